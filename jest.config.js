@@ -1,0 +1,41 @@
+/** @type {import('jest').Config} */
+export default {
+  testEnvironment: 'node',
+  testMatch: [
+    '<rootDir>/libs/**/src/**/*.spec.ts',
+    '<rootDir>/apps/**/src/**/*.spec.ts',
+    '<rootDir>/test/**/*.spec.ts',
+  ],
+  // The build puts copies of package names and of specs there.
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/(libs|apps)/[^/]+/dist/'],
+  globalSetup: '<rootDir>/jest.global-setup.js',
+  maxWorkers: 2,
+  // Some tests start processes and wait for them.
+  testTimeout: 30_000,
+
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: {
+    // Sources name the compiled file, as Node wants it; the tests run on the TypeScript.
+    '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'],
+    '^nestjs-redis-queue-transport$': '<rootDir>/libs/redis-queue-transport/src/index.ts',
+    '^local-redis$': '<rootDir>/libs/local-redis/src/index.ts',
+  },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: {
+            legacyDecorator: true,
+            decoratorMetadata: true,
+            verbatimModuleSyntax: true,
+          },
+        },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+};

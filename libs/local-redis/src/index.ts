@@ -1,0 +1,6 @@
+export { findRedisServer } from './find-redis-server.js';
+export { findFreePort } from './free-port.js';
+export { redisUrl } from './redis-url.js';
+export type { RedisUrl, RedisUrlOptions } from './redis-url.js';
+export { startRedis } from './start-redis.js';
+export type { LocalRedis, StartRedisOptions } from './start-redis.js';

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { findExecutable } from './executable.js';
+
+// Runs under flock, so one process at a time: whoever waited finds the work done. Everything that
+// apt-get prints is kept for the error message; one line of our own goes to stderr. Where nothing
+// forbids it yet, policy-rc.d keeps the package from starting a server as a system service.
+const script = `
+set -e
+exec 3>&2 2>&1
+if command -v redis-server >/dev/null; then exit 0; fi
+echo 'local-redis: there is no redis-server here; installing it with apt-get' >&3
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 1' HUP INT TERM
+  printf '#!/bin/sh\\nexit 101\\n' >"$policy"
+  chmod +x "$policy"
+fi
+apt-get update -qq || true
+apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 redis-server
+`;
+
+/** True for root on a Debian or Ubuntu: where `installRedisServer` can do its work. */
+export async function canInstallRedisServer(searchPath: string): Promise<boolean> {
+  const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
+  return isRoot && (await findExecutable('apt-get', searchPath)) !== undefined;
+}
+
+/** Installs the distribution's package. May be called by several processes at once. */
+export async function installRedisServer(): Promise<void> {
+  const lock = join(tmpdir(), 'local-redis-install.lock');
+  const child = spawn('flock', [lock, 'sh', '-c', script], {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exitCode = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  const [code, output] = await Promise.all([exitCode, text(child.stdout)]);
+  if (code === 0) return;
+  throw new Error(`apt-get could not install redis-server (exit code ${code}):\n${output.trim()}`);
+}

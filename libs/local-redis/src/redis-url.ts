@@ -1,0 +1,41 @@
+import { fileURLToPath } from 'node:url';
+import { joinSharedRedis } from './shared-redis.js';
+
+/** How `redisUrl` finds a Redis. */
+export interface RedisUrlOptions {
+  /** Where `REDIS_URL` is looked up. Default: `process.env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Where the shared server keeps its data. Default: `node_modules/.cache/local-redis`. */
+  readonly directory?: string;
+}
+
+/** A Redis to talk to. */
+export interface RedisUrl {
+  readonly url: string;
+  /** To be called when this process needs the Redis no more. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The Redis of `REDIS_URL`, or without that one which all processes of this checkout share: the
+ * first that asks starts it, the others join, and it ends with the last of them, also if that is
+ * killed. Its data outlives it. Without `stop` a process counts until it ends.
+ */
+export async function redisUrl(options: RedisUrlOptions = {}): Promise<RedisUrl> {
+  const { environment = process.env, directory = checkoutDirectory } = options;
+  const given = environment['REDIS_URL'];
+  if (given) return { url: given, stop: () => Promise.resolve() };
+  const shared = await joinSharedRedis(directory);
+  return {
+    url: `redis://127.0.0.1:${shared.port}`,
+    stop: () => {
+      shared.leave();
+      return Promise.resolve();
+    },
+  };
+}
+
+// Both the sources and the compiled files stand three levels below the root of the checkout.
+const checkoutDirectory = fileURLToPath(
+  new URL('../../../node_modules/.cache/local-redis', import.meta.url),
+);
