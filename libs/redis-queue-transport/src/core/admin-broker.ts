@@ -1,0 +1,56 @@
+/**
+ * What looking into queues and tending them needs from Redis. Rejects as {@link Broker} does. Answers are a snapshot:
+ * live consumers go on meanwhile.
+ */
+export interface AdminBroker {
+  /** Every queue that was ever pushed to or served. */
+  queues(): Promise<readonly string[]>;
+  lengths(queue: string): Promise<QueueLengths>;
+  /** Waiting elements, the next one first. */
+  waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
+  /** Delayed elements, the next one due first. */
+  delayed(queue: string, offset: number, count: number): Promise<readonly DelayedElement[]>;
+  /** Makes delayed elements due now; answers how many were there. */
+  advance(queue: string, elements: readonly Buffer[]): Promise<number>;
+  /** Dead letters from an entry on (included; the oldest without one), oldest first. */
+  deadLetters(
+    queue: string,
+    from: string | undefined,
+    count: number,
+  ): Promise<readonly DeadElement[]>;
+  /** Moves dead letters back to the tail of the queue, each with its new element, once; answers how many were there. */
+  redrive(queue: string, letters: readonly DeadElement[]): Promise<number>;
+  /** Answers how many were there. */
+  deleteDeadLetters(queue: string, entries: readonly string[]): Promise<number>;
+  setPaused(queue: string, isPaused: boolean): Promise<void>;
+  /** Removes what waits and what is delayed; answers how many that were. */
+  purge(queue: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface QueueLengths {
+  readonly waiting: number;
+  readonly processing: number;
+  readonly delayed: number;
+  readonly dead: number;
+  readonly consumers: number;
+  readonly isPaused: boolean;
+  /** Messages that were removed unhandled as their time was over. */
+  readonly expired: number;
+  /** Messages that were removed as their id had been handled (`once`). */
+  readonly repeated: number;
+  /** Dead letters that were dropped by the caps on count and age. */
+  readonly deadLettersDropped: number;
+}
+
+export interface DelayedElement {
+  readonly element: Buffer;
+  /** Redis time in ms. */
+  readonly dueMs: number;
+}
+
+/** A dead letter's place in the dead letters, and its element. */
+export interface DeadElement {
+  readonly entry: string;
+  readonly element: Buffer;
+}

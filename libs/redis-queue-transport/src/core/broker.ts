@@ -1,0 +1,142 @@
+import type { Element } from './envelope.js';
+
+/**
+ * What a process needs from Redis. Every verb may reject with `RedisUnavailableError` (nothing was sent),
+ * `OutcomeUnknownError` (it may have happened) or `RedisRefusedError` (Redis said no); nothing else, and never hangs.
+ * Verbs may be called from several places at once.
+ */
+export interface Broker {
+  /** Opens the connection, or waits for it. May be called any number of times. */
+  connect(): Promise<void>;
+
+  /**
+   * Puts a message at the tail of the queue, or, with a time to come, beside it until then. Once it resolved, Redis
+   * holds the message; with a window, `duplicate` says that it already did and nothing was added.
+   */
+  push(
+    queue: string,
+    messageId: string,
+    element: Element,
+    terms?: PushTerms,
+  ): Promise<'held' | 'duplicate'>;
+
+  /** Whether a server ever joined the queue. A yes is remembered, so that asking again costs nothing. */
+  isServed(queue: string): Promise<boolean>;
+
+  /** Tells the event to whoever listens now. Answers how many connections that were. */
+  publish(pattern: string, element: Element): Promise<number>;
+
+  /**
+   * Calls the listener for each event of these patterns, in order, until `close`; after a reconnect it listens again
+   * by itself. To be called once. Nothing that the listener throws comes back here.
+   */
+  subscribe(
+    patterns: readonly string[],
+    onEvent: (pattern: string, element: Buffer) => void,
+  ): Promise<void>;
+
+  /**
+   * Adds to a caller's reply list. Replies and the next {@link Lease.exchange} leave in the order of the calls, so a
+   * delivery that is settled after its reply was given here is never settled without the reply having been written.
+   */
+  reply(list: string, element: Element): Promise<void>;
+
+  /** Starts to read this process's own reply list and answers its name. To be called once. */
+  receiveReplies(onReply: (element: Buffer) => void): Promise<string>;
+
+  /**
+   * Registers a new consumer of the queue, with a lease of its own. `onWake` is called when an exchange is worth
+   * while although nothing waits: something was scheduled, or the queue was paused or resumed.
+   */
+  join(queue: string, terms: LeaseTerms, onWake: () => void): Promise<Lease>;
+
+  /** Redis's time in ms, as far as it is known; this process's clock plays no part. */
+  nowMs(): number;
+
+  /** Closes what was opened. What is in flight rejects. May be called twice. */
+  close(): Promise<void>;
+}
+
+export interface PushTerms {
+  /** Redis time in ms before which nobody gets the message. */
+  readonly dueMs?: number | undefined;
+  /** For so long, in ms, a further message with the same id is not added. */
+  readonly deduplicateMs?: number | undefined;
+}
+
+export interface LeaseTerms {
+  readonly leaseMs: number;
+  /** How many dead letters the queue keeps. */
+  readonly deadLetterLimit: number;
+  /** How long, in ms, it keeps them. */
+  readonly deadLetterMaxAgeMs: number;
+  /** How long, in ms, ids given with an ack are remembered. */
+  readonly onceMs: number;
+  /** Server-side bound of one {@link Lease.wait}. */
+  readonly waitMs: number;
+}
+
+/**
+ * One consumer's right to the deliveries that it holds. When a verb answers `leaseLost`, the right is gone for good
+ * and everything that it held belongs to others.
+ */
+export interface Lease {
+  readonly consumer: string;
+
+  /**
+   * In one step: settles, then takes up to `take` more. Not to be called again before it answered. After a rejection
+   * the same settlements may be given again: each takes effect once.
+   */
+  exchange(settlements: readonly Settlement[], take: number): Promise<Exchange | 'leaseLost'>;
+
+  /**
+   * Blocks until one element came, the time of `waitMs` is over, or soon after the signal fired (it may still answer
+   * with an element). One at a time, beside anything else.
+   */
+  wait(signal: AbortSignal): Promise<Buffer | undefined>;
+
+  /** Whether a message with this id was acknowledged with a `onceId` within the window. */
+  wasHandled(messageId: string): Promise<boolean>;
+
+  /** Extends the lease. Names the consumers of the queue whose lease has ended. */
+  renew(): Promise<Renewal | 'leaseLost'>;
+
+  /** Gives back what an ended consumer held, to the head of the queue and in order; answers how many deliveries. */
+  reclaim(consumer: string): Promise<number>;
+
+  /** Gives back whatever this lease still holds, unharmed, and ends it. Right also after the lease was lost. */
+  leave(): Promise<void>;
+}
+
+export interface Exchange {
+  readonly taken: readonly Buffer[];
+  /** Settlements that found nothing: settled by an earlier call whose answer was lost, or removed by hand. */
+  readonly missing: number;
+  /** The head of the queue is a message that must run alone, and this lease holds others. */
+  readonly isSuspectAhead: boolean;
+  /** The queue is paused: nothing is handed out. */
+  readonly isPaused: boolean;
+  /** Time in ms until the next delayed message is due; undefined when there is none. */
+  readonly dueInMs: number | undefined;
+}
+
+export interface Renewal {
+  readonly ended: readonly string[];
+}
+
+/** Why a message was removed without being run. Each is counted under this name. */
+export type SkipReason = 'expired' | 'repeated';
+
+/** An outcome in the form in which it is applied. `element` is always the bytes that were taken. */
+export type Settlement =
+  /** With a `onceId`, the id is remembered for the time of `onceMs`. */
+  | { readonly kind: 'ack'; readonly element: Buffer; readonly onceId?: string }
+  | { readonly kind: 'skip'; readonly element: Buffer; readonly why: SkipReason }
+  | { readonly kind: 'release'; readonly element: Buffer }
+  | {
+      readonly kind: 'retry';
+      readonly element: Buffer;
+      readonly replacement: Buffer;
+      readonly delayMs: number;
+    }
+  | { readonly kind: 'deadLetter'; readonly element: Buffer; readonly replacement: Buffer };

@@ -1,0 +1,419 @@
+import type { Broker, Exchange, Lease, Settlement, SkipReason } from './broker.js';
+import type { Delivery } from './delivery.js';
+import type { DeliveryRunner } from './delivery-runner.js';
+import { LeaseLostError, ShutdownError } from './errors.js';
+import { inspect } from './intake.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import type { MessageIds } from './message-id.js';
+import { ACK, RELEASE } from './outcome.js';
+import type { Outcome } from './outcome.js';
+import { GrowingPause, pause } from './pause.js';
+import { settlementOf } from './settlement.js';
+
+export interface ConsumerOptions {
+  readonly queue: string;
+  /** How many handlers may run at once. */
+  readonly concurrency: number;
+  readonly leaseMs: number;
+  readonly deadLetterLimit: number;
+  readonly deadLetterMaxAgeMs: number;
+  /** A message is parked after so many crashes of the process that ran it. */
+  readonly maxCrashes: number;
+  /** How long, in ms, an id that was handled is not handled again; undefined without such a promise. */
+  readonly onceMs: number | undefined;
+}
+
+/** Is told what people should know. Must not throw. */
+export interface ConsumerObserver {
+  /** A call to Redis failed; it is tried again after a pause. */
+  failed(error: unknown): void;
+  /** The first call that worked after failures. */
+  recovered(): void;
+  leaseLost(deliveries: number): void;
+  reclaimed(consumer: string, deliveries: number): void;
+  retried(delivery: Delivery, delayMs: number): void;
+  deadLettered(delivery: Delivery, outcome: Outcome & { readonly kind: 'deadLetter' }): void;
+  skipped(delivery: Delivery, why: SkipReason): void;
+  /** Settlements found nothing to settle, although the lease holds. */
+  missing(deliveries: number): void;
+}
+
+type State = 'new' | 'consuming' | 'draining' | 'stopped';
+
+/** Longest time that an idle consumer blocks in one call, and thus that a stray delivery of its own stays unnoticed. */
+const LONGEST_WAIT_MS = 5_000;
+
+/** Time for the last settlements at a stop, beyond what the handlers got. */
+const SETTLE_GRACE_MS = 2_000;
+
+/**
+ * Takes from one queue in one process.
+ *
+ * At most one exchange and at most one wait are under way at any time. The exchange settles what has finished and
+ * fills the free slots; what finishes meanwhile goes with the next one. When an exchange finds the queue empty, the
+ * consumer waits for one message. Everything that happens ends in `#schedule`, and `#step` decides what is next.
+ *
+ * A message that was found running when a process died (a suspect) runs alone, so that the next crash tells whether
+ * it was to blame.
+ */
+export class Consumer {
+  #state: State = 'new';
+  #lease: Lease | undefined;
+  #keeper: LeaseKeeper | undefined;
+  /** What runs, with the lease under which it was taken. */
+  readonly #running = new Map<Delivery, Lease>();
+  /** A suspect that is running, or waits until it is alone. */
+  #suspect: Delivery | undefined;
+  #finished: Settlement[] = [];
+  #isStepScheduled = false;
+  #isExchanging = false;
+  /** Ends the wait that is under way. */
+  #waiting: AbortController | undefined;
+  /** An exchange is worth while although nothing finished. */
+  #mustLook = true;
+  #isSuspectAhead = false;
+  #isPaused = false;
+  #hasFailed = false;
+  /** For the next delayed message, or the next look at a paused queue. */
+  #lookTimer: NodeJS.Timeout | undefined;
+  readonly #waitMs: number;
+  readonly #exchangePause = new GrowingPause();
+  readonly #waitPause = new GrowingPause();
+  readonly #stopped = new AbortController();
+  #changed: (() => void) | undefined;
+  #rejoining: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+
+  constructor(
+    private readonly broker: Broker,
+    private readonly options: ConsumerOptions,
+    private readonly ids: MessageIds,
+    private readonly runner: DeliveryRunner,
+    private readonly observer: ConsumerObserver,
+  ) {
+    this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(options.leaseMs / 3));
+  }
+
+  /** Joins the queue and begins to take. Rejects when Redis cannot be reached. To be called once. */
+  async start(): Promise<void> {
+    await this.#join();
+    // Stopped while it was joining: what #stop could not see yet is undone here.
+    if (this.#state !== 'new') return this.#leave();
+    this.#state = 'consuming';
+    this.#schedule();
+  }
+
+  /** Takes nothing more; what runs goes on. May be called at any time. */
+  drain(): void {
+    if (this.#state !== 'consuming') return;
+    this.#state = 'draining';
+    this.#waiting?.abort();
+  }
+
+  /**
+   * Drains, gives running handlers until the deadline, then hands back what is left and leaves the queue. What could
+   * not be settled because Redis is away is reclaimed by others when the lease ends. May be called twice.
+   */
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(deadlineMs);
+    return this.#stopping;
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    if (this.#state === 'new') {
+      this.#state = 'stopped';
+      return;
+    }
+    this.drain();
+    await this.#until(() => this.#running.size === 0 && this.#waiting === undefined, deadlineMs);
+    this.#releaseUnfinished();
+    // Beyond the deadline: settlements must not be cut off by handlers that used up the time.
+    await this.#until(() => this.#finished.length === 0 && !this.#isExchanging, SETTLE_GRACE_MS);
+    this.#state = 'stopped';
+    this.#stopped.abort();
+    clearTimeout(this.#lookTimer);
+    await this.#rejoining;
+    await this.#leave();
+  }
+
+  #releaseUnfinished(): void {
+    const reason = new ShutdownError(
+      `The consumer of "${this.options.queue}" stopped before this handler ended.`,
+    );
+    const unfinished = new Map(this.#running);
+    if (this.#suspect !== undefined && this.#lease !== undefined)
+      unfinished.set(this.#suspect, this.#lease);
+    this.#running.clear();
+    this.#suspect = undefined;
+    for (const [delivery, lease] of unfinished) {
+      if (lease === this.#lease) this.#settle(delivery, RELEASE);
+      delivery.abort(reason);
+    }
+    this.#schedule();
+  }
+
+  async #join(): Promise<void> {
+    const { queue, leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs = 0 } = this.options;
+    const terms = { leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs, waitMs: this.#waitMs };
+    const lease = await this.broker.join(queue, terms, () => this.#look());
+    this.#lease = lease;
+    this.#keeper = new LeaseKeeper(lease, leaseMs, {
+      lost: () => this.#loseLease(lease),
+      reclaimed: (consumer, deliveries) => this.observer.reclaimed(consumer, deliveries),
+      failed: (error) => this.#report(error),
+    });
+    this.#keeper.start();
+  }
+
+  async #leave(): Promise<void> {
+    await this.#keeper?.stop();
+    await this.#lease?.leave().catch((error: unknown) => this.#report(error));
+  }
+
+  #look(): void {
+    this.#mustLook = true;
+    this.#schedule();
+  }
+
+  /** Gathers everything that happens in one turn of the event loop into one step. */
+  #schedule(): void {
+    this.#changed?.();
+    if (this.#isStepScheduled) return;
+    this.#isStepScheduled = true;
+    process.nextTick(() => {
+      this.#isStepScheduled = false;
+      this.#step();
+    });
+  }
+
+  #step(): void {
+    const lease = this.#lease;
+    if (lease === undefined || this.#state === 'stopped') return;
+    this.#startSuspectWhenAlone(lease);
+    if (this.#isExchanging) return;
+    const free = this.#freeSlots();
+    const mayLook =
+      this.#mustLook && this.#state === 'consuming' && (free > 0 || this.#waiting !== undefined);
+    if (mayLook || this.#finished.length > 0) void this.#exchange(lease, this.#mustLook ? free : 0);
+    else if (free > 0 && !this.#isPaused && this.#waiting === undefined) void this.#wait(lease);
+  }
+
+  /** Slots that an exchange may fill; the one that a wait may fill is not among them. */
+  #freeSlots(): number {
+    if (this.#state !== 'consuming' || this.#suspect !== undefined || this.#waiting !== undefined)
+      return 0;
+    if (this.#isSuspectAhead && this.#running.size > 0) return 0;
+    return this.options.concurrency - this.#running.size;
+  }
+
+  async #exchange(lease: Lease, take: number): Promise<void> {
+    const settlements = this.#finished;
+    this.#finished = [];
+    this.#isExchanging = true;
+    this.#mustLook = false;
+    try {
+      const exchange = await lease.exchange(settlements, take);
+      this.#succeed(this.#exchangePause);
+      if (exchange === 'leaseLost') this.#loseLease(lease);
+      else if (lease === this.#lease) this.#takeIn(lease, exchange, take);
+    } catch (error) {
+      // Whether it was executed or not, giving the same settlements again is right.
+      if (lease === this.#lease) this.#finished = [...settlements, ...this.#finished];
+      this.#mustLook = true;
+      this.#report(error);
+      await this.#exchangePause.wait(this.#stopped.signal);
+    } finally {
+      this.#isExchanging = false;
+      this.#schedule();
+    }
+  }
+
+  #takeIn(lease: Lease, exchange: Exchange, take: number): void {
+    if (exchange.missing > 0) this.observer.missing(exchange.missing);
+    this.#isSuspectAhead = exchange.isSuspectAhead;
+    // A full answer means that there may be more; so does a suspect that had to stay.
+    if (take > 0 && (exchange.taken.length === take || exchange.isSuspectAhead))
+      this.#mustLook = true;
+    this.#followPause(exchange.isPaused);
+    this.#lookAgainIn(exchange.dueInMs);
+    for (const element of exchange.taken) this.#takeUp(lease, element);
+  }
+
+  #followPause(isPaused: boolean): void {
+    if (isPaused && !this.#isPaused) this.#waiting?.abort();
+    this.#isPaused = isPaused;
+  }
+
+  #lookAgainIn(dueInMs: number | undefined): void {
+    clearTimeout(this.#lookTimer);
+    const inMs = this.#isPaused ? this.#waitMs : dueInMs;
+    if (inMs === undefined || this.#state !== 'consuming') return;
+    // No timer longer than a wait: after each wait the consumer looks anyway.
+    if (inMs <= this.#waitMs) this.#lookTimer = setTimeout(() => this.#look(), inMs);
+  }
+
+  async #wait(lease: Lease): Promise<void> {
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    try {
+      const element = await lease.wait(waiting.signal);
+      if (element !== undefined && lease === this.#lease) this.#takeUp(lease, element);
+      this.#succeed(this.#waitPause);
+    } catch (error) {
+      this.#report(error);
+      await this.#waitPause.wait(this.#stopped.signal);
+    } finally {
+      this.#waiting = undefined;
+      this.#look();
+    }
+  }
+
+  #takeUp(lease: Lease, element: Buffer): void {
+    const intake = inspect(
+      this.options.queue,
+      element,
+      this.options.maxCrashes,
+      this.broker.nowMs(),
+    );
+    const { delivery } = intake;
+    if (this.#state !== 'consuming') return this.#settle(delivery, RELEASE);
+    switch (intake.kind) {
+      case 'run':
+        void this.#run(lease, delivery);
+        break;
+      case 'runAlone':
+        this.#suspect = delivery;
+        this.#startSuspectWhenAlone(lease);
+        break;
+      case 'settle':
+        this.#settle(delivery, intake.outcome);
+        break;
+      case 'expired':
+        this.#skip(delivery, 'expired');
+        break;
+    }
+  }
+
+  #startSuspectWhenAlone(lease: Lease): void {
+    if (this.#suspect !== undefined && this.#running.size === 0)
+      void this.#run(lease, this.#suspect);
+  }
+
+  async #run(lease: Lease, delivery: Delivery): Promise<void> {
+    this.#running.set(delivery, lease);
+    const outcome = (await this.#wasHandled(lease, delivery))
+      ? 'repeated'
+      : await this.runner.run(delivery);
+    // Not there any more: released at a stop while it ran.
+    const isRunning = this.#running.delete(delivery);
+    if (this.#suspect === delivery) this.#suspect = undefined;
+    if (isRunning && lease === this.#lease) {
+      if (outcome === 'repeated') this.#skip(delivery, 'repeated');
+      else this.#settle(delivery, outcome);
+    }
+    this.#schedule();
+  }
+
+  /** Asked until Redis answers: running it without knowing could repeat what must not be repeated. */
+  async #wasHandled(lease: Lease, delivery: Delivery): Promise<boolean> {
+    const { id } = delivery.envelope;
+    if (this.options.onceMs === undefined || id === undefined) return false;
+    const between = new GrowingPause();
+    while (lease === this.#lease && this.#running.has(delivery)) {
+      try {
+        return await lease.wasHandled(id);
+      } catch (error) {
+        this.#report(error);
+        await between.wait(this.#stopped.signal);
+      }
+    }
+    // The lease is lost or the consumer stops: its result no longer counts, so it need not run.
+    return true;
+  }
+
+  #settle(delivery: Delivery, outcome: Outcome): void {
+    this.#finished.push(this.#settlementOf(delivery, outcome));
+    if (outcome.kind === 'deadLetter') this.observer.deadLettered(delivery, outcome);
+    if (outcome.kind === 'retry') this.observer.retried(delivery, outcome.delayMs);
+    this.#schedule();
+  }
+
+  #settlementOf(delivery: Delivery, outcome: Outcome): Settlement {
+    const { element, envelope } = delivery;
+    if (outcome === ACK) {
+      const isRemembered = this.options.onceMs !== undefined && envelope.id !== undefined;
+      return isRemembered
+        ? { kind: 'ack', element, onceId: envelope.id }
+        : { kind: 'ack', element };
+    }
+    return settlementOf(delivery, outcome, {
+      queue: this.options.queue,
+      consumer: this.#lease?.consumer ?? '',
+      nowMs: this.broker.nowMs(),
+      newId: () => this.ids.next(),
+    });
+  }
+
+  #skip(delivery: Delivery, why: SkipReason): void {
+    this.#finished.push({ kind: 'skip', element: delivery.element, why });
+    this.observer.skipped(delivery, why);
+    this.#schedule();
+  }
+
+  /** Everything that this lease held belongs to others now: their results are dropped, and a new lease is taken. */
+  #loseLease(lease: Lease): void {
+    if (lease !== this.#lease) return;
+    this.#lease = undefined;
+    this.#finished = [];
+    this.#waiting?.abort();
+    if (this.#suspect !== undefined && !this.#running.has(this.#suspect)) this.#suspect = undefined;
+    this.observer.leaseLost(this.#running.size);
+    const reason = new LeaseLostError(
+      `The lease of ${lease.consumer} on "${this.options.queue}" ended; another consumer takes over its deliveries.`,
+    );
+    for (const delivery of this.#running.keys()) delivery.abort(reason);
+    this.#rejoining = this.#rejoining.then(() => this.#rejoin(lease));
+  }
+
+  async #rejoin(lost: Lease): Promise<void> {
+    await this.#keeper?.stop();
+    const between = new GrowingPause();
+    while (this.#state === 'consuming') {
+      try {
+        if (this.#lease === undefined) await this.#join();
+        // A wait of the lost lease may still have received something.
+        await lost.leave();
+        break;
+      } catch (error) {
+        this.#report(error);
+        await between.wait(this.#stopped.signal);
+      }
+    }
+    this.#look();
+  }
+
+  #report(error: unknown): void {
+    this.#hasFailed = true;
+    this.observer.failed(error);
+  }
+
+  #succeed(growing: GrowingPause): void {
+    growing.reset();
+    if (!this.#hasFailed) return;
+    this.#hasFailed = false;
+    this.observer.recovered();
+  }
+
+  /** Resolves when the condition holds, or after the time. */
+  async #until(condition: () => boolean, timeoutMs: number): Promise<void> {
+    const over = new AbortController();
+    const deadline = pause(timeoutMs, over.signal).then(() => 'deadline' as const);
+    while (!condition()) {
+      const change = new Promise<'change'>((resolve) => {
+        this.#changed = () => resolve('change');
+      });
+      if ((await Promise.race([change, deadline])) === 'deadline') break;
+    }
+    over.abort();
+  }
+}

@@ -1,0 +1,34 @@
+import type { Envelope } from './envelope.js';
+
+/** One envelope handed to one consumer once. */
+export class Delivery {
+  #abort: AbortController | undefined;
+  #abortReason: Error | undefined;
+
+  constructor(
+    readonly queue: string,
+    /** The bytes as they were taken; settling uses these. */
+    readonly element: Buffer,
+    readonly envelope: Envelope,
+  ) {}
+
+  /** Fires when the result no longer counts: the lease was lost, or the time to shut down is over. */
+  get signal(): AbortSignal {
+    // Made on first use: most handlers never ask, and a controller costs more than the rest of the delivery.
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason);
+    }
+    return this.#abort.signal;
+  }
+
+  get isAborted(): boolean {
+    return this.#abortReason !== undefined;
+  }
+
+  abort(reason: Error): void {
+    if (this.#abortReason !== undefined) return;
+    this.#abortReason = reason;
+    this.#abort?.abort(reason);
+  }
+}

@@ -1,0 +1,127 @@
+/** Base of every error that this library throws. `code` is stable and meant to be compared; the message is for people. */
+export abstract class RedisQueueError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** An option has an unusable value, or is not known. Nothing was started. */
+export class InvalidOptionError extends RedisQueueError {
+  readonly code = 'INVALID_OPTION';
+
+  constructor(
+    /** The option's name as the user wrote it. */
+    readonly option: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A pattern cannot be used as a queue or channel name, or two handlers claim the same one. */
+export class InvalidPatternError extends RedisQueueError {
+  readonly code = 'INVALID_PATTERN';
+
+  constructor(
+    readonly pattern: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The data of a message cannot be written as bytes (a BigInt, a circular structure …). Nothing was sent. */
+export class UnencodableError extends RedisQueueError {
+  readonly code = 'UNENCODABLE';
+}
+
+/** The bytes of an element cannot be read as an envelope or as data. The element goes to the dead letters. */
+export class UndecodableError extends RedisQueueError {
+  readonly code = 'UNDECODABLE';
+}
+
+/** There is no usable connection to Redis. The call was not sent: nothing happened. */
+export class RedisUnavailableError extends RedisQueueError {
+  readonly code = 'REDIS_UNAVAILABLE';
+}
+
+/** Redis is set up in a way that loses messages, and the option `onEviction` says to refuse it. */
+export class UnsafeRedisError extends RedisQueueError {
+  readonly code = 'UNSAFE_REDIS';
+}
+
+/** Redis answered with an error. The call had no effect. */
+export class RedisRefusedError extends RedisQueueError {
+  readonly code = 'REDIS_REFUSED';
+
+  constructor(
+    /** The first word of Redis's answer: `OOM`, `NOPERM`, `WRONGTYPE`, `READONLY`, `WRONGPASS` … */
+    readonly reply: string,
+    message: string,
+    options?: { readonly cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/**
+ * The connection was lost, or went silent, while the call was in flight: Redis may or may not have executed it.
+ */
+export class OutcomeUnknownError extends RedisQueueError {
+  readonly code = 'OUTCOME_UNKNOWN';
+
+  constructor(
+    message: string,
+    /** Id of the message that was being sent, where the call sent one. */
+    readonly messageId?: string,
+    options?: { readonly cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/** No reply arrived in time. The handler may or may not have run. */
+export class RequestTimeoutError extends RedisQueueError {
+  readonly code = 'REQUEST_TIMEOUT';
+
+  constructor(
+    readonly pattern: string,
+    readonly timeoutMs: number,
+    readonly messageId: string,
+  ) {
+    super(
+      `No reply to "${pattern}" within ${timeoutMs} ms (message ${messageId}). ` +
+        'Its servers may be down, busy or slow; raise requestTimeoutMs if the handler needs longer.',
+    );
+  }
+}
+
+/** Reason of a handler's `AbortSignal`: another consumer has, or will get, this delivery; the result no longer counts. */
+export class LeaseLostError extends RedisQueueError {
+  readonly code = 'LEASE_LOST';
+}
+
+/** The handler did not end within its `timeoutMs`. Reason of its `AbortSignal`, and of the failed attempt. */
+export class HandlerTimeoutError extends RedisQueueError {
+  readonly code = 'HANDLER_TIMEOUT';
+
+  constructor(
+    readonly pattern: string,
+    readonly timeoutMs: number,
+  ) {
+    super(`The handler of "${pattern}" did not end within its timeoutMs of ${timeoutMs} ms.`);
+  }
+}
+
+/** Reason of a handler's `AbortSignal`: the time to shut down is over; the delivery went back to its queue. */
+export class ShutdownError extends RedisQueueError {
+  readonly code = 'SHUTDOWN';
+}
+
+/** Text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

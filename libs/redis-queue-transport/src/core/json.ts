@@ -1,0 +1,30 @@
+import { isUtf8 } from 'node:buffer';
+import { UndecodableError, UnencodableError, messageOf } from './errors.js';
+
+/**
+ * The JSON text of a value; `undefined` (which JSON lacks) becomes no bytes at all.
+ * @throws UnencodableError
+ */
+export function encodeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch (error) {
+    throw new UnencodableError(`The data cannot be written as JSON: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * The inverse of {@link encodeJson}.
+ * @throws UndecodableError
+ */
+export function decodeJson(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
+  if (!isUtf8(body)) throw new UndecodableError('The body is not UTF-8 text.');
+  try {
+    return JSON.parse(body.toString()) as unknown;
+  } catch (error) {
+    throw new UndecodableError(`The body is not JSON: ${messageOf(error)}`, { cause: error });
+  }
+}

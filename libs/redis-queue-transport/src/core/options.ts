@@ -1,0 +1,131 @@
+import { InvalidOptionError } from './errors.js';
+
+/** Checks one option's value and answers it, or throws {@link InvalidOptionError}. */
+export type Rule<T> = (value: unknown, option: string) => T;
+
+type Rules<T> = { readonly [K in keyof T]-?: Rule<Exclude<T[K], undefined>> };
+
+/**
+ * Resolves what a user gave against rules and defaults: an unknown key fails with the nearest known one, `undefined`
+ * never overrides a default, each value is checked, the result is frozen.
+ * @throws InvalidOptionError
+ */
+export function resolveOptions<T extends object>(
+  given: object,
+  rules: Rules<T>,
+  defaults: T,
+  owner: string,
+): Readonly<T> {
+  const resolved = { ...defaults } as Record<string, unknown>; // read and written by name until all are checked
+  for (const [option, value] of Object.entries(given)) {
+    if (!Object.hasOwn(rules, option)) throw unknownOption(option, Object.keys(rules), owner);
+    if (value !== undefined) resolved[option] = rules[option as keyof T](value, option);
+  }
+  // Each key of T was either given and checked by its rule, or comes from the defaults.
+  return Object.freeze(resolved) as Readonly<T>;
+}
+
+export function wholeNumber(
+  unit: string,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): Rule<number> {
+  return (value, option) => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
+      return value;
+    const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `from ${least} to ${most}`;
+    throw invalid(option, `a whole number of ${unit} ${range}`, value);
+  };
+}
+
+export function text(what: string, isValid: (value: string) => boolean): Rule<string> {
+  return (value, option) => {
+    if (typeof value === 'string' && isValid(value)) return value;
+    throw invalid(option, what, value);
+  };
+}
+
+export function oneOf<const T extends string>(choices: readonly T[]): Rule<T> {
+  return (value, option) => {
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice !== undefined) return choice;
+    throw invalid(option, choices.map((candidate) => `'${candidate}'`).join(' or '), value);
+  };
+}
+
+/** An object with options of its own, of which the required ones must be given. */
+export function nested<T extends object>(
+  rules: Rules<T>,
+  defaults: T,
+  required: readonly (keyof T & string)[] = [],
+): Rule<Readonly<T>> {
+  return (value, option) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw invalid(option, `an object with ${Object.keys(rules).join(', ')}`, value);
+    }
+    for (const key of required) {
+      if (Reflect.get(value, key) === undefined) {
+        throw invalid(option, `an object that has ${key}`, value);
+      }
+    }
+    return resolveOptions<T>(value, rules, defaults, option);
+  };
+}
+
+/** Anything that has the method, or nothing. */
+export function objectWith<T>(method: string): Rule<T> {
+  return (value, option) => {
+    if (
+      typeof value === 'object' &&
+      value !== null &&
+      typeof Reflect.get(value, method) === 'function'
+    ) {
+      // What the method takes and returns cannot be checked from outside.
+      return value as T;
+    }
+    throw invalid(option, `an object with a method ${method}()`, value);
+  };
+}
+
+export function invalid(option: string, expected: string, value: unknown): InvalidOptionError {
+  return new InvalidOptionError(option, `${option} must be ${expected}, got ${show(value)}`);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // Not JSON (a BigInt, a circular structure): its text form is all that can be shown.
+    return String(value);
+  }
+}
+
+function unknownOption(
+  option: string,
+  known: readonly string[],
+  owner: string,
+): InvalidOptionError {
+  const nearest = known
+    .map((name) => ({ name, distance: editDistance(option.toLowerCase(), name.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  const hint =
+    nearest !== undefined && nearest.distance <= Math.max(2, option.length / 3)
+      ? `did you mean ${nearest.name}?`
+      : `known are ${known.join(', ')}`;
+  return new InvalidOptionError(option, `${owner} has no option ${option}; ${hint}`);
+}
+
+/** Levenshtein distance, by the row-wise algorithm of Wagner and Fischer (1974). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,92 @@
+import type { RetryPolicy } from './retry.js';
+import { retryDelayMs } from './retry.js';
+
+/** Why an envelope was parked with the dead letters. */
+export type DeadReason =
+  /** The handler failed, and the message has no attempt left. */
+  | 'handlerFailed'
+  /** The handler asked for it. */
+  | 'rejected'
+  /** The element's bytes cannot be read. */
+  | 'undecodable'
+  /** It was the only one running when its process died, too many times. */
+  | 'crashed';
+
+/** What is kept of an error beside a dead letter. */
+export interface ErrorSummary {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+/** What becomes of a delivery. */
+export type Outcome =
+  /** Done: remove it. */
+  | { readonly kind: 'ack' }
+  /** Back to the head of the queue, now or after the pause; the attempt is counted. */
+  | { readonly kind: 'retry'; readonly delayMs: number }
+  /** Park it with the reason. */
+  | { readonly kind: 'deadLetter'; readonly reason: DeadReason; readonly error: ErrorSummary }
+  /** Back to the head of the queue as if it had never been taken: the attempt is not counted. */
+  | { readonly kind: 'release' };
+
+/** How a handler ended. */
+export type Result =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  /** It asks to be run again, however often it was. Without a time: as the retry policy says. */
+  | { readonly kind: 'retryLater'; readonly delayMs: number | undefined }
+  /** It asks for the message to be parked. */
+  | { readonly kind: 'reject'; readonly error: unknown }
+  /** The data could not be read. */
+  | { readonly kind: 'undecodable'; readonly error: unknown };
+
+export const ACK: Outcome = { kind: 'ack' };
+export const RELEASE: Outcome = { kind: 'release' };
+export const DONE: Result = { kind: 'done' };
+
+/** What a handler's end means for the delivery with this attempt. */
+export function outcomeOf(result: Result, attempt: number, policy: RetryPolicy): Outcome {
+  switch (result.kind) {
+    case 'done':
+      return ACK;
+    case 'failed':
+      if (attempt >= policy.attempts) return deadLetter('handlerFailed', result.error);
+      return { kind: 'retry', delayMs: retryDelayMs(policy, attempt) };
+    case 'retryLater':
+      return { kind: 'retry', delayMs: result.delayMs ?? retryDelayMs(policy, attempt) };
+    case 'reject':
+      return deadLetter('rejected', result.error);
+    case 'undecodable':
+      return deadLetter('undecodable', result.error);
+  }
+}
+
+export function deadLetter(reason: DeadReason, error: unknown): Outcome {
+  return { kind: 'deadLetter', reason, error: summarize(error) };
+}
+
+function summarize(error: unknown): ErrorSummary {
+  if (error instanceof Error) {
+    const { name, message, stack } = error;
+    return { name, message, ...(stack === undefined ? {} : { stack }) };
+  }
+  if (
+    typeof error === 'object' &&
+    error !== null &&
+    'message' in error &&
+    typeof error.message === 'string'
+  ) {
+    return { name: 'Error', message: error.message };
+  }
+  return { name: 'Error', message: typeof error === 'string' ? error : asJson(error) };
+}
+
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // Whatever was thrown cannot be shown better than by its text form.
+    return String(value);
+  }
+}

@@ -1,0 +1,31 @@
+/** Resolves after the time, or at once when the signal fires. Never rejects. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    signal.addEventListener('abort', finish, { once: true });
+  });
+}
+
+/** Pauses that double from 50 ms to 2 s while something keeps failing. */
+export class GrowingPause {
+  #nextMs = FIRST_MS;
+
+  reset(): void {
+    this.#nextMs = FIRST_MS;
+  }
+
+  async wait(signal: AbortSignal): Promise<void> {
+    const ms = this.#nextMs;
+    this.#nextMs = Math.min(ms * 2, LONGEST_MS);
+    await pause(ms, signal);
+  }
+}
+
+const FIRST_MS = 50;
+const LONGEST_MS = 2_000;

@@ -1,0 +1,211 @@
+import type { AdminBroker, DeadElement, QueueLengths } from './admin-broker.js';
+import { decodeElement, readDeadLetter, redrivenElement } from './envelope.js';
+import type { Envelope } from './envelope.js';
+import { decodeJson } from './json.js';
+import type { ErrorSummary } from './outcome.js';
+
+/** A message as people look at it. */
+export interface QueuedMessage {
+  readonly id: string | undefined;
+  readonly attempt: number;
+  readonly sentAt: Date | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The data, where the body is JSON. */
+  readonly data: unknown;
+  /** The element's bytes as they stand in Redis. */
+  readonly element: Buffer;
+}
+
+export interface DelayedMessage extends QueuedMessage {
+  readonly dueAt: Date;
+}
+
+export interface DeadLetterEntry extends QueuedMessage {
+  /** Names the dead letter in further calls. Not the message's id: the same message may have died several times. */
+  readonly entry: string;
+  readonly reason: string;
+  readonly error: ErrorSummary;
+  readonly deadAt: Date;
+  readonly consumer: string;
+}
+
+export interface Page {
+  /** How many at the most. Default 100. */
+  readonly limit?: number;
+}
+
+/** Which dead letters are meant. */
+export type DeadLetterFilter = (letter: DeadLetterEntry) => boolean;
+
+const PAGE = 100;
+
+/** Looks into queues and tends them, beside live consumers. */
+export class QueueAdmin {
+  constructor(private readonly broker: AdminBroker) {}
+
+  queues(): Promise<readonly string[]> {
+    return this.broker.queues();
+  }
+
+  lengths(queue: string): Promise<QueueLengths> {
+    return this.broker.lengths(queue);
+  }
+
+  async peek(
+    queue: string,
+    { offset = 0, limit = PAGE }: Page & { readonly offset?: number } = {},
+  ): Promise<readonly QueuedMessage[]> {
+    return (await this.broker.waiting(queue, offset, limit)).map(readMessage);
+  }
+
+  async delayed(
+    queue: string,
+    { offset = 0, limit = PAGE }: Page & { readonly offset?: number } = {},
+  ): Promise<readonly DelayedMessage[]> {
+    const elements = await this.broker.delayed(queue, offset, limit);
+    return elements.map(({ element, dueMs }) => ({
+      ...readMessage(element),
+      dueAt: new Date(dueMs),
+    }));
+  }
+
+  async advanceDelayed(
+    queue: string,
+    filter: (message: DelayedMessage) => boolean = () => true,
+  ): Promise<number> {
+    // Read first and advanced then: advancing changes the order that the pages go by.
+    const chosen: Buffer[] = [];
+    for (let offset = 0; ; offset += PAGE) {
+      const page = await this.delayed(queue, { offset, limit: PAGE });
+      for (const message of page) if (filter(message)) chosen.push(message.element);
+      if (page.length < PAGE) break;
+    }
+    let advanced = 0;
+    for (let i = 0; i < chosen.length; i += PAGE) {
+      advanced += await this.broker.advance(queue, chosen.slice(i, i + PAGE));
+    }
+    return advanced;
+  }
+
+  async deadLetters(
+    queue: string,
+    { from, limit = PAGE }: Page & { readonly from?: string | undefined } = {},
+  ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
+    const elements = await this.broker.deadLetters(queue, from, limit + 1);
+    return { letters: elements.slice(0, limit).map(readLetter), next: elements[limit]?.entry };
+  }
+
+  async deadLetter(queue: string, entry: string): Promise<DeadLetterEntry | undefined> {
+    const element = await this.#deadElement(queue, entry);
+    return element === undefined ? undefined : readLetter(element);
+  }
+
+  async redrive(queue: string, entry: string): Promise<boolean> {
+    const element = await this.#deadElement(queue, entry);
+    return element !== undefined && (await this.#redrive(queue, [element])) === 1;
+  }
+
+  async redriveAll(queue: string, filter: DeadLetterFilter = () => true): Promise<number> {
+    let count = 0;
+    for await (const page of this.#pagesOf(queue, filter))
+      count += await this.#redrive(queue, page);
+    return count;
+  }
+
+  async deleteDeadLetter(queue: string, entry: string): Promise<boolean> {
+    return (await this.broker.deleteDeadLetters(queue, [entry])) === 1;
+  }
+
+  async deleteDeadLetters(queue: string, filter: DeadLetterFilter = () => true): Promise<number> {
+    let count = 0;
+    for await (const page of this.#pagesOf(queue, filter)) {
+      count += await this.broker.deleteDeadLetters(
+        queue,
+        page.map(({ entry }) => entry),
+      );
+    }
+    return count;
+  }
+
+  pause(queue: string): Promise<void> {
+    return this.broker.setPaused(queue, true);
+  }
+
+  resume(queue: string): Promise<void> {
+    return this.broker.setPaused(queue, false);
+  }
+
+  purge(queue: string): Promise<number> {
+    return this.broker.purge(queue);
+  }
+
+  close(): Promise<void> {
+    return this.broker.close();
+  }
+
+  /** The dead letters that are there now; one that dies again meanwhile is not met a second time. */
+  async *#pagesOf(queue: string, filter: DeadLetterFilter): AsyncGenerator<readonly DeadElement[]> {
+    const { dead } = await this.broker.lengths(queue);
+    let from: string | undefined;
+    for (let seen = 0; seen < dead;) {
+      const page: readonly DeadElement[] = await this.broker.deadLetters(queue, from, PAGE + 1);
+      const elements = page.slice(0, Math.min(PAGE, dead - seen));
+      yield elements.filter((element) => filter(readLetter(element)));
+      seen += elements.length;
+      from = page[PAGE]?.entry;
+      if (from === undefined) return;
+    }
+  }
+
+  #redrive(queue: string, elements: readonly DeadElement[]): Promise<number> {
+    const again = elements.map(({ entry, element }) => ({
+      entry,
+      element: redrivenElement(element),
+    }));
+    return again.length === 0 ? Promise.resolve(0) : this.broker.redrive(queue, again);
+  }
+
+  async #deadElement(queue: string, entry: string): Promise<DeadElement | undefined> {
+    const [element] = await this.broker.deadLetters(queue, entry, 1);
+    return element?.entry === entry ? element : undefined;
+  }
+}
+
+function readMessage(element: Buffer): QueuedMessage {
+  const envelope = readEnvelope(element);
+  return {
+    id: envelope?.id,
+    attempt: envelope?.attempt ?? 1,
+    sentAt: envelope?.sentAtMs === undefined ? undefined : new Date(envelope.sentAtMs),
+    headers: envelope?.headers ?? {},
+    data: readData(envelope?.body ?? element),
+    element,
+  };
+}
+
+function readLetter({ entry, element }: DeadElement): DeadLetterEntry {
+  const letter = readDeadLetter(element);
+  const { reason = 'unknown', error = { name: 'Error', message: 'Not written by this library.' } } =
+    letter?.facts ?? {};
+  const { at = 0, consumer = '' } = letter?.facts ?? {};
+  const message = readMessage(letter?.original ?? element);
+  return { ...message, element, entry, reason, error, deadAt: new Date(at), consumer };
+}
+
+function readEnvelope(element: Buffer): Envelope | undefined {
+  try {
+    return decodeElement(element);
+  } catch {
+    // People look at what cannot be read as well: they get its bytes.
+    return undefined;
+  }
+}
+
+function readData(body: Buffer): unknown {
+  try {
+    return decodeJson(body);
+  } catch {
+    // As above: the bytes are there.
+    return undefined;
+  }
+}

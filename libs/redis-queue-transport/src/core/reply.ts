@@ -1,0 +1,54 @@
+import { isUtf8 } from 'node:buffer';
+import type { Element } from './envelope.js';
+import { UndecodableError, messageOf } from './errors.js';
+
+/**
+ * One value, or the error, that answers a request; written to the caller's reply list in the same shape as an
+ * envelope: one header line, a newline, the body. An empty body stands for `undefined`.
+ */
+export interface Reply {
+  /** The number under which the caller waits. */
+  readonly request: number;
+  readonly kind: 'value' | 'error';
+  /** Nothing follows. */
+  readonly last: boolean;
+  readonly body: Element;
+}
+
+export function encodeReply(reply: Reply): Element {
+  const error = reply.kind === 'error' ? ',"error":true' : '';
+  const last = reply.last ? ',"last":true' : '';
+  const header = `{"rq":1,"re":${reply.request}${error}${last}}\n`;
+  return typeof reply.body === 'string'
+    ? header + reply.body
+    : Buffer.concat([Buffer.from(header), reply.body]);
+}
+
+/** @throws UndecodableError */
+export function decodeReply(element: Buffer): Reply & { readonly body: Buffer } {
+  const end = element.indexOf(0x0a);
+  const line = element.subarray(0, end === -1 ? element.length : end);
+  let header: unknown;
+  try {
+    if (!isUtf8(line)) throw new Error('not UTF-8');
+    header = JSON.parse(line.toString());
+  } catch (error) {
+    throw new UndecodableError(`The header line of a reply is not JSON: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  if (
+    typeof header !== 'object' ||
+    header === null ||
+    !('re' in header) ||
+    typeof header.re !== 'number'
+  ) {
+    throw new UndecodableError('The header line of a reply lacks the number "re".');
+  }
+  return {
+    request: header.re,
+    kind: 'error' in header && header.error === true ? 'error' : 'value',
+    last: 'last' in header && header.last === true,
+    body: end === -1 ? element.subarray(element.length) : element.subarray(end + 1),
+  };
+}

@@ -1,0 +1,26 @@
+/** When a handler that failed is tried again. */
+export interface RetryPolicy {
+  /** How often a message is handed out at the most, the first time included. */
+  readonly attempts: number;
+  /** `fixed` waits `delayMs` each time; `exponential` doubles it from attempt to attempt. */
+  readonly backoff: 'fixed' | 'exponential';
+  /** Pause in ms before the second attempt. */
+  readonly delayMs: number;
+  /** Longest pause in ms. */
+  readonly maxDelayMs: number;
+}
+
+/**
+ * The pause in ms after the given attempt failed. An exponential one is spread over its upper half, so that messages
+ * which failed together do not come back together ("equal jitter": Marc Brooker, Exponential Backoff And Jitter, AWS
+ * Architecture Blog, 2015).
+ */
+export function retryDelayMs(
+  policy: RetryPolicy,
+  attempt: number,
+  random: () => number = Math.random,
+): number {
+  if (policy.backoff === 'fixed') return Math.min(policy.delayMs, policy.maxDelayMs);
+  const doubled = Math.min(policy.delayMs * 2 ** Math.min(attempt - 1, 50), policy.maxDelayMs);
+  return Math.round(doubled / 2 + (doubled / 2) * random());
+}

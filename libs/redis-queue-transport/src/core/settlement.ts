@@ -1,0 +1,46 @@
+import type { Settlement } from './broker.js';
+import type { Delivery } from './delivery.js';
+import { deadLetterElement, withNextAttempt } from './envelope.js';
+import type { Outcome } from './outcome.js';
+
+/** What the making of a settlement needs to know of its surroundings. */
+export interface SettlementFacts {
+  readonly queue: string;
+  readonly consumer: string;
+  /** Redis time in ms. */
+  readonly nowMs: number;
+  /** For a message that came without an id and now needs a header. */
+  readonly newId: () => string;
+}
+
+/** The form in which a delivery's outcome is applied. */
+export function settlementOf(
+  delivery: Delivery,
+  outcome: Outcome,
+  facts: SettlementFacts,
+): Settlement {
+  const { element } = delivery;
+  switch (outcome.kind) {
+    case 'ack':
+    case 'release':
+      return { kind: outcome.kind, element };
+    case 'retry': {
+      const replacement = withNextAttempt(element, facts.newId());
+      return { kind: 'retry', element, replacement, delayMs: outcome.delayMs };
+    }
+    case 'deadLetter': {
+      const { queue, consumer, nowMs } = facts;
+      const { reason, error } = outcome;
+      const { attempt } = delivery.envelope;
+      const replacement = deadLetterElement(element, {
+        reason,
+        error,
+        attempt,
+        queue,
+        consumer,
+        at: nowMs,
+      });
+      return { kind: 'deadLetter', element, replacement };
+    }
+  }
+}

@@ -1,0 +1,45 @@
+export {
+  HandlerTimeoutError,
+  InvalidOptionError,
+  InvalidPatternError,
+  LeaseLostError,
+  OutcomeUnknownError,
+  RedisQueueError,
+  RedisRefusedError,
+  RedisUnavailableError,
+  RequestTimeoutError,
+  ShutdownError,
+  UndecodableError,
+  UnencodableError,
+  UnsafeRedisError,
+} from './core/errors.js';
+export type {
+  RedisQueueAdminOptions,
+  RedisQueueClientOptions,
+  RedisQueueHandlerOptions,
+  RedisQueueRetryOptions,
+  RedisQueueServerOptions,
+} from './nest/options.js';
+export type { QueueLengths } from './core/admin-broker.js';
+export type {
+  DeadLetterEntry,
+  DeadLetterFilter,
+  DelayedMessage,
+  QueuedMessage,
+} from './core/queue-admin.js';
+export { DeadLetter, RetryLater } from './nest/exceptions.js';
+export { RedisQueueAdmin } from './nest/redis-queue-admin.js';
+export { RedisQueueClient } from './nest/redis-queue-client.js';
+export type { EnqueueResult } from './nest/redis-queue-client.js';
+export { RedisQueueContext } from './nest/redis-queue.context.js';
+export { RedisQueueModule } from './nest/redis-queue.module.js';
+export type {
+  RedisQueueModuleAsyncOptions,
+  RedisQueueModuleOptions,
+  RedisQueueOptionsFactory,
+} from './nest/redis-queue.module.js';
+export { RedisQueueRecord, RedisQueueRecordBuilder } from './nest/redis-queue-record.js';
+export type { RedisQueueRecordOptions } from './nest/redis-queue-record.js';
+export { REDIS_QUEUE_TRANSPORT, RedisQueueServer } from './nest/redis-queue-server.js';
+export type { RedisQueueEvents, RedisQueueStatus } from './nest/status-events.js';
+export type { ConnectionOption } from './open-broker.js';

@@ -1,0 +1,244 @@
+import type { Deserializer, Serializer } from '@nestjs/microservices';
+import {
+  invalid,
+  nested,
+  objectWith,
+  oneOf,
+  resolveOptions,
+  text,
+  wholeNumber,
+} from '../core/options.js';
+import type { Rule } from '../core/options.js';
+import type { RetryPolicy } from '../core/retry.js';
+import { DEFAULT_CONNECTION, connectionSource } from '../open-broker.js';
+import type { ConnectionOption } from '../open-broker.js';
+
+interface SharedOptions {
+  /**
+   * Where Redis is: a `redis://` or `rediss://` URL, ioredis options, or an ioredis instance. The library opens
+   * connections of its own to the same place; an instance that you give is neither used for commands nor closed.
+   * Default `redis://127.0.0.1:6379`.
+   */
+  readonly connection?: ConnectionOption | undefined;
+  /** First part of every key, without braces; servers and clients that should meet need the same. Default `rq`. */
+  readonly prefix?: string | undefined;
+  /**
+   * How long, in ms, a call waits for a connection that is away before it rejects with `RedisUnavailableError`.
+   * 0 fails at once. Default 5000.
+   */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Nest serializer for outgoing packets: requests, messages and events of a client, replies of a server. */
+  readonly serializer?: Serializer | undefined;
+  /** Nest deserializer for incoming packets; may be asynchronous. */
+  readonly deserializer?: Deserializer | undefined;
+}
+
+/** What a handler can set for itself, as `@MessagePattern(pattern, { … })`. */
+export interface RedisQueueHandlerOptions {
+  /**
+   * How many of this handler may run at once in one process. 1 keeps the order of the queue within one process; more
+   * than the process can bear makes each slower. Default 100.
+   */
+  readonly concurrency?: number | undefined;
+  /**
+   * How long, in ms, a consumer may be silent before others take over what it holds. Too short and a busy event loop
+   * loses its lease; too long and a crash delays what it held by as much. At least 1000. Default 30000.
+   */
+  readonly leaseMs?: number | undefined;
+  /**
+   * When a failed handler is tried again. Holds for enqueued messages; a request's caller gets the error instead. What
+   * is not given is taken from the server, and there by default `{ attempts: 5, backoff: 'exponential',
+   * delayMs: 1000, maxDelayMs: 60000 }`.
+   */
+  readonly retry?: RedisQueueRetryOptions | undefined;
+  /**
+   * How long, in ms, a handler may take. Then its `AbortSignal` fires, the attempt counts as failed, and its slot is
+   * free, although what it does cannot be stopped from outside. Too short and slow work is done twice. Default: no end.
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * A message whose id was handled is not handled again for `windowMs`: for effects that must not repeat when a sender
+   * sends again. It covers messages that were settled; a crash between the effect and the settling still repeats it.
+   * Default: off.
+   */
+  readonly once?: { readonly windowMs: number } | undefined;
+}
+
+export interface RedisQueueRetryOptions {
+  /** How often a message is handed out at the most, the first time included. 1 is no retry. */
+  readonly attempts?: number | undefined;
+  /** `exponential` doubles the pause from attempt to attempt and spreads it over its upper half; `fixed` keeps it. */
+  readonly backoff?: 'fixed' | 'exponential' | undefined;
+  /** Pause in ms before the second attempt. */
+  readonly delayMs?: number | undefined;
+  /** Longest pause in ms. */
+  readonly maxDelayMs?: number | undefined;
+}
+
+export interface RedisQueueServerOptions extends SharedOptions, RedisQueueHandlerOptions {
+  /** How long, in ms, `close()` waits for running handlers; what still runs then goes back to its queue. Default 10000. */
+  readonly shutdownTimeoutMs?: number | undefined;
+  /** How many dead letters each queue keeps; the oldest are dropped and counted. Default 10000. */
+  readonly deadLetterLimit?: number | undefined;
+  /** How long, in ms, each queue keeps its dead letters; older ones are dropped and counted. Default 14 days. */
+  readonly deadLetterMaxAgeMs?: number | undefined;
+  /**
+   * What to do at start about a Redis whose maxmemory-policy is not `noeviction`, which throws queues away when it is
+   * full: `warn` in the log, or `refuse` to listen with `UnsafeRedisError`. Default `warn`.
+   */
+  readonly onEviction?: 'warn' | 'refuse' | undefined;
+  /** A message that was running alone when its process died is parked after so many crashes. At least 1. Default 3. */
+  readonly maxCrashes?: number | undefined;
+}
+
+export type RedisQueueAdminOptions = Pick<
+  SharedOptions,
+  'connection' | 'prefix' | 'connectTimeoutMs'
+>;
+
+export interface RedisQueueClientOptions extends SharedOptions {
+  /** How long, in ms, `send()` waits for its reply before it fails with `RequestTimeoutError`. Default 10000. */
+  readonly requestTimeoutMs?: number | undefined;
+}
+
+type Resolved<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
+/** Options whose absence means something. */
+type Optional = 'serializer' | 'deserializer' | 'timeoutMs' | 'once' | 'retry';
+type Completed<T> = Resolved<Omit<T, Optional>> & Pick<T, Extract<keyof T, Optional>>;
+
+export type ResolvedHandlerOptions = Completed<RedisQueueHandlerOptions> & {
+  readonly retry: RetryPolicy;
+};
+export type ResolvedServerOptions = Completed<RedisQueueServerOptions> & {
+  readonly retry: RetryPolicy;
+};
+export type ResolvedClientOptions = Completed<RedisQueueClientOptions>;
+
+/** Longest time that Node's timers can hold. */
+const LONGEST_MS = 2_147_483_647;
+
+const connectionRule: Rule<ConnectionOption> = (value) => {
+  connectionSource(value);
+  // connectionSource() throws on everything that is none.
+  return value as ConnectionOption;
+};
+
+const sharedRules = {
+  connection: connectionRule,
+  prefix: text('text without braces', (value) => value !== '' && !/[{}]/.test(value)),
+  connectTimeoutMs: wholeNumber('milliseconds', 0, LONGEST_MS),
+  serializer: objectWith<Serializer>('serialize'),
+  deserializer: objectWith<Deserializer>('deserialize'),
+};
+
+const retryRules = {
+  attempts: wholeNumber('attempts', 1),
+  backoff: oneOf(['fixed', 'exponential']),
+  delayMs: wholeNumber('milliseconds', 0, LONGEST_MS),
+  maxDelayMs: wholeNumber('milliseconds', 0, LONGEST_MS),
+};
+
+const DEFAULT_RETRY: RetryPolicy = {
+  attempts: 5,
+  backoff: 'exponential',
+  delayMs: 1_000,
+  maxDelayMs: 60_000,
+};
+
+const onceRules = { windowMs: wholeNumber('milliseconds', 1) };
+
+/** What a retry option leaves open is taken from the policy above it. */
+function handlerRules(above: RetryPolicy) {
+  return {
+    concurrency: wholeNumber('handlers', 1, 100_000),
+    leaseMs: wholeNumber('milliseconds', 1_000, LONGEST_MS),
+    retry: nested<RetryPolicy>(retryRules, above),
+    timeoutMs: wholeNumber('milliseconds', 1, LONGEST_MS),
+    once: nested<{ windowMs: number }>(onceRules, { windowMs: 0 }, ['windowMs']),
+  };
+}
+
+const sharedDefaults = {
+  connection: DEFAULT_CONNECTION,
+  prefix: 'rq',
+  connectTimeoutMs: 5_000,
+  serializer: undefined,
+  deserializer: undefined,
+};
+
+/** @throws InvalidOptionError */
+export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedServerOptions {
+  return resolveOptions<ResolvedServerOptions>(
+    assertObject(given, 'RedisQueueServer'),
+    {
+      ...sharedRules,
+      ...handlerRules(DEFAULT_RETRY),
+      shutdownTimeoutMs: wholeNumber('milliseconds', 0, LONGEST_MS),
+      deadLetterLimit: wholeNumber('dead letters', 0),
+      deadLetterMaxAgeMs: wholeNumber('milliseconds', 1),
+      onEviction: oneOf(['warn', 'refuse']),
+      maxCrashes: wholeNumber('crashes', 1),
+    },
+    {
+      ...sharedDefaults,
+      concurrency: 100,
+      leaseMs: 30_000,
+      shutdownTimeoutMs: 10_000,
+      deadLetterLimit: 10_000,
+      deadLetterMaxAgeMs: 14 * 24 * 3_600_000,
+      retry: DEFAULT_RETRY,
+      timeoutMs: undefined,
+      once: undefined,
+      onEviction: 'warn',
+      maxCrashes: 3,
+    },
+    'RedisQueueServer',
+  );
+}
+
+/** What a handler's decorator says, over what its server says. @throws InvalidOptionError */
+export function resolveHandlerOptions(
+  extras: object,
+  server: ResolvedHandlerOptions,
+  pattern: string,
+): ResolvedHandlerOptions {
+  const { concurrency, leaseMs, retry, timeoutMs, once } = server;
+  return resolveOptions<ResolvedHandlerOptions>(
+    extras,
+    handlerRules(retry),
+    { concurrency, leaseMs, retry, timeoutMs, once },
+    `The handler of "${pattern}"`,
+  );
+}
+
+/** @throws InvalidOptionError */
+export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedClientOptions {
+  return resolveOptions<ResolvedClientOptions>(
+    assertObject(given, 'RedisQueueClient'),
+    { ...sharedRules, requestTimeoutMs: wholeNumber('milliseconds', 1, LONGEST_MS) },
+    { ...sharedDefaults, requestTimeoutMs: 10_000 },
+    'RedisQueueClient',
+  );
+}
+
+/** @throws InvalidOptionError */
+export function resolveAdminOptions(
+  given: RedisQueueAdminOptions,
+): Resolved<RedisQueueAdminOptions> {
+  const { connection, prefix, connectTimeoutMs } = sharedRules;
+  return resolveOptions<Resolved<RedisQueueAdminOptions>>(
+    assertObject(given, 'RedisQueueAdmin'),
+    { connection, prefix, connectTimeoutMs },
+    {
+      connection: sharedDefaults.connection,
+      prefix: sharedDefaults.prefix,
+      connectTimeoutMs: sharedDefaults.connectTimeoutMs,
+    },
+    'RedisQueueAdmin',
+  );
+}
+
+function assertObject<T extends object>(given: T, owner: string): T {
+  if (typeof given === 'object' && given !== null) return given;
+  throw invalid('options', `an object with the options of ${owner}`, given);
+}

@@ -1,0 +1,100 @@
+import { InvalidOptionError } from '../core/errors.js';
+import { invalid } from '../core/options.js';
+
+/** What one message says beyond its data. */
+export interface RedisQueueRecordOptions {
+  readonly id?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly delayMs?: number;
+  readonly deliverAt?: Date;
+  readonly expiresInMs?: number;
+  readonly deduplicateMs?: number;
+}
+
+/** A message with settings of its own; made by {@link RedisQueueRecordBuilder}, given to a client in place of the data. */
+export class RedisQueueRecord<T = unknown> {
+  constructor(
+    readonly data: T,
+    readonly options: RedisQueueRecordOptions,
+  ) {}
+}
+
+/**
+ * Builds a record:
+ * `client.enqueue('mail.send', new RedisQueueRecordBuilder(mail).id(mail.id).headers({ tenant }).build())`.
+ *
+ * Delay and deduplication are for `enqueue`, expiry for `enqueue` and `send`: a client refuses them elsewhere. Each
+ * method throws `InvalidOptionError` for a value that it cannot take.
+ */
+export class RedisQueueRecordBuilder<T> {
+  #options: RedisQueueRecordOptions = {};
+
+  constructor(private readonly data: T) {}
+
+  /** The message's id, instead of one that the client makes. */
+  id(id: string): this {
+    if (typeof id !== 'string' || id === '') throw invalid('id', 'text that is not empty', id);
+    return this.#with({ id });
+  }
+
+  /** Adds headers, which the handler finds in its context. */
+  headers(headers: Readonly<Record<string, string>>): this {
+    for (const [name, value] of Object.entries(headers)) {
+      if (typeof value !== 'string') throw invalid(`headers.${name}`, 'text', value);
+    }
+    return this.#with({ headers: { ...this.#options.headers, ...headers } });
+  }
+
+  /** Hands the message out no earlier than after so many ms. */
+  delay(ms: number): this {
+    return this.#with({ delayMs: wholeMs('delay', ms, 0) });
+  }
+
+  /** Hands the message out no earlier than at this time of Redis's clock. */
+  deliverAt(date: Date): this {
+    if (!(date instanceof Date) || Number.isNaN(date.getTime())) {
+      throw invalid('deliverAt', 'a valid Date', date);
+    }
+    return this.#with({ deliverAt: date });
+  }
+
+  /** Drops and counts the message, unless a handler started within so many ms after it was sent. */
+  expiresIn(ms: number): this {
+    return this.#with({ expiresInMs: wholeMs('expiresIn', ms, 1) });
+  }
+
+  /**
+   * For so many ms, a further message with the same id, also from another process, is not added: sending again after
+   * `OutcomeUnknownError` yields one message. Needs `id()`.
+   */
+  deduplicate(windowMs: number): this {
+    return this.#with({ deduplicateMs: wholeMs('deduplicate', windowMs, 1) });
+  }
+
+  build(): RedisQueueRecord<T> {
+    const { id, delayMs, deliverAt, deduplicateMs } = this.#options;
+    if (deduplicateMs !== undefined && id === undefined) {
+      throw new InvalidOptionError(
+        'deduplicate',
+        'deduplicate needs the id by which equal messages are known: add id()',
+      );
+    }
+    if (delayMs !== undefined && deliverAt !== undefined) {
+      throw new InvalidOptionError(
+        'delay',
+        'delay and deliverAt exclude each other: give one of them',
+      );
+    }
+    return new RedisQueueRecord(this.data, this.#options);
+  }
+
+  #with(options: RedisQueueRecordOptions): this {
+    this.#options = { ...this.#options, ...options };
+    return this;
+  }
+}
+
+function wholeMs(option: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw invalid(option, `a whole number of milliseconds ≥ ${least}`, value);
+}

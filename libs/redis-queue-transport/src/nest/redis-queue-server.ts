@@ -1,0 +1,218 @@
+import { Logger } from '@nestjs/common';
+import { Server } from '@nestjs/microservices';
+import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
+import type { Observable } from 'rxjs';
+import type { Broker } from '../core/broker.js';
+import { Consumer } from '../core/consumer.js';
+import { DeliveryRunner } from '../core/delivery-runner.js';
+import { MessageIds } from '../core/message-id.js';
+import { pause } from '../core/pause.js';
+import { openBroker } from '../open-broker.js';
+import type { OpenBroker } from '../open-broker.js';
+import { ConsumerLog } from './consumer-log.js';
+import { EventRunner } from './event-runner.js';
+import { FailureLog } from './failure-log.js';
+import { HandlerRegistry } from './handler-registry.js';
+import type { RegisteredHandler } from './handler-registry.js';
+import { MessageRunner } from './message-runner.js';
+import { resolveHandlerOptions, resolveServerOptions } from './options.js';
+import type { RedisQueueServerOptions, ResolvedServerOptions } from './options.js';
+import { PacketCodec } from './packet-codec.js';
+import { queueNameOf } from './pattern.js';
+import { rememberFailures } from './remember-failures.js';
+import type { RedisQueueContext } from './redis-queue.context.js';
+import { StatusEvents } from './status-events.js';
+import type { RedisQueueEvents, RedisQueueStatus } from './status-events.js';
+
+/** For decorators in hybrid apps: `@MessagePattern('x', REDIS_QUEUE_TRANSPORT)` is served by this transport alone. */
+export const REDIS_QUEUE_TRANSPORT = Symbol('REDIS_QUEUE_TRANSPORT');
+
+/**
+ * The server side of the transport: `NestFactory.createMicroservice(AppModule, { strategy: new RedisQueueServer() })`.
+ * @throws InvalidOptionError from the constructor
+ */
+export class RedisQueueServer extends Server<RedisQueueEvents> implements CustomTransportStrategy {
+  override readonly transportId = REDIS_QUEUE_TRANSPORT;
+  /** Failures of event handlers come back to us, and are logged here with their pattern. */
+  override readonly propagatesEventHandlerErrors = true;
+  protected override readonly logger = new Logger(RedisQueueServer.name);
+  readonly #options: ResolvedServerOptions;
+  readonly #registry = new HandlerRegistry();
+  readonly #codec: PacketCodec;
+  readonly #failures = new FailureLog(this.logger);
+  readonly #ids = new MessageIds();
+  readonly #events = new StatusEvents(this._status$);
+  #open: OpenBroker | undefined;
+  #consumers: Consumer[] = [];
+  #eventRunner: EventRunner | undefined;
+  #isDraining = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RedisQueueServerOptions = {}) {
+    super();
+    this.#options = resolveServerOptions(options);
+    this.#codec = new PacketCodec(this.#options.serializer, this.#options.deserializer);
+    this.initializeSerializer(options);
+    this.initializeDeserializer(options);
+  }
+
+  /** Called by Nest for each decorated method. @throws InvalidPatternError | InvalidOptionError */
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    const name = queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
+    resolveHandlerOptions(extras, this.#options, name);
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    const registered: RegisteredHandler = { handler: callback, extras };
+    if (isEventHandler) this.#registry.addEvent(name, registered);
+    else this.#registry.addMessage(name, registered);
+    // Others look handlers up in Nest's map (getHandlers): it shows one for each pattern, messages first.
+    if (!isEventHandler || !this.messageHandlers.has(name))
+      this.messageHandlers.set(name, callback);
+  }
+
+  override getHandlerByPattern(pattern: string): MessageHandler | null {
+    return this.messageHandlers.get(pattern) ?? null;
+  }
+
+  /** Called by Nest. Every failure goes to the callback. */
+  listen(callback: (error?: unknown) => void): void {
+    this.#listen().then(() => callback(), callback);
+  }
+
+  async #listen(): Promise<void> {
+    rememberFailures();
+    this.#isDraining = false;
+    this.#closing = undefined;
+    const open = openBroker(this.#options, {
+      status: (status) => this.#events.status(status),
+      warning: (text) => this.logger.warn(text),
+      error: (error) => this.#events.error(error, this.#failures),
+    });
+    this.#open = open;
+    try {
+      await open.broker.connect();
+      await this.#startConsumers(open.broker);
+      await this.#subscribe(open.broker);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #startConsumers(broker: Broker): Promise<void> {
+    for (const [queue, registered] of this.#registry.messages) {
+      this.#consumers.push(this.#consumerOf(broker, queue, registered));
+    }
+    const started = await Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
+    const failed = started.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  #consumerOf(broker: Broker, queue: string, { handler, extras }: RegisteredHandler): Consumer {
+    const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.#options;
+    const handlerOptions = resolveHandlerOptions(extras, this.#options, queue);
+    const { concurrency, leaseMs, once } = handlerOptions;
+    const onReplyError = (error: unknown): void => this.logger.error(error);
+    const messages = new MessageRunner(
+      queue,
+      handler,
+      broker,
+      this.#codec,
+      this.#withHooks,
+      onReplyError,
+    );
+    const deliveries = new DeliveryRunner(messages, handlerOptions);
+    const options = {
+      queue,
+      concurrency,
+      leaseMs,
+      deadLetterLimit,
+      deadLetterMaxAgeMs,
+      maxCrashes,
+      onceMs: once?.windowMs,
+    };
+    const log = new ConsumerLog(queue, this.logger, this.#failures);
+    return new Consumer(broker, options, this.#ids, deliveries, log);
+  }
+
+  async #subscribe(broker: Broker): Promise<void> {
+    const events = this.#registry.events;
+    const runner = new EventRunner(events, this.#codec, this.#withHooks, this.logger);
+    this.#eventRunner = runner;
+    if (events.size === 0) return;
+    await broker.subscribe([...events.keys()], (pattern, element) => {
+      if (!this.#isDraining) runner.run(pattern, element);
+    });
+  }
+
+  /**
+   * Takes no more messages and events; what runs goes on. `close()` does this too: call it earlier where providers are
+   * destroyed before servers are closed (apps that end by a signal, hybrid apps).
+   */
+  drain(): void {
+    this.#isDraining = true;
+    for (const consumer of this.#consumers) consumer.drain();
+  }
+
+  /** Called by Nest: drains, waits for running handlers, hands back what is left. May be called any number of times. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#open;
+    if (open === undefined) return;
+    const { shutdownTimeoutMs } = this.#options;
+    this.drain();
+    const closed = new AbortController();
+    const deadline = pause(shutdownTimeoutMs, closed.signal);
+    await Promise.all([
+      Promise.race([this.#eventRunner?.idle(), deadline]),
+      ...this.#consumers.map((consumer) => consumer.stop(shutdownTimeoutMs)),
+    ]);
+    closed.abort();
+    this.#eventRunner?.abandon();
+    this.#consumers = [];
+    this.#open = undefined;
+    await open.broker.close();
+  }
+
+  /** The state of the connection, from the newest on. */
+  override get status(): Observable<RedisQueueStatus> {
+    return super.status as Observable<RedisQueueStatus>; // StatusEvents alone writes to it
+  }
+
+  /** `connected`, `reconnecting`, `disconnected`, `error`. May be called before `listen`. */
+  on<Event extends keyof RedisQueueEvents>(event: Event, callback: RedisQueueEvents[Event]): void {
+    this.#events.on(event, callback);
+  }
+
+  /** The ioredis client that carries the commands. @throws Error before `listen` */
+  unwrap<T>(): T {
+    if (this.#open === undefined)
+      throw new Error('There is no connection yet: call listen() before unwrap().');
+    return this.#open.native as T; // the caller's word for the type, as with Nest's own transports
+  }
+
+  readonly #withHooks = (context: RedisQueueContext, work: () => Promise<void>): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const between = async (runEndHook: () => void): Promise<void> => {
+        await work().then(resolve, reject);
+        try {
+          runEndHook();
+        } catch (error) {
+          // The message is done all the same, and a start hook need not return what would reject with this.
+          this.logger.error(error);
+        }
+      };
+      // Typed as void; what the start hook returns is a promise that rejects when the hook fails.
+      const started: unknown = this.runWithProcessingHooks(context, between);
+      if (started instanceof Promise) started.catch(reject);
+    });
+}

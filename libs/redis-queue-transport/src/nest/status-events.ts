@@ -1,0 +1,41 @@
+import type { Subject } from 'rxjs';
+import type { FailureLog } from './failure-log.js';
+
+/** The state of the command connection. */
+export type RedisQueueStatus = 'connected' | 'reconnecting' | 'disconnected';
+
+/** What `on()` can listen to. */
+// A type and not an interface, as Nest asks for an index signature.
+export type RedisQueueEvents = {
+  connected: () => void;
+  reconnecting: () => void;
+  disconnected: () => void;
+  /** Trouble with Redis in the background, where no call could reject. */
+  error: (error: unknown) => void;
+};
+
+/** Passes the connection's state on to Nest's `status` and to the listeners of `on()`. */
+export class StatusEvents {
+  readonly #listeners: { [Event in keyof RedisQueueEvents]: RedisQueueEvents[Event][] } = {
+    connected: [],
+    reconnecting: [],
+    disconnected: [],
+    error: [],
+  };
+
+  constructor(private readonly status$: Subject<string>) {}
+
+  on<Event extends keyof RedisQueueEvents>(event: Event, listener: RedisQueueEvents[Event]): void {
+    this.#listeners[event].push(listener);
+  }
+
+  status(status: RedisQueueStatus): void {
+    this.status$.next(status);
+    for (const listener of this.#listeners[status]) listener();
+  }
+
+  error(error: unknown, log: FailureLog): void {
+    log.failed(error);
+    for (const listener of this.#listeners.error) listener(error);
+  }
+}

@@ -1,0 +1,40 @@
+import type { AdminBroker } from './core/admin-broker.js';
+import type { Broker } from './core/broker.js';
+import { connectionSource } from './redis/connection-source.js';
+import type { ConnectionOption } from './redis/connection-source.js';
+import { RedisAdmin } from './redis/redis-admin.js';
+import { RedisBroker } from './redis/redis-broker.js';
+import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/redis-broker.js';
+
+export type { ConnectionOption } from './redis/connection-source.js';
+export type { RedisBrokerEvents as BrokerEvents } from './redis/redis-broker.js';
+export { DEFAULT_CONNECTION, connectionSource } from './redis/connection-source.js';
+
+/** A broker, and the client of the broker's own library behind it, for users who must go around us. */
+export interface OpenBroker {
+  readonly broker: Broker;
+  readonly native: unknown;
+}
+
+export interface ConnectionSettings {
+  readonly connection: ConnectionOption;
+  readonly prefix: string;
+  readonly connectTimeoutMs: number;
+}
+
+/** The one place that knows which broker there is: the Nest layer only sees the interface. */
+export function openBroker(
+  options: ConnectionSettings & Pick<RedisBrokerOptions, 'onEviction'>,
+  events: RedisBrokerEvents,
+): OpenBroker {
+  const broker = new RedisBroker(
+    { ...options, connection: connectionSource(options.connection) },
+    events,
+  );
+  return { broker, native: broker.client };
+}
+
+/** Likewise for tending queues. */
+export function openAdmin(options: ConnectionSettings): AdminBroker {
+  return new RedisAdmin({ ...options, connection: connectionSource(options.connection) });
+}

@@ -1,0 +1,172 @@
+import type { Redis, RedisOptions } from 'ioredis';
+import { RedisUnavailableError, messageOf } from '../core/errors.js';
+import type { RedisQueueError } from '../core/errors.js';
+import type { ConnectionSource } from './connection-source.js';
+import { failureOf, isReplyError } from './failure.js';
+
+export type ConnectionStatus = 'connected' | 'reconnecting' | 'disconnected';
+
+export interface ConnectionEvents {
+  status?(status: ConnectionStatus): void;
+  error?(error: Error): void;
+}
+
+const LONGEST_RECONNECT_PAUSE_MS = 1_000;
+
+/** While these last, waiting does not help: whoever waits for the connection is told at once. */
+const HOPELESS = /^(WRONGPASS|NOAUTH|NOPERM)|self-signed|certificate|wrong version number|ERR_TLS/i;
+
+/**
+ * One connection to Redis, with the settings that make outcomes knowable: nothing is sent twice, nothing waits unseen
+ * in a queue, and a connection that stays silent for longer than the deadline while a command is pending is dropped
+ * for a new one.
+ */
+export class Connection {
+  readonly client: Redis;
+  /** Scripts that were sent through this connection since it was opened last, by their SHA1. */
+  readonly knownScripts = new Set<string>();
+  readonly #waiting = new Set<{ resolve: () => void; reject: (error: RedisQueueError) => void }>();
+  #lastError: Error | undefined;
+  #isClosed = false;
+  #serverId: Promise<number | undefined> = Promise.resolve(undefined);
+
+  constructor(
+    source: ConnectionSource,
+    name: string,
+    /** Longest silence in ms while a command is pending. */
+    deadlineMs: number,
+    events: ConnectionEvents = {},
+  ) {
+    this.client = source(safeSettings(name, deadlineMs));
+    this.client.on('ready', () => {
+      this.#lastError = undefined;
+      this.knownScripts.clear();
+      for (const waiting of this.#takeWaiting()) waiting.resolve();
+      this.#learnServerId();
+      events.status?.('connected');
+    });
+    this.client.on('reconnecting', () => events.status?.('reconnecting'));
+    this.client.on('end', () => {
+      for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
+      events.status?.('disconnected');
+    });
+    this.client.on('error', (error: Error) => {
+      this.#lastError = error;
+      if (HOPELESS.test(error.message)) {
+        for (const waiting of this.#takeWaiting()) waiting.reject(this.#failure(error));
+      }
+      events.error?.(error);
+    });
+  }
+
+  get isReady(): boolean {
+    return this.client.status === 'ready';
+  }
+
+  /** What Redis calls this connection (CLIENT ID); undefined when it does not say. */
+  get serverId(): Promise<number | undefined> {
+    return this.#serverId;
+  }
+
+  /** Resolves when commands can be sent. @throws RedisUnavailableError | RedisRefusedError */
+  ready(timeoutMs: number): Promise<void> {
+    if (this.isReady) return Promise.resolve();
+    if (this.#isClosed) return Promise.reject(this.#unavailable('it was closed'));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => waiting.reject(this.#unavailable(`not ready within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(waiting);
+      };
+      const waiting = {
+        resolve: () => (end(), resolve()),
+        reject: (error: RedisQueueError) => (end(), reject(error)),
+      };
+      this.#waiting.add(waiting);
+      // A failed attempt is told by the event 'error', and ioredis goes on trying.
+      if (this.client.status === 'wait') this.client.connect().catch(() => undefined);
+    });
+  }
+
+  /** Sends one command now. @throws RedisUnavailableError | OutcomeUnknownError | RedisRefusedError */
+  async run<T>(
+    action: string,
+    command: (client: Redis) => Promise<T>,
+    messageId?: string,
+  ): Promise<T> {
+    if (!this.isReady) throw this.#unavailable(`it is ${this.client.status}`);
+    try {
+      return await command(this.client);
+    } catch (error) {
+      throw failureOf(error, action, messageId);
+    }
+  }
+
+  /** Drops the connection for a new one; what is in flight rejects. */
+  reconnect(): void {
+    if (!this.#isClosed) this.client.disconnect(true);
+  }
+
+  /** Gives the connection up; nothing reconnects. May be called twice. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.client.disconnect();
+    for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
+  }
+
+  #learnServerId(): void {
+    this.#serverId = this.client.client('ID').catch((error: unknown) => {
+      this.#lastError = error instanceof Error ? error : new Error(String(error));
+      return undefined;
+    });
+  }
+
+  #takeWaiting(): Iterable<{ resolve: () => void; reject: (error: RedisQueueError) => void }> {
+    return [...this.#waiting];
+  }
+
+  #failure(error: Error): RedisQueueError {
+    if (isReplyError(error)) return failureOf(error, 'open a connection');
+    return this.#unavailable(messageOf(error));
+  }
+
+  #unavailable(why: string): RedisUnavailableError {
+    const last = this.#lastError;
+    const cause =
+      last === undefined || last.message === why ? '' : `; last error: ${messageOf(last)}`;
+    return new RedisUnavailableError(
+      `No connection to Redis at ${this.#address()}: ${why}${cause}`,
+      { cause: last },
+    );
+  }
+
+  #address(): string {
+    const { path, host, port, sentinels } = this.client.options;
+    if (sentinels)
+      return sentinels.map((sentinel) => `${sentinel.host}:${sentinel.port}`).join(',');
+    return path ?? `${host}:${port}`;
+  }
+}
+
+function safeSettings(name: string, deadlineMs: number): RedisOptions {
+  return {
+    lazyConnect: true,
+    connectionName: name,
+    // A command that was in flight when the connection died is rejected, never sent again: its outcome is unknown.
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    // A command that cannot be written now is rejected now, so that "not sent" and "unknown" stay apart.
+    enableOfflineQueue: false,
+    enableAutoPipelining: false,
+    socketTimeout: deadlineMs,
+    // A failover leaves us with a replica: connect anew, without sending the command again.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    retryStrategy: (times) =>
+      Math.min(25 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_PAUSE_MS) *
+      (0.75 + Math.random() / 4),
+  };
+}

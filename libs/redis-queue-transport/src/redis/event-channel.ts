@@ -1,0 +1,63 @@
+import { GrowingPause, pause } from '../core/pause.js';
+import type { Connection } from './connection.js';
+
+const CONNECTION_WAIT_MS = 1_000;
+const CHECK_EVERY_MS = 5_000;
+
+type Listener = (element: Buffer) => void;
+
+/**
+ * Listens to pub/sub channels on a connection of its own. After a reconnect ioredis subscribes again by itself. A
+ * silent connection looks like a quiet one, so it is asked now and then; without an answer its deadline drops it.
+ */
+export class EventChannel {
+  readonly #listeners = new Map<string, Listener>();
+  readonly #stopped = new AbortController();
+  #checks: Promise<void> | undefined;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Resolves when Redis has confirmed the subscriptions. A channel that has a listener gets the new one instead. */
+  async listen(channels: ReadonlyMap<string, Listener>, timeoutMs: number): Promise<void> {
+    const added = [...channels.keys()].filter((channel) => !this.#listeners.has(channel));
+    for (const [channel, listener] of channels) this.#listeners.set(channel, listener);
+    if (added.length === 0) return;
+    this.#start();
+    await this.connection.ready(timeoutMs);
+    await this.connection.run('subscribe to events', (client) => client.subscribe(...added));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.connection.close();
+    await this.#checks;
+  }
+
+  #start(): void {
+    if (this.#checks !== undefined) return;
+    this.connection.client.on('messageBuffer', (channel: Buffer, element: Buffer) => {
+      this.#listeners.get(channel.toString())?.(element);
+    });
+    this.#checks = this.#checkNowAndThen(this.#stopped.signal);
+  }
+
+  async #checkNowAndThen(stopped: AbortSignal): Promise<void> {
+    const failing = new GrowingPause();
+    while (!stopped.aborted) {
+      await pause(CHECK_EVERY_MS, stopped);
+      if (stopped.aborted) return;
+      try {
+        await this.connection.ready(CONNECTION_WAIT_MS);
+        await this.connection.run('check the event connection', (client) => client.ping());
+        failing.reset();
+      } catch (error) {
+        if (stopped.aborted) return;
+        this.onError(error);
+        await failing.wait(stopped);
+      }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import {
+  OutcomeUnknownError,
+  RedisRefusedError,
+  RedisQueueError,
+  RedisUnavailableError,
+  messageOf,
+} from '../core/errors.js';
+
+const HINTS: Readonly<Record<string, string>> = {
+  OOM: 'Redis is full (maxmemory): consumers go on draining; raise maxmemory or wait.',
+  NOPERM:
+    'The Redis user lacks a permission; docs/architecture.md lists the keys and commands that are needed.',
+  NOAUTH: 'Give a password in the option connection.',
+  WRONGPASS: 'Check username and password in the option connection.',
+  READONLY: 'This Redis is a replica; connect to the primary.',
+  WRONGTYPE: 'Another program uses this key for something else; choose another prefix or pattern.',
+  LOADING: 'Redis is reading its data after a start.',
+  MISCONF: 'Redis refuses writes because it could not save its data; see its log.',
+};
+
+/** Turns what ioredis rejects with into the library's errors; what was asked and the message's id are named in it. */
+export function failureOf(error: unknown, action: string, messageId?: string): RedisQueueError {
+  if (error instanceof RedisQueueError) return error;
+  if (isReplyError(error)) {
+    const [reply = 'ERR'] = error.message.split(' ', 1);
+    const hint = HINTS[reply];
+    return new RedisRefusedError(
+      reply,
+      `Redis refused to ${action}: ${error.message}${hint ? ` (${hint})` : ''}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (wasNeverWritten(error)) {
+    return new RedisUnavailableError(
+      `There is no connection to Redis to ${action}; nothing was sent.`,
+      { cause: error },
+    );
+  }
+  return new OutcomeUnknownError(
+    `The connection to Redis was lost while it was asked to ${action}: it may or may not have happened` +
+      `${messageId === undefined ? '' : ` (message ${messageId})`}. ${messageOf(error)}`,
+    messageId,
+    { cause: error },
+  );
+}
+
+/** Redis answered, with an error. (The class that ioredis exports for it is untyped.) */
+export function isReplyError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** ioredis has no type for it: with its offline queue off, this is how it says that a command was not written. */
+function wasNeverWritten(error: unknown): boolean {
+  return messageOf(error).startsWith("Stream isn't writeable");
+}

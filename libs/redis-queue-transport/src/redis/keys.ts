@@ -1,0 +1,75 @@
+import { InvalidPatternError } from '../core/errors.js';
+
+/**
+ * Every key and channel that the library touches. The keys of one queue carry its name as their hash tag, so that a
+ * cluster keeps them together.
+ */
+export class Keys {
+  constructor(private readonly prefix: string) {}
+
+  queue(queue: string): QueueKeys {
+    const base = `${this.prefix}:{${assertQueueName(queue)}}`;
+    return {
+      waiting: `${base}:waiting`,
+      dead: `${base}:dead`,
+      consumers: `${base}:consumers`,
+      fenced: `${base}:fenced`,
+      delayed: `${base}:delayed`,
+      ids: `${base}:ids`,
+      handled: `${base}:handled`,
+      paused: `${base}:paused`,
+      wake: `${base}:wake`,
+      counts: `${base}:counts`,
+      processing: (consumer) => `${base}:processing:${consumer}`,
+    };
+  }
+
+  /** Hash: every queue that was ever pushed to or served, for people and tools. */
+  get queues(): string {
+    return `${this.prefix}:queues`;
+  }
+
+  replies(client: string): string {
+    return `${this.prefix}:{reply:${client}}:replies`;
+  }
+
+  event(pattern: string): string {
+    return `${this.prefix}:event:${pattern}`;
+  }
+}
+
+export interface QueueKeys {
+  /** List: what nobody holds; taken at the head (left), pushed at the tail (right). */
+  readonly waiting: string;
+  /** Sorted set: messages that are not due yet, by the Redis time in ms at which they are. */
+  readonly delayed: string;
+  /** Stream: dead letters, each an entry with one field `element`; capped by count and by age. */
+  readonly dead: string;
+  /** Sorted set: consumers by the Redis time in ms at which their lease ends. */
+  readonly consumers: string;
+  /** Sorted set: consumers whose lease ended, by the time until which a late command of theirs is looked for. */
+  readonly fenced: string;
+  /** Hash: how many messages `expired`, were `repeated`, and how many dead letters were dropped by the caps. */
+  readonly counts: string;
+  /** Sorted set: ids that producers must not add again, by the Redis time in ms at which that ends. */
+  readonly ids: string;
+  /** Sorted set: ids that handlers must not be given again, likewise. */
+  readonly handled: string;
+  /** There while the queue is paused. */
+  readonly paused: string;
+  /** Channel: tells consumers that an exchange is worth while. */
+  readonly wake: string;
+  /** List: what one live consumer holds, oldest first. The one record of what is in flight. */
+  readonly processing: (consumer: string) => string;
+}
+
+function assertQueueName(queue: string): string {
+  if (queue === '') throw new InvalidPatternError(queue, 'A pattern must not be empty.');
+  if (queue.startsWith('}')) {
+    throw new InvalidPatternError(
+      queue,
+      `The pattern ${JSON.stringify(queue)} must not begin with "}": the keys of its queue would not stay together in a cluster.`,
+    );
+  }
+  return queue;
+}

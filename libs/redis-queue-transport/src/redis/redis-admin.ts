@@ -1,0 +1,147 @@
+import type {
+  AdminBroker,
+  DeadElement,
+  DelayedElement,
+  QueueLengths,
+} from '../core/admin-broker.js';
+import { Connection } from './connection.js';
+import type { ConnectionSource } from './connection-source.js';
+import type { Redis } from 'ioredis';
+import { Keys } from './keys.js';
+import { advance } from './scripts/advance.js';
+import { purge } from './scripts/purge.js';
+import { redrive } from './scripts/redrive.js';
+import { setPaused } from './scripts/set-paused.js';
+
+export interface RedisAdminOptions {
+  readonly connection: ConnectionSource;
+  readonly prefix: string;
+  /** How long a call waits for a connection that is away. */
+  readonly connectTimeoutMs: number;
+}
+
+const DEADLINE_MS = 5_000;
+
+/** Looks into queues and tends them, over a connection of its own that opens with the first call. */
+export class RedisAdmin implements AdminBroker {
+  readonly #keys: Keys;
+  readonly #connection: Connection;
+
+  constructor(private readonly options: RedisAdminOptions) {
+    this.#keys = new Keys(options.prefix);
+    this.#connection = new Connection(options.connection, 'rq-admin', DEADLINE_MS);
+  }
+
+  async queues(): Promise<readonly string[]> {
+    const queues = await this.#run('list the queues', (client) => client.hkeys(this.#keys.queues));
+    return queues.sort();
+  }
+
+  async lengths(queue: string): Promise<QueueLengths> {
+    const keys = this.#keys.queue(queue);
+    const [waiting, delayed, dead, isPaused, counts, consumers, fenced] = await this.#run(
+      'read lengths',
+      (client) =>
+        Promise.all([
+          client.llen(keys.waiting),
+          client.zcard(keys.delayed),
+          client.xlen(keys.dead),
+          client.exists(keys.paused),
+          client.hgetall(keys.counts),
+          client.zrange(keys.consumers, '0', '-1'),
+          client.zrange(keys.fenced, '0', '-1'),
+        ]),
+    );
+    const held = await this.#run('read lengths', (client) =>
+      Promise.all(
+        [...consumers, ...fenced].map((consumer) => client.llen(keys.processing(consumer))),
+      ),
+    );
+    return {
+      waiting,
+      processing: held.reduce((sum, length) => sum + length, 0),
+      delayed,
+      dead,
+      consumers: consumers.length,
+      isPaused: isPaused === 1,
+      expired: Number(counts['expired'] ?? 0),
+      repeated: Number(counts['repeated'] ?? 0),
+      deadLettersDropped: Number(counts['deadLettersDropped'] ?? 0),
+    };
+  }
+
+  waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
+    const { waiting } = this.#keys.queue(queue);
+    return this.#run('peek', (client) => client.lrangeBuffer(waiting, offset, offset + count - 1));
+  }
+
+  async delayed(queue: string, offset: number, count: number): Promise<readonly DelayedElement[]> {
+    const { delayed } = this.#keys.queue(queue);
+    const flat = await this.#run('list delayed messages', (client) =>
+      client.zrangeBuffer(delayed, String(offset), String(offset + count - 1), 'WITHSCORES'),
+    );
+    return pairs(flat).map(([element, score]) => ({ element, dueMs: Number(score.toString()) }));
+  }
+
+  async advance(queue: string, elements: readonly Buffer[]): Promise<number> {
+    await this.#ready();
+    const keys = this.#keys.queue(queue);
+    return advance.run(this.#connection, keys, { wake: keys.wake }, elements);
+  }
+
+  async deadLetters(
+    queue: string,
+    from: string | undefined,
+    count: number,
+  ): Promise<readonly DeadElement[]> {
+    const { dead } = this.#keys.queue(queue);
+    const entries = await this.#run('list dead letters', (client) =>
+      client.xrangeBuffer(dead, from ?? '-', '+', 'COUNT', count),
+    );
+    return entries.flatMap(([entry, [, element]]) =>
+      element === undefined ? [] : [{ entry: entry.toString(), element }],
+    );
+  }
+
+  async redrive(queue: string, letters: readonly DeadElement[]): Promise<number> {
+    await this.#ready();
+    const rest = letters.flatMap(({ entry, element }) => [entry, element]);
+    return redrive.run(this.#connection, this.#keys.queue(queue), {}, rest);
+  }
+
+  async deleteDeadLetters(queue: string, entries: readonly string[]): Promise<number> {
+    if (entries.length === 0) return 0;
+    const { dead } = this.#keys.queue(queue);
+    return this.#run('delete dead letters', (client) => client.xdel(dead, ...entries));
+  }
+
+  async setPaused(queue: string, isPaused: boolean): Promise<void> {
+    await this.#ready();
+    const keys = this.#keys.queue(queue);
+    await setPaused.run(this.#connection, keys, { isPaused: isPaused ? 1 : 0, wake: keys.wake });
+  }
+
+  async purge(queue: string): Promise<number> {
+    await this.#ready();
+    return purge.run(this.#connection, this.#keys.queue(queue), {});
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
+
+  async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
+    await this.#ready();
+    return this.#connection.run(action, command);
+  }
+
+  #ready(): Promise<void> {
+    return this.#connection.ready(this.options.connectTimeoutMs);
+  }
+}
+
+function pairs<T>(flat: readonly T[]): [T, T][] {
+  const result: [T, T][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) result.push([flat[i] as T, flat[i + 1] as T]); // both are in range
+  return result;
+}

@@ -1,0 +1,237 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Redis } from 'ioredis';
+import type { Broker, Lease, LeaseTerms, PushTerms } from '../core/broker.js';
+import { RedisClock } from '../core/clock.js';
+import type { Element } from '../core/envelope.js';
+import { UnsafeRedisError } from '../core/errors.js';
+import { Connection } from './connection.js';
+import type { ConnectionStatus } from './connection.js';
+import type { ConnectionSource } from './connection-source.js';
+import { EventChannel } from './event-channel.js';
+import { Keys } from './keys.js';
+import { PushBatch } from './push-batch.js';
+import { RedisLease } from './redis-lease.js';
+import { ReplyBatch } from './reply-batch.js';
+import { INBOX_WAIT_MS, ReplyInbox } from './reply-inbox.js';
+import { join } from './scripts/join.js';
+import { register } from './scripts/register.js';
+
+export interface RedisBrokerOptions {
+  readonly connection: ConnectionSource;
+  readonly prefix: string;
+  /** How long a call waits for a connection that is away. */
+  readonly connectTimeoutMs: number;
+  /** What to do about a Redis that may evict keys when it is full. */
+  readonly onEviction: 'ignore' | 'warn' | 'refuse';
+}
+
+export interface RedisBrokerEvents {
+  status(status: ConnectionStatus): void;
+  /** Something is set up in a way that people should know of. */
+  warning(text: string): void;
+  /** Trouble in the background, where no call can reject. */
+  error(error: unknown): void;
+}
+
+/** Longest silence of the command connection while an answer is due. */
+const COMMAND_DEADLINE_MS = 5_000;
+/** Time that a blocking call may be late beyond its own bound. */
+const BLOCKING_GRACE_MS = 1_500;
+
+/** The broker on Redis: one connection for commands, one for each thing that blocks. */
+export class RedisBroker implements Broker {
+  readonly #keys: Keys;
+  readonly #clock = new RedisClock();
+  /** Names this process in Redis: consumers, reply list, connections. */
+  readonly #name = `${hostname().replace(/[^\w.-]/g, '')}-${process.pid}-${randomBytes(6).toString('base64url')}`;
+  readonly #commands: Connection;
+  readonly #replies: ReplyBatch;
+  readonly #pushes = new Map<string, PushBatch>();
+  readonly #registered = new Set<string>();
+  readonly #served = new Set<string>();
+  readonly #waits = new Set<Connection>();
+  #isChecked = false;
+  #joined = 0;
+  #ids = 0;
+  #inbox: ReplyInbox | undefined;
+  #channel: EventChannel | undefined;
+
+  constructor(
+    private readonly options: RedisBrokerOptions,
+    private readonly events: RedisBrokerEvents,
+  ) {
+    this.#keys = new Keys(options.prefix);
+    this.#commands = this.#connection('commands', COMMAND_DEADLINE_MS, (status) =>
+      this.#onStatus(status),
+    );
+    this.#replies = new ReplyBatch(this.#commands);
+  }
+
+  /** The command connection's ioredis client. */
+  get client(): Redis {
+    return this.#commands.client;
+  }
+
+  async connect(): Promise<void> {
+    await this.#commands.ready(this.options.connectTimeoutMs);
+    if (!this.#clock.isSet) await this.#readClock();
+    if (!this.#isChecked) await this.#checkEviction();
+  }
+
+  /** Promise 2 does not hold on a Redis that throws keys away by itself. */
+  async #checkEviction(): Promise<void> {
+    this.#isChecked = true;
+    if (this.options.onEviction === 'ignore') return;
+    const info = await this.#commands.run('read its settings', (client) => client.info('memory'));
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+    if (policy === 'noeviction') return;
+    const text =
+      `Redis has maxmemory-policy ${policy}: when it is full it throws away queues with the messages in them. ` +
+      'Set it to noeviction, or use a Redis of its own for queues.';
+    if (this.options.onEviction === 'warn') return this.events.warning(text);
+    this.#isChecked = false;
+    throw new UnsafeRedisError(text);
+  }
+
+  async push(
+    queue: string,
+    messageId: string,
+    element: Element,
+    terms?: PushTerms,
+  ): Promise<'held' | 'duplicate'> {
+    if (!this.#commands.isReady) await this.connect();
+    let pushes = this.#pushes.get(queue);
+    if (pushes === undefined) {
+      pushes = new PushBatch(this.#commands, this.#keys.queue(queue));
+      this.#pushes.set(queue, pushes);
+    }
+    const held = await pushes.push(messageId, element, terms);
+    if (!this.#registered.has(queue)) await this.#registerPushed(queue);
+    return held;
+  }
+
+  async isServed(queue: string): Promise<boolean> {
+    if (this.#served.has(queue)) return true;
+    await this.connect();
+    const state = await this.#commands.run('look up a queue', (client) =>
+      client.hget(this.#keys.queues, queue),
+    );
+    if (state !== 'served') return false;
+    this.#served.add(queue);
+    return true;
+  }
+
+  async publish(pattern: string, element: Element): Promise<number> {
+    if (!this.#commands.isReady) await this.connect();
+    return this.#commands.run('publish an event', (client) =>
+      client.publish(this.#keys.event(pattern), element),
+    );
+  }
+
+  async subscribe(
+    patterns: readonly string[],
+    onEvent: (pattern: string, element: Buffer) => void,
+  ): Promise<void> {
+    const listeners = patterns.map((pattern): [string, (element: Buffer) => void] => [
+      this.#keys.event(pattern),
+      (element) => onEvent(pattern, element),
+    ]);
+    await this.#listen(new Map(listeners));
+  }
+
+  reply(list: string, element: Element): Promise<void> {
+    return this.#replies.add(list, element);
+  }
+
+  async receiveReplies(onReply: (element: Buffer) => void): Promise<string> {
+    const connection = this.#connection('replies', INBOX_WAIT_MS + BLOCKING_GRACE_MS);
+    this.#inbox = new ReplyInbox(
+      connection,
+      this.#keys.replies(this.#name),
+      onReply,
+      this.#onError,
+    );
+    await connection.ready(this.options.connectTimeoutMs);
+    this.#inbox.start();
+    return this.#inbox.list;
+  }
+
+  async join(queue: string, terms: LeaseTerms, onWake: () => void): Promise<Lease> {
+    const keys = this.#keys.queue(queue);
+    await this.connect();
+    await this.#listen(new Map([[keys.wake, onWake]]));
+    await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'served' });
+    this.#joined += 1;
+    const consumer = `${this.#name}-${this.#joined}`;
+    this.#clock.set(await join.run(this.#commands, keys, { consumer, leaseMs: terms.leaseMs }));
+    const blocking = this.#connection('wait', terms.waitMs + BLOCKING_GRACE_MS);
+    this.#waits.add(blocking);
+    return new RedisLease(consumer, terms, {
+      commands: this.#commands,
+      blocking,
+      closeBlocking: () => {
+        blocking.close();
+        this.#waits.delete(blocking);
+      },
+      keys,
+      newId: () => `${this.#name}-${(this.#ids += 1)}`,
+      flushReplies: () => this.#replies.flush(),
+      onRedisTime: (nowMs) => this.#clock.set(nowMs),
+    });
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#inbox?.stop(), this.#channel?.stop()]);
+    for (const connection of this.#waits) connection.close();
+    this.#commands.close();
+  }
+
+  async #listen(listeners: ReadonlyMap<string, (element: Buffer) => void>): Promise<void> {
+    this.#channel ??= new EventChannel(
+      this.#connection('events', COMMAND_DEADLINE_MS),
+      this.#onError,
+    );
+    await this.#channel.listen(listeners, this.options.connectTimeoutMs);
+  }
+
+  #connection(
+    role: string,
+    deadlineMs: number,
+    onStatus?: (status: ConnectionStatus) => void,
+  ): Connection {
+    return new Connection(this.options.connection, `rq-${role}-${this.#name}`, deadlineMs, {
+      ...(onStatus === undefined ? {} : { status: onStatus }),
+      error: this.#onError,
+    });
+  }
+
+  readonly #onError = (error: unknown): void => this.events.error(error);
+
+  #onStatus(status: ConnectionStatus): void {
+    this.events.status(status);
+    // Another Redis may answer now (failover), with another clock.
+    if (status === 'connected') this.#readClock().catch(this.#onError);
+  }
+
+  async #readClock(): Promise<void> {
+    const [seconds, microseconds] = await this.#commands.run('read the time', (client) =>
+      client.time(),
+    );
+    this.#clock.set(Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000));
+  }
+
+  /** The message is held already: that its queue is not listed yet must not fail the call, so the next push tries again. */
+  async #registerPushed(queue: string): Promise<void> {
+    try {
+      await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'pushed' });
+      this.#registered.add(queue);
+    } catch (error) {
+      this.events.error(error);
+    }
+  }
+}

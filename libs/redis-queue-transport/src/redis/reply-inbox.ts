@@ -1,0 +1,52 @@
+import { GrowingPause } from '../core/pause.js';
+import type { Connection } from './connection.js';
+
+/** Longest time in ms of one blocking call while no reply comes. */
+export const INBOX_WAIT_MS = 5_000;
+const MOST_REPLIES = 500;
+const CONNECTION_WAIT_MS = 1_000;
+
+/**
+ * Reads one process's reply list, on a connection of its own: as many replies as there are with each call. Replies
+ * whose answer is lost with the connection are gone; their callers' deadlines end those requests.
+ */
+export class ReplyInbox {
+  readonly #stopped = new AbortController();
+  readonly #pause = new GrowingPause();
+  #loop: Promise<void> | undefined;
+
+  constructor(
+    private readonly connection: Connection,
+    readonly list: string,
+    private readonly onReply: (element: Buffer) => void,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  start(): void {
+    this.#loop ??= this.#run(this.#stopped.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.connection.close();
+    await this.#loop;
+  }
+
+  async #run(stopped: AbortSignal): Promise<void> {
+    while (!stopped.aborted) {
+      try {
+        await this.connection.ready(CONNECTION_WAIT_MS);
+        const popped = await this.connection.run('read replies', (client) =>
+          client.blmpopBuffer(INBOX_WAIT_MS / 1_000, 1, this.list, 'LEFT', 'COUNT', MOST_REPLIES),
+        );
+        this.#pause.reset();
+        // The answer is [name of the list, elements], or null when the time was over.
+        for (const element of popped?.[1] ?? []) this.onReply(element);
+      } catch (error) {
+        if (stopped.aborted) return;
+        this.onError(error);
+        await this.#pause.wait(stopped);
+      }
+    }
+  }
+}

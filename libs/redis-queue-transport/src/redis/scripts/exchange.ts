@@ -1,0 +1,135 @@
+import type { Settlement } from '../../core/broker.js';
+import type { ScriptArgument } from '../script.js';
+import { NOW_MS, RELEASE_DUE, Script, readArray, readBuffer, readNumber } from '../script.js';
+
+export interface ExchangeReply {
+  /** How many deliveries the processing list holds now. */
+  readonly held: number;
+  readonly missing: number;
+  readonly isSuspectAhead: boolean;
+  readonly isPaused: boolean;
+  readonly dueInMs: number | undefined;
+  readonly taken: readonly Buffer[];
+}
+
+/**
+ * Settles, releases what is due, and takes, for the consumer that still has its lease.
+ *
+ * After the named arguments come `acks` elements that are done, then triples of (kind, element, detail): the
+ * replacement of a dead letter or a retry (whose kind is then the pause in ms), why one is skipped, or the id that is
+ * to be remembered with an ack. The triples are walked backwards, so that several that go back to the head keep their
+ * order.
+ *
+ * A suspect (its header begins with a crash count) is only handed out when the consumer holds nothing else.
+ *
+ * Replies: 0 when the lease is lost; else { held, missing, 1 when a suspect at the head had to stay, 1 when the queue
+ * is paused, ms until the next delayed message or -1, taken … }.
+ */
+export const exchange = new Script({
+  action: 'settle and take messages',
+  keys: ['waiting', 'processing', 'consumers', 'delayed', 'dead', 'counts', 'handled', 'paused'],
+  args: ['consumer', 'take', 'deadLetterLimit', 'onceMs', 'acks'],
+  lua: `
+if not redis.call('ZSCORE', consumers, consumer) then return 0 end
+${NOW_MS}
+
+local missing = 0
+local others = FIRST + acks
+for i = FIRST, others - 1 do
+  missing = missing + 1 - redis.call('LREM', processing, 1, ARGV[i])
+end
+for i = #ARGV - 2, others, -3 do
+  local kind, element, detail = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if not redis.call('LPOS', processing, element) then
+    missing = missing + 1
+  else
+    -- Added before it is removed: should a command fail (a key of another type), nothing is lost.
+    if kind == 'release' then
+      redis.call('LPUSH', waiting, element)
+    elseif kind == 'skip' then
+      redis.call('HINCRBY', counts, detail, 1)
+    elseif kind == 'once' then
+      redis.call('ZREMRANGEBYSCORE', handled, '-inf', now)
+      redis.call('ZADD', handled, now + onceMs, detail)
+    elseif kind == 'deadLetter' then
+      redis.call('XADD', dead, '*', 'element', detail)
+      local dropped = redis.call('XTRIM', dead, 'MAXLEN', '=', deadLetterLimit)
+      if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
+    elseif tonumber(kind) > 0 then
+      delay(delayed, now + kind, detail)
+    else
+      redis.call('LPUSH', waiting, detail)
+    end
+    redis.call('LREM', processing, 1, element)
+  end
+end
+
+${RELEASE_DUE}
+
+local isPaused = redis.call('EXISTS', paused)
+local held = redis.call('LLEN', processing)
+local reply = { held, missing, 0, isPaused, dueIn }
+if isPaused == 1 then return reply end
+for i = 1, tonumber(take) do
+  local element = redis.call('LMOVE', waiting, processing, 'LEFT', 'RIGHT')
+  if not element then break end
+  local isSuspect = string.sub(element, 1, 18) == '{"rq":1,"crashes":'
+  if isSuspect and held > 0 then
+    redis.call('LMOVE', processing, waiting, 'RIGHT', 'LEFT')
+    reply[3] = 1
+    break
+  end
+  held = held + 1
+  reply[#reply + 1] = element
+  if isSuspect then break end
+end
+reply[1] = held
+return reply
+`,
+  read: (reply): ExchangeReply | 'leaseLost' => {
+    if (reply === 0) return 'leaseLost';
+    const [held, missing, suspectAhead, paused, dueIn, ...taken] = readArray(reply);
+    const dueInMs = readNumber(dueIn);
+    return {
+      held: readNumber(held),
+      missing: readNumber(missing),
+      isSuspectAhead: suspectAhead === 1,
+      isPaused: paused === 1,
+      dueInMs: dueInMs < 0 ? undefined : dueInMs,
+      taken: taken.map(readBuffer),
+    };
+  },
+});
+
+/** The arguments behind the named ones. */
+export function settlementArguments(settlements: readonly Settlement[]): {
+  acks: number;
+  rest: ScriptArgument[];
+} {
+  const rest: ScriptArgument[] = [];
+  const others: ScriptArgument[] = [];
+  for (const settlement of settlements) {
+    const { kind, element } = settlement;
+    switch (kind) {
+      case 'ack':
+        if (settlement.onceId === undefined) rest.push(element);
+        else others.push('once', element, settlement.onceId);
+        break;
+      case 'release':
+        others.push(kind, element, '');
+        break;
+      case 'skip':
+        others.push(kind, element, settlement.why);
+        break;
+      case 'retry':
+        others.push(Math.ceil(settlement.delayMs), element, settlement.replacement);
+        break;
+      case 'deadLetter':
+        others.push(kind, element, settlement.replacement);
+        break;
+    }
+  }
+  const acks = rest.length;
+  for (const argument of others) rest.push(argument);
+  return { acks, rest };
+}

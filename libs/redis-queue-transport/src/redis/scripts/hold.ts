@@ -1,0 +1,40 @@
+import { NOW_MS, Script, readArray } from '../script.js';
+
+/**
+ * Adds messages that have terms of their own: for each, behind the named arguments, (element, Redis time in ms at
+ * which it is due or 0, its id, window in ms within which the id is taken once or 0). Unlike the other scripts it is
+ * refused while Redis is full: it takes messages in.
+ *
+ * Consumers are woken when a delayed message is due before all others, as they may be waiting for none.
+ *
+ * Replies 1 for each message that was added, 0 for each whose id was there.
+ */
+export const hold = new Script({
+  action: 'hold a message',
+  growsData: true,
+  keys: ['waiting', 'delayed', 'ids'],
+  args: ['wake'],
+  lua: `
+${NOW_MS}
+redis.call('ZREMRANGEBYSCORE', ids, '-inf', now)
+local reply = {}
+local isEarliest = false
+for i = FIRST, #ARGV, 4 do
+  local element, due, id, window = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
+  local isNew = window == 0 or not redis.call('ZSCORE', ids, id)
+  if isNew and due > now then
+    local earliest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
+    if not earliest or due < tonumber(earliest) then isEarliest = true end
+    delay(delayed, due, element)
+  elseif isNew then
+    redis.call('RPUSH', waiting, element)
+  end
+  -- Only once it is held: should a command fail, a further try must not be taken for a duplicate.
+  if isNew and window > 0 then redis.call('ZADD', ids, now + window, id) end
+  reply[#reply + 1] = isNew and 1 or 0
+end
+if isEarliest then redis.call('PUBLISH', wake, '') end
+return reply
+`,
+  read: (reply): readonly boolean[] => readArray(reply).map((added) => added === 1),
+});

@@ -1,0 +1,33 @@
+import { NOW_MS, Script, readArray, readBuffer, readNumber } from '../script.js';
+
+/**
+ * Extends the lease of a consumer that still has it, and names the consumers of the queue whose lease has ended,
+ * those that were fenced before included: a late command of theirs may still have taken something. Drops dead letters
+ * that are too old.
+ *
+ * Replies: 0 when the lease is lost; else { Redis's time in ms, ended consumers … }.
+ */
+export const renew = new Script({
+  action: 'renew a lease',
+  keys: ['consumers', 'fenced', 'dead', 'counts'],
+  args: ['consumer', 'leaseMs', 'deadLetterMaxAgeMs'],
+  lua: `
+if not redis.call('ZSCORE', consumers, consumer) then return 0 end
+${NOW_MS}
+redis.call('ZADD', consumers, now + leaseMs, consumer)
+local dropped = redis.call('XTRIM', dead, 'MINID', '=', math.max(0, now - deadLetterMaxAgeMs))
+if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
+local reply = redis.call('ZRANGE', consumers, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)
+for _, fencedConsumer in ipairs(redis.call('ZRANGE', fenced, 0, 99)) do reply[#reply + 1] = fencedConsumer end
+table.insert(reply, 1, now)
+return reply
+`,
+  read: (reply): { nowMs: number; ended: string[] } | 'leaseLost' => {
+    if (reply === 0) return 'leaseLost';
+    const [now, ...ended] = readArray(reply);
+    return {
+      nowMs: readNumber(now),
+      ended: ended.map((consumer) => readBuffer(consumer).toString()),
+    };
+  },
+});

@@ -1,0 +1,14 @@
+import { Script } from '../script.js';
+
+/** Pauses ('1') or resumes ('0') a queue, and tells its consumers. */
+export const setPaused = new Script({
+  action: 'pause or resume a queue',
+  keys: ['paused'],
+  args: ['isPaused', 'wake'],
+  lua: `
+if isPaused == '1' then redis.call('SET', paused, '1') else redis.call('DEL', paused) end
+redis.call('PUBLISH', wake, '')
+return 1
+`,
+  read: () => undefined,
+});
