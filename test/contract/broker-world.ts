@@ -1,0 +1,19 @@
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker.js';
+import type { QueueDump } from '../support/queue-dump.js';
+
+/** What the contract suite needs beside the broker: to look at what is held, and to play foreign programs and fate. */
+export interface BrokerWorld {
+  /** A connected broker, as a process of its own would have it. Closed after the test. */
+  open(): Promise<Broker>;
+  dump(queue: string): Promise<QueueDump>;
+  /** Appends elements as a program without this library would. */
+  pushForeign(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
+  /** Lets the consumer's lease end now, as if it had been silent for the whole of it. */
+  endLease(queue: string, consumer: string): Promise<void>;
+  /** Executes a take that the consumer sent long ago. */
+  lateTake(queue: string, consumer: string): Promise<void>;
+  /** Stops the queue, or lets it go on, as an operator would; consumers are told. */
+  setPaused(queue: string, isPaused: boolean): Promise<void>;
+  /** Says that consumers of this test were fenced, and so may still be remembered when it ends. */
+  expectFenced(): void;
+}

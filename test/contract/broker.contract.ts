@@ -1,0 +1,1046 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type {
+  Broker,
+  Exchange,
+  Lease,
+  LeaseTerms,
+  Settlement,
+} from '../../libs/redis-queue-transport/src/core/broker.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
+import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/errors.js';
+import { eventually } from '../support/eventually.js';
+import { heldIn } from '../support/queue-dump.js';
+import type { BrokerWorld } from './broker-world.js';
+import { counts, element, ids, view } from './elements.js';
+
+const QUEUE = 'orders.place';
+const TERMS: LeaseTerms = {
+  leaseMs: 30_000,
+  deadLetterLimit: 3,
+  deadLetterMaxAgeMs: 3_600_000,
+  onceMs: 3_600_000,
+  waitMs: 300,
+};
+const NEVER = new AbortController().signal;
+
+/** What every broker does, verb by verb. To be called within a `describe`. */
+export function brokerContract(world: BrokerWorld): void {
+  let broker: Broker;
+  let joined: Lease[];
+
+  beforeEach(async () => {
+    joined = [];
+    broker = await world.open();
+  });
+
+  // A lease that was lost, or whose broker was closed, cannot be left any more.
+  afterEach(() => Promise.allSettled(joined.map((lease) => lease.leave())));
+
+  async function pushAll(...names: string[]): Promise<void> {
+    for (const name of names) await broker.push(QUEUE, name, element(name));
+  }
+
+  function join(terms: Partial<LeaseTerms> = {}): Promise<Lease> {
+    return joinAs(broker, QUEUE, terms);
+  }
+
+  async function joinAs(
+    member: Broker,
+    queue: string,
+    terms: Partial<LeaseTerms> = {},
+    onWake: () => void = () => undefined,
+  ): Promise<Lease> {
+    const lease = await member.join(queue, { ...TERMS, ...terms }, onWake);
+    joined.push(lease);
+    return lease;
+  }
+
+  async function take(lease: Lease, count: number): Promise<readonly Buffer[]> {
+    return (await exchange(lease, [], count)).taken;
+  }
+
+  async function exchange(
+    lease: Lease,
+    settlements: readonly Settlement[],
+    count = 0,
+  ): Promise<Exchange> {
+    const reply = await lease.exchange(settlements, count);
+    if (reply === 'leaseLost') throw new Error('The lease was lost.');
+    return reply;
+  }
+
+  function pushLater(name: string, inMs: number): Promise<'held' | 'duplicate'> {
+    return broker.push(QUEUE, name, element(name), { dueMs: broker.nowMs() + inMs });
+  }
+
+  async function waitingIds(): Promise<(string | undefined)[]> {
+    return ids((await world.dump(QUEUE)).waiting);
+  }
+
+  /** Lets a new consumer take and die. */
+  async function crashWhileHolding(count: number): Promise<string> {
+    const lease = await join();
+    await take(lease, count);
+    await world.endLease(QUEUE, lease.consumer);
+    world.expectFenced();
+    return lease.consumer;
+  }
+
+  describe('push', () => {
+    test('adds each message behind those before it', async () => {
+      await pushAll('a', 'b', 'c');
+      expect(await waitingIds()).toEqual(['a', 'b', 'c']);
+    });
+
+    test('keeps the order of messages that are pushed at once, however many', async () => {
+      const names = Array.from({ length: 2_500 }, (_, index) => `m${index}`);
+      await Promise.all(names.map((name) => broker.push(QUEUE, name, element(name))));
+      expect(await waitingIds()).toEqual(names);
+    });
+
+    test('keeps the bytes of a body that is no text', async () => {
+      const bytes = Buffer.concat([
+        Buffer.from('{"rq":1,"id":"x"}\n'),
+        Buffer.from([0, 255, 10, 13]),
+      ]);
+      await broker.push(QUEUE, 'x', bytes);
+      expect(await take(await join(), 1)).toEqual([bytes]);
+    });
+  });
+
+  describe('push with a time to come', () => {
+    test('keeps the message away until then, and hands it out before what waits', async () => {
+      const lease = await join();
+      expect(await pushLater('later', 120)).toBe('held');
+      await pushAll('now');
+      const reply = await exchange(lease, [], 1);
+      expect(ids(reply.taken)).toEqual(['now']);
+      expect(reply.dueInMs).toBeGreaterThan(0);
+      await pushAll('after');
+      await eventually(async () => {
+        await exchange(lease, [], 0);
+        expect(await waitingIds()).toEqual(['later', 'after']);
+      });
+    });
+
+    test('holds messages by their time, not by the order of the pushes', async () => {
+      await pushLater('third', 3_000_000);
+      await pushLater('first', 1_000_000);
+      await pushLater('second', 2_000_000);
+      const dump = await world.dump(QUEUE);
+      expect([ids(dump.delayed), dump.waiting]).toEqual([['first', 'second', 'third'], []]);
+    });
+
+    test('releases several that are due in the order of their times', async () => {
+      const now = broker.nowMs();
+      for (const [name, dueMs] of [
+        ['b', 80],
+        ['a', 60],
+        ['c', 100],
+      ] as const)
+        await broker.push(QUEUE, name, element(name), { dueMs: now + dueMs });
+      const lease = await join();
+      await eventually(() => expect(broker.nowMs()).toBeGreaterThan(now + 110));
+      expect(ids(await take(lease, 5))).toEqual(['a', 'b', 'c']);
+    });
+
+    test('keeps two messages of the same bytes apart', async () => {
+      const dueMs = broker.nowMs() + 50;
+      await broker.push(QUEUE, 'a', element('a'), { dueMs });
+      await broker.push(QUEUE, 'a', element('a'), { dueMs });
+      const lease = await join();
+      await eventually(async () => {
+        await exchange(lease, [], 0);
+        expect(await waitingIds()).toEqual(['a', 'a']);
+      });
+    });
+
+    test('puts a message whose time is over with those that wait', async () => {
+      await broker.push(QUEUE, 'a', element('a'), { dueMs: broker.nowMs() - 10 });
+      expect(await waitingIds()).toEqual(['a']);
+    });
+
+    test('wakes consumers when it is due before all others', async () => {
+      let woken = 0;
+      await joinAs(broker, QUEUE, {}, () => (woken += 1));
+      await pushLater('a', 50_000);
+      await eventually(() => expect(woken).toBe(1));
+      await pushLater('b', 60_000);
+      await pushLater('c', 40_000);
+      await eventually(() => expect(woken).toBe(2));
+    });
+  });
+
+  describe('push with a window', () => {
+    const once = { deduplicateMs: 60_000 };
+
+    test('adds one message of an id, and says which it was', async () => {
+      expect(await broker.push(QUEUE, 'a', element('a'), once)).toBe('held');
+      expect(await broker.push(QUEUE, 'a', element('a', '2'), once)).toBe('duplicate');
+      expect(await broker.push(QUEUE, 'b', element('b'), once)).toBe('held');
+      expect(await waitingIds()).toEqual(['a', 'b']);
+    });
+
+    test('remembers the id when the message is gone', async () => {
+      await broker.push(QUEUE, 'a', element('a'), once);
+      const lease = await join();
+      const [a] = await take(lease, 1);
+      await exchange(lease, [{ kind: 'ack', element: a! }]);
+      expect(await broker.push(QUEUE, 'a', element('a'), once)).toBe('duplicate');
+    });
+
+    test('forgets the id after the window', async () => {
+      await broker.push(QUEUE, 'a', element('a'), { deduplicateMs: 30 });
+      await eventually(async () =>
+        expect(await broker.push(QUEUE, 'a', element('a'), { deduplicateMs: 30 })).toBe('held'),
+      );
+    });
+
+    test('answers each of several that are pushed at once', async () => {
+      const names = ['a', 'b', 'a', 'c', 'b'];
+      const answers = await Promise.all(
+        names.map((name) => broker.push(QUEUE, name, element(name), once)),
+      );
+      expect(answers).toEqual(['held', 'held', 'duplicate', 'held', 'duplicate']);
+    });
+
+    test('keeps the order among messages with and without terms', async () => {
+      await Promise.all([
+        broker.push(QUEUE, 'a', element('a')),
+        broker.push(QUEUE, 'b', element('b'), once),
+        broker.push(QUEUE, 'c', element('c')),
+      ]);
+      expect(await waitingIds()).toEqual(['a', 'b', 'c']);
+    });
+
+    test('holds also for delayed messages', async () => {
+      const terms = { ...once, dueMs: broker.nowMs() + 50_000 };
+      expect(await broker.push(QUEUE, 'a', element('a'), terms)).toBe('held');
+      expect(await broker.push(QUEUE, 'a', element('a'), terms)).toBe('duplicate');
+      expect(ids((await world.dump(QUEUE)).delayed)).toEqual(['a']);
+    });
+  });
+
+  describe('exchange', () => {
+    test('takes as many as were asked for, the oldest first', async () => {
+      await pushAll('a', 'b', 'c');
+      const lease = await join();
+      expect(ids(await take(lease, 2))).toEqual(['a', 'b']);
+      expect(ids(await take(lease, 2))).toEqual(['c']);
+      expect(await take(lease, 2)).toEqual([]);
+    });
+
+    test('takes nothing when nothing is asked for', async () => {
+      await pushAll('a');
+      expect(await take(await join(), 0)).toEqual([]);
+      expect(await waitingIds()).toEqual(['a']);
+    });
+
+    test('holds what was taken until it is settled', async () => {
+      await pushAll('a');
+      const lease = await join();
+      const taken = await take(lease, 1);
+      const dump = await world.dump(QUEUE);
+      expect(dump.waiting).toEqual([]);
+      expect(dump.processing.get(lease.consumer)).toEqual(taken);
+    });
+
+    test('hands one message to one consumer', async () => {
+      await pushAll('a', 'b', 'c', 'd');
+      const leases = await Promise.all([join(), join()]);
+      const taken = await Promise.all(leases.map((lease) => take(lease, 3)));
+      expect(ids(taken.flat()).sort()).toEqual(['a', 'b', 'c', 'd']);
+    });
+
+    test('ack removes the message', async () => {
+      await pushAll('a', 'b');
+      const lease = await join();
+      const [a, b] = await take(lease, 2);
+      expect(await exchange(lease, [{ kind: 'ack', element: a! }])).toMatchObject({ missing: 0 });
+      expect((await world.dump(QUEUE)).processing.get(lease.consumer)).toEqual([b]);
+    });
+
+    test('release puts messages back to the head as they were, in the order given', async () => {
+      await pushAll('a', 'b', 'c', 'd');
+      const lease = await join();
+      const [a, b, c] = await take(lease, 3);
+      await exchange(lease, [
+        { kind: 'release', element: a! },
+        { kind: 'release', element: b! },
+        { kind: 'release', element: c! },
+      ]);
+      expect(counts((await world.dump(QUEUE)).waiting)).toEqual([
+        'a 1/0',
+        'b 1/0',
+        'c 1/0',
+        'd 1/0',
+      ]);
+    });
+
+    test('retry puts messages back to the head with their attempt raised, in the order given', async () => {
+      await pushAll('a', 'b', 'c');
+      const lease = await join();
+      const [a, b] = await take(lease, 2);
+      await exchange(lease, [retry(a!), retry(b!)]);
+      const dump = await world.dump(QUEUE);
+      expect(counts(dump.waiting)).toEqual(['a 2/0', 'b 2/0', 'c 1/0']);
+      expect(heldIn(dump)).toBe(0);
+    });
+
+    test('deadLetter parks the replacement, the newest first', async () => {
+      await pushAll('a', 'b');
+      const lease = await join();
+      const [a, b] = await take(lease, 2);
+      await exchange(lease, [park(a!)]);
+      await exchange(lease, [park(b!)]);
+      const dump = await world.dump(QUEUE);
+      expect(dump.dead.map(String)).toEqual(['dead b', 'dead a']);
+      expect(heldIn(dump)).toBe(0);
+    });
+
+    test('keeps no more dead letters than the limit, and counts those that it dropped', async () => {
+      await pushAll('a', 'b', 'c', 'd', 'e');
+      const lease = await join({ deadLetterLimit: 3 });
+      for (const taken of await take(lease, 5)) await exchange(lease, [park(taken)]);
+      const dump = await world.dump(QUEUE);
+      expect(dump.dead.map(String)).toEqual(['dead e', 'dead d', 'dead c']);
+      expect(dump.deadLettersDropped).toBe(2);
+    });
+
+    test('counts every dead letter that a lowered limit drops', async () => {
+      await pushAll('a', 'b', 'c', 'd');
+      const before = await join({ deadLetterLimit: 3 });
+      for (const taken of await take(before, 3)) await exchange(before, [park(taken)]);
+      const after = await join({ deadLetterLimit: 1 });
+      await exchange(after, (await take(after, 1)).map(park));
+      const dump = await world.dump(QUEUE);
+      expect(dump.dead.map(String)).toEqual(['dead d']);
+      expect(dump.deadLettersDropped).toBe(3);
+    });
+
+    test('a limit of 0 keeps no dead letter and counts them all', async () => {
+      await pushAll('a', 'b');
+      const lease = await join({ deadLetterLimit: 0 });
+      for (const taken of await take(lease, 2)) await exchange(lease, [park(taken)]);
+      const dump = await world.dump(QUEUE);
+      expect(dump.dead).toEqual([]);
+      expect(dump.deadLettersDropped).toBe(2);
+    });
+
+    test.each(['expired', 'repeated'] as const)(
+      'skip removes the message and counts it as %s',
+      async (why) => {
+        await pushAll('a', 'b');
+        const lease = await join();
+        const taken = await take(lease, 2);
+        await exchange(
+          lease,
+          taken.map((bytes) => ({ kind: 'skip', element: bytes, why })),
+        );
+        const dump = await world.dump(QUEUE);
+        expect([dump.expired, dump.repeated]).toEqual(why === 'expired' ? [2, 0] : [0, 2]);
+        expect([dump.waiting, heldIn(dump)]).toEqual([[], 0]);
+      },
+    );
+
+    test('retry with a pause keeps the message away until the pause is over', async () => {
+      await pushAll('a', 'b');
+      const lease = await join();
+      const [a] = await take(lease, 1);
+      const later = { ...retry(a!), delayMs: 100 };
+      const reply = await exchange(lease, [later], 2);
+      expect(counts(reply.taken)).toEqual(['b 1/0']);
+      expect(reply.dueInMs).toBeGreaterThan(0);
+      expect(reply.dueInMs).toBeLessThanOrEqual(100);
+      expect(counts((await world.dump(QUEUE)).delayed)).toEqual(['a 2/0']);
+      await eventually(async () => expect(counts(await take(lease, 2))).toEqual(['a 2/0']));
+      expect((await exchange(lease, [])).dueInMs).toBeUndefined();
+    });
+
+    test('settles first and takes then, in the same call', async () => {
+      await pushAll('a', 'b');
+      const lease = await join();
+      const [a] = await take(lease, 1);
+      const { taken } = await exchange(lease, [retry(a!)], 5);
+      expect(counts(taken)).toEqual(['a 2/0', 'b 1/0']);
+    });
+
+    test('settles outcomes of every kind together', async () => {
+      await pushAll('a', 'b', 'c', 'd', 'e', 'f');
+      const lease = await join();
+      const [a, b, c, d, e] = await take(lease, 5);
+      await exchange(lease, [
+        { kind: 'release', element: a! },
+        { kind: 'ack', element: b! },
+        retry(c!),
+        park(d!),
+        { kind: 'skip', element: e!, why: 'expired' },
+      ]);
+      const dump = await world.dump(QUEUE);
+      expect(counts(dump.waiting)).toEqual(['a 1/0', 'c 2/0', 'f 1/0']);
+      expect([dump.dead.map(String), dump.expired, heldIn(dump)]).toEqual([['dead d'], 1, 0]);
+    });
+
+    test('counts settlements that find nothing, and applies the others', async () => {
+      await pushAll('a');
+      const lease = await join();
+      const [a] = await take(lease, 1);
+      const unknown = Buffer.from('never taken');
+      const reply = await exchange(lease, [
+        { kind: 'ack', element: unknown },
+        retry(unknown),
+        { kind: 'ack', element: a! },
+      ]);
+      expect(reply.missing).toBe(2);
+      const dump = await world.dump(QUEUE);
+      expect([dump.waiting, heldIn(dump)]).toEqual([[], 0]);
+    });
+
+    test.each<[Settlement['kind']]>([['ack'], ['release'], ['retry'], ['deadLetter'], ['skip']])(
+      'a settlement that is given again takes effect once: %s',
+      async (kind) => {
+        await pushAll('a', 'b');
+        const lease = await join();
+        const [a] = await take(lease, 1);
+        const settlement = settlementOf(kind, a!);
+        await exchange(lease, [settlement]);
+        const once = await world.dump(QUEUE);
+        expect((await exchange(lease, [settlement])).missing).toBe(1);
+        expect(await world.dump(QUEUE)).toEqual(once);
+      },
+    );
+
+    test('settles one of two messages with the same bytes, whichever it is', async () => {
+      await world.pushForeign(QUEUE, 'tick', 'tick');
+      const lease = await join();
+      const [first, second] = await take(lease, 2);
+      expect(await exchange(lease, [{ kind: 'ack', element: first! }])).toMatchObject({
+        missing: 0,
+      });
+      expect(heldIn(await world.dump(QUEUE))).toBe(1);
+      expect(await exchange(lease, [{ kind: 'ack', element: second! }])).toMatchObject({
+        missing: 0,
+      });
+    });
+
+    test('carries bytes that are no text, and no bytes at all, there and back', async () => {
+      const strange = [Buffer.from([0, 1, 254, 255, 10, 0]), Buffer.alloc(0), Buffer.from('{')];
+      await world.pushForeign(QUEUE, ...strange);
+      const lease = await join();
+      const taken = await take(lease, 3);
+      expect(taken).toEqual(strange);
+      await exchange(
+        lease,
+        taken.map((bytes) => ({ kind: 'release', element: bytes })),
+      );
+      expect((await world.dump(QUEUE)).waiting).toEqual(strange);
+    });
+
+    test('answers leaseLost and changes nothing when the lease was taken away', async () => {
+      await pushAll('a', 'b');
+      const lease = await join();
+      const [a] = await take(lease, 1);
+      await world.endLease(QUEUE, lease.consumer);
+      await (await join()).reclaim(lease.consumer);
+      world.expectFenced();
+      const before = await world.dump(QUEUE);
+      expect(await lease.exchange([{ kind: 'ack', element: a! }], 5)).toBe('leaseLost');
+      expect(await lease.exchange([], 1)).toBe('leaseLost');
+      expect(await world.dump(QUEUE)).toEqual(before);
+    });
+
+    test('goes on while a lease is over but nobody has reclaimed it', async () => {
+      await pushAll('a');
+      const lease = await join();
+      await world.endLease(QUEUE, lease.consumer);
+      expect(ids(await take(lease, 1))).toEqual(['a']);
+    });
+  });
+
+  describe('a suspect', () => {
+    test('is handed out alone', async () => {
+      await pushAll('a', 'b', 'c');
+      const dead = await crashWhileHolding(2);
+      const lease = await join();
+      await lease.reclaim(dead);
+      const first = await exchange(lease, [], 5);
+      expect([ids(first.taken), first.isSuspectAhead]).toEqual([['a'], false]);
+      const second = await exchange(lease, [{ kind: 'ack', element: first.taken[0]! }], 5);
+      expect(ids(second.taken)).toEqual(['b']);
+      const third = await exchange(lease, [{ kind: 'ack', element: second.taken[0]! }], 5);
+      expect(ids(third.taken)).toEqual(['c']);
+    });
+
+    test('stays at the head, and is announced, while the consumer holds something else', async () => {
+      await pushAll('a', 'b', 'c');
+      const lease = await join();
+      const [a] = await take(lease, 1);
+      await lease.reclaim(await crashWhileHolding(1));
+      expect(await exchange(lease, [], 5)).toMatchObject({ taken: [], isSuspectAhead: true });
+      expect(await waitingIds()).toEqual(['b', 'c']);
+      const alone = await exchange(lease, [{ kind: 'ack', element: a! }], 5);
+      expect([ids(alone.taken), alone.isSuspectAhead]).toEqual([['b'], false]);
+    });
+
+    test('ends what is taken in one call', async () => {
+      await pushAll('a', 'b');
+      const dead = await crashWhileHolding(1);
+      const lease = await join();
+      await lease.reclaim(dead);
+      await broker.push(QUEUE, 'c', element('c'));
+      const [suspect] = await take(lease, 1);
+      await exchange(lease, [{ kind: 'release', element: suspect! }]);
+      // Head to tail: the suspect a, then b and c.
+      expect(ids(await take(lease, 3))).toEqual(['a']);
+    });
+  });
+
+  describe('wait', () => {
+    test('answers at once with a message that waits, and holds it', async () => {
+      await pushAll('a');
+      const lease = await join();
+      const taken = await lease.wait(NEVER);
+      expect(ids([taken!])).toEqual(['a']);
+      expect(heldIn(await world.dump(QUEUE))).toBe(1);
+      expect(await exchange(lease, [{ kind: 'ack', element: taken! }])).toMatchObject({
+        missing: 0,
+      });
+      expect(heldIn(await world.dump(QUEUE))).toBe(0);
+    });
+
+    test('answers when a message comes', async () => {
+      const lease = await join({ waitMs: 10_000 });
+      const waited = lease.wait(NEVER);
+      await pushAll('a');
+      expect(ids([(await waited)!])).toEqual(['a']);
+    });
+
+    test('answers nothing after its time', async () => {
+      const lease = await join({ waitMs: 50 });
+      expect(await lease.wait(NEVER)).toBeUndefined();
+    });
+
+    test('ends soon after its signal fired', async () => {
+      const lease = await join({ waitMs: 60_000 });
+      const signal = new AbortController();
+      const waited = lease.wait(signal.signal);
+      signal.abort();
+      expect(await waited).toBeUndefined();
+    });
+
+    test('ends soon when its signal fires at any later time', async () => {
+      const lease = await join({ waitMs: 60_000 });
+      for (let round = 0; round < 30; round += 1) {
+        const signal = new AbortController();
+        const waited = lease.wait(signal.signal);
+        // From the same turn of the event loop to some round trips later.
+        for (let trips = 0; trips < round % 4; trips += 1) await lease.exchange([], 0);
+        signal.abort();
+        expect(await waited).toBeUndefined();
+      }
+    });
+
+    test('does not begin when its signal fired before', async () => {
+      await pushAll('a');
+      const lease = await join();
+      expect(await lease.wait(AbortSignal.abort())).toBeUndefined();
+      expect(await waitingIds()).toEqual(['a']);
+    });
+
+    test('takes nothing any more once it was ended', async () => {
+      const lease = await join({ waitMs: 60_000 });
+      const signal = new AbortController();
+      const waited = lease.wait(signal.signal);
+      await lease.exchange([], 0);
+      signal.abort();
+      await waited;
+      await pushAll('a');
+      expect(await waitingIds()).toEqual(['a']);
+    });
+
+    test('stands beside exchanges of the same lease', async () => {
+      await pushAll('a');
+      const lease = await join({ waitMs: 10_000 });
+      const [a] = await take(lease, 1);
+      const waited = lease.wait(NEVER);
+      await exchange(lease, [{ kind: 'ack', element: a! }]);
+      await pushAll('b');
+      expect(ids([(await waited)!])).toEqual(['b']);
+      expect(heldIn(await world.dump(QUEUE))).toBe(1);
+    });
+  });
+
+  describe('an id given with an ack', () => {
+    async function ackOnce(name: string, terms: Partial<LeaseTerms>): Promise<Lease> {
+      await pushAll(name);
+      const lease = await join(terms);
+      const [taken] = await take(lease, 1);
+      await exchange(lease, [{ kind: 'ack', element: taken!, onceId: name }]);
+      return lease;
+    }
+
+    test('is known as handled to every consumer', async () => {
+      await ackOnce('a', {});
+      const other = await join();
+      expect(await other.wasHandled('a')).toBe(true);
+      expect(await other.wasHandled('b')).toBe(false);
+    });
+
+    test('is forgotten after the window', async () => {
+      const lease = await ackOnce('a', { onceMs: 30 });
+      await eventually(async () => expect(await lease.wasHandled('a')).toBe(false));
+    });
+
+    test('is not remembered when the message was no longer held', async () => {
+      const lease = await join();
+      const unknown = Buffer.from(element('a'));
+      await exchange(lease, [{ kind: 'ack', element: unknown, onceId: 'a' }]);
+      expect(await lease.wasHandled('a')).toBe(false);
+    });
+  });
+
+  describe('a paused queue', () => {
+    test('hands nothing out, and still settles', async () => {
+      await pushAll('a', 'b');
+      const lease = await join();
+      const [a] = await take(lease, 1);
+      await world.setPaused(QUEUE, true);
+      const reply = await exchange(lease, [{ kind: 'ack', element: a! }], 1);
+      expect(reply).toMatchObject({ taken: [], missing: 0, isPaused: true });
+      await world.setPaused(QUEUE, false);
+      expect(await exchange(lease, [], 1)).toMatchObject({ isPaused: false });
+    });
+
+    test('tells consumers when it begins and ends', async () => {
+      let woken = 0;
+      await joinAs(broker, QUEUE, {}, () => (woken += 1));
+      await world.setPaused(QUEUE, true);
+      await eventually(() => expect(woken).toBe(1));
+      await world.setPaused(QUEUE, false);
+      await eventually(() => expect(woken).toBe(2));
+    });
+  });
+
+  describe('renew', () => {
+    test('drops dead letters that are too old, and counts them', async () => {
+      await pushAll('a', 'b');
+      const lease = await join({ deadLetterMaxAgeMs: 40 });
+      await exchange(lease, (await take(lease, 2)).map(park));
+      await eventually(async () => {
+        await lease.renew();
+        const dump = await world.dump(QUEUE);
+        expect([dump.dead, dump.deadLettersDropped]).toEqual([[], 2]);
+      });
+    });
+
+    test('names the consumers whose lease has ended, and no other', async () => {
+      const [lease, ended] = [await join(), await join()];
+      await join();
+      await world.endLease(QUEUE, ended.consumer);
+      expect(await lease.renew()).toEqual({ ended: [ended.consumer] });
+    });
+
+    test('keeps a lease from being named', async () => {
+      const [lease, other] = [await join(), await join()];
+      await world.endLease(QUEUE, other.consumer);
+      await other.renew();
+      expect(await lease.renew()).toEqual({ ended: [] });
+    });
+
+    test('lets the lease end after its time', async () => {
+      const short = await join({ leaseMs: 30 });
+      const lease = await join();
+      await eventually(async () =>
+        expect(await lease.renew()).toEqual({ ended: [short.consumer] }),
+      );
+    });
+
+    test('answers leaseLost once another took over', async () => {
+      const [lease, other] = [await join(), await join()];
+      await world.endLease(QUEUE, lease.consumer);
+      await other.reclaim(lease.consumer);
+      world.expectFenced();
+      expect(await lease.renew()).toBe('leaseLost');
+    });
+
+    test('goes on naming a consumer that was fenced', async () => {
+      const dead = await crashWhileHolding(0);
+      const lease = await join();
+      await lease.reclaim(dead);
+      expect(await lease.renew()).toEqual({ ended: [dead] });
+    });
+
+    test('has the time of the broker follow', async () => {
+      const before = broker.nowMs();
+      await (await join()).renew();
+      expect(broker.nowMs()).toBeGreaterThanOrEqual(before);
+    });
+  });
+
+  describe('reclaim', () => {
+    test('gives everything back to the head, in order, with attempt raised and crash counted', async () => {
+      await pushAll('a', 'b', 'c', 'd');
+      const dead = await crashWhileHolding(3);
+      expect(await (await join()).reclaim(dead)).toBe(3);
+      const dump = await world.dump(QUEUE);
+      expect(counts(dump.waiting)).toEqual(['a 2/1', 'b 2/1', 'c 2/1', 'd 1/0']);
+      expect(heldIn(dump)).toBe(0);
+    });
+
+    test('keeps every other header and the body', async () => {
+      const bytes = Buffer.concat([
+        Buffer.from('{"rq":1,"id":"x","at":5,"headers":{"ä":"{\\"n\\":1}"},"expiresAt":99}\n'),
+        Buffer.from([0, 10, 255, 37, 49]),
+      ]);
+      await broker.push(QUEUE, 'x', bytes);
+      await (await join()).reclaim(await crashWhileHolding(1));
+      const [back] = (await world.dump(QUEUE)).waiting;
+      expect(back!.toString('latin1')).toBe(
+        bytes.toString('latin1').replace('{"rq":1,', '{"rq":1,"crashes":1,"attempt":2,'),
+      );
+    });
+
+    test('counts a further crash for a message that was alone', async () => {
+      await pushAll('a');
+      for (const expected of ['a 2/1', 'a 3/2', 'a 4/3']) {
+        await (await join()).reclaim(await crashWhileHolding(1));
+        expect(counts((await world.dump(QUEUE)).waiting)).toEqual([expected]);
+      }
+    });
+
+    test('counts no further crash for messages that were not alone', async () => {
+      await pushAll('a', 'b');
+      const lease = await join();
+      await lease.reclaim(await crashWhileHolding(2));
+      const unlucky = await join();
+      const [a] = await take(unlucky, 1);
+      // A wait may bring the next suspect while the first one runs.
+      const b = await unlucky.wait(NEVER);
+      expect(ids([a!, b!])).toEqual(['a', 'b']);
+      await world.endLease(QUEUE, unlucky.consumer);
+      await lease.reclaim(unlucky.consumer);
+      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 3/1', 'b 3/1']);
+    });
+
+    test('raises the attempt of a message that was retried before', async () => {
+      await pushAll('a');
+      const lease = await join();
+      await exchange(lease, (await take(lease, 1)).map(retry));
+      await lease.reclaim(await crashWhileHolding(1));
+      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 3/1']);
+    });
+
+    test.each([
+      ['JSON', '{"a":1}'],
+      ['JSON of several lines', '{\n  "rq1": 2\n}'],
+      ['what looks like a header but has no body', '{"rq":1,"id":"x"}'],
+      ['bytes', Buffer.from([0, 255, 10, 37, 0])],
+      ['nothing', ''],
+    ])('gives a header to a message that came without one: %s', async (_what, data) => {
+      await world.pushForeign(QUEUE, data);
+      await (await join()).reclaim(await crashWhileHolding(1));
+      const [back] = (await world.dump(QUEUE)).waiting;
+      expect(view(back!)).toEqual({
+        id: expect.stringMatching(/./) as unknown,
+        attempt: 2,
+        crashes: 1,
+        body: Buffer.from(data).toString('latin1'),
+      });
+    });
+
+    test('gives each message that came without a header an id of its own', async () => {
+      await world.pushForeign(QUEUE, 'tick', 'tick', 'tick');
+      await (await join()).reclaim(await crashWhileHolding(3));
+      const names = ids((await world.dump(QUEUE)).waiting);
+      expect(new Set(names).size).toBe(3);
+    });
+
+    test('reads a header with spaces, as other JSON writers make it', async () => {
+      await world.pushForeign(QUEUE, '{"rq": 1, "id": "py-1", "headers": {"a": "b"}}\n{"n": 1}');
+      const lease = await join();
+      for (const expected of ['py-1 2/1', 'py-1 3/2']) {
+        await lease.reclaim(await crashWhileHolding(1));
+        const { waiting } = await world.dump(QUEUE);
+        expect(counts(waiting)).toEqual([expected]);
+        expect(view(waiting[0]!).body).toBe('{"n": 1}');
+      }
+    });
+
+    test('leaves a live consumer alone', async () => {
+      await pushAll('a');
+      const [lease, other] = [await join(), await join()];
+      await take(other, 1);
+      expect(await lease.reclaim(other.consumer)).toBe(0);
+      expect(heldIn(await world.dump(QUEUE))).toBe(1);
+      expect(await other.renew()).not.toBe('leaseLost');
+    });
+
+    test('finds nothing the second time', async () => {
+      await pushAll('a');
+      const dead = await crashWhileHolding(1);
+      const lease = await join();
+      expect(await lease.reclaim(dead)).toBe(1);
+      expect(await lease.reclaim(dead)).toBe(0);
+      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 2/1']);
+    });
+
+    test('knows nothing of a consumer that never was', async () => {
+      expect(await (await join()).reclaim('nobody')).toBe(0);
+    });
+
+    test('gives back unharmed what a late command took for a fenced consumer', async () => {
+      await pushAll('a');
+      const dead = await crashWhileHolding(0);
+      const lease = await join();
+      await lease.reclaim(dead);
+      await world.lateTake(QUEUE, dead);
+      await pushAll('b');
+      expect(await waitingIds()).toEqual(['b']);
+      expect(await lease.reclaim(dead)).toBe(1);
+      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0', 'b 1/0']);
+    });
+
+    test('goes on looking after a fenced consumer whose late command took something', async () => {
+      await pushAll('a', 'b');
+      const dead = await crashWhileHolding(0);
+      const lease = await join();
+      for (let round = 0; round < 3; round += 1) {
+        await lease.reclaim(dead);
+        await world.lateTake(QUEUE, dead);
+        expect(await lease.renew()).toEqual({ ended: [dead] });
+      }
+      await lease.reclaim(dead);
+      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0', 'b 1/0']);
+    });
+
+    test('by two at once gives each delivery back once', async () => {
+      const other = await world.open();
+      const rivals = [await join(), await joinAs(other, QUEUE)];
+      for (let round = 0; round < 150; round += 1) {
+        const names = [`${round}a`, `${round}b`, `${round}c`];
+        await pushAll(...names);
+        const dead = await crashWhileHolding(3);
+        const given = await Promise.all(
+          rivals.flatMap((rival) => [rival.reclaim(dead), rival.reclaim(dead)]),
+        );
+        expect(given.reduce((sum, count) => sum + count, 0)).toBe(3);
+        const { waiting } = await world.dump(QUEUE);
+        expect(counts(waiting)).toEqual(names.map((name) => `${name} 2/1`));
+        for (let left = names.length; left > 0; left -= 1) {
+          const [rival] = rivals;
+          const taken = await take(rival!, 1);
+          await exchange(rival!, [{ kind: 'ack', element: taken[0]! }]);
+        }
+      }
+    });
+  });
+
+  describe('leave', () => {
+    test('gives back what is still held, unharmed and in order', async () => {
+      await pushAll('a', 'b', 'c');
+      const lease = await join();
+      await take(lease, 2);
+      await lease.leave();
+      const dump = await world.dump(QUEUE);
+      expect(counts(dump.waiting)).toEqual(['a 1/0', 'b 1/0', 'c 1/0']);
+      expect(heldIn(dump)).toBe(0);
+    });
+
+    test('ends the lease', async () => {
+      const [lease, other] = [await join(), await join()];
+      await other.leave();
+      expect(await lease.renew()).toEqual({ ended: [] });
+      expect(await other.renew()).toBe('leaseLost');
+      expect(await other.exchange([], 1)).toBe('leaseLost');
+    });
+
+    test('during a wait ends it, and nothing that the wait took is lost', async () => {
+      const leaving = await join({ waitMs: 5_000 });
+      const waited = leaving.wait(NEVER).catch(() => undefined);
+      await Promise.all([leaving.leave(), pushAll('a')]);
+      const taken = await waited;
+      world.expectFenced();
+      const lease = await join();
+      await eventually(async () => {
+        const renewal = await lease.renew();
+        if (renewal === 'leaseLost') throw new Error('lost');
+        for (const ended of renewal.ended) await lease.reclaim(ended);
+        expect(await waitingIds()).toEqual(['a']);
+      });
+      expect(taken).toBeUndefined();
+    });
+  });
+
+  describe('isServed', () => {
+    test('is so once a consumer joined, also when it has left', async () => {
+      const client = await world.open();
+      expect(await client.isServed(QUEUE)).toBe(false);
+      await (await join()).leave();
+      expect(await client.isServed(QUEUE)).toBe(true);
+    });
+
+    test('is not made so by a message', async () => {
+      await pushAll('a');
+      expect(await broker.isServed(QUEUE)).toBe(false);
+    });
+
+    test('is told of each queue', async () => {
+      await join();
+      expect(await broker.isServed(`${QUEUE}.other`)).toBe(false);
+    });
+  });
+
+  describe('publish', () => {
+    test('reaches everyone who listens now, in order', async () => {
+      const heard: string[][] = [[], []];
+      for (const listener of heard) {
+        const subscriber = await world.open();
+        await subscriber.subscribe(['shop.opened', 'shop.closed'], (pattern, bytes) =>
+          listener.push(`${pattern} ${bytes.toString()}`),
+        );
+      }
+      expect(await broker.publish('shop.opened', '1')).toBe(2);
+      expect(await broker.publish('shop.closed', '2')).toBe(2);
+      expect(await broker.publish('shop.opened', Buffer.from('3'))).toBe(2);
+      const expected = ['shop.opened 1', 'shop.closed 2', 'shop.opened 3'];
+      await eventually(() => expect(heard).toEqual([expected, expected]));
+    });
+
+    test('reaches nobody when nobody listens to that pattern', async () => {
+      const subscriber = await world.open();
+      await subscriber.subscribe(['shop.opened'], () => undefined);
+      expect(await broker.publish('shop.closed', '1')).toBe(0);
+    });
+
+    test('carries bytes that are no text, under any name', async () => {
+      const name = 'shop {0} * [a-z] ? ä 店\n';
+      const heard: [string, Buffer][] = [];
+      const subscriber = await world.open();
+      await subscriber.subscribe([name], (pattern, bytes) => heard.push([pattern, bytes]));
+      const bytes = Buffer.from([0, 255, 10, 13]);
+      await broker.publish(name, bytes);
+      await eventually(() => expect(heard).toEqual([[name, bytes]]));
+    });
+  });
+
+  describe('reply', () => {
+    test('comes to the caller whose list it was sent to, in order', async () => {
+      const callers = [await world.open(), await world.open()];
+      const heard: string[][] = [[], []];
+      const lists = await Promise.all(
+        callers.map((caller, index) =>
+          caller.receiveReplies((bytes) => heard[index]!.push(bytes.toString())),
+        ),
+      );
+      const expected = Array.from({ length: 300 }, (_, index) => `r${index}`);
+      const sent: Promise<void>[] = [];
+      for (const [index, text] of expected.entries()) {
+        sent.push(...lists.map((list) => broker.reply(list, text)));
+        // Several turns of the event loop, and so several calls to Redis.
+        if (index % 50 === 0) await Promise.resolve();
+        if (index % 70 === 0) await Promise.all(sent);
+      }
+      await Promise.all(sent);
+      await eventually(() => expect(heard).toEqual([expected, expected]));
+    });
+
+    test('is kept until the caller reads again', async () => {
+      const caller = await world.open();
+      const heard: string[] = [];
+      const list = await caller.receiveReplies((bytes) => heard.push(bytes.toString()));
+      await broker.reply(list, 'one');
+      await eventually(() => expect(heard).toEqual(['one']));
+      await broker.reply(list, 'two');
+      await eventually(() => expect(heard).toEqual(['one', 'two']));
+    });
+  });
+
+  describe('names', () => {
+    test.each([
+      ['braces', 'a{b}c'],
+      ['an open brace', '{'],
+      ['a brace that closes late', 'a}'],
+      ['spaces', ' a b '],
+      ['a newline', 'a\nb'],
+      ['other scripts', 'заказ.订单.💡'],
+      ['a NUL', 'a\0b'],
+      ['JSON', '{"cmd":"sum"}'],
+      ['the words of keys', 'a}:waiting'],
+    ])('with %s work as any other', async (_what, queue) => {
+      await broker.push(queue, 'x', element('x'));
+      const lease = await joinAs(broker, queue);
+      expect(ids(await take(lease, 1))).toEqual(['x']);
+      await lease.leave();
+      const [back] = (await world.dump(queue)).waiting;
+      expect(ids([back!])).toEqual(['x']);
+      expect(await broker.isServed(queue)).toBe(true);
+    });
+
+    test.each([
+      ['empty', ''],
+      ['begun by a closing brace', '}a'],
+    ])('that are %s are refused', async (_what, queue) => {
+      await expect(broker.push(queue, 'x', element('x'))).rejects.toThrow(InvalidPatternError);
+      await expect(broker.join(queue, TERMS, () => undefined)).rejects.toThrow(InvalidPatternError);
+    });
+  });
+
+  describe('close', () => {
+    test('may be called twice, and rejects what is asked afterwards', async () => {
+      const closing = await world.open();
+      const lease = await joinAs(closing, QUEUE);
+      await closing.close();
+      await closing.close();
+      await expect(closing.push(QUEUE, 'x', element('x'))).rejects.toMatchObject({
+        code: 'REDIS_UNAVAILABLE',
+      });
+      await expect(lease.exchange([], 1)).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
+      await expect(lease.wait(NEVER)).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
+      // What it left behind is for the next consumer.
+      await world.endLease(QUEUE, lease.consumer);
+      await (await join()).reclaim(lease.consumer);
+      world.expectFenced();
+    });
+
+    test('ends a wait that is under way', async () => {
+      const closing = await world.open();
+      const lease = await joinAs(closing, QUEUE, { waitMs: 60_000 });
+      const waited = lease.wait(NEVER);
+      await Promise.all([
+        expect(waited).rejects.toMatchObject({
+          code: expect.stringMatching(/^(OUTCOME|REDIS)_/) as unknown,
+        }),
+        closing.close(),
+      ]);
+      await world.endLease(QUEUE, lease.consumer);
+      await (await join()).reclaim(lease.consumer);
+      world.expectFenced();
+    });
+  });
+}
+
+function retry(bytes: Buffer): Settlement {
+  return { kind: 'retry', element: bytes, replacement: withNextAttempt(bytes, 'new'), delayMs: 0 };
+}
+
+function park(bytes: Buffer): Settlement {
+  return {
+    kind: 'deadLetter',
+    element: bytes,
+    replacement: Buffer.from(`dead ${ids([bytes]).join('')}`),
+  };
+}
+
+function settlementOf(kind: Settlement['kind'], bytes: Buffer): Settlement {
+  switch (kind) {
+    case 'ack':
+    case 'release':
+      return { kind, element: bytes };
+    case 'skip':
+      return { kind, element: bytes, why: 'expired' };
+    case 'retry':
+      return retry(bytes);
+    case 'deadLetter':
+      return park(bytes);
+  }
+}

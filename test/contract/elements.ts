@@ -1,0 +1,35 @@
+import {
+  decodeElement,
+  encodeElement,
+} from '../../libs/redis-queue-transport/src/core/envelope.js';
+import type { Element } from '../../libs/redis-queue-transport/src/core/envelope.js';
+
+/** A message as the library writes it. */
+export function element(id: string, body = '{}'): Element {
+  return encodeElement({ id, sentAtMs: 1 }, body);
+}
+
+/** What a test compares of a message. */
+export interface MessageView {
+  readonly id: string | undefined;
+  readonly attempt: number;
+  readonly crashes: number;
+  readonly body: string;
+}
+
+export function view(bytes: Buffer): MessageView {
+  const { id, attempt, crashes, body } = decodeElement(bytes);
+  return { id, attempt, crashes, body: body.toString('latin1') };
+}
+
+export function ids(elements: readonly Buffer[]): (string | undefined)[] {
+  return elements.map((bytes) => decodeElement(bytes).id);
+}
+
+/** Short form for lists of attempts and crashes: "id attempt/crashes". */
+export function counts(elements: readonly Buffer[]): string[] {
+  return elements.map((bytes) => {
+    const { id, attempt, crashes } = decodeElement(bytes);
+    return `${id} ${attempt}/${crashes}`;
+  });
+}

@@ -1,0 +1,219 @@
+import { describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { findFreePort, startRedis } from 'local-redis';
+import type { LocalRedis } from 'local-redis';
+import type { Lease, Settlement } from '../../libs/redis-queue-transport/src/core/broker.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
+import {
+  RedisRefusedError,
+  RedisUnavailableError,
+} from '../../libs/redis-queue-transport/src/core/errors.js';
+import { eventually } from '../support/eventually.js';
+import { redisRig } from '../support/redis-rig.js';
+import { brokerContract } from './broker.contract.js';
+import { element, ids } from './elements.js';
+import { RedisWorld } from './redis-world.js';
+
+const rig = redisRig();
+const world = new RedisWorld(rig);
+
+const TERMS = {
+  leaseMs: 30_000,
+  deadLetterLimit: 10,
+  deadLetterMaxAgeMs: 3_600_000,
+  onceMs: 60_000,
+  waitMs: 200,
+};
+const NEVER = new AbortController().signal;
+
+describe('the broker on Redis', () => {
+  brokerContract(world);
+});
+
+describe('what Redis refuses', () => {
+  const refusedWith = (reply: string): unknown =>
+    expect.objectContaining({ name: 'RedisRefusedError', code: 'REDIS_REFUSED', reply });
+
+  test('for a key of another type says so with every verb that touches it', async () => {
+    const broker = await world.open();
+    const lease = await broker.join('q', TERMS, () => undefined);
+    rig.closeLater(leaving(lease));
+    await rig.commands.set(world.key('q', 'waiting'), 'taken by somebody else');
+    await expect(broker.push('q', 'x', element('x'))).rejects.toEqual(refusedWith('WRONGTYPE'));
+    await expect(lease.exchange([], 1)).rejects.toEqual(refusedWith('WRONGTYPE'));
+    await expect(lease.wait(NEVER)).rejects.toEqual(refusedWith('WRONGTYPE'));
+    await rig.commands.del(world.key('q', 'waiting'));
+    await broker.push('q', 'x', element('x'));
+    expect(await lease.exchange([], 1)).toMatchObject({ taken: [expect.any(Buffer)] });
+  });
+
+  test('for the lack of a permission names NOPERM', async () => {
+    await rig.commands.call('ACL', 'SETUSER', 'clerk', 'on', '>pw', '~*', '&*', '+@all', '-rpush');
+    rig.closeLater({ close: () => rig.commands.call('ACL', 'DELUSER', 'clerk') });
+    const broker = await world.open(`redis://clerk:pw@127.0.0.1:${rig.redis.port}`);
+    const refusal = await broker.push('q', 'x', element('x')).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(RedisRefusedError);
+    expect(refusal).toEqual(refusedWith('NOPERM'));
+    expect(refusal).toMatchObject({ cause: { name: 'ReplyError' } });
+  });
+
+  test('for a wrong password fails the connect at once', async () => {
+    await rig.commands.call('ACL', 'SETUSER', 'clerk', 'on', '>pw', '~*', '&*', '+@all');
+    rig.closeLater({ close: () => rig.commands.call('ACL', 'DELUSER', 'clerk') });
+    const url = `redis://clerk:wrong@127.0.0.1:${rig.redis.port}`;
+    const broker = world.openUnconnected(url, 60_000);
+    await expect(broker.connect()).rejects.toEqual(refusedWith('WRONGPASS'));
+  });
+
+  test('for no password fails the connect at once, and connects when there is one', async () => {
+    const locked = await start({ requirepass: 'secret' });
+    await expect(world.openUnconnected(locked.url, 60_000).connect()).rejects.toEqual(
+      refusedWith('NOAUTH'),
+    );
+    await world.openUnconnected({ port: locked.port, password: 'secret' }).connect();
+  });
+
+  test('as a replica names READONLY', async () => {
+    const replica = await start({ replicaof: `127.0.0.1 ${await findFreePort()}` });
+    const broker = await world.open(replica.url);
+    await expect(broker.push('q', 'x', element('x'))).rejects.toEqual(refusedWith('READONLY'));
+  });
+});
+
+describe('a Redis that is not there', () => {
+  test('fails what needs it after connectTimeoutMs, and says that nothing was sent', async () => {
+    const broker = world.openUnconnected(`redis://127.0.0.1:${await findFreePort()}`, 100);
+    const verbs: (() => Promise<unknown>)[] = [
+      () => broker.connect(),
+      () => broker.push('q', 'x', element('x')),
+      () => broker.isServed('q'),
+      () => broker.publish('e', ''),
+      () => broker.subscribe(['e'], () => undefined),
+      () => broker.receiveReplies(() => undefined),
+      () => broker.join('q', TERMS, () => undefined),
+    ];
+    for (const verb of verbs) await expect(verb()).rejects.toThrow(RedisUnavailableError);
+    await expect(broker.reply('list', 'x')).rejects.toThrow(RedisUnavailableError);
+  });
+
+  test('is used as soon as it comes', async () => {
+    const port = await findFreePort();
+    const broker = world.openUnconnected(`redis://127.0.0.1:${port}`, 20_000);
+    const pushed = broker.push('q', 'x', element('x'));
+    const late = await startRedis({ port });
+    rig.closeLater({ close: () => late.stop() });
+    expect(await pushed).toBe('held');
+  });
+});
+
+describe('a full Redis (maxmemory, noeviction)', () => {
+  test('refuses messages, and still settles, gives back and renews', async () => {
+    const full = await start({ maxmemory: '8mb', 'maxmemory-policy': 'noeviction' });
+    const broker = await world.open(full.url);
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f'])
+      await broker.push('q', name, element(name, 'x'.repeat(1_000)));
+    const commands = new Redis(full.url);
+    rig.closeLater({ close: () => commands.disconnect() });
+    const lease = await broker.join('q', TERMS, () => undefined);
+    const other = await broker.join('q', TERMS, () => undefined);
+    await take(other, 1);
+    const [ack, retry, dead, release] = await take(lease, 4);
+    await fill(commands);
+
+    await expect(broker.push('q', 'x', element('x'))).rejects.toMatchObject({ reply: 'OOM' });
+    await expect(
+      broker.push('q', 'x', element('x'), { deduplicateMs: 1_000 }),
+    ).rejects.toMatchObject({ reply: 'OOM' });
+    const settlements: Settlement[] = [
+      { kind: 'ack', element: ack! },
+      {
+        kind: 'retry',
+        element: retry!,
+        replacement: withNextAttempt(retry!, 'id'),
+        delayMs: 60_000,
+      },
+      { kind: 'deadLetter', element: dead!, replacement: dead! },
+      { kind: 'release', element: release! },
+    ];
+    const reply = await lease.exchange(settlements, 1);
+    expect(reply).toMatchObject({ missing: 0, dueInMs: expect.any(Number) });
+    expect(reply === 'leaseLost' ? [] : ids(reply.taken)).toEqual(['e']);
+    expect(await lease.renew()).not.toBe('leaseLost');
+    await commands
+      .zadd(world.key('q', 'consumers'), 'XX', 1, other.consumer)
+      .catch(() => undefined);
+    await broker.reply('replies', 'x');
+    await lease.leave();
+    await other.leave();
+    const waiting = await commands.lrangeBuffer(world.key('q', 'waiting'), 0, -1);
+    expect(ids(waiting)).toEqual(['a', 'e', 'f']);
+
+    await commands.flushall();
+    expect(await broker.push('q', 'x', element('x'))).toBe('held');
+  });
+
+  async function fill(commands: Redis): Promise<void> {
+    for (let size = 1_000_000; size >= 1;) {
+      try {
+        await commands.append('filler', 'x'.repeat(size));
+      } catch {
+        size = Math.floor(size / 10);
+      }
+    }
+  }
+});
+
+describe('the order of what is written', () => {
+  test('has a reply written before the delivery is settled, also with the first use of each script', async () => {
+    await rig.commands.script('FLUSH');
+    const broker = await world.open();
+    const lease = await broker.join('q', TERMS, () => undefined);
+    rig.closeLater(leaving(lease));
+    const list = `${rig.prefix}:{reply:x}:replies`;
+    rig.mayRemain(/:replies$/);
+    const monitor = await rig.commands.monitor();
+    rig.closeLater({ close: () => monitor.disconnect() });
+    const seen: string[] = [];
+    monitor.on('monitor', (_time: string, [command, key]: string[]) => {
+      if (command === 'RPUSH' && key === list) seen.push('reply');
+      if (command === 'LREM') seen.push('settle');
+    });
+    await broker.push('q', 'a', element('a'));
+    const [a] = await take(lease, 1);
+    await Promise.all([
+      broker.reply(list, 'done'),
+      lease.exchange([{ kind: 'ack', element: a! }], 0),
+    ]);
+    await eventually(() => expect(seen).toHaveLength(2));
+    expect(seen).toEqual(['reply', 'settle']);
+  });
+});
+
+describe('a connection given as an ioredis instance', () => {
+  test('is neither used nor closed', async () => {
+    const own = new Redis(rig.redis.url);
+    rig.closeLater({ close: () => own.disconnect() });
+    await own.ping();
+    const broker = await world.open(own);
+    await broker.push('q', 'a', element('a'));
+    await broker.close();
+    expect(own.status).toBe('ready');
+    expect(await own.ping()).toBe('PONG');
+  });
+});
+
+function leaving(lease: Lease): { close: () => Promise<void> } {
+  return { close: () => lease.leave() };
+}
+
+async function start(settings: Record<string, string>): Promise<LocalRedis> {
+  const redis = await startRedis({ settings });
+  rig.closeLater({ close: () => redis.stop() });
+  return redis;
+}
+
+async function take(lease: Lease, count: number): Promise<readonly Buffer[]> {
+  const reply = await lease.exchange([], count);
+  if (reply === 'leaseLost') throw new Error('The lease was lost.');
+  return reply.taken;
+}

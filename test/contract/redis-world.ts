@@ -1,0 +1,67 @@
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker.js';
+import { openBroker } from '../../libs/redis-queue-transport/src/open-broker.js';
+import type { ConnectionOption } from '../../libs/redis-queue-transport/src/open-broker.js';
+import { dumpQueue, queueKey } from '../support/queue-dump.js';
+import type { QueueDump } from '../support/queue-dump.js';
+import type { RedisRig } from '../support/redis-rig.js';
+import type { BrokerWorld } from './broker-world.js';
+
+/** The contract's world on a real Redis. */
+export class RedisWorld implements BrokerWorld {
+  /** Trouble that brokers of this test told in the background. */
+  readonly backgroundErrors: unknown[] = [];
+
+  constructor(private readonly rig: RedisRig) {}
+
+  async open(connection: ConnectionOption = this.rig.redis.url): Promise<Broker> {
+    const broker = this.openUnconnected(connection);
+    await broker.connect();
+    return broker;
+  }
+
+  openUnconnected(
+    connection: ConnectionOption = this.rig.redis.url,
+    connectTimeoutMs = 5_000,
+  ): Broker {
+    const { broker } = openBroker(
+      { connection, prefix: this.rig.prefix, connectTimeoutMs, onEviction: 'ignore' },
+      {
+        status: () => undefined,
+        warning: () => undefined,
+        error: (error) => this.backgroundErrors.push(error),
+      },
+    );
+    return this.rig.closeLater(broker);
+  }
+
+  dump(queue: string): Promise<QueueDump> {
+    return dumpQueue(this.rig.commands, this.rig.prefix, queue);
+  }
+
+  async pushForeign(queue: string, ...elements: (string | Buffer)[]): Promise<void> {
+    await this.rig.commands.rpush(this.key(queue, 'waiting'), ...elements);
+  }
+
+  async endLease(queue: string, consumer: string): Promise<void> {
+    await this.rig.commands.zadd(this.key(queue, 'consumers'), 'XX', 1, consumer);
+  }
+
+  async lateTake(queue: string, consumer: string): Promise<void> {
+    const processing = this.key(queue, `processing:${consumer}`);
+    await this.rig.commands.lmove(this.key(queue, 'waiting'), processing, 'LEFT', 'RIGHT');
+  }
+
+  async setPaused(queue: string, isPaused: boolean): Promise<void> {
+    if (isPaused) await this.rig.commands.set(this.key(queue, 'paused'), '1');
+    else await this.rig.commands.del(this.key(queue, 'paused'));
+    await this.rig.commands.publish(this.key(queue, 'wake'), '');
+  }
+
+  expectFenced(): void {
+    this.rig.mayRemain(/}:fenced$/);
+  }
+
+  key(queue: string, what: string): string {
+    return queueKey(this.rig.prefix, queue, what);
+  }
+}

@@ -1,0 +1,95 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedis, type LocalRedis } from 'local-redis';
+import { eventually } from '../support/eventually.js';
+import { ExampleProcess } from './example-process.js';
+
+let redis: LocalRedis;
+let running: ExampleProcess[];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+
+afterAll(() => redis.stop());
+
+beforeEach(() => {
+  running = [];
+});
+
+afterEach(() => Promise.all(running.map((example) => example.stop('SIGKILL'))));
+
+function start(example: string, environment: Record<string, string> = {}): ExampleProcess {
+  const started = new ExampleProcess(example, { REDIS_URL: redis.url, ...environment });
+  running.push(started);
+  return started;
+}
+
+async function started(example: string, sign: string): Promise<ExampleProcess> {
+  const server = start(example, { PORT: '0' });
+  await eventually(() => expect(server.output).toContain(sign));
+  return server;
+}
+
+describe('the examples of the README', () => {
+  test('a client reaches a server with all three verbs, and both end by themselves or by SIGTERM', async () => {
+    const server = await started('readme/server', 'successfully started');
+
+    const client = start('readme/client');
+
+    expect(await client.exited).toBe(0);
+    expect(client.ownLines).toEqual([
+      expect.stringMatching(/^held as \S+$/),
+      'sent to ada@example.com',
+    ]);
+    await eventually(() =>
+      expect(server.ownLines.toSorted()).toEqual([
+        'mail to ada@example.com: Good morning',
+        'mail to ada@example.com: Good morning',
+        'welcome, Ada',
+      ]),
+    );
+    expect(await server.stop()).toBe('SIGTERM');
+    expect(await keysOfQueues()).toEqual([]);
+  });
+
+  test('an app that is HTTP and transport at once handles what it enqueued', async () => {
+    const app = await started('readme/hybrid', 'listening on');
+    const [, url] = /listening on (\S+)/.exec(app.output) ?? [];
+
+    const answer = await fetch(`${url}/reports`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ year: 2026 }),
+    });
+
+    expect(await answer.text()).toBe('accepted');
+    await eventually(() =>
+      expect(app.ownLines).toEqual([
+        expect.stringContaining('listening on'),
+        'report-2026, attempt 1, for acme',
+        'report 2026 is made',
+      ]),
+    );
+    expect(await app.stop()).toBe('SIGTERM');
+    // The id that is taken once a minute, as the example says.
+    expect(await keysOfQueues()).toEqual(['rq:{report.make}:ids']);
+  });
+
+  test('the module gives clients by class and by token', async () => {
+    const app = start('readme/modules');
+
+    expect(await app.exited).toBe(0);
+    expect(app.ownLines).toEqual(['true', 'true']);
+  });
+});
+
+/** What of a queue is still in Redis. */
+async function keysOfQueues(): Promise<string[]> {
+  const commands = new Redis(redis.url);
+  try {
+    return await commands.keys('rq:{*');
+  } finally {
+    commands.disconnect();
+  }
+}

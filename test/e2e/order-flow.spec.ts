@@ -1,0 +1,244 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { RedisQueueClient } from 'nestjs-redis-queue-transport';
+import { lastValueFrom } from 'rxjs';
+import { audit } from '../../scripts/demo/audit.js';
+import { totalsOf } from '../../scripts/demo/books.js';
+import { sendOrders } from '../../scripts/demo/order-sender.js';
+import { readBooks } from '../../scripts/demo/read-books.js';
+import { eventually } from '../support/eventually.js';
+import { ShopRig, type OrderView } from '../support/shop-rig.js';
+
+const STOCK_TIMEOUT_MS = 500;
+
+const customer = { name: 'Зоя "Zoë" O’Brien 山田', email: 'zoe@mail.example' };
+
+function orderFor(sku: string, quantity: number): object {
+  return { customer, lines: [{ sku, quantity }] };
+}
+
+async function place(rig: ShopRig, order: object): Promise<string> {
+  const { status, body } = await rig.post('/orders', order);
+  expect(body).toMatchObject({ status: 'accepted', ...order });
+  expect(status).toBe(202);
+  return (body as OrderView).id;
+}
+
+/** Waits until the order is settled and its customer written to; both come by events of their own. */
+function untilSettled(rig: ShopRig, id: string): Promise<OrderView> {
+  return eventually(async () => {
+    const order = await rig.order(id);
+    expect(['confirmed', 'rejected']).toContain(order.status);
+    expect(await rig.emailsAbout(id)).toMatchObject([{ outcome: order.status }]);
+    return order;
+  });
+}
+
+describe('while inventory-service has never been there', () => {
+  let rig: ShopRig;
+
+  beforeAll(async () => {
+    rig = await ShopRig.open({ CUP: 3 });
+    await rig.shop.startOrders();
+  });
+  afterAll(() => rig.close());
+
+  test('a question about stock is answered with 503 at once', async () => {
+    expect(await rig.get('/stock/CUP')).toMatchObject({
+      status: 503,
+      body: { message: 'inventory-service cannot be asked now' },
+    });
+  });
+
+  test('an order is accepted, and settled when it comes', async () => {
+    const id = await place(rig, orderFor('CUP', 2));
+    expect(await rig.order(id)).toMatchObject({ status: 'accepted' });
+    expect(await rig.reservations.waiting()).toHaveLength(1);
+    await rig.shop.startInventory();
+    expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
+    expect(await rig.unitsOf('CUP')).toBe(1);
+  });
+});
+
+describe('with both services', () => {
+  let rig: ShopRig;
+
+  beforeAll(async () => {
+    rig = await ShopRig.open(
+      { CUP: 100, TEA: 5, JAM: 0 },
+      { STOCK_TIMEOUT_MS: String(STOCK_TIMEOUT_MS) },
+    );
+    await rig.shop.start();
+  });
+  afterAll(() => rig.close());
+
+  test('an order that can be filled is confirmed, its units are taken and its customer is told', async () => {
+    const before = await rig.unitsOf('CUP');
+    const id = await place(rig, { ...orderFor('CUP', 2), note: 'ring\n"twice"' });
+    expect(await untilSettled(rig, id)).toMatchObject({ id, customer, note: 'ring\n"twice"' });
+    expect(await rig.unitsOf('CUP')).toBe(before - 2);
+    expect(await rig.emailsAbout(id)).toMatchObject([
+      { to: customer.email, outcome: 'confirmed', text: expect.stringContaining('2 × CUP') },
+    ]);
+  });
+
+  test('an order of which one line cannot be filled is rejected with the reason, and takes nothing', async () => {
+    const before = await rig.unitsOf('TEA');
+    const lines = [
+      { sku: 'TEA', quantity: 1 },
+      { sku: 'JAM', quantity: 1 },
+    ];
+    const id = await place(rig, { customer, lines });
+    const reason = '0 of JAM left, 1 wanted';
+    expect(await untilSettled(rig, id)).toMatchObject({ status: 'rejected', reason });
+    expect(await rig.unitsOf('TEA')).toBe(before);
+    expect(await rig.emailsAbout(id)).toMatchObject([
+      { outcome: 'rejected', text: expect.stringContaining(reason) },
+    ]);
+  });
+
+  test('an invalid order is refused with every reason, and leaves no trace', async () => {
+    const before = await rig.get('/orders');
+    const order = { customer: { name: ' ' }, lines: [{ sku: 'CUP', quantity: 1.5 }] };
+    expect(await rig.post('/orders', order)).toMatchObject({
+      status: 400,
+      body: {
+        message: [
+          'customer.name must not be blank',
+          'customer.email must be an email',
+          'lines.0.quantity must be an integer number',
+        ],
+      },
+    });
+    expect(await rig.post('/orders', '{"customer":{"na')).toMatchObject({ status: 400 });
+    expect(await rig.get('/orders')).toEqual(before);
+  });
+
+  test('what does not exist is answered with 404', async () => {
+    expect(await rig.get('/orders/nobody')).toMatchObject({
+      status: 404,
+      body: { message: 'there is no order nobody' },
+    });
+    expect(await rig.get('/stock/NOTHING')).toMatchObject({
+      status: 404,
+      body: { message: 'there is no item NOTHING' },
+    });
+  });
+
+  test('orders are listed in pages, the newest first', async () => {
+    const older = await place(rig, orderFor('CUP', 1));
+    const newer = await place(rig, orderFor('CUP', 1));
+    const ids = async (query: string): Promise<string[]> => {
+      const { body } = await rig.get(`/orders?${query}`);
+      return (body as { orders: OrderView[] }).orders.map(({ id }) => id);
+    };
+    expect(await ids('limit=2')).toEqual([newer, older]);
+    expect(await ids('offset=1&limit=1')).toEqual([older]);
+    expect(await rig.get('/orders?limit=0')).toMatchObject({ status: 400 });
+  });
+
+  test('an event that comes again changes nothing', async () => {
+    const id = await place(rig, orderFor('CUP', 1));
+    const settled = await untilSettled(rig, id);
+    const client = new RedisQueueClient({ connection: rig.redis.url });
+    await lastValueFrom(client.emit('inventory.reserved', { orderId: id }), { defaultValue: null });
+    await lastValueFrom(client.emit('inventory.rejected', { orderId: id, reason: 'no' }), {
+      defaultValue: null,
+    });
+    await client.close();
+    // Events come in order: when a later order is settled, these two have been heard.
+    await untilSettled(rig, await place(rig, orderFor('CUP', 1)));
+    expect(await rig.order(id)).toEqual(settled);
+    expect(await rig.emailsAbout(id)).toHaveLength(1);
+  });
+
+  test('stock that a process took before it died is not taken again, and the order hears of it', async () => {
+    const before = await rig.unitsOf('CUP');
+    await rig.shop.stopInventory();
+    const id = await place(rig, orderFor('CUP', 3));
+    // What the dead process left: the outcome is stored, nobody was told, the message is not settled.
+    const outcome = { status: 'reserved', lines: [{ sku: 'CUP', quantity: 3 }] };
+    await rig.commands.hset('shop:{stock}:outcomes', id, JSON.stringify(outcome));
+    await rig.commands.hincrby('shop:{stock}:units', 'CUP', -3);
+    await rig.shop.startInventory();
+    expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
+    expect(await rig.unitsOf('CUP')).toBe(before - 3);
+  });
+
+  test('a reservation that makes no sense goes to the dead letters with the reasons', async () => {
+    await rig.commands.rpush(rig.reservations.waitingKey, '{"orderId":"","lines":[]}');
+    const [dead] = await eventually(async () => {
+      const letters = await rig.reservations.dead();
+      expect(letters).toHaveLength(1);
+      return letters;
+    });
+    expect(dead?.dead.error.message).toBe(
+      'invalid message: orderId should not be empty; lines should not be empty',
+    );
+    await rig.commands.del('rq:{inventory.reserve}:dead');
+  });
+
+  test('while inventory-service is down, questions time out and orders wait for it', async () => {
+    await rig.shop.stopInventory();
+    const askedAt = performance.now();
+    expect(await rig.get('/stock/CUP')).toMatchObject({
+      status: 504,
+      body: { message: 'inventory-service did not answer in time' },
+    });
+    expect(performance.now() - askedAt).toBeLessThan(STOCK_TIMEOUT_MS + 2_000);
+    const id = await place(rig, orderFor('CUP', 1));
+    await rig.shop.startInventory();
+    expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
+  });
+
+  test('while Redis is down, an order is answered with 503; after it, all goes on by itself', async () => {
+    const { total } = (await rig.get('/orders')).body as { total: number };
+    await rig.redis.kill();
+    expect(await rig.post('/orders', orderFor('CUP', 1))).toMatchObject({ status: 503 });
+    expect(await rig.get('/orders')).toMatchObject({ status: 503 });
+    expect([503, 504]).toContain((await rig.get('/stock/CUP')).status);
+    await rig.redis.restart();
+    const id = await eventually(() => place(rig, orderFor('CUP', 1)));
+    expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
+    // More by the one, and by those that failed while Redis came back.
+    expect(((await rig.get('/orders')).body as { total: number }).total).toBeGreaterThan(total);
+  });
+});
+
+describe('when inventory-service is killed with orders in its hands', () => {
+  const count = 120;
+  let rig: ShopRig;
+
+  beforeAll(async () => {
+    // Not enough for all, so that orders are rejected too; slow enough to be hit.
+    rig = await ShopRig.open({ CUP: 100, TEA: 60 }, { WAREHOUSE_MS: '40' });
+    await rig.shop.start();
+  });
+  afterAll(() => rig.close());
+
+  test('every order that was accepted is settled once, and the books balance', async () => {
+    const { stage } = rig;
+    const sending = sendOrders({
+      address: rig.shop.address,
+      orders: Array.from({ length: count }, (_, index) =>
+        JSON.stringify(orderFor(index % 2 === 0 ? 'CUP' : 'TEA', 1 + (index % 3))),
+      ),
+      concurrency: 8,
+      signal: new AbortController().signal,
+      onAnswer: (answer) => stage.ledger.record(answer),
+    });
+    await eventually(() => expect(stage.ledger.answered).toBeGreaterThan(count / 2));
+    await eventually(async () => expect(await rig.reservations.held()).toBeGreaterThan(0));
+    await rig.shop.killInventory();
+    expect(await rig.reservations.held()).toBeGreaterThan(0);
+    // Nothing waits for inventory-service: the rest is accepted while it is dead.
+    await sending;
+    expect(stage.ledger.accepted.size).toBe(count);
+    await rig.shop.startInventory();
+
+    await eventually(async () => expect(audit(await readBooks(stage))).toEqual([]), 20_000);
+    const totals = totalsOf(await readBooks(stage));
+    expect(totals).toMatchObject({ placed: count, notified: count, lost: 0 });
+    expect(totals.redelivered).toBeGreaterThan(0);
+    expect(totals.rejected).toBeGreaterThan(0);
+  });
+});

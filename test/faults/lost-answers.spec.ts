@@ -1,0 +1,294 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { Broker, Exchange, Lease } from '../../libs/redis-queue-transport/src/core/broker.js';
+import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors.js';
+import { counts, element, ids } from '../contract/elements.js';
+import { RedisWorld } from '../contract/redis-world.js';
+import { eventually } from '../support/eventually.js';
+import { Proxy } from '../support/proxy.js';
+import { heldIn } from '../support/queue-dump.js';
+import { redisRig } from '../support/redis-rig.js';
+import {
+  isBlmove,
+  isCommandConnection,
+  isExchange,
+  isPush,
+  isSettle,
+  isTake,
+  isWaitConnection,
+} from './commands.js';
+
+const rig = redisRig();
+const world = new RedisWorld(rig);
+
+const QUEUE = 'q';
+const TERMS = {
+  leaseMs: 60_000,
+  deadLetterLimit: 10,
+  deadLetterMaxAgeMs: 3_600_000,
+  onceMs: 0,
+  waitMs: 500,
+};
+const NEVER = new AbortController().signal;
+
+let proxy: Proxy;
+/** Goes through the proxy. */
+let broker: Broker;
+/** Goes around it. */
+let direct: Broker;
+
+beforeEach(async () => {
+  world.expectFenced();
+  proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+  direct = await world.open();
+  broker = await world.open(proxy.url);
+});
+
+async function join(from: Broker = broker): Promise<Lease> {
+  const lease = await from.join(QUEUE, TERMS, () => undefined);
+  rig.closeLater({ close: () => lease.leave() });
+  return lease;
+}
+
+async function pushAll(...names: string[]): Promise<void> {
+  for (const name of names) await direct.push(QUEUE, name, element(name));
+}
+
+async function exchange(lease: Lease, acks: readonly Buffer[], take: number): Promise<Exchange> {
+  const reply = await lease.exchange(
+    acks.map((bytes) => ({ kind: 'ack', element: bytes })),
+    take,
+  );
+  if (reply === 'leaseLost') throw new Error('The lease was lost.');
+  return reply;
+}
+
+describe('a push', () => {
+  test('whose request was lost has an unknown outcome, named with the message', async () => {
+    proxy.dropRequest(isPush);
+    const failure = await failureOf(broker.push(QUEUE, 'a', element('a')));
+    expect(failure).toBeInstanceOf(OutcomeUnknownError);
+    expect(failure).toMatchObject({ code: 'OUTCOME_UNKNOWN', messageId: 'a' });
+    expect((await world.dump(QUEUE)).waiting).toEqual([]);
+  });
+
+  test('whose answer was lost has an unknown outcome, and is held', async () => {
+    proxy.dropReply(isPush);
+    const failure = await failureOf(broker.push(QUEUE, 'a', element('a')));
+    expect(failure).toMatchObject({ code: 'OUTCOME_UNKNOWN', messageId: 'a' });
+    expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['a']);
+  });
+
+  test('whose answer came in half has an unknown outcome', async () => {
+    proxy.cutReply(isPush);
+    await expect(broker.push(QUEUE, 'a', element('a'))).rejects.toThrow(OutcomeUnknownError);
+  });
+
+  test('names its own message when several shared a command', async () => {
+    proxy.dropReply(isPush);
+    const failures = await Promise.all(
+      ['a', 'b'].map((name) => failureOf(broker.push(QUEUE, name, element(name)))),
+    );
+    expect(failures).toMatchObject([{ messageId: 'a' }, { messageId: 'b' }]);
+  });
+
+  test('over a half-open connection has an unknown outcome after the deadline', async () => {
+    await broker.isServed(QUEUE);
+    expect(proxy.goSilent(isCommandConnection)).toBe(1);
+    await expect(broker.push(QUEUE, 'a', element('a'))).rejects.toThrow(OutcomeUnknownError);
+    expect(await broker.push(QUEUE, 'b', element('b'))).toBe('held');
+    expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['b']);
+  });
+
+  test('is held once, never sent again by itself', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      proxy.dropReply(isPush);
+      await failureOf(broker.push(QUEUE, `m${round}`, element(`m${round}`)));
+    }
+    const waiting = ids((await world.dump(QUEUE)).waiting);
+    expect(waiting).toEqual(Array.from({ length: 10 }, (_, round) => `m${round}`));
+  });
+});
+
+describe('an exchange whose answer was lost', () => {
+  test('may be given again: what it settled stays settled, what it took is handed out', async () => {
+    await pushAll('a', 'b', 'c');
+    const lease = await join();
+    const [a] = (await exchange(lease, [], 1)).taken;
+    proxy.dropReply(isTake);
+    await expect(exchange(lease, [a!], 1)).rejects.toThrow(OutcomeUnknownError);
+    expect(heldIn(await world.dump(QUEUE))).toBe(1); // b, of which the lease does not know
+    expect((await exchange(lease, [a!], 1)).missing).toBe(1);
+    const seen = await takeAndAckAll(lease);
+    expect(counts(seen).sort()).toEqual(['b 1/0', 'c 1/0']);
+    expect(heldIn(await world.dump(QUEUE))).toBe(0);
+  });
+
+  test('hands what it took out before what waited behind it', async () => {
+    await pushAll('a', 'b', 'c', 'd');
+    const lease = await join();
+    proxy.dropReply(isTake);
+    await expect(exchange(lease, [], 2)).rejects.toThrow(OutcomeUnknownError);
+    expect(ids((await exchange(lease, [], 4)).taken)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('leaves no more in the list of a busy consumer than it asked for', async () => {
+    await pushAll('a', 'b', 'c', 'd');
+    const lease = await join();
+    proxy.dropReply(isTake);
+    await expect(exchange(lease, [], 2)).rejects.toThrow(OutcomeUnknownError);
+    // The consumer's slots are full after this, and it may not call again for as long as its handlers take.
+    expect((await exchange(lease, [], 2)).taken).toHaveLength(2);
+    expect(heldIn(await world.dump(QUEUE))).toBe(2);
+  });
+
+  test('settles only what was meant when another message has the same bytes', async () => {
+    await world.pushForeign(QUEUE, 'tick', 'tick');
+    const lease = await join();
+    const [first] = (await exchange(lease, [], 2)).taken;
+    proxy.dropReply(isSettle);
+    await expect(exchange(lease, [first!], 0)).rejects.toThrow(OutcomeUnknownError);
+    await exchange(lease, [first!], 0);
+    // The second one still runs: it must still be held.
+    expect(heldIn(await world.dump(QUEUE))).toBe(1);
+  });
+
+  test('keeps the place of a message that was released', async () => {
+    await pushAll('a', 'b');
+    const lease = await join();
+    const [a] = (await exchange(lease, [], 1)).taken;
+    proxy.dropReply(isSettle);
+    const release = [{ kind: 'release', element: a! }] as const;
+    await expect(lease.exchange(release, 0)).rejects.toThrow(OutcomeUnknownError);
+    await lease.exchange(release, 0);
+    expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['a', 'b']);
+  });
+});
+
+describe('a wait whose answer was lost', () => {
+  test('leaves no orphan: what it took is handed out again', async () => {
+    const lease = await join();
+    proxy.dropReply(isBlmove);
+    const waited = failureOf(lease.wait(NEVER));
+    await pushAll('a');
+    expect(await waited).toBeInstanceOf(OutcomeUnknownError);
+    expect(heldIn(await world.dump(QUEUE))).toBe(1);
+    const seen = await takeAndAckAll(lease);
+    expect(counts(seen)).toEqual(['a 1/0']);
+    expect(heldIn(await world.dump(QUEUE))).toBe(0);
+  });
+
+  test('is noticed over a half-open connection, a little after its time', async () => {
+    const lease = await join();
+    await lease.exchange([], 0);
+    const waited = failureOf(lease.wait(NEVER));
+    await eventually(() => expect(proxy.goSilent(isWaitConnection)).toBe(1));
+    expect(await waited).toBeInstanceOf(OutcomeUnknownError);
+    await pushAll('a');
+    const seen = await takeAndAckAll(lease);
+    expect(counts(seen)).toEqual(['a 1/0']);
+  });
+
+  test('is not mistaken for one whose answer is only late', async () => {
+    await pushAll('stray');
+    const lease = await join();
+    // The lease knows that its list holds a stray …
+    proxy.dropReply(isTake);
+    await expect(exchange(lease, [], 1)).rejects.toThrow(OutcomeUnknownError);
+    await exchange(lease, [], 0);
+    // … while a wait has taken a message whose answer is still on its way.
+    const late = proxy.holdReply(isBlmove);
+    const waited = lease.wait(NEVER);
+    await pushAll('a');
+    await late.happened;
+    await exchange(lease, [], 0);
+    late.release();
+    expect(ids([(await waited)!])).toEqual(['a']);
+    const dump = await world.dump(QUEUE);
+    // Being run by this consumer, it must not be handed to another as well.
+    expect(ids(dump.waiting)).not.toContain('a');
+    expect(ids(dump.processing.get(lease.consumer) ?? [])).toContain('a');
+  });
+
+  test('and whose command comes late finds its list watched, also after the consumer left', async () => {
+    const leaving = await broker.join(QUEUE, TERMS, () => undefined);
+    const late = proxy.holdRequest(isBlmove);
+    const waited = failureOf(leaving.wait(NEVER));
+    await late.happened;
+    proxy.goSilent((connection) => connection === 'none');
+    expect(await waited).toBeInstanceOf(OutcomeUnknownError); // after the deadline of the blocking call
+    expect(await leaving.wait(NEVER)).toBeUndefined(); // the next one worked
+    await leaving.leave();
+    await pushAll('a');
+    late.release();
+    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(1));
+    const lease = await join(direct);
+    const renewal = await lease.renew();
+    if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+    for (const consumer of renewal.ended) await lease.reclaim(consumer);
+    expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0']);
+  });
+});
+
+describe('other verbs', () => {
+  test('whose answers are lost leave nothing that hangs', async () => {
+    const lease = await join();
+    const isAny = (words: readonly string[]): boolean => words[0] !== 'HELLO';
+    const verbs: (() => Promise<unknown>)[] = [
+      () => lease.renew(),
+      () => lease.reclaim('nobody'),
+      () => lease.wasHandled('x'),
+      () => broker.publish('e', ''),
+      () => broker.reply('list', 'x'),
+      () => lease.exchange([], 1),
+    ];
+    rig.mayRemain(/^list$/);
+    for (const verb of verbs) {
+      await eventually(async () => expect(await direct.isServed(QUEUE)).toBe(true));
+      await eventually(async () => lease.renew());
+      proxy.dropReply((words, connection) => isAny(words) && isCommandConnection(connection));
+      await expect(verb()).rejects.toThrow(OutcomeUnknownError);
+    }
+    await eventually(async () => lease.renew());
+  });
+
+  test('work over a slow connection', async () => {
+    proxy.slowDown(15);
+    const lease = await join();
+    const waited = lease.wait(NEVER);
+    await broker.push(QUEUE, 'a', element('a'));
+    await exchange(lease, [(await waited)!], 0);
+    expect(heldIn(await world.dump(QUEUE))).toBe(0);
+  });
+
+  test('go through the proxy at all', async () => {
+    const lease = await join();
+    await exchange(lease, [], 0);
+    expect(proxy.connections.some(isCommandConnection)).toBe(true);
+    expect(proxy.counts.requests).toBeGreaterThan(3);
+    const fault = proxy.dropReply(isExchange);
+    await failureOf(exchange(lease, [], 1));
+    await fault.happened;
+    expect(proxy.counts).toMatchObject({ cut: 1, swallowed: 1 });
+  });
+});
+
+/** As a consumer does it: exchange after exchange until nothing comes, acknowledging what came. */
+async function takeAndAckAll(lease: Lease): Promise<Buffer[]> {
+  const seen: Buffer[] = [];
+  let acks: readonly Buffer[] = [];
+  await eventually(async () => {
+    const { taken } = await exchange(lease, acks, 5);
+    acks = taken;
+    seen.push(...taken);
+    const dump = await world.dump(QUEUE);
+    expect([dump.waiting.length, heldIn(dump), taken.length]).toEqual([0, 0, 0]);
+  });
+  return seen;
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}

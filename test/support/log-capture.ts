@@ -1,0 +1,50 @@
+import type { LoggerService } from '@nestjs/common';
+
+export interface LogLine {
+  readonly level: 'log' | 'warn' | 'error' | 'debug';
+  readonly text: string;
+  /** The logger's name. */
+  readonly context: string;
+}
+
+/** Keeps what an app logs instead of printing it. */
+export class LogCapture implements LoggerService {
+  #lines: LogLine[] = [];
+
+  get lines(): readonly LogLine[] {
+    return this.#lines;
+  }
+
+  /** Texts of the lines of one level that match. */
+  matching(level: LogLine['level'], pattern: RegExp): string[] {
+    return this.#lines
+      .filter((line) => line.level === level && pattern.test(line.text))
+      .map((line) => line.text);
+  }
+
+  clear(): void {
+    this.#lines = [];
+  }
+
+  log(message: unknown, ...rest: unknown[]): void {
+    this.#add('log', message, rest);
+  }
+
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.#add('warn', message, rest);
+  }
+
+  error(message: unknown, ...rest: unknown[]): void {
+    this.#add('error', message, rest);
+  }
+
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.#add('debug', message, rest);
+  }
+
+  #add(level: LogLine['level'], message: unknown, rest: unknown[]): void {
+    const text = message instanceof Error ? message.message : String(message);
+    const context = rest.at(-1);
+    this.#lines.push({ level, text, context: typeof context === 'string' ? context : '' });
+  }
+}

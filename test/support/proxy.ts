@@ -1,0 +1,154 @@
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { Gate } from './gate.js';
+import { ProxyLink } from './proxy-link.js';
+import type { LinkRules } from './proxy-link.js';
+
+/** Whether a command is meant: its words, and the name that the connection gave itself. */
+export type Match = (words: readonly string[], connection: string) => boolean;
+
+/** A fault that waits for the next command that matches. */
+export interface PendingFault {
+  /** Resolves when it has happened. */
+  readonly happened: Promise<void>;
+}
+
+/** A frame that the proxy keeps back. */
+export interface HeldFrame extends PendingFault {
+  /** Lets it pass on, also when the client has gone away meanwhile. */
+  release(): void;
+}
+
+export type FaultKind = 'dropRequest' | 'dropReply' | 'cutReply' | 'holdRequest' | 'holdReply';
+
+interface Fault {
+  readonly kind: FaultKind;
+  readonly match: Match;
+  readonly happened: Gate;
+  readonly released: Gate;
+}
+
+/** What has passed so far. */
+export interface ProxyCounts {
+  connections: number;
+  requests: number;
+  replies: number;
+  /** Frames that were swallowed by a fault or by silence. */
+  swallowed: number;
+  cut: number;
+}
+
+/** A TCP proxy in front of a Redis that breaks what a test tells it to break. */
+export class Proxy implements LinkRules {
+  readonly counts: ProxyCounts = { connections: 0, requests: 0, replies: 0, swallowed: 0, cut: 0 };
+  readonly #links = new Set<ProxyLink>();
+  #faults: Fault[] = [];
+  #delayMs = 0;
+  #refuses = false;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly targetPort: number,
+  ) {
+    server.on('connection', (client) => this.#accept(client));
+  }
+
+  static async start(targetPort: number): Promise<Proxy> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new Proxy(server, targetPort);
+  }
+
+  get url(): string {
+    // A TCP server's address has this type.
+    return `redis://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Swallows the next command that matches, and cuts its connection. */
+  dropRequest(match: Match): PendingFault {
+    return this.#arm('dropRequest', match);
+  }
+
+  /** Lets the next command that matches be executed, swallows its reply and cuts the connection. */
+  dropReply(match: Match): PendingFault {
+    return this.#arm('dropReply', match);
+  }
+
+  /** Passes half of the reply to the next command that matches, and cuts the connection. */
+  cutReply(match: Match): PendingFault {
+    return this.#arm('cutReply', match);
+  }
+
+  /** Keeps the next command that matches, and what follows it on that connection, back. */
+  holdRequest(match: Match): HeldFrame {
+    return this.#arm('holdRequest', match);
+  }
+
+  /** Keeps the reply to the next command that matches, and what follows it on that connection, back. */
+  holdReply(match: Match): HeldFrame {
+    return this.#arm('holdReply', match);
+  }
+
+  /** From now on these connections are half-open: they stay, and nothing passes. New ones are not touched. */
+  goSilent(isMeant: (connection: string) => boolean = () => true): number {
+    const meant = [...this.#links].filter((link) => link.isOpen && isMeant(link.name));
+    for (const link of meant) link.goSilent();
+    return meant.length;
+  }
+
+  /** From now on each frame takes so long, either way. */
+  slowDown(delayMs: number): void {
+    this.#delayMs = delayMs;
+  }
+
+  /** Cuts every connection, or those that are meant. */
+  cut(isMeant: (connection: string) => boolean = () => true): void {
+    for (const link of this.#links) if (isMeant(link.name)) link.cut();
+  }
+
+  /** Refuses new connections, or takes them again. */
+  refuse(refuses: boolean): void {
+    this.#refuses = refuses;
+  }
+
+  /** Names of the connections that are open. */
+  get connections(): string[] {
+    return [...this.#links].filter((link) => link.isOpen).map((link) => link.name);
+  }
+
+  async close(): Promise<void> {
+    for (const fault of this.#faults) fault.released.open();
+    for (const link of this.#links) link.destroy();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  get delayMs(): number {
+    return this.#delayMs;
+  }
+
+  /** Takes the fault that waits for this command. */
+  takeFault(words: readonly string[], connection: string): Fault | undefined {
+    const fault = this.#faults.find(({ match }) => match(words, connection));
+    if (fault !== undefined) this.#faults = this.#faults.filter((other) => other !== fault);
+    return fault;
+  }
+
+  closed(link: ProxyLink): void {
+    this.#links.delete(link);
+  }
+
+  #arm(kind: FaultKind, match: Match): HeldFrame {
+    const fault: Fault = { kind, match, happened: new Gate(), released: new Gate() };
+    this.#faults.push(fault);
+    return { happened: fault.happened.opened, release: () => fault.released.open() };
+  }
+
+  #accept(client: Socket): void {
+    if (this.#refuses) {
+      client.destroy();
+      return;
+    }
+    this.counts.connections += 1;
+    this.#links.add(new ProxyLink(client, this.targetPort, this));
+  }
+}

@@ -1,0 +1,61 @@
+import type { Redis } from 'ioredis';
+
+/** What stands beside a dead letter in its header. */
+export interface DeadFacts {
+  readonly reason: string;
+  readonly error: { readonly name: string; readonly message: string };
+  readonly attempt: number;
+  readonly queue: string;
+  readonly consumer: string;
+}
+
+export interface DeadLetterView {
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly dead: DeadFacts;
+  readonly body: string;
+}
+
+/** One queue as redis-cli shows it. */
+export class QueueView {
+  constructor(
+    private readonly redis: Redis,
+    private readonly prefix: string,
+    private readonly name: string,
+  ) {}
+
+  get waitingKey(): string {
+    return this.#key('waiting');
+  }
+
+  waiting(): Promise<string[]> {
+    return this.redis.lrange(this.waitingKey, 0, -1);
+  }
+
+  /** Oldest first. */
+  async dead(): Promise<DeadLetterView[]> {
+    const entries = await this.redis.xrange(this.#key('dead'), '-', '+');
+    return entries.map(([, [, element = '']]) => readDeadLetter(element));
+  }
+
+  /** How many deliveries live consumers hold. */
+  async held(): Promise<number> {
+    const keys = await this.redis.keys(this.#key('processing:*').replace(/[[\]?\\]/g, '?'));
+    const lengths = await Promise.all(keys.map((key) => this.redis.llen(key)));
+    return lengths.reduce((sum, length) => sum + length, 0);
+  }
+
+  async expired(): Promise<number> {
+    return Number(await this.redis.hget(this.#key('counts'), 'expired'));
+  }
+
+  #key(what: string): string {
+    return `${this.prefix}:{${this.name}}:${what}`;
+  }
+}
+
+function readDeadLetter(element: string): DeadLetterView {
+  const end = element.indexOf('\n');
+  // Test data: written by the library a moment ago, and a wrong shape fails the assertions.
+  const header = JSON.parse(element.slice(0, end)) as Record<string, unknown> & { dead: DeadFacts };
+  return { header, dead: header.dead, body: element.slice(end + 1) };
+}

@@ -1,0 +1,115 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedis } from 'local-redis';
+import type { LocalRedis, StartRedisOptions } from 'local-redis';
+import { activeResources, expectNoMoreTimers, expectNothingMoreOpen } from './active-resources.js';
+import type { ActiveResources } from './active-resources.js';
+import { eventually } from './eventually.js';
+
+interface Closable {
+  close(): unknown;
+}
+
+/** Keys that hold what a test left in its queues on purpose; every other key is a leak. */
+const DATA = /:queues$|}:(waiting|delayed|dead|counts|ids|handled|paused)$/;
+
+/**
+ * A Redis for a spec file and a prefix for each test. After each test it closes what the test opened, and fails the
+ * test when keys, connections, sockets or processes remain.
+ */
+export class RedisRig {
+  #redis: LocalRedis | undefined;
+  #commands: Redis | undefined;
+  #tests = 0;
+  #prefix = '';
+  #open: Closable[] = [];
+  #mayRemain: RegExp[] = [];
+  #clientsBefore = new Set<string>();
+  #resourcesAtStart: ActiveResources = new Map();
+  #resourcesBefore: ActiveResources = new Map();
+
+  constructor(private readonly options: StartRedisOptions) {}
+
+  get redis(): LocalRedis {
+    if (this.#redis === undefined) throw new Error('The Redis of this file has not been started.');
+    return this.#redis;
+  }
+
+  /** A connection of the test's own, to look and to push with. */
+  get commands(): Redis {
+    if (this.#commands === undefined) throw new Error('There is no connection yet.');
+    return this.#commands;
+  }
+
+  get prefix(): string {
+    return this.#prefix;
+  }
+
+  async start(): Promise<void> {
+    this.#resourcesAtStart = activeResources();
+    this.#redis = await startRedis(this.options);
+    this.#commands = new Redis(this.#redis.url);
+    this.#commands.on('error', () => undefined); // a test may stop this Redis
+  }
+
+  async stop(): Promise<void> {
+    this.#commands?.disconnect();
+    await this.#redis?.stop();
+    await expectNoMoreTimers(this.#resourcesAtStart);
+  }
+
+  async beginTest(): Promise<void> {
+    this.#tests += 1;
+    this.#prefix = `t${this.#tests}`;
+    this.#open = [];
+    this.#mayRemain = [];
+    this.#clientsBefore = await this.#clients();
+    this.#resourcesBefore = activeResources();
+  }
+
+  async endTest(): Promise<void> {
+    for (const closable of this.#open.reverse()) await closable.close();
+    const keys = await eventually(() => this.commands.keys('*'));
+    await this.commands.flushall();
+    const isExpected = (key: string): boolean =>
+      key.startsWith(`${this.#prefix}:`) &&
+      [DATA, ...this.#mayRemain].some((pattern) => pattern.test(key));
+    expect(keys.filter((key) => !isExpected(key))).toEqual([]);
+    await eventually(async () => {
+      const clients = await this.#clients();
+      expect([...clients].filter((client) => !this.#clientsBefore.has(client))).toEqual([]);
+    });
+    await expectNothingMoreOpen(this.#resourcesBefore);
+  }
+
+  /** Says that keys of a certain kind rightly remain, such as the names of consumers that were fenced. */
+  mayRemain(keys: RegExp): void {
+    this.#mayRemain.push(keys);
+  }
+
+  /** Closed after the test, the latest first. */
+  closeLater<T extends Closable>(closable: T): T {
+    this.#open.push(closable);
+    return closable;
+  }
+
+  /** Id and name of every connection; the rig's own may be another one after a restart. */
+  async #clients(): Promise<Set<string>> {
+    const own = await this.commands.client('ID');
+    const list = String(await this.commands.client('LIST'));
+    const clients = [...list.matchAll(/^id=(\d+) .* name=([^ ]*)/gm)];
+    return new Set(
+      clients.filter(([, id]) => Number(id) !== own).map(([, id, name]) => `${id} ${name}`),
+    );
+  }
+}
+
+/** A rig that lives as long as the spec file; call it at the top of one. */
+export function redisRig(options: StartRedisOptions = {}): RedisRig {
+  const rig = new RedisRig(options);
+  beforeAll(() => rig.start());
+  afterAll(() => rig.stop());
+  beforeEach(() => rig.beginTest());
+  afterEach(() => rig.endTest());
+  return rig;
+}

@@ -1,0 +1,23 @@
+/** The seed of a randomized test: fixed, so that each run is the same, unless FAULT_SEED gives another. */
+export const SEED = numberFrom('FAULT_SEED') ?? 20_260_101;
+
+/** How often a randomized test repeats itself: FAULT_ROUNDS, or what the test takes as its share of a normal run. */
+export function rounds(normally: number): number {
+  return numberFrom('FAULT_ROUNDS') ?? normally;
+}
+
+function numberFrom(variable: string): number | undefined {
+  const text = process.env[variable];
+  return text === undefined || text === '' ? undefined : Number(text);
+}
+
+/** Pseudo-random numbers from 0 to 1 that follow from the seed (mulberry32, by Tommy Ettinger, public domain). */
+export function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -1,0 +1,119 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { startRedis, type LocalRedis } from 'local-redis';
+import { Ledger } from '../../scripts/demo/ledger.js';
+import { OutboxFile, type OutboxEntry } from '../../scripts/demo/outbox-file.js';
+import { ShopRecords } from '../../scripts/demo/shop-records.js';
+import { Shop } from '../../scripts/demo/shop.js';
+import type { Stage } from '../../scripts/demo/stage.js';
+import { QueueView } from './queue-view.js';
+
+/** An order as order-service answers it; which fields there are is for the tests to check. */
+export interface OrderView {
+  readonly id: string;
+  readonly status: string;
+  readonly reason?: string;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Decoded JSON; the tests check it against what they expect. */
+  readonly body: unknown;
+}
+
+/** Units at the start, by SKU. */
+export type Stock = Readonly<Record<string, number>>;
+
+/** The two services, compiled and as processes of their own, on a redis-server of their own. */
+export class ShopRig {
+  readonly #ledger = new Ledger();
+
+  private constructor(
+    readonly redis: LocalRedis,
+    readonly commands: Redis,
+    readonly shop: Shop,
+    readonly outbox: OutboxFile,
+    private readonly directory: string,
+  ) {}
+
+  /** Nothing but Redis runs afterwards. */
+  static async open(stock: Stock, environment: Record<string, string> = {}): Promise<ShopRig> {
+    const redis = await startRedis({ settings: { appendonly: 'yes', appendfsync: 'always' } });
+    const directory = await mkdtemp(join(tmpdir(), 'order-flow-'));
+    const stockFile = join(directory, 'stock.json');
+    const items = Object.entries(stock).map(([sku, units]) => ({ sku, units }));
+    await writeFile(stockFile, JSON.stringify(items));
+    const commands = new Redis(redis.url);
+    commands.on('error', () => undefined); // a test stops this Redis
+    const shop = new Shop({
+      redisUrl: redis.url,
+      directory,
+      environment: { STOCK_FILE: stockFile, LEASE_MS: '1000', ...environment },
+    });
+    return new ShopRig(redis, commands, shop, new OutboxFile(shop.outboxFile), directory);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.shop.stop();
+    } finally {
+      this.commands.disconnect();
+      await this.redis.stop();
+      await rm(this.directory, { recursive: true, force: true });
+    }
+  }
+
+  /** For the demo's own audit. To be asked for when order-service runs. */
+  get stage(): Stage {
+    const { commands, shop, outbox } = this;
+    return {
+      redis: {
+        url: this.redis.url,
+        queuePrefix: 'rq',
+        dataPrefix: 'shop',
+        connection: commands,
+        stop: () => this.redis.stop(),
+      },
+      shop,
+      ledger: this.#ledger,
+      records: new ShopRecords(commands, 'shop', shop.address),
+      outbox,
+    };
+  }
+
+  get reservations(): QueueView {
+    return new QueueView(this.commands, 'rq', 'inventory.reserve');
+  }
+
+  async get(path: string): Promise<HttpAnswer> {
+    return readAnswer(await fetch(`${this.shop.address}${path}`));
+  }
+
+  /** A text is sent as it is, anything else as JSON. */
+  async post(path: string, body: unknown): Promise<HttpAnswer> {
+    const response = await fetch(`${this.shop.address}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    return readAnswer(response);
+  }
+
+  async order(id: string): Promise<OrderView> {
+    return (await this.get(`/orders/${id}`)).body as OrderView;
+  }
+
+  async unitsOf(sku: string): Promise<number> {
+    return ((await this.get(`/stock/${sku}`)).body as { units: number }).units;
+  }
+
+  async emailsAbout(orderId: string): Promise<OutboxEntry[]> {
+    return (await this.outbox.read()).filter((email) => email.orderId === orderId);
+  }
+}
+
+async function readAnswer(response: Response): Promise<HttpAnswer> {
+  return { status: response.status, body: await response.json() };
+}
