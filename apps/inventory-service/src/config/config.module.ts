@@ -1,0 +1,18 @@
+import { Global, Module } from '@nestjs/common';
+import { redisUrl } from 'local-redis';
+import { InventoryConfig } from './inventory-config.js';
+
+@Global()
+@Module({
+  providers: [
+    {
+      provide: InventoryConfig,
+      useFactory: async (): Promise<InventoryConfig> => {
+        const { url } = await redisUrl();
+        return new InventoryConfig(url, process.env);
+      },
+    },
+  ],
+  exports: [InventoryConfig],
+})
+export class ConfigModule {}

@@ -1,0 +1,33 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayNotEmpty,
+  IsArray,
+  IsInt,
+  IsNotEmpty,
+  IsString,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+
+export class ReserveLineDto {
+  @IsString()
+  @IsNotEmpty()
+  readonly sku!: string;
+
+  @IsInt()
+  @Min(1)
+  readonly quantity!: number;
+}
+
+/** Whoever can reach Redis can put a message on the list, so it is checked here too. */
+export class ReserveStockDto {
+  @IsString()
+  @IsNotEmpty()
+  readonly orderId!: string;
+
+  @IsArray()
+  @ArrayNotEmpty()
+  @ValidateNested({ each: true })
+  @Type(() => ReserveLineDto)
+  readonly lines!: ReserveLineDto[];
+}

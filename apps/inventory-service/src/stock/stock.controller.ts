@@ -1,0 +1,50 @@
+import { Controller, UseInterceptors } from '@nestjs/common';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { RedisQueueClient, RedisQueueContext } from 'nestjs-redis-queue-transport';
+import { lastValueFrom } from 'rxjs';
+import { CheckStockDto } from './dto/check-stock.dto.js';
+import { ReserveStockDto } from './dto/reserve-stock.dto.js';
+import { RedeliveryInterceptor } from './redelivery.interceptor.js';
+import type { Reservation } from './reservation.js';
+import { StockRepository } from './stock.repository.js';
+import { Warehouse } from './warehouse.js';
+
+@Controller()
+export class StockController {
+  constructor(
+    private readonly stock: StockRepository,
+    private readonly warehouse: Warehouse,
+    private readonly events: RedisQueueClient,
+  ) {}
+
+  /**
+   * Comes at least once for each order. The event is sent again on a second delivery, because
+   * the first process may have died after it took the stock and before it told anybody.
+   */
+  @MessagePattern('inventory.reserve')
+  @UseInterceptors(RedeliveryInterceptor)
+  async reserve(
+    @Payload() { orderId, lines }: ReserveStockDto,
+    @Ctx() context: RedisQueueContext,
+  ): Promise<void> {
+    await this.warehouse.prepare(context.getSignal());
+    const reservation = await this.stock.reserve(orderId, lines);
+    await this.#announce(orderId, reservation);
+  }
+
+  /** `null` says that there is no such item. */
+  @MessagePattern('inventory.check')
+  async check(@Payload() { sku }: CheckStockDto): Promise<{ sku: string; units: number } | null> {
+    const units = await this.stock.unitsLeft(sku);
+    return units === undefined ? null : { sku, units };
+  }
+
+  /** Awaited, so that the message is not settled before Redis has taken the event. */
+  async #announce(orderId: string, reservation: Reservation): Promise<void> {
+    const sent =
+      reservation.status === 'reserved'
+        ? this.events.emit('inventory.reserved', { orderId })
+        : this.events.emit('inventory.rejected', { orderId, reason: reservation.reason });
+    await lastValueFrom(sent, { defaultValue: undefined });
+  }
+}

@@ -1,0 +1,21 @@
+/** The keys of the stock. One hash tag, because one script touches several of them. */
+export interface StockKeys {
+  /** Hash: SKU → units that can still be sold. */
+  readonly units: string;
+  /** Hash: SKU → units that the stock began with; what the books are checked against. */
+  readonly seeded: string;
+  /** Hash: order id → its outcome as JSON. What makes a reservation idempotent. */
+  readonly outcomes: string;
+  /** Hash: message id → how often it was delivered again. A figure for the demo. */
+  readonly redelivered: string;
+}
+
+export function stockKeys(dataPrefix: string): StockKeys {
+  const key = (name: string): string => `${dataPrefix}:{stock}:${name}`;
+  return {
+    units: key('units'),
+    seeded: key('seeded'),
+    outcomes: key('outcomes'),
+    redelivered: key('redelivered'),
+  };
+}

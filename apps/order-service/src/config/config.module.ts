@@ -1,0 +1,18 @@
+import { Global, Module } from '@nestjs/common';
+import { redisUrl } from 'local-redis';
+import { OrderConfig } from './order-config.js';
+
+@Global()
+@Module({
+  providers: [
+    {
+      provide: OrderConfig,
+      useFactory: async (): Promise<OrderConfig> => {
+        const { url } = await redisUrl();
+        return new OrderConfig(url, process.env);
+      },
+    },
+  ],
+  exports: [OrderConfig],
+})
+export class ConfigModule {}

@@ -1,0 +1,33 @@
+import { readText, readWholeNumber, type Environment } from './environment.js';
+
+/** Everything that an operator may set, read from the environment once, at start. */
+export class OrderConfig {
+  /** `HOST` and `PORT` of the HTTP interface; port 0 takes a free one. */
+  readonly host: string;
+  readonly port: number;
+  /** `QUEUE_PREFIX`: first part of every key of the transport; both services need the same. */
+  readonly queuePrefix: string;
+  /** `DATA_PREFIX`: first part of the keys of this service's own data. */
+  readonly dataPrefix: string;
+  /** `STOCK_TIMEOUT_MS`: how long `GET /stock/:sku` waits for inventory-service. */
+  readonly stockTimeoutMs: number;
+  /** `OUTBOX_FILE`: where the e-mails to customers are written. */
+  readonly outboxFile: string;
+
+  constructor(
+    /** `REDIS_URL`, or the server that was started because it is not set. */
+    readonly redisUrl: string,
+    environment: Environment,
+  ) {
+    this.host = readText(environment, 'HOST', '127.0.0.1');
+    this.port = readWholeNumber(environment, 'PORT', { fallback: 3000, min: 0, max: 65_535 });
+    this.queuePrefix = readText(environment, 'QUEUE_PREFIX', 'rq');
+    this.dataPrefix = readText(environment, 'DATA_PREFIX', 'shop');
+    this.stockTimeoutMs = readWholeNumber(environment, 'STOCK_TIMEOUT_MS', {
+      fallback: 2_000,
+      min: 1,
+      max: 60_000,
+    });
+    this.outboxFile = readText(environment, 'OUTBOX_FILE', 'outbox/emails.jsonl');
+  }
+}

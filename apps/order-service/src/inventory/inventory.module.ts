@@ -1,0 +1,19 @@
+import { Module } from '@nestjs/common';
+import { RedisQueueModule } from 'nestjs-redis-queue-transport';
+import { OrderConfig } from '../config/order-config.js';
+
+/** The way to inventory-service, for whoever has to ask it something. */
+@Module({
+  imports: [
+    RedisQueueModule.registerAsync({
+      inject: [OrderConfig],
+      useFactory: (config: OrderConfig) => ({
+        connection: config.redisUrl,
+        prefix: config.queuePrefix,
+        requestTimeoutMs: config.stockTimeoutMs,
+      }),
+    }),
+  ],
+  exports: [RedisQueueModule],
+})
+export class InventoryModule {}

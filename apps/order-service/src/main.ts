@@ -1,0 +1,21 @@
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { RedisQueueServer } from 'nestjs-redis-queue-transport';
+import { AppModule } from './app.module.js';
+import { OrderConfig } from './config/order-config.js';
+
+const app = await NestFactory.create(AppModule);
+const config = app.get(OrderConfig);
+app.connectMicroservice<MicroserviceOptions>(
+  { strategy: new RedisQueueServer({ connection: config.redisUrl, prefix: config.queuePrefix }) },
+  { inheritAppConfig: true },
+);
+app.enableShutdownHooks();
+// In this order: every module is ready before the first event comes, and the events are heard
+// before the first order that could cause one is taken.
+await app.init();
+await app.startAllMicroservices();
+await app.listen(config.port, config.host);
+new Logger('main').log(`order-service is ready: ${await app.getUrl()}`);

@@ -1,0 +1,31 @@
+import type { Order, OrderContent, OrderStatus } from './order.js';
+
+/** An order as the fields of a Redis hash: what changes is a field, the rest one JSON text. */
+export function toRecord({
+  id,
+  status,
+  placedAt,
+  customer,
+  lines,
+  note,
+}: Order): Record<string, string> {
+  const content: OrderContent = { customer, lines, note };
+  return { id, status, placedAt, content: JSON.stringify(content) };
+}
+
+/** `undefined` for the empty hash, which is how Redis answers for a key that does not exist. */
+export function fromRecord(record: Readonly<Record<string, string>>): Order | undefined {
+  const { id, status, placedAt, content, reason, settledAt } = record;
+  if (id === undefined || status === undefined || placedAt === undefined || content === undefined) {
+    return undefined;
+  }
+  return {
+    id,
+    // Only this service writes the record.
+    status: status as OrderStatus,
+    reason,
+    ...(JSON.parse(content) as OrderContent),
+    placedAt,
+    settledAt,
+  };
+}

@@ -1,0 +1,42 @@
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  HttpStatus,
+  NotFoundException,
+  Param,
+  Post,
+  Query,
+} from '@nestjs/common';
+import { ListOrdersDto } from './dto/list-orders.dto.js';
+import { PlaceOrderDto } from './dto/place-order.dto.js';
+import type { Order } from './order.js';
+import type { OrderPage } from './orders.repository.js';
+import { OrdersService } from './orders.service.js';
+
+@Controller('orders')
+export class OrdersController {
+  constructor(private readonly orders: OrdersService) {}
+
+  /** 202, not 201: whether the order can be filled is not known yet. */
+  @Post()
+  @HttpCode(HttpStatus.ACCEPTED)
+  place(@Body() order: PlaceOrderDto): Promise<Order> {
+    return this.orders.place(order);
+  }
+
+  @Get()
+  list(@Query() { offset, limit }: ListOrdersDto): Promise<OrderPage> {
+    return this.orders.list(offset, limit);
+  }
+
+  @Get(':id')
+  async find(@Param('id') id: string): Promise<Order> {
+    const order = await this.orders.find(id);
+    if (order === undefined) {
+      throw new NotFoundException(`there is no order ${id}`);
+    }
+    return order;
+  }
+}

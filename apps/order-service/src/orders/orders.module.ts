@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { InventoryModule } from '../inventory/inventory.module.js';
+import { RedisModule } from '../redis/redis.module.js';
+import { OrderEventsController } from './order-events.controller.js';
+import { OrdersController } from './orders.controller.js';
+import { OrdersRepository } from './orders.repository.js';
+import { OrdersService } from './orders.service.js';
+
+@Module({
+  imports: [RedisModule, InventoryModule],
+  controllers: [OrdersController, OrderEventsController],
+  providers: [OrdersRepository, OrdersService],
+  exports: [OrdersService],
+})
+export class OrdersModule {}

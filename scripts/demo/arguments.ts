@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+
+export interface DemoArguments {
+  /** How many orders to post; `undefined` for each order of the file once. */
+  readonly orders: number | undefined;
+  readonly json: boolean;
+  readonly keep: boolean;
+  readonly help: boolean;
+}
+
+/** What the user typed makes no sense; the message says why. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const MAX_ORDERS = 100_000;
+
+export const usage = `Usage: npm run demo -- [options]
+
+Posts a file of orders to order-service, kills inventory-service with SIGKILL half-way, starts it
+again, and checks the books. Redis is the one in REDIS_URL (under a key prefix of its own, removed
+at the end), or a private server that is started for the demo.
+
+  --orders N  post N orders, going through the file as often as that takes (default: each once)
+  --json      print the result as one line of JSON on stdout, and everything else on stderr
+  --keep      leave all running at the end and print where to look, until Ctrl-C
+  --help      print this text
+
+Exit status: 0 if the books balance, 1 if not or if the demo could not run, 2 for bad arguments,
+130 after Ctrl-C.
+`;
+
+export function parseDemoArguments(args: readonly string[]): DemoArguments {
+  const { orders, json, keep, help } = parse(args);
+  return { orders: orders === undefined ? undefined : orderCount(orders), json, keep, help };
+}
+
+function parse(args: readonly string[]): {
+  orders?: string | undefined;
+  json: boolean;
+  keep: boolean;
+  help: boolean;
+} {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        orders: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    // parseArgs says what it did not understand in words that a user can read.
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function orderCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > MAX_ORDERS) {
+    throw new UsageError(`--orders must be a whole number from 1 to ${MAX_ORDERS}, got "${text}"`);
+  }
+  return count;
+}

@@ -1,0 +1,30 @@
+import type { Answer, OrderLine } from './order-sender.js';
+
+/** What the demo itself knows: which orders it sent and what it was told. */
+export class Ledger {
+  readonly accepted = new Map<string, readonly OrderLine[]>();
+  readonly failures: string[] = [];
+  #refused = 0;
+
+  get refused(): number {
+    return this.#refused;
+  }
+
+  get answered(): number {
+    return this.accepted.size + this.#refused + this.failures.length;
+  }
+
+  record(answer: Answer): void {
+    switch (answer.kind) {
+      case 'accepted':
+        this.accepted.set(answer.orderId, answer.lines);
+        return;
+      case 'refused':
+        this.#refused += 1;
+        return;
+      case 'failed':
+        this.failures.push(answer.detail);
+        return;
+    }
+  }
+}

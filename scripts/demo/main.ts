@@ -1,0 +1,73 @@
+import { parseDemoArguments, usage, UsageError, type DemoArguments } from './arguments.js';
+import { Cleanup } from './cleanup.js';
+import { runDemo } from './demo-run.js';
+import { Display } from './display.js';
+import { Interrupted, listenForInterruption, type Interruption } from './interruption.js';
+import { jsonLine, table, verdict } from './report.js';
+import { describeStage } from './stage-description.js';
+
+const CLEANUP_WITHIN_MS = 60_000;
+
+/** Resolves with the exit status. */
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseDemoArguments(args);
+    if (!options.help) return await demo(options);
+    process.stdout.write(usage);
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\n\n${usage}`);
+      return 2;
+    }
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+}
+
+async function demo(options: DemoArguments): Promise<number> {
+  const interruption = listenForInterruption();
+  const cleanup = new Cleanup();
+  try {
+    return await show(options, cleanup, interruption);
+  } catch (error) {
+    if (error instanceof Interrupted) return 130;
+    throw error;
+  } finally {
+    await tidyUp(cleanup);
+  }
+}
+
+async function show(
+  { orders, json, keep }: DemoArguments,
+  cleanup: Cleanup,
+  { signal, happened }: Interruption,
+): Promise<number> {
+  // With --json, stdout is for the one line.
+  const people = json ? process.stderr : process.stdout;
+  const display = new Display(people);
+  const result = await runDemo({ orders, display, cleanup, signal });
+  people.write(`\n${table(result.totals)}\n${verdict(result.discrepancies)}`);
+  if (json) process.stdout.write(jsonLine(result));
+  if (keep) {
+    people.write(`\n${describeStage(result.stage)}`);
+    await happened;
+  }
+  return result.discrepancies.length === 0 ? 0 : 1;
+}
+
+/** Whatever happens, the demo ends: what does not stop in time is killed by its exit listener. */
+async function tidyUp(cleanup: Cleanup): Promise<void> {
+  const timer = setTimeout(() => {
+    process.stderr.write(`not everything stopped within ${CLEANUP_WITHIN_MS / 1_000} s\n`);
+    process.exit(1);
+  }, CLEANUP_WITHIN_MS);
+  for (const error of await cleanup.run()) {
+    process.stderr.write(
+      `while stopping: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+  }
+  clearTimeout(timer);
+}
+
+process.exit(await main(process.argv.slice(2)));

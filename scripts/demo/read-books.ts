@@ -1,0 +1,43 @@
+import type { Books } from './books.js';
+import { readQueueLengths } from './queue-lengths.js';
+import type { Stage } from './stage.js';
+
+/**
+ * Reads every fact from where it is kept, when nothing changes any more. Never rejects: if the run
+ * went wrong, what can still be read is what people need to find out why.
+ */
+export async function readBooks(stage: Stage): Promise<Books> {
+  const { redis, ledger, records, outbox } = stage;
+  const unreadable: string[] = [];
+  const read = async <T>(what: string, fact: Promise<T>, nothing: T): Promise<T> => {
+    try {
+      return await fact;
+    } catch (error) {
+      unreadable.push(`${what} (${error instanceof Error ? error.message : String(error)})`);
+      return nothing;
+    }
+  };
+  const [orders, outcomes, emails, seeded, left, redelivered, queues] = await Promise.all([
+    read('orders', records.orderStatuses(), new Map<string, string>()),
+    read('outcomes', records.outcomes(), new Map<string, string>()),
+    read('e-mails', outbox.read(), []),
+    read('stock at the start', records.unitsSeeded(), new Map<string, number>()),
+    read('stock now', records.unitsLeft(), new Map<string, number>()),
+    read('redelivered messages', records.countRedelivered(), 0),
+    read('queues', readQueueLengths(redis.connection, redis.queuePrefix), []),
+  ]);
+  const { accepted, refused, failures } = ledger;
+  return {
+    accepted,
+    refused,
+    failures,
+    orders,
+    outcomes,
+    emails,
+    seeded,
+    left,
+    redelivered,
+    queues,
+    unreadable,
+  };
+}

@@ -1,0 +1,76 @@
+import type { Redis } from 'ioredis';
+
+const ANSWER_WITHIN_MS = 10_000;
+
+/**
+ * Reads what the services have recorded. The keys and shapes are spelt out here once more, on
+ * purpose: an audit that used the services' own code would share their mistakes.
+ */
+export class ShopRecords {
+  constructor(
+    private readonly redis: Redis,
+    private readonly dataPrefix: string,
+    private readonly orderService: string,
+  ) {}
+
+  /** As its users see them, through `GET /orders`. */
+  async orderStatuses(signal?: AbortSignal): Promise<Map<string, string>> {
+    const pageSize = 500;
+    const statuses = new Map<string, string>();
+    for (let offset = 0, total = 1; offset < total; offset += pageSize) {
+      const page = await this.#orderPage(offset, pageSize, signal);
+      for (const { id, status } of page.orders) statuses.set(id, status);
+      total = page.total;
+    }
+    return statuses;
+  }
+
+  async outcomes(): Promise<Map<string, string>> {
+    const records = await this.redis.hgetall(this.#stockKey('outcomes'));
+    return new Map(
+      Object.entries(records).map(([orderId, record]) => [
+        orderId,
+        (JSON.parse(record) as { status: string }).status,
+      ]),
+    );
+  }
+
+  countOutcomes(): Promise<number> {
+    return this.redis.hlen(this.#stockKey('outcomes'));
+  }
+
+  unitsSeeded(): Promise<Map<string, number>> {
+    return this.#numbers('seeded');
+  }
+
+  unitsLeft(): Promise<Map<string, number>> {
+    return this.#numbers('units');
+  }
+
+  async countRedelivered(): Promise<number> {
+    const times = await this.#numbers('redelivered');
+    return [...times.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  async #orderPage(
+    offset: number,
+    limit: number,
+    signal: AbortSignal | undefined,
+  ): Promise<{ total: number; orders: { id: string; status: string }[] }> {
+    const url = `${this.orderService}/orders?offset=${offset}&limit=${limit}`;
+    const response = await fetch(url, {
+      signal: AbortSignal.any([AbortSignal.timeout(ANSWER_WITHIN_MS), ...(signal ? [signal] : [])]),
+    });
+    if (!response.ok) throw new Error(`GET ${url} answered ${response.status}`);
+    return (await response.json()) as { total: number; orders: { id: string; status: string }[] };
+  }
+
+  async #numbers(name: string): Promise<Map<string, number>> {
+    const values = await this.redis.hgetall(this.#stockKey(name));
+    return new Map(Object.entries(values).map(([field, value]) => [field, Number(value)]));
+  }
+
+  #stockKey(name: string): string {
+    return `${this.dataPrefix}:{stock}:${name}`;
+  }
+}

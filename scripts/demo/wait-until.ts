@@ -1,0 +1,25 @@
+import { setTimeout } from 'node:timers/promises';
+
+export interface WaitOptions {
+  /** Ends the wait early, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  readonly withinMs: number;
+  readonly everyMs?: number;
+}
+
+/** Looks until the condition holds. Rejects with what was waited for when the time is up. */
+export async function waitUntil(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  { signal, withinMs, everyMs = 20 }: WaitOptions,
+): Promise<void> {
+  const until = performance.now() + withinMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    if (await condition()) return;
+    if (performance.now() >= until) {
+      throw new Error(`waited ${withinMs} ms in vain for ${what}`);
+    }
+    await setTimeout(everyMs);
+  }
+}
