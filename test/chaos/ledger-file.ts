@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /**
  * What is written down. Of a sender: `sent` before a call, then how it ended (`held`, `refused`, `unknown`, and of a
@@ -39,4 +39,34 @@ export function readLedger(path: string): readonly LedgerLine[] {
     const [event = '', id = '', detail = ''] = line.split(' ');
     return { event: event as LedgerEvent, id, detail }; // LedgerFile wrote it
   });
+}
+
+/** Reads what was added to some ledgers since it was last asked. */
+export class LedgerTail {
+  readonly #positions = new Map<string, number>();
+
+  constructor(private readonly paths: readonly string[]) {}
+
+  /** Whether a handler ended since the last call. */
+  hasNewEnd(): boolean {
+    return this.paths.map((path) => this.#added(path)).some((text) => text.includes('end '));
+  }
+
+  #added(path: string): string {
+    if (!existsSync(path)) return '';
+    const file = openSync(path, 'r');
+    const chunk = Buffer.alloc(1_048_576);
+    let text = '';
+    let position = this.#positions.get(path) ?? 0;
+    for (
+      let length;
+      (length = readSync(file, chunk, 0, chunk.length, position)) > 0;
+      position += length
+    ) {
+      text += chunk.toString('utf8', 0, length);
+    }
+    closeSync(file);
+    this.#positions.set(path, position);
+    return text;
+  }
 }

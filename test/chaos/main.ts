@@ -9,7 +9,7 @@ import { dumpQueue, heldIn } from '../support/queue-dump.js';
 import { randomNumbers } from '../support/seed.js';
 import { ChaosProcess } from './chaos-process.js';
 import { chooseFault, type ChaosWorld } from './faults.js';
-import { readLedger } from './ledger-file.js';
+import { LedgerTail, readLedger } from './ledger-file.js';
 import { PREFIX, WORK } from './settings.js';
 import { judge, type Verdict } from './verdict.js';
 
@@ -70,7 +70,7 @@ async function main(): Promise<number> {
   };
   try {
     await Promise.all([...consumers, ...producers].map((one) => one.start()));
-    const strikes = await strikeFor(minutes * 60_000, world, directory);
+    const strikes = await strikeFor(minutes * 60_000, world);
     await Promise.all(producers.map((producer) => producer.finish()));
     const isAtRest = await comesToRest(commands);
     const dump = await dumpQueue(commands, PREFIX, WORK);
@@ -90,46 +90,36 @@ async function main(): Promise<number> {
   }
 }
 
-async function strikeFor(
-  ms: number,
-  world: ChaosWorld,
-  directory: string,
-): Promise<readonly Strike[]> {
+async function strikeFor(ms: number, world: ChaosWorld): Promise<readonly Strike[]> {
   const strikes: Strike[] = [];
+  const tail = new LedgerTail(world.consumers.map(({ settings }) => settings.ledger));
   const end = performance.now() + ms;
   while (performance.now() < end) {
     await pause(500 + world.random() * 3_000);
     const fault = chooseFault(world.random);
     await fault.strike(world);
-    const recoveryMs = await recovery(directory);
+    const recoveryMs = await recovery(tail);
     strikes.push({ fault: fault.name, recoveryMs });
-    console.log(
-      `${Math.max(0, Math.round((end - performance.now()) / 1_000))} s left: ${fault.name}, moving again after ${recoveryMs} ms`,
-    );
+    const left = Math.max(0, Math.round((end - performance.now()) / 1_000));
+    console.log(`${left} s left: ${fault.name}, moving again after ${recoveryMs} ms`);
   }
   return strikes;
 }
 
-/** Time until the next handler ends, by the ledgers. */
-async function recovery(directory: string): Promise<number> {
+/** Time until the next handler ends, by the consumers' ledgers. */
+async function recovery(tail: LedgerTail): Promise<number> {
   const since = performance.now();
-  const before = ends(directory);
-  while (ends(directory) === before) {
+  tail.hasNewEnd();
+  while (!tail.hasNewEnd()) {
     if (performance.now() - since > REST_WITHIN_MS)
       throw new Error('Wedged: no handler ends any more.');
-    await pause(20);
+    await pause(5);
   }
   return Math.round(performance.now() - since);
 }
 
-function ends(directory: string): number {
-  return allLedgers(directory, /^consumer/).filter(({ event }) => event === 'end').length;
-}
-
-function allLedgers(directory: string, names = /./): ReturnType<typeof readLedger> {
-  const files = readdirSync(directory).filter(
-    (file) => file.endsWith('.ledger') && names.test(file),
-  );
+function allLedgers(directory: string): ReturnType<typeof readLedger> {
+  const files = readdirSync(directory).filter((file) => file.endsWith('.ledger'));
   return files.flatMap((file) => readLedger(join(directory, file)));
 }
 

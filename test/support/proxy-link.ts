@@ -64,6 +64,14 @@ export class ProxyLink {
     this.#isSilent = true;
   }
 
+  stopReading(): void {
+    this.#server.pause();
+  }
+
+  goOnReading(): void {
+    this.#server.resume();
+  }
+
   /** Ends it at both sides; what was passed to Redis before is still executed. */
   cut(): void {
     if (this.#isCut) return;

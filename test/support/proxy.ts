@@ -96,6 +96,13 @@ export class Proxy implements LinkRules {
     return meant.length;
   }
 
+  /** Stops taking what Redis sends on these connections, as a client does that is too slow; answers how to go on. */
+  stopReading(isMeant: (connection: string) => boolean): { readonly links: number; goOn(): void } {
+    const meant = [...this.#links].filter((link) => link.isOpen && isMeant(link.name));
+    for (const link of meant) link.stopReading();
+    return { links: meant.length, goOn: () => meant.forEach((link) => link.goOnReading()) };
+  }
+
   /** From now on each frame takes so long, either way. */
   slowDown(delayMs: number): void {
     this.#delayMs = delayMs;

@@ -87,6 +87,11 @@ export class ShopRig {
     return new QueueView(this.commands, 'rq', 'inventory.reserve');
   }
 
+  /** Channels of events that a service listens to now. */
+  async eventsListenedTo(): Promise<unknown[]> {
+    return this.commands.pubsub('CHANNELS', 'rq:event:*');
+  }
+
   async get(path: string): Promise<HttpAnswer> {
     return readAnswer(await fetch(`${this.shop.address}${path}`));
   }

@@ -98,6 +98,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       {
         status: (status) => this.#onStatus(status),
         warning: (text) => this.#logger.warn(text),
+        // A client listens to no events.
+        interrupted: () => undefined,
         error: (error) => this.#events.error(error, this.#failures),
       },
     );

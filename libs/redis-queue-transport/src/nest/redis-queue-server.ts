@@ -44,6 +44,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   readonly #events = new StatusEvents(this._status$);
   #open: OpenBroker | undefined;
   #consumers: Consumer[] = [];
+  /** Settles when every consumer has joined its queue, or has left it again because it was stopped meanwhile. */
+  #starting: Promise<PromiseSettledResult<void>[]> | undefined;
   #eventRunner: EventRunner | undefined;
   #isDraining = false;
   #closing: Promise<void> | undefined;
@@ -89,26 +91,49 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     this.#isDraining = false;
     this.#closing = undefined;
     const open = openBroker(this.#options, {
-      status: (status) => this.#events.status(status),
+      status: (status) => this.#onStatus(status),
       warning: (text) => this.logger.warn(text),
+      interrupted: (times) => this.#onInterrupted(times),
       error: (error) => this.#events.error(error, this.#failures),
     });
     this.#open = open;
     try {
       await open.broker.connect();
+      this.#assertNotClosing();
       await this.#startConsumers(open.broker);
+      this.#assertNotClosing();
       await this.#subscribe(open.broker);
+      this.#assertNotClosing();
     } catch (error) {
       await this.close();
       throw error;
     }
   }
 
+  /** What is opened after `close()` has begun, nobody would close. */
+  #assertNotClosing(): void {
+    if (this.#closing !== undefined) throw new Error('The server was closed while it started.');
+  }
+
+  #onStatus(status: RedisQueueStatus): void {
+    if (status === 'connected') this.#failures.recovered();
+    this.#events.status(status);
+  }
+
+  #onInterrupted(times: number): void {
+    if (this.#registry.events.size === 0) return; // only wake-ups were missed, which consumers make up for
+    this.logger.warn(
+      `Was cut off from live events and missed those sent meanwhile (${times} times so far).`,
+    );
+    this.#events.interrupted(times);
+  }
+
   async #startConsumers(broker: Broker): Promise<void> {
     for (const [queue, registered] of this.#registry.messages) {
       this.#consumers.push(this.#consumerOf(broker, queue, registered));
     }
-    const started = await Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
+    this.#starting = Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
+    const started = await this.#starting;
     const failed = started.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
@@ -175,6 +200,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     await Promise.all([
       Promise.race([this.#eventRunner?.idle(), deadline]),
       ...this.#consumers.map((consumer) => consumer.stop(shutdownTimeoutMs)),
+      this.#starting,
     ]);
     closed.abort();
     this.#eventRunner?.abandon();

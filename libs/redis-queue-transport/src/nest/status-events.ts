@@ -10,6 +10,11 @@ export type RedisQueueEvents = {
   connected: () => void;
   reconnecting: () => void;
   disconnected: () => void;
+  /**
+   * The connection for live events was lost and is there again, for so many times: events sent meanwhile were missed.
+   * That happens in outages, and to a subscriber that is too slow for Redis's output buffer limit.
+   */
+  eventsInterrupted: (times: number) => void;
   /** Trouble with Redis in the background, where no call could reject. */
   error: (error: unknown) => void;
 };
@@ -20,6 +25,7 @@ export class StatusEvents {
     connected: [],
     reconnecting: [],
     disconnected: [],
+    eventsInterrupted: [],
     error: [],
   };
 
@@ -32,6 +38,10 @@ export class StatusEvents {
   status(status: RedisQueueStatus): void {
     this.status$.next(status);
     for (const listener of this.#listeners[status]) listener();
+  }
+
+  interrupted(times: number): void {
+    for (const listener of this.#listeners.eventsInterrupted) listener(times);
   }
 
   error(error: unknown, log: FailureLog): void {

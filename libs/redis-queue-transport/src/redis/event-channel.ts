@@ -18,6 +18,8 @@ export class EventChannel {
   constructor(
     private readonly connection: Connection,
     private readonly onError: (error: unknown) => void,
+    /** The connection is there again: what was published meanwhile was missed. */
+    private readonly onInterrupted: () => void,
   ) {}
 
   /** Resolves when Redis has confirmed the subscriptions. A channel that has a listener gets the new one instead. */
@@ -40,6 +42,11 @@ export class EventChannel {
     if (this.#checks !== undefined) return;
     this.connection.client.on('messageBuffer', (channel: Buffer, element: Buffer) => {
       this.#listeners.get(channel.toString())?.(element);
+    });
+    let wasReady = this.connection.isReady;
+    this.connection.client.on('ready', () => {
+      if (wasReady) this.onInterrupted();
+      wasReady = true;
     });
     this.#checks = this.#checkNowAndThen(this.#stopped.signal);
   }

@@ -30,6 +30,8 @@ export interface RedisBrokerEvents {
   status(status: ConnectionStatus): void;
   /** Something is set up in a way that people should know of. */
   warning(text: string): void;
+  /** The event connection was lost and is there again, for so many times: live events sent meanwhile were missed. */
+  interrupted(times: number): void;
   /** Trouble in the background, where no call can reject. */
   error(error: unknown): void;
 }
@@ -51,6 +53,9 @@ export class RedisBroker implements Broker {
   readonly #registered = new Set<string>();
   readonly #served = new Set<string>();
   readonly #waits = new Set<Connection>();
+  /** By queue. */
+  readonly #onWake = new Map<string, () => void>();
+  #interruptions = 0;
   #isChecked = false;
   #joined = 0;
   #ids = 0;
@@ -160,6 +165,7 @@ export class RedisBroker implements Broker {
   async join(queue: string, terms: LeaseTerms, onWake: () => void): Promise<Lease> {
     const keys = this.#keys.queue(queue);
     await this.connect();
+    this.#onWake.set(queue, onWake);
     await this.#listen(new Map([[keys.wake, onWake]]));
     await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'served' });
     this.#joined += 1;
@@ -195,6 +201,7 @@ export class RedisBroker implements Broker {
     this.#channel ??= new EventChannel(
       this.#connection('events', COMMAND_DEADLINE_MS),
       this.#onError,
+      () => this.#onInterrupted(),
     );
     await this.#channel.listen(listeners, this.options.connectTimeoutMs);
   }
@@ -211,6 +218,12 @@ export class RedisBroker implements Broker {
   }
 
   readonly #onError = (error: unknown): void => this.events.error(error);
+
+  #onInterrupted(): void {
+    this.#interruptions += 1;
+    this.events.interrupted(this.#interruptions);
+    for (const onWake of this.#onWake.values()) onWake();
+  }
 
   #onStatus(status: ConnectionStatus): void {
     this.events.status(status);
