@@ -1,8 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import type { ChaosSettings } from './settings.js';
 
 const START_WITHIN_MS = 90_000;
@@ -32,7 +31,7 @@ export class ChaosProcess {
   async start(): Promise<void> {
     this.starts += 1;
     const output = openSync(this.log, 'a');
-    const script = fileURLToPath(new URL(`./${this.program}-program.js`, import.meta.url));
+    const script = resolve(`dist/test/chaos/${this.program}-program.js`); // from the root, as npm runs us
     // Each start has ids of its own: a producer that was killed does not know how far it came.
     const settings = { ...this.settings, name: `${this.settings.name}.${this.starts}` };
     const child = fork(script, [JSON.stringify(settings)], {

@@ -10,7 +10,7 @@ import {
   RetryLater,
 } from 'nestjs-redis-queue-transport';
 import { LedgerFile } from './ledger-file.js';
-import { ASK, LEASE_MS, MAX_CRASHES, NEWS, WORK, readSettings, type Work } from './settings.js';
+import { ASK, MAX_CRASHES, NEWS, WORK, readSettings, type Work } from './settings.js';
 
 const settings = readSettings();
 const ledger = new LedgerFile(settings.ledger);
@@ -57,7 +57,7 @@ class ChaosModule {}
 const strategy = new RedisQueueServer({
   connection: settings.redisUrl,
   prefix: settings.prefix,
-  leaseMs: LEASE_MS,
+  leaseMs: settings.leaseMs,
   maxCrashes: MAX_CRASHES,
   shutdownTimeoutMs: 1_000,
   connectTimeoutMs: 60_000,

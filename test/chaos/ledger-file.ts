@@ -34,6 +34,7 @@ export class LedgerFile {
 }
 
 export function readLedger(path: string): readonly LedgerLine[] {
+  if (!existsSync(path)) return []; // nothing happened
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
   return lines.map((line) => {
     const [event = '', id = '', detail = ''] = line.split(' ');

@@ -10,7 +10,7 @@ import { randomNumbers } from '../support/seed.js';
 import { ChaosProcess } from './chaos-process.js';
 import { chooseFault, type ChaosWorld } from './faults.js';
 import { LedgerTail, readLedger } from './ledger-file.js';
-import { PREFIX, WORK } from './settings.js';
+import { LEASE_MS, PREFIX, WORK } from './settings.js';
 import { judge, type Verdict } from './verdict.js';
 
 const CONSUMERS = 3;
@@ -53,7 +53,7 @@ async function main(): Promise<number> {
     const name = `${program}-${index + 1}`;
     const ledger = join(directory, `${name}.ledger`);
     return new ChaosProcess(
-      { redisUrl: redis.url, prefix: PREFIX, ledger, seed: seed + index, name },
+      { redisUrl: redis.url, prefix: PREFIX, ledger, seed: seed + index, name, leaseMs: LEASE_MS },
       program,
       directory,
     );

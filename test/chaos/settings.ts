@@ -7,6 +7,7 @@ export interface ChaosSettings {
   readonly seed: number;
   /** Names the process in its message ids. */
   readonly name: string;
+  readonly leaseMs: number;
 }
 
 export const PREFIX = 'chaos';

@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
+import { firstValueFrom, lastValueFrom } from 'rxjs';
+import { ChaosProcess } from '../chaos/chaos-process.js';
+import { readLedger, type LedgerLine } from '../chaos/ledger-file.js';
+import { ASK, WORK, type Work } from '../chaos/settings.js';
+import { eventually } from '../support/eventually.js';
+import { nestRig } from '../support/nest-rig.js';
+import { Proxy, type HeldFrame, type Match } from '../support/proxy.js';
+import { dumpQueue, heldIn, queueKey } from '../support/queue-dump.js';
+import { isBlmove, isExchange, isSettle, isTake } from './commands.js';
+
+const rig = nestRig();
+const LEASE_MS = 1_000;
+
+let directory: string;
+let proxy: Proxy;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'gap-'));
+  proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true });
+});
+
+async function startConsumer(name: string, redisUrl: string): Promise<ChaosProcess> {
+  const ledger = join(directory, `${name}.ledger`);
+  const settings = { redisUrl, prefix: rig.prefix, ledger, seed: 0, name, leaseMs: LEASE_MS };
+  const consumer = new ChaosProcess(settings, 'consumer', directory);
+  rig.closeLater({ close: () => consumer.terminate() });
+  await consumer.start();
+  return consumer;
+}
+
+function ledger(name: string): readonly LedgerLine[] {
+  return readLedger(join(directory, `${name}.ledger`));
+}
+
+function eventsOf(name: string, event: LedgerLine['event']): readonly LedgerLine[] {
+  return ledger(name).filter((line) => line.event === event);
+}
+
+async function enqueue(behaviour: Work['behaviour']): Promise<void> {
+  const message = new RedisQueueRecordBuilder<Work>({ id: 'm', behaviour }).id('m').build();
+  await lastValueFrom(rig.client().enqueue(WORK, message));
+}
+
+/** Kills the consumer when the frame is at the proxy: before Redis has it, or before the consumer has its answer. */
+async function killAt(consumer: ChaosProcess, frame: HeldFrame): Promise<void> {
+  await frame.happened;
+  await consumer.kill();
+}
+
+/** One home for the message: nothing waits, is delayed or held, and it was handled or is one dead letter. */
+async function expectAtRest(queue: string, dead: number): Promise<void> {
+  await eventually(async () => {
+    const dump = await dumpQueue(rig.commands, rig.prefix, queue);
+    expect({
+      waiting: dump.waiting.length,
+      delayed: dump.delayed.length,
+      held: heldIn(dump),
+      dead: dump.dead.length,
+    }).toEqual({ waiting: 0, delayed: 0, held: 0, dead });
+    // The dead consumer is found out on every queue, also where it held nothing.
+    for (const name of [WORK, ASK]) {
+      expect(await rig.commands.zcard(queueKey(rig.prefix, name, 'consumers'))).toBe(1);
+    }
+  }, 15_000);
+}
+
+const isRetry: Match = (words, connection) =>
+  isExchange(words, connection) && hasReplacement(words);
+const isDeadLetter: Match = (words, connection) =>
+  isExchange(words, connection) && words.includes('deadLetter');
+
+/** A retry is told by its element with a raised attempt. */
+function hasReplacement(words: readonly string[]): boolean {
+  return words.some((word) => /"attempt":[23],/.test(word));
+}
+
+describe('a consumer that is killed', () => {
+  test.each<[string, Match, 'holdRequest' | 'holdReply']>([
+    ['while its wait has an answer that it did not get', isBlmove, 'holdReply'],
+    ['before its settling reaches Redis', isSettleOrTakeWithAck, 'holdRequest'],
+    ['after its settling, before it knows', isSettleOrTakeWithAck, 'holdReply'],
+  ])('%s leaves one home for the message', async (_, match, how) => {
+    const first = await startConsumer('first', proxy.url);
+    const frame = proxy[how](match);
+    await enqueue('finish');
+    await killAt(first, frame);
+    await startConsumer('second', rig.redis.url);
+    await expectAtRest(WORK, 0);
+    const ends = [...eventsOf('first', 'end'), ...eventsOf('second', 'end')];
+    expect(ends.length).toBeGreaterThanOrEqual(1);
+    expect(ends.length).toBeLessThanOrEqual(2);
+  });
+
+  test('while an exchange has taken what it did not get leaves one home for each message', async () => {
+    await enqueue('finish');
+    const frame = proxy.holdReply(isTake);
+    const name = 'first';
+    const settings = { redisUrl: proxy.url, prefix: rig.prefix, seed: 0, name, leaseMs: LEASE_MS };
+    const first = new ChaosProcess(
+      { ...settings, ledger: join(directory, 'first.ledger') },
+      'consumer',
+      directory,
+    );
+    const starting = first.start();
+    await killAt(first, frame);
+    await starting.catch(() => undefined); // it was killed at its start, or just after
+    await startConsumer('second', rig.redis.url);
+    await expectAtRest(WORK, 0);
+    expect(eventsOf('second', 'end')).toHaveLength(1);
+  });
+
+  test.each<['holdRequest' | 'holdReply']>([['holdRequest'], ['holdReply']])(
+    'inside a retry (%s) leaves one home for the message',
+    async (how) => {
+      const first = await startConsumer('first', proxy.url);
+      const frame = proxy[how](isRetry);
+      await enqueue('failOnce');
+      await killAt(first, frame);
+      await startConsumer('second', rig.redis.url);
+      await expectAtRest(WORK, 0);
+      expect(eventsOf('second', 'end')).toHaveLength(1);
+    },
+  );
+
+  test.each<['holdRequest' | 'holdReply']>([['holdRequest'], ['holdReply']])(
+    'inside dead-lettering (%s) leaves one dead letter',
+    async (how) => {
+      const first = await startConsumer('first', proxy.url);
+      const frame = proxy[how](isDeadLetter);
+      await enqueue('reject');
+      await killAt(first, frame);
+      await startConsumer('second', rig.redis.url);
+      await expectAtRest(WORK, 1);
+    },
+  );
+
+  test('between the reply and the settling has answered once, and the request is run again', async () => {
+    const first = await startConsumer('first', proxy.url);
+    const frame = proxy.holdRequest(isSettleOrTakeWithAck);
+    const client = rig.client({ requestTimeoutMs: 10_000 });
+    expect(await firstValueFrom(client.send<string>(ASK, 'q'))).toBe('q');
+    await killAt(first, frame);
+    await startConsumer('second', rig.redis.url);
+    await expectAtRest(ASK, 0);
+  });
+});
+
+/** An exchange that settles something: its arguments hold an element. */
+function isSettleOrTakeWithAck(words: readonly string[], connection: string): boolean {
+  if (isSettle(words, connection)) return true;
+  return isExchange(words, connection) && words.some((word) => word.startsWith('{"rq":1,'));
+}
