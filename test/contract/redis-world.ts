@@ -28,6 +28,7 @@ export class RedisWorld implements BrokerWorld {
       {
         status: () => undefined,
         warning: () => undefined,
+        interrupted: () => undefined,
         error: (error) => this.backgroundErrors.push(error),
       },
     );

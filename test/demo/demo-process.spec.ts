@@ -57,7 +57,7 @@ function isAlive(pid: number): boolean {
 
 describe('the demo', () => {
   test('stops what it has started when it is interrupted', async () => {
-    demo = new DemoProcess(['--orders', '2000']);
+    demo = new DemoProcess([]);
     await eventually(() => expect(demo.output).toContain('started again'), 20_000);
     const pids = demo.servicePids;
     demo.signal('SIGINT');
@@ -67,7 +67,7 @@ describe('the demo', () => {
   });
 
   test('takes its services with it when it is killed', async () => {
-    demo = new DemoProcess(['--orders', '2000']);
+    demo = new DemoProcess([]);
     await eventually(() => expect(demo.servicePids).toHaveLength(2), 20_000);
     demo.signal('SIGKILL');
     await eventually(() => expect(demo.servicePids.filter(isAlive)).toEqual([]));

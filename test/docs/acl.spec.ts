@@ -1,18 +1,18 @@
 import 'reflect-metadata';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern } from '@nestjs/microservices';
 import { Redis } from 'ioredis';
 import { startRedis, type LocalRedis } from 'local-redis';
 import {
   DeadLetter,
   RedisQueueAdmin,
   RedisQueueClient,
+  RedisQueueContext,
   RedisQueueRecordBuilder,
   RedisQueueServer,
   RetryLater,
-  type RedisQueueContext,
 } from 'nestjs-redis-queue-transport';
 import { firstValueFrom } from 'rxjs';
 import { eventually } from '../support/eventually.js';
@@ -33,7 +33,7 @@ class EveryWayController {
   }
 
   @MessagePattern('comes.back')
-  comesBack(_data: unknown, context: RedisQueueContext): void {
+  comesBack(@Ctx() context: RedisQueueContext): void {
     if (context.getAttempt() === 1) throw new RetryLater({ delayMs: 10 });
   }
 
@@ -49,6 +49,7 @@ class EveryWayModule {}
 let redis: LocalRedis;
 let operator: Redis;
 let acl: string[];
+let open: { close(): Promise<void> }[];
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -64,15 +65,19 @@ afterAll(async () => {
 
 beforeEach(async () => {
   events = 0;
+  open = [];
   await operator.flushall();
   await operator.script('FLUSH');
 });
+
+afterEach(() => Promise.all(open.map((resource) => resource.close())));
 
 /** Does, over the given URL, everything that makes the library issue a command. */
 async function doEverything(url: string): Promise<void> {
   const options = { connection: url, prefix: 'rq' };
   const client = new RedisQueueClient(options);
   const admin = new RedisQueueAdmin(options);
+  open.push(client, admin);
   const enqueue = (pattern: string, id: string): RedisQueueRecordBuilder<object> =>
     new RedisQueueRecordBuilder({ pattern }).id(id);
   const push = (pattern: string, record: RedisQueueRecordBuilder<object>): Promise<unknown> =>
@@ -87,6 +92,7 @@ async function doEverything(url: string): Promise<void> {
     strategy: server,
     logger: false,
   });
+  open.push(app);
   await app.listen();
   await push('works', enqueue('works', 'once').deduplicate(60_000));
   await push('comes.back', enqueue('comes.back', 'again').delay(10));
@@ -104,8 +110,6 @@ async function doEverything(url: string): Promise<void> {
 
   await useAdmin(admin, client);
   await app.close();
-  await client.close();
-  await admin.close();
 }
 
 async function useAdmin(admin: RedisQueueAdmin, client: RedisQueueClient): Promise<void> {
@@ -172,7 +176,8 @@ describe('the Redis user of docs/architecture.md', () => {
       .map(([, name = '']) => name)
       .filter((name) => !ours.test(name))
       .map((name) => name.replace('cmdstat_', ''));
-    const allowed = acl.filter((rule) => /^\+/.test(rule)).map((rule) => rule.slice(1));
-    expect(allowed.toSorted()).toEqual(called.toSorted());
+    const allowed = acl.filter((rule) => rule.startsWith('+')).map((rule) => rule.slice(1));
+    // PING comes every five seconds, which is longer than this test takes.
+    expect(allowed.toSorted()).toEqual([...new Set([...called, 'ping'])].toSorted());
   });
 });

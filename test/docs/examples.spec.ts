@@ -5,16 +5,22 @@ import { eventually } from '../support/eventually.js';
 import { ExampleProcess } from './example-process.js';
 
 let redis: LocalRedis;
+let commands: Redis;
 let running: ExampleProcess[];
 
 beforeAll(async () => {
   redis = await startRedis();
+  commands = new Redis(redis.url);
 });
 
-afterAll(() => redis.stop());
+afterAll(async () => {
+  commands.disconnect();
+  await redis.stop();
+});
 
-beforeEach(() => {
+beforeEach(async () => {
   running = [];
+  await commands.flushall();
 });
 
 afterEach(() => Promise.all(running.map((example) => example.stop('SIGKILL'))));
@@ -76,20 +82,37 @@ describe('the examples of the README', () => {
     expect(await keysOfQueues()).toEqual(['rq:{report.make}:ids']);
   });
 
+  test('dead letters are listed and sent again', async () => {
+    const server = await started('readme/server', 'successfully started');
+    await push('mail.send', '{"to":"nobody"}');
+    await eventually(() => expect(server.output).toContain('no address'));
+    await server.stop();
+
+    const app = start('readme/dead-letters');
+
+    expect(await app.exited).toBe(0);
+    expect(app.ownLines).toEqual([
+      '0 waiting, 0 held, 0 delayed, 1 dead',
+      expect.stringMatching(/^[\d-]+: message without id: rejected: "nobody" is no address$/),
+      '1 sent again',
+    ]);
+    expect(await commands.lrange('rq:{mail.send}:waiting', 0, -1)).toEqual(['{"to":"nobody"}']);
+  });
+
   test('the module gives clients by class and by token', async () => {
     const app = start('readme/modules');
 
     expect(await app.exited).toBe(0);
-    expect(app.ownLines).toEqual(['true', 'true']);
+    expect(app.ownLines).toEqual(['true', 'true', 'true']);
   });
 });
 
+/** As any program may do it. */
+async function push(queue: string, element: string): Promise<void> {
+  await commands.rpush(`rq:{${queue}}:waiting`, element);
+}
+
 /** What of a queue is still in Redis. */
-async function keysOfQueues(): Promise<string[]> {
-  const commands = new Redis(redis.url);
-  try {
-    return await commands.keys('rq:{*');
-  } finally {
-    commands.disconnect();
-  }
+function keysOfQueues(): Promise<string[]> {
+  return commands.keys('rq:{*');
 }

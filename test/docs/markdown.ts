@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A fenced block, and the comment `<!-- … -->` in the line above it that says what is to be checked. */
@@ -85,8 +85,4 @@ export function region(source: string, name: string): string {
   const indents = body.filter((line) => line !== '').map((line) => line.search(/\S/));
   const indent = Math.min(...indents);
   return body.map((line) => line.slice(indent)).join('\n');
-}
-
-export function repositoryPath(path: string): string {
-  return relative(root, path).split(sep).join('/');
 }

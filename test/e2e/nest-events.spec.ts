@@ -9,6 +9,7 @@ import { map, mergeMap } from 'rxjs/operators';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
 import { nestRig } from '../support/nest-rig.js';
+import { Proxy } from '../support/proxy.js';
 
 const rig = nestRig();
 
@@ -321,6 +322,24 @@ describe('close()', () => {
 
     expect(signals[0]?.aborted).toBe(true);
     expect(signals[0]?.reason).toMatchObject({ code: 'SHUTDOWN' });
+  });
+});
+
+test('a connection that is lost, and lost once more while it subscribes again, is listened to again', async () => {
+  const heard: unknown[] = [];
+  const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+  await rig.serve({ controllers: [hearingController(heard)] }, { connection: proxy.url });
+  const client = rig.client();
+  await lastValueFrom(client.emit('order.placed', 'before'));
+  await eventually(() => expect(heard).toEqual(['before']));
+
+  const subscribing = proxy.dropRequest(([command = '']) => /^subscribe$/i.test(command));
+  proxy.cut((name) => name.startsWith('rq-events'));
+  await subscribing.happened;
+
+  await eventually(async () => {
+    await lastValueFrom(client.emit('order.placed', 'after'));
+    expect(heard).toContain('after');
   });
 });
 

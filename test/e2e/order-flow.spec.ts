@@ -197,6 +197,8 @@ describe('with both services', () => {
     expect(await rig.get('/orders')).toMatchObject({ status: 503 });
     expect([503, 504]).toContain((await rig.get('/stock/CUP')).status);
     await rig.redis.restart();
+    // A live event that is sent before order-service listens again is not heard.
+    await eventually(async () => expect(await rig.eventsListenedTo()).toHaveLength(2));
     const id = await eventually(() => place(rig, orderFor('CUP', 1)));
     expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
     // More by the one, and by those that failed while Redis came back.

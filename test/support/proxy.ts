@@ -31,6 +31,7 @@ interface Fault {
 /** What has passed so far. */
 export interface ProxyCounts {
   connections: number;
+  refused: number;
   requests: number;
   replies: number;
   /** Frames that were swallowed by a fault or by silence. */
@@ -40,7 +41,14 @@ export interface ProxyCounts {
 
 /** A TCP proxy in front of a Redis that breaks what a test tells it to break. */
 export class Proxy implements LinkRules {
-  readonly counts: ProxyCounts = { connections: 0, requests: 0, replies: 0, swallowed: 0, cut: 0 };
+  readonly counts: ProxyCounts = {
+    connections: 0,
+    refused: 0,
+    requests: 0,
+    replies: 0,
+    swallowed: 0,
+    cut: 0,
+  };
   readonly #links = new Set<ProxyLink>();
   #faults: Fault[] = [];
   #delayMs = 0;
@@ -152,6 +160,7 @@ export class Proxy implements LinkRules {
 
   #accept(client: Socket): void {
     if (this.#refuses) {
+      this.counts.refused += 1;
       client.destroy();
       return;
     }

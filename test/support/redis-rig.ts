@@ -68,7 +68,7 @@ export class RedisRig {
   }
 
   async endTest(): Promise<void> {
-    for (const closable of this.#open.reverse()) await closable.close();
+    await this.#closeAll();
     const keys = await eventually(() => this.commands.keys('*'));
     await this.commands.flushall();
     const isExpected = (key: string): boolean =>
@@ -80,6 +80,19 @@ export class RedisRig {
       expect([...clients].filter((client) => !this.#clientsBefore.has(client))).toEqual([]);
     });
     await expectNothingMoreOpen(this.#resourcesBefore);
+  }
+
+  /** Everything is closed, also when closing one of them fails. */
+  async #closeAll(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const closable of this.#open.reverse()) {
+      try {
+        await closable.close();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Says that keys of a certain kind rightly remain, such as the names of consumers that were fenced. */

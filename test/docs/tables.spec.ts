@@ -1,0 +1,122 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as library from 'nestjs-redis-queue-transport';
+import {
+  RedisQueueAdmin,
+  RedisQueueContext,
+  RedisQueueError,
+  RedisQueueRecordBuilder,
+} from 'nestjs-redis-queue-transport';
+import {
+  resolveClientOptions,
+  resolveServerOptions,
+} from '../../libs/redis-queue-transport/src/nest/options.js';
+import { Keys } from '../../libs/redis-queue-transport/src/redis/keys.js';
+import { readText, tableBelow } from './markdown.js';
+
+let readme: string;
+
+beforeAll(async () => {
+  readme = await readText('README.md');
+});
+
+/** What stands in backquotes at the start of the cells of a column. */
+function codeIn(rows: readonly string[][], column: number): string[] {
+  return rows.map((row) => /^`([^`]+)`/.exec(row[column] ?? '')?.[1] ?? row[column] ?? '');
+}
+
+/** From option to default, as the tables of the README show it. */
+function optionsBelow(...headings: string[]): Record<string, string> {
+  const rows = headings.flatMap((heading) => tableBelow(readme, heading));
+  const defaults: Record<string, string> = {};
+  for (const [name = '', value = ''] of rows)
+    defaults[name.replaceAll('`', '')] = value.replaceAll('`', '');
+  return defaults;
+}
+
+/** The same from the code. */
+function shownDefaults(options: object, parent = ''): Record<string, string> {
+  const shown: Record<string, string> = {};
+  for (const [option, value] of Object.entries(options)) {
+    const name = parent + option;
+    if (name === 'once') shown['once.windowMs'] = 'none';
+    else if (typeof value === 'object' && value !== null)
+      Object.assign(shown, shownDefaults(value as object, `${name}.`));
+    else shown[name] = shownDefault(option, value);
+  }
+  return shown;
+}
+
+function shownDefault(option: string, value: unknown): string {
+  if (value === undefined) return 'none';
+  if (typeof value !== 'number') return `${value as string}`; // the others are text, as the tables confirm
+  if (!option.endsWith('Ms')) return `${value}`;
+  const days = value / 86_400_000;
+  return days >= 1 ? `${days} days` : `${value} ms`;
+}
+
+function methodsOf(type: { readonly prototype: object }): string[] {
+  return Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor');
+}
+
+describe('the tables of the README', () => {
+  test('list the options of a server with their defaults', () => {
+    expect(optionsBelow('Of servers and clients', 'Of servers', 'Of a handler')).toEqual(
+      shownDefaults(resolveServerOptions({})),
+    );
+  });
+
+  test('list the options of a client with their defaults', () => {
+    expect(optionsBelow('Of servers and clients', 'Of clients')).toEqual(
+      shownDefaults(resolveClientOptions({})),
+    );
+  });
+
+  test('list every error with its code', () => {
+    const errors = Object.values(library).filter(
+      (value): value is typeof RedisQueueError =>
+        typeof value === 'function' && value.prototype instanceof RedisQueueError,
+    );
+    const codes = errors.map((type) => {
+      // The constructors differ; the name and the code depend on no argument.
+      const error = Reflect.construct(type, ['', '', '']) as RedisQueueError;
+      return [error.name, error.code];
+    });
+    const rows = tableBelow(readme, 'Errors');
+    const listed = rows.map((row) => [codeIn([row], 0)[0], codeIn([row], 1)[0]]);
+    expect(listed.toSorted()).toEqual(codes.toSorted());
+  });
+
+  test('list every method of the context', () => {
+    const listed = codeIn(tableBelow(readme, 'When a handler fails'), 0);
+    expect(listed).toEqual(methodsOf(RedisQueueContext).map((method) => `${method}()`));
+  });
+
+  test('list every method of the record builder', () => {
+    const listed = codeIn(tableBelow(readme, 'Settings of one message'), 0);
+    const methods = methodsOf(RedisQueueRecordBuilder).filter((method) => method !== 'build');
+    expect(listed.map((call) => call.replace(/\(.*/, ''))).toEqual(methods);
+  });
+
+  test('list every method of the admin', () => {
+    const cells = tableBelow(readme, 'Dead letters and queues').map((row) => row[0] ?? '');
+    const listed = [...cells.join().matchAll(/(\w+)\(/g)].map(([, method]) => method);
+    const life = ['close', 'onApplicationShutdown'];
+    const methods = methodsOf(RedisQueueAdmin).filter((method) => !life.includes(method));
+    expect(listed.toSorted()).toEqual(methods.toSorted());
+  });
+});
+
+test('docs/architecture.md lists every key', async () => {
+  const listed = codeIn(tableBelow(await readText('docs/architecture.md'), 'The keys in Redis'), 0);
+  const keys = new Keys('rq');
+  const { processing, ...queue } = keys.queue('mail.send');
+  expect(listed.toSorted()).toEqual(
+    [
+      ...Object.values(queue),
+      processing('CONSUMER'),
+      keys.queues,
+      keys.replies('CLIENT'),
+      keys.event('user.created'),
+    ].toSorted(),
+  );
+});

@@ -1,0 +1,94 @@
+import { describe, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
+import { redisRig } from '../support/redis-rig.js';
+import { SEED, randomNumbers, rounds } from '../support/seed.js';
+import { FaultStage, LEASE_MS, RECLAIM_EVERY_MS, SLACK_MS } from './fault-stage.js';
+
+const rig = redisRig();
+
+describe('SIGKILL of a consumer process in the middle of a batch', () => {
+  test(`loses nothing, and what it held is taken back in time, round after round (seed ${SEED})`, async () => {
+    const random = randomNumbers(SEED);
+    const concurrency = 8;
+    const kills = rounds(4);
+    const stage = await FaultStage.open(rig);
+    // Rounds are many, and whoever is hit in each of them is not to blame.
+    const options = { concurrency, maxCrashes: 1_000 };
+    let victim = await stage.startConsumer(options);
+    let survivor = await stage.startConsumer(options);
+    let sent = 0;
+    for (let round = 0; round < kills; round += 1) {
+      const messages = Array.from({ length: 60 }, () => ({
+        id: `m${(sent += 1)}`,
+        workMs: Math.floor(random() * 30),
+      }));
+      const sending = stage.send(...messages);
+      const before = victim.journal.length;
+      const many = 1 + Math.floor(random() * 30);
+      await eventually(() => expect(victim.journal.length).toBeGreaterThan(before + many));
+      await victim.kill();
+      const killedAt = performance.now();
+      await sending;
+
+      await eventually(async () => {
+        // Only the survivor holds anything any more.
+        expect((await stage.dump()).processing.size).toBeLessThanOrEqual(1);
+        expect(await rig.commands.zcard(`${rig.prefix}:{work}:consumers`)).toBe(1);
+      });
+      const tookMs = performance.now() - killedAt;
+      expect(tookMs).toBeLessThan(LEASE_MS + RECLAIM_EVERY_MS + SLACK_MS);
+      [victim, survivor] = [survivor, await stage.startConsumer(options)];
+    }
+    await stage.untilAllHome();
+    const account = await stage.balance(kills * concurrency);
+    expect(account).toMatchObject({ handled: sent, dead: [] });
+  }, 60_000);
+
+  test('loses nothing when it was the only one, and a new one comes later', async () => {
+    const stage = await FaultStage.open(rig);
+    const consumer = await stage.startConsumer({ concurrency: 5 });
+    const messages = Array.from({ length: 20 }, (_, index) => ({
+      id: `m${index}`,
+      holds: index < 5,
+    }));
+    await stage.send(...messages);
+    await eventually(() => expect(consumer.journal).toHaveLength(5));
+    await consumer.kill();
+    const next = await stage.startConsumer({ concurrency: 5 });
+    // What was not in flight comes first; what was comes back one at a time.
+    await eventually(() => {
+      next.letGo();
+      expect(stage.ledger.idsOf('end')).toHaveLength(20);
+    });
+    await stage.untilAllHome();
+    await stage.balance(5);
+  }, 30_000);
+});
+
+describe('a message that kills its process each time', () => {
+  test('is alone dead-lettered, after maxCrashes, among 30 good ones in flight', async () => {
+    const stage = await FaultStage.open(rig);
+    const maxCrashes = 3;
+    const options = { concurrency: 40, maxCrashes };
+    const good = Array.from({ length: 30 }, (_, index) => ({ id: `good${index}`, workMs: 40 }));
+    await stage.send(...good.slice(0, 15), { id: 'bad', kills: true }, ...good.slice(15));
+
+    let processes = 0;
+    await eventually(async () => {
+      const consumer = await stage.startConsumer(options);
+      processes += 1;
+      const all = Promise.race([
+        consumer.ended().then(() => 'died'),
+        stage.untilAllHome().then(() => 'all home'),
+      ]);
+      expect(await all).toBe('all home');
+    }, 30_000);
+
+    expect(processes).toBe(maxCrashes + 1);
+    const account = await stage.balance(maxCrashes * 31);
+    expect(account).toMatchObject({ dead: ['bad'], handled: 30 });
+    expect((await stage.dump()).dead.map(String)).toEqual([
+      expect.stringContaining('"reason":"crashed"'),
+    ]);
+  }, 60_000);
+});

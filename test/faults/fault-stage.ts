@@ -1,0 +1,104 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { RedisQueueClient, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
+import type { ConnectionOption } from 'nestjs-redis-queue-transport';
+import { firstValueFrom } from 'rxjs';
+import { ConsumerProcess } from '../support/consumer-process.js';
+import type { ConsumerSettings, TestMessage } from '../support/consumer-process.js';
+import { eventually } from '../support/eventually.js';
+import { readJournal } from '../support/journal.js';
+import type { JournalEntry } from '../support/journal.js';
+import { Ledger } from '../support/ledger.js';
+import type { Account, SendResult } from '../support/ledger.js';
+import { dumpQueue, heldIn } from '../support/queue-dump.js';
+import type { QueueDump } from '../support/queue-dump.js';
+import type { RedisRig } from '../support/redis-rig.js';
+
+/** As short as the options allow: what takes a lease in these tests takes a second. */
+export const LEASE_MS = 1_000;
+/** Consumers look for ended leases whenever they renew their own. */
+export const RECLAIM_EVERY_MS = LEASE_MS / 3;
+/** For a machine that has other work to do. */
+export const SLACK_MS = 1_000;
+
+/** One queue, consumer processes, a client, and the books of what became of each message. */
+export class FaultStage {
+  readonly queue = 'work';
+  readonly ledger = new Ledger(() => this.entries());
+  readonly client: RedisQueueClient;
+  readonly processes: ConsumerProcess[] = [];
+
+  private constructor(
+    private readonly rig: RedisRig,
+    private readonly journal: string,
+    connection: ConnectionOption,
+  ) {
+    this.client = rig.closeLater(new RedisQueueClient({ connection, prefix: rig.prefix }));
+    this.rig.mayRemain(/}:fenced$/);
+  }
+
+  /** @param connection for the client; without one it goes straight to the rig's Redis */
+  static async open(rig: RedisRig, connection?: ConnectionOption): Promise<FaultStage> {
+    Logger.overrideLogger(false);
+    const directory = await mkdtemp(join(tmpdir(), 'faults-'));
+    rig.closeLater({ close: () => rm(directory, { recursive: true, force: true }) });
+    return new FaultStage(rig, join(directory, 'journal'), connection ?? rig.redis.url);
+  }
+
+  async startConsumer(
+    options: ConsumerSettings['options'] = {},
+    url = this.rig.redis.url,
+  ): Promise<ConsumerProcess> {
+    const { prefix } = this.rig;
+    const { queue, journal } = this;
+    const settings = { url, prefix, queue, journal, leaseMs: LEASE_MS, options };
+    const started = this.rig.closeLater(await ConsumerProcess.start(settings));
+    this.processes.push(started);
+    return started;
+  }
+
+  /** Enqueues in this order, one call at once after the other. */
+  send(...messages: readonly TestMessage[]): Promise<SendResult[]> {
+    return Promise.all(
+      messages.map((message) => {
+        const record = new RedisQueueRecordBuilder(message).id(message.id).build();
+        return this.ledger.send(message.id, () =>
+          firstValueFrom(this.client.enqueue(this.queue, record)),
+        );
+      }),
+    );
+  }
+
+  entries(): JournalEntry[] {
+    return readJournal(this.journal);
+  }
+
+  dump(): Promise<QueueDump> {
+    return dumpQueue(this.rig.commands, this.rig.prefix, this.queue);
+  }
+
+  /** Waits until every message has its home. A wedge ends here, with what all processes wrote. */
+  async untilAllHome(deadlineMs = 15_000): Promise<void> {
+    try {
+      await eventually(async () => {
+        const dump = await this.dump();
+        expect(this.ledger.isAllHome(dump)).toBe(true);
+        expect([dump.waiting.length, dump.delayed.length, heldIn(dump)]).toEqual([0, 0, 0]);
+      }, deadlineMs);
+    } catch (error) {
+      const output = this.processes.map((each) => each.output).join('\n');
+      throw new Error(`Not every message came home: ${output}`, { cause: error });
+    }
+  }
+
+  /** The invariant of all faults. */
+  async balance(mostDuplicates: number): Promise<Account> {
+    const account = this.ledger.account(await this.dump());
+    expect(account.violations).toEqual([]);
+    expect(account.duplicates).toBeLessThanOrEqual(mostDuplicates);
+    return account;
+  }
+}
