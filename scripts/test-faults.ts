@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+
+const usage = `npm run test:faults -- [--rounds N] [--seed S]
+
+The faults suite on real servers and processes, with N rounds in each test that has rounds, and random choices by the
+seed S. Without them it runs as in npm test. A seed of its own is chosen, and printed, where only rounds are given.
+`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { rounds: { type: 'string' }, seed: { type: 'string' }, help: { type: 'boolean' } },
+  });
+  const rounds = wholeNumber(values.rounds);
+  const seed =
+    wholeNumber(values.seed) ?? (rounds === undefined ? undefined : Date.now() % 1_000_000_000);
+  if (values.help === true || Number.isNaN(rounds) || Number.isNaN(seed)) {
+    process.stdout.write(usage);
+    return values.help === true ? 0 : 2;
+  }
+  if (seed !== undefined) console.log(`seed ${seed}`);
+  const environment = {
+    ...process.env,
+    ...(rounds === undefined ? {} : { FAULT_ROUNDS: String(rounds) }),
+    ...(seed === undefined ? {} : { FAULT_SEED: String(seed) }),
+  };
+  const jest = ['run', '--silent', 'jest', '--', 'test/faults', 'test/contract'];
+  const child = spawn('npm', jest, { stdio: 'inherit', env: environment });
+  const [exitCode] = (await once(child, 'exit')) as [number | null];
+  return exitCode ?? 1;
+}
+
+/** NaN for what is none. */
+function wholeNumber(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return /^\d+$/.test(text) ? Number(text) : NaN;
+}
+
+process.exitCode = await main();
