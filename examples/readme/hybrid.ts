@@ -83,9 +83,6 @@ class AppModule {}
 const app = await NestFactory.create(AppModule);
 const server = new RedisQueueServer({ connection: process.env['REDIS_URL'] });
 app.connectMicroservice<MicroserviceOptions>({ strategy: server }, { inheritAppConfig: true });
-
-// Before Nest's own listener: nothing new is taken while Nest begins to destroy providers.
-process.once('SIGTERM', () => server.drain());
 app.enableShutdownHooks();
 
 await app.init(); // every module is ready before the first message comes
