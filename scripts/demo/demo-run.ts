@@ -57,12 +57,12 @@ export async function runDemo(options: DemoRunOptions): Promise<DemoResult & { s
   const books = await readBooks(stage);
   return {
     totals: totalsOf(books),
-    discrepancies: [...stalled(unfinished), ...audit(books)],
+    discrepancies: [...unfinishedWork(unfinished), ...audit(books)],
     stage,
   };
 }
 
-function stalled(unfinished: string | undefined): Discrepancy[] {
+function unfinishedWork(unfinished: string | undefined): Discrepancy[] {
   return unfinished === undefined ? [] : [{ what: 'run did not finish', where: [unfinished] }];
 }
 

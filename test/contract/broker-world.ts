@@ -10,6 +10,8 @@ export interface BrokerWorld {
   pushForeign(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
   /** Lets the consumer's lease end now, as if it had been silent for the whole of it. */
   endLease(queue: string, consumer: string): Promise<void>;
+  /** Lets the time pass for which late commands of a fenced consumer are expected, with nobody there to look. */
+  endFence(queue: string, consumer: string): Promise<void>;
   /** Executes a take that the consumer sent long ago. */
   lateTake(queue: string, consumer: string): Promise<void>;
   /** Stops the queue, or lets it go on, as an operator would; consumers are told. */

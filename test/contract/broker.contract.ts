@@ -813,6 +813,19 @@ export function brokerContract(world: BrokerWorld): void {
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0', 'b 1/0']);
     });
 
+    test('finds what a late command took however late it looks, and then forgets the consumer', async () => {
+      await pushAll('a');
+      const dead = await crashWhileHolding(0);
+      await (await join()).reclaim(dead);
+      await world.lateTake(QUEUE, dead);
+      await world.endFence(QUEUE, dead);
+      const later = await join();
+      expect(await later.renew()).toEqual({ ended: [dead] });
+      expect(await later.reclaim(dead)).toBe(1);
+      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0']);
+      expect(await later.renew()).toEqual({ ended: [] });
+    });
+
     test('by two at once gives each delivery back once', async () => {
       const other = await world.open();
       const rivals = [await join(), await joinAs(other, QUEUE)];

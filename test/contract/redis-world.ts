@@ -47,6 +47,13 @@ export class RedisWorld implements BrokerWorld {
     await this.rig.commands.zadd(this.key(queue, 'consumers'), 'XX', 1, consumer);
   }
 
+  async endFence(queue: string, consumer: string): Promise<void> {
+    const fenced = this.key(queue, 'fenced');
+    const vanishes = (await this.rig.commands.pttl(fenced)) >= 0;
+    if (vanishes) await this.rig.commands.del(fenced);
+    else await this.rig.commands.zadd(fenced, 'XX', 1, consumer);
+  }
+
   async lateTake(queue: string, consumer: string): Promise<void> {
     const processing = this.key(queue, `processing:${consumer}`);
     await this.rig.commands.lmove(this.key(queue, 'waiting'), processing, 'LEFT', 'RIGHT');

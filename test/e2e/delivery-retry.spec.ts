@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import {
   BadRequestException,
   Catch,
@@ -40,9 +40,11 @@ const rig = nestRig();
 
 const AT_ONCE = { backoff: 'fixed', delayMs: 0 } as const;
 
-function admin(): RedisQueueAdmin {
-  return rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
-}
+let admin: RedisQueueAdmin;
+
+beforeEach(() => {
+  admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+});
 
 async function redisNowMs(): Promise<number> {
   const [seconds, microseconds] = await rig.commands.time();
@@ -51,7 +53,7 @@ async function redisNowMs(): Promise<number> {
 
 async function theDeadLetter(): Promise<DeadLetterEntry> {
   const letters = await eventually(async () => {
-    const page = await admin().deadLetters('work');
+    const page = await admin.deadLetters('work');
     expect(page.letters).toHaveLength(1);
     return page.letters;
   });
@@ -81,7 +83,7 @@ describe('an enqueued message whose handler fails', () => {
       expect(context.getSignal().aborted).toBe(false);
     }
     await eventually(async () => {
-      const { waiting, processing, delayed, dead } = await admin().lengths('work');
+      const { waiting, processing, delayed, dead } = await admin.lengths('work');
       expect({ waiting, processing, delayed, dead }).toEqual({
         waiting: 0,
         processing: 0,
@@ -143,7 +145,7 @@ describe('an enqueued message whose handler fails', () => {
     for (const data of ['bad', 'good', 'better']) await lastValueFrom(client.enqueue('work', data));
 
     await eventually(() => expect(handled).toEqual(['good', 'better']));
-    await eventually(async () => expect(await admin().delayed('work')).toHaveLength(1));
+    await eventually(async () => expect(await admin.delayed('work')).toHaveLength(1));
   });
 });
 
@@ -247,19 +249,18 @@ describe('the retry policy', () => {
       throw new Error('always');
     });
     await rig.serve({ controllers: [controller] }, { retry });
-    const queue = admin();
     await lastValueFrom(rig.client().enqueue('work', {}));
 
     for (const [index, [least, most]] of bounds.entries()) {
       const dueMs = await eventually(async () => {
-        const [delayed] = await queue.delayed('work');
+        const [delayed] = await admin.delayed('work');
         expect(delayed?.attempt).toBe(index + 2);
         return delayed!.dueAt.getTime();
       });
       // The pause begins between the failure and now.
       expect(dueMs).toBeGreaterThanOrEqual(Math.floor(failures[index]! + least));
       expect(dueMs).toBeLessThanOrEqual(Math.ceil((await redisNowMs()) + most));
-      expect(await queue.advanceDelayed('work')).toBe(1);
+      expect(await admin.advanceDelayed('work')).toBe(1);
     }
   });
 
@@ -275,7 +276,7 @@ describe('the retry policy', () => {
     );
 
     const due = await eventually(async () => {
-      const delayed = await admin().delayed('work');
+      const delayed = await admin.delayed('work');
       expect(delayed).toHaveLength(40);
       return delayed.map(({ dueAt }) => dueAt.getTime());
     });
@@ -358,7 +359,7 @@ describe('a request whose handler fails', () => {
 
     await eventually(async () => expect(await rig.queue('work').held()).toBe(0));
     expect(attempts).toEqual([1]);
-    expect(await admin().lengths('work')).toMatchObject({ waiting: 0, delayed: 0, dead: 0 });
+    expect(await admin.lengths('work')).toMatchObject({ waiting: 0, delayed: 0, dead: 0 });
   });
 });
 

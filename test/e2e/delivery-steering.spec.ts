@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { Catch, UseFilters, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
 import type {
   CallHandler,
@@ -30,13 +30,15 @@ const rig = nestRig();
 /** What the policy says must not matter to a handler that steers. */
 const SOON = { retry: { attempts: 2, backoff: 'fixed', delayMs: 0 } } as const;
 
-function admin(): RedisQueueAdmin {
-  return rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
-}
+let admin: RedisQueueAdmin;
+
+beforeEach(() => {
+  admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+});
 
 async function expectQueue(expected: { delayed?: number; dead?: number }): Promise<void> {
   await eventually(async () => {
-    const { waiting, processing, delayed, dead } = await admin().lengths('work');
+    const { waiting, processing, delayed, dead } = await admin.lengths('work');
     const lengths = { waiting, processing, delayed, dead };
     expect(lengths).toEqual({ waiting: 0, processing: 0, delayed: 0, dead: 0, ...expected });
   });
@@ -101,7 +103,7 @@ describe.each<[string, MethodDecorator[]]>([
       const { id } = await lastValueFrom(rig.client().enqueue('work', {}));
 
       await expectQueue({ delayed: 1 });
-      const [delayed] = await admin().delayed('work');
+      const [delayed] = await admin.delayed('work');
       expect(delayed).toMatchObject({ id, attempt: 2 });
       const pauseMs = delayed!.dueAt.getTime() - delayed!.sentAt!.getTime();
       expect(pauseMs).toBeGreaterThanOrEqual(60_000);
@@ -118,7 +120,7 @@ describe.each<[string, MethodDecorator[]]>([
       await lastValueFrom(rig.client().enqueue('work', {}));
 
       await expectQueue({ delayed: 1 });
-      const [delayed] = await admin().delayed('work');
+      const [delayed] = await admin.delayed('work');
       const pauseMs = delayed!.dueAt.getTime() - delayed!.sentAt!.getTime();
       expect(pauseMs).toBeGreaterThanOrEqual(30_000);
       expect(pauseMs).toBeLessThan(45_000);
@@ -151,7 +153,7 @@ describe.each<[string, MethodDecorator[]]>([
       const { id } = await lastValueFrom(rig.client().enqueue('work', { order: 1 }));
 
       await expectQueue({ dead: 1 });
-      const { letters } = await admin().deadLetters('work');
+      const { letters } = await admin.deadLetters('work');
       expect(letters[0]).toMatchObject({
         id,
         attempt: 1,
@@ -170,7 +172,7 @@ describe.each<[string, MethodDecorator[]]>([
 
       await expect(lastValueFrom(answer)).rejects.toMatchObject({ status: 'error' });
       await expectQueue({ dead: 1 });
-      const { letters } = await admin().deadLetters('work');
+      const { letters } = await admin.deadLetters('work');
       expect(letters[0]).toMatchObject({ data: { order: 1 }, reason: 'rejected' });
     });
   });
@@ -242,7 +244,7 @@ describe.each<[string, MethodDecorator[]]>([
     await lastValueFrom(rig.client().enqueue('work', {}));
 
     await expectQueue({ dead: 1 });
-    const { letters } = await admin().deadLetters('work');
+    const { letters } = await admin.deadLetters('work');
     expect(letters[0]).toMatchObject({ attempt: 2, reason: 'rejected' });
     expect(letters[0]!.error.message).toBe('not for us');
   });
@@ -300,7 +302,7 @@ describe('steering', () => {
     ).rejects.toThrow(RequestTimeoutError);
 
     await expectQueue({});
-    expect((await admin().lengths('work')).expired).toBe(1);
+    expect((await admin.lengths('work')).expired).toBe(1);
   });
 
   test('that an interceptor catches is for the interceptor to judge', async () => {

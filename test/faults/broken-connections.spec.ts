@@ -39,7 +39,7 @@ describe('a consumer whose requests and answers get lost', () => {
     const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)]!;
     const stage = await FaultStage.open(rig);
     await stage.startConsumer({ concurrency: 4 }, proxy.url);
-    const faults = rounds(40);
+    const faults = rounds(20);
     for (let fault = 0; fault < faults; fault += 1) {
       const kind = pick(['dropRequest', 'dropReply', 'cutReply'] as const);
       const pending: PendingFault = proxy[kind](pick([isBlmove, isTake, isSettle]));
@@ -123,7 +123,7 @@ describe('a client whose requests and answers get lost', () => {
   test(`is told the truth about each enqueue (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     const stage = await FaultStage.open(rig, proxy.url);
-    const total = rounds(60);
+    const total = rounds(30);
     let faults = 0;
     for (let index = 0; index < total; index += 1) {
       const isHit = random() < 0.4;

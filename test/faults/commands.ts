@@ -17,6 +17,13 @@ export const isTake: Match = (words, connection) =>
 export const isSettle: Match = (words, connection) =>
   isExchange(words, connection) && takeOf(words) === 0;
 
+/** An exchange that settles something, whether or not it asks for messages too. */
+export const isSettling: Match = (words, connection) => {
+  if (!isExchange(words, connection)) return false;
+  const [, , , , allDone, , ...settlements] = argumentsOf(words);
+  return Number(allDone) > 0 || settlements.length > 0;
+};
+
 export const isWaitConnection = (connection: string): boolean => connection.startsWith('rq-wait-');
 export const isCommandConnection = (connection: string): boolean =>
   connection.startsWith('rq-commands-');
@@ -34,7 +41,11 @@ function keysOf(words: readonly string[]): readonly string[] {
   return words.slice(3, 3 + Number(words[2]));
 }
 
-/** The second argument, after the consumer's name. */
+/** After the keys: consumer, take, dead letter limit, once, all done, acks, and the settlements. */
+function argumentsOf(words: readonly string[]): readonly string[] {
+  return words.slice(3 + Number(words[2]));
+}
+
 function takeOf(words: readonly string[]): number {
-  return Number(words[3 + Number(words[2]) + 1]);
+  return Number(argumentsOf(words)[1]);
 }

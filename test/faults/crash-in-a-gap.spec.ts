@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
 import { Proxy, type HeldFrame, type Match } from '../support/proxy.js';
 import { dumpQueue, heldIn, queueKey } from '../support/queue-dump.js';
-import { isBlmove, isExchange, isSettle, isTake } from './commands.js';
+import { isBlmove, isExchange, isSettling, isTake } from './commands.js';
 
 const rig = nestRig();
 const LEASE_MS = 1_000;
@@ -86,8 +86,8 @@ function hasReplacement(words: readonly string[]): boolean {
 describe('a consumer that is killed', () => {
   test.each<[string, Match, 'holdRequest' | 'holdReply']>([
     ['while its wait has an answer that it did not get', isBlmove, 'holdReply'],
-    ['before its settling reaches Redis', isSettleOrTakeWithAck, 'holdRequest'],
-    ['after its settling, before it knows', isSettleOrTakeWithAck, 'holdReply'],
+    ['before its settling reaches Redis', isSettling, 'holdRequest'],
+    ['after its settling, before it knows', isSettling, 'holdReply'],
   ])('%s leaves one home for the message', async (_, match, how) => {
     const first = await startConsumer('first', proxy.url);
     const frame = proxy[how](match);
@@ -145,7 +145,7 @@ describe('a consumer that is killed', () => {
 
   test('between the reply and the settling has answered once, and the request is run again', async () => {
     const first = await startConsumer('first', proxy.url);
-    const frame = proxy.holdRequest(isSettleOrTakeWithAck);
+    const frame = proxy.holdRequest(isSettling);
     const client = rig.client({ requestTimeoutMs: 10_000 });
     expect(await firstValueFrom(client.send<string>(ASK, 'q'))).toBe('q');
     await killAt(first, frame);
@@ -153,9 +153,3 @@ describe('a consumer that is killed', () => {
     await expectAtRest(ASK, 0);
   });
 });
-
-/** An exchange that settles something: its arguments hold an element. */
-function isSettleOrTakeWithAck(words: readonly string[], connection: string): boolean {
-  if (isSettle(words, connection)) return true;
-  return isExchange(words, connection) && words.some((word) => word.startsWith('{"rq":1,'));
-}

@@ -142,15 +142,28 @@ describe('an exchange whose answer was lost', () => {
     expect(heldIn(await world.dump(QUEUE))).toBe(2);
   });
 
-  test('settles only what was meant when another message has the same bytes', async () => {
+  test('never settles another message of the same bytes when it is given again', async () => {
+    await world.pushForeign(QUEUE, 'tick', 'tick', 'tick');
+    const lease = await join();
+    const [first] = (await exchange(lease, [], 2)).taken;
+    proxy.dropReply(isTake);
+    // It settles the first, and takes the third.
+    await expect(exchange(lease, [first!], 1)).rejects.toThrow(OutcomeUnknownError);
+    await exchange(lease, [first!], 0);
+    // The second still runs, and the third has not been handed out.
+    const dump = await world.dump(QUEUE);
+    expect([heldIn(dump), dump.waiting.map(String)]).toEqual([1, ['tick']]);
+  });
+
+  test('hands out again what it cannot tell from others, when nothing was executed', async () => {
     await world.pushForeign(QUEUE, 'tick', 'tick');
     const lease = await join();
     const [first] = (await exchange(lease, [], 2)).taken;
-    proxy.dropReply(isSettle);
+    proxy.dropRequest(isSettle);
     await expect(exchange(lease, [first!], 0)).rejects.toThrow(OutcomeUnknownError);
-    await exchange(lease, [first!], 0);
-    // The second one still runs: it must still be held.
-    expect(heldIn(await world.dump(QUEUE))).toBe(1);
+    expect((await exchange(lease, [first!], 0)).missing).toBe(1);
+    const dump = await world.dump(QUEUE);
+    expect([heldIn(dump), dump.waiting.map(String)]).toEqual([1, ['tick']]);
   });
 
   test('keeps the place of a message that was released', async () => {

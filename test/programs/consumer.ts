@@ -50,6 +50,6 @@ app.enableShutdownHooks();
 process.on('message', () => letGo());
 // The test is gone, however it ended.
 process.on('disconnect', () => process.exit(1));
-process.on('exit', () => journal.write({ event: 'stop', id: '', attempt: 0 }));
+process.once('SIGTERM', () => journal.write({ event: 'stop', id: '', attempt: 0 }));
 await app.listen();
 process.send?.('ready');

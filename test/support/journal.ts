@@ -2,7 +2,7 @@ import { openSync, readFileSync, writeSync } from 'node:fs';
 
 /** One line that a consumer process leaves behind. */
 export interface JournalEntry {
-  /** `aborted`: the handler's signal fired; the reason is the error's code. */
+  /** `aborted`: the handler's signal fired; the reason is the error's code. `stop`: SIGTERM came. */
   readonly event: 'start' | 'end' | 'aborted' | 'stop';
   readonly id: string;
   readonly attempt: number;

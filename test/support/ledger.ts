@@ -103,10 +103,10 @@ function placesOf(dump: QueueDump): Map<string, string[]> {
   return places;
 }
 
-/** A message's id: from its header, or else from its data; the whole text of what has none. */
+/** A message's id as the test gave it: from its data, or else from its header; the whole text of what has none. */
 export function idOf(element: Buffer): string {
   const text = element.toString('latin1');
-  for (const line of text.split('\n')) {
+  for (const line of text.split('\n').reverse()) {
     const id = idIn(line);
     if (id !== undefined) return id;
   }

@@ -10,8 +10,11 @@ export interface AdminBroker {
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
   /** Delayed elements, the next one due first. */
   delayed(queue: string, offset: number, count: number): Promise<readonly DelayedElement[]>;
-  /** Makes delayed elements due now; answers how many were there. */
-  advance(queue: string, elements: readonly Buffer[]): Promise<number>;
+  /**
+   * Makes delayed elements due, in the order in which they would have been: the one of `lastDueMs` now, the others
+   * before it. Answers how many were there.
+   */
+  advance(queue: string, elements: readonly Buffer[], lastDueMs: number): Promise<number>;
   /** Dead letters from an entry on (included; the oldest without one), oldest first. */
   deadLetters(
     queue: string,

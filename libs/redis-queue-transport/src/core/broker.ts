@@ -46,9 +46,10 @@ export interface Broker {
 
   /**
    * Registers a new consumer of the queue, with a lease of its own. `onWake` is called when an exchange is worth
-   * while although nothing waits: something was scheduled, or the queue was paused or resumed.
+   * while although nothing waits: something was scheduled, or the queue was paused or resumed. It tells whether the
+   * news is a pause: a wait that is under way knows of none, and what it still answers is to be given back.
    */
-  join(queue: string, terms: LeaseTerms, onWake: () => void): Promise<Lease>;
+  join(queue: string, terms: LeaseTerms, onWake: (isPause: boolean) => void): Promise<Lease>;
 
   /** Redis's time in ms, as far as it is known; this process's clock plays no part. */
   nowMs(): number;
@@ -85,7 +86,8 @@ export interface Lease {
 
   /**
    * In one step: settles, then takes up to `take` more. Not to be called again before it answered. After a rejection
-   * the same settlements may be given again: each takes effect once.
+   * the same settlements may be given again: each takes effect once. (An element without an id, which cannot be told
+   * from another one of the same bytes, may be handed out again instead.)
    */
   exchange(settlements: readonly Settlement[], take: number): Promise<Exchange | 'leaseLost'>;
 

@@ -155,7 +155,10 @@ export class Consumer {
   async #join(): Promise<void> {
     const { queue, leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs = 0 } = this.options;
     const terms = { leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs, waitMs: this.#waitMs };
-    const lease = await this.broker.join(queue, terms, () => this.#look());
+    const lease = await this.broker.join(queue, terms, (isPause) => {
+      if (isPause) this.#followPause(true);
+      this.#look();
+    });
     this.#lease = lease;
     this.#keeper = new LeaseKeeper(lease, leaseMs, {
       lost: () => this.#loseLease(lease),
@@ -231,10 +234,11 @@ export class Consumer {
   #takeIn(lease: Lease, exchange: Exchange, take: number): void {
     if (exchange.missing > 0) this.observer.missing(exchange.missing);
     this.#isSuspectAhead = exchange.isSuspectAhead;
+    // What was told meanwhile may be a pause, of which this answer does not know: the next one does.
+    if (exchange.isPaused || !this.#mustLook) this.#followPause(exchange.isPaused);
     // A full answer means that there may be more; so does a suspect that had to stay.
     if (take > 0 && (exchange.taken.length === take || exchange.isSuspectAhead))
       this.#mustLook = true;
-    this.#followPause(exchange.isPaused);
     this.#lookAgainIn(exchange.dueInMs);
     for (const element of exchange.taken) this.#takeUp(lease, element);
   }
@@ -257,7 +261,10 @@ export class Consumer {
     this.#waiting = waiting;
     try {
       const element = await lease.wait(waiting.signal);
-      if (element !== undefined && lease === this.#lease) this.#takeUp(lease, element);
+      if (element !== undefined && lease === this.#lease) {
+        if (this.#isPaused) this.#finished.push({ kind: 'release', element });
+        else this.#takeUp(lease, element);
+      }
       this.#succeed(this.#waitPause);
     } catch (error) {
       this.#report(error);
@@ -295,8 +302,8 @@ export class Consumer {
   }
 
   #startSuspectWhenAlone(lease: Lease): void {
-    if (this.#suspect !== undefined && this.#running.size === 0)
-      void this.#run(lease, this.#suspect);
+    if (this.#state !== 'consuming' || this.#suspect === undefined) return;
+    if (this.#running.size === 0) void this.#run(lease, this.#suspect);
   }
 
   async #run(lease: Lease, delivery: Delivery): Promise<void> {

@@ -93,6 +93,7 @@ export function invalid(option: string, expected: string, value: unknown): Inval
 
 function show(value: unknown): string {
   if (typeof value === 'function') return 'a function';
+  if (typeof value === 'number') return String(value); // JSON would show NaN as null
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {

@@ -2,6 +2,7 @@ import type { AdminBroker, DeadElement, QueueLengths } from './admin-broker.js';
 import { decodeElement, readDeadLetter, redrivenElement } from './envelope.js';
 import type { Envelope } from './envelope.js';
 import { decodeJson } from './json.js';
+import { wholeNumber } from './options.js';
 import type { ErrorSummary } from './outcome.js';
 
 /** A message as people look at it. */
@@ -30,7 +31,7 @@ export interface DeadLetterEntry extends QueuedMessage {
 }
 
 export interface Page {
-  /** How many at the most. Default 100. */
+  /** How many at the most, from 1. Default 100. */
   readonly limit?: number;
 }
 
@@ -38,6 +39,9 @@ export interface Page {
 export type DeadLetterFilter = (letter: DeadLetterEntry) => boolean;
 
 const PAGE = 100;
+
+const limitRule = wholeNumber('messages', 1);
+const offsetRule = wholeNumber('messages', 0);
 
 /** Looks into queues and tends them, beside live consumers. */
 export class QueueAdmin {
@@ -55,6 +59,8 @@ export class QueueAdmin {
     queue: string,
     { offset = 0, limit = PAGE }: Page & { readonly offset?: number } = {},
   ): Promise<readonly QueuedMessage[]> {
+    offsetRule(offset, 'offset');
+    limitRule(limit, 'limit');
     return (await this.broker.waiting(queue, offset, limit)).map(readMessage);
   }
 
@@ -62,6 +68,8 @@ export class QueueAdmin {
     queue: string,
     { offset = 0, limit = PAGE }: Page & { readonly offset?: number } = {},
   ): Promise<readonly DelayedMessage[]> {
+    offsetRule(offset, 'offset');
+    limitRule(limit, 'limit');
     const elements = await this.broker.delayed(queue, offset, limit);
     return elements.map(({ element, dueMs }) => ({
       ...readMessage(element),
@@ -75,14 +83,19 @@ export class QueueAdmin {
   ): Promise<number> {
     // Read first and advanced then: advancing changes the order that the pages go by.
     const chosen: Buffer[] = [];
+    let lastDueMs = 0;
     for (let offset = 0; ; offset += PAGE) {
       const page = await this.delayed(queue, { offset, limit: PAGE });
-      for (const message of page) if (filter(message)) chosen.push(message.element);
+      for (const message of page) {
+        if (!filter(message)) continue;
+        chosen.push(message.element);
+        lastDueMs = message.dueAt.getTime();
+      }
       if (page.length < PAGE) break;
     }
     let advanced = 0;
     for (let i = 0; i < chosen.length; i += PAGE) {
-      advanced += await this.broker.advance(queue, chosen.slice(i, i + PAGE));
+      advanced += await this.broker.advance(queue, chosen.slice(i, i + PAGE), lastDueMs);
     }
     return advanced;
   }
@@ -91,6 +104,7 @@ export class QueueAdmin {
     queue: string,
     { from, limit = PAGE }: Page & { readonly from?: string | undefined } = {},
   ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
+    limitRule(limit, 'limit');
     const elements = await this.broker.deadLetters(queue, from, limit + 1);
     return { letters: elements.slice(0, limit).map(readLetter), next: elements[limit]?.entry };
   }

@@ -38,7 +38,9 @@ export class MessageRunner implements DeliveryHandler {
     try {
       await this.withHooks(context, () => runHandler(this.handler, data, context, replier));
       // A filter may have made a value of what was thrown; the handler's wish holds all the same.
-      return steered(context.failure) ?? DONE;
+      const steering = steered(context.failure);
+      if (steering?.kind === 'reject') replier?.fail(steering.error);
+      return steering ?? DONE;
     } catch (error) {
       const steering = steered(context.failure) ?? steered(error);
       if (steering?.kind === 'retryLater') return steering;
@@ -80,16 +82,19 @@ export async function runHandler(
   replier: Replier | undefined,
 ): Promise<void> {
   const result: unknown = await handler(data, context);
+  // What a filter makes of a handler's wish is no answer: the message runs again, or the caller gets an error.
+  const caller = (): Replier | undefined =>
+    steered(context.failure) === undefined ? replier : undefined;
   if (!isObservable(result)) {
-    replier?.only(result);
+    caller()?.only(result);
     return;
   }
   await new Promise<void>((resolve, reject) => {
     result.subscribe({
-      next: (value) => replier?.next(value),
+      next: (value) => caller()?.next(value),
       error: reject,
       complete: () => {
-        replier?.complete();
+        caller()?.complete();
         resolve();
       },
     });

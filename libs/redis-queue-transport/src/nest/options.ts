@@ -87,7 +87,10 @@ export interface RedisQueueServerOptions extends SharedOptions, RedisQueueHandle
    * full: `warn` in the log, or `refuse` to listen with `UnsafeRedisError`. Default `warn`.
    */
   readonly onEviction?: 'warn' | 'refuse' | undefined;
-  /** A message that was running alone when its process died is parked after so many crashes. At least 1. Default 3. */
+  /**
+   * A message that was running alone when its process died is parked after so many crashes. At least 2, as the first
+   * crash may have been the fault of another one that ran beside it. Default 3.
+   */
   readonly maxCrashes?: number | undefined;
 }
 
@@ -117,6 +120,13 @@ export type ResolvedClientOptions = Completed<RedisQueueClientOptions>;
 /** Longest time that Node's timers can hold. */
 const LONGEST_MS = 2_147_483_647;
 
+/** A time that a timer can hold; the upper bound is only told to who went over it. */
+function milliseconds(least: number): Rule<number> {
+  const anyLength = wholeNumber('milliseconds', least);
+  const withinATimer = wholeNumber('milliseconds', least, LONGEST_MS);
+  return (value, option) => withinATimer(anyLength(value, option), option);
+}
+
 const connectionRule: Rule<ConnectionOption> = (value) => {
   connectionSource(value);
   // connectionSource() throws on everything that is none.
@@ -126,7 +136,7 @@ const connectionRule: Rule<ConnectionOption> = (value) => {
 const sharedRules = {
   connection: connectionRule,
   prefix: text('text without braces', (value) => value !== '' && !/[{}]/.test(value)),
-  connectTimeoutMs: wholeNumber('milliseconds', 0, LONGEST_MS),
+  connectTimeoutMs: milliseconds(0),
   serializer: objectWith<Serializer>('serialize'),
   deserializer: objectWith<Deserializer>('deserialize'),
 };
@@ -134,8 +144,8 @@ const sharedRules = {
 const retryRules = {
   attempts: wholeNumber('attempts', 1),
   backoff: oneOf(['fixed', 'exponential']),
-  delayMs: wholeNumber('milliseconds', 0, LONGEST_MS),
-  maxDelayMs: wholeNumber('milliseconds', 0, LONGEST_MS),
+  delayMs: milliseconds(0),
+  maxDelayMs: milliseconds(0),
 };
 
 const DEFAULT_RETRY: RetryPolicy = {
@@ -151,9 +161,9 @@ const onceRules = { windowMs: wholeNumber('milliseconds', 1) };
 function handlerRules(above: RetryPolicy) {
   return {
     concurrency: wholeNumber('handlers', 1, 100_000),
-    leaseMs: wholeNumber('milliseconds', 1_000, LONGEST_MS),
+    leaseMs: milliseconds(1_000),
     retry: nested<RetryPolicy>(retryRules, above),
-    timeoutMs: wholeNumber('milliseconds', 1, LONGEST_MS),
+    timeoutMs: milliseconds(1),
     once: nested<{ windowMs: number }>(onceRules, { windowMs: 0 }, ['windowMs']),
   };
 }
@@ -173,11 +183,11 @@ export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedSe
     {
       ...sharedRules,
       ...handlerRules(DEFAULT_RETRY),
-      shutdownTimeoutMs: wholeNumber('milliseconds', 0, LONGEST_MS),
+      shutdownTimeoutMs: milliseconds(0),
       deadLetterLimit: wholeNumber('dead letters', 0),
       deadLetterMaxAgeMs: wholeNumber('milliseconds', 1),
       onEviction: oneOf(['warn', 'refuse']),
-      maxCrashes: wholeNumber('crashes', 1),
+      maxCrashes: wholeNumber('crashes', 2),
     },
     {
       ...sharedDefaults,
@@ -215,7 +225,7 @@ export function resolveHandlerOptions(
 export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedClientOptions {
   return resolveOptions<ResolvedClientOptions>(
     assertObject(given, 'RedisQueueClient'),
-    { ...sharedRules, requestTimeoutMs: wholeNumber('milliseconds', 1, LONGEST_MS) },
+    { ...sharedRules, requestTimeoutMs: milliseconds(1) },
     { ...sharedDefaults, requestTimeoutMs: 10_000 },
     'RedisQueueClient',
   );

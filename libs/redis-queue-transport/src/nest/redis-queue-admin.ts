@@ -15,7 +15,8 @@ import type { RedisQueueAdminOptions } from './options.js';
  * Looks into queues and tends them, beside live consumers. Provided by `RedisQueueModule`; a queue's name is its
  * pattern as Nest normalises it (`inventory.reserve`, `{"cmd":"sum"}`).
  *
- * Every method rejects with `RedisUnavailableError`, `RedisRefusedError` or `OutcomeUnknownError` when Redis fails.
+ * Every method rejects with `RedisUnavailableError`, `RedisRefusedError` or `OutcomeUnknownError` when Redis fails; one
+ * that lists pages, with `InvalidOptionError` for an `offset` or `limit` that is none.
  */
 export class RedisQueueAdmin {
   readonly #admin: QueueAdmin;

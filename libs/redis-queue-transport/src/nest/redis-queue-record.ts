@@ -39,6 +39,9 @@ export class RedisQueueRecordBuilder<T> {
 
   /** Adds headers, which the handler finds in its context. */
   headers(headers: Readonly<Record<string, string>>): this {
+    if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
+      throw invalid('headers', 'an object of texts', headers);
+    }
     for (const [name, value] of Object.entries(headers)) {
       if (typeof value !== 'string') throw invalid(`headers.${name}`, 'text', value);
     }

@@ -3,17 +3,15 @@ import type {
   DynamicModule,
   InjectionToken,
   ModuleMetadata,
-  OnModuleDestroy,
   OptionalFactoryDependency,
   Provider,
   Type,
 } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
 import { resolveClientOptions } from './options.js';
 import type { RedisQueueClientOptions } from './options.js';
 import { RedisQueueAdmin } from './redis-queue-admin.js';
 import { RedisQueueClient } from './redis-queue-client.js';
-import { RedisQueueServer } from './redis-queue-server.js';
+import { ServerCloserModule } from './server-closer.module.js';
 
 interface Placement {
   /** Token under which the client is injected. Default: the class `RedisQueueClient`. */
@@ -44,13 +42,12 @@ type Source =
 export type RedisQueueModuleAsyncOptions = Placement & Source & Pick<ModuleMetadata, 'imports'>;
 
 /**
- * Provides a {@link RedisQueueClient} and a {@link RedisQueueAdmin}, and closes them with the app. Where it is imported, this library's servers of the
- * same app stop taking messages when the app begins to end, before providers are destroyed in other modules.
+ * Provides a {@link RedisQueueClient} and a {@link RedisQueueAdmin}, and closes them with the app. Where it is imported,
+ * this library's servers of the same app are closed, and their handlers waited for, before any provider is destroyed,
+ * however the app ends.
  */
-@Module({})
-export class RedisQueueModule implements OnModuleDestroy {
-  constructor(private readonly modules: ModulesContainer) {}
-
+@Module({ imports: [ServerCloserModule] })
+export class RedisQueueModule {
   static register(options: RedisQueueModuleOptions = {}): DynamicModule {
     const { name, isGlobal, ...clientOptions } = options;
     // Checked here and not by the injector, so that a wrong option fails where it is written.
@@ -75,14 +72,6 @@ export class RedisQueueModule implements OnModuleDestroy {
     }
     const { useExisting } = options;
     return assemble(options, { provide: CLIENT_OPTIONS, useFactory: ask, inject: [useExisting] });
-  }
-
-  onModuleDestroy(): void {
-    const servers = new Set<RedisQueueServer>();
-    this.modules.getRpcTargetRegistry<unknown>().subscribe((target) => {
-      if (target instanceof RedisQueueServer) servers.add(target);
-    });
-    for (const server of servers) server.drain();
   }
 }
 

@@ -11,6 +11,15 @@ export interface ConnectionEvents {
   error?(error: Error): void;
 }
 
+interface Waiting {
+  readonly timeoutMs: number;
+  resolve(): void;
+  reject(error: RedisQueueError): void;
+}
+
+/** Bound of the first attempt to connect for those who wait for no further one: a little over ioredis's own. */
+const FIRST_ATTEMPT_MS = 10_001;
+
 const LONGEST_RECONNECT_PAUSE_MS = 1_000;
 
 /** While these last, waiting does not help: whoever waits for the connection is told at once. */
@@ -25,7 +34,9 @@ export class Connection {
   readonly client: Redis;
   /** Scripts that were sent through this connection since it was opened last, by their SHA1. */
   readonly knownScripts = new Set<string>();
-  readonly #waiting = new Set<{ resolve: () => void; reject: (error: RedisQueueError) => void }>();
+  readonly #waiting = new Set<Waiting>();
+  /** An attempt to connect has ended, one way or the other. */
+  #wasTried = false;
   #lastError: Error | undefined;
   #isClosed = false;
   #serverId: Promise<number | undefined> = Promise.resolve(undefined);
@@ -39,12 +50,14 @@ export class Connection {
   ) {
     this.client = source(safeSettings(name, deadlineMs));
     this.client.on('ready', () => {
+      this.#wasTried = true;
       this.#lastError = undefined;
       this.knownScripts.clear();
       for (const waiting of this.#takeWaiting()) waiting.resolve();
       this.#learnServerId();
       events.status?.('connected');
     });
+    this.client.on('close', () => this.#onClose());
     this.client.on('reconnecting', () => events.status?.('reconnecting'));
     this.client.on('end', () => {
       for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
@@ -60,7 +73,8 @@ export class Connection {
   }
 
   get isReady(): boolean {
-    return this.client.status === 'ready';
+    // ioredis learns a moment later than the socket that the other side has ended it.
+    return this.client.status === 'ready' && this.client.stream.writable;
   }
 
   /** What Redis calls this connection (CLIENT ID); undefined when it does not say. */
@@ -68,10 +82,17 @@ export class Connection {
     return this.#serverId;
   }
 
-  /** Resolves when commands can be sent. @throws RedisUnavailableError | RedisRefusedError */
+  /**
+   * Resolves when commands can be sent. With 0 ms it waits for no longer than the very first attempt to connect takes.
+   * @throws RedisUnavailableError | RedisRefusedError
+   */
   ready(timeoutMs: number): Promise<void> {
     if (this.isReady) return Promise.resolve();
     if (this.#isClosed) return Promise.reject(this.#unavailable('it was closed'));
+    return this.#wait(timeoutMs === 0 && !this.#wasTried ? FIRST_ATTEMPT_MS : timeoutMs);
+  }
+
+  #wait(timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => waiting.reject(this.#unavailable(`not ready within ${timeoutMs} ms`)),
@@ -82,6 +103,7 @@ export class Connection {
         this.#waiting.delete(waiting);
       };
       const waiting = {
+        timeoutMs,
         resolve: () => (end(), resolve()),
         reject: (error: RedisQueueError) => (end(), reject(error)),
       };
@@ -118,6 +140,16 @@ export class Connection {
     for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
   }
 
+  /** An attempt is over: who would not have waited for it had it not been the first waits no longer. */
+  #onClose(): void {
+    if (this.#wasTried) return;
+    this.#wasTried = true;
+    for (const waiting of this.#takeWaiting()) {
+      if (waiting.timeoutMs === FIRST_ATTEMPT_MS)
+        waiting.reject(this.#unavailable('the first attempt failed'));
+    }
+  }
+
   #learnServerId(): void {
     this.#serverId = this.client.client('ID').catch((error: unknown) => {
       this.#lastError = error instanceof Error ? error : new Error(String(error));
@@ -125,7 +157,7 @@ export class Connection {
     });
   }
 
-  #takeWaiting(): Iterable<{ resolve: () => void; reject: (error: RedisQueueError) => void }> {
+  #takeWaiting(): readonly Waiting[] {
     return [...this.#waiting];
   }
 
@@ -159,6 +191,8 @@ function safeSettings(name: string, deadlineMs: number): RedisOptions {
     // A command that was in flight when the connection died is rejected, never sent again: its outcome is unknown.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    // Its promise is nobody's: a failure would end the process. EventChannel does it.
+    autoResubscribe: false,
     // A command that cannot be written now is rejected now, so that "not sent" and "unknown" stay apart.
     enableOfflineQueue: false,
     enableAutoPipelining: false,

@@ -7,8 +7,9 @@ const CHECK_EVERY_MS = 5_000;
 type Listener = (element: Buffer) => void;
 
 /**
- * Listens to pub/sub channels on a connection of its own. After a reconnect ioredis subscribes again by itself. A
- * silent connection looks like a quiet one, so it is asked now and then; without an answer its deadline drops it.
+ * Listens to pub/sub channels on a connection of its own, and again after each reconnect. (ioredis could do that by
+ * itself, but a connection that is lost once more meanwhile would leave it deaf.) A silent connection looks like a
+ * quiet one, so it is asked now and then; without an answer its deadline drops it.
  */
 export class EventChannel {
   readonly #listeners = new Map<string, Listener>();
@@ -29,7 +30,7 @@ export class EventChannel {
     if (added.length === 0) return;
     this.#start();
     await this.connection.ready(timeoutMs);
-    await this.connection.run('subscribe to events', (client) => client.subscribe(...added));
+    await this.#subscribe(added);
   }
 
   async stop(): Promise<void> {
@@ -40,15 +41,32 @@ export class EventChannel {
 
   #start(): void {
     if (this.#checks !== undefined) return;
-    this.connection.client.on('messageBuffer', (channel: Buffer, element: Buffer) => {
+    const { client } = this.connection;
+    client.on('messageBuffer', (channel: Buffer, element: Buffer) => {
       this.#listeners.get(channel.toString())?.(element);
     });
     let wasReady = this.connection.isReady;
-    this.connection.client.on('ready', () => {
-      if (wasReady) this.onInterrupted();
+    client.on('ready', () => {
+      if (wasReady) void this.#listenAgain();
       wasReady = true;
     });
     this.#checks = this.#checkNowAndThen(this.#stopped.signal);
+  }
+
+  /** Never rejects: what fails is begun anew with the next connection. */
+  async #listenAgain(): Promise<void> {
+    try {
+      await this.#subscribe([...this.#listeners.keys()]);
+      this.onInterrupted();
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return;
+      this.onError(error);
+      this.connection.reconnect();
+    }
+  }
+
+  #subscribe(channels: readonly string[]): Promise<unknown> {
+    return this.connection.run('subscribe to events', (client) => client.subscribe(...channels));
   }
 
   async #checkNowAndThen(stopped: AbortSignal): Promise<void> {

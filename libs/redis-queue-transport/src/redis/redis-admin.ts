@@ -7,8 +7,10 @@ import type {
 import { Connection } from './connection.js';
 import type { ConnectionSource } from './connection-source.js';
 import type { Redis } from 'ioredis';
+import { processName } from './process-name.js';
 import { Keys } from './keys.js';
 import { advance } from './scripts/advance.js';
+import { deleteDeadLetters } from './scripts/delete-dead-letters.js';
 import { purge } from './scripts/purge.js';
 import { redrive } from './scripts/redrive.js';
 import { setPaused } from './scripts/set-paused.js';
@@ -29,7 +31,7 @@ export class RedisAdmin implements AdminBroker {
 
   constructor(private readonly options: RedisAdminOptions) {
     this.#keys = new Keys(options.prefix);
-    this.#connection = new Connection(options.connection, 'rq-admin', DEADLINE_MS);
+    this.#connection = new Connection(options.connection, `rq-admin-${processName()}`, DEADLINE_MS);
   }
 
   async queues(): Promise<readonly string[]> {
@@ -83,10 +85,10 @@ export class RedisAdmin implements AdminBroker {
     return pairs(flat).map(([element, score]) => ({ element, dueMs: Number(score.toString()) }));
   }
 
-  async advance(queue: string, elements: readonly Buffer[]): Promise<number> {
+  async advance(queue: string, elements: readonly Buffer[], lastDueMs: number): Promise<number> {
     await this.#ready();
     const keys = this.#keys.queue(queue);
-    return advance.run(this.#connection, keys, { wake: keys.wake }, elements);
+    return advance.run(this.#connection, keys, { wake: keys.wake, lastDueMs }, elements);
   }
 
   async deadLetters(
@@ -111,8 +113,8 @@ export class RedisAdmin implements AdminBroker {
 
   async deleteDeadLetters(queue: string, entries: readonly string[]): Promise<number> {
     if (entries.length === 0) return 0;
-    const { dead } = this.#keys.queue(queue);
-    return this.#run('delete dead letters', (client) => client.xdel(dead, ...entries));
+    await this.#ready();
+    return deleteDeadLetters.run(this.#connection, this.#keys.queue(queue), {}, entries);
   }
 
   async setPaused(queue: string, isPaused: boolean): Promise<void> {

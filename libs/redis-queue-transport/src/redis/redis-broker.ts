@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import type { Broker, Lease, LeaseTerms, PushTerms } from '../core/broker.js';
 import { RedisClock } from '../core/clock.js';
@@ -10,12 +8,14 @@ import type { ConnectionStatus } from './connection.js';
 import type { ConnectionSource } from './connection-source.js';
 import { EventChannel } from './event-channel.js';
 import { Keys } from './keys.js';
+import { processName } from './process-name.js';
 import { PushBatch } from './push-batch.js';
 import { RedisLease } from './redis-lease.js';
 import { ReplyBatch } from './reply-batch.js';
 import { INBOX_WAIT_MS, ReplyInbox } from './reply-inbox.js';
 import { join } from './scripts/join.js';
 import { register } from './scripts/register.js';
+import { PAUSED } from './scripts/set-paused.js';
 
 export interface RedisBrokerOptions {
   readonly connection: ConnectionSource;
@@ -46,7 +46,7 @@ export class RedisBroker implements Broker {
   readonly #keys: Keys;
   readonly #clock = new RedisClock();
   /** Names this process in Redis: consumers, reply list, connections. */
-  readonly #name = `${hostname().replace(/[^\w.-]/g, '')}-${process.pid}-${randomBytes(6).toString('base64url')}`;
+  readonly #name = processName();
   readonly #commands: Connection;
   readonly #replies: ReplyBatch;
   readonly #pushes = new Map<string, PushBatch>();
@@ -162,11 +162,11 @@ export class RedisBroker implements Broker {
     return this.#inbox.list;
   }
 
-  async join(queue: string, terms: LeaseTerms, onWake: () => void): Promise<Lease> {
+  async join(queue: string, terms: LeaseTerms, onWake: (isPause: boolean) => void): Promise<Lease> {
     const keys = this.#keys.queue(queue);
     await this.connect();
-    this.#onWake.set(queue, onWake);
-    await this.#listen(new Map([[keys.wake, onWake]]));
+    this.#onWake.set(queue, () => onWake(false));
+    await this.#listen(new Map([[keys.wake, (news) => onWake(news.toString() === PAUSED)]]));
     await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'served' });
     this.#joined += 1;
     const consumer = `${this.#name}-${this.#joined}`;

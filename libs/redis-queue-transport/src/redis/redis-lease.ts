@@ -1,9 +1,11 @@
 import type { Exchange, Lease, LeaseTerms, Renewal, Settlement } from '../core/broker.js';
+import { decodeElement } from '../core/envelope.js';
 import { OutcomeUnknownError } from '../core/errors.js';
 import { pause } from '../core/pause.js';
 import type { Connection } from './connection.js';
 import type { QueueKeys } from './keys.js';
 import { exchange, settlementArguments } from './scripts/exchange.js';
+import type { ExchangeReply } from './scripts/exchange.js';
 import { leave } from './scripts/leave.js';
 import { reclaim } from './scripts/reclaim.js';
 import { renew } from './scripts/renew.js';
@@ -32,6 +34,7 @@ const FENCE_MS = 15 * 60_000;
 const CONNECTION_WAIT_MS = 1_000;
 
 const UNBLOCK_AGAIN_MS = 10;
+const noop = (): void => undefined;
 const NEVER = new AbortController().signal;
 
 /** One consumer's lease. Knows what it handed out, and so notices what an answer that got lost left in its list. */
@@ -42,7 +45,9 @@ export class RedisLease implements Lease {
   #isWaiting = false;
   /** The answer of a wait got lost. Its command may still come to be executed, also long after later waits. */
   #wasWaitLost = false;
-  #holdsStrays = false;
+  /** Its list may hold deliveries that it does not know of. */
+  #mayHoldStrays = false;
+  #returning: Promise<void> = Promise.resolve();
 
   constructor(
     readonly consumer: string,
@@ -54,27 +59,57 @@ export class RedisLease implements Lease {
     settlements: readonly Settlement[],
     take: number,
   ): Promise<Exchange | 'leaseLost'> {
-    const { commands, keys } = this.at;
-    await commands.ready(CONNECTION_WAIT_MS);
-    if (this.#holdsStrays) await this.#returnStrays();
-    const { acks, rest } = settlementArguments(settlements);
-    const { deadLetterLimit, onceMs } = this.terms;
+    await this.at.commands.ready(CONNECTION_WAIT_MS);
+    // What a wait has taken, and has not answered yet, looks like a stray.
+    if (this.#mayHoldStrays && !this.#isWaiting) await this.#returnStrays();
+    // What is no longer held was settled by an earlier call, or given up when its answer got lost.
+    const known = settlements.filter(({ element }) => this.#held.has(element));
     const waitsBefore = this.#waits;
     const wasWaiting = this.#isWaiting;
     this.at.flushReplies();
-    const reply = await exchange.run(
-      commands,
-      { ...keys, processing: keys.processing(this.consumer) },
-      { consumer: this.consumer, take, deadLetterLimit, onceMs, acks },
-      rest,
-    );
+    let reply = this.#areAllDone(known)
+      ? await this.#exchangeOnce([], known.length, take).catch((error: unknown) =>
+          this.#lost(error, known),
+        )
+      : 'miscounted';
+    if (reply === 'miscounted') {
+      reply = await this.#exchangeOnce(known, 0, take).catch((error: unknown) =>
+        this.#lost(error, known),
+      );
+    }
+    if (reply === 'miscounted')
+      throw new TypeError('Nothing was counted, so nothing can be miscounted.');
     if (reply === 'leaseLost') return reply;
-    for (const settlement of settlements) this.#held.delete(settlement.element);
+    for (const { element } of known) this.#held.delete(element);
     for (const element of reply.taken) this.#held.add(element);
     // With a wait under way the list may rightly hold one more than is known.
     if (!wasWaiting && waitsBefore === this.#waits)
-      this.#holdsStrays = reply.held > this.#held.size;
-    return reply;
+      this.#mayHoldStrays = reply.held > this.#held.size;
+    return { ...reply, missing: reply.missing + settlements.length - known.length };
+  }
+
+  /** Whether everything that the processing list can hold is done, and nothing is to be done but to remove it. */
+  #areAllDone(settlements: readonly Settlement[]): boolean {
+    if (settlements.length === 0 || settlements.length !== this.#held.size) return false;
+    if (this.#isWaiting || this.#mayHoldStrays) return false;
+    return settlements.every((one) => one.kind === 'ack' && one.onceId === undefined);
+  }
+
+  #exchangeOnce(
+    settlements: readonly Settlement[],
+    allDone: number,
+    take: number,
+  ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
+    const { commands, keys } = this.at;
+    const { deadLetterLimit, onceMs } = this.terms;
+    const { acks, rest } = settlementArguments(settlements);
+    const { consumer } = this;
+    return exchange.run(
+      commands,
+      { ...keys, processing: keys.processing(consumer) },
+      { consumer, take, deadLetterLimit, onceMs, allDone, acks },
+      rest,
+    );
   }
 
   async wait(signal: AbortSignal): Promise<Buffer | undefined> {
@@ -88,6 +123,7 @@ export class RedisLease implements Lease {
     this.#waits += 1;
     this.#isWaiting = true;
     try {
+      await this.#returning;
       const element = await blocking.run('wait for a message', (client) =>
         client.blmoveBuffer(waiting, processing, 'LEFT', 'RIGHT', seconds),
       );
@@ -96,7 +132,7 @@ export class RedisLease implements Lease {
       return element;
     } catch (error) {
       if (error instanceof OutcomeUnknownError) this.#wasWaitLost = true;
-      throw error;
+      return this.#lost(error);
     } finally {
       this.#isWaiting = false;
       signal.removeEventListener('abort', unblock);
@@ -158,6 +194,7 @@ export class RedisLease implements Lease {
     const { consumers, fenced } = keys;
     const fenceMs = this.#isWaiting || this.#wasWaitLost ? FENCE_MS : 0;
     closeBlocking();
+    await commands.ready(CONNECTION_WAIT_MS);
     await leave.run(
       commands,
       { ...this.#lists(), consumers, fenced },
@@ -165,12 +202,34 @@ export class RedisLease implements Lease {
     );
   }
 
+  /**
+   * Nobody knows whether it was executed. Settling again what has no id of its own could settle another message of the
+   * same bytes: it is given up, and if it is still in the list, it is a stray and handed out again.
+   */
+  #lost(error: unknown, settlements: readonly Settlement[] = []): never {
+    if (error instanceof OutcomeUnknownError) {
+      this.#mayHoldStrays = true;
+      for (const { element } of settlements) if (!hasOwnId(element)) this.#held.delete(element);
+    }
+    throw error;
+  }
+
   async #returnStrays(): Promise<void> {
-    await returnStrays.run(this.at.commands, this.#lists(), {}, [...this.#held]);
-    this.#holdsStrays = false;
+    const returned = returnStrays.run(this.at.commands, this.#lists(), {}, [...this.#held]);
+    this.#returning = returned.then(noop, noop);
+    await returned;
+    this.#mayHoldStrays = false;
   }
 
   #lists(): { waiting: string; processing: string } {
     return { waiting: this.at.keys.waiting, processing: this.at.keys.processing(this.consumer) };
+  }
+}
+
+function hasOwnId(element: Buffer): boolean {
+  try {
+    return decodeElement(element).id !== undefined;
+  } catch {
+    return false; // what cannot be read has none
   }
 }

@@ -87,11 +87,13 @@ end
 const MOST_DUE = 100;
 
 /**
- * Moves delayed messages that are due to the head of the queue, the earliest first, as Lua. Leaves `dueIn`: ms until
- * the next one, 0 when more are due, -1 when there is none.
+ * Moves delayed messages that are due to the head of the queue, the earliest first, as Lua. No more than can be taken
+ * now (`take`), or one for a consumer that waits: what comes next would overtake those that stayed. Leaves `dueIn`: ms
+ * until the next one, 0 when more are due, -1 when there is none.
  */
 export const RELEASE_DUE = `
-local due = redis.call('ZRANGE', delayed, '-inf', now, 'BYSCORE', 'LIMIT', 0, ${MOST_DUE})
+local mostDue = math.max(1, math.min(take, ${MOST_DUE}))
+local due = redis.call('ZRANGE', delayed, '-inf', now, 'BYSCORE', 'LIMIT', 0, mostDue)
 if #due > 0 then
   for i = #due, 1, -1 do redis.call('LPUSH', waiting, due[i]) end
   redis.call('ZREMRANGEBYRANK', delayed, 0, #due - 1)

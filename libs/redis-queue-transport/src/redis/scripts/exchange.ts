@@ -22,15 +22,22 @@ export interface ExchangeReply {
  *
  * A suspect (its header begins with a crash count) is only handed out when the consumer holds nothing else.
  *
- * Replies: 0 when the lease is lost; else { held, missing, 1 when a suspect at the head had to stay, 1 when the queue
+ * With `allDone` above 0 everything that the list holds is done, and that is how many: so the elements need not travel
+ * back.
+ *
+ * Replies: 0 when the lease is lost; -1 when the list does not hold `allDone` (nothing was done); else { held, missing, 1 when a suspect at the head had to stay, 1 when the queue
  * is paused, ms until the next delayed message or -1, taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',
   keys: ['waiting', 'processing', 'consumers', 'delayed', 'dead', 'counts', 'handled', 'paused'],
-  args: ['consumer', 'take', 'deadLetterLimit', 'onceMs', 'acks'],
+  args: ['consumer', 'take', 'deadLetterLimit', 'onceMs', 'allDone', 'acks'],
   lua: `
 if not redis.call('ZSCORE', consumers, consumer) then return 0 end
+if tonumber(allDone) > 0 then
+  if redis.call('LLEN', processing) ~= tonumber(allDone) then return -1 end
+  redis.call('DEL', processing)
+end
 ${NOW_MS}
 
 local missing = 0
@@ -51,6 +58,7 @@ for i = #ARGV - 2, others, -3 do
     elseif kind == 'once' then
       redis.call('ZREMRANGEBYSCORE', handled, '-inf', now)
       redis.call('ZADD', handled, now + onceMs, detail)
+      if redis.call('PTTL', handled) < tonumber(onceMs) then redis.call('PEXPIRE', handled, onceMs) end
     elseif kind == 'deadLetter' then
       redis.call('XADD', dead, '*', 'element', detail)
       local dropped = redis.call('XTRIM', dead, 'MAXLEN', '=', deadLetterLimit)
@@ -86,8 +94,9 @@ end
 reply[1] = held
 return reply
 `,
-  read: (reply): ExchangeReply | 'leaseLost' => {
+  read: (reply): ExchangeReply | 'leaseLost' | 'miscounted' => {
     if (reply === 0) return 'leaseLost';
+    if (reply === -1) return 'miscounted';
     const [held, missing, suspectAhead, paused, dueIn, ...taken] = readArray(reply);
     const dueInMs = readNumber(dueIn);
     return {

@@ -17,20 +17,28 @@ export const hold = new Script({
   lua: `
 ${NOW_MS}
 redis.call('ZREMRANGEBYSCORE', ids, '-inf', now)
+-- Both are read before anything is added: a key of another type must refuse all of the messages, not the later ones.
+redis.call('LLEN', waiting)
+local earliest = tonumber(redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] or math.huge)
 local reply = {}
 local isEarliest = false
 for i = FIRST, #ARGV, 4 do
   local element, due, id, window = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
   local isNew = window == 0 or not redis.call('ZSCORE', ids, id)
   if isNew and due > now then
-    local earliest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
-    if not earliest or due < tonumber(earliest) then isEarliest = true end
+    if due < earliest then
+      earliest = due
+      isEarliest = true
+    end
     delay(delayed, due, element)
   elseif isNew then
     redis.call('RPUSH', waiting, element)
   end
   -- Only once it is held: should a command fail, a further try must not be taken for a duplicate.
-  if isNew and window > 0 then redis.call('ZADD', ids, now + window, id) end
+  if isNew and window > 0 then
+    redis.call('ZADD', ids, now + window, id)
+    if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end
+  end
   reply[#reply + 1] = isNew and 1 or 0
 end
 if isEarliest then redis.call('PUBLISH', wake, '') end

@@ -14,7 +14,6 @@ redis.call('ZREM', consumers, consumer)
 if tonumber(fenceMs) > 0 then
   ${NOW_MS}
   redis.call('ZADD', fenced, now + fenceMs, consumer)
-  redis.call('PEXPIRE', fenced, fenceMs)
 end
 return moved
 `,

@@ -7,7 +7,8 @@ import { NOW_MS, Script, readNumber } from '../script.js';
  * is set to 1, or raised when it was the only one held, for then it was running and nothing else was. What a late
  * command took for a consumer that was fenced before was never started, and goes back unchanged.
  *
- * The consumer is remembered as fenced for `fenceMs`, as a blocked or delayed BLMOVE of its may still be executed.
+ * The consumer is remembered as fenced for `fenceMs`, as a blocked or delayed BLMOVE of its may still be executed, and
+ * then until somebody has looked once more: nobody may have been there before.
  *
  * Replies how many deliveries went back; -1 when the lease has not ended.
  */
@@ -48,7 +49,6 @@ local fencedUntil = redis.call('ZSCORE', fenced, consumer)
 if leaseEnd or (held > 0 and not fencedUntil) then
   redis.call('ZREM', consumers, consumer)
   redis.call('ZADD', fenced, now + fenceMs, consumer)
-  redis.call('PEXPIRE', fenced, fenceMs)
 elseif fencedUntil and tonumber(fencedUntil) < now then
   redis.call('ZREM', fenced, consumer)
 end

@@ -17,6 +17,7 @@ for i = FIRST, #ARGV, 2 do
     moved = moved + 1
   end
 end
+if redis.call('XLEN', dead) == 0 then redis.call('DEL', dead) end
 return moved
 `,
   read: readNumber,

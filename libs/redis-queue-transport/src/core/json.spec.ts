@@ -1,0 +1,36 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { UndecodableError, UnencodableError } from './errors.js';
+import { decodeJson, encodeJson } from './json.js';
+
+describe('JSON bodies', () => {
+  test('carry every JSON value there and back', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const body = Buffer.from(encodeJson(value));
+        expect(JSON.stringify(decodeJson(body))).toBe(JSON.stringify(value));
+      }),
+    );
+  });
+
+  test('tell undefined from null', () => {
+    expect(encodeJson(undefined)).toBe('');
+    expect(decodeJson(Buffer.from(''))).toBeUndefined();
+    expect(decodeJson(Buffer.from(encodeJson(null)))).toBeNull();
+  });
+
+  test('refuse to write what JSON cannot say', () => {
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+    for (const value of [1n, circle, { deep: [2n] }])
+      expect(() => encodeJson(value)).toThrow(UnencodableError);
+  });
+
+  test.each([
+    ['no JSON', Buffer.from('{a:1}')],
+    ['two values', Buffer.from('1\n2')],
+    ['no UTF-8', Buffer.from([0x22, 0xc3, 0x22])],
+  ])('refuse to read %s', (_what, body) => {
+    expect(() => decodeJson(body)).toThrow(UndecodableError);
+  });
+});

@@ -1,0 +1,81 @@
+import { describe, expect, test } from '@jest/globals';
+import { deadLetter, outcomeOf } from './outcome.js';
+import { retryDelayMs } from './retry.js';
+import type { RetryPolicy } from './retry.js';
+
+const POLICY: RetryPolicy = {
+  attempts: 3,
+  backoff: 'exponential',
+  delayMs: 100,
+  maxDelayMs: 1_000,
+};
+
+describe('retryDelayMs', () => {
+  test.each([
+    [1, 50, 100],
+    [2, 100, 200],
+    [3, 200, 400],
+    [5, 500, 1_000],
+    [5_000, 500, 1_000],
+  ])('after attempt %i lies in the upper half of the doubled pause', (attempt, least, most) => {
+    expect(retryDelayMs(POLICY, attempt, () => 0)).toBe(least);
+    expect(retryDelayMs(POLICY, attempt, () => 1)).toBe(most);
+  });
+
+  test('is always the same when it is fixed, and never above the longest', () => {
+    expect(retryDelayMs({ ...POLICY, backoff: 'fixed' }, 7)).toBe(100);
+    expect(retryDelayMs({ ...POLICY, backoff: 'fixed', maxDelayMs: 30 }, 7)).toBe(30);
+  });
+});
+
+describe('outcomeOf', () => {
+  const fixed: RetryPolicy = { ...POLICY, backoff: 'fixed' };
+  const error = new Error('no');
+
+  test('of a handler that is done is ack', () => {
+    expect(outcomeOf({ kind: 'done' }, 1, POLICY)).toEqual({ kind: 'ack' });
+  });
+
+  test('of a failure is retry while attempts are left, then the dead letters', () => {
+    const failed = { kind: 'failed', error } as const;
+    expect(outcomeOf(failed, 1, fixed)).toEqual({ kind: 'retry', delayMs: 100 });
+    expect(outcomeOf(failed, 2, fixed)).toEqual({ kind: 'retry', delayMs: 100 });
+    for (const attempt of [3, 4])
+      expect(outcomeOf(failed, attempt, fixed)).toMatchObject({
+        kind: 'deadLetter',
+        reason: 'handlerFailed',
+      });
+  });
+
+  test('of a wish to run later is retry, however many attempts there were', () => {
+    const later = (delayMs?: number) => ({ kind: 'retryLater', delayMs }) as const;
+    expect(outcomeOf(later(7), 99, fixed)).toEqual({ kind: 'retry', delayMs: 7 });
+    expect(outcomeOf(later(0), 99, fixed)).toEqual({ kind: 'retry', delayMs: 0 });
+    expect(outcomeOf(later(), 99, fixed)).toEqual({ kind: 'retry', delayMs: 100 });
+  });
+
+  test.each([
+    ['reject', 'rejected'],
+    ['undecodable', 'undecodable'],
+  ] as const)('of %s is the dead letters at once', (kind, reason) => {
+    expect(outcomeOf({ kind, error }, 1, fixed)).toMatchObject({ kind: 'deadLetter', reason });
+  });
+});
+
+describe('the error of a dead letter', () => {
+  const circle: Record<string, unknown> = {};
+  circle['self'] = circle;
+
+  test.each<[string, unknown, { name: string; message: string }]>([
+    ['an error', new TypeError('no'), { name: 'TypeError', message: 'no' }],
+    ["Nest's error object", { status: 'error', message: 'no' }, { name: 'Error', message: 'no' }],
+    ['text', 'no', { name: 'Error', message: 'no' }],
+    ['a number', 7, { name: 'Error', message: '7' }],
+    ['nothing', undefined, { name: 'Error', message: 'undefined' }],
+    ['an object', { code: 7 }, { name: 'Error', message: '{"code":7}' }],
+    ['a BigInt', 7n, { name: 'Error', message: '7' }],
+    ['a circle', circle, { name: 'Error', message: '[object Object]' }],
+  ])('is shown whatever was thrown: %s', (_what, thrown, shown) => {
+    expect(deadLetter('handlerFailed', thrown)).toMatchObject({ error: shown });
+  });
+});

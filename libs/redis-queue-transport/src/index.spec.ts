@@ -1,0 +1,176 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from '@jest/globals';
+import type {
+  ClientProxy,
+  CustomClientOptions,
+  CustomTransportStrategy,
+} from '@nestjs/microservices';
+import type { Redis, RedisOptions } from 'ioredis';
+import type { Observable } from 'rxjs';
+import ts from 'typescript';
+import * as library from './index.js';
+
+/** Whoever adds or removes a name here changes what users can import: say so in CHANGELOG.md. */
+const VALUES = [
+  'DeadLetter',
+  'HandlerTimeoutError',
+  'InvalidOptionError',
+  'InvalidPatternError',
+  'LeaseLostError',
+  'OutcomeUnknownError',
+  'REDIS_QUEUE_TRANSPORT',
+  'RedisQueueAdmin',
+  'RedisQueueClient',
+  'RedisQueueContext',
+  'RedisQueueError',
+  'RedisQueueModule',
+  'RedisQueueRecord',
+  'RedisQueueRecordBuilder',
+  'RedisQueueServer',
+  'RedisRefusedError',
+  'RedisUnavailableError',
+  'RequestTimeoutError',
+  'RetryLater',
+  'ShutdownError',
+  'UndecodableError',
+  'UnencodableError',
+  'UnsafeRedisError',
+];
+
+/** Types alone: they leave no trace at run time. */
+interface Types {
+  ConnectionOption: library.ConnectionOption;
+  DeadLetterEntry: library.DeadLetterEntry;
+  DeadLetterFilter: library.DeadLetterFilter;
+  DelayedMessage: library.DelayedMessage;
+  EnqueueResult: library.EnqueueResult;
+  QueueLengths: library.QueueLengths;
+  QueuedMessage: library.QueuedMessage;
+  RedisQueueAdminOptions: library.RedisQueueAdminOptions;
+  RedisQueueClientOptions: library.RedisQueueClientOptions;
+  RedisQueueEvents: library.RedisQueueEvents;
+  RedisQueueHandlerOptions: library.RedisQueueHandlerOptions;
+  RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
+  RedisQueueModuleOptions: library.RedisQueueModuleOptions;
+  RedisQueueOptionsFactory: library.RedisQueueOptionsFactory;
+  RedisQueueRecordOptions: library.RedisQueueRecordOptions;
+  RedisQueueRetryOptions: library.RedisQueueRetryOptions;
+  RedisQueueServerOptions: library.RedisQueueServerOptions;
+  RedisQueueStatus: library.RedisQueueStatus;
+}
+
+const TYPES: readonly (keyof Types)[] = [
+  'ConnectionOption',
+  'DeadLetterEntry',
+  'DeadLetterFilter',
+  'DelayedMessage',
+  'EnqueueResult',
+  'QueueLengths',
+  'QueuedMessage',
+  'RedisQueueAdminOptions',
+  'RedisQueueClientOptions',
+  'RedisQueueEvents',
+  'RedisQueueHandlerOptions',
+  'RedisQueueModuleAsyncOptions',
+  'RedisQueueModuleOptions',
+  'RedisQueueOptionsFactory',
+  'RedisQueueRecordOptions',
+  'RedisQueueRetryOptions',
+  'RedisQueueServerOptions',
+  'RedisQueueStatus',
+];
+
+/** Fails to compile where a promise of the types is broken. */
+function assignable<T>(value: T): T {
+  return value;
+}
+
+describe('the package', () => {
+  test('exports these values and no others', () => {
+    expect(Object.keys(library).sort()).toEqual(VALUES);
+  });
+
+  test('exports these types and no others, all by name', async () => {
+    const text = await readFile(new URL('./index.ts', import.meta.url), 'utf8');
+    const source = ts.createSourceFile('index.ts', text, ts.ScriptTarget.ESNext);
+    const names = source.statements.flatMap((statement) => {
+      if (!ts.isExportDeclaration(statement))
+        throw new Error(`no export: ${statement.getText(source)}`);
+      if (!statement.exportClause || !ts.isNamedExports(statement.exportClause))
+        throw new Error('export without names');
+      const { isTypeOnly } = statement;
+      return statement.exportClause.elements.map(({ name, isTypeOnly: alone }) => ({
+        name: name.text,
+        isType: isTypeOnly || alone,
+      }));
+    });
+
+    const types = names.filter(({ isType }) => isType).map(({ name }) => name);
+    expect(types.sort()).toEqual(TYPES);
+    const values = names.filter(({ isType }) => !isType).map(({ name }) => name);
+    expect(values.sort()).toEqual(VALUES);
+  });
+
+  test('fits into what Nest asks for', () => {
+    const server = new library.RedisQueueServer();
+    const client = new library.RedisQueueClient();
+    assignable<CustomTransportStrategy>(server);
+    assignable<ClientProxy>(client);
+    assignable<CustomClientOptions>({ customClass: library.RedisQueueClient, options: {} });
+    assignable<symbol>(library.REDIS_QUEUE_TRANSPORT);
+
+    expect(server.transportId).toBe(library.REDIS_QUEUE_TRANSPORT);
+  });
+
+  test('has types that say what is possible', () => {
+    const anyConnection: (value: string | RedisOptions | Redis) => library.ConnectionOption = (
+      value,
+    ) => value;
+    const enqueue: (client: library.RedisQueueClient) => Observable<{ readonly id: string }> = (
+      client,
+    ) => client.enqueue({ cmd: 'sum' }, [1, 2]);
+    assignable<library.RedisQueueServerOptions>({
+      connection: undefined,
+      concurrency: 1,
+      leaseMs: 1_000,
+    });
+    assignable<library.RedisQueueHandlerOptions>({ concurrency: undefined });
+    assignable<library.RedisQueueClientOptions>({ requestTimeoutMs: 1 });
+    assignable<library.RedisQueueStatus>('connected');
+    assignable<Parameters<library.RedisQueueServer['on']>[0]>('error');
+    // @ts-expect-error: a handler cannot set what belongs to the server
+    assignable<library.RedisQueueHandlerOptions>({ maxCrashes: 3 });
+    // @ts-expect-error: a unit is part of the name
+    assignable<library.RedisQueueServerOptions>({ lease: 1_000 });
+    // @ts-expect-error: headers are texts
+    const headers = (): unknown => new library.RedisQueueRecordBuilder({}).headers({ attempts: 7 });
+
+    expect([anyConnection, enqueue, headers]).toHaveLength(3);
+  });
+
+  test('has errors of one family, each with a name and a code of its own', () => {
+    const errors = [
+      new library.HandlerTimeoutError('sum', 1),
+      new library.InvalidOptionError('leaseMs', 'text'),
+      new library.InvalidPatternError('sum', 'text'),
+      new library.LeaseLostError('text'),
+      new library.OutcomeUnknownError('text', 'id', { cause: 'cause' }),
+      new library.RedisRefusedError('OOM', 'text', { cause: 'cause' }),
+      new library.RedisUnavailableError('text', { cause: 'cause' }),
+      new library.RequestTimeoutError('sum', 1, 'id'),
+      new library.ShutdownError('text'),
+      new library.UndecodableError('text'),
+      new library.UnencodableError('text'),
+      new library.UnsafeRedisError('text'),
+    ];
+
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(library.RedisQueueError);
+      expect(error).toBeInstanceOf(Error);
+      expect(VALUES).toContain(error.name);
+    }
+    expect(new Set(errors.map(({ code }) => code)).size).toBe(errors.length);
+    expect(errors[4]).toMatchObject({ messageId: 'id', cause: 'cause' });
+    expect(errors[5]).toMatchObject({ reply: 'OOM', cause: 'cause' });
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { InvalidPatternError } from '../core/errors.js';
+import { Keys } from './keys.js';
+
+const keys = new Keys('rq');
+
+function keysOf(queue: string): string[] {
+  return Object.values(keys.queue(queue)).map((key: string | ((consumer: string) => string)) =>
+    typeof key === 'string' ? key : key('host-1-x-1'),
+  );
+}
+
+/** What a cluster hashes of a key: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec */
+function hashTag(key: string): string {
+  const open = key.indexOf('{');
+  const close = key.indexOf('}', open + 1);
+  return open !== -1 && close > open + 1 ? key.slice(open + 1, close) : key;
+}
+
+const queueName = fc
+  .string({ unit: fc.constantFrom('a', '{', '}', ':', ' ', '\n', 'ä', 'waiting'), minLength: 1 })
+  .filter((name) => !name.startsWith('}'));
+
+describe('the keys of a queue', () => {
+  test('can be read in redis-cli', () => {
+    expect(keys.queue('orders.place')).toMatchObject({
+      waiting: 'rq:{orders.place}:waiting',
+      dead: 'rq:{orders.place}:dead',
+      consumers: 'rq:{orders.place}:consumers',
+    });
+    expect(keys.queue('orders.place').processing('c')).toBe('rq:{orders.place}:processing:c');
+    expect(keys.queues).toBe('rq:queues');
+  });
+
+  test('have the same hash tag, whatever the name of the queue', () => {
+    fc.assert(
+      fc.property(queueName, (queue) => {
+        expect(new Set(keysOf(queue).map(hashTag)).size).toBe(1);
+      }),
+    );
+  });
+
+  test('are nobody else’s, whatever the names of the queues', () => {
+    fc.assert(
+      fc.property(queueName, queueName, (one, other) => {
+        fc.pre(one !== other);
+        const shared = keysOf(one).filter((key) => keysOf(other).includes(key));
+        expect(shared).toEqual([]);
+        expect(keysOf(one)).not.toContain(keys.queues);
+      }),
+    );
+  });
+
+  test.each([[''], ['}'], ['}a']])('are refused for the name %j', (queue) => {
+    expect(() => keys.queue(queue)).toThrow(InvalidPatternError);
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
+import { redisRig } from '../support/redis-rig.js';
+import { FaultStage, LEASE_MS, RECLAIM_EVERY_MS, SLACK_MS } from './fault-stage.js';
+
+const rig = redisRig();
+
+describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
+  test('has its late results dropped and its handlers told, and settles nothing twice', async () => {
+    const stage = await FaultStage.open(rig);
+    const frozen = await stage.startConsumer({ concurrency: 5 });
+    const held = ['a', 'b', 'c', 'd', 'e'];
+    await stage.send(...held.map((id) => ({ id, holds: true })));
+    await eventually(() => expect(frozen.journal).toHaveLength(5));
+    const other = await stage.startConsumer({ concurrency: 5 });
+    frozen.signal('SIGSTOP');
+    const since = performance.now();
+
+    // The other one takes them over, one at a time as each is suspected, and parks one that fails for good.
+    await eventually(() => expect(other.journal.map(({ event }) => event)).toContain('start'));
+    expect(performance.now() - since).toBeLessThan(LEASE_MS + RECLAIM_EVERY_MS + SLACK_MS);
+    other.letGo();
+    await stage.untilAllHome();
+
+    frozen.signal('SIGCONT');
+    await eventually(() => {
+      const aborted = frozen.journal.filter(({ event }) => event === 'aborted');
+      expect(aborted.map(({ id, reason }) => `${id} ${reason}`).sort()).toEqual(
+        held.map((id) => `${id} LEASE_LOST`),
+      );
+    });
+    frozen.letGo();
+    await eventually(() =>
+      expect(frozen.journal.filter(({ event }) => event === 'end')).toHaveLength(5),
+    );
+    // It takes messages again, under a new name, once it knows that its results are not wanted.
+    await other.close();
+    await stage.send({ id: 'later' });
+    await stage.untilAllHome();
+    expect(frozen.journal.at(-1)).toMatchObject({ event: 'end', id: 'later', attempt: 1 });
+    const account = await stage.balance(5);
+    expect(account).toMatchObject({ dead: [], handled: 6 });
+    expect(frozen.output).toContain('Lost the lease');
+  });
+
+  test('that ends while its results are on their way gives no delivery away', async () => {
+    const stage = await FaultStage.open(rig);
+    const frozen = await stage.startConsumer({ concurrency: 5 });
+    await stage.send(...['a', 'b', 'c'].map((id) => ({ id, workMs: 200 })));
+    await eventually(() => expect(frozen.journal).toHaveLength(3));
+    frozen.signal('SIGSTOP');
+    const other = await stage.startConsumer({ concurrency: 5 });
+    await eventually(() => expect(other.journal.length).toBeGreaterThan(0));
+    // Its three handlers are due at once, and their results with them.
+    frozen.signal('SIGCONT');
+    await stage.untilAllHome();
+    await eventually(() => expect(frozen.output).toContain('Lost the lease'));
+    await stage.balance(3);
+  });
+
+  test('alone loses nothing: without another consumer the lease is still its own', async () => {
+    const stage = await FaultStage.open(rig);
+    const frozen = await stage.startConsumer();
+    await stage.send({ id: 'a', workMs: 100 });
+    await eventually(() => expect(frozen.journal).toHaveLength(1));
+    frozen.signal('SIGSTOP');
+    await eventually(async () => {
+      const consumers = `${rig.prefix}:{work}:consumers`;
+      const [seconds] = await rig.commands.time();
+      expect(await rig.commands.zcount(consumers, '-inf', Number(seconds) * 1_000)).toBe(1);
+    });
+    frozen.signal('SIGCONT');
+    await stage.untilAllHome();
+    await stage.balance(0);
+  });
+});

@@ -1,0 +1,101 @@
+import { describe, expect, test } from '@jest/globals';
+import { decodeElement } from '../../libs/redis-queue-transport/src/core/envelope.js';
+import { eventually } from '../support/eventually.js';
+import { redisRig } from '../support/redis-rig.js';
+import { FaultStage } from './fault-stage.js';
+
+const rig = redisRig();
+
+function numbered(count: number, rest: object = {}): { id: string }[] {
+  return Array.from({ length: count }, (_, index) => ({ id: `m${index}`, ...rest }));
+}
+
+describe('SIGTERM with everything in flight', () => {
+  test('lets running handlers end within the deadline, and settles them', async () => {
+    const stage = await FaultStage.open(rig);
+    const consumer = await stage.startConsumer({ concurrency: 10, shutdownTimeoutMs: 10_000 });
+    await stage.send(...numbered(30, { holds: true }));
+    await eventually(() => expect(consumer.journal).toHaveLength(10));
+    consumer.signal('SIGTERM');
+    await eventually(() => expect(consumer.journal.at(-1)).toMatchObject({ event: 'stop' }));
+    consumer.letGo();
+    await consumer.ended();
+    const { waiting, processing } = await stage.dump();
+    expect(stage.ledger.idsOf('end')).toHaveLength(10);
+    expect(stage.ledger.idsOf('start')).toHaveLength(10);
+    expect(processing.size).toBe(0);
+    expect(places(waiting)).toEqual(
+      numbered(30)
+        .slice(10)
+        .map(({ id }) => `${id} 1/0`),
+    );
+    await stage.balance(0);
+  });
+
+  test('hands back in order, with their attempt unchanged, what the deadline finds running', async () => {
+    const stage = await FaultStage.open(rig);
+    const consumer = await stage.startConsumer({ concurrency: 10, shutdownTimeoutMs: 300 });
+    await stage.send(...numbered(30, { holds: true }));
+    await eventually(() => expect(consumer.journal).toHaveLength(10));
+    const since = performance.now();
+    consumer.signal('SIGTERM');
+    await consumer.ended();
+    expect(performance.now() - since).toBeLessThan(3_000);
+    const aborted = consumer.journal.filter(({ event }) => event === 'aborted');
+    expect(aborted.map(({ reason }) => reason)).toEqual(Array(10).fill('SHUTDOWN'));
+    const { waiting, processing } = await stage.dump();
+    expect(places(waiting)).toEqual(numbered(30).map(({ id }) => `${id} 1/0`));
+    expect(processing.size).toBe(0);
+    await stage.balance(0);
+  });
+
+  test('starts nothing more, not even a suspect that waits until it is alone', async () => {
+    const stage = await FaultStage.open(rig);
+    const consumer = await stage.startConsumer({ concurrency: 2, shutdownTimeoutMs: 5_000 });
+    await stage.send({ id: 'runs', holds: true });
+    await eventually(() => expect(consumer.journal).toHaveLength(1));
+    // The consumer waits for one more, and is given one that must run alone.
+    const suspect = '{"rq":1,"crashes":1,"attempt":2,"id":"suspect"}\n{"id":"suspect"}';
+    stage.ledger.confirm('suspect');
+    await rig.commands.rpush(`${rig.prefix}:{work}:waiting`, suspect);
+    await eventually(async () => {
+      const [held] = [...(await stage.dump()).processing.values()];
+      expect(held).toHaveLength(2);
+    });
+    consumer.signal('SIGTERM');
+    await eventually(() => expect(consumer.journal.at(-1)).toMatchObject({ event: 'stop' }));
+    consumer.letGo();
+    await consumer.ended();
+    expect(consumer.journal.map(({ event, id }) => `${event} ${id}`)).toEqual([
+      'start runs',
+      'stop ',
+      'end runs',
+    ]);
+    expect(places((await stage.dump()).waiting)).toEqual(['suspect 2/1']);
+    await stage.balance(0);
+  });
+
+  test('of one of three replicas leaves everything to the others', async () => {
+    const stage = await FaultStage.open(rig);
+    const options = { concurrency: 5 };
+    const [leaving] = await Promise.all([
+      stage.startConsumer(options),
+      stage.startConsumer(options),
+      stage.startConsumer(options),
+    ]);
+    const sending = stage.send(...numbered(300, { workMs: 5 }));
+    await eventually(() => expect(leaving.journal.length).toBeGreaterThan(20));
+    leaving.signal('SIGTERM');
+    await leaving.ended();
+    await sending;
+    await stage.untilAllHome();
+    await stage.balance(0);
+  });
+});
+
+function places(elements: readonly Buffer[]): string[] {
+  return elements.map((element) => {
+    const { id, attempt, crashes } = decodeElement(element);
+    return `${id} ${attempt}/${crashes}`;
+  });
+}
