@@ -12,6 +12,8 @@ export interface BrokerWorld {
   endLease(queue: string, consumer: string): Promise<void>;
   /** Lets the time pass for which late commands of a fenced consumer are expected, with nobody there to look. */
   endFence(queue: string, consumer: string): Promise<void>;
+  /** Removes everything that the consumer holds, as somebody with the wrong command could. */
+  dropHeld(queue: string, consumer: string): Promise<void>;
   /** Executes a take that the consumer sent long ago. */
   lateTake(queue: string, consumer: string): Promise<void>;
   /** Stops the queue, or lets it go on, as an operator would; consumers are told. */

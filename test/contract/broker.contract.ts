@@ -410,6 +410,19 @@ export function brokerContract(world: BrokerWorld): void {
       },
     );
 
+    test.each<[Settlement['kind']]>([['ack'], ['release'], ['retry'], ['deadLetter'], ['skip']])(
+      'a settlement of what was removed by hand is missing, and has no effect: %s',
+      async (kind) => {
+        await pushAll('a');
+        const lease = await join();
+        const [a] = await take(lease, 1);
+        await world.dropHeld(QUEUE, lease.consumer);
+        const before = await world.dump(QUEUE);
+        expect((await exchange(lease, [settlementOf(kind, a!)])).missing).toBe(1);
+        expect(await world.dump(QUEUE)).toEqual(before);
+      },
+    );
+
     test('settles one of two messages with the same bytes, whichever it is', async () => {
       await world.pushForeign(QUEUE, 'tick', 'tick');
       const lease = await join();

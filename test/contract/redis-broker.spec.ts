@@ -2,7 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { findFreePort, startRedis } from 'local-redis';
 import type { LocalRedis } from 'local-redis';
-import type { Lease, Settlement } from '../../libs/redis-queue-transport/src/core/broker.js';
+import type {
+  Broker,
+  Lease,
+  Settlement,
+} from '../../libs/redis-queue-transport/src/core/broker.js';
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import {
   RedisRefusedError,
@@ -164,28 +168,45 @@ describe('a full Redis (maxmemory, noeviction)', () => {
 });
 
 describe('the order of what is written', () => {
-  test('has a reply written before the delivery is settled, also with the first use of each script', async () => {
-    await rig.commands.script('FLUSH');
-    const broker = await world.open();
-    const lease = await broker.join('q', TERMS, () => undefined);
-    rig.closeLater(leaving(lease));
+  async function inOrder(broker: Broker, lease: Lease, a: Buffer): Promise<void> {
     const list = `${rig.prefix}:{reply:x}:replies`;
     rig.mayRemain(/:replies$/);
     const monitor = await rig.commands.monitor();
     rig.closeLater({ close: () => monitor.disconnect() });
     const seen: string[] = [];
-    monitor.on('monitor', (_time: string, [command, key]: string[]) => {
+    monitor.on('monitor', (_time: string, [command = '', key = '']: string[]) => {
       if (command === 'RPUSH' && key === list) seen.push('reply');
-      if (command === 'DEL' && key?.includes(':processing:')) seen.push('settle');
+      if (/^(DEL|LREM)$/.test(command) && key.includes(':processing:')) seen.push('settle');
     });
-    await broker.push('q', 'a', element('a'));
-    const [a] = await take(lease, 1);
     await Promise.all([
       broker.reply(list, 'done'),
-      lease.exchange([{ kind: 'ack', element: a! }], 0),
+      lease.exchange([{ kind: 'ack', element: a }], 0),
     ]);
     await eventually(() => expect(seen).toHaveLength(2));
     expect(seen).toEqual(['reply', 'settle']);
+  }
+
+  test('has a reply written before the delivery is settled, also with the first use of each script', async () => {
+    await rig.commands.script('FLUSH');
+    const broker = await world.open();
+    const lease = await broker.join('q', TERMS, () => undefined);
+    rig.closeLater(leaving(lease));
+    await broker.push('q', 'a', element('a'));
+    const [a] = await take(lease, 1);
+    await inOrder(broker, lease, a!);
+  });
+
+  test('is kept after a reconnect to a Redis that knows no script any more', async () => {
+    const broker = await world.open();
+    const lease = await broker.join('q', TERMS, () => undefined);
+    rig.closeLater(leaving(lease));
+    await broker.push('q', 'a', element('a'));
+    await broker.reply(`${rig.prefix}:{reply:x}:replies`, 'earlier');
+    const [a] = await take(lease, 1);
+    await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await rig.commands.script('FLUSH');
+    await eventually(() => take(lease, 0));
+    await inOrder(broker, lease, a!);
   });
 });
 

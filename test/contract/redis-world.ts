@@ -54,6 +54,10 @@ export class RedisWorld implements BrokerWorld {
     else await this.rig.commands.zadd(fenced, 'XX', 1, consumer);
   }
 
+  async dropHeld(queue: string, consumer: string): Promise<void> {
+    await this.rig.commands.del(this.key(queue, `processing:${consumer}`));
+  }
+
   async lateTake(queue: string, consumer: string): Promise<void> {
     const processing = this.key(queue, `processing:${consumer}`);
     await this.rig.commands.lmove(this.key(queue, 'waiting'), processing, 'LEFT', 'RIGHT');

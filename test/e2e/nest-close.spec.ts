@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
-import { lastValueFrom } from 'rxjs';
+import { interval, lastValueFrom } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { finalize } from 'rxjs/operators';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
 import { nestRig } from '../support/nest-rig.js';
@@ -110,6 +112,31 @@ describe('app.close()', () => {
 
     const queue = rig.queue('closing');
     expect([await queue.held(), (await queue.waiting()).length]).toEqual([0, 1]);
+  });
+
+  test('ends a stream that would never end by itself', async () => {
+    const ended = new Gate();
+    @Controller()
+    class TickController {
+      @MessagePattern('ticks')
+      ticks(): Observable<number> {
+        return interval(5).pipe(finalize(() => ended.open()));
+      }
+    }
+    const app = await rig.serve({ controllers: [TickController] }, { shutdownTimeoutMs: 50 });
+    const ticks: number[] = [];
+    const subscription = rig
+      .client()
+      .send<number>('ticks', {})
+      .subscribe((tick) => ticks.push(tick));
+    await eventually(() => expect(ticks.length).toBeGreaterThan(2));
+
+    await app.close();
+    subscription.unsubscribe();
+
+    await ended.opened;
+    expect(rig.logs.matching('error', /./)).toEqual([]);
+    rig.mayRemain(/:replies$/);
   });
 
   test('lets the same server listen again', async () => {

@@ -62,6 +62,18 @@ describe('an event', () => {
     await eventually(() => expect(heard).toEqual([['all'], ['all'], ['all']]));
   });
 
+  test('comes in the order in which it was sent', async () => {
+    const heard: unknown[] = [];
+    await rig.serve({ controllers: [hearingController(heard)] });
+    const client = rig.client();
+    const numbers = Array.from({ length: 200 }, (_, index) => index);
+
+    for (const number of numbers) client.emit('order.placed', number);
+
+    await eventually(() => expect(heard).toHaveLength(200));
+    expect(heard).toEqual(numbers);
+  });
+
   test('that nobody listens to is no failure, and is not kept', async () => {
     const client = rig.client();
 

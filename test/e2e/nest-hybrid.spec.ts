@@ -99,6 +99,23 @@ describe('a hybrid app', () => {
   });
 });
 
+test('two servers of this transport in one app, such as for two prefixes, both serve', async () => {
+  const app = await hybrid();
+  app.connectMicroservice<CustomStrategy>({ strategy: rig.strategy() });
+  app.connectMicroservice<CustomStrategy>({
+    strategy: rig.strategy({ prefix: `${rig.prefix}:b` }),
+  });
+  await app.startAllMicroservices();
+  heard.length = 0;
+
+  for (const client of [rig.client(), rig.client({ prefix: `${rig.prefix}:b` })]) {
+    expect(await lastValueFrom(client.send('echo', 'hello'))).toBe('hello');
+    await lastValueFrom(client.emit('happened', 'event'));
+  }
+
+  await eventually(() => expect(heard).toEqual(['event', 'event']));
+});
+
 describe('two transports in one app', () => {
   @Controller()
   class TwoTransportsController {

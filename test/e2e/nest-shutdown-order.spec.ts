@@ -3,7 +3,7 @@ import { Controller, Injectable, Module } from '@nestjs/common';
 import type { DynamicModule, OnModuleDestroy, Type } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
 import type { CustomStrategy } from '@nestjs/microservices';
-import { RedisQueueModule } from 'nestjs-redis-queue-transport';
+import { RedisQueueClient, RedisQueueModule } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
@@ -132,10 +132,13 @@ describe('where RedisQueueModule is imported, no handler begins once something i
     }
     @Controller()
     class WorkController {
+      constructor(private readonly client: RedisQueueClient) {}
+
       @MessagePattern('work')
       async work(): Promise<string> {
         begun.open();
         await release.opened;
+        await lastValueFrom(this.client.enqueue('further', 'work'));
         order.push('handled');
         return 'answered';
       }
@@ -157,6 +160,41 @@ describe('where RedisQueueModule is imported, no handler begins once something i
 
     expect(order).toEqual(['handled', 'destroyed']);
     expect(await answer).toBe('answered');
+    expect(await rig.queue('further').waiting()).toHaveLength(1);
+  });
+
+  test('also where it is imported by itself, without a client', async () => {
+    const order: string[] = [];
+    const begun = new Gate();
+    @Injectable()
+    class Database implements OnModuleDestroy {
+      onModuleDestroy(): void {
+        order.push('destroyed');
+      }
+    }
+    @Controller()
+    class WorkController {
+      @MessagePattern('work')
+      async work(): Promise<void> {
+        begun.open();
+        for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+        order.push('handled');
+      }
+    }
+    const app = await rig.application({
+      controllers: [WorkController],
+      providers: [Database],
+      imports: [RedisQueueModule],
+    });
+    app.connectMicroservice<CustomStrategy>({ strategy: rig.strategy() });
+    await app.init();
+    await app.startAllMicroservices();
+    await lastValueFrom(rig.client().enqueue('work', {}));
+    await begun.opened;
+
+    await app.close();
+
+    expect(order).toEqual(['handled', 'destroyed']);
   });
 
   test('and an app without a server closes as well', async () => {

@@ -3,6 +3,7 @@ import { Controller, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import type { AsyncMicroserviceOptions, CustomStrategy } from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
 import { findFreePort } from 'local-redis';
 import {
   RedisQueueModule,
@@ -79,6 +80,16 @@ describe('a strategy', () => {
       useFactory: ({ prefix }: Settings) => ({ strategy: rig.strategy({ prefix }) }),
       abortOnError: false,
     });
+    rig.closeLater(app);
+
+    await app.listen();
+
+    expect(await lastValueFrom(rig.client().send('ping', {}))).toBe('pong');
+  });
+
+  test('works in an app that is made for tests', async () => {
+    const module = await Test.createTestingModule(parts).compile();
+    const app = module.createNestMicroservice<CustomStrategy>({ strategy: rig.strategy() });
     rig.closeLater(app);
 
     await app.listen();

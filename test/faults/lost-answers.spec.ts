@@ -13,6 +13,7 @@ import {
   isExchange,
   isPush,
   isSettle,
+  isSettling,
   isTake,
   isWaitConnection,
 } from './commands.js';
@@ -218,6 +219,40 @@ describe('a wait whose answer was lost', () => {
     const dump = await world.dump(QUEUE);
     expect(ids(dump.waiting)).toEqual([]);
     expect(ids(dump.processing.get(lease.consumer) ?? [])).toEqual(['a']);
+  });
+
+  test('keeps what it took from being settled in the place of another message', async () => {
+    await pushAll('a');
+    const lease = await join();
+    const [a] = (await exchange(lease, [], 1)).taken;
+    const late = proxy.holdReply(isBlmove);
+    const waited = lease.wait(NEVER);
+    proxy.dropReply(isSettling);
+    await expect(exchange(lease, [a!], 0)).rejects.toThrow(OutcomeUnknownError);
+    await pushAll('b');
+    await late.happened;
+    // As far as the lease knows it holds a alone; its list holds b alone.
+    expect((await exchange(lease, [a!], 0)).missing).toBe(1);
+    late.release();
+    expect(ids([(await waited)!])).toEqual(['b']);
+    expect(ids((await world.dump(QUEUE)).processing.get(lease.consumer) ?? [])).toEqual(['b']);
+  });
+
+  test('ends soon after its signal fired, also when its command was still on its way then', async () => {
+    const lease = await join();
+    await lease.exchange([], 0);
+    const slow = proxy.holdRequest(isBlmove);
+    const signal = new AbortController();
+    const waited = lease.wait(signal.signal);
+    await slow.happened;
+    const asked = proxy.counts.replies;
+    signal.abort();
+    // Redis has been asked to end a wait that it does not know yet.
+    await eventually(() => expect(proxy.counts.replies).toBeGreaterThan(asked + 1));
+    slow.release();
+    const since = performance.now();
+    expect(await waited).toBeUndefined();
+    expect(performance.now() - since).toBeLessThan(TERMS.waitMs / 2);
   });
 
   test('and whose command comes late finds its list watched, also after the consumer left', async () => {

@@ -41,7 +41,7 @@ export interface Broker {
    */
   reply(list: string, element: Element): Promise<void>;
 
-  /** Starts to read this process's own reply list and answers its name. To be called once. */
+  /** Starts to read this process's own reply list and answers its name. To be called once, or again after it failed. */
   receiveReplies(onReply: (element: Buffer) => void): Promise<string>;
 
   /**

@@ -30,6 +30,10 @@ export class OpenRequests {
     return request;
   }
 
+  isOpen(request: number): boolean {
+    return this.#open.has(request);
+  }
+
   /** Hands a reply to its caller; one for a request that is no longer open is dropped. */
   deliver(reply: Reply & { readonly body: Buffer }): void {
     const open = this.#open.get(reply.request);

@@ -1,5 +1,5 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import { isObservable } from 'rxjs';
+import { Subscription, isObservable } from 'rxjs';
 import type { Broker } from '../core/broker.js';
 import type { Delivery } from '../core/delivery.js';
 import type { DeliveryHandler } from '../core/delivery-runner.js';
@@ -89,14 +89,19 @@ export async function runHandler(
     caller()?.only(result);
     return;
   }
+  const [delivery] = context.getArgs();
   await new Promise<void>((resolve, reject) => {
-    result.subscribe({
-      next: (value) => caller()?.next(value),
-      error: reject,
-      complete: () => {
-        caller()?.complete();
-        resolve();
-      },
-    });
+    const subscription = new Subscription();
+    const next = (value: unknown): void => {
+      if (!delivery.isAborted) return caller()?.next(value);
+      // Nobody waits for it any longer, and it may never end by itself.
+      subscription.unsubscribe();
+      resolve();
+    };
+    const complete = (): void => {
+      caller()?.complete();
+      resolve();
+    };
+    subscription.add(result.subscribe({ next, error: reject, complete }));
   });
 }

@@ -3,8 +3,7 @@ import { ClientProxy } from '@nestjs/microservices';
 import type { ReadPacket, WritePacket } from '@nestjs/microservices';
 import { NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
 import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
-import { AsyncSubject, throwError } from 'rxjs';
-import type { Observable } from 'rxjs';
+import { AsyncSubject, Observable, throwError } from 'rxjs';
 import type { Broker } from '../core/broker.js';
 import { encodeElement } from '../core/envelope.js';
 import type { Element, OutgoingEnvelope } from '../core/envelope.js';
@@ -148,6 +147,23 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     });
   }
 
+  /**
+   * Asks one consumer, and answers with its replies. Cold: each subscription asks anew. Errors with what the handler
+   * threw, with `RequestTimeoutError` after `requestTimeoutMs` in any case, or as `enqueue` does.
+   */
+  override send<
+    // The default of Nest's own: whoever names no type gets what they know.
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any
+    TResult = any,
+    TInput = unknown,
+  >(pattern: unknown, data: TInput): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    // Nest's own waits for the connection first, outside of the request's deadline.
+    return new Observable<TResult>((observer) =>
+      this.publish(this.createPacket(pattern, data), this.createObserver(observer)),
+    );
+  }
+
   /** Tells an event to every live replica that listens. Begins at once, subscribed or not. At most once. */
   override emit<TResult = unknown, TInput = unknown>(
     pattern: unknown,
@@ -177,10 +193,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     packet: ReadPacket,
     callback: (packet: WritePacket) => void,
   ): () => void {
-    let session: Session;
     let outgoing: Outgoing;
     try {
-      session = this.#sessionOfCall();
       outgoing = this.#outgoing(packet);
       refuseOptions(outgoing.record, 'send', ['delayMs', 'deliverAt', 'deduplicateMs']);
     } catch (error) {
@@ -197,32 +211,25 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       fail,
       () => new RequestTimeoutError(queue, requestTimeoutMs, id),
     );
-    // Counted from here, as the caller counts it, and not from when Redis takes the request.
-    const expiresAtMs = session.broker.nowMs() + requestTimeoutMs;
-    const givenUp = new AbortController();
-    this.#request(session, outgoing, request, expiresAtMs, givenUp.signal).catch((error: unknown) =>
+    this.#request(outgoing, request, performance.now() + requestTimeoutMs).catch((error: unknown) =>
       this.#requests.fail(request, error),
     );
-    return () => {
-      givenUp.abort();
-      this.#requests.forget(request);
-    };
+    return () => this.#requests.forget(request);
   }
 
-  async #request(
-    session: Session,
-    outgoing: Outgoing,
-    request: number,
-    expiresAtMs: number,
-    givenUp: AbortSignal,
-  ): Promise<void> {
+  /** Sends a request, unless its caller has given up before it could be sent. */
+  async #request(outgoing: Outgoing, request: number, deadline: number): Promise<void> {
+    await this.connect();
+    if (!this.#requests.isOpen(request)) return;
+    const session = this.#sessionOfCall();
     const { broker } = session;
     const isServed = await broker.isServed(outgoing.queue);
-    if (givenUp.aborted) return;
     if (!isServed) return this.#requests.fail(request, NO_MESSAGE_HANDLER);
     session.replyList ??= this.#receiveReplies(session);
     const list = await session.replyList;
-    if (givenUp.aborted) return;
+    if (!this.#requests.isOpen(request)) return;
+    // Counted as the caller counts it, and not from when Redis takes the request.
+    const expiresAtMs = broker.nowMs() + Math.ceil(deadline - performance.now());
     await this.#push(session, outgoing, { replyTo: { list, request }, expiresAtMs });
   }
 

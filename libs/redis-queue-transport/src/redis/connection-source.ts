@@ -45,7 +45,10 @@ function fromUrl(url: string): ConnectionSource {
       'a URL like redis://user:password@host:6379/0 (rediss:// for TLS)',
       hidePassword(url),
     );
-  return (settings) => new Redis(url, settings);
+  // What the URL says must not override our settings, as it would if both were given at once. Never connected.
+  const template = new Redis(url, { lazyConnect: true });
+  refuseKeyPrefix(template.options);
+  return (settings) => template.duplicate(settings);
 }
 
 function hidePassword(url: string): string {

@@ -196,7 +196,13 @@ function safeSettings(name: string, deadlineMs: number): RedisOptions {
     // A command that cannot be written now is rejected now, so that "not sent" and "unknown" stay apart.
     enableOfflineQueue: false,
     enableAutoPipelining: false,
+    // Deadlines are the connection's: a command that was given up while its connection lives would have no known end.
+    commandTimeout: undefined,
+    blockingTimeout: undefined,
     socketTimeout: deadlineMs,
+    // Replies are read in one form.
+    stringNumbers: false,
+    replyMapping: 'legacy',
     // A failover leaves us with a replica: connect anew, without sending the command again.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     retryStrategy: (times) =>

@@ -151,15 +151,17 @@ export class RedisBroker implements Broker {
 
   async receiveReplies(onReply: (element: Buffer) => void): Promise<string> {
     const connection = this.#connection('replies', INBOX_WAIT_MS + BLOCKING_GRACE_MS);
-    this.#inbox = new ReplyInbox(
-      connection,
-      this.#keys.replies(this.#name),
-      onReply,
-      this.#onError,
-    );
-    await connection.ready(this.options.connectTimeoutMs);
-    this.#inbox.start();
-    return this.#inbox.list;
+    const list = this.#keys.replies(this.#name);
+    const inbox = new ReplyInbox(connection, list, onReply, this.#onError);
+    this.#inbox = inbox;
+    try {
+      await connection.ready(this.options.connectTimeoutMs);
+    } catch (error) {
+      await inbox.stop();
+      throw error;
+    }
+    inbox.start();
+    return list;
   }
 
   async join(queue: string, terms: LeaseTerms, onWake: (isPause: boolean) => void): Promise<Lease> {

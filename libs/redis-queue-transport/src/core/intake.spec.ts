@@ -1,0 +1,61 @@
+import { describe, expect, test } from '@jest/globals';
+import { inspect } from './intake.js';
+
+const NOW = 1_000_000;
+const MAX_CRASHES = 3;
+
+function intakeOf(element: string): ReturnType<typeof inspect> {
+  return inspect('work', Buffer.from(element), MAX_CRASHES, NOW);
+}
+
+describe('an element that was taken', () => {
+  test.each([
+    ['with a header', '{"rq":1,"id":"a"}\n{}', 'run'],
+    ['that is plain data', '{"a":1}', 'run'],
+    ['whose time is to come', `{"rq":1,"id":"a","expiresAt":${NOW + 1}}\n{}`, 'run'],
+    ['whose time is over', `{"rq":1,"id":"a","expiresAt":${NOW}}\n{}`, 'expired'],
+    [
+      'that was found running in a crash',
+      '{"rq":1,"crashes":1,"attempt":2,"id":"a"}\n{}',
+      'runAlone',
+    ],
+    [
+      'that crashed for the last time but one',
+      '{"rq":1,"crashes":2,"attempt":3,"id":"a"}\n{}',
+      'runAlone',
+    ],
+    ['that crashed too often', '{"rq":1,"crashes":3,"attempt":4,"id":"a"}\n{}', 'settle'],
+    [
+      'that crashed, and whose time is over',
+      `{"rq":1,"crashes":1,"id":"a","expiresAt":${NOW}}\n{}`,
+      'expired',
+    ],
+    [
+      'that crashed too often, and whose time is over: its reason is worth more',
+      `{"rq":1,"crashes":3,"id":"a","expiresAt":${NOW}}\n{}`,
+      'settle',
+    ],
+    ['that is empty', '', 'settle'],
+    ['of a version to come', '{"rq":2}\n{}', 'settle'],
+  ])('%s', (_, element, kind) => {
+    const intake = intakeOf(element);
+    expect(intake.kind).toBe(kind);
+    expect(intake.delivery.element.toString()).toBe(element);
+    expect(intake.delivery.queue).toBe('work');
+  });
+
+  test.each([
+    ['{"rq":2}\n{}', 'undecodable', /version 2/],
+    ['', 'undecodable', /empty/],
+    ['{"rq":1,"crashes":3}\n{}', 'crashed', /died 3 times/],
+  ])('%j is parked with its reason', (element, reason, message) => {
+    const intake = intakeOf(element);
+    expect(intake).toMatchObject({
+      outcome: {
+        kind: 'deadLetter',
+        reason,
+        error: { message: expect.stringMatching(message) as unknown },
+      },
+    });
+  });
+});

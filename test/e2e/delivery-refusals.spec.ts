@@ -1,0 +1,150 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  InvalidOptionError,
+  RedisQueueRecordBuilder,
+  UnsafeRedisError,
+} from 'nestjs-redis-queue-transport';
+import type { RedisQueueClient, RedisQueueRecord } from 'nestjs-redis-queue-transport';
+import { lastValueFrom } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { nestRig } from '../support/nest-rig.js';
+import { controllerOf } from './delivery-controller.js';
+
+const rig = nestRig();
+
+const record = (
+  build: (builder: RedisQueueRecordBuilder<string>) => RedisQueueRecordBuilder<string>,
+): RedisQueueRecord<string> => build(new RedisQueueRecordBuilder('x').id('x-1')).build();
+
+const delay = record((builder) => builder.delay(5));
+const deliverAt = record((builder) => builder.deliverAt(new Date()));
+const deduplicate = record((builder) => builder.deduplicate(5));
+const expiresIn = record((builder) => builder.expiresIn(5));
+const headers = record((builder) => builder.headers({ tenant: 'a' }));
+
+const verbs: Readonly<
+  Record<string, (client: RedisQueueClient, data: unknown) => Observable<unknown>>
+> = {
+  send: (client, data) => client.send('work', data),
+  emit: (client, data) => client.emit('work', data),
+  enqueue: (client, data) => client.enqueue('work', data),
+};
+
+describe('a record whose settings a verb cannot keep', () => {
+  test.each<[string, string, RedisQueueRecord]>([
+    ['send', 'delay', delay],
+    ['send', 'deliverAt', deliverAt],
+    ['send', 'deduplicate', deduplicate],
+    ['emit', 'delay', delay],
+    ['emit', 'deliverAt', deliverAt],
+    ['emit', 'deduplicate', deduplicate],
+    ['emit', 'expiresIn', expiresIn],
+  ])('is refused: %s with %s', async (verb, setting, message) => {
+    await rig.serve({ controllers: [controllerOf('work', () => 'handled')] });
+
+    const refused = lastValueFrom(verbs[verb]!(rig.client(), message));
+
+    await expect(refused).rejects.toThrow(InvalidOptionError);
+    await expect(refused).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      option: expect.stringContaining(setting) as unknown,
+      message: expect.stringMatching(
+        new RegExp(`^${verb}\\(\\) cannot keep ${setting}`),
+      ) as unknown,
+    });
+    expect(await rig.queue('work').waiting()).toEqual([]);
+  });
+
+  test('is taken where it can be kept', async () => {
+    await rig.serve({ controllers: [controllerOf('work', (data) => data)] });
+    const client = rig.client();
+    const long = record((builder) => builder.expiresIn(60_000).headers({ tenant: 'a' }));
+
+    expect(await lastValueFrom(client.send('work', long))).toBe('x');
+    expect(await lastValueFrom(client.send('work', headers))).toBe('x');
+    expect(await lastValueFrom(client.emit('work', headers), { defaultValue: 'sent' })).toBe(
+      undefined,
+    );
+    for (const message of [delay, deliverAt, deduplicate, long, headers])
+      expect(await lastValueFrom(client.enqueue('work', message))).toMatchObject({ id: 'x-1' });
+  });
+
+  test.each<[string, (builder: RedisQueueRecordBuilder<string>) => unknown, string]>([
+    ['an empty id', (builder) => builder.id(''), 'id'],
+    ['an id that is no text', (builder) => builder.id(5 as unknown as string), 'id'],
+    [
+      'a header that is no text',
+      (builder) => builder.headers({ n: 5 as unknown as string }),
+      'headers.n',
+    ],
+  ])('is refused when it is built with %s', (_, build, option) => {
+    const make = (): unknown => build(new RedisQueueRecordBuilder('x'));
+    expect(make).toThrow(InvalidOptionError);
+    expect(make).toThrow(expect.objectContaining({ option }));
+  });
+});
+
+describe('a Redis that throws keys away when it is full', () => {
+  const RISK = /maxmemory-policy allkeys-lru: when it is full it throws away queues/;
+
+  async function withPolicy(policy: string, work: () => Promise<void>): Promise<void> {
+    await rig.commands.config('SET', 'maxmemory-policy', policy);
+    try {
+      await work();
+    } finally {
+      await rig.commands.config('SET', 'maxmemory-policy', 'noeviction');
+    }
+  }
+
+  const parts = { controllers: [controllerOf('work', (data) => data)] };
+
+  test('has a server warn at its start, and serve', async () => {
+    await withPolicy('allkeys-lru', async () => {
+      await rig.serve(parts);
+
+      expect(rig.logs.matching('warn', RISK)).toHaveLength(1);
+      expect(rig.logs.matching('warn', /noeviction/)).toHaveLength(1);
+      expect(await lastValueFrom(rig.client().send('work', 'x'))).toBe('x');
+    });
+  });
+
+  test.each(['allkeys-lru', 'allkeys-lfu', 'allkeys-random', 'volatile-lru', 'volatile-ttl'])(
+    'with the policy %s has a server refuse to listen, by option',
+    async (policy) => {
+      await withPolicy(policy, async () => {
+        const listening = rig.serve(parts, { onEviction: 'refuse' });
+
+        await expect(listening).rejects.toThrow(UnsafeRedisError);
+        await expect(listening).rejects.toMatchObject({
+          code: 'UNSAFE_REDIS',
+          message: expect.stringContaining(policy) as unknown,
+        });
+        expect(rig.logs.matching('warn', /maxmemory-policy/)).toEqual([]);
+      });
+    },
+  );
+
+  test.each(['warn', 'refuse'] as const)(
+    'is none with noeviction: nothing happens with onEviction %s',
+    async (onEviction) => {
+      await rig.serve(parts, { onEviction });
+
+      expect(rig.logs.matching('warn', /./)).toEqual([]);
+      expect(await lastValueFrom(rig.client().send('work', 'x'))).toBe('x');
+    },
+  );
+
+  test('is no concern of a client', async () => {
+    await withPolicy('allkeys-lru', async () => {
+      await lastValueFrom(rig.client().enqueue('work', 'x'));
+
+      expect(rig.logs.matching('warn', /./)).toEqual([]);
+    });
+  });
+
+  test('is asked for with a value that is known', () => {
+    const make = (): unknown => rig.strategy({ onEviction: 'ignore' as 'warn' });
+    expect(make).toThrow(InvalidOptionError);
+    expect(make).toThrow(/^onEviction must be 'warn' or 'refuse', got "ignore"/);
+  });
+});
