@@ -59,6 +59,8 @@ const strategy = new RedisQueueServer({
   prefix: settings.prefix,
   leaseMs: settings.leaseMs,
   maxCrashes: MAX_CRASHES,
+  // The verdict needs every dead letter of a run, however long it is.
+  deadLetterLimit: 10_000_000,
   shutdownTimeoutMs: 1_000,
   connectTimeoutMs: 60_000,
 });

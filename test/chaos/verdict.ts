@@ -71,6 +71,7 @@ export function judge(
     dump.expired > possiblyExpired.length,
     `${dump.expired} expired, but only ${possiblyExpired.length} could`,
   );
+  complain(dump.deadLettersDropped > 0, `${dump.deadLettersDropped} dead letters were dropped`);
   complain(dump.waiting.length > 0, `${dump.waiting.length} still wait`);
   complain(dump.delayed.length > 0, `${dump.delayed.length} are still delayed`);
   complain(heldIn(dump) > 0, `${heldIn(dump)} are still held`);
