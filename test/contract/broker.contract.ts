@@ -925,9 +925,9 @@ export function brokerContract(world: BrokerWorld): void {
           listener.push(`${pattern} ${bytes.toString()}`),
         );
       }
-      expect(await broker.publish('shop.opened', '1')).toBe(2);
-      expect(await broker.publish('shop.closed', '2')).toBe(2);
-      expect(await broker.publish('shop.opened', Buffer.from('3'))).toBe(2);
+      expect(await broker.publish('shop.opened', 'm', '1')).toBe(2);
+      expect(await broker.publish('shop.closed', 'm', '2')).toBe(2);
+      expect(await broker.publish('shop.opened', 'm', Buffer.from('3'))).toBe(2);
       const expected = ['shop.opened 1', 'shop.closed 2', 'shop.opened 3'];
       await eventually(() => expect(heard).toEqual([expected, expected]));
     });
@@ -935,7 +935,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('reaches nobody when nobody listens to that pattern', async () => {
       const subscriber = await world.open();
       await subscriber.subscribe(['shop.opened'], () => undefined);
-      expect(await broker.publish('shop.closed', '1')).toBe(0);
+      expect(await broker.publish('shop.closed', 'm', '1')).toBe(0);
     });
 
     test('carries bytes that are no text, under any name', async () => {
@@ -944,7 +944,7 @@ export function brokerContract(world: BrokerWorld): void {
       const subscriber = await world.open();
       await subscriber.subscribe([name], (pattern, bytes) => heard.push([pattern, bytes]));
       const bytes = Buffer.from([0, 255, 10, 13]);
-      await broker.publish(name, bytes);
+      await broker.publish(name, 'm', bytes);
       await eventually(() => expect(heard).toEqual([[name, bytes]]));
     });
   });

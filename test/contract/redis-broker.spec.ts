@@ -91,7 +91,7 @@ describe('a Redis that is not there', () => {
       () => broker.connect(),
       () => broker.push('q', 'x', element('x')),
       () => broker.isServed('q'),
-      () => broker.publish('e', ''),
+      () => broker.publish('e', 'm', ''),
       () => broker.subscribe(['e'], () => undefined),
       () => broker.receiveReplies(() => undefined),
       () => broker.join('q', TERMS, () => undefined),

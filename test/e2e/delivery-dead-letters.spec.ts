@@ -94,7 +94,7 @@ describe('a dead letter', () => {
       data: { order: 1 },
       headers: { tenant: 'acme', trace: 'ü\n' },
       reason: 'handlerFailed',
-      error: { name: 'Error', message: 'no stock' },
+      error: { name: 'RpcException', message: 'no stock' },
       consumer: consumers[0],
     });
     expect(letter!.error.stack).toMatch(/no stock\n +at /);

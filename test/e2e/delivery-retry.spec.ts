@@ -419,8 +419,8 @@ interface ThrowCase {
   readonly hasStack?: false;
 }
 
-/** Nest gives it no name of its own. */
-const RPC_EXCEPTION = 'Error';
+/** Nest gives it no name of its own: its class is told. */
+const RPC_EXCEPTION = 'RpcException';
 
 const thrown: Readonly<Record<string, ThrowCase>> = {
   'an Error': { handle: () => fail(new Error('plain')), name: 'Error', message: 'plain' },

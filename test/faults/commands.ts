@@ -20,7 +20,7 @@ export const isSettle: Match = (words, connection) =>
 /** An exchange that settles something, whether or not it asks for messages too. */
 export const isSettling: Match = (words, connection) => {
   if (!isExchange(words, connection)) return false;
-  const [, , , , allDone, , ...settlements] = argumentsOf(words);
+  const [, , , , , allDone, , ...settlements] = argumentsOf(words);
   return Number(allDone) > 0 || settlements.length > 0;
 };
 
@@ -41,7 +41,7 @@ function keysOf(words: readonly string[]): readonly string[] {
   return words.slice(3, 3 + Number(words[2]));
 }
 
-/** After the keys: consumer, take, dead letter limit, once, all done, acks, and the settlements. */
+/** After the keys: consumer, take, dead letter limit, once, wake, all done, acks, and the settlements. */
 function argumentsOf(words: readonly string[]): readonly string[] {
   return words.slice(3 + Number(words[2]));
 }

@@ -23,9 +23,9 @@ describe('SIGKILL of a consumer process in the middle of a batch', () => {
         workMs: Math.floor(random() * 30),
       }));
       const sending = stage.send(...messages);
-      const before = victim.journal.length;
-      const many = 1 + Math.floor(random() * 30);
-      await eventually(() => expect(victim.journal.length).toBeGreaterThan(before + many));
+      const before = stage.entries().length;
+      const many = 1 + Math.floor(random() * 60);
+      await eventually(() => expect(stage.entries().length).toBeGreaterThan(before + many));
       await victim.kill();
       const killedAt = performance.now();
       await sending;

@@ -285,7 +285,7 @@ describe('other verbs', () => {
       () => lease.renew(),
       () => lease.reclaim('nobody'),
       () => lease.wasHandled('x'),
-      () => broker.publish('e', ''),
+      () => broker.publish('e', 'm', ''),
       () => broker.reply(list, 'x'),
       () => lease.exchange([], 1),
     ];

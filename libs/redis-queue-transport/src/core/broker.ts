@@ -24,7 +24,7 @@ export interface Broker {
   isServed(queue: string): Promise<boolean>;
 
   /** Tells the event to whoever listens now. Answers how many connections that were. */
-  publish(pattern: string, element: Element): Promise<number>;
+  publish(pattern: string, messageId: string, element: Element): Promise<number>;
 
   /**
    * Calls the listener for each event of these patterns, in order, until `close`; after a reconnect it listens again

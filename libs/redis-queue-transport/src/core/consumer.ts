@@ -382,17 +382,18 @@ export class Consumer {
     this.#rejoining = this.#rejoining.then(() => this.#rejoin(lease));
   }
 
+  /** Also while draining: what a late wait of the lost lease received must not stay with it. */
   async #rejoin(lost: Lease): Promise<void> {
     await this.#keeper?.stop();
     const between = new GrowingPause();
-    while (this.#state === 'consuming') {
+    for (;;) {
       try {
-        if (this.#lease === undefined) await this.#join();
-        // A wait of the lost lease may still have received something.
+        if (this.#lease === undefined && this.#state === 'consuming') await this.#join();
         await lost.leave();
         break;
       } catch (error) {
         this.#report(error);
+        if (this.#state === 'stopped') break;
         await between.wait(this.#stopped.signal);
       }
     }

@@ -68,7 +68,9 @@ export function deadLetter(reason: DeadReason, error: unknown): Outcome {
 
 function summarize(error: unknown): ErrorSummary {
   if (error instanceof Error) {
-    const { name, message, stack } = error;
+    const { message, stack } = error;
+    // Many subclasses leave the name of their parent.
+    const name = error.name === 'Error' ? error.constructor.name : error.name;
     return { name, message, ...(stack === undefined ? {} : { stack }) };
   }
   if (

@@ -40,6 +40,9 @@ export type DeadLetterFilter = (letter: DeadLetterEntry) => boolean;
 
 const PAGE = 100;
 
+/** How the entries of dead letters look; no other text names one. */
+const ENTRY = /^\d+-\d+$/;
+
 const limitRule = wholeNumber('messages', 1);
 const offsetRule = wholeNumber('messages', 0);
 
@@ -127,7 +130,7 @@ export class QueueAdmin {
   }
 
   async deleteDeadLetter(queue: string, entry: string): Promise<boolean> {
-    return (await this.broker.deleteDeadLetters(queue, [entry])) === 1;
+    return ENTRY.test(entry) && (await this.broker.deleteDeadLetters(queue, [entry])) === 1;
   }
 
   async deleteDeadLetters(queue: string, filter: DeadLetterFilter = () => true): Promise<number> {
@@ -180,6 +183,7 @@ export class QueueAdmin {
   }
 
   async #deadElement(queue: string, entry: string): Promise<DeadElement | undefined> {
+    if (!ENTRY.test(entry)) return undefined;
     const [element] = await this.broker.deadLetters(queue, entry, 1);
     return element?.entry === entry ? element : undefined;
   }

@@ -157,12 +157,22 @@ const DEFAULT_RETRY: RetryPolicy = {
 
 const onceRules = { windowMs: wholeNumber('milliseconds', 1) };
 
+function retryRule(above: RetryPolicy): Rule<RetryPolicy> {
+  const rule = nested<RetryPolicy>(retryRules, above);
+  return (value, option) => {
+    const policy = rule(value, option);
+    const { delayMs, maxDelayMs } = policy;
+    if (delayMs <= maxDelayMs) return policy;
+    throw invalid(`${option}.delayMs`, `no more than maxDelayMs, which is ${maxDelayMs}`, delayMs);
+  };
+}
+
 /** What a retry option leaves open is taken from the policy above it. */
 function handlerRules(above: RetryPolicy) {
   return {
     concurrency: wholeNumber('handlers', 1, 100_000),
     leaseMs: milliseconds(1_000),
-    retry: nested<RetryPolicy>(retryRules, above),
+    retry: retryRule(above),
     timeoutMs: milliseconds(1),
     once: nested<{ windowMs: number }>(onceRules, { windowMs: 0 }, ['windowMs']),
   };

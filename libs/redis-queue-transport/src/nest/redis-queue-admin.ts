@@ -104,7 +104,10 @@ export class RedisQueueAdmin {
     return this.#admin.resume(queue);
   }
 
-  /** Removes everything that waits or is delayed, for good. Answers how many messages that were. */
+  /**
+   * Removes everything that waits or is delayed, for good. Answers how many messages that were. Ids stay taken for
+   * their `deduplicate` window, as they do when a message was handled.
+   */
   purge(queue: string): Promise<number> {
     return this.#admin.purge(queue);
   }

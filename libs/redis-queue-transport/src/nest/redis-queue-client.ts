@@ -185,7 +185,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       'deduplicateMs',
       'expiresInMs',
     ]);
-    await broker.publish(outgoing.queue, this.#element(broker, outgoing, {}));
+    await broker.publish(outgoing.queue, outgoing.id, this.#element(broker, outgoing, {}));
     return undefined as T; // Nest's own transports answer undefined as well; the type is the caller's
   }
 

@@ -61,7 +61,7 @@ export class RedisQueueRecordBuilder<T> {
     return this.#with({ deliverAt: date });
   }
 
-  /** Drops and counts the message, unless a handler started within so many ms after it was sent. */
+  /** Drops and counts the message when it is handed out later than so many ms after it was sent; retries too. */
   expiresIn(ms: number): this {
     return this.#with({ expiresInMs: wholeMs('expiresIn', ms, 1) });
   }

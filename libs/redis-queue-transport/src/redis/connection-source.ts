@@ -51,8 +51,9 @@ function fromUrl(url: string): ConnectionSource {
   return (settings) => template.duplicate(settings);
 }
 
+/** User and password stand before the last @; what is no URL may have anything there. */
 function hidePassword(url: string): string {
-  return url.replace(/:[^:@/]*@/, ':***@');
+  return url.replace(/^([a-z]+:?\/\/)?.*@/i, '$1***@');
 }
 
 /** An instance from another copy of ioredis is no `instanceof` of ours. */

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Broker, Lease, LeaseTerms, PushTerms } from '../core/broker.js';
 import { RedisClock } from '../core/clock.js';
 import type { Element } from '../core/envelope.js';
-import { UnsafeRedisError } from '../core/errors.js';
+import { RedisRefusedError, UnsafeRedisError } from '../core/errors.js';
 import { Connection } from './connection.js';
 import type { ConnectionStatus } from './connection.js';
 import type { ConnectionSource } from './connection-source.js';
@@ -84,11 +84,23 @@ export class RedisBroker implements Broker {
     if (!this.#isChecked) await this.#checkEviction();
   }
 
+  async #memoryInfo(): Promise<string | undefined> {
+    try {
+      return await this.#commands.run('read its settings', (client) => client.info('memory'));
+    } catch (error) {
+      if (!(error instanceof RedisRefusedError) || this.options.onEviction === 'refuse')
+        throw error;
+      this.events.warning(`Cannot check whether Redis may evict keys: ${error.message}`);
+      return undefined;
+    }
+  }
+
   /** Promise 2 does not hold on a Redis that throws keys away by itself. */
   async #checkEviction(): Promise<void> {
     this.#isChecked = true;
     if (this.options.onEviction === 'ignore') return;
-    const info = await this.#commands.run('read its settings', (client) => client.info('memory'));
+    const info = await this.#memoryInfo();
+    if (info === undefined) return;
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
     if (policy === 'noeviction') return;
     const text =
@@ -127,10 +139,13 @@ export class RedisBroker implements Broker {
     return true;
   }
 
-  async publish(pattern: string, element: Element): Promise<number> {
+  async publish(pattern: string, messageId: string, element: Element): Promise<number> {
     if (!this.#commands.isReady) await this.connect();
-    return this.#commands.run('publish an event', (client) =>
-      client.publish(this.#keys.event(pattern), element),
+    const channel = this.#keys.event(pattern);
+    return this.#commands.run(
+      'publish an event',
+      (client) => client.publish(channel, element),
+      messageId,
     );
   }
 

@@ -107,7 +107,7 @@ export class RedisLease implements Lease {
     return exchange.run(
       commands,
       { ...keys, processing: keys.processing(consumer) },
-      { consumer, take, deadLetterLimit, onceMs, allDone, acks },
+      { consumer, take, deadLetterLimit, onceMs, wake: keys.wake, allDone, acks },
       rest,
     );
   }

@@ -76,7 +76,10 @@ export class Script<Key extends string, Arg extends string, Reply> {
  * one gets a space, which means nothing, at the end of its header.
  */
 const DELAY = `
+local isEarliest = false
 local function delay(delayed, due, element)
+  local earliest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
+  if not earliest or due < tonumber(earliest) then isEarliest = true end
   while redis.call('ZADD', delayed, 'NX', due, element) == 0 do
     element = string.gsub(element, '\\n', ' \\n', 1)
   end

@@ -31,7 +31,7 @@ export interface ExchangeReply {
 export const exchange = new Script({
   action: 'settle and take messages',
   keys: ['waiting', 'processing', 'consumers', 'delayed', 'dead', 'counts', 'handled', 'paused'],
-  args: ['consumer', 'take', 'deadLetterLimit', 'onceMs', 'allDone', 'acks'],
+  args: ['consumer', 'take', 'deadLetterLimit', 'onceMs', 'wake', 'allDone', 'acks'],
   lua: `
 if not redis.call('ZSCORE', consumers, consumer) then return 0 end
 if tonumber(allDone) > 0 then
@@ -71,6 +71,9 @@ for i = #ARGV - 2, others, -3 do
     redis.call('LREM', processing, 1, element)
   end
 end
+
+-- This consumer may be gone or busy when it is due.
+if isEarliest then redis.call('PUBLISH', wake, '') end
 
 ${RELEASE_DUE}
 

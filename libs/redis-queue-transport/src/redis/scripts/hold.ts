@@ -21,7 +21,6 @@ redis.call('ZREMRANGEBYSCORE', ids, '-inf', now)
 redis.call('LLEN', waiting)
 local earliest = tonumber(redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] or math.huge)
 local reply = {}
-local isEarliest = false
 for i = FIRST, #ARGV, 4 do
   local element, due, id, window = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
   local isNew = window == 0 or not redis.call('ZSCORE', ids, id)
