@@ -47,8 +47,9 @@ export function judge(
   const isAccounted = (id: string): boolean => handled.has(id) || dead.has(id);
   const gone = [...confirmed].filter((id) => !isAccounted(id));
   const lost = gone.filter((id) => !mayExpire.has(id));
+  // Handled ones too: a handler may have ended just before its process died, and the time been over at the next start.
   const possiblyExpired = [...sent].filter(
-    (id) => mayExpire.has(id) && !isAccounted(id) && !refused.has(id),
+    (id) => mayExpire.has(id) && !dead.has(id) && !refused.has(id),
   );
   const firstStarts = countIds(
     lines.filter(({ event, detail }) => event === 'start' && detail === '1').map(({ id }) => id),
