@@ -28,6 +28,8 @@ class TestController {
       journal.write({ event: 'aborted', ...entry, reason: code });
     });
     if (data.kills === true) process.kill(process.pid, 'SIGKILL');
+    const blockedUntil = performance.now() + (entry.attempt === 1 ? (data.blocksMs ?? 0) : 0);
+    while (performance.now() < blockedUntil);
     if (data.holds === true) await released;
     else await pause(data.workMs ?? 0);
     journal.write({ event: 'end', ...entry });

@@ -12,6 +12,8 @@ export interface TestMessage {
   readonly id: string;
   /** How long it works, in ms. */
   readonly workMs?: number;
+  /** How long its first attempt computes, in ms, without letting anything else of its process run. */
+  readonly blocksMs?: number;
   /** It does not end before {@link ConsumerProcess.letGo}. */
   readonly holds?: boolean;
   /** It kills its process. */
