@@ -29,8 +29,14 @@ export class EventChannel {
     for (const [channel, listener] of channels) this.#listeners.set(channel, listener);
     if (added.length === 0) return;
     this.#start();
-    await this.connection.ready(timeoutMs);
-    await this.#subscribe(added);
+    try {
+      await this.connection.ready(timeoutMs);
+      await this.#subscribe(added);
+    } catch (error) {
+      // So that a further call tries again.
+      for (const channel of added) this.#listeners.delete(channel);
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -55,6 +61,7 @@ export class EventChannel {
 
   /** Never rejects: what fails is begun anew with the next connection. */
   async #listenAgain(): Promise<void> {
+    if (this.#listeners.size === 0) return;
     try {
       await this.#subscribe([...this.#listeners.keys()]);
       this.onInterrupted();

@@ -72,7 +72,7 @@ export class Script<Key extends string, Arg extends string, Reply> {
 }
 
 /**
- * Adds to the delayed messages, as a Lua function. A sorted set holds equal bytes once, so that of two equal elements
+ * Adds to the delayed messages, as a Lua function; the element must have a header. A sorted set holds equal bytes once, so that of two equal elements
  * one gets a space, which means nothing, at the end of its header.
  */
 const DELAY = `
