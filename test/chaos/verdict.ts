@@ -11,7 +11,7 @@ export interface Verdict {
   readonly handled: number;
   /** Handlers that ended more than once for a message: attempts after a crash or a lost lease. */
   readonly redelivered: number;
-  /** Two first attempts of one message: a message that Redis held twice. */
+  /** Two first attempts of a message that was sent again after an unknown outcome: Redis held it twice. */
   readonly doubled: number;
   readonly dead: number;
   readonly expired: number;
@@ -55,7 +55,12 @@ export function judge(
     lines.filter(({ event, detail }) => event === 'start' && detail === '1').map(({ id }) => id),
   );
   const ends = countIds(lines.filter(({ event }) => event === 'end').map(({ id }) => id));
-  const doubled = [...firstStarts].filter(([, count]) => count > 1).map(([id]) => id);
+  // Only what was sent more than once can be held twice. Any other message starts twice as a first attempt when a
+  // frozen consumer received it after its lease was over, or when a handler ran past the deadline of a stop.
+  const sentAgain = ids('unknown');
+  const doubled = [...firstStarts]
+    .filter(([id, count]) => count > 1 && sentAgain.has(id))
+    .map(([id]) => id);
   const strangers = lines.filter(({ event, id }) => event === 'start' && !sent.has(id));
   const deadCounts = countIds(deadIds.filter((id) => id !== undefined));
   const deadTwice = [...sent].filter((id) => (deadCounts.get(id) ?? 0) > 1);

@@ -128,7 +128,8 @@ describe('while Redis is away', () => {
 
     await lastValueFrom(client.enqueue('work', 'after'));
 
-    await eventually(() => expect(handled).toEqual(['before', 'after']));
+    // This Redis has forgotten the lease too: a wait of the lost one may run what is then handed out again.
+    await eventually(() => expect([...new Set(handled)]).toEqual(['before', 'after']));
   });
 });
 
