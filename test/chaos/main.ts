@@ -142,8 +142,8 @@ function report(
 ): void {
   const { lost, faults: _, ...counts } = verdict;
   console.log(`\nchaos, seed ${seed}, ${minutes} min, ${strikes.length} faults`);
-  for (const [name, count] of Object.entries(counts)) console.log(`  ${name.padEnd(18)} ${count}`);
-  console.log(`  ${'lost'.padEnd(18)} ${lost.length}`);
+  for (const [name, count] of Object.entries(counts)) console.log(`  ${name.padEnd(20)} ${count}`);
+  console.log(`  ${'lost'.padEnd(20)} ${lost.length}`);
   console.log('recovery (ms until a handler ends again): fault, times, median, longest');
   for (const name of [...new Set(strikes.map(({ fault }) => fault))].sort()) {
     const times = strikes

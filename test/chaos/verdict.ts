@@ -9,8 +9,10 @@ export interface Verdict {
   readonly refused: number;
   readonly unknown: number;
   readonly handled: number;
-  /** Handlers that ended more than once for a message: attempts after a crash or a lost lease. */
-  readonly redelivered: number;
+  /** Handlers that ended once more for a message that was reclaimed after a crash or a lost lease. */
+  readonly duplicatesReclaimed: number;
+  /** Likewise for one that was released at a stop, or that a frozen consumer received after its lease was over. */
+  readonly duplicatesReleased: number;
   /** Two first attempts of a message that was sent again after an unknown outcome: Redis held it twice. */
   readonly doubled: number;
   readonly dead: number;
@@ -55,6 +57,10 @@ export function judge(
     lines.filter(({ event, detail }) => event === 'start' && detail === '1').map(({ id }) => id),
   );
   const ends = countIds(lines.filter(({ event }) => event === 'end').map(({ id }) => id));
+  const endedAgain = sumOf([...ends.values()].map((count) => count - 1));
+  const startedAnew = sumOf(
+    [...firstStarts].filter(([id]) => ends.has(id)).map(([, count]) => count - 1),
+  );
   // Only what was sent more than once can be held twice. Any other message starts twice as a first attempt when a
   // frozen consumer received it after its lease was over, or when a handler ran past the deadline of a stop.
   const sentAgain = ids('unknown');
@@ -102,7 +108,8 @@ export function judge(
     refused: refused.size,
     unknown: [...ids('unknown')].filter((id) => !confirmed.has(id)).length,
     handled: handled.size,
-    redelivered: [...ends.values()].reduce((sum, count) => sum + count - 1, 0),
+    duplicatesReclaimed: Math.max(0, endedAgain - startedAnew),
+    duplicatesReleased: Math.min(endedAgain, startedAnew),
     doubled: doubled.length,
     dead: dead.size,
     expired: dump.expired,
@@ -123,4 +130,8 @@ function countIds(ids: readonly string[]): Map<string, number> {
 function some(ids: readonly string[]): string {
   const shown = ids.slice(0, 10).join(', ');
   return ids.length > 10 ? `${shown} and ${ids.length - 10} more` : shown;
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }
