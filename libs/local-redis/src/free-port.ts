@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { createConnection } from 'node:net';
 
 // Below the range from which Linux (32768 up) and macOS (49152 up) take the ports of outgoing
 // connections: while a server on such a port is down, a client that keeps trying to reconnect can
@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 const firstPort = 20_000;
 const lastPort = 32_000;
 const maxTries = 100;
+const answerDeadlineMs = 1_000;
 
 /** The `n`th of the ports that local servers use, counted round and round. */
 export function portNumber(n: number): number {
@@ -27,17 +28,20 @@ export async function findFreePort(): Promise<number> {
   );
 }
 
-/** True if nothing listens on a loopback port at the moment. */
+/**
+ * True if nothing listens on a loopback port at the moment. It asks by connecting: listening there
+ * for a moment would make the port look taken to others who ask at the same time.
+ */
 export function isFreePort(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => {
-      resolve(false);
-    });
-    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
-      server.close(() => {
-        resolve(true);
-      });
-    });
+    const socket = createConnection({ host: '127.0.0.1', port });
+    const answer = (isFree: boolean): void => {
+      socket.destroy();
+      resolve(isFree);
+    };
+    // A paused server whose queue of connections is full does not answer at all.
+    socket.setTimeout(answerDeadlineMs, () => answer(false));
+    socket.once('connect', () => answer(false));
+    socket.once('error', () => answer(true));
   });
 }
