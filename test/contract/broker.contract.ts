@@ -11,7 +11,7 @@ import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/e
 import { eventually } from '../support/eventually.js';
 import { heldIn } from '../support/queue-dump.js';
 import type { BrokerWorld } from './broker-world.js';
-import { counts, element, ids, view } from './elements.js';
+import { counts, element, ids, view, brought } from './elements.js';
 
 const QUEUE = 'orders.place';
 const TERMS: LeaseTerms = {
@@ -512,10 +512,10 @@ export function brokerContract(world: BrokerWorld): void {
     test('answers at once with a message that waits, and holds it', async () => {
       await pushAll('a');
       const lease = await join();
-      const taken = await lease.wait(NEVER);
-      expect(ids([taken!])).toEqual(['a']);
+      const taken = await brought(lease.wait(NEVER));
+      expect(ids([taken])).toEqual(['a']);
       expect(heldIn(await world.dump(QUEUE))).toBe(1);
-      expect(await exchange(lease, [{ kind: 'ack', element: taken! }])).toMatchObject({
+      expect(await exchange(lease, [{ kind: 'ack', element: taken }])).toMatchObject({
         missing: 0,
       });
       expect(heldIn(await world.dump(QUEUE))).toBe(0);
@@ -523,9 +523,9 @@ export function brokerContract(world: BrokerWorld): void {
 
     test('answers when a message comes', async () => {
       const lease = await join({ waitMs: 10_000 });
-      const waited = lease.wait(NEVER);
+      const wait = lease.wait(NEVER);
       await pushAll('a');
-      expect(ids([(await waited)!])).toEqual(['a']);
+      expect(ids([await brought(wait)])).toEqual(['a']);
     });
 
     test('answers nothing after its time', async () => {
@@ -575,10 +575,10 @@ export function brokerContract(world: BrokerWorld): void {
       await pushAll('a');
       const lease = await join({ waitMs: 10_000 });
       const [a] = await take(lease, 1);
-      const waited = lease.wait(NEVER);
+      const wait = lease.wait(NEVER);
       await exchange(lease, [{ kind: 'ack', element: a! }]);
       await pushAll('b');
-      expect(ids([(await waited)!])).toEqual(['b']);
+      expect(ids([await brought(wait)])).toEqual(['b']);
       expect(heldIn(await world.dump(QUEUE))).toBe(1);
     });
   });
@@ -728,8 +728,8 @@ export function brokerContract(world: BrokerWorld): void {
       const unlucky = await join();
       const [a] = await take(unlucky, 1);
       // A wait may bring the next suspect while the first one runs.
-      const b = await unlucky.wait(NEVER);
-      expect(ids([a!, b!])).toEqual(['a', 'b']);
+      const b = await brought(unlucky.wait(NEVER));
+      expect(ids([a!, b])).toEqual(['a', 'b']);
       await world.endLease(QUEUE, unlucky.consumer);
       await lease.reclaim(unlucky.consumer);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 3/1', 'b 3/1']);
@@ -1031,9 +1031,9 @@ export function brokerContract(world: BrokerWorld): void {
     test('ends a wait that is under way', async () => {
       const closing = await world.open();
       const lease = await joinAs(closing, QUEUE, { waitMs: 60_000 });
-      const waited = lease.wait(NEVER);
+      const wait = lease.wait(NEVER);
       await Promise.all([
-        expect(waited).rejects.toMatchObject({
+        expect(wait).rejects.toMatchObject({
           code: expect.stringMatching(/^(OUTCOME|REDIS)_/) as unknown,
         }),
         closing.close(),

@@ -9,7 +9,7 @@ import type {
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, rounds } from '../support/seed.js';
-import { counts, element, ids } from './elements.js';
+import { counts, element, ids, brought } from './elements.js';
 import { QueueModel } from './queue-model.js';
 import type { ModelMessage, ModelOutcome } from './queue-model.js';
 import { RedisWorld } from './redis-world.js';
@@ -145,9 +145,9 @@ class Pair {
 
   async #wait(index: number): Promise<void> {
     if (this.model.waiting.length === 0 || !this.model.hasLease(index)) return;
-    const bytes = await this.#lease(index).wait(new AbortController().signal);
-    expect(counts([bytes!])).toEqual([text(this.model.wait(index)!)]);
-    this.#held[index]!.push(bytes!);
+    const bytes = await brought(this.#lease(index).wait(new AbortController().signal));
+    expect(counts([bytes])).toEqual([text(this.model.wait(index)!)]);
+    this.#held[index]!.push(bytes);
   }
 
   async #renew(index: number): Promise<void> {

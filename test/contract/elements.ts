@@ -9,6 +9,13 @@ export function element(id: string, body = '{}'): Element {
   return encodeElement({ id, sentAtMs: 1 }, body);
 }
 
+/** The element that a wait answered with. */
+export async function brought(wait: Promise<Buffer | 'leaseLost' | undefined>): Promise<Buffer> {
+  const answer = await wait;
+  if (Buffer.isBuffer(answer)) return answer;
+  throw new Error(`The wait brought no message: ${answer ?? 'nothing came'}.`);
+}
+
 /** What a test compares of a message. */
 export interface MessageView {
   readonly id: string | undefined;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
+import { heldIn } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
 import { FaultStage, LEASE_MS, RECLAIM_EVERY_MS, SLACK_MS } from './fault-stage.js';
 
@@ -71,6 +72,30 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     });
     frozen.signal('SIGCONT');
     await stage.untilAllHome();
+    await stage.balance(0);
+  });
+
+  test('does not run what came for it in the meantime and was handled by others', async () => {
+    const stage = await FaultStage.open(rig);
+    const frozen = await stage.startConsumer();
+    await stage.send({ id: 'first' });
+    await stage.untilAllHome();
+    // Its wait is at Redis, and gets the message that it cannot read any more.
+    frozen.signal('SIGSTOP');
+    await stage.send({ id: 'meanwhile' });
+    await eventually(async () => expect(heldIn(await stage.dump())).toBe(1));
+    const other = await stage.startConsumer();
+    await stage.untilAllHome();
+    expect(other.journal.map(({ id }) => id)).toContain('meanwhile');
+
+    frozen.signal('SIGCONT');
+
+    await eventually(() => expect(frozen.output).toContain('Lost the lease'));
+    await other.close();
+    await stage.send({ id: 'later' });
+    await stage.untilAllHome();
+    const ids = frozen.journal.filter(({ event }) => event === 'start').map(({ id }) => id);
+    expect(ids).toEqual(['first', 'later']);
     await stage.balance(0);
   });
 });

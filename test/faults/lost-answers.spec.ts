@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Broker, Exchange, Lease } from '../../libs/redis-queue-transport/src/core/broker.js';
 import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors.js';
-import { counts, element, ids } from '../contract/elements.js';
+import { counts, element, ids, brought } from '../contract/elements.js';
 import { RedisWorld } from '../contract/redis-world.js';
 import { eventually } from '../support/eventually.js';
 import { Proxy } from '../support/proxy.js';
@@ -192,6 +192,17 @@ describe('a wait whose answer was lost', () => {
     expect(heldIn(await world.dump(QUEUE))).toBe(0);
   });
 
+  test('takes nothing for a lease that a new Redis has forgotten', async () => {
+    const lease = await join();
+    proxy.dropRequest(isBlmove);
+    expect(await failureOf(lease.wait(NEVER))).toBeInstanceOf(OutcomeUnknownError);
+    await rig.commands.del(world.key(QUEUE, 'consumers'));
+    await pushAll('a');
+    // Whoever watches the queue knows nothing of this consumer, and would never look into its list.
+    await eventually(async () => expect(await lease.wait(NEVER)).toBe('leaseLost'));
+    expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['a']);
+  });
+
   test('is noticed over a half-open connection, a little after its time', async () => {
     const lease = await join();
     await lease.exchange([], 0);
@@ -206,7 +217,7 @@ describe('a wait whose answer was lost', () => {
   test('is not mistaken for one whose answer is only late', async () => {
     const lease = await join();
     const late = proxy.holdReply(isBlmove);
-    const waited = lease.wait(NEVER);
+    const wait = lease.wait(NEVER);
     await pushAll('a');
     await late.happened;
     // The lease now has a reason to look for strays in its list, where the message is.
@@ -214,7 +225,7 @@ describe('a wait whose answer was lost', () => {
     await expect(exchange(lease, [], 0)).rejects.toThrow(OutcomeUnknownError);
     await exchange(lease, [], 0);
     late.release();
-    expect(ids([(await waited)!])).toEqual(['a']);
+    expect(ids([await brought(wait)])).toEqual(['a']);
     // Being run by this consumer, it must not be handed to another as well.
     const dump = await world.dump(QUEUE);
     expect(ids(dump.waiting)).toEqual([]);
@@ -226,7 +237,7 @@ describe('a wait whose answer was lost', () => {
     const lease = await join();
     const [a] = (await exchange(lease, [], 1)).taken;
     const late = proxy.holdReply(isBlmove);
-    const waited = lease.wait(NEVER);
+    const wait = lease.wait(NEVER);
     proxy.dropReply(isSettling);
     await expect(exchange(lease, [a!], 0)).rejects.toThrow(OutcomeUnknownError);
     await pushAll('b');
@@ -234,7 +245,7 @@ describe('a wait whose answer was lost', () => {
     // As far as the lease knows it holds a alone; its list holds b alone.
     expect((await exchange(lease, [a!], 0)).missing).toBe(1);
     late.release();
-    expect(ids([(await waited)!])).toEqual(['b']);
+    expect(ids([await brought(wait)])).toEqual(['b']);
     expect(ids((await world.dump(QUEUE)).processing.get(lease.consumer) ?? [])).toEqual(['b']);
   });
 
@@ -301,9 +312,9 @@ describe('other verbs', () => {
   test('work over a slow connection', async () => {
     proxy.slowDown(15);
     const lease = await join();
-    const waited = lease.wait(NEVER);
+    const wait = lease.wait(NEVER);
     await broker.push(QUEUE, 'a', element('a'));
-    await exchange(lease, [(await waited)!], 0);
+    await exchange(lease, [await brought(wait)], 0);
     expect(heldIn(await world.dump(QUEUE))).toBe(0);
   });
 

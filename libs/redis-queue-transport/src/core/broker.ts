@@ -95,7 +95,7 @@ export interface Lease {
    * Blocks until one element came, the time of `waitMs` is over, or soon after the signal fired (it may still answer
    * with an element). One at a time, beside anything else.
    */
-  wait(signal: AbortSignal): Promise<Buffer | undefined>;
+  wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined>;
 
   /** Whether a message with this id was acknowledged with a `onceId` within the window. */
   wasHandled(messageId: string): Promise<boolean>;

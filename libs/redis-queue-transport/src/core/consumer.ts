@@ -3,7 +3,7 @@ import type { Delivery } from './delivery.js';
 import type { DeliveryRunner } from './delivery-runner.js';
 import { LeaseLostError, ShutdownError } from './errors.js';
 import { inspect } from './intake.js';
-import { LeaseKeeper } from './lease-keeper.js';
+import { Membership } from './membership.js';
 import type { MessageIds } from './message-id.js';
 import { ACK, RELEASE } from './outcome.js';
 import type { Outcome } from './outcome.js';
@@ -58,8 +58,7 @@ const SETTLE_GRACE_MS = 2_000;
  */
 export class Consumer {
   #state: State = 'new';
-  #lease: Lease | undefined;
-  #keeper: LeaseKeeper | undefined;
+  readonly #membership: Membership;
   /** What runs, with the lease under which it was taken. */
   readonly #running = new Map<Delivery, Lease>();
   /** A suspect that is running, or waits until it is alone. */
@@ -81,7 +80,6 @@ export class Consumer {
   readonly #waitPause = new GrowingPause();
   readonly #stopped = new AbortController();
   #changed: (() => void) | undefined;
-  #rejoining: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
   constructor(
@@ -92,13 +90,23 @@ export class Consumer {
     private readonly observer: ConsumerObserver,
   ) {
     this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(options.leaseMs / 3));
+    this.#membership = new Membership(() => this.#takeLease(), options.leaseMs, {
+      lost: (lease) => this.#onLeaseLost(lease),
+      rejoined: () => this.#look(),
+      reclaimed: (consumer, deliveries) => observer.reclaimed(consumer, deliveries),
+      failed: (error) => this.#report(error),
+    });
+  }
+
+  get #lease(): Lease | undefined {
+    return this.#membership.lease;
   }
 
   /** Joins the queue and begins to take. Rejects when Redis cannot be reached. To be called once. */
   async start(): Promise<void> {
-    await this.#join();
+    await this.#membership.join();
     // Stopped while it was joining: what #stop could not see yet is undone here.
-    if (this.#state !== 'new') return this.#leave();
+    if (this.#state !== 'new') return this.#membership.leave();
     this.#state = 'consuming';
     this.#schedule();
   }
@@ -107,6 +115,7 @@ export class Consumer {
   drain(): void {
     if (this.#state !== 'consuming') return;
     this.#state = 'draining';
+    this.#membership.keepLast();
     this.#waiting?.abort();
   }
 
@@ -132,8 +141,7 @@ export class Consumer {
     this.#state = 'stopped';
     this.#stopped.abort();
     clearTimeout(this.#lookTimer);
-    await this.#rejoining;
-    await this.#leave();
+    await this.#membership.leave();
   }
 
   #releaseUnfinished(): void {
@@ -152,25 +160,13 @@ export class Consumer {
     this.#schedule();
   }
 
-  async #join(): Promise<void> {
+  #takeLease(): Promise<Lease> {
     const { queue, leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs = 0 } = this.options;
     const terms = { leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs, waitMs: this.#waitMs };
-    const lease = await this.broker.join(queue, terms, (isPause) => {
+    return this.broker.join(queue, terms, (isPause) => {
       if (isPause) this.#followPause(true);
       this.#look();
     });
-    this.#lease = lease;
-    this.#keeper = new LeaseKeeper(lease, leaseMs, {
-      lost: () => this.#loseLease(lease),
-      reclaimed: (consumer, deliveries) => this.observer.reclaimed(consumer, deliveries),
-      failed: (error) => this.#report(error),
-    });
-    this.#keeper.start();
-  }
-
-  async #leave(): Promise<void> {
-    await this.#keeper?.stop();
-    await this.#lease?.leave().catch((error: unknown) => this.#report(error));
   }
 
   #look(): void {
@@ -217,8 +213,9 @@ export class Consumer {
     try {
       const exchange = await lease.exchange(settlements, take);
       this.#succeed(this.#exchangePause);
-      if (exchange === 'leaseLost') this.#loseLease(lease);
-      else if (lease === this.#lease) this.#takeIn(lease, exchange, take);
+      if (exchange === 'leaseLost') return this.#membership.lose(lease);
+      if (exchange.taken.length > 0 && !this.#membership.isSure) await this.#membership.makeSure();
+      if (lease === this.#lease) this.#takeIn(lease, exchange, take);
     } catch (error) {
       // Whether it was executed or not, giving the same settlements again is right.
       if (lease === this.#lease) this.#finished = [...settlements, ...this.#finished];
@@ -261,11 +258,13 @@ export class Consumer {
     this.#waiting = waiting;
     try {
       const element = await lease.wait(waiting.signal);
-      if (element !== undefined && lease === this.#lease) {
-        if (this.#isPaused) this.#finished.push({ kind: 'release', element });
-        else this.#takeUp(lease, element);
-      }
       this.#succeed(this.#waitPause);
+      if (element === 'leaseLost') return this.#membership.lose(lease);
+      if (element === undefined) return;
+      if (!this.#membership.isSure) await this.#membership.makeSure();
+      if (lease !== this.#lease) return;
+      if (this.#isPaused) this.#finished.push({ kind: 'release', element });
+      else this.#takeUp(lease, element);
     } catch (error) {
       this.#report(error);
       await this.#waitPause.wait(this.#stopped.signal);
@@ -367,10 +366,8 @@ export class Consumer {
     this.#schedule();
   }
 
-  /** Everything that this lease held belongs to others now: their results are dropped, and a new lease is taken. */
-  #loseLease(lease: Lease): void {
-    if (lease !== this.#lease) return;
-    this.#lease = undefined;
+  /** Everything that this lease held belongs to others now: their results are dropped. */
+  #onLeaseLost(lease: Lease): void {
     this.#finished = [];
     this.#waiting?.abort();
     if (this.#suspect !== undefined && !this.#running.has(this.#suspect)) this.#suspect = undefined;
@@ -379,25 +376,6 @@ export class Consumer {
       `The lease of ${lease.consumer} on "${this.options.queue}" ended; another consumer takes over its deliveries.`,
     );
     for (const delivery of this.#running.keys()) delivery.abort(reason);
-    this.#rejoining = this.#rejoining.then(() => this.#rejoin(lease));
-  }
-
-  /** Also while draining: what a late wait of the lost lease received must not stay with it. */
-  async #rejoin(lost: Lease): Promise<void> {
-    await this.#keeper?.stop();
-    const between = new GrowingPause();
-    for (;;) {
-      try {
-        if (this.#lease === undefined && this.#state === 'consuming') await this.#join();
-        await lost.leave();
-        break;
-      } catch (error) {
-        this.#report(error);
-        if (this.#state === 'stopped') break;
-        await between.wait(this.#stopped.signal);
-      }
-    }
-    this.#look();
   }
 
   #report(error: unknown): void {

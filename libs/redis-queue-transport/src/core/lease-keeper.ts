@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { Lease } from './broker.js';
-import { pause } from './pause.js';
+import { GrowingPause, pause } from './pause.js';
 
 export interface LeaseKeeperEvents {
   lost(): void;
@@ -18,14 +18,23 @@ export class LeaseKeeper {
   readonly #intervalMs: number;
   readonly #stopped = new AbortController();
   #renewedAt = performance.now();
+  #sureUntil: number;
   #loop: Promise<void> | undefined;
 
+  /** @param takenAt when the lease was asked for, by `performance.now()` */
   constructor(
     private readonly lease: Lease,
-    leaseMs: number,
+    private readonly leaseMs: number,
+    takenAt: number,
     private readonly events: LeaseKeeperEvents,
   ) {
     this.#intervalMs = leaseMs / 3;
+    this.#sureUntil = takenAt + leaseMs;
+  }
+
+  /** False when the lease may have ended unnoticed: this process stood still, or Redis could not be reached. */
+  get isSure(): boolean {
+    return performance.now() < this.#sureUntil;
   }
 
   start(): void {
@@ -37,12 +46,28 @@ export class LeaseKeeper {
     await this.#loop;
   }
 
+  /** Renews out of turn until the lease is sure, lost, or no longer kept. */
+  async makeSure(): Promise<void> {
+    const between = new GrowingPause();
+    const stopped = this.#stopped.signal;
+    while (!this.isSure && !stopped.aborted) {
+      try {
+        if ((await this.#renew()) !== 'leaseLost') continue;
+        this.events.lost();
+        return;
+      } catch (error) {
+        this.events.failed(error);
+        await between.wait(stopped);
+      }
+    }
+  }
+
   async #run(stopped: AbortSignal): Promise<void> {
     for (;;) {
       await pause(this.#intervalMs, stopped);
       if (stopped.aborted) return;
       try {
-        const renewal = await this.lease.renew();
+        const renewal = await this.#renew();
         if (renewal === 'leaseLost') {
           if (!stopped.aborted) this.events.lost();
           return;
@@ -52,6 +77,13 @@ export class LeaseKeeper {
         if (!stopped.aborted) this.events.failed(error);
       }
     }
+  }
+
+  async #renew(): ReturnType<Lease['renew']> {
+    const askedAt = performance.now();
+    const renewal = await this.lease.renew();
+    if (renewal !== 'leaseLost') this.#sureUntil = askedAt + this.leaseMs;
+    return renewal;
   }
 
   #wasOnTime(): boolean {

@@ -48,6 +48,8 @@ export class RedisLease implements Lease {
   /** Its list may hold deliveries that it does not know of. */
   #mayHoldStrays = false;
   #returning: Promise<void> = Promise.resolve();
+  /** The opening of the blocking connection, known by the id that Redis gave it, after which the lease was seen. */
+  #heldWhere: Connection['serverId'] | undefined;
 
   constructor(
     readonly consumer: string,
@@ -112,7 +114,7 @@ export class RedisLease implements Lease {
     );
   }
 
-  async wait(signal: AbortSignal): Promise<Buffer | undefined> {
+  async wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
     const { blocking } = this.at;
     await blocking.ready(CONNECTION_WAIT_MS);
     if (signal.aborted) return undefined;
@@ -124,6 +126,7 @@ export class RedisLease implements Lease {
     this.#isWaiting = true;
     try {
       await this.#returning;
+      if (!(await this.#isHeldWhere(blocking))) return 'leaseLost';
       const element = await blocking.run('wait for a message', (client) =>
         client.blmoveBuffer(waiting, processing, 'LEFT', 'RIGHT', seconds),
       );
@@ -137,6 +140,19 @@ export class RedisLease implements Lease {
       this.#isWaiting = false;
       signal.removeEventListener('abort', unblock);
     }
+  }
+
+  /**
+   * Asked once for each time that the connection was opened: behind it there may be a Redis that has forgotten the
+   * lease, and nobody would look for what a wait puts into the list of a consumer that nobody knows.
+   */
+  async #isHeldWhere(blocking: Connection): Promise<boolean> {
+    while (this.#heldWhere !== blocking.serverId) {
+      const opened = blocking.serverId;
+      if ((await this.renew()) === 'leaseLost') return false;
+      this.#heldWhere = opened;
+    }
+    return true;
   }
 
   /** Never rejects: where Redis cannot be asked to end the wait, the wait's connection is given up. */
