@@ -8,6 +8,8 @@ import type { MessageIds } from './message-id.js';
 import { ACK, RELEASE } from './outcome.js';
 import type { Outcome } from './outcome.js';
 import { GrowingPause, pause } from './pause.js';
+import { RunningDeliveries } from './running-deliveries.js';
+import type { Run } from './running-deliveries.js';
 import { settlementOf } from './settlement.js';
 
 export interface ConsumerOptions {
@@ -59,10 +61,11 @@ const SETTLE_GRACE_MS = 2_000;
 export class Consumer {
   #state: State = 'new';
   readonly #membership: Membership;
-  /** What runs, with the lease under which it was taken. */
-  readonly #running = new Map<Delivery, Lease>();
-  /** A suspect that is running, or waits until it is alone. */
+  readonly #running = new RunningDeliveries();
+  /** A suspect that waits until it is alone. */
   #suspect: Delivery | undefined;
+  /** What runs is a suspect. */
+  #runsAlone = false;
   #finished: Settlement[] = [];
   #isStepScheduled = false;
   #isExchanging = false;
@@ -148,15 +151,12 @@ export class Consumer {
     const reason = new ShutdownError(
       `The consumer of "${this.options.queue}" stopped before this handler ended.`,
     );
-    const unfinished = new Map(this.#running);
-    if (this.#suspect !== undefined && this.#lease !== undefined)
-      unfinished.set(this.#suspect, this.#lease);
-    this.#running.clear();
-    this.#suspect = undefined;
-    for (const [delivery, lease] of unfinished) {
+    for (const { delivery, lease } of this.#running.endAll()) {
       if (lease === this.#lease) this.#settle(delivery, RELEASE);
       delivery.abort(reason);
     }
+    if (this.#suspect !== undefined) this.#settle(this.#suspect, RELEASE);
+    this.#suspect = undefined;
     this.#schedule();
   }
 
@@ -199,8 +199,8 @@ export class Consumer {
 
   /** Slots that an exchange may fill; the one that a wait may fill is not among them. */
   #freeSlots(): number {
-    if (this.#state !== 'consuming' || this.#suspect !== undefined || this.#waiting !== undefined)
-      return 0;
+    if (this.#state !== 'consuming' || this.#waiting !== undefined) return 0;
+    if (this.#suspect !== undefined || this.#runsAlone) return 0;
     if (this.#isSuspectAhead && this.#running.size > 0) return 0;
     return this.options.concurrency - this.#running.size;
   }
@@ -285,7 +285,7 @@ export class Consumer {
     if (this.#state !== 'consuming') return this.#settle(delivery, RELEASE);
     switch (intake.kind) {
       case 'run':
-        void this.#run(lease, delivery);
+        this.#run(lease, delivery);
         break;
       case 'runAlone':
         this.#suspect = delivery;
@@ -301,31 +301,46 @@ export class Consumer {
   }
 
   #startSuspectWhenAlone(lease: Lease): void {
-    if (this.#state !== 'consuming' || this.#suspect === undefined) return;
-    if (this.#running.size === 0) void this.#run(lease, this.#suspect);
+    const suspect = this.#suspect;
+    if (this.#state !== 'consuming' || suspect === undefined || this.#running.size > 0) return;
+    this.#suspect = undefined;
+    this.#runsAlone = true;
+    this.#run(lease, suspect);
   }
 
-  async #run(lease: Lease, delivery: Delivery): Promise<void> {
-    this.#running.set(delivery, lease);
-    const outcome = (await this.#wasHandled(lease, delivery))
-      ? 'repeated'
-      : await this.runner.run(delivery);
-    // Not there any more: released at a stop while it ran.
-    const isRunning = this.#running.delete(delivery);
-    if (this.#suspect === delivery) this.#suspect = undefined;
-    if (isRunning && lease === this.#lease) {
-      if (outcome === 'repeated') this.#skip(delivery, 'repeated');
-      else this.#settle(delivery, outcome);
+  /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
+  #run(lease: Lease, delivery: Delivery): void {
+    const run = this.#running.begin(delivery, lease);
+    const isOnce = this.options.onceMs !== undefined;
+    const end: Promise<Outcome | 'repeated'> = isOnce
+      ? this.#runOnce(run)
+      : this.runner.run(delivery);
+    void end.then((outcome) => this.#onEnd(run, outcome));
+  }
+
+  async #runOnce(run: Run): Promise<Outcome | 'repeated'> {
+    return (await this.#wasHandled(run)) ? 'repeated' : this.runner.run(run.delivery);
+  }
+
+  #onEnd(run: Run, outcome: Outcome | 'repeated'): void {
+    const { delivery, lease } = run;
+    if (this.#running.end(run)) {
+      this.#runsAlone = false;
+      if (lease === this.#lease) {
+        if (outcome === 'repeated') this.#skip(delivery, 'repeated');
+        else this.#settle(delivery, outcome);
+      }
     }
     this.#schedule();
   }
 
   /** Asked until Redis answers: running it without knowing could repeat what must not be repeated. */
-  async #wasHandled(lease: Lease, delivery: Delivery): Promise<boolean> {
+  async #wasHandled(run: Run): Promise<boolean> {
+    const { lease, delivery } = run;
     const { id } = delivery.envelope;
     if (this.options.onceMs === undefined || id === undefined) return false;
     const between = new GrowingPause();
-    while (lease === this.#lease && this.#running.has(delivery)) {
+    while (lease === this.#lease && !run.isOver) {
       try {
         return await lease.wasHandled(id);
       } catch (error) {
@@ -370,12 +385,12 @@ export class Consumer {
   #onLeaseLost(lease: Lease): void {
     this.#finished = [];
     this.#waiting?.abort();
-    if (this.#suspect !== undefined && !this.#running.has(this.#suspect)) this.#suspect = undefined;
+    this.#suspect = undefined;
     this.observer.leaseLost(this.#running.size);
     const reason = new LeaseLostError(
       `The lease of ${lease.consumer} on "${this.options.queue}" ended; another consumer takes over its deliveries.`,
     );
-    for (const delivery of this.#running.keys()) delivery.abort(reason);
+    for (const { delivery } of this.#running.list()) delivery.abort(reason);
   }
 
   #report(error: unknown): void {

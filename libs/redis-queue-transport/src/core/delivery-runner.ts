@@ -26,17 +26,17 @@ export class DeliveryRunner {
   ) {}
 
   /** Never rejects. */
-  async run(delivery: Delivery): Promise<Outcome> {
+  run(delivery: Delivery): Promise<Outcome> {
     const { retry, timeoutMs } = this.options;
-    let result: Result;
-    try {
-      result = await (timeoutMs === undefined
+    const { attempt } = delivery.envelope;
+    const result =
+      timeoutMs === undefined
         ? this.handler.run(delivery)
-        : this.#handleInTime(delivery, timeoutMs));
-    } catch (error) {
-      result = { kind: 'failed', error };
-    }
-    return outcomeOf(result, delivery.envelope.attempt, retry);
+        : this.#handleInTime(delivery, timeoutMs);
+    return result.then(
+      (ended) => outcomeOf(ended, attempt, retry),
+      (error: unknown) => outcomeOf({ kind: 'failed', error }, attempt, retry),
+    );
   }
 
   /** A handler cannot be stopped: past its time its signal fires, and what it still does no longer counts. */

@@ -28,6 +28,29 @@ function text(element: string | Buffer): string {
   return element.toString();
 }
 
+describe('a header of the usual form', () => {
+  /** The same message, with a field that nobody knows, so that it is not of that form. */
+  function unusual(element: Buffer): Buffer {
+    return bytes(element.toString().replace('{"rq":1', '{"rq":1,"unknown":0'));
+  }
+
+  test.each([
+    '{"rq":1,"id":"a.b-c:1","at":7}\n{}',
+    '{"rq":1,"id":"","at":0}\n',
+    '{"rq":1,"id":"a","at":7,"replyTo":"rq:{reply:x-1}:replies","re":3,"expiresAt":12}\n[1]\n',
+  ])('is read as any other: %s', (element) => {
+    expect(decodeElement(bytes(element))).toEqual(decodeElement(unusual(bytes(element))));
+  });
+
+  test.each([
+    '{"rq":1,"id":"a","at":007}\n{}',
+    '{"rq":1,"id":"a","at":7,"replyTo":"x"}\n{}',
+    '{"rq":2,"id":"a","at":7}\n{}',
+  ])('is none where a field is wrong: %s', (element) => {
+    expect(() => decodeElement(bytes(element))).toThrow(UndecodableError);
+  });
+});
+
 describe('encodeElement', () => {
   test('writes one header line of JSON, a newline, and the body', () => {
     const element = encodeElement({ id: 'x1', sentAtMs: 7 }, '{"a":1}');

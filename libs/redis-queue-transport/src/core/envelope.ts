@@ -75,6 +75,35 @@ function quote(text: string): string {
 /** @throws UndecodableError when the element is empty, or carries a header that cannot be read. */
 export function decodeElement(element: Buffer): Envelope {
   if (element.length === 0) throw new UndecodableError('The element is empty.');
+  return decodeUsual(element) ?? decodeAny(element);
+}
+
+const LONGEST_USUAL_HEADER = 512;
+
+/** The header of a message without anything out of the ordinary, as this release writes it; read in half the time. */
+const USUAL_HEADER =
+  /^\{"rq":1,"id":"([\w.:-]*)","at":(0|[1-9]\d*)(?:,"replyTo":"([\w.:{}-]*)","re":(0|[1-9]\d*),"expiresAt":(0|[1-9]\d*))?\}$/;
+
+function decodeUsual(element: Buffer): Envelope | undefined {
+  const end = element.indexOf(NEWLINE);
+  if (end === -1 || end > LONGEST_USUAL_HEADER) return undefined;
+  const header = USUAL_HEADER.exec(element.toString('latin1', 0, end));
+  if (header === null) return undefined;
+  const [, id, sentAt, list, request, expiresAt] = header;
+  return {
+    id,
+    sentAtMs: Number(sentAt),
+    replyTo: list === undefined ? undefined : { list, request: Number(request) },
+    expiresAtMs: expiresAt === undefined ? undefined : Number(expiresAt),
+    headers: NO_HEADERS,
+    metadata: undefined,
+    attempt: 1,
+    crashes: 0,
+    body: element.subarray(end + 1),
+  };
+}
+
+function decodeAny(element: Buffer): Envelope {
   const parts = splitHeader(element);
   if (parts === undefined) return plainData(element);
   const header = parseHeader(parts.header);

@@ -1,5 +1,6 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { Subscription, isObservable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { Broker } from '../core/broker.js';
 import type { Delivery } from '../core/delivery.js';
 import type { DeliveryHandler } from '../core/delivery-runner.js';
@@ -25,30 +26,27 @@ export class MessageRunner implements DeliveryHandler {
     private readonly onReplyError: (error: unknown) => void,
   ) {}
 
-  async run(delivery: Delivery): Promise<Result> {
+  run(delivery: Delivery): Promise<Result> {
     const replier = this.#replierFor(delivery);
     let data: unknown;
     try {
-      data = await this.codec.decodeRequest(delivery.envelope, this.pattern);
+      data = this.codec.decodeRequest(delivery.envelope, this.pattern);
     } catch (error) {
-      replier?.fail(error);
-      return { kind: 'undecodable', error };
+      return Promise.resolve(undecodable(error, replier));
     }
+    if (!(data instanceof Promise)) return this.#handle(delivery, data, replier);
+    return data.then(
+      (decoded) => this.#handle(delivery, decoded, replier),
+      (error: unknown) => undecodable(error, replier),
+    );
+  }
+
+  #handle(delivery: Delivery, data: unknown, replier: Replier | undefined): Promise<Result> {
     const context = new RedisQueueContext([delivery, this.pattern]);
-    try {
-      await this.withHooks(context, () => runHandler(this.handler, data, context, replier));
-      // A filter may have made a value of what was thrown; the handler's wish holds all the same.
-      const steering = steered(context.failure);
-      if (steering?.kind === 'reject') replier?.fail(steering.error);
-      return steering ?? DONE;
-    } catch (error) {
-      const steering = steered(context.failure) ?? steered(error);
-      if (steering?.kind === 'retryLater') return steering;
-      replier?.fail(error);
-      if (steering !== undefined) return steering;
-      // A request's caller has the error as its reply, and decides what to do.
-      return replier === undefined ? { kind: 'failed', error: context.failure ?? error } : DONE;
-    }
+    return this.withHooks(context, () => runHandler(this.handler, data, context, replier)).then(
+      () => succeeded(context, replier),
+      (error: unknown) => failed(error, context, replier),
+    );
   }
 
   timedOut(delivery: Delivery, error: HandlerTimeoutError): Result {
@@ -65,6 +63,31 @@ export class MessageRunner implements DeliveryHandler {
   }
 }
 
+function undecodable(error: unknown, replier: Replier | undefined): Result {
+  replier?.fail(error);
+  return { kind: 'undecodable', error };
+}
+
+/** A filter may have made a value of what was thrown; the handler's wish holds all the same. */
+function succeeded({ failure }: RedisQueueContext, replier: Replier | undefined): Result {
+  const steering = steered(failure);
+  if (steering?.kind === 'reject') replier?.fail(steering.error);
+  return steering ?? DONE;
+}
+
+function failed(
+  error: unknown,
+  { failure }: RedisQueueContext,
+  replier: Replier | undefined,
+): Result {
+  const steering = steered(failure) ?? steered(error);
+  if (steering?.kind === 'retryLater') return steering;
+  replier?.fail(error);
+  if (steering !== undefined) return steering;
+  // A request's caller has the error as its reply, and decides what to do.
+  return replier === undefined ? { kind: 'failed', error: failure ?? error } : DONE;
+}
+
 function steered(thrown: unknown): Result | undefined {
   if (thrown instanceof RetryLater) return { kind: 'retryLater', delayMs: thrown.delayMs };
   if (thrown instanceof DeadLetter) return { kind: 'reject', error: thrown };
@@ -75,22 +98,37 @@ function steered(thrown: unknown): Result | undefined {
  * Calls a handler and settles when everything that it does is done: interceptors and Observables run lazily, so only
  * the end of what it returned is the end. Rejects when any of it fails.
  */
-export async function runHandler(
+export function runHandler(
   handler: MessageHandler,
   data: unknown,
   context: RedisQueueContext,
   replier: Replier | undefined,
 ): Promise<void> {
-  const result: unknown = await handler(data, context);
-  // What a filter makes of a handler's wish is no answer: the message runs again, or the caller gets an error.
+  let result: unknown;
+  try {
+    result = handler(data, context);
+  } catch (error) {
+    return Promise.reject(error as Error); // whatever it threw
+  }
+  return Promise.resolve(result).then((value) =>
+    isObservable(value) ? follow(value, context, replier) : answer(value, context, replier),
+  );
+}
+
+/** What a filter makes of a handler's wish is no answer: the message runs again, or the caller gets an error. */
+function answer(value: unknown, context: RedisQueueContext, replier: Replier | undefined): void {
+  if (replier !== undefined && steered(context.failure) === undefined) replier.only(value);
+}
+
+function follow(
+  values: Observable<unknown>,
+  context: RedisQueueContext,
+  replier: Replier | undefined,
+): Promise<void> {
+  const [delivery] = context.getArgs();
   const caller = (): Replier | undefined =>
     steered(context.failure) === undefined ? replier : undefined;
-  if (!isObservable(result)) {
-    caller()?.only(result);
-    return;
-  }
-  const [delivery] = context.getArgs();
-  await new Promise<void>((resolve, reject) => {
+  return new Promise<void>((resolve, reject) => {
     const subscription = new Subscription();
     const next = (value: unknown): void => {
       if (!delivery.isAborted) return caller()?.next(value);
@@ -102,6 +140,6 @@ export async function runHandler(
       caller()?.complete();
       resolve();
     };
-    subscription.add(result.subscribe({ next, error: reject, complete }));
+    subscription.add(values.subscribe({ next, error: reject, complete }));
   });
 }

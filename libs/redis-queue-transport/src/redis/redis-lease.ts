@@ -39,7 +39,7 @@ const NEVER = new AbortController().signal;
 
 /** One consumer's lease. Knows what it handed out, and so notices what an answer that got lost left in its list. */
 export class RedisLease implements Lease {
-  readonly #held = new Set<Buffer>();
+  #held = new Set<Buffer>();
   /** Waits begun so far; with #isWaiting it tells whether a wait overlapped an exchange. */
   #waits = 0;
   #isWaiting = false;
@@ -82,12 +82,26 @@ export class RedisLease implements Lease {
     if (reply === 'miscounted')
       throw new TypeError('Nothing was counted, so nothing can be miscounted.');
     if (reply === 'leaseLost') return reply;
-    for (const { element } of known) this.#held.delete(element);
+    this.#removeHeld(known);
     for (const element of reply.taken) this.#held.add(element);
     // With a wait under way the list may rightly hold one more than is known.
     if (!wasWaiting && waitsBefore === this.#waits)
       this.#mayHoldStrays = reply.held > this.#held.size;
     return { ...reply, missing: reply.missing + settlements.length - known.length };
+  }
+
+  /**
+   * A Set that goes on growing and shrinking would make the garbage collector keep what it held
+   * (see `core/running-deliveries.ts`): where most of it goes, a new one is made.
+   */
+  #removeHeld(settlements: readonly Settlement[]): void {
+    if (settlements.length === this.#held.size) {
+      this.#held = new Set();
+      return;
+    }
+    const isMost = settlements.length * 2 > this.#held.size;
+    if (isMost) this.#held = new Set(this.#held);
+    for (const { element } of settlements) this.#held.delete(element);
   }
 
   /** Whether everything that the processing list can hold is done, and nothing is to be done but to remove it. */
