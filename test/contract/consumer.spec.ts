@@ -22,7 +22,7 @@ const rig = redisRig();
 const world = new RedisWorld(rig);
 
 const QUEUE = 'q';
-const OPTIONS: ConsumerOptions = {
+const OPTIONS: Omit<ConsumerOptions, 'prefetch'> = {
   queue: QUEUE,
   concurrency: 3,
   leaseMs: 30_000,
@@ -59,7 +59,7 @@ class Stage {
     const runner = new DeliveryRunner(handler, { retry: RETRY });
     this.consumer = new Consumer(
       broker,
-      { ...OPTIONS, ...options },
+      { prefetch: options.concurrency ?? OPTIONS.concurrency, ...OPTIONS, ...options },
       new MessageIds(),
       runner,
       this.#observer(),
@@ -174,6 +174,75 @@ describe('a consumer', () => {
     expect(broker.nowMs()).toBeGreaterThanOrEqual(dueMs);
     expect(broker.nowMs()).toBeLessThan(dueMs + 1_000);
     stage.end('a');
+  });
+});
+
+describe('a consumer with a prefetch', () => {
+  test('holds that many, and starts them in order as the others end', async () => {
+    await pushAll('a', 'b', 'c', 'd', 'e');
+    const stage = await start({ concurrency: 1, prefetch: 3 });
+    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
+    expect(stage.started).toEqual(['a']);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      await eventually(() => expect(stage.started).toContain(name));
+      expect(heldIn(await world.dump(QUEUE))).toBeLessThanOrEqual(3);
+      stage.end(name);
+    }
+    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(0));
+    expect(stage.started).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(stage.mostAtOnce).toBe(1);
+  });
+
+  test('hands back in order and unharmed what it did not start, as soon as it drains', async () => {
+    await pushAll('a', 'b', 'c', 'd', 'e');
+    const stage = await start({ concurrency: 1, prefetch: 4 });
+    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(4));
+    stage.consumer.drain();
+    await eventually(async () => {
+      const dump = await world.dump(QUEUE);
+      expect(counts(dump.waiting)).toEqual(['b 1/0', 'c 1/0', 'd 1/0', 'e 1/0']);
+    });
+    stage.end('a');
+    await stage.consumer.stop(1_000);
+    expect(stage.started).toEqual(['a']);
+  });
+
+  test('hands back what it did not start when the queue is paused', async () => {
+    await pushAll('a', 'b', 'c');
+    const stage = await start({ concurrency: 1, prefetch: 3 });
+    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
+    await world.setPaused(QUEUE, true);
+    await eventually(async () => {
+      const dump = await world.dump(QUEUE);
+      expect([heldIn(dump), ids(dump.waiting)]).toEqual([1, ['b', 'c']]);
+    });
+    stage.end('a');
+    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(0));
+    expect(stage.started).toEqual(['a']);
+    await world.setPaused(QUEUE, false);
+    await eventually(() => expect(stage.started).toEqual(['a', 'b']));
+  });
+
+  test('does not start what expired while it was ready', async () => {
+    const expiresAtMs = broker.nowMs() + 300;
+    await pushAll('a');
+    await world.pushForeign(QUEUE, `{"rq":1,"id":"late","at":1,"expiresAt":${expiresAtMs}}\n{}`);
+    await pushAll('c');
+    const stage = await start({ concurrency: 1, prefetch: 3 });
+    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
+    await eventually(() => expect(broker.nowMs()).toBeGreaterThan(expiresAtMs));
+    stage.end('a');
+    await eventually(() => expect(stage.started).toEqual(['a', 'c']));
+    await eventually(async () => expect((await world.dump(QUEUE)).expired).toBe(1));
+  });
+
+  test('runs a suspect alone: what is ready waits for its end', async () => {
+    await pushSuspects('s');
+    await pushAll('a', 'b');
+    const stage = await start({ concurrency: 2, prefetch: 4 });
+    await eventually(() => expect(stage.started).toEqual(['s']));
+    stage.end('s');
+    await eventually(() => expect(stage.started).toEqual(['s', 'a', 'b']));
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker.js';
+import { PAUSED } from '../../libs/redis-queue-transport/src/redis/scripts/set-paused.js';
 import { openBroker } from '../../libs/redis-queue-transport/src/open-broker.js';
 import type { ConnectionOption } from '../../libs/redis-queue-transport/src/open-broker.js';
 import { dumpQueue, queueKey } from '../support/queue-dump.js';
@@ -66,7 +67,7 @@ export class RedisWorld implements BrokerWorld {
   async setPaused(queue: string, isPaused: boolean): Promise<void> {
     if (isPaused) await this.rig.commands.set(this.key(queue, 'paused'), '1');
     else await this.rig.commands.del(this.key(queue, 'paused'));
-    await this.rig.commands.publish(this.key(queue, 'wake'), '');
+    await this.rig.commands.publish(this.key(queue, 'wake'), isPaused ? PAUSED : '');
   }
 
   expectFenced(): void {

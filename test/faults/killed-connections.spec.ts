@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import type { ConsumerProcess } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
+import { Proxy } from '../support/proxy.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, randomNumbers, rounds } from '../support/seed.js';
-import { FaultStage } from './fault-stage.js';
+import { FaultStage, LEASE_MS } from './fault-stage.js';
 
 const rig = redisRig();
 
@@ -41,6 +43,88 @@ describe('CLIENT KILL and SCRIPT FLUSH', () => {
     await stage.balance(0);
   });
 });
+
+describe('health', () => {
+  test.each(['rq-commands', 'rq-wait', 'rq-events'])(
+    'is red from a CLIENT KILL of %s until Redis can be reached again, and messages are taken then',
+    async (role) => {
+      const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+      const stage = await FaultStage.open(rig);
+      const consumer = await stage.startConsumer({}, proxy.url);
+      await untilUp(consumer);
+      await eventually(async () => expect(await idsOf(role)).toHaveLength(1));
+
+      proxy.refuse(true);
+      for (const id of await idsOf(role)) await rig.commands.client('KILL', 'ID', id);
+      await untilDown(consumer, new RegExp(role));
+
+      proxy.refuse(false);
+      await untilUp(consumer);
+      await stage.send({ id: 'after' });
+      await stage.untilAllHome();
+      await stage.balance(0);
+    },
+  );
+
+  test('is green after a SCRIPT FLUSH: Redis answers, and the scripts are sent again', async () => {
+    const stage = await FaultStage.open(rig);
+    const consumer = await stage.startConsumer();
+    await untilUp(consumer);
+    await rig.commands.script('FLUSH');
+    await stage.send({ id: 'after' });
+    await stage.untilAllHome();
+    expect(await consumer.health()).toMatchObject({ status: 'up' });
+    await stage.balance(0);
+  });
+
+  test('is red while Redis does not answer for longer than the deadline of a wait, and green soon after', async () => {
+    const stage = await FaultStage.open(rig);
+    const consumer = await stage.startConsumer();
+    await stage.send({ id: 'before' });
+    await stage.untilAllHome();
+    await untilUp(consumer);
+
+    rig.redis.pause();
+    try {
+      await untilDown(consumer, /rq-wait|rq-commands/);
+      // Not for a moment only: the connections that it tries to open meanwhile do not count as there.
+      const end = performance.now() + 2 * LEASE_MS;
+      const seen = new Set<string>();
+      await eventually(async () => {
+        seen.add((await consumer.health()).status);
+        expect(performance.now()).toBeGreaterThan(end);
+      });
+      expect([...seen]).toEqual(['down']);
+    } finally {
+      rig.redis.resume();
+    }
+    await untilUp(consumer);
+    await stage.send({ id: 'after' });
+    await stage.untilAllHome();
+    await stage.balance(0);
+  });
+});
+
+async function untilUp(consumer: ConsumerProcess): Promise<void> {
+  await eventually(async () => expect(await consumer.health()).toMatchObject({ status: 'up' }));
+}
+
+async function untilDown(consumer: ConsumerProcess, reason: RegExp): Promise<void> {
+  await eventually(async () =>
+    expect(await consumer.health()).toMatchObject({
+      status: 'down',
+      reason: expect.stringMatching(reason) as unknown,
+    }),
+  );
+}
+
+/** Of the connections in this role, by what Redis calls them. */
+async function idsOf(role: string): Promise<number[]> {
+  const list = String(await rig.commands.client('LIST'));
+  return [...list.matchAll(new RegExp(`^id=(\\d+) .* name=${role}`, 'gm'))].map(([, id]) =>
+    Number(id),
+  );
+}
 
 /** All but the test's own. */
 async function killConnections(type: 'normal' | 'pubsub'): Promise<void> {

@@ -2,11 +2,24 @@ import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { RedisQueueContext, RedisQueueServer } from 'nestjs-redis-queue-transport';
+import {
+  DeadLetter,
+  RedisQueueClient,
+  RedisQueueContext,
+  RedisQueueRecordBuilder,
+  RedisQueueServer,
+} from 'nestjs-redis-queue-transport';
+import { lastValueFrom } from 'rxjs';
 import { JournalWriter } from '../support/journal.js';
-import type { ConsumerSettings, TestMessage } from '../support/consumer-process.js';
+import type {
+  Answer,
+  ConsumerSettings,
+  Numbered,
+  Order,
+  TestMessage,
+} from '../support/consumer-process.js';
 
 /** A service of one handler that a test can kill, stop and look at: it does what its messages say. */
 const settings = JSON.parse(process.argv[2] ?? '') as ConsumerSettings; // from ConsumerProcess
@@ -19,9 +32,9 @@ const released = new Promise<void>((resolve) => {
 @Controller()
 class TestController {
   @MessagePattern(settings.queue)
-  async handle(@Payload() data: TestMessage, @Ctx() context: RedisQueueContext): Promise<void> {
+  async handle(@Payload() data: TestMessage, @Ctx() context: RedisQueueContext): Promise<string> {
     const entry = { id: data.id, attempt: context.getAttempt() };
-    journal.write({ event: 'start', ...entry });
+    journal.write({ event: 'start', ...entry, sentAtMs: context.getSentAt()?.getTime() });
     const signal = context.getSignal();
     signal.addEventListener('abort', () => {
       const { code } = signal.reason as { code: string }; // every reason is an error of the library
@@ -32,26 +45,64 @@ class TestController {
     while (performance.now() < blockedUntil);
     if (data.holds === true) await released;
     else await pause(data.workMs ?? 0);
+    if (data.isUseless === true) throw new DeadLetter('of no use');
+    if (data.failsFirst === true && entry.attempt === 1) throw new Error('fails the first time');
     journal.write({ event: 'end', ...entry });
+    return data.id;
   }
 }
 
-@Module({ controllers: [TestController] })
+@Controller()
+class EventController {
+  @EventPattern<string>(settings.hears ?? '')
+  hear(@Payload() { id }: TestMessage): void {
+    journal.write({ event: 'heard', id, attempt: 0 });
+  }
+}
+
+/** Connects when it is told to send. */
+const client = new RedisQueueClient({ connection: settings.url, prefix: settings.prefix });
+
+@Module({
+  controllers: settings.hears === undefined ? [TestController] : [TestController, EventController],
+  providers: [{ provide: RedisQueueClient, useValue: client }],
+})
 class TestModule {}
 
+const server = new RedisQueueServer({
+  connection: settings.url,
+  prefix: settings.prefix,
+  leaseMs: settings.leaseMs,
+  ...settings.options,
+});
+server.on('eventsInterrupted', (times) =>
+  journal.write({ event: 'interrupted', id: String(times), attempt: 0 }),
+);
 const app = await NestFactory.createMicroservice<MicroserviceOptions>(TestModule, {
   logger: ['error', 'warn'],
-  strategy: new RedisQueueServer({
-    connection: settings.url,
-    prefix: settings.prefix,
-    leaseMs: settings.leaseMs,
-    ...settings.options,
-  }),
+  strategy: server,
 });
 app.enableShutdownHooks();
-process.on('message', () => letGo());
+process.on('message', (order: 'let go' | Numbered<Order>) => {
+  if (order === 'let go') return letGo();
+  if (order.do === 'setClock') return; // done by wrong-clock.ts
+  void carryOut(order).then((answer) => process.send?.({ ...answer, number: order.number }));
+});
 // The test is gone, however it ended.
 process.on('disconnect', () => process.exit(1));
 process.once('SIGTERM', () => journal.write({ event: 'stop', id: '', attempt: 0 }));
 await app.listen();
 process.send?.('ready');
+
+async function carryOut(order: Exclude<Order, { readonly do: 'setClock' }>): Promise<Answer> {
+  if (order.do === 'health') return { value: server.health() };
+  const { message, terms } = order;
+  const record = new RedisQueueRecordBuilder(message).id(message.id);
+  if (terms.delayMs !== undefined) record.delay(terms.delayMs);
+  if (terms.expiresInMs !== undefined) record.expiresIn(terms.expiresInMs);
+  try {
+    return { value: await lastValueFrom(client[order.do](settings.queue, record.build())) };
+  } catch (error) {
+    return { code: (error as { code?: unknown }).code ?? null }; // only the library's have one
+  }
+}

@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { RedisQueueServerOptions } from 'nestjs-redis-queue-transport';
+import type { RedisOptions } from 'ioredis';
+import type { RedisQueueHealth, RedisQueueServerOptions } from 'nestjs-redis-queue-transport';
 import { readJournal } from './journal.js';
 import type { JournalEntry } from './journal.js';
 
@@ -18,26 +19,52 @@ export interface TestMessage {
   readonly holds?: boolean;
   /** It kills its process. */
   readonly kills?: boolean;
+  /** Its first attempt fails. */
+  readonly failsFirst?: boolean;
+  /** It is sent to the dead letters. */
+  readonly isUseless?: boolean;
+  /** Only takes room. */
+  readonly filler?: string;
 }
 
+/** How a consumer process sends a message of its own. */
+export interface SendTerms {
+  readonly delayMs?: number;
+  readonly expiresInMs?: number;
+}
+
+/** What a test tells a consumer process to do; the answer repeats the number. */
+export type Order =
+  | { readonly do: 'enqueue' | 'send'; readonly message: TestMessage; readonly terms: SendTerms }
+  | { readonly do: 'setClock'; readonly aheadMs: readonly number[] }
+  | { readonly do: 'health' };
+export type Answer = { readonly value: unknown } | { readonly code: unknown };
+export type Numbered<T> = T & { readonly number: number };
+
 export interface ConsumerSettings {
-  readonly url: string;
+  readonly url: string | RedisOptions;
   readonly prefix: string;
   readonly queue: string;
   readonly journal: string;
   readonly leaseMs: number;
   readonly options?: Pick<
     RedisQueueServerOptions,
-    'concurrency' | 'maxCrashes' | 'shutdownTimeoutMs'
+    'concurrency' | 'leaseMs' | 'maxCrashes' | 'onEviction' | 'retry' | 'shutdownTimeoutMs'
   >;
+  /** The pattern of live events that it notes. */
+  readonly hears?: string;
+  /** Gives it a wall clock of its own: see {@link ConsumerProcess.setClock}. */
+  readonly clockAheadMs?: readonly number[];
 }
 
 const PROGRAM = fileURLToPath(new URL('../../dist/test/programs/consumer.js', import.meta.url));
+const WRONG_CLOCK = new URL('../../dist/test/programs/wrong-clock.js', import.meta.url).href;
 
 /** A service of its own process, as compiled by `npm run build`. */
 export class ConsumerProcess {
   /** What it wrote to stdout and stderr: for whoever reads why a test failed. */
   #output = '';
+  #orders = 0;
   readonly #ended: Promise<unknown>;
 
   private constructor(
@@ -56,7 +83,10 @@ export class ConsumerProcess {
   static async start(settings: ConsumerSettings): Promise<ConsumerProcess> {
     if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: run "npm run build" first.`);
     const child = fork(PROGRAM, [JSON.stringify(settings)], {
-      execArgv: ['--enable-source-maps'],
+      execArgv: [
+        '--enable-source-maps',
+        ...(settings.clockAheadMs ? ['--import', WRONG_CLOCK] : []),
+      ],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     const started = new ConsumerProcess(child, settings);
@@ -88,6 +118,44 @@ export class ConsumerProcess {
   /** Ends the handlers of messages that hold. */
   letGo(): void {
     this.process.send('let go');
+  }
+
+  /** What its server says of itself. */
+  async health(): Promise<RedisQueueHealth> {
+    return (await this.#order({ do: 'health' })) as RedisQueueHealth; // as the program answers
+  }
+
+  /** Enqueues by a client of its own. Rejects with the code of what that failed with. */
+  async enqueue(message: TestMessage, terms: SendTerms = {}): Promise<void> {
+    await this.#order({ do: 'enqueue', message, terms });
+  }
+
+  /** Sends a request by a client of its own, and resolves with the answer. Rejects as {@link enqueue} does. */
+  request(message: TestMessage): Promise<unknown> {
+    return this.#order({ do: 'send', message, terms: {} });
+  }
+
+  /**
+   * Sets its wall clock, which it must have been started with, ahead of the true time by so much; by each of several in
+   * turn from one reading to the next. Resolves with what it shows.
+   */
+  async setClock(...aheadMs: readonly number[]): Promise<number> {
+    return Number(await this.#order({ do: 'setClock', aheadMs }));
+  }
+
+  #order(order: Order): Promise<unknown> {
+    const number = (this.#orders += 1);
+    return new Promise((resolve, reject) => {
+      const onMessage = (answer: Numbered<Answer>): void => {
+        if (answer.number !== number) return;
+        this.process.off('message', onMessage);
+        if ('code' in answer) reject(Object.assign(new Error('The call failed.'), answer));
+        else resolve(answer.value);
+      };
+      this.process.on('message', onMessage);
+      void this.#ended.then(() => reject(new Error('The consumer process has ended.')));
+      this.process.send({ ...order, number });
+    });
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -50,6 +50,7 @@ interface Types {
   RedisQueueClientOptions: library.RedisQueueClientOptions;
   RedisQueueEvents: library.RedisQueueEvents;
   RedisQueueHandlerOptions: library.RedisQueueHandlerOptions;
+  RedisQueueHealth: library.RedisQueueHealth;
   RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
   RedisQueueModuleOptions: library.RedisQueueModuleOptions;
   RedisQueueOptionsFactory: library.RedisQueueOptionsFactory;
@@ -71,6 +72,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueClientOptions',
   'RedisQueueEvents',
   'RedisQueueHandlerOptions',
+  'RedisQueueHealth',
   'RedisQueueModuleAsyncOptions',
   'RedisQueueModuleOptions',
   'RedisQueueOptionsFactory',

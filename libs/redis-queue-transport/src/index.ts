@@ -21,6 +21,7 @@ export type {
   RedisQueueServerOptions,
 } from './nest/options.js';
 export type { QueueLengths } from './core/admin-broker.js';
+export type { RedisQueueHealth } from './core/health.js';
 export type {
   DeadLetterEntry,
   DeadLetterFilter,

@@ -1,5 +1,6 @@
 import type { AdminBroker } from './core/admin-broker.js';
 import type { Broker } from './core/broker.js';
+import type { RedisQueueHealth } from './core/health.js';
 import { connectionSource } from './redis/connection-source.js';
 import type { ConnectionOption } from './redis/connection-source.js';
 import { RedisAdmin } from './redis/redis-admin.js';
@@ -10,10 +11,13 @@ export type { ConnectionOption } from './redis/connection-source.js';
 export type { RedisBrokerEvents as BrokerEvents } from './redis/redis-broker.js';
 export { DEFAULT_CONNECTION, connectionSource } from './redis/connection-source.js';
 
-/** A broker, and the client of the broker's own library behind it, for users who must go around us. */
+/** A broker, with what no core code asks of one. */
 export interface OpenBroker {
   readonly broker: Broker;
+  /** The client of the broker's own library behind it, for users who must go around us. */
   readonly native: unknown;
+  /** Sends nothing. */
+  health(): RedisQueueHealth;
 }
 
 export interface ConnectionSettings {
@@ -31,7 +35,7 @@ export function openBroker(
     { ...options, connection: connectionSource(options.connection) },
     events,
   );
-  return { broker, native: broker.client };
+  return { broker, native: broker.client, health: () => broker.health() };
 }
 
 /** Likewise for tending queues. */

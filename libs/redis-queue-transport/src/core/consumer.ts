@@ -1,6 +1,8 @@
 import type { Broker, Exchange, Lease, Settlement, SkipReason } from './broker.js';
 import type { Delivery } from './delivery.js';
 import type { DeliveryRunner } from './delivery-runner.js';
+import { DeliverySlots } from './delivery-slots.js';
+import type { Run } from './delivery-slots.js';
 import { LeaseLostError, ShutdownError } from './errors.js';
 import { inspect } from './intake.js';
 import { Membership } from './membership.js';
@@ -8,14 +10,14 @@ import type { MessageIds } from './message-id.js';
 import { ACK, RELEASE } from './outcome.js';
 import type { Outcome } from './outcome.js';
 import { GrowingPause, pause } from './pause.js';
-import { RunningDeliveries } from './running-deliveries.js';
-import type { Run } from './running-deliveries.js';
 import { settlementOf } from './settlement.js';
 
 export interface ConsumerOptions {
   readonly queue: string;
   /** How many handlers may run at once. */
   readonly concurrency: number;
+  /** How many deliveries it may hold, those that run included; at least as many as may run. */
+  readonly prefetch: number;
   readonly leaseMs: number;
   readonly deadLetterLimit: number;
   readonly deadLetterMaxAgeMs: number;
@@ -61,13 +63,12 @@ const SETTLE_GRACE_MS = 2_000;
 export class Consumer {
   #state: State = 'new';
   readonly #membership: Membership;
-  readonly #running = new RunningDeliveries();
-  /** A suspect that waits until it is alone. */
-  #suspect: Delivery | undefined;
-  /** What runs is a suspect. */
-  #runsAlone = false;
+  readonly #slots: DeliverySlots;
   #finished: Settlement[] = [];
   #isStepScheduled = false;
+  /** A handler was started in this turn of the event loop. */
+  #hasJustBegun = false;
+  #turn: NodeJS.Immediate | undefined;
   #isExchanging = false;
   /** Ends the wait that is under way. */
   #waiting: AbortController | undefined;
@@ -93,6 +94,7 @@ export class Consumer {
     private readonly observer: ConsumerObserver,
   ) {
     this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(options.leaseMs / 3));
+    this.#slots = new DeliverySlots(options.concurrency, options.prefetch);
     this.#membership = new Membership(() => this.#takeLease(), options.leaseMs, {
       lost: (lease) => this.#onLeaseLost(lease),
       rejoined: () => this.#look(),
@@ -120,6 +122,7 @@ export class Consumer {
     this.#state = 'draining';
     this.#membership.keepLast();
     this.#waiting?.abort();
+    this.#releaseUnstarted();
   }
 
   /**
@@ -137,7 +140,7 @@ export class Consumer {
       return;
     }
     this.drain();
-    await this.#until(() => this.#running.size === 0 && this.#waiting === undefined, deadlineMs);
+    await this.#until(() => this.#slots.running === 0 && this.#waiting === undefined, deadlineMs);
     this.#releaseUnfinished();
     // Beyond the deadline: settlements must not be cut off by handlers that used up the time.
     await this.#until(() => this.#finished.length === 0 && !this.#isExchanging, SETTLE_GRACE_MS);
@@ -151,12 +154,16 @@ export class Consumer {
     const reason = new ShutdownError(
       `The consumer of "${this.options.queue}" stopped before this handler ended.`,
     );
-    for (const { delivery, lease } of this.#running.endAll()) {
+    for (const { delivery, lease } of this.#slots.endAll()) {
       if (lease === this.#lease) this.#settle(delivery, RELEASE);
       delivery.abort(reason);
     }
-    if (this.#suspect !== undefined) this.#settle(this.#suspect, RELEASE);
-    this.#suspect = undefined;
+    this.#schedule();
+  }
+
+  #releaseUnstarted(): void {
+    for (const element of this.#slots.removeUnstarted())
+      this.#finished.push({ kind: 'release', element });
     this.#schedule();
   }
 
@@ -188,21 +195,31 @@ export class Consumer {
   #step(): void {
     const lease = this.#lease;
     if (lease === undefined || this.#state === 'stopped') return;
-    this.#startSuspectWhenAlone(lease);
+    this.#startReady(lease);
     if (this.#isExchanging) return;
     const free = this.#freeSlots();
     const mayLook =
       this.#mustLook && this.#state === 'consuming' && (free > 0 || this.#waiting !== undefined);
-    if (mayLook || this.#finished.length > 0) void this.#exchange(lease, this.#mustLook ? free : 0);
+    if (this.#finished.length > 0) void this.#exchange(lease, free);
+    else if (this.#hasJustBegun) this.#stepAfterThisTurn();
+    else if (mayLook) void this.#exchange(lease, free);
     else if (free > 0 && !this.#isPaused && this.#waiting === undefined) void this.#wait(lease);
+  }
+
+  /** What began in this turn may end in it: then one exchange settles and takes, where there would be two and a wait. */
+  #stepAfterThisTurn(): void {
+    if (this.#turn !== undefined) return;
+    this.#turn = setImmediate(() => {
+      this.#turn = undefined;
+      this.#hasJustBegun = false;
+      this.#step();
+    });
   }
 
   /** Slots that an exchange may fill; the one that a wait may fill is not among them. */
   #freeSlots(): number {
     if (this.#state !== 'consuming' || this.#waiting !== undefined) return 0;
-    if (this.#suspect !== undefined || this.#runsAlone) return 0;
-    if (this.#isSuspectAhead && this.#running.size > 0) return 0;
-    return this.options.concurrency - this.#running.size;
+    return this.#isSuspectAhead && !this.#slots.isEmpty ? 0 : this.#slots.free;
   }
 
   async #exchange(lease: Lease, take: number): Promise<void> {
@@ -237,11 +254,14 @@ export class Consumer {
     if (take > 0 && (exchange.taken.length === take || exchange.isSuspectAhead))
       this.#mustLook = true;
     this.#lookAgainIn(exchange.dueInMs);
-    for (const element of exchange.taken) this.#takeUp(lease, element);
+    this.#takeUp(lease, exchange.taken);
   }
 
   #followPause(isPaused: boolean): void {
-    if (isPaused && !this.#isPaused) this.#waiting?.abort();
+    if (isPaused && !this.#isPaused) {
+      this.#waiting?.abort();
+      this.#releaseUnstarted();
+    }
     this.#isPaused = isPaused;
   }
 
@@ -263,8 +283,7 @@ export class Consumer {
       if (element === undefined) return;
       if (!this.#membership.isSure) await this.#membership.makeSure();
       if (lease !== this.#lease) return;
-      if (this.#isPaused) this.#finished.push({ kind: 'release', element });
-      else this.#takeUp(lease, element);
+      this.#takeUp(lease, [element]);
     } catch (error) {
       this.#report(error);
       await this.#waitPause.wait(this.#stopped.signal);
@@ -274,22 +293,30 @@ export class Consumer {
     }
   }
 
-  #takeUp(lease: Lease, element: Buffer): void {
-    const intake = inspect(
-      this.options.queue,
-      element,
-      this.options.maxCrashes,
-      this.broker.nowMs(),
-    );
+  #takeUp(lease: Lease, elements: readonly Buffer[]): void {
+    this.#slots.add(elements);
+    if (this.#state !== 'consuming' || this.#isPaused) this.#releaseUnstarted();
+    else this.#startReady(lease);
+  }
+
+  #startReady(lease: Lease): void {
+    if (this.#state !== 'consuming') return;
+    for (let next = this.#slots.next(); next !== undefined; next = this.#slots.next()) {
+      if (Buffer.isBuffer(next)) this.#start(lease, next);
+      else this.#run(lease, next);
+    }
+  }
+
+  #start(lease: Lease, element: Buffer): void {
+    const { queue, maxCrashes } = this.options;
+    const intake = inspect(queue, element, maxCrashes, this.broker.nowMs());
     const { delivery } = intake;
-    if (this.#state !== 'consuming') return this.#settle(delivery, RELEASE);
     switch (intake.kind) {
       case 'run':
         this.#run(lease, delivery);
         break;
       case 'runAlone':
-        this.#suspect = delivery;
-        this.#startSuspectWhenAlone(lease);
+        this.#slots.isolate(delivery);
         break;
       case 'settle':
         this.#settle(delivery, intake.outcome);
@@ -300,17 +327,10 @@ export class Consumer {
     }
   }
 
-  #startSuspectWhenAlone(lease: Lease): void {
-    const suspect = this.#suspect;
-    if (this.#state !== 'consuming' || suspect === undefined || this.#running.size > 0) return;
-    this.#suspect = undefined;
-    this.#runsAlone = true;
-    this.#run(lease, suspect);
-  }
-
   /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
   #run(lease: Lease, delivery: Delivery): void {
-    const run = this.#running.begin(delivery, lease);
+    const run = this.#slots.begin(delivery, lease);
+    this.#hasJustBegun = true;
     const isOnce = this.options.onceMs !== undefined;
     const end: Promise<Outcome | 'repeated'> = isOnce
       ? this.#runOnce(run)
@@ -324,12 +344,10 @@ export class Consumer {
 
   #onEnd(run: Run, outcome: Outcome | 'repeated'): void {
     const { delivery, lease } = run;
-    if (this.#running.end(run)) {
-      this.#runsAlone = false;
-      if (lease === this.#lease) {
-        if (outcome === 'repeated') this.#skip(delivery, 'repeated');
-        else this.#settle(delivery, outcome);
-      }
+    if (this.#slots.end(run) && lease === this.#lease) {
+      if (outcome === 'repeated') this.#skip(delivery, 'repeated');
+      else this.#settle(delivery, outcome);
+      this.#startReady(lease);
     }
     this.#schedule();
   }
@@ -384,13 +402,13 @@ export class Consumer {
   /** Everything that this lease held belongs to others now: their results are dropped. */
   #onLeaseLost(lease: Lease): void {
     this.#finished = [];
+    this.#slots.removeUnstarted();
     this.#waiting?.abort();
-    this.#suspect = undefined;
-    this.observer.leaseLost(this.#running.size);
+    this.observer.leaseLost(this.#slots.running);
     const reason = new LeaseLostError(
       `The lease of ${lease.consumer} on "${this.options.queue}" ended; another consumer takes over its deliveries.`,
     );
-    for (const { delivery } of this.#running.list()) delivery.abort(reason);
+    for (const { delivery } of this.#slots.runs()) delivery.abort(reason);
   }
 
   #report(error: unknown): void {

@@ -108,7 +108,9 @@ export function runHandler(
   try {
     result = handler(data, context);
   } catch (error) {
-    return Promise.reject(error as Error); // whatever it threw
+    // It goes on as it was thrown, whatever it is.
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    return Promise.reject(error);
   }
   return Promise.resolve(result).then((value) =>
     isObservable(value) ? follow(value, context, replier) : answer(value, context, replier),

@@ -101,3 +101,24 @@ function wholeMs(option: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw invalid(option, `a whole number of milliseconds ≥ ${least}`, value);
 }
+
+/** Which method of the builder says what: errors name what the user wrote. */
+const METHODS = {
+  delayMs: 'delay',
+  deliverAt: 'deliverAt',
+  expiresInMs: 'expiresIn',
+  deduplicateMs: 'deduplicate',
+} as const;
+
+/** What a verb cannot keep it refuses, rather than dropping it without a word. @throws InvalidOptionError */
+export function refuseSettings(
+  options: RedisQueueRecordOptions,
+  verb: string,
+  refused: readonly (keyof typeof METHODS)[],
+): void {
+  for (const option of refused) {
+    if (options[option] === undefined) continue;
+    const method = METHODS[option];
+    throw new InvalidOptionError(method, `${verb}() cannot keep ${method}: it is for enqueue()`);
+  }
+}

@@ -5,6 +5,7 @@ import type { Observable } from 'rxjs';
 import type { Broker } from '../core/broker.js';
 import { Consumer } from '../core/consumer.js';
 import { DeliveryRunner } from '../core/delivery-runner.js';
+import type { RedisQueueHealth } from '../core/health.js';
 import { MessageIds } from '../core/message-id.js';
 import { pause } from '../core/pause.js';
 import { openBroker } from '../open-broker.js';
@@ -27,6 +28,12 @@ import type { RedisQueueEvents, RedisQueueStatus } from './status-events.js';
 /** For decorators in hybrid apps: `@MessagePattern('x', REDIS_QUEUE_TRANSPORT)` is served by this transport alone. */
 export const REDIS_QUEUE_TRANSPORT = Symbol('REDIS_QUEUE_TRANSPORT');
 
+const NOT_LISTENING: RedisQueueHealth = {
+  status: 'down',
+  sinceRoundTripMs: undefined,
+  reason: 'The server does not listen.',
+};
+
 /**
  * The server side of the transport: `NestFactory.createMicroservice(AppModule, { strategy: new RedisQueueServer() })`.
  * @throws InvalidOptionError from the constructor
@@ -42,6 +49,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   readonly #failures = new FailureLog(this.logger);
   readonly #ids = new MessageIds();
   readonly #events = new StatusEvents(this._status$);
+  readonly #noStartHook = this.onProcessingStartHook;
   #open: OpenBroker | undefined;
   #consumers: Consumer[] = [];
   /** Settles when every consumer has joined its queue, or has left it again because it was stopped meanwhile. */
@@ -141,7 +149,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   #consumerOf(broker: Broker, queue: string, { handler, extras }: RegisteredHandler): Consumer {
     const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.#options;
     const handlerOptions = resolveHandlerOptions(extras, this.#options, queue);
-    const { concurrency, leaseMs, once } = handlerOptions;
+    const { concurrency, prefetch = 0, leaseMs, once } = handlerOptions;
     const onReplyError = (error: unknown): void => this.logger.error(error);
     const messages = new MessageRunner(
       queue,
@@ -155,6 +163,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     const options = {
       queue,
       concurrency,
+      prefetch: Math.max(prefetch, concurrency),
       leaseMs,
       deadLetterLimit,
       deadLetterMaxAgeMs,
@@ -209,6 +218,14 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     await open.broker.close();
   }
 
+  /**
+   * Whether Redis answers, as far as is known without asking: down while one of the connections is away or has an
+   * answer overdue, before `listen`, and from `close` on.
+   */
+  health(): RedisQueueHealth {
+    return this.#open?.health() ?? NOT_LISTENING;
+  }
+
   /** The state of the connection, from the newest on. */
   override get status(): Observable<RedisQueueStatus> {
     return super.status as Observable<RedisQueueStatus>; // StatusEvents alone writes to it
@@ -226,8 +243,14 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     return this.#open.native as T; // the caller's word for the type, as with Nest's own transports
   }
 
-  readonly #withHooks = (context: RedisQueueContext, work: () => Promise<void>): Promise<void> =>
-    new Promise((resolve, reject) => {
+  readonly #withHooks = (context: RedisQueueContext, work: () => Promise<void>): Promise<void> => {
+    const hasHooks =
+      this.onProcessingStartHook !== this.#noStartHook || this.onProcessingEndHook !== undefined;
+    return hasHooks ? this.#betweenHooks(context, work) : work();
+  };
+
+  #betweenHooks(context: RedisQueueContext, work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
       const between = async (runEndHook: () => void): Promise<void> => {
         await work().then(resolve, reject);
         try {
@@ -241,4 +264,5 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       const started: unknown = this.runWithProcessingHooks(context, between);
       if (started instanceof Promise) started.catch(reject);
     });
+  }
 }

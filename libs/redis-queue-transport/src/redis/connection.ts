@@ -1,14 +1,19 @@
-import type { Redis, RedisOptions } from 'ioredis';
-import { RedisUnavailableError, messageOf } from '../core/errors.js';
+import type { Redis } from 'ioredis';
+import { RedisRefusedError, RedisUnavailableError, messageOf } from '../core/errors.js';
 import type { RedisQueueError } from '../core/errors.js';
+import type { ConnectionHealth } from '../core/health.js';
+import { safeSettings } from './connection-settings.js';
 import type { ConnectionSource } from './connection-source.js';
 import { failureOf, isReplyError } from './failure.js';
+import { RoundTrips } from './round-trips.js';
 
 export type ConnectionStatus = 'connected' | 'reconnecting' | 'disconnected';
 
 export interface ConnectionEvents {
   status?(status: ConnectionStatus): void;
   error?(error: Error): void;
+  /** It was given up. */
+  closed?(): void;
 }
 
 interface Waiting {
@@ -19,8 +24,6 @@ interface Waiting {
 
 /** Bound of the first attempt to connect for those who wait for no further one: a little over ioredis's own. */
 const FIRST_ATTEMPT_MS = 10_001;
-
-const LONGEST_RECONNECT_PAUSE_MS = 1_000;
 
 /** While these last, waiting does not help: whoever waits for the connection is told at once. */
 const HOPELESS = /^(WRONGPASS|NOAUTH|NOPERM)|self-signed|certificate|wrong version number|ERR_TLS/i;
@@ -40,18 +43,20 @@ export class Connection {
   #lastError: Error | undefined;
   #isClosed = false;
   #serverId: Promise<number | undefined> = Promise.resolve(undefined);
+  readonly #roundTrips = new RoundTrips();
 
   constructor(
     source: ConnectionSource,
-    name: string,
+    private readonly name: string,
     /** Longest silence in ms while a command is pending. */
-    deadlineMs: number,
-    events: ConnectionEvents = {},
+    private readonly deadlineMs: number,
+    private readonly events: ConnectionEvents = {},
   ) {
     this.client = source(safeSettings(name, deadlineMs));
     this.client.on('ready', () => {
       this.#wasTried = true;
       this.#lastError = undefined;
+      this.#roundTrips.answered();
       this.knownScripts.clear();
       for (const waiting of this.#takeWaiting()) waiting.resolve();
       this.#learnServerId();
@@ -59,10 +64,7 @@ export class Connection {
     });
     this.client.on('close', () => this.#onClose());
     this.client.on('reconnecting', () => events.status?.('reconnecting'));
-    this.client.on('end', () => {
-      for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
-      events.status?.('disconnected');
-    });
+    this.client.on('end', () => this.#onEnd());
     this.client.on('error', (error: Error) => {
       this.#lastError = error;
       if (HOPELESS.test(error.message)) {
@@ -119,12 +121,43 @@ export class Connection {
     command: (client: Redis) => Promise<T>,
     messageId?: string,
   ): Promise<T> {
-    if (!this.isReady) throw this.#unavailable(`it is ${this.client.status}`);
+    if (!this.isReady) throw this.#unavailable(`it is ${this.#state}`);
+    this.#roundTrips.begin();
     try {
-      return await command(this.client);
+      const reply = await command(this.client);
+      this.#roundTrips.answered();
+      return reply;
     } catch (error) {
-      throw failureOf(error, action, messageId);
+      const failure = failureOf(error, action, messageId);
+      if (failure instanceof RedisRefusedError) this.#roundTrips.answered();
+      throw failure;
+    } finally {
+      this.#roundTrips.end();
     }
+  }
+
+  /** By what was asked and answered, never by asking. */
+  get health(): ConnectionHealth {
+    const now = performance.now();
+    return {
+      failure: this.#failureAt(now),
+      sinceRoundTripMs: this.#roundTrips.sinceAnswerMs(now),
+    };
+  }
+
+  #failureAt(now: number): string | undefined {
+    // Nobody has asked for it, or the first attempt is under way: others that are open say whether Redis is there.
+    if (!this.#wasTried) return undefined;
+    if (!this.isReady) return this.#unavailable(`${this.name} is ${this.#state}`).message;
+    const silentMs = this.#roundTrips.silentMs(now);
+    if (silentMs <= this.deadlineMs) return undefined;
+    return this.#unavailable(`${this.name} has had no answer for ${Math.round(silentMs)} ms`)
+      .message;
+  }
+
+  /** The state in ioredis's words, except where it has not noticed yet what the socket knows. */
+  get #state(): string {
+    return this.client.status === 'ready' ? 'closing' : this.client.status;
   }
 
   /** Drops the connection for a new one; what is in flight rejects. */
@@ -136,8 +169,16 @@ export class Connection {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // Between two attempts there is no socket whose end ioredis would tell. It tells what was before in later turns.
+    if (this.client.status === 'reconnecting') process.nextTick(() => this.#onEnd());
     this.client.disconnect();
     for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
+    this.events.closed?.();
+  }
+
+  #onEnd(): void {
+    for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
+    this.events.status?.('disconnected');
   }
 
   /** An attempt is over: who would not have waited for it had it not been the first waits no longer. */
@@ -182,31 +223,4 @@ export class Connection {
       return sentinels.map((sentinel) => `${sentinel.host}:${sentinel.port}`).join(',');
     return path ?? `${host}:${port}`;
   }
-}
-
-function safeSettings(name: string, deadlineMs: number): RedisOptions {
-  return {
-    lazyConnect: true,
-    connectionName: name,
-    // A command that was in flight when the connection died is rejected, never sent again: its outcome is unknown.
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    // Its promise is nobody's: a failure would end the process. EventChannel does it.
-    autoResubscribe: false,
-    // A command that cannot be written now is rejected now, so that "not sent" and "unknown" stay apart.
-    enableOfflineQueue: false,
-    enableAutoPipelining: false,
-    // Deadlines are the connection's: a command that was given up while its connection lives would have no known end.
-    commandTimeout: undefined,
-    blockingTimeout: undefined,
-    socketTimeout: deadlineMs,
-    // Replies are read in one form.
-    stringNumbers: false,
-    replyMapping: 'legacy',
-    // A failover leaves us with a replica: connect anew, without sending the command again.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    retryStrategy: (times) =>
-      Math.min(25 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_PAUSE_MS) *
-      (0.75 + Math.random() / 4),
-  };
 }

@@ -3,6 +3,8 @@ import type { Broker, Lease, LeaseTerms, PushTerms } from '../core/broker.js';
 import { RedisClock } from '../core/clock.js';
 import type { Element } from '../core/envelope.js';
 import { RedisRefusedError, UnsafeRedisError } from '../core/errors.js';
+import { healthOf } from '../core/health.js';
+import type { RedisQueueHealth } from '../core/health.js';
 import { Connection } from './connection.js';
 import type { ConnectionStatus } from './connection.js';
 import type { ConnectionSource } from './connection-source.js';
@@ -50,9 +52,11 @@ export class RedisBroker implements Broker {
   readonly #commands: Connection;
   readonly #replies: ReplyBatch;
   readonly #pushes = new Map<string, PushBatch>();
-  readonly #registered = new Set<string>();
+  /** Queues that are listed for people and tools, or about to be. */
+  readonly #registered = new Map<string, Promise<void> | 'done'>();
   readonly #served = new Set<string>();
-  readonly #waits = new Set<Connection>();
+  /** Those that have not been closed. */
+  readonly #connections = new Set<Connection>();
   /** By queue. */
   readonly #onWake = new Map<string, () => void>();
   #interruptions = 0;
@@ -124,7 +128,7 @@ export class RedisBroker implements Broker {
       this.#pushes.set(queue, pushes);
     }
     const held = await pushes.push(messageId, element, terms);
-    if (!this.#registered.has(queue)) await this.#registerPushed(queue);
+    if (this.#registered.get(queue) !== 'done') await this.#registerPushed(queue);
     return held;
   }
 
@@ -189,14 +193,10 @@ export class RedisBroker implements Broker {
     const consumer = `${this.#name}-${this.#joined}`;
     this.#clock.set(await join.run(this.#commands, keys, { consumer, leaseMs: terms.leaseMs }));
     const blocking = this.#connection('wait', terms.waitMs + BLOCKING_GRACE_MS);
-    this.#waits.add(blocking);
     return new RedisLease(consumer, terms, {
       commands: this.#commands,
       blocking,
-      closeBlocking: () => {
-        blocking.close();
-        this.#waits.delete(blocking);
-      },
+      closeBlocking: () => blocking.close(),
       keys,
       newId: () => `${this.#name}-${(this.#ids += 1)}`,
       flushReplies: () => this.#replies.flush(),
@@ -208,10 +208,14 @@ export class RedisBroker implements Broker {
     return this.#clock.nowMs();
   }
 
+  /** Of all connections together, without asking Redis. */
+  health(): RedisQueueHealth {
+    return healthOf([...this.#connections].map((connection) => connection.health));
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#inbox?.stop(), this.#channel?.stop()]);
-    for (const connection of this.#waits) connection.close();
-    this.#commands.close();
+    for (const connection of this.#connections) connection.close();
   }
 
   async #listen(listeners: ReadonlyMap<string, (element: Buffer) => void>): Promise<void> {
@@ -228,10 +232,14 @@ export class RedisBroker implements Broker {
     deadlineMs: number,
     onStatus?: (status: ConnectionStatus) => void,
   ): Connection {
-    return new Connection(this.options.connection, `rq-${role}-${this.#name}`, deadlineMs, {
+    const name = `rq-${role}-${this.#name}`;
+    const connection = new Connection(this.options.connection, name, deadlineMs, {
       ...(onStatus === undefined ? {} : { status: onStatus }),
       error: this.#onError,
+      closed: () => this.#connections.delete(connection),
     });
+    this.#connections.add(connection);
+    return connection;
   }
 
   readonly #onError = (error: unknown): void => this.events.error(error);
@@ -255,12 +263,22 @@ export class RedisBroker implements Broker {
     this.#clock.set(Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000));
   }
 
-  /** The message is held already: that its queue is not listed yet must not fail the call, so the next push tries again. */
-  async #registerPushed(queue: string): Promise<void> {
+  /** One call for all that were pushed meanwhile. */
+  #registerPushed(queue: string): Promise<void> {
+    const underWay = this.#registered.get(queue);
+    if (underWay instanceof Promise) return underWay;
+    const registering = this.#register(queue);
+    this.#registered.set(queue, registering);
+    return registering;
+  }
+
+  /** The messages are held already: that their queue is not listed yet must not fail them, so a later push tries again. */
+  async #register(queue: string): Promise<void> {
     try {
       await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'pushed' });
-      this.#registered.add(queue);
+      this.#registered.set(queue, 'done');
     } catch (error) {
+      this.#registered.delete(queue);
       this.events.error(error);
     }
   }

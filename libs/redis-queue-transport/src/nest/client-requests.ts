@@ -1,0 +1,82 @@
+import type { LoggerService } from '@nestjs/common';
+import type { WritePacket } from '@nestjs/microservices';
+import { NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
+import { RequestTimeoutError, messageOf } from '../core/errors.js';
+import { decodeReply } from '../core/reply.js';
+import type { Reply } from '../core/reply.js';
+import { OpenRequests } from '../core/requests.js';
+import type { ClientSession } from './client-session.js';
+import { inOrder } from './in-order.js';
+import type { OutgoingMessage } from './outgoing-message.js';
+import type { PacketCodec } from './packet-codec.js';
+
+/** The requests of one client: sends them, and hands their replies to those who asked. */
+export class ClientRequests {
+  readonly #open = new OpenRequests();
+
+  constructor(
+    private readonly codec: PacketCodec,
+    private readonly timeoutMs: number,
+    /** Resolves when the client is connected. */
+    private readonly connected: () => Promise<ClientSession>,
+    private readonly logger: LoggerService,
+  ) {}
+
+  /**
+   * Sends the message as a request. Its replies come in order, each as one packet; so does what ends it instead: why it
+   * could not be sent, or `RequestTimeoutError`. Answers how to stop listening.
+   */
+  ask(message: OutgoingMessage, callback: (packet: WritePacket) => void): () => void {
+    const { timeoutMs } = this;
+    const fail = (error: unknown): void => callback({ err: error });
+    const handOn = inOrder(callback, fail);
+    const request = this.#open.open(
+      timeoutMs,
+      (reply) => handOn(this.#packetOf(reply, message.id)),
+      fail,
+      () => new RequestTimeoutError(message.queue, timeoutMs, message.id),
+    );
+    this.#send(message, request, performance.now() + timeoutMs).catch((error: unknown) =>
+      this.#open.fail(request, error),
+    );
+    return () => this.#open.forget(request);
+  }
+
+  /** Takes an element of the reply list. */
+  deliver(element: Buffer): void {
+    try {
+      this.#open.deliver(decodeReply(element));
+    } catch (error) {
+      this.logger.error(`A reply cannot be read: ${messageOf(error)}`);
+    }
+  }
+
+  failAll(error: unknown): void {
+    this.#open.failAll(error);
+  }
+
+  /** Sends a request, unless its caller has given up before it could be sent. */
+  async #send(message: OutgoingMessage, request: number, deadline: number): Promise<void> {
+    const session = await this.connected();
+    if (!this.#open.isOpen(request)) return;
+    const { broker } = session;
+    const isServed = await broker.isServed(message.queue);
+    if (!isServed) return this.#open.fail(request, NO_MESSAGE_HANDLER);
+    const list = await session.replyList();
+    if (!this.#open.isOpen(request)) return;
+    // Counted as the caller counts it, and not from when Redis takes the request.
+    const expiresAtMs = broker.nowMs() + Math.ceil(deadline - performance.now());
+    await message.push(broker, { replyTo: { list, request }, expiresAtMs });
+  }
+
+  #packetOf(
+    { body, kind, last }: Reply & { readonly body: Buffer },
+    id: string,
+  ): WritePacket | Promise<WritePacket> {
+    try {
+      return this.codec.decodeReply(body, kind, last, id);
+    } catch (error) {
+      return { err: error, isDisposed: true };
+    }
+  }
+}

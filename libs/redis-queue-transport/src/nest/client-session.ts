@@ -1,0 +1,61 @@
+import type { Broker } from '../core/broker.js';
+import type { RedisQueueHealth } from '../core/health.js';
+import type { OpenBroker } from '../open-broker.js';
+
+export interface ClientSessionEvents {
+  connected(): void;
+  /** An element of the reply list. */
+  reply(element: Buffer): void;
+}
+
+/** What a client opens with its first call and gives up with `close()`: connections, and the list of its replies. */
+export class ClientSession {
+  readonly broker: Broker;
+  #connecting: Promise<void> | undefined;
+  #replyList: Promise<string> | undefined;
+
+  constructor(
+    private readonly open: OpenBroker,
+    private readonly events: ClientSessionEvents,
+  ) {
+    this.broker = open.broker;
+  }
+
+  /** The client of the broker's own library. */
+  get native(): unknown {
+    return this.open.native;
+  }
+
+  get health(): RedisQueueHealth {
+    return this.open.health();
+  }
+
+  /** Waits for the connection once; after a failure the next call tries anew. */
+  connect(): Promise<void> {
+    this.#connecting ??= this.#connect().catch((error: unknown) => {
+      this.#connecting = undefined;
+      throw error;
+    });
+    return this.#connecting;
+  }
+
+  /** Name of the list that replies come through; the first call begins to read it. */
+  replyList(): Promise<string> {
+    this.#replyList ??= this.broker
+      .receiveReplies((element) => this.events.reply(element))
+      .catch((error: unknown) => {
+        this.#replyList = undefined;
+        throw error;
+      });
+    return this.#replyList;
+  }
+
+  close(): Promise<void> {
+    return this.broker.close();
+  }
+
+  async #connect(): Promise<void> {
+    await this.broker.connect();
+    this.events.connected();
+  }
+}
