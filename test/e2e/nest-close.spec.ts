@@ -194,6 +194,10 @@ describe('drain()', () => {
     const client = rig.client();
     await lastValueFrom(client.enqueue('slow', 'first'));
     await eventually(() => expect(ran).toEqual(['first']));
+    // So that the wait brings it: an exchange would leave it where it is.
+    await eventually(async () =>
+      expect(String(await rig.commands.client('LIST'))).toMatch(/name=rq-wait.* flags=[^ ]*b/),
+    );
     const suspect = '{"rq":1,"crashes":1,"attempt":2,"id":"suspect","at":1}\n"suspect"';
     await rig.commands.rpush(rig.queue('slow').waitingKey, suspect);
     await eventually(async () => expect(await rig.queue('slow').held()).toBe(2));

@@ -72,6 +72,19 @@ describe('an enqueued message', () => {
     expect(handled).toEqual(['nobody subscribes', 'two subscribe', 'last']);
   });
 
+  test('of a connected client is sent as it was at the call', async () => {
+    const client = rig.client();
+    await client.connect();
+    await lastValueFrom(client.enqueue('mail.send', { to: 'first' }));
+    const mail = { to: 'a' };
+
+    const sent = lastValueFrom(client.enqueue('mail.send', mail));
+    mail.to = 'b';
+    await sent;
+
+    expect((await rig.queue('mail.send').waiting()).at(-1)).toContain('{"to":"a"}');
+  });
+
   test('that could not be sent is logged when nobody subscribed', async () => {
     const client = rig.client();
 

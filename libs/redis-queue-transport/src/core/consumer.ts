@@ -2,7 +2,7 @@ import type { Broker, Exchange, Lease, Settlement, SkipReason } from './broker.j
 import type { Delivery } from './delivery.js';
 import type { DeliveryRunner } from './delivery-runner.js';
 import { DeliverySlots } from './delivery-slots.js';
-import type { Run } from './delivery-slots.js';
+import type { Held } from './delivery-slots.js';
 import { LeaseLostError, ShutdownError } from './errors.js';
 import { inspect } from './intake.js';
 import { Membership } from './membership.js';
@@ -10,6 +10,7 @@ import type { MessageIds } from './message-id.js';
 import { ACK, RELEASE } from './outcome.js';
 import type { Outcome } from './outcome.js';
 import { GrowingPause, pause } from './pause.js';
+import type { Run } from './running.js';
 import { settlementOf } from './settlement.js';
 
 export interface ConsumerOptions {
@@ -329,7 +330,7 @@ export class Consumer {
 
   /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
   #run(lease: Lease, delivery: Delivery): void {
-    const run = this.#slots.begin(delivery, lease);
+    const run = this.#slots.begin({ delivery, lease });
     this.#hasJustBegun = true;
     const isOnce = this.options.onceMs !== undefined;
     const end: Promise<Outcome | 'repeated'> = isOnce
@@ -338,12 +339,12 @@ export class Consumer {
     void end.then((outcome) => this.#onEnd(run, outcome));
   }
 
-  async #runOnce(run: Run): Promise<Outcome | 'repeated'> {
-    return (await this.#wasHandled(run)) ? 'repeated' : this.runner.run(run.delivery);
+  async #runOnce(run: Run<Held>): Promise<Outcome | 'repeated'> {
+    return (await this.#wasHandled(run)) ? 'repeated' : this.runner.run(run.item.delivery);
   }
 
-  #onEnd(run: Run, outcome: Outcome | 'repeated'): void {
-    const { delivery, lease } = run;
+  #onEnd(run: Run<Held>, outcome: Outcome | 'repeated'): void {
+    const { delivery, lease } = run.item;
     if (this.#slots.end(run) && lease === this.#lease) {
       if (outcome === 'repeated') this.#skip(delivery, 'repeated');
       else this.#settle(delivery, outcome);
@@ -353,8 +354,8 @@ export class Consumer {
   }
 
   /** Asked until Redis answers: running it without knowing could repeat what must not be repeated. */
-  async #wasHandled(run: Run): Promise<boolean> {
-    const { lease, delivery } = run;
+  async #wasHandled(run: Run<Held>): Promise<boolean> {
+    const { lease, delivery } = run.item;
     const { id } = delivery.envelope;
     if (this.options.onceMs === undefined || id === undefined) return false;
     const between = new GrowingPause();
@@ -408,7 +409,7 @@ export class Consumer {
     const reason = new LeaseLostError(
       `The lease of ${lease.consumer} on "${this.options.queue}" ended; another consumer takes over its deliveries.`,
     );
-    for (const { delivery } of this.#slots.runs()) delivery.abort(reason);
+    for (const { delivery } of this.#slots.held()) delivery.abort(reason);
   }
 
   #report(error: unknown): void {

@@ -1,28 +1,23 @@
 import type { Lease } from './broker.js';
 import type { Delivery } from './delivery.js';
+import { Running } from './running.js';
+import type { Run } from './running.js';
 
-export interface Run {
+/** A delivery that runs, and the lease under which it was taken. */
+export interface Held {
   readonly delivery: Delivery;
-  /** Under which it was taken. */
   readonly lease: Lease;
-  isOver: boolean;
 }
 
 /**
  * What a consumer holds and has not finished: elements that are ready, at most one suspect that waits until it is
  * alone, and what runs.
- *
- * What runs is a list that is cleaned up now and then, and no Map: a Map that goes on growing and shrinking gets new
- * tables all the time, the old ones lead to the new, and so one that the garbage collector has once taken for
- * long-lived keeps everything that came later from being collected cheaply.
  */
 export class DeliverySlots {
   /** In the order in which they were taken. */
   #ready: Buffer[] = [];
   #suspect: Delivery | undefined;
-  /** In the order in which they began. */
-  #runs: Run[] = [];
-  #running = 0;
+  readonly #running = new Running<Held>();
   #runsAlone = false;
 
   constructor(
@@ -32,17 +27,17 @@ export class DeliverySlots {
   ) {}
 
   get running(): number {
-    return this.#running;
+    return this.#running.size;
   }
 
   get isEmpty(): boolean {
-    return this.#running === 0 && this.#ready.length === 0 && this.#suspect === undefined;
+    return this.#running.size === 0 && this.#ready.length === 0 && this.#suspect === undefined;
   }
 
   /** How many more it may hold. None beside a suspect. */
   get free(): number {
     if (this.#suspect !== undefined || this.#runsAlone) return 0;
-    return this.prefetch - this.#ready.length - this.#running;
+    return this.prefetch - this.#ready.length - this.#running.size;
   }
 
   add(elements: readonly Buffer[]): void {
@@ -53,8 +48,8 @@ export class DeliverySlots {
   next(): Buffer | Delivery | undefined {
     if (this.#runsAlone) return undefined;
     if (this.#suspect === undefined)
-      return this.#running < this.concurrency ? this.#ready.shift() : undefined;
-    if (this.#running > 0) return undefined;
+      return this.#running.size < this.concurrency ? this.#ready.shift() : undefined;
+    if (this.#running.size > 0) return undefined;
     const suspect = this.#suspect;
     this.#suspect = undefined;
     this.#runsAlone = true;
@@ -75,36 +70,26 @@ export class DeliverySlots {
     return suspect === undefined ? ready : [suspect.element, ...ready];
   }
 
-  begin(delivery: Delivery, lease: Lease): Run {
-    if (this.#runs.length > 2 * this.#running + MOST_OVER) this.#runs = this.runs();
-    const run = { delivery, lease, isOver: false };
-    this.#runs.push(run);
-    this.#running += 1;
-    return run;
+  begin(held: Held): Run<Held> {
+    return this.#running.begin(held);
   }
 
   /** False when it was over before: released at a stop while it ran. */
-  end(run: Run): boolean {
-    if (run.isOver) return false;
-    run.isOver = true;
-    this.#running -= 1;
+  end(run: Run<Held>): boolean {
+    const wasRunning = this.#running.end(run);
     // A suspect runs alone, so it was this one.
-    this.#runsAlone = false;
-    return true;
+    if (wasRunning) this.#runsAlone = false;
+    return wasRunning;
   }
 
   /** What runs. */
-  runs(): Run[] {
-    return this.#runs.filter(({ isOver }) => !isOver);
+  held(): readonly Held[] {
+    return this.#running.items();
   }
 
   /** Ends all that runs, and answers what that was. */
-  endAll(): readonly Run[] {
-    const runs = this.runs();
-    for (const run of runs) this.end(run);
-    return runs;
+  endAll(): readonly Held[] {
+    this.#runsAlone = false;
+    return this.#running.endAll();
   }
 }
-
-/** So many runs that are over may stay beyond those that are not. */
-const MOST_OVER = 64;

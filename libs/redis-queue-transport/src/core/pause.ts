@@ -12,7 +12,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Pauses that double from 50 ms to 2 s while something keeps failing. */
+/** Pauses that double from 50 ms to 1 s while something keeps failing. */
 export class GrowingPause {
   #nextMs = FIRST_MS;
 
@@ -28,4 +28,4 @@ export class GrowingPause {
 }
 
 const FIRST_MS = 50;
-const LONGEST_MS = 2_000;
+const LONGEST_MS = 1_000;

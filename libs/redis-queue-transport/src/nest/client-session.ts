@@ -12,6 +12,7 @@ export interface ClientSessionEvents {
 export class ClientSession {
   readonly broker: Broker;
   #connecting: Promise<void> | undefined;
+  #isConnected = false;
   #replyList: Promise<string> | undefined;
 
   constructor(
@@ -28,6 +29,11 @@ export class ClientSession {
 
   get health(): RedisQueueHealth {
     return this.open.health();
+  }
+
+  /** It was connected once; from then on each call to the broker waits for the connection itself. */
+  get isConnected(): boolean {
+    return this.#isConnected;
   }
 
   /** Waits for the connection once; after a failure the next call tries anew. */
@@ -56,6 +62,10 @@ export class ClientSession {
 
   async #connect(): Promise<void> {
     await this.broker.connect();
+    // In the next turn: calls that waited for the connection go first.
+    setImmediate(() => {
+      this.#isConnected = true;
+    });
     this.events.connected();
   }
 }

@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import { Delivery } from '../core/delivery.js';
 import { decodeElement } from '../core/envelope.js';
 import { ShutdownError, messageOf } from '../core/errors.js';
+import { Running } from '../core/running.js';
 import type { RegisteredHandler } from './handler-registry.js';
 import { runHandler } from './message-runner.js';
 import type { WithHooks } from './message-runner.js';
@@ -10,7 +11,8 @@ import { RedisQueueContext } from './redis-queue.context.js';
 
 /** Runs every `@EventPattern` handler of a live event, each by itself: a failing one is logged and touches no other. */
 export class EventRunner {
-  readonly #running = new Map<Delivery, Promise<void>>();
+  readonly #running = new Running<Delivery>();
+  #onIdle: (() => void) | undefined;
 
   constructor(
     private readonly handlers: ReadonlyMap<string, readonly RegisteredHandler[]>,
@@ -28,34 +30,53 @@ export class EventRunner {
         this.#logFailure(pattern, error);
         return;
       }
-      const done = this.#runOne(delivery, handler).finally(() => this.#running.delete(delivery));
-      this.#running.set(delivery, done);
+      this.#runOne(delivery, handler);
     }
   }
 
   /** Resolves when no handler runs any more. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running.values());
+    if (this.#running.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
   }
 
   /** Tells the handlers that still run that nobody waits for them any longer. */
   abandon(): void {
-    for (const delivery of this.#running.keys()) {
+    for (const delivery of this.#running.items()) {
       const text = `The server stopped before a handler of the event "${delivery.queue}" ended.`;
       delivery.abort(new ShutdownError(text));
     }
   }
 
-  /** Never rejects. */
-  async #runOne(delivery: Delivery, handler: RegisteredHandler['handler']): Promise<void> {
-    const { queue: pattern, envelope } = delivery;
-    const context = new RedisQueueContext([delivery, pattern]);
+  #runOne(delivery: Delivery, handler: RegisteredHandler['handler']): void {
+    const run = this.#running.begin(delivery);
+    const end = (): void => {
+      if (this.#running.end(run) && this.#running.size === 0) this.#onIdle?.();
+    };
+    const context = new RedisQueueContext([delivery, delivery.queue]);
+    this.#handle(delivery, context, handler).then(end, (error: unknown) => {
+      this.#logFailure(delivery.queue, context.failure ?? error);
+      end();
+    });
+  }
+
+  /** Each handler has its own copy of the data: what one changes, the others do not see. */
+  #handle(
+    delivery: Delivery,
+    context: RedisQueueContext,
+    handler: RegisteredHandler['handler'],
+  ): Promise<void> {
+    const run = (data: unknown): Promise<void> =>
+      this.withHooks(context, () => runHandler(handler, data, context, undefined));
     try {
-      // Each handler has its own copy of the data: what one changes, the others do not see.
-      const data = await this.codec.decodeRequest(envelope, pattern);
-      await this.withHooks(context, () => runHandler(handler, data, context, undefined));
+      const data = this.codec.decodeRequest(delivery.envelope, delivery.queue);
+      return data instanceof Promise ? data.then(run) : run(data);
     } catch (error) {
-      this.#logFailure(pattern, context.failure ?? error);
+      // It goes on as it was thrown, whatever it is: a user's deserializer may have.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      return Promise.reject(error);
     }
   }
 

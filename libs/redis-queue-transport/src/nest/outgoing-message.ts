@@ -1,7 +1,8 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import type { Broker } from '../core/broker.js';
 import { encodeElement } from '../core/envelope.js';
-import type { Element, OutgoingEnvelope } from '../core/envelope.js';
+import type { Element, OutgoingEnvelope, ReplyAddress } from '../core/envelope.js';
+import type { MessageIds } from '../core/message-id.js';
 import type { PacketCodec } from './packet-codec.js';
 import { RedisQueueRecord } from './redis-queue-record.js';
 import type { RedisQueueRecordOptions } from './redis-queue-record.js';
@@ -16,20 +17,20 @@ export class OutgoingMessage {
   readonly #data: unknown;
 
   constructor(
-    private readonly packet: ReadPacket<unknown>,
+    private readonly packet: ReadPacket<unknown> & { readonly metadata?: unknown },
     readonly queue: string,
-    nextId: () => string,
+    ids: MessageIds,
     private readonly codec: PacketCodec,
   ) {
     const { data } = packet;
     const isRecord = data instanceof RedisQueueRecord;
-    this.options = isRecord ? data.options : {};
+    this.options = isRecord ? data.options : NO_OPTIONS;
     this.#data = isRecord ? data.data : data;
-    this.id = this.options.id ?? nextId();
+    this.id = this.options.id ?? ids.next();
   }
 
   /** Onto the list of its queue. */
-  push(broker: Broker, request: RequestTerms = {}): Promise<'held' | 'duplicate'> {
+  push(broker: Broker, request: RequestTerms = NO_REQUEST): Promise<'held' | 'duplicate'> {
     const { delayMs, deliverAt, deduplicateMs, expiresInMs } = this.options;
     const nowMs = broker.nowMs();
     const dueMs = deliverAt?.getTime() ?? (delayMs === undefined ? undefined : nowMs + delayMs);
@@ -37,23 +38,38 @@ export class OutgoingMessage {
       request.expiresAtMs,
       expiresInMs === undefined ? undefined : nowMs + expiresInMs,
     );
-    const element = this.#element(nowMs, { ...request, expiresAtMs });
-    return broker.push(this.queue, this.id, element, { dueMs, deduplicateMs });
+    const element = this.#element(nowMs, request.replyTo, expiresAtMs);
+    const hasTerms = dueMs !== undefined || deduplicateMs !== undefined;
+    return broker.push(
+      this.queue,
+      this.id,
+      element,
+      hasTerms ? { dueMs, deduplicateMs } : undefined,
+    );
   }
 
   /** To whoever listens now. */
-  async publish(broker: Broker): Promise<void> {
-    await broker.publish(this.queue, this.id, this.#element(broker.nowMs(), {}));
+  publish(broker: Broker): Promise<void> {
+    const element = this.#element(broker.nowMs(), undefined, undefined);
+    return broker.publish(this.queue, this.id, element).then(noResult);
   }
 
-  #element(sentAtMs: number, request: RequestTerms): Element {
+  #element(
+    sentAtMs: number,
+    replyTo: ReplyAddress | undefined,
+    expiresAtMs: number | undefined,
+  ): Element {
     const { id, packet } = this;
-    const body = this.codec.encodeRequest({ ...packet, data: this.#data, id });
-    const metadata: unknown = Reflect.get(packet, 'metadata');
+    const body = this.codec.encodeRequest(packet, this.#data, id);
     const { headers } = this.options;
-    return encodeElement({ id, sentAtMs, headers, metadata, ...request }, body);
+    const { metadata } = packet;
+    return encodeElement({ id, sentAtMs, headers, metadata, replyTo, expiresAtMs }, body);
   }
 }
+
+const NO_OPTIONS: RedisQueueRecordOptions = {};
+const NO_REQUEST: RequestTerms = {};
+const noResult = (): void => undefined;
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);

@@ -21,9 +21,9 @@ export class PacketCodec {
   ) {}
 
   /** @throws UnencodableError, and what the serializer throws */
-  encodeRequest(packet: ReadPacket & { readonly id: string }): Element {
-    if (this.serializer === undefined) return encodeJson(packet.data);
-    const serialized: unknown = this.serializer.serialize(packet);
+  encodeRequest(packet: ReadPacket, data: unknown, id: string): Element {
+    if (this.serializer === undefined) return encodeJson(data);
+    const serialized: unknown = this.serializer.serialize({ ...packet, data, id });
     return encodeValue(fieldOf(serialized, 'data'));
   }
 

@@ -28,6 +28,8 @@ export interface EnqueueResult {
   readonly isDuplicate: boolean;
 }
 
+const MOST_KNOWN_QUEUES = 1_000;
+
 /**
  * The client side of the transport. `send` and `emit` as with every `ClientProxy`, and `enqueue` for a message that
  * one consumer must handle and nobody waits for.
@@ -38,6 +40,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   readonly #options: ResolvedClientOptions;
   readonly #codec: PacketCodec;
   readonly #ids = new MessageIds();
+  /** By pattern. */
+  readonly #queues = new Map<unknown, string>();
   readonly #failures = new FailureLog(this.#logger);
   readonly #events = new StatusEvents(this._status$);
   readonly #requests: ClientRequests;
@@ -67,6 +71,19 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   async #connected(): Promise<ClientSession> {
     await this.connect();
     return this.#sessionOfCall();
+  }
+
+  /** At once while the client is connected: what its caller does with the data afterwards then plays no part. */
+  #whenConnected<T>(call: (session: ClientSession) => Promise<T>): Promise<T> {
+    const session = this.#session;
+    if (session?.isConnected !== true) return this.#connected().then(call);
+    try {
+      return call(session);
+    } catch (error) {
+      // It goes on as it was thrown, whatever it is: a user's serializer may have.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      return Promise.reject(error);
+    }
   }
 
   /** The session that `connect()` opened for this call; gone when the client was closed in between. */
@@ -117,16 +134,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
    */
   enqueue(pattern: unknown, data: unknown): Observable<EnqueueResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
-    return hot(this.#enqueue(pattern, data), (error) =>
-      this.#logUnseen('enqueue to', pattern, error),
-    );
-  }
-
-  async #enqueue(pattern: unknown, data: unknown): Promise<EnqueueResult> {
-    const { broker } = await this.#connected();
-    const message = this.#message(this.createPacket(pattern, data));
-    const held = await message.push(broker);
-    return { id: message.id, isDuplicate: held === 'duplicate' };
+    const call = this.#whenConnected(({ broker }) => {
+      const message = this.#message(this.createPacket(pattern, data));
+      const { id } = message;
+      return message.push(broker).then((held) => ({ id, isDuplicate: held === 'duplicate' }));
+    });
+    return hot(call, (error) => this.#logUnseen('enqueue to', pattern, error));
   }
 
   /**
@@ -167,17 +180,13 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     data: TInput,
   ): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
-    return hot(this.#emit<TResult>(pattern, data), (error) =>
-      this.#logUnseen('emit of', pattern, error),
+    const call = this.#whenConnected(() =>
+      this.dispatchEvent<TResult>(this.createPacket(pattern, data)),
     );
+    return hot(call, (error) => this.#logUnseen('emit of', pattern, error));
   }
 
-  async #emit<T>(pattern: unknown, data: unknown): Promise<T> {
-    await this.connect();
-    return this.dispatchEvent<T>(this.createPacket(pattern, data));
-  }
-
-  protected override async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
+  protected override dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
     const { broker } = this.#sessionOfCall();
     const message = this.#message(packet);
     refuseSettings(message.options, 'emit', [
@@ -186,21 +195,22 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       'deduplicateMs',
       'expiresInMs',
     ]);
-    await message.publish(broker);
-    return undefined as T; // Nest's own transports answer undefined as well; the type is the caller's
+    // Nest's own transports answer undefined as well; the type is the caller's.
+    return message.publish(broker) as Promise<T>;
   }
 
   #message(packet: ReadPacket): OutgoingMessage {
-    return new OutgoingMessage(
-      packet,
-      this.#queueOf(packet.pattern),
-      () => this.#ids.next(),
-      this.#codec,
-    );
+    return new OutgoingMessage(packet, this.#queueOf(packet.pattern), this.#ids, this.#codec);
   }
 
   #queueOf(pattern: unknown): string {
-    return queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
+    const known = this.#queues.get(pattern);
+    if (known !== undefined) return known;
+    const queue = queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
+    // An object may be changed afterwards; and whoever makes up patterns as they go must not fill the memory.
+    if (typeof pattern === 'string' && this.#queues.size < MOST_KNOWN_QUEUES)
+      this.#queues.set(pattern, queue);
+    return queue;
   }
 
   #logUnseen(what: string, pattern: unknown, error: unknown): void {

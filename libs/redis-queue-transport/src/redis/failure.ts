@@ -46,6 +46,17 @@ export function failureOf(error: unknown, action: string, messageId?: string): R
   );
 }
 
+/** What shared a command shares its failure, but each caller's error names its own message. */
+export function failureOfOne(error: unknown, action: string, messageId: string): RedisQueueError {
+  const shared = error instanceof OutcomeUnknownError ? error.cause : error;
+  return failureOf(shared, action, messageId);
+}
+
+/** An error that Redis told within an answer, in the form in which ioredis rejects with one. */
+export function replyError(text: string): Error {
+  return Object.assign(new Error(text), { name: 'ReplyError' });
+}
+
 /** Redis answered, with an error. (The class that ioredis exports for it is untyped.) */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';

@@ -1,8 +1,7 @@
 import type { PushTerms } from '../core/broker.js';
 import type { Element } from '../core/envelope.js';
-import { OutcomeUnknownError } from '../core/errors.js';
 import type { Connection } from './connection.js';
-import { failureOf } from './failure.js';
+import { failureOfOne } from './failure.js';
 import type { QueueKeys } from './keys.js';
 import { hold } from './scripts/hold.js';
 import { TickBatch } from './tick-batch.js';
@@ -61,13 +60,13 @@ export class PushBatch {
           : await this.#hold(chunk);
       chunk.forEach((push, index) => push.resolve(held?.[index] === false ? 'duplicate' : 'held'));
     } catch (error) {
-      for (const push of chunk) push.reject(ownFailure(error, push.messageId));
+      for (const push of chunk) push.reject(failureOfOne(error, hold.action, push.messageId));
     }
   }
 
   async #append(chunk: readonly Push[]): Promise<undefined> {
     const elements = chunk.map((push) => push.element);
-    await this.connection.run('hold a message', (client) =>
+    await this.connection.run(hold.action, (client) =>
       client.rpush(this.keys.waiting, ...elements),
     );
   }
@@ -85,11 +84,4 @@ export class PushBatch {
 
 function isPlain(push: Push): boolean {
   return push.terms?.dueMs === undefined && push.terms?.deduplicateMs === undefined;
-}
-
-/** Pushes that shared a command share its failure, but each caller's error names its own message. */
-function ownFailure(error: unknown, messageId: string): Error {
-  if (error instanceof OutcomeUnknownError)
-    return failureOf(error.cause, 'hold a message', messageId);
-  return failureOf(error, 'hold a message', messageId);
 }

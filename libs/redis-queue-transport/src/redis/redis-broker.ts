@@ -8,6 +8,7 @@ import type { RedisQueueHealth } from '../core/health.js';
 import { Connection } from './connection.js';
 import type { ConnectionStatus } from './connection.js';
 import type { ConnectionSource } from './connection-source.js';
+import { EventBatch } from './event-batch.js';
 import { EventChannel } from './event-channel.js';
 import { Keys } from './keys.js';
 import { processName } from './process-name.js';
@@ -51,6 +52,7 @@ export class RedisBroker implements Broker {
   readonly #name = processName();
   readonly #commands: Connection;
   readonly #replies: ReplyBatch;
+  readonly #published: EventBatch;
   readonly #pushes = new Map<string, PushBatch>();
   /** Queues that are listed for people and tools, or about to be. */
   readonly #registered = new Map<string, Promise<void> | 'done'>();
@@ -75,6 +77,7 @@ export class RedisBroker implements Broker {
       this.#onStatus(status),
     );
     this.#replies = new ReplyBatch(this.#commands);
+    this.#published = new EventBatch(this.#commands);
   }
 
   /** The command connection's ioredis client. */
@@ -115,11 +118,25 @@ export class RedisBroker implements Broker {
     throw new UnsafeRedisError(text);
   }
 
-  async push(
+  push(
     queue: string,
     messageId: string,
     element: Element,
     terms?: PushTerms,
+  ): Promise<'held' | 'duplicate'> {
+    const pushes = this.#pushes.get(queue);
+    const isUsual =
+      pushes !== undefined && this.#commands.isReady && this.#registered.get(queue) === 'done';
+    return isUsual
+      ? pushes.push(messageId, element, terms)
+      : this.#pushToNew(queue, messageId, element, terms);
+  }
+
+  async #pushToNew(
+    queue: string,
+    messageId: string,
+    element: Element,
+    terms: PushTerms | undefined,
   ): Promise<'held' | 'duplicate'> {
     if (!this.#commands.isReady) await this.connect();
     let pushes = this.#pushes.get(queue);
@@ -145,12 +162,7 @@ export class RedisBroker implements Broker {
 
   async publish(pattern: string, messageId: string, element: Element): Promise<number> {
     if (!this.#commands.isReady) await this.connect();
-    const channel = this.#keys.event(pattern);
-    return this.#commands.run(
-      'publish an event',
-      (client) => client.publish(channel, element),
-      messageId,
-    );
+    return this.#published.add(this.#keys.event(pattern), messageId, element);
   }
 
   async subscribe(

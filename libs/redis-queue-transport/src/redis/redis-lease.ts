@@ -92,7 +92,7 @@ export class RedisLease implements Lease {
 
   /**
    * A Set that goes on growing and shrinking would make the garbage collector keep what it held
-   * (see `core/delivery-slots.ts`): where most of it goes, a new one is made.
+   * (see `core/running.ts`): where most of it goes, a new one is made.
    */
   #removeHeld(settlements: readonly Settlement[]): void {
     if (settlements.length === this.#held.size) {

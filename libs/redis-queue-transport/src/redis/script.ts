@@ -38,6 +38,11 @@ export class Script<Key extends string, Arg extends string, Reply> {
     this.#sha = createHash('sha1').update(this.#text).digest('hex');
   }
 
+  /** What it is for, as in "Redis refused to …". */
+  get action(): string {
+    return this.definition.action;
+  }
+
   /** @throws RedisUnavailableError | OutcomeUnknownError | RedisRefusedError */
   async run(
     connection: Connection,
