@@ -9,17 +9,24 @@ import {
   RedisQueueServer,
   RetryLater,
 } from 'nestjs-redis-queue-transport';
-import { LedgerFile } from './ledger-file.js';
+import { JournalWriter } from '../support/journal.js';
+import { JournalLogger } from './journal-logger.js';
 import { ASK, MAX_CRASHES, NEWS, WORK, readSettings, type Work } from './settings.js';
 
 const settings = readSettings();
-const ledger = new LedgerFile(settings.ledger);
+const journal = new JournalWriter(settings.journal);
 
 @Controller()
 class ChaosController {
   @MessagePattern(WORK, { concurrency: 20, retry: { attempts: 3, delayMs: 50, maxDelayMs: 500 } })
   async work(@Payload() { id, behaviour }: Work, @Ctx() context: RedisQueueContext): Promise<void> {
-    ledger.write('start', id, String(context.getAttempt()));
+    const attempt = context.getAttempt();
+    journal.write({ event: 'start', id, attempt });
+    const signal = context.getSignal();
+    signal.addEventListener('abort', () => {
+      const { code } = signal.reason as { code: string }; // every reason is an error of the library
+      journal.write({ event: 'aborted', id, attempt, reason: code });
+    });
     switch (behaviour) {
       case 'finish':
         break;
@@ -27,17 +34,17 @@ class ChaosController {
         await pause(50);
         break;
       case 'failOnce':
-        if (context.getAttempt() === 1) throw new Error('fails the first time');
+        if (attempt === 1) throw new Error('fails the first time');
         break;
       case 'failAlways':
         throw new Error('fails each time');
       case 'retryLater':
-        if (context.getAttempt() < 3) throw new RetryLater({ delayMs: 100 });
+        if (attempt < 3) throw new RetryLater({ delayMs: 100 });
         break;
       case 'reject':
         throw new DeadLetter('of no use');
     }
-    ledger.write('end', id);
+    journal.write({ event: 'end', id, attempt });
   }
 
   @MessagePattern(ASK)
@@ -47,7 +54,7 @@ class ChaosController {
 
   @EventPattern<string>(NEWS)
   hear(@Payload() id: string): void {
-    ledger.write('heard', id);
+    journal.write({ event: 'heard', id });
   }
 }
 
@@ -66,8 +73,11 @@ const strategy = new RedisQueueServer({
 });
 const app = await NestFactory.createMicroservice(ChaosModule, {
   strategy,
-  logger: ['error', 'warn'],
+  logger: new JournalLogger(journal, WORK),
 });
 app.enableShutdownHooks();
+// The run is gone, however it ended.
+process.on('disconnect', () => process.exit(1));
+process.once('SIGTERM', () => journal.write({ event: 'stop' }));
 await app.listen();
 process.send?.('ready');

@@ -1,16 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LocalRedis } from 'local-redis';
 import type { Redis } from 'ioredis';
+import type { Match, PendingFault, Proxy } from '../support/proxy.js';
 import { LEASE_MS, PREFIX, WORK } from './settings.js';
-import type { ChaosProcess } from './chaos-process.js';
+import type { Replica } from './replica.js';
 
 /** Where faults happen. */
 export interface ChaosWorld {
   readonly redis: LocalRedis;
   /** A connection of the run's own. */
   readonly commands: Redis;
-  readonly consumers: readonly ChaosProcess[];
-  readonly producers: readonly ChaosProcess[];
+  readonly consumers: readonly Replica[];
+  readonly producers: readonly Replica[];
   readonly random: () => number;
   /** How many elements of nobody's were pushed by hand. */
   garbage: number;
@@ -19,29 +20,35 @@ export interface ChaosWorld {
 export interface Fault {
   readonly name: string;
   readonly weight: number;
-  /** Does it, and undoes it: when it resolves, the world is whole again. */
-  readonly strike: (world: ChaosWorld) => Promise<void>;
+  /** Does it, and undoes it: when it resolves, the world is whole again. Answers whom it struck. */
+  readonly strike: (world: ChaosWorld) => Promise<string>;
 }
 
 const WAITING = `${PREFIX}:{${WORK}}:waiting`;
+const REDIS = 'redis';
+const HOUR_MS = 3_600_000;
+/** Every process says something to Redis within a third of its lease. */
+const HAPPENS_WITHIN_MS = 30_000;
 
 export const FAULTS: readonly Fault[] = [
   {
     name: 'consumer killed',
     weight: 5,
-    strike: async (world) => {
-      const consumer = choose(world.consumers, world.random);
+    strike: async ({ consumers, random }) => {
+      const consumer = choose(consumers, random);
       await consumer.kill();
       await consumer.start();
+      return consumer.name;
     },
   },
   {
     name: 'consumer terminated',
     weight: 3,
-    strike: async (world) => {
-      const consumer = choose(world.consumers, world.random);
+    strike: async ({ consumers, random }) => {
+      const consumer = choose(consumers, random);
       await consumer.terminate();
       await consumer.start();
+      return consumer.name;
     },
   },
   {
@@ -52,15 +59,38 @@ export const FAULTS: readonly Fault[] = [
       consumer.signal('SIGSTOP');
       await pause(LEASE_MS * (1.2 + random()));
       consumer.signal('SIGCONT');
+      return consumer.name;
+    },
+  },
+  {
+    name: 'half of the consumers killed',
+    weight: 1,
+    strike: async ({ consumers }) => {
+      const half = consumers.slice(0, Math.ceil(consumers.length / 2));
+      await Promise.all(half.map((consumer) => consumer.kill()));
+      await Promise.all(half.map((consumer) => consumer.start()));
+      return half.map(({ name }) => name).join(', ');
     },
   },
   {
     name: 'producer killed',
     weight: 2,
-    strike: async (world) => {
-      const producer = choose(world.producers, world.random);
+    strike: async ({ producers, random }) => {
+      const producer = choose(producers, random);
       await producer.kill();
       await producer.start();
+      return producer.name;
+    },
+  },
+  {
+    name: 'clock wrong',
+    weight: 3,
+    strike: async ({ consumers, producers, random }) => {
+      const replica = choose([...consumers, ...producers], random);
+      await replica.kill();
+      // Until its next start.
+      await replica.start(choose([[HOUR_MS], [-HOUR_MS], [HOUR_MS, -HOUR_MS]], random));
+      return replica.name;
     },
   },
   {
@@ -70,6 +100,7 @@ export const FAULTS: readonly Fault[] = [
       await redis.kill();
       await pause(random() * 3_000);
       await redis.restart();
+      return REDIS;
     },
   },
   {
@@ -79,6 +110,18 @@ export const FAULTS: readonly Fault[] = [
       redis.pause();
       await pause(500 + random() * 9_000);
       redis.resume();
+      return REDIS;
+    },
+  },
+  {
+    name: 'redis full',
+    weight: 2,
+    strike: async ({ commands, random }) => {
+      // Less than any Redis uses: it stays full, however much the consumers free.
+      await commands.config('SET', 'maxmemory', '1');
+      await pause(500 + random() * 4_000);
+      await commands.config('SET', 'maxmemory', '0');
+      return REDIS;
     },
   },
   {
@@ -87,6 +130,7 @@ export const FAULTS: readonly Fault[] = [
     strike: async ({ commands, random }) => {
       const type = random() < 0.3 ? 'PUBSUB' : 'NORMAL';
       await commands.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
+      return type;
     },
   },
   {
@@ -94,6 +138,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 2,
     strike: async ({ commands }) => {
       await commands.script('FLUSH');
+      return REDIS;
     },
   },
   {
@@ -109,17 +154,27 @@ export const FAULTS: readonly Fault[] = [
       ];
       world.garbage += garbage.length;
       await world.commands.rpush(WAITING, ...garbage);
+      return REDIS;
     },
   },
-  {
-    name: 'half of the consumers killed',
-    weight: 1,
-    strike: async ({ consumers }) => {
-      const half = consumers.slice(0, Math.ceil(consumers.length / 2));
-      await Promise.all(half.map((consumer) => consumer.kill()));
-      await Promise.all(half.map((consumer) => consumer.start()));
-    },
-  },
+  inBetween('request dropped', 3, ({ proxy, random }) => some(proxy, 'dropRequest', random)),
+  inBetween('reply dropped', 4, ({ proxy, random }) => some(proxy, 'dropReply', random)),
+  inBetween('reply cut in the middle', 3, ({ proxy, random }) => some(proxy, 'cutReply', random)),
+  inBetween('connections half-open', 2, async ({ proxy, random }) => {
+    proxy.goSilent();
+    await pause(random() * 8_000);
+  }),
+  inBetween('network slow', 2, async ({ proxy, random }) => {
+    proxy.slowDown(10 + random() * 200);
+    await pause(1_000 + random() * 5_000);
+    proxy.slowDown(0);
+  }),
+  inBetween('network gone', 2, async ({ proxy, random }) => {
+    proxy.refuse(true);
+    proxy.cut();
+    await pause(random() * 6_000);
+    proxy.refuse(false);
+  }),
 ];
 
 export function chooseFault(random: () => number): Fault {
@@ -127,6 +182,45 @@ export function chooseFault(random: () => number): Fault {
   let dice = random() * total;
   const fault = FAULTS.find(({ weight }) => (dice -= weight) < 0);
   return fault ?? choose(FAULTS, random);
+}
+
+/** A fault of what lies between one process and Redis. */
+function inBetween(
+  name: string,
+  weight: number,
+  strike: (at: { readonly proxy: Proxy; readonly random: () => number }) => Promise<void>,
+): Fault {
+  return {
+    name,
+    weight,
+    strike: async ({ consumers, producers, random }) => {
+      const replicas = [...consumers, ...producers].filter((one) => one.proxy !== undefined);
+      const struck = choose(replicas, random);
+      if (struck.proxy !== undefined) await strike({ proxy: struck.proxy, random });
+      return struck.name;
+    },
+  };
+}
+
+/** The same for one to five commands, each somewhere among the next ones. */
+async function some(
+  proxy: Proxy,
+  how: 'dropRequest' | 'dropReply' | 'cutReply',
+  random: () => number,
+): Promise<void> {
+  for (let times = 1 + Math.floor(random() * 5); times > 0; times -= 1) {
+    let left = Math.floor(random() * 30);
+    const match: Match = () => (left -= 1) < 0;
+    await happens(proxy[how](match));
+  }
+}
+
+async function happens({ happened }: PendingFault): Promise<void> {
+  const over = new AbortController();
+  const deadline = pause(HAPPENS_WITHIN_MS, 'late', { signal: over.signal }).catch(() => 'over');
+  if ((await Promise.race([happened, deadline])) === 'late')
+    throw new Error('A process has said nothing to Redis for too long.');
+  over.abort();
 }
 
 function choose<T>(from: readonly T[], random: () => number): T {

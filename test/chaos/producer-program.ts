@@ -1,21 +1,26 @@
 import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  OutcomeUnknownError,
-  RedisQueueClient,
-  RedisQueueRecordBuilder,
-} from 'nestjs-redis-queue-transport';
+import { RedisQueueClient, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
+import { JournalWriter } from '../support/journal.js';
+import { resultOf } from '../support/ledger.js';
 import { randomNumbers } from '../support/seed.js';
-import { LedgerFile } from './ledger-file.js';
-import { ASK, NEWS, REQUEST_TIMEOUT_MS, WORK, readSettings, type Work } from './settings.js';
+import {
+  ASK,
+  NEWS,
+  REQUEST_TIMEOUT_MS,
+  WORK,
+  WRONG_ANSWER,
+  readSettings,
+  type Work,
+} from './settings.js';
 
 /** Longest time that a call may take before it counts as hanging. */
 const HANGS_AFTER_MS = 30_000;
 const DEDUPLICATE_MS = 600_000;
 
 const settings = readSettings();
-const ledger = new LedgerFile(settings.ledger);
+const journal = new JournalWriter(settings.journal);
 const random = randomNumbers(settings.seed);
 const client = new RedisQueueClient({
   connection: settings.redisUrl,
@@ -29,6 +34,8 @@ let count = 0;
 process.on('message', () => {
   isStopping = true;
 });
+// The run is gone, however it ended.
+process.on('disconnect', () => process.exit(1));
 
 function nextId(): string {
   count += 1;
@@ -64,49 +71,47 @@ async function notHanging<T>(call: Promise<T>, id: string): Promise<T> {
 /** Sends one message; after an unknown outcome again, until it is known. */
 async function enqueue(): Promise<void> {
   const id = nextId();
-  const record = new RedisQueueRecordBuilder<Work>({ id, behaviour: behaviour() }).id(id);
-  record.deduplicate(DEDUPLICATE_MS);
-  if (random() < 0.15) record.delay(Math.floor(random() * 2_000));
-  const expires = random() < 0.05;
-  if (expires) record.expiresIn(1 + Math.floor(random() * 3_000));
+  const work: Work = { id, behaviour: behaviour() };
+  const record = new RedisQueueRecordBuilder(work).id(id).deduplicate(DEDUPLICATE_MS);
+  const delayMs = random() < 0.15 ? Math.floor(random() * 2_000) : undefined;
+  const expiresInMs = random() < 0.05 ? 1 + Math.floor(random() * 3_000) : undefined;
+  if (delayMs !== undefined) record.delay(delayMs);
+  if (expiresInMs !== undefined) record.expiresIn(expiresInMs);
   const message = record.build();
-  ledger.write('sent', id, expires ? 'expires' : '');
+  journal.write({ event: 'sent', id, reason: work.behaviour, delayMs, expiresInMs });
   for (let wasUnknown = false; ;) {
-    try {
-      await notHanging(lastValueFrom(client.enqueue(WORK, message)), id);
-      return ledger.write('held', id);
-    } catch (error) {
-      wasUnknown ||= error instanceof OutcomeUnknownError;
-      if (!wasUnknown) return ledger.write('refused', id);
-      ledger.write('unknown', id);
-      if (isStopping) return;
-      await pause(100);
-    }
+    const result = await resultOf(notHanging(lastValueFrom(client.enqueue(WORK, message)), id));
+    wasUnknown ||= result === 'unknown';
+    if (result === 'confirmed') return journal.write({ event: 'confirmed', id });
+    // A later refusal says nothing about what became of an earlier call.
+    if (!wasUnknown) return journal.write({ event: 'rejected', id });
+    journal.write({ event: 'unknown', id });
+    if (isStopping) return;
+    await pause(100);
   }
 }
 
 /** Without deduplication and never sent again: what stays unknown may be held or not. */
 async function enqueuePlainly(): Promise<void> {
   const id = nextId();
-  const message = new RedisQueueRecordBuilder<Work>({ id, behaviour: 'finish' }).id(id).build();
-  ledger.write('sent', id);
-  try {
-    await notHanging(lastValueFrom(client.enqueue(WORK, message)), id);
-    ledger.write('held', id);
-  } catch (error) {
-    ledger.write(error instanceof OutcomeUnknownError ? 'unknown' : 'refused', id);
-  }
+  const work: Work = { id, behaviour: 'finish' };
+  const message = new RedisQueueRecordBuilder(work).id(id).build();
+  journal.write({ event: 'sent', id, reason: work.behaviour });
+  const event = await resultOf(notHanging(lastValueFrom(client.enqueue(WORK, message)), id));
+  journal.write({ event, id });
 }
 
 async function ask(): Promise<void> {
   const id = nextId();
-  ledger.write('asked', id);
+  journal.write({ event: 'asked', id });
   try {
     const answer = await notHanging(lastValueFrom(client.send<string>(ASK, id)), id);
-    ledger.write(answer === id ? 'answered' : 'failed', id, answer === id ? '' : 'wrong');
+    journal.write(
+      answer === id ? { event: 'answered', id } : { event: 'failed', id, reason: WRONG_ANSWER },
+    );
   } catch {
     // An error or a timeout is an answer too, while Redis or its consumers are away.
-    ledger.write('failed', id);
+    journal.write({ event: 'failed', id });
   }
 }
 
@@ -114,7 +119,7 @@ async function emit(): Promise<void> {
   const id = nextId();
   try {
     await notHanging(lastValueFrom(client.emit(NEWS, id), { defaultValue: undefined }), id);
-    ledger.write('emitted', id);
+    journal.write({ event: 'emitted', id });
   } catch {
     // At most once: there is nothing to keep account of.
   }
@@ -134,4 +139,5 @@ async function sendOn(): Promise<void> {
 process.send?.('ready');
 await Promise.all(Array.from({ length: 8 }, () => sendOn()));
 await client.close();
+process.removeAllListeners('disconnect');
 process.disconnect();

@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import type { JournalEntry, JournalEvent } from '../support/journal.js';
 import type { QueueDump } from '../support/queue-dump.js';
-import type { LedgerEvent, LedgerLine } from './ledger-file.js';
+import { historyOf } from './history.js';
+import type { Life } from './replica.js';
+import type { RunRecord } from './run-record.js';
+import { WRONG_ANSWER } from './settings.js';
 import { judge } from './verdict.js';
 
 const AT_REST: QueueDump = {
@@ -13,94 +17,252 @@ const AT_REST: QueueDump = {
   deadLettersDropped: 0,
 };
 
-function line(event: LedgerEvent, id: string, detail = ''): LedgerLine {
-  return { event, id, detail };
+const PRODUCER = 1;
+/** Two consumers. */
+const P = 10;
+const Q = 20;
+
+function entry(event: JournalEvent, atMs: number, facts: Partial<JournalEntry> = {}): JournalEntry {
+  return { event, id: 'a', attempt: 0, pid: PRODUCER, atMs, ...facts };
 }
 
-function letter(id: string): Buffer {
-  return Buffer.from(`{"rq":1,"id":"${id}","dead":{}}\n{}`);
+const by = (pid: number, attempt = 1): Partial<JournalEntry> => ({ pid, attempt });
+
+function letter(id: string, reason: string, attempt = 1): Buffer {
+  return Buffer.from(
+    `{"rq":1,"attempt":${attempt},"id":"${id}","dead":{"reason":"${reason}"}}\n{}`,
+  );
 }
 
-const sent = [line('sent', 'a'), line('held', 'a')];
-const handled = [line('start', 'a', '1'), line('end', 'a')];
-
-function faults(
-  lines: readonly LedgerLine[],
-  dump: Partial<QueueDump> = {},
-  garbage = 0,
-): string[] {
-  return [...judge(lines, { ...AT_REST, ...dump }, garbage, []).faults];
+/** That a process ended. */
+function ended(pid: number, untilMs: number): Life {
+  return { name: 'consumer', pid, fromMs: 0, untilMs };
 }
+
+function record(entries: readonly JournalEntry[], facts: Partial<RunRecord> = {}): RunRecord {
+  return { entries, dump: AT_REST, strikes: [], lives: [], garbage: 0, hung: [], ...facts };
+}
+
+const dump = (facts: Partial<QueueDump>): Partial<RunRecord> => ({
+  dump: { ...AT_REST, ...facts },
+});
+
+function complaints(entries: readonly JournalEntry[], facts: Partial<RunRecord> = {}): string[] {
+  return judge(record(entries, facts)).violations.map(({ what, ids }) => `${what}: ${ids.join()}`);
+}
+
+const sent = [entry('sent', 0, { reason: 'finish' }), entry('confirmed', 1)];
+const sentTo = (behaviour: string): JournalEntry[] => [
+  entry('sent', 0, { reason: behaviour }),
+  entry('confirmed', 1),
+];
+const mayExpire = [entry('sent', 0, { reason: 'finish', expiresInMs: 100 }), entry('confirmed', 1)];
+const handled = [entry('start', 2, by(P)), entry('end', 3, by(P))];
+const handledAgain = [entry('start', 3_000, by(Q, 2)), entry('end', 3_001, by(Q, 2))];
+const lossOfLease = entry('leaseLost', 4_000, { id: '', pid: P });
 
 describe('the verdict on a chaos run', () => {
-  test.each<[string, readonly LedgerLine[], Partial<QueueDump>]>([
+  test.each<[string, readonly JournalEntry[], Partial<RunRecord>]>([
     ['was handled', [...sent, ...handled], {}],
     [
-      'was handled again after a crash',
-      [...sent, ...handled, line('start', 'a', '2'), line('end', 'a')],
+      'was handled again after its process ended',
+      [...sent, ...handled, ...handledAgain],
+      { lives: [ended(P, 2_000)] },
+    ],
+    [
+      'was handled again after its process had lost its lease, and learned it later',
+      [...sent, ...handled, ...handledAgain, lossOfLease],
       {},
     ],
-    ['is a dead letter', sent, { dead: [letter('a')] }],
-    ['expired', [line('sent', 'a', 'expires'), line('held', 'a')], { expired: 1 }],
-    ['was refused', [line('sent', 'a'), line('refused', 'a')], {}],
-    ['is unknown and was never held', [line('sent', 'a'), line('unknown', 'a')], {}],
-  ])('holds for a message that %s', (_, lines, dump) => {
-    expect(faults(lines, dump)).toEqual([]);
+    [
+      'was handled again after a stop, as the same attempt',
+      [
+        ...sent,
+        entry('start', 2, by(P)),
+        entry('stop', 3, { id: '', pid: P }),
+        entry('end', 5, by(P)),
+        entry('start', 4, by(Q)),
+        entry('end', 6, by(Q)),
+      ],
+      {},
+    ],
+    [
+      'failed, and was tried again',
+      [...sent, entry('start', 2, by(P)), entry('retried', 3, by(P)), ...handledAgain],
+      {},
+    ],
+    ['is a dead letter', sentTo('reject'), dump({ dead: [letter('a', 'rejected')] })],
+    [
+      'is dead since its processes crashed, although its handler ended in one of them',
+      [...sent, ...handled],
+      dump({ dead: [letter('a', 'crashed', 2)] }),
+    ],
+    ['expired', [...mayExpire, entry('expired', 101, by(P))], dump({ expired: 1 })],
+    [
+      'expired after it was handled by a process that could not settle it any more',
+      [...mayExpire, ...handled, entry('expired', 3_000, by(Q, 2)), lossOfLease],
+      dump({ expired: 1 }),
+    ],
+    ['was rejected', [entry('sent', 0, { reason: 'finish' }), entry('rejected', 1)], {}],
+    [
+      'is unknown and was never held',
+      [entry('sent', 0, { reason: 'finish' }), entry('unknown', 1)],
+      {},
+    ],
+  ])('holds for a message that %s', (_, entries, facts) => {
+    expect(complaints(entries, facts)).toEqual([]);
   });
 
-  test.each<[string, readonly LedgerLine[], Partial<QueueDump>, RegExp]>([
-    ['a confirmed message that is nowhere', sent, {}, /^lost: a$/],
+  test.each<[string, readonly JournalEntry[], Partial<RunRecord>, string]>([
+    ['a confirmed message that is nowhere', sent, {}, 'lost: a'],
     [
-      'more that vanished than expired',
-      [line('sent', 'a', 'expires'), line('held', 'a')],
+      'an unknown one that a process began and nobody ended',
+      [entry('sent', 0), entry('unknown', 1), entry('start', 2, by(P))],
       {},
-      /vanished/,
+      'lost: a',
     ],
     [
-      'more that expired than could',
-      [...sent, ...handled],
-      { expired: 1 },
-      /1 expired, but only 0/,
+      'one that is nowhere after its last attempt, although an earlier one ended',
+      [...sent, ...handled, entry('start', 3_000, by(Q, 2))],
+      { lives: [ended(P, 2_000)] },
+      'lost: a',
     ],
-    ['a message that still waits', [...sent, ...handled], { waiting: [letter('a')] }, /still wait/],
     [
-      'one that is still held',
+      'one that expired and was not counted',
+      [...mayExpire, entry('expired', 101, by(P))],
+      {},
+      '0 were counted as expired, and 1 did: a',
+    ],
+    [
+      'more that were counted than expired',
       [...sent, ...handled],
-      { processing: new Map([['c', [letter('a')]]]) },
-      /still held/,
+      dump({ expired: 1 }),
+      '1 were counted as expired, and 0 did: ',
+    ],
+    [
+      'one that expired and had no end',
+      [...sent, entry('expired', 101, by(P))],
+      dump({ expired: 1 }),
+      'expired, and had no end: a',
+    ],
+    [
+      'one that expired before its time',
+      [
+        entry('sent', 0, { reason: 'finish', expiresInMs: 3_600_000 }),
+        entry('confirmed', 1),
+        entry('expired', 5, by(P)),
+      ],
+      dump({ expired: 1 }),
+      'expired before its time: a',
+    ],
+    [
+      'one that was started before it was due',
+      [entry('sent', 0, { reason: 'finish', delayMs: 2_000 }), entry('confirmed', 1), ...handled],
+      {},
+      'started before it was due: a',
+    ],
+    [
+      'a message that was rejected and handled',
+      [entry('sent', 0), entry('rejected', 1), ...handled],
+      {},
+      'rejected, and yet there: a',
     ],
     [
       'one that is dead twice',
-      sent,
-      { dead: [letter('a'), letter('a')] },
-      /dead more than once: a/,
+      sentTo('reject'),
+      dump({ dead: [letter('a', 'rejected'), letter('a', 'rejected')] }),
+      'in several places: dead, dead: a',
     ],
-    ['a handler for what was never sent', handled, {}, /never sent: a/],
     [
-      'one that is held twice after it was sent again',
-      [...sent, line('unknown', 'a'), ...handled, line('start', 'a', '1')],
-      {},
-      /held twice: a/,
+      'one that is dead and was handled',
+      [...sentTo('failAlways'), ...handled],
+      dump({ dead: [letter('a', 'handlerFailed')] }),
+      'in several places: dead, handled: a',
+    ],
+    [
+      'one that is dead without a reason',
+      sent,
+      dump({ dead: [letter('a', 'handlerFailed')] }),
+      'dead without a reason: a',
+    ],
+    ['a handler for what was never sent', handled, {}, 'never sent: a'],
+    [
+      'one that was handed out twice as the same attempt',
+      [...sent, ...handled, entry('start', 5, by(Q)), entry('end', 6, by(Q)), lossOfLease],
+      { lives: [ended(P, 4)] },
+      'handed out twice as the same attempt: a',
+    ],
+    [
+      'one that was handed out again although its process lived and had its lease',
+      [...sent, ...handled, ...handledAgain],
+      { lives: [ended(P, 100_000)] },
+      'handed out again without a cause: a',
     ],
     [
       'an answer that was for another',
-      [line('asked', 'a'), line('failed', 'a', 'wrong')],
+      [entry('asked', 0), entry('failed', 1, { reason: WRONG_ANSWER })],
       {},
-      /answer of another/,
+      'answered with the answer of another: a',
     ],
-    ['dead letters that were dropped', [...sent, ...handled], { deadLettersDropped: 1 }, /dropped/],
-  ])('is broken by %s', (_, lines, dump, fault) => {
-    expect(faults(lines, dump)).toEqual([expect.stringMatching(fault)]);
+    [
+      'a live event that one process heard twice',
+      [entry('emitted', 0), entry('heard', 1, { pid: P }), entry('heard', 2, { pid: P })],
+      {},
+      'heard twice by one process: a',
+    ],
+    [
+      'dead letters that were dropped',
+      [...sent, ...handled],
+      dump({ deadLettersDropped: 1 }),
+      '1 dead letters were dropped: ',
+    ],
+    ['a call that never ended', [], { hung: ['a'] }, 'calls that never ended: a'],
+    [
+      'garbage that is no dead letter',
+      [],
+      { garbage: 1 },
+      '1 were put in as garbage, and 0 are dead: ',
+    ],
+  ])('is broken by %s', (_, entries, facts, complaint) => {
+    expect(complaints(entries, facts)).toContain(complaint);
+  });
+
+  test.each<[string, Partial<QueueDump>, string]>([
+    ['waits', { waiting: [letter('a', '')] }, 'still waiting: a'],
+    ['is delayed', { delayed: [letter('a', '')] }, 'still delayed: a'],
+    ['is held', { processing: new Map([['c', [letter('a', '')]]]) }, 'still held by c: a'],
+  ])('is broken by a message that still %s', (_, facts, complaint) => {
+    expect(complaints(sent, dump(facts))).toEqual([complaint]);
   });
 
   test('counts duplicates by their cause', () => {
-    const reclaimed = [line('start', 'a', '2'), line('end', 'a')];
-    const released = [line('start', 'a', '1'), line('end', 'a')];
-    const verdict = judge([...sent, ...handled, ...reclaimed, ...released], AT_REST, 0, []);
-    expect(verdict).toMatchObject({ duplicatesReclaimed: 1, duplicatesReleased: 1, faults: [] });
+    const { counts } = judge(
+      record([...sent, ...handled, ...handledAgain], { lives: [ended(P, 2_000)] }),
+    );
+    expect(counts).toMatchObject({
+      'ran again: process ended': 1,
+      'ran again: lease lost': 0,
+      'ran again: released': 0,
+      'ran again: no cause': 0,
+    });
   });
+});
 
-  test('is broken by garbage that is no dead letter', () => {
-    expect(faults([], {}, 1)).toEqual([expect.stringMatching(/1 elements of garbage/)]);
-  });
+test('the history of a message has what its processes and the faults did meanwhile', () => {
+  const strikes = [{ fault: 'consumer killed', target: 'consumer', fromMs: 1_999, untilMs: 2_500 }];
+  const lives = [ended(P, 2_000)];
+  const other = entry('start', 2, { ...by(P), id: 'b' });
+  const entries = [...sent, ...handled, other, ...handledAgain];
+  expect(historyOf('a', record(entries, { strikes, lives }))).toEqual([
+    '    0.0000 s  ? (pid 1) sent, finish',
+    '    0.0000 s  consumer (pid 10) was started',
+    '    0.0010 s  ? (pid 1) confirmed',
+    '    0.0020 s  consumer (pid 10) start attempt 1',
+    '    0.0030 s  consumer (pid 10) end attempt 1',
+    '    1.9990 s  --- consumer killed (consumer)',
+    '    2.0000 s  consumer (pid 10) ended',
+    '    2.5000 s  --- consumer killed (consumer) is over',
+    '    3.0000 s  ? (pid 20) start attempt 2',
+    '    3.0010 s  ? (pid 20) end attempt 2',
+  ]);
 });

@@ -1,137 +1,138 @@
-import { readDeadLetterId } from './dead-letter-id.js';
-import type { LedgerLine } from './ledger-file.js';
-import type { QueueDump } from '../support/queue-dump.js';
-import { heldIn } from '../support/queue-dump.js';
+import type { JournalEntry } from '../support/journal.js';
+import { accountOf, idOf, idsOf, sendResults, Violations } from '../support/ledger.js';
+import type { Violation } from '../support/ledger.js';
+import { handedOutAgain, type Cause } from './hand-outs.js';
+import type { RunRecord } from './run-record.js';
+import { WRONG_ANSWER, type Behaviour } from './settings.js';
 
 export interface Verdict {
-  readonly sent: number;
-  readonly confirmed: number;
-  readonly refused: number;
-  readonly unknown: number;
-  readonly handled: number;
-  /** Handlers that ended once more for a message that was reclaimed after a crash or a lost lease. */
-  readonly duplicatesReclaimed: number;
-  /** Likewise for one that was released at a stop, or that a frozen consumer received after its lease was over. */
-  readonly duplicatesReleased: number;
-  /** Two first attempts of a message that was sent again after an unknown outcome: Redis held it twice. */
-  readonly doubled: number;
-  readonly dead: number;
-  readonly expired: number;
-  readonly requests: number;
-  readonly requestsAnswered: number;
-  readonly events: number;
-  /** Confirmed, and nowhere to be found. */
-  readonly lost: readonly string[];
-  /** Everything that must not be, in words. */
-  readonly faults: readonly string[];
+  /** For the report, in its words. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Everything that must not be. */
+  readonly violations: readonly Violation[];
 }
 
-/** Judges a run that has come to rest: what was sent and how it ended, against what Redis holds. */
-export function judge(
-  lines: readonly LedgerLine[],
-  dump: QueueDump,
-  garbage: number,
-  hung: readonly string[],
-): Verdict {
-  const ids = (event: LedgerLine['event']): Set<string> =>
-    new Set(lines.filter((line) => line.event === event).map((line) => line.id));
-  const sent = ids('sent');
-  const confirmed = ids('held');
-  const refused = ids('refused');
-  const handled = ids('end');
-  const mayExpire = new Set(
-    lines
-      .filter(({ event, detail }) => event === 'sent' && detail === 'expires')
-      .map(({ id }) => id),
-  );
-  const deadIds = dump.dead.map(readDeadLetterId);
-  const dead = new Set(deadIds.filter((id) => id !== undefined));
-  const isAccounted = (id: string): boolean => handled.has(id) || dead.has(id);
-  const gone = [...confirmed].filter((id) => !isAccounted(id));
-  const lost = gone.filter((id) => !mayExpire.has(id));
-  // Handled ones too: a handler may have ended just before its process died, and the time been over at the next start.
-  const possiblyExpired = [...sent].filter(
-    (id) => mayExpire.has(id) && !dead.has(id) && !refused.has(id),
-  );
-  const firstStarts = countIds(
-    lines.filter(({ event, detail }) => event === 'start' && detail === '1').map(({ id }) => id),
-  );
-  const ends = countIds(lines.filter(({ event }) => event === 'end').map(({ id }) => id));
-  const endedAgain = sumOf([...ends.values()].map((count) => count - 1));
-  const startedAnew = sumOf(
-    [...firstStarts].filter(([id]) => ends.has(id)).map(([, count]) => count - 1),
-  );
-  // Only what was sent more than once can be held twice. Any other message starts twice as a first attempt when a
-  // frozen consumer received it after its lease was over, or when a handler ran past the deadline of a stop.
-  const sentAgain = ids('unknown');
-  const doubled = [...firstStarts]
-    .filter(([id, count]) => count > 1 && sentAgain.has(id))
-    .map(([id]) => id);
-  const strangers = lines.filter(({ event, id }) => event === 'start' && !sent.has(id));
-  const deadCounts = countIds(deadIds.filter((id) => id !== undefined));
-  const deadTwice = [...sent].filter((id) => (deadCounts.get(id) ?? 0) > 1);
-  const deadGarbage = deadIds.filter((id) => id === undefined || !sent.has(id)).length;
+/** How wrong the time of Redis may be that a process goes by: by as long as an answer takes, or a turn of its loop. */
+const CLOCK_ERROR_MS = 250;
 
-  const faults: string[] = [];
-  const complain = (isWrong: boolean, text: string): void => void (isWrong && faults.push(text));
-  complain(lost.length > 0, `lost: ${some(lost)}`);
-  complain(
-    gone.length - lost.length > dump.expired,
-    `${gone.length - lost.length} vanished, but only ${dump.expired} expired`,
+/** What else than a crash may make a dead letter of a message. */
+const FAILS_WITH: Readonly<Record<Behaviour, string | undefined>> = {
+  finish: undefined,
+  takeTime: undefined,
+  failOnce: undefined,
+  retryLater: undefined,
+  failAlways: 'handlerFailed',
+  reject: 'rejected',
+};
+
+/** Judges a run that has come to rest: what was sent and how it ended, against what Redis holds. */
+export function judge(record: RunRecord): Verdict {
+  const { entries, dump, garbage, hung } = record;
+  const violations = new Violations();
+  const account = accountOf(entries, dump, garbage);
+  const again = handedOutAgain(record);
+  for (const { what, ids } of account.violations) violations.say(what, ids);
+
+  violations.sayOf('still waiting', dump.waiting.map(idOf));
+  violations.sayOf('still delayed', dump.delayed.map(idOf));
+  if (dump.deadLettersDropped > 0)
+    violations.say(`${dump.deadLettersDropped} dead letters were dropped`, []);
+  // This run's consumers note each of them, so that none can hide a loss.
+  if (dump.expired !== account.expired.length)
+    violations.say(`${dump.expired} counted as expired, ${account.expired.length} noted`, []);
+  violations.sayOf(
+    'handed out twice as the same attempt',
+    again.filter(isOfTheSameAttempt).map(({ first }) => first.id),
   );
-  complain(
-    dump.expired > possiblyExpired.length,
-    `${dump.expired} expired, but only ${possiblyExpired.length} could`,
+  violations.sayOf(
+    'handed out again without a cause',
+    again
+      .filter((one) => one.cause === 'none' && !isOfTheSameAttempt(one))
+      .map(({ first }) => first.id),
   );
-  complain(dump.deadLettersDropped > 0, `${dump.deadLettersDropped} dead letters were dropped`);
-  complain(dump.waiting.length > 0, `${dump.waiting.length} still wait`);
-  complain(dump.delayed.length > 0, `${dump.delayed.length} are still delayed`);
-  complain(heldIn(dump) > 0, `${heldIn(dump)} are still held`);
-  complain(deadTwice.length > 0, `dead more than once: ${some(deadTwice)}`);
-  complain(
-    deadGarbage !== garbage,
-    `${garbage} elements of garbage were pushed, ${deadGarbage} are dead letters`,
+  violations.sayOf('dead without a reason', deadWithoutReason(record));
+  for (const { what, ids } of untimely(entries)) violations.say(what, ids);
+  violations.sayOf('heard twice by one process', heardTwice(entries));
+  violations.sayOf('calls that never ended', hung);
+  violations.sayOf(
+    'answered with the answer of another',
+    entries.filter(({ reason }) => reason === WRONG_ANSWER).map(({ id }) => id),
   );
-  complain(
-    strangers.length > 0,
-    `handlers ran for what was never sent: ${some(strangers.map(({ id }) => id))}`,
-  );
-  complain(doubled.length > 0, `held twice: ${some(doubled)}`);
-  complain(hung.length > 0, `calls that never ended: ${some(hung)}`);
-  complain(
-    lines.some(({ event, detail }) => event === 'failed' && detail === 'wrong'),
-    'a request got the answer of another',
-  );
+
+  const results = [...sendResults(entries).values()];
+  const duplicates = (cause: Cause): number =>
+    again.filter((one) => one.isDuplicate && one.cause === cause).length;
   return {
-    sent: sent.size,
-    confirmed: confirmed.size,
-    refused: refused.size,
-    unknown: [...ids('unknown')].filter((id) => !confirmed.has(id)).length,
-    handled: handled.size,
-    duplicatesReclaimed: Math.max(0, endedAgain - startedAnew),
-    duplicatesReleased: Math.min(endedAgain, startedAnew),
-    doubled: doubled.length,
-    dead: dead.size,
-    expired: dump.expired,
-    requests: ids('asked').size,
-    requestsAnswered: ids('answered').size,
-    events: ids('emitted').size,
-    lost,
-    faults,
+    counts: {
+      sent: results.length,
+      confirmed: results.filter((result) => result === 'confirmed').length,
+      rejected: results.filter((result) => result === 'rejected').length,
+      unknown: results.filter((result) => result === 'unknown').length,
+      handled: account.handled,
+      dead: account.dead.length,
+      expired: account.expired.length,
+      'ran again: process ended': duplicates('processEnded'),
+      'ran again: lease lost': duplicates('leaseLost'),
+      'ran again: released': duplicates('released'),
+      'ran again: no cause': duplicates('none'),
+      requests: idsOf(entries, 'asked').length,
+      'requests answered': idsOf(entries, 'answered').length,
+      'events emitted': idsOf(entries, 'emitted').length,
+      'events heard': idsOf(entries, 'heard').length,
+      lost: account.violations.find(({ what }) => what === 'lost')?.ids.length ?? 0,
+    },
+    violations: violations.all,
   };
 }
 
-function countIds(ids: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
-  return counts;
+function isOfTheSameAttempt(one: ReturnType<typeof handedOutAgain>[number]): boolean {
+  return one.cause === 'none' && one.first.attempt === one.again.attempt;
 }
 
-function some(ids: readonly string[]): string {
-  const shown = ids.slice(0, 10).join(', ');
-  return ids.length > 10 ? `${shown} and ${ids.length - 10} more` : shown;
+function deadWithoutReason({ entries, dump }: RunRecord): string[] {
+  const behaviours = new Map(
+    entries.filter(({ event }) => event === 'sent').map(({ id, reason }) => [id, reason]),
+  );
+  return dump.dead
+    .filter((letter) => {
+      const behaviour = behaviours.get(idOf(letter));
+      if (behaviour === undefined) return false; // garbage
+      const reason = /"dead":\{"reason":"(\w+)"/.exec(letter.toString('latin1'))?.[1];
+      return reason !== 'crashed' && reason !== FAILS_WITH[behaviour as Behaviour]; // written by the producer
+    })
+    .map(idOf);
 }
 
-function sumOf(counts: readonly number[]): number {
-  return counts.reduce((sum, count) => sum + count, 0);
+/** What was started before it was due, or given up before its time was over. */
+function untimely(entries: readonly JournalEntry[]): readonly Violation[] {
+  const violations = new Violations();
+  const terms = new Map(
+    entries
+      .filter(({ delayMs, expiresInMs }) => delayMs !== undefined || expiresInMs !== undefined)
+      .map((entry) => [entry.id, entry]),
+  );
+  for (const { event, id, attempt, atMs } of entries) {
+    const sent = terms.get(id);
+    if (event === 'expired' && sent?.expiresInMs === undefined)
+      violations.say('expired, and had no end', [id]);
+    if (sent === undefined) continue;
+    const { delayMs = 0, expiresInMs = 0 } = sent;
+    const lastedMs = atMs - sent.atMs + CLOCK_ERROR_MS;
+    if (event === 'start' && attempt === 1 && lastedMs < delayMs)
+      violations.say('started before it was due', [id]);
+    if (event === 'expired' && lastedMs < expiresInMs)
+      violations.say('expired before its time', [id]);
+  }
+  return violations.all;
+}
+
+function heardTwice(entries: readonly JournalEntry[]): string[] {
+  const heard = new Set<string>();
+  const twice: string[] = [];
+  for (const { event, id, pid } of entries) {
+    if (event !== 'heard') continue;
+    if (heard.has(`${id} ${pid}`)) twice.push(id);
+    heard.add(`${id} ${pid}`);
+  }
+  return twice;
 }

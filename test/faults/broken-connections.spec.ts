@@ -1,15 +1,15 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { TestMessage } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
 import { Proxy } from '../support/proxy.js';
 import type { PendingFault } from '../support/proxy.js';
 import { redisRig } from '../support/redis-rig.js';
-import { SEED, randomNumbers, rounds } from '../support/seed.js';
+import { SEED, randomNumbers, rounds, timeFor } from '../support/seed.js';
 import {
   isBlmove,
   isCommandConnection,
   isPush,
-  isSettle,
+  isSettling,
   isTake,
   isWaitConnection,
 } from './commands.js';
@@ -17,11 +17,13 @@ import { FaultStage, LEASE_MS, SLACK_MS } from './fault-stage.js';
 
 const rig = redisRig();
 
+jest.setTimeout(timeFor(20, 60_000));
+
 /** Silence after which the library gives a connection up: of a wait, beyond its own third of the lease. */
 const WAIT_DEADLINE_MS = LEASE_MS / 3 + 1_500;
 const COMMAND_DEADLINE_MS = 5_000;
 /** Longest pause between two tries. */
-const LONGEST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 1_000;
 
 let proxy: Proxy;
 
@@ -42,7 +44,7 @@ describe('a consumer whose requests and answers get lost', () => {
     const faults = rounds(20);
     for (let fault = 0; fault < faults; fault += 1) {
       const kind = pick(['dropRequest', 'dropReply', 'cutReply'] as const);
-      const pending: PendingFault = proxy[kind](pick([isBlmove, isTake, isSettle]));
+      const pending: PendingFault = proxy[kind](pick([isBlmove, isTake, isSettling]));
       // First what waits in an idle consumer's call, then what finds it busy.
       for (const each of messages(3, `${fault}a`)) await stage.send(each);
       await stage.send(...messages(6, `${fault}b`));
@@ -53,7 +55,7 @@ describe('a consumer whose requests and answers get lost', () => {
     expect(account).toMatchObject({ handled: faults * 9, dead: [] });
     expect(stage.entries().every(({ attempt }) => attempt <= 1)).toBe(true);
     expect(proxy.counts.cut).toBe(faults);
-  }, 60_000);
+  });
 });
 
 describe('a consumer with a half-open connection', () => {

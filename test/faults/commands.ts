@@ -24,6 +24,10 @@ export const isSettling: Match = (words, connection) => {
   return Number(allDone) > 0 || settlements.length > 0;
 };
 
+/** The script that renews a lease: the only one that looks for fenced consumers and touches no list of theirs. */
+export const isRenewal: Match = (words) =>
+  isScript(words) && hasKey(words, /:fenced$/) && !hasKey(words, /:processing:/);
+
 export const isWaitConnection = (connection: string): boolean => connection.startsWith('rq-wait-');
 export const isCommandConnection = (connection: string): boolean =>
   connection.startsWith('rq-commands-');

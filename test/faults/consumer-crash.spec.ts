@@ -1,10 +1,12 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
-import { SEED, randomNumbers, rounds } from '../support/seed.js';
+import { SEED, randomNumbers, rounds, timeFor } from '../support/seed.js';
 import { FaultStage, LEASE_MS, RECLAIM_EVERY_MS, SLACK_MS } from './fault-stage.js';
 
 const rig = redisRig();
+
+jest.setTimeout(timeFor(4, 60_000));
 
 describe('SIGKILL of a consumer process in the middle of a batch', () => {
   test(`loses nothing, and what it held is taken back in time, round after round (seed ${SEED})`, async () => {
@@ -42,7 +44,7 @@ describe('SIGKILL of a consumer process in the middle of a batch', () => {
     await stage.untilAllHome();
     const account = await stage.balance(kills * concurrency);
     expect(account).toMatchObject({ handled: sent, dead: [] });
-  }, 60_000);
+  });
 
   test('loses nothing when it was the only one, and a new one comes later', async () => {
     const stage = await FaultStage.open(rig);

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
-import { ChaosProcess } from '../chaos/chaos-process.js';
-import { readLedger, type LedgerLine } from '../chaos/ledger-file.js';
+import { Replica } from '../chaos/replica.js';
 import { ASK, WORK, type Work } from '../chaos/settings.js';
 import { eventually } from '../support/eventually.js';
+import { readJournal, type JournalEntry, type JournalEvent } from '../support/journal.js';
 import { nestRig } from '../support/nest-rig.js';
 import { Proxy, type HeldFrame, type Match } from '../support/proxy.js';
 import { dumpQueue, heldIn, queueKey } from '../support/queue-dump.js';
@@ -28,30 +28,35 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-async function startConsumer(name: string, redisUrl: string): Promise<ChaosProcess> {
-  const ledger = join(directory, `${name}.ledger`);
-  const settings = { redisUrl, prefix: rig.prefix, ledger, seed: 0, name, leaseMs: LEASE_MS };
-  const consumer = new ChaosProcess(settings, 'consumer', directory);
-  rig.closeLater({ close: () => consumer.terminate() });
-  await consumer.start();
-  return consumer;
+const replicas = new Map<string, Replica>();
+
+function consumer(name: string, redisUrl: string): Replica {
+  const settings = { redisUrl, prefix: rig.prefix, seed: 0, name, leaseMs: LEASE_MS };
+  const replica = new Replica({ ...settings, program: 'consumer', directory });
+  replicas.set(name, replica);
+  return replica;
 }
 
-function ledger(name: string): readonly LedgerLine[] {
-  return readLedger(join(directory, `${name}.ledger`));
+async function startConsumer(name: string, redisUrl: string): Promise<Replica> {
+  const started = consumer(name, redisUrl);
+  rig.closeLater({ close: () => started.terminate() });
+  await started.start();
+  return started;
 }
 
-function eventsOf(name: string, event: LedgerLine['event']): readonly LedgerLine[] {
-  return ledger(name).filter((line) => line.event === event);
+function eventsOf(name: string, event: JournalEvent): readonly JournalEntry[] {
+  const entries = replicas.get(name)?.journals.flatMap(readJournal) ?? [];
+  return entries.filter((entry) => entry.event === event);
 }
 
-async function enqueue(behaviour: Work['behaviour']): Promise<void> {
-  const message = new RedisQueueRecordBuilder<Work>({ id: 'm', behaviour }).id('m').build();
-  await lastValueFrom(rig.client().enqueue(WORK, message));
+async function enqueue(behaviour: Work['behaviour'], expiresInMs?: number): Promise<void> {
+  const record = new RedisQueueRecordBuilder<Work>({ id: 'm', behaviour }).id('m');
+  if (expiresInMs !== undefined) record.expiresIn(expiresInMs);
+  await lastValueFrom(rig.client().enqueue(WORK, record.build()));
 }
 
 /** Kills the consumer when the frame is at the proxy: before Redis has it, or before the consumer has its answer. */
-async function killAt(consumer: ChaosProcess, frame: HeldFrame): Promise<void> {
+async function killAt(consumer: Replica, frame: HeldFrame): Promise<void> {
   await frame.happened;
   await consumer.kill();
 }
@@ -100,16 +105,23 @@ describe('a consumer that is killed', () => {
     expect(ends.length).toBeLessThanOrEqual(2);
   });
 
+  test('before its settling reaches Redis leaves a message to expire that its handler has done with', async () => {
+    const first = await startConsumer('first', proxy.url);
+    const frame = proxy.holdRequest(isSettling);
+    await enqueue('finish', LEASE_MS / 2);
+    await killAt(first, frame);
+    await startConsumer('second', rig.redis.url);
+    await expectAtRest(WORK, 0);
+    expect(eventsOf('first', 'end')).toMatchObject([{ attempt: 1 }]);
+    expect(eventsOf('second', 'expired')).toMatchObject([{ id: 'm', attempt: 2 }]);
+    expect(eventsOf('second', 'start')).toEqual([]);
+    expect((await dumpQueue(rig.commands, rig.prefix, WORK)).expired).toBe(1);
+  });
+
   test('while an exchange has taken what it did not get leaves one home for each message', async () => {
     await enqueue('finish');
     const frame = proxy.holdReply(isTake);
-    const name = 'first';
-    const settings = { redisUrl: proxy.url, prefix: rig.prefix, seed: 0, name, leaseMs: LEASE_MS };
-    const first = new ChaosProcess(
-      { ...settings, ledger: join(directory, 'first.ledger') },
-      'consumer',
-      directory,
-    );
+    const first = consumer('first', proxy.url);
     const starting = first.start();
     await killAt(first, frame);
     await starting.catch(() => undefined); // it was killed at its start, or just after

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { RedisQueueClient, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
-import type { ConnectionOption } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
+import type { ConnectionOption, RedisQueueRecord } from 'nestjs-redis-queue-transport';
+import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { ConsumerProcess } from '../support/consumer-process.js';
 import type { ConsumerSettings, TestMessage } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
@@ -50,11 +50,12 @@ export class FaultStage {
 
   async startConsumer(
     options: ConsumerSettings['options'] = {},
-    url = this.rig.redis.url,
+    url: ConsumerSettings['url'] = this.rig.redis.url,
+    more: Pick<ConsumerSettings, 'hears' | 'clockAheadMs'> = {},
   ): Promise<ConsumerProcess> {
     const { prefix } = this.rig;
     const { queue, journal } = this;
-    const settings = { url, prefix, queue, journal, leaseMs: LEASE_MS, options };
+    const settings = { url, prefix, queue, journal, leaseMs: LEASE_MS, options, ...more };
     const started = this.rig.closeLater(await ConsumerProcess.start(settings));
     this.processes.push(started);
     return started;
@@ -63,13 +64,19 @@ export class FaultStage {
   /** Enqueues in this order, one call at once after the other. */
   send(...messages: readonly TestMessage[]): Promise<SendResult[]> {
     return Promise.all(
-      messages.map((message) => {
-        const record = new RedisQueueRecordBuilder(message).id(message.id).build();
-        return this.ledger.send(message.id, () =>
-          firstValueFrom(this.client.enqueue(this.queue, record)),
-        );
-      }),
+      messages.map((message) =>
+        this.ledger.send(message.id, () =>
+          firstValueFrom(this.client.enqueue(this.queue, recordOf(message))),
+        ),
+      ),
     );
+  }
+
+  /** Sends a request, which is in the books like every other message. Answers the reply, or rejects as the call did. */
+  async ask(message: TestMessage, client = this.client): Promise<unknown> {
+    const reply = lastValueFrom(client.send<unknown>(this.queue, recordOf(message)));
+    await this.ledger.send(message.id, () => reply);
+    return reply;
   }
 
   entries(): JournalEntry[] {
@@ -101,4 +108,8 @@ export class FaultStage {
     expect(account.duplicates).toBeLessThanOrEqual(mostDuplicates);
     return account;
   }
+}
+
+function recordOf(message: TestMessage): RedisQueueRecord {
+  return new RedisQueueRecordBuilder(message).id(message.id).build();
 }

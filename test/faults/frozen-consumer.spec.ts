@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
+import { Proxy } from '../support/proxy.js';
 import { heldIn } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
+import { isBlmove, isRenewal, isTake } from './commands.js';
 import { FaultStage, LEASE_MS, RECLAIM_EVERY_MS, SLACK_MS } from './fault-stage.js';
 
 const rig = redisRig();
@@ -81,7 +83,12 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     await stage.send({ id: 'first' });
     await stage.untilAllHome();
     // Its wait is at Redis, and gets the message that it cannot read any more.
-    frozen.signal('SIGSTOP');
+    await eventually(async () => {
+      frozen.signal('SIGSTOP');
+      const isWaiting = (await rig.commands.info('clients')).includes('blocked_clients:1\r\n');
+      if (!isWaiting) frozen.signal('SIGCONT');
+      expect(isWaiting).toBe(true);
+    });
     await stage.send({ id: 'meanwhile' });
     await eventually(async () => expect(heldIn(await stage.dump())).toBe(1));
     const other = await stage.startConsumer();
@@ -96,6 +103,41 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     await stage.untilAllHome();
     const ids = frozen.journal.filter(({ event }) => event === 'start').map(({ id }) => id);
     expect(ids).toEqual(['first', 'later']);
+    await stage.balance(0);
+  });
+
+  test('does not run what it took when its lease was over, before it learned so', async () => {
+    const stage = await FaultStage.open(rig);
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    const frozen = await stage.startConsumer({}, proxy.url);
+    // After a wait it looks, finds nothing, and is to wait once more.
+    const wait = proxy.holdReply(isBlmove);
+    await wait.happened;
+    const look = proxy.holdReply(isTake);
+    wait.release();
+    await look.happened;
+    frozen.signal('SIGSTOP');
+    look.release();
+    const other = await stage.startConsumer({ concurrency: 1 });
+    await eventually(async () => {
+      expect(await rig.commands.zcard(`${rig.prefix}:{work}:consumers`)).toBe(1);
+    });
+    await stage.send({ id: 'busy', holds: true }, { id: 'm' });
+    await eventually(() => expect(other.journal).toHaveLength(1));
+
+    // The wait has its answer before it learns that its lease is over.
+    const renewal = proxy.holdReply(isRenewal);
+    frozen.signal('SIGCONT');
+    await eventually(async () => expect(heldIn(await stage.dump())).toBe(2));
+    await renewal.happened;
+    renewal.release();
+
+    await eventually(() => expect(frozen.output).toContain('Lost the lease'));
+    other.letGo();
+    await stage.untilAllHome();
+    expect(
+      stage.entries().filter(({ id, event }) => id === 'm' && event === 'start'),
+    ).toMatchObject([{ attempt: 1 }]);
     await stage.balance(0);
   });
 });

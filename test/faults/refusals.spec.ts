@@ -1,102 +1,286 @@
-import { Controller } from '@nestjs/common';
-import { MessagePattern, Payload } from '@nestjs/microservices';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { RedisRefusedError } from 'nestjs-redis-queue-transport';
-import { lastValueFrom } from 'rxjs';
+import type { RedisOptions } from 'ioredis';
+import { findFreePort } from 'local-redis';
+import {
+  RedisQueueRecordBuilder,
+  RedisRefusedError,
+  RedisUnavailableError,
+} from 'nestjs-redis-queue-transport';
+import { firstValueFrom } from 'rxjs';
+import { selfSignedCertificate } from '../support/certificate.js';
+import type { Certificate } from '../support/certificate.js';
+import type { ConsumerProcess } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
-import { nestRig } from '../support/nest-rig.js';
+import { redisRig } from '../support/redis-rig.js';
+import { FaultStage, SLACK_MS } from './fault-stage.js';
 
-const rig = nestRig();
+const rig = redisRig();
 
-/** While Redis refuses, a consumer asks less than this, where a hot loop asks thousands of times. */
-const MOST_REFUSALS_PER_SECOND = 20;
+/** Between two tries to connect, and then between two tries to take. */
+const LONGEST_PAUSES_MS = 1_000 + 1_000;
+/** So long that renewals are not among the tries that are counted, and that nobody takes anything over. */
+const LONG_LEASE_MS = 30_000;
+const CONCURRENCY = 4;
+/** Pauses begin with 50 ms. */
+const GROWN_PAUSE_MS = 300;
+/** As they double, they have grown to that after five tries or six, where a hot loop makes thousands. */
+const MOST_TRIES_EACH = 8;
+/** What a try may take: a new connection and its introduction, a script and what that calls. */
+const MOST_COMMANDS_PER_TRY = 25;
 
+/** Something for which Redis does not do what it is asked. */
 interface Refusal {
-  readonly reply: string;
-  /** Makes Redis refuse. */
+  readonly connection: RedisOptions;
+  /** What calls reject with, and what it says beyond its message. */
+  readonly error: typeof RedisRefusedError | typeof RedisUnavailableError;
+  readonly fields: object;
+  /** What it has as its cause, and what consumers log. */
+  readonly cause: RegExp;
+  /** How many try again independently of each other. */
+  readonly loops: number;
   begin(): Promise<unknown>;
   end(): Promise<unknown>;
+  /** How often Redis was tried in vain so far. */
+  tries(): Promise<number>;
 }
 
-const waiting = (): string => `${rig.prefix}:{work}:waiting`;
-
-const refusals: Refusal[] = [
-  {
-    reply: 'WRONGTYPE',
-    begin: () => rig.commands.set(waiting(), 'text'),
-    end: () => rig.commands.del(waiting()),
-  },
-  {
-    reply: 'NOPERM',
-    begin: () =>
-      rig.commands.call('ACL', 'SETUSER', 'service', '-evalsha', '-eval', '-blmove', '-rpush'),
-    end: () => rig.commands.call('ACL', 'SETUSER', 'service', '+@all'),
-  },
-  {
-    reply: 'READONLY',
-    // A replica of a primary that nobody runs.
-    begin: () => rig.commands.replicaof('127.0.0.1', '1'),
-    end: () => rig.commands.replicaof('NO', 'ONE'),
-  },
-];
-
-test.each(refusals)(
-  'while Redis answers $reply calls fail with it, consumers pause, and go on by themselves afterwards',
-  async ({ reply, begin, end }) => {
-    const handled: string[] = [];
-
-    @Controller()
-    class Work {
-      @MessagePattern('work')
-      work(@Payload() name: string): void {
-        handled.push(name);
-      }
-    }
-
-    await rig.commands.call('ACL', 'SETUSER', 'service', 'on', '>secret', '~*', '&*', '+@all');
-    const url = new URL(rig.redis.url);
-    const connection = {
-      host: url.hostname,
-      port: Number(url.port),
-      username: 'service',
-      password: 'secret',
-    };
-    await rig.serve({ controllers: [Work] }, { connection, leaseMs: 2_000 });
-    const client = rig.client({ connection });
-    await lastValueFrom(client.enqueue('work', 'before'));
-    await eventually(() => expect(handled).toEqual(['before']));
-
-    await begin();
-    // The wait that is under way may still take it, where it is allowed to.
-    const refusal = await eventually(async () => {
-      const error: unknown = await lastValueFrom(client.enqueue('work', 'meanwhile')).catch(
-        (thrown: unknown) => thrown,
-      );
-      expect(error).toBeInstanceOf(RedisRefusedError);
-      return error;
+const refusals: Readonly<Record<string, () => Promise<Refusal>>> = {
+  'answers WRONGTYPE': () => {
+    const waiting = `${rig.prefix}:{work}:waiting`;
+    return answer('WRONGTYPE', {
+      begin: () => rig.commands.multi().rename(waiting, 'aside').set(waiting, 'text').exec(),
+      end: () => rig.commands.rename('aside', waiting),
     });
-    expect(refusal).toMatchObject({ code: 'REDIS_REFUSED', reply });
-    const logged = new RegExp(reply);
-    await eventually(
-      () => expect(rig.logs.matching('error', logged).length).toBeGreaterThan(0),
-      15_000,
-    );
-    const before = await refused();
-    const since = performance.now();
-    await eventually(() => expect(performance.now() - since).toBeGreaterThan(2_000));
-    expect((await refused()) - before).toBeLessThan(2 * MOST_REFUSALS_PER_SECOND);
-
-    await end();
-    await eventually(async () => {
-      await lastValueFrom(client.enqueue('work', 'after'));
-      expect(handled).toContain('after');
-    }, 15_000);
   },
-  60_000,
+  'answers NOPERM': () =>
+    answer('NOPERM', {
+      begin: () => setUser('-evalsha', '-eval', '-blmove', '-rpush'),
+      end: () => setUser('+@all'),
+    }),
+  'answers READONLY': () =>
+    answer('READONLY', {
+      // A replica of a primary that nobody runs.
+      begin: () => rig.commands.replicaof('127.0.0.1', '1'),
+      end: () => rig.commands.replicaof('NO', 'ONE'),
+    }),
+  'answers WRONGPASS': () =>
+    answer('WRONGPASS', {
+      loops: 4, // the connections of the client, and for commands, events and the wait of the consumer
+      begin: async () => {
+        await setUser('resetpass', '>other');
+        await killConnections();
+      },
+      end: () => setUser('>secret'),
+    }),
+  'shows a certificate that is not trusted': certificate,
+};
+
+test.each(Object.entries(refusals))(
+  'while Redis %s calls fail with it and consumers pause for longer and longer, and nothing is lost',
+  async (_title, prepare) => {
+    const refusal = await prepare();
+    const { connection, error, fields, cause } = refusal;
+    const stage = await FaultStage.open(rig, connection);
+    const options = { concurrency: CONCURRENCY, leaseMs: LONG_LEASE_MS };
+    const consumer = await stage.startConsumer(options, connection);
+    const running = Array.from({ length: CONCURRENCY }, (_, index) => `running${index}`);
+    await stage.send(...running.map((id) => ({ id, holds: true })));
+    await eventually(() => expect(consumer.journal).toHaveLength(CONCURRENCY));
+    await stage.send(...['waiting1', 'waiting2', 'waiting3'].map((id) => ({ id })));
+    const delayed = new RedisQueueRecordBuilder({ id: 'delayed' }).delay(500).build();
+    await stage.ledger.send('delayed', () => firstValueFrom(stage.client.enqueue('work', delayed)));
+
+    const triesBefore = await refusal.tries();
+    const commandsBefore = await commandsGiven();
+    let calls = 0;
+    await refusal.begin();
+    try {
+      // What runs ends, and cannot be settled.
+      consumer.letGo();
+      const tries = await triesUntilPausesHaveGrown(refusal, triesBefore);
+      expect(tries).toBeLessThan(MOST_TRIES_EACH * refusal.loops);
+      const commands = (await commandsGiven()) - commandsBefore;
+      expect(commands).toBeLessThan(tries * MOST_COMMANDS_PER_TRY);
+      await eventually(async () => {
+        // One that is on its way when a connection is killed has another end.
+        await stage.send({ id: `meanwhile${(calls += 1)}` });
+        const failure = stage.ledger.failures.at(-1);
+        expect(failure).toBeInstanceOf(error);
+        expect(failure).toMatchObject({
+          ...fields,
+          cause: { message: expect.stringMatching(cause) },
+        });
+      });
+      await eventually(() => expect(consumer.output).toMatch(cause));
+    } finally {
+      await refusal.end();
+    }
+    const endedAt = performance.now();
+    await eventually(async () => {
+      const [result] = await stage.send({ id: `after${(calls += 1)}` });
+      expect(result).toBe('confirmed');
+    });
+    await stage.untilAllHome();
+    expect(performance.now() - endedAt).toBeLessThan(LONGEST_PAUSES_MS + SLACK_MS);
+    const account = await stage.balance(0);
+    expect(account.dead).toEqual([]);
+  },
 );
 
-/** How many commands Redis has refused or failed so far. */
-async function refused(): Promise<number> {
-  const stats = await rig.commands.info('errorstats');
-  return [...stats.matchAll(/count=(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+test('while Redis answers READONLY for longer than every lease nothing is lost, and what ran is not run by all', async () => {
+  const refusal = await refusals['answers READONLY']!();
+  const stage = await FaultStage.open(rig, refusal.connection);
+  const start = (): Promise<ConsumerProcess> =>
+    stage.startConsumer({ concurrency: CONCURRENCY }, refusal.connection);
+  const consumers = await Promise.all([start(), start()]);
+  const inFlight = consumers.length * CONCURRENCY;
+  const ids = Array.from({ length: 2 * inFlight }, (_, index) => `m${index}`);
+  await stage.send(...ids.map((id) => ({ id, holds: true })));
+  await eventually(() => expect(stage.ledger.idsOf('start')).toHaveLength(inFlight));
+
+  await refusal.begin();
+  try {
+    await eventually(async () => {
+      const [seconds] = await rig.commands.time();
+      const ended = await rig.commands.zcount(
+        `${rig.prefix}:{work}:consumers`,
+        '-inf',
+        Number(seconds) * 1_000,
+      );
+      expect(ended).toBe(consumers.length);
+    });
+    for (const consumer of consumers) consumer.letGo();
+    await eventually(() => expect(stage.ledger.idsOf('end')).toHaveLength(inFlight));
+  } finally {
+    await refusal.end();
+  }
+  await stage.untilAllHome();
+  const account = await stage.balance(inFlight);
+  expect(account).toMatchObject({ handled: ids.length, dead: [] });
+});
+
+/** Waits until those who try again and again leave Redis alone for a while; answers how often it was tried since. */
+async function triesUntilPausesHaveGrown(refusal: Refusal, triesBefore: number): Promise<number> {
+  const readings: { readonly atMs: number; readonly tries: number }[] = [];
+  return eventually(async () => {
+    const now = { atMs: performance.now(), tries: (await refusal.tries()) - triesBefore };
+    readings.push(now);
+    expect(now.tries).toBeGreaterThan(2 * refusal.loops);
+    const before = readings.findLast(({ atMs }) => atMs < now.atMs - GROWN_PAUSE_MS);
+    expect(now.tries - (before?.tries ?? 0)).toBeLessThan(refusal.loops);
+    return now.tries;
+  });
+}
+
+/** How many commands Redis was given, but for the one by which it is watched here. */
+async function commandsGiven(): Promise<number> {
+  const stats = await rig.commands.info('commandstats');
+  return [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+).*rejected_calls=(\d+)/gm)]
+    .filter(([, command]) => command !== 'info')
+    .reduce((sum, [, , calls, rejected]) => sum + Number(calls) + Number(rejected), 0);
+}
+
+function setUser(...rules: string[]): Promise<unknown> {
+  return rig.commands.call('ACL', 'SETUSER', 'service', ...rules);
+}
+
+async function killConnections(): Promise<void> {
+  for (const type of ['normal', 'pubsub'])
+    await rig.commands.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
+}
+
+/** Redis answers with an error to the user that services have. */
+async function answer(
+  reply: string,
+  rest: Pick<Refusal, 'begin' | 'end'> & Partial<Refusal>,
+): Promise<Refusal> {
+  await setUser('on', 'resetpass', '>secret', '~*', '&*', '+@all');
+  const { port } = rig.redis;
+  return {
+    connection: { host: '127.0.0.1', port, username: 'service', password: 'secret' },
+    error: RedisRefusedError,
+    fields: { code: 'REDIS_REFUSED', reply },
+    cause: new RegExp(reply),
+    loops: 1,
+    tries: async () => {
+      const stats = await rig.commands.info('errorstats');
+      return Number(new RegExp(`errorstat_${reply}:count=(\\d+)`).exec(stats)?.[1] ?? 0);
+    },
+    ...rest,
+  };
+}
+
+/** What a handshake that fails has cost is in none of Redis's own counts: so somebody counts in front of it. */
+async function certificate(): Promise<Refusal> {
+  const port = await findFreePort();
+  const trusted = selfSignedCertificate();
+  const directory = await mkdtemp(join(tmpdir(), 'refusals-'));
+  rig.closeLater({ close: () => rm(directory, { recursive: true }) });
+  const show = async (name: string, { key, certificate }: Certificate): Promise<void> => {
+    const file = join(directory, name);
+    await writeFile(file, key + certificate);
+    await rig.commands.call(
+      ...['CONFIG', 'SET', 'tls-cert-file', file, 'tls-key-file', file],
+      ...['tls-auth-clients', 'no', 'tls-port', String(port)],
+    );
+  };
+  await show('trusted', trusted);
+  const door = rig.closeLater(await Door.open(port));
+  return {
+    connection: { host: '127.0.0.1', port: door.port, tls: { ca: trusted.certificate } },
+    error: RedisUnavailableError,
+    fields: { code: 'REDIS_UNAVAILABLE' },
+    cause: /certificate/,
+    loops: 4,
+    begin: async () => {
+      await show('other', selfSignedCertificate());
+      await killConnections();
+    },
+    end: () => show('trusted', trusted),
+    tries: async () => door.entered,
+  };
+}
+
+/** Counts who comes through it. */
+class Door {
+  entered = 0;
+  readonly #sockets = new Set<Socket>();
+  readonly #server = createServer((client) => {
+    this.entered += 1;
+    const redis = connect(this.targetPort, '127.0.0.1');
+    this.#join(client, redis);
+    this.#join(redis, client);
+  });
+
+  private constructor(private readonly targetPort: number) {}
+
+  static async open(targetPort: number): Promise<Door> {
+    const door = new Door(targetPort);
+    await new Promise<void>((resolve) => door.#server.listen(0, '127.0.0.1', resolve));
+    return door;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port; // as a TCP server's address is
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #join(from: Socket, to: Socket): void {
+    this.#sockets.add(from);
+    from.pipe(to);
+    from.on('error', () => undefined); // 'close' follows
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      to.destroy();
+    });
+  }
 }

@@ -1,79 +1,180 @@
-import { Controller } from '@nestjs/common';
-import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { RedisQueueContext, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
-import { lastValueFrom } from 'rxjs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, jest, test } from '@jest/globals';
+import type { ConsumerProcess, SendTerms, TestMessage } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
-import { nestRig } from '../support/nest-rig.js';
+import type { JournalEntry } from '../support/journal.js';
+import { redisRig } from '../support/redis-rig.js';
+import { SEED, randomNumbers, rounds, timeFor } from '../support/seed.js';
+import { FaultStage, LEASE_MS, RECLAIM_EVERY_MS, SLACK_MS } from './fault-stage.js';
 
-const rig = nestRig();
+const rig = redisRig();
+
+jest.setTimeout(timeFor(2, 60_000));
+
 const HOUR_MS = 3_600_000;
-const RealDate = Date;
+const MINUTE_MS = 60_000;
+/** Fast, slow, both in turns from one reading to the next, and right. */
+const CLOCKS = [[HOUR_MS], [-HOUR_MS], [HOUR_MS, -HOUR_MS], [0]];
+const FAST = { clockAheadMs: [HOUR_MS] };
+const SLOW = { clockAheadMs: [-HOUR_MS] };
+/** A process knows Redis's time as well as the answer that told it was quick. */
+const EARLY_MS = 100;
+const LONGEST_DELAY_MS = 1_200;
 
-/** A wall clock that is an hour fast and an hour slow in turns, from one reading to the next. */
-function jumpingClock(): typeof Date {
-  let readings = 0;
-  const now = (): number => RealDate.now() + (readings++ % 2 === 0 ? HOUR_MS : -HOUR_MS);
-  return new Proxy(RealDate, {
-    construct: (target, args, newTarget) =>
-      Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget) as object,
-    get: (target, property) =>
-      property === 'now' ? now : (Reflect.get(target, property) as unknown),
-  });
+type Random = () => number;
+
+interface Sending {
+  readonly message: TestMessage;
+  readonly terms: SendTerms;
+  readonly verb: 'enqueue' | 'request';
+  readonly expires: boolean;
 }
 
-beforeEach(() => {
-  globalThis.Date = jumpingClock();
-});
+/** One message of each kind, to which a clock that counts would do harm. */
+function oneOfEach(name: string, random: Random): Sending[] {
+  const delayMs = (): number => 300 + Math.floor(random() * (LONGEST_DELAY_MS - 300));
+  const sending = (kind: string, rest: Partial<Sending> & { workMs?: number } = {}): Sending => {
+    const { workMs = 0, ...more } = rest;
+    const message = { id: `${name} ${kind}`, workMs };
+    return { message, terms: {}, verb: 'enqueue', expires: false, ...more };
+  };
+  return [
+    // Longer than its lease, which is kept only by renewing.
+    sending('long', { workMs: LEASE_MS + 1.5 * RECLAIM_EVERY_MS }),
+    sending('delayed', { terms: { delayMs: delayMs() } }),
+    sending('lasting', { terms: { delayMs: delayMs(), expiresInMs: MINUTE_MS } }),
+    sending('expiring', { terms: { delayMs: delayMs(), expiresInMs: 100 }, expires: true }),
+    sending('asked', { verb: 'request' }),
+  ];
+}
 
-afterEach(() => {
-  globalThis.Date = RealDate;
-});
+function pick<T>(random: Random, of: readonly T[]): T {
+  return of[Math.floor(random() * of.length)]!;
+}
 
-test('the clock that jumps is really in force', () => {
-  expect(Math.abs(Date.now() - Date.now())).toBeGreaterThan(HOUR_MS);
-});
+/** Sets the clock of one of them, and makes sure that it shows what it was set to. */
+async function jump(random: Random, services: readonly ConsumerProcess[]): Promise<void> {
+  const aheadMs = pick(random, CLOCKS);
+  const shownMs = await pick(random, services).setClock(...aheadMs);
+  const wrongByMs = aheadMs.map((ms) => Math.abs(shownMs - ms - Date.now()));
+  expect(Math.min(...wrongByMs)).toBeLessThan(MINUTE_MS);
+}
 
-test('a process clock that is wrong and jumps changes no delay, no expiry and no lease', async () => {
-  const handled: { name: string; atMs: number; attempt: number; sentAt: Date | undefined }[] = [];
-
-  @Controller()
-  class Work {
-    @MessagePattern('work')
-    async work(@Payload() name: string, @Ctx() context: RedisQueueContext): Promise<string> {
-      const attempt = context.getAttempt();
-      // Longer than the lease, so that it is kept only by renewing.
-      if (name === 'long')
-        await eventually(() => expect(performance.now()).toBeGreaterThan(longUntil), 10_000);
-      handled.push({ name, atMs: performance.now(), attempt, sentAt: context.getSentAt() });
-      return name;
+/** Makes clocks jump until the work is over. */
+async function jumpDuring<T>(
+  work: Promise<T>,
+  random: Random,
+  services: readonly ConsumerProcess[],
+): Promise<T> {
+  let jumps = 0;
+  let isOver = false;
+  const over = work.finally(() => {
+    isOver = true;
+  });
+  const jumping = (async () => {
+    for (; !isOver; jumps += 1) {
+      await jump(random, services);
+      await pause(random() * 100);
     }
-  }
+  })();
+  const [result] = await Promise.all([over, jumping]);
+  expect(jumps).toBeGreaterThan(3);
+  return result;
+}
 
-  await rig.serve({ controllers: [Work] }, { leaseMs: 1_000 });
-  await rig.serve({ controllers: [Work] }, { leaseMs: 1_000 });
-  const client = rig.client();
-  const startedAt = performance.now();
-  const longUntil = startedAt + 3_000;
-  const enqueue = (record: RedisQueueRecordBuilder<string>): Promise<unknown> =>
-    lastValueFrom(client.enqueue('work', record.build()));
-  await enqueue(new RedisQueueRecordBuilder('long'));
-  await enqueue(new RedisQueueRecordBuilder('delayed').delay(1_500));
-  await enqueue(new RedisQueueRecordBuilder('expires').delay(200).expiresIn(30_000));
-  await enqueue(new RedisQueueRecordBuilder('expired').delay(500).expiresIn(100));
-  expect(await lastValueFrom(client.send('work', 'asked'))).toBe('asked');
+describe('process clocks that are an hour wrong, and jump', () => {
+  test(`change no delay and no expiry, and take no lease away (seed ${SEED})`, async () => {
+    const random = randomNumbers(SEED);
+    const randomJumps = randomNumbers(SEED + 1);
+    const stage = await FaultStage.open(rig);
+    const options = { concurrency: 20 };
+    const services = await Promise.all([
+      stage.startConsumer(options, undefined, FAST),
+      stage.startConsumer(options, undefined, SLOW),
+    ]);
+    const dueAt = new Map<string, number>();
+    const seenAt = new Map<string, number>();
+    const handled: string[] = [];
+    let expired = 0;
+    const send = async ({ message, terms, verb, expires }: Sending): Promise<void> => {
+      const { id } = message;
+      const sender = pick(random, services);
+      dueAt.set(id, performance.now() + (terms.delayMs ?? 0));
+      const call = (): Promise<unknown> =>
+        verb === 'enqueue' ? sender.enqueue(message, terms) : sender.request(message);
+      expect(await stage.ledger.send(id, call)).toBe('confirmed');
+      if (expires) expired += 1;
+      else handled.push(id);
+    };
+    const starts = (): JournalEntry[] => stage.entries().filter(({ event }) => event === 'start');
+    const look = (): void => {
+      for (const { id } of starts()) if (!seenAt.has(id)) seenAt.set(id, performance.now());
+    };
 
-  await eventually(() =>
-    expect(handled.map(({ name }) => name).sort()).toEqual(['asked', 'delayed', 'expires', 'long']),
-  );
-  const timeOf = (name: string): number =>
-    (handled.find((one) => one.name === name)?.atMs ?? 0) - startedAt;
-  expect(timeOf('delayed')).toBeGreaterThanOrEqual(1_490);
-  expect(timeOf('delayed')).toBeLessThan(3_000);
-  expect(handled.every(({ attempt }) => attempt === 1)).toBe(true);
-  expect(handled.every(({ sentAt }) => Math.abs(Number(sentAt) - RealDate.now()) < 60_000)).toBe(
-    true,
-  );
-  expect(rig.logs.matching('warn', /lease|took/i)).toEqual([]);
-  await eventually(async () => expect(await rig.queue('work').expired()).toBe(1));
-}, 30_000);
+    const times = rounds(2);
+    for (let round = 0; round < times; round += 1) {
+      const sendings = ['a', 'b', 'c'].flatMap((name) => oneOfEach(`${round}${name}`, random));
+      const sending = (async () => {
+        for (const each of sendings) {
+          await send(each);
+          look();
+        }
+        await eventually(() => {
+          look();
+          expect(seenAt.size).toBe(handled.length);
+        });
+        await stage.untilAllHome();
+      })();
+      await jumpDuring(sending, randomJumps, services);
+    }
+
+    expect(stage.ledger.idsOf('start').sort()).toEqual(handled.sort());
+    const lateMs = handled.map(
+      (id) => [id, (seenAt.get(id) ?? NaN) - (dueAt.get(id) ?? NaN)] as const,
+    );
+    const isOnTime = (ms: number): boolean => ms > -EARLY_MS && ms < 2 * SLACK_MS;
+    expect(lateMs.filter(([, ms]) => !isOnTime(ms))).toEqual([]);
+    // Redis's time is the machine's.
+    const sentAgoMs = starts().map(({ sentAtMs }) => Date.now() - Number(sentAtMs));
+    expect(Math.max(...sentAgoMs.map(Math.abs))).toBeLessThan(times * MINUTE_MS);
+    expect(starts().every(({ attempt }) => attempt === 1)).toBe(true);
+    // No word of a lease that was lost, or of others' deliveries that were taken over.
+    expect(services.map(({ output }) => output)).toEqual(['', '']);
+    expect(stage.ledger.idsOf('aborted')).toEqual([]);
+    expect((await stage.dump()).expired).toBe(expired);
+    await stage.balance(0);
+  });
+
+  test(`leave no lease to a process that died (seed ${SEED})`, async () => {
+    const random = randomNumbers(SEED);
+    const stage = await FaultStage.open(rig);
+    const survivor = await stage.startConsumer({}, undefined, SLOW);
+    survivor.letGo();
+    let sent = 0;
+    let held = 0;
+    for (let round = 0; round < rounds(2); round += 1) {
+      const clockAheadMs = CLOCKS[round % CLOCKS.length]!;
+      const victim = await stage.startConsumer({}, undefined, { clockAheadMs });
+      const startedAt = performance.now();
+      await eventually(async () => {
+        if (victim.journal.length < 3) await stage.send({ id: `m${(sent += 1)}`, holds: true });
+        expect(victim.journal.length).toBeGreaterThanOrEqual(3);
+        // By then it has renewed its lease.
+        expect(performance.now() - startedAt).toBeGreaterThan(1.5 * RECLAIM_EVERY_MS);
+      });
+      await victim.kill();
+      const killedAt = performance.now();
+      held += victim.journal.length;
+      const takenBack = eventually(async () => {
+        expect((await stage.dump()).processing.size).toBeLessThanOrEqual(1);
+        expect(await rig.commands.zcard(`${rig.prefix}:{work}:consumers`)).toBe(1);
+        return performance.now() - killedAt;
+      });
+      const tookMs = await jumpDuring(takenBack, random, [survivor]);
+      expect(tookMs).toBeLessThan(LEASE_MS + RECLAIM_EVERY_MS + SLACK_MS);
+      await stage.untilAllHome();
+    }
+    const account = await stage.balance(held);
+    expect(account).toMatchObject({ handled: sent, dead: [] });
+  });
+});

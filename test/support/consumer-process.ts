@@ -1,12 +1,8 @@
-import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { RedisOptions } from 'ioredis';
 import type { RedisQueueHealth, RedisQueueServerOptions } from 'nestjs-redis-queue-transport';
 import { readJournal } from './journal.js';
 import type { JournalEntry } from './journal.js';
+import { TestProcess } from './test-process.js';
 
 /** What the handler of a consumer process does with a message. */
 export interface TestMessage {
@@ -57,53 +53,29 @@ export interface ConsumerSettings {
   readonly clockAheadMs?: readonly number[];
 }
 
-const PROGRAM = fileURLToPath(new URL('../../dist/test/programs/consumer.js', import.meta.url));
-const WRONG_CLOCK = new URL('../../dist/test/programs/wrong-clock.js', import.meta.url).href;
-
-/** A service of its own process, as compiled by `npm run build`. */
+/** A service of its own process. */
 export class ConsumerProcess {
-  /** What it wrote to stdout and stderr: for whoever reads why a test failed. */
-  #output = '';
   #orders = 0;
-  readonly #ended: Promise<unknown>;
 
   private constructor(
-    private readonly process: ChildProcess,
+    private readonly process: TestProcess,
     private readonly settings: ConsumerSettings,
-  ) {
-    this.#ended = once(process, 'close');
-    for (const stream of [process.stdout, process.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.#output += text;
-      });
-    }
-  }
+  ) {}
 
   /** Resolves when it listens. */
   static async start(settings: ConsumerSettings): Promise<ConsumerProcess> {
-    if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: run "npm run build" first.`);
-    const child = fork(PROGRAM, [JSON.stringify(settings)], {
-      execArgv: [
-        '--enable-source-maps',
-        ...(settings.clockAheadMs ? ['--import', WRONG_CLOCK] : []),
-      ],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    const started = new ConsumerProcess(child, settings);
-    const how = await Promise.race([
-      once(child, 'message').then(() => 'ready'),
-      started.#ended.then(() => 'ended'),
-    ]);
-    if (how === 'ended') throw new Error(`The consumer process did not start:\n${started.output}`);
-    return started;
+    const preload = settings.clockAheadMs === undefined ? undefined : 'programs/wrong-clock.js';
+    const started = await TestProcess.start('programs/consumer.js', settings, { preload });
+    return new ConsumerProcess(started, settings);
   }
 
+  /** What it wrote to stdout and stderr: for whoever reads why a test failed. */
   get output(): string {
-    return this.#output;
+    return this.process.output;
   }
 
   get hasEnded(): boolean {
-    return this.process.exitCode !== null || this.process.signalCode !== null;
+    return this.process.hasEnded;
   }
 
   get exitCode(): number | null {
@@ -117,7 +89,7 @@ export class ConsumerProcess {
 
   /** Ends the handlers of messages that hold. */
   letGo(): void {
-    this.process.send('let go');
+    this.process.child.send('let go');
   }
 
   /** What its server says of itself. */
@@ -148,38 +120,31 @@ export class ConsumerProcess {
     return new Promise((resolve, reject) => {
       const onMessage = (answer: Numbered<Answer>): void => {
         if (answer.number !== number) return;
-        this.process.off('message', onMessage);
+        this.process.child.off('message', onMessage);
         if ('code' in answer) reject(Object.assign(new Error('The call failed.'), answer));
         else resolve(answer.value);
       };
-      this.process.on('message', onMessage);
-      void this.#ended.then(() => reject(new Error('The consumer process has ended.')));
-      this.process.send({ ...order, number });
+      this.process.child.on('message', onMessage);
+      void this.ended().then(() => reject(new Error('The consumer process has ended.')));
+      this.process.child.send({ ...order, number });
     });
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.process.kill(signal);
+    this.process.signal(signal);
   }
 
   /** Resolves when it has ended and all of its output is read. */
-  async ended(): Promise<void> {
-    await this.#ended;
+  ended(): Promise<void> {
+    return this.process.ended();
   }
 
-  async kill(): Promise<void> {
-    this.signal('SIGKILL');
-    await this.ended();
+  kill(): Promise<void> {
+    return this.process.kill();
   }
 
   /** For the end of a test, whatever state it is in: in order if it can be, so that it leaves its queue. */
-  async close(): Promise<void> {
-    const impatience = setTimeout(() => this.signal('SIGKILL'), CLOSE_DEADLINE_MS);
-    this.signal('SIGCONT');
-    this.signal('SIGTERM');
-    await this.ended();
-    clearTimeout(impatience);
+  close(): Promise<void> {
+    return this.process.close();
   }
 }
-
-const CLOSE_DEADLINE_MS = 5_000;

@@ -1,13 +1,57 @@
 import { openSync, readFileSync, writeSync } from 'node:fs';
 
-/** One line that a consumer process leaves behind. */
+/** What a process noted, of itself or of a message. */
+export type JournalEvent =
+  /** A handler; `aborted`: its signal fired, and the reason is the error's code. `heard`: a live event. */
+  | 'start'
+  | 'end'
+  | 'aborted'
+  | 'heard'
+  /** A consumer; `expired`: not run, because its time was over. `stop`: SIGTERM came. */
+  | 'retried'
+  | 'parked'
+  | 'expired'
+  | 'leaseLost'
+  | 'stop'
+  /** Live events were missed, for so many times as the id says. */
+  | 'interrupted'
+  /** A sender: before the call, and how it ended. */
+  | 'sent'
+  | 'confirmed'
+  | 'rejected'
+  | 'unknown'
+  /** Likewise of a request, and of a live event. */
+  | 'asked'
+  | 'answered'
+  | 'failed'
+  | 'emitted';
+
 export interface JournalEntry {
-  /** `aborted`: the handler's signal fired; the reason is the error's code. `stop`: SIGTERM came. */
-  readonly event: 'start' | 'end' | 'aborted' | 'stop';
+  readonly event: JournalEvent;
+  /** Of the message; empty when the entry is about the process. */
   readonly id: string;
+  /** 0 where there is none. */
   readonly attempt: number;
   readonly pid: number;
+  /** By {@link machineMs}. */
+  readonly atMs: number;
   readonly reason?: string;
+  /** When the message was sent, as its handler is told. */
+  readonly sentAtMs?: number | undefined;
+  /** Of a `sent`: what was asked for. */
+  readonly delayMs?: number | undefined;
+  readonly expiresInMs?: number | undefined;
+}
+
+export type Note = Partial<JournalEntry> & Pick<JournalEntry, 'event'>;
+
+/** One clock for all processes of this machine, in ms. A wrong wall clock does not touch it. */
+export function machineMs(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
+}
+
+export function journalEntry(note: Note): JournalEntry {
+  return { atMs: machineMs(), id: '', attempt: 0, pid: process.pid, ...note };
 }
 
 /** Writes at once and without a buffer of its own: what was written before a SIGKILL is there after it. */
@@ -18,8 +62,8 @@ export class JournalWriter {
     this.#file = openSync(path, 'a');
   }
 
-  write(entry: Omit<JournalEntry, 'pid'>): void {
-    writeSync(this.#file, `${JSON.stringify({ ...entry, pid: process.pid })}\n`);
+  write(note: Note): void {
+    writeSync(this.#file, `${JSON.stringify(journalEntry(note))}\n`);
   }
 }
 

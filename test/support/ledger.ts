@@ -1,105 +1,221 @@
-import type { JournalEntry } from './journal.js';
+import { journalEntry, type JournalEntry, type JournalEvent } from './journal.js';
 import type { QueueDump } from './queue-dump.js';
 
 /** How the call that sent a message ended. */
 export type SendResult = 'confirmed' | 'rejected' | 'unknown';
 
-/** What a ledger and a dump say together. */
+/** Something that must not be, and the messages that it is true of. */
+export interface Violation {
+  readonly what: string;
+  readonly ids: readonly string[];
+}
+
+/** What a journal and a dump say together. */
 export interface Account {
-  /** Everything that must not be; empty when the invariant holds. */
-  readonly violations: readonly string[];
+  /** Empty when the invariant holds. */
+  readonly violations: readonly Violation[];
   readonly handled: number;
   readonly dead: readonly string[];
+  /** Noted by the consumer as not run, because their time was over, and not seen since. */
+  readonly expired: readonly string[];
   /** How often handlers ran beyond once for each message. */
   readonly duplicates: number;
 }
 
 /** The test's own book of what was sent and what handlers did; the transport has no part in it. */
 export class Ledger {
-  readonly #sent = new Map<string, SendResult>();
+  readonly #sent: JournalEntry[] = [];
+  /** What the calls rejected with. */
+  readonly failures: unknown[] = [];
 
   /** @param entries what handlers have noted so far */
   constructor(private readonly entries: () => readonly JournalEntry[]) {}
 
   /** Sends, and notes how it ended. Never rejects. */
   async send(id: string, call: () => Promise<unknown>): Promise<SendResult> {
-    // Until it is answered nobody knows.
-    this.#sent.set(id, 'unknown');
-    const result = await call().then(
-      () => 'confirmed' as const,
-      (error: unknown) => (codeOf(error) === 'OUTCOME_UNKNOWN' ? 'unknown' : 'rejected'),
-    );
-    this.#sent.set(id, result);
+    this.#sent.push(journalEntry({ event: 'sent', id }));
+    const result = await resultOf(call(), (error) => this.failures.push(error));
+    this.#sent.push(journalEntry({ event: result, id }));
     return result;
   }
 
   /** Notes a message that got into the queue without the library. */
   confirm(id: string): void {
-    this.#sent.set(id, 'confirmed');
+    this.#sent.push(journalEntry({ event: 'confirmed', id }));
   }
 
   sent(result: SendResult): string[] {
-    return [...this.#sent].filter(([, how]) => how === result).map(([id]) => id);
+    return [...sendResults(this.#sent)].filter(([, how]) => how === result).map(([id]) => id);
   }
 
   /** The ids of all that started or ended, as often as they did. */
-  idsOf(event: JournalEntry['event']): string[] {
-    return this.entries()
-      .filter((entry) => entry.event === event)
-      .map(({ id }) => id);
+  idsOf(event: JournalEvent): string[] {
+    return idsOf(this.entries(), event);
   }
 
-  /** Whether every message whose sending was confirmed has been handled or is dead. */
+  /** Whether every message whose sending was confirmed has been handled, is dead, or has expired and was counted. */
   isAllHome(dump: QueueDump): boolean {
     const home = new Set([...this.idsOf('end'), ...dump.dead.map(idOf)]);
-    return this.sent('confirmed').every((id) => home.has(id));
+    return this.sent('confirmed').filter((id) => !home.has(id)).length <= dump.expired;
   }
 
-  /**
-   * The books at rest: every confirmed message is in one place of {handled, dead, expired, waiting, delayed}, nothing
-   * is processing, and no handler started for what was not sent.
-   */
   account(dump: QueueDump): Account {
-    const violations: string[] = [];
-    const lost: string[] = [];
-    const places = placesOf(dump);
-    const starts = this.idsOf('start');
-    const handled = new Set(this.idsOf('end'));
-    for (const [id, result] of this.#sent) {
-      const found = [...(places.get(id) ?? []), ...(handled.has(id) ? ['handled'] : [])];
-      if (found.length > 1) violations.push(`${id} is in several places: ${found.join(', ')}`);
-      if (result === 'rejected' && found.length > 0)
-        violations.push(`${id} was rejected, and is ${found.join(', ')}`);
-      if (result === 'confirmed' && found.length === 0) lost.push(`${id} is lost`);
-    }
-    if (lost.length !== dump.expired) violations.push(...lost);
-    for (const [consumer, held] of dump.processing) {
-      if (held.length > 0) violations.push(`${consumer} still holds ${held.map(idOf).join(', ')}`);
-    }
-    for (const id of new Set([...starts, ...places.keys()])) {
-      if (!this.#sent.has(id)) violations.push(`${id} was never sent`);
-    }
-    return {
-      violations,
-      handled: handled.size,
-      dead: dump.dead.map(idOf),
-      duplicates: starts.length - new Set(starts).size,
-    };
+    return accountOf([...this.#sent, ...this.entries()], dump);
   }
 }
 
-function placesOf(dump: QueueDump): Map<string, string[]> {
-  const places = new Map<string, string[]>();
-  const put = (place: string, elements: readonly Buffer[]): void => {
-    for (const element of elements) {
+/** How a call that sends a message ends. Never rejects. */
+export async function resultOf(
+  call: Promise<unknown>,
+  onFailure: (error: unknown) => void = () => undefined,
+): Promise<SendResult> {
+  try {
+    await call;
+    return 'confirmed';
+  } catch (error) {
+    onFailure(error);
+    return codeOf(error) === 'OUTCOME_UNKNOWN' ? 'unknown' : 'rejected';
+  }
+}
+
+/** How the sending of each message ended so far; until it is answered nobody knows. */
+export function sendResults(entries: readonly JournalEntry[]): Map<string, SendResult> {
+  const results = new Map<string, SendResult>();
+  for (const { event, id } of entries) {
+    if (event === 'sent') results.set(id, 'unknown');
+    else if (event === 'confirmed' || event === 'rejected' || event === 'unknown')
+      results.set(id, event);
+  }
+  return results;
+}
+
+export function idsOf(entries: readonly JournalEntry[], event: JournalEvent): string[] {
+  return entries.filter((entry) => entry.event === event).map(({ id }) => id);
+}
+
+/**
+ * The books at rest: every message that was confirmed, or seen by a consumer, is in one place of {handled, dead,
+ * expired, waiting, delayed}, nothing is processing, and no handler started for what was not sent.
+ *
+ * A message is where its latest attempt is: that a handler ended says nothing when its process died before Redis
+ * knew, and the message was handed out again.
+ *
+ * @param garbage how many elements that are no messages were put in, and have to be dead letters now
+ */
+export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, garbage = 0): Account {
+  const violations = new Violations();
+  const results = sendResults(entries);
+  const elements = elementsOf(dump);
+  const latest = latestHandOuts(entries);
+  const lost: string[] = [];
+  const expired: string[] = [];
+  let handled = 0;
+  /** Not confirmed, and nowhere: they may have expired as well. */
+  let absent = 0;
+  for (const [id, result] of results) {
+    const handOut = latest.get(id);
+    const places = placesOf(elements.get(id) ?? [], handOut);
+    if (places.length > 1) violations.say(`in several places: ${places.join(', ')}`, [id]);
+    if (places.length > 0 && result === 'rejected') violations.say('rejected, and yet there', [id]);
+    if (places.length === 0 && (result === 'confirmed' || handOut !== undefined)) lost.push(id);
+    else if (places.length === 0) absent += 1;
+    if (places.includes('handled')) handled += 1;
+    if (places.includes('expired')) expired.push(id);
+  }
+  // A consumer that does not note what expired leaves as many unaccounted for as Redis has counted.
+  const unnoted = dump.expired - expired.length;
+  if (lost.length > unnoted) violations.sayOf('lost', lost);
+  if (unnoted < 0 || unnoted > lost.length + absent)
+    violations.say(`${dump.expired} were counted as expired, and ${expired.length} did`, expired);
+  for (const [consumer, held] of dump.processing)
+    violations.sayOf(`still held by ${consumer}`, held.map(idOf));
+  const dead = dump.dead.map(idOf);
+  const parkedGarbage = new Set(dead.filter((id) => !results.has(id)));
+  const seen = [...latest.keys(), ...elements.keys()];
+  const strangers = seen.filter((id) => !results.has(id) && !parkedGarbage.has(id));
+  violations.sayOf('never sent', [...new Set(strangers)]);
+  const parked = dead.filter((id) => parkedGarbage.has(id));
+  if (parked.length !== garbage)
+    violations.say(`${garbage} were put in as garbage, and ${parked.length} are dead`, parked);
+  const starts = idsOf(entries, 'start');
+  const duplicates = starts.length - new Set(starts).size;
+  return { violations: violations.all, handled, dead, expired, duplicates };
+}
+
+/** Complaints, gathered by what they say. */
+export class Violations {
+  readonly #ids = new Map<string, string[]>();
+
+  say(what: string, ids: readonly string[]): void {
+    const said = this.#ids.get(what) ?? [];
+    for (const id of ids) said.push(id);
+    this.#ids.set(what, said);
+  }
+
+  /** Says it of these messages, if there are any. */
+  sayOf(what: string, ids: readonly string[]): void {
+    if (ids.length > 0) this.say(what, ids);
+  }
+
+  get all(): readonly Violation[] {
+    return [...this.#ids].map(([what, ids]) => ({ what, ids }));
+  }
+}
+
+/** An element in Redis. */
+interface Placed {
+  readonly place: string;
+  readonly attempt: number;
+}
+
+function elementsOf(dump: QueueDump): Map<string, Placed[]> {
+  const elements = new Map<string, Placed[]>();
+  const put = (place: string, found: readonly Buffer[]): void => {
+    for (const element of found) {
       const id = idOf(element);
-      places.set(id, [...(places.get(id) ?? []), place]);
+      elements.set(id, [...(elements.get(id) ?? []), { place, attempt: attemptOf(element) }]);
     }
   };
   put('waiting', dump.waiting);
   put('delayed', dump.delayed);
   put('dead', dump.dead);
   for (const held of dump.processing.values()) put('processing', held);
+  return elements;
+}
+
+/** A delivery that reached a consumer's decision: it was started, or found expired. */
+interface HandOut {
+  readonly entry: JournalEntry;
+  hasEnded: boolean;
+}
+
+function latestHandOuts(entries: readonly JournalEntry[]): Map<string, HandOut> {
+  const latest = new Map<string, HandOut>();
+  for (const entry of entries) {
+    const known = latest.get(entry.id);
+    if (entry.event === 'start' || entry.event === 'expired') {
+      if (known === undefined || isLater(entry, known.entry))
+        latest.set(entry.id, { entry, hasEnded: false });
+    } else if (entry.event === 'end' && known !== undefined) {
+      const { pid, attempt } = known.entry;
+      if (entry.pid === pid && entry.attempt === attempt) known.hasEnded = true;
+    }
+  }
+  return latest;
+}
+
+/** By attempt, as a process that stood still notes late what it began early. */
+function isLater(one: JournalEntry, other: JournalEntry): boolean {
+  return one.attempt > other.attempt || (one.attempt === other.attempt && one.atMs > other.atMs);
+}
+
+function placesOf(elements: readonly Placed[], handOut: HandOut | undefined): string[] {
+  const places = elements.map(({ place }) => place);
+  if (handOut === undefined) return places;
+  const { event, attempt } = handOut.entry;
+  if (elements.some((element) => element.attempt > attempt)) return places;
+  if (event === 'expired') places.push('expired');
+  else if (handOut.hasEnded) places.push('handled');
   return places;
 }
 
@@ -107,19 +223,25 @@ function placesOf(dump: QueueDump): Map<string, string[]> {
 export function idOf(element: Buffer): string {
   const text = element.toString('latin1');
   for (const line of text.split('\n').reverse()) {
-    const id = idIn(line);
-    if (id !== undefined) return id;
+    const { id } = readObject(line);
+    if (typeof id === 'string') return id;
   }
   return text;
 }
 
-function idIn(json: string): string | undefined {
+/** The attempt that an element is in, or that a dead letter was in; 1 for what has no header. */
+function attemptOf(element: Buffer): number {
+  const [line = ''] = element.toString('latin1').split('\n', 1);
+  const { attempt } = readObject(line);
+  return typeof attempt === 'number' ? attempt : 1;
+}
+
+function readObject(json: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(json);
-    if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
-    return typeof value.id === 'string' ? value.id : undefined;
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    return undefined; // some tests push what is no JSON
+    return {}; // some tests push what is no JSON
   }
 }
 

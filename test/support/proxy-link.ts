@@ -130,7 +130,10 @@ export class ProxyLink {
       return fault.happened.open();
     }
     if (fault?.kind === 'cutReply') {
-      this.client.write(frame.subarray(0, Math.floor(frame.length / 2)), () => this.cut());
+      const half = frame.subarray(0, Math.floor(frame.length / 2));
+      // No other reply may follow the half of this one.
+      await new Promise((resolve) => this.client.write(half, resolve));
+      this.cut();
       return fault.happened.open();
     }
     if (fault?.kind === 'holdReply') {

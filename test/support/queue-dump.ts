@@ -8,7 +8,7 @@ export interface QueueDump {
   readonly processing: ReadonlyMap<string, readonly Buffer[]>;
   /** Due first comes first. */
   readonly delayed: readonly Buffer[];
-  /** Newest first. */
+  /** Newest first. Each entry of the stream has one field, `element`. */
   readonly dead: readonly Buffer[];
   readonly expired: number;
   readonly repeated: number;
@@ -20,30 +20,48 @@ export function queueKey(prefix: string, queue: string, what: string): string {
   return `${prefix}:{${queue}}:${what}`;
 }
 
-export async function dumpQueue(redis: Redis, prefix: string, queue: string): Promise<QueueDump> {
-  const key = (what: string): string => queueKey(prefix, queue, what);
-  const elements = (list: string): Promise<Buffer[]> => redis.lrangeBuffer(list, 0, -1);
-  const processing = new Map<string, Buffer[]>();
-  const processingKey = key('processing:');
-  for (const name of await redis.keys(`${prefix}:*`)) {
-    if (!name.startsWith(processingKey)) continue;
-    processing.set(name.slice(processingKey.length), await elements(name));
-  }
-  return {
-    waiting: await elements(key('waiting')),
-    processing,
-    delayed: await redis.zrangeBuffer(key('delayed'), '0', '-1'),
-    dead: await deadLetters(redis, key('dead')),
-    expired: Number(await redis.hget(key('counts'), 'expired')),
-    repeated: Number(await redis.hget(key('counts'), 'repeated')),
-    deadLettersDropped: Number(await redis.hget(key('counts'), 'deadLettersDropped')),
-  };
-}
+/** All of it at one moment: what moves meanwhile would be in two places, or in none. */
+const DUMP = `
+local key = ARGV[1]
+local names, held = {}, {}
+for _, name in ipairs(redis.call('KEYS', ARGV[2] .. ':*')) do
+  if string.sub(name, 1, #key + 11) == key .. 'processing:' then
+    names[#names + 1] = string.sub(name, #key + 12)
+    held[#held + 1] = redis.call('LRANGE', name, 0, -1)
+  end
+end
+local dead = {}
+for _, entry in ipairs(redis.call('XREVRANGE', key .. 'dead', '+', '-')) do
+  dead[#dead + 1] = entry[2][2]
+end
+return {
+  names,
+  held,
+  redis.call('LRANGE', key .. 'waiting', 0, -1),
+  redis.call('ZRANGE', key .. 'delayed', 0, -1),
+  dead,
+  redis.call('HMGET', key .. 'counts', 'expired', 'repeated', 'deadLettersDropped'),
+}`;
 
-/** Each entry of the stream has one field, `element`. */
-async function deadLetters(redis: Redis, stream: string): Promise<Buffer[]> {
-  const entries = await redis.xrevrangeBuffer(stream, '+', '-');
-  return entries.map(([, fields]) => fields[1] ?? Buffer.alloc(0));
+export async function dumpQueue(redis: Redis, prefix: string, queue: string): Promise<QueueDump> {
+  const key = queueKey(prefix, queue, '');
+  const [names, held, waiting, delayed, dead, counts] = (await redis.callBuffer(
+    'EVAL',
+    DUMP,
+    0,
+    key,
+    prefix,
+  )) as [Buffer[], Buffer[][], Buffer[], Buffer[], Buffer[], (Buffer | null)[]]; // as the script returns it
+  const [expired, repeated, deadLettersDropped] = counts.map(Number);
+  return {
+    waiting,
+    processing: new Map(names.map((name, index) => [name.toString(), held[index] ?? []])),
+    delayed,
+    dead,
+    expired: expired ?? 0,
+    repeated: repeated ?? 0,
+    deadLettersDropped: deadLettersDropped ?? 0,
+  };
 }
 
 /** How many deliveries are held by consumers, living or dead. */

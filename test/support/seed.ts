@@ -6,6 +6,11 @@ export function rounds(normally: number): number {
   return numberFrom('FAULT_ROUNDS') ?? normally;
 }
 
+/** Time in ms for a test that repeats itself: what its normal rounds may take, and as much more as there are more. */
+export function timeFor(normally: number, ms: number): number {
+  return ms * Math.max(1, rounds(normally) / normally);
+}
+
 function numberFrom(variable: string): number | undefined {
   const text = process.env[variable];
   return text === undefined || text === '' ? undefined : Number(text);

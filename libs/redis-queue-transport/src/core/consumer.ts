@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Broker, Exchange, Lease, Settlement, SkipReason } from './broker.js';
 import type { Delivery } from './delivery.js';
 import type { DeliveryRunner } from './delivery-runner.js';
@@ -77,6 +78,11 @@ export class Consumer {
   #mustLook = true;
   #isSuspectAhead = false;
   #isPaused = false;
+  /**
+   * Until then a wait may overlap an exchange: the last one by itself found nothing. Not for longer, since only an
+   * exchange by itself shows whether the processing list holds more than is known. By `performance.now()`.
+   */
+  #quietUntil = 0;
   #hasFailed = false;
   /** For the next delayed message, or the next look at a paused queue. */
   #lookTimer: NodeJS.Timeout | undefined;
@@ -201,10 +207,17 @@ export class Consumer {
     const free = this.#freeSlots();
     const mayLook =
       this.#mustLook && this.#state === 'consuming' && (free > 0 || this.#waiting !== undefined);
-    if (this.#finished.length > 0) void this.#exchange(lease, free);
+    if (this.#finished.length > 0) this.#settleAndGoOn(lease, free);
     else if (this.#hasJustBegun) this.#stepAfterThisTurn();
     else if (mayLook) void this.#exchange(lease, free);
     else if (free > 0 && !this.#isPaused && this.#waiting === undefined) void this.#wait(lease);
+  }
+
+  /** While the queue is quiet it waits for the next message at once, and not only when the settling is answered. */
+  #settleAndGoOn(lease: Lease, free: number): void {
+    const waitsToo = free >= 2 && !this.#isPaused && performance.now() < this.#quietUntil;
+    if (waitsToo) void this.#wait(lease);
+    void this.#exchange(lease, waitsToo ? free - 1 : free);
   }
 
   /** What began in this turn may end in it: then one exchange settles and takes, where there would be two and a wait. */
@@ -238,6 +251,7 @@ export class Consumer {
       // Whether it was executed or not, giving the same settlements again is right.
       if (lease === this.#lease) this.#finished = [...settlements, ...this.#finished];
       this.#mustLook = true;
+      this.#quietUntil = 0;
       this.#report(error);
       await this.#exchangePause.wait(this.#stopped.signal);
     } finally {
@@ -254,6 +268,9 @@ export class Consumer {
     // A full answer means that there may be more; so does a suspect that had to stay.
     if (take > 0 && (exchange.taken.length === take || exchange.isSuspectAhead))
       this.#mustLook = true;
+    if (exchange.taken.length > 0) this.#quietUntil = 0;
+    else if (take > 0 && this.#waiting === undefined)
+      this.#quietUntil = performance.now() + this.#waitMs;
     this.#lookAgainIn(exchange.dueInMs);
     this.#takeUp(lease, exchange.taken);
   }
@@ -286,6 +303,7 @@ export class Consumer {
       if (lease !== this.#lease) return;
       this.#takeUp(lease, [element]);
     } catch (error) {
+      this.#quietUntil = 0;
       this.#report(error);
       await this.#waitPause.wait(this.#stopped.signal);
     } finally {

@@ -50,7 +50,8 @@ export class ConsumerLog implements ConsumerObserver {
   }
 
   skipped(delivery: Delivery, why: SkipReason): void {
-    this.logger.debug(`Did not run ${this.#name(delivery)}: ${why}.`);
+    const { attempt } = delivery.envelope;
+    this.logger.debug(`Did not run attempt ${attempt} of ${this.#name(delivery)}: ${why}.`);
   }
 
   missing(deliveries: number): void {

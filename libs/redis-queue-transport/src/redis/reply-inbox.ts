@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { GrowingPause } from '../core/pause.js';
 import type { Connection } from './connection.js';
 
@@ -42,6 +43,8 @@ export class ReplyInbox {
         this.#pause.reset();
         // The answer is [name of the list, elements], or null when the time was over.
         for (const element of popped?.[1] ?? []) this.onReply(element);
+        // A caller that goes on with its next request does so first.
+        await immediate();
       } catch (error) {
         if (stopped.aborted) return;
         this.onError(error);

@@ -1,0 +1,84 @@
+import { Queue, QueueEvents, Worker, type ConnectionOptions, type JobsOptions } from 'bullmq';
+import { nowMs } from '../src/clock.js';
+import { patternsOf } from '../src/contestant.js';
+import type {
+  Consumer,
+  ConsumerSettings,
+  Done,
+  Handler,
+  Producer,
+  Target,
+  Verb,
+} from '../src/contestant.js';
+import type { BenchMessage } from '../src/message.js';
+
+const DEFAULT_CONCURRENCY = 100;
+const REPLY_DEADLINE_MS = 60_000;
+/** Whoever waits for a result needs it to be there still. */
+const KEPT_RESULTS = 1_000;
+
+export async function openConsumer(
+  target: Target,
+  settings: ConsumerSettings,
+  handler: Handler,
+): Promise<Consumer> {
+  const { concurrency = DEFAULT_CONCURRENCY } = settings;
+  const handle = async ({ data }: { readonly data: unknown }): Promise<unknown> => handler(data);
+  const consumers = patternsOf(target, settings).map(
+    (name) => new Worker(name, handle, { connection: connectionOf(target), concurrency }),
+  );
+  await Promise.all(consumers.map((consumer) => consumer.waitUntilReady()));
+  return {
+    close: async () => {
+      await Promise.all(consumers.map((consumer) => consumer.close()));
+    },
+  };
+}
+
+export async function openProducer(target: Target, verb: Verb): Promise<Producer> {
+  const queue = new Queue(target.queue, { connection: connectionOf(target) });
+  await queue.waitUntilReady();
+  if (verb !== 'request') {
+    return {
+      send: (message, done) => add(queue, message, done),
+      close: () => queue.close(),
+    };
+  }
+  queue.setMaxListeners(0); // each one that waits listens
+  const events = new QueueEvents(target.queue, { connection: connectionOf(target) });
+  await events.waitUntilReady();
+  return {
+    send: (message, done) => void request(queue, events, message, done),
+    close: async () => {
+      await events.close();
+      await queue.close();
+    },
+  };
+}
+
+function add(queue: Queue, message: BenchMessage, done: Done): void {
+  // Without it all that was ever handled stays in Redis.
+  const options: JobsOptions = { removeOnComplete: true };
+  if (message.dueAt > 0) options.delay = Math.round(message.dueAt - nowMs());
+  queue.add('message', message, options).then(() => done(undefined), done);
+}
+
+async function request(
+  queue: Queue,
+  events: QueueEvents,
+  message: BenchMessage,
+  done: Done,
+): Promise<void> {
+  try {
+    const options = { removeOnComplete: { count: KEPT_RESULTS } };
+    const added = await queue.add('message', message, options);
+    done(undefined, await added.waitUntilFinished(events, REPLY_DEADLINE_MS));
+  } catch (error) {
+    done(error);
+  }
+}
+
+function connectionOf({ url }: Target): ConnectionOptions {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port), maxRetriesPerRequest: null };
+}

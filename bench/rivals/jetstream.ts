@@ -1,0 +1,95 @@
+import {
+  AckPolicy,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  type ConsumerMessages,
+  type JsMsg,
+} from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { patternsOf } from '../src/contestant.js';
+import type {
+  Consumer,
+  ConsumerSettings,
+  Handler,
+  Producer,
+  Target,
+  Verb,
+} from '../src/contestant.js';
+
+/** NATS JetStream by its own client, without Nest: a work queue in a file, as is its default. */
+
+const DURABLE = 'bench';
+const DEFAULT_CONCURRENCY = 100;
+
+export async function openConsumer(
+  target: Target,
+  settings: ConsumerSettings,
+  handler: Handler,
+): Promise<Consumer> {
+  const connection = await connect({ servers: target.url });
+  const { concurrency = DEFAULT_CONCURRENCY, prefetch } = settings;
+  const ahead = prefetch ?? concurrency;
+  const streams = patternsOf(target, settings);
+  const taken = await Promise.all(
+    streams.map(async (stream) => {
+      await ensureStream(connection, stream);
+      return consume(connection, stream, ahead);
+    }),
+  );
+  for (const messages of taken) void handleAll(messages, handler, concurrency === 1);
+  return {
+    close: async () => {
+      await Promise.all(taken.map((messages) => messages.close()));
+      await connection.drain();
+    },
+  };
+}
+
+/** No more is handed out than may be unsettled at once. */
+async function consume(
+  connection: NatsConnection,
+  stream: string,
+  ahead: number,
+): Promise<ConsumerMessages> {
+  const manager = await jetstreamManager(connection);
+  const config = { ack_policy: AckPolicy.Explicit, max_ack_pending: ahead };
+  await manager.consumers.add(stream, { durable_name: DURABLE, ...config });
+  const consumer = await jetstream(connection).consumers.get(stream, DURABLE);
+  return consumer.consume({ max_messages: ahead });
+}
+
+async function handleAll(
+  messages: ConsumerMessages,
+  handler: Handler,
+  oneByOne: boolean,
+): Promise<void> {
+  for await (const message of messages) {
+    const handled = handle(message, handler);
+    if (handled instanceof Promise && oneByOne) await handled;
+  }
+}
+
+function handle(message: JsMsg, handler: Handler): Promise<void> | undefined {
+  const result = handler(message.json());
+  if (result instanceof Promise) return result.then(() => message.ack());
+  message.ack();
+  return undefined;
+}
+
+export async function openProducer({ url, queue }: Target, _verb: Verb): Promise<Producer> {
+  const connection = await connect({ servers: url });
+  await ensureStream(connection, queue);
+  const client = jetstream(connection);
+  return {
+    send: (message, done) => {
+      client.publish(queue, JSON.stringify(message)).then(() => done(undefined), done);
+    },
+    close: () => connection.drain(),
+  };
+}
+
+async function ensureStream(connection: NatsConnection, name: string): Promise<void> {
+  const manager = await jetstreamManager(connection);
+  await manager.streams.add({ name, subjects: [name], retention: RetentionPolicy.Workqueue });
+}

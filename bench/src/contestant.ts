@@ -1,0 +1,56 @@
+import type { BenchMessage } from './message.js';
+
+/**
+ * What a message is for: `push` is one-way to one consumer, `request` waits for the reply, `broadcast` goes to every
+ * subscriber, `delay` is handed out later.
+ */
+export type Verb = 'push' | 'request' | 'broadcast' | 'delay';
+
+/** Where a contestant's server is, and the queue or subject of this one sample. */
+export interface Target {
+  readonly url: string;
+  readonly queue: string;
+}
+
+export interface ConsumerSettings {
+  readonly verb: Verb;
+  /** How many handlers may run at once; undefined is the contestant's default. */
+  readonly concurrency: number | undefined;
+  /** How many messages may be taken although they cannot start yet; undefined is none. */
+  readonly prefetch: number | undefined;
+  /** On how many patterns it listens; only the first gets messages. */
+  readonly patterns: number;
+}
+
+/** What the consumer does with one message; answers the reply of a request. */
+export type Handler = (message: unknown) => unknown;
+
+export type Done = (error: unknown, reply?: unknown) => void;
+
+export interface Producer {
+  /** Calls `done` once: when the server has confirmed the message, or a request's reply is here. */
+  send(message: BenchMessage, done: Done): void;
+  close(): Promise<void>;
+}
+
+export interface Consumer {
+  close(): Promise<void>;
+}
+
+/** The exports of a contestant's module, which is loaded in the participants' processes alone. */
+export interface Contestant {
+  /** Resolves when it listens. @throws NotOffered for settings that the contestant does not have */
+  openConsumer(target: Target, settings: ConsumerSettings, handler: Handler): Promise<Consumer>;
+  /** Resolves when it is connected. */
+  openProducer(target: Target, verb: Verb): Promise<Producer>;
+}
+
+/** The contestant has nothing that this workload asks for. */
+export class NotOffered extends Error {
+  override readonly name = 'NotOffered';
+}
+
+/** The names of the patterns of a sample; the first is the one that gets messages. */
+export function patternsOf({ queue }: Target, { patterns }: ConsumerSettings): string[] {
+  return Array.from({ length: patterns }, (_, n) => (n === 0 ? queue : `${queue}-${n}`));
+}

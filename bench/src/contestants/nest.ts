@@ -1,0 +1,91 @@
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  Ctx,
+  EventPattern,
+  MessagePattern,
+  Payload,
+  type ClientProxy,
+  type MicroserviceOptions,
+} from '@nestjs/microservices';
+import type { Observable } from 'rxjs';
+import type { Consumer, Done, Handler, Producer } from '../contestant.js';
+
+/** How the methods of the controller are decorated. */
+export type Bind = (pattern: string) => MethodDecorator;
+
+export const asMessage: Bind = (pattern) => MessagePattern(pattern);
+export const asEvent: Bind = (pattern) => EventPattern<string>(pattern);
+
+/**
+ * Listens as a Nest microservice with one controller, which has a method for each pattern. Transports that leave
+ * settling to the user get it done by `settle`, after the handler.
+ */
+export async function listenWithNest(
+  options: MicroserviceOptions,
+  patterns: readonly string[],
+  bind: Bind,
+  handler: Handler,
+  settle?: (context: unknown) => void,
+): Promise<Consumer> {
+  class BenchController {}
+  const prototype: object = BenchController.prototype;
+  for (const [n, pattern] of patterns.entries()) {
+    const name = `handle${n}`;
+    const descriptor = { value: settle ? settling(handler, settle) : justData(handler) };
+    Object.defineProperty(prototype, name, descriptor);
+    Payload()(prototype, name, 0);
+    if (settle) Ctx()(prototype, name, 1);
+    bind(pattern)(prototype, name, descriptor);
+  }
+  Controller()(BenchController);
+
+  class BenchModule {}
+  Module({ controllers: [BenchController] })(BenchModule);
+
+  const logger = ['error', 'warn'] as const;
+  const app = await NestFactory.createMicroservice(BenchModule, {
+    ...options,
+    logger: [...logger],
+  });
+  await app.listen();
+  return { close: () => app.close() };
+}
+
+function justData(handler: Handler) {
+  return (data: unknown) => handler(data);
+}
+
+function settling(handler: Handler, settle: (context: unknown) => void) {
+  return async (data: unknown, context: unknown) => {
+    const result: unknown = await handler(data);
+    settle(context);
+    return result;
+  };
+}
+
+/** Tells `done` of the last value, as `lastValueFrom` would. */
+export function subscribe(call: Observable<unknown>, done: Done): void {
+  let last: unknown;
+  call.subscribe({
+    next: (value) => {
+      last = value;
+    },
+    error: (error: unknown) => done(error ?? new Error('failed')),
+    complete: () => done(undefined, last),
+  });
+}
+
+/** What a stock client has, of whatever statuses. */
+export type StockClient = Pick<ClientProxy, 'send' | 'emit' | 'close'>;
+
+/** A stock client: `emit` for everything but requests. */
+export function nestProducer(client: StockClient, pattern: string, isRequest: boolean): Producer {
+  return {
+    send: (message, done) =>
+      subscribe(isRequest ? client.send(pattern, message) : client.emit(pattern, message), done),
+    close: async () => {
+      await client.close();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import {
+  InvalidOptionError,
+  RedisQueueClient,
+  RedisQueueRecordBuilder,
+  RedisQueueServer,
+} from 'nestjs-redis-queue-transport';
+import { nowMs } from '../clock.js';
+import { NotOffered, patternsOf } from '../contestant.js';
+import type {
+  Consumer,
+  ConsumerSettings,
+  Done,
+  Handler,
+  Producer,
+  Target,
+  Verb,
+} from '../contestant.js';
+import type { BenchMessage } from '../message.js';
+import { asEvent, asMessage, listenWithNest, subscribe } from './nest.js';
+
+/** This transport, with its default options but for what the workload sets. */
+export async function openConsumer(
+  target: Target,
+  settings: ConsumerSettings,
+  handler: Handler,
+): Promise<Consumer> {
+  return listenWithNest(
+    { strategy: serverOf(target, settings) },
+    patternsOf(target, settings),
+    settings.verb === 'broadcast' ? asEvent : asMessage,
+    handler,
+  );
+}
+
+function serverOf({ url }: Target, { concurrency, prefetch }: ConsumerSettings): RedisQueueServer {
+  const options = { connection: url, concurrency, ...(prefetch === undefined ? {} : { prefetch }) };
+  try {
+    return new RedisQueueServer(options);
+  } catch (error) {
+    if (error instanceof InvalidOptionError) throw new NotOffered(error.message);
+    throw error;
+  }
+}
+
+export async function openProducer({ url, queue }: Target, verb: Verb): Promise<Producer> {
+  const client = new RedisQueueClient({ connection: url });
+  await client.connect();
+  return { send: senderOf(client, queue, verb), close: () => client.close() };
+}
+
+function senderOf(client: RedisQueueClient, pattern: string, verb: Verb): Producer['send'] {
+  switch (verb) {
+    case 'push':
+      return (message, done) => subscribe(client.enqueue(pattern, message), done);
+    case 'request':
+      return (message, done) => subscribe(client.send(pattern, message), done);
+    case 'broadcast':
+      return (message, done) => subscribe(client.emit(pattern, message), done);
+    case 'delay':
+      return (message, done) => sendLater(client, pattern, message, done);
+  }
+}
+
+function sendLater(
+  client: RedisQueueClient,
+  pattern: string,
+  message: BenchMessage,
+  done: Done,
+): void {
+  const record = new RedisQueueRecordBuilder(message);
+  if (message.dueAt > 0) record.delay(Math.round(message.dueAt - nowMs()));
+  subscribe(client.enqueue(pattern, record.build()), done);
+}

@@ -1,0 +1,76 @@
+import { pause } from './clock.js';
+import { cpuSum, serverShare, type Figures } from './figures.js';
+import type { Flow, Stage } from './stage.js';
+import type { FlowWorkload } from './workloads.js';
+
+/** How long and with how many messages to measure. */
+export interface Extent {
+  /** How long a measured phase should take. */
+  readonly seconds: number;
+  /** How many messages it has instead. */
+  readonly messages: number | undefined;
+}
+
+/** A subscription need not be there when listening has begun. */
+const SUBSCRIBED_MS = 200;
+const LEAST_COUNT = 20;
+const GROWTH = 4;
+/** A flow of this length is long enough to be warm after it, and to tell the rate. */
+const WARM_SECONDS = 0.4;
+const MOST_MESSAGES = 1_000_000;
+
+/** Flows that grow until they are warm, then the one that is measured. */
+export async function measureFlow(
+  stage: Stage,
+  { verb, window }: FlowWorkload,
+  { seconds, messages }: Extent,
+): Promise<Figures> {
+  await stage.openConsumers({ verb });
+  await stage.openProducer(verb);
+  await pause(SUBSCRIBED_MS);
+  const perSecond = await warmUp(stage, window);
+  const count = messages ?? clamp(Math.ceil(perSecond * seconds), LEAST_COUNT, MOST_MESSAGES);
+  const before = await stage.server.figures();
+  const measured = await stage.flow(count, window);
+  const after = await stage.server.figures();
+  const figures = figuresOf(measured);
+  const server = serverShare(before, after, measured.count);
+  const cpu = cpuSum(figures.producerCpuUs, figures.consumerCpuUs, server.serverCpuUs);
+  return { ...figures, ...server, ...cpu };
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
+
+/** Answers the rate of the last flow. */
+export async function warmUp(stage: Stage, window: number): Promise<number> {
+  for (let count = Math.max(LEAST_COUNT, window / 5); ; count *= GROWTH) {
+    const perSecond = rateOf(await stage.flow(count, window));
+    const isLost = !(perSecond > 0);
+    if (isLost || count / perSecond >= WARM_SECONDS) return isLost ? LEAST_COUNT : perSecond;
+  }
+}
+
+/** Of messages that arrived everywhere, from the first that was sent to the last that was handled or answered. */
+function rateOf({ sent, consumed }: Flow): number {
+  const endedAt = Math.max(
+    sent.latencyUs === undefined ? 0 : sent.endedAt,
+    ...consumed.map((result) => result.endedAt),
+  );
+  const received = Math.min(...consumed.map(({ account }) => account.received));
+  return (received / (endedAt - sent.startedAt)) * 1000;
+}
+
+function figuresOf(flow: Flow): Figures {
+  const { count, sent, consumed } = flow;
+  const consumerCpuUs = consumed.reduce((sum, result) => sum + result.cpuUs, 0) / consumed.length;
+  const figures: Figures = {
+    perSecond: rateOf(flow),
+    producerCpuUs: sent.cpuUs / count,
+    consumerCpuUs: consumerCpuUs / count,
+  };
+  if (sent.latencyUs === undefined) return figures;
+  const { p50, p90, p99, most } = sent.latencyUs;
+  return { ...figures, p50Us: p50, p90Us: p90, p99Us: p99, mostUs: most };
+}

@@ -1,0 +1,33 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { format, resolveConfig } from 'prettier';
+import { fileURLToPath } from 'node:url';
+import { ROOT } from '../places.js';
+import type { Results } from '../results.js';
+import { chartsOf } from './charts.js';
+import { sectionsOf } from './sections.js';
+
+const PAGE = new URL('docs/performance.md', ROOT);
+/** As the page links to it. */
+const CHARTS = 'performance';
+
+/** Writes the charts, and fills what stands between the markers of the page. */
+export async function writeReport(results: Results): Promise<void> {
+  const charts = new URL(`docs/${CHARTS}/`, ROOT);
+  await mkdir(charts, { recursive: true });
+  for (const { file, svg } of chartsOf(results)) await writeFile(new URL(file, charts), svg);
+  await writeFile(PAGE, await filled(await readFile(PAGE, 'utf8'), results));
+}
+
+/** The page with the sections of these results, as Prettier lays it out. */
+export async function filled(page: string, results: Results): Promise<string> {
+  const sections = sectionsOf(results, CHARTS);
+  const text = page.replaceAll(
+    /(<!-- bench:(\w+) -->)[^]*?(<!-- \/bench -->)/g,
+    (whole, begin: string, name: string, end: string) => {
+      const section = sections.get(name);
+      return section === undefined ? whole : `${begin}\n\n${section.trim()}\n\n${end}`;
+    },
+  );
+  const config = await resolveConfig(fileURLToPath(PAGE));
+  return format(text, { ...config, parser: 'markdown' });
+}

@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { chartsOf } from '../../bench/src/report/charts.js';
+import { filled } from '../../bench/src/report/report.js';
+import type { Results } from '../../bench/src/results.js';
+import { inRepository, readText } from '../docs/markdown.js';
+
+const RESULTS = 'docs/performance/results.json';
+
+(existsSync(inRepository(RESULTS)) ? describe : describe.skip)('docs/performance.md', () => {
+  test('says what the results of the run say', async () => {
+    const page = await readText('docs/performance.md');
+    const results = JSON.parse(await readText(RESULTS)) as Results;
+    expect(await filled(page, results)).toBe(page);
+  });
+
+  test('shows the charts of the results of the run', async () => {
+    const results = JSON.parse(await readText(RESULTS)) as Results;
+    for (const { file, svg } of chartsOf(results)) {
+      expect(await readText(`docs/performance/${file}`)).toBe(svg);
+    }
+  });
+});

@@ -1,0 +1,103 @@
+import type { JournalEntry } from '../support/journal.js';
+import type { RunRecord } from './run-record.js';
+
+/** Why a message was handed out again. */
+export type Cause =
+  /** Its handler failed and it was to be tried again. */
+  | 'retried'
+  /** The process that had it ended. */
+  | 'processEnded'
+  /** The process that had it lost its lease. */
+  | 'leaseLost'
+  /** The process that had it was stopping, and gave it back with its attempt unchanged. */
+  | 'released'
+  /** None that the journals know. */
+  | 'none';
+
+/** A message that a consumer had, and that a consumer then had again. */
+export interface HandedOutAgain {
+  readonly first: JournalEntry;
+  readonly again: JournalEntry;
+  /** The handler had ended, so that this was a duplicate. */
+  readonly isDuplicate: boolean;
+  readonly cause: Cause;
+}
+
+/**
+ * A process that stood still, or that Redis did not answer, learns so late that its lease was gone. Longer than any
+ * fault lasts, and than any connection stays silent.
+ */
+const LEARNS_WITHIN_MS = 15_000;
+
+/** All that were handed out more than once, each time with its cause. */
+export function handedOutAgain(record: RunRecord): HandedOutAgain[] {
+  const causes = new Causes(record);
+  const again: HandedOutAgain[] = [];
+  for (const handOuts of handOutsById(record.entries).values()) {
+    handOuts.sort((a, b) => a.attempt - b.attempt || a.atMs - b.atMs);
+    for (const [index, later] of handOuts.entries()) {
+      const first = handOuts[index - 1];
+      if (first === undefined) continue;
+      const isDuplicate = causes.hasEnded(first);
+      again.push({ first, again: later, isDuplicate, cause: causes.of(first, later) });
+    }
+  }
+  return again;
+}
+
+/** A message is handed out when it is started, or found to be expired. */
+function handOutsById(entries: readonly JournalEntry[]): Map<string, JournalEntry[]> {
+  const byId = new Map<string, JournalEntry[]>();
+  for (const entry of entries) {
+    if (entry.event !== 'start' && entry.event !== 'expired') continue;
+    const others = byId.get(entry.id);
+    if (others === undefined) byId.set(entry.id, [entry]);
+    else others.push(entry);
+  }
+  return byId;
+}
+
+class Causes {
+  readonly #ended = new Set<string>();
+  readonly #retried = new Set<string>();
+  /** By process: when. */
+  readonly #losses = new Map<number, number[]>();
+  readonly #stops = new Map<number, number>();
+  readonly #ends = new Map<number, number>();
+
+  constructor({ entries, lives }: RunRecord) {
+    for (const entry of entries) {
+      if (entry.event === 'end') this.#ended.add(deliveryOf(entry));
+      else if (entry.event === 'retried') this.#retried.add(deliveryOf(entry));
+      else if (entry.event === 'stop') this.#stops.set(entry.pid, entry.atMs);
+      else if (entry.event === 'leaseLost')
+        this.#losses.set(entry.pid, [...(this.#losses.get(entry.pid) ?? []), entry.atMs]);
+    }
+    for (const { pid, untilMs } of lives) if (untilMs !== undefined) this.#ends.set(pid, untilMs);
+  }
+
+  hasEnded(handOut: JournalEntry): boolean {
+    return this.#ended.has(deliveryOf(handOut));
+  }
+
+  of(first: JournalEntry, again: JournalEntry): Cause {
+    if (first.attempt === again.attempt)
+      return isBetween(first, this.#stops.get(first.pid), again.atMs) ? 'released' : 'none';
+    if (this.#retried.has(deliveryOf(first))) return 'retried';
+    if (isBetween(first, this.#ends.get(first.pid), again.atMs)) return 'processEnded';
+    const losses = this.#losses.get(first.pid) ?? [];
+    const latest = again.atMs + LEARNS_WITHIN_MS;
+    if (losses.some((lostMs) => isBetween(first, lostMs, latest))) return 'leaseLost';
+    // It would have learned that its lease was gone, had it not ended before.
+    return isBetween(first, this.#ends.get(first.pid), latest) ? 'processEnded' : 'none';
+  }
+}
+
+function isBetween(first: JournalEntry, atMs: number | undefined, latestMs: number): boolean {
+  return atMs !== undefined && first.atMs <= atMs && atMs <= latestMs;
+}
+
+/** One message at one attempt in one process. */
+function deliveryOf({ id, attempt, pid }: JournalEntry): string {
+  return `${id} ${attempt} ${pid}`;
+}

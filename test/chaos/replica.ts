@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import { machineMs } from '../support/journal.js';
+import type { Proxy } from '../support/proxy.js';
+import { TestProcess } from '../support/test-process.js';
+import type { ChaosSettings } from './settings.js';
+
+/** One process of a run, from its start to its end. */
+export interface Life {
+  readonly name: string;
+  readonly pid: number;
+  readonly fromMs: number;
+  /** Undefined while it lives. */
+  untilMs: number | undefined;
+}
+
+export interface ReplicaOptions extends Omit<ChaosSettings, 'journal' | 'clockAheadMs'> {
+  readonly program: 'consumer' | 'producer';
+  /** Of its journals and its log. */
+  readonly directory: string;
+  /** What lies between it and Redis, if anything. */
+  readonly proxy?: Proxy | undefined;
+}
+
+const STOP_WITHIN_MS = 30_000;
+
+/** A producer or consumer that is killed, stopped and started again. */
+export class Replica {
+  readonly lives: Life[] = [];
+  /** Ids of calls that never ended. */
+  readonly hung: string[] = [];
+  #process: TestProcess | undefined;
+
+  constructor(private readonly options: ReplicaOptions) {}
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get proxy(): Proxy | undefined {
+    return this.options.proxy;
+  }
+
+  /** Of each of its lives, for two lives may have torn a line that they share. */
+  get journals(): string[] {
+    return this.lives.map((_, index) => this.#journal(index + 1));
+  }
+
+  /** @param clockAheadMs by how much its wall clock is wrong; by each of several in turn */
+  async start(clockAheadMs?: readonly number[]): Promise<void> {
+    const { program, directory, proxy, ...settings } = this.options;
+    const count = this.lives.length + 1;
+    const started = TestProcess.launch(
+      `chaos/${program}-program.js`,
+      {
+        ...settings,
+        // Each life has ids of its own: a producer that was killed does not know how far it came.
+        name: `${this.name}.${count}`,
+        seed: settings.seed + count,
+        journal: this.#journal(count),
+        redisUrl: proxy?.url ?? settings.redisUrl,
+        clockAheadMs,
+      } satisfies ChaosSettings,
+      {
+        log: join(directory, `${this.name}.log`),
+        preload: clockAheadMs === undefined ? undefined : 'programs/wrong-clock.js',
+        onMessage: (told) => this.#hear(told),
+      },
+    );
+    this.#process = started;
+    const life: Life = {
+      name: this.name,
+      pid: started.pid,
+      fromMs: machineMs(),
+      untilMs: undefined,
+    };
+    this.lives.push(life);
+    void started.ended().then(() => {
+      life.untilMs = machineMs();
+    });
+    await started.ready();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.signal(signal);
+  }
+
+  async kill(): Promise<void> {
+    await this.#process?.kill();
+  }
+
+  /** SIGTERM, as a deployment does it. */
+  async terminate(): Promise<void> {
+    await this.#end(() => this.signal('SIGTERM'));
+  }
+
+  /** Lets a producer finish what it has begun. */
+  async finish(): Promise<void> {
+    await this.#end(() => void this.#process?.child.send('stop'));
+  }
+
+  async #end(ask: () => void): Promise<void> {
+    if ((await this.#process?.endWithin(STOP_WITHIN_MS, ask)) === false)
+      throw new Error(`${this.name} did not end within ${STOP_WITHIN_MS} ms.`);
+  }
+
+  #hear(told: unknown): void {
+    if (typeof told === 'object' && told !== null && 'hung' in told)
+      this.hung.push(String(told.hung));
+  }
+
+  #journal(count: number): string {
+    return join(this.options.directory, `${this.name}.${count}.journal`);
+  }
+}

@@ -1,0 +1,43 @@
+import { historyOf } from './history.js';
+import type { RunRecord } from './run-record.js';
+import type { Verdict } from './verdict.js';
+
+/** How many messages of a violation are named, and how many of them with their history. */
+const NAMED = 10;
+const TOLD = 3;
+
+export interface Recovery {
+  readonly fault: string;
+  /** Until a handler ended again after the fault was undone. */
+  readonly recoveryMs: number;
+}
+
+/** The text at the end of a run. */
+export function reportOf(
+  title: string,
+  verdict: Verdict,
+  recoveries: readonly Recovery[],
+  record: RunRecord,
+): string {
+  const lines = [`chaos, ${title}, ${recoveries.length} faults`];
+  for (const [name, count] of Object.entries(verdict.counts))
+    lines.push(`  ${name.padEnd(26)} ${count}`);
+  lines.push('recovery (ms until a handler ends again): fault, times, median, longest');
+  for (const name of [...new Set(recoveries.map(({ fault }) => fault))].sort()) {
+    const times = recoveries
+      .filter(({ fault }) => fault === name)
+      .map(({ recoveryMs }) => recoveryMs)
+      .sort((a, b) => a - b);
+    const median = times[Math.floor(times.length / 2)];
+    lines.push(`  ${name.padEnd(34)} ${times.length}  ${median}  ${times.at(-1)}`);
+  }
+  for (const { what, ids } of verdict.violations) {
+    const more = ids.length > NAMED ? ` and ${ids.length - NAMED} more` : '';
+    const named = ids.slice(0, NAMED).join(', ');
+    lines.push(`BROKEN: ${what}${ids.length > 0 ? `: ${named}${more}` : ''}`);
+    for (const id of ids.slice(0, TOLD)) lines.push(`  ${id}:`, ...historyOf(id, record));
+  }
+  const isClean = verdict.violations.length === 0;
+  lines.push(isClean ? 'verdict: everything held' : 'verdict: broken');
+  return lines.join('\n');
+}
