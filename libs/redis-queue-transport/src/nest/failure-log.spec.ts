@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { RedisRefusedError } from '../core/errors.js';
 import { FailureLog } from './failure-log.js';
 
 describe('FailureLog', () => {
@@ -46,6 +47,31 @@ describe('FailureLog', () => {
     log.failed('refused');
 
     expect(lines).toEqual(['error refused', 'log Redis answers again.', 'error refused']);
+  });
+
+  test('does not take a new connection for the end of a refusal', () => {
+    const refused = new RedisRefusedError('READONLY', 'Redis refused to renew a lease');
+    for (let turn = 0; turn < 3; turn += 1) {
+      log.failed(refused);
+      log.connected();
+    }
+    log.failed(new Error('not ready'));
+    log.connected();
+    log.recovered();
+
+    expect(lines).toEqual([
+      'error Redis refused to renew a lease',
+      'error not ready',
+      'log Redis answers again.',
+    ]);
+  });
+
+  test('takes a new connection for the end of a lost one', () => {
+    log.failed(new Error('not ready'));
+    log.connected();
+    log.connected();
+
+    expect(lines).toEqual(['error not ready', 'log Redis answers again.']);
   });
 
   test('does not remember ever more texts', () => {

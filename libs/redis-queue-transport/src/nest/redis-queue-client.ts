@@ -110,7 +110,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   #onStatus(status: RedisQueueStatus): void {
-    if (status === 'connected') this.#failures.recovered();
+    if (status === 'connected') this.#failures.connected();
     this.#events.status(status);
   }
 

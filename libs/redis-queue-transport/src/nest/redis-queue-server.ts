@@ -124,7 +124,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 
   #onStatus(status: RedisQueueStatus): void {
-    if (status === 'connected') this.#failures.recovered();
+    if (status === 'connected') this.#failures.connected();
     this.#events.status(status);
   }
 
