@@ -34,6 +34,16 @@ describe('the broker on Redis', () => {
   brokerContract(world);
 });
 
+describe('a broker that was closed', () => {
+  test('opens nothing again, for whoever had not heard of it', async () => {
+    const broker = await world.open();
+    await broker.close();
+    await expect(broker.receiveReplies(() => undefined)).rejects.toThrow(RedisUnavailableError);
+    await expect(broker.subscribe(['e'], () => undefined)).rejects.toThrow(RedisUnavailableError);
+    expect(String(await rig.commands.client('LIST'))).not.toMatch(/name=rq-(replies|events)/);
+  });
+});
+
 describe('what Redis refuses', () => {
   const refusedWith = (reply: string): unknown =>
     expect.objectContaining({ name: 'RedisRefusedError', code: 'REDIS_REFUSED', reply });

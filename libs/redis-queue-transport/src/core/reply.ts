@@ -24,9 +24,25 @@ export function encodeReply(reply: Reply): Element {
     : Buffer.concat([Buffer.from(header), reply.body]);
 }
 
+/** A reply's header as this release writes it; read in half the time. */
+const USUAL_HEADER = /^\{"rq":1,"re":(0|[1-9]\d*)(,"error":true)?(,"last":true)?\}$/;
+const LONGEST_USUAL_HEADER = 128;
+
 /** @throws UndecodableError */
 export function decodeReply(element: Buffer): Reply & { readonly body: Buffer } {
   const end = element.indexOf(0x0a);
+  if (end !== -1 && end < LONGEST_USUAL_HEADER) {
+    const usual = USUAL_HEADER.exec(element.toString('latin1', 0, end));
+    if (usual !== null) {
+      const [, request, error, last] = usual;
+      return {
+        request: Number(request),
+        kind: error === undefined ? 'value' : 'error',
+        last: last !== undefined,
+        body: element.subarray(end + 1),
+      };
+    }
+  }
   const line = element.subarray(0, end === -1 ? element.length : end);
   let header: unknown;
   try {

@@ -12,7 +12,7 @@ describe('open requests', () => {
 
   beforeEach(() => {
     jest.useFakeTimers();
-    requests = new OpenRequests();
+    requests = new OpenRequests(1_000);
     heard = [];
   });
 
@@ -21,9 +21,8 @@ describe('open requests', () => {
     jest.useRealTimers();
   });
 
-  function open(name: string, timeoutMs = 1_000): number {
+  function open(name: string): number {
     return requests.open(
-      timeoutMs,
       ({ body }) => heard.push(`${name} ${body.toString()}`),
       (error) => heard.push(`${name} failed: ${String(error)}`),
       () => 'too late',
@@ -48,13 +47,35 @@ describe('open requests', () => {
   });
 
   test('fail at their deadline, counted from when they were opened, and hear nothing afterwards', () => {
-    const request = open('a', 50);
-    jest.advanceTimersByTime(49);
+    const request = open('a');
+    jest.advanceTimersByTime(999);
     requests.deliver(reply(request, false));
     expect(heard).toEqual(['a next']);
     jest.advanceTimersByTime(1);
     requests.deliver(reply(request, true));
     expect(heard).toEqual(['a next', 'a failed: too late']);
+  });
+
+  test('fail each at its own deadline, also when older ones have ended', () => {
+    const a = open('a');
+    jest.advanceTimersByTime(400);
+    open('b');
+    jest.advanceTimersByTime(400);
+    requests.deliver(reply(a, true));
+    open('c');
+    jest.advanceTimersByTime(599);
+    expect(heard).toEqual(['a last']);
+    jest.advanceTimersByTime(1);
+    expect(heard).toEqual(['a last', 'b failed: too late']);
+    jest.advanceTimersByTime(400);
+    expect(heard).toEqual(['a last', 'b failed: too late', 'c failed: too late']);
+  });
+
+  test('are known also after many that came and went', () => {
+    const first = open('first');
+    for (let n = 0; n < 2_500; n += 1) requests.forget(open('between'));
+    requests.deliver(reply(first, true));
+    expect(heard).toEqual(['first last']);
   });
 
   test('fail once, however often it is said', () => {
@@ -68,7 +89,6 @@ describe('open requests', () => {
   test('fail all together, also when a failure opens another one', () => {
     open('a');
     requests.open(
-      1_000,
       () => undefined,
       () => open('c'),
       () => 'too late',

@@ -5,13 +5,22 @@ export type RequestListener = (reply: Reply & { readonly body: Buffer }) => void
 interface OpenRequest {
   readonly onReply: RequestListener;
   readonly onFailure: (error: unknown) => void;
-  readonly timer: NodeJS.Timeout;
+  readonly onDeadline: () => unknown;
+  /** By `performance.now()`. */
+  readonly deadline: number;
 }
 
-/** The requests of one client that still wait for their reply. Each ends by its last reply, a failure, or its deadline. */
+/**
+ * The requests of one client that still wait for their reply. Each ends by its last reply, a failure, or its deadline.
+ * All have the same time, so the oldest is due first, and one timer is enough.
+ */
 export class OpenRequests {
-  readonly #open = new Map<number, OpenRequest>();
+  #open = new Map<number, OpenRequest>();
   #lastNumber = 0;
+  #forgotten = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly timeoutMs: number) {}
 
   get size(): number {
     return this.#open.size;
@@ -19,14 +28,14 @@ export class OpenRequests {
 
   /** Answers the number under which the reply will come. `onDeadline` makes the error for `onFailure`. */
   open(
-    timeoutMs: number,
     onReply: RequestListener,
     onFailure: (error: unknown) => void,
     onDeadline: () => unknown,
   ): number {
     const request = ++this.#lastNumber;
-    const timer = setTimeout(() => this.fail(request, onDeadline()), timeoutMs);
-    this.#open.set(request, { onReply, onFailure, timer });
+    const deadline = performance.now() + this.timeoutMs;
+    this.#open.set(request, { onReply, onFailure, onDeadline, deadline });
+    this.#timer ??= setTimeout(() => this.#failOverdue(), this.timeoutMs);
     return request;
   }
 
@@ -55,9 +64,30 @@ export class OpenRequests {
 
   /** The caller stopped listening. */
   forget(request: number): void {
-    const open = this.#open.get(request);
-    if (open === undefined) return;
-    clearTimeout(open.timer);
-    this.#open.delete(request);
+    if (!this.#open.delete(request)) return;
+    if (this.#open.size === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    this.#forgotten += 1;
+    if (this.#forgotten < RENEW_AFTER) return;
+    // A Map that goes on for ever keeps the garbage collector from what it held (see Running).
+    this.#forgotten = 0;
+    this.#open = new Map(this.#open);
+  }
+
+  #failOverdue(): void {
+    this.#timer = undefined;
+    for (const [request, { deadline, onDeadline }] of [...this.#open]) {
+      const restMs = deadline - performance.now();
+      if (restMs > 0) {
+        this.#timer ??= setTimeout(() => this.#failOverdue(), restMs);
+        return;
+      }
+      this.fail(request, onDeadline());
+    }
   }
 }
+
+/** So many requests come and go before the Map gives way to a new one. */
+const RENEW_AFTER = 1_000;

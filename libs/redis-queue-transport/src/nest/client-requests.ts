@@ -12,7 +12,7 @@ import type { PacketCodec } from './packet-codec.js';
 
 /** The requests of one client: sends them, and hands their replies to those who asked. */
 export class ClientRequests {
-  readonly #open = new OpenRequests();
+  readonly #open: OpenRequests;
 
   constructor(
     private readonly codec: PacketCodec,
@@ -20,7 +20,9 @@ export class ClientRequests {
     /** Resolves when the client is connected. */
     private readonly connected: () => Promise<ClientSession>,
     private readonly logger: LoggerService,
-  ) {}
+  ) {
+    this.#open = new OpenRequests(timeoutMs);
+  }
 
   /**
    * Sends the message as a request. Its replies come in order, each as one packet; so does what ends it instead: why it
@@ -31,7 +33,6 @@ export class ClientRequests {
     const fail = (error: unknown): void => callback({ err: error });
     const handOn = inOrder(callback, fail);
     const request = this.#open.open(
-      timeoutMs,
       (reply) => handOn(this.#packetOf(reply, message.id)),
       fail,
       () => new RequestTimeoutError(message.queue, timeoutMs, message.id),
@@ -61,6 +62,7 @@ export class ClientRequests {
     if (!this.#open.isOpen(request)) return;
     const { broker } = session;
     const isServed = await broker.isServed(message.queue);
+    if (!this.#open.isOpen(request)) return;
     if (!isServed) return this.#open.fail(request, NO_MESSAGE_HANDLER);
     const list = await session.replyList();
     if (!this.#open.isOpen(request)) return;

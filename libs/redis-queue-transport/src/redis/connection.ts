@@ -157,6 +157,7 @@ export class Connection {
 
   /** The state in ioredis's words, except where it has not noticed yet what the socket knows. */
   get #state(): string {
+    if (this.#isClosed) return 'closed';
     return this.client.status === 'ready' ? 'closing' : this.client.status;
   }
 

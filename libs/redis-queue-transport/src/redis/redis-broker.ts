@@ -63,6 +63,7 @@ export class RedisBroker implements Broker {
   readonly #onWake = new Map<string, () => void>();
   #interruptions = 0;
   #isChecked = false;
+  #isClosed = false;
   #joined = 0;
   #ids = 0;
   #inbox: ReplyInbox | undefined;
@@ -226,6 +227,7 @@ export class RedisBroker implements Broker {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([this.#inbox?.stop(), this.#channel?.stop()]);
     for (const connection of this.#connections) connection.close();
   }
@@ -251,6 +253,8 @@ export class RedisBroker implements Broker {
       closed: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
+    // What is opened after `close()` nobody would close.
+    if (this.#isClosed) connection.close();
     return connection;
   }
 
