@@ -230,6 +230,14 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await take(lease, 2)).toEqual([]);
     });
 
+    test('takes thousands at once, in order', async () => {
+      const names = Array.from({ length: 2_500 }, (_, n) => `m${n}`);
+      await Promise.all(names.map((name) => broker.push(QUEUE, name, element(name))));
+      const lease = await join();
+      expect(ids(await take(lease, 2_400))).toEqual(names.slice(0, 2_400));
+      expect(ids((await world.dump(QUEUE)).waiting)).toEqual(names.slice(2_400));
+    });
+
     test('takes nothing when nothing is asked for', async () => {
       await pushAll('a');
       expect(await take(await join(), 0)).toEqual([]);
