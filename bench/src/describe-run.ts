@@ -14,14 +14,14 @@ export async function describeRun(
   given: readonly string[],
   contestants: readonly ContestantInfo[],
 ): Promise<RunDescription> {
-  const processors = cpus();
+  const found = cpus();
   const [loadAverage = 0] = loadavg();
   return {
     date: new Date().toISOString(),
     command: ['npm run bench --', ...given].join(' '),
     machine: {
-      cpu: processors[0]?.model.trim() ?? 'unknown',
-      cores: processors.length,
+      cpu: found[0]?.model.trim() ?? 'unknown',
+      cores: found.length,
       memoryGiB: Math.round(totalmem() / 2 ** 30),
       system: `${type()} ${release()}`,
       loadAverageBefore: loadAverage,

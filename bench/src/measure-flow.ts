@@ -15,8 +15,12 @@ export interface Extent {
 const SUBSCRIBED_MS = 200;
 const LEAST_COUNT = 20;
 const GROWTH = 4;
-/** A flow of this length is long enough to be warm after it, and to tell the rate. */
+/** A flow that takes so long tells the rate … */
 const WARM_SECONDS = 0.4;
+/** … and with so many messages the code is warm after it; fewer will do where they go few at a time, or slowly. */
+const WARM_COUNT = 10_000;
+const WARM_PER_WINDOW = 1_000;
+const PATIENCE_SECONDS = 2;
 const MOST_MESSAGES = 1_000_000;
 
 /** Flows that grow until they are warm, then the one that is measured. */
@@ -44,11 +48,14 @@ function clamp(value: number, least: number, most: number): number {
 }
 
 /** Answers the rate of the last flow. */
-export async function warmUp(stage: Stage, window: number): Promise<number> {
+async function warmUp(stage: Stage, window: number): Promise<number> {
+  const enough = Math.min(WARM_COUNT, window * WARM_PER_WINDOW);
   for (let count = Math.max(LEAST_COUNT, window / 5); ; count *= GROWTH) {
     const perSecond = rateOf(await stage.flow(count, window));
-    const isLost = !(perSecond > 0);
-    if (isLost || count / perSecond >= WARM_SECONDS) return isLost ? LEAST_COUNT : perSecond;
+    if (!(perSecond > 0)) return LEAST_COUNT; // everything was lost
+    const seconds = count / perSecond;
+    if (seconds >= PATIENCE_SECONDS || (seconds >= WARM_SECONDS && count >= enough))
+      return perSecond;
   }
 }
 

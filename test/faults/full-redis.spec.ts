@@ -1,6 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import {
   RedisQueueAdmin,
+  RedisQueueClient,
   RedisQueueRecordBuilder,
   RedisRefusedError,
 } from 'nestjs-redis-queue-transport';
@@ -45,6 +46,7 @@ describe('a Redis that is full (noeviction)', () => {
   test(`refuses what it does not hold, and has room again once consumers drained it, time after time (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     const stage = await FaultStage.open(rig);
+    rig.closeLater({ close: () => setMaxMemory(0) });
     await stage.startConsumer(CONSUMER);
     let sent = 0;
     const kinds = { failsFirst: 0, isUseless: 0 };
@@ -83,13 +85,14 @@ describe('a Redis that is full (noeviction)', () => {
     expect(account.duplicates).toBe(kinds.failsFirst);
     expect(account.dead).toHaveLength(kinds.isUseless);
     expect(account.handled).toBeGreaterThan(fills * LEAST_HELD);
-    await setMaxMemory(0);
   });
 
   test('and stays so however much is freed lets consumers join, settle, retry, park, reply and leave', async () => {
     const stage = await FaultStage.open(rig);
+    rig.closeLater({ close: () => setMaxMemory(0) });
     const options = { connection: rig.redis.url, prefix: rig.prefix };
     const admin = rig.closeLater(new RedisQueueAdmin(options));
+    const patient = rig.closeLater(new RedisQueueClient({ ...options, requestTimeoutMs: 30_000 }));
     const first = await stage.startConsumer(CONSUMER);
     await admin.pause(stage.queue);
     const messages = Array.from({ length: 100 }, (_, index) => ({
@@ -98,7 +101,7 @@ describe('a Redis that is full (noeviction)', () => {
       isUseless: index % 10 === 7,
     }));
     await stage.send(...messages);
-    const answer = stage.ask({ id: 'asked' });
+    const answer = stage.ask({ id: 'asked' }, patient);
     await eventually(async () => expect((await stage.dump()).waiting).toHaveLength(101));
 
     // One byte is less than any Redis uses.

@@ -52,6 +52,9 @@ function chartSection(results: Results, folder: string): string {
 /** Differences below this are noise. */
 const LEAST_DIFFERENCE = 1.05;
 
+/** The ceiling is no rival. */
+const NO_RIVALS = ['ours', 'bare-loop'];
+
 /** Every figure at which somebody is better than ours. */
 function lossSection(results: Results): string {
   const rows = WORKLOADS.flatMap((workload) =>
@@ -64,7 +67,7 @@ function lossSection(results: Results): string {
 function lossesAt(results: Results, workload: Workload, column: Column): string[][] {
   const ours = figureOf(results, 'ours', workload.id, column.figure)?.median;
   if (ours === undefined || !column.isCompared) return [];
-  return CONTESTANTS.filter(({ id }) => id !== 'ours').flatMap(({ id, title }) => {
+  return CONTESTANTS.filter(({ id }) => !NO_RIVALS.includes(id)).flatMap(({ id, title }) => {
     const theirs = figureOf(results, id, workload.id, column.figure)?.median;
     if (theirs === undefined) return [];
     const times = column.better === 'more' ? theirs / ours : ours / theirs;
