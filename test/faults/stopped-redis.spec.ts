@@ -50,7 +50,9 @@ describe('SIGSTOP of Redis', () => {
     );
     // Also when the test fails meanwhile: what is closed then needs it.
     rig.closeLater({ close: () => rig.redis.resume() });
+    // Both clients are connected when Redis stops first.
     expect(await stage.ask({ id: 'before' }, asking)).toBe('before');
+    await stage.client.connect();
     let sent = 0;
     const messages = (count: number): TestMessage[] =>
       Array.from({ length: count }, () => ({ id: `m${(sent += 1)}`, workMs: random() * 20 }));

@@ -46,8 +46,11 @@ export interface ConsumerObserver {
 
 type State = 'new' | 'consuming' | 'draining' | 'stopped';
 
-/** Longest time that an idle consumer blocks in one call, and thus that a stray delivery of its own stays unnoticed. */
+/** Longest time that an idle consumer blocks in one call. */
 const LONGEST_WAIT_MS = 5_000;
+
+/** What Node's timers can take. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Time for the last settlements at a stop, beyond what the handlers got. */
 const SETTLE_GRACE_MS = 2_000;
@@ -78,11 +81,10 @@ export class Consumer {
   #mustLook = true;
   #isSuspectAhead = false;
   #isPaused = false;
-  /**
-   * Until then a wait may overlap an exchange: the last one by itself found nothing. Not for longer, since only an
-   * exchange by itself shows whether the processing list holds more than is known. By `performance.now()`.
-   */
-  #quietUntil = 0;
+  /** The last exchange found nothing, and nothing failed since. */
+  #isQuiet = false;
+  /** When an exchange was made last beside no wait: only that shows whether the list holds more than is known. */
+  #checkedAt = 0;
   #hasFailed = false;
   /** For the next delayed message, or the next look at a paused queue. */
   #lookTimer: NodeJS.Timeout | undefined;
@@ -215,7 +217,7 @@ export class Consumer {
 
   /** While the queue is quiet it waits for the next message at once, and not only when the settling is answered. */
   #settleAndGoOn(lease: Lease, free: number): void {
-    const waitsToo = free >= 2 && !this.#isPaused && performance.now() < this.#quietUntil;
+    const waitsToo = free >= 2 && this.#isQuiet && !this.#isPaused && !this.#isCheckDue;
     if (waitsToo) void this.#wait(lease);
     void this.#exchange(lease, waitsToo ? free - 1 : free);
   }
@@ -251,7 +253,7 @@ export class Consumer {
       // Whether it was executed or not, giving the same settlements again is right.
       if (lease === this.#lease) this.#finished = [...settlements, ...this.#finished];
       this.#mustLook = true;
-      this.#quietUntil = 0;
+      this.#isQuiet = false;
       this.#report(error);
       await this.#exchangePause.wait(this.#stopped.signal);
     } finally {
@@ -268,9 +270,8 @@ export class Consumer {
     // A full answer means that there may be more; so does a suspect that had to stay.
     if (take > 0 && (exchange.taken.length === take || exchange.isSuspectAhead))
       this.#mustLook = true;
-    if (exchange.taken.length > 0) this.#quietUntil = 0;
-    else if (take > 0 && this.#waiting === undefined)
-      this.#quietUntil = performance.now() + this.#waitMs;
+    if (this.#waiting === undefined) this.#checkedAt = performance.now();
+    if (take > 0) this.#isQuiet = exchange.taken.length === 0;
     this.#lookAgainIn(exchange.dueInMs);
     this.#takeUp(lease, exchange.taken);
   }
@@ -287,28 +288,35 @@ export class Consumer {
     clearTimeout(this.#lookTimer);
     const inMs = this.#isPaused ? this.#waitMs : dueInMs;
     if (inMs === undefined || this.#state !== 'consuming') return;
-    // No timer longer than a wait: after each wait the consumer looks anyway.
-    if (inMs <= this.#waitMs) this.#lookTimer = setTimeout(() => this.#look(), inMs);
+    this.#lookTimer = setTimeout(() => this.#look(), Math.min(inMs, LONGEST_TIMER_MS));
+  }
+
+  get #isCheckDue(): boolean {
+    return performance.now() - this.#checkedAt > this.options.leaseMs;
   }
 
   async #wait(lease: Lease): Promise<void> {
     const waiting = new AbortController();
     this.#waiting = waiting;
+    let isOverInVain = false;
     try {
       const element = await lease.wait(waiting.signal);
       this.#succeed(this.#waitPause);
       if (element === 'leaseLost') return this.#membership.lose(lease);
+      isOverInVain = element === undefined;
       if (element === undefined) return;
       if (!this.#membership.isSure) await this.#membership.makeSure();
       if (lease !== this.#lease) return;
       this.#takeUp(lease, [element]);
     } catch (error) {
-      this.#quietUntil = 0;
+      this.#isQuiet = false;
       this.#report(error);
       await this.#waitPause.wait(this.#stopped.signal);
     } finally {
       this.#waiting = undefined;
-      this.#look();
+      // Nothing came: it waits again, and only now and then looks whether it missed something.
+      if (isOverInVain && !this.#isCheckDue) this.#schedule();
+      else this.#look();
     }
   }
 
