@@ -49,6 +49,9 @@ type State = 'new' | 'consuming' | 'draining' | 'stopped';
 /** Longest time that an idle consumer blocks in one call. */
 const LONGEST_WAIT_MS = 5_000;
 
+/** While a queue is quiet, no more than one exchange in so many ms. */
+const CALM_EXCHANGE_MS = 2;
+
 /** What Node's timers can take. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -85,6 +88,8 @@ export class Consumer {
   #isQuiet = false;
   /** When an exchange was made last beside no wait: only that shows whether the list holds more than is known. */
   #checkedAt = 0;
+  #exchangedAt = 0;
+  #settleTimer: NodeJS.Timeout | undefined;
   #hasFailed = false;
   /** For the next delayed message, or the next look at a paused queue. */
   #lookTimer: NodeJS.Timeout | undefined;
@@ -156,6 +161,7 @@ export class Consumer {
     this.#state = 'stopped';
     this.#stopped.abort();
     clearTimeout(this.#lookTimer);
+    clearTimeout(this.#settleTimer);
     await this.#membership.leave();
   }
 
@@ -215,11 +221,24 @@ export class Consumer {
     else if (free > 0 && !this.#isPaused && this.#waiting === undefined) void this.#wait(lease);
   }
 
-  /** While the queue is quiet it waits for the next message at once, and not only when the settling is answered. */
+  /**
+   * While the queue is quiet it waits for the next message at once, and not only when the settling is answered; and
+   * messages that come one by one in quick succession are settled together.
+   */
   #settleAndGoOn(lease: Lease, free: number): void {
-    const waitsToo = free >= 2 && this.#isQuiet && !this.#isPaused && !this.#isCheckDue;
+    const isCalm = this.#isQuiet && !this.#isPaused && !this.#isCheckDue;
+    const waitsToo = isCalm && free >= 2;
     if (waitsToo) void this.#wait(lease);
-    void this.#exchange(lease, waitsToo ? free - 1 : free);
+    const sinceLastMs = performance.now() - this.#exchangedAt;
+    const settlesLater = isCalm && this.#waiting !== undefined && sinceLastMs < CALM_EXCHANGE_MS;
+    if (settlesLater && this.#state === 'consuming')
+      this.#settleTimer ??= setTimeout(() => this.#settleNow(), CALM_EXCHANGE_MS);
+    else void this.#exchange(lease, waitsToo ? free - 1 : free);
+  }
+
+  #settleNow(): void {
+    this.#settleTimer = undefined;
+    this.#schedule();
   }
 
   /** What began in this turn may end in it: then one exchange settles and takes, where there would be two and a wait. */
@@ -242,6 +261,7 @@ export class Consumer {
     const settlements = this.#finished;
     this.#finished = [];
     this.#isExchanging = true;
+    this.#exchangedAt = performance.now();
     this.#mustLook = false;
     try {
       const exchange = await lease.exchange(settlements, take);
