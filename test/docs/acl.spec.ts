@@ -108,6 +108,7 @@ async function doEverything(url: string): Promise<void> {
     expect(await operator.zcard('rq:{works}:fenced')).toBe(1);
   });
 
+  await takeLate('works');
   await useAdmin(admin, client);
   await app.close();
 }
@@ -134,6 +135,14 @@ async function useAdmin(admin: RedisQueueAdmin, client: RedisQueueClient): Promi
 async function pretendCrash(queue: string): Promise<void> {
   await operator.rpush(`rq:{${queue}}:processing:gone`, '{}');
   await operator.zadd(`rq:{${queue}}:consumers`, 1, 'gone');
+}
+
+/** What a command brings that the network held back until its consumer was gone. */
+async function takeLate(queue: string): Promise<void> {
+  await operator.rpush(`rq:{${queue}}:processing:gone`, '{}');
+  await eventually(async () =>
+    expect(await operator.llen(`rq:{${queue}}:processing:gone`)).toBe(0),
+  );
 }
 
 /** What a lost answer leaves behind. */

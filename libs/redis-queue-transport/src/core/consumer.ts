@@ -221,19 +221,20 @@ export class Consumer {
     else if (free > 0 && !this.#isPaused && this.#waiting === undefined) void this.#wait(lease);
   }
 
-  /**
-   * While the queue is quiet it waits for the next message at once, and not only when the settling is answered; and
-   * messages that come one by one in quick succession are settled together.
-   */
+  /** While the queue is quiet, messages that follow each other quickly come by waits, and are settled together. */
   #settleAndGoOn(lease: Lease, free: number): void {
-    const isCalm = this.#isQuiet && !this.#isPaused && !this.#isCheckDue;
-    const waitsToo = isCalm && free >= 2;
-    if (waitsToo) void this.#wait(lease);
-    const sinceLastMs = performance.now() - this.#exchangedAt;
-    const settlesLater = isCalm && this.#waiting !== undefined && sinceLastMs < CALM_EXCHANGE_MS;
-    if (settlesLater && this.#state === 'consuming')
-      this.#settleTimer ??= setTimeout(() => this.#settleNow(), CALM_EXCHANGE_MS);
-    else void this.#exchange(lease, waitsToo ? free - 1 : free);
+    // One that runs one at a time also settles one at a time.
+    const canWait = free >= 2 || this.#waiting !== undefined;
+    if (!canWait || !this.#maySettleLater) return void this.#exchange(lease, free);
+    this.#settleTimer ??= setTimeout(() => this.#settleNow(), CALM_EXCHANGE_MS);
+    if (this.#waiting === undefined) void this.#wait(lease);
+  }
+
+  get #maySettleLater(): boolean {
+    if (!this.#isQuiet || this.#isPaused || this.#state !== 'consuming') return false;
+    // An id must be known as handled before its next message comes.
+    if (this.options.onceMs !== undefined) return false;
+    return performance.now() - this.#exchangedAt < CALM_EXCHANGE_MS;
   }
 
   #settleNow(): void {
