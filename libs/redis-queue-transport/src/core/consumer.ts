@@ -84,8 +84,11 @@ export class Consumer {
   #mustLook = true;
   #isSuspectAhead = false;
   #isPaused = false;
-  /** The last exchange found nothing, and nothing failed since. */
-  #isQuiet = false;
+  /**
+   * Exchanges in a row that found nothing. With two of them the queue is quiet: messages come one by one. (After one,
+   * callers that all wait for their replies may go on together.)
+   */
+  #inVain = 0;
   /** When an exchange was made last beside no wait: only that shows whether the list holds more than is known. */
   #checkedAt = 0;
   #exchangedAt = 0;
@@ -231,7 +234,7 @@ export class Consumer {
   }
 
   get #maySettleLater(): boolean {
-    if (!this.#isQuiet || this.#isPaused || this.#state !== 'consuming') return false;
+    if (this.#inVain < 2 || this.#isPaused || this.#state !== 'consuming') return false;
     // An id must be known as handled before its next message comes.
     if (this.options.onceMs !== undefined) return false;
     return performance.now() - this.#exchangedAt < CALM_EXCHANGE_MS;
@@ -274,7 +277,7 @@ export class Consumer {
       // Whether it was executed or not, giving the same settlements again is right.
       if (lease === this.#lease) this.#finished = [...settlements, ...this.#finished];
       this.#mustLook = true;
-      this.#isQuiet = false;
+      this.#inVain = 0;
       this.#report(error);
       await this.#exchangePause.wait(this.#stopped.signal);
     } finally {
@@ -292,7 +295,7 @@ export class Consumer {
     if (take > 0 && (exchange.taken.length === take || exchange.isSuspectAhead))
       this.#mustLook = true;
     if (this.#waiting === undefined) this.#checkedAt = performance.now();
-    if (take > 0) this.#isQuiet = exchange.taken.length === 0;
+    if (take > 0) this.#inVain = exchange.taken.length === 0 ? this.#inVain + 1 : 0;
     this.#lookAgainIn(exchange.dueInMs);
     this.#takeUp(lease, exchange.taken);
   }
@@ -330,7 +333,7 @@ export class Consumer {
       if (lease !== this.#lease) return;
       this.#takeUp(lease, [element]);
     } catch (error) {
-      this.#isQuiet = false;
+      this.#inVain = 0;
       this.#report(error);
       await this.#waitPause.wait(this.#stopped.signal);
     } finally {

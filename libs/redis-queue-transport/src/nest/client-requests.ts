@@ -13,10 +13,13 @@ import type { PacketCodec } from './packet-codec.js';
 /** The requests of one client: sends them, and hands their replies to those who asked. */
 export class ClientRequests {
   readonly #open: OpenRequests;
+  /** Queues that a server has joined, now or ever. */
+  readonly #served = new Set<string>();
 
   constructor(
     private readonly codec: PacketCodec,
     private readonly timeoutMs: number,
+    private readonly session: () => ClientSession | undefined,
     /** Resolves when the client is connected. */
     private readonly connected: () => Promise<ClientSession>,
     private readonly logger: LoggerService,
@@ -37,9 +40,10 @@ export class ClientRequests {
       fail,
       () => new RequestTimeoutError(message.queue, timeoutMs, message.id),
     );
-    this.#send(message, request, performance.now() + timeoutMs).catch((error: unknown) =>
-      this.#open.fail(request, error),
-    );
+    const sending =
+      this.#sendNow(message, request) ??
+      this.#send(message, request, performance.now() + timeoutMs);
+    sending.catch((error: unknown) => this.#open.fail(request, error));
     return () => this.#open.forget(request);
   }
 
@@ -56,6 +60,23 @@ export class ClientRequests {
     this.#open.failAll(error);
   }
 
+  /** Sends a request for which nothing has to be waited for or found out; undefined when something has. */
+  #sendNow(message: OutgoingMessage, request: number): Promise<unknown> | undefined {
+    const session = this.session();
+    const list = session?.openReplyList;
+    if (session?.isConnected !== true || list === undefined) return undefined;
+    const { broker } = session;
+    if (!this.#served.has(message.queue)) return undefined;
+    const expiresAtMs = broker.nowMs() + this.timeoutMs;
+    try {
+      return message.push(broker, { replyTo: { list, request }, expiresAtMs });
+    } catch (error) {
+      // It goes on as it was thrown, whatever it is: a user's serializer may have.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      return Promise.reject(error);
+    }
+  }
+
   /** Sends a request, unless its caller has given up before it could be sent. */
   async #send(message: OutgoingMessage, request: number, deadline: number): Promise<void> {
     const session = await this.connected();
@@ -64,6 +85,7 @@ export class ClientRequests {
     const isServed = await broker.isServed(message.queue);
     if (!this.#open.isOpen(request)) return;
     if (!isServed) return this.#open.fail(request, NO_MESSAGE_HANDLER);
+    this.#served.add(message.queue);
     const list = await session.replyList();
     if (!this.#open.isOpen(request)) return;
     // Counted as the caller counts it, and not from when Redis takes the request.

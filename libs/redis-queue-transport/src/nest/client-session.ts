@@ -14,6 +14,7 @@ export class ClientSession {
   #connecting: Promise<void> | undefined;
   #isConnected = false;
   #replyList: Promise<string> | undefined;
+  #openReplyList: string | undefined;
 
   constructor(
     private readonly open: OpenBroker,
@@ -45,14 +46,25 @@ export class ClientSession {
     return this.#connecting;
   }
 
+  /** The same as {@link replyList}, once it is read. */
+  get openReplyList(): string | undefined {
+    return this.#openReplyList;
+  }
+
   /** Name of the list that replies come through; the first call begins to read it. */
   replyList(): Promise<string> {
     this.#replyList ??= this.broker
       .receiveReplies((element) => this.events.reply(element))
-      .catch((error: unknown) => {
-        this.#replyList = undefined;
-        throw error;
-      });
+      .then(
+        (list) => {
+          this.#openReplyList = list;
+          return list;
+        },
+        (error: unknown) => {
+          this.#replyList = undefined;
+          throw error;
+        },
+      );
     return this.#replyList;
   }
 

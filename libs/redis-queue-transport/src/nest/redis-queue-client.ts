@@ -55,6 +55,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     this.#requests = new ClientRequests(
       this.#codec,
       requestTimeoutMs,
+      () => this.#session,
       () => this.#connected(),
       this.#logger,
     );

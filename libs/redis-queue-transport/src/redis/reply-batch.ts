@@ -1,11 +1,11 @@
 import type { Element } from '../core/envelope.js';
 import type { Connection } from './connection.js';
 import { reply } from './scripts/reply.js';
-import { TickBatch } from './tick-batch.js';
 
-interface OutgoingReply {
-  readonly list: string;
-  readonly element: Element;
+/** What goes to one caller. It shares one promise: one for each reply would be as much work as the reply. */
+interface Replies {
+  readonly elements: Element[];
+  readonly sent: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -15,36 +15,39 @@ const KEEP_MS = 60_000;
 
 /** Sends the replies of one turn of the event loop together: one call for each caller. */
 export class ReplyBatch {
-  readonly #batch = new TickBatch<OutgoingReply>((replies) => this.#flush(replies));
+  #byList = new Map<string, Replies>();
 
   constructor(private readonly connection: Connection) {}
 
   add(list: string, element: Element): Promise<void> {
-    return new Promise((resolve, reject) => this.#batch.add({ list, element, resolve, reject }));
+    let replies = this.#byList.get(list);
+    if (replies === undefined) {
+      if (this.#byList.size === 0) process.nextTick(() => this.flush());
+      replies = newReplies();
+      this.#byList.set(list, replies);
+    }
+    replies.elements.push(element);
+    return replies.sent;
   }
 
+  /** Sends now what was gathered so far. */
   flush(): void {
-    this.#batch.flush();
-  }
-
-  #flush(replies: readonly OutgoingReply[]): void {
-    const byList = new Map<string, OutgoingReply[]>();
-    for (const outgoing of replies) {
-      const ofList = byList.get(outgoing.list);
-      if (ofList === undefined) byList.set(outgoing.list, [outgoing]);
-      else ofList.push(outgoing);
-    }
-    for (const [list, ofList] of byList) void this.#send(list, ofList);
-  }
-
-  /** Never rejects: each reply has its own promise. */
-  async #send(list: string, replies: readonly OutgoingReply[]): Promise<void> {
-    const elements = replies.map((outgoing) => outgoing.element);
-    try {
-      await reply.run(this.connection, { replies: list }, { keepMs: KEEP_MS }, elements);
-      for (const outgoing of replies) outgoing.resolve();
-    } catch (error) {
-      for (const outgoing of replies) outgoing.reject(error);
+    if (this.#byList.size === 0) return;
+    const byList = this.#byList;
+    this.#byList = new Map();
+    for (const [list, { elements, resolve, reject }] of byList) {
+      const sending = reply.run(this.connection, { replies: list }, { keepMs: KEEP_MS }, elements);
+      sending.then(resolve, reject);
     }
   }
+}
+
+function newReplies(): Replies {
+  let resolve!: () => void;
+  let reject!: (error: unknown) => void;
+  const sent = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { elements: [], sent, resolve, reject };
 }

@@ -1,6 +1,13 @@
 import type { Settlement } from '../../core/broker.js';
 import type { ScriptArgument } from '../script.js';
-import { NOW_MS, RELEASE_DUE, Script, readArray, readBuffer, readNumber } from '../script.js';
+import {
+  NOW_MS_FUNCTION,
+  RELEASE_DUE,
+  Script,
+  readArray,
+  readBuffer,
+  readNumber,
+} from '../script.js';
 
 export interface ExchangeReply {
   /** How many deliveries the processing list holds now. */
@@ -41,10 +48,11 @@ if tonumber(allDone) > 0 then
   if redis.call('LLEN', processing) ~= tonumber(allDone) then return -1 end
   redis.call('DEL', processing)
 end
-${NOW_MS}
+${NOW_MS_FUNCTION}
 
 local missing = 0
 local others = FIRST + acks
+local now = others <= #ARGV and nowMs() or nil
 for i = FIRST, others - 1 do
   missing = missing + 1 - redis.call('LREM', processing, 1, ARGV[i])
 end
@@ -81,7 +89,7 @@ if isEarliest then redis.call('PUBLISH', wake, '') end
 ${RELEASE_DUE}
 
 local isPaused = redis.call('EXISTS', paused)
-local held = redis.call('LLEN', processing)
+local held = tonumber(allDone) > 0 and 0 or redis.call('LLEN', processing)
 local reply = { held, missing, 0, isPaused, dueIn }
 if isPaused == 1 then return reply end
 if tonumber(take) == 0 then return reply end
