@@ -68,12 +68,12 @@ describe('SIGKILL of a consumer process in the middle of a batch', () => {
 });
 
 describe('a message that kills its process each time', () => {
-  test('is alone dead-lettered, after maxCrashes, among 30 good ones in flight', async () => {
+  test('is alone dead-lettered, after maxCrashes, among 100 good ones in flight', async () => {
     const stage = await FaultStage.open(rig);
     const maxCrashes = 3;
-    const options = { concurrency: 40, maxCrashes };
-    const good = Array.from({ length: 30 }, (_, index) => ({ id: `good${index}`, workMs: 40 }));
-    await stage.send(...good.slice(0, 15), { id: 'bad', kills: true }, ...good.slice(15));
+    const options = { concurrency: 120, maxCrashes };
+    const good = Array.from({ length: 100 }, (_, index) => ({ id: `good${index}`, workMs: 40 }));
+    await stage.send(...good.slice(0, 50), { id: 'bad', kills: true }, ...good.slice(50));
 
     let processes = 0;
     await eventually(async () => {
@@ -87,8 +87,8 @@ describe('a message that kills its process each time', () => {
     }, 30_000);
 
     expect(processes).toBe(maxCrashes + 1);
-    const account = await stage.balance(maxCrashes * 31);
-    expect(account).toMatchObject({ dead: ['bad'], handled: 30 });
+    const account = await stage.balance(maxCrashes * 101);
+    expect(account).toMatchObject({ dead: ['bad'], handled: 100 });
     expect((await stage.dump()).dead.map(String)).toEqual([
       expect.stringContaining('"reason":"crashed"'),
     ]);
