@@ -431,6 +431,47 @@ export function brokerContract(world: BrokerWorld): void {
       },
     );
 
+    test.each([[['a', 'b']], [['b', 'a']], [['c']], [['a', 'c']], [['a', 'b', 'c']]])(
+      'settles what is done and keeps what runs: %j of a, b, c',
+      async (done) => {
+        await pushAll('a', 'b', 'c', 'd');
+        const lease = await join();
+        const taken = await take(lease, 3);
+        const byId = new Map(taken.map((bytes) => [ids([bytes])[0], bytes]));
+        const reply = await exchange(
+          lease,
+          done.map((id) => ({ kind: 'ack', element: byId.get(id)! })),
+          1,
+        );
+        expect(ids(reply.taken)).toEqual(['d']);
+        expect(reply.missing).toBe(0);
+        expect(ids((await world.dump(QUEUE)).processing.get(lease.consumer) ?? [])).toEqual(
+          ['a', 'b', 'c', 'd'].filter((id) => !done.includes(id)),
+        );
+      },
+    );
+
+    test('knows which of them is done although a wait and an exchange took at once', async () => {
+      const lease = await join();
+      await pushAll('a');
+      const [a] = await take(lease, 1);
+      const never = new AbortController();
+      const waiting = lease.wait(never.signal);
+      await pushAll('b');
+      const [b, { taken }] = await Promise.all([
+        waiting,
+        pushAll('c', 'd').then(() => exchange(lease, [], 2)),
+      ]);
+      const running = [...taken];
+      await exchange(
+        lease,
+        [a!, b as Buffer].map((bytes) => ({ kind: 'ack', element: bytes })),
+      );
+      expect(ids((await world.dump(QUEUE)).processing.get(lease.consumer) ?? []).sort()).toEqual(
+        ids(running).sort(),
+      );
+    });
+
     test('settles one of two messages with the same bytes, whichever it is', async () => {
       await world.pushForeign(QUEUE, 'tick', 'tick');
       const lease = await join();

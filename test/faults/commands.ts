@@ -20,8 +20,8 @@ export const isSettle: Match = (words, connection) =>
 /** An exchange that settles something, whether or not it asks for messages too. */
 export const isSettling: Match = (words, connection) => {
   if (!isExchange(words, connection)) return false;
-  const [, , , , , allDone, , ...settlements] = argumentsOf(words);
-  return Number(allDone) > 0 || settlements.length > 0;
+  const [, , , , , oldestDone, , , ...settlements] = argumentsOf(words);
+  return Number(oldestDone) > 0 || settlements.length > 0;
 };
 
 /** The script that renews a lease: the only one that looks for fenced consumers and touches no list of theirs. */

@@ -52,6 +52,9 @@ const LONGEST_WAIT_MS = 5_000;
 /** While a queue is quiet, no more than one exchange in so many ms. */
 const CALM_EXCHANGE_MS = 2;
 
+/** A consumer that may hold so many starts half of them, settles what has ended by then, and goes on meanwhile. */
+const LEAST_TO_HALVE = 64;
+
 /** What Node's timers can take. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -76,6 +79,9 @@ export class Consumer {
   #isStepScheduled = false;
   /** A handler was started in this turn of the event loop. */
   #hasJustBegun = false;
+  /** How many more may be started before the next step. */
+  #burstLeft = 0;
+  readonly #burst: number;
   #turn: NodeJS.Immediate | undefined;
   #isExchanging = false;
   /** Ends the wait that is under way. */
@@ -111,6 +117,7 @@ export class Consumer {
     private readonly observer: ConsumerObserver,
   ) {
     this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(options.leaseMs / 3));
+    this.#burst = burstOf(options.prefetch);
     this.#slots = new DeliverySlots(options.concurrency, options.prefetch);
     this.#membership = new Membership(() => this.#takeLease(), options.leaseMs, {
       lost: (lease) => this.#onLeaseLost(lease),
@@ -213,8 +220,13 @@ export class Consumer {
   #step(): void {
     const lease = this.#lease;
     if (lease === undefined || this.#state === 'stopped') return;
+    this.#burstLeft = this.#burst;
+    // First: while Redis works on it, more is started.
+    if (!this.#isExchanging) this.#goOn(lease);
     this.#startReady(lease);
-    if (this.#isExchanging) return;
+  }
+
+  #goOn(lease: Lease): void {
     const free = this.#freeSlots();
     const mayLook =
       this.#mustLook && this.#state === 'consuming' && (free > 0 || this.#waiting !== undefined);
@@ -352,10 +364,13 @@ export class Consumer {
 
   #startReady(lease: Lease): void {
     if (this.#state !== 'consuming') return;
-    for (let next = this.#slots.next(); next !== undefined; next = this.#slots.next()) {
+    for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
+      const next = this.#slots.next();
+      if (next === undefined) return;
       if (Buffer.isBuffer(next)) this.#start(lease, next);
       else this.#run(lease, next);
     }
+    this.#schedule();
   }
 
   #start(lease: Lease, element: Buffer): void {
@@ -486,4 +501,8 @@ export class Consumer {
     }
     over.abort();
   }
+}
+
+function burstOf(prefetch: number): number {
+  return prefetch < LEAST_TO_HALVE ? prefetch : Math.ceil(prefetch / 2);
 }

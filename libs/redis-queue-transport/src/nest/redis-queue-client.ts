@@ -135,12 +135,17 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
    */
   enqueue(pattern: unknown, data: unknown): Observable<EnqueueResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    let id = '';
     const call = this.#whenConnected(({ broker }) => {
       const message = this.#message(this.createPacket(pattern, data));
-      const { id } = message;
-      return message.push(broker).then((held) => ({ id, isDuplicate: held === 'duplicate' }));
+      id = message.id;
+      return message.push(broker);
     });
-    return hot(call, (error) => this.#logUnseen('enqueue to', pattern, error));
+    return hot(
+      call,
+      (held): EnqueueResult => ({ id, isDuplicate: held === 'duplicate' }),
+      (error) => this.#logUnseen('enqueue to', pattern, error),
+    );
   }
 
   /**
@@ -184,7 +189,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     const call = this.#whenConnected(() =>
       this.dispatchEvent<TResult>(this.createPacket(pattern, data)),
     );
-    return hot(call, (error) => this.#logUnseen('emit of', pattern, error));
+    return hot(call, asItIs, (error) => this.#logUnseen('emit of', pattern, error));
   }
 
   protected override dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
@@ -254,6 +259,10 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       throw new Error('There is no connection yet: call connect() before unwrap().');
     return this.#session.native as T; // the caller's word for the type, as with Nest's own transports
   }
+}
+
+function asItIs<T>(value: T): T {
+  return value;
 }
 
 function isNil(value: unknown): value is null | undefined {

@@ -33,13 +33,19 @@ const FENCE_MS = 15 * 60_000;
 /** How long a verb waits for the connection before it fails; the caller tries again. */
 const CONNECTION_WAIT_MS = 1_000;
 
+/** How often dead letters are looked through for those that are too old; more often where they live for less. */
+const TRIM_EVERY_MS = 60_000;
+
 const UNBLOCK_AGAIN_MS = 10;
 const noop = (): void => undefined;
 const NEVER = new AbortController().signal;
 
 /** One consumer's lease. Knows what it handed out, and so notices what an answer that got lost left in its list. */
 export class RedisLease implements Lease {
-  #held = new Set<Buffer>();
+  /** What it handed out and nobody settled, in the order of the processing list as long as #isOrdered. */
+  #held: Buffer[] = [];
+  /** False when a wait and an exchange took at the same time: nobody knows which of them came first. */
+  #isOrdered = true;
   /** Waits begun so far; with #isWaiting it tells whether a wait overlapped an exchange. */
   #waits = 0;
   #isWaiting = false;
@@ -48,6 +54,8 @@ export class RedisLease implements Lease {
   /** Its list may hold deliveries that it does not know of. */
   #mayHoldStrays = false;
   #returning: Promise<void> = Promise.resolve();
+  /** By `performance.now()`. */
+  #nextTrim = 0;
   /** The opening of the blocking connection, known by the id that Redis gave it, after which the lease was seen. */
   #heldWhere: Connection['serverId'] | undefined;
 
@@ -61,71 +69,86 @@ export class RedisLease implements Lease {
     settlements: readonly Settlement[],
     take: number,
   ): Promise<Exchange | 'leaseLost'> {
-    await this.at.commands.ready(CONNECTION_WAIT_MS);
+    // At once where possible: while Redis works on it, handlers are started.
+    if (!this.at.commands.isReady) await this.at.commands.ready(CONNECTION_WAIT_MS);
     // What a wait has taken, and has not answered yet, looks like a stray.
     if (this.#mayHoldStrays && !this.#isWaiting) await this.#returnStrays();
-    // What is no longer held was settled by an earlier call, or given up when its answer got lost.
-    const known = settlements.filter(({ element }) => this.#held.has(element));
     const waitsBefore = this.#waits;
     const wasWaiting = this.#isWaiting;
+    const oldestDone = this.#countOldestDone(settlements);
+    // What is no longer held was settled by an earlier call, or given up when its answer got lost.
+    const known = oldestDone > 0 ? settlements : this.#stillHeld(settlements);
     this.at.flushReplies();
-    let reply = this.#areAllDone(known)
-      ? await this.#exchangeOnce([], known.length, take).catch((error: unknown) =>
-          this.#lost(error, known),
-        )
-      : 'miscounted';
-    if (reply === 'miscounted') {
-      reply = await this.#exchangeOnce(known, 0, take).catch((error: unknown) =>
-        this.#lost(error, known),
-      );
-    }
+    let reply =
+      oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, take, known) : 'miscounted';
+    if (reply === 'miscounted') reply = await this.#exchangeOnce(known, 0, take, known);
     if (reply === 'miscounted')
       throw new TypeError('Nothing was counted, so nothing can be miscounted.');
     if (reply === 'leaseLost') return reply;
-    this.#removeHeld(known);
-    for (const element of reply.taken) this.#held.add(element);
+    this.#removeHeld(known, oldestDone);
+    const isAlone = !wasWaiting && waitsBefore === this.#waits;
+    if (reply.taken.length > 0 && !isAlone) this.#isOrdered = false;
+    for (const element of reply.taken) this.#held.push(element);
     // With a wait under way the list may rightly hold one more than is known.
-    if (!wasWaiting && waitsBefore === this.#waits)
-      this.#mayHoldStrays = reply.held > this.#held.size;
+    if (isAlone) this.#mayHoldStrays = reply.held > this.#held.length;
     return { ...reply, missing: reply.missing + settlements.length - known.length };
   }
 
+  #stillHeld(settlements: readonly Settlement[]): readonly Settlement[] {
+    if (settlements.length === 0) return settlements;
+    const held = new Set(this.#held);
+    return settlements.filter(({ element }) => held.has(element));
+  }
+
+  #removeHeld(settlements: readonly Settlement[], oldestDone: number): void {
+    if (oldestDone > 0) this.#held = this.#held.slice(oldestDone);
+    else if (settlements.length > 0) this.#forget(settlements);
+    if (this.#held.length === 0 && !this.#isWaiting) this.#isOrdered = true;
+  }
+
+  #forget(settlements: readonly Settlement[]): void {
+    const gone = new Set(settlements.map(({ element }) => element));
+    this.#held = this.#held.filter((element) => !gone.has(element));
+  }
+
   /**
-   * A Set that goes on growing and shrinking would make the garbage collector keep what it held
-   * (see `core/running.ts`): where most of it goes, a new one is made.
+   * How many of the processing list's oldest these are, if they are no others, in that order, and nothing is to be
+   * done but to remove them; else 0. Then they need not travel back.
    */
-  #removeHeld(settlements: readonly Settlement[]): void {
-    if (settlements.length === this.#held.size) {
-      this.#held = new Set();
-      return;
-    }
-    const isMost = settlements.length * 2 > this.#held.size;
-    if (isMost) this.#held = new Set(this.#held);
-    for (const { element } of settlements) this.#held.delete(element);
+  #countOldestDone(settlements: readonly Settlement[]): number {
+    const count = settlements.length;
+    if (count === 0 || count > this.#held.length) return 0;
+    if (this.#isWaiting || this.#mayHoldStrays) return 0;
+    if (!this.#isOrdered && count < this.#held.length) return 0;
+    return settlements.every(
+      (one, index) =>
+        one.kind === 'ack' && one.onceId === undefined && one.element === this.#held[index],
+    )
+      ? count
+      : 0;
   }
 
-  /** Whether everything that the processing list can hold is done, and nothing is to be done but to remove it. */
-  #areAllDone(settlements: readonly Settlement[]): boolean {
-    if (settlements.length === 0 || settlements.length !== this.#held.size) return false;
-    if (this.#isWaiting || this.#mayHoldStrays) return false;
-    return settlements.every((one) => one.kind === 'ack' && one.onceId === undefined);
-  }
-
-  #exchangeOnce(
+  async #exchangeOnce(
     settlements: readonly Settlement[],
-    allDone: number,
+    oldestDone: number,
     take: number,
+    inQuestion: readonly Settlement[],
   ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
     const { commands, keys } = this.at;
     const { deadLetterLimit, onceMs } = this.terms;
     const { acks, rest } = settlementArguments(settlements);
     const { consumer } = this;
-    return exchange.run(
-      commands,
-      { ...keys, processing: keys.processing(consumer) },
-      { consumer, take, deadLetterLimit, onceMs, wake: keys.wake, allDone, acks },
-      rest,
-    );
+    const held = this.#held.length;
+    try {
+      return await exchange.run(
+        commands,
+        { ...keys, processing: keys.processing(consumer) },
+        { consumer, take, deadLetterLimit, onceMs, wake: keys.wake, oldestDone, held, acks },
+        rest,
+      );
+    } catch (error) {
+      return this.#lost(error, inQuestion);
+    }
   }
 
   async wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
@@ -145,7 +168,7 @@ export class RedisLease implements Lease {
         client.blmoveBuffer(waiting, processing, 'LEFT', 'RIGHT', seconds),
       );
       if (element === null) return undefined;
-      this.#held.add(element);
+      this.#held.push(element);
       return element;
     } catch (error) {
       if (error instanceof OutcomeUnknownError) this.#wasWaitLost = true;
@@ -196,15 +219,21 @@ export class RedisLease implements Lease {
   async renew(): Promise<Renewal | 'leaseLost'> {
     const { commands, keys } = this.at;
     await commands.ready(CONNECTION_WAIT_MS);
-    const { leaseMs, deadLetterMaxAgeMs } = this.terms;
     const reply = await renew.run(commands, keys, {
       consumer: this.consumer,
-      leaseMs,
-      deadLetterMaxAgeMs,
+      leaseMs: this.terms.leaseMs,
+      deadLetterMaxAgeMs: this.#isTrimDue() ? this.terms.deadLetterMaxAgeMs : 0,
     });
     if (reply === 'leaseLost') return reply;
     this.at.onRedisTime(reply.nowMs);
     return { ended: reply.ended };
+  }
+
+  #isTrimDue(): boolean {
+    const now = performance.now();
+    if (now < this.#nextTrim) return false;
+    this.#nextTrim = now + Math.min(TRIM_EVERY_MS, this.terms.deadLetterMaxAgeMs);
+    return true;
   }
 
   async reclaim(consumer: string): Promise<number> {
@@ -239,13 +268,13 @@ export class RedisLease implements Lease {
   #lost(error: unknown, settlements: readonly Settlement[] = []): never {
     if (error instanceof OutcomeUnknownError) {
       this.#mayHoldStrays = true;
-      for (const { element } of settlements) if (!hasOwnId(element)) this.#held.delete(element);
+      this.#forget(settlements.filter(({ element }) => !hasOwnId(element)));
     }
     throw error;
   }
 
   async #returnStrays(): Promise<void> {
-    const returned = returnStrays.run(this.at.commands, this.#lists(), {}, [...this.#held]);
+    const returned = returnStrays.run(this.at.commands, this.#lists(), {}, this.#held);
     this.#returning = returned.then(noop, noop);
     await returned;
     this.#mayHoldStrays = false;

@@ -32,23 +32,27 @@ const MOST_ARGUMENTS = 1_000;
  *
  * A suspect (its header begins with a crash count) is only handed out when the consumer holds nothing else.
  *
- * With `allDone` above 0 everything that the list holds is done, and that is how many: so the elements need not travel
- * back.
+ * With `oldestDone` above 0 so many of the list's oldest are done, of the `held` that it holds: so the elements need not
+ * travel back.
  *
- * Replies: 0 when the lease is lost; -1 when the list does not hold `allDone` (nothing was done); else { held, missing, 1 when a suspect at the head had to stay, 1 when the queue
+ * Replies: 0 when the lease is lost; -1 when the list does not hold `held` (nothing was done); else { held, missing, 1 when a suspect at the head had to stay, 1 when the queue
  * is paused, ms until the next delayed message or -1, taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',
   keys: ['waiting', 'processing', 'consumers', 'delayed', 'dead', 'counts', 'handled', 'paused'],
-  args: ['consumer', 'take', 'deadLetterLimit', 'onceMs', 'wake', 'allDone', 'acks'],
+  args: ['consumer', 'take', 'deadLetterLimit', 'onceMs', 'wake', 'oldestDone', 'held', 'acks'],
   lua: `
 if not redis.call('ZSCORE', consumers, consumer) then return 0 end
-if tonumber(allDone) > 0 then
-  if redis.call('LLEN', processing) ~= tonumber(allDone) then return -1 end
-  redis.call('DEL', processing)
+if tonumber(oldestDone) > 0 then
+  if redis.call('LLEN', processing) ~= tonumber(held) then return -1 end
+  redis.call('LTRIM', processing, oldestDone, -1)
 end
 ${NOW_MS_FUNCTION}
+local function isSuspect(element)
+  -- Its tenth byte alone tells most elements from a suspect's.
+  return string.byte(element, 10) == 99 and string.sub(element, 1, 18) == '{"rq":1,"crashes":'
+end
 
 local missing = 0
 local others = FIRST + acks
@@ -89,16 +93,27 @@ if isEarliest then redis.call('PUBLISH', wake, '') end
 ${RELEASE_DUE}
 
 local isPaused = redis.call('EXISTS', paused)
-local held = tonumber(allDone) > 0 and 0 or redis.call('LLEN', processing)
-local reply = { held, missing, 0, isPaused, dueIn }
+local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
+local reply = { holds, missing, 0, isPaused, dueIn }
 if isPaused == 1 then return reply end
 if tonumber(take) == 0 then return reply end
+if take == '1' then
+  local element = redis.call('LMOVE', waiting, processing, 'LEFT', 'RIGHT')
+  if not element then return reply end
+  if holds > 0 and isSuspect(element) then
+    redis.call('LMOVE', processing, waiting, 'RIGHT', 'LEFT')
+    reply[3] = 1
+    return reply
+  end
+  reply[1] = holds + 1
+  reply[6] = element
+  return reply
+end
 local elements = redis.call('LRANGE', waiting, 0, take - 1)
 local taken = #elements
 for i = 1, #elements do
-  -- Its tenth byte alone tells most elements from a suspect's.
-  if string.byte(elements[i], 10) == 99 and string.sub(elements[i], 1, 18) == '{"rq":1,"crashes":' then
-    local isAlone = held == 0 and i == 1
+  if isSuspect(elements[i]) then
+    local isAlone = holds == 0 and i == 1
     if not isAlone then reply[3] = 1 end
     taken = isAlone and 1 or i - 1
     break
@@ -109,8 +124,7 @@ for from = 1, taken, ${MOST_ARGUMENTS} do
 end
 if taken > 0 then redis.call('LTRIM', waiting, taken, -1) end
 for i = 1, taken do reply[5 + i] = elements[i] end
-held = held + taken
-reply[1] = held
+reply[1] = holds + taken
 return reply
 `,
   read: (reply): ExchangeReply | 'leaseLost' | 'miscounted' => {

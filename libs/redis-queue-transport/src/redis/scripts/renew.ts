@@ -3,7 +3,7 @@ import { NOW_MS, Script, readArray, readBuffer, readNumber } from '../script.js'
 /**
  * Extends the lease of a consumer that still has it, and names the consumers of the queue whose lease has ended,
  * those that were fenced before included: a late command of theirs may still have taken something. Drops dead letters
- * that are too old.
+ * that are too old, unless the age is 0.
  *
  * Replies: 0 when the lease is lost; else { Redis's time in ms, ended consumers … }.
  */
@@ -12,11 +12,14 @@ export const renew = new Script({
   keys: ['consumers', 'fenced', 'dead', 'counts'],
   args: ['consumer', 'leaseMs', 'deadLetterMaxAgeMs'],
   lua: `
-if not redis.call('ZSCORE', consumers, consumer) then return 0 end
 ${NOW_MS}
-redis.call('ZADD', consumers, now + leaseMs, consumer)
-local dropped = redis.call('XTRIM', dead, 'MINID', '=', math.max(0, now - deadLetterMaxAgeMs))
-if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
+-- It answers 0 also when the time is the same.
+local changed = redis.call('ZADD', consumers, 'XX', 'CH', now + leaseMs, consumer)
+if changed == 0 and not redis.call('ZSCORE', consumers, consumer) then return 0 end
+if tonumber(deadLetterMaxAgeMs) > 0 then
+  local dropped = redis.call('XTRIM', dead, 'MINID', '=', math.max(0, now - deadLetterMaxAgeMs))
+  if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
+end
 local reply = redis.call('ZRANGE', consumers, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)
 for _, fencedConsumer in ipairs(redis.call('ZRANGE', fenced, 0, 99)) do reply[#reply + 1] = fencedConsumer end
 table.insert(reply, 1, now)
