@@ -113,18 +113,16 @@ end
 if nextDue then dueIn = math.max(0, math.ceil(tonumber(nextDue) - now)) end
 `;
 
-/** Milliseconds of Redis's clock, as Lua. */
-export const NOW_MS = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-`;
-
-/** The same as a Lua function `nowMs`, for scripts that seldom need it. */
+/** Milliseconds of Redis's clock, as a Lua function `nowMs`. */
 export const NOW_MS_FUNCTION = `
 local function nowMs()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
+`;
+
+/** The same, read once: `now`. */
+export const NOW_MS = `${NOW_MS_FUNCTION}local now = nowMs()
 `;
 
 /** Moves all that a consumer holds to the head of the queue, unchanged and in order, as Lua. Leaves `moved`. */
