@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findExecutable } from './executable.js';
-import { canInstallRedisServer, installRedisServer } from './install-redis-server.js';
+import { canInstallPackages, installPackages } from './install-packages.js';
 
 const oldestMajor = 7;
 
@@ -24,8 +24,8 @@ export async function findRedisServer(
 }
 
 async function installed(searchPath: string): Promise<string | undefined> {
-  if (!(await canInstallRedisServer(searchPath))) return undefined;
-  await installRedisServer();
+  if (!(await canInstallPackages(searchPath))) return undefined;
+  await installPackages(['redis-server'], 'command -v redis-server');
   return findExecutable('redis-server', searchPath);
 }
 

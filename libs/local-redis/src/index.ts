@@ -1,3 +1,4 @@
+export { findPython } from './find-python.js';
 export { findRedisServer } from './find-redis-server.js';
 export { findFreePort } from './free-port.js';
 export { redisUrl } from './redis-url.js';

@@ -6,12 +6,14 @@ import { findExecutable } from './executable.js';
 
 // Runs under flock, so one process at a time: whoever waited finds the work done. Everything that
 // apt-get prints is kept for the error message; one line of our own goes to stderr. Where nothing
-// forbids it yet, policy-rc.d keeps the package from starting a server as a system service.
+// forbids it yet, policy-rc.d keeps a package from starting a server as a system service.
 const script = `
 set -e
 exec 3>&2 2>&1
-if command -v redis-server >/dev/null; then exit 0; fi
-echo 'local-redis: there is no redis-server here; installing it with apt-get' >&3
+isThere=$1
+shift
+if sh -c "$isThere" >/dev/null; then exit 0; fi
+echo "local-redis: $* not found here; installing with apt-get" >&3
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
@@ -20,19 +22,22 @@ if [ ! -e "$policy" ]; then
   chmod +x "$policy"
 fi
 apt-get update -qq || true
-apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 redis-server
+apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
 `;
 
-/** True for root on a Debian or Ubuntu: where `installRedisServer` can do its work. */
-export async function canInstallRedisServer(searchPath: string): Promise<boolean> {
+/** True for root on a Debian or Ubuntu: where `installPackages` can do its work. */
+export async function canInstallPackages(searchPath: string): Promise<boolean> {
   const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
   return isRoot && (await findExecutable('apt-get', searchPath)) !== undefined;
 }
 
-/** Installs the distribution's package. May be called by several processes at once. */
-export async function installRedisServer(): Promise<void> {
+/**
+ * Installs packages of the distribution, unless the shell command `isThere` says that there is nothing to do. May be
+ * called by several processes at once.
+ */
+export async function installPackages(packages: readonly string[], isThere: string): Promise<void> {
   const lock = join(tmpdir(), 'local-redis-install.lock');
-  const child = spawn('flock', [lock, 'sh', '-c', script], {
+  const child = spawn('flock', [lock, 'sh', '-c', script, 'sh', isThere, ...packages], {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -42,5 +47,7 @@ export async function installRedisServer(): Promise<void> {
   });
   const [code, output] = await Promise.all([exitCode, text(child.stdout)]);
   if (code === 0) return;
-  throw new Error(`apt-get could not install redis-server (exit code ${code}):\n${output.trim()}`);
+  throw new Error(
+    `apt-get could not install ${packages.join(' and ')} (exit code ${code}):\n${output.trim()}`,
+  );
 }

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { delimiter } from 'node:path';
+import { promisify } from 'node:util';
+import { findExecutable } from './executable.js';
+import { canInstallPackages, installPackages } from './install-packages.js';
+
+/** What the programs of `examples/python` need: a client with BLMOVE. */
+const HAS_REDIS = 'import redis; redis.Redis.blmove';
+
+/** Where the distribution's Python is, the only one that sees its packages; another one may come first on the PATH. */
+const SYSTEM_FOLDER = '/usr/bin';
+
+/**
+ * The path of a Python 3 with redis-py, 4.0 or newer, for the programs in `examples/python`.
+ *
+ * Looks at each `python3` on `searchPath` (default: the PATH of this process, then `/usr/bin`). Where none will do, and
+ * this process is root on a Debian or Ubuntu, it installs the distribution's packages `python3` and `python3-redis` and
+ * says so in one line on stderr, unless `mayInstall` is false (default true); else it throws an error that lists the
+ * commands that help. Any number of processes may call it at the same time.
+ */
+export async function findPython(
+  options: { readonly searchPath?: string; readonly mayInstall?: boolean } = {},
+): Promise<string> {
+  const { mayInstall = true } = options;
+  const searchPath = options.searchPath ?? [process.env['PATH'], SYSTEM_FOLDER].join(delimiter);
+  const file = await withRedis(searchPath);
+  if (file !== undefined) return file;
+  if (!mayInstall || !(await canInstallPackages(searchPath))) throw new Error(howToInstall);
+  await installPackages(['python3', 'python3-redis'], `/usr/bin/python3 -c '${HAS_REDIS}'`);
+  const installed = await withRedis(searchPath);
+  if (installed === undefined) throw new Error(howToInstall);
+  return installed;
+}
+
+/** The first Python on the search path that will do. */
+async function withRedis(searchPath: string): Promise<string | undefined> {
+  for (const folder of searchPath.split(delimiter)) {
+    const file = await findExecutable('python3', folder);
+    if (file !== undefined && (await canImport(file))) return file;
+  }
+  return undefined;
+}
+
+async function canImport(python: string): Promise<boolean> {
+  try {
+    await promisify(execFile)(python, ['-c', HAS_REDIS]);
+    return true;
+  } catch {
+    return false; // that is the answer: why it is of no use does not matter
+  }
+}
+
+const howToInstall = `There is no Python 3 with redis-py (4.0 or newer), which the programs in examples/python need. One of these helps:
+  apt:    sudo apt-get install python3 python3-redis
+  pip:    python3 -m pip install redis`;
