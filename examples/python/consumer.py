@@ -1,0 +1,324 @@
+"""Takes messages of a queue and handles them one at a time; start several for more. Ends in order on SIGTERM.
+
+consumer.py [--lease MS] [--attempts N] [--pause MS] QUEUE
+"""
+
+import argparse
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+
+import redis
+
+from redis_queue import (
+    QUEUES,
+    Keys,
+    Message,
+    Unreadable,
+    after_a_crash,
+    connect,
+    dead_letter,
+    for_another_attempt,
+    new_reply,
+    now_ms,
+    script,
+)
+
+MAX_CRASHES = 3  # a message that ran in so many processes when they died is parked
+DEAD_LETTER_LIMIT = 10_000
+FENCE_MS = 15 * 60_000
+REPLIES_LIVE_MS = 60_000
+
+
+class RetryLater(Exception):
+    """A handler raises it to get the message again after a pause."""
+
+    def __init__(self, delay_ms):
+        super().__init__(f"again in {delay_ms} ms")
+        self.delay_ms = delay_ms
+
+
+class DeadLetter(Exception):
+    """A handler raises it when trying again is of no use."""
+
+
+def handle(message):
+    """Put your own in its place. What it returns answers a request; what it raises is a failed attempt."""
+    mail = message.data
+    log("mail", {"attempt": message.attempt, **mail})
+    if "@" not in mail["to"]:
+        raise DeadLetter(f"{mail['to']} is no address")
+    if mail.get("busy") and message.attempt == 1:
+        raise RetryLater(delay_ms=10)
+    time.sleep(mail.get("seconds", 0))
+    return f"sent to {mail['to']}"
+
+
+class Consumer:
+    """One place in a queue, with a lease. It holds one message at a time: so every step may simply be done again."""
+
+    def __init__(self, queue, handler, lease_ms=30_000, attempts=5, pause_ms=1_000):
+        self.queue = queue
+        self.handler = handler
+        self.lease_ms = lease_ms
+        self.attempts = attempts
+        self.pause_ms = pause_ms
+        self.redis = connect()
+        self.keys = Keys(queue)
+        self.take_script = script(self.redis, "take")
+        self.settle_script = script(self.redis, "settle")
+        self.reclaim_script = script(self.redis, "reclaim")
+        self.name = None
+        self.stopping = threading.Event()
+        self.has_left = threading.Event()
+
+    def run(self):
+        """Until stop() is called; then the message that runs is finished first."""
+        keeper = threading.Thread(target=self.keep_lease, daemon=True)
+        keeper.start()
+        while not self.stopping.is_set():
+            try:
+                self.step()
+            except redis.RedisError as error:
+                log("failed", {"error": str(error)})
+                self.stopping.wait(1)
+        self.has_left.set()
+        keeper.join()
+        self.leave()
+
+    def stop(self):
+        self.stopping.set()
+
+    # region take
+    def step(self):
+        """Takes one message and handles it, or waits until there may be one, for a second at the most."""
+        if self.name is None:
+            self.join()
+        asked_at = time.monotonic()
+        answer = self.take_script(
+            keys=[
+                self.keys.consumers,
+                self.keys.processing(self.name),
+                self.keys.waiting,
+                self.keys.delayed,
+                self.keys.paused,
+            ],
+            args=[self.name],
+        )
+        if answer[0] == b"leaseLost":
+            self.name = None
+        elif answer[0] == b"paused":
+            self.stopping.wait(1)
+        elif answer[0] == b"empty":
+            # From the head to the head: it takes nothing, and answers as soon as there is something.
+            self.redis.blmove(self.keys.waiting, self.keys.waiting, 1, "LEFT", "LEFT")
+        elif time.monotonic() - asked_at < self.lease_ms / 1000:
+            self.deliver(answer[1], answer[2])
+        # else this process stood still, and the lease may have ended: it asks again before anything begins.
+    # endregion take
+
+    # region join
+    def join(self):
+        """A name that nobody had before, a lease of its own, and the queue is known as served."""
+        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_urlsafe(6)}"
+        self.redis.hset(QUEUES, self.queue, "served")
+        self.redis.zadd(self.keys.consumers, {name: now_ms(self.redis) + self.lease_ms})
+        self.name = name
+        log("joined", {"queue": self.queue, "consumer": name})
+    # endregion join
+
+    # region leave
+    def leave(self):
+        """What it may still hold (the answer that brought it was lost) goes back unharmed."""
+        if self.name is None:
+            return
+        with self.redis.pipeline(transaction=True) as transaction:
+            transaction.lmove(
+                self.keys.processing(self.name), self.keys.waiting, "RIGHT", "LEFT"
+            )
+            transaction.zrem(self.keys.consumers, self.name)
+            transaction.execute()
+        log("left", {})
+    # endregion leave
+
+    # region renew
+    def keep_lease(self):
+        """Beside the handler, on a connection of its own, at a third of the lease."""
+        every = self.lease_ms / 3000
+        renewed_at = time.monotonic()
+        while not self.has_left.wait(every):
+            try:
+                is_held = self.name is not None and self.renew(self.name)
+                was_on_time = time.monotonic() - renewed_at < 1.5 * every
+                renewed_at = time.monotonic()
+                # After an outage every lease looks ended: the others get the time to renew theirs.
+                if is_held and was_on_time:
+                    self.reclaim_ended()
+            except redis.RedisError as error:
+                log("failed", {"error": str(error)})
+
+    def renew(self, name):
+        """False when the lease is lost: take and settle will say so too."""
+        lease_end = now_ms(self.redis) + self.lease_ms
+        return self.redis.zadd(self.keys.consumers, {name: lease_end}, xx=True, ch=True) == 1
+    # endregion renew
+
+    # region reclaim
+    def reclaim_ended(self):
+        """Takes back what consumers hold that are gone."""
+        ended = self.redis.zrangebyscore(self.keys.consumers, "-inf", now_ms(self.redis))
+        for name in ended + self.redis.zrange(self.keys.fenced, 0, -1):
+            consumer = name.decode()
+            processing = self.keys.processing(consumer)
+            held = self.redis.lrange(processing, 0, -1)
+            pairs = []
+            for element in held:
+                pairs += [element, after_a_crash(element, was_alone=len(held) == 1)]
+            moved = self.reclaim_script(
+                keys=[self.keys.waiting, processing, self.keys.consumers, self.keys.fenced],
+                args=[consumer, FENCE_MS, *pairs],
+            )
+            if moved > 0:
+                log("reclaimed", {"consumer": consumer, "deliveries": moved})
+    # endregion reclaim
+
+    # region deliver
+    def deliver(self, element, now):
+        """Handles one message, and settles it when the end is known."""
+        try:
+            message = Message(element)
+        except Unreadable as error:
+            return self.park(element, 1, "undecodable", error)
+        if message.crashes >= MAX_CRASHES:
+            error = RuntimeError(f"The process died {message.crashes} times while it ran this.")
+            return self.park(element, message.attempt, "crashed", error)
+        if message.expires_at is not None and message.expires_at <= now:
+            return self.settle(element, "HINCRBY", self.keys.counts, "expired", 1)
+        try:
+            value = self.handler(message)
+        except RetryLater as wish:
+            return self.retry(message, element, wish.delay_ms)
+        except (DeadLetter, Unreadable) as error:
+            self.reply(message, error)
+            reason = "rejected" if isinstance(error, DeadLetter) else "undecodable"
+            return self.park(element, message.attempt, reason, error)
+        except Exception as error:
+            return self.fail(message, element, error)
+        self.reply(message, value)
+        self.settle(element)
+
+    def fail(self, message, element, error):
+        """The caller of a request has the error as its reply; anything else is tried again, and then parked."""
+        if message.reply_to is not None:
+            self.reply(message, error)
+            self.settle(element)
+        elif message.attempt >= self.attempts:
+            self.park(element, message.attempt, "handlerFailed", error)
+        else:
+            pause_ms = min(self.pause_ms * 2 ** (message.attempt - 1), 60_000)
+            self.retry(message, element, int(pause_ms * random.uniform(0.5, 1)))
+    # endregion deliver
+
+    # region answer
+    def reply(self, message, value):
+        """Before the message is settled: so no request is settled whose reply was not written."""
+        if message.reply_to is None:
+            return
+        element = self.encoded_reply(message.request, value)
+
+        def write():
+            with self.redis.pipeline(transaction=True) as transaction:
+                transaction.rpush(message.reply_to, element)
+                transaction.pexpire(message.reply_to, REPLIES_LIVE_MS)
+                transaction.execute()
+
+        self.until_done(write)
+
+    def encoded_reply(self, request, value):
+        """An error as Nest's callers expect it. What cannot be written as JSON is one: the caller always hears."""
+        if isinstance(value, Exception):
+            return new_reply(request, {"status": "error", "message": str(value)}, is_error=True)
+        try:
+            return new_reply(request, value)
+        except (TypeError, ValueError) as error:
+            return self.encoded_reply(request, error)
+    # endregion answer
+
+    # region settle
+    def retry(self, message, element, delay_ms):
+        replacement = for_another_attempt(message)
+        if delay_ms <= 0:
+            return self.settle(element, "LPUSH", self.keys.waiting, replacement)
+        due = self.until_done(lambda: now_ms(self.redis)) + delay_ms
+        while self.settle(element, "ZADD", self.keys.delayed, "NX", due, replacement) == b"exists":
+            replacement = replacement.replace(b"\n", b" \n", 1)  # a space at the end of the header
+        self.until_done(lambda: self.redis.publish(self.keys.wake, ""))
+        log("retried", {"id": message.id})
+
+    def park(self, element, attempt, reason, error):
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        summary = {"name": type(error).__name__, "message": str(error), "stack": "".join(lines)}
+        facts = {
+            "reason": reason,
+            "error": summary,
+            "attempt": attempt,
+            "queue": self.queue,
+            "consumer": self.name,
+            "at": self.until_done(lambda: now_ms(self.redis)),
+        }
+        limit = ("MAXLEN", "=", DEAD_LETTER_LIMIT)
+        letter = dead_letter(element, facts)
+        self.settle(element, "XADD", self.keys.dead, *limit, "*", "element", letter)
+        log("parked", {"reason": reason})
+
+    def settle(self, element, *command):
+        """Without a command: it is done, and removed. With one, that is done in the same step."""
+        key = command[1] if command else self.keys.waiting
+        keys = [self.keys.consumers, self.keys.processing(self.name), key]
+        args = [self.name, element, *command[:1], *command[2:]]
+        answer = self.until_done(lambda: self.settle_script(keys=keys, args=args))
+        if answer == b"leaseLost":
+            log("lost", {})  # others have the message now, and what was done here may be done again
+        return answer
+
+    def until_done(self, call):
+        """Asks again while Redis is away: each of these calls may be made twice."""
+        while True:
+            try:
+                return call()
+            except redis.RedisError as error:
+                if self.stopping.is_set():
+                    raise  # others reclaim it when the lease has ended
+                log("failed", {"error": str(error)})
+                time.sleep(1)
+    # endregion settle
+
+
+def log(what, facts):
+    print(what, json.dumps(facts, ensure_ascii=False), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Consumes a queue.")
+    parser.add_argument("queue")
+    parser.add_argument("--lease", type=int, default=30_000, metavar="MS")
+    parser.add_argument("--attempts", type=int, default=5)
+    parser.add_argument("--pause", type=int, default=1_000, metavar="MS")
+    given = parser.parse_args()
+    consumer = Consumer(given.queue, handle, given.lease, given.attempts, given.pause)
+    signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
+    try:
+        consumer.run()
+    except redis.RedisError as error:
+        sys.exit(f"left without a word, others will reclaim: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--header NAME=TEXT] QUEUE JSON"""
+
+import argparse
+import json
+import sys
+
+import redis
+
+from redis_queue import QUEUES, Keys, connect, new_element, new_id, now_ms, script
+
+
+# region enqueue
+def enqueue(client, queue, data, message_id, headers=None):
+    """When this returns, Redis holds the message."""
+    element = new_element(message_id, now_ms(client), data, headers=headers)
+    client.rpush(Keys(queue).waiting, element)
+    client.hsetnx(QUEUES, queue, "pushed")
+# endregion enqueue
+
+
+# region delay
+def enqueue_later(client, queue, data, message_id, delay_ms, headers=None):
+    """Nobody gets the message before the pause is over."""
+    keys = Keys(queue)
+    now = now_ms(client)
+    element = new_element(message_id, now, data, headers=headers)
+    with client.pipeline(transaction=True) as transaction:
+        transaction.zadd(keys.delayed, {element: now + delay_ms})
+        transaction.publish(keys.wake, "")  # it may be due before what consumers wait for
+        transaction.execute()
+    client.hsetnx(QUEUES, queue, "pushed")
+# endregion delay
+
+
+# region once
+def enqueue_once(client, queue, data, message_id, window_ms, headers=None):
+    """Within the window Redis takes the id once, whoever sends it: False for one that was there."""
+    keys = Keys(queue)
+    element = new_element(message_id, now_ms(client), data, headers=headers)
+    push_once = script(client, "push-once")
+    added = push_once(
+        keys=[keys.ids, keys.waiting], args=[message_id, window_ms, "RPUSH", element]
+    )
+    client.hsetnx(QUEUES, queue, "pushed")
+    return added == 1
+# endregion once
+
+
+def send(client, given):
+    """As the arguments say. False for an id that was there."""
+    headers = dict(header.split("=", 1) for header in given.header) or None
+    message = (given.queue, json.loads(given.json), given.id)
+    if given.once:
+        return enqueue_once(client, *message, given.once, headers)
+    if given.delay:
+        enqueue_later(client, *message, given.delay, headers)
+    else:
+        enqueue(client, *message, headers)
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Enqueues one message.")
+    parser.add_argument("queue")
+    parser.add_argument("json")
+    parser.add_argument("--id", default=new_id())
+    terms = parser.add_mutually_exclusive_group()
+    terms.add_argument("--once", type=int, metavar="MS", help="take the id once in so many ms")
+    terms.add_argument("--delay", type=int, metavar="MS", help="hand it out after so many ms")
+    parser.add_argument("--header", action="append", default=[], metavar="NAME=TEXT")
+    given = parser.parse_args()
+    try:
+        is_new = send(connect(), given)
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        sys.exit(f"Redis may hold {given.id} or not; send it again with --id and --once: {error}")
+    print(f"held as {given.id}" if is_new else f"held before as {given.id}")
+
+
+if __name__ == "__main__":
+    main()

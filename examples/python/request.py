@@ -1,0 +1,62 @@
+"""Asks and prints what comes back, one line of JSON for each value: request.py [--timeout SECONDS] QUEUE JSON"""
+
+import argparse
+import json
+import sys
+import time
+
+from redis_queue import QUEUES, Keys, Message, connect, new_element, new_id, now_ms, reply_list
+
+
+class RequestFailed(Exception):
+    """No handler, no reply in time, or an error as the reply."""
+
+
+# region request
+def request(client, queue, data, timeout=10):
+    """The values of the reply, as they come: one for a handler that returns a value."""
+    if client.hget(QUEUES, queue) != b"served":
+        raise RequestFailed(f"Nothing has ever served {queue}.")
+    replies = reply_list(new_id())  # this caller's own; a program that asks more often keeps one for all
+    number = 1
+    deadline = time.monotonic() + timeout
+    now = now_ms(client)
+    expires_at = now + int(timeout * 1000)
+    element = new_element(
+        new_id(), now, data, replyTo=replies, re=number, expiresAt=expires_at
+    )
+    client.rpush(Keys(queue).waiting, element)
+    while True:
+        left = deadline - time.monotonic()
+        popped = client.blpop(replies, min(left, 1)) if left > 0 else None
+        if popped is None and left <= 0:
+            raise RequestFailed(f"No reply within {timeout} s. The handler may have run or not.")
+        if popped is None:
+            continue
+        reply = Message(popped[1])
+        if reply.request != number:
+            continue
+        if reply.header.get("error"):
+            raise RequestFailed(reply.data)
+        if reply.body:
+            yield reply.data
+        if reply.header.get("last"):
+            return
+# endregion request
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Sends a request and prints its replies.")
+    parser.add_argument("queue")
+    parser.add_argument("json")
+    parser.add_argument("--timeout", type=float, default=10, metavar="SECONDS")
+    given = parser.parse_args()
+    try:
+        for value in request(connect(), given.queue, json.loads(given.json), given.timeout):
+            print(json.dumps(value, ensure_ascii=False), flush=True)
+    except RequestFailed as failure:
+        sys.exit(json.dumps(failure.args[0], ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
