@@ -75,11 +75,16 @@ export function tableBelow(markdown: string, heading: string): string[][] {
   );
 }
 
-/** The lines between `// #region NAME` and `// #endregion NAME`, moved to the left as far as they go. */
+/**
+ * The lines between `// #region NAME` and `// #endregion NAME` (in Python `# region NAME` and `# endregion NAME`), moved
+ * to the left as far as they go.
+ */
 export function region(source: string, name: string): string {
   const lines = source.split('\n');
-  const start = lines.findIndex((line) => line.trim() === `// #region ${name}`);
-  const end = lines.findIndex((line) => line.trim() === `// #endregion ${name}`);
+  const isMark = (line: string, word: string): boolean =>
+    [`// #${word} ${name}`, `# ${word} ${name}`].includes(line.trim());
+  const start = lines.findIndex((line) => isMark(line, 'region'));
+  const end = lines.findIndex((line) => isMark(line, 'endregion'));
   if (start === -1 || end < start) throw new Error(`There is no region "${name}".`);
   const body = lines.slice(start + 1, end);
   const indents = body.filter((line) => line !== '').map((line) => line.search(/\S/));

@@ -7,6 +7,13 @@ import {
   RedisQueueRecordBuilder,
 } from 'nestjs-redis-queue-transport';
 import {
+  deadLetterElement,
+  encodeElement,
+  withNextAttempt,
+} from '../../libs/redis-queue-transport/src/core/envelope.js';
+import type { Element } from '../../libs/redis-queue-transport/src/core/envelope.js';
+import { encodeReply } from '../../libs/redis-queue-transport/src/core/reply.js';
+import {
   resolveClientOptions,
   resolveServerOptions,
 } from '../../libs/redis-queue-transport/src/nest/options.js';
@@ -106,8 +113,11 @@ describe('the tables of the README', () => {
   });
 });
 
-test('docs/architecture.md lists every key', async () => {
-  const listed = codeIn(tableBelow(await readText('docs/architecture.md'), 'The keys in Redis'), 0);
+test.each([
+  ['docs/architecture.md', 'The keys in Redis'],
+  ['docs/wire-format.md', 'Keys and channels'],
+])('%s lists every key', async (path, heading) => {
+  const listed = codeIn(tableBelow(await readText(path), heading), 0);
   const keys = new Keys('rq');
   const { processing, ...queue } = keys.queue('mail.send');
   expect(listed.toSorted()).toEqual(
@@ -120,3 +130,40 @@ test('docs/architecture.md lists every key', async () => {
     ].toSorted(),
   );
 });
+
+test('docs/wire-format.md lists every field of a header and of a reply', async () => {
+  const markdown = await readText('docs/wire-format.md');
+  const sent = encodeElement(
+    {
+      id: 'id',
+      sentAtMs: 1,
+      replyTo: { list: 'list', request: 1 },
+      expiresAtMs: 1,
+      headers: {},
+      metadata: {},
+    },
+    '',
+  );
+  const facts = {
+    reason: 'rejected',
+    error: { name: '', message: '' },
+    attempt: 1,
+    queue: '',
+    consumer: '',
+    at: 1,
+  };
+  const again = withNextAttempt(Buffer.from('{"rq":1,"crashes":1}\n'), 'id');
+  const parked = deadLetterElement(Buffer.from(sent), facts);
+  const whole = headerOf(deadLetterElement(Buffer.from('plain'), facts));
+  const reply = encodeReply({ request: 1, kind: 'error', last: true, body: '' });
+
+  const fieldsBelow = (heading: string): string[] => codeIn(tableBelow(markdown, heading), 0);
+  const fields = new Set([again, parked].flatMap((element) => Object.keys(headerOf(element))));
+  expect(fieldsBelow('The header').toSorted()).toEqual([...fields].toSorted());
+  expect(fieldsBelow('Dead letters')).toEqual(Object.keys(whole['dead'] as object));
+  expect(fieldsBelow('Replies')).toEqual(Object.keys(headerOf(reply)));
+});
+
+function headerOf(element: Element): Record<string, unknown> {
+  return JSON.parse(element.toString().split('\n')[0] ?? '') as Record<string, unknown>; // as the library wrote it
+}

@@ -1,0 +1,42 @@
+import { expect, test } from '@jest/globals';
+import { codeBlocks, readText } from '../docs/markdown.js';
+import { eventually } from '../support/eventually.js';
+import { SHORT_LEASE, wireRig } from './wire-rig.js';
+
+const rig = wireRig();
+
+/** The Redis user of a document, for the prefix of this test. */
+async function aclOf(path: string): Promise<string[]> {
+  const block = codeBlocks(await readText(path)).find(({ language }) => language === 'acl');
+  const words = (block?.text ?? '').split(/\s+/);
+  return words.map((word) => word.replace(/^([~&])rq:/, `$1${rig.nest.prefix}:`));
+}
+
+test('the Redis user of docs/wire-format.md may do all that the programs do', async () => {
+  const { commands, redis } = rig.nest;
+  for (const path of ['docs/architecture.md', 'docs/wire-format.md']) {
+    const [command = '', ...words] = await aclOf(path);
+    await commands.call(command, ...words);
+  }
+  await commands.call('ACL', 'LOG', 'RESET');
+  rig.useUrl(`redis://shop:secret@127.0.0.1:${redis.port}`);
+  await commands.zadd(`${rig.nest.prefix}:{mail.send}:consumers`, 1, 'gone');
+  await commands.rpush(`${rig.nest.prefix}:{mail.send}:processing:gone`, '{"to":"a@b"}');
+
+  const listener = rig.run('listen', 'user.created');
+  await listener.prints('listening');
+  const consumer = await rig.consume('mail.send', ...SHORT_LEASE);
+  await rig.finish('emit', 'user.created', '1');
+  await rig.finish('enqueue', '--once', '60000', 'mail.send', '{"to":"nobody"}');
+  await rig.finish('enqueue', '--delay', '1', 'mail.send', '{"to":"a@b","busy":true}');
+  await rig.finish('request', 'mail.send', '{"to":"a@b"}');
+  await consumer.prints('parked');
+  await consumer.prints('retried');
+  await consumer.prints('reclaimed');
+  await eventually(async () =>
+    expect(await commands.keys('*:processing:*').then((keys) => keys.length)).toBe(0),
+  );
+
+  expect(await commands.call('ACL', 'LOG')).toEqual([]);
+  expect(consumer.all('failed')).toEqual([]);
+});
