@@ -1,13 +1,12 @@
-import { existsSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { chartsOf } from '../../bench/src/report/charts.js';
 import { filled } from '../../bench/src/report/report.js';
 import type { Results } from '../../bench/src/results.js';
-import { inRepository, readText } from '../docs/markdown.js';
+import { readText } from '../docs/markdown.js';
 
 const RESULTS = 'docs/performance/results.json';
 
-(existsSync(inRepository(RESULTS)) ? describe : describe.skip)('docs/performance.md', () => {
+describe('docs/performance.md', () => {
   test('says what the results of the run say', async () => {
     const page = await readText('docs/performance.md');
     const results = JSON.parse(await readText(RESULTS)) as Results;
