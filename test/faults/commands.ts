@@ -13,10 +13,6 @@ export const isExchange: Match = (words) =>
 export const isTake: Match = (words, connection) =>
   isExchange(words, connection) && takeOf(words) > 0;
 
-/** An exchange that only settles. */
-export const isSettle: Match = (words, connection) =>
-  isExchange(words, connection) && takeOf(words) === 0;
-
 /** An exchange that settles something, whether or not it asks for messages too. */
 export const isSettling: Match = (words, connection) => {
   if (!isExchange(words, connection)) return false;

@@ -12,7 +12,6 @@ import {
   isCommandConnection,
   isExchange,
   isPush,
-  isSettle,
   isSettling,
   isTake,
   isWaitConnection,
@@ -160,7 +159,7 @@ describe('an exchange whose answer was lost', () => {
     await world.pushForeign(QUEUE, 'tick', 'tick');
     const lease = await join();
     const [first] = (await exchange(lease, [], 2)).taken;
-    proxy.dropRequest(isSettle);
+    proxy.dropRequest(isSettling);
     await expect(exchange(lease, [first!], 0)).rejects.toThrow(OutcomeUnknownError);
     expect((await exchange(lease, [first!], 0)).missing).toBe(1);
     const dump = await world.dump(QUEUE);
@@ -171,7 +170,7 @@ describe('an exchange whose answer was lost', () => {
     await pushAll('a', 'b');
     const lease = await join();
     const [a] = (await exchange(lease, [], 1)).taken;
-    proxy.dropReply(isSettle);
+    proxy.dropReply(isSettling);
     const release = [{ kind: 'release', element: a! }] as const;
     await expect(lease.exchange(release, 0)).rejects.toThrow(OutcomeUnknownError);
     await lease.exchange(release, 0);
@@ -221,7 +220,7 @@ describe('a wait whose answer was lost', () => {
     await pushAll('a');
     await late.happened;
     // The lease now has a reason to look for strays in its list, where the message is.
-    proxy.dropReply(isSettle);
+    proxy.dropReply(isExchange);
     await expect(exchange(lease, [], 0)).rejects.toThrow(OutcomeUnknownError);
     await exchange(lease, [], 0);
     late.release();
