@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import type {
   Broker,
@@ -8,11 +8,14 @@ import type {
 } from '../../libs/redis-queue-transport/src/core/broker.js';
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import { redisRig } from '../support/redis-rig.js';
-import { SEED, rounds } from '../support/seed.js';
+import { SEED, rounds, timeFor } from '../support/seed.js';
 import { counts, element, ids, brought } from './elements.js';
 import { QueueModel } from './queue-model.js';
 import type { ModelMessage, ModelOutcome } from './queue-model.js';
 import { RedisWorld } from './redis-world.js';
+
+const ROUNDS = 100;
+jest.setTimeout(timeFor(ROUNDS, 120_000));
 
 const rig = redisRig();
 const world = new RedisWorld(rig);
@@ -240,7 +243,7 @@ describe('a queue, whatever its consumers do', () => {
         }
         await pair.leave();
       }),
-      { seed: SEED, numRuns: rounds(100) },
+      { seed: SEED, numRuns: rounds(ROUNDS) },
     );
-  }, 120_000);
+  });
 });

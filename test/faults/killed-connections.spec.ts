@@ -1,10 +1,13 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { ConsumerProcess } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
 import { Proxy } from '../support/proxy.js';
 import { redisRig } from '../support/redis-rig.js';
-import { SEED, randomNumbers, rounds } from '../support/seed.js';
+import { SEED, randomNumbers, rounds, timeFor } from '../support/seed.js';
 import { FaultStage, LEASE_MS } from './fault-stage.js';
+
+const KILLS = 12;
+jest.setTimeout(timeFor(KILLS, 60_000));
 
 const rig = redisRig();
 
@@ -14,7 +17,7 @@ describe('CLIENT KILL and SCRIPT FLUSH', () => {
     const stage = await FaultStage.open(rig);
     await stage.startConsumer({ concurrency: 4 });
     let sent = 0;
-    for (let round = 0; round < rounds(12); round += 1) {
+    for (let round = 0; round < rounds(KILLS); round += 1) {
       const sending = stage.send(
         ...Array.from({ length: 20 }, () => ({ id: `m${(sent += 1)}`, workMs: random() * 4 })),
       );
@@ -28,7 +31,7 @@ describe('CLIENT KILL and SCRIPT FLUSH', () => {
     }
     await stage.untilAllHome();
     await stage.balance(0);
-  }, 60_000);
+  });
 
   test('of an idle consumer leave it taking messages', async () => {
     const stage = await FaultStage.open(rig);
