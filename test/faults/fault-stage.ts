@@ -21,6 +21,8 @@ import type { RedisRig } from '../support/redis-rig.js';
 export const LEASE_MS = 1_000;
 /** Consumers look for ended leases whenever they renew their own. */
 export const RECLAIM_EVERY_MS = LEASE_MS / 3;
+/** A request expires when its caller waits no longer: by default after so much, and some wait less. */
+const REQUEST_MS = 10_000;
 /** For a machine that has other work to do. */
 export const SLACK_MS = 1_000;
 
@@ -75,7 +77,7 @@ export class FaultStage {
   /** Sends a request, which is in the books like every other message. Answers the reply, or rejects as the call did. */
   async ask(message: TestMessage, client = this.client): Promise<unknown> {
     const reply = lastValueFrom(client.send<unknown>(this.queue, recordOf(message)));
-    await this.ledger.send(message.id, () => reply);
+    await this.ledger.send(message.id, () => reply, { expiresInMs: REQUEST_MS });
     return reply;
   }
 

@@ -102,7 +102,7 @@ describe('process clocks that are an hour wrong, and jump', () => {
       dueAt.set(id, performance.now() + (terms.delayMs ?? 0));
       const call = (): Promise<unknown> =>
         verb === 'enqueue' ? sender.enqueue(message, terms) : sender.request(message);
-      expect(await stage.ledger.send(id, call)).toBe('confirmed');
+      expect(await stage.ledger.send(id, call, terms)).toBe('confirmed');
       if (expires) expired += 1;
       else handled.push(id);
     };

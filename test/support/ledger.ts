@@ -31,9 +31,13 @@ export class Ledger {
   /** @param entries what handlers have noted so far */
   constructor(private readonly entries: () => readonly JournalEntry[]) {}
 
-  /** Sends, and notes how it ended. Never rejects. */
-  async send(id: string, call: () => Promise<unknown>): Promise<SendResult> {
-    this.#sent.push(journalEntry({ event: 'sent', id }));
+  /** Sends, and notes how it ended. Never rejects. Only what was sent with `expiresInMs` may be missing as expired. */
+  async send(
+    id: string,
+    call: () => Promise<unknown>,
+    { expiresInMs }: Pick<JournalEntry, 'expiresInMs'> = {},
+  ): Promise<SendResult> {
+    this.#sent.push(journalEntry({ event: 'sent', id, expiresInMs }));
     const result = await resultOf(call(), (error) => this.failures.push(error));
     this.#sent.push(journalEntry({ event: result, id }));
     return result;
@@ -56,7 +60,8 @@ export class Ledger {
   /** Whether every message whose sending was confirmed has been handled, is dead, or has expired and was counted. */
   isAllHome(dump: QueueDump): boolean {
     const home = new Set([...this.idsOf('end'), ...dump.dead.map(idOf)]);
-    return this.sent('confirmed').filter((id) => !home.has(id)).length <= dump.expired;
+    const missing = this.sent('confirmed').filter((id) => !home.has(id));
+    return missing.length <= dump.expired && missing.every(isIn(idsThatMayExpire(this.#sent)));
   }
 
   account(dump: QueueDump): Account {
@@ -87,6 +92,15 @@ export function sendResults(entries: readonly JournalEntry[]): Map<string, SendR
       results.set(id, event);
   }
   return results;
+}
+
+function idsThatMayExpire(entries: readonly JournalEntry[]): Set<string> {
+  const sent = entries.filter(({ expiresInMs }) => expiresInMs !== undefined);
+  return new Set(sent.map(({ id }) => id));
+}
+
+function isIn(ids: ReadonlySet<string>): (id: string) => boolean {
+  return (id) => ids.has(id);
 }
 
 export function idsOf(entries: readonly JournalEntry[], event: JournalEvent): string[] {
@@ -124,7 +138,8 @@ export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, gar
   }
   // A consumer that does not note what expired leaves as many unaccounted for as Redis has counted.
   const unnoted = dump.expired - expired.length;
-  if (lost.length > unnoted) violations.sayOf('lost', lost);
+  const missing = lost.filter(isIn(idsThatMayExpire(entries)));
+  if (missing.length > unnoted || missing.length < lost.length) violations.sayOf('lost', lost);
   if (unnoted < 0 || unnoted > lost.length + absent)
     violations.say(`${dump.expired} were counted as expired, and ${expired.length} did`, expired);
   for (const [consumer, held] of dump.processing)

@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import { Ledger } from './ledger.js';
+import type { QueueDump } from './queue-dump.js';
+
+const ONE_EXPIRED: QueueDump = {
+  waiting: [],
+  processing: new Map(),
+  delayed: [],
+  dead: [],
+  expired: 1,
+  repeated: 0,
+  deadLettersDropped: 0,
+};
+
+async function ledgerOf(...sent: readonly (readonly [string, number?])[]): Promise<Ledger> {
+  const ledger = new Ledger(() => []);
+  for (const [id, expiresInMs] of sent)
+    await ledger.send(id, () => Promise.resolve(), { expiresInMs });
+  return ledger;
+}
+
+describe('a ledger, when Redis has counted one message as expired,', () => {
+  test('lets one be missing that was sent to expire', async () => {
+    const ledger = await ledgerOf(['a', 100]);
+    expect(ledger.isAllHome(ONE_EXPIRED)).toBe(true);
+    expect(ledger.account(ONE_EXPIRED).violations).toEqual([]);
+  });
+
+  test.each([
+    ['one that was not', [['a']]],
+    ['one that was not beside one that was', [['a'], ['b', 100]]],
+    [
+      'two',
+      [
+        ['a', 100],
+        ['b', 100],
+      ],
+    ],
+  ] as const)('does not let %s be missing', async (_, sent) => {
+    const ledger = await ledgerOf(...sent);
+    const lost = sent.map(([id]) => id);
+    expect(ledger.isAllHome(ONE_EXPIRED)).toBe(false);
+    expect(ledger.account(ONE_EXPIRED).violations).toContainEqual({ what: 'lost', ids: lost });
+  });
+});
