@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
 import { NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
 import { RequestTimeoutError, messageOf } from '../core/errors.js';
+import { rejected } from '../core/rejected.js';
 import { decodeReply } from '../core/reply.js';
 import type { Reply } from '../core/reply.js';
 import { OpenRequests } from '../core/requests.js';
@@ -71,9 +72,7 @@ export class ClientRequests {
     try {
       return message.push(broker, { replyTo: { list, request }, expiresAtMs });
     } catch (error) {
-      // It goes on as it was thrown, whatever it is: a user's serializer may have.
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 

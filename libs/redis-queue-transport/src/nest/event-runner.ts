@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import { Delivery } from '../core/delivery.js';
 import { decodeElement } from '../core/envelope.js';
 import { ShutdownError, messageOf } from '../core/errors.js';
+import { rejected } from '../core/rejected.js';
 import { Running } from '../core/running.js';
 import type { RegisteredHandler } from './handler-registry.js';
 import { runHandler } from './message-runner.js';
@@ -74,9 +75,7 @@ export class EventRunner {
       const data = this.codec.decodeRequest(delivery.envelope, delivery.queue);
       return data instanceof Promise ? data.then(run) : run(data);
     } catch (error) {
-      // It goes on as it was thrown, whatever it is: a user's deserializer may have.
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 

@@ -7,6 +7,7 @@ import type { DeliveryHandler } from '../core/delivery-runner.js';
 import type { HandlerTimeoutError } from '../core/errors.js';
 import { DONE } from '../core/outcome.js';
 import type { Result } from '../core/outcome.js';
+import { rejected } from '../core/rejected.js';
 import { DeadLetter, RetryLater } from './exceptions.js';
 import type { PacketCodec } from './packet-codec.js';
 import { RedisQueueContext } from './redis-queue.context.js';
@@ -108,9 +109,7 @@ export function runHandler(
   try {
     result = handler(data, context);
   } catch (error) {
-    // It goes on as it was thrown, whatever it is.
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-    return Promise.reject(error);
+    return rejected(error);
   }
   return Promise.resolve(result).then((value) =>
     isObservable(value) ? follow(value, context, replier) : answer(value, context, replier),

@@ -7,6 +7,7 @@ import { RedisUnavailableError, messageOf } from '../core/errors.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { MessageIds } from '../core/message-id.js';
+import { rejected } from '../core/rejected.js';
 import { openBroker } from '../open-broker.js';
 import { ClientRequests } from './client-requests.js';
 import { ClientSession } from './client-session.js';
@@ -81,9 +82,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     try {
       return call(session);
     } catch (error) {
-      // It goes on as it was thrown, whatever it is: a user's serializer may have.
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 
