@@ -20,7 +20,7 @@ export interface Broker {
     terms?: PushTerms,
   ): Promise<'held' | 'duplicate'>;
 
-  /** Whether a server ever joined the queue. A yes is remembered, so that asking again costs nothing. */
+  /** Whether a server ever joined the queue. Asks Redis; a yes need not be asked for again. */
   isServed(queue: string): Promise<boolean>;
 
   /** Tells the event to whoever listens now. Answers how many connections that were. */

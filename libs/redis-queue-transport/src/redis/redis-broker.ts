@@ -56,7 +56,6 @@ export class RedisBroker implements Broker {
   readonly #pushes = new Map<string, PushBatch>();
   /** Queues that are listed for people and tools, or about to be. */
   readonly #registered = new Map<string, Promise<void> | 'done'>();
-  readonly #served = new Set<string>();
   /** Those that have not been closed. */
   readonly #connections = new Set<Connection>();
   /** By queue. */
@@ -151,14 +150,11 @@ export class RedisBroker implements Broker {
   }
 
   async isServed(queue: string): Promise<boolean> {
-    if (this.#served.has(queue)) return true;
     await this.connect();
     const state = await this.#commands.run('look up a queue', (client) =>
       client.hget(this.#keys.queues, queue),
     );
-    if (state !== 'served') return false;
-    this.#served.add(queue);
-    return true;
+    return state === 'served';
   }
 
   async publish(pattern: string, messageId: string, element: Element): Promise<number> {
