@@ -10,30 +10,15 @@ export interface Column {
   readonly isCompared?: true;
 }
 
-const RATE: Column = { figure: 'perSecond', title: 'messages/s', better: 'more', isCompared: true };
-const PRODUCER: Column = {
-  figure: 'producerCpuUs',
-  title: 'producer CPU µs',
-  better: 'less',
-  isCompared: true,
-};
-const CONSUMER: Column = {
-  figure: 'consumerCpuUs',
-  title: 'consumer CPU µs',
-  better: 'less',
-  isCompared: true,
-};
-const SERVER: Column = {
-  figure: 'serverCpuUs',
-  title: 'server CPU µs',
-  better: 'less',
-  isCompared: true,
-};
-const CPU: Column = { figure: 'cpuUs', title: 'CPU µs in all', better: 'less', isCompared: true };
+const RATE = compared('perSecond', 'messages/s', 'more');
+const PRODUCER = compared('producerCpuUs', 'producer CPU µs');
+const CONSUMER = compared('consumerCpuUs', 'consumer CPU µs');
+const SERVER = compared('serverCpuUs', 'server CPU µs');
+const CPU = compared('cpuUs', 'CPU µs in all');
 const REDIS: readonly Column[] = [
-  { figure: 'commands', title: 'Redis commands', better: 'less' },
-  { figure: 'bytesIn', title: 'bytes to Redis', better: 'less' },
-  { figure: 'bytesOut', title: 'bytes from Redis', better: 'less' },
+  plain('commands', 'Redis commands'),
+  plain('bytesIn', 'bytes to Redis'),
+  plain('bytesOut', 'bytes from Redis'),
 ];
 
 /** The figures of a workload; the first is the one that it is about. */
@@ -50,42 +35,32 @@ export function columnsOf(workload: Workload): readonly [Column, ...Column[]] {
         SERVER,
         CPU,
         ...REDIS,
-        {
-          figure: 'bytesPerQueued',
-          title: 'bytes per queued message',
-          better: 'less',
-          isCompared: true,
-        },
+        compared('bytesPerQueued', 'bytes per queued message'),
       ];
     case 'idle':
       return [
-        { figure: 'idleUsPerSecond', title: 'CPU µs/s', better: 'less', isCompared: true },
-        { figure: 'idleConsumerUsPerSecond', title: 'consumer', better: 'less' },
-        { figure: 'idleServerUsPerSecond', title: 'server', better: 'less' },
-        { figure: 'commandsPerSecond', title: 'Redis commands/s', better: 'less' },
+        compared('idleUsPerSecond', 'CPU µs/s'),
+        plain('idleConsumerUsPerSecond', 'consumer'),
+        plain('idleServerUsPerSecond', 'server'),
+        plain('commandsPerSecond', 'Redis commands/s'),
       ];
     case 'delay':
       return [
-        { figure: 'lateP99Ms', title: 'ms late, p99', better: 'less', isCompared: true },
-        { figure: 'lateP50Ms', title: 'p50', better: 'less' },
-        { figure: 'lateLeastMs', title: 'least', better: 'less' },
-        { figure: 'lateMostMs', title: 'most', better: 'less' },
-        { figure: 'loadPerSecond', title: 'other messages/s', better: 'more' },
+        compared('lateP99Ms', 'ms late, p99'),
+        plain('lateP50Ms', 'p50'),
+        plain('lateLeastMs', 'least'),
+        plain('lateMostMs', 'most'),
+        plain('loadPerSecond', 'other messages/s', 'more'),
       ];
   }
 }
 
 function requestColumns(window: number): readonly [Column, ...Column[]] {
-  const rate: Column = {
-    figure: 'perSecond',
-    title: 'requests/s',
-    better: 'more',
-    isCompared: true,
-  };
-  const p50: Column = { figure: 'p50Us', title: 'p50 µs', better: 'less', isCompared: true };
+  const rate = compared('perSecond', 'requests/s', 'more');
+  const p50 = compared('p50Us', 'p50 µs');
   const others: readonly Column[] = [
-    { figure: 'p90Us', title: 'p90 µs', better: 'less' },
-    { figure: 'p99Us', title: 'p99 µs', better: 'less', isCompared: true },
+    plain('p90Us', 'p90 µs'),
+    compared('p99Us', 'p99 µs'),
     PRODUCER,
     CONSUMER,
     SERVER,
@@ -93,6 +68,14 @@ function requestColumns(window: number): readonly [Column, ...Column[]] {
     ...REDIS,
   ];
   return window === 1 ? [p50, rate, ...others] : [rate, p50, ...others];
+}
+
+function plain(figure: FigureName, title: string, better: Column['better'] = 'less'): Column {
+  return { figure, title, better };
+}
+
+function compared(figure: FigureName, title: string, better?: Column['better']): Column {
+  return { ...plain(figure, title, better), isCompared: true };
 }
 
 /** With as many digits as one can use. */

@@ -1,17 +1,29 @@
-/** What is told about one figure over the rounds of a run. */
-export interface Summary {
-  readonly median: number;
-  readonly least: number;
-  readonly most: number;
-}
+/** What is told about one figure over the rounds of a run, as percentiles. */
+const OF_ROUNDS = { median: 50, least: 0, most: 100 };
+const OF_MESSAGES = { least: 0, p50: 50, p90: 90, p99: 99, most: 100 };
+
+export type Summary = Told<typeof OF_ROUNDS>;
+export type Percentiles = Told<typeof OF_MESSAGES>;
+type Told<Percents> = { readonly [Name in keyof Percents]: number };
 
 export function summarise(values: readonly number[]): Summary {
-  const ascending = sorted(values);
-  return {
-    median: percentile(ascending, 50),
-    least: percentile(ascending, 0),
-    most: percentile(ascending, 100),
-  };
+  return tell(values, OF_ROUNDS);
+}
+
+export function percentilesOf(values: readonly number[]): Percentiles {
+  return tell(values, OF_MESSAGES);
+}
+
+function tell<Percents extends Readonly<Record<string, number>>>(
+  values: readonly number[],
+  percents: Percents,
+): Told<Percents> {
+  const ascending = [...values].sort((a, b) => a - b);
+  const told = Object.entries(percents).map(([name, percent]) => [
+    name,
+    percentile(ascending, percent),
+  ]);
+  return Object.fromEntries(told) as Told<Percents>; // a number for each name
 }
 
 /** Between two neighbours it takes the share of each; NaN of nothing. */
@@ -20,27 +32,4 @@ export function percentile(ascending: ArrayLike<number>, percent: number): numbe
   const below = ascending[Math.floor(place)] ?? NaN;
   const above = ascending[Math.ceil(place)] ?? NaN;
   return below + (above - below) * (place - Math.floor(place));
-}
-
-export interface Percentiles {
-  readonly least: number;
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly most: number;
-}
-
-export function percentilesOf(values: readonly number[]): Percentiles {
-  const ascending = sorted(values);
-  return {
-    least: percentile(ascending, 0),
-    p50: percentile(ascending, 50),
-    p90: percentile(ascending, 90),
-    p99: percentile(ascending, 99),
-    most: percentile(ascending, 100),
-  };
-}
-
-function sorted(values: readonly number[]): number[] {
-  return [...values].sort((a, b) => a - b);
 }
