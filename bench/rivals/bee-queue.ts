@@ -1,32 +1,20 @@
 import BeeQueue from 'bee-queue';
 import { nowMs } from '../src/clock.js';
-import { patternsOf } from '../src/contestant.js';
-import type {
-  Consumer,
-  ConsumerSettings,
-  Handler,
-  Producer,
-  Target,
-  Verb,
-} from '../src/contestant.js';
+import { DEFAULT_CONCURRENCY, hostAndPort, patternsOf } from '../src/contestant.js';
+import type { Contestant } from '../src/contestant.js';
 
-const DEFAULT_CONCURRENCY = 100;
 const CLOSE_MS = 2_000;
 
 /** What it tells others is of no use here; without it it is faster. */
 const QUIET = { getEvents: false, sendEvents: false, storeJobs: false };
 
-export async function openConsumer(
-  target: Target,
-  settings: ConsumerSettings,
-  handler: Handler,
-): Promise<Consumer> {
+export const openConsumer: Contestant['openConsumer'] = async (target, settings, handler) => {
   const { concurrency = DEFAULT_CONCURRENCY } = settings;
   const queues = patternsOf(target, settings).map(
     (name) =>
       new BeeQueue<unknown>(name, {
         ...QUIET,
-        redis: redisOf(target),
+        redis: hostAndPort(target),
         removeOnSuccess: true,
         activateDelayedJobs: true,
       }),
@@ -38,12 +26,12 @@ export async function openConsumer(
       await Promise.all(queues.map((queue) => queue.close(CLOSE_MS)));
     },
   };
-}
+};
 
-export async function openProducer(target: Target, _verb: Verb): Promise<Producer> {
+export const openProducer: Contestant['openProducer'] = async (target) => {
   const queue = new BeeQueue<unknown>(target.queue, {
     ...QUIET,
-    redis: redisOf(target),
+    redis: hostAndPort(target),
     isWorker: false,
   });
   await queue.ready();
@@ -55,9 +43,4 @@ export async function openProducer(target: Target, _verb: Verb): Promise<Produce
     },
     close: () => queue.close(CLOSE_MS),
   };
-}
-
-function redisOf({ url }: Target) {
-  const { hostname, port } = new URL(url);
-  return { host: hostname, port: Number(port) };
-}
+};

@@ -1,27 +1,14 @@
 import { Queue, QueueEvents, Worker, type ConnectionOptions, type JobsOptions } from 'bullmq';
 import { nowMs } from '../src/clock.js';
-import { patternsOf } from '../src/contestant.js';
-import type {
-  Consumer,
-  ConsumerSettings,
-  Done,
-  Handler,
-  Producer,
-  Target,
-  Verb,
-} from '../src/contestant.js';
+import { DEFAULT_CONCURRENCY, hostAndPort, patternsOf } from '../src/contestant.js';
+import type { Contestant, Done, Target } from '../src/contestant.js';
 import type { BenchMessage } from '../src/message.js';
 
-const DEFAULT_CONCURRENCY = 100;
 const REPLY_DEADLINE_MS = 60_000;
 /** Whoever waits for a result needs it to be there still. */
 const KEPT_RESULTS = 1_000;
 
-export async function openConsumer(
-  target: Target,
-  settings: ConsumerSettings,
-  handler: Handler,
-): Promise<Consumer> {
+export const openConsumer: Contestant['openConsumer'] = async (target, settings, handler) => {
   const { concurrency = DEFAULT_CONCURRENCY } = settings;
   const handle = async ({ data }: { readonly data: unknown }): Promise<unknown> => handler(data);
   const consumers = patternsOf(target, settings).map(
@@ -33,9 +20,9 @@ export async function openConsumer(
       await Promise.all(consumers.map((consumer) => consumer.close()));
     },
   };
-}
+};
 
-export async function openProducer(target: Target, verb: Verb): Promise<Producer> {
+export const openProducer: Contestant['openProducer'] = async (target, verb) => {
   const queue = new Queue(target.queue, { connection: connectionOf(target) });
   await queue.waitUntilReady();
   if (verb !== 'request') {
@@ -54,7 +41,7 @@ export async function openProducer(target: Target, verb: Verb): Promise<Producer
       await queue.close();
     },
   };
-}
+};
 
 function add(queue: Queue, message: BenchMessage, done: Done): void {
   // Without it all that was ever handled stays in Redis.
@@ -78,7 +65,6 @@ async function request(
   }
 }
 
-function connectionOf({ url }: Target): ConnectionOptions {
-  const { hostname, port } = new URL(url);
-  return { host: hostname, port: Number(port), maxRetriesPerRequest: null };
+function connectionOf(target: Target): ConnectionOptions {
+  return { ...hostAndPort(target), maxRetriesPerRequest: null };
 }

@@ -7,26 +7,14 @@ import {
   type JsMsg,
 } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { patternsOf } from '../src/contestant.js';
-import type {
-  Consumer,
-  ConsumerSettings,
-  Handler,
-  Producer,
-  Target,
-  Verb,
-} from '../src/contestant.js';
+import { DEFAULT_CONCURRENCY, patternsOf } from '../src/contestant.js';
+import type { Contestant, Handler } from '../src/contestant.js';
 
 /** NATS JetStream by its own client, without Nest: a work queue in a file, as is its default. */
 
 const DURABLE = 'bench';
-const DEFAULT_CONCURRENCY = 100;
 
-export async function openConsumer(
-  target: Target,
-  settings: ConsumerSettings,
-  handler: Handler,
-): Promise<Consumer> {
+export const openConsumer: Contestant['openConsumer'] = async (target, settings, handler) => {
   const connection = await connect({ servers: target.url });
   const { concurrency = DEFAULT_CONCURRENCY, prefetch } = settings;
   const ahead = prefetch ?? concurrency;
@@ -44,7 +32,7 @@ export async function openConsumer(
       await connection.drain();
     },
   };
-}
+};
 
 /** No more is handed out than may be unsettled at once. */
 async function consume(
@@ -77,7 +65,7 @@ function handle(message: JsMsg, handler: Handler): Promise<void> | undefined {
   return undefined;
 }
 
-export async function openProducer({ url, queue }: Target, _verb: Verb): Promise<Producer> {
+export const openProducer: Contestant['openProducer'] = async ({ url, queue }) => {
   const connection = await connect({ servers: url });
   await ensureStream(connection, queue);
   const client = jetstream(connection);
@@ -87,7 +75,7 @@ export async function openProducer({ url, queue }: Target, _verb: Verb): Promise
     },
     close: () => connection.drain(),
   };
-}
+};
 
 async function ensureStream(connection: NatsConnection, name: string): Promise<void> {
   const manager = await jetstreamManager(connection);

@@ -1,15 +1,7 @@
-import { loadPackage } from '@nestjs/common/internal.js';
 import { ClientProxyFactory, Transport, type RmqContext } from '@nestjs/microservices';
-import { asEvent, asMessage, listenWithNest, nestProducer } from '../src/contestants/nest.js';
-import { patternsOf } from '../src/contestant.js';
-import type {
-  Consumer,
-  ConsumerSettings,
-  Handler,
-  Producer,
-  Target,
-  Verb,
-} from '../src/contestant.js';
+import type { Contestant, Target } from '../src/contestant.js';
+import { listenToStock, stockProducer } from '../src/contestants/nest.js';
+import { loadClient } from './load-client.js';
 
 /** As many as this transport takes by default. */
 const PREFETCH = 100;
@@ -20,39 +12,25 @@ interface Channel {
 }
 
 /** Nest's own RabbitMQ transport as it has to be set for nothing to get lost: durable, persistent, acknowledged. */
-export async function openConsumer(
-  target: Target,
-  settings: ConsumerSettings,
-  handler: Handler,
-): Promise<Consumer> {
+export const openConsumer: Contestant['openConsumer'] = async (target, settings, handler) => {
   await loadClients();
   const { transport, options } = optionsOf(target);
-  return listenWithNest(
-    {
-      transport,
-      options: { ...options, noAck: false, prefetchCount: settings.concurrency ?? PREFETCH },
-    },
-    patternsOf(target, settings),
-    settings.verb === 'request' ? asMessage : asEvent,
-    handler,
-    (context) => {
-      const rmq = context as RmqContext; // what this transport gives to handlers
-      (rmq.getChannelRef() as Channel).ack(rmq.getMessage());
-    },
-  );
-}
+  const { concurrency: prefetchCount = PREFETCH } = settings;
+  const acknowledged = { transport, options: { ...options, noAck: false, prefetchCount } };
+  return listenToStock(acknowledged, target, settings, handler, (context) => {
+    const rmq = context as RmqContext; // what this transport gives to handlers
+    (rmq.getChannelRef() as Channel).ack(rmq.getMessage());
+  });
+};
 
-export async function openProducer(target: Target, verb: Verb): Promise<Producer> {
+export const openProducer: Contestant['openProducer'] = async (target, verb) => {
   await loadClients();
-  const client = ClientProxyFactory.create(optionsOf(target));
-  await client.connect();
-  return nestProducer(client, target.queue, verb === 'request');
-}
+  return stockProducer(ClientProxyFactory.create(optionsOf(target)), target, verb);
+};
 
-/** Nest is installed one folder up and would look there: what is loaded already it does not look for. */
 async function loadClients(): Promise<void> {
-  await loadPackage('amqplib', 'bench', () => import('amqplib'));
-  await loadPackage('amqp-connection-manager', 'bench', () => import('amqp-connection-manager'));
+  await loadClient('amqplib', () => import('amqplib'));
+  await loadClient('amqp-connection-manager', () => import('amqp-connection-manager'));
 }
 
 function optionsOf({ url, queue }: Target) {

@@ -22,6 +22,9 @@ export interface ConsumerSettings {
   readonly patterns: number;
 }
 
+/** Of those that have no default of their own. */
+export const DEFAULT_CONCURRENCY = 100;
+
 /** What the consumer does with one message; answers the reply of a request. */
 export type Handler = (message: unknown) => unknown;
 
@@ -53,4 +56,10 @@ export class NotOffered extends Error {
 /** The names of the patterns of a sample; the first is the one that gets messages. */
 export function patternsOf({ queue }: Target, { patterns }: ConsumerSettings): string[] {
   return Array.from({ length: patterns }, (_, n) => (n === 0 ? queue : `${queue}-${n}`));
+}
+
+/** For those that have a host and a port where others have an address. */
+export function hostAndPort({ url }: Target): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
 }

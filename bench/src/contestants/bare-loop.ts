@@ -1,20 +1,11 @@
 import { Redis } from 'ioredis';
-import type {
-  Consumer,
-  ConsumerSettings,
-  Done,
-  Handler,
-  Producer,
-  Target,
-  Verb,
-} from '../contestant.js';
+import { DEFAULT_CONCURRENCY } from '../contestant.js';
+import type { Contestant, Done, Handler } from '../contestant.js';
 
 /**
  * The ceiling: what ioredis and one list can do when there is nothing around them. No Nest, no envelope, no retry, no
  * lease. Messages wait in a list and are moved to a second one while they are handled.
  */
-
-const DEFAULT_CONCURRENCY = 100;
 
 /** Settles the batch before by forgetting it, and takes the next one. Answers its elements. */
 const TAKE = `
@@ -33,16 +24,16 @@ interface Element {
   readonly replyTo?: string;
 }
 
-export async function openConsumer(
-  { url, queue }: Target,
-  { concurrency = DEFAULT_CONCURRENCY, prefetch }: ConsumerSettings,
-  handler: Handler,
-): Promise<Consumer> {
+export const openConsumer: Contestant['openConsumer'] = async (
+  { url, queue },
+  { concurrency = DEFAULT_CONCURRENCY, prefetch },
+  handler,
+) => {
   const redis = await connected(url);
   const loop = new Loop(redis, queue, prefetch ?? concurrency, concurrency, handler);
   void loop.run();
   return { close: async () => loop.stop() };
-}
+};
 
 class Loop {
   #isStopped = false;
@@ -110,7 +101,7 @@ class Loop {
   }
 }
 
-export async function openProducer({ url, queue }: Target, verb: Verb): Promise<Producer> {
+export const openProducer: Contestant['openProducer'] = async ({ url, queue }, verb) => {
   const pushes = new TickPusher(await connected(url), queue);
   if (verb !== 'request') {
     return {
@@ -132,7 +123,7 @@ export async function openProducer({ url, queue }: Target, verb: Verb): Promise<
       pushes.close();
     },
   };
-}
+};
 
 /** Gathers the pushes of one tick into one command. */
 class TickPusher {

@@ -1,29 +1,15 @@
 import { ClientProxyFactory, Transport } from '@nestjs/microservices';
-import { patternsOf } from '../contestant.js';
-import type { Consumer, ConsumerSettings, Handler, Producer, Target, Verb } from '../contestant.js';
-import { asEvent, asMessage, listenWithNest, nestProducer } from './nest.js';
+import { hostAndPort } from '../contestant.js';
+import type { Contestant, Target } from '../contestant.js';
+import { listenToStock, stockProducer } from './nest.js';
 
 /** Nest's own Redis transport: pub/sub. */
-export async function openConsumer(
-  target: Target,
-  settings: ConsumerSettings,
-  handler: Handler,
-): Promise<Consumer> {
-  return listenWithNest(
-    optionsOf(target),
-    patternsOf(target, settings),
-    settings.verb === 'request' ? asMessage : asEvent,
-    handler,
-  );
-}
+export const openConsumer: Contestant['openConsumer'] = (target, settings, handler) =>
+  listenToStock(optionsOf(target), target, settings, handler);
 
-export async function openProducer(target: Target, verb: Verb): Promise<Producer> {
-  const client = ClientProxyFactory.create(optionsOf(target));
-  await client.connect();
-  return nestProducer(client, target.queue, verb === 'request');
-}
+export const openProducer: Contestant['openProducer'] = (target, verb) =>
+  stockProducer(ClientProxyFactory.create(optionsOf(target)), target, verb);
 
-function optionsOf({ url }: Target) {
-  const { hostname, port } = new URL(url);
-  return { transport: Transport.REDIS as const, options: { host: hostname, port: Number(port) } };
+function optionsOf(target: Target) {
+  return { transport: Transport.REDIS as const, options: hostAndPort(target) };
 }

@@ -9,7 +9,16 @@ import {
   type MicroserviceOptions,
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
-import type { Consumer, Done, Handler, Producer } from '../contestant.js';
+import { patternsOf } from '../contestant.js';
+import type {
+  Consumer,
+  ConsumerSettings,
+  Done,
+  Handler,
+  Producer,
+  Target,
+  Verb,
+} from '../contestant.js';
 
 /** How the methods of the controller are decorated. */
 export type Bind = (pattern: string) => MethodDecorator;
@@ -77,13 +86,31 @@ export function subscribe(call: Observable<unknown>, done: Done): void {
 }
 
 /** What a stock client has, of whatever statuses. */
-export type StockClient = Pick<ClientProxy, 'send' | 'emit' | 'close'>;
+export type StockClient = Pick<ClientProxy, 'send' | 'emit' | 'connect' | 'close'>;
 
-/** A stock client: `emit` for everything but requests. */
-export function nestProducer(client: StockClient, pattern: string, isRequest: boolean): Producer {
+/** As a stock server listens: everything but requests comes as events. */
+export function listenToStock(
+  options: MicroserviceOptions,
+  target: Target,
+  settings: ConsumerSettings,
+  handler: Handler,
+  settle?: (context: unknown) => void,
+): Promise<Consumer> {
+  const bind = settings.verb === 'request' ? asMessage : asEvent;
+  return listenWithNest(options, patternsOf(target, settings), bind, handler, settle);
+}
+
+/** As a stock client sends: everything but requests by `emit`. */
+export async function stockProducer(
+  client: StockClient,
+  { queue }: Target,
+  verb: Verb,
+): Promise<Producer> {
+  await client.connect();
+  const isRequest = verb === 'request';
   return {
     send: (message, done) =>
-      subscribe(isRequest ? client.send(pattern, message) : client.emit(pattern, message), done),
+      subscribe(isRequest ? client.send(queue, message) : client.emit(queue, message), done),
     close: async () => {
       await client.close();
     },
