@@ -18,6 +18,7 @@ export default {
     // Sources name the compiled file, as Node wants it; the tests run on the TypeScript.
     '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'],
     '^nestjs-redis-queue-transport$': '<rootDir>/libs/redis-queue-transport/src/index.ts',
+    '^nestjs-redis-queue-transport/msgpack$': '<rootDir>/libs/redis-queue-transport/src/msgpack.ts',
     '^local-redis$': '<rootDir>/libs/local-redis/src/index.ts',
   },
   transform: {

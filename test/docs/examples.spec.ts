@@ -99,6 +99,16 @@ describe('the examples of the README', () => {
     expect(await commands.lrange('rq:{mail.send}:waiting', 0, -1)).toEqual(['{"to":"nobody"}']);
   });
 
+  test('bytes and dates arrive as they are', async () => {
+    const app = start('readme/encodings');
+
+    expect(await app.exited).toBe(0);
+    expect(app.ownLines).toEqual([
+      '{ stored: 1970-01-01T00:00:00.000Z, pixels: <Buffer ff d8 ff> }',
+      '{ bytes: 3 }',
+    ]);
+  });
+
   test('the module gives clients by class and by token', async () => {
     const app = start('readme/modules');
 

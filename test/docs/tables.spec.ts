@@ -45,7 +45,9 @@ function shownDefaults(options: object, parent = ''): Record<string, string> {
   const shown: Record<string, string> = {};
   for (const [option, value] of Object.entries(options)) {
     const name = parent + option;
-    if (name === 'once') shown['once.windowMs'] = 'none';
+    if (name === 'codec') shown[name] = (value as library.Codec).name;
+    else if (Array.isArray(value) && value.length === 0) shown[name] = 'none';
+    else if (name === 'once') shown['once.windowMs'] = 'none';
     else if (typeof value === 'object' && value !== null)
       Object.assign(shown, shownDefaults(value as object, `${name}.`));
     else shown[name] = shownDefault(option, value);

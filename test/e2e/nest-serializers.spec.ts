@@ -96,15 +96,15 @@ describe("a client's serializer", () => {
     ]);
   });
 
-  test('may answer bytes', async () => {
+  test('may answer bytes, which arrive as they are', async () => {
     heard.length = 0;
     await rig.serve(parts);
-    const serializer = new TracingSerializer(({ data }) =>
-      Buffer.from(`  ${JSON.stringify(data)}  `),
-    );
+    const serializer = new TracingSerializer(({ data }) => Buffer.of(0xff, data as number));
     const client = rig.client({ serializer });
 
-    expect(await lastValueFrom(client.send('echo', { a: 1 }))).toEqual({ a: 1 });
+    expect(await lastValueFrom(client.send('echo', 1))).toEqual(Buffer.of(0xff, 1));
+    await lastValueFrom(client.emit('happened', 2));
+    await eventually(() => expect(heard).toEqual([Buffer.of(0xff, 1), Buffer.of(0xff, 2)]));
   });
 
   test('that throws fails the call', async () => {
@@ -220,6 +220,19 @@ describe("a server's serializer", () => {
       { response: 1, id },
       { err: { status: 'error', message: 'broken' }, isDisposed: true, id },
     ]);
+  });
+
+  test("may answer bytes, which the client's deserializer reads", async () => {
+    const serializer = new TracingSerializer(({ response }) =>
+      Buffer.from(`<${response as number}>`),
+    );
+    const deserializer = new TracingDeserializer((packet) => ({
+      ...packet,
+      response: String(packet['response']),
+    }));
+    await rig.serve(parts, { serializer });
+
+    expect(await lastValueFrom(rig.client({ deserializer }).send('echo', 1))).toBe('<1>');
   });
 
   test('that throws tells the caller', async () => {

@@ -35,10 +35,13 @@ const VALUES = [
   'UndecodableError',
   'UnencodableError',
   'UnsafeRedisError',
+  'jsonCodec',
+  'rawCodec',
 ];
 
 /** Types alone: they leave no trace at run time. */
 interface Types {
+  Codec: library.Codec;
   ConnectionOption: library.ConnectionOption;
   DeadLetterEntry: library.DeadLetterEntry;
   DeadLetterFilter: library.DeadLetterFilter;
@@ -61,6 +64,7 @@ interface Types {
 }
 
 const TYPES: readonly (keyof Types)[] = [
+  'Codec',
   'ConnectionOption',
   'DeadLetterEntry',
   'DeadLetterFilter',

@@ -1,3 +1,5 @@
+export { jsonCodec, rawCodec } from './core/codec.js';
+export type { Codec } from './core/codec.js';
 export {
   HandlerTimeoutError,
   InvalidOptionError,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { EncodedBody } from './body.js';
 import {
   deadLetterElement,
   decodeElement,
@@ -108,6 +109,32 @@ describe('encodeElement', () => {
         expect({ ...decoded.headers }).toEqual({ ...envelope.headers });
       }),
     );
+  });
+});
+
+describe('the codec of a body', () => {
+  const body = Buffer.from([0xff, 0x0a, 0x00]);
+  const element = encodeElement(
+    { id: 'x', sentAtMs: 1, headers: { a: 'b' } },
+    new EncodedBody(body, { codec: 'raw' }),
+  ) as Buffer;
+
+  test('stands in the header', () => {
+    expect(element.toString('latin1')).toBe(
+      '{"rq":1,"id":"x","at":1,"codec":"raw","headers":{"a":"b"}}\n\xff\n\0',
+    );
+    expect(decodeElement(element)).toMatchObject({ encoding: { codec: 'raw' }, body });
+  });
+
+  test('stays through a retry, a dead letter and a redrive', () => {
+    const dead = deadLetterElement(withNextAttempt(element, 'new'), FACTS);
+    for (const later of [withNextAttempt(element, 'new'), dead, redrivenElement(dead)]) {
+      expect(decodeElement(later)).toMatchObject({ encoding: { codec: 'raw' }, body });
+    }
+  });
+
+  test('must be a name', () => {
+    expect(() => decodeElement(bytes('{"rq":1,"codec":7}\n'))).toThrow(UndecodableError);
   });
 });
 

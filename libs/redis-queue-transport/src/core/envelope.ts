@@ -1,4 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import { EncodedBody } from './body.js';
+import type { BodyEncoding, OutgoingBody } from './body.js';
 import { UndecodableError, messageOf } from './errors.js';
 
 /**
@@ -42,6 +44,8 @@ export interface Envelope {
   readonly attempt: number;
   /** 0, or how often it was found running in a process that died. From 1 on it runs alone. */
   readonly crashes: number;
+  /** Undefined for plain JSON. */
+  readonly encoding: BodyEncoding | undefined;
   readonly body: Buffer;
 }
 
@@ -52,20 +56,27 @@ const PLAIN_TEXT = /^[\w.:-]*$/;
 /** What makes a first line a header: "rq" is the first key, so that no other program's data is mistaken for one. */
 const HEADER_START = /^\{\s*"rq"\s*:/;
 
-export function encodeElement(envelope: OutgoingEnvelope, body: Element): Element {
-  const header = headerLine(envelope);
-  return typeof body === 'string' ? header + body : Buffer.concat([Buffer.from(header), body]);
+export function encodeElement(envelope: OutgoingEnvelope, body: OutgoingBody | Buffer): Element {
+  if (typeof body === 'string') return headerLine(envelope, undefined) + body;
+  const [bytes, encoding] = body instanceof EncodedBody ? [body.bytes, body.encoding] : [body];
+  return Buffer.concat([Buffer.from(headerLine(envelope, encoding)), bytes]);
 }
 
-function headerLine(envelope: OutgoingEnvelope): string {
+function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefined): string {
   let line = `{"rq":${FORMAT_VERSION},"id":${quote(envelope.id)},"at":${envelope.sentAtMs}`;
   if (envelope.replyTo !== undefined) {
     line += `,"replyTo":${quote(envelope.replyTo.list)},"re":${envelope.replyTo.request}`;
   }
   if (envelope.expiresAtMs !== undefined) line += `,"expiresAt":${envelope.expiresAtMs}`;
+  if (encoding !== undefined) line += encodingFields(encoding);
   if (envelope.headers !== undefined) line += `,"headers":${JSON.stringify(envelope.headers)}`;
   if (envelope.metadata !== undefined) line += `,"metadata":${JSON.stringify(envelope.metadata)}`;
   return line + '}\n';
+}
+
+/** Header fields of a message or a reply, each behind a comma. */
+export function encodingFields({ codec }: BodyEncoding): string {
+  return codec === undefined ? '' : `,"codec":${quote(codec)}`;
 }
 
 function quote(text: string): string {
@@ -99,6 +110,7 @@ function decodeUsual(element: Buffer): Envelope | undefined {
     metadata: undefined,
     attempt: 1,
     crashes: 0,
+    encoding: undefined,
     body: element.subarray(end + 1),
   };
 }
@@ -116,6 +128,7 @@ function decodeAny(element: Buffer): Envelope {
     metadata: header['metadata'],
     attempt: optional(header, 'attempt', isCount) ?? 1,
     crashes: optional(header, 'crashes', isCount) ?? 0,
+    encoding: readEncoding(header),
     body: parts.body,
   };
 }
@@ -259,6 +272,12 @@ function replyAddress(header: Record<string, unknown>): ReplyAddress | undefined
   return { list, request };
 }
 
+/** What the header of a message or a reply says of its body. @throws UndecodableError */
+export function readEncoding(header: Record<string, unknown>): BodyEncoding | undefined {
+  const codec = optional(header, 'codec', isString);
+  return codec === undefined ? undefined : { codec };
+}
+
 function plainData(element: Buffer): Envelope {
   return {
     id: undefined,
@@ -269,6 +288,7 @@ function plainData(element: Buffer): Envelope {
     metadata: undefined,
     attempt: 1,
     crashes: 0,
+    encoding: undefined,
     body: element,
   };
 }

@@ -1,7 +1,7 @@
 import type { AdminBroker, DeadElement, QueueLengths } from './admin-broker.js';
+import type { BodyEncoding, BodyFormat } from './body.js';
 import { decodeElement, readDeadLetter, redrivenElement } from './envelope.js';
 import type { Envelope } from './envelope.js';
-import { decodeJson } from './json.js';
 import { wholeNumber } from './options.js';
 import type { ErrorSummary } from './outcome.js';
 
@@ -11,7 +11,7 @@ export interface QueuedMessage {
   readonly attempt: number;
   readonly sentAt: Date | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  /** The data, where the body is JSON. */
+  /** The data; undefined where the body cannot be read here. */
   readonly data: unknown;
   /** The element's bytes as they stand in Redis. */
   readonly element: Buffer;
@@ -48,7 +48,10 @@ const offsetRule = wholeNumber('messages', 0);
 
 /** Looks into queues and tends them, beside live consumers. */
 export class QueueAdmin {
-  constructor(private readonly broker: AdminBroker) {}
+  constructor(
+    private readonly broker: AdminBroker,
+    private readonly format: BodyFormat,
+  ) {}
 
   queues(): Promise<readonly string[]> {
     return this.broker.queues();
@@ -64,7 +67,9 @@ export class QueueAdmin {
   ): Promise<readonly QueuedMessage[]> {
     offsetRule(offset, 'offset');
     limitRule(limit, 'limit');
-    return (await this.broker.waiting(queue, offset, limit)).map(readMessage);
+    return (await this.broker.waiting(queue, offset, limit)).map((element) =>
+      this.#readMessage(element),
+    );
   }
 
   async delayed(
@@ -75,7 +80,7 @@ export class QueueAdmin {
     limitRule(limit, 'limit');
     const elements = await this.broker.delayed(queue, offset, limit);
     return elements.map(({ element, dueMs }) => ({
-      ...readMessage(element),
+      ...this.#readMessage(element),
       dueAt: new Date(dueMs),
     }));
   }
@@ -109,12 +114,15 @@ export class QueueAdmin {
   ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
     limitRule(limit, 'limit');
     const elements = await this.broker.deadLetters(queue, from, limit + 1);
-    return { letters: elements.slice(0, limit).map(readLetter), next: elements[limit]?.entry };
+    return {
+      letters: elements.slice(0, limit).map((letter) => this.#readLetter(letter)),
+      next: elements[limit]?.entry,
+    };
   }
 
   async deadLetter(queue: string, entry: string): Promise<DeadLetterEntry | undefined> {
     const element = await this.#deadElement(queue, entry);
-    return element === undefined ? undefined : readLetter(element);
+    return element === undefined ? undefined : this.#readLetter(element);
   }
 
   async redrive(queue: string, entry: string): Promise<boolean> {
@@ -167,7 +175,7 @@ export class QueueAdmin {
     for (let seen = 0; seen < dead;) {
       const page: readonly DeadElement[] = await this.broker.deadLetters(queue, from, PAGE + 1);
       const elements = page.slice(0, Math.min(PAGE, dead - seen));
-      yield elements.filter((element) => filter(readLetter(element)));
+      yield elements.filter((element) => filter(this.#readLetter(element)));
       seen += elements.length;
       from = page[PAGE]?.entry;
       if (from === undefined) return;
@@ -187,27 +195,38 @@ export class QueueAdmin {
     const [element] = await this.broker.deadLetters(queue, entry, 1);
     return element?.entry === entry ? element : undefined;
   }
-}
 
-function readMessage(element: Buffer): QueuedMessage {
-  const envelope = readEnvelope(element);
-  return {
-    id: envelope?.id,
-    attempt: envelope?.attempt ?? 1,
-    sentAt: envelope?.sentAtMs === undefined ? undefined : new Date(envelope.sentAtMs),
-    headers: envelope?.headers ?? {},
-    data: readData(envelope?.body ?? element),
-    element,
-  };
-}
+  #readMessage(element: Buffer): QueuedMessage {
+    const envelope = readEnvelope(element);
+    return {
+      id: envelope?.id,
+      attempt: envelope?.attempt ?? 1,
+      sentAt: envelope?.sentAtMs === undefined ? undefined : new Date(envelope.sentAtMs),
+      headers: envelope?.headers ?? {},
+      data: this.#readData(envelope?.body ?? element, envelope?.encoding),
+      element,
+    };
+  }
 
-function readLetter({ entry, element }: DeadElement): DeadLetterEntry {
-  const letter = readDeadLetter(element);
-  const { reason = 'unknown', error = { name: 'Error', message: 'Not written by this library.' } } =
-    letter?.facts ?? {};
-  const { at = 0, consumer = '' } = letter?.facts ?? {};
-  const message = readMessage(letter?.original ?? element);
-  return { ...message, element, entry, reason, error, deadAt: new Date(at), consumer };
+  #readLetter({ entry, element }: DeadElement): DeadLetterEntry {
+    const letter = readDeadLetter(element);
+    const {
+      reason = 'unknown',
+      error = { name: 'Error', message: 'Not written by this library.' },
+    } = letter?.facts ?? {};
+    const { at = 0, consumer = '' } = letter?.facts ?? {};
+    const message = this.#readMessage(letter?.original ?? element);
+    return { ...message, element, entry, reason, error, deadAt: new Date(at), consumer };
+  }
+
+  #readData(body: Buffer, encoding: BodyEncoding | undefined): unknown {
+    try {
+      return this.format.decode(body, encoding);
+    } catch {
+      // People look at what cannot be read as well: the bytes are there.
+      return undefined;
+    }
+  }
 }
 
 function readEnvelope(element: Buffer): Envelope | undefined {
@@ -215,15 +234,6 @@ function readEnvelope(element: Buffer): Envelope | undefined {
     return decodeElement(element);
   } catch {
     // People look at what cannot be read as well: they get its bytes.
-    return undefined;
-  }
-}
-
-function readData(body: Buffer): unknown {
-  try {
-    return decodeJson(body);
-  } catch {
-    // As above: the bytes are there.
     return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { EncodedBody } from './body.js';
 import { UndecodableError } from './errors.js';
 import { decodeReply, encodeReply } from './reply.js';
 
@@ -22,15 +23,35 @@ describe('a reply', () => {
     });
     fc.assert(
       fc.property(replies, (reply) => {
-        expect(decodeReply(Buffer.from(encodeReply(reply)))).toEqual(reply);
+        expect(decodeReply(Buffer.from(encodeReply(reply)))).toEqual({
+          ...reply,
+          encoding: undefined,
+        });
       }),
     );
   });
 
-  test.each([[''], ['nothing'], ['{"rq":1}\n'], ['{"re":"7"}\n'], ['[]\n'], ['{"re":7\n']])(
-    'that is none is refused: %j',
-    (element) => {
-      expect(() => decodeReply(Buffer.from(element))).toThrow(UndecodableError);
-    },
-  );
+  test('names the codec of its body', () => {
+    const bytes = Buffer.from([0xff, 0x0a]);
+    const body = new EncodedBody(bytes, { codec: 'raw' });
+    const element = Buffer.from(encodeReply({ request: 7, kind: 'value', last: true, body }));
+    expect(element.toString('latin1')).toBe('{"rq":1,"re":7,"last":true,"codec":"raw"}\n\xff\n');
+    expect(decodeReply(element)).toMatchObject({
+      last: true,
+      encoding: { codec: 'raw' },
+      body: bytes,
+    });
+  });
+
+  test.each([
+    [''],
+    ['nothing'],
+    ['{"rq":1}\n'],
+    ['{"re":"7"}\n'],
+    ['[]\n'],
+    ['{"re":7\n'],
+    ['{"re":7,"codec":1}\n'],
+  ])('that is none is refused: %j', (element) => {
+    expect(() => decodeReply(Buffer.from(element))).toThrow(UndecodableError);
+  });
 });

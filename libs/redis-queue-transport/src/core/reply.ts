@@ -1,4 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { EncodedBody } from './body.js';
+import type { BodyEncoding, OutgoingBody } from './body.js';
+import { encodingFields, readEncoding } from './envelope.js';
 import type { Element } from './envelope.js';
 import { UndecodableError, messageOf } from './errors.js';
 
@@ -12,16 +15,27 @@ export interface Reply {
   readonly kind: 'value' | 'error';
   /** Nothing follows. */
   readonly last: boolean;
-  readonly body: Element;
 }
 
-export function encodeReply(reply: Reply): Element {
+export interface OutgoingReply extends Reply {
+  readonly body: OutgoingBody | Buffer;
+}
+
+export interface ReceivedReply extends Reply {
+  /** Undefined for plain JSON. */
+  readonly encoding: BodyEncoding | undefined;
+  readonly body: Buffer;
+}
+
+export function encodeReply(reply: OutgoingReply): Element {
   const error = reply.kind === 'error' ? ',"error":true' : '';
   const last = reply.last ? ',"last":true' : '';
-  const header = `{"rq":1,"re":${reply.request}${error}${last}}\n`;
-  return typeof reply.body === 'string'
-    ? header + reply.body
-    : Buffer.concat([Buffer.from(header), reply.body]);
+  const header = `{"rq":1,"re":${reply.request}${error}${last}`;
+  const { body } = reply;
+  if (typeof body === 'string') return `${header}}\n${body}`;
+  const [bytes, fields] =
+    body instanceof EncodedBody ? [body.bytes, encodingFields(body.encoding)] : [body, ''];
+  return Buffer.concat([Buffer.from(`${header}${fields}}\n`), bytes]);
 }
 
 /** A reply's header as this release writes it; read in half the time. */
@@ -29,7 +43,7 @@ const USUAL_HEADER = /^\{"rq":1,"re":(0|[1-9]\d*)(,"error":true)?(,"last":true)?
 const LONGEST_USUAL_HEADER = 128;
 
 /** @throws UndecodableError */
-export function decodeReply(element: Buffer): Reply & { readonly body: Buffer } {
+export function decodeReply(element: Buffer): ReceivedReply {
   const end = element.indexOf(0x0a);
   if (end !== -1 && end < LONGEST_USUAL_HEADER) {
     const usual = USUAL_HEADER.exec(element.toString('latin1', 0, end));
@@ -39,6 +53,7 @@ export function decodeReply(element: Buffer): Reply & { readonly body: Buffer } 
         request: Number(request),
         kind: error === undefined ? 'value' : 'error',
         last: last !== undefined,
+        encoding: undefined,
         body: element.subarray(end + 1),
       };
     }
@@ -65,6 +80,7 @@ export function decodeReply(element: Buffer): Reply & { readonly body: Buffer } 
     request: header.re,
     kind: 'error' in header && header.error === true ? 'error' : 'value',
     last: 'last' in header && header.last === true,
+    encoding: readEncoding({ ...header }),
     body: end === -1 ? element.subarray(element.length) : element.subarray(end + 1),
   };
 }

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { OpenRequests } from './requests.js';
-import type { Reply } from './reply.js';
+import type { ReceivedReply } from './reply.js';
 
-function reply(request: number, last: boolean): Reply & { readonly body: Buffer } {
-  return { request, kind: 'value', last, body: Buffer.from(last ? 'last' : 'next') };
+function reply(request: number, last: boolean): ReceivedReply {
+  const body = Buffer.from(last ? 'last' : 'next');
+  return { request, kind: 'value', last, encoding: undefined, body };
 }
 
 describe('open requests', () => {

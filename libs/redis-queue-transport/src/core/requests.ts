@@ -1,6 +1,6 @@
-import type { Reply } from './reply.js';
+import type { ReceivedReply } from './reply.js';
 
-export type RequestListener = (reply: Reply & { readonly body: Buffer }) => void;
+export type RequestListener = (reply: ReceivedReply) => void;
 
 interface OpenRequest {
   readonly onReply: RequestListener;
@@ -44,7 +44,7 @@ export class OpenRequests {
   }
 
   /** Hands a reply to its caller; one for a request that is no longer open is dropped. */
-  deliver(reply: Reply & { readonly body: Buffer }): void {
+  deliver(reply: ReceivedReply): void {
     const open = this.#open.get(reply.request);
     if (open === undefined) return;
     if (reply.last) this.forget(reply.request);

@@ -4,7 +4,7 @@ import { NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
 import { RequestTimeoutError, messageOf } from '../core/errors.js';
 import { rejected } from '../core/rejected.js';
 import { decodeReply } from '../core/reply.js';
-import type { Reply } from '../core/reply.js';
+import type { ReceivedReply } from '../core/reply.js';
 import { OpenRequests } from '../core/requests.js';
 import type { ClientSession } from './client-session.js';
 import { inOrder } from './in-order.js';
@@ -37,7 +37,7 @@ export class ClientRequests {
     const fail = (error: unknown): void => callback({ err: error });
     const handOn = inOrder(callback, fail);
     const request = this.#open.open(
-      (reply) => handOn(this.#packetOf(reply, message.id)),
+      (reply) => handOn(this.#packetOf(reply, message)),
       fail,
       () => new RequestTimeoutError(message.queue, timeoutMs, message.id),
     );
@@ -93,11 +93,11 @@ export class ClientRequests {
   }
 
   #packetOf(
-    { body, kind, last }: Reply & { readonly body: Buffer },
-    id: string,
+    reply: ReceivedReply,
+    { id, options }: OutgoingMessage,
   ): WritePacket | Promise<WritePacket> {
     try {
-      return this.codec.decodeReply(body, kind, last, id);
+      return this.codec.decodeReply(reply, id, options.codec);
     } catch (error) {
       return { err: error, isDisposed: true };
     }

@@ -58,9 +58,9 @@ export class MessageRunner implements DeliveryHandler {
   }
 
   #replierFor(delivery: Delivery): Replier | undefined {
-    const { replyTo, id = '' } = delivery.envelope;
-    if (replyTo === undefined) return undefined;
-    return new Replier(this.broker, this.codec, replyTo, id, this.onReplyError);
+    const { envelope } = delivery;
+    if (envelope.replyTo === undefined) return undefined;
+    return new Replier(this.broker, this.codec, envelope.replyTo, envelope, this.onReplyError);
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { jsonCodec, rawCodec } from '../core/codec.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { resolveClientOptions, resolveHandlerOptions, resolveServerOptions } from './options.js';
 import { RedisQueueClient } from './redis-queue-client.js';
@@ -8,12 +9,17 @@ import { RedisQueueServer } from './redis-queue-server.js';
 const serializer = { serialize: (value: unknown) => value };
 const deserializer = { deserialize: (value: unknown) => value };
 
+const own = { name: 'own', encode: () => '', decode: () => undefined };
+const OF_CODECS = 'an object with name (letters, digits, ".", "_", "-"), encode() and decode()';
+
 const SERVER_DEFAULTS = {
   connection: 'redis://127.0.0.1:6379',
   prefix: 'rq',
   connectTimeoutMs: 5_000,
   serializer: undefined,
   deserializer: undefined,
+  codec: jsonCodec,
+  codecs: [],
   concurrency: 100,
   leaseMs: 30_000,
   retry: { attempts: 5, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000 },
@@ -32,6 +38,8 @@ const CLIENT_DEFAULTS = {
   connectTimeoutMs: 5_000,
   serializer: undefined,
   deserializer: undefined,
+  codec: jsonCodec,
+  codecs: [],
   requestTimeoutMs: 10_000,
 };
 
@@ -54,6 +62,8 @@ describe('the options of a server', () => {
       connectTimeoutMs: 0,
       serializer,
       deserializer,
+      codec: rawCodec,
+      codecs: [own],
       concurrency: 1,
       leaseMs: 1_000,
       retry: { attempts: 1, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 },
@@ -123,6 +133,12 @@ describe('an option with an unusable value', () => {
       serializer,
       'deserializer must be an object with a method deserialize(), got {}',
     ],
+    ['codec', 'msgpack', `codec must be ${OF_CODECS}, got "msgpack"`],
+    ['codec', { ...own, name: 'a b' }, `codec must be ${OF_CODECS}, got {"name":"a b"}`],
+    ['codecs', own, 'codecs must be an array of codecs, got {"name":"own"}'],
+    ['codecs', [own, null], `codecs[1] must be ${OF_CODECS}, got null`],
+    ['codecs', [own, { ...own }], 'codecs must have names of their own'],
+    ['codecs', [{ ...own, name: 'json' }], 'got two that are called "json"'],
   ];
 
   const ofServers: readonly [string, unknown, string][] = [

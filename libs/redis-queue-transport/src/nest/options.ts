@@ -1,4 +1,6 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
+import { jsonCodec } from '../core/codec.js';
+import type { Codec } from '../core/codec.js';
 import {
   invalid,
   nested,
@@ -12,6 +14,7 @@ import type { Rule } from '../core/options.js';
 import type { RetryPolicy } from '../core/retry.js';
 import { DEFAULT_CONNECTION, connectionSource } from '../open-broker.js';
 import type { ConnectionOption } from '../open-broker.js';
+import { assertDistinctCodecs, codecRule, codecsRule } from './codec-options.js';
 
 interface SharedOptions {
   /**
@@ -31,6 +34,13 @@ interface SharedOptions {
   readonly serializer?: Serializer | undefined;
   /** Nest deserializer for incoming packets; may be asynchronous. */
   readonly deserializer?: Deserializer | undefined;
+  /**
+   * How data are written as bytes: `jsonCodec`, `rawCodec`, `msgpackCodec` from `nestjs-redis-queue-transport/msgpack`,
+   * or one of your own. A reply is written in the codec of its request. Default `jsonCodec`.
+   */
+  readonly codec?: Codec | undefined;
+  /** Further codecs that can be read here. JSON, raw bytes and `codec` always can. Default none. */
+  readonly codecs?: readonly Codec[] | undefined;
 }
 
 /** What a handler can set for itself, as `@MessagePattern(pattern, { … })`. */
@@ -103,7 +113,7 @@ export interface RedisQueueServerOptions extends SharedOptions, RedisQueueHandle
 
 export type RedisQueueAdminOptions = Pick<
   SharedOptions,
-  'connection' | 'prefix' | 'connectTimeoutMs'
+  'connection' | 'prefix' | 'connectTimeoutMs' | 'codecs'
 >;
 
 export interface RedisQueueClientOptions extends SharedOptions {
@@ -146,6 +156,8 @@ const sharedRules = {
   connectTimeoutMs: milliseconds(0),
   serializer: objectWith<Serializer>('serialize'),
   deserializer: objectWith<Deserializer>('deserialize'),
+  codec: codecRule,
+  codecs: codecsRule,
 };
 
 const retryRules = {
@@ -192,11 +204,13 @@ const sharedDefaults = {
   connectTimeoutMs: 5_000,
   serializer: undefined,
   deserializer: undefined,
+  codec: jsonCodec,
+  codecs: [],
 };
 
 /** @throws InvalidOptionError */
 export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedServerOptions {
-  return resolveOptions<ResolvedServerOptions>(
+  const options = resolveOptions<ResolvedServerOptions>(
     assertObject(given, 'RedisQueueServer'),
     {
       ...sharedRules,
@@ -223,6 +237,8 @@ export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedSe
     },
     'RedisQueueServer',
   );
+  assertDistinctCodecs(options);
+  return options;
 }
 
 /** What a handler's decorator says, over what its server says. @throws InvalidOptionError */
@@ -242,29 +258,34 @@ export function resolveHandlerOptions(
 
 /** @throws InvalidOptionError */
 export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedClientOptions {
-  return resolveOptions<ResolvedClientOptions>(
+  const options = resolveOptions<ResolvedClientOptions>(
     assertObject(given, 'RedisQueueClient'),
     { ...sharedRules, requestTimeoutMs: milliseconds(1) },
     { ...sharedDefaults, requestTimeoutMs: 10_000 },
     'RedisQueueClient',
   );
+  assertDistinctCodecs(options);
+  return options;
 }
 
 /** @throws InvalidOptionError */
 export function resolveAdminOptions(
   given: RedisQueueAdminOptions,
 ): Resolved<RedisQueueAdminOptions> {
-  const { connection, prefix, connectTimeoutMs } = sharedRules;
-  return resolveOptions<Resolved<RedisQueueAdminOptions>>(
+  const { connection, prefix, connectTimeoutMs, codecs } = sharedRules;
+  const options = resolveOptions<Resolved<RedisQueueAdminOptions>>(
     assertObject(given, 'RedisQueueAdmin'),
-    { connection, prefix, connectTimeoutMs },
+    { connection, prefix, connectTimeoutMs, codecs },
     {
       connection: sharedDefaults.connection,
       prefix: sharedDefaults.prefix,
       connectTimeoutMs: sharedDefaults.connectTimeoutMs,
+      codecs: sharedDefaults.codecs,
     },
     'RedisQueueAdmin',
   );
+  assertDistinctCodecs({ codec: sharedDefaults.codec, codecs: options.codecs });
+  return options;
 }
 
 function assertObject<T extends object>(given: T, owner: string): T {

@@ -60,8 +60,8 @@ export class OutgoingMessage {
     expiresAtMs: number | undefined,
   ): Element {
     const { id, packet } = this;
-    const body = this.codec.encodeRequest(packet, this.#data, id);
-    const { headers } = this.options;
+    const { headers, codec } = this.options;
+    const body = this.codec.encodeRequest(packet, this.#data, id, codec);
     const { metadata } = packet;
     return encodeElement({ id, sentAtMs, headers, metadata, replyTo, expiresAtMs }, body);
   }

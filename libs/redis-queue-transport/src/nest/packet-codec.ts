@@ -1,7 +1,9 @@
 import type { Deserializer, ReadPacket, Serializer } from '@nestjs/microservices';
-import type { Element, Envelope } from '../core/envelope.js';
+import type { BodyEncoding, BodyFormat, OutgoingBody } from '../core/body.js';
+import type { Codec } from '../core/codec.js';
+import type { Envelope } from '../core/envelope.js';
 import { UndecodableError, messageOf } from '../core/errors.js';
-import { decodeJson, encodeJson } from '../core/json.js';
+import type { ReceivedReply } from '../core/reply.js';
 
 /** A reply as Nest passes it around. */
 export interface ReplyPacket {
@@ -11,25 +13,30 @@ export interface ReplyPacket {
 }
 
 /**
- * Between Nest's packets and the bytes of a body. A body is the JSON of the packet's `data` (of a reply: its
- * `response` or `err`); a user's serializer sees and may change the packet before, a deserializer after.
+ * Between Nest's packets and the bytes of a body. A body is the packet's `data` (of a reply: its `response` or `err`),
+ * written by a codec; a user's serializer sees and may change the packet before, a deserializer after.
  */
 export class PacketCodec {
   constructor(
     private readonly serializer: Serializer | undefined,
     private readonly deserializer: Deserializer | undefined,
+    private readonly format: BodyFormat,
   ) {}
 
   /** @throws UnencodableError, and what the serializer throws */
-  encodeRequest(packet: ReadPacket, data: unknown, id: string): Element {
-    if (this.serializer === undefined) return encodeJson(data);
+  encodeRequest(packet: ReadPacket, data: unknown, id: string, codec?: Codec): OutgoingBody {
+    if (this.serializer === undefined) return this.format.encode(data, codec);
     const serialized: unknown = this.serializer.serialize({ ...packet, data, id });
-    return encodeValue(fieldOf(serialized, 'data'));
+    const value = fieldOf(serialized, 'data');
+    // What a serializer made is bytes already, or a value to be written.
+    return Buffer.isBuffer(value)
+      ? this.format.encodeBytes(value)
+      : this.format.encode(value, codec);
   }
 
   /** @throws UndecodableError when the body cannot be read, also by the deserializer */
   decodeRequest(envelope: Envelope, pattern: string): unknown {
-    const data = decodeJson(envelope.body);
+    const data = this.format.decode(envelope.body, envelope.encoding);
     if (this.deserializer === undefined) return data;
     // Plain data from elsewhere is handed over as it is, as the stock transports do.
     const value = envelope.id === undefined ? data : { pattern, data, id: envelope.id };
@@ -40,24 +47,29 @@ export class PacketCodec {
   }
 
   /** @throws UnencodableError, and what the serializer throws */
-  encodeReply(reply: ReplyPacket, id: string): Element {
+  encodeReply(reply: ReplyPacket, id: string, question: BodyEncoding | undefined): OutgoingBody {
     const field = reply.err === undefined ? 'response' : 'err';
-    if (this.serializer === undefined) return encodeJson(reply[field]);
+    if (this.serializer === undefined) return this.format.encodeAnswer(reply[field], question);
     const serialized: unknown = this.serializer.serialize({ ...reply, id });
-    return encodeValue(fieldOf(serialized, field));
+    const value = fieldOf(serialized, field);
+    return Buffer.isBuffer(value)
+      ? this.format.encodeBytes(value)
+      : this.format.encodeAnswer(value, question);
   }
 
-  /** @throws UndecodableError when the body cannot be read, also by the deserializer */
+  /**
+   * With the codec of the request, which can be one that is not known otherwise.
+   * @throws UndecodableError when the body cannot be read, also by the deserializer
+   */
   decodeReply(
-    body: Buffer,
-    kind: 'value' | 'error',
-    isLast: boolean,
+    reply: ReceivedReply,
     id: string,
+    codec: Codec | undefined,
   ): ReplyPacket | Promise<ReplyPacket> {
-    const value = decodeJson(body);
+    const value = this.format.decode(reply.body, reply.encoding, codec);
     const packet = {
-      ...(kind === 'error' ? { err: value } : { response: value }),
-      ...(isLast ? { isDisposed: true } : {}),
+      ...(reply.kind === 'error' ? { err: value } : { response: value }),
+      ...(reply.last ? { isDisposed: true } : {}),
     };
     if (this.deserializer === undefined) return packet;
     return settleWith(
@@ -65,11 +77,6 @@ export class PacketCodec {
       (answer) => answer as ReplyPacket, // a deserializer's word: its interface says no more than `any`
     );
   }
-}
-
-/** What a serializer made is bytes already, or a value to be written as JSON. */
-function encodeValue(value: unknown): Element {
-  return Buffer.isBuffer(value) ? value : encodeJson(value);
 }
 
 /** The packet's field, or the value itself where it is no packet: serializers may answer either. */

@@ -6,6 +6,8 @@ import type {
   QueuedMessage,
 } from '../core/queue-admin.js';
 import type { QueueLengths } from '../core/admin-broker.js';
+import { BodyFormat } from '../core/body.js';
+import { jsonCodec } from '../core/codec.js';
 import { QueueAdmin } from '../core/queue-admin.js';
 import { openAdmin } from '../open-broker.js';
 import { resolveAdminOptions } from './options.js';
@@ -23,7 +25,9 @@ export class RedisQueueAdmin {
 
   /** @throws InvalidOptionError */
   constructor(options: RedisQueueAdminOptions = {}) {
-    this.#admin = new QueueAdmin(openAdmin(resolveAdminOptions(options)));
+    const resolved = resolveAdminOptions(options);
+    const format = new BodyFormat({ ...resolved, codec: jsonCodec });
+    this.#admin = new QueueAdmin(openAdmin(resolved), format);
   }
 
   /** Names of all queues that were ever pushed to or served. */

@@ -3,6 +3,7 @@ import { ClientProxy } from '@nestjs/microservices';
 import type { ReadPacket, WritePacket } from '@nestjs/microservices';
 import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
 import { Observable, throwError } from 'rxjs';
+import { BodyFormat } from '../core/body.js';
 import { RedisUnavailableError, messageOf } from '../core/errors.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
@@ -52,7 +53,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     super();
     this.#options = resolveClientOptions(options);
     const { serializer, deserializer, requestTimeoutMs } = this.#options;
-    this.#codec = new PacketCodec(serializer, deserializer);
+    this.#codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.#options));
     this.#requests = new ClientRequests(
       this.#codec,
       requestTimeoutMs,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { rawCodec } from '../core/codec.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { RedisQueueRecord, RedisQueueRecordBuilder } from './redis-queue-record.js';
 
@@ -13,6 +14,7 @@ describe('RedisQueueRecordBuilder', () => {
       .deliverAt(due)
       .expiresIn(60_000)
       .deduplicate(1_000)
+      .codec(rawCodec)
       .build();
 
     expect(record).toBeInstanceOf(RedisQueueRecord);
@@ -23,6 +25,7 @@ describe('RedisQueueRecordBuilder', () => {
       deliverAt: due,
       expiresInMs: 60_000,
       deduplicateMs: 1_000,
+      codec: rawCodec,
     });
   });
 
@@ -56,6 +59,7 @@ describe('RedisQueueRecordBuilder', () => {
     ['deliverAt', new Date(NaN), 'deliverAt must be a valid Date, got null'],
     ['expiresIn', 0, 'expiresIn must be a whole number of milliseconds ≥ 1, got 0'],
     ['deduplicate', 0.5, 'deduplicate must be a whole number of milliseconds ≥ 1, got 0.5'],
+    ['codec', 'raw', 'codec must be an object with name'],
   ])('refuses an unusable value: %s of %p', (method, value, message) => {
     const builder = new RedisQueueRecordBuilder('data') as unknown as Untyped;
 

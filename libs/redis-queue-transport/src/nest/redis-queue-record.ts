@@ -1,5 +1,7 @@
+import type { Codec } from '../core/codec.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { invalid } from '../core/options.js';
+import { codecRule } from './codec-options.js';
 
 /** What one message says beyond its data. */
 export interface RedisQueueRecordOptions {
@@ -9,6 +11,7 @@ export interface RedisQueueRecordOptions {
   readonly deliverAt?: Date;
   readonly expiresInMs?: number;
   readonly deduplicateMs?: number;
+  readonly codec?: Codec;
 }
 
 /** A message with settings of its own; made by {@link RedisQueueRecordBuilder}, given to a client in place of the data. */
@@ -72,6 +75,11 @@ export class RedisQueueRecordBuilder<T> {
    */
   deduplicate(windowMs: number): this {
     return this.#with({ deduplicateMs: wholeMs('deduplicate', windowMs, 1) });
+  }
+
+  /** Writes the data with this codec in place of the client's. Replies to a `send` come in it too, and are read. */
+  codec(codec: Codec): this {
+    return this.#with({ codec: codecRule(codec, 'codec') });
   }
 
   build(): RedisQueueRecord<T> {

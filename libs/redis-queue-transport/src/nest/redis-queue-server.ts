@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { Server } from '@nestjs/microservices';
 import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
+import { BodyFormat } from '../core/body.js';
 import type { Broker } from '../core/broker.js';
 import { Consumer } from '../core/consumer.js';
 import { DeliveryRunner } from '../core/delivery-runner.js';
@@ -61,7 +62,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   constructor(options: RedisQueueServerOptions = {}) {
     super();
     this.#options = resolveServerOptions(options);
-    this.#codec = new PacketCodec(this.#options.serializer, this.#options.deserializer);
+    const { serializer, deserializer } = this.#options;
+    this.#codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.#options));
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
   }

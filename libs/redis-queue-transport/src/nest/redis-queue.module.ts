@@ -7,6 +7,7 @@ import type {
   Provider,
   Type,
 } from '@nestjs/common';
+import { jsonCodec } from '../core/codec.js';
 import { resolveClientOptions } from './options.js';
 import type { RedisQueueClientOptions } from './options.js';
 import { RedisQueueAdmin } from './redis-queue-admin.js';
@@ -91,8 +92,14 @@ function assemble(
   };
   const admin = {
     provide: RedisQueueAdmin,
-    useFactory: ({ connection, prefix, connectTimeoutMs }: RedisQueueClientOptions) =>
-      new RedisQueueAdmin({ connection, prefix, connectTimeoutMs }),
+    useFactory: ({
+      connection,
+      prefix,
+      connectTimeoutMs,
+      codec = jsonCodec,
+      codecs = [],
+    }: RedisQueueClientOptions) =>
+      new RedisQueueAdmin({ connection, prefix, connectTimeoutMs, codecs: [codec, ...codecs] }),
     inject: [CLIENT_OPTIONS],
   };
   return {

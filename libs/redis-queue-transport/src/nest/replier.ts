@@ -1,6 +1,7 @@
 import type { Broker } from '../core/broker.js';
-import type { Element, ReplyAddress } from '../core/envelope.js';
-import { messageOf } from '../core/errors.js';
+import type { OutgoingBody } from '../core/body.js';
+import type { Envelope, ReplyAddress } from '../core/envelope.js';
+import { RedisQueueError, messageOf } from '../core/errors.js';
 import { encodeJson } from '../core/json.js';
 import { encodeReply } from '../core/reply.js';
 import type { PacketCodec, ReplyPacket } from './packet-codec.js';
@@ -18,7 +19,7 @@ export class Replier {
     private readonly broker: Broker,
     private readonly codec: PacketCodec,
     private readonly address: ReplyAddress,
-    private readonly messageId: string,
+    private readonly request: Envelope,
     private readonly onError: (error: unknown) => void,
   ) {}
 
@@ -55,17 +56,19 @@ export class Replier {
     const kind = packet.err === undefined ? 'value' : 'error';
     let body;
     try {
-      body = this.codec.encodeReply(packet, this.messageId);
+      const { id = '', encoding } = this.request;
+      body = this.codec.encodeReply(packet, id, encoding);
     } catch (error) {
       this.onError(error);
       // Without the serializer, and of nothing but text: this can always be written, so the caller always hears.
-      const description = { status: 'error', message: messageOf(error) };
+      const code = error instanceof RedisQueueError ? { code: error.code } : {};
+      const description = { ...code, status: 'error', message: messageOf(error) };
       return this.#send('error', true, encodeJson(description));
     }
     this.#send(kind, packet.isDisposed === true, body);
   }
 
-  #send(kind: 'value' | 'error', last: boolean, body: Element): void {
+  #send(kind: 'value' | 'error', last: boolean, body: OutgoingBody): void {
     const { list, request } = this.address;
     this.broker.reply(list, encodeReply({ request, kind, last, body })).catch(this.onError);
   }

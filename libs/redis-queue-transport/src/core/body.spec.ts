@@ -1,0 +1,93 @@
+import { describe, expect, test } from '@jest/globals';
+import { BodyFormat, EncodedBody } from './body.js';
+import { jsonCodec, rawCodec } from './codec.js';
+import type { Codec } from './codec.js';
+import { UndecodableError, UnencodableError } from './errors.js';
+
+const reversing: Codec = {
+  name: 'reversing',
+  encode: (value) => [...String(value)].reverse().join(''),
+  decode: (body) => [...body.toString()].reverse().join(''),
+};
+
+function formatOf(codec: Codec = jsonCodec, codecs: readonly Codec[] = []): BodyFormat {
+  return new BodyFormat({ codec, codecs });
+}
+
+function marked(bytes: string | Buffer, codec: string): EncodedBody {
+  return new EncodedBody(Buffer.from(bytes), { codec });
+}
+
+describe('a body', () => {
+  test('is the text of JSON, without a mark', () => {
+    expect(formatOf().encode({ a: 'ä' })).toBe('{"a":"ä"}');
+    expect(formatOf().decode(Buffer.from('{"a":"ä"}'), undefined)).toEqual({ a: 'ä' });
+  });
+
+  test('is marked with the name of any other codec', () => {
+    const body = formatOf(reversing).encode('abc');
+
+    expect(body).toEqual(marked('cba', 'reversing'));
+    expect(formatOf(reversing).decode(Buffer.from('cba'), { codec: 'reversing' })).toBe('abc');
+  });
+
+  test('is written by the codec that is asked for', () => {
+    expect(formatOf().encode('abc', reversing)).toEqual(marked('cba', 'reversing'));
+    expect(formatOf(reversing).encode('abc', jsonCodec)).toBe('"abc"');
+  });
+
+  test('is empty for undefined, whatever the codec', () => {
+    for (const codec of [jsonCodec, rawCodec, reversing])
+      expect(formatOf(codec).encode(undefined)).toBe('');
+    expect(formatOf(reversing).decode(Buffer.of(), undefined)).toBeUndefined();
+  });
+
+  test('of no bytes is bytes all the same', () => {
+    expect(formatOf(rawCodec).encode(Buffer.of())).toEqual(marked('', 'raw'));
+    expect(formatOf().decode(Buffer.of(), { codec: 'raw' })).toEqual(Buffer.of());
+  });
+
+  test('is read by json and raw in any case, by the others that are known, and by one for the call', () => {
+    const body = Buffer.from('"a"');
+    const format = formatOf(jsonCodec, [reversing]);
+
+    expect(format.decode(body, { codec: 'json' })).toBe('a');
+    expect(format.decode(body, { codec: 'raw' })).toEqual(body);
+    expect(format.decode(body, { codec: 'reversing' })).toBe('"a"');
+    expect(formatOf().decode(body, { codec: 'reversing' }, reversing)).toBe('"a"');
+  });
+
+  test('in an unknown codec is refused with what to do', () => {
+    const format = formatOf(reversing);
+    const read = (codec: string) => (): unknown => format.decode(Buffer.of(), { codec });
+
+    expect(read('msgpack')).toThrow(UndecodableError);
+    expect(read('msgpack')).toThrow(/"msgpack".*reversing, json, raw.*Install msgpackr/);
+    expect(read('cbor')).toThrow(/"cbor".*option `codecs`/);
+  });
+});
+
+describe('an answer', () => {
+  const format = formatOf(jsonCodec, [reversing]);
+
+  test('is written in the codec of the question', () => {
+    expect(format.encodeAnswer('abc', { codec: 'reversing' })).toEqual(marked('cba', 'reversing'));
+    expect(formatOf(reversing).encodeAnswer('abc', undefined)).toBe('"abc"');
+  });
+
+  test('to bytes is bytes, or JSON where it is not bytes', () => {
+    const bytes = Buffer.from([255]);
+
+    expect(format.encodeAnswer(bytes, { codec: 'raw' })).toEqual(marked(bytes, 'raw'));
+    expect(format.encodeAnswer({ size: 1 }, { codec: 'raw' })).toBe('{"size":1}');
+    expect(format.encodeAnswer(undefined, { codec: 'raw' })).toBe('');
+  });
+
+  test('to what cannot be read is JSON', () => {
+    expect(format.encodeAnswer('no', { codec: 'unknown' })).toBe('"no"');
+  });
+
+  test('that cannot be written is an error', () => {
+    expect(() => format.encodeAnswer(1n, undefined)).toThrow(UnencodableError);
+  });
+});

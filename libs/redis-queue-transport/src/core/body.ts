@@ -1,0 +1,72 @@
+import { canWrite, decodeWith, encodeWith, jsonCodec, rawCodec } from './codec.js';
+import type { Codec } from './codec.js';
+import { decodeJson, encodeJson } from './json.js';
+import { KnownCodecs } from './known-codecs.js';
+
+/** How a body came about where it is not simply JSON: header fields of the same names. */
+export interface BodyEncoding {
+  /** Name of the codec; absent for JSON. */
+  readonly codec?: string | undefined;
+}
+
+/** Bytes, and how they came about. */
+export class EncodedBody {
+  constructor(
+    readonly bytes: Buffer,
+    readonly encoding: BodyEncoding,
+  ) {}
+}
+
+/** A body on its way out: the text of JSON, or bytes that are marked as what they are. */
+export type OutgoingBody = string | EncodedBody;
+
+export interface BodyOptions {
+  /** What is written where a message says nothing else. */
+  readonly codec: Codec;
+  /** What can be read besides, and besides json and raw. */
+  readonly codecs: readonly Codec[];
+}
+
+/** Between values and the bytes of a body. */
+export class BodyFormat {
+  readonly #codec: Codec;
+  readonly #known: KnownCodecs;
+
+  constructor({ codec, codecs }: BodyOptions) {
+    this.#codec = codec;
+    this.#known = new KnownCodecs([codec, ...codecs]);
+  }
+
+  /** @throws UnencodableError */
+  encode(value: unknown, codec: Codec = this.#codec): OutgoingBody {
+    if (codec === jsonCodec || value === undefined) return encodeJson(value);
+    return this.#finish(encodeWith(codec, value), codec.name);
+  }
+
+  /** Bytes that somebody else made; read as a Buffer. */
+  encodeBytes(bytes: Buffer): OutgoingBody {
+    return this.#finish(bytes, rawCodec.name);
+  }
+
+  /** In the codec of what is answered, or as JSON where that is not known or has no form for the value. */
+  encodeAnswer(value: unknown, question: BodyEncoding | undefined): OutgoingBody {
+    if (question?.codec === undefined) return this.encode(value, jsonCodec);
+    const codec = this.#known.find(question.codec);
+    return this.encode(value, codec !== undefined && canWrite(codec, value) ? codec : jsonCodec);
+  }
+
+  /**
+   * With `also`, a codec that is known for this body alone.
+   * @throws UndecodableError
+   */
+  decode(body: Buffer, encoding: BodyEncoding | undefined, also?: Codec): unknown {
+    if (encoding === undefined) return decodeJson(body);
+    const { codec } = encoding;
+    if (codec === undefined) return decodeJson(body);
+    return decodeWith(codec === also?.name ? also : this.#known.named(codec), body);
+  }
+
+  #finish(bytes: Buffer, codec: string): EncodedBody {
+    return new EncodedBody(bytes, { codec });
+  }
+}
