@@ -18,6 +18,7 @@ const VALUES = [
   'InvalidPatternError',
   'LeaseLostError',
   'OutcomeUnknownError',
+  'PayloadTooLargeError',
   'REDIS_QUEUE_TRANSPORT',
   'RedisQueueAdmin',
   'RedisQueueClient',
@@ -161,6 +162,7 @@ describe('the package', () => {
       new library.InvalidPatternError('sum', 'text'),
       new library.LeaseLostError('text'),
       new library.OutcomeUnknownError('text', 'id', { cause: 'cause' }),
+      new library.PayloadTooLargeError(2, 1),
       new library.RedisRefusedError('OOM', 'text', { cause: 'cause' }),
       new library.RedisUnavailableError('text', { cause: 'cause' }),
       new library.RequestTimeoutError('sum', 1, 'id'),
@@ -177,6 +179,6 @@ describe('the package', () => {
     }
     expect(new Set(errors.map(({ code }) => code)).size).toBe(errors.length);
     expect(errors[4]).toMatchObject({ messageId: 'id', cause: 'cause' });
-    expect(errors[5]).toMatchObject({ reply: 'OOM', cause: 'cause' });
+    expect(errors[6]).toMatchObject({ reply: 'OOM', cause: 'cause' });
   });
 });

@@ -6,6 +6,7 @@ export {
   InvalidPatternError,
   LeaseLostError,
   OutcomeUnknownError,
+  PayloadTooLargeError,
   RedisQueueError,
   RedisRefusedError,
   RedisUnavailableError,

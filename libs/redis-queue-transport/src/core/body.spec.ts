@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { BodyFormat, EncodedBody } from './body.js';
 import { jsonCodec, rawCodec } from './codec.js';
 import type { Codec } from './codec.js';
-import { UndecodableError, UnencodableError } from './errors.js';
+import { PayloadTooLargeError, UndecodableError, UnencodableError } from './errors.js';
 
 const reversing: Codec = {
   name: 'reversing',
@@ -11,7 +11,7 @@ const reversing: Codec = {
 };
 
 function formatOf(codec: Codec = jsonCodec, codecs: readonly Codec[] = []): BodyFormat {
-  return new BodyFormat({ codec, codecs });
+  return new BodyFormat({ codec, codecs, maxPayloadBytes: 1_000_000 });
 }
 
 function marked(bytes: string | Buffer, codec: string): EncodedBody {
@@ -89,5 +89,39 @@ describe('an answer', () => {
 
   test('that cannot be written is an error', () => {
     expect(() => format.encodeAnswer(1n, undefined)).toThrow(UnencodableError);
+  });
+});
+
+describe('a body that is too large', () => {
+  const format = new BodyFormat({ codec: jsonCodec, codecs: [], maxPayloadBytes: 12 });
+
+  test.each([
+    ['text', 'a'.repeat(10), 'a'.repeat(11)],
+    ['text of more bytes than letters', 'äöüäö', 'äöüäöü'],
+    ['text of pairs', '😀😀', '😀😀😀'],
+  ])('is refused: %s', (_, fits, tooLarge) => {
+    expect(format.encode(fits)).toBe(JSON.stringify(fits));
+    expect(() => format.encode(tooLarge)).toThrow(PayloadTooLargeError);
+    const body = Buffer.from(JSON.stringify(tooLarge));
+    expect(() => format.decode(body, undefined)).toThrow(new PayloadTooLargeError(body.length, 12));
+  });
+
+  test('is refused as bytes too, and by both', () => {
+    expect(format.encode(Buffer.alloc(12), rawCodec)).toEqual(marked(Buffer.alloc(12), 'raw'));
+    expect(() => format.encode(Buffer.alloc(13), rawCodec)).toThrow(PayloadTooLargeError);
+    expect(() => format.encodeBytes(Buffer.alloc(13))).toThrow(PayloadTooLargeError);
+    expect(() => format.encodeAnswer('a'.repeat(11), undefined)).toThrow(PayloadTooLargeError);
+    expect(() => format.decode(Buffer.alloc(13), { codec: 'raw' })).toThrow(PayloadTooLargeError);
+  });
+
+  test('is not looked at', () => {
+    const read = (): never => {
+      throw new Error('was read');
+    };
+    const own = { name: 'own', encode: () => '', decode: read };
+
+    expect(() => format.decode(Buffer.alloc(13), { codec: 'own' }, own)).toThrow(
+      PayloadTooLargeError,
+    );
   });
 });

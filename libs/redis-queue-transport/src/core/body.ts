@@ -1,5 +1,6 @@
 import { canWrite, decodeWith, encodeWith, jsonCodec, rawCodec } from './codec.js';
 import type { Codec } from './codec.js';
+import { PayloadTooLargeError } from './errors.js';
 import { decodeJson, encodeJson } from './json.js';
 import { KnownCodecs } from './known-codecs.js';
 
@@ -25,25 +26,35 @@ export interface BodyOptions {
   readonly codec: Codec;
   /** What can be read besides, and besides json and raw. */
   readonly codecs: readonly Codec[];
+  /** How large a body may be as its codec writes it, in both directions. */
+  readonly maxPayloadBytes: number;
 }
+
+/** No UTF-16 unit takes more in UTF-8. */
+const MOST_BYTES_PER_UNIT = 3;
 
 /** Between values and the bytes of a body. */
 export class BodyFormat {
   readonly #codec: Codec;
   readonly #known: KnownCodecs;
+  readonly #maxBytes: number;
+  /** Text of so many UTF-16 units need not be measured. */
+  readonly #smallText: number;
 
-  constructor({ codec, codecs }: BodyOptions) {
+  constructor({ codec, codecs, maxPayloadBytes }: BodyOptions) {
+    this.#maxBytes = maxPayloadBytes;
+    this.#smallText = Math.floor(maxPayloadBytes / MOST_BYTES_PER_UNIT);
     this.#codec = codec;
     this.#known = new KnownCodecs([codec, ...codecs]);
   }
 
-  /** @throws UnencodableError */
+  /** @throws UnencodableError | PayloadTooLargeError */
   encode(value: unknown, codec: Codec = this.#codec): OutgoingBody {
-    if (codec === jsonCodec || value === undefined) return encodeJson(value);
+    if (codec === jsonCodec || value === undefined) return this.#finishText(encodeJson(value));
     return this.#finish(encodeWith(codec, value), codec.name);
   }
 
-  /** Bytes that somebody else made; read as a Buffer. */
+  /** Bytes that somebody else made; read as a Buffer. @throws PayloadTooLargeError */
   encodeBytes(bytes: Buffer): OutgoingBody {
     return this.#finish(bytes, rawCodec.name);
   }
@@ -57,9 +68,10 @@ export class BodyFormat {
 
   /**
    * With `also`, a codec that is known for this body alone.
-   * @throws UndecodableError
+   * @throws UndecodableError | PayloadTooLargeError
    */
   decode(body: Buffer, encoding: BodyEncoding | undefined, also?: Codec): unknown {
+    this.#assertFits(body.length);
     if (encoding === undefined) return decodeJson(body);
     const { codec } = encoding;
     if (codec === undefined) return decodeJson(body);
@@ -67,6 +79,16 @@ export class BodyFormat {
   }
 
   #finish(bytes: Buffer, codec: string): EncodedBody {
+    this.#assertFits(bytes.length);
     return new EncodedBody(bytes, { codec });
+  }
+
+  #finishText(text: string): OutgoingBody {
+    if (text.length > this.#smallText) this.#assertFits(Buffer.byteLength(text));
+    return text;
+  }
+
+  #assertFits(bytes: number): void {
+    if (bytes > this.#maxBytes) throw new PayloadTooLargeError(bytes, this.#maxBytes);
   }
 }

@@ -43,6 +43,25 @@ export class UndecodableError extends RedisQueueError {
   readonly code = 'UNDECODABLE';
 }
 
+/**
+ * A body is larger than `maxPayloadBytes`. At the sender nothing was sent; at the receiver the message goes to the dead
+ * letters without having been decoded.
+ */
+export class PayloadTooLargeError extends RedisQueueError {
+  readonly code = 'PAYLOAD_TOO_LARGE';
+
+  constructor(
+    /** Size of the body as its codec writes it. */
+    readonly bytes: number,
+    readonly maxPayloadBytes: number,
+  ) {
+    super(
+      `The body has ${bytes} bytes, and maxPayloadBytes is ${maxPayloadBytes}. Send less, in parts or by reference, ` +
+        'or raise maxPayloadBytes on both sides.',
+    );
+  }
+}
+
 /** There is no usable connection to Redis. The call was not sent: nothing happened. */
 export class RedisUnavailableError extends RedisQueueError {
   readonly code = 'REDIS_UNAVAILABLE';

@@ -20,6 +20,7 @@ const SERVER_DEFAULTS = {
   deserializer: undefined,
   codec: jsonCodec,
   codecs: [],
+  maxPayloadBytes: 16_777_216,
   concurrency: 100,
   leaseMs: 30_000,
   retry: { attempts: 5, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000 },
@@ -40,6 +41,7 @@ const CLIENT_DEFAULTS = {
   deserializer: undefined,
   codec: jsonCodec,
   codecs: [],
+  maxPayloadBytes: 16_777_216,
   requestTimeoutMs: 10_000,
 };
 
@@ -64,6 +66,7 @@ describe('the options of a server', () => {
       deserializer,
       codec: rawCodec,
       codecs: [own],
+      maxPayloadBytes: 1,
       concurrency: 1,
       leaseMs: 1_000,
       retry: { attempts: 1, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 },
@@ -138,6 +141,12 @@ describe('an option with an unusable value', () => {
     ['codecs', own, 'codecs must be an array of codecs, got {"name":"own"}'],
     ['codecs', [own, null], `codecs[1] must be ${OF_CODECS}, got null`],
     ['codecs', [own, { ...own }], 'codecs must have names of their own'],
+    ['maxPayloadBytes', 0, 'maxPayloadBytes must be a whole number of bytes from 1 to 536870912'],
+    [
+      'maxPayloadBytes',
+      '1mb',
+      'maxPayloadBytes must be a whole number of bytes from 1 to 536870912',
+    ],
     ['codecs', [{ ...own, name: 'json' }], 'got two that are called "json"'],
   ];
 

@@ -41,6 +41,12 @@ interface SharedOptions {
   readonly codec?: Codec | undefined;
   /** Further codecs that can be read here. JSON, raw bytes and `codec` always can. Default none. */
   readonly codecs?: readonly Codec[] | undefined;
+  /**
+   * How large a body may be, in bytes, as its codec writes it. A larger one is refused by its sender with
+   * `PayloadTooLargeError`, also as a reply; one that comes all the same is a dead letter and is not decoded. Up to
+   * 512 MiB, which is what Redis takes. Default 16 MiB.
+   */
+  readonly maxPayloadBytes?: number | undefined;
 }
 
 /** What a handler can set for itself, as `@MessagePattern(pattern, { … })`. */
@@ -113,7 +119,7 @@ export interface RedisQueueServerOptions extends SharedOptions, RedisQueueHandle
 
 export type RedisQueueAdminOptions = Pick<
   SharedOptions,
-  'connection' | 'prefix' | 'connectTimeoutMs' | 'codecs'
+  'connection' | 'prefix' | 'connectTimeoutMs' | 'codecs' | 'maxPayloadBytes'
 >;
 
 export interface RedisQueueClientOptions extends SharedOptions {
@@ -150,6 +156,8 @@ const connectionRule: Rule<ConnectionOption> = (value) => {
   return value as ConnectionOption;
 };
 
+const MIB = 1_048_576;
+
 const sharedRules = {
   connection: connectionRule,
   prefix: text('text without braces', (value) => value !== '' && !/[{}]/.test(value)),
@@ -158,6 +166,7 @@ const sharedRules = {
   deserializer: objectWith<Deserializer>('deserialize'),
   codec: codecRule,
   codecs: codecsRule,
+  maxPayloadBytes: wholeNumber('bytes', 1, 512 * MIB),
 };
 
 const retryRules = {
@@ -206,6 +215,7 @@ const sharedDefaults = {
   deserializer: undefined,
   codec: jsonCodec,
   codecs: [],
+  maxPayloadBytes: 16 * MIB,
 };
 
 /** @throws InvalidOptionError */
@@ -272,15 +282,16 @@ export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedCl
 export function resolveAdminOptions(
   given: RedisQueueAdminOptions,
 ): Resolved<RedisQueueAdminOptions> {
-  const { connection, prefix, connectTimeoutMs, codecs } = sharedRules;
+  const { connection, prefix, connectTimeoutMs, codecs, maxPayloadBytes } = sharedRules;
   const options = resolveOptions<Resolved<RedisQueueAdminOptions>>(
     assertObject(given, 'RedisQueueAdmin'),
-    { connection, prefix, connectTimeoutMs, codecs },
+    { connection, prefix, connectTimeoutMs, codecs, maxPayloadBytes },
     {
       connection: sharedDefaults.connection,
       prefix: sharedDefaults.prefix,
       connectTimeoutMs: sharedDefaults.connectTimeoutMs,
       codecs: sharedDefaults.codecs,
+      maxPayloadBytes: sharedDefaults.maxPayloadBytes,
     },
     'RedisQueueAdmin',
   );

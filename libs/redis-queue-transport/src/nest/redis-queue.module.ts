@@ -98,8 +98,15 @@ function assemble(
       connectTimeoutMs,
       codec = jsonCodec,
       codecs = [],
+      maxPayloadBytes,
     }: RedisQueueClientOptions) =>
-      new RedisQueueAdmin({ connection, prefix, connectTimeoutMs, codecs: [codec, ...codecs] }),
+      new RedisQueueAdmin({
+        connection,
+        prefix,
+        connectTimeoutMs,
+        codecs: [codec, ...codecs],
+        maxPayloadBytes,
+      }),
     inject: [CLIENT_OPTIONS],
   };
   return {
