@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { BodyFormat, EncodedBody } from './body.js';
 import { jsonCodec, rawCodec } from './codec.js';
@@ -11,7 +12,7 @@ const reversing: Codec = {
 };
 
 function formatOf(codec: Codec = jsonCodec, codecs: readonly Codec[] = []): BodyFormat {
-  return new BodyFormat({ codec, codecs, maxPayloadBytes: 1_000_000 });
+  return new BodyFormat({ codec, codecs, maxPayloadBytes: 1_000_000, compressAboveBytes: 100 });
 }
 
 function marked(bytes: string | Buffer, codec: string): EncodedBody {
@@ -93,7 +94,12 @@ describe('an answer', () => {
 });
 
 describe('a body that is too large', () => {
-  const format = new BodyFormat({ codec: jsonCodec, codecs: [], maxPayloadBytes: 12 });
+  const format = new BodyFormat({
+    codec: jsonCodec,
+    codecs: [],
+    maxPayloadBytes: 12,
+    compressAboveBytes: false,
+  });
 
   test.each([
     ['text', 'a'.repeat(10), 'a'.repeat(11)],
@@ -123,5 +129,45 @@ describe('a body that is too large', () => {
     expect(() => format.decode(Buffer.alloc(13), { codec: 'own' }, own)).toThrow(
       PayloadTooLargeError,
     );
+  });
+});
+
+describe('a large body', () => {
+  const text = 'abc'.repeat(1_000);
+
+  test('is compressed and marked, by every codec', () => {
+    const format = formatOf(jsonCodec, [reversing]);
+
+    for (const codec of [jsonCodec, reversing]) {
+      const body = format.encode(text, codec) as EncodedBody;
+      const name = codec === jsonCodec ? {} : { codec: codec.name };
+      expect(body.encoding).toEqual({ ...name, zip: 'gzip' });
+      expect(body.bytes.length).toBeLessThan(300);
+      expect(format.decode(body.bytes, body.encoding)).toBe(text);
+    }
+  });
+
+  test('is compressed from the first byte above the threshold', () => {
+    expect(formatOf().encode('a'.repeat(98))).toBe(JSON.stringify('a'.repeat(98)));
+    expect(formatOf().encode('a'.repeat(99))).toBeInstanceOf(EncodedBody);
+    expect(formatOf().encode('ä'.repeat(50))).toBeInstanceOf(EncodedBody);
+  });
+
+  test('stays as it is where compression helps little, or is switched off', () => {
+    const options = { codec: jsonCodec, codecs: [], maxPayloadBytes: 10_000 };
+    const random = randomBytes(1_000);
+
+    expect(formatOf().encode(random, rawCodec)).toEqual(marked(random, 'raw'));
+    const never = new BodyFormat({ ...options, compressAboveBytes: false });
+    expect(never.encode(text)).toBe(JSON.stringify(text));
+  });
+
+  test('is measured before it is compressed, and bounded when it is unpacked', () => {
+    const options = { codec: jsonCodec, codecs: [], compressAboveBytes: 100 };
+    const small = new BodyFormat({ ...options, maxPayloadBytes: 3_001 });
+    const { bytes, encoding } = formatOf().encode(text) as EncodedBody;
+
+    expect(() => small.encode(text)).toThrow(new PayloadTooLargeError(3_002, 3_001));
+    expect(() => small.decode(bytes, encoding)).toThrow(new PayloadTooLargeError(3_002, 3_001));
   });
 });

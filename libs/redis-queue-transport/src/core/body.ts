@@ -1,5 +1,6 @@
 import { canWrite, decodeWith, encodeWith, jsonCodec, rawCodec } from './codec.js';
 import type { Codec } from './codec.js';
+import { GZIP, compress, decompress } from './compression.js';
 import { PayloadTooLargeError } from './errors.js';
 import { decodeJson, encodeJson } from './json.js';
 import { KnownCodecs } from './known-codecs.js';
@@ -8,6 +9,8 @@ import { KnownCodecs } from './known-codecs.js';
 export interface BodyEncoding {
   /** Name of the codec; absent for JSON. */
   readonly codec?: string | undefined;
+  /** How it is compressed; absent for not at all. */
+  readonly zip?: string | undefined;
 }
 
 /** Bytes, and how they came about. */
@@ -28,6 +31,8 @@ export interface BodyOptions {
   readonly codecs: readonly Codec[];
   /** How large a body may be as its codec writes it, in both directions. */
   readonly maxPayloadBytes: number;
+  /** Larger ones are compressed where that helps; false for never. */
+  readonly compressAboveBytes: number | false;
 }
 
 /** No UTF-16 unit takes more in UTF-8. */
@@ -38,12 +43,16 @@ export class BodyFormat {
   readonly #codec: Codec;
   readonly #known: KnownCodecs;
   readonly #maxBytes: number;
+  readonly #compressAbove: number;
   /** Text of so many UTF-16 units need not be measured. */
   readonly #smallText: number;
 
-  constructor({ codec, codecs, maxPayloadBytes }: BodyOptions) {
+  constructor({ codec, codecs, maxPayloadBytes, compressAboveBytes }: BodyOptions) {
     this.#maxBytes = maxPayloadBytes;
-    this.#smallText = Math.floor(maxPayloadBytes / MOST_BYTES_PER_UNIT);
+    this.#compressAbove = compressAboveBytes === false ? Infinity : compressAboveBytes;
+    this.#smallText = Math.floor(
+      Math.min(maxPayloadBytes, this.#compressAbove) / MOST_BYTES_PER_UNIT,
+    );
     this.#codec = codec;
     this.#known = new KnownCodecs([codec, ...codecs]);
   }
@@ -73,19 +82,29 @@ export class BodyFormat {
   decode(body: Buffer, encoding: BodyEncoding | undefined, also?: Codec): unknown {
     this.#assertFits(body.length);
     if (encoding === undefined) return decodeJson(body);
-    const { codec } = encoding;
-    if (codec === undefined) return decodeJson(body);
-    return decodeWith(codec === also?.name ? also : this.#known.named(codec), body);
+    const { codec, zip } = encoding;
+    const bytes = zip === undefined ? body : decompress(body, zip, this.#maxBytes);
+    if (codec === undefined) return decodeJson(bytes);
+    return decodeWith(codec === also?.name ? also : this.#known.named(codec), bytes);
   }
 
   #finish(bytes: Buffer, codec: string): EncodedBody {
     this.#assertFits(bytes.length);
-    return new EncodedBody(bytes, { codec });
+    const zipped = bytes.length > this.#compressAbove ? compress(bytes) : undefined;
+    return zipped === undefined
+      ? new EncodedBody(bytes, { codec })
+      : new EncodedBody(zipped, { codec, zip: GZIP });
   }
 
   #finishText(text: string): OutgoingBody {
-    if (text.length > this.#smallText) this.#assertFits(Buffer.byteLength(text));
-    return text;
+    return text.length <= this.#smallText ? text : this.#finishLargeText(text);
+  }
+
+  #finishLargeText(text: string): OutgoingBody {
+    const bytes = Buffer.byteLength(text);
+    this.#assertFits(bytes);
+    const zipped = bytes > this.#compressAbove ? compress(Buffer.from(text)) : undefined;
+    return zipped === undefined ? text : new EncodedBody(zipped, { zip: GZIP });
   }
 
   #assertFits(bytes: number): void {

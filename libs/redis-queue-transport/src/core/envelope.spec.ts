@@ -133,6 +133,14 @@ describe('the codec of a body', () => {
     }
   });
 
+  test('stands there with how it is compressed', () => {
+    for (const encoding of [{ zip: 'gzip' }, { codec: 'raw', zip: 'gzip' }]) {
+      const zipped = encodeElement({ id: 'x', sentAtMs: 1 }, new EncodedBody(body, encoding));
+      const dead = deadLetterElement(withNextAttempt(zipped as Buffer, 'new'), FACTS);
+      expect(decodeElement(redrivenElement(dead)).encoding).toEqual(encoding);
+    }
+  });
+
   test('must be a name', () => {
     expect(() => decodeElement(bytes('{"rq":1,"codec":7}\n'))).toThrow(UndecodableError);
   });

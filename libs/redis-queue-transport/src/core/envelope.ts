@@ -75,8 +75,9 @@ function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefin
 }
 
 /** Header fields of a message or a reply, each behind a comma. */
-export function encodingFields({ codec }: BodyEncoding): string {
-  return codec === undefined ? '' : `,"codec":${quote(codec)}`;
+export function encodingFields({ codec, zip }: BodyEncoding): string {
+  const codecField = codec === undefined ? '' : `,"codec":${quote(codec)}`;
+  return zip === undefined ? codecField : `${codecField},"zip":${quote(zip)}`;
 }
 
 function quote(text: string): string {
@@ -275,7 +276,8 @@ function replyAddress(header: Record<string, unknown>): ReplyAddress | undefined
 /** What the header of a message or a reply says of its body. @throws UndecodableError */
 export function readEncoding(header: Record<string, unknown>): BodyEncoding | undefined {
   const codec = optional(header, 'codec', isString);
-  return codec === undefined ? undefined : { codec };
+  const zip = optional(header, 'zip', isString);
+  return codec === undefined && zip === undefined ? undefined : { codec, zip };
 }
 
 function plainData(element: Buffer): Envelope {

@@ -21,6 +21,7 @@ const SERVER_DEFAULTS = {
   codec: jsonCodec,
   codecs: [],
   maxPayloadBytes: 16_777_216,
+  compressAboveBytes: 32_768,
   concurrency: 100,
   leaseMs: 30_000,
   retry: { attempts: 5, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000 },
@@ -42,6 +43,7 @@ const CLIENT_DEFAULTS = {
   codec: jsonCodec,
   codecs: [],
   maxPayloadBytes: 16_777_216,
+  compressAboveBytes: 32_768,
   requestTimeoutMs: 10_000,
 };
 
@@ -67,6 +69,7 @@ describe('the options of a server', () => {
       codec: rawCodec,
       codecs: [own],
       maxPayloadBytes: 1,
+      compressAboveBytes: false,
       concurrency: 1,
       leaseMs: 1_000,
       retry: { attempts: 1, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 },
@@ -141,6 +144,11 @@ describe('an option with an unusable value', () => {
     ['codecs', own, 'codecs must be an array of codecs, got {"name":"own"}'],
     ['codecs', [own, null], `codecs[1] must be ${OF_CODECS}, got null`],
     ['codecs', [own, { ...own }], 'codecs must have names of their own'],
+    [
+      'compressAboveBytes',
+      true,
+      'compressAboveBytes must be a whole number of bytes ≥ 0, or false, got true',
+    ],
     ['maxPayloadBytes', 0, 'maxPayloadBytes must be a whole number of bytes from 1 to 536870912'],
     [
       'maxPayloadBytes',

@@ -47,6 +47,11 @@ interface SharedOptions {
    * 512 MiB, which is what Redis takes. Default 16 MiB.
    */
   readonly maxPayloadBytes?: number | undefined;
+  /**
+   * Bodies of more bytes are compressed (gzip) when that saves at least a tenth; `false` for never. The process stands
+   * still while it compresses: lower, it costs more time than it saves memory and network. Default 32 KiB.
+   */
+  readonly compressAboveBytes?: number | false | undefined;
 }
 
 /** What a handler can set for itself, as `@MessagePattern(pattern, { … })`. */
@@ -158,6 +163,12 @@ const connectionRule: Rule<ConnectionOption> = (value) => {
 
 const MIB = 1_048_576;
 
+const bytesOrNever: Rule<number | false> = (value, option) => {
+  if (value === false) return value;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw invalid(option, 'a whole number of bytes ≥ 0, or false', value);
+};
+
 const sharedRules = {
   connection: connectionRule,
   prefix: text('text without braces', (value) => value !== '' && !/[{}]/.test(value)),
@@ -167,6 +178,7 @@ const sharedRules = {
   codec: codecRule,
   codecs: codecsRule,
   maxPayloadBytes: wholeNumber('bytes', 1, 512 * MIB),
+  compressAboveBytes: bytesOrNever,
 };
 
 const retryRules = {
@@ -216,6 +228,7 @@ const sharedDefaults = {
   codec: jsonCodec,
   codecs: [],
   maxPayloadBytes: 16 * MIB,
+  compressAboveBytes: 32_768,
 };
 
 /** @throws InvalidOptionError */

@@ -26,7 +26,7 @@ export class RedisQueueAdmin {
   /** @throws InvalidOptionError */
   constructor(options: RedisQueueAdminOptions = {}) {
     const resolved = resolveAdminOptions(options);
-    const format = new BodyFormat({ ...resolved, codec: jsonCodec });
+    const format = new BodyFormat({ ...resolved, codec: jsonCodec, compressAboveBytes: false });
     this.#admin = new QueueAdmin(openAdmin(resolved), format);
   }
 
