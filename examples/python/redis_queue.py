@@ -54,6 +54,7 @@ class Keys:
         self.fenced = f"{base}:fenced"
         self.counts = f"{base}:counts"
         self.ids = f"{base}:ids"
+        self.parked = f"{base}:parked"
         self.paused = f"{base}:paused"
         self.wake = f"{base}:wake"
         self.processing = lambda consumer: f"{base}:processing:{consumer}"

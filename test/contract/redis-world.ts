@@ -25,7 +25,7 @@ export class RedisWorld implements BrokerWorld {
     connectTimeoutMs = 5_000,
   ): Broker {
     const { broker } = openBroker(
-      { connection, prefix: this.rig.prefix, connectTimeoutMs, onEviction: 'ignore' },
+      { connection, prefix: this.rig.prefix, connectTimeoutMs, onEviction: 'ignore', parkAboveBytes: 100_000 },
       {
         status: () => undefined,
         warning: () => undefined,

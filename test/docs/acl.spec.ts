@@ -75,7 +75,7 @@ afterEach(() => Promise.all(open.map((resource) => resource.close())));
 /** Does, over the given URL, everything that makes the library issue a command. */
 async function doEverything(url: string): Promise<void> {
   const options = { connection: url, prefix: 'rq' };
-  const client = new RedisQueueClient(options);
+  const client = new RedisQueueClient({ ...options, parkAboveBytes: 1_000 });
   const admin = new RedisQueueAdmin(options);
   open.push(client, admin);
   const enqueue = (pattern: string, id: string): RedisQueueRecordBuilder<object> =>
@@ -96,7 +96,7 @@ async function doEverything(url: string): Promise<void> {
   await app.listen();
   await push('works', enqueue('works', 'once').deduplicate(60_000));
   await push('comes.back', enqueue('comes.back', 'again').delay(10));
-  await push('dies', enqueue('dies', 'dead'));
+  await push('dies', new RedisQueueRecordBuilder({ text: 'x'.repeat(1_000) }).id('dead'));
   expect(await firstValueFrom(client.send('works', {}))).toBe('done');
   await firstValueFrom(client.emit('happened', {}));
   await eventually(() => expect(events).toBe(1));

@@ -28,7 +28,7 @@ export interface ConnectionSettings {
 
 /** The one place that knows which broker there is: the Nest layer only sees the interface. */
 export function openBroker(
-  options: ConnectionSettings & Pick<RedisBrokerOptions, 'onEviction'>,
+  options: ConnectionSettings & Pick<RedisBrokerOptions, 'onEviction' | 'parkAboveBytes'>,
   events: RedisBrokerEvents,
 ): OpenBroker {
   const broker = new RedisBroker(

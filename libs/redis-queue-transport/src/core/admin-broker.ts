@@ -25,6 +25,8 @@ export interface AdminBroker {
   redrive(queue: string, letters: readonly DeadElement[]): Promise<number>;
   /** Answers how many were there. */
   deleteDeadLetters(queue: string, entries: readonly string[]): Promise<number>;
+  /** Bodies that are parked beside the queue, by name; those that are not there are left out. */
+  parkedBodies(queue: string, names: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
   setPaused(queue: string, isPaused: boolean): Promise<void>;
   /** Removes what waits and what is delayed; answers how many that were. */
   purge(queue: string): Promise<number>;

@@ -100,6 +100,9 @@ export interface Lease {
   /** Whether a message with this id was acknowledged with a `onceId` within the window. */
   wasHandled(messageId: string): Promise<boolean>;
 
+  /** The body that stands under this name beside the queue; undefined when there is none. */
+  parkedBody(parked: string): Promise<Buffer | undefined>;
+
   /** Extends the lease. Names the consumers of the queue whose lease has ended. */
   renew(): Promise<Renewal | 'leaseLost'>;
 
@@ -131,8 +134,13 @@ export type SkipReason = 'expired' | 'repeated';
 
 /** An outcome in the form in which it is applied. `element` is always the bytes that were taken. */
 export type Settlement =
-  /** With a `onceId`, the id is remembered for the time of `onceMs`. */
-  | { readonly kind: 'ack'; readonly element: Buffer; readonly onceId?: string }
+  /** With a `onceId`, the id is remembered for the time of `onceMs`. A parked body goes with it. */
+  | {
+      readonly kind: 'ack';
+      readonly element: Buffer;
+      readonly onceId?: string;
+      readonly isParked?: true;
+    }
   | { readonly kind: 'skip'; readonly element: Buffer; readonly why: SkipReason }
   | { readonly kind: 'release'; readonly element: Buffer }
   | {

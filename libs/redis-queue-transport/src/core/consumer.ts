@@ -4,11 +4,11 @@ import type { Delivery } from './delivery.js';
 import type { DeliveryRunner } from './delivery-runner.js';
 import { DeliverySlots } from './delivery-slots.js';
 import type { Held } from './delivery-slots.js';
-import { LeaseLostError, ShutdownError } from './errors.js';
+import { LeaseLostError, ShutdownError, UndecodableError } from './errors.js';
 import { inspect } from './intake.js';
 import { Membership } from './membership.js';
 import type { MessageIds } from './message-id.js';
-import { ACK, RELEASE } from './outcome.js';
+import { ACK, RELEASE, deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
 import { GrowingPause, pause } from './pause.js';
 import type { Run } from './running.js';
@@ -397,15 +397,17 @@ export class Consumer {
   #run(lease: Lease, delivery: Delivery): void {
     const run = this.#slots.begin({ delivery, lease });
     this.#hasJustBegun = true;
-    const isOnce = this.options.onceMs !== undefined;
-    const end: Promise<Outcome | 'repeated'> = isOnce
-      ? this.#runOnce(run)
+    const isPrepared = this.options.onceMs !== undefined || delivery.envelope.parked !== undefined;
+    const end: Promise<Outcome | 'repeated'> = isPrepared
+      ? this.#prepareAndRun(run)
       : this.runner.run(delivery);
     void end.then((outcome) => this.#onEnd(run, outcome));
   }
 
-  async #runOnce(run: Run<Held>): Promise<Outcome | 'repeated'> {
-    return (await this.#wasHandled(run)) ? 'repeated' : this.runner.run(run.item.delivery);
+  async #prepareAndRun(run: Run<Held>): Promise<Outcome | 'repeated'> {
+    const { delivery } = run.item;
+    if ((await this.#wasHandled(run)) !== false) return 'repeated';
+    return (await this.#unpark(run)) ?? this.runner.run(delivery);
   }
 
   #onEnd(run: Run<Held>, outcome: Outcome | 'repeated'): void {
@@ -418,22 +420,38 @@ export class Consumer {
     this.#schedule();
   }
 
-  /** Asked until Redis answers: running it without knowing could repeat what must not be repeated. */
-  async #wasHandled(run: Run<Held>): Promise<boolean> {
-    const { lease, delivery } = run.item;
-    const { id } = delivery.envelope;
+  /** Running it without knowing could repeat what must not be repeated. */
+  async #wasHandled(run: Run<Held>): Promise<boolean | 'over'> {
+    const { id } = run.item.delivery.envelope;
     if (this.options.onceMs === undefined || id === undefined) return false;
+    return this.#ask(run, (lease) => lease.wasHandled(id));
+  }
+
+  /** Fetches a body that is parked beside the queue. Answers how it ended where there is nothing to run. */
+  async #unpark(run: Run<Held>): Promise<Outcome | undefined> {
+    const { delivery } = run.item;
+    const { parked } = delivery.envelope;
+    if (parked === undefined) return undefined;
+    const body = await this.#ask(run, (lease) => lease.parkedBody(parked));
+    if (body === 'over') return RELEASE;
+    if (body === undefined) return deadLetter('undecodable', bodyIsMissing(parked));
+    delivery.unpark(body);
+    return undefined;
+  }
+
+  /** Asks until Redis answers; `over` when the lease is lost or the consumer stops: the result no longer counts. */
+  async #ask<T>(run: Run<Held>, question: (lease: Lease) => Promise<T>): Promise<T | 'over'> {
+    const { lease } = run.item;
     const between = new GrowingPause();
     while (lease === this.#lease && !run.isOver) {
       try {
-        return await lease.wasHandled(id);
+        return await question(lease);
       } catch (error) {
         this.#report(error);
         await between.wait(this.#stopped.signal);
       }
     }
-    // The lease is lost or the consumer stops: its result no longer counts, so it need not run.
-    return true;
+    return 'over';
   }
 
   #settle(delivery: Delivery, outcome: Outcome): void {
@@ -446,10 +464,10 @@ export class Consumer {
   #settlementOf(delivery: Delivery, outcome: Outcome): Settlement {
     const { element, envelope } = delivery;
     if (outcome === ACK) {
-      const isRemembered = this.options.onceMs !== undefined && envelope.id !== undefined;
-      return isRemembered
-        ? { kind: 'ack', element, onceId: envelope.id }
-        : { kind: 'ack', element };
+      if (this.options.onceMs !== undefined && envelope.id !== undefined)
+        return { kind: 'ack', element, onceId: envelope.id };
+      if (envelope.parked !== undefined) return { kind: 'ack', element, isParked: true };
+      return { kind: 'ack', element };
     }
     return settlementOf(delivery, outcome, {
       queue: this.options.queue,
@@ -501,6 +519,12 @@ export class Consumer {
     }
     over.abort();
   }
+}
+
+function bodyIsMissing(parked: string): UndecodableError {
+  return new UndecodableError(
+    `The header says that the body is parked as "${parked}" beside the queue, and nothing is there: was it deleted by hand?`,
+  );
 }
 
 function burstOf(prefetch: number): number {

@@ -9,8 +9,17 @@ export class Delivery {
     readonly queue: string,
     /** The bytes as they were taken; settling uses these. */
     readonly element: Buffer,
-    readonly envelope: Envelope,
+    private read: Envelope,
   ) {}
+
+  get envelope(): Envelope {
+    return this.read;
+  }
+
+  /** Puts the body in that was parked beside the queue. */
+  unpark(body: Buffer): void {
+    this.read = { ...this.read, body };
+  }
 
   /** Fires when the result no longer counts: the lease was lost, or the time to shut down is over. */
   get signal(): AbortSignal {

@@ -46,6 +46,8 @@ export interface Envelope {
   readonly crashes: number;
   /** Undefined for plain JSON. */
   readonly encoding: BodyEncoding | undefined;
+  /** Under which name the body stands beside the queue; undefined when it is here. */
+  readonly parked: string | undefined;
   readonly body: Buffer;
 }
 
@@ -112,6 +114,7 @@ function decodeUsual(element: Buffer): Envelope | undefined {
     attempt: 1,
     crashes: 0,
     encoding: undefined,
+    parked: undefined,
     body: element.subarray(end + 1),
   };
 }
@@ -130,6 +133,7 @@ function decodeAny(element: Buffer): Envelope {
     attempt: optional(header, 'attempt', isCount) ?? 1,
     crashes: optional(header, 'crashes', isCount) ?? 0,
     encoding: readEncoding(header),
+    parked: optional(header, 'parked', isString),
     body: parts.body,
   };
 }
@@ -139,12 +143,13 @@ export function withNextAttempt(element: Buffer, newId: string): Buffer {
   const parts = splitHeader(element);
   const old = parts === undefined ? { id: newId } : parseHeader(parts.header);
   const attempt = (optional(old, 'attempt', isCount) ?? 1) + 1;
-  // The order matters: scripts read and write the counts right behind "rq" without parsing the JSON.
-  const { rq: _version, crashes, attempt: _attempt, ...rest } = old;
+  // The order matters: scripts read and write these right behind "rq" without parsing the JSON.
+  const { rq: _version, crashes, attempt: _attempt, parked, ...rest } = old;
   const header = {
     rq: FORMAT_VERSION,
     ...(crashes === undefined ? {} : { crashes }),
     attempt,
+    ...(parked === undefined ? {} : { parked }),
     ...rest,
   };
   return joinElement(header, parts === undefined ? element : parts.body);
@@ -291,6 +296,7 @@ function plainData(element: Buffer): Envelope {
     attempt: 1,
     crashes: 0,
     encoding: undefined,
+    parked: undefined,
     body: element,
   };
 }

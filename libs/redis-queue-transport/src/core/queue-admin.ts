@@ -1,7 +1,7 @@
 import type { AdminBroker, DeadElement, QueueLengths } from './admin-broker.js';
-import type { BodyEncoding, BodyFormat } from './body.js';
-import { decodeElement, readDeadLetter, redrivenElement } from './envelope.js';
-import type { Envelope } from './envelope.js';
+import type { BodyFormat } from './body.js';
+import { redrivenElement } from './envelope.js';
+import { MessageReader } from './message-reader.js';
 import { wholeNumber } from './options.js';
 import type { ErrorSummary } from './outcome.js';
 
@@ -48,10 +48,14 @@ const offsetRule = wholeNumber('messages', 0);
 
 /** Looks into queues and tends them, beside live consumers. */
 export class QueueAdmin {
+  readonly #reader: MessageReader;
+
   constructor(
     private readonly broker: AdminBroker,
-    private readonly format: BodyFormat,
-  ) {}
+    format: BodyFormat,
+  ) {
+    this.#reader = new MessageReader(broker, format);
+  }
 
   queues(): Promise<readonly string[]> {
     return this.broker.queues();
@@ -67,9 +71,7 @@ export class QueueAdmin {
   ): Promise<readonly QueuedMessage[]> {
     offsetRule(offset, 'offset');
     limitRule(limit, 'limit');
-    return (await this.broker.waiting(queue, offset, limit)).map((element) =>
-      this.#readMessage(element),
-    );
+    return this.#reader.messages(queue, await this.broker.waiting(queue, offset, limit));
   }
 
   async delayed(
@@ -78,10 +80,12 @@ export class QueueAdmin {
   ): Promise<readonly DelayedMessage[]> {
     offsetRule(offset, 'offset');
     limitRule(limit, 'limit');
-    const elements = await this.broker.delayed(queue, offset, limit);
-    return elements.map(({ element, dueMs }) => ({
-      ...this.#readMessage(element),
-      dueAt: new Date(dueMs),
+    const delayed = await this.broker.delayed(queue, offset, limit);
+    const elements = delayed.map(({ element }) => element);
+    const messages = await this.#reader.messages(queue, elements);
+    return messages.map((message, index) => ({
+      ...message,
+      dueAt: new Date(delayed[index]?.dueMs ?? 0),
     }));
   }
 
@@ -115,14 +119,16 @@ export class QueueAdmin {
     limitRule(limit, 'limit');
     const elements = await this.broker.deadLetters(queue, from, limit + 1);
     return {
-      letters: elements.slice(0, limit).map((letter) => this.#readLetter(letter)),
+      letters: await this.#reader.letters(queue, elements.slice(0, limit)),
       next: elements[limit]?.entry,
     };
   }
 
   async deadLetter(queue: string, entry: string): Promise<DeadLetterEntry | undefined> {
     const element = await this.#deadElement(queue, entry);
-    return element === undefined ? undefined : this.#readLetter(element);
+    if (element === undefined) return undefined;
+    const [letter] = await this.#reader.letters(queue, [element]);
+    return letter;
   }
 
   async redrive(queue: string, entry: string): Promise<boolean> {
@@ -175,7 +181,8 @@ export class QueueAdmin {
     for (let seen = 0; seen < dead;) {
       const page: readonly DeadElement[] = await this.broker.deadLetters(queue, from, PAGE + 1);
       const elements = page.slice(0, Math.min(PAGE, dead - seen));
-      yield elements.filter((element) => filter(this.#readLetter(element)));
+      const letters = await this.#reader.letters(queue, elements);
+      yield elements.filter((_element, index) => letters.slice(index, index + 1).some(filter));
       seen += elements.length;
       from = page[PAGE]?.entry;
       if (from === undefined) return;
@@ -194,46 +201,5 @@ export class QueueAdmin {
     if (!ENTRY.test(entry)) return undefined;
     const [element] = await this.broker.deadLetters(queue, entry, 1);
     return element?.entry === entry ? element : undefined;
-  }
-
-  #readMessage(element: Buffer): QueuedMessage {
-    const envelope = readEnvelope(element);
-    return {
-      id: envelope?.id,
-      attempt: envelope?.attempt ?? 1,
-      sentAt: envelope?.sentAtMs === undefined ? undefined : new Date(envelope.sentAtMs),
-      headers: envelope?.headers ?? {},
-      data: this.#readData(envelope?.body ?? element, envelope?.encoding),
-      element,
-    };
-  }
-
-  #readLetter({ entry, element }: DeadElement): DeadLetterEntry {
-    const letter = readDeadLetter(element);
-    const {
-      reason = 'unknown',
-      error = { name: 'Error', message: 'Not written by this library.' },
-    } = letter?.facts ?? {};
-    const { at = 0, consumer = '' } = letter?.facts ?? {};
-    const message = this.#readMessage(letter?.original ?? element);
-    return { ...message, element, entry, reason, error, deadAt: new Date(at), consumer };
-  }
-
-  #readData(body: Buffer, encoding: BodyEncoding | undefined): unknown {
-    try {
-      return this.format.decode(body, encoding);
-    } catch {
-      // People look at what cannot be read as well: the bytes are there.
-      return undefined;
-    }
-  }
-}
-
-function readEnvelope(element: Buffer): Envelope | undefined {
-  try {
-    return decodeElement(element);
-  } catch {
-    // People look at what cannot be read as well: they get its bytes.
-    return undefined;
   }
 }

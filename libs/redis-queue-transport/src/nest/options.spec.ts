@@ -45,6 +45,7 @@ const CLIENT_DEFAULTS = {
   maxPayloadBytes: 16_777_216,
   compressAboveBytes: 32_768,
   requestTimeoutMs: 10_000,
+  parkAboveBytes: 262_144,
 };
 
 /** Options are checked because their types are not always: they come from files and from JavaScript. */

@@ -130,6 +130,12 @@ export type RedisQueueAdminOptions = Pick<
 export interface RedisQueueClientOptions extends SharedOptions {
   /** How long, in ms, `send()` waits for its reply before it fails with `RequestTimeoutError`. Default 10000. */
   readonly requestTimeoutMs?: number | undefined;
+  /**
+   * Messages of more bytes leave their body in a hash beside the queue, so that its list stays light and quick to work
+   * on; handlers do not notice, and the body goes with its message. Lower, each one costs a round trip more; `false`
+   * for never. Default 256 KiB.
+   */
+  readonly parkAboveBytes?: number | false | undefined;
 }
 
 type Resolved<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
@@ -283,8 +289,8 @@ export function resolveHandlerOptions(
 export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedClientOptions {
   const options = resolveOptions<ResolvedClientOptions>(
     assertObject(given, 'RedisQueueClient'),
-    { ...sharedRules, requestTimeoutMs: milliseconds(1) },
-    { ...sharedDefaults, requestTimeoutMs: 10_000 },
+    { ...sharedRules, requestTimeoutMs: milliseconds(1), parkAboveBytes: bytesOrNever },
+    { ...sharedDefaults, requestTimeoutMs: 10_000, parkAboveBytes: 262_144 },
     'RedisQueueClient',
   );
   assertDistinctCodecs(options);

@@ -100,12 +100,15 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     rememberFailures();
     this.#isDraining = false;
     this.#closing = undefined;
-    const open = openBroker(this.#options, {
-      status: (status) => this.#onStatus(status),
-      warning: (text) => this.logger.warn(text),
-      interrupted: (times) => this.#onInterrupted(times),
-      error: (error) => this.#events.error(error, this.#failures),
-    });
+    const open = openBroker(
+      { ...this.#options, parkAboveBytes: false },
+      {
+        status: (status) => this.#onStatus(status),
+        warning: (text) => this.logger.warn(text),
+        interrupted: (times) => this.#onInterrupted(times),
+        error: (error) => this.#events.error(error, this.#failures),
+      },
+    );
     this.#open = open;
     try {
       await open.broker.connect();

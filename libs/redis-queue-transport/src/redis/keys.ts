@@ -17,6 +17,7 @@ export class Keys {
       delayed: `${base}:delayed`,
       ids: `${base}:ids`,
       handled: `${base}:handled`,
+      parked: `${base}:parked`,
       paused: `${base}:paused`,
       wake: `${base}:wake`,
       counts: `${base}:counts`,
@@ -49,12 +50,17 @@ export interface QueueKeys {
   readonly consumers: string;
   /** Sorted set: consumers whose lease ended, by the time until which a late command of theirs is looked for. */
   readonly fenced: string;
-  /** Hash: how many messages `expired`, were `repeated`, and how many dead letters were dropped by the caps. */
+  /**
+   * Hash: how many messages `expired`, were `repeated`, how many dead letters were dropped by the caps, and how many
+   * bodies were ever parked.
+   */
   readonly counts: string;
   /** Sorted set: ids that producers must not add again, by the Redis time in ms at which that ends. */
   readonly ids: string;
   /** Sorted set: ids that handlers must not be given again, likewise. */
   readonly handled: string;
+  /** Hash: bodies that are too large for a list, by the number in their element's header. */
+  readonly parked: string;
   /** There while the queue is paused. */
   readonly paused: string;
   /** Channel: tells consumers that an exchange is worth while. */

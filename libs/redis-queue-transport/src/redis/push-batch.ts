@@ -4,6 +4,7 @@ import type { Connection } from './connection.js';
 import { failureOfOne } from './failure.js';
 import type { QueueKeys } from './keys.js';
 import { hold } from './scripts/hold.js';
+import { isLarger } from './size.js';
 import { TickBatch } from './tick-batch.js';
 
 type Held = 'held' | 'duplicate';
@@ -12,6 +13,7 @@ interface Push {
   readonly messageId: string;
   readonly element: Element;
   readonly terms: PushTerms | undefined;
+  readonly isParked: boolean;
   readonly resolve: (held: Held) => void;
   readonly reject: (error: Error) => void;
 }
@@ -27,11 +29,20 @@ export class PushBatch {
   constructor(
     private readonly connection: Connection,
     private readonly keys: QueueKeys,
+    /** Larger elements leave their body beside the list. */
+    private readonly parkAboveBytes: number,
   ) {}
 
   push(messageId: string, element: Element, terms?: PushTerms): Promise<Held> {
     return new Promise((resolve, reject) =>
-      this.#batch.add({ messageId, element, terms, resolve, reject }),
+      this.#batch.add({
+        messageId,
+        element,
+        terms,
+        isParked: isLarger(element, this.parkAboveBytes),
+        resolve,
+        reject,
+      }),
     );
   }
 
@@ -72,16 +83,18 @@ export class PushBatch {
   }
 
   #hold(chunk: readonly Push[]): Promise<readonly boolean[]> {
-    const rest = chunk.flatMap(({ messageId, element, terms }) => [
+    const rest = chunk.flatMap(({ messageId, element, terms, isParked }) => [
       element,
       terms?.dueMs ?? 0,
       messageId,
       terms?.deduplicateMs ?? 0,
+      isParked ? 1 : 0,
     ]);
     return hold.run(this.connection, this.keys, { wake: this.keys.wake }, rest);
   }
 }
 
 function isPlain(push: Push): boolean {
+  if (push.isParked) return false;
   return push.terms?.dueMs === undefined && push.terms?.deduplicateMs === undefined;
 }

@@ -117,6 +117,21 @@ export class RedisAdmin implements AdminBroker {
     return deleteDeadLetters.run(this.#connection, this.#keys.queue(queue), {}, entries);
   }
 
+  async parkedBodies(
+    queue: string,
+    names: readonly string[],
+  ): Promise<ReadonlyMap<string, Buffer>> {
+    const { parked } = this.#keys.queue(queue);
+    const bodies = await this.#run('read parked bodies', (client) =>
+      client.hmgetBuffer(parked, ...names),
+    );
+    const found = names.map((name, index): [string, Buffer | null] => [
+      name,
+      bodies[index] ?? null,
+    ]);
+    return new Map(found.filter((pair): pair is [string, Buffer] => pair[1] !== null));
+  }
+
   async setPaused(queue: string, isPaused: boolean): Promise<void> {
     await this.#ready();
     const keys = this.#keys.queue(queue);

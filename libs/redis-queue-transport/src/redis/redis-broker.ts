@@ -27,6 +27,8 @@ export interface RedisBrokerOptions {
   readonly connectTimeoutMs: number;
   /** What to do about a Redis that may evict keys when it is full. */
   readonly onEviction: 'ignore' | 'warn' | 'refuse';
+  /** The bodies of larger elements are parked beside their list. */
+  readonly parkAboveBytes: number | false;
 }
 
 export interface RedisBrokerEvents {
@@ -132,6 +134,11 @@ export class RedisBroker implements Broker {
       : this.#pushToNew(queue, messageId, element, terms);
   }
 
+  get #parkAboveBytes(): number {
+    const { parkAboveBytes } = this.options;
+    return parkAboveBytes === false ? Infinity : parkAboveBytes;
+  }
+
   async #pushToNew(
     queue: string,
     messageId: string,
@@ -141,7 +148,7 @@ export class RedisBroker implements Broker {
     if (!this.#commands.isReady) await this.connect();
     let pushes = this.#pushes.get(queue);
     if (pushes === undefined) {
-      pushes = new PushBatch(this.#commands, this.#keys.queue(queue));
+      pushes = new PushBatch(this.#commands, this.#keys.queue(queue), this.#parkAboveBytes);
       this.#pushes.set(queue, pushes);
     }
     const held = await pushes.push(messageId, element, terms);

@@ -122,7 +122,10 @@ export class RedisLease implements Lease {
     if (!this.#isOrdered && count < this.#held.length) return 0;
     return settlements.every(
       (one, index) =>
-        one.kind === 'ack' && one.onceId === undefined && one.element === this.#held[index],
+        one.kind === 'ack' &&
+        one.onceId === undefined &&
+        one.isParked === undefined &&
+        one.element === this.#held[index],
     )
       ? count
       : 0;
@@ -214,6 +217,15 @@ export class RedisLease implements Lease {
   wasHandled(messageId: string): Promise<boolean> {
     const { commands, keys } = this.at;
     return wasHandled.run(commands, { handled: keys.handled }, { id: messageId });
+  }
+
+  async parkedBody(parked: string): Promise<Buffer | undefined> {
+    const { commands, keys } = this.at;
+    await commands.ready(CONNECTION_WAIT_MS);
+    const body = await commands.run('read a parked body', (client) =>
+      client.hgetBuffer(keys.parked, parked),
+    );
+    return body ?? undefined;
   }
 
   async renew(): Promise<Renewal | 'leaseLost'> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { failureOf, isReplyError } from './failure.js';
 import type { Connection } from './connection.js';
+import { PARKING } from './parking-lua.js';
 
 export type ScriptArgument = string | number | Buffer;
 
@@ -33,6 +34,7 @@ export class Script<Key extends string, Arg extends string, Reply> {
       ...keys.map((key, index) => `local ${key} = KEYS[${index + 1}]`),
       ...args.map((arg, index) => `local ${arg} = ARGV[${index + 1}]`),
       `local FIRST = ${args.length + 1}`,
+      ...(keys.some((key) => String(key) === 'parked') ? [PARKING] : []),
       lua.trim(),
     ].join('\n');
     this.#sha = createHash('sha1').update(this.#text).digest('hex');

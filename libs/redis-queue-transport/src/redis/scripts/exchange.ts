@@ -1,4 +1,5 @@
 import type { Settlement } from '../../core/broker.js';
+import { UNPARK_DEAD } from '../parking-lua.js';
 import type { ScriptArgument } from '../script.js';
 import {
   NOW_MS_FUNCTION,
@@ -26,8 +27,8 @@ const MOST_ARGUMENTS = 1_000;
  * Settles, releases what is due, and takes, for the consumer that still has its lease.
  *
  * After the named arguments come `acks` elements that are done, then triples of (kind, element, detail): the
- * replacement of a dead letter or a retry (whose kind is then the pause in ms), why one is skipped, or the id that is
- * to be remembered with an ack. The triples are walked backwards, so that several that go back to the head keep their
+ * replacement of a dead letter or a retry (whose kind is then the pause in ms), why one is skipped, the id that is
+ * to be remembered with an ack, or nothing for a done one whose body is parked. The triples are walked backwards, so that several that go back to the head keep their
  * order.
  *
  * A suspect (its header begins with a crash count) is only handed out when the consumer holds nothing else.
@@ -40,7 +41,17 @@ const MOST_ARGUMENTS = 1_000;
  */
 export const exchange = new Script({
   action: 'settle and take messages',
-  keys: ['waiting', 'processing', 'consumers', 'delayed', 'dead', 'counts', 'handled', 'paused'],
+  keys: [
+    'waiting',
+    'processing',
+    'consumers',
+    'delayed',
+    'dead',
+    'counts',
+    'handled',
+    'paused',
+    'parked',
+  ],
   args: ['consumer', 'take', 'deadLetterLimit', 'onceMs', 'wake', 'oldestDone', 'held', 'acks'],
   lua: `
 if not redis.call('ZSCORE', consumers, consumer) then return 0 end
@@ -48,7 +59,7 @@ if tonumber(oldestDone) > 0 then
   if redis.call('LLEN', processing) ~= tonumber(held) then return -1 end
   redis.call('LTRIM', processing, oldestDone, -1)
 end
-${NOW_MS_FUNCTION}
+${NOW_MS_FUNCTION}${UNPARK_DEAD}
 local function isSuspect(element)
   -- Its tenth byte alone tells most elements from a suspect's.
   return string.byte(element, 10) == 99 and string.sub(element, 1, 18) == '{"rq":1,"crashes":'
@@ -74,8 +85,11 @@ for i = #ARGV - 2, others, -3 do
       redis.call('ZREMRANGEBYSCORE', handled, '-inf', now)
       redis.call('ZADD', handled, now + onceMs, detail)
       if redis.call('PTTL', handled) < tonumber(onceMs) then redis.call('PEXPIRE', handled, onceMs) end
+    elseif kind == 'parked' then
+      -- It is done, and its body is to go with it.
     elseif kind == 'deadLetter' then
       redis.call('XADD', dead, '*', 'element', detail)
+      unparkDead(dead, '+', redis.call('XLEN', dead) - deadLetterLimit)
       local dropped = redis.call('XTRIM', dead, 'MAXLEN', '=', deadLetterLimit)
       if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
     elseif tonumber(kind) > 0 then
@@ -84,6 +98,7 @@ for i = #ARGV - 2, others, -3 do
       redis.call('LPUSH', waiting, detail)
     end
     redis.call('LREM', processing, 1, element)
+    if kind == 'parked' or kind == 'skip' or kind == 'once' then unpark(element) end
   end
 end
 
@@ -154,8 +169,9 @@ export function settlementArguments(settlements: readonly Settlement[]): {
     const { kind, element } = settlement;
     switch (kind) {
       case 'ack':
-        if (settlement.onceId === undefined) rest.push(element);
-        else others.push('once', element, settlement.onceId);
+        if (settlement.onceId !== undefined) others.push('once', element, settlement.onceId);
+        else if (settlement.isParked === true) others.push('parked', element, '');
+        else rest.push(element);
         break;
       case 'release':
         others.push(kind, element, '');

@@ -1,3 +1,4 @@
+import { UNPARK_DEAD } from '../parking-lua.js';
 import { NOW_MS, Script, readArray, readBuffer, readNumber } from '../script.js';
 
 /**
@@ -9,15 +10,17 @@ import { NOW_MS, Script, readArray, readBuffer, readNumber } from '../script.js'
  */
 export const renew = new Script({
   action: 'renew a lease',
-  keys: ['consumers', 'fenced', 'dead', 'counts'],
+  keys: ['consumers', 'fenced', 'dead', 'counts', 'parked'],
   args: ['consumer', 'leaseMs', 'deadLetterMaxAgeMs'],
   lua: `
-${NOW_MS}
+${NOW_MS}${UNPARK_DEAD}
 -- It answers 0 also when the time is the same.
 local changed = redis.call('ZADD', consumers, 'XX', 'CH', now + leaseMs, consumer)
 if changed == 0 and not redis.call('ZSCORE', consumers, consumer) then return 0 end
 if tonumber(deadLetterMaxAgeMs) > 0 then
-  local dropped = redis.call('XTRIM', dead, 'MINID', '=', math.max(0, now - deadLetterMaxAgeMs))
+  local oldest = math.max(0, now - deadLetterMaxAgeMs)
+  if oldest > 0 then unparkDead(dead, string.format('(%d-0', oldest), redis.call('XLEN', dead)) end
+  local dropped = redis.call('XTRIM', dead, 'MINID', '=', oldest)
   if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
 end
 local reply = redis.call('ZRANGE', consumers, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)
