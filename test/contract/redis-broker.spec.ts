@@ -16,6 +16,7 @@ import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { brokerContract } from './broker.contract.js';
 import { element, ids } from './elements.js';
+import { eventsContract } from './events.contract.js';
 import { RedisWorld } from './redis-world.js';
 
 const rig = redisRig();
@@ -32,6 +33,10 @@ const NEVER = new AbortController().signal;
 
 describe('the broker on Redis', () => {
   brokerContract(world);
+});
+
+describe('events on Redis', () => {
+  eventsContract(world);
 });
 
 describe('a broker that was closed', () => {
@@ -248,3 +253,74 @@ async function take(lease: Lease, count: number): Promise<readonly Buffer[]> {
   if (reply === 'leaseLost') throw new Error('The lease was lost.');
   return reply.taken;
 }
+
+describe('an event that Redis refuses', () => {
+  const refused = expect.objectContaining({ name: 'RedisRefusedError', reply: 'WRONGTYPE' });
+
+  async function declared(): Promise<Broker> {
+    const broker = await world.open();
+    await broker.declare({ pattern: 'order.placed', groups: ['a', 'b'] });
+    await broker.declare({ pattern: 'order.paid', groups: ['a'] });
+    return broker;
+  }
+
+  test('for one of its groups is given to none of them, and others pass', async () => {
+    const broker = await declared();
+    await rig.commands.set(world.key('@b/order.placed', 'waiting'), 'of somebody else');
+    const [placed, paid] = await Promise.allSettled([
+      broker.publish('order.placed', 'x', element('x')),
+      broker.publish('order.paid', 'y', element('y')),
+    ]);
+    expect(placed).toEqual({ status: 'rejected', reason: refused });
+    expect(paid).toMatchObject({ status: 'fulfilled', value: { groups: 1 } });
+    expect((await world.dump('@a/order.placed')).waiting).toEqual([]);
+    expect(ids((await world.dump('@a/order.paid')).waiting)).toEqual(['y']);
+    await rig.commands.del(world.key('@b/order.placed', 'waiting'));
+    await broker.publish('order.placed', 'z', element('z'));
+    expect(ids((await world.dump('@b/order.placed')).waiting)).toEqual(['z']);
+  });
+
+  test('as it is full is one with copies; what is only told passes, beside it too', async () => {
+    const broker = await declared();
+    const heard: string[] = [];
+    const subscriber = await world.open();
+    await subscriber.subscribe(['order.seen'], (_, bytes) => heard.push(bytes.toString()));
+    await broker.publish('order.placed', 'x', element('x'));
+    await rig.commands.config('SET', 'maxmemory', '1');
+    try {
+      const [held, told] = await Promise.allSettled([
+        broker.publish('order.placed', 'y', element('y')),
+        broker.publish('order.seen', 'm', 'together'),
+      ]);
+      expect(held).toMatchObject({ status: 'rejected', reason: { reply: 'OOM' } });
+      expect(told).toMatchObject({ status: 'fulfilled', value: { listeners: 1 } });
+      await broker.publish('order.seen', 'm', 'alone');
+      await eventually(() => expect(heard).toEqual(['together', 'alone']));
+    } finally {
+      await rig.commands.config('SET', 'maxmemory', '0');
+    }
+    expect(ids((await world.dump('@a/order.placed')).waiting)).toEqual(['x']);
+  });
+
+  test('is sent once more when the index was lost, and reaches who is there again', async () => {
+    const broker = await declared();
+    await broker.publish('order.placed', 'x', element('x'));
+    await rig.commands.flushall();
+    expect(await broker.publish('order.placed', 'y', element('y'))).toMatchObject({ groups: 0 });
+    await broker.declare({ pattern: 'order.placed', groups: ['a'] });
+    expect(await broker.publish('order.placed', 'z', element('z'))).toMatchObject({ groups: 1 });
+    expect(ids((await world.dump('@a/order.placed')).waiting)).toEqual(['z']);
+  });
+
+  test('not any more is given to a group that had begun in a history, when all was lost', async () => {
+    const broker = await world.open();
+    await broker.declare({ pattern: 'order.placed', history: { maxLength: 10 } });
+    const terms = { ...TERMS, subscription: { from: '-' } };
+    const join = (): Promise<Lease> => broker.join('@a/order.placed', terms, () => undefined);
+    const lost = await join();
+    await rig.commands.flushall();
+    expect(await lost.renew()).toBe('leaseLost');
+    rig.closeLater(leaving(await join()));
+    expect(await broker.publish('order.placed', 'x', element('x'))).toMatchObject({ groups: 1 });
+  });
+});

@@ -41,6 +41,16 @@ class EveryWayController {
   happened(): void {
     events += 1;
   }
+
+  @EventPattern<string>('happened.*', { history: { maxLength: 10, maxAgeMs: 60_000 } })
+  happenedAnyhow(): void {
+    events += 1;
+  }
+
+  @EventPattern<string>('happened.*', { group: 'group', from: 'earliest' })
+  happenedToAGroup(): void {
+    events += 1;
+  }
 }
 
 @Module({ controllers: [EveryWayController] })
@@ -100,6 +110,9 @@ async function doEverything(url: string): Promise<void> {
   expect(await firstValueFrom(client.send('works', {}))).toBe('done');
   await firstValueFrom(client.emit('happened', {}));
   await eventually(() => expect(events).toBe(1));
+  const once = enqueue('happened.durably', 'event').deduplicate(60_000).build();
+  await firstValueFrom(client.emit('happened.durably', once));
+  await eventually(() => expect(events).toBe(3));
   await leaveStray('works');
   await eventually(async () => {
     const { waiting, processing, delayed, expired } = await admin.lengths('works');
@@ -119,7 +132,8 @@ async function useAdmin(admin: RedisQueueAdmin, client: RedisQueueClient): Promi
   expect(await admin.redrive('dies', letters[0]!.entry)).toBe(true);
   await eventually(async () => expect((await admin.lengths('dies')).dead).toBe(1));
   expect(await admin.deleteDeadLetters('dies')).toBe(1);
-  expect(await admin.queues()).toEqual(['comes.back', 'dies', 'works']);
+  expect(await admin.queues()).toEqual(['@group/happened.*', 'comes.back', 'dies', 'works']);
+  await useEventAdmin(admin);
 
   await admin.pause('works');
   const later = new RedisQueueRecordBuilder({}).delay(60_000).build();
@@ -129,6 +143,15 @@ async function useAdmin(admin: RedisQueueAdmin, client: RedisQueueClient): Promi
   await admin.peek('works');
   await admin.purge('works');
   await admin.resume('works');
+}
+
+async function useEventAdmin(admin: RedisQueueAdmin): Promise<void> {
+  await admin.declare('happened.*', { groups: ['other'] });
+  expect((await admin.groups()).groups).toHaveLength(2);
+  expect((await admin.history('happened.*')).events).toHaveLength(1);
+  expect(await admin.replay('happened.*', 'other')).toBe(1);
+  await admin.retire('other', 'happened.*', { waiting: 'drop' });
+  await admin.forgetListeners('happened.*');
 }
 
 /** A consumer that is gone, with a message in its hands. */

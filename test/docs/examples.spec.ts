@@ -109,6 +109,30 @@ describe('the examples of the README', () => {
     ]);
   });
 
+  test('a durable event waits for its group, a new group begins in the history, and a replay gives it again', async () => {
+    const app = await started('readme/events', 'once more');
+
+    await eventually(() => {
+      const [emitted, ...rest] = app.ownLines;
+      expect(emitted).toBe('held for 1 groups, heard by 0 replicas');
+      expect(rest.toSorted()).toEqual([
+        'bill for order 7',
+        'counted order 7',
+        'counted order 7',
+        'gave statistics 1 orders once more',
+        'saw order.paid 7',
+      ]);
+    });
+    expect(await app.stop()).toBe('SIGTERM');
+    expect(await keysOfQueues()).toEqual(
+      expect.arrayContaining([
+        'rq:{order.placed}:emitted',
+        'rq:{order.placed}:history',
+        'rq:{order.placed}:history:count',
+      ]),
+    );
+  });
+
   test('the module gives clients by class and by token', async () => {
     const app = start('readme/modules');
 

@@ -122,11 +122,17 @@ test.each([
   const listed = codeIn(tableBelow(await readText(path), heading), 0);
   const keys = new Keys('rq');
   const { processing, ...queue } = keys.queue('mail.send');
+  const { history, historyCount } = keys.history('user.created');
   expect(listed.toSorted()).toEqual(
     [
       ...Object.values(queue),
       processing('CONSUMER'),
       keys.queues,
+      keys.groups,
+      keys.emitted('user.created'),
+      history,
+      historyCount,
+      keys.told('user.created'),
       keys.replies('CLIENT'),
       keys.event('user.created'),
     ].toSorted(),

@@ -46,8 +46,9 @@ describe('an event', () => {
     client.emit('order.placed', 1);
     await eventually(() => expect(heard).toEqual([1]));
     const answer = client.emit('order.placed', 2);
-    expect(await lastValueFrom(answer, { defaultValue: 'no value' })).toBeUndefined();
-    expect(await lastValueFrom(answer, { defaultValue: 'no value' })).toBeUndefined();
+    const result = await lastValueFrom(answer);
+    expect(result).toMatchObject({ id: expect.any(String), listeners: 1, groups: 0 });
+    expect(await lastValueFrom(answer)).toEqual(result);
     await lastValueFrom(client.emit('order.placed', 3));
 
     await eventually(() => expect(heard).toEqual([1, 2, 3]));

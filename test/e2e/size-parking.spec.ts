@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { EventPattern } from '@nestjs/microservices';
 import {
   DeadLetter,
   RedisQueueAdmin,
@@ -214,6 +216,40 @@ describe('a parked body goes with its message', () => {
     await enqueue(message, message);
     expect(await parked()).toBe(1);
     await admin.purge('work');
+  });
+});
+
+describe('a durable event over the threshold', () => {
+  const queueOf = (group: string): string => `@${group}/happened`;
+  const parkedIn = (group: string): Promise<number> =>
+    rig.commands.hlen(queueKey(rig.prefix, queueOf(group), 'parked'));
+
+  test('is parked for each group, whole for who listens, and leaves nothing', async () => {
+    await admin.declare('happened', { groups: ['a', 'b'] });
+    const heard: unknown[] = [];
+    @Controller()
+    class HearingController {
+      @EventPattern<string>('happened')
+      onHappened(data: unknown): void {
+        heard.push(data);
+      }
+
+      @EventPattern('happened', { group: 'a' })
+      onceForGroup(data: unknown): void {
+        heard.push(data);
+      }
+    }
+    await rig.serve({ controllers: [HearingController] });
+
+    await lastValueFrom(rig.client(PARKING).emit('happened', LARGE));
+
+    await eventually(() => expect(heard).toEqual([LARGE, LARGE]));
+    await eventually(async () =>
+      expect([await parkedIn('a'), await parkedIn('b')]).toEqual([0, 1]),
+    );
+    expect((await admin.peek(queueOf('b'))).map(({ data }) => data)).toEqual([LARGE]);
+    await admin.retire('b', 'happened', { waiting: 'drop' });
+    expect(await parkedIn('b')).toBe(0);
   });
 });
 

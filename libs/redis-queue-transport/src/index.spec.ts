@@ -17,6 +17,7 @@ const VALUES = [
   'InvalidOptionError',
   'InvalidPatternError',
   'LeaseLostError',
+  'NobodyListensError',
   'OutcomeUnknownError',
   'PayloadTooLargeError',
   'REDIS_QUEUE_TRANSPORT',
@@ -47,11 +48,20 @@ interface Types {
   DeadLetterEntry: library.DeadLetterEntry;
   DeadLetterFilter: library.DeadLetterFilter;
   DelayedMessage: library.DelayedMessage;
+  EmitResult: library.EmitResult;
   EnqueueResult: library.EnqueueResult;
+  EventDeclarationOptions: library.EventDeclarationOptions;
+  EventGroup: library.EventGroup;
+  EventHistory: library.EventHistory;
+  EventSubscriptions: library.EventSubscriptions;
+  HistoryEntry: library.HistoryEntry;
+  HistoryOptions: library.HistoryOptions;
   QueueLengths: library.QueueLengths;
   QueuedMessage: library.QueuedMessage;
   RedisQueueAdminOptions: library.RedisQueueAdminOptions;
   RedisQueueClientOptions: library.RedisQueueClientOptions;
+  RedisQueueDeclarations: library.RedisQueueDeclarations;
+  RedisQueueEventOptions: library.RedisQueueEventOptions;
   RedisQueueEvents: library.RedisQueueEvents;
   RedisQueueHandlerOptions: library.RedisQueueHandlerOptions;
   RedisQueueHealth: library.RedisQueueHealth;
@@ -62,6 +72,8 @@ interface Types {
   RedisQueueRetryOptions: library.RedisQueueRetryOptions;
   RedisQueueServerOptions: library.RedisQueueServerOptions;
   RedisQueueStatus: library.RedisQueueStatus;
+  ReplayOptions: library.ReplayOptions;
+  Retired: library.Retired;
 }
 
 const TYPES: readonly (keyof Types)[] = [
@@ -70,11 +82,20 @@ const TYPES: readonly (keyof Types)[] = [
   'DeadLetterEntry',
   'DeadLetterFilter',
   'DelayedMessage',
+  'EmitResult',
   'EnqueueResult',
+  'EventDeclarationOptions',
+  'EventGroup',
+  'EventHistory',
+  'EventSubscriptions',
+  'HistoryEntry',
+  'HistoryOptions',
   'QueueLengths',
   'QueuedMessage',
   'RedisQueueAdminOptions',
   'RedisQueueClientOptions',
+  'RedisQueueDeclarations',
+  'RedisQueueEventOptions',
   'RedisQueueEvents',
   'RedisQueueHandlerOptions',
   'RedisQueueHealth',
@@ -85,6 +106,8 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueRetryOptions',
   'RedisQueueServerOptions',
   'RedisQueueStatus',
+  'ReplayOptions',
+  'Retired',
 ];
 
 /** Fails to compile where a promise of the types is broken. */

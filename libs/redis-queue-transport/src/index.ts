@@ -5,6 +5,7 @@ export {
   InvalidOptionError,
   InvalidPatternError,
   LeaseLostError,
+  NobodyListensError,
   OutcomeUnknownError,
   PayloadTooLargeError,
   RedisQueueError,
@@ -16,14 +17,21 @@ export {
   UnencodableError,
   UnsafeRedisError,
 } from './core/errors.js';
+export type { RedisQueueEventOptions } from './nest/event-options.js';
 export type {
+  EventDeclarationOptions,
+  HistoryOptions,
   RedisQueueAdminOptions,
+  RedisQueueDeclarations,
   RedisQueueClientOptions,
   RedisQueueHandlerOptions,
   RedisQueueRetryOptions,
   RedisQueueServerOptions,
 } from './nest/options.js';
 export type { QueueLengths } from './core/admin-broker.js';
+export type { Retired } from './core/event-admin-broker.js';
+export type { EventGroup, EventSubscriptions, HistoryEntry } from './core/event-admin.js';
+export type { EventHistory } from './core/event-index.js';
 export type { RedisQueueHealth } from './core/health.js';
 export type {
   DeadLetterEntry,
@@ -33,8 +41,9 @@ export type {
 } from './core/queue-admin.js';
 export { DeadLetter, RetryLater } from './nest/exceptions.js';
 export { RedisQueueAdmin } from './nest/redis-queue-admin.js';
+export type { ReplayOptions } from './nest/redis-queue-admin.js';
 export { RedisQueueClient } from './nest/redis-queue-client.js';
-export type { EnqueueResult } from './nest/redis-queue-client.js';
+export type { EmitResult, EnqueueResult } from './nest/redis-queue-client.js';
 export { RedisQueueContext } from './nest/redis-queue.context.js';
 export { RedisQueueModule } from './nest/redis-queue.module.js';
 export type {

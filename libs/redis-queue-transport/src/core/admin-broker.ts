@@ -1,8 +1,12 @@
+import type { EventAdminBroker } from './event-admin-broker.js';
+
 /**
  * What looking into queues and tending them needs from Redis. Rejects as {@link Broker} does. Answers are a snapshot:
  * live consumers go on meanwhile.
  */
 export interface AdminBroker {
+  /** For groups and histories. */
+  readonly events: EventAdminBroker;
   /** Every queue that was ever pushed to or served. */
   queues(): Promise<readonly string[]>;
   lengths(queue: string): Promise<QueueLengths>;

@@ -1,4 +1,5 @@
 import type { Element } from './envelope.js';
+import type { HistoryBounds } from './event-index.js';
 
 /**
  * What a process needs from Redis. Every verb may reject with `RedisUnavailableError` (nothing was sent),
@@ -23,16 +24,31 @@ export interface Broker {
   /** Whether a server ever joined the queue. Asks Redis; a yes need not be asked for again. */
   isServed(queue: string): Promise<boolean>;
 
-  /** Tells the event to whoever listens now. Answers how many connections that were. */
-  publish(pattern: string, messageId: string, element: Element): Promise<number>;
+  /**
+   * Tells the event of a concrete pattern to whoever listens now, gives each group that wants it a copy, and adds it
+   * to its histories, all or nothing. Every group counts whose {@link join} or {@link declare} had resolved. Once it
+   * resolved, Redis holds the copies.
+   */
+  publish(
+    pattern: string,
+    messageId: string,
+    element: Element,
+    terms?: PublishTerms,
+  ): Promise<Published>;
+
+  /** Lets groups get copies before they first join, and histories begin. What is declared already stays as it is. */
+  declare(declaration: EventDeclaration): Promise<void>;
 
   /**
    * Calls the listener for each event of these patterns, in order, until `close`; after a reconnect it listens again
-   * by itself. To be called once. Nothing that the listener throws comes back here.
+   * by itself. A pattern may have wildcards; the listener is told the pattern as it is given here. To be called once.
+   * Nothing that the listener throws comes back here. Patterns with recovery terms need a history of their own; of
+   * them the listener gets what was emitted while it was cut off too.
    */
   subscribe(
     patterns: readonly string[],
     onEvent: (pattern: string, element: Buffer) => void,
+    recovery?: RecoveryTerms,
   ): Promise<void>;
 
   /**
@@ -65,6 +81,44 @@ export interface PushTerms {
   readonly deduplicateMs?: number | undefined;
 }
 
+export interface PublishTerms {
+  /** For so long, in ms, a further event with the same id is given to nobody. */
+  readonly deduplicateMs?: number | undefined;
+}
+
+/** What publishing came to. */
+export interface Published {
+  /** How many groups got a copy. */
+  readonly groups: number;
+  /** How many connections listened. */
+  readonly listeners: number;
+  /** An event of this id was published within its window: nobody got this one, and both counts are 0. */
+  readonly isDuplicate: boolean;
+  /** Its place in the history of its pattern, where there is one; else in one of a wildcard. */
+  readonly historyId: string | undefined;
+}
+
+export interface EventDeclaration {
+  /** May have wildcards. */
+  readonly pattern: string;
+  readonly groups?: readonly string[] | undefined;
+  /** How much is kept from now on; undefined leaves it as it is. */
+  readonly history?: HistoryBounds | undefined;
+}
+
+export interface RecoveryTerms {
+  /** By pattern: an event that was emitted longer ago than so many ms is not made up for. */
+  readonly withinMs: ReadonlyMap<string, number>;
+  /** So many events are missed for good: too old, or kept no longer. */
+  onMissed(pattern: string, events: number): void;
+}
+
+/** Makes a queue that of a group's subscription, by its name. */
+export interface SubscriptionTerms {
+  /** Where in the history of its pattern a group begins that is new: an entry, which it gets; undefined with what comes. */
+  readonly from?: string | undefined;
+}
+
 export interface LeaseTerms {
   readonly leaseMs: number;
   /** How many dead letters the queue keeps. */
@@ -75,6 +129,8 @@ export interface LeaseTerms {
   readonly onceMs: number;
   /** Server-side bound of one {@link Lease.wait}. */
   readonly waitMs: number;
+  /** The queue takes events: its group gets its copies from the time on when `join` resolves, if it did not before. */
+  readonly subscription?: SubscriptionTerms | undefined;
 }
 
 /**

@@ -1,5 +1,12 @@
 import { performance } from 'node:perf_hooks';
-import type { Broker, Exchange, Lease, Settlement, SkipReason } from './broker.js';
+import type {
+  Broker,
+  Exchange,
+  Lease,
+  Settlement,
+  SkipReason,
+  SubscriptionTerms,
+} from './broker.js';
 import type { Delivery } from './delivery.js';
 import type { DeliveryRunner } from './delivery-runner.js';
 import { DeliverySlots } from './delivery-slots.js';
@@ -27,6 +34,8 @@ export interface ConsumerOptions {
   readonly maxCrashes: number;
   /** How long, in ms, an id that was handled is not handled again; undefined without such a promise. */
   readonly onceMs: number | undefined;
+  /** The queue takes a group's events. */
+  readonly subscription?: SubscriptionTerms | undefined;
 }
 
 /** Is told what people should know. Must not throw. */
@@ -194,7 +203,9 @@ export class Consumer {
 
   #takeLease(): Promise<Lease> {
     const { queue, leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs = 0 } = this.options;
-    const terms = { leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs, waitMs: this.#waitMs };
+    const { subscription } = this.options;
+    const dead = { deadLetterLimit, deadLetterMaxAgeMs };
+    const terms = { leaseMs, ...dead, onceMs, waitMs: this.#waitMs, subscription };
     return this.broker.join(queue, terms, (isPause) => {
       if (isPause) this.#followPause(true);
       this.#look();

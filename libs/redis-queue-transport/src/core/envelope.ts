@@ -23,6 +23,8 @@ export interface OutgoingEnvelope {
   readonly id: string;
   /** Redis time in ms. */
   readonly sentAtMs: number;
+  /** An event's concrete pattern: those who get it may have subscribed to wildcards. */
+  readonly pattern?: string | undefined;
   readonly replyTo?: ReplyAddress | undefined;
   /** Redis time in ms after which no handler may start any more. */
   readonly expiresAtMs?: number | undefined;
@@ -36,6 +38,8 @@ export interface Envelope {
   /** Absent when a program without this library pushed plain data. */
   readonly id: string | undefined;
   readonly sentAtMs: number | undefined;
+  /** An event's concrete pattern; absent for a message, which has that of its queue. */
+  readonly pattern: string | undefined;
   readonly replyTo: ReplyAddress | undefined;
   readonly expiresAtMs: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
@@ -66,6 +70,7 @@ export function encodeElement(envelope: OutgoingEnvelope, body: OutgoingBody | B
 
 function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefined): string {
   let line = `{"rq":${FORMAT_VERSION},"id":${quote(envelope.id)},"at":${envelope.sentAtMs}`;
+  if (envelope.pattern !== undefined) line += `,"pattern":${quote(envelope.pattern)}`;
   if (envelope.replyTo !== undefined) {
     line += `,"replyTo":${quote(envelope.replyTo.list)},"re":${envelope.replyTo.request}`;
   }
@@ -96,17 +101,18 @@ const LONGEST_USUAL_HEADER = 512;
 
 /** The header of a message without anything out of the ordinary, as this release writes it; read in half the time. */
 const USUAL_HEADER =
-  /^\{"rq":1,"id":"([\w.:-]*)","at":(0|[1-9]\d*)(?:,"replyTo":"([\w.:{}-]*)","re":(0|[1-9]\d*),"expiresAt":(0|[1-9]\d*))?\}$/;
+  /^\{"rq":1,"id":"([\w.:-]*)","at":(0|[1-9]\d*)(?:,"pattern":"([\w.:-]*)")?(?:,"replyTo":"([\w.:{}-]*)","re":(0|[1-9]\d*),"expiresAt":(0|[1-9]\d*))?\}$/;
 
 function decodeUsual(element: Buffer): Envelope | undefined {
   const end = element.indexOf(NEWLINE);
   if (end === -1 || end > LONGEST_USUAL_HEADER) return undefined;
   const header = USUAL_HEADER.exec(element.toString('latin1', 0, end));
   if (header === null) return undefined;
-  const [, id, sentAt, list, request, expiresAt] = header;
+  const [, id, sentAt, pattern, list, request, expiresAt] = header;
   return {
     id,
     sentAtMs: Number(sentAt),
+    pattern,
     replyTo: list === undefined ? undefined : { list, request: Number(request) },
     expiresAtMs: expiresAt === undefined ? undefined : Number(expiresAt),
     headers: NO_HEADERS,
@@ -126,6 +132,7 @@ function decodeAny(element: Buffer): Envelope {
   return {
     id: optional(header, 'id', isString),
     sentAtMs: optional(header, 'at', isNumber),
+    pattern: optional(header, 'pattern', isString),
     replyTo: replyAddress(header),
     expiresAtMs: optional(header, 'expiresAt', isNumber),
     headers: optional(header, 'headers', isStringRecord) ?? NO_HEADERS,
@@ -289,6 +296,7 @@ function plainData(element: Buffer): Envelope {
   return {
     id: undefined,
     sentAtMs: undefined,
+    pattern: undefined,
     replyTo: undefined,
     expiresAtMs: undefined,
     headers: NO_HEADERS,

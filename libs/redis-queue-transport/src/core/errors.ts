@@ -118,6 +118,21 @@ export class RequestTimeoutError extends RedisQueueError {
   }
 }
 
+/** A `mandatory()` event had no group and no live listener: nobody got it, and nobody will. */
+export class NobodyListensError extends RedisQueueError {
+  readonly code = 'NOBODY_LISTENS';
+
+  constructor(
+    readonly pattern: string,
+    readonly messageId: string,
+  ) {
+    super(
+      `Nobody listens to the event "${pattern}" (message ${messageId}), and it is mandatory. ` +
+        'Start a server that listens, or declare its group.',
+    );
+  }
+}
+
 /** Reason of a handler's `AbortSignal`: another consumer has, or will get, this delivery; the result no longer counts. */
 export class LeaseLostError extends RedisQueueError {
   readonly code = 'LEASE_LOST';

@@ -17,7 +17,7 @@ export class MessageReader {
 
   async messages(queue: string, elements: readonly Buffer[]): Promise<readonly QueuedMessage[]> {
     const parked = await this.#parkedBodies(queue, elements);
-    return elements.map((element) => this.#message(element, parked));
+    return elements.map((element) => this.message(element, parked));
   }
 
   async letters(queue: string, dead: readonly DeadElement[]): Promise<readonly DeadLetterEntry[]> {
@@ -31,7 +31,8 @@ export class MessageReader {
     return names.length === 0 ? NOTHING_PARKED : this.broker.parkedBodies(queue, names);
   }
 
-  #message(element: Buffer, parked: ParkedBodies): QueuedMessage {
+  /** Of an element that stands nowhere near a parked body, unless those are given. */
+  message(element: Buffer, parked = NOTHING_PARKED): QueuedMessage {
     const envelope = readEnvelope(element);
     const body = envelope?.parked === undefined ? envelope?.body : parked.get(envelope.parked);
     return {
@@ -51,7 +52,7 @@ export class MessageReader {
       error = { name: 'Error', message: 'Not written by this library.' },
     } = letter?.facts ?? {};
     const { at = 0, consumer = '' } = letter?.facts ?? {};
-    const message = this.#message(letter?.original ?? element, parked);
+    const message = this.message(letter?.original ?? element, parked);
     return { ...message, element, entry, reason, error, deadAt: new Date(at), consumer };
   }
 

@@ -1,7 +1,6 @@
 import type { AdminBroker, DeadElement, QueueLengths } from './admin-broker.js';
-import type { BodyFormat } from './body.js';
 import { redrivenElement } from './envelope.js';
-import { MessageReader } from './message-reader.js';
+import type { MessageReader } from './message-reader.js';
 import { wholeNumber } from './options.js';
 import type { ErrorSummary } from './outcome.js';
 
@@ -48,14 +47,10 @@ const offsetRule = wholeNumber('messages', 0);
 
 /** Looks into queues and tends them, beside live consumers. */
 export class QueueAdmin {
-  readonly #reader: MessageReader;
-
   constructor(
     private readonly broker: AdminBroker,
-    format: BodyFormat,
-  ) {
-    this.#reader = new MessageReader(broker, format);
-  }
+    private readonly reader: MessageReader,
+  ) {}
 
   queues(): Promise<readonly string[]> {
     return this.broker.queues();
@@ -71,7 +66,7 @@ export class QueueAdmin {
   ): Promise<readonly QueuedMessage[]> {
     offsetRule(offset, 'offset');
     limitRule(limit, 'limit');
-    return this.#reader.messages(queue, await this.broker.waiting(queue, offset, limit));
+    return this.reader.messages(queue, await this.broker.waiting(queue, offset, limit));
   }
 
   async delayed(
@@ -82,7 +77,7 @@ export class QueueAdmin {
     limitRule(limit, 'limit');
     const delayed = await this.broker.delayed(queue, offset, limit);
     const elements = delayed.map(({ element }) => element);
-    const messages = await this.#reader.messages(queue, elements);
+    const messages = await this.reader.messages(queue, elements);
     return messages.map((message, index) => ({
       ...message,
       dueAt: new Date(delayed[index]?.dueMs ?? 0),
@@ -119,7 +114,7 @@ export class QueueAdmin {
     limitRule(limit, 'limit');
     const elements = await this.broker.deadLetters(queue, from, limit + 1);
     return {
-      letters: await this.#reader.letters(queue, elements.slice(0, limit)),
+      letters: await this.reader.letters(queue, elements.slice(0, limit)),
       next: elements[limit]?.entry,
     };
   }
@@ -127,7 +122,7 @@ export class QueueAdmin {
   async deadLetter(queue: string, entry: string): Promise<DeadLetterEntry | undefined> {
     const element = await this.#deadElement(queue, entry);
     if (element === undefined) return undefined;
-    const [letter] = await this.#reader.letters(queue, [element]);
+    const [letter] = await this.reader.letters(queue, [element]);
     return letter;
   }
 
@@ -181,7 +176,7 @@ export class QueueAdmin {
     for (let seen = 0; seen < dead;) {
       const page: readonly DeadElement[] = await this.broker.deadLetters(queue, from, PAGE + 1);
       const elements = page.slice(0, Math.min(PAGE, dead - seen));
-      const letters = await this.#reader.letters(queue, elements);
+      const letters = await this.reader.letters(queue, elements);
       yield elements.filter((_element, index) => letters.slice(index, index + 1).some(filter));
       seen += elements.length;
       from = page[PAGE]?.entry;

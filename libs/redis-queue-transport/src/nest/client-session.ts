@@ -3,6 +3,8 @@ import type { RedisQueueHealth } from '../core/health.js';
 import type { OpenBroker } from '../open-broker.js';
 
 export interface ClientSessionEvents {
+  /** Is waited for before the first message is sent. */
+  opened(broker: Broker): Promise<void>;
   connected(): void;
   /** An element of the reply list. */
   reply(element: Buffer): void;
@@ -74,6 +76,7 @@ export class ClientSession {
 
   async #connect(): Promise<void> {
     await this.broker.connect();
+    await this.events.opened(this.broker);
     // In the next turn: calls that waited for the connection go first.
     setImmediate(() => {
       this.#isConnected = true;

@@ -56,7 +56,7 @@ export class EventRunner {
     const end = (): void => {
       if (this.#running.end(run) && this.#running.size === 0) this.#onIdle?.();
     };
-    const context = new RedisQueueContext([delivery, delivery.queue]);
+    const context = new RedisQueueContext([delivery, patternOf(delivery)]);
     this.#handle(delivery, context, handler).then(end, (error: unknown) => {
       this.#logFailure(delivery.queue, context.failure ?? error);
       end();
@@ -72,7 +72,7 @@ export class EventRunner {
     const run = (data: unknown): Promise<void> =>
       this.withHooks(context, () => runHandler(handler, data, context, undefined));
     try {
-      const data = this.codec.decodeRequest(delivery.envelope, delivery.queue);
+      const data = this.codec.decodeRequest(delivery.envelope, patternOf(delivery));
       return data instanceof Promise ? data.then(run) : run(data);
     } catch (error) {
       return rejected(error);
@@ -83,6 +83,11 @@ export class EventRunner {
     const stack = error instanceof Error ? error.stack : undefined;
     this.logger.error(`A handler of the event "${pattern}" failed: ${describe(error)}`, stack);
   }
+}
+
+/** What a program without this library published names no pattern: it is that of the channel. */
+function patternOf({ envelope, queue }: Delivery): string {
+  return envelope.pattern ?? queue;
 }
 
 function describe(error: unknown): string {

@@ -1,5 +1,13 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { InvalidPatternError } from '../core/errors.js';
+import { isWildcard, subscriptionOf, subscriptionQueue } from '../core/event-patterns.js';
+import type { Subscription } from '../core/event-patterns.js';
+
+/** A handler of events of which its group gets copies. */
+export interface DurableHandler extends RegisteredHandler {
+  /** May have wildcards. */
+  readonly pattern: string;
+}
 
 export interface RegisteredHandler {
   readonly handler: MessageHandler;
@@ -13,9 +21,11 @@ export interface RegisteredHandler {
 export class HandlerRegistry {
   readonly #messages = new Map<string, RegisteredHandler>();
   readonly #events = new Map<string, RegisteredHandler[]>();
+  readonly #durable = new Map<string, DurableHandler>();
 
-  /** @throws InvalidPatternError when the pattern already has a handler */
+  /** @throws InvalidPatternError when the pattern already has a handler, or is one for events alone */
   addMessage(pattern: string, registered: RegisteredHandler): void {
+    assertForMessages(pattern);
     if (this.#messages.has(pattern)) {
       throw new InvalidPatternError(
         pattern,
@@ -32,11 +42,48 @@ export class HandlerRegistry {
     else handlers.push(registered);
   }
 
+  /** @throws InvalidPatternError when the group already has a handler for the pattern */
+  addDurable(subscription: Subscription, registered: RegisteredHandler): void {
+    const { group, pattern } = subscription;
+    const queue = subscriptionQueue(subscription);
+    if (this.#durable.has(queue)) {
+      throw new InvalidPatternError(
+        pattern,
+        `Two handlers of the group "${group}" claim the event ${JSON.stringify(pattern)}: a group handles each ` +
+          'event once. Give each handler a group of its own.',
+      );
+    }
+    this.#durable.set(queue, { ...registered, pattern });
+  }
+
+  /** By the queue of the subscription. */
+  get durable(): ReadonlyMap<string, DurableHandler> {
+    return this.#durable;
+  }
+
   get messages(): ReadonlyMap<string, RegisteredHandler> {
     return this.#messages;
   }
 
   get events(): ReadonlyMap<string, readonly RegisteredHandler[]> {
     return this.#events;
+  }
+}
+
+/** @throws InvalidPatternError */
+function assertForMessages(pattern: string): void {
+  if (isWildcard(pattern)) {
+    throw new InvalidPatternError(
+      pattern,
+      `@MessagePattern(${JSON.stringify(pattern)}) has a wildcard segment: a message goes to one queue, so its ` +
+        'pattern cannot stand for others. Use @EventPattern for events, or spell the patterns out.',
+    );
+  }
+  if (subscriptionOf(pattern) !== undefined) {
+    throw new InvalidPatternError(
+      pattern,
+      `@MessagePattern(${JSON.stringify(pattern)}) is the name of a group's queue: use ` +
+        "@EventPattern with the option group, or another name that does not begin with '@'.",
+    );
   }
 }

@@ -16,7 +16,7 @@ import { Replier } from './replier.js';
 /** Runs the work between Nest's processing hooks; settles when the work has. */
 export type WithHooks = (context: RedisQueueContext, work: () => Promise<void>) => Promise<void>;
 
-/** Runs the handler of one `@MessagePattern` and says how it ended. */
+/** Runs the handler of one `@MessagePattern`, or of a group's events, and says how it ended. */
 export class MessageRunner implements DeliveryHandler {
   constructor(
     private readonly pattern: string,
@@ -31,7 +31,7 @@ export class MessageRunner implements DeliveryHandler {
     const replier = this.#replierFor(delivery);
     let data: unknown;
     try {
-      data = this.codec.decodeRequest(delivery.envelope, this.pattern);
+      data = this.codec.decodeRequest(delivery.envelope, delivery.envelope.pattern ?? this.pattern);
     } catch (error) {
       return Promise.resolve(undecodable(error, replier));
     }
@@ -43,7 +43,7 @@ export class MessageRunner implements DeliveryHandler {
   }
 
   #handle(delivery: Delivery, data: unknown, replier: Replier | undefined): Promise<Result> {
-    const context = new RedisQueueContext([delivery, this.pattern]);
+    const context = new RedisQueueContext([delivery, delivery.envelope.pattern ?? this.pattern]);
     return this.withHooks(context, () => runHandler(this.handler, data, context, replier)).then(
       () => succeeded(context, replier),
       (error: unknown) => failed(error, context, replier),

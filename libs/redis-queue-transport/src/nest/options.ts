@@ -12,6 +12,7 @@ import {
 } from '../core/options.js';
 import type { Rule } from '../core/options.js';
 import type { RetryPolicy } from '../core/retry.js';
+import { GROUP_NAME, assertSubscribable } from '../core/event-patterns.js';
 import { DEFAULT_CONNECTION, connectionSource } from '../open-broker.js';
 import type { ConnectionOption } from '../open-broker.js';
 import { assertDistinctCodecs, codecRule, codecsRule } from './codec-options.js';
@@ -52,6 +53,28 @@ interface SharedOptions {
    * still while it compresses: lower, it costs more time than it saves memory and network. Default 32 KiB.
    */
   readonly compressAboveBytes?: number | false | undefined;
+  /**
+   * Groups that get copies of events, and histories, before their servers first start; declared with the first
+   * connection. Default: none.
+   */
+  readonly declare?: RedisQueueDeclarations | undefined;
+}
+
+/** By pattern, which may have wildcards. */
+export type RedisQueueDeclarations = Readonly<Record<string, EventDeclarationOptions>>;
+
+export interface EventDeclarationOptions {
+  /** Names of the groups. */
+  readonly groups?: readonly string[] | undefined;
+  /** How much is kept for groups that come later and for replays; one of the bounds at least. */
+  readonly history?: HistoryOptions | undefined;
+}
+
+export interface HistoryOptions {
+  /** How many events. Default: no bound. */
+  readonly maxLength?: number | undefined;
+  /** For how long, in ms. Default: no bound. */
+  readonly maxAgeMs?: number | undefined;
 }
 
 /** What a handler can set for itself, as `@MessagePattern(pattern, { … })`. */
@@ -104,6 +127,8 @@ export interface RedisQueueRetryOptions {
 }
 
 export interface RedisQueueServerOptions extends SharedOptions, RedisQueueHandlerOptions {
+  /** The group of event handlers that are `durable: true`: the service's name. Letters, digits, `_`, `.` and `-`. Default: none. */
+  readonly group?: string | undefined;
   /** How long, in ms, `close()` waits for running handlers; what still runs then goes back to its queue. Default 10000. */
   readonly shutdownTimeoutMs?: number | undefined;
   /** How many dead letters each queue keeps; the oldest are dropped and counted. Default 10000. */
@@ -140,7 +165,8 @@ export interface RedisQueueClientOptions extends SharedOptions {
 
 type Resolved<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 /** Options whose absence means something. */
-type Optional = 'serializer' | 'deserializer' | 'prefetch' | 'timeoutMs' | 'once' | 'retry';
+type Optional =
+  'serializer' | 'deserializer' | 'declare' | 'group' | 'prefetch' | 'timeoutMs' | 'once' | 'retry';
 type Completed<T> = Resolved<Omit<T, Optional>> & Pick<T, Extract<keyof T, Optional>>;
 
 export type ResolvedHandlerOptions = Completed<RedisQueueHandlerOptions> & {
@@ -175,6 +201,42 @@ const bytesOrNever: Rule<number | false> = (value, option) => {
   throw invalid(option, 'a whole number of bytes ≥ 0, or false', value);
 };
 
+export const groupRule = text('a name of letters, digits, "_", "." and "-"', (value) =>
+  GROUP_NAME.test(value),
+);
+
+const boundsOfHistory = nested<HistoryOptions>(
+  { maxLength: wholeNumber('events', 1), maxAgeMs: wholeNumber('milliseconds', 1) },
+  { maxLength: undefined, maxAgeMs: undefined },
+);
+
+export const historyRule: Rule<HistoryOptions> = (value, option) => {
+  const bounds = boundsOfHistory(value, option);
+  if (bounds.maxLength !== undefined || bounds.maxAgeMs !== undefined) return bounds;
+  throw invalid(option, 'an object with maxLength, maxAgeMs or both', value);
+};
+
+const groupsRule: Rule<readonly string[]> = (value, option) => {
+  if (!Array.isArray(value)) throw invalid(option, 'a list of names', value);
+  return value.map((group: unknown, index) => groupRule(group, `${option}[${index}]`));
+};
+
+export const declarationRule = nested<EventDeclarationOptions>(
+  { groups: groupsRule, history: historyRule },
+  { groups: undefined, history: undefined },
+);
+
+const declarationsRule: Rule<RedisQueueDeclarations> = (value, option) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(option, 'an object with a declaration for each pattern', value);
+  }
+  for (const [pattern, declaration] of Object.entries(value)) {
+    assertSubscribable(pattern);
+    declarationRule(declaration, `${option}[${JSON.stringify(pattern)}]`);
+  }
+  return value as RedisQueueDeclarations; // each was checked
+};
+
 const sharedRules = {
   connection: connectionRule,
   prefix: text('text without braces', (value) => value !== '' && !/[{}]/.test(value)),
@@ -185,6 +247,7 @@ const sharedRules = {
   codecs: codecsRule,
   maxPayloadBytes: wholeNumber('bytes', 1, 512 * MIB),
   compressAboveBytes: bytesOrNever,
+  declare: declarationsRule,
 };
 
 const retryRules = {
@@ -214,7 +277,7 @@ function retryRule(above: RetryPolicy): Rule<RetryPolicy> {
 }
 
 /** What a retry option leaves open is taken from the policy above it. */
-function handlerRules(above: RetryPolicy) {
+export function handlerRules(above: RetryPolicy) {
   return {
     concurrency: wholeNumber('handlers', 1, 100_000),
     prefetch: wholeNumber('messages', 1, 10_000),
@@ -235,6 +298,7 @@ const sharedDefaults = {
   codecs: [],
   maxPayloadBytes: 16 * MIB,
   compressAboveBytes: 32_768,
+  declare: undefined,
 };
 
 /** @throws InvalidOptionError */
@@ -244,6 +308,7 @@ export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedSe
     {
       ...sharedRules,
       ...handlerRules(DEFAULT_RETRY),
+      group: groupRule,
       shutdownTimeoutMs: milliseconds(0),
       deadLetterLimit: wholeNumber('dead letters', 0),
       deadLetterMaxAgeMs: wholeNumber('milliseconds', 1),
@@ -252,6 +317,7 @@ export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedSe
     },
     {
       ...sharedDefaults,
+      group: undefined,
       concurrency: 100,
       prefetch: undefined,
       leaseMs: 30_000,

@@ -1,11 +1,25 @@
 import type { ReadPacket } from '@nestjs/microservices';
-import type { Broker } from '../core/broker.js';
+import type { Broker, Published } from '../core/broker.js';
 import { encodeElement } from '../core/envelope.js';
 import type { Element, OutgoingEnvelope, ReplyAddress } from '../core/envelope.js';
+import { NobodyListensError } from '../core/errors.js';
 import type { MessageIds } from '../core/message-id.js';
 import type { PacketCodec } from './packet-codec.js';
 import { RedisQueueRecord } from './redis-queue-record.js';
 import type { RedisQueueRecordOptions } from './redis-queue-record.js';
+
+/** What `emit` answers once Redis holds all copies. */
+export interface EmitResult {
+  readonly id: string;
+  /** How many groups got a copy; one that handles it under several patterns counts once. */
+  readonly groups: number;
+  /** How many live subscriptions there were: one for each replica, and one more for each wildcard that it has beside. */
+  readonly listeners: number;
+  /** An event of this id was emitted within its `deduplicate` window: nobody got this one, and the counts are 0. */
+  readonly isDuplicate: boolean;
+  /** Its place in the history of its pattern, where there is one. */
+  readonly historyId: string | undefined;
+}
 
 /** What a request adds to its message. */
 export type RequestTerms = Pick<OutgoingEnvelope, 'replyTo' | 'expiresAtMs'>;
@@ -48,28 +62,40 @@ export class OutgoingMessage {
     );
   }
 
-  /** To whoever listens now. */
-  publish(broker: Broker): Promise<void> {
-    const element = this.#element(broker.nowMs(), undefined, undefined);
-    return broker.publish(this.queue, this.id, element).then(noResult);
+  /** To whoever listens now, and a copy to each group. Rejects with NobodyListensError too. */
+  publish(broker: Broker): Promise<EmitResult> {
+    const { expiresInMs, deduplicateMs } = this.options;
+    const nowMs = broker.nowMs();
+    const expiresAtMs = expiresInMs === undefined ? undefined : nowMs + expiresInMs;
+    const element = this.#element(nowMs, undefined, expiresAtMs, this.queue);
+    const terms = deduplicateMs === undefined ? undefined : { deduplicateMs };
+    return broker
+      .publish(this.queue, this.id, element, terms)
+      .then((published) => this.#emitted(published));
+  }
+
+  #emitted({ groups, listeners, isDuplicate, historyId }: Published): EmitResult {
+    if (this.options.isMandatory === true && groups + listeners === 0 && !isDuplicate)
+      throw new NobodyListensError(this.queue, this.id);
+    return { id: this.id, groups, listeners, isDuplicate, historyId };
   }
 
   #element(
     sentAtMs: number,
     replyTo: ReplyAddress | undefined,
     expiresAtMs: number | undefined,
+    pattern?: string,
   ): Element {
     const { id, packet } = this;
     const { headers, codec } = this.options;
     const body = this.codec.encodeRequest(packet, this.#data, id, codec);
     const { metadata } = packet;
-    return encodeElement({ id, sentAtMs, headers, metadata, replyTo, expiresAtMs }, body);
+    return encodeElement({ id, sentAtMs, pattern, headers, metadata, replyTo, expiresAtMs }, body);
   }
 }
 
 const NO_OPTIONS: RedisQueueRecordOptions = {};
 const NO_REQUEST: RequestTerms = {};
-const noResult = (): void => undefined;
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);

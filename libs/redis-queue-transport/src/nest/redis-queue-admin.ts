@@ -8,10 +8,27 @@ import type {
 import type { QueueLengths } from '../core/admin-broker.js';
 import { BodyFormat } from '../core/body.js';
 import { jsonCodec } from '../core/codec.js';
+import type { Retired } from '../core/event-admin-broker.js';
+import { EventAdmin } from '../core/event-admin.js';
+import type { EventSubscriptions, HistoryEntry } from '../core/event-admin.js';
+import { assertSubscribable } from '../core/event-patterns.js';
+import { MessageReader } from '../core/message-reader.js';
+import { oneOf } from '../core/options.js';
 import { QueueAdmin } from '../core/queue-admin.js';
 import { openAdmin } from '../open-broker.js';
-import { resolveAdminOptions } from './options.js';
-import type { RedisQueueAdminOptions } from './options.js';
+import { historyEndRule } from './event-options.js';
+import { declarationRule, groupRule, resolveAdminOptions } from './options.js';
+import type { EventDeclarationOptions, RedisQueueAdminOptions } from './options.js';
+
+/** Which part of a history; both ends are meant too. */
+export interface ReplayOptions {
+  /** Default: the oldest that is kept. */
+  readonly from?: Date | string | undefined;
+  /** Default: the newest. */
+  readonly to?: Date | string | undefined;
+}
+
+const waitingRule = oneOf(['drop', 'keep']);
 
 /**
  * Looks into queues and tends them, beside live consumers. Provided by `RedisQueueModule`; a queue's name is its
@@ -22,12 +39,16 @@ import type { RedisQueueAdminOptions } from './options.js';
  */
 export class RedisQueueAdmin {
   readonly #admin: QueueAdmin;
+  readonly #events: EventAdmin;
 
   /** @throws InvalidOptionError */
   constructor(options: RedisQueueAdminOptions = {}) {
     const resolved = resolveAdminOptions(options);
+    const broker = openAdmin(resolved);
     const format = new BodyFormat({ ...resolved, codec: jsonCodec, compressAboveBytes: false });
-    this.#admin = new QueueAdmin(openAdmin(resolved), format);
+    const reader = new MessageReader(broker, format);
+    this.#admin = new QueueAdmin(broker, reader);
+    this.#events = new EventAdmin(broker.events, (element) => reader.message(element));
   }
 
   /** Names of all queues that were ever pushed to or served. */
@@ -114,6 +135,60 @@ export class RedisQueueAdmin {
    */
   purge(queue: string): Promise<number> {
     return this.#admin.purge(queue);
+  }
+
+  /** Groups that get copies of events, wildcards with live listeners, and histories. */
+  async groups(): Promise<EventSubscriptions> {
+    return this.#events.subscriptions();
+  }
+
+  /**
+   * Lets groups get copies of a pattern's events before they first start, and histories begin; a history that is given
+   * replaces the bounds of one that is there. @throws InvalidOptionError | InvalidPatternError
+   */
+  async declare(pattern: string, declaration: EventDeclarationOptions): Promise<void> {
+    assertSubscribable(pattern);
+    const { groups, history } = declarationRule(declaration, 'declaration');
+    await this.#events.declare({ pattern, groups, history });
+  }
+
+  /**
+   * Ends a group's subscription: no copy comes any more. What still waits, or is delayed, is dropped for good, or kept
+   * in the queue `@GROUP/PATTERN`; dead letters stay. Stop the group's replicas first: one that starts again, or takes
+   * a new lease, begins it anew. Answers whether the group was there, and how many messages were dropped.
+   */
+  async retire(
+    group: string,
+    pattern: string,
+    options: { readonly waiting: 'drop' | 'keep' },
+  ): Promise<Retired> {
+    const waiting = waitingRule(options?.waiting, 'waiting');
+    return this.#events.retire(groupRule(group, 'group'), pattern, waiting);
+  }
+
+  /** Ends publishing to the live listeners of a wildcard that nobody has any more; false when there was none. */
+  async forgetListeners(pattern: string): Promise<boolean> {
+    return this.#events.forgetListeners(pattern);
+  }
+
+  /** The events that are kept of a pattern, the oldest first. `next` is the `from` of the following page. */
+  async history(
+    pattern: string,
+    page?: Page & { readonly from?: string | undefined },
+  ): Promise<{ readonly events: readonly HistoryEntry[]; readonly next: string | undefined }> {
+    return this.#events.history(pattern, page);
+  }
+
+  /**
+   * Gives a group events of its pattern's history once more, at the tail of its queue: all that are kept up to now, or
+   * those from and up to an event (its `historyId`) or a time of Redis's clock. They keep their ids, so that a handler
+   * with `once` passes over those that it had. Answers how many. A failure on the way leaves a part replayed.
+   * @throws InvalidOptionError for a group that does not get these events
+   */
+  async replay(pattern: string, group: string, { from, to }: ReplayOptions = {}): Promise<number> {
+    const first = from === undefined ? '-' : historyEndRule(from, 'from');
+    const last = to === undefined ? undefined : historyEndRule(to, 'to');
+    return this.#events.replay(pattern, group, { from: first, to: last });
   }
 
   close(): Promise<void> {

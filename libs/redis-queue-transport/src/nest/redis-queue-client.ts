@@ -5,6 +5,7 @@ import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-me
 import { Observable, throwError } from 'rxjs';
 import { BodyFormat } from '../core/body.js';
 import { RedisUnavailableError, messageOf } from '../core/errors.js';
+import { assertConcrete } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { MessageIds } from '../core/message-id.js';
@@ -12,16 +13,20 @@ import { rejected } from '../core/rejected.js';
 import { openBroker } from '../open-broker.js';
 import { ClientRequests } from './client-requests.js';
 import { ClientSession } from './client-session.js';
+import { declareAll } from './event-options.js';
 import { FailureLog } from './failure-log.js';
 import { hot } from './hot.js';
 import { resolveClientOptions } from './options.js';
 import type { RedisQueueClientOptions, ResolvedClientOptions } from './options.js';
 import { OutgoingMessage } from './outgoing-message.js';
+import type { EmitResult } from './outgoing-message.js';
 import { PacketCodec } from './packet-codec.js';
 import { queueNameOf } from './pattern.js';
 import { refuseSettings } from './redis-queue-record.js';
 import { StatusEvents } from './status-events.js';
 import type { RedisQueueEvents, RedisQueueStatus } from './status-events.js';
+
+export type { EmitResult } from './outgoing-message.js';
 
 /** What `enqueue` answers once Redis holds the message. */
 export interface EnqueueResult {
@@ -107,6 +112,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     return new ClientSession(open, {
       connected: () => this.#failures.recovered(),
       reply: (element) => this.#requests.deliver(element),
+      opened: (broker) => declareAll(broker, this.#options.declare),
     });
   }
 
@@ -138,6 +144,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     let id = '';
     const call = this.#whenConnected(({ broker }) => {
       const message = this.#message(this.createPacket(pattern, data));
+      if (message.options.isMandatory) refuseSettings(message.options, 'enqueue', ['isMandatory']);
       id = message.id;
       return message.push(broker);
     });
@@ -172,7 +179,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     let message: OutgoingMessage;
     try {
       message = this.#message(packet);
-      refuseSettings(message.options, 'send', ['delayMs', 'deliverAt', 'deduplicateMs']);
+      refuseSettings(message.options, 'send', [
+        'delayMs',
+        'deliverAt',
+        'deduplicateMs',
+        'isMandatory',
+      ]);
     } catch (error) {
       callback({ err: error });
       return () => undefined;
@@ -180,8 +192,13 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     return this.#requests.ask(message, callback);
   }
 
-  /** Tells an event to every live replica that listens. Begins at once, subscribed or not. At most once. */
-  override emit<TResult = unknown, TInput = unknown>(
+  /**
+   * Tells an event to every live replica that listens, at most once, and gives each group that wants it a copy, which
+   * one of its replicas handles at least once. Begins at once, subscribed or not. Answers when Redis holds all copies;
+   * errors as `enqueue` does, with `InvalidPatternError` for a wildcard, or with `NobodyListensError` where the record
+   * is `mandatory()`.
+   */
+  override emit<TResult = EmitResult, TInput = unknown>(
     pattern: unknown,
     data: TInput,
   ): Observable<TResult> {
@@ -192,16 +209,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     return hot(call, asItIs, (error) => this.#logUnseen('emit of', pattern, error));
   }
 
-  protected override dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
+  protected override dispatchEvent<T = EmitResult>(packet: ReadPacket): Promise<T> {
     const { broker } = this.#sessionOfCall();
     const message = this.#message(packet);
-    refuseSettings(message.options, 'emit', [
-      'delayMs',
-      'deliverAt',
-      'deduplicateMs',
-      'expiresInMs',
-    ]);
-    // Nest's own transports answer undefined as well; the type is the caller's.
+    assertConcrete(message.queue);
+    refuseSettings(message.options, 'emit', ['delayMs', 'deliverAt']);
+    // Nest's own transports answer undefined; the type is the caller's.
     return message.publish(broker) as Promise<T>;
   }
 

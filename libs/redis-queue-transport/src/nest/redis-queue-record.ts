@@ -12,6 +12,7 @@ export interface RedisQueueRecordOptions {
   readonly expiresInMs?: number;
   readonly deduplicateMs?: number;
   readonly codec?: Codec;
+  readonly isMandatory?: boolean;
 }
 
 /** A message with settings of its own; made by {@link RedisQueueRecordBuilder}, given to a client in place of the data. */
@@ -26,8 +27,8 @@ export class RedisQueueRecord<T = unknown> {
  * Builds a record:
  * `client.enqueue('mail.send', new RedisQueueRecordBuilder(mail).id(mail.id).headers({ tenant }).build())`.
  *
- * Delay and deduplication are for `enqueue`, expiry for `enqueue` and `send`: a client refuses them elsewhere. Each
- * method throws `InvalidOptionError` for a value that it cannot take.
+ * Delay is for `enqueue`, deduplication for `enqueue` and `emit`, `mandatory` for `emit`: a client refuses them
+ * elsewhere. Each method throws `InvalidOptionError` for a value that it cannot take.
  */
 export class RedisQueueRecordBuilder<T> {
   #options: RedisQueueRecordOptions = {};
@@ -62,6 +63,11 @@ export class RedisQueueRecordBuilder<T> {
       throw invalid('deliverAt', 'a valid Date', date);
     }
     return this.#with({ deliverAt: date });
+  }
+
+  /** Has `emit` fail with `NobodyListensError` when neither a group nor a live listener got the event. */
+  mandatory(): this {
+    return this.#with({ isMandatory: true });
   }
 
   /** Drops and counts the message when it is handed out later than so many ms after it was sent; retries too. */
@@ -116,6 +122,16 @@ const METHODS = {
   deliverAt: 'deliverAt',
   expiresInMs: 'expiresIn',
   deduplicateMs: 'deduplicate',
+  isMandatory: 'mandatory',
+} as const;
+
+/** And which verbs keep it. */
+const VERBS = {
+  delayMs: 'enqueue()',
+  deliverAt: 'enqueue()',
+  expiresInMs: 'enqueue()',
+  deduplicateMs: 'enqueue() and emit()',
+  isMandatory: 'emit()',
 } as const;
 
 /** What a verb cannot keep it refuses, rather than dropping it without a word. @throws InvalidOptionError */
@@ -127,6 +143,9 @@ export function refuseSettings(
   for (const option of refused) {
     if (options[option] === undefined) continue;
     const method = METHODS[option];
-    throw new InvalidOptionError(method, `${verb}() cannot keep ${method}: it is for enqueue()`);
+    throw new InvalidOptionError(
+      method,
+      `${verb}() cannot keep ${method}: it is for ${VERBS[option]}`,
+    );
   }
 }

@@ -3,7 +3,7 @@ import { Server } from '@nestjs/microservices';
 import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import { BodyFormat } from '../core/body.js';
-import type { Broker } from '../core/broker.js';
+import type { Broker, SubscriptionTerms } from '../core/broker.js';
 import { Consumer } from '../core/consumer.js';
 import { DeliveryRunner } from '../core/delivery-runner.js';
 import type { RedisQueueHealth } from '../core/health.js';
@@ -12,13 +12,19 @@ import { pause } from '../core/pause.js';
 import { openBroker } from '../open-broker.js';
 import type { OpenBroker } from '../open-broker.js';
 import { ConsumerLog } from './consumer-log.js';
+import { declareAll, resolveEventOptions } from './event-options.js';
 import { EventRunner } from './event-runner.js';
 import { FailureLog } from './failure-log.js';
 import { HandlerRegistry } from './handler-registry.js';
-import type { RegisteredHandler } from './handler-registry.js';
+import type { DurableHandler, RegisteredHandler } from './handler-registry.js';
 import { MessageRunner } from './message-runner.js';
 import { resolveHandlerOptions, resolveServerOptions } from './options.js';
-import type { RedisQueueServerOptions, ResolvedServerOptions } from './options.js';
+import type {
+  HistoryOptions,
+  RedisQueueServerOptions,
+  ResolvedHandlerOptions,
+  ResolvedServerOptions,
+} from './options.js';
 import { PacketCodec } from './packet-codec.js';
 import { queueNameOf } from './pattern.js';
 import { rememberFailures } from './remember-failures.js';
@@ -46,6 +52,10 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   protected override readonly logger = new Logger(RedisQueueServer.name);
   readonly #options: ResolvedServerOptions;
   readonly #registry = new HandlerRegistry();
+  /** That event handlers ask for, by pattern. */
+  readonly #histories = new Map<string, HistoryOptions>();
+  /** How far back live handlers recover, in ms, by pattern. */
+  readonly #recovering = new Map<string, number>();
   readonly #codec: PacketCodec;
   readonly #failures = new FailureLog(this.logger);
   readonly #ids = new MessageIds();
@@ -76,11 +86,19 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     extras: Record<string, unknown> = {},
   ): void {
     const name = queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
-    resolveHandlerOptions(extras, this.#options, name);
+    const event = isEventHandler ? resolveEventOptions(extras, this.#options, name) : undefined;
+    if (event === undefined) resolveHandlerOptions(extras, this.#options, name);
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
     const registered: RegisteredHandler = { handler: callback, extras };
-    if (isEventHandler) this.#registry.addEvent(name, registered);
+    if (event?.history !== undefined) this.#histories.set(name, event.history);
+    if (event?.recover !== undefined) {
+      const withinMs = Math.max(event.recover.withinMs, this.#recovering.get(name) ?? 0);
+      this.#recovering.set(name, withinMs);
+    }
+    if (event?.group !== undefined)
+      this.#registry.addDurable({ group: event.group, pattern: name }, registered);
+    else if (isEventHandler) this.#registry.addEvent(name, registered);
     else this.#registry.addMessage(name, registered);
     // Others look handlers up in Nest's map (getHandlers): it shows one for each pattern, messages first.
     if (!isEventHandler || !this.messageHandlers.has(name))
@@ -113,6 +131,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     try {
       await open.broker.connect();
       this.#assertNotClosing();
+      await this.#declare(open.broker);
+      this.#assertNotClosing();
       await this.#startConsumers(open.broker);
       this.#assertNotClosing();
       await this.#subscribe(open.broker);
@@ -134,16 +154,30 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 
   #onInterrupted(times: number): void {
-    if (this.#registry.events.size === 0) return; // only wake-ups were missed, which consumers make up for
+    // Only wake-ups were missed, which consumers make up for, or what is recovered.
+    if (this.#registry.events.size === this.#recovering.size) return;
     this.logger.warn(
       `Was cut off from live events and missed those sent meanwhile (${times} times so far).`,
     );
     this.#events.interrupted(times);
   }
 
+  #onMissed(pattern: string, missed: number): void {
+    this.logger.warn(`Missed ${missed} live events of "${pattern}" for good.`);
+    this.#events.gap(pattern, missed);
+  }
+
+  async #declare(broker: Broker): Promise<void> {
+    await declareAll(broker, this.#options.declare);
+    for (const [pattern, history] of this.#histories) await broker.declare({ pattern, history });
+  }
+
   async #startConsumers(broker: Broker): Promise<void> {
     for (const [queue, registered] of this.#registry.messages) {
       this.#consumers.push(this.#consumerOf(broker, queue, registered));
+    }
+    for (const [queue, handler] of this.#registry.durable) {
+      this.#consumers.push(this.#durableConsumerOf(broker, queue, handler));
     }
     this.#starting = Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
     const started = await this.#starting;
@@ -152,12 +186,33 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 
   #consumerOf(broker: Broker, queue: string, { handler, extras }: RegisteredHandler): Consumer {
-    const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.#options;
     const handlerOptions = resolveHandlerOptions(extras, this.#options, queue);
+    return this.#consumer(broker, queue, queue, handler, handlerOptions, undefined);
+  }
+
+  #durableConsumerOf(
+    broker: Broker,
+    queue: string,
+    { pattern, handler, extras }: DurableHandler,
+  ): Consumer {
+    const eventOptions = resolveEventOptions(extras, this.#options, pattern);
+    const subscription = { from: eventOptions.from };
+    return this.#consumer(broker, queue, pattern, handler, eventOptions, subscription);
+  }
+
+  #consumer(
+    broker: Broker,
+    queue: string,
+    pattern: string,
+    handler: MessageHandler,
+    handlerOptions: ResolvedHandlerOptions,
+    subscription: SubscriptionTerms | undefined,
+  ): Consumer {
+    const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.#options;
     const { concurrency, prefetch = 0, leaseMs, once } = handlerOptions;
     const onReplyError = (error: unknown): void => this.logger.error(error);
     const messages = new MessageRunner(
-      queue,
+      pattern,
       handler,
       broker,
       this.#codec,
@@ -174,6 +229,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       deadLetterMaxAgeMs,
       maxCrashes,
       onceMs: once?.windowMs,
+      subscription,
     };
     const log = new ConsumerLog(queue, this.logger, this.#failures);
     return new Consumer(broker, options, this.#ids, deliveries, log);
@@ -184,9 +240,16 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     const runner = new EventRunner(events, this.#codec, this.#withHooks, this.logger);
     this.#eventRunner = runner;
     if (events.size === 0) return;
-    await broker.subscribe([...events.keys()], (pattern, element) => {
+    const onEvent = (pattern: string, element: Buffer): void => {
       if (!this.#isDraining) runner.run(pattern, element);
-    });
+    };
+    const withinMs = this.#recovering;
+    const onMissed = (pattern: string, missed: number): void => this.#onMissed(pattern, missed);
+    await broker.subscribe(
+      [...events.keys()],
+      onEvent,
+      withinMs.size > 0 ? { withinMs, onMissed } : undefined,
+    );
   }
 
   /**
@@ -236,7 +299,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     return super.status as Observable<RedisQueueStatus>; // StatusEvents alone writes to it
   }
 
-  /** `connected`, `reconnecting`, `disconnected`, `error`. May be called before `listen`. */
+  /** `connected`, `reconnecting`, `disconnected`, `eventsInterrupted`, `gap`, `error`. May be called before `listen`. */
   on<Event extends keyof RedisQueueEvents>(event: Event, callback: RedisQueueEvents[Event]): void {
     this.#events.on(event, callback);
   }

@@ -6,12 +6,12 @@ export class RedisQueueContext extends BaseRpcContext<[delivery: Delivery, patte
   /** What the handler threw, if it did, before filters changed it. Kept by the transport for dead letters. */
   failure: unknown;
 
-  /** The pattern that the message was sent to. */
+  /** The pattern that the message was sent to; for an event its own, also where the handler's has wildcards. */
   getPattern(): string {
     return this.args[1];
   }
 
-  /** The queue, or for an event the channel, that it came through. */
+  /** The queue that it came through: for an event its group's, or, for a live one, the pattern that was listened to. */
   getQueue(): string {
     return this.args[0].queue;
   }

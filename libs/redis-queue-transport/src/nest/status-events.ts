@@ -15,6 +15,8 @@ export type RedisQueueEvents = {
    * That happens in outages, and to a subscriber that is too slow for Redis's output buffer limit.
    */
   eventsInterrupted: (times: number) => void;
+  /** Live events of a pattern with `recover` were missed for good: too old, or kept no longer. */
+  gap: (gap: { readonly pattern: string; readonly missed: number }) => void;
   /** Trouble with Redis in the background, where no call could reject. */
   error: (error: unknown) => void;
 };
@@ -26,6 +28,7 @@ export class StatusEvents {
     reconnecting: [],
     disconnected: [],
     eventsInterrupted: [],
+    gap: [],
     error: [],
   };
 
@@ -42,6 +45,10 @@ export class StatusEvents {
 
   interrupted(times: number): void {
     for (const listener of this.#listeners.eventsInterrupted) listener(times);
+  }
+
+  gap(pattern: string, missed: number): void {
+    for (const listener of this.#listeners.gap) listener({ pattern, missed });
   }
 
   error(error: unknown, log: FailureLog): void {

@@ -21,6 +21,7 @@ export class Keys {
       paused: `${base}:paused`,
       wake: `${base}:wake`,
       counts: `${base}:counts`,
+      cursor: `${base}:cursor`,
       processing: (consumer) => `${base}:processing:${consumer}`,
     };
   }
@@ -37,6 +38,36 @@ export class Keys {
   event(pattern: string): string {
     return `${this.prefix}:event:${pattern}`;
   }
+
+  /**
+   * Hash: who wants which events. A field for each subscription (its queue's name), for each wildcard with live
+   * listeners, for each history, and `version`, which every change raises.
+   */
+  get groups(): string {
+    return `${this.prefix}:groups`;
+  }
+
+  /** Sorted set: ids of events that must not be emitted again, by the Redis time in ms at which that ends. */
+  emitted(pattern: string): string {
+    return `${this.prefix}:{${pattern}}:emitted`;
+  }
+
+  history(pattern: string): HistoryKeys {
+    const base = `${this.prefix}:{${assertQueueName(pattern)}}:history`;
+    return { history: base, historyCount: `${base}:count` };
+  }
+
+  /** Channel: the events of a history with their places in it, for listeners that make up for those they miss. */
+  told(pattern: string): string {
+    return `${this.prefix}:history:${pattern}`;
+  }
+}
+
+export interface HistoryKeys {
+  /** Stream: the last events, each an entry with its number `n` and the `element`; capped by count and by age. */
+  readonly history: string;
+  /** Text: how many events there ever were. */
+  readonly historyCount: string;
 }
 
 export interface QueueKeys {
@@ -55,6 +86,8 @@ export interface QueueKeys {
    * bodies were ever parked.
    */
   readonly counts: string;
+  /** Text: how far into the history a new group has been filled. Gone once the group gets its copies by itself. */
+  readonly cursor: string;
   /** Sorted set: ids that producers must not add again, by the Redis time in ms at which that ends. */
   readonly ids: string;
   /** Sorted set: ids that handlers must not be given again, likewise. */

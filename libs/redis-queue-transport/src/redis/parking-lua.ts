@@ -1,19 +1,19 @@
 /**
- * Keeps large bodies beside the lists, as Lua functions for scripts that have the key `parked`: a hash of bodies by a
- * number, which stands in the header right behind the counts (`"parked":"7"`), and nowhere else, so that no other
- * program's field is mistaken for it.
- *
- * `park(element, counts)` answers the element without its body; the element must have a header of this library.
- * `unpark(element)` is called for an element that is gone for good, and drops its body.
+ * Puts a large body beside its list, as Lua: into the hash `parked` under a number, which stands in the header right
+ * behind the counts (`"parked":"7"`), and nowhere else, so that no other program's field is mistaken for it. Answers the
+ * element without its body; it must have a header of this library.
  */
-export const PARKING = `
-local function park(element, counts)
+export const PARK = `
+local function park(parked, counts, element)
   local number = redis.call('HINCRBY', counts, 'parkedEver', 1)
   local headerEnd = string.find(element, '\\n', 1, true)
   redis.call('HSET', parked, number, string.sub(element, headerEnd + 1))
   return '{"rq":1,"parked":"' .. number .. '",' .. string.sub(element, 9, headerEnd)
 end
+`;
 
+/** Drops the body of an element that is gone for good, as a Lua function for scripts that have the key `parked`. */
+export const UNPARK = `
 local function unpark(element)
   local front = string.match(string.sub(element, 1, 100), '^{"rq":1,(.*)')
   if not front then return end
@@ -31,5 +31,22 @@ local function unparkDead(dead, below, count)
   for _, entry in ipairs(redis.call('XRANGE', dead, '-', below, 'COUNT', count)) do
     unpark(entry[2][2])
   end
+end
+`;
+
+/** Removes what waits and what is delayed, with the bodies that are parked; answers how many messages, as Lua. */
+export const EMPTY_QUEUE = `
+local function emptyQueue()
+  if redis.call('EXISTS', parked) == 1 then
+    for from = 0, redis.call('LLEN', waiting), 1000 do
+      for _, element in ipairs(redis.call('LRANGE', waiting, from, from + 999)) do unpark(element) end
+    end
+    for from = 0, redis.call('ZCARD', delayed), 1000 do
+      for _, element in ipairs(redis.call('ZRANGE', delayed, from, from + 999)) do unpark(element) end
+    end
+  end
+  local removed = redis.call('LLEN', waiting) + redis.call('ZCARD', delayed)
+  redis.call('UNLINK', waiting, delayed)
+  return removed
 end
 `;

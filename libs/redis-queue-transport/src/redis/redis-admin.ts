@@ -4,11 +4,13 @@ import type {
   DelayedElement,
   QueueLengths,
 } from '../core/admin-broker.js';
+import type { EventAdminBroker } from '../core/event-admin-broker.js';
 import { Connection } from './connection.js';
 import type { ConnectionSource } from './connection-source.js';
 import type { Redis } from 'ioredis';
 import { processName } from './process-name.js';
 import { Keys } from './keys.js';
+import { RedisEventAdmin } from './redis-event-admin.js';
 import { advance } from './scripts/advance.js';
 import { deleteDeadLetters } from './scripts/delete-dead-letters.js';
 import { purge } from './scripts/purge.js';
@@ -28,10 +30,12 @@ const DEADLINE_MS = 5_000;
 export class RedisAdmin implements AdminBroker {
   readonly #keys: Keys;
   readonly #connection: Connection;
+  readonly events: EventAdminBroker;
 
   constructor(private readonly options: RedisAdminOptions) {
     this.#keys = new Keys(options.prefix);
     this.#connection = new Connection(options.connection, `rq-admin-${processName()}`, DEADLINE_MS);
+    this.events = new RedisEventAdmin(this.#connection, this.#keys, options.connectTimeoutMs);
   }
 
   async queues(): Promise<readonly string[]> {

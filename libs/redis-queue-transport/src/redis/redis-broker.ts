@@ -1,5 +1,14 @@
 import type { Redis } from 'ioredis';
-import type { Broker, Lease, LeaseTerms, PushTerms } from '../core/broker.js';
+import type {
+  Broker,
+  EventDeclaration,
+  Lease,
+  LeaseTerms,
+  Published,
+  PublishTerms,
+  PushTerms,
+  RecoveryTerms,
+} from '../core/broker.js';
 import { RedisClock } from '../core/clock.js';
 import type { Element } from '../core/envelope.js';
 import { RedisRefusedError, UnsafeRedisError } from '../core/errors.js';
@@ -13,12 +22,14 @@ import { EventChannel } from './event-channel.js';
 import { Keys } from './keys.js';
 import { processName } from './process-name.js';
 import { PushBatch } from './push-batch.js';
+import { RecoveredEvents } from './recovered-events.js';
 import { RedisLease } from './redis-lease.js';
 import { ReplyBatch } from './reply-batch.js';
 import { INBOX_WAIT_MS, ReplyInbox } from './reply-inbox.js';
 import { join } from './scripts/join.js';
 import { register } from './scripts/register.js';
 import { PAUSED } from './scripts/set-paused.js';
+import { Subscriptions } from './subscriptions.js';
 
 export interface RedisBrokerOptions {
   readonly connection: ConnectionSource;
@@ -55,6 +66,7 @@ export class RedisBroker implements Broker {
   readonly #commands: Connection;
   readonly #replies: ReplyBatch;
   readonly #published: EventBatch;
+  readonly #subscriptions: Subscriptions;
   readonly #pushes = new Map<string, PushBatch>();
   /** Queues that are listed for people and tools, or about to be. */
   readonly #registered = new Map<string, Promise<void> | 'done'>();
@@ -69,6 +81,7 @@ export class RedisBroker implements Broker {
   #ids = 0;
   #inbox: ReplyInbox | undefined;
   #channel: EventChannel | undefined;
+  #recovered: RecoveredEvents | undefined;
 
   constructor(
     private readonly options: RedisBrokerOptions,
@@ -79,7 +92,8 @@ export class RedisBroker implements Broker {
       this.#onStatus(status),
     );
     this.#replies = new ReplyBatch(this.#commands);
-    this.#published = new EventBatch(this.#commands);
+    this.#published = new EventBatch(this.#commands, this.#keys, this.#parkAboveBytes);
+    this.#subscriptions = new Subscriptions(this.#commands, this.#keys);
   }
 
   /** The command connection's ioredis client. */
@@ -164,20 +178,49 @@ export class RedisBroker implements Broker {
     return state === 'served';
   }
 
-  async publish(pattern: string, messageId: string, element: Element): Promise<number> {
-    if (!this.#commands.isReady) await this.connect();
-    return this.#published.add(this.#keys.event(pattern), messageId, element);
+  publish(
+    pattern: string,
+    messageId: string,
+    element: Element,
+    terms?: PublishTerms,
+  ): Promise<Published> {
+    const deduplicateMs = terms?.deduplicateMs;
+    if (this.#commands.isReady)
+      return this.#published.add(pattern, messageId, element, deduplicateMs);
+    return this.connect().then(() =>
+      this.#published.add(pattern, messageId, element, deduplicateMs),
+    );
+  }
+
+  async declare(declaration: EventDeclaration): Promise<void> {
+    await this.connect();
+    await this.#subscriptions.declare(declaration);
   }
 
   async subscribe(
     patterns: readonly string[],
     onEvent: (pattern: string, element: Buffer) => void,
+    recovery?: RecoveryTerms,
   ): Promise<void> {
-    const listeners = patterns.map((pattern): [string, (element: Buffer) => void] => [
+    const plain = patterns.filter((pattern) => recovery?.withinMs.has(pattern) !== true);
+    const listeners = plain.map((pattern): [string, (element: Buffer) => void] => [
       this.#keys.event(pattern),
       (element) => onEvent(pattern, element),
     ]);
-    await this.#listen(new Map(listeners));
+    this.#recovered = recovery && this.#recoveredEvents(recovery, onEvent);
+    await this.#recovered?.assertKept();
+    await this.#listen(new Map([...listeners, ...(this.#recovered?.listeners ?? [])]));
+    await this.#subscriptions.listenTo(plain);
+    await this.#recovered?.start();
+  }
+
+  #recoveredEvents(
+    recovery: RecoveryTerms,
+    onEvent: (pattern: string, element: Buffer) => void,
+  ): RecoveredEvents {
+    const nowMs = (): number => this.nowMs();
+    const context = { connection: this.#commands, keys: this.#keys, nowMs, onError: this.#onError };
+    return new RecoveredEvents(context, recovery, onEvent);
   }
 
   reply(list: string, element: Element): Promise<void> {
@@ -205,6 +248,8 @@ export class RedisBroker implements Broker {
     this.#onWake.set(queue, () => onWake(false));
     await this.#listen(new Map([[keys.wake, (news) => onWake(news.toString() === PAUSED)]]));
     await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'served' });
+    const { subscription } = terms;
+    if (subscription !== undefined) await this.#subscriptions.begin(queue, subscription);
     this.#joined += 1;
     const consumer = `${this.#name}-${this.#joined}`;
     this.#clock.set(await join.run(this.#commands, keys, { consumer, leaseMs: terms.leaseMs }));
@@ -231,6 +276,7 @@ export class RedisBroker implements Broker {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#recovered?.stop();
     await Promise.all([this.#inbox?.stop(), this.#channel?.stop()]);
     for (const connection of this.#connections) connection.close();
   }
@@ -266,6 +312,8 @@ export class RedisBroker implements Broker {
   #onInterrupted(): void {
     this.#interruptions += 1;
     this.events.interrupted(this.#interruptions);
+    this.#subscriptions.listenAgain().catch(this.#onError);
+    this.#recovered?.catchUp();
     for (const onWake of this.#onWake.values()) onWake();
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { failureOf, isReplyError } from './failure.js';
 import type { Connection } from './connection.js';
-import { PARKING } from './parking-lua.js';
+import { UNPARK } from './parking-lua.js';
 
 export type ScriptArgument = string | number | Buffer;
 
@@ -34,7 +34,7 @@ export class Script<Key extends string, Arg extends string, Reply> {
       ...keys.map((key, index) => `local ${key} = KEYS[${index + 1}]`),
       ...args.map((arg, index) => `local ${arg} = ARGV[${index + 1}]`),
       `local FIRST = ${args.length + 1}`,
-      ...(keys.some((key) => String(key) === 'parked') ? [PARKING] : []),
+      ...(keys.some((key) => String(key) === 'parked') ? [UNPARK] : []),
       lua.trim(),
     ].join('\n');
     this.#sha = createHash('sha1').update(this.#text).digest('hex');
@@ -51,13 +51,16 @@ export class Script<Key extends string, Arg extends string, Reply> {
     keys: Readonly<Record<Key, string>>,
     args: Readonly<Record<Arg, string | number>>,
     rest: readonly ScriptArgument[] = [],
+    /** Further keys: `KEYS[n]` behind the named ones. */
+    moreKeys: readonly string[] = [],
   ): Promise<Reply> {
     const { action } = this.definition;
     const parameters: ScriptArgument[] = this.definition.keys.map((key) => keys[key]);
+    for (const key of moreKeys) parameters.push(key);
     for (const arg of this.definition.args) parameters.push(args[arg]);
     for (const argument of rest) parameters.push(argument);
     const reply = await connection.run(action, async (client) => {
-      const keyCount = this.definition.keys.length;
+      const keyCount = this.definition.keys.length + moreKeys.length;
       const evaluate = (): Promise<unknown> =>
         client.callBuffer('EVAL', this.#text, keyCount, ...parameters);
       // Sent whole when the connection is new: asking by a name that Redis does not know would let what follows pass it.

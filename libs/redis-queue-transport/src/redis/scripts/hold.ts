@@ -1,3 +1,4 @@
+import { PARK } from '../parking-lua.js';
 import { NOW_MS, Script, readArray } from '../script.js';
 
 /**
@@ -15,7 +16,7 @@ export const hold = new Script({
   keys: ['waiting', 'delayed', 'ids', 'parked', 'counts'],
   args: ['wake'],
   lua: `
-${NOW_MS}
+${NOW_MS}${PARK}
 redis.call('ZREMRANGEBYSCORE', ids, '-inf', now)
 -- Both are read before anything is added: a key of another type must refuse all of the messages, not the later ones.
 redis.call('LLEN', waiting)
@@ -26,7 +27,7 @@ local reply = {}
 for i = FIRST, #ARGV, 5 do
   local element, due, id, window = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
   local isNew = window == 0 or not redis.call('ZSCORE', ids, id)
-  if isNew and ARGV[i + 4] == '1' then element = park(element, counts) end
+  if isNew and ARGV[i + 4] == '1' then element = park(parked, counts, element) end
   if isNew and due > now then
     if due < earliest then
       earliest = due

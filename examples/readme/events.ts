@@ -1,0 +1,90 @@
+import 'reflect-metadata';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import {
+  RedisQueueAdmin,
+  RedisQueueClient,
+  RedisQueueContext,
+  RedisQueueModule,
+  RedisQueueRecordBuilder,
+  RedisQueueServer,
+} from 'nestjs-redis-queue-transport';
+import { firstValueFrom } from 'rxjs';
+
+const connection = process.env['REDIS_URL'];
+
+interface Order {
+  readonly id: number;
+}
+
+// #region handlers
+@Controller()
+class BillingController {
+  // One replica of the group `billing`, the server's own, handles each order, however many are up or down.
+  @EventPattern<string>('order.placed', { durable: true, history: { maxLength: 100_000 } })
+  bill(@Payload() order: Order): void {
+    console.log(`bill for order ${order.id}`);
+  }
+
+  // A group of its own, which begins with what the history has when it first starts.
+  @EventPattern<string>('order.placed', { group: 'statistics', from: 'earliest' })
+  count(@Payload() order: Order): void {
+    console.log(`counted order ${order.id}`);
+  }
+
+  // Live, at most once: every replica that is up hears every event whose pattern begins with `order.`.
+  @EventPattern<string>('order.#')
+  watch(@Payload() order: Order, @Ctx() context: RedisQueueContext): void {
+    console.log(`saw ${context.getPattern()} ${order.id}`);
+  }
+}
+// #endregion handlers
+
+@Module({
+  imports: [
+    // #region declare
+    // The group gets its copies from now on, also if none of its replicas has ever been up.
+    RedisQueueModule.register({
+      connection,
+      declare: { 'order.placed': { groups: ['billing'] } },
+    }),
+    // #endregion declare
+  ],
+  controllers: [BillingController],
+})
+class AppModule {}
+
+const context = await NestFactory.createApplicationContext(AppModule, {
+  logger: ['error', 'warn'],
+});
+const client = context.get(RedisQueueClient);
+const admin = context.get(RedisQueueAdmin);
+await admin.declare('order.placed', { history: { maxLength: 100_000 } });
+
+// #region emit
+const order = new RedisQueueRecordBuilder({ id: 7 })
+  .id('order-7')
+  .deduplicate(60_000) // safe to emit again after OutcomeUnknownError: each group gets one copy
+  .mandatory() // an error when neither a group nor a live listener gets it
+  .build();
+const { groups, listeners } = await firstValueFrom(client.emit('order.placed', order));
+console.log(`held for ${groups} groups, heard by ${listeners} replicas`);
+// #endregion emit
+
+const server = await NestFactory.createMicroservice(AppModule, {
+  strategy: new RedisQueueServer({ connection, group: 'billing' }),
+  logger: ['error', 'warn'],
+});
+server.enableShutdownHooks();
+await server.listen();
+await firstValueFrom(client.emit('order.paid', { id: 7 }));
+
+// #region replay
+const before = await admin.history('order.placed', { limit: 10 });
+const count = await admin.replay('order.placed', 'statistics', {
+  from: before.events[0]?.historyId,
+});
+console.log(`gave statistics ${count} orders once more`);
+// #endregion replay
+await context.close();

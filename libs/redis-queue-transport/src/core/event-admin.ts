@@ -1,0 +1,122 @@
+import type { EventDeclaration } from './broker.js';
+import { InvalidOptionError } from './errors.js';
+import type { EventAdminBroker, HistoryElement, Retired } from './event-admin-broker.js';
+import type { EventHistory } from './event-index.js';
+import { subscriptionOf, subscriptionQueue } from './event-patterns.js';
+import { wholeNumber } from './options.js';
+import type { Page, QueuedMessage } from './queue-admin.js';
+import { decodeElement } from './envelope.js';
+
+/** A group's subscription. */
+export interface EventGroup {
+  readonly group: string;
+  readonly pattern: string;
+  /** Its queue: the name for every call that tends queues. */
+  readonly queue: string;
+}
+
+/** Who wants which events. */
+export interface EventSubscriptions {
+  readonly groups: readonly EventGroup[];
+  /** Wildcards to which live listeners listen, or did once. */
+  readonly wildcards: readonly string[];
+  readonly histories: readonly EventHistory[];
+}
+
+/** An event that is kept. */
+export interface HistoryEntry extends QueuedMessage {
+  /** Its place, as `emit` answered it. */
+  readonly historyId: string;
+  /** Counts the events of this history, from 1. */
+  readonly number: number;
+  /** The event's own, also where the history's has wildcards. */
+  readonly pattern: string;
+}
+
+const PAGE = 100;
+const limitRule = wholeNumber('events', 1);
+
+/** Tends groups and histories, beside live servers. */
+export class EventAdmin {
+  constructor(
+    private readonly broker: EventAdminBroker,
+    /** Shows an element, also one that cannot be read. */
+    private readonly readMessage: (element: Buffer) => QueuedMessage,
+  ) {}
+
+  async subscriptions(): Promise<EventSubscriptions> {
+    const { queues, listeners, histories } = await this.broker.index();
+    const groups = queues.flatMap((queue) => {
+      const subscription = subscriptionOf(queue);
+      return subscription === undefined ? [] : [{ ...subscription, queue }];
+    });
+    return { groups, wildcards: listeners, histories };
+  }
+
+  declare(declaration: EventDeclaration): Promise<void> {
+    return this.broker.declare(declaration);
+  }
+
+  retire(group: string, pattern: string, waiting: 'drop' | 'keep'): Promise<Retired> {
+    return this.broker.retire(subscriptionQueue({ group, pattern }), waiting);
+  }
+
+  forgetListeners(pattern: string): Promise<boolean> {
+    return this.broker.forgetListeners(pattern);
+  }
+
+  async history(
+    pattern: string,
+    { from, limit = PAGE }: Page & { readonly from?: string | undefined } = {},
+  ): Promise<{ readonly events: readonly HistoryEntry[]; readonly next: string | undefined }> {
+    limitRule(limit, 'limit');
+    const elements = await this.broker.history(pattern, from, limit + 1);
+    const events = elements.slice(0, limit).map((element) => this.#readEntry(pattern, element));
+    return { events, next: elements[limit]?.entry };
+  }
+
+  /** Up to the end as it is now: what is emitted meanwhile comes to the group by itself. */
+  async replay(
+    pattern: string,
+    group: string,
+    range: { readonly from: string; readonly to: string | undefined },
+  ): Promise<number> {
+    const queue = subscriptionQueue({ group, pattern });
+    await this.#assertKnown(queue, group, pattern);
+    const to = await this.broker.lastEntry(pattern, range.to);
+    let replayed = 0;
+    for (let from: string | undefined = range.from; from !== undefined && to !== undefined;) {
+      const step = await this.broker.replay(pattern, queue, { from, to });
+      replayed += step.replayed;
+      from = step.next;
+    }
+    return replayed;
+  }
+
+  #readEntry(pattern: string, { entry, number, element }: HistoryElement): HistoryEntry {
+    return {
+      ...this.readMessage(element),
+      historyId: entry,
+      number,
+      pattern: concretePattern(element) ?? pattern,
+    };
+  }
+
+  async #assertKnown(queue: string, group: string, pattern: string): Promise<void> {
+    const { queues } = await this.broker.index();
+    if (queues.includes(queue)) return;
+    throw new InvalidOptionError(
+      'group',
+      `group must be one that gets the events of "${pattern}" (see groups()), got "${group}"`,
+    );
+  }
+}
+
+function concretePattern(element: Buffer): string | undefined {
+  try {
+    return decodeElement(element).pattern;
+  } catch {
+    // People look at what cannot be read as well: they get its bytes.
+    return undefined;
+  }
+}

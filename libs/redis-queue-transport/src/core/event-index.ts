@@ -1,0 +1,102 @@
+import { isMeantBy, isWildcard, subscriptionOf } from './event-patterns.js';
+
+/** How much of a history is kept; at least one of the bounds is set. */
+export interface HistoryBounds {
+  readonly maxLength?: number | undefined;
+  readonly maxAgeMs?: number | undefined;
+}
+
+export interface EventHistory extends HistoryBounds {
+  /** Whose events it keeps; may have wildcards. */
+  readonly pattern: string;
+}
+
+/** Where an event of one concrete pattern goes. */
+export interface EventRoute {
+  /** The patterns under which live listeners may hear it: its own, and wildcards that somebody listens to. */
+  readonly listeners: readonly string[];
+  /** Queues of the subscriptions that get a copy. */
+  readonly queues: readonly string[];
+  /** How many groups that are: one may have several subscriptions that match. */
+  readonly groups: number;
+  readonly histories: readonly EventHistory[];
+}
+
+/** The field that changes with every other one. */
+export const VERSION_FIELD = 'version';
+const LISTENERS = 'listeners:';
+const HISTORY = 'history:';
+
+/** The field that says that a wildcard has live listeners. */
+export function listenersField(pattern: string): string {
+  return LISTENERS + pattern;
+}
+
+/** The field that says that the events of a pattern are kept. */
+export function historyField(pattern: string): string {
+  return HISTORY + pattern;
+}
+
+export function historyValue({ maxLength, maxAgeMs }: HistoryBounds): string {
+  return JSON.stringify({ maxLength, maxAgeMs });
+}
+
+/**
+ * Who wants which events, as it was at one version. A subscription's field is the name of its queue; fields that this
+ * release does not know mean nothing to it.
+ */
+export class EventIndex {
+  readonly version: string;
+  readonly queues: readonly string[];
+  /** Wildcards that have, or had, live listeners. */
+  readonly listeners: readonly string[];
+  readonly histories: readonly EventHistory[];
+
+  constructor(fields: ReadonlyMap<string, string>) {
+    const names = [...fields.keys()];
+    this.version = fields.get(VERSION_FIELD) ?? '';
+    this.queues = names.filter((name) => subscriptionOf(name) !== undefined).sort();
+    this.listeners = names
+      .filter((name) => name.startsWith(LISTENERS))
+      .map((name) => name.slice(LISTENERS.length))
+      .filter(isWildcard)
+      .sort();
+    this.histories = names
+      .filter((name) => name.startsWith(HISTORY))
+      .map((name) => readHistory(name.slice(HISTORY.length), fields.get(name) ?? ''))
+      .sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
+  }
+
+  routeOf(pattern: string): EventRoute {
+    const isWanted = (filter: string): boolean => isMeantBy(filter, pattern);
+    const subscriptions = this.queues
+      .map((queue) => ({ queue, subscription: subscriptionOf(queue) }))
+      .filter(({ subscription }) => subscription !== undefined && isWanted(subscription.pattern));
+    return {
+      listeners: [pattern, ...this.listeners.filter(isWanted)],
+      queues: subscriptions.map(({ queue }) => queue),
+      groups: new Set(subscriptions.map(({ subscription }) => subscription?.group)).size,
+      // Its own first: that is the one by which people ask again.
+      histories: [
+        ...this.histories.filter((history) => history.pattern === pattern),
+        ...this.histories.filter(
+          (history) => history.pattern !== pattern && isWanted(history.pattern),
+        ),
+      ],
+    };
+  }
+}
+
+function readHistory(pattern: string, value: string): EventHistory {
+  try {
+    const { maxLength, maxAgeMs } = JSON.parse(value) as Record<string, unknown>; // checked field by field
+    return { pattern, maxLength: bound(maxLength), maxAgeMs: bound(maxAgeMs) };
+  } catch {
+    // Written by hand: it keeps what a person can look through, and not everything for ever.
+    return { pattern, maxLength: 1_000 };
+  }
+}
+
+function bound(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined;
+}

@@ -1,0 +1,96 @@
+import type { Redis } from 'ioredis';
+import type { EventDeclaration } from '../core/broker.js';
+import type {
+  EventAdminBroker,
+  HistoryElement,
+  ReplayRange,
+  ReplayStep,
+  Retired,
+} from '../core/event-admin-broker.js';
+import { EventIndex, listenersField } from '../core/event-index.js';
+import type { Connection } from './connection.js';
+import type { Keys } from './keys.js';
+import { declare } from './scripts/declare.js';
+import { replay } from './scripts/replay.js';
+import { retire } from './scripts/retire.js';
+import { Subscriptions } from './subscriptions.js';
+
+/** Tends groups and histories, over the admin's connection. */
+export class RedisEventAdmin implements EventAdminBroker {
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Keys,
+    private readonly connectTimeoutMs: number,
+  ) {}
+
+  async index(): Promise<EventIndex> {
+    const fields = await this.#run('read the groups', (client) => client.hgetall(this.keys.groups));
+    return new EventIndex(new Map(Object.entries(fields)));
+  }
+
+  async declare(declaration: EventDeclaration): Promise<void> {
+    await this.#ready();
+    await new Subscriptions(this.connection, this.keys).declare(declaration);
+  }
+
+  async retire(queue: string, waiting: 'drop' | 'keep'): Promise<Retired> {
+    await this.#ready();
+    const { groups, queues } = this.keys;
+    const isDropping = waiting === 'drop' ? 1 : 0;
+    const keys = { groups, queues, ...this.keys.queue(queue) };
+    return retire.run(this.connection, keys, { queue, isDropping });
+  }
+
+  async forgetListeners(pattern: string): Promise<boolean> {
+    await this.#ready();
+    const { groups, queues } = this.keys;
+    const changes = [listenersField(pattern), ''];
+    return (await declare.run(this.connection, { groups, queues }, {}, changes)) > 0;
+  }
+
+  async history(
+    pattern: string,
+    from: string | undefined,
+    count: number,
+  ): Promise<readonly HistoryElement[]> {
+    const { history } = this.keys.history(pattern);
+    const entries = await this.#run('list a history', (client) =>
+      client.xrangeBuffer(history, from ?? '-', '+', 'COUNT', count),
+    );
+    return entries.map(([entry, fields]) => ({
+      entry: entry.toString(),
+      number: Number(fieldOf(fields, 'n')?.toString() ?? 0),
+      element: fieldOf(fields, 'element') ?? Buffer.alloc(0),
+    }));
+  }
+
+  async lastEntry(pattern: string, to: string | undefined): Promise<string | undefined> {
+    const { history } = this.keys.history(pattern);
+    const entries = await this.#run('list a history', (client) =>
+      client.xrevrangeBuffer(history, to ?? '+', '-', 'COUNT', 1),
+    );
+    return entries[0]?.[0].toString();
+  }
+
+  async replay(pattern: string, queue: string, { from, to }: ReplayRange): Promise<ReplayStep> {
+    await this.#ready();
+    const { history } = this.keys.history(pattern);
+    const { waiting } = this.keys.queue(queue);
+    return replay.run(this.connection, { history, waiting }, { from, to });
+  }
+
+  async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
+    await this.#ready();
+    return this.connection.run(action, command);
+  }
+
+  #ready(): Promise<void> {
+    return this.connection.ready(this.connectTimeoutMs);
+  }
+}
+
+/** Names and values stand in turn. */
+function fieldOf(fields: readonly Buffer[], name: string): Buffer | undefined {
+  const at = fields.findIndex((field, index) => index % 2 === 0 && field.toString() === name);
+  return at === -1 ? undefined : fields[at + 1];
+}

@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Broker, Lease, Published } from '../../libs/redis-queue-transport/src/core/broker.js';
+import { eventually } from '../support/eventually.js';
+import type { BrokerWorld } from './broker-world.js';
+import { element, ids } from './elements.js';
+
+const TERMS = {
+  leaseMs: 30_000,
+  deadLetterLimit: 10,
+  deadLetterMaxAgeMs: 3_600_000,
+  onceMs: 60_000,
+  waitMs: 200,
+  subscription: {},
+};
+
+/** What every broker does with events that groups get copies of. To be called within a `describe`. */
+export function eventsContract(world: BrokerWorld): void {
+  let broker: Broker;
+  let joined: Lease[];
+
+  beforeEach(async () => {
+    joined = [];
+    broker = await world.open();
+  });
+
+  afterEach(() => Promise.allSettled(joined.map((lease) => lease.leave())));
+
+  async function join(queue: string, member = broker): Promise<Lease> {
+    const lease = await member.join(queue, TERMS, () => undefined);
+    joined.push(lease);
+    return lease;
+  }
+
+  function publish(pattern: string, id: string, deduplicateMs?: number): Promise<Published> {
+    return broker.publish(pattern, id, element(id), { deduplicateMs });
+  }
+
+  async function waitingIds(queue: string): Promise<(string | undefined)[]> {
+    return ids((await world.dump(queue)).waiting);
+  }
+
+  /** Listens live and answers what comes, as "pattern id". */
+  async function listen(...patterns: string[]): Promise<string[]> {
+    const heard: string[] = [];
+    const subscriber = await world.open();
+    await subscriber.subscribe(patterns, (pattern, bytes) =>
+      heard.push(`${pattern} ${ids([bytes]).join()}`),
+    );
+    return heard;
+  }
+
+  describe('a group', () => {
+    test('gets one copy, whichever of its replicas takes it', async () => {
+      const replicas = [await join('@billing/order.placed'), await join('@billing/order.placed')];
+      await publish('order.placed', 'a');
+      const taken = [];
+      for (const lease of replicas) {
+        const reply = await lease.exchange([], 10);
+        if (reply !== 'leaseLost') taken.push(...reply.taken);
+      }
+      expect(ids(taken)).toEqual(['a']);
+    });
+
+    test('gets nothing of other patterns, and nothing from before it joined', async () => {
+      await publish('order.placed', 'before');
+      await join('@billing/order.placed');
+      await publish('order.paid', 'other');
+      expect(await waitingIds('@billing/order.placed')).toEqual([]);
+    });
+
+    test('gets what is published by a process that did not know of it', async () => {
+      const publisher = await world.open();
+      await publisher.publish('order.placed', 'a', element('a'));
+      for (const group of ['billing', 'mail', 'stock']) {
+        await join(`@${group}/order.placed`, await world.open());
+        await publisher.publish('order.placed', group, element(group));
+      }
+      expect(await waitingIds('@billing/order.placed')).toEqual(['billing', 'mail', 'stock']);
+      expect(await waitingIds('@mail/order.placed')).toEqual(['mail', 'stock']);
+      expect(await waitingIds('@stock/order.placed')).toEqual(['stock']);
+    });
+
+    test('gets its copies after all its replicas have gone', async () => {
+      const lease = await join('@billing/order.placed');
+      await lease.leave();
+      expect(await publish('order.placed', 'a')).toMatchObject({ groups: 1 });
+      expect(await waitingIds('@billing/order.placed')).toEqual(['a']);
+    });
+
+    test('gets everything in order, also where the publisher learns of it in the middle', async () => {
+      await publish('order.placed', 'first');
+      const publisher = await world.open();
+      await publisher.publish('order.placed', 'warm', element('warm'));
+      await join('@billing/order.placed');
+      const names = Array.from({ length: 1_200 }, (_, index) => `m${index}`);
+      const sent: Promise<unknown>[] = [];
+      for (const [index, name] of names.entries()) {
+        sent.push(publisher.publish('order.placed', name, element(name)));
+        // Several turns of the event loop, and so several calls that are under way at once.
+        if (index % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      await Promise.all(sent);
+      expect(await waitingIds('@billing/order.placed')).toEqual(names);
+    });
+
+    test('is counted once, however many of its subscriptions match', async () => {
+      await join('@billing/order.placed');
+      await join('@billing/order.*');
+      await join('@mail/order.placed');
+      expect(await publish('order.placed', 'a')).toMatchObject({ groups: 2, listeners: 0 });
+      expect(await waitingIds('@billing/order.placed')).toEqual(['a']);
+      expect(await waitingIds('@billing/order.*')).toEqual(['a']);
+      expect(await waitingIds('@mail/order.placed')).toEqual(['a']);
+    });
+
+    test('leaves live listeners their own', async () => {
+      const heard = await listen('order.placed');
+      await join('@billing/order.placed');
+      expect(await publish('order.placed', 'a')).toEqual({
+        groups: 1,
+        listeners: 1,
+        isDuplicate: false,
+        historyId: undefined,
+      });
+      await eventually(() => expect(heard).toEqual(['order.placed a']));
+    });
+  });
+
+  describe('declare', () => {
+    test('lets groups get copies before they first join', async () => {
+      await broker.declare({ pattern: 'order.placed', groups: ['billing', 'mail'] });
+      expect(await publish('order.placed', 'a')).toMatchObject({ groups: 2 });
+      expect(await waitingIds('@billing/order.placed')).toEqual(['a']);
+      expect(await waitingIds('@mail/order.placed')).toEqual(['a']);
+    });
+
+    test('may be called again', async () => {
+      const declaration = { pattern: 'order.placed', groups: ['billing'] };
+      await broker.declare(declaration);
+      await publish('order.placed', 'a');
+      await broker.declare(declaration);
+      expect(await waitingIds('@billing/order.placed')).toEqual(['a']);
+    });
+  });
+
+  describe('publish with a window', () => {
+    test('gives each group one copy of an id, and tells live listeners once', async () => {
+      const heard = await listen('order.placed');
+      await join('@billing/order.placed');
+      const first = await publish('order.placed', 'a', 60_000);
+      const second = await publish('order.placed', 'a', 60_000);
+      expect([first.isDuplicate, second.isDuplicate]).toEqual([false, true]);
+      expect(second).toMatchObject({ groups: 0, listeners: 0 });
+      await publish('order.placed', 'b', 60_000);
+      expect(await waitingIds('@billing/order.placed')).toEqual(['a', 'b']);
+      await eventually(() => expect(heard).toEqual(['order.placed a', 'order.placed b']));
+    });
+
+    test('answers each of several that are published at once', async () => {
+      await join('@billing/order.placed');
+      const published = await Promise.all([
+        publish('order.placed', 'a', 60_000),
+        publish('order.placed', 'b'),
+        publish('order.placed', 'a', 60_000),
+        publish('order.placed', 'b'),
+      ]);
+      expect(published.map(({ isDuplicate }) => isDuplicate)).toEqual([false, false, true, false]);
+      expect(await waitingIds('@billing/order.placed')).toEqual(['a', 'b', 'b']);
+    });
+
+    test('does not remember what nobody got', async () => {
+      await publish('order.placed', 'a', 60_000);
+      await join('@billing/order.placed');
+      expect(await publish('order.placed', 'a', 60_000)).toMatchObject({
+        isDuplicate: false,
+        groups: 1,
+      });
+    });
+
+    test('forgets the id after the window', async () => {
+      await join('@billing/order.placed');
+      await publish('order.placed', 'a', 100);
+      await eventually(async () => {
+        expect(await publish('order.placed', 'a', 100)).toMatchObject({ isDuplicate: false });
+      });
+    });
+  });
+
+  describe('a wildcard', () => {
+    test.each([
+      ['order.*', ['order.placed', 'order.'], ['order', 'order.placed.late', 'orders.placed']],
+      ['order.#', ['order', 'order.placed', 'order.placed.late'], ['orders', 'my.order']],
+      ['*.placed', ['order.placed', '.placed'], ['placed', 'my.order.placed']],
+      ['*', ['order', 'a b'], ['order.placed', '{"cmd":"sum"}']],
+      ['#', ['order', 'order.placed'], ['{"cmd":"sum"}']],
+      ['order.pl*', ['order.pl*'], ['order.placed']],
+    ])('%s means these and not those', async (filter, meant, others) => {
+      await join(`@billing/${filter}`);
+      const heard = await listen(filter);
+      for (const pattern of [...meant, ...others]) await publish(pattern, pattern);
+      expect(await waitingIds(`@billing/${filter}`)).toEqual(meant);
+      await eventually(() => expect(heard).toEqual(meant.map((pattern) => `${filter} ${pattern}`)));
+    });
+
+    test('that overlaps another pattern gets its own delivery', async () => {
+      const heard = await listen('order.*', 'order.placed', '#');
+      expect(await publish('order.placed', 'a')).toMatchObject({ listeners: 3 });
+      await eventually(() =>
+        expect(heard.toSorted()).toEqual(['# a', 'order.* a', 'order.placed a']),
+      );
+    });
+
+    test('that began to listen after the publisher knew the others is heard at once', async () => {
+      await publish('order.placed', 'before');
+      const heard = await listen('order.*');
+      expect(await publish('order.placed', 'a')).toMatchObject({ listeners: 1 });
+      await eventually(() => expect(heard).toEqual(['order.* a']));
+    });
+  });
+}

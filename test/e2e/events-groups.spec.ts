@@ -1,0 +1,104 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  InvalidOptionError,
+  InvalidPatternError,
+  RedisQueueAdmin,
+} from 'nestjs-redis-queue-transport';
+import { lastValueFrom } from 'rxjs';
+import { eventually } from '../support/eventually.js';
+import { nestRig } from '../support/nest-rig.js';
+import { eventControllerOf } from './events-controller.js';
+
+const rig = nestRig();
+
+const PATTERN = 'order.placed';
+
+function admin(): RedisQueueAdmin {
+  return rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+}
+
+describe('the admin', () => {
+  test('shows groups, wildcards with listeners, and histories', async () => {
+    await rig.serve({
+      controllers: [
+        eventControllerOf(PATTERN, () => undefined, { group: 'billing' }),
+        eventControllerOf('order.#', () => undefined, { history: { maxAgeMs: 60_000 } }),
+        eventControllerOf('stock.gone', () => undefined),
+      ],
+    });
+    await admin().declare('order.*', { groups: ['audit'] });
+
+    expect(await admin().groups()).toEqual({
+      groups: [
+        { group: 'audit', pattern: 'order.*', queue: '@audit/order.*' },
+        { group: 'billing', pattern: PATTERN, queue: '@billing/order.placed' },
+      ],
+      wildcards: ['order.#'],
+      histories: [{ pattern: 'order.#', maxAgeMs: 60_000 }],
+    });
+    expect(await admin().queues()).toEqual(['@audit/order.*', '@billing/order.placed']);
+  });
+
+  test('declares groups of any pattern, and refuses what can be none', async () => {
+    await admin().declare(PATTERN, { groups: ['billing', 'mail'] });
+    expect(await lastValueFrom(rig.client().emit(PATTERN, 1))).toMatchObject({ groups: 2 });
+    await expect(admin().declare(PATTERN, { groups: ['a b'] })).rejects.toThrow(InvalidOptionError);
+    await expect(admin().declare(PATTERN, { history: {} })).rejects.toThrow(InvalidOptionError);
+    await expect(admin().declare('a.#.b', { groups: ['a'] })).rejects.toThrow(InvalidPatternError);
+  });
+
+  test('retires a group: it gets nothing more, and what waits is dropped', async () => {
+    const client = rig.client({ declare: { [PATTERN]: { groups: ['billing', 'mail'] } } });
+    await lastValueFrom(client.emit(PATTERN, 1));
+    await lastValueFrom(client.emit(PATTERN, 2));
+
+    expect(await admin().retire('billing', PATTERN, { waiting: 'drop' })).toEqual({
+      wasThere: true,
+      dropped: 2,
+    });
+
+    expect(await lastValueFrom(client.emit(PATTERN, 3))).toMatchObject({ groups: 1 });
+    expect(await rig.queue('@billing/order.placed').waiting()).toEqual([]);
+    expect(await rig.queue('@mail/order.placed').waiting()).toHaveLength(3);
+    expect(await admin().queues()).toEqual(['@mail/order.placed']);
+    expect(await admin().retire('billing', PATTERN, { waiting: 'drop' })).toEqual({
+      wasThere: false,
+      dropped: 0,
+    });
+  });
+
+  test('retires a group and keeps what waits, which its handler can still be given', async () => {
+    const client = rig.client({ declare: { [PATTERN]: { groups: ['billing'] } } });
+    await lastValueFrom(client.emit(PATTERN, 1));
+
+    expect(await admin().retire('billing', PATTERN, { waiting: 'keep' })).toEqual({
+      wasThere: true,
+      dropped: 0,
+    });
+
+    expect(await lastValueFrom(client.emit(PATTERN, 2))).toMatchObject({ groups: 0 });
+    expect(await admin().peek('@billing/order.placed')).toMatchObject([{ data: 1 }]);
+    const heard: unknown[] = [];
+    await rig.serve({
+      controllers: [eventControllerOf(PATTERN, (data) => heard.push(data), { group: 'billing' })],
+    });
+    await eventually(() => expect(heard).toEqual([1]));
+  });
+
+  test('asks what is to become of what waits', async () => {
+    const retire = admin().retire('billing', PATTERN, {} as { waiting: 'drop' });
+    await expect(retire).rejects.toThrow(InvalidOptionError);
+    await expect(retire).rejects.toMatchObject({ option: 'waiting' });
+  });
+
+  test('forgets a wildcard that nobody listens to any more', async () => {
+    const app = await rig.serve({ controllers: [eventControllerOf('order.*', () => undefined)] });
+    await app.close();
+    expect((await admin().groups()).wildcards).toEqual(['order.*']);
+
+    expect(await admin().forgetListeners('order.*')).toBe(true);
+    expect(await admin().forgetListeners('order.*')).toBe(false);
+
+    expect((await admin().groups()).wildcards).toEqual([]);
+  });
+});
