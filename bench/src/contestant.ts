@@ -18,6 +18,8 @@ export interface ConsumerSettings {
   readonly concurrency: number | undefined;
   /** How many messages may be taken although they cannot start yet; undefined is none. */
   readonly prefetch: number | undefined;
+  /** How many messages a handler gets at once; undefined is one. */
+  readonly batch: number | undefined;
   /** On how many patterns it listens; only the first gets messages. */
   readonly patterns: number;
 }

@@ -78,6 +78,12 @@ export const GOALS: readonly Goal[] = [
     by: ours('drain-1'),
     atLeast: 10,
   },
+  {
+    title: 'drain in batches of 100 ÷ one by one, concurrency 100',
+    of: ours('drain-batch-100'),
+    by: ours('drain-100'),
+    atLeast: 1.5,
+  },
   against('bullmq', 'drain, AOF always ÷ BullMQ', 'drain-100-always', { atLeast: 8 }),
   { title: 'drain of 1 M ÷ of 100 k', of: ours('backlog-1m'), by: ours('drain-100'), atLeast: 0.9 },
   {

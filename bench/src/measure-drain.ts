@@ -19,9 +19,9 @@ export async function measureDrain(
   workload: DrainWorkload,
   { messages }: Extent,
 ): Promise<Figures> {
-  const { concurrency, prefetch, handlerMs } = workload;
+  const { concurrency, prefetch, batch, handlerMs } = workload;
   const backlog = messages ?? workload.backlog;
-  const settings = { verb: 'push', concurrency, prefetch } as const;
+  const settings = { verb: 'push', concurrency, prefetch, batch } as const;
 
   await stage.openConsumers(settings, handlerMs);
   await stage.openProducer('push');

@@ -45,7 +45,7 @@ export class Stage {
     settings: Partial<ConsumerSettings> & { readonly verb: Verb },
     handlerMs = 0,
   ): Promise<void> {
-    const defaults = { concurrency: undefined, prefetch: undefined, patterns: 1 };
+    const defaults = { concurrency: undefined, prefetch: undefined, batch: undefined, patterns: 1 };
     await this.#eachConsumer((consumer) =>
       consumer.call('open', {
         target: this.#target(),

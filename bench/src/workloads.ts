@@ -29,6 +29,8 @@ export interface DrainWorkload extends Base {
   readonly backlog: number;
   readonly concurrency: number;
   readonly prefetch: number | undefined;
+  /** How many messages a handler gets at once. */
+  readonly batch: number | undefined;
   /** How long the handler waits. */
   readonly handlerMs: number;
 }
@@ -67,6 +69,7 @@ function drain(
     kind: 'drain',
     backlog,
     prefetch: undefined,
+    batch: undefined,
     handlerMs: 0,
     ...given,
   };
@@ -86,6 +89,15 @@ export const WORKLOADS: readonly Workload[] = [
     concurrency: 1,
     prefetch: 100,
     contestants: WITH_PREFETCH,
+    backlog: 100_000,
+  }),
+  drain({
+    id: 'drain-batch-100',
+    title: 'drain in batches of 100, prefetch 200',
+    concurrency: 1,
+    prefetch: 200,
+    batch: 100,
+    contestants: ['ours'],
     backlog: 100_000,
   }),
   flow({ id: 'one-way-10k', title: 'one-way, 10 KB', bytes: 10_240 }),

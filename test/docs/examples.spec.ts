@@ -59,6 +59,25 @@ describe('the examples of the README', () => {
     expect(await keysOfQueues()).toEqual([]);
   });
 
+  test('a server takes batches, and a list that others fill', async () => {
+    const server = start('readme/batches');
+    const stored = 'lines stored with one insert';
+
+    await eventually(() => {
+      const counts = server.ownLines.flatMap(
+        (line) => / *(\d+) lines stored/.exec(line)?.[1] ?? [],
+      );
+      expect(counts.reduce((sum, count) => sum + Number(count), 0)).toBe(249);
+    });
+    await commands.lpush('nightly-scripts', 'backup finished');
+    await eventually(() => expect(server.ownLines).toContain('a script said backup finished'));
+
+    expect(server.ownLines).toContain('250 lines are held');
+    expect(server.ownLines).toContain(`99 ${stored}`);
+    expect(await server.stop()).toBe('SIGTERM');
+    expect(await commands.xlen('rq:{log.line}:dead')).toBe(1);
+  });
+
   test('an app that is HTTP and transport at once handles what it enqueued', async () => {
     const app = await started('readme/hybrid', 'listening on');
     const [, url] = /listening on (\S+)/.exec(app.output) ?? [];

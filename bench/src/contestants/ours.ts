@@ -1,3 +1,4 @@
+import { MessagePattern } from '@nestjs/microservices';
 import {
   InvalidOptionError,
   RedisQueueClient,
@@ -24,11 +25,13 @@ export async function openConsumer(
   settings: ConsumerSettings,
   handler: Handler,
 ): Promise<Consumer> {
+  const { verb, batch } = settings;
+  const bind = verb === 'broadcast' ? asEvent : asMessage;
   return listenWithNest(
     { strategy: serverOf(target, settings) },
     patternsOf(target, settings),
-    settings.verb === 'broadcast' ? asEvent : asMessage,
-    handler,
+    batch === undefined ? bind : (pattern) => MessagePattern(pattern, { batch: { size: batch } }),
+    batch === undefined ? handler : (messages) => (messages as unknown[]).forEach(handler), // as the batch promises
   );
 }
 

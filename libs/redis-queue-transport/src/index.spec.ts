@@ -14,6 +14,7 @@ import * as library from './index.js';
 const VALUES = [
   'DeadLetter',
   'HandlerTimeoutError',
+  'IncompleteError',
   'InvalidOptionError',
   'InvalidPatternError',
   'LeaseLostError',
@@ -22,6 +23,7 @@ const VALUES = [
   'PayloadTooLargeError',
   'REDIS_QUEUE_TRANSPORT',
   'RedisQueueAdmin',
+  'RedisQueueBatchContext',
   'RedisQueueClient',
   'RedisQueueContext',
   'RedisQueueError',
@@ -59,12 +61,15 @@ interface Types {
   QueueLengths: library.QueueLengths;
   QueuedMessage: library.QueuedMessage;
   RedisQueueAdminOptions: library.RedisQueueAdminOptions;
+  RedisQueueBatchItem: library.RedisQueueBatchItem;
+  RedisQueueBatchOptions: library.RedisQueueBatchOptions;
   RedisQueueClientOptions: library.RedisQueueClientOptions;
   RedisQueueDeclarations: library.RedisQueueDeclarations;
   RedisQueueEventOptions: library.RedisQueueEventOptions;
   RedisQueueEvents: library.RedisQueueEvents;
   RedisQueueHandlerOptions: library.RedisQueueHandlerOptions;
   RedisQueueHealth: library.RedisQueueHealth;
+  RedisQueueListOptions: library.RedisQueueListOptions;
   RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
   RedisQueueModuleOptions: library.RedisQueueModuleOptions;
   RedisQueueOptionsFactory: library.RedisQueueOptionsFactory;
@@ -74,6 +79,7 @@ interface Types {
   RedisQueueStatus: library.RedisQueueStatus;
   ReplayOptions: library.ReplayOptions;
   Retired: library.Retired;
+  SendFailure: library.SendFailure;
 }
 
 const TYPES: readonly (keyof Types)[] = [
@@ -93,12 +99,15 @@ const TYPES: readonly (keyof Types)[] = [
   'QueueLengths',
   'QueuedMessage',
   'RedisQueueAdminOptions',
+  'RedisQueueBatchItem',
+  'RedisQueueBatchOptions',
   'RedisQueueClientOptions',
   'RedisQueueDeclarations',
   'RedisQueueEventOptions',
   'RedisQueueEvents',
   'RedisQueueHandlerOptions',
   'RedisQueueHealth',
+  'RedisQueueListOptions',
   'RedisQueueModuleAsyncOptions',
   'RedisQueueModuleOptions',
   'RedisQueueOptionsFactory',
@@ -108,6 +117,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueStatus',
   'ReplayOptions',
   'Retired',
+  'SendFailure',
 ];
 
 /** Fails to compile where a promise of the types is broken. */
@@ -181,6 +191,7 @@ describe('the package', () => {
   test('has errors of one family, each with a name and a code of its own', () => {
     const errors = [
       new library.HandlerTimeoutError('sum', 1),
+      new library.IncompleteError(2, [{ index: 1, error: 'cause' }], ['a']),
       new library.InvalidOptionError('leaseMs', 'text'),
       new library.InvalidPatternError('sum', 'text'),
       new library.LeaseLostError('text'),
@@ -201,7 +212,7 @@ describe('the package', () => {
       expect(VALUES).toContain(error.name);
     }
     expect(new Set(errors.map(({ code }) => code)).size).toBe(errors.length);
-    expect(errors[4]).toMatchObject({ messageId: 'id', cause: 'cause' });
-    expect(errors[6]).toMatchObject({ reply: 'OOM', cause: 'cause' });
+    expect(errors[5]).toMatchObject({ messageId: 'id', cause: 'cause' });
+    expect(errors[7]).toMatchObject({ reply: 'OOM', cause: 'cause' });
   });
 });

@@ -2,6 +2,7 @@ export { jsonCodec, rawCodec } from './core/codec.js';
 export type { Codec } from './core/codec.js';
 export {
   HandlerTimeoutError,
+  IncompleteError,
   InvalidOptionError,
   InvalidPatternError,
   LeaseLostError,
@@ -18,13 +19,16 @@ export {
   UnsafeRedisError,
 } from './core/errors.js';
 export type { RedisQueueEventOptions } from './nest/event-options.js';
+export type { SendFailure } from './core/errors.js';
 export type {
   EventDeclarationOptions,
   HistoryOptions,
   RedisQueueAdminOptions,
   RedisQueueDeclarations,
+  RedisQueueBatchOptions,
   RedisQueueClientOptions,
   RedisQueueHandlerOptions,
+  RedisQueueListOptions,
   RedisQueueRetryOptions,
   RedisQueueServerOptions,
 } from './nest/options.js';
@@ -44,6 +48,8 @@ export { RedisQueueAdmin } from './nest/redis-queue-admin.js';
 export type { ReplayOptions } from './nest/redis-queue-admin.js';
 export { RedisQueueClient } from './nest/redis-queue-client.js';
 export type { EmitResult, EnqueueResult } from './nest/redis-queue-client.js';
+export { RedisQueueBatchContext } from './nest/redis-queue-batch.context.js';
+export type { RedisQueueBatchItem } from './nest/redis-queue-batch.context.js';
 export { RedisQueueContext } from './nest/redis-queue.context.js';
 export { RedisQueueModule } from './nest/redis-queue.module.js';
 export type {

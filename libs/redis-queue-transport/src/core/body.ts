@@ -47,7 +47,11 @@ export class BodyFormat {
   /** Text of so many UTF-16 units need not be measured. */
   readonly #smallText: number;
 
-  constructor({ codec, codecs, maxPayloadBytes, compressAboveBytes }: BodyOptions) {
+  constructor(
+    { codec, codecs, maxPayloadBytes, compressAboveBytes }: BodyOptions,
+    /** Reads what no header says more of. */
+    private readonly decodePlain: (body: Buffer) => unknown = decodeJson,
+  ) {
     this.#maxBytes = maxPayloadBytes;
     this.#compressAbove = compressAboveBytes === false ? Infinity : compressAboveBytes;
     this.#smallText = Math.floor(
@@ -81,7 +85,7 @@ export class BodyFormat {
    */
   decode(body: Buffer, encoding: BodyEncoding | undefined, also?: Codec): unknown {
     this.#assertFits(body.length);
-    if (encoding === undefined) return decodeJson(body);
+    if (encoding === undefined) return this.decodePlain(body);
     const { codec, zip } = encoding;
     const bytes = zip === undefined ? body : decompress(body, zip, this.#maxBytes);
     if (codec === undefined) return decodeJson(bytes);

@@ -67,11 +67,29 @@ export interface Broker {
    */
   join(queue: string, terms: LeaseTerms, onWake: (isPause: boolean) => void): Promise<Lease>;
 
+  /**
+   * Goes on moving what other programs add to a list of theirs to the tail of the queue, each element unchanged.
+   * Resolves when it has begun. What fails afterwards is told in the background and tried again.
+   */
+  feed(queue: string, source: ListSource): Promise<Feed>;
+
   /** Redis's time in ms, as far as it is known; this process's clock plays no part. */
   nowMs(): number;
 
   /** Closes what was opened. What is in flight rejects. May be called twice. */
   close(): Promise<void>;
+}
+
+/** A list that is none of ours. */
+export interface ListSource {
+  readonly key: string;
+  /** The end that is taken from. */
+  readonly from: 'LEFT' | 'RIGHT';
+}
+
+export interface Feed {
+  /** Moves nothing more. May be called twice. Never rejects. */
+  stop(): Promise<void>;
 }
 
 export interface PushTerms {

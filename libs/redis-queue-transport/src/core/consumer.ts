@@ -185,6 +185,7 @@ export class Consumer {
   }
 
   #releaseUnfinished(): void {
+    this.runner.takeBackUnstarted();
     const reason = new ShutdownError(
       `The consumer of "${this.options.queue}" stopped before this handler ended.`,
     );
@@ -196,9 +197,18 @@ export class Consumer {
   }
 
   #releaseUnstarted(): void {
+    // What a handler has gathered came before what is ready here.
+    for (const { element } of this.#takeBackGathered())
+      this.#finished.push({ kind: 'release', element });
     for (const element of this.#slots.removeUnstarted())
       this.#finished.push({ kind: 'release', element });
     this.#schedule();
+  }
+
+  #takeBackGathered(): readonly Delivery[] {
+    const gathered = this.runner.takeBackUnstarted();
+    this.#slots.takeBack(gathered);
+    return gathered;
   }
 
   #takeLease(): Promise<Lease> {
@@ -408,17 +418,17 @@ export class Consumer {
   #run(lease: Lease, delivery: Delivery): void {
     const run = this.#slots.begin({ delivery, lease });
     this.#hasJustBegun = true;
-    const isPrepared = this.options.onceMs !== undefined || delivery.envelope.parked !== undefined;
-    const end: Promise<Outcome | 'repeated'> = isPrepared
-      ? this.#prepareAndRun(run)
-      : this.runner.run(delivery);
-    void end.then((outcome) => this.#onEnd(run, outcome));
+    if (this.options.onceMs !== undefined || delivery.envelope.parked !== undefined)
+      void this.#prepareAndRun(run);
+    else this.runner.begin(delivery, (outcome) => this.#onEnd(run, outcome));
   }
 
-  async #prepareAndRun(run: Run<Held>): Promise<Outcome | 'repeated'> {
+  async #prepareAndRun(run: Run<Held>): Promise<void> {
     const { delivery } = run.item;
-    if ((await this.#wasHandled(run)) !== false) return 'repeated';
-    return (await this.#unpark(run)) ?? this.runner.run(delivery);
+    if ((await this.#wasHandled(run)) !== false) return this.#onEnd(run, 'repeated');
+    const outcome = await this.#unpark(run);
+    if (outcome !== undefined) return this.#onEnd(run, outcome);
+    this.runner.begin(delivery, (end) => this.#onEnd(run, end));
   }
 
   #onEnd(run: Run<Held>, outcome: Outcome | 'repeated'): void {
@@ -498,6 +508,7 @@ export class Consumer {
   #onLeaseLost(lease: Lease): void {
     this.#finished = [];
     this.#slots.removeUnstarted();
+    this.#takeBackGathered();
     this.#waiting?.abort();
     this.observer.leaseLost(this.#slots.running);
     const reason = new LeaseLostError(

@@ -82,6 +82,14 @@ export class DeliverySlots {
     return wasRunning;
   }
 
+  /** Ends what was begun here and by its handler not, as if it had not been begun at all. */
+  takeBack(unstarted: readonly Delivery[]): void {
+    if (unstarted.length === 0) return;
+    const taken = new Set(unstarted);
+    this.#running.endWhere(({ delivery }) => taken.has(delivery));
+    if (this.#running.size === 0) this.#runsAlone = false;
+  }
+
   /** What runs. */
   held(): readonly Held[] {
     return this.#running.items();

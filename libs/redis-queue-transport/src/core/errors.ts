@@ -102,6 +102,35 @@ export class OutcomeUnknownError extends RedisQueueError {
   }
 }
 
+/** One of many that was not sent, or of which it is not known. */
+export interface SendFailure {
+  /** Its place in what was given. */
+  readonly index: number;
+  /** As the call for it alone would have failed; an `OutcomeUnknownError` names its message's id. */
+  readonly error: unknown;
+}
+
+/** Of several messages that were given together some failed, or all. The others are sent. */
+export class IncompleteError extends RedisQueueError {
+  readonly code = 'INCOMPLETE';
+
+  constructor(
+    /** How many were given. */
+    given: number,
+    /** Those that failed, in order. */
+    readonly failures: readonly SendFailure[],
+    /** What the others were answered, at the same places as what was given; nothing at the places of those that failed. */
+    readonly results: readonly unknown[],
+  ) {
+    const [first] = failures;
+    super(
+      `${failures.length} of ${given} messages failed; send those again that failures names. ` +
+        `The first, at index ${first?.index}: ${messageOf(first?.error)}`,
+      { cause: first?.error },
+    );
+  }
+}
+
 /** No reply arrived in time. The handler may or may not have run. */
 export class RequestTimeoutError extends RedisQueueError {
   readonly code = 'REQUEST_TIMEOUT';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { UndecodableError, UnencodableError } from './errors.js';
-import { decodeJson, encodeJson } from './json.js';
+import { decodeJson, decodeJsonOrText, encodeJson } from './json.js';
 
 describe('JSON bodies', () => {
   test('carry every JSON value there and back', () => {
@@ -32,5 +32,21 @@ describe('JSON bodies', () => {
     ['no UTF-8', Buffer.from([0x22, 0xc3, 0x22])],
   ])('refuse to read %s', (_what, body) => {
     expect(() => decodeJson(body)).toThrow(UndecodableError);
+  });
+});
+
+describe('bodies of programs that may know nothing of JSON', () => {
+  test.each([
+    ['JSON', '{"a":[1]}', { a: [1] }],
+    ['a number', '12', 12],
+    ['text', 'Good morning, Jürgen', 'Good morning, Jürgen'],
+    ['half of an object', '{"a":', '{"a":'],
+    ['nothing', '', undefined],
+  ])('are read as what they are: %s', (_what, body, value) => {
+    expect(decodeJsonOrText(Buffer.from(body))).toEqual(value);
+  });
+
+  test('are refused where they are no text', () => {
+    expect(() => decodeJsonOrText(Buffer.from([0x22, 0xc3, 0x22]))).toThrow(UndecodableError);
   });
 });

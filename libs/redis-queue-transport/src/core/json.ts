@@ -28,3 +28,19 @@ export function decodeJson(body: Buffer): unknown {
     throw new UndecodableError(`The body is not JSON: ${messageOf(error)}`, { cause: error });
   }
 }
+
+/**
+ * Likewise of what a program wrote that knows nothing of JSON: text that is none is a string.
+ * @throws UndecodableError when it is no text
+ */
+export function decodeJsonOrText(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
+  if (!isUtf8(body)) throw new UndecodableError('The body is not UTF-8 text.');
+  const text = body.toString();
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // Not JSON: the caller asked for the text then.
+    return text;
+  }
+}

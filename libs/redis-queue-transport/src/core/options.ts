@@ -3,7 +3,7 @@ import { InvalidOptionError } from './errors.js';
 /** Checks one option's value and answers it, or throws {@link InvalidOptionError}. */
 export type Rule<T> = (value: unknown, option: string) => T;
 
-type Rules<T> = { readonly [K in keyof T]-?: Rule<Exclude<T[K], undefined>> };
+export type Rules<T> = { readonly [K in keyof T]-?: Rule<Exclude<T[K], undefined>> };
 
 /**
  * Resolves what a user gave against rules and defaults: an unknown key fails with the nearest known one, `undefined`

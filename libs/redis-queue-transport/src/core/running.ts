@@ -36,6 +36,11 @@ export class Running<T> {
     return true;
   }
 
+  /** Ends those of which it is true. */
+  endWhere(isMeant: (item: T) => boolean): void {
+    for (const run of this.#unfinished()) if (isMeant(run.item)) this.end(run);
+  }
+
   items(): T[] {
     return this.#unfinished().map(({ item }) => item);
   }

@@ -1,10 +1,11 @@
 import type { Broker } from '../core/broker.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { assertSubscribable } from '../core/event-patterns.js';
-import { invalid, nested, resolveOptions, wholeNumber } from '../core/options.js';
+import { invalid, nested, wholeNumber } from '../core/options.js';
 import type { Rule } from '../core/options.js';
-import { groupRule, handlerRules, historyRule } from './options.js';
+import { groupRule, historyRule, resolveHandlerOptionsWith } from './options.js';
 import type {
+  FurtherOptions,
   HistoryOptions,
   RedisQueueDeclarations,
   RedisQueueHandlerOptions,
@@ -51,10 +52,9 @@ export interface ResolvedEventOptions extends ResolvedHandlerOptions {
   readonly from: string | undefined;
 }
 
-type EventRuleValues = ResolvedHandlerOptions &
-  Pick<RedisQueueEventOptions, 'group' | 'durable' | 'history' | 'recover'> & {
-    readonly from: string | undefined;
-  };
+type EventRuleValues = Pick<RedisQueueEventOptions, 'group' | 'durable' | 'history' | 'recover'> & {
+  readonly from: string | undefined;
+};
 
 const NO_EVENT_OPTIONS = {
   group: undefined,
@@ -70,6 +70,17 @@ const recoverRule = nested<{ withinMs: number }>(
   ['withinMs'],
 );
 
+const FOR_EVENTS: FurtherOptions<EventRuleValues> = {
+  rules: {
+    group: groupRule,
+    durable: (value, option) => flag(value, option),
+    history: historyRule,
+    from: (value, option) => historyStartRule(value, option),
+    recover: recoverRule,
+  },
+  defaults: NO_EVENT_OPTIONS,
+};
+
 /** What an event handler's decorator says, over what its server says. @throws InvalidOptionError | InvalidPatternError */
 export function resolveEventOptions(
   extras: object,
@@ -77,21 +88,7 @@ export function resolveEventOptions(
   pattern: string,
 ): ResolvedEventOptions {
   assertSubscribable(pattern);
-  const { concurrency, prefetch, leaseMs, retry, timeoutMs, once } = server;
-  const handlerDefaults = { concurrency, prefetch, leaseMs, retry, timeoutMs, once };
-  const resolved = resolveOptions<EventRuleValues>(
-    extras,
-    {
-      ...handlerRules(retry),
-      group: groupRule,
-      durable: flag,
-      history: historyRule,
-      from: historyStartRule,
-      recover: recoverRule,
-    },
-    { ...handlerDefaults, ...NO_EVENT_OPTIONS },
-    `The handler of "${pattern}"`,
-  );
+  const resolved = resolveHandlerOptionsWith<EventRuleValues>(FOR_EVENTS, extras, server, pattern);
   const group = groupOf(resolved, server, pattern);
   const from = resolved.from === '' ? undefined : resolved.from;
   if (from !== undefined && group === undefined) {

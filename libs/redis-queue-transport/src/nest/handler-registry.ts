@@ -1,5 +1,5 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import { InvalidPatternError } from '../core/errors.js';
+import { InvalidOptionError, InvalidPatternError } from '../core/errors.js';
 import { isWildcard, subscriptionOf, subscriptionQueue } from '../core/event-patterns.js';
 import type { Subscription } from '../core/event-patterns.js';
 
@@ -22,6 +22,8 @@ export class HandlerRegistry {
   readonly #messages = new Map<string, RegisteredHandler>();
   readonly #events = new Map<string, RegisteredHandler[]>();
   readonly #durable = new Map<string, DurableHandler>();
+  /** Lists of others, by the pattern whose queue they feed. */
+  readonly #lists = new Map<string, string>();
 
   /** @throws InvalidPatternError when the pattern already has a handler, or is one for events alone */
   addMessage(pattern: string, registered: RegisteredHandler): void {
@@ -34,6 +36,18 @@ export class HandlerRegistry {
       );
     }
     this.#messages.set(pattern, registered);
+  }
+
+  /** @throws InvalidOptionError when another handler takes from this list: each would get some of it */
+  claimList(key: string, pattern: string): void {
+    const claimedBy = this.#lists.get(key);
+    if (claimedBy !== undefined) {
+      throw new InvalidOptionError(
+        'queue.key',
+        `The handlers of "${claimedBy}" and "${pattern}" both take from the list "${key}": a list has one handler`,
+      );
+    }
+    this.#lists.set(key, pattern);
   }
 
   addEvent(pattern: string, registered: RegisteredHandler): void {

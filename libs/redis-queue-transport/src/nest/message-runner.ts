@@ -1,4 +1,4 @@
-import type { MessageHandler } from '@nestjs/microservices';
+import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { Subscription, isObservable } from 'rxjs';
 import type { Observable } from 'rxjs';
 import type { Broker } from '../core/broker.js';
@@ -14,7 +14,7 @@ import { RedisQueueContext } from './redis-queue.context.js';
 import { Replier } from './replier.js';
 
 /** Runs the work between Nest's processing hooks; settles when the work has. */
-export type WithHooks = (context: RedisQueueContext, work: () => Promise<void>) => Promise<void>;
+export type WithHooks = (context: BaseRpcContext, work: () => Promise<void>) => Promise<void>;
 
 /** Runs the handler of one `@MessagePattern`, or of a group's events, and says how it ended. */
 export class MessageRunner implements DeliveryHandler {
@@ -89,7 +89,8 @@ function failed(
   return replier === undefined ? { kind: 'failed', error: failure ?? error } : DONE;
 }
 
-function steered(thrown: unknown): Result | undefined {
+/** What a handler asked for by what it threw, if it did. */
+export function steered(thrown: unknown): Result | undefined {
   if (thrown instanceof RetryLater) return { kind: 'retryLater', delayMs: thrown.delayMs };
   if (thrown instanceof DeadLetter) return { kind: 'reject', error: thrown };
   return undefined;

@@ -10,7 +10,7 @@ import {
   text,
   wholeNumber,
 } from '../core/options.js';
-import type { Rule } from '../core/options.js';
+import type { Rule, Rules } from '../core/options.js';
 import type { RetryPolicy } from '../core/retry.js';
 import { GROUP_NAME, assertSubscribable } from '../core/event-patterns.js';
 import { DEFAULT_CONNECTION, connectionSource } from '../open-broker.js';
@@ -113,6 +113,33 @@ export interface RedisQueueHandlerOptions {
    * Default: off.
    */
   readonly once?: { readonly windowMs: number } | undefined;
+  /**
+   * The handler gets its messages by the batch: arrays of data, and a `RedisQueueBatchContext` by which it can settle
+   * each by itself. `concurrency` then counts batches, by default 1. Only for a handler, not for a server. Default: off.
+   */
+  readonly batch?: RedisQueueBatchOptions | undefined;
+  /**
+   * A list that other programs fill in their own way: what they push there is moved to this handler's queue, and
+   * handled as reliably as all else. Only for a handler, not for a server. Default: none.
+   */
+  readonly queue?: RedisQueueListOptions | undefined;
+}
+
+export interface RedisQueueListOptions {
+  /** The whole name of the list, as the others write it; the option `prefix` plays no part. */
+  readonly key: string;
+  /** The end that is taken from: `right` where the others LPUSH, `left` where they RPUSH. Default `right`. */
+  readonly take?: 'right' | 'left' | undefined;
+}
+
+export interface RedisQueueBatchOptions {
+  /** Most messages in one batch, from 1 to 10000. After a crash all of them are handed out again, one by one. */
+  readonly size: number;
+  /**
+   * How long, in ms, a batch that is not full waits for further messages, from its first on. Default 0: it begins with
+   * what came together.
+   */
+  readonly waitMs?: number | undefined;
 }
 
 export interface RedisQueueRetryOptions {
@@ -126,7 +153,10 @@ export interface RedisQueueRetryOptions {
   readonly maxDelayMs?: number | undefined;
 }
 
-export interface RedisQueueServerOptions extends SharedOptions, RedisQueueHandlerOptions {
+/** Those that a server can set for all of its handlers. */
+type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'queue'>;
+
+export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
   /** The group of event handlers that are `durable: true`: the service's name. Letters, digits, `_`, `.` and `-`. Default: none. */
   readonly group?: string | undefined;
   /** How long, in ms, `close()` waits for running handlers; what still runs then goes back to its queue. Default 10000. */
@@ -166,11 +196,21 @@ export interface RedisQueueClientOptions extends SharedOptions {
 type Resolved<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 /** Options whose absence means something. */
 type Optional =
-  'serializer' | 'deserializer' | 'declare' | 'group' | 'prefetch' | 'timeoutMs' | 'once' | 'retry';
+  | 'serializer'
+  | 'deserializer'
+  | 'declare'
+  | 'group'
+  | 'prefetch'
+  | 'timeoutMs'
+  | 'once'
+  | 'retry'
+  | 'batch';
 type Completed<T> = Resolved<Omit<T, Optional>> & Pick<T, Extract<keyof T, Optional>>;
 
-export type ResolvedHandlerOptions = Completed<RedisQueueHandlerOptions> & {
+export type ResolvedHandlerOptions = Completed<ForAllHandlers> & {
   readonly retry: RetryPolicy;
+  readonly batch?: Resolved<RedisQueueBatchOptions> | undefined;
+  readonly queue?: Resolved<RedisQueueListOptions> | undefined;
 };
 export type ResolvedServerOptions = Completed<RedisQueueServerOptions> & {
   readonly retry: RetryPolicy;
@@ -264,6 +304,15 @@ const DEFAULT_RETRY: RetryPolicy = {
   maxDelayMs: 60_000,
 };
 
+const MOST_CONCURRENT = 100_000;
+
+const batchRules = { size: wholeNumber('messages', 1, 10_000), waitMs: milliseconds(0) };
+
+const listRules = {
+  key: text('the name of a list', (value) => value !== ''),
+  take: oneOf(['right', 'left']),
+};
+
 const onceRules = { windowMs: wholeNumber('milliseconds', 1) };
 
 function retryRule(above: RetryPolicy): Rule<RetryPolicy> {
@@ -279,7 +328,7 @@ function retryRule(above: RetryPolicy): Rule<RetryPolicy> {
 /** What a retry option leaves open is taken from the policy above it. */
 export function handlerRules(above: RetryPolicy) {
   return {
-    concurrency: wholeNumber('handlers', 1, 100_000),
+    concurrency: wholeNumber('handlers', 1, MOST_CONCURRENT),
     prefetch: wholeNumber('messages', 1, 10_000),
     leaseMs: milliseconds(1_000),
     retry: retryRule(above),
@@ -336,19 +385,60 @@ export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedSe
   return options;
 }
 
+/** Options of which only some handlers have any: their rules, and what holds where they are not given. */
+export interface FurtherOptions<T> {
+  readonly rules: Rules<T>;
+  readonly defaults: T;
+}
+
+const NO_FURTHER: FurtherOptions<object> = { rules: {}, defaults: {} };
+
 /** What a handler's decorator says, over what its server says. @throws InvalidOptionError */
 export function resolveHandlerOptions(
-  extras: object,
-  server: ResolvedHandlerOptions,
+  extras: RedisQueueHandlerOptions,
+  server: ResolvedServerOptions,
   pattern: string,
 ): ResolvedHandlerOptions {
-  const { concurrency, prefetch, leaseMs, retry, timeoutMs, once } = server;
-  return resolveOptions<ResolvedHandlerOptions>(
+  return resolveHandlerOptionsWith(NO_FURTHER, extras, server, pattern);
+}
+
+/** The same for a handler that has further options. */
+export function resolveHandlerOptionsWith<T extends object>(
+  further: FurtherOptions<T>,
+  extras: RedisQueueHandlerOptions & Partial<T>,
+  server: ResolvedServerOptions,
+  pattern: string,
+): ResolvedHandlerOptions & T {
+  const { prefetch, leaseMs, retry, timeoutMs, once } = server;
+  const concurrency = extras.batch === undefined ? server.concurrency : 1;
+  const ofServer = { concurrency, prefetch, leaseMs, retry, timeoutMs, once };
+  const rules = { ...handlerRules(retry), ...rulesOfOneHandler, ...further.rules };
+  const resolved = resolveOptions<ResolvedHandlerOptions & T>(
     extras,
-    handlerRules(retry),
-    { concurrency, prefetch, leaseMs, retry, timeoutMs, once },
+    // Each is a rule of its option; TypeScript cannot see it of an intersection with a type parameter.
+    rules as unknown as Rules<ResolvedHandlerOptions & T>,
+    { ...ofServer, batch: undefined, queue: undefined, ...further.defaults },
     `The handler of "${pattern}"`,
   );
+  assertFewEnough(resolved);
+  assertForeign(resolved, server.prefix);
+  return resolved;
+}
+
+const rulesOfOneHandler = {
+  batch: nested<Resolved<RedisQueueBatchOptions>>(batchRules, { size: 1, waitMs: 0 }, ['size']),
+  queue: nested<Resolved<RedisQueueListOptions>>(listRules, { key: '', take: 'right' }, ['key']),
+};
+
+function assertForeign({ queue }: ResolvedHandlerOptions, prefix: string): void {
+  if (queue?.key.startsWith(`${prefix}:`) !== true) return;
+  throw invalid('queue.key', `a list that is not of this library (prefix ${prefix})`, queue.key);
+}
+
+function assertFewEnough({ concurrency, batch }: ResolvedHandlerOptions): void {
+  const most = Math.floor(MOST_CONCURRENT / (batch?.size ?? 1));
+  if (concurrency <= most) return;
+  throw invalid('concurrency', `a whole number of batches from 1 to ${most}`, concurrency);
 }
 
 /** @throws InvalidOptionError */

@@ -23,6 +23,7 @@ import type { EmitResult } from './outgoing-message.js';
 import { PacketCodec } from './packet-codec.js';
 import { queueNameOf } from './pattern.js';
 import { refuseSettings } from './redis-queue-record.js';
+import { sendMany } from './send-many.js';
 import { StatusEvents } from './status-events.js';
 import type { RedisQueueEvents, RedisQueueStatus } from './status-events.js';
 
@@ -143,16 +144,59 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
     let id = '';
     const call = this.#whenConnected(({ broker }) => {
-      const message = this.#message(this.createPacket(pattern, data));
-      if (message.options.isMandatory) refuseSettings(message.options, 'enqueue', ['isMandatory']);
+      const message = this.#messageToEnqueue(pattern, data);
       id = message.id;
       return message.push(broker);
     });
     return hot(
       call,
-      (held): EnqueueResult => ({ id, isDuplicate: held === 'duplicate' }),
+      (held) => enqueued(id, held),
       (error) => this.#logUnseen('enqueue to', pattern, error),
     );
+  }
+
+  #enqueueOne({ broker }: ClientSession, pattern: unknown, data: unknown): Promise<EnqueueResult> {
+    const message = this.#messageToEnqueue(pattern, data);
+    return message.push(broker).then((held) => enqueued(message.id, held));
+  }
+
+  #messageToEnqueue(pattern: unknown, data: unknown): OutgoingMessage {
+    const message = this.#message(this.createPacket(pattern, data));
+    if (message.options.isMandatory) refuseSettings(message.options, 'enqueue', ['isMandatory']);
+    return message;
+  }
+
+  /**
+   * Enqueues all of these, data or records, in few round trips and in this order. Begins at once, subscribed or not.
+   * Answers when Redis holds them all; errors with `IncompleteError`, which says which ones failed and how, or as
+   * `enqueue` does when nothing could be sent at all.
+   */
+  enqueueMany(pattern: unknown, data: readonly unknown[]): Observable<EnqueueResult[]> {
+    return this.#many('enqueueMany to', pattern, data, (session, one) =>
+      this.#enqueueOne(session, pattern, one),
+    );
+  }
+
+  /** Emits all of these as {@link enqueueMany} enqueues them. Answers what `emit` would for each. */
+  emitMany<TResult = EmitResult>(
+    pattern: unknown,
+    data: readonly unknown[],
+  ): Observable<TResult[]> {
+    return this.#many('emitMany of', pattern, data, (_, one) =>
+      this.dispatchEvent<TResult>(this.createPacket(pattern, one)),
+    );
+  }
+
+  #many<T>(
+    what: string,
+    pattern: unknown,
+    data: readonly unknown[],
+    send: (session: ClientSession, one: unknown) => Promise<T>,
+  ): Observable<T[]> {
+    if (isNil(pattern) || !Array.isArray(data) || data.some(isNil))
+      return throwError(() => new InvalidMessageException());
+    const call = this.#whenConnected((session) => sendMany(data, (one) => send(session, one)));
+    return hot(call, asItIs, (error) => this.#logUnseen(what, pattern, error));
   }
 
   /**
@@ -272,6 +316,10 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       throw new Error('There is no connection yet: call connect() before unwrap().');
     return this.#session.native as T; // the caller's word for the type, as with Nest's own transports
   }
+}
+
+function enqueued(id: string, held: 'held' | 'duplicate'): EnqueueResult {
+  return { id, isDuplicate: held === 'duplicate' };
 }
 
 function asItIs<T>(value: T): T {

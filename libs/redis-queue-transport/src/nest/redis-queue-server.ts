@@ -1,16 +1,23 @@
 import { Logger } from '@nestjs/common';
 import { Server } from '@nestjs/microservices';
-import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
+import type {
+  BaseRpcContext,
+  CustomTransportStrategy,
+  MessageHandler,
+} from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import { BodyFormat } from '../core/body.js';
-import type { Broker, SubscriptionTerms } from '../core/broker.js';
+import type { Broker, Feed, SubscriptionTerms } from '../core/broker.js';
 import { Consumer } from '../core/consumer.js';
 import { DeliveryRunner } from '../core/delivery-runner.js';
+import { InvalidOptionError } from '../core/errors.js';
 import type { RedisQueueHealth } from '../core/health.js';
+import { decodeJsonOrText } from '../core/json.js';
 import { MessageIds } from '../core/message-id.js';
 import { pause } from '../core/pause.js';
 import { openBroker } from '../open-broker.js';
 import type { OpenBroker } from '../open-broker.js';
+import { BatchRunner } from './batch-runner.js';
 import { ConsumerLog } from './consumer-log.js';
 import { declareAll, resolveEventOptions } from './event-options.js';
 import { EventRunner } from './event-runner.js';
@@ -28,7 +35,6 @@ import type {
 import { PacketCodec } from './packet-codec.js';
 import { queueNameOf } from './pattern.js';
 import { rememberFailures } from './remember-failures.js';
-import type { RedisQueueContext } from './redis-queue.context.js';
 import { StatusEvents } from './status-events.js';
 import type { RedisQueueEvents, RedisQueueStatus } from './status-events.js';
 
@@ -57,6 +63,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   /** How far back live handlers recover, in ms, by pattern. */
   readonly #recovering = new Map<string, number>();
   readonly #codec: PacketCodec;
+  /** For what comes from programs that know nothing of this library: it may be plain text. */
+  readonly #codecOfOthers: PacketCodec;
   readonly #failures = new FailureLog(this.logger);
   readonly #ids = new MessageIds();
   readonly #events = new StatusEvents(this._status$);
@@ -65,6 +73,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   #consumers: Consumer[] = [];
   /** Settles when every consumer has joined its queue, or has left it again because it was stopped meanwhile. */
   #starting: Promise<PromiseSettledResult<void>[]> | undefined;
+  /** Of lists that others fill. */
+  #feeds: Feed[] = [];
   #eventRunner: EventRunner | undefined;
   #isDraining = false;
   #closing: Promise<void> | undefined;
@@ -74,6 +84,11 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     this.#options = resolveServerOptions(options);
     const { serializer, deserializer } = this.#options;
     this.#codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.#options));
+    this.#codecOfOthers = new PacketCodec(
+      serializer,
+      deserializer,
+      new BodyFormat(this.#options, decodeJsonOrText),
+    );
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
   }
@@ -87,7 +102,11 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   ): void {
     const name = queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
     const event = isEventHandler ? resolveEventOptions(extras, this.#options, name) : undefined;
-    if (event === undefined) resolveHandlerOptions(extras, this.#options, name);
+    const { batch, queue } = event ?? resolveHandlerOptions(extras, this.#options, name);
+    if (isEventHandler && queue !== undefined) throw onlyForMessages('queue', name);
+    if (isEventHandler && event?.group === undefined && batch !== undefined)
+      throw onlyForQueues('batch', name);
+    if (queue !== undefined) this.#registry.claimList(queue.key, name);
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
     const registered: RegisteredHandler = { handler: callback, extras };
@@ -134,6 +153,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       await this.#declare(open.broker);
       this.#assertNotClosing();
       await this.#startConsumers(open.broker);
+      this.#assertNotClosing();
+      await this.#startFeeds(open.broker);
       this.#assertNotClosing();
       await this.#subscribe(open.broker);
       this.#assertNotClosing();
@@ -209,17 +230,9 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     subscription: SubscriptionTerms | undefined,
   ): Consumer {
     const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.#options;
-    const { concurrency, prefetch = 0, leaseMs, once } = handlerOptions;
-    const onReplyError = (error: unknown): void => this.logger.error(error);
-    const messages = new MessageRunner(
-      pattern,
-      handler,
-      broker,
-      this.#codec,
-      this.#withHooks,
-      onReplyError,
-    );
-    const deliveries = new DeliveryRunner(messages, handlerOptions);
+    const { prefetch = 0, leaseMs, once, batch } = handlerOptions;
+    const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
+    const deliveries = this.#runnerOf(broker, pattern, handler, handlerOptions);
     const options = {
       queue,
       concurrency,
@@ -233,6 +246,31 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     };
     const log = new ConsumerLog(queue, this.logger, this.#failures);
     return new Consumer(broker, options, this.#ids, deliveries, log);
+  }
+
+  #runnerOf(
+    broker: Broker,
+    queue: string,
+    handler: MessageHandler,
+    options: ResolvedHandlerOptions,
+  ): DeliveryRunner {
+    const { batch, concurrency, timeoutMs, retry } = options;
+    const onReplyError = (error: unknown): void => this.logger.error(error);
+    const codec = options.queue === undefined ? this.#codec : this.#codecOfOthers;
+    const parts = [queue, handler, broker, codec, this.#withHooks, onReplyError] as const;
+    if (batch === undefined) return new DeliveryRunner(new MessageRunner(...parts), options);
+    const batches = new BatchRunner(...parts, { ...batch, concurrency, timeoutMs });
+    // The time is that of the whole batch.
+    return new DeliveryRunner(batches, { retry });
+  }
+
+  async #startFeeds(broker: Broker): Promise<void> {
+    for (const [queue, { extras }] of this.#registry.messages) {
+      const { queue: list } = resolveHandlerOptions(extras, this.#options, queue);
+      if (list === undefined) continue;
+      const from = list.take === 'left' ? 'LEFT' : 'RIGHT';
+      this.#feeds.push(await broker.feed(queue, { key: list.key, from }));
+    }
   }
 
   async #subscribe(broker: Broker): Promise<void> {
@@ -258,6 +296,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
    */
   drain(): void {
     this.#isDraining = true;
+    for (const feed of this.#feeds) void feed.stop();
     for (const consumer of this.#consumers) consumer.drain();
   }
 
@@ -282,6 +321,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     closed.abort();
     this.#eventRunner?.abandon();
     this.#consumers = [];
+    this.#feeds = [];
     this.#open = undefined;
     await open.broker.close();
   }
@@ -311,13 +351,13 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     return this.#open.native as T; // the caller's word for the type, as with Nest's own transports
   }
 
-  readonly #withHooks = (context: RedisQueueContext, work: () => Promise<void>): Promise<void> => {
+  readonly #withHooks = (context: BaseRpcContext, work: () => Promise<void>): Promise<void> => {
     const hasHooks =
       this.onProcessingStartHook !== this.#noStartHook || this.onProcessingEndHook !== undefined;
     return hasHooks ? this.#betweenHooks(context, work) : work();
   };
 
-  #betweenHooks(context: RedisQueueContext, work: () => Promise<void>): Promise<void> {
+  #betweenHooks(context: BaseRpcContext, work: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       const between = async (runEndHook: () => void): Promise<void> => {
         await work().then(resolve, reject);
@@ -333,4 +373,20 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       if (started instanceof Promise) started.catch(reject);
     });
   }
+}
+
+/** Live events come as they come: nothing of them waits anywhere. */
+function onlyForMessages(option: string, pattern: string): InvalidOptionError {
+  return new InvalidOptionError(
+    option,
+    `${option} is for the queues of messages, and the handler of "${pattern}" is one of events: use @MessagePattern`,
+  );
+}
+
+function onlyForQueues(option: string, pattern: string): InvalidOptionError {
+  return new InvalidOptionError(
+    option,
+    `${option} is for what waits in a queue, and the handler of "${pattern}" hears live events: ` +
+      'use @MessagePattern and enqueue(), or give it a group',
+  );
 }

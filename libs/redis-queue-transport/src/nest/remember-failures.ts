@@ -1,5 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
+import { RedisQueueBatchContext } from './redis-queue-batch.context.js';
 import { RedisQueueContext } from './redis-queue.context.js';
 
 const IS_REMEMBERING = Symbol.for('nestjs-redis-queue-transport.remember-failures');
@@ -17,7 +18,8 @@ export function rememberFailures(): void {
   Reflect.set(prototype, 'handle', function (this: unknown, ...args: [unknown, ArgumentsHost]) {
     const [error, host] = args;
     for (const argument of host.getArgs<unknown[]>()) {
-      if (argument instanceof RedisQueueContext) argument.failure = error;
+      if (argument instanceof RedisQueueContext || argument instanceof RedisQueueBatchContext)
+        argument.failure = error;
     }
     return Reflect.apply(handle, this, args);
   });

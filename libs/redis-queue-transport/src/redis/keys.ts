@@ -35,6 +35,11 @@ export class Keys {
     return `${this.prefix}:{reply:${client}}:replies`;
   }
 
+  /** A list of somebody else's: its name is theirs. */
+  foreign(key: string): string {
+    return key;
+  }
+
   event(pattern: string): string {
     return `${this.prefix}:event:${pattern}`;
   }

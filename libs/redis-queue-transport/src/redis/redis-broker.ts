@@ -2,8 +2,10 @@ import type { Redis } from 'ioredis';
 import type {
   Broker,
   EventDeclaration,
+  Feed,
   Lease,
   LeaseTerms,
+  ListSource,
   Published,
   PublishTerms,
   PushTerms,
@@ -20,6 +22,7 @@ import type { ConnectionSource } from './connection-source.js';
 import { EventBatch } from './event-batch.js';
 import { EventChannel } from './event-channel.js';
 import { Keys } from './keys.js';
+import { FEED_WAIT_MS, ListFeeder } from './list-feeder.js';
 import { processName } from './process-name.js';
 import { PushBatch } from './push-batch.js';
 import { RecoveredEvents } from './recovered-events.js';
@@ -80,6 +83,7 @@ export class RedisBroker implements Broker {
   #joined = 0;
   #ids = 0;
   #inbox: ReplyInbox | undefined;
+  readonly #feeders: ListFeeder[] = [];
   #channel: EventChannel | undefined;
   #recovered: RecoveredEvents | undefined;
 
@@ -265,6 +269,18 @@ export class RedisBroker implements Broker {
     });
   }
 
+  async feed(queue: string, source: ListSource): Promise<Feed> {
+    const feeder = new ListFeeder(
+      this.#connection('feed', FEED_WAIT_MS + BLOCKING_GRACE_MS),
+      { ...source, key: this.#keys.foreign(source.key) },
+      this.#keys.queue(queue).waiting,
+      this.#onError,
+    );
+    this.#feeders.push(feeder);
+    await feeder.start(this.options.connectTimeoutMs);
+    return feeder;
+  }
+
   nowMs(): number {
     return this.#clock.nowMs();
   }
@@ -277,7 +293,8 @@ export class RedisBroker implements Broker {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#recovered?.stop();
-    await Promise.all([this.#inbox?.stop(), this.#channel?.stop()]);
+    const feeders = this.#feeders.map((feeder) => feeder.stop());
+    await Promise.all([this.#inbox?.stop(), this.#channel?.stop(), ...feeders]);
     for (const connection of this.#connections) connection.close();
   }
 

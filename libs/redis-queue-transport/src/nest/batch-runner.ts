@@ -1,0 +1,94 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { isObservable, lastValueFrom, takeWhile } from 'rxjs';
+import { BatchCollector } from '../core/batch-collector.js';
+import type { BatchTerms } from '../core/batch-collector.js';
+import type { BatchItem } from '../core/batch-item.js';
+import type { Broker } from '../core/broker.js';
+import type { Delivery } from '../core/delivery.js';
+import type { DeliveryHandler } from '../core/delivery-runner.js';
+import { DONE } from '../core/outcome.js';
+import type { Result } from '../core/outcome.js';
+import { steered } from './message-runner.js';
+import type { WithHooks } from './message-runner.js';
+import type { PacketCodec } from './packet-codec.js';
+import { RedisQueueBatchContext } from './redis-queue-batch.context.js';
+import { Replier } from './replier.js';
+
+/** Runs a handler that gets its messages by the batch, and says how it ended for each. */
+export class BatchRunner implements DeliveryHandler {
+  readonly #batches: BatchCollector<unknown>;
+
+  constructor(
+    private readonly pattern: string,
+    private readonly handler: MessageHandler,
+    private readonly broker: Broker,
+    private readonly codec: PacketCodec,
+    private readonly withHooks: WithHooks,
+    private readonly onReplyError: (error: unknown) => void,
+    terms: BatchTerms,
+  ) {
+    this.#batches = new BatchCollector(terms, (items) => this.#runBatch(items));
+  }
+
+  run(delivery: Delivery): Promise<Result> {
+    return new Promise((resolve) => this.begin(delivery, resolve));
+  }
+
+  /** What cannot be read, or waits for an answer, goes into no batch. */
+  begin(delivery: Delivery, end: (result: Result) => void): void {
+    if (delivery.envelope.replyTo !== undefined)
+      return queueMicrotask(() => end(this.#refuse(delivery)));
+    let data: unknown;
+    try {
+      data = this.codec.decodeRequest(delivery.envelope, delivery.envelope.pattern ?? this.pattern);
+    } catch (error) {
+      return queueMicrotask(() => end({ kind: 'undecodable', error }));
+    }
+    if (!(data instanceof Promise)) return this.#batches.add(delivery, data, end);
+    data.then(
+      (decoded) => this.#batches.add(delivery, decoded, end),
+      (error: unknown) => end({ kind: 'undecodable', error }),
+    );
+  }
+
+  /** The collector sees to the time of a batch. */
+  timedOut(_: Delivery, error: Error): Result {
+    return { kind: 'failed', error };
+  }
+
+  takeBackUnstarted(): readonly Delivery[] {
+    return this.#batches.takeBackUnstarted();
+  }
+
+  #refuse({ envelope }: Delivery): Result {
+    const { replyTo } = envelope;
+    if (replyTo === undefined) return DONE;
+    const replier = new Replier(this.broker, this.codec, replyTo, envelope, this.onReplyError);
+    const text = `"${this.pattern}" is handled in batches, which answer nobody: use enqueue() in place of send().`;
+    replier.fail(new Error(text));
+    return DONE;
+  }
+
+  #runBatch(items: readonly BatchItem<unknown>[]): Promise<Result> {
+    const context = new RedisQueueBatchContext([items, this.pattern]);
+    return this.withHooks(context, () => this.#call(items, context)).then(
+      // A filter may have made a value of what was thrown; the handler's wish holds all the same.
+      () => steered(context.failure) ?? DONE,
+      (error: unknown) =>
+        steered(context.failure) ??
+        steered(error) ?? { kind: 'failed', error: context.failure ?? error },
+    );
+  }
+
+  /** Settles when everything that the handler does is done; an Observable runs to its end, or until nobody waits for it. */
+  async #call(
+    items: readonly BatchItem<unknown>[],
+    context: RedisQueueBatchContext,
+  ): Promise<void> {
+    const data = items.map((item) => item.data);
+    const result: unknown = await this.handler(data, context);
+    if (!isObservable(result)) return;
+    const isAwaited = (): boolean => items.some(({ delivery }) => !delivery.isAborted);
+    await lastValueFrom(result.pipe(takeWhile(isAwaited)), { defaultValue: undefined });
+  }
+}

@@ -1,0 +1,32 @@
+import { IncompleteError } from '../core/errors.js';
+import type { SendFailure } from '../core/errors.js';
+
+/**
+ * Sends one after the other in one turn of the event loop, so that they travel together, and waits for all. What fails
+ * keeps none of the others from being sent.
+ * @throws IncompleteError when any of them failed
+ */
+export async function sendMany<T>(
+  data: readonly unknown[],
+  send: (one: unknown) => Promise<T>,
+): Promise<T[]> {
+  const ends = await Promise.allSettled(data.map((one) => begin(send, one)));
+  const failures: SendFailure[] = [];
+  const results: T[] = [];
+  ends.forEach((end, index) => {
+    if (end.status === 'fulfilled') results[index] = end.value;
+    else failures.push({ index, error: end.reason });
+  });
+  if (failures.length > 0) throw new IncompleteError(data.length, failures, results);
+  return results;
+}
+
+function begin<T>(send: (one: unknown) => Promise<T>, one: unknown): Promise<T> {
+  try {
+    return send(one);
+  } catch (error) {
+    // It goes on as it was thrown, whatever it is: a user's serializer may have.
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    return Promise.reject(error);
+  }
+}

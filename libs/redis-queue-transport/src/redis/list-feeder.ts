@@ -1,0 +1,86 @@
+import type { ListSource } from '../core/broker.js';
+import { RedisRefusedError } from '../core/errors.js';
+import { GrowingPause } from '../core/pause.js';
+import type { Connection } from './connection.js';
+import { feed } from './scripts/feed.js';
+
+/** Longest time in ms of one blocking call while the list is empty. */
+export const FEED_WAIT_MS = 5_000;
+/** Bound of one script, so that no single one keeps Redis busy for long. */
+const MOST_MOVED = 1_000;
+const CONNECTION_WAIT_MS = 1_000;
+
+/**
+ * Moves what stands in a list of somebody else's to the tail of a queue, on a connection of its own: by the thousand
+ * while there is more, else one with each blocking call. Redis makes each move whole or not at all, so that what
+ * happens to this process, or to an answer, loses nothing and doubles nothing.
+ */
+export class ListFeeder {
+  readonly #stopped = new AbortController();
+  readonly #pause = new GrowingPause();
+  #loop: Promise<void> | undefined;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly source: ListSource,
+    private readonly waiting: string,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Resolves when it has begun. @throws RedisRefusedError when the key is no list, RedisUnavailableError */
+  async start(timeoutMs: number): Promise<void> {
+    await this.connection.ready(timeoutMs);
+    await this.#moveMany();
+    if (!this.#stopped.signal.aborted) this.#loop = this.#run(this.#stopped.signal);
+  }
+
+  /** May be called twice. Never rejects. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.connection.close();
+    await this.#loop;
+  }
+
+  /** After a move there may be more; after a wait in vain there is not. */
+  async #run(stopped: AbortSignal): Promise<void> {
+    let mayBeMore = true;
+    while (!stopped.aborted) {
+      try {
+        await this.connection.ready(CONNECTION_WAIT_MS);
+        mayBeMore = mayBeMore ? (await this.#moveMany()) === MOST_MOVED : await this.#waitForOne();
+        this.#pause.reset();
+      } catch (error) {
+        if (stopped.aborted) return;
+        this.onError(error);
+        mayBeMore = true; // a full Redis refuses the wait, and lets what is there already be moved
+        await this.#pause.wait(stopped);
+      }
+    }
+  }
+
+  async #moveMany(): Promise<number> {
+    const { key: source, from } = this.source;
+    const { waiting } = this;
+    const moving = feed.run(this.connection, { source, waiting }, { from, most: MOST_MOVED });
+    return await moving.catch((error: unknown) => this.#explain(error));
+  }
+
+  async #waitForOne(): Promise<boolean> {
+    const { key, from } = this.source;
+    const seconds = FEED_WAIT_MS / 1_000;
+    const moving = this.connection.run(feed.action, (client) =>
+      from === 'LEFT'
+        ? client.blmoveBuffer(key, this.waiting, 'LEFT', 'RIGHT', seconds)
+        : client.blmoveBuffer(key, this.waiting, 'RIGHT', 'RIGHT', seconds),
+    );
+    return (await moving.catch((error: unknown) => this.#explain(error))) !== null;
+  }
+
+  /** Redis does not say which key it means. */
+  #explain(error: unknown): never {
+    if (!(error instanceof RedisRefusedError)) throw error;
+    const { key } = this.source;
+    const text = `Cannot take messages from the list "${key}": ${error.message}`;
+    throw new RedisRefusedError(error.reply, text, { cause: error });
+  }
+}
