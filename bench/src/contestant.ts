@@ -2,9 +2,9 @@ import type { BenchMessage } from './message.js';
 
 /**
  * What a message is for: `push` is one-way to one consumer, `request` waits for the reply, `broadcast` goes to every
- * subscriber, `delay` is handed out later.
+ * subscriber that is there, `durable` to every group of subscribers, there or not, `delay` is handed out later.
  */
-export type Verb = 'push' | 'request' | 'broadcast' | 'delay';
+export type Verb = 'push' | 'request' | 'broadcast' | 'durable' | 'delay';
 
 /** Where a contestant's server is, and the queue or subject of this one sample. */
 export interface Target {

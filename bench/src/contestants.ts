@@ -19,7 +19,7 @@ export const CONTESTANTS: readonly ContestantInfo[] = [
     id: 'ours',
     title: 'this transport',
     server: 'redis',
-    verbs: ['push', 'request', 'broadcast', 'delay'],
+    verbs: ['push', 'request', 'broadcast', 'durable', 'delay'],
     keepsMessages: true,
     module: './contestants/ours.js',
   },

@@ -94,6 +94,12 @@ export const GOALS: readonly Goal[] = [
   },
   against('nest-redis', 'broadcast to 1 ÷ Nest REDIS', 'broadcast-1', { atLeast: 1.5 }),
   against('nest-redis', 'broadcast to 3 ÷ Nest REDIS', 'broadcast-3', { atLeast: 1.5 }),
+  {
+    title: 'durable events to 3 groups ÷ Nest REDIS, broadcast to 3',
+    of: ours('durable-3'),
+    by: { contestant: 'nest-redis', workload: 'broadcast-3', figure: RATE },
+    atLeast: 1,
+  },
   against(
     'nest-redis',
     'idle, 1 pattern: CPU ÷ Nest REDIS',

@@ -81,6 +81,12 @@ export const WORKLOADS: readonly Workload[] = [
   flow({ id: 'request-100', title: 'request/reply, 100 at a time', verb: 'request', window: 100 }),
   flow({ id: 'broadcast-1', title: 'broadcast to 1', verb: 'broadcast' }),
   flow({ id: 'broadcast-3', title: 'broadcast to 3', verb: 'broadcast', consumers: 3 }),
+  flow({
+    id: 'durable-3',
+    title: 'durable events to 3 groups',
+    verb: 'durable',
+    consumers: 3,
+  }),
   drain({ id: 'drain-1', title: 'drain, concurrency 1', concurrency: 1 }),
   drain({ id: 'drain-100', title: 'drain, concurrency 100', concurrency: 100 }),
   drain({
@@ -101,6 +107,13 @@ export const WORKLOADS: readonly Workload[] = [
     backlog: 100_000,
   }),
   flow({ id: 'one-way-10k', title: 'one-way, 10 KB', bytes: 10_240 }),
+  flow({
+    id: 'one-way-1m',
+    title: 'one-way, 1 MB',
+    bytes: 1_048_576,
+    window: 20,
+    contestants: ['ours', 'nest-redis', 'bare-loop', 'bullmq'],
+  }),
   drain({
     id: 'drain-100-10k',
     title: 'drain, 10 KB',

@@ -1,4 +1,4 @@
-import { MessagePattern } from '@nestjs/microservices';
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import {
   InvalidOptionError,
   RedisQueueClient,
@@ -18,6 +18,7 @@ import type {
 } from '../contestant.js';
 import type { BenchMessage } from '../message.js';
 import { asEvent, asMessage, listenWithNest, subscribe } from './nest.js';
+import type { Bind } from './nest.js';
 
 /** This transport, with its default options but for what the workload sets. */
 export async function openConsumer(
@@ -25,14 +26,28 @@ export async function openConsumer(
   settings: ConsumerSettings,
   handler: Handler,
 ): Promise<Consumer> {
-  const { verb, batch } = settings;
-  const bind = verb === 'broadcast' ? asEvent : asMessage;
+  const { batch } = settings;
+  const bind = bindFor(settings.verb);
   return listenWithNest(
     { strategy: serverOf(target, settings) },
     patternsOf(target, settings),
     batch === undefined ? bind : (pattern) => MessagePattern(pattern, { batch: { size: batch } }),
     batch === undefined ? handler : (messages) => (messages as unknown[]).forEach(handler), // as the batch promises
   );
+}
+
+function bindFor(verb: Verb): Bind {
+  switch (verb) {
+    case 'broadcast':
+      return asEvent;
+    case 'durable':
+      // Each process is a group of its own.
+      return (pattern) => EventPattern<string>(pattern, { group: `group-${process.pid}` });
+    case 'push':
+    case 'request':
+    case 'delay':
+      return asMessage;
+  }
 }
 
 function serverOf({ url }: Target, { concurrency, prefetch }: ConsumerSettings): RedisQueueServer {
@@ -58,6 +73,7 @@ function senderOf(client: RedisQueueClient, pattern: string, verb: Verb): Produc
     case 'request':
       return (message, done) => subscribe(client.send(pattern, message), done);
     case 'broadcast':
+    case 'durable':
       return (message, done) => subscribe(client.emit(pattern, message), done);
     case 'delay':
       return (message, done) => sendLater(client, pattern, message, done);
