@@ -1,54 +1,28 @@
 import { performance } from 'node:perf_hooks';
-import type {
-  Broker,
-  Exchange,
-  Lease,
-  Settlement,
-  SkipReason,
-  SubscriptionTerms,
-} from './broker.js';
-import type { Delivery } from './delivery.js';
+import type { Broker, Exchange, Lease, SubscriptionTerms } from './broker.js';
 import type { DeliveryRunner } from './delivery-runner.js';
-import { DeliverySlots } from './delivery-slots.js';
-import type { Held } from './delivery-slots.js';
-import { LeaseLostError, ShutdownError, UndecodableError } from './errors.js';
-import { inspect } from './intake.js';
+import { HeldDeliveries } from './held-deliveries.js';
+import type { DeliveryObserver, HeldDeliveriesOptions, Holder } from './held-deliveries.js';
 import { Membership } from './membership.js';
 import type { MessageIds } from './message-id.js';
-import { ACK, RELEASE, deadLetter } from './outcome.js';
-import type { Outcome } from './outcome.js';
 import { GrowingPause, pause } from './pause.js';
-import type { Run } from './running.js';
-import { settlementOf } from './settlement.js';
 
-export interface ConsumerOptions {
-  readonly queue: string;
-  /** How many handlers may run at once. */
-  readonly concurrency: number;
-  /** How many deliveries it may hold, those that run included; at least as many as may run. */
-  readonly prefetch: number;
+export interface ConsumerOptions extends HeldDeliveriesOptions {
   readonly leaseMs: number;
   readonly deadLetterLimit: number;
   readonly deadLetterMaxAgeMs: number;
-  /** A message is parked after so many crashes of the process that ran it. */
-  readonly maxCrashes: number;
-  /** How long, in ms, an id that was handled is not handled again; undefined without such a promise. */
-  readonly onceMs: number | undefined;
   /** The queue takes a group's events. */
   readonly subscription?: SubscriptionTerms | undefined;
 }
 
 /** Is told what people should know. Must not throw. */
-export interface ConsumerObserver {
+export interface ConsumerObserver extends DeliveryObserver {
   /** A call to Redis failed; it is tried again after a pause. */
   failed(error: unknown): void;
   /** The first call that worked after failures. */
   recovered(): void;
   leaseLost(deliveries: number): void;
   reclaimed(consumer: string, deliveries: number): void;
-  retried(delivery: Delivery, delayMs: number): void;
-  deadLettered(delivery: Delivery, outcome: Outcome & { readonly kind: 'deadLetter' }): void;
-  skipped(delivery: Delivery, why: SkipReason): void;
   /** Settlements found nothing to settle, although the lease holds. */
   missing(deliveries: number): void;
 }
@@ -60,9 +34,6 @@ const LONGEST_WAIT_MS = 5_000;
 
 /** While a queue is quiet, no more than one exchange in so many ms. */
 const CALM_EXCHANGE_MS = 2;
-
-/** A consumer that may hold so many starts half of them, settles what has ended by then, and goes on meanwhile. */
-const LEAST_TO_HALVE = 64;
 
 /** What Node's timers can take. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -83,14 +54,8 @@ const SETTLE_GRACE_MS = 2_000;
 export class Consumer {
   #state: State = 'new';
   readonly #membership: Membership;
-  readonly #slots: DeliverySlots;
-  #finished: Settlement[] = [];
+  readonly #held: HeldDeliveries;
   #isStepScheduled = false;
-  /** A handler was started in this turn of the event loop. */
-  #hasJustBegun = false;
-  /** How many more may be started before the next step. */
-  #burstLeft = 0;
-  readonly #burst: number;
   #turn: NodeJS.Immediate | undefined;
   #isExchanging = false;
   /** Ends the wait that is under way. */
@@ -121,19 +86,34 @@ export class Consumer {
   constructor(
     private readonly broker: Broker,
     private readonly options: ConsumerOptions,
-    private readonly ids: MessageIds,
-    private readonly runner: DeliveryRunner,
+    ids: MessageIds,
+    runner: DeliveryRunner,
     private readonly observer: ConsumerObserver,
   ) {
     this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(options.leaseMs / 3));
-    this.#burst = burstOf(options.prefetch);
-    this.#slots = new DeliverySlots(options.concurrency, options.prefetch);
+    this.#held = new HeldDeliveries(broker, options, ids, runner, observer, this.#holder());
     this.#membership = new Membership(() => this.#takeLease(), options.leaseMs, {
       lost: (lease) => this.#onLeaseLost(lease),
       rejoined: () => this.#look(),
       reclaimed: (consumer, deliveries) => observer.reclaimed(consumer, deliveries),
       failed: (error) => this.#report(error),
     });
+  }
+
+  #holder(): Holder {
+    const lease = (): Lease | undefined => this.#lease;
+    const isConsuming = (): boolean => this.#state === 'consuming';
+    return {
+      get lease() {
+        return lease();
+      },
+      get isConsuming() {
+        return isConsuming();
+      },
+      stopped: this.#stopped.signal,
+      changed: () => this.#schedule(),
+      failed: (error) => this.#report(error),
+    };
   }
 
   get #lease(): Lease | undefined {
@@ -155,7 +135,7 @@ export class Consumer {
     this.#state = 'draining';
     this.#membership.keepLast();
     this.#waiting?.abort();
-    this.#releaseUnstarted();
+    this.#held.releaseUnstarted();
   }
 
   /**
@@ -173,42 +153,15 @@ export class Consumer {
       return;
     }
     this.drain();
-    await this.#until(() => this.#slots.running === 0 && this.#waiting === undefined, deadlineMs);
-    this.#releaseUnfinished();
+    await this.#until(() => this.#held.running === 0 && this.#waiting === undefined, deadlineMs);
+    this.#held.releaseUnfinished();
     // Beyond the deadline: settlements must not be cut off by handlers that used up the time.
-    await this.#until(() => this.#finished.length === 0 && !this.#isExchanging, SETTLE_GRACE_MS);
+    await this.#until(() => !this.#held.hasFinished && !this.#isExchanging, SETTLE_GRACE_MS);
     this.#state = 'stopped';
     this.#stopped.abort();
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#settleTimer);
     await this.#membership.leave();
-  }
-
-  #releaseUnfinished(): void {
-    this.runner.takeBackUnstarted();
-    const reason = new ShutdownError(
-      `The consumer of "${this.options.queue}" stopped before this handler ended.`,
-    );
-    for (const { delivery, lease } of this.#slots.endAll()) {
-      if (lease === this.#lease) this.#settle(delivery, RELEASE);
-      delivery.abort(reason);
-    }
-    this.#schedule();
-  }
-
-  #releaseUnstarted(): void {
-    // What a handler has gathered came before what is ready here.
-    for (const { element } of this.#takeBackGathered())
-      this.#finished.push({ kind: 'release', element });
-    for (const element of this.#slots.removeUnstarted())
-      this.#finished.push({ kind: 'release', element });
-    this.#schedule();
-  }
-
-  #takeBackGathered(): readonly Delivery[] {
-    const gathered = this.runner.takeBackUnstarted();
-    this.#slots.takeBack(gathered);
-    return gathered;
   }
 
   #takeLease(): Promise<Lease> {
@@ -241,18 +194,18 @@ export class Consumer {
   #step(): void {
     const lease = this.#lease;
     if (lease === undefined || this.#state === 'stopped') return;
-    this.#burstLeft = this.#burst;
+    this.#held.beginStep();
     // First: while Redis works on it, more is started.
     if (!this.#isExchanging) this.#goOn(lease);
-    this.#startReady(lease);
+    this.#held.startReady(lease);
   }
 
   #goOn(lease: Lease): void {
     const free = this.#freeSlots();
     const mayLook =
       this.#mustLook && this.#state === 'consuming' && (free > 0 || this.#waiting !== undefined);
-    if (this.#finished.length > 0) this.#settleAndGoOn(lease, free);
-    else if (this.#hasJustBegun) this.#stepAfterThisTurn();
+    if (this.#held.hasFinished) this.#settleAndGoOn(lease, free);
+    else if (this.#held.hasJustBegun) this.#stepAfterThisTurn();
     else if (mayLook) void this.#exchange(lease, free);
     else if (free > 0 && !this.#isPaused && this.#waiting === undefined) void this.#wait(lease);
   }
@@ -283,7 +236,7 @@ export class Consumer {
     if (this.#turn !== undefined) return;
     this.#turn = setImmediate(() => {
       this.#turn = undefined;
-      this.#hasJustBegun = false;
+      this.#held.endTurn();
       this.#step();
     });
   }
@@ -291,12 +244,11 @@ export class Consumer {
   /** Slots that an exchange may fill; the one that a wait may fill is not among them. */
   #freeSlots(): number {
     if (this.#state !== 'consuming' || this.#waiting !== undefined) return 0;
-    return this.#isSuspectAhead && !this.#slots.isEmpty ? 0 : this.#slots.free;
+    return this.#isSuspectAhead && !this.#held.isEmpty ? 0 : this.#held.free;
   }
 
   async #exchange(lease: Lease, take: number): Promise<void> {
-    const settlements = this.#finished;
-    this.#finished = [];
+    const settlements = this.#held.takeFinished();
     this.#isExchanging = true;
     this.#exchangedAt = performance.now();
     this.#mustLook = false;
@@ -308,7 +260,7 @@ export class Consumer {
       if (lease === this.#lease) this.#takeIn(lease, exchange, take);
     } catch (error) {
       // Whether it was executed or not, giving the same settlements again is right.
-      if (lease === this.#lease) this.#finished = [...settlements, ...this.#finished];
+      if (lease === this.#lease) this.#held.putBack(settlements);
       this.#mustLook = true;
       this.#inVain = 0;
       this.#report(error);
@@ -336,7 +288,7 @@ export class Consumer {
   #followPause(isPaused: boolean): void {
     if (isPaused && !this.#isPaused) {
       this.#waiting?.abort();
-      this.#releaseUnstarted();
+      this.#held.releaseUnstarted();
     }
     this.#isPaused = isPaused;
   }
@@ -378,143 +330,14 @@ export class Consumer {
   }
 
   #takeUp(lease: Lease, elements: readonly Buffer[]): void {
-    this.#slots.add(elements);
-    if (this.#state !== 'consuming' || this.#isPaused) this.#releaseUnstarted();
-    else this.#startReady(lease);
+    this.#held.add(elements);
+    if (this.#state !== 'consuming' || this.#isPaused) this.#held.releaseUnstarted();
+    else this.#held.startReady(lease);
   }
 
-  #startReady(lease: Lease): void {
-    if (this.#state !== 'consuming') return;
-    for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
-      const next = this.#slots.next();
-      if (next === undefined) return;
-      if (Buffer.isBuffer(next)) this.#start(lease, next);
-      else this.#run(lease, next);
-    }
-    this.#schedule();
-  }
-
-  #start(lease: Lease, element: Buffer): void {
-    const { queue, maxCrashes } = this.options;
-    const intake = inspect(queue, element, maxCrashes, this.broker.nowMs());
-    const { delivery } = intake;
-    switch (intake.kind) {
-      case 'run':
-        this.#run(lease, delivery);
-        break;
-      case 'runAlone':
-        this.#slots.isolate(delivery);
-        break;
-      case 'settle':
-        this.#settle(delivery, intake.outcome);
-        break;
-      case 'expired':
-        this.#skip(delivery, 'expired');
-        break;
-    }
-  }
-
-  /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
-  #run(lease: Lease, delivery: Delivery): void {
-    const run = this.#slots.begin({ delivery, lease });
-    this.#hasJustBegun = true;
-    if (this.options.onceMs !== undefined || delivery.envelope.parked !== undefined)
-      void this.#prepareAndRun(run);
-    else this.runner.begin(delivery, (outcome) => this.#onEnd(run, outcome));
-  }
-
-  async #prepareAndRun(run: Run<Held>): Promise<void> {
-    const { delivery } = run.item;
-    if ((await this.#wasHandled(run)) !== false) return this.#onEnd(run, 'repeated');
-    const outcome = await this.#unpark(run);
-    if (outcome !== undefined) return this.#onEnd(run, outcome);
-    this.runner.begin(delivery, (end) => this.#onEnd(run, end));
-  }
-
-  #onEnd(run: Run<Held>, outcome: Outcome | 'repeated'): void {
-    const { delivery, lease } = run.item;
-    if (this.#slots.end(run) && lease === this.#lease) {
-      if (outcome === 'repeated') this.#skip(delivery, 'repeated');
-      else this.#settle(delivery, outcome);
-      this.#startReady(lease);
-    }
-    this.#schedule();
-  }
-
-  /** Running it without knowing could repeat what must not be repeated. */
-  async #wasHandled(run: Run<Held>): Promise<boolean | 'over'> {
-    const { id } = run.item.delivery.envelope;
-    if (this.options.onceMs === undefined || id === undefined) return false;
-    return this.#ask(run, (lease) => lease.wasHandled(id));
-  }
-
-  /** Fetches a body that is parked beside the queue. Answers how it ended where there is nothing to run. */
-  async #unpark(run: Run<Held>): Promise<Outcome | undefined> {
-    const { delivery } = run.item;
-    const { parked } = delivery.envelope;
-    if (parked === undefined) return undefined;
-    const body = await this.#ask(run, (lease) => lease.parkedBody(parked));
-    if (body === 'over') return RELEASE;
-    if (body === undefined) return deadLetter('undecodable', bodyIsMissing(parked));
-    delivery.unpark(body);
-    return undefined;
-  }
-
-  /** Asks until Redis answers; `over` when the lease is lost or the consumer stops: the result no longer counts. */
-  async #ask<T>(run: Run<Held>, question: (lease: Lease) => Promise<T>): Promise<T | 'over'> {
-    const { lease } = run.item;
-    const between = new GrowingPause();
-    while (lease === this.#lease && !run.isOver) {
-      try {
-        return await question(lease);
-      } catch (error) {
-        this.#report(error);
-        await between.wait(this.#stopped.signal);
-      }
-    }
-    return 'over';
-  }
-
-  #settle(delivery: Delivery, outcome: Outcome): void {
-    this.#finished.push(this.#settlementOf(delivery, outcome));
-    if (outcome.kind === 'deadLetter') this.observer.deadLettered(delivery, outcome);
-    if (outcome.kind === 'retry') this.observer.retried(delivery, outcome.delayMs);
-    this.#schedule();
-  }
-
-  #settlementOf(delivery: Delivery, outcome: Outcome): Settlement {
-    const { element, envelope } = delivery;
-    if (outcome === ACK) {
-      if (this.options.onceMs !== undefined && envelope.id !== undefined)
-        return { kind: 'ack', element, onceId: envelope.id };
-      if (envelope.parked !== undefined) return { kind: 'ack', element, isParked: true };
-      return { kind: 'ack', element };
-    }
-    return settlementOf(delivery, outcome, {
-      queue: this.options.queue,
-      consumer: this.#lease?.consumer ?? '',
-      nowMs: this.broker.nowMs(),
-      newId: () => this.ids.next(),
-    });
-  }
-
-  #skip(delivery: Delivery, why: SkipReason): void {
-    this.#finished.push({ kind: 'skip', element: delivery.element, why });
-    this.observer.skipped(delivery, why);
-    this.#schedule();
-  }
-
-  /** Everything that this lease held belongs to others now: their results are dropped. */
   #onLeaseLost(lease: Lease): void {
-    this.#finished = [];
-    this.#slots.removeUnstarted();
-    this.#takeBackGathered();
     this.#waiting?.abort();
-    this.observer.leaseLost(this.#slots.running);
-    const reason = new LeaseLostError(
-      `The lease of ${lease.consumer} on "${this.options.queue}" ended; another consumer takes over its deliveries.`,
-    );
-    for (const { delivery } of this.#slots.held()) delivery.abort(reason);
+    this.observer.leaseLost(this.#held.lose(lease));
   }
 
   #report(error: unknown): void {
@@ -541,14 +364,4 @@ export class Consumer {
     }
     over.abort();
   }
-}
-
-function bodyIsMissing(parked: string): UndecodableError {
-  return new UndecodableError(
-    `The header says that the body is parked as "${parked}" beside the queue, and nothing is there: was it deleted by hand?`,
-  );
-}
-
-function burstOf(prefetch: number): number {
-  return prefetch < LEAST_TO_HALVE ? prefetch : Math.ceil(prefetch / 2);
 }

@@ -1,0 +1,290 @@
+import type { Broker, Lease, Settlement, SkipReason } from './broker.js';
+import type { Delivery } from './delivery.js';
+import type { DeliveryRunner } from './delivery-runner.js';
+import { DeliverySlots } from './delivery-slots.js';
+import type { Held } from './delivery-slots.js';
+import { LeaseLostError, ShutdownError, UndecodableError } from './errors.js';
+import { inspect } from './intake.js';
+import type { MessageIds } from './message-id.js';
+import { ACK, RELEASE, deadLetter } from './outcome.js';
+import type { Outcome } from './outcome.js';
+import { GrowingPause } from './pause.js';
+import type { Run } from './running.js';
+import { settlementOf } from './settlement.js';
+
+export interface HeldDeliveriesOptions {
+  readonly queue: string;
+  /** How many handlers may run at once. */
+  readonly concurrency: number;
+  /** How many deliveries may be held, those that run included; at least as many as may run. */
+  readonly prefetch: number;
+  /** A message is parked after so many crashes of the process that ran it. */
+  readonly maxCrashes: number;
+  /** How long, in ms, an id that was handled is not handled again; undefined without such a promise. */
+  readonly onceMs: number | undefined;
+}
+
+/** Is told what people should know of single deliveries. Must not throw. */
+export interface DeliveryObserver {
+  retried(delivery: Delivery, delayMs: number): void;
+  deadLettered(delivery: Delivery, outcome: Outcome & { readonly kind: 'deadLetter' }): void;
+  skipped(delivery: Delivery, why: SkipReason): void;
+}
+
+/** The consumer that holds them. */
+export interface Holder {
+  /** Under which deliveries are started and settled now. */
+  readonly lease: Lease | undefined;
+  /** Whether what is ready may be started. */
+  readonly isConsuming: boolean;
+  /** Fires at the end of the consumer. */
+  readonly stopped: AbortSignal;
+  /** There is something to settle, a free slot, or more to start. */
+  changed(): void;
+  failed(error: unknown): void;
+}
+
+/** Who may hold so many starts half of them, settles what has ended by then, and goes on meanwhile. */
+const LEAST_TO_HALVE = 64;
+
+/** What one consumer holds: starts it, follows it to its end, and gathers how it is to be settled. */
+export class HeldDeliveries {
+  readonly #slots: DeliverySlots;
+  #finished: Settlement[] = [];
+  /** How many more may be started before the next step. */
+  #burstLeft = 0;
+  readonly #burst: number;
+  #hasJustBegun = false;
+
+  constructor(
+    private readonly broker: Broker,
+    private readonly options: HeldDeliveriesOptions,
+    private readonly ids: MessageIds,
+    private readonly runner: DeliveryRunner,
+    private readonly observer: DeliveryObserver,
+    private readonly holder: Holder,
+  ) {
+    this.#burst = burstOf(options.prefetch);
+    this.#slots = new DeliverySlots(options.concurrency, options.prefetch);
+  }
+
+  get running(): number {
+    return this.#slots.running;
+  }
+
+  /** How many more may be held. None beside a suspect. */
+  get free(): number {
+    return this.#slots.free;
+  }
+
+  get isEmpty(): boolean {
+    return this.#slots.isEmpty;
+  }
+
+  /** Something waits to be settled. */
+  get hasFinished(): boolean {
+    return this.#finished.length > 0;
+  }
+
+  /** A handler was started since {@link endTurn}. */
+  get hasJustBegun(): boolean {
+    return this.#hasJustBegun;
+  }
+
+  endTurn(): void {
+    this.#hasJustBegun = false;
+  }
+
+  /** So many more may be started as belong to one step. */
+  beginStep(): void {
+    this.#burstLeft = this.#burst;
+  }
+
+  add(elements: readonly Buffer[]): void {
+    this.#slots.add(elements);
+  }
+
+  /** What is to be settled; from now on whoever took it sees to that. */
+  takeFinished(): readonly Settlement[] {
+    const finished = this.#finished;
+    this.#finished = [];
+    return finished;
+  }
+
+  /** These could not be settled, and come first with the next try. */
+  putBack(settlements: readonly Settlement[]): void {
+    this.#finished = [...settlements, ...this.#finished];
+  }
+
+  /** Hands back what still runs, and tells its handlers that nobody waits for them any longer. */
+  releaseUnfinished(): void {
+    this.runner.takeBackUnstarted();
+    const reason = new ShutdownError(
+      `The consumer of "${this.options.queue}" stopped before this handler ended.`,
+    );
+    for (const { delivery, lease } of this.#slots.endAll()) {
+      if (lease === this.holder.lease) this.#settle(delivery, RELEASE);
+      delivery.abort(reason);
+    }
+    this.holder.changed();
+  }
+
+  /** Hands back what has not begun, in order. */
+  releaseUnstarted(): void {
+    // What a handler has gathered came before what is ready here.
+    for (const { element } of this.#takeBackGathered())
+      this.#finished.push({ kind: 'release', element });
+    for (const element of this.#slots.removeUnstarted())
+      this.#finished.push({ kind: 'release', element });
+    this.holder.changed();
+  }
+
+  #takeBackGathered(): readonly Delivery[] {
+    const gathered = this.runner.takeBackUnstarted();
+    this.#slots.takeBack(gathered);
+    return gathered;
+  }
+
+  startReady(lease: Lease): void {
+    if (!this.holder.isConsuming) return;
+    for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
+      const next = this.#slots.next();
+      if (next === undefined) return;
+      if (Buffer.isBuffer(next)) this.#start(lease, next);
+      else this.#run(lease, next);
+    }
+    this.holder.changed();
+  }
+
+  #start(lease: Lease, element: Buffer): void {
+    const { queue, maxCrashes } = this.options;
+    const intake = inspect(queue, element, maxCrashes, this.broker.nowMs());
+    const { delivery } = intake;
+    switch (intake.kind) {
+      case 'run':
+        this.#run(lease, delivery);
+        break;
+      case 'runAlone':
+        this.#slots.isolate(delivery);
+        break;
+      case 'settle':
+        this.#settle(delivery, intake.outcome);
+        break;
+      case 'expired':
+        this.#skip(delivery, 'expired');
+        break;
+    }
+  }
+
+  /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
+  #run(lease: Lease, delivery: Delivery): void {
+    const run = this.#slots.begin({ delivery, lease });
+    this.#hasJustBegun = true;
+    if (this.options.onceMs !== undefined || delivery.envelope.parked !== undefined)
+      void this.#prepareAndRun(run);
+    else this.runner.begin(delivery, (outcome) => this.#onEnd(run, outcome));
+  }
+
+  async #prepareAndRun(run: Run<Held>): Promise<void> {
+    const { delivery } = run.item;
+    if ((await this.#wasHandled(run)) !== false) return this.#onEnd(run, 'repeated');
+    const outcome = await this.#unpark(run);
+    if (outcome !== undefined) return this.#onEnd(run, outcome);
+    this.runner.begin(delivery, (end) => this.#onEnd(run, end));
+  }
+
+  #onEnd(run: Run<Held>, outcome: Outcome | 'repeated'): void {
+    const { delivery, lease } = run.item;
+    if (this.#slots.end(run) && lease === this.holder.lease) {
+      if (outcome === 'repeated') this.#skip(delivery, 'repeated');
+      else this.#settle(delivery, outcome);
+      this.startReady(lease);
+    }
+    this.holder.changed();
+  }
+
+  /** Running it without knowing could repeat what must not be repeated. */
+  async #wasHandled(run: Run<Held>): Promise<boolean | 'over'> {
+    const { id } = run.item.delivery.envelope;
+    if (this.options.onceMs === undefined || id === undefined) return false;
+    return this.#ask(run, (lease) => lease.wasHandled(id));
+  }
+
+  /** Fetches a body that is parked beside the queue. Answers how it ended where there is nothing to run. */
+  async #unpark(run: Run<Held>): Promise<Outcome | undefined> {
+    const { delivery } = run.item;
+    const { parked } = delivery.envelope;
+    if (parked === undefined) return undefined;
+    const body = await this.#ask(run, (lease) => lease.parkedBody(parked));
+    if (body === 'over') return RELEASE;
+    if (body === undefined) return deadLetter('undecodable', bodyIsMissing(parked));
+    delivery.unpark(body);
+    return undefined;
+  }
+
+  /** Asks until Redis answers; `over` when the lease is lost or the consumer stops: the result no longer counts. */
+  async #ask<T>(run: Run<Held>, question: (lease: Lease) => Promise<T>): Promise<T | 'over'> {
+    const { lease } = run.item;
+    const between = new GrowingPause();
+    while (lease === this.holder.lease && !run.isOver) {
+      try {
+        return await question(lease);
+      } catch (error) {
+        this.holder.failed(error);
+        await between.wait(this.holder.stopped);
+      }
+    }
+    return 'over';
+  }
+
+  #settle(delivery: Delivery, outcome: Outcome): void {
+    this.#finished.push(this.#settlementOf(delivery, outcome));
+    if (outcome.kind === 'deadLetter') this.observer.deadLettered(delivery, outcome);
+    if (outcome.kind === 'retry') this.observer.retried(delivery, outcome.delayMs);
+    this.holder.changed();
+  }
+
+  #settlementOf(delivery: Delivery, outcome: Outcome): Settlement {
+    const { element, envelope } = delivery;
+    if (outcome === ACK) {
+      if (this.options.onceMs !== undefined && envelope.id !== undefined)
+        return { kind: 'ack', element, onceId: envelope.id };
+      if (envelope.parked !== undefined) return { kind: 'ack', element, isParked: true };
+      return { kind: 'ack', element };
+    }
+    return settlementOf(delivery, outcome, {
+      queue: this.options.queue,
+      consumer: this.holder.lease?.consumer ?? '',
+      nowMs: this.broker.nowMs(),
+      newId: () => this.ids.next(),
+    });
+  }
+
+  #skip(delivery: Delivery, why: SkipReason): void {
+    this.#finished.push({ kind: 'skip', element: delivery.element, why });
+    this.observer.skipped(delivery, why);
+    this.holder.changed();
+  }
+
+  /** Everything that this lease held belongs to others now: their results are dropped. Answers how many ran. */
+  lose(lease: Lease): number {
+    this.#finished = [];
+    this.#slots.removeUnstarted();
+    this.#takeBackGathered();
+    const reason = new LeaseLostError(
+      `The lease of ${lease.consumer} on "${this.options.queue}" ended; another consumer takes over its deliveries.`,
+    );
+    for (const { delivery } of this.#slots.held()) delivery.abort(reason);
+    return this.#slots.running;
+  }
+}
+
+function bodyIsMissing(parked: string): UndecodableError {
+  return new UndecodableError(
+    `The header says that the body is parked as "${parked}" beside the queue, and nothing is there: was it deleted by hand?`,
+  );
+}
+
+function burstOf(prefetch: number): number {
+  return prefetch < LEAST_TO_HALVE ? prefetch : Math.ceil(prefetch / 2);
+}
