@@ -206,7 +206,11 @@ describe('a wait whose answer was lost', () => {
     const lease = await join();
     await lease.exchange([], 0);
     const waited = failureOf(lease.wait(NEVER));
-    await eventually(() => expect(proxy.goSilent(isWaitConnection)).toBe(1));
+    // Before that, the connection may still be on its way to being open: then nothing was sent.
+    await eventually(async () =>
+      expect(await rig.commands.info('clients')).toContain('blocked_clients:1\r\n'),
+    );
+    expect(proxy.goSilent(isWaitConnection)).toBe(1);
     expect(await waited).toBeInstanceOf(OutcomeUnknownError);
     await pushAll('a');
     const seen = await takeAndAckAll(lease);
