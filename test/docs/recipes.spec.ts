@@ -1,0 +1,198 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedis, type LocalRedis } from 'local-redis';
+import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
+import { eventually } from '../support/eventually.js';
+import { codeBlocks, documents, readText } from './markdown.js';
+import { Terminal } from './terminal.js';
+
+let redis: LocalRedis;
+let commands: Redis;
+let admin: RedisQueueAdmin;
+let opened: Terminal[];
+
+beforeAll(async () => {
+  redis = await startRedis();
+  commands = new Redis(redis.url);
+  admin = new RedisQueueAdmin({ connection: redis.url });
+});
+
+afterAll(async () => {
+  await admin.close();
+  commands.disconnect();
+  await redis.stop();
+});
+
+beforeEach(async () => {
+  opened = [];
+  await commands.flushall();
+});
+
+afterEach(async () => {
+  for (const terminal of opened) terminal.signal('SIGKILL');
+  await Promise.all(opened.map(({ exited }) => exited));
+});
+
+const PAGES = 'docs/recipes';
+
+interface Page {
+  /** Types the command of one of the page's terminals, and does not wait for it. */
+  start(name: string, environment?: Record<string, string>): Promise<Terminal>;
+  /** Waits for its end, which has to be a good one. */
+  run(name: string, environment?: Record<string, string>): Promise<Terminal>;
+}
+
+function page(file: string): Page {
+  const start: Page['start'] = async (name, environment) => {
+    const all = { REDIS_URL: redis.url, ...environment };
+    const terminal = await Terminal.open(`${PAGES}/${file}`, name, all);
+    opened.push(terminal);
+    return terminal;
+  };
+  const run: Page['run'] = async (name, environment) => {
+    const terminal = await start(name, environment);
+    const code = await terminal.exited;
+    if (code !== 0) throw new Error(`${terminal.command}: ${code}\n${terminal.output}`);
+    expect(terminal.lines).toEqual(terminal.shown);
+    return terminal;
+  };
+  return { start, run };
+}
+
+describe('the recipe for sign-ups', () => {
+  const { start, run } = page('sign-up.md');
+
+  test('a group that fails is given its copy again, and one that was down gets it when it starts', async () => {
+    const mail = await start('mail');
+    await mail.shows('mail listens');
+
+    await run('Ada');
+
+    await mail.showsAll();
+    expect(mail.output).toMatch(/Attempt 1 of message signed-up-ada@example.com .* failed/);
+    await run('Ada once more');
+    const sms = await start('sms');
+    await sms.showsAll();
+    expect(mail.lines).toEqual(mail.shown);
+    await eventually(async () => {
+      expect(await admin.lengths('@mail/user.signed-up')).toMatchObject(SETTLED);
+      expect(await admin.lengths('@sms/user.signed-up')).toMatchObject(SETTLED);
+    });
+  });
+});
+
+describe('the recipe for logs', () => {
+  const { start, run } = page('log-collection.md');
+
+  test('lines are archived by the batch, and a new group is given those of the past', async () => {
+    const archive = await start('archive');
+    await archive.shows('archive listens');
+
+    await run('ship');
+    await archive.shows('archived lines 201 to 250');
+    await run('replay');
+    const errors = await start('errors');
+    await errors.shows('an error in line 250');
+    await run('ship more');
+
+    await errors.showsAll();
+    await archive.showsAll();
+    await eventually(async () => {
+      expect(await admin.lengths('@archive/log.line')).toMatchObject(SETTLED);
+      expect(await admin.lengths('@errors/log.line')).toMatchObject(SETTLED);
+    });
+  });
+});
+
+describe('the recipe for chats', () => {
+  const { start } = page('chat.md');
+
+  test('every replica hears every line, and one that was cut off gets what it missed, or hears how many it did', async () => {
+    const ada = await start('Ada');
+    const bob = await start('Bob');
+    await ada.shows('Ada is in');
+    await bob.shows('Bob is in');
+    ada.type('Is anybody here?');
+    await ada.shows('#tea Ada: Is anybody here?');
+    await bob.shows('#tea Ada: Is anybody here?');
+
+    bob.signal('SIGSTOP');
+    const cut = await commands.client('KILL', 'TYPE', 'PUBSUB');
+    expect(cut).toBe(2);
+    ada.type('I make some.');
+    await ada.showsAll();
+    bob.signal('SIGCONT');
+
+    await bob.showsAll();
+    await cutOffForLong(ada, bob);
+  });
+
+  async function cutOffForLong(ada: Terminal, bob: Terminal): Promise<void> {
+    bob.signal('SIGSTOP');
+    await commands.client('KILL', 'TYPE', 'PUBSUB');
+    const eve = await start('Eve');
+    expect(await eve.exited).toBe(0);
+    bob.signal('SIGCONT');
+
+    await bob.shows('#cake Eve: 120');
+    expect(bob.lines.slice(bob.shown.length)).toEqual([
+      '(20 lines are lost)',
+      ...Array.from({ length: 100 }, (_, index) => `#cake Eve: ${index + 21}`),
+    ]);
+    await ada.shows('#cake Eve: 120');
+    ada.endInput();
+    expect(await ada.exited).toBe(0);
+  }
+});
+
+describe('the recipe for orders that are not paid', () => {
+  const { start, run } = page('unpaid-order.md');
+
+  test('cancels those that were not paid, leaves those that were, and refuses money that comes late', async () => {
+    const unhurried = { PAY_WITHIN_MS: '600000' };
+    await run('placed', unhurried);
+    await run('paid');
+    await run('placed again', unhurried);
+    const shop = await start('shop');
+    await shop.shows('the shop is open');
+
+    expect(await admin.advanceDelayed('order.unpaid')).toBe(2);
+
+    await shop.showsAllInSomeOrder();
+    await run('paid late');
+    await eventually(async () =>
+      expect(await admin.lengths('order.unpaid')).toMatchObject(SETTLED),
+    );
+  });
+
+  test('cancels by itself when the time is over, also of an order that was placed while the shop was closed', async () => {
+    await run('placed', { PAY_WITHIN_MS: '1' });
+
+    const shop = await start('shop');
+
+    await shop.shows('order 1 is cancelled');
+    await shop.shows('order 2 is cancelled');
+  });
+});
+
+const SETTLED = { waiting: 0, processing: 0, delayed: 0, dead: 0 };
+
+test('the index names every recipe', async () => {
+  const index = await readText(`${PAGES}/README.md`);
+  const recipes = (await documents()).filter((path) => path.startsWith(`${PAGES}/`));
+  const missing = recipes
+    .map((path) => path.slice(PAGES.length + 1))
+    .filter((file) => file !== 'README.md' && !index.includes(`](${file})`));
+  expect(missing).toEqual([]);
+});
+
+test('every command of a recipe has a name under which it is tried here', async () => {
+  const recipes = (await documents()).filter((path) => path.startsWith(`${PAGES}/`));
+  const unnamed: string[] = [];
+  for (const path of recipes) {
+    for (const { language, note, line } of codeBlocks(await readText(path))) {
+      if (language === 'console' && !note?.startsWith('terminal ')) unnamed.push(`${path}:${line}`);
+    }
+  }
+  expect(unnamed).toEqual([]);
+});

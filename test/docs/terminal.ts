@@ -1,0 +1,89 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { expect } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
+import { consoleCommands } from './console-session.js';
+import { codeBlocks, inRepository, readText } from './markdown.js';
+
+/** A loaded machine takes its time to start a process. */
+const SHOWS_WITHIN_MS = 20_000;
+
+/** A command of a `console` block with the comment `<!-- terminal NAME -->`, run as a reader of the page runs it. */
+export class Terminal {
+  readonly #shell: ChildProcess;
+  /** Resolves with the exit code, or with the signal's name. Never rejects. */
+  readonly exited: Promise<number | string>;
+  #printed = '';
+  /** All that it has printed, errors and Nest's log included. */
+  output = '';
+
+  private constructor(
+    readonly command: string,
+    /** What the page shows below the command. */
+    readonly shown: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ) {
+    // A group of its own, so that signals reach all of a pipe, as Ctrl-C and Ctrl-Z do.
+    this.#shell = spawn('sh', ['-c', command], {
+      cwd: inRepository('.'),
+      env: { ...process.env, NO_COLOR: '1', ...environment },
+      detached: true,
+    });
+    this.#shell.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text));
+    this.#shell.stderr?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
+    this.#shell.stdin?.on('error', () => undefined); // it has ended; what it printed tells
+    this.exited = new Promise((resolve) => {
+      this.#shell.once('close', (code, signal) => resolve(signal ?? code ?? 'unknown'));
+    });
+  }
+
+  static async open(
+    page: string,
+    name: string,
+    environment: Readonly<Record<string, string>>,
+  ): Promise<Terminal> {
+    const blocks = codeBlocks(await readText(page));
+    const block = blocks.find(({ note }) => note === `terminal ${name}`);
+    const [session] = block === undefined ? [] : consoleCommands(block.text);
+    if (session === undefined) throw new Error(`${page} has no terminal "${name}".`);
+    return new Terminal(session.command, session.output.split('\n'), environment);
+  }
+
+  /** What a reader sees: what the program printed and what was typed, without Nest's log. */
+  get lines(): string[] {
+    return this.#printed.split('\n').filter((line) => line !== '' && !line.startsWith('[Nest]'));
+  }
+
+  /** Waits until it shows what the page shows. */
+  async showsAll(): Promise<void> {
+    await eventually(() => expect(this.lines).toEqual(this.shown), SHOWS_WITHIN_MS);
+  }
+
+  /** The same for what runs side by side. */
+  async showsAllInSomeOrder(): Promise<void> {
+    const shown = this.shown.toSorted();
+    await eventually(() => expect(this.lines.toSorted()).toEqual(shown), SHOWS_WITHIN_MS);
+  }
+
+  async shows(line: string): Promise<void> {
+    await eventually(() => expect(this.lines).toContain(line), SHOWS_WITHIN_MS);
+  }
+
+  type(line: string): void {
+    this.#take(`${line}\n`); // as a terminal does
+    this.#shell.stdin?.write(`${line}\n`);
+  }
+
+  endInput(): void {
+    this.#shell.stdin?.end();
+  }
+
+  signal(name: NodeJS.Signals): void {
+    const { pid, exitCode, signalCode } = this.#shell;
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, name);
+  }
+
+  #take(text: string): void {
+    this.#printed += text;
+    this.output += text;
+  }
+}
