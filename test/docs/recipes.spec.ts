@@ -1,10 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from '@jest/globals';
 import { Redis } from 'ioredis';
 import { startRedis, type LocalRedis } from 'local-redis';
 import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import { eventually } from '../support/eventually.js';
 import { codeBlocks, documents, readText } from './markdown.js';
 import { Terminal } from './terminal.js';
+
+// Each starts up to six processes, which takes its time on a loaded machine.
+jest.setTimeout(120_000);
 
 let redis: LocalRedis;
 let commands: Redis;

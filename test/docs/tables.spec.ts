@@ -102,7 +102,8 @@ describe('the tables of the README', () => {
 
   test('list every method of the record builder', () => {
     const listed = codeIn(tableBelow(readme, 'Settings of one message'), 0);
-    const methods = methodsOf(RedisQueueRecordBuilder).filter((method) => method !== 'build');
+    const own = ['build', 'toJSON']; // what makes no setting
+    const methods = methodsOf(RedisQueueRecordBuilder).filter((method) => !own.includes(method));
     expect(listed.map((call) => call.replace(/\(.*/, ''))).toEqual(methods);
   });
 

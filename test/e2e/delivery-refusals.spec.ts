@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { InvalidOptionError, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
-import type { RedisQueueClient, RedisQueueRecord } from 'nestjs-redis-queue-transport';
+import {
+  InvalidOptionError,
+  RedisQueueRecordBuilder,
+  UnencodableError,
+  jsonCodec,
+} from 'nestjs-redis-queue-transport';
+import type { Codec, RedisQueueClient, RedisQueueRecord } from 'nestjs-redis-queue-transport';
+import { msgpackCodec } from 'nestjs-redis-queue-transport/msgpack';
 import { lastValueFrom } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { nestRig } from '../support/nest-rig.js';
@@ -74,6 +80,25 @@ describe('a record whose settings a verb cannot keep', () => {
     const make = (): unknown => build(new RedisQueueRecordBuilder('x'));
     expect(make).toThrow(InvalidOptionError);
     expect(make).toThrow(expect.objectContaining({ option }));
+  });
+});
+
+describe('a builder that was given in place of its record', () => {
+  const ways = Object.keys(verbs).flatMap((verb) =>
+    [jsonCodec, msgpackCodec].map((codec): [string, string, Codec] => [verb, codec.name, codec]),
+  );
+
+  test.each(ways)('is refused, as its settings would be lost: %s, %s', async (verb, _, codec) => {
+    const handled: unknown[] = [];
+    await rig.serve({ controllers: [controllerOf('work', (data) => handled.push(data))] });
+    const client = rig.client({ codec });
+    const unfinished = new RedisQueueRecordBuilder('x').expiresIn(5);
+
+    const refused = lastValueFrom(verbs[verb]!(client, unfinished));
+
+    await expect(refused).rejects.toThrow(UnencodableError);
+    await expect(refused).rejects.toThrow(/build\(\)/);
+    expect([await rig.queue('work').waiting(), handled]).toEqual([[], []]);
   });
 });
 

@@ -41,6 +41,18 @@ describe('a history', () => {
     expect(second.next).toBeUndefined();
   });
 
+  test('is read from a time on, and from nowhere else', async () => {
+    await emit(keeping({ maxLength: 3 }), 'a');
+    const { events } = await admin().history(PATTERN, { from: new Date(0) });
+    expect(events.map(({ data }) => data)).toEqual(['a']);
+    expect((await admin().history(PATTERN, { from: new Date('2999-01-01') })).events).toEqual([]);
+    const error = await admin()
+      .history(PATTERN, { from: 'yesterday' })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect(error).toMatchObject({ option: 'from' });
+  });
+
   test('drops what is too old with the next event', async () => {
     const client = keeping({ maxAgeMs: 50 });
     await emit(client, 'old');
@@ -242,6 +254,15 @@ describe('a replay', () => {
 
   test('to a group that does not get these events is refused', async () => {
     await expect(admin().replay(PATTERN, 'billing')).rejects.toThrow(InvalidOptionError);
+  });
+
+  test('of events that nobody keeps is refused', async () => {
+    await admin().declare(PATTERN, { groups: ['billing'] });
+    const error = await admin()
+      .replay(PATTERN, 'billing')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect(error).toMatchObject({ option: 'pattern' });
   });
 
   test.each([{ from: 'yesterday' }, { to: 'earliest' }, { to: new Date('never') }])(

@@ -82,7 +82,7 @@ export class EventAdmin {
     range: { readonly from: string; readonly to: string | undefined },
   ): Promise<number> {
     const queue = subscriptionQueue({ group, pattern });
-    await this.#assertKnown(queue, group, pattern);
+    await this.#assertReplayable(queue, group, pattern);
     const to = await this.broker.lastEntry(pattern, range.to);
     let replayed = 0;
     for (let from: string | undefined = range.from; from !== undefined && to !== undefined;) {
@@ -102,12 +102,18 @@ export class EventAdmin {
     };
   }
 
-  async #assertKnown(queue: string, group: string, pattern: string): Promise<void> {
-    const { queues } = await this.broker.index();
-    if (queues.includes(queue)) return;
+  async #assertReplayable(queue: string, group: string, pattern: string): Promise<void> {
+    const { queues, histories } = await this.broker.index();
+    if (!queues.includes(queue)) {
+      throw new InvalidOptionError(
+        'group',
+        `group must be one that gets the events of "${pattern}" (see groups()), got "${group}"`,
+      );
+    }
+    if (histories.some((history) => history.pattern === pattern)) return;
     throw new InvalidOptionError(
-      'group',
-      `group must be one that gets the events of "${pattern}" (see groups()), got "${group}"`,
+      'pattern',
+      `pattern must be one that has a history (see groups()), got "${pattern}": declare one, or give a handler one`,
     );
   }
 }

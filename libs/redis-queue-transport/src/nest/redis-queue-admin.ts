@@ -171,19 +171,23 @@ export class RedisQueueAdmin {
     return this.#events.forgetListeners(pattern);
   }
 
-  /** The events that are kept of a pattern, the oldest first. `next` is the `from` of the following page. */
+  /**
+   * The events that are kept of a pattern, the oldest first, from an event (its `historyId`) or a time of Redis's clock
+   * on. `next` is the `from` of the following page.
+   */
   async history(
     pattern: string,
-    page?: Page & { readonly from?: string | undefined },
+    { from, limit }: Page & Pick<ReplayOptions, 'from'> = {},
   ): Promise<{ readonly events: readonly HistoryEntry[]; readonly next: string | undefined }> {
-    return this.#events.history(pattern, page);
+    const first = from === undefined ? undefined : historyEndRule(from, 'from');
+    return this.#events.history(pattern, { from: first, limit });
   }
 
   /**
    * Gives a group events of its pattern's history once more, at the tail of its queue: all that are kept up to now, or
    * those from and up to an event (its `historyId`) or a time of Redis's clock. They keep their ids, so that a handler
    * with `once` passes over those that it had. Answers how many. A failure on the way leaves a part replayed.
-   * @throws InvalidOptionError for a group that does not get these events
+   * @throws InvalidOptionError for a group that does not get these events, or where none are kept
    */
   async replay(pattern: string, group: string, { from, to }: ReplayOptions = {}): Promise<number> {
     const first = from === undefined ? '-' : historyEndRule(from, 'from');

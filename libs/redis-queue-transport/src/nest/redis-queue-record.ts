@@ -105,6 +105,11 @@ export class RedisQueueRecordBuilder<T> {
     return new RedisQueueRecord(this.data, this.#options);
   }
 
+  /** Whoever forgets `build()` is told so: otherwise the settings would be lost without a word. @throws Error */
+  toJSON(): never {
+    throw new Error('it is a RedisQueueRecordBuilder, which has to be ended with build().');
+  }
+
   #with(options: RedisQueueRecordOptions): this {
     this.#options = { ...this.#options, ...options };
     return this;

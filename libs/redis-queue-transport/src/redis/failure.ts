@@ -40,10 +40,16 @@ export function failureOf(error: unknown, action: string, messageId?: string): R
   }
   return new OutcomeUnknownError(
     `The connection to Redis was lost while it was asked to ${action}: it may or may not have happened` +
-      `${messageId === undefined ? '' : ` (message ${messageId})`}. ${messageOf(error)}`,
+      `${messageId === undefined ? '' : ` (message ${messageId})`}.${detailOf(error)}`,
     messageId,
     { cause: error },
   );
+}
+
+/** ioredis's word for any lost connection is about a setting that users cannot reach. */
+function detailOf(error: unknown): string {
+  const isUsual = error instanceof Error && error.name === 'MaxRetriesPerRequestError';
+  return isUsual ? '' : ` ${messageOf(error)}`;
 }
 
 /** What shared a command shares its failure, but each caller's error names its own message. */
