@@ -1,6 +1,7 @@
 """Takes messages of a queue and handles them one at a time; start several for more. Ends in order on SIGTERM.
 
-consumer.py [--lease MS] [--attempts N] [--pause MS] QUEUE
+consumer.py [--lease MS] [--attempts N] [--pause MS] [--dead-letters N] QUEUE
+consumer.py … --group NAME PATTERN    the copies of events that the group gets from its first start on
 """
 
 import argparse
@@ -25,14 +26,16 @@ from redis_queue import (
     after_a_crash,
     connect,
     dead_letter,
+    enter,
     for_another_attempt,
+    group_queue,
     new_reply,
     now_ms,
     script,
+    shown,
 )
 
 MAX_CRASHES = 3  # a message that ran in so many processes when they died is parked
-DEAD_LETTER_LIMIT = 10_000
 FENCE_MS = 15 * 60_000
 REPLIES_LIVE_MS = 60_000
 
@@ -52,6 +55,9 @@ class DeadLetter(Exception):
 def handle(message):
     """Put your own in its place. What it returns answers a request; what it raises is a failed attempt."""
     mail = message.data
+    if isinstance(mail, bytes) or message.pattern is not None:
+        log("got", {"pattern": message.pattern, "data": shown(mail)})
+        return mail
     log("mail", {"attempt": message.attempt, **mail})
     if "@" not in mail["to"]:
         raise DeadLetter(f"{mail['to']} is no address")
@@ -64,17 +70,29 @@ def handle(message):
 class Consumer:
     """One place in a queue, with a lease. It holds one message at a time: so every step may simply be done again."""
 
-    def __init__(self, queue, handler, lease_ms=30_000, attempts=5, pause_ms=1_000):
+    def __init__(
+        self,
+        queue,
+        handler,
+        lease_ms=30_000,
+        attempts=5,
+        pause_ms=1_000,
+        dead_letter_limit=10_000,
+        is_group=False,
+    ):
         self.queue = queue
         self.handler = handler
         self.lease_ms = lease_ms
         self.attempts = attempts
         self.pause_ms = pause_ms
+        self.dead_letter_limit = dead_letter_limit
+        self.is_group = is_group  # the queue is that of a group, which is to get its copies
         self.redis = connect()
         self.keys = Keys(queue)
         self.take_script = script(self.redis, "take")
         self.settle_script = script(self.redis, "settle")
         self.reclaim_script = script(self.redis, "reclaim")
+        self.trim_dead_script = script(self.redis, "trim-dead")
         self.name = None
         self.stopping = threading.Event()
         self.has_left = threading.Event()
@@ -119,9 +137,8 @@ class Consumer:
         elif answer[0] == b"empty":
             # From the head to the head: it takes nothing, and answers as soon as there is something.
             self.redis.blmove(self.keys.waiting, self.keys.waiting, 1, "LEFT", "LEFT")
-        elif time.monotonic() - asked_at < self.lease_ms / 1000:
-            self.deliver(answer[1], answer[2])
-        # else this process stood still, and the lease may have ended: it asks again before anything begins.
+        else:
+            self.deliver(answer[1], answer[2], begin_by=asked_at + self.lease_ms / 1000)
     # endregion take
 
     # region join
@@ -129,6 +146,8 @@ class Consumer:
         """A name that nobody had before, a lease of its own, and the queue is known as served."""
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_urlsafe(6)}"
         self.redis.hset(QUEUES, self.queue, "served")
+        if self.is_group:
+            enter(self.redis, self.queue)
         self.redis.zadd(self.keys.consumers, {name: now_ms(self.redis) + self.lease_ms})
         self.name = name
         log("joined", {"queue": self.queue, "consumer": name})
@@ -190,7 +209,7 @@ class Consumer:
     # endregion reclaim
 
     # region deliver
-    def deliver(self, element, now):
+    def deliver(self, element, now, begin_by):
         """Handles one message, and settles it when the end is known."""
         try:
             message = Message(element)
@@ -200,8 +219,15 @@ class Consumer:
             error = RuntimeError(f"The process died {message.crashes} times while it ran this.")
             return self.park(element, message.attempt, "crashed", error)
         if message.expires_at is not None and message.expires_at <= now:
-            return self.settle(element, "HINCRBY", self.keys.counts, "expired", 1)
+            count = ("HINCRBY", self.keys.counts, "expired", 1)
+            return self.settle(element, *count, unpark=message.parked)
+        if message.parked is not None:
+            message.content = self.redis.hget(self.keys.parked, message.parked)
+        if time.monotonic() > begin_by:
+            return  # this process stood still, and the lease may have ended: it asks again before anything begins
         try:
+            if message.content is None:
+                raise Unreadable(f"The body is parked as {message.parked}, and nothing is there.")
             value = self.handler(message)
         except RetryLater as wish:
             return self.retry(message, element, wish.delay_ms)
@@ -212,13 +238,13 @@ class Consumer:
         except Exception as error:
             return self.fail(message, element, error)
         self.reply(message, value)
-        self.settle(element)
+        self.settle(element, unpark=message.parked)
 
     def fail(self, message, element, error):
         """The caller of a request has the error as its reply; anything else is tried again, and then parked."""
         if message.reply_to is not None:
             self.reply(message, error)
-            self.settle(element)
+            self.settle(element, unpark=message.parked)
         elif message.attempt >= self.attempts:
             self.park(element, message.attempt, "handlerFailed", error)
         else:
@@ -273,16 +299,21 @@ class Consumer:
             "consumer": self.name,
             "at": self.until_done(lambda: now_ms(self.redis)),
         }
-        limit = ("MAXLEN", "=", DEAD_LETTER_LIMIT)
         letter = dead_letter(element, facts)
-        self.settle(element, "XADD", self.keys.dead, *limit, "*", "element", letter)
+        self.settle(element, "XADD", self.keys.dead, "*", "element", letter)
+        keys = [self.keys.dead, self.keys.counts, self.keys.parked]
+        args = [self.dead_letter_limit]
+        self.until_done(lambda: self.trim_dead_script(keys=keys, args=args))
         log("parked", {"reason": reason})
 
-    def settle(self, element, *command):
-        """Without a command: it is done, and removed. With one, that is done in the same step."""
+    def settle(self, element, *command, unpark=None):
+        """Without a command: it is done, and removed. With one, that is done in the same step.
+
+        A message that is gone for good takes its parked body with it: that of the number `unpark`.
+        """
         key = command[1] if command else self.keys.waiting
-        keys = [self.keys.consumers, self.keys.processing(self.name), key]
-        args = [self.name, element, *command[:1], *command[2:]]
+        keys = [self.keys.consumers, self.keys.processing(self.name), self.keys.parked, key]
+        args = [self.name, element, unpark or "", *command[:1], *command[2:]]
         answer = self.until_done(lambda: self.settle_script(keys=keys, args=args))
         if answer == b"leaseLost":
             log("lost", {})  # others have the message now, and what was done here may be done again
@@ -307,12 +338,16 @@ def log(what, facts):
 
 def main():
     parser = argparse.ArgumentParser(description="Consumes a queue.")
-    parser.add_argument("queue")
+    parser.add_argument("queue", help="with --group: the pattern, which may have wildcards")
+    parser.add_argument("--group", metavar="NAME")
     parser.add_argument("--lease", type=int, default=30_000, metavar="MS")
     parser.add_argument("--attempts", type=int, default=5)
     parser.add_argument("--pause", type=int, default=1_000, metavar="MS")
+    parser.add_argument("--dead-letters", type=int, default=10_000, metavar="N")
     given = parser.parse_args()
-    consumer = Consumer(given.queue, handle, given.lease, given.attempts, given.pause)
+    queue = group_queue(given.group, given.queue) if given.group else given.queue
+    terms = (given.lease, given.attempts, given.pause, given.dead_letters)
+    consumer = Consumer(queue, handle, *terms, is_group=given.group is not None)
     signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
     try:
         consumer.run()

@@ -1,26 +1,54 @@
-"""Tells an event to whoever listens now: emit.py PATTERN JSON"""
+"""Emits an event to all who want it: emit.py [--id ID] [--once MS] [--file PATH] PATTERN [JSON]"""
 
 import argparse
-import json
+import sys
 
-from redis_queue import connect, event_channel, new_element, new_id, now_ms
+import redis
+
+from redis_queue import (
+    GROUPS,
+    PREFIX,
+    add_data,
+    connect,
+    given_data,
+    is_wildcard,
+    new_element,
+    new_id,
+    now_ms,
+    script,
+)
 
 
 # region emit
-def emit(client, pattern, data):
-    """Answers how many connections listened. At most once: nobody keeps it for those who do not listen."""
-    element = new_element(new_id(), now_ms(client), data)
-    return client.publish(event_channel(pattern), element)
+def emit(client, pattern, data, event_id, window_ms=0):
+    """Answers how many groups Redis holds a copy for, and how many connections listened.
+
+    With a window Redis takes the id once in so many ms, whoever emits it: None for one that was there.
+    """
+    if is_wildcard(pattern):
+        raise ValueError(f"An event has one pattern; {pattern} stands for several.")
+    element = new_element(event_id, now_ms(client), data, pattern=pattern)
+    args = [PREFIX, pattern, element, event_id, window_ms]
+    groups, listeners = script(client, "emit")(keys=[GROUPS], args=args)
+    return None if groups == -1 else (groups, listeners)
 # endregion emit
 
 
 def main():
     parser = argparse.ArgumentParser(description="Emits one event.")
     parser.add_argument("pattern")
-    parser.add_argument("json")
+    add_data(parser)
+    parser.add_argument("--id", default=new_id())
+    parser.add_argument("--once", type=int, default=0, metavar="MS", help="take the id once in so many ms")
     given = parser.parse_args()
-    listeners = emit(connect(), given.pattern, json.loads(given.json))
-    print(f"heard by {listeners}")
+    try:
+        reached = emit(connect(), given.pattern, given_data(given), given.id, given.once)
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        sys.exit(f"{given.id} is emitted or not; emit it again with --id and --once: {error}")
+    if reached is None:
+        print(f"emitted before as {given.id}")
+    else:
+        print("groups: {}, listeners: {}".format(*reached))
 
 
 if __name__ == "__main__":

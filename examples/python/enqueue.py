@@ -1,21 +1,51 @@
-"""Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--header NAME=TEXT] QUEUE JSON"""
+"""Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--header NAME=TEXT] [--file PATH] QUEUE [JSON]"""
 
 import argparse
-import json
 import sys
 
 import redis
 
-from redis_queue import QUEUES, Keys, connect, new_element, new_id, now_ms, script
+from redis_queue import (
+    QUEUES,
+    Keys,
+    add_data,
+    connect,
+    given_data,
+    join_element,
+    new_element,
+    new_id,
+    now_ms,
+    script,
+    split_element,
+)
 
 
 # region enqueue
 def enqueue(client, queue, data, message_id, headers=None):
     """When this returns, Redis holds the message."""
+    keys = Keys(queue)
     element = new_element(message_id, now_ms(client), data, headers=headers)
-    client.rpush(Keys(queue).waiting, element)
+    if len(element) > PARK_ABOVE:
+        push_parked(client, keys, element)
+    else:
+        client.rpush(keys.waiting, element)
     client.hsetnx(QUEUES, queue, "pushed")
 # endregion enqueue
+
+
+# region park
+PARK_ABOVE = 256 * 1024
+
+
+def push_parked(client, keys, element):
+    """The body beside the list, in one step with the element: neither is there without the other."""
+    header, body = split_element(element)
+    number = client.hincrby(keys.counts, "parkedEver", 1)
+    with client.pipeline(transaction=True) as transaction:
+        transaction.hset(keys.parked, number, body)
+        transaction.rpush(keys.waiting, join_element({"parked": str(number), **header}, b""))
+        transaction.execute()
+# endregion park
 
 
 # region delay
@@ -49,7 +79,7 @@ def enqueue_once(client, queue, data, message_id, window_ms, headers=None):
 def send(client, given):
     """As the arguments say. False for an id that was there."""
     headers = dict(header.split("=", 1) for header in given.header) or None
-    message = (given.queue, json.loads(given.json), given.id)
+    message = (given.queue, given_data(given), given.id)
     if given.once:
         return enqueue_once(client, *message, given.once, headers)
     if given.delay:
@@ -62,7 +92,7 @@ def send(client, given):
 def main():
     parser = argparse.ArgumentParser(description="Enqueues one message.")
     parser.add_argument("queue")
-    parser.add_argument("json")
+    add_data(parser)
     parser.add_argument("--id", default=new_id())
     terms = parser.add_mutually_exclusive_group()
     terms.add_argument("--once", type=int, metavar="MS", help="take the id once in so many ms")

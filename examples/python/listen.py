@@ -1,4 +1,4 @@
-"""Prints events until it is ended, one line each: listen.py PATTERN …"""
+"""Prints events until it is ended, one line each: listen.py PATTERN …    (* for one segment, # for the rest)"""
 
 import argparse
 import json
@@ -7,12 +7,15 @@ import time
 
 import redis
 
-from redis_queue import Message, Unreadable, connect, event_channel
+from redis_queue import Message, Unreadable, connect, enter, event_channel, is_wildcard, shown
 
 
 # region listen
 def listen(patterns, on_event):
-    """Calls on_event(pattern, message) for each event, for ever. What is emitted while it is cut off is missed."""
+    """Calls on_event(pattern, message) for each event, for ever, with the event's own pattern.
+
+    What is emitted while it is cut off is missed.
+    """
     by_channel = {event_channel(pattern).encode(): pattern for pattern in patterns}
     while True:
         try:
@@ -36,10 +39,15 @@ def follow(subscription, by_channel, on_event):
         else:
             subscription.ping()
         if news is not None and news["type"] == "subscribe":
-            print(f"listening to {by_channel[news['channel']]}", flush=True)
+            pattern = by_channel[news["channel"]]
+            if is_wildcard(pattern):  # emitters look for it in the index, now and after each reconnect
+                with connect() as client:
+                    enter(client, f"listeners:{pattern}")
+            print(f"listening to {pattern}", flush=True)
         if news is not None and news["type"] == "message":
             try:
-                on_event(by_channel[news["channel"]], Message(news["data"]))
+                message = Message(news["data"])
+                on_event(message.pattern or by_channel[news["channel"]], message)
             except Unreadable as error:
                 print(f"an event cannot be read: {error}", file=sys.stderr, flush=True)
 # endregion listen
@@ -50,7 +58,7 @@ def main():
     parser.add_argument("patterns", nargs="+", metavar="PATTERN")
 
     def show(pattern, message):
-        print(f"{pattern} {json.dumps(message.data, ensure_ascii=False)}", flush=True)
+        print(f"{pattern} {json.dumps(shown(message.data), ensure_ascii=False)}", flush=True)
 
     listen(parser.parse_args().patterns, show)
 

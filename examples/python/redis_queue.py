@@ -3,10 +3,12 @@
 docs/wire-format.md says what all of it means, and which parts of it to copy.
 """
 
+import gzip
 import json
 import os
 import re
 import secrets
+import zlib
 from pathlib import Path
 
 import redis
@@ -25,6 +27,22 @@ def connect():
 # endregion connect
 
 
+def add_data(parser):
+    """The arguments of a program that sends something."""
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument("json", nargs="?")
+    data.add_argument("--file", metavar="PATH", help="send the bytes of a file in place of JSON")
+
+
+def given_data(given):
+    return Path(given.file).read_bytes() if given.file else json.loads(given.json)
+
+
+def shown(data):
+    """For a line of JSON on the screen."""
+    return {"bytes": data.hex()} if isinstance(data, bytes) else data
+
+
 def script(client, name):
     """A Lua script of this folder, to be called with `keys` and `args`."""
     return client.register_script(Path(__file__).with_name(f"{name}.lua").read_text())
@@ -40,6 +58,7 @@ def now_ms(client):
 
 # region keys
 QUEUES = f"{PREFIX}:queues"
+GROUPS = f"{PREFIX}:groups"
 
 
 class Keys:
@@ -66,6 +85,11 @@ def reply_list(caller):
 
 def event_channel(pattern):
     return f"{PREFIX}:event:{pattern}"
+
+
+def group_queue(group, pattern):
+    """The name of the queue that holds a group's copies of the events of a pattern."""
+    return f"@{group}/{pattern}"
 # endregion keys
 
 
@@ -80,6 +104,19 @@ def to_json(value):
     return text.encode("utf-8", "backslashreplace")  # half a surrogate pair can only be escaped
 
 
+ZIP_ABOVE = 32 * 1024
+
+
+def encode_body(data):
+    """Header fields that say how the body came about, and its bytes. Bytes stay what they are."""
+    fields, body = ({"codec": "raw"}, data) if isinstance(data, bytes) else ({}, to_json(data))
+    if len(body) > ZIP_ABOVE:
+        zipped = gzip.compress(body, compresslevel=1)
+        if len(zipped) < 0.9 * len(body):
+            return {**fields, "zip": "gzip"}, zipped
+    return fields, body
+
+
 def join_element(header, body):
     """The bytes of a message or a reply: one line of JSON that begins with "rq", and the body."""
     return to_json({"rq": 1, **header}) + b"\n" + body
@@ -88,7 +125,8 @@ def join_element(header, body):
 def new_element(message_id, at_ms, data, **fields):
     """A message to be sent. Fields that are None are left out."""
     given = {name: value for name, value in fields.items() if value is not None}
-    return join_element({"id": message_id, "at": at_ms, **given}, to_json(data))
+    encoding, body = encode_body(data)
+    return join_element({"id": message_id, "at": at_ms, **given, **encoding}, body)
 # endregion encode
 
 
@@ -106,6 +144,27 @@ def from_json(text):
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"no JSON: {error}") from error
 
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+
+
+def unzip(body, zip_name):
+    """Stops at the largest size that is taken, whatever the bytes claim to become."""
+    if zip_name != "gzip":
+        raise Unreadable(f"The body is compressed as {zip_name}; this program reads gzip.")
+    unpacking = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacking.decompress(body, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise Unreadable(f"no gzip: {error}") from error
+    if len(unpacked) > MAX_BODY_BYTES or not unpacking.eof:
+        raise Unreadable(f"The body is cut off, or has more than {MAX_BODY_BYTES} bytes.")
+    return unpacked
+
+
+# By the codec's name in the header. For msgpack: pip install msgpack, then add it here as
+# "msgpack": functools.partial(msgpack.unpackb, timestamp=3).
+DECODERS = {"raw": bytes}
 
 HEADER_START = re.compile(rb'\{\s*"rq"\s*:')
 
@@ -128,6 +187,12 @@ class Message:
         if element == b"":
             raise Unreadable("The element is empty.")
         self.header, self.body = split_element(element)
+        self.codec = self.field("codec", str)
+        self.zip = self.field("zip", str)
+        self.parked = self.field("parked", str)
+        # The bytes of the data. Those that are parked have to be fetched.
+        self.content = self.body if self.parked is None else None
+        self.pattern = self.field("pattern", str)
         self.id = self.field("id", str)
         self.attempt = self.field("attempt", int) or 1
         self.crashes = self.field("crashes", int) or 0
@@ -146,10 +211,18 @@ class Message:
 
     @property
     def data(self):
-        for name in ("codec", "zip", "parked"):  # the body is not simply the JSON of the data
-            if self.field(name, object) is not None:
-                raise Unreadable(f"This program cannot read a body with {name}: {self.header[name]}")
-        return from_json(self.body) if self.body else None
+        """Bytes for the codec raw, else what JSON or another codec makes of the body."""
+        if self.content is None:
+            raise Unreadable(f"The body is parked as {self.parked}, and was not fetched.")
+        if len(self.content) > MAX_BODY_BYTES:
+            raise Unreadable(f"The body has more than {MAX_BODY_BYTES} bytes.")
+        content = self.content if self.zip is None else unzip(self.content, self.zip)
+        if self.codec in (None, "json"):
+            return from_json(content) if content else None
+        if self.codec not in DECODERS:
+            advice = "add it to DECODERS in redis_queue.py, or have the sender write JSON"
+            raise Unreadable(f"This program cannot read the codec {self.codec}: {advice}.")
+        return DECODERS[self.codec](content)
 # endregion decode
 
 
@@ -158,12 +231,14 @@ COUNTS = ("rq", "crashes", "attempt")
 
 
 def for_another_attempt(message, crashes=None):
-    """The message with its attempt raised. The counts stand right behind "rq": other programs rely on that."""
+    """With its attempt raised. Behind "rq" stand the counts, then "parked": other programs rely on that."""
     counts = {"attempt": message.attempt + 1}
     if message.crashes or crashes:
         counts = {"crashes": crashes or message.crashes, **counts}
+    if message.parked is not None:
+        counts["parked"] = message.parked
     header = message.header or {"id": new_id()}
-    rest = {name: value for name, value in header.items() if name not in COUNTS}
+    rest = {name: value for name, value in header.items() if name not in (*COUNTS, "parked")}
     return join_element({**counts, **rest}, message.body)
 
 
@@ -195,5 +270,19 @@ def dead_letter(element, facts):
 def new_reply(request, data, is_error=False):
     """The only reply, and by that the last one, to the request with this number."""
     error = {"error": True} if is_error else {}
-    return join_element({"re": request, **error, "last": True}, to_json(data))
+    encoding, body = encode_body(data)
+    return join_element({"re": request, **error, "last": True, **encoding}, body)
 # endregion reply
+
+
+# region wildcards
+def is_wildcard(pattern):
+    """Whether a segment between dots is * or #. The JSON of an object pattern has no wildcards."""
+    segments = [] if pattern.startswith("{") else pattern.split(".")
+    return "*" in segments or "#" in segments
+
+
+def enter(client, field):
+    """Enters a wish in the index of groups: from now on every emitter knows of it."""
+    script(client, "enter")(keys=[GROUPS, QUEUES], args=[field])
+# endregion wildcards

@@ -1,11 +1,23 @@
-"""Asks and prints what comes back, one line of JSON for each value: request.py [--timeout SECONDS] QUEUE JSON"""
+"""Asks and prints what comes back, one line of JSON for each value: request.py [--timeout SECONDS] [--file PATH] QUEUE [JSON]"""
 
 import argparse
 import json
 import sys
 import time
 
-from redis_queue import QUEUES, Keys, Message, connect, new_element, new_id, now_ms, reply_list
+from redis_queue import (
+    QUEUES,
+    Keys,
+    Message,
+    add_data,
+    connect,
+    given_data,
+    new_element,
+    new_id,
+    now_ms,
+    reply_list,
+    shown,
+)
 
 
 class RequestFailed(Exception):
@@ -48,12 +60,12 @@ def request(client, queue, data, timeout=10):
 def main():
     parser = argparse.ArgumentParser(description="Sends a request and prints its replies.")
     parser.add_argument("queue")
-    parser.add_argument("json")
+    add_data(parser)
     parser.add_argument("--timeout", type=float, default=10, metavar="SECONDS")
     given = parser.parse_args()
     try:
-        for value in request(connect(), given.queue, json.loads(given.json), given.timeout):
-            print(json.dumps(value, ensure_ascii=False), flush=True)
+        for value in request(connect(), given.queue, given_data(given), given.timeout):
+            print(json.dumps(shown(value), ensure_ascii=False), flush=True)
     except RequestFailed as failure:
         sys.exit(json.dumps(failure.args[0], ensure_ascii=False))
 

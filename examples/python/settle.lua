@@ -1,10 +1,12 @@
 #!lua flags=allow-oom
--- KEYS: consumers, processing, and the key of the command. ARGV: the consumer, the element, and, if anything is to be
--- done with it, a command and its arguments behind the key.
+-- KEYS: consumers, processing, parked, and the key of the command. ARGV: the consumer, the element, the number of the
+-- parked body that goes with it or nothing, and, if anything is to be done with it, a command and its arguments behind
+-- the key.
 -- Answers 'settled', 'leaseLost', 'missing' (settled before), or 'exists' (ZADD NX found equal bytes; nothing was done).
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 'leaseLost' end
 if not redis.call('LPOS', KEYS[2], ARGV[2]) then return 'missing' end
 -- Added before it is removed: should the command fail, nothing is lost.
-if ARGV[3] and redis.call(ARGV[3], KEYS[3], unpack(ARGV, 4)) == 0 then return 'exists' end
+if ARGV[4] and redis.call(ARGV[4], KEYS[4], unpack(ARGV, 5)) == 0 then return 'exists' end
 redis.call('LREM', KEYS[2], 1, ARGV[2])
+if ARGV[3] ~= '' then redis.call('HDEL', KEYS[3], ARGV[3]) end
 return 'settled'

@@ -6,6 +6,7 @@ import {
   RedisQueueError,
   RedisQueueRecordBuilder,
 } from 'nestjs-redis-queue-transport';
+import { EncodedBody } from '../../libs/redis-queue-transport/src/core/body.js';
 import {
   deadLetterElement,
   encodeElement,
@@ -142,6 +143,7 @@ test.each([
 
 test('docs/wire-format.md lists every field of a header and of a reply', async () => {
   const markdown = await readText('docs/wire-format.md');
+  const body = new EncodedBody(Buffer.alloc(0), { codec: 'raw', zip: 'gzip' });
   const sent = encodeElement(
     {
       id: 'id',
@@ -150,8 +152,9 @@ test('docs/wire-format.md lists every field of a header and of a reply', async (
       expiresAtMs: 1,
       headers: {},
       metadata: {},
+      pattern: 'pattern',
     },
-    '',
+    body,
   );
   const facts = {
     reason: 'rejected',
@@ -161,10 +164,10 @@ test('docs/wire-format.md lists every field of a header and of a reply', async (
     consumer: '',
     at: 1,
   };
-  const again = withNextAttempt(Buffer.from('{"rq":1,"crashes":1}\n'), 'id');
+  const again = withNextAttempt(Buffer.from('{"rq":1,"crashes":1,"parked":"1"}\n'), 'id');
   const parked = deadLetterElement(Buffer.from(sent), facts);
   const whole = headerOf(deadLetterElement(Buffer.from('plain'), facts));
-  const reply = encodeReply({ request: 1, kind: 'error', last: true, body: '' });
+  const reply = encodeReply({ request: 1, kind: 'error', last: true, body });
 
   const fieldsBelow = (heading: string): string[] => codeIn(tableBelow(markdown, heading), 0);
   const fields = new Set([again, parked].flatMap((element) => Object.keys(headerOf(element))));

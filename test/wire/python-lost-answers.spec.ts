@@ -28,6 +28,7 @@ const isAck: Match = (words) => isScript(words, /:waiting$/) && words.some(isPro
 const isPark: Match = (words) => isScript(words, /:dead$/);
 const isRetry: Match = (words) => isScript(words, /:delayed$/);
 const isPushOnce: Match = (words) => isScript(words, /:waiting$/) && !words.some(isProcessing);
+const isEmit: Match = (words) => isScript(words, /:groups$/);
 const isTransaction: Match = ([name]) => name === 'EXEC';
 const isProcessing = (word: string): boolean => word.includes(':processing:');
 
@@ -131,5 +132,26 @@ describe('enqueue.py', () => {
       'held before as second',
     ]);
     expect(await rig.admin().peek(QUEUE)).toMatchObject([{ id: 'first' }, { id: 'second' }]);
+  });
+});
+
+describe('emit.py', () => {
+  test('says when it does not know, and emitting again with --once gives no second copy', async () => {
+    await rig.admin().declare('order.placed', { groups: ['billing'] });
+    const once = ['--once', '60000', '--id'];
+    await rig.finish('emit', ...once, 'first', 'order.placed', '1');
+    proxy.dropReply(isEmit);
+
+    const unsure = rig.run('emit', ...once, 'second', 'order.placed', '2');
+
+    expect(await unsure.ended).toBe(1);
+    expect(unsure.complaints).toContain('second is emitted or not');
+    expect(await rig.finish('emit', ...once, 'second', 'order.placed', '2')).toEqual([
+      'emitted before as second',
+    ]);
+    expect(await rig.admin().peek('@billing/order.placed')).toMatchObject([
+      { id: 'first' },
+      { id: 'second' },
+    ]);
   });
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { codeBlocks, readText } from '../docs/markdown.js';
 import { eventually } from '../support/eventually.js';
@@ -23,10 +24,13 @@ test('the Redis user of docs/wire-format.md may do all that the programs do', as
   await commands.zadd(`${rig.nest.prefix}:{mail.send}:consumers`, 1, 'gone');
   await commands.rpush(`${rig.nest.prefix}:{mail.send}:processing:gone`, '{"to":"a@b"}');
 
-  const listener = rig.run('listen', 'user.created');
-  await listener.prints('listening');
+  await rig.admin().declare('user.*', { history: { maxLength: 10, maxAgeMs: 60_000 } });
+  const listener = rig.run('listen', 'user.created', 'user.#');
+  await listener.prints('listening to user.#');
+  await rig.consume('user.*', '--group', 'billing');
   const consumer = await rig.consume('mail.send', ...SHORT_LEASE);
-  await rig.finish('emit', 'user.created', '1');
+  await rig.finish('emit', '--once', '60000', 'user.created', '1');
+  await rig.finish('enqueue', '--file', await rig.file(randomBytes(300_000)), 'mail.send');
   await rig.finish('enqueue', '--once', '60000', 'mail.send', '{"to":"nobody"}');
   await rig.finish('enqueue', '--delay', '1', 'mail.send', '{"to":"a@b","busy":true}');
   await rig.finish('request', 'mail.send', '{"to":"a@b"}');

@@ -185,7 +185,7 @@ describe('emit.py', () => {
 
     const printed = await rig.finish('emit', 'user.created', JSON.stringify({ name: GREETING }));
 
-    expect(printed).toEqual(['heard by 2']);
+    expect(printed).toEqual(['groups: 0, listeners: 2']);
     await eventually(() => expect(heard).toEqual([{ name: GREETING }, { name: GREETING }]));
   });
 });

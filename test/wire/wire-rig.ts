@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, beforeEach } from '@jest/globals';
 import { findPython } from 'local-redis';
 import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
@@ -16,6 +19,8 @@ export interface WireRig {
   finish(program: string, ...args: string[]): Promise<string[]>;
   /** Starts a consumer that has joined. */
   consume(queue: string, ...args: string[]): Promise<PythonProgram>;
+  /** Writes a file for this test, and answers its path. */
+  file(content: Buffer): Promise<string>;
   admin(): RedisQueueAdmin;
 }
 
@@ -57,6 +62,13 @@ export function wireRig(): WireRig {
       const consumer = run('consumer', ...args, queue);
       await consumer.prints('joined ');
       return consumer;
+    },
+    file: async (content) => {
+      const folder = await mkdtemp(join(tmpdir(), 'wire-'));
+      nest.closeLater({ close: () => rm(folder, { recursive: true }) });
+      const path = join(folder, 'content');
+      await writeFile(path, content);
+      return path;
     },
     admin: () => {
       const { connection, prefix } = nest.clientOptions();
