@@ -143,3 +143,22 @@ test('is released with its message at a stop', async () => {
   await rig.consume(QUEUE);
   await expectAtRest({ dead: 0, parked: 0 });
 });
+
+test("of an event comes to each group's consumer.py, and goes with its copy", async () => {
+  const groups = await Promise.all(
+    ['billing', 'audit'].map((group) => rig.consume('order.*', '--group', group)),
+  );
+  const client = rig.nest.client({ parkAboveBytes: 1_000, compressAboveBytes: false });
+
+  const emitted = await lastValueFrom(client.emit('order.placed', { text: LARGE }));
+
+  expect(emitted).toMatchObject({ groups: 2 });
+  for (const group of groups)
+    expect(await group.prints('got ')).toEqual({ pattern: 'order.placed', data: { text: LARGE } });
+  await eventually(async () => {
+    expect(await rig.nest.commands.keys('*:parked')).toEqual([]);
+    expect(await rig.nest.commands.hgetall(`${rig.nest.prefix}:{@audit/order.*}:counts`)).toEqual({
+      parkedEver: '1',
+    });
+  });
+});
