@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import { InvalidOptionError } from 'nestjs-redis-queue-transport';
+import type { EmitResult } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
 import { Proxy } from '../support/proxy.js';
+import type { Match } from '../support/proxy.js';
 import { eventControllerOf } from './events-controller.js';
 
 const rig = nestRig();
@@ -15,6 +17,10 @@ const CHANNEL = 'history:price.changed';
 function hearing(heard: unknown[], withinMs: number, maxLength = 10_000): Type {
   const options = { history: { maxLength }, recover: { withinMs } };
   return eventControllerOf(PATTERN, (data) => heard.push(data), options);
+}
+
+function readsHistoryOf(pattern: string): Match {
+  return (words) => words.some((word) => word.endsWith(`{${pattern}}:history:count`));
 }
 
 interface Gap {
@@ -62,6 +68,33 @@ describe('a live listener that recovers', () => {
     expect(results.map(({ listeners }) => listeners)).toEqual(numbers.map(() => 1));
     await eventually(() => expect(heard).toHaveLength(300));
     expect(heard).toEqual(numbers);
+  });
+
+  test('hears nothing from before its start, whatever is told while it starts', async () => {
+    const heard: unknown[] = [];
+    const other = 'stock.changed';
+    const options = { history: { maxLength: 100 }, recover: { withinMs: 60_000 } };
+    const onOther = eventControllerOf(other, (data) => heard.push(data), options);
+    const client = rig.client({ declare: { [other]: { history: { maxLength: 100 } } } });
+    const emit = (data: unknown): Promise<EmitResult> => lastValueFrom(client.emit(other, data));
+    for (const old of ['old 1', 'old 2', 'old 3']) await emit(old);
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    const strategy = rig.strategy({ connection: proxy.url });
+    // The patterns begin one after the other: while the first one cannot, the second one is told already.
+    const controllers = [hearing([], 60_000), onOther];
+    const app = await rig.microservice({ controllers }, strategy);
+    const first = proxy.holdRequest(readsHistoryOf(PATTERN));
+    const listening = app.listen();
+    await first.happened;
+    const passed = proxy.counts.replies;
+    expect((await emit('new 1')).listeners).toBe(1);
+    await eventually(() => expect(proxy.counts.replies).toBeGreaterThan(passed));
+    first.release();
+    await listening;
+    await emit('new 2');
+
+    await eventually(() => expect(heard.at(-1)).toBe('new 2'));
+    expect(heard.filter((data) => data !== 'new 1')).toEqual(['new 2']);
   });
 
   test('is given in order what was emitted while it was cut off, and then what comes', async () => {

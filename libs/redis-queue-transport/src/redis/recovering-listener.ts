@@ -27,6 +27,8 @@ export class RecoveringListener {
   #heard = '0-0';
   #reading: Promise<void> | undefined;
   #mustRead = false;
+  /** It is known where to begin: what is told before is only remembered, for the history is not to be read from its start. */
+  #hasBegun = false;
 
   constructor(
     private readonly source: HistorySource,
@@ -38,17 +40,15 @@ export class RecoveringListener {
 
   /** What is emitted from here on is heard. To be called when it is told already. */
   async start(): Promise<void> {
-    this.#reading = this.#begin();
-    try {
-      await this.#reading;
-    } finally {
-      this.#reading = undefined;
-    }
-    if (isLater(this.#heard, this.#id)) this.catchUp();
+    const { total, newest } = await this.source.read('-', 0);
+    this.#number = total;
+    this.#id = newest;
+    this.#hasBegun = true;
+    if (this.#mustRead || isLater(this.#heard, newest)) this.catchUp();
   }
 
   hear({ number, id, element }: Told): void {
-    if (this.#reading !== undefined) {
+    if (!this.#hasBegun || this.#reading !== undefined) {
       if (isLater(id, this.#heard)) this.#heard = id;
     } else if (isLater(id, this.#id)) {
       if (number === this.#number + 1) return this.#deliver({ number, id, element });
@@ -60,15 +60,10 @@ export class RecoveringListener {
   /** Some may not have been heard. */
   catchUp(): void {
     this.#mustRead = true;
+    if (!this.#hasBegun) return;
     this.#reading ??= this.#readAll().finally(() => {
       this.#reading = undefined;
     });
-  }
-
-  async #begin(): Promise<void> {
-    const { total, newest } = await this.source.read('-', 0);
-    this.#number = total;
-    this.#id = newest;
   }
 
   /** Never rejects. */
