@@ -1,50 +1,35 @@
 import 'reflect-metadata';
-import { setTimeout as pause } from 'node:timers/promises';
-import { Controller, Module } from '@nestjs/common';
+import { Controller, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import {
-  DeadLetter,
-  RedisQueueContext,
-  RedisQueueServer,
-  RetryLater,
-} from 'nestjs-redis-queue-transport';
+import { RedisQueueContext, RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { JournalWriter } from '../support/journal.js';
+import { act } from './act.js';
 import { JournalLogger } from './journal-logger.js';
-import { ASK, MAX_CRASHES, NEWS, WORK, readSettings, type Work } from './settings.js';
+import {
+  ASK,
+  HISTORY,
+  LATE_GROUP,
+  MAX_CRASHES,
+  NEWS,
+  PLACED,
+  WORK,
+  readSettings,
+  type Work,
+} from './settings.js';
 
 const settings = readSettings();
 const journal = new JournalWriter(settings.journal);
 
+const RETRY = { retry: { attempts: 3, delayMs: 50, maxDelayMs: 500 } };
+/** Longer than any listener is cut off. */
+const RECOVER = { withinMs: 3_600_000 };
+
 @Controller()
 class ChaosController {
-  @MessagePattern(WORK, { concurrency: 20, retry: { attempts: 3, delayMs: 50, maxDelayMs: 500 } })
-  async work(@Payload() { id, behaviour }: Work, @Ctx() context: RedisQueueContext): Promise<void> {
-    const attempt = context.getAttempt();
-    journal.write({ event: 'start', id, attempt });
-    const signal = context.getSignal();
-    signal.addEventListener('abort', () => {
-      const { code } = signal.reason as { code: string }; // every reason is an error of the library
-      journal.write({ event: 'aborted', id, attempt, reason: code });
-    });
-    switch (behaviour) {
-      case 'finish':
-        break;
-      case 'takeTime':
-        await pause(50);
-        break;
-      case 'failOnce':
-        if (attempt === 1) throw new Error('fails the first time');
-        break;
-      case 'failAlways':
-        throw new Error('fails each time');
-      case 'retryLater':
-        if (attempt < 3) throw new RetryLater({ delayMs: 100 });
-        break;
-      case 'reject':
-        throw new DeadLetter('of no use');
-    }
-    journal.write({ event: 'end', id, attempt });
+  @MessagePattern(WORK, { concurrency: 20, ...RETRY })
+  work(@Payload() data: Work, @Ctx() context: RedisQueueContext): Promise<void> {
+    return act(data, context, journal);
   }
 
   @MessagePattern(ASK)
@@ -56,9 +41,26 @@ class ChaosController {
   hear(@Payload() id: string): void {
     journal.write({ event: 'heard', id });
   }
+
+  @EventPattern<string>(PLACED, { history: HISTORY, recover: RECOVER })
+  told(@Payload() { id }: Work): void {
+    journal.write({ event: 'told', id });
+  }
 }
 
-@Module({ controllers: [ChaosController] })
+function groupController(group: string): Type {
+  const from = group === LATE_GROUP ? 'earliest' : 'new';
+  @Controller()
+  class GroupController {
+    @EventPattern<string>(PLACED, { group, from, concurrency: 10, ...RETRY })
+    placed(@Payload() data: Work, @Ctx() context: RedisQueueContext): Promise<void> {
+      return act(data, context, journal);
+    }
+  }
+  return GroupController;
+}
+
+@Module({ controllers: [ChaosController, ...settings.groups.map(groupController)] })
 class ChaosModule {}
 
 const strategy = new RedisQueueServer({
@@ -71,9 +73,10 @@ const strategy = new RedisQueueServer({
   shutdownTimeoutMs: 1_000,
   connectTimeoutMs: 60_000,
 });
+strategy.on('gap', ({ missed }) => journal.write({ event: 'gap', reason: `${missed} missed` }));
 const app = await NestFactory.createMicroservice(ChaosModule, {
   strategy,
-  logger: new JournalLogger(journal, WORK),
+  logger: new JournalLogger(journal),
 });
 app.enableShutdownHooks();
 // The run is gone, however it ended.

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { LocalRedis } from 'local-redis';
 import type { Redis } from 'ioredis';
 import type { Match, PendingFault, Proxy } from '../support/proxy.js';
-import { LEASE_MS, PREFIX, WORK } from './settings.js';
+import { GROUPS, LEASE_MS, PREFIX, WORK } from './settings.js';
 import type { Replica } from './replica.js';
 
 /** Where faults happen. */
@@ -70,6 +70,18 @@ export const FAULTS: readonly Fault[] = [
       await Promise.all(half.map((consumer) => consumer.kill()));
       await Promise.all(half.map((consumer) => consumer.start()));
       return half.map(({ name }) => name).join(', ');
+    },
+  },
+  {
+    name: 'group down',
+    weight: 3,
+    strike: async ({ consumers, random }) => {
+      const group = choose(GROUPS, random);
+      const replicas = consumers.filter((consumer) => consumer.serves(group));
+      await Promise.all(replicas.map((replica) => replica.kill()));
+      await pause(random() * 4_000);
+      await Promise.all(replicas.map((replica) => replica.start()));
+      return group;
     },
   },
   {

@@ -1,5 +1,5 @@
 import type { JournalEntry } from '../support/journal.js';
-import type { RunRecord } from './run-record.js';
+import type { Book } from './books.js';
 
 /** Why a message was handed out again. */
 export type Cause =
@@ -30,10 +30,10 @@ export interface HandedOutAgain {
 const LEARNS_WITHIN_MS = 15_000;
 
 /** All that were handed out more than once, each time with its cause. */
-export function handedOutAgain(record: RunRecord): HandedOutAgain[] {
-  const causes = new Causes(record);
+export function handedOutAgain(book: Book): HandedOutAgain[] {
+  const causes = new Causes(book);
   const again: HandedOutAgain[] = [];
-  for (const handOuts of handOutsById(record.entries).values()) {
+  for (const handOuts of handOutsById(book.entries).values()) {
     handOuts.sort((a, b) => a.attempt - b.attempt || a.atMs - b.atMs);
     for (const [index, later] of handOuts.entries()) {
       const first = handOuts[index - 1];
@@ -65,7 +65,7 @@ class Causes {
   readonly #stops = new Map<number, number>();
   readonly #ends = new Map<number, number>();
 
-  constructor({ entries, lives }: RunRecord) {
+  constructor({ entries, lives }: Book) {
     for (const entry of entries) {
       if (entry.event === 'end') this.#ended.add(deliveryOf(entry));
       else if (entry.event === 'retried') this.#retried.add(deliveryOf(entry));

@@ -37,9 +37,11 @@ export function historyOf(id: string, record: RunRecord): string[] {
     .map(({ atMs, text }) => `${((atMs - startMs) / 1_000).toFixed(4).padStart(10)} s  ${text}`);
 }
 
-function inWords({ event, attempt, reason, delayMs, expiresInMs }: JournalEntry): string {
+function inWords({ event, attempt, queue, reason, ...sent }: JournalEntry): string {
+  const { delayMs, expiresInMs } = sent;
   const words = [
     attempt > 0 ? `${event} attempt ${attempt}` : event,
+    queue,
     reason,
     delayMs === undefined ? undefined : `delay ${delayMs} ms`,
     expiresInMs === undefined ? undefined : `expires in ${expiresInMs} ms`,

@@ -1,5 +1,6 @@
 import { ConsoleLogger } from '@nestjs/common';
 import type { JournalWriter, Note } from '../support/journal.js';
+import { QUEUES } from './settings.js';
 
 /** What the library says of one message or of its lease, and what that is in a journal. */
 const SAYINGS: readonly (readonly [RegExp, (...groups: string[]) => Note])[] = [
@@ -17,13 +18,12 @@ const SAYINGS: readonly (readonly [RegExp, (...groups: string[]) => Note])[] = [
   ],
 ];
 
+const LOST_LEASE = /^Lost the lease on "([^"]+)"/;
+const OF_QUEUE = / of "([^"]+)"/;
+
 /** Nest's log, of which what concerns one message goes into the journal instead. */
 export class JournalLogger extends ConsoleLogger {
-  constructor(
-    private readonly journal: JournalWriter,
-    /** The queue whose messages and lease matter. */
-    private readonly queue: string,
-  ) {
+  constructor(private readonly journal: JournalWriter) {
     super({ logLevels: ['error', 'warn'], colors: false });
   }
 
@@ -32,8 +32,8 @@ export class JournalLogger extends ConsoleLogger {
   }
 
   override warn(message: unknown, ...rest: unknown[]): void {
-    if (String(message).startsWith(`Lost the lease on "${this.queue}"`))
-      this.journal.write({ event: 'leaseLost' });
+    const queue = queueIn(message, LOST_LEASE);
+    if (queue !== undefined) this.journal.write({ event: 'leaseLost', queue });
     if (!this.#noted(message)) super.warn(message, ...rest);
   }
 
@@ -42,13 +42,20 @@ export class JournalLogger extends ConsoleLogger {
   }
 
   #noted(message: unknown): boolean {
-    if (!String(message).includes(` of "${this.queue}"`)) return false;
+    const queue = queueIn(message, OF_QUEUE);
+    if (queue === undefined) return false;
     for (const [saying, noteOf] of SAYINGS) {
       const match = saying.exec(String(message));
       if (match === null) continue;
-      this.journal.write(noteOf(...match.slice(1)));
+      this.journal.write({ ...noteOf(...match.slice(1)), queue });
       return true;
     }
     return false;
   }
+}
+
+/** Only where it is one that is in the books. */
+function queueIn(message: unknown, where: RegExp): string | undefined {
+  const queue = where.exec(String(message))?.[1];
+  return queue !== undefined && QUEUES.includes(queue) ? queue : undefined;
 }

@@ -1,13 +1,20 @@
 import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RedisQueueClient, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
+import type { RedisQueueRecord } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { JournalWriter } from '../support/journal.js';
 import { resultOf } from '../support/ledger.js';
 import { randomNumbers } from '../support/seed.js';
+import { fillerOf } from './filler.js';
 import {
   ASK,
+  COMPRESS_ABOVE_BYTES,
+  EARLY_GROUPS,
+  HISTORY,
   NEWS,
+  PARK_ABOVE_BYTES,
+  PLACED,
   REQUEST_TIMEOUT_MS,
   WORK,
   WRONG_ANSWER,
@@ -27,6 +34,9 @@ const client = new RedisQueueClient({
   prefix: settings.prefix,
   requestTimeoutMs: REQUEST_TIMEOUT_MS,
   connectTimeoutMs: 2_000,
+  parkAboveBytes: PARK_ABOVE_BYTES,
+  compressAboveBytes: COMPRESS_ABOVE_BYTES,
+  declare: { [PLACED]: { groups: EARLY_GROUPS, history: HISTORY } },
 });
 let isStopping = false;
 let count = 0;
@@ -68,37 +78,45 @@ async function notHanging<T>(call: Promise<T>, id: string): Promise<T> {
   }
 }
 
+type Verb = 'enqueue' | 'emit';
+
+const CALLS: Readonly<Record<Verb, (message: RedisQueueRecord<Work>) => Promise<unknown>>> = {
+  enqueue: (message) => lastValueFrom(client.enqueue(WORK, message)),
+  emit: (message) => lastValueFrom(client.emit(PLACED, message)),
+};
+
 /** Sends one message; after an unknown outcome again, until it is known. */
-async function enqueue(): Promise<void> {
+async function send(verb: Verb): Promise<void> {
   const id = nextId();
-  const work: Work = { id, behaviour: behaviour() };
+  const work: Work = { id, behaviour: behaviour(), ...fillerOf(random) };
   const record = new RedisQueueRecordBuilder(work).id(id).deduplicate(DEDUPLICATE_MS);
-  const delayMs = random() < 0.15 ? Math.floor(random() * 2_000) : undefined;
+  const isDelayed = verb === 'enqueue' && random() < 0.15;
+  const delayMs = isDelayed ? Math.floor(random() * 2_000) : undefined;
   const expiresInMs = random() < 0.05 ? 1 + Math.floor(random() * 3_000) : undefined;
   if (delayMs !== undefined) record.delay(delayMs);
   if (expiresInMs !== undefined) record.expiresIn(expiresInMs);
   const message = record.build();
-  journal.write({ event: 'sent', id, reason: work.behaviour, delayMs, expiresInMs });
+  journal.write({ event: 'sent', verb, id, reason: work.behaviour, delayMs, expiresInMs });
   for (let wasUnknown = false; ;) {
-    const result = await resultOf(notHanging(lastValueFrom(client.enqueue(WORK, message)), id));
+    const result = await resultOf(notHanging(CALLS[verb](message), id));
     wasUnknown ||= result === 'unknown';
-    if (result === 'confirmed') return journal.write({ event: 'confirmed', id });
+    if (result === 'confirmed') return journal.write({ event: 'confirmed', verb, id });
     // A later refusal says nothing about what became of an earlier call.
-    if (!wasUnknown) return journal.write({ event: 'rejected', id });
-    journal.write({ event: 'unknown', id });
+    if (!wasUnknown) return journal.write({ event: 'rejected', verb, id });
+    journal.write({ event: 'unknown', verb, id });
     if (isStopping) return;
     await pause(100);
   }
 }
 
 /** Without deduplication and never sent again: what stays unknown may be held or not. */
-async function enqueuePlainly(): Promise<void> {
+async function sendPlainly(verb: Verb): Promise<void> {
   const id = nextId();
-  const work: Work = { id, behaviour: 'finish' };
+  const work: Work = { id, behaviour: 'finish', ...fillerOf(random) };
   const message = new RedisQueueRecordBuilder(work).id(id).build();
-  journal.write({ event: 'sent', id, reason: work.behaviour });
-  const event = await resultOf(notHanging(lastValueFrom(client.enqueue(WORK, message)), id));
-  journal.write({ event, id });
+  journal.write({ event: 'sent', verb, id, reason: work.behaviour });
+  const event = await resultOf(notHanging(CALLS[verb](message), id));
+  journal.write({ event, verb, id });
 }
 
 async function ask(): Promise<void> {
@@ -115,7 +133,7 @@ async function ask(): Promise<void> {
   }
 }
 
-async function emit(): Promise<void> {
+async function tell(): Promise<void> {
   const id = nextId();
   try {
     await notHanging(lastValueFrom(client.emit(NEWS, id), { defaultValue: undefined }), id);
@@ -128,10 +146,12 @@ async function emit(): Promise<void> {
 async function sendOn(): Promise<void> {
   while (!isStopping) {
     const dice = random();
-    if (dice < 0.5) await enqueue();
-    else if (dice < 0.8) await enqueuePlainly();
+    if (dice < 0.4) await send('enqueue');
+    else if (dice < 0.6) await sendPlainly('enqueue');
+    else if (dice < 0.75) await send('emit');
+    else if (dice < 0.83) await sendPlainly('emit');
     else if (dice < 0.95) await ask();
-    else await emit();
+    else await tell();
     if (random() < 0.5) await pause(random() * 40);
   }
 }

@@ -80,6 +80,15 @@ export class Replica {
     await started.ready();
   }
 
+  serves(group: string): boolean {
+    return this.options.groups.includes(group);
+  }
+
+  /** Of its latest life. */
+  get journal(): string {
+    return this.#journal(this.lives.length);
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process?.signal(signal);
   }

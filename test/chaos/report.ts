@@ -1,3 +1,4 @@
+import type { BookVerdict } from './book-verdict.js';
 import { historyOf } from './history.js';
 import type { RunRecord } from './run-record.js';
 import type { Verdict } from './verdict.js';
@@ -20,8 +21,9 @@ export function reportOf(
   record: RunRecord,
 ): string {
   const lines = [`chaos, ${title}, ${recoveries.length} faults`];
+  lines.push(...tableOf(verdict.books));
   for (const [name, count] of Object.entries(verdict.counts))
-    lines.push(`  ${name.padEnd(26)} ${count}`);
+    lines.push(`  ${name.padEnd(30)} ${count}`);
   lines.push('recovery (ms until a handler ends again): fault, times, median, longest');
   for (const name of [...new Set(recoveries.map(({ fault }) => fault))].sort()) {
     const times = recoveries
@@ -40,4 +42,23 @@ export function reportOf(
   const isClean = verdict.violations.length === 0;
   lines.push(isClean ? 'verdict: everything held' : 'verdict: broken');
   return lines.join('\n');
+}
+
+/** One column for each verb and group. */
+function tableOf(books: readonly BookVerdict[]): string[] {
+  const rowOf = (name: string, cells: readonly (string | number)[]): string =>
+    `  ${name.padEnd(30)} ${cells.map((cell) => String(cell).padStart(14)).join('')}`;
+  const names = Object.keys(books[0]?.counts ?? {});
+  return [
+    rowOf(
+      '',
+      books.map(({ name }) => name),
+    ),
+    ...names.map((name) =>
+      rowOf(
+        name,
+        books.map(({ counts }) => counts[name] ?? 0),
+      ),
+    ),
+  ];
 }

@@ -14,11 +14,18 @@ export interface Strike {
 /** Everything that is known of a run that has come to rest. */
 export interface RunRecord {
   readonly entries: readonly JournalEntry[];
+  /** Of `WORK`. */
   readonly dump: QueueDump;
+  /** By group: of its copies. */
+  readonly groups: ReadonlyMap<string, QueueDump>;
+  /** Ids of the events that are kept, the oldest first. */
+  readonly history: readonly string[];
   readonly strikes: readonly Strike[];
   readonly lives: readonly Life[];
   /** How many elements of garbage were pushed. */
   readonly garbage: number;
   /** Ids of calls that never ended. */
   readonly hung: readonly string[];
+  /** Consumers that lived to the end and were not told of the last event. */
+  readonly deaf: readonly string[];
 }

@@ -3,17 +3,29 @@ import { Redis } from 'ioredis';
 import { startRedis } from 'local-redis';
 import { machineMs, readJournal } from '../support/journal.js';
 import { Proxy } from '../support/proxy.js';
-import { dumpQueue, heldIn } from '../support/queue-dump.js';
+import { dumpQueue, type QueueDump } from '../support/queue-dump.js';
 import { randomNumbers } from '../support/seed.js';
 import { chooseFault, type ChaosWorld } from './faults.js';
 import { JournalTail } from './journal-tail.js';
 import { Replica } from './replica.js';
 import type { Recovery } from './report.js';
 import type { RunRecord, Strike } from './run-record.js';
-import { LEASE_MS, PREFIX, WORK } from './settings.js';
+import { atRest, deafTo, historyIds } from './rest.js';
+import { GROUPS, LATE_GROUP, LEASE_MS, PREFIX, WORK, queueOfGroup } from './settings.js';
 
-const CONSUMERS = 3;
+/** By consumer: the groups that it serves. The last one starts when events are there already. */
+const SERVED: readonly (readonly string[])[] = [
+  ['billing', 'mail'],
+  ['billing'],
+  ['mail', LATE_GROUP],
+];
 const PRODUCERS = 2;
+/** For so long events are emitted before the late group begins. */
+const HEAD_START_MS = 3_000;
+/** And so long once nothing is broken any more: every live listener has something to hear. */
+const LAST_WORDS_MS = 2_000;
+/** Once nothing is held any more, live listeners need no longer to catch up. */
+const HEAR_WITHIN_MS = 30_000;
 /** A wedge: messages wait and nothing moves for so long, with nothing broken any more. */
 const REST_WITHIN_MS = 120_000;
 
@@ -34,38 +46,53 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
   const redis = await startRedis({ settings: { appendonly: 'yes', appendfsync: 'always' } });
   const commands = new Redis(redis.url);
   commands.on('error', () => undefined); // this Redis is killed on purpose
-  const replicas = async (program: 'consumer' | 'producer', count: number): Promise<Replica[]> =>
-    Promise.all(
-      Array.from({ length: count }, async (_, index) => {
-        // The first of each kind has nothing between it and Redis: a proxy forgives what a socket does not.
-        const proxy = index === 0 ? undefined : await Proxy.start(redis.port);
-        return new Replica({
-          program,
-          directory,
-          proxy,
-          name: `${program}-${index + 1}`,
-          seed: seed + 1_000 * index,
-          redisUrl: redis.url,
-          prefix: PREFIX,
-          leaseMs: LEASE_MS,
-        });
-      }),
-    );
-  const consumers = await replicas('consumer', CONSUMERS);
-  const producers = await replicas('producer', PRODUCERS);
+  const replica = async (
+    program: 'consumer' | 'producer',
+    index: number,
+    groups: readonly string[],
+  ): Promise<Replica> => {
+    // The first of each kind has nothing between it and Redis: a proxy forgives what a socket does not.
+    const proxy = index === 0 ? undefined : await Proxy.start(redis.port);
+    return new Replica({
+      program,
+      directory,
+      proxy,
+      name: `${program}-${index + 1}`,
+      seed: seed + 1_000 * index,
+      redisUrl: redis.url,
+      prefix: PREFIX,
+      leaseMs: LEASE_MS,
+      groups,
+    });
+  };
+  const consumers = await Promise.all(
+    SERVED.map((groups, index) => replica('consumer', index, groups)),
+  );
+  const producers = await Promise.all(
+    Array.from({ length: PRODUCERS }, (_, index) => replica('producer', index, [])),
+  );
   const all = [...consumers, ...producers];
   const random = randomNumbers(seed);
   const world: ChaosWorld = { redis, commands, consumers, producers, random, garbage: 0 };
   try {
-    await Promise.all(all.map((one) => one.start()));
+    const isLate = (one: Replica): boolean => one.serves(LATE_GROUP);
+    await Promise.all(all.filter((one) => !isLate(one)).map((one) => one.start()));
+    await pause(HEAD_START_MS);
+    await Promise.all(all.filter(isLate).map((one) => one.start()));
     const { strikes, recoveries, isWedged } = await strikeFor(minutes * 60_000, world);
+    await pause(LAST_WORDS_MS);
     await Promise.all(producers.map((producer) => producer.finish()));
     const isAtRest = await comesToRest(commands);
     const dump = await dumpQueue(commands, PREFIX, WORK);
+    const history = await historyIds(commands);
+    const deaf = await whoStaysDeaf(history.at(-1), consumers);
     await Promise.all(consumers.map((consumer) => consumer.terminate()));
     const record: RunRecord = {
       entries: all.flatMap(({ journals }) => journals.flatMap(readJournal)),
       dump,
+      groups: await dumpGroups(commands),
+      history,
+      deaf,
       strikes,
       lives: all.flatMap(({ lives }) => lives),
       garbage: world.garbage,
@@ -127,9 +154,29 @@ async function recovery(tail: JournalTail): Promise<number | undefined> {
 async function comesToRest(commands: Redis): Promise<boolean> {
   const since = performance.now();
   while (performance.now() - since < REST_WITHIN_MS) {
-    const dump = await dumpQueue(commands, PREFIX, WORK);
-    if (dump.waiting.length + dump.delayed.length + heldIn(dump) === 0) return true;
+    if (await atRest(commands)) return true;
     await pause(200);
   }
   return false;
+}
+
+async function dumpGroups(commands: Redis): Promise<Map<string, QueueDump>> {
+  const dumps = new Map<string, QueueDump>();
+  for (const group of GROUPS)
+    dumps.set(group, await dumpQueue(commands, PREFIX, queueOfGroup(group)));
+  return dumps;
+}
+
+/** Names of the consumers that are not told of the last event in time. */
+async function whoStaysDeaf(
+  last: string | undefined,
+  consumers: readonly Replica[],
+): Promise<string[]> {
+  if (last === undefined) return [];
+  const since = performance.now();
+  for (;;) {
+    const deaf = deafTo(last, consumers);
+    if (deaf.length === 0 || performance.now() - since > HEAR_WITHIN_MS) return deaf;
+    await pause(500);
+  }
 }

@@ -15,6 +15,8 @@ const AT_REST: QueueDump = {
   expired: 0,
   repeated: 0,
   deadLettersDropped: 0,
+  parked: [],
+  parkedEver: 0,
 };
 
 const PRODUCER = 1;
@@ -40,7 +42,18 @@ function ended(pid: number, untilMs: number): Life {
 }
 
 function record(entries: readonly JournalEntry[], facts: Partial<RunRecord> = {}): RunRecord {
-  return { entries, dump: AT_REST, strikes: [], lives: [], garbage: 0, hung: [], ...facts };
+  return {
+    entries,
+    dump: AT_REST,
+    groups: new Map(),
+    history: [],
+    strikes: [],
+    lives: [],
+    garbage: 0,
+    hung: [],
+    deaf: [],
+    ...facts,
+  };
 }
 
 const dump = (facts: Partial<QueueDump>): Partial<RunRecord> => ({
@@ -236,10 +249,10 @@ describe('the verdict on a chaos run', () => {
   });
 
   test('counts duplicates by their cause', () => {
-    const { counts } = judge(
+    const { books } = judge(
       record([...sent, ...handled, ...handledAgain], { lives: [ended(P, 2_000)] }),
     );
-    expect(counts).toMatchObject({
+    expect(books[0]?.counts).toMatchObject({
       'ran again: process ended': 1,
       'ran again: lease lost': 0,
       'ran again: released': 0,

@@ -20,6 +20,18 @@ export const isSettling: Match = (words, connection) => {
   return Number(oldestDone) > 0 || settlements.length > 0;
 };
 
+/** That of a body beside its queue. */
+export const isBodyRead: Match = ([name, key]) =>
+  name === 'hget' && key?.endsWith('}:parked') === true;
+
+/** A part of a history, for a group that is filled from it. */
+export const isFilling: Match = (words) =>
+  isScript(words) && hasKey(words, /}:history$/) && hasKey(words, /}:cursor$/);
+
+/** Events, whoever gets them. */
+export const isEmit: Match = (words) =>
+  isScript(words) && hasKey(words, /:groups$/) && !hasKey(words, /:(queues|cursor)$/);
+
 /** The script that renews a lease: the only one that looks for fenced consumers and touches no list of theirs. */
 export const isRenewal: Match = (words) =>
   isScript(words) && hasKey(words, /:fenced$/) && !hasKey(words, /:processing:/);

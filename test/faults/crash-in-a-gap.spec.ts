@@ -31,7 +31,7 @@ afterEach(() => {
 const replicas = new Map<string, Replica>();
 
 function consumer(name: string, redisUrl: string): Replica {
-  const settings = { redisUrl, prefix: rig.prefix, seed: 0, name, leaseMs: LEASE_MS };
+  const settings = { redisUrl, prefix: rig.prefix, seed: 0, name, leaseMs: LEASE_MS, groups: [] };
   const replica = new Replica({ ...settings, program: 'consumer', directory });
   replicas.set(name, replica);
   return replica;

@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { RedisQueueClient, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
-import type { ConnectionOption, RedisQueueRecord } from 'nestjs-redis-queue-transport';
+import type {
+  ConnectionOption,
+  RedisQueueClientOptions,
+  RedisQueueRecord,
+} from 'nestjs-redis-queue-transport';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { ConsumerProcess } from '../support/consumer-process.js';
 import type { ConsumerSettings, TestMessage } from '../support/consumer-process.js';
@@ -36,18 +40,22 @@ export class FaultStage {
   private constructor(
     private readonly rig: RedisRig,
     private readonly journal: string,
-    connection: ConnectionOption,
+    options: RedisQueueClientOptions,
   ) {
-    this.client = rig.closeLater(new RedisQueueClient({ connection, prefix: rig.prefix }));
+    this.client = rig.closeLater(new RedisQueueClient({ ...options, prefix: rig.prefix }));
     this.rig.mayRemain(/}:fenced$/);
   }
 
   /** @param connection for the client; without one it goes straight to the rig's Redis */
-  static async open(rig: RedisRig, connection?: ConnectionOption): Promise<FaultStage> {
+  static async open(
+    rig: RedisRig,
+    connection: ConnectionOption = rig.redis.url,
+    options: Pick<RedisQueueClientOptions, 'parkAboveBytes' | 'compressAboveBytes'> = {},
+  ): Promise<FaultStage> {
     Logger.overrideLogger(false);
     const directory = await mkdtemp(join(tmpdir(), 'faults-'));
     rig.closeLater({ close: () => rm(directory, { recursive: true, force: true }) });
-    return new FaultStage(rig, join(directory, 'journal'), connection ?? rig.redis.url);
+    return new FaultStage(rig, join(directory, 'journal'), { ...options, connection });
   }
 
   async startConsumer(

@@ -7,6 +7,11 @@ export type JournalEvent =
   | 'end'
   | 'aborted'
   | 'heard'
+  /** A live event that is made up for when it is missed, and so many of those that no longer could be. */
+  | 'told'
+  | 'gap'
+  /** The data was not what had been sent. */
+  | 'garbled'
   /** A consumer; `expired`: not run, because its time was over. `stop`: SIGTERM came. */
   | 'retried'
   | 'parked'
@@ -36,6 +41,10 @@ export interface JournalEntry {
   /** By {@link machineMs}. */
   readonly atMs: number;
   readonly reason?: string;
+  /** Of a sender, where it has several. */
+  readonly verb?: 'enqueue' | 'emit';
+  /** Of a handler, where its process has several. */
+  readonly queue?: string | undefined;
   /** When the message was sent, as its handler is told. */
   readonly sentAtMs?: number | undefined;
   /** Of a `sent`: what was asked for. */

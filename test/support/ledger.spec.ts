@@ -10,6 +10,8 @@ const ONE_EXPIRED: QueueDump = {
   expired: 1,
   repeated: 0,
   deadLettersDropped: 0,
+  parked: [],
+  parkedEver: 0,
 };
 
 async function ledgerOf(...sent: readonly (readonly [string, number?])[]): Promise<Ledger> {

@@ -1,14 +1,12 @@
 import { journalEntry, type JournalEntry, type JournalEvent } from './journal.js';
+import { attemptOf, idOf } from './element.js';
+import { parkingOf } from './parking.js';
 import type { QueueDump } from './queue-dump.js';
+import { Violations } from './violations.js';
+import type { Violation } from './violations.js';
 
 /** How the call that sent a message ended. */
 export type SendResult = 'confirmed' | 'rejected' | 'unknown';
-
-/** Something that must not be, and the messages that it is true of. */
-export interface Violation {
-  readonly what: string;
-  readonly ids: readonly string[];
-}
 
 /** What a journal and a dump say together. */
 export interface Account {
@@ -144,6 +142,7 @@ export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, gar
     violations.say(`${dump.expired} were counted as expired, and ${expired.length} did`, expired);
   for (const [consumer, held] of dump.processing)
     violations.sayOf(`still held by ${consumer}`, held.map(idOf));
+  for (const { what, ids } of parkingOf(dump)) violations.say(what, ids);
   const dead = dump.dead.map(idOf);
   const parkedGarbage = new Set(dead.filter((id) => !results.has(id)));
   const seen = [...latest.keys(), ...elements.keys()];
@@ -155,26 +154,6 @@ export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, gar
   const starts = idsOf(entries, 'start');
   const duplicates = starts.length - new Set(starts).size;
   return { violations: violations.all, handled, dead, expired, duplicates };
-}
-
-/** Complaints, gathered by what they say. */
-export class Violations {
-  readonly #ids = new Map<string, string[]>();
-
-  say(what: string, ids: readonly string[]): void {
-    const said = this.#ids.get(what) ?? [];
-    for (const id of ids) said.push(id);
-    this.#ids.set(what, said);
-  }
-
-  /** Says it of these messages, if there are any. */
-  sayOf(what: string, ids: readonly string[]): void {
-    if (ids.length > 0) this.say(what, ids);
-  }
-
-  get all(): readonly Violation[] {
-    return [...this.#ids].map(([what, ids]) => ({ what, ids }));
-  }
 }
 
 /** An element in Redis. */
@@ -232,32 +211,6 @@ function placesOf(elements: readonly Placed[], handOut: HandOut | undefined): st
   if (event === 'expired') places.push('expired');
   else if (handOut.hasEnded) places.push('handled');
   return places;
-}
-
-/** A message's id as the test gave it: from its data, or else from its header; the whole text of what has none. */
-export function idOf(element: Buffer): string {
-  const text = element.toString('latin1');
-  for (const line of text.split('\n').reverse()) {
-    const { id } = readObject(line);
-    if (typeof id === 'string') return id;
-  }
-  return text;
-}
-
-/** The attempt that an element is in, or that a dead letter was in; 1 for what has no header. */
-function attemptOf(element: Buffer): number {
-  const [line = ''] = element.toString('latin1').split('\n', 1);
-  const { attempt } = readObject(line);
-  return typeof attempt === 'number' ? attempt : 1;
-}
-
-function readObject(json: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {}; // some tests push what is no JSON
-  }
 }
 
 function codeOf(error: unknown): unknown {

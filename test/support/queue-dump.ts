@@ -13,6 +13,10 @@ export interface QueueDump {
   readonly expired: number;
   readonly repeated: number;
   readonly deadLettersDropped: number;
+  /** Under which numbers bodies stand beside the queue. */
+  readonly parked: readonly string[];
+  /** How many were ever put there. */
+  readonly parkedEver: number;
 }
 
 /** The key of one queue, as redis-cli shows it. */
@@ -40,19 +44,20 @@ return {
   redis.call('LRANGE', key .. 'waiting', 0, -1),
   redis.call('ZRANGE', key .. 'delayed', 0, -1),
   dead,
-  redis.call('HMGET', key .. 'counts', 'expired', 'repeated', 'deadLettersDropped'),
+  redis.call('HMGET', key .. 'counts', 'expired', 'repeated', 'deadLettersDropped', 'parkedEver'),
+  redis.call('HKEYS', key .. 'parked'),
 }`;
 
 export async function dumpQueue(redis: Redis, prefix: string, queue: string): Promise<QueueDump> {
   const key = queueKey(prefix, queue, '');
-  const [names, held, waiting, delayed, dead, counts] = (await redis.callBuffer(
+  const [names, held, waiting, delayed, dead, counts, parked] = (await redis.callBuffer(
     'EVAL',
     DUMP,
     0,
     key,
     prefix,
-  )) as [Buffer[], Buffer[][], Buffer[], Buffer[], Buffer[], (Buffer | null)[]]; // as the script returns it
-  const [expired, repeated, deadLettersDropped] = counts.map(Number);
+  )) as [Buffer[], Buffer[][], Buffer[], Buffer[], Buffer[], (Buffer | null)[], Buffer[]]; // as the script returns it
+  const [expired, repeated, deadLettersDropped, parkedEver] = counts.map(Number);
   return {
     waiting,
     processing: new Map(names.map((name, index) => [name.toString(), held[index] ?? []])),
@@ -61,6 +66,8 @@ export async function dumpQueue(redis: Redis, prefix: string, queue: string): Pr
     expired: expired ?? 0,
     repeated: repeated ?? 0,
     deadLettersDropped: deadLettersDropped ?? 0,
+    parked: parked.map(String),
+    parkedEver: parkedEver ?? 0,
   };
 }
 

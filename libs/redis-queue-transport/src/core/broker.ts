@@ -174,8 +174,8 @@ export interface Lease {
   /** Whether a message with this id was acknowledged with a `onceId` within the window. */
   wasHandled(messageId: string): Promise<boolean>;
 
-  /** The body that stands under this name beside the queue; undefined when there is none. */
-  parkedBody(parked: string): Promise<Buffer | undefined>;
+  /** The body that stands under this name beside the queue; undefined when there is none although the lease holds. */
+  parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined>;
 
   /** Extends the lease. Names the consumers of the queue whose lease has ended. */
   renew(): Promise<Renewal | 'leaseLost'>;

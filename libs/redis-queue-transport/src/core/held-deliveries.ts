@@ -216,7 +216,8 @@ export class HeldDeliveries {
     const { parked } = delivery.envelope;
     if (parked === undefined) return undefined;
     const body = await this.#ask(run, (lease) => lease.parkedBody(parked));
-    if (body === 'over') return RELEASE;
+    // What is given back without a lease is given back to nobody.
+    if (body === 'over' || body === 'leaseLost') return RELEASE;
     if (body === undefined) return deadLetter('undecodable', bodyIsMissing(parked));
     delivery.unpark(body);
     return undefined;

@@ -219,13 +219,18 @@ export class RedisLease implements Lease {
     return wasHandled.run(commands, { handled: keys.handled }, { id: messageId });
   }
 
-  async parkedBody(parked: string): Promise<Buffer | undefined> {
+  async parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined> {
     const { commands, keys } = this.at;
     await commands.ready(CONNECTION_WAIT_MS);
     const body = await commands.run('read a parked body', (client) =>
       client.hgetBuffer(keys.parked, parked),
     );
-    return body ?? undefined;
+    if (body !== null) return body;
+    // Once the lease is gone, another consumer may have had the message, and the body went with it.
+    const leaseEnd = await commands.run('look up its lease', (client) =>
+      client.zscore(keys.consumers, this.consumer),
+    );
+    return leaseEnd === null ? 'leaseLost' : undefined;
   }
 
   async renew(): Promise<Renewal | 'leaseLost'> {

@@ -1,0 +1,63 @@
+import type { JournalEntry } from '../support/journal.js';
+import { idOf } from '../support/element.js';
+import { sendResults } from '../support/ledger.js';
+import { Violations } from '../support/violations.js';
+import type { Violation } from '../support/violations.js';
+import type { Book } from './books.js';
+import type { RunRecord } from './run-record.js';
+
+/** What holds for durable events beyond the books of their groups. */
+export function judgeEvents(record: RunRecord, books: readonly Book[]): readonly Violation[] {
+  const { history, entries } = record;
+  const groups = books.filter(({ group }) => group !== undefined);
+  const [first] = groups;
+  if (first === undefined) return [];
+  const violations = new Violations();
+  const results = sendResults(first.entries);
+  const kept = new Set(history);
+  violations.sayOf('twice in the history', repeated(history));
+  for (const [id, result] of results) {
+    if (result === 'confirmed' && !kept.has(id)) violations.say('not in the history', [id]);
+    if (result === 'rejected' && kept.has(id))
+      violations.say('rejected, and yet in the history', [id]);
+  }
+  // A group that has an event has it with all others, whatever its emitter knows.
+  for (const book of groups) {
+    const known = idsIn(book);
+    const differing = [...results.keys()].filter((id) => known.has(id) !== kept.has(id));
+    violations.sayOf(`in the history or in group ${book.group}, and not in both`, differing);
+  }
+  violations.sayOf('live events with a gap or out of order before them', outOfOrder(record));
+  const gaps = entries.filter(({ event }) => event === 'gap');
+  if (gaps.length > 0) violations.say(`${gaps.length} gaps in live events`, []);
+  return violations.all;
+}
+
+/** Ids of all that its consumers had, or that it still holds. */
+function idsIn({ entries, dump }: Book): Set<string> {
+  const seen = entries.filter(({ event }) => event === 'start' || event === 'expired');
+  return new Set([...seen.map(({ id }) => id), ...[...dump.waiting, ...dump.dead].map(idOf)]);
+}
+
+/** Every process is told of a part of the history, without a gap and in order. */
+function outOfOrder({ entries, history }: RunRecord): string[] {
+  const positions = new Map(history.map((id, index) => [id, index]));
+  const last = new Map<number, number>();
+  const wrong: string[] = [];
+  for (const { id, pid } of entries.filter(isTold)) {
+    const position = positions.get(id) ?? NaN;
+    const before = last.get(pid);
+    if (Number.isNaN(position) || (before !== undefined && position !== before + 1)) wrong.push(id);
+    last.set(pid, position);
+  }
+  return wrong;
+}
+
+function isTold({ event }: JournalEntry): boolean {
+  return event === 'told';
+}
+
+function repeated(ids: readonly string[]): string[] {
+  const seen = new Set<string>();
+  return ids.filter((id) => seen.size === seen.add(id).size);
+}

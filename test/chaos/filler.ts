@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import type { Work } from './settings.js';
+
+const LONGEST = 6_000;
+const LARGE = 0.15;
+const COMPRESSIBLE = 0.1;
+
+/** Makes some messages large, and some of those so that compressing them helps. */
+export function fillerOf(random: () => number): Pick<Work, 'filler' | 'digest'> {
+  const dice = random();
+  if (dice >= LARGE + COMPRESSIBLE) return {};
+  const length = Math.ceil(random() * LONGEST);
+  const filler = dice < LARGE ? noise(length, random) : 'ö\n'.repeat(length);
+  return { filler, digest: digestOf(filler) };
+}
+
+/** Whether the filler is the one that was sent. */
+export function isWhole({ filler, digest }: Work): boolean {
+  return filler === undefined ? digest === undefined : digestOf(filler) === digest;
+}
+
+function noise(length: number, random: () => number): string {
+  let text = '';
+  while (text.length < length) text += random().toString(36).slice(2);
+  return text;
+}
+
+function digestOf(text: string): string {
+  return createHash('sha1').update(text).digest('hex');
+}

@@ -1,0 +1,25 @@
+/** Something that must not be, and the messages that it is true of. */
+export interface Violation {
+  readonly what: string;
+  readonly ids: readonly string[];
+}
+
+/** Complaints, gathered by what they say. */
+export class Violations {
+  readonly #ids = new Map<string, string[]>();
+
+  say(what: string, ids: readonly string[]): void {
+    const said = this.#ids.get(what) ?? [];
+    for (const id of ids) said.push(id);
+    this.#ids.set(what, said);
+  }
+
+  /** Says it of these messages, if there are any. */
+  sayOf(what: string, ids: readonly string[]): void {
+    if (ids.length > 0) this.say(what, ids);
+  }
+
+  get all(): readonly Violation[] {
+    return [...this.#ids].map(([what, ids]) => ({ what, ids }));
+  }
+}
