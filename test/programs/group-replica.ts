@@ -13,6 +13,8 @@ export interface GroupReplicaSettings {
   readonly prefix: string;
   readonly pattern: string;
   readonly group: string;
+  /** Where it begins when it is new. Default: with what comes. */
+  readonly from?: 'earliest';
   readonly journal: string;
   readonly leaseMs: number;
   readonly concurrency: number;
@@ -25,7 +27,7 @@ const { url, prefix, group, leaseMs, concurrency } = settings;
 
 @Controller()
 class ReplicaController {
-  @EventPattern<string>(settings.pattern, { durable: true })
+  @EventPattern<string>(settings.pattern, { durable: true, from: settings.from })
   async handle(@Payload() data: { id: string }, @Ctx() context: RedisQueueContext): Promise<void> {
     const entry = { id: data.id, attempt: context.getAttempt() };
     journal.write({ event: 'start', ...entry });
