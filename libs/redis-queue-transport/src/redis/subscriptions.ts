@@ -38,9 +38,18 @@ export class Subscriptions {
    */
   async begin(queue: string, { from }: SubscriptionTerms): Promise<void> {
     // Of a group that was known the history plays no part, whatever has become of it.
-    if (from === undefined || this.#begun.has(queue)) await this.#set([queue, PRESENT]);
-    else await this.#fill(queue, from);
+    const isNew = from !== undefined && !this.#begun.has(queue) && !(await this.#isKnown(queue));
+    if (isNew) await this.#fill(queue, from);
+    else await this.#set([queue, PRESENT]);
     this.#begun.add(queue);
+  }
+
+  /** Looked up first, as filling is refused while Redis is full, and a replica that drains the group must get in. */
+  async #isKnown(queue: string): Promise<boolean> {
+    const isKnown = await this.connection.run('read the groups', (client) =>
+      client.hexists(this.keys.groups, queue),
+    );
+    return isKnown === 1;
   }
 
   async #fill(queue: string, from: string): Promise<void> {
