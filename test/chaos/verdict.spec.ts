@@ -36,6 +36,10 @@ function letter(id: string, reason: string, attempt = 1): Buffer {
   );
 }
 
+function parkedLetter(number: string): Buffer {
+  return Buffer.from(`{"rq":1,"parked":"${number}","id":"a","dead":{"reason":"rejected"}}\n`);
+}
+
 /** That a process ended. */
 function ended(pid: number, untilMs: number): Life {
   return { name: 'consumer', pid, fromMs: 0, untilMs };
@@ -246,6 +250,18 @@ describe('the verdict on a chaos run', () => {
     ['is held', { processing: new Map([['c', [letter('a', '')]]]) }, 'still held by c: a'],
   ])('is broken by a message that still %s', (_, facts, complaint) => {
     expect(complaints(sent, dump(facts))).toEqual([complaint]);
+  });
+
+  test.each<[string, Partial<QueueDump>, string]>([
+    ['belongs to nobody', { parked: ['7'] }, 'parked bodies of nobody: 7: '],
+    ['is gone', { dead: [parkedLetter('7')] }, 'its parked body is gone: a'],
+  ])('is broken by a parked body that %s', (_, facts, complaint) => {
+    expect(complaints(sentTo('reject'), dump(facts))).toContain(complaint);
+  });
+
+  test('holds for a dead letter that has its body beside its queue', () => {
+    const facts = dump({ dead: [parkedLetter('7')], parked: ['7'] });
+    expect(complaints(sentTo('reject'), facts)).toEqual([]);
   });
 
   test('counts duplicates by their cause', () => {

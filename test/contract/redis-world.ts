@@ -25,7 +25,13 @@ export class RedisWorld implements BrokerWorld {
     connectTimeoutMs = 5_000,
   ): Broker {
     const { broker } = openBroker(
-      { connection, prefix: this.rig.prefix, connectTimeoutMs, onEviction: 'ignore', parkAboveBytes: 100_000 },
+      {
+        connection,
+        prefix: this.rig.prefix,
+        connectTimeoutMs,
+        onEviction: 'ignore',
+        parkAboveBytes: 100_000,
+      },
       {
         status: () => undefined,
         warning: () => undefined,
