@@ -74,7 +74,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'group down',
-    weight: 3,
+    weight: 5,
     strike: async ({ consumers, random }) => {
       const group = choose(GROUPS, random);
       const replicas = consumers.filter((consumer) => consumer.serves(group));

@@ -1,12 +1,8 @@
 import type { Redis } from 'ioredis';
 import { readJournal } from '../support/journal.js';
-import { idOf } from '../support/element.js';
 import { dumpQueue, heldIn } from '../support/queue-dump.js';
 import type { Replica } from './replica.js';
-import { PLACED, PREFIX, QUEUES } from './settings.js';
-
-const HISTORY_KEY = `${PREFIX}:{${PLACED}}:history`;
-const PAGE = 1_000;
+import { PREFIX, QUEUES } from './settings.js';
 
 /** Whether no message waits, is delayed or is held any more. */
 export async function atRest(commands: Redis): Promise<boolean> {
@@ -15,18 +11,6 @@ export async function atRest(commands: Redis): Promise<boolean> {
     if (dump.waiting.length + dump.delayed.length + heldIn(dump) > 0) return false;
   }
   return true;
-}
-
-/** Ids of the events in the history, the oldest first. */
-export async function historyIds(commands: Redis): Promise<string[]> {
-  const ids: string[] = [];
-  for (let from = '-'; ;) {
-    const page = await commands.xrangeBuffer(HISTORY_KEY, from, '+', 'COUNT', PAGE);
-    for (const [, fields] of page) ids.push(idOf(fields.at(-1) ?? Buffer.alloc(0)));
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return ids;
-    from = `(${last[0].toString()}`;
-  }
 }
 
 /** Those of the consumers that have not been told of this event. */

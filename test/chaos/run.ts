@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { startRedis } from 'local-redis';
+import { historyIds } from '../support/history-dump.js';
 import { machineMs, readJournal } from '../support/journal.js';
 import { Proxy } from '../support/proxy.js';
 import { dumpQueue, type QueueDump } from '../support/queue-dump.js';
@@ -10,8 +11,8 @@ import { JournalTail } from './journal-tail.js';
 import { Replica } from './replica.js';
 import type { Recovery } from './report.js';
 import type { RunRecord, Strike } from './run-record.js';
-import { atRest, deafTo, historyIds } from './rest.js';
-import { GROUPS, LATE_GROUP, LEASE_MS, PREFIX, WORK, queueOfGroup } from './settings.js';
+import { atRest, deafTo } from './rest.js';
+import { GROUPS, LATE_GROUP, LEASE_MS, PLACED, PREFIX, WORK, queueOfGroup } from './settings.js';
 
 /** By consumer: the groups that it serves. The last one starts when events are there already. */
 const SERVED: readonly (readonly string[])[] = [
@@ -84,7 +85,7 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     await Promise.all(producers.map((producer) => producer.finish()));
     const isAtRest = await comesToRest(commands);
     const dump = await dumpQueue(commands, PREFIX, WORK);
-    const history = await historyIds(commands);
+    const history = await historyIds(commands, PREFIX, PLACED);
     const deaf = await whoStaysDeaf(history.at(-1), consumers);
     await Promise.all(consumers.map((consumer) => consumer.terminate()));
     const record: RunRecord = {

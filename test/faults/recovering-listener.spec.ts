@@ -5,8 +5,8 @@ import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { EmitterSettings } from '../programs/emitter.js';
 import type { LiveListenerSettings } from '../programs/live-listener.js';
-import { idOf } from '../support/element.js';
 import { eventually } from '../support/eventually.js';
+import { historyIds } from '../support/history-dump.js';
 import { readJournal } from '../support/journal.js';
 import type { JournalEntry } from '../support/journal.js';
 import { Proxy } from '../support/proxy.js';
@@ -70,12 +70,6 @@ async function untilEmitted(many: number): Promise<void> {
   await eventually(() => expect(confirmed()).toBeGreaterThan(before + many), 30_000);
 }
 
-async function historyIds(): Promise<string[]> {
-  const key = queueKey(rig.prefix, PATTERN, 'history');
-  const entries = await rig.commands.xrangeBuffer(key, '-', '+');
-  return entries.map(([, fields]) => idOf(fields.at(-1) ?? Buffer.alloc(0)));
-}
-
 /** Ways to cut it off; each answers how it is let in again. */
 const CUTS: readonly (() => Promise<() => void>)[] = [
   async () => {
@@ -110,7 +104,7 @@ describe('a live listener that recovers, cut off again and again while events ar
     // The last calls of the emitter may still reach Redis.
     await eventually(async () => {
       const ids = heard().map(({ event, id }) => (event === 'gap' ? event : id));
-      expect(ids).toEqual(await historyIds());
+      expect(ids).toEqual(await historyIds(rig.commands, rig.prefix, PATTERN));
     }, 15_000);
   });
 
@@ -131,6 +125,6 @@ describe('a live listener that recovers, cut off again and again while events ar
     const ids = told().map(({ id }) => id);
     expect(missed()).toBeGreaterThan(0);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids.slice(-50)).toEqual(await historyIds());
+    expect(ids.slice(-50)).toEqual(await historyIds(rig.commands, rig.prefix, PATTERN));
   });
 });

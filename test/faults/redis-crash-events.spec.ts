@@ -8,10 +8,11 @@ import { lastValueFrom } from 'rxjs';
 import type { GroupReplicaSettings } from '../programs/group-replica.js';
 import { idOf } from '../support/element.js';
 import { eventually } from '../support/eventually.js';
+import { historyIds } from '../support/history-dump.js';
 import { journalEntry, readJournal } from '../support/journal.js';
 import type { JournalEntry } from '../support/journal.js';
 import { accountOf, idsOf, resultOf } from '../support/ledger.js';
-import { dumpQueue, heldIn, queueKey } from '../support/queue-dump.js';
+import { dumpQueue, heldIn } from '../support/queue-dump.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, randomNumbers, rounds, timeFor } from '../support/seed.js';
@@ -66,12 +67,6 @@ async function startReplica(journal: string): Promise<TestProcess> {
 const dumpOf = (group: string | undefined): Promise<QueueDump> =>
   dumpQueue(rig.commands, rig.prefix, `@${group}/${PATTERN}`);
 
-async function historyIds(): Promise<string[]> {
-  const key = queueKey(rig.prefix, PATTERN, 'history');
-  const entries = await rig.commands.xrangeBuffer(key, '-', '+');
-  return entries.map(([, fields]) => idOf(fields.at(-1) ?? Buffer.alloc(0)));
-}
-
 test(`kill -9 of Redis (appendfsync always) leaves each durable event in all groups and the history, or in none (seed ${SEED})`, async () => {
   Logger.overrideLogger(false);
   rig.mayRemain(/}:(parked|fenced)$/);
@@ -107,7 +102,7 @@ test(`kill -9 of Redis (appendfsync always) leaves each durable event in all gro
   const billing = await dumpOf('billing');
   expect(accountOf(sent, billing).violations).toEqual([]);
   expect(accountOf([...sent, ...handled], await dumpOf('mail')).violations).toEqual([]);
-  const kept = await historyIds();
+  const kept = await historyIds(rig.commands, rig.prefix, PATTERN);
   expect(billing.waiting.map(idOf)).toEqual(kept);
   expect([...new Set(idsOf(handled, 'end'))].sort()).toEqual([...kept].sort());
   expect(billing.parked.length).toBeGreaterThan(rounds(3));

@@ -8,8 +8,9 @@ import {
 import type { EmitResult } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { idOf } from '../support/element.js';
+import { historyIds } from '../support/history-dump.js';
 import { Proxy } from '../support/proxy.js';
-import { dumpQueue, queueKey } from '../support/queue-dump.js';
+import { dumpQueue } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, randomNumbers, rounds, timeFor } from '../support/seed.js';
 import { isEmit } from './commands.js';
@@ -59,15 +60,6 @@ async function emitSurely(id: string, data: object): Promise<number> {
   }
 }
 
-async function historyIds(): Promise<string[]> {
-  const entries = await rig.commands.xrangeBuffer(
-    queueKey(rig.prefix, PATTERN, 'history'),
-    '-',
-    '+',
-  );
-  return entries.map(([, fields]) => idOf(fields.at(-1) ?? Buffer.alloc(0)));
-}
-
 describe('durable events whose answers are lost, emitted again with the same id and deduplicate', () => {
   test(`are there once in each group and in the history (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
@@ -84,7 +76,7 @@ describe('durable events whose answers are lost, emitted again with the same id 
     }
 
     expect(repeated).toBeGreaterThanOrEqual(rounds(10));
-    expect((await historyIds()).sort()).toEqual([...sent].sort());
+    expect((await historyIds(rig.commands, rig.prefix, PATTERN)).sort()).toEqual([...sent].sort());
     for (const group of GROUPS) {
       const dump = await dumpQueue(rig.commands, rig.prefix, `@${group}/${PATTERN}`);
       expect(dump.waiting.map(idOf).sort()).toEqual([...sent].sort());
