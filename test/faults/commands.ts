@@ -16,7 +16,7 @@ export const isTake: Match = (words, connection) =>
 /** An exchange that settles something, whether or not it asks for messages too. */
 export const isSettling: Match = (words, connection) => {
   if (!isExchange(words, connection)) return false;
-  const [, , , , , oldestDone, , , ...settlements] = argumentsOf(words);
+  const [, , , , , oldestDone, , , , ...settlements] = argumentsOf(words);
   return Number(oldestDone) > 0 || settlements.length > 0;
 };
 
@@ -53,7 +53,7 @@ function keysOf(words: readonly string[]): readonly string[] {
   return words.slice(3, 3 + Number(words[2]));
 }
 
-/** After the keys: consumer, take, dead letter limit, once, wake, all done, acks, and the settlements. */
+/** After the keys: consumer, take, dead letter limit, once, wake, oldest done, held, last done, acks, and the settlements. */
 function argumentsOf(words: readonly string[]): readonly string[] {
   return words.slice(3 + Number(words[2]));
 }

@@ -168,6 +168,24 @@ describe('an exchange whose answer was lost', () => {
     expect([heldIn(dump), dump.waiting.map(String)]).toEqual([1, ['tick']]);
   });
 
+  test('does not let its count settle what came late into the list in the meantime', async () => {
+    await pushAll('a', 'b');
+    const lease = await join();
+    const [a] = (await exchange(lease, [], 2)).taken;
+    proxy.dropReply(isSettling);
+    await expect(exchange(lease, [a!], 0)).rejects.toThrow(OutcomeUnknownError);
+    await pushAll('c');
+    const again = proxy.holdRequest(isSettling);
+    const reply = exchange(lease, [a!], 0);
+    await again.happened;
+    // A take that was given up long ago: the list holds as many as the lease believes, and others.
+    await world.lateTake(QUEUE, lease.consumer);
+    again.release();
+    expect((await reply).missing).toBe(1);
+    const dump = await world.dump(QUEUE);
+    expect(ids(dump.processing.get(lease.consumer) ?? [])).toEqual(['b', 'c']);
+  });
+
   test('keeps the place of a message that was released', async () => {
     await pushAll('a', 'b');
     const lease = await join();

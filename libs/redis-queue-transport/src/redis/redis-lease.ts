@@ -142,11 +142,13 @@ export class RedisLease implements Lease {
     const { acks, rest } = settlementArguments(settlements);
     const { consumer } = this;
     const held = this.#held.length;
+    const lastDone = beginningOf(this.#held[oldestDone - 1]);
+    const done = { oldestDone, held, lastDone, acks };
     try {
       return await exchange.run(
         commands,
         { ...keys, processing: keys.processing(consumer) },
-        { consumer, take, deadLetterLimit, onceMs, wake: keys.wake, oldestDone, held, acks },
+        { consumer, take, deadLetterLimit, onceMs, wake: keys.wake, ...done },
         rest,
       );
     } catch (error) {
@@ -301,6 +303,18 @@ export class RedisLease implements Lease {
     return { waiting: this.at.keys.waiting, processing: this.at.keys.processing(this.consumer) };
   }
 }
+
+/** Enough of an element to tell it from others by its id. */
+const BEGINNING_BYTES = 128;
+
+/** As text that has the same bytes: up to the first that is not ASCII. */
+function beginningOf(element: Buffer | undefined): string {
+  const beginning = element?.toString('latin1', 0, BEGINNING_BYTES) ?? '';
+  const end = beginning.search(NOT_ASCII);
+  return end === -1 ? beginning : beginning.slice(0, end);
+}
+
+const NOT_ASCII = /[\u0080-\u00ff]/;
 
 function hasOwnId(element: Buffer): boolean {
   try {

@@ -34,9 +34,10 @@ const MOST_ARGUMENTS = 1_000;
  * A suspect (its header begins with a crash count) is only handed out when the consumer holds nothing else.
  *
  * With `oldestDone` above 0 so many of the list's oldest are done, of the `held` that it holds: so the elements need not
- * travel back.
+ * travel back. The last of them begins with `lastDone`: a count alone could also fit a list that has lost some and got
+ * others, by a call that was given up and is executed late.
  *
- * Replies: 0 when the lease is lost; -1 when the list does not hold `held` (nothing was done); else { held, missing, 1 when a suspect at the head had to stay, 1 when the queue
+ * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, 1 when a suspect at the head had to stay, 1 when the queue
  * is paused, ms until the next delayed message or -1, taken … }.
  */
 export const exchange = new Script({
@@ -52,11 +53,23 @@ export const exchange = new Script({
     'paused',
     'parked',
   ],
-  args: ['consumer', 'take', 'deadLetterLimit', 'onceMs', 'wake', 'oldestDone', 'held', 'acks'],
+  args: [
+    'consumer',
+    'take',
+    'deadLetterLimit',
+    'onceMs',
+    'wake',
+    'oldestDone',
+    'held',
+    'lastDone',
+    'acks',
+  ],
   lua: `
 if not redis.call('ZSCORE', consumers, consumer) then return 0 end
 if tonumber(oldestDone) > 0 then
   if redis.call('LLEN', processing) ~= tonumber(held) then return -1 end
+  local last = redis.call('LINDEX', processing, oldestDone - 1)
+  if string.sub(last, 1, #lastDone) ~= lastDone then return -1 end
   redis.call('LTRIM', processing, oldestDone, -1)
 end
 ${NOW_MS_FUNCTION}${UNPARK_DEAD}
