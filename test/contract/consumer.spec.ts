@@ -13,6 +13,8 @@ import { DONE } from '../../libs/redis-queue-transport/src/core/outcome.js';
 import type { Result } from '../../libs/redis-queue-transport/src/core/outcome.js';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
+import { Proxy } from '../support/proxy.js';
+import type { Match } from '../support/proxy.js';
 import { heldIn } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
 import { counts, element, ids } from './elements.js';
@@ -32,6 +34,10 @@ const OPTIONS: Omit<ConsumerOptions, 'prefetch'> = {
   onceMs: undefined,
 };
 const RETRY = { attempts: 2, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 } as const;
+
+/** The script that looks up whether a message was handled. */
+const isHandledQuestion: Match = (words) =>
+  words[2] === '1' && words[3]?.endsWith(':handled') === true;
 
 let broker: Broker;
 
@@ -205,6 +211,22 @@ describe('a consumer with a prefetch', () => {
     stage.end('a');
     await stage.consumer.stop(1_000);
     expect(stage.started).toEqual(['a']);
+  });
+
+  test('hands back unharmed what it was only preparing to start when it was drained', async () => {
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    const late = proxy.holdReply(isHandledQuestion);
+    await pushAll('a');
+    broker = await world.open(proxy.url);
+    const stage = await start({ onceMs: 60_000 });
+    await late.happened;
+    stage.consumer.drain();
+    late.release();
+    await eventually(async () => {
+      const dump = await world.dump(QUEUE);
+      expect([heldIn(dump), counts(dump.waiting)]).toEqual([0, ['a 1/0']]);
+    });
+    expect(stage.started).toEqual([]);
   });
 
   test('hands back what it did not start when the queue is paused', async () => {

@@ -187,7 +187,8 @@ export class HeldDeliveries {
 
   async #prepareAndRun(run: Run<Held>): Promise<void> {
     const { delivery } = run.item;
-    if ((await this.#wasHandled(run)) !== false) return this.#onEnd(run, 'repeated');
+    const wasHandled = await this.#wasHandled(run);
+    if (wasHandled !== false) return this.#onEnd(run, wasHandled === 'over' ? RELEASE : 'repeated');
     const outcome = await this.#unpark(run);
     if (outcome !== undefined) return this.#onEnd(run, outcome);
     this.runner.begin(delivery, (end) => this.#onEnd(run, end));
@@ -223,19 +224,25 @@ export class HeldDeliveries {
     return undefined;
   }
 
-  /** Asks until Redis answers; `over` when the lease is lost or the consumer stops: the result no longer counts. */
+  /** Asks until Redis answers; `over` when the handler is not to begin any more: the delivery goes back unharmed. */
   async #ask<T>(run: Run<Held>, question: (lease: Lease) => Promise<T>): Promise<T | 'over'> {
     const { lease } = run.item;
     const between = new GrowingPause();
-    while (lease === this.holder.lease && !run.isOver) {
+    while (this.#mayBegin(run)) {
       try {
-        return await question(lease);
+        const answer = await question(lease);
+        return this.#mayBegin(run) ? answer : 'over';
       } catch (error) {
         this.holder.failed(error);
         await between.wait(this.holder.stopped);
       }
     }
     return 'over';
+  }
+
+  /** Much may have happened while Redis was asked. */
+  #mayBegin({ isOver, item }: Run<Held>): boolean {
+    return !isOver && item.lease === this.holder.lease && this.holder.isConsuming;
   }
 
   #settle(delivery: Delivery, outcome: Outcome): void {
