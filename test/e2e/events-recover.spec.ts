@@ -120,6 +120,21 @@ describe('a live listener that recovers', () => {
     expect(rig.logs.matching('warn', /cut off from live events/)).toEqual([]);
   });
 
+  test('passes over what somebody else put into the history', async () => {
+    const heard: unknown[] = [];
+    const gaps: Gap[] = [];
+    const client = rig.client();
+
+    await cutOff(hearing(heard, 60_000), heard, gaps, async () => {
+      await lastValueFrom(client.emit(PATTERN, 1));
+      await rig.commands.xadd(`${rig.prefix}:{${PATTERN}}:history`, '*', 'by', 'hand');
+      await lastValueFrom(client.emit(PATTERN, 2));
+    });
+
+    await eventually(() => expect(heard).toEqual(['before', 1, 2]));
+    expect(gaps).toEqual([]);
+  });
+
   test('is told how many are kept no longer', async () => {
     const heard: unknown[] = [];
     const gaps: Gap[] = [];

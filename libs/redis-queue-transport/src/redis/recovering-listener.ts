@@ -11,7 +11,7 @@ export interface RecoveringEvents {
 
 export interface HistorySource {
   /** From an id on (`(` before one that is not meant). */
-  read(from: string, count: number): Promise<HistoryPage & { readonly newest: string }>;
+  read(from: string, count: number): Promise<HistoryPage>;
   nowMs(): number;
 }
 
@@ -87,14 +87,15 @@ export class RecoveringListener {
     const oldestMs = Math.floor(this.source.nowMs() - this.withinMs);
     const isRecent = Number(this.#id.split('-')[0]) >= oldestMs;
     const from = isRecent ? `(${this.#id}` : String(Math.max(0, oldestMs));
-    const { total, newest, events } = await this.source.read(from, MOST_READ);
+    const { total, newest, events, readTo } = await this.source.read(from, MOST_READ);
     if (this.stopped.aborted) return;
     for (const event of events) {
       if (event.number > this.#number + 1) this.events.missed(event.number - this.#number - 1);
       this.#deliver(event);
     }
-    if (events.length === MOST_READ) this.#mustRead = true;
-    else this.#end(total, newest);
+    if (readTo === undefined) return this.#end(total, newest);
+    this.#id = readTo;
+    this.#mustRead = true;
   }
 
   /** All that is kept was read: what is still missing is gone. */

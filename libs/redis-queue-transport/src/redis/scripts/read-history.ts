@@ -12,7 +12,12 @@ export interface Told {
 export interface HistoryPage {
   /** How many events the history ever had. */
   readonly total: number;
+  /** Its last entry, or "0-0". */
+  readonly newest: string;
+  /** What somebody else put into the stream is not among them. */
   readonly events: readonly Told[];
+  /** Where this part ends, if there may be more behind it. */
+  readonly readTo: string | undefined;
 }
 
 /** So many events one call reads at the most. */
@@ -32,24 +37,29 @@ local entries = {}
 if tonumber(count) > 0 then entries = redis.call('XRANGE', history, from, '+', 'COUNT', count) end
 return { redis.call('GET', historyCount) or '0', newest and newest[1] or '0-0', entries }
 `,
-  read: (reply): HistoryPage & { readonly newest: string } => {
-    const [total, newest, entries] = readArray(reply);
+  read: (reply): HistoryPage => {
+    const [total, newest, part] = readArray(reply);
+    const entries = readArray(part);
     return {
       total: Number(readBuffer(total).toString()),
       newest: readBuffer(newest).toString(),
-      events: readArray(entries).map(readEntry),
+      events: entries.flatMap((entry) => readEntry(entry) ?? []),
+      readTo: entries.length < MOST_READ ? undefined : idOf(entries.at(-1)),
     };
   },
 });
 
-function readEntry(entry: unknown): Told {
+function idOf(entry: unknown): string {
+  return readBuffer(readArray(entry)[0]).toString();
+}
+
+/** Undefined for one that no emit wrote. */
+function readEntry(entry: unknown): Told | undefined {
   const [id, fields] = readArray(entry);
   const [, number, , element] = readArray(fields);
-  return {
-    id: readBuffer(id).toString(),
-    number: Number(readBuffer(number).toString()),
-    element: readBuffer(element),
-  };
+  if (!Buffer.isBuffer(number) || !Buffer.isBuffer(element)) return undefined;
+  if (!/^\d+$/.test(number.toString('latin1'))) return undefined;
+  return { id: readBuffer(id).toString(), number: Number(number.toString()), element };
 }
 
 /** The reverse of what the emit script publishes for those who recover: number and id, a newline, the element. */
