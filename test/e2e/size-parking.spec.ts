@@ -155,6 +155,7 @@ describe('a parked body goes with its message', () => {
     await admin.deleteDeadLetter('work', letters[0]!.entry);
     await expectAtRest({ dead: 1, parked: 1 });
     await admin.deleteDeadLetters('work');
+    await admin.resume('work');
     await expectAtRest({ parked: 0 });
   });
 
@@ -209,6 +210,20 @@ describe('a parked body goes with its message', () => {
     expect(await parked()).toBe(2);
     await admin.purge('work');
     await expectAtRest({ parked: 0 });
+  });
+
+  test('when the queue is purged of more than one call looks at, and of no other message', async () => {
+    await enqueue(LARGE);
+    await serve(() => {
+      throw new DeadLetter('no');
+    });
+    await expectDead(1);
+    await admin.pause('work');
+    const small = Array.from({ length: 2_500 }, (_, index) => index);
+    await enqueue(...small, LARGE, new RedisQueueRecordBuilder(LARGE).delay(3_600_000).build());
+    expect(await admin.purge('work')).toBe(2_502);
+    await expectAtRest({ dead: 1, parked: 1 });
+    await admin.deleteDeadLetters('work');
   });
 
   test('and is not parked at all for a message that Redis holds already', async () => {

@@ -34,19 +34,27 @@ local function unparkDead(dead, below, count)
 end
 `;
 
-/** Removes what waits and what is delayed, with the bodies that are parked; answers how many messages, as Lua. */
+/** So many messages one call of a script looks at, at the most, for bodies to drop. */
+const MOST_EMPTIED = 1_000;
+
+/**
+ * Removes what waits and what is delayed, with the bodies that are parked, as Lua: at once while nothing is parked, else
+ * a part, as each message is to be looked at. Answers how many messages, and how many are left.
+ */
 export const EMPTY_QUEUE = `
 local function emptyQueue()
-  if redis.call('EXISTS', parked) == 1 then
-    for from = 0, redis.call('LLEN', waiting), 1000 do
-      for _, element in ipairs(redis.call('LRANGE', waiting, from, from + 999)) do unpark(element) end
-    end
-    for from = 0, redis.call('ZCARD', delayed), 1000 do
-      for _, element in ipairs(redis.call('ZRANGE', delayed, from, from + 999)) do unpark(element) end
-    end
+  if redis.call('EXISTS', parked) == 0 then
+    local all = redis.call('LLEN', waiting) + redis.call('ZCARD', delayed)
+    redis.call('UNLINK', waiting, delayed)
+    return all, 0
   end
-  local removed = redis.call('LLEN', waiting) + redis.call('ZCARD', delayed)
-  redis.call('UNLINK', waiting, delayed)
-  return removed
+  local first = redis.call('LRANGE', waiting, 0, ${MOST_EMPTIED} - 1)
+  for _, element in ipairs(first) do unpark(element) end
+  redis.call('LTRIM', waiting, #first, -1)
+  local earliest = {}
+  if #first < ${MOST_EMPTIED} then earliest = redis.call('ZRANGE', delayed, 0, ${MOST_EMPTIED} - 1 - #first) end
+  for _, element in ipairs(earliest) do unpark(element) end
+  if #earliest > 0 then redis.call('ZREMRANGEBYRANK', delayed, 0, #earliest - 1) end
+  return #first + #earliest, redis.call('LLEN', waiting) + redis.call('ZCARD', delayed)
 end
 `;

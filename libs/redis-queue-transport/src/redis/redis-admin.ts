@@ -144,7 +144,14 @@ export class RedisAdmin implements AdminBroker {
 
   async purge(queue: string): Promise<number> {
     await this.#ready();
-    return purge.run(this.#connection, this.#keys.queue(queue), {});
+    let removed = 0;
+    // What is pushed meanwhile may stay.
+    for (let left = Infinity; left > 0;) {
+      const part = await purge.run(this.#connection, this.#keys.queue(queue), {});
+      removed += part.removed;
+      left = Math.min(left - part.removed, part.left);
+    }
+    return removed;
   }
 
   async close(): Promise<void> {

@@ -38,7 +38,15 @@ export class RedisEventAdmin implements EventAdminBroker {
     const { groups, queues } = this.keys;
     const isDropping = waiting === 'drop' ? 1 : 0;
     const keys = { groups, queues, ...this.keys.queue(queue) };
-    return retire.run(this.connection, keys, { queue, isDropping });
+    const retired = await retire.run(this.connection, keys, { queue, isDropping });
+    let { dropped } = retired;
+    // What is pushed meanwhile may stay.
+    for (let { left } = retired; left > 0;) {
+      const part = await retire.run(this.connection, keys, { queue, isDropping });
+      dropped += part.dropped;
+      left = Math.min(left - part.dropped, part.left);
+    }
+    return { wasThere: retired.wasThere, dropped };
   }
 
   async forgetListeners(pattern: string): Promise<boolean> {

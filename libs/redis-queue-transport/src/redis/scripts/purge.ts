@@ -1,14 +1,25 @@
 import { EMPTY_QUEUE } from '../parking-lua.js';
-import { Script, readNumber } from '../script.js';
+import { Script, readArray, readNumber } from '../script.js';
 
-/** Removes what waits and what is delayed, with the bodies that are parked. Replies how many messages that were. */
+export interface Purged {
+  readonly removed: number;
+  readonly left: number;
+}
+
+/**
+ * Removes what waits and what is delayed, with the bodies that are parked, or a part of it. Replies { how many messages
+ * that were, how many are left }.
+ */
 export const purge = new Script({
   action: 'purge a queue',
   keys: ['waiting', 'delayed', 'parked'],
   args: [],
   lua: `
 ${EMPTY_QUEUE}
-return emptyQueue()
+return { emptyQueue() }
 `,
-  read: readNumber,
+  read: (reply): Purged => {
+    const [removed, left] = readArray(reply);
+    return { removed: readNumber(removed), left: readNumber(left) };
+  },
 });
