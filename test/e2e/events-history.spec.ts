@@ -226,6 +226,29 @@ describe('a replay', () => {
     await eventually(() => expect(heard).toHaveLength(4_146));
   });
 
+  test('moves a megabyte with each call, and keeps the order', async () => {
+    const client = rig.client({
+      compressAboveBytes: false,
+      declare: { [PATTERN]: { groups: ['later'], history: { maxLength: 100 } } },
+    });
+    const large = Array.from({ length: 40 }, (_, n) => `${n} ${'x'.repeat(100_000)}`);
+    await emit(client, ...large);
+    const tool = admin();
+    const queue = `@later/${PATTERN}`;
+    await tool.purge(queue);
+    await rig.commands.config('RESETSTAT');
+
+    expect(await tool.replay(PATTERN, 'later')).toBe(40);
+
+    const statistics = await rig.commands.info('commandstats');
+    const calls = /cmdstat_eval(?:sha)?:calls=(\d+)/g;
+    const scripts = [...statistics.matchAll(calls)].map(([, count]) => Number(count));
+    expect(scripts.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(2);
+    const replayed = await tool.peek(queue);
+    expect(replayed.map(({ data }) => data)).toEqual(large);
+    await tool.purge(queue);
+  });
+
   test('is passed over by a handler that has each once', async () => {
     const heard: unknown[] = [];
     const client = keeping({ maxLength: 100 });

@@ -1,18 +1,39 @@
-/** Entries of a history that one call moves at the most. */
-export const MOST_MOVED = 1_000;
+/** Bounds of what one call reads of a history, so that no single one keeps Redis busy, or fills a process, for long. */
+const MOST_ENTRIES = 1_000;
+const MOST_BYTES = 1_048_576;
+
+/**
+ * Reads a part of the stream `history`, as the Lua function `readPart(first, last)`; answers its entries, and where the
+ * next part begins, false for nowhere. Few at first: nobody knows how large they are.
+ */
+export const READ_PART = `
+local function readPart(first, last)
+  local entries, bytes, step, rest = {}, 0, 1, first
+  repeat
+    local some = redis.call('XRANGE', history, rest, last, 'COUNT', step)
+    for _, entry in ipairs(some) do
+      entries[#entries + 1] = entry
+      for _, field in ipairs(entry[2]) do bytes = bytes + #field end
+    end
+    rest = #some == step and '(' .. some[#some][1]
+    step = math.min(2 * step, ${MOST_ENTRIES} - #entries)
+  until not rest or step == 0 or bytes >= ${MOST_BYTES}
+  return entries, rest
+end
+`;
 
 /**
  * Adds a part of the stream `history` to the list `waiting`, as the Lua function `moveEvents(first, last)`; answers
  * how many, and where the next part begins, false for nowhere.
  */
-export const MOVE_EVENTS = `
+export const MOVE_EVENTS = `${READ_PART}
 local function elementOf(fields)
   for i = 1, #fields, 2 do
     if fields[i] == 'element' then return fields[i + 1] end
   end
 end
 local function moveEvents(first, last)
-  local entries = redis.call('XRANGE', history, first, last, 'COUNT', ${MOST_MOVED})
+  local entries, rest = readPart(first, last)
   local moved = 0
   for _, entry in ipairs(entries) do
     local element = elementOf(entry[2])
@@ -21,6 +42,6 @@ local function moveEvents(first, last)
       moved = moved + 1
     end
   end
-  return moved, #entries == ${MOST_MOVED} and '(' .. entries[#entries][1]
+  return moved, rest
 end
 `;

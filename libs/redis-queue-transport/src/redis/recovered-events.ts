@@ -85,9 +85,9 @@ export class RecoveredEvents {
     const { connection, keys, nowMs } = this.context;
     return {
       nowMs,
-      read: async (from, count) => {
+      read: async (from = '') => {
         await connection.ready(CONNECTION_WAIT_MS);
-        return readHistory.run(connection, keys.history(pattern), { from, count });
+        return readHistory.run(connection, keys.history(pattern), { from });
       },
     };
   }

@@ -1,5 +1,4 @@
 import { GrowingPause } from '../core/pause.js';
-import { MOST_READ } from './scripts/read-history.js';
 import type { HistoryPage, Told } from './scripts/read-history.js';
 
 export interface RecoveringEvents {
@@ -10,8 +9,8 @@ export interface RecoveringEvents {
 }
 
 export interface HistorySource {
-  /** From an id on (`(` before one that is not meant). */
-  read(from: string, count: number): Promise<HistoryPage>;
+  /** A part from an id on (`(` before one that is not meant); none without one. */
+  read(from: string | undefined): Promise<HistoryPage>;
   nowMs(): number;
 }
 
@@ -40,7 +39,7 @@ export class RecoveringListener {
 
   /** What is emitted from here on is heard. To be called when it is told already. */
   async start(): Promise<void> {
-    const { total, newest } = await this.source.read('-', 0);
+    const { total, newest } = await this.source.read(undefined);
     this.#number = total;
     this.#id = newest;
     this.#hasBegun = true;
@@ -87,7 +86,7 @@ export class RecoveringListener {
     const oldestMs = Math.floor(this.source.nowMs() - this.withinMs);
     const isRecent = Number(this.#id.split('-')[0]) >= oldestMs;
     const from = isRecent ? `(${this.#id}` : String(Math.max(0, oldestMs));
-    const { total, newest, events, readTo } = await this.source.read(from, MOST_READ);
+    const { total, newest, events, readTo } = await this.source.read(from);
     if (this.stopped.aborted) return;
     for (const event of events) {
       if (event.number > this.#number + 1) this.events.missed(event.number - this.#number - 1);

@@ -1,4 +1,4 @@
-import { MOST_MOVED } from '../history-lua.js';
+import { READ_PART } from '../history-lua.js';
 import { Script, readArray, readBuffer } from '../script.js';
 
 /** An event of a history, or as it is told to those who recover. */
@@ -20,31 +20,29 @@ export interface HistoryPage {
   readonly readTo: string | undefined;
 }
 
-/** So many events one call reads at the most. */
-export const MOST_READ = MOST_MOVED;
-
 /**
- * Reads a part of a history. Replies { how many events it ever had, its last entry or "0-0", entries from `from` on }.
- * With a `count` of 0 there are none.
+ * Reads a part of a history. Replies { how many events it ever had, its last entry or "0-0", entries from `from` on,
+ * 1 if there may be more }. With an empty `from` there are none.
  */
 export const readHistory = new Script({
   action: 'read a history',
   keys: ['history', 'historyCount'],
-  args: ['from', 'count'],
+  args: ['from'],
   lua: `
+${READ_PART}
 local newest = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-local entries = {}
-if tonumber(count) > 0 then entries = redis.call('XRANGE', history, from, '+', 'COUNT', count) end
-return { redis.call('GET', historyCount) or '0', newest and newest[1] or '0-0', entries }
+local entries, rest = {}, false
+if from ~= '' then entries, rest = readPart(from, '+') end
+return { redis.call('GET', historyCount) or '0', newest and newest[1] or '0-0', entries, rest and 1 or 0 }
 `,
   read: (reply): HistoryPage => {
-    const [total, newest, part] = readArray(reply);
+    const [total, newest, part, mayHaveMore] = readArray(reply);
     const entries = readArray(part);
     return {
       total: Number(readBuffer(total).toString()),
       newest: readBuffer(newest).toString(),
       events: entries.flatMap((entry) => readEntry(entry) ?? []),
-      readTo: entries.length < MOST_READ ? undefined : idOf(entries.at(-1)),
+      readTo: mayHaveMore === 1 ? idOf(entries.at(-1)) : undefined,
     };
   },
 });
