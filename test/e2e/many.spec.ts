@@ -121,12 +121,24 @@ describe('enqueueMany', () => {
 
   test.each<[string, unknown, unknown]>([
     ['no pattern', undefined, [1]],
-    ['no array', 'work', 1],
     ['nothing in its place', 'work', [1, undefined]],
   ])('refuses %s', async (_, pattern, data) => {
     const refused = lastValueFrom(rig.client().enqueueMany(pattern, data as unknown[]));
 
     await expect(refused).rejects.toBeInstanceOf(InvalidMessageException);
+  });
+
+  test.each<[string, unknown]>([
+    ['object', { a: 1 }],
+    ['a record', new RedisQueueRecordBuilder([1, 2]).build()],
+  ])('refuses one message where many are meant, and says what to use: %s', async (what, data) => {
+    const refused = lastValueFrom(rig.client().enqueueMany('work', data as unknown[]));
+
+    await expect(refused).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      option: 'data',
+      message: expect.stringMatching(`got ${what}: use enqueue\\(\\) or emit`) as unknown,
+    });
   });
 });
 

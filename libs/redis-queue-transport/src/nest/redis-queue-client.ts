@@ -23,7 +23,7 @@ import type { EmitResult } from './outgoing-message.js';
 import { PacketCodec } from './packet-codec.js';
 import { queueNameOf } from './pattern.js';
 import { refuseSettings } from './redis-queue-record.js';
-import { sendMany } from './send-many.js';
+import { noArray, sendMany } from './send-many.js';
 import { StatusEvents } from './status-events.js';
 import type { RedisQueueEvents, RedisQueueStatus } from './status-events.js';
 
@@ -193,8 +193,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     data: readonly unknown[],
     send: (session: ClientSession, one: unknown) => Promise<T>,
   ): Observable<T[]> {
-    if (isNil(pattern) || !Array.isArray(data) || data.some(isNil))
+    if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
       return throwError(() => new InvalidMessageException());
+    if (!Array.isArray(data)) return throwError(() => noArray(data));
     const call = this.#whenConnected((session) => sendMany(data, (one) => send(session, one)));
     return hot(call, asItIs, (error) => this.#logUnseen(what, pattern, error));
   }

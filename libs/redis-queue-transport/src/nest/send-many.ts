@@ -1,5 +1,6 @@
-import { IncompleteError } from '../core/errors.js';
+import { IncompleteError, InvalidOptionError } from '../core/errors.js';
 import type { SendFailure } from '../core/errors.js';
+import { RedisQueueRecord } from './redis-queue-record.js';
 
 /**
  * Sends one after the other in one turn of the event loop, so that they travel together, and waits for all. What fails
@@ -29,4 +30,14 @@ function begin<T>(send: (one: unknown) => Promise<T>, one: unknown): Promise<T> 
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
     return Promise.reject(error);
   }
+}
+
+/** One message was given where many are meant: types do not always hold. */
+export function noArray(data: unknown): InvalidOptionError {
+  const what = data instanceof RedisQueueRecord ? 'a record' : typeof data;
+  return new InvalidOptionError(
+    'data',
+    `data must be an array with an element for each message (data or a record), got ${what}: ` +
+      'use enqueue() or emit() for one message',
+  );
 }
