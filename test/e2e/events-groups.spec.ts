@@ -91,6 +91,16 @@ describe('the admin', () => {
     await expect(retire).rejects.toMatchObject({ option: 'waiting' });
   });
 
+  test('declares nothing for a pattern that no event can have', async () => {
+    await expect(admin().declare('', { groups: ['billing'] })).rejects.toMatchObject({
+      code: 'INVALID_PATTERN',
+      message: 'A pattern must not be empty.',
+    });
+    expect(() => rig.client({ declare: { '': { groups: ['billing'] } } })).toThrow(
+      'A pattern must not be empty.',
+    );
+  });
+
   test('forgets a wildcard that nobody listens to any more', async () => {
     const app = await rig.serve({ controllers: [eventControllerOf('order.*', () => undefined)] });
     await app.close();

@@ -294,4 +294,11 @@ describe('a replay', () => {
       await expect(admin().replay(PATTERN, 'billing', range)).rejects.toThrow(InvalidOptionError);
     },
   );
+
+  test('with a bound whose name is misspelt is refused: it would be one of everything', async () => {
+    const range = { form: new Date() } as object;
+    await expect(admin().replay(PATTERN, 'billing', range)).rejects.toThrow(
+      'range has no option form; did you mean from?',
+    );
+  });
 });

@@ -31,8 +31,9 @@ export function isWildcard(pattern: string): boolean {
   return !pattern.startsWith('{') && /(^|\.)[*#](\.|$)/.test(pattern);
 }
 
-/** @throws InvalidPatternError for a `#` that has segments behind it */
+/** @throws InvalidPatternError for a `#` that has segments behind it, and for no pattern at all */
 export function assertSubscribable(pattern: string): void {
+  if (pattern === '') throw new InvalidPatternError(pattern, 'A pattern must not be empty.');
   if (!isWildcard(pattern) || !/(^|\.)#\./.test(pattern)) return;
   throw new InvalidPatternError(
     pattern,

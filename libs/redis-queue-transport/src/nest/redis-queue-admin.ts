@@ -13,7 +13,7 @@ import { EventAdmin } from '../core/event-admin.js';
 import type { EventSubscriptions, HistoryEntry } from '../core/event-admin.js';
 import { assertSubscribable } from '../core/event-patterns.js';
 import { MessageReader } from '../core/message-reader.js';
-import { oneOf } from '../core/options.js';
+import { nested, oneOf } from '../core/options.js';
 import { QueueAdmin } from '../core/queue-admin.js';
 import { openAdmin } from '../open-broker.js';
 import { historyEndRule } from './event-options.js';
@@ -29,6 +29,12 @@ export interface ReplayOptions {
 }
 
 const waitingRule = oneOf(['drop', 'keep']);
+
+/** A bound with a slip in its name would have everything replayed. */
+const replayRule = nested<{ readonly from: string; readonly to: string | undefined }>(
+  { from: historyEndRule, to: historyEndRule },
+  { from: '-', to: undefined },
+);
 
 /**
  * Looks into queues and tends them, beside live consumers. Provided by `RedisQueueModule`; a queue's name is its
@@ -189,10 +195,9 @@ export class RedisQueueAdmin {
    * with `once` passes over those that it had. Answers how many. A failure on the way leaves a part replayed.
    * @throws InvalidOptionError for a group that does not get these events, or where none are kept
    */
-  async replay(pattern: string, group: string, { from, to }: ReplayOptions = {}): Promise<number> {
-    const first = from === undefined ? '-' : historyEndRule(from, 'from');
-    const last = to === undefined ? undefined : historyEndRule(to, 'to');
-    return this.#events.replay(pattern, group, { from: first, to: last });
+  async replay(pattern: string, group: string, range: ReplayOptions = {}): Promise<number> {
+    const { from, to } = replayRule(range, 'range');
+    return this.#events.replay(pattern, group, { from, to });
   }
 
   close(): Promise<void> {
