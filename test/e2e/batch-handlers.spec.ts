@@ -327,24 +327,29 @@ describe('the messages of a batch', () => {
 
 describe('the option batch', () => {
   test.each<[string, Record<string, unknown>, string, string]>([
-    ['without a size', { batch: {} }, 'batch', 'batch must be an object that has size, got {}'],
+    [
+      'without a size',
+      { batch: {} },
+      'batch',
+      'batch must be an object that has size, got {} (handler of "work")',
+    ],
     [
       'of nothing',
       { batch: { size: 0 } },
-      'size',
-      'size must be a whole number of messages from 1 to 10000, got 0',
+      'batch.size',
+      'batch.size must be a whole number of messages from 1 to 10000, got 0 (handler of "work")',
     ],
     [
       'with a negative wait',
       { batch: { size: 1, waitMs: -1 } },
-      'waitMs',
-      'waitMs must be a whole number of milliseconds ≥ 0, got -1',
+      'batch.waitMs',
+      'batch.waitMs must be a whole number of milliseconds ≥ 0, got -1 (handler of "work")',
     ],
     [
       'with more batches than can be held',
       { batch: { size: 10_000 }, concurrency: 11 },
       'concurrency',
-      'concurrency must be a whole number of batches from 1 to 10, got 11',
+      'concurrency must be a whole number of batches from 1 to 10, got 11 (handler of "work")',
     ],
   ])('is refused %s', (_, extras, option, message) => {
     const add = (): void =>

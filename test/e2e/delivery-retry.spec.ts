@@ -285,13 +285,21 @@ describe('the retry policy', () => {
   });
 
   test.each<[object, string, RegExp]>([
-    [{ attempts: 0 }, 'attempts', /attempts must be a whole number of attempts ≥ 1, got 0/],
-    [{ attempts: 1.5 }, 'attempts', /got 1\.5/],
-    [{ attempts: Infinity }, 'attempts', /attempts must be a whole number/],
-    [{ backoff: 'linear' }, 'backoff', /backoff must be 'fixed' or 'exponential', got "linear"/],
-    [{ delayMs: -1 }, 'delayMs', /delayMs must be a whole number of milliseconds/],
-    [{ delayMs: '1s' }, 'delayMs', /got "1s"/],
-    [{ maxDelay: 5 }, 'maxDelay', /did you mean maxDelayMs\?/],
+    [
+      { attempts: 0 },
+      'retry.attempts',
+      /^retry\.attempts must be a whole number of attempts ≥ 1, got 0/,
+    ],
+    [{ attempts: 1.5 }, 'retry.attempts', /got 1\.5/],
+    [{ attempts: Infinity }, 'retry.attempts', /attempts must be a whole number/],
+    [
+      { backoff: 'linear' },
+      'retry.backoff',
+      /backoff must be 'fixed' or 'exponential', got "linear"/,
+    ],
+    [{ delayMs: -1 }, 'retry.delayMs', /delayMs must be a whole number of milliseconds/],
+    [{ delayMs: '1s' }, 'retry.delayMs', /got "1s"/],
+    [{ maxDelay: 5 }, 'retry.maxDelay', /did you mean maxDelayMs\?/],
     [[], 'retry', /retry must be an object/],
   ])('%j is refused, of a server and of a handler', async (retry, option, message) => {
     const refused = expect.objectContaining({

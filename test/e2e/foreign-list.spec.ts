@@ -207,7 +207,11 @@ describe('a list that is none', () => {
     await expect(app.listen()).rejects.toMatchObject({
       code: 'REDIS_REFUSED',
       reply: 'WRONGTYPE',
-      message: expect.stringContaining(`Cannot take messages from the list "${list}"`),
+      message: expect.stringMatching(
+        new RegExp(
+          `^Cannot take messages from the list "${list}".*choose another prefix, pattern or list\\.`,
+        ),
+      ),
     });
     await rig.commands.del(list);
   });
@@ -331,8 +335,12 @@ describe('the option queue', () => {
 
   test.each<[string, unknown, string]>([
     ['without a key', {}, 'queue must be an object that has key, got {}'],
-    ['with an empty key', { key: '' }, 'key must be the name of a list, got ""'],
-    ['with no end', { key: 'k', take: 'top' }, `take must be 'right' or 'left', got "top"`],
+    [
+      'with an empty key',
+      { key: '' },
+      'queue.key must be the name of a list, got "" (handler of "work")',
+    ],
+    ['with no end', { key: 'k', take: 'top' }, `queue.take must be 'right' or 'left', got "top"`],
   ])('is refused %s', (_, queue, message) => {
     expect(add({ queue }, new RedisQueueServer())).toThrow(message);
   });

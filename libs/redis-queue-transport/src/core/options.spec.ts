@@ -99,6 +99,17 @@ describe('an option with options of its own', () => {
     );
   });
 
+  test('is named with its path, in the message and beside it', () => {
+    const refused = [
+      [{ prefix: 'a', leaseMs: 0 }, 'once.leaseMs', 'once.leaseMs must be '],
+      [{ prefix: 'a', leasMs: 1 }, 'once.leasMs', 'once has no option leasMs'],
+    ] as const;
+    for (const [given, option, message] of refused)
+      expect(() => rule(given, 'once')).toThrow(
+        expect.objectContaining({ option, message: expect.stringContaining(message) as unknown }),
+      );
+  });
+
   test('must have what is required', () => {
     expect(() => rule({}, 'once')).toThrow('once must be an object that has prefix, got {}');
   });

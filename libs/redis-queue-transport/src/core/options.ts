@@ -7,7 +7,7 @@ export type Rules<T> = { readonly [K in keyof T]-?: Rule<Exclude<T[K], undefined
 
 /**
  * Resolves what a user gave against rules and defaults: an unknown key fails with the nearest known one, `undefined`
- * never overrides a default, each value is checked, the result is frozen.
+ * never overrides a default, each value is checked, the result is frozen. Errors name an option with the path before it.
  * @throws InvalidOptionError
  */
 export function resolveOptions<T extends object>(
@@ -15,11 +15,12 @@ export function resolveOptions<T extends object>(
   rules: Rules<T>,
   defaults: T,
   owner: string,
+  path = '',
 ): Readonly<T> {
   const resolved = { ...defaults } as Record<string, unknown>; // read and written by name until all are checked
   for (const [option, value] of Object.entries(given)) {
-    if (!Object.hasOwn(rules, option)) throw unknownOption(option, Object.keys(rules), owner);
-    if (value !== undefined) resolved[option] = rules[option as keyof T](value, option);
+    if (!Object.hasOwn(rules, option)) throw unknownOption(option, Object.keys(rules), owner, path);
+    if (value !== undefined) resolved[option] = rules[option as keyof T](value, path + option);
   }
   // Each key of T was either given and checked by its rule, or comes from the defaults.
   return Object.freeze(resolved) as Readonly<T>;
@@ -68,7 +69,7 @@ export function nested<T extends object>(
         throw invalid(option, `an object that has ${key}`, value);
       }
     }
-    return resolveOptions<T>(value, rules, defaults, option);
+    return resolveOptions<T>(value, rules, defaults, option, `${option}.`);
   };
 }
 
@@ -106,6 +107,7 @@ function unknownOption(
   option: string,
   known: readonly string[],
   owner: string,
+  path: string,
 ): InvalidOptionError {
   const nearest = known
     .map((name) => ({ name, distance: editDistance(option.toLowerCase(), name.toLowerCase()) }))
@@ -114,7 +116,7 @@ function unknownOption(
     nearest !== undefined && nearest.distance <= Math.max(2, option.length / 3)
       ? `did you mean ${nearest.name}?`
       : `known are ${known.join(', ')}`;
-  return new InvalidOptionError(option, `${owner} has no option ${option}; ${hint}`);
+  return new InvalidOptionError(path + option, `${owner} has no option ${option}; ${hint}`);
 }
 
 /** Levenshtein distance, by the row-wise algorithm of Wagner and Fischer (1974). */

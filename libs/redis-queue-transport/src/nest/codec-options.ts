@@ -9,7 +9,7 @@ const NAME = /^[\w.-]+$/;
 export function codecRule(value: unknown, option: string): Codec {
   if (isCodec(value)) return value;
   const hasMethods = 'an object with name (letters, digits, ".", "_", "-"), encode() and decode()';
-  throw invalid(option, hasMethods, value);
+  throw invalid(option, hasMethods + adviceFor(value), value);
 }
 
 export function codecsRule(value: unknown, option: string): readonly Codec[] {
@@ -33,6 +33,17 @@ export function assertDistinctCodecs(options: {
     }
     byName.set(codec.name, codec);
   }
+}
+
+const OURS: ReadonlyMap<unknown, string> = new Map([
+  ['json', " (jsonCodec, from 'nestjs-redis-queue-transport')"],
+  ['raw', " (rawCodec, from 'nestjs-redis-queue-transport')"],
+  ['msgpack', " (msgpackCodec, from 'nestjs-redis-queue-transport/msgpack')"],
+]);
+
+/** Whoever names one of ours means it. */
+function adviceFor(value: unknown): string {
+  return OURS.get(value) ?? '';
 }
 
 function isCodec(value: unknown): value is Codec {

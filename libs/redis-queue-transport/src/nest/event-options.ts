@@ -3,6 +3,7 @@ import { InvalidOptionError } from '../core/errors.js';
 import { assertSubscribable } from '../core/event-patterns.js';
 import { invalid, nested, wholeNumber } from '../core/options.js';
 import type { Rule } from '../core/options.js';
+import { refuseQueueOptions, resolvedFor } from './misplaced-options.js';
 import { groupRule, historyRule, resolveHandlerOptionsWith } from './options.js';
 import type {
   FurtherOptions,
@@ -88,8 +89,17 @@ export function resolveEventOptions(
   pattern: string,
 ): ResolvedEventOptions {
   assertSubscribable(pattern);
+  return resolvedFor(pattern, () => resolve(extras, server, pattern));
+}
+
+function resolve(
+  extras: object,
+  server: ResolvedServerOptions,
+  pattern: string,
+): ResolvedEventOptions {
   const resolved = resolveHandlerOptionsWith<EventRuleValues>(FOR_EVENTS, extras, server, pattern);
   const group = groupOf(resolved, server, pattern);
+  if (group === undefined) refuseQueueOptions(extras, pattern);
   const from = resolved.from === '' ? undefined : resolved.from;
   if (from !== undefined && group === undefined) {
     throw new InvalidOptionError(
@@ -142,7 +152,8 @@ export const historyEndRule: Rule<string> = (value, option) => {
 const historyStartRule: Rule<string> = (value, option) => {
   if (value === 'new') return '';
   if (value === 'earliest') return '-';
-  if (typeof value !== 'string' || ENTRY.test(value)) return historyEndRule(value, option);
+  if (value instanceof Date || (typeof value === 'string' && ENTRY.test(value)))
+    return historyEndRule(value, option);
   throw invalid(option, "'new', 'earliest', a Date or a historyId", value);
 };
 

@@ -140,7 +140,12 @@ describe('an option with an unusable value', () => {
       serializer,
       'deserializer must be an object with a method deserialize(), got {}',
     ],
-    ['codec', 'msgpack', `codec must be ${OF_CODECS}, got "msgpack"`],
+    ['codec', 'mine', `codec must be ${OF_CODECS}, got "mine"`],
+    [
+      'codec',
+      'msgpack',
+      `${OF_CODECS} (msgpackCodec, from 'nestjs-redis-queue-transport/msgpack'), got "msgpack"`,
+    ],
     ['codec', { ...own, name: 'a b' }, `codec must be ${OF_CODECS}, got {"name":"a b"}`],
     ['codecs', own, 'codecs must be an array of codecs, got {"name":"own"}'],
     ['codecs', [own, null], `codecs[1] must be ${OF_CODECS}, got null`],
@@ -347,5 +352,53 @@ describe('the options of a handler', () => {
 
     expect(() => new RedisQueueServer().addHandler('sum', handler, false, extras)).toThrow(message);
     expect(() => new RedisQueueServer().addHandler('sum', handler, true, extras)).toThrow(message);
+  });
+
+  const add = (extras: Record<string, unknown>, isEvent: boolean) => (): void =>
+    new RedisQueueServer().addHandler('sum', () => Promise.resolve(), isEvent, extras);
+
+  test('name their handler when they are refused, since a server may have many', () => {
+    expect(add({ once: { windowMs: 0 } }, false)).toThrow(
+      'once.windowMs must be a whole number of milliseconds ≥ 1, got 0 (handler of "sum")',
+    );
+    expect(add({ group: 'a b' }, true)).toThrow(
+      /^group must be .*, got "a b" \(handler of "sum"\)$/,
+    );
+    expect(add({ durable: true }, true)).toThrow(
+      /^durable: true of the handler of "sum" needs [^(]*$/,
+    );
+  });
+
+  test.each([
+    { group: 'billing' },
+    { durable: true },
+    { history: { maxLength: 5 } },
+    { from: 'earliest' },
+    { recover: { withinMs: 5 } },
+  ])('for events are refused of a handler of messages, with what to use: %j', (extras) => {
+    expect(add(extras, false)).toThrow(
+      `${Object.keys(extras)[0]} is for events, and the handler of "sum" is one of messages: use @EventPattern`,
+    );
+  });
+
+  test.each([
+    { concurrency: 5 },
+    { prefetch: 5 },
+    { leaseMs: 5_000 },
+    { retry: { attempts: 2 } },
+    { timeoutMs: 5 },
+    { once: { windowMs: 5 } },
+    { batch: { size: 5 } },
+  ])('that live events have no use for are refused, not passed over: %j', (extras) => {
+    expect(add(extras, true)).toThrow(
+      `${Object.keys(extras)[0]} is for what waits in a queue, and the handler of "sum" hears live events`,
+    );
+    expect(add({ ...extras, group: 'billing' }, true)).not.toThrow();
+  });
+
+  test('say where a group can begin when they do not', () => {
+    expect(add({ group: 'billing', from: 5 }, true)).toThrow(
+      `from must be 'new', 'earliest', a Date or a historyId, got 5`,
+    );
   });
 });

@@ -16,6 +16,7 @@ import { GROUP_NAME, assertSubscribable } from '../core/event-patterns.js';
 import { DEFAULT_CONNECTION, connectionSource } from '../open-broker.js';
 import type { ConnectionOption } from '../open-broker.js';
 import { assertDistinctCodecs, codecRule, codecsRule } from './codec-options.js';
+import { refuseEventOptions, resolvedFor } from './misplaced-options.js';
 
 interface SharedOptions {
   /**
@@ -399,7 +400,8 @@ export function resolveHandlerOptions(
   server: ResolvedServerOptions,
   pattern: string,
 ): ResolvedHandlerOptions {
-  return resolveHandlerOptionsWith(NO_FURTHER, extras, server, pattern);
+  refuseEventOptions(extras, pattern);
+  return resolvedFor(pattern, () => resolveHandlerOptionsWith(NO_FURTHER, extras, server, pattern));
 }
 
 /** The same for a handler that has further options. */

@@ -102,10 +102,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   ): void {
     const name = queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
     const event = isEventHandler ? resolveEventOptions(extras, this.#options, name) : undefined;
-    const { batch, queue } = event ?? resolveHandlerOptions(extras, this.#options, name);
+    const { queue } = event ?? resolveHandlerOptions(extras, this.#options, name);
     if (isEventHandler && queue !== undefined) throw onlyForMessages('queue', name);
-    if (isEventHandler && event?.group === undefined && batch !== undefined)
-      throw onlyForQueues('batch', name);
     if (queue !== undefined) this.#registry.claimList(queue.key, name);
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
@@ -375,18 +373,9 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 }
 
-/** Live events come as they come: nothing of them waits anywhere. */
 function onlyForMessages(option: string, pattern: string): InvalidOptionError {
   return new InvalidOptionError(
     option,
     `${option} is for the queues of messages, and the handler of "${pattern}" is one of events: use @MessagePattern`,
-  );
-}
-
-function onlyForQueues(option: string, pattern: string): InvalidOptionError {
-  return new InvalidOptionError(
-    option,
-    `${option} is for what waits in a queue, and the handler of "${pattern}" hears live events: ` +
-      'use @MessagePattern and enqueue(), or give it a group',
   );
 }

@@ -13,7 +13,8 @@ const HINTS: Readonly<Record<string, string>> = {
   NOAUTH: 'Give a password in the option connection.',
   WRONGPASS: 'Check username and password in the option connection.',
   READONLY: 'This Redis is a replica; connect to the primary.',
-  WRONGTYPE: 'Another program uses this key for something else; choose another prefix or pattern.',
+  WRONGTYPE:
+    'Another program uses this key for something else; choose another prefix, pattern or list.',
   LOADING: 'Redis is reading its data after a start.',
   MISCONF: 'Redis refuses writes because it could not save its data; see its log.',
 };
