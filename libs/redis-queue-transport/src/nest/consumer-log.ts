@@ -2,6 +2,7 @@ import type { Logger } from '@nestjs/common';
 import type { ConsumerObserver } from '../core/consumer.js';
 import type { Delivery } from '../core/delivery.js';
 import type { SkipReason } from '../core/broker.js';
+import { RedisRefusedError } from '../core/errors.js';
 import type { Outcome } from '../core/outcome.js';
 import type { FailureLog } from './failure-log.js';
 
@@ -14,7 +15,7 @@ export class ConsumerLog implements ConsumerObserver {
   ) {}
 
   failed(error: unknown): void {
-    this.failures.failed(error);
+    this.failures.failed(this.#withQueue(error));
   }
 
   recovered(): void {
@@ -58,6 +59,14 @@ export class ConsumerLog implements ConsumerObserver {
     this.logger.warn(
       `${deliveries} deliveries of "${this.queue}" were settled already when their result came.`,
     );
+  }
+
+  /** Redis does not say which key it means. Other refusals hold for all queues, and are told once. */
+  #withQueue(error: unknown): unknown {
+    if (!(error instanceof RedisRefusedError) || error.reply !== 'WRONGTYPE') return error;
+    return new RedisRefusedError(error.reply, `Queue "${this.queue}": ${error.message}`, {
+      cause: error,
+    });
   }
 
   #name({ envelope }: Delivery): string {
