@@ -150,7 +150,7 @@ async function useEventAdmin(admin: RedisQueueAdmin): Promise<void> {
   expect((await admin.groups()).groups).toHaveLength(2);
   expect((await admin.history('happened.*')).events).toHaveLength(1);
   expect(await admin.replay('happened.*', 'other')).toBe(1);
-  await admin.retire('other', 'happened.*', { waiting: 'drop' });
+  await admin.retire('happened.*', 'other', { waiting: 'drop' });
   await admin.forgetListeners('happened.*');
 }
 

@@ -52,7 +52,7 @@ describe('the admin', () => {
     await lastValueFrom(client.emit(PATTERN, 1));
     await lastValueFrom(client.emit(PATTERN, 2));
 
-    expect(await admin().retire('billing', PATTERN, { waiting: 'drop' })).toEqual({
+    expect(await admin().retire(PATTERN, 'billing', { waiting: 'drop' })).toEqual({
       wasThere: true,
       dropped: 2,
     });
@@ -61,7 +61,7 @@ describe('the admin', () => {
     expect(await rig.queue('@billing/order.placed').waiting()).toEqual([]);
     expect(await rig.queue('@mail/order.placed').waiting()).toHaveLength(3);
     expect(await admin().queues()).toEqual(['@mail/order.placed']);
-    expect(await admin().retire('billing', PATTERN, { waiting: 'drop' })).toEqual({
+    expect(await admin().retire(PATTERN, 'billing', { waiting: 'drop' })).toEqual({
       wasThere: false,
       dropped: 0,
     });
@@ -71,7 +71,7 @@ describe('the admin', () => {
     const client = rig.client({ declare: { [PATTERN]: { groups: ['billing'] } } });
     await lastValueFrom(client.emit(PATTERN, 1));
 
-    expect(await admin().retire('billing', PATTERN, { waiting: 'keep' })).toEqual({
+    expect(await admin().retire(PATTERN, 'billing', { waiting: 'keep' })).toEqual({
       wasThere: true,
       dropped: 0,
     });
@@ -86,7 +86,7 @@ describe('the admin', () => {
   });
 
   test('asks what is to become of what waits', async () => {
-    const retire = admin().retire('billing', PATTERN, {} as { waiting: 'drop' });
+    const retire = admin().retire(PATTERN, 'billing', {} as { waiting: 'drop' });
     await expect(retire).rejects.toThrow(InvalidOptionError);
     await expect(retire).rejects.toMatchObject({ option: 'waiting' });
   });

@@ -263,7 +263,7 @@ describe('a durable event over the threshold', () => {
       expect([await parkedIn('a'), await parkedIn('b')]).toEqual([0, 1]),
     );
     expect((await admin.peek(queueOf('b'))).map(({ data }) => data)).toEqual([LARGE]);
-    await admin.retire('b', 'happened', { waiting: 'drop' });
+    await admin.retire('happened', 'b', { waiting: 'drop' });
     expect(await parkedIn('b')).toBe(0);
   });
 });

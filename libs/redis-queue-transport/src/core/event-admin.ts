@@ -57,7 +57,7 @@ export class EventAdmin {
     return this.broker.declare(declaration);
   }
 
-  retire(group: string, pattern: string, waiting: 'drop' | 'keep'): Promise<Retired> {
+  retire(pattern: string, group: string, waiting: 'drop' | 'keep'): Promise<Retired> {
     return this.broker.retire(subscriptionQueue({ group, pattern }), waiting);
   }
 

@@ -164,12 +164,12 @@ export class RedisQueueAdmin {
    * a new lease, begins it anew. Answers whether the group was there, and how many messages were dropped.
    */
   async retire(
-    group: string,
     pattern: string,
+    group: string,
     options: { readonly waiting: 'drop' | 'keep' },
   ): Promise<Retired> {
     const waiting = waitingRule(options?.waiting, 'waiting');
-    return this.#events.retire(groupRule(group, 'group'), pattern, waiting);
+    return this.#events.retire(pattern, groupRule(group, 'group'), waiting);
   }
 
   /** Ends publishing to the live listeners of a wildcard that nobody has any more; false when there was none. */
