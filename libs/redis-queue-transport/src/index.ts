@@ -23,8 +23,10 @@ export type { SendFailure } from './core/errors.js';
 export type {
   EventDeclarationOptions,
   HistoryOptions,
-  RedisQueueAdminOptions,
   RedisQueueDeclarations,
+} from './nest/declarations.js';
+export type {
+  RedisQueueAdminOptions,
   RedisQueueBatchOptions,
   RedisQueueClientOptions,
   RedisQueueHandlerOptions,

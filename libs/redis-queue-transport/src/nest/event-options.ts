@@ -1,14 +1,13 @@
-import type { Broker } from '../core/broker.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { assertSubscribable } from '../core/event-patterns.js';
 import { invalid, nested, wholeNumber } from '../core/options.js';
 import type { Rule } from '../core/options.js';
+import { groupRule, historyRule } from './declarations.js';
+import type { HistoryOptions } from './declarations.js';
 import { refuseQueueOptions, resolvedFor } from './misplaced-options.js';
-import { groupRule, historyRule, resolveHandlerOptionsWith } from './options.js';
+import { resolveHandlerOptionsWith } from './options.js';
 import type {
   FurtherOptions,
-  HistoryOptions,
-  RedisQueueDeclarations,
   RedisQueueHandlerOptions,
   ResolvedHandlerOptions,
   ResolvedServerOptions,
@@ -156,12 +155,3 @@ const historyStartRule: Rule<string> = (value, option) => {
     return historyEndRule(value, option);
   throw invalid(option, "'new', 'earliest', a Date or a historyId", value);
 };
-
-/** Declares what the option `declare` says. */
-export async function declareAll(
-  broker: Broker,
-  declarations: RedisQueueDeclarations = {},
-): Promise<void> {
-  for (const [pattern, { groups, history }] of Object.entries(declarations))
-    await broker.declare({ pattern, groups, history });
-}

@@ -12,9 +12,10 @@ import {
 } from '../core/options.js';
 import type { Rule, Rules } from '../core/options.js';
 import type { RetryPolicy } from '../core/retry.js';
-import { GROUP_NAME, assertSubscribable } from '../core/event-patterns.js';
 import { DEFAULT_CONNECTION, connectionSource } from '../open-broker.js';
 import type { ConnectionOption } from '../open-broker.js';
+import { declarationsRule, groupRule } from './declarations.js';
+import type { RedisQueueDeclarations } from './declarations.js';
 import { assertDistinctCodecs, codecRule, codecsRule } from './codec-options.js';
 import { refuseEventOptions, resolvedFor } from './misplaced-options.js';
 
@@ -59,23 +60,6 @@ interface SharedOptions {
    * connection. Default: none.
    */
   readonly declare?: RedisQueueDeclarations | undefined;
-}
-
-/** By pattern, which may have wildcards. */
-export type RedisQueueDeclarations = Readonly<Record<string, EventDeclarationOptions>>;
-
-export interface EventDeclarationOptions {
-  /** Names of the groups. */
-  readonly groups?: readonly string[] | undefined;
-  /** How much is kept for groups that come later and for replays; one of the bounds at least. */
-  readonly history?: HistoryOptions | undefined;
-}
-
-export interface HistoryOptions {
-  /** How many events. Default: no bound. */
-  readonly maxLength?: number | undefined;
-  /** For how long, in ms. Default: no bound. */
-  readonly maxAgeMs?: number | undefined;
 }
 
 /** What a handler can set for itself, as `@MessagePattern(pattern, { … })`. */
@@ -240,42 +224,6 @@ const bytesOrNever: Rule<number | false> = (value, option) => {
   if (value === false) return value;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw invalid(option, 'a whole number of bytes ≥ 0, or false', value);
-};
-
-export const groupRule = text('a name of letters, digits, "_", "." and "-"', (value) =>
-  GROUP_NAME.test(value),
-);
-
-const boundsOfHistory = nested<HistoryOptions>(
-  { maxLength: wholeNumber('events', 1), maxAgeMs: wholeNumber('milliseconds', 1) },
-  { maxLength: undefined, maxAgeMs: undefined },
-);
-
-export const historyRule: Rule<HistoryOptions> = (value, option) => {
-  const bounds = boundsOfHistory(value, option);
-  if (bounds.maxLength !== undefined || bounds.maxAgeMs !== undefined) return bounds;
-  throw invalid(option, 'an object with maxLength, maxAgeMs or both', value);
-};
-
-const groupsRule: Rule<readonly string[]> = (value, option) => {
-  if (!Array.isArray(value)) throw invalid(option, 'a list of names', value);
-  return value.map((group: unknown, index) => groupRule(group, `${option}[${index}]`));
-};
-
-export const declarationRule = nested<EventDeclarationOptions>(
-  { groups: groupsRule, history: historyRule },
-  { groups: undefined, history: undefined },
-);
-
-const declarationsRule: Rule<RedisQueueDeclarations> = (value, option) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(option, 'an object with a declaration for each pattern', value);
-  }
-  for (const [pattern, declaration] of Object.entries(value)) {
-    assertSubscribable(pattern);
-    declarationRule(declaration, `${option}[${JSON.stringify(pattern)}]`);
-  }
-  return value as RedisQueueDeclarations; // each was checked
 };
 
 const sharedRules = {

@@ -16,9 +16,11 @@ import { MessageReader } from '../core/message-reader.js';
 import { nested, oneOf } from '../core/options.js';
 import { QueueAdmin } from '../core/queue-admin.js';
 import { openAdmin } from '../open-broker.js';
+import { declarationRule, groupRule } from './declarations.js';
+import type { EventDeclarationOptions } from './declarations.js';
 import { historyEndRule } from './event-options.js';
-import { declarationRule, groupRule, resolveAdminOptions } from './options.js';
-import type { EventDeclarationOptions, RedisQueueAdminOptions } from './options.js';
+import { resolveAdminOptions } from './options.js';
+import type { RedisQueueAdminOptions } from './options.js';
 
 /** Which part of a history; both ends are meant too. */
 export interface ReplayOptions {

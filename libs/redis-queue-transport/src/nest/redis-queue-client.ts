@@ -13,7 +13,7 @@ import { rejected } from '../core/rejected.js';
 import { openBroker } from '../open-broker.js';
 import { ClientRequests } from './client-requests.js';
 import { ClientSession } from './client-session.js';
-import { declareAll } from './event-options.js';
+import { declareAll } from './declarations.js';
 import { FailureLog } from './failure-log.js';
 import { hot } from './hot.js';
 import { resolveClientOptions } from './options.js';

@@ -19,7 +19,9 @@ import { openBroker } from '../open-broker.js';
 import type { OpenBroker } from '../open-broker.js';
 import { BatchRunner } from './batch-runner.js';
 import { ConsumerLog } from './consumer-log.js';
-import { declareAll, resolveEventOptions } from './event-options.js';
+import { declareAll } from './declarations.js';
+import type { HistoryOptions } from './declarations.js';
+import { resolveEventOptions } from './event-options.js';
 import { EventRunner } from './event-runner.js';
 import { FailureLog } from './failure-log.js';
 import { HandlerRegistry } from './handler-registry.js';
@@ -27,7 +29,6 @@ import type { DurableHandler, RegisteredHandler } from './handler-registry.js';
 import { MessageRunner } from './message-runner.js';
 import { resolveHandlerOptions, resolveServerOptions } from './options.js';
 import type {
-  HistoryOptions,
   RedisQueueServerOptions,
   ResolvedHandlerOptions,
   ResolvedServerOptions,

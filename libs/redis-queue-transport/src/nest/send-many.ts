@@ -1,5 +1,6 @@
 import { IncompleteError, InvalidOptionError } from '../core/errors.js';
 import type { SendFailure } from '../core/errors.js';
+import { rejected } from '../core/rejected.js';
 import { RedisQueueRecord } from './redis-queue-record.js';
 
 /**
@@ -26,9 +27,7 @@ function begin<T>(send: (one: unknown) => Promise<T>, one: unknown): Promise<T> 
   try {
     return send(one);
   } catch (error) {
-    // It goes on as it was thrown, whatever it is: a user's serializer may have.
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-    return Promise.reject(error);
+    return rejected(error);
   }
 }
 
