@@ -333,7 +333,9 @@ class Consumer:
 
 
 def log(what, facts):
-    print(what, json.dumps(facts, ensure_ascii=False), flush=True)
+    # One piece of text: what several threads print in pieces gets mixed up.
+    sys.stdout.write(f"{what} {json.dumps(facts, ensure_ascii=False)}\n")
+    sys.stdout.flush()
 
 
 def main():
