@@ -88,7 +88,10 @@ describe('raw bytes', () => {
     const consumer = await rig.consume(QUEUE);
     const answer = await lastValueFrom(rig.nest.client().send<Buffer>(QUEUE, record.build()));
     expect(answer).toEqual(BYTES);
-    expect(consumer.all('got')).toEqual([{ pattern: null, data: { bytes: HEX } }]);
+    // The answer may be here before what it printed.
+    await eventually(() =>
+      expect(consumer.all('got')).toEqual([{ pattern: null, data: { bytes: HEX } }]),
+    );
   });
 
   test('come from enqueue.py, request.py and emit.py to our handlers', async () => {

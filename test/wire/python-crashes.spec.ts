@@ -84,7 +84,8 @@ describe('a Python consumer', () => {
         { id: 'c', attempt: 2 },
       ]),
     );
-    expect(consumer.all('reclaimed')).toMatchObject([{ deliveries: 3 }]);
+    // Printed by another thread than the messages.
+    await eventually(() => expect(consumer.all('reclaimed')).toMatchObject([{ deliveries: 3 }]));
     await eventually(async () =>
       expect(await rig.admin().lengths(QUEUE)).toMatchObject({ processing: 0, consumers: 1 }),
     );
