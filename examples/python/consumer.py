@@ -39,6 +39,8 @@ MAX_CRASHES = 3  # a message that ran in so many processes when they died is par
 FENCE_MS = 15 * 60_000
 REPLIES_LIVE_MS = 60_000
 
+PRINTING = threading.Lock()
+
 
 class RetryLater(Exception):
     """A handler raises it to get the message again after a pause."""
@@ -333,9 +335,8 @@ class Consumer:
 
 
 def log(what, facts):
-    # One piece of text: what several threads print in pieces gets mixed up.
-    sys.stdout.write(f"{what} {json.dumps(facts, ensure_ascii=False)}\n")
-    sys.stdout.flush()
+    with PRINTING:  # or the lines of several threads get mixed up
+        print(what, json.dumps(facts, ensure_ascii=False), flush=True)
 
 
 def main():
