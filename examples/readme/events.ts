@@ -73,7 +73,9 @@ console.log(`held for ${groups} groups, heard by ${listeners} replicas`);
 // #endregion emit
 
 const server = await NestFactory.createMicroservice(AppModule, {
+  // #region server
   strategy: new RedisQueueServer({ connection, group: 'billing' }),
+  // #endregion server
   logger: ['error', 'warn'],
 });
 server.enableShutdownHooks();

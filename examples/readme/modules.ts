@@ -14,20 +14,22 @@ class SettingsModule {}
 
 @Module({
   imports: [
-    // #region modules
+    // #region async
     // Options from your own providers: useFactory, useClass or useExisting.
     RedisQueueModule.registerAsync({
       imports: [SettingsModule],
       inject: [Settings],
       useFactory: (settings: Settings) => ({ connection: settings.redisUrl }),
     }),
+    // #endregion async
+    // #region others
     // A second client under a token of its own; `isGlobal: true` makes it known everywhere.
     RedisQueueModule.register({ name: 'SLOW', requestTimeoutMs: 60_000 }),
     // Nest's own module works too.
     ClientsModule.register([
       { name: 'MAIL', customClass: RedisQueueClient, options: { requestTimeoutMs: 2_000 } },
     ]),
-    // #endregion modules
+    // #endregion others
   ],
 })
 class AppModule {}

@@ -128,6 +128,23 @@ describe('the examples of the README', () => {
     ]);
   });
 
+  test('a group that has started once gets its events, also while nobody of it is up', async () => {
+    const first = await started('readme/billing', 'successfully started');
+    const order = start('readme/order');
+    expect(await order.exited).toBe(0);
+    expect(order.ownLines).toEqual(['copies held: 1']);
+    await eventually(() => expect(first.ownLines).toEqual(['bill for order 7']));
+    expect(await first.stop()).toBe('SIGTERM');
+
+    const meanwhile = start('readme/order');
+    expect(await meanwhile.exited).toBe(0);
+    expect(meanwhile.ownLines).toEqual(['copies held: 1']);
+
+    const second = start('readme/billing');
+    await eventually(() => expect(second.ownLines).toEqual(['bill for order 7']));
+    expect(await second.stop()).toBe('SIGTERM');
+  });
+
   test('a durable event waits for its group, a new group begins in the history, and a replay gives it again', async () => {
     const app = await started('readme/events', 'once more');
 

@@ -1,20 +1,20 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { startRedis, type LocalRedis } from 'local-redis';
 import { eventually } from '../support/eventually.js';
 import { consoleCommands, masked, Substitutions } from './console-session.js';
 import { ExampleProcess } from './example-process.js';
-import { codeBlocks, readText } from './markdown.js';
+import { codeBlocks, documents, readText, type CodeBlock } from './markdown.js';
 
 let redis: LocalRedis;
 let server: ExampleProcess | undefined;
 
-beforeAll(async () => {
+beforeEach(async () => {
   redis = await startRedis();
 });
 
-afterAll(async () => {
+afterEach(async () => {
   await server?.stop('SIGKILL');
   await redis.stop();
 });
@@ -46,25 +46,37 @@ async function printed(command: string): Promise<string> {
   return stdout.trimEnd();
 }
 
-test('every redis-cli command of the README prints what the README says', async () => {
-  const substitutions = new Substitutions();
-  for (const block of codeBlocks(await readText('README.md'))) {
-    if (block.language !== 'console') continue;
-    const session = /^session: (.*)$/.exec(block.note ?? '')?.[1];
-    for (const step of session?.split(', ') ?? [`no session in line ${block.line}`]) {
-      const run = steps[step];
-      if (run === undefined) throw new Error(`README.md:${block.line}: "${step}" is no step.`);
-      await run();
+/** Those of a page follow each other. The recipes have a test of their own. */
+async function sessionOf(path: string): Promise<CodeBlock[]> {
+  if (path.startsWith('docs/recipes/')) return [];
+  return codeBlocks(await readText(path)).filter(({ language }) => language === 'console');
+}
+
+const sessions = await Promise.all(
+  (await documents()).map(async (path) => ({ path, blocks: await sessionOf(path) })),
+);
+
+test.each(sessions.filter(({ blocks }) => blocks.length > 0))(
+  'every redis-cli command of $path prints what the page says',
+  async ({ path, blocks }) => {
+    const substitutions = new Substitutions();
+    for (const block of blocks) {
+      const session = /^session: (.*)$/.exec(block.note ?? '')?.[1];
+      for (const step of session?.split(', ') ?? [`no session in line ${block.line}`]) {
+        const run = steps[step];
+        if (run === undefined) throw new Error(`${path}:${block.line}: "${step}" is no step.`);
+        await run();
+      }
+      for (const { command, output } of consoleCommands(block.text)) {
+        const actual = substitutions.apply(command);
+        let answer = '';
+        const check = async (): Promise<void> => {
+          answer = await printed(actual);
+          expect(`$ ${command}\n${masked(answer)}`).toBe(`$ ${command}\n${masked(output)}`);
+        };
+        await (READS.test(command) ? eventually(check) : check());
+        substitutions.learn(output, answer);
+      }
     }
-    for (const { command, output } of consoleCommands(block.text)) {
-      const actual = substitutions.apply(command);
-      let answer = '';
-      const check = async (): Promise<void> => {
-        answer = await printed(actual);
-        expect(`$ ${command}\n${masked(answer)}`).toBe(`$ ${command}\n${masked(output)}`);
-      };
-      await (READS.test(command) ? eventually(check) : check());
-      substitutions.learn(output, answer);
-    }
-  }
-});
+  },
+);

@@ -14,17 +14,21 @@ import {
 } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import type { Element } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import { encodeReply } from '../../libs/redis-queue-transport/src/core/reply.js';
+import { resolveEventOptions } from '../../libs/redis-queue-transport/src/nest/event-options.js';
 import {
   resolveClientOptions,
+  resolveHandlerOptions,
   resolveServerOptions,
 } from '../../libs/redis-queue-transport/src/nest/options.js';
 import { Keys } from '../../libs/redis-queue-transport/src/redis/keys.js';
 import { readText, tableBelow } from './markdown.js';
 
 let readme: string;
+let options: string;
 
 beforeAll(async () => {
   readme = await readText('README.md');
+  options = await readText('docs/options.md');
 });
 
 /** What stands in backquotes at the start of the cells of a column. */
@@ -32,9 +36,9 @@ function codeIn(rows: readonly string[][], column: number): string[] {
   return rows.map((row) => /^`([^`]+)`/.exec(row[column] ?? '')?.[1] ?? row[column] ?? '');
 }
 
-/** From option to default, as the tables of the README show it. */
+/** From option to default, as the tables of docs/options.md show it. */
 function optionsBelow(...headings: string[]): Record<string, string> {
-  const rows = headings.flatMap((heading) => tableBelow(readme, heading));
+  const rows = headings.flatMap((heading) => tableBelow(options, heading));
   const defaults: Record<string, string> = {};
   for (const [name = '', value = ''] of rows)
     defaults[name.replaceAll('`', '')] = value.replaceAll('`', '');
@@ -68,7 +72,23 @@ function methodsOf(type: { readonly prototype: object }): string[] {
   return Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor');
 }
 
-describe('the tables of the README', () => {
+/** The parameters that have a name, up to the first one that is taken apart: of a call in a table, or of a source. */
+function parameterNames(call: string): string[] {
+  const named = /\(([^){=]*)/.exec(call)?.[1] ?? '';
+  return named.match(/\w+/g)?.map(String) ?? [];
+}
+
+/** The calls in the table of docs/operations.md, by their method. */
+async function adminCalls(): Promise<[method: string, call: string][]> {
+  const rows = tableBelow(await readText('docs/operations.md'), 'Dead letters and queues');
+  const cells = rows.map((row) => row[0] ?? '').join();
+  return [...cells.matchAll(/`((\w+)\([^`]*)`/g)].map(([, call = '', method = '']) => [
+    method,
+    call,
+  ]);
+}
+
+describe('the tables of the documents', () => {
   test('list the options of a server with their defaults', () => {
     expect(optionsBelow('Of servers and clients', 'Of servers', 'Of a handler')).toEqual(
       shownDefaults(resolveServerOptions({})),
@@ -81,7 +101,24 @@ describe('the tables of the README', () => {
     );
   });
 
-  test('list every error with its code', () => {
+  test('list the options of an event handler that no other handler has', async () => {
+    const listed = codeIn(tableBelow(await readText('docs/events.md'), 'Options'), 0);
+    const server = resolveServerOptions({});
+    const ofEvents = Object.keys(resolveEventOptions({}, server, 'event'));
+    const ofAll = Object.keys(resolveHandlerOptions({}, server, 'pattern'));
+    expect(listed.toSorted()).toEqual(ofEvents.filter((name) => !ofAll.includes(name)).toSorted());
+  });
+
+  test('say the same of an option in the README as where all are listed', () => {
+    const all = optionsBelow('Of servers and clients', 'Of servers', 'Of a handler', 'Of clients');
+    const few = tableBelow(readme, 'Options').map(([name, , value]) =>
+      [name, value].map((cell = '') => cell.replaceAll('`', '')),
+    );
+    expect(few.length).toBeGreaterThan(0);
+    expect(all).toMatchObject(Object.fromEntries(few) as Record<string, string>);
+  });
+
+  test('list every error with its code', async () => {
     const errors = Object.values(library).filter(
       (value): value is typeof RedisQueueError =>
         typeof value === 'function' && value.prototype instanceof RedisQueueError,
@@ -91,29 +128,37 @@ describe('the tables of the README', () => {
       const error = Reflect.construct(type, ['', '', '']) as RedisQueueError;
       return [error.name, error.code];
     });
-    const rows = tableBelow(readme, 'Errors');
+    const rows = tableBelow(await readText('docs/errors.md'), 'Errors');
     const listed = rows.map((row) => [codeIn([row], 0)[0], codeIn([row], 1)[0]]);
     expect(listed.toSorted()).toEqual(codes.toSorted());
   });
 
   test('list every method of the context', () => {
-    const listed = codeIn(tableBelow(readme, 'When a handler fails'), 0);
+    const listed = codeIn(tableBelow(options, 'What a handler can ask'), 0);
     expect(listed).toEqual(methodsOf(RedisQueueContext).map((method) => `${method}()`));
   });
 
   test('list every method of the record builder', () => {
-    const listed = codeIn(tableBelow(readme, 'Settings of one message'), 0);
+    const listed = codeIn(tableBelow(options, 'Of one message'), 0);
     const own = ['build', 'toJSON']; // what makes no setting
     const methods = methodsOf(RedisQueueRecordBuilder).filter((method) => !own.includes(method));
     expect(listed.map((call) => call.replace(/\(.*/, ''))).toEqual(methods);
   });
 
-  test('list every method of the admin', () => {
-    const cells = tableBelow(readme, 'Dead letters and queues').map((row) => row[0] ?? '');
-    const listed = [...cells.join().matchAll(/(\w+)\(/g)].map(([, method]) => method);
+  test('list every method of the admin', async () => {
+    const listed = (await adminCalls()).map(([method]) => method);
     const life = ['close', 'onApplicationShutdown'];
     const methods = methodsOf(RedisQueueAdmin).filter((method) => !life.includes(method));
     expect(listed.toSorted()).toEqual(methods.toSorted());
+  });
+
+  test('give the parameters of the admin in their order', async () => {
+    for (const [method, call] of await adminCalls()) {
+      const listed = parameterNames(call);
+      const own = parameterNames(String(Reflect.get(RedisQueueAdmin.prototype, method)));
+      const both = Math.min(listed.length, own.length); // some are options that the table or the source takes apart
+      expect([method, ...listed.slice(0, both)]).toEqual([method, ...own.slice(0, both)]);
+    }
   });
 });
 
