@@ -1,8 +1,6 @@
 import { Observable } from 'rxjs';
 import type { Subscriber } from 'rxjs';
 
-type End<T> = { readonly value: T } | { readonly error: unknown };
-
 /**
  * What `read` makes of the end of a call that runs already, for whoever subscribes, now or later; a failure that nobody
  * sees is told.
@@ -12,29 +10,58 @@ export function hot<A, T>(
   read: (answer: A) => T,
   onUnseen: (error: unknown) => void,
 ): Observable<T> {
-  let listeners: readonly Subscriber<T>[] = [];
-  let end: End<T> | undefined;
-  const tell = (listener: Subscriber<T>, ended: End<T>): void => {
-    if ('error' in ended) return listener.error(ended.error);
-    listener.next(ended.value);
-    listener.complete();
-  };
+  const listeners = new Listeners<T>();
   call.then(
-    (answer) => {
-      end = { value: read(answer) };
-      for (const listener of listeners) tell(listener, end);
-    },
+    (answer) => listeners.end(new Value(read(answer))),
     (error: unknown) => {
-      end = { error };
-      if (listeners.length === 0) onUnseen(error);
-      for (const listener of listeners) tell(listener, end);
+      if (!listeners.isSomebodyThere) onUnseen(error);
+      listeners.end(new Failure(error));
     },
   );
-  return new Observable<T>((subscriber) => {
-    if (end !== undefined) return tell(subscriber, end);
-    listeners = [...listeners, subscriber];
-    return () => {
-      listeners = listeners.filter((listener) => listener !== subscriber);
-    };
-  });
+  // Without a teardown: rxjs would keep an array for it, and whoever unsubscribed is told nothing anyway.
+  return new Observable<T>((listener) => listeners.add(listener));
+}
+
+/** Those who wait for the end of one call. The usual one stands alone: an array for each call is what V8 keeps longest. */
+class Listeners<T> {
+  #first: Subscriber<T> | undefined;
+  #others: Subscriber<T>[] | undefined;
+  #end: Value<T> | Failure | undefined;
+
+  get isSomebodyThere(): boolean {
+    return this.#all().some(({ closed }) => !closed);
+  }
+
+  add(listener: Subscriber<T>): void {
+    if (this.#end !== undefined) tell(listener, this.#end);
+    else if (this.#first === undefined) this.#first = listener;
+    else (this.#others ??= []).push(listener);
+  }
+
+  end(end: Value<T> | Failure): void {
+    this.#end = end;
+    if (this.#first === undefined) return;
+    tell(this.#first, end);
+    for (const listener of this.#others ?? NOBODY) tell(listener, end);
+  }
+
+  #all(): readonly Subscriber<T>[] {
+    return this.#first === undefined ? NOBODY : [this.#first, ...(this.#others ?? NOBODY)];
+  }
+}
+
+const NOBODY: readonly never[] = [];
+
+class Value<T> {
+  constructor(readonly value: T) {}
+}
+
+class Failure {
+  constructor(readonly error: unknown) {}
+}
+
+function tell<T>(listener: Subscriber<T>, end: Value<T> | Failure): void {
+  if (end instanceof Failure) return listener.error(end.error);
+  listener.next(end.value);
+  listener.complete();
 }

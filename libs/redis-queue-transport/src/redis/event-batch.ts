@@ -12,13 +12,16 @@ import { DUPLICATE, emitLive } from './scripts/emit.js';
 import type { Emitted, EmitReply } from './scripts/emit.js';
 import { TickBatch } from './tick-batch.js';
 
-interface OutgoingEvent {
-  readonly pattern: string;
-  readonly messageId: string;
-  readonly element: Element;
-  readonly deduplicateMs: number | undefined;
-  readonly resolve: (published: Published) => void;
-  readonly reject: (error: unknown) => void;
+/** A class and no literal, as many live until their answer comes: docs/decisions/0014. */
+class OutgoingEvent {
+  constructor(
+    readonly pattern: string,
+    readonly messageId: string,
+    readonly element: Element,
+    readonly deduplicateMs: number | undefined,
+    readonly resolve: (published: Published) => void,
+    readonly reject: (error: unknown) => void,
+  ) {}
 }
 
 /** Bounds of one call, so that no single one keeps Redis busy for long. */
@@ -55,7 +58,9 @@ export class EventBatch {
     deduplicateMs: number | undefined,
   ): Promise<Published> {
     return new Promise((resolve, reject) =>
-      this.#batch.add({ pattern, messageId, element, deduplicateMs, resolve, reject }),
+      this.#batch.add(
+        new OutgoingEvent(pattern, messageId, element, deduplicateMs, resolve, reject),
+      ),
     );
   }
 

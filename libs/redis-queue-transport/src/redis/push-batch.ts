@@ -9,13 +9,16 @@ import { TickBatch } from './tick-batch.js';
 
 type Held = 'held' | 'duplicate';
 
-interface Push {
-  readonly messageId: string;
-  readonly element: Element;
-  readonly terms: PushTerms | undefined;
-  readonly isParked: boolean;
-  readonly resolve: (held: Held) => void;
-  readonly reject: (error: Error) => void;
+/** A class and no literal, as many live until their answer comes: docs/decisions/0014. */
+class Push {
+  constructor(
+    readonly messageId: string,
+    readonly element: Element,
+    readonly terms: PushTerms | undefined,
+    readonly isParked: boolean,
+    readonly resolve: (held: Held) => void,
+    readonly reject: (error: Error) => void,
+  ) {}
 }
 
 /** Bounds of one command, so that no single one keeps Redis busy for long. */
@@ -34,15 +37,9 @@ export class PushBatch {
   ) {}
 
   push(messageId: string, element: Element, terms?: PushTerms): Promise<Held> {
+    const isParked = isLarger(element, this.parkAboveBytes);
     return new Promise((resolve, reject) =>
-      this.#batch.add({
-        messageId,
-        element,
-        terms,
-        isParked: isLarger(element, this.parkAboveBytes),
-        resolve,
-        reject,
-      }),
+      this.#batch.add(new Push(messageId, element, terms, isParked, resolve, reject)),
     );
   }
 
