@@ -151,6 +151,7 @@ async function useEventAdmin(admin: RedisQueueAdmin): Promise<void> {
   expect((await admin.history('happened.*')).events).toHaveLength(1);
   expect(await admin.replay('happened.*', 'other')).toBe(1);
   await admin.retire('happened.*', 'other', { waiting: 'drop' });
+  await admin.endHistory('happened.*', { entries: 'drop' });
   await admin.forgetListeners('happened.*');
 }
 

@@ -11,6 +11,8 @@ export interface EventAdminBroker {
    * were removed, which is 0 where they are to be kept.
    */
   retire(queue: string, waiting: 'drop' | 'keep'): Promise<Retired>;
+  /** Ends a history. Answers whether there was one, and how many of its entries were removed. */
+  endHistory(pattern: string, entries: 'drop' | 'keep'): Promise<Retired>;
   /** Ends publishing to the live listeners of a wildcard; answers whether that was done. */
   forgetListeners(pattern: string): Promise<boolean>;
   /** Entries of a history from one on (included; the oldest without one), oldest first. */
@@ -25,8 +27,10 @@ export interface EventAdminBroker {
   replay(pattern: string, queue: string, range: ReplayRange): Promise<ReplayStep>;
 }
 
+/** What ending a group, or a history, came to. */
 export interface Retired {
   readonly wasThere: boolean;
+  /** How many messages, or entries, were removed for good; 0 where they are to be kept. */
   readonly dropped: number;
 }
 

@@ -61,6 +61,10 @@ export class EventAdmin {
     return this.broker.retire(subscriptionQueue({ group, pattern }), waiting);
   }
 
+  endHistory(pattern: string, entries: 'drop' | 'keep'): Promise<Retired> {
+    return this.broker.endHistory(pattern, entries);
+  }
+
   forgetListeners(pattern: string): Promise<boolean> {
     return this.broker.forgetListeners(pattern);
   }
@@ -111,6 +115,8 @@ export class EventAdmin {
       );
     }
     if (histories.some((history) => history.pattern === pattern)) return;
+    // Of one that was ended, the events may have been kept.
+    if ((await this.broker.lastEntry(pattern, undefined)) !== undefined) return;
     throw new InvalidOptionError(
       'pattern',
       `pattern must be one that has a history (see groups()), got "${pattern}": declare one, or give a handler one`,

@@ -30,7 +30,7 @@ export interface ReplayOptions {
   readonly to?: Date | string | undefined;
 }
 
-const waitingRule = oneOf(['drop', 'keep']);
+const dropOrKeep = oneOf(['drop', 'keep']);
 
 /** A bound with a slip in its name would have everything replayed. */
 const replayRule = nested<{ readonly from: string; readonly to: string | undefined }>(
@@ -170,8 +170,23 @@ export class RedisQueueAdmin {
     group: string,
     options: { readonly waiting: 'drop' | 'keep' },
   ): Promise<Retired> {
-    const waiting = waitingRule(options?.waiting, 'waiting');
+    const waiting = dropOrKeep(options?.waiting, 'waiting');
     return this.#events.retire(pattern, groupRule(group, 'group'), waiting);
+  }
+
+  /**
+   * Ends a pattern's history: no event is added any more. The entries that it has are dropped for good, or kept for
+   * {@link history} and {@link replay}, without a bound on their age; a later call with `drop` removes them. Numbers go
+   * on where the history is declared again. Stop the servers first that declare it, by a handler or by `declare`, as
+   * the next one that starts begins it anew, and those with `recover` handlers of it, as these would hear nothing.
+   * Answers whether the history was there, and how many entries were dropped.
+   */
+  async endHistory(
+    pattern: string,
+    options: { readonly entries: 'drop' | 'keep' },
+  ): Promise<Retired> {
+    const entries = dropOrKeep(options?.entries, 'entries');
+    return this.#events.endHistory(pattern, entries);
   }
 
   /** Ends publishing to the live listeners of a wildcard that nobody has any more; false when there was none. */

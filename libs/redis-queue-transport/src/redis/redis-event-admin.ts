@@ -7,10 +7,11 @@ import type {
   ReplayStep,
   Retired,
 } from '../core/event-admin-broker.js';
-import { EventIndex, listenersField } from '../core/event-index.js';
+import { EventIndex, historyField, listenersField } from '../core/event-index.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { declare } from './scripts/declare.js';
+import { endHistory } from './scripts/end-history.js';
 import { replay } from './scripts/replay.js';
 import { retire } from './scripts/retire.js';
 import { Subscriptions } from './subscriptions.js';
@@ -47,6 +48,15 @@ export class RedisEventAdmin implements EventAdminBroker {
       left = Math.min(left - part.dropped, part.left);
     }
     return { wasThere: retired.wasThere, dropped };
+  }
+
+  async endHistory(pattern: string, entries: 'drop' | 'keep'): Promise<Retired> {
+    const { groups } = this.keys;
+    const { history } = this.keys.history(pattern);
+    await this.#ready();
+    const isDropping = entries === 'drop' ? 1 : 0;
+    const args = { historyField: historyField(pattern), isDropping };
+    return endHistory.run(this.connection, { groups, history }, args);
   }
 
   async forgetListeners(pattern: string): Promise<boolean> {
