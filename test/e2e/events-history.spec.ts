@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Type } from '@nestjs/common';
 import {
   InvalidOptionError,
   RedisQueueAdmin,
@@ -98,6 +99,42 @@ describe('a history', () => {
     const [result] = await emit(rig.client(), 'a');
     expect(result?.historyId).toMatch(/^\d+-\d+$/);
     expect((await admin().groups()).histories).toEqual([{ pattern: PATTERN, maxLength: 5 }]);
+  });
+});
+
+describe('two histories of one pattern in one server', () => {
+  const keepingHandler = (history: object, group?: string): Type =>
+    eventControllerOf(PATTERN, () => undefined, { history, group });
+
+  function errorAtStart(controllers: Type[], declared?: object): Promise<unknown> {
+    const options = declared === undefined ? {} : { declare: { [PATTERN]: { history: declared } } };
+    return rig.serve({ controllers }, options).catch((thrown: unknown) => thrown);
+  }
+
+  test.each([
+    ['of two handlers', [{ maxLength: 5 }, { maxLength: 6 }], undefined, 'another handler of it'],
+    ['of a handler and declare', [{ maxLength: 5 }], { maxLength: 6 }, "the server's declare"],
+    ['of which one has more', [{ maxAgeMs: 5 }], { maxLength: 6, maxAgeMs: 5 }, 'declare'],
+  ])('%s are refused at start', async (_, histories, declared, whose) => {
+    const controllers = histories.map((history, index) => keepingHandler(history, `g${index}`));
+    const error = await errorAtStart(controllers, declared);
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect(error).toMatchObject({ option: 'history' });
+    const shown = [...histories, ...(declared === undefined ? [] : [declared])];
+    for (const each of [...shown.map((bounds) => JSON.stringify(bounds).slice(1, -1)), whose])
+      expect(String(error)).toContain(each);
+    expect((await admin().groups()).histories).toEqual([]);
+  });
+
+  test('that say the same are one', async () => {
+    const bounds = { maxLength: 5, maxAgeMs: 60_000 };
+    const turned = { maxAgeMs: 60_000, maxLength: 5 };
+    const error = await errorAtStart(
+      [keepingHandler(bounds), keepingHandler(turned, 'billing')],
+      turned,
+    );
+    expect(error).not.toBeInstanceOf(Error);
+    expect((await admin().groups()).histories).toEqual([{ pattern: PATTERN, ...bounds }]);
   });
 });
 

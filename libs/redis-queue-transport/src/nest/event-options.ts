@@ -27,7 +27,10 @@ export interface RedisQueueEventOptions extends RedisQueueHandlerOptions {
   readonly group?: string | undefined;
   /** The same with the server's `group`. Default false. */
   readonly durable?: boolean | undefined;
-  /** Keeps the last events of the pattern for groups that come later and for replays. Default: none are kept. */
+  /**
+   * Keeps the last events of the pattern for groups that come later and for replays. Where several handlers of the
+   * pattern in one server have it, or its `declare` too, all give the same bounds. Default: none are kept.
+   */
   readonly history?: HistoryOptions | undefined;
   /**
    * Where in the history of the pattern a group begins that is new: with what comes, with the oldest that is kept, with

@@ -20,10 +20,10 @@ import type { OpenBroker } from '../open-broker.js';
 import { BatchRunner } from './batch-runner.js';
 import { ConsumerLog } from './consumer-log.js';
 import { declareAll } from './declarations.js';
-import type { HistoryOptions } from './declarations.js';
 import { resolveEventOptions } from './event-options.js';
 import { EventRunner } from './event-runner.js';
 import { FailureLog } from './failure-log.js';
+import { HandlerHistories } from './handler-histories.js';
 import { HandlerRegistry } from './handler-registry.js';
 import type { DurableHandler, RegisteredHandler } from './handler-registry.js';
 import { MessageRunner } from './message-runner.js';
@@ -59,8 +59,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   protected override readonly logger = new Logger(RedisQueueServer.name);
   readonly #options: ResolvedServerOptions;
   readonly #registry = new HandlerRegistry();
-  /** That event handlers ask for, by pattern. */
-  readonly #histories = new Map<string, HistoryOptions>();
+  readonly #histories: HandlerHistories;
   /** How far back live handlers recover, in ms, by pattern. */
   readonly #recovering = new Map<string, number>();
   readonly #codec: PacketCodec;
@@ -84,6 +83,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     super();
     this.#options = resolveServerOptions(options);
     const { serializer, deserializer } = this.#options;
+    this.#histories = new HandlerHistories(this.#options.declare);
     this.#codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.#options));
     this.#codecOfOthers = new PacketCodec(
       serializer,
@@ -109,7 +109,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
     const registered: RegisteredHandler = { handler: callback, extras };
-    if (event?.history !== undefined) this.#histories.set(name, event.history);
+    if (event?.history !== undefined) this.#histories.add(name, event.history);
     if (event?.recover !== undefined) {
       const withinMs = Math.max(event.recover.withinMs, this.#recovering.get(name) ?? 0);
       this.#recovering.set(name, withinMs);
@@ -189,7 +189,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
   async #declare(broker: Broker): Promise<void> {
     await declareAll(broker, this.#options.declare);
-    for (const [pattern, history] of this.#histories) await broker.declare({ pattern, history });
+    await this.#histories.declareAll(broker);
   }
 
   async #startConsumers(broker: Broker): Promise<void> {
