@@ -54,6 +54,42 @@ describe('a history', () => {
     expect(error).toMatchObject({ option: 'from' });
   });
 
+  test('is paged through from its newest end too, while events are added', async () => {
+    const client = keeping({ maxLength: 10 });
+    const [a, b] = await emit(client, 'a', 'b', 'c', 'd', 'e');
+    const page = { newestFirst: true, limit: 2 };
+
+    const first = await admin().history(PATTERN, page);
+    expect(first.events).toMatchObject([
+      { number: 5, data: 'e' },
+      { number: 4, data: 'd' },
+    ]);
+    await emit(client, 'f');
+    const second = await admin().history(PATTERN, { ...page, from: first.next });
+    expect(second.events).toMatchObject([
+      { number: 3, data: 'c' },
+      { number: 2, data: 'b', historyId: b?.historyId },
+    ]);
+    expect(second.next).toBe(a?.historyId);
+    const last = await admin().history(PATTERN, { ...page, from: second.next });
+    expect(last.events).toMatchObject([{ number: 1, data: 'a' }]);
+    expect(last.next).toBeUndefined();
+  });
+
+  test('is read back from a time, with all of its events', async () => {
+    const client = keeping({ maxLength: 10 });
+    const results = await emit(client, 'a', 'b', 'c');
+    // They travel in one call, and mostly share a millisecond.
+    const lastMs = Number(results[2]?.historyId?.split('-')[0]);
+    const newestFirst = true;
+    const back = await admin().history(PATTERN, { newestFirst, from: new Date(lastMs) });
+    expect(back.events.map(({ data }) => data)).toEqual(['c', 'b', 'a']);
+    const before = await admin().history(PATTERN, { newestFirst, from: new Date(1) });
+    expect(before.events).toEqual([]);
+    const slip = { newestFirst: 'yes' } as unknown as { newestFirst: boolean };
+    await expect(admin().history(PATTERN, slip)).rejects.toMatchObject({ option: 'newestFirst' });
+  });
+
   test('drops what is too old with the next event', async () => {
     const client = keeping({ maxAgeMs: 50 });
     await emit(client, 'old');

@@ -58,6 +58,7 @@ interface Types {
   EventSubscriptions: library.EventSubscriptions;
   HistoryEntry: library.HistoryEntry;
   HistoryOptions: library.HistoryOptions;
+  HistoryPageOptions: library.HistoryPageOptions;
   QueueLengths: library.QueueLengths;
   QueuedMessage: library.QueuedMessage;
   RedisQueueAdminOptions: library.RedisQueueAdminOptions;
@@ -96,6 +97,7 @@ const TYPES: readonly (keyof Types)[] = [
   'EventSubscriptions',
   'HistoryEntry',
   'HistoryOptions',
+  'HistoryPageOptions',
   'QueueLengths',
   'QueuedMessage',
   'RedisQueueAdminOptions',

@@ -47,7 +47,7 @@ export type {
 } from './core/queue-admin.js';
 export { DeadLetter, RetryLater } from './nest/exceptions.js';
 export { RedisQueueAdmin } from './nest/redis-queue-admin.js';
-export type { ReplayOptions } from './nest/redis-queue-admin.js';
+export type { HistoryPageOptions, ReplayOptions } from './nest/redis-queue-admin.js';
 export { RedisQueueClient } from './nest/redis-queue-client.js';
 export type { EmitResult, EnqueueResult } from './nest/redis-queue-client.js';
 export { RedisQueueBatchContext } from './nest/redis-queue-batch.context.js';

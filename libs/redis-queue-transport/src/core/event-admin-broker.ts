@@ -15,12 +15,7 @@ export interface EventAdminBroker {
   endHistory(pattern: string, entries: 'drop' | 'keep'): Promise<Retired>;
   /** Ends publishing to the live listeners of a wildcard; answers whether that was done. */
   forgetListeners(pattern: string): Promise<boolean>;
-  /** Entries of a history from one on (included; the oldest without one), oldest first. */
-  history(
-    pattern: string,
-    from: string | undefined,
-    count: number,
-  ): Promise<readonly HistoryElement[]>;
+  history(pattern: string, part: HistoryPart): Promise<readonly HistoryElement[]>;
   /** The last entry of a history up to a bound (included; the newest without one). */
   lastEntry(pattern: string, to: string | undefined): Promise<string | undefined>;
   /** Adds a part of a history to the queue's tail, from its first to its last entry, in one step. */
@@ -32,6 +27,14 @@ export interface Retired {
   readonly wasThere: boolean;
   /** How many messages, or entries, were removed for good; 0 where they are to be kept. */
   readonly dropped: number;
+}
+
+/** Entries of a history, as they are listed. */
+export interface HistoryPart {
+  /** The first one, included; without it the oldest, or the newest where that is first. */
+  readonly from: string | undefined;
+  readonly count: number;
+  readonly isNewestFirst: boolean;
 }
 
 export interface HistoryElement {

@@ -1,6 +1,11 @@
 import type { EventDeclaration } from './broker.js';
 import { InvalidOptionError } from './errors.js';
-import type { EventAdminBroker, HistoryElement, Retired } from './event-admin-broker.js';
+import type {
+  EventAdminBroker,
+  HistoryElement,
+  HistoryPart,
+  Retired,
+} from './event-admin-broker.js';
 import type { EventHistory } from './event-index.js';
 import { subscriptionOf, subscriptionQueue } from './event-patterns.js';
 import { wholeNumber } from './options.js';
@@ -71,10 +76,11 @@ export class EventAdmin {
 
   async history(
     pattern: string,
-    { from, limit = PAGE }: Page & { readonly from?: string | undefined } = {},
+    { from, limit = PAGE, isNewestFirst }: Page & Omit<HistoryPart, 'count'>,
   ): Promise<{ readonly events: readonly HistoryEntry[]; readonly next: string | undefined }> {
     limitRule(limit, 'limit');
-    const elements = await this.broker.history(pattern, from, limit + 1);
+    const part = { from, count: limit + 1, isNewestFirst };
+    const elements = await this.broker.history(pattern, part);
     const events = elements.slice(0, limit).map((element) => this.#readEntry(pattern, element));
     return { events, next: elements[limit]?.entry };
   }

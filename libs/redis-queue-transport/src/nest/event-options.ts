@@ -136,7 +136,7 @@ function groupOf(
   );
 }
 
-const flag: Rule<boolean> = (value, option) => {
+export const flag: Rule<boolean> = (value, option) => {
   if (typeof value === 'boolean') return value;
   throw invalid(option, 'true or false', value);
 };

@@ -18,7 +18,7 @@ import { QueueAdmin } from '../core/queue-admin.js';
 import { openAdmin } from '../open-broker.js';
 import { declarationRule, groupRule } from './declarations.js';
 import type { EventDeclarationOptions } from './declarations.js';
-import { historyEndRule } from './event-options.js';
+import { flag, historyEndRule } from './event-options.js';
 import { resolveAdminOptions } from './options.js';
 import type { RedisQueueAdminOptions } from './options.js';
 
@@ -28,6 +28,14 @@ export interface ReplayOptions {
   readonly from?: Date | string | undefined;
   /** Default: the newest. */
   readonly to?: Date | string | undefined;
+}
+
+/** Which part of a history is listed, and which way. */
+export interface HistoryPageOptions extends Page {
+  /** Where the page begins, included. Default: the oldest that is kept, or the newest with `newestFirst`. */
+  readonly from?: Date | string | undefined;
+  /** Goes from the newest back. Default false. */
+  readonly newestFirst?: boolean | undefined;
 }
 
 const dropOrKeep = oneOf(['drop', 'keep']);
@@ -196,14 +204,16 @@ export class RedisQueueAdmin {
 
   /**
    * The events that are kept of a pattern, the oldest first, from an event (its `historyId`) or a time of Redis's clock
-   * on. `next` is the `from` of the following page.
+   * on; with `newestFirst` the newest first, from there back. `next` is the `from` of the following page in the same
+   * direction.
    */
   async history(
     pattern: string,
-    { from, limit }: Page & Pick<ReplayOptions, 'from'> = {},
+    { from, limit, newestFirst = false }: HistoryPageOptions = {},
   ): Promise<{ readonly events: readonly HistoryEntry[]; readonly next: string | undefined }> {
     const first = from === undefined ? undefined : historyEndRule(from, 'from');
-    return this.#events.history(pattern, { from: first, limit });
+    const isNewestFirst = flag(newestFirst, 'newestFirst');
+    return this.#events.history(pattern, { from: first, limit, isNewestFirst });
   }
 
   /**

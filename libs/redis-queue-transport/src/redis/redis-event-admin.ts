@@ -3,6 +3,7 @@ import type { EventDeclaration } from '../core/broker.js';
 import type {
   EventAdminBroker,
   HistoryElement,
+  HistoryPart,
   ReplayRange,
   ReplayStep,
   Retired,
@@ -68,12 +69,13 @@ export class RedisEventAdmin implements EventAdminBroker {
 
   async history(
     pattern: string,
-    from: string | undefined,
-    count: number,
+    { from, count, isNewestFirst }: HistoryPart,
   ): Promise<readonly HistoryElement[]> {
     const { history } = this.keys.history(pattern);
     const entries = await this.#run('list a history', (client) =>
-      client.xrangeBuffer(history, from ?? '-', '+', 'COUNT', count),
+      isNewestFirst
+        ? client.xrevrangeBuffer(history, from ?? '+', '-', 'COUNT', count)
+        : client.xrangeBuffer(history, from ?? '-', '+', 'COUNT', count),
     );
     return entries.map(([entry, fields]) => ({
       entry: entry.toString(),
