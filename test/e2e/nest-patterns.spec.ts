@@ -152,8 +152,15 @@ const INVALID: readonly [string, unknown][] = [
   ['with a symbol inside', { cmd: Symbol('sum') }],
 ];
 
+/** Handlers of events may have these. */
+const WILDCARDS: readonly [string, unknown][] = [
+  ['that stands for others', 'order.*'],
+  ['that stands for all', '#'],
+  ['that has a wildcard segment in the middle', 'order.*.late'],
+];
+
 describe('a pattern that cannot be a name', () => {
-  test.each(INVALID)(
+  test.each([...INVALID, ...WILDCARDS])(
     '%s is refused by the client without anything being sent',
     async (_, pattern) => {
       const client = rig.client();
@@ -163,9 +170,25 @@ describe('a pattern that cannot be a name', () => {
       expect(await errorOf(() => client.send(pattern, {}))).toBeInstanceOf(InvalidPatternError);
       expect(await errorOf(() => client.enqueue(pattern, {}))).toBeInstanceOf(InvalidPatternError);
       expect(await errorOf(() => client.emit(pattern, {}))).toBeInstanceOf(InvalidPatternError);
+      expect(await errorOf(() => client.enqueueMany(pattern, [1, 2]))).toBeInstanceOf(
+        InvalidPatternError,
+      );
+      expect(await errorOf(() => client.emitMany(pattern, [1, 2]))).toBeInstanceOf(
+        InvalidPatternError,
+      );
       expect(await rig.commands.keys(`${rig.prefix}:*`)).toEqual([]);
     },
   );
+
+  test('is not that of a group whose events have a wildcard: its queue takes messages', async () => {
+    const client = rig.client();
+    await lastValueFrom(client.enqueue('@billing/order.*', 1));
+    await lastValueFrom(client.enqueueMany('@billing/order.*', [2, 3]));
+    expect(await rig.queue('@billing/order.*').waiting()).toHaveLength(3);
+    await expect(lastValueFrom(client.emit('@billing/order.*', 1))).rejects.toThrow(
+      InvalidPatternError,
+    );
+  });
 
   // Nest itself fails on a symbol before it asks a server.
   const offered = INVALID.filter(([, pattern]) => typeof pattern !== 'symbol');

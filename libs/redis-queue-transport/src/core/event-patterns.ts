@@ -50,6 +50,18 @@ export function assertConcrete(pattern: string): void {
   );
 }
 
+/**
+ * What is sent is for one pattern; the name of a group's queue is one too, whatever the group's pattern.
+ * @throws InvalidPatternError for a pattern that stands for others: no handler of messages may have its queue
+ */
+export function assertSendable(pattern: string): void {
+  if (!isWildcard(pattern) || subscriptionOf(pattern) !== undefined) return;
+  throw new InvalidPatternError(
+    pattern,
+    `The pattern ${JSON.stringify(pattern)} has a wildcard segment: handlers of events may have those, but what is sent has one pattern.`,
+  );
+}
+
 /** Whether an event of the concrete pattern is meant by the filter, a pattern that may have wildcards. */
 export function isMeantBy(filter: string, pattern: string): boolean {
   if (filter === pattern) return true;

@@ -5,7 +5,7 @@ import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-me
 import { Observable, throwError } from 'rxjs';
 import { BodyFormat } from '../core/body.js';
 import { RedisUnavailableError, messageOf } from '../core/errors.js';
-import { assertConcrete } from '../core/event-patterns.js';
+import { assertConcrete, assertSendable } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { MessageIds } from '../core/message-id.js';
@@ -48,7 +48,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   readonly #options: ResolvedClientOptions;
   readonly #codec: PacketCodec;
   readonly #ids = new MessageIds();
-  /** By pattern. */
+  /** By pattern; those that were looked at and are fit to be sent to. */
   readonly #queues = new Map<unknown, string>();
   readonly #failures = new FailureLog(this.#logger);
   readonly #events = new StatusEvents(this._status$);
@@ -138,7 +138,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   /**
    * Puts a message on the list of its pattern; one consumer will handle it. Begins at once, subscribed or not. Answers
    * when Redis holds it; errors with `RedisUnavailableError`, `RedisRefusedError` (not held), `OutcomeUnknownError`
-   * (possibly held), or `UnencodableError`.
+   * (possibly held), `UnencodableError`, or `InvalidPatternError`, also for a wildcard.
    */
   enqueue(pattern: unknown, data: unknown): Observable<EnqueueResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
@@ -196,7 +196,10 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
       return throwError(() => new InvalidMessageException());
     if (!Array.isArray(data)) return throwError(() => noArray(data));
-    const call = this.#whenConnected((session) => sendMany(data, (one) => send(session, one)));
+    const call = this.#whenConnected((session) => {
+      this.#queueOf(pattern); // what is wrong with it is so for all of them
+      return sendMany(data, (one) => send(session, one));
+    });
     return hot(call, asItIs, (error) => this.#logUnseen(what, pattern, error));
   }
 
@@ -271,6 +274,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     const known = this.#queues.get(pattern);
     if (known !== undefined) return known;
     const queue = queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
+    assertSendable(queue);
     // An object may be changed afterwards; and whoever makes up patterns as they go must not fill the memory.
     if (typeof pattern === 'string' && this.#queues.size < MOST_KNOWN_QUEUES)
       this.#queues.set(pattern, queue);
