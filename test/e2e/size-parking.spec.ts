@@ -17,6 +17,7 @@ import { nestRig } from '../support/nest-rig.js';
 import { queueKey } from '../support/queue-dump.js';
 import { controllerOf } from './delivery-controller.js';
 import type { Handle } from './delivery-controller.js';
+import { eventControllerOf } from './events-controller.js';
 
 const rig = nestRig();
 
@@ -265,6 +266,30 @@ describe('a durable event over the threshold', () => {
     expect((await admin.peek(queueOf('b'))).map(({ data }) => data)).toEqual([LARGE]);
     await admin.retire('happened', 'b', { waiting: 'drop' });
     expect(await parkedIn('b')).toBe(0);
+  });
+
+  test('stands whole in a history and in what a group gets from one', async () => {
+    const client = rig.client({
+      ...PARKING,
+      declare: { happened: { groups: ['replayed'], history: { maxLength: 10 } } },
+    });
+    await lastValueFrom(client.emit('happened', LARGE));
+    await admin.purge(queueOf('replayed'));
+    await admin.replay('happened', 'replayed');
+    const heard: unknown[] = [];
+    const hear: Handle = (data) => heard.push(data);
+    const controllers = [
+      eventControllerOf('happened', hear, { group: 'filled', from: 'earliest' }),
+      eventControllerOf('happened', hear, { group: 'replayed' }),
+    ];
+    expect((await admin.history('happened')).events).toMatchObject([{ data: LARGE }]);
+    const key = queueKey(rig.prefix, queueOf('replayed'), 'waiting');
+    expect((await rig.commands.lindex(key, 0))?.length).toBeGreaterThan(LARGE.length);
+
+    await rig.serve({ controllers });
+
+    await eventually(() => expect(heard).toEqual([LARGE, LARGE]));
+    expect([await parkedIn('filled'), await parkedIn('replayed')]).toEqual([0, 0]);
   });
 });
 
