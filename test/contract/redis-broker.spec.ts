@@ -324,3 +324,73 @@ describe('an event that Redis refuses', () => {
     expect(await broker.publish('order.placed', 'x', element('x'))).toMatchObject({ groups: 1 });
   });
 });
+
+describe('what a process wants of events', () => {
+  const bounds = { maxLength: 10 };
+  const wanted = ['@a/order.placed', 'history:order.#', 'listeners:order.*'];
+
+  async function wanting(): Promise<Broker> {
+    const broker = await world.open();
+    await broker.declare({ pattern: 'order.placed', groups: ['a'] });
+    await broker.declare({ pattern: 'order.#', history: bounds });
+    await broker.subscribe(['order.*', 'plain'], () => undefined);
+    return broker;
+  }
+
+  async function join(broker: Broker, queue: string): Promise<Lease> {
+    const terms = queue.startsWith('@') ? { ...TERMS, subscription: {} } : TERMS;
+    const lease = await broker.join(queue, terms, () => undefined);
+    rig.closeLater(leaving(lease));
+    return lease;
+  }
+
+  async function declarations(): Promise<number> {
+    const statistics = await rig.commands.info('commandstats');
+    return Number(/cmdstat_hsetnx:calls=(\d+)/.exec(statistics)?.[1] ?? 0);
+  }
+
+  async function fields(): Promise<string[]> {
+    const names = await rig.commands.hkeys(`${rig.prefix}:groups`);
+    return names.filter((name) => name !== 'version').toSorted();
+  }
+
+  test.each(['work', '@b/order.paid'])(
+    'is in the index again when all was lost and it joins %s again',
+    async (queue) => {
+      const broker = await wanting();
+      const lost = await join(broker, queue);
+      await rig.commands.flushall();
+      expect(await lost.renew()).toBe('leaseLost');
+      expect(await fields()).toEqual([]);
+
+      await join(broker, queue);
+
+      const own = queue.startsWith('@') ? [queue] : [];
+      expect(await fields()).toEqual([...wanted, ...own].toSorted());
+      expect(await broker.publish('order.placed', 'x', element('x'))).toMatchObject({
+        groups: 1,
+        listeners: 1,
+        historyId: expect.any(String),
+      });
+    },
+  );
+
+  test('stays as another one has changed it when it joins a queue again', async () => {
+    const broker = await wanting();
+    await join(broker, 'work');
+    const other = await world.open();
+    await other.declare({ pattern: 'order.#', history: { maxLength: 99 } });
+    await join(broker, 'work');
+    const field = await rig.commands.hget(`${rig.prefix}:groups`, 'history:order.#');
+    expect(field).toBe('{"maxLength":99}');
+  });
+
+  test('is not entered once more when it joins a queue for the first time', async () => {
+    const broker = await wanting();
+    await rig.commands.config('RESETSTAT');
+    await join(broker, 'work');
+    expect(await declarations()).toBe(0);
+    await join(broker, '@b/order.paid');
+    expect(await declarations()).toBe(1);
+  });
+});

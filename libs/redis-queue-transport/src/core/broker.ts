@@ -36,7 +36,10 @@ export interface Broker {
     terms?: PublishTerms,
   ): Promise<Published>;
 
-  /** Lets groups get copies before they first join, and histories begin. What is declared already stays as it is. */
+  /**
+   * Lets groups get copies before they first join, and histories begin. What is declared already stays as it is. Where
+   * Redis forgets it, it is declared again with the next {@link join} of a queue that this process had joined before.
+   */
   declare(declaration: EventDeclaration): Promise<void>;
 
   /**

@@ -170,8 +170,8 @@ export class RedisQueueAdmin {
 
   /**
    * Ends a group's subscription: no copy comes any more. What still waits, or is delayed, is dropped for good, or kept
-   * in the queue `@GROUP/PATTERN`; dead letters stay. Stop the group's replicas first: one that starts again, or takes
-   * a new lease, begins it anew. Answers whether the group was there, and how many messages were dropped.
+   * in the queue `@GROUP/PATTERN`; dead letters stay. Stop the group's replicas first, and servers that declare it: one
+   * that starts again, or takes a new lease, begins it anew. Answers whether the group was there, and how many messages were dropped.
    */
   async retire(
     pattern: string,
@@ -185,9 +185,9 @@ export class RedisQueueAdmin {
   /**
    * Ends a pattern's history: no event is added any more. The entries that it has are dropped for good, or kept for
    * {@link history} and {@link replay}, without a bound on their age; a later call with `drop` removes them. Numbers go
-   * on where the history is declared again. Stop the servers first that declare it, by a handler or by `declare`, as
-   * the next one that starts begins it anew, and those with `recover` handlers of it, as these would hear nothing.
-   * Answers whether the history was there, and how many entries were dropped.
+   * on where the history is declared again. Stop the servers first that declare it, by a handler or by `declare`: one
+   * that starts again, or takes a new lease, begins it anew. Stop those with `recover` handlers of it too, which would
+   * hear nothing. Answers whether the history was there, and how many entries were dropped.
    */
   async endHistory(
     pattern: string,

@@ -252,8 +252,7 @@ export class RedisBroker implements Broker {
     this.#onWake.set(queue, () => onWake(false));
     await this.#listen(new Map([[keys.wake, (news) => onWake(news.toString() === PAUSED)]]));
     await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'served' });
-    const { subscription } = terms;
-    if (subscription !== undefined) await this.#subscriptions.begin(queue, subscription);
+    await this.#subscriptions.join(queue, terms.subscription);
     this.#joined += 1;
     const consumer = `${this.#name}-${this.#joined}`;
     this.#clock.set(await join.run(this.#commands, keys, { consumer, leaseMs: terms.leaseMs }));

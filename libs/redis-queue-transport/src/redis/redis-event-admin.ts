@@ -64,7 +64,8 @@ export class RedisEventAdmin implements EventAdminBroker {
     await this.#ready();
     const { groups, queues } = this.keys;
     const changes = [listenersField(pattern), ''];
-    return (await declare.run(this.connection, { groups, queues }, {}, changes)) > 0;
+    const args = { onlyMissing: 0 };
+    return (await declare.run(this.connection, { groups, queues }, args, changes)) > 0;
   }
 
   async history(

@@ -8,6 +8,9 @@ import { beginGroup } from './scripts/begin-group.js';
 import type { Begun } from './scripts/begin-group.js';
 import { declare } from './scripts/declare.js';
 
+/** Of the index, and its value. */
+type Field = readonly [field: string, value: string];
+
 /** Value of a field whose name says all. */
 const PRESENT = '1';
 
@@ -15,8 +18,10 @@ const PRESENT = '1';
 export class Subscriptions {
   /** Wildcards that live listeners of this process listen to. */
   #wildcards: readonly string[] = [];
-  /** Queues of groups that got their copies once. */
-  readonly #begun = new Set<string>();
+  /** Queues that this process joined once: of those that are a group's it gets its copies. */
+  readonly #joined = new Set<string>();
+  /** What this process declared, by field. */
+  readonly #declared = new Map<string, string>();
 
   constructor(
     private readonly connection: Connection,
@@ -24,24 +29,39 @@ export class Subscriptions {
   ) {}
 
   async declare({ pattern, groups = [], history }: EventDeclaration): Promise<void> {
-    const fields = groups.map((group) => [subscriptionQueue({ group, pattern }), PRESENT]);
+    const fields = groups.map((group): Field => [subscriptionQueue({ group, pattern }), PRESENT]);
     if (history !== undefined) {
       this.keys.history(pattern); // which refuses a pattern that no key can have
       fields.push([historyField(pattern), historyValue(history)]);
     }
-    await this.#set(fields.flat());
+    await this.#set(fields);
+    for (const [field, value] of fields) this.#declared.set(field, value);
   }
 
   /**
-   * From here on the group of this queue gets its copies. A new one is given the history from an entry on first.
+   * For a consumer that is about to take a lease: from here on the group of its queue, if it has one, gets its copies. A
+   * new group is given the history from an entry on first. After a lease that was lost, all that this process wants and
+   * Redis has forgotten is entered again.
    * @throws InvalidOptionError when there is no such history
    */
-  async begin(queue: string, { from }: SubscriptionTerms): Promise<void> {
+  async join(queue: string, subscription: SubscriptionTerms | undefined): Promise<void> {
+    if (this.#joined.has(queue)) await this.#restore(subscription && queue);
+    else if (subscription !== undefined) await this.#begin(queue, subscription);
+    this.#joined.add(queue);
+  }
+
+  /** In one call. What is there stays as it is: whoever changed it since did so on purpose. */
+  async #restore(queue: string | undefined): Promise<void> {
+    const own = queue === undefined ? [] : [present(queue)];
+    const listened = this.#wildcards.map((pattern) => present(listenersField(pattern)));
+    await this.#set([...own, ...this.#declared, ...listened], { onlyMissing: true });
+  }
+
+  async #begin(queue: string, { from }: SubscriptionTerms): Promise<void> {
     // Of a group that was known the history plays no part, whatever has become of it.
-    const isNew = from !== undefined && !this.#begun.has(queue) && !(await this.#isKnown(queue));
+    const isNew = from !== undefined && !(await this.#isKnown(queue));
     if (isNew) await this.#fill(queue, from);
-    else await this.#set([queue, PRESENT]);
-    this.#begun.add(queue);
+    else await this.#set([present(queue)]);
   }
 
   /** Looked up first, as filling is refused while Redis is full, and a replica that drains the group must get in. */
@@ -79,12 +99,17 @@ export class Subscriptions {
 
   /** Once more, as the Redis that answers after a failover may not have known. */
   listenAgain(): Promise<void> {
-    return this.#set(this.#wildcards.flatMap((pattern) => [listenersField(pattern), PRESENT]));
+    return this.#set(this.#wildcards.map((pattern) => present(listenersField(pattern))));
   }
 
-  async #set(fieldsAndValues: readonly string[]): Promise<void> {
-    if (fieldsAndValues.length === 0) return;
+  async #set(fields: readonly Field[], { onlyMissing = false } = {}): Promise<void> {
+    if (fields.length === 0) return;
     const { groups, queues } = this.keys;
-    await declare.run(this.connection, { groups, queues }, {}, fieldsAndValues);
+    const args = { onlyMissing: onlyMissing ? 1 : 0 };
+    await declare.run(this.connection, { groups, queues }, args, fields.flat());
   }
+}
+
+function present(field: string): Field {
+  return [field, PRESENT];
 }

@@ -3,18 +3,20 @@ import { Script, readNumber } from '../script.js';
 
 /**
  * Sets fields of the index of groups, pairs of (field, value) behind the named arguments; an empty value removes the
- * field. A field that names a queue (it begins with "@") lists the queue as well. Replies how many fields changed.
+ * field. With `onlyMissing` 1 those that are there stay as they are. A field that names a queue (it begins with "@")
+ * lists the queue as well. Replies how many fields changed.
  */
 export const declare = new Script({
   action: 'declare groups',
   keys: ['groups', 'queues'],
-  args: [],
+  args: ['onlyMissing'],
   lua: `
 ${RAISE_VERSION}
 local changed = 0
 for i = FIRST, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
-  if (redis.call('HGET', groups, field) or '') ~= value then
+  local known = redis.call('HGET', groups, field) or ''
+  if known ~= value and (known == '' or onlyMissing ~= '1') then
     changed = changed + 1
     if value == '' then redis.call('HDEL', groups, field) else redis.call('HSET', groups, field, value) end
   end
