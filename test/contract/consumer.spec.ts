@@ -118,6 +118,13 @@ async function pushAll(...names: string[]): Promise<void> {
   for (const name of names) await broker.push(QUEUE, name, element(name));
 }
 
+/** A line of CLIENT LIST. */
+const BLOCKED_WAIT = /name=rq-wait.* flags=[^ ]*b/;
+
+async function clients(): Promise<string> {
+  return String(await rig.commands.client('LIST'));
+}
+
 /** As if a process had died while it ran them. */
 async function pushSuspects(...names: string[]): Promise<void> {
   const suspects = names.map((name) => `{"rq":1,"crashes":1,"attempt":2,"id":"${name}"}\n{}`);
@@ -159,10 +166,7 @@ describe('a consumer', () => {
     await world.setPaused(QUEUE, false);
     await eventually(() => expect(stage.started).toEqual(['a']));
     await world.setPaused(QUEUE, true);
-    await eventually(async () => {
-      const list = String(await rig.commands.client('LIST'));
-      expect(list).not.toMatch(/name=rq-wait.* flags=[^ ]*b/);
-    });
+    await eventually(async () => expect(await clients()).not.toMatch(BLOCKED_WAIT));
     await pushAll('b');
     stage.end('a');
     await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(0));
@@ -170,6 +174,20 @@ describe('a consumer', () => {
     await world.setPaused(QUEUE, false);
     await eventually(() => expect(stage.started).toEqual(['a', 'b']));
     stage.end('b');
+  });
+
+  test('waits again after each pause that ended its wait', async () => {
+    const stage = await start();
+    for (const name of ['a', 'b']) {
+      await eventually(async () => expect(await clients()).toMatch(BLOCKED_WAIT));
+      await world.setPaused(QUEUE, true);
+      await eventually(async () => expect(await clients()).not.toMatch(BLOCKED_WAIT));
+      await world.setPaused(QUEUE, false);
+      await eventually(async () => expect(await clients()).toMatch(BLOCKED_WAIT));
+      await pushAll(name);
+      await eventually(() => expect(stage.started).toContain(name));
+      stage.end(name);
+    }
   });
 
   test('starts a delayed message when it is due', async () => {
@@ -388,10 +406,7 @@ describe('a consumer that lost its lease', () => {
         expect([dump.waiting.length, heldIn(dump)]).toEqual([0, 0]);
       });
     }
-    await eventually(async () => {
-      const list = String(await rig.commands.client('LIST'));
-      expect(list.match(/name=rq-wait/g)).toHaveLength(1);
-    });
+    await eventually(async () => expect((await clients()).match(/name=rq-wait/g)).toHaveLength(1));
     expect(await rig.commands.zcard(world.key(QUEUE, 'consumers'))).toBe(1);
   });
 

@@ -60,6 +60,8 @@ export class Consumer {
   #isExchanging = false;
   /** Ends the wait that is under way. */
   #waiting: AbortController | undefined;
+  /** Serves wait after wait until it fires: making one is a good part of what a wait in vain costs. */
+  #waitEnder = new AbortController();
   /** An exchange is worth while although nothing finished. */
   #mustLook = true;
   #isSuspectAhead = false;
@@ -305,11 +307,11 @@ export class Consumer {
   }
 
   async #wait(lease: Lease): Promise<void> {
-    const waiting = new AbortController();
-    this.#waiting = waiting;
+    if (this.#waitEnder.signal.aborted) this.#waitEnder = new AbortController();
+    this.#waiting = this.#waitEnder;
     let isOverInVain = false;
     try {
-      const element = await lease.wait(waiting.signal);
+      const element = await lease.wait(this.#waitEnder.signal);
       this.#succeed(this.#waitPause);
       if (element === 'leaseLost') return this.#membership.lose(lease);
       isOverInVain = element === undefined;
