@@ -59,9 +59,10 @@ export class Membership {
 
   lose(lease: Lease): void {
     if (lease !== this.#lease) return;
+    const keeper = this.#keeper;
     this.#lease = undefined;
     this.events.lost(lease);
-    this.#rejoining = this.#rejoining.then(() => this.#rejoin(lease));
+    this.#rejoining = this.#rejoining.then(() => this.#rejoin(lease, keeper));
   }
 
   /** Hands back what the lease holds, and ends it. */
@@ -72,9 +73,12 @@ export class Membership {
     await this.#lease?.leave().catch((error: unknown) => this.events.failed(error));
   }
 
-  /** Also when no lease is to follow: what a late wait of the lost one received must not stay with it. */
-  async #rejoin(lost: Lease): Promise<void> {
-    await this.#keeper?.stop();
+  /**
+   * Also when no lease is to follow: what a late wait of the lost one received must not stay with it. By the time that
+   * its turn has come, the current lease may be a later one, with a keeper that goes on.
+   */
+  async #rejoin(lost: Lease, keeper: LeaseKeeper | undefined): Promise<void> {
+    await keeper?.stop();
     const between = new GrowingPause();
     for (;;) {
       try {

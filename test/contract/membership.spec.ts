@@ -1,0 +1,79 @@
+import { expect, test } from '@jest/globals';
+import type { Broker, Lease } from '../../libs/redis-queue-transport/src/core/broker.js';
+import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors.js';
+import { Membership } from '../../libs/redis-queue-transport/src/core/membership.js';
+import { eventually } from '../support/eventually.js';
+import { redisRig } from '../support/redis-rig.js';
+import { RedisWorld } from './redis-world.js';
+
+const rig = redisRig();
+const world = new RedisWorld(rig);
+
+const QUEUE = 'q';
+const LEASE_MS = 1_000;
+const TERMS = {
+  leaseMs: LEASE_MS,
+  deadLetterLimit: 10,
+  deadLetterMaxAgeMs: 3_600_000,
+  onceMs: 0,
+  waitMs: 300,
+};
+
+/** Takes real leases, of which the test keeps some from being left for a while. */
+class Stage {
+  readonly membership: Membership;
+  readonly leases: Lease[] = [];
+  rejoined = 0;
+  cannotLeave: Lease | undefined;
+
+  constructor(private readonly broker: Broker) {
+    this.membership = new Membership(() => this.#takeLease(), LEASE_MS, {
+      lost: () => undefined,
+      rejoined: () => {
+        this.rejoined += 1;
+      },
+      reclaimed: () => undefined,
+      failed: () => undefined,
+    });
+    rig.closeLater({ close: () => this.membership.leave() });
+  }
+
+  async #takeLease(): Promise<Lease> {
+    const lease = await this.broker.join(QUEUE, TERMS, () => undefined);
+    const leave = lease.leave.bind(lease);
+    lease.leave = async () => {
+      if (this.cannotLeave === lease) throw new RedisUnavailableError('away');
+      await leave();
+    };
+    this.leases.push(lease);
+    return lease;
+  }
+
+  async current(number: number): Promise<Lease> {
+    return eventually(() => {
+      const lease = this.leases[number - 1];
+      expect(lease).toBeDefined();
+      expect(this.membership.lease).toBe(lease);
+      return lease!;
+    });
+  }
+}
+
+async function leaseEnd({ consumer }: Lease): Promise<number> {
+  return Number(await rig.commands.zscore(world.key(QUEUE, 'consumers'), consumer));
+}
+
+test('keeps the lease that it took when two before it were lost in a row', async () => {
+  const stage = new Stage(await world.open());
+  await stage.membership.join();
+  const first = await stage.current(1);
+  stage.cannotLeave = first;
+  stage.membership.lose(first);
+  // It is lost too while the first one still waits to be left.
+  stage.membership.lose(await stage.current(2));
+  const third = await stage.current(3);
+  stage.cannotLeave = undefined;
+  await eventually(() => expect(stage.rejoined).toBe(2));
+  const before = await leaseEnd(third);
+  await eventually(async () => expect(await leaseEnd(third)).toBeGreaterThan(before), 5_000);
+});
