@@ -184,7 +184,11 @@ export class ShutdownError extends RedisQueueError {
   readonly code = 'SHUTDOWN';
 }
 
-/** Text of anything that was thrown. */
+/** Text of anything that was thrown. Never throws. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return 'What was thrown cannot be read.';
+  }
 }

@@ -66,29 +66,37 @@ export function deadLetter(reason: DeadReason, error: unknown): Outcome {
   return { kind: 'deadLetter', reason, error: summarize(error) };
 }
 
-function summarize(error: unknown): ErrorSummary {
-  if (error instanceof Error) {
-    const { message, stack } = error;
-    // Many subclasses leave the name of their parent.
-    const name = error.name === 'Error' ? error.constructor.name : error.name;
-    return { name, message, ...(stack === undefined ? {} : { stack }) };
+/** Never throws: handlers may throw anything, also what throws itself when it is read. */
+export function summarize(error: unknown): ErrorSummary {
+  try {
+    return error instanceof Error ? summaryOf(error) : { name: 'Error', message: shown(error) };
+  } catch {
+    return { name: 'Error', message: 'What was thrown cannot be read.' };
   }
-  if (
-    typeof error === 'object' &&
-    error !== null &&
-    'message' in error &&
-    typeof error.message === 'string'
-  ) {
-    return { name: 'Error', message: error.message };
-  }
-  return { name: 'Error', message: typeof error === 'string' ? error : asJson(error) };
 }
 
-function asJson(value: unknown): string {
+function summaryOf(error: Error): ErrorSummary {
+  // A program may have put anything there.
+  const { message, stack, name } = error as { [Field in keyof Error]: unknown };
+  return {
+    // Many subclasses leave the name of their parent.
+    name: name === 'Error' ? error.constructor.name : asText(name),
+    message: asText(message),
+    ...(typeof stack === 'string' ? { stack } : {}),
+  };
+}
+
+function shown(thrown: unknown): string {
+  const hasMessage = typeof thrown === 'object' && thrown !== null && 'message' in thrown;
+  return hasMessage && typeof thrown.message === 'string' ? thrown.message : asText(thrown);
+}
+
+function asText(value: unknown): string {
+  if (typeof value === 'string') return value;
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    // Whatever was thrown cannot be shown better than by its text form.
+    // Whatever it is, it cannot be shown better than by its text form.
     return String(value);
   }
 }

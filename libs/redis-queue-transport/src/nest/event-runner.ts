@@ -1,7 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
 import { Delivery } from '../core/delivery.js';
 import { decodeElement } from '../core/envelope.js';
-import { ShutdownError, messageOf } from '../core/errors.js';
+import { ShutdownError } from '../core/errors.js';
+import { summarize } from '../core/outcome.js';
 import { rejected } from '../core/rejected.js';
 import { Running } from '../core/running.js';
 import type { RegisteredHandler } from './handler-registry.js';
@@ -80,18 +81,12 @@ export class EventRunner {
   }
 
   #logFailure(pattern: string, error: unknown): void {
-    const stack = error instanceof Error ? error.stack : undefined;
-    this.logger.error(`A handler of the event "${pattern}" failed: ${describe(error)}`, stack);
+    const { message, stack } = summarize(error);
+    this.logger.error(`A handler of the event "${pattern}" failed: ${message}`, stack);
   }
 }
 
 /** What a program without this library published names no pattern: it is that of the channel. */
 function patternOf({ envelope, queue }: Delivery): string {
   return envelope.pattern ?? queue;
-}
-
-function describe(error: unknown): string {
-  if (typeof error === 'object' && error !== null && 'message' in error)
-    return String(error.message);
-  return messageOf(error);
 }
