@@ -51,7 +51,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   /** By pattern; those that were looked at and are fit to be sent to. */
   readonly #queues = new Map<unknown, string>();
   readonly #failures = new FailureLog(this.#logger);
-  readonly #events = new StatusEvents(this._status$);
+  readonly #events = new StatusEvents(this._status$, this.#logger);
   readonly #requests: ClientRequests;
   #session: ClientSession | undefined;
 

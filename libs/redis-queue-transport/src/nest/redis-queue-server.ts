@@ -67,7 +67,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   readonly #codecOfOthers: PacketCodec;
   readonly #failures = new FailureLog(this.logger);
   readonly #ids = new MessageIds();
-  readonly #events = new StatusEvents(this._status$);
+  readonly #events = new StatusEvents(this._status$, this.logger);
   readonly #noStartHook = this.onProcessingStartHook;
   #open: OpenBroker | undefined;
   #consumers: Consumer[] = [];

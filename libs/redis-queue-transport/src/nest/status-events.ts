@@ -1,4 +1,6 @@
+import type { LoggerService } from '@nestjs/common';
 import type { Subject } from 'rxjs';
+import { messageOf } from '../core/errors.js';
 import type { FailureLog } from './failure-log.js';
 
 /** The state of the command connection. */
@@ -32,7 +34,10 @@ export class StatusEvents {
     error: [],
   };
 
-  constructor(private readonly status$: Subject<string>) {}
+  constructor(
+    private readonly status$: Subject<string>,
+    private readonly logger: LoggerService,
+  ) {}
 
   on<Event extends keyof RedisQueueEvents>(event: Event, listener: RedisQueueEvents[Event]): void {
     this.#listeners[event].push(listener);
@@ -40,19 +45,33 @@ export class StatusEvents {
 
   status(status: RedisQueueStatus): void {
     this.status$.next(status);
-    for (const listener of this.#listeners[status]) listener();
+    this.#tell(status, (listener) => listener());
   }
 
   interrupted(times: number): void {
-    for (const listener of this.#listeners.eventsInterrupted) listener(times);
+    this.#tell('eventsInterrupted', (listener) => listener(times));
   }
 
   gap(pattern: string, missed: number): void {
-    for (const listener of this.#listeners.gap) listener({ pattern, missed });
+    this.#tell('gap', (listener) => listener({ pattern, missed }));
   }
 
   error(error: unknown, log: FailureLog): void {
     log.failed(error);
-    for (const listener of this.#listeners.error) listener(error);
+    this.#tell('error', (listener) => listener(error));
+  }
+
+  /** What a listener throws must not reach what it is told by: connections, and loops that would begin anew. */
+  #tell<Event extends keyof RedisQueueEvents>(
+    event: Event,
+    tell: (listener: RedisQueueEvents[Event]) => void,
+  ): void {
+    for (const listener of this.#listeners[event]) {
+      try {
+        tell(listener);
+      } catch (error) {
+        this.logger.error(`A listener for "${event}" failed: ${messageOf(error)}`);
+      }
+    }
   }
 }
