@@ -292,6 +292,7 @@ export class RedisBroker implements Broker {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#recovered?.stop();
+    this.#subscriptions.stop();
     const feeders = this.#feeders.map((feeder) => feeder.stop());
     await Promise.all([this.#inbox?.stop(), this.#channel?.stop(), ...feeders]);
     for (const connection of this.#connections) connection.close();
@@ -328,7 +329,7 @@ export class RedisBroker implements Broker {
   #onInterrupted(): void {
     this.#interruptions += 1;
     this.events.interrupted(this.#interruptions);
-    this.#subscriptions.listenAgain().catch(this.#onError);
+    void this.#subscriptions.listenAgain(this.#onError);
     this.#recovered?.catchUp();
     for (const onWake of this.#onWake.values()) onWake();
   }

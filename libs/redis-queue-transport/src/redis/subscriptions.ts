@@ -2,6 +2,7 @@ import type { EventDeclaration, SubscriptionTerms } from '../core/broker.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { historyField, historyValue, listenersField } from '../core/event-index.js';
 import { isWildcard, subscriptionOf, subscriptionQueue } from '../core/event-patterns.js';
+import { GrowingPause } from '../core/pause.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { beginGroup } from './scripts/begin-group.js';
@@ -14,6 +15,8 @@ type Field = readonly [field: string, value: string];
 /** Value of a field whose name says all. */
 const PRESENT = '1';
 
+const CONNECTION_WAIT_MS = 1_000;
+
 /** Writes into the index of groups what this process wants to get. */
 export class Subscriptions {
   /** Wildcards that live listeners of this process listen to. */
@@ -22,6 +25,7 @@ export class Subscriptions {
   readonly #joined = new Set<string>();
   /** What this process declared, by field. */
   readonly #declared = new Map<string, string>();
+  #listening = new AbortController();
 
   constructor(
     private readonly connection: Connection,
@@ -53,8 +57,7 @@ export class Subscriptions {
   /** In one call. What is there stays as it is: whoever changed it since did so on purpose. */
   async #restore(queue: string | undefined): Promise<void> {
     const own = queue === undefined ? [] : [present(queue)];
-    const listened = this.#wildcards.map((pattern) => present(listenersField(pattern)));
-    await this.#set([...own, ...this.#declared, ...listened], { onlyMissing: true });
+    await this.#set([...own, ...this.#declared, ...this.#listened], { onlyMissing: true });
   }
 
   async #begin(queue: string, { from }: SubscriptionTerms): Promise<void> {
@@ -94,12 +97,41 @@ export class Subscriptions {
   /** Has emitters publish to the wildcards among these patterns too. */
   async listenTo(patterns: readonly string[]): Promise<void> {
     this.#wildcards = patterns.filter(isWildcard);
-    await this.listenAgain();
+    await this.#noteWildcards();
   }
 
-  /** Once more, as the Redis that answers after a failover may not have known. */
-  listenAgain(): Promise<void> {
-    return this.#set(this.#wildcards.map((pattern) => present(listenersField(pattern))));
+  /**
+   * Once more, as the Redis that answers after a failover may not have known. Never rejects: this connection may be
+   * there later than the one by which the interruption was noticed, so it tries until it is done, or begun anew.
+   */
+  async listenAgain(onError: (error: unknown) => void): Promise<void> {
+    this.stop();
+    if (this.#wildcards.length === 0) return;
+    const { signal } = (this.#listening = new AbortController());
+    const between = new GrowingPause();
+    while (!signal.aborted) {
+      try {
+        await this.connection.ready(CONNECTION_WAIT_MS);
+        return await this.#noteWildcards();
+      } catch (error) {
+        if (signal.aborted) return;
+        onError(error);
+        await between.wait(signal);
+      }
+    }
+  }
+
+  /** What is under way in the background is given up. */
+  stop(): void {
+    this.#listening.abort();
+  }
+
+  #noteWildcards(): Promise<void> {
+    return this.#set(this.#listened);
+  }
+
+  get #listened(): readonly Field[] {
+    return this.#wildcards.map((pattern) => present(listenersField(pattern)));
   }
 
   async #set(fields: readonly Field[], { onlyMissing = false } = {}): Promise<void> {
