@@ -66,6 +66,26 @@ describe('what Redis refuses', () => {
     expect(await lease.exchange([], 1)).toMatchObject({ taken: [expect.any(Buffer)] });
   });
 
+  test('for the key of the counts costs no dead letter its place, however often it is tried', async () => {
+    const broker = await world.open();
+    const lease = await broker.join('q', { ...TERMS, deadLetterLimit: 3 }, () => undefined);
+    rig.closeLater(leaving(lease));
+    const park = (bytes: Buffer): ReturnType<Lease['exchange']> =>
+      lease.exchange([{ kind: 'deadLetter', element: bytes, replacement: bytes }], 0);
+    const dead = async (): Promise<unknown> => ids((await world.dump('q')).dead);
+    for (const name of ['a', 'b', 'c', 'd']) await broker.push('q', name, element(name));
+    const [a, b, c, d] = await take(lease, 4);
+    for (const bytes of [a!, b!, c!]) await park(bytes);
+    const counts = world.key('q', 'counts');
+    await rig.commands.set(counts, 'taken by somebody else');
+    for (let round = 0; round < 3; round += 1)
+      await expect(park(d!)).rejects.toEqual(refusedWith('WRONGTYPE'));
+    await rig.commands.del(counts);
+    expect(await dead()).toEqual(['c', 'b', 'a']);
+    await park(d!);
+    expect(await dead()).toEqual(['d', 'c', 'b']);
+  });
+
   test('for the lack of a permission names NOPERM', async () => {
     await rig.commands.call('ACL', 'SETUSER', 'clerk', 'on', '>pw', '~*', '&*', '+@all', '-rpush');
     rig.closeLater({ close: () => rig.commands.call('ACL', 'DELUSER', 'clerk') });

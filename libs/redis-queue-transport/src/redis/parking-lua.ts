@@ -24,18 +24,35 @@ local function unpark(element)
 end
 `;
 
-/** Drops the bodies of dead letters that an XTRIM is about to drop: those before `below`, or the oldest `count`. */
-export const UNPARK_DEAD = `
-local function unparkDead(dead, below, count)
-  if count <= 0 or redis.call('EXISTS', parked) == 0 then return end
-  for _, entry in ipairs(redis.call('XRANGE', dead, '-', below, 'COUNT', count)) do
-    unpark(entry[2][2])
-  end
-end
-`;
-
 /** So many messages one call of a script looks at, at the most, for bodies to drop. */
 const MOST_EMPTIED = 1_000;
+
+/**
+ * Drops the oldest dead letters, with the bodies that are parked, as the Lua function `dropDead(most, below)`: at once
+ * while nothing is parked, else a part, as each is to be looked at. `below` is the time in ms before which all are to
+ * go; without one so many go that `most` are left. Counts them, and answers whether there may be more.
+ */
+export const DROP_DEAD = `
+local function dropDead(most, below)
+  local dropped, mayBeMore
+  redis.call('HLEN', counts) -- a key of another type must refuse it before anything is dropped
+  if redis.call('EXISTS', parked) == 0 then
+    if below then dropped = redis.call('XTRIM', dead, 'MINID', '=', below)
+    else dropped = redis.call('XTRIM', dead, 'MAXLEN', '=', most) end
+  else
+    local part = below and ${MOST_EMPTIED} or math.min(${MOST_EMPTIED}, redis.call('XLEN', dead) - most)
+    if part <= 0 or below == 0 then return false end
+    local oldest = redis.call('XRANGE', dead, '-', below and string.format('(%d-0', below) or '+', 'COUNT', part)
+    for _, entry in ipairs(oldest) do
+      unpark(entry[2][2])
+      redis.call('XDEL', dead, entry[1])
+    end
+    dropped, mayBeMore = #oldest, #oldest == ${MOST_EMPTIED}
+  end
+  if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
+  return mayBeMore
+end
+`;
 
 /**
  * Removes what waits and what is delayed, with the bodies that are parked, as Lua: at once while nothing is parked, else

@@ -244,6 +244,7 @@ export class RedisLease implements Lease {
       deadLetterMaxAgeMs: this.#isTrimDue() ? this.terms.deadLetterMaxAgeMs : 0,
     });
     if (reply === 'leaseLost') return reply;
+    if (reply.mayDropMore) this.#nextTrim = 0;
     this.at.onRedisTime(reply.nowMs);
     return { ended: reply.ended };
   }

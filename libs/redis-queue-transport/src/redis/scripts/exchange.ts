@@ -1,5 +1,5 @@
 import type { Settlement } from '../../core/broker.js';
-import { UNPARK_DEAD } from '../parking-lua.js';
+import { DROP_DEAD } from '../parking-lua.js';
 import type { ScriptArgument } from '../script.js';
 import {
   NOW_MS_FUNCTION,
@@ -72,7 +72,7 @@ if tonumber(oldestDone) > 0 then
   if string.sub(last, 1, #lastDone) ~= lastDone then return -1 end
   redis.call('LTRIM', processing, oldestDone, -1)
 end
-${NOW_MS_FUNCTION}${UNPARK_DEAD}
+${NOW_MS_FUNCTION}${DROP_DEAD}
 local function isSuspect(element)
   -- Its tenth byte alone tells most elements from a suspect's.
   return string.byte(element, 10) == 99 and string.sub(element, 1, 18) == '{"rq":1,"crashes":'
@@ -101,10 +101,10 @@ for i = #ARGV - 2, others, -3 do
     elseif kind == 'parked' then
       -- It is done, and its body is to go with it.
     elseif kind == 'deadLetter' then
+      -- Room is made first: should that fail, each further try would add it once more, and push out others.
+      dropDead(math.max(0, deadLetterLimit - 1))
       redis.call('XADD', dead, '*', 'element', detail)
-      unparkDead(dead, '+', redis.call('XLEN', dead) - deadLetterLimit)
-      local dropped = redis.call('XTRIM', dead, 'MAXLEN', '=', deadLetterLimit)
-      if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
+      if tonumber(deadLetterLimit) == 0 then dropDead(0) end
     elseif tonumber(kind) > 0 then
       delay(delayed, now + kind, detail)
     else
