@@ -125,15 +125,19 @@ export class Consumer {
   /** Joins the queue and begins to take. Rejects when Redis cannot be reached. To be called once. */
   async start(): Promise<void> {
     await this.#membership.join();
-    // Stopped while it was joining: what #stop could not see yet is undone here.
+    // Stopped or drained while it was joining: what #stop could not see yet is undone here.
     if (this.#state !== 'new') return this.#membership.leave();
     this.#state = 'consuming';
     this.#schedule();
   }
 
-  /** Takes nothing more; what runs goes on. May be called at any time. */
+  /** Takes nothing more; what runs goes on. May be called at any time: before it has started, it never takes anything. */
   drain(): void {
-    if (this.#state !== 'consuming') return;
+    if (this.#state === 'new') this.#state = 'draining';
+    else if (this.#state === 'consuming') this.#drain();
+  }
+
+  #drain(): void {
     this.#state = 'draining';
     this.#membership.keepLast();
     this.#waiting?.abort();

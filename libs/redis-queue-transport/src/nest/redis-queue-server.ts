@@ -199,6 +199,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     for (const [queue, handler] of this.#registry.durable) {
       this.#consumers.push(this.#durableConsumerOf(broker, queue, handler));
     }
+    if (this.#isDraining) this.drain();
     this.#starting = Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
     const started = await this.#starting;
     const failed = started.find((result) => result.status === 'rejected');
@@ -268,7 +269,10 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       const { queue: list } = resolveHandlerOptions(extras, this.#options, queue);
       if (list === undefined) continue;
       const from = list.take === 'left' ? 'LEFT' : 'RIGHT';
-      this.#feeds.push(await broker.feed(queue, { key: list.key, from }));
+      if (this.#isDraining) return;
+      const feed = await broker.feed(queue, { key: list.key, from });
+      this.#feeds.push(feed);
+      if (this.#isDraining) void feed.stop();
     }
   }
 
