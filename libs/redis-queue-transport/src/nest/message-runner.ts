@@ -133,15 +133,17 @@ function follow(
   return new Promise<void>((resolve, reject) => {
     const subscription = new Subscription();
     const next = (value: unknown): void => {
-      if (!delivery.isAborted) return caller()?.next(value);
-      // Nobody waits for it any longer, and it may never end by itself.
-      subscription.unsubscribe();
-      resolve();
+      if (!delivery.isAborted) caller()?.next(value);
     };
     const complete = (): void => {
       caller()?.complete();
       resolve();
     };
     subscription.add(values.subscribe({ next, error: reject, complete }));
+    // Nobody waits for it any longer then, and it may never end, or say anything, by itself.
+    delivery.onAbort(() => {
+      subscription.unsubscribe();
+      resolve();
+    });
   });
 }

@@ -46,9 +46,13 @@ export class Replier {
     this.#write({ err: describeError(error), isDisposed: true });
   }
 
+  /** Once the caller's time is over, nobody takes the values of a stream that goes on. */
   #flush(): void {
+    if (this.#pending.length === 0) return;
     const pending = this.#pending;
     this.#pending = [];
+    const { expiresAtMs } = this.request;
+    if (expiresAtMs !== undefined && expiresAtMs < this.broker.nowMs()) return;
     for (const { value } of pending) this.#write({ response: value });
   }
 
