@@ -53,6 +53,11 @@ async function pushAll(...names: string[]): Promise<void> {
   for (const name of names) await direct.push(QUEUE, name, element(name));
 }
 
+/** As many as Redis sees. */
+async function commandConnections(): Promise<number> {
+  return String(await rig.commands.client('LIST')).split(' name=rq-commands-').length - 1;
+}
+
 async function exchange(lease: Lease, acks: readonly Buffer[], take: number): Promise<Exchange> {
   const reply = await lease.exchange(
     acks.map((bytes) => ({ kind: 'ack', element: bytes })),
@@ -184,6 +189,25 @@ describe('an exchange whose answer was lost', () => {
     expect((await reply).missing).toBe(1);
     const dump = await world.dump(QUEUE);
     expect(ids(dump.processing.get(lease.consumer) ?? [])).toEqual(['b', 'c']);
+  });
+
+  test('does not let its count settle another message that begins alike, when it is executed late', async () => {
+    const alike = 'x'.repeat(200);
+    await world.pushForeign(QUEUE, `${alike}1`, `${alike}2`);
+    const lease = await join();
+    const [first] = (await exchange(lease, [], 1)).taken;
+    const late = proxy.holdRequest(isSettling);
+    await expect(exchange(lease, [first!], 0)).rejects.toThrow(OutcomeUnknownError);
+    // What has no id was given up, and is handed out again.
+    const [again] = (await exchange(lease, [], 1)).taken;
+    const [second] = (await exchange(lease, [again!], 1)).taken;
+    expect(String(second)).toBe(`${alike}2`);
+    const before = await commandConnections();
+    late.release();
+    // It goes once what was held back has been executed.
+    await eventually(async () => expect(await commandConnections()).toBe(before - 1));
+    expect(heldIn(await world.dump(QUEUE))).toBe(1);
+    expect((await exchange(lease, [second!], 0)).missing).toBe(0);
   });
 
   test('keeps the place of a message that was released', async () => {

@@ -113,13 +113,15 @@ export class RedisLease implements Lease {
 
   /**
    * How many of the processing list's oldest these are, if they are no others, in that order, and nothing is to be
-   * done but to remove them; else 0. Then they need not travel back.
+   * done but to remove them; else 0. Then they need not travel back. The last must be known by its beginning: a call
+   * that was given up may be executed late, and find others in their place.
    */
   #countOldestDone(settlements: readonly Settlement[]): number {
     const count = settlements.length;
     if (count === 0 || count > this.#held.length) return 0;
     if (this.#isWaiting || this.#mayHoldStrays) return 0;
     if (!this.#isOrdered && count < this.#held.length) return 0;
+    if (!HAS_WHOLE_ID.test(beginningOf(this.#held[count - 1]))) return 0;
     return settlements.every(
       (one, index) =>
         one.kind === 'ack' &&
@@ -314,6 +316,9 @@ function beginningOf(element: Buffer | undefined): string {
   const end = beginning.search(NOT_ASCII);
   return end === -1 ? beginning : beginning.slice(0, end);
 }
+
+/** A header that names the id within its beginning: no other message begins so. */
+const HAS_WHOLE_ID = /^\{\s*"rq"\s*:.*"id"\s*:\s*"(?:[^"\\]|\\.)*"/;
 
 const NOT_ASCII = /[\u0080-\u00ff]/;
 
