@@ -25,15 +25,22 @@ class Stage {
   readonly leases: Lease[] = [];
   rejoined = 0;
   cannotLeave: Lease | undefined;
+  isAway = false;
+  failed = 0;
 
-  constructor(private readonly broker: Broker) {
-    this.membership = new Membership(() => this.#takeLease(), LEASE_MS, {
+  constructor(
+    private readonly broker: Broker,
+    leaseMs = LEASE_MS,
+  ) {
+    this.membership = new Membership(() => this.#takeLease(), leaseMs, {
       lost: () => undefined,
       rejoined: () => {
         this.rejoined += 1;
       },
       reclaimed: () => undefined,
-      failed: () => undefined,
+      failed: () => {
+        this.failed += 1;
+      },
     });
     rig.closeLater({ close: () => this.membership.leave() });
   }
@@ -44,6 +51,11 @@ class Stage {
     lease.leave = async () => {
       if (this.cannotLeave === lease) throw new RedisUnavailableError('away');
       await leave();
+    };
+    const renew = lease.renew.bind(lease);
+    lease.renew = async () => {
+      if (this.isAway) throw new RedisUnavailableError('away');
+      return renew();
     };
     this.leases.push(lease);
     return lease;
@@ -76,4 +88,19 @@ test('keeps the lease that it took when two before it were lost in a row', async
   await eventually(() => expect(stage.rejoined).toBe(2));
   const before = await leaseEnd(third);
   await eventually(async () => expect(await leaseEnd(third)).toBeGreaterThan(before), 5_000);
+});
+
+test('tries again soon where a lease cannot be renewed, as the rest of it is short', async () => {
+  const leaseMs = 3_000;
+  const stage = new Stage(await world.open(), leaseMs);
+  stage.isAway = true;
+  await stage.membership.join();
+  const lease = await stage.current(1);
+  const before = await leaseEnd(lease);
+
+  // The first time after a third of the lease; the next two thirds are not waited for.
+  await eventually(() => expect(stage.failed).toBeGreaterThanOrEqual(3), 0.6 * leaseMs);
+  stage.isAway = false;
+
+  await eventually(async () => expect(await leaseEnd(lease)).toBeGreaterThan(before));
 });

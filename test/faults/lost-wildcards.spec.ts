@@ -1,24 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { Redis } from 'ioredis';
-import type { RedisOptions } from 'ioredis';
 import { lastValueFrom } from 'rxjs';
 import { eventControllerOf } from '../e2e/events-controller.js';
+import { commandsThrough } from '../support/commands-through.js';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
 import { Proxy } from '../support/proxy.js';
 
 const rig = nestRig();
-
-/** An ioredis instance as users give it, of which the connection for commands goes through the proxy. */
-function commandsThrough(proxy: Proxy): Redis {
-  const template = new Redis(rig.redis.url, { lazyConnect: true });
-  const direct = template.duplicate.bind(template);
-  template.duplicate = (settings: Partial<RedisOptions> = {}) =>
-    settings.connectionName?.startsWith('rq-commands-') === true
-      ? new Redis(proxy.url, settings)
-      : direct(settings);
-  return template;
-}
 
 async function killEventConnections(): Promise<void> {
   const list = String(await rig.commands.client('LIST'));
@@ -30,7 +18,7 @@ test('a wildcard is listened to again on a Redis that has forgotten it, whicheve
   const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
   const heard: unknown[] = [];
   const controller = eventControllerOf('order.*', (data) => heard.push(data));
-  const strategy = rig.strategy({ connection: commandsThrough(proxy) });
+  const strategy = rig.strategy({ connection: commandsThrough(proxy, rig.redis.url) });
   let interruptions = 0;
   strategy.on('eventsInterrupted', (times) => (interruptions = times));
   await (await rig.microservice({ controllers: [controller] }, strategy)).listen();

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { Lease } from './broker.js';
+import type { Lease, Renewal } from './broker.js';
 import { GrowingPause, pause } from './pause.js';
 
 export interface LeaseKeeperEvents {
@@ -48,38 +48,36 @@ export class LeaseKeeper {
 
   /** Renews out of turn until the lease is sure, lost, or no longer kept. */
   async makeSure(): Promise<void> {
-    const between = new GrowingPause();
     const stopped = this.#stopped.signal;
-    while (!this.isSure && !stopped.aborted) {
-      try {
-        if ((await this.#renew()) !== 'leaseLost') continue;
-        this.events.lost();
-        return;
-      } catch (error) {
-        this.events.failed(error);
-        await between.wait(stopped);
-      }
-    }
+    while (!this.isSure && !stopped.aborted)
+      if ((await this.#renewSoon(stopped)) === 'leaseLost') return this.events.lost();
   }
 
   async #run(stopped: AbortSignal): Promise<void> {
     for (;;) {
       await pause(this.#intervalMs, stopped);
-      if (stopped.aborted) return;
-      try {
-        const renewal = await this.#renew();
-        if (renewal === 'leaseLost') {
-          if (!stopped.aborted) this.events.lost();
-          return;
-        }
-        if (this.#wasOnTime()) await this.#reclaim(renewal.ended);
-      } catch (error) {
-        if (!stopped.aborted) this.events.failed(error);
-      }
+      const renewal = await this.#renewSoon(stopped);
+      if (renewal === undefined || stopped.aborted) return;
+      if (renewal === 'leaseLost') return this.events.lost();
+      if (this.#wasOnTime()) await this.#reclaim(renewal.ended);
     }
   }
 
-  async #renew(): ReturnType<Lease['renew']> {
+  /** Tries until there is an answer: an outage may take all that is left of the lease. Undefined when it is stopped. */
+  async #renewSoon(stopped: AbortSignal): Promise<Renewal | 'leaseLost' | undefined> {
+    const between = new GrowingPause();
+    while (!stopped.aborted) {
+      try {
+        return await this.#renew();
+      } catch (error) {
+        if (!stopped.aborted) this.events.failed(error);
+        await between.wait(stopped);
+      }
+    }
+    return undefined;
+  }
+
+  async #renew(): Promise<Renewal | 'leaseLost'> {
     const askedAt = performance.now();
     const renewal = await this.lease.renew();
     if (renewal !== 'leaseLost') this.#sureUntil = askedAt + this.leaseMs;
@@ -94,9 +92,13 @@ export class LeaseKeeper {
   }
 
   async #reclaim(ended: readonly string[]): Promise<void> {
-    for (const consumer of ended) {
-      const deliveries = await this.lease.reclaim(consumer);
-      if (deliveries > 0) this.events.reclaimed(consumer, deliveries);
+    try {
+      for (const consumer of ended) {
+        const deliveries = await this.lease.reclaim(consumer);
+        if (deliveries > 0) this.events.reclaimed(consumer, deliveries);
+      }
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) this.events.failed(error);
     }
   }
 }

@@ -13,13 +13,25 @@ interface Replies {
 /** How long replies wait for a caller that does not read: longer than any reconnect, short enough for a caller that died. */
 const KEEP_MS = 60_000;
 
-/** Sends the replies of one turn of the event loop together: one call for each caller. */
+/** How long replies wait for a Redis that is away: as long as callers wait by default. */
+const PATIENCE_MS = 10_000;
+
+/** No more than so many wait for it: a handler may answer with a stream that has no end. */
+const MOST_WAITING = 10_000;
+
+/**
+ * Sends the replies of one turn of the event loop together: one call for each caller. While there is no connection they
+ * wait for it, in order: what a handler has done is done, and its caller wants to know.
+ */
 export class ReplyBatch {
   #byList = new Map<string, Replies>();
+  #waiting = 0;
+  #waitsForRedis = false;
 
   constructor(private readonly connection: Connection) {}
 
   add(list: string, element: Element): Promise<void> {
+    if (this.#waitsForRedis && ++this.#waiting > MOST_WAITING) return this.#send(list, [element]);
     let replies = this.#byList.get(list);
     if (replies === undefined) {
       if (this.#byList.size === 0) process.nextTick(() => this.flush());
@@ -30,17 +42,36 @@ export class ReplyBatch {
     return replies.sent;
   }
 
-  /** Sends now what was gathered so far. */
+  /** Sends now what was gathered so far, where there is a connection. */
   flush(): void {
     if (this.#byList.size === 0) return;
+    if (this.connection.isReady) this.#sendAll();
+    else void this.#sendWhenReady();
+  }
+
+  /** Also when it does not come to be ready: then each reply fails by itself. */
+  async #sendWhenReady(): Promise<void> {
+    if (this.#waitsForRedis) return;
+    this.#waitsForRedis = true;
+    await this.connection.ready(PATIENCE_MS).catch(noop);
+    this.#waitsForRedis = false;
+    this.#waiting = 0;
+    this.#sendAll();
+  }
+
+  #sendAll(): void {
     const byList = this.#byList;
     this.#byList = new Map();
-    for (const [list, { elements, resolve, reject }] of byList) {
-      const sending = reply.run(this.connection, { replies: list }, { keepMs: KEEP_MS }, elements);
-      sending.then(resolve, reject);
-    }
+    for (const [list, { elements, resolve, reject }] of byList)
+      this.#send(list, elements).then(resolve, reject);
+  }
+
+  async #send(list: string, elements: readonly Element[]): Promise<void> {
+    await reply.run(this.connection, { replies: list }, { keepMs: KEEP_MS }, elements);
   }
 }
+
+const noop = (): void => undefined;
 
 function newReplies(): Replies {
   let resolve!: () => void;
