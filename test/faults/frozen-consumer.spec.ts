@@ -106,6 +106,28 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     await stage.balance(0);
   });
 
+  test('does not begin what it had ready and was handled by others', async () => {
+    const stage = await FaultStage.open(rig);
+    const frozen = await stage.startConsumer({ concurrency: 1, prefetch: 5 });
+    // As long as the lease: it ends with the first thing that the process does again.
+    await stage.send({ id: 'a', workMs: LEASE_MS }, { id: 'b' }, { id: 'c' });
+    await eventually(async () => expect(heldIn(await stage.dump())).toBe(3));
+    frozen.signal('SIGSTOP');
+    const other = await stage.startConsumer();
+    await stage.untilAllHome();
+    expect(other.journal.map(({ id }) => id)).toEqual(expect.arrayContaining(['a', 'b', 'c']));
+
+    frozen.signal('SIGCONT');
+
+    await eventually(() => expect(frozen.output).toContain('Lost the lease'));
+    await other.close();
+    await stage.send({ id: 'later' });
+    await stage.untilAllHome();
+    const ids = frozen.journal.filter(({ event }) => event === 'start').map(({ id }) => id);
+    expect(ids).toEqual(['a', 'later']);
+    await stage.balance(1);
+  });
+
   test('does not run what it took when its lease was over, before it learned so', async () => {
     const stage = await FaultStage.open(rig);
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));

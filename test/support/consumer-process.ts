@@ -45,7 +45,13 @@ export interface ConsumerSettings {
   readonly leaseMs: number;
   readonly options?: Pick<
     RedisQueueServerOptions,
-    'concurrency' | 'leaseMs' | 'maxCrashes' | 'onEviction' | 'retry' | 'shutdownTimeoutMs'
+    | 'concurrency'
+    | 'leaseMs'
+    | 'maxCrashes'
+    | 'onEviction'
+    | 'prefetch'
+    | 'retry'
+    | 'shutdownTimeoutMs'
   >;
   /** The pattern of live events that it notes. */
   readonly hears?: string;

@@ -56,6 +56,7 @@ export class Consumer {
   readonly #membership: Membership;
   readonly #held: HeldDeliveries;
   #isStepScheduled = false;
+  #isMakingSure = false;
   #turn: NodeJS.Immediate | undefined;
   #isExchanging = false;
   /** Ends the wait that is under way. */
@@ -105,6 +106,7 @@ export class Consumer {
   #holder(): Holder {
     const lease = (): Lease | undefined => this.#lease;
     const isConsuming = (): boolean => this.#state === 'consuming';
+    const isSure = (): boolean => this.#membership.isSure;
     return {
       get lease() {
         return lease();
@@ -112,6 +114,10 @@ export class Consumer {
       get isConsuming() {
         return isConsuming();
       },
+      get isSure() {
+        return isSure();
+      },
+      makeSure: () => this.#makeSure(),
       stopped: this.#stopped.signal,
       changed: () => this.#schedule(),
       failed: (error) => this.#report(error),
@@ -120,6 +126,15 @@ export class Consumer {
 
   get #lease(): Lease | undefined {
     return this.#membership.lease;
+  }
+
+  #makeSure(): void {
+    if (this.#isMakingSure) return;
+    this.#isMakingSure = true;
+    void this.#membership.makeSure().then(() => {
+      this.#isMakingSure = false;
+      this.#schedule();
+    });
   }
 
   /** Joins the queue and begins to take. Rejects when Redis cannot be reached. To be called once. */

@@ -34,6 +34,10 @@ export class DeliverySlots {
     return this.#running.size === 0 && this.#ready.length === 0 && this.#suspect === undefined;
   }
 
+  get hasUnstarted(): boolean {
+    return this.#ready.length > 0 || this.#suspect !== undefined;
+  }
+
   /** How many more it may hold. None beside a suspect. */
   get free(): number {
     if (this.#suspect !== undefined || this.#runsAlone) return 0;

@@ -37,6 +37,10 @@ export interface Holder {
   readonly lease: Lease | undefined;
   /** Whether what is ready may be started. */
   readonly isConsuming: boolean;
+  /** False when the lease may have ended unnoticed: nothing is started before that is known. */
+  readonly isSure: boolean;
+  /** Finds out, and calls for another step then. */
+  makeSure(): void;
   /** Fires at the end of the consumer. */
   readonly stopped: AbortSignal;
   /** There is something to settle, a free slot, or more to start. */
@@ -146,7 +150,8 @@ export class HeldDeliveries {
   }
 
   startReady(lease: Lease): void {
-    if (!this.holder.isConsuming) return;
+    if (!this.holder.isConsuming || !this.#slots.hasUnstarted) return;
+    if (!this.holder.isSure) return this.holder.makeSure();
     for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
       const next = this.#slots.next();
       if (next === undefined) return;
