@@ -315,6 +315,14 @@ export function brokerContract(world: BrokerWorld): void {
       expect(dump.deadLettersDropped).toBe(2);
     });
 
+    test('keeps the newest of those that are given together, in the order given', async () => {
+      await pushAll('a', 'b', 'c', 'd', 'e');
+      const lease = await join({ deadLetterLimit: 3 });
+      await exchange(lease, (await take(lease, 5)).map(park));
+      const dump = await world.dump(QUEUE);
+      expect(dump.dead.map(String)).toEqual(['dead e', 'dead d', 'dead c']);
+    });
+
     test('counts every dead letter that a lowered limit drops', async () => {
       await pushAll('a', 'b', 'c', 'd');
       const before = await join({ deadLetterLimit: 3 });

@@ -178,6 +178,8 @@ export function settlementArguments(settlements: readonly Settlement[]): {
 } {
   const rest: ScriptArgument[] = [];
   const others: ScriptArgument[] = [];
+  /** From the last to the first: walked backwards, the oldest is added first. */
+  const dead: ScriptArgument[] = [];
   for (const settlement of settlements) {
     const { kind, element } = settlement;
     switch (kind) {
@@ -196,11 +198,12 @@ export function settlementArguments(settlements: readonly Settlement[]): {
         others.push(Math.ceil(settlement.delayMs), element, settlement.replacement);
         break;
       case 'deadLetter':
-        others.push(kind, element, settlement.replacement);
+        dead.unshift(kind, element, settlement.replacement);
         break;
     }
   }
   const acks = rest.length;
   for (const argument of others) rest.push(argument);
+  for (const argument of dead) rest.push(argument);
   return { acks, rest };
 }
