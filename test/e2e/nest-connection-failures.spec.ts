@@ -64,6 +64,15 @@ async function failureOf(call: Promise<unknown>): Promise<unknown> {
   return error;
 }
 
+test('a database that Redis has not stays the reason for as long as it lasts', async () => {
+  const client = rig.client({ connection: `${rig.redis.url}/77`, connectTimeoutMs: 0 });
+  await failureOf(lastValueFrom(client.enqueue('echo', 1)));
+
+  await eventually(() =>
+    expect(client.health().reason).toContain('reconnecting; last error: ERR DB index'),
+  );
+});
+
 describe.each(calls)('%s', (_, call) => {
   test.each<[string, string]>([
     ['a wrong password', 'nobody:wrong@'],
@@ -90,6 +99,15 @@ describe.each(calls)('%s', (_, call) => {
     } finally {
       await rig.commands.config('SET', 'requirepass', '');
     }
+  });
+
+  test('fails with what Redis said of a database that it has not', async () => {
+    const error = await failureOf(call(`${rig.redis.url}/77`));
+
+    expect(error).toBeInstanceOf(RedisRefusedError);
+    expect(String(error)).toContain(
+      'Redis refused to select database 77, which the option connection names: ERR DB index is out of range',
+    );
   });
 
   test('fails where nothing listens, with the address and the cause', async () => {

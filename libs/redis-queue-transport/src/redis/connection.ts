@@ -4,7 +4,7 @@ import type { RedisQueueError } from '../core/errors.js';
 import type { ConnectionHealth } from '../core/health.js';
 import { safeSettings } from './connection-settings.js';
 import type { ConnectionSource } from './connection-source.js';
-import { failureOf, isReplyError } from './failure.js';
+import { failureOf, isReplyError, wasNeverWritten } from './failure.js';
 import { RoundTrips } from './round-trips.js';
 
 export type ConnectionStatus = 'connected' | 'reconnecting' | 'disconnected';
@@ -66,10 +66,14 @@ export class Connection {
     this.client.on('reconnecting', () => events.status?.('reconnecting'));
     this.client.on('end', () => this.#onEnd());
     this.client.on('error', (error: Error) => {
+      // What ioredis asks on a connection that was dropped for its database.
+      if (this.#lastError && isOfSelect(this.#lastError) && wasNeverWritten(error)) return;
       this.#lastError = error;
-      if (HOPELESS.test(error.message)) {
+      if (HOPELESS.test(error.message) || isOfSelect(error)) {
         for (const waiting of this.#takeWaiting()) waiting.reject(this.#failure(error));
       }
+      // ioredis would go on in database 0, where nobody looks for what is sent.
+      if (isOfSelect(error)) this.reconnect();
       events.error?.(error);
     });
   }
@@ -204,6 +208,10 @@ export class Connection {
   }
 
   #failure(error: Error): RedisQueueError {
+    if (isOfSelect(error)) {
+      const { db } = this.client.options;
+      return failureOf(error, `select database ${db}, which the option connection names`);
+    }
     if (isReplyError(error)) return failureOf(error, 'open a connection');
     return this.#unavailable(messageOf(error));
   }
@@ -224,4 +232,13 @@ export class Connection {
       return sentinels.map((sentinel) => `${sentinel.host}:${sentinel.port}`).join(',');
     return path ?? `${host}:${port}`;
   }
+}
+
+/** Redis has no such database, or its user may not select one. */
+function isOfSelect(error: Error): boolean {
+  if (!isReplyError(error)) return false;
+  const command: unknown = Reflect.get(error, 'command');
+  return (
+    typeof command === 'object' && command !== null && Reflect.get(command, 'name') === 'select'
+  );
 }

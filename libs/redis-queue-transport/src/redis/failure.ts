@@ -70,6 +70,6 @@ export function isReplyError(error: unknown): error is Error {
 }
 
 /** ioredis has no type for it: with its offline queue off, this is how it says that a command was not written. */
-function wasNeverWritten(error: unknown): boolean {
+export function wasNeverWritten(error: unknown): boolean {
   return messageOf(error).startsWith("Stream isn't writeable");
 }
