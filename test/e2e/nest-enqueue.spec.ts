@@ -97,6 +97,23 @@ describe('an enqueued message', () => {
     expect(rig.logs.matching('error', failed)).toHaveLength(1);
   });
 
+  test('of nothing is logged when nobody subscribed, and so is an emit of nothing', async () => {
+    const client = rig.client();
+
+    client.enqueue('mail.send', undefined);
+    client.enqueueMany('mail.send', [undefined]);
+    client.emit('mail.sent', undefined);
+
+    for (const what of [
+      'enqueue to "mail.send"',
+      'enqueueMany to "mail.send"',
+      'emit of "mail.sent"',
+    ]) {
+      const failed = new RegExp(`${what} failed and nobody listens: .*invalid data`);
+      await eventually(() => expect(rig.logs.matching('error', failed)).toHaveLength(1));
+    }
+  });
+
   test.each([
     ['pattern', undefined, 'data'],
     ['pattern', null, 'data'],

@@ -141,7 +141,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
    * (possibly held), `UnencodableError`, or `InvalidPatternError`, also for a wildcard.
    */
   enqueue(pattern: unknown, data: unknown): Observable<EnqueueResult> {
-    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    if (isNil(pattern) || isNil(data)) {
+      return this.#refused('enqueue to', pattern, new InvalidMessageException());
+    }
     let id = '';
     const call = this.#whenConnected(({ broker }) => {
       const message = this.#messageToEnqueue(pattern, data);
@@ -194,8 +196,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     send: (session: ClientSession, one: unknown) => Promise<T>,
   ): Observable<T[]> {
     if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
-      return throwError(() => new InvalidMessageException());
-    if (!Array.isArray(data)) return throwError(() => noArray(data));
+      return this.#refused(what, pattern, new InvalidMessageException());
+    if (!Array.isArray(data)) return this.#refused(what, pattern, noArray(data));
     const call = this.#whenConnected((session) => {
       this.#queueOf(pattern); // what is wrong with it is so for all of them
       return sendMany(data, (one) => send(session, one));
@@ -250,7 +252,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     pattern: unknown,
     data: TInput,
   ): Observable<TResult> {
-    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    if (isNil(pattern) || isNil(data)) {
+      return this.#refused('emit of', pattern, new InvalidMessageException());
+    }
     const call = this.#whenConnected(() =>
       this.dispatchEvent<TResult>(this.createPacket(pattern, data)),
     );
@@ -279,6 +283,11 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (typeof pattern === 'string' && this.#queues.size < MOST_KNOWN_QUEUES)
       this.#queues.set(pattern, queue);
     return queue;
+  }
+
+  /** A call that fails before anything is asked of Redis: told like every other. */
+  #refused(what: string, pattern: unknown, error: Error): Observable<never> {
+    return hot(rejected(error), asItIs, (seen) => this.#logUnseen(what, pattern, seen));
   }
 
   #logUnseen(what: string, pattern: unknown, error: unknown): void {
