@@ -233,6 +233,16 @@ describe('RedisQueueModule.registerAsync', () => {
     ],
   ];
 
+  test('says so when a factory answers nothing', async () => {
+    const forgetful = (() => undefined) as unknown as () => RedisQueueClientOptions;
+
+    const context = contextOf([RedisQueueModule.registerAsync({ useFactory: forgetful })], ByClass);
+
+    await expect(context).rejects.toThrow(
+      'options must be an object with the options of RedisQueueClient, got undefined',
+    );
+  });
+
   test.each(ways)('provides the client by %s', async (_, register) => {
     await serve();
 

@@ -87,26 +87,22 @@ function assemble(
 ): DynamicModule {
   const client = {
     provide: name,
-    useFactory: (options: RedisQueueClientOptions) => new RedisQueueClient(options),
+    useFactory: (options: RedisQueueClientOptions) => new RedisQueueClient(checked(options)),
     inject: [CLIENT_OPTIONS],
   };
   const admin = {
     provide: RedisQueueAdmin,
-    useFactory: ({
-      connection,
-      prefix,
-      connectTimeoutMs,
-      codec = jsonCodec,
-      codecs = [],
-      maxPayloadBytes,
-    }: RedisQueueClientOptions) =>
-      new RedisQueueAdmin({
+    useFactory: (options: RedisQueueClientOptions) => {
+      const { connection, prefix, connectTimeoutMs, maxPayloadBytes } = checked(options);
+      const { codec = jsonCodec, codecs = [] } = options;
+      return new RedisQueueAdmin({
         connection,
         prefix,
         connectTimeoutMs,
         codecs: [codec, ...codecs],
         maxPayloadBytes,
-      }),
+      });
+    },
     inject: [CLIENT_OPTIONS],
   };
   return {
@@ -116,4 +112,10 @@ function assemble(
     providers: [...sources, client, admin],
     exports: [name, RedisQueueAdmin],
   };
+}
+
+/** A factory may have forgotten to answer anything. @throws InvalidOptionError */
+function checked(options: RedisQueueClientOptions): RedisQueueClientOptions {
+  resolveClientOptions(options);
+  return options;
 }
