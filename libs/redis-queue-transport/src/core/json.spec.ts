@@ -50,3 +50,11 @@ describe('bodies of programs that may know nothing of JSON', () => {
     expect(() => decodeJsonOrText(Buffer.from([0x22, 0xc3, 0x22]))).toThrow(UndecodableError);
   });
 });
+
+test.each([
+  ['function', () => 1],
+  ['symbol', Symbol('a')],
+  ['object', { toJSON: () => undefined }],
+])('a %s that JSON leaves out is refused, and not sent as nothing', (kind, value) => {
+  expect(() => encodeJson(value)).toThrow(`it is a ${kind} that has no form there`);
+});

@@ -3,11 +3,20 @@ import { UndecodableError, UnencodableError, messageOf } from './errors.js';
 
 /**
  * The JSON text of a value; `undefined` (which JSON lacks) becomes no bytes at all.
- * @throws UnencodableError
+ * @throws UnencodableError also for what JSON leaves out without a word: a function, a symbol
  */
 export function encodeJson(value: unknown): string {
+  const text = jsonOf(value);
+  if (text !== undefined) return text;
+  if (value === undefined) return '';
+  throw new UnencodableError(
+    `The data cannot be written as JSON: it is a ${typeof value} that has no form there. Send plain data.`,
+  );
+}
+
+function jsonOf(value: unknown): string | undefined {
   try {
-    return JSON.stringify(value) ?? '';
+    return JSON.stringify(value);
   } catch (error) {
     throw new UnencodableError(`The data cannot be written as JSON: ${messageOf(error)}`, {
       cause: error,
