@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { ConsumerProcess } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
 import { Proxy } from '../support/proxy.js';
 import { heldIn } from '../support/queue-dump.js';
@@ -7,6 +8,19 @@ import { isBlmove, isRenewal, isTake } from './commands.js';
 import { FaultStage, LEASE_MS, RECLAIM_EVERY_MS, SLACK_MS } from './fault-stage.js';
 
 const rig = redisRig();
+
+/** Leaves the rest to the frozen one, once it knows that its lease is lost; answers all that it ever began. */
+async function startedWithout(
+  other: ConsumerProcess,
+  frozen: ConsumerProcess,
+  stage: FaultStage,
+): Promise<(string | undefined)[]> {
+  await eventually(() => expect(frozen.output).toContain('Lost the lease'));
+  await other.close();
+  await stage.send({ id: 'later' });
+  await stage.untilAllHome();
+  return frozen.journal.filter(({ event }) => event === 'start').map(({ id }) => id);
+}
 
 describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
   test('has its late results dropped and its handlers told, and settles nothing twice', async () => {
@@ -97,12 +111,7 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
 
     frozen.signal('SIGCONT');
 
-    await eventually(() => expect(frozen.output).toContain('Lost the lease'));
-    await other.close();
-    await stage.send({ id: 'later' });
-    await stage.untilAllHome();
-    const ids = frozen.journal.filter(({ event }) => event === 'start').map(({ id }) => id);
-    expect(ids).toEqual(['first', 'later']);
+    expect(await startedWithout(other, frozen, stage)).toEqual(['first', 'later']);
     await stage.balance(0);
   });
 
@@ -119,12 +128,7 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
 
     frozen.signal('SIGCONT');
 
-    await eventually(() => expect(frozen.output).toContain('Lost the lease'));
-    await other.close();
-    await stage.send({ id: 'later' });
-    await stage.untilAllHome();
-    const ids = frozen.journal.filter(({ event }) => event === 'start').map(({ id }) => id);
-    expect(ids).toEqual(['a', 'later']);
+    expect(await startedWithout(other, frozen, stage)).toEqual(['a', 'later']);
     await stage.balance(1);
   });
 

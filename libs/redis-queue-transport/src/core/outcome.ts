@@ -1,3 +1,4 @@
+import { messageOf } from './errors.js';
 import type { RetryPolicy } from './retry.js';
 import { retryDelayMs } from './retry.js';
 
@@ -71,7 +72,8 @@ export function summarize(error: unknown): ErrorSummary {
   try {
     return error instanceof Error ? summaryOf(error) : { name: 'Error', message: shown(error) };
   } catch {
-    return { name: 'Error', message: 'What was thrown cannot be read.' };
+    // Some part of it cannot be read; its message may still be.
+    return { name: 'Error', message: messageOf(error) };
   }
 }
 

@@ -22,7 +22,7 @@ export function hot<A, T>(
   return new Observable<T>((listener) => listeners.add(listener));
 }
 
-/** Those who wait for the end of one call. The usual one stands alone: an array for each call is what V8 keeps longest. */
+/** Those who wait for the end of one call. The usual one stands alone: see docs/decisions/0014. */
 class Listeners<T> {
   #first: Subscriber<T> | undefined;
   #others: Subscriber<T>[] | undefined;

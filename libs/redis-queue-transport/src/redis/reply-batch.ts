@@ -31,7 +31,8 @@ export class ReplyBatch {
   constructor(private readonly connection: Connection) {}
 
   add(list: string, element: Element): Promise<void> {
-    if (this.#waitsForRedis && ++this.#waiting > MOST_WAITING) return this.#send(list, [element]);
+    if (this.#waitsForRedis && ++this.#waiting > MOST_WAITING)
+      return this.#send(list, [element]).then(noop);
     let replies = this.#byList.get(list);
     if (replies === undefined) {
       if (this.#byList.size === 0) process.nextTick(() => this.flush());
@@ -66,8 +67,8 @@ export class ReplyBatch {
       this.#send(list, elements).then(resolve, reject);
   }
 
-  async #send(list: string, elements: readonly Element[]): Promise<void> {
-    await reply.run(this.connection, { replies: list }, { keepMs: KEEP_MS }, elements);
+  #send(list: string, elements: readonly Element[]): Promise<unknown> {
+    return reply.run(this.connection, { replies: list }, { keepMs: KEEP_MS }, elements);
   }
 }
 
