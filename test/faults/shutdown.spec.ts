@@ -54,7 +54,10 @@ describe('SIGTERM with everything in flight', () => {
     const consumer = await stage.startConsumer({ concurrency: 2, shutdownTimeoutMs: 5_000 });
     await stage.send({ id: 'runs', holds: true });
     await eventually(() => expect(consumer.journal).toHaveLength(1));
-    // The consumer waits for one more, and is given one that must run alone.
+    await eventually(async () =>
+      expect(await rig.commands.info('clients')).toContain('blocked_clients:1\r\n'),
+    );
+    // The consumer waits for one more, and is given one that must run alone: one that looks would leave it there.
     const suspect = '{"rq":1,"crashes":1,"attempt":2,"id":"suspect"}\n{"id":"suspect"}';
     stage.ledger.confirm('suspect');
     await rig.commands.rpush(`${rig.prefix}:{work}:waiting`, suspect);
