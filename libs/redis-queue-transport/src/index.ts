@@ -13,6 +13,7 @@ export {
   RedisRefusedError,
   RedisUnavailableError,
   RequestTimeoutError,
+  ServerStartedError,
   ShutdownError,
   UndecodableError,
   UnencodableError,

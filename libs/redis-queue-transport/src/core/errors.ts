@@ -33,6 +33,11 @@ export class InvalidPatternError extends RedisQueueError {
   }
 }
 
+/** A server that was started is started again, or is given a further handler. Nothing was changed. */
+export class ServerStartedError extends RedisQueueError {
+  readonly code = 'SERVER_STARTED';
+}
+
 /** The data of a message cannot be written as bytes (a BigInt, a circular structure …). Nothing was sent. */
 export class UnencodableError extends RedisQueueError {
   readonly code = 'UNENCODABLE';

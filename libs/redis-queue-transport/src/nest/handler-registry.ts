@@ -14,6 +14,10 @@ export interface RegisteredHandler {
   readonly extras: object;
 }
 
+/** An app hands over all its handlers: with a second one each of them is claimed twice. */
+const ONE_FOR_EACH_APP =
+  'If there is but one, then one RedisQueueServer was given to two apps, or to two connectMicroservice(): give each its own.';
+
 /**
  * The handlers of one server. Nest's own map chains event handlers so that one failure hides the others, lets a second
  * message handler replace the first without a word, and mixes messages with events of the same pattern.
@@ -32,7 +36,7 @@ export class HandlerRegistry {
       throw new InvalidPatternError(
         pattern,
         `Two handlers claim @MessagePattern(${JSON.stringify(pattern)}): a message has one handler. ` +
-          'Remove one, or use @EventPattern where several should hear of it.',
+          `Remove one, or use @EventPattern where several should hear of it. ${ONE_FOR_EACH_APP}`,
       );
     }
     this.#messages.set(pattern, registered);
@@ -64,7 +68,7 @@ export class HandlerRegistry {
       throw new InvalidPatternError(
         pattern,
         `Two handlers of the group "${group}" claim the event ${JSON.stringify(pattern)}: a group handles each ` +
-          'event once. Give each handler a group of its own.',
+          `event once. Give each handler a group of its own. ${ONE_FOR_EACH_APP}`,
       );
     }
     this.#durable.set(queue, { ...registered, pattern });

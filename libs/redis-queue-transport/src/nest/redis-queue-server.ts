@@ -7,35 +7,24 @@ import type {
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import { BodyFormat } from '../core/body.js';
-import type { Broker, Feed, SubscriptionTerms } from '../core/broker.js';
-import { Consumer } from '../core/consumer.js';
-import { DeliveryRunner } from '../core/delivery-runner.js';
-import { InvalidOptionError } from '../core/errors.js';
+import { InvalidOptionError, ServerStartedError } from '../core/errors.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { decodeJsonOrText } from '../core/json.js';
 import { MessageIds } from '../core/message-id.js';
-import { pause } from '../core/pause.js';
 import { openBroker } from '../open-broker.js';
 import type { OpenBroker } from '../open-broker.js';
-import { BatchRunner } from './batch-runner.js';
-import { ConsumerLog } from './consumer-log.js';
-import { declareAll } from './declarations.js';
 import { resolveEventOptions } from './event-options.js';
-import { EventRunner } from './event-runner.js';
 import { FailureLog } from './failure-log.js';
 import { HandlerHistories } from './handler-histories.js';
 import { HandlerRegistry } from './handler-registry.js';
-import type { DurableHandler, RegisteredHandler } from './handler-registry.js';
-import { MessageRunner } from './message-runner.js';
+import type { RegisteredHandler } from './handler-registry.js';
 import { resolveHandlerOptions, resolveServerOptions } from './options.js';
-import type {
-  RedisQueueServerOptions,
-  ResolvedHandlerOptions,
-  ResolvedServerOptions,
-} from './options.js';
+import type { RedisQueueServerOptions, ResolvedServerOptions } from './options.js';
 import { PacketCodec } from './packet-codec.js';
 import { queueNameOf } from './pattern.js';
 import { rememberFailures } from './remember-failures.js';
+import type { Served } from './served.js';
+import { ServerSession } from './server-session.js';
 import { StatusEvents } from './status-events.js';
 import type { RedisQueueEvents, RedisQueueStatus } from './status-events.js';
 
@@ -62,39 +51,43 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   readonly #histories: HandlerHistories;
   /** How far back live handlers recover, in ms, by pattern. */
   readonly #recovering = new Map<string, number>();
-  readonly #codec: PacketCodec;
-  /** For what comes from programs that know nothing of this library: it may be plain text. */
-  readonly #codecOfOthers: PacketCodec;
   readonly #failures = new FailureLog(this.logger);
-  readonly #ids = new MessageIds();
   readonly #events = new StatusEvents(this._status$, this.logger);
   readonly #noStartHook = this.onProcessingStartHook;
-  #open: OpenBroker | undefined;
-  #consumers: Consumer[] = [];
-  /** Settles when every consumer has joined its queue, or has left it again because it was stopped meanwhile. */
-  #starting: Promise<PromiseSettledResult<void>[]> | undefined;
-  /** Of lists that others fill. */
-  #feeds: Feed[] = [];
-  #eventRunner: EventRunner | undefined;
-  #isDraining = false;
-  #closing: Promise<void> | undefined;
+  readonly #served: Served;
+  /** From `listen()` until `close()`. */
+  #isStarted = false;
+  /** The last one; it may have ended. */
+  #session: ServerSession | undefined;
 
   constructor(options: RedisQueueServerOptions = {}) {
     super();
     this.#options = resolveServerOptions(options);
     const { serializer, deserializer } = this.#options;
     this.#histories = new HandlerHistories(this.#options.declare);
-    this.#codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.#options));
-    this.#codecOfOthers = new PacketCodec(
-      serializer,
-      deserializer,
-      new BodyFormat(this.#options, decodeJsonOrText),
-    );
+    const codecWith = (format: BodyFormat): PacketCodec =>
+      new PacketCodec(serializer, deserializer, format);
+    this.#served = {
+      options: this.#options,
+      registry: this.#registry,
+      histories: this.#histories,
+      recovering: this.#recovering,
+      codec: codecWith(new BodyFormat(this.#options)),
+      codecOfOthers: codecWith(new BodyFormat(this.#options, decodeJsonOrText)),
+      withHooks: this.#withHooks,
+      ids: new MessageIds(),
+      events: this.#events,
+      failures: this.#failures,
+      logger: this.logger,
+    };
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
   }
 
-  /** Called by Nest for each decorated method. @throws InvalidPatternError | InvalidOptionError */
+  /**
+   * Called by Nest for each decorated method, before `listen`.
+   * @throws InvalidPatternError | InvalidOptionError | ServerStartedError
+   */
   override addHandler(
     pattern: unknown,
     callback: MessageHandler,
@@ -102,6 +95,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     extras: Record<string, unknown> = {},
   ): void {
     const name = queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
+    if (this.#session !== undefined) throw addedTooLate(name);
     const event = isEventHandler ? resolveEventOptions(extras, this.#options, name) : undefined;
     const { queue } = event ?? resolveHandlerOptions(extras, this.#options, name);
     if (isEventHandler && queue !== undefined) throw onlyForMessages('queue', name);
@@ -127,16 +121,31 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     return this.messageHandlers.get(pattern) ?? null;
   }
 
-  /** Called by Nest. Every failure goes to the callback. */
+  /**
+   * Called by Nest. Every failure goes to the callback: `ServerStartedError` when it was called before, by which nothing
+   * changes. After `close()` it may be called again.
+   */
   listen(callback: (error?: unknown) => void): void {
     this.#listen().then(() => callback(), callback);
   }
 
   async #listen(): Promise<void> {
+    if (this.#isStarted) throw startedAlready();
     rememberFailures();
-    this.#isDraining = false;
-    this.#closing = undefined;
-    const open = openBroker(
+    this.#isStarted = true;
+    const before = this.#session?.close();
+    const session = new ServerSession(this.#served, () => this.#openBroker(), before);
+    this.#session = session;
+    try {
+      await session.start();
+    } catch (error) {
+      if (this.#session === session) this.#isStarted = false;
+      throw error;
+    }
+  }
+
+  #openBroker(): OpenBroker {
+    return openBroker(
       { ...this.#options, parkAboveBytes: false },
       {
         status: (status) => this.#onStatus(status),
@@ -145,27 +154,6 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
         error: (error) => this.#events.error(error, this.#failures),
       },
     );
-    this.#open = open;
-    try {
-      await open.broker.connect();
-      this.#assertNotClosing();
-      await this.#declare(open.broker);
-      this.#assertNotClosing();
-      await this.#startConsumers(open.broker);
-      this.#assertNotClosing();
-      await this.#startFeeds(open.broker);
-      this.#assertNotClosing();
-      await this.#subscribe(open.broker);
-      this.#assertNotClosing();
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
-  }
-
-  /** What is opened after `close()` has begun, nobody would close. */
-  #assertNotClosing(): void {
-    if (this.#closing !== undefined) throw new Error('The server was closed while it started.');
   }
 
   #onStatus(status: RedisQueueStatus): void {
@@ -182,151 +170,18 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     this.#events.interrupted(times);
   }
 
-  #onMissed(pattern: string, missed: number): void {
-    this.logger.warn(`Missed ${missed} live events of "${pattern}" for good.`);
-    this.#events.gap(pattern, missed);
-  }
-
-  async #declare(broker: Broker): Promise<void> {
-    await declareAll(broker, this.#options.declare);
-    await this.#histories.declareAll(broker);
-  }
-
-  async #startConsumers(broker: Broker): Promise<void> {
-    for (const [queue, registered] of this.#registry.messages) {
-      this.#consumers.push(this.#consumerOf(broker, queue, registered));
-    }
-    for (const [queue, handler] of this.#registry.durable) {
-      this.#consumers.push(this.#durableConsumerOf(broker, queue, handler));
-    }
-    if (this.#isDraining) this.drain();
-    this.#starting = Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
-    const started = await this.#starting;
-    const failed = started.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-  }
-
-  #consumerOf(broker: Broker, queue: string, { handler, extras }: RegisteredHandler): Consumer {
-    const handlerOptions = resolveHandlerOptions(extras, this.#options, queue);
-    return this.#consumer(broker, queue, queue, handler, handlerOptions, undefined);
-  }
-
-  #durableConsumerOf(
-    broker: Broker,
-    queue: string,
-    { pattern, handler, extras }: DurableHandler,
-  ): Consumer {
-    const eventOptions = resolveEventOptions(extras, this.#options, pattern);
-    const subscription = { from: eventOptions.from };
-    return this.#consumer(broker, queue, pattern, handler, eventOptions, subscription);
-  }
-
-  #consumer(
-    broker: Broker,
-    queue: string,
-    pattern: string,
-    handler: MessageHandler,
-    handlerOptions: ResolvedHandlerOptions,
-    subscription: SubscriptionTerms | undefined,
-  ): Consumer {
-    const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.#options;
-    const { prefetch = 0, leaseMs, once, batch } = handlerOptions;
-    const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
-    const deliveries = this.#runnerOf(broker, pattern, handler, handlerOptions);
-    const options = {
-      queue,
-      concurrency,
-      prefetch: Math.max(prefetch, concurrency),
-      leaseMs,
-      deadLetterLimit,
-      deadLetterMaxAgeMs,
-      maxCrashes,
-      onceMs: once?.windowMs,
-      subscription,
-    };
-    const log = new ConsumerLog(queue, this.logger, this.#failures);
-    return new Consumer(broker, options, this.#ids, deliveries, log);
-  }
-
-  #runnerOf(
-    broker: Broker,
-    queue: string,
-    handler: MessageHandler,
-    options: ResolvedHandlerOptions,
-  ): DeliveryRunner {
-    const { batch, concurrency, timeoutMs, retry } = options;
-    const onReplyError = (error: unknown): void => this.logger.error(error);
-    const codec = options.queue === undefined ? this.#codec : this.#codecOfOthers;
-    const parts = [queue, handler, broker, codec, this.#withHooks, onReplyError] as const;
-    if (batch === undefined) return new DeliveryRunner(new MessageRunner(...parts), options);
-    const batches = new BatchRunner(...parts, { ...batch, concurrency, timeoutMs });
-    // The time is that of the whole batch.
-    return new DeliveryRunner(batches, { retry });
-  }
-
-  async #startFeeds(broker: Broker): Promise<void> {
-    for (const [queue, { extras }] of this.#registry.messages) {
-      const { queue: list } = resolveHandlerOptions(extras, this.#options, queue);
-      if (list === undefined) continue;
-      const from = list.take === 'left' ? 'LEFT' : 'RIGHT';
-      if (this.#isDraining) return;
-      const feed = await broker.feed(queue, { key: list.key, from });
-      this.#feeds.push(feed);
-      if (this.#isDraining) void feed.stop();
-    }
-  }
-
-  async #subscribe(broker: Broker): Promise<void> {
-    const events = this.#registry.events;
-    const runner = new EventRunner(events, this.#codec, this.#withHooks, this.logger);
-    this.#eventRunner = runner;
-    if (events.size === 0) return;
-    const onEvent = (pattern: string, element: Buffer): void => {
-      if (!this.#isDraining) runner.run(pattern, element);
-    };
-    const withinMs = this.#recovering;
-    const onMissed = (pattern: string, missed: number): void => this.#onMissed(pattern, missed);
-    await broker.subscribe(
-      [...events.keys()],
-      onEvent,
-      withinMs.size > 0 ? { withinMs, onMissed } : undefined,
-    );
-  }
-
   /**
    * Takes no more messages and events; what runs goes on. `close()` does this too: call it earlier where providers are
    * destroyed before servers are closed (apps that end by a signal, hybrid apps).
    */
   drain(): void {
-    this.#isDraining = true;
-    for (const feed of this.#feeds) void feed.stop();
-    for (const consumer of this.#consumers) consumer.drain();
+    this.#session?.drain();
   }
 
   /** Called by Nest: drains, waits for running handlers, hands back what is left. May be called any number of times. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const open = this.#open;
-    if (open === undefined) return;
-    const { shutdownTimeoutMs } = this.#options;
-    this.drain();
-    const closed = new AbortController();
-    const deadline = pause(shutdownTimeoutMs, closed.signal);
-    await Promise.all([
-      Promise.race([this.#eventRunner?.idle(), deadline]),
-      ...this.#consumers.map((consumer) => consumer.stop(shutdownTimeoutMs)),
-      this.#starting,
-    ]);
-    closed.abort();
-    this.#eventRunner?.abandon();
-    this.#consumers = [];
-    this.#feeds = [];
-    this.#open = undefined;
-    await open.broker.close();
+  async close(): Promise<void> {
+    this.#isStarted = false;
+    await this.#session?.close();
   }
 
   /**
@@ -334,7 +189,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
    * answer overdue, before `listen`, and from `close` on.
    */
   health(): RedisQueueHealth {
-    return this.#open?.health() ?? NOT_LISTENING;
+    return this.#session?.health ?? NOT_LISTENING;
   }
 
   /** The state of the connection, from the newest on. */
@@ -349,9 +204,10 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
   /** The ioredis client that carries the commands. @throws Error before `listen` */
   unwrap<T>(): T {
-    if (this.#open === undefined)
+    const native = this.#session?.native;
+    if (native === undefined)
       throw new Error('There is no connection yet: call listen() before unwrap().');
-    return this.#open.native as T; // the caller's word for the type, as with Nest's own transports
+    return native as T; // the caller's word for the type, as with Nest's own transports
   }
 
   readonly #withHooks = (context: BaseRpcContext, work: () => Promise<void>): Promise<void> => {
@@ -382,5 +238,20 @@ function onlyForMessages(option: string, pattern: string): InvalidOptionError {
   return new InvalidOptionError(
     option,
     `${option} is for the queues of messages, and the handler of "${pattern}" is one of events: use @MessagePattern`,
+  );
+}
+
+function startedAlready(): ServerStartedError {
+  return new ServerStartedError(
+    'listen() was called on a RedisQueueServer that listens already, or is about to. Nothing was changed. ' +
+      'startAllMicroservices() and the listen() of each microservice start it alike: call one of them, once. ' +
+      'To start it again, close() it first.',
+  );
+}
+
+function addedTooLate(pattern: string): ServerStartedError {
+  return new ServerStartedError(
+    `A handler of "${pattern}" was added after listen(): it would not be served. Add handlers before; and where this ` +
+      'RedisQueueServer has served another app, give each app one of its own, made with new RedisQueueServer().',
   );
 }

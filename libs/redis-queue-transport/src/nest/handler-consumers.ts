@@ -1,0 +1,84 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import type { Broker, SubscriptionTerms } from '../core/broker.js';
+import { Consumer } from '../core/consumer.js';
+import { DeliveryRunner } from '../core/delivery-runner.js';
+import { BatchRunner } from './batch-runner.js';
+import { ConsumerLog } from './consumer-log.js';
+import { resolveEventOptions } from './event-options.js';
+import { MessageRunner } from './message-runner.js';
+import { resolveHandlerOptions } from './options.js';
+import type { ResolvedHandlerOptions } from './options.js';
+import type { Served } from './served.js';
+
+/** A consumer for each handler whose messages wait in a queue; none has been started. */
+export function consumersOf(served: Served, broker: Broker): Consumer[] {
+  const makers = new HandlerConsumers(served, broker);
+  return [...makers.ofMessages(), ...makers.ofDurableEvents()];
+}
+
+class HandlerConsumers {
+  constructor(
+    private readonly served: Served,
+    private readonly broker: Broker,
+  ) {}
+
+  *ofMessages(): Iterable<Consumer> {
+    const { registry, options } = this.served;
+    for (const [queue, { handler, extras }] of registry.messages) {
+      const handlerOptions = resolveHandlerOptions(extras, options, queue);
+      yield this.#consumer(queue, queue, handler, handlerOptions, undefined);
+    }
+  }
+
+  *ofDurableEvents(): Iterable<Consumer> {
+    const { registry, options } = this.served;
+    for (const [queue, { pattern, handler, extras }] of registry.durable) {
+      const eventOptions = resolveEventOptions(extras, options, pattern);
+      const subscription = { from: eventOptions.from };
+      yield this.#consumer(queue, pattern, handler, eventOptions, subscription);
+    }
+  }
+
+  #consumer(
+    queue: string,
+    pattern: string,
+    handler: MessageHandler,
+    handlerOptions: ResolvedHandlerOptions,
+    subscription: SubscriptionTerms | undefined,
+  ): Consumer {
+    const { ids, logger, failures } = this.served;
+    const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.served.options;
+    const { prefetch = 0, leaseMs, once, batch } = handlerOptions;
+    const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
+    const options = {
+      queue,
+      concurrency,
+      prefetch: Math.max(prefetch, concurrency),
+      leaseMs,
+      deadLetterLimit,
+      deadLetterMaxAgeMs,
+      maxCrashes,
+      onceMs: once?.windowMs,
+      subscription,
+    };
+    const deliveries = this.#runnerOf(pattern, handler, handlerOptions);
+    const log = new ConsumerLog(queue, logger, failures);
+    return new Consumer(this.broker, options, ids, deliveries, log);
+  }
+
+  #runnerOf(
+    pattern: string,
+    handler: MessageHandler,
+    options: ResolvedHandlerOptions,
+  ): DeliveryRunner {
+    const { codec, codecOfOthers, withHooks, logger } = this.served;
+    const { batch, concurrency, timeoutMs, retry, queue } = options;
+    const onReplyError = (error: unknown): void => logger.error(error);
+    const read = queue === undefined ? codec : codecOfOthers;
+    const parts = [pattern, handler, this.broker, read, withHooks, onReplyError] as const;
+    if (batch === undefined) return new DeliveryRunner(new MessageRunner(...parts), options);
+    const batches = new BatchRunner(...parts, { ...batch, concurrency, timeoutMs });
+    // The time is that of the whole batch.
+    return new DeliveryRunner(batches, { retry });
+  }
+}

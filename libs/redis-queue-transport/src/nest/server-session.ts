@@ -1,0 +1,155 @@
+import type { Broker, Feed } from '../core/broker.js';
+import type { Consumer } from '../core/consumer.js';
+import type { RedisQueueHealth } from '../core/health.js';
+import { pause } from '../core/pause.js';
+import type { OpenBroker } from '../open-broker.js';
+import { declareAll } from './declarations.js';
+import { EventRunner } from './event-runner.js';
+import { consumersOf } from './handler-consumers.js';
+import { resolveHandlerOptions } from './options.js';
+import type { Served } from './served.js';
+
+/** What a server opens with `listen()` and gives up with `close()`: connections, consumers, and what runs in them. */
+export class ServerSession {
+  #open: OpenBroker | undefined;
+  #consumers: Consumer[] = [];
+  /** Settles when every consumer has joined its queue, or has left it again because it was stopped meanwhile. */
+  #joining: Promise<PromiseSettledResult<void>[]> | undefined;
+  /** Of lists that others fill. */
+  #feeds: Feed[] = [];
+  #events: EventRunner | undefined;
+  #isDraining = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly served: Served,
+    private readonly openBroker: () => OpenBroker,
+    /** Settles when the session before this one has ended. */
+    private readonly before: Promise<void> | undefined,
+  ) {}
+
+  /** The client of the broker's own library, while there is a connection. */
+  get native(): unknown {
+    return this.#open?.native;
+  }
+
+  /** Undefined before there is a connection, and when it was closed. */
+  get health(): RedisQueueHealth | undefined {
+    return this.#open?.health();
+  }
+
+  /** To be called once. Leaves nothing open when it rejects. */
+  async start(): Promise<void> {
+    try {
+      await this.before;
+      this.#assertNotClosing();
+      await this.#start();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const open = this.openBroker();
+    this.#open = open;
+    await open.broker.connect();
+    this.#assertNotClosing();
+    await this.#declare(open.broker);
+    this.#assertNotClosing();
+    await this.#startConsumers(open.broker);
+    this.#assertNotClosing();
+    await this.#startFeeds(open.broker);
+    this.#assertNotClosing();
+    await this.#subscribe(open.broker);
+    this.#assertNotClosing();
+  }
+
+  /** What is opened after `close()` has begun, nobody would close. */
+  #assertNotClosing(): void {
+    if (this.#closing !== undefined) throw new Error('The server was closed while it started.');
+  }
+
+  async #declare(broker: Broker): Promise<void> {
+    await declareAll(broker, this.served.options.declare);
+    await this.served.histories.declareAll(broker);
+  }
+
+  async #startConsumers(broker: Broker): Promise<void> {
+    this.#consumers = consumersOf(this.served, broker);
+    if (this.#isDraining) this.drain();
+    this.#joining = Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
+    const joined = await this.#joining;
+    const failed = joined.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #startFeeds(broker: Broker): Promise<void> {
+    const { registry, options } = this.served;
+    for (const [queue, { extras }] of registry.messages) {
+      const { queue: list } = resolveHandlerOptions(extras, options, queue);
+      if (list === undefined) continue;
+      const from = list.take === 'left' ? 'LEFT' : 'RIGHT';
+      if (this.#isDraining) return;
+      const feed = await broker.feed(queue, { key: list.key, from });
+      this.#feeds.push(feed);
+      if (this.#isDraining) void feed.stop();
+    }
+  }
+
+  async #subscribe(broker: Broker): Promise<void> {
+    const { registry, codec, withHooks, logger, recovering } = this.served;
+    const events = registry.events;
+    const runner = new EventRunner(events, codec, withHooks, logger);
+    this.#events = runner;
+    if (events.size === 0) return;
+    const onEvent = (pattern: string, element: Buffer): void => {
+      if (!this.#isDraining) runner.run(pattern, element);
+    };
+    const onMissed = (pattern: string, missed: number): void => this.#onMissed(pattern, missed);
+    await broker.subscribe(
+      [...events.keys()],
+      onEvent,
+      recovering.size > 0 ? { withinMs: recovering, onMissed } : undefined,
+    );
+  }
+
+  #onMissed(pattern: string, missed: number): void {
+    this.served.logger.warn(`Missed ${missed} live events of "${pattern}" for good.`);
+    this.served.events.gap(pattern, missed);
+  }
+
+  /** Takes no more messages and events; what runs goes on. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const feed of this.#feeds) void feed.stop();
+    for (const consumer of this.#consumers) consumer.drain();
+  }
+
+  /** Drains, waits for running handlers, hands back what is left. May be called any number of times. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.before;
+    const open = this.#open;
+    if (open === undefined) return;
+    const { shutdownTimeoutMs } = this.served.options;
+    this.drain();
+    const closed = new AbortController();
+    const deadline = pause(shutdownTimeoutMs, closed.signal);
+    await Promise.all([
+      Promise.race([this.#events?.idle(), deadline]),
+      ...this.#consumers.map((consumer) => consumer.stop(shutdownTimeoutMs)),
+      this.#joining,
+    ]);
+    closed.abort();
+    this.#events?.abandon();
+    this.#consumers = [];
+    this.#feeds = [];
+    this.#open = undefined;
+    await open.broker.close();
+  }
+}
