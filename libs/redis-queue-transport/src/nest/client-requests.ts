@@ -43,7 +43,7 @@ export class ClientRequests {
     );
     const sending =
       this.#sendNow(message, request) ??
-      this.#send(message, request, performance.now() + timeoutMs);
+      this.#send(message.detached(), request, performance.now() + timeoutMs);
     sending.catch((error: unknown) => this.#open.fail(request, error));
     return () => this.#open.forget(request);
   }

@@ -1,4 +1,6 @@
 import type { ReadPacket } from '@nestjs/microservices';
+import { EncodedBody } from '../core/body.js';
+import type { OutgoingBody } from '../core/body.js';
 import type { Broker, Published } from '../core/broker.js';
 import { encodeElement } from '../core/envelope.js';
 import type { Element, OutgoingEnvelope, ReplyAddress } from '../core/envelope.js';
@@ -24,23 +26,45 @@ export interface EmitResult {
 /** What a request adds to its message. */
 export type RequestTerms = Pick<OutgoingEnvelope, 'replyTo' | 'expiresAtMs'>;
 
-/** A message on its way out: a packet, the settings of its record, its queue and its id. */
+/**
+ * A message on its way out: its body as bytes, the settings of its record, its queue and its id. Its data are read when
+ * it is made, and never again.
+ */
 export class OutgoingMessage {
   readonly id: string;
-  readonly options: RedisQueueRecordOptions;
-  readonly #data: unknown;
+  #options: RedisQueueRecordOptions;
+  #body: OutgoingBody;
+  #metadata: unknown;
 
+  /** @throws UnencodableError | PayloadTooLargeError, and what a serializer throws */
   constructor(
-    private readonly packet: ReadPacket<unknown> & { readonly metadata?: unknown },
+    packet: ReadPacket<unknown> & { readonly metadata?: unknown },
     readonly queue: string,
     ids: MessageIds,
-    private readonly codec: PacketCodec,
+    codec: PacketCodec,
   ) {
     const { data } = packet;
     const isRecord = data instanceof RedisQueueRecord;
-    this.options = isRecord ? data.options : NO_OPTIONS;
-    this.#data = isRecord ? data.data : data;
-    this.id = this.options.id ?? ids.next();
+    const options = isRecord ? data.options : NO_OPTIONS;
+    this.#options = options;
+    this.id = options.id ?? ids.next();
+    this.#body = codec.encodeRequest(packet, isRecord ? data.data : data, this.id, options.codec);
+    this.#metadata = packet.metadata;
+  }
+
+  get options(): RedisQueueRecordOptions {
+    return this.#options;
+  }
+
+  /** Keeps apart from its caller's objects what is not sent at once, and answers the message. */
+  detached(): this {
+    if (this.#options !== NO_OPTIONS) this.#options = copyOf(this.#options);
+    // A raw codec answers the caller's own bytes.
+    if (this.#body instanceof EncodedBody)
+      this.#body = new EncodedBody(Buffer.from(this.#body.bytes), this.#body.encoding);
+    if (this.#metadata !== undefined)
+      this.#metadata = JSON.parse(JSON.stringify(this.#metadata)) as unknown; // as it will stand in the header
+    return this;
   }
 
   /** Onto the list of its queue. */
@@ -86,11 +110,19 @@ export class OutgoingMessage {
     expiresAtMs: number | undefined,
     pattern?: string,
   ): Element {
-    const { id, packet } = this;
-    const { headers, codec } = this.options;
-    const body = this.codec.encodeRequest(packet, this.#data, id, codec);
-    const { metadata } = packet;
-    return encodeElement({ id, sentAtMs, pattern, headers, metadata, replyTo, expiresAtMs }, body);
+    const { headers } = this.#options;
+    return encodeElement(
+      {
+        id: this.id,
+        sentAtMs,
+        pattern,
+        headers,
+        metadata: this.#metadata,
+        replyTo,
+        expiresAtMs,
+      },
+      this.#body,
+    );
   }
 }
 
@@ -99,4 +131,13 @@ const NO_REQUEST: RequestTerms = {};
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+function copyOf(options: RedisQueueRecordOptions): RedisQueueRecordOptions {
+  const { headers, deliverAt } = options;
+  return {
+    ...options,
+    ...(headers === undefined ? {} : { headers: { ...headers } }),
+    ...(deliverAt === undefined ? {} : { deliverAt: new Date(deliverAt) }),
+  };
 }

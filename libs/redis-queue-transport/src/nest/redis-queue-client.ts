@@ -4,6 +4,7 @@ import type { ReadPacket, WritePacket } from '@nestjs/microservices';
 import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
 import { Observable, throwError } from 'rxjs';
 import { BodyFormat } from '../core/body.js';
+import type { Broker } from '../core/broker.js';
 import { RedisUnavailableError, messageOf } from '../core/errors.js';
 import { assertConcrete, assertSendable } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
@@ -23,7 +24,8 @@ import type { EmitResult } from './outgoing-message.js';
 import { PacketCodec } from './packet-codec.js';
 import { queueNameOf } from './pattern.js';
 import { refuseSettings } from './redis-queue-record.js';
-import { noArray, sendMany } from './send-many.js';
+import { makeMany, noArray, sendMany } from './send-many.js';
+import type { Made } from './send-many.js';
 import { StatusEvents } from './status-events.js';
 import type { RedisQueueEvents, RedisQueueStatus } from './status-events.js';
 
@@ -82,15 +84,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     return this.#sessionOfCall();
   }
 
-  /** At once while the client is connected: what its caller does with the data afterwards then plays no part. */
-  #whenConnected<T>(call: (session: ClientSession) => Promise<T>): Promise<T> {
+  /** At once while the client is connected. */
+  #sendWhenConnected<T>(message: OutgoingMessage, send: Send<T>): Promise<T> {
     const session = this.#session;
-    if (session?.isConnected !== true) return this.#connected().then(call);
-    try {
-      return call(session);
-    } catch (error) {
-      return rejected(error);
-    }
+    if (session?.isConnected === true) return send(message, session.broker);
+    const kept = message.detached();
+    return this.#connected().then(({ broker }) => send(kept, broker));
   }
 
   /** The session that `connect()` opened for this call; gone when the client was closed in between. */
@@ -144,22 +143,19 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (isNil(pattern) || isNil(data)) {
       return this.#refused('enqueue to', pattern, new InvalidMessageException());
     }
-    let id = '';
-    const call = this.#whenConnected(({ broker }) => {
-      const message = this.#messageToEnqueue(pattern, data);
-      id = message.id;
-      return message.push(broker);
-    });
+    let message: OutgoingMessage;
+    let call: Promise<'held' | 'duplicate'>;
+    try {
+      message = this.#messageToEnqueue(pattern, data);
+      call = this.#sendWhenConnected(message, push);
+    } catch (error) {
+      return this.#refused('enqueue to', pattern, error);
+    }
     return hot(
       call,
-      (held) => enqueued(id, held),
+      (held) => enqueued(message.id, held),
       (error) => this.#logUnseen('enqueue to', pattern, error),
     );
-  }
-
-  #enqueueOne({ broker }: ClientSession, pattern: unknown, data: unknown): Promise<EnqueueResult> {
-    const message = this.#messageToEnqueue(pattern, data);
-    return message.push(broker).then((held) => enqueued(message.id, held));
   }
 
   #messageToEnqueue(pattern: unknown, data: unknown): OutgoingMessage {
@@ -174,8 +170,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
    * `enqueue` does when nothing could be sent at all.
    */
   enqueueMany(pattern: unknown, data: readonly unknown[]): Observable<EnqueueResult[]> {
-    return this.#many('enqueueMany to', pattern, data, (session, one) =>
-      this.#enqueueOne(session, pattern, one),
+    return this.#many(
+      'enqueueMany to',
+      pattern,
+      data,
+      (one) => this.#messageToEnqueue(pattern, one),
+      (message, broker) => message.push(broker).then((held) => enqueued(message.id, held)),
     );
   }
 
@@ -184,8 +184,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     pattern: unknown,
     data: readonly unknown[],
   ): Observable<TResult[]> {
-    return this.#many('emitMany of', pattern, data, (_, one) =>
-      this.dispatchEvent<TResult>(this.createPacket(pattern, one)),
+    return this.#many(
+      'emitMany of',
+      pattern,
+      data,
+      (one) => this.#messageToEmit(this.createPacket(pattern, one)),
+      publish<TResult>,
     );
   }
 
@@ -193,16 +197,29 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     what: string,
     pattern: unknown,
     data: readonly unknown[],
-    send: (session: ClientSession, one: unknown) => Promise<T>,
+    make: (one: unknown) => OutgoingMessage,
+    send: Send<T>,
   ): Observable<T[]> {
     if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
       return this.#refused(what, pattern, new InvalidMessageException());
     if (!Array.isArray(data)) return this.#refused(what, pattern, noArray(data));
-    const call = this.#whenConnected((session) => {
+    try {
       this.#queueOf(pattern); // what is wrong with it is so for all of them
-      return sendMany(data, (one) => send(session, one));
-    });
+    } catch (error) {
+      return this.#refused(what, pattern, error);
+    }
+    const call = this.#sendAllWhenConnected(makeMany(data, make), send);
     return hot(call, asItIs, (error) => this.#logUnseen(what, pattern, error));
+  }
+
+  #sendAllWhenConnected<T>(messages: Made, send: Send<T>): Promise<T[]> {
+    const session = this.#session;
+    if (session?.isConnected === true)
+      return sendMany(messages, (message) => send(message, session.broker));
+    const kept = messages.map((message) => message.detached());
+    return this.#connected().then(({ broker }) =>
+      sendMany(kept, (message) => send(message, broker)),
+    );
   }
 
   /**
@@ -255,19 +272,24 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (isNil(pattern) || isNil(data)) {
       return this.#refused('emit of', pattern, new InvalidMessageException());
     }
-    const call = this.#whenConnected(() =>
-      this.dispatchEvent<TResult>(this.createPacket(pattern, data)),
-    );
+    let call: Promise<TResult>;
+    try {
+      call = this.dispatchEvent<TResult>(this.createPacket(pattern, data));
+    } catch (error) {
+      return this.#refused('emit of', pattern, error);
+    }
     return hot(call, asItIs, (error) => this.#logUnseen('emit of', pattern, error));
   }
 
   protected override dispatchEvent<T = EmitResult>(packet: ReadPacket): Promise<T> {
-    const { broker } = this.#sessionOfCall();
+    return this.#sendWhenConnected(this.#messageToEmit(packet), publish<T>);
+  }
+
+  #messageToEmit(packet: ReadPacket): OutgoingMessage {
     const message = this.#message(packet);
     assertConcrete(message.queue);
     refuseSettings(message.options, 'emit', ['delayMs', 'deliverAt']);
-    // Nest's own transports answer undefined; the type is the caller's.
-    return message.publish(broker) as Promise<T>;
+    return message;
   }
 
   #message(packet: ReadPacket): OutgoingMessage {
@@ -286,7 +308,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /** A call that fails before anything is asked of Redis: told like every other. */
-  #refused(what: string, pattern: unknown, error: Error): Observable<never> {
+  #refused(what: string, pattern: unknown, error: unknown): Observable<never> {
     return hot(rejected(error), asItIs, (seen) => this.#logUnseen(what, pattern, seen));
   }
 
@@ -330,6 +352,17 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       throw new Error('There is no connection yet: call connect() before unwrap().');
     return this.#session.native as T; // the caller's word for the type, as with Nest's own transports
   }
+}
+
+type Send<T> = (message: OutgoingMessage, broker: Broker) => Promise<T>;
+
+function push(message: OutgoingMessage, broker: Broker): Promise<'held' | 'duplicate'> {
+  return message.push(broker);
+}
+
+/** Nest's own transports answer undefined; the type is the caller's. */
+function publish<T>(message: OutgoingMessage, broker: Broker): Promise<T> {
+  return message.publish(broker) as Promise<T>;
 }
 
 function enqueued(id: string, held: 'held' | 'duplicate'): EnqueueResult {

@@ -6,14 +6,12 @@ import { encodeJson } from '../core/json.js';
 import { encodeReply } from '../core/reply.js';
 import type { PacketCodec, ReplyPacket } from './packet-codec.js';
 
-type Value = { readonly value: unknown };
-
 /**
  * Answers one request. As with the stock transports, the end travels with the last value when it is known in time,
  * else by itself, and an `undefined` as the only or last value completes without a value.
  */
 export class Replier {
-  #pending: Value[] = [];
+  #pending: Written[] = [];
 
   constructor(
     private readonly broker: Broker,
@@ -23,27 +21,27 @@ export class Replier {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** One value of several. */
+  /** One value of several. It is read now: a handler may change it for the next one. */
   next(value: unknown): void {
     if (this.#pending.length === 0) process.nextTick(() => this.#flush());
-    this.#pending.push({ value });
+    this.#pending.push(this.#written({ response: value }));
   }
 
   /** No further value. */
   complete(): void {
-    const last = this.#pending.pop();
+    const last = this.#pending.pop() ?? this.#written({ response: undefined, isDisposed: true });
     this.#flush();
-    this.#write({ response: last?.value, isDisposed: true });
+    this.#send(last, true);
   }
 
   /** The only value. */
   only(value: unknown): void {
-    this.#write({ response: value, isDisposed: true });
+    this.#send(this.#written({ response: value, isDisposed: true }), true);
   }
 
   fail(error: unknown): void {
     this.#flush();
-    this.#write({ err: describeError(error), isDisposed: true });
+    this.#send(this.#written({ err: describeError(error), isDisposed: true }), true);
   }
 
   /** Once the caller's time is over, nobody takes the values of a stream that goes on. */
@@ -53,29 +51,36 @@ export class Replier {
     this.#pending = [];
     const { expiresAtMs } = this.request;
     if (expiresAtMs !== undefined && expiresAtMs < this.broker.nowMs()) return;
-    for (const { value } of pending) this.#write({ response: value });
+    for (const written of pending) this.#send(written, false);
   }
 
-  #write(packet: ReplyPacket): void {
-    const kind = packet.err === undefined ? 'value' : 'error';
-    let body;
+  #written(packet: ReplyPacket): Written {
     try {
       const { id = '', encoding } = this.request;
-      body = this.codec.encodeReply(packet, id, encoding);
+      const body = this.codec.encodeReply(packet, id, encoding);
+      return { kind: packet.err === undefined ? 'value' : 'error', isEnd: false, body };
     } catch (error) {
       this.onError(error);
       // Without the serializer, and of nothing but text: this can always be written, so the caller always hears.
       const code = error instanceof RedisQueueError ? { code: error.code } : {};
       const description = { ...code, status: 'error', message: messageOf(error) };
-      return this.#send('error', true, encodeJson(description));
+      return { kind: 'error', isEnd: true, body: encodeJson(description) };
     }
-    this.#send(kind, packet.isDisposed === true, body);
   }
 
-  #send(kind: 'value' | 'error', last: boolean, body: OutgoingBody): void {
+  #send({ kind, isEnd, body }: Written, isLast: boolean): void {
     const { list, request } = this.address;
+    const last = isLast || isEnd;
     this.broker.reply(list, encodeReply({ request, kind, last, body })).catch(this.onError);
   }
+}
+
+/** A reply's body, and what it is. */
+interface Written {
+  readonly kind: 'value' | 'error';
+  /** Nothing can follow it. */
+  readonly isEnd: boolean;
+  readonly body: OutgoingBody;
 }
 
 /** An error as the caller sees it. Nest's filters make plain objects; JSON would make `{}` of an Error. */

@@ -1,7 +1,31 @@
 import { IncompleteError, InvalidOptionError } from '../core/errors.js';
 import type { SendFailure } from '../core/errors.js';
 import { rejected } from '../core/rejected.js';
+import type { OutgoingMessage } from './outgoing-message.js';
 import { RedisQueueRecord } from './redis-queue-record.js';
+
+/** What could not even become a message. */
+class Unmade {
+  constructor(readonly error: unknown) {}
+
+  detached(): this {
+    return this;
+  }
+}
+
+/** Messages, and in the place of those that could not be made, why. */
+export type Made = readonly (OutgoingMessage | Unmade)[];
+
+/** Makes a message of each, now. What fails keeps none of the others from being made. */
+export function makeMany(data: readonly unknown[], make: (one: unknown) => OutgoingMessage): Made {
+  return data.map((one) => {
+    try {
+      return make(one);
+    } catch (error) {
+      return new Unmade(error);
+    }
+  });
+}
 
 /**
  * Sends one after the other in one turn of the event loop, so that they travel together, and waits for all. What fails
@@ -9,26 +33,22 @@ import { RedisQueueRecord } from './redis-queue-record.js';
  * @throws IncompleteError when any of them failed
  */
 export async function sendMany<T>(
-  data: readonly unknown[],
-  send: (one: unknown) => Promise<T>,
+  messages: Made,
+  send: (message: OutgoingMessage) => Promise<T>,
 ): Promise<T[]> {
-  const ends = await Promise.allSettled(data.map((one) => begin(send, one)));
+  const ends = await Promise.allSettled(
+    messages.map((message) =>
+      message instanceof Unmade ? rejected(message.error) : send(message),
+    ),
+  );
   const failures: SendFailure[] = [];
   const results: T[] = [];
   ends.forEach((end, index) => {
     if (end.status === 'fulfilled') results[index] = end.value;
     else failures.push({ index, error: end.reason });
   });
-  if (failures.length > 0) throw new IncompleteError(data.length, failures, results);
+  if (failures.length > 0) throw new IncompleteError(messages.length, failures, results);
   return results;
-}
-
-function begin<T>(send: (one: unknown) => Promise<T>, one: unknown): Promise<T> {
-  try {
-    return send(one);
-  } catch (error) {
-    return rejected(error);
-  }
 }
 
 /** One message was given where many are meant: types do not always hold. */
