@@ -83,6 +83,12 @@ def reply_list(caller):
     return f"{PREFIX}:{{reply:{caller}}}:replies"
 
 
+def is_reply_list(key):
+    """Nothing else is ever answered to: what a message names as its reply list may be any key."""
+    named = re.fullmatch(re.escape(PREFIX) + r":\{reply:[^{}]+\}:replies", key)
+    return named is not None
+
+
 def event_channel(pattern):
     return f"{PREFIX}:event:{pattern}"
 
@@ -202,6 +208,8 @@ class Message:
         self.request = self.field("re", int, float)
         if self.reply_to is not None and self.request is None:
             raise Unreadable('The header has "replyTo" but no number "re".')
+        if self.reply_to is not None and not is_reply_list(self.reply_to):
+            raise Unreadable(f'The header field "replyTo" names no reply list: {self.reply_to}')
 
     def field(self, name, *kinds):
         value = (self.header or {}).get(name)

@@ -60,6 +60,12 @@ export interface Broker {
    */
   reply(list: string, element: Element): Promise<void>;
 
+  /**
+   * Whether it is named as a reply list of this broker's prefix. Only such may be given to {@link reply}: what a message
+   * names came from others, and may be any key.
+   */
+  isReplyList(list: string): boolean;
+
   /** Starts to read this process's own reply list and answers its name. To be called once, or again after it failed. */
   receiveReplies(onReply: (element: Buffer) => void): Promise<string>;
 

@@ -163,7 +163,7 @@ export class HeldDeliveries {
 
   #start(lease: Lease, element: Buffer): void {
     const { queue, maxCrashes } = this.options;
-    const intake = inspect(queue, element, maxCrashes, this.broker.nowMs());
+    const intake = inspect(queue, element, maxCrashes, this.broker);
     const { delivery } = intake;
     switch (intake.kind) {
       case 'run':

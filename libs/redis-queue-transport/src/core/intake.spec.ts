@@ -2,10 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { inspect } from './intake.js';
 
 const NOW = 1_000_000;
+const BROKER = { nowMs: () => NOW, isReplyList: (list: string) => list === 'replies' };
 const MAX_CRASHES = 3;
 
 function intakeOf(element: string): ReturnType<typeof inspect> {
-  return inspect('work', Buffer.from(element), MAX_CRASHES, NOW);
+  return inspect('work', Buffer.from(element), MAX_CRASHES, BROKER);
 }
 
 describe('an element that was taken', () => {
@@ -33,6 +34,12 @@ describe('an element that was taken', () => {
     [
       'that crashed too often, and whose time is over: its reason is worth more',
       `{"rq":1,"crashes":3,"id":"a","expiresAt":${NOW}}\n{}`,
+      'settle',
+    ],
+    ['that asks for a reply', '{"rq":1,"id":"a","replyTo":"replies","re":1}\n{}', 'run'],
+    [
+      'that asks for a reply in a list that is none for replies',
+      '{"rq":1,"id":"a","replyTo":"rq:{a}:waiting","re":1}\n{}',
       'settle',
     ],
     ['that is empty', '', 'settle'],

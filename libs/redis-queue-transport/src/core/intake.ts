@@ -1,5 +1,8 @@
+import type { Broker } from './broker.js';
 import { Delivery } from './delivery.js';
 import { decodeElement } from './envelope.js';
+import type { ReplyAddress } from './envelope.js';
+import { UndecodableError } from './errors.js';
 import { deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
 
@@ -14,7 +17,12 @@ export type Intake =
   | { readonly kind: 'expired'; readonly delivery: Delivery };
 
 /** Reads a taken element and decides, before any handler sees it. */
-export function inspect(queue: string, element: Buffer, maxCrashes: number, nowMs: number): Intake {
+export function inspect(
+  queue: string,
+  element: Buffer,
+  maxCrashes: number,
+  broker: Pick<Broker, 'isReplyList' | 'nowMs'>,
+): Intake {
   let envelope;
   try {
     envelope = decodeElement(element);
@@ -23,13 +31,24 @@ export function inspect(queue: string, element: Buffer, maxCrashes: number, nowM
     return { kind: 'settle', delivery, outcome: deadLetter('undecodable', error) };
   }
   const delivery = new Delivery(queue, element, envelope);
-  const { crashes, expiresAtMs } = envelope;
+  const { crashes, expiresAtMs, replyTo } = envelope;
+  // It cannot be answered, so it is not run as the request that it says to be; redriven, it is one without a caller.
+  if (replyTo !== undefined && !broker.isReplyList(replyTo.list)) {
+    return { kind: 'settle', delivery, outcome: deadLetter('undecodable', noReplyList(replyTo)) };
+  }
   if (crashes >= maxCrashes) {
     const error = new Error(`The process died ${crashes} times while it ran this message.`);
     return { kind: 'settle', delivery, outcome: deadLetter('crashed', error) };
   }
-  if (expiresAtMs !== undefined && expiresAtMs <= nowMs) return { kind: 'expired', delivery };
+  if (expiresAtMs !== undefined && expiresAtMs <= broker.nowMs())
+    return { kind: 'expired', delivery };
   return { kind: crashes > 0 ? 'runAlone' : 'run', delivery };
+}
+
+function noReplyList({ list }: ReplyAddress): UndecodableError {
+  return new UndecodableError(
+    `The header field "replyTo" names no reply list of this prefix: ${JSON.stringify(list)}. Nothing was written there.`,
+  );
 }
 
 /** Stands in for the envelope of an element that has none that can be read. */

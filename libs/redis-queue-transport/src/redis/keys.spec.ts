@@ -52,6 +52,17 @@ describe('the keys of a queue', () => {
     );
   });
 
+  test('are no reply lists, and those are', () => {
+    expect(keys.isReplies(keys.replies('host-1-x'))).toBe(true);
+    expect(new Keys('other').isReplies(keys.replies('host-1-x'))).toBe(false);
+    fc.assert(
+      fc.property(queueName, (queue) => {
+        const all = [...keysOf(queue), ...keysOf(`reply:${queue}`), keys.emitted(`reply:${queue}`)];
+        for (const key of all) expect(keys.isReplies(key)).toBe(false);
+      }),
+    );
+  });
+
   test.each([[''], ['}'], ['}a']])('are refused for the name %j', (queue) => {
     expect(() => keys.queue(queue)).toThrow(InvalidPatternError);
   });

@@ -1,5 +1,9 @@
 import { InvalidPatternError } from '../core/errors.js';
 
+const END_OF_REPLIES = '}:replies';
+/** Clients have none in their names; a name with one could reach into the keys of a queue. */
+const BRACE = /[{}]/;
+
 /**
  * Every key and channel that the library touches. The keys of one queue carry its name as their hash tag, so that a
  * cluster keeps them together.
@@ -33,6 +37,14 @@ export class Keys {
 
   replies(client: string): string {
     return `${this.prefix}:{reply:${client}}:replies`;
+  }
+
+  /** Whether a key is named as {@link replies} names them, whoever says so. No other key of the prefix is. */
+  isReplies(key: string): boolean {
+    const start = `${this.prefix}:{reply:`;
+    if (!key.startsWith(start) || !key.endsWith(END_OF_REPLIES)) return false;
+    const client = key.slice(start.length, -END_OF_REPLIES.length);
+    return client !== '' && !BRACE.test(client);
   }
 
   /** A list of somebody else's: its name is theirs. */

@@ -231,6 +231,10 @@ export class RedisBroker implements Broker {
     return this.#replies.add(list, element);
   }
 
+  isReplyList(list: string): boolean {
+    return this.#keys.isReplies(list);
+  }
+
   async receiveReplies(onReply: (element: Buffer) => void): Promise<string> {
     const connection = this.#connection('replies', INBOX_WAIT_MS + BLOCKING_GRACE_MS);
     const list = this.#keys.replies(this.#name);
