@@ -92,7 +92,8 @@ export class RedisRefusedError extends RedisQueueError {
 }
 
 /**
- * The connection was lost, or went silent, while the call was in flight: Redis may or may not have executed it.
+ * The connection was lost, or went silent, while the call was in flight: Redis may or may not have executed it. Or the
+ * Redis user lost a permission meanwhile, and a part of it may have been executed.
  */
 export class OutcomeUnknownError extends RedisQueueError {
   readonly code = 'OUTCOME_UNKNOWN';

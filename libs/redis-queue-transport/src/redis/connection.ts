@@ -6,6 +6,7 @@ import { safeSettings } from './connection-settings.js';
 import type { ConnectionSource } from './connection-source.js';
 import { failureOf, isReplyError, wasNeverWritten } from './failure.js';
 import { RoundTrips } from './round-trips.js';
+import type { ScriptStage } from './script.js';
 
 export type ConnectionStatus = 'connected' | 'reconnecting' | 'disconnected';
 
@@ -35,8 +36,8 @@ const HOPELESS = /^(WRONGPASS|NOAUTH|NOPERM)|self-signed|certificate|wrong versi
  */
 export class Connection {
   readonly client: Redis;
-  /** Scripts that were sent through this connection since it was opened last, by their SHA1. */
-  readonly knownScripts = new Set<string>();
+  /** Scripts that were sent through this connection since it was opened last. */
+  readonly scripts = new Map<unknown, ScriptStage>();
   readonly #waiting = new Set<Waiting>();
   /** An attempt to connect has ended, one way or the other. */
   #wasTried = false;
@@ -57,7 +58,7 @@ export class Connection {
       this.#wasTried = true;
       this.#lastError = undefined;
       this.#roundTrips.answered();
-      this.knownScripts.clear();
+      this.scripts.clear();
       for (const waiting of this.#takeWaiting()) waiting.resolve();
       this.#learnServerId();
       events.status?.('connected');

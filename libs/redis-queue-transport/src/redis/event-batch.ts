@@ -28,6 +28,9 @@ class OutgoingEvent {
 const MOST_EVENTS = 500;
 const MOST_BYTES = 1_048_576;
 
+/** Refusals of the whole call because something in it is to be held. */
+const HOLDS_NOTHING: ReadonlySet<string> = new Set(['OOM', 'NOPERM']);
+
 /**
  * Emits the events of one turn of the event loop together, in the order of the calls. It addresses them by the index
  * of groups as it knows it. When Redis has a newer one, it learns that from the answer, and sends what was not taken
@@ -139,13 +142,14 @@ export class EventBatch {
     this.#flush(events);
   }
 
-  /** A full Redis takes nothing in, but what is only told may go on. */
+  /** A full Redis takes nothing in, nor may every user have events held, but what is only told may go on. */
   #fail(events: readonly OutgoingEvent[], routes: readonly Route[], error: unknown): void {
     const isHolding = events.some((event, index) => isHeld(event, routes[index]));
-    const isFull = isHolding && error instanceof RedisRefusedError && error.reply === 'OOM';
+    const isWhole =
+      isHolding && error instanceof RedisRefusedError && HOLDS_NOTHING.has(error.reply);
     const passing: OutgoingEvent[] = [];
     events.forEach((event, index) => {
-      if (isFull && !isHeld(event, routes[index])) passing.push(event);
+      if (isWhole && !isHeld(event, routes[index])) passing.push(event);
       else event.reject(failureOfOne(error, emitLive.action, event.messageId));
     });
     if (passing.length > 0) void this.#send(passing);

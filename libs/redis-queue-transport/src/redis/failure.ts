@@ -6,6 +6,10 @@ import {
   messageOf,
 } from '../core/errors.js';
 
+/** In the words of Redis 7.0 and of later ones. */
+const REFUSED_MIDWAY =
+  /^(?:ERR )?(?:The user executing the script can't|ACL failure in script)|^NOPERM .* script: [0-9a-f]{40}/;
+
 const HINTS: Readonly<Record<string, string>> = {
   OOM: 'Redis is full (maxmemory): consumers go on draining; raise maxmemory or wait.',
   NOPERM:
@@ -22,6 +26,14 @@ const HINTS: Readonly<Record<string, string>> = {
 /** Turns what ioredis rejects with into the library's errors; what was asked and the message's id are named in it. */
 export function failureOf(error: unknown, action: string, messageId?: string): RedisQueueError {
   if (error instanceof RedisQueueError) return error;
+  if (wasRefusedMidway(error)) {
+    return new OutcomeUnknownError(
+      `Redis refused a part of what it was asked, to ${action}: what came before that was done, or nothing was` +
+        `${messageId === undefined ? '' : ` (message ${messageId})`}. ${messageOf(error)} (${HINTS['NOPERM']})`,
+      messageId,
+      { cause: error },
+    );
+  }
   if (isReplyError(error)) {
     const [reply = 'ERR'] = error.message.split(' ', 1);
     const hint = HINTS[reply];
@@ -59,14 +71,20 @@ export function failureOfOne(error: unknown, action: string, messageId: string):
   return failureOf(shared, action, messageId);
 }
 
-/** An error that Redis told within an answer, in the form in which ioredis rejects with one. */
+/** An error that Redis told within an answer, of what had no effect, in the form in which ioredis rejects with one. */
 export function replyError(text: string): Error {
-  return Object.assign(new Error(text), { name: 'ReplyError' });
+  const told = REFUSED_MIDWAY.test(text) ? text.replace(/^(?:ERR )?/, 'NOPERM ') : text;
+  return Object.assign(new Error(told), { name: 'ReplyError' });
 }
 
 /** Redis answered, with an error. (The class that ioredis exports for it is untyped.) */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** A script's user lacks a permission, and that was noticed while it ran: what it did before stands. */
+export function wasRefusedMidway(error: unknown): boolean {
+  return isReplyError(error) && REFUSED_MIDWAY.test(error.message);
 }
 
 /** ioredis has no type for it: with its offline queue off, this is how it says that a command was not written. */

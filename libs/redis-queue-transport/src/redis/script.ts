@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { failureOf, isReplyError } from './failure.js';
+import type { Redis } from 'ioredis';
+import { failureOf, isReplyError, wasRefusedMidway } from './failure.js';
 import type { Connection } from './connection.js';
 import { UNPARK } from './parking-lua.js';
+import { permissionCheck } from './script-permissions.js';
 
 export type ScriptArgument = string | number | Buffer;
 
@@ -15,29 +17,70 @@ interface Definition<Key extends string, Arg extends string, Reply> {
   readonly lua: string;
   /** It takes messages in, and is refused while Redis is full. Default false. */
   readonly growsData?: boolean;
+  /** The commands that are run, where the Lua text has others too, without which a user may run it. Default: all in the text. */
+  readonly runs?: readonly string[];
   readonly read: (reply: unknown) => Reply;
+}
+
+/**
+ * What a connection knows of a script since it was opened: that permissions are being looked up, that the user has them
+ * all, or that Redis knows the text without the look as well.
+ */
+export type ScriptStage = 'asking' | 'permitted' | 'known';
+
+/** Lua text and the name by which Redis knows it. */
+class LuaText {
+  readonly #sha: string;
+
+  constructor(private readonly text: string) {
+    this.#sha = createHash('sha1').update(text).digest('hex');
+  }
+
+  evaluate(client: Redis, parameters: readonly ScriptArgument[]): Promise<unknown> {
+    return client.callBuffer('EVAL', this.text, ...parameters);
+  }
+
+  async evaluateKnown(client: Redis, parameters: readonly ScriptArgument[]): Promise<unknown> {
+    try {
+      return await client.callBuffer('EVALSHA', this.#sha, ...parameters);
+    } catch (error) {
+      // Redis does not know it any more: a SCRIPT FLUSH. Nothing was executed, so sending it is safe.
+      if (isReplyError(error) && error.message.startsWith('NOSCRIPT'))
+        return await this.evaluate(client, parameters);
+      throw error;
+    }
+  }
 }
 
 /**
  * A Lua script with named keys and arguments and a typed reply. Those that take no message in are flagged
  * `allow-oom`: a full Redis must still let consumers settle, and by that make room.
+ *
+ * A permission that the user lacks must not stop it half-way. So on each connection the script begins with a look at all
+ * that it needs, until that was found once, and again after a refusal. Whoever takes a permission away later is noticed
+ * half-way by the calls that are under way, whose outcome is then unknown.
  */
 export class Script<Key extends string, Arg extends string, Reply> {
-  readonly #text: string;
-  readonly #sha: string;
+  readonly #plain: LuaText;
+  /** The same behind the look at permissions. */
+  readonly #checked: LuaText;
 
   constructor(private readonly definition: Definition<Key, Arg, Reply>) {
-    const { keys, args, lua, growsData = false } = definition;
-    this.#text = [
-      growsData ? '#!lua' : '#!lua flags=allow-oom',
-      ...(keys.some((key) => String(key) === 'delayed') ? [DELAY] : []),
+    const { keys, args, lua, growsData = false, runs } = definition;
+    const flags = growsData ? '#!lua' : '#!lua flags=allow-oom';
+    const names = [
       ...keys.map((key, index) => `local ${key} = KEYS[${index + 1}]`),
       ...args.map((arg, index) => `local ${arg} = ARGV[${index + 1}]`),
+    ].join('\n');
+    const body = [
+      ...(keys.some((key) => String(key) === 'delayed') ? [DELAY] : []),
       `local FIRST = ${args.length + 1}`,
       ...(keys.some((key) => String(key) === 'parked') ? [UNPARK] : []),
       lua.trim(),
     ].join('\n');
-    this.#sha = createHash('sha1').update(this.#text).digest('hex');
+    const check = permissionCheck(body, [...keys, ...args], runs);
+    this.#plain = new LuaText([flags, names, body].join('\n'));
+    this.#checked = new LuaText([flags, names, check, body].join('\n'));
   }
 
   /** What it is for, as in "Redis refused to …". */
@@ -54,30 +97,47 @@ export class Script<Key extends string, Arg extends string, Reply> {
     /** Further keys: `KEYS[n]` behind the named ones. */
     moreKeys: readonly string[] = [],
   ): Promise<Reply> {
-    const { action } = this.definition;
-    const parameters: ScriptArgument[] = this.definition.keys.map((key) => keys[key]);
+    const { action, keys: keyNames, args: argNames } = this.definition;
+    const parameters: ScriptArgument[] = [keyNames.length + moreKeys.length];
+    for (const key of keyNames) parameters.push(keys[key]);
     for (const key of moreKeys) parameters.push(key);
-    for (const arg of this.definition.args) parameters.push(args[arg]);
+    for (const arg of argNames) parameters.push(args[arg]);
     for (const argument of rest) parameters.push(argument);
+    const { scripts } = connection;
     const reply = await connection.run(action, async (client) => {
-      const keyCount = this.definition.keys.length + moreKeys.length;
-      const evaluate = (): Promise<unknown> =>
-        client.callBuffer('EVAL', this.#text, keyCount, ...parameters);
-      // Sent whole when the connection is new: asking by a name that Redis does not know would let what follows pass it.
-      if (!connection.knownScripts.has(this.#sha)) {
-        connection.knownScripts.add(this.#sha);
-        return await evaluate();
-      }
       try {
-        return await client.callBuffer('EVALSHA', this.#sha, keyCount, ...parameters);
+        return await this.#evaluate(client, scripts, parameters);
       } catch (error) {
-        // Redis does not know it any more: a SCRIPT FLUSH. Nothing was executed, so sending it is safe.
-        if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT'))
-          throw failureOf(error, action);
-        return await evaluate();
+        if (wasRefusedMidway(error)) scripts.clear();
+        throw failureOf(error, action);
       }
     });
     return this.definition.read(reply);
+  }
+
+  /** Text is sent whole first: asking by a name that Redis does not know would let what follows pass it. */
+  async #evaluate(
+    client: Redis,
+    scripts: Map<unknown, ScriptStage>,
+    parameters: readonly ScriptArgument[],
+  ): Promise<unknown> {
+    const stage = scripts.get(this);
+    if (stage === 'known') return this.#plain.evaluateKnown(client, parameters);
+    if (stage === 'permitted') {
+      scripts.set(this, 'known');
+      return this.#plain.evaluate(client, parameters);
+    }
+    if (stage === undefined) scripts.set(this, 'asking');
+    try {
+      const reply = await (stage === undefined
+        ? this.#checked.evaluate(client, parameters)
+        : this.#checked.evaluateKnown(client, parameters));
+      if (scripts.get(this) === 'asking') scripts.set(this, 'permitted');
+      return reply;
+    } catch (error) {
+      if (scripts.get(this) === 'asking') scripts.delete(this);
+      throw error;
+    }
   }
 }
 

@@ -53,6 +53,12 @@ end
 local function readRoute()
   local route = { channels = {}, lists = {}, histories = {} }
   for i = 1, readNumber() do route.channels[i] = read() end
+  -- One that is refused must not be noticed when others have heard.
+  for i = 1, #route.channels > 1 and #route.channels or 0 do
+    if not redis.acl_check_cmd('PUBLISH', route.channels[i]) then
+      route.refusal = route.refusal or 'NOPERM this user has no permissions to publish to the channel ' .. route.channels[i]
+    end
+  end
   for i = 1, readNumber() do
     local list = { waiting = readKey(), parked = readKey(), counts = readKey() }
     route.refusal = route.refusal or refusal('LLEN', list.waiting) or refusal('HLEN', list.parked) or refusal('HLEN', list.counts)
@@ -150,7 +156,7 @@ const definition = {
 } as const;
 
 /** For events of which no copy is kept: these get through while Redis is full. */
-export const emitLive = new Script(definition);
+export const emitLive = new Script({ ...definition, runs: ['HGET', 'HGETALL', 'PUBLISH'] });
 
 /** For events with copies, histories or ids to remember. */
 export const emitHeld = new Script({ ...definition, growsData: true });

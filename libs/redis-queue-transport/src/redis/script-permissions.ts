@@ -1,0 +1,45 @@
+/**
+ * Every command in Lua text, with its first argument where that is a plain name. Commands alone are text in capitals at
+ * the beginning of a call's arguments.
+ */
+const COMMAND = /\(\s*'([A-Z]{2,})'\s*(?:,\s*([A-Za-z_]\w*)\s*(?=[,)]))?/g;
+
+/**
+ * Lua that looks for a permission that the user lacks, before anything is written: one that was noticed on the way would
+ * leave a part of the script's work done. It is derived from the text, so no script has to declare what it runs.
+ *
+ * A command whose key the text does not name is looked up on each key, and permitted on one of them. A channel that it does
+ * not name is left to the script, as what is published cannot be looked up here.
+ *
+ * @param named locals of the script that hold a key or a channel
+ * @param runs the commands that are run, where the text has others too
+ */
+export function permissionCheck(
+  lua: string,
+  named: readonly string[],
+  runs?: readonly string[],
+): string {
+  const needed = new Set<string>();
+  for (const [, command = '', argument = ''] of lua.matchAll(COMMAND)) {
+    if (runs !== undefined && !runs.includes(command)) continue;
+    const isNamed = named.includes(argument);
+    if (command === 'PUBLISH' && !isNamed) continue;
+    needed.add(`{ '${command}', ${isNamed ? argument : 'nil'} }`);
+  }
+  return `
+local function mayRun(command, ...)
+  local isKnown, may = pcall(redis.acl_check_cmd, command, ...)
+  return isKnown and may
+end
+for _, needed in ipairs({ ${[...needed].join(', ')} }) do
+  local command, on = needed[1], needed[2]
+  local may = on and mayRun(command, on, on)
+  if not on then
+    for i = 1, #KEYS do may = may or mayRun(command, KEYS[i], KEYS[i]) end
+  end
+  if not may then
+    return redis.error_reply("NOPERM this user has no permissions to run the '" .. string.lower(command) .. "' command" .. (on and ' on ' .. on or ''))
+  end
+end
+`;
+}
