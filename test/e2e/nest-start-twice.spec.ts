@@ -33,6 +33,7 @@ const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
 describe('a server that has been started', () => {
   test('refuses to be started again by its app, and goes on as before', async () => {
     const app = await rig.serve(parts);
+    await eventually(async () => expect(await rig.connections()).toHaveLength(3));
     const connections = (await rig.connections()).sort();
 
     const error = await failureOf(app.listen());
