@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
 import { BatchItem } from './batch-item.js';
 import type { Delivery } from './delivery.js';
@@ -31,6 +32,7 @@ export class BatchCollector<T> {
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
   #running = 0;
+  readonly #home = new AsyncResource('RedisQueueBatches');
 
   constructor(
     private readonly terms: BatchTerms,
@@ -42,7 +44,7 @@ export class BatchCollector<T> {
     // Its consumer has given it up, and nothing that happens to it counts.
     if (delivery.isAborted) return queueMicrotask(() => end({ kind: 'failed', error: undefined }));
     const addedAt = this.terms.waitMs === 0 ? 0 : performance.now();
-    this.#gathered.push(new BatchItem(delivery, data, addedAt, end));
+    this.#gathered.push(new BatchItem(delivery, data, addedAt, end, this.#home));
     if (delivery.envelope.crashes > 0) this.#isDue = true;
     this.#beginDue();
     if (this.#gathered.length === 1 && !this.#isDue) this.#wait(this.terms.waitMs);

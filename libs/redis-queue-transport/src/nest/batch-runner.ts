@@ -8,6 +8,7 @@ import type { Delivery } from '../core/delivery.js';
 import type { DeliveryHandler } from '../core/delivery-runner.js';
 import { DONE } from '../core/outcome.js';
 import type { Result } from '../core/outcome.js';
+import { ownContext } from '../core/own-context.js';
 import { steered } from './message-runner.js';
 import type { WithHooks } from './message-runner.js';
 import type { PacketCodec } from './packet-codec.js';
@@ -27,7 +28,9 @@ export class BatchRunner implements DeliveryHandler {
     private readonly onReplyError: (error: unknown) => void,
     terms: BatchTerms,
   ) {
-    this.#batches = new BatchCollector(terms, (items) => this.#runBatch(items));
+    this.#batches = new BatchCollector(terms, (items) =>
+      ownContext().runInAsyncScope(this.#runBatch, this, items),
+    );
   }
 
   run(delivery: Delivery): Promise<Result> {

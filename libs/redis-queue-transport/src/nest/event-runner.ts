@@ -3,6 +3,7 @@ import { Delivery } from '../core/delivery.js';
 import { decodeElement } from '../core/envelope.js';
 import { ShutdownError } from '../core/errors.js';
 import { summarize } from '../core/outcome.js';
+import { ownContext } from '../core/own-context.js';
 import { rejected } from '../core/rejected.js';
 import { Running } from '../core/running.js';
 import type { RegisteredHandler } from './handler-registry.js';
@@ -58,7 +59,8 @@ export class EventRunner {
       if (this.#running.end(run) && this.#running.size === 0) this.#onIdle?.();
     };
     const context = new RedisQueueContext([delivery, patternOf(delivery)]);
-    this.#handle(delivery, context, handler).then(end, (error: unknown) => {
+    const handled = ownContext().runInAsyncScope(this.#handle, this, delivery, context, handler);
+    handled.then(end, (error: unknown) => {
       this.#logFailure(delivery.queue, context.failure ?? error);
       end();
     });

@@ -7,6 +7,7 @@ import type { DeliveryHandler } from '../core/delivery-runner.js';
 import type { HandlerTimeoutError } from '../core/errors.js';
 import { DONE } from '../core/outcome.js';
 import type { Result } from '../core/outcome.js';
+import { ownContext } from '../core/own-context.js';
 import { rejected } from '../core/rejected.js';
 import { DeadLetter, RetryLater } from './exceptions.js';
 import type { PacketCodec } from './packet-codec.js';
@@ -28,6 +29,10 @@ export class MessageRunner implements DeliveryHandler {
   ) {}
 
   run(delivery: Delivery): Promise<Result> {
+    return ownContext().runInAsyncScope(this.#run, this, delivery);
+  }
+
+  #run(delivery: Delivery): Promise<Result> {
     const replier = this.#replierFor(delivery);
     let data: unknown;
     try {
