@@ -8,7 +8,6 @@ import {
   RedisQueueClient,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 
 interface LogLine {
   readonly text: string;
@@ -54,7 +53,7 @@ const client = new RedisQueueClient({ connection });
 // #region many
 async function sendAll(lines: readonly LogLine[]): Promise<void> {
   try {
-    const held = await firstValueFrom(client.enqueueMany('log.line', lines));
+    const held = await client.enqueueMany('log.line', lines);
     console.log(`${held.length} lines are held`);
   } catch (error) {
     if (!(error instanceof IncompleteError)) throw error; // nothing was sent

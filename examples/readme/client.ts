@@ -12,9 +12,9 @@ const app = await NestFactory.createApplicationContext(AppModule);
 const client = app.get(RedisQueueClient); // in a class of yours: constructor(private readonly client: RedisQueueClient)
 const mail = { to: 'ada@example.com', text: 'Good morning' };
 
-const { id } = await firstValueFrom(client.enqueue('mail.send', mail)); // resolves when Redis holds it
+const { id } = await client.enqueue('mail.send', mail); // resolves when Redis holds it
 console.log(`held as ${id}`);
 console.log(await firstValueFrom(client.send<string>('mail.send', mail))); // waits for the reply
-await firstValueFrom(client.emit('user.created', { name: 'Ada' })); // tells every replica that listens
+await client.emit('user.created', { name: 'Ada' }); // tells every replica that listens
 await app.close();
 // #endregion client

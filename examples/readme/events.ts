@@ -10,7 +10,6 @@ import {
   RedisQueueRecordBuilder,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 
 const connection = process.env['REDIS_URL'];
 
@@ -68,7 +67,7 @@ const order = new RedisQueueRecordBuilder({ id: 7 })
   .deduplicate(60_000) // safe to emit again after OutcomeUnknownError: each group gets one copy
   .mandatory() // an error when neither a group nor a live listener gets it
   .build();
-const { groups, listeners } = await firstValueFrom(client.emit('order.placed', order));
+const { groups, listeners } = await client.emit('order.placed', order);
 console.log(`held for ${groups} groups, heard by ${listeners} replicas`);
 // #endregion emit
 
@@ -80,7 +79,7 @@ const server = await NestFactory.createMicroservice(AppModule, {
 });
 server.enableShutdownHooks();
 await server.listen();
-await firstValueFrom(client.emit('order.paid', { id: 7 }));
+await client.emit('order.paid', { id: 7 });
 
 // #region replay
 const before = await admin.history('order.placed', { limit: 10 });

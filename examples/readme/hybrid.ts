@@ -11,7 +11,6 @@ import {
   RedisQueueRecordBuilder,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 
 interface Report {
   readonly year: number;
@@ -29,11 +28,11 @@ class ReportService {
       .headers({ tenant: 'acme' })
       .build();
     try {
-      await firstValueFrom(this.client.enqueue('report.make', record));
+      await this.client.enqueue('report.make', record);
     } catch (error) {
       // Redis may hold it or not. The id makes it safe to ask again.
       if (!(error instanceof OutcomeUnknownError)) throw error;
-      await firstValueFrom(this.client.enqueue('report.make', record));
+      await this.client.enqueue('report.make', record);
     }
     return 'accepted';
   }

@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { RedisQueueClient, RedisQueueModule } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 
 @Module({ imports: [RedisQueueModule.register({ connection: process.env['REDIS_URL'] })] })
 class AppModule {}
@@ -10,7 +9,7 @@ class AppModule {}
 const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
 const client = app.get(RedisQueueClient);
 // #region emit
-const { groups } = await firstValueFrom(client.emit('order.placed', { id: 7 }));
+const { groups } = await client.emit('order.placed', { id: 7 });
 console.log(`copies held: ${groups}`);
 // #endregion emit
 await app.close();

@@ -9,7 +9,6 @@ import {
   RedisQueueModule,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 
 const connection = process.env['REDIS_URL'];
 const [, , name = 'Ada', room = 'tea'] = process.argv;
@@ -56,7 +55,7 @@ console.log(`${name} is in`);
 // #region say
 const client = app.get(RedisQueueClient);
 for await (const text of createInterface({ input: process.stdin })) {
-  await firstValueFrom(client.emit(`chat.${room}`, { from: name, text }));
+  await client.emit(`chat.${room}`, { from: name, text });
 }
 await app.close(); // at the end of what was typed
 // #endregion say

@@ -8,7 +8,6 @@ import {
   RedisQueueModule,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 
 const connection = process.env['REDIS_URL'];
 const DAY_MS = 86_400_000;
@@ -77,7 +76,7 @@ async function ship(client: RedisQueueClient, first: number, last: number): Prom
     const number = first + index;
     return { number, level: number % 50 === 0 ? 'error' : 'info' };
   });
-  const emitted = await firstValueFrom(client.emitMany('log.line', lines));
+  const emitted = await client.emitMany('log.line', lines);
   console.log(`${emitted.length} lines are held for ${emitted[0]?.groups} groups`);
 }
 // #endregion ship

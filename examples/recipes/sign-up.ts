@@ -9,7 +9,6 @@ import {
   RedisQueueRecordBuilder,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 
 const connection = process.env['REDIS_URL'];
 
@@ -53,7 +52,7 @@ class SignUpService {
       .deduplicate(60_000) // a second click within a minute is no second welcome
       .mandatory() // an error when there is no group at all: somebody forgot to declare them
       .build();
-    const emitted = await firstValueFrom(this.client.emit('user.signed-up', event));
+    const emitted = await this.client.emit('user.signed-up', event);
     if (emitted.isDuplicate) console.log(`${user.name} is signed up already`);
     else console.log(`${user.name} is signed up, and ${emitted.groups} groups will hear of it`);
   }

@@ -9,7 +9,6 @@ import {
   RedisQueueRecordBuilder,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 
 const connection = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379';
 const payWithinMs = Number(process.env['PAY_WITHIN_MS'] ?? 10_000);
@@ -48,7 +47,7 @@ class Shop {
       .deduplicate(payWithinMs) // placing the same order again starts no second clock
       .delay(payWithinMs) // by the clock of Redis
       .build();
-    const { isDuplicate } = await firstValueFrom(this.client.enqueue('order.unpaid', reminder));
+    const { isDuplicate } = await this.client.enqueue('order.unpaid', reminder);
     console.log(isDuplicate ? `order ${id} was placed before` : `order ${id} waits for its money`);
   }
 

@@ -65,6 +65,7 @@ interface Types {
   RedisQueueAdminOptions: library.RedisQueueAdminOptions;
   RedisQueueBatchItem: library.RedisQueueBatchItem;
   RedisQueueBatchOptions: library.RedisQueueBatchOptions;
+  RedisQueueCall: library.RedisQueueCall<unknown>;
   RedisQueueClientOptions: library.RedisQueueClientOptions;
   RedisQueueDeclarations: library.RedisQueueDeclarations;
   RedisQueueEventOptions: library.RedisQueueEventOptions;
@@ -104,6 +105,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueAdminOptions',
   'RedisQueueBatchItem',
   'RedisQueueBatchOptions',
+  'RedisQueueCall',
   'RedisQueueClientOptions',
   'RedisQueueDeclarations',
   'RedisQueueEventOptions',

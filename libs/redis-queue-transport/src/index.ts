@@ -49,6 +49,7 @@ export type {
 export { DeadLetter, RetryLater } from './nest/exceptions.js';
 export { RedisQueueAdmin } from './nest/redis-queue-admin.js';
 export type { HistoryPageOptions, ReplayOptions } from './nest/redis-queue-admin.js';
+export type { RedisQueueCall } from './nest/hot.js';
 export { RedisQueueClient } from './nest/redis-queue-client.js';
 export type { EmitResult, EnqueueResult } from './nest/redis-queue-client.js';
 export { RedisQueueBatchContext } from './nest/redis-queue-batch.context.js';

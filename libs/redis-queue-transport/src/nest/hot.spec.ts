@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { lastValueFrom } from 'rxjs';
+import { firstValueFrom, forkJoin, from, lastValueFrom, of } from 'rxjs';
+import { concatMap, mergeMap, toArray } from 'rxjs/operators';
 import { hot } from './hot.js';
+import type { RedisQueueCall } from './hot.js';
 
 interface Told {
   readonly unseen: unknown[];
@@ -11,6 +13,15 @@ function told(): Told {
   return { unseen: [], seen: [] };
 }
 
+async function valuesOf(call: RedisQueueCall<number>): Promise<number[]> {
+  const values: number[] = [];
+  async function* generate(): AsyncGenerator<number> {
+    yield call;
+  }
+  for await (const value of generate()) values.push(value);
+  return values;
+}
+
 const twice = (answer: number): number => answer * 2;
 
 test('tells the end of a call to all who subscribed before it, and to those who come later', async () => {
@@ -19,6 +30,72 @@ test('tells the end of a call to all who subscribed before it, and to those who 
 
   expect(await Promise.all([1, 2, 3].map(() => lastValueFrom(call)))).toEqual([42, 42, 42]);
   expect(await lastValueFrom(call)).toBe(42);
+});
+
+describe('an await', () => {
+  test('answers the value, before and after the end, and leaves subscribers theirs', async () => {
+    const { unseen } = told();
+    const call = hot(Promise.resolve(21), twice, (error) => unseen.push(error));
+    const subscribed = lastValueFrom(call);
+
+    expect(await call).toBe(42);
+    expect(await call).toBe(42);
+    expect(await subscribed).toBe(42);
+    expect(unseen).toEqual([]);
+  });
+
+  test.each<[string, (call: RedisQueueCall<number>) => PromiseLike<unknown>]>([
+    ['await', async (call) => [await call]],
+    ['the end of an async function', async (call) => [await (async () => call)()]],
+    ['Promise.all', (call) => Promise.all([call])],
+    ['Promise.resolve', async (call) => [await Promise.resolve(call)]],
+    ['an async generator', async (call) => valuesOf(call)],
+    ['then', (call) => call.then((value) => [value])],
+    ['then without a listener', (call) => call.then().then((value) => [value])],
+    ['firstValueFrom', async (call) => [await firstValueFrom(call)]],
+    ['from', (call) => lastValueFrom(from(call).pipe(toArray()))],
+    [
+      'mergeMap',
+      (call) =>
+        lastValueFrom(
+          of(1).pipe(
+            mergeMap(() => call),
+            toArray(),
+          ),
+        ),
+    ],
+    [
+      'concatMap',
+      (call) =>
+        lastValueFrom(
+          of(1).pipe(
+            concatMap(() => call),
+            toArray(),
+          ),
+        ),
+    ],
+    ['forkJoin', (call) => lastValueFrom(forkJoin([call]))],
+  ])('by %s gets the value, or the failure, which then is seen', async (_, wait) => {
+    const { unseen } = told();
+    const onUnseen = (error: unknown): unknown => unseen.push(error);
+    const failure = new Error('full');
+
+    expect(await wait(hot(Promise.resolve(21), twice, onUnseen))).toEqual([42]);
+    await expect(wait(hot(Promise.reject(failure), twice, onUnseen))).rejects.toBe(failure);
+
+    await new Promise(setImmediate);
+    expect(unseen).toEqual([]);
+  });
+
+  test('that comes after the failure was told as unseen gets it too', async () => {
+    const { unseen } = told();
+    const call = hot(Promise.reject(new Error('full')), twice, (error) => unseen.push(error));
+    await new Promise(setImmediate);
+    expect(unseen).toHaveLength(1);
+
+    await expect(call).rejects.toThrow('full');
+    expect(unseen).toHaveLength(1);
+  });
 });
 
 describe('a failure', () => {
@@ -48,10 +125,7 @@ describe('a failure', () => {
     for (let n = 0; n < subscribers; n += 1)
       call.subscribe({ error: (error: Error) => seen.push(error) }).unsubscribe();
 
-    await expect(lastValueFrom(hot(Promise.reject(failure), twice, () => undefined))).rejects.toBe(
-      failure,
-    );
-
+    await new Promise(setImmediate);
     expect(unseen).toEqual([failure]);
     expect(seen).toEqual([]);
   });

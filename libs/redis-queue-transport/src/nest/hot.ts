@@ -2,40 +2,54 @@ import { Observable } from 'rxjs';
 import type { Subscriber } from 'rxjs';
 
 /**
- * What `read` makes of the end of a call that runs already, for whoever subscribes, now or later; a failure that nobody
- * sees is told.
+ * A call that runs already, whether anybody listens or not: subscribe to it, or `await` it. Both tell how it ended, at
+ * any time and any number of times; a failure that nobody sees is logged.
  */
+// An intersection, since TypeScript infers what `lastValueFrom(client.emit(…))` answers from nothing else that extends one.
+export type RedisQueueCall<T> = Observable<T> & PromiseLike<T>;
+
+/** What `read` makes of the end of a call that runs already; a failure that nobody sees is told. */
 export function hot<A, T>(
   call: Promise<A>,
   read: (answer: A) => T,
   onUnseen: (error: unknown) => void,
-): Observable<T> {
-  const listeners = new Listeners<T>();
+): RedisQueueCall<T> {
+  const running = new RunningCall<T>();
   call.then(
-    (answer) => listeners.end(new Value(read(answer))),
-    (error: unknown) => {
-      if (!listeners.isSomebodyThere) onUnseen(error);
-      listeners.end(new Failure(error));
-    },
+    (answer) => running.end(new Value(read(answer))),
+    (error: unknown) => running.fail(new Failure(error), onUnseen),
   );
-  // Without a teardown: rxjs would keep an array for it, and whoever unsubscribed is told nothing anyway.
-  return new Observable<T>((listener) => listeners.add(listener));
+  return running;
 }
 
-/** Those who wait for the end of one call. The usual one stands alone: see docs/decisions/0014. */
-class Listeners<T> {
-  #first: Subscriber<T> | undefined;
-  #others: Subscriber<T>[] | undefined;
-  #end: Value<T> | Failure | undefined;
+/** Who waits: a subscriber, or whoever awaits. */
+type Listener<T> = Pick<Subscriber<T>, 'closed' | 'next' | 'error' | 'complete'>;
 
-  get isSomebodyThere(): boolean {
-    return this.#all().some(({ closed }) => !closed);
+/** Holds those who wait for its end. The usual one stands alone: see docs/decisions/0014. */
+class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
+  #first: Listener<T> | undefined;
+  #others: Listener<T>[] | undefined;
+  #end: Value<T> | Failure | undefined;
+  #isSeen = false;
+
+  constructor() {
+    // Without a teardown: rxjs would keep an array for it, and whoever unsubscribed is told nothing anyway.
+    super(RunningCall.#subscribe);
   }
 
-  add(listener: Subscriber<T>): void {
-    if (this.#end !== undefined) tell(listener, this.#end);
-    else if (this.#first === undefined) this.#first = listener;
-    else (this.#others ??= []).push(listener);
+  /** One for all, as rxjs calls it with the Observable as `this`. */
+  static #subscribe<T>(this: Observable<T>, listener: Subscriber<T>): void {
+    (this as RunningCall<T>).#add(listener); // the only one that is made with it
+  }
+
+  then<Result1 = T, Result2 = never>(
+    onFulfilled?: ((value: T) => Result1 | PromiseLike<Result1>) | null,
+    onRejected?: ((reason: unknown) => Result2 | PromiseLike<Result2>) | null,
+  ): Promise<Result1 | Result2> {
+    return new Promise<T>((resolve, reject) => this.#add(new Awaiting(resolve, reject))).then(
+      onFulfilled,
+      onRejected,
+    );
   }
 
   end(end: Value<T> | Failure): void {
@@ -45,8 +59,38 @@ class Listeners<T> {
     for (const listener of this.#others ?? NOBODY) tell(listener, end);
   }
 
-  #all(): readonly Subscriber<T>[] {
-    return this.#first === undefined ? NOBODY : [this.#first, ...(this.#others ?? NOBODY)];
+  fail(end: Failure, onUnseen: (error: unknown) => void): void {
+    this.#isSeen = this.#isSomebodyThere;
+    this.end(end);
+    // A call that fails at once does so before an `await` of it has begun to listen, a microtask later.
+    if (!this.#isSeen) process.nextTick(() => this.#isSeen || onUnseen(end.error));
+  }
+
+  #add(listener: Listener<T>): void {
+    if (this.#end !== undefined) {
+      this.#isSeen = true;
+      tell(listener, this.#end);
+    } else if (this.#first === undefined) this.#first = listener;
+    else (this.#others ??= []).push(listener);
+  }
+
+  get #isSomebodyThere(): boolean {
+    if (this.#first === undefined) return false;
+    return [this.#first, ...(this.#others ?? NOBODY)].some(({ closed }) => !closed);
+  }
+}
+
+/** The promise of one `await`. */
+class Awaiting<T> implements Listener<T> {
+  readonly closed = false;
+
+  constructor(
+    readonly next: (value: T) => void,
+    readonly error: (reason: unknown) => void,
+  ) {}
+
+  complete(): void {
+    // The value was all.
   }
 }
 
@@ -60,7 +104,7 @@ class Failure {
   constructor(readonly error: unknown) {}
 }
 
-function tell<T>(listener: Subscriber<T>, end: Value<T> | Failure): void {
+function tell<T>(listener: Listener<T>, end: Value<T> | Failure): void {
   if (end instanceof Failure) return listener.error(end.error);
   listener.next(end.value);
   listener.complete();

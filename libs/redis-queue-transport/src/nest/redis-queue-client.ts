@@ -17,6 +17,7 @@ import { ClientSession } from './client-session.js';
 import { declareAll } from './declarations.js';
 import { FailureLog } from './failure-log.js';
 import { hot } from './hot.js';
+import type { RedisQueueCall } from './hot.js';
 import { resolveClientOptions } from './options.js';
 import type { RedisQueueClientOptions, ResolvedClientOptions } from './options.js';
 import { OutgoingMessage } from './outgoing-message.js';
@@ -135,11 +136,11 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Puts a message on the list of its pattern; one consumer will handle it. Begins at once, subscribed or not. Answers
-   * when Redis holds it; errors with `RedisUnavailableError`, `RedisRefusedError` (not held), `OutcomeUnknownError`
+   * Puts a message on the list of its pattern; one consumer will handle it. Begins at once, subscribed to, awaited or
+   * not. Answers when Redis holds it; errors with `RedisUnavailableError`, `RedisRefusedError` (not held), `OutcomeUnknownError`
    * (possibly held), `UnencodableError`, or `InvalidPatternError`, also for a wildcard.
    */
-  enqueue(pattern: unknown, data: unknown): Observable<EnqueueResult> {
+  enqueue(pattern: unknown, data: unknown): RedisQueueCall<EnqueueResult> {
     if (isNil(pattern) || isNil(data)) {
       return this.#refused('enqueue to', pattern, new InvalidMessageException());
     }
@@ -165,11 +166,11 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Enqueues all of these, data or records, in few round trips and in this order. Begins at once, subscribed or not.
+   * Enqueues all of these, data or records, in few round trips and in this order. Begins at once, awaited or not.
    * Answers when Redis holds them all; errors with `IncompleteError`, which says which ones failed and how, or as
    * `enqueue` does when nothing could be sent at all.
    */
-  enqueueMany(pattern: unknown, data: readonly unknown[]): Observable<EnqueueResult[]> {
+  enqueueMany(pattern: unknown, data: readonly unknown[]): RedisQueueCall<EnqueueResult[]> {
     return this.#many(
       'enqueueMany to',
       pattern,
@@ -183,7 +184,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   emitMany<TResult = EmitResult>(
     pattern: unknown,
     data: readonly unknown[],
-  ): Observable<TResult[]> {
+  ): RedisQueueCall<TResult[]> {
     return this.#many(
       'emitMany of',
       pattern,
@@ -199,7 +200,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     data: readonly unknown[],
     make: (one: unknown) => OutgoingMessage,
     send: Send<T>,
-  ): Observable<T[]> {
+  ): RedisQueueCall<T[]> {
     if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
       return this.#refused(what, pattern, new InvalidMessageException());
     if (!Array.isArray(data)) return this.#refused(what, pattern, noArray(data));
@@ -223,7 +224,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Asks one consumer, and answers with its replies. Cold: each subscription asks anew. Errors with what the handler
+   * Asks one consumer, and answers with its replies. Cold: it asks when it is subscribed to, and each subscription asks
+   * anew; so it cannot be awaited itself, but `await firstValueFrom(…)` can. Errors with what the handler
    * threw, with `RequestTimeoutError` after `requestTimeoutMs` in any case, or as `enqueue` does.
    */
   override send<
@@ -261,14 +263,14 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
 
   /**
    * Tells an event to every live replica that listens, at most once, and gives each group that wants it a copy, which
-   * one of its replicas handles at least once. Begins at once, subscribed or not. Answers when Redis holds all copies;
+   * one of its replicas handles at least once. Begins at once, awaited or not. Answers when Redis holds all copies;
    * errors as `enqueue` does, with `InvalidPatternError` for a wildcard, or with `NobodyListensError` where the record
    * is `mandatory()`.
    */
   override emit<TResult = EmitResult, TInput = unknown>(
     pattern: unknown,
     data: TInput,
-  ): Observable<TResult> {
+  ): RedisQueueCall<TResult> {
     if (isNil(pattern) || isNil(data)) {
       return this.#refused('emit of', pattern, new InvalidMessageException());
     }
@@ -308,7 +310,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /** A call that fails before anything is asked of Redis: told like every other. */
-  #refused(what: string, pattern: unknown, error: unknown): Observable<never> {
+  #refused(what: string, pattern: unknown, error: unknown): RedisQueueCall<never> {
     return hot(rejected(error), asItIs, (seen) => this.#logUnseen(what, pattern, seen));
   }
 
