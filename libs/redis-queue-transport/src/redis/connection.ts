@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { RedisRefusedError, RedisUnavailableError, messageOf } from '../core/errors.js';
 import type { RedisQueueError } from '../core/errors.js';
 import type { ConnectionHealth } from '../core/health.js';
+import { bare } from './bare-error.js';
 import { safeSettings } from './connection-settings.js';
 import type { ConnectionSource } from './connection-source.js';
 import { failureOf, isReplyError, wasNeverWritten } from './failure.js';
@@ -67,6 +68,7 @@ export class Connection {
     this.client.on('reconnecting', () => events.status?.('reconnecting'));
     this.client.on('end', () => this.#onEnd());
     this.client.on('error', (error: Error) => {
+      bare(error);
       // What ioredis asks on a connection that was dropped for its database.
       if (this.#lastError && isOfSelect(this.#lastError) && wasNeverWritten(error)) return;
       this.#lastError = error;
@@ -133,7 +135,7 @@ export class Connection {
       this.#roundTrips.answered();
       return reply;
     } catch (error) {
-      const failure = failureOf(error, action, messageId);
+      const failure = failureOf(bare(error), action, messageId);
       if (failure instanceof RedisRefusedError) this.#roundTrips.answered();
       throw failure;
     } finally {
@@ -199,7 +201,7 @@ export class Connection {
 
   #learnServerId(): void {
     this.#serverId = this.client.client('ID').catch((error: unknown) => {
-      this.#lastError = error instanceof Error ? error : new Error(String(error));
+      this.#lastError = error instanceof Error ? bare(error) : new Error(String(error));
       return undefined;
     });
   }

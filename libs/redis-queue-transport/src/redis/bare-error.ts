@@ -1,0 +1,41 @@
+/** Where errors of ioredis and of Node keep other errors. */
+const INNER = ['cause', 'lastNodeError', 'previousErrors', 'errors'];
+
+/** How Redis repeats the arguments of a command that it does not know. */
+const REPEATED_ARGUMENTS = /,? with args beginning with:.*/s;
+
+/**
+ * Takes out of an error what it carries of commands and replies: `AUTH` has the password as an argument, a push the data of
+ * messages. Whoever prints or reports an error must not publish those. It is done in place, as ioredis may hand the same
+ * object to other listeners.
+ */
+export function bare<T>(error: T): T {
+  strip(error, new Set());
+  return error;
+}
+
+function strip(value: unknown, seen: Set<unknown>): void {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return;
+  seen.add(value);
+  if (Array.isArray(value)) {
+    for (const each of value) strip(each, seen);
+    return;
+  }
+  const command: unknown = Reflect.get(value, 'command');
+  if (typeof command === 'object' && command !== null && 'args' in command) {
+    const name: unknown = Reflect.get(command, 'name');
+    Reflect.set(value, 'command', { name });
+  }
+  // Of a parser's error: what came from Redis.
+  if (Buffer.isBuffer(Reflect.get(value, 'buffer'))) Reflect.deleteProperty(value, 'buffer');
+  if (value instanceof Error) stripText(value);
+  for (const name of INNER) strip(Reflect.get(value, name), seen);
+}
+
+function stripText(error: Error): void {
+  if (!REPEATED_ARGUMENTS.test(error.message)) return;
+  const { message } = error;
+  error.message = message.replace(REPEATED_ARGUMENTS, '');
+  // The stack begins with the message.
+  error.stack = error.stack?.replace(message, error.message) ?? '';
+}
