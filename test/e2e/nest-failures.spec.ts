@@ -187,20 +187,13 @@ describe('an enqueued message whose handler fails for good', () => {
     await expectDeadLetter(/refused/);
   });
 
-  test('is done when a filter makes a success of the error', async () => {
+  test('is a dead letter when a filter makes nothing of the error', async () => {
     const controllers = [
       controllerOf(() => failWith(new Refusal('refused')), UseFilters(SwallowingFilter)),
     ];
     await rig.serve({ controllers }, NO_RETRY);
 
-    await lastValueFrom(rig.client().enqueue('fail', {}));
-    expect(await lastValueFrom(rig.client().send('fail', {}), { defaultValue: 'nothing' })).toBe(
-      'nothing',
-    );
-
-    await eventually(async () => expect(await rig.queue('fail').held()).toBe(0));
-    expect(await rig.queue('fail').dead()).toEqual([]);
-    expect(await rig.queue('fail').waiting()).toEqual([]);
+    await expectDeadLetter(/refused/);
   });
 
   test('does not stop the ones behind it', async () => {
@@ -239,6 +232,19 @@ describe('a request whose handler fails', () => {
       await eventually(async () => expect(await rig.queue('fail').held()).toBe(0));
     },
   );
+
+  test('has nothing when a filter makes nothing of the error, and leaves no dead letter', async () => {
+    const controllers = [
+      controllerOf(() => failWith(new Refusal('refused')), UseFilters(SwallowingFilter)),
+    ];
+    await rig.serve({ controllers });
+
+    const answer = lastValueFrom(rig.client().send('fail', {}), { defaultValue: 'nothing' });
+
+    expect(await answer).toBe('nothing');
+    await eventually(async () => expect(await rig.queue('fail').held()).toBe(0));
+    expect(await rig.queue('fail').dead()).toEqual([]);
+  });
 
   test('has the error that a filter made of it', async () => {
     const controllers = [

@@ -75,11 +75,9 @@ export class BatchRunner implements DeliveryHandler {
   #runBatch(items: readonly BatchItem<unknown>[]): Promise<Result> {
     const context = new RedisQueueBatchContext([items, this.pattern]);
     return this.withHooks(context, () => this.#call(items, context)).then(
-      // A filter may have made a value of what was thrown; the handler's wish holds all the same.
-      () => steered(context.failure) ?? DONE,
-      (error: unknown) =>
-        steered(context.failure) ??
-        steered(error) ?? { kind: 'failed', error: context.failure ?? error },
+      // A filter may have made a value of what was thrown; that is no success.
+      () => (context.failure === undefined ? DONE : failed(context.failure)),
+      (error: unknown) => steered(context.failure) ?? failed(error, context.failure),
     );
   }
 
@@ -94,4 +92,9 @@ export class BatchRunner implements DeliveryHandler {
     const isAwaited = (): boolean => items.some(({ delivery }) => !delivery.isAborted);
     await lastValueFrom(result.pipe(takeWhile(isAwaited)), { defaultValue: undefined });
   }
+}
+
+/** `cause`: what was thrown, where filters made something else of it. */
+function failed(error: unknown, cause: unknown = error): Result {
+  return steered(error) ?? { kind: 'failed', error: cause };
 }

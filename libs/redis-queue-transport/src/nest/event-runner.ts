@@ -59,11 +59,16 @@ export class EventRunner {
       if (this.#running.end(run) && this.#running.size === 0) this.#onIdle?.();
     };
     const context = new RedisQueueContext([delivery, patternOf(delivery)]);
-    const handled = ownContext().runInAsyncScope(this.#handle, this, delivery, context, handler);
-    handled.then(end, (error: unknown) => {
-      this.#logFailure(delivery.queue, context.failure ?? error);
+    const endWith = (failure: unknown): void => {
+      // Also where a filter made a value of it.
+      if (failure !== undefined) this.#logFailure(delivery.queue, failure);
       end();
-    });
+    };
+    const handled = ownContext().runInAsyncScope(this.#handle, this, delivery, context, handler);
+    handled.then(
+      () => endWith(context.failure),
+      (error: unknown) => endWith(context.failure ?? error ?? new Error('It threw nothing.')),
+    );
   }
 
   /** Each handler has its own copy of the data: what one changes, the others do not see. */

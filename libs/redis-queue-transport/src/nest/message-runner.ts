@@ -74,11 +74,12 @@ function undecodable(error: unknown, replier: Replier | undefined): Result {
   return { kind: 'undecodable', error };
 }
 
-/** A filter may have made a value of what was thrown; the handler's wish holds all the same. */
+/** A filter may have made a value of what was thrown: a reply for a caller, and no success where nobody has it. */
 function succeeded({ failure }: RedisQueueContext, replier: Replier | undefined): Result {
+  if (failure === undefined) return DONE;
   const steering = steered(failure);
   if (steering?.kind === 'reject') replier?.fail(steering.error);
-  return steering ?? DONE;
+  return steering ?? (replier === undefined ? { kind: 'failed', error: failure } : DONE);
 }
 
 function failed(
