@@ -17,8 +17,8 @@ const MAX_ORDERS = 100_000;
 
 export const usage = `Usage: npm run demo -- [options]
 
-Posts a file of orders to order-service, kills inventory-service with SIGKILL half-way, starts it
-again, and checks the books. Redis is the one in REDIS_URL (under a key prefix of its own, removed
+Posts a file of orders to order-service, kills each of the two services with SIGKILL on the way,
+starts it again, and checks the books. Redis is the one in REDIS_URL (under a key prefix of its own, removed
 at the end), or a private server that is started for the demo.
 
   --orders N  post N orders, going through the file as often as that takes (default: each once)

@@ -6,13 +6,15 @@ export interface Books {
   /** What the demo itself saw: order id → the lines it sent. */
   readonly accepted: ReadonlyMap<string, readonly OrderLine[]>;
   readonly refused: number;
+  /** Orders that were sent more than once, since nobody answered. */
+  readonly sentAgain: number;
   /** Orders that got neither a 202 nor a 400. */
   readonly failures: readonly string[];
   /** What order-service answers: order id → its status. */
   readonly orders: ReadonlyMap<string, string>;
   /** What inventory-service stored: order id → how the reservation ended. */
   readonly outcomes: ReadonlyMap<string, string>;
-  /** What the outbox file holds, in its order. */
+  /** What the mail provider has sent, in its order. */
   readonly emails: readonly { readonly orderId: string; readonly outcome: string }[];
   /** SKU → units at the start, and units now. */
   readonly seeded: ReadonlyMap<string, number>;
@@ -27,6 +29,7 @@ export interface Books {
 export interface Totals {
   readonly placed: number;
   readonly refused: number;
+  readonly sentAgain: number;
   readonly confirmed: number;
   readonly rejected: number;
   readonly notified: number;
@@ -34,13 +37,21 @@ export interface Totals {
   readonly lost: number;
 }
 
-export function totalsOf({ accepted, refused, orders, emails, redelivered }: Books): Totals {
+export function totalsOf({
+  accepted,
+  refused,
+  sentAgain,
+  orders,
+  emails,
+  redelivered,
+}: Books): Totals {
   const statuses = [...accepted.keys()].map((id) => orders.get(id));
   const confirmed = statuses.filter((status) => status === 'confirmed').length;
   const rejected = statuses.filter((status) => status === 'rejected').length;
   return {
     placed: accepted.size,
     refused,
+    sentAgain,
     confirmed,
     rejected,
     notified: new Set(emails.map(({ orderId }) => orderId)).size,

@@ -5,6 +5,12 @@ export class Ledger {
   readonly accepted = new Map<string, readonly OrderLine[]>();
   readonly failures: string[] = [];
   #refused = 0;
+  #sentAgain = 0;
+
+  /** Orders that were sent more than once, since nobody answered. */
+  get sentAgain(): number {
+    return this.#sentAgain;
+  }
 
   get refused(): number {
     return this.#refused;
@@ -14,7 +20,8 @@ export class Ledger {
     return this.accepted.size + this.#refused + this.failures.length;
   }
 
-  record(answer: Answer): void {
+  record(answer: Answer, times: number): void {
+    if (times > 1) this.#sentAgain += 1;
     switch (answer.kind) {
       case 'accepted':
         this.accepted.set(answer.orderId, answer.lines);

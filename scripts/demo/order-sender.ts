@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+
 export interface OrderLine {
   readonly sku: string;
   readonly quantity: number;
@@ -10,34 +13,64 @@ export type Answer =
   | { readonly kind: 'failed'; readonly detail: string };
 
 export interface SendOptions {
-  readonly address: string;
+  /** Where the replicas of order-service are now. One of them is asked. */
+  readonly addresses: () => readonly string[];
   /** Orders as text, sent as they are: some are not even JSON. */
   readonly orders: Iterable<string>;
   /** How many requests are open at a time. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
-  readonly onAnswer: (answer: Answer) => void;
+  /** Told of each order's answer, and how often the order was sent for it. */
+  readonly onAnswer: (answer: Answer, times: number) => void;
 }
 
 const ANSWER_WITHIN_MS = 15_000;
+const GIVE_UP_AFTER_MS = 60_000;
+const PAUSE_MS = 100;
 
-/** Posts each order once. Rejects only if the signal fires; what goes wrong is an answer too. */
+/** Posts each order until it is answered. Rejects only if the signal fires; a failure is an answer too. */
 export async function sendOrders(options: SendOptions): Promise<void> {
   // One iterator for all lanes: each takes the next order when its last one is answered.
   const orders = options.orders[Symbol.iterator]();
   const lane = async (): Promise<void> => {
     for (let next = orders.next(); next.done !== true; next = orders.next()) {
-      options.onAnswer(await sendOrder(next.value, options));
+      await sendOrder(next.value, options);
     }
   };
   await Promise.all(Array.from({ length: options.concurrency }, lane));
 }
 
-async function sendOrder(order: string, { address, signal }: SendOptions): Promise<Answer> {
+/**
+ * An order without an answer may be placed or not: its service may have died on the way. It is sent again with the
+ * same key, which makes it the same order.
+ */
+async function sendOrder(
+  order: string,
+  { addresses, signal, onAnswer }: SendOptions,
+): Promise<void> {
+  const key = randomUUID();
+  const until = performance.now() + GIVE_UP_AFTER_MS;
+  for (let times = 1; ; times += 1) {
+    const known = addresses();
+    const address = known[Math.floor(Math.random() * known.length)];
+    const answer = await post(address, order, key, signal);
+    if (answer.kind !== 'failed' || performance.now() > until) return onAnswer(answer, times);
+    await setTimeout(PAUSE_MS);
+    signal.throwIfAborted();
+  }
+}
+
+async function post(
+  address: string | undefined,
+  order: string,
+  key: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  if (address === undefined) return { kind: 'failed', detail: 'order-service is not running' };
   try {
     const response = await fetch(`${address}/orders`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', 'idempotency-key': key },
       body: order,
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
     });

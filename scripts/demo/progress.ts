@@ -20,11 +20,11 @@ export interface Progress {
 export const RESERVE_QUEUE = 'inventory.reserve';
 
 export async function readProgress(stage: Stage): Promise<Progress> {
-  const { redis, ledger, records, outbox } = stage;
+  const { redis, ledger, records } = stage;
   const queue = `${redis.queuePrefix}:{${RESERVE_QUEUE}}`;
   const [decided, emails, waiting, processing, delayed] = await Promise.all([
     records.countOutcomes(),
-    outbox.count(),
+    records.countEmails(),
     redis.connection.llen(`${queue}:waiting`),
     countProcessing(redis.connection, redis.queuePrefix, RESERVE_QUEUE),
     redis.connection.zcard(`${queue}:delayed`),

@@ -7,7 +7,7 @@ import type { Stage } from './stage.js';
  * went wrong, what can still be read is what people need to find out why.
  */
 export async function readBooks(stage: Stage): Promise<Books> {
-  const { redis, ledger, records, outbox } = stage;
+  const { redis, ledger, records } = stage;
   const unreadable: string[] = [];
   const read = async <T>(what: string, fact: Promise<T>, nothing: T): Promise<T> => {
     try {
@@ -20,16 +20,17 @@ export async function readBooks(stage: Stage): Promise<Books> {
   const [orders, outcomes, emails, seeded, left, redelivered, queues] = await Promise.all([
     read('orders', records.orderStatuses(), new Map<string, string>()),
     read('outcomes', records.outcomes(), new Map<string, string>()),
-    read('e-mails', outbox.read(), []),
+    read('e-mails', records.emails(), []),
     read('stock at the start', records.unitsSeeded(), new Map<string, number>()),
     read('stock now', records.unitsLeft(), new Map<string, number>()),
     read('redelivered messages', records.countRedelivered(), 0),
     read('queues', readQueueLengths(redis.connection, redis.queuePrefix), []),
   ]);
-  const { accepted, refused, failures } = ledger;
+  const { accepted, refused, sentAgain, failures } = ledger;
   return {
     accepted,
     refused,
+    sentAgain,
     failures,
     orders,
     outcomes,

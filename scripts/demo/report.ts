@@ -11,10 +11,11 @@ const MAX_LISTED = 50;
 const labels: Readonly<Record<keyof Totals, string>> = {
   placed: 'placed',
   refused: 'refused as invalid',
+  sentAgain: 'sent again for want of an answer',
   confirmed: 'confirmed',
   rejected: 'rejected for stock',
   notified: 'notified',
-  redelivered: 'redelivered after the kill',
+  redelivered: 'reservations handed out again',
   lost: 'lost',
 };
 
@@ -22,7 +23,7 @@ export function table(totals: Totals): string {
   // The record has exactly these keys, in this order.
   const keys = Object.keys(labels) as (keyof Totals)[];
   return keys
-    .map((key) => `${labels[key].padEnd(28)}${String(totals[key]).padStart(8)}\n`)
+    .map((key) => `${labels[key].padEnd(32)}${String(totals[key]).padStart(8)}\n`)
     .join('');
 }
 

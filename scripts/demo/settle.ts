@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { isComplete, readProgress } from './progress.js';
+import { readQueueLengths } from './queue-lengths.js';
 import type { Stage } from './stage.js';
 
 const LOOK_EVERY_MS = 100;
@@ -37,14 +38,21 @@ async function look(
   return { isSettled: open === 0, state: JSON.stringify({ ...progress, open }) };
 }
 
-/** Asking for every order takes a while, so it comes last. `undefined` if there is no answer. */
+/** Orders and messages. Asking for all of them takes a while, so it comes last. `undefined` if there is no answer. */
 async function countOpen(
-  { ledger, records }: Stage,
+  { ledger, records, redis }: Stage,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const statuses = await records.orderStatuses(signal).catch(() => undefined);
-  if (statuses === undefined) return undefined;
-  const isOpen = (id: string): boolean =>
-    !['confirmed', 'rejected'].includes(statuses.get(id) ?? '');
-  return [...ledger.accepted.keys()].filter(isOpen).length;
+  try {
+    const statuses = await records.orderStatuses(signal);
+    const isOpen = (id: string): boolean =>
+      !['confirmed', 'rejected'].includes(statuses.get(id) ?? '');
+    const queues = await readQueueLengths(redis.connection, redis.queuePrefix);
+    return queues.reduce(
+      (sum, { waiting, processing, delayed }) => sum + waiting + processing + delayed,
+      [...ledger.accepted.keys()].filter(isOpen).length,
+    );
+  } catch {
+    return undefined;
+  }
 }

@@ -2,6 +2,11 @@ import type { Redis } from 'ioredis';
 
 const ANSWER_WITHIN_MS = 10_000;
 
+export interface SentEmail {
+  readonly orderId: string;
+  readonly outcome: string;
+}
+
 /**
  * Reads what the services have recorded. The keys and shapes are spelt out here once more, on
  * purpose: an audit that used the services' own code would share their mistakes.
@@ -10,7 +15,7 @@ export class ShopRecords {
   constructor(
     private readonly redis: Redis,
     private readonly dataPrefix: string,
-    private readonly orderService: string,
+    private readonly orderService: () => string,
   ) {}
 
   /** As its users see them, through `GET /orders`. */
@@ -39,6 +44,16 @@ export class ShopRecords {
     return this.redis.hlen(this.#stockKey('outcomes'));
   }
 
+  countEmails(): Promise<number> {
+    return this.redis.llen(this.#sentKey);
+  }
+
+  /** In the order in which they were sent. */
+  async emails(): Promise<SentEmail[]> {
+    const emails = await this.redis.lrange(this.#sentKey, 0, -1);
+    return emails.map((email) => JSON.parse(email) as SentEmail);
+  }
+
   unitsSeeded(): Promise<Map<string, number>> {
     return this.#numbers('seeded');
   }
@@ -57,7 +72,7 @@ export class ShopRecords {
     limit: number,
     signal: AbortSignal | undefined,
   ): Promise<{ total: number; orders: { id: string; status: string }[] }> {
-    const url = `${this.orderService}/orders?offset=${offset}&limit=${limit}`;
+    const url = `${this.orderService()}/orders?offset=${offset}&limit=${limit}`;
     const response = await fetch(url, {
       signal: AbortSignal.any([AbortSignal.timeout(ANSWER_WITHIN_MS), ...(signal ? [signal] : [])]),
     });
@@ -68,6 +83,10 @@ export class ShopRecords {
   async #numbers(name: string): Promise<Map<string, number>> {
     const values = await this.redis.hgetall(this.#stockKey(name));
     return new Map(Object.entries(values).map(([field, value]) => [field, Number(value)]));
+  }
+
+  get #sentKey(): string {
+    return `${this.dataPrefix}:{mail}:sent`;
   }
 
   #stockKey(name: string): string {

@@ -1,12 +1,11 @@
-import { join } from 'node:path';
 import { describeExit, ServiceProcess } from './service-process.js';
+
+export type ServiceName = 'order-service' | 'inventory-service';
 
 export interface ShopOptions {
   readonly redisUrl: string;
   readonly queuePrefix?: string;
   readonly dataPrefix?: string;
-  /** Where the services keep their files. */
-  readonly directory: string;
   /** More variables for both services. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Ends a start that is under way. */
@@ -15,78 +14,48 @@ export interface ShopOptions {
   readonly onCrash?: (error: Error) => void;
 }
 
-/** The two services, each as a process of its own, on one Redis. */
+/** The two services on one Redis, each with as many replicas as are started, each replica a process. */
 export class Shop {
-  #orders: ServiceProcess | undefined;
-  #inventory: ServiceProcess | undefined;
+  readonly #running: Record<ServiceName, readonly ServiceProcess[]> = {
+    'order-service': [],
+    'inventory-service': [],
+  };
   /** Ends that are no crash. */
   readonly #asked = new WeakSet<ServiceProcess>();
 
   constructor(private readonly options: ShopOptions) {}
 
-  get outboxFile(): string {
-    return join(this.options.directory, 'emails.jsonl');
+  /** Replicas that are up, the oldest first. */
+  running(name: ServiceName): readonly ServiceProcess[] {
+    return this.#running[name];
   }
 
-  /** Where order-service listens. */
+  /** Where the replicas of order-service listen; none while none is up. */
+  get addresses(): readonly string[] {
+    return this.running('order-service').map(({ address }) => address);
+  }
+
+  /** Where one of them listens. */
   get address(): string {
-    if (this.#orders === undefined) throw new Error('order-service is not running');
-    return this.#orders.address;
+    const [address] = this.addresses;
+    if (address === undefined) throw new Error('order-service is not running');
+    return address;
   }
 
-  get ordersPid(): number | undefined {
-    return this.#orders?.pid;
-  }
-
-  get inventoryPid(): number | undefined {
-    return this.#inventory?.pid;
-  }
-
-  /** Both. Rejects when neither start is under way any more. */
-  async start(): Promise<void> {
-    const starts = await Promise.allSettled([this.startOrders(), this.startInventory()]);
+  /** Replicas of both services. Rejects when no start is under way any more. */
+  async open(replicas = 1): Promise<void> {
+    const names = Array.from({ length: replicas }, () => ['order-service', 'inventory-service']);
+    // The compiler forgets what the array holds.
+    const starts = await Promise.allSettled(
+      (names.flat() as ServiceName[]).map((name) => this.start(name)),
+    );
     for (const start of starts) {
       if (start.status === 'rejected') throw start.reason;
     }
   }
 
-  async startOrders(): Promise<void> {
-    this.#orders = await this.#start('order-service', {
-      HOST: '127.0.0.1',
-      PORT: '0',
-      OUTBOX_FILE: this.outboxFile,
-    });
-  }
-
-  async startInventory(): Promise<void> {
-    this.#inventory = await this.#start('inventory-service', {});
-  }
-
-  /** SIGKILL. Resolves when the process is gone. */
-  async killInventory(): Promise<void> {
-    const service = this.#inventory;
-    if (service === undefined) throw new Error('inventory-service is not running');
-    this.#inventory = undefined;
-    this.#asked.add(service);
-    await service.kill();
-  }
-
-  /** SIGTERM. Resolves when the process is gone; does nothing if there is none. */
-  async stopInventory(): Promise<void> {
-    const service = this.#inventory;
-    this.#inventory = undefined;
-    await this.#stop(service);
-  }
-
-  /** Both. May be called twice. */
-  async stop(): Promise<void> {
-    await this.stopInventory();
-    const service = this.#orders;
-    this.#orders = undefined;
-    await this.#stop(service);
-  }
-
-  async #start(name: string, environment: Record<string, string>): Promise<ServiceProcess> {
+  /** One more replica. */
+  async start(name: ServiceName): Promise<ServiceProcess> {
     const { redisUrl, queuePrefix = 'rq', dataPrefix = 'shop', signal } = this.options;
     const service = await ServiceProcess.start({
       name,
@@ -94,19 +63,49 @@ export class Shop {
         REDIS_URL: redisUrl,
         QUEUE_PREFIX: queuePrefix,
         DATA_PREFIX: dataPrefix,
+        HOST: '127.0.0.1',
+        PORT: '0',
         ...this.options.environment,
-        ...environment,
       },
       signal,
     });
+    this.#running[name] = [...this.#running[name], service];
     void this.#reportCrash(service);
     return service;
   }
 
-  async #stop(service: ServiceProcess | undefined): Promise<void> {
-    if (service === undefined) return;
+  /** SIGKILL for one replica, the oldest unless another is named. Resolves when the process is gone. */
+  async kill(name: ServiceName, service = this.running(name)[0]): Promise<void> {
+    if (service === undefined) throw new Error(`${name} is not running`);
+    this.#forget(name, service);
+    await service.kill();
+  }
+
+  /** SIGTERM for all replicas. Resolves when the processes are gone; does nothing if there are none. */
+  async stop(name: ServiceName): Promise<void> {
+    const stops = await Promise.allSettled(
+      this.running(name).map(async (service) => {
+        this.#forget(name, service);
+        await service.stop();
+      }),
+    );
+    for (const stop of stops) {
+      if (stop.status === 'rejected') throw stop.reason;
+    }
+  }
+
+  /** Both. May be called twice. */
+  async close(): Promise<void> {
+    try {
+      await this.stop('inventory-service');
+    } finally {
+      await this.stop('order-service');
+    }
+  }
+
+  #forget(name: ServiceName, service: ServiceProcess): void {
     this.#asked.add(service);
-    await service.stop();
+    this.#running[name] = this.#running[name].filter((other) => other !== service);
   }
 
   async #reportCrash(service: ServiceProcess): Promise<void> {

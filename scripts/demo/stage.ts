@@ -5,9 +5,8 @@ import type { Cleanup } from './cleanup.js';
 import { openDemoRedis, type DemoRedis } from './demo-redis.js';
 import type { Display } from './display.js';
 import { Ledger } from './ledger.js';
-import { OutboxFile } from './outbox-file.js';
 import { ShopRecords } from './shop-records.js';
-import { Shop } from './shop.js';
+import { Shop, type ServiceName } from './shop.js';
 import { writeStockFile } from './stock-file.js';
 
 /** All that runs for the demo, and the places where its books are kept. */
@@ -16,7 +15,6 @@ export interface Stage {
   readonly shop: Shop;
   readonly ledger: Ledger;
   readonly records: ShopRecords;
-  readonly outbox: OutboxFile;
 }
 
 export interface StageOptions {
@@ -49,21 +47,23 @@ export async function setUpStage(options: StageOptions): Promise<Stage> {
     redisUrl: redis.url,
     queuePrefix: redis.queuePrefix,
     dataPrefix: redis.dataPrefix,
-    directory,
     environment: { STOCK_FILE: stockFile, WAREHOUSE_MS: String(WAREHOUSE_MS) },
     signal,
     onCrash,
   });
-  cleanup.add(() => shop.stop());
-  await shop.start();
-  display.note(`order-service      ${shop.address}, pid ${shop.ordersPid}`);
-  display.note(`inventory-service  pid ${shop.inventoryPid}`);
+  cleanup.add(() => shop.close());
+  await shop.open();
+  display.note(`order-service      ${shop.address}, pid ${pidOf(shop, 'order-service')}`);
+  display.note(`inventory-service  pid ${pidOf(shop, 'inventory-service')}`);
 
   return {
     redis,
     shop,
     ledger: new Ledger(),
-    records: new ShopRecords(redis.connection, redis.dataPrefix, shop.address),
-    outbox: new OutboxFile(shop.outboxFile),
+    records: new ShopRecords(redis.connection, redis.dataPrefix, () => shop.address),
   };
+}
+
+function pidOf(shop: Shop, name: ServiceName): number | undefined {
+  return shop.running(name)[0]?.pid;
 }

@@ -9,6 +9,7 @@ const balanced: Books = {
     ['b', [{ sku: 'CUP', quantity: 9 }]],
   ]),
   refused: 1,
+  sentAgain: 0,
   failures: [],
   orders: new Map([
     ['a', 'confirmed'],
@@ -35,6 +36,7 @@ describe('the books', () => {
     expect(totalsOf(balanced)).toEqual({
       placed: 2,
       refused: 1,
+      sentAgain: 0,
       confirmed: 1,
       rejected: 1,
       notified: 2,

@@ -62,7 +62,7 @@ describe('the demo', () => {
     const pids = demo.servicePids;
     demo.signal('SIGINT');
     expect(await demo.exitCode).toBe(130);
-    expect(pids).toHaveLength(3);
+    expect(pids.length).toBeGreaterThanOrEqual(3);
     expect(pids.filter(isAlive)).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { RedisQueueClient } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { audit } from '../../scripts/demo/audit.js';
@@ -6,6 +6,8 @@ import { totalsOf } from '../../scripts/demo/books.js';
 import { sendOrders } from '../../scripts/demo/order-sender.js';
 import { readBooks } from '../../scripts/demo/read-books.js';
 import { eventually } from '../support/eventually.js';
+import { Proxy, type Match } from '../support/proxy.js';
+import { QueueView } from '../support/queue-view.js';
 import { ShopRig, type OrderView } from '../support/shop-rig.js';
 
 const STOCK_TIMEOUT_MS = 500;
@@ -38,7 +40,7 @@ describe('while inventory-service has never been there', () => {
 
   beforeAll(async () => {
     rig = await ShopRig.open({ CUP: 3 });
-    await rig.shop.startOrders();
+    await rig.shop.start('order-service');
   });
   afterAll(() => rig.close());
 
@@ -53,7 +55,7 @@ describe('while inventory-service has never been there', () => {
     const id = await place(rig, orderFor('CUP', 2));
     expect(await rig.order(id)).toMatchObject({ status: 'accepted' });
     expect(await rig.reservations.waiting()).toHaveLength(1);
-    await rig.shop.startInventory();
+    await rig.shop.start('inventory-service');
     expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
     expect(await rig.unitsOf('CUP')).toBe(1);
   });
@@ -67,7 +69,7 @@ describe('with both services', () => {
       { CUP: 100, TEA: 5, JAM: 0 },
       { STOCK_TIMEOUT_MS: String(STOCK_TIMEOUT_MS) },
     );
-    await rig.shop.start();
+    await rig.shop.open();
   });
   afterAll(() => rig.close());
 
@@ -145,7 +147,15 @@ describe('with both services', () => {
       defaultValue: null,
     });
     await client.close();
-    // Events come in order: when a later order is settled, these two have been heard.
+    // What contradicts the order is kept for somebody to look at.
+    const contradictions = new QueueView(rig.commands, 'rq', '@orders/inventory.rejected');
+    const [dead] = await eventually(async () => {
+      const letters = await contradictions.dead();
+      expect(letters).toHaveLength(1);
+      return letters;
+    });
+    expect(dead?.dead.error.message).toBe(`order ${id} was settled before and cannot be rejected`);
+    // Events are taken in order: when a later order is settled, the other has been heard.
     await untilSettled(rig, await place(rig, orderFor('CUP', 1)));
     expect(await rig.order(id)).toEqual(settled);
     expect(await rig.emailsAbout(id)).toHaveLength(1);
@@ -153,13 +163,13 @@ describe('with both services', () => {
 
   test('stock that a process took before it died is not taken again, and the order hears of it', async () => {
     const before = await rig.unitsOf('CUP');
-    await rig.shop.stopInventory();
+    await rig.shop.stop('inventory-service');
     const id = await place(rig, orderFor('CUP', 3));
     // What the dead process left: the outcome is stored, nobody was told, the message is not settled.
     const outcome = { status: 'reserved', lines: [{ sku: 'CUP', quantity: 3 }] };
     await rig.commands.hset('shop:{stock}:outcomes', id, JSON.stringify(outcome));
     await rig.commands.hincrby('shop:{stock}:units', 'CUP', -3);
-    await rig.shop.startInventory();
+    await rig.shop.start('inventory-service');
     expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
     expect(await rig.unitsOf('CUP')).toBe(before - 3);
   });
@@ -178,7 +188,7 @@ describe('with both services', () => {
   });
 
   test('while inventory-service is down, questions time out and orders wait for it', async () => {
-    await rig.shop.stopInventory();
+    await rig.shop.stop('inventory-service');
     const askedAt = performance.now();
     expect(await rig.get('/stock/CUP')).toMatchObject({
       status: 504,
@@ -186,7 +196,7 @@ describe('with both services', () => {
     });
     expect(performance.now() - askedAt).toBeLessThan(STOCK_TIMEOUT_MS + 2_000);
     const id = await place(rig, orderFor('CUP', 1));
-    await rig.shop.startInventory();
+    await rig.shop.start('inventory-service');
     expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
   });
 
@@ -197,12 +207,90 @@ describe('with both services', () => {
     expect(await rig.get('/orders')).toMatchObject({ status: 503 });
     expect([503, 504]).toContain((await rig.get('/stock/CUP')).status);
     await rig.redis.restart();
-    // A live event that is sent before order-service listens again is not heard.
-    await eventually(async () => expect(await rig.eventsListenedTo()).toHaveLength(2));
     const id = await eventually(() => place(rig, orderFor('CUP', 1)));
     expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
     // More by the one, and by those that failed while Redis came back.
     expect(((await rig.get('/orders')).body as { total: number }).total).toBeGreaterThan(total);
+  });
+});
+
+describe('an outcome', () => {
+  let rig: ShopRig;
+
+  beforeEach(async () => {
+    rig = await ShopRig.open({ CUP: 100 });
+  });
+  afterEach(() => rig.close());
+
+  test('that comes while order-service is away waits for it', async () => {
+    await rig.shop.start('order-service');
+    const ids = await Promise.all([1, 2, 3].map(() => place(rig, orderFor('CUP', 1))));
+    await rig.shop.kill('order-service');
+    await rig.shop.start('inventory-service');
+    await eventually(async () => {
+      expect(await rig.commands.hlen('shop:{stock}:outcomes')).toBe(3);
+      expect(await rig.reservations.held()).toBe(0);
+    });
+    await rig.shop.start('order-service');
+    for (const id of ids) {
+      expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
+    }
+    expect(await rig.unitsOf('CUP')).toBe(97);
+  });
+
+  test('reaches a customer once, whatever the number of replicas', async () => {
+    await rig.shop.open(2);
+    const ids = await Promise.all(Array.from({ length: 20 }, () => place(rig, orderFor('CUP', 1))));
+    for (const id of ids) await untilSettled(rig, id);
+    // Both replicas of each service are gone: whatever they had to say is said.
+    await rig.shop.close();
+    for (const id of ids) expect(await rig.emailsAbout(id)).toHaveLength(1);
+  });
+});
+
+describe('an order of which nobody knows whether Redis took it', () => {
+  let rig: ShopRig;
+  let proxy: Proxy;
+
+  beforeEach(async () => {
+    rig = await ShopRig.open({ CUP: 100 }, {}, async ({ url }) => {
+      proxy = await Proxy.start(Number(new URL(url).port));
+      return proxy.url;
+    });
+    await rig.shop.start('order-service');
+  });
+  afterEach(async () => {
+    await rig.close();
+    await proxy.close();
+  });
+
+  const asks =
+    (queueOrRecord: string): Match =>
+    ([, , , ...keys]) =>
+      keys.some((key) => key.includes(queueOrRecord));
+
+  test.each([
+    ['its message was lost', 'dropRequest', asks('{inventory.reserve}')],
+    ['the answer to its message was lost', 'dropReply', asks('{inventory.reserve}')],
+    ['its record was lost', 'dropRequest', asks('{orders}')],
+    ['the answer to its record was lost', 'dropReply', asks('{orders}')],
+  ] as const)('because %s is placed once all the same', async (_, fault, match) => {
+    await place(rig, orderFor('CUP', 1)); // from here on, Redis knows the scripts
+    const lost = proxy[fault](match);
+    const { ledger } = rig.stage;
+    await sendOrders({
+      addresses: () => rig.shop.addresses,
+      orders: [JSON.stringify(orderFor('CUP', 1))],
+      concurrency: 1,
+      signal: new AbortController().signal,
+      onAnswer: (answer, times) => ledger.record(answer, times),
+    });
+    await lost.happened;
+    await rig.shop.start('inventory-service');
+    const [id = 'none'] = ledger.accepted.keys();
+    expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
+    await eventually(async () => expect(await rig.unitsOf('CUP')).toBe(98));
+    expect(await rig.get('/orders')).toMatchObject({ body: { total: 2 } });
   });
 });
 
@@ -213,29 +301,29 @@ describe('when inventory-service is killed with orders in its hands', () => {
   beforeAll(async () => {
     // Not enough for all, so that orders are rejected too; slow enough to be hit.
     rig = await ShopRig.open({ CUP: 100, TEA: 60 }, { WAREHOUSE_MS: '40' });
-    await rig.shop.start();
+    await rig.shop.open();
   });
   afterAll(() => rig.close());
 
   test('every order that was accepted is settled once, and the books balance', async () => {
     const { stage } = rig;
     const sending = sendOrders({
-      address: rig.shop.address,
+      addresses: () => rig.shop.addresses,
       orders: Array.from({ length: count }, (_, index) =>
         JSON.stringify(orderFor(index % 2 === 0 ? 'CUP' : 'TEA', 1 + (index % 3))),
       ),
       concurrency: 8,
       signal: new AbortController().signal,
-      onAnswer: (answer) => stage.ledger.record(answer),
+      onAnswer: (answer, times) => stage.ledger.record(answer, times),
     });
     await eventually(() => expect(stage.ledger.answered).toBeGreaterThan(count / 2));
     await eventually(async () => expect(await rig.reservations.held()).toBeGreaterThan(0));
-    await rig.shop.killInventory();
+    await rig.shop.kill('inventory-service');
     expect(await rig.reservations.held()).toBeGreaterThan(0);
     // Nothing waits for inventory-service: the rest is accepted while it is dead.
     await sending;
     expect(stage.ledger.accepted.size).toBe(count);
-    await rig.shop.startInventory();
+    await rig.shop.start('inventory-service');
 
     await eventually(async () => expect(audit(await readBooks(stage))).toEqual([]), 20_000);
     const totals = totalsOf(await readBooks(stage));

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedis, type LocalRedis } from 'local-redis';
 import { Ledger } from '../../scripts/demo/ledger.js';
-import { OutboxFile, type OutboxEntry } from '../../scripts/demo/outbox-file.js';
-import { ShopRecords } from '../../scripts/demo/shop-records.js';
+import { ShopRecords, type SentEmail } from '../../scripts/demo/shop-records.js';
 import { Shop } from '../../scripts/demo/shop.js';
 import type { Stage } from '../../scripts/demo/stage.js';
 import { QueueView } from './queue-view.js';
@@ -34,12 +33,18 @@ export class ShopRig {
     readonly redis: LocalRedis,
     readonly commands: Redis,
     readonly shop: Shop,
-    readonly outbox: OutboxFile,
     private readonly directory: string,
   ) {}
 
-  /** Nothing but Redis runs afterwards. */
-  static async open(stock: Stock, environment: Record<string, string> = {}): Promise<ShopRig> {
+  /**
+   * Nothing but Redis runs afterwards.
+   * @param reach where the services are told that Redis is
+   */
+  static async open(
+    stock: Stock,
+    environment: Record<string, string> = {},
+    reach: (redis: LocalRedis) => string | Promise<string> = ({ url }) => url,
+  ): Promise<ShopRig> {
     const redis = await startRedis({ settings: { appendonly: 'yes', appendfsync: 'always' } });
     const directory = await mkdtemp(join(tmpdir(), 'order-flow-'));
     const stockFile = join(directory, 'stock.json');
@@ -48,16 +53,15 @@ export class ShopRig {
     const commands = new Redis(redis.url);
     commands.on('error', () => undefined); // a test stops this Redis
     const shop = new Shop({
-      redisUrl: redis.url,
-      directory,
+      redisUrl: await reach(redis),
       environment: { STOCK_FILE: stockFile, LEASE_MS: '1000', ...environment },
     });
-    return new ShopRig(redis, commands, shop, new OutboxFile(shop.outboxFile), directory);
+    return new ShopRig(redis, commands, shop, directory);
   }
 
   async close(): Promise<void> {
     try {
-      await this.shop.stop();
+      await this.shop.close();
     } finally {
       this.commands.disconnect();
       await this.redis.stop();
@@ -65,9 +69,9 @@ export class ShopRig {
     }
   }
 
-  /** For the demo's own audit. To be asked for when order-service runs. */
+  /** For the demo's own audit. */
   get stage(): Stage {
-    const { commands, shop, outbox } = this;
+    const { commands, shop } = this;
     return {
       redis: {
         url: this.redis.url,
@@ -78,8 +82,7 @@ export class ShopRig {
       },
       shop,
       ledger: this.#ledger,
-      records: new ShopRecords(commands, 'shop', shop.address),
-      outbox,
+      records: this.#records,
     };
   }
 
@@ -87,9 +90,8 @@ export class ShopRig {
     return new QueueView(this.commands, 'rq', 'inventory.reserve');
   }
 
-  /** Channels of events that a service listens to now. */
-  async eventsListenedTo(): Promise<unknown[]> {
-    return this.commands.pubsub('CHANNELS', 'rq:event:*');
+  get #records(): ShopRecords {
+    return new ShopRecords(this.commands, 'shop', () => this.shop.address);
   }
 
   async get(path: string): Promise<HttpAnswer> {
@@ -114,8 +116,8 @@ export class ShopRig {
     return ((await this.get(`/stock/${sku}`)).body as { units: number }).units;
   }
 
-  async emailsAbout(orderId: string): Promise<OutboxEntry[]> {
-    return (await this.outbox.read()).filter((email) => email.orderId === orderId);
+  async emailsAbout(orderId: string): Promise<SentEmail[]> {
+    return (await this.#records.emails()).filter((email) => email.orderId === orderId);
   }
 }
 

@@ -9,12 +9,18 @@ import { OrderConfig } from './config/order-config.js';
 const app = await NestFactory.create(AppModule);
 const config = app.get(OrderConfig);
 app.connectMicroservice<MicroserviceOptions>(
-  { strategy: new RedisQueueServer({ connection: config.redisUrl, prefix: config.queuePrefix }) },
+  {
+    strategy: new RedisQueueServer({
+      connection: config.redisUrl,
+      prefix: config.queuePrefix,
+      leaseMs: config.leaseMs,
+    }),
+  },
   { inheritAppConfig: true },
 );
 app.enableShutdownHooks();
-// In this order: every module is ready before the first event comes, and the events are heard
-// before the first order that could cause one is taken.
+// In this order: every module is ready before the first event comes, and the groups of the events
+// are known to Redis before the first order that could cause one is taken.
 await app.init();
 await app.startAllMicroservices();
 await app.listen(config.port, config.host);

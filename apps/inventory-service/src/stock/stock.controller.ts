@@ -1,7 +1,11 @@
 import { Controller, UseInterceptors } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
-import { RedisQueueClient, RedisQueueContext } from 'nestjs-redis-queue-transport';
-import { lastValueFrom } from 'rxjs';
+import {
+  RedisQueueClient,
+  RedisQueueContext,
+  RedisQueueRecordBuilder,
+} from 'nestjs-redis-queue-transport';
+import { firstValueFrom } from 'rxjs';
 import { CheckStockDto } from './dto/check-stock.dto.js';
 import { ReserveStockDto } from './dto/reserve-stock.dto.js';
 import { RedeliveryInterceptor } from './redelivery.interceptor.js';
@@ -39,12 +43,19 @@ export class StockController {
     return units === undefined ? null : { sku, units };
   }
 
-  /** Awaited, so that the message is not settled before Redis has taken the event. */
+  /**
+   * Awaited, so that the message is not settled before Redis holds the event for all groups. If that fails, or if
+   * nobody knows whether it did, the handler fails: the message comes again, and with it the event.
+   */
   async #announce(orderId: string, reservation: Reservation): Promise<void> {
-    const sent =
+    const [event, data] =
       reservation.status === 'reserved'
-        ? this.events.emit('inventory.reserved', { orderId })
-        : this.events.emit('inventory.rejected', { orderId, reason: reservation.reason });
-    await lastValueFrom(sent, { defaultValue: undefined });
+        ? ['inventory.reserved', { orderId }]
+        : ['inventory.rejected', { orderId, reason: reservation.reason }];
+    const record = new RedisQueueRecordBuilder(data)
+      .id(orderId)
+      .mandatory() // an outcome that nobody would hear is an error, not a success
+      .build();
+    await firstValueFrom(this.events.emit(event, record));
   }
 }

@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals';
 import { OrderConfig } from './order-config.js';
 
 test('an empty variable counts as unset', () => {
-  const config = new OrderConfig('redis://unused', { PORT: '', OUTBOX_FILE: ' ' });
-  expect(config).toMatchObject({ port: 3000, outboxFile: 'outbox/emails.jsonl' });
+  const config = new OrderConfig('redis://unused', { PORT: '', DATA_PREFIX: ' ' });
+  expect(config).toMatchObject({ port: 3000, dataPrefix: 'shop' });
 });
 
 test.each(['abc', '-1', '1.5', '65536', '1e3'])('PORT=%s is refused with the reason', (port) => {

@@ -11,8 +11,8 @@ export class OrderConfig {
   readonly dataPrefix: string;
   /** `STOCK_TIMEOUT_MS`: how long `GET /stock/:sku` waits for inventory-service. */
   readonly stockTimeoutMs: number;
-  /** `OUTBOX_FILE`: where the e-mails to customers are written. */
-  readonly outboxFile: string;
+  /** `LEASE_MS`: how long after a crash another process takes over what this one held. */
+  readonly leaseMs: number;
 
   constructor(
     /** `REDIS_URL`, or the server that was started because it is not set. */
@@ -28,6 +28,10 @@ export class OrderConfig {
       min: 1,
       max: 60_000,
     });
-    this.outboxFile = readText(environment, 'OUTBOX_FILE', 'outbox/emails.jsonl');
+    this.leaseMs = readWholeNumber(environment, 'LEASE_MS', {
+      fallback: 5_000,
+      min: 1_000,
+      max: 600_000,
+    });
   }
 }

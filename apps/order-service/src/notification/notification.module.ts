@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
 import { OrdersModule } from '../orders/orders.module.js';
+import { RedisModule } from '../redis/redis.module.js';
+import { MailProvider } from './mail-provider.js';
 import { NotificationController } from './notification.controller.js';
 import { NotificationService } from './notification.service.js';
-import { Outbox } from './outbox.js';
 
 @Module({
-  imports: [OrdersModule],
+  imports: [OrdersModule, RedisModule],
   controllers: [NotificationController],
-  providers: [NotificationService, Outbox],
+  providers: [NotificationService, MailProvider],
 })
 export class NotificationModule {}

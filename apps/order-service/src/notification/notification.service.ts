@@ -1,25 +1,23 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { DeadLetter } from 'nestjs-redis-queue-transport';
 import type { Settlement } from '../orders/order.js';
 import { OrdersService } from '../orders/orders.service.js';
 import { writeEmail } from './email.js';
-import { Outbox } from './outbox.js';
+import { MailProvider } from './mail-provider.js';
 
 @Injectable()
 export class NotificationService {
-  readonly #logger = new Logger(NotificationService.name);
-
   constructor(
     private readonly orders: OrdersService,
-    private readonly outbox: Outbox,
+    private readonly mail: MailProvider,
   ) {}
 
-  /** Safe to call twice: a customer gets one e-mail for each order. */
+  /** Safe to call twice: the order's id is the key, so that a customer gets one e-mail for each order. */
   async notify(orderId: string, settlement: Settlement): Promise<void> {
     const order = await this.orders.find(orderId);
     if (order === undefined) {
-      this.#logger.warn(`no e-mail for order ${orderId}, which is unknown`);
-      return;
+      throw new DeadLetter(`no e-mail for order ${orderId}, which is unknown`);
     }
-    await this.outbox.add(writeEmail(order, settlement));
+    await this.mail.send(writeEmail(order, settlement), orderId);
   }
 }

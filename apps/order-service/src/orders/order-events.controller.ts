@@ -5,19 +5,19 @@ import { InventoryReservedDto } from '../inventory/dto/inventory-reserved.dto.js
 import { OrdersService } from './orders.service.js';
 
 /**
- * What inventory-service tells, written into the orders. These are live events: one that is sent
- * while this service is down is not heard.
+ * What inventory-service tells, written into the orders. An order that missed its event would stay open for ever, so
+ * the events are durable: with a group, each waits in Redis until one replica has handled it.
  */
 @Controller()
 export class OrderEventsController {
   constructor(private readonly orders: OrdersService) {}
 
-  @EventPattern<string>('inventory.reserved')
+  @EventPattern<string>('inventory.reserved', { group: 'orders' })
   async reserved(@Payload() { orderId }: InventoryReservedDto): Promise<void> {
     await this.orders.settle(orderId, { status: 'confirmed' });
   }
 
-  @EventPattern<string>('inventory.rejected')
+  @EventPattern<string>('inventory.rejected', { group: 'orders' })
   async rejected(@Payload() { orderId, reason }: InventoryRejectedDto): Promise<void> {
     await this.orders.settle(orderId, { status: 'rejected', reason });
   }

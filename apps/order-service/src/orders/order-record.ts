@@ -13,6 +13,11 @@ export function toRecord({
   return { id, status, placedAt, content: JSON.stringify(content) };
 }
 
+/** Whether a customer sent the same thing twice. */
+export function hasSameContent(first: Order, second: Order): boolean {
+  return toRecord(first)['content'] === toRecord(second)['content'];
+}
+
 /** `undefined` for the empty hash, which is how Redis answers for a key that does not exist. */
 export function fromRecord(record: Readonly<Record<string, string>>): Order | undefined {
   const { id, status, placedAt, content, reason, settledAt } = record;

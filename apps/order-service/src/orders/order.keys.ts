@@ -1,7 +1,9 @@
-/** The keys of the orders. One hash tag, because one transaction touches two of them. */
+/** The keys of the orders. One hash tag, because one script touches several of them. */
 export interface OrderKeys {
   /** Sorted set: order id by the time at which it was placed. */
   readonly index: string;
+  /** Sorted set: the same of those that are not yet known to be on the list of reservations. */
+  readonly placing: string;
   /** Hash: one order. */
   readonly order: (id: string) => string;
 }
@@ -9,6 +11,7 @@ export interface OrderKeys {
 export function orderKeys(dataPrefix: string): OrderKeys {
   return {
     index: `${dataPrefix}:{orders}:index`,
+    placing: `${dataPrefix}:{orders}:placing`,
     order: (id) => `${dataPrefix}:{orders}:order:${id}`,
   };
 }

@@ -1,9 +1,8 @@
 /**
- * placing: stored, not yet on the list; vanishes by itself if nobody comes back to it.
+ * placing: stored, and not yet known to be on the list of reservations; it is put there again until it is.
  * accepted: on the list, so that it will be settled. confirmed, rejected: settled, for good.
- * failed: the list could not be reached; settled all the same if the message got there.
  */
-export type OrderStatus = 'placing' | 'accepted' | 'confirmed' | 'rejected' | 'failed';
+export type OrderStatus = 'placing' | 'accepted' | 'confirmed' | 'rejected';
 
 export interface OrderLine {
   readonly sku: string;
@@ -25,7 +24,7 @@ export interface OrderContent {
 export interface Order extends OrderContent {
   readonly id: string;
   readonly status: OrderStatus;
-  /** Why it was rejected or failed. */
+  /** Why it was rejected. */
   readonly reason?: string | undefined;
   readonly placedAt: string;
   readonly settledAt?: string | undefined;

@@ -11,6 +11,7 @@ import {
 } from '@nestjs/common';
 import { ListOrdersDto } from './dto/list-orders.dto.js';
 import { PlaceOrderDto } from './dto/place-order.dto.js';
+import { IdempotencyKey } from './idempotency-key.js';
 import type { Order } from './order.js';
 import type { OrderPage } from './orders.repository.js';
 import { OrdersService } from './orders.service.js';
@@ -19,11 +20,14 @@ import { OrdersService } from './orders.service.js';
 export class OrdersController {
   constructor(private readonly orders: OrdersService) {}
 
-  /** 202, not 201: whether the order can be filled is not known yet. */
+  /**
+   * 202, not 201: whether the order can be filled is not known yet. Who got no answer can post it again with the same
+   * `Idempotency-Key`, and has one order.
+   */
   @Post()
   @HttpCode(HttpStatus.ACCEPTED)
-  place(@Body() order: PlaceOrderDto): Promise<Order> {
-    return this.orders.place(order);
+  place(@Body() order: PlaceOrderDto, @IdempotencyKey() key?: string): Promise<Order> {
+    return this.orders.place(order, key);
   }
 
   @Get()

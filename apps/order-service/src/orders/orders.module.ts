@@ -5,11 +5,12 @@ import { OrderEventsController } from './order-events.controller.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersRepository } from './orders.repository.js';
 import { OrdersService } from './orders.service.js';
+import { UnfinishedOrders } from './unfinished-orders.js';
 
 @Module({
   imports: [RedisModule, InventoryModule],
   controllers: [OrdersController, OrderEventsController],
-  providers: [OrdersRepository, OrdersService],
+  providers: [OrdersRepository, OrdersService, UnfinishedOrders],
   exports: [OrdersService],
 })
 export class OrdersModule {}

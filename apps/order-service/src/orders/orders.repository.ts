@@ -6,14 +6,8 @@ import { orderKeys, type OrderKeys } from './order.keys.js';
 import { fromRecord, toRecord } from './order-record.js';
 import type { Order, Settlement } from './order.js';
 import { acceptScript } from './scripts/accept.script.js';
-import { failScript } from './scripts/fail.script.js';
+import { createScript } from './scripts/create.script.js';
 import { settleScript } from './scripts/settle.script.js';
-
-/**
- * How long an order that is being placed is kept if its process dies before it knows whether the
- * order is on the list. Its customer never got an answer; an event within this time settles it.
- */
-const PLACING_SECONDS = 60 * 60;
 
 export type SettleAnswer = 'settled' | 'same' | 'conflict' | 'unknown';
 
@@ -34,41 +28,48 @@ export class OrdersRepository {
     this.#keys = orderKeys(config.dataPrefix);
   }
 
-  async create(order: Order): Promise<void> {
-    const key = this.#keys.order(order.id);
-    await this.#ask(
-      this.redis
-        .multi()
-        .hset(key, toRecord(order))
-        .expire(key, PLACING_SECONDS)
-        .zadd(this.#keys.index, Date.parse(order.placedAt), order.id)
-        .exec(),
+  /** May be called again for the same order. Resolves with what is stored under its id: the first one stands. */
+  async create(order: Order): Promise<Order> {
+    const created = await this.#ask(
+      this.redis.eval(
+        createScript,
+        3,
+        this.#keys.order(order.id),
+        this.#keys.index,
+        this.#keys.placing,
+        order.id,
+        Date.parse(order.placedAt),
+        ...Object.entries(toRecord(order)).flat(),
+      ),
     );
+    return created === 1 ? order : ((await this.find(order.id)) ?? order);
   }
 
   async accept(id: string): Promise<void> {
-    await this.#ask(this.redis.eval(acceptScript, 1, this.#keys.order(id)));
-  }
-
-  async fail(id: string, reason: string): Promise<void> {
-    await this.#ask(this.redis.eval(failScript, 1, this.#keys.order(id), reason));
+    await this.#ask(this.redis.eval(acceptScript, 2, this.#keys.order(id), this.#keys.placing, id));
   }
 
   /** May be called again with the same settlement. */
   async settle(id: string, settlement: Settlement): Promise<SettleAnswer> {
-    const reason = settlement.status === 'rejected' ? settlement.reason : '';
     const answer = await this.#ask(
       this.redis.eval(
         settleScript,
-        1,
+        2,
         this.#keys.order(id),
+        this.#keys.placing,
+        id,
         settlement.status,
-        reason,
+        settlement.status === 'rejected' ? settlement.reason : '',
         new Date().toISOString(),
       ),
     );
     // The script has these four replies.
     return answer as SettleAnswer;
+  }
+
+  /** Ids of the orders that are not yet known to be on the list of reservations, the oldest first. */
+  async placing(): Promise<readonly string[]> {
+    return this.#ask(this.redis.zrange(this.#keys.placing, 0, '-1'));
   }
 
   async find(id: string): Promise<Order | undefined> {
@@ -84,7 +85,6 @@ export class OrdersRepository {
       ]),
     );
     const orders = await Promise.all(ids.map((id) => this.find(id)));
-    // One that expired while it was being placed has left only its id in the index.
     return { total, orders: orders.filter((order) => order !== undefined) };
   }
 

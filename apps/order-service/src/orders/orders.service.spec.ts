@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Logger, ServiceUnavailableException } from '@nestjs/common';
+import { Logger, UnprocessableEntityException } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { redisUrl, type RedisUrl } from 'local-redis';
-import { RedisQueueClient } from 'nestjs-redis-queue-transport';
+import { DeadLetter, RedisQueueClient } from 'nestjs-redis-queue-transport';
 import { OrderConfig } from '../config/order-config.js';
 import type { Order, OrderContent } from './order.js';
 import { OrdersRepository } from './orders.repository.js';
@@ -50,53 +50,64 @@ async function find(id: string): Promise<Order> {
   return order;
 }
 
+function waiting(): Promise<string[]> {
+  return redis.lrange(`${prefix}:{inventory.reserve}:waiting`, 0, -1);
+}
+
 describe('placing an order', () => {
   test('stores it for good and puts it on the list of reservations', async () => {
     const { id } = await service.place(content);
     expect(await find(id)).toMatchObject({ id, status: 'accepted', ...content });
     expect(await redis.ttl(`${prefix}:{orders}:order:${id}`)).toBe(-1);
-    const [element = ''] = await redis.lrange(`${prefix}:{inventory.reserve}:waiting`, 0, -1);
+    const [element = ''] = await waiting();
     const [header = '', body = ''] = element.split('\n');
     expect(JSON.parse(header)).toMatchObject({ id });
     expect(JSON.parse(body)).toEqual({ orderId: id, lines: content.lines });
   });
 
-  test('answers 503 and leaves a failed order if the list cannot be reached', async () => {
+  test('stores it even if the list cannot be reached, and passes it on later', async () => {
     const away = new RedisQueueClient({ connection: 'redis://127.0.0.1:1', connectTimeoutMs: 0 });
-    const placing = new OrdersService(repository, away).place(content);
-    await expect(placing).rejects.toThrow(ServiceUnavailableException);
-    const { orders } = await service.list(0, 10);
-    expect(orders).toMatchObject([{ status: 'failed', reason: 'it could not be passed on' }]);
+    const order = await new OrdersService(repository, away).place(content);
     await away.close();
+    expect(order).toMatchObject({ status: 'placing', ...content });
+    expect(await find(order.id)).toEqual(order);
+    for await (const unfinished of service.unfinished()) await service.passOn(unfinished);
+    expect(await find(order.id)).toEqual({ ...order, status: 'accepted' });
+    expect(await waiting()).toHaveLength(1);
+    expect(await repository.placing()).toEqual([]);
+  });
+
+  test('again with the same id is the same order, and one message', async () => {
+    const id = randomUUID();
+    const orders = await Promise.all([1, 2, 3].map(() => service.place(content, id)));
+    await service.passOn(await find(id));
+    expect(new Set(orders.map(({ placedAt }) => placedAt)).size).toBe(1);
+    expect(await waiting()).toHaveLength(1);
+    await service.settle(id, { status: 'confirmed' });
+    expect(await service.place(content, id)).toMatchObject({ id, status: 'confirmed' });
+  });
+
+  test('with the id of another one is refused, and tells nothing of the other', async () => {
+    const { id } = await service.place(content);
+    const before = await find(id);
+    const placing = service.place({ ...content, lines: [{ sku: 'TEA-100', quantity: 3 }] }, id);
+    await expect(placing).rejects.toThrow(
+      new UnprocessableEntityException(`${id} is the key of another order`),
+    );
+    expect(await find(id)).toEqual(before);
   });
 
   test('does not take back what an event has settled in the meantime', async () => {
-    const order: Order = {
-      id: 'a',
-      status: 'placing',
-      placedAt: '2030-01-01T00:00:00Z',
-      ...content,
-    };
-    await repository.create(order);
-    await service.settle('a', { status: 'confirmed' });
-    await repository.accept('a');
-    await repository.fail('a', 'too late');
-    expect(await find('a')).toMatchObject({ status: 'confirmed', reason: undefined });
-    expect(await redis.ttl(`${prefix}:{orders}:order:a`)).toBe(-1);
-  });
-});
-
-describe('an order that is being placed', () => {
-  test('vanishes in the end if nobody comes back to it', async () => {
     await repository.create({
       id: 'a',
       status: 'placing',
       placedAt: '2030-01-01T00:00:00Z',
       ...content,
     });
-    expect(await redis.ttl(`${prefix}:{orders}:order:a`)).toBeGreaterThan(0);
-    await redis.del(`${prefix}:{orders}:order:a`);
-    expect(await service.list(0, 10)).toEqual({ total: 1, orders: [] });
+    await service.settle('a', { status: 'confirmed' });
+    expect(await repository.placing()).toEqual([]);
+    await repository.accept('a');
+    expect(await find('a')).toMatchObject({ status: 'confirmed', reason: undefined });
   });
 });
 
@@ -118,20 +129,15 @@ describe('settling an order', () => {
     expect((await find(id)).status).toBe('confirmed');
   });
 
-  test('works for one that seemed to have failed', async () => {
-    await repository.create({
-      id: 'a',
-      status: 'placing',
-      placedAt: '2030-01-01T00:00:00Z',
-      ...content,
-    });
-    await repository.fail('a', 'no answer');
-    await service.settle('a', { status: 'confirmed' });
-    expect(await find('a')).toMatchObject({ status: 'confirmed', reason: undefined });
-  });
-
-  test('says so if there is no such order', async () => {
-    expect(await repository.settle('nobody', { status: 'confirmed' })).toBe('unknown');
+  test('that is unknown, or was settled the other way, leaves a dead letter with the reason', async () => {
+    await expect(service.settle('nobody', { status: 'confirmed' })).rejects.toThrow(
+      new DeadLetter('order nobody cannot be confirmed: it is unknown'),
+    );
+    const { id } = await service.place(content);
+    await service.settle(id, { status: 'confirmed' });
+    await expect(service.settle(id, { status: 'rejected', reason: 'x' })).rejects.toThrow(
+      new DeadLetter(`order ${id} was settled before and cannot be rejected`),
+    );
   });
 });
 

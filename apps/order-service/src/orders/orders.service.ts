@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, Logger, ServiceUnavailableException } from '@nestjs/common';
+import { Injectable, Logger, UnprocessableEntityException } from '@nestjs/common';
 import {
-  OutcomeUnknownError,
+  DeadLetter,
   RedisQueueClient,
   RedisQueueRecordBuilder,
 } from 'nestjs-redis-queue-transport';
 import { firstValueFrom } from 'rxjs';
 import type { Order, OrderContent, Settlement } from './order.js';
+import { hasSameContent } from './order-record.js';
 import { OrdersRepository, type OrderPage } from './orders.repository.js';
+
+/** Within this time Redis takes an order once. Sent again after it, inventory-service still takes its stock once. */
+const DEDUPLICATE_MS = 10 * 60_000;
 
 @Injectable()
 export class OrdersService {
@@ -19,30 +23,52 @@ export class OrdersService {
   ) {}
 
   /**
-   * Stored first, then put on the list: the other way round, an event could come for an order
-   * that nobody knows. When this resolves, Redis holds both, and inventory-service may be down.
+   * Stored first, then put on the list: the other way round, an event could come for an order that nobody knows. When
+   * this resolves, the order is stored, and will be settled whatever becomes of this process.
+   * @param id Safe to call again with the same id: it stays one order.
    */
-  async place({ customer, lines, note }: OrderContent): Promise<Order> {
-    const order: Order = {
-      id: randomUUID(),
+  async place({ customer, lines, note }: OrderContent, id: string = randomUUID()): Promise<Order> {
+    const wanted: Order = {
+      id,
       status: 'placing',
       customer,
       lines,
       note,
       placedAt: new Date().toISOString(),
     };
-    await this.orders.create(order);
-    try {
-      // The message carries the order's id, so that it can be found in Redis and in both logs.
-      const message = new RedisQueueRecordBuilder({ orderId: order.id, lines })
-        .id(order.id)
-        .build();
-      await firstValueFrom(this.inventory.enqueue('inventory.reserve', message));
-    } catch (cause) {
-      await this.#giveUp(order.id, cause);
+    const order = await this.orders.create(wanted);
+    if (!hasSameContent(order, wanted)) {
+      throw new UnprocessableEntityException(`${id} is the key of another order`);
     }
-    await this.orders.accept(order.id);
-    return { ...order, status: 'accepted' };
+    if (order.status !== 'placing') return order;
+    try {
+      await this.passOn(order);
+      return { ...order, status: 'accepted' };
+    } catch (error) {
+      this.#logger.warn(`order ${id} is stored and will be passed on later: ${String(error)}`);
+      return order;
+    }
+  }
+
+  /**
+   * Puts an order on the list of reservations. Redis may hold the message even if this rejects: an answer can be lost.
+   * The message has the order's id, which makes it safe to send again. Redis takes it once.
+   */
+  async passOn({ id, lines }: Order): Promise<void> {
+    const message = new RedisQueueRecordBuilder({ orderId: id, lines })
+      .id(id)
+      .deduplicate(DEDUPLICATE_MS)
+      .build();
+    await firstValueFrom(this.inventory.enqueue('inventory.reserve', message));
+    await this.orders.accept(id);
+  }
+
+  /** Orders that are stored, and not yet known to be on the list of reservations, the oldest first. */
+  async *unfinished(): AsyncGenerator<Order> {
+    for (const id of await this.orders.placing()) {
+      const order = await this.orders.find(id);
+      if (order?.status === 'placing') yield order;
+    }
   }
 
   find(id: string): Promise<Order | undefined> {
@@ -53,7 +79,10 @@ export class OrdersService {
     return this.orders.list(offset, limit);
   }
 
-  /** Safe to call twice: events may come again. */
+  /**
+   * Safe to call twice: events may come again. What makes no sense is kept as a dead letter, so that somebody can look
+   * at it.
+   */
   async settle(id: string, settlement: Settlement): Promise<void> {
     const answer = await this.orders.settle(id, settlement);
     switch (answer) {
@@ -61,28 +90,9 @@ export class OrdersService {
       case 'same':
         return;
       case 'conflict':
-        this.#logger.error(`order ${id} was settled before and cannot become ${settlement.status}`);
-        return;
+        throw new DeadLetter(`order ${id} was settled before and cannot be ${settlement.status}`);
       case 'unknown':
-        this.#logger.warn(`an event says ${settlement.status} for order ${id}, which is unknown`);
-        return;
+        throw new DeadLetter(`order ${id} cannot be ${settlement.status}: it is unknown`);
     }
-  }
-
-  /** Answers the customer, who must neither believe that the order is placed nor place it twice. */
-  async #giveUp(orderId: string, cause: unknown): Promise<never> {
-    this.#logger.error(`order ${orderId} was not put on the list: ${String(cause)}`);
-    await this.orders.fail(orderId, 'it could not be passed on').catch((error: unknown) => {
-      // Then it stays "placing", and expires.
-      this.#logger.error(`order ${orderId} could not be marked as failed: ${String(error)}`);
-    });
-    // Redis may have got the message although its answer was lost: then an event settles the order.
-    const advice =
-      cause instanceof OutcomeUnknownError
-        ? `look at GET /orders/${orderId} before you send it again`
-        : 'send it again later';
-    throw new ServiceUnavailableException(`order ${orderId} could not be passed on, ${advice}`, {
-      cause,
-    });
   }
 }

@@ -1,0 +1,35 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { OrderConfig } from '../config/order-config.js';
+import { REDIS } from '../redis/redis.module.js';
+import type { Email } from './email.js';
+import { sendOnceScript } from './send-once.script.js';
+
+/**
+ * Stands for a mail provider that takes an idempotency key: however often it is asked, an e-mail goes out once for
+ * each key. What it has sent is a list in Redis, where the demo and you can count it.
+ */
+@Injectable()
+export class MailProvider {
+  readonly #keys: string;
+  readonly #sent: string;
+
+  constructor(
+    @Inject(REDIS) private readonly redis: Redis,
+    { dataPrefix }: OrderConfig,
+  ) {
+    this.#keys = `${dataPrefix}:{mail}:keys`;
+    this.#sent = `${dataPrefix}:{mail}:sent`;
+  }
+
+  async send(email: Email, idempotencyKey: string): Promise<void> {
+    await this.redis.eval(
+      sendOnceScript,
+      2,
+      this.#keys,
+      this.#sent,
+      idempotencyKey,
+      JSON.stringify(email),
+    );
+  }
+}
