@@ -174,16 +174,40 @@ DECODERS = {"raw": bytes}
 
 HEADER_START = re.compile(rb'\{\s*"rq"\s*:')
 
+# What stands in front of a header. The same names elsewhere in it mean nothing.
+FRONT = re.compile(
+    rb'\{\s*"rq"\s*:\s*1\s*(?:,"crashes":(\d+)(?=[,}]))?(?:,"attempt":(\d+)(?=[,}]))?'
+    rb'(?:,"parked":"([\w-]+)"(?=[,}]))?(?=\s*[,}])'
+)
+FRONT_BYTES = 192
+
+MAX_HEADER_BYTES = 64 * 1024
+
 
 def split_element(element):
     """The header, None for plain data, and the body's bytes."""
     line, newline, body = element.partition(b"\n")
     if not newline or not HEADER_START.match(line):
         return None, element
+    if len(line) > MAX_HEADER_BYTES:
+        raise Unreadable(f"The header has {len(line)} bytes.")
     header = from_json(line)
-    if header["rq"] != 1:
+    if header["rq"] != 1 or not FRONT.match(line[:FRONT_BYTES]):
         raise Unreadable(f"format version {header['rq']}, where this program reads version 1")
     return header, body
+
+
+def front_of(element):
+    """Crashes, attempt, the name of the parked body, and where the rest of the header begins."""
+    found = FRONT.match(element[:FRONT_BYTES])
+    crashes, attempt, parked = found.groups()
+    name = parked and parked.decode()
+    return count_of(crashes, 0), max(1, count_of(attempt, 1)), name, found.end()
+
+
+def count_of(digits, otherwise):
+    """What somebody else wrote may be beyond what can be counted on."""
+    return otherwise if digits is None else min(int(digits), 1_000_000)
 
 
 class Message:
@@ -192,16 +216,17 @@ class Message:
     def __init__(self, element):
         if element == b"":
             raise Unreadable("The element is empty.")
+        self.element = element
         self.header, self.body = split_element(element)
+        self.crashes, self.attempt, self.parked, _ = (
+            (0, 1, None, 0) if self.header is None else front_of(element)
+        )
         self.codec = self.field("codec", str)
         self.zip = self.field("zip", str)
-        self.parked = self.field("parked", str)
         # The bytes of the data. Those that are parked have to be fetched.
         self.content = self.body if self.parked is None else None
         self.pattern = self.field("pattern", str)
         self.id = self.field("id", str)
-        self.attempt = self.field("attempt", int) or 1
-        self.crashes = self.field("crashes", int) or 0
         self.headers = self.field("headers", dict) or {}
         self.expires_at = self.field("expiresAt", int, float)
         self.reply_to = self.field("replyTo", str)
@@ -235,19 +260,17 @@ class Message:
 
 
 # region again
-COUNTS = ("rq", "crashes", "attempt")
-
-
 def for_another_attempt(message, crashes=None):
-    """With its attempt raised. Behind "rq" stand the counts, then "parked": other programs rely on that."""
+    """With its attempt raised. Only the front is written anew: every other byte is somebody else's."""
     counts = {"attempt": message.attempt + 1}
     if message.crashes or crashes:
         counts = {"crashes": crashes or message.crashes, **counts}
     if message.parked is not None:
         counts["parked"] = message.parked
-    header = message.header or {"id": new_id()}
-    rest = {name: value for name, value in header.items() if name not in (*COUNTS, "parked")}
-    return join_element({**counts, **rest}, message.body)
+    if message.header is None:
+        return join_element({**counts, "id": new_id()}, message.body)
+    rest_at = front_of(message.element)[3]
+    return to_json({"rq": 1, **counts})[:-1] + message.element[rest_at:]
 
 
 def after_a_crash(element, was_alone):
@@ -263,14 +286,11 @@ def after_a_crash(element, was_alone):
 
 # region dead
 def dead_letter(element, facts):
-    """The element that is parked: the header with the facts; without a header, all of it is the body."""
-    try:
-        header, body = split_element(element)
-    except Unreadable:
-        header, body = None, element
-    if header is None:
-        return join_element({"dead": {**facts, "whole": True}}, body)
-    return join_element({**header, "dead": facts}, body)
+    """A header with the facts, and behind it the element as it came. In front, where its body is parked."""
+    header, _, _ = element.partition(b"\n")
+    front = FRONT.match(header[:FRONT_BYTES])
+    parked = {"parked": front_of(element)[2]} if front and front.group(3) else {}
+    return join_element({**parked, "dead": {**facts, "whole": True}}, element)
 # endregion dead
 
 

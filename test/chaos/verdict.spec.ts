@@ -32,12 +32,14 @@ const by = (pid: number, attempt = 1): Partial<JournalEntry> => ({ pid, attempt 
 
 function letter(id: string, reason: string, attempt = 1): Buffer {
   return Buffer.from(
-    `{"rq":1,"attempt":${attempt},"id":"${id}","dead":{"reason":"${reason}"}}\n{}`,
+    `{"rq":1,"dead":{"reason":"${reason}","attempt":${attempt},"whole":true}}\n{"rq":1,"id":"${id}"}\n{}`,
   );
 }
 
 function parkedLetter(number: string): Buffer {
-  return Buffer.from(`{"rq":1,"parked":"${number}","id":"a","dead":{"reason":"rejected"}}\n`);
+  return Buffer.from(
+    `{"rq":1,"parked":"${number}","dead":{"reason":"rejected","whole":true}}\n{"rq":1,"parked":"${number}","id":"a"}\n`,
+  );
 }
 
 /** That a process ended. */

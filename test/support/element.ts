@@ -11,7 +11,8 @@ export function idOf(element: Buffer): string {
 /** The attempt that an element is in, or that a dead letter was in; 1 for what has no header. */
 export function attemptOf(element: Buffer): number {
   const [line = ''] = element.toString('latin1').split('\n', 1);
-  const { attempt } = readObject(line);
+  const header = readObject(line);
+  const { attempt } = (header['dead'] ?? header) as Readonly<Record<string, unknown>>; // as the library writes it
   return typeof attempt === 'number' ? attempt : 1;
 }
 

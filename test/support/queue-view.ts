@@ -10,6 +10,7 @@ export interface DeadFacts {
 }
 
 export interface DeadLetterView {
+  /** Of the element as it came; empty where it had none that can be read. */
   readonly header: Readonly<Record<string, unknown>>;
   readonly dead: DeadFacts;
   readonly body: string;
@@ -54,8 +55,18 @@ export class QueueView {
 }
 
 function readDeadLetter(element: string): DeadLetterView {
-  const end = element.indexOf('\n');
+  const [facts, original] = splitLine(element);
   // Test data: written by the library a moment ago, and a wrong shape fails the assertions.
-  const header = JSON.parse(element.slice(0, end)) as Record<string, unknown> & { dead: DeadFacts };
-  return { header, dead: header.dead, body: element.slice(end + 1) };
+  const { dead } = JSON.parse(facts) as { dead: DeadFacts };
+  try {
+    const [header, body] = splitLine(original);
+    return { header: JSON.parse(header) as Record<string, unknown>, dead, body };
+  } catch {
+    return { header: {}, dead, body: original }; // an element without a header that can be read
+  }
+}
+
+function splitLine(element: string): [string, string] {
+  const end = element.indexOf('\n');
+  return [element.slice(0, end), element.slice(end + 1)];
 }

@@ -1,16 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { EncodedBody } from './body.js';
-import {
-  deadLetterElement,
-  decodeElement,
-  encodeElement,
-  readDeadLetter,
-  redrivenElement,
-  withNextAttempt,
-} from './envelope.js';
-import type { DeadLetterFacts } from './envelope.js';
+import { deadLetterElement, redrivenElement } from './dead-letter.js';
+import type { DeadLetterFacts } from './dead-letter.js';
+import { decodeElement, encodeElement, withNextAttempt } from './envelope.js';
 import { UndecodableError } from './errors.js';
+import { MAX_HEADER_BYTES } from './header.js';
 
 const FACTS: DeadLetterFacts = {
   reason: 'handlerFailed',
@@ -127,8 +122,8 @@ describe('the codec of a body', () => {
   });
 
   test('stays through a retry, a dead letter and a redrive', () => {
-    const dead = deadLetterElement(withNextAttempt(element, 'new'), FACTS);
-    for (const later of [withNextAttempt(element, 'new'), dead, redrivenElement(dead)]) {
+    const again = withNextAttempt(element, 'new');
+    for (const later of [again, redrivenElement(deadLetterElement(again, FACTS))]) {
       expect(decodeElement(later)).toMatchObject({ encoding: { codec: 'raw' }, body });
     }
   });
@@ -166,13 +161,48 @@ describe('decodeElement', () => {
   });
 
   test('reads a header with spaces and unknown fields', () => {
-    const element = bytes('{ "rq": 1, "id": "x", "attempt": 3, "crashes": 1, "new": [1] }\nbody');
-    expect(decodeElement(element)).toMatchObject({
-      id: 'x',
-      attempt: 3,
-      crashes: 1,
-      body: bytes('body'),
-    });
+    const element = bytes('{ "rq": 1, "id": "x", "new": [1] }\nbody');
+    expect(decodeElement(element)).toMatchObject({ id: 'x', body: bytes('body') });
+  });
+
+  test.each([
+    ['behind the version', '"crashes":2,"attempt":3,"parked":"a-1","id":"x"', [2, 3, 'a-1']],
+    ['with nothing behind them', '"crashes":2', [2, 1, undefined]],
+    ['in another order', '"attempt":3,"crashes":2,"id":"x"', [0, 3, undefined]],
+    ['behind other fields', '"id":"x","crashes":2,"attempt":3,"parked":"a"', [0, 1, undefined]],
+    ['with spaces', ' "crashes": 2, "attempt": 3', [0, 1, undefined]],
+    ['twice', '"crashes":1,"attempt":2,"crashes":7,"attempt":9', [1, 2, undefined]],
+    ['that are no whole numbers', '"crashes":1.5,"attempt":true', [0, 1, undefined]],
+    ['of more digits than a number has', `"crashes":${'9'.repeat(60)}`, [1_000_000, 1, undefined]],
+    ['below the first', '"attempt":0', [0, 1, undefined]],
+    ['and a body under no name of ours', '"parked":"a b"', [0, 1, undefined]],
+  ])('reads counts where scripts do and nowhere else: %s', (_what, fields, expected) => {
+    const { crashes, attempt, parked } = decodeElement(bytes(`{"rq":1,${fields}}\n`));
+    expect([crashes, attempt, parked]).toEqual(expected);
+  });
+
+  test('reads a header of the greatest length and none that is longer', () => {
+    const headerOf = (length: number): Buffer => {
+      const [start, end] = ['{"rq":1,"metadata":"', '"}'];
+      return bytes(start + 'x'.repeat(length - start.length - end.length) + end + '\nbody');
+    };
+    expect(decodeElement(headerOf(MAX_HEADER_BYTES)).body).toEqual(bytes('body'));
+    expect(() => decodeElement(headerOf(MAX_HEADER_BYTES + 1))).toThrow(
+      'The header line has 65537 bytes; at most 65536 are read.',
+    );
+  });
+
+  test.each([
+    ['"id":[[[1]]]', '"id" has an unusable value: a list.'],
+    ['"id":{"a":1}', '"id" has an unusable value: an object.'],
+    ['"at":1e400', '"at" has an unusable value: null.'],
+    [
+      '"replyTo":"l","re":12345678901234567890',
+      '"re" has an unusable value: 12345678901234567000.',
+    ],
+    [`"id":${'['.repeat(30_000)}${']'.repeat(30_000)}`, '"id" has an unusable value: a list.'],
+  ])('says of %.40s what is wrong with it', (fields, why) => {
+    expect(() => decodeElement(bytes(`{"rq":1,${fields}}\n{}`))).toThrow(why);
   });
 
   test.each([
@@ -181,11 +211,8 @@ describe('decodeElement', () => {
     ['another version', '{"rq":2,"id":"x"}\n{}', 'format version 2'],
     ['a version that is none', '{"rq":"1"}\n{}', 'format version "1"'],
     ['an id that is no text', '{"rq":1,"id":7}\n{}', '"id" has an unusable value: 7'],
-    [
-      'an attempt that is no count',
-      '{"rq":1,"attempt":1.5}\n{}',
-      '"attempt" has an unusable value',
-    ],
+    ['a version in other words', '{"rq":1.0,"id":"x"}\n{}', 'does not begin with {"rq":1'],
+    ['a version that is nested', `{"rq":[[2]]}\n{}`, 'format version a list'],
     ['headers that are no texts', '{"rq":1,"headers":{"a":1}}\n{}', '"headers" has an unusable'],
     ['a reply list without a number', '{"rq":1,"replyTo":"l"}\n{}', 'no number "re"'],
   ])('refuses %s', (_what, element, why) => {
@@ -214,66 +241,35 @@ describe('withNextAttempt', () => {
     ],
     [
       'one with spaces',
-      '{"rq": 1, "id": "x", "attempt": 2}\nb',
-      '{"rq":1,"attempt":3,"id":"x"}\nb',
+      '{"rq": 1 , "id": "x", "attempt": 2}\nb',
+      '{"rq":1,"attempt":2, "id": "x", "attempt": 2}\nb',
+    ],
+    ['one without any field', '{"rq":1}\nb', '{"rq":1,"attempt":2}\nb'],
+    [
+      'that of a parked body',
+      '{"rq":1,"attempt":2,"parked":"7","id":"x"}\n',
+      '{"rq":1,"attempt":3,"parked":"7","id":"x"}\n',
+    ],
+    [
+      'one with numbers, names and escapes that JavaScript writes in another way',
+      '{"rq":1,"7":1,"id":"\\u0078","n":12345678901234567890,"e":1e400,"s":"\\ud800","a":1,"a":2,"__proto__":{"a":1}}\nb',
+      '{"rq":1,"attempt":2,"7":1,"id":"\\u0078","n":12345678901234567890,"e":1e400,"s":"\\ud800","a":1,"a":2,"__proto__":{"a":1}}\nb',
     ],
     ['that of plain data', '{"a":1}', '{"rq":1,"attempt":2,"id":"new"}\n{"a":1}'],
   ])('raises %s, and keeps the rest', (_what, before, after) => {
     expect(text(withNextAttempt(bytes(before), 'new'))).toBe(after);
   });
 
+  test('raises that of a header that is nested more deeply than can be written', () => {
+    const rest = `,"metadata":${'['.repeat(20_000)}${']'.repeat(20_000)}}\nb`;
+    expect(text(withNextAttempt(bytes(`{"rq":1${rest}`), 'new'))).toBe(
+      `{"rq":1,"attempt":2${rest}`,
+    );
+  });
+
   test('keeps the bytes of the body', () => {
     const body = Buffer.from([0, 10, 255]);
     const element = Buffer.concat([bytes('{"rq":1,"id":"x"}\n'), body]);
     expect(decodeElement(withNextAttempt(element, 'new')).body).toEqual(body);
-  });
-});
-
-describe('a dead letter', () => {
-  test('is the whole header with the facts, and the body', () => {
-    const element = bytes('{"rq":1,"id":"x","at":7}\n{"a":1}');
-    const letter = deadLetterElement(element, FACTS);
-    expect(text(letter)).toBe(`{"rq":1,"id":"x","at":7,"dead":${JSON.stringify(FACTS)}}\n{"a":1}`);
-    expect(readDeadLetter(letter)).toEqual({ facts: FACTS, original: element });
-  });
-
-  test.each([
-    ['plain data', bytes('{"a":1}')],
-    ['a header that cannot be read', bytes('{"rq":1,\nbody')],
-    ['bytes', Buffer.from([0, 10, 255])],
-    ['nothing', Buffer.alloc(0)],
-  ])('of %s keeps the element byte for byte', (_what, element) => {
-    expect(readDeadLetter(deadLetterElement(element, FACTS))).toEqual({
-      facts: FACTS,
-      original: element,
-    });
-  });
-
-  test('is no dead letter without the facts', () => {
-    expect(readDeadLetter(bytes('{"rq":1,"id":"x"}\n{}'))).toBeUndefined();
-    expect(readDeadLetter(bytes('plain'))).toBeUndefined();
-  });
-
-  test('is sent again as a new message of the same id, with its history', () => {
-    const element = bytes(
-      '{"rq":1,"crashes":1,"attempt":5,"id":"x","replyTo":"l","re":1,"expiresAt":9,"headers":{"a":"b"}}\n{}',
-    );
-    const once = redrivenElement(deadLetterElement(element, FACTS));
-    expect(decodeElement(once)).toMatchObject({
-      id: 'x',
-      attempt: 1,
-      crashes: 0,
-      replyTo: undefined,
-      expiresAtMs: undefined,
-    });
-    const twice = decodeElement(redrivenElement(deadLetterElement(once, { ...FACTS, at: 2_000 })));
-    const { 'dead-letter-history': history, ...headers } = twice.headers;
-    expect(headers).toEqual({ a: 'b' });
-    expect(JSON.parse(history ?? '')).toMatchObject([{ at: 1_000 }, { at: 2_000 }]);
-  });
-
-  test('of plain data is sent again as it came', () => {
-    const element = bytes('{"a":1}');
-    expect(redrivenElement(deadLetterElement(element, FACTS))).toEqual(element);
   });
 });

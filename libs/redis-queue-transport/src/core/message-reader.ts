@@ -1,6 +1,7 @@
 import type { AdminBroker, DeadElement } from './admin-broker.js';
 import type { BodyEncoding, BodyFormat } from './body.js';
-import { decodeElement, readDeadLetter } from './envelope.js';
+import { readDeadLetter } from './dead-letter.js';
+import { decodeElement } from './envelope.js';
 import type { Envelope } from './envelope.js';
 import type { DeadLetterEntry, QueuedMessage } from './queue-admin.js';
 
@@ -38,7 +39,7 @@ export class MessageReader {
     return {
       id: envelope?.id,
       attempt: envelope?.attempt ?? 1,
-      sentAt: envelope?.sentAtMs === undefined ? undefined : new Date(envelope.sentAtMs),
+      sentAt: envelope?.sentAtMs === undefined ? undefined : dateOf(envelope.sentAtMs),
       headers: envelope?.headers ?? {},
       data: this.#data(body ?? element, envelope?.encoding),
       element,
@@ -53,7 +54,7 @@ export class MessageReader {
     } = letter?.facts ?? {};
     const { at = 0, consumer = '' } = letter?.facts ?? {};
     const message = this.message(letter?.original ?? element, parked);
-    return { ...message, element, entry, reason, error, deadAt: new Date(at), consumer };
+    return { ...message, element, entry, reason, error, deadAt: dateOf(at), consumer };
   }
 
   #data(body: Buffer, encoding: BodyEncoding | undefined): unknown {
@@ -64,6 +65,13 @@ export class MessageReader {
       return undefined;
     }
   }
+}
+
+const LATEST = 8_640_000_000_000_000;
+
+/** Others write any number; one that is no time is that of the first or the last that there is. */
+export function dateOf(ms: number): Date {
+  return new Date(Math.max(-LATEST, Math.min(ms, LATEST)));
 }
 
 function readEnvelope(element: Buffer): Envelope | undefined {

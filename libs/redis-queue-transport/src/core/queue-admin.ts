@@ -1,5 +1,6 @@
 import type { AdminBroker, DeadElement, QueueLengths } from './admin-broker.js';
-import { redrivenElement } from './envelope.js';
+import { redrivenElement } from './dead-letter.js';
+import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
 import { wholeNumber } from './options.js';
 import type { ErrorSummary } from './outcome.js';
@@ -80,7 +81,7 @@ export class QueueAdmin {
     const messages = await this.reader.messages(queue, elements);
     return messages.map((message, index) => ({
       ...message,
-      dueAt: new Date(delayed[index]?.dueMs ?? 0),
+      dueAt: dateOf(delayed[index]?.dueMs ?? 0),
     }));
   }
 

@@ -1,6 +1,8 @@
 import type { Settlement } from './broker.js';
 import type { Delivery } from './delivery.js';
-import { deadLetterElement, withNextAttempt } from './envelope.js';
+import { deadLetterElement } from './dead-letter.js';
+import { withNextAttempt } from './envelope.js';
+import { deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
 
 /** What the making of a settlement needs to know of its surroundings. */
@@ -13,12 +15,23 @@ export interface SettlementFacts {
   readonly newId: () => string;
 }
 
-/** The form in which a delivery's outcome is applied. */
+/**
+ * The form in which a delivery's outcome is applied. Where that cannot be made, of an error that cannot be written or
+ * whatever else, the delivery is dead-lettered as it came, with that for a reason: it must end somewhere. Never throws.
+ */
 export function settlementOf(
   delivery: Delivery,
   outcome: Outcome,
   facts: SettlementFacts,
 ): Settlement {
+  try {
+    return settlement(delivery, outcome, facts);
+  } catch (error) {
+    return settlement(delivery, deadLetter('undecodable', error), facts);
+  }
+}
+
+function settlement(delivery: Delivery, outcome: Outcome, facts: SettlementFacts): Settlement {
   const { element } = delivery;
   switch (outcome.kind) {
     case 'ack':

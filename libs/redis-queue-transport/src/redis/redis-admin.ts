@@ -86,7 +86,7 @@ export class RedisAdmin implements AdminBroker {
     const flat = await this.#run('list delayed messages', (client) =>
       client.zrangeBuffer(delayed, String(offset), String(offset + count - 1), 'WITHSCORES'),
     );
-    return pairs(flat).map(([element, score]) => ({ element, dueMs: Number(score.toString()) }));
+    return pairs(flat).map(([element, score]) => ({ element, dueMs: scoreOf(score.toString()) }));
   }
 
   async advance(queue: string, elements: readonly Buffer[], lastDueMs: number): Promise<number> {
@@ -166,6 +166,11 @@ export class RedisAdmin implements AdminBroker {
   #ready(): Promise<void> {
     return this.#connection.ready(this.options.connectTimeoutMs);
   }
+}
+
+/** Redis writes `inf` and `-inf`. */
+function scoreOf(text: string): number {
+  return Number(text.replace('inf', 'Infinity'));
 }
 
 function pairs<T>(flat: readonly T[]): [T, T][] {
