@@ -1085,6 +1085,24 @@ export function brokerContract(world: BrokerWorld): void {
       world.expectFenced();
     });
 
+    test('writes what was begun before', async () => {
+      const closing = await world.open();
+      const replies: string[] = [];
+      const list = await broker.receiveReplies((reply) => replies.push(reply.toString()));
+
+      const begun = [
+        closing.push(QUEUE, 'a', element('a')),
+        closing.push('another', 'b', element('b')),
+        closing.push(QUEUE, 'c', element('c'), { deduplicateMs: 60_000 }),
+        closing.publish('happened', 'e', element('e')),
+        closing.reply(list, 'the reply'),
+      ];
+      await closing.close();
+
+      await Promise.all(begun);
+      await eventually(() => expect(replies).toEqual(['the reply']));
+    });
+
     test('ends a wait that is under way', async () => {
       const closing = await world.open();
       const lease = await joinAs(closing, QUEUE, { waitMs: 60_000 });

@@ -12,6 +12,7 @@ import * as library from './index.js';
 
 /** Whoever adds or removes a name here changes what users can import: say so in CHANGELOG.md. */
 const VALUES = [
+  'ClientClosedError',
   'DeadLetter',
   'HandlerTimeoutError',
   'IncompleteError',
@@ -195,6 +196,7 @@ describe('the package', () => {
 
   test('has errors of one family, each with a name and a code of its own', () => {
     const errors = [
+      new library.ClientClosedError(),
       new library.HandlerTimeoutError('sum', 1),
       new library.IncompleteError(2, [{ index: 1, error: 'cause' }], ['a']),
       new library.InvalidOptionError('leaseMs', 'text'),
@@ -218,7 +220,7 @@ describe('the package', () => {
       expect(VALUES).toContain(error.name);
     }
     expect(new Set(errors.map(({ code }) => code)).size).toBe(errors.length);
-    expect(errors[5]).toMatchObject({ messageId: 'id', cause: 'cause' });
-    expect(errors[7]).toMatchObject({ reply: 'OOM', cause: 'cause' });
+    expect(errors[6]).toMatchObject({ messageId: 'id', cause: 'cause' });
+    expect(errors[8]).toMatchObject({ reply: 'OOM', cause: 'cause' });
   });
 });

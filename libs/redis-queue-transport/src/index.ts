@@ -1,6 +1,7 @@
 export { jsonCodec, rawCodec } from './core/codec.js';
 export type { Codec } from './core/codec.js';
 export {
+  ClientClosedError,
   HandlerTimeoutError,
   IncompleteError,
   InvalidOptionError,

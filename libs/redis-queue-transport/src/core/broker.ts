@@ -85,9 +85,15 @@ export interface Broker {
   /** Redis's time in ms, as far as it is known; this process's clock plays no part. */
   nowMs(): number;
 
-  /** Closes what was opened. What is in flight rejects. May be called twice. */
-  close(): Promise<void>;
+  /**
+   * Waits for what has begun, for {@link CLOSE_WITHIN_MS} or as long as it is told, and closes what was opened; what is
+   * in flight then rejects. May be called twice.
+   */
+  close(withinMs?: number): Promise<void>;
 }
+
+/** How long, in ms, closing waits for what has begun: as long as a silent Redis is waited for. */
+export const CLOSE_WITHIN_MS = 5_000;
 
 /** A list that is none of ours. */
 export interface ListSource {

@@ -72,6 +72,19 @@ export class RedisUnavailableError extends RedisQueueError {
   readonly code = 'REDIS_UNAVAILABLE';
 }
 
+/** The client was closed for good as its app shut down. The call was not sent, and the client stays closed. */
+export class ClientClosedError extends RedisQueueError {
+  readonly code = 'CLIENT_CLOSED';
+
+  constructor() {
+    super(
+      'This client was closed for good when its app shut down (onApplicationShutdown). Nothing was sent. ' +
+        'Make the call earlier, in onModuleDestroy or beforeApplicationShutdown, or with a client that you make and ' +
+        'close yourself: new RedisQueueClient().',
+    );
+  }
+}
+
 /** Redis is set up in a way that loses messages, and the option `onEviction` says to refuse it. */
 export class UnsafeRedisError extends RedisQueueError {
   readonly code = 'UNSAFE_REDIS';

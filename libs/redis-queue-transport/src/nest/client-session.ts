@@ -1,4 +1,6 @@
+import { CLOSE_WITHIN_MS } from '../core/broker.js';
 import type { Broker } from '../core/broker.js';
+import { drained } from '../core/drained.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import type { OpenBroker } from '../open-broker.js';
 
@@ -15,6 +17,8 @@ export class ClientSession {
   readonly broker: Broker;
   #connecting: Promise<void> | undefined;
   #isConnected = false;
+  /** Calls that wait for the connection. */
+  #unsent = 0;
   #replyList: Promise<string> | undefined;
   #openReplyList: string | undefined;
 
@@ -70,8 +74,24 @@ export class ClientSession {
     return this.#replyList;
   }
 
-  close(): Promise<void> {
-    return this.broker.close();
+  /** Calls once connected. Such a call has begun: `close()` waits for it. */
+  async whenConnected<T>(call: (broker: Broker) => Promise<T>): Promise<T> {
+    this.#unsent += 1;
+    try {
+      await this.connect();
+    } finally {
+      this.#unsent -= 1;
+    }
+    return call(this.broker);
+  }
+
+  /** Waits for what has begun, up to {@link CLOSE_WITHIN_MS}; what is in flight then rejects. May be called twice. */
+  async close(): Promise<void> {
+    const deadline = performance.now() + CLOSE_WITHIN_MS;
+    await drained(() => this.#unsent > 0, CLOSE_WITHIN_MS);
+    // Who only wanted to be connected, and waits for it no longer, need not hear of this.
+    this.#connecting?.catch(() => undefined);
+    await this.broker.close(Math.max(0, deadline - performance.now()));
   }
 
   async #connect(): Promise<void> {

@@ -5,7 +5,7 @@ import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-me
 import { Observable, throwError } from 'rxjs';
 import { BodyFormat } from '../core/body.js';
 import type { Broker } from '../core/broker.js';
-import { RedisUnavailableError, messageOf } from '../core/errors.js';
+import { ClientClosedError, messageOf } from '../core/errors.js';
 import { assertConcrete, assertSendable } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
@@ -57,6 +57,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   readonly #events = new StatusEvents(this._status$, this.#logger);
   readonly #requests: ClientRequests;
   #session: ClientSession | undefined;
+  #closing: Promise<void> = Promise.resolve();
+  #isShutDown = false;
 
   constructor(options: RedisQueueClientOptions = {}) {
     super();
@@ -74,15 +76,28 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     this.initializeDeserializer(options);
   }
 
-  /** Opens the connection. Called by itself with the first message. @throws RedisUnavailableError | RedisRefusedError */
+  /**
+   * Opens the connection. Called by itself with the first message.
+   * @throws RedisUnavailableError | RedisRefusedError | ClientClosedError
+   */
   connect(): Promise<void> {
-    this.#session ??= this.#open();
-    return this.#session.connect();
+    try {
+      return this.#openSession().connect();
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   async #connected(): Promise<ClientSession> {
-    await this.connect();
-    return this.#sessionOfCall();
+    const session = this.#openSession();
+    await session.connect();
+    return session;
+  }
+
+  /** @throws ClientClosedError */
+  #openSession(): ClientSession {
+    if (this.#isShutDown) throw new ClientClosedError();
+    return (this.#session ??= this.#open());
   }
 
   /** At once while the client is connected. */
@@ -90,13 +105,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     const session = this.#session;
     if (session?.isConnected === true) return send(message, session.broker);
     const kept = message.detached();
-    return this.#connected().then(({ broker }) => send(kept, broker));
-  }
-
-  /** The session that `connect()` opened for this call; gone when the client was closed in between. */
-  #sessionOfCall(): ClientSession {
-    if (this.#session !== undefined) return this.#session;
-    throw new RedisUnavailableError('Connection closed before the call was sent.');
+    return this.#openSession().whenConnected((broker) => send(kept, broker));
   }
 
   #open(): ClientSession {
@@ -122,16 +131,25 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     this.#events.status(status);
   }
 
-  /** Fails what still waits for a reply, and closes. A later call opens a new connection. */
-  async close(): Promise<void> {
+  /**
+   * Fails requests that wait for a reply, waits up to 5 s until everything else that was begun is done, and closes. What
+   * is not known by then rejects with `OutcomeUnknownError`, or with `RedisUnavailableError` where nothing was sent. A
+   * later call opens a new connection, unless the app has shut down.
+   */
+  close(): Promise<void>;
+  close(...hook: readonly unknown[]): Promise<void> {
+    // Nest's ClientsModule makes this its shutdown hook, which is called with the signal, or undefined for none.
+    if (hook.length > 0) this.#isShutDown = true;
     const session = this.#session;
     this.#session = undefined;
     this.#requests.failAll(new Error('Connection closed'));
-    await session?.close();
+    if (session !== undefined) this.#closing = session.close();
+    return this.#closing;
   }
 
-  /** Called by Nest when the app ends. */
+  /** Called by Nest when the app ends: closes for good. Every later call fails with `ClientClosedError`. */
   onApplicationShutdown(): Promise<void> {
+    this.#isShutDown = true;
     return this.close();
   }
 
@@ -204,12 +222,13 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
       return this.#refused(what, pattern, new InvalidMessageException());
     if (!Array.isArray(data)) return this.#refused(what, pattern, noArray(data));
+    let call: Promise<T[]>;
     try {
       this.#queueOf(pattern); // what is wrong with it is so for all of them
+      call = this.#sendAllWhenConnected(makeMany(data, make), send);
     } catch (error) {
       return this.#refused(what, pattern, error);
     }
-    const call = this.#sendAllWhenConnected(makeMany(data, make), send);
     return hot(call, asItIs, (error) => this.#logUnseen(what, pattern, error));
   }
 
@@ -218,7 +237,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (session?.isConnected === true)
       return sendMany(messages, (message) => send(message, session.broker));
     const kept = messages.map((message) => message.detached());
-    return this.#connected().then(({ broker }) =>
+    return this.#openSession().whenConnected((broker) =>
       sendMany(kept, (message) => send(message, broker)),
     );
   }

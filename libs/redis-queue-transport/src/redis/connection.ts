@@ -143,6 +143,16 @@ export class Connection {
     }
   }
 
+  /** A command has no answer yet. */
+  get isBusy(): boolean {
+    return this.#roundTrips.pending > 0;
+  }
+
+  /** Somebody waits for it to be ready. */
+  get isAwaited(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** By what was asked and answered, never by asking. */
   get health(): ConnectionHealth {
     const now = performance.now();

@@ -4,6 +4,8 @@ import type {
   DelayedElement,
   QueueLengths,
 } from '../core/admin-broker.js';
+import { CLOSE_WITHIN_MS } from '../core/broker.js';
+import { drained } from '../core/drained.js';
 import type { EventAdminBroker } from '../core/event-admin-broker.js';
 import { Connection } from './connection.js';
 import type { ConnectionSource } from './connection-source.js';
@@ -155,7 +157,9 @@ export class RedisAdmin implements AdminBroker {
   }
 
   async close(): Promise<void> {
-    this.#connection.close();
+    const connection = this.#connection;
+    await drained(() => connection.isBusy || connection.isAwaited, CLOSE_WITHIN_MS);
+    connection.close();
   }
 
   async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {

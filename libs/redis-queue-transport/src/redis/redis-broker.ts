@@ -11,8 +11,10 @@ import type {
   PushTerms,
   RecoveryTerms,
 } from '../core/broker.js';
+import { CLOSE_WITHIN_MS } from '../core/broker.js';
 import { RedisClock } from '../core/clock.js';
 import type { Element } from '../core/envelope.js';
+import { drained } from '../core/drained.js';
 import { RedisRefusedError, UnsafeRedisError } from '../core/errors.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
@@ -80,6 +82,8 @@ export class RedisBroker implements Broker {
   #interruptions = 0;
   #isChecked = false;
   #isClosed = false;
+  /** Calls that wait for the connection. */
+  #unsent = 0;
   #joined = 0;
   #ids = 0;
   #inbox: ReplyInbox | undefined;
@@ -109,6 +113,15 @@ export class RedisBroker implements Broker {
     await this.#commands.ready(this.options.connectTimeoutMs);
     if (!this.#clock.isSet) await this.#readClock();
     if (!this.#isChecked) await this.#checkEviction();
+  }
+
+  async #connectForCall(): Promise<void> {
+    this.#unsent += 1;
+    try {
+      await this.connect();
+    } finally {
+      this.#unsent -= 1;
+    }
   }
 
   async #memoryInfo(): Promise<string | undefined> {
@@ -163,7 +176,7 @@ export class RedisBroker implements Broker {
     element: Element,
     terms: PushTerms | undefined,
   ): Promise<'held' | 'duplicate'> {
-    if (!this.#commands.isReady) await this.connect();
+    if (!this.#commands.isReady) await this.#connectForCall();
     let pushes = this.#pushes.get(queue);
     if (pushes === undefined) {
       pushes = new PushBatch(this.#commands, this.#keys.queue(queue), this.#parkAboveBytes);
@@ -191,7 +204,7 @@ export class RedisBroker implements Broker {
     const deduplicateMs = terms?.deduplicateMs;
     if (this.#commands.isReady)
       return this.#published.add(pattern, messageId, element, deduplicateMs);
-    return this.connect().then(() =>
+    return this.#connectForCall().then(() =>
       this.#published.add(pattern, messageId, element, deduplicateMs),
     );
   }
@@ -293,13 +306,18 @@ export class RedisBroker implements Broker {
     return healthOf([...this.#connections].map((connection) => connection.health));
   }
 
-  async close(): Promise<void> {
+  async close(withinMs = CLOSE_WITHIN_MS): Promise<void> {
+    await drained(() => this.#isBusy, withinMs);
     this.#isClosed = true;
     this.#recovered?.stop();
     this.#subscriptions.stop();
     const feeders = this.#feeders.map((feeder) => feeder.stop());
     await Promise.all([this.#inbox?.stop(), this.#channel?.stop(), ...feeders]);
     for (const connection of this.#connections) connection.close();
+  }
+
+  get #isBusy(): boolean {
+    return this.#unsent > 0 || this.#replies.isWaiting || this.#commands.isBusy;
   }
 
   async #listen(listeners: ReadonlyMap<string, (element: Buffer) => void>): Promise<void> {

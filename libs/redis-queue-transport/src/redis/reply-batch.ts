@@ -30,6 +30,11 @@ export class ReplyBatch {
 
   constructor(private readonly connection: Connection) {}
 
+  /** Replies wait for Redis to be there. */
+  get isWaiting(): boolean {
+    return this.#waitsForRedis;
+  }
+
   add(list: string, element: Element): Promise<void> {
     if (this.#waitsForRedis && ++this.#waiting > MOST_WAITING)
       return this.#send(list, [element]).then(noop);

@@ -8,6 +8,10 @@ export class RoundTrips {
   /** While something is pending: when the first command was sent, or the last answer came. */
   #waitingSince = 0;
 
+  get pending(): number {
+    return this.#pending;
+  }
+
   /** A command is sent. */
   begin(): void {
     if (this.#pending === 0) this.#waitingSince = performance.now();

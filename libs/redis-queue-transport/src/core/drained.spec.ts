@@ -1,0 +1,17 @@
+import { expect, test } from '@jest/globals';
+import { drained } from './drained.js';
+
+test('waits for what is under way, also where one thing follows another', async () => {
+  let left = 3;
+  await drained(() => (left -= 1) > 0, 60_000);
+
+  expect(left).toBe(0);
+});
+
+test('waits for no longer than it is told', async () => {
+  const beginMs = performance.now();
+
+  await drained(() => true, 50);
+
+  expect(performance.now() - beginMs).toBeGreaterThanOrEqual(50);
+});
