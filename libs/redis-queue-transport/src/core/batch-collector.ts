@@ -4,6 +4,8 @@ import { BatchItem } from './batch-item.js';
 import type { Delivery } from './delivery.js';
 import { HandlerTimeoutError } from './errors.js';
 import type { Result } from './outcome.js';
+import { OwnPlaces } from './places.js';
+import type { Places } from './places.js';
 
 export interface BatchTerms {
   /** Most deliveries in one batch. */
@@ -14,6 +16,8 @@ export interface BatchTerms {
   readonly concurrency: number;
   /** How long, in ms, a batch may run; undefined for as long as it likes. */
   readonly timeoutMs: number | undefined;
+  /** Those of all handlers of the process together, of which each batch takes one; undefined for as many as there are. */
+  readonly places?: Places | undefined;
 }
 
 /** Runs the user's handler for a batch, and says how it ended for all that were not settled by themselves. */
@@ -33,11 +37,15 @@ export class BatchCollector<T> {
   #timer: NodeJS.Timeout | undefined;
   #running = 0;
   readonly #home = new AsyncResource('RedisQueueBatches');
+  readonly #places: OwnPlaces | undefined;
 
   constructor(
     private readonly terms: BatchTerms,
     private readonly runBatch: RunBatch<T>,
-  ) {}
+  ) {
+    const { places } = terms;
+    this.#places = places && new OwnPlaces(places, () => this.#beginDue());
+  }
 
   /** Tells `end` how it ended for this delivery: once, and not before it has returned. */
   add(delivery: Delivery, data: T, end: (result: Result) => void): void {
@@ -65,9 +73,16 @@ export class BatchCollector<T> {
   }
 
   #beginDue(): void {
-    const { size, concurrency } = this.terms;
-    while (this.#running < concurrency && (this.#isDue || this.#gathered.length >= size))
+    const { size } = this.terms;
+    while (this.#mayBegin())
       this.#begin(this.#gathered.length <= size ? this.#takeAll() : this.#takeFirst());
+    this.#places?.release();
+  }
+
+  #mayBegin(): boolean {
+    const { size, concurrency } = this.terms;
+    if (this.#running >= concurrency) return false;
+    return (this.#isDue || this.#gathered.length >= size) && this.#places?.keep(1) !== 0;
   }
 
   #takeAll(): BatchItem<T>[] {
@@ -91,11 +106,13 @@ export class BatchCollector<T> {
 
   #begin(items: readonly BatchItem<T>[]): void {
     this.#running += 1;
+    this.#places?.begin();
     const { timeoutMs } = this.terms;
     const result = timeoutMs === undefined ? this.#run(items) : this.#runInTime(items, timeoutMs);
     void result.then((ended) => {
       for (const item of items) item.settle(ended);
       this.#running -= 1;
+      this.#places?.end();
       this.#beginDue();
     });
   }

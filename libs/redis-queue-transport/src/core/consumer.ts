@@ -214,11 +214,12 @@ export class Consumer {
 
   #step(): void {
     const lease = this.#lease;
-    if (lease === undefined || this.#state === 'stopped') return;
+    if (lease === undefined || this.#state === 'stopped') return this.#held.releasePlaces();
     this.#held.beginStep();
     // First: while Redis works on it, more is started.
     if (!this.#isExchanging) this.#goOn(lease);
     this.#held.startReady(lease);
+    if (!this.#isExchanging) this.#held.releasePlaces();
   }
 
   #goOn(lease: Lease): void {
@@ -265,7 +266,7 @@ export class Consumer {
   /** Slots that an exchange may fill; the one that a wait may fill is not among them. */
   #freeSlots(): number {
     if (this.#state !== 'consuming' || this.#waiting !== undefined) return 0;
-    return this.#isSuspectAhead && !this.#held.isEmpty ? 0 : this.#held.free;
+    return this.#isSuspectAhead && !this.#held.isEmpty ? 0 : this.#held.reserve();
   }
 
   async #exchange(lease: Lease, take: number): Promise<void> {

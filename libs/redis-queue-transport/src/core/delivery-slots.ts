@@ -44,6 +44,12 @@ export class DeliverySlots {
     return this.prefetch - this.#ready.length - this.#running.size;
   }
 
+  /** How many of {@link free} could start at once. */
+  get startable(): number {
+    const idle = this.concurrency - this.#ready.length - this.#running.size;
+    return Math.min(this.free, Math.max(0, idle));
+  }
+
   add(elements: readonly Buffer[]): void {
     for (const element of elements) this.#ready.push(element);
   }

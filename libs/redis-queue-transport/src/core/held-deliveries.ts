@@ -9,6 +9,8 @@ import type { MessageIds } from './message-id.js';
 import { ACK, RELEASE, deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
 import { GrowingPause } from './pause.js';
+import { OwnPlaces } from './places.js';
+import type { Places } from './places.js';
 import type { Run } from './running.js';
 import { settlementOf } from './settlement.js';
 
@@ -22,6 +24,8 @@ export interface HeldDeliveriesOptions {
   readonly maxCrashes: number;
   /** How long, in ms, an id that was handled is not handled again; undefined without such a promise. */
   readonly onceMs: number | undefined;
+  /** Those of all handlers of the process together; undefined for as many as there are. */
+  readonly places?: Places | undefined;
 }
 
 /** Is told what people should know of single deliveries. Must not throw. */
@@ -54,6 +58,7 @@ const LEAST_TO_HALVE = 64;
 /** What one consumer holds: starts it, follows it to its end, and gathers how it is to be settled. */
 export class HeldDeliveries {
   readonly #slots: DeliverySlots;
+  readonly #places: OwnPlaces | undefined;
   #finished: Settlement[] = [];
   /** How many more may be started before the next step. */
   #burstLeft = 0;
@@ -70,15 +75,23 @@ export class HeldDeliveries {
   ) {
     this.#burst = burstOf(options.prefetch);
     this.#slots = new DeliverySlots(options.concurrency, options.prefetch);
+    const { places } = options;
+    this.#places = places && new OwnPlaces(places, () => holder.changed());
   }
 
   get running(): number {
     return this.#slots.running;
   }
 
-  /** How many more may be held. None beside a suspect. */
-  get free(): number {
-    return this.#slots.free;
+  /** How many more may be taken. None beside a suspect. Keeps places for those that can start, until {@link releasePlaces}. */
+  reserve(): number {
+    const { free, startable } = this.#slots;
+    return this.#places === undefined ? free : free - startable + this.#places.keep(startable);
+  }
+
+  /** Places that were kept and are not needed are for others now. */
+  releasePlaces(): void {
+    if (this.#burstLeft > 0) this.#places?.release();
   }
 
   get isEmpty(): boolean {
@@ -153,6 +166,7 @@ export class HeldDeliveries {
     if (!this.holder.isConsuming || !this.#slots.hasUnstarted) return;
     if (!this.holder.isSure) return this.holder.makeSure();
     for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
+      if (this.#places?.keep(1) === 0) return;
       const next = this.#slots.next();
       if (next === undefined) return;
       if (Buffer.isBuffer(next)) this.#start(lease, next);
@@ -184,6 +198,7 @@ export class HeldDeliveries {
   /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
   #run(lease: Lease, delivery: Delivery): void {
     const run = this.#slots.begin({ delivery, lease });
+    this.#places?.begin();
     this.#hasJustBegun = true;
     if (this.options.onceMs !== undefined || delivery.envelope.parked !== undefined)
       void this.#prepareAndRun(run);
@@ -201,6 +216,7 @@ export class HeldDeliveries {
 
   #onEnd(run: Run<Held>, outcome: Outcome | 'repeated'): void {
     const { delivery, lease } = run.item;
+    this.#places?.end();
     if (this.#slots.end(run) && lease === this.holder.lease) {
       if (outcome === 'repeated') this.#skip(delivery, 'repeated');
       else this.#settle(delivery, outcome);

@@ -1,31 +1,58 @@
 import type { LoggerService } from '@nestjs/common';
+import type { MessageHandler } from '@nestjs/microservices';
 import { Delivery } from '../core/delivery.js';
 import { decodeElement } from '../core/envelope.js';
 import { ShutdownError } from '../core/errors.js';
 import { summarize } from '../core/outcome.js';
 import { ownContext } from '../core/own-context.js';
+import type { Places } from '../core/places.js';
 import { rejected } from '../core/rejected.js';
 import { Running } from '../core/running.js';
+import type { DroppedEvents } from './dropped-events.js';
 import type { RegisteredHandler } from './handler-registry.js';
+import { LiveHandler } from './live-handler.js';
+import type { RunLive } from './live-handler.js';
 import { runHandler } from './message-runner.js';
 import type { WithHooks } from './message-runner.js';
 import type { PacketCodec } from './packet-codec.js';
 import { RedisQueueContext } from './redis-queue.context.js';
 
+export interface EventRunnerTerms {
+  readonly concurrencyOf: (pattern: string, handler: RegisteredHandler) => number;
+  /** How many events may wait for each handler. */
+  readonly maxWaiting: number;
+  readonly places: Places | undefined;
+}
+
 /** Runs every `@EventPattern` handler of a live event, each by itself: a failing one is logged and touches no other. */
 export class EventRunner {
+  /** By pattern. */
+  readonly #handlers: ReadonlyMap<string, readonly LiveHandler[]>;
   readonly #running = new Running<Delivery>();
   #onIdle: (() => void) | undefined;
 
   constructor(
-    private readonly handlers: ReadonlyMap<string, readonly RegisteredHandler[]>,
+    handlers: ReadonlyMap<string, readonly RegisteredHandler[]>,
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
     private readonly logger: LoggerService,
-  ) {}
+    private readonly dropped: DroppedEvents,
+    { concurrencyOf, maxWaiting, places }: EventRunnerTerms,
+  ) {
+    const live = (pattern: string, registered: RegisteredHandler): LiveHandler => {
+      const terms = { concurrency: concurrencyOf(pattern, registered), maxWaiting, places };
+      return new LiveHandler(registered.handler, terms, this.#runOne);
+    };
+    this.#handlers = new Map(
+      [...handlers].map(([pattern, ofPattern]) => [
+        pattern,
+        ofPattern.map((registered) => live(pattern, registered)),
+      ]),
+    );
+  }
 
   run(pattern: string, element: Buffer): void {
-    for (const { handler } of this.handlers.get(pattern) ?? []) {
+    for (const handler of this.#handlers.get(pattern) ?? []) {
       let delivery: Delivery;
       try {
         delivery = new Delivery(pattern, element, decodeElement(element));
@@ -33,30 +60,45 @@ export class EventRunner {
         this.#logFailure(pattern, error);
         return;
       }
-      this.#runOne(delivery, handler);
+      if (!handler.add(delivery)) this.dropped.add(pattern);
     }
   }
 
-  /** Resolves when no handler runs any more. */
+  /** Resolves when no handler runs any more, and nothing waits for one. */
   async idle(): Promise<void> {
-    if (this.#running.size === 0) return;
+    if (this.#isIdle) return;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
   }
 
-  /** Tells the handlers that still run that nobody waits for them any longer. */
+  get #isIdle(): boolean {
+    if (this.#running.size > 0) return false;
+    return [...this.#handlers.values()].flat().every(({ waiting }) => waiting === 0);
+  }
+
+  /** Tells the handlers that still run that nobody waits for them any longer, and drops what waits for them. */
   abandon(): void {
+    for (const [pattern, handlers] of this.#handlers) {
+      const dropped = handlers.reduce((sum, handler) => sum + handler.drop(), 0);
+      if (dropped === 0) continue;
+      const text = `The server stopped before ${dropped} live events of "${pattern}" could be handled: they are dropped.`;
+      this.logger.warn(text);
+    }
+    this.dropped.flush();
     for (const delivery of this.#running.items()) {
       const text = `The server stopped before a handler of the event "${delivery.queue}" ended.`;
       delivery.abort(new ShutdownError(text));
     }
   }
 
-  #runOne(delivery: Delivery, handler: RegisteredHandler['handler']): void {
+  readonly #runOne: RunLive = (delivery, handler, onEnd) => {
     const run = this.#running.begin(delivery);
     const end = (): void => {
-      if (this.#running.end(run) && this.#running.size === 0) this.#onIdle?.();
+      const wasRunning = this.#running.end(run);
+      // What waits for this one's place begins first.
+      onEnd();
+      if (wasRunning && this.#onIdle !== undefined && this.#isIdle) this.#onIdle();
     };
     const context = new RedisQueueContext([delivery, patternOf(delivery)]);
     const endWith = (failure: unknown): void => {
@@ -69,14 +111,10 @@ export class EventRunner {
       () => endWith(context.failure),
       (error: unknown) => endWith(context.failure ?? error ?? new Error('It threw nothing.')),
     );
-  }
+  };
 
   /** Each handler has its own copy of the data: what one changes, the others do not see. */
-  #handle(
-    delivery: Delivery,
-    context: RedisQueueContext,
-    handler: RegisteredHandler['handler'],
-  ): Promise<void> {
+  #handle(delivery: Delivery, context: RedisQueueContext, handler: MessageHandler): Promise<void> {
     const run = (data: unknown): Promise<void> =>
       this.withHooks(context, () => runHandler(handler, data, context, undefined));
     try {

@@ -2,6 +2,7 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { Broker, SubscriptionTerms } from '../core/broker.js';
 import { Consumer } from '../core/consumer.js';
 import { DeliveryRunner } from '../core/delivery-runner.js';
+import type { Places } from '../core/places.js';
 import { BatchRunner } from './batch-runner.js';
 import { ConsumerLog } from './consumer-log.js';
 import { resolveEventOptions } from './event-options.js';
@@ -11,8 +12,12 @@ import type { ResolvedHandlerOptions } from './options.js';
 import type { Served } from './served.js';
 
 /** A consumer for each handler whose messages wait in a queue; none has been started. */
-export function consumersOf(served: Served, broker: Broker): Consumer[] {
-  const makers = new HandlerConsumers(served, broker);
+export function consumersOf(
+  served: Served,
+  broker: Broker,
+  places: Places | undefined,
+): Consumer[] {
+  const makers = new HandlerConsumers(served, broker, places);
   return [...makers.ofMessages(), ...makers.ofDurableEvents()];
 }
 
@@ -20,6 +25,8 @@ class HandlerConsumers {
   constructor(
     private readonly served: Served,
     private readonly broker: Broker,
+    /** Those of all handlers of the server together. */
+    private readonly places: Places | undefined,
   ) {}
 
   *ofMessages(): Iterable<Consumer> {
@@ -60,6 +67,8 @@ class HandlerConsumers {
       maxCrashes,
       onceMs: once?.windowMs,
       subscription,
+      // A batch takes one place, when it begins.
+      places: batch === undefined ? this.places : undefined,
     };
     const deliveries = this.#runnerOf(pattern, handler, handlerOptions);
     const log = new ConsumerLog(queue, logger, failures);
@@ -77,7 +86,12 @@ class HandlerConsumers {
     const read = queue === undefined ? codec : codecOfOthers;
     const parts = [pattern, handler, this.broker, read, withHooks, onReplyError] as const;
     if (batch === undefined) return new DeliveryRunner(new MessageRunner(...parts), options);
-    const batches = new BatchRunner(...parts, { ...batch, concurrency, timeoutMs });
+    const batches = new BatchRunner(...parts, {
+      ...batch,
+      concurrency,
+      timeoutMs,
+      places: this.places,
+    });
     // The time is that of the whole batch.
     return new DeliveryRunner(batches, { retry });
   }

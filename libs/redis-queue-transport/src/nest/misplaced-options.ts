@@ -3,16 +3,8 @@ import { InvalidOptionError } from '../core/errors.js';
 /** Those of `RedisQueueEventOptions` that messages have not. */
 const ONLY_FOR_EVENTS = ['group', 'durable', 'history', 'from', 'recover'] as const;
 
-/** What live events have no use for: nothing of them waits anywhere, and all of them start as they come. */
-const ONLY_FOR_QUEUES = [
-  'batch',
-  'concurrency',
-  'prefetch',
-  'leaseMs',
-  'retry',
-  'timeoutMs',
-  'once',
-] as const;
+/** What live events have no use for: nothing of them waits in Redis, and none is tried again. */
+const ONLY_FOR_QUEUES = ['batch', 'prefetch', 'leaseMs', 'retry', 'timeoutMs', 'once'] as const;
 
 /** A message handler says nothing that is for events. @throws InvalidOptionError */
 export function refuseEventOptions(extras: object, pattern: string): void {

@@ -23,6 +23,7 @@ const SERVER_DEFAULTS = {
   maxPayloadBytes: 16_777_216,
   compressAboveBytes: 32_768,
   concurrency: 100,
+  maxWaitingEvents: 10_000,
   leaseMs: 30_000,
   retry: { attempts: 5, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000 },
   timeoutMs: undefined,
@@ -72,6 +73,8 @@ describe('the options of a server', () => {
       maxPayloadBytes: 1,
       compressAboveBytes: false,
       concurrency: 1,
+      maxConcurrency: 1,
+      maxWaitingEvents: 0,
       leaseMs: 1_000,
       retry: { attempts: 1, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 },
       timeoutMs: 1,
@@ -382,7 +385,6 @@ describe('the options of a handler', () => {
   });
 
   test.each([
-    { concurrency: 5 },
     { prefetch: 5 },
     { leaseMs: 5_000 },
     { retry: { attempts: 2 } },

@@ -66,7 +66,7 @@ interface SharedOptions {
 export interface RedisQueueHandlerOptions {
   /**
    * How many of this handler may run at once in one process. 1 keeps the order of the queue within one process; more
-   * than the process can bear makes each slower. Default 100.
+   * than the process can bear makes each slower. Holds for live events too. Default 100.
    */
   readonly concurrency?: number | undefined;
   /**
@@ -144,6 +144,18 @@ type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'queue'>;
 export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
   /** The group of event handlers that are `durable: true`: the service's name. Letters, digits, `_`, `.` and `-`. Default: none. */
   readonly group?: string | undefined;
+  /**
+   * Most handlers that run at once in this server, all of them together; a batch counts as one. Handlers that wait for a
+   * place get it in turn. A handler that waits for a reply from another handler of this server keeps its place meanwhile,
+   * so a value that is too low makes requests time out. Default: no limit beyond the `concurrency` of each handler.
+   */
+  readonly maxConcurrency?: number | undefined;
+  /**
+   * Most live events that wait in the process for one handler, while it already runs as often as its `concurrency` allows.
+   * Further events are dropped, logged, and reported by the server's event `eventsDropped`. With 0, none wait.
+   * Default 10000.
+   */
+  readonly maxWaitingEvents?: number | undefined;
   /** How long, in ms, `close()` waits for running handlers; what still runs then goes back to its queue. Default 10000. */
   readonly shutdownTimeoutMs?: number | undefined;
   /** How many dead letters each queue keeps; the oldest are dropped and counted. Default 10000. */
@@ -186,6 +198,7 @@ type Optional =
   | 'declare'
   | 'group'
   | 'prefetch'
+  | 'maxConcurrency'
   | 'timeoutMs'
   | 'once'
   | 'retry'
@@ -307,6 +320,8 @@ export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedSe
       ...sharedRules,
       ...handlerRules(DEFAULT_RETRY),
       group: groupRule,
+      maxConcurrency: wholeNumber('handlers', 1, MOST_CONCURRENT),
+      maxWaitingEvents: wholeNumber('events', 0, 1_000_000),
       shutdownTimeoutMs: milliseconds(0),
       deadLetterLimit: wholeNumber('dead letters', 0),
       deadLetterMaxAgeMs: wholeNumber('milliseconds', 1),
@@ -317,6 +332,8 @@ export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedSe
       ...sharedDefaults,
       group: undefined,
       concurrency: 100,
+      maxConcurrency: undefined,
+      maxWaitingEvents: 10_000,
       prefetch: undefined,
       leaseMs: 30_000,
       shutdownTimeoutMs: 10_000,

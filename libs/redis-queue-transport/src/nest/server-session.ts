@@ -2,8 +2,11 @@ import type { Broker, Feed } from '../core/broker.js';
 import type { Consumer } from '../core/consumer.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { pause } from '../core/pause.js';
+import { Places } from '../core/places.js';
 import type { OpenBroker } from '../open-broker.js';
 import { declareAll } from './declarations.js';
+import { DroppedEvents } from './dropped-events.js';
+import { resolveEventOptions } from './event-options.js';
 import { EventRunner } from './event-runner.js';
 import { consumersOf } from './handler-consumers.js';
 import { resolveHandlerOptions } from './options.js';
@@ -18,6 +21,8 @@ export class ServerSession {
   /** Of lists that others fill. */
   #feeds: Feed[] = [];
   #events: EventRunner | undefined;
+  /** For all handlers together; undefined where each may have as many as it likes. */
+  readonly #places: Places | undefined;
   #isDraining = false;
   #closing: Promise<void> | undefined;
 
@@ -26,7 +31,10 @@ export class ServerSession {
     private readonly openBroker: () => OpenBroker,
     /** Settles when the session before this one has ended. */
     private readonly before: Promise<void> | undefined,
-  ) {}
+  ) {
+    const { maxConcurrency } = served.options;
+    this.#places = maxConcurrency === undefined ? undefined : new Places(maxConcurrency);
+  }
 
   /** The client of the broker's own library, while there is a connection. */
   get native(): unknown {
@@ -76,7 +84,7 @@ export class ServerSession {
   }
 
   async #startConsumers(broker: Broker): Promise<void> {
-    this.#consumers = consumersOf(this.served, broker);
+    this.#consumers = consumersOf(this.served, broker, this.#places);
     if (this.#isDraining) this.drain();
     this.#joining = Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
     const joined = await this.#joining;
@@ -98,11 +106,11 @@ export class ServerSession {
   }
 
   async #subscribe(broker: Broker): Promise<void> {
-    const { registry, codec, withHooks, logger, recovering } = this.served;
+    const { registry, recovering } = this.served;
     const events = registry.events;
-    const runner = new EventRunner(events, codec, withHooks, logger);
-    this.#events = runner;
     if (events.size === 0) return;
+    const runner = this.#eventRunner();
+    this.#events = runner;
     const onEvent = (pattern: string, element: Buffer): void => {
       if (!this.#isDraining) runner.run(pattern, element);
     };
@@ -112,6 +120,17 @@ export class ServerSession {
       onEvent,
       recovering.size > 0 ? { withinMs: recovering, onMissed } : undefined,
     );
+  }
+
+  #eventRunner(): EventRunner {
+    const { registry, options, codec, withHooks, logger, events } = this.served;
+    const dropped = new DroppedEvents(events, logger);
+    return new EventRunner(registry.events, codec, withHooks, logger, dropped, {
+      concurrencyOf: (pattern, { extras }) =>
+        resolveEventOptions(extras, options, pattern).concurrency,
+      maxWaiting: options.maxWaitingEvents,
+      places: this.#places,
+    });
   }
 
   #onMissed(pattern: string, missed: number): void {

@@ -19,6 +19,8 @@ export type RedisQueueEvents = {
   eventsInterrupted: (times: number) => void;
   /** Live events of a pattern with `recover` were missed for good: too old, or kept no longer. */
   gap: (gap: { readonly pattern: string; readonly missed: number }) => void;
+  /** Live events of a pattern were dropped, as `maxWaitingEvents` of them waited for a handler already. */
+  eventsDropped: (drop: { readonly pattern: string; readonly dropped: number }) => void;
   /** Trouble with Redis in the background, where no call could reject. */
   error: (error: unknown) => void;
 };
@@ -31,6 +33,7 @@ export class StatusEvents {
     disconnected: [],
     eventsInterrupted: [],
     gap: [],
+    eventsDropped: [],
     error: [],
   };
 
@@ -54,6 +57,10 @@ export class StatusEvents {
 
   gap(pattern: string, missed: number): void {
     this.#tell('gap', (listener) => listener({ pattern, missed }));
+  }
+
+  dropped(pattern: string, dropped: number): void {
+    this.#tell('eventsDropped', (listener) => listener({ pattern, dropped }));
   }
 
   error(error: unknown, log: FailureLog): void {
