@@ -3,7 +3,7 @@ import type { RedisOptions } from 'ioredis';
 const LONGEST_RECONNECT_PAUSE_MS = 1_000;
 
 /** Settings that make outcomes knowable; none of the user's own overrides them. */
-export function safeSettings(name: string, deadlineMs: number): RedisOptions {
+export function safeSettings(name: string): RedisOptions {
   return {
     lazyConnect: true,
     connectionName: name,
@@ -16,9 +16,10 @@ export function safeSettings(name: string, deadlineMs: number): RedisOptions {
     enableOfflineQueue: false,
     enableAutoPipelining: false,
     // Deadlines are the connection's: a command that was given up while its connection lives would have no known end.
+    // That of the socket is SilenceWatch, as ioredis's would end what takes longer to be written.
     commandTimeout: undefined,
     blockingTimeout: undefined,
-    socketTimeout: deadlineMs,
+    socketTimeout: undefined,
     // How long a socket that was ended may take to close. The timer runs also where there is none any more.
     disconnectTimeout: 100,
     // Replies are read in one form.

@@ -6,8 +6,8 @@ import { bare } from './bare-error.js';
 import { safeSettings } from './connection-settings.js';
 import type { ConnectionSource } from './connection-source.js';
 import { failureOf, isReplyError, wasNeverWritten } from './failure.js';
-import { RoundTrips } from './round-trips.js';
 import type { ScriptStage } from './script.js';
+import { SilenceWatch } from './silence-watch.js';
 
 export type ConnectionStatus = 'connected' | 'reconnecting' | 'disconnected';
 
@@ -32,8 +32,8 @@ const HOPELESS = /^(WRONGPASS|NOAUTH|NOPERM)|self-signed|certificate|wrong versi
 
 /**
  * One connection to Redis, with the settings that make outcomes knowable: nothing is sent twice, nothing waits unseen
- * in a queue, and a connection that stays silent for longer than the deadline while a command is pending is dropped
- * for a new one.
+ * in a queue, and a connection on which nothing moves for longer than the deadline while a command is pending is
+ * dropped for a new one.
  */
 export class Connection {
   readonly client: Redis;
@@ -45,20 +45,23 @@ export class Connection {
   #lastError: Error | undefined;
   #isClosed = false;
   #serverId: Promise<number | undefined> = Promise.resolve(undefined);
-  readonly #roundTrips = new RoundTrips();
+  /** When Redis answered last, by `performance.now()`. */
+  #answeredAt: number | undefined;
+  #pending = 0;
 
   constructor(
     source: ConnectionSource,
     private readonly name: string,
     /** Longest silence in ms while a command is pending. */
-    private readonly deadlineMs: number,
+    deadlineMs: number,
     private readonly events: ConnectionEvents = {},
   ) {
-    this.client = source(safeSettings(name, deadlineMs));
+    this.client = source(safeSettings(name));
+    new SilenceWatch(this.client, deadlineMs);
     this.client.on('ready', () => {
       this.#wasTried = true;
       this.#lastError = undefined;
-      this.#roundTrips.answered();
+      this.#answeredAt = performance.now();
       this.scripts.clear();
       for (const waiting of this.#takeWaiting()) waiting.resolve();
       this.#learnServerId();
@@ -129,23 +132,23 @@ export class Connection {
     messageId?: string,
   ): Promise<T> {
     if (!this.isReady) throw this.#unavailable(`it is ${this.#state}`);
-    this.#roundTrips.begin();
+    this.#pending += 1;
     try {
       const reply = await command(this.client);
-      this.#roundTrips.answered();
+      this.#answeredAt = performance.now();
       return reply;
     } catch (error) {
       const failure = failureOf(bare(error), action, messageId);
-      if (failure instanceof RedisRefusedError) this.#roundTrips.answered();
+      if (failure instanceof RedisRefusedError) this.#answeredAt = performance.now();
       throw failure;
     } finally {
-      this.#roundTrips.end();
+      this.#pending -= 1;
     }
   }
 
   /** A command has no answer yet. */
   get isBusy(): boolean {
-    return this.#roundTrips.pending > 0;
+    return this.#pending > 0;
   }
 
   /** Somebody waits for it to be ready. */
@@ -153,23 +156,19 @@ export class Connection {
     return this.#waiting.size > 0;
   }
 
-  /** By what was asked and answered, never by asking. */
+  /** By what was asked and answered, never by asking. An answer that is overdue has dropped the connection. */
   get health(): ConnectionHealth {
-    const now = performance.now();
+    const answeredAt = this.#answeredAt;
     return {
-      failure: this.#failureAt(now),
-      sinceRoundTripMs: this.#roundTrips.sinceAnswerMs(now),
+      failure: this.#whyDown,
+      sinceRoundTripMs: answeredAt === undefined ? undefined : performance.now() - answeredAt,
     };
   }
 
-  #failureAt(now: number): string | undefined {
+  get #whyDown(): string | undefined {
     // Nobody has asked for it, or the first attempt is under way: others that are open say whether Redis is there.
-    if (!this.#wasTried) return undefined;
-    if (!this.isReady) return this.#unavailable(`${this.name} is ${this.#state}`).message;
-    const silentMs = this.#roundTrips.silentMs(now);
-    if (silentMs <= this.deadlineMs) return undefined;
-    return this.#unavailable(`${this.name} has had no answer for ${Math.round(silentMs)} ms`)
-      .message;
+    if (!this.#wasTried || this.isReady) return undefined;
+    return this.#unavailable(`${this.name} is ${this.#state}`).message;
   }
 
   /** The state in ioredis's words, except where it has not noticed yet what the socket knows. */

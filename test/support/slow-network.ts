@@ -1,0 +1,76 @@
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+
+/** A TCP proxy that passes so many bytes a second on each connection, either way, whatever they say. */
+export class SlowNetwork {
+  /** Infinity for as fast as it goes. */
+  bytesPerSecond = Infinity;
+  readonly #sockets = new Set<Socket>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #isStalled = false;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly targetPort: number,
+  ) {
+    server.on('connection', (client) => this.#join(client));
+  }
+
+  static async start(targetPort: number): Promise<SlowNetwork> {
+    const server = createServer({ noDelay: true });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new SlowNetwork(server, targetPort);
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port; // as a TCP server's address is
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** From now on nothing passes, and nothing is taken, on those connections that there are. */
+  stall(): void {
+    this.#isStalled = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  #join(client: Socket): void {
+    const redis = connect({ port: this.targetPort, host: '127.0.0.1', noDelay: true });
+    this.#pass(client, redis);
+    this.#pass(redis, client);
+  }
+
+  #pass(from: Socket, to: Socket): void {
+    this.#sockets.add(from);
+    from.on('data', (bytes) => {
+      to.write(bytes);
+      if (this.bytesPerSecond !== Infinity) this.#rest(from, bytes.length);
+    });
+    from.on('error', () => undefined); // 'close' follows
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      to.destroy();
+    });
+  }
+
+  /** By not reading on, so that the sender has to wait. */
+  #rest(from: Socket, bytes: number): void {
+    from.pause();
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        if (!this.#isStalled) from.resume();
+      },
+      (bytes / this.bytesPerSecond) * 1_000,
+    );
+    this.#timers.add(timer);
+  }
+}
