@@ -174,14 +174,17 @@ class Consumer:
         """Beside the handler, on a connection of its own, at a third of the lease."""
         every = self.lease_ms / 3000
         renewed_at = time.monotonic()
+        seen = {}
         while not self.has_left.wait(every):
             try:
                 is_held = self.name is not None and self.renew(self.name)
-                was_on_time = time.monotonic() - renewed_at < 1.5 * every
-                renewed_at = time.monotonic()
                 # After an outage every lease looks ended: the others get the time to renew theirs.
-                if is_held and was_on_time:
-                    self.reclaim_ended()
+                if time.monotonic() - renewed_at > 1.5 * every:
+                    seen = {}
+                renewed_at = time.monotonic()
+                if is_held:
+                    seen = self.look_at_others(seen)
+                    self.look_at_fenced()
             except redis.RedisError as error:
                 log("failed", {"error": str(error)})
 
@@ -192,22 +195,39 @@ class Consumer:
     # endregion renew
 
     # region reclaim
-    def reclaim_ended(self):
-        """Takes back what consumers hold that are gone."""
-        ended = self.redis.zrangebyscore(self.keys.consumers, "-inf", now_ms(self.redis))
-        for name in ended + self.redis.zrange(self.keys.fenced, 0, -1):
-            consumer = name.decode()
-            processing = self.keys.processing(consumer)
-            held = self.redis.lrange(processing, 0, -1)
-            pairs = []
-            for element in held:
-                pairs += [element, after_a_crash(element, was_alone=len(held) == 1)]
-            moved = self.reclaim_script(
-                keys=[self.keys.waiting, processing, self.keys.consumers, self.keys.fenced],
-                args=[consumer, FENCE_MS, *pairs],
-            )
-            if moved > 0:
-                log("reclaimed", {"consumer": consumer, "deliveries": moved})
+    def look_at_others(self, seen):
+        """Takes back what consumers hold that are gone. Answers when each lease ends, and since when it does so.
+
+        Redis's clock may have been set forward, and every lease looks ended then. So a lease must also have ended at the
+        same time for as long as it takes, by the clock that nobody sets.
+        """
+        now = now_ms(self.redis)
+        still = {}
+        for name, lease_end in self.redis.zrange(self.keys.consumers, 0, -1, withscores=True):
+            end, since = seen.get(name, (None, None))
+            still[name] = (lease_end, since if end == lease_end else time.monotonic())
+            silent_ms = (time.monotonic() - still[name][1]) * 1000
+            if lease_end <= now and silent_ms >= 0.9 * self.lease_ms:
+                self.reclaim(name.decode(), lease_end)
+        return still
+
+    def look_at_fenced(self):
+        for name in self.redis.zrange(self.keys.fenced, 0, -1):
+            self.reclaim(name.decode(), "")
+
+    def reclaim(self, consumer, lease_end):
+        """Only if its lease still ends when it was seen to."""
+        processing = self.keys.processing(consumer)
+        held = self.redis.lrange(processing, 0, -1)
+        pairs = []
+        for element in held:
+            pairs += [element, after_a_crash(element, was_alone=len(held) == 1)]
+        moved = self.reclaim_script(
+            keys=[self.keys.waiting, processing, self.keys.consumers, self.keys.fenced],
+            args=[consumer, lease_end, FENCE_MS, *pairs],
+        )
+        if moved > 0:
+            log("reclaimed", {"consumer": consumer, "deliveries": moved})
     # endregion reclaim
 
     # region deliver

@@ -1,15 +1,16 @@
 #!lua flags=allow-oom
 -- KEYS: waiting, processing (of the consumer whose lease has ended), consumers, fenced.
--- ARGV: that consumer, how long it stays fenced in ms, then pairs: an element that it held, and what goes back for it.
--- Answers how many went back, or -1 when the lease has not ended.
+-- ARGV: that consumer, when its lease was seen to end, how long it stays fenced in ms, then pairs: an element that it
+-- held, and what goes back for it.
+-- Answers how many went back, or -1 when the lease ends at another time: it was renewed meanwhile.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local leaseEnd = redis.call('ZSCORE', KEYS[3], ARGV[1])
-if leaseEnd and tonumber(leaseEnd) > now then return -1 end
+if leaseEnd and tonumber(leaseEnd) ~= tonumber(ARGV[2]) then return -1 end
 
 -- To the head, the last one first: so they keep their order.
 local moved = 0
-for i = #ARGV - 1, 3, -2 do
+for i = #ARGV - 1, 4, -2 do
   if redis.call('LPOS', KEYS[2], ARGV[i], 'RANK', -1) then
     -- What a consumer took that was fenced before was never started: it goes back as it is.
     redis.call('LPUSH', KEYS[1], leaseEnd and ARGV[i + 1] or ARGV[i])
@@ -23,7 +24,7 @@ if redis.call('LLEN', KEYS[2]) > 0 then return moved end
 local fencedUntil = redis.call('ZSCORE', KEYS[4], ARGV[1])
 if leaseEnd then
   redis.call('ZREM', KEYS[3], ARGV[1])
-  redis.call('ZADD', KEYS[4], now + ARGV[2], ARGV[1])
+  redis.call('ZADD', KEYS[4], now + ARGV[3], ARGV[1])
 elseif fencedUntil and tonumber(fencedUntil) < now then
   redis.call('ZREM', KEYS[4], ARGV[1])
 end

@@ -1,6 +1,9 @@
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker.js';
 import type { QueueDump } from '../support/queue-dump.js';
 
+/** When a lease ends that a test lets end. */
+export const ENDED_MS = 1;
+
 /** What the contract suite needs beside the broker: to look at what is held, and to play foreign programs and fate. */
 export interface BrokerWorld {
   /** A connected broker, as a process of its own would have it. Closed after the test. */
@@ -8,8 +11,10 @@ export interface BrokerWorld {
   dump(queue: string): Promise<QueueDump>;
   /** Appends elements as a program without this library would. */
   pushForeign(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
-  /** Lets the consumer's lease end now, as if it had been silent for the whole of it. */
+  /** Lets the consumer's lease end now, as if it had been silent for the whole of it: at {@link ENDED_MS}. */
   endLease(queue: string, consumer: string): Promise<void>;
+  /** Lets the consumer's lease end at this time of Redis, in ms. */
+  moveLeaseEnd(queue: string, consumer: string, endsAtMs: number): Promise<void>;
   /** Lets the time pass for which late commands of a fenced consumer are expected, with nobody there to look. */
   endFence(queue: string, consumer: string): Promise<void>;
   /** Removes everything that the consumer holds, as somebody with the wrong command could. */

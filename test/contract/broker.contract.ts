@@ -10,6 +10,7 @@ import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envel
 import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/errors.js';
 import { eventually } from '../support/eventually.js';
 import { heldIn } from '../support/queue-dump.js';
+import { ENDED_MS } from './broker-world.js';
 import type { BrokerWorld } from './broker-world.js';
 import { counts, element, ids, view, brought } from './elements.js';
 
@@ -75,6 +76,13 @@ export function brokerContract(world: BrokerWorld): void {
 
   async function waitingIds(): Promise<(string | undefined)[]> {
     return ids((await world.dump(QUEUE)).waiting);
+  }
+
+  /** The consumers of which a renewal says that they may be dead. */
+  async function named(lease: Lease): Promise<string[]> {
+    const renewal = await lease.renew();
+    if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+    return [...renewal.doubtful.map(({ consumer }) => consumer), ...renewal.fenced];
   }
 
   /** Lets a new consumer take and die. */
@@ -511,7 +519,7 @@ export function brokerContract(world: BrokerWorld): void {
       const lease = await join();
       const [a] = await take(lease, 1);
       await world.endLease(QUEUE, lease.consumer);
-      await (await join()).reclaim(lease.consumer);
+      await (await join()).reclaim(lease.consumer, ENDED_MS);
       world.expectFenced();
       const before = await world.dump(QUEUE);
       expect(await lease.exchange([{ kind: 'ack', element: a! }], 5)).toBe('leaseLost');
@@ -532,7 +540,7 @@ export function brokerContract(world: BrokerWorld): void {
       await pushAll('a', 'b', 'c');
       const dead = await crashWhileHolding(2);
       const lease = await join();
-      await lease.reclaim(dead);
+      await lease.reclaim(dead, ENDED_MS);
       const first = await exchange(lease, [], 5);
       expect([ids(first.taken), first.isSuspectAhead]).toEqual([['a'], false]);
       const second = await exchange(lease, [{ kind: 'ack', element: first.taken[0]! }], 5);
@@ -545,7 +553,7 @@ export function brokerContract(world: BrokerWorld): void {
       await pushAll('a', 'b', 'c');
       const lease = await join();
       const [a] = await take(lease, 1);
-      await lease.reclaim(await crashWhileHolding(1));
+      await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
       expect(await exchange(lease, [], 5)).toMatchObject({ taken: [], isSuspectAhead: true });
       expect(await waitingIds()).toEqual(['b', 'c']);
       const alone = await exchange(lease, [{ kind: 'ack', element: a! }], 5);
@@ -556,7 +564,7 @@ export function brokerContract(world: BrokerWorld): void {
       await pushAll('a', 'b');
       const dead = await crashWhileHolding(1);
       const lease = await join();
-      await lease.reclaim(dead);
+      await lease.reclaim(dead, ENDED_MS);
       await broker.push(QUEUE, 'c', element('c'));
       const [suspect] = await take(lease, 1);
       await exchange(lease, [{ kind: 'release', element: suspect! }]);
@@ -707,28 +715,50 @@ export function brokerContract(world: BrokerWorld): void {
       const [lease, ended] = [await join(), await join()];
       await join();
       await world.endLease(QUEUE, ended.consumer);
-      expect(await lease.renew()).toEqual({ ended: [ended.consumer] });
+      expect(await named(lease)).toEqual([ended.consumer]);
+    });
+
+    test('names a lease that is nearly over, and tells when it ends', async () => {
+      const [lease, late] = [await join(), await join()];
+      const endsAtMs = broker.nowMs() + TERMS.leaseMs / 2;
+      await world.moveLeaseEnd(QUEUE, late.consumer, endsAtMs);
+      expect(await lease.renew()).toMatchObject({
+        doubtful: [{ consumer: late.consumer, endsAtMs }],
+      });
+    });
+
+    test('names a lease that ends later than one that was just renewed, and tells when it ends', async () => {
+      const [lease, ahead] = [await join(), await join()];
+      const endsAtMs = broker.nowMs() + TERMS.leaseMs + 60_000;
+      await world.moveLeaseEnd(QUEUE, ahead.consumer, endsAtMs);
+      expect(await lease.renew()).toMatchObject({
+        doubtful: [{ consumer: ahead.consumer, endsAtMs }],
+      });
+    });
+
+    test('tells the time of the leases', async () => {
+      const renewal = await (await join()).renew();
+      if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+      expect(Math.abs(renewal.nowMs - broker.nowMs())).toBeLessThan(1_000);
     });
 
     test('keeps a lease from being named', async () => {
       const [lease, other] = [await join(), await join()];
       await world.endLease(QUEUE, other.consumer);
       await other.renew();
-      expect(await lease.renew()).toEqual({ ended: [] });
+      expect(await named(lease)).toEqual([]);
     });
 
     test('lets the lease end after its time', async () => {
       const short = await join({ leaseMs: 30 });
       const lease = await join();
-      await eventually(async () =>
-        expect(await lease.renew()).toEqual({ ended: [short.consumer] }),
-      );
+      await eventually(async () => expect(await named(lease)).toEqual([short.consumer]));
     });
 
     test('answers leaseLost once another took over', async () => {
       const [lease, other] = [await join(), await join()];
       await world.endLease(QUEUE, lease.consumer);
-      await other.reclaim(lease.consumer);
+      await other.reclaim(lease.consumer, ENDED_MS);
       world.expectFenced();
       expect(await lease.renew()).toBe('leaseLost');
     });
@@ -736,8 +766,8 @@ export function brokerContract(world: BrokerWorld): void {
     test('goes on naming a consumer that was fenced', async () => {
       const dead = await crashWhileHolding(0);
       const lease = await join();
-      await lease.reclaim(dead);
-      expect(await lease.renew()).toEqual({ ended: [dead] });
+      await lease.reclaim(dead, ENDED_MS);
+      expect(await named(lease)).toEqual([dead]);
     });
 
     test('has the time of the broker follow', async () => {
@@ -751,7 +781,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('gives everything back to the head, in order, with attempt raised and crash counted', async () => {
       await pushAll('a', 'b', 'c', 'd');
       const dead = await crashWhileHolding(3);
-      expect(await (await join()).reclaim(dead)).toBe(3);
+      expect(await (await join()).reclaim(dead, ENDED_MS)).toBe(3);
       const dump = await world.dump(QUEUE);
       expect(counts(dump.waiting)).toEqual(['a 2/1', 'b 2/1', 'c 2/1', 'd 1/0']);
       expect(heldIn(dump)).toBe(0);
@@ -763,7 +793,7 @@ export function brokerContract(world: BrokerWorld): void {
         Buffer.from([0, 10, 255, 37, 49]),
       ]);
       await broker.push(QUEUE, 'x', bytes);
-      await (await join()).reclaim(await crashWhileHolding(1));
+      await (await join()).reclaim(await crashWhileHolding(1), ENDED_MS);
       const [back] = (await world.dump(QUEUE)).waiting;
       expect(back!.toString('latin1')).toBe(
         bytes.toString('latin1').replace('{"rq":1,', '{"rq":1,"crashes":1,"attempt":2,'),
@@ -773,7 +803,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('counts a further crash for a message that was alone', async () => {
       await pushAll('a');
       for (const expected of ['a 2/1', 'a 3/2', 'a 4/3']) {
-        await (await join()).reclaim(await crashWhileHolding(1));
+        await (await join()).reclaim(await crashWhileHolding(1), ENDED_MS);
         expect(counts((await world.dump(QUEUE)).waiting)).toEqual([expected]);
       }
     });
@@ -781,14 +811,14 @@ export function brokerContract(world: BrokerWorld): void {
     test('counts no further crash for messages that were not alone', async () => {
       await pushAll('a', 'b');
       const lease = await join();
-      await lease.reclaim(await crashWhileHolding(2));
+      await lease.reclaim(await crashWhileHolding(2), ENDED_MS);
       const unlucky = await join();
       const [a] = await take(unlucky, 1);
       // A wait may bring the next suspect while the first one runs.
       const b = await brought(unlucky.wait(NEVER));
       expect(ids([a!, b])).toEqual(['a', 'b']);
       await world.endLease(QUEUE, unlucky.consumer);
-      await lease.reclaim(unlucky.consumer);
+      await lease.reclaim(unlucky.consumer, ENDED_MS);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 3/1', 'b 3/1']);
     });
 
@@ -796,7 +826,7 @@ export function brokerContract(world: BrokerWorld): void {
       await pushAll('a');
       const lease = await join();
       await exchange(lease, (await take(lease, 1)).map(retry));
-      await lease.reclaim(await crashWhileHolding(1));
+      await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 3/1']);
     });
 
@@ -808,7 +838,7 @@ export function brokerContract(world: BrokerWorld): void {
       ['nothing', ''],
     ])('gives a header to a message that came without one: %s', async (_what, data) => {
       await world.pushForeign(QUEUE, data);
-      await (await join()).reclaim(await crashWhileHolding(1));
+      await (await join()).reclaim(await crashWhileHolding(1), ENDED_MS);
       const [back] = (await world.dump(QUEUE)).waiting;
       expect(view(back!)).toEqual({
         id: expect.stringMatching(/./) as unknown,
@@ -820,7 +850,7 @@ export function brokerContract(world: BrokerWorld): void {
 
     test('gives each message that came without a header an id of its own', async () => {
       await world.pushForeign(QUEUE, 'tick', 'tick', 'tick');
-      await (await join()).reclaim(await crashWhileHolding(3));
+      await (await join()).reclaim(await crashWhileHolding(3), ENDED_MS);
       const names = ids((await world.dump(QUEUE)).waiting);
       expect(new Set(names).size).toBe(3);
     });
@@ -829,7 +859,7 @@ export function brokerContract(world: BrokerWorld): void {
       await world.pushForeign(QUEUE, '{"rq": 1, "id": "py-1", "headers": {"a": "b"}}\n{"n": 1}');
       const lease = await join();
       for (const expected of ['py-1 2/1', 'py-1 3/2']) {
-        await lease.reclaim(await crashWhileHolding(1));
+        await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
         const { waiting } = await world.dump(QUEUE);
         expect(counts(waiting)).toEqual([expected]);
         expect(view(waiting[0]!).body).toBe('{"n": 1}');
@@ -845,12 +875,36 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await other.renew()).not.toBe('leaseLost');
     });
 
+    test('leaves a consumer alone that has renewed since its lease was seen', async () => {
+      await pushAll('a');
+      const [lease, other] = [await join(), await join()];
+      await take(other, 1);
+      await world.endLease(QUEUE, other.consumer);
+      const renewal = await lease.renew();
+      if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+      expect(renewal.doubtful).toEqual([{ consumer: other.consumer, endsAtMs: ENDED_MS }]);
+      await other.renew();
+      expect(await lease.reclaim(other.consumer, ENDED_MS)).toBe(0);
+      expect(heldIn(await world.dump(QUEUE))).toBe(1);
+    });
+
+    test('takes back what is held by a lease whose end is the one that was seen, wherever that lies', async () => {
+      await pushAll('a');
+      const [lease, dead] = [await join(), await join()];
+      await take(dead, 1);
+      const endsAtMs = broker.nowMs() + 3_600_000;
+      await world.moveLeaseEnd(QUEUE, dead.consumer, endsAtMs);
+      world.expectFenced();
+      expect(await lease.reclaim(dead.consumer, endsAtMs)).toBe(1);
+      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 2/1']);
+    });
+
     test('finds nothing the second time', async () => {
       await pushAll('a');
       const dead = await crashWhileHolding(1);
       const lease = await join();
-      expect(await lease.reclaim(dead)).toBe(1);
-      expect(await lease.reclaim(dead)).toBe(0);
+      expect(await lease.reclaim(dead, ENDED_MS)).toBe(1);
+      expect(await lease.reclaim(dead, ENDED_MS)).toBe(0);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 2/1']);
     });
 
@@ -862,11 +916,11 @@ export function brokerContract(world: BrokerWorld): void {
       await pushAll('a');
       const dead = await crashWhileHolding(0);
       const lease = await join();
-      await lease.reclaim(dead);
+      await lease.reclaim(dead, ENDED_MS);
       await world.lateTake(QUEUE, dead);
       await pushAll('b');
       expect(await waitingIds()).toEqual(['b']);
-      expect(await lease.reclaim(dead)).toBe(1);
+      expect(await lease.reclaim(dead, ENDED_MS)).toBe(1);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0', 'b 1/0']);
     });
 
@@ -875,25 +929,25 @@ export function brokerContract(world: BrokerWorld): void {
       const dead = await crashWhileHolding(0);
       const lease = await join();
       for (let round = 0; round < 3; round += 1) {
-        await lease.reclaim(dead);
+        await lease.reclaim(dead, ENDED_MS);
         await world.lateTake(QUEUE, dead);
-        expect(await lease.renew()).toEqual({ ended: [dead] });
+        expect(await named(lease)).toEqual([dead]);
       }
-      await lease.reclaim(dead);
+      await lease.reclaim(dead, ENDED_MS);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0', 'b 1/0']);
     });
 
     test('finds what a late command took however late it looks, and then forgets the consumer', async () => {
       await pushAll('a');
       const dead = await crashWhileHolding(0);
-      await (await join()).reclaim(dead);
+      await (await join()).reclaim(dead, ENDED_MS);
       await world.lateTake(QUEUE, dead);
       await world.endFence(QUEUE, dead);
       const later = await join();
-      expect(await later.renew()).toEqual({ ended: [dead] });
-      expect(await later.reclaim(dead)).toBe(1);
+      expect(await named(later)).toEqual([dead]);
+      expect(await later.reclaim(dead, ENDED_MS)).toBe(1);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0']);
-      expect(await later.renew()).toEqual({ ended: [] });
+      expect(await named(later)).toEqual([]);
     });
 
     test('by two at once, a thousand calls, gives each delivery back once', async () => {
@@ -904,7 +958,7 @@ export function brokerContract(world: BrokerWorld): void {
         await pushAll(...names);
         const dead = await crashWhileHolding(3);
         const given = await Promise.all(
-          rivals.flatMap((rival) => [rival.reclaim(dead), rival.reclaim(dead)]),
+          rivals.flatMap((rival) => [rival.reclaim(dead, ENDED_MS), rival.reclaim(dead, ENDED_MS)]),
         );
         expect(given.reduce((sum, count) => sum + count, 0)).toBe(3);
         const { waiting } = await world.dump(QUEUE);
@@ -932,7 +986,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('ends the lease', async () => {
       const [lease, other] = [await join(), await join()];
       await other.leave();
-      expect(await lease.renew()).toEqual({ ended: [] });
+      expect(await named(lease)).toEqual([]);
       expect(await other.renew()).toBe('leaseLost');
       expect(await other.exchange([], 1)).toBe('leaseLost');
     });
@@ -947,7 +1001,7 @@ export function brokerContract(world: BrokerWorld): void {
       await eventually(async () => {
         const renewal = await lease.renew();
         if (renewal === 'leaseLost') throw new Error('lost');
-        for (const ended of renewal.ended) await lease.reclaim(ended);
+        for (const consumer of renewal.fenced) await lease.reclaim(consumer);
         expect(await waitingIds()).toEqual(['a']);
       });
       expect(taken).toBeUndefined();
@@ -1081,7 +1135,7 @@ export function brokerContract(world: BrokerWorld): void {
       await expect(lease.wait(NEVER)).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
       // What it left behind is for the next consumer.
       await world.endLease(QUEUE, lease.consumer);
-      await (await join()).reclaim(lease.consumer);
+      await (await join()).reclaim(lease.consumer, ENDED_MS);
       world.expectFenced();
     });
 
@@ -1114,7 +1168,7 @@ export function brokerContract(world: BrokerWorld): void {
         closing.close(),
       ]);
       await world.endLease(QUEUE, lease.consumer);
-      await (await join()).reclaim(lease.consumer);
+      await (await join()).reclaim(lease.consumer, ENDED_MS);
       world.expectFenced();
     });
   });

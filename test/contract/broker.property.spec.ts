@@ -9,6 +9,7 @@ import type {
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, rounds, timeFor } from '../support/seed.js';
+import { ENDED_MS } from './broker-world.js';
 import { counts, element, ids, brought } from './elements.js';
 import { QueueModel } from './queue-model.js';
 import type { ModelMessage, ModelOutcome } from './queue-model.js';
@@ -163,7 +164,8 @@ class Pair {
     this.model.renew(index);
     if (reply === 'leaseLost') throw new Error('The lease was lost although nobody took it.');
     const ended = this.model.ended().map((each) => this.#lease(each).consumer);
-    expect([...reply.ended].sort()).toEqual(ended.sort());
+    const named = [...reply.doubtful.map(({ consumer }) => consumer), ...reply.fenced];
+    expect(named.sort()).toEqual(ended.sort());
   }
 
   async #lateTake(index: number): Promise<void> {
@@ -173,7 +175,7 @@ class Pair {
   }
 
   async #reclaim(index: number, by: number): Promise<void> {
-    const given = await this.#lease(by).reclaim(this.#lease(index).consumer);
+    const given = await this.#lease(by).reclaim(this.#lease(index).consumer, ENDED_MS);
     expect(given).toBe(this.model.reclaim(index));
     if (!this.model.hasLease(index)) this.#held[index] = [];
   }

@@ -17,6 +17,7 @@ import { Proxy } from '../support/proxy.js';
 import type { Match } from '../support/proxy.js';
 import { heldIn } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
+import { ENDED_MS } from './broker-world.js';
 import { counts, element, ids } from './elements.js';
 import { RedisWorld } from './redis-world.js';
 
@@ -321,7 +322,7 @@ describe('suspects', () => {
     await dead.exchange([], 2);
     await world.endLease(QUEUE, dead.consumer);
     const other = await broker.join(QUEUE, { ...OPTIONS, onceMs: 0, waitMs: 100 }, () => undefined);
-    await other.reclaim(dead.consumer);
+    await other.reclaim(dead.consumer, ENDED_MS);
     await other.leave();
     const stage = await start({ maxCrashes: 2 });
     for (const name of ['a', 'b']) {
@@ -415,7 +416,7 @@ describe('a consumer that lost its lease', () => {
     const consumers = await rig.commands.zrange(world.key(QUEUE, 'consumers'), '0', '-1');
     for (const consumer of consumers.filter((name) => name !== other.consumer)) {
       await world.endLease(QUEUE, consumer);
-      await other.reclaim(consumer);
+      await other.reclaim(consumer, ENDED_MS);
     }
     await other.leave();
   }

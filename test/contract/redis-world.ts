@@ -5,6 +5,7 @@ import type { ConnectionOption } from '../../libs/redis-queue-transport/src/open
 import { dumpQueue, queueKey } from '../support/queue-dump.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import type { RedisRig } from '../support/redis-rig.js';
+import { ENDED_MS } from './broker-world.js';
 import type { BrokerWorld } from './broker-world.js';
 
 /** The contract's world on a real Redis. */
@@ -51,7 +52,11 @@ export class RedisWorld implements BrokerWorld {
   }
 
   async endLease(queue: string, consumer: string): Promise<void> {
-    await this.rig.commands.zadd(this.key(queue, 'consumers'), 'XX', 1, consumer);
+    await this.moveLeaseEnd(queue, consumer, ENDED_MS);
+  }
+
+  async moveLeaseEnd(queue: string, consumer: string, endsAtMs: number): Promise<void> {
+    await this.rig.commands.zadd(this.key(queue, 'consumers'), 'XX', endsAtMs, consumer);
   }
 
   async endFence(queue: string, consumer: string): Promise<void> {

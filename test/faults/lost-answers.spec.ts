@@ -328,7 +328,7 @@ describe('a wait whose answer was lost', () => {
     const lease = await join(direct);
     const renewal = await lease.renew();
     if (renewal === 'leaseLost') throw new Error('The lease was lost.');
-    for (const consumer of renewal.ended) await lease.reclaim(consumer);
+    for (const consumer of renewal.fenced) await lease.reclaim(consumer);
     expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0']);
   });
 });

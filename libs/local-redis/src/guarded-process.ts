@@ -21,10 +21,16 @@ export class GuardedProcess {
   readonly #lifeline: Writable;
 
   /** Runs `script` in `directory`; what the server prints is added to the log there. */
-  constructor(script: string, scriptArguments: readonly string[], directory: string) {
+  constructor(
+    script: string,
+    scriptArguments: readonly string[],
+    directory: string,
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     const log = openSync(logFile(directory), 'a');
     this.#child = spawn('sh', ['-c', script, 'local-redis', ...scriptArguments], {
       cwd: directory,
+      env: { ...process.env, ...environment },
       detached: true,
       stdio: ['ignore', log, log, 'pipe'],
     });

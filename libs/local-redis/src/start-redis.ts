@@ -21,6 +21,8 @@ export interface StartRedisOptions {
   readonly directory?: string;
   /** Default: a free one. */
   readonly port?: number;
+  /** Variables of the server's environment, beside those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A redis-server of this process alone, which ends with this process, however that ends. */
@@ -57,6 +59,7 @@ export async function startRedis(options: StartRedisOptions = {}): Promise<Local
       temporary: options.directory === undefined,
       port: options.port ?? (await findFreePort()),
       settings: options.settings ?? {},
+      environment: options.environment ?? {},
     });
     try {
       await server.start();
@@ -80,6 +83,7 @@ interface PrivateRedisOptions {
   readonly temporary: boolean;
   readonly port: number;
   readonly settings: RedisSettings;
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 class PrivateRedis implements LocalRedis {
@@ -104,7 +108,7 @@ class PrivateRedis implements LocalRedis {
   }
 
   async start(): Promise<void> {
-    const { executable, directory, temporary, settings } = this.#options;
+    const { executable, directory, temporary, settings, environment } = this.#options;
     const defaults = { port: String(this.port), bind: '127.0.0.1', save: '', appendonly: 'no' };
     await mkdir(directory, { recursive: true });
     await writeFile(join(directory, 'redis.conf'), redisConfig({ ...defaults, ...settings }));
@@ -114,6 +118,7 @@ class PrivateRedis implements LocalRedis {
       privateWatchdog,
       [temporary ? directory : '', executable, 'redis.conf'],
       directory,
+      environment,
     );
     this.#server = server;
     previous?.tell('done');

@@ -192,11 +192,14 @@ export interface Lease {
   /** The body that stands under this name beside the queue; undefined when there is none although the lease holds. */
   parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined>;
 
-  /** Extends the lease. Names the consumers of the queue whose lease has ended. */
+  /** Extends the lease, and tells of other consumers of the queue which of them may be dead. */
   renew(): Promise<Renewal | 'leaseLost'>;
 
-  /** Gives back what an ended consumer held, to the head of the queue and in order; answers how many deliveries. */
-  reclaim(consumer: string): Promise<number>;
+  /**
+   * Gives back what an ended consumer held, to the head of the queue and in order; answers how many deliveries. It leaves
+   * a consumer alone whose lease ends at another time than was seen; who has none any more needs none to be given.
+   */
+  reclaim(consumer: string, seenEndMs?: number): Promise<number>;
 
   /** Gives back whatever this lease still holds, unharmed, and ends it. Right also after the lease was lost. */
   leave(): Promise<void>;
@@ -215,7 +218,22 @@ export interface Exchange {
 }
 
 export interface Renewal {
-  readonly ended: readonly string[];
+  /** Redis's time. */
+  readonly nowMs: number;
+  /**
+   * Leases that do not end when that of a healthy consumer with a lease of this length does: those that are over or soon
+   * will be, and those that end later than one that was renewed just now.
+   */
+  readonly doubtful: readonly SeenLease[];
+  /** Consumers that lost their lease: a late command of theirs may still have taken something. */
+  readonly fenced: readonly string[];
+}
+
+/** The lease of another consumer. */
+export interface SeenLease {
+  readonly consumer: string;
+  /** By Redis's clock. */
+  readonly endsAtMs: number;
 }
 
 /** Why a message was removed without being run. Each is counted under this name. */

@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks';
-import type { Lease, Renewal } from './broker.js';
+import type { Lease, Renewal, SeenLease } from './broker.js';
+import { EndedLeases } from './ended-leases.js';
+import type { LookTimes } from './ended-leases.js';
 import { GrowingPause, pause } from './pause.js';
 
 export interface LeaseKeeperEvents {
@@ -8,18 +10,22 @@ export interface LeaseKeeperEvents {
   failed(error: unknown): void;
 }
 
+interface Renewed extends LookTimes {
+  readonly renewal: Renewal;
+}
+
 /**
- * Renews one lease at a third of its length, and takes back what ended leases of the same queue held.
- *
- * After an outage every lease looks ended. So it only reclaims when its own previous renewal was on time: by then the
- * others have had the chance to renew as well.
+ * Renews one lease at a third of its length, and takes back what ended leases of the same queue held, once they have
+ * surely ended (see {@link EndedLeases}).
  */
 export class LeaseKeeper {
   readonly #intervalMs: number;
   readonly #stopped = new AbortController();
-  #renewedAt = performance.now();
+  readonly #endedLeases: EndedLeases;
   #sureUntil: number;
   #loop: Promise<void> | undefined;
+  /** Beside the renewals, which must not be late because there is much to take back. */
+  #reclaiming: Promise<void> | undefined;
 
   /** @param takenAt when the lease was asked for, by `performance.now()` */
   constructor(
@@ -30,6 +36,7 @@ export class LeaseKeeper {
   ) {
     this.#intervalMs = leaseMs / 3;
     this.#sureUntil = takenAt + leaseMs;
+    this.#endedLeases = new EndedLeases(leaseMs);
   }
 
   /** False when the lease may have ended unnoticed: this process stood still, or Redis could not be reached. */
@@ -44,6 +51,7 @@ export class LeaseKeeper {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#loop;
+    await this.#reclaiming;
   }
 
   /** Renews out of turn until the lease is sure, lost, or no longer kept. */
@@ -53,18 +61,19 @@ export class LeaseKeeper {
       if ((await this.#renewSoon(stopped)) === 'leaseLost') return this.events.lost();
   }
 
+  /** Begins with a renewal, as a first look at the leases of others: it takes more than one to know them. */
   async #run(stopped: AbortSignal): Promise<void> {
     for (;;) {
+      const renewed = await this.#renewSoon(stopped);
+      if (renewed === undefined || stopped.aborted) return;
+      if (renewed === 'leaseLost') return this.events.lost();
+      this.#lookAtOthers(renewed);
       await pause(this.#intervalMs, stopped);
-      const renewal = await this.#renewSoon(stopped);
-      if (renewal === undefined || stopped.aborted) return;
-      if (renewal === 'leaseLost') return this.events.lost();
-      if (this.#wasOnTime()) await this.#reclaim(renewal.ended);
     }
   }
 
   /** Tries until there is an answer: an outage may take all that is left of the lease. Undefined when it is stopped. */
-  async #renewSoon(stopped: AbortSignal): Promise<Renewal | 'leaseLost' | undefined> {
+  async #renewSoon(stopped: AbortSignal): Promise<Renewed | 'leaseLost' | undefined> {
     const between = new GrowingPause();
     while (!stopped.aborted) {
       try {
@@ -77,26 +86,33 @@ export class LeaseKeeper {
     return undefined;
   }
 
-  async #renew(): Promise<Renewal | 'leaseLost'> {
+  async #renew(): Promise<Renewed | 'leaseLost'> {
     const askedAt = performance.now();
     const renewal = await this.lease.renew();
-    if (renewal !== 'leaseLost') this.#sureUntil = askedAt + this.leaseMs;
-    return renewal;
+    if (renewal === 'leaseLost') return renewal;
+    this.#sureUntil = askedAt + this.leaseMs;
+    return { renewal, askedAt, answeredAt: performance.now() };
   }
 
-  #wasOnTime(): boolean {
-    const now = performance.now();
-    const sinceLastMs = now - this.#renewedAt;
-    this.#renewedAt = now;
-    return sinceLastMs < this.#intervalMs * 1.5;
+  #lookAtOthers({ renewal, ...times }: Renewed): void {
+    const ended = this.#endedLeases.look(renewal, times);
+    // What is not taken back by then is found again by the next look.
+    this.#reclaiming ??= this.#reclaim(ended, renewal.fenced).finally(() => {
+      this.#reclaiming = undefined;
+    });
   }
 
-  async #reclaim(ended: readonly string[]): Promise<void> {
+  async #reclaim(ended: readonly SeenLease[], fenced: readonly string[]): Promise<void> {
+    for (const { consumer, endsAtMs } of ended) await this.#reclaimOne(consumer, endsAtMs);
+    for (const consumer of fenced) await this.#reclaimOne(consumer);
+  }
+
+  /** One that cannot be taken back keeps no other from being taken back. */
+  async #reclaimOne(consumer: string, seenEndMs?: number): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
     try {
-      for (const consumer of ended) {
-        const deliveries = await this.lease.reclaim(consumer);
-        if (deliveries > 0) this.events.reclaimed(consumer, deliveries);
-      }
+      const deliveries = await this.lease.reclaim(consumer, seenEndMs);
+      if (deliveries > 0) this.events.reclaimed(consumer, deliveries);
     } catch (error) {
       if (!this.#stopped.signal.aborted) this.events.failed(error);
     }

@@ -248,7 +248,8 @@ export class RedisLease implements Lease {
     if (reply === 'leaseLost') return reply;
     if (reply.mayDropMore) this.#nextTrim = 0;
     this.at.onRedisTime(reply.nowMs);
-    return { ended: reply.ended };
+    const { nowMs, doubtful, fenced } = reply;
+    return { nowMs, doubtful, fenced };
   }
 
   #isTrimDue(): boolean {
@@ -258,14 +259,14 @@ export class RedisLease implements Lease {
     return true;
   }
 
-  async reclaim(consumer: string): Promise<number> {
+  async reclaim(consumer: string, seenEndMs?: number): Promise<number> {
     const { commands, keys, newId } = this.at;
     const { waiting, consumers, fenced } = keys;
     const processing = keys.processing(consumer);
     const held = await reclaim.run(
       commands,
       { waiting, processing, consumers, fenced },
-      { consumer, fenceMs: FENCE_MS, newId: newId() },
+      { consumer, seenEndMs: seenEndMs ?? '', fenceMs: FENCE_MS, newId: newId() },
     );
     return Math.max(0, held);
   }

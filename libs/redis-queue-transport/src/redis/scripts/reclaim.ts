@@ -10,16 +10,17 @@ import { NOW_MS, Script, readNumber } from '../script.js';
  * The consumer is remembered as fenced for `fenceMs`, as a blocked or delayed BLMOVE of its may still be executed, and
  * then until somebody has looked once more: nobody may have been there before.
  *
- * Replies how many deliveries went back; -1 when the lease has not ended.
+ * Replies how many deliveries went back; -1 when its lease does not end at `seenEndMs`, as it was seen: then it was renewed
+ * since. Whether it has ended is for the caller to say, as Redis's clock may have been set.
  */
 export const reclaim = new Script({
   action: 'reclaim deliveries',
   keys: ['waiting', 'processing', 'consumers', 'fenced'],
-  args: ['consumer', 'fenceMs', 'newId'],
+  args: ['consumer', 'seenEndMs', 'fenceMs', 'newId'],
   lua: `
 ${NOW_MS}
 local leaseEnd = redis.call('ZSCORE', consumers, consumer)
-if leaseEnd and tonumber(leaseEnd) > now then return -1 end
+if leaseEnd and tonumber(leaseEnd) ~= tonumber(seenEndMs) then return -1 end
 
 local function suspected(element, isAlone, id)
   local rest

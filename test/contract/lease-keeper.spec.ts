@@ -1,0 +1,125 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type {
+  Broker,
+  Lease,
+  LeaseTerms,
+} from '../../libs/redis-queue-transport/src/core/broker.js';
+import { RedisRefusedError } from '../../libs/redis-queue-transport/src/core/errors.js';
+import { LeaseKeeper } from '../../libs/redis-queue-transport/src/core/lease-keeper.js';
+import { pause } from '../../libs/redis-queue-transport/src/core/pause.js';
+import { eventually } from '../support/eventually.js';
+import { redisRig } from '../support/redis-rig.js';
+import { counts, element } from './elements.js';
+import { RedisWorld } from './redis-world.js';
+
+const rig = redisRig();
+const world = new RedisWorld(rig);
+
+const QUEUE = 'q';
+const LEASE_MS = 1_000;
+const TERMS: LeaseTerms = {
+  leaseMs: LEASE_MS,
+  deadLetterLimit: 10,
+  deadLetterMaxAgeMs: 3_600_000,
+  onceMs: 0,
+  waitMs: 300,
+};
+const NEVER = new AbortController().signal;
+
+let broker: Broker;
+
+beforeEach(async () => {
+  broker = await world.open();
+  world.expectFenced();
+});
+
+/** A lease that is kept, and what its keeper told. */
+class Kept {
+  readonly reclaimed: string[] = [];
+  readonly failures: unknown[] = [];
+  losses = 0;
+  renewals = 0;
+  readonly keeper: LeaseKeeper;
+
+  private constructor(
+    readonly lease: Lease,
+    tripMs: number,
+  ) {
+    const renew = lease.renew.bind(lease);
+    lease.renew = async () => {
+      this.renewals += 1;
+      await pause(tripMs, NEVER);
+      return renew();
+    };
+    this.keeper = new LeaseKeeper(lease, LEASE_MS, performance.now(), {
+      lost: () => (this.losses += 1),
+      reclaimed: (consumer, deliveries) => this.reclaimed.push(`${consumer} ${deliveries}`),
+      failed: (error) => this.failures.push(error),
+    });
+    rig.closeLater({ close: () => lease.leave() });
+    rig.closeLater({ close: () => this.keeper.stop() });
+    this.keeper.start();
+  }
+
+  /** @param tripMs each renewal is under way for so long */
+  static async start(tripMs = 0): Promise<Kept> {
+    return new Kept(await broker.join(QUEUE, TERMS, () => undefined), tripMs);
+  }
+}
+
+/** One that took a message and renews its lease no more. */
+async function deadHolding(id: string): Promise<Lease> {
+  await broker.push(QUEUE, id, element(id));
+  const lease = await broker.join(QUEUE, TERMS, () => undefined);
+  await lease.exchange([], 1);
+  return lease;
+}
+
+describe('a lease keeper', () => {
+  test('takes back what a dead consumer held when its lease is over, and not before', async () => {
+    const { reclaimed } = await Kept.start();
+    const dead = await deadHolding('a');
+    const tookAt = broker.nowMs();
+    await eventually(() => expect(reclaimed).toEqual([`${dead.consumer} 1`]));
+    expect(broker.nowMs() - tookAt).toBeGreaterThanOrEqual(LEASE_MS - 50);
+    expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 2/1']);
+  });
+
+  test('takes the others back when one cannot be, tells why, and goes on renewing', async () => {
+    const kept = await Kept.start();
+    const [odd, dead] = [await deadHolding('a'), await deadHolding('b')];
+    const oddList = world.key(QUEUE, `processing:${odd.consumer}`);
+    await rig.commands.set(oddList, 'no list');
+    await world.endLease(QUEUE, odd.consumer);
+
+    await eventually(() => expect(kept.reclaimed).toEqual([`${dead.consumer} 1`]));
+
+    const { renewals } = kept;
+    await eventually(() => expect(kept.renewals).toBeGreaterThan(renewals + 3));
+    expect(kept.failures.length).toBeGreaterThan(0);
+    for (const failure of kept.failures) expect(failure).toBeInstanceOf(RedisRefusedError);
+    expect(kept.losses).toBe(0);
+    await rig.commands.del(oddList);
+    await odd.leave();
+  });
+
+  test('takes back what a dead consumer held although its own renewals are always late', async () => {
+    const { reclaimed } = await Kept.start(0.25 * LEASE_MS);
+    const dead = await deadHolding('a');
+    await eventually(() => expect(reclaimed).toEqual([`${dead.consumer} 1`]));
+  });
+
+  test('renews in time while there is much to take back', async () => {
+    const kept = await Kept.start();
+    const reclaim = kept.lease.reclaim.bind(kept.lease);
+    kept.lease.reclaim = async (...seen) => {
+      await pause(LEASE_MS, NEVER);
+      return reclaim(...seen);
+    };
+    const dead = [await deadHolding('a'), await deadHolding('b'), await deadHolding('c')];
+    await eventually(() => expect(kept.reclaimed).toHaveLength(dead.length));
+    expect(kept.keeper.isSure).toBe(true);
+    expect(kept.renewals).toBeGreaterThan(2 * dead.length);
+    expect(kept.losses).toBe(0);
+  });
+});
