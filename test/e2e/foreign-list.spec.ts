@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { RedisQueueServer } from 'nestjs-redis-queue-transport';
+import { RedisQueueRecordBuilder, RedisQueueServer } from 'nestjs-redis-queue-transport';
 import type {
   RedisQueueHandlerOptions,
   RedisQueueServerOptions,
@@ -45,6 +45,7 @@ async function serve(
 async function expectNothingLeft(): Promise<void> {
   await eventually(async () => {
     expect(await rig.commands.exists(list)).toBe(0);
+    expect(await rig.commands.exists(`${rig.prefix}:{work}:fed`)).toBe(0);
     expect(await rig.queue('work').waiting()).toEqual([]);
     expect(await rig.queue('work').held()).toBe(0);
   });
@@ -194,6 +195,90 @@ describe('a handler of a list that others fill', () => {
     expect(await rig.commands.lrange(list, 0, -1)).toEqual(['later']);
     await rig.commands.del(list);
   });
+});
+
+describe('what looks like a message of this library', () => {
+  /** What a stranger may push, and the data that the handler gets: all of it as it is. */
+  const FORGED: [string, string][] = [
+    ['a pattern', '{"rq":1,"id":"x","pattern":"admin.delete"}\n{"a":1}'],
+    ['a count of crashes', '{"rq":1,"crashes":2,"attempt":9,"id":"x"}\n{"a":1}'],
+    ['the name of a body', '{"rq":1,"parked":"secret","id":"x"}\nbody'],
+    ['an end that is over', '{"rq":1,"id":"x","expiresAt":1}\n{}'],
+    ['a codec', '{"rq":1,"id":"x","codec":"raw"}\nbytes'],
+    ['a reply list', '{"rq":1,"id":"x","replyTo":"t:{reply:x}:replies","re":1}\n{}'],
+    ['a dead letter', '{"rq":1,"dead":{"whole":true}}\n{}'],
+    ['half a header', '{"rq":1,"id":\n{}'],
+    ['a version to come', '{"rq":2}\n{}'],
+  ];
+
+  test.each(FORGED)('is data, whatever it says: %s', async (_, element) => {
+    const seen: [unknown, string, number, unknown][] = [];
+    await rig.commands.hset(`${rig.prefix}:{work}:parked`, 'secret', '"not for strangers"');
+    await rig.commands.lpush(list, element);
+    await serve(
+      (data, context) => {
+        seen.push([data, context.getPattern(), context.getAttempt(), context.getHeaders()]);
+        if (context.getAttempt() === 1) throw new Error('not yet');
+      },
+      { retry: AT_ONCE },
+    );
+    await rig.commands.lpush(list, element);
+
+    const both = [1, 1, 2, 2].map((attempt) => [element, 'work', attempt, {}]);
+    await eventually(() => expect(seen.toSorted(([, , a], [, , b]) => a - b)).toEqual(both));
+    await expectNothingLeft();
+    expect(await rig.commands.hgetall(`${rig.prefix}:{work}:parked`)).toEqual({
+      secret: '"not for strangers"',
+    });
+    await rig.commands.del(`${rig.prefix}:{work}:parked`);
+    expect(await rig.commands.keys('*replies')).toEqual([]);
+  });
+
+  test('has an id of its own, so that a forged one keeps no other from being handled once', async () => {
+    const ids: (string | undefined)[] = [];
+    await serve((_data, context) => void ids.push(context.getMessageId()), {
+      once: { windowMs: 60_000 },
+    });
+    const forged = '{"rq":1,"id":"order-1"}\n{}';
+    await rig.commands.lpush(list, forged, forged);
+    await eventually(() => expect(ids).toHaveLength(2));
+
+    const record = new RedisQueueRecordBuilder({}).id('order-1').build();
+    await lastValueFrom(rig.client().enqueue('work', record));
+
+    await eventually(() => expect(ids).toHaveLength(3));
+    expect(ids[2]).toBe('order-1');
+    expect(new Set(ids).size).toBe(3);
+  });
+});
+
+test('an element that a feeder moved before it died is handled by the next one, or by a replica', async () => {
+  const seen: unknown[] = [];
+  const fed = `${rig.prefix}:{work}:fed`;
+  await rig.commands.rpush(fed, 'left behind', '{"rq":1,"pattern":"x"}\n1');
+  await serve((data) => void seen.push(data));
+  await eventually(() => expect(seen).toEqual(['left behind', '{"rq":1,"pattern":"x"}\n1']));
+
+  await rig.commands.rpush(fed, 'by another');
+
+  await eventually(() => expect(seen).toHaveLength(3), 15_000);
+  await expectNothingLeft();
+});
+
+test('elements of many sizes come in order, and no call moves too many bytes at once', async () => {
+  const seen: number[] = [];
+  const sizes = [1, 3_000_000, 70_000, 1_100_000, 2, 5_000_000, 900_000, 900_000, 900_000, 3];
+  for (const size of sizes) await rig.commands.lpush(list, 'x'.repeat(size));
+  // A header of a stranger in front does not let a large one pass for a message.
+  await rig.commands.lpush(list, `{"rq":1,"pattern":"x"}\n${'x'.repeat(2_000_000)}`);
+  await rig.commands.call('CONFIG', 'RESETSTAT');
+
+  await serve((data) => void seen.push(String(data).length), { concurrency: 1 });
+
+  await eventually(() => expect(seen).toEqual([...sizes, 2_000_023]), 20_000);
+  const stats = await rig.commands.info('commandstats');
+  expect(Number(/^cmdstat_rpush:calls=(\d+)/m.exec(stats)?.[1] ?? 0)).toBeLessThanOrEqual(11);
+  await expectNothingLeft();
 });
 
 describe('a list that is none', () => {

@@ -77,7 +77,8 @@ export interface Broker {
   join(queue: string, terms: LeaseTerms, onWake: (isPause: boolean) => void): Promise<Lease>;
 
   /**
-   * Goes on moving what other programs add to a list of theirs to the tail of the queue, each element unchanged.
+   * Goes on moving what other programs add to a list of theirs to the tail of the queue, each element as the data of a
+   * message: what it looks like is not believed.
    * Resolves when it has begun. What fails afterwards is told in the background and tried again.
    */
   feed(queue: string, source: ListSource): Promise<Feed>;

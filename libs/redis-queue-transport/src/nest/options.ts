@@ -105,7 +105,7 @@ export interface RedisQueueHandlerOptions {
   readonly batch?: RedisQueueBatchOptions | undefined;
   /**
    * A list that other programs fill in their own way: what they push there is moved to this handler's queue, and
-   * handled as reliably as all else. Only for a handler, not for a server. Default: none.
+   * handled as reliably as all else. Each element is data, JSON or text, whatever it looks like. Only for a handler, not for a server. Default: none.
    */
   readonly queue?: RedisQueueListOptions | undefined;
 }

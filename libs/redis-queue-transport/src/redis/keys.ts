@@ -26,6 +26,7 @@ export class Keys {
       wake: `${base}:wake`,
       counts: `${base}:counts`,
       cursor: `${base}:cursor`,
+      fed: `${base}:fed`,
       processing: (consumer) => `${base}:processing:${consumer}`,
     };
   }
@@ -105,6 +106,8 @@ export interface QueueKeys {
   readonly counts: string;
   /** Text: how far into the history a new group has been filled. Gone once the group gets its copies by itself. */
   readonly cursor: string;
+  /** List: what a wait took from a list of others, on its way to `waiting`; nothing of it is believed. */
+  readonly fed: string;
   /** Sorted set: ids that producers must not add again, by the Redis time in ms at which that ends. */
   readonly ids: string;
   /** Sorted set: ids that handlers must not be given again, likewise. */

@@ -2,18 +2,17 @@ import type { ListSource } from '../core/broker.js';
 import { RedisRefusedError } from '../core/errors.js';
 import { GrowingPause } from '../core/pause.js';
 import type { Connection } from './connection.js';
+import type { QueueKeys } from './keys.js';
 import { feed } from './scripts/feed.js';
 
 /** Longest time in ms of one blocking call while the list is empty. */
 export const FEED_WAIT_MS = 5_000;
-/** Bound of one script, so that no single one keeps Redis busy for long. */
-const MOST_MOVED = 1_000;
 const CONNECTION_WAIT_MS = 1_000;
 
 /**
- * Moves what stands in a list of somebody else's to the tail of a queue, on a connection of its own: by the thousand
- * while there is more, else one with each blocking call. Redis makes each move whole or not at all, so that what
- * happens to this process, or to an answer, loses nothing and doubles nothing.
+ * Moves what stands in a list of somebody else's to the tail of a queue, on a connection of its own: many at a time while
+ * there is more, else one with each blocking call, which a script then takes on. Redis makes each move whole or not at
+ * all, so that what happens to this process, or to an answer, loses nothing and doubles nothing.
  */
 export class ListFeeder {
   readonly #stopped = new AbortController();
@@ -23,7 +22,8 @@ export class ListFeeder {
   constructor(
     private readonly connection: Connection,
     private readonly source: ListSource,
-    private readonly waiting: string,
+    private readonly keys: Pick<QueueKeys, 'fed' | 'waiting'>,
+    private readonly newId: () => string,
     private readonly onError: (error: unknown) => void,
   ) {}
 
@@ -41,13 +41,14 @@ export class ListFeeder {
     await this.#loop;
   }
 
-  /** After a move there may be more; after a wait in vain there is not. */
+  /** After a wait in vain too: what another feeder took, and could not take on, is taken on by who comes next. */
   async #run(stopped: AbortSignal): Promise<void> {
     let mayBeMore = true;
     while (!stopped.aborted) {
       try {
         await this.connection.ready(CONNECTION_WAIT_MS);
-        mayBeMore = mayBeMore ? (await this.#moveMany()) === MOST_MOVED : await this.#waitForOne();
+        if (!mayBeMore) await this.#waitForOne();
+        mayBeMore = await this.#moveMany();
         this.#pause.reset();
       } catch (error) {
         if (stopped.aborted) return;
@@ -58,22 +59,27 @@ export class ListFeeder {
     }
   }
 
-  async #moveMany(): Promise<number> {
+  async #moveMany(): Promise<boolean> {
     const { key: source, from } = this.source;
-    const { waiting } = this;
-    const moving = feed.run(this.connection, { source, waiting }, { from, most: MOST_MOVED });
+    const moving = feed.run(
+      this.connection,
+      { source, ...this.keys },
+      { from, newId: this.newId() },
+    );
     return await moving.catch((error: unknown) => this.#explain(error));
   }
 
-  async #waitForOne(): Promise<boolean> {
+  /** For as long as it takes, within bounds. Whatever came is in `fed` then. */
+  async #waitForOne(): Promise<void> {
     const { key, from } = this.source;
+    const { fed } = this.keys;
     const seconds = FEED_WAIT_MS / 1_000;
     const moving = this.connection.run(feed.action, (client) =>
       from === 'LEFT'
-        ? client.blmoveBuffer(key, this.waiting, 'LEFT', 'RIGHT', seconds)
-        : client.blmoveBuffer(key, this.waiting, 'RIGHT', 'RIGHT', seconds),
+        ? client.blmove(key, fed, 'LEFT', 'RIGHT', seconds)
+        : client.blmove(key, fed, 'RIGHT', 'RIGHT', seconds),
     );
-    return (await moving.catch((error: unknown) => this.#explain(error))) !== null;
+    await moving.catch((error: unknown) => this.#explain(error));
   }
 
   /** Redis does not say which key it means. */

@@ -279,7 +279,7 @@ export class RedisBroker implements Broker {
       blocking,
       closeBlocking: () => blocking.close(),
       keys,
-      newId: () => `${this.#name}-${(this.#ids += 1)}`,
+      newId: this.#newId,
       flushReplies: () => this.#replies.flush(),
       onRedisTime: (nowMs) => this.#clock.set(nowMs),
     });
@@ -289,7 +289,8 @@ export class RedisBroker implements Broker {
     const feeder = new ListFeeder(
       this.#connection('feed', FEED_WAIT_MS + BLOCKING_GRACE_MS),
       { ...source, key: this.#keys.foreign(source.key) },
-      this.#keys.queue(queue).waiting,
+      this.#keys.queue(queue),
+      this.#newId,
       this.#onError,
     );
     this.#feeders.push(feeder);
@@ -345,6 +346,8 @@ export class RedisBroker implements Broker {
     if (this.#isClosed) connection.close();
     return connection;
   }
+
+  readonly #newId = (): string => `${this.#name}-${(this.#ids += 1)}`;
 
   readonly #onError = (error: unknown): void => this.events.error(error);
 
