@@ -87,6 +87,7 @@ export class RedisBroker implements Broker {
   #joined = 0;
   #ids = 0;
   #inbox: ReplyInbox | undefined;
+  #openBodies: Connection | undefined;
   readonly #feeders: ListFeeder[] = [];
   #channel: EventChannel | undefined;
   #recovered: RecoveredEvents | undefined;
@@ -278,6 +279,7 @@ export class RedisBroker implements Broker {
       commands: this.#commands,
       blocking,
       closeBlocking: () => blocking.close(),
+      bodies: () => this.#bodies,
       keys,
       newId: this.#newId,
       flushReplies: () => this.#replies.flush(),
@@ -328,6 +330,14 @@ export class RedisBroker implements Broker {
       () => this.#onInterrupted(),
     );
     await this.#channel.listen(listeners, this.options.connectTimeoutMs);
+  }
+
+  /**
+   * For bodies that are parked: where they take long, commands, replies and renewals must not queue behind them. Opened
+   * by its first use.
+   */
+  get #bodies(): Connection {
+    return (this.#openBodies ??= this.#connection('bodies', COMMAND_DEADLINE_MS));
   }
 
   #connection(

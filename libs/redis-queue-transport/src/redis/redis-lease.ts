@@ -19,6 +19,8 @@ export interface LeaseSurroundings {
   /** For the blocking call; this lease's alone. */
   readonly blocking: Connection;
   readonly closeBlocking: () => void;
+  /** For parked bodies, behind which nothing else may have to wait. */
+  readonly bodies: () => Connection;
   readonly keys: QueueKeys;
   /** Makes an id that nobody else has. */
   readonly newId: () => string;
@@ -225,12 +227,14 @@ export class RedisLease implements Lease {
 
   async parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined> {
     const { commands, keys } = this.at;
-    await commands.ready(CONNECTION_WAIT_MS);
-    const body = await commands.run('read a parked body', (client) =>
+    const bodies = this.at.bodies();
+    await bodies.ready(CONNECTION_WAIT_MS);
+    const body = await bodies.run('read a parked body', (client) =>
       client.hgetBuffer(keys.parked, parked),
     );
     if (body !== null) return body;
     // Once the lease is gone, another consumer may have had the message, and the body went with it.
+    await commands.ready(CONNECTION_WAIT_MS);
     const leaseEnd = await commands.run('look up its lease', (client) =>
       client.zscore(keys.consumers, this.consumer),
     );
