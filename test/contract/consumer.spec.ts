@@ -101,6 +101,7 @@ class Stage {
       recovered: () => undefined,
       leaseLost: (deliveries) => this.losses.push(deliveries),
       reclaimed: () => undefined,
+      deadLettersDropped: () => undefined,
       retried: () => undefined,
       deadLettered: () => undefined,
       skipped: () => undefined,

@@ -53,6 +53,7 @@ class Kept {
     };
     this.keeper = new LeaseKeeper(lease, LEASE_MS, performance.now(), {
       lost: () => (this.losses += 1),
+      deadLettersDropped: () => undefined,
       reclaimed: (consumer, deliveries) => this.reclaimed.push(`${consumer} ${deliveries}`),
       failed: (error) => this.failures.push(error),
     });

@@ -38,6 +38,7 @@ class Stage {
         this.rejoined += 1;
       },
       reclaimed: () => undefined,
+      deadLettersDropped: () => undefined,
       failed: () => {
         this.failed += 1;
       },

@@ -6,7 +6,11 @@ import {
   RedisQueueRecordBuilder,
   RetryLater,
 } from 'nestjs-redis-queue-transport';
-import type { DeadLetterEntry, RedisQueueContext } from 'nestjs-redis-queue-transport';
+import type {
+  DeadLetterEntry,
+  RedisQueueContext,
+  RedisQueueServerOptions,
+} from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
@@ -47,10 +51,11 @@ async function allLetters(limit = 1_000): Promise<readonly DeadLetterEntry[]> {
 
 /** Dead letters with the data 0, 1 …, and nobody who serves them any more. */
 async function leaveDead(count: number): Promise<void> {
+  const { dead } = await admin.lengths('work');
   const app = await rig.serve({ controllers: [controllerOf('work', failAlways)] }, NO_RETRY);
   const client = rig.client();
   for (let n = 0; n < count; n += 1) await lastValueFrom(client.enqueue('work', n));
-  await expectDead(count);
+  await expectDead(dead + count);
   await app.close();
 }
 
@@ -163,6 +168,60 @@ describe('the caps', () => {
     await eventually(async () => {
       expect(await admin.lengths('work')).toMatchObject({ dead: 0, deadLettersDropped: 2 });
     });
+  });
+});
+
+describe('what a cap drops', () => {
+  async function serveWithListener(
+    options: RedisQueueServerOptions,
+    told: { queue: string; dropped: number }[],
+  ): Promise<void> {
+    const strategy = rig.strategy({ ...NO_RETRY, leaseMs: 1_000, ...options });
+    strategy.on('deadLettersDropped', (drop) => told.push(drop));
+    const app = await rig.microservice(
+      { controllers: [controllerOf('work', failAlways)] },
+      strategy,
+    );
+    await app.listen();
+  }
+
+  test.each([
+    ['deadLetterLimit', { deadLetterLimit: 3 }, 2, 3],
+    ['deadLetterMaxAgeMs', { deadLetterMaxAgeMs: 1 }, 5, 0],
+  ])('by %s is logged and told once, by one of all replicas', async (_, cap, dropped, kept) => {
+    await leaveDead(4);
+    const told: { queue: string; dropped: number }[] = [];
+    const options = { deadLetterMaxAgeMs: 24 * 3_600_000, ...cap };
+    await lastValueFrom(rig.client().enqueue('work', 'last'));
+    for (const _replica of [1, 2]) await serveWithListener(options, told);
+
+    await eventually(async () => {
+      expect(await admin.lengths('work')).toMatchObject({
+        dead: kept,
+        deadLettersDropped: dropped,
+      });
+      expect(told.reduce((sum, drop) => sum + drop.dropped, 0)).toBe(dropped);
+    });
+
+    expect(new Set(told.map(({ queue }) => queue))).toEqual(new Set(['work']));
+    const logged = rig.logs.matching('error', /dead letters of "work" were dropped/);
+    expect(logged).toHaveLength(told.length);
+    expect(logged[0]).toMatch(/^\d .*lost.*deadLetterMaxAgeMs.*deadLetterLimit/);
+  });
+
+  test('is nothing by default, whatever their number', async () => {
+    const MANY = 10_050;
+    await leaveDead(1);
+    const dead = queueKey(rig.prefix, 'work', 'dead');
+    const [[, fields]] = (await rig.commands.xrange(dead, '-', '+')) as [[string, string[]]];
+    const fill = `for i = 1, ${MANY} do redis.call('XADD', KEYS[1], '*', ARGV[1], ARGV[2]) end`;
+    await rig.commands.eval(fill, 1, dead, fields[0]!, fields[1]!);
+
+    await leaveDead(1);
+
+    await eventually(async () =>
+      expect(await admin.lengths('work')).toMatchObject({ dead: MANY + 2, deadLettersDropped: 0 }),
+    );
   });
 });
 

@@ -171,7 +171,7 @@ describe('the retry policy', () => {
       { attempts: undefined, delayMs: undefined },
       2,
     ],
-    ['has five attempts by default', AT_ONCE, undefined, 5],
+    ['has 25 attempts by default', AT_ONCE, undefined, 25],
     ['with one attempt is no retry', { attempts: 1 }, undefined, 1],
   ];
 

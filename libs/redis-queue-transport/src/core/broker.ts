@@ -155,8 +155,8 @@ export interface SubscriptionTerms {
 
 export interface LeaseTerms {
   readonly leaseMs: number;
-  /** How many dead letters the queue keeps. */
-  readonly deadLetterLimit: number;
+  /** How many dead letters the queue keeps; undefined for all, as long as they may stay. */
+  readonly deadLetterLimit: number | undefined;
   /** How long, in ms, it keeps them. */
   readonly deadLetterMaxAgeMs: number;
   /** How long, in ms, ids given with an ack are remembered. */
@@ -228,6 +228,8 @@ export interface Renewal {
   readonly doubtful: readonly SeenLease[];
   /** Consumers that lost their lease: a late command of theirs may still have taken something. */
   readonly fenced: readonly string[];
+  /** So many dead letters were dropped, by whomever, of which no lease was told before; absent for none. */
+  readonly deadLettersDropped?: number;
 }
 
 /** The lease of another consumer. */

@@ -9,7 +9,7 @@ import { GrowingPause, pause } from './pause.js';
 
 export interface ConsumerOptions extends HeldDeliveriesOptions {
   readonly leaseMs: number;
-  readonly deadLetterLimit: number;
+  readonly deadLetterLimit: number | undefined;
   readonly deadLetterMaxAgeMs: number;
   /** The queue takes a group's events. */
   readonly subscription?: SubscriptionTerms | undefined;
@@ -23,6 +23,8 @@ export interface ConsumerObserver extends DeliveryObserver {
   recovered(): void;
   leaseLost(deliveries: number): void;
   reclaimed(consumer: string, deliveries: number): void;
+  /** A bound of the dead letters has bitten: so many are gone for good. */
+  deadLettersDropped(letters: number): void;
   /** Settlements found nothing to settle, although the lease holds. */
   missing(deliveries: number): void;
 }
@@ -99,6 +101,7 @@ export class Consumer {
       lost: (lease) => this.#onLeaseLost(lease),
       rejoined: () => this.#look(),
       reclaimed: (consumer, deliveries) => observer.reclaimed(consumer, deliveries),
+      deadLettersDropped: (letters) => observer.deadLettersDropped(letters),
       failed: (error) => this.#report(error),
     });
   }

@@ -7,6 +7,7 @@ import { GrowingPause, pause } from './pause.js';
 export interface LeaseKeeperEvents {
   lost(): void;
   reclaimed(consumer: string, deliveries: number): void;
+  deadLettersDropped(letters: number): void;
   failed(error: unknown): void;
 }
 
@@ -91,6 +92,8 @@ export class LeaseKeeper {
     const renewal = await this.lease.renew();
     if (renewal === 'leaseLost') return renewal;
     this.#sureUntil = askedAt + this.leaseMs;
+    const { deadLettersDropped } = renewal;
+    if (deadLettersDropped !== undefined) this.events.deadLettersDropped(deadLettersDropped);
     return { renewal, askedAt, answeredAt: performance.now() };
   }
 

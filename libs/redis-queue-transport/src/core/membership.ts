@@ -42,6 +42,7 @@ export class Membership {
     this.#keeper = new LeaseKeeper(lease, this.leaseMs, askedAt, {
       lost: () => this.lose(lease),
       reclaimed: (consumer, deliveries) => this.events.reclaimed(consumer, deliveries),
+      deadLettersDropped: (letters) => this.events.deadLettersDropped(letters),
       failed: (error) => this.events.failed(error),
     });
     this.#keeper.start();

@@ -5,13 +5,15 @@ import type { SkipReason } from '../core/broker.js';
 import { RedisRefusedError } from '../core/errors.js';
 import type { Outcome } from '../core/outcome.js';
 import type { FailureLog } from './failure-log.js';
+import type { StatusEvents } from './status-events.js';
 
-/** Writes what happens to one queue's consumer into Nest's log. */
+/** Writes what happens to one queue's consumer into Nest's log, and tells listeners of the server what they can hear. */
 export class ConsumerLog implements ConsumerObserver {
   constructor(
     private readonly queue: string,
     private readonly logger: Logger,
     private readonly failures: FailureLog,
+    private readonly events: StatusEvents,
   ) {}
 
   failed(error: unknown): void {
@@ -48,6 +50,14 @@ export class ConsumerLog implements ConsumerObserver {
       `Parked ${this.#name(delivery)} with the dead letters: ${reason}: ${error.message}`,
       error.stack,
     );
+  }
+
+  deadLettersDropped(letters: number): void {
+    this.logger.error(
+      `${letters} dead letters of "${this.queue}" were dropped, the oldest first, and are lost: ` +
+        'they were older than deadLetterMaxAgeMs, or more than deadLetterLimit.',
+    );
+    this.events.deadLettersDropped(this.queue, letters);
   }
 
   skipped(delivery: Delivery, why: SkipReason): void {

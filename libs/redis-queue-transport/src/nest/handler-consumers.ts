@@ -53,7 +53,7 @@ class HandlerConsumers {
     handlerOptions: ResolvedHandlerOptions,
     subscription: SubscriptionTerms | undefined,
   ): Consumer {
-    const { ids, logger, failures } = this.served;
+    const { ids, logger, failures, events } = this.served;
     const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.served.options;
     const { prefetch = 0, leaseMs, once, batch } = handlerOptions;
     const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
@@ -71,7 +71,7 @@ class HandlerConsumers {
       places: batch === undefined ? this.places : undefined,
     };
     const deliveries = this.#runnerOf(pattern, handler, handlerOptions);
-    const log = new ConsumerLog(queue, logger, failures);
+    const log = new ConsumerLog(queue, logger, failures, events);
     return new Consumer(this.broker, options, ids, deliveries, log);
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { jsonCodec, rawCodec } from '../core/codec.js';
 import { InvalidOptionError } from '../core/errors.js';
+import { retryDelayMs } from '../core/retry.js';
 import { resolveClientOptions, resolveHandlerOptions, resolveServerOptions } from './options.js';
 import { RedisQueueClient } from './redis-queue-client.js';
 import { RedisQueueServer } from './redis-queue-server.js';
@@ -25,11 +26,11 @@ const SERVER_DEFAULTS = {
   concurrency: 100,
   maxWaitingEvents: 10_000,
   leaseMs: 30_000,
-  retry: { attempts: 5, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000 },
+  retry: { attempts: 25, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 600_000 },
   timeoutMs: undefined,
   once: undefined,
   shutdownTimeoutMs: 10_000,
-  deadLetterLimit: 10_000,
+  deadLetterLimit: undefined,
   deadLetterMaxAgeMs: 1_209_600_000,
   onEviction: 'warn',
   maxCrashes: 3,
@@ -94,8 +95,22 @@ describe('the options of a server', () => {
       attempts: 2,
       backoff: 'exponential',
       delayMs: 1_000,
-      maxDelayMs: 60_000,
+      maxDelayMs: 600_000,
     });
+  });
+
+  test.each([
+    ['over an hour and a quarter, however short chance makes the pauses', 0, 75, 80],
+    ['under three hours, however long', 1, 150, 180],
+  ])('try a failing message for %s', (_, random, least, most) => {
+    const { retry } = resolveServerOptions({});
+
+    let minutes = 0;
+    for (let attempt = 1; attempt < retry.attempts; attempt += 1)
+      minutes += retryDelayMs(retry, attempt, () => random) / 60_000;
+
+    expect(minutes).toBeGreaterThan(least);
+    expect(minutes).toBeLessThan(most);
   });
 });
 
@@ -328,7 +343,7 @@ describe('the options of a handler', () => {
   test('are those of its server, unless it says otherwise', () => {
     const resolved = resolveHandlerOptions({ concurrency: 1, leaseMs: undefined }, server, 'sum');
 
-    const retry = { attempts: 9, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 60_000 };
+    const retry = { attempts: 9, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 600_000 };
     expect(resolved).toEqual({
       concurrency: 1,
       leaseMs: 2_000,
@@ -342,7 +357,7 @@ describe('the options of a handler', () => {
   test('take from its retry policy what it says, and the rest from its server', () => {
     const { retry } = resolveHandlerOptions({ retry: { backoff: 'fixed' } }, server, 'sum');
 
-    expect(retry).toEqual({ attempts: 9, backoff: 'fixed', delayMs: 1_000, maxDelayMs: 60_000 });
+    expect(retry).toEqual({ attempts: 9, backoff: 'fixed', delayMs: 1_000, maxDelayMs: 600_000 });
   });
 
   test.each([

@@ -83,8 +83,8 @@ export interface RedisQueueHandlerOptions {
   readonly leaseMs?: number | undefined;
   /**
    * When a failed handler is tried again. Holds for enqueued messages; a request's caller gets the error instead. What
-   * is not given is taken from the server, and there by default `{ attempts: 5, backoff: 'exponential',
-   * delayMs: 1000, maxDelayMs: 60000 }`.
+   * is not given is taken from the server, and there by default `{ attempts: 25, backoff: 'exponential',
+   * delayMs: 1000, maxDelayMs: 600000 }`: a message is tried for 1 h 18 min at least, 2 h 37 min at most.
    */
   readonly retry?: RedisQueueRetryOptions | undefined;
   /**
@@ -158,9 +158,15 @@ export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
   readonly maxWaitingEvents?: number | undefined;
   /** How long, in ms, `close()` waits for running handlers; what still runs then goes back to its queue. Default 10000. */
   readonly shutdownTimeoutMs?: number | undefined;
-  /** How many dead letters each queue keeps; the oldest are dropped and counted. Default 10000. */
+  /**
+   * How many dead letters each queue keeps. The oldest beyond that are lost: dropped, counted, logged as an error and
+   * told by the event `deadLettersDropped`. Default: all, as long as `deadLetterMaxAgeMs` says.
+   */
   readonly deadLetterLimit?: number | undefined;
-  /** How long, in ms, each queue keeps its dead letters; older ones are dropped and counted. Default 14 days. */
+  /**
+   * How long, in ms, each queue keeps its dead letters. Older ones are lost as those beyond `deadLetterLimit` are.
+   * Default 14 days.
+   */
   readonly deadLetterMaxAgeMs?: number | undefined;
   /**
    * What to do at start about a Redis whose maxmemory-policy is not `noeviction`, which throws queues away when it is
@@ -197,6 +203,7 @@ type Optional =
   | 'deserializer'
   | 'declare'
   | 'group'
+  | 'deadLetterLimit'
   | 'prefetch'
   | 'maxConcurrency'
   | 'timeoutMs'
@@ -259,11 +266,12 @@ const retryRules = {
   maxDelayMs: milliseconds(0),
 };
 
+/** 24 pauses that are 2 h 37 min together, and 1 h 18 min where chance makes each as short as it can be. */
 const DEFAULT_RETRY: RetryPolicy = {
-  attempts: 5,
+  attempts: 25,
   backoff: 'exponential',
   delayMs: 1_000,
-  maxDelayMs: 60_000,
+  maxDelayMs: 600_000,
 };
 
 const MOST_CONCURRENT = 100_000;
@@ -337,7 +345,7 @@ export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedSe
       prefetch: undefined,
       leaseMs: 30_000,
       shutdownTimeoutMs: 10_000,
-      deadLetterLimit: 10_000,
+      deadLetterLimit: undefined,
       deadLetterMaxAgeMs: 14 * 24 * 3_600_000,
       retry: DEFAULT_RETRY,
       timeoutMs: undefined,

@@ -21,6 +21,11 @@ export type RedisQueueEvents = {
   gap: (gap: { readonly pattern: string; readonly missed: number }) => void;
   /** Live events of a pattern were dropped, as `maxWaitingEvents` of them waited for a handler already. */
   eventsDropped: (drop: { readonly pattern: string; readonly dropped: number }) => void;
+  /**
+   * Dead letters of a queue were dropped by `deadLetterMaxAgeMs` or `deadLetterLimit` and are lost. Told within
+   * a third of `leaseMs`, then once a minute while it goes on, by one of the queue's consumers.
+   */
+  deadLettersDropped: (drop: { readonly queue: string; readonly dropped: number }) => void;
   /** Trouble with Redis in the background, where no call could reject. */
   error: (error: unknown) => void;
 };
@@ -34,6 +39,7 @@ export class StatusEvents {
     eventsInterrupted: [],
     gap: [],
     eventsDropped: [],
+    deadLettersDropped: [],
     error: [],
   };
 
@@ -61,6 +67,10 @@ export class StatusEvents {
 
   dropped(pattern: string, dropped: number): void {
     this.#tell('eventsDropped', (listener) => listener({ pattern, dropped }));
+  }
+
+  deadLettersDropped(queue: string, dropped: number): void {
+    this.#tell('deadLettersDropped', (listener) => listener({ queue, dropped }));
   }
 
   error(error: unknown, log: FailureLog): void {

@@ -9,6 +9,7 @@ import type { ExchangeReply } from './scripts/exchange.js';
 import { leave } from './scripts/leave.js';
 import { reclaim } from './scripts/reclaim.js';
 import { renew } from './scripts/renew.js';
+import type { RenewReply } from './scripts/renew.js';
 import { returnStrays } from './scripts/return-strays.js';
 import { wasHandled } from './scripts/was-handled.js';
 
@@ -31,6 +32,12 @@ export interface LeaseSurroundings {
 
 /** How long a name is watched after its lease ended: TCP gives up resending a delayed command after about 15 minutes. */
 const FENCE_MS = 15 * 60_000;
+
+/** Once it was told that dead letters were dropped, it is not told again for so long. */
+const TELL_DROPPED_EVERY_MS = 60_000;
+
+/** More than a stream can hold. */
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
 /** How long a verb waits for the connection before it fails; the caller tries again. */
 const CONNECTION_WAIT_MS = 1_000;
@@ -58,6 +65,8 @@ export class RedisLease implements Lease {
   #returning: Promise<void> = Promise.resolve();
   /** By `performance.now()`. */
   #nextTrim = 0;
+  /** By `performance.now()`. */
+  #nextTold = 0;
   /** The opening of the blocking connection, known by the id that Redis gave it, after which the lease was seen. */
   #heldWhere: Connection['serverId'] | undefined;
 
@@ -142,7 +151,7 @@ export class RedisLease implements Lease {
     inQuestion: readonly Settlement[],
   ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
     const { commands, keys } = this.at;
-    const { deadLetterLimit, onceMs } = this.terms;
+    const { deadLetterLimit = NO_LIMIT, onceMs } = this.terms;
     const { acks, rest } = settlementArguments(settlements);
     const { consumer } = this;
     const held = this.#held.length;
@@ -195,7 +204,7 @@ export class RedisLease implements Lease {
   async #isHeldWhere(blocking: Connection): Promise<boolean> {
     while (this.#heldWhere !== blocking.serverId) {
       const opened = blocking.serverId;
-      if ((await this.renew()) === 'leaseLost') return false;
+      if ((await this.#renew()) === 'leaseLost') return false;
       this.#heldWhere = opened;
     }
     return true;
@@ -242,18 +251,27 @@ export class RedisLease implements Lease {
   }
 
   async renew(): Promise<Renewal | 'leaseLost'> {
+    const reply = await this.#renew(performance.now() < this.#nextTold ? 0 : 1);
+    if (reply === 'leaseLost') return reply;
+    const { nowMs, doubtful, fenced, deadLettersDropped } = reply;
+    if (deadLettersDropped === 0) return { nowMs, doubtful, fenced };
+    this.#nextTold = performance.now() + TELL_DROPPED_EVERY_MS;
+    return { nowMs, doubtful, fenced, deadLettersDropped };
+  }
+
+  async #renew(tellDropped: 0 | 1 = 0): Promise<RenewReply | 'leaseLost'> {
     const { commands, keys } = this.at;
     await commands.ready(CONNECTION_WAIT_MS);
     const reply = await renew.run(commands, keys, {
       consumer: this.consumer,
       leaseMs: this.terms.leaseMs,
       deadLetterMaxAgeMs: this.#isTrimDue() ? this.terms.deadLetterMaxAgeMs : 0,
+      tellDropped,
     });
     if (reply === 'leaseLost') return reply;
     if (reply.mayDropMore) this.#nextTrim = 0;
     this.at.onRedisTime(reply.nowMs);
-    const { nowMs, doubtful, fenced } = reply;
-    return { nowMs, doubtful, fenced };
+    return reply;
   }
 
   #isTrimDue(): boolean {
