@@ -7,7 +7,7 @@ import { Proxy } from '../support/proxy.js';
 import type { Match } from '../support/proxy.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, randomNumbers, rounds, timeFor } from '../support/seed.js';
-import { isBodyRead, isSettling } from './commands.js';
+import { isBodyRead, isSettling, isRenewal } from './commands.js';
 import { FaultStage } from './fault-stage.js';
 
 const rig = redisRig({ settings: { appendonly: 'yes', appendfsync: 'always' } });
@@ -83,10 +83,12 @@ describe('a consumer that asks for a body after it lost its lease', () => {
     const frame = proxy.holdRequest(isBodyRead);
     await stage.send(parked('m'));
     await frame.happened;
+    const renewal = proxy.holdRequest(isRenewal);
     const second = await stage.startConsumer();
     await eventually(() => expect(idsOf(second.journal, 'end')).toEqual(['m']));
     await eventually(async () => expect((await stage.dump()).parked).toEqual([]));
     frame.release();
+    renewal.release();
 
     await stage.send({ id: 'after' });
     await eventually(() => expect(late.output).toContain('Lost the lease'));
