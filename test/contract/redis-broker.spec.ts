@@ -347,7 +347,7 @@ describe('an event that Redis refuses', () => {
 
 describe('what a process wants of events', () => {
   const bounds = { maxLength: 10 };
-  const wanted = ['@a/order.placed', 'history:order.#', 'listeners:order.*'];
+  const wanted = ['@a/order.placed', 'heard:plain', 'history:order.#', 'listeners:order.*'];
 
   async function wanting(): Promise<Broker> {
     const broker = await world.open();

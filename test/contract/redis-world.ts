@@ -37,6 +37,7 @@ export class RedisWorld implements BrokerWorld {
         status: () => undefined,
         warning: () => undefined,
         interrupted: () => undefined,
+        unserved: () => undefined,
         error: (error) => this.backgroundErrors.push(error),
       },
     );

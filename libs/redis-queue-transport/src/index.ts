@@ -7,6 +7,7 @@ export {
   InvalidOptionError,
   InvalidPatternError,
   LeaseLostError,
+  NoHandlerError,
   NobodyListensError,
   OutcomeUnknownError,
   PayloadTooLargeError,

@@ -24,6 +24,12 @@ export interface Broker {
   /** Whether a server ever joined the queue. Asks Redis; a yes need not be asked for again. */
   isServed(queue: string): Promise<boolean>;
 
+  /** As what servers ever served a name. For people: asks Redis for more than a single message should cost. */
+  servedAs(name: string): Promise<ServedAs>;
+
+  /** How many messages wait in those queues of these names that no consumer takes from; the others are left out. */
+  stranded(names: readonly string[]): Promise<ReadonlyMap<string, number>>;
+
   /**
    * Tells the event of a concrete pattern to whoever listens now, gives each group that wants it a copy, and adds it
    * to its histories, all or nothing. Every group counts whose {@link join} or {@link declare} had resolved. Once it
@@ -95,6 +101,15 @@ export interface Broker {
 
 /** How long, in ms, closing waits for what has begun: as long as a silent Redis is waited for. */
 export const CLOSE_WITHIN_MS = 5_000;
+
+/** As what servers served a name, now or ever. */
+export interface ServedAs {
+  readonly isQueue: boolean;
+  /** Live handlers mean it; wildcards included. */
+  readonly isHeard: boolean;
+  /** Queues of the groups that want events of this name; wildcards included. */
+  readonly groupQueues: readonly string[];
+}
 
 /** A list that is none of ours. */
 export interface ListSource {

@@ -166,6 +166,24 @@ export class RequestTimeoutError extends RedisQueueError {
   }
 }
 
+/** No server has ever served the pattern of a `send`: nothing was sent. */
+export class NoHandlerError extends RedisQueueError {
+  readonly code = 'NO_HANDLER';
+
+  constructor(
+    readonly pattern: string,
+    /** Under which it was looked for. */
+    readonly prefix: string,
+    why: string,
+  ) {
+    super(
+      // What Nest's own transports say, and all of it: programs look for it.
+      'There is no matching message handler defined in the remote service. ' +
+        `No server has ever served the pattern "${pattern}" (prefix "${prefix}"): ${why}`,
+    );
+  }
+}
+
 /** A `mandatory()` event had no group and no live listener: nobody got it, and nobody will. */
 export class NobodyListensError extends RedisQueueError {
   readonly code = 'NOBODY_LISTENS';

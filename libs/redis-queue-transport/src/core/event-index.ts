@@ -25,11 +25,15 @@ export interface EventRoute {
 /** The field that changes with every other one. */
 export const VERSION_FIELD = 'version';
 const LISTENERS = 'listeners:';
+const HEARD = 'heard:';
 const HISTORY = 'history:';
 
-/** The field that says that a wildcard has live listeners. */
+/**
+ * The field that says that a pattern has live listeners. Emitters need it of wildcards alone; of others it tells whoever
+ * looks why nobody takes what was enqueued.
+ */
 export function listenersField(pattern: string): string {
-  return LISTENERS + pattern;
+  return (isWildcard(pattern) ? LISTENERS : HEARD) + pattern;
 }
 
 /** The field that says that the events of a pattern are kept. */
@@ -51,20 +55,23 @@ export class EventIndex {
   /** Wildcards that have, or had, live listeners. */
   readonly listeners: readonly string[];
   readonly histories: readonly EventHistory[];
+  /** Patterns that have, or had, live listeners, those without wildcards. */
+  readonly #heard: ReadonlySet<string>;
 
   constructor(fields: ReadonlyMap<string, string>) {
     const names = [...fields.keys()];
     this.version = fields.get(VERSION_FIELD) ?? '';
     this.queues = names.filter((name) => subscriptionOf(name) !== undefined).sort();
-    this.listeners = names
-      .filter((name) => name.startsWith(LISTENERS))
-      .map((name) => name.slice(LISTENERS.length))
-      .filter(isWildcard)
-      .sort();
-    this.histories = names
-      .filter((name) => name.startsWith(HISTORY))
-      .map((name) => readHistory(name.slice(HISTORY.length), fields.get(name) ?? ''))
+    this.listeners = namedBy(LISTENERS, names).filter(isWildcard).sort();
+    this.#heard = new Set(namedBy(HEARD, names));
+    this.histories = namedBy(HISTORY, names)
+      .map((name) => readHistory(name, fields.get(HISTORY + name) ?? ''))
       .sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
+  }
+
+  /** Whether there are, or were, live listeners that mean the pattern. */
+  isHeard(pattern: string): boolean {
+    return this.#heard.has(pattern) || this.listeners.some((filter) => isMeantBy(filter, pattern));
   }
 
   routeOf(pattern: string): EventRoute {
@@ -85,6 +92,10 @@ export class EventIndex {
       ],
     };
   }
+}
+
+function namedBy(kind: string, fields: readonly string[]): string[] {
+  return fields.filter((field) => field.startsWith(kind)).map((field) => field.slice(kind.length));
 }
 
 function readHistory(pattern: string, value: string): EventHistory {

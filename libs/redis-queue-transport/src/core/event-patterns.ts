@@ -31,9 +31,10 @@ export function isWildcard(pattern: string): boolean {
   return !pattern.startsWith('{') && /(^|\.)[*#](\.|$)/.test(pattern);
 }
 
-/** @throws InvalidPatternError for a `#` that has segments behind it, and for no pattern at all */
+/** @throws InvalidPatternError for a `#` that has segments behind it, a group's queue, and for no pattern at all */
 export function assertSubscribable(pattern: string): void {
   if (pattern === '') throw new InvalidPatternError(pattern, 'A pattern must not be empty.');
+  assertNoQueueOfGroup(pattern);
   if (!isWildcard(pattern) || !/(^|\.)#\./.test(pattern)) return;
   throw new InvalidPatternError(
     pattern,
@@ -43,10 +44,23 @@ export function assertSubscribable(pattern: string): void {
 
 /** @throws InvalidPatternError for a pattern that no single event can have */
 export function assertConcrete(pattern: string): void {
+  assertNoQueueOfGroup(pattern);
   if (!isWildcard(pattern)) return;
   throw new InvalidPatternError(
     pattern,
     `The pattern ${JSON.stringify(pattern)} has a wildcard segment: handlers may have those, but an event has one pattern.`,
+  );
+}
+
+function assertNoQueueOfGroup(name: string): void {
+  const subscription = subscriptionOf(name);
+  if (subscription === undefined) return;
+  const { group, pattern } = subscription;
+  throw new InvalidPatternError(
+    name,
+    `${JSON.stringify(name)} is the queue of the group "${group}", not an event: emit(${JSON.stringify(pattern)}) ` +
+      `reaches all groups and listeners, enqueue(${JSON.stringify(name)}) this group alone. A handler of the group has ` +
+      `@EventPattern(${JSON.stringify(pattern)}, { group: "${group}" }).`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from './errors.js';
+import { nearest } from './nearest.js';
 
 /** Checks one option's value and answers it, or throws {@link InvalidOptionError}. */
 export type Rule<T> = (value: unknown, option: string) => T;
@@ -109,26 +110,7 @@ function unknownOption(
   owner: string,
   path: string,
 ): InvalidOptionError {
-  const nearest = known
-    .map((name) => ({ name, distance: editDistance(option.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  const hint =
-    nearest !== undefined && nearest.distance <= Math.max(2, option.length / 3)
-      ? `did you mean ${nearest.name}?`
-      : `known are ${known.join(', ')}`;
+  const meant = nearest(option, known);
+  const hint = meant === undefined ? `known are ${known.join(', ')}` : `did you mean ${meant}?`;
   return new InvalidOptionError(path + option, `${owner} has no option ${option}; ${hint}`);
-}
-
-/** Levenshtein distance, by the row-wise algorithm of Wagner and Fischer (1974). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

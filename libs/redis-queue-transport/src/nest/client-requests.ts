@@ -1,11 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
-import { NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
-import { RequestTimeoutError, messageOf } from '../core/errors.js';
+import { NoHandlerError, RequestTimeoutError, messageOf } from '../core/errors.js';
 import { rejected } from '../core/rejected.js';
 import { decodeReply } from '../core/reply.js';
 import type { ReceivedReply } from '../core/reply.js';
 import { OpenRequests } from '../core/requests.js';
+import type { Broker } from '../core/broker.js';
+import { eventHandlersOf } from './addressing-log.js';
 import type { ClientSession } from './client-session.js';
 import { inOrder } from './in-order.js';
 import type { OutgoingMessage } from './outgoing-message.js';
@@ -20,6 +21,7 @@ export class ClientRequests {
   constructor(
     private readonly codec: PacketCodec,
     private readonly timeoutMs: number,
+    private readonly prefix: string,
     private readonly session: () => ClientSession | undefined,
     /** Resolves when the client is connected. */
     private readonly connected: () => Promise<ClientSession>,
@@ -83,13 +85,25 @@ export class ClientRequests {
     const { broker } = session;
     const isServed = await broker.isServed(message.queue);
     if (!this.#open.isOpen(request)) return;
-    if (!isServed) return this.#open.fail(request, NO_MESSAGE_HANDLER);
+    if (!isServed) return this.#open.fail(request, await this.#noHandler(message.queue, broker));
     this.#served.add(message.queue);
     const list = await session.replyList();
     if (!this.#open.isOpen(request)) return;
     // Counted as the caller counts it, and not from when Redis takes the request.
     const expiresAtMs = broker.nowMs() + Math.ceil(deadline - performance.now());
     await message.push(broker, { replyTo: { list, request }, expiresAtMs });
+  }
+
+  async #noHandler(pattern: string, broker: Broker): Promise<NoHandlerError> {
+    // A user that may not look at groups still learns that there is no handler.
+    const servedAs = await broker.servedAs(pattern).catch(() => undefined);
+    const handlers = servedAs && eventHandlersOf(servedAs);
+    const why =
+      handlers === undefined
+        ? 'its server has not been started (in a hybrid app by startAllMicroservices()), uses another prefix or Redis, ' +
+          'or has no @MessagePattern of this name.'
+        : `the name is handled as an event, by ${handlers}. Call emit(), or handle it with @MessagePattern.`;
+    return new NoHandlerError(pattern, this.prefix, why);
   }
 
   #packetOf(

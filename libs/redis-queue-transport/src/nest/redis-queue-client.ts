@@ -12,6 +12,7 @@ import type { RedisQueueHealth } from '../core/health.js';
 import { MessageIds } from '../core/message-id.js';
 import { rejected } from '../core/rejected.js';
 import { openBroker } from '../open-broker.js';
+import { AddressingLog } from './addressing-log.js';
 import { ClientRequests } from './client-requests.js';
 import { ClientSession } from './client-session.js';
 import { declareAll } from './declarations.js';
@@ -50,6 +51,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   readonly #logger = new Logger(RedisQueueClient.name);
   readonly #options: ResolvedClientOptions;
   readonly #codec: PacketCodec;
+  readonly #addressing: AddressingLog;
   readonly #ids = new MessageIds();
   /** By pattern; those that were looked at and are fit to be sent to. */
   readonly #queues = new Map<unknown, string>();
@@ -64,10 +66,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     super();
     this.#options = resolveClientOptions(options);
     const { serializer, deserializer, requestTimeoutMs } = this.#options;
+    this.#addressing = new AddressingLog(this.#options.prefix, this.#logger);
     this.#codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.#options));
     this.#requests = new ClientRequests(
       this.#codec,
       requestTimeoutMs,
+      this.#options.prefix,
       () => this.#session,
       () => this.#connected(),
       this.#logger,
@@ -116,14 +120,22 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
         warning: (text) => this.#logger.warn(text),
         // A client listens to no events.
         interrupted: () => undefined,
+        unserved: (call, name) => void this.#addressing.unserved(call, name, open.broker),
         error: (error) => this.#events.error(error, this.#failures),
       },
     );
     return new ClientSession(open, {
       connected: () => this.#failures.recovered(),
       reply: (element) => this.#requests.deliver(element),
-      opened: (broker) => declareAll(broker, this.#options.declare),
+      opened: (broker) => this.#declare(broker),
     });
+  }
+
+  async #declare(broker: Broker): Promise<void> {
+    const { declare } = this.#options;
+    if (declare === undefined) return;
+    await declareAll(broker, declare);
+    void this.#addressing.declared(declare, broker);
   }
 
   #onStatus(status: RedisQueueStatus): void {

@@ -13,6 +13,7 @@ import { decodeJsonOrText } from '../core/json.js';
 import { MessageIds } from '../core/message-id.js';
 import { openBroker } from '../open-broker.js';
 import type { OpenBroker } from '../open-broker.js';
+import { AddressingLog } from './addressing-log.js';
 import { resolveEventOptions } from './event-options.js';
 import { FailureLog } from './failure-log.js';
 import { HandlerHistories } from './handler-histories.js';
@@ -78,6 +79,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       ids: new MessageIds(),
       events: this.#events,
       failures: this.#failures,
+      addressing: new AddressingLog(this.#options.prefix, this.logger),
       logger: this.logger,
     };
     this.initializeSerializer(options);
@@ -150,6 +152,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       {
         status: (status) => this.#onStatus(status),
         warning: (text) => this.logger.warn(text),
+        // A server sends nothing.
+        unserved: () => undefined,
         interrupted: (times) => this.#onInterrupted(times),
         error: (error) => this.#events.error(error, this.#failures),
       },

@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import type { MessageIds } from '../core/message-id.js';
+import type { AddressingLog } from './addressing-log.js';
 import type { FailureLog } from './failure-log.js';
 import type { HandlerHistories } from './handler-histories.js';
 import type { HandlerRegistry } from './handler-registry.js';
@@ -22,5 +23,6 @@ export interface Served {
   readonly ids: MessageIds;
   readonly events: StatusEvents;
   readonly failures: FailureLog;
+  readonly addressing: AddressingLog;
   readonly logger: Logger;
 }

@@ -1,5 +1,6 @@
 import type { Broker, Feed } from '../core/broker.js';
 import type { Consumer } from '../core/consumer.js';
+import { isWildcard } from '../core/event-patterns.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { pause } from '../core/pause.js';
 import { Places } from '../core/places.js';
@@ -71,6 +72,8 @@ export class ServerSession {
     this.#assertNotClosing();
     await this.#subscribe(open.broker);
     this.#assertNotClosing();
+    await this.#lookAround(open.broker);
+    this.#assertNotClosing();
   }
 
   /** What is opened after `close()` has begun, nobody would close. */
@@ -120,6 +123,19 @@ export class ServerSession {
       onEvent,
       recovering.size > 0 ? { withinMs: recovering, onMissed } : undefined,
     );
+  }
+
+  /** What others do that will not work out with what is served here. */
+  async #lookAround(broker: Broker): Promise<void> {
+    const { addressing, options, registry } = this.served;
+    if (options.declare !== undefined) await addressing.declared(options.declare, broker);
+    const heard = [...registry.events.keys()];
+    const durable = [...registry.durable.values()].map(({ pattern }) => pattern);
+    const names = new Set([...heard, ...durable]);
+    const ofEventsAlone = [...names].filter(
+      (name) => !isWildcard(name) && !registry.messages.has(name),
+    );
+    if (ofEventsAlone.length > 0) await addressing.stranded(ofEventsAlone, broker);
   }
 
   #eventRunner(): EventRunner {

@@ -50,6 +50,8 @@ export class EventBatch {
     private readonly keys: Keys,
     /** Larger copies leave their body beside the list of their group. */
     private readonly parkAboveBytes: number,
+    /** An event of this pattern reached no group and no listener, and is kept nowhere. */
+    private readonly onUnheard: (pattern: string) => void,
   ) {
     this.#routes = new EventRoutes(new EventIndex(new Map()), keys);
   }
@@ -125,9 +127,12 @@ export class EventBatch {
 
   #settle(events: readonly OutgoingEvent[], routes: readonly Route[], reply: EmitReply): void {
     if (reply.isCurrent) {
-      events.forEach((event, index) =>
-        settle(event, routes[index]?.groups ?? 0, reply.events[index]),
-      );
+      events.forEach((event, index) => {
+        const groups = routes[index]?.groups ?? 0;
+        const emitted = reply.events[index];
+        if (groups === 0 && emitted === 0) this.onUnheard(event.pattern);
+        settle(event, groups, emitted);
+      });
       return;
     }
     this.#routes = new EventRoutes(new EventIndex(reply.index), this.keys);

@@ -10,12 +10,15 @@ import type {
   PublishTerms,
   PushTerms,
   RecoveryTerms,
+  ServedAs,
 } from '../core/broker.js';
 import { CLOSE_WITHIN_MS } from '../core/broker.js';
 import { RedisClock } from '../core/clock.js';
 import type { Element } from '../core/envelope.js';
 import { drained } from '../core/drained.js';
 import { RedisRefusedError, UnsafeRedisError } from '../core/errors.js';
+import { EventIndex } from '../core/event-index.js';
+import { isWildcard } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { Connection } from './connection.js';
@@ -24,6 +27,7 @@ import type { ConnectionSource } from './connection-source.js';
 import { EventBatch } from './event-batch.js';
 import { EventChannel } from './event-channel.js';
 import { Keys } from './keys.js';
+import type { QueueKeys } from './keys.js';
 import { FEED_WAIT_MS, ListFeeder } from './list-feeder.js';
 import { processName } from './process-name.js';
 import { PushBatch } from './push-batch.js';
@@ -53,12 +57,19 @@ export interface RedisBrokerEvents {
   warning(text: string): void;
   /** The event connection was lost and is there again, for so many times: live events sent meanwhile were missed. */
   interrupted(times: number): void;
+  /**
+   * A message was put into a queue that no server has ever served, or an event reached nobody: told once for each
+   * name, of a thousand at most.
+   */
+  unserved(call: 'enqueue' | 'emit', name: string): void;
   /** Trouble in the background, where no call can reject. */
   error(error: unknown): void;
 }
 
 /** Longest silence of the command connection while an answer is due. */
 const COMMAND_DEADLINE_MS = 5_000;
+/** Whoever makes up patterns as they go must not fill the memory. */
+const MOST_UNHEARD = 1_000;
 /** Time that a blocking call may be late beyond its own bound. */
 const BLOCKING_GRACE_MS = 1_500;
 
@@ -79,6 +90,8 @@ export class RedisBroker implements Broker {
   readonly #connections = new Set<Connection>();
   /** By queue. */
   readonly #onWake = new Map<string, () => void>();
+  /** Patterns of events that reached nobody. */
+  readonly #unheard = new Set<string>();
   #interruptions = 0;
   #isChecked = false;
   #isClosed = false;
@@ -101,7 +114,9 @@ export class RedisBroker implements Broker {
       this.#onStatus(status),
     );
     this.#replies = new ReplyBatch(this.#commands);
-    this.#published = new EventBatch(this.#commands, this.#keys, this.#parkAboveBytes);
+    this.#published = new EventBatch(this.#commands, this.#keys, this.#parkAboveBytes, (pattern) =>
+      this.#onUnheard(pattern),
+    );
     this.#subscriptions = new Subscriptions(this.#commands, this.#keys);
   }
 
@@ -196,6 +211,34 @@ export class RedisBroker implements Broker {
     return state === 'served';
   }
 
+  async servedAs(name: string): Promise<ServedAs> {
+    const isQueue = await this.isServed(name);
+    const fields = await this.#commands.run('look up a pattern', (client) =>
+      client.hgetall(this.#keys.groups),
+    );
+    const index = new EventIndex(new Map(Object.entries(fields)));
+    return { isQueue, isHeard: index.isHeard(name), groupQueues: index.routeOf(name).queues };
+  }
+
+  async stranded(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    await this.connect();
+    const look = <T>(ask: (client: Redis, keys: QueueKeys) => Promise<T>, of: readonly string[]) =>
+      this.#commands.run('look into queues', (client) =>
+        Promise.all(of.map((name) => ask(client, this.#keys.queue(name)))),
+      );
+    const lengths = await look((client, { waiting }) => client.llen(waiting), names);
+    const filled = names.filter((_, index) => (lengths[index] ?? 0) > 0);
+    const isServed = await look((client, { consumers }) => client.exists(consumers), filled);
+    const idle = filled.filter((_, index) => isServed[index] === 0);
+    return new Map(idle.map((name) => [name, lengths[names.indexOf(name)] ?? 0]));
+  }
+
+  #onUnheard(pattern: string): void {
+    if (this.#unheard.has(pattern) || this.#unheard.size >= MOST_UNHEARD) return;
+    this.#unheard.add(pattern);
+    this.events.unserved('emit', pattern);
+  }
+
   publish(
     pattern: string,
     messageId: string,
@@ -228,7 +271,11 @@ export class RedisBroker implements Broker {
     this.#recovered = recovery && this.#recoveredEvents(recovery, onEvent);
     await this.#recovered?.assertKept();
     await this.#listen(new Map([...listeners, ...(this.#recovered?.listeners ?? [])]));
-    await this.#subscriptions.listenTo(plain);
+    // Those that recover hear the channel of their history; of a wildcard nobody needs to publish anything to them.
+    const recovering = patterns.filter(
+      (pattern) => !plain.includes(pattern) && !isWildcard(pattern),
+    );
+    await this.#subscriptions.listenTo([...plain, ...recovering]);
     await this.#recovered?.start();
   }
 
@@ -394,8 +441,10 @@ export class RedisBroker implements Broker {
   /** The messages are held already: that their queue is not listed yet must not fail them, so a later push tries again. */
   async #register(queue: string): Promise<void> {
     try {
-      await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'pushed' });
+      const queues = { queues: this.#keys.queues };
+      const before = await register.run(this.#commands, queues, { queue, state: 'pushed' });
       this.#registered.set(queue, 'done');
+      if (before !== 'served') this.events.unserved('enqueue', queue);
     } catch (error) {
       this.#registered.delete(queue);
       this.events.error(error);

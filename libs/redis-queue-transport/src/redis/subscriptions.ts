@@ -1,7 +1,7 @@
 import type { EventDeclaration, SubscriptionTerms } from '../core/broker.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { historyField, historyValue, listenersField } from '../core/event-index.js';
-import { isWildcard, subscriptionOf, subscriptionQueue } from '../core/event-patterns.js';
+import { subscriptionOf, subscriptionQueue } from '../core/event-patterns.js';
 import { GrowingPause } from '../core/pause.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
@@ -19,8 +19,8 @@ const CONNECTION_WAIT_MS = 1_000;
 
 /** Writes into the index of groups what this process wants to get. */
 export class Subscriptions {
-  /** Wildcards that live listeners of this process listen to. */
-  #wildcards: readonly string[] = [];
+  /** Patterns that live listeners of this process listen to. */
+  #heard: readonly string[] = [];
   /** Queues that this process joined once: of those that are a group's it gets its copies. */
   readonly #joined = new Set<string>();
   /** What this process declared, by field. */
@@ -94,10 +94,10 @@ export class Subscriptions {
     );
   }
 
-  /** Has emitters publish to the wildcards among these patterns too. */
+  /** Has emitters publish to the wildcards among these patterns too, and tells whoever asks that all are listened to. */
   async listenTo(patterns: readonly string[]): Promise<void> {
-    this.#wildcards = patterns.filter(isWildcard);
-    await this.#noteWildcards();
+    this.#heard = patterns;
+    await this.#noteListeners();
   }
 
   /**
@@ -106,13 +106,13 @@ export class Subscriptions {
    */
   async listenAgain(onError: (error: unknown) => void): Promise<void> {
     this.stop();
-    if (this.#wildcards.length === 0) return;
+    if (this.#heard.length === 0) return;
     const { signal } = (this.#listening = new AbortController());
     const between = new GrowingPause();
     while (!signal.aborted) {
       try {
         await this.connection.ready(CONNECTION_WAIT_MS);
-        return await this.#noteWildcards();
+        return await this.#noteListeners();
       } catch (error) {
         if (signal.aborted) return;
         onError(error);
@@ -126,12 +126,12 @@ export class Subscriptions {
     this.#listening.abort();
   }
 
-  #noteWildcards(): Promise<void> {
+  #noteListeners(): Promise<void> {
     return this.#set(this.#listened);
   }
 
   get #listened(): readonly Field[] {
-    return this.#wildcards.map((pattern) => present(listenersField(pattern)));
+    return this.#heard.map((pattern) => present(listenersField(pattern)));
   }
 
   async #set(fields: readonly Field[], { onlyMissing = false } = {}): Promise<void> {
