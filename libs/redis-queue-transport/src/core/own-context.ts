@@ -9,3 +9,12 @@ import { AsyncResource } from 'node:async_hooks';
 export function ownContext(): AsyncResource {
   return new AsyncResource('RedisQueueDelivery');
 }
+
+/**
+ * An async context for what this library does by itself: made at construction, it keeps loops, timers, connections and
+ * what goes over them out of the contexts of callers. Otherwise a loop would keep the store of the request that began
+ * it for ever, and a tracer would count all commands as that request's.
+ */
+export function homeContext(): AsyncResource {
+  return new AsyncResource('RedisQueue');
+}

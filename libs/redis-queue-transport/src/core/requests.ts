@@ -1,3 +1,4 @@
+import { homeContext } from './own-context.js';
 import type { ReceivedReply } from './reply.js';
 
 export type RequestListener = (reply: ReceivedReply) => void;
@@ -19,6 +20,7 @@ export class OpenRequests {
   #lastNumber = 0;
   #forgotten = 0;
   #timer: NodeJS.Timeout | undefined;
+  readonly #home = homeContext();
 
   constructor(private readonly timeoutMs: number) {}
 
@@ -35,7 +37,7 @@ export class OpenRequests {
     const request = ++this.#lastNumber;
     const deadline = performance.now() + this.timeoutMs;
     this.#open.set(request, { onReply, onFailure, onDeadline, deadline });
-    this.#timer ??= setTimeout(() => this.#failOverdue(), this.timeoutMs);
+    if (this.#timer === undefined) this.#home.runInAsyncScope(this.#wakeIn, this, this.timeoutMs);
     return request;
   }
 
@@ -76,13 +78,16 @@ export class OpenRequests {
     this.#open = new Map(this.#open);
   }
 
+  #wakeIn(ms: number): void {
+    this.#timer ??= setTimeout(() => this.#failOverdue(), ms);
+  }
+
   #failOverdue(): void {
     this.#timer = undefined;
     for (const [request, { deadline, onDeadline }] of [...this.#open]) {
       const restMs = deadline - performance.now();
       if (restMs > 0) {
-        this.#timer ??= setTimeout(() => this.#failOverdue(), restMs);
-        return;
+        return this.#wakeIn(restMs);
       }
       this.fail(request, onDeadline());
     }

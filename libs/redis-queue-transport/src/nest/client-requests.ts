@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
 import { NoHandlerError, RequestTimeoutError, messageOf } from '../core/errors.js';
+import { ownContext } from '../core/own-context.js';
 import { rejected } from '../core/rejected.js';
 import { decodeReply } from '../core/reply.js';
 import type { ReceivedReply } from '../core/reply.js';
@@ -36,8 +37,10 @@ export class ClientRequests {
    */
   ask(message: OutgoingMessage, callback: (packet: WritePacket) => void): () => void {
     const { timeoutMs } = this;
-    const fail = (error: unknown): void => callback({ err: error });
-    const handOn = inOrder(callback, fail);
+    const caller = ownContext();
+    const tell = (packet: WritePacket): void => caller.runInAsyncScope(callback, undefined, packet);
+    const fail = (error: unknown): void => tell({ err: error });
+    const handOn = inOrder(tell, fail);
     const request = this.#open.open(
       (reply) => handOn(this.#packetOf(reply, message)),
       fail,

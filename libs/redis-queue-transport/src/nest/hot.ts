@@ -1,5 +1,7 @@
+import { executionAsyncId } from 'node:async_hooks';
 import { Observable } from 'rxjs';
 import type { Subscriber } from 'rxjs';
+import { ownContext } from '../core/own-context.js';
 
 /**
  * A call that runs already, whether anybody listens or not: subscribe to it, or `await` it. Both tell how it ended, at
@@ -31,6 +33,12 @@ class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
   #others: Listener<T>[] | undefined;
   #end: Value<T> | Failure | undefined;
   #isSeen = false;
+  /**
+   * The end is told in the async context of the call; who subscribes from elsewhere hears it there. What `run` of an
+   * AsyncLocalStorage makes of one and the same execution counts as one context: to look closer would cost each call a
+   * twentieth of its time. An `await` always goes on in its own.
+   */
+  readonly #asyncId = executionAsyncId();
 
   constructor() {
     // Without a teardown: rxjs would keep an array for it, and whoever unsubscribed is told nothing anyway.
@@ -39,7 +47,8 @@ class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
 
   /** One for all, as rxjs calls it with the Observable as `this`. */
   static #subscribe<T>(this: Observable<T>, listener: Subscriber<T>): void {
-    (this as RunningCall<T>).#add(listener); // the only one that is made with it
+    const call = this as RunningCall<T>; // the only one that is made with it
+    call.#add(executionAsyncId() === call.#asyncId ? listener : new Elsewhere(listener));
   }
 
   then<Result1 = T, Result2 = never>(
@@ -77,6 +86,29 @@ class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
   get #isSomebodyThere(): boolean {
     if (this.#first === undefined) return false;
     return [this.#first, ...(this.#others ?? NOBODY)].some(({ closed }) => !closed);
+  }
+}
+
+/** A subscriber with an async context of its own. Not for each one, as most subscribe where they call. */
+class Elsewhere<T> implements Listener<T> {
+  readonly #context = ownContext();
+
+  constructor(private readonly listener: Listener<T>) {}
+
+  get closed(): boolean {
+    return this.listener.closed;
+  }
+
+  next(value: T): void {
+    this.#context.runInAsyncScope(() => this.listener.next(value));
+  }
+
+  error(reason: unknown): void {
+    this.#context.runInAsyncScope(() => this.listener.error(reason));
+  }
+
+  complete(): void {
+    this.#context.runInAsyncScope(() => this.listener.complete());
   }
 }
 

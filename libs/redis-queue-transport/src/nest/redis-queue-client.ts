@@ -10,6 +10,7 @@ import { assertConcrete, assertSendable } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { MessageIds } from '../core/message-id.js';
+import { homeContext } from '../core/own-context.js';
 import { rejected } from '../core/rejected.js';
 import { openBroker } from '../open-broker.js';
 import { AddressingLog } from './addressing-log.js';
@@ -58,6 +59,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   readonly #failures = new FailureLog(this.#logger);
   readonly #events = new StatusEvents(this._status$, this.#logger);
   readonly #requests: ClientRequests;
+  readonly #home = homeContext();
   #session: ClientSession | undefined;
   #closing: Promise<void> = Promise.resolve();
   #isShutDown = false;
@@ -101,7 +103,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   /** @throws ClientClosedError */
   #openSession(): ClientSession {
     if (this.#isShutDown) throw new ClientClosedError();
-    return (this.#session ??= this.#open());
+    return (this.#session ??= this.#home.runInAsyncScope(this.#open, this));
   }
 
   /** At once while the client is connected. */

@@ -10,6 +10,7 @@ import { BodyFormat } from '../core/body.js';
 import { InvalidOptionError, ServerStartedError } from '../core/errors.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { decodeJsonOrText } from '../core/json.js';
+import { homeContext } from '../core/own-context.js';
 import { MessageIds } from '../core/message-id.js';
 import { openBroker } from '../open-broker.js';
 import type { OpenBroker } from '../open-broker.js';
@@ -58,6 +59,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   readonly #served: Served;
   /** From `listen()` until `close()`. */
   #isStarted = false;
+  readonly #home = homeContext();
   /** The last one; it may have ended. */
   #session: ServerSession | undefined;
 
@@ -128,7 +130,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
    * changes. After `close()` it may be called again.
    */
   listen(callback: (error?: unknown) => void): void {
-    this.#listen().then(() => callback(), callback);
+    this.#home.runInAsyncScope(this.#listen, this).then(() => callback(), callback);
   }
 
   async #listen(): Promise<void> {

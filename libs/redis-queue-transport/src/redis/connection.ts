@@ -3,6 +3,7 @@ import { RedisRefusedError, RedisUnavailableError, messageOf } from '../core/err
 import type { RedisQueueError } from '../core/errors.js';
 import type { ConnectionHealth } from '../core/health.js';
 import { bare } from './bare-error.js';
+import { homeContext } from '../core/own-context.js';
 import { safeSettings } from './connection-settings.js';
 import type { ConnectionSource } from './connection-source.js';
 import { failureOf, isReplyError, wasNeverWritten } from './failure.js';
@@ -40,6 +41,7 @@ export class Connection {
   /** Scripts that were sent through this connection since it was opened last. */
   readonly scripts = new Map<unknown, ScriptStage>();
   readonly #waiting = new Set<Waiting>();
+  readonly #home = homeContext();
   /** An attempt to connect has ended, one way or the other. */
   #wasTried = false;
   #lastError: Error | undefined;
@@ -121,8 +123,12 @@ export class Connection {
       };
       this.#waiting.add(waiting);
       // A failed attempt is told by the event 'error', and ioredis goes on trying.
-      if (this.client.status === 'wait') this.client.connect().catch(() => undefined);
+      if (this.client.status === 'wait') this.#home.runInAsyncScope(this.#connect, this);
     });
+  }
+
+  #connect(): void {
+    this.client.connect().catch(() => undefined);
   }
 
   /** Sends one command now. @throws RedisUnavailableError | OutcomeUnknownError | RedisRefusedError */
@@ -134,7 +140,7 @@ export class Connection {
     if (!this.isReady) throw this.#unavailable(`it is ${this.#state}`);
     this.#pending += 1;
     try {
-      const reply = await command(this.client);
+      const reply = await this.#home.runInAsyncScope(command, undefined, this.client);
       this.#answeredAt = performance.now();
       return reply;
     } catch (error) {
@@ -179,7 +185,7 @@ export class Connection {
 
   /** Drops the connection for a new one; what is in flight rejects. */
   reconnect(): void {
-    if (!this.#isClosed) this.client.disconnect(true);
+    if (!this.#isClosed) this.#home.runInAsyncScope(() => this.client.disconnect(true));
   }
 
   /** Gives the connection up; nothing reconnects. May be called twice. */

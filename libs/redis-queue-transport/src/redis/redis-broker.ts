@@ -21,6 +21,7 @@ import { EventIndex } from '../core/event-index.js';
 import { isWildcard } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
+import { homeContext } from '../core/own-context.js';
 import { Connection } from './connection.js';
 import type { ConnectionStatus } from './connection.js';
 import type { ConnectionSource } from './connection-source.js';
@@ -76,6 +77,7 @@ const BLOCKING_GRACE_MS = 1_500;
 /** The broker on Redis: one connection for commands, one for each thing that blocks. */
 export class RedisBroker implements Broker {
   readonly #keys: Keys;
+  readonly #home = homeContext();
   readonly #clock = new RedisClock();
   /** Names this process in Redis: consumers, reply list, connections. */
   readonly #name = processName();
@@ -258,7 +260,15 @@ export class RedisBroker implements Broker {
     await this.#subscriptions.declare(declaration);
   }
 
-  async subscribe(
+  subscribe(
+    patterns: readonly string[],
+    onEvent: (pattern: string, element: Buffer) => void,
+    recovery?: RecoveryTerms,
+  ): Promise<void> {
+    return this.#home.runInAsyncScope(this.#subscribe, this, patterns, onEvent, recovery);
+  }
+
+  async #subscribe(
     patterns: readonly string[],
     onEvent: (pattern: string, element: Buffer) => void,
     recovery?: RecoveryTerms,
@@ -296,7 +306,11 @@ export class RedisBroker implements Broker {
     return this.#keys.isReplies(list);
   }
 
-  async receiveReplies(onReply: (element: Buffer) => void): Promise<string> {
+  receiveReplies(onReply: (element: Buffer) => void): Promise<string> {
+    return this.#home.runInAsyncScope(this.#receiveReplies, this, onReply);
+  }
+
+  async #receiveReplies(onReply: (element: Buffer) => void): Promise<string> {
     const connection = this.#connection('replies', INBOX_WAIT_MS + BLOCKING_GRACE_MS);
     const list = this.#keys.replies(this.#name);
     const inbox = new ReplyInbox(connection, list, onReply, this.#onError);
@@ -311,7 +325,15 @@ export class RedisBroker implements Broker {
     return list;
   }
 
-  async join(queue: string, terms: LeaseTerms, onWake: (isPause: boolean) => void): Promise<Lease> {
+  join(queue: string, terms: LeaseTerms, onWake: (isPause: boolean) => void): Promise<Lease> {
+    return this.#home.runInAsyncScope(this.#join, this, queue, terms, onWake);
+  }
+
+  async #join(
+    queue: string,
+    terms: LeaseTerms,
+    onWake: (isPause: boolean) => void,
+  ): Promise<Lease> {
     const keys = this.#keys.queue(queue);
     await this.connect();
     this.#onWake.set(queue, () => onWake(false));
@@ -334,7 +356,11 @@ export class RedisBroker implements Broker {
     });
   }
 
-  async feed(queue: string, source: ListSource): Promise<Feed> {
+  feed(queue: string, source: ListSource): Promise<Feed> {
+    return this.#home.runInAsyncScope(this.#feed, this, queue, source);
+  }
+
+  async #feed(queue: string, source: ListSource): Promise<Feed> {
     const feeder = new ListFeeder(
       this.#connection('feed', FEED_WAIT_MS + BLOCKING_GRACE_MS),
       { ...source, key: this.#keys.foreign(source.key) },
