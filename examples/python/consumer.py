@@ -29,6 +29,7 @@ from redis_queue import (
     enter,
     for_another_attempt,
     group_queue,
+    is_suspect,
     new_reply,
     now_ms,
     script,
@@ -128,6 +129,7 @@ class Consumer:
                 self.keys.processing(self.name),
                 self.keys.waiting,
                 self.keys.delayed,
+                self.keys.suspects,
                 self.keys.paused,
             ],
             args=[self.name],
@@ -160,10 +162,11 @@ class Consumer:
         """What it may still hold (the answer that brought it was lost) goes back unharmed."""
         if self.name is None:
             return
+        processing = self.keys.processing(self.name)
+        held = self.redis.lindex(processing, 0)
+        home = self.keys.suspects if held is not None and is_suspect(held) else self.keys.waiting
         with self.redis.pipeline(transaction=True) as transaction:
-            transaction.lmove(
-                self.keys.processing(self.name), self.keys.waiting, "RIGHT", "LEFT"
-            )
+            transaction.lmove(processing, home, "RIGHT", "LEFT")
             transaction.zrem(self.keys.consumers, self.name)
             transaction.execute()
         log("left", {})
@@ -219,12 +222,19 @@ class Consumer:
         """Only if its lease still ends when it was seen to."""
         processing = self.keys.processing(consumer)
         held = self.redis.lrange(processing, 0, -1)
-        pairs = []
-        for element in held:
-            pairs += [element, after_a_crash(element, was_alone=len(held) == 1)]
+        triples = []
+        for element, (suspect, end) in zip(held, after_a_crash(held)):
+            triples += [element, suspect, end]
         moved = self.reclaim_script(
-            keys=[self.keys.waiting, processing, self.keys.consumers, self.keys.fenced],
-            args=[consumer, lease_end, FENCE_MS, *pairs],
+            keys=[
+                self.keys.waiting,
+                self.keys.suspects,
+                processing,
+                self.keys.consumers,
+                self.keys.fenced,
+                self.keys.roles,
+            ],
+            args=[consumer, lease_end, FENCE_MS, self.keys.wake, *triples],
         )
         if moved > 0:
             log("reclaimed", {"consumer": consumer, "deliveries": moved})

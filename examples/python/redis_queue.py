@@ -67,6 +67,8 @@ class Keys:
     def __init__(self, queue):
         base = f"{PREFIX}:{{{queue}}}"
         self.waiting = f"{base}:waiting"
+        self.suspects = f"{base}:suspects"
+        self.roles = f"{base}:roles"
         self.delayed = f"{base}:delayed"
         self.dead = f"{base}:dead"
         self.consumers = f"{base}:consumers"
@@ -263,8 +265,8 @@ class Message:
 def for_another_attempt(message, crashes=None):
     """With its attempt raised. Only the front is written anew: every other byte is somebody else's."""
     counts = {"attempt": message.attempt + 1}
-    if message.crashes or crashes:
-        counts = {"crashes": crashes or message.crashes, **counts}
+    if crashes:
+        counts = {"crashes": crashes, **counts}
     if message.parked is not None:
         counts["parked"] = message.parked
     if message.header is None:
@@ -273,14 +275,30 @@ def for_another_attempt(message, crashes=None):
     return to_json({"rq": 1, **counts})[:-1] + message.element[rest_at:]
 
 
-def after_a_crash(element, was_alone):
-    """The element of a consumer that died: it may be to blame, and runs alone from now on."""
+def is_suspect(element):
+    """Whether it was found in the hands of a process that died."""
+    return element.startswith(b'{"rq":1,"crashes":')
+
+
+def after_a_crash(held):
+    """What becomes of the elements of a consumer that died, oldest first: pairs of the element and the end of the
+    suspects' list that it goes to. Each may be to blame. Of those that were suspects before, it is the one that was
+    begun last; older ones wait behind all others.
+    """
+    last = max((index for index, element in enumerate(held) if is_suspect(element)), default=None)
+    after = []
+    for index, element in enumerate(held):
+        is_older = is_suspect(element) and index != last
+        after.append((suspected(element, 0 if is_older else 1), "RIGHT" if is_older else "LEFT"))
+    return after
+
+
+def suspected(element, more_crashes):
     try:
         message = Message(element)
     except Unreadable:
         return join_element({"crashes": 1, "attempt": 2, "id": new_id()}, element)
-    is_blamed = was_alone or message.crashes == 0
-    return for_another_attempt(message, message.crashes + 1 if is_blamed else message.crashes)
+    return for_another_attempt(message, message.crashes + more_crashes)
 # endregion again
 
 

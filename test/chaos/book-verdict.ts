@@ -35,7 +35,7 @@ export function judgeBook(book: Book): BookVerdict {
   const account = accountOf(entries, dump, garbage);
   const again = handedOutAgain(book);
   for (const { what, ids } of account.violations) violations.say(what, ids);
-  violations.sayOf('still waiting', dump.waiting.map(idOf));
+  violations.sayOf('still waiting', [...dump.waiting, ...dump.suspects].map(idOf));
   violations.sayOf('still delayed', dump.delayed.map(idOf));
   if (dump.deadLettersDropped > 0)
     violations.say(`${dump.deadLettersDropped} dead letters were dropped`, []);

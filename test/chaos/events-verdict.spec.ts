@@ -7,6 +7,7 @@ import { judge } from './verdict.js';
 
 const EMPTY: QueueDump = {
   waiting: [],
+  suspects: [],
   processing: new Map(),
   delayed: [],
   dead: [],

@@ -36,7 +36,10 @@ export function judgeEvents(record: RunRecord, books: readonly Book[]): readonly
 /** Ids of all that its consumers had, or that it still holds. */
 function idsIn({ entries, dump }: Book): Set<string> {
   const seen = entries.filter(({ event }) => event === 'start' || event === 'expired');
-  return new Set([...seen.map(({ id }) => id), ...[...dump.waiting, ...dump.dead].map(idOf)]);
+  return new Set([
+    ...seen.map(({ id }) => id),
+    ...[...dump.waiting, ...dump.suspects, ...dump.dead].map(idOf),
+  ]);
 }
 
 /** Every process is told of a part of the history, without a gap and in order. */

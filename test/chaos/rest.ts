@@ -8,7 +8,8 @@ import { PREFIX, QUEUES } from './settings.js';
 export async function atRest(commands: Redis): Promise<boolean> {
   for (const queue of QUEUES) {
     const dump = await dumpQueue(commands, PREFIX, queue);
-    if (dump.waiting.length + dump.delayed.length + heldIn(dump) > 0) return false;
+    if (dump.waiting.length + dump.suspects.length + dump.delayed.length + heldIn(dump) > 0)
+      return false;
   }
   return true;
 }

@@ -9,6 +9,7 @@ import { judge } from './verdict.js';
 
 const AT_REST: QueueDump = {
   waiting: [],
+  suspects: [],
   processing: new Map(),
   delayed: [],
   dead: [],

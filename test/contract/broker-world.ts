@@ -11,6 +11,8 @@ export interface BrokerWorld {
   dump(queue: string): Promise<QueueDump>;
   /** Appends elements as a program without this library would. */
   pushForeign(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
+  /** Adds suspects, as if a process had died while it ran them; consumers are told. */
+  pushSuspects(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
   /** Lets the consumer's lease end now, as if it had been silent for the whole of it: at {@link ENDED_MS}. */
   endLease(queue: string, consumer: string): Promise<void>;
   /** Lets the consumer's lease end at this time of Redis, in ms. */
@@ -19,8 +21,10 @@ export interface BrokerWorld {
   endFence(queue: string, consumer: string): Promise<void>;
   /** Removes everything that the consumer holds, as somebody with the wrong command could. */
   dropHeld(queue: string, consumer: string): Promise<void>;
+  /** Removes the suspects, as if they had been run. */
+  dropSuspects(queue: string): Promise<void>;
   /** Executes a take that the consumer sent long ago. */
-  lateTake(queue: string, consumer: string): Promise<void>;
+  lateTake(queue: string, consumer: string, from?: 'waiting' | 'suspects'): Promise<void>;
   /** Stops the queue, or lets it go on, as an operator would; consumers are told. */
   setPaused(queue: string, isPaused: boolean): Promise<void>;
   /** Says that consumers of this test were fenced, and so may still be remembered when it ends. */

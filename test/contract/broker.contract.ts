@@ -5,6 +5,7 @@ import type {
   Lease,
   LeaseTerms,
   Settlement,
+  TrialStep,
 } from '../../libs/redis-queue-transport/src/core/broker.js';
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/errors.js';
@@ -91,6 +92,15 @@ export function brokerContract(world: BrokerWorld): void {
     await take(lease, count);
     await world.endLease(QUEUE, lease.consumer);
     world.expectFenced();
+    return lease.consumer;
+  }
+
+  /** Likewise of one that has the trial, and took so many suspects. */
+  async function crashWhileTesting(count: number): Promise<string> {
+    const lease = await join();
+    await lease.exchange([], 0, 'claim');
+    for (let taken = 0; taken < count; taken += 1) await lease.exchange([], 0, 'next');
+    await world.endLease(QUEUE, lease.consumer);
     return lease.consumer;
   }
 
@@ -535,41 +545,96 @@ export function brokerContract(world: BrokerWorld): void {
     });
   });
 
-  describe('a suspect', () => {
-    test('is handed out alone', async () => {
-      await pushAll('a', 'b', 'c');
-      const dead = await crashWhileHolding(2);
+  describe('suspects', () => {
+    /** Makes suspects of so many messages that wait, and joins. */
+    async function joinWithSuspects(...names: string[]): Promise<Lease> {
+      await pushAll(...names);
+      const dead = await crashWhileHolding(names.length);
       const lease = await join();
       await lease.reclaim(dead, ENDED_MS);
-      const first = await exchange(lease, [], 5);
-      expect([ids(first.taken), first.isSuspectAhead]).toEqual([['a'], false]);
-      const second = await exchange(lease, [{ kind: 'ack', element: first.taken[0]! }], 5);
-      expect(ids(second.taken)).toEqual(['b']);
-      const third = await exchange(lease, [{ kind: 'ack', element: second.taken[0]! }], 5);
-      expect(ids(third.taken)).toEqual(['c']);
-    });
+      return lease;
+    }
 
-    test('stays at the head, and is announced, while the consumer holds something else', async () => {
-      await pushAll('a', 'b', 'c');
-      const lease = await join();
-      const [a] = await take(lease, 1);
-      await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
-      expect(await exchange(lease, [], 5)).toMatchObject({ taken: [], isSuspectAhead: true });
-      expect(await waitingIds()).toEqual(['b', 'c']);
-      const alone = await exchange(lease, [{ kind: 'ack', element: a! }], 5);
-      expect([ids(alone.taken), alone.isSuspectAhead]).toEqual([['b'], false]);
-    });
+    async function step(lease: Lease, trial: TrialStep, ...settled: Buffer[]): Promise<Exchange> {
+      const settlements = settled.map((bytes): Settlement => ({ kind: 'ack', element: bytes }));
+      const answer = await lease.exchange(settlements, 0, trial);
+      if (answer === 'leaseLost') throw new Error('The lease is lost.');
+      return answer;
+    }
 
-    test('ends what is taken in one call', async () => {
-      await pushAll('a', 'b');
-      const dead = await crashWhileHolding(1);
-      const lease = await join();
-      await lease.reclaim(dead, ENDED_MS);
+    test('are not handed out with others, by no exchange and no wait', async () => {
+      const lease = await joinWithSuspects('a', 'b');
+      expect(await exchange(lease, [], 5)).toMatchObject({ taken: [], suspects: 'free' });
       await broker.push(QUEUE, 'c', element('c'));
-      const [suspect] = await take(lease, 1);
-      await exchange(lease, [{ kind: 'release', element: suspect! }]);
-      // Head to tail: the suspect a, then b and c.
-      expect(ids(await take(lease, 3))).toEqual(['a']);
+      expect(ids([await brought(lease.wait(NEVER))])).toEqual(['c']);
+      expect(await exchange(lease, [], 1)).toMatchObject({ taken: [], suspects: 'free' });
+    });
+
+    test('are handed out one by one to the lease that has the right to run them, until there is none', async () => {
+      const lease = await joinWithSuspects('a', 'b');
+      expect(await step(lease, 'claim')).toMatchObject({ taken: [], suspects: 'mine' });
+      const { taken: first } = await step(lease, 'next');
+      expect(counts(first)).toEqual(['a 2/1']);
+      const { taken: second, suspects } = await step(lease, 'next', ...first);
+      expect([counts(second), suspects]).toEqual([['b 2/1'], 'mine']);
+      expect(await step(lease, 'next', ...second)).toMatchObject({ taken: [], suspects: 'none' });
+    });
+
+    test('are the right of one lease at a time', async () => {
+      const lease = await joinWithSuspects('a', 'b');
+      const other = await join();
+      expect(await step(lease, 'claim')).toMatchObject({ suspects: 'mine' });
+      for (const trial of ['claim', 'next'] as const)
+        expect(await step(other, trial)).toMatchObject({ taken: [], suspects: 'others' });
+      expect(await step(lease, 'yield')).toMatchObject({ suspects: 'free' });
+      expect(await step(other, 'claim')).toMatchObject({ suspects: 'mine' });
+    });
+
+    test('are anybody’s again when the lease that had the right is left or reclaimed', async () => {
+      const leaving = await joinWithSuspects('a');
+      const other = await join();
+      await step(leaving, 'claim');
+      await leaving.leave();
+      expect(await step(other, 'claim')).toMatchObject({ suspects: 'mine' });
+      const third = await join();
+      await world.endLease(QUEUE, other.consumer);
+      await third.reclaim(other.consumer, ENDED_MS);
+      expect(await step(third, 'claim')).toMatchObject({ suspects: 'mine' });
+    });
+
+    test('that are released come first again', async () => {
+      const lease = await joinWithSuspects('a', 'b');
+      await step(lease, 'claim');
+      const { taken } = await step(lease, 'next');
+      await exchange(lease, [{ kind: 'release', element: taken[0]! }]);
+      const dump = await world.dump(QUEUE);
+      expect([counts(dump.suspects), dump.waiting]).toEqual([['a 2/1', 'b 2/1'], []]);
+    });
+
+    test('are not handed out while the queue is paused', async () => {
+      const lease = await joinWithSuspects('a');
+      await step(lease, 'claim');
+      await world.setPaused(QUEUE, true);
+      expect(await step(lease, 'next')).toMatchObject({ taken: [], isPaused: true });
+      await world.setPaused(QUEUE, false);
+    });
+
+    test('are claimed in passing by a lease that holds nothing, which is given nothing else then', async () => {
+      const lease = await joinWithSuspects('a');
+      await pushAll('b', 'c', 'd');
+      const [b] = await take(lease, 1);
+      const busy = await lease.exchange([], 1, 'claimIfEmpty');
+      expect(busy).toMatchObject({ suspects: 'free' });
+      const [c] = busy === 'leaseLost' ? [] : busy.taken;
+      const done = [b!, c!].map((bytes): Settlement => ({ kind: 'ack', element: bytes }));
+      const empty = await lease.exchange(done, 1, 'claimIfEmpty');
+      expect(empty).toMatchObject({ taken: [], suspects: 'mine' });
+    });
+
+    test('claimed where there are none, are nobody’s', async () => {
+      const lease = await join();
+      expect(await step(lease, 'claim')).toMatchObject({ suspects: 'none' });
+      expect(await step(lease, 'yield')).toMatchObject({ suspects: 'none' });
     });
   });
 
@@ -778,13 +843,22 @@ export function brokerContract(world: BrokerWorld): void {
   });
 
   describe('reclaim', () => {
-    test('gives everything back to the head, in order, with attempt raised and crash counted', async () => {
+    test('makes suspects of everything, in order, with attempt raised and crash counted', async () => {
       await pushAll('a', 'b', 'c', 'd');
       const dead = await crashWhileHolding(3);
       expect(await (await join()).reclaim(dead, ENDED_MS)).toBe(3);
       const dump = await world.dump(QUEUE);
-      expect(counts(dump.waiting)).toEqual(['a 2/1', 'b 2/1', 'c 2/1', 'd 1/0']);
+      expect(counts(dump.suspects)).toEqual(['a 2/1', 'b 2/1', 'c 2/1']);
+      expect(counts(dump.waiting)).toEqual(['d 1/0']);
       expect(heldIn(dump)).toBe(0);
+    });
+
+    test('puts suspects in front of those that are there', async () => {
+      await pushAll('a', 'b');
+      const lease = await join();
+      for (const dead of [await crashWhileHolding(1), await crashWhileHolding(1)])
+        await lease.reclaim(dead, ENDED_MS);
+      expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['b 2/1', 'a 2/1']);
     });
 
     test('keeps every other header and the body', async () => {
@@ -794,32 +868,49 @@ export function brokerContract(world: BrokerWorld): void {
       ]);
       await broker.push(QUEUE, 'x', bytes);
       await (await join()).reclaim(await crashWhileHolding(1), ENDED_MS);
-      const [back] = (await world.dump(QUEUE)).waiting;
+      const [back] = (await world.dump(QUEUE)).suspects;
       expect(back!.toString('latin1')).toBe(
         bytes.toString('latin1').replace('{"rq":1,', '{"rq":1,"crashes":1,"attempt":2,'),
       );
     });
 
-    test('counts a further crash for a message that was alone', async () => {
+    test('counts a further crash for a suspect that was running', async () => {
       await pushAll('a');
-      for (const expected of ['a 2/1', 'a 3/2', 'a 4/3']) {
-        await (await join()).reclaim(await crashWhileHolding(1), ENDED_MS);
-        expect(counts((await world.dump(QUEUE)).waiting)).toEqual([expected]);
+      await (await join()).reclaim(await crashWhileHolding(1), ENDED_MS);
+      for (const expected of ['a 3/2', 'a 4/3']) {
+        await (await join()).reclaim(await crashWhileTesting(1), ENDED_MS);
+        expect(counts((await world.dump(QUEUE)).suspects)).toEqual([expected]);
       }
     });
 
-    test('counts no further crash for messages that were not alone', async () => {
+    test('counts no crash for suspects that were not begun', async () => {
       await pushAll('a', 'b');
       const lease = await join();
       await lease.reclaim(await crashWhileHolding(2), ENDED_MS);
+      await lease.reclaim(await crashWhileTesting(1), ENDED_MS);
+      expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 3/2', 'b 2/1']);
+    });
+
+    test('of several suspects counts the one that was begun last, and has the others wait behind all', async () => {
+      await pushAll('a', 'b', 'c');
+      const lease = await join();
+      await lease.reclaim(await crashWhileHolding(3), ENDED_MS);
+      // The first two have run for longer than one is left alone.
+      await lease.reclaim(await crashWhileTesting(2), ENDED_MS);
+      expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['b 3/2', 'c 2/1', 'a 3/1']);
+    });
+
+    test('suspects what ran beside a suspect, and counts that one', async () => {
+      await pushAll('a', 'b');
+      const lease = await join();
+      await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
       const unlucky = await join();
-      const [a] = await take(unlucky, 1);
-      // A wait may bring the next suspect while the first one runs.
-      const b = await brought(unlucky.wait(NEVER));
-      expect(ids([a!, b])).toEqual(['a', 'b']);
+      await take(unlucky, 1);
+      await unlucky.exchange([], 0, 'claim');
+      await unlucky.exchange([], 0, 'next');
       await world.endLease(QUEUE, unlucky.consumer);
       await lease.reclaim(unlucky.consumer, ENDED_MS);
-      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 3/1', 'b 3/1']);
+      expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['b 2/1', 'a 3/2']);
     });
 
     test('raises the attempt of a message that was retried before', async () => {
@@ -827,7 +918,7 @@ export function brokerContract(world: BrokerWorld): void {
       const lease = await join();
       await exchange(lease, (await take(lease, 1)).map(retry));
       await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
-      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 3/1']);
+      expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 3/1']);
     });
 
     test.each([
@@ -839,7 +930,7 @@ export function brokerContract(world: BrokerWorld): void {
     ])('gives a header to a message that came without one: %s', async (_what, data) => {
       await world.pushForeign(QUEUE, data);
       await (await join()).reclaim(await crashWhileHolding(1), ENDED_MS);
-      const [back] = (await world.dump(QUEUE)).waiting;
+      const [back] = (await world.dump(QUEUE)).suspects;
       expect(view(back!)).toEqual({
         id: expect.stringMatching(/./) as unknown,
         attempt: 2,
@@ -851,18 +942,21 @@ export function brokerContract(world: BrokerWorld): void {
     test('gives each message that came without a header an id of its own', async () => {
       await world.pushForeign(QUEUE, 'tick', 'tick', 'tick');
       await (await join()).reclaim(await crashWhileHolding(3), ENDED_MS);
-      const names = ids((await world.dump(QUEUE)).waiting);
+      const names = ids((await world.dump(QUEUE)).suspects);
       expect(new Set(names).size).toBe(3);
     });
 
     test('reads a header with spaces, as other JSON writers make it', async () => {
       await world.pushForeign(QUEUE, '{"rq": 1, "id": "py-1", "headers": {"a": "b"}}\n{"n": 1}');
       const lease = await join();
-      for (const expected of ['py-1 2/1', 'py-1 3/2']) {
-        await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
-        const { waiting } = await world.dump(QUEUE);
-        expect(counts(waiting)).toEqual([expected]);
-        expect(view(waiting[0]!).body).toBe('{"n": 1}');
+      for (const [crash, expected] of [
+        [crashWhileHolding, 'py-1 2/1'],
+        [crashWhileTesting, 'py-1 3/2'],
+      ] as const) {
+        await lease.reclaim(await crash(1), ENDED_MS);
+        const { suspects } = await world.dump(QUEUE);
+        expect(counts(suspects)).toEqual([expected]);
+        expect(view(suspects[0]!).body).toBe('{"n": 1}');
       }
     });
 
@@ -896,7 +990,7 @@ export function brokerContract(world: BrokerWorld): void {
       await world.moveLeaseEnd(QUEUE, dead.consumer, endsAtMs);
       world.expectFenced();
       expect(await lease.reclaim(dead.consumer, endsAtMs)).toBe(1);
-      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 2/1']);
+      expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 2/1']);
     });
 
     test('finds nothing the second time', async () => {
@@ -905,7 +999,7 @@ export function brokerContract(world: BrokerWorld): void {
       const lease = await join();
       expect(await lease.reclaim(dead, ENDED_MS)).toBe(1);
       expect(await lease.reclaim(dead, ENDED_MS)).toBe(0);
-      expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 2/1']);
+      expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 2/1']);
     });
 
     test('knows nothing of a consumer that never was', async () => {
@@ -922,6 +1016,17 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await waitingIds()).toEqual(['b']);
       expect(await lease.reclaim(dead, ENDED_MS)).toBe(1);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0', 'b 1/0']);
+    });
+
+    test('gives back to the suspects what a late command took of them for a fenced consumer', async () => {
+      await pushAll('a');
+      const lease = await join();
+      await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
+      const dead = await crashWhileHolding(0);
+      await lease.reclaim(dead, ENDED_MS);
+      await world.lateTake(QUEUE, dead, 'suspects');
+      expect(await lease.reclaim(dead, ENDED_MS)).toBe(1);
+      expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 2/1']);
     });
 
     test('goes on looking after a fenced consumer whose late command took something', async () => {
@@ -961,13 +1066,9 @@ export function brokerContract(world: BrokerWorld): void {
           rivals.flatMap((rival) => [rival.reclaim(dead, ENDED_MS), rival.reclaim(dead, ENDED_MS)]),
         );
         expect(given.reduce((sum, count) => sum + count, 0)).toBe(3);
-        const { waiting } = await world.dump(QUEUE);
-        expect(counts(waiting)).toEqual(names.map((name) => `${name} 2/1`));
-        for (let left = names.length; left > 0; left -= 1) {
-          const [rival] = rivals;
-          const taken = await take(rival!, 1);
-          await exchange(rival!, [{ kind: 'ack', element: taken[0]! }]);
-        }
+        const { suspects } = await world.dump(QUEUE);
+        expect(counts(suspects)).toEqual(names.map((name) => `${name} 2/1`));
+        await world.dropSuspects(QUEUE);
       }
     });
   });

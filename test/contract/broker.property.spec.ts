@@ -5,6 +5,7 @@ import type {
   Lease,
   LeaseTerms,
   Settlement,
+  TrialStep,
 } from '../../libs/redis-queue-transport/src/core/broker.js';
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import { redisRig } from '../support/redis-rig.js';
@@ -36,7 +37,11 @@ interface Step<Kind extends string> {
   readonly consumer: number;
 }
 type Simple = Step<'wait' | 'endLease' | 'renew' | 'leave' | 'lateTake' | 'repeat'>;
-type Exchanging = Step<'exchange'> & { readonly outcomes: ModelOutcome[]; readonly take: number };
+type Exchanging = Step<'exchange'> & {
+  readonly outcomes: ModelOutcome[];
+  readonly take: number;
+  readonly trial: TrialStep | undefined;
+};
 type Reclaiming = Step<'reclaim'> & { readonly by: number };
 type Command = { readonly kind: 'push' } | Simple | Exchanging | Reclaiming;
 
@@ -52,6 +57,14 @@ const exchanging: fc.Arbitrary<Command> = fc.record<Exchanging>({
   consumer,
   outcomes: fc.array(outcome, { maxLength: 3 }),
   take: fc.nat(4),
+  trial: fc.constantFrom<(TrialStep | undefined)[]>(
+    undefined,
+    'claim',
+    'claimIfEmpty',
+    'keep',
+    'next',
+    'yield',
+  ),
 });
 const reclaiming: fc.Arbitrary<Command> = fc.record<Reclaiming>({
   kind: fc.constant('reclaim'),
@@ -90,7 +103,7 @@ class Pair {
       case 'push':
         return this.#push();
       case 'exchange':
-        return this.#exchange(next.consumer, next.outcomes, next.take);
+        return this.#exchange(next.consumer, next.outcomes, next.take, next.trial);
       case 'repeat':
         return this.#repeat();
       case 'wait':
@@ -118,20 +131,25 @@ class Pair {
     this.model.push(id);
   }
 
-  async #exchange(index: number, outcomes: readonly ModelOutcome[], take: number): Promise<void> {
+  async #exchange(
+    index: number,
+    outcomes: readonly ModelOutcome[],
+    take: number,
+    trial: TrialStep | undefined,
+  ): Promise<void> {
     const held = this.#held[index] ?? [];
     const chosen = new Map(outcomes.slice(0, held.length).map((kind, place) => [place, kind]));
     const settlements = [...chosen].map(([place, kind]) => settlement(kind, held[place]!));
     const lease = this.#lease(index);
-    const reply = await lease.exchange(settlements, take);
+    const reply = await lease.exchange(settlements, take, trial);
     if (!this.model.hasLease(index)) {
       expect(reply).toBe('leaseLost');
       return;
     }
-    const expected = this.model.exchange(index, chosen, take);
+    const expected = this.model.exchange(index, chosen, take, trial);
     if (reply === 'leaseLost') throw new Error('The lease was lost although nobody took it.');
     expect(counts(reply.taken)).toEqual(expected.taken.map(text));
-    expect(reply).toMatchObject({ missing: 0, isSuspectAhead: expected.isSuspectAhead });
+    expect(reply).toMatchObject({ missing: 0, suspects: expected.suspects });
     this.#held[index] = [...held.filter((_bytes, place) => !chosen.has(place)), ...reply.taken];
     // What was released may be taken again with the same bytes: then it can rightly be settled again.
     const isRepeatable = settlements.every(({ kind }) => kind !== 'release');
@@ -184,6 +202,7 @@ class Pair {
   async check(): Promise<void> {
     const dump = await world.dump(this.queue);
     expect(counts(dump.waiting)).toEqual(this.model.waiting.map(text));
+    expect(counts(dump.suspects)).toEqual(this.model.suspects.map(text));
     for (const [index, lease] of this.#leases.entries()) {
       const held = dump.processing.get(lease.consumer) ?? [];
       expect(counts(held)).toEqual(this.model.held(index).map(text));
@@ -192,6 +211,7 @@ class Pair {
     expect(dump.expired).toBe(this.model.expired);
     const places = [
       ...this.model.waiting,
+      ...this.model.suspects,
       ...this.#leases.flatMap((_lease, index) => this.model.held(index)),
     ].map(({ id }) => id);
     const everywhere = [...places, ...this.model.dead, ...this.model.done];

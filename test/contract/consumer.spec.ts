@@ -8,14 +8,17 @@ import type {
 import type { Delivery } from '../../libs/redis-queue-transport/src/core/delivery.js';
 import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery-runner.js';
 import type { DeliveryHandler } from '../../libs/redis-queue-transport/src/core/delivery-runner.js';
+import { readDeadLetter } from '../../libs/redis-queue-transport/src/core/dead-letter.js';
 import { MessageIds } from '../../libs/redis-queue-transport/src/core/message-id.js';
 import { DONE } from '../../libs/redis-queue-transport/src/core/outcome.js';
 import type { Result } from '../../libs/redis-queue-transport/src/core/outcome.js';
+import { TrialTurn } from '../../libs/redis-queue-transport/src/core/trial.js';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
 import { Proxy } from '../support/proxy.js';
 import type { Match } from '../support/proxy.js';
 import { heldIn } from '../support/queue-dump.js';
+import type { QueueDump } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
 import { ENDED_MS } from './broker-world.js';
 import { counts, element, ids } from './elements.js';
@@ -58,7 +61,7 @@ class Stage {
 
   readonly consumer: Consumer;
 
-  constructor(options: Partial<ConsumerOptions> = {}) {
+  constructor(options: Partial<ConsumerOptions> = {}, turn = new TrialTurn()) {
     const handler: DeliveryHandler = {
       run: (delivery) => this.#handle(delivery),
       timedOut: (_delivery, error) => ({ kind: 'failed', error }),
@@ -70,6 +73,7 @@ class Stage {
       new MessageIds(),
       runner,
       this.#observer(),
+      turn,
     );
     rig.closeLater({ close: () => this.consumer.stop(200) });
   }
@@ -110,8 +114,8 @@ class Stage {
   }
 }
 
-async function start(options: Partial<ConsumerOptions> = {}): Promise<Stage> {
-  const stage = new Stage(options);
+async function start(options: Partial<ConsumerOptions> = {}, turn?: TrialTurn): Promise<Stage> {
+  const stage = new Stage(options, turn);
   await stage.consumer.start();
   return stage;
 }
@@ -129,8 +133,20 @@ async function clients(): Promise<string> {
 
 /** As if a process had died while it ran them. */
 async function pushSuspects(...names: string[]): Promise<void> {
-  const suspects = names.map((name) => `{"rq":1,"crashes":1,"attempt":2,"id":"${name}"}\n{}`);
-  await world.pushForeign(QUEUE, ...suspects);
+  await world.pushSuspects(QUEUE, ...names.map(suspect));
+}
+
+function suspect(name: string): string {
+  return `{"rq":1,"crashes":1,"attempt":2,"id":"${name}"}\n{}`;
+}
+
+function deadIds({ dead }: QueueDump): (string | undefined)[] {
+  return ids(dead.map((letter) => readDeadLetter(letter)?.original ?? letter));
+}
+
+/** The consumer that has the right to run the suspects. */
+function trialOf(): Promise<string | null> {
+  return rig.commands.hget(world.key(QUEUE, 'roles'), 'trial');
 }
 
 describe('a consumer', () => {
@@ -157,7 +173,7 @@ describe('a consumer', () => {
       await eventually(() => expect(stage.started).toHaveLength(attempt));
       stage.end('a', { kind: 'failed', error: new Error('no') });
     }
-    await eventually(async () => expect(ids((await world.dump(QUEUE)).dead)).toEqual(['a']));
+    await eventually(async () => expect(deadIds(await world.dump(QUEUE))).toEqual(['a']));
     expect(stage.started).toEqual(['a', 'a']);
   });
 
@@ -208,7 +224,7 @@ describe('a consumer with a prefetch', () => {
     await pushAll('a', 'b', 'c', 'd', 'e');
     const stage = await start({ concurrency: 1, prefetch: 3 });
     await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
-    expect(stage.started).toEqual(['a']);
+    await eventually(() => expect(stage.started).toEqual(['a']));
     for (const name of ['a', 'b', 'c', 'd', 'e']) {
       await eventually(() => expect(stage.started).toContain(name));
       expect(heldIn(await world.dump(QUEUE))).toBeLessThanOrEqual(3);
@@ -277,42 +293,141 @@ describe('a consumer with a prefetch', () => {
     await eventually(() => expect(stage.started).toEqual(['a', 'c']));
     await eventually(async () => expect((await world.dump(QUEUE)).expired).toBe(1));
   });
-
-  test('runs a suspect alone: what is ready waits for its end', async () => {
-    await pushSuspects('s');
-    await pushAll('a', 'b');
-    const stage = await start({ concurrency: 2, prefetch: 4 });
-    await eventually(() => expect(stage.started).toEqual(['s']));
-    stage.end('s');
-    await eventually(() => expect(stage.started).toEqual(['s', 'a', 'b']));
-  });
 });
 
 describe('suspects', () => {
-  test('run one at a time, and beside nothing else', async () => {
-    await pushAll('a');
-    const stage = await start();
-    await eventually(() => expect(stage.started).toEqual(['a']));
+  test('run one at a time, before what waits', async () => {
     await pushSuspects('s1', 's2');
-    await pushAll('b', 'c');
-    // The idle slot's wait brings the first suspect; it waits until it is alone.
-    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(2));
-    expect(stage.started).toEqual(['a']);
-    stage.end('a');
+    await pushAll('a', 'b');
+    const stage = await start({ concurrency: 2, prefetch: 4 });
     for (const suspect of ['s1', 's2']) {
       await eventually(() => expect(stage.started.at(-1)).toBe(suspect));
       await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(1));
       stage.end(suspect);
     }
-    await eventually(() => expect(stage.started).toEqual(['a', 's1', 's2', 'b', 'c']));
+    await eventually(() => expect(stage.started).toEqual(['s1', 's2', 'a', 'b']));
+    stage.end('a');
     stage.end('b');
-    stage.end('c');
+  });
+
+  test('wait until what runs has ended, and nothing more is taken meanwhile', async () => {
+    await pushAll('a');
+    const stage = await start();
+    await eventually(() => expect(stage.started).toEqual(['a']));
+    await pushSuspects('s');
+    await eventually(async () => expect(await trialOf()).not.toBeNull());
+    await pushAll('b');
+    stage.end('a');
+    await eventually(() => expect(stage.started).toEqual(['a', 's']));
+    expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['b']);
+    stage.end('s');
+    await eventually(() => expect(stage.started).toEqual(['a', 's', 'b']));
+    stage.end('b');
+  });
+
+  test('give back to the queue what was ready and had not begun', async () => {
+    await pushAll('a', 'b', 'c');
+    const stage = await start({ concurrency: 1, prefetch: 3 });
+    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
+    await pushSuspects('s');
+    await pushAll('d');
+    stage.end('a');
+    await eventually(() => expect(stage.started.length).toBeGreaterThan(1));
+    for (let name = stage.started.at(-1); name !== 's'; name = stage.started.at(-1)) {
+      const before = stage.started.length;
+      stage.end(name ?? '');
+      await eventually(() => expect(stage.started.length).toBeGreaterThan(before));
+    }
+    expect(heldIn(await world.dump(QUEUE))).toBe(1);
+    for (const name of ['s', 'b', 'c', 'd']) stage.end(name);
+    const others = ['a', 'b', 'c', 'd'];
+    await eventually(() => {
+      for (const name of stage.started) stage.end(name);
+      expect(stage.started.filter((name) => name !== 's')).toEqual(others);
+    });
+  });
+
+  test('that hang stop nothing: others begin beside them', async () => {
+    await pushSuspects('hangs');
+    await pushAll('a', 'b');
+    const stage = await start();
+    await eventually(() => expect(stage.started).toEqual(['hangs', 'a', 'b']));
+    for (const name of stage.started) stage.end(name);
+  });
+
+  test('run beside what hangs, and what waits goes on then', async () => {
+    await pushAll('hangs');
+    const stage = await start();
+    await eventually(() => expect(stage.started).toEqual(['hangs']));
+    await pushSuspects('s');
+    await eventually(async () => expect(await trialOf()).not.toBeNull());
+    await pushAll('a');
+    await eventually(() => expect(stage.started).toEqual(['hangs', 's']), 15_000);
+    stage.end('s');
+    await eventually(() => expect(stage.started).toEqual(['hangs', 's', 'a']));
+    for (const name of stage.started) stage.end(name);
+  });
+
+  test('are left to others by a consumer whose every place hangs', async () => {
+    await pushAll('hangs');
+    const stage = await start({ concurrency: 1 });
+    await eventually(() => expect(stage.started).toEqual(['hangs']));
+    await pushSuspects('s');
+    const other = await start({ concurrency: 1 });
+    await eventually(() => expect(other.started).toEqual(['s']));
+    other.end('s');
+    stage.end('hangs');
+  });
+
+  test('are run by one consumer, while another one goes on with the queue', async () => {
+    await pushAll('x', 'y');
+    const [one, other] = [await start({ concurrency: 2 }), await start({ concurrency: 2 })];
+    const both = (): string[] => [...one.started, ...other.started];
+    await eventually(() => expect(both().sort()).toEqual(['x', 'y']));
+    await pushSuspects('s');
+    await eventually(async () => expect(await trialOf()).not.toBeNull());
+    await pushAll('a', 'b');
+    await eventually(() => expect(both()).toEqual(expect.arrayContaining(['a'])));
+    for (const stage of [one, other]) for (const name of stage.started) stage.end(name);
+    await eventually(() => {
+      for (const stage of [one, other]) for (const name of stage.started) stage.end(name);
+      expect(both().sort()).toEqual(['a', 'b', 's', 'x', 'y']);
+    });
+  });
+
+  test('of two queues are not run at the same time in one process', async () => {
+    const turn = new TrialTurn();
+    await world.pushSuspects('q1', suspect('s1'));
+    await world.pushSuspects('q2', suspect('s2'));
+    const [first, second] = [
+      await start({ queue: 'q1' }, turn),
+      await start({ queue: 'q2' }, turn),
+    ];
+    await eventually(() => expect([...first.started, ...second.started]).toHaveLength(1));
+    const [running, waiting] = first.started.length > 0 ? [first, second] : [second, first];
+    expect(waiting.started).toEqual([]);
+    for (const name of running.started) running.end(name);
+    await eventually(() => expect(waiting.started).toHaveLength(1));
+    for (const name of waiting.started) waiting.end(name);
+  });
+
+  test('whose handler failed are retried among the others', async () => {
+    await pushSuspects('s');
+    const stage = await start();
+    await eventually(() => expect(stage.started).toEqual(['s']));
+    await pushAll('a');
+    stage.end('s', { kind: 'retryLater', delayMs: 0 });
+    await eventually(() => expect([...stage.started].sort()).toEqual(['a', 's', 's']));
+    const dump = await world.dump(QUEUE);
+    expect(dump.suspects).toEqual([]);
+    expect([...dump.processing.values()].flatMap(counts)).toContain('s 3/0');
+    for (const name of stage.started) stage.end(name);
   });
 
   test('are parked unrun once they have crashed as often as is allowed', async () => {
-    await world.pushForeign(QUEUE, '{"rq":1,"crashes":3,"attempt":4,"id":"bad"}\n{}');
+    await world.pushSuspects(QUEUE, '{"rq":1,"crashes":3,"attempt":4,"id":"bad"}\n{}');
     const stage = await start({ maxCrashes: 3 });
-    await eventually(async () => expect(ids((await world.dump(QUEUE)).dead)).toEqual(['bad']));
+    await eventually(async () => expect(deadIds(await world.dump(QUEUE))).toEqual(['bad']));
     expect(stage.started).toEqual([]);
   });
 
@@ -340,14 +455,16 @@ describe('drain', () => {
     const stage = await start();
     await eventually(() => expect(stage.started).toEqual(['a']));
     await pushSuspects('s');
-    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(2));
+    await eventually(async () => expect(await trialOf()).not.toBeNull());
     stage.consumer.drain();
+    // Others may run it from now on, whatever still runs here.
+    await eventually(async () => expect(await trialOf()).toBeNull());
     await pushAll('b');
     stage.end('a');
-    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBeLessThan(2));
     await stage.consumer.stop(5_000);
     expect(stage.started).toEqual(['a']);
-    expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['s 2/1', 'b 1/0']);
+    const dump = await world.dump(QUEUE);
+    expect([counts(dump.suspects), counts(dump.waiting)]).toEqual([['s 2/1'], ['b 1/0']]);
   });
 
   test('of an idle consumer leaves what comes for others', async () => {

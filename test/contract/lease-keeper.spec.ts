@@ -83,7 +83,7 @@ describe('a lease keeper', () => {
     const tookAt = broker.nowMs();
     await eventually(() => expect(reclaimed).toEqual([`${dead.consumer} 1`]));
     expect(broker.nowMs() - tookAt).toBeGreaterThanOrEqual(LEASE_MS - 50);
-    expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 2/1']);
+    expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 2/1']);
   });
 
   test('takes the others back when one cannot be, tells why, and goes on renewing', async () => {

@@ -1,3 +1,5 @@
+import type { Suspects, TrialStep } from '../../libs/redis-queue-transport/src/core/broker.js';
+
 /** A message as far as the model knows it. */
 export interface ModelMessage {
   readonly id: string;
@@ -16,6 +18,9 @@ interface ModelConsumer {
 /** What a queue is, in a page: lists in memory, and the rules of order from the design. */
 export class QueueModel {
   waiting: ModelMessage[] = [];
+  suspects: ModelMessage[] = [];
+  /** Who has the right to run the suspects. */
+  #trial: number | undefined;
   readonly dead: string[] = [];
   readonly done: string[] = [];
   expired = 0;
@@ -43,18 +48,25 @@ export class QueueModel {
     consumer: number,
     outcomes: ReadonlyMap<number, ModelOutcome>,
     take: number,
-  ): { taken: ModelMessage[]; isSuspectAhead: boolean } {
+    trial?: TrialStep,
+  ): { taken: ModelMessage[]; suspects: Suspects } {
     const holder = this.#consumer(consumer);
-    const backToHead: ModelMessage[] = [];
+    const back: ModelMessage[] = [];
     for (const [place, outcome] of outcomes) {
       const message = holder.held[place];
       if (message === undefined) throw new Error(`Nothing is held at ${place}.`);
-      const back = this.#settle(message, outcome);
-      if (back !== undefined) backToHead.push(back);
+      const returned = this.#settle(message, outcome);
+      if (returned !== undefined) back.push(returned);
     }
     holder.held = holder.held.filter((_message, place) => !outcomes.has(place));
-    this.waiting.unshift(...backToHead);
-    return this.#take(holder, take);
+    this.#toHead(back);
+    const isNext = this.#stepOf(consumer, trial);
+    const tried = isNext ? this.suspects.splice(0, 1) : [];
+    if (trial === 'next' && tried.length === 0 && this.#trial === consumer) this.#trial = undefined;
+    const isHeldBack = this.#trial === consumer;
+    const taken = isHeldBack ? tried : this.waiting.splice(0, take);
+    holder.held.push(...taken);
+    return { taken, suspects: this.#suspectsFor(consumer) };
   }
 
   /** A wait takes whatever is at the head. */
@@ -79,15 +91,20 @@ export class QueueModel {
   reclaim(consumer: number): number {
     const holder = this.#consumer(consumer);
     if (holder.state === 'live') return 0;
-    const back = holder.state === 'ended' ? suspects(holder.held) : holder.held;
+    const { length } = holder.held;
+    if (holder.state === 'ended') this.#suspect(holder.held);
+    else this.#toHead(holder.held);
     if (holder.state === 'ended') holder.state = 'fenced';
-    this.#giveBack(holder, back);
-    return back.length;
+    this.#endTrial(consumer);
+    holder.held = [];
+    return length;
   }
 
   leave(consumer: number): void {
     const holder = this.#consumer(consumer);
-    this.#giveBack(holder, holder.held);
+    this.#toHead(holder.held);
+    holder.held = [];
+    this.#endTrial(consumer);
     if (holder.state !== 'fenced') holder.state = 'left';
   }
 
@@ -106,28 +123,45 @@ export class QueueModel {
       case 'release':
         return message;
       case 'retry':
-        return { ...message, attempt: message.attempt + 1 };
+        return { ...message, attempt: message.attempt + 1, crashes: 0 };
     }
   }
 
-  #take(holder: ModelConsumer, take: number): { taken: ModelMessage[]; isSuspectAhead: boolean } {
-    const taken: ModelMessage[] = [];
-    while (taken.length < take) {
-      const next = this.waiting[0];
-      if (next === undefined) break;
-      const isSuspect = next.crashes > 0;
-      if (isSuspect && holder.held.length > 0) return { taken, isSuspectAhead: true };
-      this.waiting.shift();
-      holder.held.push(next);
-      taken.push(next);
-      if (isSuspect) break;
-    }
-    return { taken, isSuspectAhead: false };
+  /** Whether the consumer may take a suspect by this step. */
+  #stepOf(consumer: number, step: TrialStep | undefined): boolean {
+    const isClaimed =
+      step === 'claim' || (step === 'claimIfEmpty' && this.held(consumer).length === 0);
+    if (isClaimed && this.suspects.length > 0) this.#trial ??= consumer;
+    if (step === 'yield') this.#endTrial(consumer);
+    return step === 'next' && this.#trial === consumer;
   }
 
-  #giveBack(holder: ModelConsumer, messages: readonly ModelMessage[]): void {
-    this.waiting.unshift(...messages);
-    holder.held = [];
+  #endTrial(consumer: number): void {
+    if (this.#trial === consumer) this.#trial = undefined;
+  }
+
+  #suspectsFor(consumer: number): Suspects {
+    if (this.#trial === consumer) return 'mine';
+    if (this.suspects.length === 0) return 'none';
+    return this.#trial === undefined ? 'free' : 'others';
+  }
+
+  /** Each to the place that it came from. */
+  #toHead(messages: readonly ModelMessage[]): void {
+    this.suspects.unshift(...messages.filter(({ crashes }) => crashes > 0));
+    this.waiting.unshift(...messages.filter(({ crashes }) => crashes === 0));
+  }
+
+  /** What a crash makes of what was held: of those that were suspects before, the last one is blamed. */
+  #suspect(held: readonly ModelMessage[]): void {
+    const blamed = held.findLast(({ crashes }) => crashes > 0);
+    for (const message of held.toReversed()) {
+      const { id, attempt, crashes } = message;
+      const isOlder = crashes > 0 && message !== blamed;
+      const suspect = { id, attempt: attempt + 1, crashes: isOlder ? crashes : crashes + 1 };
+      if (isOlder) this.suspects.push(suspect);
+      else this.suspects.unshift(suspect);
+    }
   }
 
   #indices(has: (state: ModelConsumer['state']) => boolean): number[] {
@@ -139,13 +173,4 @@ export class QueueModel {
     if (consumer === undefined) throw new Error(`There is no consumer ${index}.`);
     return consumer;
   }
-}
-
-/** What a crash makes of the messages that were held: the only one is blamed again, several only once. */
-function suspects(held: readonly ModelMessage[]): ModelMessage[] {
-  return held.map(({ id, attempt, crashes }) => ({
-    id,
-    attempt: attempt + 1,
-    crashes: held.length === 1 || crashes === 0 ? crashes + 1 : crashes,
-  }));
 }

@@ -52,6 +52,11 @@ export class RedisWorld implements BrokerWorld {
     await this.rig.commands.rpush(this.key(queue, 'waiting'), ...elements);
   }
 
+  async pushSuspects(queue: string, ...elements: (string | Buffer)[]): Promise<void> {
+    await this.rig.commands.rpush(this.key(queue, 'suspects'), ...elements);
+    await this.rig.commands.publish(this.key(queue, 'wake'), '');
+  }
+
   async endLease(queue: string, consumer: string): Promise<void> {
     await this.moveLeaseEnd(queue, consumer, ENDED_MS);
   }
@@ -71,9 +76,17 @@ export class RedisWorld implements BrokerWorld {
     await this.rig.commands.del(this.key(queue, `processing:${consumer}`));
   }
 
-  async lateTake(queue: string, consumer: string): Promise<void> {
+  async dropSuspects(queue: string): Promise<void> {
+    await this.rig.commands.del(this.key(queue, 'suspects'));
+  }
+
+  async lateTake(
+    queue: string,
+    consumer: string,
+    from: 'waiting' | 'suspects' = 'waiting',
+  ): Promise<void> {
     const processing = this.key(queue, `processing:${consumer}`);
-    await this.rig.commands.lmove(this.key(queue, 'waiting'), processing, 'LEFT', 'RIGHT');
+    await this.rig.commands.lmove(this.key(queue, from), processing, 'LEFT', 'RIGHT');
   }
 
   async setPaused(queue: string, isPaused: boolean): Promise<void> {

@@ -209,12 +209,15 @@ test('docs/wire-format.md lists every field of a header and of a reply', async (
     consumer: '',
     at: 1,
   };
-  const again = withNextAttempt(Buffer.from('{"rq":1,"crashes":1,"parked":"1"}\n'), 'id');
+  const again = withNextAttempt(Buffer.from('{"rq":1,"parked":"1"}\n'), 'id');
+  const suspect = '{"rq":1,"crashes":1}\n';
   const dead = deadLetterElement(Buffer.from(sent), facts);
   const reply = encodeReply({ request: 1, kind: 'error', last: true, body });
 
   const fieldsBelow = (heading: string): string[] => codeIn(tableBelow(markdown, heading), 0);
-  const fields = new Set([again, sent, dead].flatMap((element) => Object.keys(headerOf(element))));
+  const fields = new Set(
+    [again, sent, suspect, dead].flatMap((element) => Object.keys(headerOf(element))),
+  );
   expect(fieldsBelow('The header').toSorted()).toEqual([...fields].toSorted());
   expect(fieldsBelow('Dead letters')).toEqual(Object.keys(headerOf(dead)['dead'] as object));
   expect(fieldsBelow('Replies')).toEqual(Object.keys(headerOf(reply)));

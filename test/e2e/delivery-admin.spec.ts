@@ -91,6 +91,7 @@ describe('the lengths of a queue', () => {
     await eventually(async () => {
       expect(await admin.lengths('work')).toEqual({
         waiting: 3,
+        suspects: 0,
         processing: 2,
         delayed: 1,
         dead: 1,

@@ -66,7 +66,7 @@ async function expectAtRest(queue: string, dead: number): Promise<void> {
   await eventually(async () => {
     const dump = await dumpQueue(rig.commands, rig.prefix, queue);
     expect({
-      waiting: dump.waiting.length,
+      waiting: dump.waiting.length + dump.suspects.length,
       delayed: dump.delayed.length,
       held: heldIn(dump),
       dead: dump.dead.length,

@@ -103,7 +103,11 @@ export class FaultStage {
       await eventually(async () => {
         const dump = await this.dump();
         expect(this.ledger.isAllHome(dump)).toBe(true);
-        expect([dump.waiting.length, dump.delayed.length, heldIn(dump)]).toEqual([0, 0, 0]);
+        expect([
+          dump.waiting.length + dump.suspects.length,
+          dump.delayed.length,
+          heldIn(dump),
+        ]).toEqual([0, 0, 0]);
       }, deadlineMs);
     } catch (error) {
       const output = this.processes.map((each) => each.output).join('\n');

@@ -23,7 +23,9 @@ test('what is put by hand into processing, delayed and dead is parked or shown, 
   await eventually(() => expect(stage.ledger.idsOf('end')).toEqual(['good']));
   await eventually(async () => {
     const dump = await stage.dump();
-    expect([dump.waiting.length, dump.delayed.length, heldIn(dump)]).toEqual([0, 0, 0]);
+    expect([dump.waiting.length + dump.suspects.length, dump.delayed.length, heldIn(dump)]).toEqual(
+      [0, 0, 0],
+    );
     expect(dump.dead).toHaveLength(GARBAGE.length * 2 + 2);
   }, 20_000);
 

@@ -121,6 +121,7 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     // As long as the lease: it ends with the first thing that the process does again.
     await stage.send({ id: 'a', workMs: LEASE_MS }, { id: 'b' }, { id: 'c' });
     await eventually(async () => expect(heldIn(await stage.dump())).toBe(3));
+    await eventually(() => expect(frozen.journal).toHaveLength(1));
     frozen.signal('SIGSTOP');
     const other = await stage.startConsumer();
     await stage.untilAllHome();

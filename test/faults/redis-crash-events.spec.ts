@@ -96,7 +96,7 @@ test(`kill -9 of Redis (appendfsync always) leaves each durable event in all gro
 
   await eventually(async () => {
     const dump = await dumpOf('mail');
-    expect(dump.waiting.length + dump.delayed.length + heldIn(dump)).toBe(0);
+    expect(dump.waiting.length + dump.suspects.length + dump.delayed.length + heldIn(dump)).toBe(0);
   }, 20_000);
   const handled = readJournal(journal);
   const billing = await dumpOf('billing');

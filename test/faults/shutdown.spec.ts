@@ -49,24 +49,20 @@ describe('SIGTERM with everything in flight', () => {
     await stage.balance(0);
   });
 
-  test('starts nothing more, not even a suspect that waits until it is alone', async () => {
+  test('starts nothing more, not even a suspect that is to run next, and leaves it to others at once', async () => {
     const stage = await FaultStage.open(rig);
     const consumer = await stage.startConsumer({ concurrency: 2, shutdownTimeoutMs: 5_000 });
     await stage.send({ id: 'runs', holds: true });
     await eventually(() => expect(consumer.journal).toHaveLength(1));
-    await eventually(async () =>
-      expect(await rig.commands.info('clients')).toContain('blocked_clients:1\r\n'),
-    );
-    // The consumer waits for one more, and is given one that must run alone: one that looks would leave it there.
     const suspect = '{"rq":1,"crashes":1,"attempt":2,"id":"suspect"}\n{"id":"suspect"}';
     stage.ledger.confirm('suspect');
-    await rig.commands.rpush(`${rig.prefix}:{work}:waiting`, suspect);
-    await eventually(async () => {
-      const [held] = [...(await stage.dump()).processing.values()];
-      expect(held).toHaveLength(2);
-    });
+    await rig.commands.rpush(`${rig.prefix}:{work}:suspects`, suspect);
+    await rig.commands.publish(`${rig.prefix}:{work}:wake`, '');
+    const roles = `${rig.prefix}:{work}:roles`;
+    await eventually(async () => expect(await rig.commands.hexists(roles, 'trial')).toBe(1));
     consumer.signal('SIGTERM');
     await eventually(() => expect(consumer.journal.at(-1)).toMatchObject({ event: 'stop' }));
+    await eventually(async () => expect(await rig.commands.hexists(roles, 'trial')).toBe(0));
     consumer.letGo();
     await consumer.ended();
     expect(consumer.journal.map(({ event, id }) => `${event} ${id}`)).toEqual([
@@ -74,7 +70,7 @@ describe('SIGTERM with everything in flight', () => {
       'stop ',
       'end runs',
     ]);
-    expect(places((await stage.dump()).waiting)).toEqual(['suspect 2/1']);
+    expect(places((await stage.dump()).suspects)).toEqual(['suspect 2/1']);
     await stage.balance(0);
   });
 

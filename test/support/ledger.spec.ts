@@ -4,6 +4,7 @@ import type { QueueDump } from './queue-dump.js';
 
 const ONE_EXPIRED: QueueDump = {
   waiting: [],
+  suspects: [],
   processing: new Map(),
   delayed: [],
   dead: [],

@@ -171,6 +171,7 @@ function elementsOf(dump: QueueDump): Map<string, Placed[]> {
     }
   };
   put('waiting', dump.waiting);
+  put('suspects', dump.suspects);
   put('delayed', dump.delayed);
   put('dead', dump.dead);
   for (const held of dump.processing.values()) put('processing', held);

@@ -24,6 +24,6 @@ export function parkingOf(dump: QueueDump): readonly Violation[] {
   return violations.all;
 }
 
-function elementsIn({ waiting, processing, delayed, dead }: QueueDump): Buffer[] {
-  return [...waiting, ...delayed, ...dead, ...[...processing.values()].flat()];
+function elementsIn({ waiting, suspects, processing, delayed, dead }: QueueDump): Buffer[] {
+  return [...waiting, ...suspects, ...delayed, ...dead, ...[...processing.values()].flat()];
 }

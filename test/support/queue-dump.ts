@@ -4,6 +4,8 @@ import type { Redis } from 'ioredis';
 export interface QueueDump {
   /** What is taken next comes first. */
   readonly waiting: readonly Buffer[];
+  /** Found running when a process died; what is tried next comes first. */
+  readonly suspects: readonly Buffer[];
   /** By consumer, oldest first. */
   readonly processing: ReadonlyMap<string, readonly Buffer[]>;
   /** Due first comes first. */
@@ -46,20 +48,22 @@ return {
   dead,
   redis.call('HMGET', key .. 'counts', 'expired', 'repeated', 'deadLettersDropped', 'parkedEver'),
   redis.call('HKEYS', key .. 'parked'),
+  redis.call('LRANGE', key .. 'suspects', 0, -1),
 }`;
 
 export async function dumpQueue(redis: Redis, prefix: string, queue: string): Promise<QueueDump> {
   const key = queueKey(prefix, queue, '');
-  const [names, held, waiting, delayed, dead, counts, parked] = (await redis.callBuffer(
+  const [names, held, waiting, delayed, dead, counts, parked, suspects] = (await redis.callBuffer(
     'EVAL',
     DUMP,
     0,
     key,
     prefix,
-  )) as [Buffer[], Buffer[][], Buffer[], Buffer[], Buffer[], (Buffer | null)[], Buffer[]]; // as the script returns it
+  )) as [Buffer[], Buffer[][], Buffer[], Buffer[], Buffer[], (Buffer | null)[], Buffer[], Buffer[]]; // as the script returns it
   const [expired, repeated, deadLettersDropped, parkedEver] = counts.map(Number);
   return {
     waiting,
+    suspects,
     processing: new Map(names.map((name, index) => [name.toString(), held[index] ?? []])),
     delayed,
     dead,

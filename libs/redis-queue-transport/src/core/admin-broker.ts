@@ -39,6 +39,8 @@ export interface AdminBroker {
 
 export interface QueueLengths {
   readonly waiting: number;
+  /** Messages that were running when a process died, and wait to be run apart from others. */
+  readonly suspects: number;
   readonly processing: number;
   readonly delayed: number;
   readonly dead: number;

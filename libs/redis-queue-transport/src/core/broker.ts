@@ -190,14 +190,18 @@ export interface Lease {
   readonly consumer: string;
 
   /**
-   * In one step: settles, then takes up to `take` more. Not to be called again before it answered. After a rejection
+   * In one step: settles, then takes up to `take` more; with a step of a trial, what that says. Not to be called again before it answered. After a rejection
    * the same settlements may be given again: each takes effect once. (An element without an id, which cannot be told
    * from another one of the same bytes, may be handed out again instead.)
    */
-  exchange(settlements: readonly Settlement[], take: number): Promise<Exchange | 'leaseLost'>;
+  exchange(
+    settlements: readonly Settlement[],
+    take: number,
+    trial?: TrialStep,
+  ): Promise<Exchange | 'leaseLost'>;
 
   /**
-   * Blocks until one element came, the time of `waitMs` is over, or soon after the signal fired (it may still answer
+   * Blocks until one element came that is no suspect, the time of `waitMs` is over, or soon after the signal fired (it may still answer
    * with an element). One at a time, beside anything else.
    */
   wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined>;
@@ -212,8 +216,9 @@ export interface Lease {
   renew(): Promise<Renewal | 'leaseLost'>;
 
   /**
-   * Gives back what an ended consumer held, to the head of the queue and in order; answers how many deliveries. It leaves
-   * a consumer alone whose lease ends at another time than was seen; who has none any more needs none to be given.
+   * Makes suspects of what an ended consumer held, in order; answers how many deliveries. It leaves a consumer alone whose
+   * lease ends at another time than was seen. What a late command took for one that has none any more was never begun, and
+   * goes back as it is.
    */
   reclaim(consumer: string, seenEndMs?: number): Promise<number>;
 
@@ -225,13 +230,23 @@ export interface Exchange {
   readonly taken: readonly Buffer[];
   /** Settlements that found nothing: settled by an earlier call whose answer was lost, or removed by hand. */
   readonly missing: number;
-  /** The head of the queue is a message that must run alone, and this lease holds others. */
-  readonly isSuspectAhead: boolean;
+  readonly suspects: Suspects;
   /** The queue is paused: nothing is handed out. */
   readonly isPaused: boolean;
   /** Time in ms until the next delayed message is due; undefined when there is none. */
   readonly dueInMs: number | undefined;
 }
+
+/**
+ * A trial is the time in which one consumer of the queue has the right to run its suspects, and is given nothing else. A
+ * step of it: `claim` the right, which is given if nobody has it and there are suspects; `claimIfEmpty` only where the
+ * lease holds nothing; `keep` it; take the `next` suspect, which ends the right where there is none; `yield` the right. It
+ * also ends with the lease.
+ */
+export type TrialStep = 'claim' | 'claimIfEmpty' | 'keep' | 'next' | 'yield';
+
+/** Whether suspects wait, and whose right it is to run them: nobody's (`free`), this lease's, or that of another one. */
+export type Suspects = 'none' | 'free' | 'mine' | 'others';
 
 export interface Renewal {
   /** Redis's time. */

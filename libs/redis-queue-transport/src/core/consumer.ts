@@ -1,11 +1,13 @@
 import { performance } from 'node:perf_hooks';
-import type { Broker, Exchange, Lease, SubscriptionTerms } from './broker.js';
+import type { Broker, Exchange, Lease, SubscriptionTerms, TrialStep } from './broker.js';
 import type { DeliveryRunner } from './delivery-runner.js';
 import { HeldDeliveries } from './held-deliveries.js';
 import type { DeliveryObserver, HeldDeliveriesOptions, Holder } from './held-deliveries.js';
 import { Membership } from './membership.js';
 import type { MessageIds } from './message-id.js';
 import { GrowingPause, pause } from './pause.js';
+import { Trial } from './trial.js';
+import type { TrialTurn, TrialView } from './trial.js';
 
 export interface ConsumerOptions extends HeldDeliveriesOptions {
   readonly leaseMs: number;
@@ -50,13 +52,13 @@ const SETTLE_GRACE_MS = 2_000;
  * fills the free slots; what finishes meanwhile goes with the next one. When an exchange finds the queue empty, the
  * consumer waits for one message. Everything that happens ends in `#schedule`, and `#step` decides what is next.
  *
- * A message that was found running when a process died (a suspect) runs alone, so that the next crash tells whether
- * it was to blame.
+ * Messages that were found running when a process died (suspects) are run apart, in a trial: see {@link Trial}.
  */
 export class Consumer {
   #state: State = 'new';
   readonly #membership: Membership;
   readonly #held: HeldDeliveries;
+  readonly #trial: Trial;
   #isStepScheduled = false;
   #isMakingSure = false;
   #turn: NodeJS.Immediate | undefined;
@@ -67,7 +69,6 @@ export class Consumer {
   #waitEnder = new AbortController();
   /** An exchange is worth while although nothing finished. */
   #mustLook = true;
-  #isSuspectAhead = false;
   #isPaused = false;
   /**
    * Exchanges in a row that found nothing. With two of them the queue is quiet: messages come one by one. (After one,
@@ -94,7 +95,9 @@ export class Consumer {
     ids: MessageIds,
     runner: DeliveryRunner,
     private readonly observer: ConsumerObserver,
+    turn: TrialTurn,
   ) {
+    this.#trial = new Trial(turn, () => this.#schedule());
     this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(options.leaseMs / 3));
     this.#held = new HeldDeliveries(broker, options, ids, runner, observer, this.#holder());
     this.#membership = new Membership(() => this.#takeLease(), options.leaseMs, {
@@ -183,6 +186,7 @@ export class Consumer {
     await this.#until(() => !this.#held.hasFinished && !this.#isExchanging, SETTLE_GRACE_MS);
     this.#state = 'stopped';
     this.#stopped.abort();
+    this.#trial.end();
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#settleTimer);
     await this.#membership.leave();
@@ -226,6 +230,8 @@ export class Consumer {
   }
 
   #goOn(lease: Lease): void {
+    const step = this.#trial.isIdle ? undefined : this.#trial.step(this.#trialView());
+    if (step !== undefined) return void this.#exchange(lease, 0, step);
     const free = this.#freeSlots();
     const mayLook =
       this.#mustLook && this.#state === 'consuming' && (free > 0 || this.#waiting !== undefined);
@@ -268,22 +274,30 @@ export class Consumer {
 
   /** Slots that an exchange may fill; the one that a wait may fill is not among them. */
   #freeSlots(): number {
-    if (this.#state !== 'consuming' || this.#waiting !== undefined) return 0;
-    return this.#isSuspectAhead && !this.#held.isEmpty ? 0 : this.#held.reserve();
+    if (this.#state !== 'consuming' || this.#waiting !== undefined || this.#trial.isOn) return 0;
+    return this.#held.reserve();
   }
 
-  async #exchange(lease: Lease, take: number): Promise<void> {
+  #trialView(): TrialView {
+    const { isEmpty, hasPlace, isTesting } = this.#held;
+    const isConsuming = this.#state === 'consuming' && !this.#isPaused;
+    return { isConsuming, isEmpty, hasPlace, isTesting };
+  }
+
+  async #exchange(lease: Lease, take: number, trial?: TrialStep): Promise<void> {
     const settlements = this.#held.takeFinished();
+    const step = trial ?? (this.#state === 'consuming' ? this.#trial.passingStep : undefined);
     this.#isExchanging = true;
     this.#exchangedAt = performance.now();
     this.#mustLook = false;
     try {
-      const exchange = await lease.exchange(settlements, take);
+      const exchange = await lease.exchange(settlements, take, step);
       this.#succeed(this.#exchangePause);
       if (exchange === 'leaseLost') return this.#membership.lose(lease);
       if (exchange.taken.length > 0 && !this.#membership.isSure) await this.#membership.makeSure();
-      if (lease === this.#lease) this.#takeIn(lease, exchange, take);
+      if (lease === this.#lease) this.#takeIn(lease, exchange, take, trial);
     } catch (error) {
+      this.#trial.failed();
       // Whether it was executed or not, giving the same settlements again is right.
       if (lease === this.#lease) this.#held.putBack(settlements);
       this.#mustLook = true;
@@ -296,18 +310,28 @@ export class Consumer {
     }
   }
 
-  #takeIn(lease: Lease, exchange: Exchange, take: number): void {
+  #takeIn(lease: Lease, exchange: Exchange, take: number, trial: TrialStep | undefined): void {
     if (exchange.missing > 0) this.observer.missing(exchange.missing);
-    this.#isSuspectAhead = exchange.isSuspectAhead;
     // What was told meanwhile may be a pause, of which this answer does not know: the next one does.
     if (exchange.isPaused || !this.#mustLook) this.#followPause(exchange.isPaused);
-    // A full answer means that there may be more; so does a suspect that had to stay.
-    if (take > 0 && (exchange.taken.length === take || exchange.isSuspectAhead))
-      this.#mustLook = true;
+    // A full answer means that there may be more.
+    if (take > 0 && exchange.taken.length === take) this.#mustLook = true;
+    this.#followTrial(exchange);
     if (this.#waiting === undefined) this.#checkedAt = performance.now();
     if (take > 0) this.#inVain = exchange.taken.length === 0 ? this.#inVain + 1 : 0;
     this.#lookAgainIn(exchange.dueInMs);
-    this.#takeUp(lease, exchange.taken);
+    if (trial === 'next') this.#takeUpSuspect(lease, exchange.taken);
+    else this.#takeUp(lease, exchange.taken);
+  }
+
+  /** At the beginning of a trial what has not begun goes back, and nothing more comes. */
+  #followTrial({ suspects }: Exchange): void {
+    const wasOn = this.#trial.isOn;
+    if (suspects !== 'none' || !this.#trial.isIdle) this.#trial.told(suspects);
+    if (this.#trial.isOn === wasOn) return;
+    if (wasOn) return this.#look();
+    this.#waiting?.abort();
+    this.#held.releaseUnstarted();
   }
 
   #followPause(isPaused: boolean): void {
@@ -356,12 +380,21 @@ export class Consumer {
 
   #takeUp(lease: Lease, elements: readonly Buffer[]): void {
     this.#held.add(elements);
-    if (this.#state !== 'consuming' || this.#isPaused) this.#held.releaseUnstarted();
+    if (this.#state !== 'consuming' || this.#isPaused || this.#trial.isOn)
+      this.#held.releaseUnstarted();
     else this.#held.startReady(lease);
+  }
+
+  #takeUpSuspect(lease: Lease, elements: readonly Buffer[]): void {
+    for (const element of elements) {
+      if (this.#state === 'consuming' && !this.#isPaused) this.#held.startSuspect(lease, element);
+      else this.#held.release(element);
+    }
   }
 
   #onLeaseLost(lease: Lease): void {
     this.#waiting?.abort();
+    this.#trial.end();
     this.observer.leaseLost(this.#held.lose(lease));
   }
 

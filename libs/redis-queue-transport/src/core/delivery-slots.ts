@@ -9,16 +9,11 @@ export interface Held {
   readonly lease: Lease;
 }
 
-/**
- * What a consumer holds and has not finished: elements that are ready, at most one suspect that waits until it is
- * alone, and what runs.
- */
+/** What a consumer holds and has not finished: elements that are ready, and what runs. */
 export class DeliverySlots {
   /** In the order in which they were taken. */
   #ready: Buffer[] = [];
-  #suspect: Delivery | undefined;
   readonly #running = new Running<Held>();
-  #runsAlone = false;
 
   constructor(
     private readonly concurrency: number,
@@ -31,16 +26,20 @@ export class DeliverySlots {
   }
 
   get isEmpty(): boolean {
-    return this.#running.size === 0 && this.#ready.length === 0 && this.#suspect === undefined;
+    return this.#running.size === 0 && this.#ready.length === 0;
   }
 
   get hasUnstarted(): boolean {
-    return this.#ready.length > 0 || this.#suspect !== undefined;
+    return this.#ready.length > 0;
   }
 
-  /** How many more it may hold. None beside a suspect. */
+  /** One more may run. */
+  get hasPlace(): boolean {
+    return this.#running.size < this.concurrency;
+  }
+
+  /** How many more it may hold. */
   get free(): number {
-    if (this.#suspect !== undefined || this.#runsAlone) return 0;
     return this.prefetch - this.#ready.length - this.#running.size;
   }
 
@@ -54,30 +53,16 @@ export class DeliverySlots {
     for (const element of elements) this.#ready.push(element);
   }
 
-  /** What is to start now: an element, or a suspect that is alone at last. */
-  next(): Buffer | Delivery | undefined {
-    if (this.#runsAlone) return undefined;
-    if (this.#suspect === undefined)
-      return this.#running.size < this.concurrency ? this.#ready.shift() : undefined;
-    if (this.#running.size > 0) return undefined;
-    const suspect = this.#suspect;
-    this.#suspect = undefined;
-    this.#runsAlone = true;
-    return suspect;
-  }
-
-  /** Nothing more starts before this one has run alone. */
-  isolate(suspect: Delivery): void {
-    this.#suspect = suspect;
+  /** What is to start now. */
+  next(): Buffer | undefined {
+    return this.hasPlace ? this.#ready.shift() : undefined;
   }
 
   /** Empties it of what has not begun, and answers that, in order. */
   removeUnstarted(): readonly Buffer[] {
     const ready = this.#ready;
-    const suspect = this.#suspect;
     this.#ready = [];
-    this.#suspect = undefined;
-    return suspect === undefined ? ready : [suspect.element, ...ready];
+    return ready;
   }
 
   begin(held: Held): Run<Held> {
@@ -86,10 +71,7 @@ export class DeliverySlots {
 
   /** False when it was over before: released at a stop while it ran. */
   end(run: Run<Held>): boolean {
-    const wasRunning = this.#running.end(run);
-    // A suspect runs alone, so it was this one.
-    if (wasRunning) this.#runsAlone = false;
-    return wasRunning;
+    return this.#running.end(run);
   }
 
   /** Ends what was begun here and by its handler not, as if it had not been begun at all. */
@@ -97,7 +79,6 @@ export class DeliverySlots {
     if (unstarted.length === 0) return;
     const taken = new Set(unstarted);
     this.#running.endWhere(({ delivery }) => taken.has(delivery));
-    if (this.#running.size === 0) this.#runsAlone = false;
   }
 
   /** What runs. */
@@ -107,7 +88,6 @@ export class DeliverySlots {
 
   /** Ends all that runs, and answers what that was. */
   endAll(): readonly Held[] {
-    this.#runsAlone = false;
     return this.#running.endAll();
   }
 }

@@ -235,9 +235,9 @@ describe('withNextAttempt', () => {
     ['the first', '{"rq":1,"id":"x","at":7}\nb', '{"rq":1,"attempt":2,"id":"x","at":7}\nb'],
     ['a later one', '{"rq":1,"attempt":2,"id":"x"}\nb', '{"rq":1,"attempt":3,"id":"x"}\nb'],
     [
-      'that of a suspect',
+      'that of a suspect, which is none any more',
       '{"rq":1,"crashes":2,"attempt":4,"id":"x"}\nb',
-      '{"rq":1,"crashes":2,"attempt":5,"id":"x"}\nb',
+      '{"rq":1,"attempt":5,"id":"x"}\nb',
     ],
     [
       'one with spaces',

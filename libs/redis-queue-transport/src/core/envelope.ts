@@ -153,15 +153,17 @@ function decodeAny(element: Buffer): Envelope {
   };
 }
 
-/** The same message with its attempt raised by one; every other byte is kept. */
+/**
+ * The same message with its attempt raised by one, and no suspect any more: its handler ended. Every other byte is kept.
+ */
 export function withNextAttempt(element: Buffer, newId: string): Buffer {
   const front = splitHeader(element) === undefined ? undefined : readFront(element);
   if (front === undefined) {
     const header = `{"rq":${FORMAT_VERSION},"attempt":2,"id":${quote(newId)}}\n`;
     return Buffer.concat([Buffer.from(header), element]);
   }
-  const { crashes, attempt, parked, end } = front;
-  const raised = frontText({ crashes, attempt: attempt + 1, parked });
+  const { attempt, parked, end } = front;
+  const raised = frontText({ crashes: 0, attempt: attempt + 1, parked });
   return Buffer.concat([Buffer.from(raised), element.subarray(end)]);
 }
 

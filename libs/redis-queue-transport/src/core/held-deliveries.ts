@@ -64,6 +64,8 @@ export class HeldDeliveries {
   #burstLeft = 0;
   readonly #burst: number;
   #hasJustBegun = false;
+  /** The last suspect that was begun. */
+  #tested: Run<Held> | undefined;
 
   constructor(
     private readonly broker: Broker,
@@ -83,7 +85,7 @@ export class HeldDeliveries {
     return this.#slots.running;
   }
 
-  /** How many more may be taken. None beside a suspect. Keeps places for those that can start, until {@link releasePlaces}. */
+  /** How many more may be taken. Keeps places for those that can start, until {@link releasePlaces}. */
   reserve(): number {
     const { free, startable } = this.#slots;
     return this.#places === undefined ? free : free - startable + this.#places.keep(startable);
@@ -96,6 +98,16 @@ export class HeldDeliveries {
 
   get isEmpty(): boolean {
     return this.#slots.isEmpty;
+  }
+
+  /** One more handler may run. */
+  get hasPlace(): boolean {
+    return this.#slots.hasPlace;
+  }
+
+  /** The handler of the suspect that was begun last has not ended. */
+  get isTesting(): boolean {
+    return this.#tested?.isOver === false;
   }
 
   /** Something waits to be settled. */
@@ -169,40 +181,47 @@ export class HeldDeliveries {
       if (this.#places?.keep(1) === 0) return;
       const next = this.#slots.next();
       if (next === undefined) return;
-      if (Buffer.isBuffer(next)) this.#start(lease, next);
-      else this.#run(lease, next);
+      this.#start(lease, next);
     }
     this.holder.changed();
   }
 
-  #start(lease: Lease, element: Buffer): void {
+  /** Begins a suspect, apart from what is ready. */
+  startSuspect(lease: Lease, element: Buffer): void {
+    this.#tested = this.#start(lease, element);
+  }
+
+  /** Hands back an element that was never added, unharmed. */
+  release(element: Buffer): void {
+    this.#finished.push({ kind: 'release', element });
+    this.holder.changed();
+  }
+
+  #start(lease: Lease, element: Buffer): Run<Held> | undefined {
     const { queue, maxCrashes } = this.options;
     const intake = inspect(queue, element, maxCrashes, this.broker);
     const { delivery } = intake;
     switch (intake.kind) {
       case 'run':
-        this.#run(lease, delivery);
-        break;
-      case 'runAlone':
-        this.#slots.isolate(delivery);
-        break;
+        return this.#run(lease, delivery);
       case 'settle':
         this.#settle(delivery, intake.outcome);
-        break;
+        return undefined;
       case 'expired':
         this.#skip(delivery, 'expired');
-        break;
+        return undefined;
     }
   }
 
   /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
-  #run(lease: Lease, delivery: Delivery): void {
+  #run(lease: Lease, delivery: Delivery): Run<Held> {
     const run = this.#slots.begin({ delivery, lease });
     this.#places?.begin();
     this.#hasJustBegun = true;
     if (this.options.onceMs !== undefined || delivery.envelope.parked !== undefined)
       void this.#prepareAndRun(run);
     else this.runner.begin(delivery, (outcome) => this.#onEnd(run, outcome));
+    return run;
   }
 
   async #prepareAndRun(run: Run<Held>): Promise<void> {

@@ -15,15 +15,11 @@ describe('an element that was taken', () => {
     ['that is plain data', '{"a":1}', 'run'],
     ['whose time is to come', `{"rq":1,"id":"a","expiresAt":${NOW + 1}}\n{}`, 'run'],
     ['whose time is over', `{"rq":1,"id":"a","expiresAt":${NOW}}\n{}`, 'expired'],
-    [
-      'that was found running in a crash',
-      '{"rq":1,"crashes":1,"attempt":2,"id":"a"}\n{}',
-      'runAlone',
-    ],
+    ['that was found running in a crash', '{"rq":1,"crashes":1,"attempt":2,"id":"a"}\n{}', 'run'],
     [
       'that crashed for the last time but one',
       '{"rq":1,"crashes":2,"attempt":3,"id":"a"}\n{}',
-      'runAlone',
+      'run',
     ],
     ['that crashed too often', '{"rq":1,"crashes":3,"attempt":4,"id":"a"}\n{}', 'settle'],
     [

@@ -9,8 +9,6 @@ import type { Outcome } from './outcome.js';
 /** What is to be done with an element that was taken. */
 export type Intake =
   | { readonly kind: 'run'; readonly delivery: Delivery }
-  /** It was found running when a process died: nothing else may run beside it. */
-  | { readonly kind: 'runAlone'; readonly delivery: Delivery }
   /** Not to be run at all. */
   | { readonly kind: 'settle'; readonly delivery: Delivery; readonly outcome: Outcome }
   /** Its time is over. */
@@ -42,7 +40,7 @@ export function inspect(
   }
   if (expiresAtMs !== undefined && expiresAtMs <= broker.nowMs())
     return { kind: 'expired', delivery };
-  return { kind: crashes > 0 ? 'runAlone' : 'run', delivery };
+  return { kind: 'run', delivery };
 }
 
 function noReplyList({ list }: ReplyAddress): UndecodableError {

@@ -3,6 +3,7 @@ import type { Broker, SubscriptionTerms } from '../core/broker.js';
 import { Consumer } from '../core/consumer.js';
 import { DeliveryRunner } from '../core/delivery-runner.js';
 import type { Places } from '../core/places.js';
+import { TrialTurn } from '../core/trial.js';
 import { BatchRunner } from './batch-runner.js';
 import { ConsumerLog } from './consumer-log.js';
 import { resolveEventOptions } from './event-options.js';
@@ -22,6 +23,8 @@ export function consumersOf(
 }
 
 class HandlerConsumers {
+  readonly #turn = new TrialTurn();
+
   constructor(
     private readonly served: Served,
     private readonly broker: Broker,
@@ -72,7 +75,7 @@ class HandlerConsumers {
     };
     const deliveries = this.#runnerOf(pattern, handler, handlerOptions);
     const log = new ConsumerLog(queue, logger, failures, events);
-    return new Consumer(this.broker, options, ids, deliveries, log);
+    return new Consumer(this.broker, options, ids, deliveries, log, this.#turn);
   }
 
   #runnerOf(

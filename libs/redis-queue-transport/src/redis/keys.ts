@@ -15,6 +15,8 @@ export class Keys {
     const base = `${this.prefix}:{${assertQueueName(queue)}}`;
     return {
       waiting: `${base}:waiting`,
+      suspects: `${base}:suspects`,
+      roles: `${base}:roles`,
       dead: `${base}:dead`,
       consumers: `${base}:consumers`,
       fenced: `${base}:fenced`,
@@ -91,6 +93,10 @@ export interface HistoryKeys {
 export interface QueueKeys {
   /** List: what nobody holds; taken at the head (left), pushed at the tail (right). */
   readonly waiting: string;
+  /** List: messages that were running when a process died; run by one consumer at a time, apart from the others. */
+  readonly suspects: string;
+  /** Hash: which consumer does something for all of them. `trial`: runs the suspects. */
+  readonly roles: string;
   /** Sorted set: messages that are not due yet, by the Redis time in ms at which they are. */
   readonly delayed: string;
   /** Stream: dead letters, each an entry with one field `element`; capped by count and by age. */

@@ -26,6 +26,10 @@ end
 
 /** So many messages one call of a script looks at, at the most, for bodies to drop. */
 const MOST_EMPTIED = 1_000;
+const MOST_BYTES = 1_048_576;
+
+/** So many are read at once: nobody knows how large they are. */
+const STEP = 16;
 
 /**
  * Drops the oldest dead letters, with the bodies that are parked, as the Lua function `dropDead(most, below)`: at once
@@ -61,17 +65,32 @@ end
 export const EMPTY_QUEUE = `
 local function emptyQueue()
   if redis.call('EXISTS', parked) == 0 then
-    local all = redis.call('LLEN', waiting) + redis.call('ZCARD', delayed)
-    redis.call('UNLINK', waiting, delayed)
+    local all = redis.call('LLEN', waiting) + redis.call('LLEN', suspects) + redis.call('ZCARD', delayed)
+    redis.call('UNLINK', waiting, suspects, delayed)
     return all, 0
   end
-  local first = redis.call('LRANGE', waiting, 0, ${MOST_EMPTIED} - 1)
-  for _, element in ipairs(first) do unpark(element) end
-  redis.call('LTRIM', waiting, #first, -1)
-  local earliest = {}
-  if #first < ${MOST_EMPTIED} then earliest = redis.call('ZRANGE', delayed, 0, ${MOST_EMPTIED} - 1 - #first) end
-  for _, element in ipairs(earliest) do unpark(element) end
-  if #earliest > 0 then redis.call('ZREMRANGEBYRANK', delayed, 0, #earliest - 1) end
-  return #first + #earliest, redis.call('LLEN', waiting) + redis.call('ZCARD', delayed)
+  local emptied, bytes = 0, 0
+  local function isFull() return emptied >= ${MOST_EMPTIED} or bytes >= ${MOST_BYTES} end
+  local function unparkAll(elements)
+    for _, element in ipairs(elements) do
+      unpark(element)
+      bytes = bytes + #element
+    end
+    emptied = emptied + #elements
+    return #elements
+  end
+  for _, list in ipairs({ suspects, waiting }) do
+    while not isFull() do
+      local removed = unparkAll(redis.call('LRANGE', list, 0, ${STEP} - 1))
+      if removed == 0 then break end
+      redis.call('LTRIM', list, removed, -1)
+    end
+  end
+  while not isFull() do
+    local removed = unparkAll(redis.call('ZRANGE', delayed, 0, ${STEP} - 1))
+    if removed == 0 then break end
+    redis.call('ZREMRANGEBYRANK', delayed, 0, removed - 1)
+  end
+  return emptied, redis.call('LLEN', waiting) + redis.call('LLEN', suspects) + redis.call('ZCARD', delayed)
 end
 `;

@@ -47,11 +47,12 @@ export class RedisAdmin implements AdminBroker {
 
   async lengths(queue: string): Promise<QueueLengths> {
     const keys = this.#keys.queue(queue);
-    const [waiting, delayed, dead, isPaused, counts, consumers, fenced] = await this.#run(
+    const [waiting, suspects, delayed, dead, isPaused, counts, consumers, fenced] = await this.#run(
       'read lengths',
       (client) =>
         Promise.all([
           client.llen(keys.waiting),
+          client.llen(keys.suspects),
           client.zcard(keys.delayed),
           client.xlen(keys.dead),
           client.exists(keys.paused),
@@ -67,6 +68,7 @@ export class RedisAdmin implements AdminBroker {
     );
     return {
       waiting,
+      suspects,
       processing: held.reduce((sum, length) => sum + length, 0),
       delayed,
       dead,

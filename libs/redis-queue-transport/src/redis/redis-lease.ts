@@ -1,4 +1,11 @@
-import type { Exchange, Lease, LeaseTerms, Renewal, Settlement } from '../core/broker.js';
+import type {
+  Exchange,
+  Lease,
+  LeaseTerms,
+  Renewal,
+  Settlement,
+  TrialStep,
+} from '../core/broker.js';
 import { decodeElement } from '../core/envelope.js';
 import { OutcomeUnknownError } from '../core/errors.js';
 import { pause } from '../core/pause.js';
@@ -79,6 +86,7 @@ export class RedisLease implements Lease {
   async exchange(
     settlements: readonly Settlement[],
     take: number,
+    trial?: TrialStep,
   ): Promise<Exchange | 'leaseLost'> {
     // At once where possible: while Redis works on it, handlers are started.
     if (!this.at.commands.isReady) await this.at.commands.ready(CONNECTION_WAIT_MS);
@@ -91,8 +99,8 @@ export class RedisLease implements Lease {
     const known = oldestDone > 0 ? settlements : this.#stillHeld(settlements);
     this.at.flushReplies();
     let reply =
-      oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, take, known) : 'miscounted';
-    if (reply === 'miscounted') reply = await this.#exchangeOnce(known, 0, take, known);
+      oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, take, trial, known) : 'miscounted';
+    if (reply === 'miscounted') reply = await this.#exchangeOnce(known, 0, take, trial, known);
     if (reply === 'miscounted')
       throw new TypeError('Nothing was counted, so nothing can be miscounted.');
     if (reply === 'leaseLost') return reply;
@@ -148,6 +156,7 @@ export class RedisLease implements Lease {
     settlements: readonly Settlement[],
     oldestDone: number,
     take: number,
+    trial: TrialStep | undefined,
     inQuestion: readonly Settlement[],
   ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
     const { commands, keys } = this.at;
@@ -161,7 +170,7 @@ export class RedisLease implements Lease {
       return await exchange.run(
         commands,
         { ...keys, processing: keys.processing(consumer) },
-        { consumer, take, deadLetterLimit, onceMs, wake: keys.wake, ...done },
+        { consumer, take, deadLetterLimit, onceMs, wake: keys.wake, trial: trial ?? '', ...done },
         rest,
       );
     } catch (error) {
@@ -283,26 +292,29 @@ export class RedisLease implements Lease {
 
   async reclaim(consumer: string, seenEndMs?: number): Promise<number> {
     const { commands, keys, newId } = this.at;
-    const { waiting, consumers, fenced } = keys;
-    const processing = keys.processing(consumer);
     const held = await reclaim.run(
       commands,
-      { waiting, processing, consumers, fenced },
-      { consumer, seenEndMs: seenEndMs ?? '', fenceMs: FENCE_MS, newId: newId() },
+      { ...keys, processing: keys.processing(consumer) },
+      {
+        consumer,
+        seenEndMs: seenEndMs ?? '',
+        fenceMs: FENCE_MS,
+        newId: newId(),
+        wake: keys.wake,
+      },
     );
     return Math.max(0, held);
   }
 
   async leave(): Promise<void> {
     const { commands, closeBlocking, keys } = this.at;
-    const { consumers, fenced } = keys;
     const fenceMs = this.#isWaiting || this.#wasWaitLost ? FENCE_MS : 0;
     closeBlocking();
     await commands.ready(CONNECTION_WAIT_MS);
     await leave.run(
       commands,
-      { ...this.#lists(), consumers, fenced },
-      { consumer: this.consumer, fenceMs },
+      { ...keys, processing: keys.processing(this.consumer) },
+      { consumer: this.consumer, fenceMs, wake: keys.wake },
     );
   }
 
@@ -325,8 +337,10 @@ export class RedisLease implements Lease {
     this.#mayHoldStrays = false;
   }
 
-  #lists(): { waiting: string; processing: string } {
-    return { waiting: this.at.keys.waiting, processing: this.at.keys.processing(this.consumer) };
+  #lists(): { waiting: string; suspects: string; processing: string } {
+    const { keys } = this.at;
+    const { waiting, suspects } = keys;
+    return { waiting, suspects, processing: keys.processing(this.consumer) };
   }
 }
 

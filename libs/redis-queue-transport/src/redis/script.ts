@@ -190,10 +190,32 @@ end
 export const NOW_MS = `${NOW_MS_FUNCTION}local now = nowMs()
 `;
 
-/** Moves all that a consumer holds to the head of the queue, unchanged and in order, as Lua. Leaves `moved`. */
+/** Whether an element was found running in a process that died, as the Lua function `isSuspect(element)`. */
+export const IS_SUSPECT = `
+local function isSuspect(element)
+  -- Its tenth byte alone tells most elements from a suspect's.
+  return string.byte(element, 10) == 99 and string.sub(element, 1, 18) == '{"rq":1,"crashes":'
+end
+`;
+
+/**
+ * Moves all that a consumer holds to where it came from, the head of the queue or of its suspects, unchanged and in
+ * order, as Lua. Leaves `moved`.
+ */
 export const GIVE_BACK = `
+${IS_SUSPECT}
 local moved = redis.call('LLEN', processing)
-for i = 1, moved do redis.call('LMOVE', processing, waiting, 'RIGHT', 'LEFT') end
+for i = 1, moved do
+  local element = redis.call('LMOVE', processing, waiting, 'RIGHT', 'LEFT')
+  if isSuspect(element) then redis.call('LMOVE', waiting, suspects, 'LEFT', 'LEFT') end
+end
+`;
+
+/** Ends what a consumer does for the others of its queue, as the Lua function `endRoles(consumer)`. */
+export const END_ROLES = `
+local function endRoles(consumer)
+  if redis.call('HGET', roles, 'trial') == consumer then redis.call('HDEL', roles, 'trial') end
+end
 `;
 
 export function readNumber(reply: unknown): number {

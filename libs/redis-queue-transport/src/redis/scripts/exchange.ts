@@ -1,7 +1,9 @@
-import type { Settlement } from '../../core/broker.js';
+import type { Settlement, Suspects } from '../../core/broker.js';
 import { DROP_DEAD } from '../parking-lua.js';
 import type { ScriptArgument } from '../script.js';
 import {
+  END_ROLES,
+  IS_SUSPECT,
   NOW_MS_FUNCTION,
   RELEASE_DUE,
   Script,
@@ -14,7 +16,7 @@ export interface ExchangeReply {
   /** How many deliveries the processing list holds now. */
   readonly held: number;
   readonly missing: number;
-  readonly isSuspectAhead: boolean;
+  readonly suspects: Suspects;
   readonly isPaused: boolean;
   readonly dueInMs: number | undefined;
   readonly taken: readonly Buffer[];
@@ -22,6 +24,13 @@ export interface ExchangeReply {
 
 /** So many values at the most are given to one command: Lua's stack is not endless. */
 const MOST_ARGUMENTS = 1_000;
+
+/** What a reply says of suspects. */
+const SUSPECTS = { none: 0, free: 1, mine: 2, others: 3 } as const satisfies Record<
+  Suspects,
+  number
+>;
+const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
 
 /**
  * Settles, releases what is due, and takes, for the consumer that still has its lease.
@@ -31,19 +40,25 @@ const MOST_ARGUMENTS = 1_000;
  * to be remembered with an ack, or nothing for a done one whose body is parked. The triples are walked backwards, so that several that go back to the head keep their
  * order.
  *
- * A suspect (its header begins with a crash count) is only handed out when the consumer holds nothing else.
+ * Suspects stand in a list of their own, and one live consumer at a time has the right to run them, its trial. What
+ * `trial` asks for: `claim` the right, if nobody has it and there are suspects (or `claimIfEmpty`, if the consumer holds
+ * nothing besides); `keep` it; the `next` suspect, taken as the others are (the right ends when there is none); `yield`
+ * it. Who has the right is given nothing but suspects.
  *
  * With `oldestDone` above 0 so many of the list's oldest are done, of the `held` that it holds: so the elements need not
  * travel back. The last of them begins with `lastDone`: a count alone could also fit a list that has lost some and got
  * others, by a call that was given up and is executed late.
  *
- * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, 1 when a suspect at the head had to stay, 1 when the queue
- * is paused, ms until the next delayed message or -1, taken … }.
+ * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, what is
+ * the matter with suspects (the place in SUSPECTS), 1 when the queue is paused, ms until the next delayed message or -1,
+ * taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',
   keys: [
     'waiting',
+    'suspects',
+    'roles',
     'processing',
     'consumers',
     'delayed',
@@ -62,6 +77,7 @@ export const exchange = new Script({
     'oldestDone',
     'held',
     'lastDone',
+    'trial',
     'acks',
   ],
   lua: `
@@ -72,12 +88,7 @@ if tonumber(oldestDone) > 0 then
   if string.sub(last, 1, #lastDone) ~= lastDone then return -1 end
   redis.call('LTRIM', processing, oldestDone, -1)
 end
-${NOW_MS_FUNCTION}${DROP_DEAD}
-local function isSuspect(element)
-  -- Its tenth byte alone tells most elements from a suspect's.
-  return string.byte(element, 10) == 99 and string.sub(element, 1, 18) == '{"rq":1,"crashes":'
-end
-
+${NOW_MS_FUNCTION}${DROP_DEAD}${IS_SUSPECT}${END_ROLES}
 local missing = 0
 local others = FIRST + acks
 local now = others <= #ARGV and nowMs() or nil
@@ -91,7 +102,7 @@ for i = #ARGV - 2, others, -3 do
   else
     -- Added before it is removed: should a command fail (a key of another type), nothing is lost.
     if kind == 'release' then
-      redis.call('LPUSH', waiting, element)
+      redis.call('LPUSH', isSuspect(element) and suspects or waiting, element)
     elseif kind == 'skip' then
       redis.call('HINCRBY', counts, detail, 1)
     elseif kind == 'once' then
@@ -120,33 +131,44 @@ if isEarliest then redis.call('PUBLISH', wake, '') end
 
 ${RELEASE_DUE}
 
-local isPaused = redis.call('EXISTS', paused)
 local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
-local reply = { holds, missing, 0, isPaused, dueIn }
-if isPaused == 1 then return reply end
+local reply = { holds, missing, 0, 0, dueIn }
+-- One question for what is rarely there.
+if redis.call('EXISTS', paused, suspects) > 0 or trial ~= '' and trial ~= 'claimIfEmpty' then
+  reply[4] = redis.call('EXISTS', paused)
+  local tried = redis.call('HGET', roles, 'trial')
+  if tried and tried ~= consumer and not redis.call('ZSCORE', consumers, tried) then tried = false end
+  local suspect
+  local isClaimed = trial == 'claim' or trial == 'claimIfEmpty' and holds == 0
+  if isClaimed and not tried and redis.call('EXISTS', suspects) == 1 then
+    redis.call('HSET', roles, 'trial', consumer)
+    tried = consumer
+  elseif tried == consumer and trial == 'next' and reply[4] == 0 then
+    suspect = redis.call('LMOVE', suspects, processing, 'LEFT', 'RIGHT')
+  end
+  if tried == consumer and (trial == 'yield' or trial == 'next' and not suspect) then
+    endRoles(consumer)
+    tried = false
+    if redis.call('EXISTS', suspects) == 1 then redis.call('PUBLISH', wake, '') end
+  end
+  reply[3] = tried == consumer and ${SUSPECTS.mine} or redis.call('EXISTS', suspects) == 0 and ${SUSPECTS.none}
+    or tried and ${SUSPECTS.others} or ${SUSPECTS.free}
+  if suspect then
+    reply[1] = holds + 1
+    reply[6] = suspect
+  end
+  if tried == consumer or reply[4] == 1 then return reply end
+end
 if tonumber(take) == 0 then return reply end
 if take == '1' then
   local element = redis.call('LMOVE', waiting, processing, 'LEFT', 'RIGHT')
   if not element then return reply end
-  if holds > 0 and isSuspect(element) then
-    redis.call('LMOVE', processing, waiting, 'RIGHT', 'LEFT')
-    reply[3] = 1
-    return reply
-  end
   reply[1] = holds + 1
   reply[6] = element
   return reply
 end
 local elements = redis.call('LRANGE', waiting, 0, take - 1)
 local taken = #elements
-for i = 1, #elements do
-  if isSuspect(elements[i]) then
-    local isAlone = holds == 0 and i == 1
-    if not isAlone then reply[3] = 1 end
-    taken = isAlone and 1 or i - 1
-    break
-  end
-end
 for from = 1, taken, ${MOST_ARGUMENTS} do
   redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
 end
@@ -158,12 +180,12 @@ return reply
   read: (reply): ExchangeReply | 'leaseLost' | 'miscounted' => {
     if (reply === 0) return 'leaseLost';
     if (reply === -1) return 'miscounted';
-    const [held, missing, suspectAhead, paused, dueIn, ...taken] = readArray(reply);
+    const [held, missing, suspects, paused, dueIn, ...taken] = readArray(reply);
     const dueInMs = readNumber(dueIn);
     return {
       held: readNumber(held),
       missing: readNumber(missing),
-      isSuspectAhead: suspectAhead === 1,
+      suspects: STATES[readNumber(suspects)] ?? 'none',
       isPaused: paused === 1,
       dueInMs: dueInMs < 0 ? undefined : dueInMs,
       taken: taken.map(readBuffer),

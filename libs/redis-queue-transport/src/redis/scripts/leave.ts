@@ -1,20 +1,23 @@
-import { GIVE_BACK, NOW_MS, Script, readNumber } from '../script.js';
+import { END_ROLES, GIVE_BACK, NOW_MS, Script, readNumber } from '../script.js';
 
 /**
  * Ends a consumer: what it still holds goes back unharmed. With a `fenceMs` above 0 the name stays watched for so
- * long, for a command of its whose outcome is not known. Replies how many deliveries went back.
+ * long, for a command of its whose outcome is not known. Others are woken where suspects wait that it could have run.
+ * Replies how many deliveries went back.
  */
 export const leave = new Script({
   action: 'leave a queue',
-  keys: ['waiting', 'processing', 'consumers', 'fenced'],
-  args: ['consumer', 'fenceMs'],
+  keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
+  args: ['consumer', 'fenceMs', 'wake'],
   lua: `
-${GIVE_BACK}
+${GIVE_BACK}${END_ROLES}
+endRoles(consumer)
 redis.call('ZREM', consumers, consumer)
 if tonumber(fenceMs) > 0 then
   ${NOW_MS}
   redis.call('ZADD', fenced, now + fenceMs, consumer)
 end
+if redis.call('EXISTS', suspects) == 1 then redis.call('PUBLISH', wake, '') end
 return moved
 `,
   read: readNumber,

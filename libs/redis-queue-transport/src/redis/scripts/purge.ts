@@ -7,12 +7,12 @@ export interface Purged {
 }
 
 /**
- * Removes what waits and what is delayed, with the bodies that are parked, or a part of it. Replies { how many messages
+ * Removes what waits, suspects included, and what is delayed, with the bodies that are parked, or a part of it. Replies { how many messages
  * that were, how many are left }.
  */
 export const purge = new Script({
   action: 'purge a queue',
-  keys: ['waiting', 'delayed', 'parked'],
+  keys: ['waiting', 'suspects', 'delayed', 'parked'],
   args: [],
   lua: `
 ${EMPTY_QUEUE}

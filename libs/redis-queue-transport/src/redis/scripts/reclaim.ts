@@ -1,11 +1,17 @@
-import { NOW_MS, Script, readNumber } from '../script.js';
+import { END_ROLES, IS_SUSPECT, NOW_MS, Script, readNumber } from '../script.js';
+
+const MOST_COUNTED = 1_000_000;
 
 /**
- * Takes back what a consumer held whose lease has ended, to the head of the queue and in order.
+ * Takes back what a consumer held whose lease has ended.
  *
- * Each delivery's attempt is raised, and it becomes a suspect: its crash count, kept at the very front of the header,
- * is set to 1, or raised when it was the only one held, for then it was running and nothing else was. What a late
- * command took for a consumer that was fenced before was never started, and goes back unchanged.
+ * Each delivery was running, or about to: its attempt is raised, and it becomes a suspect, in front of the suspects
+ * that are there and in order. Its crash count, kept at the very front of the header, is 1. Of those that were suspects
+ * before, the one that was begun last is counted once more and comes first again, as nothing else was begun beside it;
+ * older ones, which had run for longer than a crash usually takes, go behind all others.
+ *
+ * What a late command took for a consumer that was fenced before was never started, and goes back unchanged to where it
+ * came from.
  *
  * The consumer is remembered as fenced for `fenceMs`, as a blocked or delayed BLMOVE of its may still be executed, and
  * then until somebody has looked once more: nobody may have been there before.
@@ -15,37 +21,56 @@ import { NOW_MS, Script, readNumber } from '../script.js';
  */
 export const reclaim = new Script({
   action: 'reclaim deliveries',
-  keys: ['waiting', 'processing', 'consumers', 'fenced'],
-  args: ['consumer', 'seenEndMs', 'fenceMs', 'newId'],
+  keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
+  args: ['consumer', 'seenEndMs', 'fenceMs', 'newId', 'wake'],
   lua: `
-${NOW_MS}
+${NOW_MS}${IS_SUSPECT}${END_ROLES}
 local leaseEnd = redis.call('ZSCORE', consumers, consumer)
 if leaseEnd and tonumber(leaseEnd) ~= tonumber(seenEndMs) then return -1 end
 
-local function suspected(element, isAlone, id)
-  local rest
-  if string.find(element, '\\n', 1, true) then rest = string.match(element, '^{%s*"rq"%s*:%s*1%s*([,}].*)$') end
-  if not rest then return '{"rq":1,"crashes":1,"attempt":2,"id":"' .. id .. '"}\\n' .. element end
-  local crashes, afterCrashes = string.match(rest, '^,"crashes":(%d+)(.*)$')
-  rest = afterCrashes or rest
-  local attempt, afterAttempt = string.match(rest, '^,"attempt":(%d+)(.*)$')
-  rest = afterAttempt or rest
-  crashes = tonumber(crashes or 0)
-  if isAlone or crashes == 0 then crashes = crashes + 1 end
-  return string.format('{"rq":1,"crashes":%d,"attempt":%d', crashes, tonumber(attempt or 1) + 1) .. rest
+-- A number that somebody else wrote may be beyond what can be counted on with.
+local function countOf(digits, default) return math.min(tonumber(digits or default), ${MOST_COUNTED}) end
+
+-- What its counts say, and where the rest begins; nothing for an element without a header.
+local function countsOf(element)
+  local front = string.sub(element, 1, 128)
+  local at = string.match(front, '^{%s*"rq"%s*:%s*1%s*()[,}]')
+  if not at or not string.find(element, '\\n', 1, true) then return end
+  local crashes, afterCrashes = string.match(front, '^,"crashes":(%d+)()', at)
+  local attempt, afterAttempt = string.match(front, '^,"attempt":(%d+)()', afterCrashes or at)
+  return countOf(crashes, 0), countOf(attempt, 1), afterAttempt or afterCrashes or at
+end
+
+-- Whether one that was a suspect before has been found: the last of them was begun last.
+local isLastFound = false
+local function putBack(element, newId)
+  local crashes, attempt, restAt = countsOf(element)
+  if not restAt then
+    redis.call('LPUSH', suspects, '{"rq":1,"crashes":1,"attempt":2,"id":"' .. newId .. '"}\\n' .. element)
+    return
+  end
+  local isOlder = crashes > 0 and isLastFound
+  if not isOlder then
+    if crashes > 0 then isLastFound = true end
+    crashes = crashes + 1
+  end
+  local suspect = string.format('{"rq":1,"crashes":%d,"attempt":%d', crashes, attempt + 1)
+    .. string.sub(element, restAt)
+  redis.call(isOlder and 'RPUSH' or 'LPUSH', suspects, suspect)
 end
 
 local held = redis.call('LLEN', processing)
 for i = 1, held do
+  local element = redis.call('LINDEX', processing, -1)
   if leaseEnd then
-    local element = redis.call('LINDEX', processing, -1)
-    redis.call('LPUSH', waiting, suspected(element, held == 1, newId .. '-' .. i))
-    redis.call('RPOP', processing)
+    putBack(element, newId .. '-' .. i)
   else
-    redis.call('LMOVE', processing, waiting, 'RIGHT', 'LEFT')
+    redis.call('LPUSH', isSuspect(element) and suspects or waiting, element)
   end
+  redis.call('RPOP', processing)
 end
 
+endRoles(consumer)
 local fencedUntil = redis.call('ZSCORE', fenced, consumer)
 if leaseEnd or (held > 0 and not fencedUntil) then
   redis.call('ZREM', consumers, consumer)
@@ -53,6 +78,7 @@ if leaseEnd or (held > 0 and not fencedUntil) then
 elseif fencedUntil and tonumber(fencedUntil) < now then
   redis.call('ZREM', fenced, consumer)
 end
+if held > 0 or leaseEnd and redis.call('EXISTS', suspects) == 1 then redis.call('PUBLISH', wake, '') end
 return held
 `,
   read: readNumber,

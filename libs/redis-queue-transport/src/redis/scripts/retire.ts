@@ -9,7 +9,7 @@ import { Script, readArray, readNumber } from '../script.js';
  */
 export const retire = new Script({
   action: 'retire a group',
-  keys: ['groups', 'queues', 'waiting', 'delayed', 'dead', 'cursor', 'parked'],
+  keys: ['groups', 'queues', 'waiting', 'suspects', 'delayed', 'dead', 'cursor', 'parked'],
   args: ['queue', 'isDropping'],
   lua: `
 ${RAISE_VERSION}${EMPTY_QUEUE}

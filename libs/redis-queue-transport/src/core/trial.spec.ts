@@ -1,0 +1,137 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Trial, TrialTurn } from './trial.js';
+import type { TrialView } from './trial.js';
+
+const IDLE: TrialView = { isConsuming: true, isEmpty: true, hasPlace: true, isTesting: false };
+const BUSY: TrialView = { ...IDLE, isEmpty: false };
+const TESTING: TrialView = { ...BUSY, isTesting: true };
+
+let now: number;
+let turn: TrialTurn;
+let trial: Trial;
+
+beforeEach(() => {
+  now = 1_000;
+  turn = new TrialTurn();
+  trial = newTrial();
+});
+
+afterEach(() => trial.end());
+
+function newTrial(): Trial {
+  return new Trial(
+    turn,
+    () => undefined,
+    () => now,
+  );
+}
+
+/** Brings it to the point at which suspects are run. */
+function begin(): void {
+  trial.told('free');
+  expect(trial.step(IDLE)).toBe('claim');
+  trial.told('mine');
+  expect(trial.step(IDLE)).toBe('next');
+  trial.told('mine');
+}
+
+describe('a trial', () => {
+  test('asks for nothing while there are no suspects, or others run them', () => {
+    for (const suspects of ['none', 'others'] as const) {
+      trial.told(suspects);
+      expect([trial.isIdle, trial.step(IDLE)]).toEqual([true, undefined]);
+    }
+  });
+
+  test('is claimed at once by a consumer that holds nothing, and by another one a little later', () => {
+    trial.told('free');
+    expect(trial.step(BUSY)).toBeUndefined();
+    now += 300;
+    expect(trial.step(BUSY)).toBe('claim');
+  });
+
+  test('is not claimed by a consumer that takes nothing', () => {
+    trial.told('free');
+    expect(trial.step({ ...IDLE, isConsuming: false })).toBeUndefined();
+  });
+
+  test('is over for the one who claimed it in vain', () => {
+    trial.told('free');
+    trial.step(IDLE);
+    trial.told('others');
+    expect([trial.isOn, trial.isIdle, turn.isFree]).toEqual([false, true, true]);
+  });
+
+  test('lets what runs end before the first suspect, but not for ever', () => {
+    trial.told('free');
+    trial.step(IDLE);
+    trial.told('mine');
+    expect([trial.isOn, trial.step(BUSY)]).toEqual([true, undefined]);
+    now += 5_000;
+    expect(trial.step(BUSY)).toBe('next');
+  });
+
+  test('runs one suspect after the other, and leaves each alone for a while', () => {
+    begin();
+    expect(trial.step(TESTING)).toBeUndefined();
+    expect(trial.step(IDLE)).toBe('next');
+    now += 2_000;
+    expect(trial.step(TESTING)).toBe('next');
+  });
+
+  test('is given up where no handler can begin beside those that hang', () => {
+    begin();
+    now += 2_000;
+    expect(trial.step({ ...TESTING, hasPlace: false })).toBe('yield');
+  });
+
+  test('is given up when the consumer drains or is paused, also in the middle of a suspect', () => {
+    begin();
+    expect(trial.step({ ...TESTING, isConsuming: false })).toBe('yield');
+  });
+
+  test('that takes long gives way to the queue for as long', () => {
+    begin();
+    now += 10_001;
+    expect(trial.step(IDLE)).toBe('yield');
+    trial.told('free');
+    expect([trial.isOn, trial.step(IDLE), trial.passingStep]).toEqual([
+      false,
+      undefined,
+      undefined,
+    ]);
+    now += 10_001;
+    expect([trial.passingStep, trial.step(IDLE)]).toEqual(['claimIfEmpty', 'claim']);
+  });
+
+  test('is over when there is no suspect left', () => {
+    begin();
+    trial.step(IDLE);
+    trial.told('none');
+    expect([trial.isOn, trial.isIdle, turn.isFree]).toEqual([false, true, true]);
+  });
+
+  test('goes on with what it is told that it has, although the answer to its claim was lost', () => {
+    trial.told('free');
+    trial.step(IDLE);
+    trial.failed();
+    trial.told('mine');
+    expect([trial.isOn, trial.passingStep]).toEqual([true, 'keep']);
+  });
+
+  test('is one at a time in a process', () => {
+    begin();
+    const other = newTrial();
+    other.told('free');
+    expect([other.step(IDLE), other.passingStep]).toEqual([undefined, undefined]);
+    other.told('mine'); // by a call whose answer got lost
+    expect([other.isOn, other.step(IDLE)]).toEqual([false, 'yield']);
+    other.end();
+  });
+
+  test('ends with the lease', () => {
+    begin();
+    trial.end();
+    expect([trial.isOn, trial.isIdle, turn.isFree]).toEqual([false, true, true]);
+  });
+});
