@@ -52,6 +52,17 @@ export function assertConcrete(pattern: string): void {
   );
 }
 
+/**
+ * Whether the pattern is meant as a wildcard in the way of other brokers (`user*`, `orders.>`, `a/+/b`) and stands for
+ * itself alone here.
+ */
+export function looksLikeWildcard(pattern: string): boolean {
+  if (pattern.startsWith('{')) return false;
+  const isOfMqtt = /(^|\/)[+#](\/|$)/.test(pattern) && (pattern.includes('/') || pattern === '+');
+  const segments = pattern.split('.');
+  return isOfMqtt || segments.some((part) => part === '>' || part === '+' || /.\*|\*./.test(part));
+}
+
 function assertNoQueueOfGroup(name: string): void {
   const subscription = subscriptionOf(name);
   if (subscription === undefined) return;

@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { Broker, ServedAs } from '../core/broker.js';
 import { messageOf } from '../core/errors.js';
-import { subscriptionOf, subscriptionQueue } from '../core/event-patterns.js';
+import { looksLikeWildcard, subscriptionOf, subscriptionQueue } from '../core/event-patterns.js';
 import { nearest } from '../core/nearest.js';
 import type { RedisQueueDeclarations } from './declarations.js';
 
@@ -45,6 +45,17 @@ export class AddressingLog {
         );
       }
     });
+  }
+
+  /** Patterns that stand for themselves alone, and look as if they should stand for others. */
+  literal(patterns: readonly string[]): void {
+    for (const pattern of patterns.filter(looksLikeWildcard)) {
+      this.logger.warn(
+        `The pattern ${JSON.stringify(pattern)} looks like a wildcard of another broker, and is taken literally. In ` +
+          'patterns of events, "*" stands for one whole segment between dots, and "#" as the last segment for all that ' +
+          'follows: "user.*", "user.#". Patterns of messages have no wildcards.',
+      );
+    }
   }
 
   #tellUnheard(name: string, { isQueue, isHeard }: ServedAs): void {

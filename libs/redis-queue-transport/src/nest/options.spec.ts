@@ -400,7 +400,7 @@ describe('the options of a handler', () => {
   });
 
   test.each([
-    { prefetch: 5 },
+    { prefetch: 500 },
     { leaseMs: 5_000 },
     { retry: { attempts: 2 } },
     { timeoutMs: 5 },

@@ -70,7 +70,8 @@ export interface RedisQueueHandlerOptions {
    */
   readonly concurrency?: number | undefined;
   /**
-   * How many messages a consumer may hold, those that run included; never fewer than `concurrency`. What is beyond that
+   * How many messages a consumer may hold, those that run included; no fewer than `concurrency`, and where a handler
+   * has a higher concurrency than the prefetch of its server, as many as that. What is beyond that
    * is ready in the process and starts without a round trip to Redis: short handlers that run one at a time gain most.
    * The price: after a crash all of them are handed out again, one by one, and while they wait no other replica gets
    * them. Default: as many as may run at once.
@@ -356,7 +357,18 @@ export function resolveServerOptions(given: RedisQueueServerOptions): ResolvedSe
     'RedisQueueServer',
   );
   assertDistinctCodecs(options);
+  assertPrefetch(options.prefetch, options.concurrency);
   return options;
+}
+
+/** Fewer would be more in truth: what runs is held too. @throws InvalidOptionError */
+function assertPrefetch(prefetch: number | undefined, concurrency: number): void {
+  if (prefetch === undefined || prefetch >= concurrency) return;
+  throw invalid(
+    'prefetch',
+    `at least as many messages as may run at once, which are ${concurrency} (concurrency)`,
+    prefetch,
+  );
 }
 
 /** Options of which only some handlers have any: their rules, and what holds where they are not given. */
@@ -396,6 +408,9 @@ export function resolveHandlerOptionsWith<T extends object>(
     `The handler of "${pattern}"`,
   );
   assertFewEnough(resolved);
+  // That of the server is for all handlers, and is raised where one of them runs more.
+  if (extras.prefetch !== undefined)
+    assertPrefetch(extras.prefetch, resolved.concurrency * (resolved.batch?.size ?? 1));
   assertForeign(resolved, server.prefix);
   return resolved;
 }

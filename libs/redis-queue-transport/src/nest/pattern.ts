@@ -10,8 +10,21 @@ const HALF_A_CHARACTER = /\p{Surrogate}/u;
  * The name of a pattern's queue and channel: what Nest's normaliser makes of the pattern.
  * @throws InvalidPatternError
  */
-export function queueNameOf(normalize: () => unknown): string {
-  const normalized = normalizedBy(normalize);
+export function queueNameOf(pattern: unknown, normalize: (pattern: never) => unknown): string {
+  if (pattern instanceof RegExp) {
+    throw new InvalidPatternError(
+      String(pattern),
+      `A pattern cannot be a regular expression, got ${String(pattern)}: a queue has one name. For events, wildcards ` +
+        'stand for several patterns: "*" for one segment between dots, "#" at the end for all that follows.',
+    );
+  }
+  const normalized = normalizedBy(() => normalize(pattern as never)); // Nest says MsPattern; users pass anything
+  if (normalized === '{}' && !isPlain(pattern)) {
+    throw new InvalidPatternError(
+      normalized,
+      `A pattern must be a string, a number or a plain object, got a ${(pattern as object).constructor.name}: all of these would share one queue.`,
+    );
+  }
   if (typeof normalized !== 'string') {
     throw new InvalidPatternError(
       String(normalized),
@@ -38,6 +51,12 @@ export function queueNameOf(normalize: () => unknown): string {
     );
   }
   return normalized;
+}
+
+function isPlain(pattern: unknown): boolean {
+  if (typeof pattern !== 'object') return true;
+  const prototype: unknown = Object.getPrototypeOf(pattern);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function normalizedBy(normalize: () => unknown): unknown {

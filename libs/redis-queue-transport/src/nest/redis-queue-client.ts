@@ -334,7 +334,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   #queueOf(pattern: unknown): string {
     const known = this.#queues.get(pattern);
     if (known !== undefined) return known;
-    const queue = queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
+    const queue = queueNameOf(pattern, (given) => this.normalizePattern(given));
     assertSendable(queue);
     // An object may be changed afterwards; and whoever makes up patterns as they go must not fill the memory.
     if (typeof pattern === 'string' && this.#queues.size < MOST_KNOWN_QUEUES)

@@ -98,7 +98,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     isEventHandler = false,
     extras: Record<string, unknown> = {},
   ): void {
-    const name = queueNameOf(() => this.normalizePattern(pattern as string)); // Nest says MsPattern; users pass anything
+    const name = queueNameOf(pattern, (given) => this.normalizePattern(given));
     if (this.#session !== undefined) throw addedTooLate(name);
     const event = isEventHandler ? resolveEventOptions(extras, this.#options, name) : undefined;
     const { queue } = event ?? resolveHandlerOptions(extras, this.#options, name);

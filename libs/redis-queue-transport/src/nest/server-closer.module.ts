@@ -1,6 +1,8 @@
-import { Module } from '@nestjs/common';
-import type { OnModuleDestroy } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { warnOfOtherTransports } from './other-transports.js';
+import type { RpcTarget } from './other-transports.js';
 import { RedisQueueServer } from './redis-queue-server.js';
 
 /** Nest destroys modules by their distance from the root module, which has 1: the near ones first. */
@@ -11,20 +13,35 @@ const BEFORE_THE_ROOT = -1;
  * itself; after a signal, and in hybrid apps, Nest would close them only when what their handlers need is gone.
  */
 @Module({})
-export class ServerCloserModule implements OnModuleDestroy {
+export class ServerCloserModule implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #logger = new Logger(RedisQueueServer.name);
+
   constructor(private readonly modules: ModulesContainer) {
     for (const module of modules.values()) {
       if (module.metatype === ServerCloserModule) module.distance = BEFORE_THE_ROOT;
     }
   }
 
+  onApplicationBootstrap(): void {
+    const servers = [...this.#servers()];
+    if (!servers.some((server) => server instanceof RedisQueueServer)) return;
+    const served = new Set(servers.map(({ transportId }) => transportId));
+    warnOfOtherTransports(this.modules, served, this.#logger);
+  }
+
   async onModuleDestroy(): Promise<void> {
-    const servers = new Set<RedisQueueServer>();
+    const servers = [...this.#servers()].filter((server) => server instanceof RedisQueueServer);
+    await Promise.all(servers.map((server) => server.close()));
+  }
+
+  /** Of all transports. */
+  #servers(): ReadonlySet<RpcTarget> {
+    const servers = new Set<RpcTarget>();
     // A replay of all that were added so far: what it has to say it says at once.
-    const registry = this.modules.getRpcTargetRegistry<unknown>().subscribe((target) => {
-      if (target instanceof RedisQueueServer) servers.add(target);
+    const registry = this.modules.getRpcTargetRegistry<RpcTarget>().subscribe((target) => {
+      servers.add(target);
     });
     registry.unsubscribe();
-    await Promise.all([...servers].map((server) => server.close()));
+    return servers;
   }
 }

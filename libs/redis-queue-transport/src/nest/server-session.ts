@@ -1,6 +1,6 @@
 import type { Broker, Feed } from '../core/broker.js';
 import type { Consumer } from '../core/consumer.js';
-import { isWildcard } from '../core/event-patterns.js';
+import { isWildcard, subscriptionOf } from '../core/event-patterns.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { pause } from '../core/pause.js';
 import { Places } from '../core/places.js';
@@ -128,14 +128,27 @@ export class ServerSession {
   /** What others do that will not work out with what is served here. */
   async #lookAround(broker: Broker): Promise<void> {
     const { addressing, options, registry } = this.served;
+    this.#lookAtGroup();
     if (options.declare !== undefined) await addressing.declared(options.declare, broker);
     const heard = [...registry.events.keys()];
     const durable = [...registry.durable.values()].map(({ pattern }) => pattern);
     const names = new Set([...heard, ...durable]);
+    addressing.literal([...registry.messages.keys(), ...names]);
     const ofEventsAlone = [...names].filter(
       (name) => !isWildcard(name) && !registry.messages.has(name),
     );
     if (ofEventsAlone.length > 0) await addressing.stranded(ofEventsAlone, broker);
+  }
+
+  #lookAtGroup(): void {
+    const { options, registry, logger } = this.served;
+    const { group } = options;
+    const isOfGroup = (queue: string): boolean => subscriptionOf(queue)?.group === group;
+    if (group === undefined || [...registry.durable.keys()].some(isOfGroup)) return;
+    logger.warn(
+      `The server has the group "${group}", and no handler is in it: all its events are live, heard at most once. Make ` +
+        'those durable that must not be missed, with @EventPattern(pattern, { durable: true }), or leave group out.',
+    );
   }
 
   #eventRunner(): EventRunner {

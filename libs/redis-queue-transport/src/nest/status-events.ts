@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Subject } from 'rxjs';
-import { messageOf } from '../core/errors.js';
+import { InvalidOptionError, messageOf } from '../core/errors.js';
+import { nearest } from '../core/nearest.js';
 import type { FailureLog } from './failure-log.js';
 
 /** The state of the command connection. */
@@ -48,8 +49,20 @@ export class StatusEvents {
     private readonly logger: LoggerService,
   ) {}
 
+  /** @throws InvalidOptionError for an event that there is not */
   on<Event extends keyof RedisQueueEvents>(event: Event, listener: RedisQueueEvents[Event]): void {
+    if (!Object.hasOwn(this.#listeners, event)) throw this.#unknown(event);
     this.#listeners[event].push(listener);
+  }
+
+  #unknown(event: string): InvalidOptionError {
+    const known = Object.keys(this.#listeners);
+    const meant = nearest(String(event), known);
+    const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`;
+    return new InvalidOptionError(
+      'event',
+      `on() knows no event ${JSON.stringify(String(event))}; there are ${known.join(', ')}.${hint}`,
+    );
   }
 
   status(status: RedisQueueStatus): void {
