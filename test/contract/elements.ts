@@ -1,3 +1,4 @@
+import { readDeadLetter } from '../../libs/redis-queue-transport/src/core/dead-letter.js';
 import {
   decodeElement,
   encodeElement,
@@ -29,8 +30,9 @@ export function view(bytes: Buffer): MessageView {
   return { id, attempt, crashes, body: body.toString('latin1') };
 }
 
+/** Of messages, and of dead letters. */
 export function ids(elements: readonly Buffer[]): (string | undefined)[] {
-  return elements.map((bytes) => decodeElement(bytes).id);
+  return elements.map((bytes) => decodeElement(readDeadLetter(bytes)?.original ?? bytes).id);
 }
 
 /** Short form for lists of attempts and crashes: "id attempt/crashes". */

@@ -85,6 +85,7 @@ interface Types {
   ReplayOptions: library.ReplayOptions;
   Retired: library.Retired;
   SendFailure: library.SendFailure;
+  SlowedQueue: library.SlowedQueue;
 }
 
 const TYPES: readonly (keyof Types)[] = [
@@ -125,6 +126,7 @@ const TYPES: readonly (keyof Types)[] = [
   'ReplayOptions',
   'Retired',
   'SendFailure',
+  'SlowedQueue',
 ];
 
 /** Fails to compile where a promise of the types is broken. */

@@ -41,7 +41,7 @@ export type { QueueLengths } from './core/admin-broker.js';
 export type { Retired } from './core/event-admin-broker.js';
 export type { EventGroup, EventSubscriptions, HistoryEntry } from './core/event-admin.js';
 export type { EventHistory } from './core/event-index.js';
-export type { RedisQueueHealth } from './core/health.js';
+export type { RedisQueueHealth, SlowedQueue } from './core/health.js';
 export type {
   DeadLetterEntry,
   DeadLetterFilter,

@@ -1,6 +1,9 @@
 import { performance } from 'node:perf_hooks';
+import { Breaker } from './breaker.js';
 import type { Broker, Exchange, Lease, SubscriptionTerms, TrialStep } from './broker.js';
 import type { DeliveryRunner } from './delivery-runner.js';
+import { messageOf } from './errors.js';
+import type { SlowedQueue } from './health.js';
 import { HeldDeliveries } from './held-deliveries.js';
 import type { DeliveryObserver, HeldDeliveriesOptions, Holder } from './held-deliveries.js';
 import { Membership } from './membership.js';
@@ -24,6 +27,10 @@ export interface ConsumerObserver extends DeliveryObserver {
   /** The first call that worked after failures. */
   recovered(): void;
   leaseLost(deliveries: number): void;
+  /** Nearly every attempt fails, the last one with this error: only a few are taken until they succeed. */
+  slowed(error: unknown): void;
+  /** Attempts succeed again, after so many ms. */
+  spedUp(slowedMs: number): void;
   reclaimed(consumer: string, deliveries: number): void;
   /** A bound of the dead letters has bitten: so many are gone for good. */
   deadLettersDropped(letters: number): void;
@@ -59,6 +66,7 @@ export class Consumer {
   readonly #membership: Membership;
   readonly #held: HeldDeliveries;
   readonly #trial: Trial;
+  readonly #breaker: Breaker;
   #isStepScheduled = false;
   #isMakingSure = false;
   #turn: NodeJS.Immediate | undefined;
@@ -99,7 +107,13 @@ export class Consumer {
   ) {
     this.#trial = new Trial(turn, () => this.#schedule());
     this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(options.leaseMs / 3));
-    this.#held = new HeldDeliveries(broker, options, ids, runner, observer, this.#holder());
+    this.#breaker = new Breaker(options.concurrency, {
+      limited: (limit) => this.#limit(limit),
+      slowed: (error) => observer.slowed(error),
+      recovered: (slowedMs) => observer.spedUp(slowedMs),
+    });
+    const holder = this.#holder();
+    this.#held = new HeldDeliveries(broker, options, ids, runner, observer, holder, this.#breaker);
     this.#membership = new Membership(() => this.#takeLease(), options.leaseMs, {
       lost: (lease) => this.#onLeaseLost(lease),
       rejoined: () => this.#look(),
@@ -132,6 +146,20 @@ export class Consumer {
 
   get #lease(): Lease | undefined {
     return this.#membership.lease;
+  }
+
+  /** While nearly every attempt fails. */
+  get slowed(): SlowedQueue | undefined {
+    const slowdown = this.#breaker.slowdown;
+    if (slowdown === undefined) return undefined;
+    const { sinceMs, error } = slowdown;
+    return { queue: this.options.queue, sinceMs, lastError: messageOf(error) };
+  }
+
+  #limit(most: number): void {
+    this.#held.limit(most);
+    if (most === 0) this.#waiting?.abort();
+    else this.#look();
   }
 
   #makeSure(): void {
@@ -189,6 +217,7 @@ export class Consumer {
     this.#trial.end();
     clearTimeout(this.#lookTimer);
     clearTimeout(this.#settleTimer);
+    this.#breaker.stop();
     await this.#membership.leave();
   }
 
@@ -380,8 +409,8 @@ export class Consumer {
 
   #takeUp(lease: Lease, elements: readonly Buffer[]): void {
     this.#held.add(elements);
-    if (this.#state !== 'consuming' || this.#isPaused || this.#trial.isOn)
-      this.#held.releaseUnstarted();
+    const isBarred = this.#isPaused || this.#trial.isOn || this.#held.isBarred;
+    if (this.#state !== 'consuming' || isBarred) this.#held.releaseUnstarted();
     else this.#held.startReady(lease);
   }
 

@@ -14,6 +14,8 @@ export class DeliverySlots {
   /** In the order in which they were taken. */
   #ready: Buffer[] = [];
   readonly #running = new Running<Held>();
+  /** How many may be held while the queue is slowed down. */
+  limit = Infinity;
 
   constructor(
     private readonly concurrency: number,
@@ -35,12 +37,13 @@ export class DeliverySlots {
 
   /** One more may run. */
   get hasPlace(): boolean {
-    return this.#running.size < this.concurrency;
+    return this.#running.size < Math.min(this.concurrency, this.limit);
   }
 
   /** How many more it may hold. */
   get free(): number {
-    return this.prefetch - this.#ready.length - this.#running.size;
+    const held = this.#ready.length + this.#running.size;
+    return Math.max(0, Math.min(this.prefetch, this.limit) - held);
   }
 
   /** How many of {@link free} could start at once. */

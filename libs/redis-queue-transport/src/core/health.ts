@@ -5,6 +5,17 @@ export interface RedisQueueHealth {
   readonly sinceRoundTripMs: number | undefined;
   /** Why it is down, for people; `undefined` while it is up. */
   readonly reason: string | undefined;
+  /** Of a server: queues of which nearly every attempt fails, so that only a few are made. Absent where there is none. */
+  readonly slowedQueues?: readonly SlowedQueue[];
+}
+
+/** A queue that a server slows down until attempts succeed again. Its messages wait. */
+export interface SlowedQueue {
+  readonly queue: string;
+  /** For how long, in ms. */
+  readonly sinceMs: number;
+  /** Of the last attempt that failed, for people. */
+  readonly lastError: string;
 }
 
 /** What one connection knows of itself. */

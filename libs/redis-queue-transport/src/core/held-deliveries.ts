@@ -1,4 +1,5 @@
 import type { Broker, Lease, Settlement, SkipReason } from './broker.js';
+import type { Breaker } from './breaker.js';
 import type { Delivery } from './delivery.js';
 import type { DeliveryRunner } from './delivery-runner.js';
 import { DeliverySlots } from './delivery-slots.js';
@@ -6,7 +7,7 @@ import type { Held } from './delivery-slots.js';
 import { LeaseLostError, ShutdownError, UndecodableError } from './errors.js';
 import { inspect } from './intake.js';
 import type { MessageIds } from './message-id.js';
-import { ACK, RELEASE, deadLetter } from './outcome.js';
+import { RELEASE, deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
 import { GrowingPause } from './pause.js';
 import { OwnPlaces } from './places.js';
@@ -30,7 +31,9 @@ export interface HeldDeliveriesOptions {
 
 /** Is told what people should know of single deliveries. Must not throw. */
 export interface DeliveryObserver {
-  retried(delivery: Delivery, delayMs: number): void;
+  retried(delivery: Delivery, outcome: Outcome & { readonly kind: 'retry' }): void;
+  /** By the wish of its handler. */
+  postponed(delivery: Delivery, delayMs: number): void;
   deadLettered(delivery: Delivery, outcome: Outcome & { readonly kind: 'deadLetter' }): void;
   skipped(delivery: Delivery, why: SkipReason): void;
 }
@@ -74,6 +77,7 @@ export class HeldDeliveries {
     private readonly runner: DeliveryRunner,
     private readonly observer: DeliveryObserver,
     private readonly holder: Holder,
+    private readonly breaker: Pick<Breaker, 'ended'>,
   ) {
     this.#burst = burstOf(options.prefetch);
     this.#slots = new DeliverySlots(options.concurrency, options.prefetch);
@@ -158,6 +162,17 @@ export class HeldDeliveries {
     this.holder.changed();
   }
 
+  /** Nothing may be held now. */
+  get isBarred(): boolean {
+    return this.#slots.limit === 0;
+  }
+
+  /** From now on no more than these are held; what has begun goes on. */
+  limit(most: number): void {
+    this.#slots.limit = most;
+    if (most === 0) this.releaseUnstarted();
+  }
+
   /** Hands back what has not begun, in order. */
   releaseUnstarted(): void {
     // What a handler has gathered came before what is ready here.
@@ -239,6 +254,7 @@ export class HeldDeliveries {
     if (this.#slots.end(run) && lease === this.holder.lease) {
       if (outcome === 'repeated') this.#skip(delivery, 'repeated');
       else this.#settle(delivery, outcome);
+      if (outcome !== 'repeated') this.breaker.ended(delivery, outcome);
       this.startReady(lease);
     }
     this.holder.changed();
@@ -288,13 +304,14 @@ export class HeldDeliveries {
   #settle(delivery: Delivery, outcome: Outcome): void {
     this.#finished.push(this.#settlementOf(delivery, outcome));
     if (outcome.kind === 'deadLetter') this.observer.deadLettered(delivery, outcome);
-    if (outcome.kind === 'retry') this.observer.retried(delivery, outcome.delayMs);
+    if (outcome.kind === 'retry') this.observer.retried(delivery, outcome);
+    if (outcome.kind === 'postpone') this.observer.postponed(delivery, outcome.delayMs);
     this.holder.changed();
   }
 
   #settlementOf(delivery: Delivery, outcome: Outcome): Settlement {
     const { element, envelope } = delivery;
-    if (outcome === ACK) {
+    if (outcome.kind === 'ack') {
       if (this.options.onceMs !== undefined && envelope.id !== undefined)
         return { kind: 'ack', element, onceId: envelope.id };
       if (envelope.parked !== undefined) return { kind: 'ack', element, isParked: true };

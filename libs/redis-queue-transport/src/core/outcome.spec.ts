@@ -36,10 +36,14 @@ describe('outcomeOf', () => {
     expect(outcomeOf({ kind: 'done' }, 1, POLICY)).toEqual({ kind: 'ack' });
   });
 
+  test('of a request that failed and whose caller knows is ack, and known as a failure', () => {
+    expect(outcomeOf({ kind: 'refused' }, 1, POLICY)).toEqual({ kind: 'ack', isFailure: true });
+  });
+
   test('of a failure is retry while attempts are left, then the dead letters', () => {
     const failed = { kind: 'failed', error } as const;
-    expect(outcomeOf(failed, 1, fixed)).toEqual({ kind: 'retry', delayMs: 100 });
-    expect(outcomeOf(failed, 2, fixed)).toEqual({ kind: 'retry', delayMs: 100 });
+    expect(outcomeOf(failed, 1, fixed)).toEqual({ kind: 'retry', delayMs: 100, error });
+    expect(outcomeOf(failed, 2, fixed)).toEqual({ kind: 'retry', delayMs: 100, error });
     for (const attempt of [3, 4])
       expect(outcomeOf(failed, attempt, fixed)).toMatchObject({
         kind: 'deadLetter',
@@ -47,11 +51,11 @@ describe('outcomeOf', () => {
       });
   });
 
-  test('of a wish to run later is retry, however many attempts there were', () => {
+  test('of a wish to run later is to postpone it, however many attempts there were', () => {
     const later = (delayMs?: number) => ({ kind: 'retryLater', delayMs }) as const;
-    expect(outcomeOf(later(7), 99, fixed)).toEqual({ kind: 'retry', delayMs: 7 });
-    expect(outcomeOf(later(0), 99, fixed)).toEqual({ kind: 'retry', delayMs: 0 });
-    expect(outcomeOf(later(), 99, fixed)).toEqual({ kind: 'retry', delayMs: 100 });
+    expect(outcomeOf(later(7), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 7 });
+    expect(outcomeOf(later(0), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 0 });
+    expect(outcomeOf(later(), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 100 });
   });
 
   test.each([

@@ -22,10 +22,12 @@ export interface ErrorSummary {
 
 /** What becomes of a delivery. */
 export type Outcome =
-  /** Done: remove it. */
-  | { readonly kind: 'ack' }
-  /** Back to the head of the queue, now or after the pause; the attempt is counted. */
-  | { readonly kind: 'retry'; readonly delayMs: number }
+  /** Done: remove it. `isFailure` where it failed and its caller has been told. */
+  | { readonly kind: 'ack'; readonly isFailure?: true }
+  /** It failed: back to the head of the queue, now or after the pause; the attempt is counted. */
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly error: unknown }
+  /** It asked for that: back to the head of the queue, now or after the pause. */
+  | { readonly kind: 'postpone'; readonly delayMs: number }
   /** Park it with the reason. */
   | { readonly kind: 'deadLetter'; readonly reason: DeadReason; readonly error: ErrorSummary }
   /** Back to the head of the queue as if it had never been taken: the attempt is not counted. */
@@ -35,6 +37,8 @@ export type Outcome =
 export type Result =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly error: unknown }
+  /** It failed, and its caller has been told: that is the end of a request. */
+  | { readonly kind: 'refused' }
   /** It asks to be run again, however often it was. Without a time: as the retry policy says. */
   | { readonly kind: 'retryLater'; readonly delayMs: number | undefined }
   /** It asks for the message to be parked. */
@@ -44,18 +48,22 @@ export type Result =
 
 export const ACK: Outcome = { kind: 'ack' };
 export const RELEASE: Outcome = { kind: 'release' };
+const ACK_OF_FAILURE: Outcome = { kind: 'ack', isFailure: true };
 export const DONE: Result = { kind: 'done' };
+export const REFUSED: Result = { kind: 'refused' };
 
 /** What a handler's end means for the delivery with this attempt. */
 export function outcomeOf(result: Result, attempt: number, policy: RetryPolicy): Outcome {
   switch (result.kind) {
     case 'done':
       return ACK;
+    case 'refused':
+      return ACK_OF_FAILURE;
     case 'failed':
       if (attempt >= policy.attempts) return deadLetter('handlerFailed', result.error);
-      return { kind: 'retry', delayMs: retryDelayMs(policy, attempt) };
+      return { kind: 'retry', delayMs: retryDelayMs(policy, attempt), error: result.error };
     case 'retryLater':
-      return { kind: 'retry', delayMs: result.delayMs ?? retryDelayMs(policy, attempt) };
+      return { kind: 'postpone', delayMs: result.delayMs ?? retryDelayMs(policy, attempt) };
     case 'reject':
       return deadLetter('rejected', result.error);
     case 'undecodable':

@@ -37,7 +37,8 @@ function settlement(delivery: Delivery, outcome: Outcome, facts: SettlementFacts
     case 'ack':
     case 'release':
       return { kind: outcome.kind, element };
-    case 'retry': {
+    case 'retry':
+    case 'postpone': {
       const replacement = withNextAttempt(element, facts.newId());
       return { kind: 'retry', element, replacement, delayMs: outcome.delayMs };
     }

@@ -6,7 +6,7 @@ import type { BatchItem } from '../core/batch-item.js';
 import type { Broker } from '../core/broker.js';
 import type { Delivery } from '../core/delivery.js';
 import type { DeliveryHandler } from '../core/delivery-runner.js';
-import { DONE } from '../core/outcome.js';
+import { DONE, REFUSED } from '../core/outcome.js';
 import type { Result } from '../core/outcome.js';
 import { ownContext } from '../core/own-context.js';
 import { steered } from './message-runner.js';
@@ -69,7 +69,7 @@ export class BatchRunner implements DeliveryHandler {
     const replier = new Replier(this.broker, this.codec, replyTo, envelope, this.onReplyError);
     const text = `"${this.pattern}" is handled in batches, which answer nobody: use enqueue() in place of send().`;
     replier.fail(new Error(text));
-    return DONE;
+    return REFUSED;
   }
 
   #runBatch(items: readonly BatchItem<unknown>[]): Promise<Result> {

@@ -3,6 +3,7 @@ import type { ConsumerObserver } from '../core/consumer.js';
 import type { Delivery } from '../core/delivery.js';
 import type { SkipReason } from '../core/broker.js';
 import { RedisRefusedError } from '../core/errors.js';
+import { summarize } from '../core/outcome.js';
 import type { Outcome } from '../core/outcome.js';
 import type { FailureLog } from './failure-log.js';
 import type { StatusEvents } from './status-events.js';
@@ -37,11 +38,32 @@ export class ConsumerLog implements ConsumerObserver {
     );
   }
 
-  retried(delivery: Delivery, delayMs: number): void {
+  retried(delivery: Delivery, { delayMs, error }: Outcome & { readonly kind: 'retry' }): void {
     const { attempt } = delivery.envelope;
     this.logger.warn(
-      `Attempt ${attempt} of ${this.#name(delivery)} failed; the next one in ${delayMs} ms.`,
+      `Attempt ${attempt} of ${this.#name(delivery)} failed; the next one in ${delayMs} ms: ${causeOf(error)}`,
     );
+  }
+
+  postponed(delivery: Delivery, delayMs: number): void {
+    const { attempt } = delivery.envelope;
+    this.logger.debug(
+      `Attempt ${attempt} of ${this.#name(delivery)} asked to come again later, in ${delayMs} ms.`,
+    );
+  }
+
+  slowed(error: unknown): void {
+    this.logger.error(
+      `Nearly every attempt on "${this.queue}" fails, so only a few are made until they succeed again; ` +
+        `messages wait in the queue meanwhile. The last error: ${causeOf(error)}`,
+    );
+    this.events.queueSlowed(this.queue, error);
+  }
+
+  spedUp(slowedMs: number): void {
+    const seconds = Math.round(slowedMs / 1_000);
+    this.logger.log(`Attempts on "${this.queue}" succeed again, after ${seconds} s.`);
+    this.events.queueRecovered(this.queue, slowedMs);
   }
 
   deadLettered(delivery: Delivery, outcome: Outcome & { readonly kind: 'deadLetter' }): void {
@@ -82,4 +104,9 @@ export class ConsumerLog implements ConsumerObserver {
   #name({ envelope }: Delivery): string {
     return `message ${envelope.id ?? '(without id)'} of "${this.queue}"`;
   }
+}
+
+function causeOf(error: unknown): string {
+  const { name, message } = summarize(error);
+  return `${name}: ${message}`;
 }

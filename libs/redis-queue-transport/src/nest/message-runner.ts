@@ -5,7 +5,7 @@ import type { Broker } from '../core/broker.js';
 import type { Delivery } from '../core/delivery.js';
 import type { DeliveryHandler } from '../core/delivery-runner.js';
 import type { HandlerTimeoutError } from '../core/errors.js';
-import { DONE } from '../core/outcome.js';
+import { DONE, REFUSED } from '../core/outcome.js';
 import type { Result } from '../core/outcome.js';
 import { ownContext } from '../core/own-context.js';
 import { rejected } from '../core/rejected.js';
@@ -59,7 +59,7 @@ export class MessageRunner implements DeliveryHandler {
     const replier = this.#replierFor(delivery);
     if (replier === undefined) return { kind: 'failed', error };
     replier.fail(error);
-    return DONE;
+    return REFUSED;
   }
 
   #replierFor(delivery: Delivery): Replier | undefined {
@@ -79,7 +79,7 @@ function succeeded({ failure }: RedisQueueContext, replier: Replier | undefined)
   if (failure === undefined) return DONE;
   const steering = steered(failure);
   if (steering?.kind === 'reject') replier?.fail(steering.error);
-  return steering ?? (replier === undefined ? { kind: 'failed', error: failure } : DONE);
+  return steering ?? (replier === undefined ? { kind: 'failed', error: failure } : REFUSED);
 }
 
 function failed(
@@ -92,7 +92,7 @@ function failed(
   replier?.fail(error);
   if (steering !== undefined) return steering;
   // A request's caller has the error as its reply, and decides what to do.
-  return replier === undefined ? { kind: 'failed', error: failure ?? error } : DONE;
+  return replier === undefined ? { kind: 'failed', error: failure ?? error } : REFUSED;
 }
 
 /** What a handler asked for by what it threw, if it did. */

@@ -192,7 +192,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
   /**
    * Whether Redis answers, as far as is known without asking: down while one of the connections is away or has an
-   * answer overdue, before `listen`, and from `close` on.
+   * answer overdue, before `listen`, and from `close` on. Also which queues are slowed down; that leaves it up.
    */
   health(): RedisQueueHealth {
     return this.#session?.health ?? NOT_LISTENING;

@@ -44,7 +44,10 @@ export class ServerSession {
 
   /** Undefined before there is a connection, and when it was closed. */
   get health(): RedisQueueHealth | undefined {
-    return this.#open?.health();
+    const health = this.#open?.health();
+    if (health === undefined) return undefined;
+    const slowedQueues = this.#consumers.flatMap(({ slowed }) => slowed ?? []);
+    return slowedQueues.length === 0 ? health : { ...health, slowedQueues };
   }
 
   /** To be called once. Leaves nothing open when it rejects. */

@@ -23,6 +23,13 @@ export type RedisQueueEvents = {
   /** Live events of a pattern were dropped, as `maxWaitingEvents` of them waited for a handler already. */
   eventsDropped: (drop: { readonly pattern: string; readonly dropped: number }) => void;
   /**
+   * Nearly every attempt on a queue fails, the last one with this error: this server makes only a few, until they succeed
+   * again. Messages stay in the queue meanwhile.
+   */
+  queueSlowed: (slowed: { readonly queue: string; readonly error: unknown }) => void;
+  /** Attempts on a queue that was slowed down succeed again. */
+  queueRecovered: (recovered: { readonly queue: string; readonly slowedMs: number }) => void;
+  /**
    * Dead letters of a queue were dropped by `deadLetterMaxAgeMs` or `deadLetterLimit` and are lost. Told within
    * a third of `leaseMs`, then once a minute while it goes on, by one of the queue's consumers.
    */
@@ -40,6 +47,8 @@ export class StatusEvents {
     eventsInterrupted: [],
     gap: [],
     eventsDropped: [],
+    queueSlowed: [],
+    queueRecovered: [],
     deadLettersDropped: [],
     error: [],
   };
@@ -80,6 +89,14 @@ export class StatusEvents {
 
   dropped(pattern: string, dropped: number): void {
     this.#tell('eventsDropped', (listener) => listener({ pattern, dropped }));
+  }
+
+  queueSlowed(queue: string, error: unknown): void {
+    this.#tell('queueSlowed', (listener) => listener({ queue, error }));
+  }
+
+  queueRecovered(queue: string, slowedMs: number): void {
+    this.#tell('queueRecovered', (listener) => listener({ queue, slowedMs }));
   }
 
   deadLettersDropped(queue: string, dropped: number): void {
