@@ -49,6 +49,28 @@ describe('a broker that was closed', () => {
   });
 });
 
+describe('replies', () => {
+  test('of many bytes are read a few at a time', async () => {
+    const caller = await world.open();
+    const server = await world.open();
+    let heard = 0;
+    const list = await caller.receiveReplies(() => (heard += 1));
+    const large = Buffer.alloc(1_048_576);
+    const looks = async (): Promise<number> => {
+      const stats = await rig.commands.info('commandstats');
+      return Number(/^cmdstat_blmpop:calls=(\d+)/m.exec(stats)?.[1] ?? 0);
+    };
+    await server.reply(list, large);
+    await eventually(() => expect(heard).toBe(1));
+    const before = await looks();
+
+    await Promise.all(Array.from({ length: 64 }, () => server.reply(list, large)));
+
+    await eventually(() => expect(heard).toBe(65));
+    expect((await looks()) - before).toBeGreaterThanOrEqual(4);
+  });
+});
+
 describe('what Redis refuses', () => {
   const refusedWith = (reply: string): unknown =>
     expect.objectContaining({ name: 'RedisRefusedError', code: 'REDIS_REFUSED', reply });

@@ -1,5 +1,6 @@
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker.js';
 import { PAUSED } from '../../libs/redis-queue-transport/src/redis/scripts/set-paused.js';
+import { SendBudget } from '../../libs/redis-queue-transport/src/core/send-budget.js';
 import { openBroker } from '../../libs/redis-queue-transport/src/open-broker.js';
 import type { ConnectionOption } from '../../libs/redis-queue-transport/src/open-broker.js';
 import { dumpQueue, queueKey } from '../support/queue-dump.js';
@@ -32,6 +33,7 @@ export class RedisWorld implements BrokerWorld {
         connectTimeoutMs,
         onEviction: 'ignore',
         parkAboveBytes: 100_000,
+        budget: new SendBudget(100_000, 268_435_456),
       },
       {
         status: () => undefined,

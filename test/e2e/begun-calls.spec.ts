@@ -77,6 +77,7 @@ describe('close() of a client holds what was begun:', () => {
     const client = rig.client();
     await client.enqueue('work', 'first');
     await rig.redis.kill();
+    await eventually(() => expect(client.health()).toMatchObject({ status: 'down' }));
     const call = client.enqueue('work', 'second');
     const failed = expect(Promise.resolve(call)).resolves.toMatchObject({ isDuplicate: false });
 

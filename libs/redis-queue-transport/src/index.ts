@@ -15,6 +15,7 @@ export {
   RedisRefusedError,
   RedisUnavailableError,
   RequestTimeoutError,
+  SenderFullError,
   ServerStartedError,
   ShutdownError,
   UndecodableError,

@@ -28,7 +28,8 @@ export interface ConnectionSettings {
 
 /** The one place that knows which broker there is: the Nest layer only sees the interface. */
 export function openBroker(
-  options: ConnectionSettings & Pick<RedisBrokerOptions, 'onEviction' | 'parkAboveBytes'>,
+  options: ConnectionSettings &
+    Pick<RedisBrokerOptions, 'onEviction' | 'parkAboveBytes' | 'budget'>,
   events: RedisBrokerEvents,
 ): OpenBroker {
   const broker = new RedisBroker(

@@ -85,6 +85,32 @@ export class ClientClosedError extends RedisQueueError {
   }
 }
 
+/**
+ * So many calls of this client have no answer from Redis yet that it takes no more (`maxPendingMessages`,
+ * `maxPendingBytes`). Nothing was sent.
+ */
+export class SenderFullError extends RedisQueueError {
+  readonly code = 'SENDER_FULL';
+
+  constructor(
+    /** How many messages the call would have sent. */
+    readonly messages: number,
+    /** How many wait for an answer. */
+    readonly pendingMessages: number,
+    /** How large those are. */
+    readonly pendingBytes: number,
+    maxPendingMessages: number,
+    maxPendingBytes: number,
+  ) {
+    super(
+      `Cannot send ${messages === 1 ? 'another message' : `another ${messages} messages`}: ${pendingMessages} ` +
+        `(${pendingBytes} bytes) of this client wait for an answer already. The most are maxPendingMessages ` +
+        `${maxPendingMessages} and maxPendingBytes ${maxPendingBytes}. Nothing was sent. Redis is away or slow, or messages ` +
+        'are made faster than it takes them: await earlier calls before you make more, or raise the option.',
+    );
+  }
+}
+
 /** Redis is set up in a way that loses messages, and the option `onEviction` says to refuse it. */
 export class UnsafeRedisError extends RedisQueueError {
   readonly code = 'UNSAFE_REDIS';

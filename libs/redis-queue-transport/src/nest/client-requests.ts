@@ -2,6 +2,8 @@ import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
 import { NoHandlerError, RequestTimeoutError, messageOf } from '../core/errors.js';
 import { ownContext } from '../core/own-context.js';
+import type { SendBudget } from '../core/send-budget.js';
+import type { Codec } from '../core/codec.js';
 import { rejected } from '../core/rejected.js';
 import { decodeReply } from '../core/reply.js';
 import type { ReceivedReply } from '../core/reply.js';
@@ -23,6 +25,7 @@ export class ClientRequests {
     private readonly codec: PacketCodec,
     private readonly timeoutMs: number,
     private readonly prefix: string,
+    private readonly budget: SendBudget,
     private readonly session: () => ClientSession | undefined,
     /** Resolves when the client is connected. */
     private readonly connected: () => Promise<ClientSession>,
@@ -37,14 +40,22 @@ export class ClientRequests {
    */
   ask(message: OutgoingMessage, callback: (packet: WritePacket) => void): () => void {
     const { timeoutMs } = this;
+    // What is kept until the reply comes: not the message, which may be large.
+    const { id, queue } = message;
+    const { codec } = message.options;
+    const full = this.budget.ofRequests(this.#open.size);
+    if (full !== undefined) {
+      callback({ err: full });
+      return () => undefined;
+    }
     const caller = ownContext();
     const tell = (packet: WritePacket): void => caller.runInAsyncScope(callback, undefined, packet);
     const fail = (error: unknown): void => tell({ err: error });
     const handOn = inOrder(tell, fail);
     const request = this.#open.open(
-      (reply) => handOn(this.#packetOf(reply, message)),
+      (reply) => handOn(this.#packetOf(reply, id, codec)),
       fail,
-      () => new RequestTimeoutError(message.queue, timeoutMs, message.id),
+      () => new RequestTimeoutError(queue, timeoutMs, id),
     );
     const sending =
       this.#sendNow(message, request) ??
@@ -81,20 +92,39 @@ export class ClientRequests {
     }
   }
 
-  /** Sends a request, unless its caller has given up before it could be sent. */
   async #send(message: OutgoingMessage, request: number, deadline: number): Promise<void> {
-    const session = await this.connected();
-    if (!this.#open.isOpen(request)) return;
-    const { broker } = session;
-    const isServed = await broker.isServed(message.queue);
-    if (!this.#open.isOpen(request)) return;
-    if (!isServed) return this.#open.fail(request, await this.#noHandler(message.queue, broker));
-    this.#served.add(message.queue);
-    const list = await session.replyList();
-    if (!this.#open.isOpen(request)) return;
+    const full = this.budget.take(message.bytes);
+    if (full !== undefined) throw full;
+    let ready: { readonly broker: Broker; readonly list: string } | undefined;
+    try {
+      ready = await this.#readyToSend(message.queue, request);
+    } finally {
+      this.budget.give(message.bytes); // the broker counts from here on
+    }
+    if (ready === undefined) return;
+    const { broker, list } = ready;
     // Counted as the caller counts it, and not from when Redis takes the request.
     const expiresAtMs = broker.nowMs() + Math.ceil(deadline - performance.now());
     await message.push(broker, { replyTo: { list, request }, expiresAtMs });
+  }
+
+  /** Undefined when its caller has given up, or there is nobody to ask. */
+  async #readyToSend(
+    queue: string,
+    request: number,
+  ): Promise<{ readonly broker: Broker; readonly list: string } | undefined> {
+    const session = await this.connected();
+    if (!this.#open.isOpen(request)) return undefined;
+    const { broker } = session;
+    const isServed = await broker.isServed(queue);
+    if (!this.#open.isOpen(request)) return undefined;
+    if (!isServed) {
+      this.#open.fail(request, await this.#noHandler(queue, broker));
+      return undefined;
+    }
+    this.#served.add(queue);
+    const list = await session.replyList();
+    return this.#open.isOpen(request) ? { broker, list } : undefined;
   }
 
   async #noHandler(pattern: string, broker: Broker): Promise<NoHandlerError> {
@@ -111,10 +141,11 @@ export class ClientRequests {
 
   #packetOf(
     reply: ReceivedReply,
-    { id, options }: OutgoingMessage,
+    id: string,
+    codec: Codec | undefined,
   ): WritePacket | Promise<WritePacket> {
     try {
-      return this.codec.decodeReply(reply, id, options.codec);
+      return this.codec.decodeReply(reply, id, codec);
     } catch (error) {
       return { err: error, isDisposed: true };
     }

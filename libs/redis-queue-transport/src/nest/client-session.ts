@@ -1,5 +1,6 @@
 import { CLOSE_WITHIN_MS } from '../core/broker.js';
 import type { Broker } from '../core/broker.js';
+import type { SendBudget } from '../core/send-budget.js';
 import { drained } from '../core/drained.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import type { OpenBroker } from '../open-broker.js';
@@ -25,6 +26,7 @@ export class ClientSession {
   constructor(
     private readonly open: OpenBroker,
     private readonly events: ClientSessionEvents,
+    private readonly budget: SendBudget,
   ) {
     this.broker = open.broker;
   }
@@ -74,15 +76,25 @@ export class ClientSession {
     return this.#replyList;
   }
 
-  /** Calls once connected. Such a call has begun: `close()` waits for it. */
-  async whenConnected<T>(call: (broker: Broker) => Promise<T>): Promise<T> {
+  /**
+   * Sends messages once connected. They have begun: `close()` waits for them, and they are counted by the budget.
+   * @throws SenderFullError at once
+   */
+  whenConnected<T>(bytes: number, send: (broker: Broker) => Promise<T>): Promise<T> {
+    const full = this.budget.take(bytes);
+    if (full !== undefined) throw full;
+    return this.#whenConnected(bytes, send);
+  }
+
+  async #whenConnected<T>(bytes: number, send: (broker: Broker) => Promise<T>): Promise<T> {
     this.#unsent += 1;
     try {
       await this.connect();
     } finally {
       this.#unsent -= 1;
+      this.budget.give(bytes); // the broker counts from here on
     }
-    return call(this.broker);
+    return send(this.broker);
   }
 
   /** Waits for what has begun, up to {@link CLOSE_WITHIN_MS}; what is in flight then rejects. May be called twice. */

@@ -48,6 +48,8 @@ const CLIENT_DEFAULTS = {
   compressAboveBytes: 32_768,
   requestTimeoutMs: 10_000,
   parkAboveBytes: 262_144,
+  maxPendingMessages: 100_000,
+  maxPendingBytes: 268_435_456,
 };
 
 /** Options are checked because their types are not always: they come from files and from JavaScript. */

@@ -195,6 +195,14 @@ export interface RedisQueueClientOptions extends SharedOptions {
    * for never. Default 256 KiB.
    */
   readonly parkAboveBytes?: number | false | undefined;
+  /**
+   * How many messages may wait for an answer from Redis (of a `send`, for its reply) before a further call fails with
+   * `SenderFullError`: what bounds the memory of a client whose Redis is slow or away. One array of `enqueueMany` or
+   * `emitMany` cannot be longer. Too low, and bursts are refused that Redis would take in a moment. Default 100000.
+   */
+  readonly maxPendingMessages?: number | undefined;
+  /** Likewise how many bytes those may have together, about. Default 256 MiB. */
+  readonly maxPendingBytes?: number | undefined;
 }
 
 type Resolved<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
@@ -435,8 +443,20 @@ function assertFewEnough({ concurrency, batch }: ResolvedHandlerOptions): void {
 export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedClientOptions {
   const options = resolveOptions<ResolvedClientOptions>(
     assertObject(given, 'RedisQueueClient'),
-    { ...sharedRules, requestTimeoutMs: milliseconds(1), parkAboveBytes: bytesOrNever },
-    { ...sharedDefaults, requestTimeoutMs: 10_000, parkAboveBytes: 262_144 },
+    {
+      ...sharedRules,
+      requestTimeoutMs: milliseconds(1),
+      parkAboveBytes: bytesOrNever,
+      maxPendingMessages: wholeNumber('messages', 1),
+      maxPendingBytes: wholeNumber('bytes', 1),
+    },
+    {
+      ...sharedDefaults,
+      requestTimeoutMs: 10_000,
+      parkAboveBytes: 262_144,
+      maxPendingMessages: 100_000,
+      maxPendingBytes: 256 * MIB,
+    },
     'RedisQueueClient',
   );
   assertDistinctCodecs(options);

@@ -52,6 +52,11 @@ export class OutgoingMessage {
     this.#metadata = packet.metadata;
   }
 
+  /** Of the body, about; text is not measured. */
+  get bytes(): number {
+    return typeof this.#body === 'string' ? this.#body.length : this.#body.bytes.length;
+  }
+
   get options(): RedisQueueRecordOptions {
     return this.#options;
   }

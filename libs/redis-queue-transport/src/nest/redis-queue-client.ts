@@ -10,6 +10,7 @@ import { assertConcrete, assertSendable } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { MessageIds } from '../core/message-id.js';
+import { SendBudget } from '../core/send-budget.js';
 import { homeContext } from '../core/own-context.js';
 import { rejected } from '../core/rejected.js';
 import { openBroker } from '../open-broker.js';
@@ -59,6 +60,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   readonly #failures = new FailureLog(this.#logger);
   readonly #events = new StatusEvents(this._status$, this.#logger);
   readonly #requests: ClientRequests;
+  readonly #budget: SendBudget;
   readonly #home = homeContext();
   #session: ClientSession | undefined;
   #closing: Promise<void> = Promise.resolve();
@@ -70,10 +72,13 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     const { serializer, deserializer, requestTimeoutMs } = this.#options;
     this.#addressing = new AddressingLog(this.#options.prefix, this.#logger);
     this.#codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.#options));
+    const { maxPendingMessages, maxPendingBytes } = this.#options;
+    this.#budget = new SendBudget(maxPendingMessages, maxPendingBytes);
     this.#requests = new ClientRequests(
       this.#codec,
       requestTimeoutMs,
       this.#options.prefix,
+      this.#budget,
       () => this.#session,
       () => this.#connected(),
       this.#logger,
@@ -111,12 +116,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     const session = this.#session;
     if (session?.isConnected === true) return send(message, session.broker);
     const kept = message.detached();
-    return this.#openSession().whenConnected((broker) => send(kept, broker));
+    return this.#openSession().whenConnected(kept.bytes, (broker) => send(kept, broker));
   }
 
   #open(): ClientSession {
     const open = openBroker(
-      { ...this.#options, onEviction: 'ignore' },
+      { ...this.#options, onEviction: 'ignore', budget: this.#budget },
       {
         status: (status) => this.#onStatus(status),
         warning: (text) => this.#logger.warn(text),
@@ -126,11 +131,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
         error: (error) => this.#events.error(error, this.#failures),
       },
     );
-    return new ClientSession(open, {
+    const events = {
       connected: () => this.#failures.recovered(),
-      reply: (element) => this.#requests.deliver(element),
-      opened: (broker) => this.#declare(broker),
-    });
+      reply: (element: Buffer) => this.#requests.deliver(element),
+      opened: (broker: Broker) => this.#declare(broker),
+    };
+    return new ClientSession(open, events, this.#budget);
   }
 
   async #declare(broker: Broker): Promise<void> {
@@ -247,11 +253,13 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   #sendAllWhenConnected<T>(messages: Made, send: Send<T>): Promise<T[]> {
+    this.#budget.assertRoomFor(messages.length);
     const session = this.#session;
     if (session?.isConnected === true)
       return sendMany(messages, (message) => send(message, session.broker));
     const kept = messages.map((message) => message.detached());
-    return this.#openSession().whenConnected((broker) =>
+    const bytes = kept.reduce((sum, message) => sum + message.bytes, 0);
+    return this.#openSession().whenConnected(bytes, (broker) =>
       sendMany(kept, (message) => send(message, broker)),
     );
   }

@@ -10,6 +10,7 @@ import { BodyFormat } from '../core/body.js';
 import { InvalidOptionError, ServerStartedError } from '../core/errors.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { decodeJsonOrText } from '../core/json.js';
+import { SendBudget } from '../core/send-budget.js';
 import { homeContext } from '../core/own-context.js';
 import { MessageIds } from '../core/message-id.js';
 import { openBroker } from '../open-broker.js';
@@ -150,7 +151,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
   #openBroker(): OpenBroker {
     return openBroker(
-      { ...this.#options, parkAboveBytes: false },
+      // It pushes and publishes nothing.
+      { ...this.#options, parkAboveBytes: false, budget: new SendBudget(0, 0) },
       {
         status: (status) => this.#onStatus(status),
         warning: (text) => this.logger.warn(text),

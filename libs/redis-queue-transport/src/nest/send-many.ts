@@ -6,6 +6,8 @@ import { RedisQueueRecord } from './redis-queue-record.js';
 
 /** What could not even become a message. */
 class Unmade {
+  readonly bytes = 0;
+
   constructor(readonly error: unknown) {}
 
   detached(): this {

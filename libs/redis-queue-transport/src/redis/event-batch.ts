@@ -2,6 +2,7 @@ import type { Published } from '../core/broker.js';
 import type { Element } from '../core/envelope.js';
 import { RedisRefusedError } from '../core/errors.js';
 import { EventIndex } from '../core/event-index.js';
+import type { SendBudget } from '../core/send-budget.js';
 import type { Connection } from './connection.js';
 import { EmitCall, emitLone } from './emit-call.js';
 import { EventRoutes } from './event-routes.js';
@@ -52,6 +53,8 @@ export class EventBatch {
     private readonly parkAboveBytes: number,
     /** An event of this pattern reached no group and no listener, and is kept nowhere. */
     private readonly onUnheard: (pattern: string) => void,
+    /** The caller has taken room there for what is added. */
+    private readonly budget: SendBudget,
   ) {
     this.#routes = new EventRoutes(new EventIndex(new Map()), keys);
   }
@@ -132,6 +135,7 @@ export class EventBatch {
         const emitted = reply.events[index];
         if (groups === 0 && emitted === 0) this.onUnheard(event.pattern);
         settle(event, groups, emitted);
+        this.budget.give(event.element.length);
       });
       return;
     }
@@ -154,8 +158,9 @@ export class EventBatch {
       isHolding && error instanceof RedisRefusedError && HOLDS_NOTHING.has(error.reply);
     const passing: OutgoingEvent[] = [];
     events.forEach((event, index) => {
-      if (isWhole && !isHeld(event, routes[index])) passing.push(event);
-      else event.reject(failureOfOne(error, emitLive.action, event.messageId));
+      if (isWhole && !isHeld(event, routes[index])) return void passing.push(event);
+      event.reject(failureOfOne(error, emitLive.action, event.messageId));
+      this.budget.give(event.element.length);
     });
     if (passing.length > 0) void this.#send(passing);
   }

@@ -1,5 +1,6 @@
 import type { PushTerms } from '../core/broker.js';
 import type { Element } from '../core/envelope.js';
+import type { SendBudget } from '../core/send-budget.js';
 import type { Connection } from './connection.js';
 import { failureOfOne } from './failure.js';
 import type { QueueKeys } from './keys.js';
@@ -34,6 +35,8 @@ export class PushBatch {
     private readonly keys: QueueKeys,
     /** Larger elements leave their body beside the list. */
     private readonly parkAboveBytes: number,
+    /** The caller has taken room there for what is pushed. */
+    private readonly budget: SendBudget,
   ) {}
 
   push(messageId: string, element: Element, terms?: PushTerms): Promise<Held> {
@@ -70,6 +73,7 @@ export class PushBatch {
     } catch (error) {
       for (const push of chunk) push.reject(failureOfOne(error, hold.action, push.messageId));
     }
+    for (const { element } of chunk) this.budget.give(element.length);
   }
 
   async #append(chunk: readonly Push[]): Promise<undefined> {

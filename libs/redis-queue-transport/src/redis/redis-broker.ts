@@ -20,6 +20,7 @@ import { RedisRefusedError, UnsafeRedisError } from '../core/errors.js';
 import { EventIndex } from '../core/event-index.js';
 import { isWildcard } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
+import type { SendBudget } from '../core/send-budget.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import { homeContext } from '../core/own-context.js';
 import { Connection } from './connection.js';
@@ -50,6 +51,8 @@ export interface RedisBrokerOptions {
   readonly onEviction: 'ignore' | 'warn' | 'refuse';
   /** The bodies of larger elements are parked beside their list. */
   readonly parkAboveBytes: number | false;
+  /** Bounds what is pushed and published and not answered yet; a call beyond it rejects with `SenderFullError`. */
+  readonly budget: SendBudget;
 }
 
 export interface RedisBrokerEvents {
@@ -116,8 +119,12 @@ export class RedisBroker implements Broker {
       this.#onStatus(status),
     );
     this.#replies = new ReplyBatch(this.#commands);
-    this.#published = new EventBatch(this.#commands, this.#keys, this.#parkAboveBytes, (pattern) =>
-      this.#onUnheard(pattern),
+    this.#published = new EventBatch(
+      this.#commands,
+      this.#keys,
+      this.#parkAboveBytes,
+      (pattern) => this.#onUnheard(pattern),
+      options.budget,
     );
     this.#subscriptions = new Subscriptions(this.#commands, this.#keys);
   }
@@ -133,10 +140,14 @@ export class RedisBroker implements Broker {
     if (!this.#isChecked) await this.#checkEviction();
   }
 
-  async #connectForCall(): Promise<void> {
+  /** For a call that waits for the connection with its message. */
+  async #connectForCall(element: Element): Promise<void> {
     this.#unsent += 1;
     try {
       await this.connect();
+    } catch (error) {
+      this.options.budget.give(element.length);
+      throw error;
     } finally {
       this.#unsent -= 1;
     }
@@ -175,6 +186,8 @@ export class RedisBroker implements Broker {
     element: Element,
     terms?: PushTerms,
   ): Promise<'held' | 'duplicate'> {
+    const full = this.options.budget.take(element.length);
+    if (full !== undefined) return Promise.reject(full);
     const pushes = this.#pushes.get(queue);
     const isUsual =
       pushes !== undefined && this.#commands.isReady && this.#registered.get(queue) === 'done';
@@ -194,15 +207,26 @@ export class RedisBroker implements Broker {
     element: Element,
     terms: PushTerms | undefined,
   ): Promise<'held' | 'duplicate'> {
-    if (!this.#commands.isReady) await this.#connectForCall();
-    let pushes = this.#pushes.get(queue);
-    if (pushes === undefined) {
-      pushes = new PushBatch(this.#commands, this.#keys.queue(queue), this.#parkAboveBytes);
-      this.#pushes.set(queue, pushes);
-    }
+    if (!this.#commands.isReady) await this.#connectForCall(element);
+    const pushes = this.#pushesOf(queue, element);
     const held = await pushes.push(messageId, element, terms);
     if (this.#registered.get(queue) !== 'done') await this.#registerPushed(queue);
     return held;
+  }
+
+  #pushesOf(queue: string, element: Element): PushBatch {
+    const known = this.#pushes.get(queue);
+    if (known !== undefined) return known;
+    const { budget } = this.options;
+    try {
+      const keys = this.#keys.queue(queue);
+      const pushes = new PushBatch(this.#commands, keys, this.#parkAboveBytes, budget);
+      this.#pushes.set(queue, pushes);
+      return pushes;
+    } catch (error) {
+      budget.give(element.length); // the name cannot be one
+      throw error;
+    }
   }
 
   async isServed(queue: string): Promise<boolean> {
@@ -247,10 +271,12 @@ export class RedisBroker implements Broker {
     element: Element,
     terms?: PublishTerms,
   ): Promise<Published> {
+    const full = this.options.budget.take(element.length);
+    if (full !== undefined) return Promise.reject(full);
     const deduplicateMs = terms?.deduplicateMs;
     if (this.#commands.isReady)
       return this.#published.add(pattern, messageId, element, deduplicateMs);
-    return this.#connectForCall().then(() =>
+    return this.#connectForCall(element).then(() =>
       this.#published.add(pattern, messageId, element, deduplicateMs),
     );
   }

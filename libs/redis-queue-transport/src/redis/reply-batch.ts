@@ -16,8 +16,9 @@ const KEEP_MS = 60_000;
 /** How long replies wait for a Redis that is away: as long as callers wait by default. */
 const PATIENCE_MS = 10_000;
 
-/** No more than so many wait for it: a handler may answer with a stream that has no end. */
+/** No more than so many wait for it, nor more bytes, about: a handler may answer with a stream that has no end. */
 const MOST_WAITING = 10_000;
+const MOST_WAITING_BYTES = 67_108_864;
 
 /**
  * Sends the replies of one turn of the event loop together: one call for each caller. While there is no connection they
@@ -26,6 +27,7 @@ const MOST_WAITING = 10_000;
 export class ReplyBatch {
   #byList = new Map<string, Replies>();
   #waiting = 0;
+  #waitingBytes = 0;
   #waitsForRedis = false;
 
   constructor(private readonly connection: Connection) {}
@@ -36,7 +38,7 @@ export class ReplyBatch {
   }
 
   add(list: string, element: Element): Promise<void> {
-    if (this.#waitsForRedis && ++this.#waiting > MOST_WAITING)
+    if (this.#waitsForRedis && !this.#hasRoomFor(element))
       return this.#send(list, [element]).then(noop);
     let replies = this.#byList.get(list);
     if (replies === undefined) {
@@ -46,6 +48,13 @@ export class ReplyBatch {
     }
     replies.elements.push(element);
     return replies.sent;
+  }
+
+  #hasRoomFor(element: Element): boolean {
+    if (this.#waiting >= MOST_WAITING || this.#waitingBytes >= MOST_WAITING_BYTES) return false;
+    this.#waiting += 1;
+    this.#waitingBytes += element.length;
+    return true;
   }
 
   /** Sends now what was gathered so far, where there is a connection. */
@@ -62,6 +71,7 @@ export class ReplyBatch {
     await this.connection.ready(PATIENCE_MS).catch(noop);
     this.#waitsForRedis = false;
     this.#waiting = 0;
+    this.#waitingBytes = 0;
     this.#sendAll();
   }
 
