@@ -105,6 +105,7 @@ class Stage {
       recovered: () => undefined,
       leaseLost: (deliveries) => this.losses.push(deliveries),
       reclaimed: () => undefined,
+      handedBack: () => undefined,
       deadLettersDropped: () => undefined,
       slowed: () => undefined,
       spedUp: () => undefined,

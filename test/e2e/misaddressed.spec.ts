@@ -204,7 +204,10 @@ describe("the name of a group's queue", () => {
 describe('a declared group that no server has joined', () => {
   test.each([
     ['client', () => rig.client({ declare: declared }).connect()],
-    ['server', () => rig.serve({ controllers: [] }, { declare: declared })],
+    [
+      'server',
+      () => rig.serve({ controllers: [controllerOf('other', nothing)] }, { declare: declared }),
+    ],
   ])('is told by the %s that declares it, with the groups that there are', async (_, begin) => {
     await servedOnce(eventControllerOf('order.placed', nothing, { group: 'billing' }));
 

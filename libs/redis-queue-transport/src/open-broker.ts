@@ -3,6 +3,7 @@ import type { Broker } from './core/broker.js';
 import type { RedisQueueHealth } from './core/health.js';
 import { connectionSource } from './redis/connection-source.js';
 import type { ConnectionOption } from './redis/connection-source.js';
+import { placeOf } from './redis/place.js';
 import { RedisAdmin } from './redis/redis-admin.js';
 import { RedisBroker } from './redis/redis-broker.js';
 import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/redis-broker.js';
@@ -16,6 +17,8 @@ export interface OpenBroker {
   readonly broker: Broker;
   /** The client of the broker's own library behind it, for users who must go around us. */
   readonly native: unknown;
+  /** Where it is, for people. */
+  readonly place: string;
   /** Sends nothing. */
   health(): RedisQueueHealth;
 }
@@ -36,7 +39,8 @@ export function openBroker(
     { ...options, connection: connectionSource(options.connection) },
     events,
   );
-  return { broker, native: broker.client, health: () => broker.health() };
+  const { client } = broker;
+  return { broker, native: client, place: placeOf(client.options), health: () => broker.health() };
 }
 
 /** Likewise for tending queues. */

@@ -34,6 +34,8 @@ export interface ConsumerObserver extends DeliveryObserver {
   reclaimed(consumer: string, deliveries: number): void;
   /** A bound of the dead letters has bitten: so many are gone for good. */
   deadLettersDropped(letters: number): void;
+  /** At a stop: so many still ran when their time was over. */
+  handedBack(deliveries: number): void;
   /** Settlements found nothing to settle, although the lease holds. */
   missing(deliveries: number): void;
 }
@@ -171,6 +173,15 @@ export class Consumer {
     });
   }
 
+  get queue(): string {
+    return this.options.queue;
+  }
+
+  /** How many handlers run. */
+  get running(): number {
+    return this.#held.running;
+  }
+
   /** Joins the queue and begins to take. Rejects when Redis cannot be reached. To be called once. */
   async start(): Promise<void> {
     await this.#membership.join();
@@ -209,7 +220,8 @@ export class Consumer {
     }
     this.drain();
     await this.#until(() => this.#held.running === 0 && this.#waiting === undefined, deadlineMs);
-    this.#held.releaseUnfinished();
+    const unfinished = this.#held.releaseUnfinished();
+    if (unfinished > 0) this.observer.handedBack(unfinished);
     // Beyond the deadline: settlements must not be cut off by handlers that used up the time.
     await this.#until(() => !this.#held.hasFinished && !this.#isExchanging, SETTLE_GRACE_MS);
     this.#state = 'stopped';

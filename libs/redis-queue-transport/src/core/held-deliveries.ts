@@ -149,17 +149,19 @@ export class HeldDeliveries {
     this.#finished = [...settlements, ...this.#finished];
   }
 
-  /** Hands back what still runs, and tells its handlers that nobody waits for them any longer. */
-  releaseUnfinished(): void {
+  /** Hands back what still runs, and tells its handlers that nobody waits for them any longer. Answers how many. */
+  releaseUnfinished(): number {
     this.runner.takeBackUnstarted();
     const reason = new ShutdownError(
       `The consumer of "${this.options.queue}" stopped before this handler ended.`,
     );
-    for (const { delivery, lease } of this.#slots.endAll()) {
+    const unfinished = this.#slots.endAll();
+    for (const { delivery, lease } of unfinished) {
       if (lease === this.holder.lease) this.#settle(delivery, RELEASE);
       delivery.abort(reason);
     }
     this.holder.changed();
+    return unfinished.length;
   }
 
   /** Nothing may be held now. */

@@ -3,6 +3,7 @@ import type { Broker, ServedAs } from '../core/broker.js';
 import { messageOf } from '../core/errors.js';
 import { looksLikeWildcard, subscriptionOf, subscriptionQueue } from '../core/event-patterns.js';
 import { nearest } from '../core/nearest.js';
+import { counted } from './counted.js';
 import type { RedisQueueDeclarations } from './declarations.js';
 
 /**
@@ -37,7 +38,7 @@ export class AddressingLog {
     return this.#look(async () => {
       for (const [name, count] of await broker.stranded(patterns)) {
         const quoted = JSON.stringify(name);
-        const waiting = count === 1 ? '1 message waits' : `${count} messages wait`;
+        const waiting = `${counted(count, 'message')} ${count === 1 ? 'waits' : 'wait'}`;
         this.logger.warn(
           `${waiting} in the queue ${quoted}, and no server takes them: @EventPattern(${quoted}) handles what is ` +
             'emitted, and enqueue() or send() put them there. Handle them with ' +

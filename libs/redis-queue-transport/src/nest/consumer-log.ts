@@ -5,6 +5,7 @@ import type { SkipReason } from '../core/broker.js';
 import { RedisRefusedError } from '../core/errors.js';
 import { summarize } from '../core/outcome.js';
 import type { Outcome } from '../core/outcome.js';
+import { counted } from './counted.js';
 import type { FailureLog } from './failure-log.js';
 import type { StatusEvents } from './status-events.js';
 
@@ -85,6 +86,13 @@ export class ConsumerLog implements ConsumerObserver {
   skipped(delivery: Delivery, why: SkipReason): void {
     const { attempt } = delivery.envelope;
     this.logger.debug(`Did not run attempt ${attempt} of ${this.#name(delivery)}: ${why}.`);
+  }
+
+  handedBack(deliveries: number): void {
+    this.logger.warn(
+      `Handed ${counted(deliveries, 'message')} of "${this.queue}" back: the handlers did not end within ` +
+        'shutdownTimeoutMs. Other consumers run them again.',
+    );
   }
 
   missing(deliveries: number): void {

@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import { counted } from './counted.js';
 import type { StatusEvents } from './status-events.js';
 
 /** While events are dropped, that is told no more often. */
@@ -41,7 +42,7 @@ export class DroppedEvents {
 
   #tell(pattern: string, dropped: number): void {
     this.logger.warn(
-      `Dropped ${dropped} live events of "${pattern}": as many as may (maxWaitingEvents) waited for a handler already. ` +
+      `Dropped ${counted(dropped, 'live event')} of "${pattern}": as many as may (maxWaitingEvents) waited for a handler already. ` +
         'Make the handler faster, raise its concurrency, or give it a group, whose events wait in Redis.',
     );
     this.events.dropped(pattern, dropped);

@@ -8,6 +8,7 @@ import { ownContext } from '../core/own-context.js';
 import type { Places } from '../core/places.js';
 import { rejected } from '../core/rejected.js';
 import { Running } from '../core/running.js';
+import { counted } from './counted.js';
 import type { DroppedEvents } from './dropped-events.js';
 import type { RegisteredHandler } from './handler-registry.js';
 import { LiveHandler } from './live-handler.js';
@@ -64,6 +65,10 @@ export class EventRunner {
     }
   }
 
+  get running(): number {
+    return this.#running.size;
+  }
+
   /** Resolves when no handler runs any more, and nothing waits for one. */
   async idle(): Promise<void> {
     if (this.#isIdle) return;
@@ -82,10 +87,14 @@ export class EventRunner {
     for (const [pattern, handlers] of this.#handlers) {
       const dropped = handlers.reduce((sum, handler) => sum + handler.drop(), 0);
       if (dropped === 0) continue;
-      const text = `The server stopped before ${dropped} live events of "${pattern}" could be handled: they are dropped.`;
+      const text = `Dropped ${counted(dropped, 'live event')} of "${pattern}" that waited when the server stopped.`;
       this.logger.warn(text);
     }
     this.dropped.flush();
+    if (this.running > 0) {
+      const text = `${counted(this.running, 'handler')} of live events still ran when the server stopped: nobody runs them again.`;
+      this.logger.warn(text);
+    }
     for (const delivery of this.#running.items()) {
       const text = `The server stopped before a handler of the event "${delivery.queue}" ended.`;
       delivery.abort(new ShutdownError(text));

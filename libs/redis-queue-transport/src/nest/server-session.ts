@@ -5,6 +5,7 @@ import type { RedisQueueHealth } from '../core/health.js';
 import { pause } from '../core/pause.js';
 import { Places } from '../core/places.js';
 import type { OpenBroker } from '../open-broker.js';
+import { counted } from './counted.js';
 import { declareAll } from './declarations.js';
 import { DroppedEvents } from './dropped-events.js';
 import { resolveEventOptions } from './event-options.js';
@@ -12,6 +13,10 @@ import { EventRunner } from './event-runner.js';
 import { consumersOf } from './handler-consumers.js';
 import { resolveHandlerOptions } from './options.js';
 import type { Served } from './served.js';
+import { tellServed } from './startup-log.js';
+
+/** A shutdown that takes no longer says nothing. */
+const TELL_WAITING_AFTER_MS = 1_000;
 
 /** What a server opens with `listen()` and gives up with `close()`: connections, consumers, and what runs in them. */
 export class ServerSession {
@@ -77,6 +82,7 @@ export class ServerSession {
     this.#assertNotClosing();
     await this.#lookAround(open.broker);
     this.#assertNotClosing();
+    tellServed(this.served, open.place);
   }
 
   /** What is opened after `close()` has begun, nobody would close. */
@@ -183,12 +189,26 @@ export class ServerSession {
     return this.#closing;
   }
 
+  #tellWaiting(): void {
+    const running = [
+      ...this.#consumers.map(({ queue, running: count }) => ({ name: `"${queue}"`, count })),
+      { name: 'live events', count: this.#events?.running ?? 0 },
+    ].filter(({ count }) => count > 0);
+    const sum = running.reduce((all, { count }) => all + count, 0);
+    const { shutdownTimeoutMs } = this.served.options;
+    const names = running.map(({ name, count }) => `${name} (${count})`).join(', ');
+    const what =
+      sum === 0 ? 'Redis to take the last results' : `${counted(sum, 'handler')} to end: ${names}`;
+    this.served.logger.log(`Stops within ${shutdownTimeoutMs} ms; waits for ${what}.`);
+  }
+
   async #close(): Promise<void> {
     await this.before;
     const open = this.#open;
     if (open === undefined) return;
     const { shutdownTimeoutMs } = this.served.options;
     this.drain();
+    const notice = setTimeout(() => this.#tellWaiting(), TELL_WAITING_AFTER_MS);
     const closed = new AbortController();
     const deadline = pause(shutdownTimeoutMs, closed.signal);
     await Promise.all([
@@ -197,6 +217,7 @@ export class ServerSession {
       this.#joining,
     ]);
     closed.abort();
+    clearTimeout(notice);
     this.#events?.abandon();
     this.#consumers = [];
     this.#feeds = [];
