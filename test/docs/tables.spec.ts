@@ -209,7 +209,7 @@ test('docs/wire-format.md lists every field of a header and of a reply', async (
     consumer: '',
     at: 1,
   };
-  const again = withNextAttempt(Buffer.from('{"rq":1,"parked":"1"}\n'), 'id');
+  const again = withNextAttempt(Buffer.from('{"rq":1,"parked":"1"}\n'), 'id', 1);
   const suspect = '{"rq":1,"crashes":1}\n';
   const dead = deadLetterElement(Buffer.from(sent), facts);
   const reply = encodeReply({ request: 1, kind: 'error', last: true, body });

@@ -22,6 +22,7 @@ import type { Observable } from 'rxjs';
 import { catchError, mergeMap, toArray } from 'rxjs/operators';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
+import { batchControllerOf } from './batch-controller.js';
 import { controllerOf } from './delivery-controller.js';
 import type { Handle } from './delivery-controller.js';
 
@@ -271,6 +272,76 @@ describe('the error that a DeadLetter gives to a caller', () => {
       status: 'error',
       message: 'Sorry.',
     });
+  });
+});
+
+describe('RetryLater and the attempts of the policy', () => {
+  test('none are used up, and failures are counted all the same', async () => {
+    const attempts: number[] = [];
+    const controller = controllerOf('work', (_, context) => {
+      attempts.push(context.getAttempt());
+      if ([1, 2, 3, 5].includes(context.getAttempt())) throw new RetryLater({ delayMs: 0 });
+      throw new TypeError('broken');
+    });
+    await rig.serve({ controllers: [controller] }, SOON);
+
+    await lastValueFrom(rig.client().enqueue('work', {}));
+
+    await expectQueue({ dead: 1 });
+    const { letters } = await admin.deadLetters('work');
+    expect(letters).toMatchObject([{ reason: 'handlerFailed', attempt: 6 }]);
+    expect(attempts).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test('none are used up where one message of a batch asks for it', async () => {
+    let rounds = 0;
+    const options = { batch: { size: 2 }, ...SOON };
+    const controller = batchControllerOf('work', options, (_, context) => {
+      rounds += 1;
+      if (rounds <= 3) return context.items[0]!.retryLater(0);
+      throw new TypeError('broken');
+    });
+    await rig.serve({ controllers: [controller] });
+
+    await lastValueFrom(rig.client().enqueue('work', {}));
+
+    await expectQueue({ dead: 1 });
+    const { letters } = await admin.deadLetters('work');
+    expect(letters).toMatchObject([{ reason: 'handlerFailed', attempt: 5 }]);
+  });
+
+  test('it is logged as what it is, and not as a failure', async () => {
+    const controller = controllerOf('work', (_, context) => {
+      if (context.getAttempt() === 1) throw new RetryLater({ delayMs: 5 });
+    });
+    await rig.serve({ controllers: [controller] }, SOON);
+
+    const { id } = await lastValueFrom(rig.client().enqueue('work', {}));
+
+    await eventually(() =>
+      expect(rig.logs.matching('debug', /asked to come again/)).toEqual([
+        `Attempt 1 of message ${id} of "work" asked to come again later, in 5 ms.`,
+      ]),
+    );
+    await expectQueue({});
+    expect(rig.logs.matching('warn', /work/)).toEqual([]);
+    expect(rig.logs.matching('error', /work/)).toEqual([]);
+  });
+
+  test('a redriven message begins anew', async () => {
+    const attempts: number[] = [];
+    const controller = controllerOf('work', (_, context) => {
+      attempts.push(context.getAttempt());
+      throw context.getAttempt() === 1 ? new RetryLater({ delayMs: 0 }) : new TypeError('broken');
+    });
+    await rig.serve({ controllers: [controller] }, SOON);
+    await lastValueFrom(rig.client().enqueue('work', {}));
+    await expectQueue({ dead: 1 });
+
+    await admin.redriveAll('work');
+
+    await eventually(() => expect(attempts).toEqual([1, 2, 3, 1, 2, 3]));
+    await expectQueue({ dead: 1 });
   });
 });
 

@@ -30,7 +30,7 @@ export interface DeadLetterFacts {
  */
 export function deadLetterElement(element: Buffer, facts: DeadLetterFacts): Buffer {
   const parked = splitHeader(element) === undefined ? undefined : readFront(element)?.parked;
-  const front = frontText({ crashes: 0, attempt: 1, parked });
+  const front = frontText({ crashes: 0, attempt: 1, parked, postponed: 0 });
   const header = `${front},"dead":${JSON.stringify({ ...facts, whole: true })}}\n`;
   return Buffer.concat([Buffer.from(header), element]);
 }
@@ -82,7 +82,16 @@ function textOf(value: unknown, otherwise: string): string {
 }
 
 /** What belongs to the caller, and to the attempts that are over; what is written like it elsewhere in the header too. */
-const OVER = new Set(['rq', 'crashes', 'attempt', 'parked', 'replyTo', 're', 'expiresAt']);
+const OVER = new Set([
+  'rq',
+  'crashes',
+  'attempt',
+  'parked',
+  'postponed',
+  'replyTo',
+  're',
+  'expiresAt',
+]);
 
 /**
  * A dead letter as it is sent again: its attempt and crash count start anew, its caller and its time are over, and
@@ -100,7 +109,7 @@ export function redrivenElement(element: Buffer): Buffer {
   const { parked } = header.front;
   let history = historyWith(facts, header.fields['headers']);
   for (;;) {
-    const front = { crashes: 0, attempt: 1, parked };
+    const front = { crashes: 0, attempt: 1, parked, postponed: 0 };
     const redriven = joinElement(front, withHistory(kept, history), header.body);
     const headerBytes = redriven.length - header.body.length;
     if (headerBytes <= MAX_HEADER_BYTES || history.length === 0) return redriven;

@@ -40,14 +40,14 @@ export class DeliveryRunner {
   /** Never rejects. */
   run(delivery: Delivery): Promise<Outcome> {
     const { retry, timeoutMs } = this.options;
-    const { attempt } = delivery.envelope;
+    const { attempt, postponed } = delivery.envelope;
     const result =
       timeoutMs === undefined
         ? this.handler.run(delivery)
         : this.#handleInTime(delivery, timeoutMs);
     return result.then(
-      (ended) => outcomeOf(ended, attempt, retry),
-      (error: unknown) => outcomeOf({ kind: 'failed', error }, attempt, retry),
+      (ended) => outcomeOf(ended, attempt, retry, postponed),
+      (error: unknown) => outcomeOf({ kind: 'failed', error }, attempt, retry, postponed),
     );
   }
 
@@ -55,8 +55,9 @@ export class DeliveryRunner {
   begin(delivery: Delivery, end: (outcome: Outcome) => void): void {
     const { handler, options } = this;
     if (handler.begin === undefined) return void this.run(delivery).then(end);
-    const { attempt } = delivery.envelope;
-    handler.begin(delivery, (result) => end(outcomeOf(result, attempt, options.retry)));
+    const { attempt, postponed } = delivery.envelope;
+    const { retry } = options;
+    handler.begin(delivery, (result) => end(outcomeOf(result, attempt, retry, postponed)));
   }
 
   /** What was given to {@link run} and has not begun; it never ends. */

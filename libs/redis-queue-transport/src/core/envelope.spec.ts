@@ -230,6 +230,31 @@ describe('decodeElement', () => {
   });
 });
 
+describe('a postponed message', () => {
+  test.each([
+    ['{"rq":1,"id":"a"}\n1', '{"rq":1,"attempt":2,"postponed":1,"id":"a"}\n1'],
+    [
+      '{"rq":1,"attempt":4,"parked":"7","postponed":2,"id":"a"}\n',
+      '{"rq":1,"attempt":5,"parked":"7","postponed":3,"id":"a"}\n',
+    ],
+    ['plain', '{"rq":1,"attempt":2,"postponed":1,"id":"new"}\nplain'],
+    // In another place it is somebody else's field.
+    [
+      '{"rq":1,"id":"a","postponed":9}\n1',
+      '{"rq":1,"attempt":2,"postponed":1,"id":"a","postponed":9}\n1',
+    ],
+  ])('%j is counted behind the other counts', (before, after) => {
+    const again = withNextAttempt(bytes(before), 'new', 1);
+    expect(text(again)).toBe(after);
+    expect(decodeElement(again).postponed).toBe(Number(/"postponed":(\d)/.exec(after)?.[1]));
+  });
+
+  test('keeps its count when it fails', () => {
+    const failed = withNextAttempt(bytes('{"rq":1,"attempt":2,"postponed":1}\n1'), 'new');
+    expect(text(failed)).toBe('{"rq":1,"attempt":3,"postponed":1}\n1');
+  });
+});
+
 describe('withNextAttempt', () => {
   test.each([
     ['the first', '{"rq":1,"id":"x","at":7}\nb', '{"rq":1,"attempt":2,"id":"x","at":7}\nb'],

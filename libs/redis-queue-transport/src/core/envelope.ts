@@ -54,6 +54,8 @@ export interface Envelope {
   readonly metadata: unknown;
   /** From 1. */
   readonly attempt: number;
+  /** How many of the attempts before this one ended by their handler's wish to run later: these use none up. */
+  readonly postponed: number;
   /** 0, or how often it was found running in a process that died. From 1 on it runs alone. */
   readonly crashes: number;
   /** Undefined for plain JSON. */
@@ -123,6 +125,7 @@ function decodeUsual(element: Buffer): Envelope | undefined {
     headers: NO_HEADERS,
     metadata: undefined,
     attempt: 1,
+    postponed: 0,
     crashes: 0,
     encoding: undefined,
     parked: undefined,
@@ -146,6 +149,7 @@ function decodeAny(element: Buffer): Envelope {
     headers: optional(header, 'headers', isStringRecord) ?? NO_HEADERS,
     metadata: header['metadata'],
     attempt: front.attempt,
+    postponed: front.postponed,
     crashes: front.crashes,
     encoding: readEncoding(header),
     parked: front.parked,
@@ -154,16 +158,19 @@ function decodeAny(element: Buffer): Envelope {
 }
 
 /**
- * The same message with its attempt raised by one, and no suspect any more: its handler ended. Every other byte is kept.
+ * The same message with its attempt raised by one, and no suspect any more: its handler ended. `postponements` is 1 where
+ * the handler asked for that. Every other byte is kept.
  */
-export function withNextAttempt(element: Buffer, newId: string): Buffer {
+export function withNextAttempt(element: Buffer, newId: string, postponements: 0 | 1 = 0): Buffer {
   const front = splitHeader(element) === undefined ? undefined : readFront(element);
   if (front === undefined) {
-    const header = `{"rq":${FORMAT_VERSION},"attempt":2,"id":${quote(newId)}}\n`;
+    const fresh = { crashes: 0, attempt: 2, parked: undefined, postponed: postponements };
+    const header = `${frontText(fresh)},"id":${quote(newId)}}\n`;
     return Buffer.concat([Buffer.from(header), element]);
   }
   const { attempt, parked, end } = front;
-  const raised = frontText({ crashes: 0, attempt: attempt + 1, parked });
+  const postponed = front.postponed + postponements;
+  const raised = frontText({ crashes: 0, attempt: attempt + 1, parked, postponed });
   return Buffer.concat([Buffer.from(raised), element.subarray(end)]);
 }
 
@@ -193,6 +200,7 @@ function plainData(element: Buffer): Envelope {
     headers: NO_HEADERS,
     metadata: undefined,
     attempt: 1,
+    postponed: 0,
     crashes: 0,
     encoding: undefined,
     parked: undefined,

@@ -27,6 +27,8 @@ export interface Front {
   readonly attempt: number;
   /** Under which name the body stands beside the queue; undefined when it is here. */
   readonly parked: string | undefined;
+  /** How many of the attempts before this one ended by their handler's wish to run later. */
+  readonly postponed: number;
   /** Where the rest of the header begins: at a comma, or at the closing brace. */
   readonly end: number;
 }
@@ -38,9 +40,9 @@ const NEWLINE = 0x0a;
 const HEADER_START = /^\{\s*"rq"\s*:/;
 
 const FRONT =
-  /^\{\s*"rq"\s*:\s*1\s*(?:,"crashes":(\d+)(?=[,}]))?(?:,"attempt":(\d+)(?=[,}]))?(?:,"parked":"([\w-]+)"(?=[,}]))?(?=\s*[,}])/;
+  /^\{\s*"rq"\s*:\s*1\s*(?:,"crashes":(\d+)(?=[,}]))?(?:,"attempt":(\d+)(?=[,}]))?(?:,"parked":"([\w-]+)"(?=[,}]))?(?:,"postponed":(\d+)(?=[,}]))?(?=\s*[,}])/;
 /** The longest front that is looked for. */
-const FRONT_BYTES = 192;
+const FRONT_BYTES = 224;
 
 /** As far as counts go, in scripts too: what somebody else wrote may be beyond what can be counted on. */
 const MOST_COUNTED = 1_000_000;
@@ -58,11 +60,12 @@ export function splitHeader(element: Buffer): Parts | undefined {
 export function readFront(header: Buffer): Front | undefined {
   const front = FRONT.exec(header.toString('latin1', 0, FRONT_BYTES));
   if (front === null) return undefined;
-  const [text, crashes, attempt, parked] = front;
+  const [text, crashes, attempt, parked, postponed] = front;
   return {
     crashes: countOf(crashes, 0),
     attempt: Math.max(1, countOf(attempt, 1)),
     parked,
+    postponed: countOf(postponed, 0),
     end: text.length,
   };
 }
@@ -72,11 +75,12 @@ function countOf(digits: string | undefined, otherwise: number): number {
 }
 
 /** The beginning of a header up to where its rest begins. */
-export function frontText({ crashes, attempt, parked }: Omit<Front, 'end'>): string {
+export function frontText({ crashes, attempt, parked, postponed }: Omit<Front, 'end'>): string {
   let text = `{"rq":${FORMAT_VERSION}`;
   if (crashes > 0) text += `,"crashes":${crashes}`;
   if (attempt > 1) text += `,"attempt":${attempt}`;
   if (parked !== undefined) text += `,"parked":"${parked}"`;
+  if (postponed > 0) text += `,"postponed":${postponed}`;
   return text;
 }
 

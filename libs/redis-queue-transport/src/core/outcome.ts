@@ -52,16 +52,20 @@ const ACK_OF_FAILURE: Outcome = { kind: 'ack', isFailure: true };
 export const DONE: Result = { kind: 'done' };
 export const REFUSED: Result = { kind: 'refused' };
 
-/** What a handler's end means for the delivery with this attempt. */
-export function outcomeOf(result: Result, attempt: number, policy: RetryPolicy): Outcome {
+/** What a handler's end means for the delivery with this attempt, after so many that were postponed. */
+export function outcomeOf(
+  result: Result,
+  attempt: number,
+  policy: RetryPolicy,
+  postponed = 0,
+): Outcome {
   switch (result.kind) {
     case 'done':
       return ACK;
     case 'refused':
       return ACK_OF_FAILURE;
     case 'failed':
-      if (attempt >= policy.attempts) return deadLetter('handlerFailed', result.error);
-      return { kind: 'retry', delayMs: retryDelayMs(policy, attempt), error: result.error };
+      return outcomeOfFailure(result.error, attempt - postponed, policy);
     case 'retryLater':
       return { kind: 'postpone', delayMs: result.delayMs ?? retryDelayMs(policy, attempt) };
     case 'reject':
@@ -69,6 +73,11 @@ export function outcomeOf(result: Result, attempt: number, policy: RetryPolicy):
     case 'undecodable':
       return deadLetter('undecodable', result.error);
   }
+}
+
+function outcomeOfFailure(error: unknown, attempt: number, policy: RetryPolicy): Outcome {
+  if (attempt >= policy.attempts) return deadLetter('handlerFailed', error);
+  return { kind: 'retry', delayMs: retryDelayMs(policy, attempt), error };
 }
 
 export function deadLetter(reason: DeadReason, error: unknown): Outcome {

@@ -39,7 +39,8 @@ function settlement(delivery: Delivery, outcome: Outcome, facts: SettlementFacts
       return { kind: outcome.kind, element };
     case 'retry':
     case 'postpone': {
-      const replacement = withNextAttempt(element, facts.newId());
+      const postponements = outcome.kind === 'postpone' ? 1 : 0;
+      const replacement = withNextAttempt(element, facts.newId(), postponements);
       return { kind: 'retry', element, replacement, delayMs: outcome.delayMs };
     }
     case 'deadLetter': {

@@ -12,8 +12,9 @@ abstract class SteeringException extends RpcException {
 }
 
 /**
- * Thrown by a handler that wants its message back later: as often as it throws it, whatever the retry policy's
- * `attempts` (compare `context.getAttempt()`). A request comes back too, until its caller's deadline.
+ * Thrown by a handler that wants its message back later. It uses up none of the retry policy's `attempts`, and nothing
+ * bounds how often: look at `context.getAttempt()`, which counts these too, or at `context.getSentAt()`, or send with
+ * `expiresIn`. A request comes back too, until its caller's deadline.
  * @throws InvalidOptionError when delayMs is no whole number ≥ 0
  */
 export class RetryLater extends SteeringException {

@@ -21,7 +21,11 @@ export class RedisQueueContext extends BaseRpcContext<[delivery: Delivery, patte
     return this.args[0].envelope.id;
   }
 
-  /** 1 for the first delivery; more when it was handed out before and came back. */
+  /**
+   * How often it was handed out, this time included: 1 for the first delivery. Failures, `RetryLater` and crashes of the
+   * process count; what was handed back unharmed at a stop does not. Of these, `RetryLater` alone uses up none of
+   * the `attempts` of the retry policy.
+   */
   getAttempt(): number {
     return this.args[0].envelope.attempt;
   }
