@@ -7,6 +7,7 @@ import type {
 } from '../../libs/redis-queue-transport/src/core/consumer.js';
 import type { Delivery } from '../../libs/redis-queue-transport/src/core/delivery.js';
 import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery-runner.js';
+import { encodeElement } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import type { DeliveryHandler } from '../../libs/redis-queue-transport/src/core/delivery-runner.js';
 import { readDeadLetter } from '../../libs/redis-queue-transport/src/core/dead-letter.js';
 import { MessageIds } from '../../libs/redis-queue-transport/src/core/message-id.js';
@@ -243,6 +244,7 @@ describe('a consumer with a prefetch', () => {
     await pushAll('a', 'b', 'c', 'd', 'e');
     const stage = await start({ concurrency: 1, prefetch: 4 });
     await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(4));
+    await eventually(() => expect(stage.started).toEqual(['a']));
     stage.consumer.drain();
     await eventually(async () => {
       const dump = await world.dump(QUEUE);
@@ -273,6 +275,7 @@ describe('a consumer with a prefetch', () => {
     await pushAll('a', 'b', 'c');
     const stage = await start({ concurrency: 1, prefetch: 3 });
     await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
+    await eventually(() => expect(stage.started).toEqual(['a']));
     await world.setPaused(QUEUE, true);
     await eventually(async () => {
       const dump = await world.dump(QUEUE);
@@ -296,6 +299,37 @@ describe('a consumer with a prefetch', () => {
     stage.end('a');
     await eventually(() => expect(stage.started).toEqual(['a', 'c']));
     await eventually(async () => expect((await world.dump(QUEUE)).expired).toBe(1));
+  });
+
+  test('does not start what expired while Redis was asked for its body', async () => {
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    broker = await world.open(proxy.url);
+    const late = proxy.holdReply(([name]) => name === 'hget');
+    const expiresAtMs = broker.nowMs() + 300;
+    const parked = encodeElement({ id: 'a', sentAtMs: 1, expiresAtMs }, 'x'.repeat(200_000));
+    await broker.push(QUEUE, 'a', parked);
+    const stage = await start();
+    await late.happened;
+    await eventually(() => expect(broker.nowMs()).toBeGreaterThan(expiresAtMs));
+    late.release();
+    await eventually(async () => expect((await world.dump(QUEUE)).expired).toBe(1));
+    expect(stage.started).toEqual([]);
+    const dump = await world.dump(QUEUE);
+    expect([heldIn(dump), dump.parked]).toEqual([0, []]);
+  });
+
+  test('does not start what expired while Redis was asked whether it was handled', async () => {
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    const late = proxy.holdReply(isHandledQuestion);
+    const expiresAtMs = broker.nowMs() + 300;
+    await world.pushForeign(QUEUE, `{"rq":1,"id":"late","at":1,"expiresAt":${expiresAtMs}}\n{}`);
+    broker = await world.open(proxy.url);
+    const stage = await start({ onceMs: 60_000 });
+    await late.happened;
+    await eventually(() => expect(broker.nowMs()).toBeGreaterThan(expiresAtMs));
+    late.release();
+    await eventually(async () => expect((await world.dump(QUEUE)).expired).toBe(1));
+    expect(stage.started).toEqual([]);
   });
 });
 

@@ -3,13 +3,15 @@ import { lastValueFrom } from 'rxjs';
 import { eventually } from '../support/eventually.js';
 import { NestProgram } from '../support/nest-program.js';
 import { nestRig } from '../support/nest-rig.js';
+import { Proxy } from '../support/proxy.js';
+import { isRenewal } from '../faults/commands.js';
 
 const rig = nestRig();
 
 jest.setTimeout(60_000);
 
-function start(holds: 'yes' | 'no'): NestProgram {
-  const environment = { HOLDS: holds, REDIS_URL: rig.redis.url, PREFIX: rig.prefix };
+function start(holds: 'yes' | 'no', more: Readonly<Record<string, string>> = {}): NestProgram {
+  const environment = { HOLDS: holds, REDIS_URL: rig.redis.url, PREFIX: rig.prefix, ...more };
   const program = rig.closeLater(new NestProgram('batch-service', environment));
   // In order, so that it leaves its queue.
   rig.closeLater({
@@ -76,5 +78,31 @@ describe('a batch in the middle of which', () => {
     );
     expect(await rig.queue('work').dead()).toEqual([]);
     expect(other.printed.filter((text) => /begin [bcd]/.test(text))).toHaveLength(3);
+  });
+});
+
+describe('a batch that gathers', () => {
+  test('does not begin on a lease that was lost meanwhile, before its process learned so', async () => {
+    const client = rig.client();
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    // As long as the lease: it ends with the first thing that the process does again.
+    const program = start('no', { REDIS_URL: proxy.url, WAIT_MS: '1000' });
+    await program.prints('ready');
+    for (const name of ['a', 'b']) await lastValueFrom(client.enqueue('work', name));
+    await eventually(async () => expect(await rig.queue('work').held()).toBe(2));
+    program.signal('SIGSTOP');
+    const other = start('no');
+    for (const name of ['a', 'b']) await other.prints(`end ${name}`);
+
+    const renewal = proxy.holdReply(isRenewal);
+    program.signal('SIGCONT');
+    await renewal.happened;
+    renewal.release();
+
+    other.signal('SIGTERM');
+    await other.ended;
+    await lastValueFrom(client.enqueue('work', 'next'));
+    await program.prints('end next');
+    expect(program.printed).toEqual(['ready', 'begin next 1', 'end next']);
   });
 });

@@ -11,10 +11,11 @@ function print(event: string): void {
 }
 
 const holds = process.env['HOLDS'] === 'yes';
+const waitMs = Number(process.env['WAIT_MS'] ?? 0);
 
 @Controller()
 class WorkController {
-  @MessagePattern('work', { batch: { size: 3 }, leaseMs: 1_000 })
+  @MessagePattern('work', { batch: { size: 3, waitMs }, leaseMs: 1_000 })
   async work(
     @Payload() names: readonly string[],
     @Ctx() context: RedisQueueBatchContext,

@@ -57,6 +57,8 @@ export interface ConsumerSettings {
   readonly hears?: string;
   /** Gives it a wall clock of its own: see {@link ConsumerProcess.setClock}. */
   readonly clockAheadMs?: readonly number[];
+  /** Its monotonic clock stands still while it is stopped, as on a machine that is suspended. */
+  readonly sleeps?: boolean;
 }
 
 /** A service of its own process. */
@@ -70,7 +72,7 @@ export class ConsumerProcess {
 
   /** Resolves when it listens. */
   static async start(settings: ConsumerSettings): Promise<ConsumerProcess> {
-    const preload = settings.clockAheadMs === undefined ? undefined : 'programs/wrong-clock.js';
+    const preload = preloadOf(settings);
     const started = await TestProcess.start('programs/consumer.js', settings, { preload });
     return new ConsumerProcess(started, settings);
   }
@@ -153,4 +155,9 @@ export class ConsumerProcess {
   close(): Promise<void> {
     return this.process.close();
   }
+}
+
+function preloadOf({ clockAheadMs, sleeps }: ConsumerSettings): string | undefined {
+  if (sleeps === true) return 'programs/sleeping-clock.js';
+  return clockAheadMs === undefined ? undefined : 'programs/wrong-clock.js';
 }

@@ -6,6 +6,7 @@ import { HandlerTimeoutError } from './errors.js';
 import type { Result } from './outcome.js';
 import { OwnPlaces } from './places.js';
 import type { Places } from './places.js';
+import type { Gate } from './start-gate.js';
 
 export interface BatchTerms {
   /** Most deliveries in one batch. */
@@ -38,6 +39,8 @@ export class BatchCollector<T> {
   #running = 0;
   readonly #home = new AsyncResource('RedisQueueBatches');
   readonly #places: OwnPlaces | undefined;
+  #gate: Gate | undefined;
+  #isWaitingAtGate = false;
 
   constructor(
     private readonly terms: BatchTerms,
@@ -45,6 +48,11 @@ export class BatchCollector<T> {
   ) {
     const { places } = terms;
     this.#places = places && new OwnPlaces(places, () => this.#beginDue());
+  }
+
+  /** No batch begins while this one is shut. */
+  useGate(gate: Gate): void {
+    this.#gate = gate;
   }
 
   /** Tells `end` how it ended for this delivery: once, and not before it has returned. */
@@ -82,7 +90,21 @@ export class BatchCollector<T> {
   #mayBegin(): boolean {
     const { size, concurrency } = this.terms;
     if (this.#running >= concurrency) return false;
-    return (this.#isDue || this.#gathered.length >= size) && this.#places?.keep(1) !== 0;
+    const isRipe = this.#isDue || this.#gathered.length >= size;
+    return isRipe && this.#isOpen() && this.#places?.keep(1) !== 0;
+  }
+
+  /** Much may have happened while they gathered. When it opens, what is due then begins. */
+  #isOpen(): boolean {
+    const gate = this.#gate;
+    if (gate === undefined || gate.mayStart()) return true;
+    if (this.#isWaitingAtGate) return false;
+    this.#isWaitingAtGate = true;
+    void gate.opened().then(() => {
+      this.#isWaitingAtGate = false;
+      this.#beginDue();
+    });
+    return false;
   }
 
   #takeAll(): BatchItem<T>[] {
@@ -106,6 +128,7 @@ export class BatchCollector<T> {
 
   #begin(items: readonly BatchItem<T>[]): void {
     this.#running += 1;
+    this.#gate?.began();
     this.#places?.begin();
     const { timeoutMs } = this.terms;
     const result = timeoutMs === undefined ? this.#run(items) : this.#runInTime(items, timeoutMs);

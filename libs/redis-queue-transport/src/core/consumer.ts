@@ -9,6 +9,7 @@ import type { DeliveryObserver, HeldDeliveriesOptions, Holder } from './held-del
 import { Membership } from './membership.js';
 import type { MessageIds } from './message-id.js';
 import { GrowingPause, pause } from './pause.js';
+import { StartGate } from './start-gate.js';
 import { Trial } from './trial.js';
 import type { TrialTurn, TrialView } from './trial.js';
 
@@ -66,11 +67,11 @@ const SETTLE_GRACE_MS = 2_000;
 export class Consumer {
   #state: State = 'new';
   readonly #membership: Membership;
+  readonly #gate: StartGate;
   readonly #held: HeldDeliveries;
   readonly #trial: Trial;
   readonly #breaker: Breaker;
   #isStepScheduled = false;
-  #isMakingSure = false;
   #turn: NodeJS.Immediate | undefined;
   #isExchanging = false;
   /** Ends the wait that is under way. */
@@ -114,8 +115,6 @@ export class Consumer {
       slowed: (error) => observer.slowed(error),
       recovered: (slowedMs) => observer.spedUp(slowedMs),
     });
-    const holder = this.#holder();
-    this.#held = new HeldDeliveries(broker, options, ids, runner, observer, holder, this.#breaker);
     this.#membership = new Membership(() => this.#takeLease(), options.leaseMs, {
       lost: (lease) => this.#onLeaseLost(lease),
       rejoined: () => this.#look(),
@@ -123,12 +122,14 @@ export class Consumer {
       deadLettersDropped: (letters) => observer.deadLettersDropped(letters),
       failed: (error) => this.#report(error),
     });
+    this.#gate = new StartGate(this.#membership, options.leaseMs, () => this.#schedule());
+    const holder = this.#holder();
+    this.#held = new HeldDeliveries(broker, options, ids, runner, observer, holder, this.#breaker);
   }
 
   #holder(): Holder {
     const lease = (): Lease | undefined => this.#lease;
     const isConsuming = (): boolean => this.#state === 'consuming';
-    const isSure = (): boolean => this.#membership.isSure;
     return {
       get lease() {
         return lease();
@@ -136,10 +137,7 @@ export class Consumer {
       get isConsuming() {
         return isConsuming();
       },
-      get isSure() {
-        return isSure();
-      },
-      makeSure: () => this.#makeSure(),
+      gate: this.#gate,
       stopped: this.#stopped.signal,
       changed: () => this.#schedule(),
       failed: (error) => this.#report(error),
@@ -162,15 +160,6 @@ export class Consumer {
     this.#held.limit(most);
     if (most === 0) this.#waiting?.abort();
     else this.#look();
-  }
-
-  #makeSure(): void {
-    if (this.#isMakingSure) return;
-    this.#isMakingSure = true;
-    void this.#membership.makeSure().then(() => {
-      this.#isMakingSure = false;
-      this.#schedule();
-    });
   }
 
   get queue(): string {

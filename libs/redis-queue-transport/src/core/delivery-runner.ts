@@ -3,6 +3,7 @@ import { HandlerTimeoutError } from './errors.js';
 import { outcomeOf } from './outcome.js';
 import type { Outcome, Result } from './outcome.js';
 import type { RetryPolicy } from './retry.js';
+import type { Gate } from './start-gate.js';
 
 /** The user's handler, as core sees it. */
 export interface DeliveryHandler {
@@ -20,6 +21,8 @@ export interface DeliveryHandler {
    * `run` begins at once.
    */
   takeBackUnstarted?(): readonly Delivery[];
+  /** Gives it the gate that it has to ask itself before it begins. Absent where `run` begins at once. */
+  useGate?(gate: Gate): void;
 }
 
 const NONE: readonly Delivery[] = [];
@@ -58,6 +61,15 @@ export class DeliveryRunner {
     const { attempt, postponed } = delivery.envelope;
     const { retry } = options;
     handler.begin(delivery, (result) => end(outcomeOf(result, attempt, retry, postponed)));
+  }
+
+  /** The handler asks the gate itself, as it begins later than it is given something. */
+  get asksGate(): boolean {
+    return this.handler.useGate !== undefined;
+  }
+
+  useGate(gate: Gate): void {
+    this.handler.useGate?.(gate);
   }
 
   /** What was given to {@link run} and has not begun; it never ends. */

@@ -5,7 +5,7 @@ import type { DeliveryRunner } from './delivery-runner.js';
 import { DeliverySlots } from './delivery-slots.js';
 import type { Held } from './delivery-slots.js';
 import { LeaseLostError, ShutdownError, UndecodableError } from './errors.js';
-import { inspect } from './intake.js';
+import { inspect, isExpired } from './intake.js';
 import type { MessageIds } from './message-id.js';
 import { RELEASE, deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
@@ -14,6 +14,7 @@ import { OwnPlaces } from './places.js';
 import type { Places } from './places.js';
 import type { Run } from './running.js';
 import { settlementOf } from './settlement.js';
+import type { Gate } from './start-gate.js';
 
 export interface HeldDeliveriesOptions {
   readonly queue: string;
@@ -44,10 +45,8 @@ export interface Holder {
   readonly lease: Lease | undefined;
   /** Whether what is ready may be started. */
   readonly isConsuming: boolean;
-  /** False when the lease may have ended unnoticed: nothing is started before that is known. */
-  readonly isSure: boolean;
-  /** Finds out, and calls for another step then. */
-  makeSure(): void;
+  /** Is asked before a handler begins. Calls for another step when it opens. */
+  readonly gate: Gate;
   /** Fires at the end of the consumer. */
   readonly stopped: AbortSignal;
   /** There is something to settle, a free slot, or more to start. */
@@ -83,6 +82,7 @@ export class HeldDeliveries {
     this.#slots = new DeliverySlots(options.concurrency, options.prefetch);
     const { places } = options;
     this.#places = places && new OwnPlaces(places, () => holder.changed());
+    runner.useGate(holder.gate);
   }
 
   get running(): number {
@@ -193,8 +193,8 @@ export class HeldDeliveries {
 
   startReady(lease: Lease): void {
     if (!this.holder.isConsuming || !this.#slots.hasUnstarted) return;
-    if (!this.holder.isSure) return this.holder.makeSure();
     for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
+      if (!this.holder.gate.mayStart()) return;
       if (this.#places?.keep(1) === 0) return;
       const next = this.#slots.next();
       if (next === undefined) return;
@@ -237,8 +237,13 @@ export class HeldDeliveries {
     this.#hasJustBegun = true;
     if (this.options.onceMs !== undefined || delivery.envelope.parked !== undefined)
       void this.#prepareAndRun(run);
-    else this.runner.begin(delivery, (outcome) => this.#onEnd(run, outcome));
+    else this.#begin(run);
     return run;
+  }
+
+  #begin(run: Run<Held>): void {
+    if (!this.runner.asksGate) this.holder.gate.began();
+    this.runner.begin(run.item.delivery, (outcome) => this.#onEnd(run, outcome));
   }
 
   async #prepareAndRun(run: Run<Held>): Promise<void> {
@@ -247,16 +252,30 @@ export class HeldDeliveries {
     if (wasHandled !== false) return this.#onEnd(run, wasHandled === 'over' ? RELEASE : 'repeated');
     const outcome = await this.#unpark(run);
     if (outcome !== undefined) return this.#onEnd(run, outcome);
-    this.runner.begin(delivery, (end) => this.#onEnd(run, end));
+    if (!(await this.#untilMayStart(run))) return this.#onEnd(run, RELEASE);
+    if (isExpired(delivery.envelope, this.broker)) return this.#onEnd(run, 'expired');
+    this.#begin(run);
   }
 
-  #onEnd(run: Run<Held>, outcome: Outcome | 'repeated'): void {
+  /** False when it is not to begin any more. */
+  async #untilMayStart(run: Run<Held>): Promise<boolean> {
+    while (this.#mayBegin(run)) {
+      if (this.holder.gate.mayStart()) return true;
+      await this.holder.gate.opened();
+    }
+    return false;
+  }
+
+  #onEnd(run: Run<Held>, outcome: Outcome | SkipReason): void {
     const { delivery, lease } = run.item;
     this.#places?.end();
     if (this.#slots.end(run) && lease === this.holder.lease) {
-      if (outcome === 'repeated') this.#skip(delivery, 'repeated');
-      else this.#settle(delivery, outcome);
-      if (outcome !== 'repeated') this.breaker.ended(delivery, outcome);
+      if (outcome === 'repeated' || outcome === 'expired') {
+        this.#skip(delivery, outcome);
+      } else {
+        this.#settle(delivery, outcome);
+        this.breaker.ended(delivery, outcome);
+      }
       this.startReady(lease);
     }
     this.holder.changed();

@@ -1,7 +1,7 @@
 import type { Broker } from './broker.js';
 import { Delivery } from './delivery.js';
 import { decodeElement } from './envelope.js';
-import type { ReplyAddress } from './envelope.js';
+import type { Envelope, ReplyAddress } from './envelope.js';
 import { UndecodableError } from './errors.js';
 import { deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
@@ -29,7 +29,7 @@ export function inspect(
     return { kind: 'settle', delivery, outcome: deadLetter('undecodable', error) };
   }
   const delivery = new Delivery(queue, element, envelope);
-  const { crashes, expiresAtMs, replyTo } = envelope;
+  const { crashes, replyTo } = envelope;
   // It cannot be answered, so it is not run as the request that it says to be; redriven, it is one without a caller.
   if (replyTo !== undefined && !broker.isReplyList(replyTo.list)) {
     return { kind: 'settle', delivery, outcome: deadLetter('undecodable', noReplyList(replyTo)) };
@@ -38,9 +38,13 @@ export function inspect(
     const error = new Error(`The process died ${crashes} times while it ran this message.`);
     return { kind: 'settle', delivery, outcome: deadLetter('crashed', error) };
   }
-  if (expiresAtMs !== undefined && expiresAtMs <= broker.nowMs())
-    return { kind: 'expired', delivery };
+  if (isExpired(envelope, broker)) return { kind: 'expired', delivery };
   return { kind: 'run', delivery };
+}
+
+/** It is too late for its handler to begin. */
+export function isExpired({ expiresAtMs }: Envelope, broker: Pick<Broker, 'nowMs'>): boolean {
+  return expiresAtMs !== undefined && expiresAtMs <= broker.nowMs();
 }
 
 function noReplyList({ list }: ReplyAddress): UndecodableError {

@@ -11,6 +11,9 @@ export interface LeaseKeeperEvents {
   failed(error: unknown): void;
 }
 
+/** A wall clock that jumps, from one reading to the next even, has no lease asked for more often than so. */
+const ASKED_LATELY_MS = 50;
+
 interface Renewed extends LookTimes {
   readonly renewal: Renewal;
 }
@@ -24,6 +27,10 @@ export class LeaseKeeper {
   readonly #stopped = new AbortController();
   readonly #endedLeases: EndedLeases;
   #sureUntil: number;
+  /** When the renewal was sent that was answered last, by the wall clock. */
+  #renewedAtWall = Date.now();
+  /** When Redis was asked last because of the wall clock, by `performance.now()`. */
+  #askedForSleepAt = -Infinity;
   #loop: Promise<void> | undefined;
   /** Beside the renewals, which must not be late because there is much to take back. */
   #reclaiming: Promise<void> | undefined;
@@ -40,9 +47,28 @@ export class LeaseKeeper {
     this.#endedLeases = new EndedLeases(leaseMs);
   }
 
-  /** False when the lease may have ended unnoticed: this process stood still, or Redis could not be reached. */
+  /**
+   * False when the lease may have ended unnoticed: this process stood still, its machine was suspended, or Redis could not
+   * be reached.
+   */
   get isSure(): boolean {
-    return performance.now() < this.#sureUntil;
+    const now = performance.now();
+    return now < this.#sureUntil && !this.#mayHaveSlept(now);
+  }
+
+  /** From this time of `performance.now()` on, unless it was renewed by then. */
+  get sureUntil(): number {
+    return this.#sureUntil;
+  }
+
+  /**
+   * While a machine is suspended, its monotonic clock stands still and the lease goes on. The wall clock shows it, as it
+   * is right again afterwards. It may also be wrong, or be set: so it is a reason to ask Redis and no more, and not
+   * again right after Redis was asked.
+   */
+  #mayHaveSlept(now: number): boolean {
+    if (Date.now() - this.#renewedAtWall <= this.leaseMs) return false;
+    return now - this.#askedForSleepAt > ASKED_LATELY_MS;
   }
 
   start(): void {
@@ -55,11 +81,13 @@ export class LeaseKeeper {
     await this.#reclaiming;
   }
 
-  /** Renews out of turn until the lease is sure, lost, or no longer kept. */
+  /** Renews out of turn, unless it is sure, until it is sure, lost, or no longer kept. Never rejects. */
   async makeSure(): Promise<void> {
     const stopped = this.#stopped.signal;
-    while (!this.isSure && !stopped.aborted)
+    while (!this.isSure && !stopped.aborted) {
       if ((await this.#renewSoon(stopped)) === 'leaseLost') return this.events.lost();
+      this.#askedForSleepAt = performance.now();
+    }
   }
 
   /** Begins with a renewal, as a first look at the leases of others: it takes more than one to know them. */
@@ -89,9 +117,11 @@ export class LeaseKeeper {
 
   async #renew(): Promise<Renewed | 'leaseLost'> {
     const askedAt = performance.now();
+    const askedAtWall = Date.now();
     const renewal = await this.lease.renew();
     if (renewal === 'leaseLost') return renewal;
     this.#sureUntil = askedAt + this.leaseMs;
+    this.#renewedAtWall = askedAtWall;
     const { deadLettersDropped } = renewal;
     if (deadLettersDropped !== undefined) this.events.deadLettersDropped(deadLettersDropped);
     return { renewal, askedAt, answeredAt: performance.now() };

@@ -3,6 +3,7 @@ import type { Lease } from './broker.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { LeaseKeeperEvents } from './lease-keeper.js';
 import { GrowingPause } from './pause.js';
+import type { KeptLease } from './start-gate.js';
 
 export interface MembershipEvents extends Omit<LeaseKeeperEvents, 'lost'> {
   /** Everything that this lease held belongs to others now. Another lease follows by itself. */
@@ -12,7 +13,7 @@ export interface MembershipEvents extends Omit<LeaseKeeperEvents, 'lost'> {
 }
 
 /** A consumer's place in its queue: takes a lease, keeps it, and takes another one when it is lost. */
-export class Membership {
+export class Membership implements KeptLease {
   #lease: Lease | undefined;
   #keeper: LeaseKeeper | undefined;
   #rejoining: Promise<void> = Promise.resolve();
@@ -33,6 +34,11 @@ export class Membership {
   /** False when the lease may have ended unnoticed; then see {@link makeSure}. */
   get isSure(): boolean {
     return this.#keeper?.isSure ?? false;
+  }
+
+  /** By `performance.now()`. Past where there is no lease. */
+  get sureUntil(): number {
+    return this.#keeper?.sureUntil ?? 0;
   }
 
   async join(): Promise<void> {

@@ -8,6 +8,7 @@ import type { Delivery } from '../core/delivery.js';
 import type { DeliveryHandler } from '../core/delivery-runner.js';
 import { DONE, REFUSED } from '../core/outcome.js';
 import type { Result } from '../core/outcome.js';
+import type { Gate } from '../core/start-gate.js';
 import { ownContext } from '../core/own-context.js';
 import { steered } from './message-runner.js';
 import type { WithHooks } from './message-runner.js';
@@ -57,6 +58,10 @@ export class BatchRunner implements DeliveryHandler {
   /** The collector sees to the time of a batch. */
   timedOut(_: Delivery, error: Error): Result {
     return { kind: 'failed', error };
+  }
+
+  useGate(gate: Gate): void {
+    this.#batches.useGate(gate);
   }
 
   takeBackUnstarted(): readonly Delivery[] {

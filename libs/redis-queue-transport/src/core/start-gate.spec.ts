@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { performance } from 'node:perf_hooks';
+import { StartGate } from './start-gate.js';
+
+const LEASE_MS = 1_000;
+/** So long handlers may begin before the event loop turns. */
+const TURN_MS = 50;
+
+let now = 0;
+
+beforeEach(() => {
+  now = 5_000;
+  jest.spyOn(performance, 'now').mockImplementation(() => now);
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+/** A gate, and the lease behind it. */
+class Stage {
+  opened = 0;
+  asked = 0;
+  isSure = true;
+  sureUntil = now + LEASE_MS;
+  #answer: () => void = () => undefined;
+  readonly gate: StartGate;
+
+  constructor() {
+    this.gate = new StartGate(this, LEASE_MS, () => {
+      this.opened += 1;
+    });
+  }
+
+  makeSure(): Promise<void> {
+    this.asked += 1;
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+    });
+  }
+
+  renew(): void {
+    this.isSure = true;
+    this.sureUntil = now + LEASE_MS;
+    this.#answer();
+  }
+
+  /** Begins as many as it may of so many, each of which takes so long. */
+  begin(many: number, tookMs = 0): number {
+    for (let begun = 0; begun < many; begun += 1) {
+      if (!this.gate.mayStart()) return begun;
+      this.gate.began();
+      now += tookMs;
+    }
+    return many;
+  }
+}
+
+const turn = (): Promise<void> => new Promise(setImmediate);
+
+/** Lets it begin what it may, turn after turn, until so many have begun; answers how many in each. */
+async function inTurns(stage: Stage, many: number, tookMs: number): Promise<number[]> {
+  const turns: number[] = [];
+  for (let left = many; left > 0; await turn()) {
+    const begun = stage.begin(left, tookMs);
+    if (begun > 0) turns.push(begun);
+    left -= begun;
+  }
+  return turns;
+}
+
+describe('a gate', () => {
+  test('lets twice as many begin in each turn as in the last while turns are short', async () => {
+    expect(await inTurns(new Stage(), 100, 0.01)).toEqual([1, 2, 4, 8, 16, 32, 37]);
+  });
+
+  test('lets one begin in a turn where each takes long', async () => {
+    expect(await inTurns(new Stage(), 5, TURN_MS / 2 + 1)).toEqual([1, 2, 1, 1]);
+    expect(await inTurns(new Stage(), 4, TURN_MS)).toEqual([1, 1, 1, 1]);
+  });
+
+  test('lets none begin after those of a turn that was long', async () => {
+    const stage = new Stage();
+    await inTurns(stage, 100, 0);
+    expect(stage.begin(10, TURN_MS / 2)).toBe(2);
+  });
+
+  test('has the event loop turn once more after a long turn, and opens then', async () => {
+    const stage = new Stage();
+    expect(stage.begin(2, TURN_MS)).toBe(1);
+    await turn();
+    expect([stage.opened, stage.gate.mayStart()]).toEqual([0, false]);
+    await turn();
+    expect([stage.opened, stage.gate.mayStart()]).toEqual([1, true]);
+  });
+
+  test('lets none begin on a lease that may have ended, and opens when that is known', async () => {
+    const stage = new Stage();
+    stage.isSure = false;
+    expect([stage.gate.mayStart(), stage.gate.mayStart()]).toEqual([false, false]);
+    expect(stage.asked).toBe(1);
+    const opened = stage.gate.opened();
+    stage.renew();
+    await opened;
+    expect([stage.opened, stage.gate.mayStart()]).toEqual([1, true]);
+  });
+
+  test('lets none begin on a lease that may have ended while others began', async () => {
+    const stage = new Stage();
+    await inTurns(stage, 100, 0);
+    expect(stage.begin(1)).toBe(1);
+    now = stage.sureUntil;
+    expect([stage.gate.mayStart(), stage.asked]).toEqual([false, 1]);
+  });
+
+  test('that nobody waits for opens without a word', async () => {
+    const stage = new Stage();
+    stage.begin(1);
+    await turn();
+    await turn();
+    expect(stage.opened).toBe(0);
+  });
+});
