@@ -93,9 +93,9 @@ describe('the health of a connection', () => {
 
 describe.each(['plain', 'TLS'])('a large message over a slow network (%s)', (kind) => {
   const DEADLINE_MS = 1_000;
-  const BYTES_PER_SECOND = 4 * 1_048_576;
-  /** Takes longer than the deadline, also where the system has taken a part of it at once. */
-  const body = Buffer.alloc(16 * 1_048_576, 'x');
+  const BYTES_PER_SECOND = 8 * 1_048_576;
+  /** Takes longer than the deadline, although the system takes up to 10 MiB of it at once. */
+  const body = Buffer.alloc(32 * 1_048_576, 'x');
 
   async function slow(): Promise<{ network: SlowNetwork; connection: Connection; seen: string[] }> {
     const tls = kind === 'TLS' ? await TlsRedis.start() : undefined;

@@ -55,6 +55,9 @@ describe('a Redis that throws keys away when it is full', () => {
       expect(message).toMatch(
         new RegExp(`UnsafeRedisError: Redis has maxmemory-policy ${policy}: .*noeviction`),
       );
+      expect(message).toContain(
+        policy.startsWith('volatile-') ? 'throws away what expires' : 'throws away queues',
+      );
       expect(message).toContain("code: 'UNSAFE_REDIS'");
       expect(message).not.toContain('WARN');
       const dump = await stage.dump();

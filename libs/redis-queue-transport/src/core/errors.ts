@@ -1,15 +1,13 @@
 /** Base of every error that this library throws. `code` is stable and meant to be compared; the message is for people. */
 export abstract class RedisQueueError extends Error {
   abstract readonly code: string;
-
-  constructor(message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    this.name = new.target.name;
-  }
+  /** In words of its own, as bundlers shorten the names of classes. */
+  abstract override readonly name: string;
 }
 
 /** An option has an unusable value, or is not known. Nothing was started. */
 export class InvalidOptionError extends RedisQueueError {
+  override readonly name = 'InvalidOptionError';
   readonly code = 'INVALID_OPTION';
 
   constructor(
@@ -23,6 +21,7 @@ export class InvalidOptionError extends RedisQueueError {
 
 /** A pattern cannot be used as a queue or channel name, or two handlers claim the same one. */
 export class InvalidPatternError extends RedisQueueError {
+  override readonly name = 'InvalidPatternError';
   readonly code = 'INVALID_PATTERN';
 
   constructor(
@@ -35,16 +34,19 @@ export class InvalidPatternError extends RedisQueueError {
 
 /** A server that was started is started again, or is given a further handler. Nothing was changed. */
 export class ServerStartedError extends RedisQueueError {
+  override readonly name = 'ServerStartedError';
   readonly code = 'SERVER_STARTED';
 }
 
 /** The data of a message cannot be written as bytes (a BigInt, a circular structure …). Nothing was sent. */
 export class UnencodableError extends RedisQueueError {
+  override readonly name = 'UnencodableError';
   readonly code = 'UNENCODABLE';
 }
 
 /** The bytes of an element cannot be read as an envelope or as data. The element goes to the dead letters. */
 export class UndecodableError extends RedisQueueError {
+  override readonly name = 'UndecodableError';
   readonly code = 'UNDECODABLE';
 }
 
@@ -53,6 +55,7 @@ export class UndecodableError extends RedisQueueError {
  * letters without having been decoded.
  */
 export class PayloadTooLargeError extends RedisQueueError {
+  override readonly name = 'PayloadTooLargeError';
   readonly code = 'PAYLOAD_TOO_LARGE';
 
   constructor(
@@ -69,11 +72,13 @@ export class PayloadTooLargeError extends RedisQueueError {
 
 /** There is no usable connection to Redis. The call was not sent: nothing happened. */
 export class RedisUnavailableError extends RedisQueueError {
+  override readonly name = 'RedisUnavailableError';
   readonly code = 'REDIS_UNAVAILABLE';
 }
 
 /** The client was closed for good as its app shut down. The call was not sent, and the client stays closed. */
 export class ClientClosedError extends RedisQueueError {
+  override readonly name = 'ClientClosedError';
   readonly code = 'CLIENT_CLOSED';
 
   constructor() {
@@ -90,6 +95,7 @@ export class ClientClosedError extends RedisQueueError {
  * `maxPendingBytes`). Nothing was sent.
  */
 export class SenderFullError extends RedisQueueError {
+  override readonly name = 'SenderFullError';
   readonly code = 'SENDER_FULL';
 
   constructor(
@@ -113,11 +119,13 @@ export class SenderFullError extends RedisQueueError {
 
 /** Redis is set up in a way that loses messages, and the option `onEviction` says to refuse it. */
 export class UnsafeRedisError extends RedisQueueError {
+  override readonly name = 'UnsafeRedisError';
   readonly code = 'UNSAFE_REDIS';
 }
 
 /** Redis answered with an error. The call had no effect. */
 export class RedisRefusedError extends RedisQueueError {
+  override readonly name = 'RedisRefusedError';
   readonly code = 'REDIS_REFUSED';
 
   constructor(
@@ -135,6 +143,7 @@ export class RedisRefusedError extends RedisQueueError {
  * Redis user lost a permission meanwhile, and a part of it may have been executed.
  */
 export class OutcomeUnknownError extends RedisQueueError {
+  override readonly name = 'OutcomeUnknownError';
   readonly code = 'OUTCOME_UNKNOWN';
 
   constructor(
@@ -157,6 +166,7 @@ export interface SendFailure {
 
 /** Of several messages that were given together some failed, or all. The others are sent. */
 export class IncompleteError extends RedisQueueError {
+  override readonly name = 'IncompleteError';
   readonly code = 'INCOMPLETE';
 
   constructor(
@@ -178,6 +188,7 @@ export class IncompleteError extends RedisQueueError {
 
 /** No reply arrived in time. The handler may or may not have run. */
 export class RequestTimeoutError extends RedisQueueError {
+  override readonly name = 'RequestTimeoutError';
   readonly code = 'REQUEST_TIMEOUT';
 
   constructor(
@@ -194,6 +205,7 @@ export class RequestTimeoutError extends RedisQueueError {
 
 /** No server has ever served the pattern of a `send`: nothing was sent. */
 export class NoHandlerError extends RedisQueueError {
+  override readonly name = 'NoHandlerError';
   readonly code = 'NO_HANDLER';
 
   constructor(
@@ -212,6 +224,7 @@ export class NoHandlerError extends RedisQueueError {
 
 /** A `mandatory()` event had no group and no live listener: nobody got it, and nobody will. */
 export class NobodyListensError extends RedisQueueError {
+  override readonly name = 'NobodyListensError';
   readonly code = 'NOBODY_LISTENS';
 
   constructor(
@@ -227,11 +240,13 @@ export class NobodyListensError extends RedisQueueError {
 
 /** Reason of a handler's `AbortSignal`: another consumer has, or will get, this delivery; the result no longer counts. */
 export class LeaseLostError extends RedisQueueError {
+  override readonly name = 'LeaseLostError';
   readonly code = 'LEASE_LOST';
 }
 
 /** The handler did not end within its `timeoutMs`. Reason of its `AbortSignal`, and of the failed attempt. */
 export class HandlerTimeoutError extends RedisQueueError {
+  override readonly name = 'HandlerTimeoutError';
   readonly code = 'HANDLER_TIMEOUT';
 
   constructor(
@@ -244,6 +259,7 @@ export class HandlerTimeoutError extends RedisQueueError {
 
 /** Reason of a handler's `AbortSignal`: the time to shut down is over; the delivery went back to its queue. */
 export class ShutdownError extends RedisQueueError {
+  override readonly name = 'ShutdownError';
   readonly code = 'SHUTDOWN';
 }
 

@@ -50,7 +50,7 @@ const MOST_KNOWN_QUEUES = 1_000;
  * @throws InvalidOptionError from the constructor
  */
 export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
-  readonly #logger = new Logger(RedisQueueClient.name);
+  readonly #logger = new Logger('RedisQueueClient');
   readonly #options: ResolvedClientOptions;
   readonly #codec: PacketCodec;
   readonly #addressing: AddressingLog;

@@ -48,7 +48,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   override readonly transportId = REDIS_QUEUE_TRANSPORT;
   /** Failures of event handlers come back to us, and are logged here with their pattern. */
   override readonly propagatesEventHandlerErrors = true;
-  protected override readonly logger = new Logger(RedisQueueServer.name);
+  protected override readonly logger = new Logger('RedisQueueServer');
   readonly #options: ResolvedServerOptions;
   readonly #registry = new HandlerRegistry();
   readonly #histories: HandlerHistories;

@@ -5,6 +5,7 @@ import type { ConnectionHealth } from '../core/health.js';
 import { bare } from './bare-error.js';
 import { homeContext } from '../core/own-context.js';
 import { safeSettings } from './connection-settings.js';
+import { explained, stillWaitingFor } from './connect-trouble.js';
 import type { ConnectionSource } from './connection-source.js';
 import { failureOf, isReplyError, wasNeverWritten } from './failure.js';
 import type { ScriptStage } from './script.js';
@@ -44,12 +45,16 @@ export class Connection {
   readonly #home = homeContext();
   /** An attempt to connect has ended, one way or the other. */
   #wasTried = false;
+  /** The socket is open, and neither an answer of Redis nor an error has come. */
+  #isIntroducing = false;
   #lastError: Error | undefined;
   #isClosed = false;
   #serverId: Promise<number | undefined> = Promise.resolve(undefined);
   /** When Redis answered last, by `performance.now()`. */
   #answeredAt: number | undefined;
   #pending = 0;
+  /** What Redis said to the last call of the connection's own purpose, where that was no. */
+  #refusal: string | undefined;
 
   constructor(
     source: ConnectionSource,
@@ -60,8 +65,12 @@ export class Connection {
   ) {
     this.client = source(safeSettings(name));
     new SilenceWatch(this.client, deadlineMs);
+    this.client.on('connect', () => {
+      this.#isIntroducing = true;
+    });
     this.client.on('ready', () => {
       this.#wasTried = true;
+      this.#isIntroducing = false;
       this.#lastError = undefined;
       this.#answeredAt = performance.now();
       this.scripts.clear();
@@ -72,11 +81,12 @@ export class Connection {
     this.client.on('close', () => this.#onClose());
     this.client.on('reconnecting', () => events.status?.('reconnecting'));
     this.client.on('end', () => this.#onEnd());
-    this.client.on('error', (error: Error) => {
-      bare(error);
+    this.client.on('error', (told: Error) => {
+      const error = explained(bare(told), this.client);
       // What ioredis asks on a connection that was dropped for its database.
       if (this.#lastError && isOfSelect(this.#lastError) && wasNeverWritten(error)) return;
       this.#lastError = error;
+      this.#isIntroducing = false;
       if (HOPELESS.test(error.message) || isOfSelect(error)) {
         for (const waiting of this.#takeWaiting()) waiting.reject(this.#failure(error));
       }
@@ -109,7 +119,7 @@ export class Connection {
   #wait(timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => waiting.reject(this.#unavailable(`not ready within ${timeoutMs} ms`)),
+        () => waiting.reject(this.#unavailable(this.#notReadyWithin(timeoutMs))),
         timeoutMs,
       );
       const end = (): void => {
@@ -131,6 +141,11 @@ export class Connection {
     this.client.connect().catch(() => undefined);
   }
 
+  #notReadyWithin(timeoutMs: number): string {
+    const why = stillWaitingFor(this.client);
+    return `${this.name} was not ready within ${timeoutMs} ms${why === undefined ? '' : `: ${why}`}`;
+  }
+
   /** Sends one command now. @throws RedisUnavailableError | OutcomeUnknownError | RedisRefusedError */
   async run<T>(
     action: string,
@@ -149,6 +164,22 @@ export class Connection {
       throw failure;
     } finally {
       this.#pending -= 1;
+    }
+  }
+
+  /**
+   * Runs what the connection is there for. While Redis refuses it the connection is of no use, and its health says so; but
+   * for a full Redis, which refuses waits while scripts go on taking.
+   */
+  async runPurpose<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
+    try {
+      const reply = await this.run(action, command);
+      this.#refusal = undefined;
+      return reply;
+    } catch (error) {
+      if (error instanceof RedisRefusedError && error.reply !== 'OOM')
+        this.#refusal = `${this.name}: ${error.message}`;
+      throw error;
     }
   }
 
@@ -173,7 +204,8 @@ export class Connection {
 
   get #whyDown(): string | undefined {
     // Nobody has asked for it, or the first attempt is under way: others that are open say whether Redis is there.
-    if (!this.#wasTried || this.isReady) return undefined;
+    if (!this.#wasTried) return undefined;
+    if (this.isReady) return this.#refusal;
     return this.#unavailable(`${this.name} is ${this.#state}`).message;
   }
 
@@ -206,6 +238,9 @@ export class Connection {
 
   /** An attempt is over: who would not have waited for it had it not been the first waits no longer. */
   #onClose(): void {
+    // Redis has ended it without a word, of which ioredis makes no error.
+    if (this.#isIntroducing && !this.#isClosed)
+      this.client.emit('error', new Error('Connection is closed.'));
     if (this.#wasTried) return;
     this.#wasTried = true;
     for (const waiting of this.#takeWaiting()) {

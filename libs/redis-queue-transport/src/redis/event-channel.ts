@@ -73,7 +73,9 @@ export class EventChannel {
   }
 
   #subscribe(channels: readonly string[]): Promise<unknown> {
-    return this.connection.run('subscribe to events', (client) => client.subscribe(...channels));
+    return this.connection.runPurpose('subscribe to events', (client) =>
+      client.subscribe(...channels),
+    );
   }
 
   async #checkNowAndThen(stopped: AbortSignal): Promise<void> {

@@ -10,6 +10,9 @@ import {
 const REFUSED_MIDWAY =
   /^(?:ERR )?(?:The user executing the script can't|ACL failure in script)|^NOPERM .* script: [0-9a-f]{40}/;
 
+const CLUSTER =
+  'This Redis is a node of a cluster, which is not supported yet: connect to a single Redis, or to Sentinels.';
+
 const HINTS: Readonly<Record<string, string>> = {
   OOM: 'Redis is full (maxmemory): consumers go on draining; raise maxmemory or wait.',
   NOPERM:
@@ -20,8 +23,27 @@ const HINTS: Readonly<Record<string, string>> = {
   WRONGTYPE:
     'Another program uses this key for something else; choose another prefix, pattern or list.',
   LOADING: 'Redis is reading its data after a start.',
+  CLUSTERDOWN: CLUSTER,
+  MOVED: CLUSTER,
+  CROSSSLOT: CLUSTER,
   MISCONF: 'Redis refuses writes because it could not save its data; see its log.',
 };
+
+/** What follows where nobody has to decide anything, by what was asked. */
+const AFTERMATHS: ReadonlyMap<string, string> = new Map([
+  [
+    'wait for a message',
+    'It waits again once Redis is back; a message that was on its way comes back then.',
+  ],
+  ['settle and take messages', 'It is asked again; each message is settled once.'],
+  ['renew a lease', 'It is asked again within a second.'],
+  [
+    'read replies',
+    'It reads on once Redis is back; requests whose replies were on their way time out.',
+  ],
+  ['check the event connection', 'It listens again once Redis is back.'],
+  ['subscribe to events', 'It is asked again once Redis is back.'],
+]);
 
 /** Turns what ioredis rejects with into the library's errors; what was asked and the message's id are named in it. */
 export function failureOf(error: unknown, action: string, messageId?: string): RedisQueueError {
@@ -51,6 +73,13 @@ export function failureOf(error: unknown, action: string, messageId?: string): R
       { cause: error },
     );
   }
+  const aftermath = AFTERMATHS.get(action);
+  if (aftermath !== undefined)
+    return new OutcomeUnknownError(
+      `The connection to Redis was lost while it was asked to ${action}. ${aftermath}${detailOf(error)}`,
+      undefined,
+      { cause: error },
+    );
   return new OutcomeUnknownError(
     `The connection to Redis was lost while it was asked to ${action}: it may or may not have happened` +
       `${messageId === undefined ? '' : ` (message ${messageId})`}.${detailOf(error)}`,

@@ -74,7 +74,7 @@ export class ListFeeder {
     const { key, from } = this.source;
     const { fed } = this.keys;
     const seconds = FEED_WAIT_MS / 1_000;
-    const moving = this.connection.run(feed.action, (client) =>
+    const moving = this.connection.runPurpose(feed.action, (client) =>
       from === 'LEFT'
         ? client.blmove(key, fed, 'LEFT', 'RIGHT', seconds)
         : client.blmove(key, fed, 'RIGHT', 'RIGHT', seconds),

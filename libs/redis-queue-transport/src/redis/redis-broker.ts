@@ -16,7 +16,7 @@ import { CLOSE_WITHIN_MS } from '../core/broker.js';
 import { RedisClock } from '../core/clock.js';
 import type { Element } from '../core/envelope.js';
 import { drained } from '../core/drained.js';
-import { RedisRefusedError, UnsafeRedisError } from '../core/errors.js';
+import { InvalidOptionError, RedisRefusedError, UnsafeRedisError } from '../core/errors.js';
 import { EventIndex } from '../core/event-index.js';
 import { isWildcard } from '../core/event-patterns.js';
 import { healthOf } from '../core/health.js';
@@ -77,6 +77,20 @@ const MOST_UNHEARD = 1_000;
 /** Time that a blocking call may be late beyond its own bound. */
 const BLOCKING_GRACE_MS = 1_500;
 
+function clusterNode(): InvalidOptionError {
+  return new InvalidOptionError(
+    'connection',
+    'connection leads to a node of a Redis Cluster, which is not supported yet: give a single Redis, or Sentinels',
+  );
+}
+
+/** What a policy takes away: queues never expire, and so those that look at keys that do leave them alone. */
+function lossesBy(policy: string): string {
+  return policy.startsWith('volatile-')
+    ? 'what expires: replies on their way to callers, and the ids by which deduplicate and once know messages again'
+    : 'queues with the messages in them';
+}
+
 /** The broker on Redis: one connection for commands, one for each thing that blocks. */
 export class RedisBroker implements Broker {
   readonly #keys: Keys;
@@ -97,6 +111,8 @@ export class RedisBroker implements Broker {
   readonly #onWake = new Map<string, () => void>();
   /** Patterns of events that reached nobody. */
   readonly #unheard = new Set<string>();
+  /** Why Redis refuses to hand out and to settle, by consumer. */
+  readonly #refusals = new Map<string, string>();
   #interruptions = 0;
   #isChecked = false;
   #isClosed = false;
@@ -137,7 +153,7 @@ export class RedisBroker implements Broker {
   async connect(): Promise<void> {
     await this.#commands.ready(this.options.connectTimeoutMs);
     if (!this.#clock.isSet) await this.#readClock();
-    if (!this.#isChecked) await this.#checkEviction();
+    if (!this.#isChecked) await this.#checkSettings();
   }
 
   /** For a call that waits for the connection with its message. */
@@ -153,9 +169,11 @@ export class RedisBroker implements Broker {
     }
   }
 
-  async #memoryInfo(): Promise<string | undefined> {
+  async #settings(): Promise<string | undefined> {
     try {
-      return await this.#commands.run('read its settings', (client) => client.info('memory'));
+      return await this.#commands.run('read its settings', (client) =>
+        client.info('memory', 'cluster'),
+      );
     } catch (error) {
       if (!(error instanceof RedisRefusedError) || this.options.onEviction === 'refuse')
         throw error;
@@ -164,19 +182,28 @@ export class RedisBroker implements Broker {
     }
   }
 
-  /** Promise 2 does not hold on a Redis that throws keys away by itself. */
-  async #checkEviction(): Promise<void> {
+  async #checkSettings(): Promise<void> {
     this.#isChecked = true;
     if (this.options.onEviction === 'ignore') return;
-    const info = await this.#memoryInfo();
-    if (info === undefined) return;
+    try {
+      const info = await this.#settings();
+      if (info === undefined) return;
+      if (/^cluster_enabled:1/m.test(info)) throw clusterNode();
+      this.#checkEviction(info);
+    } catch (error) {
+      this.#isChecked = false;
+      throw error;
+    }
+  }
+
+  /** Promise 2 does not hold on a Redis that throws keys away by itself. */
+  #checkEviction(info: string): void {
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
     if (policy === 'noeviction') return;
     const text =
-      `Redis has maxmemory-policy ${policy}: when it is full it throws away queues with the messages in them. ` +
+      `Redis has maxmemory-policy ${policy}: when it is full it throws away ${lossesBy(policy)}. ` +
       'Set it to noeviction, or use a Redis of its own for queues.';
     if (this.options.onEviction === 'warn') return this.events.warning(text);
-    this.#isChecked = false;
     throw new UnsafeRedisError(text);
   }
 
@@ -366,10 +393,15 @@ export class RedisBroker implements Broker {
     await this.#listen(new Map([[keys.wake, (news) => onWake(news.toString() === PAUSED)]]));
     await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'served' });
     await this.#subscriptions.join(queue, terms.subscription);
+    const blocking = await this.#waiting(terms.waitMs + BLOCKING_GRACE_MS);
     this.#joined += 1;
     const consumer = `${this.#name}-${this.#joined}`;
-    this.#clock.set(await join.run(this.#commands, keys, { consumer, leaseMs: terms.leaseMs }));
-    const blocking = this.#connection('wait', terms.waitMs + BLOCKING_GRACE_MS);
+    try {
+      this.#clock.set(await join.run(this.#commands, keys, { consumer, leaseMs: terms.leaseMs }));
+    } catch (error) {
+      blocking.close();
+      throw error;
+    }
     return new RedisLease(consumer, terms, {
       commands: this.#commands,
       blocking,
@@ -379,7 +411,23 @@ export class RedisBroker implements Broker {
       newId: this.#newId,
       flushReplies: () => this.#replies.flush(),
       onRedisTime: (nowMs) => this.#clock.set(nowMs),
+      onRefusal: (refusal) => {
+        if (refusal === undefined) this.#refusals.delete(consumer);
+        else this.#refusals.set(consumer, `The consumer of "${queue}": ${refusal}`);
+      },
     });
+  }
+
+  /** A consumer that cannot wait would be told of messages late, or never: so it does not begin. */
+  async #waiting(deadlineMs: number): Promise<Connection> {
+    const waiting = this.#connection('wait', deadlineMs);
+    try {
+      await waiting.ready(this.options.connectTimeoutMs);
+      return waiting;
+    } catch (error) {
+      waiting.close();
+      throw error;
+    }
   }
 
   feed(queue: string, source: ListSource): Promise<Feed> {
@@ -405,7 +453,12 @@ export class RedisBroker implements Broker {
 
   /** Of all connections together, without asking Redis. */
   health(): RedisQueueHealth {
-    return healthOf([...this.#connections].map((connection) => connection.health));
+    const connections = [...this.#connections].map((connection) => connection.health);
+    const refusals = [...this.#refusals.values()].map((failure) => ({
+      failure,
+      sinceRoundTripMs: undefined,
+    }));
+    return healthOf([...connections, ...refusals]);
   }
 
   async close(withinMs = CLOSE_WITHIN_MS): Promise<void> {

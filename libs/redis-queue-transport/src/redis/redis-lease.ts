@@ -7,7 +7,7 @@ import type {
   TrialStep,
 } from '../core/broker.js';
 import { decodeElement } from '../core/envelope.js';
-import { OutcomeUnknownError } from '../core/errors.js';
+import { OutcomeUnknownError, RedisRefusedError } from '../core/errors.js';
 import { pause } from '../core/pause.js';
 import type { Connection } from './connection.js';
 import type { QueueKeys } from './keys.js';
@@ -35,6 +35,8 @@ export interface LeaseSurroundings {
   /** Writes what must leave before an exchange. */
   readonly flushReplies: () => void;
   readonly onRedisTime: (nowMs: number) => void;
+  /** Tells health that Redis refuses to hand out and to settle, or, with undefined, that it does so no longer. */
+  readonly onRefusal: (refusal: string | undefined) => void;
 }
 
 /** How long a name is watched after its lease ended: TCP gives up resending a delayed command after about 15 minutes. */
@@ -70,6 +72,7 @@ export class RedisLease implements Lease {
   /** Its list may hold deliveries that it does not know of. */
   #mayHoldStrays = false;
   #returning: Promise<void> = Promise.resolve();
+  #isRefused = false;
   /** By `performance.now()`. */
   #nextTrim = 0;
   /** By `performance.now()`. */
@@ -81,7 +84,10 @@ export class RedisLease implements Lease {
     readonly consumer: string,
     private readonly terms: LeaseTerms,
     private readonly at: LeaseSurroundings,
-  ) {}
+  ) {
+    // It was open before the lease was taken.
+    this.#heldWhere = at.blocking.serverId;
+  }
 
   async exchange(
     settlements: readonly Settlement[],
@@ -103,6 +109,7 @@ export class RedisLease implements Lease {
     if (reply === 'miscounted') reply = await this.#exchangeOnce(known, 0, take, trial, known);
     if (reply === 'miscounted')
       throw new TypeError('Nothing was counted, so nothing can be miscounted.');
+    if (this.#isRefused) this.#noteRefusal(undefined);
     if (reply === 'leaseLost') return reply;
     this.#removeHeld(known, oldestDone);
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
@@ -174,8 +181,14 @@ export class RedisLease implements Lease {
         rest,
       );
     } catch (error) {
+      if (error instanceof RedisRefusedError) this.#noteRefusal(error.message);
       return this.#lost(error, inQuestion);
     }
+  }
+
+  #noteRefusal(refusal: string | undefined): void {
+    this.#isRefused = refusal !== undefined;
+    this.at.onRefusal(refusal);
   }
 
   async wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
@@ -191,7 +204,7 @@ export class RedisLease implements Lease {
     try {
       await this.#returning;
       if (!(await this.#isHeldWhere(blocking))) return 'leaseLost';
-      const element = await blocking.run('wait for a message', (client) =>
+      const element = await blocking.runPurpose('wait for a message', (client) =>
         client.blmoveBuffer(waiting, processing, 'LEFT', 'RIGHT', seconds),
       );
       if (element === null) return undefined;
@@ -310,6 +323,7 @@ export class RedisLease implements Lease {
     const { commands, closeBlocking, keys } = this.at;
     const fenceMs = this.#isWaiting || this.#wasWaitLost ? FENCE_MS : 0;
     closeBlocking();
+    this.#noteRefusal(undefined);
     await commands.ready(CONNECTION_WAIT_MS);
     await leave.run(
       commands,

@@ -42,7 +42,7 @@ export class ReplyInbox {
       try {
         await this.connection.ready(CONNECTION_WAIT_MS);
         const most = Math.ceil(Math.min(MOST_REPLIES, MOST_BYTES / this.#largestBytes));
-        const popped = await this.connection.run('read replies', (client) =>
+        const popped = await this.connection.runPurpose('read replies', (client) =>
           client.blmpopBuffer(INBOX_WAIT_MS / 1_000, 1, this.list, 'LEFT', 'COUNT', most),
         );
         this.#pause.reset();

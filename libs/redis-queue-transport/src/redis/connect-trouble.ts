@@ -1,0 +1,61 @@
+import { TLSSocket } from 'node:tls';
+import type { Redis } from 'ioredis';
+
+const SENTINELS = /^All sentinels are unreachable[^.]*\.(?: Retrying from scratch after \d+ms\.)?/;
+const NO_SUCH_PRIMARY = /No such master with that name/i;
+const TOO_MANY_CLIENTS = /max number of clients/i;
+const TOO_MANY_FILES = /\b(?:EMFILE|ENFILE)\b/;
+const NO_TLS = /wrong version number|packet length too long/i;
+/** What a TLS port says to who does not speak TLS, read as if Redis had said it. */
+const TLS_ALERT = 'Protocol error, got "\\u0015"';
+const CLOSED = /\b(?:EPIPE|ECONNRESET)\b|Connection is closed/;
+
+/**
+ * Why a connection cannot be opened, in words that say what to do: ioredis and Node tell what they saw. Where they say
+ * enough the error is the same one.
+ */
+export function explained(error: Error, client: Redis): Error {
+  const text = explanationOf(error.message, client);
+  return text === undefined ? error : new Error(text, { cause: error });
+}
+
+function explanationOf(message: string, client: Redis): string | undefined {
+  if (SENTINELS.test(message)) return sentinelsOf(message.replace(SENTINELS, '').trim(), client);
+  if (TOO_MANY_CLIENTS.test(message))
+    return `${message} (Redis has as many connections as its maxclients allows: raise that, or use fewer.)`;
+  if (TOO_MANY_FILES.test(message))
+    return `${message} (This process may not open more files and sockets: raise the limit, ulimit -n. Each handler has a connection of its own.)`;
+  if (NO_TLS.test(message)) return `${message} (This port does not speak TLS: use redis://.)`;
+  if (message.includes(TLS_ALERT)) return 'This port speaks TLS: use rediss://, or the option tls.';
+  if (client.status !== 'ready' && CLOSED.test(message))
+    return `${message} (${closedHint(client)})`;
+  return undefined;
+}
+
+function closedHint({ options }: Redis): string {
+  const closed = 'The connection was closed before Redis answered';
+  const full = 'Redis may have as many connections as its maxclients allows';
+  return options.tls === undefined
+    ? `${closed}: this port may speak TLS, which needs rediss://; or ${full}.`
+    : `${closed}: ${full}.`;
+}
+
+/** Without what ioredis says of its pause, which is another one each time. */
+function sentinelsOf(detail: string, { options }: Redis): string {
+  const last = detail === '' ? '' : ` ${detail}`;
+  if (!NO_SUCH_PRIMARY.test(detail)) return `No Sentinel can be reached.${last}`;
+  return (
+    `The Sentinels know no primary of the name "${options.name}".${last} ` +
+    '(Set name in the option connection to one that SENTINEL MASTERS lists.)'
+  );
+}
+
+/** What an attempt that is still under way may be waiting for. */
+export function stillWaitingFor(client: Redis): string | undefined {
+  // Before the first attempt, and between two of them, there is no socket, whatever the type says.
+  const socket = client.stream as unknown;
+  const isShaking = client.status === 'connecting' && socket instanceof TLSSocket;
+  return isShaking && !socket.connecting && !socket.destroyed
+    ? 'the TLS handshake is not answered: if this port does not speak TLS, use redis://'
+    : undefined;
+}
