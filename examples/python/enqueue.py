@@ -1,6 +1,7 @@
 """Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--header NAME=TEXT] [--file PATH] QUEUE [JSON]"""
 
 import argparse
+import secrets
 import sys
 
 import redis
@@ -34,16 +35,17 @@ def enqueue(client, queue, data, message_id, headers=None):
 
 
 # region park
-PARK_ABOVE = 256 * 1024
+PARK_ABOVE = 16 * 1024
 
 
 def push_parked(client, keys, element):
     """The body beside the list, in one step with the element: neither is there without the other."""
     header, body = split_element(element)
-    number = client.hincrby(keys.counts, "parkedEver", 1)
+    name = secrets.token_urlsafe(12)  # nobody can guess it, and it never comes again
     with client.pipeline(transaction=True) as transaction:
-        transaction.hset(keys.parked, number, body)
-        transaction.rpush(keys.waiting, join_element({"parked": str(number), **header}, b""))
+        transaction.hsetnx(keys.parked, name, body)
+        transaction.hincrby(keys.counts, "parkedEver", 1)
+        transaction.rpush(keys.waiting, join_element({"parked": name, **header}, b""))
         transaction.execute()
 # endregion park
 

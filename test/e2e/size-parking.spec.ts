@@ -74,12 +74,82 @@ describe('a body over the threshold', () => {
 
     const elements = await rig.commands.lrange(rig.queue('work').waitingKey, 0, -1);
     expect(elements.map((element) => element.length < 200)).toEqual([true, true]);
-    expect(elements.map((element) => element.startsWith('{"rq":1,"parked":"1",'))).toEqual([
-      true,
-      false,
-    ]);
-    expect(await rig.commands.hget(parkedKey(), '1')).toBe(JSON.stringify(LARGE));
+    const names = elements.map(
+      (element) => /^\{"rq":1,"parked":"([\w-]{16})","id":/.exec(element)?.[1],
+    );
+    expect(names).toEqual([expect.any(String), undefined]);
+    expect(await rig.commands.hgetall(parkedKey())).toEqual({ [names[0]!]: JSON.stringify(LARGE) });
     await admin.purge('work');
+  });
+
+  test('never gets the name of another one, whatever is deleted by hand meanwhile', async () => {
+    await enqueue(`1${LARGE}`, `2${LARGE}`);
+    await rig.commands.del(queueKey(rig.prefix, 'work', 'counts'));
+    await enqueue(`3${LARGE}`, `4${LARGE}`);
+    expect(await parked()).toBe(4);
+
+    const heard = await serve(undefined, { concurrency: 1 });
+
+    await eventually(() =>
+      expect(heard.map((text) => String(text)[0])).toEqual(['1', '2', '3', '4']),
+    );
+    await expectAtRest({ parked: 0 });
+  });
+
+  test('passes through no script', async () => {
+    await rig.commands.config('SET', 'slowlog-log-slower-than', 0);
+    await rig.commands.config('SET', 'slowlog-max-len', 10_000);
+    await enqueue(LARGE, new RedisQueueRecordBuilder(LARGE).delay(1).build());
+    const heard = await serve();
+    await eventually(() => expect(heard).toHaveLength(2));
+    await expectAtRest({ parked: 0 });
+
+    const log = (await rig.commands.slowlog('GET', 10_000)) as [number, number, number, string[]][];
+    const scripts = log.map(([, , , words]) => words).filter(([name = '']) => /^eval/i.test(name));
+    // Redis cuts off what is long, and says by how much. The texts of scripts are.
+    const rest = scripts.flatMap(([, , ...words]) => words);
+    expect(scripts.length).toBeGreaterThan(2);
+    expect(rest.filter((word) => word.endsWith('more bytes)'))).toEqual([]);
+    await rig.commands.config('SET', 'slowlog-log-slower-than', 10_000);
+  });
+
+  test('is not kept of a message that is refused, or there already', async () => {
+    const once = (): unknown =>
+      new RedisQueueRecordBuilder(LARGE).id('a').deduplicate(60_000).build();
+    await enqueue(once());
+    await enqueue(once(), once());
+    expect(await parked()).toBe(1);
+
+    await rig.commands.set(queueKey(rig.prefix, 'other', 'waiting'), 'text');
+    const refused = lastValueFrom(rig.client(PARKING).enqueue('other', LARGE));
+    await expect(refused).rejects.toMatchObject({ code: 'REDIS_REFUSED', reply: 'WRONGTYPE' });
+    await eventually(async () =>
+      expect(await rig.commands.exists(queueKey(rig.prefix, 'other', 'parked'))).toBe(0),
+    );
+    await rig.commands.del(queueKey(rig.prefix, 'other', 'waiting'));
+    await admin.purge('work');
+  });
+
+  test('is held for a user who may not begin a transaction, and refused to one who may not park', async () => {
+    const { port } = rig.redis;
+    const heard = await serve();
+    for (const [user, lacks] of [
+      ['one', '-multi'],
+      ['two', '-exec'],
+      ['three', '-hsetnx'],
+    ] as const) {
+      await rig.commands.call('ACL', 'SETUSER', user, 'on', '>secret', '~*', '&*', '+@all', lacks);
+      const connection = `redis://${user}:secret@127.0.0.1:${port}`;
+      const client = rig.client({ ...PARKING, connection });
+      const sending = lastValueFrom(client.enqueue('work', LARGE));
+      if (user === 'one') expect(await sending).toMatchObject({ isDuplicate: false });
+      else await expect(sending).rejects.toMatchObject({ code: 'REDIS_REFUSED', reply: 'NOPERM' });
+      // Nothing of what was begun is in the way of what follows on that connection.
+      await lastValueFrom(client.enqueue('work', user));
+    }
+    await eventually(() => expect(heard.toSorted()).toEqual(['one', 'three', 'two', LARGE]));
+    await expectAtRest({ parked: 0 });
+    for (const user of ['one', 'two', 'three']) await rig.commands.call('ACL', 'DELUSER', user);
   });
 
   test('is never parked where that is off', async () => {
@@ -300,7 +370,7 @@ test('a message whose parked body is gone is a dead letter that says so', async 
   await expectAtRest({ dead: 1, parked: 0 });
   const { letters } = await admin.deadLetters('work');
   expect(letters[0]).toMatchObject({ reason: 'undecodable' });
-  expect(letters[0]?.error.message).toContain('parked as "1"');
+  expect(letters[0]?.error.message).toMatch(/parked as "[\w-]+"/);
   await eventually(() => expect(heard).toEqual(['small']));
 });
 

@@ -67,6 +67,8 @@ export interface Envelope {
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 const NEWLINE = 0x0a;
+/** Of what is sent for the first time. */
+const FRONT = `{"rq":${FORMAT_VERSION}`;
 const PLAIN_TEXT = /^[\w.:-]*$/;
 
 export function encodeElement(envelope: OutgoingEnvelope, body: OutgoingBody | Buffer): Element {
@@ -94,6 +96,22 @@ export function encodingFields({ codec, zip }: BodyEncoding): string {
   return zip === undefined ? codecField : `${codecField},"zip":${quote(zip)}`;
 }
 
+/** An element of which the body is to stand beside its list: the header says under which name. */
+export function parkedElement(
+  element: Element,
+  name: string,
+): { readonly element: Element; readonly body: Element } {
+  const end = element.indexOf('\n') + 1; // what is sent has a header
+  const isText = typeof element === 'string';
+  const header = isText ? element.slice(0, end) : element.toString('utf8', 0, end);
+  return {
+    element:
+      frontText({ crashes: 0, attempt: 1, parked: name, postponed: 0 }) +
+      header.slice(FRONT.length),
+    body: isText ? element.slice(end) : element.subarray(end),
+  };
+}
+
 function quote(text: string): string {
   return PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
 }
@@ -108,7 +126,7 @@ const LONGEST_USUAL_HEADER = 512;
 
 /** The header of a message without anything out of the ordinary, as this release writes it; read in half the time. */
 const USUAL_HEADER =
-  /^\{"rq":1,"id":"([\w.:-]*)","at":(0|[1-9]\d*)(?:,"pattern":"([\w.:-]*)")?(?:,"replyTo":"([\w.:{}-]*)","re":(0|[1-9]\d*),"expiresAt":(0|[1-9]\d*))?\}$/;
+  /^\{"rq":1,"id":"([\w.:-]*)","at":(0|[1-9]\d{0,14})(?:,"pattern":"([\w.:-]*)")?(?:,"replyTo":"([\w.:{}-]*)","re":(0|[1-9]\d{0,14}),"expiresAt":(0|[1-9]\d{0,14}))?\}$/;
 
 function decodeUsual(element: Buffer): Envelope | undefined {
   const end = element.indexOf(NEWLINE);

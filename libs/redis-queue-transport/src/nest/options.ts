@@ -192,7 +192,7 @@ export interface RedisQueueClientOptions extends SharedOptions {
   /**
    * Messages of more bytes leave their body in a hash beside the queue, so that its list stays light and quick to work
    * on; handlers do not notice, and the body goes with its message. Lower, each one costs a round trip more; `false`
-   * for never. Default 256 KiB.
+   * for never. Default 16 KiB.
    */
   readonly parkAboveBytes?: number | false | undefined;
   /**
@@ -453,7 +453,7 @@ export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedCl
     {
       ...sharedDefaults,
       requestTimeoutMs: 10_000,
-      parkAboveBytes: 262_144,
+      parkAboveBytes: 16_384,
       maxPendingMessages: 100_000,
       maxPendingBytes: 256 * MIB,
     },

@@ -1,4 +1,5 @@
 import type { Element } from '../core/envelope.js';
+import { newBodyName } from './body-name.js';
 import type { Connection } from './connection.js';
 import type { Route } from './event-routes.js';
 import { emitHeld, emitLive } from './scripts/emit.js';
@@ -13,7 +14,7 @@ export function emitLone(
   { lone }: Route,
   element: Element,
 ): Promise<EmitReply> {
-  const args = { version, routeCount: 1, parkAbove: 0 }; // nothing is kept that could be parked
+  const args = { version, routeCount: 1, parkAbove: 0, bodyName: '' }; // nothing is kept that could be parked
   return emitLive.run(connection, { groups }, args, [...lone, element]);
 }
 
@@ -59,7 +60,8 @@ export class EmitCall {
     const script = this.#isHeld ? emitHeld : emitLive;
     const routeCount = this.#routeNumbers.size + this.#numbersWithIds.size;
     const { groups, version, parkAboveBytes } = this;
-    const args = { version, routeCount, parkAbove: Math.min(parkAboveBytes, NEVER) };
+    const parkAbove = Math.min(parkAboveBytes, NEVER);
+    const args = { version, routeCount, parkAbove, bodyName: newBodyName() };
     const rest = [...this.#routes, ...this.#events];
     return script.run(connection, { groups }, args, rest, this.#keys);
   }

@@ -1,26 +1,31 @@
 /**
- * Puts a large body beside its list, as Lua: into the hash `parked` under a number, which stands in the header right
- * behind the counts (`"parked":"7"`), and nowhere else, so that no other program's field is mistaken for it. Answers the
- * element without its body; it must have a header of this library.
+ * Leaves the body of a large message beside its list, as the Lua function `park(parked, counts, name, element)`: in the
+ * hash `parked` under a name that nobody else has. Answers the element without its body; it must have a header of this
+ * library.
  */
 export const PARK = `
-local function park(parked, counts, element)
-  local number = redis.call('HINCRBY', counts, 'parkedEver', 1)
+local function park(parked, counts, name, element)
   local headerEnd = string.find(element, '\\n', 1, true)
-  redis.call('HSET', parked, number, string.sub(element, headerEnd + 1))
-  return '{"rq":1,"parked":"' .. number .. '",' .. string.sub(element, 9, headerEnd)
+  if redis.call('HSETNX', parked, name, string.sub(element, headerEnd + 1)) == 0 then
+    return error({ err = 'ERR the name of a parked body is taken' })
+  end
+  redis.call('HINCRBY', counts, 'parkedEver', 1)
+  return '{"rq":1,"parked":"' .. name .. '"' .. string.sub(element, 8, headerEnd)
 end
 `;
 
-/** Drops the body of an element that is gone for good, as a Lua function for scripts that have the key `parked`. */
+/**
+ * Drops the body of an element that is gone for good, as a Lua function for scripts that have the key `parked`. The name is
+ * looked for where consumers look for it, right behind the counts; anywhere else it means nothing (core/header.ts).
+ */
 export const UNPARK = `
 local function unpark(element)
-  local front = string.match(string.sub(element, 1, 100), '^{"rq":1,(.*)')
+  local front = string.match(string.sub(element, 1, 192), '^{%s*"rq"%s*:%s*1%s*(,.*)')
   if not front then return end
-  front = string.gsub(front, '^"crashes":%d+,', '')
-  front = string.gsub(front, '^"attempt":%d+,', '')
-  local number = string.match(front, '^"parked":"(%d+)"')
-  if number then redis.call('HDEL', parked, number) end
+  front = string.gsub(front, '^,"crashes":%d+', '')
+  front = string.gsub(front, '^,"attempt":%d+', '')
+  local name = string.match(front, '^,"parked":"([%w_-]+)"[,}]')
+  if name then redis.call('HDEL', parked, name) end
 end
 `;
 

@@ -1,14 +1,22 @@
 import type { PushTerms } from '../core/broker.js';
+import { parkedElement } from '../core/envelope.js';
 import type { Element } from '../core/envelope.js';
+import { RedisRefusedError } from '../core/errors.js';
 import type { SendBudget } from '../core/send-budget.js';
+import { newBodyName } from './body-name.js';
 import type { Connection } from './connection.js';
 import { failureOfOne } from './failure.js';
 import type { QueueKeys } from './keys.js';
+import type { ScriptArgument } from './script.js';
 import { hold } from './scripts/hold.js';
 import { isLarger } from './size.js';
 import { TickBatch } from './tick-batch.js';
+import { transact } from './transaction.js';
 
 type Held = 'held' | 'duplicate';
+
+/** How a push is made: by one command, by a script, or by a transaction of the body and the script. */
+type Way = 'append' | 'hold' | 'park';
 
 /** A class and no literal, as many live until their answer comes: docs/decisions/0014. */
 class Push {
@@ -16,7 +24,7 @@ class Push {
     readonly messageId: string,
     readonly element: Element,
     readonly terms: PushTerms | undefined,
-    readonly isParked: boolean,
+    readonly way: Way,
     readonly resolve: (held: Held) => void,
     readonly reject: (error: Error) => void,
   ) {}
@@ -40,9 +48,9 @@ export class PushBatch {
   ) {}
 
   push(messageId: string, element: Element, terms?: PushTerms): Promise<Held> {
-    const isParked = isLarger(element, this.parkAboveBytes);
+    const way = isLarger(element, this.parkAboveBytes) ? 'park' : wayOf(terms);
     return new Promise((resolve, reject) =>
-      this.#batch.add(new Push(messageId, element, terms, isParked, resolve, reject)),
+      this.#batch.add(new Push(messageId, element, terms, way, resolve, reject)),
     );
   }
 
@@ -50,7 +58,7 @@ export class PushBatch {
     let chunk: Push[] = [];
     let bytes = 0;
     for (const push of pushes) {
-      const isOther = chunk[0] !== undefined && isPlain(chunk[0]) !== isPlain(push);
+      const isOther = chunk[0] !== undefined && chunk[0].way !== push.way;
       if (isOther || chunk.length === MOST_ELEMENTS || bytes >= MOST_BYTES) {
         void this.#send(chunk);
         chunk = [];
@@ -65,15 +73,20 @@ export class PushBatch {
   /** Never rejects: each push of the chunk has its own promise. */
   async #send(chunk: readonly Push[]): Promise<void> {
     try {
-      const held =
-        chunk[0] !== undefined && isPlain(chunk[0])
-          ? await this.#append(chunk)
-          : await this.#hold(chunk);
+      const held = await this.#sendBy(chunk[0]?.way, chunk);
       chunk.forEach((push, index) => push.resolve(held?.[index] === false ? 'duplicate' : 'held'));
     } catch (error) {
       for (const push of chunk) push.reject(failureOfOne(error, hold.action, push.messageId));
     }
     for (const { element } of chunk) this.budget.give(element.length);
+  }
+
+  #sendBy(way: Way | undefined, chunk: readonly Push[]): Promise<readonly boolean[] | undefined> {
+    if (way === 'append') return this.#append(chunk);
+    if (way === 'park') return this.#park(chunk);
+    const { wake } = this.keys;
+    const rest = chunk.flatMap((push) => argumentsOf(push, push.element, ''));
+    return hold.run(this.connection, this.keys, { wake }, rest);
   }
 
   async #append(chunk: readonly Push[]): Promise<undefined> {
@@ -83,19 +96,45 @@ export class PushBatch {
     );
   }
 
-  #hold(chunk: readonly Push[]): Promise<readonly boolean[]> {
-    const rest = chunk.flatMap(({ messageId, element, terms, isParked }) => [
-      element,
-      terms?.dueMs ?? 0,
-      messageId,
-      terms?.deduplicateMs ?? 0,
-      isParked ? 1 : 0,
-    ]);
-    return hold.run(this.connection, this.keys, { wake: this.keys.wake }, rest);
+  /** Large bodies pass through no script, which would keep Redis busy with copying them. */
+  async #park(chunk: readonly Push[]): Promise<readonly boolean[]> {
+    const { wake, parked } = this.keys;
+    const names = chunk.map(newBodyName);
+    const rest: ScriptArgument[] = [];
+    const bodies = chunk.map((push, index) => {
+      const name = names[index] ?? ''; // each has one
+      const { element, body } = parkedElement(push.element, name);
+      rest.push(...argumentsOf(push, element, name));
+      return { name, body };
+    });
+    try {
+      const reply = await this.connection.run(hold.action, (redis) =>
+        transact(redis, (client) => [
+          ...bodies.map(({ name, body }) => client.hsetnx(parked, name, body)),
+          hold.send(client, this.keys, { wake }, rest),
+        ]),
+      );
+      return hold.read(reply);
+    } catch (error) {
+      if (error instanceof RedisRefusedError) this.#dropBodies(names);
+      throw error;
+    }
+  }
+
+  /** Of messages that were refused. That they are refused is what is told; a body that stays all the same is nobody's. */
+  #dropBodies(names: readonly string[]): void {
+    const { parked } = this.keys;
+    this.connection.run('drop a body', (client) => client.hdel(parked, ...names)).catch(noop);
   }
 }
 
-function isPlain(push: Push): boolean {
-  if (push.isParked) return false;
-  return push.terms?.dueMs === undefined && push.terms?.deduplicateMs === undefined;
+const noop = (): void => undefined;
+
+function wayOf(terms: PushTerms | undefined): Way {
+  return terms?.dueMs === undefined && terms?.deduplicateMs === undefined ? 'append' : 'hold';
+}
+
+function argumentsOf(push: Push, element: Element, bodyName: string): ScriptArgument[] {
+  const { messageId, terms } = push;
+  return [element, terms?.dueMs ?? 0, messageId, terms?.deduplicateMs ?? 0, bodyName];
 }

@@ -97,12 +97,8 @@ export class Script<Key extends string, Arg extends string, Reply> {
     /** Further keys: `KEYS[n]` behind the named ones. */
     moreKeys: readonly string[] = [],
   ): Promise<Reply> {
-    const { action, keys: keyNames, args: argNames } = this.definition;
-    const parameters: ScriptArgument[] = [keyNames.length + moreKeys.length];
-    for (const key of keyNames) parameters.push(keys[key]);
-    for (const key of moreKeys) parameters.push(key);
-    for (const arg of argNames) parameters.push(args[arg]);
-    for (const argument of rest) parameters.push(argument);
+    const { action } = this.definition;
+    const parameters = this.#parameters(keys, args, rest, moreKeys);
     const { scripts } = connection;
     const reply = await connection.run(action, async (client) => {
       try {
@@ -113,6 +109,38 @@ export class Script<Key extends string, Arg extends string, Reply> {
       }
     });
     return this.definition.read(reply);
+  }
+
+  /**
+   * As one of the commands of a transaction, whose reply is for {@link read}. With its text and the look at permissions:
+   * there is no way to send it again within one.
+   */
+  send(
+    client: Redis,
+    keys: Readonly<Record<Key, string>>,
+    args: Readonly<Record<Arg, string | number>>,
+    rest: readonly ScriptArgument[] = [],
+  ): Promise<unknown> {
+    return this.#checked.evaluate(client, this.#parameters(keys, args, rest, []));
+  }
+
+  read(reply: unknown): Reply {
+    return this.definition.read(reply);
+  }
+
+  #parameters(
+    keys: Readonly<Record<Key, string>>,
+    args: Readonly<Record<Arg, string | number>>,
+    rest: readonly ScriptArgument[],
+    moreKeys: readonly string[],
+  ): ScriptArgument[] {
+    const { keys: keyNames, args: argNames } = this.definition;
+    const parameters: ScriptArgument[] = [keyNames.length + moreKeys.length];
+    for (const key of keyNames) parameters.push(keys[key]);
+    for (const key of moreKeys) parameters.push(key);
+    for (const arg of argNames) parameters.push(args[arg]);
+    for (const argument of rest) parameters.push(argument);
+    return parameters;
   }
 
   /** Text is sent whole first: asking by a name that Redis does not know would let what follows pass it. */

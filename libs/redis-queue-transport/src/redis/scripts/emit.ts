@@ -25,7 +25,8 @@ export type EmitReply =
  * no bound), and the number of the key with the ids, 0 where none are kept. Then the events: for each the number of its
  * route and the element; where ids are kept its id and the window in ms.
  *
- * A copy of more than `parkAbove` bytes leaves its body beside its list; histories and channels have it whole.
+ * A copy of more than `parkAbove` bytes leaves its body beside its list, under a name that begins with `bodyName`, which is
+ * new for each call; histories and channels have it whole.
  *
  * Every key of a route is looked at before the first is written: an event that is refused leaves nothing behind, and
  * does not touch the others.
@@ -104,6 +105,7 @@ local function remember(ids, id, window)
   if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end
 end
 
+local bodies = 0
 local function emit(route, element, id, window)
   if route.refusal then return route.refusal end
   if id and redis.call('ZSCORE', route.ids, id) then return ${DUPLICATE} end
@@ -115,7 +117,10 @@ local function emit(route, element, id, window)
   end
   for _, list in ipairs(route.lists) do
     local copy = element
-    if #element > tonumber(parkAbove) then copy = park(list.parked, list.counts, element) end
+    if #element > tonumber(parkAbove) then
+      bodies = bodies + 1
+      copy = park(list.parked, list.counts, bodyName .. '-' .. bodies, element)
+    end
     redis.call('RPUSH', list.waiting, copy)
   end
   local entry
@@ -150,7 +155,7 @@ return reply
 const definition = {
   action: 'emit an event',
   keys: ['groups'],
-  args: ['version', 'routeCount', 'parkAbove'],
+  args: ['version', 'routeCount', 'parkAbove', 'bodyName'],
   lua: LUA,
   read: readReply,
 } as const;

@@ -1,10 +1,9 @@
-import { PARK } from '../parking-lua.js';
 import { NOW_MS, Script, readArray } from '../script.js';
 
 /**
  * Adds messages that have terms of their own: for each, behind the named arguments, (element, Redis time in ms at
- * which it is due or 0, its id, window in ms within which the id is taken once or 0, 1 to park its body or 0). Unlike the other scripts it is
- * refused while Redis is full: it takes messages in.
+ * which it is due or 0, its id, window in ms within which the id is taken once or 0, the name under which its body has just
+ * been parked or nothing). Unlike the other scripts it is refused while Redis is full: it takes messages in.
  *
  * Consumers are woken when a delayed message is due before all others, as they may be waiting for none.
  *
@@ -16,7 +15,7 @@ export const hold = new Script({
   keys: ['waiting', 'delayed', 'ids', 'parked', 'counts'],
   args: ['wake'],
   lua: `
-${NOW_MS}${PARK}
+${NOW_MS}
 redis.call('ZREMRANGEBYSCORE', ids, '-inf', now)
 -- Both are read before anything is added: a key of another type must refuse all of the messages, not the later ones.
 redis.call('LLEN', waiting)
@@ -27,7 +26,10 @@ local reply = {}
 for i = FIRST, #ARGV, 5 do
   local element, due, id, window = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
   local isNew = window == 0 or not redis.call('ZSCORE', ids, id)
-  if isNew and ARGV[i + 4] == '1' then element = park(parked, counts, element) end
+  local name = ARGV[i + 4]
+  if name ~= '' then
+    if isNew then redis.call('HINCRBY', counts, 'parkedEver', 1) else redis.call('HDEL', parked, name) end
+  end
   if isNew and due > now then
     if due < earliest then
       earliest = due

@@ -1,0 +1,39 @@
+import type { Redis } from 'ioredis';
+import { isReplyError, replyError } from './failure.js';
+
+/** What Redis says when it has thrown a whole transaction away, with the reason behind it where it gives one. */
+const DISCARDED = /^EXECABORT .*? because of: (.*)/s;
+
+/**
+ * Sends commands that Redis executes as one, or not at all when it will not have one of them. Answers what the last one
+ * replied. To a user who may not begin a transaction they are commands of their own.
+ */
+export async function transact(
+  client: Redis,
+  send: (client: Redis) => Promise<unknown>[],
+): Promise<unknown> {
+  const commands = [client.call('MULTI'), ...send(client)];
+  const [executed, ...queued] = await Promise.allSettled([client.callBuffer('EXEC'), ...commands]);
+  if (executed?.status === 'fulfilled') return lastOf(executed.value);
+  const last = queued.at(-1);
+  if (last?.status === 'fulfilled' && Array.isArray(last.value)) return last.value;
+  throw reasonOf([...queued, ...(executed === undefined ? [] : [executed])]);
+}
+
+/** A command that failed in the middle kept no other from being executed. */
+function lastOf(replies: unknown): unknown {
+  if (!Array.isArray(replies)) throw replyError('ERR the transaction was not executed');
+  const failed: unknown = replies.find((reply) => reply instanceof Error);
+  if (failed instanceof Error) throw failed;
+  return replies.at(-1);
+}
+
+/** Why Redis would not have one of them; but where an answer is missing, nobody knows what was executed. */
+function reasonOf(settled: readonly PromiseSettledResult<unknown>[]): unknown {
+  const reasons = settled.flatMap((one): unknown[] =>
+    one.status === 'rejected' ? [one.reason as unknown] : [],
+  );
+  const reason = reasons.find((one) => !isReplyError(one)) ?? reasons[0];
+  const because = isReplyError(reason) ? DISCARDED.exec(reason.message)?.[1] : undefined;
+  return because === undefined ? reason : replyError(because);
+}
