@@ -9,6 +9,7 @@ export default {
   // The build puts copies of package names and of specs there.
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/(libs|apps)/[^/]+/dist/'],
   globalSetup: '<rootDir>/jest.global-setup.js',
+  setupFilesAfterEnv: ['<rootDir>/test/support/refuse-long-comparisons.ts'],
   maxWorkers: 2,
   // Some tests start processes and wait for them.
   testTimeout: 30_000,

@@ -5,6 +5,7 @@ import type {
   RedisQueueServerOptions,
 } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
+import { brief } from '../support/brief.js';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
 import { NestProgram } from '../support/nest-program.js';
@@ -89,7 +90,7 @@ describe('a handler of a list that others fill', () => {
 
     await serve((data) => void seen.push(data), { concurrency: 1, prefetch: 500 });
 
-    await eventually(() => expect(seen).toEqual(numbers(5_000)), 30_000);
+    await eventually(() => expect(brief(seen)).toEqual(brief(numbers(5_000))), 30_000);
     const stats = await rig.commands.info('commandstats');
     const calls = Number(/^cmdstat_blmove:calls=(\d+)/m.exec(stats)?.[1] ?? 0);
     expect(calls).toBeLessThan(500);

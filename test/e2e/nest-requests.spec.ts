@@ -15,6 +15,7 @@ import {
   timer,
 } from 'rxjs';
 import { catchError, map, toArray } from 'rxjs/operators';
+import { brief } from '../support/brief.js';
 import { nestRig } from '../support/nest-rig.js';
 
 const rig = nestRig();
@@ -90,7 +91,7 @@ describe('a request', () => {
 
     const values = rig.client().send<number>('count', {}).pipe(toArray());
 
-    expect(await lastValueFrom(values)).toEqual(numbers);
+    expect(brief(await lastValueFrom(values))).toEqual(brief(numbers));
   });
 
   test.each([10, 100])('is answered beside %i others at the same time', async (count) => {
