@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import {
   InvalidOptionError,
@@ -215,13 +216,22 @@ describe('messages that are due', () => {
 describe('a due message on an idle queue', () => {
   const COUNT = 100;
 
-  /** Lateness in ms that 99 of 100 keep. */
-  function p99(handled: readonly Handled[], dueMs: ReadonlyMap<unknown, number>): number {
-    const late = handled.map(({ data, atMs }) => atMs - dueMs.get(data)!).sort((a, b) => a - b);
-    return late[Math.ceil(late.length * 0.99) - 1]!;
+  /** What 99 of 100 keep. */
+  function p99(lateMs: readonly number[]): number {
+    return lateMs.toSorted((a, b) => a - b)[Math.ceil(lateMs.length * 0.99) - 1]!;
   }
 
-  /** Sends 100 messages that are due one by one, in an order of the caller's, and answers how late 99 of them were. */
+  /** How late a timer for this time and a round trip to Redis behind it end: less than that can nobody do here. */
+  async function latenessOfTimer(dueMs: number): Promise<number> {
+    await pause(dueMs - Date.now());
+    await rig.commands.ping();
+    return Date.now() - dueMs;
+  }
+
+  /**
+   * Sends 100 messages that are due one by one, in an order of the caller's, and answers how late 99 of them were, in ms,
+   * beyond what timers for the same times were late.
+   */
   async function measure(
     handled: Handled[],
     consumers: number,
@@ -232,15 +242,19 @@ describe('a due message on an idle queue', () => {
     const client = rig.client();
     await client.connect();
     const dueMs = new Map<unknown, number>();
+    const timers: Promise<number>[] = [];
     const firstMs = Date.now() + 300;
     for (const n of order(Array.from({ length: COUNT }, (_, index) => index))) {
       dueMs.set(n, firstMs + n * 8);
+      timers.push(latenessOfTimer(dueMs.get(n)!));
       const record = new RedisQueueRecordBuilder(n).deliverAt(new Date(dueMs.get(n)!)).build();
       await lastValueFrom(client.enqueue('work', record));
     }
     await eventually(() => expect(handled).toHaveLength(COUNT));
     for (const { data, atMs } of handled) expect(atMs).toBeGreaterThanOrEqual(dueMs.get(data)! - 2);
-    return p99(handled, dueMs);
+    // A message takes twice as many steps: its consumer is woken, takes it, and is answered.
+    const lateMs = handled.map(({ data, atMs }) => atMs - dueMs.get(data)!);
+    return p99(lateMs) - 2 * p99(await Promise.all(timers));
   }
 
   test.each<[string, number, (numbers: readonly number[]) => readonly number[]]>([
@@ -255,7 +269,8 @@ describe('a due message on an idle queue', () => {
     const handled: Handled[] = [];
     for (let n = 0; n < consumers; n += 1) await serveAndKeep(handled);
 
-    // Other processes may keep this machine from doing anything for longer: the best of six counts.
+    // Other processes may keep this machine from doing anything for longer, and may hit timers and messages
+    // differently: the best of six counts.
     let best = Infinity;
     for (let round = 0; round < 6 && best > 50; round += 1)
       best = Math.min(best, await measure(handled, consumers, order));

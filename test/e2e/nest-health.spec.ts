@@ -209,10 +209,11 @@ describe('the health of a client', () => {
     const client = rig.client();
     await client.connect();
     await staysUpFor(600, client);
-    expect(client.health().sinceRoundTripMs).toBeGreaterThan(500);
+    const { sinceRoundTripMs: before } = client.health();
+    expect(before).toBeGreaterThan(500);
 
     await lastValueFrom(client.enqueue('echo', 1));
-    expect(client.health().sinceRoundTripMs).toBeLessThan(500);
+    expect(client.health().sinceRoundTripMs).toBeLessThan(before ?? 0);
   });
 
   test('is down when it could not connect', async () => {

@@ -66,9 +66,11 @@ describe('a consumer whose user lacks a permission', () => {
     async (lacking) => {
       const connection = await serviceUser();
       const stage = await FaultStage.open(rig);
-      await stage.startConsumer({ leaseMs: LONG_LEASE_MS, concurrency: CONCURRENCY }, connection);
+      const options = { leaseMs: LONG_LEASE_MS, concurrency: CONCURRENCY };
+      const consumer = await stage.startConsumer(options, connection);
       const ids = Array.from({ length: 60 }, (_, index) => `m${index}`);
-      await stage.send(...ids.map((id) => ({ id, workMs: 5 })));
+      // The first one runs on, so that what ends is never all that is held, nor the oldest of it.
+      await stage.send({ id: 'first', holds: true }, ...ids.map((id) => ({ id, workMs: 5 })));
       await eventually(() => expect(stage.ledger.idsOf('end').length).toBeGreaterThan(5));
 
       const before = await refusals();
@@ -77,6 +79,7 @@ describe('a consumer whose user lacks a permission', () => {
       await stage.send(...ids.map((id) => ({ id: `later-${id}`, workMs: 5 })));
       await eventually(async () => expect((await refusals()) - before).toBeGreaterThan(4));
       await setUser('+@all');
+      consumer.letGo();
 
       await stage.untilAllHome();
       await stage.balance(CONCURRENCY);
