@@ -9,16 +9,24 @@ export interface Interruption {
   readonly happened: Promise<void>;
 }
 
-/** Ctrl-C and its like: the first ends the demo in order, the second at once. */
+/** A Ctrl-C in a terminal comes twice: from the terminal, and from npm, which passes its own on. */
+const SAME_WITHIN_MS = 1_000;
+
+/** Ctrl-C and its like: the first ends the demo in order, a second one at once. */
 export function listenForInterruption(): Interruption {
   const controller = new AbortController();
   const happened = new Promise<void>((resolve) => {
     controller.signal.addEventListener('abort', () => resolve(), { once: true });
   });
+  let firstAt = Infinity;
   const interrupt = (): void => {
-    // Whatever still runs then is killed by its exit listener.
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort(new Interrupted('interrupted'));
+    if (!controller.signal.aborted) {
+      firstAt = performance.now();
+      controller.abort(new Interrupted('interrupted'));
+    } else if (performance.now() - firstAt > SAME_WITHIN_MS) {
+      // Whatever still runs then is killed by its exit listener.
+      process.exit(130);
+    }
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
   // Nobody reads any more (`npm run demo | head`).

@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedis } from 'local-redis';
 import { eventually } from '../support/eventually.js';
 
 let directory: string;
@@ -64,6 +66,25 @@ describe('the demo', () => {
     expect(await demo.exitCode).toBe(130);
     expect(pids.length).toBeGreaterThanOrEqual(3);
     expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  test('leaves nothing behind after a Ctrl-C, which a terminal and npm both send', async () => {
+    const redis = await startRedis();
+    const commands = new Redis(redis.url);
+    try {
+      demo = new DemoProcess(['--orders', '5', '--keep'], { REDIS_URL: redis.url });
+      await eventually(() => expect(demo.output).toContain('All is still running'), 25_000);
+      expect(await commands.dbsize()).toBeGreaterThan(0);
+      demo.signal('SIGINT');
+      demo.signal('SIGTERM');
+      expect(await demo.exitCode).toBe(0);
+      expect(demo.servicePids.filter(isAlive)).toEqual([]);
+      expect(await readdir(directory)).toEqual([]);
+      expect(await commands.keys('*')).toEqual([]);
+    } finally {
+      commands.disconnect();
+      await redis.stop();
+    }
   });
 
   test('takes its services with it when it is killed', async () => {
