@@ -10,7 +10,7 @@ const oldestMajor = 7;
  *
  * Looks on `searchPath` (default: the PATH of this process). Where there is none, and this process
  * is root on a Debian or Ubuntu, it installs the distribution's package `redis-server` and says so
- * in one line on stderr; elsewhere it throws an error that lists the commands that help. Any number
+ * in one line on stderr; elsewhere, or when that fails, it throws an error that lists the commands that help. Any number
  * of processes may call it at the same time. Throws if the server that it found is too old.
  */
 export async function findRedisServer(
@@ -25,7 +25,13 @@ export async function findRedisServer(
 
 async function installed(searchPath: string): Promise<string | undefined> {
   if (!(await canInstallPackages(searchPath))) return undefined;
-  await installPackages(['redis-server'], 'command -v redis-server');
+  try {
+    await installPackages(['redis-server'], 'command -v redis-server');
+  } catch (cause) {
+    throw new Error(`${cause instanceof Error ? cause.message : String(cause)}\n${howToInstall}`, {
+      cause,
+    });
+  }
   return findExecutable('redis-server', searchPath);
 }
 
@@ -41,5 +47,5 @@ async function assertNewEnough(file: string): Promise<void> {
 const howToInstall = `redis-server (${oldestMajor}.0 or newer) is not on the PATH. One of these helps:
   apt:    sudo apt-get install redis-server
   brew:   brew install redis
-  docker: docker run --rm -p 6379:6379 redis:7   and, for the apps: export REDIS_URL=redis://127.0.0.1:6379
-          (the tests and the demo stop and kill servers of their own, so they need the program itself)`;
+  docker: docker run --rm -p 6379:6379 redis:7   and, for the services and the demo: export REDIS_URL=redis://127.0.0.1:6379
+          (the tests stop and kill servers of their own, so they need the program itself)`;
