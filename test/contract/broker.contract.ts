@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { brief } from '../support/brief.js';
 import type {
   Broker,
   Exchange,
@@ -114,7 +113,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('keeps the order of messages that are pushed at once, however many', async () => {
       const names = Array.from({ length: 2_500 }, (_, index) => `m${index}`);
       await Promise.all(names.map((name) => broker.push(QUEUE, name, element(name))));
-      expect(brief(await waitingIds())).toEqual(brief(names));
+      expect(await waitingIds()).toEqual(names);
     });
 
     test('keeps the bytes of a body that is no text', async () => {
@@ -253,7 +252,7 @@ export function brokerContract(world: BrokerWorld): void {
       const names = Array.from({ length: 2_500 }, (_, n) => `m${n}`);
       await Promise.all(names.map((name) => broker.push(QUEUE, name, element(name))));
       const lease = await join();
-      expect(brief(ids(await take(lease, 2_400)))).toEqual(brief(names.slice(0, 2_400)));
+      expect(ids(await take(lease, 2_400))).toEqual(names.slice(0, 2_400));
       expect(ids((await world.dump(QUEUE)).waiting)).toEqual(names.slice(2_400));
     });
 

@@ -141,6 +141,7 @@ describe('a request', () => {
   test('whose caller gave up is not executed, but counted', async () => {
     await haveServed();
     const client = rig.client({ requestTimeoutMs: 50 });
+    await client.connect(); // which may take longer
     await expect(lastValueFrom(client.send('work', 'late'))).rejects.toThrow(RequestTimeoutError);
 
     const handled = await serveAndKeep();
@@ -151,9 +152,9 @@ describe('a request', () => {
 
   test('that expires before its caller gives up is not executed either', async () => {
     await haveServed();
-    const answer = lastValueFrom(
-      rig.client({ requestTimeoutMs: 400 }).send('work', expiring('short', 30)),
-    );
+    const client = rig.client({ requestTimeoutMs: 400 });
+    await client.connect(); // which may take longer
+    const answer = lastValueFrom(client.send('work', expiring('short', 30)));
     const refused = expect(answer).rejects.toThrow(RequestTimeoutError);
     await eventually(async () => expect((await admin.lengths('work')).waiting).toBe(1));
     await grownOlderThan(31);
@@ -168,6 +169,7 @@ describe('a request', () => {
   test('lives no longer than its caller waits, whatever its record says', async () => {
     await haveServed();
     const client = rig.client({ requestTimeoutMs: 50 });
+    await client.connect(); // which may take longer
     const answer = lastValueFrom(client.send('work', expiring('late', 60_000)));
     await expect(answer).rejects.toThrow(RequestTimeoutError);
 

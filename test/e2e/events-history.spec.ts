@@ -244,7 +244,7 @@ describe('a new group', () => {
 
     await eventually(() => expect(heard).toHaveLength(emitted));
     const expected = Array.from({ length: emitted }, (_, index) => index);
-    expect(brief((heard as number[]).toSorted((a, b) => a - b))).toEqual(brief(expected));
+    expect((heard as number[]).toSorted((a, b) => a - b)).toEqual(expected);
   });
 
   test('goes on where a replica that died had come to', async () => {
@@ -295,9 +295,7 @@ describe('a replay', () => {
     expect(await admin().replay(PATTERN, 'billing', range)).toBe(2_046);
 
     await eventually(() => expect(heard).toHaveLength(2_046));
-    expect(brief((heard as number[]).toSorted((a, b) => a - b))).toEqual(
-      brief(numbers.slice(5, 2_051)),
-    );
+    expect((heard as number[]).toSorted((a, b) => a - b)).toEqual(numbers.slice(5, 2_051));
     expect(await admin().replay(PATTERN, 'billing')).toBe(2_100);
     await eventually(() => expect(heard).toHaveLength(4_146));
   });

@@ -10,7 +10,6 @@ import {
   UnencodableError,
 } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
-import { brief } from '../support/brief.js';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
 import { Proxy } from '../support/proxy.js';
@@ -50,9 +49,7 @@ describe('enqueueMany', () => {
 
     expect((await callsOf('rpush')) - before).toBe(5);
     const elements = await rig.queue('work').waiting();
-    expect(brief(elements.map((element) => Number(bodyOf(element))))).toEqual(
-      brief(numbers(5_000)),
-    );
+    expect(elements.map((element) => Number(bodyOf(element)))).toEqual(numbers(5_000));
     expect(results).toHaveLength(5_000);
     expect(results[4_999]).toEqual({ id: expect.any(String), isDuplicate: false });
     expect(elements[4_999]).toContain(results[4_999]!.id);
@@ -106,9 +103,7 @@ describe('enqueueMany', () => {
     const error = await failureOf(lastValueFrom(client.enqueueMany('work', numbers(2_500))));
 
     await dropped.happened;
-    expect(brief(error.failures.map(({ index }) => index))).toEqual(
-      brief(numbers(2_500).slice(1_000)),
-    );
+    expect(error.failures.map(({ index }) => index)).toEqual(numbers(2_500).slice(1_000));
     for (const failure of error.failures) {
       expect(failure.error).toBeInstanceOf(OutcomeUnknownError);
       expect((failure.error as OutcomeUnknownError).messageId).toEqual(expect.any(String));

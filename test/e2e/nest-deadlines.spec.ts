@@ -88,9 +88,12 @@ describe('a request whose servers are down', () => {
     const app = await rig.serve({ controllers: [pingController()] });
     await app.close();
 
-    const error: unknown = await lastValueFrom(
-      rig.client({ requestTimeoutMs: 100 }).send('ping', {}),
-    ).catch((reason: unknown) => reason);
+    const client = rig.client({ requestTimeoutMs: 100 });
+    await client.connect(); // which may take longer
+
+    const error: unknown = await lastValueFrom(client.send('ping', {})).catch(
+      (reason: unknown) => reason,
+    );
 
     expect(error).toBeInstanceOf(RequestTimeoutError);
     expect(error).toMatchObject({ code: 'REQUEST_TIMEOUT', pattern: 'ping', timeoutMs: 100 });
@@ -103,6 +106,7 @@ describe('a request whose servers are down', () => {
     const app = await rig.serve({ controllers: [pingController(asked)] });
     await app.close();
     const client = rig.client({ requestTimeoutMs: 100 });
+    await client.connect(); // which may take longer
     await expect(lastValueFrom(client.send('ping', 'late'))).rejects.toThrow(RequestTimeoutError);
 
     await rig.serve({ controllers: [pingController(asked)] });
