@@ -1,4 +1,5 @@
 import type { Books } from './books.js';
+import { countOpen } from './queue-lengths.js';
 
 /** One thing that does not balance, and the orders or items it is about. */
 export interface Discrepancy {
@@ -107,12 +108,10 @@ function queuesAreEmpty({ queues }: Books): Discrepancy[] {
     {
       what: 'queues are not empty',
       where: queues
-        .filter(
-          ({ waiting, processing, delayed, dead }) => waiting + processing + delayed + dead > 0,
-        )
+        .filter((lengths) => countOpen(lengths) + lengths.dead > 0)
         .map(
-          ({ queue, waiting, processing, delayed, dead }) =>
-            `${queue} (${waiting} waiting, ${processing} in processing, ${delayed} delayed, ${dead} dead)`,
+          ({ queue, waiting, suspects, processing, delayed, dead }) =>
+            `${queue} (${waiting} waiting, ${suspects} suspects, ${processing} in processing, ${delayed} delayed, ${dead} dead)`,
         ),
     },
   ];

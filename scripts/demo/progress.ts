@@ -14,6 +14,8 @@ export interface Progress {
   readonly processing: number;
   /** Waits for another attempt. */
   readonly delayed: number;
+  /** Was running when a process died, and waits to be run again. */
+  readonly suspects: number;
 }
 
 /** The queue that all orders go through. */
@@ -22,12 +24,13 @@ export const RESERVE_QUEUE = 'inventory.reserve';
 export async function readProgress(stage: Stage): Promise<Progress> {
   const { redis, ledger, records } = stage;
   const queue = `${redis.queuePrefix}:{${RESERVE_QUEUE}}`;
-  const [decided, emails, waiting, processing, delayed] = await Promise.all([
+  const [decided, emails, waiting, processing, delayed, suspects] = await Promise.all([
     records.countOutcomes(),
     records.countEmails(),
     redis.connection.llen(`${queue}:waiting`),
     countProcessing(redis.connection, redis.queuePrefix, RESERVE_QUEUE),
     redis.connection.zcard(`${queue}:delayed`),
+    redis.connection.llen(`${queue}:suspects`),
   ]);
   const { answered, refused, accepted } = ledger;
   return {
@@ -39,6 +42,7 @@ export async function readProgress(stage: Stage): Promise<Progress> {
     waiting,
     processing,
     delayed,
+    suspects,
   };
 }
 
@@ -50,8 +54,13 @@ export function describeProgress(progress: Progress, count: number): string {
   );
 }
 
+/** True when no reservation is under way. */
+export function isIdle({ waiting, processing, delayed, suspects }: Progress): boolean {
+  return waiting + processing + delayed + suspects === 0;
+}
+
 /** True when there is nothing left to happen. */
 export function isComplete(progress: Progress): boolean {
-  const { accepted, decided, emails, waiting, processing, delayed } = progress;
-  return decided >= accepted && emails >= accepted && waiting + processing + delayed === 0;
+  const { accepted, decided, emails } = progress;
+  return decided >= accepted && emails >= accepted && isIdle(progress);
 }

@@ -3,11 +3,20 @@ import type { Redis } from 'ioredis';
 export interface QueueLengths {
   readonly queue: string;
   readonly waiting: number;
+  /** Were running when a process died. */
+  readonly suspects: number;
   /** Taken by a consumer and not yet settled. */
   readonly processing: number;
   /** Not due yet. */
   readonly delayed: number;
   readonly dead: number;
+}
+
+const nothing = { waiting: 0, suspects: 0, processing: 0, delayed: 0, dead: 0 };
+
+/** Messages that are not settled yet. */
+export function countOpen({ waiting, suspects, processing, delayed }: QueueLengths): number {
+  return waiting + suspects + processing + delayed;
 }
 
 /**
@@ -19,7 +28,7 @@ export async function readQueueLengths(redis: Redis, prefix: string): Promise<Qu
   const lengths = await Promise.all(places.map(({ key }) => lengthOf(redis, key)));
   const queues = new Map<string, QueueLengths>();
   places.forEach(({ queue, kind }, index) => {
-    const known = queues.get(queue) ?? { queue, waiting: 0, processing: 0, delayed: 0, dead: 0 };
+    const known = queues.get(queue) ?? { queue, ...nothing };
     queues.set(queue, { ...known, [kind]: known[kind] + (lengths[index] ?? 0) });
   });
   return [...queues.values()];
@@ -45,7 +54,7 @@ interface Place {
   readonly kind: Exclude<keyof QueueLengths, 'queue'>;
 }
 
-const placeName = /^\{(?<queue>.*)\}:(?<kind>waiting|processing|delayed|dead)(?::|$)/;
+const placeName = /^\{(?<queue>.*)\}:(?<kind>waiting|suspects|processing|delayed|dead)(?::|$)/;
 
 async function findPlaces(redis: Redis, prefix: string): Promise<Place[]> {
   // SCAN may name a key twice, hence the map.

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { isComplete, readProgress } from './progress.js';
-import { readQueueLengths } from './queue-lengths.js';
+import { countOpen, readQueueLengths } from './queue-lengths.js';
 import type { Stage } from './stage.js';
 
 const LOOK_EVERY_MS = 100;
@@ -34,12 +34,12 @@ async function look(
   signal: AbortSignal,
 ): Promise<{ isSettled: boolean; state: string }> {
   const progress = await readProgress(stage);
-  const open = isComplete(progress) ? await countOpen(stage, signal) : undefined;
+  const open = isComplete(progress) ? await countAllOpen(stage, signal) : undefined;
   return { isSettled: open === 0, state: JSON.stringify({ ...progress, open }) };
 }
 
 /** Orders and messages. Asking for all of them takes a while, so it comes last. `undefined` if there is no answer. */
-async function countOpen(
+async function countAllOpen(
   { ledger, records, redis }: Stage,
   signal: AbortSignal,
 ): Promise<number | undefined> {
@@ -49,7 +49,7 @@ async function countOpen(
       !['confirmed', 'rejected'].includes(statuses.get(id) ?? '');
     const queues = await readQueueLengths(redis.connection, redis.queuePrefix);
     return queues.reduce(
-      (sum, { waiting, processing, delayed }) => sum + waiting + processing + delayed,
+      (sum, lengths) => sum + countOpen(lengths),
       [...ledger.accepted.keys()].filter(isOpen).length,
     );
   } catch {

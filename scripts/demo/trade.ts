@@ -1,7 +1,7 @@
 import type { Display } from './display.js';
 import { sendOrders } from './order-sender.js';
 import { countProcessing, readQueueLengths } from './queue-lengths.js';
-import { isComplete, readProgress, RESERVE_QUEUE } from './progress.js';
+import { isComplete, isIdle, readProgress, RESERVE_QUEUE } from './progress.js';
 import type { ServiceName } from './shop.js';
 import type { Stage } from './stage.js';
 import { waitUntil } from './wait-until.js';
@@ -42,7 +42,7 @@ async function killOrders(stage: Stage, options: TradeOptions): Promise<void> {
   const { display, signal } = options;
   await killBusy(stage, options, 'order-service', options.count / 3);
   const haveCome = async (): Promise<boolean> =>
-    (await countEvents(stage)) > 0 || (await isIdle(stage));
+    (await countEvents(stage)) > 0 || isIdle(await readProgress(stage));
   await waitUntil('events', haveCome, { signal, withinMs: Infinity });
   display.note(
     `  inventory-service goes on; ${await countEvents(stage)} of its events wait already`,
@@ -104,9 +104,4 @@ async function countEvents({ redis }: Stage): Promise<number> {
   return queues
     .filter(({ queue }) => queue.startsWith('@'))
     .reduce((sum, { waiting }) => sum + waiting, 0);
-}
-
-async function isIdle(stage: Stage): Promise<boolean> {
-  const { waiting, processing, delayed } = await readProgress(stage);
-  return waiting + processing + delayed === 0;
 }

@@ -26,7 +26,9 @@ const balanced: Books = {
   seeded: new Map([['CUP', 5]]),
   left: new Map([['CUP', 3]]),
   redelivered: 1,
-  queues: [{ queue: 'inventory.reserve', waiting: 0, processing: 0, delayed: 0, dead: 0 }],
+  queues: [
+    { queue: 'inventory.reserve', waiting: 0, suspects: 0, processing: 0, delayed: 0, dead: 0 },
+  ],
   unreadable: [],
 };
 
@@ -118,9 +120,9 @@ describe('the books', () => {
     ],
     [
       'something is left in a queue',
-      { queues: [{ queue: 'q', waiting: 1, processing: 2, delayed: 3, dead: 4 }] },
+      { queues: [{ queue: 'q', waiting: 1, suspects: 5, processing: 2, delayed: 3, dead: 4 }] },
       'queues are not empty',
-      'q (1 waiting, 2 in processing, 3 delayed, 4 dead)',
+      'q (1 waiting, 5 suspects, 2 in processing, 3 delayed, 4 dead)',
     ],
     [
       'an order got another answer',

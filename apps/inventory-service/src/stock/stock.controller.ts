@@ -5,7 +5,6 @@ import {
   RedisQueueContext,
   RedisQueueRecordBuilder,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 import { CheckStockDto } from './dto/check-stock.dto.js';
 import { ReserveStockDto } from './dto/reserve-stock.dto.js';
 import { RedeliveryInterceptor } from './redelivery.interceptor.js';
@@ -56,6 +55,6 @@ export class StockController {
       .id(orderId)
       .mandatory() // an outcome that nobody would hear is an error, not a success
       .build();
-    await firstValueFrom(this.events.emit(event, record));
+    await this.events.emit(event, record);
   }
 }

@@ -5,7 +5,6 @@ import {
   RedisQueueClient,
   RedisQueueRecordBuilder,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom } from 'rxjs';
 import type { Order, OrderContent, Settlement } from './order.js';
 import { hasSameContent } from './order-record.js';
 import { OrdersRepository, type OrderPage } from './orders.repository.js';
@@ -59,7 +58,7 @@ export class OrdersService {
       .id(id)
       .deduplicate(DEDUPLICATE_MS)
       .build();
-    await firstValueFrom(this.inventory.enqueue('inventory.reserve', message));
+    await this.inventory.enqueue('inventory.reserve', message);
     await this.orders.accept(id);
   }
 
