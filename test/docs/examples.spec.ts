@@ -101,6 +101,15 @@ describe('the examples of the README', () => {
     expect(await keysOfQueues()).toEqual(['rq:{report.make}:ids']);
   });
 
+  test('a controller asks the server of its own app how it is', async () => {
+    const app = await started('readme/module-server', 'ready at');
+    const [, url = ''] = /ready at (\S+)/.exec(app.output) ?? [];
+
+    expect(await (await fetch(url)).text()).toBe('up');
+
+    expect(await app.stop()).toBe('SIGTERM');
+  });
+
   test('dead letters are listed and sent again', async () => {
     const server = await started('readme/server', 'successfully started');
     await push('mail.send', '{"to":"nobody"}');

@@ -45,6 +45,8 @@ const VALUES = [
   'UnsafeRedisError',
   'jsonCodec',
   'rawCodec',
+  'redisQueueAdminToken',
+  'redisQueueServerToken',
 ];
 
 /** Types alone: they leave no trace at run time. */
@@ -82,6 +84,7 @@ interface Types {
   RedisQueueRecordOptions: library.RedisQueueRecordOptions;
   RedisQueueRetryOptions: library.RedisQueueRetryOptions;
   RedisQueueServerOptions: library.RedisQueueServerOptions;
+  RedisQueueSettings: library.RedisQueueSettings;
   RedisQueueStatus: library.RedisQueueStatus;
   ReplayOptions: library.ReplayOptions;
   Retired: library.Retired;
@@ -123,6 +126,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueRecordOptions',
   'RedisQueueRetryOptions',
   'RedisQueueServerOptions',
+  'RedisQueueSettings',
   'RedisQueueStatus',
   'ReplayOptions',
   'Retired',

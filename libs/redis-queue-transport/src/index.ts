@@ -58,11 +58,16 @@ export type { EmitResult, EnqueueResult } from './nest/redis-queue-client.js';
 export { RedisQueueBatchContext } from './nest/redis-queue-batch.context.js';
 export type { RedisQueueBatchItem } from './nest/redis-queue-batch.context.js';
 export { RedisQueueContext } from './nest/redis-queue.context.js';
-export { RedisQueueModule } from './nest/redis-queue.module.js';
+export {
+  RedisQueueModule,
+  redisQueueAdminToken,
+  redisQueueServerToken,
+} from './nest/redis-queue.module.js';
 export type {
   RedisQueueModuleAsyncOptions,
   RedisQueueModuleOptions,
   RedisQueueOptionsFactory,
+  RedisQueueSettings,
 } from './nest/redis-queue.module.js';
 export { RedisQueueRecord, RedisQueueRecordBuilder } from './nest/redis-queue-record.js';
 export type { RedisQueueRecordOptions } from './nest/redis-queue-record.js';

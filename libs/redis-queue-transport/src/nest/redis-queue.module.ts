@@ -7,11 +7,18 @@ import type {
   Provider,
   Type,
 } from '@nestjs/common';
+import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
 import { jsonCodec } from '../core/codec.js';
-import { resolveClientOptions } from './options.js';
-import type { RedisQueueClientOptions } from './options.js';
+import { InvalidOptionError } from '../core/errors.js';
+import { resolveClientOptions, resolveServerOptions } from './options.js';
+import type {
+  RedisQueueAdminOptions,
+  RedisQueueClientOptions,
+  RedisQueueServerOptions,
+} from './options.js';
 import { RedisQueueAdmin } from './redis-queue-admin.js';
 import { RedisQueueClient } from './redis-queue-client.js';
+import { RedisQueueServer } from './redis-queue-server.js';
 import { ServerCloserModule } from './server-closer.module.js';
 
 interface Placement {
@@ -21,20 +28,31 @@ interface Placement {
   readonly isGlobal?: boolean | undefined;
 }
 
-export type RedisQueueModuleOptions = RedisQueueClientOptions & Placement;
+/** Those of the client, and of a server beside it. */
+export interface RedisQueueSettings extends RedisQueueClientOptions {
+  /**
+   * Provides a `RedisQueueServer` too, with these options; connection, prefix, codecs and the like are those of the client
+   * unless they are given here. Start it with {@link RedisQueueModule.microservice}. Default: no server.
+   */
+  readonly server?: RedisQueueServerOptions | undefined;
+}
+
+export type RedisQueueModuleOptions = RedisQueueSettings & Placement;
 
 /** For `useClass` and `useExisting`. */
 export interface RedisQueueOptionsFactory {
-  createRedisQueueOptions(): ClientOptions;
+  createRedisQueueOptions(): Settings;
 }
 
-type ClientOptions = RedisQueueClientOptions | Promise<RedisQueueClientOptions>;
+type Settings = RedisQueueSettings | Promise<RedisQueueSettings>;
 
-const CLIENT_OPTIONS = Symbol('CLIENT_OPTIONS');
+const SETTINGS = Symbol('SETTINGS');
 
 type Source =
   | {
-      readonly useFactory: (...dependencies: never[]) => ClientOptions;
+      // As in Nest's own modules: what is injected is known to whoever writes the factory.
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any
+      readonly useFactory: (...dependencies: any[]) => Settings;
       readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
     }
   | { readonly useClass: Type<RedisQueueOptionsFactory> }
@@ -42,37 +60,71 @@ type Source =
 
 export type RedisQueueModuleAsyncOptions = Placement & Source & Pick<ModuleMetadata, 'imports'>;
 
+/** Under which the admin of a client with a name is injected; without a name, the class. */
+export function redisQueueAdminToken(name?: InjectionToken): InjectionToken {
+  return tokenOf(RedisQueueAdmin, name);
+}
+
+/** Under which the server beside a client with a name is injected; without a name, the class. */
+export function redisQueueServerToken(name?: InjectionToken): InjectionToken {
+  return tokenOf(RedisQueueServer, name);
+}
+
+function tokenOf(provided: Type, name: InjectionToken | undefined): InjectionToken {
+  if (name === undefined || name === RedisQueueClient) return provided;
+  return `${provided.name} of ${typeof name === 'function' ? name.name : String(name)}`;
+}
+
 /**
- * Provides a {@link RedisQueueClient} and a {@link RedisQueueAdmin}, and closes them with the app. Where it is imported,
+ * Provides a {@link RedisQueueClient}, a {@link RedisQueueAdmin}, and with the option `server` a {@link RedisQueueServer},
+ * and closes them with the app. Where it is imported,
  * this library's servers of the same app are closed, and their handlers waited for, before any provider is destroyed,
  * however the app ends.
  */
 @Module({ imports: [ServerCloserModule] })
 export class RedisQueueModule {
   static register(options: RedisQueueModuleOptions = {}): DynamicModule {
-    const { name, isGlobal, ...clientOptions } = options;
+    const { name, isGlobal, ...settings } = options;
     // Checked here and not by the injector, so that a wrong option fails where it is written.
-    resolveClientOptions(clientOptions);
-    return assemble({ name, isGlobal }, { provide: CLIENT_OPTIONS, useValue: clientOptions });
+    clientOptionsOf(settings);
+    if (settings.server !== undefined)
+      resolveServerOptions(serverOptionsOf(settings, settings.server));
+    return assemble({ name, isGlobal }, { provide: SETTINGS, useValue: settings });
+  }
+
+  /**
+   * Starts the server of the module: `NestFactory.createMicroservice(AppModule, RedisQueueModule.microservice())`, or
+   * `app.connectMicroservice(RedisQueueModule.microservice())`.
+   */
+  static microservice({ name }: Pick<Placement, 'name'> = {}): AsyncMicroserviceOptions {
+    return {
+      inject: [redisQueueServerToken(name)],
+      useFactory: (server: RedisQueueServer | undefined) => {
+        if (server !== undefined) return { strategy: server };
+        throw new InvalidOptionError(
+          'server',
+          'The RedisQueueModule of this app has no server: give its options a server, as in server: { group: "billing" }, or server: {}',
+        );
+      },
+    };
   }
 
   static registerAsync(options: RedisQueueModuleAsyncOptions): DynamicModule {
-    const ask = (factory: RedisQueueOptionsFactory): ClientOptions =>
-      factory.createRedisQueueOptions();
+    const ask = (factory: RedisQueueOptionsFactory): Settings => factory.createRedisQueueOptions();
     if ('useFactory' in options) {
       const { useFactory, inject = [] } = options;
-      return assemble(options, { provide: CLIENT_OPTIONS, useFactory, inject: [...inject] });
+      return assemble(options, { provide: SETTINGS, useFactory, inject: [...inject] });
     }
     if ('useClass' in options) {
       const { useClass } = options;
       return assemble(options, useClass, {
-        provide: CLIENT_OPTIONS,
+        provide: SETTINGS,
         useFactory: ask,
         inject: [useClass],
       });
     }
     const { useExisting } = options;
-    return assemble(options, { provide: CLIENT_OPTIONS, useFactory: ask, inject: [useExisting] });
+    return assemble(options, { provide: SETTINGS, useFactory: ask, inject: [useExisting] });
   }
 }
 
@@ -87,35 +139,63 @@ function assemble(
 ): DynamicModule {
   const client = {
     provide: name,
-    useFactory: (options: RedisQueueClientOptions) => new RedisQueueClient(checked(options)),
-    inject: [CLIENT_OPTIONS],
+    useFactory: (settings: RedisQueueSettings) => new RedisQueueClient(clientOptionsOf(settings)),
+    inject: [SETTINGS],
   };
   const admin = {
     provide: RedisQueueAdmin,
-    useFactory: (options: RedisQueueClientOptions) => {
-      const { connection, prefix, connectTimeoutMs, maxPayloadBytes } = checked(options);
-      const { codec = jsonCodec, codecs = [] } = options;
-      return new RedisQueueAdmin({
-        connection,
-        prefix,
-        connectTimeoutMs,
-        codecs: [codec, ...codecs],
-        maxPayloadBytes,
-      });
-    },
-    inject: [CLIENT_OPTIONS],
+    useFactory: (settings: RedisQueueSettings) =>
+      new RedisQueueAdmin(adminOptionsOf(clientOptionsOf(settings))),
+    inject: [SETTINGS],
   };
+  const server = {
+    provide: redisQueueServerToken(name),
+    useFactory: (settings: RedisQueueSettings) =>
+      settings.server && new RedisQueueServer(serverOptionsOf(settings, settings.server)),
+    inject: [SETTINGS],
+  };
+  const adminOfName = redisQueueAdminToken(name);
+  // No alias: what is injected by the class could not be told from what is injected by the name.
+  const byName = {
+    provide: adminOfName,
+    useFactory: (same: RedisQueueAdmin) => same,
+    inject: [RedisQueueAdmin],
+  };
+  const namedAdmins = adminOfName === RedisQueueAdmin ? [] : [byName];
   return {
     module: RedisQueueModule,
     global: isGlobal,
     imports,
-    providers: [...sources, client, admin],
-    exports: [name, RedisQueueAdmin],
+    providers: [...sources, client, admin, server, ...namedAdmins],
+    exports: [name, RedisQueueAdmin, server.provide, ...namedAdmins.map(({ provide }) => provide)],
   };
 }
 
 /** A factory may have forgotten to answer anything. @throws InvalidOptionError */
-function checked(options: RedisQueueClientOptions): RedisQueueClientOptions {
+function clientOptionsOf(settings: RedisQueueSettings): RedisQueueClientOptions {
+  if (typeof settings !== 'object' || settings === null) {
+    resolveClientOptions(settings);
+    return settings;
+  }
+  const { server: _, ...options } = settings;
   resolveClientOptions(options);
   return options;
+}
+
+function adminOptionsOf(options: RedisQueueClientOptions): RedisQueueAdminOptions {
+  const { connection, prefix, connectTimeoutMs, maxPayloadBytes } = options;
+  const { codec = jsonCodec, codecs = [] } = options;
+  return { connection, prefix, connectTimeoutMs, codecs: [codec, ...codecs], maxPayloadBytes };
+}
+
+/** Where a server meets its client: what it does not say itself is said by that. */
+function serverOptionsOf(
+  client: RedisQueueClientOptions,
+  server: RedisQueueServerOptions,
+): RedisQueueServerOptions {
+  const { connection, prefix, connectTimeoutMs, serializer, deserializer } = client;
+  const { codec, codecs, maxPayloadBytes, compressAboveBytes } = client;
+  const place = { connection, prefix, connectTimeoutMs, serializer, deserializer };
+  const own = Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined));
+  return { ...place, codec, codecs, maxPayloadBytes, compressAboveBytes, ...own };
 }

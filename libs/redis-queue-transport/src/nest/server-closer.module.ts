@@ -4,6 +4,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { warnOfOtherTransports } from './other-transports.js';
 import type { RpcTarget } from './other-transports.js';
 import { RedisQueueServer } from './redis-queue-server.js';
+import { warnOfIdleServers, warnOfUnclearProviders } from './unclear-providers.js';
 
 /** Nest destroys modules by their distance from the root module, which has 1: the near ones first. */
 const BEFORE_THE_ROOT = -1;
@@ -23,7 +24,10 @@ export class ServerCloserModule implements OnApplicationBootstrap, OnModuleDestr
   }
 
   onApplicationBootstrap(): void {
-    const servers = [...this.#servers()];
+    const connected = this.#servers();
+    warnOfUnclearProviders(this.modules, this.#logger);
+    warnOfIdleServers(this.modules, connected, this.#logger);
+    const servers = [...connected];
     if (!servers.some((server) => server instanceof RedisQueueServer)) return;
     const served = new Set(servers.map(({ transportId }) => transportId));
     warnOfOtherTransports(this.modules, served, this.#logger);
