@@ -62,6 +62,7 @@ function shownDefaults(options: object, parent = ''): Record<string, string> {
 
 function shownDefault(option: string, value: unknown): string {
   if (value === undefined) return 'none';
+  if (typeof value === 'function') return value.name;
   if (typeof value !== 'number') return `${value as string}`; // the others are text, as the tables confirm
   if (!option.endsWith('Ms')) return `${value}`;
   const days = value / 86_400_000;

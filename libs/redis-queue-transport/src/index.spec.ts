@@ -43,6 +43,7 @@ const VALUES = [
   'UndecodableError',
   'UnencodableError',
   'UnsafeRedisError',
+  'isWorthRetrying',
   'jsonCodec',
   'rawCodec',
   'redisQueueAdminToken',

@@ -50,6 +50,7 @@ export type {
   QueuedMessage,
 } from './core/queue-admin.js';
 export { DeadLetter, RetryLater } from './nest/exceptions.js';
+export { isWorthRetrying } from './nest/worth-retrying.js';
 export { RedisQueueAdmin } from './nest/redis-queue-admin.js';
 export type { HistoryPageOptions, ReplayOptions } from './nest/redis-queue-admin.js';
 export type { RedisQueueCall } from './nest/hot.js';

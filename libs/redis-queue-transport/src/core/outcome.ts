@@ -6,6 +6,8 @@ import { retryDelayMs } from './retry.js';
 export type DeadReason =
   /** The handler failed, and the message has no attempt left. */
   | 'handlerFailed'
+  /** The handler failed with an error that no further attempt makes right. */
+  | 'notRetried'
   /** The handler asked for it. */
   | 'rejected'
   /** The element's bytes cannot be read. */
@@ -36,7 +38,8 @@ export type Outcome =
 /** How a handler ended. */
 export type Result =
   | { readonly kind: 'done' }
-  | { readonly kind: 'failed'; readonly error: unknown }
+  /** `isShared` where several deliveries failed by this one error: then it says little of each of them. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly isShared?: boolean }
   /** It failed, and its caller has been told: that is the end of a request. */
   | { readonly kind: 'refused' }
   /** It asks to be run again, however often it was. Without a time: as the retry policy says. */
@@ -65,7 +68,7 @@ export function outcomeOf(
     case 'refused':
       return ACK_OF_FAILURE;
     case 'failed':
-      return outcomeOfFailure(result.error, attempt - postponed, policy);
+      return outcomeOfFailure(result, attempt - postponed, policy);
     case 'retryLater':
       return { kind: 'postpone', delayMs: result.delayMs ?? retryDelayMs(policy, attempt) };
     case 'reject':
@@ -75,9 +78,35 @@ export function outcomeOf(
   }
 }
 
-function outcomeOfFailure(error: unknown, attempt: number, policy: RetryPolicy): Outcome {
+function outcomeOfFailure(
+  { error, isShared }: Result & { readonly kind: 'failed' },
+  attempt: number,
+  policy: RetryPolicy,
+): Outcome {
   if (attempt >= policy.attempts) return deadLetter('handlerFailed', error);
-  return { kind: 'retry', delayMs: retryDelayMs(policy, attempt), error };
+  const verdict = isShared === true ? true : verdictOn(error, policy);
+  if (verdict === false) return deadLetter('notRetried', error);
+  const delayMs = retryDelayMs(policy, attempt);
+  return { kind: 'retry', delayMs, error: verdict === true ? error : verdict };
+}
+
+/** Whether it is worth trying again. Where the rule cannot say, it is, and an error says what is wrong with the rule. */
+function verdictOn(error: unknown, policy: RetryPolicy): boolean | Error {
+  try {
+    const verdict: unknown = policy.if?.(error) ?? true; // JavaScript answers anything
+    if (typeof verdict === 'boolean') return verdict;
+    // What becomes of it tells nobody anything: it is a mistake already.
+    if (verdict instanceof Promise) verdict.catch(() => undefined);
+    const got = verdict instanceof Promise ? 'a promise' : typeof verdict;
+    return mistakenRule(`must return true or false, got ${got}`, error);
+  } catch (mistake) {
+    return mistakenRule(`failed: ${messageOf(mistake)}`, error);
+  }
+}
+
+function mistakenRule(what: string, error: unknown): Error {
+  const text = `retry.if ${what}. So it is tried again, after this failure: ${messageOf(error)}`;
+  return new Error(text, { cause: error });
 }
 
 export function deadLetter(reason: DeadReason, error: unknown): Outcome {

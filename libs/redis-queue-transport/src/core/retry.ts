@@ -8,6 +8,8 @@ export interface RetryPolicy {
   readonly delayMs: number;
   /** Longest pause in ms. */
   readonly maxDelayMs: number;
+  /** False for an error that no further attempt makes right; absent, all are worth trying. It is a user's: it may throw. */
+  readonly if?: ((error: unknown) => boolean) | undefined;
 }
 
 /**

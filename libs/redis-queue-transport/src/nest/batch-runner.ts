@@ -81,8 +81,8 @@ export class BatchRunner implements DeliveryHandler {
     const context = new RedisQueueBatchContext([items, this.pattern]);
     return this.withHooks(context, () => this.#call(items, context)).then(
       // A filter may have made a value of what was thrown; that is no success.
-      () => (context.failure === undefined ? DONE : failed(context.failure)),
-      (error: unknown) => steered(context.failure) ?? failed(error, context.failure),
+      () => (context.failure === undefined ? DONE : failed(context.failure, items)),
+      (error: unknown) => steered(context.failure) ?? failed(error, items, context.failure),
     );
   }
 
@@ -100,6 +100,10 @@ export class BatchRunner implements DeliveryHandler {
 }
 
 /** `cause`: what was thrown, where filters made something else of it. */
-function failed(error: unknown, cause: unknown = error): Result {
-  return steered(error) ?? { kind: 'failed', error: cause };
+function failed(
+  error: unknown,
+  items: readonly BatchItem<unknown>[],
+  cause: unknown = error,
+): Result {
+  return steered(error) ?? { kind: 'failed', error: cause, isShared: items.length > 1 };
 }

@@ -4,6 +4,7 @@ import { jsonCodec, rawCodec } from '../core/codec.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { retryDelayMs } from '../core/retry.js';
 import { resolveClientOptions, resolveHandlerOptions, resolveServerOptions } from './options.js';
+import { isWorthRetrying } from './worth-retrying.js';
 import { RedisQueueClient } from './redis-queue-client.js';
 import { RedisQueueServer } from './redis-queue-server.js';
 
@@ -26,7 +27,13 @@ const SERVER_DEFAULTS = {
   concurrency: 100,
   maxWaitingEvents: 10_000,
   leaseMs: 30_000,
-  retry: { attempts: 25, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 600_000 },
+  retry: {
+    attempts: 25,
+    backoff: 'exponential',
+    delayMs: 1_000,
+    maxDelayMs: 600_000,
+    if: isWorthRetrying,
+  },
   timeoutMs: undefined,
   once: undefined,
   shutdownTimeoutMs: 10_000,
@@ -79,7 +86,7 @@ describe('the options of a server', () => {
       maxConcurrency: 1,
       maxWaitingEvents: 0,
       leaseMs: 1_000,
-      retry: { attempts: 1, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 },
+      retry: { attempts: 1, backoff: 'fixed', delayMs: 0, maxDelayMs: 0, if: () => true },
       timeoutMs: 1,
       once: { windowMs: 1 },
       shutdownTimeoutMs: 0,
@@ -98,6 +105,7 @@ describe('the options of a server', () => {
       backoff: 'exponential',
       delayMs: 1_000,
       maxDelayMs: 600_000,
+      if: isWorthRetrying,
     });
   });
 
@@ -226,7 +234,7 @@ describe('an option with an unusable value', () => {
     ['onEviction', 'panic', `onEviction must be 'warn' or 'refuse', got "panic"`],
     ['once', { windowMs: 0 }, 'windowMs must be a whole number of milliseconds ≥ 1, got 0'],
     ['once', {}, 'once must be an object that has windowMs, got {}'],
-    ['retry', 3, 'retry must be an object with attempts, backoff, delayMs, maxDelayMs, got 3'],
+    ['retry', 3, 'retry must be an object with attempts, backoff, delayMs, maxDelayMs, if, got 3'],
     ['retry', { attempts: 0 }, 'attempts must be a whole number of attempts ≥ 1, got 0'],
     ['retry', { backoff: 'linear' }, `backoff must be 'fixed' or 'exponential', got "linear"`],
   ];
@@ -345,7 +353,13 @@ describe('the options of a handler', () => {
   test('are those of its server, unless it says otherwise', () => {
     const resolved = resolveHandlerOptions({ concurrency: 1, leaseMs: undefined }, server, 'sum');
 
-    const retry = { attempts: 9, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 600_000 };
+    const retry = {
+      attempts: 9,
+      backoff: 'exponential',
+      delayMs: 1_000,
+      maxDelayMs: 600_000,
+      if: isWorthRetrying,
+    };
     expect(resolved).toEqual({
       concurrency: 1,
       leaseMs: 2_000,
@@ -359,7 +373,13 @@ describe('the options of a handler', () => {
   test('take from its retry policy what it says, and the rest from its server', () => {
     const { retry } = resolveHandlerOptions({ retry: { backoff: 'fixed' } }, server, 'sum');
 
-    expect(retry).toEqual({ attempts: 9, backoff: 'fixed', delayMs: 1_000, maxDelayMs: 600_000 });
+    expect(retry).toEqual({
+      attempts: 9,
+      backoff: 'fixed',
+      delayMs: 1_000,
+      maxDelayMs: 600_000,
+      if: isWorthRetrying,
+    });
   });
 
   test.each([

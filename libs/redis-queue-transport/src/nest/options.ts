@@ -17,6 +17,7 @@ import type { ConnectionOption } from '../open-broker.js';
 import { declarationsRule, groupRule } from './declarations.js';
 import type { RedisQueueDeclarations } from './declarations.js';
 import { assertDistinctCodecs, codecRule, codecsRule } from './codec-options.js';
+import { isWorthRetrying } from './worth-retrying.js';
 import { refuseEventOptions, resolvedFor } from './misplaced-options.js';
 
 interface SharedOptions {
@@ -137,6 +138,13 @@ export interface RedisQueueRetryOptions {
   readonly delayMs?: number | undefined;
   /** Longest pause in ms. */
   readonly maxDelayMs?: number | undefined;
+  /**
+   * Whether an error is worth another attempt; a message whose error is not becomes a dead letter at once, with the reason
+   * `notRetried`. It gets what the handler, guard, pipe or interceptor threw. When it throws, or returns no boolean, the
+   * message is tried again, and the log says so. Not asked of a batch of several messages that failed together. Default
+   * `isWorthRetrying`, which is replaced: call it in a rule that adds to it.
+   */
+  readonly if?: ((error: unknown) => boolean) | undefined;
 }
 
 /** Those that a server can set for all of its handlers. */
@@ -268,11 +276,18 @@ const sharedRules = {
   declare: declarationsRule,
 };
 
+const functionRule: Rule<(error: unknown) => boolean> = (value, option) => {
+  // What it takes and returns shows when it is called.
+  if (typeof value === 'function') return value as (error: unknown) => boolean;
+  throw invalid(option, 'a function that gets an error and returns true or false', value);
+};
+
 const retryRules = {
   attempts: wholeNumber('attempts', 1),
   backoff: oneOf(['fixed', 'exponential']),
   delayMs: milliseconds(0),
   maxDelayMs: milliseconds(0),
+  if: functionRule,
 };
 
 /** 24 pauses that are 2 h 37 min together, and 1 h 18 min where chance makes each as short as it can be. */
@@ -281,6 +296,7 @@ const DEFAULT_RETRY: RetryPolicy = {
   backoff: 'exponential',
   delayMs: 1_000,
   maxDelayMs: 600_000,
+  if: isWorthRetrying,
 };
 
 const MOST_CONCURRENT = 100_000;
