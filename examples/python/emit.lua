@@ -1,8 +1,8 @@
 #!lua
--- KEYS: the index of groups. ARGV: the prefix, the event's pattern, its element, its id, and for how long in ms the id
--- is taken once, 0 for no such bound.
+-- KEYS: the index of groups. ARGV: the prefix of keys, that of channels, the event's pattern, its element, its id, and
+-- for how long in ms the id is taken once, 0 for no such bound.
 -- Answers { how many groups got a copy, how many connections listened }, or { -1, -1 } when the id was there.
-local index, prefix, pattern, element, id, window = KEYS[1], unpack(ARGV)
+local index, prefix, channel_prefix, pattern, element, id, window = KEYS[1], unpack(ARGV)
 window = tonumber(window)
 
 local function segments(text)
@@ -66,7 +66,7 @@ end
 
 local listeners = 0
 for _, channel in ipairs(channels) do
-  listeners = listeners + redis.call('PUBLISH', prefix .. ':event:' .. channel, element)
+  listeners = listeners + redis.call('PUBLISH', channel_prefix .. ':event:' .. channel, element)
 end
 for _, waiting in ipairs(lists) do redis.call('RPUSH', waiting, element) end
 for _, history in ipairs(histories) do
@@ -76,7 +76,7 @@ for _, history in ipairs(histories) do
   if is_bound(most) then redis.call('XTRIM', history.stream, 'MAXLEN', '=', most) end
   if is_bound(age) then redis.call('XTRIM', history.stream, 'MINID', '=', math.max(0, now - age)) end
   local told = number .. ' ' .. entry .. '\n' .. element
-  listeners = listeners + redis.call('PUBLISH', prefix .. ':history:' .. history.pattern, told)
+  listeners = listeners + redis.call('PUBLISH', channel_prefix .. ':history:' .. history.pattern, told)
 end
 
 -- What nobody got may be emitted again.

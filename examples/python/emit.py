@@ -6,6 +6,7 @@ import sys
 import redis
 
 from redis_queue import (
+    CHANNELS,
     GROUPS,
     PREFIX,
     add_data,
@@ -28,7 +29,7 @@ def emit(client, pattern, data, event_id, window_ms=0):
     if is_wildcard(pattern):
         raise ValueError(f"An event has one pattern; {pattern} stands for several.")
     element = new_element(event_id, now_ms(client), data, pattern=pattern)
-    args = [PREFIX, pattern, element, event_id, window_ms]
+    args = [PREFIX, CHANNELS, pattern, element, event_id, window_ms]
     groups, listeners = script(client, "emit")(keys=[GROUPS], args=args)
     return None if groups == -1 else (groups, listeners)
 # endregion emit

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.retry import Retry
 
 # The option `prefix` of the servers and clients that are to be met.
@@ -57,6 +58,9 @@ def now_ms(client):
 
 
 # region keys
+# Channels belong to no database: their names carry its number where it is not 0.
+DATABASE = parse_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")).get("db", 0)
+CHANNELS = f"{PREFIX}:db{DATABASE}" if DATABASE else PREFIX
 QUEUES = f"{PREFIX}:queues"
 GROUPS = f"{PREFIX}:groups"
 
@@ -77,7 +81,7 @@ class Keys:
         self.ids = f"{base}:ids"
         self.parked = f"{base}:parked"
         self.paused = f"{base}:paused"
-        self.wake = f"{base}:wake"
+        self.wake = f"{CHANNELS}:{{{queue}}}:wake"
         self.processing = lambda consumer: f"{base}:processing:{consumer}"
 
 
@@ -92,7 +96,7 @@ def is_reply_list(key):
 
 
 def event_channel(pattern):
-    return f"{PREFIX}:event:{pattern}"
+    return f"{CHANNELS}:event:{pattern}"
 
 
 def group_queue(group, pattern):

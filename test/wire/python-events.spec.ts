@@ -46,6 +46,28 @@ describe('emit.py', () => {
     expect(events).toMatchObject([{ id: 'a', number: 1, pattern: PATTERN, data: GREETING }]);
   });
 
+  test('reaches our listeners in a database other than 0, and nobody in 0', async () => {
+    const heard: Heard[] = [];
+    const connection = `${rig.nest.redis.url}/1`;
+    const recovering = { history: { maxLength: 10 }, recover: { withinMs: 60_000 } };
+    const controllers = [
+      eventControllerOf('order.*', noting(heard, 'live'), {}),
+      eventControllerOf(PATTERN, noting(heard, 'recovering'), recovering),
+    ];
+    await rig.nest.serve({ controllers }, { connection });
+    expect(await rig.finish('emit', PATTERN, '"in 0"')).toEqual(['groups: 0, listeners: 0']);
+
+    rig.useUrl(connection);
+    expect(await rig.finish('emit', PATTERN, '"in 1"')).toEqual(['groups: 0, listeners: 2']);
+    const listener = rig.run('listen', PATTERN);
+    await listener.prints(`listening to ${PATTERN}`);
+    await lastValueFrom(rig.nest.client({ connection }).emit(PATTERN, 'ours in 1'));
+    await listener.prints('ours in 1');
+
+    await eventually(() => expect(heard).toHaveLength(4));
+    expect(heard.every(([, , data]) => String(data).endsWith('in 1'))).toBe(true);
+  });
+
   test('holds a copy for a group of which nobody is up', async () => {
     await rig.admin().declare(PATTERN, { groups: ['billing'] });
 

@@ -96,6 +96,11 @@ export class Connection {
     });
   }
 
+  /** Number of the database that the option `connection` names. */
+  get database(): number {
+    return this.client.options.db ?? 0;
+  }
+
   get isReady(): boolean {
     // ioredis learns a moment later than the socket that the other side has ended it.
     return this.client.status === 'ready' && this.client.stream.writable;

@@ -67,3 +67,12 @@ describe('the keys of a queue', () => {
     expect(() => keys.queue(queue)).toThrow(InvalidPatternError);
   });
 });
+
+test('channels carry the number of their database where it is not 0, and keys do not', () => {
+  const other = new Keys('rq', 3);
+  expect(other.event('user.created')).toBe('rq:db3:event:user.created');
+  expect(other.told('user.created')).toBe('rq:db3:history:user.created');
+  expect(other.queue('q').wake).toBe('rq:db3:{q}:wake');
+  expect(other.queue('q').waiting).toBe(keys.queue('q').waiting);
+  expect(new Keys('rq', 0).event('user.created')).toBe('rq:event:user.created');
+});

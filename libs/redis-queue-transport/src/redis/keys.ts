@@ -9,7 +9,16 @@ const BRACE = /[{}]/;
  * cluster keeps them together.
  */
 export class Keys {
-  constructor(private readonly prefix: string) {}
+  /** Beginning of each channel's name: Redis tells one published in one database to listeners of all. */
+  readonly #channels: string;
+
+  constructor(
+    private readonly prefix: string,
+    /** Its number: keys are its own, channels are not. */
+    database = 0,
+  ) {
+    this.#channels = database === 0 ? prefix : `${prefix}:db${database}`;
+  }
 
   queue(queue: string): QueueKeys {
     const base = `${this.prefix}:{${assertQueueName(queue)}}`;
@@ -25,7 +34,7 @@ export class Keys {
       handled: `${base}:handled`,
       parked: `${base}:parked`,
       paused: `${base}:paused`,
-      wake: `${base}:wake`,
+      wake: `${this.#channels}:{${queue}}:wake`,
       counts: `${base}:counts`,
       cursor: `${base}:cursor`,
       fed: `${base}:fed`,
@@ -56,7 +65,7 @@ export class Keys {
   }
 
   event(pattern: string): string {
-    return `${this.prefix}:event:${pattern}`;
+    return `${this.#channels}:event:${pattern}`;
   }
 
   /**
@@ -79,7 +88,7 @@ export class Keys {
 
   /** Channel: the events of a history with their places in it, for listeners that make up for those they miss. */
   told(pattern: string): string {
-    return `${this.prefix}:history:${pattern}`;
+    return `${this.#channels}:history:${pattern}`;
   }
 }
 

@@ -35,8 +35,8 @@ export class RedisAdmin implements AdminBroker {
   readonly events: EventAdminBroker;
 
   constructor(private readonly options: RedisAdminOptions) {
-    this.#keys = new Keys(options.prefix);
     this.#connection = new Connection(options.connection, `rq-admin-${processName()}`, DEADLINE_MS);
+    this.#keys = new Keys(options.prefix, this.#connection.database);
     this.events = new RedisEventAdmin(this.#connection, this.#keys, options.connectTimeoutMs);
   }
 

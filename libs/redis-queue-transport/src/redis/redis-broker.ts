@@ -130,10 +130,10 @@ export class RedisBroker implements Broker {
     private readonly options: RedisBrokerOptions,
     private readonly events: RedisBrokerEvents,
   ) {
-    this.#keys = new Keys(options.prefix);
     this.#commands = this.#connection('commands', COMMAND_DEADLINE_MS, (status) =>
       this.#onStatus(status),
     );
+    this.#keys = new Keys(options.prefix, this.#commands.database);
     this.#replies = new ReplyBatch(this.#commands);
     this.#published = new EventBatch(
       this.#commands,
