@@ -53,6 +53,91 @@ describe('a sender', () => {
   });
 });
 
+describe('a header', () => {
+  const large = (bytes: number): RedisQueueRecordBuilder<number> =>
+    new RedisQueueRecordBuilder(1).headers({ text: 'ä'.repeat(bytes / 2) });
+
+  test('of more than 63 KiB is refused before anything is sent, whatever the verb and the field', async () => {
+    await rig.serve({ controllers: [echo] });
+    const client = rig.client();
+    await lastValueFrom(client.enqueue('echo', 0));
+
+    const records = [
+      large(70_000).build(),
+      large(64_600).build(),
+      new RedisQueueRecordBuilder(1).id('x'.repeat(70_000)).build(),
+    ];
+    for (const record of records) {
+      for (const call of [
+        client.send('echo', record),
+        client.enqueue('nobody', record),
+        client.emit('echo', record),
+      ]) {
+        await expect(lastValueFrom(call)).rejects.toMatchObject({
+          code: 'HEADER_TOO_LARGE',
+          maxBytes: 64_512,
+          bytes: expect.any(Number) as unknown,
+        });
+      }
+    }
+    const many = client.enqueueMany('nobody', [0, records[0], 2]);
+    await expect(lastValueFrom(many)).rejects.toMatchObject({
+      code: 'INCOMPLETE',
+      failures: [{ index: 1, error: { code: 'HEADER_TOO_LARGE' } }],
+    });
+    expect(await rig.queue('nobody').waiting()).toHaveLength(2);
+    expect(await rig.queue('echo').dead()).toEqual([]);
+    await rig.commands.del(rig.queue('nobody').waitingKey);
+  });
+
+  test('that fits passes, and is read through many attempts, crashes and a redrive', async () => {
+    const seen: string[] = [];
+    let isBroken = true;
+    const controller = controllerOf(
+      'work',
+      (_, context) => {
+        seen.push(context.getHeaders()['text'] ?? '');
+        if (isBroken) throw new Error('e'.repeat(5_000));
+      },
+      { options: { retry: { attempts: 12, backoff: 'fixed', delayMs: 0 } } },
+    );
+    await rig.serve({ controllers: [controller] });
+    const record = large(64_400).build();
+
+    await lastValueFrom(rig.client().enqueue('work', record));
+    await eventually(async () => expect(await rig.queue('work').dead()).toHaveLength(1));
+    isBroken = false;
+    const { connection, prefix } = rig.clientOptions();
+    const admin = rig.closeLater(new RedisQueueAdmin({ connection, prefix }));
+    await admin.redriveAll('work');
+
+    await eventually(() => expect(seen).toHaveLength(13));
+    expect(new Set(seen)).toEqual(new Set([record.options.headers?.['text']]));
+  });
+});
+
+test('a client does not keep what it needs for each pattern for ever', async () => {
+  const client = rig.client();
+  await client.connect();
+  const enqueue = (from: number, to: number): Promise<unknown> =>
+    Promise.all(
+      Array.from({ length: to - from }, (_, i) => lastValueFrom(client.enqueue(`q${from + i}`, i))),
+    );
+  await enqueue(0, 3_000);
+  const { setFlagsFromString } = await import('node:v8');
+  setFlagsFromString('--expose-gc');
+  const collect = (await import('node:vm')).runInNewContext('gc') as () => void; // as the flag says
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let from = 3_000; from < 23_000; from += 1_000) await enqueue(from, from + 1_000);
+  collect();
+  const grown = process.memoryUsage().heapUsed - before;
+
+  expect(grown / 20_000).toBeLessThan(200);
+  expect(await rig.commands.hlen(`${rig.prefix}:queues`)).toBe(23_000);
+  await rig.commands.flushall();
+}, 60_000);
+
 describe('a reply that is too large', () => {
   test('tells the caller so', async () => {
     const controller = controllerOf('repeat', (times) => 'a'.repeat(Number(times)));

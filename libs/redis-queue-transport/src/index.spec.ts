@@ -15,6 +15,7 @@ const VALUES = [
   'ClientClosedError',
   'DeadLetter',
   'HandlerTimeoutError',
+  'HeaderTooLargeError',
   'IncompleteError',
   'InvalidOptionError',
   'InvalidPatternError',
@@ -213,6 +214,7 @@ describe('the package', () => {
       new library.LeaseLostError('text'),
       new library.OutcomeUnknownError('text', 'id', { cause: 'cause' }),
       new library.PayloadTooLargeError(2, 1),
+      new library.HeaderTooLargeError(2, 1),
       new library.RedisRefusedError('OOM', 'text', { cause: 'cause' }),
       new library.RedisUnavailableError('text', { cause: 'cause' }),
       new library.RequestTimeoutError('sum', 1, 'id'),
@@ -234,6 +236,6 @@ describe('the package', () => {
     }
     expect(new Set(errors.map(({ code }) => code)).size).toBe(errors.length);
     expect(errors[6]).toMatchObject({ messageId: 'id', cause: 'cause' });
-    expect(errors[8]).toMatchObject({ reply: 'OOM', cause: 'cause' });
+    expect(errors[9]).toMatchObject({ reply: 'OOM', cause: 'cause' });
   });
 });

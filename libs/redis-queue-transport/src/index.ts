@@ -3,6 +3,7 @@ export type { Codec } from './core/codec.js';
 export {
   ClientClosedError,
   HandlerTimeoutError,
+  HeaderTooLargeError,
   IncompleteError,
   InvalidOptionError,
   InvalidPatternError,

@@ -1,8 +1,9 @@
 import { EncodedBody } from './body.js';
 import type { BodyEncoding, OutgoingBody } from './body.js';
-import { UndecodableError } from './errors.js';
+import { HeaderTooLargeError, UndecodableError } from './errors.js';
 import {
   FORMAT_VERSION,
+  MAX_SENT_HEADER_BYTES,
   frontText,
   isExactNumber,
   isFiniteNumber,
@@ -13,6 +14,7 @@ import {
   readFront,
   splitHeader,
 } from './header.js';
+import { encodeJson } from './json.js';
 
 /**
  * The bytes of one message as they stand in a list: one header line of JSON, a newline, and the body.
@@ -71,6 +73,7 @@ const NEWLINE = 0x0a;
 const FRONT = `{"rq":${FORMAT_VERSION}`;
 const PLAIN_TEXT = /^[\w.:-]*$/;
 
+/** @throws HeaderTooLargeError, and UnencodableError for metadata that JSON cannot write */
 export function encodeElement(envelope: OutgoingEnvelope, body: OutgoingBody | Buffer): Element {
   if (typeof body === 'string') return headerLine(envelope, undefined) + body;
   const [bytes, encoding] = body instanceof EncodedBody ? [body.bytes, body.encoding] : [body];
@@ -86,8 +89,17 @@ function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefin
   if (envelope.expiresAtMs !== undefined) line += `,"expiresAt":${envelope.expiresAtMs}`;
   if (encoding !== undefined) line += encodingFields(encoding);
   if (envelope.headers !== undefined) line += `,"headers":${JSON.stringify(envelope.headers)}`;
-  if (envelope.metadata !== undefined) line += `,"metadata":${JSON.stringify(envelope.metadata)}`;
+  if (envelope.metadata !== undefined) line += `,"metadata":${encodeJson(envelope.metadata)}`;
+  if (line.length > MOST_UNMEASURED) assertFits(line);
   return line + '}\n';
+}
+
+/** No UTF-16 unit takes more than three bytes. */
+const MOST_UNMEASURED = MAX_SENT_HEADER_BYTES / 3;
+
+function assertFits(line: string): void {
+  const bytes = Buffer.byteLength(line) + 1; // the brace
+  if (bytes > MAX_SENT_HEADER_BYTES) throw new HeaderTooLargeError(bytes, MAX_SENT_HEADER_BYTES);
 }
 
 /** Header fields of a message or a reply, each behind a comma. */

@@ -70,6 +70,23 @@ export class PayloadTooLargeError extends RedisQueueError {
   }
 }
 
+/** The header of a message would be longer than anybody reads: 64 KiB, the counts of its attempts included. Nothing was sent. */
+export class HeaderTooLargeError extends RedisQueueError {
+  override readonly name = 'HeaderTooLargeError';
+  readonly code = 'HEADER_TOO_LARGE';
+
+  constructor(
+    /** Size of the header: id, pattern, headers and metadata, as JSON. */
+    readonly bytes: number,
+    readonly maxBytes: number,
+  ) {
+    super(
+      `The header (id, pattern, headers, metadata) has ${bytes} bytes, and at most ${maxBytes} are sent. ` +
+        'Send what is large as data.',
+    );
+  }
+}
+
 /** There is no usable connection to Redis. The call was not sent: nothing happened. */
 export class RedisUnavailableError extends RedisQueueError {
   override readonly name = 'RedisUnavailableError';

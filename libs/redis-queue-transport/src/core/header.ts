@@ -6,9 +6,11 @@ export const FORMAT_VERSION = 1;
 
 /**
  * A longer header line is not read, whoever wrote it: reading takes time and memory, and a handler is given all of it.
- * Nobody may send one that is longer.
  */
 export const MAX_HEADER_BYTES = 65_536;
+
+/** What is sent may be so long: the counts of later attempts, and why it was a dead letter once, come to it. */
+export const MAX_SENT_HEADER_BYTES = MAX_HEADER_BYTES - 1_024;
 
 /** A header line's bytes, and what follows its newline. */
 export interface Parts {

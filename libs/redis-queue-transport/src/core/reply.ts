@@ -4,6 +4,7 @@ import type { BodyEncoding, OutgoingBody } from './body.js';
 import { encodingFields, readEncoding } from './envelope.js';
 import type { Element } from './envelope.js';
 import { UndecodableError, messageOf } from './errors.js';
+import { MAX_HEADER_BYTES } from './header.js';
 
 /**
  * One value, or the error, that answers a request; written to the caller's reply list in the same shape as an
@@ -59,6 +60,11 @@ export function decodeReply(element: Buffer): ReceivedReply {
     }
   }
   const line = element.subarray(0, end === -1 ? element.length : end);
+  if (line.length > MAX_HEADER_BYTES) {
+    throw new UndecodableError(
+      `The header line of a reply has ${line.length} bytes; at most ${MAX_HEADER_BYTES} are read.`,
+    );
+  }
   let header: unknown;
   try {
     if (!isUtf8(line)) throw new Error('not UTF-8');

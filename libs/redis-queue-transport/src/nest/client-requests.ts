@@ -15,6 +15,9 @@ import { inOrder } from './in-order.js';
 import type { OutgoingMessage } from './outgoing-message.js';
 import type { PacketCodec } from './packet-codec.js';
 
+/** So many queues are remembered; whoever makes up patterns as they go must not fill the memory. */
+const MOST_KNOWN_QUEUES = 1_000;
+
 /** The requests of one client: sends them, and hands their replies to those who asked. */
 export class ClientRequests {
   readonly #open: OpenRequests;
@@ -122,6 +125,7 @@ export class ClientRequests {
       this.#open.fail(request, await this.#noHandler(queue, broker));
       return undefined;
     }
+    if (this.#served.size >= MOST_KNOWN_QUEUES) this.#served.clear();
     this.#served.add(queue);
     const list = await session.replyList();
     return this.#open.isOpen(request) ? { broker, list } : undefined;

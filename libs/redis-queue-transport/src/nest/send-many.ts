@@ -40,7 +40,7 @@ export async function sendMany<T>(
 ): Promise<T[]> {
   const ends = await Promise.allSettled(
     messages.map((message) =>
-      message instanceof Unmade ? rejected(message.error) : send(message),
+      message instanceof Unmade ? rejected(message.error) : sent(message, send),
     ),
   );
   const failures: SendFailure[] = [];
@@ -51,6 +51,18 @@ export async function sendMany<T>(
   });
   if (failures.length > 0) throw new IncompleteError(messages.length, failures, results);
   return results;
+}
+
+/** Some of it is only found to be unfit when it is sent: its header. */
+function sent<T>(
+  message: OutgoingMessage,
+  send: (message: OutgoingMessage) => Promise<T>,
+): Promise<T> {
+  try {
+    return send(message);
+  } catch (error) {
+    return rejected(error);
+  }
 }
 
 /** One message was given where many are meant: types do not always hold. */

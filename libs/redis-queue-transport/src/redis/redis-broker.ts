@@ -74,6 +74,8 @@ export interface RedisBrokerEvents {
 const COMMAND_DEADLINE_MS = 5_000;
 /** Whoever makes up patterns as they go must not fill the memory. */
 const MOST_UNHEARD = 1_000;
+/** So many queues are remembered that were sent to: whoever makes up patterns as they go must not fill the memory. */
+const MOST_KNOWN_QUEUES = 1_000;
 /** Time that a blocking call may be late beyond its own bound. */
 const BLOCKING_GRACE_MS = 1_500;
 
@@ -248,6 +250,7 @@ export class RedisBroker implements Broker {
     try {
       const keys = this.#keys.queue(queue);
       const pushes = new PushBatch(this.#commands, keys, this.#parkAboveBytes, budget);
+      if (this.#pushes.size >= MOST_KNOWN_QUEUES) this.#pushes.clear();
       this.#pushes.set(queue, pushes);
       return pushes;
     } catch (error) {
@@ -543,11 +546,19 @@ export class RedisBroker implements Broker {
     return registering;
   }
 
+  /** They are registered again with their next message, which changes nothing. */
+  #forgetRegistered(): void {
+    for (const [queue, state] of this.#registered) {
+      if (state === 'done') this.#registered.delete(queue);
+    }
+  }
+
   /** The messages are held already: that their queue is not listed yet must not fail them, so a later push tries again. */
   async #register(queue: string): Promise<void> {
     try {
       const queues = { queues: this.#keys.queues };
       const before = await register.run(this.#commands, queues, { queue, state: 'pushed' });
+      if (this.#registered.size >= MOST_KNOWN_QUEUES) this.#forgetRegistered();
       this.#registered.set(queue, 'done');
       if (before !== 'served') this.events.unserved('enqueue', queue);
     } catch (error) {
