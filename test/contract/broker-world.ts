@@ -17,6 +17,10 @@ export interface BrokerWorld {
   endLease(queue: string, consumer: string): Promise<void>;
   /** Lets the consumer's lease end at this time of Redis, in ms. */
   moveLeaseEnd(queue: string, consumer: string, endsAtMs: number): Promise<void>;
+  /** Lets so much of every lease pass. */
+  age(queue: string, ms: number): Promise<void>;
+  /** Has these consumers be fenced, as if each had lost its lease just now. */
+  fence(queue: string, ...consumers: string[]): Promise<void>;
   /** Lets the time pass for which late commands of a fenced consumer are expected, with nobody there to look. */
   endFence(queue: string, consumer: string): Promise<void>;
   /** Removes everything that the consumer holds, as somebody with the wrong command could. */

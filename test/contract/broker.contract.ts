@@ -24,6 +24,8 @@ const TERMS: LeaseTerms = {
   waitMs: 300,
 };
 const NEVER = new AbortController().signal;
+/** No third of it ends during a test. */
+const LONG = { leaseMs: 3_000_000_000 };
 
 /** What every broker does, verb by verb. To be called within a `describe`. */
 export function brokerContract(world: BrokerWorld): void {
@@ -83,7 +85,14 @@ export function brokerContract(world: BrokerWorld): void {
   async function named(lease: Lease): Promise<string[]> {
     const renewal = await lease.renew();
     if (renewal === 'leaseLost') throw new Error('The lease was lost.');
-    return [...renewal.doubtful.map(({ consumer }) => consumer), ...renewal.fenced];
+    return renewal.doubtful.map(({ consumer }) => consumer);
+  }
+
+  /** The fenced consumers that are given to it with a renewal. */
+  async function fenced(lease: Lease): Promise<readonly string[]> {
+    const renewal = await lease.renew();
+    if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+    return renewal.fenced;
   }
 
   /** Lets a new consumer take and die. */
@@ -828,11 +837,32 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await lease.renew()).toBe('leaseLost');
     });
 
-    test('goes on naming a consumer that was fenced', async () => {
+    test('names a consumer that was fenced, once in a third of a lease, and to one of all leases', async () => {
       const dead = await crashWhileHolding(0);
-      const lease = await join();
-      await lease.reclaim(dead, ENDED_MS);
-      expect(await named(lease)).toEqual([dead]);
+      const leases = [await join(LONG), await join(LONG), await join(LONG)];
+      await leases[0]!.reclaim(dead, ENDED_MS);
+      for (let third = 0; third < 3; third += 1) {
+        await world.age(QUEUE, LONG.leaseMs / 2);
+        const turns = [];
+        for (const lease of [...leases, ...leases]) turns.push(...(await fenced(lease)));
+        expect(turns).toEqual([dead]);
+      }
+    });
+
+    test('names all consumers that were fenced in turn, however many', async () => {
+      const many = 2_500;
+      const leaseMs = 90;
+      const names = Array.from({ length: many }, (_, index) => `dead${index}`);
+      await world.fence(QUEUE, ...names);
+      world.expectFenced();
+      const lease = await join({ leaseMs });
+      const seen = new Set<string>();
+      await eventually(async () => {
+        const named = await fenced(lease);
+        expect(named.length).toBeLessThanOrEqual(1_000);
+        for (const name of named) seen.add(name);
+        expect(seen.size).toBe(many);
+      });
     });
 
     test('has the time of the broker follow', async () => {
@@ -1036,7 +1066,9 @@ export function brokerContract(world: BrokerWorld): void {
       for (let round = 0; round < 3; round += 1) {
         await lease.reclaim(dead, ENDED_MS);
         await world.lateTake(QUEUE, dead);
-        expect(await named(lease)).toEqual([dead]);
+        await world.age(QUEUE, TERMS.leaseMs / 2);
+        expect(await fenced(lease)).toEqual([dead]);
+        expect(await lease.findLateTakes([dead])).toEqual([dead]);
       }
       await lease.reclaim(dead, ENDED_MS);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0', 'b 1/0']);
@@ -1049,10 +1081,23 @@ export function brokerContract(world: BrokerWorld): void {
       await world.lateTake(QUEUE, dead);
       await world.endFence(QUEUE, dead);
       const later = await join();
-      expect(await named(later)).toEqual([dead]);
-      expect(await later.reclaim(dead, ENDED_MS)).toBe(1);
+      await world.age(QUEUE, TERMS.leaseMs / 2);
+      expect(await fenced(later)).toEqual([dead]);
+      expect(await later.findLateTakes([dead])).toEqual([dead]);
+      expect(await later.reclaim(dead)).toBe(1);
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0']);
-      expect(await named(later)).toEqual([]);
+      await world.age(QUEUE, TERMS.leaseMs / 2);
+      expect(await fenced(later)).toEqual([]);
+    });
+
+    test('forgets a fenced consumer that took nothing once no command of it can come, and finds no other', async () => {
+      const [dead, over] = [await crashWhileHolding(0), await crashWhileHolding(0)];
+      const lease = await join();
+      for (const consumer of [dead, over]) await lease.reclaim(consumer, ENDED_MS);
+      await world.endFence(QUEUE, over);
+      expect(await lease.findLateTakes([dead, over, 'nobody'])).toEqual([]);
+      await world.age(QUEUE, TERMS.leaseMs / 2);
+      expect(await fenced(lease)).toEqual([dead]);
     });
 
     test('by two at once, a thousand calls, gives each delivery back once', async () => {
@@ -1100,9 +1145,8 @@ export function brokerContract(world: BrokerWorld): void {
       world.expectFenced();
       const lease = await join();
       await eventually(async () => {
-        const renewal = await lease.renew();
-        if (renewal === 'leaseLost') throw new Error('lost');
-        for (const consumer of renewal.fenced) await lease.reclaim(consumer);
+        await world.age(QUEUE, TERMS.leaseMs / 2);
+        for (const consumer of await fenced(lease)) await lease.reclaim(consumer);
         expect(await waitingIds()).toEqual(['a']);
       });
       expect(taken).toBeUndefined();

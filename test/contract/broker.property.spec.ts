@@ -181,13 +181,14 @@ class Pair {
     }
     this.model.renew(index);
     if (reply === 'leaseLost') throw new Error('The lease was lost although nobody took it.');
-    const ended = this.model.ended().map((each) => this.#lease(each).consumer);
-    const named = [...reply.doubtful.map(({ consumer }) => consumer), ...reply.fenced];
-    expect(named.sort()).toEqual(ended.sort());
+    const name = (each: number): string => this.#lease(each).consumer;
+    const doubtful = reply.doubtful.map(({ consumer }) => consumer);
+    expect(doubtful.sort()).toEqual(this.model.ended().map(name).sort());
+    expect(this.model.fenced().map(name)).toEqual(expect.arrayContaining([...reply.fenced]));
   }
 
   async #lateTake(index: number): Promise<void> {
-    if (this.model.hasLease(index) || !this.model.ended().includes(index)) return;
+    if (!this.model.fenced().includes(index)) return;
     await world.lateTake(this.queue, this.#lease(index).consumer);
     this.model.wait(index);
   }

@@ -110,6 +110,28 @@ describe('a lease keeper', () => {
     await eventually(() => expect(reclaimed).toEqual([`${dead.consumer} 1`]));
   });
 
+  test('costs little beside many dead consumers, and finds what a late command took for any of them', async () => {
+    const names = Array.from({ length: 1_500 }, (_, index) => `dead${index}`);
+    await world.fence(QUEUE, ...names);
+    const kept = await Promise.all(Array.from({ length: 10 }, () => Kept.start()));
+    const renewals = (): number => kept.reduce((sum, each) => sum + each.renewals, 0);
+    const before = [await scriptCalls(), renewals()] as const;
+    for (const [id, consumer] of [
+      ['a', names[0]!],
+      ['b', names.at(-1)!],
+    ] as const) {
+      await broker.push(QUEUE, id, element(id));
+      await world.lateTake(QUEUE, consumer);
+    }
+    await eventually(async () =>
+      expect(counts((await world.dump(QUEUE)).waiting).sort()).toEqual(['a 1/0', 'b 1/0']),
+    );
+    await eventually(() => expect(renewals() - before[1]).toBeGreaterThan(100));
+    const looks = renewals() - before[1];
+    expect((await scriptCalls()) - before[0]).toBeLessThan(2 * looks);
+    for (const { losses } of kept) expect(losses).toBe(0);
+  });
+
   test('renews in time while there is much to take back', async () => {
     const kept = await Kept.start();
     const reclaim = kept.lease.reclaim.bind(kept.lease);
@@ -124,3 +146,10 @@ describe('a lease keeper', () => {
     expect(kept.losses).toBe(0);
   });
 });
+
+async function scriptCalls(): Promise<number> {
+  const calls = (await rig.commands.info('commandstats')).matchAll(
+    /cmdstat_eval(?:sha)?:calls=(\d+)/g,
+  );
+  return [...calls].reduce((sum, [, count]) => sum + Number(count), 0);
+}

@@ -85,7 +85,11 @@ export class QueueModel {
   }
 
   ended(): number[] {
-    return this.#indices((state) => state === 'ended' || state === 'fenced');
+    return this.#indices((state) => state === 'ended');
+  }
+
+  fenced(): number[] {
+    return this.#indices((state) => state === 'fenced');
   }
 
   reclaim(consumer: number): number {

@@ -67,6 +67,19 @@ export class RedisWorld implements BrokerWorld {
     await this.rig.commands.zadd(this.key(queue, 'consumers'), 'XX', endsAtMs, consumer);
   }
 
+  async age(queue: string, ms: number): Promise<void> {
+    const consumers = this.key(queue, 'consumers');
+    for (const consumer of await this.rig.commands.zrange(consumers, '0', '-1'))
+      await this.rig.commands.zincrby(consumers, -ms, consumer);
+  }
+
+  async fence(queue: string, ...consumers: string[]): Promise<void> {
+    const [seconds = 0] = await this.rig.commands.time();
+    const until = (seconds + 900) * 1_000;
+    const words = consumers.flatMap((consumer) => [until, consumer]);
+    await this.rig.commands.zadd(this.key(queue, 'fenced'), ...words);
+  }
+
   async endFence(queue: string, consumer: string): Promise<void> {
     const fenced = this.key(queue, 'fenced');
     const vanishes = (await this.rig.commands.pttl(fenced)) >= 0;

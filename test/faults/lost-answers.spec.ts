@@ -327,9 +327,10 @@ describe('a wait whose answer was lost', () => {
     late.release();
     await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(1));
     const lease = await join(direct);
+    await world.age(QUEUE, TERMS.leaseMs / 2);
     const renewal = await lease.renew();
     if (renewal === 'leaseLost') throw new Error('The lease was lost.');
-    for (const consumer of renewal.fenced) await lease.reclaim(consumer);
+    for (const consumer of await lease.findLateTakes(renewal.fenced)) await lease.reclaim(consumer);
     expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0']);
   });
 });

@@ -222,6 +222,12 @@ export interface Lease {
    */
   reclaim(consumer: string, seenEndMs?: number): Promise<number>;
 
+  /**
+   * Which of these fenced consumers hold something, by a late command: it is there to be reclaimed. Forgets those of
+   * which no command can come any more.
+   */
+  findLateTakes(fenced: readonly string[]): Promise<readonly string[]>;
+
   /** Gives back whatever this lease still holds, unharmed, and ends it. Right also after the lease was lost. */
   leave(): Promise<void>;
 }
@@ -256,7 +262,10 @@ export interface Renewal {
    * will be, and those that end later than one that was renewed just now.
    */
   readonly doubtful: readonly SeenLease[];
-  /** Consumers that lost their lease: a late command of theirs may still have taken something. */
+  /**
+   * Consumers that lost their lease, to be looked at with {@link Lease.findLateTakes}: a late command of theirs may still
+   * have taken something. Each is named in turn, to one lease of the queue, about once in a third of a lease.
+   */
   readonly fenced: readonly string[];
   /** So many dead letters were dropped, by whomever, of which no lease was told before; absent for none. */
   readonly deadLettersDropped?: number;

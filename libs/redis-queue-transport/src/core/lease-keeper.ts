@@ -137,7 +137,17 @@ export class LeaseKeeper {
 
   async #reclaim(ended: readonly SeenLease[], fenced: readonly string[]): Promise<void> {
     for (const { consumer, endsAtMs } of ended) await this.#reclaimOne(consumer, endsAtMs);
-    for (const consumer of fenced) await this.#reclaimOne(consumer);
+    for (const consumer of await this.#findLateTakes(fenced)) await this.#reclaimOne(consumer);
+  }
+
+  async #findLateTakes(fenced: readonly string[]): Promise<readonly string[]> {
+    if (fenced.length === 0 || this.#stopped.signal.aborted) return fenced;
+    try {
+      return await this.lease.findLateTakes(fenced);
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) this.events.failed(error);
+      return [];
+    }
   }
 
   /** One that cannot be taken back keeps no other from being taken back. */

@@ -13,6 +13,7 @@ import type { Connection } from './connection.js';
 import type { QueueKeys } from './keys.js';
 import { exchange, settlementArguments } from './scripts/exchange.js';
 import type { ExchangeReply } from './scripts/exchange.js';
+import { findLateTakes } from './scripts/find-late-takes.js';
 import { leave } from './scripts/leave.js';
 import { reclaim } from './scripts/reclaim.js';
 import { renew } from './scripts/renew.js';
@@ -317,6 +318,12 @@ export class RedisLease implements Lease {
       },
     );
     return Math.max(0, held);
+  }
+
+  findLateTakes(consumers: readonly string[]): Promise<readonly string[]> {
+    const { commands, keys } = this.at;
+    const lists = consumers.map((consumer) => keys.processing(consumer));
+    return findLateTakes.run(commands, { fenced: keys.fenced }, {}, consumers, lists);
   }
 
   async leave(): Promise<void> {

@@ -8,6 +8,9 @@ const MOST_LATE = 1_000;
 /** And so many whose lease ends too late; with others in their place as soon as these are reclaimed. */
 const MOST_LATER = 100;
 
+/** So many fenced consumers are named at most, others with each look: the looks take turns. */
+const MOST_FENCED = 1_000;
+
 /** A healthy consumer renews when two thirds of its lease are left: with less it is late. */
 const LATE_PART = 0.65;
 
@@ -21,10 +24,13 @@ export interface RenewReply {
 
 /**
  * Extends the lease of a consumer that still has it. Names the consumers of the queue whose lease is over or soon will be,
- * and those whose lease ends later than this one: Redis's clock may have been set back. Names those too that were fenced
- * before: a late command of theirs may still have taken something. Drops dead letters that are too old, or a part of
+ * and those whose lease ends later than this one: Redis's clock may have been set back. Drops dead letters that are too old, or a part of
  * them, unless the age is 0. Where `tellDropped` is 1, it tells how many were dropped since that was told last, whoever
  * dropped them: each is told once, whatever the number of consumers.
+ *
+ * The first to renew in each third of a lease, of all consumers, is given fenced consumers too: a late command of theirs
+ * may still have taken something, and one look is enough. Who is the first shows in the leases: nobody else has one that
+ * was renewed since. Where there are many, each look gets the next part of them.
  *
  * Replies: 0 when the lease is lost; else { Redis's time in ms, 1 if more may be too old, { consumer, when its lease
  * ends … }, { the same of those that end later }, { fenced consumer … }, how many dead letters were dropped }.
@@ -35,6 +41,10 @@ export const renew = new Script({
   args: ['consumer', 'leaseMs', 'deadLetterMaxAgeMs', 'tellDropped'],
   lua: `
 ${NOW_MS}${DROP_DEAD}
+local thirdMs = leaseMs / 3
+local third = math.floor(now / thirdMs)
+local renewedSince = redis.call('ZRANGE', consumers, third * thirdMs + leaseMs, now + leaseMs, 'BYSCORE', 'LIMIT', 0, 1)
+local isFirst = #renewedSince == 0
 -- It answers 0 also when the time is the same.
 local changed = redis.call('ZADD', consumers, 'XX', 'CH', now + leaseMs, consumer)
 if changed == 0 and not redis.call('ZSCORE', consumers, consumer) then return 0 end
@@ -46,6 +56,12 @@ if tellDropped == '1' then
   untold = (tonumber(dropped) or 0) - (tonumber(redis.call('HGET', counts, 'deadLettersTold')) or 0)
   if untold > 0 then redis.call('HSET', counts, 'deadLettersTold', dropped) end
 end
+local watched = {}
+local fencedCount = isFirst and redis.call('ZCARD', fenced) or 0
+if fencedCount > 0 then
+  local from = third % math.ceil(fencedCount / ${MOST_FENCED}) * ${MOST_FENCED}
+  watched = redis.call('ZRANGE', fenced, from, from + ${MOST_FENCED} - 1)
+end
 local late = now + leaseMs * ${LATE_PART}
 local later = '(' .. string.format('%.0f', now + leaseMs)
 return {
@@ -53,7 +69,7 @@ return {
   mayBeMore and 1 or 0,
   redis.call('ZRANGE', consumers, '-inf', late, 'BYSCORE', 'LIMIT', 0, ${MOST_LATE}, 'WITHSCORES'),
   redis.call('ZRANGE', consumers, '+inf', later, 'BYSCORE', 'REV', 'LIMIT', 0, ${MOST_LATER}, 'WITHSCORES'),
-  redis.call('ZRANGE', fenced, 0, 99),
+  watched,
   math.max(0, untold),
 }
 `,
