@@ -1215,7 +1215,7 @@ export function brokerContract(world: BrokerWorld): void {
         ),
       );
       const expected = Array.from({ length: 300 }, (_, index) => `r${index}`);
-      const sent: Promise<void>[] = [];
+      const sent: Promise<unknown>[] = [];
       for (const [index, text] of expected.entries()) {
         sent.push(...lists.map((list) => broker.reply(list, text)));
         // Several turns of the event loop, and so several calls to Redis.

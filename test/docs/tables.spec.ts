@@ -182,6 +182,7 @@ test.each([
       historyCount,
       keys.told('user.created'),
       keys.replies('CLIENT'),
+      keys.refusedOf(keys.replies('CLIENT')),
       keys.event('user.created'),
     ].toSorted(),
   );

@@ -1,8 +1,19 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { RequestTimeoutError } from 'nestjs-redis-queue-transport';
-import { Observable, Subject, interval, lastValueFrom, takeUntil } from 'rxjs';
-import { tap } from 'rxjs/operators';
+import type { RedisQueueClient, RedisQueueClientOptions } from 'nestjs-redis-queue-transport';
+import {
+  NEVER,
+  Observable,
+  Subject,
+  concat,
+  firstValueFrom,
+  interval,
+  lastValueFrom,
+  of,
+} from 'rxjs';
+import { take, takeUntil, toArray } from 'rxjs/operators';
 import { controllerOf } from './delivery-controller.js';
+import { Gate } from '../support/gate.js';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
 
@@ -24,33 +35,96 @@ test('an Observable that says nothing and never ends is let go when its time is 
   await eventually(() => expect([subscribed, letGo]).toEqual([2, 2]));
 });
 
-test('an endless stream of replies fills no list once the time of its caller is over', async () => {
-  rig.mayRemain(/:replies$/);
-  let said = 0;
-  const end = new Subject<void>();
-  const stream = interval(5).pipe(
-    tap(() => (said += 1)),
-    takeUntil(end),
-  );
-  await rig.serve({ controllers: [controllerOf('ticks', () => stream)] });
-  const client = rig.client({ requestTimeoutMs: 300 });
-  await eventually(async () => {
-    await expect(lastValueFrom(client.send('ticks', 1))).rejects.toThrow(RequestTimeoutError);
-    // On a busy machine the time may be over before the stream begins.
-    expect(said).toBeGreaterThan(0);
+describe('an endless stream of replies', () => {
+  const leavers: readonly [string, (client: RedisQueueClient) => Promise<unknown>][] = [
+    ['took the first value', (client) => firstValueFrom(client.send('ticks', 1))],
+    [
+      'waited as long as it wanted to',
+      (client) =>
+        expect(lastValueFrom(client.send('ticks', 1))).rejects.toThrow(RequestTimeoutError),
+    ],
+    [
+      'closed its client',
+      async (client) => {
+        const end = new Gate();
+        const heard = new Gate();
+        client.send('ticks', 1).subscribe({ next: () => heard.open(), error: () => end.open() });
+        await heard.opened;
+        await client.close();
+        await end.opened;
+      },
+    ],
+  ];
+
+  test.each(leavers)('ends, and frees its place, when its caller %s', async (_, leave) => {
+    rig.mayRemain(/:(replies|refused)$/);
+    let open = 0;
+    const ticks = new Observable<number>((listener) => {
+      open += 1;
+      const subscription = interval(5).subscribe(listener);
+      return () => {
+        open -= 1;
+        subscription.unsubscribe();
+      };
+    });
+    const options = { concurrency: 1 };
+    await rig.serve({ controllers: [controllerOf('ticks', () => ticks, { options })] });
+
+    for (let n = 0; n < 3; n += 1) {
+      const client = rig.client({ requestTotalTimeoutMs: 2_000 });
+      await client.connect();
+      await leave(client);
+      await eventually(() => expect(open).toBe(0));
+    }
+
+    await eventually(async () => expect(await rig.queue('ticks').held()).toBe(0));
+    const before = await replies();
+    expect(before).toBeLessThan(100);
   });
-  await client.close();
 
-  await more(20);
-  const before = await replies();
-  await more(20);
-  expect(await replies()).toBe(before);
-  end.next();
+  test('goes on for as long as its caller listens, whatever requestTimeoutMs says of each value', async () => {
+    const stream = interval(50).pipe(take(20));
+    await rig.serve({ controllers: [controllerOf('ticks', () => stream)] });
+    const client = rig.client({ requestTimeoutMs: 800 });
+    await client.connect();
 
-  async function more(values: number): Promise<void> {
-    const until = said + values;
-    await eventually(() => expect(said).toBeGreaterThanOrEqual(until));
-  }
+    expect(await lastValueFrom(client.send('ticks', 1).pipe(toArray()))).toHaveLength(20);
+  });
+});
+
+describe('a RequestTimeoutError says', () => {
+  test.each<[string, RedisQueueClientOptions, Observable<unknown>, RegExp]>([
+    ['first', { requestTimeoutMs: 100 }, NEVER, /No reply to "ticks" within 100 ms/],
+    [
+      'next',
+      { requestTimeoutMs: 1_000 },
+      concat(of(1), NEVER),
+      /No further reply to "ticks" within 1000 ms of the last one/,
+    ],
+    [
+      'all',
+      { requestTimeoutMs: 5_000, requestTotalTimeoutMs: 1_000 },
+      interval(20),
+      /had not ended after 1000 ms/,
+    ],
+  ])('that the time for the %s reply is over', async (waitedFor, options, stream, message) => {
+    rig.mayRemain(/:(replies|refused)$/);
+    const end = new Subject<void>();
+    const answer = stream.pipe(takeUntil(end));
+    await rig.serve({ controllers: [controllerOf('ticks', () => answer)] });
+
+    const client = rig.client(options);
+    await client.connect();
+
+    const failed = lastValueFrom(client.send('ticks', 1));
+
+    await expect(failed).rejects.toMatchObject({
+      waitedFor,
+      timeoutMs: options.requestTotalTimeoutMs ?? options.requestTimeoutMs,
+      message: expect.stringMatching(message),
+    });
+    end.next();
+  });
 });
 
 /** How many stand in the lists of callers. */

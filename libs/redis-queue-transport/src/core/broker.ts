@@ -64,7 +64,16 @@ export interface Broker {
    * Adds to a caller's reply list. Replies and the next {@link Lease.exchange} leave in the order of the calls, so a
    * delivery that is settled after its reply was given here is never settled without the reply having been written.
    */
-  reply(list: string, element: Element): Promise<void>;
+  reply(list: string, element: Element): Promise<unknown>;
+
+  /**
+   * The same for one value of a stream, which answers this number of the caller's. Resolves with whether the caller still
+   * listens, as far as is known.
+   */
+  replyAndGoOn(list: string, element: Element, request: number): Promise<boolean>;
+
+  /** Says of requests that got replies through {@link receiveReplies} that nobody listens to further ones. */
+  refuseReplies(requests: readonly number[]): Promise<void>;
 
   /**
    * Whether it is named as a reply list of this broker's prefix. Only such may be given to {@link reply}: what a message

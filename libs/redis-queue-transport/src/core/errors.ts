@@ -203,22 +203,36 @@ export class IncompleteError extends RedisQueueError {
   }
 }
 
-/** No reply arrived in time. The handler may or may not have run. */
+/** What a request waited for in vain: its first reply, the one after the last that came, or the end of all replies. */
+type LateReply = 'first' | 'next' | 'all';
+
+/** No reply, or no further one, arrived in time. The handler may or may not have run. */
 export class RequestTimeoutError extends RedisQueueError {
   override readonly name = 'RequestTimeoutError';
   readonly code = 'REQUEST_TIMEOUT';
 
   constructor(
     readonly pattern: string,
+    /** The time that is over: `requestTimeoutMs`, for `all` `requestTotalTimeoutMs`, or the call's own. */
     readonly timeoutMs: number,
     readonly messageId: string,
+    /** What was waited for: the `first` reply, the `next` one, or `all` of them. */
+    readonly waitedFor: LateReply = 'first',
   ) {
-    super(
-      `No reply to "${pattern}" within ${timeoutMs} ms (message ${messageId}). ` +
-        'Its servers may be down, busy or slow; raise requestTimeoutMs if the handler needs longer.',
-    );
+    super(`${LATE[waitedFor](pattern, timeoutMs, messageId)}`);
   }
 }
+
+const LATE: Readonly<Record<LateReply, (pattern: string, ms: number, id: string) => string>> = {
+  first: (pattern, ms, id) =>
+    `No reply to "${pattern}" within ${ms} ms (message ${id}). ` +
+    'Its servers may be down, busy or slow; raise requestTimeoutMs if the handler needs longer.',
+  next: (pattern, ms, id) =>
+    `No further reply to "${pattern}" within ${ms} ms of the last one (message ${id}). ` +
+    'Its server may be down or slow; raise requestTimeoutMs if more time may pass between two values.',
+  all: (pattern, ms, id) =>
+    `The replies to "${pattern}" had not ended after ${ms} ms (message ${id}), the requestTotalTimeoutMs.`,
+};
 
 /** No server has ever served the pattern of a `send`: nothing was sent. */
 export class NoHandlerError extends RedisQueueError {

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { OpenRequests } from './requests.js';
 import type { ReceivedReply } from './reply.js';
+import type { RequestTimes } from './requests.js';
+
+const TIMES: RequestTimes = { timeoutMs: 1_000, totalTimeoutMs: undefined };
 
 function reply(request: number, last: boolean): ReceivedReply {
   const body = Buffer.from(last ? 'last' : 'next');
@@ -13,7 +16,7 @@ describe('open requests', () => {
 
   beforeEach(() => {
     jest.useFakeTimers();
-    requests = new OpenRequests(1_000);
+    requests = new OpenRequests();
     heard = [];
   });
 
@@ -22,11 +25,12 @@ describe('open requests', () => {
     jest.useRealTimers();
   });
 
-  function open(name: string): number {
+  function open(name: string, times: RequestTimes = TIMES): number {
     return requests.open(
       ({ body }) => heard.push(`${name} ${body.toString()}`),
       (error) => heard.push(`${name} failed: ${String(error)}`),
-      () => 'too late',
+      (phase) => (phase === 'first' ? 'too late' : `too late for the ${phase}`),
+      times,
     );
   }
 
@@ -50,11 +54,43 @@ describe('open requests', () => {
   test('fail at their deadline, counted from when they were opened, and hear nothing afterwards', () => {
     const request = open('a');
     jest.advanceTimersByTime(999);
-    requests.deliver(reply(request, false));
-    expect(heard).toEqual(['a next']);
+    expect(heard).toEqual([]);
     jest.advanceTimersByTime(1);
     requests.deliver(reply(request, true));
-    expect(heard).toEqual(['a next', 'a failed: too late']);
+    expect(heard).toEqual(['a failed: too late']);
+  });
+
+  test('have the same time again with each reply', () => {
+    const request = open('a');
+    for (let n = 0; n < 3; n += 1) {
+      jest.advanceTimersByTime(999);
+      expect(requests.deliver(reply(request, false))).toBe(true);
+    }
+    expect(requests.streams).toEqual([request]);
+    jest.advanceTimersByTime(999);
+    expect(heard).toEqual(['a next', 'a next', 'a next']);
+    jest.advanceTimersByTime(1);
+    expect(heard.at(-1)).toBe('a failed: too late for the next');
+    expect(requests.deliver(reply(request, false))).toBe(false);
+  });
+
+  test('fail when their time as a whole is over, whatever comes', () => {
+    const request = open('a', { timeoutMs: 1_000, totalTimeoutMs: 1_500 });
+    jest.advanceTimersByTime(900);
+    requests.deliver(reply(request, false));
+    jest.advanceTimersByTime(599);
+    expect(heard).toEqual(['a next']);
+    jest.advanceTimersByTime(1);
+    expect(heard).toEqual(['a next', 'a failed: too late for the all']);
+  });
+
+  test('may have times of their own', () => {
+    open('slow', { timeoutMs: 5_000, totalTimeoutMs: undefined });
+    open('quick', { timeoutMs: 100, totalTimeoutMs: undefined });
+    jest.advanceTimersByTime(100);
+    expect(heard).toEqual(['quick failed: too late']);
+    jest.advanceTimersByTime(4_900);
+    expect(heard).toEqual(['quick failed: too late', 'slow failed: too late']);
   });
 
   test('fail each at its own deadline, also when older ones have ended', () => {
@@ -93,6 +129,7 @@ describe('open requests', () => {
       () => undefined,
       () => open('c'),
       () => 'too late',
+      TIMES,
     );
     requests.failAll('closed');
     expect(heard).toEqual(['a failed: closed']);

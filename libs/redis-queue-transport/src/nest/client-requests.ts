@@ -8,6 +8,7 @@ import { rejected } from '../core/rejected.js';
 import { decodeReply } from '../core/reply.js';
 import type { ReceivedReply } from '../core/reply.js';
 import { OpenRequests } from '../core/requests.js';
+import type { RequestPhase, RequestTimes } from '../core/requests.js';
 import type { Broker } from '../core/broker.js';
 import { eventHandlersOf } from './addressing-log.js';
 import type { ClientSession } from './client-session.js';
@@ -20,32 +21,33 @@ const MOST_KNOWN_QUEUES = 1_000;
 
 /** The requests of one client: sends them, and hands their replies to those who asked. */
 export class ClientRequests {
-  readonly #open: OpenRequests;
+  readonly #open = new OpenRequests();
+  /** Requests that nobody listens to any more, whose server was told so. */
+  readonly #refused = new Set<number>();
   /** Queues that a server has joined, now or ever. */
   readonly #served = new Set<string>();
 
   constructor(
     private readonly codec: PacketCodec,
-    private readonly timeoutMs: number,
+    private readonly times: RequestTimes,
     private readonly prefix: string,
     private readonly budget: SendBudget,
     private readonly session: () => ClientSession | undefined,
     /** Resolves when the client is connected. */
     private readonly connected: () => Promise<ClientSession>,
     private readonly logger: LoggerService,
-  ) {
-    this.#open = new OpenRequests(timeoutMs);
-  }
+  ) {}
 
   /**
    * Sends the message as a request. Its replies come in order, each as one packet; so does what ends it instead: why it
    * could not be sent, or `RequestTimeoutError`. Answers how to stop listening.
    */
   ask(message: OutgoingMessage, callback: (packet: WritePacket) => void): () => void {
-    const { timeoutMs } = this;
+    const { times } = this;
     // What is kept until the reply comes: not the message, which may be large.
     const { id, queue } = message;
     const { codec } = message.options;
+    const waitMs = Math.min(times.timeoutMs, times.totalTimeoutMs ?? Infinity);
     const full = this.budget.ofRequests(this.#open.size);
     if (full !== undefined) {
       callback({ err: full });
@@ -58,36 +60,56 @@ export class ClientRequests {
     const request = this.#open.open(
       (reply) => handOn(this.#packetOf(reply, id, codec)),
       fail,
-      () => new RequestTimeoutError(queue, timeoutMs, id),
+      (phase) => tooLate(queue, id, times, phase),
+      times,
     );
     const sending =
-      this.#sendNow(message, request) ??
-      this.#send(message.detached(), request, performance.now() + timeoutMs);
+      this.#sendNow(message, request, waitMs) ??
+      this.#send(message.detached(), request, performance.now() + waitMs);
     sending.catch((error: unknown) => this.#open.fail(request, error));
     return () => this.#open.forget(request);
   }
 
   /** Takes an element of the reply list. */
-  deliver(element: Buffer): void {
+  deliver(element: Buffer, session: ClientSession): void {
     try {
-      this.#open.deliver(decodeReply(element));
+      const reply = decodeReply(element);
+      if (!this.#open.deliver(reply) && !reply.last) this.#refuse([reply.request], session);
     } catch (error) {
       this.logger.error(`A reply cannot be read: ${messageOf(error)}`);
     }
   }
 
-  failAll(error: unknown): void {
+  failAll(error: unknown, session: ClientSession | undefined): void {
+    // Nobody reads their values any more.
+    if (session !== undefined) this.#refuse(this.#open.streams, session);
     this.#open.failAll(error);
   }
 
+  /** Tells servers that nobody listens to these any more. */
+  #refuse(requests: readonly number[], session: ClientSession): void {
+    const told = requests.filter((request) => !this.#refused.has(request));
+    if (told.length === 0) return;
+    if (this.#refused.size > MOST_REFUSED) this.#refused.clear();
+    for (const request of told) this.#refused.add(request);
+    // It is told again by the next value, if there is one.
+    session.broker.refuseReplies(told).catch(() => {
+      for (const request of told) this.#refused.delete(request);
+    });
+  }
+
   /** Sends a request for which nothing has to be waited for or found out; undefined when something has. */
-  #sendNow(message: OutgoingMessage, request: number): Promise<unknown> | undefined {
+  #sendNow(
+    message: OutgoingMessage,
+    request: number,
+    waitMs: number,
+  ): Promise<unknown> | undefined {
     const session = this.session();
     const list = session?.openReplyList;
     if (session?.isConnected !== true || list === undefined) return undefined;
     const { broker } = session;
     if (!this.#served.has(message.queue)) return undefined;
-    const expiresAtMs = broker.nowMs() + this.timeoutMs;
+    const expiresAtMs = broker.nowMs() + waitMs;
     try {
       return message.push(broker, { replyTo: { list, request }, expiresAtMs });
     } catch (error) {
@@ -154,4 +176,16 @@ export class ClientRequests {
       return { err: error, isDisposed: true };
     }
   }
+}
+
+/** So many are remembered. One that was forgotten is told once more. */
+const MOST_REFUSED = 1_000;
+
+function tooLate(
+  queue: string,
+  id: string,
+  { timeoutMs, totalTimeoutMs = timeoutMs }: RequestTimes,
+  phase: RequestPhase,
+): RequestTimeoutError {
+  return new RequestTimeoutError(queue, phase === 'all' ? totalTimeoutMs : timeoutMs, id, phase);
 }

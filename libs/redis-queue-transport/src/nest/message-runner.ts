@@ -147,9 +147,11 @@ function follow(
     };
     subscription.add(values.subscribe({ next, error: reject, complete }));
     // Nobody waits for it any longer then, and it may never end, or say anything, by itself.
-    delivery.onAbort(() => {
+    const letGo = (): void => {
       subscription.unsubscribe();
       resolve();
-    });
+    };
+    delivery.onAbort(letGo);
+    replier?.whenUnwanted(letGo);
   });
 }

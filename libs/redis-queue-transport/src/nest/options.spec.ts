@@ -54,6 +54,7 @@ const CLIENT_DEFAULTS = {
   maxPayloadBytes: 16_777_216,
   compressAboveBytes: 32_768,
   requestTimeoutMs: 10_000,
+  requestTotalTimeoutMs: undefined,
   parkAboveBytes: 16_384,
   maxPendingMessages: 100_000,
   maxPendingBytes: 268_435_456,

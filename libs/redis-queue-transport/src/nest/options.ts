@@ -195,8 +195,15 @@ export type RedisQueueAdminOptions = Pick<
 >;
 
 export interface RedisQueueClientOptions extends SharedOptions {
-  /** How long, in ms, `send()` waits for its reply before it fails with `RequestTimeoutError`. Default 10000. */
+  /**
+   * How long, in ms, `send()` waits for its first reply, and after each one for the next, before it fails with
+   * `RequestTimeoutError`. No handler starts the request later than that. Default 10000.
+   */
   readonly requestTimeoutMs?: number | undefined;
+  /**
+   * How long, in ms, it waits for the last reply, however many come before. Default: as long as replies keep coming.
+   */
+  readonly requestTotalTimeoutMs?: number | undefined;
   /**
    * Messages of more bytes leave their body in a hash beside the queue, so that its list stays light and quick to work
    * on; handlers do not notice, and the body goes with its message. Lower, each one costs a round trip more; `false`
@@ -224,6 +231,7 @@ type Optional =
   | 'prefetch'
   | 'maxConcurrency'
   | 'timeoutMs'
+  | 'requestTotalTimeoutMs'
   | 'once'
   | 'retry'
   | 'batch';
@@ -462,6 +470,7 @@ export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedCl
     {
       ...sharedRules,
       requestTimeoutMs: milliseconds(1),
+      requestTotalTimeoutMs: milliseconds(1),
       parkAboveBytes: bytesOrNever,
       maxPendingMessages: wholeNumber('messages', 1),
       maxPendingBytes: wholeNumber('bytes', 1),
@@ -469,6 +478,7 @@ export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedCl
     {
       ...sharedDefaults,
       requestTimeoutMs: 10_000,
+      requestTotalTimeoutMs: undefined,
       parkAboveBytes: 16_384,
       maxPendingMessages: 100_000,
       maxPendingBytes: 256 * MIB,

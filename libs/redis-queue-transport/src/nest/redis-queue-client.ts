@@ -69,14 +69,14 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   constructor(options: RedisQueueClientOptions = {}) {
     super();
     this.#options = resolveClientOptions(options);
-    const { serializer, deserializer, requestTimeoutMs } = this.#options;
+    const { serializer, deserializer, requestTimeoutMs, requestTotalTimeoutMs } = this.#options;
     this.#addressing = new AddressingLog(this.#options.prefix, this.#logger);
     this.#codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.#options));
     const { maxPendingMessages, maxPendingBytes } = this.#options;
     this.#budget = new SendBudget(maxPendingMessages, maxPendingBytes);
     this.#requests = new ClientRequests(
       this.#codec,
-      requestTimeoutMs,
+      { timeoutMs: requestTimeoutMs, totalTimeoutMs: requestTotalTimeoutMs },
       this.#options.prefix,
       this.#budget,
       () => this.#session,
@@ -133,10 +133,11 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     );
     const events = {
       connected: () => this.#failures.recovered(),
-      reply: (element: Buffer) => this.#requests.deliver(element),
+      reply: (element: Buffer) => this.#requests.deliver(element, session),
       opened: (broker: Broker) => this.#declare(broker),
     };
-    return new ClientSession(open, events, this.#budget);
+    const session = new ClientSession(open, events, this.#budget);
+    return session;
   }
 
   async #declare(broker: Broker): Promise<void> {
@@ -162,7 +163,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (hook.length > 0) this.#isShutDown = true;
     const session = this.#session;
     this.#session = undefined;
-    this.#requests.failAll(new Error('Connection closed'));
+    this.#requests.failAll(new Error('Connection closed'), session);
     if (session !== undefined) this.#closing = session.close();
     return this.#closing;
   }
@@ -267,7 +268,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   /**
    * Asks one consumer, and answers with its replies. Cold: it asks when it is subscribed to, and each subscription asks
    * anew; so it cannot be awaited itself, but `await firstValueFrom(…)` can. Errors with what the handler
-   * threw, with `RequestTimeoutError` after `requestTimeoutMs` in any case, or as `enqueue` does.
+   * threw, with `RequestTimeoutError` when `requestTimeoutMs` or `requestTotalTimeoutMs` is over, or as `enqueue` does.
    */
   override send<
     // The default of Nest's own: whoever names no type gets what they know.

@@ -12,6 +12,7 @@ import type { PacketCodec, ReplyPacket } from './packet-codec.js';
  */
 export class Replier {
   #pending: Written[] = [];
+  #onUnwanted: (() => void) | undefined;
 
   constructor(
     private readonly broker: Broker,
@@ -20,6 +21,15 @@ export class Replier {
     private readonly request: Envelope,
     private readonly onError: (error: unknown) => void,
   ) {}
+
+  /** Calls once it is known that the caller wants no more values. */
+  whenUnwanted(onUnwanted: () => void): void {
+    this.#onUnwanted = onUnwanted;
+  }
+
+  readonly #goOn = (isWanted: boolean): void => {
+    if (!isWanted) this.#onUnwanted?.();
+  };
 
   /** One value of several. It is read now: a handler may change it for the next one. */
   next(value: unknown): void {
@@ -44,13 +54,9 @@ export class Replier {
     this.#send(this.#written({ err: describeError(error), isDisposed: true }), true);
   }
 
-  /** Once the caller's time is over, nobody takes the values of a stream that goes on. */
   #flush(): void {
-    if (this.#pending.length === 0) return;
     const pending = this.#pending;
     this.#pending = [];
-    const { expiresAtMs } = this.request;
-    if (expiresAtMs !== undefined && expiresAtMs < this.broker.nowMs()) return;
     for (const written of pending) this.#send(written, false);
   }
 
@@ -71,7 +77,9 @@ export class Replier {
   #send({ kind, isEnd, body }: Written, isLast: boolean): void {
     const { list, request } = this.address;
     const last = isLast || isEnd;
-    this.broker.reply(list, encodeReply({ request, kind, last, body })).catch(this.onError);
+    const element = encodeReply({ request, kind, last, body });
+    if (last) this.broker.reply(list, element).catch(this.onError);
+    else this.broker.replyAndGoOn(list, element, request).then(this.#goOn, this.onError);
   }
 }
 

@@ -51,6 +51,11 @@ export class Keys {
     return `${this.prefix}:{reply:${client}}:replies`;
   }
 
+  /** Hash beside a list of replies: the requests of which its caller wants no more. */
+  refusedOf(replies: string): string {
+    return replies.slice(0, -END_OF_REPLIES.length) + '}:refused';
+  }
+
   /** Whether a key is named as {@link replies} names them, whoever says so. No other key of the prefix is. */
   isReplies(key: string): boolean {
     const start = `${this.prefix}:{reply:`;

@@ -35,9 +35,10 @@ import { processName } from './process-name.js';
 import { PushBatch } from './push-batch.js';
 import { RecoveredEvents } from './recovered-events.js';
 import { RedisLease } from './redis-lease.js';
-import { ReplyBatch } from './reply-batch.js';
+import { KEEP_MS, ReplyBatch } from './reply-batch.js';
 import { INBOX_WAIT_MS, ReplyInbox } from './reply-inbox.js';
 import { join } from './scripts/join.js';
+import { refuseReplies } from './scripts/refuse-replies.js';
 import { register } from './scripts/register.js';
 import { PAUSED } from './scripts/set-paused.js';
 import { Subscriptions } from './subscriptions.js';
@@ -92,6 +93,8 @@ function lossesBy(policy: string): string {
     ? 'what expires: replies on their way to callers, and the ids by which deduplicate and once know messages again'
     : 'queues with the messages in them';
 }
+/** Bound of one script. */
+const MOST_AT_ONCE = 1_000;
 
 /** The broker on Redis: one connection for commands, one for each thing that blocks. */
 export class RedisBroker implements Broker {
@@ -136,7 +139,7 @@ export class RedisBroker implements Broker {
       this.#onStatus(status),
     );
     this.#keys = new Keys(options.prefix, this.#commands.database);
-    this.#replies = new ReplyBatch(this.#commands);
+    this.#replies = new ReplyBatch(this.#commands, this.#keys);
     this.#published = new EventBatch(
       this.#commands,
       this.#keys,
@@ -354,8 +357,21 @@ export class RedisBroker implements Broker {
     return new RecoveredEvents(context, recovery, onEvent);
   }
 
-  reply(list: string, element: Element): Promise<void> {
+  reply(list: string, element: Element): Promise<unknown> {
     return this.#replies.add(list, element);
+  }
+
+  async replyAndGoOn(list: string, element: Element, request: number): Promise<boolean> {
+    const ended = await this.#replies.add(list, element, request);
+    return !ended.includes(request);
+  }
+
+  async refuseReplies(requests: readonly number[]): Promise<void> {
+    const refused = this.#keys.refusedOf(this.#keys.replies(this.#name));
+    for (let from = 0; from < requests.length; from += MOST_AT_ONCE) {
+      const some = requests.slice(from, from + MOST_AT_ONCE);
+      await refuseReplies.run(this.#commands, { refused }, { keepMs: KEEP_MS }, some);
+    }
   }
 
   isReplyList(list: string): boolean {

@@ -1,17 +1,25 @@
 import type { Element } from '../core/envelope.js';
 import type { Connection } from './connection.js';
+import type { Keys } from './keys.js';
 import { reply } from './scripts/reply.js';
 
 /** What goes to one caller. It shares one promise: one for each reply would be as much work as the reply. */
 interface Replies {
   readonly elements: Element[];
-  readonly sent: Promise<void>;
-  readonly resolve: () => void;
+  /** Requests whose replies are to go on. */
+  streams: number[] | undefined;
+  /** Of those, the ones that are to end. */
+  readonly sent: Promise<readonly number[]>;
+  readonly resolve: (ended: readonly number[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** How long replies wait for a caller that does not read: longer than any reconnect, short enough for a caller that died. */
-const KEEP_MS = 60_000;
+export const KEEP_MS = 60_000;
+
+/** A caller that has not read so many replies reads none. */
+const MOST_UNREAD = 100_000;
+const NONE: readonly never[] = [];
 
 /** How long replies wait for a Redis that is away: as long as callers wait by default. */
 const PATIENCE_MS = 10_000;
@@ -30,16 +38,20 @@ export class ReplyBatch {
   #waitingBytes = 0;
   #waitsForRedis = false;
 
-  constructor(private readonly connection: Connection) {}
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Keys,
+  ) {}
 
   /** Replies wait for Redis to be there. */
   get isWaiting(): boolean {
     return this.#waitsForRedis;
   }
 
-  add(list: string, element: Element): Promise<void> {
+  /** Resolves with the numbers of streams in this list that are to end, by others that left with this reply too. */
+  add(list: string, element: Element, stream?: number): Promise<readonly number[]> {
     if (this.#waitsForRedis && !this.#hasRoomFor(element))
-      return this.#send(list, [element]).then(noop);
+      return this.#send(list, [element], stream === undefined ? undefined : [stream]);
     let replies = this.#byList.get(list);
     if (replies === undefined) {
       if (this.#byList.size === 0) process.nextTick(() => this.flush());
@@ -47,6 +59,8 @@ export class ReplyBatch {
       this.#byList.set(list, replies);
     }
     replies.elements.push(element);
+    if (stream !== undefined && replies.streams?.at(-1) !== stream)
+      (replies.streams ??= []).push(stream);
     return replies.sent;
   }
 
@@ -78,23 +92,30 @@ export class ReplyBatch {
   #sendAll(): void {
     const byList = this.#byList;
     this.#byList = new Map();
-    for (const [list, { elements, resolve, reject }] of byList)
-      this.#send(list, elements).then(resolve, reject);
+    for (const [list, { elements, streams, resolve, reject }] of byList)
+      this.#send(list, elements, streams).then(resolve, reject);
   }
 
-  #send(list: string, elements: readonly Element[]): Promise<unknown> {
-    return reply.run(this.connection, { replies: list }, { keepMs: KEEP_MS }, elements);
+  async #send(
+    list: string,
+    elements: readonly Element[],
+    streams: readonly number[] | undefined,
+  ): Promise<readonly number[]> {
+    const keys = { replies: list, refused: this.keys.refusedOf(list) };
+    const args = { keepMs: KEEP_MS, streams: streams?.join(' ') ?? '', mostUnread: MOST_UNREAD };
+    const ended = await reply.run(this.connection, keys, args, elements);
+    return ended.length === 0 ? NONE : ended.map(Number);
   }
 }
 
 const noop = (): void => undefined;
 
 function newReplies(): Replies {
-  let resolve!: () => void;
+  let resolve!: (ended: readonly number[]) => void;
   let reject!: (error: unknown) => void;
-  const sent = new Promise<void>((onResolve, onReject) => {
+  const sent = new Promise<readonly number[]>((onResolve, onReject) => {
     resolve = onResolve;
     reject = onReject;
   });
-  return { elements: [], sent, resolve, reject };
+  return { elements: [], streams: undefined, sent, resolve, reject };
 }

@@ -256,6 +256,10 @@ export function readArray(reply: unknown): readonly unknown[] {
   throw new TypeError(`A script answered ${String(reply)} where a list was expected.`);
 }
 
+export function readTexts(reply: unknown): readonly string[] {
+  return readArray(reply).map((text) => readBuffer(text).toString());
+}
+
 export function readBuffer(reply: unknown): Buffer {
   if (Buffer.isBuffer(reply)) return reply;
   throw new TypeError(`A script answered ${String(reply)} where a string was expected.`);
