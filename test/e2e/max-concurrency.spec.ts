@@ -129,12 +129,13 @@ describe('maxConcurrency', () => {
     const crowd = new Crowd();
     const options = { concurrency: 1, prefetch: 50 };
     await rig.serve({ controllers: [crowdController(crowd, options)] }, { maxConcurrency: 1 });
-    crowd.gate.open();
     const client = rig.client();
 
     await lastValueFrom(client.enqueueMany('a', numbers(100)));
     await lastValueFrom(client.enqueueMany('b', numbers(100)));
     await lastValueFrom(client.emitMany('durable', numbers(100)));
+    await eventually(async () => expect(await rig.queue('b').held()).toBeGreaterThan(0));
+    crowd.gate.open();
 
     await eventually(() => expect(crowd.ended).toBe(300));
     expect(crowd.most).toBe(1);
