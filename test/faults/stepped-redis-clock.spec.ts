@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { timeFor } from '../support/seed.js';
 import { SteppedClock } from '../support/stepped-clock.js';
+import { RedisWorld } from '../contract/redis-world.js';
 import { FaultStage, LEASE_MS, RECLAIM_EVERY_MS, SLACK_MS } from './fault-stage.js';
 import { Stopwatch } from '../support/stopwatch.js';
 
@@ -63,6 +64,15 @@ const clock = await SteppedClock.make();
         expect(Math.min(...[...ends.values()].map(({ size }) => size))).toBeGreaterThan(times);
       }, 20_000);
     }
+
+    test.each(STEPS_MS)('by %s ms is followed by who only sends', async (stepMs) => {
+      const broker = await new RedisWorld(rig).open();
+      await step(stepMs);
+      await eventually(async () => {
+        const [seconds = 0] = await rig.commands.time();
+        expect(Math.abs(broker.nowMs() - (seconds * 1_000 + 500))).toBeLessThan(700);
+      }, 5_000);
+    });
 
     test.each(STEPS_MS)('by %s ms takes no lease away', async (stepMs) => {
       const { stage, consumers } = await busyStage();

@@ -51,3 +51,23 @@ test('is not known before the first reading', () => {
   expect(clock.isSet).toBe(false);
   expect(() => clock.nowMs()).toThrow('not known before connect()');
 });
+
+test('asks for another reading when it is used and the last one is old, and not twice', () => {
+  let asked = 0;
+  const clock = new RedisClock(() => {
+    asked += 1;
+  });
+  clock.set(1_000_000);
+  now += 1_000;
+  clock.nowMs();
+  expect(asked).toBe(0);
+  now += 1;
+  clock.nowMs();
+  clock.nowMs();
+  expect(asked).toBe(1);
+  clock.set(4_600_000); // it was set forward by an hour
+  expect(clock.nowMs()).toBe(4_600_000);
+  now += 1_000;
+  clock.nowMs();
+  expect(asked).toBe(1);
+});

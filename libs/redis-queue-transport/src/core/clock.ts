@@ -2,6 +2,8 @@ import { performance } from 'node:perf_hooks';
 
 /** A better reading is not waited for longer than this: clocks drift apart. */
 const LONGEST_KEEP_MS = 60_000;
+/** Redis's clock can be set: what is older than this is asked for again when it is used. */
+const FRESH_MS = 1_000;
 /** No answer is so late: a reading that is further behind tells of a clock that was set back. */
 const LARGEST_LATENESS_MS = 1_000;
 
@@ -16,10 +18,16 @@ const LARGEST_LATENESS_MS = 1_000;
 export class RedisClock {
   #offsetMs: number | undefined;
   #readAt = 0;
+  /** When a reading came last, or was asked for. */
+  #freshAt = 0;
+
+  /** @param readAgain asks for another reading. Must not throw. */
+  constructor(private readonly readAgain: () => void = () => undefined) {}
 
   /** Takes over a reading of Redis's `TIME` that has just arrived. */
   set(redisMs: number): void {
     const now = performance.now();
+    this.#freshAt = now;
     const offsetMs = redisMs - now;
     const behindMs = (this.#offsetMs ?? -Infinity) - offsetMs;
     const isQuicker = behindMs <= 0;
@@ -33,10 +41,15 @@ export class RedisClock {
     return this.#offsetMs !== undefined;
   }
 
-  /** Whole ms. @throws Error before the first reading: a caller that can reach this line has not connected. */
+  /** Whole ms. Where the last reading is old, the next calls go by another one. @throws Error before the first reading: a caller that can reach this line has not connected. */
   nowMs(): number {
     if (this.#offsetMs === undefined)
       throw new Error('The time of Redis is not known before connect().');
-    return Math.round(performance.now() + this.#offsetMs);
+    const now = performance.now();
+    if (now - this.#freshAt > FRESH_MS) {
+      this.#freshAt = now;
+      this.readAgain();
+    }
+    return Math.round(now + this.#offsetMs);
   }
 }

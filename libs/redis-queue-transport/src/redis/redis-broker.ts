@@ -100,7 +100,7 @@ const MOST_AT_ONCE = 1_000;
 export class RedisBroker implements Broker {
   readonly #keys: Keys;
   readonly #home = homeContext();
-  readonly #clock = new RedisClock();
+  readonly #clock = new RedisClock(() => this.#readClockAgain());
   /** Names this process in Redis: consumers, reply list, connections. */
   readonly #name = processName();
   readonly #commands: Connection;
@@ -544,6 +544,11 @@ export class RedisBroker implements Broker {
     this.events.status(status);
     // Another Redis may answer now (failover), with another clock.
     if (status === 'connected') this.#readClock().catch(this.#onError);
+  }
+
+  /** Not while there is no connection: when it is there again, the clock is read anyway. */
+  #readClockAgain(): void {
+    if (this.#commands.isReady) this.#readClock().catch(this.#onError);
   }
 
   async #readClock(): Promise<void> {
