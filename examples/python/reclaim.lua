@@ -35,6 +35,12 @@ elseif fencedUntil and tonumber(fencedUntil) < now then
   redis.call('ZREM', KEYS[5], ARGV[1])
 end
 -- What it did for all consumers of the queue is anybody's again.
-if redis.call('HGET', KEYS[6], 'trial') == ARGV[1] then redis.call('HDEL', KEYS[6], 'trial') end
-if moved > 0 then redis.call('PUBLISH', ARGV[4], '') end
+local was_in_charge = false
+for _, role in ipairs({ 'trial', 'timekeeper' }) do
+  if redis.call('HGET', KEYS[6], role) == ARGV[1] then
+    redis.call('HDEL', KEYS[6], role)
+    was_in_charge = true
+  end
+end
+if moved > 0 or was_in_charge then redis.call('PUBLISH', ARGV[4], '') end
 return moved

@@ -144,10 +144,63 @@ export function brokerContract(world: BrokerWorld): void {
       expect(ids(reply.taken)).toEqual(['now']);
       expect(reply.dueInMs).toBeGreaterThan(0);
       await pushAll('after');
+      await eventually(async () => expect((await exchange(lease, [], 0)).dueInMs).toBeUndefined());
+      expect(ids(await take(lease, 2))).toEqual(['later', 'after']);
+    });
+
+    test('leaves what is due where it is while nothing is taken: in its order', async () => {
+      for (const name of ['first', 'second', 'third']) await pushLater(name, 20);
+      await pushAll('waits');
+      const lease = await join();
+      await eventually(async () => expect((await exchange(lease, [], 0)).dueInMs).toBeUndefined());
+      for (let call = 0; call < 3; call += 1) await exchange(lease, [], 0);
+      expect(ids((await world.dump(QUEUE)).delayed)).toEqual(['first', 'second', 'third']);
+      expect(ids(await take(lease, 4))).toEqual(['first', 'second', 'third', 'waits']);
+    });
+
+    test('leaves what is due where it is while the queue is paused', async () => {
+      for (const name of ['first', 'second', 'third']) await pushLater(name, 20);
+      await world.setPaused(QUEUE, true);
+      const lease = await join();
+      await eventually(async () => expect((await exchange(lease, [], 5)).dueInMs).toBeUndefined());
+      for (let call = 0; call < 3; call += 1) await exchange(lease, [], 5);
+      await world.setPaused(QUEUE, false);
+      expect(ids(await take(lease, 3))).toEqual(['first', 'second', 'third']);
+    });
+
+    test('hands one to another consumer that waits, while this one takes nothing', async () => {
+      const [lease, other] = [await join(), await join()];
+      const wait = brought(other.wait(NEVER));
+      await pushLater('due', 20);
       await eventually(async () => {
         await exchange(lease, [], 0);
-        expect(await waitingIds()).toEqual(['later', 'after']);
+        expect(heldIn(await world.dump(QUEUE))).toBe(1);
       });
+      expect(ids([await wait])).toEqual(['due']);
+    });
+
+    test('has one lease keep the time, until it ends', async () => {
+      const [lease, other] = [await join(), await join()];
+      const asks = async (who: Lease): Promise<boolean> => {
+        const answer = await who.exchange([], 0, undefined, 'keep');
+        return answer !== 'leaseLost' && answer.isTimekeeper;
+      };
+      expect([await asks(lease), await asks(other), await asks(lease)]).toEqual([
+        true,
+        false,
+        true,
+      ]);
+      await lease.exchange([], 0, undefined, 'yield');
+      expect([await asks(other), await asks(lease)]).toEqual([true, false]);
+      await other.exchange([], 0, undefined, 'yield');
+      expect(await asks(lease)).toBe(true);
+      await lease.leave();
+      expect(await asks(other)).toBe(true);
+      world.expectFenced();
+      await world.endLease(QUEUE, other.consumer);
+      const third = await join();
+      await third.reclaim(other.consumer, ENDED_MS);
+      expect(await asks(third)).toBe(true);
     });
 
     test('holds messages by their time, not by the order of the pushes', async () => {
@@ -176,10 +229,18 @@ export function brokerContract(world: BrokerWorld): void {
       await broker.push(QUEUE, 'a', element('a'), { dueMs });
       await broker.push(QUEUE, 'a', element('a'), { dueMs });
       const lease = await join();
-      await eventually(async () => {
-        await exchange(lease, [], 0);
-        expect(await waitingIds()).toEqual(['a', 'a']);
-      });
+      await eventually(async () => expect((await exchange(lease, [], 0)).dueInMs).toBeUndefined());
+      expect(ids(await take(lease, 3))).toEqual(['a', 'a']);
+    });
+
+    test('adds thousands of the same bytes as quickly as others', async () => {
+      const dueMs = broker.nowMs() + 3_600_000;
+      const pushed = Array.from({ length: 5_000 }, () =>
+        broker.push(QUEUE, 'a', element('a'), { dueMs }),
+      );
+      expect(new Set(await Promise.all(pushed))).toEqual(new Set(['held']));
+      const { delayed } = await world.dump(QUEUE);
+      expect([delayed.length, new Set(ids(delayed)).size]).toEqual([5_000, 1]);
     });
 
     test('puts a message whose time is over with those that wait', async () => {

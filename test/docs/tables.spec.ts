@@ -169,12 +169,13 @@ test.each([
 ])('%s lists every key', async (path, heading) => {
   const listed = codeIn(tableBelow(await readText(path), heading), 0);
   const keys = new Keys('rq');
-  const { processing, ...queue } = keys.queue('mail.send');
+  const { processing, wakeOf, ...queue } = keys.queue('mail.send');
   const { history, historyCount } = keys.history('user.created');
   expect(listed.toSorted()).toEqual(
     [
       ...Object.values(queue),
       processing('CONSUMER'),
+      wakeOf('PROCESS'),
       keys.queues,
       keys.groups,
       keys.emitted('user.created'),

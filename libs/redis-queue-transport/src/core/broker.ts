@@ -85,11 +85,10 @@ export interface Broker {
   receiveReplies(onReply: (element: Buffer) => void): Promise<string>;
 
   /**
-   * Registers a new consumer of the queue, with a lease of its own. `onWake` is called when an exchange is worth
-   * while although nothing waits: something was scheduled, or the queue was paused or resumed. It tells whether the
-   * news is a pause: a wait that is under way knows of none, and what it still answers is to be given back.
+   * Registers a new consumer of the queue, with a lease of its own. `onWake` is called with news of the queue. A wait
+   * that is under way knows nothing of a pause: what it still answers is to be given back.
    */
-  join(queue: string, terms: LeaseTerms, onWake: (isPause: boolean) => void): Promise<Lease>;
+  join(queue: string, terms: LeaseTerms, onWake: (news: WakeNews) => void): Promise<Lease>;
 
   /**
    * Goes on moving what other programs add to a list of theirs to the tail of the queue, each element as the data of a
@@ -119,6 +118,13 @@ export interface ServedAs {
   /** Queues of the groups that want events of this name; wildcards included. */
   readonly groupQueues: readonly string[];
 }
+
+/**
+ * `look`: an exchange is worth while although nothing waits. `paused`: nothing is handed out any more. A time of Redis in
+ * ms: something was scheduled that is due then, before all else. Only the consumer that keeps the time is told that, or
+ * all of them to look where none does.
+ */
+export type WakeNews = 'look' | 'paused' | number;
 
 /** A list that is none of ours. */
 export interface ListSource {
@@ -199,7 +205,8 @@ export interface Lease {
   readonly consumer: string;
 
   /**
-   * In one step: settles, then takes up to `take` more; with a step of a trial, what that says. Not to be called again before it answered. After a rejection
+   * In one step: settles, then takes up to `take` more; with a step of a trial, what that says; with one for the
+   * time, that. Not to be called again before it answered. After a rejection
    * the same settlements may be given again: each takes effect once. (An element without an id, which cannot be told
    * from another one of the same bytes, may be handed out again instead.)
    */
@@ -207,6 +214,7 @@ export interface Lease {
     settlements: readonly Settlement[],
     take: number,
     trial?: TrialStep,
+    time?: TimeStep,
   ): Promise<Exchange | 'leaseLost'>;
 
   /**
@@ -248,8 +256,10 @@ export interface Exchange {
   readonly suspects: Suspects;
   /** The queue is paused: nothing is handed out. */
   readonly isPaused: boolean;
-  /** Time in ms until the next delayed message is due; undefined when there is none. */
+  /** Time in ms until the next delayed message is due; undefined when there is none that could go on then. */
   readonly dueInMs: number | undefined;
+  /** After a `keep`: it is this lease that keeps the time. */
+  readonly isTimekeeper: boolean;
 }
 
 /**
@@ -259,6 +269,12 @@ export interface Exchange {
  * also ends with the lease.
  */
 export type TrialStep = 'claim' | 'claimIfEmpty' | 'keep' | 'next' | 'yield';
+
+/**
+ * One consumer of a queue at a time keeps its time: it sees to it that what is due is handed out, by whichever consumer.
+ * `keep` it from now on, unless another one does, until the lease ends; or `yield` it, and have the others woken.
+ */
+export type TimeStep = 'keep' | 'yield';
 
 /** Whether suspects wait, and whose right it is to run them: nobody's (`free`), this lease's, or that of another one. */
 export type Suspects = 'none' | 'free' | 'mine' | 'others';

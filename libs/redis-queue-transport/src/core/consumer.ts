@@ -1,6 +1,14 @@
 import { performance } from 'node:perf_hooks';
 import { Breaker } from './breaker.js';
-import type { Broker, Exchange, Lease, SubscriptionTerms, TrialStep } from './broker.js';
+import type {
+  Broker,
+  Exchange,
+  Lease,
+  SubscriptionTerms,
+  TimeStep,
+  TrialStep,
+  WakeNews,
+} from './broker.js';
 import type { DeliveryRunner } from './delivery-runner.js';
 import { messageOf } from './errors.js';
 import type { SlowedQueue } from './health.js';
@@ -45,6 +53,13 @@ type State = 'new' | 'consuming' | 'draining' | 'stopped';
 
 /** Longest time that an idle consumer blocks in one call. */
 const LONGEST_WAIT_MS = 5_000;
+
+/**
+ * How much later than the one that keeps the time the others look for what is due, should it be gone or stand still: so
+ * that what a delayed message costs does not grow with the number of consumers.
+ */
+const LEAST_BEHIND_MS = 10_000;
+const MOST_BEHIND_MS = 20_000;
 
 /** While a queue is quiet, no more than one exchange in so many ms. */
 const CALM_EXCHANGE_MS = 2;
@@ -93,6 +108,16 @@ export class Consumer {
   #hasFailed = false;
   /** For the next delayed message, or the next look at a paused queue. */
   #lookTimer: NodeJS.Timeout | undefined;
+  /** When that look is due, by `performance.now()`. */
+  #lookAt = Infinity;
+  /** It sees to it that what is due is handed out in time, by whichever consumer. */
+  #isTimekeeper = false;
+  /** Something is due, which others may take although this consumer has no place for it. */
+  #mustRelease = false;
+  /** What is due first of that of which it was told since the last exchange began: Redis time in ms. */
+  #heardDueMs = Infinity;
+  /** What the next exchange is to do about that: find out whether somebody keeps the time, or leave it to others. */
+  #timeStep: TimeStep | undefined = 'keep';
   readonly #waitMs: number;
   readonly #exchangePause = new GrowingPause();
   readonly #waitPause = new GrowingPause();
@@ -189,6 +214,7 @@ export class Consumer {
   #drain(): void {
     this.#state = 'draining';
     this.#membership.keepLast();
+    this.#timeStep = this.#isTimekeeper ? 'yield' : undefined;
     this.#waiting?.abort();
     this.#held.releaseUnstarted();
   }
@@ -227,10 +253,24 @@ export class Consumer {
     const { subscription } = this.options;
     const dead = { deadLetterLimit, deadLetterMaxAgeMs };
     const terms = { leaseMs, ...dead, onceMs, waitMs: this.#waitMs, subscription };
-    return this.broker.join(queue, terms, (isPause) => {
-      if (isPause) this.#followPause(true);
-      this.#look();
-    });
+    return this.broker.join(queue, terms, (news) => this.#hear(news));
+  }
+
+  #hear(news: WakeNews): void {
+    if (typeof news === 'number') return this.#hearDue(news);
+    if (news === 'paused') this.#followPause(true);
+    this.#lookAround();
+  }
+
+  #hearDue(dueMs: number): void {
+    this.#heardDueMs = Math.min(this.#heardDueMs, dueMs);
+    this.#lookIn(dueMs - this.broker.nowMs());
+  }
+
+  /** Looks, and finds out whether somebody keeps the time. */
+  #lookAround(): void {
+    if (!this.#isTimekeeper) this.#timeStep = 'keep';
+    this.#look();
   }
 
   #look(): void {
@@ -261,10 +301,13 @@ export class Consumer {
 
   #goOn(lease: Lease): void {
     const step = this.#trial.isIdle ? undefined : this.#trial.step(this.#trialView());
-    if (step !== undefined) return void this.#exchange(lease, 0, step);
+    if (step !== undefined || this.#timeStep === 'yield')
+      return void this.#exchange(lease, 0, step);
     const free = this.#freeSlots();
     const mayLook =
-      this.#mustLook && this.#state === 'consuming' && (free > 0 || this.#waiting !== undefined);
+      this.#mustLook &&
+      this.#state === 'consuming' &&
+      (free > 0 || this.#waiting !== undefined || this.#mustRelease);
     if (this.#held.hasFinished) this.#settleAndGoOn(lease, free);
     else if (this.#held.hasJustBegun) this.#stepAfterThisTurn();
     else if (mayLook) void this.#exchange(lease, free);
@@ -320,13 +363,20 @@ export class Consumer {
     this.#isExchanging = true;
     this.#exchangedAt = performance.now();
     this.#mustLook = false;
+    this.#mustRelease = false;
+    this.#heardDueMs = Infinity;
+    const timeStep = this.#timeStep;
+    this.#timeStep = undefined;
     try {
-      const exchange = await lease.exchange(settlements, take, step);
+      const exchange = await lease.exchange(settlements, take, step, timeStep);
       this.#succeed(this.#exchangePause);
       if (exchange === 'leaseLost') return this.#membership.lose(lease);
       if (exchange.taken.length > 0 && !this.#membership.isSure) await this.#membership.makeSure();
-      if (lease === this.#lease) this.#takeIn(lease, exchange, take, trial);
+      if (lease !== this.#lease) return;
+      if (timeStep !== undefined) this.#isTimekeeper = exchange.isTimekeeper;
+      this.#takeIn(lease, exchange, take, trial);
     } catch (error) {
+      this.#timeStep ??= timeStep;
       this.#trial.failed();
       // Whether it was executed or not, giving the same settlements again is right.
       if (lease === this.#lease) this.#held.putBack(settlements);
@@ -373,10 +423,31 @@ export class Consumer {
   }
 
   #lookAgainIn(dueInMs: number | undefined): void {
+    this.#lookAt = Infinity;
+    if (this.#isPaused) this.#lookIn(this.#waitMs);
+    else if (dueInMs !== undefined) this.#lookIn(dueInMs + this.#behindMs());
+    else clearTimeout(this.#lookTimer);
+    // It was told while the exchange was under way, which may not know of it.
+    if (this.#heardDueMs !== Infinity) this.#lookIn(this.#heardDueMs - this.broker.nowMs());
+  }
+
+  #behindMs(): number {
+    if (this.#isTimekeeper) return 0;
+    return LEAST_BEHIND_MS + Math.random() * (MOST_BEHIND_MS - LEAST_BEHIND_MS);
+  }
+
+  /** Or sooner, where that was planned before. */
+  #lookIn(ms: number): void {
+    const at = performance.now() + ms;
+    if (at >= this.#lookAt || this.#state !== 'consuming') return;
+    this.#lookAt = at;
     clearTimeout(this.#lookTimer);
-    const inMs = this.#isPaused ? this.#waitMs : dueInMs;
-    if (inMs === undefined || this.#state !== 'consuming') return;
-    this.#lookTimer = setTimeout(() => this.#look(), Math.min(inMs, LONGEST_TIMER_MS));
+    const inMs = Math.min(Math.max(0, ms), LONGEST_TIMER_MS);
+    this.#lookTimer = setTimeout(() => {
+      this.#lookAt = Infinity;
+      this.#mustRelease = this.#isTimekeeper;
+      this.#lookAround();
+    }, inMs);
   }
 
   get #isCheckDue(): boolean {
@@ -403,8 +474,9 @@ export class Consumer {
     } finally {
       this.#waiting = undefined;
       // Nothing came: it waits again, and only now and then looks whether it missed something.
-      if (isOverInVain && !this.#isCheckDue) this.#schedule();
-      else this.#look();
+      if (!isOverInVain) this.#look();
+      else if (this.#isCheckDue) this.#lookAround();
+      else this.#schedule();
     }
   }
 
@@ -425,6 +497,8 @@ export class Consumer {
   #onLeaseLost(lease: Lease): void {
     this.#waiting?.abort();
     this.#trial.end();
+    this.#isTimekeeper = false;
+    this.#timeStep = 'keep';
     this.observer.leaseLost(this.#held.lose(lease));
   }
 

@@ -35,6 +35,7 @@ export class Keys {
       parked: `${base}:parked`,
       paused: `${base}:paused`,
       wake: `${this.#channels}:{${queue}}:wake`,
+      wakeOf: (process) => `${this.#channels}:{${queue}}:wake:${process}`,
       counts: `${base}:counts`,
       cursor: `${base}:cursor`,
       fed: `${base}:fed`,
@@ -109,7 +110,10 @@ export interface QueueKeys {
   readonly waiting: string;
   /** List: messages that were running when a process died; run by one consumer at a time, apart from the others. */
   readonly suspects: string;
-  /** Hash: which consumer does something for all of them. `trial`: runs the suspects. */
+  /**
+   * Hash: which consumer does something for all of them. `trial`: runs the suspects; `timekeeper`: releases what is due,
+   * and is told what is due sooner.
+   */
   readonly roles: string;
   /** Sorted set: messages that are not due yet, by the Redis time in ms at which they are. */
   readonly delayed: string;
@@ -138,6 +142,8 @@ export interface QueueKeys {
   readonly paused: string;
   /** Channel: tells consumers that an exchange is worth while. */
   readonly wake: string;
+  /** Channel: likewise for the consumer of one process. */
+  readonly wakeOf: (process: string) => string;
   /** List: what one live consumer holds, oldest first. The one record of what is in flight. */
   readonly processing: (consumer: string) => string;
 }

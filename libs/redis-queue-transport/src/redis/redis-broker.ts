@@ -11,6 +11,7 @@ import type {
   PushTerms,
   RecoveryTerms,
   ServedAs,
+  WakeNews,
 } from '../core/broker.js';
 import { CLOSE_WITHIN_MS } from '../core/broker.js';
 import { RedisClock } from '../core/clock.js';
@@ -41,6 +42,7 @@ import { join } from './scripts/join.js';
 import { refuseReplies } from './scripts/refuse-replies.js';
 import { register } from './scripts/register.js';
 import { PAUSED } from './scripts/set-paused.js';
+import { DUE } from './script.js';
 import { Subscriptions } from './subscriptions.js';
 
 export interface RedisBrokerOptions {
@@ -397,19 +399,16 @@ export class RedisBroker implements Broker {
     return list;
   }
 
-  join(queue: string, terms: LeaseTerms, onWake: (isPause: boolean) => void): Promise<Lease> {
+  join(queue: string, terms: LeaseTerms, onWake: (news: WakeNews) => void): Promise<Lease> {
     return this.#home.runInAsyncScope(this.#join, this, queue, terms, onWake);
   }
 
-  async #join(
-    queue: string,
-    terms: LeaseTerms,
-    onWake: (isPause: boolean) => void,
-  ): Promise<Lease> {
+  async #join(queue: string, terms: LeaseTerms, onWake: (news: WakeNews) => void): Promise<Lease> {
     const keys = this.#keys.queue(queue);
     await this.connect();
-    this.#onWake.set(queue, () => onWake(false));
-    await this.#listen(new Map([[keys.wake, (news) => onWake(news.toString() === PAUSED)]]));
+    this.#onWake.set(queue, () => onWake('look'));
+    const listener = (news: Buffer): void => onWake(readNews(news.toString('latin1')));
+    await this.#listen(new Map([keys.wake, keys.wakeOf(this.#name)].map((key) => [key, listener])));
     await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'served' });
     await this.#subscriptions.join(queue, terms.subscription);
     const blocking = await this.#waiting(terms.waitMs + BLOCKING_GRACE_MS);
@@ -587,4 +586,11 @@ export class RedisBroker implements Broker {
       this.events.error(error);
     }
   }
+}
+
+/** What other programs write there calls for a look, whatever it is. */
+function readNews(news: string): WakeNews {
+  if (news === PAUSED) return 'paused';
+  const dueMs = news.startsWith(`${DUE} `) ? Number(news.slice(DUE.length)) : NaN;
+  return Number.isSafeInteger(dueMs) ? dueMs : 'look';
 }

@@ -4,6 +4,7 @@ import type {
   LeaseTerms,
   Renewal,
   Settlement,
+  TimeStep,
   TrialStep,
 } from '../core/broker.js';
 import { decodeElement } from '../core/envelope.js';
@@ -74,6 +75,8 @@ export class RedisLease implements Lease {
   #mayHoldStrays = false;
   #returning: Promise<void> = Promise.resolve();
   #isRefused = false;
+  /** When the next delayed message is due, as Redis has it. */
+  #nextDue = '';
   /** By `performance.now()`. */
   #nextTrim = 0;
   /** By `performance.now()`. */
@@ -94,6 +97,7 @@ export class RedisLease implements Lease {
     settlements: readonly Settlement[],
     take: number,
     trial?: TrialStep,
+    time?: TimeStep,
   ): Promise<Exchange | 'leaseLost'> {
     // At once where possible: while Redis works on it, handlers are started.
     if (!this.at.commands.isReady) await this.at.commands.ready(CONNECTION_WAIT_MS);
@@ -105,9 +109,10 @@ export class RedisLease implements Lease {
     // What is no longer held was settled by an earlier call, or given up when its answer got lost.
     const known = oldestDone > 0 ? settlements : this.#stillHeld(settlements);
     this.at.flushReplies();
+    const terms = { take, trial: trial ?? '', time: time ?? '' };
     let reply =
-      oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, take, trial, known) : 'miscounted';
-    if (reply === 'miscounted') reply = await this.#exchangeOnce(known, 0, take, trial, known);
+      oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, terms, known) : 'miscounted';
+    if (reply === 'miscounted') reply = await this.#exchangeOnce(known, 0, terms, known);
     if (reply === 'miscounted')
       throw new TypeError('Nothing was counted, so nothing can be miscounted.');
     if (this.#isRefused) this.#noteRefusal(undefined);
@@ -115,6 +120,7 @@ export class RedisLease implements Lease {
     this.#removeHeld(known, oldestDone);
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
     if (reply.taken.length > 0 && !isAlone) this.#isOrdered = false;
+    this.#nextDue = reply.nextDue;
     for (const element of reply.taken) this.#held.push(element);
     // With a wait under way the list may rightly hold one more than is known.
     if (isAlone) this.#mayHoldStrays = reply.held > this.#held.length;
@@ -163,8 +169,7 @@ export class RedisLease implements Lease {
   async #exchangeOnce(
     settlements: readonly Settlement[],
     oldestDone: number,
-    take: number,
-    trial: TrialStep | undefined,
+    terms: { readonly take: number; readonly trial: string; readonly time: string },
     inQuestion: readonly Settlement[],
   ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
     const { commands, keys } = this.at;
@@ -173,12 +178,13 @@ export class RedisLease implements Lease {
     const { consumer } = this;
     const held = this.#held.length;
     const lastDone = beginningOf(this.#held[oldestDone - 1]);
+    const knownDue = this.#nextDue;
     const done = { oldestDone, held, lastDone, acks };
     try {
       return await exchange.run(
         commands,
         { ...keys, processing: keys.processing(consumer) },
-        { consumer, take, deadLetterLimit, onceMs, wake: keys.wake, trial: trial ?? '', ...done },
+        { consumer, deadLetterLimit, onceMs, wake: keys.wake, knownDue, ...terms, ...done },
         rest,
       );
     } catch (error) {

@@ -73,7 +73,6 @@ export class Script<Key extends string, Arg extends string, Reply> {
       ...args.map((arg, index) => `local ${arg} = ARGV[${index + 1}]`),
     ].join('\n');
     const body = [
-      ...(keys.some((key) => String(key) === 'delayed') ? [DELAY] : []),
       `local FIRST = ${args.length + 1}`,
       ...(keys.some((key) => String(key) === 'parked') ? [UNPARK] : []),
       lua.trim(),
@@ -169,41 +168,88 @@ export class Script<Key extends string, Arg extends string, Reply> {
   }
 }
 
+/** News on the channel of a process: the Redis time in ms follows, at which something is due before all else. */
+export const DUE = 'due';
+
 /**
- * Adds to the delayed messages, as a Lua function; the element must have a header. A sorted set holds equal bytes once, so that of two equal elements
- * one gets a space, which means nothing, at the end of its header.
+ * Adds to the delayed messages, as the Lua function `delay(due, element)`; the element must have a header. And `tellDue()`,
+ * which tells the consumer that keeps the time of the queue, or all of them where none does, when one of those is due
+ * before all others. (The process of a consumer is its name up to the last number.)
+ *
+ * A sorted set holds equal bytes once. Of two equal elements one gets blanks at the end of its header, which mean
+ * nothing, in a pattern that hardly comes twice: the time, in binary.
  */
-const DELAY = `
-local isEarliest = false
-local function delay(delayed, due, element)
-  local earliest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
-  if not earliest or due < tonumber(earliest) then isEarliest = true end
-  while redis.call('ZADD', delayed, 'NX', due, element) == 0 do
-    element = string.gsub(element, '\\n', ' \\n', 1)
+export const DELAY = `
+local earliestDue = false
+local copies = 0
+local function withBlanks(element)
+  local time = redis.call('TIME')
+  local number = (time[1] * 1000000 + time[2] + copies) % 4294967296
+  copies = copies + 1
+  local blanks = {}
+  for i = 1, 32 do
+    blanks[i] = number % 2 == 0 and ' ' or '\\t'
+    number = math.floor(number / 2)
   end
+  local headerEnd = string.find(element, '\\n', 1, true)
+  return string.sub(element, 1, headerEnd - 1) .. table.concat(blanks) .. string.sub(element, headerEnd)
+end
+local function delay(due, element)
+  if redis.call('ZCOUNT', delayed, '-inf', due) == 0 then earliestDue = due end
+  local copy = element
+  while redis.call('ZADD', delayed, 'NX', due, copy) == 0 do copy = withBlanks(element) end
+end
+local function tellDue()
+  if not earliestDue then return end
+  local keeper = redis.call('HGET', roles, 'timekeeper')
+  local process = keeper and string.gsub(keeper, '%-%d+$', '')
+  local news = string.format('${DUE} %.0f', earliestDue)
+  if not process or redis.call('PUBLISH', wake .. ':' .. process, news) == 0 then redis.call('PUBLISH', wake, '') end
 end
 `;
 
-/** How many delayed messages one call moves at the most. */
+/** How many delayed messages one call moves, how many of them are read at once, and of how many bytes. */
 const MOST_DUE = 100;
+const DUE_STEP = 16;
+const MOST_DUE_BYTES = 1_048_576;
 
 /**
- * Moves delayed messages that are due to the head of the queue, the earliest first, as Lua. No more than can be taken
- * now (`take`), or one for a consumer that waits: what comes next would overtake those that stayed. Leaves `dueIn`: ms
- * until the next one, 0 when more are due, -1 when there is none. Reads the clock only where it has to.
+ * Moves delayed messages that are due to the head of the queue, the earliest first, as Lua. No more than this consumer
+ * takes now (`take`), or, where it takes none, one for another consumer that waits, as long as nothing stands in its way:
+ * what comes next would overtake those that stayed. None while the queue is paused.
+ *
+ * Leaves `nextDue`, when the next one is due, and `dueIn`: ms until then, 0 when more are due that can go on, -1 for no
+ * need to look. With a `knownDue` that is still to come the next one is not read again: it may be large.
  */
 export const RELEASE_DUE = `
-local dueIn = -1
-local nextDue = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
-if nextDue and not now then now = nowMs() end
-if nextDue and tonumber(nextDue) <= now then
-  local mostDue = math.max(1, math.min(take, ${MOST_DUE}))
-  local due = redis.call('ZRANGE', delayed, '-inf', now, 'BYSCORE', 'LIMIT', 0, mostDue)
-  for i = #due, 1, -1 do redis.call('LPUSH', waiting, due[i]) end
-  redis.call('ZREMRANGEBYRANK', delayed, 0, #due - 1)
-  nextDue = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
+local nextDue, dueIn = false, -1
+if redis.call('ZCARD', delayed) > 0 then
+  now = now or nowMs()
+  local most = 0
+  if isPaused == 0 then
+    if tonumber(take) > 0 then most = math.min(take, ${MOST_DUE})
+    elseif redis.call('LLEN', waiting) == 0 then most = 1 end
+  end
+  most = math.min(most, redis.call('ZCOUNT', delayed, '-inf', now))
+  local due, bytes = {}, 0
+  while #due < most and bytes < ${MOST_DUE_BYTES} do
+    local last = math.min(most, #due + ${DUE_STEP}) - 1
+    for _, element in ipairs(redis.call('ZRANGE', delayed, #due, last)) do
+      due[#due + 1] = element
+      bytes = bytes + #element
+    end
+  end
+  if #due > 0 then
+    for i = #due, 1, -1 do redis.call('LPUSH', waiting, due[i]) end
+    redis.call('ZREMRANGEBYRANK', delayed, 0, #due - 1)
+  end
+  local isKnown = knownDue ~= '' and tonumber(knownDue) > now
+  if isKnown and redis.call('ZCOUNT', delayed, '-inf', '(' .. knownDue) == 0 then nextDue = knownDue
+  else nextDue = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] end
+  if nextDue then dueIn = math.max(0, math.ceil(tonumber(nextDue) - now)) end
+  -- What is due stays for whoever takes next.
+  if dueIn == 0 and #due == 0 then dueIn = -1 end
 end
-if nextDue then dueIn = math.max(0, math.ceil(tonumber(nextDue) - now)) end
 `;
 
 /** Milliseconds of Redis's clock, as a Lua function `nowMs`. */
@@ -239,10 +285,20 @@ for i = 1, moved do
 end
 `;
 
-/** Ends what a consumer does for the others of its queue, as the Lua function `endRoles(consumer)`. */
+/**
+ * Ends what a consumer does for the others of its queue, as the Lua function `endRoles(consumer)`; answers whether that was
+ * anything: then somebody else is to do it.
+ */
 export const END_ROLES = `
 local function endRoles(consumer)
-  if redis.call('HGET', roles, 'trial') == consumer then redis.call('HDEL', roles, 'trial') end
+  local hasAny = false
+  for _, role in ipairs({ 'trial', 'timekeeper' }) do
+    if redis.call('HGET', roles, role) == consumer then
+      redis.call('HDEL', roles, role)
+      hasAny = true
+    end
+  end
+  return hasAny
 end
 `;
 

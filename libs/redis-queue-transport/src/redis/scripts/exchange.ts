@@ -2,7 +2,7 @@ import type { Settlement, Suspects } from '../../core/broker.js';
 import { DROP_DEAD } from '../parking-lua.js';
 import type { ScriptArgument } from '../script.js';
 import {
-  END_ROLES,
+  DELAY,
   IS_SUSPECT,
   NOW_MS_FUNCTION,
   RELEASE_DUE,
@@ -19,6 +19,9 @@ export interface ExchangeReply {
   readonly suspects: Suspects;
   readonly isPaused: boolean;
   readonly dueInMs: number | undefined;
+  readonly isTimekeeper: boolean;
+  /** When that is, as Redis has it; to be given with the next call. */
+  readonly nextDue: string;
   readonly taken: readonly Buffer[];
 }
 
@@ -45,13 +48,16 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * nothing besides); `keep` it; the `next` suspect, taken as the others are (the right ends when there is none); `yield`
  * it. Who has the right is given nothing but suspects.
  *
+ * With the `time` to `keep` it keeps that of the queue from now on, unless another live consumer does; or it is to `yield`
+ * that, and the others are woken.
+ *
  * With `oldestDone` above 0 so many of the list's oldest are done, of the `held` that it holds: so the elements need not
  * travel back. The last of them begins with `lastDone`: a count alone could also fit a list that has lost some and got
  * others, by a call that was given up and is executed late.
  *
  * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, what is
  * the matter with suspects (the place in SUSPECTS), 1 when the queue is paused, ms until the next delayed message or -1,
- * taken … }.
+ * 1 when it keeps the time, when that message is due or nothing, taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',
@@ -78,6 +84,8 @@ export const exchange = new Script({
     'held',
     'lastDone',
     'trial',
+    'time',
+    'knownDue',
     'acks',
   ],
   lua: `
@@ -88,7 +96,7 @@ if tonumber(oldestDone) > 0 then
   if string.sub(last, 1, #lastDone) ~= lastDone then return -1 end
   redis.call('LTRIM', processing, oldestDone, -1)
 end
-${NOW_MS_FUNCTION}${DROP_DEAD}${IS_SUSPECT}${END_ROLES}
+${NOW_MS_FUNCTION}${DROP_DEAD}${IS_SUSPECT}${DELAY}
 local missing = 0
 local others = FIRST + acks
 local now = others <= #ARGV and nowMs() or nil
@@ -117,7 +125,7 @@ for i = #ARGV - 2, others, -3 do
       redis.call('XADD', dead, '*', 'element', detail)
       if tonumber(deadLetterLimit) == 0 then dropDead(0) end
     elseif tonumber(kind) > 0 then
-      delay(delayed, now + kind, detail)
+      delay(now + kind, detail)
     else
       redis.call('LPUSH', waiting, detail)
     end
@@ -126,16 +134,30 @@ for i = #ARGV - 2, others, -3 do
   end
 end
 
--- This consumer may be gone or busy when it is due.
-if isEarliest then redis.call('PUBLISH', wake, '') end
+tellDue()
 
+-- One question for what is rarely there.
+local isRare = redis.call('EXISTS', paused, suspects) > 0
+local isPaused = isRare and redis.call('EXISTS', paused) or 0
 ${RELEASE_DUE}
 
 local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
-local reply = { holds, missing, 0, 0, dueIn }
--- One question for what is rarely there.
-if redis.call('EXISTS', paused, suspects) > 0 or trial ~= '' and trial ~= 'claimIfEmpty' then
-  reply[4] = redis.call('EXISTS', paused)
+local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '' }
+if time ~= '' then
+  local keeper = redis.call('HGET', roles, 'timekeeper')
+  if time == 'yield' then
+    if keeper == consumer then
+      redis.call('HDEL', roles, 'timekeeper')
+      redis.call('PUBLISH', wake, '')
+    end
+    keeper = nil
+  elseif not keeper or keeper ~= consumer and not redis.call('ZSCORE', consumers, keeper) then
+    redis.call('HSET', roles, 'timekeeper', consumer)
+    keeper = consumer
+  end
+  if keeper == consumer then reply[6] = 1 end
+end
+if isRare or trial ~= '' and trial ~= 'claimIfEmpty' then
   local tried = redis.call('HGET', roles, 'trial')
   if tried and tried ~= consumer and not redis.call('ZSCORE', consumers, tried) then tried = false end
   local suspect
@@ -143,11 +165,11 @@ if redis.call('EXISTS', paused, suspects) > 0 or trial ~= '' and trial ~= 'claim
   if isClaimed and not tried and redis.call('EXISTS', suspects) == 1 then
     redis.call('HSET', roles, 'trial', consumer)
     tried = consumer
-  elseif tried == consumer and trial == 'next' and reply[4] == 0 then
+  elseif tried == consumer and trial == 'next' and isPaused == 0 then
     suspect = redis.call('LMOVE', suspects, processing, 'LEFT', 'RIGHT')
   end
   if tried == consumer and (trial == 'yield' or trial == 'next' and not suspect) then
-    endRoles(consumer)
+    redis.call('HDEL', roles, 'trial')
     tried = false
     if redis.call('EXISTS', suspects) == 1 then redis.call('PUBLISH', wake, '') end
   end
@@ -155,16 +177,16 @@ if redis.call('EXISTS', paused, suspects) > 0 or trial ~= '' and trial ~= 'claim
     or tried and ${SUSPECTS.others} or ${SUSPECTS.free}
   if suspect then
     reply[1] = holds + 1
-    reply[6] = suspect
+    reply[8] = suspect
   end
-  if tried == consumer or reply[4] == 1 then return reply end
+  if tried == consumer or isPaused == 1 then return reply end
 end
 if tonumber(take) == 0 then return reply end
 if take == '1' then
   local element = redis.call('LMOVE', waiting, processing, 'LEFT', 'RIGHT')
   if not element then return reply end
   reply[1] = holds + 1
-  reply[6] = element
+  reply[8] = element
   return reply
 end
 local elements = redis.call('LRANGE', waiting, 0, take - 1)
@@ -173,14 +195,15 @@ for from = 1, taken, ${MOST_ARGUMENTS} do
   redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
 end
 if taken > 0 then redis.call('LTRIM', waiting, taken, -1) end
-for i = 1, taken do reply[5 + i] = elements[i] end
+for i = 1, taken do reply[7 + i] = elements[i] end
 reply[1] = holds + taken
 return reply
 `,
   read: (reply): ExchangeReply | 'leaseLost' | 'miscounted' => {
     if (reply === 0) return 'leaseLost';
     if (reply === -1) return 'miscounted';
-    const [held, missing, suspects, paused, dueIn, ...taken] = readArray(reply);
+    const [held, missing, suspects, paused, dueIn, timekeeper, nextDue, ...taken] =
+      readArray(reply);
     const dueInMs = readNumber(dueIn);
     return {
       held: readNumber(held),
@@ -188,6 +211,8 @@ return reply
       suspects: STATES[readNumber(suspects)] ?? 'none',
       isPaused: paused === 1,
       dueInMs: dueInMs < 0 ? undefined : dueInMs,
+      isTimekeeper: timekeeper === 1,
+      nextDue: readBuffer(nextDue).toString(),
       taken: taken.map(readBuffer),
     };
   },

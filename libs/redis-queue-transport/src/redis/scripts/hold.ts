@@ -1,27 +1,27 @@
-import { NOW_MS, Script, readArray } from '../script.js';
+import { DELAY, NOW_MS, Script, readArray } from '../script.js';
 
 /**
  * Adds messages that have terms of their own: for each, behind the named arguments, (element, Redis time in ms at
  * which it is due or 0, its id, window in ms within which the id is taken once or 0, the name under which its body has just
  * been parked or nothing). Unlike the other scripts it is refused while Redis is full: it takes messages in.
  *
- * Consumers are woken when a delayed message is due before all others, as they may be waiting for none.
+ * The consumer that keeps the time is told of a delayed message that is due before all others.
  *
  * Replies 1 for each message that was added, 0 for each whose id was there.
  */
 export const hold = new Script({
   action: 'hold a message',
   growsData: true,
-  keys: ['waiting', 'delayed', 'ids', 'parked', 'counts'],
+  keys: ['waiting', 'delayed', 'ids', 'parked', 'counts', 'roles'],
   args: ['wake'],
   lua: `
-${NOW_MS}
+${NOW_MS}${DELAY}
 redis.call('ZREMRANGEBYSCORE', ids, '-inf', now)
 -- Both are read before anything is added: a key of another type must refuse all of the messages, not the later ones.
 redis.call('LLEN', waiting)
 redis.call('HLEN', parked)
 redis.call('HLEN', counts)
-local earliest = tonumber(redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] or math.huge)
+redis.call('ZCARD', delayed)
 local reply = {}
 for i = FIRST, #ARGV, 5 do
   local element, due, id, window = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
@@ -31,11 +31,7 @@ for i = FIRST, #ARGV, 5 do
     if isNew then redis.call('HINCRBY', counts, 'parkedEver', 1) else redis.call('HDEL', parked, name) end
   end
   if isNew and due > now then
-    if due < earliest then
-      earliest = due
-      isEarliest = true
-    end
-    delay(delayed, due, element)
+    delay(due, element)
   elseif isNew then
     redis.call('RPUSH', waiting, element)
   end
@@ -46,7 +42,7 @@ for i = FIRST, #ARGV, 5 do
   end
   reply[#reply + 1] = isNew and 1 or 0
 end
-if isEarliest then redis.call('PUBLISH', wake, '') end
+tellDue()
 return reply
 `,
   read: (reply): readonly boolean[] => readArray(reply).map((added) => added === 1),

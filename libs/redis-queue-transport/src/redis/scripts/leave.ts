@@ -2,8 +2,8 @@ import { END_ROLES, GIVE_BACK, NOW_MS, Script, readNumber } from '../script.js';
 
 /**
  * Ends a consumer: what it still holds goes back unharmed. With a `fenceMs` above 0 the name stays watched for so
- * long, for a command of its whose outcome is not known. Others are woken where suspects wait that it could have run.
- * Replies how many deliveries went back.
+ * long, for a command of its whose outcome is not known. Others are woken where it did something for all of
+ * them. Replies how many deliveries went back.
  */
 export const leave = new Script({
   action: 'leave a queue',
@@ -11,13 +11,13 @@ export const leave = new Script({
   args: ['consumer', 'fenceMs', 'wake'],
   lua: `
 ${GIVE_BACK}${END_ROLES}
-endRoles(consumer)
+local isMissed = endRoles(consumer)
 redis.call('ZREM', consumers, consumer)
 if tonumber(fenceMs) > 0 then
   ${NOW_MS}
   redis.call('ZADD', fenced, now + fenceMs, consumer)
 end
-if redis.call('EXISTS', suspects) == 1 then redis.call('PUBLISH', wake, '') end
+if isMissed then redis.call('PUBLISH', wake, '') end
 return moved
 `,
   read: readNumber,

@@ -70,7 +70,7 @@ for i = 1, held do
   redis.call('RPOP', processing)
 end
 
-endRoles(consumer)
+local isMissed = endRoles(consumer)
 local fencedUntil = redis.call('ZSCORE', fenced, consumer)
 if leaseEnd or (held > 0 and not fencedUntil) then
   redis.call('ZREM', consumers, consumer)
@@ -78,7 +78,7 @@ if leaseEnd or (held > 0 and not fencedUntil) then
 elseif fencedUntil and tonumber(fencedUntil) < now then
   redis.call('ZREM', fenced, consumer)
 end
-if held > 0 or leaseEnd and redis.call('EXISTS', suspects) == 1 then redis.call('PUBLISH', wake, '') end
+if held > 0 or isMissed then redis.call('PUBLISH', wake, '') end
 return held
 `,
   read: readNumber,

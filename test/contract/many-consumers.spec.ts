@@ -1,0 +1,98 @@
+import { expect, jest, test } from '@jest/globals';
+import { Consumer } from '../../libs/redis-queue-transport/src/core/consumer.js';
+import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery-runner.js';
+import { MessageIds } from '../../libs/redis-queue-transport/src/core/message-id.js';
+import { DONE } from '../../libs/redis-queue-transport/src/core/outcome.js';
+import { TrialTurn } from '../../libs/redis-queue-transport/src/core/trial.js';
+import { eventually } from '../support/eventually.js';
+import { redisRig } from '../support/redis-rig.js';
+import { element } from './elements.js';
+import { RedisWorld } from './redis-world.js';
+
+jest.setTimeout(120_000);
+
+const rig = redisRig();
+const world = new RedisWorld(rig);
+
+const QUEUE = 'q';
+/** By hand 300; fewer show the same. */
+const CONSUMERS = Number(process.env['CONSUMERS'] ?? 60);
+const MESSAGES = 100;
+
+async function scriptCalls(): Promise<number> {
+  const stats = await rig.commands.info('commandstats');
+  const calls = [...stats.matchAll(/^cmdstat_(?:eval|evalsha):calls=(\d+)/gm)];
+  return calls.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Each has connections of its own, as in a process of its own. */
+async function startConsumer(handled: string[]): Promise<void> {
+  const broker = await world.open();
+  const runner = new DeliveryRunner(
+    {
+      run: (delivery) => {
+        handled.push(delivery.envelope.id ?? '');
+        return Promise.resolve(DONE);
+      },
+      timedOut: (_delivery, error) => ({ kind: 'failed', error }),
+    },
+    { retry: { attempts: 1, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 } },
+  );
+  const nothing = (): void => undefined;
+  const consumer = new Consumer(
+    broker,
+    {
+      queue: QUEUE,
+      concurrency: 10,
+      prefetch: 10,
+      leaseMs: 60_000,
+      deadLetterLimit: 100,
+      deadLetterMaxAgeMs: 3_600_000,
+      maxCrashes: 3,
+      onceMs: undefined,
+    },
+    new MessageIds(),
+    runner,
+    {
+      failed: nothing,
+      recovered: nothing,
+      leaseLost: nothing,
+      reclaimed: nothing,
+      retried: nothing,
+      deadLettered: nothing,
+      deadLettersDropped: nothing,
+      slowed: nothing,
+      spedUp: nothing,
+      handedBack: nothing,
+      postponed: nothing,
+      skipped: nothing,
+      missing: nothing,
+    },
+    new TrialTurn(),
+  );
+  rig.closeLater({ close: () => consumer.stop(1_000) });
+  await consumer.start();
+}
+
+test('what is delayed costs a few scripts, whatever the number of consumers', async () => {
+  const handled: string[] = [];
+  for (let started = 0; started < CONSUMERS; started += 10)
+    await Promise.all(Array.from({ length: 10 }, () => startConsumer(handled)));
+  const sender = await world.open();
+  // Their first looks are over.
+  await sender.push(QUEUE, 'first', element('first'), { dueMs: sender.nowMs() + 200 });
+  await eventually(() => expect(handled).toEqual(['first']));
+
+  const before = await scriptCalls();
+  for (let sent = 0; sent < MESSAGES; sent += 1) {
+    const id = `m${sent}`;
+    // Each alone: before all others, so that somebody has to be told.
+    await sender.push(QUEUE, id, element(id), { dueMs: sender.nowMs() + 20 });
+    await eventually(() => expect(handled).toContain(id));
+  }
+  const scripts = (await scriptCalls()) - before;
+
+  // One that holds it, and a handful of exchanges: of the one that keeps the time, and of the one that handles it.
+  // At twenty messages a second that is less than 100 scripts.
+  expect(scripts / MESSAGES).toBeLessThan(5);
+});
