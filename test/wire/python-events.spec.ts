@@ -62,7 +62,7 @@ describe('emit.py', () => {
     const listener = rig.run('listen', PATTERN);
     await listener.prints(`listening to ${PATTERN}`);
     await lastValueFrom(rig.nest.client({ connection }).emit(PATTERN, 'ours in 1'));
-    await listener.prints('ours in 1');
+    await listener.prints(`${PATTERN} "ours in 1"`);
 
     await eventually(() => expect(heard).toHaveLength(4));
     expect(heard.every(([, , data]) => String(data).endsWith('in 1'))).toBe(true);
