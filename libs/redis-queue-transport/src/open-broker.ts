@@ -1,6 +1,7 @@
 import type { AdminBroker } from './core/admin-broker.js';
 import type { Broker } from './core/broker.js';
 import type { RedisQueueHealth } from './core/health.js';
+import { optionsWithoutEffect } from './redis/connection-options.js';
 import { connectionSource } from './redis/connection-source.js';
 import type { ConnectionOption } from './redis/connection-source.js';
 import { placeOf } from './redis/place.js';
@@ -39,6 +40,12 @@ export function openBroker(
     { ...options, connection: connectionSource(options.connection) },
     events,
   );
+  const idle = optionsWithoutEffect(options.connection);
+  if (idle.length > 0) {
+    events.warning(
+      `In the option connection these have no effect, as the library has values of its own for them: ${idle.join(', ')}.`,
+    );
+  }
   const { client } = broker;
   return { broker, native: client, place: placeOf(client.options), health: () => broker.health() };
 }

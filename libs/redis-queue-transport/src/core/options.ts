@@ -104,7 +104,7 @@ function show(value: unknown): string {
   }
 }
 
-function unknownOption(
+export function unknownOption(
   option: string,
   known: readonly string[],
   owner: string,

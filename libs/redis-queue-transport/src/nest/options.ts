@@ -23,7 +23,8 @@ import { refuseEventOptions, resolvedFor } from './misplaced-options.js';
 interface SharedOptions {
   /**
    * Where Redis is: a `redis://` or `rediss://` URL, ioredis options, or an ioredis instance. The library opens
-   * connections of its own to the same place; an instance that you give is neither used for commands nor closed.
+   * connections of its own to the same place; an instance that you give is neither used for commands nor closed. For
+   * tokens that expire, give `credentials` among the options: a function that is asked before each connection is opened.
    * Default `redis://127.0.0.1:6379`.
    */
   readonly connection?: ConnectionOption | undefined;

@@ -2,9 +2,15 @@ import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import { InvalidOptionError } from '../core/errors.js';
 import { invalid } from '../core/options.js';
+import { checkConnectionOptions } from './connection-options.js';
+import type { ConnectionOptions } from './connection-options.js';
+import { CredentialedRedis } from './credentialed-redis.js';
 
-/** Where Redis is: a URL, ioredis options, or an ioredis instance whose settings are taken over (it is never used itself, nor closed). */
-export type ConnectionOption = string | RedisOptions | Redis;
+/**
+ * Where Redis is: a URL, ioredis options (with `credentials`, which gives user and password for each connection), or an
+ * ioredis instance whose settings are taken over (it is never used itself, nor closed).
+ */
+export type ConnectionOption = string | ConnectionOptions | Redis;
 
 /** Makes one more connection to the same place. */
 export type ConnectionSource = (settings: RedisOptions) => Redis;
@@ -25,10 +31,12 @@ export function connectionSource(connection: unknown): ConnectionSource {
     );
   }
   if (typeof connection === 'object' && connection !== null) {
-    // ioredis checks its own options; what is not known to it is ignored there.
-    const options = connection as RedisOptions;
+    checkConnectionOptions(connection);
+    const { credentials, ...options } = connection;
     refuseKeyPrefix(options);
-    return (settings) => new Redis({ ...options, ...settings });
+    return credentials === undefined
+      ? (settings) => new Redis({ ...options, ...settings })
+      : (settings) => new CredentialedRedis({ ...options, ...settings }, credentials);
   }
   throw invalid(
     'connection',
