@@ -30,6 +30,8 @@ const VALUES = [
   'RedisQueueClient',
   'RedisQueueContext',
   'RedisQueueError',
+  'RedisQueueEvent',
+  'RedisQueueMessage',
   'RedisQueueModule',
   'RedisQueueRecord',
   'RedisQueueRecordBuilder',
@@ -75,6 +77,8 @@ interface Types {
   RedisQueueCall: library.RedisQueueCall<unknown>;
   RedisQueueClientOptions: library.RedisQueueClientOptions;
   RedisQueueDeclarations: library.RedisQueueDeclarations;
+  RedisQueueErrorCode: library.RedisQueueErrorCode;
+  RedisQueueEventHandlerOptions: library.RedisQueueEventHandlerOptions;
   RedisQueueEventOptions: library.RedisQueueEventOptions;
   RedisQueueEvents: library.RedisQueueEvents;
   RedisQueueHandlerOptions: library.RedisQueueHandlerOptions;
@@ -83,6 +87,7 @@ interface Types {
   RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
   RedisQueueModuleOptions: library.RedisQueueModuleOptions;
   RedisQueueOptionsFactory: library.RedisQueueOptionsFactory;
+  RedisQueuePattern: library.RedisQueuePattern;
   RedisQueueRecordOptions: library.RedisQueueRecordOptions;
   RedisQueueRetryOptions: library.RedisQueueRetryOptions;
   RedisQueueServerOptions: library.RedisQueueServerOptions;
@@ -117,6 +122,8 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueCall',
   'RedisQueueClientOptions',
   'RedisQueueDeclarations',
+  'RedisQueueErrorCode',
+  'RedisQueueEventHandlerOptions',
   'RedisQueueEventOptions',
   'RedisQueueEvents',
   'RedisQueueHandlerOptions',
@@ -125,6 +132,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueModuleAsyncOptions',
   'RedisQueueModuleOptions',
   'RedisQueueOptionsFactory',
+  'RedisQueuePattern',
   'RedisQueueRecordOptions',
   'RedisQueueRetryOptions',
   'RedisQueueServerOptions',

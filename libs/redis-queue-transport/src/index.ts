@@ -24,7 +24,7 @@ export {
   UnsafeRedisError,
 } from './core/errors.js';
 export type { RedisQueueEventOptions } from './nest/event-options.js';
-export type { SendFailure } from './core/errors.js';
+export type { RedisQueueErrorCode, SendFailure } from './core/errors.js';
 export type {
   EventDeclarationOptions,
   HistoryOptions,
@@ -50,6 +50,8 @@ export type {
   DelayedMessage,
   QueuedMessage,
 } from './core/queue-admin.js';
+export { RedisQueueEvent, RedisQueueMessage } from './nest/decorators.js';
+export type { RedisQueueEventHandlerOptions, RedisQueuePattern } from './nest/decorators.js';
 export { DeadLetter, RetryLater } from './nest/exceptions.js';
 export { isWorthRetrying } from './nest/worth-retrying.js';
 export { RedisQueueAdmin } from './nest/redis-queue-admin.js';

@@ -1,6 +1,29 @@
+/** Of each error class its own; a `switch` over them can be checked for completeness. */
+export type RedisQueueErrorCode =
+  | 'INVALID_OPTION'
+  | 'INVALID_PATTERN'
+  | 'SERVER_STARTED'
+  | 'UNENCODABLE'
+  | 'UNDECODABLE'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'HEADER_TOO_LARGE'
+  | 'REDIS_UNAVAILABLE'
+  | 'CLIENT_CLOSED'
+  | 'SENDER_FULL'
+  | 'UNSAFE_REDIS'
+  | 'REDIS_REFUSED'
+  | 'OUTCOME_UNKNOWN'
+  | 'INCOMPLETE'
+  | 'REQUEST_TIMEOUT'
+  | 'NO_HANDLER'
+  | 'NOBODY_LISTENS'
+  | 'LEASE_LOST'
+  | 'HANDLER_TIMEOUT'
+  | 'SHUTDOWN';
+
 /** Base of every error that this library throws. `code` is stable and meant to be compared; the message is for people. */
 export abstract class RedisQueueError extends Error {
-  abstract readonly code: string;
+  abstract readonly code: RedisQueueErrorCode;
   /** In words of its own, as bundlers shorten the names of classes. */
   abstract override readonly name: string;
 }

@@ -32,7 +32,7 @@ export interface DeadLetterEntry extends QueuedMessage {
 
 export interface Page {
   /** How many at the most, from 1. Default 100. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /** Which dead letters are meant. */
@@ -63,7 +63,7 @@ export class QueueAdmin {
 
   async peek(
     queue: string,
-    { offset = 0, limit = PAGE }: Page & { readonly offset?: number } = {},
+    { offset = 0, limit = PAGE }: Page & { readonly offset?: number | undefined } = {},
   ): Promise<readonly QueuedMessage[]> {
     offsetRule(offset, 'offset');
     limitRule(limit, 'limit');
@@ -72,7 +72,7 @@ export class QueueAdmin {
 
   async delayed(
     queue: string,
-    { offset = 0, limit = PAGE }: Page & { readonly offset?: number } = {},
+    { offset = 0, limit = PAGE }: Page & { readonly offset?: number | undefined } = {},
   ): Promise<readonly DelayedMessage[]> {
     offsetRule(offset, 'offset');
     limitRule(limit, 'limit');

@@ -21,7 +21,7 @@ export class RetryLater extends SteeringException {
   /** Pause in ms; undefined for the pause of the retry policy. */
   readonly delayMs: number | undefined;
 
-  constructor(options: { readonly delayMs?: number } = {}) {
+  constructor(options: { readonly delayMs?: number | undefined } = {}) {
     const { delayMs } = options;
     if (delayMs !== undefined && !(Number.isSafeInteger(delayMs) && delayMs >= 0)) {
       throw invalid('delayMs', 'a whole number of milliseconds ≥ 0', delayMs);

@@ -79,7 +79,7 @@ export class RedisQueueAdmin {
   /** Waiting messages, the next one first; nothing is taken. Default: the first 100. */
   peek(
     queue: string,
-    page?: Page & { readonly offset?: number },
+    page?: Page & { readonly offset?: number | undefined },
   ): Promise<readonly QueuedMessage[]> {
     return this.#admin.peek(queue, page);
   }
@@ -87,7 +87,7 @@ export class RedisQueueAdmin {
   /** Delayed messages, the next one due first. Default: the first 100. */
   delayed(
     queue: string,
-    page?: Page & { readonly offset?: number },
+    page?: Page & { readonly offset?: number | undefined },
   ): Promise<readonly DelayedMessage[]> {
     return this.#admin.delayed(queue, page);
   }

@@ -5,14 +5,14 @@ import { codecRule } from './codec-options.js';
 
 /** What one message says beyond its data. */
 export interface RedisQueueRecordOptions {
-  readonly id?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly delayMs?: number;
-  readonly deliverAt?: Date;
-  readonly expiresInMs?: number;
-  readonly deduplicateMs?: number;
-  readonly codec?: Codec;
-  readonly isMandatory?: boolean;
+  readonly id?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly delayMs?: number | undefined;
+  readonly deliverAt?: Date | undefined;
+  readonly expiresInMs?: number | undefined;
+  readonly deduplicateMs?: number | undefined;
+  readonly codec?: Codec | undefined;
+  readonly isMandatory?: boolean | undefined;
 }
 
 /** A message with settings of its own; made by {@link RedisQueueRecordBuilder}, given to a client in place of the data. */

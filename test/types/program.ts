@@ -1,0 +1,103 @@
+/**
+ * What users write and must compile, or must not, with the strictest settings of TypeScript. It is never run: `tsc -b` is
+ * the test.
+ */
+import type { INestMicroservice } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import {
+  RedisQueueContext,
+  RedisQueueEvent,
+  RedisQueueMessage,
+  RedisQueueModule,
+  RedisQueueRecord,
+  RetryLater,
+} from 'nestjs-redis-queue-transport';
+import type {
+  RedisQueueAdmin,
+  RedisQueueError,
+  RedisQueueErrorCode,
+  RedisQueueEvents,
+  RedisQueueServer,
+} from 'nestjs-redis-queue-transport';
+
+class ConfigService {
+  readonly url: string = 'redis://127.0.0.1:6379';
+}
+
+// The factory knows what is injected, with a type or without one.
+RedisQueueModule.registerAsync({
+  inject: [ConfigService],
+  useFactory: (config: ConfigService) => ({ connection: config.url, server: {} }),
+});
+RedisQueueModule.registerAsync({
+  inject: [ConfigService],
+  useFactory: async (config) => ({ connection: (config as ConfigService).url }),
+});
+
+// What may be undefined may be given as undefined.
+const maybe = [undefined, 5][0];
+export const later = new RetryLater({ delayMs: maybe });
+export const record = new RedisQueueRecord({}, { delayMs: maybe, id: undefined });
+export const module = RedisQueueModule.register({ server: undefined, requestTimeoutMs: maybe });
+export const page = (admin: RedisQueueAdmin): Promise<unknown> =>
+  admin.peek('mail.send', { limit: maybe, offset: maybe });
+
+// Codes are literals: a slip is found.
+export function isWorthTrying({ code }: RedisQueueError): boolean {
+  const known: RedisQueueErrorCode = code;
+  // @ts-expect-error: there is no such code
+  if (code === 'REDIS_UNAVAILIBLE') return false;
+  return known === 'REDIS_UNAVAILABLE';
+}
+
+// Events and their listeners are known, by the server and by the app.
+export function listen(server: RedisQueueServer, app: INestMicroservice): void {
+  server.on('gap', ({ pattern, missed }) => console.log(pattern.length + missed));
+  app.on<RedisQueueEvents, 'gap'>('gap', ({ pattern }) => console.log(pattern.length));
+  // @ts-expect-error: there is no such event
+  server.on('ready', () => undefined);
+}
+
+// Decorators: any method, no type argument, and options that are checked.
+export class Controller {
+  @RedisQueueMessage('a')
+  bare(): void {
+    // Takes nothing.
+  }
+
+  @RedisQueueMessage({ cmd: 'sum' }, { concurrency: 1, retry: { attempts: 2 } })
+  message(@Payload() data: number[], @Ctx() context: RedisQueueContext): number {
+    return data.length + context.getAttempt();
+  }
+
+  @RedisQueueEvent('a', { concurrency: 5, history: { maxLength: 5 }, recover: { withinMs: 5 } })
+  live(@Ctx() context: RedisQueueContext): string {
+    return context.getPattern();
+  }
+
+  @RedisQueueEvent('a', { durable: true, retry: { attempts: 2 }, from: 'earliest' })
+  durable(): void {
+    // Takes nothing.
+  }
+
+  @RedisQueueEvent('a', { group: 'billing', once: { windowMs: 5 }, batch: { size: 5 } })
+  ofGroup(@Payload() data: readonly unknown[]): number {
+    return data.length;
+  }
+
+  // @ts-expect-error: misspelt
+  @RedisQueueMessage('a', { concurency: 1 })
+  // @ts-expect-error: a message has no group
+  @RedisQueueMessage('a', { group: 'billing' })
+  // @ts-expect-error: misspelt
+  @RedisQueueEvent('a', { grup: 'billing' })
+  // @ts-expect-error: live events are not tried again
+  @RedisQueueEvent('a', { retry: { attempts: 2 } })
+  // @ts-expect-error: a group misses nothing
+  @RedisQueueEvent('a', { group: 'billing', recover: { withinMs: 5 } })
+  // @ts-expect-error: a pattern cannot be a regular expression
+  @RedisQueueMessage(/a/)
+  wrong(): void {
+    // Does not compile.
+  }
+}
