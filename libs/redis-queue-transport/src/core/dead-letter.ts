@@ -10,13 +10,14 @@ import {
   splitHeader,
 } from './header.js';
 import type { Front } from './header.js';
+import type { ErrorSummary } from './outcome.js';
 import { membersOf } from './header-members.js';
 import type { Member } from './header-members.js';
 
 /** Facts that are kept beside a dead letter. */
 export interface DeadLetterFacts {
   readonly reason: string;
-  readonly error: { readonly name: string; readonly message: string; readonly stack?: string };
+  readonly error: ErrorSummary;
   readonly attempt: number;
   readonly queue: string;
   readonly consumer: string;
@@ -62,13 +63,14 @@ export function readDeadLetter(
 /** Others may have put it here, or a release that knows other facts: each is looked at. */
 function factsOf(dead: Record<string, unknown>): DeadLetterFacts {
   const error = isRecord(dead['error']) ? dead['error'] : {};
-  const { stack } = error;
+  const { stack, details } = error;
   return {
     reason: textOf(dead['reason'], 'unknown'),
     error: {
       name: textOf(error['name'], 'Error'),
       message: textOf(error['message'], 'Nothing is said of the error.'),
       ...(isString(stack) ? { stack } : {}),
+      ...(details === undefined ? {} : { details }),
     },
     attempt: isFiniteNumber(dead['attempt']) ? dead['attempt'] : 1,
     queue: textOf(dead['queue'], ''),

@@ -1,3 +1,4 @@
+import { detailsOf } from './error-details.js';
 import { messageOf } from './errors.js';
 import type { RetryPolicy } from './retry.js';
 import { retryDelayMs } from './retry.js';
@@ -20,6 +21,8 @@ export interface ErrorSummary {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
+  /** What it carries: the response of an `HttpException`, the error of an `RpcException`. At most about 4 KiB of JSON. */
+  readonly details?: unknown;
 }
 
 /** What becomes of a delivery. */
@@ -126,11 +129,13 @@ export function summarize(error: unknown): ErrorSummary {
 function summaryOf(error: Error): ErrorSummary {
   // A program may have put anything there.
   const { message, stack, name } = error as { [Field in keyof Error]: unknown };
+  const details = detailsOf(error);
   return {
     // Many subclasses leave the name of their parent.
     name: name === 'Error' ? error.constructor.name : asText(name),
     message: asText(message),
     ...(typeof stack === 'string' ? { stack } : {}),
+    ...(details === undefined ? {} : { details }),
   };
 }
 

@@ -1,16 +1,20 @@
+import { HttpException } from '@nestjs/common';
 import type { Logger } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
 import type { ConsumerObserver } from '../core/consumer.js';
 import type { Delivery } from '../core/delivery.js';
 import type { SkipReason } from '../core/broker.js';
-import { RedisRefusedError } from '../core/errors.js';
+import { RedisQueueError, RedisRefusedError } from '../core/errors.js';
 import { summarize } from '../core/outcome.js';
-import type { Outcome } from '../core/outcome.js';
+import type { ErrorSummary, Outcome } from '../core/outcome.js';
 import { counted } from './counted.js';
 import type { FailureLog } from './failure-log.js';
 import type { StatusEvents } from './status-events.js';
 
 /** Writes what happens to one queue's consumer into Nest's log, and tells listeners of the server what they can hear. */
 export class ConsumerLog implements ConsumerObserver {
+  #lastCause: unknown;
+
   constructor(
     private readonly queue: string,
     private readonly logger: Logger,
@@ -42,7 +46,16 @@ export class ConsumerLog implements ConsumerObserver {
   retried(delivery: Delivery, { delayMs, error }: Outcome & { readonly kind: 'retry' }): void {
     const { attempt } = delivery.envelope;
     this.logger.warn(
-      `Attempt ${attempt} of ${this.#name(delivery)} failed; the next one in ${delayMs} ms: ${causeOf(error)}`,
+      `Attempt ${attempt} of ${this.#name(delivery)} failed; the next one in ${delayMs} ms: ${this.#causeOnce(error)}`,
+    );
+  }
+
+  /** A request whose caller is told no more than that something went wrong. */
+  untold(delivery: Delivery, error: unknown): void {
+    this.logger.error(
+      `The request ${delivery.envelope.id ?? ''} to "${this.queue}" failed, and its caller is told "Internal server error": ` +
+        causeOf(error),
+      isExpected(error) ? undefined : summarize(error).stack,
     );
   }
 
@@ -70,7 +83,7 @@ export class ConsumerLog implements ConsumerObserver {
   deadLettered(delivery: Delivery, outcome: Outcome & { readonly kind: 'deadLetter' }): void {
     const { reason, error } = outcome;
     this.logger.error(
-      `Parked ${this.#name(delivery)} with the dead letters: ${reason}: ${error.message}`,
+      `Parked ${this.#name(delivery)} with the dead letters: ${reason}: ${textOf(error)}`,
       error.stack,
     );
   }
@@ -109,12 +122,50 @@ export class ConsumerLog implements ConsumerObserver {
     });
   }
 
+  /** With the stack, once for all messages that failed by the same error. */
+  #causeOnce(error: unknown): string {
+    const { stack, ...rest } = summarize(error);
+    const isNew = typeof error !== 'object' || error !== this.#lastCause;
+    this.#lastCause = error;
+    return isNew && stack !== undefined && !isExpected(error)
+      ? `${textOf(rest)}\n${stack}`
+      : textOf(rest);
+  }
+
   #name({ envelope }: Delivery): string {
     return `message ${envelope.id ?? '(without id)'} of "${this.queue}"`;
   }
 }
 
+/** Text and stack of what is logged when a handler of live events fails. */
+export function liveFailure(pattern: string, error: unknown): [text: string, stack?: string] {
+  const summary = summarize(error);
+  const text = `A handler of the event "${pattern}" failed: ${saidBy(summary)}`;
+  return summary.stack === undefined || isExpected(error) ? [text] : [text, summary.stack];
+}
+
+/** What was thrown, for a log line: name, message and what it carries. */
 function causeOf(error: unknown): string {
-  const { name, message } = summarize(error);
-  return `${name}: ${message}`;
+  return textOf(summarize(error));
+}
+
+function textOf(summary: ErrorSummary): string {
+  return `${summary.name}: ${saidBy(summary)}`;
+}
+
+function saidBy({ message, details }: ErrorSummary): string {
+  return details === undefined ? message : `${message} ${asText(details)}`;
+}
+
+function asText(details: unknown): string {
+  return typeof details === 'string' ? details : JSON.stringify(details);
+}
+
+/** An error that tells what is wrong by itself: where it was thrown is of no interest. */
+function isExpected(error: unknown): boolean {
+  return (
+    error instanceof RpcException ||
+    error instanceof HttpException ||
+    error instanceof RedisQueueError
+  );
 }

@@ -3,13 +3,13 @@ import type { MessageHandler } from '@nestjs/microservices';
 import { Delivery } from '../core/delivery.js';
 import { decodeElement } from '../core/envelope.js';
 import { ShutdownError } from '../core/errors.js';
-import { summarize } from '../core/outcome.js';
 import { ownContext } from '../core/own-context.js';
 import type { Places } from '../core/places.js';
 import { rejected } from '../core/rejected.js';
 import { Running } from '../core/running.js';
 import { counted } from './counted.js';
 import type { DroppedEvents } from './dropped-events.js';
+import { liveFailure } from './consumer-log.js';
 import type { RegisteredHandler } from './handler-registry.js';
 import { LiveHandler } from './live-handler.js';
 import type { RunLive } from './live-handler.js';
@@ -135,8 +135,7 @@ export class EventRunner {
   }
 
   #logFailure(pattern: string, error: unknown): void {
-    const { message, stack } = summarize(error);
-    this.logger.error(`A handler of the event "${pattern}" failed: ${message}`, stack);
+    this.logger.error(...liveFailure(pattern, error));
   }
 }
 

@@ -73,8 +73,8 @@ class HandlerConsumers {
       // A batch takes one place, when it begins.
       places: batch === undefined ? this.places : undefined,
     };
-    const deliveries = this.#runnerOf(pattern, handler, handlerOptions);
     const log = new ConsumerLog(queue, logger, failures, events);
+    const deliveries = this.#runnerOf(pattern, handler, handlerOptions, log);
     return new Consumer(this.broker, options, ids, deliveries, log, this.#turn);
   }
 
@@ -82,13 +82,17 @@ class HandlerConsumers {
     pattern: string,
     handler: MessageHandler,
     options: ResolvedHandlerOptions,
+    log: ConsumerLog,
   ): DeliveryRunner {
     const { codec, codecOfOthers, withHooks, logger } = this.served;
     const { batch, concurrency, timeoutMs, retry, queue } = options;
     const onReplyError = (error: unknown): void => logger.error(error);
     const read = queue === undefined ? codec : codecOfOthers;
     const parts = [pattern, handler, this.broker, read, withHooks, onReplyError] as const;
-    if (batch === undefined) return new DeliveryRunner(new MessageRunner(...parts), options);
+    if (batch === undefined) {
+      const runner = new MessageRunner(...parts, (delivery, error) => log.untold(delivery, error));
+      return new DeliveryRunner(runner, options);
+    }
     const batches = new BatchRunner(...parts, {
       ...batch,
       concurrency,

@@ -26,6 +26,8 @@ export class MessageRunner implements DeliveryHandler {
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
     private readonly onReplyError: (error: unknown) => void,
+    /** A request failed, and its caller is told nothing of why. */
+    private readonly onUntold: (delivery: Delivery, error: unknown) => void,
   ) {}
 
   run(delivery: Delivery): Promise<Result> {
@@ -51,7 +53,12 @@ export class MessageRunner implements DeliveryHandler {
     const context = new RedisQueueContext([delivery, delivery.envelope.pattern ?? this.pattern]);
     return this.withHooks(context, () => runHandler(this.handler, data, context, replier)).then(
       () => succeeded(context, replier),
-      (error: unknown) => failed(error, context, replier),
+      (error: unknown) => {
+        const { isUntold, failure } = context;
+        if (isUntold && replier !== undefined && steered(failure) === undefined)
+          this.onUntold(delivery, failure);
+        return failed(error, context, replier);
+      },
     );
   }
 

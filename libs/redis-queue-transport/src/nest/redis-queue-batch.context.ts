@@ -51,6 +51,8 @@ export class RedisQueueBatchContext extends BaseRpcContext<
 > {
   /** What the handler threw, if it did, before filters changed it. Kept by the transport for dead letters. */
   failure: unknown;
+  /** Nest's own filter told nobody what {@link failure} was, and left it to the transport to log it. */
+  isUntold = false;
   #items: readonly RedisQueueBatchItem[] | undefined;
   #signal: AbortSignal | undefined;
 

@@ -5,6 +5,8 @@ import type { Delivery } from '../core/delivery.js';
 export class RedisQueueContext extends BaseRpcContext<[delivery: Delivery, pattern: string]> {
   /** What the handler threw, if it did, before filters changed it. Kept by the transport for dead letters. */
   failure: unknown;
+  /** Nest's own filter told nobody what {@link failure} was, and left it to the transport to log it. */
+  isUntold = false;
 
   /** The pattern that the message was sent to; for an event its own, also where the handler's has wildcards. */
   getPattern(): string {

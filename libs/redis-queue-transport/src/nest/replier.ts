@@ -68,8 +68,7 @@ export class Replier {
     } catch (error) {
       this.onError(error);
       // Without the serializer, and of nothing but text: this can always be written, so the caller always hears.
-      const code = error instanceof RedisQueueError ? { code: error.code } : {};
-      const description = { ...code, status: 'error', message: messageOf(error) };
+      const description = tellable(packet.err) ?? describeUnwritable(error);
       return { kind: 'error', isEnd: true, body: encodeJson(description) };
     }
   }
@@ -97,4 +96,16 @@ function describeError(error: unknown): unknown {
   // Nest's client takes a reply whose error is falsy for one without an error.
   if (!error) return { status: 'error', message: 'Internal server error' };
   return error;
+}
+
+function describeUnwritable(error: unknown): object {
+  const code = error instanceof RedisQueueError ? { code: error.code } : {};
+  return { ...code, status: 'error', message: messageOf(error) };
+}
+
+/** What can be told of an error that cannot be written as it is, such as one with a circle: its message. */
+function tellable(error: unknown): object | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const message: unknown = Reflect.get(error, 'message');
+  return typeof message === 'string' ? { status: 'error', message } : undefined;
 }
