@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
-import { NoHandlerError, RequestTimeoutError, messageOf } from '../core/errors.js';
+import { NoHandlerError, RequestTimeoutError } from '../core/errors.js';
 import { ownContext } from '../core/own-context.js';
 import type { SendBudget } from '../core/send-budget.js';
 import type { Codec } from '../core/codec.js';
@@ -15,6 +15,7 @@ import type { ClientSession } from './client-session.js';
 import { inOrder } from './in-order.js';
 import type { OutgoingMessage } from './outgoing-message.js';
 import type { PacketCodec } from './packet-codec.js';
+import { UnreadableReplies } from './unreadable-replies.js';
 
 /** So many queues are remembered; whoever makes up patterns as they go must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
@@ -27,6 +28,8 @@ export class ClientRequests {
   /** Queues that a server has joined, now or ever. */
   readonly #served = new Set<string>();
 
+  readonly #unreadable: UnreadableReplies;
+
   constructor(
     private readonly codec: PacketCodec,
     private readonly times: RequestTimes,
@@ -35,8 +38,10 @@ export class ClientRequests {
     private readonly session: () => ClientSession | undefined,
     /** Resolves when the client is connected. */
     private readonly connected: () => Promise<ClientSession>,
-    private readonly logger: LoggerService,
-  ) {}
+    logger: LoggerService,
+  ) {
+    this.#unreadable = new UnreadableReplies(logger);
+  }
 
   /**
    * Sends the message as a request. Its replies come in order, each as one packet; so does what ends it instead: why it
@@ -76,7 +81,7 @@ export class ClientRequests {
       const reply = decodeReply(element);
       if (!this.#open.deliver(reply) && !reply.last) this.#refuse([reply.request], session);
     } catch (error) {
-      this.logger.error(`A reply cannot be read: ${messageOf(error)}`);
+      this.#unreadable.add(error);
     }
   }
 

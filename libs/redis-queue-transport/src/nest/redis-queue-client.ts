@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import { ClientProxy } from '@nestjs/microservices';
 import type { ReadPacket, WritePacket } from '@nestjs/microservices';
 import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
@@ -14,6 +13,7 @@ import { SendBudget } from '../core/send-budget.js';
 import { homeContext } from '../core/own-context.js';
 import { rejected } from '../core/rejected.js';
 import { openBroker } from '../open-broker.js';
+import { PrintableLogger } from './printable-logger.js';
 import { AddressingLog } from './addressing-log.js';
 import { ClientRequests } from './client-requests.js';
 import { ClientSession } from './client-session.js';
@@ -50,7 +50,7 @@ const MOST_KNOWN_QUEUES = 1_000;
  * @throws InvalidOptionError from the constructor
  */
 export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
-  readonly #logger = new Logger('RedisQueueClient');
+  readonly #logger = new PrintableLogger('RedisQueueClient');
   readonly #options: ResolvedClientOptions;
   readonly #codec: PacketCodec;
   readonly #addressing: AddressingLog;

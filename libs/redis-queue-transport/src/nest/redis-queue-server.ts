@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import { Server } from '@nestjs/microservices';
 import type {
   BaseRpcContext,
@@ -15,6 +14,7 @@ import { homeContext } from '../core/own-context.js';
 import { MessageIds } from '../core/message-id.js';
 import { openBroker } from '../open-broker.js';
 import type { OpenBroker } from '../open-broker.js';
+import { PrintableLogger } from './printable-logger.js';
 import { AddressingLog } from './addressing-log.js';
 import { resolveEventOptions } from './event-options.js';
 import { FailureLog } from './failure-log.js';
@@ -48,7 +48,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   override readonly transportId = REDIS_QUEUE_TRANSPORT;
   /** Failures of event handlers come back to us, and are logged here with their pattern. */
   override readonly propagatesEventHandlerErrors = true;
-  protected override readonly logger = new Logger('RedisQueueServer');
+  protected override readonly logger = new PrintableLogger('RedisQueueServer');
   readonly #options: ResolvedServerOptions;
   readonly #registry = new HandlerRegistry();
   readonly #histories: HandlerHistories;

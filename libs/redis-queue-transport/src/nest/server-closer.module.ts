@@ -1,6 +1,7 @@
-import { Logger, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { PrintableLogger } from './printable-logger.js';
 import { warnOfOtherTransports } from './other-transports.js';
 import type { RpcTarget } from './other-transports.js';
 import { RedisQueueServer } from './redis-queue-server.js';
@@ -15,7 +16,7 @@ const BEFORE_THE_ROOT = -1;
  */
 @Module({})
 export class ServerCloserModule implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #logger = new Logger(RedisQueueServer.name);
+  readonly #logger = new PrintableLogger('RedisQueueServer');
 
   constructor(private readonly modules: ModulesContainer) {
     for (const module of modules.values()) {
