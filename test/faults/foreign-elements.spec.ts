@@ -58,13 +58,27 @@ describe('elements that were pushed by hand', () => {
     expect(consumer.hasEnded).toBe(false);
   });
 
-  test('survive a crash of the process that runs them', async () => {
+  test.each([
+    ['without a header', '{"id":"deadly","kills":true}'],
+    [
+      'with counts where scripts do not look for them',
+      '{"rq":1,"id":"deadly","attempt":1,"crashes":0}\n{"id":"deadly","kills":true}',
+    ],
+    [
+      'with counts twice',
+      '{"rq":1,"crashes":0,"attempt":1,"crashes":0,"id":"deadly"}\n{"id":"deadly","kills":true}',
+    ],
+    [
+      'with counts in another order, and spaces',
+      '{ "rq" : 1 ,"attempt":1, "crashes": 0 ,"id":"deadly"}\n{"id":"deadly","kills":true}',
+    ],
+  ])('survive a crash of the process that runs them, %s', async (_, deadly) => {
     const stage = await FaultStage.open(rig);
     const first = await stage.startConsumer();
     const waiting = `${rig.prefix}:{${stage.queue}}:waiting`;
     stage.ledger.confirm('deadly');
     stage.ledger.confirm('beside it');
-    await rig.commands.rpush(waiting, '{"id":"deadly","kills":true}', '{"id":"beside it"}');
+    await rig.commands.rpush(waiting, deadly, '{"id":"beside it"}');
     await first.ended();
     const second = await stage.startConsumer({ maxCrashes: 2 });
     await second.ended();
