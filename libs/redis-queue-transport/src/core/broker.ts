@@ -253,6 +253,8 @@ export interface Exchange {
   readonly taken: readonly Buffer[];
   /** Settlements that found nothing: settled by an earlier call whose answer was lost, or removed by hand. */
   readonly missing: number;
+  /** More may wait than was taken: that was large. */
+  readonly isCut: boolean;
   readonly suspects: Suspects;
   /** The queue is paused: nothing is handed out. */
   readonly isPaused: boolean;

@@ -395,7 +395,7 @@ export class Consumer {
     // What was told meanwhile may be a pause, of which this answer does not know: the next one does.
     if (exchange.isPaused || !this.#mustLook) this.#followPause(exchange.isPaused);
     // A full answer means that there may be more.
-    if (take > 0 && exchange.taken.length === take) this.#mustLook = true;
+    if (take > 0 && (exchange.taken.length === take || exchange.isCut)) this.#mustLook = true;
     this.#followTrial(exchange);
     if (this.#waiting === undefined) this.#checkedAt = performance.now();
     if (take > 0) this.#inVain = exchange.taken.length === 0 ? this.#inVain + 1 : 0;

@@ -29,6 +29,9 @@ local function unpark(element)
 end
 `;
 
+/** So many dead letters are dropped with one call. */
+const MOST_DROPPED = 1_000;
+
 /** So many messages one call of a script looks at, at the most, for bodies to drop. */
 const MOST_EMPTIED = 1_000;
 const MOST_BYTES = 1_048_576;
@@ -37,8 +40,8 @@ const MOST_BYTES = 1_048_576;
 const STEP = 16;
 
 /**
- * Drops the oldest dead letters, with the bodies that are parked, as the Lua function `dropDead(most, below)`: at once
- * while nothing is parked, else a part, as each is to be looked at. `below` is the time in ms before which all are to
+ * Drops the oldest dead letters, with the bodies that are parked, as the Lua function `dropDead(most, below)`, or a part of
+ * them. `below` is the time in ms before which all are to
  * go; without one so many go that `most` are left. Counts them, and answers whether there may be more.
  */
 export const DROP_DEAD = `
@@ -46,17 +49,31 @@ local function dropDead(most, below)
   local dropped, mayBeMore
   redis.call('HLEN', counts) -- a key of another type must refuse it before anything is dropped
   if redis.call('EXISTS', parked) == 0 then
-    if below then dropped = redis.call('XTRIM', dead, 'MINID', '=', below)
-    else dropped = redis.call('XTRIM', dead, 'MAXLEN', '=', most) end
+    if below then
+      dropped = redis.call('XTRIM', dead, 'MINID', '~', below, 'LIMIT', ${MOST_DROPPED})
+      -- By whole nodes of the stream so far: the rest is a part of one.
+      if dropped == 0 then dropped = redis.call('XTRIM', dead, 'MINID', '=', below)
+      else mayBeMore = true end
+    else
+      dropped = redis.call('XTRIM', dead, 'MAXLEN', '=', math.max(most, redis.call('XLEN', dead) - ${MOST_DROPPED}))
+    end
   else
     local part = below and ${MOST_EMPTIED} or math.min(${MOST_EMPTIED}, redis.call('XLEN', dead) - most)
     if part <= 0 or below == 0 then return false end
-    local oldest = redis.call('XRANGE', dead, '-', below and string.format('(%d-0', below) or '+', 'COUNT', part)
-    for _, entry in ipairs(oldest) do
-      unpark(entry[2][2])
-      redis.call('XDEL', dead, entry[1])
+    local last = below and string.format('(%d-0', below) or '+'
+    local bytes = 0
+    dropped = 0
+    while dropped < part and bytes < ${MOST_BYTES} do
+      local some = redis.call('XRANGE', dead, '-', last, 'COUNT', math.min(${STEP}, part - dropped))
+      for _, entry in ipairs(some) do
+        unpark(entry[2][2])
+        redis.call('XDEL', dead, entry[1])
+        dropped = dropped + 1
+        bytes = bytes + #entry[2][2]
+      end
+      if #some == 0 then break end
+      mayBeMore = dropped == part or bytes >= ${MOST_BYTES}
     end
-    dropped, mayBeMore = #oldest, #oldest == ${MOST_EMPTIED}
   end
   if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
   return mayBeMore

@@ -19,7 +19,8 @@ import { leave } from './scripts/leave.js';
 import { reclaim } from './scripts/reclaim.js';
 import { renew } from './scripts/renew.js';
 import type { RenewReply } from './scripts/renew.js';
-import { returnStrays } from './scripts/return-strays.js';
+import { partsOf } from './settlement-parts.js';
+import { returnStrays } from './strays.js';
 import { wasHandled } from './scripts/was-handled.js';
 
 /** What a lease needs from the broker that made it. */
@@ -59,6 +60,15 @@ const TRIM_EVERY_MS = 60_000;
 const UNBLOCK_AGAIN_MS = 10;
 const noop = (): void => undefined;
 const NEVER = new AbortController().signal;
+
+/** What an exchange asks for beside settling. */
+interface ExchangeTerms {
+  readonly take: number;
+  readonly trial: TrialStep | '';
+  readonly time: TimeStep | '';
+}
+
+const TAKING_NOTHING: ExchangeTerms = { take: 0, trial: '', time: '' };
 
 /** One consumer's lease. Knows what it handed out, and so notices what an answer that got lost left in its list. */
 export class RedisLease implements Lease {
@@ -109,15 +119,13 @@ export class RedisLease implements Lease {
     // What is no longer held was settled by an earlier call, or given up when its answer got lost.
     const known = oldestDone > 0 ? settlements : this.#stillHeld(settlements);
     this.at.flushReplies();
-    const terms = { take, trial: trial ?? '', time: time ?? '' };
-    let reply =
+    const terms: ExchangeTerms = { take, trial: trial ?? '', time: time ?? '' };
+    const counted =
       oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, terms, known) : 'miscounted';
-    if (reply === 'miscounted') reply = await this.#exchangeOnce(known, 0, terms, known);
-    if (reply === 'miscounted')
-      throw new TypeError('Nothing was counted, so nothing can be miscounted.');
+    const reply = counted === 'miscounted' ? await this.#exchangeInParts(known, terms) : counted;
     if (this.#isRefused) this.#noteRefusal(undefined);
     if (reply === 'leaseLost') return reply;
-    this.#removeHeld(known, oldestDone);
+    if (counted !== 'miscounted') this.#removeHeld(known, oldestDone);
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
     if (reply.taken.length > 0 && !isAlone) this.#isOrdered = false;
     this.#nextDue = reply.nextDue;
@@ -125,6 +133,26 @@ export class RedisLease implements Lease {
     // With a wait under way the list may rightly hold one more than is known.
     if (isAlone) this.#mayHoldStrays = reply.held > this.#held.length;
     return { ...reply, missing: reply.missing + settlements.length - known.length };
+  }
+
+  /** Only the last of the calls takes anything. */
+  async #exchangeInParts(
+    settlements: readonly Settlement[],
+    terms: ExchangeTerms,
+  ): Promise<ExchangeReply | 'leaseLost'> {
+    const parts = partsOf(settlements, this.#held.length);
+    let missing = 0;
+    for (const [index, part] of parts.entries()) {
+      const isLast = index === parts.length - 1;
+      const reply = await this.#exchangeOnce(part, 0, isLast ? terms : TAKING_NOTHING, settlements);
+      if (reply === 'leaseLost') return reply;
+      if (reply === 'miscounted')
+        throw new TypeError('Nothing was counted, so nothing can be miscounted.');
+      this.#removeHeld(part, 0);
+      missing += reply.missing;
+      if (isLast) return { ...reply, missing };
+    }
+    throw new TypeError('There is always a part.');
   }
 
   #stillHeld(settlements: readonly Settlement[]): readonly Settlement[] {
@@ -169,7 +197,7 @@ export class RedisLease implements Lease {
   async #exchangeOnce(
     settlements: readonly Settlement[],
     oldestDone: number,
-    terms: { readonly take: number; readonly trial: string; readonly time: string },
+    terms: ExchangeTerms,
     inQuestion: readonly Settlement[],
   ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
     const { commands, keys } = this.at;
@@ -312,18 +340,17 @@ export class RedisLease implements Lease {
 
   async reclaim(consumer: string, seenEndMs?: number): Promise<number> {
     const { commands, keys, newId } = this.at;
-    const held = await reclaim.run(
-      commands,
-      { ...keys, processing: keys.processing(consumer) },
-      {
-        consumer,
-        seenEndMs: seenEndMs ?? '',
-        fenceMs: FENCE_MS,
-        newId: newId(),
-        wake: keys.wake,
-      },
-    );
-    return Math.max(0, held);
+    const lists = { ...keys, processing: keys.processing(consumer) };
+    const terms = { consumer, seenEndMs: seenEndMs ?? '', fenceMs: FENCE_MS, wake: keys.wake };
+    let moved = 0;
+    let isLastFound = 0;
+    for (let left = 1; left > 0;) {
+      const part = await reclaim.run(commands, lists, { ...terms, newId: newId(), isLastFound });
+      if (part === 'notEnded') break;
+      ({ left, isLastFound } = part);
+      moved += part.moved;
+    }
+    return moved;
   }
 
   findLateTakes(consumers: readonly string[]): Promise<readonly string[]> {
@@ -338,11 +365,13 @@ export class RedisLease implements Lease {
     closeBlocking();
     this.#noteRefusal(undefined);
     await commands.ready(CONNECTION_WAIT_MS);
-    await leave.run(
-      commands,
-      { ...keys, processing: keys.processing(this.consumer) },
-      { consumer: this.consumer, fenceMs, wake: keys.wake },
-    );
+    const lists = { ...keys, processing: keys.processing(this.consumer) };
+    for (let left = 1; left > 0;)
+      left = await leave.run(commands, lists, {
+        consumer: this.consumer,
+        fenceMs,
+        wake: keys.wake,
+      });
   }
 
   /**
@@ -358,7 +387,7 @@ export class RedisLease implements Lease {
   }
 
   async #returnStrays(): Promise<void> {
-    const returned = returnStrays.run(this.at.commands, this.#lists(), {}, this.#held);
+    const returned = returnStrays(this.at.commands, this.#lists(), this.#held);
     this.#returning = returned.then(noop, noop);
     await returned;
     this.#mayHoldStrays = false;

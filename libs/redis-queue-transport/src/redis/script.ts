@@ -272,16 +272,38 @@ local function isSuspect(element)
 end
 `;
 
+/** Bounds of what one call gives back of what a consumer holds. */
+export const MOST_RETURNED = 500;
+export const MOST_RETURNED_BYTES = 1_048_576;
+
 /**
- * Moves all that a consumer holds to where it came from, the head of the queue or of its suspects, unchanged and in
- * order, as Lua. Leaves `moved`.
+ * Moves what a consumer holds to where it came from, the head of the queue or of its suspects, unchanged and in order, as
+ * Lua: all of it, or a part, the newest first. Leaves `left`, how many it still holds.
  */
 export const GIVE_BACK = `
 ${IS_SUSPECT}
-local moved = redis.call('LLEN', processing)
-for i = 1, moved do
+local moved, bytes = 0, 0
+while moved < ${MOST_RETURNED} and bytes < ${MOST_RETURNED_BYTES} do
   local element = redis.call('LMOVE', processing, waiting, 'RIGHT', 'LEFT')
+  if not element then break end
   if isSuspect(element) then redis.call('LMOVE', waiting, suspects, 'LEFT', 'LEFT') end
+  moved = moved + 1
+  bytes = bytes + #element
+end
+local left = redis.call('LLEN', processing)
+`;
+
+/** So many ids whose time is over are removed with one call. */
+const MOST_FORGOTTEN = 1_000;
+
+/**
+ * Removes ids whose time is over from a sorted set, or a part of them, as the Lua function `forgetEnded(ids, now)`. So the
+ * time of one that is found is to be looked at.
+ */
+export const FORGET_ENDED = `
+local function forgetEnded(ids, now)
+  local ended = redis.call('ZCOUNT', ids, '-inf', now)
+  if ended > 0 then redis.call('ZREMRANGEBYRANK', ids, 0, math.min(ended, ${MOST_FORGOTTEN}) - 1) end
 end
 `;
 

@@ -1,5 +1,5 @@
 import { PARK } from '../parking-lua.js';
-import { NOW_MS_FUNCTION, Script, readArray, readNumber } from '../script.js';
+import { FORGET_ENDED, NOW_MS_FUNCTION, Script, readArray, readNumber } from '../script.js';
 
 /** What became of one event. */
 export type Emitted =
@@ -35,7 +35,7 @@ export type EmitReply =
  * or { that, its id in the first history }, or -1 for a duplicate, or the text of Redis's error }.
  */
 const LUA = `
-${NOW_MS_FUNCTION}${PARK}
+${NOW_MS_FUNCTION}${PARK}${FORGET_ENDED}
 local current = redis.call('HGET', groups, 'version') or ''
 if current ~= version then return { 0, redis.call('HGETALL', groups) } end
 local at = FIRST
@@ -77,7 +77,8 @@ local function readRoute()
   end
   route.ids = readKey()
   if route.ids then
-    route.refusal = route.refusal or refusal('ZREMRANGEBYSCORE', route.ids, '-inf', nowMs())
+    route.refusal = route.refusal or refusal('ZCARD', route.ids)
+    if not route.refusal then forgetEnded(route.ids, nowMs()) end
   end
   -- The usual case has a short way: one channel, and nothing held.
   if #route.channels == 1 and #route.lists + #route.histories == 0 and not route.ids then
@@ -108,7 +109,8 @@ end
 local bodies = 0
 local function emit(route, element, id, window)
   if route.refusal then return route.refusal end
-  if id and redis.call('ZSCORE', route.ids, id) then return ${DUPLICATE} end
+  local takenUntil = id and redis.call('ZSCORE', route.ids, id)
+  if takenUntil and tonumber(takenUntil) > nowMs() then return ${DUPLICATE} end
   local listeners = 0
   for _, channel in ipairs(route.channels) do
     local answer = redis.pcall('PUBLISH', channel, element)

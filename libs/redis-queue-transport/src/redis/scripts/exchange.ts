@@ -3,6 +3,7 @@ import { DROP_DEAD } from '../parking-lua.js';
 import type { ScriptArgument } from '../script.js';
 import {
   DELAY,
+  FORGET_ENDED,
   IS_SUSPECT,
   NOW_MS_FUNCTION,
   RELEASE_DUE,
@@ -22,8 +23,14 @@ export interface ExchangeReply {
   readonly isTimekeeper: boolean;
   /** When that is, as Redis has it; to be given with the next call. */
   readonly nextDue: string;
+  /** More may wait than was taken: it would have been too large. */
+  readonly isCut: boolean;
   readonly taken: readonly Buffer[];
 }
+
+/** What one call takes is bounded in bytes; so many are read at once, as nobody knows how large they are. */
+const MOST_TAKEN_BYTES = 1_048_576;
+const TAKE_STEP = 16;
 
 /** So many values at the most are given to one command: Lua's stack is not endless. */
 const MOST_ARGUMENTS = 1_000;
@@ -57,7 +64,8 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  *
  * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, what is
  * the matter with suspects (the place in SUSPECTS), 1 when the queue is paused, ms until the next delayed message or -1,
- * 1 when it keeps the time, when that message is due or nothing, taken … }.
+ * 1 when it keeps the time, when that message is due or nothing, 1 when
+ * it took less than it might as that was large, taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',
@@ -96,7 +104,7 @@ if tonumber(oldestDone) > 0 then
   if string.sub(last, 1, #lastDone) ~= lastDone then return -1 end
   redis.call('LTRIM', processing, oldestDone, -1)
 end
-${NOW_MS_FUNCTION}${DROP_DEAD}${IS_SUSPECT}${DELAY}
+${NOW_MS_FUNCTION}${DROP_DEAD}${IS_SUSPECT}${DELAY}${FORGET_ENDED}
 local missing = 0
 local others = FIRST + acks
 local now = others <= #ARGV and nowMs() or nil
@@ -105,7 +113,8 @@ for i = FIRST, others - 1 do
 end
 for i = #ARGV - 2, others, -3 do
   local kind, element, detail = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if not redis.call('LPOS', processing, element) then
+  -- Walked from the newest on, most are found at the end.
+  if not redis.call('LPOS', processing, element, 'RANK', -1) then
     missing = missing + 1
   else
     -- Added before it is removed: should a command fail (a key of another type), nothing is lost.
@@ -114,7 +123,7 @@ for i = #ARGV - 2, others, -3 do
     elseif kind == 'skip' then
       redis.call('HINCRBY', counts, detail, 1)
     elseif kind == 'once' then
-      redis.call('ZREMRANGEBYSCORE', handled, '-inf', now)
+      forgetEnded(handled, now)
       redis.call('ZADD', handled, now + onceMs, detail)
       if redis.call('PTTL', handled) < tonumber(onceMs) then redis.call('PEXPIRE', handled, onceMs) end
     elseif kind == 'parked' then
@@ -129,7 +138,7 @@ for i = #ARGV - 2, others, -3 do
     else
       redis.call('LPUSH', waiting, detail)
     end
-    redis.call('LREM', processing, 1, element)
+    redis.call('LREM', processing, -1, element)
     if kind == 'parked' or kind == 'skip' or kind == 'once' then unpark(element) end
   end
 end
@@ -142,7 +151,7 @@ local isPaused = isRare and redis.call('EXISTS', paused) or 0
 ${RELEASE_DUE}
 
 local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
-local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '' }
+local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', 0 }
 if time ~= '' then
   local keeper = redis.call('HGET', roles, 'timekeeper')
   if time == 'yield' then
@@ -177,7 +186,7 @@ if isRare or trial ~= '' and trial ~= 'claimIfEmpty' then
     or tried and ${SUSPECTS.others} or ${SUSPECTS.free}
   if suspect then
     reply[1] = holds + 1
-    reply[8] = suspect
+    reply[9] = suspect
   end
   if tried == consumer or isPaused == 1 then return reply end
 end
@@ -186,23 +195,31 @@ if take == '1' then
   local element = redis.call('LMOVE', waiting, processing, 'LEFT', 'RIGHT')
   if not element then return reply end
   reply[1] = holds + 1
-  reply[8] = element
+  reply[9] = element
   return reply
 end
-local elements = redis.call('LRANGE', waiting, 0, take - 1)
-local taken = #elements
+local elements, taken, bytes = {}, 0, 0
+repeat
+  local some = redis.call('LRANGE', waiting, taken, math.min(take, taken + ${TAKE_STEP}) - 1)
+  for _, element in ipairs(some) do
+    taken = taken + 1
+    elements[taken] = element
+    bytes = bytes + #element
+  end
+until #some < ${TAKE_STEP} or taken == tonumber(take) or bytes >= ${MOST_TAKEN_BYTES}
+if bytes >= ${MOST_TAKEN_BYTES} then reply[8] = 1 end
 for from = 1, taken, ${MOST_ARGUMENTS} do
   redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
 end
 if taken > 0 then redis.call('LTRIM', waiting, taken, -1) end
-for i = 1, taken do reply[7 + i] = elements[i] end
+for i = 1, taken do reply[8 + i] = elements[i] end
 reply[1] = holds + taken
 return reply
 `,
   read: (reply): ExchangeReply | 'leaseLost' | 'miscounted' => {
     if (reply === 0) return 'leaseLost';
     if (reply === -1) return 'miscounted';
-    const [held, missing, suspects, paused, dueIn, timekeeper, nextDue, ...taken] =
+    const [held, missing, suspects, paused, dueIn, timekeeper, nextDue, isCut, ...taken] =
       readArray(reply);
     const dueInMs = readNumber(dueIn);
     return {
@@ -213,6 +230,7 @@ return reply
       dueInMs: dueInMs < 0 ? undefined : dueInMs,
       isTimekeeper: timekeeper === 1,
       nextDue: readBuffer(nextDue).toString(),
+      isCut: isCut === 1,
       taken: taken.map(readBuffer),
     };
   },

@@ -1,4 +1,4 @@
-import { DELAY, NOW_MS, Script, readArray } from '../script.js';
+import { DELAY, FORGET_ENDED, NOW_MS, Script, readArray } from '../script.js';
 
 /**
  * Adds messages that have terms of their own: for each, behind the named arguments, (element, Redis time in ms at
@@ -15,8 +15,8 @@ export const hold = new Script({
   keys: ['waiting', 'delayed', 'ids', 'parked', 'counts', 'roles'],
   args: ['wake'],
   lua: `
-${NOW_MS}${DELAY}
-redis.call('ZREMRANGEBYSCORE', ids, '-inf', now)
+${NOW_MS}${DELAY}${FORGET_ENDED}
+forgetEnded(ids, now)
 -- Both are read before anything is added: a key of another type must refuse all of the messages, not the later ones.
 redis.call('LLEN', waiting)
 redis.call('HLEN', parked)
@@ -25,7 +25,8 @@ redis.call('ZCARD', delayed)
 local reply = {}
 for i = FIRST, #ARGV, 5 do
   local element, due, id, window = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
-  local isNew = window == 0 or not redis.call('ZSCORE', ids, id)
+  local takenUntil = window > 0 and redis.call('ZSCORE', ids, id)
+  local isNew = not takenUntil or tonumber(takenUntil) <= now
   local name = ARGV[i + 4]
   if name ~= '' then
     if isNew then redis.call('HINCRBY', counts, 'parkedEver', 1) else redis.call('HDEL', parked, name) end

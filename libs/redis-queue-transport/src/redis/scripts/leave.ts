@@ -1,9 +1,9 @@
 import { END_ROLES, GIVE_BACK, NOW_MS, Script, readNumber } from '../script.js';
 
 /**
- * Ends a consumer: what it still holds goes back unharmed. With a `fenceMs` above 0 the name stays watched for so
+ * Ends a consumer once what it still holds has gone back unharmed, all of it or a part with each call. With a `fenceMs` above 0 the name stays watched for so
  * long, for a command of its whose outcome is not known. Others are woken where it did something for all of
- * them. Replies how many deliveries went back.
+ * them. Replies how many deliveries it still holds.
  */
 export const leave = new Script({
   action: 'leave a queue',
@@ -11,6 +11,7 @@ export const leave = new Script({
   args: ['consumer', 'fenceMs', 'wake'],
   lua: `
 ${GIVE_BACK}${END_ROLES}
+if left > 0 then return left end
 local isMissed = endRoles(consumer)
 redis.call('ZREM', consumers, consumer)
 if tonumber(fenceMs) > 0 then
@@ -18,7 +19,7 @@ if tonumber(fenceMs) > 0 then
   redis.call('ZADD', fenced, now + fenceMs, consumer)
 end
 if isMissed then redis.call('PUBLISH', wake, '') end
-return moved
+return 0
 `,
   read: readNumber,
 });

@@ -1,4 +1,13 @@
-import { END_ROLES, IS_SUSPECT, NOW_MS, Script, readNumber } from '../script.js';
+import {
+  END_ROLES,
+  IS_SUSPECT,
+  MOST_RETURNED,
+  MOST_RETURNED_BYTES,
+  NOW_MS,
+  Script,
+  readArray,
+  readNumber,
+} from '../script.js';
 
 const MOST_COUNTED = 1_000_000;
 
@@ -16,13 +25,16 @@ const MOST_COUNTED = 1_000_000;
  * The consumer is remembered as fenced for `fenceMs`, as a blocked or delayed BLMOVE of its may still be executed, and
  * then until somebody has looked once more: nobody may have been there before.
  *
- * Replies how many deliveries went back; -1 when its lease does not end at `seenEndMs`, as it was seen: then it was renewed
+ * A consumer that held much is taken from in several calls, the newest first; `isLastFound` 1 says that a call before
+ * found the suspect that was begun last.
+ *
+ * Replies { how many deliveries went back, how many are left, 1 when that suspect has been found }; -1 when its lease does not end at `seenEndMs`, as it was seen: then it was renewed
  * since. Whether it has ended is for the caller to say, as Redis's clock may have been set.
  */
 export const reclaim = new Script({
   action: 'reclaim deliveries',
   keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
-  args: ['consumer', 'seenEndMs', 'fenceMs', 'newId', 'wake'],
+  args: ['consumer', 'seenEndMs', 'fenceMs', 'newId', 'wake', 'isLastFound'],
   lua: `
 ${NOW_MS}${IS_SUSPECT}${END_ROLES}
 local leaseEnd = redis.call('ZSCORE', consumers, consumer)
@@ -42,16 +54,16 @@ local function countsOf(element)
 end
 
 -- Whether one that was a suspect before has been found: the last of them was begun last.
-local isLastFound = false
+local isFound = isLastFound == '1'
 local function putBack(element, newId)
   local crashes, attempt, restAt = countsOf(element)
   if not restAt then
     redis.call('LPUSH', suspects, '{"rq":1,"crashes":1,"attempt":2,"id":"' .. newId .. '"}\\n' .. element)
     return
   end
-  local isOlder = crashes > 0 and isLastFound
+  local isOlder = crashes > 0 and isFound
   if not isOlder then
-    if crashes > 0 then isLastFound = true end
+    if crashes > 0 then isFound = true end
     crashes = crashes + 1
   end
   local suspect = string.format('{"rq":1,"crashes":%d,"attempt":%d', crashes, attempt + 1)
@@ -59,27 +71,36 @@ local function putBack(element, newId)
   redis.call(isOlder and 'RPUSH' or 'LPUSH', suspects, suspect)
 end
 
-local held = redis.call('LLEN', processing)
-for i = 1, held do
+local moved, bytes = 0, 0
+while moved < ${MOST_RETURNED} and bytes < ${MOST_RETURNED_BYTES} do
   local element = redis.call('LINDEX', processing, -1)
+  if not element then break end
+  moved = moved + 1
+  bytes = bytes + #element
   if leaseEnd then
-    putBack(element, newId .. '-' .. i)
+    putBack(element, newId .. '-' .. moved)
   else
     redis.call('LPUSH', isSuspect(element) and suspects or waiting, element)
   end
   redis.call('RPOP', processing)
 end
+local left = redis.call('LLEN', processing)
+if left > 0 then return { moved, left, isFound and 1 or 0 } end
 
 local isMissed = endRoles(consumer)
 local fencedUntil = redis.call('ZSCORE', fenced, consumer)
-if leaseEnd or (held > 0 and not fencedUntil) then
+if leaseEnd or (moved > 0 and not fencedUntil) then
   redis.call('ZREM', consumers, consumer)
   redis.call('ZADD', fenced, now + fenceMs, consumer)
 elseif fencedUntil and tonumber(fencedUntil) < now then
   redis.call('ZREM', fenced, consumer)
 end
-if held > 0 or isMissed then redis.call('PUBLISH', wake, '') end
-return held
+if moved > 0 or isMissed then redis.call('PUBLISH', wake, '') end
+return { moved, 0, 0 }
 `,
-  read: readNumber,
+  read: (reply): { moved: number; left: number; isLastFound: number } | 'notEnded' => {
+    if (reply === -1) return 'notEnded';
+    const [moved, left, isLastFound] = readArray(reply).map(readNumber);
+    return { moved: moved ?? 0, left: left ?? 0, isLastFound: isLastFound ?? 0 };
+  },
 });
