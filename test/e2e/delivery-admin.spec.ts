@@ -223,6 +223,32 @@ describe('a paused queue', () => {
     }
   });
 
+  test('by hand hands nothing out once its consumers are told, and one more when they are not', async () => {
+    const handled = await serveAndKeep();
+    const paused = `${rig.prefix}:{work}:paused`;
+    const wake = `${rig.prefix}:{work}:wake`;
+    await eventually(async () => expect(await blocked()).toBe(2));
+
+    await rig.commands.set(paused, '1');
+    await rig.commands.publish(wake, 'paused');
+    await enqueue('a');
+    await eventually(async () => expect(await blocked()).toBe(1));
+    expect(handled).toEqual([]);
+    await rig.commands.del(paused);
+    await rig.commands.publish(wake, '');
+    await eventually(() => expect(handled).toEqual(['a']));
+
+    await eventually(async () => expect(await blocked()).toBe(2));
+    await rig.commands.set(paused, '1');
+    await enqueue('b', 'c');
+    await eventually(() => expect(handled).toEqual(['a', 'b']));
+    await eventually(async () => expect(await admin.lengths('work')).toMatchObject({ waiting: 1 }));
+    expect(handled).toEqual(['a', 'b']);
+    await rig.commands.del(paused);
+    await rig.commands.publish(wake, '');
+    await eventually(() => expect(handled).toEqual(['a', 'b', 'c']));
+  });
+
   test('lets a busy consumer end what it runs, and hands it no more', async () => {
     const gates = new Map([1, 2, 3, 4].map((n) => [n, new Gate()]));
     const started: unknown[] = [];

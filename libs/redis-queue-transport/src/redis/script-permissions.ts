@@ -8,8 +8,8 @@ const COMMAND = /\(\s*'([A-Z]{2,})'\s*(?:,\s*([A-Za-z_]\w*)\s*(?=[,)]))?/g;
  * Lua that looks for a permission that the user lacks, before anything is written: one that was noticed on the way would
  * leave a part of the script's work done. It is derived from the text, so no script has to declare what it runs.
  *
- * A command whose key the text does not name is looked up on each key, and permitted on one of them. A channel that it does
- * not name is left to the script, as what is published cannot be looked up here.
+ * A command whose key or channel the text does not name is looked up by itself, as only the script knows whether it will run
+ * at all, and on what.
  *
  * @param named locals of the script that hold a key or a channel
  * @param runs the commands that are run, where the text has others too
@@ -23,7 +23,6 @@ export function permissionCheck(
   for (const [, command = '', argument = ''] of lua.matchAll(COMMAND)) {
     if (runs !== undefined && !runs.includes(command)) continue;
     const isNamed = named.includes(argument);
-    if (command === 'PUBLISH' && !isNamed) continue;
     needed.add(`{ '${command}', ${isNamed ? argument : 'nil'} }`);
   }
   return `
@@ -33,10 +32,8 @@ local function mayRun(command, ...)
 end
 for _, needed in ipairs({ ${[...needed].join(', ')} }) do
   local command, on = needed[1], needed[2]
-  local may = on and mayRun(command, on, on)
-  if not on then
-    for i = 1, #KEYS do may = may or mayRun(command, KEYS[i], KEYS[i]) end
-  end
+  local may
+  if on then may = mayRun(command, on, on) else may = mayRun(command) end
   if not may then
     return redis.error_reply("NOPERM this user has no permissions to run the '" .. string.lower(command) .. "' command" .. (on and ' on ' .. on or ''))
   end
