@@ -13,6 +13,7 @@ import {
 } from 'rxjs';
 import { take, takeUntil, toArray } from 'rxjs/operators';
 import { controllerOf } from './delivery-controller.js';
+import type { Handle } from './delivery-controller.js';
 import { Gate } from '../support/gate.js';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
@@ -80,6 +81,46 @@ describe('an endless stream of replies', () => {
     await eventually(async () => expect(await rig.queue('ticks').held()).toBe(0));
     const before = await replies();
     expect(before).toBeLessThan(100);
+  });
+
+  test('that is silent ends when its caller has given up, and its signal fires', async () => {
+    rig.mayRemain(/:(replies|refused)$/);
+    let open = 0;
+    const signals: AbortSignal[] = [];
+    const silent = new Observable<never>(() => {
+      open += 1;
+      return () => (open -= 1);
+    });
+    const handle: Handle = (_, context) => {
+      signals.push(context.getSignal());
+      return silent;
+    };
+    const options = { concurrency: 1 };
+    await rig.serve({ controllers: [controllerOf('ticks', handle, { options })] });
+    const client = rig.client({ requestTimeoutMs: 100 });
+    await client.connect();
+
+    await expect(lastValueFrom(client.send('ticks', 1))).rejects.toThrow(RequestTimeoutError);
+
+    await eventually(() => expect([signals.length, open]).toEqual([1, 0]));
+    expect(signals[0]?.reason).toMatchObject({ code: 'CALLER_GONE' });
+    await eventually(async () => expect(await rig.queue('ticks').held()).toBe(0));
+  });
+
+  test('is let go 100 times, and the server stops at once', async () => {
+    rig.mayRemain(/:(replies|refused)$/);
+    const controller = controllerOf('ticks', () => interval(5));
+    const app = await rig.serve({ controllers: [controller] }, { concurrency: 10 });
+    const client = rig.client();
+    await client.connect();
+
+    const asked = Array.from({ length: 100 }, () => firstValueFrom(client.send('ticks', 1)));
+    expect(await Promise.all(asked)).toEqual(Array(100).fill(0));
+    await eventually(async () => expect(await rig.queue('ticks').held()).toBe(0));
+
+    const before = performance.now();
+    await app.close();
+    expect(performance.now() - before).toBeLessThan(5_000);
   });
 
   test('goes on for as long as its caller listens, whatever requestTimeoutMs says of each value', async () => {

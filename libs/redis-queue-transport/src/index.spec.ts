@@ -12,6 +12,7 @@ import * as library from './index.js';
 
 /** Whoever adds or removes a name here changes what users can import: say so in CHANGELOG.md. */
 const VALUES = [
+  'CallerGoneError',
   'ClientClosedError',
   'DeadLetter',
   'HandlerTimeoutError',

@@ -18,6 +18,7 @@ export {
   RequestTimeoutError,
   SenderFullError,
   ServerStartedError,
+  CallerGoneError,
   ShutdownError,
   UndecodableError,
   UnencodableError,

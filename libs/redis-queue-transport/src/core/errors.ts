@@ -19,6 +19,7 @@ export type RedisQueueErrorCode =
   | 'NOBODY_LISTENS'
   | 'LEASE_LOST'
   | 'HANDLER_TIMEOUT'
+  | 'CALLER_GONE'
   | 'SHUTDOWN';
 
 /** Base of every error that this library throws. `code` is stable and meant to be compared; the message is for people. */
@@ -308,6 +309,18 @@ export class HandlerTimeoutError extends RedisQueueError {
     readonly timeoutMs: number,
   ) {
     super(`The handler of "${pattern}" did not end within its timeoutMs of ${timeoutMs} ms.`);
+  }
+}
+
+/** Reason of a handler's `AbortSignal`: the caller of the request wants no further reply; the Observable was unsubscribed. */
+export class CallerGoneError extends RedisQueueError {
+  override readonly name = 'CallerGoneError';
+  readonly code = 'CALLER_GONE';
+
+  constructor(readonly pattern: string) {
+    super(
+      `The caller of "${pattern}" wants no further reply: it unsubscribed, gave up, or is gone.`,
+    );
   }
 }
 

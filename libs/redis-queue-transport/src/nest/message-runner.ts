@@ -1,9 +1,10 @@
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
-import { Subscription, isObservable } from 'rxjs';
+import { isObservable } from 'rxjs';
 import type { Observable } from 'rxjs';
 import type { Broker } from '../core/broker.js';
 import type { Delivery } from '../core/delivery.js';
 import type { DeliveryHandler } from '../core/delivery-runner.js';
+import { CallerGoneError } from '../core/errors.js';
 import type { HandlerTimeoutError } from '../core/errors.js';
 import { DONE, REFUSED } from '../core/outcome.js';
 import type { Result } from '../core/outcome.js';
@@ -144,7 +145,6 @@ function follow(
   const caller = (): Replier | undefined =>
     steered(context.failure) === undefined ? replier : undefined;
   return new Promise<void>((resolve, reject) => {
-    const subscription = new Subscription();
     const next = (value: unknown): void => {
       if (!delivery.isAborted) caller()?.next(value);
     };
@@ -152,13 +152,14 @@ function follow(
       caller()?.complete();
       resolve();
     };
-    subscription.add(values.subscribe({ next, error: reject, complete }));
+    const subscription = values.subscribe({ next, error: reject, complete });
     // Nobody waits for it any longer then, and it may never end, or say anything, by itself.
-    const letGo = (): void => {
+    delivery.onAbort(() => {
       subscription.unsubscribe();
       resolve();
-    };
-    delivery.onAbort(letGo);
-    replier?.whenUnwanted(letGo);
+    });
+    if (replier === undefined || subscription.closed) return;
+    subscription.add(() => replier.end());
+    replier.whenUnwanted(() => delivery.abort(new CallerGoneError(delivery.queue)));
   });
 }

@@ -6,6 +6,12 @@ import { encodeJson } from '../core/json.js';
 import { encodeReply } from '../core/reply.js';
 import type { PacketCodec, ReplyPacket } from './packet-codec.js';
 
+/** Beyond the time that a caller waits for a reply: for the way there, and for timers. */
+const GRACE_MS = 1_000;
+
+/** What Node's timers can take. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * Answers one request. As with the stock transports, the end travels with the last value when it is known in time,
  * else by itself, and an `undefined` as the only or last value completes without a value.
@@ -13,6 +19,7 @@ import type { PacketCodec, ReplyPacket } from './packet-codec.js';
 export class Replier {
   #pending: Written[] = [];
   #onUnwanted: (() => void) | undefined;
+  #silence: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly broker: Broker,
@@ -22,9 +29,23 @@ export class Replier {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** Calls once it is known that the caller wants no more values. */
+  /**
+   * Calls once it is known that the caller wants no more values: it said so, or there was no value for longer than it
+   * waits for one, and so it has given up, whether or not it lives. For replies that are to go on, until {@link end}.
+   */
   whenUnwanted(onUnwanted: () => void): void {
     this.#onUnwanted = onUnwanted;
+    const { sentAtMs, expiresAtMs } = this.request;
+    if (sentAtMs === undefined || expiresAtMs === undefined) return;
+    // Whole seconds: timers of one length cost least.
+    const seconds = Math.ceil((expiresAtMs - sentAtMs + GRACE_MS) / 1_000);
+    const patienceMs = Math.min(LONGEST_TIMER_MS, Math.max(1, seconds) * 1_000);
+    this.#silence = setTimeout(onUnwanted, patienceMs);
+  }
+
+  /** Nothing follows. */
+  end(): void {
+    clearTimeout(this.#silence);
   }
 
   readonly #goOn = (isWanted: boolean): void => {
@@ -33,12 +54,14 @@ export class Replier {
 
   /** One value of several. It is read now: a handler may change it for the next one. */
   next(value: unknown): void {
+    this.#silence?.refresh();
     if (this.#pending.length === 0) process.nextTick(() => this.#flush());
     this.#pending.push(this.#written({ response: value }));
   }
 
   /** No further value. */
   complete(): void {
+    this.end();
     const last = this.#pending.pop() ?? this.#written({ response: undefined, isDisposed: true });
     this.#flush();
     this.#send(last, true);
@@ -50,6 +73,7 @@ export class Replier {
   }
 
   fail(error: unknown): void {
+    this.end();
     this.#flush();
     this.#send(this.#written({ err: describeError(error), isDisposed: true }), true);
   }
