@@ -1,8 +1,12 @@
 import 'reflect-metadata';
 import { Controller, Get, Module, ServiceUnavailableException } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { MessagePattern } from '@nestjs/microservices';
-import { RedisQueueModule, RedisQueueServer } from 'nestjs-redis-queue-transport';
+import {
+  RedisQueueHttpFilter,
+  RedisQueueModule,
+  RedisQueueServer,
+} from 'nestjs-redis-queue-transport';
 
 const connection = process.env['REDIS_URL'];
 
@@ -27,6 +31,7 @@ class ProbeController {
 @Module({
   imports: [RedisQueueModule.register({ connection, server: { concurrency: 20 } })],
   controllers: [ProbeController],
+  providers: [{ provide: APP_FILTER, useClass: RedisQueueHttpFilter }], // see docs/errors.md
 })
 class AppModule {}
 

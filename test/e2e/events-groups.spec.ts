@@ -39,6 +39,21 @@ describe('the admin', () => {
     expect(await admin().queues()).toEqual(['@audit/order.*', '@billing/order.placed']);
   });
 
+  test('takes a pattern and a group in place of the name of their queue', async () => {
+    await admin().declare(PATTERN, { groups: ['billing'] });
+    await rig.client().emit(PATTERN, 1);
+    const queue = { pattern: PATTERN, group: 'billing' };
+
+    expect(await admin().lengths(queue)).toEqual(await admin().lengths('@billing/order.placed'));
+    expect(await admin().peek(queue)).toHaveLength(1);
+    expect(await admin().purge(queue)).toBe(1);
+    const calls = [{ pattern: PATTERN, group: 'a b' }, { cmd: 'sum' }];
+    for (const wrong of calls)
+      await expect(
+        Promise.resolve().then(() => admin().lengths(wrong as { pattern: string; group: string })),
+      ).rejects.toThrow(InvalidOptionError);
+  });
+
   test('declares groups of any pattern, and refuses what can be none', async () => {
     await admin().declare(PATTERN, { groups: ['billing', 'mail'] });
     expect(await lastValueFrom(rig.client().emit(PATTERN, 1))).toMatchObject({ groups: 2 });

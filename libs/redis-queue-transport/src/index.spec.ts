@@ -21,6 +21,8 @@ const VALUES = [
   'InvalidOptionError',
   'InvalidPatternError',
   'LeaseLostError',
+  'MessageHeaders',
+  'MessageId',
   'NoHandlerError',
   'NobodyListensError',
   'OutcomeUnknownError',
@@ -32,6 +34,7 @@ const VALUES = [
   'RedisQueueContext',
   'RedisQueueError',
   'RedisQueueEvent',
+  'RedisQueueHttpFilter',
   'RedisQueueMessage',
   'RedisQueueModule',
   'RedisQueueRecord',
@@ -87,6 +90,7 @@ interface Types {
   RedisQueueListOptions: library.RedisQueueListOptions;
   RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
   RedisQueueModuleOptions: library.RedisQueueModuleOptions;
+  RedisQueueName: library.RedisQueueName;
   RedisQueueOptionsFactory: library.RedisQueueOptionsFactory;
   RedisQueuePattern: library.RedisQueuePattern;
   RedisQueueRecordOptions: library.RedisQueueRecordOptions;
@@ -132,6 +136,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueListOptions',
   'RedisQueueModuleAsyncOptions',
   'RedisQueueModuleOptions',
+  'RedisQueueName',
   'RedisQueueOptionsFactory',
   'RedisQueuePattern',
   'RedisQueueRecordOptions',

@@ -51,12 +51,18 @@ export type {
   DelayedMessage,
   QueuedMessage,
 } from './core/queue-admin.js';
+export { RedisQueueHttpFilter } from './nest/http-filter.js';
+export { MessageHeaders, MessageId } from './nest/parameters.js';
 export { RedisQueueEvent, RedisQueueMessage } from './nest/decorators.js';
 export type { RedisQueueEventHandlerOptions, RedisQueuePattern } from './nest/decorators.js';
 export { DeadLetter, RetryLater } from './nest/exceptions.js';
 export { isWorthRetrying } from './nest/worth-retrying.js';
 export { RedisQueueAdmin } from './nest/redis-queue-admin.js';
-export type { HistoryPageOptions, ReplayOptions } from './nest/redis-queue-admin.js';
+export type {
+  HistoryPageOptions,
+  RedisQueueName,
+  ReplayOptions,
+} from './nest/redis-queue-admin.js';
 export type { RedisQueueCall } from './nest/hot.js';
 export { RedisQueueClient } from './nest/redis-queue-client.js';
 export type { EmitResult, EnqueueResult } from './nest/redis-queue-client.js';

@@ -44,10 +44,11 @@ export class ConsumerLog implements ConsumerObserver {
   }
 
   retried(delivery: Delivery, { delayMs, error }: Outcome & { readonly kind: 'retry' }): void {
-    const { attempt } = delivery.envelope;
+    const { attempt, id } = delivery.envelope;
     this.logger.warn(
       `Attempt ${attempt} of ${this.#name(delivery)} failed; the next one in ${delayMs} ms: ${this.#causeOnce(error)}`,
     );
+    this.events.retried({ queue: this.queue, id, attempt, delayMs, error });
   }
 
   /** A request whose caller is told no more than that something went wrong. */
@@ -86,6 +87,8 @@ export class ConsumerLog implements ConsumerObserver {
       `Parked ${this.#name(delivery)} with the dead letters: ${reason}: ${textOf(error)}`,
       error.stack,
     );
+    const { id, attempt } = delivery.envelope;
+    this.events.deadLettered({ queue: this.queue, id, attempt, reason, error });
   }
 
   deadLettersDropped(letters: number): void {

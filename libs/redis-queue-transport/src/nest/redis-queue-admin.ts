@@ -11,9 +11,9 @@ import { jsonCodec } from '../core/codec.js';
 import type { Retired } from '../core/event-admin-broker.js';
 import { EventAdmin } from '../core/event-admin.js';
 import type { EventSubscriptions, HistoryEntry } from '../core/event-admin.js';
-import { assertSubscribable } from '../core/event-patterns.js';
+import { assertSubscribable, subscriptionQueue } from '../core/event-patterns.js';
 import { MessageReader } from '../core/message-reader.js';
-import { nested, oneOf } from '../core/options.js';
+import { invalid, nested, oneOf } from '../core/options.js';
 import { QueueAdmin } from '../core/queue-admin.js';
 import { openAdmin } from '../open-broker.js';
 import { declarationRule, groupRule } from './declarations.js';
@@ -46,6 +46,16 @@ const replayRule = nested<{ readonly from: string; readonly to: string | undefin
   { from: '-', to: undefined },
 );
 
+/** A queue: its name, or a pattern with the group whose events wait there. */
+export type RedisQueueName = string | { readonly pattern: string; readonly group: string };
+
+function nameOf(queue: RedisQueueName): string {
+  if (typeof queue === 'string') return queue;
+  if (typeof queue?.pattern !== 'string')
+    throw invalid('queue', 'the name of a queue, or { pattern, group }', queue);
+  return subscriptionQueue({ group: groupRule(queue.group, 'group'), pattern: queue.pattern });
+}
+
 /**
  * Looks into queues and tends them, beside live consumers. Provided by `RedisQueueModule`; a queue's name is its
  * pattern as Nest normalises it (`inventory.reserve`, `{"cmd":"sum"}`).
@@ -72,85 +82,88 @@ export class RedisQueueAdmin {
     return this.#admin.queues();
   }
 
-  lengths(queue: string): Promise<QueueLengths> {
-    return this.#admin.lengths(queue);
+  lengths(queue: RedisQueueName): Promise<QueueLengths> {
+    return this.#admin.lengths(nameOf(queue));
   }
 
   /** Waiting messages, the next one first; nothing is taken. Default: the first 100. */
   peek(
-    queue: string,
+    queue: RedisQueueName,
     page?: Page & { readonly offset?: number | undefined },
   ): Promise<readonly QueuedMessage[]> {
-    return this.#admin.peek(queue, page);
+    return this.#admin.peek(nameOf(queue), page);
   }
 
   /** Delayed messages, the next one due first. Default: the first 100. */
   delayed(
-    queue: string,
+    queue: RedisQueueName,
     page?: Page & { readonly offset?: number | undefined },
   ): Promise<readonly DelayedMessage[]> {
-    return this.#admin.delayed(queue, page);
+    return this.#admin.delayed(nameOf(queue), page);
   }
 
   /** Makes delayed messages due now: all, or those that the filter takes. Answers how many. */
-  advanceDelayed(queue: string, filter?: (message: DelayedMessage) => boolean): Promise<number> {
-    return this.#admin.advanceDelayed(queue, filter);
+  advanceDelayed(
+    queue: RedisQueueName,
+    filter?: (message: DelayedMessage) => boolean,
+  ): Promise<number> {
+    return this.#admin.advanceDelayed(nameOf(queue), filter);
   }
 
   /** Dead letters, the oldest first. `next` is the `from` of the following page. */
   deadLetters(
-    queue: string,
+    queue: RedisQueueName,
     page?: Page & { readonly from?: string | undefined },
   ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
-    return this.#admin.deadLetters(queue, page);
+    return this.#admin.deadLetters(nameOf(queue), page);
   }
 
   /** One dead letter, by its `entry`. */
-  deadLetter(queue: string, entry: string): Promise<DeadLetterEntry | undefined> {
-    return this.#admin.deadLetter(queue, entry);
+  deadLetter(queue: RedisQueueName, entry: string): Promise<DeadLetterEntry | undefined> {
+    return this.#admin.deadLetter(nameOf(queue), entry);
   }
 
   /**
    * Sends a dead letter again, at the tail of its queue: its attempt starts anew, and why it died is added to its
    * header `dead-letter-history`. False when it is not there (any more): of two that redrive it at once, one does.
    */
-  redrive(queue: string, entry: string): Promise<boolean> {
-    return this.#admin.redrive(queue, entry);
+  redrive(queue: RedisQueueName, entry: string): Promise<boolean> {
+    return this.#admin.redrive(nameOf(queue), entry);
   }
 
   /** Redrives all dead letters that are there now, or those that the filter takes. Answers how many. */
-  redriveAll(queue: string, filter?: DeadLetterFilter): Promise<number> {
-    return this.#admin.redriveAll(queue, filter);
+  redriveAll(queue: RedisQueueName, filter?: DeadLetterFilter): Promise<number> {
+    return this.#admin.redriveAll(nameOf(queue), filter);
   }
 
   /** False when it is not there (any more). */
-  deleteDeadLetter(queue: string, entry: string): Promise<boolean> {
-    return this.#admin.deleteDeadLetter(queue, entry);
+  deleteDeadLetter(queue: RedisQueueName, entry: string): Promise<boolean> {
+    return this.#admin.deleteDeadLetter(nameOf(queue), entry);
   }
 
   /** Deletes all dead letters that are there now, or those that the filter takes. Answers how many. */
-  deleteDeadLetters(queue: string, filter?: DeadLetterFilter): Promise<number> {
-    return this.#admin.deleteDeadLetters(queue, filter);
+  deleteDeadLetters(queue: RedisQueueName, filter?: DeadLetterFilter): Promise<number> {
+    return this.#admin.deleteDeadLetters(nameOf(queue), filter);
   }
 
   /**
    * Stops handing out, on every consumer, until {@link resume}. What runs goes on, and messages are still taken in. A
    * consumer that misses the news finds out within 5 s.
    */
-  pause(queue: string): Promise<void> {
-    return this.#admin.pause(queue);
+  pause(queue: RedisQueueName): Promise<void> {
+    return this.#admin.pause(nameOf(queue));
   }
 
-  resume(queue: string): Promise<void> {
-    return this.#admin.resume(queue);
+  resume(queue: RedisQueueName): Promise<void> {
+    return this.#admin.resume(nameOf(queue));
   }
 
   /**
    * Removes everything that waits or is delayed, for good. Answers how many messages that were. Ids stay taken for
    * their `deduplicate` window, as they do when a message was handled.
    */
-  purge(queue: string): Promise<number> {
-    return this.#admin.purge(queue);
+  purge(queue: RedisQueueName): Promise<number> {
+    return this.#admin.purge(nameOf(queue));
   }
 
   /** Groups that get copies of events, wildcards with live listeners, and histories. */

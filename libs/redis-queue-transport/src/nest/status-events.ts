@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { Subject } from 'rxjs';
 import { InvalidOptionError, messageOf } from '../core/errors.js';
 import { nearest } from '../core/nearest.js';
+import type { DeadReason } from '../core/outcome.js';
 import type { FailureLog } from './failure-log.js';
 
 /** The state of the command connection. */
@@ -34,6 +35,22 @@ export type RedisQueueEvents = {
    * a third of `leaseMs`, then once a minute while it goes on, by one of the queue's consumers.
    */
   deadLettersDropped: (drop: { readonly queue: string; readonly dropped: number }) => void;
+  /** A message became a dead letter. `id` is undefined for plain data that another program pushed. */
+  deadLettered: (letter: {
+    readonly queue: string;
+    readonly id: string | undefined;
+    readonly attempt: number;
+    readonly reason: DeadReason;
+    readonly error: { readonly name: string; readonly message: string };
+  }) => void;
+  /** An attempt failed, and the message is tried again after `delayMs`. */
+  retried: (retry: {
+    readonly queue: string;
+    readonly id: string | undefined;
+    readonly attempt: number;
+    readonly delayMs: number;
+    readonly error: unknown;
+  }) => void;
   /** Trouble with Redis in the background, where no call could reject. */
   error: (error: unknown) => void;
 };
@@ -47,6 +64,8 @@ export class StatusEvents {
     eventsInterrupted: [],
     gap: [],
     eventsDropped: [],
+    deadLettered: [],
+    retried: [],
     queueSlowed: [],
     queueRecovered: [],
     deadLettersDropped: [],
@@ -85,6 +104,14 @@ export class StatusEvents {
 
   gap(pattern: string, missed: number): void {
     this.#tell('gap', (listener) => listener({ pattern, missed }));
+  }
+
+  deadLettered(letter: Parameters<RedisQueueEvents['deadLettered']>[0]): void {
+    this.#tell('deadLettered', (listener) => listener(letter));
+  }
+
+  retried(retry: Parameters<RedisQueueEvents['retried']>[0]): void {
+    this.#tell('retried', (listener) => listener(retry));
   }
 
   dropped(pattern: string, dropped: number): void {
