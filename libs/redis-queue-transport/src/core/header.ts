@@ -46,6 +46,18 @@ const FRONT =
 /** The longest front that is looked for. */
 const FRONT_BYTES = 224;
 
+/** What a message of ours begins with that was never handed out: "id" comes next, and so no count. */
+const USUAL_FRONT = '{"rq":1,"';
+const ID_BYTE = USUAL_FRONT.length;
+const LETTER_I = 0x69;
+const USUAL: Front = {
+  crashes: 0,
+  attempt: 1,
+  parked: undefined,
+  postponed: 0,
+  end: ID_BYTE - 2,
+};
+
 /** As far as counts go, in scripts too: what somebody else wrote may be beyond what can be counted on. */
 const MOST_COUNTED = 1_000_000;
 
@@ -60,6 +72,8 @@ export function splitHeader(element: Buffer): Parts | undefined {
 
 /** Undefined where the version is not written as scripts read it. */
 export function readFront(header: Buffer): Front | undefined {
+  if (header[ID_BYTE] === LETTER_I && header.toString('latin1', 0, ID_BYTE) === USUAL_FRONT)
+    return USUAL;
   const front = FRONT.exec(header.toString('latin1', 0, FRONT_BYTES));
   if (front === null) return undefined;
   const [text, crashes, attempt, parked, postponed] = front;

@@ -11,6 +11,8 @@ const BRACE = /[{}]/;
 export class Keys {
   /** Beginning of each channel's name: Redis tells one published in one database to listeners of all. */
   readonly #channels: string;
+  /** The last reply list that was looked at. */
+  #lastReplies: string | undefined;
 
   constructor(
     private readonly prefix: string,
@@ -59,10 +61,14 @@ export class Keys {
 
   /** Whether a key is named as {@link replies} names them, whoever says so. No other key of the prefix is. */
   isReplies(key: string): boolean {
+    // Requests mostly come several from one caller.
+    if (key === this.#lastReplies) return true;
     const start = `${this.prefix}:{reply:`;
     if (!key.startsWith(start) || !key.endsWith(END_OF_REPLIES)) return false;
     const client = key.slice(start.length, -END_OF_REPLIES.length);
-    return client !== '' && !BRACE.test(client);
+    if (client === '' || BRACE.test(client)) return false;
+    this.#lastReplies = key;
+    return true;
   }
 
   /** A list of somebody else's: its name is theirs. */
