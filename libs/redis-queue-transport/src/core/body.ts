@@ -4,6 +4,7 @@ import { GZIP, compress, decompress } from './compression.js';
 import { PayloadTooLargeError } from './errors.js';
 import { decodeJson, encodeJson } from './json.js';
 import { KnownCodecs } from './known-codecs.js';
+import { assertWritten } from './unwritable.js';
 
 /** How a body came about where it is not simply JSON: header fields of the same names. */
 export interface BodyEncoding {
@@ -61,8 +62,15 @@ export class BodyFormat {
     this.#known = new KnownCodecs([codec, ...codecs]);
   }
 
-  /** @throws UnencodableError | PayloadTooLargeError */
+  /** @throws UnencodableError, also for what JSON would lose without a word, PayloadTooLargeError */
   encode(value: unknown, codec: Codec = this.#codec): OutgoingBody {
+    if (codec !== jsonCodec) return this.#encode(value, codec);
+    const text = encodeJson(value);
+    assertWritten(value, text);
+    return this.#finishText(text);
+  }
+
+  #encode(value: unknown, codec: Codec): OutgoingBody {
     if (codec === jsonCodec || value === undefined) return this.#finishText(encodeJson(value));
     return this.#finish(encodeWith(codec, value), codec.name);
   }
@@ -72,11 +80,14 @@ export class BodyFormat {
     return this.#finish(bytes, rawCodec.name);
   }
 
-  /** In the codec of what is answered, or as JSON where that is not known or has no form for the value. */
+  /**
+   * In the codec of what is answered, or as JSON where that is not known or has no form for the value. An answer is written
+   * as JSON has it, as with Nest's own transports: what is thrown often carries things that JSON has no form for.
+   */
   encodeAnswer(value: unknown, question: BodyEncoding | undefined): OutgoingBody {
-    if (question?.codec === undefined) return this.encode(value, jsonCodec);
+    if (question?.codec === undefined) return this.#encode(value, jsonCodec);
     const codec = this.#known.find(question.codec);
-    return this.encode(value, codec !== undefined && canWrite(codec, value) ? codec : jsonCodec);
+    return this.#encode(value, codec !== undefined && canWrite(codec, value) ? codec : jsonCodec);
   }
 
   /**
