@@ -1,5 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { UndecodableError, UnencodableError, messageOf } from './errors.js';
+import { mark } from './mark.js';
 import { decodeJson, encodeJson } from './json.js';
 
 /**
@@ -15,9 +16,13 @@ export interface Codec {
   decode(body: Buffer): unknown;
 }
 
+export const JSON_CODEC = mark('jsonCodec');
+export const RAW_CODEC = mark('rawCodec');
+
 /** What is written when nothing else is asked for. */
 export const jsonCodec: Codec = Object.freeze({
   name: 'json',
+  [JSON_CODEC]: true,
   encode: encodeJson,
   decode: decodeJson,
 });
@@ -25,6 +30,7 @@ export const jsonCodec: Codec = Object.freeze({
 /** The data are bytes (a Buffer or Uint8Array), and travel as they are; read as a Buffer. */
 export const rawCodec: Codec = Object.freeze({
   name: 'raw',
+  [RAW_CODEC]: true,
   encode(value: unknown): Buffer {
     if (isUint8Array(value)) return asBuffer(value);
     const got = value === null ? 'null' : typeof value;

@@ -1,3 +1,7 @@
+import { isMarked, mark } from './mark.js';
+
+const ERROR = mark('error');
+
 /** Of each error class its own; a `switch` over them can be checked for completeness. */
 export type RedisQueueErrorCode =
   | 'INVALID_OPTION'
@@ -25,6 +29,17 @@ export type RedisQueueErrorCode =
 /** Base of every error that this library throws. `code` is stable and meant to be compared; the message is for people. */
 export abstract class RedisQueueError extends Error {
   abstract readonly code: RedisQueueErrorCode;
+
+  static {
+    Object.defineProperty(this.prototype, ERROR, { value: true });
+  }
+
+  /** Also of another copy of this package: then by its name. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    if (!isMarked(value, ERROR)) return false;
+    return this === RedisQueueError || Reflect.get(value as object, 'name') === this.name;
+  }
   /** In words of its own, as bundlers shorten the names of classes. */
   abstract override readonly name: string;
 }

@@ -1,15 +1,22 @@
-import { jsonCodec, rawCodec } from '../core/codec.js';
+import { JSON_CODEC, RAW_CODEC, jsonCodec, rawCodec } from '../core/codec.js';
 import type { Codec } from '../core/codec.js';
 import { InvalidOptionError } from '../core/errors.js';
+import { isMarked } from '../core/mark.js';
 import { invalid } from '../core/options.js';
 
 const NAME = /^[\w.-]+$/;
 
 /** A codec that this process can use; what its methods take and answer cannot be checked from outside. */
 export function codecRule(value: unknown, option: string): Codec {
-  if (isCodec(value)) return value;
+  if (isCodec(value)) return ofThisCopy(value);
   const hasMethods = 'an object with name (letters, digits, ".", "_", "-"), encode() and decode()';
   throw invalid(option, hasMethods + adviceFor(value), value);
+}
+
+/** Where another copy of this package has made it, ours does the same, and is known as such. */
+function ofThisCopy(codec: Codec): Codec {
+  if (isMarked(codec, JSON_CODEC)) return jsonCodec;
+  return isMarked(codec, RAW_CODEC) ? rawCodec : codec;
 }
 
 export function codecsRule(value: unknown, option: string): readonly Codec[] {

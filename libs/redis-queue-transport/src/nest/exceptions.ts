@@ -1,5 +1,9 @@
 import { RpcException } from '@nestjs/microservices';
+import { isMarked, mark } from '../core/mark.js';
 import { invalid } from '../core/options.js';
+
+const RETRY_LATER = mark('retryLater');
+const DEAD_LETTER = mark('deadLetter');
 
 /**
  * Steers the outcome of a delivery. Nest's filters replace plain errors by plain objects; an `RpcException` whose
@@ -18,6 +22,10 @@ abstract class SteeringException extends RpcException {
  * @throws InvalidOptionError when delayMs is no whole number ≥ 0
  */
 export class RetryLater extends SteeringException {
+  static {
+    Object.defineProperty(this.prototype, RETRY_LATER, { value: true });
+  }
+
   /** Pause in ms; undefined for the pause of the retry policy. */
   readonly delayMs: number | undefined;
 
@@ -34,8 +42,21 @@ export class RetryLater extends SteeringException {
 
 /** Thrown by a handler that knows that trying again is of no use: parks the message with this reason. */
 export class DeadLetter extends SteeringException {
+  static {
+    Object.defineProperty(this.prototype, DEAD_LETTER, { value: true });
+  }
+
   constructor(reason: string) {
     super(reason);
     this.name = 'DeadLetter';
   }
+}
+
+/** Whether it is one, of whichever copy of this package. */
+export function isRetryLater(thrown: unknown): thrown is RetryLater {
+  return isMarked(thrown, RETRY_LATER);
+}
+
+export function isDeadLetter(thrown: unknown): thrown is DeadLetter {
+  return isMarked(thrown, DEAD_LETTER);
 }

@@ -10,7 +10,7 @@ import { DONE, REFUSED } from '../core/outcome.js';
 import type { Result } from '../core/outcome.js';
 import { ownContext } from '../core/own-context.js';
 import { rejected } from '../core/rejected.js';
-import { DeadLetter, RetryLater } from './exceptions.js';
+import { isDeadLetter, isRetryLater } from './exceptions.js';
 import type { PacketCodec } from './packet-codec.js';
 import { RedisQueueContext } from './redis-queue.context.js';
 import { Replier } from './replier.js';
@@ -105,8 +105,8 @@ function failed(
 
 /** What a handler asked for by what it threw, if it did. */
 export function steered(thrown: unknown): Result | undefined {
-  if (thrown instanceof RetryLater) return { kind: 'retryLater', delayMs: thrown.delayMs };
-  if (thrown instanceof DeadLetter) return { kind: 'reject', error: thrown };
+  if (isRetryLater(thrown)) return { kind: 'retryLater', delayMs: thrown.delayMs };
+  if (isDeadLetter(thrown)) return { kind: 'reject', error: thrown };
   return undefined;
 }
 

@@ -7,7 +7,7 @@ import type { Element, OutgoingEnvelope, ReplyAddress } from '../core/envelope.j
 import { NobodyListensError } from '../core/errors.js';
 import type { MessageIds } from '../core/message-id.js';
 import type { PacketCodec } from './packet-codec.js';
-import { RedisQueueRecord } from './redis-queue-record.js';
+import { isRecord } from './redis-queue-record.js';
 import type { RedisQueueRecordOptions } from './redis-queue-record.js';
 
 /** What `emit` answers once Redis holds all copies. */
@@ -44,11 +44,16 @@ export class OutgoingMessage {
     codec: PacketCodec,
   ) {
     const { data } = packet;
-    const isRecord = data instanceof RedisQueueRecord;
-    const options = isRecord ? data.options : NO_OPTIONS;
+    const record = isRecord(data) ? data : undefined;
+    const options = record?.options ?? NO_OPTIONS;
     this.#options = options;
     this.id = options.id ?? ids.next();
-    this.#body = codec.encodeRequest(packet, isRecord ? data.data : data, this.id, options.codec);
+    this.#body = codec.encodeRequest(
+      packet,
+      record === undefined ? data : record.data,
+      this.id,
+      options.codec,
+    );
     this.#metadata = packet.metadata;
   }
 

@@ -1,5 +1,6 @@
 import type { Codec } from '../core/codec.js';
 import { InvalidOptionError } from '../core/errors.js';
+import { isMarked, mark } from '../core/mark.js';
 import { invalid } from '../core/options.js';
 import { codecRule } from './codec-options.js';
 
@@ -15,8 +16,19 @@ export interface RedisQueueRecordOptions {
   readonly isMandatory?: boolean | undefined;
 }
 
+const RECORD = mark('record');
+
+/** Whether it is a record, of whichever copy of this package. */
+export function isRecord(value: unknown): value is RedisQueueRecord {
+  return isMarked(value, RECORD);
+}
+
 /** A message with settings of its own; made by {@link RedisQueueRecordBuilder}, given to a client in place of the data. */
 export class RedisQueueRecord<T = unknown> {
+  static {
+    Object.defineProperty(this.prototype, RECORD, { value: true });
+  }
+
   constructor(
     readonly data: T,
     readonly options: RedisQueueRecordOptions,

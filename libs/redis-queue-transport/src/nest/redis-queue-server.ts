@@ -30,6 +30,7 @@ import type { Served } from './served.js';
 import { ServerSession } from './server-session.js';
 import { StatusEvents } from './status-events.js';
 import type { RedisQueueEvents, RedisQueueStatus } from './status-events.js';
+import { SERVER } from './server-mark.js';
 
 /** For decorators in hybrid apps: `@MessagePattern('x', REDIS_QUEUE_TRANSPORT)` is served by this transport alone. */
 export const REDIS_QUEUE_TRANSPORT = Symbol('REDIS_QUEUE_TRANSPORT');
@@ -45,6 +46,10 @@ const NOT_LISTENING: RedisQueueHealth = {
  * @throws InvalidOptionError from the constructor
  */
 export class RedisQueueServer extends Server<RedisQueueEvents> implements CustomTransportStrategy {
+  static {
+    Object.defineProperty(this.prototype, SERVER, { value: true });
+  }
+
   override readonly transportId = REDIS_QUEUE_TRANSPORT;
   /** Failures of event handlers come back to us, and are logged here with their pattern. */
   override readonly propagatesEventHandlerErrors = true;

@@ -2,7 +2,7 @@ import { IncompleteError, InvalidOptionError } from '../core/errors.js';
 import type { SendFailure } from '../core/errors.js';
 import { rejected } from '../core/rejected.js';
 import type { OutgoingMessage } from './outgoing-message.js';
-import { RedisQueueRecord } from './redis-queue-record.js';
+import { isRecord } from './redis-queue-record.js';
 
 /** What could not even become a message. */
 class Unmade {
@@ -67,7 +67,7 @@ function sent<T>(
 
 /** One message was given where many are meant: types do not always hold. */
 export function noArray(data: unknown): InvalidOptionError {
-  const what = data instanceof RedisQueueRecord ? 'a record' : typeof data;
+  const what = isRecord(data) ? 'a record' : typeof data;
   return new InvalidOptionError(
     'data',
     `data must be an array with an element for each message (data or a record), got ${what}: ` +

@@ -4,7 +4,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { PrintableLogger } from './printable-logger.js';
 import { warnOfOtherTransports } from './other-transports.js';
 import type { RpcTarget } from './other-transports.js';
-import { RedisQueueServer } from './redis-queue-server.js';
+import { isRedisQueueServer } from './server-mark.js';
 import { warnOfIdleServers, warnOfUnclearProviders } from './unclear-providers.js';
 
 /** Nest destroys modules by their distance from the root module, which has 1: the near ones first. */
@@ -29,13 +29,13 @@ export class ServerCloserModule implements OnApplicationBootstrap, OnModuleDestr
     warnOfUnclearProviders(this.modules, this.#logger);
     warnOfIdleServers(this.modules, connected, this.#logger);
     const servers = [...connected];
-    if (!servers.some((server) => server instanceof RedisQueueServer)) return;
+    if (!servers.some((server) => isRedisQueueServer(server))) return;
     const served = new Set(servers.map(({ transportId }) => transportId));
     warnOfOtherTransports(this.modules, served, this.#logger);
   }
 
   async onModuleDestroy(): Promise<void> {
-    const servers = [...this.#servers()].filter((server) => server instanceof RedisQueueServer);
+    const servers = [...this.#servers()].filter((server) => isRedisQueueServer(server));
     await Promise.all(servers.map((server) => server.close()));
   }
 

@@ -3,6 +3,7 @@ import type { ModulesContainer } from '@nestjs/core';
 import { RedisQueueAdmin } from './redis-queue-admin.js';
 import { RedisQueueClient } from './redis-queue-client.js';
 import { RedisQueueServer } from './redis-queue-server.js';
+import { isRedisQueueServer } from './server-mark.js';
 
 type Module = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = Module['providers'] extends Map<InjectionToken, infer W> ? W : never;
@@ -37,7 +38,7 @@ export function warnOfIdleServers(
   const provided = [...modules.values()].flatMap(({ providers }) => [...providers.values()]);
   const servers = new Set(provided.map(({ instance }): unknown => instance));
   const idle = [...servers].filter(
-    (instance) => instance instanceof RedisQueueServer && !connected.has(instance),
+    (instance) => isRedisQueueServer(instance) && !connected.has(instance),
   );
   if (idle.length === 0) return;
   logger.warn(
