@@ -5,7 +5,7 @@ import {
   RedisQueueRecordBuilder,
   RequestTimeoutError,
 } from 'nestjs-redis-queue-transport';
-import type { RedisQueueRecord } from 'nestjs-redis-queue-transport';
+import type { RedisQueueClient, RedisQueueRecord } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
@@ -138,11 +138,18 @@ describe('a request', () => {
     await app.close();
   }
 
+  /** On a busy machine the time may be over before the request is sent: then it is asked again. */
+  async function timesOutHeld(client: RedisQueueClient, data: unknown): Promise<void> {
+    await eventually(async () => {
+      await expect(lastValueFrom(client.send('work', data))).rejects.toThrow(RequestTimeoutError);
+      expect((await admin.lengths('work')).waiting).toBe(1);
+    });
+  }
+
   test('whose caller gave up is not executed, but counted', async () => {
     await haveServed();
     const client = rig.client({ requestTimeoutMs: 50 });
-    await client.connect(); // which may take longer
-    await expect(lastValueFrom(client.send('work', 'late'))).rejects.toThrow(RequestTimeoutError);
+    await timesOutHeld(client, 'late');
 
     const handled = await serveAndKeep();
 
@@ -169,9 +176,7 @@ describe('a request', () => {
   test('lives no longer than its caller waits, whatever its record says', async () => {
     await haveServed();
     const client = rig.client({ requestTimeoutMs: 50 });
-    await client.connect(); // which may take longer
-    const answer = lastValueFrom(client.send('work', expiring('late', 60_000)));
-    await expect(answer).rejects.toThrow(RequestTimeoutError);
+    await timesOutHeld(client, expiring('late', 60_000));
 
     const handled = await serveAndKeep();
 
