@@ -106,7 +106,8 @@ describe('while nearly every attempt of a queue fails', () => {
         if (isAway) throw new Error('away');
         handled += 1;
       },
-      { concurrency },
+      // What failed must not come back before others have failed: an attempt may take long on a busy machine.
+      { concurrency, retry: { delayMs: 2_000, maxDelayMs: 2_000 } },
     );
 
     await eventually(() => expect(told).toHaveLength(1));

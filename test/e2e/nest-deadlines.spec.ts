@@ -90,14 +90,14 @@ describe('a request whose servers are down', () => {
 
     const client = rig.client({ requestTimeoutMs: 100 });
 
-    const [error, element = ''] = await eventually(async () => {
-      const reason = await lastValueFrom(client.send('ping', {})).catch(
+    const { error, element } = await eventually(async () => {
+      const reason: unknown = await lastValueFrom(client.send('ping', {})).catch(
         (thrown: unknown) => thrown,
       );
       // On a busy machine the time may be over before the request is sent.
       const waiting = await rig.queue('ping').waiting();
       expect(waiting).toHaveLength(1);
-      return [reason, ...waiting];
+      return { error: reason, element: waiting[0] };
     });
 
     expect(error).toBeInstanceOf(RequestTimeoutError);
