@@ -196,7 +196,7 @@ test('docs/wire-format.md lists every field of a header and of a reply', async (
     {
       id: 'id',
       sentAtMs: 1,
-      replyTo: { list: 'list', request: 1 },
+      replyTo: { list: 'list', request: 1, waitMs: 1 },
       expiresAtMs: 1,
       headers: {},
       metadata: {},

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { RequestTimeoutError } from 'nestjs-redis-queue-transport';
+import { RedisQueueRecordBuilder, RequestTimeoutError } from 'nestjs-redis-queue-transport';
 import type { RedisQueueClient, RedisQueueClientOptions } from 'nestjs-redis-queue-transport';
 import {
   NEVER,
@@ -105,6 +105,16 @@ describe('an endless stream of replies', () => {
     await eventually(() => expect([signals.length, open]).toEqual([1, 0]));
     expect(signals[0]?.reason).toMatchObject({ code: 'CALLER_GONE' });
     await eventually(async () => expect(await rig.queue('ticks').held()).toBe(0));
+  });
+
+  test('goes on for a caller that waits for each reply for longer than the request is valid', async () => {
+    const stream = interval(3_000).pipe(take(1));
+    await rig.serve({ controllers: [controllerOf('ticks', () => stream)] });
+    const client = rig.client({ requestTimeoutMs: 20_000 });
+    const record = new RedisQueueRecordBuilder(1).expiresIn(500).build();
+
+    for (const _which of ['before it is connected', 'then'])
+      expect(await lastValueFrom(client.send('ticks', record))).toBe(0);
   });
 
   test('is let go 100 times, and the server stops at once', async () => {

@@ -92,6 +92,7 @@ const OVER = new Set([
   'postponed',
   'replyTo',
   're',
+  'waitMs',
   'expiresAt',
 ]);
 

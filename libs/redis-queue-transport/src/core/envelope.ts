@@ -26,6 +26,8 @@ export type Element = string | Buffer;
 export interface ReplyAddress {
   readonly list: string;
   readonly request: number;
+  /** How long, in ms, the caller waits for each reply, where that is longer than from the sending to the expiry. */
+  readonly waitMs?: number | undefined;
 }
 
 /** What the sender says about a message. */
@@ -85,6 +87,7 @@ function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefin
   if (envelope.pattern !== undefined) line += `,"pattern":${quote(envelope.pattern)}`;
   if (envelope.replyTo !== undefined) {
     line += `,"replyTo":${quote(envelope.replyTo.list)},"re":${envelope.replyTo.request}`;
+    if (envelope.replyTo.waitMs !== undefined) line += `,"waitMs":${envelope.replyTo.waitMs}`;
   }
   if (envelope.expiresAtMs !== undefined) line += `,"expiresAt":${envelope.expiresAtMs}`;
   if (encoding !== undefined) line += encodingFields(encoding);
@@ -210,7 +213,8 @@ function replyAddress(header: Record<string, unknown>): ReplyAddress | undefined
   const request = optional(header, 're', isExactNumber);
   if (request === undefined)
     throw new UndecodableError('The header has "replyTo" but no number "re".');
-  return { list, request };
+  const waitMs = optional(header, 'waitMs', isFiniteNumber);
+  return waitMs === undefined ? { list, request } : { list, request, waitMs };
 }
 
 /** What the header of a message or a reply says of its body. @throws UndecodableError */

@@ -116,7 +116,7 @@ export class ClientRequests {
     if (!this.#served.has(message.queue)) return undefined;
     const expiresAtMs = broker.nowMs() + waitMs;
     try {
-      return message.push(broker, { replyTo: { list, request }, expiresAtMs });
+      return message.push(broker, { replyTo: { list, request }, expiresAtMs, waitMs });
     } catch (error) {
       return rejected(error);
     }
@@ -135,7 +135,9 @@ export class ClientRequests {
     const { broker, list } = ready;
     // Counted as the caller counts it, and not from when Redis takes the request.
     const expiresAtMs = broker.nowMs() + Math.ceil(deadline - performance.now());
-    await message.push(broker, { replyTo: { list, request }, expiresAtMs });
+    const { timeoutMs, totalTimeoutMs = timeoutMs } = this.times;
+    const waitMs = Math.min(timeoutMs, totalTimeoutMs);
+    await message.push(broker, { replyTo: { list, request }, expiresAtMs, waitMs });
   }
 
   /** Undefined when its caller has given up, or there is nobody to ask. */

@@ -24,7 +24,10 @@ export interface EmitResult {
 }
 
 /** What a request adds to its message. */
-export type RequestTerms = Pick<OutgoingEnvelope, 'replyTo' | 'expiresAtMs'>;
+export type RequestTerms = Pick<OutgoingEnvelope, 'replyTo' | 'expiresAtMs'> & {
+  /** How long, in ms, its caller waits for each reply. */
+  readonly waitMs?: number;
+};
 
 /**
  * A message on its way out: its body as bytes, the settings of its record, its queue and its id. Its data are read when
@@ -86,7 +89,7 @@ export class OutgoingMessage {
       request.expiresAtMs,
       expiresInMs === undefined ? undefined : nowMs + expiresInMs,
     );
-    const element = this.#element(nowMs, request.replyTo, expiresAtMs);
+    const element = this.#element(nowMs, replyAddressOf(request, expiresAtMs, nowMs), expiresAtMs);
     const hasTerms = dueMs !== undefined || deduplicateMs !== undefined;
     return broker.push(
       this.queue,
@@ -138,6 +141,19 @@ export class OutgoingMessage {
 
 const NO_OPTIONS: RedisQueueRecordOptions = {};
 const NO_REQUEST: RequestTerms = {};
+
+/** Servers take the time up to the expiry for what the caller waits, unless it is told. */
+function replyAddressOf(
+  { replyTo, waitMs = 0 }: RequestTerms,
+  expiresAtMs = Infinity,
+  nowMs: number,
+): ReplyAddress | undefined {
+  if (replyTo === undefined || waitMs - (expiresAtMs - nowMs) < TOLD_FROM_MS) return replyTo;
+  return { ...replyTo, waitMs };
+}
+
+/** Servers let a caller wait a second longer than it says. */
+const TOLD_FROM_MS = 500;
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);

@@ -35,10 +35,11 @@ export class Replier {
    */
   whenUnwanted(onUnwanted: () => void): void {
     this.#onUnwanted = onUnwanted;
-    const { sentAtMs, expiresAtMs } = this.request;
-    if (sentAtMs === undefined || expiresAtMs === undefined) return;
+    const { sentAtMs = NaN, expiresAtMs = NaN } = this.request;
+    const waitMs = this.address.waitMs ?? expiresAtMs - sentAtMs;
+    if (Number.isNaN(waitMs)) return;
     // Whole seconds: timers of one length cost least.
-    const seconds = Math.ceil((expiresAtMs - sentAtMs + GRACE_MS) / 1_000);
+    const seconds = Math.ceil((waitMs + GRACE_MS) / 1_000);
     const patienceMs = Math.min(LONGEST_TIMER_MS, Math.max(1, seconds) * 1_000);
     this.#silence = setTimeout(onUnwanted, patienceMs);
   }
