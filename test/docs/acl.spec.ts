@@ -116,6 +116,7 @@ async function doEverything(url: string): Promise<void> {
   await leaveStray('works');
   await eventually(async () => {
     const { waiting, processing, delayed, expired } = await admin.lengths('works');
+    expect(await admin.overview()).not.toEqual([]);
     expect([waiting, processing, delayed, expired]).toEqual([0, 0, 0, 1]);
     expect((await admin.lengths('comes.back')).delayed).toBe(0);
     expect(await operator.zcard('rq:{works}:fenced')).toBe(1);

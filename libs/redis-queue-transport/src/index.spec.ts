@@ -74,6 +74,7 @@ interface Types {
   HistoryOptions: library.HistoryOptions;
   HistoryPageOptions: library.HistoryPageOptions;
   QueueLengths: library.QueueLengths;
+  QueueOverview: library.QueueOverview;
   QueuedMessage: library.QueuedMessage;
   RedisQueueAdminOptions: library.RedisQueueAdminOptions;
   RedisQueueBatchItem: library.RedisQueueBatchItem;
@@ -120,6 +121,7 @@ const TYPES: readonly (keyof Types)[] = [
   'HistoryOptions',
   'HistoryPageOptions',
   'QueueLengths',
+  'QueueOverview',
   'QueuedMessage',
   'RedisQueueAdminOptions',
   'RedisQueueBatchItem',

@@ -50,6 +50,7 @@ export type {
   DeadLetterFilter,
   DelayedMessage,
   QueuedMessage,
+  QueueOverview,
 } from './core/queue-admin.js';
 export { RedisQueueHttpFilter } from './nest/http-filter.js';
 export { MessageHeaders, MessageId } from './nest/parameters.js';

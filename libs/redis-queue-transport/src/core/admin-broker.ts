@@ -10,6 +10,8 @@ export interface AdminBroker {
   /** Every queue that was ever pushed to or served. */
   queues(): Promise<readonly string[]>;
   lengths(queue: string): Promise<QueueLengths>;
+  /** Each of these queues at a glance, at a cost that does not grow with what is in it. */
+  look(queues: readonly string[]): Promise<readonly QueueLook[]>;
   /** Waiting elements, the next one first. */
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
   /** Delayed elements, the next one due first. */
@@ -52,6 +54,18 @@ export interface QueueLengths {
   readonly repeated: number;
   /** Dead letters that were dropped by the caps on count and age. */
   readonly deadLettersDropped: number;
+}
+
+/** A queue at a glance. */
+export interface QueueLook extends Pick<
+  QueueLengths,
+  'waiting' | 'suspects' | 'delayed' | 'dead' | 'isPaused'
+> {
+  readonly queue: string;
+  /** The beginning of the element that is handed out next: its header, in all likelihood. Empty without one. */
+  readonly head: Buffer;
+  /** Redis time in ms. */
+  readonly nowMs: number;
 }
 
 export interface DelayedElement {

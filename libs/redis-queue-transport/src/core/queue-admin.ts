@@ -1,5 +1,6 @@
-import type { AdminBroker, DeadElement, QueueLengths } from './admin-broker.js';
+import type { AdminBroker, DeadElement, QueueLengths, QueueLook } from './admin-broker.js';
 import { redrivenElement } from './dead-letter.js';
+import { decodeElement } from './envelope.js';
 import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
 import { wholeNumber } from './options.js';
@@ -38,6 +39,12 @@ export interface Page {
 /** Which dead letters are meant. */
 export type DeadLetterFilter = (letter: DeadLetterEntry) => boolean;
 
+/** A queue among all others. */
+export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
+  /** For how long, in ms, the message that is handed out next has existed; undefined without one, or if it does not say. */
+  readonly oldestAgeMs: number | undefined;
+}
+
 const PAGE = 100;
 
 /** How the entries of dead letters look; no other text names one. */
@@ -59,6 +66,14 @@ export class QueueAdmin {
 
   lengths(queue: string): Promise<QueueLengths> {
     return this.broker.lengths(queue);
+  }
+
+  async overview(): Promise<readonly QueueOverview[]> {
+    const queues = await this.broker.queues();
+    const overview: QueueOverview[] = [];
+    for (let i = 0; i < queues.length; i += PAGE)
+      overview.push(...(await this.broker.look(queues.slice(i, i + PAGE))).map(overviewOf));
+    return overview;
   }
 
   async peek(
@@ -197,5 +212,19 @@ export class QueueAdmin {
     if (!ENTRY.test(entry)) return undefined;
     const [element] = await this.broker.deadLetters(queue, entry, 1);
     return element?.entry === entry ? element : undefined;
+  }
+}
+
+function overviewOf({ head, nowMs, ...look }: QueueLook): QueueOverview {
+  return { ...look, oldestAgeMs: ageOf(head, nowMs) };
+}
+
+function ageOf(head: Buffer, nowMs: number): number | undefined {
+  if (head.length === 0) return undefined;
+  try {
+    const { sentAtMs } = decodeElement(head);
+    return sentAtMs === undefined ? undefined : Math.max(0, nowMs - sentAtMs);
+  } catch {
+    return undefined; // it cannot be read, and will be a dead letter
   }
 }

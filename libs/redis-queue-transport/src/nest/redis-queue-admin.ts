@@ -4,6 +4,7 @@ import type {
   DeadLetterFilter,
   Page,
   QueuedMessage,
+  QueueOverview,
 } from '../core/queue-admin.js';
 import type { QueueLengths } from '../core/admin-broker.js';
 import { BodyFormat } from '../core/body.js';
@@ -84,6 +85,11 @@ export class RedisQueueAdmin {
 
   lengths(queue: RedisQueueName): Promise<QueueLengths> {
     return this.#admin.lengths(nameOf(queue));
+  }
+
+  /** All queues at a glance, at a cost for each that does not grow with what is in it: for a dashboard, or an alarm. */
+  overview(): Promise<readonly QueueOverview[]> {
+    return this.#admin.overview();
   }
 
   /** Waiting messages, the next one first; nothing is taken. Default: the first 100. */

@@ -3,6 +3,7 @@ import type {
   DeadElement,
   DelayedElement,
   QueueLengths,
+  QueueLook,
 } from '../core/admin-broker.js';
 import { CLOSE_WITHIN_MS } from '../core/broker.js';
 import { drained } from '../core/drained.js';
@@ -15,6 +16,7 @@ import { Keys } from './keys.js';
 import { RedisEventAdmin } from './redis-event-admin.js';
 import { advance } from './scripts/advance.js';
 import { deleteDeadLetters } from './scripts/delete-dead-letters.js';
+import { look } from './scripts/look.js';
 import { purge } from './scripts/purge.js';
 import { redrive } from './scripts/redrive.js';
 import { setPaused } from './scripts/set-paused.js';
@@ -78,6 +80,16 @@ export class RedisAdmin implements AdminBroker {
       repeated: Number(counts['repeated'] ?? 0),
       deadLettersDropped: Number(counts['deadLettersDropped'] ?? 0),
     };
+  }
+
+  async look(queues: readonly string[]): Promise<readonly QueueLook[]> {
+    await this.#ready();
+    return Promise.all(
+      queues.map(async (queue) => {
+        const seen = await look.run(this.#connection, this.#keys.queue(queue), {});
+        return { ...seen, queue, head: Buffer.from(seen.head) };
+      }),
+    );
   }
 
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
