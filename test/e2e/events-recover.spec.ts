@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Type } from '@nestjs/common';
-import { InvalidOptionError } from 'nestjs-redis-queue-transport';
+import { InvalidOptionError, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
 import type { EmitResult } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { eventually } from '../support/eventually.js';
@@ -55,6 +55,27 @@ async function cutOff(
 }
 
 describe('a live listener that recovers', () => {
+  test('hears nothing that has expired meanwhile', async () => {
+    const heard: unknown[] = [];
+    const gaps: Gap[] = [];
+    const expiring = new RedisQueueRecordBuilder('short').expiresIn(50).build();
+    await cutOff(hearing(heard, 60_000), heard, gaps, async () => {
+      const client = rig.client();
+      await lastValueFrom(client.emit(PATTERN, expiring));
+      const nowMs = async (): Promise<number> => {
+        const [seconds, microseconds] = await rig.commands.time();
+        return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      };
+      const before = await nowMs();
+      await eventually(async () => expect((await nowMs()) - before).toBeGreaterThan(50));
+      await lastValueFrom(client.emit(PATTERN, 'long'));
+    });
+
+    await eventually(() => expect(heard).toEqual(['before', 'long']));
+    expect(gaps).toEqual([]);
+    expect(rig.logs.matching('debug', /live event .* of "price.changed": expired/)).toHaveLength(1);
+  });
+
   test('hears each event once, live, and counts as a listener', async () => {
     const heard: unknown[] = [];
     await rig.serve({ controllers: [hearing(heard, 60_000)] });

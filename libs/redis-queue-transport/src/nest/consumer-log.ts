@@ -140,6 +140,10 @@ export class ConsumerLog implements ConsumerObserver {
   }
 }
 
+export function liveExpiry(pattern: string, id = '(without id)'): string {
+  return `Ran no handler for the live event ${id} of "${pattern}": expired.`;
+}
+
 /** Text and stack of what is logged when a handler of live events fails. */
 export function liveFailure(pattern: string, error: unknown): [text: string, stack?: string] {
   const summary = summarize(error);

@@ -1,15 +1,17 @@
 import type { LoggerService } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
+import type { Broker } from '../core/broker.js';
 import { Delivery } from '../core/delivery.js';
 import { decodeElement } from '../core/envelope.js';
 import { ShutdownError } from '../core/errors.js';
+import { isExpired } from '../core/intake.js';
 import { ownContext } from '../core/own-context.js';
 import type { Places } from '../core/places.js';
 import { rejected } from '../core/rejected.js';
 import { Running } from '../core/running.js';
 import { counted } from './counted.js';
 import type { DroppedEvents } from './dropped-events.js';
-import { liveFailure } from './consumer-log.js';
+import { liveExpiry, liveFailure } from './consumer-log.js';
 import type { RegisteredHandler } from './handler-registry.js';
 import { LiveHandler } from './live-handler.js';
 import type { RunLive } from './live-handler.js';
@@ -23,12 +25,15 @@ export interface EventRunnerTerms {
   /** How many events may wait for each handler. */
   readonly maxWaiting: number;
   readonly places: Places | undefined;
+  /** By whose clock an event is too late. */
+  readonly broker: Pick<Broker, 'nowMs'>;
 }
 
 /** Runs every `@EventPattern` handler of a live event, each by itself: a failing one is logged and touches no other. */
 export class EventRunner {
   /** By pattern. */
   readonly #handlers: ReadonlyMap<string, readonly LiveHandler[]>;
+  readonly #broker: Pick<Broker, 'nowMs'>;
   readonly #running = new Running<Delivery>();
   #onIdle: (() => void) | undefined;
 
@@ -38,8 +43,9 @@ export class EventRunner {
     private readonly withHooks: WithHooks,
     private readonly logger: LoggerService,
     private readonly dropped: DroppedEvents,
-    { concurrencyOf, maxWaiting, places }: EventRunnerTerms,
+    { concurrencyOf, maxWaiting, places, broker }: EventRunnerTerms,
   ) {
+    this.#broker = broker;
     const live = (pattern: string, registered: RegisteredHandler): LiveHandler => {
       const terms = { concurrency: concurrencyOf(pattern, registered), maxWaiting, places };
       return new LiveHandler(registered.handler, terms, this.#runOne);
@@ -102,6 +108,11 @@ export class EventRunner {
   }
 
   readonly #runOne: RunLive = (delivery, handler, onEnd) => {
+    // It may have been recovered, or have waited for a place.
+    if (isExpired(delivery.envelope, this.#broker)) {
+      this.logger.debug?.(liveExpiry(delivery.queue, delivery.envelope.id));
+      return queueMicrotask(onEnd);
+    }
     const run = this.#running.begin(delivery);
     const end = (): void => {
       const wasRunning = this.#running.end(run);

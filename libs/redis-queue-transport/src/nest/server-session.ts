@@ -121,7 +121,7 @@ export class ServerSession {
     const { registry, recovering } = this.served;
     const events = registry.events;
     if (events.size === 0) return;
-    const runner = this.#eventRunner();
+    const runner = this.#eventRunner(broker);
     this.#events = runner;
     const onEvent = (pattern: string, element: Buffer): void => {
       if (!this.#isDraining) runner.run(pattern, element);
@@ -160,7 +160,7 @@ export class ServerSession {
     );
   }
 
-  #eventRunner(): EventRunner {
+  #eventRunner(broker: Broker): EventRunner {
     const { registry, options, codec, withHooks, logger, events } = this.served;
     const dropped = new DroppedEvents(events, logger);
     return new EventRunner(registry.events, codec, withHooks, logger, dropped, {
@@ -168,6 +168,7 @@ export class ServerSession {
         resolveEventOptions(extras, options, pattern).concurrency,
       maxWaiting: options.maxWaitingEvents,
       places: this.#places,
+      broker,
     });
   }
 
