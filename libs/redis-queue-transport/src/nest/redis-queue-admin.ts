@@ -65,8 +65,9 @@ function nameOf(queue: RedisQueueName): string {
  * that lists pages, with `InvalidOptionError` for an `offset` or `limit` that is none.
  */
 export class RedisQueueAdmin {
-  readonly #admin: QueueAdmin;
-  readonly #events: EventAdmin;
+  // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
+  private readonly admin: QueueAdmin;
+  private readonly events: EventAdmin;
 
   /** @throws InvalidOptionError */
   constructor(options: RedisQueueAdminOptions = {}) {
@@ -74,22 +75,22 @@ export class RedisQueueAdmin {
     const broker = openAdmin(resolved);
     const format = new BodyFormat({ ...resolved, codec: jsonCodec, compressAboveBytes: false });
     const reader = new MessageReader(broker, format);
-    this.#admin = new QueueAdmin(broker, reader);
-    this.#events = new EventAdmin(broker.events, (element) => reader.message(element));
+    this.admin = new QueueAdmin(broker, reader);
+    this.events = new EventAdmin(broker.events, (element) => reader.message(element));
   }
 
   /** Names of all queues that were ever pushed to or served. */
   queues(): Promise<readonly string[]> {
-    return this.#admin.queues();
+    return this.admin.queues();
   }
 
   lengths(queue: RedisQueueName): Promise<QueueLengths> {
-    return this.#admin.lengths(nameOf(queue));
+    return this.admin.lengths(nameOf(queue));
   }
 
   /** All queues at a glance, at a cost for each that does not grow with what is in it: for a dashboard, or an alarm. */
   overview(): Promise<readonly QueueOverview[]> {
-    return this.#admin.overview();
+    return this.admin.overview();
   }
 
   /** Waiting messages, the next one first; nothing is taken. Default: the first 100. */
@@ -97,7 +98,7 @@ export class RedisQueueAdmin {
     queue: RedisQueueName,
     page?: Page & { readonly offset?: number | undefined },
   ): Promise<readonly QueuedMessage[]> {
-    return this.#admin.peek(nameOf(queue), page);
+    return this.admin.peek(nameOf(queue), page);
   }
 
   /** Delayed messages, the next one due first. Default: the first 100. */
@@ -105,7 +106,7 @@ export class RedisQueueAdmin {
     queue: RedisQueueName,
     page?: Page & { readonly offset?: number | undefined },
   ): Promise<readonly DelayedMessage[]> {
-    return this.#admin.delayed(nameOf(queue), page);
+    return this.admin.delayed(nameOf(queue), page);
   }
 
   /** Makes delayed messages due now: all, or those that the filter takes. Answers how many. */
@@ -113,7 +114,7 @@ export class RedisQueueAdmin {
     queue: RedisQueueName,
     filter?: (message: DelayedMessage) => boolean,
   ): Promise<number> {
-    return this.#admin.advanceDelayed(nameOf(queue), filter);
+    return this.admin.advanceDelayed(nameOf(queue), filter);
   }
 
   /** Dead letters, the oldest first. `next` is the `from` of the following page. */
@@ -121,12 +122,12 @@ export class RedisQueueAdmin {
     queue: RedisQueueName,
     page?: Page & { readonly from?: string | undefined },
   ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
-    return this.#admin.deadLetters(nameOf(queue), page);
+    return this.admin.deadLetters(nameOf(queue), page);
   }
 
   /** One dead letter, by its `entry`. */
   deadLetter(queue: RedisQueueName, entry: string): Promise<DeadLetterEntry | undefined> {
-    return this.#admin.deadLetter(nameOf(queue), entry);
+    return this.admin.deadLetter(nameOf(queue), entry);
   }
 
   /**
@@ -134,22 +135,22 @@ export class RedisQueueAdmin {
    * header `dead-letter-history`. False when it is not there (any more): of two that redrive it at once, one does.
    */
   redrive(queue: RedisQueueName, entry: string): Promise<boolean> {
-    return this.#admin.redrive(nameOf(queue), entry);
+    return this.admin.redrive(nameOf(queue), entry);
   }
 
   /** Redrives all dead letters that are there now, or those that the filter takes. Answers how many. */
   redriveAll(queue: RedisQueueName, filter?: DeadLetterFilter): Promise<number> {
-    return this.#admin.redriveAll(nameOf(queue), filter);
+    return this.admin.redriveAll(nameOf(queue), filter);
   }
 
   /** False when it is not there (any more). */
   deleteDeadLetter(queue: RedisQueueName, entry: string): Promise<boolean> {
-    return this.#admin.deleteDeadLetter(nameOf(queue), entry);
+    return this.admin.deleteDeadLetter(nameOf(queue), entry);
   }
 
   /** Deletes all dead letters that are there now, or those that the filter takes. Answers how many. */
   deleteDeadLetters(queue: RedisQueueName, filter?: DeadLetterFilter): Promise<number> {
-    return this.#admin.deleteDeadLetters(nameOf(queue), filter);
+    return this.admin.deleteDeadLetters(nameOf(queue), filter);
   }
 
   /**
@@ -157,11 +158,11 @@ export class RedisQueueAdmin {
    * consumer that misses the news finds out within 5 s.
    */
   pause(queue: RedisQueueName): Promise<void> {
-    return this.#admin.pause(nameOf(queue));
+    return this.admin.pause(nameOf(queue));
   }
 
   resume(queue: RedisQueueName): Promise<void> {
-    return this.#admin.resume(nameOf(queue));
+    return this.admin.resume(nameOf(queue));
   }
 
   /**
@@ -169,12 +170,12 @@ export class RedisQueueAdmin {
    * their `deduplicate` window, as they do when a message was handled.
    */
   purge(queue: RedisQueueName): Promise<number> {
-    return this.#admin.purge(nameOf(queue));
+    return this.admin.purge(nameOf(queue));
   }
 
   /** Groups that get copies of events, wildcards with live listeners, and histories. */
   async groups(): Promise<EventSubscriptions> {
-    return this.#events.subscriptions();
+    return this.events.subscriptions();
   }
 
   /**
@@ -184,7 +185,7 @@ export class RedisQueueAdmin {
   async declare(pattern: string, declaration: EventDeclarationOptions): Promise<void> {
     assertSubscribable(pattern);
     const { groups, history } = declarationRule(declaration, 'declaration');
-    await this.#events.declare({ pattern, groups, history });
+    await this.events.declare({ pattern, groups, history });
   }
 
   /**
@@ -198,7 +199,7 @@ export class RedisQueueAdmin {
     options: { readonly waiting: 'drop' | 'keep' },
   ): Promise<Retired> {
     const waiting = dropOrKeep(options?.waiting, 'waiting');
-    return this.#events.retire(pattern, groupRule(group, 'group'), waiting);
+    return this.events.retire(pattern, groupRule(group, 'group'), waiting);
   }
 
   /**
@@ -213,12 +214,12 @@ export class RedisQueueAdmin {
     options: { readonly entries: 'drop' | 'keep' },
   ): Promise<Retired> {
     const entries = dropOrKeep(options?.entries, 'entries');
-    return this.#events.endHistory(pattern, entries);
+    return this.events.endHistory(pattern, entries);
   }
 
   /** Ends publishing to the live listeners of a wildcard that nobody has any more; false when there was none. */
   async forgetListeners(pattern: string): Promise<boolean> {
-    return this.#events.forgetListeners(pattern);
+    return this.events.forgetListeners(pattern);
   }
 
   /**
@@ -232,7 +233,7 @@ export class RedisQueueAdmin {
   ): Promise<{ readonly events: readonly HistoryEntry[]; readonly next: string | undefined }> {
     const first = from === undefined ? undefined : historyEndRule(from, 'from');
     const isNewestFirst = flag(newestFirst, 'newestFirst');
-    return this.#events.history(pattern, { from: first, limit, isNewestFirst });
+    return this.events.history(pattern, { from: first, limit, isNewestFirst });
   }
 
   /**
@@ -243,11 +244,11 @@ export class RedisQueueAdmin {
    */
   async replay(pattern: string, group: string, range: ReplayOptions = {}): Promise<number> {
     const { from, to } = replayRule(range, 'range');
-    return this.#events.replay(pattern, group, { from, to });
+    return this.events.replay(pattern, group, { from, to });
   }
 
   close(): Promise<void> {
-    return this.#admin.close();
+    return this.admin.close();
   }
 
   /** Called by Nest when the app ends. */

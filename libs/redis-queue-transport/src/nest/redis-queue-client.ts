@@ -50,38 +50,39 @@ const MOST_KNOWN_QUEUES = 1_000;
  * @throws InvalidOptionError from the constructor
  */
 export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
-  readonly #logger = new PrintableLogger('RedisQueueClient');
-  readonly #options: ResolvedClientOptions;
-  readonly #codec: PacketCodec;
-  readonly #addressing: AddressingLog;
-  readonly #ids = new MessageIds();
+  // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
+  private readonly logger = new PrintableLogger('RedisQueueClient');
+  private readonly options: ResolvedClientOptions;
+  private readonly codec: PacketCodec;
+  private readonly addressing: AddressingLog;
+  private readonly ids = new MessageIds();
   /** By pattern; those that were looked at and are fit to be sent to. */
-  readonly #queues = new Map<unknown, string>();
-  readonly #failures = new FailureLog(this.#logger);
-  readonly #events = new StatusEvents(this._status$, this.#logger);
-  readonly #requests: ClientRequests;
-  readonly #budget: SendBudget;
-  readonly #home = homeContext();
-  #session: ClientSession | undefined;
-  #closing: Promise<void> = Promise.resolve();
-  #isShutDown = false;
+  private readonly queues = new Map<unknown, string>();
+  private readonly failures = new FailureLog(this.logger);
+  private readonly events = new StatusEvents(this._status$, this.logger);
+  private readonly requests: ClientRequests;
+  private readonly budget: SendBudget;
+  private readonly home = homeContext();
+  private session: ClientSession | undefined;
+  private closing: Promise<void> = Promise.resolve();
+  private isShutDown = false;
 
   constructor(options: RedisQueueClientOptions = {}) {
     super();
-    this.#options = resolveClientOptions(options);
-    const { serializer, deserializer, requestTimeoutMs, requestTotalTimeoutMs } = this.#options;
-    this.#addressing = new AddressingLog(this.#options.prefix, this.#logger);
-    this.#codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.#options));
-    const { maxPendingMessages, maxPendingBytes } = this.#options;
-    this.#budget = new SendBudget(maxPendingMessages, maxPendingBytes);
-    this.#requests = new ClientRequests(
-      this.#codec,
+    this.options = resolveClientOptions(options);
+    const { serializer, deserializer, requestTimeoutMs, requestTotalTimeoutMs } = this.options;
+    this.addressing = new AddressingLog(this.options.prefix, this.logger);
+    this.codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.options));
+    const { maxPendingMessages, maxPendingBytes } = this.options;
+    this.budget = new SendBudget(maxPendingMessages, maxPendingBytes);
+    this.requests = new ClientRequests(
+      this.codec,
       { timeoutMs: requestTimeoutMs, totalTimeoutMs: requestTotalTimeoutMs },
-      this.#options.prefix,
-      this.#budget,
-      () => this.#session,
-      () => this.#connected(),
-      this.#logger,
+      this.options.prefix,
+      this.budget,
+      () => this.session,
+      () => this.connected(),
+      this.logger,
     );
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
@@ -93,63 +94,63 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
    */
   connect(): Promise<void> {
     try {
-      return this.#openSession().connect();
+      return this.openSession().connect();
     } catch (error) {
       return rejected(error);
     }
   }
 
-  async #connected(): Promise<ClientSession> {
-    const session = this.#openSession();
+  private async connected(): Promise<ClientSession> {
+    const session = this.openSession();
     await session.connect();
     return session;
   }
 
   /** @throws ClientClosedError */
-  #openSession(): ClientSession {
-    if (this.#isShutDown) throw new ClientClosedError();
-    return (this.#session ??= this.#home.runInAsyncScope(this.#open, this));
+  private openSession(): ClientSession {
+    if (this.isShutDown) throw new ClientClosedError();
+    return (this.session ??= this.home.runInAsyncScope(() => this.open()));
   }
 
   /** At once while the client is connected. */
-  #sendWhenConnected<T>(message: OutgoingMessage, send: Send<T>): Promise<T> {
-    const session = this.#session;
+  private sendWhenConnected<T>(message: OutgoingMessage, send: Send<T>): Promise<T> {
+    const session = this.session;
     if (session?.isConnected === true) return send(message, session.broker);
     const kept = message.detached();
-    return this.#openSession().whenConnected(kept.bytes, (broker) => send(kept, broker));
+    return this.openSession().whenConnected(kept.bytes, (broker) => send(kept, broker));
   }
 
-  #open(): ClientSession {
+  private open(): ClientSession {
     const open = openBroker(
-      { ...this.#options, onEviction: 'ignore', budget: this.#budget },
+      { ...this.options, onEviction: 'ignore', budget: this.budget },
       {
-        status: (status) => this.#onStatus(status),
-        warning: (text) => this.#logger.warn(text),
+        status: (status) => this.onStatus(status),
+        warning: (text) => this.logger.warn(text),
         // A client listens to no events.
         interrupted: () => undefined,
-        unserved: (call, name) => void this.#addressing.unserved(call, name, open.broker),
-        error: (error) => this.#events.error(error, this.#failures),
+        unserved: (call, name) => void this.addressing.unserved(call, name, open.broker),
+        error: (error) => this.events.error(error, this.failures),
       },
     );
     const events = {
-      connected: () => this.#failures.recovered(),
-      reply: (element: Buffer) => this.#requests.deliver(element, session),
-      opened: (broker: Broker) => this.#declare(broker),
+      connected: () => this.failures.recovered(),
+      reply: (element: Buffer) => this.requests.deliver(element, session),
+      opened: (broker: Broker) => this.declare(broker),
     };
-    const session = new ClientSession(open, events, this.#budget);
+    const session = new ClientSession(open, events, this.budget);
     return session;
   }
 
-  async #declare(broker: Broker): Promise<void> {
-    const { declare } = this.#options;
+  private async declare(broker: Broker): Promise<void> {
+    const { declare } = this.options;
     if (declare === undefined) return;
     await declareAll(broker, declare);
-    void this.#addressing.declared(declare, broker);
+    void this.addressing.declared(declare, broker);
   }
 
-  #onStatus(status: RedisQueueStatus): void {
-    if (status === 'connected') this.#failures.connected();
-    this.#events.status(status);
+  private onStatus(status: RedisQueueStatus): void {
+    if (status === 'connected') this.failures.connected();
+    this.events.status(status);
   }
 
   /**
@@ -160,17 +161,17 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   close(): Promise<void>;
   close(...hook: readonly unknown[]): Promise<void> {
     // Nest's ClientsModule makes this its shutdown hook, which is called with the signal, or undefined for none.
-    if (hook.length > 0) this.#isShutDown = true;
-    const session = this.#session;
-    this.#session = undefined;
-    this.#requests.failAll(new Error('Connection closed'), session);
-    if (session !== undefined) this.#closing = session.close();
-    return this.#closing;
+    if (hook.length > 0) this.isShutDown = true;
+    const session = this.session;
+    this.session = undefined;
+    this.requests.failAll(new Error('Connection closed'), session);
+    if (session !== undefined) this.closing = session.close();
+    return this.closing;
   }
 
   /** Called by Nest when the app ends: closes for good. Every later call fails with `ClientClosedError`. */
   onApplicationShutdown(): Promise<void> {
-    this.#isShutDown = true;
+    this.isShutDown = true;
     return this.close();
   }
 
@@ -181,25 +182,25 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
    */
   enqueue(pattern: unknown, data: unknown): RedisQueueCall<EnqueueResult> {
     if (isNil(pattern) || isNil(data)) {
-      return this.#refused('enqueue to', pattern, new InvalidMessageException());
+      return this.refused('enqueue to', pattern, new InvalidMessageException());
     }
     let message: OutgoingMessage;
     let call: Promise<'held' | 'duplicate'>;
     try {
-      message = this.#messageToEnqueue(pattern, data);
-      call = this.#sendWhenConnected(message, push);
+      message = this.messageToEnqueue(pattern, data);
+      call = this.sendWhenConnected(message, push);
     } catch (error) {
-      return this.#refused('enqueue to', pattern, error);
+      return this.refused('enqueue to', pattern, error);
     }
     return hot(
       call,
       (held) => enqueued(message.id, held),
-      (error) => this.#logUnseen('enqueue to', pattern, error),
+      (error) => this.logUnseen('enqueue to', pattern, error),
     );
   }
 
-  #messageToEnqueue(pattern: unknown, data: unknown): OutgoingMessage {
-    const message = this.#message(this.createPacket(pattern, data));
+  private messageToEnqueue(pattern: unknown, data: unknown): OutgoingMessage {
+    const message = this.message(this.createPacket(pattern, data));
     if (message.options.isMandatory) refuseSettings(message.options, 'enqueue', ['isMandatory']);
     return message;
   }
@@ -210,11 +211,11 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
    * `enqueue` does when nothing could be sent at all.
    */
   enqueueMany(pattern: unknown, data: readonly unknown[]): RedisQueueCall<EnqueueResult[]> {
-    return this.#many(
+    return this.many(
       'enqueueMany to',
       pattern,
       data,
-      (one) => this.#messageToEnqueue(pattern, one),
+      (one) => this.messageToEnqueue(pattern, one),
       (message, broker) => message.push(broker).then((held) => enqueued(message.id, held)),
     );
   }
@@ -224,16 +225,16 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     pattern: unknown,
     data: readonly unknown[],
   ): RedisQueueCall<TResult[]> {
-    return this.#many(
+    return this.many(
       'emitMany of',
       pattern,
       data,
-      (one) => this.#messageToEmit(this.createPacket(pattern, one)),
+      (one) => this.messageToEmit(this.createPacket(pattern, one)),
       publish<TResult>,
     );
   }
 
-  #many<T>(
+  private many<T>(
     what: string,
     pattern: unknown,
     data: readonly unknown[],
@@ -241,26 +242,26 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     send: Send<T>,
   ): RedisQueueCall<T[]> {
     if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
-      return this.#refused(what, pattern, new InvalidMessageException());
-    if (!Array.isArray(data)) return this.#refused(what, pattern, noArray(data));
+      return this.refused(what, pattern, new InvalidMessageException());
+    if (!Array.isArray(data)) return this.refused(what, pattern, noArray(data));
     let call: Promise<T[]>;
     try {
-      this.#queueOf(pattern); // what is wrong with it is so for all of them
-      call = this.#sendAllWhenConnected(makeMany(data, make), send);
+      this.queueOf(pattern); // what is wrong with it is so for all of them
+      call = this.sendAllWhenConnected(makeMany(data, make), send);
     } catch (error) {
-      return this.#refused(what, pattern, error);
+      return this.refused(what, pattern, error);
     }
-    return hot(call, asItIs, (error) => this.#logUnseen(what, pattern, error));
+    return hot(call, asItIs, (error) => this.logUnseen(what, pattern, error));
   }
 
-  #sendAllWhenConnected<T>(messages: Made, send: Send<T>): Promise<T[]> {
-    this.#budget.assertRoomFor(messages.length);
-    const session = this.#session;
+  private sendAllWhenConnected<T>(messages: Made, send: Send<T>): Promise<T[]> {
+    this.budget.assertRoomFor(messages.length);
+    const session = this.session;
     if (session?.isConnected === true)
       return sendMany(messages, (message) => send(message, session.broker));
     const kept = messages.map((message) => message.detached());
     const bytes = kept.reduce((sum, message) => sum + message.bytes, 0);
-    return this.#openSession().whenConnected(bytes, (broker) =>
+    return this.openSession().whenConnected(bytes, (broker) =>
       sendMany(kept, (message) => send(message, broker)),
     );
   }
@@ -289,7 +290,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   ): () => void {
     let message: OutgoingMessage;
     try {
-      message = this.#message(packet);
+      message = this.message(packet);
       refuseSettings(message.options, 'send', [
         'delayMs',
         'deliverAt',
@@ -300,7 +301,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       callback({ err: error });
       return () => undefined;
     }
-    return this.#requests.ask(message, callback);
+    return this.requests.ask(message, callback);
   }
 
   /**
@@ -314,56 +315,56 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     data: TInput,
   ): RedisQueueCall<TResult> {
     if (isNil(pattern) || isNil(data)) {
-      return this.#refused('emit of', pattern, new InvalidMessageException());
+      return this.refused('emit of', pattern, new InvalidMessageException());
     }
     let call: Promise<TResult>;
     try {
       call = this.dispatchEvent<TResult>(this.createPacket(pattern, data));
     } catch (error) {
-      return this.#refused('emit of', pattern, error);
+      return this.refused('emit of', pattern, error);
     }
-    return hot(call, asItIs, (error) => this.#logUnseen('emit of', pattern, error));
+    return hot(call, asItIs, (error) => this.logUnseen('emit of', pattern, error));
   }
 
   protected override dispatchEvent<T = EmitResult>(packet: ReadPacket): Promise<T> {
-    return this.#sendWhenConnected(this.#messageToEmit(packet), publish<T>);
+    return this.sendWhenConnected(this.messageToEmit(packet), publish<T>);
   }
 
-  #messageToEmit(packet: ReadPacket): OutgoingMessage {
-    const message = this.#message(packet);
+  private messageToEmit(packet: ReadPacket): OutgoingMessage {
+    const message = this.message(packet);
     assertConcrete(message.queue);
     refuseSettings(message.options, 'emit', ['delayMs', 'deliverAt']);
     return message;
   }
 
-  #message(packet: ReadPacket): OutgoingMessage {
-    return new OutgoingMessage(packet, this.#queueOf(packet.pattern), this.#ids, this.#codec);
+  private message(packet: ReadPacket): OutgoingMessage {
+    return new OutgoingMessage(packet, this.queueOf(packet.pattern), this.ids, this.codec);
   }
 
-  #queueOf(pattern: unknown): string {
-    const known = this.#queues.get(pattern);
+  private queueOf(pattern: unknown): string {
+    const known = this.queues.get(pattern);
     if (known !== undefined) return known;
     const queue = queueNameOf(pattern, (given) => this.normalizePattern(given));
     assertSendable(queue);
     // An object may be changed afterwards; and whoever makes up patterns as they go must not fill the memory.
-    if (typeof pattern === 'string' && this.#queues.size < MOST_KNOWN_QUEUES)
-      this.#queues.set(pattern, queue);
+    if (typeof pattern === 'string' && this.queues.size < MOST_KNOWN_QUEUES)
+      this.queues.set(pattern, queue);
     return queue;
   }
 
   /** A call that fails before anything is asked of Redis: told like every other. */
-  #refused(what: string, pattern: unknown, error: unknown): RedisQueueCall<never> {
-    return hot(rejected(error), asItIs, (seen) => this.#logUnseen(what, pattern, seen));
+  private refused(what: string, pattern: unknown, error: unknown): RedisQueueCall<never> {
+    return hot(rejected(error), asItIs, (seen) => this.logUnseen(what, pattern, seen));
   }
 
-  #logUnseen(what: string, pattern: unknown, error: unknown): void {
-    const name = this.#nameForLog(pattern);
-    this.#logger.error(`The ${what} ${name} failed and nobody listens: ${messageOf(error)}`);
+  private logUnseen(what: string, pattern: unknown, error: unknown): void {
+    const name = this.nameForLog(pattern);
+    this.logger.error(`The ${what} ${name} failed and nobody listens: ${messageOf(error)}`);
   }
 
-  #nameForLog(pattern: unknown): string {
+  private nameForLog(pattern: unknown): string {
     try {
-      return `"${this.#queueOf(pattern)}"`;
+      return `"${this.queueOf(pattern)}"`;
     } catch {
       return 'an unusable pattern'; // the failure that is logged says what is wrong with it
     }
@@ -374,7 +375,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
    * connection that could be down: it is up.
    */
   health(): RedisQueueHealth {
-    return this.#session?.health ?? healthOf([]);
+    return this.session?.health ?? healthOf([]);
   }
 
   /** The state of the connection, from the newest on. */
@@ -387,14 +388,14 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     event: Event,
     callback: RedisQueueEvents[Event],
   ): void {
-    this.#events.on(event, callback);
+    this.events.on(event, callback);
   }
 
   /** The ioredis client that carries the commands. @throws Error before `connect` */
   override unwrap<T>(): T {
-    if (this.#session === undefined)
+    if (this.session === undefined)
       throw new Error('There is no connection yet: call connect() before unwrap().');
-    return this.#session.native as T; // the caller's word for the type, as with Nest's own transports
+    return this.session.native as T; // the caller's word for the type, as with Nest's own transports
   }
 }
 

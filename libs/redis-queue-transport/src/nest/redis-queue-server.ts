@@ -54,40 +54,41 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   /** Failures of event handlers come back to us, and are logged here with their pattern. */
   override readonly propagatesEventHandlerErrors = true;
   protected override readonly logger = new PrintableLogger('RedisQueueServer');
-  readonly #options: ResolvedServerOptions;
-  readonly #registry = new HandlerRegistry();
-  readonly #histories: HandlerHistories;
+  // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
+  private readonly options: ResolvedServerOptions;
+  private readonly registry = new HandlerRegistry();
+  private readonly histories: HandlerHistories;
   /** How far back live handlers recover, in ms, by pattern. */
-  readonly #recovering = new Map<string, number>();
-  readonly #failures = new FailureLog(this.logger);
-  readonly #events = new StatusEvents(this._status$, this.logger);
-  readonly #noStartHook = this.onProcessingStartHook;
-  readonly #served: Served;
+  private readonly recovering = new Map<string, number>();
+  private readonly failures = new FailureLog(this.logger);
+  private readonly events = new StatusEvents(this._status$, this.logger);
+  private readonly noStartHook = this.onProcessingStartHook;
+  private readonly served: Served;
   /** From `listen()` until `close()`. */
-  #isStarted = false;
-  readonly #home = homeContext();
+  private isStarted = false;
+  private readonly home = homeContext();
   /** The last one; it may have ended. */
-  #session: ServerSession | undefined;
+  private session: ServerSession | undefined;
 
   constructor(options: RedisQueueServerOptions = {}) {
     super();
-    this.#options = resolveServerOptions(options);
-    const { serializer, deserializer } = this.#options;
-    this.#histories = new HandlerHistories(this.#options.declare);
+    this.options = resolveServerOptions(options);
+    const { serializer, deserializer } = this.options;
+    this.histories = new HandlerHistories(this.options.declare);
     const codecWith = (format: BodyFormat): PacketCodec =>
       new PacketCodec(serializer, deserializer, format);
-    this.#served = {
-      options: this.#options,
-      registry: this.#registry,
-      histories: this.#histories,
-      recovering: this.#recovering,
-      codec: codecWith(new BodyFormat(this.#options)),
-      codecOfOthers: codecWith(new BodyFormat(this.#options, decodeJsonOrText)),
-      withHooks: this.#withHooks,
+    this.served = {
+      options: this.options,
+      registry: this.registry,
+      histories: this.histories,
+      recovering: this.recovering,
+      codec: codecWith(new BodyFormat(this.options)),
+      codecOfOthers: codecWith(new BodyFormat(this.options, decodeJsonOrText)),
+      withHooks: this.withHooks,
       ids: new MessageIds(),
-      events: this.#events,
-      failures: this.#failures,
-      addressing: new AddressingLog(this.#options.prefix, this.logger),
+      events: this.events,
+      failures: this.failures,
+      addressing: new AddressingLog(this.options.prefix, this.logger),
       logger: this.logger,
     };
     this.initializeSerializer(options);
@@ -105,23 +106,23 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     extras: Record<string, unknown> = {},
   ): void {
     const name = queueNameOf(pattern, (given) => this.normalizePattern(given));
-    if (this.#session !== undefined) throw addedTooLate(name);
-    const event = isEventHandler ? resolveEventOptions(extras, this.#options, name) : undefined;
-    const { queue } = event ?? resolveHandlerOptions(extras, this.#options, name);
+    if (this.session !== undefined) throw addedTooLate(name);
+    const event = isEventHandler ? resolveEventOptions(extras, this.options, name) : undefined;
+    const { queue } = event ?? resolveHandlerOptions(extras, this.options, name);
     if (isEventHandler && queue !== undefined) throw onlyForMessages('queue', name);
-    if (queue !== undefined) this.#registry.claimList(queue.key, name);
+    if (queue !== undefined) this.registry.claimList(queue.key, name);
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
     const registered: RegisteredHandler = { handler: callback, extras };
-    if (event?.history !== undefined) this.#histories.add(name, event.history);
+    if (event?.history !== undefined) this.histories.add(name, event.history);
     if (event?.recover !== undefined) {
-      const withinMs = Math.max(event.recover.withinMs, this.#recovering.get(name) ?? 0);
-      this.#recovering.set(name, withinMs);
+      const withinMs = Math.max(event.recover.withinMs, this.recovering.get(name) ?? 0);
+      this.recovering.set(name, withinMs);
     }
     if (event?.group !== undefined)
-      this.#registry.addDurable({ group: event.group, pattern: name }, registered);
-    else if (isEventHandler) this.#registry.addEvent(name, registered);
-    else this.#registry.addMessage(name, registered);
+      this.registry.addDurable({ group: event.group, pattern: name }, registered);
+    else if (isEventHandler) this.registry.addEvent(name, registered);
+    else this.registry.addMessage(name, registered);
     // Others look handlers up in Nest's map (getHandlers): it shows one for each pattern, messages first.
     if (!isEventHandler || !this.messageHandlers.has(name))
       this.messageHandlers.set(name, callback);
@@ -136,51 +137,51 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
    * changes. After `close()` it may be called again.
    */
   listen(callback: (error?: unknown) => void): void {
-    this.#home.runInAsyncScope(this.#listen, this).then(() => callback(), callback);
+    this.home.runInAsyncScope(() => this.startListening()).then(() => callback(), callback);
   }
 
-  async #listen(): Promise<void> {
-    if (this.#isStarted) throw startedAlready();
+  private async startListening(): Promise<void> {
+    if (this.isStarted) throw startedAlready();
     rememberFailures();
-    this.#isStarted = true;
-    const before = this.#session?.close();
-    const session = new ServerSession(this.#served, () => this.#openBroker(), before);
-    this.#session = session;
+    this.isStarted = true;
+    const before = this.session?.close();
+    const session = new ServerSession(this.served, () => this.openBroker(), before);
+    this.session = session;
     try {
       await session.start();
     } catch (error) {
-      if (this.#session === session) this.#isStarted = false;
+      if (this.session === session) this.isStarted = false;
       throw error;
     }
   }
 
-  #openBroker(): OpenBroker {
+  private openBroker(): OpenBroker {
     return openBroker(
       // It pushes and publishes nothing.
-      { ...this.#options, parkAboveBytes: false, budget: new SendBudget(0, 0) },
+      { ...this.options, parkAboveBytes: false, budget: new SendBudget(0, 0) },
       {
-        status: (status) => this.#onStatus(status),
+        status: (status) => this.onStatus(status),
         warning: (text) => this.logger.warn(text),
         // A server sends nothing.
         unserved: () => undefined,
-        interrupted: (times) => this.#onInterrupted(times),
-        error: (error) => this.#events.error(error, this.#failures),
+        interrupted: (times) => this.onInterrupted(times),
+        error: (error) => this.events.error(error, this.failures),
       },
     );
   }
 
-  #onStatus(status: RedisQueueStatus): void {
-    if (status === 'connected') this.#failures.connected();
-    this.#events.status(status);
+  private onStatus(status: RedisQueueStatus): void {
+    if (status === 'connected') this.failures.connected();
+    this.events.status(status);
   }
 
-  #onInterrupted(times: number): void {
+  private onInterrupted(times: number): void {
     // Only wake-ups were missed, which consumers make up for, or what is recovered.
-    if (this.#registry.events.size === this.#recovering.size) return;
+    if (this.registry.events.size === this.recovering.size) return;
     this.logger.warn(
       `Was cut off from live events and missed those sent meanwhile (${times} times so far).`,
     );
-    this.#events.interrupted(times);
+    this.events.interrupted(times);
   }
 
   /**
@@ -188,13 +189,13 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
    * destroyed before servers are closed (apps that end by a signal, hybrid apps).
    */
   drain(): void {
-    this.#session?.drain();
+    this.session?.drain();
   }
 
   /** Called by Nest: drains, waits for running handlers, hands back what is left. May be called any number of times. */
   async close(): Promise<void> {
-    this.#isStarted = false;
-    await this.#session?.close();
+    this.isStarted = false;
+    await this.session?.close();
   }
 
   /**
@@ -202,7 +203,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
    * answer overdue, before `listen`, and from `close` on. Also which queues are slowed down; that leaves it up.
    */
   health(): RedisQueueHealth {
-    return this.#session?.health ?? NOT_LISTENING;
+    return this.session?.health ?? NOT_LISTENING;
   }
 
   /** The state of the connection, from the newest on. */
@@ -212,24 +213,27 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
   /** `connected`, `reconnecting`, `disconnected`, `eventsInterrupted`, `gap`, `error`. May be called before `listen`. */
   on<Event extends keyof RedisQueueEvents>(event: Event, callback: RedisQueueEvents[Event]): void {
-    this.#events.on(event, callback);
+    this.events.on(event, callback);
   }
 
   /** The ioredis client that carries the commands. @throws Error before `listen` */
   unwrap<T>(): T {
-    const native = this.#session?.native;
+    const native = this.session?.native;
     if (native === undefined)
       throw new Error('There is no connection yet: call listen() before unwrap().');
     return native as T; // the caller's word for the type, as with Nest's own transports
   }
 
-  readonly #withHooks = (context: BaseRpcContext, work: () => Promise<void>): Promise<void> => {
+  private readonly withHooks = (
+    context: BaseRpcContext,
+    work: () => Promise<void>,
+  ): Promise<void> => {
     const hasHooks =
-      this.onProcessingStartHook !== this.#noStartHook || this.onProcessingEndHook !== undefined;
-    return hasHooks ? this.#betweenHooks(context, work) : work();
+      this.onProcessingStartHook !== this.noStartHook || this.onProcessingEndHook !== undefined;
+    return hasHooks ? this.betweenHooks(context, work) : work();
   };
 
-  #betweenHooks(context: BaseRpcContext, work: () => Promise<void>): Promise<void> {
+  private betweenHooks(context: BaseRpcContext, work: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       const between = async (runEndHook: () => void): Promise<void> => {
         await work().then(resolve, reject);
