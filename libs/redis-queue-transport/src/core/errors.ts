@@ -37,7 +37,8 @@ export abstract class RedisQueueError extends Error {
   /** Also of another copy of this package: then by its name. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
-    if (!isMarked(value, ERROR)) return false;
+    // The prototype of the class carries the mark itself.
+    if (!isMarked(value, ERROR) || Object.hasOwn(value as object, ERROR)) return false;
     return this === RedisQueueError || Reflect.get(value as object, 'name') === this.name;
   }
   /** In words of its own, as bundlers shorten the names of classes. */
