@@ -274,7 +274,7 @@ end
 
 /** Bounds of what one call gives back of what a consumer holds. */
 export const MOST_RETURNED = 500;
-export const MOST_RETURNED_BYTES = 1_048_576;
+export const MOST_RETURNED_BYTES = 262_144;
 
 /**
  * Moves what a consumer holds to where it came from, the head of the queue or of its suspects, unchanged and in order, as

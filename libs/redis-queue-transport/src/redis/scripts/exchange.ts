@@ -28,7 +28,7 @@ export interface ExchangeReply {
   readonly taken: readonly Buffer[];
 }
 
-/** What one call takes is bounded in bytes; so many are read at once, as nobody knows how large they are. */
+/** What one call takes is bounded in bytes; so many are read at once at most, as nobody knows how large they are. */
 const MOST_TAKEN_BYTES = 1_048_576;
 const TAKE_STEP = 16;
 
@@ -113,8 +113,9 @@ for i = FIRST, others - 1 do
 end
 for i = #ARGV - 2, others, -3 do
   local kind, element, detail = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  -- Walked from the newest on, most are found at the end.
-  if not redis.call('LPOS', processing, element, 'RANK', -1) then
+  -- Walked from the newest on, most are found at the end; dead letters at the beginning.
+  local from = kind == 'deadLetter' and 1 or -1
+  if not redis.call('LPOS', processing, element, 'RANK', from) then
     missing = missing + 1
   else
     -- Added before it is removed: should a command fail (a key of another type), nothing is lost.
@@ -138,7 +139,7 @@ for i = #ARGV - 2, others, -3 do
     else
       redis.call('LPUSH', waiting, detail)
     end
-    redis.call('LREM', processing, -1, element)
+    redis.call('LREM', processing, from, element)
     if kind == 'parked' or kind == 'skip' or kind == 'once' then unpark(element) end
   end
 end
@@ -198,15 +199,16 @@ if take == '1' then
   reply[9] = element
   return reply
 end
-local elements, taken, bytes = {}, 0, 0
+local elements, taken, bytes, step = {}, 0, 0, 2
 repeat
-  local some = redis.call('LRANGE', waiting, taken, math.min(take, taken + ${TAKE_STEP}) - 1)
+  step = math.min(2 * step, ${TAKE_STEP})
+  local some = redis.call('LRANGE', waiting, taken, math.min(take, taken + step) - 1)
   for _, element in ipairs(some) do
     taken = taken + 1
     elements[taken] = element
     bytes = bytes + #element
   end
-until #some < ${TAKE_STEP} or taken == tonumber(take) or bytes >= ${MOST_TAKEN_BYTES}
+until #some < step or taken == tonumber(take) or bytes >= ${MOST_TAKEN_BYTES}
 if bytes >= ${MOST_TAKEN_BYTES} then reply[8] = 1 end
 for from = 1, taken, ${MOST_ARGUMENTS} do
   redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
