@@ -57,6 +57,9 @@ const CONNECTION_WAIT_MS = 1_000;
 /** How often dead letters are looked through for those that are too old; more often where they live for less. */
 const TRIM_EVERY_MS = 60_000;
 
+/** Larger than anything that senders of this library leave in a list. */
+const LARGE_BYTES = 262_144;
+
 const UNBLOCK_AGAIN_MS = 10;
 const noop = (): void => undefined;
 const NEVER = new AbortController().signal;
@@ -87,6 +90,8 @@ export class RedisLease implements Lease {
   #isRefused = false;
   /** When the next delayed message is due, as Redis has it. */
   #nextDue = '';
+  /** What was taken last was large: more of it is taken one by one, by waits, as a script would copy it several times. */
+  #isLarge = false;
   /** By `performance.now()`. */
   #nextTrim = 0;
   /** By `performance.now()`. */
@@ -119,7 +124,8 @@ export class RedisLease implements Lease {
     // What is no longer held was settled by an earlier call, or given up when its answer got lost.
     const known = oldestDone > 0 ? settlements : this.#stillHeld(settlements);
     this.at.flushReplies();
-    const terms: ExchangeTerms = { take, trial: trial ?? '', time: time ?? '' };
+    const takes = this.#isLarge ? 0 : take;
+    const terms: ExchangeTerms = { take: takes, trial: trial ?? '', time: time ?? '' };
     const counted =
       oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, terms, known) : 'miscounted';
     const reply = counted === 'miscounted' ? await this.#exchangeInParts(known, terms) : counted;
@@ -129,10 +135,15 @@ export class RedisLease implements Lease {
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
     if (reply.taken.length > 0 && !isAlone) this.#isOrdered = false;
     this.#nextDue = reply.nextDue;
-    for (const element of reply.taken) this.#held.push(element);
+    for (const element of reply.taken) this.#hold(element);
     // With a wait under way the list may rightly hold one more than is known.
     if (isAlone) this.#mayHoldStrays = reply.held > this.#held.length;
     return { ...reply, missing: reply.missing + settlements.length - known.length };
+  }
+
+  #hold(element: Buffer): void {
+    this.#held.push(element);
+    this.#isLarge = element.length > LARGE_BYTES;
   }
 
   /** Only the last of the calls takes anything. */
@@ -243,7 +254,7 @@ export class RedisLease implements Lease {
         client.blmoveBuffer(waiting, processing, 'LEFT', 'RIGHT', seconds),
       );
       if (element === null) return undefined;
-      this.#held.push(element);
+      this.#hold(element);
       return element;
     } catch (error) {
       if (error instanceof OutcomeUnknownError) this.#wasWaitLost = true;

@@ -1,5 +1,7 @@
 import type { Element } from '../core/envelope.js';
 import type { Connection } from './connection.js';
+import { divided } from './divided.js';
+import type { PartBounds } from './divided.js';
 import type { Keys } from './keys.js';
 import { reply } from './scripts/reply.js';
 
@@ -103,12 +105,36 @@ export class ReplyBatch {
   ): Promise<readonly number[]> {
     const keys = { replies: list, refused: this.keys.refusedOf(list) };
     const args = { keepMs: KEEP_MS, streams: streams?.join(' ') ?? '', mostUnread: MOST_UNREAD };
-    const ended = await reply.run(this.connection, keys, args, elements);
-    return ended.length === 0 ? NONE : ended.map(Number);
+    if (isWithinBounds(elements))
+      return numbers(await reply.run(this.connection, keys, args, elements));
+    // All are written in this turn, and so in their order.
+    const answers = await Promise.all(
+      divided(elements, BOUNDS).map((part) => reply.run(this.connection, keys, args, part)),
+    );
+    return numbers(answers.flat());
   }
 }
 
 const noop = (): void => undefined;
+
+/** A handler may answer with many values in one turn. */
+const BOUNDS: PartBounds<Element> = {
+  most: 1_000,
+  mostBytes: 1_048_576,
+  sizeOf: ({ length }) => length,
+};
+
+function isWithinBounds(elements: readonly Element[]): boolean {
+  if (elements.length > BOUNDS.most) return false;
+  return (
+    elements.length === 1 ||
+    elements.reduce((sum, { length }) => sum + length, 0) <= BOUNDS.mostBytes
+  );
+}
+
+function numbers(ended: readonly unknown[]): readonly number[] {
+  return ended.length === 0 ? NONE : ended.map(Number);
+}
 
 function newReplies(): Replies {
   let resolve!: (ended: readonly number[]) => void;

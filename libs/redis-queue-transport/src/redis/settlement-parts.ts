@@ -1,4 +1,5 @@
 import type { Settlement } from '../core/broker.js';
+import { divided } from './divided.js';
 
 /** Bounds of what one exchange settles, so that no single one keeps Redis busy for long. */
 const MOST_SETTLEMENTS = 500;
@@ -19,28 +20,11 @@ export function partsOf(
   if (settlements.length <= most && bytesOf(settlements) <= MOST_BYTES) return [settlements];
   const dead = settlements.filter(({ kind }) => kind === 'deadLetter');
   const others = settlements.filter(({ kind }) => kind !== 'deadLetter');
+  const bounds = { most, mostBytes: MOST_BYTES, sizeOf };
   return [
-    ...divided(others.toReversed(), most).map((part) => part.toReversed()),
-    ...divided(dead, most),
+    ...divided(others.toReversed(), bounds).map((part) => part.toReversed()),
+    ...divided(dead, bounds),
   ];
-}
-
-function divided(settlements: readonly Settlement[], most: number): (readonly Settlement[])[] {
-  const parts: Settlement[][] = [];
-  let part: Settlement[] = [];
-  let bytes = 0;
-  for (const settlement of settlements) {
-    const more = sizeOf(settlement);
-    if (part.length > 0 && (part.length === most || bytes + more > MOST_BYTES)) {
-      parts.push(part);
-      part = [];
-      bytes = 0;
-    }
-    part.push(settlement);
-    bytes += more;
-  }
-  if (part.length > 0) parts.push(part);
-  return parts;
 }
 
 function bytesOf(settlements: readonly Settlement[]): number {

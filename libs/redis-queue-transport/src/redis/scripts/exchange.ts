@@ -29,7 +29,7 @@ export interface ExchangeReply {
 }
 
 /** What one call takes is bounded in bytes; so many are read at once at most, as nobody knows how large they are. */
-const MOST_TAKEN_BYTES = 1_048_576;
+const MOST_TAKEN_BYTES = 524_288;
 const TAKE_STEP = 16;
 
 /** So many values at the most are given to one command: Lua's stack is not endless. */
@@ -201,14 +201,16 @@ if take == '1' then
 end
 local elements, taken, bytes, step = {}, 0, 0, 2
 repeat
-  step = math.min(2 * step, ${TAKE_STEP})
   local some = redis.call('LRANGE', waiting, taken, math.min(take, taken + step) - 1)
   for _, element in ipairs(some) do
     taken = taken + 1
     elements[taken] = element
     bytes = bytes + #element
   end
-until #some < step or taken == tonumber(take) or bytes >= ${MOST_TAKEN_BYTES}
+  local isOver = #some < step
+  -- As many more as have room if they are as large as those.
+  step = math.max(1, math.min(${TAKE_STEP}, math.floor((${MOST_TAKEN_BYTES} - bytes) * taken / (bytes + 1))))
+until isOver or taken == tonumber(take) or bytes >= ${MOST_TAKEN_BYTES}
 if bytes >= ${MOST_TAKEN_BYTES} then reply[8] = 1 end
 for from = 1, taken, ${MOST_ARGUMENTS} do
   redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
