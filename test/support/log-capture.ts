@@ -3,6 +3,8 @@ import type { LoggerService } from '@nestjs/common';
 export interface LogLine {
   readonly level: 'log' | 'warn' | 'error' | 'debug';
   readonly text: string;
+  /** What was given beside the text, as a stack. */
+  readonly stack: string | undefined;
   /** The logger's name. */
   readonly context: string;
 }
@@ -45,6 +47,7 @@ export class LogCapture implements LoggerService {
   #add(level: LogLine['level'], message: unknown, rest: unknown[]): void {
     const text = message instanceof Error ? message.message : String(message);
     const context = rest.at(-1);
-    this.#lines.push({ level, text, context: typeof context === 'string' ? context : '' });
+    const stack = rest.length > 1 && typeof rest[0] === 'string' ? rest[0] : undefined;
+    this.#lines.push({ level, text, stack, context: typeof context === 'string' ? context : '' });
   }
 }

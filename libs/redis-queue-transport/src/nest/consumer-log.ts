@@ -46,7 +46,8 @@ export class ConsumerLog implements ConsumerObserver {
   retried(delivery: Delivery, { delayMs, error }: Outcome & { readonly kind: 'retry' }): void {
     const { attempt, id } = delivery.envelope;
     this.logger.warn(
-      `Attempt ${attempt} of ${this.#name(delivery)} failed; the next one in ${delayMs} ms: ${this.#causeOnce(error)}`,
+      `Attempt ${attempt} of ${this.#name(delivery)} failed; the next one in ${delayMs} ms: ${causeOf(error)}`,
+      ...this.#newStack(error),
     );
     this.events.retried({ queue: this.queue, id, attempt, delayMs, error });
   }
@@ -125,14 +126,12 @@ export class ConsumerLog implements ConsumerObserver {
     });
   }
 
-  /** With the stack, once for all messages that failed by the same error. */
-  #causeOnce(error: unknown): string {
-    const { stack, ...rest } = summarize(error);
-    const isNew = typeof error !== 'object' || error !== this.#lastCause;
+  /** Once for all messages that failed by the same error. */
+  #newStack(error: unknown): readonly string[] {
+    const isKnown = typeof error === 'object' && error === this.#lastCause;
     this.#lastCause = error;
-    return isNew && stack !== undefined && !isExpected(error)
-      ? `${textOf(rest)}\n${stack}`
-      : textOf(rest);
+    const { stack } = summarize(error);
+    return isKnown || stack === undefined || isExpected(error) ? [] : [stack];
   }
 
   #name({ envelope }: Delivery): string {

@@ -36,8 +36,9 @@ export class PrintableLogger extends Logger {
     super.log(printableOf(message), ...rest);
   }
 
+  /** What follows the message is a stack. */
   override warn(message: unknown, ...rest: unknown[]): void {
-    super.warn(printableOf(message), ...rest);
+    super.warn(printableOf(message), ...rest.map(printableStackOf));
   }
 
   override debug(message: unknown, ...rest: unknown[]): void {
@@ -46,11 +47,15 @@ export class PrintableLogger extends Logger {
 
   /** What follows the message is a stack. */
   override error(message: unknown, ...rest: unknown[]): void {
-    const stacks = rest.map((each) => (typeof each === 'string' ? printableStack(each) : each));
+    const stacks = rest.map(printableStackOf);
     if (!(message instanceof Error)) return super.error(printableOf(message), ...stacks);
     const stack = typeof message.stack === 'string' ? [printableStack(message.stack)] : [];
     super.error(printable(messageOf(message)), ...stack, ...stacks);
   }
+}
+
+function printableStackOf(stack: unknown): unknown {
+  return typeof stack === 'string' ? printableStack(stack) : stack;
 }
 
 function printableOf(message: unknown): unknown {
