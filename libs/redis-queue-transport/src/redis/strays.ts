@@ -3,12 +3,12 @@ import type { QueueKeys } from './keys.js';
 import { putBack } from './scripts/put-back.js';
 
 /** So many elements are read, or given back, with one call. */
-const PAGE = 50;
+const PAGE = 100;
 
 /**
  * Compares a consumer's processing list with the elements that it knows to hold, and gives the others back to where they
  * came from, unchanged and in order: they were taken by a command whose answer got lost. To be called while nothing is
- * taken. The newest are looked at first, as what is not known is nearly always among them.
+ * taken.
  */
 export async function returnStrays(
   connection: Connection,
@@ -21,25 +21,23 @@ export async function returnStrays(
     await putBack.run(connection, keys, {}, strays.slice(from, from + PAGE));
 }
 
-/** The newest first. */
+/** The newest first. Of what is known, some may be gone: a call that settled it had its answer lost. */
 async function findStrays(
   connection: Connection,
   processing: string,
   held: readonly Buffer[],
 ): Promise<readonly Buffer[]> {
-  const length = await connection.run('look for strays', (client) => client.llen(processing));
-  const many = length - held.length;
   const known = new Map<string, number>();
-  if (many > 0) for (const element of held) count(known, element, 1);
+  for (const element of held) count(known, element, 1);
   const strays: Buffer[] = [];
-  for (let seen = 0; strays.length < many && seen < length; seen += PAGE) {
-    const page = await connection.run('look for strays', (client) =>
+  for (let seen = 0, page: Buffer[]; ; seen += page.length) {
+    page = await connection.run('look for strays', (client) =>
       client.lrangeBuffer(processing, -(seen + PAGE), -(seen + 1)),
     );
     for (const element of page.toReversed())
       if (count(known, element, -1) < 0) strays.push(element);
+    if (page.length < PAGE) return strays;
   }
-  return strays;
 }
 
 /** Buffers of equal bytes are the same here. Answers how many there are then. */
