@@ -32,6 +32,14 @@ const ADVICE = {
 } as const;
 
 function refuse(value: object, where: string): void {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isUsual = prototype === Object.prototype || prototype === Array.prototype;
+  // Nearly everything ends here, and each message pays for it.
+  if (!isUsual || typeof (value as { then?: unknown }).then === 'function')
+    refuseUnusual(value, where);
+}
+
+function refuseUnusual(value: object, where: string): void {
   // It says itself what is written for it.
   if ('toJSON' in value && !types.isDate(value)) return;
   const [what, advice] = lostKind(value) ?? [];
@@ -39,10 +47,6 @@ function refuse(value: object, where: string): void {
 }
 
 function lostKind(value: object): readonly [string, string] | undefined {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // Nearly everything ends here.
-  if (prototype === Object.prototype || prototype === Array.prototype || prototype === null)
-    return has(value, 'then') ? ['a Promise', ADVICE.promise] : undefined;
   if (types.isPromise(value) || has(value, 'then')) return ['a Promise', ADVICE.promise];
   if (types.isMap(value)) return ['a Map', ADVICE.map];
   if (types.isSet(value)) return ['a Set', ADVICE.set];
