@@ -9,6 +9,10 @@ const SAYINGS: readonly (readonly [RegExp, (...groups: string[]) => Note])[] = [
     (attempt = '', id, reason) => ({ event: 'retried', attempt: Number(attempt), id, reason }),
   ],
   [
+    /^Attempt (\d+) of message (\S+) .*asked to come again (.*)$/,
+    (attempt = '', id, reason) => ({ event: 'retried', attempt: Number(attempt), id, reason }),
+  ],
+  [
     /^Parked message (\S+) .*dead letters: (\w+)/,
     (id, reason) => ({ event: 'parked', id, reason }),
   ],
