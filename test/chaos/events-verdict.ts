@@ -42,15 +42,21 @@ function idsIn({ entries, dump }: Book): Set<string> {
   ]);
 }
 
-/** Every process is told of a part of the history, without a gap and in order. */
+/** Every process is told of a part of the history, in order and without a gap, but for what had expired by then. */
 function outOfOrder({ entries, history }: RunRecord): string[] {
   const positions = new Map(history.map((id, index) => [id, index]));
+  const mayExpire = new Set(
+    entries.filter(({ expiresInMs }) => expiresInMs !== undefined).map(({ id }) => id),
+  );
+  const isGap = (from: number, to: number): boolean =>
+    from > to || history.slice(from, to).some((id) => !mayExpire.has(id));
   const last = new Map<number, number>();
   const wrong: string[] = [];
   for (const { id, pid } of entries.filter(isTold)) {
     const position = positions.get(id) ?? NaN;
     const before = last.get(pid);
-    if (Number.isNaN(position) || (before !== undefined && position !== before + 1)) wrong.push(id);
+    const isWrong = before !== undefined && (position <= before || isGap(before + 1, position));
+    if (Number.isNaN(position) || isWrong) wrong.push(id);
     last.set(pid, position);
   }
   return wrong;
