@@ -138,6 +138,8 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     const stage = await FaultStage.open(rig);
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const frozen = await stage.startConsumer({}, proxy.url);
+    // There already, so that the other one stands still for no longer than its lease takes to end.
+    const other = await stage.startConsumer({ concurrency: 1 });
     // After a wait it looks, finds nothing, and is to wait once more.
     const wait = proxy.holdReply(isBlmove);
     await wait.happened;
@@ -146,7 +148,6 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     await look.happened;
     frozen.signal('SIGSTOP');
     look.release();
-    const other = await stage.startConsumer({ concurrency: 1 });
     await eventually(async () => {
       expect(await rig.commands.zcard(`${rig.prefix}:{work}:consumers`)).toBe(1);
     });
