@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { inRepository } from './markdown.js';
+import { isOfLog } from './terminal.js';
 
 /** One of the programs in `examples/`, compiled by `npm run build`, as a process of its own. */
 export class ExampleProcess {
@@ -32,7 +33,7 @@ export class ExampleProcess {
 
   /** The lines that it printed itself: without Nest's log. */
   get ownLines(): string[] {
-    return this.#output.split('\n').filter((line) => line !== '' && !line.startsWith('[Nest]'));
+    return this.#output.split('\n').filter((line) => line !== '' && !isOfLog(line));
   }
 
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | string> {

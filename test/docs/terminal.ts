@@ -4,6 +4,11 @@ import { eventually } from '../support/eventually.js';
 import { consoleCommands } from './console-session.js';
 import { codeBlocks, inRepository, readText } from './markdown.js';
 
+/** A line of Nest's log, or of a stack in it. */
+export function isOfLog(line: string): boolean {
+  return line.startsWith('[Nest]') || line.startsWith('    at ');
+}
+
 /** A loaded machine takes its time to start a process. */
 const SHOWS_WITHIN_MS = 20_000;
 
@@ -50,7 +55,7 @@ export class Terminal {
 
   /** What a reader sees: what the program printed and what was typed, without Nest's log. */
   get lines(): string[] {
-    return this.#printed.split('\n').filter((line) => line !== '' && !line.startsWith('[Nest]'));
+    return this.#printed.split('\n').filter((line) => line !== '' && !isOfLog(line));
   }
 
   /** Waits until it shows what the page shows. */

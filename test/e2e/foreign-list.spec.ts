@@ -399,6 +399,7 @@ test('a process that dies while it feeds loses nothing', async () => {
   await eventually(async () => {
     expect(await rig.commands.exists(list)).toBe(0);
     expect(await rig.queue('work').waiting()).toEqual([]);
+    expect(await rig.queue('work').suspects()).toEqual([]);
     expect(await rig.queue('work').held()).toBe(0);
   }, 40_000);
   last.signal('SIGTERM');

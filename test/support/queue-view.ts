@@ -32,6 +32,11 @@ export class QueueView {
     return this.redis.lrange(this.waitingKey, 0, -1);
   }
 
+  /** Found running when a process died, and not run again yet. */
+  suspects(): Promise<string[]> {
+    return this.redis.lrange(this.#key('suspects'), 0, -1);
+  }
+
   /** Oldest first. */
   async dead(): Promise<DeadLetterView[]> {
     const entries = await this.redis.xrange(this.#key('dead'), '-', '+');
