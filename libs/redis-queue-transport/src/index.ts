@@ -10,6 +10,7 @@ export {
   LeaseLostError,
   NoHandlerError,
   NobodyListensError,
+  NotHandledError,
   OutcomeUnknownError,
   PayloadTooLargeError,
   RedisQueueError,

@@ -1,5 +1,6 @@
 import type { Delivery } from './delivery.js';
 import { HandlerTimeoutError } from './errors.js';
+import type { NotHandledError } from './errors.js';
 import { outcomeOf } from './outcome.js';
 import type { Outcome, Result } from './outcome.js';
 import type { RetryPolicy } from './retry.js';
@@ -11,6 +12,8 @@ export interface DeliveryHandler {
   run(delivery: Delivery): Promise<Result>;
   /** It did not end in time: says how it ended then. Must not throw. */
   timedOut(delivery: Delivery, error: HandlerTimeoutError): Result;
+  /** It is not run, for this reason, and who asked wants to know. Must not throw. Absent where nobody is answered. */
+  refuse?(delivery: Delivery, error: NotHandledError): void;
   /**
    * As {@link run}, for a handler that ends many at once: tells `end` how this one ended, once and not before `begin` has
    * returned. Preferred where it is there, as a promise for each would cost more than the rest.
@@ -52,6 +55,11 @@ export class DeliveryRunner {
       (ended) => outcomeOf(ended, attempt, retry, postponed),
       (error: unknown) => outcomeOf({ kind: 'failed', error }, attempt, retry, postponed),
     );
+  }
+
+  /** Tells who asked that it is not run. */
+  refuse(delivery: Delivery, error: NotHandledError): void {
+    this.handler.refuse?.(delivery, error);
   }
 
   /** Tells `end` the outcome, once and not before this has returned. */

@@ -20,6 +20,7 @@ export type RedisQueueErrorCode =
   | 'INCOMPLETE'
   | 'REQUEST_TIMEOUT'
   | 'NO_HANDLER'
+  | 'NOT_HANDLED'
   | 'NOBODY_LISTENS'
   | 'LEASE_LOST'
   | 'HANDLER_TIMEOUT'
@@ -289,6 +290,29 @@ export class NoHandlerError extends RedisQueueError {
       // What Nest's own transports say, and all of it: programs look for it.
       'There is no matching message handler defined in the remote service. ' +
         `No server has ever served the pattern "${pattern}" (prefix "${prefix}"): ${why}`,
+    );
+  }
+}
+
+/**
+ * The reply to a request that no handler was given: one of its id was handled within the `windowMs` of `once`
+ * (`repeated`), or its `expiresIn` was over (`expired`).
+ */
+export class NotHandledError extends RedisQueueError {
+  override readonly name = 'NotHandledError';
+  readonly code = 'NOT_HANDLED';
+
+  constructor(
+    readonly pattern: string,
+    readonly reason: 'repeated' | 'expired',
+    /** Undefined where the message has none. */
+    readonly messageId: string | undefined,
+  ) {
+    super(
+      reason === 'repeated'
+        ? `The request ${messageId} to "${pattern}" was not handled again: one of this id was handled before, and its ` +
+            'reply is not kept. Give each request an id of its own, or none, where its reply is needed.'
+        : `The request ${messageId ?? ''} to "${pattern}" was not handled: it expired before a handler was free.`,
     );
   }
 }

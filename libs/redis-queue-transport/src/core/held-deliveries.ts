@@ -4,7 +4,7 @@ import type { Delivery } from './delivery.js';
 import type { DeliveryRunner } from './delivery-runner.js';
 import { DeliverySlots } from './delivery-slots.js';
 import type { Held } from './delivery-slots.js';
-import { LeaseLostError, ShutdownError, UndecodableError } from './errors.js';
+import { LeaseLostError, NotHandledError, ShutdownError, UndecodableError } from './errors.js';
 import { inspect, isExpired } from './intake.js';
 import type { MessageIds } from './message-id.js';
 import { RELEASE, deadLetter } from './outcome.js';
@@ -349,6 +349,10 @@ export class HeldDeliveries {
   #skip(delivery: Delivery, why: SkipReason): void {
     this.#finished.push({ kind: 'skip', element: delivery.element, why });
     this.observer.skipped(delivery, why);
+    if (isAwaited(delivery, why)) {
+      const { id } = delivery.envelope;
+      this.runner.refuse(delivery, new NotHandledError(this.options.queue, why, id));
+    }
     this.holder.changed();
   }
 
@@ -373,4 +377,10 @@ function bodyIsMissing(parked: string): UndecodableError {
 
 function burstOf(prefetch: number): number {
   return prefetch < LEAST_TO_HALVE ? prefetch : Math.ceil(prefetch / 2);
+}
+
+/** Whether its caller still waits. One whose request is over with its own patience does not. */
+function isAwaited({ envelope }: Delivery, why: SkipReason): boolean {
+  const { replyTo } = envelope;
+  return replyTo !== undefined && (why === 'repeated' || replyTo.waitMs !== undefined);
 }

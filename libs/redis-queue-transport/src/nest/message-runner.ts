@@ -5,7 +5,7 @@ import type { Broker } from '../core/broker.js';
 import type { Delivery } from '../core/delivery.js';
 import type { DeliveryHandler } from '../core/delivery-runner.js';
 import { CallerGoneError } from '../core/errors.js';
-import type { HandlerTimeoutError } from '../core/errors.js';
+import type { HandlerTimeoutError, NotHandledError } from '../core/errors.js';
 import { DONE, REFUSED } from '../core/outcome.js';
 import type { Result } from '../core/outcome.js';
 import { ownContext } from '../core/own-context.js';
@@ -61,6 +61,10 @@ export class MessageRunner implements DeliveryHandler {
         return failed(error, context, replier);
       },
     );
+  }
+
+  refuse(delivery: Delivery, error: NotHandledError): void {
+    this.#replierFor(delivery)?.fail(error);
   }
 
   timedOut(delivery: Delivery, error: HandlerTimeoutError): Result {
