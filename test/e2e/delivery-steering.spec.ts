@@ -398,3 +398,17 @@ describe('steering', () => {
     expect(make).toThrow(expect.objectContaining({ option: 'delayMs' }));
   });
 });
+
+test('a message that asks to come again at once lets others have their turn', async () => {
+  const ended: string[] = [];
+  const handle = (name: unknown): void => {
+    if (name === 'again' && ended.length < 3) throw new RetryLater({ delayMs: 0 });
+    ended.push(String(name));
+  };
+  await rig.serve({
+    controllers: [controllerOf('turns', handle, { options: { concurrency: 1 } })],
+  });
+  const names = ['again', 'a', 'b', 'c'];
+  await lastValueFrom(rig.client().enqueueMany('turns', names));
+  await eventually(() => expect(ended).toEqual(['a', 'b', 'c', 'again']));
+});

@@ -54,7 +54,8 @@ describe('outcomeOf', () => {
   test('of a wish to run later is to postpone it, however many attempts there were', () => {
     const later = (delayMs?: number) => ({ kind: 'retryLater', delayMs }) as const;
     expect(outcomeOf(later(7), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 7 });
-    expect(outcomeOf(later(0), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 0 });
+    // At once would be before all others, again and again.
+    expect(outcomeOf(later(0), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 1 });
     expect(outcomeOf(later(), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 100 });
   });
 

@@ -58,6 +58,9 @@ const ACK_OF_FAILURE: Outcome = { kind: 'ack', isFailure: true };
 export const DONE: Result = { kind: 'done' };
 export const REFUSED: Result = { kind: 'refused' };
 
+/** What is postponed for no time at all would be handed out before all others, again and again. */
+const LEAST_POSTPONED_MS = 1;
+
 /** What a handler's end means for the delivery with this attempt, after so many that were postponed. */
 export function outcomeOf(
   result: Result,
@@ -73,7 +76,10 @@ export function outcomeOf(
     case 'failed':
       return outcomeOfFailure(result, attempt - postponed, policy);
     case 'retryLater':
-      return { kind: 'postpone', delayMs: result.delayMs ?? retryDelayMs(policy, attempt) };
+      return {
+        kind: 'postpone',
+        delayMs: Math.max(LEAST_POSTPONED_MS, result.delayMs ?? retryDelayMs(policy, attempt)),
+      };
     case 'reject':
       return deadLetter('rejected', result.error);
     case 'undecodable':

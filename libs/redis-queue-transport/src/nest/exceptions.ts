@@ -26,7 +26,7 @@ export class RetryLater extends SteeringException {
     Object.defineProperty(this.prototype, RETRY_LATER, { value: true });
   }
 
-  /** Pause in ms; undefined for the pause of the retry policy. */
+  /** Pause in ms, of at least 1 in effect, so that others get their turn; undefined for that of the retry policy. */
   readonly delayMs: number | undefined;
 
   constructor(options: { readonly delayMs?: number | undefined } = {}) {
