@@ -75,3 +75,24 @@ describe('RedisQueueRecordBuilder', () => {
     expect(() => nameless.build()).toThrow('deduplicate needs the id');
   });
 });
+
+describe('a record made by hand', () => {
+  const made = (options: object) => () => new RedisQueueRecord('data', options);
+
+  test.each<[string, object, string]>([
+    ['headers that are no text', { headers: { a: 1 } }, 'headers.a must be text, got 1'],
+    ['an empty id', { id: '' }, 'id must be text that is not empty, got ""'],
+    ['half a ms', { delayMs: 0.5 }, 'delayMs must be a whole number of milliseconds ≥ 0, got 0.5'],
+    ['no Date', { deliverAt: 5 }, 'deliverAt must be a valid Date, got 5'],
+    ['a misspelt setting', { deduplicateMS: 5 }, 'did you mean deduplicateMs?'],
+    ['a window without an id', { deduplicateMs: 5 }, 'deduplicate needs the id'],
+  ])('is refused with %s', (_, options, text) => {
+    expect(made(options)).toThrow(InvalidOptionError);
+    expect(made(options)).toThrow(text);
+  });
+
+  test('keeps what it is given', () => {
+    const options = { id: 'a', headers: { b: 'c' }, deduplicateMs: 5, expiresInMs: undefined };
+    expect(new RedisQueueRecord('data', options)).toMatchObject({ data: 'data', options });
+  });
+});

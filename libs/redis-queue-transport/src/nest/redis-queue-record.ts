@@ -1,8 +1,10 @@
 import type { Codec } from '../core/codec.js';
 import { InvalidOptionError } from '../core/errors.js';
 import { mark } from '../core/mark.js';
-import { invalid } from '../core/options.js';
+import { invalid, resolveOptions, text, wholeNumber } from '../core/options.js';
+import type { Rule, Rules } from '../core/options.js';
 import { codecRule } from './codec-options.js';
+import { flag } from './event-options.js';
 
 /** What one message says beyond its data. */
 export interface RedisQueueRecordOptions {
@@ -18,6 +20,32 @@ export interface RedisQueueRecordOptions {
 
 const RECORD = mark('record');
 
+const idRule = text('text that is not empty', (id) => id !== '');
+
+const headersRule: Rule<Readonly<Record<string, string>>> = (headers, option) => {
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
+    throw invalid(option, 'an object of texts', headers);
+  for (const [name, value] of Object.entries(headers))
+    if (typeof value !== 'string') throw invalid(`${option}.${name}`, 'text', value);
+  return headers as Readonly<Record<string, string>>; // each was looked at
+};
+
+const dateRule: Rule<Date> = (date, option) => {
+  if (date instanceof Date && !Number.isNaN(date.getTime())) return date;
+  throw invalid(option, 'a valid Date', date);
+};
+
+const RECORD_RULES: Rules<RedisQueueRecordOptions> = {
+  id: idRule,
+  headers: headersRule,
+  delayMs: wholeNumber('milliseconds', 0),
+  deliverAt: dateRule,
+  expiresInMs: wholeNumber('milliseconds', 1),
+  deduplicateMs: wholeNumber('milliseconds', 1),
+  codec: codecRule,
+  isMandatory: (value, option) => flag(value, option),
+};
+
 /** Whether it is a record, of whichever copy of this package. */
 export function isRecord(value: unknown): value is RedisQueueRecord {
   // Most data are plain, and each message asks: a look at the prototype is the quickest.
@@ -25,7 +53,10 @@ export function isRecord(value: unknown): value is RedisQueueRecord {
   return Object.getPrototypeOf(value) !== Object.prototype && RECORD in value;
 }
 
-/** A message with settings of its own; made by {@link RedisQueueRecordBuilder}, given to a client in place of the data. */
+/**
+ * A message with settings of its own; made by {@link RedisQueueRecordBuilder}, given to a client in place of the data.
+ * @throws InvalidOptionError from the constructor, for a setting that is not known, or a value that it cannot have
+ */
 export class RedisQueueRecord<T = unknown> {
   static {
     Object.defineProperty(this.prototype, RECORD, { value: true });
@@ -34,7 +65,22 @@ export class RedisQueueRecord<T = unknown> {
   constructor(
     readonly data: T,
     readonly options: RedisQueueRecordOptions,
-  ) {}
+  ) {
+    resolveOptions<RedisQueueRecordOptions>(options, RECORD_RULES, {}, 'RedisQueueRecord');
+    const { id, delayMs, deliverAt, deduplicateMs } = options;
+    if (deduplicateMs !== undefined && id === undefined) {
+      throw new InvalidOptionError(
+        'deduplicate',
+        'deduplicate needs the id by which equal messages are known: add id()',
+      );
+    }
+    if (delayMs !== undefined && deliverAt !== undefined) {
+      throw new InvalidOptionError(
+        'delay',
+        'delay and deliverAt exclude each other: give one of them',
+      );
+    }
+  }
 }
 
 /**
@@ -51,18 +97,12 @@ export class RedisQueueRecordBuilder<T> {
 
   /** The message's id, instead of one that the client makes. */
   id(id: string): this {
-    if (typeof id !== 'string' || id === '') throw invalid('id', 'text that is not empty', id);
-    return this.#with({ id });
+    return this.#with({ id: idRule(id, 'id') });
   }
 
   /** Adds headers, which the handler finds in its context. */
   headers(headers: Readonly<Record<string, string>>): this {
-    if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
-      throw invalid('headers', 'an object of texts', headers);
-    }
-    for (const [name, value] of Object.entries(headers)) {
-      if (typeof value !== 'string') throw invalid(`headers.${name}`, 'text', value);
-    }
+    headersRule(headers, 'headers');
     return this.#with({ headers: { ...this.#options.headers, ...headers } });
   }
 
@@ -73,10 +113,7 @@ export class RedisQueueRecordBuilder<T> {
 
   /** Hands the message out no earlier than at this time of Redis's clock. */
   deliverAt(date: Date): this {
-    if (!(date instanceof Date) || Number.isNaN(date.getTime())) {
-      throw invalid('deliverAt', 'a valid Date', date);
-    }
-    return this.#with({ deliverAt: date });
+    return this.#with({ deliverAt: dateRule(date, 'deliverAt') });
   }
 
   /** Has `emit` fail with `NobodyListensError` when neither a group nor a live listener got the event. */
@@ -103,19 +140,6 @@ export class RedisQueueRecordBuilder<T> {
   }
 
   build(): RedisQueueRecord<T> {
-    const { id, delayMs, deliverAt, deduplicateMs } = this.#options;
-    if (deduplicateMs !== undefined && id === undefined) {
-      throw new InvalidOptionError(
-        'deduplicate',
-        'deduplicate needs the id by which equal messages are known: add id()',
-      );
-    }
-    if (delayMs !== undefined && deliverAt !== undefined) {
-      throw new InvalidOptionError(
-        'delay',
-        'delay and deliverAt exclude each other: give one of them',
-      );
-    }
     return new RedisQueueRecord(this.data, this.#options);
   }
 
