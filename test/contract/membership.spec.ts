@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { Broker, Lease } from '../../libs/redis-queue-transport/src/core/broker.js';
 import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors.js';
 import { Membership } from '../../libs/redis-queue-transport/src/core/membership.js';
+import type { Tenure } from '../../libs/redis-queue-transport/src/core/tenure.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { RedisWorld } from './redis-world.js';
@@ -63,12 +64,13 @@ class Stage {
     return lease;
   }
 
-  async current(number: number): Promise<Lease> {
+  async current(number: number): Promise<Tenure> {
     return eventually(() => {
       const lease = this.leases[number - 1];
       expect(lease).toBeDefined();
-      expect(this.membership.lease).toBe(lease);
-      return lease!;
+      const { tenure } = this.membership;
+      expect(tenure?.lease).toBe(lease);
+      return tenure!;
     });
   }
 }
@@ -81,15 +83,15 @@ test('keeps the lease that it took when two before it were lost in a row', async
   const stage = new Stage(await world.open());
   await stage.membership.join();
   const first = await stage.current(1);
-  stage.cannotLeave = first;
+  stage.cannotLeave = first.lease;
   stage.membership.lose(first);
   // It is lost too while the first one still waits to be left.
   stage.membership.lose(await stage.current(2));
   const third = await stage.current(3);
   stage.cannotLeave = undefined;
   await eventually(() => expect(stage.rejoined).toBe(2));
-  const before = await leaseEnd(third);
-  await eventually(async () => expect(await leaseEnd(third)).toBeGreaterThan(before), 5_000);
+  const before = await leaseEnd(third.lease);
+  await eventually(async () => expect(await leaseEnd(third.lease)).toBeGreaterThan(before), 5_000);
 });
 
 test('tries again soon where a lease cannot be renewed, as the rest of it is short', async () => {
@@ -97,7 +99,7 @@ test('tries again soon where a lease cannot be renewed, as the rest of it is sho
   const stage = new Stage(await world.open(), leaseMs);
   stage.isAway = true;
   await stage.membership.join();
-  const lease = await stage.current(1);
+  const { lease } = await stage.current(1);
   const before = await leaseEnd(lease);
 
   // The first time after a third of the lease; the next two thirds are not waited for.

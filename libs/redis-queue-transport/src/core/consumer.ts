@@ -18,6 +18,7 @@ import { Membership } from './membership.js';
 import type { MessageIds } from './message-id.js';
 import { GrowingPause, pause } from './pause.js';
 import { StartGate } from './start-gate.js';
+import type { Tenure } from './tenure.js';
 import { Trial } from './trial.js';
 import type { TrialTurn, TrialView } from './trial.js';
 
@@ -141,7 +142,7 @@ export class Consumer {
       recovered: (slowedMs) => observer.spedUp(slowedMs),
     });
     this.#membership = new Membership(() => this.#takeLease(), options.leaseMs, {
-      lost: (lease) => this.#onLeaseLost(lease),
+      lost: (tenure) => this.#onLost(tenure),
       rejoined: () => this.#look(),
       reclaimed: (consumer, deliveries) => observer.reclaimed(consumer, deliveries),
       deadLettersDropped: (letters) => observer.deadLettersDropped(letters),
@@ -153,12 +154,8 @@ export class Consumer {
   }
 
   #holder(): Holder {
-    const lease = (): Lease | undefined => this.#lease;
     const isConsuming = (): boolean => this.#state === 'consuming';
     return {
-      get lease() {
-        return lease();
-      },
       get isConsuming() {
         return isConsuming();
       },
@@ -167,10 +164,6 @@ export class Consumer {
       changed: () => this.#schedule(),
       failed: (error) => this.#report(error),
     };
-  }
-
-  get #lease(): Lease | undefined {
-    return this.#membership.lease;
   }
 
   /** While nearly every attempt fails. */
@@ -290,37 +283,37 @@ export class Consumer {
   }
 
   #step(): void {
-    const lease = this.#lease;
-    if (lease === undefined || this.#state === 'stopped') return this.#held.releasePlaces();
+    const { tenure } = this.#membership;
+    if (tenure === undefined || this.#state === 'stopped') return this.#held.releasePlaces();
     this.#held.beginStep();
     // First: while Redis works on it, more is started.
-    if (!this.#isExchanging) this.#goOn(lease);
-    this.#held.startReady(lease);
+    if (!this.#isExchanging) this.#goOn(tenure);
+    this.#held.startReady(tenure);
     if (!this.#isExchanging) this.#held.releasePlaces();
   }
 
-  #goOn(lease: Lease): void {
+  #goOn(tenure: Tenure): void {
     const step = this.#trial.isIdle ? undefined : this.#trial.step(this.#trialView());
     if (step !== undefined || this.#timeStep === 'yield')
-      return void this.#exchange(lease, 0, step);
+      return void this.#exchange(tenure, 0, step);
     const free = this.#freeSlots();
     const mayLook =
       this.#mustLook &&
       this.#state === 'consuming' &&
       (free > 0 || this.#waiting !== undefined || this.#mustRelease);
-    if (this.#held.hasFinished) this.#settleAndGoOn(lease, free);
+    if (this.#held.hasFinished) this.#settleAndGoOn(tenure, free);
     else if (this.#held.hasJustBegun) this.#stepAfterThisTurn();
-    else if (mayLook) void this.#exchange(lease, free);
-    else if (free > 0 && !this.#isPaused && this.#waiting === undefined) void this.#wait(lease);
+    else if (mayLook) void this.#exchange(tenure, free);
+    else if (free > 0 && !this.#isPaused && this.#waiting === undefined) void this.#wait(tenure);
   }
 
   /** While the queue is quiet, messages that follow each other quickly come by waits, and are settled together. */
-  #settleAndGoOn(lease: Lease, free: number): void {
+  #settleAndGoOn(tenure: Tenure, free: number): void {
     // One that runs one at a time also settles one at a time.
     const canWait = free >= 2 || this.#waiting !== undefined;
-    if (!canWait || !this.#maySettleLater) return void this.#exchange(lease, free);
+    if (!canWait || !this.#maySettleLater) return void this.#exchange(tenure, free);
     this.#settleTimer ??= setTimeout(() => this.#settleNow(), CALM_EXCHANGE_MS);
-    if (this.#waiting === undefined) void this.#wait(lease);
+    if (this.#waiting === undefined) void this.#wait(tenure);
   }
 
   get #maySettleLater(): boolean {
@@ -357,7 +350,7 @@ export class Consumer {
     return { isConsuming, isEmpty, hasPlace, isTesting };
   }
 
-  async #exchange(lease: Lease, take: number, trial?: TrialStep): Promise<void> {
+  async #exchange(tenure: Tenure, take: number, trial?: TrialStep): Promise<void> {
     const settlements = this.#held.takeFinished();
     const step = trial ?? (this.#state === 'consuming' ? this.#trial.passingStep : undefined);
     this.#isExchanging = true;
@@ -368,18 +361,18 @@ export class Consumer {
     const timeStep = this.#timeStep;
     this.#timeStep = undefined;
     try {
-      const exchange = await lease.exchange(settlements, take, step, timeStep);
+      const exchange = await tenure.lease.exchange(settlements, take, step, timeStep);
       this.#succeed(this.#exchangePause);
-      if (exchange === 'leaseLost') return this.#membership.lose(lease);
-      if (exchange.taken.length > 0 && !this.#membership.isSure) await this.#membership.makeSure();
-      if (lease !== this.#lease) return;
+      if (exchange === 'leaseLost') return this.#membership.lose(tenure);
+      if (exchange.taken.length > 0 && !tenure.isSure) await tenure.makeSure();
+      if (tenure.isOver) return;
       if (timeStep !== undefined) this.#isTimekeeper = exchange.isTimekeeper;
-      this.#takeIn(lease, exchange, take, trial);
+      this.#takeIn(tenure, exchange, take, trial);
     } catch (error) {
       this.#timeStep ??= timeStep;
       this.#trial.failed();
       // Whether it was executed or not, giving the same settlements again is right.
-      if (lease === this.#lease) this.#held.putBack(settlements);
+      if (!tenure.isOver) this.#held.putBack(settlements);
       this.#mustLook = true;
       this.#inVain = 0;
       this.#report(error);
@@ -390,7 +383,7 @@ export class Consumer {
     }
   }
 
-  #takeIn(lease: Lease, exchange: Exchange, take: number, trial: TrialStep | undefined): void {
+  #takeIn(tenure: Tenure, exchange: Exchange, take: number, trial: TrialStep | undefined): void {
     if (exchange.missing > 0) this.observer.missing(exchange.missing);
     // What was told meanwhile may be a pause, of which this answer does not know: the next one does.
     if (exchange.isPaused || !this.#mustLook) this.#followPause(exchange.isPaused);
@@ -400,8 +393,8 @@ export class Consumer {
     if (this.#waiting === undefined) this.#checkedAt = performance.now();
     if (take > 0) this.#inVain = exchange.taken.length === 0 ? this.#inVain + 1 : 0;
     this.#lookAgainIn(exchange.dueInMs);
-    if (trial === 'next') this.#takeUpSuspect(lease, exchange.taken);
-    else this.#takeUp(lease, exchange.taken);
+    if (trial === 'next') this.#takeUpSuspect(tenure, exchange.taken);
+    else this.#takeUp(tenure, exchange.taken);
   }
 
   /** At the beginning of a trial what has not begun goes back, and nothing more comes. */
@@ -454,19 +447,19 @@ export class Consumer {
     return performance.now() - this.#checkedAt > this.options.leaseMs;
   }
 
-  async #wait(lease: Lease): Promise<void> {
+  async #wait(tenure: Tenure): Promise<void> {
     if (this.#waitEnder.signal.aborted) this.#waitEnder = new AbortController();
     this.#waiting = this.#waitEnder;
     let isOverInVain = false;
     try {
-      const element = await lease.wait(this.#waitEnder.signal);
+      const element = await tenure.lease.wait(this.#waitEnder.signal);
       this.#succeed(this.#waitPause);
-      if (element === 'leaseLost') return this.#membership.lose(lease);
+      if (element === 'leaseLost') return this.#membership.lose(tenure);
       isOverInVain = element === undefined;
       if (element === undefined) return;
-      if (!this.#membership.isSure) await this.#membership.makeSure();
-      if (lease !== this.#lease) return;
-      this.#takeUp(lease, [element]);
+      if (!tenure.isSure) await tenure.makeSure();
+      if (tenure.isOver) return;
+      this.#takeUp(tenure, [element]);
     } catch (error) {
       this.#inVain = 0;
       this.#report(error);
@@ -480,26 +473,26 @@ export class Consumer {
     }
   }
 
-  #takeUp(lease: Lease, elements: readonly Buffer[]): void {
+  #takeUp(tenure: Tenure, elements: readonly Buffer[]): void {
     this.#held.add(elements);
     const isBarred = this.#isPaused || this.#trial.isOn || this.#held.isBarred;
     if (this.#state !== 'consuming' || isBarred) this.#held.releaseUnstarted();
-    else this.#held.startReady(lease);
+    else this.#held.startReady(tenure);
   }
 
-  #takeUpSuspect(lease: Lease, elements: readonly Buffer[]): void {
+  #takeUpSuspect(tenure: Tenure, elements: readonly Buffer[]): void {
     for (const element of elements) {
-      if (this.#state === 'consuming' && !this.#isPaused) this.#held.startSuspect(lease, element);
+      if (this.#state === 'consuming' && !this.#isPaused) this.#held.startSuspect(tenure, element);
       else this.#held.release(element);
     }
   }
 
-  #onLeaseLost(lease: Lease): void {
+  #onLost(tenure: Tenure): void {
     this.#waiting?.abort();
     this.#trial.end();
     this.#isTimekeeper = false;
     this.#timeStep = 'keep';
-    this.observer.leaseLost(this.#held.lose(lease));
+    this.observer.leaseLost(this.#held.lose(tenure));
   }
 
   #report(error: unknown): void {

@@ -1,12 +1,12 @@
-import type { Lease } from './broker.js';
 import type { Delivery } from './delivery.js';
 import { Running } from './running.js';
 import type { Run } from './running.js';
+import type { Tenure } from './tenure.js';
 
-/** A delivery that runs, and the lease under which it was taken. */
+/** A delivery that runs, and the tenure in which it was taken. */
 export interface Held {
   readonly delivery: Delivery;
-  readonly lease: Lease;
+  readonly tenure: Tenure;
 }
 
 /** What a consumer holds and has not finished: elements that are ready, and what runs. */

@@ -15,6 +15,7 @@ import type { Places } from './places.js';
 import type { Run } from './running.js';
 import { settlementOf } from './settlement.js';
 import type { Gate } from './start-gate.js';
+import type { Tenure } from './tenure.js';
 
 export interface HeldDeliveriesOptions {
   readonly queue: string;
@@ -41,8 +42,6 @@ export interface DeliveryObserver {
 
 /** The consumer that holds them. */
 export interface Holder {
-  /** Under which deliveries are started and settled now. */
-  readonly lease: Lease | undefined;
   /** Whether what is ready may be started. */
   readonly isConsuming: boolean;
   /** Is asked before a handler begins. Calls for another step when it opens. */
@@ -156,8 +155,8 @@ export class HeldDeliveries {
       `The consumer of "${this.options.queue}" stopped before this handler ended.`,
     );
     const unfinished = this.#slots.endAll();
-    for (const { delivery, lease } of unfinished) {
-      if (lease === this.holder.lease) this.#settle(delivery, RELEASE);
+    for (const { delivery, tenure } of unfinished) {
+      if (!tenure.isOver) this.#settle(tenure, delivery, RELEASE);
       delivery.abort(reason);
     }
     this.holder.changed();
@@ -191,21 +190,21 @@ export class HeldDeliveries {
     return gathered;
   }
 
-  startReady(lease: Lease): void {
+  startReady(tenure: Tenure): void {
     if (!this.holder.isConsuming || !this.#slots.hasUnstarted) return;
     for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
       if (!this.holder.gate.mayStart()) return;
       if (this.#places?.keep(1) === 0) return;
       const next = this.#slots.next();
       if (next === undefined) return;
-      this.#start(lease, next);
+      this.#start(tenure, next);
     }
     this.holder.changed();
   }
 
   /** Begins a suspect, apart from what is ready. */
-  startSuspect(lease: Lease, element: Buffer): void {
-    this.#tested = this.#start(lease, element);
+  startSuspect(tenure: Tenure, element: Buffer): void {
+    this.#tested = this.#start(tenure, element);
   }
 
   /** Hands back an element that was never added, unharmed. */
@@ -214,15 +213,15 @@ export class HeldDeliveries {
     this.holder.changed();
   }
 
-  #start(lease: Lease, element: Buffer): Run<Held> | undefined {
+  #start(tenure: Tenure, element: Buffer): Run<Held> | undefined {
     const { queue, maxCrashes } = this.options;
     const intake = inspect(queue, element, maxCrashes, this.broker);
     const { delivery } = intake;
     switch (intake.kind) {
       case 'run':
-        return this.#run(lease, delivery);
+        return this.#run(tenure, delivery);
       case 'settle':
-        this.#settle(delivery, intake.outcome);
+        this.#settle(tenure, delivery, intake.outcome);
         return undefined;
       case 'expired':
         this.#skip(delivery, 'expired');
@@ -231,8 +230,8 @@ export class HeldDeliveries {
   }
 
   /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
-  #run(lease: Lease, delivery: Delivery): Run<Held> {
-    const run = this.#slots.begin({ delivery, lease });
+  #run(tenure: Tenure, delivery: Delivery): Run<Held> {
+    const run = this.#slots.begin({ delivery, tenure });
     this.#places?.begin();
     this.#hasJustBegun = true;
     if (this.options.onceMs !== undefined || delivery.envelope.parked !== undefined)
@@ -267,16 +266,16 @@ export class HeldDeliveries {
   }
 
   #onEnd(run: Run<Held>, outcome: Outcome | SkipReason): void {
-    const { delivery, lease } = run.item;
+    const { delivery, tenure } = run.item;
     this.#places?.end();
-    if (this.#slots.end(run) && lease === this.holder.lease) {
+    if (this.#slots.end(run) && !tenure.isOver) {
       if (outcome === 'repeated' || outcome === 'expired') {
         this.#skip(delivery, outcome);
       } else {
-        this.#settle(delivery, outcome);
+        this.#settle(tenure, delivery, outcome);
         this.breaker.ended(delivery, outcome);
       }
-      this.startReady(lease);
+      this.startReady(tenure);
     }
     this.holder.changed();
   }
@@ -303,7 +302,7 @@ export class HeldDeliveries {
 
   /** Asks until Redis answers; `over` when the handler is not to begin any more: the delivery goes back unharmed. */
   async #ask<T>(run: Run<Held>, question: (lease: Lease) => Promise<T>): Promise<T | 'over'> {
-    const { lease } = run.item;
+    const { lease } = run.item.tenure;
     const between = new GrowingPause();
     while (this.#mayBegin(run)) {
       try {
@@ -319,18 +318,18 @@ export class HeldDeliveries {
 
   /** Much may have happened while Redis was asked. */
   #mayBegin({ isOver, item }: Run<Held>): boolean {
-    return !isOver && item.lease === this.holder.lease && this.holder.isConsuming;
+    return !isOver && !item.tenure.isOver && this.holder.isConsuming;
   }
 
-  #settle(delivery: Delivery, outcome: Outcome): void {
-    this.#finished.push(this.#settlementOf(delivery, outcome));
+  #settle({ lease }: Tenure, delivery: Delivery, outcome: Outcome): void {
+    this.#finished.push(this.#settlementOf(lease.consumer, delivery, outcome));
     if (outcome.kind === 'deadLetter') this.observer.deadLettered(delivery, outcome);
     if (outcome.kind === 'retry') this.observer.retried(delivery, outcome);
     if (outcome.kind === 'postpone') this.observer.postponed(delivery, outcome.delayMs);
     this.holder.changed();
   }
 
-  #settlementOf(delivery: Delivery, outcome: Outcome): Settlement {
+  #settlementOf(consumer: string, delivery: Delivery, outcome: Outcome): Settlement {
     const { element, envelope } = delivery;
     if (outcome.kind === 'ack') {
       if (this.options.onceMs !== undefined && envelope.id !== undefined)
@@ -340,7 +339,7 @@ export class HeldDeliveries {
     }
     return settlementOf(delivery, outcome, {
       queue: this.options.queue,
-      consumer: this.holder.lease?.consumer ?? '',
+      consumer,
       nowMs: this.broker.nowMs(),
       newId: () => this.ids.next(),
     });
@@ -356,8 +355,8 @@ export class HeldDeliveries {
     this.holder.changed();
   }
 
-  /** Everything that this lease held belongs to others now: their results are dropped. Answers how many ran. */
-  lose(lease: Lease): number {
+  /** Everything that was taken in this tenure belongs to others now: their results are dropped. Answers how many ran. */
+  lose({ lease }: Tenure): number {
     this.#finished = [];
     this.#slots.removeUnstarted();
     this.#takeBackGathered();
