@@ -1214,6 +1214,44 @@ export function brokerContract(world: BrokerWorld): void {
     });
   });
 
+  describe('noteTerms', () => {
+    test('answers what another server of the queue has noted otherwise', async () => {
+      const other = await world.open();
+      await joinAs(other, QUEUE);
+      await join();
+
+      expect(await other.noteTerms(QUEUE, { attempts: '5', limit: '9' })).toBeUndefined();
+      expect(await broker.noteTerms(QUEUE, { attempts: '5', limit: '9' })).toBeUndefined();
+      const differing = await broker.noteTerms(QUEUE, { attempts: '6', limit: '9', size: '1' });
+
+      expect([...(differing?.values ?? [])]).toEqual([['attempts', '5']]);
+      expect(differing?.process).not.toBe('');
+      expect(await broker.noteTerms('orders.cancel', { attempts: '7' })).toBeUndefined();
+    });
+
+    test('lets those stand that were noted last, and what they do not name', async () => {
+      const other = await world.open();
+      await joinAs(other, QUEUE);
+      await join();
+      await other.noteTerms(QUEUE, { attempts: '5', limit: '9' });
+      await broker.noteTerms(QUEUE, { attempts: '6' });
+
+      const differing = await other.noteTerms(QUEUE, { attempts: '7', limit: '8' });
+
+      expect(Object.fromEntries(differing?.values ?? [])).toEqual({ attempts: '6', limit: '9' });
+    });
+
+    test('answers nothing of one that has left, or whose lease has ended', async () => {
+      const other = await world.open();
+      const lease = await joinAs(other, QUEUE);
+      await join();
+      await other.noteTerms(QUEUE, { attempts: '5' });
+      await world.endLease(QUEUE, lease.consumer);
+
+      expect(await broker.noteTerms(QUEUE, { attempts: '6' })).toBeUndefined();
+    });
+  });
+
   describe('isServed', () => {
     test('is so once a consumer joined, also when it has left', async () => {
       const client = await world.open();

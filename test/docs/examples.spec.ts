@@ -192,6 +192,7 @@ async function push(queue: string, element: string): Promise<void> {
 }
 
 /** What of a queue is still in Redis. */
-function keysOfQueues(): Promise<string[]> {
-  return commands.keys('rq:{*');
+/** What is in queues; with which options they were served last stays known. */
+async function keysOfQueues(): Promise<string[]> {
+  return (await commands.keys('rq:{*')).filter((key) => !key.endsWith('}:terms'));
 }

@@ -91,6 +91,12 @@ export interface Broker {
   join(queue: string, terms: LeaseTerms, onWake: (news: WakeNews) => void): Promise<Lease>;
 
   /**
+   * Notes by which terms this process serves a queue that it has joined. Answers which of them another one that may still
+   * serve the queue has noted otherwise; undefined for none. Those that were noted last stand.
+   */
+  noteTerms(queue: string, terms: QueueTerms): Promise<OtherTerms | undefined>;
+
+  /**
    * Goes on moving what other programs add to a list of theirs to the tail of the queue, each element as the data of a
    * message: what it looks like is not believed.
    * Resolves when it has begun. What fails afterwards is told in the background and tried again.
@@ -125,6 +131,17 @@ export interface ServedAs {
  * all of them to look where none does.
  */
 export type WakeNews = 'look' | 'paused' | number;
+
+/** What all servers of a queue should have alike, by name. The name `by` is taken. */
+export type QueueTerms = Readonly<Record<string, string>>;
+
+/** Where the terms of another server differ. */
+export interface OtherTerms {
+  /** The name of its process. */
+  readonly process: string;
+  /** Its values, by name. */
+  readonly values: ReadonlyMap<string, string>;
+}
 
 /** A list that is none of ours. */
 export interface ListSource {

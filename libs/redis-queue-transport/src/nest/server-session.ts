@@ -13,6 +13,7 @@ import { EventRunner } from './event-runner.js';
 import { consumersOf } from './handler-consumers.js';
 import { resolveHandlerOptions } from './options.js';
 import type { Served } from './served.js';
+import { compareTerms } from './served-terms.js';
 import { tellServed } from './startup-log.js';
 
 /** A shutdown that takes no longer says nothing. */
@@ -80,7 +81,7 @@ export class ServerSession {
     this.#assertNotClosing();
     await this.#subscribe(open.broker);
     this.#assertNotClosing();
-    await this.#lookAround(open.broker);
+    await Promise.all([this.#lookAround(open.broker), compareTerms(this.served, open.broker)]);
     this.#assertNotClosing();
     tellServed(this.served, open.place);
   }

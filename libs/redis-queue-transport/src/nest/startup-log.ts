@@ -1,10 +1,8 @@
+import { listed } from './listed.js';
 import { resolveEventOptions } from './event-options.js';
 import { resolveHandlerOptions } from './options.js';
 import type { ResolvedHandlerOptions } from './options.js';
 import type { Served } from './served.js';
-
-/** More of them are only counted. */
-const MOST_NAMES = 20;
 
 /** Says what a server serves and how, and where. */
 export function tellServed(served: Served, place: string): void {
@@ -81,10 +79,4 @@ function limitsOf({ concurrency, batch }: Limits, server: Limits): string[] {
 function withNotes(pattern: string, notes: readonly string[]): string {
   const name = JSON.stringify(pattern);
   return notes.length === 0 ? name : `${name} (${[...new Set(notes)].join(', ')})`;
-}
-
-function listed(names: readonly string[]): string {
-  const rest = names.length - MOST_NAMES;
-  const shown = names.slice(0, MOST_NAMES).join(', ');
-  return rest > 0 ? `${shown} and ${rest} more` : shown;
 }

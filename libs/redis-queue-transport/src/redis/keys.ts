@@ -39,6 +39,7 @@ export class Keys {
       wake: `${this.#channels}:{${queue}}:wake`,
       wakeOf: (process) => `${this.#channels}:{${queue}}:wake:${process}`,
       counts: `${base}:counts`,
+      terms: `${base}:terms`,
       cursor: `${base}:cursor`,
       fed: `${base}:fed`,
       processing: (consumer) => `${base}:processing:${consumer}`,
@@ -134,6 +135,8 @@ export interface QueueKeys {
    * bodies were ever parked.
    */
   readonly counts: string;
+  /** Hash: by which terms the queue is served, each by its name, and `by`, the process that noted them last. */
+  readonly terms: string;
   /** Text: how far into the history a new group has been filled. Gone once the group gets its copies by itself. */
   readonly cursor: string;
   /** List: what a wait took from a list of others, on its way to `waiting`; nothing of it is believed. */

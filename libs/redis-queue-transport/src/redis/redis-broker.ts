@@ -6,9 +6,11 @@ import type {
   Lease,
   LeaseTerms,
   ListSource,
+  OtherTerms,
   Published,
   PublishTerms,
   PushTerms,
+  QueueTerms,
   RecoveryTerms,
   ServedAs,
   WakeNews,
@@ -39,6 +41,7 @@ import { RedisLease } from './redis-lease.js';
 import { KEEP_MS, ReplyBatch } from './reply-batch.js';
 import { INBOX_WAIT_MS, ReplyInbox } from './reply-inbox.js';
 import { join } from './scripts/join.js';
+import { noteTerms } from './scripts/note-terms.js';
 import { refuseReplies } from './scripts/refuse-replies.js';
 import { register } from './scripts/register.js';
 import { PAUSED } from './scripts/set-paused.js';
@@ -446,6 +449,17 @@ export class RedisBroker implements Broker {
       waiting.close();
       throw error;
     }
+  }
+
+  async noteTerms(queue: string, terms: QueueTerms): Promise<OtherTerms | undefined> {
+    await this.connect();
+    const keys = this.#keys.queue(queue);
+    return noteTerms.run(
+      this.#commands,
+      keys,
+      { process: this.#name },
+      Object.entries(terms).flat(),
+    );
   }
 
   feed(queue: string, source: ListSource): Promise<Feed> {

@@ -9,13 +9,13 @@ import { Script, readArray, readNumber } from '../script.js';
  */
 export const retire = new Script({
   action: 'retire a group',
-  keys: ['groups', 'queues', 'waiting', 'suspects', 'delayed', 'dead', 'cursor', 'parked'],
+  keys: ['groups', 'queues', 'waiting', 'suspects', 'delayed', 'dead', 'cursor', 'parked', 'terms'],
   args: ['queue', 'isDropping'],
   lua: `
 ${RAISE_VERSION}${EMPTY_QUEUE}
 local wasThere = redis.call('HDEL', groups, queue)
 if wasThere == 1 then raiseVersion() end
-redis.call('DEL', cursor)
+redis.call('DEL', cursor, terms)
 local dropped, left = 0, 0
 if isDropping == '1' then
   dropped, left = emptyQueue()
