@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { RedisQueueClient } from 'nestjs-redis-queue-transport';
+import { RedisQueueAdmin, RedisQueueClient } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { audit } from '../../scripts/demo/audit.js';
 import { totalsOf } from '../../scripts/demo/books.js';
@@ -30,7 +30,7 @@ async function place(rig: ShopRig, order: object): Promise<string> {
 function untilSettled(rig: ShopRig, id: string): Promise<OrderView> {
   return eventually(async () => {
     const order = await rig.order(id);
-    expect(['confirmed', 'rejected']).toContain(order.status);
+    expect(['confirmed', 'rejected', 'cancelled']).toContain(order.status);
     expect(await rig.emailsAbout(id)).toMatchObject([{ outcome: order.status }]);
     return order;
   });
@@ -182,10 +182,31 @@ describe('with both services', () => {
       expect(letters).toHaveLength(1);
       return letters;
     });
-    expect(dead?.dead.error.message).toBe(
-      'invalid message: orderId should not be empty; lines should not be empty',
-    );
+    expect(dead?.dead.error).toMatchObject({
+      message: 'Bad Request Exception',
+      details: { message: ['orderId should not be empty', 'lines should not be empty'] },
+    });
     await rig.commands.del('rq:{inventory.reserve}:dead');
+  });
+
+  test('a reservation of an item that is not in the books waits with the dead letters until it is', async () => {
+    const id = await place(rig, orderFor('NEW-TEA', 2));
+    const [dead] = await eventually(async () => {
+      const letters = await rig.reservations.dead();
+      expect(letters).toHaveLength(1);
+      return letters;
+    });
+    expect(dead?.dead.error.message).toBe("not in the stock's books: NEW-TEA");
+    expect(await rig.order(id)).toMatchObject({ status: 'accepted' });
+    await rig.commands.hset('shop:{stock}:units', 'NEW-TEA', 2);
+    const admin = new RedisQueueAdmin({ connection: rig.redis.url });
+    try {
+      expect(await admin.redriveAll('inventory.reserve')).toBe(1);
+    } finally {
+      await admin.close();
+    }
+    expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
+    expect(await rig.unitsOf('NEW-TEA')).toBe(0);
   });
 
   test('while inventory-service is down, questions time out and orders wait for it', async () => {
@@ -213,6 +234,76 @@ describe('with both services', () => {
     // More by the one, and by those that failed while Redis came back.
     expect(((await rig.get('/orders')).body as { total: number }).total).toBeGreaterThan(total);
   });
+});
+
+describe('an order by transfer', () => {
+  const orderByTransfer = { ...orderFor('CUP', 2), payment: 'transfer' };
+  const money = (rig: ShopRig, id: string): Promise<Response> =>
+    fetch(`${rig.shop.address}/orders/${id}/payment`, { method: 'POST' });
+  let rig: ShopRig;
+
+  beforeEach(async () => {
+    rig = await ShopRig.open({ CUP: 3 }, { PAY_WITHIN_MS: '600000' });
+    await rig.shop.open();
+  });
+  afterEach(() => rig.close());
+
+  async function reserved(): Promise<string> {
+    const id = await place(rig, orderByTransfer);
+    await eventually(async () => expect(await rig.order(id)).toMatchObject({ status: 'reserved' }));
+    return id;
+  }
+
+  async function timeIsOver(): Promise<number> {
+    const admin = new RedisQueueAdmin({ connection: rig.redis.url });
+    try {
+      return await admin.advanceDelayed('order.unpaid');
+    } finally {
+      await admin.close();
+    }
+  }
+
+  test('that is paid is confirmed, and stays so when its time is over', async () => {
+    const id = await reserved();
+    expect((await money(rig, id)).status).toBe(204);
+    const settled = await untilSettled(rig, id);
+    expect(settled).toMatchObject({ status: 'confirmed' });
+    expect(await timeIsOver()).toBe(1);
+    const view = new QueueView(rig.commands, 'rq', 'order.unpaid');
+    await eventually(async () => {
+      expect(await view.waiting()).toEqual([]);
+      expect(await view.held()).toBe(0);
+    });
+    expect((await money(rig, id)).status).toBe(204); // the bank calls again
+    expect(await rig.order(id)).toEqual(settled);
+    expect(await rig.emailsAbout(id)).toHaveLength(1);
+  });
+
+  test('that is not paid is cancelled, its goods can be sold again, and money is refused', async () => {
+    const id = await reserved();
+    expect(await rig.unitsOf('CUP')).toBe(1);
+    expect(await timeIsOver()).toBe(1);
+    const reason = 'it was not paid';
+    expect(await untilSettled(rig, id)).toMatchObject({ status: 'cancelled', reason });
+    await eventually(async () => expect(await rig.unitsOf('CUP')).toBe(3));
+    expect((await money(rig, id)).status).toBe(409);
+  });
+});
+
+test('a card is charged once, although the answers of the payment provider get lost', async () => {
+  const rig = await ShopRig.open({ CUP: 100 }, { PAYMENT_FAILS_EVERY: '2' });
+  try {
+    await rig.shop.open(2);
+    const ids = await Promise.all(Array.from({ length: 10 }, () => place(rig, orderFor('CUP', 1))));
+    for (const id of ids) {
+      expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
+    }
+    const charges = await rig.commands.lrange('shop:{bank}:charges', 0, -1);
+    expect(charges.toSorted()).toEqual(ids.toSorted());
+    expect(Number(await rig.commands.get('shop:{bank}:calls'))).toBeGreaterThan(ids.length);
+  } finally {
+    await rig.close();
+  }
 });
 
 describe('an outcome', () => {

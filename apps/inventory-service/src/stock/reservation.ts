@@ -3,7 +3,13 @@ export interface OrderLine {
   readonly quantity: number;
 }
 
-/** How an order ended here. Written once for each order and never changed. */
+/** How an order ended here. Written once for each order; only goods that are set aside can still be given back. */
 export type Reservation =
-  | { readonly status: 'reserved'; readonly lines: readonly OrderLine[] }
+  | { readonly status: 'reserved' | 'released'; readonly lines: readonly OrderLine[] }
   | { readonly status: 'rejected'; readonly reason: string };
+
+/** Somebody forgot to enter these items: not an end, since the order can be filled when they are there. */
+export interface UnknownItems {
+  readonly status: 'unknown';
+  readonly skus: readonly string[];
+}

@@ -6,7 +6,8 @@
  *
  * KEYS: units, outcomes. ARGV: order id, lines as JSON.
  * Reply: the outcome as JSON, `{"status":"reserved","lines":[…]}` or
- * `{"status":"rejected","reason":"…"}`.
+ * `{"status":"rejected","reason":"…"}`. An item that is not in the books is none:
+ * `{"status":"unknown","skus":[…]}`, and nothing is stored.
  */
 export const reserveScript = `
 local units, outcomes = KEYS[1], KEYS[2]
@@ -25,15 +26,17 @@ for _, line in ipairs(lines) do
   wanted[line.sku] = wanted[line.sku] + line.quantity
 end
 
-local shortages = {}
+local shortages, unknown = {}, {}
 for _, sku in ipairs(skus) do
   local left = tonumber(redis.call('HGET', units, sku))
   if not left then
-    table.insert(shortages, 'no such item: ' .. sku)
+    table.insert(unknown, sku)
   elseif left < wanted[sku] then
     table.insert(shortages, string.format('%d of %s left, %d wanted', left, sku, wanted[sku]))
   end
 end
+
+if #unknown > 0 then return cjson.encode({ status = 'unknown', skus = unknown }) end
 
 local outcome
 if #shortages > 0 then

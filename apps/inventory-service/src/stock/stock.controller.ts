@@ -1,11 +1,13 @@
 import { Controller, UseInterceptors } from '@nestjs/common';
-import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import {
+  DeadLetter,
   RedisQueueClient,
   RedisQueueContext,
   RedisQueueRecordBuilder,
 } from 'nestjs-redis-queue-transport';
 import { CheckStockDto } from './dto/check-stock.dto.js';
+import { OrderSettledDto } from './dto/order-settled.dto.js';
 import { ReserveStockDto } from './dto/reserve-stock.dto.js';
 import { RedeliveryInterceptor } from './redelivery.interceptor.js';
 import type { Reservation } from './reservation.js';
@@ -32,7 +34,18 @@ export class StockController {
   ): Promise<void> {
     await this.warehouse.prepare(context.getSignal());
     const reservation = await this.stock.reserve(orderId, lines);
+    if (reservation.status === 'unknown') {
+      // Trying again does not help; entering the items does, and then sending the message again.
+      throw new DeadLetter(`not in the stock's books: ${reservation.skus.join(', ')}`);
+    }
     await this.#announce(orderId, reservation);
+  }
+
+  /** A group of its own, beside the one that writes to the customer. */
+  @EventPattern<string>('order.settled', { group: 'stock' })
+  async settled(@Payload() { orderId, status }: OrderSettledDto): Promise<void> {
+    if (status !== 'cancelled' || (await this.stock.release(orderId))) return;
+    throw new DeadLetter(`nothing was set aside for order ${orderId}, which is cancelled`);
   }
 
   /** `null` says that there is no such item. */
@@ -48,9 +61,9 @@ export class StockController {
    */
   async #announce(orderId: string, reservation: Reservation): Promise<void> {
     const [event, data] =
-      reservation.status === 'reserved'
-        ? ['inventory.reserved', { orderId }]
-        : ['inventory.rejected', { orderId, reason: reservation.reason }];
+      reservation.status === 'rejected'
+        ? ['inventory.rejected', { orderId, reason: reservation.reason }]
+        : ['inventory.reserved', { orderId }];
     const record = new RedisQueueRecordBuilder(data)
       .id(orderId)
       .mandatory() // an outcome that nobody would hear is an error, not a success

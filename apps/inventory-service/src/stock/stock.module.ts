@@ -1,9 +1,8 @@
-import { Module } from '@nestjs/common';
+import { Module, ValidationPipe } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { RedisQueueModule } from 'nestjs-redis-queue-transport';
 import { InventoryConfig } from '../config/inventory-config.js';
 import { RedisModule } from '../redis/redis.module.js';
-import { messageValidationPipe } from './message-validation.pipe.js';
 import { RedeliveryInterceptor } from './redelivery.interceptor.js';
 import { StockController } from './stock.controller.js';
 import { StockRepository } from './stock.repository.js';
@@ -27,7 +26,11 @@ import { Warehouse } from './warehouse.js';
     StockSeeder,
     Warehouse,
     RedeliveryInterceptor,
-    { provide: APP_PIPE, useFactory: messageValidationPipe },
+    // A message that it refuses becomes a dead letter at once, with the reasons: trying again makes none valid.
+    {
+      provide: APP_PIPE,
+      useFactory: (): ValidationPipe => new ValidationPipe({ transform: true, whitelist: true }),
+    },
   ],
 })
 export class StockModule {}

@@ -48,11 +48,10 @@ describe('reserving', () => {
       { sku: 'TEA', quantity: 2 },
       { sku: 'CUP', quantity: 2 },
       { sku: 'JAM', quantity: 1 },
-      { sku: 'PEN', quantity: 1 },
     ]);
     expect(answer).toEqual({
       status: 'rejected',
-      reason: '1 of CUP left, 2 wanted; 0 of JAM left, 1 wanted; no such item: PEN',
+      reason: '1 of CUP left, 2 wanted; 0 of JAM left, 1 wanted',
     });
     expect(await left()).toEqual([5, 1, 0]);
   });
@@ -67,6 +66,18 @@ describe('reserving', () => {
       await stock.reserve('b', [...lines.slice(1), { sku: 'TEA', quantity: 2 }]),
     ).toMatchObject({ status: 'reserved' });
     expect(await left()).toEqual([0, 1, 0]);
+  });
+
+  test('waits for an item that is not in the books', async () => {
+    const lines = [
+      { sku: 'TEA', quantity: 2 },
+      { sku: 'PEN', quantity: 1 },
+    ];
+    expect(await stock.reserve('a', lines)).toEqual({ status: 'unknown', skus: ['PEN'] });
+    expect(await left()).toEqual([5, 1, 0]);
+    await stock.addMissing([{ sku: 'PEN', units: 1 }]);
+    expect(await stock.reserve('a', lines)).toEqual({ status: 'reserved', lines });
+    expect(await left()).toEqual([3, 1, 0]);
   });
 
   test('again for the same order takes nothing and gets the first answer', async () => {
@@ -85,6 +96,30 @@ describe('reserving', () => {
     const statuses = (await Promise.all(orders)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 'reserved')).toHaveLength(5);
     expect(await left()).toEqual([0, 1, 0]);
+  });
+});
+
+describe('giving back', () => {
+  test('adds what was taken once, however often it is asked', async () => {
+    await stock.reserve('a', [{ sku: 'TEA', quantity: 4 }]);
+    await Promise.all([stock.release('a'), stock.release('a')]);
+    expect(await stock.release('a')).toBe(true);
+    expect(await left()).toEqual([5, 1, 0]);
+  });
+
+  test('adds nothing for an order that took nothing, and knows one that it has not seen', async () => {
+    await stock.reserve('a', [{ sku: 'TEA', quantity: 9 }]);
+    expect(await stock.release('a')).toBe(true);
+    expect(await stock.release('nobody')).toBe(false);
+    expect(await left()).toEqual([5, 1, 0]);
+  });
+
+  test('is for good: a reservation that comes again afterwards takes nothing', async () => {
+    const lines = [{ sku: 'TEA', quantity: 4 }];
+    await stock.reserve('a', lines);
+    await stock.release('a');
+    expect(await stock.reserve('a', lines)).toEqual({ status: 'released', lines });
+    expect(await left()).toEqual([5, 1, 0]);
   });
 });
 

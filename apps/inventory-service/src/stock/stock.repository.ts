@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { InventoryConfig } from '../config/inventory-config.js';
 import { REDIS } from '../redis/redis.module.js';
-import type { OrderLine, Reservation } from './reservation.js';
+import { releaseScript } from './release.script.js';
+import type { OrderLine, Reservation, UnknownItems } from './reservation.js';
 import { reserveScript } from './reserve.script.js';
 import { stockKeys, type StockKeys } from './stock.keys.js';
 import type { StockItem } from './stock-file.js';
@@ -20,7 +21,7 @@ export class StockRepository {
   }
 
   /** May be called again for the same order: the first answer stands. */
-  async reserve(orderId: string, lines: readonly OrderLine[]): Promise<Reservation> {
+  async reserve(orderId: string, lines: readonly OrderLine[]): Promise<Reservation | UnknownItems> {
     const reply = await this.redis.eval(
       reserveScript,
       2,
@@ -30,7 +31,13 @@ export class StockRepository {
       JSON.stringify(lines),
     );
     // The script is the only writer of this text.
-    return JSON.parse(String(reply)) as Reservation;
+    return JSON.parse(String(reply)) as Reservation | UnknownItems;
+  }
+
+  /** Gives back the units of an order, once however often it is called. False if there is no such order. */
+  async release(orderId: string): Promise<boolean> {
+    const keys = [this.#keys.units, this.#keys.outcomes];
+    return (await this.redis.eval(releaseScript, 2, ...keys, orderId)) === 1;
   }
 
   /** `undefined` when there is no such item, which is not the same as none left. */

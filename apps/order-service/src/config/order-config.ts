@@ -11,6 +11,10 @@ export class OrderConfig {
   readonly dataPrefix: string;
   /** `STOCK_TIMEOUT_MS`: how long `GET /stock/:sku` waits for inventory-service. */
   readonly stockTimeoutMs: number;
+  /** `PAY_WITHIN_MS`: when an order by transfer that is not paid is cancelled, after its goods were set aside. */
+  readonly payWithinMs: number;
+  /** `PAYMENT_FAILS_EVERY`: of so many calls to the imitated payment provider one fails; 0 for none. */
+  readonly paymentFailsEvery: number;
   /** `LEASE_MS`: how long after a crash another process takes over what this one held. */
   readonly leaseMs: number;
 
@@ -27,6 +31,16 @@ export class OrderConfig {
       fallback: 2_000,
       min: 1,
       max: 60_000,
+    });
+    this.payWithinMs = readWholeNumber(environment, 'PAY_WITHIN_MS', {
+      fallback: 60_000,
+      min: 1,
+      max: 30 * 86_400_000,
+    });
+    this.paymentFailsEvery = readWholeNumber(environment, 'PAYMENT_FAILS_EVERY', {
+      fallback: 0,
+      min: 0,
+      max: 1_000,
     });
     this.leaseMs = readWholeNumber(environment, 'LEASE_MS', {
       fallback: 5_000,

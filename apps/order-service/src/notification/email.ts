@@ -1,28 +1,25 @@
-import type { Order, Settlement } from '../orders/order.js';
+import type { Order } from '../orders/order.js';
 
 export interface Email {
   readonly orderId: string;
-  readonly outcome: Settlement['status'];
+  readonly outcome: string;
   readonly to: string;
   readonly subject: string;
   readonly text: string;
 }
 
-export function writeEmail(order: Order, settlement: Settlement): Email {
+/** About an order that is settled. */
+export function writeEmail({ id, status, reason, customer, lines }: Order): Email {
+  const goods = lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
+  const news =
+    status === 'confirmed'
+      ? `your order is paid, and on its way: ${goods}.`
+      : `we are sorry, your order is ${status} (${reason}): ${goods}.`;
   return {
-    orderId: order.id,
-    outcome: settlement.status,
-    to: order.customer.email,
-    subject: `Your order ${order.id} is ${settlement.status}`,
-    text: `Dear ${order.customer.name},\n\n${body(order, settlement)}\n`,
+    orderId: id,
+    outcome: status,
+    to: customer.email,
+    subject: `Your order ${id} is ${status}`,
+    text: `Dear ${customer.name},\n\n${news}\n`,
   };
-}
-
-function body({ lines }: Order, settlement: Settlement): string {
-  switch (settlement.status) {
-    case 'confirmed':
-      return `we have set aside for you: ${lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}.`;
-    case 'rejected':
-      return `we are sorry, we cannot fill your order (${settlement.reason}).`;
-  }
 }

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { OrderConfig } from '../config/order-config.js';
+import { onceScript } from '../redis/once.script.js';
 import { REDIS } from '../redis/redis.module.js';
 import type { Email } from './email.js';
-import { sendOnceScript } from './send-once.script.js';
 
 /**
  * Stands for a mail provider that takes an idempotency key: however often it is asked, an e-mail goes out once for
@@ -24,7 +24,7 @@ export class MailProvider {
 
   async send(email: Email, idempotencyKey: string): Promise<void> {
     await this.redis.eval(
-      sendOnceScript,
+      onceScript,
       2,
       this.#keys,
       this.#sent,

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DeadLetter } from 'nestjs-redis-queue-transport';
-import type { Settlement } from '../orders/order.js';
 import { OrdersService } from '../orders/orders.service.js';
 import { writeEmail } from './email.js';
 import { MailProvider } from './mail-provider.js';
@@ -13,11 +12,11 @@ export class NotificationService {
   ) {}
 
   /** Safe to call twice: the order's id is the key, so that a customer gets one e-mail for each order. */
-  async notify(orderId: string, settlement: Settlement): Promise<void> {
+  async notify(orderId: string): Promise<void> {
     const order = await this.orders.find(orderId);
-    if (order === undefined) {
-      throw new DeadLetter(`no e-mail for order ${orderId}, which is unknown`);
+    if (order?.settledAt === undefined) {
+      throw new DeadLetter(`no e-mail for order ${orderId}, which is not settled`);
     }
-    await this.mail.send(writeEmail(order, settlement), orderId);
+    await this.mail.send(writeEmail(order), orderId);
   }
 }

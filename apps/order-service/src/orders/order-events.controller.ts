@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { InventoryRejectedDto } from '../inventory/dto/inventory-rejected.dto.js';
-import { InventoryReservedDto } from '../inventory/dto/inventory-reserved.dto.js';
+import { OrderIdDto } from './dto/order-id.dto.js';
 import { OrdersService } from './orders.service.js';
 
 /**
@@ -13,8 +13,8 @@ export class OrderEventsController {
   constructor(private readonly orders: OrdersService) {}
 
   @EventPattern<string>('inventory.reserved', { group: 'orders' })
-  async reserved(@Payload() { orderId }: InventoryReservedDto): Promise<void> {
-    await this.orders.settle(orderId, { status: 'confirmed' });
+  async reserved(@Payload() { orderId }: OrderIdDto): Promise<void> {
+    await this.orders.reserve(orderId);
   }
 
   @EventPattern<string>('inventory.rejected', { group: 'orders' })

@@ -7,9 +7,10 @@ export function toRecord({
   placedAt,
   customer,
   lines,
+  payment,
   note,
 }: Order): Record<string, string> {
-  const content: OrderContent = { customer, lines, note };
+  const content: OrderContent = { customer, lines, payment, note };
   return { id, status, placedAt, content: JSON.stringify(content) };
 }
 

@@ -30,6 +30,13 @@ export class OrdersController {
     return this.orders.place(order, key);
   }
 
+  /** What the bank calls when a transfer has come, again until it is answered. */
+  @Post(':id/payment')
+  @HttpCode(HttpStatus.NO_CONTENT)
+  async pay(@Param('id') id: string): Promise<void> {
+    await this.orders.pay(await this.find(id));
+  }
+
   @Get()
   list(@Query() { offset, limit }: ListOrdersDto): Promise<OrderPage> {
     return this.orders.list(offset, limit);

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { InventoryModule } from '../inventory/inventory.module.js';
 import { RedisModule } from '../redis/redis.module.js';
 import { OrderEventsController } from './order-events.controller.js';
+import { OrderMessages } from './order-messages.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersRepository } from './orders.repository.js';
 import { OrdersService } from './orders.service.js';
@@ -10,7 +11,7 @@ import { UnfinishedOrders } from './unfinished-orders.js';
 @Module({
   imports: [RedisModule, InventoryModule],
   controllers: [OrdersController, OrderEventsController],
-  providers: [OrdersRepository, OrdersService, UnfinishedOrders],
+  providers: [OrdersRepository, OrderMessages, OrdersService, UnfinishedOrders],
   exports: [OrdersService],
 })
 export class OrdersModule {}

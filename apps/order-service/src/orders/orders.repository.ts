@@ -4,8 +4,8 @@ import { OrderConfig } from '../config/order-config.js';
 import { REDIS } from '../redis/redis.module.js';
 import { orderKeys, type OrderKeys } from './order.keys.js';
 import { fromRecord, toRecord } from './order-record.js';
-import type { Order, Settlement } from './order.js';
-import { acceptScript } from './scripts/accept.script.js';
+import type { Order, OrderStatus, Settlement } from './order.js';
+import { advanceScript } from './scripts/advance.script.js';
 import { createScript } from './scripts/create.script.js';
 import { settleScript } from './scripts/settle.script.js';
 
@@ -45,8 +45,14 @@ export class OrdersRepository {
     return created === 1 ? order : ((await this.find(order.id)) ?? order);
   }
 
+  /** It is on the list of reservations. */
   async accept(id: string): Promise<void> {
-    await this.#ask(this.redis.eval(acceptScript, 2, this.#keys.order(id), this.#keys.placing, id));
+    await this.#advance(id, 'accepted', ['placing']);
+  }
+
+  /** Its goods are set aside. Resolves with its status now: it may be settled already. */
+  async reserve(id: string): Promise<OrderStatus | undefined> {
+    return this.#advance(id, 'reserved', ['placing', 'accepted']);
   }
 
   /** May be called again with the same settlement. */
@@ -59,7 +65,7 @@ export class OrdersRepository {
         this.#keys.placing,
         id,
         settlement.status,
-        settlement.status === 'rejected' ? settlement.reason : '',
+        settlement.status === 'confirmed' ? '' : settlement.reason,
         new Date().toISOString(),
       ),
     );
@@ -86,6 +92,17 @@ export class OrdersRepository {
     );
     const orders = await Promise.all(ids.map((id) => this.find(id)));
     return { total, orders: orders.filter((order) => order !== undefined) };
+  }
+
+  async #advance(
+    id: string,
+    to: OrderStatus,
+    from: readonly OrderStatus[],
+  ): Promise<OrderStatus | undefined> {
+    const keys = [this.#keys.order(id), this.#keys.placing];
+    const status = await this.#ask(this.redis.eval(advanceScript, 2, ...keys, id, to, ...from));
+    // Only this service writes it.
+    return (status ?? undefined) as OrderStatus | undefined;
   }
 
   /** Nobody can be served without Redis, and the caller should learn that it is not his fault. */

@@ -1,18 +1,20 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Logger, UnprocessableEntityException } from '@nestjs/common';
+import { ConflictException, Logger, UnprocessableEntityException } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { redisUrl, type RedisUrl } from 'local-redis';
 import { DeadLetter, RedisQueueClient } from 'nestjs-redis-queue-transport';
 import { OrderConfig } from '../config/order-config.js';
 import type { Order, OrderContent } from './order.js';
+import { OrderMessages } from './order-messages.js';
 import { OrdersRepository } from './orders.repository.js';
 import { OrdersService } from './orders.service.js';
 
 const content: OrderContent = {
   customer: { name: 'Ольга "Оля" Ґудзь', email: 'olga@poshta.example' },
   lines: [{ sku: 'TEA-100', quantity: 2 }],
+  payment: 'card',
   note: 'ring\ntwice',
 };
 
@@ -20,6 +22,7 @@ let server: RedisUrl;
 let redis: Redis;
 let client: RedisQueueClient;
 let prefix: string;
+let config: OrderConfig;
 let repository: OrdersRepository;
 let service: OrdersService;
 
@@ -28,12 +31,14 @@ beforeEach(async () => {
   prefix = `order-spec-${randomUUID()}`;
   server = await redisUrl();
   redis = new Redis(server.url);
-  client = new RedisQueueClient({ connection: server.url, prefix });
-  repository = new OrdersRepository(
-    redis,
-    new OrderConfig(server.url, { DATA_PREFIX: prefix, QUEUE_PREFIX: prefix }),
-  );
-  service = new OrdersService(repository, client);
+  client = new RedisQueueClient({
+    connection: server.url,
+    prefix,
+    declare: { 'order.settled': { groups: ['mail'] } },
+  });
+  config = new OrderConfig(server.url, { DATA_PREFIX: prefix, QUEUE_PREFIX: prefix });
+  repository = new OrdersRepository(redis, config);
+  service = new OrdersService(repository, new OrderMessages(client, config));
 });
 
 afterEach(async () => {
@@ -50,8 +55,9 @@ async function find(id: string): Promise<Order> {
   return order;
 }
 
-function waiting(): Promise<string[]> {
-  return redis.lrange(`${prefix}:{inventory.reserve}:waiting`, 0, -1);
+/** Messages of one pattern, those to a group too, as they stand in Redis. */
+function waiting(queue = 'inventory.reserve'): Promise<string[]> {
+  return redis.lrange(`${prefix}:{${queue}}:waiting`, 0, -1);
 }
 
 describe('placing an order', () => {
@@ -67,7 +73,9 @@ describe('placing an order', () => {
 
   test('stores it even if the list cannot be reached, and passes it on later', async () => {
     const away = new RedisQueueClient({ connection: 'redis://127.0.0.1:1', connectTimeoutMs: 0 });
-    const order = await new OrdersService(repository, away).place(content);
+    const order = await new OrdersService(repository, new OrderMessages(away, config)).place(
+      content,
+    );
     await away.close();
     expect(order).toMatchObject({ status: 'placing', ...content });
     expect(await find(order.id)).toEqual(order);
@@ -108,6 +116,67 @@ describe('placing an order', () => {
     expect(await repository.placing()).toEqual([]);
     await repository.accept('a');
     expect(await find('a')).toMatchObject({ status: 'confirmed', reason: undefined });
+  });
+});
+
+describe('an order whose goods are set aside', () => {
+  const due = (): Promise<string[]> => redis.zrange(`${prefix}:{order.unpaid}:delayed`, 0, '-1');
+  const told = (): Promise<string[]> => waiting('@mail/order.settled');
+
+  test('by card is charged with one message, however often it is told', async () => {
+    const { id } = await service.place(content);
+    await Promise.all([service.reserve(id), service.reserve(id)]);
+    expect(await find(id)).toMatchObject({ status: 'reserved' });
+    expect(await waiting('payment.charge')).toEqual([expect.stringContaining(id)]);
+    expect(await due()).toEqual([]);
+  });
+
+  test('by transfer waits for its money, and for one message to the future', async () => {
+    const { id } = await service.place({ ...content, payment: 'transfer' });
+    await Promise.all([service.reserve(id), service.reserve(id)]);
+    expect(await waiting('payment.charge')).toEqual([]);
+    expect(await due()).toEqual([expect.stringContaining(id)]);
+
+    await service.pay(await find(id));
+    await service.cancelUnpaid(id);
+
+    expect(await find(id)).toMatchObject({ status: 'confirmed', reason: undefined });
+    expect(await told()).toHaveLength(1);
+  });
+
+  test('that is not paid is cancelled, and takes no money afterwards', async () => {
+    const { id } = await service.place({ ...content, payment: 'transfer' });
+    await service.reserve(id);
+    await service.cancelUnpaid(id);
+    expect(await find(id)).toMatchObject({ status: 'cancelled', reason: 'it was not paid' });
+    await expect(service.pay(await find(id))).rejects.toThrow(ConflictException);
+    await service.reserve(id); // the event comes again, late
+    expect(await find(id)).toMatchObject({ status: 'cancelled' });
+  });
+
+  test('is told of again when it is settled again: the process before may have died in between', async () => {
+    const { id } = await service.place(content);
+    await repository.settle(id, { status: 'confirmed' });
+    expect(await told()).toEqual([]);
+    await service.settle(id, { status: 'confirmed' });
+    expect(await told()).toEqual([expect.stringContaining(`"orderId":"${id}"`)]);
+  });
+
+  test('takes no money before', async () => {
+    const order = await service.place({ ...content, payment: 'transfer' });
+    await expect(service.pay(order)).rejects.toThrow('are not set aside yet');
+  });
+
+  test('and is unknown, or was rejected, leaves a dead letter with the reason', async () => {
+    await expect(service.reserve('nobody')).rejects.toThrow(
+      new DeadLetter('goods are set aside for order nobody, which is unknown'),
+    );
+    const { id } = await service.place(content);
+    await service.settle(id, { status: 'rejected', reason: 'none left' });
+    await expect(service.reserve(id)).rejects.toThrow(
+      new DeadLetter(`goods are set aside for order ${id}, which is rejected`),
+    );
+    await expect(service.cancelUnpaid('nobody')).rejects.toThrow(DeadLetter);
   });
 });
 

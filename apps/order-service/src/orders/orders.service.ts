@@ -1,24 +1,28 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, Logger, UnprocessableEntityException } from '@nestjs/common';
 import {
-  DeadLetter,
-  RedisQueueClient,
-  RedisQueueRecordBuilder,
-} from 'nestjs-redis-queue-transport';
+  ConflictException,
+  Injectable,
+  Logger,
+  UnprocessableEntityException,
+} from '@nestjs/common';
+import { DeadLetter } from 'nestjs-redis-queue-transport';
 import type { Order, OrderContent, Settlement } from './order.js';
+import { OrderMessages } from './order-messages.js';
 import { hasSameContent } from './order-record.js';
-import { OrdersRepository, type OrderPage } from './orders.repository.js';
+import { OrdersRepository, type OrderPage, type SettleAnswer } from './orders.repository.js';
 
-/** Within this time Redis takes an order once. Sent again after it, inventory-service still takes its stock once. */
-const DEDUPLICATE_MS = 10 * 60_000;
-
+/**
+ * The life of an order. Each step writes it down first and then sends what follows, and may be called again: whoever
+ * called it, a customer or a handler, does so until it has resolved. What makes no sense becomes a dead letter, so that
+ * somebody can look at it.
+ */
 @Injectable()
 export class OrdersService {
   readonly #logger = new Logger(OrdersService.name);
 
   constructor(
     private readonly orders: OrdersRepository,
-    private readonly inventory: RedisQueueClient,
+    private readonly messages: OrderMessages,
   ) {}
 
   /**
@@ -26,15 +30,10 @@ export class OrdersService {
    * this resolves, the order is stored, and will be settled whatever becomes of this process.
    * @param id Safe to call again with the same id: it stays one order.
    */
-  async place({ customer, lines, note }: OrderContent, id: string = randomUUID()): Promise<Order> {
-    const wanted: Order = {
-      id,
-      status: 'placing',
-      customer,
-      lines,
-      note,
-      placedAt: new Date().toISOString(),
-    };
+  async place(content: OrderContent, id: string = randomUUID()): Promise<Order> {
+    const { customer, lines, payment, note } = content;
+    const placedAt = new Date().toISOString();
+    const wanted: Order = { id, status: 'placing', customer, lines, payment, note, placedAt };
     const order = await this.orders.create(wanted);
     if (!hasSameContent(order, wanted)) {
       throw new UnprocessableEntityException(`${id} is the key of another order`);
@@ -49,17 +48,10 @@ export class OrdersService {
     }
   }
 
-  /**
-   * Puts an order on the list of reservations. Redis may hold the message even if this rejects: an answer can be lost.
-   * The message has the order's id, which makes it safe to send again. Redis takes it once.
-   */
-  async passOn({ id, lines }: Order): Promise<void> {
-    const message = new RedisQueueRecordBuilder({ orderId: id, lines })
-      .id(id)
-      .deduplicate(DEDUPLICATE_MS)
-      .build();
-    await this.inventory.enqueue('inventory.reserve', message);
-    await this.orders.accept(id);
+  /** Puts an order on the list of reservations. */
+  async passOn(order: Order): Promise<void> {
+    await this.messages.askForGoods(order);
+    await this.orders.accept(order.id);
   }
 
   /** Orders that are stored, and not yet known to be on the list of reservations, the oldest first. */
@@ -78,12 +70,36 @@ export class OrdersService {
     return this.orders.list(offset, limit);
   }
 
-  /**
-   * Safe to call twice: events may come again. What makes no sense is kept as a dead letter, so that somebody can look
-   * at it.
-   */
+  /** The goods are set aside: now it has to be paid. */
+  async reserve(id: string): Promise<void> {
+    const status = await this.orders.reserve(id);
+    if (status === undefined || status === 'rejected') {
+      throw new DeadLetter(`goods are set aside for order ${id}, which is ${status ?? 'unknown'}`);
+    }
+    const order = await this.orders.find(id);
+    if (order?.status === 'reserved') await this.messages.askForMoney(order);
+  }
+
+  /** The customer's money has come by transfer. */
+  async pay(order: Order): Promise<void> {
+    if (order.status === 'placing' || order.status === 'accepted') {
+      throw new ConflictException(`the goods of order ${order.id} are not set aside yet`);
+    }
+    const answer = await this.#settle(order.id, { status: 'confirmed' });
+    if (answer === 'conflict') {
+      throw new ConflictException(`order ${order.id} takes no money: it has ended already`);
+    }
+  }
+
+  /** The time for paying is over. Does nothing if the money has come. */
+  async cancelUnpaid(id: string): Promise<void> {
+    const answer = await this.#settle(id, { status: 'cancelled', reason: 'it was not paid' });
+    if (answer === 'unknown') throw new DeadLetter(`order ${id} is not paid: it is unknown`);
+  }
+
+  /** The end, told by somebody who knows it. */
   async settle(id: string, settlement: Settlement): Promise<void> {
-    const answer = await this.orders.settle(id, settlement);
+    const answer = await this.#settle(id, settlement);
     switch (answer) {
       case 'settled':
       case 'same':
@@ -93,5 +109,12 @@ export class OrdersService {
       case 'unknown':
         throw new DeadLetter(`order ${id} cannot be ${settlement.status}: it is unknown`);
     }
+  }
+
+  async #settle(id: string, settlement: Settlement): Promise<SettleAnswer> {
+    const answer = await this.orders.settle(id, settlement);
+    // Told again if it was settled before: the process that did it may have died before it told.
+    if (answer === 'settled' || answer === 'same') await this.messages.tellSettled(id, settlement);
+    return answer;
   }
 }

@@ -24,6 +24,7 @@ describe('an order', () => {
     ['with a name in another script', { customer: { ...customer, name: '山田 太郎' }, lines }],
     ['with quotes and markup in the name', { customer: { ...customer, name: `"O'B" <b>` }, lines }],
     ['with a note of several lines', { customer, lines, note: 'ring\ntwice' }],
+    ['by transfer', { customer, lines, payment: 'transfer' }],
     ['with the largest quantity', { customer, lines: [{ sku: 'TEA-100', quantity: 1_000 }] }],
   ])('%s is taken', async (_, order) => {
     expect(await reasonsAgainst(order)).toEqual([]);
@@ -42,6 +43,11 @@ describe('an order', () => {
       'with a line break in the name',
       { customer: { ...customer, name: 'A\r\nBcc: b@c.example' }, lines },
       'customer.name must not hold control characters',
+    ],
+    [
+      'with another way to pay',
+      { customer, lines, payment: 'shells' },
+      'payment must be one of the following values: card, transfer',
     ],
     ['without lines', { customer, lines: [] }, 'lines must contain at least 1 elements'],
     ['with lines that are none', { customer, lines: [null] }, /lines/],

@@ -5,6 +5,7 @@ import {
   ArrayUnique,
   IsArray,
   IsEmail,
+  IsIn,
   IsInt,
   IsNotEmptyObject,
   IsOptional,
@@ -55,6 +56,9 @@ export class PlaceOrderDto {
   @ValidateNested({ each: true })
   @Type(() => OrderLineDto)
   readonly lines!: OrderLineDto[];
+
+  @IsIn(['card', 'transfer'])
+  readonly payment: 'card' | 'transfer' = 'card';
 
   @IsOptional()
   @IsString()

@@ -1,7 +1,7 @@
 import { IsNotEmpty, IsString } from 'class-validator';
 
-/** Event `inventory.reserved`: the units of the order are taken. */
-export class InventoryReservedDto {
+/** What a message or an event says of an order, if nothing else. */
+export class OrderIdDto {
   @IsString()
   @IsNotEmpty()
   readonly orderId!: string;

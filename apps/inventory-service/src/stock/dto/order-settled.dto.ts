@@ -1,0 +1,11 @@
+import { IsNotEmpty, IsString } from 'class-validator';
+
+/** Event `order.settled`: what order-service says when an order has ended. */
+export class OrderSettledDto {
+  @IsString()
+  @IsNotEmpty()
+  readonly orderId!: string;
+
+  @IsString()
+  readonly status!: string;
+}
