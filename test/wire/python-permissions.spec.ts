@@ -1,24 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
+import { rulesOf } from '../docs/acl-users.js';
 import { codeBlocks, readText } from '../docs/markdown.js';
 import { eventually } from '../support/eventually.js';
 import { SHORT_LEASE, wireRig } from './wire-rig.js';
 
 const rig = wireRig();
 
-/** The Redis user of a document, for the prefix of this test. */
-async function aclOf(path: string): Promise<string[]> {
-  const block = codeBlocks(await readText(path)).find(({ language }) => language === 'acl');
-  const words = (block?.text ?? '').split(/\s+/);
+/** The rules of the pages for their one user, for the prefix of this test. */
+async function rules(): Promise<string[]> {
+  const added = codeBlocks(await readText('docs/wire-format.md')).flatMap(({ text }) =>
+    (/^redis-cli ACL SETUSER shop (.*)$/.exec(text)?.[1] ?? '').replaceAll("'", '').split(' '),
+  );
+  const words = [...(await rulesOf('shop')), ...added.filter((word) => word !== '')];
   return words.map((word) => word.replace(/^([~&])rq:/, `$1${rig.nest.prefix}:`));
 }
 
 test('the Redis user of docs/wire-format.md may do all that the programs do', async () => {
   const { commands, redis } = rig.nest;
-  for (const path of ['docs/architecture.md', 'docs/wire-format.md']) {
-    const [command = '', ...words] = await aclOf(path);
-    await commands.call(command, ...words);
-  }
+  await commands.call('ACL', 'SETUSER', 'shop', ...(await rules()));
   await commands.call('ACL', 'LOG', 'RESET');
   rig.useUrl(`redis://shop:secret@127.0.0.1:${redis.port}`);
   await commands.zadd(`${rig.nest.prefix}:{mail.send}:consumers`, 1, 'gone');

@@ -16,7 +16,7 @@ const CLUSTER =
 const HINTS: Readonly<Record<string, string>> = {
   OOM: 'Redis is full (maxmemory): consumers go on draining; raise maxmemory or wait.',
   NOPERM:
-    'The Redis user lacks a permission; docs/architecture.md lists the keys and commands that are needed.',
+    'The Redis user lacks a permission; docs/permissions.md lists the keys and commands that are needed.',
   NOAUTH: 'Give a password in the option connection.',
   WRONGPASS: 'Check username and password in the option connection.',
   READONLY: 'This Redis is a replica; connect to the primary.',

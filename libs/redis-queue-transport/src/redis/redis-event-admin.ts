@@ -11,8 +11,8 @@ import type {
 import { EventIndex, historyField, listenersField } from '../core/event-index.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
-import { declare } from './scripts/declare.js';
 import { endHistory } from './scripts/end-history.js';
+import { forgetListeners } from './scripts/forget-listeners.js';
 import { replay } from './scripts/replay.js';
 import { retire } from './scripts/retire.js';
 import { Subscriptions } from './subscriptions.js';
@@ -62,10 +62,8 @@ export class RedisEventAdmin implements EventAdminBroker {
 
   async forgetListeners(pattern: string): Promise<boolean> {
     await this.#ready();
-    const { groups, queues } = this.keys;
-    const changes = [listenersField(pattern), ''];
-    const args = { onlyMissing: 0 };
-    return (await declare.run(this.connection, { groups, queues }, args, changes)) > 0;
+    const args = { listenersField: listenersField(pattern) };
+    return forgetListeners.run(this.connection, { groups: this.keys.groups }, args);
   }
 
   async history(

@@ -1,10 +1,9 @@
 import { RAISE_VERSION } from '../index-version.js';
-import { Script, readNumber } from '../script.js';
+import { Script } from '../script.js';
 
 /**
- * Sets fields of the index of groups, pairs of (field, value) behind the named arguments; an empty value removes the
- * field. With `onlyMissing` 1 those that are there stay as they are. A field that names a queue (it begins with "@")
- * lists the queue as well. Replies how many fields changed.
+ * Sets fields of the index of groups, pairs of (field, value) behind the named arguments. With `onlyMissing` 1 those that
+ * are there stay as they are. A field that names a queue (it begins with "@") lists the queue as well.
  */
 export const declare = new Script({
   action: 'declare groups',
@@ -12,18 +11,18 @@ export const declare = new Script({
   args: ['onlyMissing'],
   lua: `
 ${RAISE_VERSION}
-local changed = 0
+local isChanged = false
 for i = FIRST, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
   local known = redis.call('HGET', groups, field) or ''
   if known ~= value and (known == '' or onlyMissing ~= '1') then
-    changed = changed + 1
-    if value == '' then redis.call('HDEL', groups, field) else redis.call('HSET', groups, field, value) end
+    isChanged = true
+    redis.call('HSET', groups, field, value)
   end
-  if string.sub(field, 1, 1) == '@' and value ~= '' then redis.call('HSETNX', queues, field, 'pushed') end
+  if string.sub(field, 1, 1) == '@' then redis.call('HSETNX', queues, field, 'pushed') end
 end
-if changed > 0 then raiseVersion() end
-return changed
+if isChanged then raiseVersion() end
+return 1
 `,
-  read: readNumber,
+  read: () => undefined,
 });

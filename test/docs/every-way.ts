@@ -1,0 +1,306 @@
+import 'reflect-metadata';
+import { expect } from '@jest/globals';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx, EventPattern, MessagePattern } from '@nestjs/microservices';
+import type { Redis } from 'ioredis';
+import {
+  DeadLetter,
+  RedisQueueAdmin,
+  RedisQueueClient,
+  RedisQueueContext,
+  RedisQueueRecordBuilder,
+  RedisQueueServer,
+  RetryLater,
+} from 'nestjs-redis-queue-transport';
+import { firstValueFrom, interval } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { eventually } from '../support/eventually.js';
+
+/** A list that other programs fill. */
+export const FOREIGN_LIST = 'partner:in';
+
+/** Where each role connects to. */
+export interface RoleUrls {
+  readonly producer: string;
+  readonly consumer: string;
+  readonly administrator: string;
+  /** Only looks. */
+  readonly observer: string;
+}
+
+const PREFIX = 'rq';
+const HISTORY = { maxLength: 10, maxAgeMs: 60_000 };
+/** Larger bodies are parked. */
+const PARK_ABOVE_BYTES = 1_000;
+const LARGE_TEXT = 'x'.repeat(2 * PARK_ABOVE_BYTES);
+
+let heard: string[] = [];
+
+@Controller()
+class EveryWayController {
+  @MessagePattern('works', { once: { windowMs: 60_000 } })
+  works(): string {
+    return 'done';
+  }
+
+  @MessagePattern('dies')
+  dies(): void {
+    throw new DeadLetter('on purpose');
+  }
+
+  @MessagePattern('comes.back')
+  comesBack(@Ctx() context: RedisQueueContext): void {
+    if (context.getAttempt() === 1) throw new RetryLater({ delayMs: 10 });
+  }
+
+  @MessagePattern('ticks')
+  ticks(): Observable<number> {
+    return interval(5);
+  }
+
+  @MessagePattern('from.others', { queue: { key: FOREIGN_LIST } })
+  fromOthers(): void {
+    heard.push('foreign');
+  }
+
+  @EventPattern<string>('happened')
+  happened(): void {
+    heard.push('live');
+  }
+
+  @EventPattern<string>('happened.*', { history: HISTORY, recover: { withinMs: 60_000 } })
+  happenedAnyhow(): void {
+    heard.push('recovering');
+  }
+
+  @EventPattern<string>('happened.*', { group: 'group', from: 'earliest' })
+  happenedToAGroup(): void {
+    heard.push('group');
+  }
+}
+
+@Module({ controllers: [EveryWayController] })
+class EveryWayModule {}
+
+interface Closable {
+  close(): Promise<unknown>;
+}
+
+/** Does everything that makes the library issue a command, in each of its roles. */
+export class EveryWay {
+  readonly #open: Closable[] = [];
+  /** Methods of the administrator that were called. */
+  readonly administered = new Set<string>();
+
+  constructor(
+    private readonly operator: Redis,
+    private readonly urls: RoleUrls,
+  ) {
+    heard = [];
+  }
+
+  async close(): Promise<void> {
+    for (const each of this.#open.reverse()) await each.close();
+  }
+
+  async run(beforeStop: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
+    const { administrator, observer, producer } = this.urls;
+    const client = this.#add(
+      new RedisQueueClient({
+        connection: producer,
+        prefix: PREFIX,
+        parkAboveBytes: PARK_ABOVE_BYTES,
+      }),
+    );
+    const admin = this.#noting(
+      this.#add(new RedisQueueAdmin({ connection: administrator, prefix: PREFIX })),
+    );
+    const looker = this.#add(new RedisQueueAdmin({ connection: observer, prefix: PREFIX }));
+
+    await this.#leaveExpired(client);
+    await this.#pretendCrash('works');
+    await admin.declare('happened.*', { history: HISTORY });
+    await firstValueFrom(client.emit('happened.before', {}));
+    const server = await this.#serve();
+    await this.#send(client);
+    await this.#emit(client);
+    await this.#foreign();
+    await this.#leaveStray('works');
+    await this.#untilHandled(admin);
+    await this.#takeLate('works');
+    await this.#administer(admin, looker, client);
+    await beforeStop();
+    await server.close();
+  }
+
+  #add<T extends Closable>(resource: T): T {
+    this.#open.push(resource);
+    return resource;
+  }
+
+  #noting(admin: RedisQueueAdmin): RedisQueueAdmin {
+    return new Proxy(admin, {
+      get: (target, name) => {
+        this.administered.add(String(name));
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
+  }
+
+  async #serve(): Promise<Closable> {
+    const strategy = new RedisQueueServer({
+      connection: this.urls.consumer,
+      prefix: PREFIX,
+      leaseMs: 1_000,
+      declare: { 'happened.*': { groups: ['declared'] } },
+    });
+    const logger = false;
+    const app = this.#add(
+      await NestFactory.createMicroservice(EveryWayModule, { strategy, logger }),
+    );
+    await app.listen();
+    return app;
+  }
+
+  async #leaveExpired(client: RedisQueueClient): Promise<void> {
+    await push(client, 'works', record('too-late').expiresIn(1));
+    const waiting = await this.operator.lrange('rq:{works}:waiting', 0, 0);
+    const header = JSON.parse(waiting[0]?.split('\n')[0] ?? '') as { expiresAt: number };
+    await eventually(async () => {
+      const [seconds, microseconds] = await this.operator.time();
+      const nowMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      expect(nowMs).toBeGreaterThan(header.expiresAt);
+    });
+  }
+
+  async #send(client: RedisQueueClient): Promise<void> {
+    await push(client, 'works', record('once').deduplicate(60_000));
+    for (let sent = 0; sent < 2; sent += 1)
+      await push(client, 'nobody', record('large', LARGE_TEXT).deduplicate(60_000));
+    await push(client, 'comes.back', record('again').delay(10));
+    await push(client, 'dies', record('dead', LARGE_TEXT));
+    expect(await firstValueFrom(client.send('works', {}))).toBe('done');
+    expect(await firstValueFrom(client.send('ticks', {}))).toBe(0);
+    await eventually(async () =>
+      expect(await this.operator.keys('rq:{reply:*}:refused')).not.toEqual([]),
+    );
+  }
+
+  async #emit(client: RedisQueueClient): Promise<void> {
+    // The group has begun with what is in the history.
+    await eventually(() => expect(heard).toEqual(['group']));
+    await firstValueFrom(client.emit('happened', {}));
+    await eventually(() => expect(heard).toEqual(['group', 'live']));
+    for (let sent = 0; sent < 2; sent += 1)
+      await firstValueFrom(
+        client.emit('happened.durably', record('event', LARGE_TEXT).deduplicate(60_000).build()),
+      );
+    await eventually(() =>
+      expect(heard.toSorted()).toEqual(['group', 'group', 'live', 'recovering']),
+    );
+  }
+
+  async #foreign(): Promise<void> {
+    await this.operator.lpush(FOREIGN_LIST, JSON.stringify('x'.repeat(1_100_000)), '{}');
+    await eventually(() => expect(heard.filter((how) => how === 'foreign')).toHaveLength(2));
+  }
+
+  async #untilHandled(admin: RedisQueueAdmin): Promise<void> {
+    await eventually(async () => {
+      const { waiting, processing, delayed, expired } = await admin.lengths('works');
+      expect([waiting, processing, delayed, expired]).toEqual([0, 0, 0, 1]);
+      expect((await admin.lengths('comes.back')).delayed).toBe(0);
+      expect((await admin.lengths('dies')).dead).toBe(1);
+      expect(await this.operator.zcard('rq:{works}:fenced')).toBe(1);
+    });
+  }
+
+  async #administer(
+    admin: RedisQueueAdmin,
+    looker: RedisQueueAdmin,
+    client: RedisQueueClient,
+  ): Promise<void> {
+    const { letters } = await look(looker, 'dies');
+    const { entry = '' } = letters[0] ?? {};
+    await look(admin, 'dies');
+    expect(await admin.redrive('dies', entry)).toBe(true);
+    await eventually(async () => expect((await admin.lengths('dies')).dead).toBe(1));
+    expect(await admin.redriveAll('dies')).toBe(1);
+    await eventually(async () => expect((await admin.lengths('dies')).dead).toBe(1));
+    const [again] = (await admin.deadLetters('dies')).letters;
+    expect(await admin.deleteDeadLetter('dies', again?.entry ?? '')).toBe(true);
+    expect(await admin.deleteDeadLetters('dies')).toBe(0);
+
+    await admin.declare('happened.*', { groups: ['other'] });
+    expect(await admin.replay('happened.*', 'other')).toBe(2);
+    await admin.retire('happened.*', 'other', { waiting: 'drop' });
+    await admin.endHistory('happened.*', { entries: 'drop' });
+    expect(await admin.forgetListeners('happened')).toBe(true);
+
+    await admin.pause('works');
+    for (const pattern of ['works', 'nobody'])
+      await push(client, pattern, record('later', LARGE_TEXT).delay(60_000));
+    await look(looker, 'nobody');
+    expect(await admin.advanceDelayed('works')).toBe(1);
+    expect(await admin.purge('works')).toBe(1);
+    await this.operator.rpush('rq:{nobody}:suspects', '{}');
+    expect(await admin.purge('nobody')).toBe(3);
+    await admin.resume('works');
+  }
+
+  /** A consumer that is gone, with a message in its hands. */
+  async #pretendCrash(queue: string): Promise<void> {
+    await this.operator.rpush(`rq:{${queue}}:processing:gone`, '{}');
+    await this.operator.zadd(`rq:{${queue}}:consumers`, 1, 'gone');
+  }
+
+  /** What a command brings that the network held back until its consumer was gone. */
+  async #takeLate(queue: string): Promise<void> {
+    await this.operator.rpush(`rq:{${queue}}:processing:gone`, '{}');
+    await eventually(async () =>
+      expect(await this.operator.llen(`rq:{${queue}}:processing:gone`)).toBe(0),
+    );
+  }
+
+  /** What a lost answer leaves behind. */
+  async #leaveStray(queue: string): Promise<void> {
+    const consumers = await this.operator.zrange(`rq:{${queue}}:consumers`, 0, '-1');
+    for (const consumer of consumers.filter((name) => name !== 'gone'))
+      await this.operator.rpush(`rq:{${queue}}:processing:${consumer}`, '{}');
+  }
+}
+
+/** What changes nothing. */
+async function look(
+  admin: RedisQueueAdmin,
+  queue: string,
+): Promise<Awaited<ReturnType<RedisQueueAdmin['deadLetters']>>> {
+  expect(await admin.queues()).toEqual(
+    expect.arrayContaining(['@group/happened.*', 'comes.back', 'dies', 'works']),
+  );
+  expect(await admin.overview()).not.toEqual([]);
+  expect((await admin.groups()).groups).not.toEqual([]);
+  await admin.history('happened.*');
+  await admin.history('happened.*', { newestFirst: true });
+  await admin.lengths(queue);
+  await admin.peek(queue);
+  await admin.delayed(queue);
+  const page = await admin.deadLetters(queue);
+  for (const { entry } of page.letters)
+    expect(await admin.deadLetter(queue, entry)).toMatchObject({ data: { text: LARGE_TEXT } });
+  return page;
+}
+
+function record(id: string, text = ''): RedisQueueRecordBuilder<object> {
+  return new RedisQueueRecordBuilder({ text }).id(id);
+}
+
+function push(
+  client: RedisQueueClient,
+  pattern: string,
+  builder: RedisQueueRecordBuilder<object>,
+): Promise<unknown> {
+  return firstValueFrom(client.enqueue(pattern, builder.build()));
+}

@@ -1,0 +1,75 @@
+import type { Redis } from 'ioredis';
+
+type Words = readonly string[];
+
+/** In Lua text, the commands whose permission a script looks at before it begins, and the locals that are keys and channels. */
+const LOOKED_AT = /\{ '([A-Z]+)', (?!nil)(\w+) \}/g;
+const LOCAL_OF = /local (\w+) = (KEYS|ARGV)\[(\d+)\]/g;
+
+/**
+ * What each user of Redis asks of it: commands, those of scripts, and those whose permission scripts look at before they
+ * begin.
+ */
+export class RecordedCommands {
+  /** By the address from which a command came; a command of a script comes from where the script did. */
+  readonly #byAddress = new Map<string, Map<string, Words>>();
+  #scriptFrom = '';
+  readonly #users = new Map<string, string>();
+
+  private constructor(
+    private readonly operator: Redis,
+    private readonly monitor: Redis,
+  ) {
+    monitor.on('monitor', (_time: string, words: string[], source: string) =>
+      this.#record(words, source),
+    );
+  }
+
+  static async start(operator: Redis): Promise<RecordedCommands> {
+    return new RecordedCommands(operator, await operator.monitor());
+  }
+
+  /** Learns who is connected: what comes from others is nobody's. */
+  async noteUsers(): Promise<void> {
+    const list = await this.operator.call('CLIENT', 'LIST');
+    for (const [, address = '', user = ''] of String(list).matchAll(/ addr=(\S+) .* user=(\S+)/g))
+      this.#users.set(address, user);
+  }
+
+  stop(): void {
+    this.monitor.disconnect();
+  }
+
+  of(user: string): readonly Words[] {
+    return [...this.#byAddress].flatMap(([address, commands]) =>
+      this.#users.get(address) === user ? [...commands.values()] : [],
+    );
+  }
+
+  #record(words: Words, source: string): void {
+    const [name = ''] = words;
+    const isScript = /^eval/i.test(name);
+    if (isScript) this.#scriptFrom = source;
+    const from = source === 'lua' ? this.#scriptFrom : source;
+    const commands = this.#byAddress.get(from) ?? new Map<string, Words>();
+    this.#byAddress.set(from, commands);
+    for (const asked of isScript ? [...lookedAt(words), withoutText(words)] : [words])
+      commands.set(asked.slice(0, 4).join(' '), asked);
+  }
+}
+
+function withoutText([name = '', , keyCount = '0', ...rest]: Words): Words {
+  return [name, 'return 0', keyCount, ...rest.slice(0, Number(keyCount))];
+}
+
+function lookedAt([, text = '', keyCount = '0', ...rest]: Words): Words[] {
+  const values = new Map<string, string>();
+  for (const [, local = '', of, place] of text.matchAll(LOCAL_OF)) {
+    const first = of === 'KEYS' ? 0 : Number(keyCount);
+    values.set(local, rest[first + Number(place) - 1] ?? '');
+  }
+  return [...text.matchAll(LOOKED_AT)].map(([, command = '', local = '']) => {
+    const on = values.get(local) ?? '';
+    return [command, on, on];
+  });
+}
