@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, Payload } from '@nestjs/microservices';
-import { RedisQueueServer } from 'nestjs-redis-queue-transport';
+import { RedisQueueModule } from 'nestjs-redis-queue-transport';
 
 @Controller()
 class BillingController {
@@ -13,12 +13,18 @@ class BillingController {
   }
 }
 
-@Module({ controllers: [BillingController] })
+@Module({
+  imports: [
+    RedisQueueModule.register({
+      connection: process.env['REDIS_URL'],
+      server: { group: 'billing' },
+    }),
+  ],
+  controllers: [BillingController],
+})
 class AppModule {}
 
-const app = await NestFactory.createMicroservice(AppModule, {
-  strategy: new RedisQueueServer({ connection: process.env['REDIS_URL'], group: 'billing' }),
-});
+const app = await NestFactory.createMicroservice(AppModule, RedisQueueModule.microservice());
 app.enableShutdownHooks();
 await app.listen();
 // #endregion service

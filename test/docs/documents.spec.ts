@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { codeBlocks, documents, inRepository, readText } from './markdown.js';
 
 const SOURCES = 'libs/redis-queue-transport/src';
+const OTHERS = 'docs/coming-from/';
 const OTHER_WORDS = /\b(jobs?|tasks?|workers?|processors?|stalled|visibility timeout|nack)\b/i;
 
 describe.each(await documents())('%s', (path) => {
@@ -41,8 +42,22 @@ describe.each(await documents())('%s', (path) => {
   });
 
   test('keeps to the words of the project', () => {
+    if (path.startsWith(OTHERS)) return; // they tell which word is called what here
     expect(OTHER_WORDS.exec(prose)?.[0]).toBeUndefined();
   });
+});
+
+test('the README can be read at once', async () => {
+  expect((await readText('README.md')).trim().split(/\s+/).length).toBeLessThanOrEqual(1_200);
+});
+
+test('the index of docs leads to every page, or to the index of its folder', async () => {
+  const index = await readText('docs/README.md');
+  const pages = (await documents()).filter((path) => path.startsWith('docs/'));
+  const missing = pages
+    .map((path) => path.slice('docs/'.length).replace(/^(recipes|decisions)\/.*/, '$1/README.md'))
+    .filter((page) => page !== 'README.md' && !index.includes(`](${page})`));
+  expect(missing).toEqual([]);
 });
 
 /** As GitHub makes them of headings. */

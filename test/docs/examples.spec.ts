@@ -113,7 +113,7 @@ describe('the examples of the README', () => {
   test('dead letters are listed and sent again', async () => {
     const server = await started('readme/server', 'successfully started');
     await push('mail.send', '{"to":"nobody"}');
-    await eventually(() => expect(server.output).toContain('no address'));
+    await eventually(() => expect(server.output).toContain('not an address'));
     await server.stop();
 
     const app = start('readme/dead-letters');
@@ -121,7 +121,7 @@ describe('the examples of the README', () => {
     expect(await app.exited).toBe(0);
     expect(app.ownLines).toEqual([
       '0 waiting, 0 held, 0 delayed, 1 dead',
-      expect.stringMatching(/^[\d-]+: message without id: rejected: "nobody" is no address$/),
+      expect.stringMatching(/^[\d-]+: message without id: rejected: "nobody" is not an address$/),
       '1 sent again',
     ]);
     expect(await commands.lrange('rq:{mail.send}:waiting', 0, -1)).toEqual(['{"to":"nobody"}']);

@@ -23,11 +23,9 @@ import {
 import { Keys } from '../../libs/redis-queue-transport/src/redis/keys.js';
 import { readText, tableBelow } from './markdown.js';
 
-let readme: string;
 let options: string;
 
 beforeAll(async () => {
-  readme = await readText('README.md');
   options = await readText('docs/options.md');
 });
 
@@ -108,15 +106,6 @@ describe('the tables of the documents', () => {
     const ofEvents = Object.keys(resolveEventOptions({}, server, 'event'));
     const ofAll = Object.keys(resolveHandlerOptions({}, server, 'pattern'));
     expect(listed.toSorted()).toEqual(ofEvents.filter((name) => !ofAll.includes(name)).toSorted());
-  });
-
-  test('say the same of an option in the README as where all are listed', () => {
-    const all = optionsBelow('Of servers and clients', 'Of servers', 'Of a handler', 'Of clients');
-    const few = tableBelow(readme, 'Options').map(([name, , value]) =>
-      [name, value].map((cell = '') => cell.replaceAll('`', '')),
-    );
-    expect(few.length).toBeGreaterThan(0);
-    expect(all).toMatchObject(Object.fromEntries(few) as Record<string, string>);
   });
 
   test('list every error with its code', async () => {

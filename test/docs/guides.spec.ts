@@ -1,0 +1,87 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedis, type LocalRedis } from 'local-redis';
+import { eventually } from '../support/eventually.js';
+import { ExampleProcess } from './example-process.js';
+
+let redis: LocalRedis;
+let commands: Redis;
+let running: ExampleProcess[];
+
+beforeAll(async () => {
+  redis = await startRedis();
+  commands = new Redis(redis.url);
+});
+
+afterAll(async () => {
+  commands.disconnect();
+  await redis.stop();
+});
+
+beforeEach(async () => {
+  running = [];
+  await commands.flushall();
+});
+
+afterEach(() => Promise.all(running.map((example) => example.stop('SIGKILL'))));
+
+function start(guide: string): ExampleProcess {
+  const started = new ExampleProcess(`guides/${guide}`, { REDIS_URL: redis.url, PORT: '0' });
+  running.push(started);
+  return started;
+}
+
+async function linesOf(guide: string): Promise<string[]> {
+  const program = start(guide);
+  expect([await program.exited, program.output]).toEqual([0, expect.any(String)]);
+  return program.ownLines;
+}
+
+test('the guide to validation: callers are told why, and what is enqueued is dead-lettered at once', async () => {
+  const details = [
+    "  message: [ 'to must be an email' ],",
+    "  error: 'Bad Request',",
+    '  statusCode: 400',
+    '}',
+  ];
+  const lines = await linesOf('validation');
+  expect(lines.filter((line) => !line.startsWith('BadRequestException'))).toEqual([
+    'sent to ada@example.com',
+    '{',
+    ...details,
+    "{ status: 'error', message: 'Forbidden resource' }",
+    'notRetried 1 Bad Request Exception {',
+    ...details,
+  ]);
+});
+
+test('the guide to configuration: server and client have their options from providers', async () => {
+  expect(await linesOf('configuration')).toEqual(['pong']);
+});
+
+test('the guide to saving first: what was saved and not sent is sent at the start', async () => {
+  expect(await linesOf('save-first')).toEqual(['handled 1 and 2', 'unsent: 0']);
+});
+
+test('the guide to several servers: each serves its prefix', async () => {
+  expect(await linesOf('several-servers')).toEqual([
+    'order 1, attempt 1, up',
+    'order 2, attempt 1',
+  ]);
+});
+
+test('the guide to probes: ready once the server listens, live always, not ready without Redis', async () => {
+  const app = start('probes');
+  await eventually(() => expect(app.output).toContain('ready at'));
+  const [, ready = ''] = /ready at (\S+)/.exec(app.output) ?? [];
+  const statusOf = async (url: string): Promise<number> => (await fetch(url)).status;
+
+  expect(await statusOf(ready)).toBe(200);
+  await commands.call('ACL', 'SETUSER', 'default', 'resetkeys');
+  await commands.call('CLIENT', 'KILL', 'TYPE', 'NORMAL', 'SKIPME', 'YES');
+  await eventually(async () => expect(await statusOf(ready)).toBe(503));
+  expect(await statusOf(ready.replace('ready', 'live'))).toBe(200);
+  await commands.call('ACL', 'SETUSER', 'default', 'allkeys');
+  await eventually(async () => expect(await statusOf(ready)).toBe(200));
+  expect(await app.stop()).toBe('SIGTERM');
+});
