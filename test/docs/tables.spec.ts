@@ -15,6 +15,7 @@ import {
 import type { Element } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import { encodeReply } from '../../libs/redis-queue-transport/src/core/reply.js';
 import { resolveEventOptions } from '../../libs/redis-queue-transport/src/nest/event-options.js';
+import { SETTINGS } from '../../libs/redis-queue-transport/src/nest/message-settings.js';
 import {
   resolveClientOptions,
   resolveHandlerOptions,
@@ -131,8 +132,21 @@ describe('the tables of the documents', () => {
     expect(listed).toEqual(methodsOf(RedisQueueContext).map((method) => `${method}()`));
   });
 
+  test('list every setting of a message, how a record says it, and the verbs that keep it', () => {
+    const listed = tableBelow(options, 'Of one message').map(
+      ([name = '', method = '', verbs = '']) => [
+        name.replaceAll('`', ''),
+        method.replaceAll('`', '').replace(/\(.*/, ''),
+        verbs.replaceAll('`', ''),
+      ],
+    );
+    expect(listed).toEqual(
+      Object.entries(SETTINGS).map(([name, { method, verbs }]) => [name, method, verbs.join(', ')]),
+    );
+  });
+
   test('list every method of the record builder', () => {
-    const listed = codeIn(tableBelow(options, 'Of one message'), 0);
+    const listed = codeIn(tableBelow(options, 'Of one message'), 1);
     const own = ['build', 'toJSON']; // what makes no setting
     const methods = methodsOf(RedisQueueRecordBuilder).filter((method) => !own.includes(method));
     expect(listed.map((call) => call.replace(/\(.*/, ''))).toEqual(methods);

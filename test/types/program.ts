@@ -3,7 +3,7 @@
  * the test.
  */
 import type { INestMicroservice } from '@nestjs/common';
-import { Ctx, Payload } from '@nestjs/microservices';
+import { ClientProxy, Ctx, Payload } from '@nestjs/microservices';
 import {
   RedisQueueContext,
   RedisQueueEvent,
@@ -14,6 +14,7 @@ import {
 } from 'nestjs-redis-queue-transport';
 import type {
   RedisQueueAdmin,
+  RedisQueueClient,
   RedisQueueError,
   RedisQueueErrorCode,
   RedisQueueEvents,
@@ -39,6 +40,27 @@ const maybe = [undefined, 5][0];
 export const later = new RetryLater({ delayMs: maybe });
 export const record = new RedisQueueRecord({}, { delayMs: maybe, id: undefined });
 export const module = RedisQueueModule.register({ server: undefined, requestTimeoutMs: maybe });
+export async function sendWithOptions(client: RedisQueueClient): Promise<void> {
+  const options = { id: undefined, headers: undefined, expiresInMs: maybe };
+  await client.enqueue('a', 1, { ...options, delayMs: maybe, deduplicateMs: maybe });
+  await client.enqueueMany('a', [1], { delayMs: maybe, headers: { tenant: 'acme' } });
+  const { groups } = await client.emit('a', 1, { ...options, isMandatory: true });
+  await client.emitMany('a', [groups], { deduplicateMs: maybe });
+  client.send<string>('a', 1, { ...options, timeoutMs: maybe, totalTimeoutMs: maybe }).subscribe();
+  // @ts-expect-error: misspelt
+  await client.enqueue('a', 1, { header: {} });
+  // @ts-expect-error: a message is delayed, an event is not
+  await client.emit('a', 1, { delayMs: 5 });
+  // @ts-expect-error: nobody waits for an enqueued message
+  await client.enqueue('a', 1, { timeoutMs: 5 });
+  // @ts-expect-error: a request is not deduplicated
+  client.send('a', 1, { id: 'a', deduplicateMs: 5 }).subscribe();
+  // @ts-expect-error: one id for all
+  await client.enqueueMany('a', [1], { id: 'a' });
+  // Who knows it as a ClientProxy calls it as ever.
+  const proxy: ClientProxy = client;
+  proxy.send('a', 1).subscribe();
+}
 export const page = (admin: RedisQueueAdmin): Promise<unknown> =>
   admin.peek('mail.send', { limit: maybe, offset: maybe });
 

@@ -83,6 +83,8 @@ interface Types {
   RedisQueueCall: library.RedisQueueCall<unknown>;
   RedisQueueClientOptions: library.RedisQueueClientOptions;
   RedisQueueDeclarations: library.RedisQueueDeclarations;
+  RedisQueueEmitOptions: library.RedisQueueEmitOptions;
+  RedisQueueEnqueueOptions: library.RedisQueueEnqueueOptions;
   RedisQueueErrorCode: library.RedisQueueErrorCode;
   RedisQueueEventHandlerOptions: library.RedisQueueEventHandlerOptions;
   RedisQueueEventOptions: library.RedisQueueEventOptions;
@@ -97,6 +99,7 @@ interface Types {
   RedisQueuePattern: library.RedisQueuePattern;
   RedisQueueRecordOptions: library.RedisQueueRecordOptions;
   RedisQueueRetryOptions: library.RedisQueueRetryOptions;
+  RedisQueueSendOptions: library.RedisQueueSendOptions;
   RedisQueueServerOptions: library.RedisQueueServerOptions;
   RedisQueueSettings: library.RedisQueueSettings;
   RedisQueueStatus: library.RedisQueueStatus;
@@ -130,6 +133,8 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueCall',
   'RedisQueueClientOptions',
   'RedisQueueDeclarations',
+  'RedisQueueEmitOptions',
+  'RedisQueueEnqueueOptions',
   'RedisQueueErrorCode',
   'RedisQueueEventHandlerOptions',
   'RedisQueueEventOptions',
@@ -144,6 +149,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueuePattern',
   'RedisQueueRecordOptions',
   'RedisQueueRetryOptions',
+  'RedisQueueSendOptions',
   'RedisQueueServerOptions',
   'RedisQueueSettings',
   'RedisQueueStatus',

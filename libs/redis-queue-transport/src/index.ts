@@ -83,7 +83,12 @@ export type {
   RedisQueueSettings,
 } from './nest/redis-queue.module.js';
 export { RedisQueueRecord, RedisQueueRecordBuilder } from './nest/redis-queue-record.js';
-export type { RedisQueueRecordOptions } from './nest/redis-queue-record.js';
+export type {
+  RedisQueueEmitOptions,
+  RedisQueueEnqueueOptions,
+  RedisQueueRecordOptions,
+  RedisQueueSendOptions,
+} from './nest/message-settings.js';
 export { REDIS_QUEUE_TRANSPORT, RedisQueueServer } from './nest/redis-queue-server.js';
 export type { RedisQueueEvents, RedisQueueStatus } from './nest/status-events.js';
 export type { ConnectionOption } from './open-broker.js';

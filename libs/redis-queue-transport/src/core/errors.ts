@@ -254,7 +254,7 @@ export class RequestTimeoutError extends RedisQueueError {
 
   constructor(
     readonly pattern: string,
-    /** The time that is over: `requestTimeoutMs`, for `all` `requestTotalTimeoutMs`, or the call's own. */
+    /** The time that is over: `requestTimeoutMs`, for `all` `requestTotalTimeoutMs`, or the request's own. */
     readonly timeoutMs: number,
     readonly messageId: string,
     /** What was waited for: the `first` reply, the `next` one, or `all` of them. */
@@ -267,12 +267,12 @@ export class RequestTimeoutError extends RedisQueueError {
 const LATE: Readonly<Record<LateReply, (pattern: string, ms: number, id: string) => string>> = {
   first: (pattern, ms, id) =>
     `No reply to "${pattern}" within ${ms} ms (message ${id}). ` +
-    'Its servers may be down, busy or slow; raise requestTimeoutMs if the handler needs longer.',
+    'Its servers may be down, busy or slow; raise requestTimeoutMs (of one request: timeoutMs) if the handler needs longer.',
   next: (pattern, ms, id) =>
     `No further reply to "${pattern}" within ${ms} ms of the last one (message ${id}). ` +
-    'Its server may be down or slow; raise requestTimeoutMs if more time may pass between two values.',
+    'Its server may be down or slow; raise requestTimeoutMs (of one request: timeoutMs) if more time may pass between two values.',
   all: (pattern, ms, id) =>
-    `The replies to "${pattern}" had not ended after ${ms} ms (message ${id}), the requestTotalTimeoutMs.`,
+    `The replies to "${pattern}" had not ended after ${ms} ms (message ${id}), the requestTotalTimeoutMs (of one request: totalTimeoutMs).`,
 };
 
 /** No server has ever served the pattern of a `send`: nothing was sent. */

@@ -40,6 +40,21 @@ export function wholeNumber(
   };
 }
 
+/** Longest time that Node's timers can hold. */
+const LONGEST_MS = 2_147_483_647;
+
+/** A time that a timer can hold; the upper bound is only told to who went over it. */
+export function milliseconds(least: number): Rule<number> {
+  const anyLength = wholeNumber('milliseconds', least);
+  const withinATimer = wholeNumber('milliseconds', least, LONGEST_MS);
+  return (value, option) => withinATimer(anyLength(value, option), option);
+}
+
+export const flag: Rule<boolean> = (value, option) => {
+  if (typeof value === 'boolean') return value;
+  throw invalid(option, 'true or false', value);
+};
+
 export function text(what: string, isValid: (value: string) => boolean): Rule<string> {
   return (value, option) => {
     if (typeof value === 'string' && isValid(value)) return value;

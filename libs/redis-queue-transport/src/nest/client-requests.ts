@@ -48,10 +48,10 @@ export class ClientRequests {
    * could not be sent, or `RequestTimeoutError`. Answers how to stop listening.
    */
   ask(message: OutgoingMessage, callback: (packet: WritePacket) => void): () => void {
-    const { times } = this;
     // What is kept until the reply comes: not the message, which may be large.
     const { id, queue } = message;
     const { codec } = message.options;
+    const times = this.#timesOf(message);
     const waitMs = Math.min(times.timeoutMs, times.totalTimeoutMs ?? Infinity);
     const full = this.budget.ofRequests(this.#open.size);
     if (full !== undefined) {
@@ -69,10 +69,16 @@ export class ClientRequests {
       times,
     );
     const sending =
-      this.#sendNow(message, request, waitMs) ??
-      this.#send(message.detached(), request, performance.now() + waitMs);
+      this.#sendNow(message, request, waitMs) ?? this.#send(message.detached(), request, waitMs);
     sending.catch((error: unknown) => this.#open.fail(request, error));
     return () => this.#open.forget(request);
+  }
+
+  #timesOf({ options }: OutgoingMessage): RequestTimes {
+    if (options.timeoutMs === undefined && options.totalTimeoutMs === undefined) return this.times;
+    const { timeoutMs = this.times.timeoutMs, totalTimeoutMs = this.times.totalTimeoutMs } =
+      options;
+    return { timeoutMs, totalTimeoutMs };
   }
 
   /** Takes an element of the reply list. */
@@ -122,7 +128,8 @@ export class ClientRequests {
     }
   }
 
-  async #send(message: OutgoingMessage, request: number, deadline: number): Promise<void> {
+  async #send(message: OutgoingMessage, request: number, waitMs: number): Promise<void> {
+    const deadline = performance.now() + waitMs;
     const full = this.budget.take(message.bytes);
     if (full !== undefined) throw full;
     let ready: { readonly broker: Broker; readonly list: string } | undefined;
@@ -135,8 +142,6 @@ export class ClientRequests {
     const { broker, list } = ready;
     // Counted as the caller counts it, and not from when Redis takes the request.
     const expiresAtMs = broker.nowMs() + Math.ceil(deadline - performance.now());
-    const { timeoutMs, totalTimeoutMs = timeoutMs } = this.times;
-    const waitMs = Math.min(timeoutMs, totalTimeoutMs);
     await message.push(broker, { replyTo: { list, request }, expiresAtMs, waitMs });
   }
 

@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '../core/errors.js';
 import { assertSubscribable } from '../core/event-patterns.js';
-import { invalid, nested, wholeNumber } from '../core/options.js';
+import { flag, invalid, nested, wholeNumber } from '../core/options.js';
 import type { Rule } from '../core/options.js';
 import { groupRule, historyRule } from './declarations.js';
 import type { HistoryOptions } from './declarations.js';
@@ -76,7 +76,7 @@ const recoverRule = nested<{ withinMs: number }>(
 const FOR_EVENTS: FurtherOptions<EventRuleValues> = {
   rules: {
     group: groupRule,
-    durable: (value, option) => flag(value, option),
+    durable: flag,
     history: historyRule,
     from: (value, option) => historyStartRule(value, option),
     recover: recoverRule,
@@ -135,11 +135,6 @@ function groupOf(
       'or the handler one of its own',
   );
 }
-
-export const flag: Rule<boolean> = (value, option) => {
-  if (typeof value === 'boolean') return value;
-  throw invalid(option, 'true or false', value);
-};
 
 const ENTRY = /^\d+(-\d+)?$/;
 

@@ -3,6 +3,7 @@ import { jsonCodec } from '../core/codec.js';
 import type { Codec } from '../core/codec.js';
 import {
   invalid,
+  milliseconds,
   nested,
   objectWith,
   oneOf,
@@ -247,16 +248,6 @@ export type ResolvedServerOptions = Completed<RedisQueueServerOptions> & {
   readonly retry: RetryPolicy;
 };
 export type ResolvedClientOptions = Completed<RedisQueueClientOptions>;
-
-/** Longest time that Node's timers can hold. */
-const LONGEST_MS = 2_147_483_647;
-
-/** A time that a timer can hold; the upper bound is only told to who went over it. */
-function milliseconds(least: number): Rule<number> {
-  const anyLength = wholeNumber('milliseconds', least);
-  const withinATimer = wholeNumber('milliseconds', least, LONGEST_MS);
-  return (value, option) => withinATimer(anyLength(value, option), option);
-}
 
 const connectionRule: Rule<ConnectionOption> = (value) => {
   connectionSource(value);

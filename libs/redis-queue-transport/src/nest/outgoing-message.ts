@@ -7,8 +7,9 @@ import type { Element, OutgoingEnvelope, ReplyAddress } from '../core/envelope.j
 import { NobodyListensError } from '../core/errors.js';
 import type { MessageIds } from '../core/message-id.js';
 import type { PacketCodec } from './packet-codec.js';
+import { NO_SETTINGS, combined, refuseSettings } from './message-settings.js';
+import type { RedisQueueRecordOptions, Verb } from './message-settings.js';
 import { isRecord } from './redis-queue-record.js';
-import type { RedisQueueRecordOptions } from './redis-queue-record.js';
 
 /** What `emit` answers once Redis holds all copies. */
 export interface EmitResult {
@@ -39,16 +40,23 @@ export class OutgoingMessage {
   #body: OutgoingBody;
   #metadata: unknown;
 
-  /** @throws UnencodableError | PayloadTooLargeError, and what a serializer throws */
+  /**
+   * `given`: settings over those of a record.
+   * @throws InvalidOptionError | UnencodableError | PayloadTooLargeError, and what a serializer throws
+   */
   constructor(
+    verb: Verb,
     packet: ReadPacket<unknown> & { readonly metadata?: unknown },
     readonly queue: string,
     ids: MessageIds,
     codec: PacketCodec,
+    given: RedisQueueRecordOptions | undefined,
   ) {
     const { data } = packet;
     const record = isRecord(data) ? data : undefined;
-    const options = record?.options ?? NO_OPTIONS;
+    const ofRecord = record?.options ?? NO_SETTINGS;
+    refuseSettings(ofRecord, verb);
+    const options = combined(ofRecord, given);
     this.#options = options;
     this.id = options.id ?? ids.next();
     this.#body = codec.encodeRequest(
@@ -71,7 +79,7 @@ export class OutgoingMessage {
 
   /** Keeps apart from its caller's objects what is not sent at once, and answers the message. */
   detached(): this {
-    if (this.#options !== NO_OPTIONS) this.#options = copyOf(this.#options);
+    if (this.#options !== NO_SETTINGS) this.#options = copyOf(this.#options);
     // A raw codec answers the caller's own bytes.
     if (this.#body instanceof EncodedBody)
       this.#body = new EncodedBody(Buffer.from(this.#body.bytes), this.#body.encoding);
@@ -139,7 +147,6 @@ export class OutgoingMessage {
   }
 }
 
-const NO_OPTIONS: RedisQueueRecordOptions = {};
 const NO_REQUEST: RequestTerms = {};
 
 /** Servers take the time up to the expiry for what the caller waits, unless it is told. */

@@ -14,12 +14,12 @@ import { EventAdmin } from '../core/event-admin.js';
 import type { EventSubscriptions, HistoryEntry } from '../core/event-admin.js';
 import { assertSubscribable, subscriptionQueue } from '../core/event-patterns.js';
 import { MessageReader } from '../core/message-reader.js';
-import { invalid, nested, oneOf } from '../core/options.js';
+import { flag, invalid, nested, oneOf } from '../core/options.js';
 import { QueueAdmin } from '../core/queue-admin.js';
 import { openAdmin } from '../open-broker.js';
 import { declarationRule, groupRule } from './declarations.js';
 import type { EventDeclarationOptions } from './declarations.js';
-import { flag, historyEndRule } from './event-options.js';
+import { historyEndRule } from './event-options.js';
 import { resolveAdminOptions } from './options.js';
 import type { RedisQueueAdminOptions } from './options.js';
 

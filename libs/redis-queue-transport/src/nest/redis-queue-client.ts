@@ -23,11 +23,18 @@ import { hot } from './hot.js';
 import type { RedisQueueCall } from './hot.js';
 import { resolveClientOptions } from './options.js';
 import type { RedisQueueClientOptions, ResolvedClientOptions } from './options.js';
+import { settingsGiven, settingsOfAll } from './message-settings.js';
+import type {
+  RedisQueueEmitOptions,
+  RedisQueueEnqueueOptions,
+  RedisQueueRecordOptions,
+  RedisQueueSendOptions,
+  Verb,
+} from './message-settings.js';
 import { OutgoingMessage } from './outgoing-message.js';
 import type { EmitResult } from './outgoing-message.js';
 import { PacketCodec } from './packet-codec.js';
 import { queueNameOf } from './pattern.js';
-import { refuseSettings } from './redis-queue-record.js';
 import { makeMany, noArray, sendMany } from './send-many.js';
 import type { Made } from './send-many.js';
 import { StatusEvents } from './status-events.js';
@@ -178,16 +185,21 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   /**
    * Puts a message on the list of its pattern; one consumer will handle it. Begins at once, subscribed to, awaited or
    * not. Answers when Redis holds it; errors with `RedisUnavailableError`, `RedisRefusedError` (not held), `OutcomeUnknownError`
-   * (possibly held), `UnencodableError`, or `InvalidPatternError`, also for a wildcard.
+   * (possibly held), `UnencodableError`, `InvalidPatternError`, also for a wildcard, or `InvalidOptionError`. What the
+   * options name goes over what a record says.
    */
-  enqueue(pattern: unknown, data: unknown): RedisQueueCall<EnqueueResult> {
+  enqueue(
+    pattern: unknown,
+    data: unknown,
+    options?: RedisQueueEnqueueOptions,
+  ): RedisQueueCall<EnqueueResult> {
     if (isNil(pattern) || isNil(data)) {
       return this.refused('enqueue to', pattern, new InvalidMessageException());
     }
     let message: OutgoingMessage;
     let call: Promise<'held' | 'duplicate'>;
     try {
-      message = this.messageToEnqueue(pattern, data);
+      message = this.messageToEnqueue(pattern, data, settingsGiven(options, 'enqueue'));
       call = this.sendWhenConnected(message, push);
     } catch (error) {
       return this.refused('enqueue to', pattern, error);
@@ -199,23 +211,32 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     );
   }
 
-  private messageToEnqueue(pattern: unknown, data: unknown): OutgoingMessage {
-    const message = this.message(this.createPacket(pattern, data));
-    if (message.options.isMandatory) refuseSettings(message.options, 'enqueue', ['isMandatory']);
-    return message;
+  private messageToEnqueue(
+    pattern: unknown,
+    data: unknown,
+    given: RedisQueueRecordOptions | undefined,
+  ): OutgoingMessage {
+    return this.message('enqueue', this.createPacket(pattern, data), given);
   }
 
   /**
    * Enqueues all of these, data or records, in few round trips and in this order. Begins at once, awaited or not.
    * Answers when Redis holds them all; errors with `IncompleteError`, which says which ones failed and how, or as
-   * `enqueue` does when nothing could be sent at all.
+   * `enqueue` does when nothing could be sent at all. The options are for each of them.
    */
-  enqueueMany(pattern: unknown, data: readonly unknown[]): RedisQueueCall<EnqueueResult[]> {
+  enqueueMany(
+    pattern: unknown,
+    data: readonly unknown[],
+    options?: Omit<RedisQueueEnqueueOptions, 'id'>,
+  ): RedisQueueCall<EnqueueResult[]> {
     return this.many(
       'enqueueMany to',
       pattern,
       data,
-      (one) => this.messageToEnqueue(pattern, one),
+      () => {
+        const given = settingsOfAll(options, 'enqueue');
+        return (one) => this.messageToEnqueue(pattern, one, given);
+      },
       (message, broker) => message.push(broker).then((held) => enqueued(message.id, held)),
     );
   }
@@ -224,12 +245,16 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   emitMany<TResult = EmitResult>(
     pattern: unknown,
     data: readonly unknown[],
+    options?: Omit<RedisQueueEmitOptions, 'id'>,
   ): RedisQueueCall<TResult[]> {
     return this.many(
       'emitMany of',
       pattern,
       data,
-      (one) => this.messageToEmit(this.createPacket(pattern, one)),
+      () => {
+        const given = settingsOfAll(options, 'emit');
+        return (one) => this.messageToEmit(this.createPacket(pattern, one), given);
+      },
       publish<TResult>,
     );
   }
@@ -238,7 +263,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     what: string,
     pattern: unknown,
     data: readonly unknown[],
-    make: (one: unknown) => OutgoingMessage,
+    maker: () => (one: unknown) => OutgoingMessage,
     send: Send<T>,
   ): RedisQueueCall<T[]> {
     if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
@@ -247,7 +272,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     let call: Promise<T[]>;
     try {
       this.queueOf(pattern); // what is wrong with it is so for all of them
-      call = this.sendAllWhenConnected(makeMany(data, make), send);
+      call = this.sendAllWhenConnected(makeMany(data, maker()), send);
     } catch (error) {
       return this.refused(what, pattern, error);
     }
@@ -269,34 +294,30 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   /**
    * Asks one consumer, and answers with its replies. Cold: it asks when it is subscribed to, and each subscription asks
    * anew; so it cannot be awaited itself, but `await firstValueFrom(…)` can. Errors with what the handler
-   * threw, with `RequestTimeoutError` when `requestTimeoutMs` or `requestTotalTimeoutMs` is over, or as `enqueue` does.
+   * threw, with `RequestTimeoutError` when `requestTimeoutMs` or `requestTotalTimeoutMs` is over, or `timeoutMs` or
+   * `totalTimeoutMs` of the options, or as `enqueue` does.
    */
   override send<
     // The default of Nest's own: whoever names no type gets what they know.
     // eslint-disable-next-line @typescript-eslint/no-explicit-any
     TResult = any,
     TInput = unknown,
-  >(pattern: unknown, data: TInput): Observable<TResult> {
+  >(pattern: unknown, data: TInput, options?: RedisQueueSendOptions): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
     // Nest's own waits for the connection first, outside of the request's deadline.
     return new Observable<TResult>((observer) =>
-      this.publish(this.createPacket(pattern, data), this.createObserver(observer)),
+      this.publish(this.createPacket(pattern, data), this.createObserver(observer), options),
     );
   }
 
   protected override publish(
     packet: ReadPacket,
     callback: (packet: WritePacket) => void,
+    options?: RedisQueueSendOptions,
   ): () => void {
     let message: OutgoingMessage;
     try {
-      message = this.message(packet);
-      refuseSettings(message.options, 'send', [
-        'delayMs',
-        'deliverAt',
-        'deduplicateMs',
-        'isMandatory',
-      ]);
+      message = this.message('send', packet, settingsGiven(options, 'send'));
     } catch (error) {
       callback({ err: error });
       return () => undefined;
@@ -313,32 +334,44 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   override emit<TResult = EmitResult, TInput = unknown>(
     pattern: unknown,
     data: TInput,
+    options?: RedisQueueEmitOptions,
   ): RedisQueueCall<TResult> {
     if (isNil(pattern) || isNil(data)) {
       return this.refused('emit of', pattern, new InvalidMessageException());
     }
     let call: Promise<TResult>;
     try {
-      call = this.dispatchEvent<TResult>(this.createPacket(pattern, data));
+      call = this.dispatchEvent<TResult>(this.createPacket(pattern, data), options);
     } catch (error) {
       return this.refused('emit of', pattern, error);
     }
     return hot(call, asItIs, (error) => this.logUnseen('emit of', pattern, error));
   }
 
-  protected override dispatchEvent<T = EmitResult>(packet: ReadPacket): Promise<T> {
-    return this.sendWhenConnected(this.messageToEmit(packet), publish<T>);
+  protected override dispatchEvent<T = EmitResult>(
+    packet: ReadPacket,
+    options?: RedisQueueEmitOptions,
+  ): Promise<T> {
+    const message = this.messageToEmit(packet, settingsGiven(options, 'emit'));
+    return this.sendWhenConnected(message, publish<T>);
   }
 
-  private messageToEmit(packet: ReadPacket): OutgoingMessage {
-    const message = this.message(packet);
+  private messageToEmit(
+    packet: ReadPacket,
+    given: RedisQueueRecordOptions | undefined,
+  ): OutgoingMessage {
+    const message = this.message('emit', packet, given);
     assertConcrete(message.queue);
-    refuseSettings(message.options, 'emit', ['delayMs', 'deliverAt']);
     return message;
   }
 
-  private message(packet: ReadPacket): OutgoingMessage {
-    return new OutgoingMessage(packet, this.queueOf(packet.pattern), this.ids, this.codec);
+  private message(
+    verb: Verb,
+    packet: ReadPacket,
+    given: RedisQueueRecordOptions | undefined,
+  ): OutgoingMessage {
+    const queue = this.queueOf(packet.pattern);
+    return new OutgoingMessage(verb, packet, queue, this.ids, this.codec, given);
   }
 
   private queueOf(pattern: unknown): string {
