@@ -1,19 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import { chartsOf } from '../../bench/src/report/charts.js';
-import { filled } from '../../bench/src/report/report.js';
+import { PAGES, filled } from '../../bench/src/report/report.js';
 import type { Results } from '../../bench/src/results.js';
 import { readText } from '../docs/markdown.js';
 
 const RESULTS = 'docs/performance/results.json';
 
-describe('docs/performance.md', () => {
-  test('says what the results of the run say', async () => {
-    const page = await readText('docs/performance.md');
+describe('the pages about performance', () => {
+  test.each(PAGES)('say what the results of the run say: %s', async (path) => {
+    const page = await readText(path);
     const results = JSON.parse(await readText(RESULTS)) as Results;
     expect(await filled(page, results)).toBe(page);
   });
 
-  test('shows the charts of the results of the run', async () => {
+  test('show the charts of the results of the run', async () => {
     const results = JSON.parse(await readText(RESULTS)) as Results;
     for (const { file, svg } of chartsOf(results)) {
       expect(await readText(`docs/performance/${file}`)).toBe(svg);

@@ -6,19 +6,27 @@ import type { Results } from '../results.js';
 import { chartsOf } from './charts.js';
 import { sectionsOf } from './sections.js';
 
-const PAGE = new URL('docs/performance.md', ROOT);
-/** As the page links to it. */
+/** Relative to the root of the repository. */
+export const PAGES = [
+  'docs/performance.md',
+  'docs/performance/method.md',
+  'docs/performance/figures.md',
+] as const;
+/** As the first page links to it. */
 const CHARTS = 'performance';
 
-/** Writes the charts, and fills what stands between the markers of the page. */
+/** Writes the charts, and fills what stands between the markers of the pages. */
 export async function writeReport(results: Results): Promise<void> {
   const charts = new URL(`docs/${CHARTS}/`, ROOT);
   await mkdir(charts, { recursive: true });
   for (const { file, svg } of chartsOf(results)) await writeFile(new URL(file, charts), svg);
-  await writeFile(PAGE, await filled(await readFile(PAGE, 'utf8'), results));
+  for (const path of PAGES) {
+    const page = new URL(path, ROOT);
+    await writeFile(page, await filled(await readFile(page, 'utf8'), results));
+  }
 }
 
-/** The page with the sections of these results, as Prettier lays it out. */
+/** A page with the sections of these results, as Prettier lays it out. */
 export async function filled(page: string, results: Results): Promise<string> {
   const sections = sectionsOf(results, CHARTS);
   const text = page.replaceAll(
@@ -28,6 +36,6 @@ export async function filled(page: string, results: Results): Promise<string> {
       return section === undefined ? whole : `${begin}\n\n${section.trim()}\n\n${end}`;
     },
   );
-  const config = await resolveConfig(fileURLToPath(PAGE));
+  const config = await resolveConfig(fileURLToPath(new URL(PAGES[0], ROOT)));
   return format(text, { ...config, parser: 'markdown' });
 }

@@ -9,6 +9,7 @@ import { chartsOf } from './charts.js';
 /** The parts of the report that come from a run, by the name in their marker. */
 export function sectionsOf(results: Results, chartFolder: string): ReadonlyMap<string, string> {
   return new Map([
+    ['machine', machineSection(results)],
     ['run', runSection(results)],
     ['goals', goalSection(results)],
     ['charts', chartSection(results, chartFolder)],
@@ -18,13 +19,20 @@ export function sectionsOf(results: Results, chartFolder: string): ReadonlyMap<s
   ]);
 }
 
+function machineSection({ run }: Results): string {
+  const { cpu, cores } = run.machine;
+  return `Measured on ${run.date.slice(0, 10)}, on ${cores} cores of ${cpu}.`;
+}
+
 function runSection({ run }: Results): string {
   const { cpu, cores, memoryGiB, system } = run.machine;
   const versions = Object.entries(run.versions).map(([name, version]) => `${name} ${version}`);
   return [
-    `Made on ${run.date.slice(0, 10)} with \`${run.command}\`, on ${cores} cores of ${cpu}, `,
-    `${memoryGiB} GiB, ${system}. Versions: ${versions.join(', ')}.`,
-  ].join('');
+    `- Date: ${run.date.slice(0, 10)}`,
+    `- Machine: ${cores} cores of ${cpu}, ${memoryGiB} GiB, ${system}`,
+    `- Versions: ${versions.join(', ')}`,
+    `- Command: \`${run.command}\``,
+  ].join('\n');
 }
 
 function goalSection(results: Results): string {
@@ -114,7 +122,7 @@ function workloadSection(results: Results, workload: Workload): string {
   const shownRows = [['', ...columns.map(({ title }) => title)], ...rows].map((row) =>
     used.map((index) => row[index] ?? ''),
   );
-  return `### ${workload.title.charAt(0).toUpperCase()}${workload.title.slice(1)}\n\n${table(shownRows)}\n\n`;
+  return `## ${workload.title.charAt(0).toUpperCase()}${workload.title.slice(1)}\n\n${table(shownRows)}\n\n`;
 }
 
 function spread({ least, most }: Summary): string {
