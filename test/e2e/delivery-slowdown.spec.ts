@@ -168,6 +168,31 @@ describe('a queue is not slowed down', () => {
     expect(told).toEqual([]);
   });
 
+  test('by messages that fail always and come again ahead of all others, whatever their number', async () => {
+    const bad = (data: unknown): boolean => Number(data) % 10 === 0;
+    const failures = new Map<unknown, number>();
+    const handled: unknown[] = [];
+    await enqueueAll(600);
+    await serve(
+      (data) => {
+        if (!bad(data)) return void handled.push(data);
+        failures.set(data, (failures.get(data) ?? 0) + 1);
+        throw new Error('bad');
+      },
+      { retry: { attempts: 1_000, delayMs: 100, maxDelayMs: 200 } },
+    );
+    await eventually(() => {
+      expect(handled).toHaveLength(540);
+      expect(failures.size).toBe(60);
+      expect(Math.min(...failures.values())).toBeGreaterThan(3);
+    });
+
+    await lastValueFrom(rig.client().enqueueMany('work', Array(500).fill(1)));
+
+    await eventually(() => expect(handled).toHaveLength(540 + 500));
+    expect(told).toEqual([]);
+  });
+
   test('by one message that fails again and again, one at a time', async () => {
     await enqueueAll(1);
     await serve(() => Promise.reject(new Error('bad')), {

@@ -23,6 +23,7 @@ export interface Slowdown {
 export class Breaker {
   readonly #circuit: Circuit;
   #lastError: unknown;
+  #lastCounted: unknown;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
@@ -39,13 +40,16 @@ export class Breaker {
   }
 
   /**
-   * What is dead-lettered at once, comes back by its handler's wish, or has told its caller the error, says nothing of
-   * whether the next message would succeed.
+   * What is dead-lettered at once, comes back by its handler's wish, has told its caller the error, or has failed before,
+   * says nothing of whether the next message would succeed.
    */
   ended({ envelope }: Delivery, outcome: Outcome): void {
     if (outcome.kind === 'ack') {
       if (!this.#circuit.isSettled && outcome.isFailure !== true) this.#succeeded();
-    } else if (outcome.kind === 'retry') this.#failed(envelope.id, outcome.error);
+    } else if (outcome.kind === 'retry') {
+      this.#lastError = outcome.error;
+      if (envelope.attempt - envelope.postponed === 1) this.#failed(outcome.error);
+    }
   }
 
   stop(): void {
@@ -62,14 +66,14 @@ export class Breaker {
     if (!this.#circuit.isOpen) this.events.recovered(slowdown.sinceMs);
   }
 
-  #failed(messageId: string | undefined, error: unknown): void {
+  #failed(error: unknown): void {
     // All messages of a batch that fails have failed by one attempt.
-    const isSameAttempt = typeof error === 'object' && error === this.#lastError;
+    const isSameAttempt = typeof error === 'object' && error === this.#lastCounted;
     if (isSameAttempt || this.#isStopped) return;
-    this.#lastError = error;
+    this.#lastCounted = error;
     const wasOpen = this.#circuit.isOpen;
     const now = performance.now();
-    if (!this.#circuit.failed(messageId, now)) return;
+    if (!this.#circuit.failed(now)) return;
     this.#timer = setTimeout(() => this.#probe(), this.#circuit.pauseMs(now));
     this.events.limited(0);
     if (!wasOpen) this.events.slowed(error);

@@ -2,7 +2,7 @@
 const OPENS_AT = 20;
 const SUCCESS_MAKES_UP_FOR = 5;
 
-/** So many are tried after a pause. One could be a message that fails always. */
+/** So many are tried at once after a pause. */
 export const PROBES = 3;
 
 /** A pause is a quarter of the time since it opened, so that an end is noticed within a quarter of what there was. */
@@ -14,18 +14,19 @@ const LONGEST_PAUSE_MS = 30_000;
  * Slows a queue down while nearly every attempt fails: what the handlers need is away then, and each further message
  * would only use up an attempt. A state machine without a clock or a timer of its own:
  *
- * - `closed`: everything is taken. It opens when failures of {@link OPENS_AT} different messages outweigh what succeeds:
- *   with more than one success in six they do not.
+ * - `closed`: everything is taken. It opens when failures of {@link OPENS_AT} messages outweigh what succeeds: with more
+ *   than one success in six they do not.
  * - `pausing`: nothing is taken until {@link probe} is called.
  * - `probing`: a few are taken, twice as many with each success, and all of them again once that is as many as may run. When
  *   they fail too, it pauses again, for longer.
+ *
+ * Only a message that fails for the first time is told of as a failure. One that has failed before may fail always, and
+ * comes again at the head of the queue: if it counted, a few of them would keep the good ones behind them waiting for ever.
  */
 export class Circuit {
   #state: 'closed' | 'pausing' | 'probing' = 'closed';
   /** Failures that were not made up for. */
   #misses = 0;
-  /** Messages whose failures were counted: one message that fails again and again says nothing of the others. */
-  #counted: string[] = [];
   #limit = Infinity;
   #openedAtMs = 0;
 
@@ -64,7 +65,6 @@ export class Circuit {
   succeeded(): void {
     if (this.#state === 'closed') {
       this.#misses = Math.max(0, this.#misses - SUCCESS_MAKES_UP_FOR);
-      if (this.#misses === 0) this.#counted = [];
       return;
     }
     // In a pause as well: something that began before it has ended.
@@ -74,9 +74,8 @@ export class Circuit {
   }
 
   /** True when a pause begins. */
-  failed(messageId: string | undefined, nowMs: number): boolean {
+  failed(nowMs: number): boolean {
     if (this.#state === 'pausing') return false;
-    if (this.#state === 'closed' && !this.#isNew(messageId)) return false;
     this.#misses += 1;
     const most = this.#state === 'closed' ? OPENS_AT : Math.min(OPENS_AT, this.#limit);
     if (this.#misses < most) return false;
@@ -85,18 +84,9 @@ export class Circuit {
     return true;
   }
 
-  #isNew(messageId: string | undefined): boolean {
-    if (messageId === undefined) return true;
-    if (this.#counted.includes(messageId)) return false;
-    this.#counted.push(messageId);
-    if (this.#counted.length > 2 * OPENS_AT) this.#counted.shift();
-    return true;
-  }
-
   #go(state: 'closed' | 'pausing' | 'probing', limit: number): void {
     this.#state = state;
     this.#limit = limit;
     this.#misses = 0;
-    this.#counted = [];
   }
 }
