@@ -244,6 +244,10 @@ export class EveryWay {
       await push(client, pattern, record('later', LARGE_TEXT).delay(60_000));
     await look(looker, 'nobody');
     expect(await admin.advanceDelayed('works')).toBe(1);
+    expect(await admin.remove('works', 'nowhere')).toBe('unknown');
+    await push(client, 'works', record('again', LARGE_TEXT).id('again').delay(60_000));
+    expect(await admin.advance('works', 'again')).toBe(true);
+    expect(await admin.remove('works', 'again')).toBe('removed');
     expect(await admin.purge('works')).toBe(1);
     await this.operator.rpush('rq:{nobody}:suspects', '{}');
     expect(await admin.purge('nobody')).toBe(3);

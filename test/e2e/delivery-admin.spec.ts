@@ -14,6 +14,7 @@ import {
 import type { DelayedMessage } from 'nestjs-redis-queue-transport';
 import { findFreePort } from 'local-redis';
 import { lastValueFrom } from 'rxjs';
+import { brief } from '../support/brief.js';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
 import { nestRig } from '../support/nest-rig.js';
@@ -107,6 +108,22 @@ describe('the lengths of a queue', () => {
     await eventually(async () => {
       expect(await admin.lengths('work')).toMatchObject({ waiting: 0, processing: 0, delayed: 1 });
     });
+  });
+
+  test('cost no more for the thousands of consumers whose lease has ended, but for those that hold something', async () => {
+    const names = Array.from({ length: 2_500 }, (_, n) => `host-1-${n}`);
+    const fenced = queueKey(rig.prefix, 'work', 'fenced');
+    await rig.commands.zadd(fenced, ...names.flatMap((name) => [Date.now() + 900_000, name]));
+    const list = queueKey(rig.prefix, 'work', `processing:${names[2_400]}`);
+    await rig.commands.rpush(list, '1', '2');
+    await rig.commands.config('RESETSTAT');
+
+    expect(await admin.lengths('work')).toMatchObject({ processing: 2, consumers: 0 });
+
+    // The thousand among which one holds something are asked one by one.
+    const calls = /cmdstat_llen:calls=(\d+)/.exec(await rig.commands.info('commandstats'))?.[1];
+    expect(Number(calls)).toBeLessThan(600);
+    await rig.commands.del(list);
   });
 
   test('of a queue that nobody knows are zero', async () => {
@@ -391,6 +408,179 @@ describe('delayed messages', () => {
     expect(handled.every((data) => Number(data) % 2 === 0)).toBe(true);
     expect((await admin.lengths('work')).delayed).toBe(110);
   });
+
+  test('one is made due by its id', async () => {
+    const handled = await serveAndKeep();
+    const client = rig.client();
+    for (const id of ['a', 'b', 'c'])
+      await client.enqueue('work', new RedisQueueRecordBuilder(id).id(id).delay(60_000).build());
+
+    expect(await admin.advance('work', 'b')).toBe(true);
+
+    await eventually(() => expect(handled).toEqual(['b']));
+    expect((await admin.lengths('work')).delayed).toBe(2);
+    expect(await admin.advance('work', 'b')).toBe(false);
+    await client.enqueue('other-queue', new RedisQueueRecordBuilder('d').id('d').build());
+    expect(await admin.advance('other-queue', 'd')).toBe(false);
+  });
+});
+
+describe('removing one message', () => {
+  const message = (id: string, data: unknown = id): RedisQueueRecordBuilder<unknown> =>
+    new RedisQueueRecordBuilder(data).id(id);
+
+  async function hold(...ids: string[]): Promise<void> {
+    for (const id of ids) await rig.client().enqueue('work', message(id).build());
+  }
+
+  test('takes it out of what waits, and leaves all others in their order', async () => {
+    await hold('a', 'b', 'c', 'ab');
+
+    expect(await admin.remove('work', 'b')).toBe('removed');
+
+    expect((await admin.peek('work')).map(({ id }) => id)).toEqual(['a', 'c', 'ab']);
+    expect(await admin.remove('work', 'b')).toBe('unknown');
+  });
+
+  test('takes it out of what is delayed', async () => {
+    for (const id of ['a', 'b', 'c'])
+      await rig.client().enqueue('work', message(id).delay(60_000).build());
+
+    expect(await admin.remove('work', 'b')).toBe('removed');
+
+    expect((await admin.delayed('work')).map(({ id }) => id)).toEqual(['a', 'c']);
+  });
+
+  test('takes it out of the suspects', async () => {
+    const suspects = queueKey(rig.prefix, 'work', 'suspects');
+    const suspect = (id: string): string => `{"rq":1,"crashes":1,"attempt":2,"id":"${id}"}\n1`;
+    await rig.commands.rpush(suspects, suspect('a'), suspect('b'));
+
+    expect(await admin.remove('work', 'a')).toBe('removed');
+
+    expect(await rig.commands.lrange(suspects, 0, -1)).toEqual([suspect('b')]);
+  });
+
+  test('finds it among thousands', async () => {
+    const client = rig.client();
+    const ids = Array.from({ length: 5_000 }, (_, n) => `m${n}`);
+    await client.enqueueMany(
+      'work',
+      ids.map((id) => message(id).build()),
+    );
+
+    for (const id of ['m0', 'm2500', 'm4999'])
+      expect(await admin.remove('work', id)).toBe('removed');
+
+    expect((await admin.lengths('work')).waiting).toBe(4_997);
+    expect((await admin.peek('work', { limit: 1 }))[0]?.id).toBe('m1');
+  });
+
+  test('removes the body that is parked with it, and no other', async () => {
+    const parked = queueKey(rig.prefix, 'work', 'parked');
+    const large = 'x'.repeat(100_000);
+    const client = rig.client({ parkAboveBytes: 1_000, compressAboveBytes: false });
+    await client.enqueue('work', message('a', large).build());
+    await client.enqueue('work', message('b', large).build());
+    expect(await rig.commands.hlen(parked)).toBe(2);
+
+    expect(await admin.remove('work', 'a')).toBe('removed');
+
+    expect(await rig.commands.hlen(parked)).toBe(1);
+    const left = await admin.peek('work');
+    expect(left.map(({ id, data }) => [id, brief(data)])).toEqual([['b', brief(large)]]);
+    await admin.purge('work');
+  });
+
+  test('leaves one alone that a consumer holds', async () => {
+    const gate = new Gate();
+    const ended: unknown[] = [];
+    const controller = controllerOf('work', async (data) => {
+      await gate.opened;
+      ended.push(data);
+    });
+    await rig.serve({ controllers: [controller] }, { concurrency: 1, prefetch: 2 });
+    await hold('runs', 'ready');
+    await eventually(async () => expect((await admin.lengths('work')).processing).toBe(2));
+
+    expect(await admin.remove('work', 'runs')).toBe('held');
+    expect(await admin.remove('work', 'ready')).toBe('held');
+
+    gate.open();
+    await eventually(() => expect(ended).toEqual(['runs', 'ready']));
+    await eventually(async () => expect(await admin.remove('work', 'runs')).toBe('unknown'));
+  });
+
+  test('takes one of several with the same id with each call', async () => {
+    await hold('a', 'a');
+
+    expect(await admin.remove('work', 'a')).toBe('removed');
+    expect((await admin.lengths('work')).waiting).toBe(1);
+    expect(await admin.remove('work', 'a')).toBe('removed');
+    expect(await admin.remove('work', 'a')).toBe('unknown');
+  });
+
+  test('keeps its id taken for the window of deduplicate', async () => {
+    const client = rig.client();
+    const once = message('a').deduplicate(60_000).build();
+    await client.enqueue('work', once);
+    expect(await admin.remove('work', 'a')).toBe('removed');
+
+    await client.enqueue('work', once);
+
+    expect((await admin.lengths('work')).waiting).toBe(0);
+  });
+
+  test.each(['Grüße, "Welt" \\', '{"cmd":"sum"}', '日本語', '42', 'a b', '%d+', '\u0007'])(
+    'finds an id that has to be escaped, or stands elsewhere too: %j',
+    async (id) => {
+      const others = rig.queue('work');
+      // Written by a program that escapes all that is not ASCII, as JSON allows.
+      const ascii = JSON.stringify(id).replace(
+        /[^ -~]/g,
+        (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      );
+      const decoys = [
+        `{"rq":1,"id":"x","headers":{"h":${JSON.stringify(id)}}}\n1`,
+        JSON.stringify(id),
+      ];
+      await rig.commands.rpush(queueKey(rig.prefix, 'work', 'waiting'), ...decoys);
+      await rig.commands.rpush(
+        queueKey(rig.prefix, 'work', 'waiting'),
+        `{ "rq": 1, "at": 5, "id": ${ascii} }\n{"by":"another program"}`,
+      );
+      await rig.client().enqueue('work', message(id).build());
+
+      expect(await admin.remove('work', id)).toBe('removed');
+      expect(await admin.remove('work', id)).toBe('removed');
+      expect(await admin.remove('work', id)).toBe('unknown');
+
+      expect((await others.waiting()).map(String)).toEqual(decoys);
+    },
+  );
+
+  test('knows nothing of dead letters, other queues, or an id that is none', async () => {
+    await rig.commands.xadd(
+      queueKey(rig.prefix, 'work', 'dead'),
+      '*',
+      'element',
+      '{"rq":1,"id":"d","dead":{}}\n1',
+    );
+    await rig.client().enqueue('other-queue', message('a').build());
+
+    expect(await admin.remove('work', 'd')).toBe('unknown');
+    expect(await admin.remove('work', 'a')).toBe('unknown');
+    await expect(admin.remove('work', '')).rejects.toThrow(InvalidOptionError);
+    await expect(admin.remove('work', 7 as unknown as string)).rejects.toThrow(/id must be/);
+    await expect(admin.advance('work', '')).rejects.toThrow(InvalidOptionError);
+  });
+
+  test('takes the messages of a group by its pattern', async () => {
+    await admin.declare('happened', { groups: ['mail'] });
+    await rig.client().emit('happened', message('e').build());
+
+    expect(await admin.remove({ pattern: 'happened', group: 'mail' }, 'e')).toBe('removed');
+  });
 });
 
 describe('purging', () => {
@@ -436,6 +626,8 @@ const methods: Readonly<
   deleteDeadLetters: (it, queue) => it.deleteDeadLetters(queue),
   pause: (it, queue) => it.pause(queue),
   resume: (it, queue) => it.resume(queue),
+  advance: (it, queue) => it.advance(queue, 'a'),
+  remove: (it, queue) => it.remove(queue, 'a'),
   purge: (it, queue) => it.purge(queue),
 };
 const names = Object.keys(methods);

@@ -8,6 +8,7 @@ import type {
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
 import { ENDED_MS } from '../contract/broker-world.js';
 import { element } from '../contract/elements.js';
+import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import { RedisWorld } from '../contract/redis-world.js';
 import { redisRig } from '../support/redis-rig.js';
 
@@ -172,6 +173,20 @@ describe('no script works for longer than 10 ms', () => {
       await lease.leave();
       await rig.commands.del(world.key(QUEUE, 'waiting'));
     });
+  });
+
+  test('looking for one message among fifty thousand, small or just below the size that is parked', async () => {
+    const { url } = rig.redis;
+    const admin = rig.closeLater(new RedisQueueAdmin({ connection: url, prefix: rig.prefix }));
+    await fill(50_000, 200);
+    await fill(100, 255 * KIB);
+    await fill(1_000, 200);
+    await expectShort(async () => {
+      await rig.commands.lpush(world.key(QUEUE, 'waiting'), '{"rq":1,"id":"first"}\n1');
+      expect(await admin.remove(QUEUE, 'first')).toBe('removed');
+      expect(await admin.remove(QUEUE, 'nowhere')).toBe('unknown');
+    });
+    await rig.commands.del(world.key(QUEUE, 'waiting'));
   });
 
   test('adding when a million ids have ended at once', async () => {

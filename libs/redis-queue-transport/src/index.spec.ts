@@ -77,6 +77,7 @@ interface Types {
   QueueLengths: library.QueueLengths;
   QueueOverview: library.QueueOverview;
   QueuedMessage: library.QueuedMessage;
+  Removal: library.Removal;
   RedisQueueAdminOptions: library.RedisQueueAdminOptions;
   RedisQueueBatchItem: library.RedisQueueBatchItem;
   RedisQueueBatchOptions: library.RedisQueueBatchOptions;
@@ -153,6 +154,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueServerOptions',
   'RedisQueueSettings',
   'RedisQueueStatus',
+  'Removal',
   'ReplayOptions',
   'Retired',
   'SendFailure',

@@ -52,6 +52,7 @@ export type {
   DelayedMessage,
   QueuedMessage,
   QueueOverview,
+  Removal,
 } from './core/queue-admin.js';
 export { RedisQueueHttpFilter } from './nest/http-filter.js';
 export { MessageHeaders, MessageId } from './nest/parameters.js';

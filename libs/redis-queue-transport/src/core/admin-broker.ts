@@ -34,6 +34,12 @@ export interface AdminBroker {
   /** Bodies that are parked beside the queue, by name; those that are not there are left out. */
   parkedBodies(queue: string, names: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
   setPaused(queue: string, isPaused: boolean): Promise<void>;
+  /**
+   * Looks for the message of an id. Where several have it, one of them; one that moves on meanwhile may be missed.
+   */
+  find(queue: string, id: string): Promise<FoundElement | undefined>;
+  /** Removes an element that nobody holds, and its parked body; answers whether it was there. */
+  remove(queue: string, element: Buffer): Promise<boolean>;
   /** Removes what waits and what is delayed; answers how many that were. */
   purge(queue: string): Promise<number>;
   close(): Promise<void>;
@@ -73,6 +79,11 @@ export interface DelayedElement {
   /** Redis time in ms. */
   readonly dueMs: number;
 }
+
+/** A message that is not dead-lettered, and where it is; suspects wait as well. */
+export type FoundElement =
+  | { readonly place: 'waiting' | 'held'; readonly element: Buffer }
+  | ({ readonly place: 'delayed' } & DelayedElement);
 
 /** A dead letter's place in the dead letters, and its element. */
 export interface DeadElement {

@@ -137,6 +137,15 @@ export function decodeElement(element: Buffer): Envelope {
   return decodeUsual(element) ?? decodeAny(element);
 }
 
+/** Undefined also for what cannot be read. */
+export function idOf(element: Buffer): string | undefined {
+  try {
+    return decodeElement(element).id;
+  } catch {
+    return undefined; // what cannot be read has none
+  }
+}
+
 const LONGEST_USUAL_HEADER = 512;
 
 /** The header of a message without anything out of the ordinary, as this release writes it; read in half the time. */

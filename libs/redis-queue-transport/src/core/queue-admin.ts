@@ -3,7 +3,7 @@ import { redrivenElement } from './dead-letter.js';
 import { decodeElement } from './envelope.js';
 import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
-import { wholeNumber } from './options.js';
+import { text, wholeNumber } from './options.js';
 import type { ErrorSummary } from './outcome.js';
 
 /** A message as people look at it. */
@@ -45,6 +45,15 @@ export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
   readonly oldestAgeMs: number | undefined;
 }
 
+/**
+ * What became of the wish to remove a message: it is gone for good; or a consumer holds it, and it was left alone; or no
+ * message of that id waits, is delayed or held.
+ */
+export type Removal = 'removed' | 'held' | 'unknown';
+
+/** A message that is being handed out is looked for again so many times. */
+const MOST_TRIES = 5;
+
 const PAGE = 100;
 
 /** How the entries of dead letters look; no other text names one. */
@@ -52,6 +61,7 @@ const ENTRY = /^\d+-\d+$/;
 
 const limitRule = wholeNumber('messages', 1);
 const offsetRule = wholeNumber('messages', 0);
+const idRule = text('the id of a message', (value) => value !== '');
 
 /** Looks into queues and tends them, beside live consumers. */
 export class QueueAdmin {
@@ -123,6 +133,24 @@ export class QueueAdmin {
     return advanced;
   }
 
+  async advance(queue: string, id: string): Promise<boolean> {
+    const found = await this.broker.find(queue, idRule(id, 'id'));
+    if (found?.place !== 'delayed') return false;
+    return (await this.broker.advance(queue, [found.element], found.dueMs)) === 1;
+  }
+
+  async remove(queue: string, id: string): Promise<Removal> {
+    idRule(id, 'id');
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const found = await this.broker.find(queue, id);
+      if (found === undefined) return 'unknown';
+      if (found.place === 'held') return 'held';
+      if (await this.broker.remove(queue, found.element)) return 'removed';
+    }
+    // Each time it was handed out before it could be removed.
+    return 'held';
+  }
+
   async deadLetters(
     queue: string,
     { from, limit = PAGE }: Page & { readonly from?: string | undefined } = {},
@@ -187,7 +215,7 @@ export class QueueAdmin {
 
   /** The dead letters that are there now; one that dies again meanwhile is not met a second time. */
   async *#pagesOf(queue: string, filter: DeadLetterFilter): AsyncGenerator<readonly DeadElement[]> {
-    const { dead } = await this.broker.lengths(queue);
+    const [{ dead } = { dead: 0 }] = await this.broker.look([queue]);
     let from: string | undefined;
     for (let seen = 0; seen < dead;) {
       const page: readonly DeadElement[] = await this.broker.deadLetters(queue, from, PAGE + 1);

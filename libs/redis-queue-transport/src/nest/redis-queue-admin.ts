@@ -5,6 +5,7 @@ import type {
   Page,
   QueuedMessage,
   QueueOverview,
+  Removal,
 } from '../core/queue-admin.js';
 import type { QueueLengths } from '../core/admin-broker.js';
 import { BodyFormat } from '../core/body.js';
@@ -115,6 +116,25 @@ export class RedisQueueAdmin {
     filter?: (message: DelayedMessage) => boolean,
   ): Promise<number> {
     return this.admin.advanceDelayed(nameOf(queue), filter);
+  }
+
+  /**
+   * Makes one delayed message due now, by its id; the others that are due go first. False when no message of that id is
+   * delayed. @throws InvalidOptionError for an id that is none
+   */
+  async advance(queue: RedisQueueName, id: string): Promise<boolean> {
+    return this.admin.advance(nameOf(queue), id);
+  }
+
+  /**
+   * Removes one message that waits or is delayed, by its id, for good: `removed`; where several have it, one with each call.
+   * `held` when a consumer holds it, which is left alone; `unknown` when it is none of these: it was never there, has
+   * ended, or is a dead letter. One that moves on while it is looked for may be missed. Its id stays taken for its
+   * `deduplicate` window, as it does when a message was handled. Who waits for its reply is not told. The queue is looked
+   * through by small parts, from the tail on. @throws InvalidOptionError for an id that is none
+   */
+  async remove(queue: RedisQueueName, id: string): Promise<Removal> {
+    return this.admin.remove(nameOf(queue), id);
   }
 
   /** Dead letters, the oldest first. `next` is the `from` of the following page. */

@@ -2,6 +2,7 @@ import type {
   AdminBroker,
   DeadElement,
   DelayedElement,
+  FoundElement,
   QueueLengths,
   QueueLook,
 } from '../core/admin-broker.js';
@@ -13,12 +14,15 @@ import type { ConnectionSource } from './connection-source.js';
 import type { Redis } from 'ioredis';
 import { processName } from './process-name.js';
 import { Keys } from './keys.js';
+import { heldLists } from './held-lists.js';
+import { MessageSearch } from './message-search.js';
 import { RedisEventAdmin } from './redis-event-admin.js';
 import { advance } from './scripts/advance.js';
 import { deleteDeadLetters } from './scripts/delete-dead-letters.js';
 import { look } from './scripts/look.js';
 import { purge } from './scripts/purge.js';
 import { redrive } from './scripts/redrive.js';
+import { remove } from './scripts/remove.js';
 import { setPaused } from './scripts/set-paused.js';
 
 export interface RedisAdminOptions {
@@ -49,7 +53,7 @@ export class RedisAdmin implements AdminBroker {
 
   async lengths(queue: string): Promise<QueueLengths> {
     const keys = this.#keys.queue(queue);
-    const [waiting, suspects, delayed, dead, isPaused, counts, consumers, fenced] = await this.#run(
+    const [waiting, suspects, delayed, dead, isPaused, counts, consumers] = await this.#run(
       'read lengths',
       (client) =>
         Promise.all([
@@ -59,22 +63,17 @@ export class RedisAdmin implements AdminBroker {
           client.xlen(keys.dead),
           client.exists(keys.paused),
           client.hgetall(keys.counts),
-          client.zrange(keys.consumers, '0', '-1'),
-          client.zrange(keys.fenced, '0', '-1'),
+          client.zcard(keys.consumers),
         ]),
     );
-    const held = await this.#run('read lengths', (client) =>
-      Promise.all(
-        [...consumers, ...fenced].map((consumer) => client.llen(keys.processing(consumer))),
-      ),
-    );
+    const held = await heldLists(this.#connection, keys);
     return {
       waiting,
       suspects,
-      processing: held.reduce((sum, length) => sum + length, 0),
+      processing: held.reduce((sum, { length }) => sum + length, 0),
       delayed,
       dead,
-      consumers: consumers.length,
+      consumers,
       isPaused: isPaused === 1,
       expired: Number(counts['expired'] ?? 0),
       repeated: Number(counts['repeated'] ?? 0),
@@ -156,6 +155,16 @@ export class RedisAdmin implements AdminBroker {
     await this.#ready();
     const keys = this.#keys.queue(queue);
     await setPaused.run(this.#connection, keys, { isPaused: isPaused ? 1 : 0, wake: keys.wake });
+  }
+
+  async find(queue: string, id: string): Promise<FoundElement | undefined> {
+    await this.#ready();
+    return new MessageSearch(this.#connection, this.#keys.queue(queue), id).find();
+  }
+
+  async remove(queue: string, element: Buffer): Promise<boolean> {
+    await this.#ready();
+    return remove.run(this.#connection, this.#keys.queue(queue), {}, [element]);
   }
 
   async purge(queue: string): Promise<number> {

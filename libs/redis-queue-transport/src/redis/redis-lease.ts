@@ -7,7 +7,7 @@ import type {
   TimeStep,
   TrialStep,
 } from '../core/broker.js';
-import { decodeElement } from '../core/envelope.js';
+import { idOf } from '../core/envelope.js';
 import { OutcomeUnknownError, RedisRefusedError } from '../core/errors.js';
 import { pause } from '../core/pause.js';
 import type { Connection } from './connection.js';
@@ -392,7 +392,7 @@ export class RedisLease implements Lease {
   #lost(error: unknown, settlements: readonly Settlement[] = []): never {
     if (error instanceof OutcomeUnknownError) {
       this.#mayHoldStrays = true;
-      this.#forget(settlements.filter(({ element }) => !hasOwnId(element)));
+      this.#forget(settlements.filter(({ element }) => idOf(element) === undefined));
     }
     throw error;
   }
@@ -425,11 +425,3 @@ function beginningOf(element: Buffer | undefined): string {
 const HAS_WHOLE_ID = /^\{\s*"rq"\s*:.*"id"\s*:\s*"(?:[^"\\]|\\.)*"/;
 
 const NOT_ASCII = /[\u0080-\u00ff]/;
-
-function hasOwnId(element: Buffer): boolean {
-  try {
-    return decodeElement(element).id !== undefined;
-  } catch {
-    return false; // what cannot be read has none
-  }
-}
