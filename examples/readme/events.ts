@@ -64,7 +64,7 @@ await admin.declare('order.placed', { history: { maxLength: 100_000 } });
 // #region emit
 const order = new RedisQueueRecordBuilder({ id: 7 })
   .id('order-7')
-  .deduplicate(60_000) // safe to emit again after OutcomeUnknownError: each group gets one copy
+  .deduplicate(60_000) // each group gets one copy, also if the outcome is unknown and it is sent again
   .mandatory() // an error when neither a group nor a live listener gets it
   .build();
 const { groups, listeners } = await client.emit('order.placed', order);

@@ -4,11 +4,9 @@ import { Body, Controller, Injectable, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, MessagePattern, Payload, type MicroserviceOptions } from '@nestjs/microservices';
 import {
-  OutcomeUnknownError,
   RedisQueueClient,
   RedisQueueContext,
   RedisQueueModule,
-  RedisQueueRecordBuilder,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
 
@@ -22,18 +20,11 @@ class ReportService {
   constructor(private readonly client: RedisQueueClient) {}
 
   async order(report: Report): Promise<string> {
-    const record = new RedisQueueRecordBuilder(report)
-      .id(`report-${report.year}`)
-      .deduplicate(60_000) // within a minute, Redis takes this id once
-      .headers({ tenant: 'acme' })
-      .build();
-    try {
-      await this.client.enqueue('report.make', record);
-    } catch (error) {
-      // Redis may hold it or not. The id makes it safe to ask again.
-      if (!(error instanceof OutcomeUnknownError)) throw error;
-      await this.client.enqueue('report.make', record);
-    }
+    await this.client.enqueue('report.make', report, {
+      id: `report-${report.year}`,
+      deduplicateMs: 60_000, // within a minute, Redis takes this id once
+      headers: { tenant: 'acme' },
+    });
     return 'accepted';
   }
 }

@@ -23,7 +23,7 @@ import {
 } from './settings.js';
 
 /** Longest time that a call may take before it counts as hanging. */
-const HANGS_AFTER_MS = 30_000;
+const HANGS_AFTER_MS = 60_000;
 const DEDUPLICATE_MS = 600_000;
 
 const settings = readSettings();

@@ -248,7 +248,7 @@ describe('sending again after an unknown outcome', () => {
     ['was executed, and its answer lost', 'dropReply', true],
   ] as const)('yields one message when the call %s', async (_, fault, wasHeld) => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
-    const client = rig.client({ connection: proxy.url });
+    const client = rig.client({ connection: proxy.url, sendAgainForMs: 0 });
     await client.connect();
     proxy[fault](isHold);
 

@@ -5,6 +5,13 @@ export const isBlmove: Match = ([name]) => name === 'blmove';
 
 export const isPush: Match = ([name]) => name === 'rpush';
 
+/** Messages with terms of their own: a delay, or an id that is taken once. */
+export const isHold: Match = (words) =>
+  isScript(words) &&
+  hasKey(words, /:waiting$/) &&
+  hasKey(words, /:roles$/) &&
+  !hasKey(words, /:(processing|consumers)/);
+
 /** The script that settles and takes: the only one that is given the key of the counts and the list of a consumer. */
 export const isExchange: Match = (words) =>
   isScript(words) && hasKey(words, /:counts$/) && hasKey(words, /:processing:/);

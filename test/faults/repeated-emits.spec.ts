@@ -36,6 +36,7 @@ beforeEach(async () => {
       prefix: rig.prefix,
       parkAboveBytes: 1_000,
       compressAboveBytes: false,
+      sendAgainForMs: 0, // the test does it
       declare: { [PATTERN]: { groups: GROUPS, history: { maxLength: 10_000 } } },
     }),
   );

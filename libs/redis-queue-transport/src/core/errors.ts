@@ -204,13 +204,24 @@ export class OutcomeUnknownError extends RedisQueueError {
   override readonly name = 'OutcomeUnknownError';
   readonly code = 'OUTCOME_UNKNOWN';
 
+  /** How often the message was sent: more than once where the client sent it again by itself. */
+  readonly tries: number;
+  /** Redis did a part of it, as its user lacks a permission: sending it again may add the message twice. */
+  readonly isPartial: boolean;
+
   constructor(
     message: string,
     /** Id of the message that was being sent, where the call sent one. */
     readonly messageId?: string,
-    options?: { readonly cause?: unknown },
+    options: {
+      readonly cause?: unknown;
+      readonly tries?: number;
+      readonly isPartial?: boolean;
+    } = {},
   ) {
     super(message, options);
+    this.tries = options.tries ?? 1;
+    this.isPartial = options.isPartial ?? false;
   }
 }
 

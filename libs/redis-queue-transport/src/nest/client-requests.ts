@@ -20,6 +20,12 @@ import { UnreadableReplies } from './unreadable-replies.js';
 /** So many queues are remembered; whoever makes up patterns as they go must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
 
+/** A session that reads replies, and their list. */
+interface ReadySession {
+  readonly session: ClientSession;
+  readonly list: string;
+}
+
 /** The requests of one client: sends them, and hands their replies to those who asked. */
 export class ClientRequests {
   readonly #open = new OpenRequests();
@@ -122,7 +128,7 @@ export class ClientRequests {
     if (!this.#served.has(message.queue)) return undefined;
     const expiresAtMs = broker.nowMs() + waitMs;
     try {
-      return message.push(broker, { replyTo: { list, request }, expiresAtMs, waitMs });
+      return message.push(session, { replyTo: { list, request }, expiresAtMs, waitMs });
     } catch (error) {
       return rejected(error);
     }
@@ -132,24 +138,21 @@ export class ClientRequests {
     const deadline = performance.now() + waitMs;
     const full = this.budget.take(message.bytes);
     if (full !== undefined) throw full;
-    let ready: { readonly broker: Broker; readonly list: string } | undefined;
+    let ready: ReadySession | undefined;
     try {
       ready = await this.#readyToSend(message.queue, request);
     } finally {
       this.budget.give(message.bytes); // the broker counts from here on
     }
     if (ready === undefined) return;
-    const { broker, list } = ready;
+    const { session, list } = ready;
     // Counted as the caller counts it, and not from when Redis takes the request.
-    const expiresAtMs = broker.nowMs() + Math.ceil(deadline - performance.now());
-    await message.push(broker, { replyTo: { list, request }, expiresAtMs, waitMs });
+    const expiresAtMs = session.broker.nowMs() + Math.ceil(deadline - performance.now());
+    await message.push(session, { replyTo: { list, request }, expiresAtMs, waitMs });
   }
 
   /** Undefined when its caller has given up, or there is nobody to ask. */
-  async #readyToSend(
-    queue: string,
-    request: number,
-  ): Promise<{ readonly broker: Broker; readonly list: string } | undefined> {
+  async #readyToSend(queue: string, request: number): Promise<ReadySession | undefined> {
     const session = await this.connected();
     if (!this.#open.isOpen(request)) return undefined;
     const { broker } = session;
@@ -162,7 +165,7 @@ export class ClientRequests {
     if (this.#served.size >= MOST_KNOWN_QUEUES) this.#served.clear();
     this.#served.add(queue);
     const list = await session.replyList();
-    return this.#open.isOpen(request) ? { broker, list } : undefined;
+    return this.#open.isOpen(request) ? { session, list } : undefined;
   }
 
   async #noHandler(pattern: string, broker: Broker): Promise<NoHandlerError> {

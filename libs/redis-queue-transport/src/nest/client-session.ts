@@ -4,6 +4,7 @@ import type { SendBudget } from '../core/send-budget.js';
 import { drained } from '../core/drained.js';
 import type { RedisQueueHealth } from '../core/health.js';
 import type { OpenBroker } from '../open-broker.js';
+import { SendAgain } from './send-again.js';
 
 export interface ClientSessionEvents {
   /** Is waited for before the first message is sent. */
@@ -16,6 +17,7 @@ export interface ClientSessionEvents {
 /** What a client opens with its first call and gives up with `close()`: connections, and the list of its replies. */
 export class ClientSession {
   readonly broker: Broker;
+  readonly sendAgain: SendAgain;
   #connecting: Promise<void> | undefined;
   #isConnected = false;
   /** Calls that wait for the connection. */
@@ -27,8 +29,11 @@ export class ClientSession {
     private readonly open: OpenBroker,
     private readonly events: ClientSessionEvents,
     private readonly budget: SendBudget,
+    sendAgainForMs: number,
   ) {
     this.broker = open.broker;
+    const connected = (): Promise<void> => this.broker.connect();
+    this.sendAgain = new SendAgain({ forMs: sendAgainForMs, budget, connected });
   }
 
   /** The client of the broker's own library. */
@@ -80,13 +85,13 @@ export class ClientSession {
    * Sends messages once connected. They have begun: `close()` waits for them, and they are counted by the budget.
    * @throws SenderFullError at once
    */
-  whenConnected<T>(bytes: number, send: (broker: Broker) => Promise<T>): Promise<T> {
+  whenConnected<T>(bytes: number, send: (session: this) => Promise<T>): Promise<T> {
     const full = this.budget.take(bytes);
     if (full !== undefined) throw full;
     return this.#whenConnected(bytes, send);
   }
 
-  async #whenConnected<T>(bytes: number, send: (broker: Broker) => Promise<T>): Promise<T> {
+  async #whenConnected<T>(bytes: number, send: (session: this) => Promise<T>): Promise<T> {
     this.#unsent += 1;
     try {
       await this.connect();
@@ -94,13 +99,14 @@ export class ClientSession {
       this.#unsent -= 1;
       this.budget.give(bytes); // the broker counts from here on
     }
-    return send(this.broker);
+    return send(this);
   }
 
   /** Waits for what has begun, up to {@link CLOSE_WITHIN_MS}; what is in flight then rejects. May be called twice. */
   async close(): Promise<void> {
     const deadline = performance.now() + CLOSE_WITHIN_MS;
-    await drained(() => this.#unsent > 0, CLOSE_WITHIN_MS);
+    await drained(() => this.#unsent > 0 || this.sendAgain.isBusy, CLOSE_WITHIN_MS);
+    this.sendAgain.stop();
     // Who only wanted to be connected, and waits for it no longer, need not hear of this.
     this.#connecting?.catch(() => undefined);
     await this.broker.close(Math.max(0, deadline - performance.now()));

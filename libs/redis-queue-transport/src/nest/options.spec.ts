@@ -58,6 +58,7 @@ const CLIENT_DEFAULTS = {
   parkAboveBytes: 16_384,
   maxPendingMessages: 100_000,
   maxPendingBytes: 268_435_456,
+  sendAgainForMs: 30_000,
 };
 
 /** Options are checked because their types are not always: they come from files and from JavaScript. */

@@ -220,6 +220,12 @@ export interface RedisQueueClientOptions extends SharedOptions {
   readonly maxPendingMessages?: number | undefined;
   /** Likewise how many bytes those may have together, about. Default 256 MiB. */
   readonly maxPendingBytes?: number | undefined;
+  /**
+   * How long, in ms, an `enqueue` or `emit` with `deduplicateMs` is sent again by itself after an outcome that is unknown,
+   * but for no longer than half of its `deduplicateMs`. 0 for never: such a call then rejects with `OutcomeUnknownError` at
+   * once. Too short, and a failover of Redis outlasts it. Default 30000.
+   */
+  readonly sendAgainForMs?: number | undefined;
 }
 
 type Resolved<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
@@ -466,6 +472,7 @@ export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedCl
       parkAboveBytes: bytesOrNever,
       maxPendingMessages: wholeNumber('messages', 1),
       maxPendingBytes: wholeNumber('bytes', 1),
+      sendAgainForMs: milliseconds(0),
     },
     {
       ...sharedDefaults,
@@ -474,6 +481,7 @@ export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedCl
       parkAboveBytes: 16_384,
       maxPendingMessages: 100_000,
       maxPendingBytes: 256 * MIB,
+      sendAgainForMs: 30_000,
     },
     'RedisQueueClient',
   );

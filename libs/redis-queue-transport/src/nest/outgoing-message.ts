@@ -1,11 +1,12 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import { EncodedBody } from '../core/body.js';
 import type { OutgoingBody } from '../core/body.js';
-import type { Broker, Published } from '../core/broker.js';
+import type { Published } from '../core/broker.js';
 import { encodeElement } from '../core/envelope.js';
 import type { Element, OutgoingEnvelope, ReplyAddress } from '../core/envelope.js';
 import { NobodyListensError } from '../core/errors.js';
 import type { MessageIds } from '../core/message-id.js';
+import type { ClientSession } from './client-session.js';
 import type { PacketCodec } from './packet-codec.js';
 import { NO_SETTINGS, combined, refuseSettings } from './message-settings.js';
 import type { RedisQueueRecordOptions, Verb } from './message-settings.js';
@@ -18,7 +19,10 @@ export interface EmitResult {
   readonly groups: number;
   /** How many live subscriptions there were: one for each replica, and one more for each wildcard that it has beside. */
   readonly listeners: number;
-  /** An event of this id was emitted within its `deduplicate` window: nobody got this one, and the counts are 0. */
+  /**
+   * An event of this id was emitted within its `deduplicate` window: nobody got this one, and the counts are 0. Where the
+   * client sent it again by itself, that may be this event.
+   */
   readonly isDuplicate: boolean;
   /** Its place in the history of its pattern, where there is one. */
   readonly historyId: string | undefined;
@@ -29,6 +33,9 @@ export type RequestTerms = Pick<OutgoingEnvelope, 'replyTo' | 'expiresAtMs'> & {
   /** How long, in ms, its caller waits for each reply. */
   readonly waitMs?: number;
 };
+
+/** What of a session it takes to send. */
+type SendingSession = Pick<ClientSession, 'broker' | 'sendAgain'>;
 
 /**
  * A message on its way out: its body as bytes, the settings of its record, its queue and its id. Its data are read when
@@ -89,7 +96,10 @@ export class OutgoingMessage {
   }
 
   /** Onto the list of its queue. */
-  push(broker: Broker, request: RequestTerms = NO_REQUEST): Promise<'held' | 'duplicate'> {
+  push(
+    { broker, sendAgain }: SendingSession,
+    request: RequestTerms = NO_REQUEST,
+  ): Promise<'held' | 'duplicate'> {
     const { delayMs, deliverAt, deduplicateMs, expiresInMs } = this.options;
     const nowMs = broker.nowMs();
     const dueMs = deliverAt?.getTime() ?? (delayMs === undefined ? undefined : nowMs + delayMs);
@@ -98,25 +108,28 @@ export class OutgoingMessage {
       expiresInMs === undefined ? undefined : nowMs + expiresInMs,
     );
     const element = this.#element(nowMs, replyAddressOf(request, expiresAtMs, nowMs), expiresAtMs);
-    const hasTerms = dueMs !== undefined || deduplicateMs !== undefined;
-    return broker.push(
-      this.queue,
-      this.id,
-      element,
-      hasTerms ? { dueMs, deduplicateMs } : undefined,
-    );
+    if (deduplicateMs !== undefined) {
+      const terms = { dueMs, deduplicateMs };
+      return sendAgain.run(this.id, element.length, deduplicateMs, () =>
+        broker.push(this.queue, this.id, element, terms),
+      );
+    }
+    return broker.push(this.queue, this.id, element, dueMs === undefined ? undefined : { dueMs });
   }
 
   /** To whoever listens now, and a copy to each group. Rejects with NobodyListensError too. */
-  publish(broker: Broker): Promise<EmitResult> {
+  publish({ broker, sendAgain }: SendingSession): Promise<EmitResult> {
     const { expiresInMs, deduplicateMs } = this.options;
     const nowMs = broker.nowMs();
     const expiresAtMs = expiresInMs === undefined ? undefined : nowMs + expiresInMs;
     const element = this.#element(nowMs, undefined, expiresAtMs, this.queue);
-    const terms = deduplicateMs === undefined ? undefined : { deduplicateMs };
-    return broker
-      .publish(this.queue, this.id, element, terms)
-      .then((published) => this.#emitted(published));
+    const publishing =
+      deduplicateMs === undefined
+        ? broker.publish(this.queue, this.id, element)
+        : sendAgain.run(this.id, element.length, deduplicateMs, () =>
+            broker.publish(this.queue, this.id, element, { deduplicateMs }),
+          );
+    return publishing.then((published) => this.#emitted(published));
   }
 
   #emitted({ groups, listeners, isDuplicate, historyId }: Published): EmitResult {

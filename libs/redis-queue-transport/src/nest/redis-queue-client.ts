@@ -45,7 +45,10 @@ export type { EmitResult } from './outgoing-message.js';
 /** What `enqueue` answers once Redis holds the message. */
 export interface EnqueueResult {
   readonly id: string;
-  /** Redis already held, or had handled, a message of this id within its `deduplicate` window: nothing was added. */
+  /**
+   * Redis already held, or had handled, a message of this id within its `deduplicate` window: nothing was added. Where the
+   * client sent it again by itself, that may be this message.
+   */
   readonly isDuplicate: boolean;
 }
 
@@ -122,9 +125,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   /** At once while the client is connected. */
   private sendWhenConnected<T>(message: OutgoingMessage, send: Send<T>): Promise<T> {
     const session = this.session;
-    if (session?.isConnected === true) return send(message, session.broker);
+    if (session?.isConnected === true) return send(message, session);
     const kept = message.detached();
-    return this.openSession().whenConnected(kept.bytes, (broker) => send(kept, broker));
+    return this.openSession().whenConnected(kept.bytes, (opened) => send(kept, opened));
   }
 
   private open(): ClientSession {
@@ -144,7 +147,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       reply: (element: Buffer) => this.requests.deliver(element, session),
       opened: (broker: Broker) => this.declare(broker),
     };
-    const session = new ClientSession(open, events, this.budget);
+    const session = new ClientSession(open, events, this.budget, this.options.sendAgainForMs);
     return session;
   }
 
@@ -237,7 +240,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
         const given = settingsOfAll(options, 'enqueue');
         return (one) => this.messageToEnqueue(pattern, one, given);
       },
-      (message, broker) => message.push(broker).then((held) => enqueued(message.id, held)),
+      (message, sending) => message.push(sending).then((held) => enqueued(message.id, held)),
     );
   }
 
@@ -283,11 +286,11 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     this.budget.assertRoomFor(messages.length);
     const session = this.session;
     if (session?.isConnected === true)
-      return sendMany(messages, (message) => send(message, session.broker));
+      return sendMany(messages, (message) => send(message, session));
     const kept = messages.map((message) => message.detached());
     const bytes = kept.reduce((sum, message) => sum + message.bytes, 0);
-    return this.openSession().whenConnected(bytes, (broker) =>
-      sendMany(kept, (message) => send(message, broker)),
+    return this.openSession().whenConnected(bytes, (opened) =>
+      sendMany(kept, (message) => send(message, opened)),
     );
   }
 
@@ -432,15 +435,15 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 }
 
-type Send<T> = (message: OutgoingMessage, broker: Broker) => Promise<T>;
+type Send<T> = (message: OutgoingMessage, session: ClientSession) => Promise<T>;
 
-function push(message: OutgoingMessage, broker: Broker): Promise<'held' | 'duplicate'> {
-  return message.push(broker);
+function push(message: OutgoingMessage, session: ClientSession): Promise<'held' | 'duplicate'> {
+  return message.push(session);
 }
 
 /** Nest's own transports answer undefined; the type is the caller's. */
-function publish<T>(message: OutgoingMessage, broker: Broker): Promise<T> {
-  return message.publish(broker) as Promise<T>;
+function publish<T>(message: OutgoingMessage, session: ClientSession): Promise<T> {
+  return message.publish(session) as Promise<T>;
 }
 
 function enqueued(id: string, held: 'held' | 'duplicate'): EnqueueResult {

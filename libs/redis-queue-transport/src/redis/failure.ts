@@ -53,7 +53,7 @@ export function failureOf(error: unknown, action: string, messageId?: string): R
       `Redis refused a part of what it was asked, to ${action}: what came before that was done, or nothing was` +
         `${messageId === undefined ? '' : ` (message ${messageId})`}. ${messageOf(error)} (${HINTS['NOPERM']})`,
       messageId,
-      { cause: error },
+      { cause: error, isPartial: true },
     );
   }
   if (isReplyError(error)) {
