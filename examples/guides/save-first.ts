@@ -2,11 +2,7 @@ import 'reflect-metadata';
 import { Controller, Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import {
-  RedisQueueClient,
-  RedisQueueModule,
-  RedisQueueRecordBuilder,
-} from 'nestjs-redis-queue-transport';
+import { RedisQueueClient, RedisQueueModule } from 'nestjs-redis-queue-transport';
 
 interface Order {
   readonly id: string;
@@ -51,8 +47,8 @@ class OrderService implements OnApplicationBootstrap {
   }
 
   async #send(id: string): Promise<void> {
-    const message = new RedisQueueRecordBuilder({ id }).id(`order-${id}`).deduplicate(3_600_000);
-    await this.client.enqueue('order.handle', message.build());
+    const settings = { id: `order-${id}`, deduplicateMs: 3_600_000 };
+    await this.client.enqueue('order.handle', { id }, settings);
     await this.orders.markSent(id);
   }
 }

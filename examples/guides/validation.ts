@@ -21,7 +21,6 @@ import {
   RedisQueueClient,
   RedisQueueContext,
   RedisQueueModule,
-  RedisQueueRecordBuilder,
 } from 'nestjs-redis-queue-transport';
 import { lastValueFrom, throwError, type Observable } from 'rxjs';
 
@@ -81,16 +80,16 @@ await app.listen();
 const client = app.get(RedisQueueClient);
 const admin = app.get(RedisQueueAdmin);
 
-const from = (tenant: string, mail: unknown): unknown =>
-  new RedisQueueRecordBuilder(mail).headers({ tenant }).build();
 const good = { to: 'ada@example.com', text: 'Hello' };
 const bad = { to: 'nobody', text: 'Hello' };
 
-console.log(await lastValueFrom(client.send('mail.send', from('acme', good))));
-for (const data of [from('acme', bad), from('other', good)])
-  await lastValueFrom(client.send('mail.send', data)).catch((error: unknown) => console.log(error));
+const acme = { headers: { tenant: 'acme' } };
 
-await client.enqueue('mail.send', from('acme', bad));
+console.log(await lastValueFrom(client.send('mail.send', good, acme)));
+for (const refused of [client.send('mail.send', bad, acme), client.send('mail.send', good)])
+  await lastValueFrom(refused).catch((error: unknown) => console.log(error));
+
+await client.enqueue('mail.send', bad, acme);
 while ((await admin.lengths('mail.send')).dead === 0) await new Promise(setImmediate);
 const { letters } = await admin.deadLetters('mail.send');
 for (const { reason, attempt, error } of letters)
