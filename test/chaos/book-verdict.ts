@@ -1,11 +1,13 @@
 import type { JournalEntry } from '../support/journal.js';
 import { idOf } from '../support/element.js';
 import { accountOf, sendResults } from '../support/ledger.js';
+import { BODY_GONE } from '../support/parking.js';
 import { Violations } from '../support/violations.js';
 import type { Violation } from '../support/violations.js';
 import type { Book } from './books.js';
 import { handedOutAgain, type Cause } from './hand-outs.js';
-import type { Behaviour } from './settings.js';
+import type { ClockStep } from './run-record.js';
+import type { Fate } from './settings.js';
 
 export interface BookVerdict {
   readonly name: string;
@@ -18,14 +20,23 @@ export interface BookVerdict {
 /** How wrong the time of Redis may be that a process goes by: by as long as an answer takes, or a turn of its loop. */
 const CLOCK_ERROR_MS = 250;
 
+/** Within so long every process goes by a clock of Redis that was set. */
+const HEARS_OF_STEPS_MS = 5_000;
+
 /** What else than a crash may make a dead letter of a message. */
-const FAILS_WITH: Readonly<Record<Behaviour, string | undefined>> = {
+const FAILS_WITH: Readonly<Record<Fate, string | undefined>> = {
   finish: undefined,
   takeTime: undefined,
+  dawdle: undefined,
+  hang: undefined,
+  hold: undefined,
   failOnce: undefined,
   retryLater: undefined,
   failAlways: 'handlerFailed',
   reject: 'rejected',
+  unreadable: 'undecodable',
+  bodiless: 'undecodable',
+  crashed: 'crashed',
 };
 
 /** Judges what became of the messages of one queue. */
@@ -34,7 +45,15 @@ export function judgeBook(book: Book): BookVerdict {
   const violations = new Violations();
   const account = accountOf(entries, dump, garbage);
   const again = handedOutAgain(book);
-  for (const { what, ids } of account.violations) violations.say(what, ids);
+  const fates = fatesOf(entries);
+  for (const { what, ids } of account.violations) {
+    if (what !== BODY_GONE) violations.say(what, ids);
+    else
+      violations.sayOf(
+        what,
+        ids.filter((id) => fates.get(id) !== 'bodiless'),
+      );
+  }
   violations.sayOf('still waiting', [...dump.waiting, ...dump.suspects].map(idOf));
   violations.sayOf('still delayed', dump.delayed.map(idOf));
   if (dump.deadLettersDropped > 0)
@@ -52,8 +71,14 @@ export function judgeBook(book: Book): BookVerdict {
       .filter((one) => one.cause === 'none' && !isOfTheSameAttempt(one))
       .map(({ first }) => first.id),
   );
-  violations.sayOf('dead without a reason', deadWithoutReason(book));
-  for (const { what, ids } of untimely(entries)) violations.say(what, ids);
+  violations.sayOf('dead without a reason', deadWithoutReason(book, fates));
+  violations.sayOf(
+    'handled, and had to be dead',
+    entries
+      .filter(({ event, id }) => event === 'end' && mustBeDead(fates.get(id)))
+      .map(({ id }) => id),
+  );
+  for (const { what, ids } of untimely(book)) violations.say(what, ids);
   violations.sayOf(
     'handed out with other data than was sent',
     entries.filter(({ event }) => event === 'garbled').map(({ id }) => id),
@@ -87,22 +112,36 @@ function isOfTheSameAttempt(one: ReturnType<typeof handedOutAgain>[number]): boo
   return one.cause === 'none' && one.first.attempt === one.again.attempt;
 }
 
-function deadWithoutReason({ entries, dump }: Book): string[] {
-  const behaviours = new Map(
-    entries.filter(({ event }) => event === 'sent').map(({ id, reason }) => [id, reason]),
-  );
+/** By id, as whoever sent it wrote it down. */
+function fatesOf(entries: readonly JournalEntry[]): ReadonlyMap<string, Fate> {
+  const sent = entries.filter(({ event }) => event === 'sent');
+  return new Map(sent.map(({ id, reason }) => [id, reason as Fate])); // written by this run
+}
+
+function mustBeDead(fate: Fate | undefined): boolean {
+  return fate !== undefined && FAILS_WITH[fate] !== undefined;
+}
+
+function deadWithoutReason({ dump }: Book, fates: ReadonlyMap<string, Fate>): string[] {
   return dump.dead
     .filter((letter) => {
-      const behaviour = behaviours.get(idOf(letter));
-      if (behaviour === undefined) return false; // garbage
+      const fate = fates.get(idOf(letter));
+      if (fate === undefined) return false; // garbage
       const reason = /"dead":\{"reason":"(\w+)"/.exec(letter.toString('latin1'))?.[1];
-      return reason !== 'crashed' && reason !== FAILS_WITH[behaviour as Behaviour]; // written by the producer
+      return reason !== 'crashed' && reason !== FAILS_WITH[fate];
     })
     .map(idOf);
 }
 
+/** By how much at most Redis's clock went on faster than it should have, counting steps that processes had yet to hear of. */
+function steppedMs(steps: readonly ClockStep[], fromMs: number, untilMs: number): number {
+  return steps
+    .filter(({ atMs }) => atMs >= fromMs - HEARS_OF_STEPS_MS && atMs <= untilMs)
+    .reduce((sum, { byMs }) => sum + Math.abs(byMs), 0);
+}
+
 /** What was started before it was due, or given up before its time was over. */
-function untimely(entries: readonly JournalEntry[]): readonly Violation[] {
+function untimely({ entries, clockSteps }: Book): readonly Violation[] {
   const violations = new Violations();
   const terms = new Map(
     entries
@@ -115,7 +154,7 @@ function untimely(entries: readonly JournalEntry[]): readonly Violation[] {
       violations.say('expired, and had no end', [id]);
     if (sent === undefined) continue;
     const { delayMs = 0, expiresInMs = 0 } = sent;
-    const lastedMs = atMs - sent.atMs + CLOCK_ERROR_MS;
+    const lastedMs = atMs - sent.atMs + CLOCK_ERROR_MS + steppedMs(clockSteps, sent.atMs, atMs);
     if (event === 'start' && attempt === 1 && lastedMs < delayMs)
       violations.say('started before it was due', [id]);
     if (event === 'expired' && lastedMs < expiresInMs)

@@ -1,26 +1,27 @@
 import type { JournalEntry, JournalEvent } from '../support/journal.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import type { Life } from './replica.js';
-import type { RunRecord } from './run-record.js';
-import { WORK, queueOfGroup } from './settings.js';
+import type { ClockStep, RunRecord } from './run-record.js';
+import { PARTNER, WORK, queueOfGroup } from './settings.js';
 
 /** What concerns one queue: each message that was meant for it, and what its consumers did. */
 export interface Book {
   /** What was sent, and to whom. */
   readonly name: string;
-  /** Undefined for `WORK`. */
+  /** Undefined for what is no event. */
   readonly group: string | undefined;
   readonly entries: readonly JournalEntry[];
   readonly dump: QueueDump;
   readonly lives: readonly Life[];
   readonly garbage: number;
+  readonly clockSteps: readonly ClockStep[];
 }
 
 const OF_SENDERS = new Set<JournalEvent>(['sent', 'confirmed', 'rejected', 'unknown']);
 
 /** The books of a run: one for what was enqueued, and one for each group, which has a copy of each durable event. */
 export function booksOf(record: RunRecord): readonly Book[] {
-  const { lives, dump, groups, garbage } = record;
+  const { lives, dump, partner, groups, garbage, clockSteps } = record;
   const entriesOf = (verb: JournalEntry['verb'], queue: string): readonly JournalEntry[] =>
     record.entries.filter((entry) => concerns(entry, verb, queue));
   return [
@@ -31,6 +32,16 @@ export function booksOf(record: RunRecord): readonly Book[] {
       dump,
       lives,
       garbage,
+      clockSteps,
+    },
+    {
+      name: 'pushed',
+      group: undefined,
+      entries: entriesOf('push', PARTNER),
+      dump: partner,
+      lives,
+      garbage: 0,
+      clockSteps,
     },
     ...[...groups].map(([group, copies]) => ({
       name: `emit: ${group}`,
@@ -39,6 +50,7 @@ export function booksOf(record: RunRecord): readonly Book[] {
       dump: copies,
       lives,
       garbage: 0,
+      clockSteps,
     })),
   ];
 }

@@ -8,33 +8,54 @@ import { act } from './act.js';
 import { JournalLogger } from './journal-logger.js';
 import {
   ASK,
+  CONCURRENCY,
+  HANDLER_TIMEOUT_MS,
   HISTORY,
   LATE_GROUP,
   MAX_CRASHES,
   NEWS,
+  PARTNER,
+  PARTNER_LIST,
   PLACED,
+  RETRY,
   WORK,
   readSettings,
   type Work,
 } from './settings.js';
+import { Switches } from './switches.js';
+import { workIn } from './outsiders.js';
 
 const settings = readSettings();
 const journal = new JournalWriter(settings.journal);
 
-const RETRY = { retry: { attempts: 3, delayMs: 50, maxDelayMs: 500 } };
+const switches = new Switches(settings.switches);
+const TERMS = { timeoutMs: HANDLER_TIMEOUT_MS, ...RETRY };
 /** Longer than any listener is cut off. */
 const RECOVER = { withinMs: 3_600_000 };
 
 @Controller()
 class ChaosController {
-  @MessagePattern(WORK, { concurrency: 20, ...RETRY })
+  @MessagePattern(WORK, { concurrency: CONCURRENCY[WORK], ...TERMS })
   work(@Payload() data: Work, @Ctx() context: RedisQueueContext): Promise<void> {
-    return act(data, context, journal);
+    return act(data, context, journal, switches);
   }
 
-  @MessagePattern(ASK)
-  ask(@Payload() id: string): string {
-    return id;
+  /** Ids that outsiders give it are no ids of messages: none of theirs is taken for one that was handled. */
+  @MessagePattern(PARTNER, {
+    concurrency: CONCURRENCY[PARTNER],
+    queue: { key: PARTNER_LIST, take: 'left' },
+    once: { windowMs: 3_600_000 },
+    ...TERMS,
+  })
+  partner(@Payload() data: unknown, @Ctx() context: RedisQueueContext): Promise<void> {
+    return act(workIn(data), context, journal, switches);
+  }
+
+  @MessagePattern(ASK, { concurrency: CONCURRENCY[ASK] })
+  async ask(@Payload() data: string | Work, @Ctx() context: RedisQueueContext): Promise<string> {
+    if (typeof data === 'string') return data;
+    await act(data, context, journal, switches);
+    return data.id;
   }
 
   @EventPattern<string>(NEWS)
@@ -52,9 +73,9 @@ function groupController(group: string): Type {
   const from = group === LATE_GROUP ? 'earliest' : 'new';
   @Controller()
   class GroupController {
-    @EventPattern<string>(PLACED, { group, from, concurrency: 10, ...RETRY })
+    @EventPattern<string>(PLACED, { group, from, concurrency: CONCURRENCY[PLACED], ...TERMS })
     placed(@Payload() data: Work, @Ctx() context: RedisQueueContext): Promise<void> {
-      return act(data, context, journal);
+      return act(data, context, journal, switches);
     }
   }
   return GroupController;

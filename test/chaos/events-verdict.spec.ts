@@ -1,22 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JournalEntry, JournalEvent } from '../support/journal.js';
-import type { QueueDump } from '../support/queue-dump.js';
+import { EMPTY_DUMP, EMPTY_RECORD } from './empty-record.js';
 import type { RunRecord } from './run-record.js';
 import { queueOfGroup } from './settings.js';
 import { judge } from './verdict.js';
-
-const EMPTY: QueueDump = {
-  waiting: [],
-  suspects: [],
-  processing: new Map(),
-  delayed: [],
-  dead: [],
-  expired: 0,
-  repeated: 0,
-  deadLettersDropped: 0,
-  parked: [],
-  parkedEver: 0,
-};
 
 function entry(event: JournalEvent, id: string, facts: Partial<JournalEntry> = {}): JournalEntry {
   return { event, id, attempt: 0, pid: 1, atMs: 0, ...facts };
@@ -39,18 +26,13 @@ const told = (pid: number, ...ids: string[]): JournalEntry[] =>
 
 function complaints(entries: readonly JournalEntry[], facts: Partial<RunRecord> = {}): string[] {
   const record: RunRecord = {
+    ...EMPTY_RECORD,
     entries,
-    dump: EMPTY,
     groups: new Map([
-      ['billing', EMPTY],
-      ['mail', EMPTY],
+      ['billing', EMPTY_DUMP],
+      ['mail', EMPTY_DUMP],
     ]),
     history: ['a'],
-    strikes: [],
-    lives: [],
-    garbage: 0,
-    hung: [],
-    deaf: [],
     ...facts,
   };
   return judge(record).violations.map(({ what, ids }) => `${what}: ${ids.join()}`);

@@ -1,9 +1,23 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LocalRedis } from 'local-redis';
 import type { Redis } from 'ioredis';
+import type { JournalWriter } from '../support/journal.js';
+import { machineMs } from '../support/journal.js';
 import type { Match, PendingFault, Proxy } from '../support/proxy.js';
-import { GROUPS, LEASE_MS, PREFIX, WORK } from './settings.js';
+import { queueKey } from '../support/queue-dump.js';
+import type { SlowNetwork } from '../support/slow-network.js';
+import type { SteppedClock } from '../support/stepped-clock.js';
+import { forgeForList, forgeForQueue, type Forgery, type Loot } from './outsiders.js';
+import { GROUPS, LEASE_MS, PARTNER, PARTNER_LIST, PREFIX, QUEUES, WORK } from './settings.js';
 import type { Replica } from './replica.js';
+import type { ClockStep } from './run-record.js';
+import type { Switches } from './switches.js';
+
+/** What lies between a process and Redis. */
+export interface Between {
+  readonly proxy: Proxy;
+  readonly network: SlowNetwork;
+}
 
 /** Where faults happen. */
 export interface ChaosWorld {
@@ -13,6 +27,14 @@ export interface ChaosWorld {
   readonly consumers: readonly Replica[];
   readonly producers: readonly Replica[];
   readonly random: () => number;
+  readonly switches: Switches;
+  /** Of what the run itself sends. */
+  readonly journal: JournalWriter;
+  /** Redis's own; undefined where it cannot be set. */
+  readonly clock: SteppedClock | undefined;
+  readonly clockSteps: ClockStep[];
+  /** How many elements were forged. */
+  forged: number;
   /** How many elements of nobody's were pushed by hand. */
   garbage: number;
 }
@@ -24,9 +46,22 @@ export interface Fault {
   readonly strike: (world: ChaosWorld) => Promise<string>;
 }
 
-const WAITING = `${PREFIX}:{${WORK}}:waiting`;
+const WAITING = queueKey(PREFIX, WORK, 'waiting');
 const REDIS = 'redis';
 const HOUR_MS = 3_600_000;
+/** For each of the places where outsiders push. */
+const FORGED_AT_ONCE = 8;
+/** By less than a lease and by more, and never so far that ids are forgotten which are sent again. */
+const CLOCK_STEPS_MS = [0.8 * LEASE_MS, 3 * LEASE_MS, -0.8 * LEASE_MS, -3 * LEASE_MS];
+const LEASE_STEPS_MS = [...CLOCK_STEPS_MS, HOUR_MS, -HOUR_MS];
+
+/** At one moment, as Redis's clock does when it is set: whoever leaves meanwhile is not entered again. */
+const MOVE_LEASES = `
+for _, key in ipairs(KEYS) do
+  for _, consumer in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+    redis.call('ZINCRBY', key, ARGV[1], consumer)
+  end
+end`;
 /** Every process says something to Redis within a third of its lease. */
 const HAPPENS_WITHIN_MS = 30_000;
 
@@ -169,6 +204,54 @@ export const FAULTS: readonly Fault[] = [
       return REDIS;
     },
   },
+  {
+    name: 'elements forged',
+    weight: 4,
+    strike: async (world) => {
+      for (let count = 0; count < FORGED_AT_ONCE; count += 1) {
+        await forge(world, 'enqueue', WAITING, forgeForQueue);
+        await forge(world, 'push', PARTNER_LIST, forgeForList);
+      }
+      return REDIS;
+    },
+  },
+  {
+    name: 'lease ends moved',
+    weight: 3,
+    strike: async ({ commands, consumers, random }) => {
+      const keys = QUEUES.map((queue) => queueKey(PREFIX, queue, 'consumers'));
+      const byMs = choose(LEASE_STEPS_MS, random);
+      const victim = random() < 0.5 ? choose(consumers, random) : undefined;
+      await victim?.kill();
+      await commands.eval(MOVE_LEASES, keys.length, ...keys, byMs);
+      await victim?.start();
+      return `by ${byMs} ms${victim === undefined ? '' : `, ${victim.name} killed`}`;
+    },
+  },
+  {
+    name: 'clock of redis set',
+    weight: 3,
+    strike: async ({ clock, clockSteps, random }) => {
+      if (clock === undefined) return 'impossible here';
+      const byMs = choose(CLOCK_STEPS_MS, random);
+      for (const ms of [byMs, -byMs]) {
+        clockSteps.push({ atMs: machineMs(), byMs: ms });
+        clock.step(ms);
+        await pause(LEASE_MS * 2 * random());
+      }
+      return `by ${byMs} ms`;
+    },
+  },
+  {
+    name: 'database of handlers away',
+    weight: 3,
+    strike: async ({ switches, random }) => {
+      switches.turnOn('databaseAway');
+      await pause(1_000 + random() * 2_000);
+      switches.turnOff('databaseAway');
+      return 'handlers';
+    },
+  },
   inBetween('request dropped', 3, ({ proxy, random }) => some(proxy, 'dropRequest', random)),
   inBetween('reply dropped', 4, ({ proxy, random }) => some(proxy, 'dropReply', random)),
   inBetween('reply cut in the middle', 3, ({ proxy, random }) => some(proxy, 'cutReply', random)),
@@ -180,6 +263,11 @@ export const FAULTS: readonly Fault[] = [
     proxy.slowDown(10 + random() * 200);
     await pause(1_000 + random() * 5_000);
     proxy.slowDown(0);
+  }),
+  inBetween('link slow', 3, async ({ network, random }) => {
+    network.bytesPerSecond = 100_000 + random() * 900_000;
+    await pause(1_000 + random() * 5_000);
+    network.bytesPerSecond = Infinity;
   }),
   inBetween('network gone', 2, async ({ proxy, random }) => {
     proxy.refuse(true);
@@ -200,17 +288,45 @@ export function chooseFault(random: () => number): Fault {
 function inBetween(
   name: string,
   weight: number,
-  strike: (at: { readonly proxy: Proxy; readonly random: () => number }) => Promise<void>,
+  strike: (at: Between & { readonly random: () => number }) => Promise<void>,
 ): Fault {
   return {
     name,
     weight,
     strike: async ({ consumers, producers, random }) => {
-      const replicas = [...consumers, ...producers].filter((one) => one.proxy !== undefined);
+      const replicas = [...consumers, ...producers].filter((one) => one.between !== undefined);
       const struck = choose(replicas, random);
-      if (struck.proxy !== undefined) await strike({ proxy: struck.proxy, random });
+      if (struck.between !== undefined) await strike({ ...struck.between, random });
       return struck.name;
     },
+  };
+}
+
+/** Pushes one, and writes down what has to become of it. */
+async function forge(
+  world: ChaosWorld,
+  verb: 'enqueue' | 'push',
+  key: string,
+  make: (id: string, loot: Loot) => Forgery,
+): Promise<void> {
+  const { commands, journal } = world;
+  world.forged += 1;
+  const id = `forged-${world.forged}`;
+  const { element, fate, isLate } = make(id, await lootFor(world));
+  const expiresInMs = isLate === true ? 0 : undefined;
+  journal.write({ event: 'sent', verb, id, reason: fate, expiresInMs });
+  await commands.rpush(key, element);
+  journal.write({ event: 'confirmed', verb, id });
+}
+
+/** Of those that wait or are dead there is always one after a while. */
+async function lootFor({ commands, random }: ChaosWorld): Promise<Loot> {
+  const queue = choose([WORK, PARTNER], random);
+  const [, bodies] = await commands.hscan(queueKey(PREFIX, queue, 'parked'), 0, 'COUNT', 10);
+  return {
+    random,
+    messageId: `producer-1.1-${Math.ceil(random() * 100)}`,
+    bodyName: bodies[0] ?? 'none',
   };
 }
 

@@ -4,12 +4,15 @@ import type { Work } from './settings.js';
 const LONGEST = 6_000;
 const LARGE = 0.15;
 const COMPRESSIBLE = 0.1;
+/** Takes a while on a slow link. */
+export const HUGE_BYTES = 524_288;
+const HUGE = 0.0005;
 
 /** Makes some messages large, and some of those so that compressing them helps. */
 export function fillerOf(random: () => number): Pick<Work, 'filler' | 'digest'> {
   const dice = random();
   if (dice >= LARGE + COMPRESSIBLE) return {};
-  const length = Math.ceil(random() * LONGEST);
+  const length = dice < HUGE ? HUGE_BYTES : Math.ceil(random() * LONGEST);
   const filler = dice < LARGE ? noise(length, random) : 'ö\n'.repeat(length);
   return { filler, digest: digestOf(filler) };
 }
@@ -19,10 +22,10 @@ export function isWhole({ filler, digest }: Work): boolean {
   return filler === undefined ? digest === undefined : digestOf(filler) === digest;
 }
 
-function noise(length: number, random: () => number): string {
+export function noise(length: number, random: () => number): string {
   let text = '';
   while (text.length < length) text += random().toString(36).slice(2);
-  return text;
+  return text.slice(0, length);
 }
 
 function digestOf(text: string): string {

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
-import type { JournalEvent } from '../support/journal.js';
+import type { JournalEntry, JournalEvent } from '../support/journal.js';
 
 /** Reads what was added to some journals since it looked last. */
 export class JournalTail {
@@ -15,6 +15,14 @@ export class JournalTail {
 
   hasNew(event: JournalEvent): boolean {
     return this.#added().includes(`"event":"${event}"`);
+  }
+
+  /** Those that were written since. */
+  entries(): JournalEntry[] {
+    return this.#added()
+      .split('\n')
+      .filter((line) => line.endsWith('}')) // the last one of a process that was killed may be half written
+      .map((line) => JSON.parse(line) as JournalEntry); // written by JournalWriter
   }
 
   #added(): string {

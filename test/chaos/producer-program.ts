@@ -57,7 +57,9 @@ function behaviour(): Work['behaviour'] {
   if (dice < 0.7) return 'finish';
   if (dice < 0.85) return 'takeTime';
   if (dice < 0.92) return 'failOnce';
-  if (dice < 0.95) return 'retryLater';
+  if (dice < 0.948) return 'retryLater';
+  if (dice < 0.949) return 'dawdle';
+  if (dice < 0.95) return 'hang';
   return dice < 0.98 ? 'failAlways' : 'reject';
 }
 

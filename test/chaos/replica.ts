@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { machineMs } from '../support/journal.js';
-import type { Proxy } from '../support/proxy.js';
 import { TestProcess } from '../support/test-process.js';
+import type { Between } from './faults.js';
 import type { ChaosSettings } from './settings.js';
 
 /** One process of a run, from its start to its end. */
@@ -13,12 +13,15 @@ export interface Life {
   untilMs: number | undefined;
 }
 
-export interface ReplicaOptions extends Omit<ChaosSettings, 'journal' | 'clockAheadMs'> {
+export interface ReplicaOptions extends Omit<
+  ChaosSettings,
+  'journal' | 'switches' | 'clockAheadMs'
+> {
   readonly program: 'consumer' | 'producer';
-  /** Of its journals and its log. */
+  /** Of its journals, its log and the switches. */
   readonly directory: string;
   /** What lies between it and Redis, if anything. */
-  readonly proxy?: Proxy | undefined;
+  readonly between?: Between | undefined;
 }
 
 const STOP_WITHIN_MS = 30_000;
@@ -36,8 +39,13 @@ export class Replica {
     return this.options.name;
   }
 
-  get proxy(): Proxy | undefined {
-    return this.options.proxy;
+  get between(): Between | undefined {
+    return this.options.between;
+  }
+
+  /** Of its latest life. */
+  get pid(): number | undefined {
+    return this.lives.at(-1)?.pid;
   }
 
   /** Of each of its lives, for two lives may have torn a line that they share. */
@@ -47,7 +55,7 @@ export class Replica {
 
   /** @param clockAheadMs by how much its wall clock is wrong; by each of several in turn */
   async start(clockAheadMs?: readonly number[]): Promise<void> {
-    const { program, directory, proxy, ...settings } = this.options;
+    const { program, directory, between, ...settings } = this.options;
     const count = this.lives.length + 1;
     const started = TestProcess.launch(
       `chaos/${program}-program.js`,
@@ -57,7 +65,8 @@ export class Replica {
         name: `${this.name}.${count}`,
         seed: settings.seed + count,
         journal: this.#journal(count),
-        redisUrl: proxy?.url ?? settings.redisUrl,
+        switches: directory,
+        redisUrl: between?.network.url ?? settings.redisUrl,
         clockAheadMs,
       } satisfies ChaosSettings,
       {

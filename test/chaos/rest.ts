@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
+import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import { readJournal } from '../support/journal.js';
-import { dumpQueue, heldIn } from '../support/queue-dump.js';
+import { dumpQueue, heldIn, queueKey } from '../support/queue-dump.js';
 import type { Replica } from './replica.js';
-import { PREFIX, QUEUES } from './settings.js';
+import { PARTNER, PARTNER_LIST, PREFIX, QUEUES } from './settings.js';
 
 /** Whether no message waits, is delayed or is held any more. */
 export async function atRest(commands: Redis): Promise<boolean> {
@@ -11,7 +12,7 @@ export async function atRest(commands: Redis): Promise<boolean> {
     if (dump.waiting.length + dump.suspects.length + dump.delayed.length + heldIn(dump) > 0)
       return false;
   }
-  return true;
+  return (await commands.exists(PARTNER_LIST, queueKey(PREFIX, PARTNER, 'fed'))) === 0;
 }
 
 /** Those of the consumers that have not been told of this event. */
@@ -19,4 +20,19 @@ export function deafTo(id: string, consumers: readonly Replica[]): string[] {
   const isTold = ({ journal }: Replica): boolean =>
     readJournal(journal).some((entry) => entry.event === 'told' && entry.id === id);
   return consumers.filter((consumer) => !isTold(consumer)).map(({ name }) => name);
+}
+
+/** Drops all dead letters, the last messages that there are. Answers the queues that have bodies beside them after it. */
+export async function litteredQueues(commands: Redis, url: string): Promise<string[]> {
+  const admin = new RedisQueueAdmin({ connection: url, prefix: PREFIX });
+  const littered: string[] = [];
+  try {
+    for (const queue of QUEUES) {
+      await admin.deleteDeadLetters(queue);
+      if ((await commands.hlen(queueKey(PREFIX, queue, 'parked'))) > 0) littered.push(queue);
+    }
+  } finally {
+    await admin.close();
+  }
+  return littered;
 }

@@ -1,18 +1,33 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedis } from 'local-redis';
 import { historyIds } from '../support/history-dump.js';
-import { machineMs, readJournal } from '../support/journal.js';
+import { JournalWriter, machineMs, readJournal } from '../support/journal.js';
 import { Proxy } from '../support/proxy.js';
 import { dumpQueue, type QueueDump } from '../support/queue-dump.js';
 import { randomNumbers } from '../support/seed.js';
-import { chooseFault, type ChaosWorld } from './faults.js';
+import { SlowNetwork } from '../support/slow-network.js';
+import { SteppedClock } from '../support/stepped-clock.js';
+import { chooseFault, type Between, type ChaosWorld } from './faults.js';
 import { JournalTail } from './journal-tail.js';
+import { KeysOfOthers } from './keys-of-others.js';
+import { placesTaken } from './places.js';
 import { Replica } from './replica.js';
 import type { Recovery } from './report.js';
 import type { RunRecord, Strike } from './run-record.js';
-import { atRest, deafTo } from './rest.js';
-import { GROUPS, LATE_GROUP, LEASE_MS, PLACED, PREFIX, WORK, queueOfGroup } from './settings.js';
+import { atRest, deafTo, litteredQueues } from './rest.js';
+import {
+  GROUPS,
+  LATE_GROUP,
+  LEASE_MS,
+  PARTNER,
+  PLACED,
+  PREFIX,
+  WORK,
+  queueOfGroup,
+} from './settings.js';
+import { Switches } from './switches.js';
 
 /** By consumer: the groups that it serves. The last one starts when events are there already. */
 const SERVED: readonly (readonly string[])[] = [
@@ -44,7 +59,11 @@ export interface ChaosRun {
 }
 
 export async function runChaos({ minutes, seed, directory }: ChaosOptions): Promise<ChaosRun> {
-  const redis = await startRedis({ settings: { appendonly: 'yes', appendfsync: 'always' } });
+  const clock = await SteppedClock.make();
+  const redis = await startRedis({
+    settings: { appendonly: 'yes', appendfsync: 'always' },
+    environment: clock?.environment ?? {},
+  });
   const commands = new Redis(redis.url);
   commands.on('error', () => undefined); // this Redis is killed on purpose
   const replica = async (
@@ -53,11 +72,11 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     groups: readonly string[],
   ): Promise<Replica> => {
     // The first of each kind has nothing between it and Redis: a proxy forgives what a socket does not.
-    const proxy = index === 0 ? undefined : await Proxy.start(redis.port);
+    const between = index === 0 ? undefined : await startBetween(redis.port);
     return new Replica({
       program,
       directory,
-      proxy,
+      between,
       name: `${program}-${index + 1}`,
       seed: seed + 1_000 * index,
       redisUrl: redis.url,
@@ -74,8 +93,23 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
   );
   const all = [...consumers, ...producers];
   const random = randomNumbers(seed);
-  const world: ChaosWorld = { redis, commands, consumers, producers, random, garbage: 0 };
+  const journal = join(directory, 'run.journal');
+  const world: ChaosWorld = {
+    redis,
+    commands,
+    consumers,
+    producers,
+    random,
+    switches: new Switches(directory),
+    journal: new JournalWriter(journal),
+    clock,
+    clockSteps: [],
+    forged: 0,
+    garbage: 0,
+  };
+  const others = new KeysOfOthers(commands);
   try {
+    await others.put();
     const isLate = (one: Replica): boolean => one.serves(LATE_GROUP);
     await Promise.all(all.filter((one) => !isLate(one)).map((one) => one.start()));
     await pause(HEAD_START_MS);
@@ -83,17 +117,23 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     const { strikes, recoveries, isWedged } = await strikeFor(minutes * 60_000, world);
     await pause(LAST_WORDS_MS);
     await Promise.all(producers.map((producer) => producer.finish()));
+    const taken = (await comesToRest(commands)) ? await placesTaken(world) : [];
     const isAtRest = await comesToRest(commands);
     const dump = await dumpQueue(commands, PREFIX, WORK);
     const history = await historyIds(commands, PREFIX, PLACED);
     const deaf = await whoStaysDeaf(history.at(-1), consumers);
     await Promise.all(consumers.map((consumer) => consumer.terminate()));
     const record: RunRecord = {
-      entries: all.flatMap(({ journals }) => journals.flatMap(readJournal)),
+      entries: [...all.flatMap(({ journals }) => journals), journal].flatMap(readJournal),
       dump,
+      partner: await dumpQueue(commands, PREFIX, PARTNER),
       groups: await dumpGroups(commands),
       history,
       deaf,
+      taken,
+      touched: await others.touched(),
+      littered: await litteredQueues(commands, redis.url),
+      clockSteps: world.clockSteps,
       strikes,
       lives: all.flatMap(({ lives }) => lives),
       garbage: world.garbage,
@@ -107,12 +147,19 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     await Promise.allSettled(
       all.map(async (one) => {
         await one.kill();
-        await one.proxy?.close();
+        await one.between?.network.close();
+        await one.between?.proxy.close();
       }),
     );
     commands.disconnect();
     await redis.stop();
+    clock?.close();
   }
+}
+
+async function startBetween(redisPort: number): Promise<Between> {
+  const proxy = await Proxy.start(redisPort);
+  return { proxy, network: await SlowNetwork.start(proxy.port) };
 }
 
 interface Strikes {

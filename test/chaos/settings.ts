@@ -10,6 +10,8 @@ export interface ChaosSettings {
   readonly leaseMs: number;
   /** Groups of `PLACED` that it serves. */
   readonly groups: readonly string[];
+  /** Of the {@link Switches}. */
+  readonly switches: string;
   /** Read by wrong-clock.ts, which is then loaded ahead of the program. */
   readonly clockAheadMs?: readonly number[] | undefined;
 }
@@ -18,6 +20,14 @@ export const PREFIX = 'chaos';
 export const LEASE_MS = 2_000;
 export const REQUEST_TIMEOUT_MS = 3_000;
 export const MAX_CRASHES = 3;
+
+/** Longer than any of them is meant to take. */
+export const HANDLER_TIMEOUT_MS = 5_000;
+/**
+ * The last attempt is begun 7.5 s after the first at the soonest, longer than the handlers' database is away: only what
+ * fails always may use them up.
+ */
+export const RETRY = { retry: { attempts: 12, delayMs: 100, maxDelayMs: 2_000 } } as const;
 
 export const WORK = 'chaos.work';
 export const ASK = 'chaos.ask';
@@ -31,12 +41,19 @@ export const EARLY_GROUPS: readonly string[] = ['billing', 'mail'];
 export const LATE_GROUP = 'audit';
 export const GROUPS: readonly string[] = [...EARLY_GROUPS, LATE_GROUP];
 
+/** Fed from a list that outsiders fill. */
+export const PARTNER = 'chaos.partner';
+export const PARTNER_LIST = 'partner:orders';
+
 export function queueOfGroup(group: string): string {
   return `@${group}/${PLACED}`;
 }
 
 /** Every queue whose messages are in the books. */
-export const QUEUES: readonly string[] = [WORK, ...GROUPS.map(queueOfGroup)];
+export const QUEUES: readonly string[] = [WORK, PARTNER, ...GROUPS.map(queueOfGroup)];
+
+/** Of each handler, in one process. */
+export const CONCURRENCY = { [WORK]: 20, [PARTNER]: 10, [ASK]: 10, [PLACED]: 10 } as const;
 
 /** Keeps them all. */
 export const HISTORY = { maxLength: 10_000_000 } as const;
@@ -58,7 +75,29 @@ export interface Work {
   readonly digest?: string | undefined;
 }
 
-export type Behaviour = 'finish' | 'takeTime' | 'failOnce' | 'failAlways' | 'retryLater' | 'reject';
+export type Behaviour =
+  | 'finish'
+  | 'takeTime'
+  | 'failOnce'
+  | 'failAlways'
+  | 'retryLater'
+  | 'reject'
+  /** Takes as long as a slow service does, and no longer than it may. */
+  | 'dawdle'
+  /** Never ends, the first times. */
+  | 'hang'
+  /** Ends when the run says so. */
+  | 'hold';
+
+/** What has to become of a message: what its behaviour says, or what its forged header says. */
+export type Fate =
+  | Behaviour
+  /** Dead at once, since its header cannot be read or asks for what nobody may ask. */
+  | 'unreadable'
+  /** Likewise, and it says that its body is somewhere else. */
+  | 'bodiless'
+  /** Dead at once, since it says that it has crashed so often. */
+  | 'crashed';
 
 export function readSettings(): ChaosSettings {
   const [, , argument] = process.argv;

@@ -1,24 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JournalEntry, JournalEvent } from '../support/journal.js';
 import type { QueueDump } from '../support/queue-dump.js';
+import { EMPTY_DUMP, EMPTY_RECORD } from './empty-record.js';
 import { historyOf } from './history.js';
 import type { Life } from './replica.js';
 import type { RunRecord } from './run-record.js';
 import { WRONG_ANSWER } from './settings.js';
 import { judge } from './verdict.js';
-
-const AT_REST: QueueDump = {
-  waiting: [],
-  suspects: [],
-  processing: new Map(),
-  delayed: [],
-  dead: [],
-  expired: 0,
-  repeated: 0,
-  deadLettersDropped: 0,
-  parked: [],
-  parkedEver: 0,
-};
 
 const PRODUCER = 1;
 /** Two consumers. */
@@ -37,9 +25,9 @@ function letter(id: string, reason: string, attempt = 1): Buffer {
   );
 }
 
-function parkedLetter(number: string): Buffer {
+function parkedLetter(number: string, reason = 'rejected'): Buffer {
   return Buffer.from(
-    `{"rq":1,"parked":"${number}","dead":{"reason":"rejected","whole":true}}\n{"rq":1,"parked":"${number}","id":"a"}\n`,
+    `{"rq":1,"parked":"${number}","dead":{"reason":"${reason}","whole":true}}\n{"rq":1,"parked":"${number}","id":"a"}\n`,
   );
 }
 
@@ -49,22 +37,11 @@ function ended(pid: number, untilMs: number): Life {
 }
 
 function record(entries: readonly JournalEntry[], facts: Partial<RunRecord> = {}): RunRecord {
-  return {
-    entries,
-    dump: AT_REST,
-    groups: new Map(),
-    history: [],
-    strikes: [],
-    lives: [],
-    garbage: 0,
-    hung: [],
-    deaf: [],
-    ...facts,
-  };
+  return { ...EMPTY_RECORD, entries, ...facts };
 }
 
 const dump = (facts: Partial<QueueDump>): Partial<RunRecord> => ({
-  dump: { ...AT_REST, ...facts },
+  dump: { ...EMPTY_DUMP, ...facts },
 });
 
 function complaints(entries: readonly JournalEntry[], facts: Partial<RunRecord> = {}): string[] {
@@ -122,6 +99,21 @@ describe('the verdict on a chaos run', () => {
       'expired after it was handled by a process that could not settle it any more',
       [...mayExpire, ...handled, entry('expired', 3_000, by(Q, 2)), lossOfLease],
       dump({ expired: 1 }),
+    ],
+    [
+      'was started before it was due, as the clock of Redis was set meanwhile',
+      [entry('sent', 0, { reason: 'finish', delayMs: 2_000 }), entry('confirmed', 1), ...handled],
+      { clockSteps: [{ atMs: 1, byMs: 2_000 }] },
+    ],
+    [
+      'is dead, as an outsider forged its header',
+      sentTo('unreadable'),
+      dump({ dead: [letter('a', 'undecodable')] }),
+    ],
+    [
+      'is dead without a body, as an outsider made up where that is',
+      sentTo('bodiless'),
+      dump({ dead: [parkedLetter('7', 'undecodable')] }),
     ],
     ['was rejected', [entry('sent', 0, { reason: 'finish' }), entry('rejected', 1)], {}],
     [
@@ -204,6 +196,48 @@ describe('the verdict on a chaos run', () => {
       sent,
       dump({ dead: [letter('a', 'handlerFailed')] }),
       'dead without a reason: a',
+    ],
+    [
+      'one that an outsider forged and a handler got',
+      [...sentTo('unreadable'), ...handled],
+      {},
+      'handled, and had to be dead: a',
+    ],
+    [
+      'one that never fails and is dead, as what its handler needs was away',
+      sentTo('dawdle'),
+      dump({ dead: [letter('a', 'handlerFailed', 12)] }),
+      'dead without a reason: a',
+    ],
+    [
+      'one that was started before it was due, although the clock of Redis was set',
+      [entry('sent', 0, { reason: 'finish', delayMs: 9_000 }), entry('confirmed', 1), ...handled],
+      { clockSteps: [{ atMs: 1, byMs: 2_000 }] },
+      'started before it was due: a',
+    ],
+    [
+      'one from a list of outsiders that is nowhere',
+      sent.map((each) => ({ ...each, verb: 'push' as const })),
+      {},
+      'lost: a',
+    ],
+    [
+      'a place that something which ended still has',
+      [],
+      { taken: ['19 of 20 ran'] },
+      'places that were not free at the end: 19 of 20 ran',
+    ],
+    [
+      'a reply on a key of others',
+      [],
+      { touched: ['sessions'] },
+      'keys of others that were touched: sessions',
+    ],
+    [
+      'a body that nobody removed',
+      [],
+      { littered: ['work'] },
+      'bodies stayed behind when no message was left: work',
     ],
     ['a handler for what was never sent', handled, {}, 'never sent: a'],
     [

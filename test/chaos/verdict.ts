@@ -19,7 +19,7 @@ export interface Verdict {
 
 /** Judges a run that has come to rest: what was sent and how it ended, against what Redis holds. */
 export function judge(record: RunRecord): Verdict {
-  const { entries, hung, deaf, history } = record;
+  const { entries, hung, deaf, history, taken, touched, littered } = record;
   const violations = new Violations();
   const books = booksOf(record);
   const verdicts = books.map(judgeBook);
@@ -32,6 +32,9 @@ export function judge(record: RunRecord): Verdict {
   violations.sayOf('heard twice by one process', heardTwice(entries));
   violations.sayOf('calls that never ended', hung);
   violations.sayOf('did not hear the last event', deaf);
+  violations.sayOf('places that were not free at the end', taken);
+  violations.sayOf('keys of others that were touched', touched);
+  violations.sayOf('bodies stayed behind when no message was left', littered);
   violations.sayOf(
     'answered with the answer of another',
     entries.filter(({ reason }) => reason === WRONG_ANSWER).map(({ id }) => id),

@@ -42,7 +42,7 @@ export interface JournalEntry {
   readonly atMs: number;
   readonly reason?: string;
   /** Of a sender, where it has several. */
-  readonly verb?: 'enqueue' | 'emit';
+  readonly verb?: 'enqueue' | 'emit' | 'push';
   /** Of a handler, where its process has several. */
   readonly queue?: string | undefined;
   /** When the message was sent, as its handler is told. */

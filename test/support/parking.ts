@@ -3,6 +3,9 @@ import type { QueueDump } from './queue-dump.js';
 import { Violations } from './violations.js';
 import type { Violation } from './violations.js';
 
+/** Said of messages whose header names a body that does not stand there. */
+export const BODY_GONE = 'its parked body is gone';
+
 /** Every body beside the queue belongs to one message that is in it, and each message that left its body there has it. */
 export function parkingOf(dump: QueueDump): readonly Violation[] {
   const violations = new Violations();
@@ -15,7 +18,7 @@ export function parkingOf(dump: QueueDump): readonly Violation[] {
   }
   const bodies = new Set(dump.parked);
   violations.sayOf(
-    'its parked body is gone',
+    BODY_GONE,
     [...owners].filter(([number]) => !bodies.has(number)).map(([, id]) => id),
   );
   const leaked = dump.parked.filter((number) => !owners.has(number));

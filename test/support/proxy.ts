@@ -67,9 +67,12 @@ export class Proxy implements LinkRules {
     return new Proxy(server, targetPort);
   }
 
+  get port(): number {
+    return (this.server.address() as AddressInfo).port; // as a TCP server's address is
+  }
+
   get url(): string {
-    // A TCP server's address has this type.
-    return `redis://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return `redis://127.0.0.1:${this.port}`;
   }
 
   /** Swallows the next command that matches, and cuts its connection. */

@@ -1,0 +1,34 @@
+import type { QueueDump } from '../support/queue-dump.js';
+import type { RunRecord } from './run-record.js';
+
+/** A queue that holds nothing, and never did. */
+export const EMPTY_DUMP: QueueDump = {
+  waiting: [],
+  suspects: [],
+  processing: new Map(),
+  delayed: [],
+  dead: [],
+  expired: 0,
+  repeated: 0,
+  deadLettersDropped: 0,
+  parked: [],
+  parkedEver: 0,
+};
+
+/** A run in which nothing happened. */
+export const EMPTY_RECORD: RunRecord = {
+  entries: [],
+  dump: EMPTY_DUMP,
+  partner: EMPTY_DUMP,
+  groups: new Map(),
+  history: [],
+  strikes: [],
+  clockSteps: [],
+  lives: [],
+  garbage: 0,
+  hung: [],
+  deaf: [],
+  taken: [],
+  touched: [],
+  littered: [],
+};
