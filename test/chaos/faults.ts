@@ -3,21 +3,14 @@ import type { LocalRedis } from 'local-redis';
 import type { Redis } from 'ioredis';
 import type { JournalWriter } from '../support/journal.js';
 import { machineMs } from '../support/journal.js';
-import type { Match, PendingFault, Proxy } from '../support/proxy.js';
 import { queueKey } from '../support/queue-dump.js';
-import type { SlowNetwork } from '../support/slow-network.js';
 import type { SteppedClock } from '../support/stepped-clock.js';
 import { forgeForList, forgeForQueue, type Forgery, type Loot } from './outsiders.js';
 import { GROUPS, LEASE_MS, PARTNER, PARTNER_LIST, PREFIX, QUEUES, WORK } from './settings.js';
-import type { Replica } from './replica.js';
+import type { Match, PendingFault, Proxy } from '../support/proxy.js';
+import type { Between, Replica } from './replica.js';
 import type { ClockStep } from './run-record.js';
 import type { Switches } from './switches.js';
-
-/** What lies between a process and Redis. */
-export interface Between {
-  readonly proxy: Proxy;
-  readonly network: SlowNetwork;
-}
 
 /** Where faults happen. */
 export interface ChaosWorld {

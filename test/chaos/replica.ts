@@ -1,8 +1,15 @@
 import { join } from 'node:path';
 import { machineMs } from '../support/journal.js';
 import { TestProcess } from '../support/test-process.js';
-import type { Between } from './faults.js';
+import type { Proxy } from '../support/proxy.js';
+import type { SlowNetwork } from '../support/slow-network.js';
 import type { ChaosSettings } from './settings.js';
+
+/** What lies between a process and Redis. */
+export interface Between {
+  readonly proxy: Proxy;
+  readonly network: SlowNetwork;
+}
 
 /** One process of a run, from its start to its end. */
 export interface Life {

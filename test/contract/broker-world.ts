@@ -1,4 +1,4 @@
-import type { Broker } from '../../libs/redis-queue-transport/src/core/broker.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type { QueueDump } from '../support/queue-dump.js';
 
 /** When a lease ends that a test lets end. */

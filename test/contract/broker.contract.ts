@@ -6,9 +6,9 @@ import type {
   LeaseTerms,
   Settlement,
   TrialStep,
-} from '../../libs/redis-queue-transport/src/core/broker.js';
-import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
-import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/errors.js';
+} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
 import { eventually } from '../support/eventually.js';
 import { heldIn } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';

@@ -6,8 +6,8 @@ import type {
   LeaseTerms,
   Settlement,
   TrialStep,
-} from '../../libs/redis-queue-transport/src/core/broker.js';
-import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
+} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, rounds, timeFor } from '../support/seed.js';
 import { ENDED_MS } from './broker-world.js';

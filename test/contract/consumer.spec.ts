@@ -1,19 +1,19 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type { Broker } from '../../libs/redis-queue-transport/src/core/broker.js';
-import { Consumer } from '../../libs/redis-queue-transport/src/core/consumer.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { Consumer } from '../../libs/redis-queue-transport/src/core/consumer/consumer.js';
 import type {
   ConsumerObserver,
   ConsumerOptions,
-} from '../../libs/redis-queue-transport/src/core/consumer.js';
-import type { Delivery } from '../../libs/redis-queue-transport/src/core/delivery.js';
-import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery-runner.js';
-import { encodeElement } from '../../libs/redis-queue-transport/src/core/envelope.js';
-import type { DeliveryHandler } from '../../libs/redis-queue-transport/src/core/delivery-runner.js';
-import { readDeadLetter } from '../../libs/redis-queue-transport/src/core/dead-letter.js';
-import { MessageIds } from '../../libs/redis-queue-transport/src/core/message-id.js';
-import { DONE } from '../../libs/redis-queue-transport/src/core/outcome.js';
-import type { Result } from '../../libs/redis-queue-transport/src/core/outcome.js';
-import { TrialTurn } from '../../libs/redis-queue-transport/src/core/trial.js';
+} from '../../libs/redis-queue-transport/src/core/consumer/consumer.js';
+import type { Delivery } from '../../libs/redis-queue-transport/src/core/delivery/delivery.js';
+import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
+import { encodeElement } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import type { DeliveryHandler } from '../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
+import { readDeadLetter } from '../../libs/redis-queue-transport/src/core/message/dead-letter.js';
+import { MessageIds } from '../../libs/redis-queue-transport/src/core/message/message-id.js';
+import { DONE } from '../../libs/redis-queue-transport/src/core/delivery/outcome.js';
+import type { Result } from '../../libs/redis-queue-transport/src/core/delivery/outcome.js';
+import { TrialTurn } from '../../libs/redis-queue-transport/src/core/consumer/trial.js';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
 import { Proxy } from '../support/proxy.js';

@@ -1,9 +1,9 @@
-import { readDeadLetter } from '../../libs/redis-queue-transport/src/core/dead-letter.js';
+import { readDeadLetter } from '../../libs/redis-queue-transport/src/core/message/dead-letter.js';
 import {
   decodeElement,
   encodeElement,
-} from '../../libs/redis-queue-transport/src/core/envelope.js';
-import type { Element } from '../../libs/redis-queue-transport/src/core/envelope.js';
+} from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import type { Element } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 
 /** A message as the library writes it. */
 export function element(id: string, body = '{}'): Element {

@@ -3,10 +3,10 @@ import type {
   Broker,
   Lease,
   LeaseTerms,
-} from '../../libs/redis-queue-transport/src/core/broker.js';
-import { RedisRefusedError } from '../../libs/redis-queue-transport/src/core/errors.js';
-import { LeaseKeeper } from '../../libs/redis-queue-transport/src/core/lease-keeper.js';
-import { pause } from '../../libs/redis-queue-transport/src/core/pause.js';
+} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { RedisRefusedError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { LeaseKeeper } from '../../libs/redis-queue-transport/src/core/lease/lease-keeper.js';
+import { pause } from '../../libs/redis-queue-transport/src/core/process/pause.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { counts, element } from './elements.js';

@@ -1,9 +1,9 @@
 import { expect, jest, test } from '@jest/globals';
-import { Consumer } from '../../libs/redis-queue-transport/src/core/consumer.js';
-import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery-runner.js';
-import { MessageIds } from '../../libs/redis-queue-transport/src/core/message-id.js';
-import { DONE } from '../../libs/redis-queue-transport/src/core/outcome.js';
-import { TrialTurn } from '../../libs/redis-queue-transport/src/core/trial.js';
+import { Consumer } from '../../libs/redis-queue-transport/src/core/consumer/consumer.js';
+import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
+import { MessageIds } from '../../libs/redis-queue-transport/src/core/message/message-id.js';
+import { DONE } from '../../libs/redis-queue-transport/src/core/delivery/outcome.js';
+import { TrialTurn } from '../../libs/redis-queue-transport/src/core/consumer/trial.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { element } from './elements.js';

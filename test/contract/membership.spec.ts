@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import type { Broker, Lease } from '../../libs/redis-queue-transport/src/core/broker.js';
-import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors.js';
-import { Membership } from '../../libs/redis-queue-transport/src/core/membership.js';
-import type { Tenure } from '../../libs/redis-queue-transport/src/core/tenure.js';
+import type { Broker, Lease } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { Membership } from '../../libs/redis-queue-transport/src/core/lease/membership.js';
+import type { Tenure } from '../../libs/redis-queue-transport/src/core/lease/tenure.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { RedisWorld } from './redis-world.js';

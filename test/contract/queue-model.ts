@@ -1,4 +1,7 @@
-import type { Suspects, TrialStep } from '../../libs/redis-queue-transport/src/core/broker.js';
+import type {
+  Suspects,
+  TrialStep,
+} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 
 /** A message as far as the model knows it. */
 export interface ModelMessage {

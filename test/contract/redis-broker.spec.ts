@@ -6,12 +6,12 @@ import type {
   Broker,
   Lease,
   Settlement,
-} from '../../libs/redis-queue-transport/src/core/broker.js';
-import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
+} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import {
   RedisRefusedError,
   RedisUnavailableError,
-} from '../../libs/redis-queue-transport/src/core/errors.js';
+} from '../../libs/redis-queue-transport/src/core/errors/errors.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { brokerContract } from './broker.contract.js';

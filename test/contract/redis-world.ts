@@ -1,6 +1,6 @@
-import type { Broker } from '../../libs/redis-queue-transport/src/core/broker.js';
-import { PAUSED } from '../../libs/redis-queue-transport/src/redis/scripts/set-paused.js';
-import { SendBudget } from '../../libs/redis-queue-transport/src/core/send-budget.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { PAUSED } from '../../libs/redis-queue-transport/src/redis/admin/set-paused.script.js';
+import { SendBudget } from '../../libs/redis-queue-transport/src/core/requests/send-budget.js';
 import { openBroker } from '../../libs/redis-queue-transport/src/open-broker.js';
 import type { ConnectionOption } from '../../libs/redis-queue-transport/src/open-broker.js';
 import { dumpQueue, queueKey } from '../support/queue-dump.js';

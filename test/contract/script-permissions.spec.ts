@@ -2,10 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from '@jest/globals';
-import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection-source.js';
-import { Connection } from '../../libs/redis-queue-transport/src/redis/connection.js';
-import { permissionCheck } from '../../libs/redis-queue-transport/src/redis/script-permissions.js';
-import { Script } from '../../libs/redis-queue-transport/src/redis/script.js';
+import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
+import { Connection } from '../../libs/redis-queue-transport/src/redis/connection/connection.js';
+import { permissionCheck } from '../../libs/redis-queue-transport/src/redis/script/script-permissions.js';
+import { Script } from '../../libs/redis-queue-transport/src/redis/script/script.js';
 import {
   RedisQueueAdmin,
   RedisQueueClient,
@@ -18,10 +18,12 @@ const rig = redisRig();
 
 type AnyScript = Script<string, string, unknown>;
 
-const SCRIPTS = 'libs/redis-queue-transport/src/redis/scripts';
+const SCRIPTS = 'libs/redis-queue-transport/src/redis';
 
 async function allScripts(): Promise<Map<string, AnyScript>> {
-  const files = (await readdir(SCRIPTS)).filter((file) => !file.endsWith('.spec.ts'));
+  const files = (await readdir(SCRIPTS, { recursive: true })).filter((file) =>
+    file.endsWith('.script.ts'),
+  );
   const scripts = new Map<string, AnyScript>();
   for (const file of files) {
     const path = pathToFileURL(resolve(SCRIPTS, file)).href;

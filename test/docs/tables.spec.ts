@@ -6,22 +6,22 @@ import {
   RedisQueueError,
   RedisQueueRecordBuilder,
 } from 'nestjs-redis-queue-transport';
-import { EncodedBody } from '../../libs/redis-queue-transport/src/core/body.js';
-import { deadLetterElement } from '../../libs/redis-queue-transport/src/core/dead-letter.js';
+import { EncodedBody } from '../../libs/redis-queue-transport/src/core/body/body.js';
+import { deadLetterElement } from '../../libs/redis-queue-transport/src/core/message/dead-letter.js';
 import {
   encodeElement,
   withNextAttempt,
-} from '../../libs/redis-queue-transport/src/core/envelope.js';
-import type { Element } from '../../libs/redis-queue-transport/src/core/envelope.js';
-import { encodeReply } from '../../libs/redis-queue-transport/src/core/reply.js';
-import { resolveEventOptions } from '../../libs/redis-queue-transport/src/nest/event-options.js';
-import { SETTINGS } from '../../libs/redis-queue-transport/src/nest/message-settings.js';
+} from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import type { Element } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { encodeReply } from '../../libs/redis-queue-transport/src/core/message/reply.js';
+import { resolveEventOptions } from '../../libs/redis-queue-transport/src/nest/options/event-options.js';
+import { SETTINGS } from '../../libs/redis-queue-transport/src/nest/packets/message-settings.js';
 import {
   resolveClientOptions,
   resolveHandlerOptions,
   resolveServerOptions,
-} from '../../libs/redis-queue-transport/src/nest/options.js';
-import { Keys } from '../../libs/redis-queue-transport/src/redis/keys.js';
+} from '../../libs/redis-queue-transport/src/nest/options/options.js';
+import { Keys } from '../../libs/redis-queue-transport/src/redis/keys/keys.js';
 import { readText, tableBelow } from './markdown.js';
 
 let options: string;

@@ -11,7 +11,7 @@ import {
 import { lastValueFrom } from 'rxjs';
 import type { EmitterSettings } from '../programs/emitter.js';
 import type { GroupReplicaSettings } from '../programs/group-replica.js';
-import { decodeElement } from '../../libs/redis-queue-transport/src/core/envelope.js';
+import { decodeElement } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { eventually } from '../support/eventually.js';
 import { readJournal } from '../support/journal.js';
 import { idsOf } from '../support/ledger.js';

@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
-import { controllerOf } from '../e2e/delivery-controller.js';
+import { controllerOf } from '../e2e/delivery/controller.js';
 
 jest.setTimeout(120_000);
 

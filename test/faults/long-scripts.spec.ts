@@ -4,8 +4,8 @@ import type {
   Lease,
   LeaseTerms,
   Settlement,
-} from '../../libs/redis-queue-transport/src/core/broker.js';
-import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/envelope.js';
+} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { ENDED_MS } from '../contract/broker-world.js';
 import { element } from '../contract/elements.js';
 import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';

@@ -1,6 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type { Broker, Exchange, Lease } from '../../libs/redis-queue-transport/src/core/broker.js';
-import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors.js';
+import type {
+  Broker,
+  Exchange,
+  Lease,
+} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
 import { counts, element, ids, brought } from '../contract/elements.js';
 import { RedisWorld } from '../contract/redis-world.js';
 import { eventually } from '../support/eventually.js';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { eventControllerOf } from '../e2e/events-controller.js';
+import { eventControllerOf } from '../e2e/events/controller.js';
 import { commandsThrough } from '../support/commands-through.js';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';

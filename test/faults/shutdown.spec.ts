@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { decodeElement } from '../../libs/redis-queue-transport/src/core/envelope.js';
+import { decodeElement } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { FaultStage } from './fault-stage.js';

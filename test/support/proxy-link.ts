@@ -2,8 +2,20 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Gate } from './gate.js';
-import type { FaultKind, ProxyCounts } from './proxy.js';
 import { FrameReader, commandWords } from './resp.js';
+
+export type FaultKind = 'dropRequest' | 'dropReply' | 'cutReply' | 'holdRequest' | 'holdReply';
+
+/** What has passed so far. */
+export interface ProxyCounts {
+  connections: number;
+  refused: number;
+  requests: number;
+  replies: number;
+  /** Frames that were swallowed by a fault or by silence. */
+  swallowed: number;
+  cut: number;
+}
 
 /** A fault that has found its command. */
 export interface LinkFault {

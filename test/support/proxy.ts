@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { Gate } from './gate.js';
 import { ProxyLink } from './proxy-link.js';
-import type { LinkRules } from './proxy-link.js';
+import type { FaultKind, LinkRules, ProxyCounts } from './proxy-link.js';
 
 /** Whether a command is meant: its words, and the name that the connection gave itself. */
 export type Match = (words: readonly string[], connection: string) => boolean;
@@ -19,24 +19,11 @@ export interface HeldFrame extends PendingFault {
   release(): void;
 }
 
-export type FaultKind = 'dropRequest' | 'dropReply' | 'cutReply' | 'holdRequest' | 'holdReply';
-
 interface Fault {
   readonly kind: FaultKind;
   readonly match: Match;
   readonly happened: Gate;
   readonly released: Gate;
-}
-
-/** What has passed so far. */
-export interface ProxyCounts {
-  connections: number;
-  refused: number;
-  requests: number;
-  replies: number;
-  /** Frames that were swallowed by a fault or by silence. */
-  swallowed: number;
-  cut: number;
 }
 
 /** A TCP proxy in front of a Redis that breaks what a test tells it to break. */

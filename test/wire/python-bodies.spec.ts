@@ -8,7 +8,7 @@ import { RedisQueueRecordBuilder, rawCodec } from 'nestjs-redis-queue-transport'
 import { msgpackCodec } from 'nestjs-redis-queue-transport/msgpack';
 import { lastValueFrom } from 'rxjs';
 import { brief } from '../support/brief.js';
-import { eventControllerOf } from '../e2e/events-controller.js';
+import { eventControllerOf } from '../e2e/events/controller.js';
 import { eventually } from '../support/eventually.js';
 import { wireRig } from './wire-rig.js';
 

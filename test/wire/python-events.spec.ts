@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { RedisQueueContext } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
-import { isMeantBy } from '../../libs/redis-queue-transport/src/core/event-patterns.js';
-import { eventControllerOf } from '../e2e/events-controller.js';
+import { isMeantBy } from '../../libs/redis-queue-transport/src/core/events/event-patterns.js';
+import { eventControllerOf } from '../e2e/events/controller.js';
 import { eventually } from '../support/eventually.js';
 import { GREETING, wireRig } from './wire-rig.js';
 

@@ -1,5 +1,5 @@
-export { jsonCodec, rawCodec } from './core/codec.js';
-export type { Codec } from './core/codec.js';
+export { jsonCodec, rawCodec } from './core/body/codec.js';
+export type { Codec } from './core/body/codec.js';
 export {
   ClientClosedError,
   HandlerTimeoutError,
@@ -24,14 +24,14 @@ export {
   UndecodableError,
   UnencodableError,
   UnsafeRedisError,
-} from './core/errors.js';
-export type { RedisQueueEventOptions } from './nest/event-options.js';
-export type { RedisQueueErrorCode, SendFailure } from './core/errors.js';
+} from './core/errors/errors.js';
+export type { RedisQueueEventOptions } from './nest/options/event-options.js';
+export type { RedisQueueErrorCode, SendFailure } from './core/errors/errors.js';
 export type {
   EventDeclarationOptions,
   HistoryOptions,
   RedisQueueDeclarations,
-} from './nest/declarations.js';
+} from './nest/options/declarations.js';
 export type {
   RedisQueueAdminOptions,
   RedisQueueBatchOptions,
@@ -40,56 +40,58 @@ export type {
   RedisQueueListOptions,
   RedisQueueRetryOptions,
   RedisQueueServerOptions,
-} from './nest/options.js';
-export type { QueueLengths } from './core/admin-broker.js';
-export type { Retired } from './core/event-admin-broker.js';
-export type { EventGroup, EventSubscriptions, HistoryEntry } from './core/event-admin.js';
-export type { EventHistory } from './core/event-index.js';
-export type { RedisQueueHealth, SlowedQueue } from './core/health.js';
+} from './nest/options/options.js';
+export type { QueueLengths } from './core/admin/admin-broker.js';
+export type { Retired } from './core/admin/event-admin-broker.js';
+export type { EventGroup, EventSubscriptions, HistoryEntry } from './core/admin/event-admin.js';
+export type { EventHistory } from './core/events/event-index.js';
+export type { RedisQueueHealth, SlowedQueue } from './core/broker/health.js';
+export type { DeadLetterFilter, QueueOverview, Removal } from './core/admin/queue-admin.js';
 export type {
   DeadLetterEntry,
-  DeadLetterFilter,
   DelayedMessage,
   QueuedMessage,
-  QueueOverview,
-  Removal,
-} from './core/queue-admin.js';
-export { RedisQueueHttpFilter } from './nest/http-filter.js';
-export { MessageHeaders, MessageId } from './nest/parameters.js';
-export { RedisQueueEvent, RedisQueueMessage } from './nest/decorators.js';
-export type { RedisQueueEventHandlerOptions, RedisQueuePattern } from './nest/decorators.js';
-export { DeadLetter, RetryLater } from './nest/exceptions.js';
-export { isWorthRetrying } from './nest/worth-retrying.js';
-export { RedisQueueAdmin } from './nest/redis-queue-admin.js';
+} from './core/admin/queued-message.js';
+export { RedisQueueHttpFilter } from './nest/handlers/http-filter.js';
+export { MessageHeaders, MessageId } from './nest/context/parameters.js';
+export { RedisQueueEvent, RedisQueueMessage } from './nest/handlers/decorators.js';
+export type {
+  RedisQueueEventHandlerOptions,
+  RedisQueuePattern,
+} from './nest/handlers/decorators.js';
+export { DeadLetter, RetryLater } from './nest/context/exceptions.js';
+export { isWorthRetrying } from './nest/internals/worth-retrying.js';
+export { RedisQueueAdmin } from './nest/admin/redis-queue-admin.js';
 export type {
   HistoryPageOptions,
   RedisQueueName,
   ReplayOptions,
-} from './nest/redis-queue-admin.js';
-export type { RedisQueueCall } from './nest/hot.js';
-export { RedisQueueClient } from './nest/redis-queue-client.js';
-export type { EmitResult, EnqueueResult } from './nest/redis-queue-client.js';
-export { RedisQueueBatchContext } from './nest/redis-queue-batch.context.js';
-export type { RedisQueueBatchItem } from './nest/redis-queue-batch.context.js';
-export { RedisQueueContext } from './nest/redis-queue.context.js';
+} from './nest/admin/redis-queue-admin.js';
+export type { RedisQueueCall } from './nest/client/hot.js';
+export { RedisQueueClient } from './nest/client/redis-queue-client.js';
+export type { EmitResult, EnqueueResult } from './nest/client/redis-queue-client.js';
+export { RedisQueueBatchContext } from './nest/context/redis-queue-batch.context.js';
+export type { RedisQueueBatchItem } from './nest/context/redis-queue-batch.context.js';
+export { RedisQueueContext } from './nest/context/redis-queue.context.js';
 export {
   RedisQueueModule,
   redisQueueAdminToken,
   redisQueueServerToken,
-} from './nest/redis-queue.module.js';
+} from './nest/module/redis-queue.module.js';
 export type {
   RedisQueueModuleAsyncOptions,
   RedisQueueModuleOptions,
   RedisQueueOptionsFactory,
   RedisQueueSettings,
-} from './nest/redis-queue.module.js';
-export { RedisQueueRecord, RedisQueueRecordBuilder } from './nest/redis-queue-record.js';
+} from './nest/module/redis-queue.module.js';
+export { RedisQueueRecord, RedisQueueRecordBuilder } from './nest/packets/redis-queue-record.js';
 export type {
   RedisQueueEmitOptions,
   RedisQueueEnqueueOptions,
   RedisQueueRecordOptions,
   RedisQueueSendOptions,
-} from './nest/message-settings.js';
-export { REDIS_QUEUE_TRANSPORT, RedisQueueServer } from './nest/redis-queue-server.js';
-export type { RedisQueueEvents, RedisQueueStatus } from './nest/status-events.js';
+} from './nest/packets/message-settings.js';
+export { RedisQueueServer } from './nest/server/redis-queue-server.js';
+export type { RedisQueueEvents, RedisQueueStatus } from './nest/log/status-events.js';
+export { REDIS_QUEUE_TRANSPORT } from './nest/handlers/transport-id.js';
 export type { ConnectionOption } from './open-broker.js';

@@ -1,7 +1,7 @@
 import { Packr } from 'msgpackr';
-import type { Codec } from './core/codec.js';
+import type { Codec } from './core/body/codec.js';
 
-export type { Codec } from './core/codec.js';
+export type { Codec } from './core/body/codec.js';
 
 /** Plain MessagePack that any language reads; what is read shares no memory with what it was read from. */
 const packrOptions = {

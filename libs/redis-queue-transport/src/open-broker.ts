@@ -1,17 +1,17 @@
-import type { AdminBroker } from './core/admin-broker.js';
-import type { Broker } from './core/broker.js';
-import type { RedisQueueHealth } from './core/health.js';
-import { optionsWithoutEffect } from './redis/connection-options.js';
-import { connectionSource } from './redis/connection-source.js';
-import type { ConnectionOption } from './redis/connection-source.js';
-import { placeOf } from './redis/place.js';
-import { RedisAdmin } from './redis/redis-admin.js';
-import { RedisBroker } from './redis/redis-broker.js';
-import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/redis-broker.js';
+import type { AdminBroker } from './core/admin/admin-broker.js';
+import type { Broker } from './core/broker/broker.js';
+import type { RedisQueueHealth } from './core/broker/health.js';
+import { optionsWithoutEffect } from './redis/connection/connection-options.js';
+import { connectionSource } from './redis/connection/connection-source.js';
+import type { ConnectionOption } from './redis/connection/connection-source.js';
+import { placeOf } from './redis/connection/place.js';
+import { RedisAdmin } from './redis/admin/redis-admin.js';
+import { RedisBroker } from './redis/broker/redis-broker.js';
+import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/broker/redis-broker.js';
 
-export type { ConnectionOption } from './redis/connection-source.js';
-export type { RedisBrokerEvents as BrokerEvents } from './redis/redis-broker.js';
-export { DEFAULT_CONNECTION, connectionSource } from './redis/connection-source.js';
+export type { ConnectionOption } from './redis/connection/connection-source.js';
+export type { RedisBrokerEvents as BrokerEvents } from './redis/broker/redis-broker.js';
+export { DEFAULT_CONNECTION, connectionSource } from './redis/connection/connection-source.js';
 
 /** A broker, with what no core code asks of one. */
 export interface OpenBroker {

@@ -1,0 +1,82 @@
+/**
+ * Which file may import which, beyond what a single file shows: circles, and the layers of the library
+ * (`nest → core ← redis`, composed in `open-broker.ts`). docs/architecture.md says why.
+ */
+const SOURCES = 'libs/redis-queue-transport/src';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no-circles-between-files',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-circles-between-rooms',
+      comment:
+        'A room that needs another and is needed by it is one room, or holds a file of a third.',
+      severity: 'error',
+      scope: 'folder',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'core-knows-nothing-outside',
+      severity: 'error',
+      from: { path: `^${SOURCES}/core/` },
+      to: { pathNot: `^${SOURCES}/core/`, dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'redis-knows-core-and-ioredis',
+      severity: 'error',
+      from: { path: `^${SOURCES}/redis/` },
+      to: {
+        pathNot: [`^${SOURCES}/(core|redis)/`, 'node_modules/ioredis/'],
+        dependencyTypesNot: ['core'],
+      },
+    },
+    {
+      name: 'nest-does-not-import-redis',
+      severity: 'error',
+      from: { path: `^${SOURCES}/nest/` },
+      to: { path: `^${SOURCES}/redis/` },
+    },
+    {
+      name: 'nest-knows-ioredis-by-its-types',
+      severity: 'error',
+      from: { path: `^${SOURCES}/nest/` },
+      to: { path: 'node_modules/ioredis/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'only-index-imports-nest',
+      severity: 'error',
+      from: {
+        path: `^${SOURCES}/`,
+        pathNot: [`^${SOURCES}/(nest/|index[.]ts$)`],
+      },
+      to: { path: `^${SOURCES}/nest/` },
+    },
+    {
+      name: 'only-open-broker-imports-redis',
+      severity: 'error',
+      from: {
+        path: `^${SOURCES}/`,
+        pathNot: [`^${SOURCES}/(redis/|open-broker[.]ts$)`],
+      },
+      to: { path: `^${SOURCES}/redis/`, dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '[.]spec[.]ts$' },
+    // Imports of types count too: who reads one file reads the other.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['types', 'import', 'node'],
+    },
+  },
+};

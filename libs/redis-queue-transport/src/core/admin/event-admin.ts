@@ -1,0 +1,141 @@
+import type { EventDeclaration } from '../broker/broker.js';
+import { InvalidOptionError } from '../errors/errors.js';
+import type {
+  EventAdminBroker,
+  HistoryElement,
+  HistoryPart,
+  Retired,
+} from './event-admin-broker.js';
+import type { EventHistory } from '../events/event-index.js';
+import { subscriptionOf, subscriptionQueue } from '../events/event-patterns.js';
+import { wholeNumber } from '../options/options.js';
+import type { Page } from './queue-admin.js';
+import type { QueuedMessage } from './queued-message.js';
+import { decodeElement } from '../message/envelope.js';
+
+/** A group's subscription. */
+export interface EventGroup {
+  readonly group: string;
+  readonly pattern: string;
+  /** Its queue: the name for every call that tends queues. */
+  readonly queue: string;
+}
+
+/** Who wants which events. */
+export interface EventSubscriptions {
+  readonly groups: readonly EventGroup[];
+  /** Wildcards to which live listeners listen, or did once. */
+  readonly wildcards: readonly string[];
+  readonly histories: readonly EventHistory[];
+}
+
+/** An event that is kept. */
+export interface HistoryEntry extends QueuedMessage {
+  /** Its place, as `emit` answered it. */
+  readonly historyId: string;
+  /** Counts the events of this history, from 1. */
+  readonly number: number;
+  /** The event's own, also where the history's has wildcards. */
+  readonly pattern: string;
+}
+
+const PAGE = 100;
+const limitRule = wholeNumber('events', 1);
+
+/** Tends groups and histories, beside live servers. */
+export class EventAdmin {
+  constructor(
+    private readonly broker: EventAdminBroker,
+    /** Shows an element, also one that cannot be read. */
+    private readonly readMessage: (element: Buffer) => QueuedMessage,
+  ) {}
+
+  async subscriptions(): Promise<EventSubscriptions> {
+    const { queues, listeners, histories } = await this.broker.index();
+    const groups = queues.flatMap((queue) => {
+      const subscription = subscriptionOf(queue);
+      return subscription === undefined ? [] : [{ ...subscription, queue }];
+    });
+    return { groups, wildcards: listeners, histories };
+  }
+
+  declare(declaration: EventDeclaration): Promise<void> {
+    return this.broker.declare(declaration);
+  }
+
+  retire(pattern: string, group: string, waiting: 'drop' | 'keep'): Promise<Retired> {
+    return this.broker.retire(subscriptionQueue({ group, pattern }), waiting);
+  }
+
+  endHistory(pattern: string, entries: 'drop' | 'keep'): Promise<Retired> {
+    return this.broker.endHistory(pattern, entries);
+  }
+
+  forgetListeners(pattern: string): Promise<boolean> {
+    return this.broker.forgetListeners(pattern);
+  }
+
+  async history(
+    pattern: string,
+    { from, limit = PAGE, isNewestFirst }: Page & Omit<HistoryPart, 'count'>,
+  ): Promise<{ readonly events: readonly HistoryEntry[]; readonly next: string | undefined }> {
+    limitRule(limit, 'limit');
+    const part = { from, count: limit + 1, isNewestFirst };
+    const elements = await this.broker.history(pattern, part);
+    const events = elements.slice(0, limit).map((element) => this.#readEntry(pattern, element));
+    return { events, next: elements[limit]?.entry };
+  }
+
+  /** Up to the end as it is now: what is emitted meanwhile comes to the group by itself. */
+  async replay(
+    pattern: string,
+    group: string,
+    range: { readonly from: string; readonly to: string | undefined },
+  ): Promise<number> {
+    const queue = subscriptionQueue({ group, pattern });
+    await this.#assertReplayable(queue, group, pattern);
+    const to = await this.broker.lastEntry(pattern, range.to);
+    let replayed = 0;
+    for (let from: string | undefined = range.from; from !== undefined && to !== undefined;) {
+      const step = await this.broker.replay(pattern, queue, { from, to });
+      replayed += step.replayed;
+      from = step.next;
+    }
+    return replayed;
+  }
+
+  #readEntry(pattern: string, { entry, number, element }: HistoryElement): HistoryEntry {
+    return {
+      ...this.readMessage(element),
+      historyId: entry,
+      number,
+      pattern: concretePattern(element) ?? pattern,
+    };
+  }
+
+  async #assertReplayable(queue: string, group: string, pattern: string): Promise<void> {
+    const { queues, histories } = await this.broker.index();
+    if (!queues.includes(queue)) {
+      throw new InvalidOptionError(
+        'group',
+        `group must be one that gets the events of "${pattern}" (see groups()), got "${group}"`,
+      );
+    }
+    if (histories.some((history) => history.pattern === pattern)) return;
+    // Of one that was ended, the events may have been kept.
+    if ((await this.broker.lastEntry(pattern, undefined)) !== undefined) return;
+    throw new InvalidOptionError(
+      'pattern',
+      `pattern must be one that has a history (see groups()), got "${pattern}": declare one, or give a handler one`,
+    );
+  }
+}
+
+function concretePattern(element: Buffer): string | undefined {
+  try {
+    return decodeElement(element).pattern;
+  } catch {
+    // People look at what cannot be read as well: they get its bytes.
+    return undefined;
+  }
+}

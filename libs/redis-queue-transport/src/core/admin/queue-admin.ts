@@ -1,0 +1,233 @@
+import type { AdminBroker, DeadElement, QueueLengths, QueueLook } from './admin-broker.js';
+import { redrivenElement } from '../message/dead-letter.js';
+import { decodeElement } from '../message/envelope.js';
+import { dateOf } from './message-reader.js';
+import type { MessageReader } from './message-reader.js';
+import { text, wholeNumber } from '../options/options.js';
+import type { DeadLetterEntry, DelayedMessage, QueuedMessage } from './queued-message.js';
+
+export interface Page {
+  /** How many at the most, from 1. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+/** Which dead letters are meant. */
+export type DeadLetterFilter = (letter: DeadLetterEntry) => boolean;
+
+/** A queue among all others. */
+export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
+  /** For how long, in ms, the message that is handed out next has existed; undefined without one, or if it does not say. */
+  readonly oldestAgeMs: number | undefined;
+}
+
+/**
+ * What became of the wish to remove a message: it is gone for good; or a consumer holds it, and it was left alone; or no
+ * message of that id waits, is delayed or held.
+ */
+export type Removal = 'removed' | 'held' | 'unknown';
+
+/** A message that is being handed out is looked for again so many times. */
+const MOST_TRIES = 5;
+
+const PAGE = 100;
+
+/** How the entries of dead letters look; no other text names one. */
+const ENTRY = /^\d+-\d+$/;
+
+const limitRule = wholeNumber('messages', 1);
+const offsetRule = wholeNumber('messages', 0);
+const idRule = text('the id of a message', (value) => value !== '');
+
+/** Looks into queues and tends them, beside live consumers. */
+export class QueueAdmin {
+  constructor(
+    private readonly broker: AdminBroker,
+    private readonly reader: MessageReader,
+  ) {}
+
+  queues(): Promise<readonly string[]> {
+    return this.broker.queues();
+  }
+
+  lengths(queue: string): Promise<QueueLengths> {
+    return this.broker.lengths(queue);
+  }
+
+  async overview(): Promise<readonly QueueOverview[]> {
+    const queues = await this.broker.queues();
+    const overview: QueueOverview[] = [];
+    for (let i = 0; i < queues.length; i += PAGE)
+      overview.push(...(await this.broker.look(queues.slice(i, i + PAGE))).map(overviewOf));
+    return overview;
+  }
+
+  async peek(
+    queue: string,
+    { offset = 0, limit = PAGE }: Page & { readonly offset?: number | undefined } = {},
+  ): Promise<readonly QueuedMessage[]> {
+    offsetRule(offset, 'offset');
+    limitRule(limit, 'limit');
+    return this.reader.messages(queue, await this.broker.waiting(queue, offset, limit));
+  }
+
+  async delayed(
+    queue: string,
+    { offset = 0, limit = PAGE }: Page & { readonly offset?: number | undefined } = {},
+  ): Promise<readonly DelayedMessage[]> {
+    offsetRule(offset, 'offset');
+    limitRule(limit, 'limit');
+    const delayed = await this.broker.delayed(queue, offset, limit);
+    const elements = delayed.map(({ element }) => element);
+    const messages = await this.reader.messages(queue, elements);
+    return messages.map((message, index) => ({
+      ...message,
+      dueAt: dateOf(delayed[index]?.dueMs ?? 0),
+    }));
+  }
+
+  async advanceDelayed(
+    queue: string,
+    filter: (message: DelayedMessage) => boolean = () => true,
+  ): Promise<number> {
+    // Read first and advanced then: advancing changes the order that the pages go by.
+    const chosen: Buffer[] = [];
+    let lastDueMs = 0;
+    for (let offset = 0; ; offset += PAGE) {
+      const page = await this.delayed(queue, { offset, limit: PAGE });
+      for (const message of page) {
+        if (!filter(message)) continue;
+        chosen.push(message.element);
+        lastDueMs = message.dueAt.getTime();
+      }
+      if (page.length < PAGE) break;
+    }
+    let advanced = 0;
+    for (let i = 0; i < chosen.length; i += PAGE) {
+      advanced += await this.broker.advance(queue, chosen.slice(i, i + PAGE), lastDueMs);
+    }
+    return advanced;
+  }
+
+  async advance(queue: string, id: string): Promise<boolean> {
+    const found = await this.broker.find(queue, idRule(id, 'id'));
+    if (found?.place !== 'delayed') return false;
+    return (await this.broker.advance(queue, [found.element], found.dueMs)) === 1;
+  }
+
+  async remove(queue: string, id: string): Promise<Removal> {
+    idRule(id, 'id');
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const found = await this.broker.find(queue, id);
+      if (found === undefined) return 'unknown';
+      if (found.place === 'held') return 'held';
+      if (await this.broker.remove(queue, found.element)) return 'removed';
+    }
+    // Each time it was handed out before it could be removed.
+    return 'held';
+  }
+
+  async deadLetters(
+    queue: string,
+    { from, limit = PAGE }: Page & { readonly from?: string | undefined } = {},
+  ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
+    limitRule(limit, 'limit');
+    const elements = await this.broker.deadLetters(queue, from, limit + 1);
+    return {
+      letters: await this.reader.letters(queue, elements.slice(0, limit)),
+      next: elements[limit]?.entry,
+    };
+  }
+
+  async deadLetter(queue: string, entry: string): Promise<DeadLetterEntry | undefined> {
+    const element = await this.#deadElement(queue, entry);
+    if (element === undefined) return undefined;
+    const [letter] = await this.reader.letters(queue, [element]);
+    return letter;
+  }
+
+  async redrive(queue: string, entry: string): Promise<boolean> {
+    const element = await this.#deadElement(queue, entry);
+    return element !== undefined && (await this.#redrive(queue, [element])) === 1;
+  }
+
+  async redriveAll(queue: string, filter: DeadLetterFilter = () => true): Promise<number> {
+    let count = 0;
+    for await (const page of this.#pagesOf(queue, filter))
+      count += await this.#redrive(queue, page);
+    return count;
+  }
+
+  async deleteDeadLetter(queue: string, entry: string): Promise<boolean> {
+    return ENTRY.test(entry) && (await this.broker.deleteDeadLetters(queue, [entry])) === 1;
+  }
+
+  async deleteDeadLetters(queue: string, filter: DeadLetterFilter = () => true): Promise<number> {
+    let count = 0;
+    for await (const page of this.#pagesOf(queue, filter)) {
+      count += await this.broker.deleteDeadLetters(
+        queue,
+        page.map(({ entry }) => entry),
+      );
+    }
+    return count;
+  }
+
+  pause(queue: string): Promise<void> {
+    return this.broker.setPaused(queue, true);
+  }
+
+  resume(queue: string): Promise<void> {
+    return this.broker.setPaused(queue, false);
+  }
+
+  purge(queue: string): Promise<number> {
+    return this.broker.purge(queue);
+  }
+
+  close(): Promise<void> {
+    return this.broker.close();
+  }
+
+  /** The dead letters that are there now; one that dies again meanwhile is not met a second time. */
+  async *#pagesOf(queue: string, filter: DeadLetterFilter): AsyncGenerator<readonly DeadElement[]> {
+    const [{ dead } = { dead: 0 }] = await this.broker.look([queue]);
+    let from: string | undefined;
+    for (let seen = 0; seen < dead;) {
+      const page: readonly DeadElement[] = await this.broker.deadLetters(queue, from, PAGE + 1);
+      const elements = page.slice(0, Math.min(PAGE, dead - seen));
+      const letters = await this.reader.letters(queue, elements);
+      yield elements.filter((_element, index) => letters.slice(index, index + 1).some(filter));
+      seen += elements.length;
+      from = page[PAGE]?.entry;
+      if (from === undefined) return;
+    }
+  }
+
+  #redrive(queue: string, elements: readonly DeadElement[]): Promise<number> {
+    const again = elements.map(({ entry, element }) => ({
+      entry,
+      element: redrivenElement(element),
+    }));
+    return again.length === 0 ? Promise.resolve(0) : this.broker.redrive(queue, again);
+  }
+
+  async #deadElement(queue: string, entry: string): Promise<DeadElement | undefined> {
+    if (!ENTRY.test(entry)) return undefined;
+    const [element] = await this.broker.deadLetters(queue, entry, 1);
+    return element?.entry === entry ? element : undefined;
+  }
+}
+
+function overviewOf({ head, nowMs, ...look }: QueueLook): QueueOverview {
+  return { ...look, oldestAgeMs: ageOf(head, nowMs) };
+}
+
+function ageOf(head: Buffer, nowMs: number): number | undefined {
+  if (head.length === 0) return undefined;
+  try {
+    const { sentAtMs } = decodeElement(head);
+    return sentAtMs === undefined ? undefined : Math.max(0, nowMs - sentAtMs);
+  } catch {
+    return undefined; // it cannot be read, and will be a dead letter
+  }
+}

@@ -1,0 +1,128 @@
+import { canWrite, decodeWith, encodeWith, jsonCodec, rawCodec } from './codec.js';
+import type { Codec } from './codec.js';
+import { GZIP, compress, decompress } from './compression.js';
+import { PayloadTooLargeError } from '../errors/errors.js';
+import { decodeJson, encodeJson } from './json.js';
+import { KnownCodecs } from './known-codecs.js';
+import { assertWritten } from './unwritable.js';
+
+/** How a body came about where it is not simply JSON: header fields of the same names. */
+export interface BodyEncoding {
+  /** Name of the codec; absent for JSON. */
+  readonly codec?: string | undefined;
+  /** How it is compressed; absent for not at all. */
+  readonly zip?: string | undefined;
+}
+
+/** Bytes, and how they came about. */
+export class EncodedBody {
+  constructor(
+    readonly bytes: Buffer,
+    readonly encoding: BodyEncoding,
+  ) {}
+}
+
+/** A body on its way out: the text of JSON, or bytes that are marked as what they are. */
+export type OutgoingBody = string | EncodedBody;
+
+export interface BodyOptions {
+  /** What is written where a message says nothing else. */
+  readonly codec: Codec;
+  /** What can be read besides, and besides json and raw. */
+  readonly codecs: readonly Codec[];
+  /** How large a body may be as its codec writes it, in both directions. */
+  readonly maxPayloadBytes: number;
+  /** Larger ones are compressed where that helps; false for never. */
+  readonly compressAboveBytes: number | false;
+}
+
+/** No UTF-16 unit takes more in UTF-8. */
+const MOST_BYTES_PER_UNIT = 3;
+
+/** Between values and the bytes of a body. */
+export class BodyFormat {
+  readonly #codec: Codec;
+  readonly #known: KnownCodecs;
+  readonly #maxBytes: number;
+  readonly #compressAbove: number;
+  /** Text of so many UTF-16 units need not be measured. */
+  readonly #smallText: number;
+
+  constructor(
+    { codec, codecs, maxPayloadBytes, compressAboveBytes }: BodyOptions,
+    /** Reads what no header says more of. */
+    private readonly decodePlain: (body: Buffer) => unknown = decodeJson,
+  ) {
+    this.#maxBytes = maxPayloadBytes;
+    this.#compressAbove = compressAboveBytes === false ? Infinity : compressAboveBytes;
+    this.#smallText = Math.floor(
+      Math.min(maxPayloadBytes, this.#compressAbove) / MOST_BYTES_PER_UNIT,
+    );
+    this.#codec = codec;
+    this.#known = new KnownCodecs([codec, ...codecs]);
+  }
+
+  /** @throws UnencodableError, also for what JSON would lose without a word, PayloadTooLargeError */
+  encode(value: unknown, codec: Codec = this.#codec): OutgoingBody {
+    if (codec !== jsonCodec) return this.#encode(value, codec);
+    const text = encodeJson(value);
+    assertWritten(value, text);
+    return this.#finishText(text);
+  }
+
+  #encode(value: unknown, codec: Codec): OutgoingBody {
+    if (codec === jsonCodec || value === undefined) return this.#finishText(encodeJson(value));
+    return this.#finish(encodeWith(codec, value), codec.name);
+  }
+
+  /** Bytes that somebody else made; read as a Buffer. @throws PayloadTooLargeError */
+  encodeBytes(bytes: Buffer): OutgoingBody {
+    return this.#finish(bytes, rawCodec.name);
+  }
+
+  /**
+   * In the codec of what is answered, or as JSON where that is not known or has no form for the value. An answer is written
+   * as JSON has it, as with Nest's own transports: what is thrown often carries things that JSON has no form for.
+   */
+  encodeAnswer(value: unknown, question: BodyEncoding | undefined): OutgoingBody {
+    if (question?.codec === undefined) return this.#encode(value, jsonCodec);
+    const codec = this.#known.find(question.codec);
+    return this.#encode(value, codec !== undefined && canWrite(codec, value) ? codec : jsonCodec);
+  }
+
+  /**
+   * With `also`, a codec that is known for this body alone.
+   * @throws UndecodableError | PayloadTooLargeError
+   */
+  decode(body: Buffer, encoding: BodyEncoding | undefined, also?: Codec): unknown {
+    this.#assertFits(body.length);
+    if (encoding === undefined) return this.decodePlain(body);
+    const { codec, zip } = encoding;
+    const bytes = zip === undefined ? body : decompress(body, zip, this.#maxBytes);
+    if (codec === undefined) return decodeJson(bytes);
+    return decodeWith(codec === also?.name ? also : this.#known.named(codec), bytes);
+  }
+
+  #finish(bytes: Buffer, codec: string): EncodedBody {
+    this.#assertFits(bytes.length);
+    const zipped = bytes.length > this.#compressAbove ? compress(bytes) : undefined;
+    return zipped === undefined
+      ? new EncodedBody(bytes, { codec })
+      : new EncodedBody(zipped, { codec, zip: GZIP });
+  }
+
+  #finishText(text: string): OutgoingBody {
+    return text.length <= this.#smallText ? text : this.#finishLargeText(text);
+  }
+
+  #finishLargeText(text: string): OutgoingBody {
+    const bytes = Buffer.byteLength(text);
+    this.#assertFits(bytes);
+    const zipped = bytes > this.#compressAbove ? compress(Buffer.from(text)) : undefined;
+    return zipped === undefined ? text : new EncodedBody(zipped, { zip: GZIP });
+  }
+
+  #assertFits(bytes: number): void {
+    if (bytes > this.#maxBytes) throw new PayloadTooLargeError(bytes, this.#maxBytes);
+  }
+}

@@ -1,0 +1,84 @@
+import { isUint8Array } from 'node:util/types';
+import { UndecodableError, UnencodableError, messageOf } from '../errors/errors.js';
+import { mark } from '../errors/mark.js';
+import { decodeJson, encodeJson } from './json.js';
+
+/**
+ * Makes bytes of data, and data of bytes. Its name travels in the header of every message that it wrote, so that the
+ * other side knows how to read it.
+ */
+export interface Codec {
+  /** What stands in the header: letters, digits, `.`, `_` and `-`. The same on both sides. */
+  readonly name: string;
+  /** What it throws becomes an `UnencodableError`. `undefined` never comes here: it is a body without bytes. */
+  encode(value: unknown): Buffer | string;
+  /** What it throws becomes an `UndecodableError`. The answer must not share memory with the body. */
+  decode(body: Buffer): unknown;
+}
+
+export const JSON_CODEC = mark('jsonCodec');
+export const RAW_CODEC = mark('rawCodec');
+
+/** What is written when nothing else is asked for. */
+export const jsonCodec: Codec = Object.freeze({
+  name: 'json',
+  [JSON_CODEC]: true,
+  encode: encodeJson,
+  decode: decodeJson,
+});
+
+/** The data are bytes (a Buffer or Uint8Array), and travel as they are; read as a Buffer. */
+export const rawCodec: Codec = Object.freeze({
+  name: 'raw',
+  [RAW_CODEC]: true,
+  encode(value: unknown): Buffer {
+    if (isUint8Array(value)) return asBuffer(value);
+    const got = value === null ? 'null' : typeof value;
+    throw new UnencodableError(`rawCodec writes a Buffer or Uint8Array, got ${got}.`);
+  },
+  // A copy: the element's own bytes are needed for settling, whatever a handler does to its data.
+  decode: (body: Buffer): Buffer => Buffer.from(body),
+});
+
+/** Whether the codec can write the value at all: the raw one has no form for anything but bytes. */
+export function canWrite(codec: Codec, value: unknown): boolean {
+  return codec !== rawCodec || isUint8Array(value);
+}
+
+/** @throws UnencodableError */
+export function encodeWith(codec: Codec, value: unknown): Buffer {
+  let bytes: unknown;
+  try {
+    bytes = codec.encode(value);
+  } catch (error) {
+    if (error instanceof UnencodableError) throw error;
+    throw new UnencodableError(
+      `The codec "${codec.name}" cannot write the data: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  if (typeof bytes === 'string') return Buffer.from(bytes);
+  if (isUint8Array(bytes)) return asBuffer(bytes);
+  throw new UnencodableError(
+    `The codec "${codec.name}" must answer text or a Buffer, got ${typeof bytes}.`,
+  );
+}
+
+/** @throws UndecodableError */
+export function decodeWith(codec: Codec, body: Buffer): unknown {
+  try {
+    return codec.decode(body);
+  } catch (error) {
+    if (error instanceof UndecodableError) throw error;
+    throw new UndecodableError(
+      `The codec "${codec.name}" cannot read the body: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

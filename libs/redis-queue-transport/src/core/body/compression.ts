@@ -1,0 +1,66 @@
+import { constants, gunzipSync, gzipSync } from 'node:zlib';
+import { PayloadTooLargeError, UndecodableError, messageOf } from '../errors/errors.js';
+
+/** The only compression that this release writes and reads; its name in the header. */
+export const GZIP = 'gzip';
+
+/** It must save at least a tenth. */
+const WORTH_WHILE = 0.9;
+const SAMPLE_PIECES = 4;
+const PIECE_BYTES = 2_048;
+const SAMPLE_BYTES = SAMPLE_PIECES * PIECE_BYTES;
+
+/**
+ * The body compressed, or undefined where that saves less than a tenth. A body that is much larger than a sample of it
+ * is only compressed when the sample says that it helps.
+ */
+export function compress(body: Buffer): Buffer | undefined {
+  if (body.length > 2 * SAMPLE_BYTES && gzip(sampleOf(body)) === undefined) return undefined;
+  return gzip(body);
+}
+
+function gzip(bytes: Buffer): Buffer | undefined {
+  const zipped = gzipSync(bytes, { level: constants.Z_BEST_SPEED });
+  return zipped.length <= bytes.length * WORTH_WHILE ? zipped : undefined;
+}
+
+/** Pieces from all over the body: the beginning alone is often unlike the rest. */
+function sampleOf(body: Buffer): Buffer {
+  const step = Math.floor((body.length - PIECE_BYTES) / (SAMPLE_PIECES - 1));
+  const pieces = Array.from({ length: SAMPLE_PIECES }, (_, i) =>
+    body.subarray(i * step, i * step + PIECE_BYTES),
+  );
+  return Buffer.concat(pieces);
+}
+
+/**
+ * Stops as soon as there is more than `maxBytes`, whatever the compressed bytes claim.
+ * @throws UndecodableError | PayloadTooLargeError
+ */
+export function decompress(body: Buffer, zip: string, maxBytes: number): Buffer {
+  if (zip !== GZIP) {
+    throw new UndecodableError(
+      `The body is compressed as ${JSON.stringify(zip)}, and only ${GZIP} can be read here.`,
+    );
+  }
+  try {
+    return gunzipSync(body, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if (isTooLarge(error)) throw new PayloadTooLargeError(claimedBytes(body, maxBytes), maxBytes);
+    throw new UndecodableError(`The body is no ${GZIP}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    error.code === 'ERR_BUFFER_TOO_LARGE'
+  );
+}
+
+/** The size that stands at the end of gzip; at least what is known. */
+function claimedBytes(body: Buffer, maxBytes: number): number {
+  return Math.max(maxBytes + 1, body.readUInt32LE(body.length - 4));
+}

@@ -1,0 +1,34 @@
+import { jsonCodec, rawCodec } from './codec.js';
+import type { Codec } from './codec.js';
+import { UndecodableError } from '../errors/errors.js';
+
+/** Codecs that one side can read, by the name in the header. */
+export class KnownCodecs {
+  readonly #byName: ReadonlyMap<string, Codec>;
+
+  constructor(codecs: readonly Codec[]) {
+    this.#byName = new Map(
+      [...codecs, jsonCodec, rawCodec].map((codec) => [codec.name, codec] as const),
+    );
+  }
+
+  find(name: string): Codec | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** @throws UndecodableError that says what is missing */
+  named(name: string): Codec {
+    const codec = this.#byName.get(name);
+    if (codec !== undefined) return codec;
+    throw new UndecodableError(
+      `The body is written in the codec ${JSON.stringify(name)}, and only ${[...this.#byName.keys()].join(', ')} ` +
+        `can be read here. ${adviceFor(name)}`,
+    );
+  }
+}
+
+function adviceFor(name: string): string {
+  return name === 'msgpack'
+    ? "Install msgpackr and set `codecs: [msgpackCodec]`, from 'nestjs-redis-queue-transport/msgpack'."
+    : 'Give the codec of that name with the option `codecs`.';
+}

@@ -1,0 +1,75 @@
+import { Readable } from 'node:stream';
+import { describe, expect, test } from '@jest/globals';
+import { of } from 'rxjs';
+import { UnencodableError } from '../errors/errors.js';
+import { encodeJson } from './json.js';
+import { assertWritten } from './unwritable.js';
+
+function write(data: unknown): void {
+  assertWritten(data, encodeJson(data));
+}
+
+function* numbers(): Generator<number> {
+  yield 1;
+}
+
+async function* later(): AsyncGenerator<number> {
+  yield await Promise.resolve(1);
+}
+
+const LOST: readonly [string, unknown][] = [
+  ['a Promise', Promise.resolve(1)],
+  ['a Map', new Map([['a', 1]])],
+  ['a Set', new Set([1])],
+  ['a WeakMap', new WeakMap()],
+  ['an Error', new TypeError('no')],
+  ['a RegExp', /a/],
+  ['a stream', Readable.from(['a'])],
+  ['a stream', new ReadableStream()],
+  ['a stream', of(1)],
+  ['an iterator', numbers()],
+  ['an iterator', later()],
+  ['an invalid Date', new Date(NaN)],
+];
+
+describe('data that JSON would lose', () => {
+  test.each([...LOST, ['NaN', NaN], ['Infinity', Infinity]])(
+    'are refused with what they are: %s',
+    (what, data) => {
+      expect(() => write(data)).toThrow(UnencodableError);
+      expect(() => write(data)).toThrow(`the data are ${what}`);
+    },
+  );
+
+  test.each(LOST.filter(([what]) => !/stream|Date/.test(what)))(
+    'are refused inside other data too: %s',
+    (what, data) => {
+      expect(() => write({ orders: [1, { tags: data }] })).toThrow(
+        `data.orders[1].tags is ${what}`,
+      );
+    },
+  );
+});
+
+class Money {
+  readonly #cents = 100;
+
+  toJSON(): unknown {
+    return { cents: this.#cents };
+  }
+}
+
+test.each<[string, unknown]>([
+  ['plain data', { a: [1, 'b', null, { c: undefined }], d: {}, e: [] }],
+  ['nothing', null],
+  ['undefined', undefined],
+  ['an instance without fields', new (class Ping {})()],
+  ['what says itself how it is written', new Money()],
+  ['that inside other data', { total: new Money(), none: {} }],
+  ['an Error that does', Object.assign(new Error('x'), { toJSON: () => ({ message: 'x' }) })],
+  ['a Date', { at: new Date(0), none: {} }],
+  ['without a prototype', Object.assign(Object.create(null) as object, { a: {} })],
+  ['bytes', { bytes: Buffer.from('a'), none: {} }],
+])('passes: %s', (_, data) => {
+  expect(() => write(data)).not.toThrow();
+});

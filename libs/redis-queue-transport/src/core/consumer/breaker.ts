@@ -1,0 +1,86 @@
+import { performance } from 'node:perf_hooks';
+import { Circuit } from './circuit.js';
+import type { Delivery } from '../delivery/delivery.js';
+import type { Outcome } from '../delivery/outcome.js';
+
+export interface BreakerEvents {
+  /** From now on no more than these may be held. */
+  limited(limit: number): void;
+  /** Nearly every attempt fails, the last one with this error. */
+  slowed(error: unknown): void;
+  /** Attempts succeed again, after so many ms. */
+  recovered(slowedMs: number): void;
+}
+
+/** A queue that is slowed down, as nearly every attempt fails. */
+export interface Slowdown {
+  readonly sinceMs: number;
+  /** Of the last attempt that failed. */
+  readonly error: unknown;
+}
+
+/** Watches how the attempts of one queue end, and slows it down by its {@link Circuit}. */
+export class Breaker {
+  readonly #circuit: Circuit;
+  #lastError: unknown;
+  #lastCounted: unknown;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(
+    concurrency: number,
+    private readonly events: BreakerEvents,
+  ) {
+    this.#circuit = new Circuit(concurrency);
+  }
+
+  get slowdown(): Slowdown | undefined {
+    if (!this.#circuit.isOpen) return undefined;
+    return { sinceMs: performance.now() - this.#circuit.openedAtMs, error: this.#lastError };
+  }
+
+  /**
+   * What is dead-lettered at once, comes back by its handler's wish, has told its caller the error, or has failed before,
+   * says nothing of whether the next message would succeed.
+   */
+  ended({ envelope }: Delivery, outcome: Outcome): void {
+    if (outcome.kind === 'ack') {
+      if (!this.#circuit.isSettled && outcome.isFailure !== true) this.#succeeded();
+    } else if (outcome.kind === 'retry') {
+      this.#lastError = outcome.error;
+      if (envelope.attempt - envelope.postponed === 1) this.#failed(outcome.error);
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #succeeded(): void {
+    const slowdown = this.slowdown;
+    this.#circuit.succeeded();
+    if (slowdown === undefined) return;
+    clearTimeout(this.#timer);
+    this.events.limited(this.#circuit.limit);
+    if (!this.#circuit.isOpen) this.events.recovered(slowdown.sinceMs);
+  }
+
+  #failed(error: unknown): void {
+    // All messages of a batch that fails have failed by one attempt.
+    const isSameAttempt = typeof error === 'object' && error === this.#lastCounted;
+    if (isSameAttempt || this.#isStopped) return;
+    this.#lastCounted = error;
+    const wasOpen = this.#circuit.isOpen;
+    const now = performance.now();
+    if (!this.#circuit.failed(now)) return;
+    this.#timer = setTimeout(() => this.#probe(), this.#circuit.pauseMs(now));
+    this.events.limited(0);
+    if (!wasOpen) this.events.slowed(error);
+  }
+
+  #probe(): void {
+    this.#circuit.probe();
+    this.events.limited(this.#circuit.limit);
+  }
+}

@@ -1,0 +1,225 @@
+import { describe, expect, test } from '@jest/globals';
+import { BatchCollector } from './batch-collector.js';
+import type { BatchTerms } from './batch-collector.js';
+import type { BatchItem } from './batch-item.js';
+import { Delivery } from './delivery.js';
+import { decodeElement } from '../message/envelope.js';
+import { HandlerTimeoutError } from '../errors/errors.js';
+import { DONE } from './outcome.js';
+import type { Result } from './outcome.js';
+
+const LONG_MS = 60_000;
+
+function delivery(id: string, crashes = 0): Delivery {
+  const element = Buffer.from(`{"rq":1,"crashes":${crashes},"id":"${id}"}\n{}`);
+  return new Delivery('work', element, decodeElement(element));
+}
+
+interface Call {
+  readonly ids: readonly string[];
+  readonly items: readonly BatchItem<string>[];
+  end(result?: Result): void;
+  fail(error: unknown): void;
+}
+
+/** A collector whose batches end when the test says so. */
+class Bench {
+  readonly calls: Call[] = [];
+  readonly collector: BatchCollector<string>;
+
+  constructor(terms: Partial<BatchTerms>) {
+    this.collector = new BatchCollector(
+      { size: 3, waitMs: 0, concurrency: 1, timeoutMs: undefined, ...terms },
+      (items) =>
+        new Promise<Result>((resolve, reject) => {
+          const end = (result: Result = DONE): void => resolve(result);
+          this.calls.push({ ids: items.map(({ data }) => data), items, end, fail: reject });
+        }),
+    );
+  }
+
+  add(...ids: readonly string[]): Promise<Result>[] {
+    return ids.map((id) => this.give(delivery(id)));
+  }
+
+  give(given: Delivery): Promise<Result> {
+    return new Promise((resolve) => this.collector.add(given, given.envelope.id ?? '', resolve));
+  }
+
+  get begun(): readonly (readonly string[])[] {
+    return this.calls.map(({ ids }) => ids);
+  }
+}
+
+const turn = (): Promise<void> => new Promise(setImmediate);
+
+/** Jest's own deadline ends it when it does not come. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
+}
+
+describe('a collector of batches', () => {
+  test('makes one batch of what came together', async () => {
+    const bench = new Bench({});
+
+    void bench.add('a', 'b');
+    expect(bench.begun).toEqual([]);
+
+    await turn();
+    expect(bench.begun).toEqual([['a', 'b']]);
+  });
+
+  test('begins a full one at once, and keeps the order', async () => {
+    const bench = new Bench({ concurrency: 2, waitMs: LONG_MS });
+
+    void bench.add('a', 'b', 'c', 'd', 'e', 'f');
+    await turn();
+
+    expect(bench.begun).toEqual([
+      ['a', 'b', 'c'],
+      ['d', 'e', 'f'],
+    ]);
+  });
+
+  test('begins batches of one at once', async () => {
+    const bench = new Bench({ size: 1, waitMs: LONG_MS, concurrency: 2 });
+
+    void bench.add('a', 'b');
+    await turn();
+
+    expect(bench.begun).toEqual([['a'], ['b']]);
+  });
+
+  test('begins one that is not full when its first has waited long enough', async () => {
+    const bench = new Bench({ waitMs: 30 });
+
+    void bench.add('a');
+    await turn();
+    expect(bench.begun).toEqual([]);
+    void bench.add('b');
+
+    await until(() => bench.begun.length === 1);
+    expect(bench.begun).toEqual([['a', 'b']]);
+  });
+
+  test('runs no more than may, and takes together what has gathered meanwhile', async () => {
+    const bench = new Bench({});
+    void bench.add('a');
+    await turn();
+    void bench.add('b');
+    await turn();
+    void bench.add('c');
+    await turn();
+    expect(bench.begun).toEqual([['a']]);
+
+    bench.calls[0]!.end();
+
+    await until(() => bench.begun.length === 2);
+    expect(bench.begun).toEqual([['a'], ['b', 'c']]);
+  });
+
+  test('counts the time of what stayed behind from when it came', async () => {
+    const bench = new Bench({ size: 2, waitMs: 100 });
+    void bench.add('a', 'b');
+    void bench.add('c', 'd', 'e');
+    const cameAt = performance.now();
+    await until(() => performance.now() - cameAt > 100);
+    bench.calls[0]!.end();
+    await until(() => bench.begun.length === 2);
+
+    bench.calls[1]!.end();
+    await turn();
+
+    expect(bench.begun).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
+  });
+
+  test('gives each what the call ended with, but for those that were settled by themselves', async () => {
+    const bench = new Bench({});
+    const [a, b, c] = bench.add('a', 'b', 'c');
+    await turn();
+    const [call] = bench.calls;
+
+    call!.items[1]!.settle({ kind: 'retryLater', delayMs: 5 });
+    expect(await b).toEqual({ kind: 'retryLater', delayMs: 5 });
+    call!.items[1]!.settle(DONE);
+    call!.fail('why');
+
+    expect(await Promise.all([a, b, c])).toEqual([
+      { kind: 'failed', error: 'why' },
+      { kind: 'retryLater', delayMs: 5 },
+      { kind: 'failed', error: 'why' },
+    ]);
+  });
+
+  test('lets a suspect wait for nobody', async () => {
+    const bench = new Bench({ waitMs: LONG_MS });
+
+    void bench.give(delivery('suspect', 1));
+    await turn();
+
+    expect(bench.begun).toEqual([['suspect']]);
+  });
+
+  test('gives back, in order, what it has not begun, and forgets it', async () => {
+    const bench = new Bench({ waitMs: LONG_MS });
+    void bench.add('a', 'b', 'c', 'd', 'e');
+
+    const back = bench.collector.takeBackUnstarted();
+    await turn();
+    bench.calls[0]!.end();
+    await turn();
+
+    expect(back.map(({ envelope }) => envelope.id)).toEqual(['d', 'e']);
+    expect(bench.begun).toEqual([['a', 'b', 'c']]);
+    expect(bench.collector.takeBackUnstarted()).toEqual([]);
+  });
+
+  test('does not begin what was given up before it came', async () => {
+    const bench = new Bench({});
+    const given = delivery('a');
+    given.abort(new Error('given up'));
+
+    expect(await bench.give(given)).toMatchObject({ kind: 'failed' });
+    await turn();
+
+    expect(bench.begun).toEqual([]);
+  });
+
+  test('past its time fires the signals, fails what was not settled, and goes on', async () => {
+    const bench = new Bench({ timeoutMs: 50 });
+    const ended = bench.add('a', 'b', 'c');
+    const [next] = bench.add('d');
+    await turn();
+    bench.calls[0]!.items[0]!.settle(DONE);
+
+    const [a, b, c] = await Promise.all(ended);
+
+    expect(a).toEqual(DONE);
+    expect([b, c]).toEqual([
+      { kind: 'failed', error: expect.any(HandlerTimeoutError) },
+      { kind: 'failed', error: expect.any(HandlerTimeoutError) },
+    ]);
+    expect(bench.calls[0]!.items[1]!.delivery.signal.reason).toBeInstanceOf(HandlerTimeoutError);
+    await until(() => bench.begun.length === 2);
+    expect(bench.begun).toEqual([['a', 'b', 'c'], ['d']]);
+    bench.calls[1]!.end();
+    expect(await next).toEqual(DONE);
+  });
+});
+
+test('a collector ends nothing before add() has returned, whatever the handler does at once', async () => {
+  const told: string[] = [];
+  const collector = new BatchCollector<string>(
+    { size: 1, waitMs: 0, concurrency: 2, timeoutMs: undefined },
+    ([item]) => {
+      item!.settle(DONE);
+      return Promise.resolve(DONE);
+    },
+  );
+
+  collector.add(delivery('a'), 'a', () => told.push('ended'));
+  told.push('returned');
+  await turn();
+
+  expect(told).toEqual(['returned', 'ended']);
+});

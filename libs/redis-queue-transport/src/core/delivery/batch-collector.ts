@@ -1,0 +1,168 @@
+import { AsyncResource } from 'node:async_hooks';
+import { performance } from 'node:perf_hooks';
+import { BatchItem } from './batch-item.js';
+import type { Delivery } from './delivery.js';
+import { HandlerTimeoutError } from '../errors/errors.js';
+import type { Result } from './outcome.js';
+import { OwnPlaces } from './places.js';
+import type { Places } from './places.js';
+import type { Gate } from '../lease/start-gate.js';
+
+export interface BatchTerms {
+  /** Most deliveries in one batch. */
+  readonly size: number;
+  /** How long, in ms, the first of a batch waits for others; 0 for those alone that came together with it. */
+  readonly waitMs: number;
+  /** How many batches may run at once. */
+  readonly concurrency: number;
+  /** How long, in ms, a batch may run; undefined for as long as it likes. */
+  readonly timeoutMs: number | undefined;
+  /** Those of all handlers of the process together, of which each batch takes one; undefined for as many as there are. */
+  readonly places?: Places | undefined;
+}
+
+/** Runs the user's handler for a batch, and says how it ended for all that were not settled by themselves. */
+export type RunBatch<T> = (items: readonly BatchItem<T>[]) => Promise<Result>;
+
+/**
+ * Gathers deliveries into batches: a batch begins when it is full, or when its first has waited long enough, and no
+ * more batches run than may. Each delivery has its own result all the same.
+ *
+ * A suspect does not wait for others: nothing else is taken beside it, so it is a batch of one.
+ */
+export class BatchCollector<T> {
+  /** In the order in which they came; begun by none yet. */
+  #gathered: BatchItem<T>[] = [];
+  /** The first of them has waited long enough. */
+  #isDue = false;
+  #timer: NodeJS.Timeout | undefined;
+  #running = 0;
+  readonly #home = new AsyncResource('RedisQueueBatches');
+  readonly #places: OwnPlaces | undefined;
+  #gate: Gate | undefined;
+  #isWaitingAtGate = false;
+
+  constructor(
+    private readonly terms: BatchTerms,
+    private readonly runBatch: RunBatch<T>,
+  ) {
+    const { places } = terms;
+    this.#places = places && new OwnPlaces(places, () => this.#beginDue());
+  }
+
+  /** No batch begins while this one is shut. */
+  useGate(gate: Gate): void {
+    this.#gate = gate;
+  }
+
+  /** Tells `end` how it ended for this delivery: once, and not before it has returned. */
+  add(delivery: Delivery, data: T, end: (result: Result) => void): void {
+    // Its consumer has given it up, and nothing that happens to it counts.
+    if (delivery.isAborted) return queueMicrotask(() => end({ kind: 'failed', error: undefined }));
+    const addedAt = this.terms.waitMs === 0 ? 0 : performance.now();
+    this.#gathered.push(new BatchItem(delivery, data, addedAt, end, this.#home));
+    if (delivery.envelope.crashes > 0) this.#isDue = true;
+    this.#beginDue();
+    if (this.#gathered.length === 1 && !this.#isDue) this.#wait(this.terms.waitMs);
+  }
+
+  /** Forgets what was gathered and not begun, and answers it, in order. Its results never come. */
+  takeBackUnstarted(): readonly Delivery[] {
+    return this.#takeAll().map(({ delivery }) => delivery);
+  }
+
+  #wait(ms: number): void {
+    const ripen = (): void => {
+      this.#isDue = this.#gathered.length > 0;
+      this.#beginDue();
+    };
+    if (this.terms.waitMs === 0) process.nextTick(ripen);
+    else this.#timer = setTimeout(ripen, ms);
+  }
+
+  #beginDue(): void {
+    const { size } = this.terms;
+    while (this.#mayBegin())
+      this.#begin(this.#gathered.length <= size ? this.#takeAll() : this.#takeFirst());
+    this.#places?.release();
+  }
+
+  #mayBegin(): boolean {
+    const { size, concurrency } = this.terms;
+    if (this.#running >= concurrency) return false;
+    const isRipe = this.#isDue || this.#gathered.length >= size;
+    return isRipe && this.#isOpen() && this.#places?.keep(1) !== 0;
+  }
+
+  /** Much may have happened while they gathered. When it opens, what is due then begins. */
+  #isOpen(): boolean {
+    const gate = this.#gate;
+    if (gate === undefined || gate.mayStart()) return true;
+    if (this.#isWaitingAtGate) return false;
+    this.#isWaitingAtGate = true;
+    void gate.opened().then(() => {
+      this.#isWaitingAtGate = false;
+      this.#beginDue();
+    });
+    return false;
+  }
+
+  #takeAll(): BatchItem<T>[] {
+    const items = this.#gathered;
+    this.#gathered = [];
+    this.#isDue = false;
+    clearTimeout(this.#timer);
+    return items;
+  }
+
+  /** More had gathered than go into one batch: the first of the others may have waited long enough as well. */
+  #takeFirst(): BatchItem<T>[] {
+    const { size, waitMs } = this.terms;
+    const items = this.#gathered.splice(0, size);
+    clearTimeout(this.#timer);
+    const waitedMs = performance.now() - (this.#gathered[0]?.addedAt ?? 0);
+    this.#isDue = waitMs === 0 || waitedMs >= waitMs;
+    if (!this.#isDue) this.#wait(waitMs - waitedMs);
+    return items;
+  }
+
+  #begin(items: readonly BatchItem<T>[]): void {
+    this.#running += 1;
+    this.#gate?.began();
+    this.#places?.begin();
+    const { timeoutMs } = this.terms;
+    const result = timeoutMs === undefined ? this.#run(items) : this.#runInTime(items, timeoutMs);
+    void result.then((ended) => {
+      for (const item of items) item.settle(ended);
+      this.#running -= 1;
+      this.#places?.end();
+      this.#beginDue();
+    });
+  }
+
+  /** Never rejects. The handler begins when who added the last of them has gone on: what it settles at once ends then. */
+  #run(items: readonly BatchItem<T>[]): Promise<Result> {
+    return Promise.resolve(items)
+      .then(this.runBatch)
+      .catch((error: unknown): Result => ({ kind: 'failed', error }));
+  }
+
+  /** A handler cannot be stopped: past its time the signals fire, and what it still does no longer counts. */
+  async #runInTime(items: readonly BatchItem<T>[], timeoutMs: number): Promise<Result> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<Result>((resolve) => {
+      timer = setTimeout(() => resolve(abortAll(items, timeoutMs)), timeoutMs);
+    });
+    try {
+      return await Promise.race([this.#run(items), timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function abortAll<T>(items: readonly BatchItem<T>[], timeoutMs: number): Result {
+  const error = new HandlerTimeoutError(items[0]?.delivery.queue ?? '', timeoutMs);
+  for (const { delivery } of items) delivery.abort(error);
+  return { kind: 'failed', error };
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from '@jest/globals';
+import { Delivery } from './delivery.js';
+import { DeliveryRunner } from './delivery-runner.js';
+import type { DeliveryHandler } from './delivery-runner.js';
+import { decodeElement } from '../message/envelope.js';
+import { HandlerTimeoutError } from '../errors/errors.js';
+import { DONE } from './outcome.js';
+import type { Result } from './outcome.js';
+
+const retry = { attempts: 2, backoff: 'fixed', delayMs: 70, maxDelayMs: 70 } as const;
+
+function delivery(attempt = 1): Delivery {
+  const element = Buffer.from(`{"rq":1,"attempt":${attempt},"id":"a"}\n{}`);
+  return new Delivery('work', element, decodeElement(element));
+}
+
+function handlerOf(
+  run: () => Promise<Result>,
+  timedOut: DeliveryHandler['timedOut'] = (_, error) => ({ kind: 'failed', error }),
+): DeliveryHandler {
+  return { run, timedOut };
+}
+
+const never = (): Promise<Result> => new Promise(() => undefined);
+
+describe('running a delivery', () => {
+  test('takes a handler that rejects for one that failed', async () => {
+    const runner = new DeliveryRunner(
+      handlerOf(() => Promise.reject(new TypeError('a mistake'))),
+      { retry },
+    );
+
+    expect(await runner.run(delivery(1))).toMatchObject({ kind: 'retry', delayMs: 70 });
+    expect(await runner.run(delivery(2))).toMatchObject({
+      kind: 'deadLetter',
+      error: { name: 'TypeError', message: 'a mistake' },
+    });
+  });
+
+  test('past its time fires the signal first, and asks then how it ended', async () => {
+    const told: unknown[] = [];
+    const timedOut: DeliveryHandler['timedOut'] = (one, error) => {
+      told.push(one.signal.reason === error, error);
+      return DONE;
+    };
+    const runner = new DeliveryRunner(handlerOf(never, timedOut), { retry, timeoutMs: 10 });
+    const late = delivery();
+
+    expect(await runner.run(late)).toEqual({ kind: 'ack' });
+
+    expect(told).toEqual([true, expect.any(HandlerTimeoutError)]);
+    expect(told[1]).toMatchObject({ pattern: 'work', timeoutMs: 10 });
+  });
+
+  test('past its time ignores what it still does, also when that fails', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const failing = (): Promise<Result> => new Promise((_, reject) => (fail = reject));
+    const runner = new DeliveryRunner(handlerOf(failing), { retry, timeoutMs: 10 });
+
+    expect(await runner.run(delivery())).toMatchObject({ kind: 'retry', delayMs: 70 });
+
+    // Would end this process if nobody took it.
+    fail(new Error('late'));
+    await new Promise(setImmediate);
+  });
+
+  test('in time leaves the signal alone', async () => {
+    const runner = new DeliveryRunner(
+      handlerOf(() => Promise.resolve(DONE)),
+      {
+        retry,
+        timeoutMs: 60_000,
+      },
+    );
+    const one = delivery();
+
+    expect(await runner.run(one)).toEqual({ kind: 'ack' });
+
+    expect(one.isAborted).toBe(false);
+  });
+});

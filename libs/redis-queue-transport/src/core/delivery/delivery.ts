@@ -1,0 +1,51 @@
+import type { Envelope } from '../message/envelope.js';
+
+/** One envelope handed to one consumer once. */
+export class Delivery {
+  #abort: AbortController | undefined;
+  #abortReason: Error | undefined;
+  #onAbort: (() => void) | undefined;
+
+  constructor(
+    readonly queue: string,
+    /** The bytes as they were taken; settling uses these. */
+    readonly element: Buffer,
+    private read: Envelope,
+  ) {}
+
+  get envelope(): Envelope {
+    return this.read;
+  }
+
+  /** Puts the body in that was parked beside the queue. */
+  unpark(body: Buffer): void {
+    this.read = { ...this.read, body };
+  }
+
+  /** Fires when the result no longer counts: the lease was lost, or the time to shut down is over. */
+  get signal(): AbortSignal {
+    // Made on first use: most handlers never ask, and a controller costs more than the rest of the delivery.
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason);
+    }
+    return this.#abort.signal;
+  }
+
+  get isAborted(): boolean {
+    return this.#abortReason !== undefined;
+  }
+
+  /** The one who is told of the abort beside the signal, at once if it has happened. Costs less than the signal. */
+  onAbort(tell: () => void): void {
+    if (this.isAborted) return tell();
+    this.#onAbort = tell;
+  }
+
+  abort(reason: Error): void {
+    if (this.#abortReason !== undefined) return;
+    this.#abortReason = reason;
+    this.#abort?.abort(reason);
+    this.#onAbort?.();
+  }
+}

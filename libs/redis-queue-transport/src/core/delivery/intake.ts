@@ -1,0 +1,57 @@
+import type { Broker } from '../broker/broker.js';
+import { Delivery } from './delivery.js';
+import { decodeElement } from '../message/envelope.js';
+import type { Envelope, ReplyAddress } from '../message/envelope.js';
+import { UndecodableError } from '../errors/errors.js';
+import { deadLetter } from './outcome.js';
+import type { Outcome } from './outcome.js';
+
+/** What is to be done with an element that was taken. */
+export type Intake =
+  | { readonly kind: 'run'; readonly delivery: Delivery }
+  /** Not to be run at all. */
+  | { readonly kind: 'settle'; readonly delivery: Delivery; readonly outcome: Outcome }
+  /** Its time is over. */
+  | { readonly kind: 'expired'; readonly delivery: Delivery };
+
+/** Reads a taken element and decides, before any handler sees it. */
+export function inspect(
+  queue: string,
+  element: Buffer,
+  maxCrashes: number,
+  broker: Pick<Broker, 'isReplyList' | 'nowMs'>,
+): Intake {
+  let envelope;
+  try {
+    envelope = decodeElement(element);
+  } catch (error) {
+    const delivery = new Delivery(queue, element, decodeElement(UNREADABLE));
+    return { kind: 'settle', delivery, outcome: deadLetter('undecodable', error) };
+  }
+  const delivery = new Delivery(queue, element, envelope);
+  const { crashes, replyTo } = envelope;
+  // It cannot be answered, so it is not run as the request that it says to be; redriven, it is one without a caller.
+  if (replyTo !== undefined && !broker.isReplyList(replyTo.list)) {
+    return { kind: 'settle', delivery, outcome: deadLetter('undecodable', noReplyList(replyTo)) };
+  }
+  if (crashes >= maxCrashes) {
+    const error = new Error(`The process died ${crashes} times while it ran this message.`);
+    return { kind: 'settle', delivery, outcome: deadLetter('crashed', error) };
+  }
+  if (isExpired(envelope, broker)) return { kind: 'expired', delivery };
+  return { kind: 'run', delivery };
+}
+
+/** It is too late for its handler to begin. */
+export function isExpired({ expiresAtMs }: Envelope, broker: Pick<Broker, 'nowMs'>): boolean {
+  return expiresAtMs !== undefined && expiresAtMs <= broker.nowMs();
+}
+
+function noReplyList({ list }: ReplyAddress): UndecodableError {
+  return new UndecodableError(
+    `The header field "replyTo" names no reply list of this prefix: ${JSON.stringify(list)}. Nothing was written there.`,
+  );
+}
+
+/** Stands in for the envelope of an element that has none that can be read. */
+const UNREADABLE = Buffer.from('null');

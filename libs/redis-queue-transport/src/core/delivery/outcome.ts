@@ -1,0 +1,153 @@
+import { detailsOf } from '../errors/error-details.js';
+import type { ErrorSummary } from '../errors/error-details.js';
+import { messageOf } from '../errors/errors.js';
+import type { RetryPolicy } from './retry.js';
+import { retryDelayMs } from './retry.js';
+
+/** Why an envelope was parked with the dead letters. */
+export type DeadReason =
+  /** The handler failed, and the message has no attempt left. */
+  | 'handlerFailed'
+  /** The handler failed with an error that no further attempt makes right. */
+  | 'notRetried'
+  /** The handler asked for it. */
+  | 'rejected'
+  /** The element's bytes cannot be read. */
+  | 'undecodable'
+  /** It was the only one running when its process died, too many times. */
+  | 'crashed';
+
+/** What becomes of a delivery. */
+export type Outcome =
+  /** Done: remove it. `isFailure` where it failed and its caller has been told. */
+  | { readonly kind: 'ack'; readonly isFailure?: true }
+  /** It failed: back to the head of the queue, now or after the pause; the attempt is counted. */
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly error: unknown }
+  /** It asked for that: back to the head of the queue, now or after the pause. */
+  | { readonly kind: 'postpone'; readonly delayMs: number }
+  /** Park it with the reason. */
+  | { readonly kind: 'deadLetter'; readonly reason: DeadReason; readonly error: ErrorSummary }
+  /** Back to the head of the queue as if it had never been taken: the attempt is not counted. */
+  | { readonly kind: 'release' };
+
+/** How a handler ended. */
+export type Result =
+  | { readonly kind: 'done' }
+  /** `isShared` where several deliveries failed by this one error: then it says little of each of them. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly isShared?: boolean }
+  /** It failed, and its caller has been told: that is the end of a request. */
+  | { readonly kind: 'refused' }
+  /** It asks to be run again, however often it was. Without a time: as the retry policy says. */
+  | { readonly kind: 'retryLater'; readonly delayMs: number | undefined }
+  /** It asks for the message to be parked. */
+  | { readonly kind: 'reject'; readonly error: unknown }
+  /** The data could not be read. */
+  | { readonly kind: 'undecodable'; readonly error: unknown };
+
+export const ACK: Outcome = { kind: 'ack' };
+export const RELEASE: Outcome = { kind: 'release' };
+const ACK_OF_FAILURE: Outcome = { kind: 'ack', isFailure: true };
+export const DONE: Result = { kind: 'done' };
+export const REFUSED: Result = { kind: 'refused' };
+
+/** What is postponed for no time at all would be handed out before all others, again and again. */
+const LEAST_POSTPONED_MS = 1;
+
+/** What a handler's end means for the delivery with this attempt, after so many that were postponed. */
+export function outcomeOf(
+  result: Result,
+  attempt: number,
+  policy: RetryPolicy,
+  postponed = 0,
+): Outcome {
+  switch (result.kind) {
+    case 'done':
+      return ACK;
+    case 'refused':
+      return ACK_OF_FAILURE;
+    case 'failed':
+      return outcomeOfFailure(result, attempt - postponed, policy);
+    case 'retryLater':
+      return {
+        kind: 'postpone',
+        delayMs: Math.max(LEAST_POSTPONED_MS, result.delayMs ?? retryDelayMs(policy, attempt)),
+      };
+    case 'reject':
+      return deadLetter('rejected', result.error);
+    case 'undecodable':
+      return deadLetter('undecodable', result.error);
+  }
+}
+
+function outcomeOfFailure(
+  { error, isShared }: Result & { readonly kind: 'failed' },
+  attempt: number,
+  policy: RetryPolicy,
+): Outcome {
+  if (attempt >= policy.attempts) return deadLetter('handlerFailed', error);
+  const verdict = isShared === true ? true : verdictOn(error, policy);
+  if (verdict === false) return deadLetter('notRetried', error);
+  const delayMs = retryDelayMs(policy, attempt);
+  return { kind: 'retry', delayMs, error: verdict === true ? error : verdict };
+}
+
+/** Whether it is worth trying again. Where the rule cannot say, it is, and an error says what is wrong with the rule. */
+function verdictOn(error: unknown, policy: RetryPolicy): boolean | Error {
+  try {
+    const verdict: unknown = policy.if?.(error) ?? true; // JavaScript answers anything
+    if (typeof verdict === 'boolean') return verdict;
+    // What becomes of it tells nobody anything: it is a mistake already.
+    if (verdict instanceof Promise) verdict.catch(() => undefined);
+    const got = verdict instanceof Promise ? 'a promise' : typeof verdict;
+    return mistakenRule(`must return true or false, got ${got}`, error);
+  } catch (mistake) {
+    return mistakenRule(`failed: ${messageOf(mistake)}`, error);
+  }
+}
+
+function mistakenRule(what: string, error: unknown): Error {
+  const text = `retry.if ${what}. So it is tried again, after this failure: ${messageOf(error)}`;
+  return new Error(text, { cause: error });
+}
+
+export function deadLetter(reason: DeadReason, error: unknown): Outcome {
+  return { kind: 'deadLetter', reason, error: summarize(error) };
+}
+
+/** Never throws: handlers may throw anything, also what throws itself when it is read. */
+export function summarize(error: unknown): ErrorSummary {
+  try {
+    return error instanceof Error ? summaryOf(error) : { name: 'Error', message: shown(error) };
+  } catch {
+    // Some part of it cannot be read; its message may still be.
+    return { name: 'Error', message: messageOf(error) };
+  }
+}
+
+function summaryOf(error: Error): ErrorSummary {
+  // A program may have put anything there.
+  const { message, stack, name } = error as { [Field in keyof Error]: unknown };
+  const details = detailsOf(error);
+  return {
+    // Many subclasses leave the name of their parent.
+    name: name === 'Error' ? error.constructor.name : asText(name),
+    message: asText(message),
+    ...(typeof stack === 'string' ? { stack } : {}),
+    ...(details === undefined ? {} : { details }),
+  };
+}
+
+function shown(thrown: unknown): string {
+  const hasMessage = typeof thrown === 'object' && thrown !== null && 'message' in thrown;
+  return hasMessage && typeof thrown.message === 'string' ? thrown.message : asText(thrown);
+}
+
+function asText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // Whatever it is, it cannot be shown better than by its text form.
+    return String(value);
+  }
+}

@@ -1,0 +1,81 @@
+import type { Renewal, SeenLease } from '../broker/broker.js';
+
+/** When a renewal was sent and when its answer came, in ms of this process's monotonic clock. */
+export interface LookTimes {
+  readonly askedAt: number;
+  readonly answeredAt: number;
+}
+
+interface Sighting {
+  readonly endsAtMs: number;
+  /** How much longer it must stay as it is before it counts as ended. */
+  readonly leftMs: number;
+}
+
+/** A healthy consumer renews after a third of its lease. So much of the lease is time for two renewals. */
+const LEAST_PART = 0.6;
+/** Looks come once in each third of a lease; one that comes after half of it is late. */
+const LATE_PART = 1 / 2;
+/** What a late look counts for. */
+const LATE_COUNTS_PART = 1 / 6;
+/** Redis's clock and ours may differ by so much of a lease from one look to the next. */
+const STEP_PART = 1 / 10;
+
+/**
+ * Tells leases that have ended from those that only look so, from what one look after another shows of them.
+ *
+ * A lease ends at a time of Redis's clock, and that clock can be set, forward or back, by seconds or hours. So its word
+ * is not enough: a lease counts as ended when its end stays the same, look after look, for as long as it had left (and
+ * for the time of two renewals at least), by the monotonic clock of this process.
+ *
+ * Time in which nobody could have renewed must not count: an outage of Redis, or of the machine that all share. It shows
+ * in looks that are late. They count for a little all the same, since some processes are always late.
+ */
+export class EndedLeases {
+  #sightings = new Map<string, Sighting>();
+  #last: (LookTimes & { readonly nowMs: number }) | undefined;
+  /** By how much Redis's clock was set back last, in ms; 0 when it never was while we looked. */
+  #setBackMs = 0;
+
+  constructor(private readonly leaseMs: number) {}
+
+  /** Takes in what a renewal showed, and answers which of its leases have ended. */
+  look({ nowMs, doubtful }: Renewal, times: LookTimes): readonly SeenLease[] {
+    const passedMs = this.#passedMs(times);
+    this.#noticeStep(nowMs, times);
+    this.#last = { ...times, nowMs };
+    const before = this.#sightings;
+    this.#sightings = new Map();
+    for (const { consumer, endsAtMs } of doubtful) {
+      const known = before.get(consumer);
+      const isCounted = known?.endsAtMs === endsAtMs && Number.isFinite(known.leftMs);
+      const leftMs = isCounted ? known.leftMs - passedMs : this.#waitMs(endsAtMs - nowMs);
+      this.#sightings.set(consumer, { endsAtMs, leftMs });
+    }
+    return doubtful.filter(({ consumer }) => (this.#sightings.get(consumer)?.leftMs ?? 1) <= 0);
+  }
+
+  /** How much the time since the last look counts for. */
+  #passedMs({ askedAt, answeredAt }: LookTimes): number {
+    if (this.#last === undefined) return 0;
+    const isLate = answeredAt - this.#last.answeredAt > LATE_PART * this.leaseMs;
+    return isLate ? LATE_COUNTS_PART * this.leaseMs : askedAt - this.#last.answeredAt;
+  }
+
+  #noticeStep(nowMs: number, { askedAt }: LookTimes): void {
+    if (this.#last === undefined) return;
+    const setBackMs = askedAt - this.#last.answeredAt - (nowMs - this.#last.nowMs);
+    if (setBackMs > STEP_PART * this.leaseMs) this.#setBackMs = setBackMs;
+  }
+
+  /**
+   * How long a lease with so much left must stay as it is. One that has more left than a whole lease of ours is that of a
+   * consumer with a longer lease; or it was written before the clock was set back.
+   */
+  #waitMs(leftMs: number): number {
+    const leastMs = LEAST_PART * this.leaseMs;
+    if (leftMs <= this.leaseMs) return Math.max(leastMs, leftMs);
+    if (leftMs <= this.#setBackMs || this.#setBackMs === 0) return Infinity;
+    return Math.max(leastMs, leftMs - this.#setBackMs);
+  }
+}

@@ -1,0 +1,163 @@
+import { performance } from 'node:perf_hooks';
+import type { Lease, Renewal, SeenLease } from '../broker/broker.js';
+import { EndedLeases } from './ended-leases.js';
+import type { LookTimes } from './ended-leases.js';
+import { GrowingPause, pause } from '../process/pause.js';
+
+export interface LeaseKeeperEvents {
+  lost(): void;
+  reclaimed(consumer: string, deliveries: number): void;
+  deadLettersDropped(letters: number): void;
+  failed(error: unknown): void;
+}
+
+/** A wall clock that jumps, from one reading to the next even, has no lease asked for more often than so. */
+const ASKED_LATELY_MS = 50;
+
+interface Renewed extends LookTimes {
+  readonly renewal: Renewal;
+}
+
+/**
+ * Renews one lease at a third of its length, and takes back what ended leases of the same queue held, once they have
+ * surely ended (see {@link EndedLeases}).
+ */
+export class LeaseKeeper {
+  readonly #intervalMs: number;
+  readonly #stopped = new AbortController();
+  readonly #endedLeases: EndedLeases;
+  #sureUntil: number;
+  /** When the renewal was sent that was answered last, by the wall clock. */
+  #renewedAtWall = Date.now();
+  /** When Redis was asked last because of the wall clock, by `performance.now()`. */
+  #askedForSleepAt = -Infinity;
+  #loop: Promise<void> | undefined;
+  /** Beside the renewals, which must not be late because there is much to take back. */
+  #reclaiming: Promise<void> | undefined;
+
+  /** @param takenAt when the lease was asked for, by `performance.now()` */
+  constructor(
+    private readonly lease: Lease,
+    private readonly leaseMs: number,
+    takenAt: number,
+    private readonly events: LeaseKeeperEvents,
+  ) {
+    this.#intervalMs = leaseMs / 3;
+    this.#sureUntil = takenAt + leaseMs;
+    this.#endedLeases = new EndedLeases(leaseMs);
+  }
+
+  /**
+   * False when the lease may have ended unnoticed: this process stood still, its machine was suspended, or Redis could not
+   * be reached.
+   */
+  get isSure(): boolean {
+    const now = performance.now();
+    return now < this.#sureUntil && !this.#mayHaveSlept(now);
+  }
+
+  /** From this time of `performance.now()` on, unless it was renewed by then. */
+  get sureUntil(): number {
+    return this.#sureUntil;
+  }
+
+  /**
+   * While a machine is suspended, its monotonic clock stands still and the lease goes on. The wall clock shows it, as it
+   * is right again afterwards. It may also be wrong, or be set: so it is a reason to ask Redis and no more, and not
+   * again right after Redis was asked.
+   */
+  #mayHaveSlept(now: number): boolean {
+    if (Date.now() - this.#renewedAtWall <= this.leaseMs) return false;
+    return now - this.#askedForSleepAt > ASKED_LATELY_MS;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run(this.#stopped.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+    await this.#reclaiming;
+  }
+
+  /** Renews out of turn, unless it is sure, until it is sure, lost, or no longer kept. Never rejects. */
+  async makeSure(): Promise<void> {
+    const stopped = this.#stopped.signal;
+    while (!this.isSure && !stopped.aborted) {
+      if ((await this.#renewSoon(stopped)) === 'leaseLost') return this.events.lost();
+      this.#askedForSleepAt = performance.now();
+    }
+  }
+
+  /** Begins with a renewal, as a first look at the leases of others: it takes more than one to know them. */
+  async #run(stopped: AbortSignal): Promise<void> {
+    for (;;) {
+      const renewed = await this.#renewSoon(stopped);
+      if (renewed === undefined || stopped.aborted) return;
+      if (renewed === 'leaseLost') return this.events.lost();
+      this.#lookAtOthers(renewed);
+      await pause(this.#intervalMs, stopped);
+    }
+  }
+
+  /** Tries until there is an answer: an outage may take all that is left of the lease. Undefined when it is stopped. */
+  async #renewSoon(stopped: AbortSignal): Promise<Renewed | 'leaseLost' | undefined> {
+    const between = new GrowingPause();
+    while (!stopped.aborted) {
+      try {
+        return await this.#renew();
+      } catch (error) {
+        if (!stopped.aborted) this.events.failed(error);
+        await between.wait(stopped);
+      }
+    }
+    return undefined;
+  }
+
+  async #renew(): Promise<Renewed | 'leaseLost'> {
+    const askedAt = performance.now();
+    const askedAtWall = Date.now();
+    const renewal = await this.lease.renew();
+    if (renewal === 'leaseLost') return renewal;
+    this.#sureUntil = askedAt + this.leaseMs;
+    this.#renewedAtWall = askedAtWall;
+    const { deadLettersDropped } = renewal;
+    if (deadLettersDropped !== undefined) this.events.deadLettersDropped(deadLettersDropped);
+    return { renewal, askedAt, answeredAt: performance.now() };
+  }
+
+  #lookAtOthers({ renewal, ...times }: Renewed): void {
+    const ended = this.#endedLeases.look(renewal, times);
+    // What is not taken back by then is found again by the next look.
+    this.#reclaiming ??= this.#reclaim(ended, renewal.fenced).finally(() => {
+      this.#reclaiming = undefined;
+    });
+  }
+
+  async #reclaim(ended: readonly SeenLease[], fenced: readonly string[]): Promise<void> {
+    for (const { consumer, endsAtMs } of ended) await this.#reclaimOne(consumer, endsAtMs);
+    for (const consumer of await this.#findLateTakes(fenced)) await this.#reclaimOne(consumer);
+  }
+
+  async #findLateTakes(fenced: readonly string[]): Promise<readonly string[]> {
+    if (fenced.length === 0 || this.#stopped.signal.aborted) return fenced;
+    try {
+      return await this.lease.findLateTakes(fenced);
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) this.events.failed(error);
+      return [];
+    }
+  }
+
+  /** One that cannot be taken back keeps no other from being taken back. */
+  async #reclaimOne(consumer: string, seenEndMs?: number): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    try {
+      const deliveries = await this.lease.reclaim(consumer, seenEndMs);
+      if (deliveries > 0) this.events.reclaimed(consumer, deliveries);
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) this.events.failed(error);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { FakeLease } from '../broker/lease.fake.js';
+import { Tenure } from './tenure.js';
+
+const LEASE_MS = 30_000;
+
+let tenure: Tenure;
+let losses = 0;
+
+/** @param agoMs when its lease was asked for */
+function begin(lease: FakeLease, agoMs = 0): Tenure {
+  losses = 0;
+  tenure = new Tenure(lease, LEASE_MS, performance.now() - agoMs, {
+    lost: () => (losses += 1),
+    reclaimed: () => undefined,
+    deadLettersDropped: () => undefined,
+    failed: () => undefined,
+  });
+  return tenure;
+}
+
+afterEach(() => tenure.stopKeeping());
+
+describe('a tenure', () => {
+  test('is over once it was ended, and ends once', () => {
+    begin(new FakeLease());
+
+    expect(tenure.isOver).toBe(false);
+    expect([tenure.end(), tenure.end()]).toEqual([true, false]);
+    expect(tenure.isOver).toBe(true);
+  });
+
+  test('is sure for as long as its lease, from when that was asked for', () => {
+    expect(begin(new FakeLease(), LEASE_MS - 1_000).isSure).toBe(true);
+    expect(begin(new FakeLease(), LEASE_MS).isSure).toBe(false);
+  });
+
+  test('renews its lease out of turn to be sure again', async () => {
+    const lease = new FakeLease();
+    begin(lease, LEASE_MS);
+
+    await tenure.makeSure();
+
+    expect([lease.renewals, tenure.isSure, losses]).toEqual([1, true, 0]);
+  });
+
+  test('says that its lease is lost when Redis says so', async () => {
+    const lease = new FakeLease();
+    lease.renewal = () => Promise.resolve('leaseLost');
+    begin(lease, LEASE_MS);
+
+    await tenure.makeSure();
+
+    expect(losses).toBe(1);
+  });
+});

@@ -1,0 +1,227 @@
+import { decodeElement } from './envelope.js';
+import {
+  MAX_HEADER_BYTES,
+  frontText,
+  isFiniteNumber,
+  isRecord,
+  isString,
+  parseHeader,
+  readFront,
+  splitHeader,
+} from './header.js';
+import type { Front } from './header.js';
+import type { ErrorSummary } from '../errors/error-details.js';
+import { membersOf } from './header-members.js';
+import type { Member } from './header-members.js';
+
+/** Facts that are kept beside a dead letter. */
+export interface DeadLetterFacts {
+  readonly reason: string;
+  readonly error: ErrorSummary;
+  readonly attempt: number;
+  readonly queue: string;
+  readonly consumer: string;
+  /** Redis time in ms. */
+  readonly at: number;
+}
+
+/**
+ * A dead letter: a header with the facts, and behind it the whole element as it came, byte for byte. Nothing of it is
+ * read but what says where its body is parked: so anything can be dead-lettered, whatever is wrong with it.
+ */
+export function deadLetterElement(element: Buffer, facts: DeadLetterFacts): Buffer {
+  const parked = splitHeader(element) === undefined ? undefined : readFront(element)?.parked;
+  const front = frontText({ crashes: 0, attempt: 1, parked, postponed: 0 });
+  const header = `${front},"dead":${JSON.stringify({ ...facts, whole: true })}}\n`;
+  return Buffer.concat([Buffer.from(header), element]);
+}
+
+/** Header under which a redriven message carries why it was a dead letter before: a JSON list of facts. */
+export const DEAD_LETTER_HISTORY = 'dead-letter-history';
+
+/** What a dead letter was before: the element as it came, and the facts. Undefined for an element that is none. */
+export function readDeadLetter(
+  element: Buffer,
+): { facts: DeadLetterFacts; original: Buffer } | undefined {
+  const header = readHeader(element);
+  const dead = header?.fields['dead'];
+  if (header === undefined || !isRecord(dead)) return undefined;
+  const { front, members, body } = header;
+  // Earlier releases wrote the facts among the other fields.
+  const before = members.filter(({ name }) => name !== 'dead');
+  const original =
+    dead['whole'] === true
+      ? body
+      : joinElement(
+          front,
+          before.map(({ text }) => text),
+          body,
+        );
+  return { facts: factsOf(dead), original };
+}
+
+/** Others may have put it here, or a release that knows other facts: each is looked at. */
+function factsOf(dead: Record<string, unknown>): DeadLetterFacts {
+  const error = isRecord(dead['error']) ? dead['error'] : {};
+  const { stack, details } = error;
+  return {
+    reason: textOf(dead['reason'], 'unknown'),
+    error: {
+      name: textOf(error['name'], 'Error'),
+      message: textOf(error['message'], 'Nothing is said of the error.'),
+      ...(isString(stack) ? { stack } : {}),
+      ...(details === undefined ? {} : { details }),
+    },
+    attempt: isFiniteNumber(dead['attempt']) ? dead['attempt'] : 1,
+    queue: textOf(dead['queue'], ''),
+    consumer: textOf(dead['consumer'], ''),
+    at: isFiniteNumber(dead['at']) ? dead['at'] : 0,
+  };
+}
+
+function textOf(value: unknown, otherwise: string): string {
+  return isString(value) ? value : otherwise;
+}
+
+/** What belongs to the caller, and to the attempts that are over; what is written like it elsewhere in the header too. */
+const OVER = new Set([
+  'rq',
+  'crashes',
+  'attempt',
+  'parked',
+  'postponed',
+  'replyTo',
+  're',
+  'waitMs',
+  'expiresAt',
+]);
+
+/**
+ * A dead letter as it is sent again: its attempt and crash count start anew, its caller and its time are over, and
+ * the reason is added to its history. Every other byte of it is kept.
+ */
+export function redrivenElement(element: Buffer): Buffer {
+  const letter = readDeadLetter(element);
+  // What never was a dead letter (put here by hand) is sent as it is.
+  if (letter === undefined) return element;
+  const { facts, original } = letter;
+  // Plain data has no place for a history, and what cannot be read is not touched.
+  const header = isReadable(original) ? readHeader(original) : undefined;
+  if (header === undefined) return original;
+  const kept = header.members.filter(({ name }) => !OVER.has(name));
+  const { parked } = header.front;
+  let history = historyWith(facts, header.fields['headers']);
+  for (;;) {
+    const front = { crashes: 0, attempt: 1, parked, postponed: 0 };
+    const redriven = joinElement(front, withHistory(kept, history), header.body);
+    const headerBytes = redriven.length - header.body.length;
+    if (headerBytes <= MAX_HEADER_BYTES || history.length === 0) return redriven;
+    history = history.slice(1);
+  }
+}
+
+/** The members' texts, with the history among the headers. */
+function withHistory(members: readonly Member[], history: readonly unknown[]): string[] {
+  // Of a name that stands twice the last one counts.
+  const headers = members.findLast(({ name }) => name === 'headers');
+  const others = membersOf(headers?.value ?? '{}').filter(
+    ({ name }) => name !== DEAD_LETTER_HISTORY,
+  );
+  const texts = others.map(({ text }) => text);
+  if (history.length > 0) {
+    const value = JSON.stringify(JSON.stringify(history));
+    texts.push(`"${DEAD_LETTER_HISTORY}":${Buffer.from(value).toString('latin1')}`);
+  }
+  const written = `"headers":{${texts.join(',')}}`;
+  if (headers === undefined) return [...members.map(({ text }) => text), written];
+  return members
+    .filter((member) => member === headers || member.name !== 'headers')
+    .map((member) => (member === headers ? written : member.text));
+}
+
+/** Why a message was a dead letter once. */
+interface PastDeath {
+  readonly reason: string;
+  readonly error: string;
+  readonly message: string;
+  readonly attempt: number;
+  readonly at: number;
+}
+
+/** So much is kept of it: whoever redrives the same message for ever must not make its header grow for ever. */
+const MOST_PAST = 20;
+const MOST_OF_MESSAGE = 1_000;
+
+function historyWith(
+  { reason, error, attempt, at }: DeadLetterFacts,
+  headers: unknown,
+): PastDeath[] {
+  const message = error.message.slice(0, MOST_OF_MESSAGE);
+  return [...pastOf(headers), { reason, error: error.name, message, attempt, at }].slice(
+    -MOST_PAST,
+  );
+}
+
+/** Somebody else's text under our name is no history, and gives way to one. */
+function pastOf(headers: unknown): PastDeath[] {
+  const text = isRecord(headers) ? headers[DEAD_LETTER_HISTORY] : undefined;
+  if (!isString(text)) return [];
+  let past: unknown;
+  try {
+    past = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  return Array.isArray(past) ? past.filter(isRecord).map(pastDeathOf) : [];
+}
+
+function pastDeathOf({ reason, error, message, attempt, at }: Record<string, unknown>): PastDeath {
+  return {
+    reason: textOf(reason, 'unknown'),
+    error: textOf(error, 'Error'),
+    message: textOf(message, '').slice(0, MOST_OF_MESSAGE),
+    attempt: isFiniteNumber(attempt) ? attempt : 1,
+    at: isFiniteNumber(at) ? at : 0,
+  };
+}
+
+interface Header {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly front: Front;
+  /** Those behind the front. */
+  readonly members: readonly Member[];
+  readonly body: Buffer;
+}
+
+/** Undefined for an element without a header that can be read. */
+function readHeader(element: Buffer): Header | undefined {
+  const parts = splitHeader(element);
+  const front = parts === undefined ? undefined : readFront(parts.header);
+  if (parts === undefined || front === undefined) return undefined;
+  const { header, body } = parts;
+  try {
+    const fields = parseHeader(header);
+    const rest = header.toString('latin1', front.end).replace(COMMA, '');
+    return { fields, front, members: membersOf(`{${rest}`), body };
+  } catch {
+    // The caller keeps the element as it came: this is the very case that it asks about.
+    return undefined;
+  }
+}
+
+const COMMA = /^\s*,/;
+
+function isReadable(element: Buffer): boolean {
+  try {
+    decodeElement(element);
+    return true;
+  } catch {
+    return false; // that is the answer
+  }
+}
+
+/** `members` are Latin-1 of UTF-8 bytes. */
+function joinElement(front: Omit<Front, 'end'>, members: readonly string[], body: Buffer): Buffer {
+  const header = `${[frontText(front), ...members].join(',')}}\n`;
+  return Buffer.concat([Buffer.from(header, 'latin1'), body]);
+}

@@ -1,0 +1,252 @@
+import { EncodedBody } from '../body/body.js';
+import type { BodyEncoding, OutgoingBody } from '../body/body.js';
+import { HeaderTooLargeError, UndecodableError } from '../errors/errors.js';
+import {
+  FORMAT_VERSION,
+  MAX_SENT_HEADER_BYTES,
+  frontText,
+  isExactNumber,
+  isFiniteNumber,
+  isString,
+  isStringRecord,
+  optional,
+  parseHeader,
+  readFront,
+  splitHeader,
+} from './header.js';
+import { encodeJson } from '../body/json.js';
+
+/**
+ * The bytes of one message as they stand in a list: one header line of JSON, a newline, and the body.
+ * A string and its UTF-8 bytes mean the same; what is read from Redis is always a Buffer.
+ */
+export type Element = string | Buffer;
+
+/** Where a reply goes: the caller's reply list, and the number under which the caller waits for it. */
+export interface ReplyAddress {
+  readonly list: string;
+  readonly request: number;
+  /** How long, in ms, the caller waits for each reply, where that is longer than from the sending to the expiry. */
+  readonly waitMs?: number | undefined;
+}
+
+/** What the sender says about a message. */
+export interface OutgoingEnvelope {
+  readonly id: string;
+  /** Redis time in ms. */
+  readonly sentAtMs: number;
+  /** An event's concrete pattern: those who get it may have subscribed to wildcards. */
+  readonly pattern?: string | undefined;
+  readonly replyTo?: ReplyAddress | undefined;
+  /** Redis time in ms after which no handler may start any more. */
+  readonly expiresAtMs?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** What Nest's dispatch hook attached, if anything. */
+  readonly metadata?: unknown;
+}
+
+/** A message as the consumer reads it. */
+export interface Envelope {
+  /** Absent when a program without this library pushed plain data. */
+  readonly id: string | undefined;
+  readonly sentAtMs: number | undefined;
+  /** An event's concrete pattern; absent for a message, which has that of its queue. */
+  readonly pattern: string | undefined;
+  readonly replyTo: ReplyAddress | undefined;
+  readonly expiresAtMs: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly metadata: unknown;
+  /** From 1. */
+  readonly attempt: number;
+  /** How many of the attempts before this one ended by their handler's wish to run later: these use none up. */
+  readonly postponed: number;
+  /** 0, or how often it was found running in a process that died. From 1 on it runs alone. */
+  readonly crashes: number;
+  /** Undefined for plain JSON. */
+  readonly encoding: BodyEncoding | undefined;
+  /** Under which name the body stands beside the queue; undefined when it is here. */
+  readonly parked: string | undefined;
+  readonly body: Buffer;
+}
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+const NEWLINE = 0x0a;
+/** Of what is sent for the first time. */
+const FRONT = `{"rq":${FORMAT_VERSION}`;
+const PLAIN_TEXT = /^[\w.:-]*$/;
+
+/** @throws HeaderTooLargeError, and UnencodableError for metadata that JSON cannot write */
+export function encodeElement(envelope: OutgoingEnvelope, body: OutgoingBody | Buffer): Element {
+  if (typeof body === 'string') return headerLine(envelope, undefined) + body;
+  const [bytes, encoding] = body instanceof EncodedBody ? [body.bytes, body.encoding] : [body];
+  return Buffer.concat([Buffer.from(headerLine(envelope, encoding)), bytes]);
+}
+
+function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefined): string {
+  let line = `{"rq":${FORMAT_VERSION},"id":${quote(envelope.id)},"at":${envelope.sentAtMs}`;
+  if (envelope.pattern !== undefined) line += `,"pattern":${quote(envelope.pattern)}`;
+  if (envelope.replyTo !== undefined) {
+    line += `,"replyTo":${quote(envelope.replyTo.list)},"re":${envelope.replyTo.request}`;
+    if (envelope.replyTo.waitMs !== undefined) line += `,"waitMs":${envelope.replyTo.waitMs}`;
+  }
+  if (envelope.expiresAtMs !== undefined) line += `,"expiresAt":${envelope.expiresAtMs}`;
+  if (encoding !== undefined) line += encodingFields(encoding);
+  if (envelope.headers !== undefined) line += `,"headers":${JSON.stringify(envelope.headers)}`;
+  if (envelope.metadata !== undefined) line += `,"metadata":${encodeJson(envelope.metadata)}`;
+  if (line.length > MOST_UNMEASURED) assertFits(line);
+  return line + '}\n';
+}
+
+/** No UTF-16 unit takes more than three bytes. */
+const MOST_UNMEASURED = MAX_SENT_HEADER_BYTES / 3;
+
+function assertFits(line: string): void {
+  const bytes = Buffer.byteLength(line) + 1; // the brace
+  if (bytes > MAX_SENT_HEADER_BYTES) throw new HeaderTooLargeError(bytes, MAX_SENT_HEADER_BYTES);
+}
+
+/** Header fields of a message or a reply, each behind a comma. */
+export function encodingFields({ codec, zip }: BodyEncoding): string {
+  const codecField = codec === undefined ? '' : `,"codec":${quote(codec)}`;
+  return zip === undefined ? codecField : `${codecField},"zip":${quote(zip)}`;
+}
+
+/** An element of which the body is to stand beside its list: the header says under which name. */
+export function parkedElement(
+  element: Element,
+  name: string,
+): { readonly element: Element; readonly body: Element } {
+  const end = element.indexOf('\n') + 1; // what is sent has a header
+  const isText = typeof element === 'string';
+  const header = isText ? element.slice(0, end) : element.toString('utf8', 0, end);
+  return {
+    element:
+      frontText({ crashes: 0, attempt: 1, parked: name, postponed: 0 }) +
+      header.slice(FRONT.length),
+    body: isText ? element.slice(end) : element.subarray(end),
+  };
+}
+
+function quote(text: string): string {
+  return PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+/** @throws UndecodableError when the element is empty, or carries a header that cannot be read. */
+export function decodeElement(element: Buffer): Envelope {
+  if (element.length === 0) throw new UndecodableError('The element is empty.');
+  return decodeUsual(element) ?? decodeAny(element);
+}
+
+/** Undefined also for what cannot be read. */
+export function idOf(element: Buffer): string | undefined {
+  try {
+    return decodeElement(element).id;
+  } catch {
+    return undefined; // what cannot be read has none
+  }
+}
+
+const LONGEST_USUAL_HEADER = 512;
+
+/** The header of a message without anything out of the ordinary, as this release writes it; read in half the time. */
+const USUAL_HEADER =
+  /^\{"rq":1,"id":"([\w.:-]*)","at":(0|[1-9]\d{0,14})(?:,"pattern":"([\w.:-]*)")?(?:,"replyTo":"([\w.:{}-]*)","re":(0|[1-9]\d{0,14}),"expiresAt":(0|[1-9]\d{0,14}))?\}$/;
+
+function decodeUsual(element: Buffer): Envelope | undefined {
+  const end = element.indexOf(NEWLINE);
+  if (end === -1 || end > LONGEST_USUAL_HEADER) return undefined;
+  const header = USUAL_HEADER.exec(element.toString('latin1', 0, end));
+  if (header === null) return undefined;
+  const [, id, sentAt, pattern, list, request, expiresAt] = header;
+  return {
+    id,
+    sentAtMs: Number(sentAt),
+    pattern,
+    replyTo: list === undefined ? undefined : { list, request: Number(request) },
+    expiresAtMs: expiresAt === undefined ? undefined : Number(expiresAt),
+    headers: NO_HEADERS,
+    metadata: undefined,
+    attempt: 1,
+    postponed: 0,
+    crashes: 0,
+    encoding: undefined,
+    parked: undefined,
+    body: element.subarray(end + 1),
+  };
+}
+
+function decodeAny(element: Buffer): Envelope {
+  const parts = splitHeader(element);
+  if (parts === undefined) return plainData(element);
+  const header = parseHeader(parts.header);
+  const front = readFront(parts.header);
+  if (front === undefined)
+    throw new UndecodableError('The header does not begin with {"rq":1, written in this way.');
+  return {
+    id: optional(header, 'id', isString),
+    sentAtMs: optional(header, 'at', isFiniteNumber),
+    pattern: optional(header, 'pattern', isString),
+    replyTo: replyAddress(header),
+    expiresAtMs: optional(header, 'expiresAt', isFiniteNumber),
+    headers: optional(header, 'headers', isStringRecord) ?? NO_HEADERS,
+    metadata: header['metadata'],
+    attempt: front.attempt,
+    postponed: front.postponed,
+    crashes: front.crashes,
+    encoding: readEncoding(header),
+    parked: front.parked,
+    body: parts.body,
+  };
+}
+
+/**
+ * The same message with its attempt raised by one, and no suspect any more: its handler ended. `postponements` is 1 where
+ * the handler asked for that. Every other byte is kept.
+ */
+export function withNextAttempt(element: Buffer, newId: string, postponements: 0 | 1 = 0): Buffer {
+  const front = splitHeader(element) === undefined ? undefined : readFront(element);
+  if (front === undefined) {
+    const fresh = { crashes: 0, attempt: 2, parked: undefined, postponed: postponements };
+    const header = `${frontText(fresh)},"id":${quote(newId)}}\n`;
+    return Buffer.concat([Buffer.from(header), element]);
+  }
+  const { attempt, parked, end } = front;
+  const postponed = front.postponed + postponements;
+  const raised = frontText({ crashes: 0, attempt: attempt + 1, parked, postponed });
+  return Buffer.concat([Buffer.from(raised), element.subarray(end)]);
+}
+
+function replyAddress(header: Record<string, unknown>): ReplyAddress | undefined {
+  const list = optional(header, 'replyTo', isString);
+  if (list === undefined) return undefined;
+  const request = optional(header, 're', isExactNumber);
+  if (request === undefined)
+    throw new UndecodableError('The header has "replyTo" but no number "re".');
+  const waitMs = optional(header, 'waitMs', isFiniteNumber);
+  return waitMs === undefined ? { list, request } : { list, request, waitMs };
+}
+
+/** What the header of a message or a reply says of its body. @throws UndecodableError */
+export function readEncoding(header: Record<string, unknown>): BodyEncoding | undefined {
+  const codec = optional(header, 'codec', isString);
+  const zip = optional(header, 'zip', isString);
+  return codec === undefined && zip === undefined ? undefined : { codec, zip };
+}
+
+function plainData(element: Buffer): Envelope {
+  return {
+    id: undefined,
+    sentAtMs: undefined,
+    pattern: undefined,
+    replyTo: undefined,
+    expiresAtMs: undefined,
+    headers: NO_HEADERS,
+    metadata: undefined,
+    attempt: 1,
+    postponed: 0,
+    crashes: 0,
+    encoding: undefined,
+    parked: undefined,
+    body: element,
+  };
+}

@@ -1,0 +1,131 @@
+import { InvalidOptionError } from '../errors/errors.js';
+import { nearest } from './nearest.js';
+
+/** Checks one option's value and answers it, or throws {@link InvalidOptionError}. */
+export type Rule<T> = (value: unknown, option: string) => T;
+
+export type Rules<T> = { readonly [K in keyof T]-?: Rule<Exclude<T[K], undefined>> };
+
+/**
+ * Resolves what a user gave against rules and defaults: an unknown key fails with the nearest known one, `undefined`
+ * never overrides a default, each value is checked, the result is frozen. Errors name an option with the path before it.
+ * @throws InvalidOptionError
+ */
+export function resolveOptions<T extends object>(
+  given: object,
+  rules: Rules<T>,
+  defaults: T,
+  owner: string,
+  path = '',
+): Readonly<T> {
+  const resolved = { ...defaults } as Record<string, unknown>; // read and written by name until all are checked
+  for (const [option, value] of Object.entries(given)) {
+    if (!Object.hasOwn(rules, option)) throw unknownOption(option, Object.keys(rules), owner, path);
+    if (value !== undefined) resolved[option] = rules[option as keyof T](value, path + option);
+  }
+  // Each key of T was either given and checked by its rule, or comes from the defaults.
+  return Object.freeze(resolved) as Readonly<T>;
+}
+
+export function wholeNumber(
+  unit: string,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): Rule<number> {
+  return (value, option) => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
+      return value;
+    const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `from ${least} to ${most}`;
+    throw invalid(option, `a whole number of ${unit} ${range}`, value);
+  };
+}
+
+/** Longest time that Node's timers can hold. */
+const LONGEST_MS = 2_147_483_647;
+
+/** A time that a timer can hold; the upper bound is only told to who went over it. */
+export function milliseconds(least: number): Rule<number> {
+  const anyLength = wholeNumber('milliseconds', least);
+  const withinATimer = wholeNumber('milliseconds', least, LONGEST_MS);
+  return (value, option) => withinATimer(anyLength(value, option), option);
+}
+
+export const flag: Rule<boolean> = (value, option) => {
+  if (typeof value === 'boolean') return value;
+  throw invalid(option, 'true or false', value);
+};
+
+export function text(what: string, isValid: (value: string) => boolean): Rule<string> {
+  return (value, option) => {
+    if (typeof value === 'string' && isValid(value)) return value;
+    throw invalid(option, what, value);
+  };
+}
+
+export function oneOf<const T extends string>(choices: readonly T[]): Rule<T> {
+  return (value, option) => {
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice !== undefined) return choice;
+    throw invalid(option, choices.map((candidate) => `'${candidate}'`).join(' or '), value);
+  };
+}
+
+/** An object with options of its own, of which the required ones must be given. */
+export function nested<T extends object>(
+  rules: Rules<T>,
+  defaults: T,
+  required: readonly (keyof T & string)[] = [],
+): Rule<Readonly<T>> {
+  return (value, option) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw invalid(option, `an object with ${Object.keys(rules).join(', ')}`, value);
+    }
+    for (const key of required) {
+      if (Reflect.get(value, key) === undefined) {
+        throw invalid(option, `an object that has ${key}`, value);
+      }
+    }
+    return resolveOptions<T>(value, rules, defaults, option, `${option}.`);
+  };
+}
+
+/** Anything that has the method, or nothing. */
+export function objectWith<T>(method: string): Rule<T> {
+  return (value, option) => {
+    if (
+      typeof value === 'object' &&
+      value !== null &&
+      typeof Reflect.get(value, method) === 'function'
+    ) {
+      // What the method takes and returns cannot be checked from outside.
+      return value as T;
+    }
+    throw invalid(option, `an object with a method ${method}()`, value);
+  };
+}
+
+export function invalid(option: string, expected: string, value: unknown): InvalidOptionError {
+  return new InvalidOptionError(option, `${option} must be ${expected}, got ${show(value)}`);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'number') return String(value); // JSON would show NaN as null
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // Not JSON (a BigInt, a circular structure): its text form is all that can be shown.
+    return String(value);
+  }
+}
+
+export function unknownOption(
+  option: string,
+  known: readonly string[],
+  owner: string,
+  path: string,
+): InvalidOptionError {
+  const meant = nearest(option, known);
+  const hint = meant === undefined ? `known are ${known.join(', ')}` : `did you mean ${meant}?`;
+  return new InvalidOptionError(path + option, `${owner} has no option ${option}; ${hint}`);
+}

@@ -1,0 +1,149 @@
+import { homeContext } from '../process/own-context.js';
+import type { ReceivedReply } from '../message/reply.js';
+
+export type RequestListener = (reply: ReceivedReply) => void;
+
+/** What a request waited for in vain: its first reply, the one after that, or the end of all of them. */
+export type RequestPhase = 'first' | 'next' | 'all';
+
+export interface RequestTimes {
+  /** Longest time in ms until the first reply, and between two. */
+  readonly timeoutMs: number;
+  /** Longest time in ms until the last reply; undefined for as long as they keep coming. */
+  readonly totalTimeoutMs: number | undefined;
+}
+
+class OpenRequest {
+  /** By `performance.now()`, as all deadlines here. */
+  readonly openedAt = performance.now();
+  phase: RequestPhase = 'first';
+  #nextBy: number;
+
+  constructor(
+    readonly onReply: RequestListener,
+    readonly onFailure: (error: unknown) => void,
+    readonly onDeadline: (phase: RequestPhase) => unknown,
+    private readonly times: RequestTimes,
+  ) {
+    this.#nextBy = this.openedAt + times.timeoutMs;
+  }
+
+  /** A reply came, and more may. */
+  goOn(): void {
+    this.phase = 'next';
+    this.#nextBy = performance.now() + this.times.timeoutMs;
+  }
+
+  get deadline(): number {
+    return Math.min(this.#nextBy, this.#allBy);
+  }
+
+  get duePhase(): RequestPhase {
+    return this.#allBy < this.#nextBy ? 'all' : this.phase;
+  }
+
+  get #allBy(): number {
+    return this.openedAt + (this.times.totalTimeoutMs ?? Infinity);
+  }
+}
+
+/** The requests of one client that still wait for a reply. Each ends by its last reply, a failure, or a deadline. */
+export class OpenRequests {
+  #open = new Map<number, OpenRequest>();
+  #lastNumber = 0;
+  #forgotten = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #wakesAt = Infinity;
+  readonly #home = homeContext();
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Answers the number under which the reply will come. `onDeadline` makes the error for `onFailure`. */
+  open(
+    onReply: RequestListener,
+    onFailure: (error: unknown) => void,
+    onDeadline: (phase: RequestPhase) => unknown,
+    times: RequestTimes,
+  ): number {
+    const request = ++this.#lastNumber;
+    const open = new OpenRequest(onReply, onFailure, onDeadline, times);
+    this.#open.set(request, open);
+    const { deadline } = open;
+    if (deadline < this.#wakesAt) this.#home.runInAsyncScope(this.#wakeAt, this, deadline);
+    return request;
+  }
+
+  isOpen(request: number): boolean {
+    return this.#open.has(request);
+  }
+
+  /** Numbers of those that got a reply, and wait for more. */
+  get streams(): readonly number[] {
+    return [...this.#open].filter(([, { phase }]) => phase === 'next').map(([request]) => request);
+  }
+
+  /** Hands a reply to its caller; false for a request that is no longer open. */
+  deliver(reply: ReceivedReply): boolean {
+    const open = this.#open.get(reply.request);
+    if (open === undefined) return false;
+    if (reply.last) this.forget(reply.request);
+    else open.goOn();
+    open.onReply(reply);
+    return true;
+  }
+
+  fail(request: number, error: unknown): void {
+    const open = this.#open.get(request);
+    if (open === undefined) return;
+    this.forget(request);
+    open.onFailure(error);
+  }
+
+  failAll(error: unknown): void {
+    for (const request of [...this.#open.keys()]) this.fail(request, error);
+  }
+
+  /** The caller stopped listening. */
+  forget(request: number): void {
+    if (!this.#open.delete(request)) return;
+    if (this.#open.size === 0) this.#sleep();
+    this.#forgotten += 1;
+    if (this.#forgotten < RENEW_AFTER) return;
+    // A Map that goes on for ever keeps the garbage collector from what it held (see Running).
+    this.#forgotten = 0;
+    this.#open = new Map(this.#open);
+  }
+
+  #sleep(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#wakesAt = Infinity;
+  }
+
+  #wakeAt(time: number): void {
+    clearTimeout(this.#timer);
+    this.#wakesAt = time;
+    this.#timer = setTimeout(() => this.#failOverdue(), Math.max(0, time - performance.now()));
+  }
+
+  #failOverdue(): void {
+    this.#sleep();
+    const now = performance.now();
+    let next = Infinity;
+    for (const [request, open] of [...this.#open]) {
+      const { deadline } = open;
+      if (deadline <= now) this.fail(request, open.onDeadline(open.duePhase));
+      else next = Math.min(next, deadline);
+    }
+    // Each look costs the more the more there are, so that many are looked at less often.
+    const notBefore = now + this.#open.size / LOOKED_AT_PER_MS;
+    if (next < this.#wakesAt) this.#wakeAt(Math.max(next, notBefore));
+  }
+}
+
+/** So many requests come and go before the Map gives way to a new one. */
+const RENEW_AFTER = 1_000;
+/** A deadline may be late by the time that this takes for all open requests: 0.1 s for a hundred thousand. */
+const LOOKED_AT_PER_MS = 1_000;

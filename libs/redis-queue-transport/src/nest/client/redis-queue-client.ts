@@ -1,0 +1,459 @@
+import { ClientProxy } from '@nestjs/microservices';
+import type { ReadPacket, WritePacket } from '@nestjs/microservices';
+import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
+import { Observable, throwError } from 'rxjs';
+import { BodyFormat } from '../../core/body/body.js';
+import type { Broker } from '../../core/broker/broker.js';
+import { ClientClosedError, messageOf } from '../../core/errors/errors.js';
+import { assertConcrete, assertSendable } from '../../core/events/event-patterns.js';
+import { healthOf } from '../../core/broker/health.js';
+import type { RedisQueueHealth } from '../../core/broker/health.js';
+import { MessageIds } from '../../core/message/message-id.js';
+import { SendBudget } from '../../core/requests/send-budget.js';
+import { homeContext } from '../../core/process/own-context.js';
+import { rejected } from '../../core/errors/rejected.js';
+import { openBroker } from '../../open-broker.js';
+import { PrintableLogger } from '../log/printable-logger.js';
+import { AddressingLog } from '../log/addressing-log.js';
+import { ClientRequests } from './client-requests.js';
+import { ClientSession } from './client-session.js';
+import { declareAll } from '../options/declarations.js';
+import { FailureLog } from '../log/failure-log.js';
+import { hot } from './hot.js';
+import type { RedisQueueCall } from './hot.js';
+import { resolveClientOptions } from '../options/options.js';
+import type { RedisQueueClientOptions, ResolvedClientOptions } from '../options/options.js';
+import { settingsGiven, settingsOfAll } from '../packets/message-settings.js';
+import type {
+  RedisQueueEmitOptions,
+  RedisQueueEnqueueOptions,
+  RedisQueueRecordOptions,
+  RedisQueueSendOptions,
+  Verb,
+} from '../packets/message-settings.js';
+import { OutgoingMessage } from './outgoing-message.js';
+import type { EmitResult } from './outgoing-message.js';
+import { PacketCodec } from '../packets/packet-codec.js';
+import { queueNameOf } from '../packets/pattern.js';
+import { makeMany, noArray, sendMany } from './send-many.js';
+import type { Made } from './send-many.js';
+import { StatusEvents } from '../log/status-events.js';
+import type { RedisQueueEvents, RedisQueueStatus } from '../log/status-events.js';
+
+export type { EmitResult } from './outgoing-message.js';
+
+/** What `enqueue` answers once Redis holds the message. */
+export interface EnqueueResult {
+  readonly id: string;
+  /**
+   * Redis already held, or had handled, a message of this id within its `deduplicate` window: nothing was added. Where the
+   * client sent it again by itself, that may be this message.
+   */
+  readonly isDuplicate: boolean;
+}
+
+const MOST_KNOWN_QUEUES = 1_000;
+
+/**
+ * The client side of the transport. `send` and `emit` as with every `ClientProxy`, and `enqueue` for a message that
+ * one consumer must handle and nobody waits for.
+ * @throws InvalidOptionError from the constructor
+ */
+export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
+  // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
+  private readonly logger = new PrintableLogger('RedisQueueClient');
+  private readonly options: ResolvedClientOptions;
+  private readonly codec: PacketCodec;
+  private readonly addressing: AddressingLog;
+  private readonly ids = new MessageIds();
+  /** By pattern; those that were looked at and are fit to be sent to. */
+  private readonly queues = new Map<unknown, string>();
+  private readonly failures = new FailureLog(this.logger);
+  private readonly events = new StatusEvents(this._status$, this.logger);
+  private readonly requests: ClientRequests;
+  private readonly budget: SendBudget;
+  private readonly home = homeContext();
+  private session: ClientSession | undefined;
+  private closing: Promise<void> = Promise.resolve();
+  private isShutDown = false;
+
+  constructor(options: RedisQueueClientOptions = {}) {
+    super();
+    this.options = resolveClientOptions(options);
+    const { serializer, deserializer, requestTimeoutMs, requestTotalTimeoutMs } = this.options;
+    this.addressing = new AddressingLog(this.options.prefix, this.logger);
+    this.codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.options));
+    const { maxPendingMessages, maxPendingBytes } = this.options;
+    this.budget = new SendBudget(maxPendingMessages, maxPendingBytes);
+    this.requests = new ClientRequests(
+      this.codec,
+      { timeoutMs: requestTimeoutMs, totalTimeoutMs: requestTotalTimeoutMs },
+      this.options.prefix,
+      this.budget,
+      () => this.session,
+      () => this.connected(),
+      this.logger,
+    );
+    this.initializeSerializer(options);
+    this.initializeDeserializer(options);
+  }
+
+  /**
+   * Opens the connection. Called by itself with the first message.
+   * @throws RedisUnavailableError | RedisRefusedError | ClientClosedError
+   */
+  connect(): Promise<void> {
+    try {
+      return this.openSession().connect();
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  private async connected(): Promise<ClientSession> {
+    const session = this.openSession();
+    await session.connect();
+    return session;
+  }
+
+  /** @throws ClientClosedError */
+  private openSession(): ClientSession {
+    if (this.isShutDown) throw new ClientClosedError();
+    return (this.session ??= this.home.runInAsyncScope(() => this.open()));
+  }
+
+  /** At once while the client is connected. */
+  private sendWhenConnected<T>(message: OutgoingMessage, send: Send<T>): Promise<T> {
+    const session = this.session;
+    if (session?.isConnected === true) return send(message, session);
+    const kept = message.detached();
+    return this.openSession().whenConnected(kept.bytes, (opened) => send(kept, opened));
+  }
+
+  private open(): ClientSession {
+    const open = openBroker(
+      { ...this.options, onEviction: 'ignore', budget: this.budget },
+      {
+        status: (status) => this.onStatus(status),
+        warning: (text) => this.logger.warn(text),
+        // A client listens to no events.
+        interrupted: () => undefined,
+        unserved: (call, name) => void this.addressing.unserved(call, name, open.broker),
+        error: (error) => this.events.error(error, this.failures),
+      },
+    );
+    const events = {
+      connected: () => this.failures.recovered(),
+      reply: (element: Buffer) => this.requests.deliver(element, session),
+      opened: (broker: Broker) => this.declare(broker),
+    };
+    const session = new ClientSession(open, events, this.budget, this.options.sendAgainForMs);
+    return session;
+  }
+
+  private async declare(broker: Broker): Promise<void> {
+    const { declare } = this.options;
+    if (declare === undefined) return;
+    await declareAll(broker, declare);
+    void this.addressing.declared(declare, broker);
+  }
+
+  private onStatus(status: RedisQueueStatus): void {
+    if (status === 'connected') this.failures.connected();
+    this.events.status(status);
+  }
+
+  /**
+   * Fails requests that wait for a reply, waits up to 5 s until everything else that was begun is done, and closes. What
+   * is not known by then rejects with `OutcomeUnknownError`, or with `RedisUnavailableError` where nothing was sent. A
+   * later call opens a new connection, unless the app has shut down.
+   */
+  close(): Promise<void>;
+  close(...hook: readonly unknown[]): Promise<void> {
+    // Nest's ClientsModule makes this its shutdown hook, which is called with the signal, or undefined for none.
+    if (hook.length > 0) this.isShutDown = true;
+    const session = this.session;
+    this.session = undefined;
+    this.requests.failAll(new Error('Connection closed'), session);
+    if (session !== undefined) this.closing = session.close();
+    return this.closing;
+  }
+
+  /** Called by Nest when the app ends: closes for good. Every later call fails with `ClientClosedError`. */
+  onApplicationShutdown(): Promise<void> {
+    this.isShutDown = true;
+    return this.close();
+  }
+
+  /**
+   * Puts a message on the list of its pattern; one consumer will handle it. Begins at once, subscribed to, awaited or
+   * not. Answers when Redis holds it; errors with `RedisUnavailableError`, `RedisRefusedError` (not held), `OutcomeUnknownError`
+   * (possibly held), `UnencodableError`, `InvalidPatternError`, also for a wildcard, or `InvalidOptionError`. What the
+   * options name goes over what a record says.
+   */
+  enqueue(
+    pattern: unknown,
+    data: unknown,
+    options?: RedisQueueEnqueueOptions,
+  ): RedisQueueCall<EnqueueResult> {
+    if (isNil(pattern) || isNil(data)) {
+      return this.refused('enqueue to', pattern, new InvalidMessageException());
+    }
+    let message: OutgoingMessage;
+    let call: Promise<'held' | 'duplicate'>;
+    try {
+      message = this.messageToEnqueue(pattern, data, settingsGiven(options, 'enqueue'));
+      call = this.sendWhenConnected(message, push);
+    } catch (error) {
+      return this.refused('enqueue to', pattern, error);
+    }
+    return hot(
+      call,
+      (held) => enqueued(message.id, held),
+      (error) => this.logUnseen('enqueue to', pattern, error),
+    );
+  }
+
+  private messageToEnqueue(
+    pattern: unknown,
+    data: unknown,
+    given: RedisQueueRecordOptions | undefined,
+  ): OutgoingMessage {
+    return this.message('enqueue', this.createPacket(pattern, data), given);
+  }
+
+  /**
+   * Enqueues all of these, data or records, in few round trips and in this order. Begins at once, awaited or not.
+   * Answers when Redis holds them all; errors with `IncompleteError`, which says which ones failed and how, or as
+   * `enqueue` does when nothing could be sent at all. The options are for each of them.
+   */
+  enqueueMany(
+    pattern: unknown,
+    data: readonly unknown[],
+    options?: Omit<RedisQueueEnqueueOptions, 'id'>,
+  ): RedisQueueCall<EnqueueResult[]> {
+    return this.many(
+      'enqueueMany to',
+      pattern,
+      data,
+      () => {
+        const given = settingsOfAll(options, 'enqueue');
+        return (one) => this.messageToEnqueue(pattern, one, given);
+      },
+      (message, sending) => message.push(sending).then((held) => enqueued(message.id, held)),
+    );
+  }
+
+  /** Emits all of these as {@link enqueueMany} enqueues them. Answers what `emit` would for each. */
+  emitMany<TResult = EmitResult>(
+    pattern: unknown,
+    data: readonly unknown[],
+    options?: Omit<RedisQueueEmitOptions, 'id'>,
+  ): RedisQueueCall<TResult[]> {
+    return this.many(
+      'emitMany of',
+      pattern,
+      data,
+      () => {
+        const given = settingsOfAll(options, 'emit');
+        return (one) => this.messageToEmit(this.createPacket(pattern, one), given);
+      },
+      publish<TResult>,
+    );
+  }
+
+  private many<T>(
+    what: string,
+    pattern: unknown,
+    data: readonly unknown[],
+    maker: () => (one: unknown) => OutgoingMessage,
+    send: Send<T>,
+  ): RedisQueueCall<T[]> {
+    if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
+      return this.refused(what, pattern, new InvalidMessageException());
+    if (!Array.isArray(data)) return this.refused(what, pattern, noArray(data));
+    let call: Promise<T[]>;
+    try {
+      this.queueOf(pattern); // what is wrong with it is so for all of them
+      call = this.sendAllWhenConnected(makeMany(data, maker()), send);
+    } catch (error) {
+      return this.refused(what, pattern, error);
+    }
+    return hot(call, asItIs, (error) => this.logUnseen(what, pattern, error));
+  }
+
+  private sendAllWhenConnected<T>(messages: Made, send: Send<T>): Promise<T[]> {
+    this.budget.assertRoomFor(messages.length);
+    const session = this.session;
+    if (session?.isConnected === true)
+      return sendMany(messages, (message) => send(message, session));
+    const kept = messages.map((message) => message.detached());
+    const bytes = kept.reduce((sum, message) => sum + message.bytes, 0);
+    return this.openSession().whenConnected(bytes, (opened) =>
+      sendMany(kept, (message) => send(message, opened)),
+    );
+  }
+
+  /**
+   * Asks one consumer, and answers with its replies. Cold: it asks when it is subscribed to, and each subscription asks
+   * anew; so it cannot be awaited itself, but `await firstValueFrom(…)` can. Errors with what the handler
+   * threw, with `RequestTimeoutError` when `requestTimeoutMs` or `requestTotalTimeoutMs` is over, or `timeoutMs` or
+   * `totalTimeoutMs` of the options, or as `enqueue` does.
+   */
+  override send<
+    // The default of Nest's own: whoever names no type gets what they know.
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any
+    TResult = any,
+    TInput = unknown,
+  >(pattern: unknown, data: TInput, options?: RedisQueueSendOptions): Observable<TResult> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    // Nest's own waits for the connection first, outside of the request's deadline.
+    return new Observable<TResult>((observer) =>
+      this.publish(this.createPacket(pattern, data), this.createObserver(observer), options),
+    );
+  }
+
+  protected override publish(
+    packet: ReadPacket,
+    callback: (packet: WritePacket) => void,
+    options?: RedisQueueSendOptions,
+  ): () => void {
+    let message: OutgoingMessage;
+    try {
+      message = this.message('send', packet, settingsGiven(options, 'send'));
+    } catch (error) {
+      callback({ err: error });
+      return () => undefined;
+    }
+    return this.requests.ask(message, callback);
+  }
+
+  /**
+   * Tells an event to every live replica that listens, at most once, and gives each group that wants it a copy, which
+   * one of its replicas handles at least once. Begins at once, awaited or not. Answers when Redis holds all copies;
+   * errors as `enqueue` does, with `InvalidPatternError` for a wildcard, or with `NobodyListensError` where the record
+   * is `mandatory()`.
+   */
+  override emit<TResult = EmitResult, TInput = unknown>(
+    pattern: unknown,
+    data: TInput,
+    options?: RedisQueueEmitOptions,
+  ): RedisQueueCall<TResult> {
+    if (isNil(pattern) || isNil(data)) {
+      return this.refused('emit of', pattern, new InvalidMessageException());
+    }
+    let call: Promise<TResult>;
+    try {
+      call = this.dispatchEvent<TResult>(this.createPacket(pattern, data), options);
+    } catch (error) {
+      return this.refused('emit of', pattern, error);
+    }
+    return hot(call, asItIs, (error) => this.logUnseen('emit of', pattern, error));
+  }
+
+  protected override dispatchEvent<T = EmitResult>(
+    packet: ReadPacket,
+    options?: RedisQueueEmitOptions,
+  ): Promise<T> {
+    const message = this.messageToEmit(packet, settingsGiven(options, 'emit'));
+    return this.sendWhenConnected(message, publish<T>);
+  }
+
+  private messageToEmit(
+    packet: ReadPacket,
+    given: RedisQueueRecordOptions | undefined,
+  ): OutgoingMessage {
+    const message = this.message('emit', packet, given);
+    assertConcrete(message.queue);
+    return message;
+  }
+
+  private message(
+    verb: Verb,
+    packet: ReadPacket,
+    given: RedisQueueRecordOptions | undefined,
+  ): OutgoingMessage {
+    const queue = this.queueOf(packet.pattern);
+    return new OutgoingMessage(verb, packet, queue, this.ids, this.codec, given);
+  }
+
+  private queueOf(pattern: unknown): string {
+    const known = this.queues.get(pattern);
+    if (known !== undefined) return known;
+    const queue = queueNameOf(pattern, (given) => this.normalizePattern(given));
+    assertSendable(queue);
+    // An object may be changed afterwards; and whoever makes up patterns as they go must not fill the memory.
+    if (typeof pattern === 'string' && this.queues.size < MOST_KNOWN_QUEUES)
+      this.queues.set(pattern, queue);
+    return queue;
+  }
+
+  /** A call that fails before anything is asked of Redis: told like every other. */
+  private refused(what: string, pattern: unknown, error: unknown): RedisQueueCall<never> {
+    return hot(rejected(error), asItIs, (seen) => this.logUnseen(what, pattern, seen));
+  }
+
+  private logUnseen(what: string, pattern: unknown, error: unknown): void {
+    const name = this.nameForLog(pattern);
+    this.logger.error(`The ${what} ${name} failed and nobody listens: ${messageOf(error)}`);
+  }
+
+  private nameForLog(pattern: unknown): string {
+    try {
+      return `"${this.queueOf(pattern)}"`;
+    } catch {
+      return 'an unusable pattern'; // the failure that is logged says what is wrong with it
+    }
+  }
+
+  /**
+   * Whether Redis answers, as far as is known without asking. A client that has not been used, or was closed, has no
+   * connection that could be down: it is up.
+   */
+  health(): RedisQueueHealth {
+    return this.session?.health ?? healthOf([]);
+  }
+
+  /** The state of the connection, from the newest on. */
+  override get status(): Observable<RedisQueueStatus> {
+    return super.status as Observable<RedisQueueStatus>; // StatusEvents alone writes to it
+  }
+
+  /** `connected`, `reconnecting`, `disconnected`, `error`. May be called before `connect`. */
+  override on<Event extends keyof RedisQueueEvents>(
+    event: Event,
+    callback: RedisQueueEvents[Event],
+  ): void {
+    this.events.on(event, callback);
+  }
+
+  /** The ioredis client that carries the commands. @throws Error before `connect` */
+  override unwrap<T>(): T {
+    if (this.session === undefined)
+      throw new Error('There is no connection yet: call connect() before unwrap().');
+    return this.session.native as T; // the caller's word for the type, as with Nest's own transports
+  }
+}
+
+type Send<T> = (message: OutgoingMessage, session: ClientSession) => Promise<T>;
+
+function push(message: OutgoingMessage, session: ClientSession): Promise<'held' | 'duplicate'> {
+  return message.push(session);
+}
+
+/** Nest's own transports answer undefined; the type is the caller's. */
+function publish<T>(message: OutgoingMessage, session: ClientSession): Promise<T> {
+  return message.publish(session) as Promise<T>;
+}
+
+function enqueued(id: string, held: 'held' | 'duplicate'): EnqueueResult {
+  return { id, isDuplicate: held === 'duplicate' };
+}
+
+function asItIs<T>(value: T): T {
+  return value;
+}
+
+function isNil(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
+}

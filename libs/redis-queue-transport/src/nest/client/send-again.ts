@@ -1,0 +1,161 @@
+import {
+  OutcomeUnknownError,
+  RedisRefusedError,
+  RedisUnavailableError,
+  messageOf,
+} from '../../core/errors/errors.js';
+import { homeContext } from '../../core/process/own-context.js';
+import type { SendBudget } from '../../core/requests/send-budget.js';
+
+export interface SendAgainTerms {
+  /** How long, in ms, a call is tried. */
+  readonly forMs: number;
+  readonly budget: SendBudget;
+  /** Waits for the connection, for as long as a call does. */
+  readonly connected: () => Promise<void>;
+}
+
+/** A call of which it is not known what became of it. */
+interface Unknown<T> {
+  readonly messageId: string;
+  readonly bytes: number;
+  /** By `performance.now()`, as `until`: no try begins later. */
+  readonly beganAt: number;
+  readonly until: number;
+  /** Sends it at once. */
+  readonly send: () => Promise<T>;
+}
+
+const MOST_TRIES = 20;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+
+/**
+ * Sends again what Redis holds once in any case, until it is known to be held: after an outcome that is unknown, and then
+ * whatever the further tries come to. All that wait go on together, in the order in which they were sent.
+ */
+export class SendAgain {
+  readonly #home = homeContext();
+  #waiting: ((isTime: boolean) => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  /** When those that wait go on, by `performance.now()`; undefined while nobody waits. */
+  #nextAt: number | undefined;
+  /** Grows from round to round while nothing succeeds. */
+  #pauseMs = FIRST_PAUSE_MS;
+  #running = 0;
+  #isStopped = false;
+
+  constructor(private readonly terms: SendAgainTerms) {}
+
+  /** Calls have not come to their end. */
+  get isBusy(): boolean {
+    return this.#running > 0;
+  }
+
+  /**
+   * Sends a message, again if need be. Redis knows its id for `windowMs` from the first try on that it executes.
+   * @throws OutcomeUnknownError that says how often it was sent; what the first try rejects with, where it is known
+   */
+  async run<T>(
+    messageId: string,
+    bytes: number,
+    windowMs: number,
+    send: () => Promise<T>,
+  ): Promise<T> {
+    const { forMs } = this.terms;
+    if (forMs === 0) return send();
+    const beganAt = performance.now();
+    this.#running += 1;
+    try {
+      return await send();
+    } catch (error) {
+      if (!isUnknown(error)) throw error;
+      // The other half of the window is for the last try to arrive.
+      const until = beganAt + Math.min(forMs, windowMs / 2);
+      return await this.#again({ messageId, bytes, beganAt, until, send }, error);
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  /** Nothing is sent again any more. What waits rejects. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#goOn(false);
+  }
+
+  async #again<T>(call: Unknown<T>, first: OutcomeUnknownError): Promise<T> {
+    let last: unknown = first;
+    let tries = 1;
+    while (tries < MOST_TRIES && (await this.#turn(call))) {
+      try {
+        await this.terms.connected();
+        if (performance.now() >= call.until) break;
+        tries += 1;
+        const answer = await call.send();
+        this.#pauseMs = FIRST_PAUSE_MS;
+        return answer;
+      } catch (error) {
+        last = error;
+        if (!mayPass(error)) break;
+      }
+    }
+    if (tries === 1 && last === first) throw first;
+    throw unknownAfter(call, tries, last);
+  }
+
+  /** Waits for the next round; false where there is none in time, or no room to wait. */
+  async #turn({ bytes, until }: Unknown<unknown>): Promise<boolean> {
+    const isLate = (this.#nextAt ?? performance.now() + this.#pauseMs) >= until;
+    if (this.#isStopped || isLate || this.terms.budget.take(bytes) !== undefined) return false;
+    try {
+      return await new Promise<boolean>((resolve) => {
+        this.#waiting.push(resolve);
+        if (this.#nextAt === undefined) this.#home.runInAsyncScope(this.#wait, this);
+      });
+    } finally {
+      this.terms.budget.give(bytes); // the broker counts from here on
+    }
+  }
+
+  #wait(): void {
+    this.#nextAt = performance.now() + this.#pauseMs;
+    this.#timer = setTimeout(() => this.#goOn(true), this.#pauseMs);
+    this.#pauseMs = Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2);
+  }
+
+  #goOn(isTime: boolean): void {
+    clearTimeout(this.#timer);
+    this.#nextAt = undefined;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const goOn of waiting) goOn(isTime);
+  }
+}
+
+/** Not where Redis did a part of it: then the message may be there, and its id not. */
+function isUnknown(error: unknown): error is OutcomeUnknownError {
+  return error instanceof OutcomeUnknownError && !error.isPartial;
+}
+
+/** What may be otherwise a moment later: a failover refuses writes for a while. */
+function mayPass(error: unknown): boolean {
+  return (
+    isUnknown(error) || error instanceof RedisUnavailableError || error instanceof RedisRefusedError
+  );
+}
+
+function unknownAfter(
+  { messageId, beganAt }: Unknown<unknown>,
+  tries: number,
+  last: unknown,
+): OutcomeUnknownError {
+  const ms = Math.round(performance.now() - beganAt);
+  const times = tries === 1 ? 'once' : `${tries} times`;
+  return new OutcomeUnknownError(
+    `It is not known whether Redis holds the message ${messageId}: it was sent ${times} within ` +
+      `${ms} ms. The last failure: ${messageOf(last)}`,
+    messageId,
+    { cause: last, tries, isPartial: last instanceof OutcomeUnknownError && last.isPartial },
+  );
+}

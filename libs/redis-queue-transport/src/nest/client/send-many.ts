@@ -1,0 +1,76 @@
+import { IncompleteError, InvalidOptionError } from '../../core/errors/errors.js';
+import type { SendFailure } from '../../core/errors/errors.js';
+import { rejected } from '../../core/errors/rejected.js';
+import type { OutgoingMessage } from './outgoing-message.js';
+import { isRecord } from '../packets/redis-queue-record.js';
+
+/** What could not even become a message. */
+class Unmade {
+  readonly bytes = 0;
+
+  constructor(readonly error: unknown) {}
+
+  detached(): this {
+    return this;
+  }
+}
+
+/** Messages, and in the place of those that could not be made, why. */
+export type Made = readonly (OutgoingMessage | Unmade)[];
+
+/** Makes a message of each, now. What fails keeps none of the others from being made. */
+export function makeMany(data: readonly unknown[], make: (one: unknown) => OutgoingMessage): Made {
+  return data.map((one) => {
+    try {
+      return make(one);
+    } catch (error) {
+      return new Unmade(error);
+    }
+  });
+}
+
+/**
+ * Sends one after the other in one turn of the event loop, so that they travel together, and waits for all. What fails
+ * keeps none of the others from being sent.
+ * @throws IncompleteError when any of them failed
+ */
+export async function sendMany<T>(
+  messages: Made,
+  send: (message: OutgoingMessage) => Promise<T>,
+): Promise<T[]> {
+  const ends = await Promise.allSettled(
+    messages.map((message) =>
+      message instanceof Unmade ? rejected(message.error) : sent(message, send),
+    ),
+  );
+  const failures: SendFailure[] = [];
+  const results: T[] = [];
+  ends.forEach((end, index) => {
+    if (end.status === 'fulfilled') results[index] = end.value;
+    else failures.push({ index, error: end.reason });
+  });
+  if (failures.length > 0) throw new IncompleteError(messages.length, failures, results);
+  return results;
+}
+
+/** Some of it is only found to be unfit when it is sent: its header. */
+function sent<T>(
+  message: OutgoingMessage,
+  send: (message: OutgoingMessage) => Promise<T>,
+): Promise<T> {
+  try {
+    return send(message);
+  } catch (error) {
+    return rejected(error);
+  }
+}
+
+/** One message was given where many are meant: types do not always hold. */
+export function noArray(data: unknown): InvalidOptionError {
+  const what = isRecord(data) ? 'a record' : typeof data;
+  return new InvalidOptionError(
+    'data',
+    `data must be an array with an element for each message (data or a record), got ${what}: ` +
+      'use enqueue() or emit() for one message',
+  );
+}

@@ -1,0 +1,109 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { isObservable, lastValueFrom, takeWhile } from 'rxjs';
+import { BatchCollector } from '../../core/delivery/batch-collector.js';
+import type { BatchTerms } from '../../core/delivery/batch-collector.js';
+import type { BatchItem } from '../../core/delivery/batch-item.js';
+import type { Broker } from '../../core/broker/broker.js';
+import type { Delivery } from '../../core/delivery/delivery.js';
+import type { DeliveryHandler } from '../../core/delivery/delivery-runner.js';
+import { DONE, REFUSED } from '../../core/delivery/outcome.js';
+import type { Result } from '../../core/delivery/outcome.js';
+import type { Gate } from '../../core/lease/start-gate.js';
+import { ownContext } from '../../core/process/own-context.js';
+import { steered } from './message-runner.js';
+import type { WithHooks } from './message-runner.js';
+import type { PacketCodec } from '../packets/packet-codec.js';
+import { RedisQueueBatchContext } from '../context/redis-queue-batch.context.js';
+import { Replier } from './replier.js';
+
+/** Runs a handler that gets its messages by the batch, and says how it ended for each. */
+export class BatchRunner implements DeliveryHandler {
+  readonly #batches: BatchCollector<unknown>;
+
+  constructor(
+    private readonly pattern: string,
+    private readonly handler: MessageHandler,
+    private readonly broker: Broker,
+    private readonly codec: PacketCodec,
+    private readonly withHooks: WithHooks,
+    private readonly onReplyError: (error: unknown) => void,
+    terms: BatchTerms,
+  ) {
+    this.#batches = new BatchCollector(terms, (items) =>
+      ownContext().runInAsyncScope(this.#runBatch, this, items),
+    );
+  }
+
+  run(delivery: Delivery): Promise<Result> {
+    return new Promise((resolve) => this.begin(delivery, resolve));
+  }
+
+  /** What cannot be read, or waits for an answer, goes into no batch. */
+  begin(delivery: Delivery, end: (result: Result) => void): void {
+    if (delivery.envelope.replyTo !== undefined)
+      return queueMicrotask(() => end(this.#refuse(delivery)));
+    let data: unknown;
+    try {
+      data = this.codec.decodeRequest(delivery.envelope, delivery.envelope.pattern ?? this.pattern);
+    } catch (error) {
+      return queueMicrotask(() => end({ kind: 'undecodable', error }));
+    }
+    if (!(data instanceof Promise)) return this.#batches.add(delivery, data, end);
+    data.then(
+      (decoded) => this.#batches.add(delivery, decoded, end),
+      (error: unknown) => end({ kind: 'undecodable', error }),
+    );
+  }
+
+  /** The collector sees to the time of a batch. */
+  timedOut(_: Delivery, error: Error): Result {
+    return { kind: 'failed', error };
+  }
+
+  useGate(gate: Gate): void {
+    this.#batches.useGate(gate);
+  }
+
+  takeBackUnstarted(): readonly Delivery[] {
+    return this.#batches.takeBackUnstarted();
+  }
+
+  #refuse({ envelope }: Delivery): Result {
+    const { replyTo } = envelope;
+    if (replyTo === undefined) return DONE;
+    const replier = new Replier(this.broker, this.codec, replyTo, envelope, this.onReplyError);
+    const text = `"${this.pattern}" is handled in batches, which answer nobody: use enqueue() in place of send().`;
+    replier.fail(new Error(text));
+    return REFUSED;
+  }
+
+  #runBatch(items: readonly BatchItem<unknown>[]): Promise<Result> {
+    const context = new RedisQueueBatchContext([items, this.pattern]);
+    return this.withHooks(context, () => this.#call(items, context)).then(
+      // A filter may have made a value of what was thrown; that is no success.
+      () => (context.failure === undefined ? DONE : failed(context.failure, items)),
+      (error: unknown) => steered(context.failure) ?? failed(error, items, context.failure),
+    );
+  }
+
+  /** Settles when everything that the handler does is done; an Observable runs to its end, or until nobody waits for it. */
+  async #call(
+    items: readonly BatchItem<unknown>[],
+    context: RedisQueueBatchContext,
+  ): Promise<void> {
+    const data = items.map((item) => item.data);
+    const result: unknown = await this.handler(data, context);
+    if (!isObservable(result)) return;
+    const isAwaited = (): boolean => items.some(({ delivery }) => !delivery.isAborted);
+    await lastValueFrom(result.pipe(takeWhile(isAwaited)), { defaultValue: undefined });
+  }
+}
+
+/** `cause`: what was thrown, where filters made something else of it. */
+function failed(
+  error: unknown,
+  items: readonly BatchItem<unknown>[],
+  cause: unknown = error,
+): Result {
+  return steered(error) ?? { kind: 'failed', error: cause, isShared: items.length > 1 };
+}

@@ -1,0 +1,156 @@
+import type { LoggerService } from '@nestjs/common';
+import type { MessageHandler } from '@nestjs/microservices';
+import type { Broker } from '../../core/broker/broker.js';
+import { Delivery } from '../../core/delivery/delivery.js';
+import { decodeElement } from '../../core/message/envelope.js';
+import { ShutdownError } from '../../core/errors/errors.js';
+import { isExpired } from '../../core/delivery/intake.js';
+import { ownContext } from '../../core/process/own-context.js';
+import type { Places } from '../../core/delivery/places.js';
+import { rejected } from '../../core/errors/rejected.js';
+import { Running } from '../../core/delivery/running.js';
+import { counted } from '../log/counted.js';
+import type { DroppedEvents } from '../log/dropped-events.js';
+import { liveExpiry, liveFailure } from '../log/consumer-log.js';
+import type { RegisteredHandler } from './handler-registry.js';
+import { LiveHandler } from './live-handler.js';
+import type { RunLive } from './live-handler.js';
+import { runHandler } from './message-runner.js';
+import type { WithHooks } from './message-runner.js';
+import type { PacketCodec } from '../packets/packet-codec.js';
+import { RedisQueueContext } from '../context/redis-queue.context.js';
+
+export interface EventRunnerTerms {
+  readonly concurrencyOf: (pattern: string, handler: RegisteredHandler) => number;
+  /** How many events may wait for each handler. */
+  readonly maxWaiting: number;
+  readonly places: Places | undefined;
+  /** By whose clock an event is too late. */
+  readonly broker: Pick<Broker, 'nowMs'>;
+}
+
+/** Runs every `@EventPattern` handler of a live event, each by itself: a failing one is logged and touches no other. */
+export class EventRunner {
+  /** By pattern. */
+  readonly #handlers: ReadonlyMap<string, readonly LiveHandler[]>;
+  readonly #broker: Pick<Broker, 'nowMs'>;
+  readonly #running = new Running<Delivery>();
+  #onIdle: (() => void) | undefined;
+
+  constructor(
+    handlers: ReadonlyMap<string, readonly RegisteredHandler[]>,
+    private readonly codec: PacketCodec,
+    private readonly withHooks: WithHooks,
+    private readonly logger: LoggerService,
+    private readonly dropped: DroppedEvents,
+    { concurrencyOf, maxWaiting, places, broker }: EventRunnerTerms,
+  ) {
+    this.#broker = broker;
+    const live = (pattern: string, registered: RegisteredHandler): LiveHandler => {
+      const terms = { concurrency: concurrencyOf(pattern, registered), maxWaiting, places };
+      return new LiveHandler(registered.handler, terms, this.#runOne);
+    };
+    this.#handlers = new Map(
+      [...handlers].map(([pattern, ofPattern]) => [
+        pattern,
+        ofPattern.map((registered) => live(pattern, registered)),
+      ]),
+    );
+  }
+
+  run(pattern: string, element: Buffer): void {
+    for (const handler of this.#handlers.get(pattern) ?? []) {
+      let delivery: Delivery;
+      try {
+        delivery = new Delivery(pattern, element, decodeElement(element));
+      } catch (error) {
+        this.#logFailure(pattern, error);
+        return;
+      }
+      if (!handler.add(delivery)) this.dropped.add(pattern);
+    }
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Resolves when no handler runs any more, and nothing waits for one. */
+  async idle(): Promise<void> {
+    if (this.#isIdle) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  get #isIdle(): boolean {
+    if (this.#running.size > 0) return false;
+    return [...this.#handlers.values()].flat().every(({ waiting }) => waiting === 0);
+  }
+
+  /** Tells the handlers that still run that nobody waits for them any longer, and drops what waits for them. */
+  abandon(): void {
+    for (const [pattern, handlers] of this.#handlers) {
+      const dropped = handlers.reduce((sum, handler) => sum + handler.drop(), 0);
+      if (dropped === 0) continue;
+      const text = `Dropped ${counted(dropped, 'live event')} of "${pattern}" that waited when the server stopped.`;
+      this.logger.warn(text);
+    }
+    this.dropped.flush();
+    if (this.running > 0) {
+      const text = `${counted(this.running, 'handler')} of live events still ran when the server stopped: nobody runs them again.`;
+      this.logger.warn(text);
+    }
+    for (const delivery of this.#running.items()) {
+      const text = `The server stopped before a handler of the event "${delivery.queue}" ended.`;
+      delivery.abort(new ShutdownError(text));
+    }
+  }
+
+  readonly #runOne: RunLive = (delivery, handler, onEnd) => {
+    // It may have been recovered, or have waited for a place.
+    if (isExpired(delivery.envelope, this.#broker)) {
+      this.logger.debug?.(liveExpiry(delivery.queue, delivery.envelope.id));
+      return queueMicrotask(onEnd);
+    }
+    const run = this.#running.begin(delivery);
+    const end = (): void => {
+      const wasRunning = this.#running.end(run);
+      // What waits for this one's place begins first.
+      onEnd();
+      if (wasRunning && this.#onIdle !== undefined && this.#isIdle) this.#onIdle();
+    };
+    const context = new RedisQueueContext([delivery, patternOf(delivery)]);
+    const endWith = (failure: unknown): void => {
+      // Also where a filter made a value of it.
+      if (failure !== undefined) this.#logFailure(delivery.queue, failure);
+      end();
+    };
+    const handled = ownContext().runInAsyncScope(this.#handle, this, delivery, context, handler);
+    handled.then(
+      () => endWith(context.failure),
+      (error: unknown) => endWith(context.failure ?? error ?? new Error('It threw nothing.')),
+    );
+  };
+
+  /** Each handler has its own copy of the data: what one changes, the others do not see. */
+  #handle(delivery: Delivery, context: RedisQueueContext, handler: MessageHandler): Promise<void> {
+    const run = (data: unknown): Promise<void> =>
+      this.withHooks(context, () => runHandler(handler, data, context, undefined));
+    try {
+      const data = this.codec.decodeRequest(delivery.envelope, patternOf(delivery));
+      return data instanceof Promise ? data.then(run) : run(data);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  #logFailure(pattern: string, error: unknown): void {
+    this.logger.error(...liveFailure(pattern, error));
+  }
+}
+
+/** What a program without this library published names no pattern: it is that of the channel. */
+function patternOf({ envelope, queue }: Delivery): string {
+  return envelope.pattern ?? queue;
+}

@@ -1,0 +1,107 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { InvalidOptionError, InvalidPatternError } from '../../core/errors/errors.js';
+import { isWildcard, subscriptionOf, subscriptionQueue } from '../../core/events/event-patterns.js';
+import type { Subscription } from '../../core/events/event-patterns.js';
+
+/** A handler of events of which its group gets copies. */
+export interface DurableHandler extends RegisteredHandler {
+  /** May have wildcards. */
+  readonly pattern: string;
+}
+
+export interface RegisteredHandler {
+  readonly handler: MessageHandler;
+  readonly extras: object;
+}
+
+/** An app hands over all its handlers: with a second one each of them is claimed twice. */
+const ONE_FOR_EACH_APP =
+  'If there is but one, then one RedisQueueServer was given to two apps, or to two connectMicroservice(): give each its own.';
+
+/**
+ * The handlers of one server. Nest's own map chains event handlers so that one failure hides the others, lets a second
+ * message handler replace the first without a word, and mixes messages with events of the same pattern.
+ */
+export class HandlerRegistry {
+  readonly #messages = new Map<string, RegisteredHandler>();
+  readonly #events = new Map<string, RegisteredHandler[]>();
+  readonly #durable = new Map<string, DurableHandler>();
+  /** Lists of others, by the pattern whose queue they feed. */
+  readonly #lists = new Map<string, string>();
+
+  /** @throws InvalidPatternError when the pattern already has a handler, or is one for events alone */
+  addMessage(pattern: string, registered: RegisteredHandler): void {
+    assertForMessages(pattern);
+    if (this.#messages.has(pattern)) {
+      throw new InvalidPatternError(
+        pattern,
+        `Two handlers claim @MessagePattern(${JSON.stringify(pattern)}): a message has one handler. ` +
+          `Remove one, or use @EventPattern where several should hear of it. ${ONE_FOR_EACH_APP}`,
+      );
+    }
+    this.#messages.set(pattern, registered);
+  }
+
+  /** @throws InvalidOptionError when another handler takes from this list: each would get some of it */
+  claimList(key: string, pattern: string): void {
+    const claimedBy = this.#lists.get(key);
+    if (claimedBy !== undefined) {
+      throw new InvalidOptionError(
+        'queue.key',
+        `The handlers of "${claimedBy}" and "${pattern}" both take from the list "${key}": a list has one handler`,
+      );
+    }
+    this.#lists.set(key, pattern);
+  }
+
+  addEvent(pattern: string, registered: RegisteredHandler): void {
+    const handlers = this.#events.get(pattern);
+    if (handlers === undefined) this.#events.set(pattern, [registered]);
+    else handlers.push(registered);
+  }
+
+  /** @throws InvalidPatternError when the group already has a handler for the pattern */
+  addDurable(subscription: Subscription, registered: RegisteredHandler): void {
+    const { group, pattern } = subscription;
+    const queue = subscriptionQueue(subscription);
+    if (this.#durable.has(queue)) {
+      throw new InvalidPatternError(
+        pattern,
+        `Two handlers of the group "${group}" claim the event ${JSON.stringify(pattern)}: a group handles each ` +
+          `event once. Give each handler a group of its own. ${ONE_FOR_EACH_APP}`,
+      );
+    }
+    this.#durable.set(queue, { ...registered, pattern });
+  }
+
+  /** By the queue of the subscription. */
+  get durable(): ReadonlyMap<string, DurableHandler> {
+    return this.#durable;
+  }
+
+  get messages(): ReadonlyMap<string, RegisteredHandler> {
+    return this.#messages;
+  }
+
+  get events(): ReadonlyMap<string, readonly RegisteredHandler[]> {
+    return this.#events;
+  }
+}
+
+/** @throws InvalidPatternError */
+function assertForMessages(pattern: string): void {
+  if (isWildcard(pattern)) {
+    throw new InvalidPatternError(
+      pattern,
+      `@MessagePattern(${JSON.stringify(pattern)}) has a wildcard segment: a message goes to one queue, so its ` +
+        'pattern cannot stand for others. Use @EventPattern for events, or spell the patterns out.',
+    );
+  }
+  if (subscriptionOf(pattern) !== undefined) {
+    throw new InvalidPatternError(
+      pattern,
+      `@MessagePattern(${JSON.stringify(pattern)}) is the name of a group's queue: use ` +
+        "@EventPattern with the option group, or another name that does not begin with '@'.",
+    );
+  }
+}

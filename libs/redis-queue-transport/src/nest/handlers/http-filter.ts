@@ -1,0 +1,37 @@
+import { Catch, HttpException, HttpStatus } from '@nestjs/common';
+import type { ArgumentsHost } from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
+import { throwError } from 'rxjs';
+import { RedisQueueError } from '../../core/errors/errors.js';
+import type { RedisQueueErrorCode } from '../../core/errors/errors.js';
+
+/** Those that are not a mistake of the program; what is not listed stays 500. */
+const STATUS: Partial<Record<RedisQueueErrorCode, HttpStatus>> = {
+  REQUEST_TIMEOUT: HttpStatus.GATEWAY_TIMEOUT,
+  OUTCOME_UNKNOWN: HttpStatus.GATEWAY_TIMEOUT,
+  NO_HANDLER: HttpStatus.BAD_GATEWAY,
+  REDIS_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
+  REDIS_REFUSED: HttpStatus.SERVICE_UNAVAILABLE,
+  CLIENT_CLOSED: HttpStatus.SERVICE_UNAVAILABLE,
+  SENDER_FULL: HttpStatus.SERVICE_UNAVAILABLE,
+  PAYLOAD_TOO_LARGE: HttpStatus.PAYLOAD_TOO_LARGE,
+};
+
+/**
+ * Answers HTTP requests whose handlers failed with an error of this library: a request that timed out with 504, a Redis
+ * that is away with 503. Without it, Nest answers 500 for all of them. The body has the error's `code` and no details.
+ *
+ * `providers: [{ provide: APP_FILTER, useClass: RedisQueueHttpFilter }]`, or
+ * `app.useGlobalFilters(new RedisQueueHttpFilter(app.getHttpAdapter()))`.
+ */
+@Catch(RedisQueueError)
+export class RedisQueueHttpFilter extends BaseExceptionFilter<RedisQueueError> {
+  override catch(error: RedisQueueError, host: ArgumentsHost): unknown {
+    // A hybrid app may have its global filters for messages too, where errors are outcomes.
+    if (host.getType() !== 'http') return throwError(() => error);
+    const status = STATUS[error.code];
+    if (status === undefined) return super.catch(error, host);
+    const body = { statusCode: status, message: HttpStatus[status], code: error.code };
+    return super.catch(new HttpException(body, status, { cause: error }) as never, host); // Nest's base takes any exception
+  }
+}

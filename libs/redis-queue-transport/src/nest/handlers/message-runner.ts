@@ -1,0 +1,169 @@
+import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
+import { isObservable } from 'rxjs';
+import type { Observable } from 'rxjs';
+import type { Broker } from '../../core/broker/broker.js';
+import type { Delivery } from '../../core/delivery/delivery.js';
+import type { DeliveryHandler } from '../../core/delivery/delivery-runner.js';
+import { CallerGoneError } from '../../core/errors/errors.js';
+import type { HandlerTimeoutError, NotHandledError } from '../../core/errors/errors.js';
+import { DONE, REFUSED } from '../../core/delivery/outcome.js';
+import type { Result } from '../../core/delivery/outcome.js';
+import { ownContext } from '../../core/process/own-context.js';
+import { rejected } from '../../core/errors/rejected.js';
+import { isDeadLetter, isRetryLater } from '../context/exceptions.js';
+import type { PacketCodec } from '../packets/packet-codec.js';
+import { RedisQueueContext } from '../context/redis-queue.context.js';
+import { Replier } from './replier.js';
+
+/** Runs the work between Nest's processing hooks; settles when the work has. */
+export type WithHooks = (context: BaseRpcContext, work: () => Promise<void>) => Promise<void>;
+
+/** Runs the handler of one `@MessagePattern`, or of a group's events, and says how it ended. */
+export class MessageRunner implements DeliveryHandler {
+  constructor(
+    private readonly pattern: string,
+    private readonly handler: MessageHandler,
+    private readonly broker: Broker,
+    private readonly codec: PacketCodec,
+    private readonly withHooks: WithHooks,
+    private readonly onReplyError: (error: unknown) => void,
+    /** A request failed, and its caller is told nothing of why. */
+    private readonly onUntold: (delivery: Delivery, error: unknown) => void,
+  ) {}
+
+  run(delivery: Delivery): Promise<Result> {
+    return ownContext().runInAsyncScope(this.#run, this, delivery);
+  }
+
+  #run(delivery: Delivery): Promise<Result> {
+    const replier = this.#replierFor(delivery);
+    let data: unknown;
+    try {
+      data = this.codec.decodeRequest(delivery.envelope, delivery.envelope.pattern ?? this.pattern);
+    } catch (error) {
+      return Promise.resolve(undecodable(error, replier));
+    }
+    if (!(data instanceof Promise)) return this.#handle(delivery, data, replier);
+    return data.then(
+      (decoded) => this.#handle(delivery, decoded, replier),
+      (error: unknown) => undecodable(error, replier),
+    );
+  }
+
+  #handle(delivery: Delivery, data: unknown, replier: Replier | undefined): Promise<Result> {
+    const context = new RedisQueueContext([delivery, delivery.envelope.pattern ?? this.pattern]);
+    return this.withHooks(context, () => runHandler(this.handler, data, context, replier)).then(
+      () => succeeded(context, replier),
+      (error: unknown) => {
+        const { isUntold, failure } = context;
+        if (isUntold && replier !== undefined && steered(failure) === undefined)
+          this.onUntold(delivery, failure);
+        return failed(error, context, replier);
+      },
+    );
+  }
+
+  refuse(delivery: Delivery, error: NotHandledError): void {
+    this.#replierFor(delivery)?.fail(error);
+  }
+
+  timedOut(delivery: Delivery, error: HandlerTimeoutError): Result {
+    const replier = this.#replierFor(delivery);
+    if (replier === undefined) return { kind: 'failed', error };
+    replier.fail(error);
+    return REFUSED;
+  }
+
+  #replierFor(delivery: Delivery): Replier | undefined {
+    const { envelope } = delivery;
+    if (envelope.replyTo === undefined) return undefined;
+    return new Replier(this.broker, this.codec, envelope.replyTo, envelope, this.onReplyError);
+  }
+}
+
+function undecodable(error: unknown, replier: Replier | undefined): Result {
+  replier?.fail(error);
+  return { kind: 'undecodable', error };
+}
+
+/** A filter may have made a value of what was thrown: a reply for a caller, and no success where nobody has it. */
+function succeeded({ failure }: RedisQueueContext, replier: Replier | undefined): Result {
+  if (failure === undefined) return DONE;
+  const steering = steered(failure);
+  if (steering?.kind === 'reject') replier?.fail(steering.error);
+  return steering ?? (replier === undefined ? { kind: 'failed', error: failure } : REFUSED);
+}
+
+function failed(
+  error: unknown,
+  { failure }: RedisQueueContext,
+  replier: Replier | undefined,
+): Result {
+  const steering = steered(failure) ?? steered(error);
+  if (steering?.kind === 'retryLater') return steering;
+  replier?.fail(error);
+  if (steering !== undefined) return steering;
+  // A request's caller has the error as its reply, and decides what to do.
+  return replier === undefined ? { kind: 'failed', error: failure ?? error } : REFUSED;
+}
+
+/** What a handler asked for by what it threw, if it did. */
+export function steered(thrown: unknown): Result | undefined {
+  if (isRetryLater(thrown)) return { kind: 'retryLater', delayMs: thrown.delayMs };
+  if (isDeadLetter(thrown)) return { kind: 'reject', error: thrown };
+  return undefined;
+}
+
+/**
+ * Calls a handler and settles when everything that it does is done: interceptors and Observables run lazily, so only
+ * the end of what it returned is the end. Rejects when any of it fails.
+ */
+export function runHandler(
+  handler: MessageHandler,
+  data: unknown,
+  context: RedisQueueContext,
+  replier: Replier | undefined,
+): Promise<void> {
+  let result: unknown;
+  try {
+    result = handler(data, context);
+  } catch (error) {
+    return rejected(error);
+  }
+  return Promise.resolve(result).then((value) =>
+    isObservable(value) ? follow(value, context, replier) : answer(value, context, replier),
+  );
+}
+
+/** What a filter makes of a handler's wish is no answer: the message runs again, or the caller gets an error. */
+function answer(value: unknown, context: RedisQueueContext, replier: Replier | undefined): void {
+  if (replier !== undefined && steered(context.failure) === undefined) replier.only(value);
+}
+
+function follow(
+  values: Observable<unknown>,
+  context: RedisQueueContext,
+  replier: Replier | undefined,
+): Promise<void> {
+  const [delivery] = context.getArgs();
+  const caller = (): Replier | undefined =>
+    steered(context.failure) === undefined ? replier : undefined;
+  return new Promise<void>((resolve, reject) => {
+    const next = (value: unknown): void => {
+      if (!delivery.isAborted) caller()?.next(value);
+    };
+    const complete = (): void => {
+      caller()?.complete();
+      resolve();
+    };
+    const subscription = values.subscribe({ next, error: reject, complete });
+    // Nobody waits for it any longer then, and it may never end, or say anything, by itself.
+    delivery.onAbort(() => {
+      subscription.unsubscribe();
+      resolve();
+    });
+    if (replier === undefined || subscription.closed) return;
+    subscription.add(() => replier.end());
+    replier.whenUnwanted(() => delivery.abort(new CallerGoneError(delivery.queue)));
+  });
+}

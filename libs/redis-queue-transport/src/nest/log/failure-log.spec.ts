@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { RedisRefusedError } from '../../core/errors/errors.js';
+import { FailureLog } from './failure-log.js';
+
+describe('FailureLog', () => {
+  let lines: string[];
+  let log: FailureLog;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    lines = [];
+    log = new FailureLog({
+      log: (text: unknown) => lines.push(`log ${String(text)}`),
+      error: (text: unknown) => lines.push(`error ${String(text)}`),
+      warn: (text: unknown) => lines.push(`warn ${String(text)}`),
+    });
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('tells each kind of trouble once, also when several take turns', () => {
+    for (let turn = 0; turn < 10; turn += 1) {
+      log.failed(new Error('refused'));
+      log.failed(new Error('not ready'));
+    }
+
+    expect(lines).toEqual(['error refused', 'error not ready']);
+  });
+
+  test('tells it again when it lasts', () => {
+    log.failed(new Error('refused'));
+    jest.advanceTimersByTime(29_999);
+    log.failed(new Error('refused'));
+    jest.advanceTimersByTime(1);
+    log.failed(new Error('refused'));
+
+    expect(lines).toEqual(['error refused', 'error refused']);
+  });
+
+  test('tells its end once, and its next beginning', () => {
+    log.recovered();
+    log.failed('refused');
+    log.recovered();
+    log.recovered();
+    log.failed('refused');
+
+    expect(lines).toEqual(['error refused', 'log Redis answers again.', 'error refused']);
+  });
+
+  test('does not take a new connection for the end of a refusal', () => {
+    const refused = new RedisRefusedError('READONLY', 'Redis refused to renew a lease');
+    for (let turn = 0; turn < 3; turn += 1) {
+      log.failed(refused);
+      log.connected();
+    }
+    log.failed(new Error('not ready'));
+    log.connected();
+    log.recovered();
+
+    expect(lines).toEqual([
+      'error Redis refused to renew a lease',
+      'error not ready',
+      'log Redis answers again.',
+    ]);
+  });
+
+  test('takes a new connection for the end of a lost one', () => {
+    log.failed(new Error('not ready'));
+    log.connected();
+    log.connected();
+
+    expect(lines).toEqual(['error not ready', 'log Redis answers again.']);
+  });
+
+  test('does not remember ever more texts', () => {
+    for (let n = 0; n < 1_000; n += 1) log.failed(new Error(`message ${n}`));
+
+    expect(lines).toHaveLength(1_000);
+  });
+});

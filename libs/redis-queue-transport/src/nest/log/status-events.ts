@@ -1,0 +1,151 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Subject } from 'rxjs';
+import { InvalidOptionError, messageOf } from '../../core/errors/errors.js';
+import { nearest } from '../../core/options/nearest.js';
+import type { DeadReason } from '../../core/delivery/outcome.js';
+import type { FailureLog } from './failure-log.js';
+
+/** The state of the command connection. */
+export type RedisQueueStatus = 'connected' | 'reconnecting' | 'disconnected';
+
+/** What `on()` can listen to. */
+// A type and not an interface, as Nest asks for an index signature.
+export type RedisQueueEvents = {
+  connected: () => void;
+  reconnecting: () => void;
+  disconnected: () => void;
+  /**
+   * The connection for live events was lost and is there again, for so many times: events sent meanwhile were missed.
+   * That happens in outages, and to a subscriber that is too slow for Redis's output buffer limit.
+   */
+  eventsInterrupted: (times: number) => void;
+  /** Live events of a pattern with `recover` were missed for good: too old, or kept no longer. */
+  gap: (gap: { readonly pattern: string; readonly missed: number }) => void;
+  /** Live events of a pattern were dropped, as `maxWaitingEvents` of them waited for a handler already. */
+  eventsDropped: (drop: { readonly pattern: string; readonly dropped: number }) => void;
+  /**
+   * Nearly every attempt on a queue fails, the last one with this error: this server makes only a few, until they succeed
+   * again. Messages stay in the queue meanwhile.
+   */
+  queueSlowed: (slowed: { readonly queue: string; readonly error: unknown }) => void;
+  /** Attempts on a queue that was slowed down succeed again. */
+  queueRecovered: (recovered: { readonly queue: string; readonly slowedMs: number }) => void;
+  /**
+   * Dead letters of a queue were dropped by `deadLetterMaxAgeMs` or `deadLetterLimit` and are lost. Told within
+   * a third of `leaseMs`, then once a minute while it goes on, by one of the queue's consumers.
+   */
+  deadLettersDropped: (drop: { readonly queue: string; readonly dropped: number }) => void;
+  /** A message became a dead letter. `id` is undefined for plain data that another program pushed. */
+  deadLettered: (letter: {
+    readonly queue: string;
+    readonly id: string | undefined;
+    readonly attempt: number;
+    readonly reason: DeadReason;
+    readonly error: { readonly name: string; readonly message: string };
+  }) => void;
+  /** An attempt failed, and the message is tried again after `delayMs`. */
+  retried: (retry: {
+    readonly queue: string;
+    readonly id: string | undefined;
+    readonly attempt: number;
+    readonly delayMs: number;
+    readonly error: unknown;
+  }) => void;
+  /** Trouble with Redis in the background, where no call could reject. */
+  error: (error: unknown) => void;
+};
+
+/** Passes the connection's state on to Nest's `status` and to the listeners of `on()`. */
+export class StatusEvents {
+  readonly #listeners: { [Event in keyof RedisQueueEvents]: RedisQueueEvents[Event][] } = {
+    connected: [],
+    reconnecting: [],
+    disconnected: [],
+    eventsInterrupted: [],
+    gap: [],
+    eventsDropped: [],
+    deadLettered: [],
+    retried: [],
+    queueSlowed: [],
+    queueRecovered: [],
+    deadLettersDropped: [],
+    error: [],
+  };
+
+  constructor(
+    private readonly status$: Subject<string>,
+    private readonly logger: LoggerService,
+  ) {}
+
+  /** @throws InvalidOptionError for an event that there is not */
+  on<Event extends keyof RedisQueueEvents>(event: Event, listener: RedisQueueEvents[Event]): void {
+    if (!Object.hasOwn(this.#listeners, event)) throw this.#unknown(event);
+    this.#listeners[event].push(listener);
+  }
+
+  #unknown(event: string): InvalidOptionError {
+    const known = Object.keys(this.#listeners);
+    const meant = nearest(String(event), known);
+    const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`;
+    return new InvalidOptionError(
+      'event',
+      `on() knows no event ${JSON.stringify(String(event))}; there are ${known.join(', ')}.${hint}`,
+    );
+  }
+
+  status(status: RedisQueueStatus): void {
+    this.status$.next(status);
+    this.#tell(status, (listener) => listener());
+  }
+
+  interrupted(times: number): void {
+    this.#tell('eventsInterrupted', (listener) => listener(times));
+  }
+
+  gap(pattern: string, missed: number): void {
+    this.#tell('gap', (listener) => listener({ pattern, missed }));
+  }
+
+  deadLettered(letter: Parameters<RedisQueueEvents['deadLettered']>[0]): void {
+    this.#tell('deadLettered', (listener) => listener(letter));
+  }
+
+  retried(retry: Parameters<RedisQueueEvents['retried']>[0]): void {
+    this.#tell('retried', (listener) => listener(retry));
+  }
+
+  dropped(pattern: string, dropped: number): void {
+    this.#tell('eventsDropped', (listener) => listener({ pattern, dropped }));
+  }
+
+  queueSlowed(queue: string, error: unknown): void {
+    this.#tell('queueSlowed', (listener) => listener({ queue, error }));
+  }
+
+  queueRecovered(queue: string, slowedMs: number): void {
+    this.#tell('queueRecovered', (listener) => listener({ queue, slowedMs }));
+  }
+
+  deadLettersDropped(queue: string, dropped: number): void {
+    this.#tell('deadLettersDropped', (listener) => listener({ queue, dropped }));
+  }
+
+  error(error: unknown, log: FailureLog): void {
+    log.failed(error);
+    this.#tell('error', (listener) => listener(error));
+  }
+
+  /** What a listener throws must not reach what it is told by: connections, and loops that would begin anew. */
+  #tell<Event extends keyof RedisQueueEvents>(
+    event: Event,
+    tell: (listener: RedisQueueEvents[Event]) => void,
+  ): void {
+    for (const listener of this.#listeners[event]) {
+      try {
+        tell(listener);
+      } catch (error) {
+        this.logger.error(`A listener for "${event}" failed: ${messageOf(error)}`);
+      }
+    }
+  }
+}

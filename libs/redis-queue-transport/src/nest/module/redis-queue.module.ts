@@ -1,0 +1,201 @@
+import { Module } from '@nestjs/common';
+import type {
+  DynamicModule,
+  InjectionToken,
+  ModuleMetadata,
+  OptionalFactoryDependency,
+  Provider,
+  Type,
+} from '@nestjs/common';
+import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
+import { jsonCodec } from '../../core/body/codec.js';
+import { InvalidOptionError } from '../../core/errors/errors.js';
+import { resolveClientOptions, resolveServerOptions } from '../options/options.js';
+import type {
+  RedisQueueAdminOptions,
+  RedisQueueClientOptions,
+  RedisQueueServerOptions,
+} from '../options/options.js';
+import { RedisQueueAdmin } from '../admin/redis-queue-admin.js';
+import { RedisQueueClient } from '../client/redis-queue-client.js';
+import { RedisQueueServer } from '../server/redis-queue-server.js';
+import { ServerCloserModule } from './server-closer.module.js';
+
+interface Placement {
+  /** Token under which the client is injected. Default: the class `RedisQueueClient`. */
+  readonly name?: InjectionToken | undefined;
+  /** Whether every module can inject it without importing this one. Default false. */
+  readonly isGlobal?: boolean | undefined;
+}
+
+/** Those of the client, and of a server beside it. */
+export interface RedisQueueSettings extends RedisQueueClientOptions {
+  /**
+   * Provides a `RedisQueueServer` too, with these options; connection, prefix, codecs and the like are those of the client
+   * unless they are given here. Start it with {@link RedisQueueModule.microservice}. Default: no server.
+   */
+  readonly server?: RedisQueueServerOptions | undefined;
+}
+
+export type RedisQueueModuleOptions = RedisQueueSettings & Placement;
+
+/** For `useClass` and `useExisting`. */
+export interface RedisQueueOptionsFactory {
+  createRedisQueueOptions(): Settings;
+}
+
+type Settings = RedisQueueSettings | Promise<RedisQueueSettings>;
+
+const SETTINGS = Symbol('SETTINGS');
+
+type Source =
+  | {
+      // As in Nest's own modules: what is injected is known to whoever writes the factory.
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any
+      readonly useFactory: (...dependencies: any[]) => Settings;
+      readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
+    }
+  | { readonly useClass: Type<RedisQueueOptionsFactory> }
+  | { readonly useExisting: InjectionToken<RedisQueueOptionsFactory> };
+
+export type RedisQueueModuleAsyncOptions = Placement & Source & Pick<ModuleMetadata, 'imports'>;
+
+/** Under which the admin of a client with a name is injected; without a name, the class. */
+export function redisQueueAdminToken(name?: InjectionToken): InjectionToken {
+  return tokenOf(RedisQueueAdmin, name);
+}
+
+/** Under which the server beside a client with a name is injected; without a name, the class. */
+export function redisQueueServerToken(name?: InjectionToken): InjectionToken {
+  return tokenOf(RedisQueueServer, name);
+}
+
+function tokenOf(provided: Type, name: InjectionToken | undefined): InjectionToken {
+  if (name === undefined || name === RedisQueueClient) return provided;
+  return `${provided.name} of ${typeof name === 'function' ? name.name : String(name)}`;
+}
+
+/**
+ * Provides a {@link RedisQueueClient}, a {@link RedisQueueAdmin}, and with the option `server` a {@link RedisQueueServer},
+ * and closes them with the app. Where it is imported,
+ * this library's servers of the same app are closed, and their handlers waited for, before any provider is destroyed,
+ * however the app ends.
+ */
+@Module({ imports: [ServerCloserModule] })
+export class RedisQueueModule {
+  static register(options: RedisQueueModuleOptions = {}): DynamicModule {
+    const { name, isGlobal, ...settings } = options;
+    // Checked here and not by the injector, so that a wrong option fails where it is written.
+    clientOptionsOf(settings);
+    if (settings.server !== undefined)
+      resolveServerOptions(serverOptionsOf(settings, settings.server));
+    return assemble({ name, isGlobal }, { provide: SETTINGS, useValue: settings });
+  }
+
+  /**
+   * Starts the server of the module: `NestFactory.createMicroservice(AppModule, RedisQueueModule.microservice())`, or
+   * `app.connectMicroservice(RedisQueueModule.microservice())`.
+   */
+  static microservice({ name }: Pick<Placement, 'name'> = {}): AsyncMicroserviceOptions {
+    return {
+      inject: [redisQueueServerToken(name)],
+      useFactory: (server: RedisQueueServer | undefined) => {
+        if (server !== undefined) return { strategy: server };
+        throw new InvalidOptionError(
+          'server',
+          'The RedisQueueModule of this app has no server: give its options a server, as in server: { group: "billing" }, or server: {}',
+        );
+      },
+    };
+  }
+
+  static registerAsync(options: RedisQueueModuleAsyncOptions): DynamicModule {
+    const ask = (factory: RedisQueueOptionsFactory): Settings => factory.createRedisQueueOptions();
+    if ('useFactory' in options) {
+      const { useFactory, inject = [] } = options;
+      return assemble(options, { provide: SETTINGS, useFactory, inject: [...inject] });
+    }
+    if ('useClass' in options) {
+      const { useClass } = options;
+      return assemble(options, useClass, {
+        provide: SETTINGS,
+        useFactory: ask,
+        inject: [useClass],
+      });
+    }
+    const { useExisting } = options;
+    return assemble(options, { provide: SETTINGS, useFactory: ask, inject: [useExisting] });
+  }
+}
+
+/** What provides the options, and what is made of them. */
+function assemble(
+  {
+    name = RedisQueueClient,
+    isGlobal = false,
+    imports = [],
+  }: Placement & Pick<ModuleMetadata, 'imports'>,
+  ...sources: Provider[]
+): DynamicModule {
+  const client = {
+    provide: name,
+    useFactory: (settings: RedisQueueSettings) => new RedisQueueClient(clientOptionsOf(settings)),
+    inject: [SETTINGS],
+  };
+  const admin = {
+    provide: RedisQueueAdmin,
+    useFactory: (settings: RedisQueueSettings) =>
+      new RedisQueueAdmin(adminOptionsOf(clientOptionsOf(settings))),
+    inject: [SETTINGS],
+  };
+  const server = {
+    provide: redisQueueServerToken(name),
+    useFactory: (settings: RedisQueueSettings) =>
+      settings.server && new RedisQueueServer(serverOptionsOf(settings, settings.server)),
+    inject: [SETTINGS],
+  };
+  const adminOfName = redisQueueAdminToken(name);
+  // No alias: what is injected by the class could not be told from what is injected by the name.
+  const byName = {
+    provide: adminOfName,
+    useFactory: (same: RedisQueueAdmin) => same,
+    inject: [RedisQueueAdmin],
+  };
+  const namedAdmins = adminOfName === RedisQueueAdmin ? [] : [byName];
+  return {
+    module: RedisQueueModule,
+    global: isGlobal,
+    imports,
+    providers: [...sources, client, admin, server, ...namedAdmins],
+    exports: [name, RedisQueueAdmin, server.provide, ...namedAdmins.map(({ provide }) => provide)],
+  };
+}
+
+/** A factory may have forgotten to answer anything. @throws InvalidOptionError */
+function clientOptionsOf(settings: RedisQueueSettings): RedisQueueClientOptions {
+  if (typeof settings !== 'object' || settings === null) {
+    resolveClientOptions(settings);
+    return settings;
+  }
+  const { server: _, ...options } = settings;
+  resolveClientOptions(options);
+  return options;
+}
+
+function adminOptionsOf(options: RedisQueueClientOptions): RedisQueueAdminOptions {
+  const { connection, prefix, connectTimeoutMs, maxPayloadBytes } = options;
+  const { codec = jsonCodec, codecs = [] } = options;
+  return { connection, prefix, connectTimeoutMs, codecs: [codec, ...codecs], maxPayloadBytes };
+}
+
+/** Where a server meets its client: what it does not say itself is said by that. */
+function serverOptionsOf(
+  client: RedisQueueClientOptions,
+  server: RedisQueueServerOptions,
+): RedisQueueServerOptions {
+  const { connection, prefix, connectTimeoutMs, serializer, deserializer } = client;
+  const { codec, codecs, maxPayloadBytes, compressAboveBytes } = client;
+  const place = { connection, prefix, connectTimeoutMs, serializer, deserializer };
+  const own = Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined));
+  return { ...place, codec, codecs, maxPayloadBytes, compressAboveBytes, ...own };
+}

@@ -1,0 +1,65 @@
+import { JSON_CODEC, RAW_CODEC, jsonCodec, rawCodec } from '../../core/body/codec.js';
+import type { Codec } from '../../core/body/codec.js';
+import { InvalidOptionError } from '../../core/errors/errors.js';
+import { isMarked } from '../../core/errors/mark.js';
+import { invalid } from '../../core/options/options.js';
+
+const NAME = /^[\w.-]+$/;
+
+/** A codec that this process can use; what its methods take and answer cannot be checked from outside. */
+export function codecRule(value: unknown, option: string): Codec {
+  if (isCodec(value)) return ofThisCopy(value);
+  const hasMethods = 'an object with name (letters, digits, ".", "_", "-"), encode() and decode()';
+  throw invalid(option, hasMethods + adviceFor(value), value);
+}
+
+/** Where another copy of this package has made it, ours does the same, and is known as such. */
+function ofThisCopy(codec: Codec): Codec {
+  if (isMarked(codec, JSON_CODEC)) return jsonCodec;
+  return isMarked(codec, RAW_CODEC) ? rawCodec : codec;
+}
+
+export function codecsRule(value: unknown, option: string): readonly Codec[] {
+  if (!Array.isArray(value)) throw invalid(option, 'an array of codecs', value);
+  return value.map((codec: unknown, index) => codecRule(codec, `${option}[${index}]`));
+}
+
+/** A name in a header must mean one codec. @throws InvalidOptionError */
+export function assertDistinctCodecs(options: {
+  readonly codec: Codec;
+  readonly codecs: readonly Codec[];
+}): void {
+  const byName = new Map([jsonCodec, rawCodec].map((codec) => [codec.name, codec] as const));
+  for (const codec of [options.codec, ...options.codecs]) {
+    const other = byName.get(codec.name);
+    if (other !== undefined && other !== codec) {
+      throw new InvalidOptionError(
+        'codecs',
+        `codecs must have names of their own, got two that are called "${codec.name}"`,
+      );
+    }
+    byName.set(codec.name, codec);
+  }
+}
+
+const OURS: ReadonlyMap<unknown, string> = new Map([
+  ['json', " (jsonCodec, from 'nestjs-redis-queue-transport')"],
+  ['raw', " (rawCodec, from 'nestjs-redis-queue-transport')"],
+  ['msgpack', " (msgpackCodec, from 'nestjs-redis-queue-transport/msgpack')"],
+]);
+
+/** Whoever names one of ours means it. */
+function adviceFor(value: unknown): string {
+  return OURS.get(value) ?? '';
+}
+
+function isCodec(value: unknown): value is Codec {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, encode, decode } = value as Record<keyof Codec, unknown>;
+  return (
+    typeof name === 'string' &&
+    NAME.test(name) &&
+    typeof encode === 'function' &&
+    typeof decode === 'function'
+  );
+}

@@ -1,0 +1,222 @@
+import type { Codec } from '../../core/body/codec.js';
+import { InvalidOptionError } from '../../core/errors/errors.js';
+import {
+  flag,
+  invalid,
+  milliseconds,
+  resolveOptions,
+  text,
+  wholeNumber,
+} from '../../core/options/options.js';
+import type { Rule, Rules } from '../../core/options/options.js';
+import { codecRule } from '../options/codec-options.js';
+
+/** What one message says beyond its data: in a record, or as the third argument of the client's verbs. */
+export interface RedisQueueRecordOptions {
+  /** The message's id, instead of one that the client makes. */
+  readonly id?: string | undefined;
+  /** The handler finds them in its context. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Hands the message out no earlier than after so many ms. */
+  readonly delayMs?: number | undefined;
+  /** Hands the message out no earlier than at this time of Redis's clock. */
+  readonly deliverAt?: Date | undefined;
+  /** Drops and counts the message if no handler started within so many ms of its sending; retries too. */
+  readonly expiresInMs?: number | undefined;
+  /** For so many ms, a further message with the same id, from any process, is not added. Needs an `id`. */
+  readonly deduplicateMs?: number | undefined;
+  /** Writes the data in place of the client's codec. Replies to a `send` come in it too, and are read. */
+  readonly codec?: Codec | undefined;
+  /** Has `emit` fail with `NobodyListensError` when neither a group nor a live listener got the event. */
+  readonly isMandatory?: boolean | undefined;
+  /** How long, in ms, this request waits for its first reply and then for each next one, over `requestTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+  /** How long, in ms, this request waits for its last reply, over `requestTotalTimeoutMs`. */
+  readonly totalTimeoutMs?: number | undefined;
+}
+
+export type SettingName = keyof RedisQueueRecordOptions;
+export type Verb = 'enqueue' | 'emit' | 'send';
+
+/** Of one setting: what it may be, which method of the record builder says it, and which verbs can keep it. */
+interface Setting<T> {
+  readonly rule: Rule<T>;
+  readonly method: string;
+  readonly verbs: readonly Verb[];
+}
+
+type Settings = {
+  readonly [Name in SettingName]-?: Setting<Exclude<RedisQueueRecordOptions[Name], undefined>>;
+};
+
+const headersRule: Rule<Readonly<Record<string, string>>> = (headers, option) => {
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
+    throw invalid(option, 'an object of texts', headers);
+  for (const [name, value] of Object.entries(headers))
+    if (typeof value !== 'string') throw invalid(`${option}.${name}`, 'text', value);
+  return headers as Readonly<Record<string, string>>; // each was looked at
+};
+
+const dateRule: Rule<Date> = (date, option) => {
+  if (date instanceof Date && !Number.isNaN(date.getTime())) return date;
+  throw invalid(option, 'a valid Date', date);
+};
+
+/** Each with its rule, its method and its verbs; docs/options.md shows the same. */
+export const SETTINGS = {
+  id: {
+    rule: text('text that is not empty', (id) => id !== ''),
+    method: 'id',
+    verbs: ['enqueue', 'emit', 'send'],
+  },
+  headers: { rule: headersRule, method: 'headers', verbs: ['enqueue', 'emit', 'send'] },
+  delayMs: { rule: wholeNumber('milliseconds', 0), method: 'delay', verbs: ['enqueue'] },
+  deliverAt: { rule: dateRule, method: 'deliverAt', verbs: ['enqueue'] },
+  isMandatory: { rule: flag, method: 'mandatory', verbs: ['emit'] },
+  expiresInMs: {
+    rule: wholeNumber('milliseconds', 1),
+    method: 'expiresIn',
+    verbs: ['enqueue', 'emit', 'send'],
+  },
+  deduplicateMs: {
+    rule: wholeNumber('milliseconds', 1),
+    method: 'deduplicate',
+    verbs: ['enqueue', 'emit'],
+  },
+  codec: { rule: codecRule, method: 'codec', verbs: ['enqueue', 'emit', 'send'] },
+  timeoutMs: { rule: milliseconds(1), method: 'timeout', verbs: ['send'] },
+  totalTimeoutMs: { rule: milliseconds(1), method: 'totalTimeout', verbs: ['send'] },
+} as const satisfies Settings;
+
+const NAMES = Object.keys(SETTINGS) as readonly SettingName[]; // of the literal above
+
+// Each rule is that of its setting, as the table's type says; TypeScript cannot see it of an object made from entries.
+const RULES = Object.fromEntries(
+  NAMES.map((name) => [name, SETTINGS[name].rule]),
+) as unknown as Rules<RedisQueueRecordOptions>;
+
+/** Those that a verb can keep. */
+type SettingsOf<V extends Verb> = Pick<
+  RedisQueueRecordOptions,
+  {
+    [Name in SettingName]: V extends (typeof SETTINGS)[Name]['verbs'][number] ? Name : never;
+  }[SettingName]
+>;
+
+/** What `client.enqueue(pattern, data, options)` takes. */
+export type RedisQueueEnqueueOptions = SettingsOf<'enqueue'>;
+/** What `client.emit(pattern, data, options)` takes. */
+export type RedisQueueEmitOptions = SettingsOf<'emit'>;
+/** What `client.send(pattern, data, options)` takes. */
+export type RedisQueueSendOptions = SettingsOf<'send'>;
+
+/** In which words settings were given: by the methods of the builder, or by name. */
+type Words = 'methods' | 'names';
+
+export const NO_SETTINGS: RedisQueueRecordOptions = {};
+
+/** Checks one setting and answers its value. @throws InvalidOptionError */
+export function checked<Name extends SettingName>(
+  name: Name,
+  value: unknown,
+  option: string = name,
+): Exclude<RedisQueueRecordOptions[Name], undefined> {
+  // TypeScript takes the rules of all names together; this is the one of the name.
+  const rule = RULES[name] as Rule<Exclude<RedisQueueRecordOptions[Name], undefined>>;
+  return rule(value, option);
+}
+
+/** Of a record that is made. @throws InvalidOptionError */
+export function assertSettings(given: RedisQueueRecordOptions, owner: string): void {
+  resolveOptions<RedisQueueRecordOptions>(given, RULES, NO_SETTINGS, owner);
+  assertConsistent(given, 'methods');
+}
+
+/** The third argument of a verb, checked; undefined where nothing is given. @throws InvalidOptionError */
+export function settingsGiven(given: unknown, verb: Verb): RedisQueueRecordOptions | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw invalid(
+      'options',
+      `an object with settings of the message, as ${verb}() takes them`,
+      given,
+    );
+  const settings = resolveOptions<RedisQueueRecordOptions>(given, RULES, NO_SETTINGS, `${verb}()`);
+  refuse(settings, verb, 'names');
+  return settings;
+}
+
+/** The same for all of several messages. @throws InvalidOptionError */
+export function settingsOfAll(
+  given: unknown,
+  verb: Exclude<Verb, 'send'>,
+): RedisQueueRecordOptions | undefined {
+  const settings = settingsGiven(given, verb);
+  if (settings?.id === undefined) return settings;
+  throw new InvalidOptionError(
+    'id',
+    `${verb}Many() cannot give all messages the one id ${JSON.stringify(settings.id)}: make each that needs an id a record`,
+  );
+}
+
+/** What the argument names, over what the record says; headers one by one. @throws InvalidOptionError */
+export function combined(
+  record: RedisQueueRecordOptions,
+  given: RedisQueueRecordOptions | undefined,
+): RedisQueueRecordOptions {
+  if (given === undefined) return record;
+  const headers =
+    record.headers === undefined || given.headers === undefined
+      ? (given.headers ?? record.headers)
+      : { ...record.headers, ...given.headers };
+  const both = { ...record, ...given, headers };
+  assertConsistent(both, 'names');
+  return both;
+}
+
+/** @throws InvalidOptionError */
+function assertConsistent(
+  { id, delayMs, deliverAt, deduplicateMs }: RedisQueueRecordOptions,
+  words: Words,
+): void {
+  const isByName = words === 'names';
+  if (deduplicateMs !== undefined && id === undefined) {
+    const option = isByName ? 'deduplicateMs' : 'deduplicate';
+    throw new InvalidOptionError(
+      option,
+      `${option} needs the id by which equal messages are known: add ${isByName ? 'id' : 'id()'}`,
+    );
+  }
+  if (delayMs !== undefined && deliverAt !== undefined) {
+    const option = isByName ? 'delayMs' : 'delay';
+    throw new InvalidOptionError(
+      option,
+      `${option} and deliverAt exclude each other: give one of them`,
+    );
+  }
+}
+
+const REFUSED: Readonly<Record<Verb, readonly SettingName[]>> = {
+  enqueue: notKeptBy('enqueue'),
+  emit: notKeptBy('emit'),
+  send: notKeptBy('send'),
+};
+
+function notKeptBy(verb: Verb): readonly SettingName[] {
+  return NAMES.filter((name) => !(SETTINGS[name].verbs as readonly Verb[]).includes(verb));
+}
+
+/** What a verb cannot keep of a record it refuses, rather than dropping it without a word. @throws InvalidOptionError */
+export function refuseSettings(record: RedisQueueRecordOptions, verb: Verb): void {
+  if (record !== NO_SETTINGS) refuse(record, verb, 'methods');
+}
+
+function refuse(options: RedisQueueRecordOptions, verb: Verb, words: Words): void {
+  for (const name of REFUSED[verb]) {
+    if (options[name] === undefined) continue;
+    const { method, verbs } = SETTINGS[name];
+    const option = words === 'names' ? name : method;
+    const keepers = verbs.map((keeper) => `${keeper}()`).join(' and ');
+    throw new InvalidOptionError(option, `${verb}() cannot keep ${option}: it is for ${keepers}`);
+  }
+}

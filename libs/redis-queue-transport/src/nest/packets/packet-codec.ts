@@ -1,0 +1,101 @@
+import type { Deserializer, ReadPacket, Serializer } from '@nestjs/microservices';
+import type { BodyEncoding, BodyFormat, OutgoingBody } from '../../core/body/body.js';
+import type { Codec } from '../../core/body/codec.js';
+import type { Envelope } from '../../core/message/envelope.js';
+import { UndecodableError, messageOf } from '../../core/errors/errors.js';
+import type { ReceivedReply } from '../../core/message/reply.js';
+
+/** A reply as Nest passes it around. */
+export interface ReplyPacket {
+  readonly err?: unknown;
+  readonly response?: unknown;
+  readonly isDisposed?: boolean | undefined;
+}
+
+/**
+ * Between Nest's packets and the bytes of a body. A body is the packet's `data` (of a reply: its `response` or `err`),
+ * written by a codec; a user's serializer sees and may change the packet before, a deserializer after.
+ */
+export class PacketCodec {
+  constructor(
+    private readonly serializer: Serializer | undefined,
+    private readonly deserializer: Deserializer | undefined,
+    private readonly format: BodyFormat,
+  ) {}
+
+  /** @throws UnencodableError, and what the serializer throws */
+  encodeRequest(packet: ReadPacket, data: unknown, id: string, codec?: Codec): OutgoingBody {
+    if (this.serializer === undefined) return this.format.encode(data, codec);
+    const serialized: unknown = this.serializer.serialize({ ...packet, data, id });
+    const value = fieldOf(serialized, 'data');
+    // What a serializer made is bytes already, or a value to be written.
+    return Buffer.isBuffer(value)
+      ? this.format.encodeBytes(value)
+      : this.format.encode(value, codec);
+  }
+
+  /** @throws UndecodableError when the body cannot be read, also by the deserializer */
+  decodeRequest(envelope: Envelope, pattern: string): unknown {
+    const data = this.format.decode(envelope.body, envelope.encoding);
+    if (this.deserializer === undefined) return data;
+    // Plain data from elsewhere is handed over as it is, as the stock transports do.
+    const value = envelope.id === undefined ? data : { pattern, data, id: envelope.id };
+    return settleWith(
+      () => this.deserializer?.deserialize(value, { channel: pattern }) as unknown,
+      (packet) => fieldOf(packet, 'data'),
+    );
+  }
+
+  /** @throws UnencodableError, and what the serializer throws */
+  encodeReply(reply: ReplyPacket, id: string, question: BodyEncoding | undefined): OutgoingBody {
+    const field = reply.err === undefined ? 'response' : 'err';
+    if (this.serializer === undefined) return this.format.encodeAnswer(reply[field], question);
+    const serialized: unknown = this.serializer.serialize({ ...reply, id });
+    const value = fieldOf(serialized, field);
+    return Buffer.isBuffer(value)
+      ? this.format.encodeBytes(value)
+      : this.format.encodeAnswer(value, question);
+  }
+
+  /**
+   * With the codec of the request, which can be one that is not known otherwise.
+   * @throws UndecodableError when the body cannot be read, also by the deserializer
+   */
+  decodeReply(
+    reply: ReceivedReply,
+    id: string,
+    codec: Codec | undefined,
+  ): ReplyPacket | Promise<ReplyPacket> {
+    const value = this.format.decode(reply.body, reply.encoding, codec);
+    const packet = {
+      ...(reply.kind === 'error' ? { err: value } : { response: value }),
+      ...(reply.last ? { isDisposed: true } : {}),
+    };
+    if (this.deserializer === undefined) return packet;
+    return settleWith(
+      () => this.deserializer?.deserialize({ ...packet, id }) as unknown,
+      (answer) => answer as ReplyPacket, // a deserializer's word: its interface says no more than `any`
+    );
+  }
+}
+
+/** The packet's field, or the value itself where it is no packet: serializers may answer either. */
+function fieldOf(value: unknown, field: 'data' | 'response' | 'err'): unknown {
+  return typeof value === 'object' && value !== null && field in value
+    ? Reflect.get(value, field)
+    : value;
+}
+
+/** Runs a user's deserializer, synchronous or not, and turns what it throws into our error. */
+function settleWith<T>(deserialize: () => unknown, read: (value: unknown) => T): T | Promise<T> {
+  try {
+    const value = deserialize();
+    return value instanceof Promise ? value.then(read, fail) : read(value);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+function fail(error: unknown): never {
+  throw new UndecodableError(`The deserializer failed: ${messageOf(error)}`, { cause: error });
+}

@@ -1,0 +1,72 @@
+import { InvalidPatternError, messageOf } from '../../core/errors/errors.js';
+
+/** Nest's own normaliser answers these for objects that it gives up on: quite different patterns would share a queue. */
+const GIVEN_UP = /\[(MAX_DEPTH_REACHED|TOO_MANY_KEYS)\]/;
+
+/** Half of a surrogate pair: UTF-8 has no bytes for it, so that different patterns would share a queue. */
+const HALF_A_CHARACTER = /\p{Surrogate}/u;
+
+/**
+ * The name of a pattern's queue and channel: what Nest's normaliser makes of the pattern.
+ * @throws InvalidPatternError
+ */
+export function queueNameOf(pattern: unknown, normalize: (pattern: never) => unknown): string {
+  if (pattern instanceof RegExp) {
+    throw new InvalidPatternError(
+      String(pattern),
+      `A pattern cannot be a regular expression, got ${String(pattern)}: a queue has one name. For events, wildcards ` +
+        'stand for several patterns: "*" for one segment between dots, "#" at the end for all that follows.',
+    );
+  }
+  const normalized = normalizedBy(() => normalize(pattern as never)); // Nest says MsPattern; users pass anything
+  if (normalized === '{}' && !isPlain(pattern)) {
+    throw new InvalidPatternError(
+      normalized,
+      `A pattern must be a string, a number or a plain object, got a ${(pattern as object).constructor.name}: all of these would share one queue.`,
+    );
+  }
+  if (typeof normalized !== 'string') {
+    throw new InvalidPatternError(
+      String(normalized),
+      `A pattern must be a string, a number or a plain object, got ${String(normalized)}.`,
+    );
+  }
+  if (normalized === '') throw new InvalidPatternError(normalized, 'A pattern must not be empty.');
+  if (normalized.startsWith('}')) {
+    throw new InvalidPatternError(
+      normalized,
+      `The pattern ${JSON.stringify(normalized)} must not begin with "}": the keys of its queue would not stay together in a cluster.`,
+    );
+  }
+  if (HALF_A_CHARACTER.test(normalized)) {
+    throw new InvalidPatternError(
+      normalized,
+      `The pattern ${JSON.stringify(normalized)} contains half of a surrogate pair, which is no text.`,
+    );
+  }
+  if (GIVEN_UP.test(normalized)) {
+    throw new InvalidPatternError(
+      normalized,
+      'The pattern object is too deep or has too many keys (5 levels and 20 keys are possible).',
+    );
+  }
+  return normalized;
+}
+
+function isPlain(pattern: unknown): boolean {
+  if (typeof pattern !== 'object') return true;
+  const prototype: unknown = Object.getPrototypeOf(pattern);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function normalizedBy(normalize: () => unknown): unknown {
+  try {
+    return normalize();
+  } catch (error) {
+    // Nest's normaliser chokes on a symbol inside an object.
+    throw new InvalidPatternError(
+      '',
+      `A pattern must be made of strings, numbers and plain objects: ${messageOf(error)}`,
+    );
+  }
+}

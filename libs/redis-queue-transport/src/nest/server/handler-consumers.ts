@@ -1,0 +1,105 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import type { Broker, SubscriptionTerms } from '../../core/broker/broker.js';
+import { Consumer } from '../../core/consumer/consumer.js';
+import { DeliveryRunner } from '../../core/delivery/delivery-runner.js';
+import type { Places } from '../../core/delivery/places.js';
+import { TrialTurn } from '../../core/consumer/trial.js';
+import { BatchRunner } from '../handlers/batch-runner.js';
+import { ConsumerLog } from '../log/consumer-log.js';
+import { resolveEventOptions } from '../options/event-options.js';
+import { MessageRunner } from '../handlers/message-runner.js';
+import { resolveHandlerOptions } from '../options/options.js';
+import type { ResolvedHandlerOptions } from '../options/options.js';
+import type { Served } from './served.js';
+
+/** A consumer for each handler whose messages wait in a queue; none has been started. */
+export function consumersOf(
+  served: Served,
+  broker: Broker,
+  places: Places | undefined,
+): Consumer[] {
+  const makers = new HandlerConsumers(served, broker, places);
+  return [...makers.ofMessages(), ...makers.ofDurableEvents()];
+}
+
+class HandlerConsumers {
+  readonly #turn = new TrialTurn();
+
+  constructor(
+    private readonly served: Served,
+    private readonly broker: Broker,
+    /** Those of all handlers of the server together. */
+    private readonly places: Places | undefined,
+  ) {}
+
+  *ofMessages(): Iterable<Consumer> {
+    const { registry, options } = this.served;
+    for (const [queue, { handler, extras }] of registry.messages) {
+      const handlerOptions = resolveHandlerOptions(extras, options, queue);
+      yield this.#consumer(queue, queue, handler, handlerOptions, undefined);
+    }
+  }
+
+  *ofDurableEvents(): Iterable<Consumer> {
+    const { registry, options } = this.served;
+    for (const [queue, { pattern, handler, extras }] of registry.durable) {
+      const eventOptions = resolveEventOptions(extras, options, pattern);
+      const subscription = { from: eventOptions.from };
+      yield this.#consumer(queue, pattern, handler, eventOptions, subscription);
+    }
+  }
+
+  #consumer(
+    queue: string,
+    pattern: string,
+    handler: MessageHandler,
+    handlerOptions: ResolvedHandlerOptions,
+    subscription: SubscriptionTerms | undefined,
+  ): Consumer {
+    const { ids, logger, failures, events } = this.served;
+    const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.served.options;
+    const { prefetch = 0, leaseMs, once, batch } = handlerOptions;
+    const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
+    const options = {
+      queue,
+      concurrency,
+      prefetch: Math.max(prefetch, concurrency),
+      leaseMs,
+      deadLetterLimit,
+      deadLetterMaxAgeMs,
+      maxCrashes,
+      onceMs: once?.windowMs,
+      subscription,
+      // A batch takes one place, when it begins.
+      places: batch === undefined ? this.places : undefined,
+    };
+    const log = new ConsumerLog(queue, logger, failures, events);
+    const deliveries = this.#runnerOf(pattern, handler, handlerOptions, log);
+    return new Consumer(this.broker, options, ids, deliveries, log, this.#turn);
+  }
+
+  #runnerOf(
+    pattern: string,
+    handler: MessageHandler,
+    options: ResolvedHandlerOptions,
+    log: ConsumerLog,
+  ): DeliveryRunner {
+    const { codec, codecOfOthers, withHooks, logger } = this.served;
+    const { batch, concurrency, timeoutMs, retry, queue } = options;
+    const onReplyError = (error: unknown): void => logger.error(error);
+    const read = queue === undefined ? codec : codecOfOthers;
+    const parts = [pattern, handler, this.broker, read, withHooks, onReplyError] as const;
+    if (batch === undefined) {
+      const runner = new MessageRunner(...parts, (delivery, error) => log.untold(delivery, error));
+      return new DeliveryRunner(runner, options);
+    }
+    const batches = new BatchRunner(...parts, {
+      ...batch,
+      concurrency,
+      timeoutMs,
+      places: this.places,
+    });
+    // The time is that of the whole batch.
+    return new DeliveryRunner(batches, { retry });
+  }
+}

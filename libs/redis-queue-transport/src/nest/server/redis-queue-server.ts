@@ -1,0 +1,279 @@
+import { Server } from '@nestjs/microservices';
+import type {
+  BaseRpcContext,
+  CustomTransportStrategy,
+  MessageHandler,
+} from '@nestjs/microservices';
+import type { Observable } from 'rxjs';
+import { BodyFormat } from '../../core/body/body.js';
+import { InvalidOptionError, ServerStartedError } from '../../core/errors/errors.js';
+import type { RedisQueueHealth } from '../../core/broker/health.js';
+import { decodeJsonOrText } from '../../core/body/json.js';
+import { SendBudget } from '../../core/requests/send-budget.js';
+import { homeContext } from '../../core/process/own-context.js';
+import { MessageIds } from '../../core/message/message-id.js';
+import { openBroker } from '../../open-broker.js';
+import type { OpenBroker } from '../../open-broker.js';
+import { PrintableLogger } from '../log/printable-logger.js';
+import { AddressingLog } from '../log/addressing-log.js';
+import { resolveEventOptions } from '../options/event-options.js';
+import { FailureLog } from '../log/failure-log.js';
+import { HandlerHistories } from './handler-histories.js';
+import { HandlerRegistry } from '../handlers/handler-registry.js';
+import type { RegisteredHandler } from '../handlers/handler-registry.js';
+import { resolveHandlerOptions, resolveServerOptions } from '../options/options.js';
+import type { RedisQueueServerOptions, ResolvedServerOptions } from '../options/options.js';
+import { PacketCodec } from '../packets/packet-codec.js';
+import { queueNameOf } from '../packets/pattern.js';
+import { rememberFailures } from '../internals/remember-failures.js';
+import type { Served } from './served.js';
+import { ServerSession } from './server-session.js';
+import { StatusEvents } from '../log/status-events.js';
+import { isMarked, mark } from '../../core/errors/mark.js';
+import { REDIS_QUEUE_TRANSPORT } from '../handlers/transport-id.js';
+import type { RedisQueueEvents, RedisQueueStatus } from '../log/status-events.js';
+
+const NOT_LISTENING: RedisQueueHealth = {
+  status: 'down',
+  sinceRoundTripMs: undefined,
+  reason: 'The server does not listen.',
+};
+
+const SERVER = mark('server');
+
+/**
+ * The server side of the transport: `NestFactory.createMicroservice(AppModule, { strategy: new RedisQueueServer() })`.
+ * @throws InvalidOptionError from the constructor
+ */
+export class RedisQueueServer extends Server<RedisQueueEvents> implements CustomTransportStrategy {
+  static {
+    Object.defineProperty(this.prototype, SERVER, { value: true });
+  }
+
+  override readonly transportId = REDIS_QUEUE_TRANSPORT;
+  /** Failures of event handlers come back to us, and are logged here with their pattern. */
+  override readonly propagatesEventHandlerErrors = true;
+  protected override readonly logger = new PrintableLogger('RedisQueueServer');
+  // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
+  private readonly options: ResolvedServerOptions;
+  private readonly registry = new HandlerRegistry();
+  private readonly histories: HandlerHistories;
+  /** How far back live handlers recover, in ms, by pattern. */
+  private readonly recovering = new Map<string, number>();
+  private readonly failures = new FailureLog(this.logger);
+  private readonly events = new StatusEvents(this._status$, this.logger);
+  private readonly noStartHook = this.onProcessingStartHook;
+  private readonly served: Served;
+  /** From `listen()` until `close()`. */
+  private isStarted = false;
+  private readonly home = homeContext();
+  /** The last one; it may have ended. */
+  private session: ServerSession | undefined;
+
+  constructor(options: RedisQueueServerOptions = {}) {
+    super();
+    this.options = resolveServerOptions(options);
+    const { serializer, deserializer } = this.options;
+    this.histories = new HandlerHistories(this.options.declare);
+    const codecWith = (format: BodyFormat): PacketCodec =>
+      new PacketCodec(serializer, deserializer, format);
+    this.served = {
+      options: this.options,
+      registry: this.registry,
+      histories: this.histories,
+      recovering: this.recovering,
+      codec: codecWith(new BodyFormat(this.options)),
+      codecOfOthers: codecWith(new BodyFormat(this.options, decodeJsonOrText)),
+      withHooks: this.withHooks,
+      ids: new MessageIds(),
+      events: this.events,
+      failures: this.failures,
+      addressing: new AddressingLog(this.options.prefix, this.logger),
+      logger: this.logger,
+    };
+    this.initializeSerializer(options);
+    this.initializeDeserializer(options);
+  }
+
+  /**
+   * Called by Nest for each decorated method, before `listen`.
+   * @throws InvalidPatternError | InvalidOptionError | ServerStartedError
+   */
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    const name = queueNameOf(pattern, (given) => this.normalizePattern(given));
+    if (this.session !== undefined) throw addedTooLate(name);
+    const event = isEventHandler ? resolveEventOptions(extras, this.options, name) : undefined;
+    const { queue } = event ?? resolveHandlerOptions(extras, this.options, name);
+    if (isEventHandler && queue !== undefined) throw onlyForMessages('queue', name);
+    if (queue !== undefined) this.registry.claimList(queue.key, name);
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    const registered: RegisteredHandler = { handler: callback, extras };
+    if (event?.history !== undefined) this.histories.add(name, event.history);
+    if (event?.recover !== undefined) {
+      const withinMs = Math.max(event.recover.withinMs, this.recovering.get(name) ?? 0);
+      this.recovering.set(name, withinMs);
+    }
+    if (event?.group !== undefined)
+      this.registry.addDurable({ group: event.group, pattern: name }, registered);
+    else if (isEventHandler) this.registry.addEvent(name, registered);
+    else this.registry.addMessage(name, registered);
+    // Others look handlers up in Nest's map (getHandlers): it shows one for each pattern, messages first.
+    if (!isEventHandler || !this.messageHandlers.has(name))
+      this.messageHandlers.set(name, callback);
+  }
+
+  override getHandlerByPattern(pattern: string): MessageHandler | null {
+    return this.messageHandlers.get(pattern) ?? null;
+  }
+
+  /**
+   * Called by Nest. Every failure goes to the callback: `ServerStartedError` when it was called before, by which nothing
+   * changes. After `close()` it may be called again.
+   */
+  listen(callback: (error?: unknown) => void): void {
+    this.home.runInAsyncScope(() => this.startListening()).then(() => callback(), callback);
+  }
+
+  private async startListening(): Promise<void> {
+    if (this.isStarted) throw startedAlready();
+    rememberFailures();
+    this.isStarted = true;
+    const before = this.session?.close();
+    const session = new ServerSession(this.served, () => this.openBroker(), before);
+    this.session = session;
+    try {
+      await session.start();
+    } catch (error) {
+      if (this.session === session) this.isStarted = false;
+      throw error;
+    }
+  }
+
+  private openBroker(): OpenBroker {
+    return openBroker(
+      // It pushes and publishes nothing.
+      { ...this.options, parkAboveBytes: false, budget: new SendBudget(0, 0) },
+      {
+        status: (status) => this.onStatus(status),
+        warning: (text) => this.logger.warn(text),
+        // A server sends nothing.
+        unserved: () => undefined,
+        interrupted: (times) => this.onInterrupted(times),
+        error: (error) => this.events.error(error, this.failures),
+      },
+    );
+  }
+
+  private onStatus(status: RedisQueueStatus): void {
+    if (status === 'connected') this.failures.connected();
+    this.events.status(status);
+  }
+
+  private onInterrupted(times: number): void {
+    // Only wake-ups were missed, which consumers make up for, or what is recovered.
+    if (this.registry.events.size === this.recovering.size) return;
+    this.logger.warn(
+      `Was cut off from live events and missed those sent meanwhile (${times} times so far).`,
+    );
+    this.events.interrupted(times);
+  }
+
+  /**
+   * Takes no more messages and events; what runs goes on. `close()` does this too: call it earlier where providers are
+   * destroyed before servers are closed (apps that end by a signal, hybrid apps).
+   */
+  drain(): void {
+    this.session?.drain();
+  }
+
+  /** Called by Nest: drains, waits for running handlers, hands back what is left. May be called any number of times. */
+  async close(): Promise<void> {
+    this.isStarted = false;
+    await this.session?.close();
+  }
+
+  /**
+   * Whether Redis answers, as far as is known without asking: down while one of the connections is away or has an
+   * answer overdue, before `listen`, and from `close` on. Also which queues are slowed down; that leaves it up.
+   */
+  health(): RedisQueueHealth {
+    return this.session?.health ?? NOT_LISTENING;
+  }
+
+  /** The state of the connection, from the newest on. */
+  override get status(): Observable<RedisQueueStatus> {
+    return super.status as Observable<RedisQueueStatus>; // StatusEvents alone writes to it
+  }
+
+  /** `connected`, `reconnecting`, `disconnected`, `eventsInterrupted`, `gap`, `error`. May be called before `listen`. */
+  on<Event extends keyof RedisQueueEvents>(event: Event, callback: RedisQueueEvents[Event]): void {
+    this.events.on(event, callback);
+  }
+
+  /** The ioredis client that carries the commands. @throws Error before `listen` */
+  unwrap<T>(): T {
+    const native = this.session?.native;
+    if (native === undefined)
+      throw new Error('There is no connection yet: call listen() before unwrap().');
+    return native as T; // the caller's word for the type, as with Nest's own transports
+  }
+
+  private readonly withHooks = (
+    context: BaseRpcContext,
+    work: () => Promise<void>,
+  ): Promise<void> => {
+    const hasHooks =
+      this.onProcessingStartHook !== this.noStartHook || this.onProcessingEndHook !== undefined;
+    return hasHooks ? this.betweenHooks(context, work) : work();
+  };
+
+  private betweenHooks(context: BaseRpcContext, work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const between = async (runEndHook: () => void): Promise<void> => {
+        await work().then(resolve, reject);
+        try {
+          runEndHook();
+        } catch (error) {
+          // The message is done all the same, and a start hook need not return what would reject with this.
+          this.logger.error(error);
+        }
+      };
+      // Typed as void; what the start hook returns is a promise that rejects when the hook fails.
+      const started: unknown = this.runWithProcessingHooks(context, between);
+      if (started instanceof Promise) started.catch(reject);
+    });
+  }
+}
+
+function onlyForMessages(option: string, pattern: string): InvalidOptionError {
+  return new InvalidOptionError(
+    option,
+    `${option} is for the queues of messages, and the handler of "${pattern}" is one of events: use @MessagePattern`,
+  );
+}
+
+function startedAlready(): ServerStartedError {
+  return new ServerStartedError(
+    'listen() was called on a RedisQueueServer that listens already, or is about to. Nothing was changed. ' +
+      'startAllMicroservices() and the listen() of each microservice start it alike: call one of them, once. ' +
+      'To start it again, close() it first.',
+  );
+}
+
+function addedTooLate(pattern: string): ServerStartedError {
+  return new ServerStartedError(
+    `A handler of "${pattern}" was added after listen(): it would not be served. Add handlers before; and where this ` +
+      'RedisQueueServer has served another app, give each app one of its own, made with new RedisQueueServer().',
+  );
+}
+
+/** Whether it is a server of ours, of whichever copy of this package. */
+export function isRedisQueueServer(value: unknown): value is RedisQueueServer {
+  return isMarked(value, SERVER);
+}

@@ -1,0 +1,73 @@
+import type { Broker, OtherTerms, QueueTerms } from '../../core/broker/broker.js';
+import { resolveEventOptions } from '../options/event-options.js';
+import { listed } from '../log/listed.js';
+import { resolveHandlerOptions } from '../options/options.js';
+import type { ResolvedHandlerOptions, ResolvedServerOptions } from '../options/options.js';
+import type { Served } from './served.js';
+
+/** Queues in which others differ in the same way. */
+interface Difference {
+  readonly queues: string[];
+  readonly processes: Set<string>;
+}
+
+/**
+ * Compares the options by which this server serves its queues with those of others that serve them too, and warns where
+ * it depends on who takes a message what becomes of it: once at the start, with a line for each way in which they differ.
+ */
+export async function compareTerms(served: Served, broker: Broker): Promise<void> {
+  const differences = new Map<string, Difference>();
+  const compared = [...termsOf(served)].map(async ([queue, terms]) => {
+    const other = await broker.noteTerms(queue, terms);
+    if (other === undefined) return;
+    const text = difference(terms, other);
+    const { queues, processes } = differences.get(text) ?? { queues: [], processes: new Set() };
+    differences.set(text, { queues, processes });
+    queues.push(JSON.stringify(queue));
+    processes.add(other.process);
+  });
+  await Promise.all(compared);
+  for (const [text, { queues, processes }] of differences) {
+    served.logger.warn(
+      `${listed(queues)} ${queues.length === 1 ? 'is' : 'are'} also served by ${listed([...processes])} with other ` +
+        `options: ${text}. What becomes of a message depends on which server takes it: give all servers of a queue the ` +
+        'same. While a deployment replaces servers that had other options, ignore this.',
+    );
+  }
+}
+
+function difference(terms: QueueTerms, { values }: OtherTerms): string {
+  return [...values]
+    .map(([name, there]) => `${name} is ${terms[name]} here and ${there} there`)
+    .join(', ');
+}
+
+function* termsOf({ registry, options }: Served): Iterable<[string, QueueTerms]> {
+  for (const [queue, { extras }] of registry.messages)
+    yield [queue, queueTerms(options, resolveHandlerOptions(extras, options, queue))];
+  for (const [queue, { pattern, extras }] of registry.durable)
+    yield [queue, queueTerms(options, resolveEventOptions(extras, options, pattern))];
+}
+
+/** What decides over a message's end. What only says how fast it goes may differ from machine to machine. */
+function queueTerms(
+  {
+    maxCrashes,
+    deadLetterLimit,
+    deadLetterMaxAgeMs,
+    maxPayloadBytes,
+    ...server
+  }: ResolvedServerOptions,
+  { retry, once }: ResolvedHandlerOptions,
+): QueueTerms {
+  const codecs = ['json', 'raw', ...[server.codec, ...server.codecs].map(({ name }) => name)];
+  return {
+    'retry.attempts': String(retry.attempts),
+    maxCrashes: String(maxCrashes),
+    deadLetterLimit: String(deadLetterLimit ?? 'none'),
+    deadLetterMaxAgeMs: String(deadLetterMaxAgeMs),
+    'once.windowMs': String(once?.windowMs ?? 'none'),
+    maxPayloadBytes: String(maxPayloadBytes),
+    codecs: [...new Set(codecs)].sort().join(', '),
+  };
+}

@@ -1,0 +1,28 @@
+import type { Logger } from '@nestjs/common';
+import type { MessageIds } from '../../core/message/message-id.js';
+import type { AddressingLog } from '../log/addressing-log.js';
+import type { FailureLog } from '../log/failure-log.js';
+import type { HandlerHistories } from './handler-histories.js';
+import type { HandlerRegistry } from '../handlers/handler-registry.js';
+import type { WithHooks } from '../handlers/message-runner.js';
+import type { ResolvedServerOptions } from '../options/options.js';
+import type { PacketCodec } from '../packets/packet-codec.js';
+import type { StatusEvents } from '../log/status-events.js';
+
+/** What a server serves, and with what. Nothing of it changes once the server has begun to listen. */
+export interface Served {
+  readonly options: ResolvedServerOptions;
+  readonly registry: HandlerRegistry;
+  readonly histories: HandlerHistories;
+  /** How far back live handlers recover, in ms, by pattern. */
+  readonly recovering: ReadonlyMap<string, number>;
+  readonly codec: PacketCodec;
+  /** For what comes from programs that know nothing of this library: it may be plain text. */
+  readonly codecOfOthers: PacketCodec;
+  readonly withHooks: WithHooks;
+  readonly ids: MessageIds;
+  readonly events: StatusEvents;
+  readonly failures: FailureLog;
+  readonly addressing: AddressingLog;
+  readonly logger: Logger;
+}

@@ -1,0 +1,229 @@
+import type { Broker, Feed } from '../../core/broker/broker.js';
+import type { Consumer } from '../../core/consumer/consumer.js';
+import { isWildcard, subscriptionOf } from '../../core/events/event-patterns.js';
+import type { RedisQueueHealth } from '../../core/broker/health.js';
+import { pause } from '../../core/process/pause.js';
+import { Places } from '../../core/delivery/places.js';
+import type { OpenBroker } from '../../open-broker.js';
+import { counted } from '../log/counted.js';
+import { declareAll } from '../options/declarations.js';
+import { DroppedEvents } from '../log/dropped-events.js';
+import { resolveEventOptions } from '../options/event-options.js';
+import { EventRunner } from '../handlers/event-runner.js';
+import { consumersOf } from './handler-consumers.js';
+import { resolveHandlerOptions } from '../options/options.js';
+import type { Served } from './served.js';
+import { compareTerms } from './served-terms.js';
+import { tellServed } from './startup-log.js';
+
+/** A shutdown that takes no longer says nothing. */
+const TELL_WAITING_AFTER_MS = 1_000;
+
+/** What a server opens with `listen()` and gives up with `close()`: connections, consumers, and what runs in them. */
+export class ServerSession {
+  #open: OpenBroker | undefined;
+  #consumers: Consumer[] = [];
+  /** Settles when every consumer has joined its queue, or has left it again because it was stopped meanwhile. */
+  #joining: Promise<PromiseSettledResult<void>[]> | undefined;
+  /** Of lists that others fill. */
+  #feeds: Feed[] = [];
+  #events: EventRunner | undefined;
+  /** For all handlers together; undefined where each may have as many as it likes. */
+  readonly #places: Places | undefined;
+  #isDraining = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly served: Served,
+    private readonly openBroker: () => OpenBroker,
+    /** Settles when the session before this one has ended. */
+    private readonly before: Promise<void> | undefined,
+  ) {
+    const { maxConcurrency } = served.options;
+    this.#places = maxConcurrency === undefined ? undefined : new Places(maxConcurrency);
+  }
+
+  /** The client of the broker's own library, while there is a connection. */
+  get native(): unknown {
+    return this.#open?.native;
+  }
+
+  /** Undefined before there is a connection, and when it was closed. */
+  get health(): RedisQueueHealth | undefined {
+    const health = this.#open?.health();
+    if (health === undefined) return undefined;
+    const slowedQueues = this.#consumers.flatMap(({ slowed }) => slowed ?? []);
+    return slowedQueues.length === 0 ? health : { ...health, slowedQueues };
+  }
+
+  /** To be called once. Leaves nothing open when it rejects. */
+  async start(): Promise<void> {
+    try {
+      await this.before;
+      this.#assertNotClosing();
+      await this.#start();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const open = this.openBroker();
+    this.#open = open;
+    await open.broker.connect();
+    this.#assertNotClosing();
+    await this.#declare(open.broker);
+    this.#assertNotClosing();
+    await this.#startConsumers(open.broker);
+    this.#assertNotClosing();
+    await this.#startFeeds(open.broker);
+    this.#assertNotClosing();
+    await this.#subscribe(open.broker);
+    this.#assertNotClosing();
+    await Promise.all([this.#lookAround(open.broker), compareTerms(this.served, open.broker)]);
+    this.#assertNotClosing();
+    tellServed(this.served, open.place);
+  }
+
+  /** What is opened after `close()` has begun, nobody would close. */
+  #assertNotClosing(): void {
+    if (this.#closing !== undefined) throw new Error('The server was closed while it started.');
+  }
+
+  async #declare(broker: Broker): Promise<void> {
+    await declareAll(broker, this.served.options.declare);
+    await this.served.histories.declareAll(broker);
+  }
+
+  async #startConsumers(broker: Broker): Promise<void> {
+    this.#consumers = consumersOf(this.served, broker, this.#places);
+    if (this.#isDraining) this.drain();
+    this.#joining = Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
+    const joined = await this.#joining;
+    const failed = joined.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #startFeeds(broker: Broker): Promise<void> {
+    const { registry, options } = this.served;
+    for (const [queue, { extras }] of registry.messages) {
+      const { queue: list } = resolveHandlerOptions(extras, options, queue);
+      if (list === undefined) continue;
+      const from = list.take === 'left' ? 'LEFT' : 'RIGHT';
+      if (this.#isDraining) return;
+      const feed = await broker.feed(queue, { key: list.key, from });
+      this.#feeds.push(feed);
+      if (this.#isDraining) void feed.stop();
+    }
+  }
+
+  async #subscribe(broker: Broker): Promise<void> {
+    const { registry, recovering } = this.served;
+    const events = registry.events;
+    if (events.size === 0) return;
+    const runner = this.#eventRunner(broker);
+    this.#events = runner;
+    const onEvent = (pattern: string, element: Buffer): void => {
+      if (!this.#isDraining) runner.run(pattern, element);
+    };
+    const onMissed = (pattern: string, missed: number): void => this.#onMissed(pattern, missed);
+    await broker.subscribe(
+      [...events.keys()],
+      onEvent,
+      recovering.size > 0 ? { withinMs: recovering, onMissed } : undefined,
+    );
+  }
+
+  /** What others do that will not work out with what is served here. */
+  async #lookAround(broker: Broker): Promise<void> {
+    const { addressing, options, registry } = this.served;
+    this.#lookAtGroup();
+    if (options.declare !== undefined) await addressing.declared(options.declare, broker);
+    const heard = [...registry.events.keys()];
+    const durable = [...registry.durable.values()].map(({ pattern }) => pattern);
+    const names = new Set([...heard, ...durable]);
+    addressing.literal([...registry.messages.keys(), ...names]);
+    const ofEventsAlone = [...names].filter(
+      (name) => !isWildcard(name) && !registry.messages.has(name),
+    );
+    if (ofEventsAlone.length > 0) await addressing.stranded(ofEventsAlone, broker);
+  }
+
+  #lookAtGroup(): void {
+    const { options, registry, logger } = this.served;
+    const { group } = options;
+    const isOfGroup = (queue: string): boolean => subscriptionOf(queue)?.group === group;
+    if (group === undefined || [...registry.durable.keys()].some(isOfGroup)) return;
+    logger.warn(
+      `The server has the group "${group}", and no handler is in it: all its events are live, heard at most once. Make ` +
+        'those durable that must not be missed, with @EventPattern(pattern, { durable: true }), or leave group out.',
+    );
+  }
+
+  #eventRunner(broker: Broker): EventRunner {
+    const { registry, options, codec, withHooks, logger, events } = this.served;
+    const dropped = new DroppedEvents(events, logger);
+    return new EventRunner(registry.events, codec, withHooks, logger, dropped, {
+      concurrencyOf: (pattern, { extras }) =>
+        resolveEventOptions(extras, options, pattern).concurrency,
+      maxWaiting: options.maxWaitingEvents,
+      places: this.#places,
+      broker,
+    });
+  }
+
+  #onMissed(pattern: string, missed: number): void {
+    this.served.logger.warn(`Missed ${missed} live events of "${pattern}" for good.`);
+    this.served.events.gap(pattern, missed);
+  }
+
+  /** Takes no more messages and events; what runs goes on. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const feed of this.#feeds) void feed.stop();
+    for (const consumer of this.#consumers) consumer.drain();
+  }
+
+  /** Drains, waits for running handlers, hands back what is left. May be called any number of times. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #tellWaiting(): void {
+    const running = [
+      ...this.#consumers.map(({ queue, running: count }) => ({ name: `"${queue}"`, count })),
+      { name: 'live events', count: this.#events?.running ?? 0 },
+    ].filter(({ count }) => count > 0);
+    const sum = running.reduce((all, { count }) => all + count, 0);
+    const { shutdownTimeoutMs } = this.served.options;
+    const names = running.map(({ name, count }) => `${name} (${count})`).join(', ');
+    const what =
+      sum === 0 ? 'Redis to take the last results' : `${counted(sum, 'handler')} to end: ${names}`;
+    this.served.logger.log(`Stops within ${shutdownTimeoutMs} ms; waits for ${what}.`);
+  }
+
+  async #close(): Promise<void> {
+    await this.before;
+    const open = this.#open;
+    if (open === undefined) return;
+    const { shutdownTimeoutMs } = this.served.options;
+    this.drain();
+    const notice = setTimeout(() => this.#tellWaiting(), TELL_WAITING_AFTER_MS);
+    const closed = new AbortController();
+    const deadline = pause(shutdownTimeoutMs, closed.signal);
+    await Promise.all([
+      Promise.race([this.#events?.idle(), deadline]),
+      ...this.#consumers.map((consumer) => consumer.stop(shutdownTimeoutMs)),
+      this.#joining,
+    ]);
+    closed.abort();
+    clearTimeout(notice);
+    this.#events?.abandon();
+    this.#consumers = [];
+    this.#feeds = [];
+    this.#open = undefined;
+    await open.broker.close();
+  }
+}

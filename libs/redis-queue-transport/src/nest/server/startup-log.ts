@@ -1,0 +1,82 @@
+import { listed } from '../log/listed.js';
+import { resolveEventOptions } from '../options/event-options.js';
+import { resolveHandlerOptions } from '../options/options.js';
+import type { ResolvedHandlerOptions } from '../options/options.js';
+import type { Served } from './served.js';
+
+/** Says what a server serves and how, and where. */
+export function tellServed(served: Served, place: string): void {
+  const { options, logger } = served;
+  const { prefix, concurrency, maxConcurrency } = options;
+  const inAll = maxConcurrency === undefined ? '' : `, and ${maxConcurrency} of all together`;
+  const lines = [...linesOf(served)];
+  if (lines.length === 0) {
+    logger.warn(
+      `Listens at ${place} with the prefix "${prefix}", and serves nothing: no controller of the app has a ` +
+        '@MessagePattern or @EventPattern for this transport.',
+    );
+    return;
+  }
+  logger.log(
+    `Serves from ${place} with the prefix "${prefix}", up to ${concurrency} of each handler at once${inAll}.`,
+  );
+  for (const line of lines) logger.log(line);
+}
+
+function* linesOf(served: Served): Iterable<string> {
+  const { registry } = served;
+  if (registry.messages.size > 0) yield `Messages: ${listed(messagesOf(served))}`;
+  for (const [group, names] of groupsOf(served))
+    yield `Events of the group "${group}": ${listed(names)}`;
+  if (registry.events.size > 0) yield `Live events: ${listed(liveOf(served))}`;
+}
+
+function messagesOf({ registry, options }: Served): string[] {
+  return [...registry.messages].map(([pattern, { extras }]) =>
+    named(pattern, resolveHandlerOptions(extras, options, pattern), options),
+  );
+}
+
+function groupsOf({ registry, options }: Served): ReadonlyMap<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { pattern, extras } of registry.durable.values()) {
+    const resolved = resolveEventOptions(extras, options, pattern);
+    const { group = '' } = resolved;
+    groups.set(group, [...(groups.get(group) ?? []), named(pattern, resolved, options)]);
+  }
+  return groups;
+}
+
+function liveOf({ registry, options, recovering }: Served): string[] {
+  return [...registry.events].map(([pattern, handlers]) => {
+    const notes = handlers.length > 1 ? [`${handlers.length} handlers`] : [];
+    for (const { extras } of handlers)
+      notes.push(...limitsOf(resolveEventOptions(extras, options, pattern), options));
+    if (recovering.has(pattern)) notes.push('recovers');
+    return withNotes(pattern, notes);
+  });
+}
+
+type Limits = Pick<ResolvedHandlerOptions, 'concurrency' | 'batch' | 'queue'>;
+
+function named(pattern: string, options: Limits, server: Limits): string {
+  const { queue } = options;
+  const list = queue === undefined ? [] : [`from the list "${queue.key}"`];
+  return withNotes(pattern, [...limitsOf(options, server), ...list]);
+}
+
+/** What differs from its server. */
+function limitsOf({ concurrency, batch }: Limits, server: Limits): string[] {
+  if (batch !== undefined)
+    return [
+      concurrency === 1
+        ? `in batches of ${batch.size}`
+        : `${concurrency} batches of ${batch.size} at once`,
+    ];
+  return concurrency === server.concurrency ? [] : [`${concurrency} at once`];
+}
+
+function withNotes(pattern: string, notes: readonly string[]): string {
+  const name = JSON.stringify(pattern);
+  return notes.length === 0 ? name : `${name} (${[...new Set(notes)].join(', ')})`;
+}

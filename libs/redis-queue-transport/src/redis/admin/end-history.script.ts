@@ -1,0 +1,27 @@
+import { RAISE_VERSION } from '../events/index-version.js';
+import { Script, readArray, readNumber } from '../script/script.js';
+
+/**
+ * Ends a history, so that no event is added any more. With `isDropping` 1 its entries are removed; how many events it
+ * ever had stays, so that numbers go on when it begins again, and listeners that recover find what they missed. Replies
+ * { 1 if it was there, how many entries were removed }.
+ */
+export const endHistory = new Script({
+  action: 'end a history',
+  keys: ['groups', 'history'],
+  args: ['historyField', 'isDropping'],
+  lua: `
+${RAISE_VERSION}
+-- First, as it fails where the key is somebody else's.
+local kept = redis.call('XLEN', history)
+local wasThere = redis.call('HDEL', groups, historyField)
+if wasThere == 1 then raiseVersion() end
+if isDropping ~= '1' then return { wasThere, 0 } end
+redis.call('UNLINK', history)
+return { wasThere, kept }
+`,
+  read: (reply): { wasThere: boolean; dropped: number } => {
+    const [wasThere, dropped] = readArray(reply);
+    return { wasThere: wasThere === 1, dropped: readNumber(dropped) };
+  },
+});

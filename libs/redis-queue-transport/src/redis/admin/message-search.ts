@@ -1,0 +1,78 @@
+import type { FoundElement } from '../../core/admin/admin-broker.js';
+import { idOf } from '../../core/message/envelope.js';
+import type { Connection } from '../connection/connection.js';
+import type { QueueKeys } from '../keys/keys.js';
+import { heldLists } from './held-lists.js';
+import type { Looked } from './find.script.js';
+import { findDelayed, findInList } from './find.script.js';
+
+/** How many elements are read at once, at the most: nobody knows how large the next ones are. */
+const LARGEST_STEP = 8;
+/** About so many bytes are read at once where elements are large. */
+const STEP_BYTES = 262_144;
+
+type Look = (passed: number, step: number) => Promise<Looked>;
+
+/** Looks for the message of an id, part by part: where it is, and its element. */
+export class MessageSearch {
+  readonly #text: string;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: QueueKeys,
+    private readonly id: string,
+  ) {
+    this.#text = plainTextOf(id);
+  }
+
+  /** In the order in which messages go, but for those that go back: what is handed out meanwhile is met further on. */
+  async find(): Promise<FoundElement | undefined> {
+    const { delayed, waiting, suspects } = this.keys;
+    const isDelayed = await this.#lookThrough((passed, step) => this.#inDelayed(passed, step));
+    if (isDelayed !== undefined) {
+      const dueMs = await this.connection.run('look for a message', (client) =>
+        client.zscore(delayed, isDelayed),
+      );
+      if (dueMs !== null) return { place: 'delayed', element: isDelayed, dueMs: Number(dueMs) };
+    }
+    for (const list of [waiting, suspects]) {
+      const element = await this.#inList(list);
+      if (element !== undefined) return { place: 'waiting', element };
+    }
+    for (const { key } of await heldLists(this.connection, this.keys)) {
+      const element = await this.#inList(key);
+      if (element !== undefined) return { place: 'held', element };
+    }
+    return undefined;
+  }
+
+  #inDelayed(passed: number, step: number): Promise<Looked> {
+    const { delayed } = this.keys;
+    return findDelayed.run(this.connection, { delayed }, { text: this.#text, passed, step });
+  }
+
+  #inList(list: string): Promise<Buffer | undefined> {
+    return this.#lookThrough((passed, step) =>
+      findInList.run(this.connection, { list }, { text: this.#text, passed, step }),
+    );
+  }
+
+  async #lookThrough(look: Look): Promise<Buffer | undefined> {
+    let step = LARGEST_STEP;
+    for (let passed = 0; ;) {
+      const { seen, bytes, isEnd, found } = await look(passed, step);
+      // Another message may have the text in another header field.
+      const element = found.find((candidate) => idOf(candidate) === this.id);
+      if (element !== undefined || isEnd) return element;
+      passed += seen;
+      step = Math.max(1, Math.min(LARGEST_STEP, Math.floor((STEP_BYTES * seen) / bytes)));
+    }
+  }
+}
+
+/** What every header with this id has in it, however its writer writes JSON: the longest part that nobody escapes. */
+function plainTextOf(id: string): string {
+  const parts = id.match(/[\w.:-]+/g) ?? [];
+  if (parts[0] === id) return `"${id}"`;
+  return parts.reduce((longest, part) => (part.length > longest.length ? part : longest), '');
+}

@@ -1,0 +1,25 @@
+import { EMPTY_QUEUE } from '../script/parking-lua.js';
+import { Script, readArray, readNumber } from '../script/script.js';
+
+export interface Purged {
+  readonly removed: number;
+  readonly left: number;
+}
+
+/**
+ * Removes what waits, suspects included, and what is delayed, with the bodies that are parked, or a part of it. Replies { how many messages
+ * that were, how many are left }.
+ */
+export const purge = new Script({
+  action: 'purge a queue',
+  keys: ['waiting', 'suspects', 'delayed', 'parked'],
+  args: [],
+  lua: `
+${EMPTY_QUEUE}
+return { emptyQueue() }
+`,
+  read: (reply): Purged => {
+    const [removed, left] = readArray(reply);
+    return { removed: readNumber(removed), left: readNumber(left) };
+  },
+});

@@ -1,0 +1,207 @@
+import type {
+  AdminBroker,
+  DeadElement,
+  DelayedElement,
+  FoundElement,
+  QueueLengths,
+  QueueLook,
+} from '../../core/admin/admin-broker.js';
+import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
+import { drained } from '../../core/process/drained.js';
+import type { EventAdminBroker } from '../../core/admin/event-admin-broker.js';
+import { Connection } from '../connection/connection.js';
+import type { ConnectionSource } from '../connection/connection-source.js';
+import type { Redis } from 'ioredis';
+import { processName } from '../connection/process-name.js';
+import { Keys } from '../keys/keys.js';
+import { heldLists } from './held-lists.js';
+import { MessageSearch } from './message-search.js';
+import { RedisEventAdmin } from './redis-event-admin.js';
+import { advance } from './advance.script.js';
+import { deleteDeadLetters } from './delete-dead-letters.script.js';
+import { look } from './look.script.js';
+import { purge } from './purge.script.js';
+import { redrive } from './redrive.script.js';
+import { remove } from './remove.script.js';
+import { setPaused } from './set-paused.script.js';
+
+export interface RedisAdminOptions {
+  readonly connection: ConnectionSource;
+  readonly prefix: string;
+  /** How long a call waits for a connection that is away. */
+  readonly connectTimeoutMs: number;
+}
+
+const DEADLINE_MS = 5_000;
+
+/** Looks into queues and tends them, over a connection of its own that opens with the first call. */
+export class RedisAdmin implements AdminBroker {
+  readonly #keys: Keys;
+  readonly #connection: Connection;
+  readonly events: EventAdminBroker;
+
+  constructor(private readonly options: RedisAdminOptions) {
+    this.#connection = new Connection(options.connection, `rq-admin-${processName()}`, DEADLINE_MS);
+    this.#keys = new Keys(options.prefix, this.#connection.database);
+    this.events = new RedisEventAdmin(this.#connection, this.#keys, options.connectTimeoutMs);
+  }
+
+  async queues(): Promise<readonly string[]> {
+    const queues = await this.#run('list the queues', (client) => client.hkeys(this.#keys.queues));
+    return queues.sort();
+  }
+
+  async lengths(queue: string): Promise<QueueLengths> {
+    const keys = this.#keys.queue(queue);
+    const [waiting, suspects, delayed, dead, isPaused, counts, consumers] = await this.#run(
+      'read lengths',
+      (client) =>
+        Promise.all([
+          client.llen(keys.waiting),
+          client.llen(keys.suspects),
+          client.zcard(keys.delayed),
+          client.xlen(keys.dead),
+          client.exists(keys.paused),
+          client.hgetall(keys.counts),
+          client.zcard(keys.consumers),
+        ]),
+    );
+    const held = await heldLists(this.#connection, keys);
+    return {
+      waiting,
+      suspects,
+      processing: held.reduce((sum, { length }) => sum + length, 0),
+      delayed,
+      dead,
+      consumers,
+      isPaused: isPaused === 1,
+      expired: Number(counts['expired'] ?? 0),
+      repeated: Number(counts['repeated'] ?? 0),
+      deadLettersDropped: Number(counts['deadLettersDropped'] ?? 0),
+    };
+  }
+
+  async look(queues: readonly string[]): Promise<readonly QueueLook[]> {
+    await this.#ready();
+    return Promise.all(
+      queues.map(async (queue) => {
+        const seen = await look.run(this.#connection, this.#keys.queue(queue), {});
+        return { ...seen, queue, head: Buffer.from(seen.head) };
+      }),
+    );
+  }
+
+  waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
+    const { waiting } = this.#keys.queue(queue);
+    return this.#run('peek', (client) => client.lrangeBuffer(waiting, offset, offset + count - 1));
+  }
+
+  async delayed(queue: string, offset: number, count: number): Promise<readonly DelayedElement[]> {
+    const { delayed } = this.#keys.queue(queue);
+    const flat = await this.#run('list delayed messages', (client) =>
+      client.zrangeBuffer(delayed, String(offset), String(offset + count - 1), 'WITHSCORES'),
+    );
+    return pairs(flat).map(([element, score]) => ({ element, dueMs: scoreOf(score.toString()) }));
+  }
+
+  async advance(queue: string, elements: readonly Buffer[], lastDueMs: number): Promise<number> {
+    await this.#ready();
+    const keys = this.#keys.queue(queue);
+    return advance.run(this.#connection, keys, { wake: keys.wake, lastDueMs }, elements);
+  }
+
+  async deadLetters(
+    queue: string,
+    from: string | undefined,
+    count: number,
+  ): Promise<readonly DeadElement[]> {
+    const { dead } = this.#keys.queue(queue);
+    const entries = await this.#run('list dead letters', (client) =>
+      client.xrangeBuffer(dead, from ?? '-', '+', 'COUNT', count),
+    );
+    return entries.flatMap(([entry, [, element]]) =>
+      element === undefined ? [] : [{ entry: entry.toString(), element }],
+    );
+  }
+
+  async redrive(queue: string, letters: readonly DeadElement[]): Promise<number> {
+    await this.#ready();
+    const rest = letters.flatMap(({ entry, element }) => [entry, element]);
+    return redrive.run(this.#connection, this.#keys.queue(queue), {}, rest);
+  }
+
+  async deleteDeadLetters(queue: string, entries: readonly string[]): Promise<number> {
+    if (entries.length === 0) return 0;
+    await this.#ready();
+    return deleteDeadLetters.run(this.#connection, this.#keys.queue(queue), {}, entries);
+  }
+
+  async parkedBodies(
+    queue: string,
+    names: readonly string[],
+  ): Promise<ReadonlyMap<string, Buffer>> {
+    const { parked } = this.#keys.queue(queue);
+    const bodies = await this.#run('read parked bodies', (client) =>
+      client.hmgetBuffer(parked, ...names),
+    );
+    const found = names.map((name, index): [string, Buffer | null] => [
+      name,
+      bodies[index] ?? null,
+    ]);
+    return new Map(found.filter((pair): pair is [string, Buffer] => pair[1] !== null));
+  }
+
+  async setPaused(queue: string, isPaused: boolean): Promise<void> {
+    await this.#ready();
+    const keys = this.#keys.queue(queue);
+    await setPaused.run(this.#connection, keys, { isPaused: isPaused ? 1 : 0, wake: keys.wake });
+  }
+
+  async find(queue: string, id: string): Promise<FoundElement | undefined> {
+    await this.#ready();
+    return new MessageSearch(this.#connection, this.#keys.queue(queue), id).find();
+  }
+
+  async remove(queue: string, element: Buffer): Promise<boolean> {
+    await this.#ready();
+    return remove.run(this.#connection, this.#keys.queue(queue), {}, [element]);
+  }
+
+  async purge(queue: string): Promise<number> {
+    await this.#ready();
+    let removed = 0;
+    // What is pushed meanwhile may stay.
+    for (let left = Infinity; left > 0;) {
+      const part = await purge.run(this.#connection, this.#keys.queue(queue), {});
+      removed += part.removed;
+      left = Math.min(left - part.removed, part.left);
+    }
+    return removed;
+  }
+
+  async close(): Promise<void> {
+    const connection = this.#connection;
+    await drained(() => connection.isBusy || connection.isAwaited, CLOSE_WITHIN_MS);
+    connection.close();
+  }
+
+  async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
+    await this.#ready();
+    return this.#connection.run(action, command);
+  }
+
+  #ready(): Promise<void> {
+    return this.#connection.ready(this.options.connectTimeoutMs);
+  }
+}
+
+/** Redis writes `inf` and `-inf`. */
+function scoreOf(text: string): number {
+  return Number(text.replace('inf', 'Infinity'));
+}
+
+function pairs<T>(flat: readonly T[]): [T, T][] {
+  const result: [T, T][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) result.push([flat[i] as T, flat[i + 1] as T]); // both are in range
+  return result;
+}

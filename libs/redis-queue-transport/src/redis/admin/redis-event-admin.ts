@@ -1,0 +1,115 @@
+import type { Redis } from 'ioredis';
+import type { EventDeclaration } from '../../core/broker/broker.js';
+import type {
+  EventAdminBroker,
+  HistoryElement,
+  HistoryPart,
+  ReplayRange,
+  ReplayStep,
+  Retired,
+} from '../../core/admin/event-admin-broker.js';
+import { EventIndex, historyField, listenersField } from '../../core/events/event-index.js';
+import type { Connection } from '../connection/connection.js';
+import type { Keys } from '../keys/keys.js';
+import { endHistory } from './end-history.script.js';
+import { forgetListeners } from '../events/forget-listeners.script.js';
+import { replay } from './replay.script.js';
+import { retire } from './retire.script.js';
+import { Subscriptions } from '../events/subscriptions.js';
+
+/** Tends groups and histories, over the admin's connection. */
+export class RedisEventAdmin implements EventAdminBroker {
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Keys,
+    private readonly connectTimeoutMs: number,
+  ) {}
+
+  async index(): Promise<EventIndex> {
+    const fields = await this.#run('read the groups', (client) => client.hgetall(this.keys.groups));
+    return new EventIndex(new Map(Object.entries(fields)));
+  }
+
+  async declare(declaration: EventDeclaration): Promise<void> {
+    await this.#ready();
+    await new Subscriptions(this.connection, this.keys).declare(declaration);
+  }
+
+  async retire(queue: string, waiting: 'drop' | 'keep'): Promise<Retired> {
+    await this.#ready();
+    const { groups, queues } = this.keys;
+    const isDropping = waiting === 'drop' ? 1 : 0;
+    const keys = { groups, queues, ...this.keys.queue(queue) };
+    const retired = await retire.run(this.connection, keys, { queue, isDropping });
+    let { dropped } = retired;
+    // What is pushed meanwhile may stay.
+    for (let { left } = retired; left > 0;) {
+      const part = await retire.run(this.connection, keys, { queue, isDropping });
+      dropped += part.dropped;
+      left = Math.min(left - part.dropped, part.left);
+    }
+    return { wasThere: retired.wasThere, dropped };
+  }
+
+  async endHistory(pattern: string, entries: 'drop' | 'keep'): Promise<Retired> {
+    const { groups } = this.keys;
+    const { history } = this.keys.history(pattern);
+    await this.#ready();
+    const isDropping = entries === 'drop' ? 1 : 0;
+    const args = { historyField: historyField(pattern), isDropping };
+    return endHistory.run(this.connection, { groups, history }, args);
+  }
+
+  async forgetListeners(pattern: string): Promise<boolean> {
+    await this.#ready();
+    const args = { listenersField: listenersField(pattern) };
+    return forgetListeners.run(this.connection, { groups: this.keys.groups }, args);
+  }
+
+  async history(
+    pattern: string,
+    { from, count, isNewestFirst }: HistoryPart,
+  ): Promise<readonly HistoryElement[]> {
+    const { history } = this.keys.history(pattern);
+    const entries = await this.#run('list a history', (client) =>
+      isNewestFirst
+        ? client.xrevrangeBuffer(history, from ?? '+', '-', 'COUNT', count)
+        : client.xrangeBuffer(history, from ?? '-', '+', 'COUNT', count),
+    );
+    return entries.map(([entry, fields]) => ({
+      entry: entry.toString(),
+      number: Number(fieldOf(fields, 'n')?.toString() ?? 0),
+      element: fieldOf(fields, 'element') ?? Buffer.alloc(0),
+    }));
+  }
+
+  async lastEntry(pattern: string, to: string | undefined): Promise<string | undefined> {
+    const { history } = this.keys.history(pattern);
+    const entries = await this.#run('list a history', (client) =>
+      client.xrevrangeBuffer(history, to ?? '+', '-', 'COUNT', 1),
+    );
+    return entries[0]?.[0].toString();
+  }
+
+  async replay(pattern: string, queue: string, { from, to }: ReplayRange): Promise<ReplayStep> {
+    await this.#ready();
+    const { history } = this.keys.history(pattern);
+    const { waiting } = this.keys.queue(queue);
+    return replay.run(this.connection, { history, waiting }, { from, to });
+  }
+
+  async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
+    await this.#ready();
+    return this.connection.run(action, command);
+  }
+
+  #ready(): Promise<void> {
+    return this.connection.ready(this.connectTimeoutMs);
+  }
+}
+
+/** Names and values stand in turn. */
+function fieldOf(fields: readonly Buffer[], name: string): Buffer | undefined {
+  const at = fields.findIndex((field, index) => index % 2 === 0 && field.toString() === name);
+  return at === -1 ? undefined : fields[at + 1];
+}

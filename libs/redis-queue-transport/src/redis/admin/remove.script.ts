@@ -1,0 +1,20 @@
+import { Script } from '../script/script.js';
+
+/**
+ * Removes an element (the argument) that nobody holds, once, with the body that is parked. Replies 1, or 0 when it is not there (any
+ * more).
+ */
+export const remove = new Script({
+  action: 'remove a message',
+  keys: ['waiting', 'suspects', 'delayed', 'parked'],
+  args: [],
+  lua: `
+local element = ARGV[FIRST]
+local removed = redis.call('ZREM', delayed, element)
+if removed == 0 then removed = redis.call('LREM', suspects, 1, element) end
+if removed == 0 then removed = redis.call('LREM', waiting, -1, element) end
+if removed == 1 then unpark(element) end
+return removed
+`,
+  read: (reply): boolean => reply === 1,
+});

@@ -1,0 +1,21 @@
+import { MOVE_EVENTS } from '../events/history-lua.js';
+import { Script, readArray, readNumber } from '../script/script.js';
+
+/** Adds a part of a history to a queue's tail. Replies { how many, where the next part begins if anywhere }. */
+export const replay = new Script({
+  action: 'replay a history',
+  growsData: true,
+  keys: ['history', 'waiting'],
+  args: ['from', 'to'],
+  lua: `
+${MOVE_EVENTS}
+return { moveEvents(from, to) }
+`,
+  read: (reply): { replayed: number; next: string | undefined } => {
+    const [replayed, next] = readArray(reply);
+    return {
+      replayed: readNumber(replayed),
+      next: Buffer.isBuffer(next) ? next.toString() : undefined,
+    };
+  },
+});

@@ -1,0 +1,30 @@
+import { RAISE_VERSION } from '../events/index-version.js';
+import { EMPTY_QUEUE } from '../script/parking-lua.js';
+import { Script, readArray, readNumber } from '../script/script.js';
+
+/**
+ * Ends a subscription, so that no copy comes any more. With `isDropping` 1 what waits and what is delayed is removed,
+ * or a part of it, and the queue is no longer listed unless it has dead letters. Replies { 1 if it was there, how many
+ * messages were removed, how many are left to remove }.
+ */
+export const retire = new Script({
+  action: 'retire a group',
+  keys: ['groups', 'queues', 'waiting', 'suspects', 'delayed', 'dead', 'cursor', 'parked', 'terms'],
+  args: ['queue', 'isDropping'],
+  lua: `
+${RAISE_VERSION}${EMPTY_QUEUE}
+local wasThere = redis.call('HDEL', groups, queue)
+if wasThere == 1 then raiseVersion() end
+redis.call('DEL', cursor, terms)
+local dropped, left = 0, 0
+if isDropping == '1' then
+  dropped, left = emptyQueue()
+  if left == 0 and redis.call('XLEN', dead) == 0 then redis.call('HDEL', queues, queue) end
+end
+return { wasThere, dropped, left }
+`,
+  read: (reply): { wasThere: boolean; dropped: number; left: number } => {
+    const [wasThere, dropped, left] = readArray(reply);
+    return { wasThere: wasThere === 1, dropped: readNumber(dropped), left: readNumber(left) };
+  },
+});

@@ -1,0 +1,614 @@
+import type { Redis } from 'ioredis';
+import type {
+  Broker,
+  EventDeclaration,
+  Feed,
+  Lease,
+  LeaseTerms,
+  ListSource,
+  OtherTerms,
+  Published,
+  PublishTerms,
+  PushTerms,
+  QueueTerms,
+  RecoveryTerms,
+  ServedAs,
+  WakeNews,
+} from '../../core/broker/broker.js';
+import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
+import { RedisClock } from '../../core/process/clock.js';
+import type { Element } from '../../core/message/envelope.js';
+import { drained } from '../../core/process/drained.js';
+import {
+  InvalidOptionError,
+  RedisRefusedError,
+  UnsafeRedisError,
+} from '../../core/errors/errors.js';
+import { EventIndex } from '../../core/events/event-index.js';
+import { isWildcard } from '../../core/events/event-patterns.js';
+import { healthOf } from '../../core/broker/health.js';
+import type { SendBudget } from '../../core/requests/send-budget.js';
+import type { RedisQueueHealth } from '../../core/broker/health.js';
+import { homeContext } from '../../core/process/own-context.js';
+import { Connection } from '../connection/connection.js';
+import type { ConnectionStatus } from '../connection/connection.js';
+import type { ConnectionSource } from '../connection/connection-source.js';
+import { EventBatch } from '../events/event-batch.js';
+import { EventChannel } from '../events/event-channel.js';
+import { Keys } from '../keys/keys.js';
+import type { QueueKeys } from '../keys/keys.js';
+import { FEED_WAIT_MS, ListFeeder } from '../lease/list-feeder.js';
+import { processName } from '../connection/process-name.js';
+import { PushBatch } from '../queue/push-batch.js';
+import { RecoveredEvents } from '../events/recovered-events.js';
+import { RedisLease } from '../lease/redis-lease.js';
+import { KEEP_MS, ReplyBatch } from '../replies/reply-batch.js';
+import { INBOX_WAIT_MS, ReplyInbox } from '../replies/reply-inbox.js';
+import { join } from '../lease/join.script.js';
+import { noteTerms } from '../lease/note-terms.script.js';
+import { refuseReplies } from '../replies/refuse-replies.script.js';
+import { register } from '../queue/register.script.js';
+import { PAUSED } from '../admin/set-paused.script.js';
+import { DUE } from '../script/script.js';
+import { Subscriptions } from '../events/subscriptions.js';
+
+export interface RedisBrokerOptions {
+  readonly connection: ConnectionSource;
+  readonly prefix: string;
+  /** How long a call waits for a connection that is away. */
+  readonly connectTimeoutMs: number;
+  /** What to do about a Redis that may evict keys when it is full. */
+  readonly onEviction: 'ignore' | 'warn' | 'refuse';
+  /** The bodies of larger elements are parked beside their list. */
+  readonly parkAboveBytes: number | false;
+  /** Bounds what is pushed and published and not answered yet; a call beyond it rejects with `SenderFullError`. */
+  readonly budget: SendBudget;
+}
+
+export interface RedisBrokerEvents {
+  status(status: ConnectionStatus): void;
+  /** Something is set up in a way that people should know of. */
+  warning(text: string): void;
+  /** The event connection was lost and is there again, for so many times: live events sent meanwhile were missed. */
+  interrupted(times: number): void;
+  /**
+   * A message was put into a queue that no server has ever served, or an event reached nobody: told once for each
+   * name, of a thousand at most.
+   */
+  unserved(call: 'enqueue' | 'emit', name: string): void;
+  /** Trouble in the background, where no call can reject. */
+  error(error: unknown): void;
+}
+
+/** Longest silence of the command connection while an answer is due. */
+const COMMAND_DEADLINE_MS = 5_000;
+/** Whoever makes up patterns as they go must not fill the memory. */
+const MOST_UNHEARD = 1_000;
+/** So many queues are remembered that were sent to: whoever makes up patterns as they go must not fill the memory. */
+const MOST_KNOWN_QUEUES = 1_000;
+/** Time that a blocking call may be late beyond its own bound. */
+const BLOCKING_GRACE_MS = 1_500;
+
+function clusterNode(): InvalidOptionError {
+  return new InvalidOptionError(
+    'connection',
+    'connection leads to a node of a Redis Cluster, which is not supported yet: give a single Redis, or Sentinels',
+  );
+}
+
+/** What a policy takes away: queues never expire, and so those that look at keys that do leave them alone. */
+function lossesBy(policy: string): string {
+  return policy.startsWith('volatile-')
+    ? 'what expires: replies on their way to callers, and the ids by which deduplicate and once know messages again'
+    : 'queues with the messages in them';
+}
+/** Bound of one script. */
+const MOST_AT_ONCE = 1_000;
+
+/** The broker on Redis: one connection for commands, one for each thing that blocks. */
+export class RedisBroker implements Broker {
+  readonly #keys: Keys;
+  readonly #home = homeContext();
+  readonly #clock = new RedisClock(() => this.#readClockAgain());
+  /** Names this process in Redis: consumers, reply list, connections. */
+  readonly #name = processName();
+  readonly #commands: Connection;
+  readonly #replies: ReplyBatch;
+  readonly #published: EventBatch;
+  readonly #subscriptions: Subscriptions;
+  readonly #pushes = new Map<string, PushBatch>();
+  /** Queues that are listed for people and tools, or about to be. */
+  readonly #registered = new Map<string, Promise<void> | 'done'>();
+  /** Those that have not been closed. */
+  readonly #connections = new Set<Connection>();
+  /** By queue. */
+  readonly #onWake = new Map<string, () => void>();
+  /** Patterns of events that reached nobody. */
+  readonly #unheard = new Set<string>();
+  /** Why Redis refuses to hand out and to settle, by consumer. */
+  readonly #refusals = new Map<string, string>();
+  #interruptions = 0;
+  #isChecked = false;
+  #isClosed = false;
+  /** Calls that wait for the connection. */
+  #unsent = 0;
+  #joined = 0;
+  #ids = 0;
+  #inbox: ReplyInbox | undefined;
+  #openBodies: Connection | undefined;
+  readonly #feeders: ListFeeder[] = [];
+  #channel: EventChannel | undefined;
+  #recovered: RecoveredEvents | undefined;
+
+  constructor(
+    private readonly options: RedisBrokerOptions,
+    private readonly events: RedisBrokerEvents,
+  ) {
+    this.#commands = this.#connection('commands', COMMAND_DEADLINE_MS, (status) =>
+      this.#onStatus(status),
+    );
+    this.#keys = new Keys(options.prefix, this.#commands.database);
+    this.#replies = new ReplyBatch(this.#commands, this.#keys);
+    this.#published = new EventBatch(
+      this.#commands,
+      this.#keys,
+      this.#parkAboveBytes,
+      (pattern) => this.#onUnheard(pattern),
+      options.budget,
+    );
+    this.#subscriptions = new Subscriptions(this.#commands, this.#keys);
+  }
+
+  /** The command connection's ioredis client. */
+  get client(): Redis {
+    return this.#commands.client;
+  }
+
+  async connect(): Promise<void> {
+    await this.#commands.ready(this.options.connectTimeoutMs);
+    if (!this.#clock.isSet) await this.#readClock();
+    if (!this.#isChecked) await this.#checkSettings();
+  }
+
+  /** For a call that waits for the connection with its message. */
+  async #connectForCall(element: Element): Promise<void> {
+    this.#unsent += 1;
+    try {
+      await this.connect();
+    } catch (error) {
+      this.options.budget.give(element.length);
+      throw error;
+    } finally {
+      this.#unsent -= 1;
+    }
+  }
+
+  async #settings(): Promise<string | undefined> {
+    try {
+      return await this.#commands.run('read its settings', (client) =>
+        client.info('memory', 'cluster'),
+      );
+    } catch (error) {
+      if (!(error instanceof RedisRefusedError) || this.options.onEviction === 'refuse')
+        throw error;
+      this.events.warning(`Cannot check whether Redis may evict keys: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  async #checkSettings(): Promise<void> {
+    this.#isChecked = true;
+    if (this.options.onEviction === 'ignore') return;
+    try {
+      const info = await this.#settings();
+      if (info === undefined) return;
+      if (/^cluster_enabled:1/m.test(info)) throw clusterNode();
+      this.#checkEviction(info);
+    } catch (error) {
+      this.#isChecked = false;
+      throw error;
+    }
+  }
+
+  /** Promise 2 does not hold on a Redis that throws keys away by itself. */
+  #checkEviction(info: string): void {
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+    if (policy === 'noeviction') return;
+    const text =
+      `Redis has maxmemory-policy ${policy}: when it is full it throws away ${lossesBy(policy)}. ` +
+      'Set it to noeviction, or use a Redis of its own for queues.';
+    if (this.options.onEviction === 'warn') return this.events.warning(text);
+    throw new UnsafeRedisError(text);
+  }
+
+  push(
+    queue: string,
+    messageId: string,
+    element: Element,
+    terms?: PushTerms,
+  ): Promise<'held' | 'duplicate'> {
+    const full = this.options.budget.take(element.length);
+    if (full !== undefined) return Promise.reject(full);
+    const pushes = this.#pushes.get(queue);
+    const isUsual =
+      pushes !== undefined && this.#commands.isReady && this.#registered.get(queue) === 'done';
+    return isUsual
+      ? pushes.push(messageId, element, terms)
+      : this.#pushToNew(queue, messageId, element, terms);
+  }
+
+  get #parkAboveBytes(): number {
+    const { parkAboveBytes } = this.options;
+    return parkAboveBytes === false ? Infinity : parkAboveBytes;
+  }
+
+  async #pushToNew(
+    queue: string,
+    messageId: string,
+    element: Element,
+    terms: PushTerms | undefined,
+  ): Promise<'held' | 'duplicate'> {
+    if (!this.#commands.isReady) await this.#connectForCall(element);
+    const pushes = this.#pushesOf(queue, element);
+    const held = await pushes.push(messageId, element, terms);
+    if (this.#registered.get(queue) !== 'done') await this.#registerPushed(queue);
+    return held;
+  }
+
+  #pushesOf(queue: string, element: Element): PushBatch {
+    const known = this.#pushes.get(queue);
+    if (known !== undefined) return known;
+    const { budget } = this.options;
+    try {
+      const keys = this.#keys.queue(queue);
+      const pushes = new PushBatch(this.#commands, keys, this.#parkAboveBytes, budget);
+      if (this.#pushes.size >= MOST_KNOWN_QUEUES) this.#pushes.clear();
+      this.#pushes.set(queue, pushes);
+      return pushes;
+    } catch (error) {
+      budget.give(element.length); // the name cannot be one
+      throw error;
+    }
+  }
+
+  async isServed(queue: string): Promise<boolean> {
+    await this.connect();
+    const state = await this.#commands.run('look up a queue', (client) =>
+      client.hget(this.#keys.queues, queue),
+    );
+    return state === 'served';
+  }
+
+  async servedAs(name: string): Promise<ServedAs> {
+    const isQueue = await this.isServed(name);
+    const fields = await this.#commands.run('look up a pattern', (client) =>
+      client.hgetall(this.#keys.groups),
+    );
+    const index = new EventIndex(new Map(Object.entries(fields)));
+    return { isQueue, isHeard: index.isHeard(name), groupQueues: index.routeOf(name).queues };
+  }
+
+  async stranded(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    await this.connect();
+    const look = <T>(ask: (client: Redis, keys: QueueKeys) => Promise<T>, of: readonly string[]) =>
+      this.#commands.run('look into queues', (client) =>
+        Promise.all(of.map((name) => ask(client, this.#keys.queue(name)))),
+      );
+    const lengths = await look((client, { waiting }) => client.llen(waiting), names);
+    const filled = names.filter((_, index) => (lengths[index] ?? 0) > 0);
+    const isServed = await look((client, { consumers }) => client.exists(consumers), filled);
+    const idle = filled.filter((_, index) => isServed[index] === 0);
+    return new Map(idle.map((name) => [name, lengths[names.indexOf(name)] ?? 0]));
+  }
+
+  #onUnheard(pattern: string): void {
+    if (this.#unheard.has(pattern) || this.#unheard.size >= MOST_UNHEARD) return;
+    this.#unheard.add(pattern);
+    this.events.unserved('emit', pattern);
+  }
+
+  publish(
+    pattern: string,
+    messageId: string,
+    element: Element,
+    terms?: PublishTerms,
+  ): Promise<Published> {
+    const full = this.options.budget.take(element.length);
+    if (full !== undefined) return Promise.reject(full);
+    const deduplicateMs = terms?.deduplicateMs;
+    if (this.#commands.isReady)
+      return this.#published.add(pattern, messageId, element, deduplicateMs);
+    return this.#connectForCall(element).then(() =>
+      this.#published.add(pattern, messageId, element, deduplicateMs),
+    );
+  }
+
+  async declare(declaration: EventDeclaration): Promise<void> {
+    await this.connect();
+    await this.#subscriptions.declare(declaration);
+  }
+
+  subscribe(
+    patterns: readonly string[],
+    onEvent: (pattern: string, element: Buffer) => void,
+    recovery?: RecoveryTerms,
+  ): Promise<void> {
+    return this.#home.runInAsyncScope(this.#subscribe, this, patterns, onEvent, recovery);
+  }
+
+  async #subscribe(
+    patterns: readonly string[],
+    onEvent: (pattern: string, element: Buffer) => void,
+    recovery?: RecoveryTerms,
+  ): Promise<void> {
+    const plain = patterns.filter((pattern) => recovery?.withinMs.has(pattern) !== true);
+    const listeners = plain.map((pattern): [string, (element: Buffer) => void] => [
+      this.#keys.event(pattern),
+      (element) => onEvent(pattern, element),
+    ]);
+    this.#recovered = recovery && this.#recoveredEvents(recovery, onEvent);
+    await this.#recovered?.assertKept();
+    await this.#listen(new Map([...listeners, ...(this.#recovered?.listeners ?? [])]));
+    // Those that recover hear the channel of their history; of a wildcard nobody needs to publish anything to them.
+    const recovering = patterns.filter(
+      (pattern) => !plain.includes(pattern) && !isWildcard(pattern),
+    );
+    await this.#subscriptions.listenTo([...plain, ...recovering]);
+    await this.#recovered?.start();
+  }
+
+  #recoveredEvents(
+    recovery: RecoveryTerms,
+    onEvent: (pattern: string, element: Buffer) => void,
+  ): RecoveredEvents {
+    const nowMs = (): number => this.nowMs();
+    const context = { connection: this.#commands, keys: this.#keys, nowMs, onError: this.#onError };
+    return new RecoveredEvents(context, recovery, onEvent);
+  }
+
+  reply(list: string, element: Element): Promise<unknown> {
+    return this.#replies.add(list, element);
+  }
+
+  async replyAndGoOn(list: string, element: Element, request: number): Promise<boolean> {
+    const ended = await this.#replies.add(list, element, request);
+    return !ended.includes(request);
+  }
+
+  async refuseReplies(requests: readonly number[]): Promise<void> {
+    const refused = this.#keys.refusedOf(this.#keys.replies(this.#name));
+    for (let from = 0; from < requests.length; from += MOST_AT_ONCE) {
+      const some = requests.slice(from, from + MOST_AT_ONCE);
+      await refuseReplies.run(this.#commands, { refused }, { keepMs: KEEP_MS }, some);
+    }
+  }
+
+  isReplyList(list: string): boolean {
+    return this.#keys.isReplies(list);
+  }
+
+  receiveReplies(onReply: (element: Buffer) => void): Promise<string> {
+    return this.#home.runInAsyncScope(this.#receiveReplies, this, onReply);
+  }
+
+  async #receiveReplies(onReply: (element: Buffer) => void): Promise<string> {
+    const connection = this.#connection('replies', INBOX_WAIT_MS + BLOCKING_GRACE_MS);
+    const list = this.#keys.replies(this.#name);
+    const inbox = new ReplyInbox(connection, list, onReply, this.#onError);
+    this.#inbox = inbox;
+    try {
+      await connection.ready(this.options.connectTimeoutMs);
+    } catch (error) {
+      await inbox.stop();
+      throw error;
+    }
+    inbox.start();
+    return list;
+  }
+
+  join(queue: string, terms: LeaseTerms, onWake: (news: WakeNews) => void): Promise<Lease> {
+    return this.#home.runInAsyncScope(this.#join, this, queue, terms, onWake);
+  }
+
+  async #join(queue: string, terms: LeaseTerms, onWake: (news: WakeNews) => void): Promise<Lease> {
+    const keys = this.#keys.queue(queue);
+    await this.connect();
+    this.#onWake.set(queue, () => onWake('look'));
+    const listener = (news: Buffer): void => onWake(readNews(news.toString('latin1')));
+    await this.#listen(new Map([keys.wake, keys.wakeOf(this.#name)].map((key) => [key, listener])));
+    await register.run(this.#commands, { queues: this.#keys.queues }, { queue, state: 'served' });
+    await this.#subscriptions.join(queue, terms.subscription);
+    const blocking = await this.#waiting(terms.waitMs + BLOCKING_GRACE_MS);
+    this.#joined += 1;
+    const consumer = `${this.#name}-${this.#joined}`;
+    try {
+      this.#clock.set(await join.run(this.#commands, keys, { consumer, leaseMs: terms.leaseMs }));
+    } catch (error) {
+      blocking.close();
+      throw error;
+    }
+    return new RedisLease(consumer, terms, {
+      commands: this.#commands,
+      blocking,
+      closeBlocking: () => blocking.close(),
+      bodies: () => this.#bodies,
+      keys,
+      newId: this.#newId,
+      flushReplies: () => this.#replies.flush(),
+      onRedisTime: (nowMs) => this.#clock.set(nowMs),
+      onRefusal: (refusal) => {
+        if (refusal === undefined) this.#refusals.delete(consumer);
+        else this.#refusals.set(consumer, `The consumer of "${queue}": ${refusal}`);
+      },
+    });
+  }
+
+  /** A consumer that cannot wait would be told of messages late, or never: so it does not begin. */
+  async #waiting(deadlineMs: number): Promise<Connection> {
+    const waiting = this.#connection('wait', deadlineMs);
+    try {
+      await waiting.ready(this.options.connectTimeoutMs);
+      return waiting;
+    } catch (error) {
+      waiting.close();
+      throw error;
+    }
+  }
+
+  async noteTerms(queue: string, terms: QueueTerms): Promise<OtherTerms | undefined> {
+    await this.connect();
+    const keys = this.#keys.queue(queue);
+    return noteTerms.run(
+      this.#commands,
+      keys,
+      { process: this.#name },
+      Object.entries(terms).flat(),
+    );
+  }
+
+  feed(queue: string, source: ListSource): Promise<Feed> {
+    return this.#home.runInAsyncScope(this.#feed, this, queue, source);
+  }
+
+  async #feed(queue: string, source: ListSource): Promise<Feed> {
+    const feeder = new ListFeeder(
+      this.#connection('feed', FEED_WAIT_MS + BLOCKING_GRACE_MS),
+      { ...source, key: this.#keys.foreign(source.key) },
+      this.#keys.queue(queue),
+      this.#newId,
+      this.#onError,
+    );
+    this.#feeders.push(feeder);
+    await feeder.start(this.options.connectTimeoutMs);
+    return feeder;
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** Of all connections together, without asking Redis. */
+  health(): RedisQueueHealth {
+    const connections = [...this.#connections].map((connection) => connection.health);
+    const refusals = [...this.#refusals.values()].map((failure) => ({
+      failure,
+      sinceRoundTripMs: undefined,
+    }));
+    return healthOf([...connections, ...refusals]);
+  }
+
+  async close(withinMs = CLOSE_WITHIN_MS): Promise<void> {
+    await drained(() => this.#isBusy, withinMs);
+    this.#isClosed = true;
+    this.#recovered?.stop();
+    this.#subscriptions.stop();
+    const feeders = this.#feeders.map((feeder) => feeder.stop());
+    await Promise.all([this.#inbox?.stop(), this.#channel?.stop(), ...feeders]);
+    for (const connection of this.#connections) connection.close();
+  }
+
+  get #isBusy(): boolean {
+    return this.#unsent > 0 || this.#replies.isWaiting || this.#commands.isBusy;
+  }
+
+  async #listen(listeners: ReadonlyMap<string, (element: Buffer) => void>): Promise<void> {
+    this.#channel ??= new EventChannel(
+      this.#connection('events', COMMAND_DEADLINE_MS),
+      this.#onError,
+      () => this.#onInterrupted(),
+    );
+    await this.#channel.listen(listeners, this.options.connectTimeoutMs);
+  }
+
+  /**
+   * For bodies that are parked: where they take long, commands, replies and renewals must not queue behind them. Opened
+   * by its first use.
+   */
+  get #bodies(): Connection {
+    return (this.#openBodies ??= this.#connection('bodies', COMMAND_DEADLINE_MS));
+  }
+
+  #connection(
+    role: string,
+    deadlineMs: number,
+    onStatus?: (status: ConnectionStatus) => void,
+  ): Connection {
+    const name = `rq-${role}-${this.#name}`;
+    const connection = new Connection(this.options.connection, name, deadlineMs, {
+      ...(onStatus === undefined ? {} : { status: onStatus }),
+      error: this.#onError,
+      closed: () => this.#connections.delete(connection),
+    });
+    this.#connections.add(connection);
+    // What is opened after `close()` nobody would close.
+    if (this.#isClosed) connection.close();
+    return connection;
+  }
+
+  readonly #newId = (): string => `${this.#name}-${(this.#ids += 1)}`;
+
+  readonly #onError = (error: unknown): void => this.events.error(error);
+
+  #onInterrupted(): void {
+    this.#interruptions += 1;
+    this.events.interrupted(this.#interruptions);
+    void this.#subscriptions.listenAgain(this.#onError);
+    this.#recovered?.catchUp();
+    for (const onWake of this.#onWake.values()) onWake();
+  }
+
+  #onStatus(status: ConnectionStatus): void {
+    this.events.status(status);
+    // Another Redis may answer now (failover), with another clock.
+    if (status === 'connected') this.#readClock().catch(this.#onError);
+  }
+
+  /** Not while there is no connection: when it is there again, the clock is read anyway. */
+  #readClockAgain(): void {
+    if (this.#commands.isReady) this.#readClock().catch(this.#onError);
+  }
+
+  async #readClock(): Promise<void> {
+    const [seconds, microseconds] = await this.#commands.run('read the time', (client) =>
+      client.time(),
+    );
+    this.#clock.set(Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000));
+  }
+
+  /** One call for all that were pushed meanwhile. */
+  #registerPushed(queue: string): Promise<void> {
+    const underWay = this.#registered.get(queue);
+    if (underWay instanceof Promise) return underWay;
+    const registering = this.#register(queue);
+    this.#registered.set(queue, registering);
+    return registering;
+  }
+
+  /** They are registered again with their next message, which changes nothing. */
+  #forgetRegistered(): void {
+    for (const [queue, state] of this.#registered) {
+      if (state === 'done') this.#registered.delete(queue);
+    }
+  }
+
+  /** The messages are held already: that their queue is not listed yet must not fail them, so a later push tries again. */
+  async #register(queue: string): Promise<void> {
+    try {
+      const queues = { queues: this.#keys.queues };
+      const before = await register.run(this.#commands, queues, { queue, state: 'pushed' });
+      if (this.#registered.size >= MOST_KNOWN_QUEUES) this.#forgetRegistered();
+      this.#registered.set(queue, 'done');
+      if (before !== 'served') this.events.unserved('enqueue', queue);
+    } catch (error) {
+      this.#registered.delete(queue);
+      this.events.error(error);
+    }
+  }
+}
+
+/** What other programs write there calls for a look, whatever it is. */
+function readNews(news: string): WakeNews {
+  if (news === PAUSED) return 'paused';
+  const dueMs = news.startsWith(`${DUE} `) ? Number(news.slice(DUE.length)) : NaN;
+  return Number.isSafeInteger(dueMs) ? dueMs : 'look';
+}

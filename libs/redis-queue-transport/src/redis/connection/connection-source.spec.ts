@@ -1,0 +1,115 @@
+import { describe, expect, test } from '@jest/globals';
+import { Cluster, Redis } from 'ioredis';
+import { InvalidOptionError } from '../../core/errors/errors.js';
+import { optionsWithoutEffect } from './connection-options.js';
+import { connectionSource } from './connection-source.js';
+
+const SETTINGS = { lazyConnect: true, enableOfflineQueue: false };
+
+describe('a connection source', () => {
+  test('of a URL takes address, user, password, database and TLS from it', () => {
+    const client = connectionSource('rediss://user:p%40ss@redis.example:7000/3')(SETTINGS);
+    expect(client.options).toMatchObject({
+      host: 'redis.example',
+      port: 7000,
+      username: 'user',
+      password: 'p@ss',
+      db: 3,
+      enableOfflineQueue: false,
+    });
+    expect(client.options.tls).toBeTruthy();
+  });
+
+  test('of options keeps them, but not against the settings that make outcomes knowable', () => {
+    const options = { host: 'redis.example', db: 2, enableOfflineQueue: true };
+    expect(connectionSource(options)(SETTINGS).options).toMatchObject({
+      host: 'redis.example',
+      db: 2,
+      enableOfflineQueue: false,
+    });
+  });
+
+  test('of an instance makes another one to the same place', () => {
+    const own = new Redis({ host: 'redis.example', db: 2, lazyConnect: true });
+    const client = connectionSource(own)(SETTINGS);
+    expect(client).not.toBe(own);
+    expect(client.options).toMatchObject({ host: 'redis.example', db: 2 });
+  });
+
+  test.each([
+    ['another protocol', 'http://redis.example', 'got "http'],
+    ['no URL', 'redis.example:6379', 'connection must be a URL like redis://'],
+    ['a port that is none', 'redis://redis.example:port', 'connection must be a URL like'],
+    ['a number', 6379, 'got 6379'],
+    ['nothing', null, 'got null'],
+    ['a key prefix', { keyPrefix: 'a:' }, 'give it as the option prefix instead'],
+  ])('refuses %s', (_what, connection, message) => {
+    expect(() => connectionSource(connection)).toThrow(InvalidOptionError);
+    expect(() => connectionSource(connection)).toThrow(message);
+  });
+
+  test.each<[string, object, string, string]>([
+    ['a slip', { hots: 'redis' }, 'connection.hots', 'did you mean host?'],
+    ['a URL', { url: 'redis://prod:6379' }, 'connection.url', 'give the URL itself'],
+    ['several places', [{ host: 'a', port: 1 }], 'connection', 'got an array'],
+    ['a port that is none', { port: 'abc' }, 'connection.port', 'got "abc"'],
+    ['a port that no socket has', { port: 70_000 }, 'connection.port', 'got 70000'],
+    ['a database that is none', { db: 'orders' }, 'connection.db', 'got "orders"'],
+    ['a host that is none', { host: 1 }, 'connection.host', 'must be text, got 1'],
+    ['a password that is none', { password: 123_456 }, 'connection.password', 'got number'],
+    ['TLS by a word', { tls: true }, 'connection.tls', '{} for the defaults'],
+    [
+      'credentials at once',
+      { credentials: { password: 'x' } },
+      'connection.credentials',
+      'function',
+    ],
+    ["Nest's attempts", { retryAttempts: 3 }, 'connection.retryAttempts', 'connectTimeoutMs'],
+    ["Nest's pause", { retryDelay: 3 }, 'connection.retryDelay', 'connectTimeoutMs'],
+    ["Nest's wildcards", { wildcards: true }, 'connection.wildcards', 'as they are'],
+    ["Nest's serializer", { serializer: {} }, 'connection.serializer', 'beside connection'],
+  ])('refuses %s among options, and says what helps', (_what, connection, option, hint) => {
+    let refusal: unknown;
+    try {
+      connectionSource(connection);
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal).toBeInstanceOf(InvalidOptionError);
+    expect(refusal).toMatchObject({ option });
+    expect(String(refusal)).toContain(hint);
+    expect(String(refusal)).not.toContain('123456');
+  });
+
+  test('takes every option that ioredis has by default, and numbers as environment variables have them', () => {
+    const { options } = new Redis({ lazyConnect: true });
+    const { keyPrefix: _none, ...others } = options;
+    expect(() => connectionSource(others)).not.toThrow();
+    expect(() => connectionSource({ port: '6379', db: '2', host: undefined })).not.toThrow();
+  });
+
+  test('names the options that have no effect, and those alone', () => {
+    const given = { host: 'a', maxRetriesPerRequest: null, lazyConnect: true, db: 1 };
+    expect(optionsWithoutEffect(given)).toEqual(['maxRetriesPerRequest']);
+    expect(optionsWithoutEffect('redis://a')).toEqual([]);
+    expect(optionsWithoutEffect(new Redis({ lazyConnect: true }))).toEqual([]);
+  });
+
+  test('refuses an instance with a key prefix, and a cluster', () => {
+    const prefixed = new Redis({ keyPrefix: 'a:', lazyConnect: true });
+    const cluster = new Cluster([{ port: 1 }], { lazyConnect: true });
+    for (const connection of [prefixed, cluster])
+      expect(() => connectionSource(connection)).toThrow(InvalidOptionError);
+  });
+
+  test.each([
+    ['http://user:secret@redis.example'],
+    ['http://user:se/cret@redis.example'],
+    ['redis://user:secret@redis.example:port'],
+    ['user:secret@redis.example'],
+  ])('shows no password when it refuses %s', (url) => {
+    const refused = (): unknown => connectionSource(url);
+    expect(refused).toThrow(InvalidOptionError);
+    expect(refused).not.toThrow(/cret/);
+  });
+});

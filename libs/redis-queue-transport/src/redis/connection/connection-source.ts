@@ -1,0 +1,88 @@
+import { Redis } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
+import { InvalidOptionError } from '../../core/errors/errors.js';
+import { invalid } from '../../core/options/options.js';
+import { checkConnectionOptions } from './connection-options.js';
+import type { ConnectionOptions } from './connection-options.js';
+import { CredentialedRedis } from './credentialed-redis.js';
+
+/**
+ * Where Redis is: a URL, ioredis options (with `credentials`, which gives user and password for each connection), or an
+ * ioredis instance whose settings are taken over (it is never used itself, nor closed).
+ */
+export type ConnectionOption = string | ConnectionOptions | Redis;
+
+/** Makes one more connection to the same place. */
+export type ConnectionSource = (settings: RedisOptions) => Redis;
+
+export const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
+
+/** @throws InvalidOptionError */
+export function connectionSource(connection: unknown): ConnectionSource {
+  if (typeof connection === 'string') return fromUrl(connection);
+  if (connection instanceof Redis || isRedisLike(connection)) {
+    refuseKeyPrefix(connection.options);
+    return (settings) => connection.duplicate(settings);
+  }
+  if (isClusterLike(connection)) {
+    throw new InvalidOptionError(
+      'connection',
+      'connection must be a single Redis, got a Cluster: it is not supported yet',
+    );
+  }
+  if (typeof connection === 'object' && connection !== null) {
+    checkConnectionOptions(connection);
+    const { credentials, ...options } = connection;
+    refuseKeyPrefix(options);
+    return credentials === undefined
+      ? (settings) => new Redis({ ...options, ...settings })
+      : (settings) => new CredentialedRedis({ ...options, ...settings }, credentials);
+  }
+  throw invalid(
+    'connection',
+    'a redis:// or rediss:// URL, ioredis options or an ioredis instance',
+    connection,
+  );
+}
+
+function fromUrl(url: string): ConnectionSource {
+  const isUsable = /^rediss?:\/\//.test(url) && URL.canParse(url);
+  if (!isUsable)
+    throw invalid(
+      'connection',
+      'a URL like redis://user:password@host:6379/0 (rediss:// for TLS)',
+      hidePassword(url),
+    );
+  // What the URL says must not override our settings, as it would if both were given at once. Never connected.
+  const template = new Redis(url, { lazyConnect: true });
+  refuseKeyPrefix(template.options);
+  return (settings) => template.duplicate(settings);
+}
+
+/** User and password stand before the last @; what is no URL may have anything there. */
+function hidePassword(url: string): string {
+  return url.replace(/^([a-z]+:?\/\/)?.*@/i, '$1***@');
+}
+
+/** An instance from another copy of ioredis is no `instanceof` of ours. */
+function isRedisLike(value: unknown): value is Redis {
+  return isObjectWithMethod(value, 'duplicate') && !isClusterLike(value) && 'options' in value;
+}
+
+function isClusterLike(value: unknown): boolean {
+  return isObjectWithMethod(value, 'nodes') && 'isCluster' in value && value.isCluster === true;
+}
+
+function isObjectWithMethod(value: unknown, method: string): value is object {
+  return (
+    typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function'
+  );
+}
+
+function refuseKeyPrefix(options: RedisOptions): void {
+  if (!options.keyPrefix) return;
+  throw new InvalidOptionError(
+    'connection',
+    `connection must not have a keyPrefix (got "${options.keyPrefix}"): give it as the option prefix instead`,
+  );
+}

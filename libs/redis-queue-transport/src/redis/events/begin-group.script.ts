@@ -1,0 +1,36 @@
+import { MOVE_EVENTS } from './history-lua.js';
+import { RAISE_VERSION } from './index-version.js';
+import { Script } from '../script/script.js';
+
+export type Begun = 'begun' | 'more' | 'noHistory';
+
+/**
+ * Fills a new group with the next part of a history; with the last part it gets its copies by itself from then on, in
+ * the same step, so that nothing is lost or doubled in between. Several replicas may call it at once, and one that
+ * dies is carried on from by the next.
+ *
+ * Replies 0 when the group gets its copies, also when it did before; 1 when there is more to fill; -1 when there is no
+ * history of this pattern.
+ */
+export const beginGroup = new Script({
+  action: 'begin a group',
+  growsData: true,
+  keys: ['groups', 'history', 'waiting', 'cursor'],
+  args: ['queue', 'historyField', 'from'],
+  lua: `
+${RAISE_VERSION}
+${MOVE_EVENTS}
+if redis.call('HEXISTS', groups, queue) == 1 then return 0 end
+if redis.call('HEXISTS', groups, historyField) == 0 then return -1 end
+local _, rest = moveEvents(redis.call('GET', cursor) or from, '+')
+if rest then
+  redis.call('SET', cursor, rest)
+  return 1
+end
+redis.call('DEL', cursor)
+redis.call('HSET', groups, queue, '1')
+raiseVersion()
+return 0
+`,
+  read: (reply): Begun => (reply === 0 ? 'begun' : reply === 1 ? 'more' : 'noHistory'),
+});

@@ -1,0 +1,28 @@
+import { RAISE_VERSION } from './index-version.js';
+import { Script } from '../script/script.js';
+
+/**
+ * Sets fields of the index of groups, pairs of (field, value) behind the named arguments. With `onlyMissing` 1 those that
+ * are there stay as they are. A field that names a queue (it begins with "@") lists the queue as well.
+ */
+export const declare = new Script({
+  action: 'declare groups',
+  keys: ['groups', 'queues'],
+  args: ['onlyMissing'],
+  lua: `
+${RAISE_VERSION}
+local isChanged = false
+for i = FIRST, #ARGV, 2 do
+  local field, value = ARGV[i], ARGV[i + 1]
+  local known = redis.call('HGET', groups, field) or ''
+  if known ~= value and (known == '' or onlyMissing ~= '1') then
+    isChanged = true
+    redis.call('HSET', groups, field, value)
+  end
+  if string.sub(field, 1, 1) == '@' then redis.call('HSETNX', queues, field, 'pushed') end
+end
+if isChanged then raiseVersion() end
+return 1
+`,
+  read: () => undefined,
+});

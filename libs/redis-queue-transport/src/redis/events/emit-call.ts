@@ -1,0 +1,98 @@
+import type { Element } from '../../core/message/envelope.js';
+import { newBodyName } from '../queue/body-name.js';
+import type { Connection } from '../connection/connection.js';
+import type { Route } from './event-routes.js';
+import { emitHeld, emitLive } from './emit.script.js';
+import type { EmitReply } from './emit.script.js';
+import type { ScriptArgument } from '../script/script.js';
+
+/** Tells one event, of which nothing is held: what most calls do, in the fewest steps. */
+export function emitLone(
+  connection: Connection,
+  groups: string,
+  version: string,
+  { lone }: Route,
+  element: Element,
+): Promise<EmitReply> {
+  const args = { version, routeCount: 1, parkAbove: 0, bodyName: '' }; // nothing is kept that could be parked
+  return emitLive.run(connection, { groups }, args, [...lone, element]);
+}
+
+/** More than any element has. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** Puts events together into one call of the emit script. */
+export class EmitCall {
+  /** Behind the index. */
+  readonly #keys: string[] = [];
+  readonly #keyNumbers = new Map<string, number>();
+  readonly #routes: ScriptArgument[] = [];
+  readonly #routeNumbers = new Map<Route, number>();
+  readonly #numbersWithIds = new Map<Route, number>();
+  readonly #events: ScriptArgument[] = [];
+  #isHeld = false;
+  /** Where the last event went: the next one mostly goes there too. */
+  #last: Route | undefined;
+  #lastNumber = 0;
+
+  constructor(
+    private readonly groups: string,
+    private readonly version: string,
+    private readonly parkAboveBytes: number,
+  ) {}
+
+  add(route: Route, element: Element): void {
+    if (route !== this.#last) {
+      if (route.isHeld) this.#isHeld = true;
+      this.#last = route;
+      this.#lastNumber = this.#routeNumber(route, this.#routeNumbers, undefined);
+    }
+    this.#events.push(this.#lastNumber, element);
+  }
+
+  addOnce(route: Route, element: Element, messageId: string, windowMs: number): void {
+    this.#isHeld = true;
+    const number = this.#routeNumber(route, this.#numbersWithIds, route.emitted);
+    this.#events.push(number, element, messageId, windowMs);
+  }
+
+  run(connection: Connection): Promise<EmitReply> {
+    const script = this.#isHeld ? emitHeld : emitLive;
+    const routeCount = this.#routeNumbers.size + this.#numbersWithIds.size;
+    const { groups, version, parkAboveBytes } = this;
+    const parkAbove = Math.min(parkAboveBytes, NEVER);
+    const args = { version, routeCount, parkAbove, bodyName: newBodyName() };
+    const rest = [...this.#routes, ...this.#events];
+    return script.run(connection, { groups }, args, rest, this.#keys);
+  }
+
+  #routeNumber(route: Route, numbers: Map<Route, number>, ids: string | undefined): number {
+    const known = numbers.get(route);
+    if (known !== undefined) return known;
+    const number = this.#routeNumbers.size + this.#numbersWithIds.size + 1;
+    numbers.set(route, number);
+    this.#describe(route, ids);
+    return number;
+  }
+
+  #describe({ channels, lists, histories }: Route, ids: string | undefined): void {
+    this.#routes.push(channels.length, ...channels);
+    this.#routes.push(lists.length);
+    for (const { waiting, parked, counts } of lists)
+      this.#routes.push(this.#key(waiting), this.#key(parked), this.#key(counts));
+    this.#routes.push(histories.length);
+    for (const { history, historyCount, told, maxLength = 0, maxAgeMs = 0 } of histories) {
+      const keys = [this.#key(history), this.#key(historyCount)];
+      this.#routes.push(...keys, told, maxLength, maxAgeMs);
+    }
+    this.#routes.push(ids === undefined ? 0 : this.#key(ids));
+  }
+
+  #key(key: string): number {
+    const known = this.#keyNumbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.#keys.push(key) + 1;
+    this.#keyNumbers.set(key, number);
+    return number;
+  }
+}

@@ -1,0 +1,190 @@
+import { PARK } from '../script/parking-lua.js';
+import { FORGET_ENDED, NOW_MS_FUNCTION, Script, readArray, readNumber } from '../script/script.js';
+
+/** What became of one event. */
+export type Emitted =
+  /** How many connections listened, or DUPLICATE. */
+  | number
+  | { readonly listeners: number; readonly historyId: string }
+  /** The text of Redis's error: the event had no effect on any key. */
+  | { readonly error: string };
+
+/** An event of this id was emitted within its window: nothing was done. */
+export const DUPLICATE = -1;
+
+export type EmitReply =
+  | { readonly isCurrent: true; readonly events: readonly Emitted[] }
+  /** Nothing was done: the index is another one now. */
+  | { readonly isCurrent: false; readonly index: ReadonlyMap<string, string> };
+
+/**
+ * Emits events, if the index of groups is still the one by which they were addressed.
+ *
+ * Behind the named arguments stand the routes: for each, channels, lists, histories (each with a count before it; a
+ * list the numbers of its key, of its parked bodies and of its counts; a history the numbers of its two keys, its channel, its length and its age in ms, 0 for
+ * no bound), and the number of the key with the ids, 0 where none are kept. Then the events: for each the number of its
+ * route and the element; where ids are kept its id and the window in ms.
+ *
+ * A copy of more than `parkAbove` bytes leaves its body beside its list, under a name that begins with `bodyName`, which is
+ * new for each call; histories and channels have it whole.
+ *
+ * Every key of a route is looked at before the first is written: an event that is refused leaves nothing behind, and
+ * does not touch the others.
+ *
+ * Replies { 0, the index } when the index is another one; else { 1, for each event: how many connections listened,
+ * or { that, its id in the first history }, or -1 for a duplicate, or the text of Redis's error }.
+ */
+const LUA = `
+${NOW_MS_FUNCTION}${PARK}${FORGET_ENDED}
+local current = redis.call('HGET', groups, 'version') or ''
+if current ~= version then return { 0, redis.call('HGETALL', groups) } end
+local at = FIRST
+local function read()
+  at = at + 1
+  return ARGV[at - 1]
+end
+local function readNumber() return tonumber(read()) end
+local function readKey() return KEYS[readNumber()] end
+
+local function refusal(...)
+  local answer = redis.pcall(...)
+  return type(answer) == 'table' and answer.err
+end
+
+local function readRoute()
+  local route = { channels = {}, lists = {}, histories = {} }
+  for i = 1, readNumber() do route.channels[i] = read() end
+  -- One that is refused must not be noticed when others have heard.
+  for i = 1, #route.channels > 1 and #route.channels or 0 do
+    if not redis.acl_check_cmd('PUBLISH', route.channels[i]) then
+      route.refusal = route.refusal or 'NOPERM this user has no permissions to publish to the channel ' .. route.channels[i]
+    end
+  end
+  for i = 1, readNumber() do
+    local list = { waiting = readKey(), parked = readKey(), counts = readKey() }
+    route.refusal = route.refusal or refusal('LLEN', list.waiting) or refusal('HLEN', list.parked) or refusal('HLEN', list.counts)
+    route.lists[i] = list
+  end
+  for i = 1, readNumber() do
+    local history = {}
+    history.stream = readKey()
+    history.count = readKey()
+    history.told = read()
+    history.length = readNumber()
+    history.age = readNumber()
+    route.refusal = route.refusal or refusal('XLEN', history.stream) or refusal('INCRBY', history.count, 0)
+    route.histories[i] = history
+  end
+  route.ids = readKey()
+  if route.ids then
+    route.refusal = route.refusal or refusal('ZCARD', route.ids)
+    if not route.refusal then forgetEnded(route.ids, nowMs()) end
+  end
+  -- The usual case has a short way: one channel, and nothing held.
+  if #route.channels == 1 and #route.lists + #route.histories == 0 and not route.ids then
+    route.only = route.channels[1]
+  end
+  return route
+end
+
+local function keep(history, element)
+  local n = redis.call('INCR', history.count)
+  local entry
+  if history.length > 0 then
+    entry = redis.call('XADD', history.stream, 'MAXLEN', '=', history.length, '*', 'n', n, 'element', element)
+  else
+    entry = redis.call('XADD', history.stream, '*', 'n', n, 'element', element)
+  end
+  if history.age > 0 then redis.call('XTRIM', history.stream, 'MINID', '=', math.max(0, nowMs() - history.age)) end
+  -- What is refused here is made up for from the history: the event is in it.
+  local told = redis.pcall('PUBLISH', history.told, n .. ' ' .. entry .. '\\n' .. element)
+  return entry, type(told) == 'number' and told or 0
+end
+
+local function remember(ids, id, window)
+  redis.call('ZADD', ids, nowMs() + window, id)
+  if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end
+end
+
+local bodies = 0
+local function emit(route, element, id, window)
+  if route.refusal then return route.refusal end
+  local takenUntil = id and redis.call('ZSCORE', route.ids, id)
+  if takenUntil and tonumber(takenUntil) > nowMs() then return ${DUPLICATE} end
+  local listeners = 0
+  for _, channel in ipairs(route.channels) do
+    local answer = redis.pcall('PUBLISH', channel, element)
+    if type(answer) == 'table' then return answer.err end
+    listeners = listeners + answer
+  end
+  for _, list in ipairs(route.lists) do
+    local copy = element
+    if #element > tonumber(parkAbove) then
+      bodies = bodies + 1
+      copy = park(list.parked, list.counts, bodyName .. '-' .. bodies, element)
+    end
+    redis.call('RPUSH', list.waiting, copy)
+  end
+  local entry
+  for _, history in ipairs(route.histories) do
+    local kept, told = keep(history, element)
+    entry = entry or kept
+    listeners = listeners + told
+  end
+  -- What nobody got may be sent again.
+  if id and (entry or listeners > 0 or #route.lists > 0) then remember(route.ids, id, window) end
+  return entry and { listeners, entry } or listeners
+end
+
+local routes = {}
+for i = 1, tonumber(routeCount) do routes[i] = readRoute() end
+local reply = { 1 }
+while at <= #ARGV do
+  local route, element = routes[tonumber(ARGV[at])], ARGV[at + 1]
+  at = at + 2
+  if route.only then
+    local answer = redis.pcall('PUBLISH', route.only, element)
+    reply[#reply + 1] = type(answer) == 'table' and answer.err or answer
+  elseif route.ids then
+    reply[#reply + 1] = emit(route, element, read(), readNumber())
+  else
+    reply[#reply + 1] = emit(route, element)
+  end
+end
+return reply
+`;
+
+const definition = {
+  action: 'emit an event',
+  keys: ['groups'],
+  args: ['version', 'routeCount', 'parkAbove', 'bodyName'],
+  lua: LUA,
+  read: readReply,
+} as const;
+
+/** For events of which no copy is kept: these get through while Redis is full. */
+export const emitLive = new Script({ ...definition, runs: ['HGET', 'HGETALL', 'PUBLISH'] });
+
+/** For events with copies, histories or ids to remember. */
+export const emitHeld = new Script({ ...definition, growsData: true });
+
+function readReply(reply: unknown): EmitReply {
+  const [isCurrent, ...rest] = readArray(reply);
+  if (isCurrent === 1) return { isCurrent: true, events: rest.map(readEmitted) };
+  return { isCurrent: false, index: readIndex(rest[0]) };
+}
+
+function readEmitted(answer: unknown): Emitted {
+  if (typeof answer === 'number') return answer;
+  if (!Array.isArray(answer)) return { error: String(answer) };
+  const [listeners, historyId] = readArray(answer);
+  return { listeners: readNumber(listeners), historyId: String(historyId) };
+}
+
+/** The reply of HGETALL within a script: names and values in turn. */
+function readIndex(reply: unknown): ReadonlyMap<string, string> {
+  const flat = readArray(reply).map(String);
+  const fields = new Map<string, string>();
+  for (let i = 0; i + 1 < flat.length; i += 2) fields.set(flat[i] ?? '', flat[i + 1] ?? '');
+  return fields;
+}

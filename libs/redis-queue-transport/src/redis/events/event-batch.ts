@@ -1,0 +1,185 @@
+import type { Published } from '../../core/broker/broker.js';
+import type { Element } from '../../core/message/envelope.js';
+import { RedisRefusedError } from '../../core/errors/errors.js';
+import { EventIndex } from '../../core/events/event-index.js';
+import type { SendBudget } from '../../core/requests/send-budget.js';
+import type { Connection } from '../connection/connection.js';
+import { EmitCall, emitLone } from './emit-call.js';
+import { EventRoutes } from './event-routes.js';
+import type { Route } from './event-routes.js';
+import { failureOf, failureOfOne, replyError } from '../connection/failure.js';
+import type { Keys } from '../keys/keys.js';
+import { DUPLICATE, emitLive } from './emit.script.js';
+import type { Emitted, EmitReply } from './emit.script.js';
+import { TickBatch } from '../queue/tick-batch.js';
+
+/** A class and no literal, as many live until their answer comes: docs/decisions/0014. */
+class OutgoingEvent {
+  constructor(
+    readonly pattern: string,
+    readonly messageId: string,
+    readonly element: Element,
+    readonly deduplicateMs: number | undefined,
+    readonly resolve: (published: Published) => void,
+    readonly reject: (error: unknown) => void,
+  ) {}
+}
+
+/** Bounds of one call, so that no single one keeps Redis busy for long. */
+const MOST_EVENTS = 500;
+const MOST_BYTES = 1_048_576;
+
+/** Refusals of the whole call because something in it is to be held. */
+const HOLDS_NOTHING: ReadonlySet<string> = new Set(['OOM', 'NOPERM']);
+
+/**
+ * Emits the events of one turn of the event loop together, in the order of the calls. It addresses them by the index
+ * of groups as it knows it. When Redis has a newer one, it learns that from the answer, and sends what was not taken
+ * again before anything else: so the usual emit is one round trip, and no group is missed.
+ */
+export class EventBatch {
+  readonly #batch = new TickBatch<OutgoingEvent>((events) => this.#flush(events));
+  #routes: EventRoutes;
+  #underWay = 0;
+  /** Not taken, as the index was another one. */
+  #again: OutgoingEvent[] = [];
+  /** What came since, and must not pass those. */
+  #behind: OutgoingEvent[] = [];
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Keys,
+    /** Larger copies leave their body beside the list of their group. */
+    private readonly parkAboveBytes: number,
+    /** An event of this pattern reached no group and no listener, and is kept nowhere. */
+    private readonly onUnheard: (pattern: string) => void,
+    /** The caller has taken room there for what is added. */
+    private readonly budget: SendBudget,
+  ) {
+    this.#routes = new EventRoutes(new EventIndex(new Map()), keys);
+  }
+
+  add(
+    pattern: string,
+    messageId: string,
+    element: Element,
+    deduplicateMs: number | undefined,
+  ): Promise<Published> {
+    return new Promise((resolve, reject) =>
+      this.#batch.add(
+        new OutgoingEvent(pattern, messageId, element, deduplicateMs, resolve, reject),
+      ),
+    );
+  }
+
+  #flush(events: readonly OutgoingEvent[]): void {
+    if (this.#again.length > 0) {
+      for (const event of events) this.#behind.push(event);
+      return;
+    }
+    let from = 0;
+    let bytes = 0;
+    for (let to = 0; to < events.length; to += 1) {
+      if (to - from === MOST_EVENTS || bytes >= MOST_BYTES) {
+        void this.#send(events.slice(from, to));
+        from = to;
+        bytes = 0;
+      }
+      bytes += events[to]?.element.length ?? 0;
+    }
+    void this.#send(from === 0 ? events : events.slice(from));
+  }
+
+  /** Never rejects: each event has its own promise. */
+  async #send(events: readonly OutgoingEvent[]): Promise<void> {
+    const routes = events.map(({ pattern }) => this.#routes.of(pattern));
+    const { version } = this.#routes;
+    this.#underWay += 1;
+    try {
+      this.#settle(events, routes, await this.#call(events, routes, version));
+    } catch (error) {
+      this.#fail(events, routes, error);
+    }
+    this.#underWay -= 1;
+    if (this.#underWay === 0 && this.#again.length > 0) this.#sendAgain();
+  }
+
+  #call(
+    events: readonly OutgoingEvent[],
+    routes: readonly Route[],
+    version: string,
+  ): Promise<EmitReply> {
+    const [event] = events;
+    const [route] = routes;
+    const isLone = events.length === 1 && event !== undefined && route !== undefined;
+    return isLone && !isHeld(event, route)
+      ? emitLone(this.connection, this.keys.groups, version, route, event.element)
+      : this.#callOf(events, routes, version).run(this.connection);
+  }
+
+  #callOf(events: readonly OutgoingEvent[], routes: readonly Route[], version: string): EmitCall {
+    const call = new EmitCall(this.keys.groups, version, this.parkAboveBytes);
+    events.forEach(({ messageId, element, deduplicateMs }, index) => {
+      const route = routes[index];
+      if (route === undefined) return; // there is one for each event
+      if (deduplicateMs === undefined) call.add(route, element);
+      else call.addOnce(route, element, messageId, deduplicateMs);
+    });
+    return call;
+  }
+
+  #settle(events: readonly OutgoingEvent[], routes: readonly Route[], reply: EmitReply): void {
+    if (reply.isCurrent) {
+      events.forEach((event, index) => {
+        const groups = routes[index]?.groups ?? 0;
+        const emitted = reply.events[index];
+        if (groups === 0 && emitted === 0) this.onUnheard(event.pattern);
+        settle(event, groups, emitted);
+        this.budget.give(event.element.length);
+      });
+      return;
+    }
+    this.#routes = new EventRoutes(new EventIndex(reply.index), this.keys);
+    for (const event of events) this.#again.push(event);
+  }
+
+  /** Calls that were under way with the old index have all been answered; none of them was taken either. */
+  #sendAgain(): void {
+    const events = [...this.#again, ...this.#behind];
+    this.#again = [];
+    this.#behind = [];
+    this.#flush(events);
+  }
+
+  /** A full Redis takes nothing in, nor may every user have events held, but what is only told may go on. */
+  #fail(events: readonly OutgoingEvent[], routes: readonly Route[], error: unknown): void {
+    const isHolding = events.some((event, index) => isHeld(event, routes[index]));
+    const isWhole =
+      isHolding && error instanceof RedisRefusedError && HOLDS_NOTHING.has(error.reply);
+    const passing: OutgoingEvent[] = [];
+    events.forEach((event, index) => {
+      if (isWhole && !isHeld(event, routes[index])) return void passing.push(event);
+      event.reject(failureOfOne(error, emitLive.action, event.messageId));
+      this.budget.give(event.element.length);
+    });
+    if (passing.length > 0) void this.#send(passing);
+  }
+}
+
+function isHeld({ deduplicateMs }: OutgoingEvent, route: Route | undefined): boolean {
+  return deduplicateMs !== undefined || route?.isHeld === true;
+}
+
+const REPEATED: Published = { groups: 0, listeners: 0, isDuplicate: true, historyId: undefined };
+
+function settle(event: OutgoingEvent, groups: number, emitted: Emitted = DUPLICATE): void {
+  if (emitted === DUPLICATE) return event.resolve(REPEATED);
+  if (typeof emitted === 'number') return event.resolve(publishedOf(groups, emitted, undefined));
+  if ('error' in emitted)
+    return event.reject(failureOf(replyError(emitted.error), emitLive.action, event.messageId));
+  event.resolve(publishedOf(groups, emitted.listeners, emitted.historyId));
+}
+
+function publishedOf(groups: number, listeners: number, historyId: string | undefined): Published {
+  return { groups, listeners, isDuplicate: false, historyId };
+}

@@ -1,0 +1,97 @@
+import { GrowingPause, pause } from '../../core/process/pause.js';
+import type { Connection } from '../connection/connection.js';
+
+const CONNECTION_WAIT_MS = 1_000;
+const CHECK_EVERY_MS = 5_000;
+
+type Listener = (element: Buffer) => void;
+
+/**
+ * Listens to pub/sub channels on a connection of its own, and again after each reconnect. (ioredis could do that by
+ * itself, but a connection that is lost once more meanwhile would leave it deaf.) A silent connection looks like a
+ * quiet one, so it is asked now and then; without an answer its deadline drops it.
+ */
+export class EventChannel {
+  readonly #listeners = new Map<string, Listener>();
+  readonly #stopped = new AbortController();
+  #checks: Promise<void> | undefined;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly onError: (error: unknown) => void,
+    /** The connection is there again: what was published meanwhile was missed. */
+    private readonly onInterrupted: () => void,
+  ) {}
+
+  /** Resolves when Redis has confirmed the subscriptions. A channel that has a listener gets the new one instead. */
+  async listen(channels: ReadonlyMap<string, Listener>, timeoutMs: number): Promise<void> {
+    const added = [...channels.keys()].filter((channel) => !this.#listeners.has(channel));
+    for (const [channel, listener] of channels) this.#listeners.set(channel, listener);
+    if (added.length === 0) return;
+    this.#start();
+    try {
+      await this.connection.ready(timeoutMs);
+      await this.#subscribe(added);
+    } catch (error) {
+      // So that a further call tries again.
+      for (const channel of added) this.#listeners.delete(channel);
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.connection.close();
+    await this.#checks;
+  }
+
+  #start(): void {
+    if (this.#checks !== undefined) return;
+    const { client } = this.connection;
+    client.on('messageBuffer', (channel: Buffer, element: Buffer) => {
+      this.#listeners.get(channel.toString())?.(element);
+    });
+    let wasReady = this.connection.isReady;
+    client.on('ready', () => {
+      if (wasReady) void this.#listenAgain();
+      wasReady = true;
+    });
+    this.#checks = this.#checkNowAndThen(this.#stopped.signal);
+  }
+
+  /** Never rejects: what fails is begun anew with the next connection. */
+  async #listenAgain(): Promise<void> {
+    if (this.#listeners.size === 0) return;
+    try {
+      await this.#subscribe([...this.#listeners.keys()]);
+      this.onInterrupted();
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return;
+      this.onError(error);
+      this.connection.reconnect();
+    }
+  }
+
+  #subscribe(channels: readonly string[]): Promise<unknown> {
+    return this.connection.runPurpose('subscribe to events', (client) =>
+      client.subscribe(...channels),
+    );
+  }
+
+  async #checkNowAndThen(stopped: AbortSignal): Promise<void> {
+    const failing = new GrowingPause();
+    while (!stopped.aborted) {
+      await pause(CHECK_EVERY_MS, stopped);
+      if (stopped.aborted) return;
+      try {
+        await this.connection.ready(CONNECTION_WAIT_MS);
+        await this.connection.run('check the event connection', (client) => client.ping());
+        failing.reset();
+      } catch (error) {
+        if (stopped.aborted) return;
+        this.onError(error);
+        await failing.wait(stopped);
+      }
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import type { EventIndex } from '../../core/events/event-index.js';
+import type { HistoryKeys, Keys, QueueKeys } from '../keys/keys.js';
+import type { ScriptArgument } from '../script/script.js';
+
+/** Where an event goes, in keys and channels. */
+export interface Route {
+  readonly channels: readonly string[];
+  readonly lists: readonly Pick<QueueKeys, 'waiting' | 'parked' | 'counts'>[];
+  readonly histories: readonly RouteHistory[];
+  /** Key of the ids that are remembered for `deduplicate`. */
+  readonly emitted: string;
+  readonly groups: number;
+  /** Emitting takes room in Redis. */
+  readonly isHeld: boolean;
+  /** Of a route that holds nothing: how the emit script is told of it, and of an event that goes there. */
+  readonly lone: readonly ScriptArgument[];
+}
+
+interface RouteHistory extends HistoryKeys {
+  /** Channel on which it is told with its place in the history. */
+  readonly told: string;
+  readonly maxLength: number | undefined;
+  readonly maxAgeMs: number | undefined;
+}
+
+/** So many patterns are remembered; whoever makes up patterns as they go must not fill the memory. */
+const MOST_ROUTES = 1_000;
+
+/** The routes of one version of the index. */
+export class EventRoutes {
+  readonly #routes = new Map<string, Route>();
+
+  constructor(
+    private readonly index: EventIndex,
+    private readonly keys: Keys,
+  ) {}
+
+  get version(): string {
+    return this.index.version;
+  }
+
+  of(pattern: string): Route {
+    return this.#routes.get(pattern) ?? this.#add(pattern);
+  }
+
+  #add(pattern: string): Route {
+    if (this.#routes.size >= MOST_ROUTES) this.#routes.clear();
+    const route = this.#routeOf(pattern);
+    this.#routes.set(pattern, route);
+    return route;
+  }
+
+  #routeOf(pattern: string): Route {
+    const { listeners, queues, groups, histories } = this.index.routeOf(pattern);
+    const channels = listeners.map((listened) => this.keys.event(listened));
+    return {
+      channels,
+      lone: [channels.length, ...channels, 0, 0, 0, 1],
+      lists: queues.map((queue) => this.keys.queue(queue)),
+      histories: histories.map(({ pattern: kept, maxLength, maxAgeMs }) => ({
+        ...this.keys.history(kept),
+        told: this.keys.told(kept),
+        maxLength,
+        maxAgeMs,
+      })),
+      emitted: this.keys.emitted(pattern),
+      groups,
+      isHeld: queues.length > 0 || histories.length > 0,
+    };
+  }
+}

@@ -1,0 +1,19 @@
+import { RAISE_VERSION } from './index-version.js';
+import { Script } from '../script/script.js';
+
+/**
+ * Takes a pattern with live listeners out of the index of groups. A script of its own, since whoever may declare need not
+ * have the right to remove anything from there. Replies 1 when it was there, else 0.
+ */
+export const forgetListeners = new Script({
+  action: 'forget listeners',
+  keys: ['groups'],
+  args: ['listenersField'],
+  lua: `
+${RAISE_VERSION}
+local wasThere = redis.call('HDEL', groups, listenersField)
+if wasThere == 1 then raiseVersion() end
+return wasThere
+`,
+  read: (reply): boolean => reply === 1,
+});

@@ -1,0 +1,69 @@
+import { READ_PART } from './history-lua.js';
+import { Script, readArray, readBuffer } from '../script/script.js';
+
+/** An event of a history, or as it is told to those who recover. */
+export interface Told {
+  /** Counts the events of the history, from 1. */
+  readonly number: number;
+  readonly id: string;
+  readonly element: Buffer;
+}
+
+export interface HistoryPage {
+  /** How many events the history ever had. */
+  readonly total: number;
+  /** Its last entry, or "0-0". */
+  readonly newest: string;
+  /** What somebody else put into the stream is not among them. */
+  readonly events: readonly Told[];
+  /** Where this part ends, if there may be more behind it. */
+  readonly readTo: string | undefined;
+}
+
+/**
+ * Reads a part of a history. Replies { how many events it ever had, its last entry or "0-0", entries from `from` on,
+ * 1 if there may be more }. With an empty `from` there are none.
+ */
+export const readHistory = new Script({
+  action: 'read a history',
+  keys: ['history', 'historyCount'],
+  args: ['from'],
+  lua: `
+${READ_PART}
+local newest = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+local entries, rest = {}, false
+if from ~= '' then entries, rest = readPart(from, '+') end
+return { redis.call('GET', historyCount) or '0', newest and newest[1] or '0-0', entries, rest and 1 or 0 }
+`,
+  read: (reply): HistoryPage => {
+    const [total, newest, part, mayHaveMore] = readArray(reply);
+    const entries = readArray(part);
+    return {
+      total: Number(readBuffer(total).toString()),
+      newest: readBuffer(newest).toString(),
+      events: entries.flatMap((entry) => readEntry(entry) ?? []),
+      readTo: mayHaveMore === 1 ? idOf(entries.at(-1)) : undefined,
+    };
+  },
+});
+
+function idOf(entry: unknown): string {
+  return readBuffer(readArray(entry)[0]).toString();
+}
+
+/** Undefined for one that no emit wrote. */
+function readEntry(entry: unknown): Told | undefined {
+  const [id, fields] = readArray(entry);
+  const [, number, , element] = readArray(fields);
+  if (!Buffer.isBuffer(number) || !Buffer.isBuffer(element)) return undefined;
+  if (!/^\d+$/.test(number.toString('latin1'))) return undefined;
+  return { id: readBuffer(id).toString(), number: Number(number.toString()), element };
+}
+
+/** The reverse of what the emit script publishes for those who recover: number and id, a newline, the element. */
+export function readTold(message: Buffer): Told | undefined {
+  const end = message.indexOf(0x0a);
+  const [number = '', id = ''] = message.toString('latin1', 0, Math.max(0, end)).split(' ');
+  if (!/^\d+$/.test(number) || !/^\d+-\d+$/.test(id)) return undefined;
+  return { number: Number(number), id, element: message.subarray(end + 1) };
+}

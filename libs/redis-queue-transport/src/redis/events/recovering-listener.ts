@@ -1,0 +1,121 @@
+import { GrowingPause } from '../../core/process/pause.js';
+import type { HistoryPage, Told } from './read-history.script.js';
+
+export interface RecoveringEvents {
+  deliver(element: Buffer): void;
+  /** Events are missed for good: too old, or kept no longer. */
+  missed(events: number): void;
+  failed(error: unknown): void;
+}
+
+export interface HistorySource {
+  /** A part from an id on (`(` before one that is not meant); none without one. */
+  read(from: string | undefined): Promise<HistoryPage>;
+  nowMs(): number;
+}
+
+/**
+ * Hears the events of one history live, and makes up from the history for those that it did not hear. What it hears
+ * carries a number: as long as each is the next one, it is handed on as it comes. Where one is missing, and after each
+ * interruption, the history is read from the last one on until nothing more is there; what comes meanwhile is in it.
+ */
+export class RecoveringListener {
+  #number = 0;
+  #id = '0-0';
+  /** The newest that was heard while the history was being read. */
+  #heard = '0-0';
+  #reading: Promise<void> | undefined;
+  #mustRead = false;
+  /** It is known where to begin: what is told before is only remembered, for the history is not to be read from its start. */
+  #hasBegun = false;
+
+  constructor(
+    private readonly source: HistorySource,
+    /** What is older than so many ms is not made up for. */
+    private readonly withinMs: number,
+    private readonly events: RecoveringEvents,
+    private readonly stopped: AbortSignal,
+  ) {}
+
+  /** What is emitted from here on is heard. To be called when it is told already. */
+  async start(): Promise<void> {
+    const { total, newest } = await this.source.read(undefined);
+    this.#number = total;
+    this.#id = newest;
+    this.#hasBegun = true;
+    if (this.#mustRead || isLater(this.#heard, newest)) this.catchUp();
+  }
+
+  hear({ number, id, element }: Told): void {
+    if (!this.#hasBegun || this.#reading !== undefined) {
+      if (isLater(id, this.#heard)) this.#heard = id;
+    } else if (isLater(id, this.#id)) {
+      if (number === this.#number + 1) return this.#deliver({ number, id, element });
+      this.#heard = id;
+      this.catchUp();
+    }
+  }
+
+  /** Some may not have been heard. */
+  catchUp(): void {
+    this.#mustRead = true;
+    if (!this.#hasBegun) return;
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = undefined;
+    });
+  }
+
+  /** Never rejects. */
+  async #readAll(): Promise<void> {
+    const between = new GrowingPause();
+    while (this.#mustRead && !this.stopped.aborted) {
+      try {
+        this.#mustRead = false;
+        await this.#readOn();
+        between.reset();
+      } catch (error) {
+        this.#mustRead = true;
+        if (this.stopped.aborted) return;
+        this.events.failed(error);
+        await between.wait(this.stopped);
+      }
+    }
+  }
+
+  async #readOn(): Promise<void> {
+    const oldestMs = Math.floor(this.source.nowMs() - this.withinMs);
+    const isRecent = Number(this.#id.split('-')[0]) >= oldestMs;
+    const from = isRecent ? `(${this.#id}` : String(Math.max(0, oldestMs));
+    const { total, newest, events, readTo } = await this.source.read(from);
+    if (this.stopped.aborted) return;
+    for (const event of events) {
+      if (event.number > this.#number + 1) this.events.missed(event.number - this.#number - 1);
+      this.#deliver(event);
+    }
+    if (readTo === undefined) return this.#end(total, newest);
+    this.#id = readTo;
+    this.#mustRead = true;
+  }
+
+  /** All that is kept was read: what is still missing is gone. */
+  #end(total: number, newest: string): void {
+    if (total > this.#number) this.events.missed(total - this.#number);
+    this.#number = total;
+    if (isLater(newest, this.#id)) this.#id = newest;
+    // It was told after the history was read.
+    if (isLater(this.#heard, this.#id)) this.#mustRead = true;
+    this.#heard = this.#id;
+  }
+
+  #deliver({ number, id, element }: Told): void {
+    this.#number = number;
+    this.#id = id;
+    this.events.deliver(element);
+  }
+}
+
+function isLater(id: string, than: string): boolean {
+  const [ms = 0, sequence = 0] = id.split('-').map(Number);
+  const [thanMs = 0, thanSequence = 0] = than.split('-').map(Number);
+  return ms > thanMs || (ms === thanMs && sequence > thanSequence);
+}

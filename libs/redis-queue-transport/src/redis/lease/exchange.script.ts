@@ -1,0 +1,278 @@
+import type { Settlement, Suspects } from '../../core/broker/broker.js';
+import { DROP_DEAD } from '../script/parking-lua.js';
+import type { ScriptArgument } from '../script/script.js';
+import {
+  DELAY,
+  FORGET_ENDED,
+  IS_SUSPECT,
+  NOW_MS_FUNCTION,
+  RELEASE_DUE,
+  Script,
+  readArray,
+  readBuffer,
+  readNumber,
+} from '../script/script.js';
+
+export interface ExchangeReply {
+  /** How many deliveries the processing list holds now. */
+  readonly held: number;
+  readonly missing: number;
+  readonly suspects: Suspects;
+  readonly isPaused: boolean;
+  readonly dueInMs: number | undefined;
+  readonly isTimekeeper: boolean;
+  /** When that is, as Redis has it; to be given with the next call. */
+  readonly nextDue: string;
+  /** More may wait than was taken: it would have been too large. */
+  readonly isCut: boolean;
+  readonly taken: readonly Buffer[];
+}
+
+/** What one call takes is bounded in bytes; so many are read at once at most, as nobody knows how large they are. */
+const MOST_TAKEN_BYTES = 524_288;
+const TAKE_STEP = 16;
+
+/** So many values at the most are given to one command: Lua's stack is not endless. */
+const MOST_ARGUMENTS = 1_000;
+
+/** What a reply says of suspects. */
+const SUSPECTS = { none: 0, free: 1, mine: 2, others: 3 } as const satisfies Record<
+  Suspects,
+  number
+>;
+const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
+
+/**
+ * Settles, releases what is due, and takes, for the consumer that still has its lease.
+ *
+ * After the named arguments come `acks` elements that are done, then triples of (kind, element, detail): the
+ * replacement of a dead letter or a retry (whose kind is then the pause in ms), why one is skipped, the id that is
+ * to be remembered with an ack, or nothing for a done one whose body is parked. The triples are walked backwards, so that several that go back to the head keep their
+ * order.
+ *
+ * Suspects stand in a list of their own, and one live consumer at a time has the right to run them, its trial. What
+ * `trial` asks for: `claim` the right, if nobody has it and there are suspects (or `claimIfEmpty`, if the consumer holds
+ * nothing besides); `keep` it; the `next` suspect, taken as the others are (the right ends when there is none); `yield`
+ * it. Who has the right is given nothing but suspects.
+ *
+ * With the `time` to `keep` it keeps that of the queue from now on, unless another live consumer does; or it is to `yield`
+ * that, and the others are woken.
+ *
+ * With `oldestDone` above 0 so many of the list's oldest are done, of the `held` that it holds: so the elements need not
+ * travel back. The last of them begins with `lastDone`: a count alone could also fit a list that has lost some and got
+ * others, by a call that was given up and is executed late.
+ *
+ * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, what is
+ * the matter with suspects (the place in SUSPECTS), 1 when the queue is paused, ms until the next delayed message or -1,
+ * 1 when it keeps the time, when that message is due or nothing, 1 when
+ * it took less than it might as that was large, taken … }.
+ */
+export const exchange = new Script({
+  action: 'settle and take messages',
+  keys: [
+    'waiting',
+    'suspects',
+    'roles',
+    'processing',
+    'consumers',
+    'delayed',
+    'dead',
+    'counts',
+    'handled',
+    'paused',
+    'parked',
+  ],
+  args: [
+    'consumer',
+    'take',
+    'deadLetterLimit',
+    'onceMs',
+    'wake',
+    'oldestDone',
+    'held',
+    'lastDone',
+    'trial',
+    'time',
+    'knownDue',
+    'acks',
+  ],
+  lua: `
+if not redis.call('ZSCORE', consumers, consumer) then return 0 end
+if tonumber(oldestDone) > 0 then
+  if redis.call('LLEN', processing) ~= tonumber(held) then return -1 end
+  local last = redis.call('LINDEX', processing, oldestDone - 1)
+  if string.sub(last, 1, #lastDone) ~= lastDone then return -1 end
+  redis.call('LTRIM', processing, oldestDone, -1)
+end
+${NOW_MS_FUNCTION}${DROP_DEAD}${IS_SUSPECT}${DELAY}${FORGET_ENDED}
+local missing = 0
+local others = FIRST + acks
+local now = others <= #ARGV and nowMs() or nil
+for i = FIRST, others - 1 do
+  missing = missing + 1 - redis.call('LREM', processing, 1, ARGV[i])
+end
+for i = #ARGV - 2, others, -3 do
+  local kind, element, detail = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  -- Walked from the newest on, most are found at the end; dead letters at the beginning.
+  local from = kind == 'deadLetter' and 1 or -1
+  if not redis.call('LPOS', processing, element, 'RANK', from) then
+    missing = missing + 1
+  else
+    -- Added before it is removed: should a command fail (a key of another type), nothing is lost.
+    if kind == 'release' then
+      redis.call('LPUSH', isSuspect(element) and suspects or waiting, element)
+    elseif kind == 'skip' then
+      redis.call('HINCRBY', counts, detail, 1)
+    elseif kind == 'once' then
+      forgetEnded(handled, now)
+      redis.call('ZADD', handled, now + onceMs, detail)
+      if redis.call('PTTL', handled) < tonumber(onceMs) then redis.call('PEXPIRE', handled, onceMs) end
+    elseif kind == 'parked' then
+      -- It is done, and its body is to go with it.
+    elseif kind == 'deadLetter' then
+      -- Room is made first: should that fail, each further try would add it once more, and push out others.
+      dropDead(math.max(0, deadLetterLimit - 1))
+      redis.call('XADD', dead, '*', 'element', detail)
+      if tonumber(deadLetterLimit) == 0 then dropDead(0) end
+    elseif tonumber(kind) > 0 then
+      delay(now + kind, detail)
+    else
+      redis.call('LPUSH', waiting, detail)
+    end
+    redis.call('LREM', processing, from, element)
+    if kind == 'parked' or kind == 'skip' or kind == 'once' then unpark(element) end
+  end
+end
+
+tellDue()
+
+-- One question for what is rarely there.
+local isRare = redis.call('EXISTS', paused, suspects) > 0
+local isPaused = isRare and redis.call('EXISTS', paused) or 0
+${RELEASE_DUE}
+
+local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
+local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', 0 }
+if time ~= '' then
+  local keeper = redis.call('HGET', roles, 'timekeeper')
+  if time == 'yield' then
+    if keeper == consumer then
+      redis.call('HDEL', roles, 'timekeeper')
+      redis.call('PUBLISH', wake, '')
+    end
+    keeper = nil
+  elseif not keeper or keeper ~= consumer and not redis.call('ZSCORE', consumers, keeper) then
+    redis.call('HSET', roles, 'timekeeper', consumer)
+    keeper = consumer
+  end
+  if keeper == consumer then reply[6] = 1 end
+end
+if isRare or trial ~= '' and trial ~= 'claimIfEmpty' then
+  local tried = redis.call('HGET', roles, 'trial')
+  if tried and tried ~= consumer and not redis.call('ZSCORE', consumers, tried) then tried = false end
+  local suspect
+  local isClaimed = trial == 'claim' or trial == 'claimIfEmpty' and holds == 0
+  if isClaimed and not tried and redis.call('EXISTS', suspects) == 1 then
+    redis.call('HSET', roles, 'trial', consumer)
+    tried = consumer
+  elseif tried == consumer and trial == 'next' and isPaused == 0 then
+    suspect = redis.call('LMOVE', suspects, processing, 'LEFT', 'RIGHT')
+  end
+  if tried == consumer and (trial == 'yield' or trial == 'next' and not suspect) then
+    redis.call('HDEL', roles, 'trial')
+    tried = false
+    if redis.call('EXISTS', suspects) == 1 then redis.call('PUBLISH', wake, '') end
+  end
+  reply[3] = tried == consumer and ${SUSPECTS.mine} or redis.call('EXISTS', suspects) == 0 and ${SUSPECTS.none}
+    or tried and ${SUSPECTS.others} or ${SUSPECTS.free}
+  if suspect then
+    reply[1] = holds + 1
+    reply[9] = suspect
+  end
+  if tried == consumer or isPaused == 1 then return reply end
+end
+if tonumber(take) == 0 then return reply end
+if take == '1' then
+  local element = redis.call('LMOVE', waiting, processing, 'LEFT', 'RIGHT')
+  if not element then return reply end
+  reply[1] = holds + 1
+  reply[9] = element
+  return reply
+end
+local elements, taken, bytes, step = {}, 0, 0, 2
+repeat
+  local some = redis.call('LRANGE', waiting, taken, math.min(take, taken + step) - 1)
+  for _, element in ipairs(some) do
+    taken = taken + 1
+    elements[taken] = element
+    bytes = bytes + #element
+  end
+  local isOver = #some < step
+  -- As many more as have room if they are as large as those.
+  step = math.max(1, math.min(${TAKE_STEP}, math.floor((${MOST_TAKEN_BYTES} - bytes) * taken / (bytes + 1))))
+until isOver or taken == tonumber(take) or bytes >= ${MOST_TAKEN_BYTES}
+if bytes >= ${MOST_TAKEN_BYTES} then reply[8] = 1 end
+for from = 1, taken, ${MOST_ARGUMENTS} do
+  redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
+end
+if taken > 0 then redis.call('LTRIM', waiting, taken, -1) end
+for i = 1, taken do reply[8 + i] = elements[i] end
+reply[1] = holds + taken
+return reply
+`,
+  read: (reply): ExchangeReply | 'leaseLost' | 'miscounted' => {
+    if (reply === 0) return 'leaseLost';
+    if (reply === -1) return 'miscounted';
+    const [held, missing, suspects, paused, dueIn, timekeeper, nextDue, isCut, ...taken] =
+      readArray(reply);
+    const dueInMs = readNumber(dueIn);
+    return {
+      held: readNumber(held),
+      missing: readNumber(missing),
+      suspects: STATES[readNumber(suspects)] ?? 'none',
+      isPaused: paused === 1,
+      dueInMs: dueInMs < 0 ? undefined : dueInMs,
+      isTimekeeper: timekeeper === 1,
+      nextDue: readBuffer(nextDue).toString(),
+      isCut: isCut === 1,
+      taken: taken.map(readBuffer),
+    };
+  },
+});
+
+/** The arguments behind the named ones. */
+export function settlementArguments(settlements: readonly Settlement[]): {
+  acks: number;
+  rest: ScriptArgument[];
+} {
+  const rest: ScriptArgument[] = [];
+  const others: ScriptArgument[] = [];
+  /** From the last to the first: walked backwards, the oldest is added first. */
+  const dead: ScriptArgument[] = [];
+  for (const settlement of settlements) {
+    const { kind, element } = settlement;
+    switch (kind) {
+      case 'ack':
+        if (settlement.onceId !== undefined) others.push('once', element, settlement.onceId);
+        else if (settlement.isParked === true) others.push('parked', element, '');
+        else rest.push(element);
+        break;
+      case 'release':
+        others.push(kind, element, '');
+        break;
+      case 'skip':
+        others.push(kind, element, settlement.why);
+        break;
+      case 'retry':
+        others.push(Math.ceil(settlement.delayMs), element, settlement.replacement);
+        break;
+      case 'deadLetter':
+        dead.unshift(kind, element, settlement.replacement);
+        break;
+    }
+  }
+  const acks = rest.length;
+  for (const argument of others) rest.push(argument);
+  for (const argument of dead) rest.push(argument);
+  return { acks, rest };
+}

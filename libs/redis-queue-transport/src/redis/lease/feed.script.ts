@@ -1,0 +1,51 @@
+import { NOW_MS, Script } from '../script/script.js';
+
+/** Bounds of one call, so that no single one keeps Redis busy for long. */
+const MOST_ELEMENTS = 1_000;
+const MOST_BYTES = 1_048_576;
+
+/**
+ * Moves elements that others wrote to the tail of a queue, one after the other: first those that a wait has moved from
+ * `source` to `fed`, then those at the end `from` (LEFT or RIGHT) of `source`. Each becomes the body of a message of
+ * ours with an id and nothing else: it is data, even where it looks like a message. A large one that does not is moved
+ * as it is, since to write it anew would take Redis long; one that looks like plain data is read as such.
+ *
+ * Takes nothing in that Redis does not hold already. Replies 1 when there may be more, else 0.
+ */
+export const feed = new Script({
+  action: 'move messages from a list to its queue',
+  keys: ['source', 'fed', 'waiting'],
+  args: ['from', 'newId'],
+  lua: `
+${NOW_MS}
+-- Looked at before anything is moved: a key of another type must refuse it while the element still stands where it did.
+redis.call('LLEN', waiting)
+redis.call('LLEN', source)
+local moved, bytes = 0, 0
+
+local function wrapped(element)
+  return string.format('{"rq":1,"id":"%s-%d","at":%.0f}\\n', newId, moved, now) .. element
+end
+
+-- Added before it is removed, and removed without being read once more.
+local function moveOne(list, isLeft)
+  local element = redis.call('LINDEX', list, isLeft and 0 or -1)
+  if not element then return false end
+  moved = moved + 1
+  bytes = bytes + #element
+  if #element > ${MOST_BYTES} and not string.find(element, '^{%s*"rq"%s*:') then
+    redis.call('LMOVE', list, waiting, isLeft and 'LEFT' or 'RIGHT', 'RIGHT')
+  else
+    redis.call('RPUSH', waiting, wrapped(element))
+    if isLeft then redis.call('LTRIM', list, 1, -1) else redis.call('LTRIM', list, 0, -2) end
+  end
+  return true
+end
+
+while moved < ${MOST_ELEMENTS} and bytes < ${MOST_BYTES} do
+  if not moveOne(fed, true) and not moveOne(source, from == 'LEFT') then return 0 end
+end
+return 1
+`,
+  read: (reply): boolean => reply === 1,
+});

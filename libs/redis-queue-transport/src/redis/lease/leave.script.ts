@@ -1,0 +1,25 @@
+import { END_ROLES, GIVE_BACK, NOW_MS, Script, readNumber } from '../script/script.js';
+
+/**
+ * Ends a consumer once what it still holds has gone back unharmed, all of it or a part with each call. With a `fenceMs` above 0 the name stays watched for so
+ * long, for a command of its whose outcome is not known. Others are woken where it did something for all of
+ * them. Replies how many deliveries it still holds.
+ */
+export const leave = new Script({
+  action: 'leave a queue',
+  keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
+  args: ['consumer', 'fenceMs', 'wake'],
+  lua: `
+${GIVE_BACK}${END_ROLES}
+if left > 0 then return left end
+local isMissed = endRoles(consumer)
+redis.call('ZREM', consumers, consumer)
+if tonumber(fenceMs) > 0 then
+  ${NOW_MS}
+  redis.call('ZADD', fenced, now + fenceMs, consumer)
+end
+if isMissed then redis.call('PUBLISH', wake, '') end
+return 0
+`,
+  read: readNumber,
+});

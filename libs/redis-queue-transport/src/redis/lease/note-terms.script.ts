@@ -1,0 +1,36 @@
+import type { OtherTerms } from '../../core/broker/broker.js';
+import { NOW_MS, Script, readTexts } from '../script/script.js';
+
+/**
+ * Writes the terms by which `process` serves a queue that it has joined, pairs of (name, value) behind the named arguments.
+ * Those of the last writer stand. Replies { who wrote before, name, its value, … } with each that was another one before,
+ * or nothing where all were the same or no other consumer has a lease.
+ */
+export const noteTerms = new Script({
+  action: 'note the terms of a queue',
+  keys: ['terms', 'consumers'],
+  args: ['process'],
+  lua: `
+${NOW_MS}
+local before = redis.call('HGET', terms, 'by')
+local others = { before }
+for i = FIRST, #ARGV, 2 do
+  local known = redis.call('HGET', terms, ARGV[i])
+  if known and known ~= ARGV[i + 1] then
+    others[#others + 1] = ARGV[i]
+    others[#others + 1] = known
+  end
+end
+redis.call('HSET', terms, 'by', process, unpack(ARGV, FIRST))
+local isAlone = redis.call('ZCOUNT', consumers, now, '+inf') < 2
+if isAlone or #others < 2 then return {} end
+return others
+`,
+  read: (reply): OtherTerms | undefined => {
+    const [process, ...pairs] = readTexts(reply);
+    if (process === undefined) return undefined;
+    const values = new Map<string, string>();
+    for (let i = 0; i + 1 < pairs.length; i += 2) values.set(pairs[i] ?? '', pairs[i + 1] ?? '');
+    return { process, values };
+  },
+});

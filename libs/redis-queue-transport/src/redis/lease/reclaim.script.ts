@@ -1,0 +1,106 @@
+import {
+  END_ROLES,
+  IS_SUSPECT,
+  MOST_RETURNED,
+  MOST_RETURNED_BYTES,
+  NOW_MS,
+  Script,
+  readArray,
+  readNumber,
+} from '../script/script.js';
+
+const MOST_COUNTED = 1_000_000;
+
+/**
+ * Takes back what a consumer held whose lease has ended.
+ *
+ * Each delivery was running, or about to: its attempt is raised, and it becomes a suspect, in front of the suspects
+ * that are there and in order. Its crash count, kept at the very front of the header, is 1. Of those that were suspects
+ * before, the one that was begun last is counted once more and comes first again, as nothing else was begun beside it;
+ * older ones, which had run for longer than a crash usually takes, go behind all others.
+ *
+ * What a late command took for a consumer that was fenced before was never started, and goes back unchanged to where it
+ * came from.
+ *
+ * The consumer is remembered as fenced for `fenceMs`, as a blocked or delayed BLMOVE of its may still be executed, and
+ * then until somebody has looked once more: nobody may have been there before.
+ *
+ * A consumer that held much is taken from in several calls, the newest first; `isLastFound` 1 says that a call before
+ * found the suspect that was begun last.
+ *
+ * Replies { how many deliveries went back, how many are left, 1 when that suspect has been found }; -1 when its lease does not end at `seenEndMs`, as it was seen: then it was renewed
+ * since. Whether it has ended is for the caller to say, as Redis's clock may have been set.
+ */
+export const reclaim = new Script({
+  action: 'reclaim deliveries',
+  keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
+  args: ['consumer', 'seenEndMs', 'fenceMs', 'newId', 'wake', 'isLastFound'],
+  lua: `
+${NOW_MS}${IS_SUSPECT}${END_ROLES}
+local leaseEnd = redis.call('ZSCORE', consumers, consumer)
+if leaseEnd and tonumber(leaseEnd) ~= tonumber(seenEndMs) then return -1 end
+
+-- A number that somebody else wrote may be beyond what can be counted on with.
+local function countOf(digits, default) return math.min(tonumber(digits or default), ${MOST_COUNTED}) end
+
+-- What its counts say, and where the rest begins; nothing for an element without a header.
+local function countsOf(element)
+  local front = string.sub(element, 1, 128)
+  local at = string.match(front, '^{%s*"rq"%s*:%s*1%s*()[,}]')
+  if not at or not string.find(element, '\\n', 1, true) then return end
+  local crashes, afterCrashes = string.match(front, '^,"crashes":(%d+)()', at)
+  local attempt, afterAttempt = string.match(front, '^,"attempt":(%d+)()', afterCrashes or at)
+  return countOf(crashes, 0), countOf(attempt, 1), afterAttempt or afterCrashes or at
+end
+
+-- Whether one that was a suspect before has been found: the last of them was begun last.
+local isFound = isLastFound == '1'
+local function putBack(element, newId)
+  local crashes, attempt, restAt = countsOf(element)
+  if not restAt then
+    redis.call('LPUSH', suspects, '{"rq":1,"crashes":1,"attempt":2,"id":"' .. newId .. '"}\\n' .. element)
+    return
+  end
+  local isOlder = crashes > 0 and isFound
+  if not isOlder then
+    if crashes > 0 then isFound = true end
+    crashes = crashes + 1
+  end
+  local suspect = string.format('{"rq":1,"crashes":%d,"attempt":%d', crashes, attempt + 1)
+    .. string.sub(element, restAt)
+  redis.call(isOlder and 'RPUSH' or 'LPUSH', suspects, suspect)
+end
+
+local moved, bytes = 0, 0
+while moved < ${MOST_RETURNED} and bytes < ${MOST_RETURNED_BYTES} do
+  local element = redis.call('LINDEX', processing, -1)
+  if not element then break end
+  moved = moved + 1
+  bytes = bytes + #element
+  if leaseEnd then
+    putBack(element, newId .. '-' .. moved)
+  else
+    redis.call('LPUSH', isSuspect(element) and suspects or waiting, element)
+  end
+  redis.call('RPOP', processing)
+end
+local left = redis.call('LLEN', processing)
+if left > 0 then return { moved, left, isFound and 1 or 0 } end
+
+local isMissed = endRoles(consumer)
+local fencedUntil = redis.call('ZSCORE', fenced, consumer)
+if leaseEnd or (moved > 0 and not fencedUntil) then
+  redis.call('ZREM', consumers, consumer)
+  redis.call('ZADD', fenced, now + fenceMs, consumer)
+elseif fencedUntil and tonumber(fencedUntil) < now then
+  redis.call('ZREM', fenced, consumer)
+end
+if moved > 0 or isMissed then redis.call('PUBLISH', wake, '') end
+return { moved, 0, 0 }
+`,
+  read: (reply): { moved: number; left: number; isLastFound: number } | 'notEnded' => {
+    if (reply === -1) return 'notEnded';
+    const [moved, left, isLastFound] = readArray(reply).map(readNumber);
+    return { moved: moved ?? 0, left: left ?? 0, isLastFound: isLastFound ?? 0 };
+  },
+});

@@ -1,0 +1,427 @@
+import type {
+  Exchange,
+  Lease,
+  LeaseTerms,
+  Renewal,
+  Settlement,
+  TimeStep,
+  TrialStep,
+} from '../../core/broker/broker.js';
+import { idOf } from '../../core/message/envelope.js';
+import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/errors.js';
+import { pause } from '../../core/process/pause.js';
+import type { Connection } from '../connection/connection.js';
+import type { QueueKeys } from '../keys/keys.js';
+import { exchange, settlementArguments } from './exchange.script.js';
+import type { ExchangeReply } from './exchange.script.js';
+import { findLateTakes } from './find-late-takes.script.js';
+import { leave } from './leave.script.js';
+import { reclaim } from './reclaim.script.js';
+import { renew } from './renew.script.js';
+import type { RenewReply } from './renew.script.js';
+import { partsOf } from './settlement-parts.js';
+import { returnStrays } from './strays.js';
+import { wasHandled } from './was-handled.script.js';
+
+/** What a lease needs from the broker that made it. */
+export interface LeaseSurroundings {
+  /** For scripts; shared with everything else that this process does. */
+  readonly commands: Connection;
+  /** For the blocking call; this lease's alone. */
+  readonly blocking: Connection;
+  readonly closeBlocking: () => void;
+  /** For parked bodies, behind which nothing else may have to wait. */
+  readonly bodies: () => Connection;
+  readonly keys: QueueKeys;
+  /** Makes an id that nobody else has. */
+  readonly newId: () => string;
+  /** Writes what must leave before an exchange. */
+  readonly flushReplies: () => void;
+  readonly onRedisTime: (nowMs: number) => void;
+  /** Tells health that Redis refuses to hand out and to settle, or, with undefined, that it does so no longer. */
+  readonly onRefusal: (refusal: string | undefined) => void;
+}
+
+/** How long a name is watched after its lease ended: TCP gives up resending a delayed command after about 15 minutes. */
+const FENCE_MS = 15 * 60_000;
+
+/** Once it was told that dead letters were dropped, it is not told again for so long. */
+const TELL_DROPPED_EVERY_MS = 60_000;
+
+/** More than a stream can hold. */
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+
+/** How long a verb waits for the connection before it fails; the caller tries again. */
+const CONNECTION_WAIT_MS = 1_000;
+
+/** How often dead letters are looked through for those that are too old; more often where they live for less. */
+const TRIM_EVERY_MS = 60_000;
+
+/** Larger than anything that senders of this library leave in a list. */
+const LARGE_BYTES = 262_144;
+
+const UNBLOCK_AGAIN_MS = 10;
+const noop = (): void => undefined;
+const NEVER = new AbortController().signal;
+
+/** What an exchange asks for beside settling. */
+interface ExchangeTerms {
+  readonly take: number;
+  readonly trial: TrialStep | '';
+  readonly time: TimeStep | '';
+}
+
+const TAKING_NOTHING: ExchangeTerms = { take: 0, trial: '', time: '' };
+
+/** One consumer's lease. Knows what it handed out, and so notices what an answer that got lost left in its list. */
+export class RedisLease implements Lease {
+  /** What it handed out and nobody settled, in the order of the processing list as long as #isOrdered. */
+  #held: Buffer[] = [];
+  /** False when a wait and an exchange took at the same time: nobody knows which of them came first. */
+  #isOrdered = true;
+  /** Waits begun so far; with #isWaiting it tells whether a wait overlapped an exchange. */
+  #waits = 0;
+  #isWaiting = false;
+  /** The answer of a wait got lost. Its command may still come to be executed, also long after later waits. */
+  #wasWaitLost = false;
+  /** Its list may hold deliveries that it does not know of. */
+  #mayHoldStrays = false;
+  #returning: Promise<void> = Promise.resolve();
+  #isRefused = false;
+  /** When the next delayed message is due, as Redis has it. */
+  #nextDue = '';
+  /** What was taken last was large: more of it is taken one by one, by waits, as a script would copy it several times. */
+  #isLarge = false;
+  /** By `performance.now()`. */
+  #nextTrim = 0;
+  /** By `performance.now()`. */
+  #nextTold = 0;
+  /** The opening of the blocking connection, known by the id that Redis gave it, after which the lease was seen. */
+  #heldWhere: Connection['serverId'] | undefined;
+
+  constructor(
+    readonly consumer: string,
+    private readonly terms: LeaseTerms,
+    private readonly at: LeaseSurroundings,
+  ) {
+    // It was open before the lease was taken.
+    this.#heldWhere = at.blocking.serverId;
+  }
+
+  async exchange(
+    settlements: readonly Settlement[],
+    take: number,
+    trial?: TrialStep,
+    time?: TimeStep,
+  ): Promise<Exchange | 'leaseLost'> {
+    // At once where possible: while Redis works on it, handlers are started.
+    if (!this.at.commands.isReady) await this.at.commands.ready(CONNECTION_WAIT_MS);
+    // What a wait has taken, and has not answered yet, looks like a stray.
+    if (this.#mayHoldStrays && !this.#isWaiting) await this.#returnStrays();
+    const waitsBefore = this.#waits;
+    const wasWaiting = this.#isWaiting;
+    const oldestDone = this.#countOldestDone(settlements);
+    // What is no longer held was settled by an earlier call, or given up when its answer got lost.
+    const known = oldestDone > 0 ? settlements : this.#stillHeld(settlements);
+    this.at.flushReplies();
+    const takes = this.#isLarge ? 0 : take;
+    const terms: ExchangeTerms = { take: takes, trial: trial ?? '', time: time ?? '' };
+    const counted =
+      oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, terms, known) : 'miscounted';
+    const reply = counted === 'miscounted' ? await this.#exchangeInParts(known, terms) : counted;
+    if (this.#isRefused) this.#noteRefusal(undefined);
+    if (reply === 'leaseLost') return reply;
+    if (counted !== 'miscounted') this.#removeHeld(known, oldestDone);
+    const isAlone = !wasWaiting && waitsBefore === this.#waits;
+    if (reply.taken.length > 0 && !isAlone) this.#isOrdered = false;
+    this.#nextDue = reply.nextDue;
+    for (const element of reply.taken) this.#hold(element);
+    // With a wait under way the list may rightly hold one more than is known.
+    if (isAlone) this.#mayHoldStrays = reply.held > this.#held.length;
+    return { ...reply, missing: reply.missing + settlements.length - known.length };
+  }
+
+  #hold(element: Buffer): void {
+    this.#held.push(element);
+    this.#isLarge = element.length > LARGE_BYTES;
+  }
+
+  /** Only the last of the calls takes anything. */
+  async #exchangeInParts(
+    settlements: readonly Settlement[],
+    terms: ExchangeTerms,
+  ): Promise<ExchangeReply | 'leaseLost'> {
+    const parts = partsOf(settlements, this.#held.length);
+    let missing = 0;
+    for (const [index, part] of parts.entries()) {
+      const isLast = index === parts.length - 1;
+      const reply = await this.#exchangeOnce(part, 0, isLast ? terms : TAKING_NOTHING, settlements);
+      if (reply === 'leaseLost') return reply;
+      if (reply === 'miscounted')
+        throw new TypeError('Nothing was counted, so nothing can be miscounted.');
+      this.#removeHeld(part, 0);
+      missing += reply.missing;
+      if (isLast) return { ...reply, missing };
+    }
+    throw new TypeError('There is always a part.');
+  }
+
+  #stillHeld(settlements: readonly Settlement[]): readonly Settlement[] {
+    if (settlements.length === 0) return settlements;
+    const held = new Set(this.#held);
+    return settlements.filter(({ element }) => held.has(element));
+  }
+
+  #removeHeld(settlements: readonly Settlement[], oldestDone: number): void {
+    if (oldestDone > 0) this.#held = this.#held.slice(oldestDone);
+    else if (settlements.length > 0) this.#forget(settlements);
+    if (this.#held.length === 0 && !this.#isWaiting) this.#isOrdered = true;
+  }
+
+  #forget(settlements: readonly Settlement[]): void {
+    const gone = new Set(settlements.map(({ element }) => element));
+    this.#held = this.#held.filter((element) => !gone.has(element));
+  }
+
+  /**
+   * How many of the processing list's oldest these are, if they are no others, in that order, and nothing is to be
+   * done but to remove them; else 0. Then they need not travel back. The last must be known by its beginning: a call
+   * that was given up may be executed late, and find others in their place.
+   */
+  #countOldestDone(settlements: readonly Settlement[]): number {
+    const count = settlements.length;
+    if (count === 0 || count > this.#held.length) return 0;
+    if (this.#isWaiting || this.#mayHoldStrays) return 0;
+    if (!this.#isOrdered && count < this.#held.length) return 0;
+    if (!HAS_WHOLE_ID.test(beginningOf(this.#held[count - 1]))) return 0;
+    return settlements.every(
+      (one, index) =>
+        one.kind === 'ack' &&
+        one.onceId === undefined &&
+        one.isParked === undefined &&
+        one.element === this.#held[index],
+    )
+      ? count
+      : 0;
+  }
+
+  async #exchangeOnce(
+    settlements: readonly Settlement[],
+    oldestDone: number,
+    terms: ExchangeTerms,
+    inQuestion: readonly Settlement[],
+  ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
+    const { commands, keys } = this.at;
+    const { deadLetterLimit = NO_LIMIT, onceMs } = this.terms;
+    const { acks, rest } = settlementArguments(settlements);
+    const { consumer } = this;
+    const held = this.#held.length;
+    const lastDone = beginningOf(this.#held[oldestDone - 1]);
+    const knownDue = this.#nextDue;
+    const done = { oldestDone, held, lastDone, acks };
+    try {
+      return await exchange.run(
+        commands,
+        { ...keys, processing: keys.processing(consumer) },
+        { consumer, deadLetterLimit, onceMs, wake: keys.wake, knownDue, ...terms, ...done },
+        rest,
+      );
+    } catch (error) {
+      if (error instanceof RedisRefusedError) this.#noteRefusal(error.message);
+      return this.#lost(error, inQuestion);
+    }
+  }
+
+  #noteRefusal(refusal: string | undefined): void {
+    this.#isRefused = refusal !== undefined;
+    this.at.onRefusal(refusal);
+  }
+
+  async wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
+    const { blocking } = this.at;
+    await blocking.ready(CONNECTION_WAIT_MS);
+    if (signal.aborted) return undefined;
+    const { waiting, processing } = this.#lists();
+    const seconds = this.terms.waitMs / 1_000;
+    const unblock = (): void => void this.#unblock();
+    signal.addEventListener('abort', unblock, { once: true });
+    this.#waits += 1;
+    this.#isWaiting = true;
+    try {
+      await this.#returning;
+      if (!(await this.#isHeldWhere(blocking))) return 'leaseLost';
+      const element = await blocking.runPurpose('wait for a message', (client) =>
+        client.blmoveBuffer(waiting, processing, 'LEFT', 'RIGHT', seconds),
+      );
+      if (element === null) return undefined;
+      this.#hold(element);
+      return element;
+    } catch (error) {
+      if (error instanceof OutcomeUnknownError) this.#wasWaitLost = true;
+      return this.#lost(error);
+    } finally {
+      this.#isWaiting = false;
+      signal.removeEventListener('abort', unblock);
+    }
+  }
+
+  /**
+   * Asked once for each time that the connection was opened: behind it there may be a Redis that has forgotten the
+   * lease, and nobody would look for what a wait puts into the list of a consumer that nobody knows.
+   */
+  async #isHeldWhere(blocking: Connection): Promise<boolean> {
+    while (this.#heldWhere !== blocking.serverId) {
+      const opened = blocking.serverId;
+      if ((await this.#renew()) === 'leaseLost') return false;
+      this.#heldWhere = opened;
+    }
+    return true;
+  }
+
+  /** Never rejects: where Redis cannot be asked to end the wait, the wait's connection is given up. */
+  async #unblock(): Promise<void> {
+    const { blocking, commands } = this.at;
+    try {
+      const id = await blocking.serverId;
+      if (id === undefined) return blocking.reconnect();
+      // Redis answers 0 while the wait has been sent but has not arrived there.
+      while (
+        this.#isWaiting &&
+        (await commands.run('end a wait', (client) => client.client('UNBLOCK', id))) === 0
+      ) {
+        await pause(UNBLOCK_AGAIN_MS, NEVER);
+      }
+    } catch {
+      // The wait itself rejects by this, and its caller is told.
+      blocking.reconnect();
+    }
+  }
+
+  wasHandled(messageId: string): Promise<boolean> {
+    const { commands, keys } = this.at;
+    return wasHandled.run(commands, { handled: keys.handled }, { id: messageId });
+  }
+
+  async parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined> {
+    const { commands, keys } = this.at;
+    const bodies = this.at.bodies();
+    await bodies.ready(CONNECTION_WAIT_MS);
+    const body = await bodies.run('read a parked body', (client) =>
+      client.hgetBuffer(keys.parked, parked),
+    );
+    if (body !== null) return body;
+    // Once the lease is gone, another consumer may have had the message, and the body went with it.
+    await commands.ready(CONNECTION_WAIT_MS);
+    const leaseEnd = await commands.run('look up its lease', (client) =>
+      client.zscore(keys.consumers, this.consumer),
+    );
+    return leaseEnd === null ? 'leaseLost' : undefined;
+  }
+
+  async renew(): Promise<Renewal | 'leaseLost'> {
+    const reply = await this.#renew(performance.now() < this.#nextTold ? 0 : 1);
+    if (reply === 'leaseLost') return reply;
+    const { nowMs, doubtful, fenced, deadLettersDropped } = reply;
+    if (deadLettersDropped === 0) return { nowMs, doubtful, fenced };
+    this.#nextTold = performance.now() + TELL_DROPPED_EVERY_MS;
+    return { nowMs, doubtful, fenced, deadLettersDropped };
+  }
+
+  async #renew(tellDropped: 0 | 1 = 0): Promise<RenewReply | 'leaseLost'> {
+    const { commands, keys } = this.at;
+    await commands.ready(CONNECTION_WAIT_MS);
+    const reply = await renew.run(commands, keys, {
+      consumer: this.consumer,
+      leaseMs: this.terms.leaseMs,
+      deadLetterMaxAgeMs: this.#isTrimDue() ? this.terms.deadLetterMaxAgeMs : 0,
+      tellDropped,
+    });
+    if (reply === 'leaseLost') return reply;
+    if (reply.mayDropMore) this.#nextTrim = 0;
+    this.at.onRedisTime(reply.nowMs);
+    return reply;
+  }
+
+  #isTrimDue(): boolean {
+    const now = performance.now();
+    if (now < this.#nextTrim) return false;
+    this.#nextTrim = now + Math.min(TRIM_EVERY_MS, this.terms.deadLetterMaxAgeMs);
+    return true;
+  }
+
+  async reclaim(consumer: string, seenEndMs?: number): Promise<number> {
+    const { commands, keys, newId } = this.at;
+    const lists = { ...keys, processing: keys.processing(consumer) };
+    const terms = { consumer, seenEndMs: seenEndMs ?? '', fenceMs: FENCE_MS, wake: keys.wake };
+    let moved = 0;
+    let isLastFound = 0;
+    for (let left = 1; left > 0;) {
+      const part = await reclaim.run(commands, lists, { ...terms, newId: newId(), isLastFound });
+      if (part === 'notEnded') break;
+      ({ left, isLastFound } = part);
+      moved += part.moved;
+    }
+    return moved;
+  }
+
+  findLateTakes(consumers: readonly string[]): Promise<readonly string[]> {
+    const { commands, keys } = this.at;
+    const lists = consumers.map((consumer) => keys.processing(consumer));
+    return findLateTakes.run(commands, { fenced: keys.fenced }, {}, consumers, lists);
+  }
+
+  async leave(): Promise<void> {
+    const { commands, closeBlocking, keys } = this.at;
+    const fenceMs = this.#isWaiting || this.#wasWaitLost ? FENCE_MS : 0;
+    closeBlocking();
+    this.#noteRefusal(undefined);
+    await commands.ready(CONNECTION_WAIT_MS);
+    const lists = { ...keys, processing: keys.processing(this.consumer) };
+    for (let left = 1; left > 0;)
+      left = await leave.run(commands, lists, {
+        consumer: this.consumer,
+        fenceMs,
+        wake: keys.wake,
+      });
+  }
+
+  /**
+   * Nobody knows whether it was executed. Settling again what has no id of its own could settle another message of the
+   * same bytes: it is given up, and if it is still in the list, it is a stray and handed out again.
+   */
+  #lost(error: unknown, settlements: readonly Settlement[] = []): never {
+    if (error instanceof OutcomeUnknownError) {
+      this.#mayHoldStrays = true;
+      this.#forget(settlements.filter(({ element }) => idOf(element) === undefined));
+    }
+    throw error;
+  }
+
+  async #returnStrays(): Promise<void> {
+    const returned = returnStrays(this.at.commands, this.#lists(), this.#held);
+    this.#returning = returned.then(noop, noop);
+    await returned;
+    this.#mayHoldStrays = false;
+  }
+
+  #lists(): { waiting: string; suspects: string; processing: string } {
+    const { keys } = this.at;
+    const { waiting, suspects } = keys;
+    return { waiting, suspects, processing: keys.processing(this.consumer) };
+  }
+}
+
+/** Enough of an element to tell it from others by its id. */
+const BEGINNING_BYTES = 128;
+
+/** As text that has the same bytes: up to the first that is not ASCII. */
+function beginningOf(element: Buffer | undefined): string {
+  const beginning = element?.toString('latin1', 0, BEGINNING_BYTES) ?? '';
+  const end = beginning.search(NOT_ASCII);
+  return end === -1 ? beginning : beginning.slice(0, end);
+}
+
+/** A header that names the id within its beginning: no other message begins so. */
+const HAS_WHOLE_ID = /^\{\s*"rq"\s*:.*"id"\s*:\s*"(?:[^"\\]|\\.)*"/;
+
+const NOT_ASCII = /[\u0080-\u00ff]/;

@@ -1,0 +1,37 @@
+import type { Settlement } from '../../core/broker/broker.js';
+import { divided } from '../script/divided.js';
+
+/** Bounds of what one exchange settles, so that no single one keeps Redis busy for long. */
+const MOST_SETTLEMENTS = 500;
+const MOST_BYTES = 1_048_576;
+
+/** Each is looked for in the list of what is held, at worst in all of it: so many elements are compared at most. */
+const MOST_COMPARED = 200_000;
+
+/**
+ * Divides settlements among several calls, in the order in which these are to be made; one is enough for the usual. What
+ * goes back to the head goes there from the last to the first, so that it keeps its order; dead letters from the first on.
+ */
+export function partsOf(
+  settlements: readonly Settlement[],
+  held: number,
+): readonly (readonly Settlement[])[] {
+  const most = Math.max(1, Math.min(MOST_SETTLEMENTS, Math.floor(MOST_COMPARED / (held + 1))));
+  if (settlements.length <= most && bytesOf(settlements) <= MOST_BYTES) return [settlements];
+  const dead = settlements.filter(({ kind }) => kind === 'deadLetter');
+  const others = settlements.filter(({ kind }) => kind !== 'deadLetter');
+  const bounds = { most, mostBytes: MOST_BYTES, sizeOf };
+  return [
+    ...divided(others.toReversed(), bounds).map((part) => part.toReversed()),
+    ...divided(dead, bounds),
+  ];
+}
+
+function bytesOf(settlements: readonly Settlement[]): number {
+  return settlements.reduce((sum, settlement) => sum + sizeOf(settlement), 0);
+}
+
+function sizeOf(settlement: Settlement): number {
+  const { element } = settlement;
+  return element.length + ('replacement' in settlement ? settlement.replacement.length : 0);
+}

@@ -1,0 +1,49 @@
+import type { Connection } from '../connection/connection.js';
+import type { QueueKeys } from '../keys/keys.js';
+import { putBack } from './put-back.script.js';
+
+/** So many elements are read, or given back, with one call. */
+const PAGE = 100;
+
+/**
+ * Compares a consumer's processing list with the elements that it knows to hold, and gives the others back to where they
+ * came from, unchanged and in order: they were taken by a command whose answer got lost. To be called while nothing is
+ * taken.
+ */
+export async function returnStrays(
+  connection: Connection,
+  keys: Pick<QueueKeys, 'waiting' | 'suspects'> & { readonly processing: string },
+  held: readonly Buffer[],
+): Promise<void> {
+  const strays = await findStrays(connection, keys.processing, held);
+  // From the newest on: so the oldest comes first.
+  for (let from = 0; from < strays.length; from += PAGE)
+    await putBack.run(connection, keys, {}, strays.slice(from, from + PAGE));
+}
+
+/** The newest first. Of what is known, some may be gone: a call that settled it had its answer lost. */
+async function findStrays(
+  connection: Connection,
+  processing: string,
+  held: readonly Buffer[],
+): Promise<readonly Buffer[]> {
+  const known = new Map<string, number>();
+  for (const element of held) count(known, element, 1);
+  const strays: Buffer[] = [];
+  for (let seen = 0, page: Buffer[]; ; seen += page.length) {
+    page = await connection.run('look for strays', (client) =>
+      client.lrangeBuffer(processing, -(seen + PAGE), -(seen + 1)),
+    );
+    for (const element of page.toReversed())
+      if (count(known, element, -1) < 0) strays.push(element);
+    if (page.length < PAGE) return strays;
+  }
+}
+
+/** Buffers of equal bytes are the same here. Answers how many there are then. */
+function count(known: Map<string, number>, element: Buffer, more: number): number {
+  const text = element.toString('latin1');
+  const many = (known.get(text) ?? 0) + more;
+  known.set(text, many);
+  return many;
+}

@@ -1,0 +1,14 @@
+import { NOW_MS, Script } from '../script/script.js';
+
+/** Replies 1 when the id was acknowledged within its window, else 0. */
+export const wasHandled = new Script({
+  action: 'look up whether a message was handled',
+  keys: ['handled'],
+  args: ['id'],
+  lua: `
+${NOW_MS}
+local handledUntil = redis.call('ZSCORE', handled, id)
+return handledUntil and tonumber(handledUntil) > now and 1 or 0
+`,
+  read: (reply): boolean => reply === 1,
+});

@@ -1,0 +1,50 @@
+import { DELAY, FORGET_ENDED, NOW_MS, Script, readArray } from '../script/script.js';
+
+/**
+ * Adds messages that have terms of their own: for each, behind the named arguments, (element, Redis time in ms at
+ * which it is due or 0, its id, window in ms within which the id is taken once or 0, the name under which its body has just
+ * been parked or nothing). Unlike the other scripts it is refused while Redis is full: it takes messages in.
+ *
+ * The consumer that keeps the time is told of a delayed message that is due before all others.
+ *
+ * Replies 1 for each message that was added, 0 for each whose id was there.
+ */
+export const hold = new Script({
+  action: 'hold a message',
+  growsData: true,
+  keys: ['waiting', 'delayed', 'ids', 'parked', 'counts', 'roles'],
+  args: ['wake'],
+  lua: `
+${NOW_MS}${DELAY}${FORGET_ENDED}
+forgetEnded(ids, now)
+-- Both are read before anything is added: a key of another type must refuse all of the messages, not the later ones.
+redis.call('LLEN', waiting)
+redis.call('HLEN', parked)
+redis.call('HLEN', counts)
+redis.call('ZCARD', delayed)
+local reply = {}
+for i = FIRST, #ARGV, 5 do
+  local element, due, id, window = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
+  local takenUntil = window > 0 and redis.call('ZSCORE', ids, id)
+  local isNew = not takenUntil or tonumber(takenUntil) <= now
+  local name = ARGV[i + 4]
+  if name ~= '' then
+    if isNew then redis.call('HINCRBY', counts, 'parkedEver', 1) else redis.call('HDEL', parked, name) end
+  end
+  if isNew and due > now then
+    delay(due, element)
+  elseif isNew then
+    redis.call('RPUSH', waiting, element)
+  end
+  -- Only once it is held: should a command fail, a further try must not be taken for a duplicate.
+  if isNew and window > 0 then
+    redis.call('ZADD', ids, now + window, id)
+    if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end
+  end
+  reply[#reply + 1] = isNew and 1 or 0
+end
+tellDue()
+return reply
+`,
+  read: (reply): readonly boolean[] => readArray(reply).map((added) => added === 1),
+});

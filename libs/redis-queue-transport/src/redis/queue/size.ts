@@ -1,0 +1,11 @@
+import type { Element } from '../../core/message/envelope.js';
+
+/** No UTF-16 unit takes more in UTF-8. */
+const MOST_BYTES_PER_UNIT = 3;
+
+/** Whether it has more bytes; text is measured only where its length leaves that open. */
+export function isLarger(element: Element, bytes: number): boolean {
+  if (typeof element !== 'string') return element.length > bytes;
+  if (element.length * MOST_BYTES_PER_UNIT <= bytes) return false;
+  return Buffer.byteLength(element) > bytes;
+}

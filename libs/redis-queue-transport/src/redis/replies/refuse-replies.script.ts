@@ -1,0 +1,13 @@
+import { Script, readNumber } from '../script/script.js';
+
+/** Notes the numbers of requests (the arguments) of which their caller wants no more replies, for `keepMs`. Replies 1. */
+export const refuseReplies = new Script({
+  action: 'refuse further replies',
+  keys: ['refused'],
+  args: ['keepMs'],
+  lua: `
+for i = FIRST, #ARGV do redis.call('HSET', refused, ARGV[i], '') end
+return redis.call('PEXPIRE', refused, keepMs)
+`,
+  read: readNumber,
+});

@@ -1,0 +1,147 @@
+import type { Element } from '../../core/message/envelope.js';
+import type { Connection } from '../connection/connection.js';
+import { divided } from '../script/divided.js';
+import type { PartBounds } from '../script/divided.js';
+import type { Keys } from '../keys/keys.js';
+import { reply } from './reply.script.js';
+
+/** What goes to one caller. It shares one promise: one for each reply would be as much work as the reply. */
+interface Replies {
+  readonly elements: Element[];
+  /** Requests whose replies are to go on. */
+  streams: number[] | undefined;
+  /** Of those, the ones that are to end. */
+  readonly sent: Promise<readonly number[]>;
+  readonly resolve: (ended: readonly number[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How long replies wait for a caller that does not read: longer than any reconnect, short enough for a caller that died. */
+export const KEEP_MS = 60_000;
+
+/** A caller that has not read so many replies reads none. */
+const MOST_UNREAD = 100_000;
+const NONE: readonly never[] = [];
+
+/** How long replies wait for a Redis that is away: as long as callers wait by default. */
+const PATIENCE_MS = 10_000;
+
+/** No more than so many wait for it, nor more bytes, about: a handler may answer with a stream that has no end. */
+const MOST_WAITING = 10_000;
+const MOST_WAITING_BYTES = 67_108_864;
+
+/**
+ * Sends the replies of one turn of the event loop together: one call for each caller. While there is no connection they
+ * wait for it, in order: what a handler has done is done, and its caller wants to know.
+ */
+export class ReplyBatch {
+  #byList = new Map<string, Replies>();
+  #waiting = 0;
+  #waitingBytes = 0;
+  #waitsForRedis = false;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Keys,
+  ) {}
+
+  /** Replies wait for Redis to be there. */
+  get isWaiting(): boolean {
+    return this.#waitsForRedis;
+  }
+
+  /** Resolves with the numbers of streams in this list that are to end, by others that left with this reply too. */
+  add(list: string, element: Element, stream?: number): Promise<readonly number[]> {
+    if (this.#waitsForRedis && !this.#hasRoomFor(element))
+      return this.#send(list, [element], stream === undefined ? undefined : [stream]);
+    let replies = this.#byList.get(list);
+    if (replies === undefined) {
+      if (this.#byList.size === 0) process.nextTick(() => this.flush());
+      replies = newReplies();
+      this.#byList.set(list, replies);
+    }
+    replies.elements.push(element);
+    if (stream !== undefined && replies.streams?.at(-1) !== stream)
+      (replies.streams ??= []).push(stream);
+    return replies.sent;
+  }
+
+  #hasRoomFor(element: Element): boolean {
+    if (this.#waiting >= MOST_WAITING || this.#waitingBytes >= MOST_WAITING_BYTES) return false;
+    this.#waiting += 1;
+    this.#waitingBytes += element.length;
+    return true;
+  }
+
+  /** Sends now what was gathered so far, where there is a connection. */
+  flush(): void {
+    if (this.#byList.size === 0) return;
+    if (this.connection.isReady) this.#sendAll();
+    else void this.#sendWhenReady();
+  }
+
+  /** Also when it does not come to be ready: then each reply fails by itself. */
+  async #sendWhenReady(): Promise<void> {
+    if (this.#waitsForRedis) return;
+    this.#waitsForRedis = true;
+    await this.connection.ready(PATIENCE_MS).catch(noop);
+    this.#waitsForRedis = false;
+    this.#waiting = 0;
+    this.#waitingBytes = 0;
+    this.#sendAll();
+  }
+
+  #sendAll(): void {
+    const byList = this.#byList;
+    this.#byList = new Map();
+    for (const [list, { elements, streams, resolve, reject }] of byList)
+      this.#send(list, elements, streams).then(resolve, reject);
+  }
+
+  async #send(
+    list: string,
+    elements: readonly Element[],
+    streams: readonly number[] | undefined,
+  ): Promise<readonly number[]> {
+    const keys = { replies: list, refused: this.keys.refusedOf(list) };
+    const args = { keepMs: KEEP_MS, streams: streams?.join(' ') ?? '', mostUnread: MOST_UNREAD };
+    if (isWithinBounds(elements))
+      return numbers(await reply.run(this.connection, keys, args, elements));
+    // All are written in this turn, and so in their order.
+    const answers = await Promise.all(
+      divided(elements, BOUNDS).map((part) => reply.run(this.connection, keys, args, part)),
+    );
+    return numbers(answers.flat());
+  }
+}
+
+const noop = (): void => undefined;
+
+/** A handler may answer with many values in one turn. */
+const BOUNDS: PartBounds<Element> = {
+  most: 1_000,
+  mostBytes: 1_048_576,
+  sizeOf: ({ length }) => length,
+};
+
+function isWithinBounds(elements: readonly Element[]): boolean {
+  if (elements.length > BOUNDS.most) return false;
+  return (
+    elements.length === 1 ||
+    elements.reduce((sum, { length }) => sum + length, 0) <= BOUNDS.mostBytes
+  );
+}
+
+function numbers(ended: readonly unknown[]): readonly number[] {
+  return ended.length === 0 ? NONE : ended.map(Number);
+}
+
+function newReplies(): Replies {
+  let resolve!: (ended: readonly number[]) => void;
+  let reject!: (error: unknown) => void;
+  const sent = new Promise<readonly number[]>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { elements: [], streams: undefined, sent, resolve, reject };
+}

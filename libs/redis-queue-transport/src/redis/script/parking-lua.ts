@@ -1,0 +1,118 @@
+/**
+ * Leaves the body of a large message beside its list, as the Lua function `park(parked, counts, name, element)`: in the
+ * hash `parked` under a name that nobody else has. Answers the element without its body; it must have a header of this
+ * library.
+ */
+export const PARK = `
+local function park(parked, counts, name, element)
+  local headerEnd = string.find(element, '\\n', 1, true)
+  if redis.call('HSETNX', parked, name, string.sub(element, headerEnd + 1)) == 0 then
+    return error({ err = 'ERR the name of a parked body is taken' })
+  end
+  redis.call('HINCRBY', counts, 'parkedEver', 1)
+  return '{"rq":1,"parked":"' .. name .. '"' .. string.sub(element, 8, headerEnd)
+end
+`;
+
+/**
+ * Drops the body of an element that is gone for good, as a Lua function for scripts that have the key `parked`. The name is
+ * looked for where consumers look for it, right behind the counts; anywhere else it means nothing (core/message/header.ts).
+ */
+export const UNPARK = `
+local function unpark(element)
+  local front = string.match(string.sub(element, 1, 192), '^{%s*"rq"%s*:%s*1%s*(,.*)')
+  if not front then return end
+  front = string.gsub(front, '^,"crashes":%d+', '')
+  front = string.gsub(front, '^,"attempt":%d+', '')
+  local name = string.match(front, '^,"parked":"([%w_-]+)"[,}]')
+  if name then redis.call('HDEL', parked, name) end
+end
+`;
+
+/** So many dead letters are dropped with one call. */
+const MOST_DROPPED = 1_000;
+
+/** So many messages one call of a script looks at, at the most, for bodies to drop. */
+const MOST_EMPTIED = 1_000;
+const MOST_BYTES = 1_048_576;
+
+/** So many are read at once: nobody knows how large they are. */
+const STEP = 16;
+
+/**
+ * Drops the oldest dead letters, with the bodies that are parked, as the Lua function `dropDead(most, below)`, or a part of
+ * them. `below` is the time in ms before which all are to
+ * go; without one so many go that `most` are left. Counts them, and answers whether there may be more.
+ */
+export const DROP_DEAD = `
+local function dropDead(most, below)
+  local dropped, mayBeMore
+  redis.call('HLEN', counts) -- a key of another type must refuse it before anything is dropped
+  if redis.call('EXISTS', parked) == 0 then
+    if below then
+      dropped = redis.call('XTRIM', dead, 'MINID', '~', below, 'LIMIT', ${MOST_DROPPED})
+      -- By whole nodes of the stream so far: the rest is a part of one.
+      if dropped == 0 then dropped = redis.call('XTRIM', dead, 'MINID', '=', below)
+      else mayBeMore = true end
+    else
+      dropped = redis.call('XTRIM', dead, 'MAXLEN', '=', math.max(most, redis.call('XLEN', dead) - ${MOST_DROPPED}))
+    end
+  else
+    local part = below and ${MOST_EMPTIED} or math.min(${MOST_EMPTIED}, redis.call('XLEN', dead) - most)
+    if part <= 0 or below == 0 then return false end
+    local last = below and string.format('(%d-0', below) or '+'
+    local bytes = 0
+    dropped = 0
+    while dropped < part and bytes < ${MOST_BYTES} do
+      local some = redis.call('XRANGE', dead, '-', last, 'COUNT', math.min(${STEP}, part - dropped))
+      for _, entry in ipairs(some) do
+        unpark(entry[2][2])
+        redis.call('XDEL', dead, entry[1])
+        dropped = dropped + 1
+        bytes = bytes + #entry[2][2]
+      end
+      if #some == 0 then break end
+      mayBeMore = dropped == part or bytes >= ${MOST_BYTES}
+    end
+  end
+  if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
+  return mayBeMore
+end
+`;
+
+/**
+ * Removes what waits and what is delayed, with the bodies that are parked, as Lua: at once while nothing is parked, else
+ * a part, as each message is to be looked at. Answers how many messages, and how many are left.
+ */
+export const EMPTY_QUEUE = `
+local function emptyQueue()
+  if redis.call('EXISTS', parked) == 0 then
+    local all = redis.call('LLEN', waiting) + redis.call('LLEN', suspects) + redis.call('ZCARD', delayed)
+    redis.call('UNLINK', waiting, suspects, delayed)
+    return all, 0
+  end
+  local emptied, bytes = 0, 0
+  local function isFull() return emptied >= ${MOST_EMPTIED} or bytes >= ${MOST_BYTES} end
+  local function unparkAll(elements)
+    for _, element in ipairs(elements) do
+      unpark(element)
+      bytes = bytes + #element
+    end
+    emptied = emptied + #elements
+    return #elements
+  end
+  for _, list in ipairs({ suspects, waiting }) do
+    while not isFull() do
+      local removed = unparkAll(redis.call('LRANGE', list, 0, ${STEP} - 1))
+      if removed == 0 then break end
+      redis.call('LTRIM', list, removed, -1)
+    end
+  end
+  while not isFull() do
+    local removed = unparkAll(redis.call('ZRANGE', delayed, 0, ${STEP} - 1))
+    if removed == 0 then break end
+    redis.call('ZREMRANGEBYRANK', delayed, 0, removed - 1)
+  end
+  return emptied, redis.call('LLEN', waiting) + redis.call('LLEN', suspects) + redis.call('ZCARD', delayed)
+end
+`;

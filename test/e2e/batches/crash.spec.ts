@@ -1,0 +1,108 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { lastValueFrom } from 'rxjs';
+import { eventually } from '../../support/eventually.js';
+import { NestProgram } from '../../support/nest-program.js';
+import { nestRig } from '../../support/nest-rig.js';
+import { Proxy } from '../../support/proxy.js';
+import { isRenewal } from '../../faults/commands.js';
+
+const rig = nestRig();
+
+jest.setTimeout(60_000);
+
+function start(holds: 'yes' | 'no', more: Readonly<Record<string, string>> = {}): NestProgram {
+  const environment = { HOLDS: holds, REDIS_URL: rig.redis.url, PREFIX: rig.prefix, ...more };
+  const program = rig.closeLater(new NestProgram('batch-service', environment));
+  // In order, so that it leaves its queue.
+  rig.closeLater({
+    close: () => {
+      program.signal('SIGTERM');
+      return program.ended;
+    },
+  });
+  return program;
+}
+
+/** A process in the middle of a batch of three, of which it has settled the first. */
+async function busy(): Promise<NestProgram> {
+  const client = rig.client();
+  for (const name of ['a', 'b', 'c', 'd']) await lastValueFrom(client.enqueue('work', name));
+  const program = start('yes');
+  await program.prints('begin a b c 1 1 1');
+  await eventually(async () => {
+    const waiting = await rig.queue('work').waiting();
+    expect([waiting.length, await rig.queue('work').held()]).toEqual([0, 3]);
+  });
+  return program;
+}
+
+async function expectOneByOne(other: NestProgram): Promise<void> {
+  // Each comes alone: it was running, or looked like it, when its process died.
+  for (const name of ['b', 'c', 'd']) await other.prints(`end ${name}`);
+  expect(other.printed).toEqual([
+    'ready',
+    'begin b 2',
+    'end b',
+    'begin c 2',
+    'end c',
+    'begin d 2',
+    'end d',
+  ]);
+  await eventually(async () => expect(await rig.queue('work').held()).toBe(0));
+  expect(await rig.queue('work').waiting()).toEqual([]);
+  expect(await rig.queue('work').dead()).toEqual([]);
+}
+
+describe('a batch in the middle of which', () => {
+  test('its process dies comes again, one by one, but for what was settled', async () => {
+    const program = await busy();
+
+    program.signal('SIGKILL');
+    await program.ended;
+
+    await expectOneByOne(start('no'));
+  });
+
+  test('its lease is lost is told so, comes again elsewhere, and settles nothing more', async () => {
+    const program = await busy();
+    program.signal('SIGSTOP');
+    const other = start('no');
+    await expectOneByOne(other);
+
+    program.signal('SIGCONT');
+
+    await program.prints('aborted LEASE_LOST');
+    await lastValueFrom(rig.client().enqueue('work', 'next'));
+    await eventually(() =>
+      expect([...other.printed, ...program.printed]).toContain('begin next 1'),
+    );
+    expect(await rig.queue('work').dead()).toEqual([]);
+    expect(other.printed.filter((text) => /begin [bcd]/.test(text))).toHaveLength(3);
+  });
+});
+
+describe('a batch that gathers', () => {
+  test('does not begin on a lease that was lost meanwhile, before its process learned so', async () => {
+    const client = rig.client();
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    // As long as the lease: it ends with the first thing that the process does again.
+    const program = start('no', { REDIS_URL: proxy.url, WAIT_MS: '1000' });
+    await program.prints('ready');
+    for (const name of ['a', 'b']) await lastValueFrom(client.enqueue('work', name));
+    await eventually(async () => expect(await rig.queue('work').held()).toBe(2));
+    program.signal('SIGSTOP');
+    const other = start('no');
+    for (const name of ['a', 'b']) await other.prints(`end ${name}`);
+
+    const renewal = proxy.holdReply(isRenewal);
+    program.signal('SIGCONT');
+    await renewal.happened;
+    renewal.release();
+
+    other.signal('SIGTERM');
+    await other.ended;
+    await lastValueFrom(client.enqueue('work', 'next'));
+    await program.prints('end next');
+    expect(program.printed).toEqual(['ready', 'begin next 1', 'end next']);
+  });
+});
