@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { BadRequestException } from '@nestjs/common';
 import { DeadLetter, RedisQueueAdmin, RetryLater } from 'nestjs-redis-queue-transport';
 import type { RedisQueueServer, RedisQueueServerOptions } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
@@ -131,6 +132,28 @@ describe('while nearly every attempt of a queue fails', () => {
     });
   });
 
+  test('messages that may be tried but once are not used up', async () => {
+    let isAway = true;
+    const handled = new Set<unknown>();
+    await enqueueAll(2_000);
+    await serve(
+      (data) => {
+        if (isAway) throw new Error('away');
+        handled.add(data);
+      },
+      { retry: { attempts: 1 } },
+    );
+
+    await eventually(() => expect(told).toEqual(['work Error: away']));
+    isAway = false;
+    await eventually(() => expect(told).toHaveLength(2));
+    await eventually(async () => expect((await admin.lengths('work')).waiting).toBe(0));
+
+    const { dead } = await admin.lengths('work');
+    expect(dead).toBeLessThan(300);
+    await eventually(() => expect(handled.size).toBe(2_000 - dead));
+  });
+
   test('batches are slowed down as well, each failing one counting once', async () => {
     let isAway = true;
     let batches = 0;
@@ -206,7 +229,7 @@ describe('a queue is not slowed down', () => {
 
   test.each<[string, () => Error, number]>([
     ['asks to be dead-lettered', () => new DeadLetter('no'), 100],
-    ['has no attempt left', () => new Error('no'), 100],
+    ['is not worth another attempt', () => new BadRequestException('no'), 100],
   ])('by messages each of which %s', async (_, error, dead) => {
     await enqueueAll(100);
     await serve(() => Promise.reject(error()), { retry: { attempts: 1 } });

@@ -40,8 +40,8 @@ export class Breaker {
   }
 
   /**
-   * What is dead-lettered at once, comes back by its handler's wish, has told its caller the error, or has failed before,
-   * says nothing of whether the next message would succeed.
+   * What no further attempt would make right, comes back by its handler's wish, has told its caller the error, or has
+   * failed before, says nothing of whether the next message would succeed. A message that may be tried but once does.
    */
   ended({ envelope }: Delivery, outcome: Outcome): void {
     if (outcome.kind === 'ack') {
@@ -49,6 +49,9 @@ export class Breaker {
     } else if (outcome.kind === 'retry') {
       this.#lastError = outcome.error;
       if (envelope.attempt - envelope.postponed === 1) this.#failed(outcome.error);
+    } else if (outcome.kind === 'deadLetter' && outcome.failure !== undefined) {
+      this.#lastError = outcome.failure;
+      this.#failed(outcome.failure);
     }
   }
 

@@ -20,7 +20,7 @@ const LONGEST_PAUSE_MS = 30_000;
  * - `probing`: a few are taken, twice as many with each success, and all of them again once that is as many as may run. When
  *   they fail too, it pauses again, for longer.
  *
- * Only a message that fails for the first time is told of as a failure. One that has failed before may fail always, and
+ * Only a message that fails for the first time is told of as a failure, whether or not it may be tried again. One that has failed before may fail always, and
  * comes again at the head of the queue: if it counted, a few of them would keep the good ones behind them waiting for ever.
  */
 export class Circuit {

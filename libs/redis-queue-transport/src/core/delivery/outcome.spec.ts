@@ -51,6 +51,17 @@ describe('outcomeOf', () => {
       });
   });
 
+  test('of an only attempt tells what it failed with, unless no attempt would have helped', () => {
+    const once = { ...fixed, attempts: 1 };
+    const failed = { kind: 'failed', error } as const;
+    const dead = { kind: 'deadLetter', reason: 'handlerFailed', failure: error };
+    expect(outcomeOf(failed, 1, once)).toMatchObject(dead);
+    expect(outcomeOf(failed, 2, once)).not.toHaveProperty('failure');
+    const unworthy = outcomeOf(failed, 1, { ...once, if: () => false });
+    expect(unworthy).toMatchObject({ kind: 'deadLetter', reason: 'notRetried' });
+    expect(unworthy).not.toHaveProperty('failure');
+  });
+
   test('of a wish to run later is to postpone it, however many attempts there were', () => {
     const later = (delayMs?: number) => ({ kind: 'retryLater', delayMs }) as const;
     expect(outcomeOf(later(7), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 7 });

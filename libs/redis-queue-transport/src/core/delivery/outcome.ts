@@ -4,7 +4,7 @@ import { messageOf } from '../errors/errors.js';
 import type { RetryPolicy } from './retry.js';
 import { retryDelayMs } from './retry.js';
 
-/** Why an envelope was parked with the dead letters. */
+/** Why a message was dead-lettered. */
 export type DeadReason =
   /** The handler failed, and the message has no attempt left. */
   | 'handlerFailed'
@@ -25,8 +25,13 @@ export type Outcome =
   | { readonly kind: 'retry'; readonly delayMs: number; readonly error: unknown }
   /** It asked for that: back to the head of the queue, now or after the pause. */
   | { readonly kind: 'postpone'; readonly delayMs: number }
-  /** Park it with the reason. */
-  | { readonly kind: 'deadLetter'; readonly reason: DeadReason; readonly error: ErrorSummary }
+  /** Put it among the dead letters with the reason. `failure` is what a handler failed with that was worth another attempt. */
+  | {
+      readonly kind: 'deadLetter';
+      readonly reason: DeadReason;
+      readonly error: ErrorSummary;
+      readonly failure?: unknown;
+    }
   /** Back to the head of the queue as if it had never been taken: the attempt is not counted. */
   | { readonly kind: 'release' };
 
@@ -39,7 +44,7 @@ export type Result =
   | { readonly kind: 'refused' }
   /** It asks to be run again, however often it was. Without a time: as the retry policy says. */
   | { readonly kind: 'retryLater'; readonly delayMs: number | undefined }
-  /** It asks for the message to be parked. */
+  /** It asks for the message to be dead-lettered. */
   | { readonly kind: 'reject'; readonly error: unknown }
   /** The data could not be read. */
   | { readonly kind: 'undecodable'; readonly error: unknown };
@@ -84,9 +89,12 @@ function outcomeOfFailure(
   attempt: number,
   policy: RetryPolicy,
 ): Outcome {
-  if (attempt >= policy.attempts) return deadLetter('handlerFailed', error);
+  const isLast = attempt >= policy.attempts;
+  // Nothing depends on it any more. Of an only attempt it tells what may befall the next message.
+  if (isLast && attempt > 1) return deadLetter('handlerFailed', error);
   const verdict = isShared === true ? true : verdictOn(error, policy);
   if (verdict === false) return deadLetter('notRetried', error);
+  if (isLast) return { ...deadLetter('handlerFailed', error), failure: error };
   const delayMs = retryDelayMs(policy, attempt);
   return { kind: 'retry', delayMs, error: verdict === true ? error : verdict };
 }
@@ -110,7 +118,10 @@ function mistakenRule(what: string, error: unknown): Error {
   return new Error(text, { cause: error });
 }
 
-export function deadLetter(reason: DeadReason, error: unknown): Outcome {
+export function deadLetter(
+  reason: DeadReason,
+  error: unknown,
+): Outcome & { readonly kind: 'deadLetter' } {
   return { kind: 'deadLetter', reason, error: summarize(error) };
 }
 
