@@ -28,7 +28,7 @@ while seen < ${MOST_SEEN} and bytes < ${MOST_BYTES} and isEnd == 0 do
     if at and (string.find(element, '\\n', 1, true) or 0) > at then reply[#reply + 1] = element end
   end
   seen = seen + #elements
-  if #elements < tonumber(step) then isEnd = 1 end
+  if #elements == 0 or #elements < tonumber(step) then isEnd = 1 end
 end
 reply[1], reply[2], reply[3] = seen, bytes, isEnd
 return reply
