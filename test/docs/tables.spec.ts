@@ -122,7 +122,9 @@ describe('the tables of the documents', () => {
       const error = Reflect.construct(type, ['', '', '']) as RedisQueueError;
       return [error.name, error.code];
     });
-    const rows = tableBelow(await readText('docs/errors.md'), 'Errors');
+    const page = await readText('docs/errors.md');
+    const headings = ['At the start', 'Of calls', 'Of data', "Of a handler's signal"];
+    const rows = headings.flatMap((heading) => tableBelow(page, heading));
     const listed = rows.map((row) => [codeIn([row], 0)[0], codeIn([row], 1)[0]]);
     expect(listed.toSorted()).toEqual(codes.toSorted());
   });
