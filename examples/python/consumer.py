@@ -262,7 +262,7 @@ class Consumer:
                 raise Unreadable(f"The body is parked as {message.parked}, and nothing is there.")
             value = self.handler(message)
         except RetryLater as wish:
-            return self.retry(message, element, wish.delay_ms)
+            return self.retry(message, element, wish.delay_ms, postponed=1)
         except (DeadLetter, Unreadable) as error:
             self.reply(message, error)
             reason = "rejected" if isinstance(error, DeadLetter) else "undecodable"
@@ -277,7 +277,7 @@ class Consumer:
         if message.reply_to is not None:
             self.reply(message, error)
             self.settle(element, unpark=message.parked)
-        elif message.attempt >= self.attempts:
+        elif message.attempt - message.postponed >= self.attempts:
             self.park(element, message.attempt, "handlerFailed", error)
         else:
             pause_ms = min(self.pause_ms * 2 ** (message.attempt - 1), 60_000)
@@ -310,8 +310,8 @@ class Consumer:
     # endregion answer
 
     # region settle
-    def retry(self, message, element, delay_ms):
-        replacement = for_another_attempt(message)
+    def retry(self, message, element, delay_ms, postponed=0):
+        replacement = for_another_attempt(message, postponed=postponed)
         if delay_ms <= 0:
             return self.settle(element, "LPUSH", self.keys.waiting, replacement)
         due = self.until_done(lambda: now_ms(self.redis)) + delay_ms

@@ -183,7 +183,7 @@ HEADER_START = re.compile(rb'\{\s*"rq"\s*:')
 # What stands in front of a header. The same names elsewhere in it mean nothing.
 FRONT = re.compile(
     rb'\{\s*"rq"\s*:\s*1\s*(?:,"crashes":(\d+)(?=[,}]))?(?:,"attempt":(\d+)(?=[,}]))?'
-    rb'(?:,"parked":"([\w-]+)"(?=[,}]))?(?=\s*[,}])'
+    rb'(?:,"parked":"([\w-]+)"(?=[,}]))?(?:,"postponed":(\d+)(?=[,}]))?(?=\s*[,}])'
 )
 FRONT_BYTES = 192
 
@@ -204,11 +204,12 @@ def split_element(element):
 
 
 def front_of(element):
-    """Crashes, attempt, the name of the parked body, and where the rest of the header begins."""
+    """Crashes, attempt, the name of the parked body, postponements, and where the rest of the header begins."""
     found = FRONT.match(element[:FRONT_BYTES])
-    crashes, attempt, parked = found.groups()
+    crashes, attempt, parked, postponed = found.groups()
     name = parked and parked.decode()
-    return count_of(crashes, 0), max(1, count_of(attempt, 1)), name, found.end()
+    counts = count_of(crashes, 0), max(1, count_of(attempt, 1)), name, count_of(postponed, 0)
+    return *counts, found.end()
 
 
 def count_of(digits, otherwise):
@@ -224,8 +225,8 @@ class Message:
             raise Unreadable("The element is empty.")
         self.element = element
         self.header, self.body = split_element(element)
-        self.crashes, self.attempt, self.parked, _ = (
-            (0, 1, None, 0) if self.header is None else front_of(element)
+        self.crashes, self.attempt, self.parked, self.postponed, _ = (
+            (0, 1, None, 0, 0) if self.header is None else front_of(element)
         )
         self.codec = self.field("codec", str)
         self.zip = self.field("zip", str)
@@ -266,16 +267,21 @@ class Message:
 
 
 # region again
-def for_another_attempt(message, crashes=None):
-    """With its attempt raised. Only the front is written anew: every other byte is somebody else's."""
+def for_another_attempt(message, crashes=None, postponed=0):
+    """With its attempt raised. Only the front is written anew: every other byte is somebody else's.
+
+    With `postponed` 1 the attempt before it uses up none: its handler asked for that.
+    """
     counts = {"attempt": message.attempt + 1}
     if crashes:
         counts = {"crashes": crashes, **counts}
     if message.parked is not None:
         counts["parked"] = message.parked
+    if message.postponed + postponed > 0:
+        counts["postponed"] = message.postponed + postponed
     if message.header is None:
         return join_element({**counts, "id": new_id()}, message.body)
-    rest_at = front_of(message.element)[3]
+    rest_at = front_of(message.element)[-1]
     return to_json({"rq": 1, **counts})[:-1] + message.element[rest_at:]
 
 

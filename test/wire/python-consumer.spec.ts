@@ -103,6 +103,23 @@ describe('consumer.py', () => {
     await untilSettled();
   });
 
+  test('uses up no attempt by a wish to run later, its own or that of our handlers', async () => {
+    await rig.consume(QUEUE, '--attempts', '2', '--pause', '10');
+    // It asks to run later first, and cannot wait for "soon" then.
+    const own = { to: ADA, busy: true, seconds: 'soon' };
+    await enqueue(rig.nest.client(), new RedisQueueRecordBuilder(own).id('own').build());
+    const [letter] = await deadLetters(1);
+    expect(letter).toMatchObject({ id: 'own', reason: 'handlerFailed', attempt: 3 });
+    const element =
+      '{"rq":1,"attempt":4,"postponed":3,"id":"ours","headers":{"a":"b"}}\n{"text":"no address"}';
+
+    await rig.nest.commands.rpush(rig.nest.queue(QUEUE).waitingKey, element);
+
+    const [, ours] = await deadLetters(2);
+    expect(ours).toMatchObject({ id: 'ours', attempt: 5, headers: { a: 'b' } });
+    expect(String(ours?.element)).toContain(`\n{"rq":1,"attempt":5,"postponed":3,"id":"ours",`);
+  });
+
   test('gives a message with an attempt raised to our handlers too', async () => {
     const seen: unknown[] = [];
     @Controller()
