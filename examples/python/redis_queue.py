@@ -89,6 +89,11 @@ def reply_list(caller):
     return f"{PREFIX}:{{reply:{caller}}}:replies"
 
 
+def parked_reply(replies, name):
+    """The body of a large reply, beside the list."""
+    return f"{replies.removesuffix('replies')}parked:{name}"
+
+
 def is_reply_list(key):
     """Nothing else is ever answered to: what a message names as its reply list may be any key."""
     named = re.fullmatch(re.escape(PREFIX) + r":\{reply:[^{}]+\}:replies", key)

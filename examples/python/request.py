@@ -15,6 +15,7 @@ from redis_queue import (
     new_element,
     new_id,
     now_ms,
+    parked_reply,
     reply_list,
     shown,
 )
@@ -48,9 +49,15 @@ def request(client, queue, data, timeout=10):
         reply = Message(popped[1])
         if reply.request != number:
             continue
+        if reply.parked is not None:
+            key = parked_reply(replies, reply.parked)
+            reply.content = client.get(key)
+            client.unlink(key)
+            if reply.content is None:
+                raise RequestFailed("The body of the reply is gone.")
         if reply.header.get("error"):
             raise RequestFailed(reply.data)
-        if reply.body:
+        if reply.content:
             yield reply.data
         if reply.header.get("last"):
             return

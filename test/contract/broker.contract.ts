@@ -1316,7 +1316,7 @@ export function brokerContract(world: BrokerWorld): void {
       const expected = Array.from({ length: 300 }, (_, index) => `r${index}`);
       const sent: Promise<unknown>[] = [];
       for (const [index, text] of expected.entries()) {
-        sent.push(...lists.map((list) => broker.reply(list, text)));
+        sent.push(...lists.map((list) => broker.reply(list, text, 1)));
         // Several turns of the event loop, and so several calls to Redis.
         if (index % 50 === 0) await Promise.resolve();
         if (index % 70 === 0) await Promise.all(sent);
@@ -1329,9 +1329,9 @@ export function brokerContract(world: BrokerWorld): void {
       const caller = await world.open();
       const heard: string[] = [];
       const list = await caller.receiveReplies((bytes) => heard.push(bytes.toString()));
-      await broker.reply(list, 'one');
+      await broker.reply(list, 'one', 1);
       await eventually(() => expect(heard).toEqual(['one']));
-      await broker.reply(list, 'two');
+      await broker.reply(list, 'two', 1);
       await eventually(() => expect(heard).toEqual(['one', 'two']));
     });
   });
@@ -1393,7 +1393,7 @@ export function brokerContract(world: BrokerWorld): void {
         closing.push('another', 'b', element('b')),
         closing.push(QUEUE, 'c', element('c'), { deduplicateMs: 60_000 }),
         closing.publish('happened', 'e', element('e')),
-        closing.reply(list, 'the reply'),
+        closing.reply(list, 'the reply', 1),
       ];
       await closing.close();
 

@@ -12,6 +12,11 @@ import {
   RedisRefusedError,
   RedisUnavailableError,
 } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import {
+  decodeReply,
+  encodeReply,
+} from '../../libs/redis-queue-transport/src/core/message/reply.js';
+import type { ReceivedReply } from '../../libs/redis-queue-transport/src/core/message/reply.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { brokerContract } from './broker.contract.js';
@@ -39,6 +44,16 @@ describe('events on Redis', () => {
   eventsContract(world);
 });
 
+async function fill(commands: Redis): Promise<void> {
+  for (let size = 1_000_000; size >= 1;) {
+    try {
+      await commands.append('filler', 'x'.repeat(size));
+    } catch {
+      size = Math.floor(size / 10);
+    }
+  }
+}
+
 describe('a broker that was closed', () => {
   test('opens nothing again, for whoever had not heard of it', async () => {
     const broker = await world.open();
@@ -50,9 +65,58 @@ describe('a broker that was closed', () => {
 });
 
 describe('replies', () => {
+  const reply = (request: number, body: string | Buffer): string | Buffer =>
+    encodeReply({ request, kind: 'value', last: true, body });
+
+  async function heardBy(caller: Broker): Promise<[list: string, heard: ReceivedReply[]]> {
+    const heard: ReceivedReply[] = [];
+    const list = await caller.receiveReplies((bytes) => heard.push(decodeReply(bytes)));
+    return [list, heard];
+  }
+
+  test('that are large come as they were sent, and leave nothing behind', async () => {
+    const [list, heard] = await heardBy(await world.open());
+    const server = await world.open();
+    const bodies = ['é'.repeat(100_000), Buffer.alloc(100_000, 0xff), 'small'];
+
+    await Promise.all(bodies.map((body, index) => server.reply(list, reply(index, body), index)));
+
+    await eventually(() => expect(heard).toHaveLength(3));
+    for (const { request, body } of heard)
+      expect(body.equals(Buffer.from(bodies[request] ?? ''))).toBe(true);
+    await eventually(async () => expect(await rig.commands.keys('*:parked:*')).toEqual([]));
+  });
+
+  test('whose body is gone end with an error, and keep no others waiting', async () => {
+    const [list, heard] = await heardBy(await world.open());
+
+    await rig.commands.rpush(
+      list,
+      '{"rq":1,"parked":"gone","re":1,"last":true}\n',
+      '{"rq":1,"parked":"../../evil","re":2,"last":true}\n',
+      reply(3, '"fine"'),
+    );
+
+    await eventually(() => expect(heard.map(({ request }) => request)).toEqual([2, 3, 1]));
+    expect(heard[2]).toMatchObject({ kind: 'error', last: true });
+    expect(String(heard[2]?.body)).toContain('its body is gone');
+  });
+
+  test('that are large get through where their body cannot be parked', async () => {
+    const full = await start({ maxmemory: '8mb', 'maxmemory-policy': 'noeviction' });
+    const [list, heard] = await heardBy(await world.open(full.url));
+    const server = await world.open(full.url);
+    const commands = new Redis(full.url);
+    rig.closeLater({ close: () => commands.disconnect() });
+    await fill(commands);
+
+    await server.reply(list, reply(1, 'x'.repeat(100_000)), 1);
+
+    await eventually(() => expect(heard.map(({ body }) => body.length)).toEqual([100_000]));
+  });
+
   test('of many bytes are read a few at a time', async () => {
     const caller = await world.open();
-    const server = await world.open();
     let heard = 0;
     const list = await caller.receiveReplies(() => (heard += 1));
     const large = Buffer.alloc(1_048_576);
@@ -60,11 +124,11 @@ describe('replies', () => {
       const stats = await rig.commands.info('commandstats');
       return Number(/^cmdstat_blmpop:calls=(\d+)/m.exec(stats)?.[1] ?? 0);
     };
-    await server.reply(list, large);
+    await rig.commands.rpush(list, large);
     await eventually(() => expect(heard).toBe(1));
     const before = await looks();
 
-    await Promise.all(Array.from({ length: 64 }, () => server.reply(list, large)));
+    await Promise.all(Array.from({ length: 64 }, () => rig.commands.rpush(list, large)));
 
     await eventually(() => expect(heard).toBe(65));
     expect((await looks()) - before).toBeGreaterThanOrEqual(4);
@@ -154,7 +218,7 @@ describe('a Redis that is not there', () => {
       () => broker.join('q', TERMS, () => undefined),
     ];
     for (const verb of verbs) await expect(verb()).rejects.toThrow(RedisUnavailableError);
-    await expect(broker.reply('list', 'x')).rejects.toThrow(RedisUnavailableError);
+    await expect(broker.reply('list', 'x', 1)).rejects.toThrow(RedisUnavailableError);
   });
 
   test('is used as soon as it comes', async () => {
@@ -203,7 +267,7 @@ describe('a full Redis (maxmemory, noeviction)', () => {
     await commands
       .zadd(world.key('q', 'consumers'), 'XX', 1, other.consumer)
       .catch(() => undefined);
-    await broker.reply('replies', 'x');
+    await broker.reply('replies', 'x', 1);
     await lease.leave();
     await other.leave();
     const waiting = await commands.lrangeBuffer(world.key('q', 'waiting'), 0, -1);
@@ -212,16 +276,6 @@ describe('a full Redis (maxmemory, noeviction)', () => {
     await commands.flushall();
     expect(await broker.push('q', 'x', element('x'))).toBe('held');
   });
-
-  async function fill(commands: Redis): Promise<void> {
-    for (let size = 1_000_000; size >= 1;) {
-      try {
-        await commands.append('filler', 'x'.repeat(size));
-      } catch {
-        size = Math.floor(size / 10);
-      }
-    }
-  }
 });
 
 describe('the order of what is written', () => {
@@ -236,7 +290,7 @@ describe('the order of what is written', () => {
       if (/^(LTRIM|LREM)$/.test(command) && key.includes(':processing:')) seen.push('settle');
     });
     await Promise.all([
-      broker.reply(list, 'done'),
+      broker.reply(list, 'done', 1),
       lease.exchange([{ kind: 'ack', element: a }], 0),
     ]);
     await eventually(() => expect(seen).toHaveLength(2));
@@ -258,7 +312,7 @@ describe('the order of what is written', () => {
     const lease = await broker.join('q', TERMS, () => undefined);
     rig.closeLater(leaving(lease));
     await broker.push('q', 'a', element('a'));
-    await broker.reply(`${rig.prefix}:{reply:x}:replies`, 'earlier');
+    await broker.reply(`${rig.prefix}:{reply:x}:replies`, 'earlier', 1);
     const [a] = await take(lease, 1);
     await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await rig.commands.script('FLUSH');

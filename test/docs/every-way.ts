@@ -33,6 +33,8 @@ const PREFIX = 'rq';
 const HISTORY = { maxLength: 10, maxAgeMs: 60_000 };
 /** Larger bodies are parked. */
 const PARK_ABOVE_BYTES = 1_000;
+/** As a reply, it is parked. */
+const VERY_LARGE_TEXT = 'x'.repeat(100_000);
 const LARGE_TEXT = 'x'.repeat(2 * PARK_ABOVE_BYTES);
 
 let heard: string[] = [];
@@ -42,6 +44,11 @@ class EveryWayController {
   @MessagePattern('works', { once: { windowMs: 60_000 } })
   works(): string {
     return 'done';
+  }
+
+  @MessagePattern('answers.much')
+  answersMuch(): string {
+    return VERY_LARGE_TEXT;
   }
 
   @MessagePattern('dies')
@@ -154,6 +161,7 @@ export class EveryWay {
       connection: this.urls.consumer,
       prefix: PREFIX,
       leaseMs: 1_000,
+      compressAboveBytes: false,
       declare: { 'happened.*': { groups: ['declared'] } },
     });
     const logger = false;
@@ -182,6 +190,7 @@ export class EveryWay {
     await push(client, 'comes.back', record('again').delay(10));
     await push(client, 'dies', record('dead', LARGE_TEXT));
     expect(await firstValueFrom(client.send('works', {}))).toBe('done');
+    expect(await firstValueFrom(client.send('answers.much', {}))).toBe(VERY_LARGE_TEXT);
     expect(await firstValueFrom(client.send('ticks', {}))).toBe(0);
     await eventually(async () =>
       expect(await this.operator.keys('rq:{reply:*}:refused')).not.toEqual([]),

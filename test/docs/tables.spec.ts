@@ -192,6 +192,7 @@ test.each([
       keys.told('user.created'),
       keys.replies('CLIENT'),
       keys.refusedOf(keys.replies('CLIENT')),
+      keys.parkedReply(keys.replies('CLIENT'), 'NAME'),
       keys.event('user.created'),
     ].toSorted(),
   );

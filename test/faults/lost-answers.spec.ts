@@ -350,7 +350,7 @@ describe('other verbs', () => {
       () => lease.reclaim('nobody'),
       () => lease.wasHandled('x'),
       () => broker.publish('e', 'm', ''),
-      () => broker.reply(list, 'x'),
+      () => broker.reply(list, 'x', 1),
       () => lease.exchange([], 1),
     ];
     for (const verb of verbs) {

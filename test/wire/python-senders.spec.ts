@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
@@ -41,6 +42,11 @@ class AnsweringController {
   @MessagePattern('echo')
   echo(data: unknown): unknown {
     return data;
+  }
+
+  @MessagePattern('much')
+  much(bytes: number): Observable<string> {
+    return of(randomBytes(bytes / 2).toString('hex'), 'small');
   }
 
   @MessagePattern('nothing')
@@ -141,6 +147,15 @@ describe('request.py', () => {
     expect(counted).toEqual(['1', '2', '3']);
     expect(nothing).toEqual([]);
     expect(echoed.map((line): unknown => JSON.parse(line))).toEqual([{ text: GREETING }]);
+  });
+
+  test('gets a large reply whose body is parked, in its place', async () => {
+    await rig.nest.serve({ controllers: [AnsweringController] });
+
+    const [much = '', small] = await ask('much', 300_000);
+
+    expect(much).toMatch(/^"[0-9a-f]+"$/);
+    expect([much.length, small]).toEqual([300_002, '"small"']);
   });
 
   test('gets the error of our handler', async () => {

@@ -61,16 +61,20 @@ export interface Broker {
   ): Promise<void>;
 
   /**
-   * Adds to a caller's reply list. Replies and the next {@link Lease.exchange} leave in the order of the calls, so a
-   * delivery that is settled after its reply was given here is never settled without the reply having been written.
+   * Adds to a caller's reply list what answers its request of this number. Replies to one request keep their order. They
+   * and the next {@link Lease.exchange} leave in the order of the calls, so a delivery that is settled after its reply was
+   * given here is never settled without the reply having been written; but for large ones, see {@link repliesWritten}.
    */
-  reply(list: string, element: Element): Promise<unknown>;
+  reply(list: string, element: Element, request: number): Promise<unknown>;
+
+  /** The same for one value of a stream. Resolves with whether the caller still listens, as far as is known. */
+  replyAndGoOn(list: string, element: Element, request: number): Promise<boolean>;
 
   /**
-   * The same for one value of a stream, which answers this number of the caller's. Resolves with whether the caller still
-   * listens, as far as is known.
+   * Large replies take a way of their own, so that nothing else need wait for them. Resolves when those to this request
+   * that are on it have been written, or have failed; undefined where none is. Until then its delivery must not be settled.
    */
-  replyAndGoOn(list: string, element: Element, request: number): Promise<boolean>;
+  repliesWritten(list: string, request: number): Promise<unknown> | undefined;
 
   /** Says of requests that got replies through {@link receiveReplies} that nobody listens to further ones. */
   refuseReplies(requests: readonly number[]): Promise<void>;

@@ -53,12 +53,12 @@ export class MessageRunner implements DeliveryHandler {
   #handle(delivery: Delivery, data: unknown, replier: Replier | undefined): Promise<Result> {
     const context = new RedisQueueContext([delivery, delivery.envelope.pattern ?? this.pattern]);
     return this.withHooks(context, () => runHandler(this.handler, data, context, replier)).then(
-      () => succeeded(context, replier),
+      () => onceWritten(succeeded(context, replier), replier),
       (error: unknown) => {
         const { isUntold, failure } = context;
         if (isUntold && replier !== undefined && steered(failure) === undefined)
           this.onUntold(delivery, failure);
-        return failed(error, context, replier);
+        return onceWritten(failed(error, context, replier), replier);
       },
     );
   }
@@ -79,6 +79,12 @@ export class MessageRunner implements DeliveryHandler {
     if (envelope.replyTo === undefined) return undefined;
     return new Replier(this.broker, this.codec, envelope.replyTo, envelope, this.onReplyError);
   }
+}
+
+/** No request is settled before its reply has been written. */
+function onceWritten(result: Result, replier: Replier | undefined): Result | Promise<Result> {
+  const written = replier?.written;
+  return written === undefined ? result : written.then(() => result);
 }
 
 function undecodable(error: unknown, replier: Replier | undefined): Result {

@@ -49,6 +49,11 @@ export class Replier {
     clearTimeout(this.#silence);
   }
 
+  /** Resolves when what was sent has been written; undefined where nothing has to be waited for. */
+  get written(): Promise<unknown> | undefined {
+    return this.broker.repliesWritten(this.address.list, this.address.request);
+  }
+
   readonly #goOn = (isWanted: boolean): void => {
     if (!isWanted) this.#onUnwanted?.();
   };
@@ -102,7 +107,7 @@ export class Replier {
     const { list, request } = this.address;
     const last = isLast || isEnd;
     const element = encodeReply({ request, kind, last, body });
-    if (last) this.broker.reply(list, element).catch(this.onError);
+    if (last) this.broker.reply(list, element, request).catch(this.onError);
     else this.broker.replyAndGoOn(list, element, request).then(this.#goOn, this.onError);
   }
 }

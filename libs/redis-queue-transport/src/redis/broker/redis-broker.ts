@@ -39,6 +39,8 @@ import { Keys } from '../keys/keys.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { FEED_WAIT_MS, ListFeeder } from '../lease/list-feeder.js';
 import { processName } from '../connection/process-name.js';
+import { ParkedReplies } from '../replies/parked-replies.js';
+import { ParkingReplies } from '../replies/parking-replies.js';
 import { PushBatch } from '../queue/push-batch.js';
 import { RecoveredEvents } from '../events/recovered-events.js';
 import { RedisLease } from '../lease/redis-lease.js';
@@ -105,7 +107,7 @@ function lossesBy(policy: string): string {
 /** Bound of one script. */
 const MOST_AT_ONCE = 1_000;
 
-/** The broker on Redis: one connection for commands, one for each thing that blocks. */
+/** The broker on Redis: one connection for commands, one for large bodies, one for each thing that blocks. */
 export class RedisBroker implements Broker {
   readonly #keys: Keys;
   readonly #home = homeContext();
@@ -114,6 +116,7 @@ export class RedisBroker implements Broker {
   readonly #name = processName();
   readonly #commands: Connection;
   readonly #replies: ReplyBatch;
+  readonly #parkingReplies: ParkingReplies;
   readonly #published: EventBatch;
   readonly #subscriptions: Subscriptions;
   readonly #pushes = new Map<string, PushBatch>();
@@ -130,6 +133,7 @@ export class RedisBroker implements Broker {
   #interruptions = 0;
   #isChecked = false;
   #isClosed = false;
+  readonly #closing = new AbortController();
   /** Calls that wait for the connection. */
   #unsent = 0;
   #joined = 0;
@@ -149,6 +153,7 @@ export class RedisBroker implements Broker {
     );
     this.#keys = new Keys(options.prefix, this.#commands.database);
     this.#replies = new ReplyBatch(this.#commands, this.#keys);
+    this.#parkingReplies = new ParkingReplies(this.#replies, () => this.#bodies, this.#keys);
     this.#published = new EventBatch(
       this.#commands,
       this.#keys,
@@ -261,14 +266,20 @@ export class RedisBroker implements Broker {
     const { budget } = this.options;
     try {
       const keys = this.#keys.queue(queue);
-      const pushes = new PushBatch(this.#commands, keys, this.#parkAboveBytes, budget);
-      if (this.#pushes.size >= MOST_KNOWN_QUEUES) this.#pushes.clear();
+      const connections = { commands: this.#commands, bodies: () => this.#bodies };
+      const pushes = new PushBatch(connections, keys, this.#parkAboveBytes, budget);
+      if (this.#pushes.size >= MOST_KNOWN_QUEUES) this.#forgetPushes();
       this.#pushes.set(queue, pushes);
       return pushes;
     } catch (error) {
       budget.give(element.length); // the name cannot be one
       throw error;
     }
+  }
+
+  /** But for those under way, behind which others may wait. */
+  #forgetPushes(): void {
+    for (const [queue, { isBusy }] of this.#pushes) if (!isBusy) this.#pushes.delete(queue);
   }
 
   async isServed(queue: string): Promise<boolean> {
@@ -366,13 +377,17 @@ export class RedisBroker implements Broker {
     return new RecoveredEvents(context, recovery, onEvent);
   }
 
-  reply(list: string, element: Element): Promise<unknown> {
-    return this.#replies.add(list, element);
+  reply(list: string, element: Element, request: number): Promise<unknown> {
+    return this.#parkingReplies.add(list, element, request, false);
   }
 
   async replyAndGoOn(list: string, element: Element, request: number): Promise<boolean> {
-    const ended = await this.#replies.add(list, element, request);
+    const ended = await this.#parkingReplies.add(list, element, request, true);
     return !ended.includes(request);
+  }
+
+  repliesWritten(list: string, request: number): Promise<unknown> | undefined {
+    return this.#parkingReplies.written(list, request);
   }
 
   async refuseReplies(requests: readonly number[]): Promise<void> {
@@ -394,7 +409,15 @@ export class RedisBroker implements Broker {
   async #receiveReplies(onReply: (element: Buffer) => void): Promise<string> {
     const connection = this.#connection('replies', INBOX_WAIT_MS + BLOCKING_GRACE_MS);
     const list = this.#keys.replies(this.#name);
-    const inbox = new ReplyInbox(connection, list, onReply, this.#onError);
+    const parked = new ParkedReplies({
+      bodies: () => this.#bodies,
+      keyOf: (name) => this.#keys.parkedReply(list, name),
+      onReply,
+      onError: this.#onError,
+      stopped: this.#closing.signal,
+    });
+    const deliver = (element: Buffer): void => parked.deliver(element);
+    const inbox = new ReplyInbox(connection, list, deliver, this.#onError);
     this.#inbox = inbox;
     try {
       await connection.ready(this.options.connectTimeoutMs);
@@ -500,6 +523,7 @@ export class RedisBroker implements Broker {
   async close(withinMs = CLOSE_WITHIN_MS): Promise<void> {
     await drained(() => this.#isBusy, withinMs);
     this.#isClosed = true;
+    this.#closing.abort();
     this.#recovered?.stop();
     this.#subscriptions.stop();
     const feeders = this.#feeders.map((feeder) => feeder.stop());
@@ -508,7 +532,13 @@ export class RedisBroker implements Broker {
   }
 
   get #isBusy(): boolean {
-    return this.#unsent > 0 || this.#replies.isWaiting || this.#commands.isBusy;
+    return (
+      this.#unsent > 0 ||
+      this.#replies.isWaiting ||
+      this.#commands.isBusy ||
+      this.#parkingReplies.isBusy ||
+      [...this.#pushes.values()].some((pushes) => pushes.isBusy)
+    );
   }
 
   async #listen(listeners: ReadonlyMap<string, (element: Buffer) => void>): Promise<void> {

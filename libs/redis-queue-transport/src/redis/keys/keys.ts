@@ -60,6 +60,11 @@ export class Keys {
     return replies.slice(0, -END_OF_REPLIES.length) + '}:refused';
   }
 
+  /** Text: the body of a large reply, beside a list of replies. */
+  parkedReply(replies: string, name: string): string {
+    return replies.slice(0, -END_OF_REPLIES.length) + `}:parked:${name}`;
+  }
+
   /** Whether a key is named as {@link replies} names them, whoever says so. No other key of the prefix is. */
   isReplies(key: string): boolean {
     // Requests mostly come several from one caller.

@@ -34,12 +34,30 @@ class Push {
 const MOST_ELEMENTS = 1_000;
 const MOST_BYTES = 1_048_576;
 
-/** Adds to one queue; what is pushed in one turn of the event loop travels together, in the order of the calls. */
+/** How long what is large waits for its connection. */
+const CONNECTION_WAIT_MS = 5_000;
+
+/** Where pushes go. */
+export interface PushConnections {
+  readonly commands: Connection;
+  /** For what is large, behind which nothing else may have to wait. */
+  readonly bodies: () => Connection;
+}
+
+/**
+ * Adds to one queue; what is pushed in one turn of the event loop travels together, in the order of the calls. What is large
+ * takes a connection of its own. Messages keep their order all the same: the way is changed only while none is on it.
+ */
 export class PushBatch {
   readonly #batch = new TickBatch<Push>((pushes) => this.#flush(pushes));
+  /** Chunks that were sent and are not answered. */
+  #underWay = 0;
+  #isByBodies = false;
+  /** Chunks that wait for those, as they go another way, and what came after them. */
+  #behind: (readonly Push[])[] = [];
 
   constructor(
-    private readonly connection: Connection,
+    private readonly connections: PushConnections,
     private readonly keys: QueueKeys,
     /** Larger elements leave their body beside the list. */
     private readonly parkAboveBytes: number,
@@ -54,50 +72,87 @@ export class PushBatch {
     );
   }
 
+  get isBusy(): boolean {
+    return this.#underWay > 0;
+  }
+
   #flush(pushes: readonly Push[]): void {
     let chunk: Push[] = [];
     let bytes = 0;
     for (const push of pushes) {
       const isOther = chunk[0] !== undefined && chunk[0].way !== push.way;
       if (isOther || chunk.length === MOST_ELEMENTS || bytes >= MOST_BYTES) {
-        void this.#send(chunk);
+        this.#goOrWait(chunk);
         chunk = [];
         bytes = 0;
       }
       chunk.push(push);
       bytes += push.element.length;
     }
-    if (chunk.length > 0) void this.#send(chunk);
+    if (chunk.length > 0) this.#goOrWait(chunk);
+  }
+
+  #goOrWait(chunk: readonly Push[]): void {
+    if (this.#behind.length === 0 && this.#mayGo(chunk)) void this.#send(chunk);
+    else this.#behind.push(chunk);
+  }
+
+  /** Small ones go along with large ones that are under way. */
+  #mayGo(chunk: readonly Push[]): boolean {
+    const isLarge = chunk[0]?.way === 'park';
+    if (this.#underWay === 0) this.#isByBodies = isLarge;
+    return this.#isByBodies || !isLarge;
+  }
+
+  #sendThoseBehind(): void {
+    for (
+      let next = this.#behind[0];
+      next !== undefined && this.#mayGo(next);
+      next = this.#behind[0]
+    ) {
+      this.#behind.shift();
+      void this.#send(next);
+    }
   }
 
   /** Never rejects: each push of the chunk has its own promise. */
   async #send(chunk: readonly Push[]): Promise<void> {
+    this.#underWay += 1;
     try {
-      const held = await this.#sendBy(chunk[0]?.way, chunk);
+      const held = await (this.#isByBodies
+        ? this.#sendByBodies(chunk)
+        : this.#sendOn(this.connections.commands, chunk));
       chunk.forEach((push, index) => push.resolve(held?.[index] === false ? 'duplicate' : 'held'));
     } catch (error) {
       for (const push of chunk) push.reject(failureOfOne(error, hold.action, push.messageId));
     }
     for (const { element } of chunk) this.budget.give(element.length);
+    this.#underWay -= 1;
+    if (this.#underWay === 0 && this.#behind.length > 0) this.#sendThoseBehind();
   }
 
-  #sendBy(way: Way | undefined, chunk: readonly Push[]): Promise<readonly boolean[] | undefined> {
-    if (way === 'append') return this.#append(chunk);
-    if (way === 'park') return this.#park(chunk);
+  async #sendByBodies(chunk: readonly Push[]): Promise<readonly boolean[] | undefined> {
+    const bodies = this.connections.bodies();
+    await bodies.ready(CONNECTION_WAIT_MS);
+    return this.#sendOn(bodies, chunk);
+  }
+
+  #sendOn(connection: Connection, chunk: readonly Push[]): Promise<readonly boolean[] | undefined> {
+    const way = chunk[0]?.way;
+    if (way === 'append') return this.#append(connection, chunk);
+    if (way === 'park') return this.#park(connection, chunk);
     const { wake } = this.keys;
     const rest = chunk.flatMap((push) => argumentsOf(push, push.element, ''));
-    return hold.run(this.connection, this.keys, { wake }, rest);
+    return hold.run(connection, this.keys, { wake }, rest);
   }
 
-  async #append(chunk: readonly Push[]): Promise<undefined> {
+  async #append(connection: Connection, chunk: readonly Push[]): Promise<undefined> {
     const elements = chunk.map((push) => push.element);
-    await this.connection.run(hold.action, (client) =>
-      client.rpush(this.keys.waiting, ...elements),
-    );
+    await connection.run(hold.action, (client) => client.rpush(this.keys.waiting, ...elements));
   }
 
   /** Large bodies pass through no script, which would keep Redis busy with copying them. */
-  async #park(chunk: readonly Push[]): Promise<readonly boolean[]> {
+  async #park(connection: Connection, chunk: readonly Push[]): Promise<readonly boolean[]> {
     const { wake, parked } = this.keys;
     const names = chunk.map(newBodyName);
     const rest: ScriptArgument[] = [];
@@ -108,7 +163,7 @@ export class PushBatch {
       return { name, body };
     });
     try {
-      const reply = await this.connection.run(hold.action, (redis) =>
+      const reply = await connection.run(hold.action, (redis) =>
         transact(redis, (client) => [
           ...bodies.map(({ name, body }) => client.hsetnx(parked, name, body)),
           hold.send(client, this.keys, { wake }, rest),
@@ -116,15 +171,15 @@ export class PushBatch {
       );
       return hold.read(reply);
     } catch (error) {
-      if (error instanceof RedisRefusedError) this.#dropBodies(names);
+      if (error instanceof RedisRefusedError) this.#dropBodies(connection, names);
       throw error;
     }
   }
 
   /** Of messages that were refused. That they are refused is what is told; a body that stays all the same is nobody's. */
-  #dropBodies(names: readonly string[]): void {
+  #dropBodies(connection: Connection, names: readonly string[]): void {
     const { parked } = this.keys;
-    this.connection.run('drop a body', (client) => client.hdel(parked, ...names)).catch(noop);
+    connection.run('drop a body', (client) => client.hdel(parked, ...names)).catch(noop);
   }
 }
 

@@ -1,0 +1,95 @@
+import { parkedElement } from '../../core/message/envelope.js';
+import type { Element } from '../../core/message/envelope.js';
+import { newBodyName } from '../queue/body-name.js';
+import type { Connection } from '../connection/connection.js';
+import type { Keys } from '../keys/keys.js';
+import type { ReplyBatch } from './reply-batch.js';
+import { KEEP_MS } from './reply-batch.js';
+import { isLarger } from '../queue/size.js';
+
+/** Each parked reply costs two round trips more; what is smaller than this keeps others waiting for no longer. */
+const PARK_ABOVE_BYTES = 65_536;
+
+/** A large reply waits so long for the connection for bodies. */
+const CONNECTION_WAIT_MS = 1_000;
+
+/**
+ * Sends replies. A large one leaves its body beside the caller's list, over the connection for bodies, so that other
+ * replies, renewals and settlements need not wait until it has passed; replies to the same request wait for it. Where that
+ * cannot be done, it goes as it is.
+ */
+export class ParkingReplies {
+  /** The last reply to a request, by the list and its number, while large ones to it are on their way. */
+  readonly #underWay = new Map<string, Promise<unknown>>();
+
+  constructor(
+    private readonly replies: ReplyBatch,
+    private readonly bodies: () => Connection,
+    private readonly keys: Keys,
+  ) {}
+
+  /** Resolves with the numbers of streams in this list that are to end; with `goesOn` this may be one of them. */
+  add(
+    list: string,
+    element: Element,
+    request: number,
+    goesOn: boolean,
+  ): Promise<readonly number[]> {
+    const stream = goesOn ? request : undefined;
+    const isLarge = isLarger(element, PARK_ABOVE_BYTES);
+    if (!isLarge && this.#underWay.size === 0) return this.replies.add(list, element, stream);
+    const key = keyOf(list, request);
+    const before = this.#underWay.get(key);
+    if (!isLarge && before === undefined) return this.replies.add(list, element, stream);
+    const sent = this.#send(before, list, element, isLarge, stream);
+    this.#underWay.set(key, sent);
+    const forget = (): void => {
+      if (this.#underWay.get(key) === sent) this.#underWay.delete(key);
+    };
+    sent.then(forget, forget);
+    return sent;
+  }
+
+  /** Resolves once what was given so far has been written, or failed; undefined where nothing large is on its way. */
+  written(list: string, request: number): Promise<unknown> | undefined {
+    if (this.#underWay.size === 0) return undefined;
+    return this.#underWay.get(keyOf(list, request))?.catch(noop);
+  }
+
+  get isBusy(): boolean {
+    return this.#underWay.size > 0;
+  }
+
+  async #send(
+    before: Promise<unknown> | undefined,
+    list: string,
+    element: Element,
+    isLarge: boolean,
+    stream: number | undefined,
+  ): Promise<readonly number[]> {
+    if (before !== undefined) await before.catch(noop);
+    const sent = isLarge ? await this.#park(list, element) : element;
+    return this.replies.add(list, sent, stream);
+  }
+
+  /** Whatever keeps it from being parked is told, where it matters, by what is sent in its place. */
+  async #park(list: string, whole: Element): Promise<Element> {
+    const name = newBodyName();
+    const { element, body } = parkedElement(whole, name);
+    const key = this.keys.parkedReply(list, name);
+    const bodies = this.bodies();
+    try {
+      await bodies.ready(CONNECTION_WAIT_MS);
+      await bodies.run('park a reply', (client) => client.set(key, body, 'PX', KEEP_MS));
+      return element;
+    } catch {
+      return whole;
+    }
+  }
+}
+
+const noop = (): void => undefined;
+
+function keyOf(list: string, request: number): string {
+  return `${request} ${list}`;
+}
