@@ -63,6 +63,13 @@ test('the guide to saving first: what was saved and not sent is sent at the star
   expect(await linesOf('save-first')).toEqual(['handled 1 and 2', 'unsent: 0']);
 });
 
+test('the guide to sending: the tenant of a message goes along with what its handler sends', async () => {
+  expect(await linesOf('headers')).toEqual([
+    'order 1 for acme, sent by order-service',
+    'order 2 for globex, sent by order-service',
+  ]);
+});
+
 test('the guide to several servers: each serves its prefix', async () => {
   expect(await linesOf('several-servers')).toEqual([
     'order 1, attempt 1, up',

@@ -8,7 +8,7 @@ import { NobodyListensError } from '../../core/errors/errors.js';
 import type { MessageIds } from '../../core/message/message-id.js';
 import type { ClientSession } from './client-session.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
-import { NO_SETTINGS, combined, refuseSettings } from '../packets/message-settings.js';
+import { NO_SETTINGS, combined, refuseSettings, withHeaders } from '../packets/message-settings.js';
 import type { RedisQueueRecordOptions, Verb } from '../packets/message-settings.js';
 import { isRecord } from '../packets/redis-queue-record.js';
 
@@ -48,7 +48,7 @@ export class OutgoingMessage {
   #metadata: unknown;
 
   /**
-   * `given`: settings over those of a record.
+   * `given`: settings over those of a record; `headers`: those that it has unless it says otherwise.
    * @throws InvalidOptionError | UnencodableError | PayloadTooLargeError, and what a serializer throws
    */
   constructor(
@@ -58,12 +58,13 @@ export class OutgoingMessage {
     ids: MessageIds,
     codec: PacketCodec,
     given: RedisQueueRecordOptions | undefined,
+    headers: Readonly<Record<string, string>> | undefined,
   ) {
     const { data } = packet;
     const record = isRecord(data) ? data : undefined;
     const ofRecord = record?.options ?? NO_SETTINGS;
     refuseSettings(ofRecord, verb);
-    const options = combined(ofRecord, given);
+    const options = withHeaders(combined(ofRecord, given), headers);
     this.#options = options;
     this.id = options.id ?? ids.next();
     this.#body = codec.encodeRequest(

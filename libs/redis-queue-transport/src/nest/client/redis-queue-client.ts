@@ -31,6 +31,8 @@ import type {
   RedisQueueSendOptions,
   Verb,
 } from '../packets/message-settings.js';
+import { outgoingHeaders } from './outgoing-headers.js';
+import type { OutgoingHeaders } from './outgoing-headers.js';
 import { OutgoingMessage } from './outgoing-message.js';
 import type { EmitResult } from './outgoing-message.js';
 import { PacketCodec } from '../packets/packet-codec.js';
@@ -72,6 +74,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   private readonly events = new StatusEvents(this._status$, this.logger);
   private readonly requests: ClientRequests;
   private readonly budget: SendBudget;
+  private readonly headers: OutgoingHeaders | undefined;
   private readonly home = homeContext();
   private session: ClientSession | undefined;
   private closing: Promise<void> = Promise.resolve();
@@ -83,6 +86,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     const { serializer, deserializer, requestTimeoutMs, requestTotalTimeoutMs } = this.options;
     this.addressing = new AddressingLog(this.options.prefix, this.logger);
     this.codec = new PacketCodec(serializer, deserializer, new BodyFormat(this.options));
+    this.headers = outgoingHeaders(this.options);
     const { maxPendingMessages, maxPendingBytes } = this.options;
     this.budget = new SendBudget(maxPendingMessages, maxPendingBytes);
     this.requests = new ClientRequests(
@@ -172,6 +176,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   close(...hook: readonly unknown[]): Promise<void> {
     // Nest's ClientsModule makes this its shutdown hook, which is called with the signal, or undefined for none.
     if (hook.length > 0) this.isShutDown = true;
+    if (this.isShutDown) this.headers?.close();
     const session = this.session;
     this.session = undefined;
     this.requests.failAll(new Error('Connection closed'), session);
@@ -374,7 +379,15 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     given: RedisQueueRecordOptions | undefined,
   ): OutgoingMessage {
     const queue = this.queueOf(packet.pattern);
-    return new OutgoingMessage(verb, packet, queue, this.ids, this.codec, given);
+    return new OutgoingMessage(
+      verb,
+      packet,
+      queue,
+      this.ids,
+      this.codec,
+      given,
+      this.headers?.now(),
+    );
   }
 
   private queueOf(pattern: unknown): string {

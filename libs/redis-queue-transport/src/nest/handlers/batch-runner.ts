@@ -9,7 +9,7 @@ import type { DeliveryHandler } from '../../core/delivery/delivery-runner.js';
 import { DONE, REFUSED } from '../../core/delivery/outcome.js';
 import type { Result } from '../../core/delivery/outcome.js';
 import type { Gate } from '../../core/lease/start-gate.js';
-import { ownContext } from '../../core/process/own-context.js';
+import { contextOfBatch } from '../../core/process/handled-headers.js';
 import { steered } from './message-runner.js';
 import type { WithHooks } from './message-runner.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
@@ -30,7 +30,11 @@ export class BatchRunner implements DeliveryHandler {
     terms: BatchTerms,
   ) {
     this.#batches = new BatchCollector(terms, (items) =>
-      ownContext().runInAsyncScope(this.#runBatch, this, items),
+      contextOfBatch(() => items.map(({ delivery }) => delivery.envelope.headers)).runInAsyncScope(
+        this.#runBatch,
+        this,
+        items,
+      ),
     );
   }
 

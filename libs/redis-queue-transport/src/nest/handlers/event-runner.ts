@@ -5,7 +5,7 @@ import { Delivery } from '../../core/delivery/delivery.js';
 import { decodeElement } from '../../core/message/envelope.js';
 import { ShutdownError } from '../../core/errors/errors.js';
 import { isExpired } from '../../core/delivery/intake.js';
-import { ownContext } from '../../core/process/own-context.js';
+import { contextOfHandled } from '../../core/process/handled-headers.js';
 import type { Places } from '../../core/delivery/places.js';
 import { rejected } from '../../core/errors/rejected.js';
 import { Running } from '../../core/delivery/running.js';
@@ -126,7 +126,8 @@ export class EventRunner {
       if (failure !== undefined) this.#logFailure(delivery.queue, failure);
       end();
     };
-    const handled = ownContext().runInAsyncScope(this.#handle, this, delivery, context, handler);
+    const own = contextOfHandled(delivery.envelope.headers);
+    const handled = own.runInAsyncScope(this.#handle, this, delivery, context, handler);
     handled.then(
       () => endWith(context.failure),
       (error: unknown) => endWith(context.failure ?? error ?? new Error('It threw nothing.')),

@@ -8,7 +8,7 @@ import { CallerGoneError } from '../../core/errors/errors.js';
 import type { HandlerTimeoutError, NotHandledError } from '../../core/errors/errors.js';
 import { DONE, REFUSED } from '../../core/delivery/outcome.js';
 import type { Result } from '../../core/delivery/outcome.js';
-import { ownContext } from '../../core/process/own-context.js';
+import { contextOfHandled } from '../../core/process/handled-headers.js';
 import { rejected } from '../../core/errors/rejected.js';
 import { isDeadLetter, isRetryLater } from '../context/exceptions.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
@@ -32,7 +32,8 @@ export class MessageRunner implements DeliveryHandler {
   ) {}
 
   run(delivery: Delivery): Promise<Result> {
-    return ownContext().runInAsyncScope(this.#run, this, delivery);
+    const { headers } = delivery.envelope;
+    return contextOfHandled(headers).runInAsyncScope(this.#run, this, delivery);
   }
 
   #run(delivery: Delivery): Promise<Result> {

@@ -59,6 +59,8 @@ const CLIENT_DEFAULTS = {
   maxPendingMessages: 100_000,
   maxPendingBytes: 268_435_456,
   sendAgainForMs: 30_000,
+  headers: undefined,
+  forwardHeaders: [],
 };
 
 /** Options are checked because their types are not always: they come from files and from JavaScript. */

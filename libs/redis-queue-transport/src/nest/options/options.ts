@@ -18,6 +18,7 @@ import type { ConnectionOption } from '../../open-broker.js';
 import { declarationsRule, groupRule } from './declarations.js';
 import type { RedisQueueDeclarations } from './declarations.js';
 import { assertDistinctCodecs, codecRule, codecsRule } from './codec-options.js';
+import { headersRule, namesRule } from './header-options.js';
 import { isWorthRetrying } from '../internals/worth-retrying.js';
 import { refuseEventOptions, resolvedFor } from './misplaced-options.js';
 
@@ -226,6 +227,13 @@ export interface RedisQueueClientOptions extends SharedOptions {
    * once. Too short, and a failover of Redis outlasts it. Default 30000.
    */
   readonly sendAgainForMs?: number | undefined;
+  /** Headers of everything that it sends. A message's own go over them, one by one. Default none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Names of headers that go along: what a handler of this process sends while it handles a message that has them, gets
+   * them too, unless it says otherwise. Of a batch, those that all its messages have alike. Default none.
+   */
+  readonly forwardHeaders?: readonly string[] | undefined;
 }
 
 type Resolved<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
@@ -240,6 +248,7 @@ type Optional =
   | 'maxConcurrency'
   | 'timeoutMs'
   | 'requestTotalTimeoutMs'
+  | 'headers'
   | 'once'
   | 'retry'
   | 'batch';
@@ -473,6 +482,8 @@ export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedCl
       maxPendingMessages: wholeNumber('messages', 1),
       maxPendingBytes: wholeNumber('bytes', 1),
       sendAgainForMs: milliseconds(0),
+      headers: headersRule,
+      forwardHeaders: namesRule,
     },
     {
       ...sharedDefaults,
@@ -482,6 +493,8 @@ export function resolveClientOptions(given: RedisQueueClientOptions): ResolvedCl
       maxPendingMessages: 100_000,
       maxPendingBytes: 256 * MIB,
       sendAgainForMs: 30_000,
+      headers: undefined,
+      forwardHeaders: [],
     },
     'RedisQueueClient',
   );

@@ -10,6 +10,7 @@ import {
 } from '../../core/options/options.js';
 import type { Rule, Rules } from '../../core/options/options.js';
 import { codecRule } from '../options/codec-options.js';
+import { headersRule } from '../options/header-options.js';
 
 /** What one message says beyond its data: in a record, or as the third argument of the client's verbs. */
 export interface RedisQueueRecordOptions {
@@ -47,14 +48,6 @@ interface Setting<T> {
 
 type Settings = {
   readonly [Name in SettingName]-?: Setting<Exclude<RedisQueueRecordOptions[Name], undefined>>;
-};
-
-const headersRule: Rule<Readonly<Record<string, string>>> = (headers, option) => {
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
-    throw invalid(option, 'an object of texts', headers);
-  for (const [name, value] of Object.entries(headers))
-    if (typeof value !== 'string') throw invalid(`${option}.${name}`, 'text', value);
-  return headers as Readonly<Record<string, string>>; // each was looked at
 };
 
 const dateRule: Rule<Date> = (date, option) => {
@@ -172,6 +165,15 @@ export function combined(
   const both = { ...record, ...given, headers };
   assertConsistent(both, 'names');
   return both;
+}
+
+/** The same with headers that the message has unless it says otherwise. */
+export function withHeaders(
+  settings: RedisQueueRecordOptions,
+  headers: Readonly<Record<string, string>> | undefined,
+): RedisQueueRecordOptions {
+  if (headers === undefined) return settings;
+  return { ...settings, headers: { ...headers, ...settings.headers } };
 }
 
 /** @throws InvalidOptionError */
