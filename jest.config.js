@@ -10,6 +10,8 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/(libs|apps)/[^/]+/dist/'],
   globalSetup: '<rootDir>/jest.global-setup.js',
   setupFilesAfterEnv: ['<rootDir>/test/support/refuse-long-comparisons.ts'],
+  // Ours comes first, and lists what failed at the end, where Jest would print all of it again.
+  reporters: ['<rootDir>/jest.reporter.js', 'default', ['summary', { summaryThreshold: Infinity }]],
   maxWorkers: 2,
   // Some tests start processes and wait for them.
   testTimeout: 30_000,
