@@ -36,6 +36,8 @@ const PARK_ABOVE_BYTES = 1_000;
 /** As a reply, it is parked. */
 const VERY_LARGE_TEXT = 'x'.repeat(100_000);
 const LARGE_TEXT = 'x'.repeat(2 * PARK_ABOVE_BYTES);
+/** As others push it: a consumer parks the body. */
+const LARGE_ELEMENT = JSON.stringify('x'.repeat(300_000));
 
 let heard: string[] = [];
 
@@ -127,6 +129,7 @@ export class EveryWay {
 
     await this.#leaveExpired(client);
     await this.#pretendCrash('works');
+    await this.operator.rpush('rq:{works}:waiting', LARGE_ELEMENT);
     await admin.declare('happened.*', { history: HISTORY });
     await firstValueFrom(client.emit('happened.before', {}));
     const server = await this.#serve();

@@ -13,6 +13,7 @@ import {
   withNextAttempt,
 } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { Element } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { setAside } from '../../libs/redis-queue-transport/src/core/message/set-aside.js';
 import { encodeReply } from '../../libs/redis-queue-transport/src/core/message/reply.js';
 import { resolveEventOptions } from '../../libs/redis-queue-transport/src/nest/options/event-options.js';
 import { SETTINGS } from '../../libs/redis-queue-transport/src/nest/packets/message-settings.js';
@@ -224,11 +225,12 @@ test('docs/wire-format.md lists every field of a header and of a reply', async (
   const again = withNextAttempt(Buffer.from('{"rq":1,"parked":"1"}\n'), 'id', 1);
   const suspect = '{"rq":1,"crashes":1}\n';
   const dead = deadLetterElement(Buffer.from(sent), facts);
+  const unreadable = setAside(Buffer.from('{"rq":2}\n'), 'name', 'id').element;
   const reply = encodeReply({ request: 1, kind: 'error', last: true, body });
 
   const fieldsBelow = (heading: string): string[] => codeIn(tableBelow(markdown, heading), 0);
   const fields = new Set(
-    [again, sent, suspect, dead].flatMap((element) => Object.keys(headerOf(element))),
+    [again, sent, suspect, dead, unreadable].flatMap((element) => Object.keys(headerOf(element))),
   );
   expect(fieldsBelow('The header').toSorted()).toEqual([...fields].toSorted());
   expect(fieldsBelow('Dead letters')).toEqual(Object.keys(headerOf(dead)['dead'] as object));

@@ -27,6 +27,7 @@ const TERMS: LeaseTerms = {
   waitMs: 300,
 };
 const KIB = 1_024;
+const MIB = 1_048_576;
 
 let broker: Broker;
 
@@ -219,6 +220,92 @@ describe('no script works for longer than 10 ms', () => {
       await settle(lease, [{ kind: 'deadLetter', element: taken!, replacement: taken! }]);
       await lease.leave();
       await rig.commands.unlink(dead);
+    });
+  });
+
+  /** As other programs push them: a whole body in the list, with a header or without. */
+  async function fillLarge(count: number): Promise<void> {
+    const body = `"${'x'.repeat(16 * MIB)}"`;
+    for (let pushed = 0; pushed < count; pushed += 1) {
+      await world.pushForeign(QUEUE, pushed % 2 === 0 ? element(`m${pushed}`, body) : body);
+      await world.pushForeign(QUEUE, element(`small${pushed}`, '"x"'));
+    }
+  }
+
+  async function takeOne(lease: Lease): Promise<Buffer> {
+    const [taken] = await takeAll(lease, 1);
+    return taken!;
+  }
+
+  test('taking large elements that others pushed, retrying, handing back and dead-lettering them', async () => {
+    await expectShort(async () => {
+      await fillLarge(3);
+      const lease = await broker.join(QUEUE, TERMS, () => undefined);
+      const [first, ...others] = await takeAll(lease, 6);
+      await settle(lease, [
+        {
+          kind: 'retry',
+          element: first!,
+          replacement: withNextAttempt(first!, 'new'),
+          delayMs: 0,
+        },
+      ]);
+      const again = await takeOne(lease);
+      await settle(lease, [{ kind: 'release', element: again }]);
+      const last = await takeOne(lease);
+      await settle(lease, [{ kind: 'deadLetter', element: last, replacement: last }]);
+      await settle(
+        lease,
+        others.map((bytes) => ({ kind: 'ack', element: bytes, isParked: true })),
+      );
+      expect(await rig.commands.llen(world.key(QUEUE, `processing:${lease.consumer}`))).toBe(0);
+      expect(await rig.commands.hlen(world.key(QUEUE, 'parked'))).toBe(1);
+      await lease.leave();
+      await rig.commands.del(world.key(QUEUE, 'dead'), world.key(QUEUE, 'parked'));
+    });
+  });
+
+  test('waiting for large elements that others push', async () => {
+    await expectShort(async () => {
+      const lease = await broker.join(QUEUE, TERMS, () => undefined);
+      const waiting = lease.wait(new AbortController().signal);
+      await fillLarge(1);
+      const taken = await waiting;
+      expect(taken).toBeInstanceOf(Buffer);
+      expect((taken as Buffer).length).toBeLessThan(200);
+      await lease.leave();
+      await rig.commands.del(world.key(QUEUE, 'waiting'), world.key(QUEUE, 'parked'));
+    });
+  });
+
+  test('reclaiming large elements of which nobody knows yet', async () => {
+    world.expectFenced();
+    await expectShort(async () => {
+      const dead = await broker.join(QUEUE, TERMS, () => undefined);
+      await fillLarge(2);
+      for (let taken = 0; taken < 4; taken += 1) await world.lateTake(QUEUE, dead.consumer);
+      await world.endLease(QUEUE, dead.consumer);
+      const lease = await broker.join(QUEUE, TERMS, () => undefined);
+      expect(await lease.reclaim(dead.consumer, ENDED_MS)).toBe(4);
+      expect(await rig.commands.hlen(world.key(QUEUE, 'parked'))).toBe(2);
+      await lease.leave();
+      await world.dropSuspects(QUEUE);
+      await rig.commands.del(world.key(QUEUE, 'parked'));
+    });
+  });
+
+  test('giving back large elements that a lost answer left', async () => {
+    await expectShort(async () => {
+      const lease = await broker.join(QUEUE, TERMS, () => undefined);
+      await fillLarge(2);
+      for (let taken = 0; taken < 4; taken += 1) await world.lateTake(QUEUE, lease.consumer);
+      // It notices with one exchange, and gives back with the next.
+      await settle(lease, []);
+      await settle(lease, []);
+      expect(await rig.commands.llen(world.key(QUEUE, 'waiting'))).toBe(4);
+      expect(await rig.commands.hlen(world.key(QUEUE, 'parked'))).toBe(2);
+      await lease.leave();
+      await rig.commands.del(world.key(QUEUE, 'waiting'), world.key(QUEUE, 'parked'));
     });
   });
 });

@@ -11,6 +11,7 @@ import { from, lastValueFrom } from 'rxjs';
 import { toArray } from 'rxjs/operators';
 import { eventually } from '../../support/eventually.js';
 import { nestRig } from '../../support/nest-rig.js';
+import { queueKey } from '../../support/queue-dump.js';
 import { controllerOf } from '../delivery/controller.js';
 
 const rig = nestRig();
@@ -203,14 +204,18 @@ describe('a receiver', () => {
   });
 
   test('parks what was pushed without a header', async () => {
+    rig.mayRemain(/}:parked$/);
     await rig.serve({ controllers: [echo] }, { maxPayloadBytes: LIMIT });
+    const pushed = Buffer.alloc(3_000_000, '[');
 
-    await rig.commands.rpush(rig.queue('echo').waitingKey, Buffer.alloc(3_000_000, '['));
+    await rig.commands.rpush(rig.queue('echo').waitingKey, pushed);
 
     await eventually(async () => {
       const [letter] = await rig.queue('echo').dead();
       expect(letter?.dead.error.name).toBe('PayloadTooLargeError');
     });
+    const bodies = await rig.commands.hvalsBuffer(queueKey(rig.prefix, 'echo', 'parked'));
+    expect(bodies.map((body) => body.equals(pushed))).toEqual([true]);
   });
 
   test('logs an event that is too large for it, and hears the next', async () => {

@@ -4,6 +4,7 @@ import { HeaderTooLargeError, UndecodableError } from '../errors/errors.js';
 import {
   FORMAT_VERSION,
   MAX_SENT_HEADER_BYTES,
+  UNREADABLE,
   frontText,
   isExactNumber,
   isFiniteNumber,
@@ -182,6 +183,11 @@ function decodeAny(element: Buffer): Envelope {
   const front = readFront(parts.header);
   if (front === undefined)
     throw new UndecodableError('The header does not begin with {"rq":1, written in this way.');
+  if (header[UNREADABLE] === true) {
+    throw new UndecodableError(
+      `The element is large and has a header that cannot be read. All of it is parked as "${front.parked}" beside the queue.`,
+    );
+  }
   return {
     id: optional(header, 'id', isString),
     sentAtMs: optional(header, 'at', isFiniteNumber),

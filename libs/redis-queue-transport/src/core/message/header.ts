@@ -35,6 +35,12 @@ export interface Front {
   readonly end: number;
 }
 
+/** Those of a message that was never handed out. */
+export const WITHOUT_COUNTS = { crashes: 0, attempt: 1, postponed: 0 } as const;
+
+/** Field of a header that stands for one that cannot be read. That one is parked, with what was behind it. */
+export const UNREADABLE = 'unreadable';
+
 const OPENING_BRACE = 0x7b;
 const NEWLINE = 0x0a;
 

@@ -37,6 +37,7 @@ import { EventBatch } from '../events/event-batch.js';
 import { EventChannel } from '../events/event-channel.js';
 import { Keys } from '../keys/keys.js';
 import type { QueueKeys } from '../keys/keys.js';
+import { LargeElements, mayHoldLarge } from '../lease/large-elements.js';
 import { FEED_WAIT_MS, ListFeeder } from '../lease/list-feeder.js';
 import { processName } from '../connection/process-name.js';
 import { ParkedReplies } from '../replies/parked-replies.js';
@@ -444,7 +445,9 @@ export class RedisBroker implements Broker {
     const blocking = await this.#waiting(terms.waitMs + BLOCKING_GRACE_MS);
     this.#joined += 1;
     const consumer = `${this.#name}-${this.#joined}`;
+    let mayMeetLarge: boolean;
     try {
+      mayMeetLarge = await mayHoldLarge(this.#commands, keys.waiting, 1);
       this.#clock.set(await join.run(this.#commands, keys, { consumer, leaseMs: terms.leaseMs }));
     } catch (error) {
       blocking.close();
@@ -456,6 +459,8 @@ export class RedisBroker implements Broker {
       closeBlocking: () => blocking.close(),
       bodies: () => this.#bodies,
       keys,
+      large: new LargeElements(() => this.#bodies, keys, this.#newId),
+      mayMeetLarge,
       newId: this.#newId,
       flushReplies: () => this.#replies.flush(),
       onRedisTime: (nowMs) => this.#clock.set(nowMs),

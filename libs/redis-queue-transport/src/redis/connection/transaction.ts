@@ -15,9 +15,21 @@ export async function transact(
   const commands = [client.call('MULTI'), ...send(client)];
   const [executed, ...queued] = await Promise.allSettled([client.callBuffer('EXEC'), ...commands]);
   if (executed?.status === 'fulfilled') return lastOf(executed.value);
+  const [begun] = queued;
   const last = queued.at(-1);
-  if (last?.status === 'fulfilled' && Array.isArray(last.value)) return last.value;
+  if (begun?.status === 'rejected' && last?.status === 'fulfilled') return last.value;
   throw reasonOf([...queued, ...(executed === undefined ? [] : [executed])]);
+}
+
+/** Sends the commands on their own, for what is too much for one transaction. Answers likewise. */
+export async function oneByOne(
+  client: Redis,
+  send: (client: Redis) => Promise<unknown>[],
+): Promise<unknown> {
+  const settled = await Promise.allSettled(send(client));
+  const isFailed = settled.some(({ status }) => status === 'rejected');
+  if (isFailed) throw reasonOf(settled);
+  return lastOf(settled.map((one) => (one.status === 'fulfilled' ? one.value : undefined)));
 }
 
 /** A command that failed in the middle kept no other from being executed. */

@@ -199,7 +199,7 @@ if take == '1' then
   reply[9] = element
   return reply
 end
-local elements, taken, bytes, step = {}, 0, 0, 2
+local elements, taken, bytes, step = {}, 0, 0, 1
 repeat
   local some = redis.call('LRANGE', waiting, taken, math.min(take, taken + step) - 1)
   for _, element in ipairs(some) do

@@ -12,6 +12,8 @@ import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/errors
 import { pause } from '../../core/process/pause.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
+import { LARGE_BYTES } from './large-elements.js';
+import type { LargeElements, Parked, SeenOwner } from './large-elements.js';
 import { exchange, settlementArguments } from './exchange.script.js';
 import type { ExchangeReply } from './exchange.script.js';
 import { findLateTakes } from './find-late-takes.script.js';
@@ -33,6 +35,9 @@ export interface LeaseSurroundings {
   /** For parked bodies, behind which nothing else may have to wait. */
   readonly bodies: () => Connection;
   readonly keys: QueueKeys;
+  readonly large: LargeElements;
+  /** There may be a large element among the first that wait. */
+  readonly mayMeetLarge: boolean;
   /** Makes an id that nobody else has. */
   readonly newId: () => string;
   /** Writes what must leave before an exchange. */
@@ -57,8 +62,17 @@ const CONNECTION_WAIT_MS = 1_000;
 /** How often dead letters are looked through for those that are too old; more often where they live for less. */
 const TRIM_EVERY_MS = 60_000;
 
-/** Larger than anything that senders of this library leave in a list. */
-const LARGE_BYTES = 262_144;
+/**
+ * After a large element so many are taken each by a command of its own, which copies it faster than any script reads it: a
+ * script cannot know how large the next one is before it has read it.
+ */
+const CAREFUL_AFTER_LARGE = 1_000;
+
+/** And so many of a list that may begin with one. */
+const CAREFUL_AT_FIRST = 16;
+
+/** So many of these commands are sent together at most: one at first, and twice as many as long as all were small. */
+const CAREFUL_STEP = 16;
 
 const UNBLOCK_AGAIN_MS = 10;
 const noop = (): void => undefined;
@@ -90,8 +104,11 @@ export class RedisLease implements Lease {
   #isRefused = false;
   /** When the next delayed message is due, as Redis has it. */
   #nextDue = '';
-  /** What was taken last was large: more of it is taken one by one, by waits, as a script would copy it several times. */
-  #isLarge = false;
+  /** So many more are taken each by a command of its own. */
+  #carefulFor: number;
+  #carefulStep = 1;
+  /** Bodies that have just been parked, by the element that stands for them, until they are asked for. */
+  readonly #near = new Map<Buffer, Parked>();
   /** By `performance.now()`. */
   #nextTrim = 0;
   /** By `performance.now()`. */
@@ -106,6 +123,7 @@ export class RedisLease implements Lease {
   ) {
     // It was open before the lease was taken.
     this.#heldWhere = at.blocking.serverId;
+    this.#carefulFor = at.mayMeetLarge ? CAREFUL_AT_FIRST : 0;
   }
 
   async exchange(
@@ -124,14 +142,18 @@ export class RedisLease implements Lease {
     // What is no longer held was settled by an earlier call, or given up when its answer got lost.
     const known = oldestDone > 0 ? settlements : this.#stillHeld(settlements);
     this.at.flushReplies();
-    const takes = this.#isLarge ? 0 : take;
+    const isCareful = take > 0 && this.#carefulFor > 0;
+    const takes = isCareful ? 0 : take;
     const terms: ExchangeTerms = { take: takes, trial: trial ?? '', time: time ?? '' };
     const counted =
       oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, terms, known) : 'miscounted';
-    const reply = counted === 'miscounted' ? await this.#exchangeInParts(known, terms) : counted;
+    const settled = counted === 'miscounted' ? await this.#exchangeInParts(known, terms) : counted;
     if (this.#isRefused) this.#noteRefusal(undefined);
-    if (reply === 'leaseLost') return reply;
+    if (settled === 'leaseLost') return settled;
     if (counted !== 'miscounted') this.#removeHeld(known, oldestDone);
+    const reply = await this.#withLargeParked(
+      isCareful ? await this.#takeCarefully(settled, take) : settled,
+    );
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
     if (reply.taken.length > 0 && !isAlone) this.#isOrdered = false;
     this.#nextDue = reply.nextDue;
@@ -143,7 +165,57 @@ export class RedisLease implements Lease {
 
   #hold(element: Buffer): void {
     this.#held.push(element);
-    this.#isLarge = element.length > LARGE_BYTES;
+    if (this.#carefulFor > 0) this.#carefulFor -= 1;
+  }
+
+  /** Takes what comes next, if that may be, by commands of their own. */
+  async #takeCarefully(reply: ExchangeReply, take: number): Promise<ExchangeReply> {
+    if (reply.isPaused || reply.suspects === 'mine') return reply;
+    const { waiting, processing } = this.#lists();
+    const count = Math.min(take, this.#carefulStep);
+    this.#carefulStep = Math.min(CAREFUL_STEP, 2 * count);
+    try {
+      const elements = await this.at.commands.run('take messages', (client) =>
+        Promise.all(
+          Array.from({ length: count }, () =>
+            client.lmoveBuffer(waiting, processing, 'LEFT', 'RIGHT'),
+          ),
+        ),
+      );
+      const taken = elements.filter((element) => element !== null);
+      return { ...reply, held: reply.held + taken.length, isCut: taken.length === count, taken };
+    } catch (error) {
+      return this.#lost(error);
+    }
+  }
+
+  async #withLargeParked(reply: ExchangeReply): Promise<ExchangeReply> {
+    if (!reply.taken.some(isLarge)) return reply;
+    const taken: Buffer[] = [];
+    for (const element of reply.taken)
+      taken.push(isLarge(element) ? await this.#park(element) : element);
+    return { ...reply, taken };
+  }
+
+  /**
+   * Parks the body of a large element that was just taken; answers what stands for it now. Until that is done, what was
+   * taken is not known to be held: should it fail, it is all found as strays.
+   */
+  async #park(element: Buffer): Promise<Buffer> {
+    this.#carefulFor = CAREFUL_AFTER_LARGE;
+    this.#carefulStep = 1;
+    try {
+      const parked = await this.at.large.park(this.#lists().processing, element);
+      // It is gone: so is the lease, or somebody has removed it. Its settlement will find that.
+      if (parked === undefined) return element;
+      this.#near.set(parked.element, parked);
+      return parked.element;
+    } catch (error) {
+      // A full Redis, say: it goes on as it is, since what is settled makes room.
+      if (error instanceof RedisRefusedError) return element;
+      this.#mayHoldStrays = true;
+      throw error;
+    }
   }
 
   /** Only the last of the calls takes anything. */
@@ -173,6 +245,7 @@ export class RedisLease implements Lease {
   }
 
   #removeHeld(settlements: readonly Settlement[], oldestDone: number): void {
+    if (this.#near.size > 0) for (const { element } of settlements) this.#near.delete(element);
     if (oldestDone > 0) this.#held = this.#held.slice(oldestDone);
     else if (settlements.length > 0) this.#forget(settlements);
     if (this.#held.length === 0 && !this.#isWaiting) this.#isOrdered = true;
@@ -254,8 +327,9 @@ export class RedisLease implements Lease {
         client.blmoveBuffer(waiting, processing, 'LEFT', 'RIGHT', seconds),
       );
       if (element === null) return undefined;
-      this.#hold(element);
-      return element;
+      const held = isLarge(element) ? await this.#park(element) : element;
+      this.#hold(held);
+      return held;
     } catch (error) {
       if (error instanceof OutcomeUnknownError) this.#wasWaitLost = true;
       return this.#lost(error);
@@ -303,6 +377,11 @@ export class RedisLease implements Lease {
   }
 
   async parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined> {
+    for (const { element, name, body } of this.#near.values()) {
+      if (name !== parked) continue;
+      this.#near.delete(element);
+      return body;
+    }
     const { commands, keys } = this.at;
     const bodies = this.at.bodies();
     await bodies.ready(CONNECTION_WAIT_MS);
@@ -353,6 +432,7 @@ export class RedisLease implements Lease {
     const { commands, keys, newId } = this.at;
     const lists = { ...keys, processing: keys.processing(consumer) };
     const terms = { consumer, seenEndMs: seenEndMs ?? '', fenceMs: FENCE_MS, wake: keys.wake };
+    await this.#parkAll(lists.processing, { consumer, seenEndMs });
     let moved = 0;
     let isLastFound = 0;
     for (let left = 1; left > 0;) {
@@ -377,6 +457,7 @@ export class RedisLease implements Lease {
     this.#noteRefusal(undefined);
     await commands.ready(CONNECTION_WAIT_MS);
     const lists = { ...keys, processing: keys.processing(this.consumer) };
+    if (this.#mayHoldStrays) await this.#parkAll(lists.processing);
     for (let left = 1; left > 0;)
       left = await leave.run(commands, lists, {
         consumer: this.consumer,
@@ -398,10 +479,20 @@ export class RedisLease implements Lease {
   }
 
   async #returnStrays(): Promise<void> {
-    const returned = returnStrays(this.at.commands, this.#lists(), this.#held);
+    const { commands, large } = this.at;
+    const returned = returnStrays(commands, large, this.#lists(), this.#held);
     this.#returning = returned.then(noop, noop);
     await returned;
     this.#mayHoldStrays = false;
+  }
+
+  /** Where Redis will not have it, scripts move them as they are. */
+  async #parkAll(list: string, owner?: SeenOwner): Promise<void> {
+    try {
+      await this.at.large.parkAll(list, owner);
+    } catch (error) {
+      if (!(error instanceof RedisRefusedError)) throw error;
+    }
   }
 
   #lists(): { waiting: string; suspects: string; processing: string } {
@@ -425,3 +516,7 @@ function beginningOf(element: Buffer | undefined): string {
 const HAS_WHOLE_ID = /^\{\s*"rq"\s*:.*"id"\s*:\s*"(?:[^"\\]|\\.)*"/;
 
 const NOT_ASCII = /[\u0080-\u00ff]/;
+
+function isLarge({ length }: Buffer): boolean {
+  return length > LARGE_BYTES;
+}

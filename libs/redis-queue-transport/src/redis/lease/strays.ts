@@ -1,5 +1,8 @@
+import { RedisRefusedError } from '../../core/errors/errors.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
+import { LARGE_BYTES } from './large-elements.js';
+import type { LargeElements } from './large-elements.js';
 import { putBack } from './put-back.script.js';
 
 /** So many elements are read, or given back, with one call. */
@@ -12,13 +15,28 @@ const PAGE = 100;
  */
 export async function returnStrays(
   connection: Connection,
+  large: LargeElements,
   keys: Pick<QueueKeys, 'waiting' | 'suspects'> & { readonly processing: string },
   held: readonly Buffer[],
 ): Promise<void> {
-  const strays = await findStrays(connection, keys.processing, held);
+  const strays: Buffer[] = [];
+  for (const stray of await findStrays(connection, keys.processing, held)) {
+    const isLarge = stray.length > LARGE_BYTES;
+    strays.push(isLarge ? await parked(large, keys.processing, stray) : stray);
+  }
   // From the newest on: so the oldest comes first.
   for (let from = 0; from < strays.length; from += PAGE)
     await putBack.run(connection, keys, {}, strays.slice(from, from + PAGE));
+}
+
+/** What stands for it then; itself where Redis will not have that. */
+async function parked(large: LargeElements, list: string, stray: Buffer): Promise<Buffer> {
+  try {
+    return (await large.park(list, stray))?.element ?? stray;
+  } catch (error) {
+    if (error instanceof RedisRefusedError) return stray;
+    throw error;
+  }
 }
 
 /** The newest first. Of what is known, some may be gone: a call that settled it had its answer lost. */

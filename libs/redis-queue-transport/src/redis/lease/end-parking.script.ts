@@ -1,0 +1,34 @@
+import { Script } from '../script/script.js';
+
+/**
+ * Ends the parking of a large element, as the last command of a transaction: a small one (behind the named arguments) was put right
+ * before it in `list`, and its body under `name` into `parked`. Takes the large one away without reading it. Where it was
+ * not there, or is now held by an `owner` whose lease does not end when it was seen to, all is undone.
+ *
+ * Replies 1 when the small one has taken its place, else 0.
+ */
+export const endParking = new Script({
+  action: 'park a large message',
+  keys: ['list', 'parked', 'counts', 'consumers'],
+  args: ['name', 'owner', 'seenEndMs'],
+  lua: `
+local small = ARGV[FIRST]
+local at = redis.call('LPOS', list, small, 'RANK', -1)
+-- A key of another type has refused the body.
+local hasBody = redis.pcall('HEXISTS', parked, name) == 1
+local leaseEnd = owner ~= '' and redis.call('ZSCORE', consumers, owner)
+local isTheirs = leaseEnd and tonumber(leaseEnd) ~= tonumber(seenEndMs)
+if not at or not hasBody or isTheirs then
+  if at then redis.call('LREM', list, -1, small) end
+  if hasBody then redis.call('HDEL', parked, name) end
+  return 0
+end
+-- By its place: its bytes are never copied. What comes into its place is like nothing else there.
+redis.call('LSET', list, at + 1, name)
+redis.call('LREM', list, -1, name)
+-- For people to read: a key of another type must not undo the rest.
+redis.pcall('HINCRBY', counts, 'parkedEver', 1)
+return 1
+`,
+  read: (reply): boolean => reply === 1,
+});

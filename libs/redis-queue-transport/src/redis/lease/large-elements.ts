@@ -1,0 +1,105 @@
+import { setAside } from '../../core/message/set-aside.js';
+import type { SetAside } from '../../core/message/set-aside.js';
+import { newBodyName } from '../queue/body-name.js';
+import type { Connection } from '../connection/connection.js';
+import type { QueueKeys } from '../keys/keys.js';
+import { endParking } from './end-parking.script.js';
+import { oneByOne, transact } from '../connection/transaction.js';
+
+/** Larger than what senders of this library leave in a list, and the most that scripts may copy often. */
+export const LARGE_BYTES = 262_144;
+
+/** A connection whose transaction has more to keep is closed by Redis (client-query-buffer-limit, by default 1 GiB). */
+const MOST_IN_TRANSACTION = 900 * 1_048_576;
+
+/** How long it waits for the connection before it fails; the caller tries again. */
+const CONNECTION_WAIT_MS = 1_000;
+
+/** So many elements are read at once, while they are small. */
+const PAGE = 100;
+
+/** A large element in its parts, and the name under which its body is parked. */
+export interface Parked extends SetAside {
+  readonly name: string;
+}
+
+/** In whose processing list the element stands, and when that consumer's lease was seen to end. */
+export interface SeenOwner {
+  readonly consumer: string;
+  readonly seenEndMs: number | undefined;
+}
+
+/**
+ * Parks the bodies of large elements that others put into lists as they are, as soon as somebody meets them: so that what
+ * moves them from then on, in scripts, moves a small element. The bytes pass through no script: Redis compares and copies
+ * them by commands of its own, at a fraction of what Lua needs.
+ */
+export class LargeElements {
+  constructor(
+    /** Behind what takes long, nothing else may have to wait. */
+    private readonly connection: () => Connection,
+    private readonly keys: QueueKeys,
+    /** Makes an id that nobody else has. */
+    private readonly newId: () => string,
+  ) {}
+
+  /**
+   * Puts a small element in the place of a large one; undefined when the large one is not there (any more). In one step: a
+   * process that dies leaves both parts or none.
+   */
+  async park(list: string, large: Buffer, owner?: SeenOwner): Promise<Parked | undefined> {
+    const name = newBodyName();
+    const { element, body } = setAside(large, name, this.newId());
+    const { parked, counts, consumers } = this.keys;
+    const seen = { owner: owner?.consumer ?? '', seenEndMs: owner?.seenEndMs ?? '' };
+    const send = large.length + body.length > MOST_IN_TRANSACTION ? oneByOne : transact;
+    const connection = this.connection();
+    await connection.ready(CONNECTION_WAIT_MS);
+    const reply = await connection.run(endParking.action, (redis) =>
+      send(redis, (client) => [
+        client.hsetnx(parked, name, body),
+        client.linsert(list, 'BEFORE', large, element),
+        endParking.send(client, { list, parked, counts, consumers }, { name, ...seen }, [element]),
+      ]),
+    );
+    return endParking.read(reply) ? { name, element, body } : undefined;
+  }
+
+  /** Parks all large elements of a list. Costs one command where it is short. */
+  async parkAll(list: string, owner?: SeenOwner): Promise<void> {
+    const connection = this.connection();
+    await connection.ready(CONNECTION_WAIT_MS);
+    if (!(await mayHoldLarge(connection, list))) return;
+    for (let from = 0, page = 1; ;) {
+      const elements = await this.#read(list, from, page);
+      for (const element of elements)
+        if (element.length > LARGE_BYTES) await this.park(list, element, owner);
+      if (elements.length < page) return;
+      from += elements.length;
+      const isLarge = elements.some(({ length }) => length > LARGE_BYTES);
+      page = isLarge ? 1 : Math.min(PAGE, page * 2);
+    }
+  }
+
+  async #read(list: string, from: number, count: number): Promise<readonly Buffer[]> {
+    return this.connection().run('look for large messages', (client) =>
+      client.lrangeBuffer(list, from, from + count - 1),
+    );
+  }
+}
+
+/**
+ * Whether a list may hold a large element, without reading any: by the memory that it takes, or, where only the `first`
+ * ones are looked at, that it would take if all were like those. More elements than a few may well be small all the same.
+ */
+export async function mayHoldLarge(
+  connection: Connection,
+  list: string,
+  first: number | 'all' = 'all',
+): Promise<boolean> {
+  const samples = first === 'all' ? 0 : first; // 0 is all for Redis
+  const bytes = await connection.run('look for large messages', (client) =>
+    client.memory('USAGE', list, 'SAMPLES', samples),
+  );
+  return (bytes ?? 0) > LARGE_BYTES;
+}
