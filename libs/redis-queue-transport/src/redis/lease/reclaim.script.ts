@@ -82,7 +82,7 @@ while moved < ${MOST_RETURNED} and bytes < ${MOST_RETURNED_BYTES} do
   else
     redis.call('LPUSH', isSuspect(element) and suspects or waiting, element)
   end
-  redis.call('RPOP', processing)
+  redis.call('LTRIM', processing, 0, -2)
 end
 local left = redis.call('LLEN', processing)
 if left > 0 then return { moved, left, isFound and 1 or 0 } end
