@@ -17,17 +17,19 @@ const MAX_ORDERS = 100_000;
 
 export const usage = `Usage: npm run demo -- [options]
 
-Posts a file of orders to order-service, kills each of the two services with SIGKILL on the way,
-starts it again, and checks the books. Redis is the one in REDIS_URL (under a key prefix of its own, removed
-at the end), or a private server that is started for the demo.
+Runs a shop of two services, lets customers order, kills each service and Redis with SIGKILL meanwhile, and checks
+the books. It says each step, what has to be seen, and what was seen.
+
+Redis: without REDIS_URL the demo starts a redis-server of its own, and removes it at the end. With REDIS_URL it uses
+that one, under keys of its own (demo-<8 digits>:*) which it removes at the end, and does not kill it.
 
   --orders N  post N orders, going through the file as often as that takes (default: each once)
   --json      print the result as one line of JSON on stdout, and everything else on stderr
   --keep      leave all running at the end and print where to look, until Ctrl-C
   --help      print this text
 
-Exit status: 0 if the books balance, 1 if not or if the demo could not run, 2 for bad arguments,
-130 after Ctrl-C.
+Exit status: 0 if all was as expected and the books balance, 1 if not or if the demo could not run, 2 for bad
+arguments, 130 after Ctrl-C.
 `;
 
 export function parseDemoArguments(args: readonly string[]): DemoArguments {

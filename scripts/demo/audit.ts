@@ -13,6 +13,7 @@ export function audit(books: Books): Discrepancy[] {
     { what: 'facts cannot be read', where: books.unreadable },
     { what: 'orders got neither a 202 nor a 400', where: books.failures },
     ...settledOnce(books),
+    ...paidOnce(books),
     ...writtenToOnce(books),
     ...stockAddsUp(books),
     ...queuesAreEmpty(books),
@@ -23,12 +24,15 @@ export function audit(books: Books): Discrepancy[] {
 const statusOfOutcome: ReadonlyMap<string, string> = new Map([
   ['reserved', 'confirmed'],
   ['rejected', 'rejected'],
+  ['released', 'cancelled'],
 ]);
+
+const ends: readonly string[] = [...statusOfOutcome.values()];
 
 function settledOnce({ accepted, orders, outcomes }: Books): Discrepancy[] {
   const ids = [...accepted.keys()];
   const status = (id: string): string => orders.get(id) ?? 'unknown';
-  const isSettled = (id: string): boolean => ['confirmed', 'rejected'].includes(status(id));
+  const isSettled = (id: string): boolean => ends.includes(status(id));
   const settledStatus = (id: string): string | undefined =>
     statusOfOutcome.get(outcomes.get(id) ?? '');
   return [
@@ -49,6 +53,28 @@ function settledOnce({ accepted, orders, outcomes }: Books): Discrepancy[] {
     {
       what: 'orders that were not accepted are settled',
       where: [...orders.keys()].filter((id) => isSettled(id) && !accepted.has(id)),
+    },
+  ];
+}
+
+function paidOnce({ accepted, orders, charges, transfers }: Books): Discrepancy[] {
+  const times = new Map<string, number>();
+  for (const id of [...charges, ...transfers]) times.set(id, (times.get(id) ?? 0) + 1);
+  const paid = [...times.keys()];
+  return [
+    {
+      what: 'orders are confirmed and not paid',
+      where: [...accepted.keys()].filter((id) => orders.get(id) === 'confirmed' && !times.has(id)),
+    },
+    {
+      what: 'orders are paid more than once',
+      where: paid.filter((id) => times.get(id) !== 1),
+    },
+    {
+      what: 'orders are paid and not confirmed',
+      where: paid
+        .filter((id) => orders.get(id) !== 'confirmed')
+        .map((id) => `${id} (${orders.get(id) ?? 'unknown'})`),
     },
   ];
 }
@@ -81,7 +107,7 @@ function writtenToOnce({ accepted, orders, emails }: Books): Discrepancy[] {
 
 function stockAddsUp({ accepted, orders, seeded, left }: Books): Discrepancy[] {
   const sold = new Map<string, number>();
-  for (const [id, lines] of accepted) {
+  for (const [id, { lines }] of accepted) {
     if (orders.get(id) !== 'confirmed') continue;
     for (const { sku, quantity } of lines) {
       sold.set(sku, (sold.get(sku) ?? 0) + quantity);

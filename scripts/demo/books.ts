@@ -1,10 +1,10 @@
-import type { OrderLine } from './order-sender.js';
+import type { SentOrder } from './order-sender.js';
 import type { QueueLengths } from './queue-lengths.js';
 
 /** All that is known about the orders at the end, each fact from where it is kept. */
 export interface Books {
-  /** What the demo itself saw: order id → the lines it sent. */
-  readonly accepted: ReadonlyMap<string, readonly OrderLine[]>;
+  /** What the demo itself saw: order id → what it sent. */
+  readonly accepted: ReadonlyMap<string, SentOrder>;
   readonly refused: number;
   /** Orders that were sent more than once, since nobody answered. */
   readonly sentAgain: number;
@@ -16,10 +16,16 @@ export interface Books {
   readonly outcomes: ReadonlyMap<string, string>;
   /** What the mail provider has sent, in its order. */
   readonly emails: readonly { readonly orderId: string; readonly outcome: string }[];
+  /** Ids of the orders for which the payment provider has charged a card, in its order. */
+  readonly charges: readonly string[];
+  /** How often the provider was asked. */
+  readonly chargeCalls: number;
+  /** Ids of the orders for which the demo sent the money by transfer. */
+  readonly transfers: readonly string[];
   /** SKU → units at the start, and units now. */
   readonly seeded: ReadonlyMap<string, number>;
   readonly left: ReadonlyMap<string, number>;
-  /** Deliveries with an attempt above 1. */
+  /** Reservations that were handed out again. */
   readonly redelivered: number;
   readonly queues: readonly QueueLengths[];
   /** What could not be read, and why; the fact itself is empty then. */
@@ -32,30 +38,32 @@ export interface Totals {
   readonly sentAgain: number;
   readonly confirmed: number;
   readonly rejected: number;
+  readonly cancelled: number;
+  readonly paid: number;
+  readonly chargeCalls: number;
   readonly notified: number;
   readonly redelivered: number;
   readonly lost: number;
 }
 
-export function totalsOf({
-  accepted,
-  refused,
-  sentAgain,
-  orders,
-  emails,
-  redelivered,
-}: Books): Totals {
+export function totalsOf(books: Books): Totals {
+  const { accepted, orders, charges, transfers, emails } = books;
   const statuses = [...accepted.keys()].map((id) => orders.get(id));
-  const confirmed = statuses.filter((status) => status === 'confirmed').length;
-  const rejected = statuses.filter((status) => status === 'rejected').length;
+  const count = (wanted: string): number => statuses.filter((status) => status === wanted).length;
+  const confirmed = count('confirmed');
+  const rejected = count('rejected');
+  const cancelled = count('cancelled');
   return {
     placed: accepted.size,
-    refused,
-    sentAgain,
+    refused: books.refused,
+    sentAgain: books.sentAgain,
     confirmed,
     rejected,
+    cancelled,
+    paid: new Set([...charges, ...transfers]).size,
+    chargeCalls: books.chargeCalls,
     notified: new Set(emails.map(({ orderId }) => orderId)).size,
-    redelivered,
-    lost: accepted.size - confirmed - rejected,
+    redelivered: books.redelivered,
+    lost: accepted.size - confirmed - rejected - cancelled,
   };
 }

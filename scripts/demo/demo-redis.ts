@@ -4,13 +4,27 @@ import { startRedis } from 'local-redis';
 
 export interface DemoRedis {
   readonly url: string;
+  /** For people: where it is, without a password, and whose it is. */
+  readonly description: string;
+  /** How to look into it. */
+  readonly cli: string;
   /** First part of the transport's keys. */
   readonly queuePrefix: string;
   /** First part of the keys of the services' own data. */
   readonly dataPrefix: string;
   readonly connection: Redis;
+  /** Undefined for a server that was not started here: it is not the demo's to kill. */
+  readonly server: DemoServer | undefined;
   /** Leaves nothing behind: no server that was started here, no key in one that was not. */
   stop(): Promise<void>;
+}
+
+export interface DemoServer {
+  readonly pid: number;
+  /** SIGKILL. Resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on what it has written to disk. Resolves when it has loaded that. */
+  restart(): Promise<void>;
 }
 
 /** The Redis in REDIS_URL, or a private one that writes every command to its append-only file. */
@@ -20,13 +34,17 @@ export async function openDemoRedis(): Promise<DemoRedis> {
 }
 
 async function openPrivate(): Promise<DemoRedis> {
-  const server = await startRedis({ settings: { appendonly: 'yes' } });
+  // `always`: what Redis has acknowledged is on disk, so that its death loses nothing.
+  const server = await startRedis({ settings: { appendonly: 'yes', appendfsync: 'always' } });
   const connection = connect(server.url);
   return {
     url: server.url,
+    description: `${server.url}, started for this demo, with an append-only file`,
+    cli: `redis-cli -p ${server.port}`,
     queuePrefix: 'rq',
     dataPrefix: 'shop',
     connection,
+    server,
     stop: async () => {
       connection.disconnect();
       await server.stop();
@@ -38,22 +56,37 @@ async function openPrivate(): Promise<DemoRedis> {
 async function openForeign(url: string): Promise<DemoRedis> {
   const prefix = `demo-${randomBytes(4).toString('hex')}`;
   const connection = connect(url);
+  // Why there is no connection, only this event says.
+  let reason = '';
+  connection.on('error', (error: Error) => (reason = error.message));
   try {
     await connection.ping();
   } catch (cause) {
     connection.disconnect();
-    throw new Error(`REDIS_URL is set, but no Redis answers there: ${String(cause)}`, { cause });
+    throw new Error(
+      `REDIS_URL is set, but no Redis answers there: ${reason || String(cause)}. Unset it to let the demo start one of its own.`,
+      { cause },
+    );
   }
   return {
     url,
+    description: `${withoutPassword(url)}, the one in REDIS_URL; keys ${prefix}:*, removed at the end`,
+    cli: 'redis-cli -u "$REDIS_URL"',
     queuePrefix: `${prefix}:rq`,
     dataPrefix: `${prefix}:shop`,
     connection,
+    server: undefined,
     stop: async () => {
       await removeKeys(connection, `${prefix}:*`);
       connection.disconnect();
     },
   };
+}
+
+function withoutPassword(url: string): string {
+  if (!URL.canParse(url)) return 'Redis';
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
 }
 
 function connect(url: string): Redis {

@@ -4,12 +4,9 @@ export interface DisplayStream {
   write(text: string): unknown;
 }
 
-const PLAIN_LINE_EVERY_MS = 1_000;
-
-/** Shows how far the demo is: one line that changes on a terminal, a line a second elsewhere. */
+/** Prints what happens; and below it, on a terminal, one line that changes and says how far the demo is. */
 export class Display {
   #current = '';
-  #lastPlainLineAt = -Infinity;
 
   constructor(private readonly stream: DisplayStream) {}
 
@@ -21,20 +18,14 @@ export class Display {
     if (current !== '') this.#draw(current);
   }
 
-  /** How things stand; takes the place of what was shown before. */
+  /** How things stand; takes the place of what was shown before. Only a terminal shows it. */
   update(text: string): void {
-    if (this.stream.isTTY === true) {
-      this.#draw(text);
-    } else if (performance.now() - this.#lastPlainLineAt >= PLAIN_LINE_EVERY_MS) {
-      this.#lastPlainLineAt = performance.now();
-      this.stream.write(`${text}\n`);
-    }
+    if (this.stream.isTTY === true) this.#draw(text);
   }
 
-  /** Leaves the last state to be read. */
+  /** Takes away how things stand. */
   end(): void {
-    if (this.#current !== '') this.stream.write('\n');
-    this.#current = '';
+    this.#erase();
   }
 
   #draw(text: string): void {

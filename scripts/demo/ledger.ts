@@ -1,8 +1,12 @@
-import type { Answer, OrderLine } from './order-sender.js';
+import type { Answer, SentOrder } from './order-sender.js';
 
 /** What the demo itself knows: which orders it sent and what it was told. */
 export class Ledger {
-  readonly accepted = new Map<string, readonly OrderLine[]>();
+  readonly accepted = new Map<string, SentOrder>();
+  /** Accepted orders that stay open for now; the story comes back to them. */
+  readonly pending = new Set<string>();
+  /** Orders for which the demo has sent the money by transfer. */
+  readonly transfers = new Set<string>();
   readonly failures: string[] = [];
   #refused = 0;
   #sentAgain = 0;
@@ -24,7 +28,7 @@ export class Ledger {
     if (times > 1) this.#sentAgain += 1;
     switch (answer.kind) {
       case 'accepted':
-        this.accepted.set(answer.orderId, answer.lines);
+        this.accepted.set(answer.orderId, answer.sent);
         return;
       case 'refused':
         this.#refused += 1;

@@ -3,10 +3,13 @@ import { Cleanup } from './cleanup.js';
 import { runDemo } from './demo-run.js';
 import { Display } from './display.js';
 import { Interrupted, listenForInterruption, type Interruption } from './interruption.js';
-import { jsonLine, table, verdict } from './report.js';
-import { describeStage } from './stage-description.js';
+import { footnotes, jsonLine, table, verdict } from './report.js';
+import { whereToLook } from './where-to-look.js';
 
 const CLEANUP_WITHIN_MS = 60_000;
+
+const introduction = `A shop on one Redis. Its services and Redis itself are killed (SIGKILL) while customers order. Whatever dies, no
+accepted order may be lost; and none may be filled, paid or written about twice. About half a minute; Ctrl-C ends it.`;
 
 /** Resolves with the exit status. */
 async function main(args: readonly string[]): Promise<number> {
@@ -41,19 +44,21 @@ async function demo(options: DemoArguments): Promise<number> {
 async function show(
   { orders, json, keep }: DemoArguments,
   cleanup: Cleanup,
-  { signal, happened }: Interruption,
+  { signal, again, happened }: Interruption,
 ): Promise<number> {
   // With --json, stdout is for the one line.
   const people = json ? process.stderr : process.stdout;
   const display = new Display(people);
-  const result = await runDemo({ orders, display, cleanup, signal });
-  people.write(`\n${table(result.totals)}\n${verdict(result.discrepancies)}`);
+  display.note(introduction);
+  const result = await runDemo({ orders, display, cleanup, signal, hurry: again });
+  const { books, discrepancies, stage } = result;
+  people.write(`\n${table(books)}\n${footnotes(books)}\n${verdict(discrepancies)}`);
   if (json) process.stdout.write(jsonLine(result));
   if (keep) {
-    people.write(`\n${describeStage(result.stage)}`);
+    people.write(`\n${whereToLook(stage)}`);
     await happened;
   }
-  return result.discrepancies.length === 0 ? 0 : 1;
+  return discrepancies.length === 0 ? 0 : 1;
 }
 
 /** Whatever happens, the demo ends: what does not stop in time is killed by its exit listener. */

@@ -6,9 +6,15 @@ export interface OrderLine {
   readonly quantity: number;
 }
 
+/** What the demo sent, as far as the books need it. */
+export interface SentOrder {
+  readonly lines: readonly OrderLine[];
+  readonly payment: 'card' | 'transfer';
+}
+
 /** What order-service said to one order. */
 export type Answer =
-  | { readonly kind: 'accepted'; readonly orderId: string; readonly lines: readonly OrderLine[] }
+  | { readonly kind: 'accepted'; readonly orderId: string; readonly sent: SentOrder }
   | { readonly kind: 'refused'; readonly reasons: readonly string[] }
   | { readonly kind: 'failed'; readonly detail: string };
 
@@ -88,7 +94,7 @@ function readAnswer(order: string, status: number, text: string): Answer {
         kind: 'accepted',
         orderId: (JSON.parse(text) as { id: string }).id,
         // What was sent, not what came back: the books are checked against it.
-        lines: (JSON.parse(order) as { lines: OrderLine[] }).lines,
+        sent: { payment: 'card', ...(JSON.parse(order) as Pick<SentOrder, 'lines'>) },
       };
     case 400:
       return {

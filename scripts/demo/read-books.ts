@@ -17,15 +17,18 @@ export async function readBooks(stage: Stage): Promise<Books> {
       return nothing;
     }
   };
-  const [orders, outcomes, emails, seeded, left, redelivered, queues] = await Promise.all([
-    read('orders', records.orderStatuses(), new Map<string, string>()),
-    read('outcomes', records.outcomes(), new Map<string, string>()),
-    read('e-mails', records.emails(), []),
-    read('stock at the start', records.unitsSeeded(), new Map<string, number>()),
-    read('stock now', records.unitsLeft(), new Map<string, number>()),
-    read('redelivered messages', records.countRedelivered(), 0),
-    read('queues', readQueueLengths(redis.connection, redis.queuePrefix), []),
-  ]);
+  const [orders, outcomes, charges, chargeCalls, emails, seeded, left, redelivered, queues] =
+    await Promise.all([
+      read('orders', records.orderStatuses(), new Map<string, string>()),
+      read('outcomes', records.outcomes(), new Map<string, string>()),
+      read('charges', records.charges(), []),
+      read('calls to the payment provider', records.countChargeCalls(), 0),
+      read('e-mails', records.emails(), []),
+      read('stock at the start', records.unitsSeeded(), new Map<string, number>()),
+      read('stock now', records.unitsLeft(), new Map<string, number>()),
+      read('redelivered messages', records.countRedelivered(), 0),
+      read('queues', readQueueLengths(redis.connection, redis.queuePrefix), []),
+    ]);
   const { accepted, refused, sentAgain, failures } = ledger;
   return {
     accepted,
@@ -34,6 +37,9 @@ export async function readBooks(stage: Stage): Promise<Books> {
     failures,
     orders,
     outcomes,
+    charges,
+    chargeCalls,
+    transfers: [...ledger.transfers],
     emails,
     seeded,
     left,

@@ -1,41 +1,57 @@
 import type { Discrepancy } from './audit.js';
-import type { Totals } from './books.js';
+import { totalsOf, type Books } from './books.js';
 
 export interface DemoResult {
-  readonly totals: Totals;
+  readonly books: Books;
   readonly discrepancies: readonly Discrepancy[];
 }
 
 const MAX_LISTED = 50;
 
-const labels: Readonly<Record<keyof Totals, string>> = {
-  placed: 'placed',
-  refused: 'refused as invalid',
-  sentAgain: 'sent again for want of an answer',
-  confirmed: 'confirmed',
-  rejected: 'rejected for stock',
-  notified: 'notified',
-  redelivered: 'reservations handed out again',
-  lost: 'lost',
-};
+/** Each row is an end of an order; each column one who keeps books of it. */
+const ends = [
+  { status: 'confirmed', outcome: 'reserved' },
+  { status: 'rejected', outcome: 'rejected' },
+  { status: 'cancelled', outcome: 'released' },
+];
 
-export function table(totals: Totals): string {
-  // The record has exactly these keys, in this order.
-  const keys = Object.keys(labels) as (keyof Totals)[];
-  return keys
-    .map((key) => `${labels[key].padEnd(32)}${String(totals[key]).padStart(8)}\n`)
+export function table(books: Books): string {
+  const { accepted, orders, outcomes, charges, transfers, emails } = books;
+  const payments = [...charges, ...transfers];
+  const rows = ends.map(({ status, outcome }) => [
+    status,
+    [...accepted.keys()].filter((id) => orders.get(id) === status).length,
+    [...outcomes.values()].filter((stored) => stored === outcome).length,
+    payments.filter((id) => orders.get(id) === status).length,
+    emails.filter((email) => email.outcome === status).length,
+  ]);
+  const all = [accepted.size, outcomes.size, payments.length, emails.length];
+  return [['', 'orders', 'stock', 'payments', 'e-mails'], ...rows, ['accepted', ...all]]
+    .map(
+      ([name, ...cells]) =>
+        `${String(name).padEnd(11)}${cells.map((cell) => String(cell).padStart(10)).join('')}\n`,
+    )
     .join('');
 }
 
-export function jsonLine({ totals, discrepancies }: DemoResult): string {
-  return `${JSON.stringify({ ...totals, balanced: discrepancies.length === 0 })}\n`;
+export function footnotes(books: Books): string {
+  const { refused, sentAgain, redelivered, chargeCalls, paid, lost } = totalsOf(books);
+  return (
+    `${refused} orders refused as invalid, ${sentAgain} posted again for want of an answer, ` +
+    `${redelivered} reservations handed out again,\n` +
+    `${chargeCalls} calls to the payment provider, ${paid} orders paid; ${lost} orders lost.\n`
+  );
+}
+
+export function jsonLine({ books, discrepancies }: DemoResult): string {
+  return `${JSON.stringify({ ...totalsOf(books), balanced: discrepancies.length === 0 })}\n`;
 }
 
 export function verdict(discrepancies: readonly Discrepancy[]): string {
   if (discrepancies.length === 0) {
     return (
-      'The books balance: every accepted order was settled once and its customer written to once,\n' +
-      'the units reserved are the units sold, and nothing is left in a queue.\n'
+      'The books balance: every accepted order has ended once and its customer was written to once,\n' +
+      'the units reserved are the units sold and paid, and nothing is left in a queue.\n'
     );
   }
   return `The books do not balance:\n${discrepancies.map(describe).join('')}`;

@@ -88,16 +88,20 @@ export class ServiceProcess {
     return this.exited;
   }
 
-  /** SIGTERM. May be called when it is gone. Rejects if only SIGKILL helped. */
-  async stop(): Promise<void> {
-    let wasKilled = false;
-    const timer = setTimeout(() => {
-      wasKilled = this.#child.kill('SIGKILL');
-    }, STOP_WITHIN_MS);
+  /**
+   * SIGTERM. May be called when it is gone. Rejects if only SIGKILL helped.
+   * @param hurry when it fires, the process gets no more time
+   */
+  async stop(hurry?: AbortSignal): Promise<void> {
+    const late = AbortSignal.timeout(STOP_WITHIN_MS);
+    const enough = hurry === undefined ? late : AbortSignal.any([late, hurry]);
+    const kill = (): void => void this.#child.kill('SIGKILL');
     this.#child.kill('SIGTERM');
+    enough.addEventListener('abort', kill);
+    if (enough.aborted) kill();
     await this.exited;
-    clearTimeout(timer);
-    if (wasKilled) {
+    enough.removeEventListener('abort', kill);
+    if (late.aborted) {
       throw new Error(`${this.name} did not stop on SIGTERM. Its output:\n${this.#output}`);
     }
   }

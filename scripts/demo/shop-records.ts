@@ -7,6 +7,14 @@ export interface SentEmail {
   readonly outcome: string;
 }
 
+/** What order-service answers, as far as the demo looks at it. */
+export interface OrderRecord {
+  readonly id: string;
+  readonly status: string;
+  readonly placedAt: string;
+  readonly settledAt?: string;
+}
+
 /**
  * Reads what the services have recorded. The keys and shapes are spelt out here once more, on
  * purpose: an audit that used the services' own code would share their mistakes.
@@ -54,6 +62,15 @@ export class ShopRecords {
     return emails.map((email) => JSON.parse(email) as SentEmail);
   }
 
+  /** Ids of the orders that were charged, in that order. */
+  charges(): Promise<string[]> {
+    return this.redis.lrange(`${this.dataPrefix}:{bank}:charges`, 0, -1);
+  }
+
+  async countChargeCalls(): Promise<number> {
+    return Number(await this.redis.get(`${this.dataPrefix}:{bank}:calls`));
+  }
+
   unitsSeeded(): Promise<Map<string, number>> {
     return this.#numbers('seeded');
   }
@@ -67,17 +84,26 @@ export class ShopRecords {
     return [...times.values()].reduce((sum, count) => sum + count, 0);
   }
 
+  async order(id: string, signal?: AbortSignal): Promise<OrderRecord> {
+    return (await this.#get(`/orders/${id}`, signal)) as OrderRecord;
+  }
+
   async #orderPage(
     offset: number,
     limit: number,
     signal: AbortSignal | undefined,
-  ): Promise<{ total: number; orders: { id: string; status: string }[] }> {
-    const url = `${this.orderService()}/orders?offset=${offset}&limit=${limit}`;
+  ): Promise<{ total: number; orders: OrderRecord[] }> {
+    const path = `/orders?offset=${offset}&limit=${limit}`;
+    return (await this.#get(path, signal)) as { total: number; orders: OrderRecord[] };
+  }
+
+  async #get(path: string, signal: AbortSignal | undefined): Promise<unknown> {
+    const url = `${this.orderService()}${path}`;
     const response = await fetch(url, {
       signal: AbortSignal.any([AbortSignal.timeout(ANSWER_WITHIN_MS), ...(signal ? [signal] : [])]),
     });
     if (!response.ok) throw new Error(`GET ${url} answered ${response.status}`);
-    return (await response.json()) as { total: number; orders: { id: string; status: string }[] };
+    return response.json();
   }
 
   async #numbers(name: string): Promise<Map<string, number>> {

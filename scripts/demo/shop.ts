@@ -82,11 +82,11 @@ export class Shop {
   }
 
   /** SIGTERM for all replicas. Resolves when the processes are gone; does nothing if there are none. */
-  async stop(name: ServiceName): Promise<void> {
+  async stop(name: ServiceName, hurry?: AbortSignal): Promise<void> {
     const stops = await Promise.allSettled(
       this.running(name).map(async (service) => {
         this.#forget(name, service);
-        await service.stop();
+        await service.stop(hurry);
       }),
     );
     for (const stop of stops) {
@@ -94,12 +94,15 @@ export class Shop {
     }
   }
 
-  /** Both. May be called twice. */
-  async close(): Promise<void> {
+  /**
+   * Both. May be called twice.
+   * @param hurry when it fires, what has not ended by itself is killed
+   */
+  async close(hurry?: AbortSignal): Promise<void> {
     try {
-      await this.stop('inventory-service');
+      await this.stop('inventory-service', hurry);
     } finally {
-      await this.stop('order-service');
+      await this.stop('order-service', hurry);
     }
   }
 

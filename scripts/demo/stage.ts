@@ -1,13 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Cleanup } from './cleanup.js';
 import { openDemoRedis, type DemoRedis } from './demo-redis.js';
-import type { Display } from './display.js';
 import { Ledger } from './ledger.js';
 import { ShopRecords } from './shop-records.js';
-import { Shop, type ServiceName } from './shop.js';
-import { writeStockFile } from './stock-file.js';
+import { Shop } from './shop.js';
+import { fillStock } from './stock.js';
 
 /** All that runs for the demo, and the places where its books are kept. */
 export interface Stage {
@@ -20,50 +16,43 @@ export interface Stage {
 export interface StageOptions {
   /** How often the order file is gone through. */
   readonly rounds: number;
-  readonly display: Display;
   /** Gets a step for everything that is started, as soon as it is. */
   readonly cleanup: Cleanup;
   readonly signal: AbortSignal;
+  /** Fires when what is being stopped should rather be killed. */
+  readonly hurry: AbortSignal;
   readonly onCrash: (error: Error) => void;
 }
 
-/** Makes a reservation last: a backlog grows, and the kill finds messages under way. */
-const WAREHOUSE_MS = 40;
+/** How long an order by transfer waits for its money: longer than the services and Redis are dead meanwhile. */
+export const PAY_WITHIN_MS = 20_000;
+/** After how long the messages of a killed process are handed out again. */
+export const LEASE_MS = 5_000;
 
+const environment = {
+  // A reservation takes its time: a backlog grows, and a kill finds messages under way.
+  WAREHOUSE_MS: '40',
+  // Of five calls to the payment provider one gets no answer.
+  PAYMENT_FAILS_EVERY: '5',
+  PAY_WITHIN_MS: String(PAY_WITHIN_MS),
+  LEASE_MS: String(LEASE_MS),
+};
+
+/** A Redis with a stock in it, and a shop that is still closed. */
 export async function setUpStage(options: StageOptions): Promise<Stage> {
-  const { rounds, display, cleanup, signal, onCrash } = options;
-  const directory = await mkdtemp(join(tmpdir(), 'order-demo-'));
-  cleanup.add(() => rm(directory, { recursive: true, force: true }));
-  const stockFile = join(directory, 'stock.json');
-  await writeStockFile(stockFile, rounds);
-
+  const { rounds, cleanup, signal, hurry, onCrash } = options;
   const redis = await openDemoRedis();
   cleanup.add(() => redis.stop());
-  display.note(
-    `redis-server       ${redis.url}, keys ${redis.queuePrefix}:* and ${redis.dataPrefix}:*`,
-  );
+  signal.throwIfAborted();
+  await fillStock(redis, rounds);
 
-  const shop = new Shop({
-    redisUrl: redis.url,
-    queuePrefix: redis.queuePrefix,
-    dataPrefix: redis.dataPrefix,
-    environment: { STOCK_FILE: stockFile, WAREHOUSE_MS: String(WAREHOUSE_MS) },
-    signal,
-    onCrash,
-  });
-  cleanup.add(() => shop.close());
-  await shop.open();
-  display.note(`order-service      ${shop.address}, pid ${pidOf(shop, 'order-service')}`);
-  display.note(`inventory-service  pid ${pidOf(shop, 'inventory-service')}`);
-
+  const { url: redisUrl, queuePrefix, dataPrefix } = redis;
+  const shop = new Shop({ redisUrl, queuePrefix, dataPrefix, environment, signal, onCrash });
+  cleanup.add(() => shop.close(hurry));
   return {
     redis,
     shop,
     ledger: new Ledger(),
-    records: new ShopRecords(redis.connection, redis.dataPrefix, () => shop.address),
+    records: new ShopRecords(redis.connection, dataPrefix, () => shop.address),
   };
-}
-
-function pidOf(shop: Shop, name: ServiceName): number | undefined {
-  return shop.running(name)[0]?.pid;
 }

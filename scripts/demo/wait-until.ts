@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { Unexpected } from './unexpected.js';
 
 export interface WaitOptions {
   /** Ends the wait early, with the signal's reason. */
@@ -18,7 +19,7 @@ export async function waitUntil(
     signal?.throwIfAborted();
     if (await condition()) return;
     if (performance.now() >= until) {
-      throw new Error(`waited ${withinMs} ms in vain for ${what}`);
+      throw new Unexpected(`waited ${withinMs} ms in vain for ${what}`);
     }
     await setTimeout(everyMs);
   }

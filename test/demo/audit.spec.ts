@@ -2,11 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import { audit } from '../../scripts/demo/audit.js';
 import { totalsOf, type Books } from '../../scripts/demo/books.js';
 
-/** Two orders: one confirmed with two cups, one rejected. */
+/** Four orders: one confirmed with two cups, one rejected; two by transfer, of which one was paid, and one cancelled. */
 const balanced: Books = {
   accepted: new Map([
-    ['a', [{ sku: 'CUP', quantity: 2 }]],
-    ['b', [{ sku: 'CUP', quantity: 9 }]],
+    ['a', { payment: 'card', lines: [{ sku: 'CUP', quantity: 2 }] }],
+    ['b', { payment: 'card', lines: [{ sku: 'CUP', quantity: 9 }] }],
+    ['t', { payment: 'transfer', lines: [{ sku: 'CUP', quantity: 1 }] }],
+    ['u', { payment: 'transfer', lines: [{ sku: 'CUP', quantity: 1 }] }],
   ]),
   refused: 1,
   sentAgain: 0,
@@ -14,17 +16,26 @@ const balanced: Books = {
   orders: new Map([
     ['a', 'confirmed'],
     ['b', 'rejected'],
+    ['t', 'confirmed'],
+    ['u', 'cancelled'],
   ]),
   outcomes: new Map([
     ['a', 'reserved'],
     ['b', 'rejected'],
+    ['t', 'reserved'],
+    ['u', 'released'],
   ]),
+  charges: ['a'],
+  chargeCalls: 2,
+  transfers: ['t'],
   emails: [
     { orderId: 'b', outcome: 'rejected' },
     { orderId: 'a', outcome: 'confirmed' },
+    { orderId: 't', outcome: 'confirmed' },
+    { orderId: 'u', outcome: 'cancelled' },
   ],
   seeded: new Map([['CUP', 5]]),
-  left: new Map([['CUP', 3]]),
+  left: new Map([['CUP', 2]]),
   redelivered: 1,
   queues: [
     { queue: 'inventory.reserve', waiting: 0, suspects: 0, processing: 0, delayed: 0, dead: 0 },
@@ -36,12 +47,15 @@ describe('the books', () => {
   test('balance when everything agrees', () => {
     expect(audit(balanced)).toEqual([]);
     expect(totalsOf(balanced)).toEqual({
-      placed: 2,
+      placed: 4,
       refused: 1,
       sentAgain: 0,
-      confirmed: 1,
+      confirmed: 2,
       rejected: 1,
-      notified: 2,
+      cancelled: 1,
+      paid: 2,
+      chargeCalls: 2,
+      notified: 4,
       redelivered: 1,
       lost: 0,
     });
@@ -60,7 +74,7 @@ describe('the books', () => {
     ],
     [
       'an order is unknown',
-      { orders: new Map([['a', 'confirmed']]) },
+      { orders: new Map([...balanced.orders].filter(([id]) => id !== 'b')) },
       'accepted orders are not settled',
       'b (unknown)',
     ],
@@ -83,6 +97,32 @@ describe('the books', () => {
       'c',
     ],
     [
+      'what was cancelled keeps its goods',
+      { outcomes: new Map([...balanced.outcomes, ['u', 'reserved']]) },
+      'orders are settled in another way than the stock says',
+      'u (cancelled, stock says reserved)',
+    ],
+    ['a confirmed order was not paid', { charges: [] }, 'orders are confirmed and not paid', 'a'],
+    ['a card was charged twice', { charges: ['a', 'a'] }, 'orders are paid more than once', 'a'],
+    [
+      'an order was charged that had been paid by transfer',
+      { charges: ['a', 't'] },
+      'orders are paid more than once',
+      't',
+    ],
+    [
+      'somebody paid for nothing',
+      { charges: ['a', 'b'] },
+      'orders are paid and not confirmed',
+      'b (rejected)',
+    ],
+    [
+      'a stranger paid',
+      { charges: ['a', 'c'] },
+      'orders are paid and not confirmed',
+      'c (unknown)',
+    ],
+    [
       'an e-mail is missing',
       { emails: balanced.emails.slice(1) },
       'accepted orders have no e-mail',
@@ -90,13 +130,17 @@ describe('the books', () => {
     ],
     [
       'an e-mail was sent twice',
-      { emails: [...balanced.emails, ...balanced.emails.slice(1)] },
+      { emails: [...balanced.emails, ...balanced.emails.slice(1, 2)] },
       'orders have more than one e-mail',
       'a',
     ],
     [
       'an e-mail says the opposite',
-      { emails: balanced.emails.map((email) => ({ ...email, outcome: 'rejected' })) },
+      {
+        emails: balanced.emails.map((email) =>
+          email.orderId === 'a' ? { ...email, outcome: 'rejected' } : email,
+        ),
+      },
       'e-mails say something else than the order',
       'a',
     ],
@@ -116,7 +160,7 @@ describe('the books', () => {
       'units were taken twice',
       { left: new Map([['CUP', 1]]) },
       'items have another number of units reserved than sold',
-      'CUP (4 reserved, 2 sold)',
+      'CUP (4 reserved, 3 sold)',
     ],
     [
       'something is left in a queue',

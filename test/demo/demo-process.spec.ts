@@ -2,10 +2,17 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { startRedis } from 'local-redis';
+import { findFreePort, startRedis, type LocalRedis } from 'local-redis';
+import { inRepository, readText } from '../docs/markdown.js';
 import { eventually } from '../support/eventually.js';
+
+jest.setTimeout(180_000);
+
+/** Three services start, on a machine that may be busy. */
+const OPENS_WITHIN_MS = 60_000;
+const ENDS_WITHIN_MS = 120_000;
 
 let directory: string;
 let demo: DemoProcess;
@@ -15,36 +22,59 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  demo.signal('SIGKILL');
-  await demo.exitCode;
+  demo.signalGroup('SIGKILL'); // the group is empty unless a test failed
+  await demo.exited;
   // redis-server goes a moment after the demo, and may write meanwhile.
   await eventually(() => rm(directory, { recursive: true, force: true }));
 });
 
-/** The compiled demo as a user starts it. */
+/** The demo as a user starts it, in a process group of its own, as a shell does. */
 class DemoProcess {
-  readonly exitCode: Promise<number | null>;
+  /** Resolves with the exit code, or with the signal's name. Never rejects. */
+  readonly exited: Promise<number | string>;
   output = '';
+  hasExited = false;
   readonly #child: ChildProcess;
 
-  constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
-    const main = join(import.meta.dirname, '..', '..', 'dist', 'scripts', 'demo', 'main.js');
-    this.#child = spawn(process.execPath, [main, ...args], {
-      // A killed demo cannot remove its files: they are the test's to remove.
+  constructor(
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+    command: readonly string[] = [process.execPath, inRepository('dist/scripts/demo/main.js')],
+  ) {
+    const [program = '', ...before] = command;
+    this.#child = spawn(program, [...before, ...args], {
+      cwd: inRepository('.'),
+      // Whatever it leaves in the file system is there.
       env: { ...process.env, REDIS_URL: '', TMPDIR: directory, ...environment },
+      detached: true,
     });
     this.#child.stdout?.on('data', (data) => (this.output += String(data)));
     this.#child.stderr?.on('data', (data) => (this.output += String(data)));
-    this.exitCode = new Promise((resolve) => this.#child.once('close', resolve));
+    this.exited = new Promise((resolve) =>
+      this.#child.once('close', (code, signal) => {
+        this.hasExited = true;
+        resolve(signal ?? code ?? 'unknown');
+      }),
+    );
   }
 
   signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
+    if (!this.hasExited) this.#child.kill(name);
   }
 
-  /** Process ids of the services, in the order of their starts. */
+  /** As Ctrl-C in a terminal does: to npm, to its shell and to the demo. */
+  signalGroup(name: NodeJS.Signals): void {
+    const { pid } = this.#child;
+    if (!this.hasExited && pid !== undefined && isAlive(-pid)) process.kill(-pid, name);
+  }
+
+  async shows(text: string, withinMs = OPENS_WITHIN_MS): Promise<void> {
+    await eventually(() => expect(this.output).toContain(text), withinMs);
+  }
+
+  /** Process ids of the services that have been started, as far as it has said. */
   get servicePids(): number[] {
-    return [...this.output.matchAll(/-service .*pid (\d+)/g)].map((match) => Number(match[1]));
+    return [...this.output.matchAll(/pid (\d+)/g)].map((match) => Number(match[1]));
   }
 }
 
@@ -57,54 +87,130 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe('the demo', () => {
-  test('stops what it has started when it is interrupted', async () => {
+async function expectNothingLeft(): Promise<void> {
+  expect(demo.servicePids.filter(isAlive)).toEqual([]);
+  expect(await readdir(directory)).toEqual([]);
+}
+
+describe('with a Redis of its own, the demo', () => {
+  test('tells its story as docs/demo.md shows it, ends well, and leaves nothing behind', async () => {
     demo = new DemoProcess([]);
-    await eventually(() => expect(demo.output).toContain('started again'), 20_000);
-    const pids = demo.servicePids;
-    demo.signal('SIGINT');
-    expect(await demo.exitCode).toBe(130);
-    expect(pids.length).toBeGreaterThanOrEqual(3);
-    expect(pids.filter(isAlive)).toEqual([]);
+    expect([await demo.exited, demo.output]).toEqual([0, expect.any(String)]);
+    const page = await readText('docs/demo.md');
+    const shown = /```text\n(A shop[^]*?)```/.exec(page)?.[1] ?? '';
+    expect(withoutFigures(demo.output)).toBe(withoutFigures(shown));
+    await expectNothingLeft();
   });
 
-  test('leaves nothing behind after a Ctrl-C, which a terminal and npm both send', async () => {
-    const redis = await startRedis();
-    const commands = new Redis(redis.url);
-    try {
-      demo = new DemoProcess(['--orders', '5', '--keep'], { REDIS_URL: redis.url });
-      await eventually(() => expect(demo.output).toContain('All is still running'), 25_000);
-      expect(await commands.dbsize()).toBeGreaterThan(0);
-      demo.signal('SIGINT');
-      demo.signal('SIGTERM');
-      expect(await demo.exitCode).toBe(0);
-      expect(demo.servicePids.filter(isAlive)).toEqual([]);
-      expect(await readdir(directory)).toEqual([]);
-      expect(await commands.keys('*')).toEqual([]);
-    } finally {
-      commands.disconnect();
-      await redis.stop();
-    }
-  });
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'stops what it has started at %s',
+    async (name) => {
+      demo = new DemoProcess([]);
+      await demo.shows('kill -9');
+      demo.signal(name);
+      expect(await demo.exited).toBe(130);
+      expect(demo.servicePids).toHaveLength(3);
+      await expectNothingLeft();
+    },
+  );
 
-  test('takes its services with it when it is killed', async () => {
+  test('takes its services and its Redis with it when it is killed', async () => {
     demo = new DemoProcess([]);
-    await eventually(() => expect(demo.servicePids).toHaveLength(2), 20_000);
+    await demo.shows('2. ');
     demo.signal('SIGKILL');
-    await eventually(() => expect(demo.servicePids.filter(isAlive)).toEqual([]));
+    await demo.exited;
+    await eventually(expectNothingLeft);
+  });
+
+  test('ends when a service dies that nobody has killed, and shows its output', async () => {
+    demo = new DemoProcess([]);
+    await demo.shows('3. ');
+    const [, , inventory = 0] = demo.servicePids;
+    process.kill(inventory, 'SIGKILL');
+    expect(await demo.exited).toBe(1);
+    expect(demo.output).toContain('inventory-service is gone: it ended by SIGKILL');
+    await expectNothingLeft();
   });
 
   test('shows the output of a service that does not start', async () => {
-    demo = new DemoProcess([], { LEASE_MS: 'long' });
-    expect(await demo.exitCode).toBe(1);
-    expect(demo.output).toContain(
-      'LEASE_MS must be a whole number from 1000 to 600000, got "long"',
-    );
-  });
-
-  test('says what is wrong with its arguments, and starts nothing', async () => {
-    demo = new DemoProcess(['--orders', 'many']);
-    expect(await demo.exitCode).toBe(2);
-    expect(demo.output).toContain('--orders must be a whole number from 1 to 100000, got "many"');
+    demo = new DemoProcess([], { CONCURRENCY: 'many' });
+    expect(await demo.exited).toBe(1);
+    expect(demo.output).toContain('CONCURRENCY must be a whole number from 1 to 1000, got "many"');
+    await expectNothingLeft();
   });
 });
+
+describe('with the Redis in REDIS_URL, the demo', () => {
+  const password = 'correct-horse';
+  let redis: LocalRedis;
+  let commands: Redis;
+  let environment: NodeJS.ProcessEnv;
+
+  beforeEach(async () => {
+    redis = await startRedis({ settings: { requirepass: password } });
+    environment = { REDIS_URL: `redis://:${password}@127.0.0.1:${redis.port}/3` };
+    commands = new Redis(redis.port, { password, db: 3 });
+    await commands.set('of somebody else', 'kept');
+  });
+
+  afterEach(async () => {
+    commands.disconnect();
+    await redis.stop();
+  });
+
+  async function expectNoKeyLeft(): Promise<void> {
+    expect(await commands.keys('*')).toEqual(['of somebody else']);
+    await expectNothingLeft();
+  }
+
+  test('does not kill it, and removes its keys at a Ctrl-C in a terminal, which npm passes on', async () => {
+    demo = new DemoProcess(['--orders', '8', '--keep'], environment, ['npm', 'run', 'demo', '--']);
+    await demo.shows('All is still running', ENDS_WITHIN_MS);
+    expect(demo.output).toContain(`redis://127.0.0.1:${redis.port}/3, the one in REDIS_URL`);
+    expect(demo.output).toContain('The books balance');
+    expect(demo.output).not.toContain(password);
+    const [, prefix = ''] = /(demo-\w{8}):\*/.exec(demo.output) ?? [];
+    const own = (await commands.keys('*')).filter((key) => key !== 'of somebody else');
+    expect(own.filter((key) => !key.startsWith(`${prefix}:`))).toEqual([]);
+    expect(own.length).toBeGreaterThan(0);
+    demo.signalGroup('SIGINT');
+    await demo.exited;
+    await expectNoKeyLeft();
+  });
+
+  test('removes its keys also when somebody cannot wait for a service that hangs', async () => {
+    demo = new DemoProcess([], environment);
+    await demo.shows('3. ');
+    const [, , inventory = 0] = demo.servicePids;
+    process.kill(inventory, 'SIGSTOP');
+    await eventually(() => {
+      demo.signalGroup('SIGINT');
+      expect(demo.hasExited).toBe(true);
+    });
+    expect(await demo.exited).toBe(130);
+    await expectNoKeyLeft();
+  });
+
+  test('says so when nobody answers there, and starts nothing', async () => {
+    demo = new DemoProcess([], { REDIS_URL: `redis://127.0.0.1:${await findFreePort()}` });
+    expect(await demo.exited).toBe(1);
+    expect(demo.output).toMatch(/REDIS_URL is set, but no Redis answers there: .*ECONNREFUSED/);
+    await expectNothingLeft();
+  });
+});
+
+test('the demo says what is wrong with its arguments, and starts nothing', async () => {
+  demo = new DemoProcess(['--orders', 'many']);
+  expect(await demo.exited).toBe(2);
+  expect(demo.output).toContain('--orders must be a whole number from 1 to 100000, got "many"');
+});
+
+/** What two runs have in common. The lines are wrapped at other places when figures have other lengths. */
+function withoutFigures(story: string): string {
+  return story
+    .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'ID')
+    .replaceAll(/, \d+ posted again for want of an answer/g, '')
+    .replaceAll(/\d+(\.\d+)?/g, 'N')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}

@@ -20,7 +20,7 @@ test(`two replicas of each service, killed one after the other at any moment: ea
   // Not enough cups for all, so that orders are rejected too; slow enough to be hit.
   const rig = await ShopRig.open(
     { CUP: kills * ORDERS_PER_KILL * 0.6, TEA: kills * ORDERS_PER_KILL * 4 },
-    { WAREHOUSE_MS: '20' },
+    { WAREHOUSE_MS: '20', PAYMENT_FAILS_EVERY: '5' },
   );
   try {
     await rig.shop.open(2);

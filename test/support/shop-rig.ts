@@ -75,6 +75,9 @@ export class ShopRig {
     return {
       redis: {
         url: this.redis.url,
+        description: this.redis.url,
+        cli: 'redis-cli',
+        server: this.redis,
         queuePrefix: 'rq',
         dataPrefix: 'shop',
         connection: commands,

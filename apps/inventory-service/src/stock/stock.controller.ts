@@ -1,11 +1,6 @@
 import { Controller, UseInterceptors } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import {
-  DeadLetter,
-  RedisQueueClient,
-  RedisQueueContext,
-  RedisQueueRecordBuilder,
-} from 'nestjs-redis-queue-transport';
+import { DeadLetter, RedisQueueClient, RedisQueueContext } from 'nestjs-redis-queue-transport';
 import { CheckStockDto } from './dto/check-stock.dto.js';
 import { OrderSettledDto } from './dto/order-settled.dto.js';
 import { ReserveStockDto } from './dto/reserve-stock.dto.js';
@@ -64,10 +59,7 @@ export class StockController {
       reservation.status === 'rejected'
         ? ['inventory.rejected', { orderId, reason: reservation.reason }]
         : ['inventory.reserved', { orderId }];
-    const record = new RedisQueueRecordBuilder(data)
-      .id(orderId)
-      .mandatory() // an outcome that nobody would hear is an error, not a success
-      .build();
-    await this.events.emit(event, record);
+    // An outcome that nobody would hear is an error, not a success.
+    await this.events.emit(event, data, { id: orderId, isMandatory: true });
   }
 }

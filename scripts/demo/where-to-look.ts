@@ -2,13 +2,13 @@ import { RESERVE_QUEUE } from './progress.js';
 import type { Stage } from './stage.js';
 
 /** Where to look while all is left running. */
-export function describeStage({ shop, redis }: Stage): string {
+export function whereToLook({ shop, redis }: Stage): string {
   const [inventory] = shop.running('inventory-service');
   const queue = `${redis.queuePrefix}:{${RESERVE_QUEUE}}`;
   return `All is still running.
-  curl ${shop.address}/orders?limit=3
+  curl "${shop.address}/orders?limit=3"
   curl ${shop.address}/stock/TEA-ASSAM-250
-  redis-cli -u ${redis.url}
+  ${redis.cli}
     HGETALL ${redis.queuePrefix}:queues
     LRANGE '${queue}:waiting' 0 9
     XREVRANGE '${queue}:dead' + - COUNT 10

@@ -1,0 +1,16 @@
+import type { Redis } from 'ioredis';
+
+/**
+ * How many messages of all queues one process holds. A consumer's name has the id of its process in it, and what it
+ * holds is in a list with that name.
+ */
+export async function countHeldBy(redis: Redis, prefix: string, pid: number): Promise<number> {
+  const lists = new Set<string>();
+  const match = `${prefix}:{*}:processing:*-${pid}-*`;
+  const batches = redis.scanStream({ match, count: 1_000 });
+  for await (const batch of batches as AsyncIterable<string[]>) {
+    for (const key of batch) lists.add(key);
+  }
+  const lengths = await Promise.all([...lists].map((key) => redis.llen(key)));
+  return lengths.reduce((sum, length) => sum + length, 0);
+}
