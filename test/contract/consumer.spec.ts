@@ -4,7 +4,7 @@ import { Consumer } from '../../libs/redis-queue-transport/src/core/consumer/con
 import type {
   ConsumerObserver,
   ConsumerOptions,
-} from '../../libs/redis-queue-transport/src/core/consumer/consumer.js';
+} from '../../libs/redis-queue-transport/src/core/consumer/consumer-parts.js';
 import type { Delivery } from '../../libs/redis-queue-transport/src/core/delivery/delivery.js';
 import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
 import { encodeElement } from '../../libs/redis-queue-transport/src/core/message/envelope.js';

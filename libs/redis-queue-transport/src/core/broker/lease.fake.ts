@@ -69,7 +69,14 @@ export class FakeLease implements Lease {
   renewal: () => Promise<Renewal | 'leaseLost'> = () =>
     Promise.resolve({ nowMs: 0, doubtful: [], fenced: [] });
 
+  readonly #quietAnswers: (() => void)[] = [];
+
   constructor(readonly consumer = 'me') {}
+
+  /** Answers whatever was asked and has no answer, as a quiet queue does. */
+  answerAll(): void {
+    for (const answer of this.#quietAnswers.splice(0)) answer();
+  }
 
   exchange(
     settlements: readonly Settlement[],
@@ -79,12 +86,14 @@ export class FakeLease implements Lease {
   ): Promise<Exchange | 'leaseLost'> {
     const asked = new AskedExchange(settlements, take, trial, time);
     this.exchanges.push(asked);
+    this.#quietAnswers.push(() => asked.give([]));
     return asked.answered;
   }
 
   wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
     const asked = new AskedWait(signal);
     this.waits.push(asked);
+    this.#quietAnswers.push(() => asked.answer(undefined));
     return asked.answered;
   }
 

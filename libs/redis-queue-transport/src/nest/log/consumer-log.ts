@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import type { Logger } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import type { ConsumerObserver } from '../../core/consumer/consumer.js';
+import type { ConsumerObserver } from '../../core/consumer/consumer-parts.js';
 import type { Delivery } from '../../core/delivery/delivery.js';
 import type { SkipReason } from '../../core/broker/broker.js';
 import { RedisQueueError, RedisRefusedError } from '../../core/errors/errors.js';

@@ -1,0 +1,111 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { ConsumerState } from './consumer-state.js';
+import type { Phase } from './consumer-state.js';
+import { FakeLease } from '../broker/lease.fake.js';
+import { Tenure } from '../lease/tenure.js';
+
+const PHASES: readonly Phase[] = [
+  'new',
+  'consuming',
+  'draining',
+  'stopping',
+  'handingBack',
+  'left',
+];
+
+let state: ConsumerState;
+let tenure: Tenure;
+
+beforeEach(() => {
+  state = new ConsumerState();
+  tenure = new Tenure(new FakeLease(), 30_000, performance.now(), {
+    lost: () => undefined,
+    reclaimed: () => undefined,
+    deadLettersDropped: () => undefined,
+    failed: () => undefined,
+  });
+});
+
+describe('the state of a consumer', () => {
+  test('goes through its phases in their order', () => {
+    for (const phase of PHASES.slice(1)) {
+      state.go(phase);
+      expect(state.phase).toBe(phase);
+    }
+  });
+
+  test('may end before it has begun', () => {
+    state.go('left');
+    expect(() => state.go('consuming')).toThrow('one that is left is to be consuming');
+  });
+
+  test.each<[Phase[], Phase]>([
+    [[], 'stopping'],
+    [['consuming'], 'left'],
+    [['consuming', 'draining'], 'consuming'],
+    [['draining'], 'draining'],
+  ])('after %j refuses %s', (before, phase) => {
+    for (const step of before) state.go(step);
+    expect(() => state.go(phase)).toThrow('This is a bug');
+  });
+
+  test('has one exchange at a time', () => {
+    state.beginExchange(tenure);
+    expect(state.isExchanging).toBe(true);
+    expect(() => state.beginExchange(tenure)).toThrow('two exchanges at a time');
+    state.endExchange();
+    expect(() => state.endExchange()).toThrow('an end of no exchange');
+  });
+
+  test('has one wait at a time, beside an exchange', () => {
+    state.beginExchange(tenure);
+    state.beginWait(tenure);
+    expect(state.isWaiting).toBe(true);
+    expect(() => state.beginWait(tenure)).toThrow('two waits at a time');
+    state.endWait();
+    expect(() => state.endWait()).toThrow('an end of no wait');
+  });
+
+  test('has no call begin without a lease, or on one that was lost', () => {
+    tenure.end();
+    for (const none of [undefined, tenure]) {
+      expect(() => state.beginExchange(none)).toThrow('a call without a lease');
+      expect(() => state.beginWait(none)).toThrow('a call without a lease');
+    }
+  });
+
+  test('has a wait end, and another one begin with a signal of its own', () => {
+    const [, first] = state.beginWait(tenure);
+    state.endWaitSoon();
+    expect(first.aborted).toBe(true);
+    state.endWait();
+    const [, second] = state.beginWait(tenure);
+    expect(second.aborted).toBe(false);
+  });
+
+  test('is worth a look at first, after a failure, and where an exchange was full or cut', () => {
+    expect(state.mustLook).toBe(true);
+    const afterwards = [
+      () => state.exchanged(3, 2, false),
+      () => state.exchanged(3, 3, false),
+      () => state.exchanged(3, 1, true),
+      () => state.exchangeFailed(),
+    ].map((answer) => {
+      state.beginExchange(tenure);
+      answer();
+      state.endExchange();
+      return state.mustLook;
+    });
+    expect(afterwards).toEqual([false, true, true, true]);
+  });
+
+  test('is calm right after the second of two exchanges that found nothing', () => {
+    const calms = [0, 0, 1, 0].map((taken) => {
+      state.beginExchange(tenure);
+      state.exchanged(3, taken, false);
+      state.endExchange();
+      return state.isCalm;
+    });
+    expect(calms).toEqual([false, true, false, false]);
+  });
+});

@@ -1,0 +1,42 @@
+import type { TrialStep } from '../broker/broker.js';
+import type { ConsumerParts } from './consumer-parts.js';
+import type { ConsumerView } from './next-step.js';
+
+/** How a consumer of these parts is now. Keeps places for what it is free to take, and has its trial decide. */
+export function viewOf(parts: ConsumerParts, isOverdue: boolean): ConsumerView {
+  const { state, held, time, deliveries, membership } = parts;
+  const hasLease = membership.tenure !== undefined;
+  const mayCall = hasLease && !state.isExchanging;
+  const trialStep = mayCall ? trialStepOf(parts) : undefined;
+  const mayTake = mayCall && trialStep === undefined && !time.mustYield;
+  const { hasSettlements } = held;
+  return {
+    phase: state.phase,
+    isOverdue,
+    hasLease,
+    isExchanging: state.isExchanging,
+    isWaiting: state.isWaiting,
+    isPaused: state.isPaused,
+    running: held.running,
+    hasSettlements,
+    free: mayTake ? freeOf(parts) : 0,
+    hasJustBegun: deliveries.hasJustBegun,
+    mustLook: state.mustLook,
+    mustRelease: time.mustRelease,
+    mustYieldTime: time.mustYield,
+    trialStep,
+    isCalm: hasSettlements && parts.maySettleLater && state.isCalm,
+  };
+}
+
+function trialStepOf({ trial, held, deliveries, state }: ConsumerParts): TrialStep | undefined {
+  if (trial.isIdle) return undefined;
+  const isConsuming = state.isConsuming && !state.isPaused;
+  const { isEmpty, hasPlace } = held;
+  return trial.step({ isConsuming, isEmpty, hasPlace, isTesting: deliveries.isTesting });
+}
+
+/** Slots that an exchange may fill; the one that a wait may fill is not among them. */
+function freeOf({ state, trial, held }: ConsumerParts): number {
+  return state.isConsuming && !state.isWaiting && !trial.isOn ? held.reserve() : 0;
+}

@@ -1,0 +1,276 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { FakeBroker } from './broker.fake.js';
+import { Consumer } from './consumer.js';
+import type { ConsumerOptions } from './consumer-parts.js';
+import { DeliveryRunner } from '../delivery/delivery-runner.js';
+import { RedisUnavailableError } from '../errors/errors.js';
+import { FakeHandler } from '../delivery/handler.fake.js';
+import type { AskedExchange, AskedWait } from '../broker/lease.fake.js';
+import { MessageIds } from '../message/message-id.js';
+import { TrialTurn } from './trial.js';
+
+const OPTIONS: ConsumerOptions = {
+  queue: 'q',
+  concurrency: 2,
+  prefetch: 2,
+  leaseMs: 30_000,
+  deadLetterLimit: undefined,
+  deadLetterMaxAgeMs: 3_600_000,
+  maxCrashes: 3,
+  onceMs: undefined,
+};
+const RETRY = { attempts: 2, backoff: 'fixed', delayMs: 70, maxDelayMs: 70 } as const;
+
+let broker: FakeBroker;
+let handler: FakeHandler;
+let told: string[];
+let consumer: Consumer;
+
+beforeEach(() => {
+  [broker, handler, told] = [new FakeBroker(), new FakeHandler(), []];
+});
+
+afterEach(async () => {
+  const stopped = consumer.stop(0);
+  await answerAll();
+  await stopped;
+});
+
+async function start(options: Partial<ConsumerOptions> = {}): Promise<void> {
+  const runner = new DeliveryRunner(handler, { retry: RETRY });
+  const note = (what: string) => (): void => void told.push(what);
+  const observer = {
+    failed: note('failed'),
+    recovered: note('recovered'),
+    leaseLost: (deliveries: number) => told.push(`lost ${deliveries}`),
+    handedBack: (deliveries: number) => told.push(`handedBack ${deliveries}`),
+    missing: (deliveries: number) => told.push(`missing ${deliveries}`),
+    reclaimed: note('reclaimed'),
+    deadLettersDropped: note('deadLettersDropped'),
+    slowed: note('slowed'),
+    spedUp: note('spedUp'),
+    retried: note('retried'),
+    postponed: note('postponed'),
+    deadLettered: note('deadLettered'),
+    skipped: note('skipped'),
+  };
+  const all = { ...OPTIONS, ...options };
+  consumer = new Consumer(broker, all, new MessageIds(), runner, observer, new TrialTurn());
+  await consumer.start();
+}
+
+const turn = (): Promise<void> => new Promise(setImmediate);
+
+/** The next call of this kind; until then the consumer gets as many turns as it likes. */
+async function next<Call>(calls: Call[]): Promise<Call> {
+  for (;;) {
+    const call = calls.shift();
+    if (call !== undefined) return call;
+    await turn();
+  }
+}
+
+const nextExchange = (): Promise<AskedExchange> => next(broker.lease.exchanges);
+const nextWait = (): Promise<AskedWait> => next(broker.lease.waits);
+
+/** Answers whatever is asked, until the consumer has left. */
+async function answerAll(): Promise<void> {
+  while (!broker.lease.hasLeft) {
+    for (const lease of broker.leases) lease.answerAll();
+    await turn();
+  }
+}
+
+function message(id: string, header = ''): string {
+  return `{"rq":1${header},"id":"${id}"}\n{}`;
+}
+
+function settledBy({ settlements }: AskedExchange): string[] {
+  return settlements.map(
+    ({ kind, element }) => `${kind} ${/"id":"(\w+)"/.exec(element.toString())?.[1]}`,
+  );
+}
+
+describe('a consumer', () => {
+  test('asks first for as many as it may hold, and runs what comes', async () => {
+    await start();
+    const first = await nextExchange();
+    expect([first.take, first.time, first.trial]).toEqual([2, 'keep', 'claimIfEmpty']);
+
+    first.give([message('a'), message('b')]);
+    await turn();
+
+    await turn();
+    expect(handler.begun).toEqual(['a', 'b']);
+    expect(consumer.running).toBe(2);
+  });
+
+  test('settles what ended with the call that takes the next', async () => {
+    await start();
+    (await nextExchange()).give([message('a'), message('b')]);
+    while (handler.begun.length < 2) await turn();
+
+    handler.end('b');
+    const second = await nextExchange();
+
+    expect([settledBy(second), second.take]).toEqual([['ack b'], 1]);
+  });
+
+  test('waits where nothing was there, and looks around when one message came', async () => {
+    await start();
+    (await nextExchange()).give([]);
+    (await nextWait()).answer(Buffer.from(message('a')));
+
+    const look = await nextExchange();
+
+    expect(handler.begun).toEqual(['a']);
+    expect(look.take).toBe(1);
+  });
+
+  test('gives the same settlements again where it does not know what became of them', async () => {
+    await start();
+    (await nextExchange()).give([message('a'), message('b')]);
+    while (handler.begun.length < 2) await turn();
+    handler.end('a');
+    (await nextExchange()).fail(new RedisUnavailableError('away'));
+    handler.end('b');
+
+    const again = await nextExchange();
+
+    expect(settledBy(again)).toEqual(['ack a', 'ack b']);
+    again.give([]);
+    while (!told.includes('recovered')) await turn();
+    expect(told).toEqual(['failed', 'recovered']);
+  });
+
+  test('drops what it held with its lease, tells its handlers, and goes on with the next lease', async () => {
+    await start();
+    (await nextExchange()).give([message('a'), message('b')]);
+    while (handler.begun.length < 2) await turn();
+    handler.end('a');
+
+    (await nextExchange()).answer('leaseLost');
+    while (broker.leases.length < 2) await turn();
+
+    expect(handler.aborted).toEqual(['b LeaseLostError']);
+    expect(told).toEqual(['lost 1']);
+    const first = await nextExchange();
+    // What still runs takes its place until it ends, and is settled by nobody.
+    expect([settledBy(first), first.take]).toEqual([[], 1]);
+    first.give([]);
+    handler.end('b');
+    await nextWait();
+    expect(broker.lease.exchanges.flatMap(settledBy)).toEqual([]);
+  });
+
+  test('takes nothing from a paused queue, and hands back what has not begun', async () => {
+    await start({ concurrency: 1, prefetch: 2 });
+    (await nextExchange()).give([message('a'), message('b')]);
+    while (handler.begun.length < 1) await turn();
+
+    broker.tell('paused');
+
+    const exchange = await nextExchange();
+    expect(settledBy(exchange)).toEqual(['release b']);
+    exchange.give([], { isPaused: true });
+    handler.end('a');
+    (await nextExchange()).give([], { isPaused: true });
+    for (let n = 0; n < 5; n += 1) await turn();
+    expect(broker.lease.waits).toEqual([]);
+  });
+
+  test('ends its wait when the queue is paused', async () => {
+    await start();
+    (await nextExchange()).give([]);
+    const wait = await nextWait();
+
+    broker.tell('paused');
+
+    expect(wait.signal.aborted).toBe(true);
+  });
+
+  test('runs a suspect by itself, once what ran has ended', async () => {
+    await start();
+    (await nextExchange()).give([message('a')], { suspects: 'mine' });
+    // What was taken at the same time goes back unharmed.
+    const release = await nextExchange();
+    expect([settledBy(release), release.trial, release.take]).toEqual([['release a'], 'next', 0]);
+
+    release.give([message('s', ',"crashes":1,"attempt":2')], { suspects: 'mine' });
+    while (handler.begun.length < 1) await turn();
+
+    expect(handler.begun).toEqual(['s']);
+    expect(broker.lease.exchanges).toEqual([]);
+    handler.end('s');
+    const after = await nextExchange();
+    expect([settledBy(after), after.trial]).toEqual([['ack s'], 'next']);
+    after.give([], { suspects: 'none' });
+    expect((await nextExchange()).take).toBe(2);
+  });
+
+  test('looks again when it hears that something is due', async () => {
+    await start();
+    (await nextExchange()).give([]);
+    await nextWait();
+
+    broker.tell(broker.nowMs() + 10);
+
+    expect((await nextExchange()).settlements).toEqual([]);
+  });
+});
+
+describe('a consumer that stops', () => {
+  test('settles what ends in time, and leaves', async () => {
+    await start();
+    (await nextExchange()).give([message('a')]);
+    while (handler.begun.length < 1) await turn();
+    const stopped = consumer.stop(60_000);
+    handler.end('a');
+
+    await answerAll();
+    await stopped;
+
+    expect([handler.aborted, told, broker.lease.hasLeft]).toEqual([[], [], true]);
+  });
+
+  test('leaves the keeping of the time to others as soon as it drains', async () => {
+    await start();
+    (await nextExchange()).give([]);
+    (await nextWait()).answer(undefined);
+
+    consumer.drain();
+
+    const last = await nextExchange();
+    expect([last.time, last.take]).toEqual(['yield', 0]);
+  });
+
+  test('hands back in order what its deadline finds, and tells the handlers', async () => {
+    await start();
+    (await nextExchange()).give([message('a'), message('b')]);
+    while (handler.begun.length < 2) await turn();
+    const stopped = consumer.stop(0);
+
+    const yielding = await nextExchange();
+    expect(yielding.time).toBe('yield');
+    yielding.give([]);
+    const last = await nextExchange();
+    expect(settledBy(last)).toEqual(['release a', 'release b']);
+    last.give([]);
+    await stopped;
+
+    expect(handler.aborted).toEqual(['a ShutdownError', 'b ShutdownError']);
+    expect(told).toEqual(['handedBack 2']);
+    expect(broker.lease.hasLeft).toBe(true);
+  });
+
+  test('starts nothing that came too late', async () => {
+    await start();
+    const first = await nextExchange();
+    consumer.drain();
+
+    first.give([message('a')]);
+
+    expect(settledBy(await nextExchange())).toEqual(['release a']);
+    expect(handler.begun).toEqual([]);
+  });
+});

@@ -1,0 +1,177 @@
+import type { Exchange, TrialStep } from '../broker/broker.js';
+import type { ConsumerState } from './consumer-state.js';
+import type { Deliveries } from '../held/deliveries.js';
+import type { Held } from '../held/held.js';
+import { GrowingPause } from '../process/pause.js';
+import type { Tenure } from '../lease/tenure.js';
+import type { Timekeeping } from './timekeeping.js';
+import type { Trial } from './trial.js';
+import type { Trouble } from './trouble.js';
+
+/** The parts of a consumer that its calls to Redis change. */
+export interface TakingParts {
+  readonly state: ConsumerState;
+  readonly held: Held;
+  readonly deliveries: Deliveries;
+  readonly trial: Trial;
+  readonly time: Timekeeping;
+  readonly trouble: Trouble;
+  /** How often at least an exchange has to show what the list holds, in ms. */
+  readonly checkEveryMs: number;
+  /** How often a paused queue is looked at, in ms. */
+  readonly lookEveryMs: number;
+  /** Fires at the end of the consumer. */
+  readonly stopped: AbortSignal;
+}
+
+export interface TakingEvents {
+  lost(tenure: Tenure): void;
+  /** Settlements found nothing to settle, although the lease holds. */
+  missing(deliveries: number): void;
+  /** A step may be due. */
+  changed(): void;
+}
+
+/** The two calls by which a consumer takes from its queue, exchange and wait, and what follows from their answers. */
+export class Taking {
+  readonly #exchangePause = new GrowingPause();
+  readonly #waitPause = new GrowingPause();
+
+  constructor(
+    private readonly parts: TakingParts,
+    private readonly events: TakingEvents,
+  ) {}
+
+  /** Something may be there to be taken. */
+  look(): void {
+    this.parts.state.look();
+    this.events.changed();
+  }
+
+  /** Looks, and finds out whether somebody keeps the time. */
+  lookAround(): void {
+    this.parts.time.askWhoKeeps();
+    this.look();
+  }
+
+  /** Nothing is to be started for now: what has not begun goes back, and the wait that is under way ends. */
+  interrupt(): void {
+    this.parts.state.endWaitSoon();
+    this.parts.deliveries.releaseUnstarted();
+  }
+
+  followPause(isPaused: boolean): void {
+    if (this.parts.state.followPause(isPaused)) this.interrupt();
+  }
+
+  /** Settles what has ended, takes up to so many, and asks what the trial wants to be asked. Never rejects. */
+  async exchange(held: Tenure | undefined, take: number, trialStep?: TrialStep): Promise<void> {
+    const { state, trial, time, trouble, stopped } = this.parts;
+    const tenure = state.beginExchange(held);
+    const settlements = this.parts.held.takeSettlements();
+    const asked = trialStep ?? (state.isConsuming ? trial.passingStep : undefined);
+    const timeStep = time.takeStep();
+    try {
+      const exchange = await tenure.lease.exchange(settlements, take, asked, timeStep);
+      this.#exchangePause.reset();
+      trouble.succeeded();
+      if (exchange === 'leaseLost') return this.events.lost(tenure);
+      if (exchange.taken.length > 0 && !tenure.isSure) await tenure.makeSure();
+      if (tenure.isOver) return;
+      time.answered(timeStep, exchange.isTimekeeper);
+      this.#takeIn(tenure, exchange, take, trialStep);
+    } catch (error) {
+      time.putBack(timeStep);
+      trial.failed();
+      // Whether it was executed or not, giving the same settlements again is right.
+      if (!tenure.isOver) this.parts.held.putBack(settlements);
+      state.exchangeFailed();
+      trouble.failed(error);
+      await this.#exchangePause.wait(stopped);
+    } finally {
+      state.endExchange();
+      this.events.changed();
+    }
+  }
+
+  #takeIn(tenure: Tenure, exchange: Exchange, take: number, step: TrialStep | undefined): void {
+    const { state } = this.parts;
+    const { taken, missing, isPaused } = exchange;
+    if (missing > 0) this.events.missing(missing);
+    // What was told meanwhile may be a pause, of which this answer does not know: the next one does.
+    if (isPaused || !state.mustLook) this.followPause(isPaused);
+    this.#followTrial(exchange);
+    state.exchanged(take, taken.length, exchange.isCut);
+    this.#planLook(exchange);
+    if (step === 'next') this.#takeUpSuspect(tenure, taken);
+    else this.#takeUp(tenure, taken);
+  }
+
+  /** At the beginning of a trial what has not begun goes back, and nothing more comes. */
+  #followTrial({ suspects }: Exchange): void {
+    const { trial } = this.parts;
+    const wasOn = trial.isOn;
+    if (suspects !== 'none' || !trial.isIdle) trial.told(suspects);
+    if (trial.isOn === wasOn) return;
+    if (wasOn) this.look();
+    else this.interrupt();
+  }
+
+  #planLook({ dueInMs }: Exchange): void {
+    const { state, time, lookEveryMs } = this.parts;
+    if (state.isPaused) time.planLookIn(lookEveryMs);
+    else time.planLook(dueInMs);
+  }
+
+  /** Waits for one message. Never rejects. */
+  async wait(held: Tenure | undefined): Promise<void> {
+    const { state, trouble, stopped } = this.parts;
+    const [tenure, signal] = state.beginWait(held);
+    let isOverInVain = false;
+    try {
+      const element = await tenure.lease.wait(signal);
+      this.#waitPause.reset();
+      trouble.succeeded();
+      if (element === 'leaseLost') return this.events.lost(tenure);
+      isOverInVain = element === undefined;
+      if (element === undefined) return;
+      if (!tenure.isSure) await tenure.makeSure();
+      if (!tenure.isOver) this.#takeUp(tenure, [element]);
+    } catch (error) {
+      state.waitFailed();
+      trouble.failed(error);
+      await this.#waitPause.wait(stopped);
+    } finally {
+      state.endWait();
+      this.#goOnAfterWait(isOverInVain);
+    }
+  }
+
+  /** Nothing came: it waits again, and only now and then looks whether it missed something. */
+  #goOnAfterWait(isOverInVain: boolean): void {
+    const { state, checkEveryMs } = this.parts;
+    if (!isOverInVain) this.look();
+    else if (state.uncheckedMs > checkEveryMs) this.lookAround();
+    else this.events.changed();
+  }
+
+  #takeUp(tenure: Tenure, elements: readonly Buffer[]): void {
+    const { held, deliveries, trial } = this.parts;
+    held.add(elements);
+    if (!this.#mayStart || trial.isOn || held.isBarred) deliveries.releaseUnstarted();
+    else deliveries.startReady(tenure);
+  }
+
+  #takeUpSuspect(tenure: Tenure, elements: readonly Buffer[]): void {
+    const { deliveries } = this.parts;
+    for (const element of elements) {
+      if (this.#mayStart) deliveries.startSuspect(tenure, element);
+      else deliveries.release(element);
+    }
+  }
+
+  get #mayStart(): boolean {
+    const { state } = this.parts;
+    return state.isConsuming && !state.isPaused;
+  }
+}

@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Timekeeping } from './timekeeping.js';
+
+let time: Timekeeping;
+let looks: number;
+let isConsuming: boolean;
+/** Redis's. */
+let nowMs: number;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  [looks, isConsuming, nowMs] = [0, true, 1_000_000];
+  time = new Timekeeping(
+    () => nowMs,
+    () => isConsuming,
+    { due: () => (looks += 1) },
+  );
+});
+
+afterEach(() => {
+  time.stop();
+  jest.useRealTimers();
+});
+
+function becomeTimekeeper(): void {
+  expect(time.takeStep()).toBe('keep');
+  time.answered('keep', true);
+}
+
+/** Looks that came within so many ms. */
+function looksWithin(ms: number): number {
+  const before = looks;
+  jest.advanceTimersByTime(ms);
+  return looks - before;
+}
+
+describe('the keeper of the time', () => {
+  test('looks when something is due, and has it handed out', () => {
+    becomeTimekeeper();
+    time.planLook(500);
+
+    expect([looksWithin(499), time.mustRelease]).toEqual([0, false]);
+    expect([looksWithin(1), time.mustRelease]).toEqual([1, true]);
+  });
+
+  test('looks sooner where something is scheduled before all else', () => {
+    becomeTimekeeper();
+    time.planLook(500);
+    time.hear(nowMs + 100);
+    expect(looksWithin(100)).toBe(1);
+  });
+
+  test('does not forget what it was told while an exchange was under way that knew nothing of it', () => {
+    becomeTimekeeper();
+    time.takeStep();
+    time.hear(nowMs + 100);
+    time.planLook(undefined);
+    expect(looksWithin(100)).toBe(1);
+  });
+
+  test('plans no look where nothing is due', () => {
+    becomeTimekeeper();
+    time.planLook(500);
+    time.planLook(undefined);
+    expect(looksWithin(60_000)).toBe(0);
+  });
+
+  test('leaves it to others when it takes nothing more', () => {
+    becomeTimekeeper();
+    time.giveUp();
+    expect([time.mustYield, time.takeStep()]).toEqual([true, 'yield']);
+  });
+
+  test('is it no more when its lease is lost, and asks anew', () => {
+    becomeTimekeeper();
+    time.forget();
+    time.giveUp();
+    expect(time.mustYield).toBe(false);
+  });
+});
+
+describe('one that does not keep the time', () => {
+  test('looks much later, should the other one be gone', () => {
+    time.planLook(500);
+    expect(looksWithin(10_400)).toBe(0);
+    expect(looksWithin(10_200)).toBe(1);
+    expect(time.mustRelease).toBe(false);
+  });
+
+  test('asks with its first exchange who does, again after a failure, and when it is told to', () => {
+    const step = time.takeStep();
+    expect([step, time.takeStep()]).toEqual(['keep', undefined]);
+    time.putBack(step);
+    expect(time.takeStep()).toBe('keep');
+    time.askWhoKeeps();
+    expect(time.takeStep()).toBe('keep');
+  });
+
+  test('plans nothing while it does not consume', () => {
+    isConsuming = false;
+    time.planLookIn(100);
+    expect(looksWithin(60_000)).toBe(0);
+  });
+});

@@ -1,0 +1,206 @@
+import type { Broker, SkipReason } from '../broker/broker.js';
+import type { Delivery } from '../delivery/delivery.js';
+import type { DeliveryRunner } from '../delivery/delivery-runner.js';
+import { LeaseLostError, ShutdownError } from '../errors/errors.js';
+import type { Begun, Held, HeldBounds } from './held.js';
+import { inspect } from '../delivery/intake.js';
+import type { MessageIds } from '../message/message-id.js';
+import { RELEASE } from '../delivery/outcome.js';
+import type { Outcome } from '../delivery/outcome.js';
+import { Preparation } from './preparation.js';
+import type { Preparing } from './preparation.js';
+import type { Run } from '../delivery/running.js';
+import { Settler } from './settler.js';
+import type { DeliveryObserver, SettlerOptions } from './settler.js';
+import type { Tenure } from '../lease/tenure.js';
+
+export interface DeliveriesOptions extends HeldBounds, SettlerOptions {
+  /** A message is parked after so many crashes of the process that ran it. */
+  readonly maxCrashes: number;
+}
+
+/** The consumer whose deliveries they are. */
+export interface DeliveriesOwner extends Preparing {
+  /** There is something to settle, a free slot, or more to start. */
+  changed(): void;
+}
+
+/** Watches how attempts end. */
+export interface EndWatch {
+  ended(delivery: Delivery, outcome: Outcome): void;
+}
+
+/** Who may hold so many starts half of them, settles what has ended by then, and goes on meanwhile. */
+const LEAST_TO_HALVE = 64;
+
+/** Begins what is held, follows it to its end, and has it settled. */
+export class Deliveries {
+  readonly #settler: Settler;
+  readonly #preparation: Preparation;
+  readonly #burst: number;
+  /** How many more may be begun before the next step. */
+  #burstLeft = 0;
+  #hasJustBegun = false;
+  /** The last suspect that was begun. */
+  #tested: Run<Begun> | undefined;
+
+  constructor(
+    private readonly held: Held,
+    private readonly broker: Pick<Broker, 'nowMs' | 'isReplyList'>,
+    private readonly options: DeliveriesOptions,
+    ids: MessageIds,
+    private readonly runner: DeliveryRunner,
+    observer: DeliveryObserver,
+    private readonly owner: DeliveriesOwner,
+    private readonly watch: EndWatch,
+  ) {
+    this.#burst = burstOf(options.prefetch);
+    this.#settler = new Settler(held, options, broker, ids, runner, observer);
+    this.#preparation = new Preparation(broker, options.onceMs !== undefined, owner);
+    runner.useGate(owner.gate);
+  }
+
+  /** The handler of the suspect that was begun last has not ended. */
+  get isTesting(): boolean {
+    return this.#tested?.isOver === false;
+  }
+
+  /** A handler was begun since {@link endTurn}. */
+  get hasJustBegun(): boolean {
+    return this.#hasJustBegun;
+  }
+
+  endTurn(): void {
+    this.#hasJustBegun = false;
+  }
+
+  /** So many more may be begun as belong to one step. */
+  beginStep(): void {
+    this.#burstLeft = this.#burst;
+  }
+
+  /** All that belonged to this step has begun; more is ready. */
+  get isStepUsedUp(): boolean {
+    return this.#burstLeft === 0;
+  }
+
+  /** Begins what is ready and may begin now. */
+  startReady(tenure: Tenure): void {
+    if (!this.owner.isConsuming || !this.held.hasReady) return;
+    for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
+      if (!this.owner.gate.mayStart()) return;
+      const next = this.held.next();
+      if (next === undefined) return;
+      this.#start(tenure, next);
+    }
+    this.owner.changed();
+  }
+
+  /** Begins a suspect, apart from what is ready. */
+  startSuspect(tenure: Tenure, element: Buffer): void {
+    this.#tested = this.#start(tenure, element);
+  }
+
+  #start(tenure: Tenure, element: Buffer): Run<Begun> | undefined {
+    const { queue, maxCrashes } = this.options;
+    const intake = inspect(queue, element, maxCrashes, this.broker);
+    const { delivery } = intake;
+    switch (intake.kind) {
+      case 'run':
+        return this.#run(tenure, delivery);
+      case 'settle':
+        this.#conclude(tenure, delivery, intake.outcome);
+        return undefined;
+      case 'expired':
+        this.#conclude(tenure, delivery, 'expired');
+        return undefined;
+    }
+  }
+
+  /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
+  #run(tenure: Tenure, delivery: Delivery): Run<Begun> {
+    const run = this.held.begin({ delivery, tenure });
+    this.#hasJustBegun = true;
+    if (this.#preparation.isNeeded(delivery)) void this.#prepareAndBegin(run);
+    else this.#begin(run);
+    return run;
+  }
+
+  async #prepareAndBegin(run: Run<Begun>): Promise<void> {
+    const end = await this.#preparation.prepare(run);
+    if (end === undefined) this.#begin(run);
+    else this.#onEnd(run, end);
+  }
+
+  #begin(run: Run<Begun>): void {
+    if (!this.runner.asksGate) this.owner.gate.began();
+    this.runner.begin(run.item.delivery, (outcome) => this.#onEnd(run, outcome));
+  }
+
+  #onEnd(run: Run<Begun>, end: Outcome | SkipReason): void {
+    const { delivery, tenure } = run.item;
+    if (this.held.end(run) && !tenure.isOver) {
+      this.#conclude(tenure, delivery, end);
+      if (typeof end === 'object') this.watch.ended(delivery, end);
+      this.startReady(tenure);
+    }
+    this.owner.changed();
+  }
+
+  #conclude(tenure: Tenure, delivery: Delivery, end: Outcome | SkipReason): void {
+    if (typeof end === 'object') this.#settler.settle(tenure, delivery, end);
+    else this.#settler.skip(delivery, end);
+    this.owner.changed();
+  }
+
+  /** Hands back what has not begun, in order. */
+  releaseUnstarted(): void {
+    // What a handler has gathered came before what is ready here.
+    for (const { element } of this.#takeBackGathered())
+      this.held.settle({ kind: 'release', element });
+    this.held.releaseReady();
+    this.owner.changed();
+  }
+
+  #takeBackGathered(): readonly Delivery[] {
+    const gathered = this.runner.takeBackUnstarted();
+    this.held.takeBack(gathered);
+    return gathered;
+  }
+
+  /** Hands back an element that was never added, unharmed. */
+  release(element: Buffer): void {
+    this.held.settle({ kind: 'release', element });
+    this.owner.changed();
+  }
+
+  /** Hands back what still runs, and tells its handlers that nobody waits for them any longer. Answers how many. */
+  releaseUnfinished(): number {
+    this.runner.takeBackUnstarted();
+    const reason = new ShutdownError(
+      `The consumer of "${this.options.queue}" stopped before this handler ended.`,
+    );
+    const unfinished = this.held.takeBegun();
+    for (const { delivery, tenure } of unfinished) {
+      if (!tenure.isOver) this.#settler.settle(tenure, delivery, RELEASE);
+      delivery.abort(reason);
+    }
+    this.owner.changed();
+    return unfinished.length;
+  }
+
+  /** Everything that was taken in this tenure belongs to others now: its results are dropped. Answers how many ran. */
+  lose({ lease }: Tenure): number {
+    this.held.forget();
+    this.#takeBackGathered();
+    const reason = new LeaseLostError(
+      `The lease of ${lease.consumer} on "${this.options.queue}" ended; another consumer takes over its deliveries.`,
+    );
+    for (const { delivery } of this.held.begun()) delivery.abort(reason);
+    return this.held.running;
+  }
+}
+
+function burstOf(prefetch: number): number {
+  return prefetch < LEAST_TO_HALVE ? prefetch : Math.ceil(prefetch / 2);
+}
