@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { startRedis } from 'local-redis';
+import { startRedis, withoutPassword } from 'local-redis';
 
 export interface DemoRedis {
   readonly url: string;
@@ -81,12 +81,6 @@ async function openForeign(url: string): Promise<DemoRedis> {
       connection.disconnect();
     },
   };
-}
-
-function withoutPassword(url: string): string {
-  if (!URL.canParse(url)) return 'Redis';
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
 }
 
 function connect(url: string): Redis {

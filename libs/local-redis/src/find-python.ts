@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { delimiter } from 'node:path';
 import { promisify } from 'node:util';
 import { findExecutable } from './executable.js';
-import { canInstallPackages, installPackages } from './install-packages.js';
+import { findOrInstall } from './find-or-install.js';
 
 /** What the programs of `examples/python` need: a client with BLMOVE. */
 const HAS_REDIS = 'import redis; redis.Redis.blmove';
@@ -13,23 +13,22 @@ const SYSTEM_FOLDER = '/usr/bin';
 /**
  * The path of a Python 3 with redis-py, 4.0 or newer, for the programs in `examples/python`.
  *
- * Looks at each `python3` on `searchPath` (default: the PATH of this process, then `/usr/bin`). Where none will do, and
- * this process is root on a Debian or Ubuntu, it installs the distribution's packages `python3` and `python3-redis` and
- * says so in one line on stderr, unless `mayInstall` is false (default true); else it throws an error that lists the
- * commands that help. Any number of processes may call it at the same time.
+ * Looks at each `python3` on `searchPath` (default: the PATH of this process, then `/usr/bin`). Where none will do, it
+ * installs the distribution's packages, unless `mayInstall` is false (default true), or throws (`findOrInstall`). Any
+ * number of processes may call it at the same time.
  */
 export async function findPython(
   options: { readonly searchPath?: string; readonly mayInstall?: boolean } = {},
 ): Promise<string> {
-  const { mayInstall = true } = options;
   const searchPath = options.searchPath ?? [process.env['PATH'], SYSTEM_FOLDER].join(delimiter);
-  const file = await withRedis(searchPath);
-  if (file !== undefined) return file;
-  if (!mayInstall || !(await canInstallPackages(searchPath))) throw new Error(howToInstall);
-  await installPackages(['python3', 'python3-redis'], `/usr/bin/python3 -c '${HAS_REDIS}'`);
-  const installed = await withRedis(searchPath);
-  if (installed === undefined) throw new Error(howToInstall);
-  return installed;
+  return findOrInstall({
+    find: () => withRedis(searchPath),
+    packages: ['python3', 'python3-redis'],
+    isThere: `/usr/bin/python3 -c '${HAS_REDIS}'`,
+    searchPath,
+    mayInstall: options.mayInstall ?? true,
+    help: howToInstall,
+  });
 }
 
 /** The first Python on the search path that will do. */

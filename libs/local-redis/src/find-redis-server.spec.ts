@@ -1,7 +1,8 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { findExecutable } from './executable.js';
 import { findRedisServer } from './find-redis-server.js';
 
 describe('findRedisServer', () => {
@@ -50,5 +51,38 @@ describe('findRedisServer', () => {
     await failure.toThrow('sudo apt-get install redis-server');
     const again = expect(findRedisServer({ searchPath: folder })).rejects;
     await again.toThrow(/brew install redis[^]*docker run[^]*REDIS_URL/);
+  });
+
+  describe('as root, with an apt-get that fails', () => {
+    const asRoot = process.platform === 'linux' && process.getuid?.() === 0 ? test : test.skip;
+
+    beforeEach(async () => {
+      const aptGet = join(folder, 'apt-get');
+      await writeFile(aptGet, '#!/bin/sh\necho "$1: no network"\nexit 100\n');
+      await chmod(aptGet, 0o755);
+      for (const name of ['flock', 'sh', 'cat', 'chmod', 'rm']) {
+        const file = await findExecutable(name, process.env['PATH'] ?? '');
+        await symlink(file ?? '', join(folder, name));
+      }
+    });
+
+    asRoot('says what it said, and how to get a server in another way', async () => {
+      await expect(findRedisServer({ searchPath: folder })).rejects.toThrow(
+        /could not install redis-server[^]*install: no network[^]*brew install redis[^]*docker run/,
+      );
+    });
+
+    asRoot('installs nothing where LOCAL_REDIS_INSTALL forbids it', async () => {
+      const before = process.env['LOCAL_REDIS_INSTALL'];
+      process.env['LOCAL_REDIS_INSTALL'] = 'no';
+      try {
+        const error = await findRedisServer({ searchPath: folder }).catch(String);
+        expect(error).toMatch(/is not on the PATH/);
+        expect(error).not.toMatch(/no network/);
+      } finally {
+        if (before === undefined) delete process.env['LOCAL_REDIS_INSTALL'];
+        else process.env['LOCAL_REDIS_INSTALL'] = before;
+      }
+    });
   });
 });

@@ -1,38 +1,31 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findExecutable } from './executable.js';
-import { canInstallPackages, installPackages } from './install-packages.js';
+import { findOrInstall } from './find-or-install.js';
 
 const oldestMajor = 7;
 
 /**
  * The path of a redis-server, 7.0 or newer.
  *
- * Looks on `searchPath` (default: the PATH of this process). Where there is none, and this process
- * is root on a Debian or Ubuntu, it installs the distribution's package `redis-server` and says so
- * in one line on stderr; elsewhere, or when that fails, it throws an error that lists the commands that help. Any number
- * of processes may call it at the same time. Throws if the server that it found is too old.
+ * Looks on `searchPath` (default: the PATH of this process). Where there is none, it installs the distribution's package
+ * or throws (`findOrInstall`). Any number of processes may call it at the same time. Throws if the server that it found
+ * is too old.
  */
 export async function findRedisServer(
   options: { readonly searchPath?: string } = {},
 ): Promise<string> {
   const searchPath = options.searchPath ?? process.env['PATH'] ?? '';
-  const file = (await findExecutable('redis-server', searchPath)) ?? (await installed(searchPath));
-  if (file === undefined) throw new Error(howToInstall);
+  const file = await findOrInstall({
+    find: () => findExecutable('redis-server', searchPath),
+    packages: ['redis-server'],
+    isThere: 'command -v redis-server',
+    searchPath,
+    mayInstall: true,
+    help: howToInstall,
+  });
   await assertNewEnough(file);
   return file;
-}
-
-async function installed(searchPath: string): Promise<string | undefined> {
-  if (!(await canInstallPackages(searchPath))) return undefined;
-  try {
-    await installPackages(['redis-server'], 'command -v redis-server');
-  } catch (cause) {
-    throw new Error(`${cause instanceof Error ? cause.message : String(cause)}\n${howToInstall}`, {
-      cause,
-    });
-  }
-  return findExecutable('redis-server', searchPath);
 }
 
 async function assertNewEnough(file: string): Promise<void> {

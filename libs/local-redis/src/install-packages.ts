@@ -2,18 +2,21 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { findExecutable } from './executable.js';
 
 // Runs under flock, so one process at a time: whoever waited finds the work done. Everything that
-// apt-get prints is kept for the error message; one line of our own goes to stderr. Where nothing
-// forbids it yet, policy-rc.d keeps a package from starting a server as a system service.
+// apt-get prints is kept for the error message; what is about to happen, and how to avoid it, goes to
+// stderr before. Where nothing forbids it yet, policy-rc.d keeps a package from starting a server as a
+// system service.
 const script = `
 set -e
 exec 3>&2 2>&1
 isThere=$1
 shift
 if sh -c "$isThere" >/dev/null; then exit 0; fi
-echo "local-redis: $* not found here; installing with apt-get" >&3
+cat >&3 <<END
+local-redis: $* is not installed. Installing it now with apt-get, since this is root on Debian or Ubuntu; it stays installed.
+local-redis: to avoid that, install it your own way, or set LOCAL_REDIS_INSTALL=no to be told how.
+END
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
@@ -25,20 +28,18 @@ apt-get update -qq || true
 apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
 `;
 
-/** True for root on a Debian or Ubuntu: where `installPackages` can do its work. */
-export async function canInstallPackages(searchPath: string): Promise<boolean> {
-  const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
-  return isRoot && (await findExecutable('apt-get', searchPath)) !== undefined;
-}
-
 /**
  * Installs packages of the distribution, unless the shell command `isThere` says that there is nothing to do. May be
- * called by several processes at once.
+ * called by several processes at once. `searchPath` is the PATH of all that it runs.
  */
-export async function installPackages(packages: readonly string[], isThere: string): Promise<void> {
+export async function installPackages(
+  packages: readonly string[],
+  isThere: string,
+  searchPath: string,
+): Promise<void> {
   const lock = join(tmpdir(), 'local-redis-install.lock');
   const child = spawn('flock', [lock, 'sh', '-c', script, 'sh', isThere, ...packages], {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    env: { ...process.env, PATH: searchPath, DEBIAN_FRONTEND: 'noninteractive' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exitCode = new Promise<number | null>((resolve, reject) => {

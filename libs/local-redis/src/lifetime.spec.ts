@@ -274,9 +274,11 @@ describe('the shared server', () => {
   });
 
   test('is not needed where REDIS_URL is set', async () => {
-    const given = await redisUrl({ environment: { REDIS_URL: 'redis://elsewhere:1' }, directory });
+    const environment = { REDIS_URL: 'redis://ada:secret@elsewhere:1/2' };
+    const given = await redisUrl({ environment, directory });
 
-    expect(given.url).toBe('redis://elsewhere:1');
+    expect(given.url).toBe('redis://ada:secret@elsewhere:1/2');
+    expect(given.description).toBe('redis://elsewhere:1/2, from REDIS_URL');
     await given.stop();
     expect(await readdir(directory)).toEqual([]);
   });

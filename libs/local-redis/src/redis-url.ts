@@ -12,6 +12,8 @@ export interface RedisUrlOptions {
 /** A Redis to talk to. */
 export interface RedisUrl {
   readonly url: string;
+  /** For people: where it is, without a password, and why that one. */
+  readonly description: string;
   /** To be called when this process needs the Redis no more. Idempotent. */
   stop(): Promise<void>;
 }
@@ -24,15 +26,27 @@ export interface RedisUrl {
 export async function redisUrl(options: RedisUrlOptions = {}): Promise<RedisUrl> {
   const { environment = process.env, directory = checkoutDirectory } = options;
   const given = environment['REDIS_URL'];
-  if (given) return { url: given, stop: () => Promise.resolve() };
+  if (given) {
+    const description = `${withoutPassword(given)}, from REDIS_URL`;
+    return { url: given, description, stop: () => Promise.resolve() };
+  }
   const shared = await joinSharedRedis(directory);
+  const url = `redis://127.0.0.1:${shared.port}`;
   return {
-    url: `redis://127.0.0.1:${shared.port}`,
+    url,
+    description: `${url}, shared by this checkout; set REDIS_URL to use another`,
     stop: () => {
       shared.leave();
       return Promise.resolve();
     },
   };
+}
+
+/** A URL that may be printed. */
+export function withoutPassword(url: string): string {
+  if (!URL.canParse(url)) return 'an address that is no URL';
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
 }
 
 // Both the sources and the compiled files stand three levels below the root of the checkout.

@@ -8,9 +8,8 @@ import { OrderConfig } from './order-config.js';
     {
       provide: OrderConfig,
       useFactory: async (): Promise<OrderConfig> => {
-        const { url } = await redisUrl();
-        // Its host alone: a URL may hold a password.
-        if (URL.canParse(url)) new Logger('Redis').log(`Redis is at ${new URL(url).host}`);
+        const { url, description } = await redisUrl();
+        new Logger('Redis').log(`Redis is at ${description}`);
         return new OrderConfig(url, process.env);
       },
     },
