@@ -55,6 +55,27 @@ describe('a handler of batches', () => {
     await expectAllSettled();
   });
 
+  test('is not given what expires while a batch gathers, which is counted', async () => {
+    const batches: unknown[][] = [];
+    const controller = batchControllerOf('work', { batch: { size: 10, waitMs: 1_000 } }, (data) => {
+      batches.push(data);
+    });
+    await rig.serve({ controllers: [controller] });
+    const expiring = (data: unknown) => new RedisQueueRecordBuilder(data).expiresIn(500).build();
+
+    await fill('first', expiring('late'), 'second', expiring('late'));
+
+    await eventually(() => expect(batches).toEqual([['first', 'second']]));
+    const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+    await eventually(async () => expect((await admin.lengths('work')).expired).toBe(2));
+    await expectAllSettled();
+
+    await fill(expiring('alone'));
+
+    await eventually(async () => expect((await admin.lengths('work')).expired).toBe(3));
+    expect(batches).toHaveLength(1);
+  });
+
   test('waits for further messages, until the batch is full', async () => {
     const batches: unknown[][] = [];
     const batch = { size: 3, waitMs: LONG_MS };

@@ -29,7 +29,14 @@ class Bench {
 
   constructor(terms: Partial<BatchTerms>) {
     this.collector = new BatchCollector(
-      { size: 3, waitMs: 0, concurrency: 1, timeoutMs: undefined, ...terms },
+      {
+        size: 3,
+        waitMs: 0,
+        concurrency: 1,
+        timeoutMs: undefined,
+        isExpired: () => false,
+        ...terms,
+      },
       (items) =>
         new Promise<Result>((resolve, reject) => {
           const end = (result: Result = DONE): void => resolve(result);
@@ -67,6 +74,23 @@ describe('a collector of batches', () => {
 
     await turn();
     expect(bench.begun).toEqual([['a', 'b']]);
+  });
+
+  test('leaves out what is too late, and makes no batch of nothing else', async () => {
+    const late = new Set(['b', 'd']);
+    const isExpired = ({ envelope }: Delivery): boolean => late.has(envelope.id ?? '');
+    const bench = new Bench({ isExpired });
+
+    const [, b] = bench.add('a', 'b', 'c');
+    expect(await b).toEqual({ kind: 'expired' });
+    expect(bench.begun).toEqual([['a', 'c']]);
+
+    bench.calls[0]?.end();
+    const [d] = bench.add('d');
+    expect(await d).toEqual({ kind: 'expired' });
+    void bench.add('e');
+    await turn();
+    expect(bench.begun).toEqual([['a', 'c'], ['e']]);
   });
 
   test('begins a full one at once, and keeps the order', async () => {
@@ -210,7 +234,7 @@ describe('a collector of batches', () => {
 test('a collector ends nothing before add() has returned, whatever the handler does at once', async () => {
   const told: string[] = [];
   const collector = new BatchCollector<string>(
-    { size: 1, waitMs: 0, concurrency: 2, timeoutMs: undefined },
+    { size: 1, waitMs: 0, concurrency: 2, timeoutMs: undefined, isExpired: () => false },
     ([item]) => {
       item!.settle(DONE);
       return Promise.resolve(DONE);

@@ -17,6 +17,8 @@ export interface BatchTerms {
   readonly concurrency: number;
   /** How long, in ms, a batch may run; undefined for as long as it likes. */
   readonly timeoutMs: number | undefined;
+  /** Whether its time is over: it is too late to begin. */
+  readonly isExpired: (delivery: Delivery) => boolean;
   /** Those of all handlers of the process together, of which each batch takes one; undefined for as many as there are. */
   readonly places?: Places | undefined;
 }
@@ -126,7 +128,9 @@ export class BatchCollector<T> {
     return items;
   }
 
-  #begin(items: readonly BatchItem<T>[]): void {
+  #begin(gathered: readonly BatchItem<T>[]): void {
+    const items = this.#stillInTime(gathered);
+    if (items.length === 0) return;
     this.#running += 1;
     this.#gate?.began();
     this.#places?.begin();
@@ -138,6 +142,20 @@ export class BatchCollector<T> {
       this.#places?.end();
       this.#beginDue();
     });
+  }
+
+  /** Time has passed while they gathered. */
+  #stillInTime(items: readonly BatchItem<T>[]): readonly BatchItem<T>[] {
+    const { isExpired } = this.terms;
+    if (!items.some(({ delivery }) => isExpired(delivery))) return items;
+    const inTime: BatchItem<T>[] = [];
+    const expired: BatchItem<T>[] = [];
+    for (const item of items) (isExpired(item.delivery) ? expired : inTime).push(item);
+    // Who has added the last of them goes on first.
+    queueMicrotask(() => {
+      for (const item of expired) item.settle({ kind: 'expired' });
+    });
+    return inTime;
   }
 
   /** Never rejects. The handler begins when who added the last of them has gone on: what it settles at once ends then. */

@@ -1,3 +1,4 @@
+import type { SkipReason } from '../broker/broker.js';
 import { detailsOf } from '../errors/error-details.js';
 import type { ErrorSummary } from '../errors/error-details.js';
 import { messageOf } from '../errors/errors.js';
@@ -32,6 +33,8 @@ export type Outcome =
       readonly error: ErrorSummary;
       readonly failure?: unknown;
     }
+  /** Not run at all, for this reason: remove it and count that. */
+  | { readonly kind: 'skip'; readonly why: SkipReason }
   /** Back to the head of the queue as if it had never been taken: the attempt is not counted. */
   | { readonly kind: 'release' };
 
@@ -46,11 +49,15 @@ export type Result =
   | { readonly kind: 'retryLater'; readonly delayMs: number | undefined }
   /** It asks for the message to be dead-lettered. */
   | { readonly kind: 'reject'; readonly error: unknown }
+  /** Its time was over before it began. */
+  | { readonly kind: 'expired' }
   /** The data could not be read. */
   | { readonly kind: 'undecodable'; readonly error: unknown };
 
 export const ACK: Outcome = { kind: 'ack' };
 export const RELEASE: Outcome = { kind: 'release' };
+export const EXPIRED: Outcome = { kind: 'skip', why: 'expired' };
+export const REPEATED: Outcome = { kind: 'skip', why: 'repeated' };
 const ACK_OF_FAILURE: Outcome = { kind: 'ack', isFailure: true };
 export const DONE: Result = { kind: 'done' };
 export const REFUSED: Result = { kind: 'refused' };
@@ -77,6 +84,8 @@ export function outcomeOf(
         kind: 'postpone',
         delayMs: Math.max(LEAST_POSTPONED_MS, result.delayMs ?? retryDelayMs(policy, attempt)),
       };
+    case 'expired':
+      return EXPIRED;
     case 'reject':
       return deadLetter('rejected', result.error);
     case 'undecodable':

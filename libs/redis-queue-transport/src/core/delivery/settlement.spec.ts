@@ -3,16 +3,16 @@ import { readDeadLetter } from '../message/dead-letter.js';
 import { Delivery } from './delivery.js';
 import { decodeElement } from '../message/envelope.js';
 import type { Outcome } from './outcome.js';
-import { settlementOf } from './settlement.js';
+import { Settlements } from './settlement.js';
 
 test('a delivery whose settlement cannot be made is dead-lettered as it came', () => {
   const element = Buffer.from('{"rq":1,"id":"x"}\n{}');
   const delivery = new Delivery('q', element, decodeElement(element));
   const error = { name: 'Error', message: 'no', more: 1n };
   const outcome: Outcome = { kind: 'deadLetter', reason: 'rejected', error };
-  const facts = { queue: 'q', consumer: 'c', nowMs: 1, newId: () => 'new' };
+  const facts = { queue: 'q', isOnce: false, nowMs: () => 1, newId: () => 'new' };
 
-  const settlement = settlementOf(delivery, outcome, facts);
+  const settlement = new Settlements(facts).of(delivery, outcome, 'c');
 
   expect(settlement.kind).toBe('deadLetter');
   const { replacement } = settlement as { replacement: Buffer }; // as its kind says

@@ -5,57 +5,63 @@ import { withNextAttempt } from '../message/envelope.js';
 import { deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
 
-/** What the making of a settlement needs to know of its surroundings. */
+/** What the making of settlements needs to know of the queue. */
 export interface SettlementFacts {
   readonly queue: string;
-  readonly consumer: string;
+  /** The ids of what is done are to be remembered. */
+  readonly isOnce: boolean;
   /** Redis time in ms. */
-  readonly nowMs: number;
+  nowMs(): number;
   /** For a message that came without an id and now needs a header. */
-  readonly newId: () => string;
+  newId(): string;
 }
 
-/**
- * The form in which a delivery's outcome is applied. Where that cannot be made, of an error that cannot be written or
- * whatever else, the delivery is dead-lettered as it came, with that for a reason: it must end somewhere. Never throws.
- */
-export function settlementOf(
-  delivery: Delivery,
-  outcome: Outcome,
-  facts: SettlementFacts,
-): Settlement {
-  try {
-    return settlement(delivery, outcome, facts);
-  } catch (error) {
-    return settlement(delivery, deadLetter('undecodable', error), facts);
+/** Puts the outcomes of deliveries in the form in which they are applied. */
+export class Settlements {
+  constructor(private readonly facts: SettlementFacts) {}
+
+  /**
+   * Where the form cannot be made, of an error that cannot be written or whatever else, the delivery is dead-lettered as it
+   * came, with that for a reason: it must end somewhere. Never throws.
+   */
+  of(delivery: Delivery, outcome: Outcome, consumer: string): Settlement {
+    try {
+      return this.#settlement(delivery, outcome, consumer);
+    } catch (error) {
+      return this.#settlement(delivery, deadLetter('undecodable', error), consumer);
+    }
   }
-}
 
-function settlement(delivery: Delivery, outcome: Outcome, facts: SettlementFacts): Settlement {
-  const { element } = delivery;
-  switch (outcome.kind) {
-    case 'ack':
-    case 'release':
-      return { kind: outcome.kind, element };
-    case 'retry':
-    case 'postpone': {
-      const postponements = outcome.kind === 'postpone' ? 1 : 0;
-      const replacement = withNextAttempt(element, facts.newId(), postponements);
-      return { kind: 'retry', element, replacement, delayMs: outcome.delayMs };
+  #settlement(delivery: Delivery, outcome: Outcome, consumer: string): Settlement {
+    const { element } = delivery;
+    switch (outcome.kind) {
+      case 'ack':
+        return this.#ack(delivery);
+      case 'release':
+        return { kind: 'release', element };
+      case 'skip':
+        return { kind: 'skip', element, why: outcome.why };
+      case 'retry':
+      case 'postpone': {
+        const postponements = outcome.kind === 'postpone' ? 1 : 0;
+        const replacement = withNextAttempt(element, this.facts.newId(), postponements);
+        return { kind: 'retry', element, replacement, delayMs: outcome.delayMs };
+      }
+      case 'deadLetter': {
+        const { queue } = this.facts;
+        const { reason, error } = outcome;
+        const { attempt } = delivery.envelope;
+        const at = this.facts.nowMs();
+        const facts = { reason, error, attempt, queue, consumer, at };
+        return { kind: 'deadLetter', element, replacement: deadLetterElement(element, facts) };
+      }
     }
-    case 'deadLetter': {
-      const { queue, consumer, nowMs } = facts;
-      const { reason, error } = outcome;
-      const { attempt } = delivery.envelope;
-      const replacement = deadLetterElement(element, {
-        reason,
-        error,
-        attempt,
-        queue,
-        consumer,
-        at: nowMs,
-      });
-      return { kind: 'deadLetter', element, replacement };
-    }
+  }
+
+  #ack({ element, envelope }: Delivery): Settlement {
+    if (this.facts.isOnce && envelope.id !== undefined)
+      return { kind: 'ack', element, onceId: envelope.id };
+    if (envelope.parked !== undefined) return { kind: 'ack', element, isParked: true };
+    return { kind: 'ack', element };
   }
 }

@@ -1,11 +1,11 @@
-import type { Broker, SkipReason } from '../broker/broker.js';
+import type { Broker } from '../broker/broker.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { LeaseLostError, ShutdownError } from '../errors/errors.js';
 import type { Begun, Held, HeldBounds } from './held.js';
 import { inspect } from '../delivery/intake.js';
 import type { MessageIds } from '../message/message-id.js';
-import { RELEASE } from '../delivery/outcome.js';
+import { EXPIRED, RELEASE } from '../delivery/outcome.js';
 import type { Outcome } from '../delivery/outcome.js';
 import { Preparation } from './preparation.js';
 import type { Preparing } from './preparation.js';
@@ -112,7 +112,7 @@ export class Deliveries {
         this.#conclude(tenure, delivery, intake.outcome);
         return undefined;
       case 'expired':
-        this.#conclude(tenure, delivery, 'expired');
+        this.#conclude(tenure, delivery, EXPIRED);
         return undefined;
     }
   }
@@ -137,19 +137,18 @@ export class Deliveries {
     this.runner.begin(run.item.delivery, (outcome) => this.#onEnd(run, outcome));
   }
 
-  #onEnd(run: Run<Begun>, end: Outcome | SkipReason): void {
+  #onEnd(run: Run<Begun>, end: Outcome): void {
     const { delivery, tenure } = run.item;
     if (this.held.end(run) && !tenure.isOver) {
       this.#conclude(tenure, delivery, end);
-      if (typeof end === 'object') this.watch.ended(delivery, end);
+      this.watch.ended(delivery, end);
       this.startReady(tenure);
     }
     this.owner.changed();
   }
 
-  #conclude(tenure: Tenure, delivery: Delivery, end: Outcome | SkipReason): void {
-    if (typeof end === 'object') this.#settler.settle(tenure, delivery, end);
-    else this.#settler.skip(delivery, end);
+  #conclude(tenure: Tenure, delivery: Delivery, end: Outcome): void {
+    this.#settler.settle(tenure, delivery, end);
     this.owner.changed();
   }
 

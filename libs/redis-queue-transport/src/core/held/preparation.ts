@@ -1,9 +1,9 @@
-import type { Broker, Lease, SkipReason } from '../broker/broker.js';
+import type { Broker, Lease } from '../broker/broker.js';
 import type { Delivery } from '../delivery/delivery.js';
 import { UndecodableError } from '../errors/errors.js';
 import type { Begun } from './held.js';
 import { isExpired } from '../delivery/intake.js';
-import { RELEASE, deadLetter } from '../delivery/outcome.js';
+import { EXPIRED, RELEASE, REPEATED, deadLetter } from '../delivery/outcome.js';
 import type { Outcome } from '../delivery/outcome.js';
 import { GrowingPause } from '../process/pause.js';
 import type { Run } from '../delivery/running.js';
@@ -34,14 +34,14 @@ export class Preparation {
   }
 
   /** Undefined when its handler is to begin now; else how it ends without it. Never rejects. */
-  async prepare(run: Run<Begun>): Promise<Outcome | SkipReason | undefined> {
+  async prepare(run: Run<Begun>): Promise<Outcome | undefined> {
     const { envelope } = run.item.delivery;
     const wasHandled = await this.#wasHandled(run);
-    if (wasHandled !== false) return wasHandled === 'over' ? RELEASE : 'repeated';
+    if (wasHandled !== false) return wasHandled === 'over' ? RELEASE : REPEATED;
     const end = await this.#unpark(run);
     if (end !== undefined) return end;
     if (!(await this.#untilMayStart(run))) return RELEASE;
-    return isExpired(envelope, this.broker) ? 'expired' : undefined;
+    return isExpired(envelope, this.broker) ? EXPIRED : undefined;
   }
 
   /** Running it without knowing could repeat what must not be repeated. */

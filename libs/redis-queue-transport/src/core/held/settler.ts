@@ -1,11 +1,11 @@
-import type { Broker, Settlement, SkipReason } from '../broker/broker.js';
+import type { Broker, SkipReason } from '../broker/broker.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { NotHandledError } from '../errors/errors.js';
 import type { Held } from './held.js';
 import type { MessageIds } from '../message/message-id.js';
 import type { Outcome } from '../delivery/outcome.js';
-import { settlementOf } from '../delivery/settlement.js';
+import { Settlements } from '../delivery/settlement.js';
 import type { Tenure } from '../lease/tenure.js';
 
 export interface SettlerOptions {
@@ -25,42 +25,34 @@ export interface DeliveryObserver {
 
 /** Has what ended settled, and tells of it. */
 export class Settler {
+  readonly #settlements: Settlements;
+
   constructor(
     private readonly held: Held,
     private readonly options: SettlerOptions,
-    private readonly broker: Pick<Broker, 'nowMs'>,
-    private readonly ids: MessageIds,
+    broker: Pick<Broker, 'nowMs'>,
+    ids: MessageIds,
     private readonly runner: Pick<DeliveryRunner, 'refuse'>,
     private readonly observer: DeliveryObserver,
-  ) {}
-
-  settle({ lease }: Tenure, delivery: Delivery, outcome: Outcome): void {
-    this.held.settle(this.#settlementOf(lease.consumer, delivery, outcome));
-    if (outcome.kind === 'deadLetter') this.observer.deadLettered(delivery, outcome);
-    if (outcome.kind === 'retry') this.observer.retried(delivery, outcome);
-    if (outcome.kind === 'postpone') this.observer.postponed(delivery, outcome.delayMs);
-  }
-
-  #settlementOf(consumer: string, delivery: Delivery, outcome: Outcome): Settlement {
-    if (outcome.kind === 'ack') return this.#ackOf(delivery);
-    return settlementOf(delivery, outcome, {
-      queue: this.options.queue,
-      consumer,
-      nowMs: this.broker.nowMs(),
-      newId: () => this.ids.next(),
+  ) {
+    this.#settlements = new Settlements({
+      queue: options.queue,
+      isOnce: options.onceMs !== undefined,
+      nowMs: () => broker.nowMs(),
+      newId: () => ids.next(),
     });
   }
 
-  #ackOf({ element, envelope }: Delivery): Settlement {
-    if (this.options.onceMs !== undefined && envelope.id !== undefined)
-      return { kind: 'ack', element, onceId: envelope.id };
-    if (envelope.parked !== undefined) return { kind: 'ack', element, isParked: true };
-    return { kind: 'ack', element };
+  settle({ lease }: Tenure, delivery: Delivery, outcome: Outcome): void {
+    this.held.settle(this.#settlements.of(delivery, outcome, lease.consumer));
+    if (outcome.kind === 'deadLetter') this.observer.deadLettered(delivery, outcome);
+    if (outcome.kind === 'retry') this.observer.retried(delivery, outcome);
+    if (outcome.kind === 'postpone') this.observer.postponed(delivery, outcome.delayMs);
+    if (outcome.kind === 'skip') this.#tellSkipped(delivery, outcome.why);
   }
 
   /** It is not run, and who asked is told. */
-  skip(delivery: Delivery, why: SkipReason): void {
-    this.held.settle({ kind: 'skip', element: delivery.element, why });
+  #tellSkipped(delivery: Delivery, why: SkipReason): void {
     this.observer.skipped(delivery, why);
     if (!isAwaited(delivery, why)) return;
     const { id } = delivery.envelope;

@@ -5,6 +5,7 @@ import type { BatchTerms } from '../../core/delivery/batch-collector.js';
 import type { BatchItem } from '../../core/delivery/batch-item.js';
 import type { Broker } from '../../core/broker/broker.js';
 import type { Delivery } from '../../core/delivery/delivery.js';
+import { isExpired } from '../../core/delivery/intake.js';
 import type { DeliveryHandler } from '../../core/delivery/delivery-runner.js';
 import { DONE, REFUSED } from '../../core/delivery/outcome.js';
 import type { Result } from '../../core/delivery/outcome.js';
@@ -27,9 +28,10 @@ export class BatchRunner implements DeliveryHandler {
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
     private readonly onReplyError: (error: unknown) => void,
-    terms: BatchTerms,
+    terms: Omit<BatchTerms, 'isExpired'>,
   ) {
-    this.#batches = new BatchCollector(terms, (items) =>
+    const isTooLate = ({ envelope }: Delivery): boolean => isExpired(envelope, broker);
+    this.#batches = new BatchCollector({ ...terms, isExpired: isTooLate }, (items) =>
       contextOfBatch(() => items.map(({ delivery }) => delivery.envelope.headers)).runInAsyncScope(
         this.#runBatch,
         this,
