@@ -4,6 +4,8 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { codeBlocks, documents, inRepository, readText } from './markdown.js';
 
 const SOURCES = 'libs/redis-queue-transport/src';
+/** Without the addresses of links. */
+const MOST_IN_A_CELL = 100;
 const OTHERS = 'docs/coming-from/';
 const OTHER_WORDS = /\b(jobs?|tasks?|workers?|processors?|stalled|visibility timeout|nack)\b/i;
 
@@ -39,6 +41,15 @@ describe.each(await documents())('%s', (path) => {
       (file) => !folders.some((folder) => existsSync(inRepository(join(folder, file)))),
     );
     expect(missing).toEqual([]);
+  });
+
+  test('has no table with cells that do not fit on a screen', () => {
+    const cells = prose
+      .split('\n')
+      .filter((line) => line.startsWith('|') && !/^[|\s:-]+$/.test(line))
+      .flatMap((line) => line.split(/(?<!\\)\|/).slice(1, -1))
+      .map((cell) => cell.replaceAll(/\]\([^)]*\)/g, ']').trim());
+    expect(cells.filter((cell) => cell.length > MOST_IN_A_CELL)).toEqual([]);
   });
 
   test('keeps to the words of the project', () => {
