@@ -124,7 +124,7 @@ describe('no password and no data stands in what is told of', () => {
     await app.listen();
     await setUser('-pexpire');
 
-    const asked = lastValueFrom(rig.client({ requestTimeoutMs: 500 }).send('quiet', {}));
+    const asked = lastValueFrom(rig.client({ requestTimeoutMs: 3_000 }).send('quiet', {}));
     await note(asked);
 
     await eventually(() => expect(inspect(told, { depth: 9 })).toContain('pexpire'));

@@ -106,10 +106,10 @@ describe('an enqueued message', () => {
       runs += 1;
       throw new Error('always');
     });
-    const retry = { backoff: 'fixed', delayMs: 300 } as const;
+    const retry = { backoff: 'fixed', delayMs: 1_500 } as const;
     await rig.serve({ controllers: [controller] }, { retry });
 
-    await lastValueFrom(rig.client().enqueue('work', expiring('x', 200)));
+    await lastValueFrom(rig.client().enqueue('work', expiring('x', 1_000)));
 
     await expectExpired(1);
     expect(runs).toBe(1);

@@ -40,7 +40,7 @@ class AskController {
 
 async function urlOf(isFiltered: boolean, connection = rig.redis.url): Promise<string> {
   const filter = { provide: APP_FILTER, useClass: RedisQueueHttpFilter };
-  const options = { connection, requestTimeoutMs: 1_000, connectTimeoutMs: 100 };
+  const options = { connection, requestTimeoutMs: 3_000, connectTimeoutMs: 2_000 };
   const app = await rig.application({
     controllers: [AskController],
     imports: [RedisQueueModule.register(rig.clientOptions(options))],

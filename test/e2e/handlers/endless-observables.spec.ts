@@ -100,9 +100,13 @@ describe('an endless stream of replies', () => {
     const client = rig.client({ requestTimeoutMs: 100 });
     await client.connect();
 
-    await expect(lastValueFrom(client.send('ticks', 1))).rejects.toThrow(RequestTimeoutError);
+    // On a busy machine the time may be over before the handler begins: then it is asked again.
+    await eventually(async () => {
+      await expect(lastValueFrom(client.send('ticks', 1))).rejects.toThrow(RequestTimeoutError);
+      expect(signals).not.toEqual([]);
+    });
 
-    await eventually(() => expect([signals.length, open]).toEqual([1, 0]));
+    await eventually(() => expect(open).toBe(0));
     expect(signals[0]?.reason).toMatchObject({ code: 'CALLER_GONE' });
     await eventually(async () => expect(await rig.queue('ticks').held()).toBe(0));
   });
@@ -111,7 +115,7 @@ describe('an endless stream of replies', () => {
     const stream = interval(3_000).pipe(take(1));
     await rig.serve({ controllers: [controllerOf('ticks', () => stream)] });
     const client = rig.client({ requestTimeoutMs: 20_000 });
-    const record = new RedisQueueRecordBuilder(1).expiresIn(500).build();
+    const record = new RedisQueueRecordBuilder(1).expiresIn(2_000).build();
 
     for (const _which of ['before it is connected', 'then'])
       expect(await lastValueFrom(client.send('ticks', record))).toBe(0);
@@ -134,9 +138,9 @@ describe('an endless stream of replies', () => {
   });
 
   test('goes on for as long as its caller listens, whatever requestTimeoutMs says of each value', async () => {
-    const stream = interval(50).pipe(take(20));
+    const stream = interval(150).pipe(take(20));
     await rig.serve({ controllers: [controllerOf('ticks', () => stream)] });
-    const client = rig.client({ requestTimeoutMs: 800 });
+    const client = rig.client({ requestTimeoutMs: 2_500 });
     await client.connect();
 
     expect(await lastValueFrom(client.send('ticks', 1).pipe(toArray()))).toHaveLength(20);
@@ -148,9 +152,9 @@ describe('a RequestTimeoutError says', () => {
     ['first', { requestTimeoutMs: 100 }, NEVER, /No reply to "ticks" within 100 ms/],
     [
       'next',
-      { requestTimeoutMs: 1_000 },
+      { requestTimeoutMs: 3_000 },
       concat(of(1), NEVER),
-      /No further reply to "ticks" within 1000 ms of the last one/,
+      /No further reply to "ticks" within 3000 ms of the last one/,
     ],
     [
       'all',

@@ -58,7 +58,7 @@ describe('app.close()', () => {
       const error = await listening;
       if (error !== undefined) expect(error).toBeInstanceOf(Error);
       const check = async (): Promise<void> => expect(await rig.connections()).toEqual([]);
-      await eventually(check, 2_000);
+      await eventually(check);
       expect(await rig.commands.keys('*:consumers')).toEqual([]);
     }
   });
