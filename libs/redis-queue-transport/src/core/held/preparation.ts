@@ -5,7 +5,7 @@ import type { Begun } from './held.js';
 import { isExpired } from '../delivery/intake.js';
 import { EXPIRED, RELEASE, REPEATED, deadLetter } from '../delivery/outcome.js';
 import type { Outcome } from '../delivery/outcome.js';
-import { GrowingPause } from '../process/pause.js';
+import { retryUntilStopped } from '../process/until-stopped.js';
 import type { Run } from '../delivery/running.js';
 import type { Gate } from '../lease/start-gate.js';
 
@@ -76,17 +76,11 @@ export class Preparation {
   /** Asks until Redis answers; `over` when the handler is not to begin any more: the delivery goes back unharmed. */
   async #ask<T>(run: Run<Begun>, question: (lease: Lease) => Promise<T>): Promise<T | 'over'> {
     const { lease } = run.item.tenure;
-    const between = new GrowingPause();
-    while (this.#mayBegin(run)) {
-      try {
-        const answer = await question(lease);
-        return this.#mayBegin(run) ? answer : 'over';
-      } catch (error) {
-        this.consumer.failed(error);
-        await between.wait(this.consumer.stopped);
-      }
-    }
-    return 'over';
+    const { stopped } = this.consumer;
+    const ask = async (): Promise<{ readonly answer: T } | undefined> =>
+      this.#mayBegin(run) ? { answer: await question(lease) } : undefined;
+    const asked = await retryUntilStopped(ask, stopped, (error) => this.consumer.failed(error));
+    return asked !== undefined && this.#mayBegin(run) ? asked.answer : 'over';
   }
 
   /** Much may have happened while Redis was asked. */

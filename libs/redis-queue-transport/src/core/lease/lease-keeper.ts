@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks';
 import type { Lease, Renewal, SeenLease } from '../broker/broker.js';
 import { EndedLeases } from './ended-leases.js';
 import type { LookTimes } from './ended-leases.js';
-import { GrowingPause, pause } from '../process/pause.js';
+import { pause } from '../process/pause.js';
+import { retryUntilStopped } from '../process/until-stopped.js';
 
 export interface LeaseKeeperEvents {
   lost(): void;
@@ -103,16 +104,12 @@ export class LeaseKeeper {
 
   /** Tries until there is an answer: an outage may take all that is left of the lease. Undefined when it is stopped. */
   async #renewSoon(stopped: AbortSignal): Promise<Renewed | 'leaseLost' | undefined> {
-    const between = new GrowingPause();
-    while (!stopped.aborted) {
-      try {
-        return await this.#renew();
-      } catch (error) {
-        if (!stopped.aborted) this.events.failed(error);
-        await between.wait(stopped);
-      }
-    }
-    return undefined;
+    if (stopped.aborted) return undefined;
+    return retryUntilStopped(
+      () => this.#renew(),
+      stopped,
+      (error) => this.events.failed(error),
+    );
   }
 
   async #renew(): Promise<Renewed | 'leaseLost'> {

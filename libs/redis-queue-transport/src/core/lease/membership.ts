@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Lease } from '../broker/broker.js';
 import type { LeaseKeeperEvents } from './lease-keeper.js';
-import { GrowingPause } from '../process/pause.js';
+import { retryUntilStopped } from '../process/until-stopped.js';
 import type { KeptLease } from './start-gate.js';
 import { Tenure } from './tenure.js';
 
@@ -85,18 +85,11 @@ export class Membership implements KeptLease {
    */
   async #rejoin(lost: Tenure): Promise<void> {
     await lost.stopKeeping();
-    const between = new GrowingPause();
-    for (;;) {
-      try {
-        if (this.tenure === undefined && !this.#isLast) await this.join();
-        await lost.lease.leave();
-        break;
-      } catch (error) {
-        this.events.failed(error);
-        if (this.#left.signal.aborted) break;
-        await between.wait(this.#left.signal);
-      }
-    }
+    const rejoin = async (): Promise<void> => {
+      if (this.tenure === undefined && !this.#isLast) await this.join();
+      await lost.lease.leave();
+    };
+    await retryUntilStopped(rejoin, this.#left.signal, (error) => this.events.failed(error));
     this.events.rejoined();
   }
 }

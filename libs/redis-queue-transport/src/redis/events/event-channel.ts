@@ -1,4 +1,5 @@
-import { GrowingPause, pause } from '../../core/process/pause.js';
+import { pause } from '../../core/process/pause.js';
+import { repeatUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 
 const CONNECTION_WAIT_MS = 1_000;
@@ -56,7 +57,8 @@ export class EventChannel {
       if (wasReady) void this.#listenAgain();
       wasReady = true;
     });
-    this.#checks = this.#checkNowAndThen(this.#stopped.signal);
+    const { signal } = this.#stopped;
+    this.#checks = repeatUntilStopped(() => this.#checkLater(signal), signal, this.onError);
   }
 
   /** Never rejects: what fails is begun anew with the next connection. */
@@ -78,20 +80,10 @@ export class EventChannel {
     );
   }
 
-  async #checkNowAndThen(stopped: AbortSignal): Promise<void> {
-    const failing = new GrowingPause();
-    while (!stopped.aborted) {
-      await pause(CHECK_EVERY_MS, stopped);
-      if (stopped.aborted) return;
-      try {
-        await this.connection.ready(CONNECTION_WAIT_MS);
-        await this.connection.run('check the event connection', (client) => client.ping());
-        failing.reset();
-      } catch (error) {
-        if (stopped.aborted) return;
-        this.onError(error);
-        await failing.wait(stopped);
-      }
-    }
+  async #checkLater(stopped: AbortSignal): Promise<void> {
+    await pause(CHECK_EVERY_MS, stopped);
+    if (stopped.aborted) return;
+    await this.connection.ready(CONNECTION_WAIT_MS);
+    await this.connection.run('check the event connection', (client) => client.ping());
   }
 }

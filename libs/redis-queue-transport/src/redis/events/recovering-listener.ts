@@ -1,4 +1,4 @@
-import { GrowingPause } from '../../core/process/pause.js';
+import { retryUntilStopped } from '../../core/process/until-stopped.js';
 import type { HistoryPage, Told } from './read-history.script.js';
 
 export interface RecoveringEvents {
@@ -67,22 +67,17 @@ export class RecoveringListener {
 
   /** Never rejects. */
   async #readAll(): Promise<void> {
-    const between = new GrowingPause();
-    while (this.#mustRead && !this.stopped.aborted) {
-      try {
-        this.#mustRead = false;
-        await this.#readOn();
-        between.reset();
-      } catch (error) {
-        this.#mustRead = true;
-        if (this.stopped.aborted) return;
-        this.events.failed(error);
-        await between.wait(this.stopped);
-      }
-    }
+    const { stopped } = this;
+    while (this.#mustRead && !stopped.aborted)
+      await retryUntilStopped(
+        () => this.#readOn(),
+        stopped,
+        (error) => this.events.failed(error),
+      );
   }
 
   async #readOn(): Promise<void> {
+    this.#mustRead = false;
     const oldestMs = Math.floor(this.source.nowMs() - this.withinMs);
     const isRecent = Number(this.#id.split('-')[0]) >= oldestMs;
     const from = isRecent ? `(${this.#id}` : String(Math.max(0, oldestMs));

@@ -2,7 +2,7 @@ import type { EventDeclaration, SubscriptionTerms } from '../../core/broker/brok
 import { InvalidOptionError } from '../../core/errors/errors.js';
 import { historyField, historyValue, listenersField } from '../../core/events/event-index.js';
 import { subscriptionOf, subscriptionQueue } from '../../core/events/event-patterns.js';
-import { GrowingPause } from '../../core/process/pause.js';
+import { retryUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { beginGroup } from './begin-group.script.js';
@@ -108,17 +108,11 @@ export class Subscriptions {
     this.stop();
     if (this.#heard.length === 0) return;
     const { signal } = (this.#listening = new AbortController());
-    const between = new GrowingPause();
-    while (!signal.aborted) {
-      try {
-        await this.connection.ready(CONNECTION_WAIT_MS);
-        return await this.#noteListeners();
-      } catch (error) {
-        if (signal.aborted) return;
-        onError(error);
-        await between.wait(signal);
-      }
-    }
+    const note = async (): Promise<void> => {
+      await this.connection.ready(CONNECTION_WAIT_MS);
+      await this.#noteListeners();
+    };
+    await retryUntilStopped(note, signal, onError);
   }
 
   /** What is under way in the background is given up. */

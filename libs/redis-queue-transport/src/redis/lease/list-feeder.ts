@@ -1,6 +1,6 @@
 import type { ListSource } from '../../core/broker/broker.js';
 import { RedisRefusedError } from '../../core/errors/errors.js';
-import { GrowingPause } from '../../core/process/pause.js';
+import { repeatUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { feed } from './feed.script.js';
@@ -16,8 +16,8 @@ const CONNECTION_WAIT_MS = 1_000;
  */
 export class ListFeeder {
   readonly #stopped = new AbortController();
-  readonly #pause = new GrowingPause();
   #loop: Promise<void> | undefined;
+  #mayBeMore = true;
 
   constructor(
     private readonly connection: Connection,
@@ -31,7 +31,8 @@ export class ListFeeder {
   async start(timeoutMs: number): Promise<void> {
     await this.connection.ready(timeoutMs);
     await this.#moveMany();
-    if (!this.#stopped.signal.aborted) this.#loop = this.#run(this.#stopped.signal);
+    const { signal } = this.#stopped;
+    if (!signal.aborted) this.#loop = repeatUntilStopped(() => this.#feed(), signal, this.onError);
   }
 
   /** May be called twice. Never rejects. */
@@ -42,21 +43,13 @@ export class ListFeeder {
   }
 
   /** After a wait in vain too: what another feeder took, and could not take on, is taken on by who comes next. */
-  async #run(stopped: AbortSignal): Promise<void> {
-    let mayBeMore = true;
-    while (!stopped.aborted) {
-      try {
-        await this.connection.ready(CONNECTION_WAIT_MS);
-        if (!mayBeMore) await this.#waitForOne();
-        mayBeMore = await this.#moveMany();
-        this.#pause.reset();
-      } catch (error) {
-        if (stopped.aborted) return;
-        this.onError(error);
-        mayBeMore = true; // a full Redis refuses the wait, and lets what is there already be moved
-        await this.#pause.wait(stopped);
-      }
-    }
+  async #feed(): Promise<void> {
+    const mustWait = !this.#mayBeMore;
+    // If this fails: a full Redis refuses the wait, and lets what is there already be moved.
+    this.#mayBeMore = true;
+    await this.connection.ready(CONNECTION_WAIT_MS);
+    if (mustWait) await this.#waitForOne();
+    this.#mayBeMore = await this.#moveMany();
   }
 
   async #moveMany(): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { encodeJson } from '../../core/body/json.js';
-import { GrowingPause } from '../../core/process/pause.js';
+import { retryUntilStopped } from '../../core/process/until-stopped.js';
 import { encodeReply } from '../../core/message/reply.js';
 import type { Connection } from '../connection/connection.js';
 
@@ -82,24 +82,17 @@ export class ParkedReplies {
   }
 
   /** Tried again as long as somebody may wait for it, as reading takes nothing away. */
-  async #read(key: string): Promise<Buffer | null | undefined> {
+  #read(key: string): Promise<Buffer | null | undefined> {
     const { bodies, onError, stopped } = this.at;
-    const failing = new GrowingPause();
-    while (!stopped.aborted) {
+    const read = async (): Promise<Buffer | null> => {
       const connection = bodies();
-      try {
-        await connection.ready(CONNECTION_WAIT_MS);
-        const body = await connection.run('read a parked reply', (client) => client.getBuffer(key));
-        // It would go by itself too, later.
-        connection.run('drop a parked reply', (client) => client.unlink(key)).catch(noop);
-        return body;
-      } catch (error) {
-        if (stopped.aborted) return undefined;
-        onError(error);
-        await failing.wait(stopped);
-      }
-    }
-    return undefined;
+      await connection.ready(CONNECTION_WAIT_MS);
+      const body = await connection.run('read a parked reply', (client) => client.getBuffer(key));
+      // It would go by itself too, later.
+      connection.run('drop a parked reply', (client) => client.unlink(key)).catch(noop);
+      return body;
+    };
+    return retryUntilStopped(read, stopped, onError);
   }
 }
 

@@ -1,5 +1,5 @@
 import { setImmediate as immediate } from 'node:timers/promises';
-import { GrowingPause } from '../../core/process/pause.js';
+import { repeatUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 
 /** Longest time in ms of one blocking call while no reply comes. */
@@ -15,7 +15,6 @@ const CONNECTION_WAIT_MS = 1_000;
  */
 export class ReplyInbox {
   readonly #stopped = new AbortController();
-  readonly #pause = new GrowingPause();
   #loop: Promise<void> | undefined;
   /** Of late; forgotten by halves. */
   #largestBytes = 1;
@@ -28,7 +27,7 @@ export class ReplyInbox {
   ) {}
 
   start(): void {
-    this.#loop ??= this.#run(this.#stopped.signal);
+    this.#loop ??= repeatUntilStopped(() => this.#read(), this.#stopped.signal, this.onError);
   }
 
   async stop(): Promise<void> {
@@ -37,28 +36,19 @@ export class ReplyInbox {
     await this.#loop;
   }
 
-  async #run(stopped: AbortSignal): Promise<void> {
-    while (!stopped.aborted) {
-      try {
-        await this.connection.ready(CONNECTION_WAIT_MS);
-        const most = Math.ceil(Math.min(MOST_REPLIES, MOST_BYTES / this.#largestBytes));
-        const popped = await this.connection.runPurpose('read replies', (client) =>
-          client.blmpopBuffer(INBOX_WAIT_MS / 1_000, 1, this.list, 'LEFT', 'COUNT', most),
-        );
-        this.#pause.reset();
-        this.#largestBytes = Math.max(1, this.#largestBytes / 2);
-        // The answer is [name of the list, elements], or null when the time was over.
-        for (const element of popped?.[1] ?? []) {
-          this.#largestBytes = Math.max(this.#largestBytes, element.length);
-          this.onReply(element);
-        }
-        // A caller that goes on with its next request does so first.
-        await immediate();
-      } catch (error) {
-        if (stopped.aborted) return;
-        this.onError(error);
-        await this.#pause.wait(stopped);
-      }
+  async #read(): Promise<void> {
+    await this.connection.ready(CONNECTION_WAIT_MS);
+    const most = Math.ceil(Math.min(MOST_REPLIES, MOST_BYTES / this.#largestBytes));
+    const popped = await this.connection.runPurpose('read replies', (client) =>
+      client.blmpopBuffer(INBOX_WAIT_MS / 1_000, 1, this.list, 'LEFT', 'COUNT', most),
+    );
+    this.#largestBytes = Math.max(1, this.#largestBytes / 2);
+    // The answer is [name of the list, elements], or null when the time was over.
+    for (const element of popped?.[1] ?? []) {
+      this.#largestBytes = Math.max(this.#largestBytes, element.length);
+      this.onReply(element);
     }
+    // A caller that goes on with its next request does so first.
+    await immediate();
   }
 }
