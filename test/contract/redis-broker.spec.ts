@@ -18,6 +18,7 @@ import {
 } from '../../libs/redis-queue-transport/src/core/message/reply.js';
 import type { ReceivedReply } from '../../libs/redis-queue-transport/src/core/message/reply.js';
 import { eventually } from '../support/eventually.js';
+import { Monitor } from '../support/monitor.js';
 import { redisRig } from '../support/redis-rig.js';
 import { brokerContract } from './broker.contract.js';
 import { element, ids } from './elements.js';
@@ -282,13 +283,12 @@ describe('the order of what is written', () => {
   async function inOrder(broker: Broker, lease: Lease, a: Buffer): Promise<void> {
     const list = `${rig.prefix}:{reply:x}:replies`;
     rig.mayRemain(/:replies$/);
-    const monitor = await rig.commands.monitor();
-    rig.closeLater({ close: () => monitor.disconnect() });
     const seen: string[] = [];
-    monitor.on('monitor', (_time: string, [command = '', key = '']: string[]) => {
+    const monitor = await Monitor.start(rig.redis.port, ({ words: [command = '', key = ''] }) => {
       if (command === 'RPUSH' && key === list) seen.push('reply');
       if (/^(LTRIM|LREM)$/.test(command) && key.includes(':processing:')) seen.push('settle');
     });
+    rig.closeLater(monitor);
     await Promise.all([
       broker.reply(list, 'done', 1),
       lease.exchange([{ kind: 'ack', element: a }], 0),

@@ -78,7 +78,7 @@ test('the users of docs/permissions.md do together all that the library does', a
 
   await everyWay.run(() => recorded.noteUsers());
 
-  recorded.stop();
+  await recorded.stop();
   expect(await operator.call('ACL', 'LOG')).toEqual([]);
   const notOfRedis = ['constructor', 'close', 'onApplicationShutdown'];
   const methods = Object.getOwnPropertyNames(RedisQueueAdmin.prototype);

@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis';
+import { Monitor } from '../support/monitor.js';
+import type { Monitored } from '../support/monitor.js';
 
 type Words = readonly string[];
 
@@ -16,17 +18,15 @@ export class RecordedCommands {
   #scriptFrom = '';
   readonly #users = new Map<string, string>();
 
-  private constructor(
-    private readonly operator: Redis,
-    private readonly monitor: Redis,
-  ) {
-    monitor.on('monitor', (_time: string, words: string[], source: string) =>
-      this.#record(words, source),
-    );
-  }
+  #monitor: Monitor | undefined;
+
+  private constructor(private readonly operator: Redis) {}
 
   static async start(operator: Redis): Promise<RecordedCommands> {
-    return new RecordedCommands(operator, await operator.monitor());
+    const recorded = new RecordedCommands(operator);
+    const { port = 0 } = operator.options;
+    recorded.#monitor = await Monitor.start(port, (told) => recorded.#record(told));
+    return recorded;
   }
 
   /** Learns who is connected: what comes from others is nobody's. */
@@ -36,8 +36,8 @@ export class RecordedCommands {
       this.#users.set(address, user);
   }
 
-  stop(): void {
-    this.monitor.disconnect();
+  async stop(): Promise<void> {
+    await this.#monitor?.close();
   }
 
   of(user: string): readonly Words[] {
@@ -46,7 +46,7 @@ export class RecordedCommands {
     );
   }
 
-  #record(words: Words, source: string): void {
+  #record({ words, source }: Monitored): void {
     const [name = ''] = words;
     const isScript = /^eval/i.test(name);
     if (isScript) this.#scriptFrom = source;

@@ -67,8 +67,8 @@ export interface Broker {
    */
   reply(list: string, element: Element, request: number): Promise<unknown>;
 
-  /** The same for one value of a stream. Resolves with whether the caller still listens, as far as is known. */
-  replyAndGoOn(list: string, element: Element, request: number): Promise<boolean>;
+  /** The same for one value of a stream. */
+  replyAndGoOn(list: string, element: Element, request: number): Promise<StreamState>;
 
   /**
    * Large replies take a way of their own, so that nothing else need wait for them. Resolves when those to this request
@@ -119,6 +119,12 @@ export interface Broker {
 
 /** How long, in ms, closing waits for what has begun: as long as a silent Redis is waited for. */
 export const CLOSE_WITHIN_MS = 5_000;
+
+/**
+ * What is known of the caller of a stream: it listens, as far as is known; it wants no more; or it has not read its replies
+ * for so long that it is gone, or cut off.
+ */
+export type StreamState = 'wanted' | 'refused' | 'unread';
 
 /** As what servers served a name, now or ever. */
 export interface ServedAs {

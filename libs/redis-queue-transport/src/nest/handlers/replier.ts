@@ -1,10 +1,17 @@
-import type { Broker } from '../../core/broker/broker.js';
+import type { Broker, StreamState } from '../../core/broker/broker.js';
 import type { OutgoingBody } from '../../core/body/body.js';
 import type { Envelope, ReplyAddress } from '../../core/message/envelope.js';
 import { RedisQueueError, messageOf } from '../../core/errors/errors.js';
 import { encodeJson } from '../../core/body/json.js';
 import { encodeReply } from '../../core/message/reply.js';
 import type { PacketCodec, ReplyPacket } from '../packets/packet-codec.js';
+
+/** For the caller of a stream that read nothing for too long. */
+const NOT_READ = {
+  status: 'error',
+  code: 'CALLER_GONE',
+  message: 'The stream was ended, as its values had not been read for 30 s.',
+} as const;
 
 /** Beyond the time that a caller waits for a reply: for the way there, and for timers. */
 const GRACE_MS = 1_000;
@@ -54,8 +61,13 @@ export class Replier {
     return this.broker.repliesWritten(this.address.list, this.address.request);
   }
 
-  readonly #goOn = (isWanted: boolean): void => {
-    if (!isWanted) this.#onUnwanted?.();
+  readonly #goOn = (state: StreamState): void => {
+    if (state === 'wanted' || this.#onUnwanted === undefined) return;
+    const onUnwanted = this.#onUnwanted;
+    this.#onUnwanted = undefined;
+    // Should it only have been cut off, it learns why no value comes any more.
+    if (state === 'unread') this.fail(NOT_READ);
+    onUnwanted();
   };
 
   /** One value of several. It is read now: a handler may change it for the next one. */

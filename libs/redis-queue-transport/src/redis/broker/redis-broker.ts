@@ -13,6 +13,7 @@ import type {
   QueueTerms,
   RecoveryTerms,
   ServedAs,
+  StreamState,
   WakeNews,
 } from '../../core/broker/broker.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
@@ -382,9 +383,10 @@ export class RedisBroker implements Broker {
     return this.#parkingReplies.add(list, element, request, false);
   }
 
-  async replyAndGoOn(list: string, element: Element, request: number): Promise<boolean> {
-    const ended = await this.#parkingReplies.add(list, element, request, true);
-    return !ended.includes(request);
+  async replyAndGoOn(list: string, element: Element, request: number): Promise<StreamState> {
+    const { refused, isUnread } = await this.#parkingReplies.add(list, element, request, true);
+    if (refused.includes(request)) return 'refused';
+    return isUnread ? 'unread' : 'wanted';
   }
 
   repliesWritten(list: string, request: number): Promise<unknown> | undefined {

@@ -3,7 +3,7 @@ import type { Element } from '../../core/message/envelope.js';
 import { newBodyName } from '../queue/body-name.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
-import type { ReplyBatch } from './reply-batch.js';
+import type { CallerNews, ReplyBatch } from './reply-batch.js';
 import { KEEP_MS } from './reply-batch.js';
 import { isLarger } from '../queue/size.js';
 
@@ -28,13 +28,8 @@ export class ParkingReplies {
     private readonly keys: Keys,
   ) {}
 
-  /** Resolves with the numbers of streams in this list that are to end; with `goesOn` this may be one of them. */
-  add(
-    list: string,
-    element: Element,
-    request: number,
-    goesOn: boolean,
-  ): Promise<readonly number[]> {
+  /** Resolves with what is known of the caller then; with `goesOn` this is one of several. */
+  add(list: string, element: Element, request: number, goesOn: boolean): Promise<CallerNews> {
     const stream = goesOn ? request : undefined;
     const isLarge = isLarger(element, PARK_ABOVE_BYTES);
     if (!isLarge && this.#underWay.size === 0) return this.replies.add(list, element, stream);
@@ -66,7 +61,7 @@ export class ParkingReplies {
     element: Element,
     isLarge: boolean,
     stream: number | undefined,
-  ): Promise<readonly number[]> {
+  ): Promise<CallerNews> {
     if (before !== undefined) await before.catch(noop);
     const sent = isLarge ? await this.#park(list, element) : element;
     return this.replies.add(list, sent, stream);

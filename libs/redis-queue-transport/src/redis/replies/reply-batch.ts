@@ -4,15 +4,24 @@ import { divided } from '../script/divided.js';
 import type { PartBounds } from '../script/divided.js';
 import type { Keys } from '../keys/keys.js';
 import { reply } from './reply.script.js';
+import type { StreamNews } from './reply.script.js';
+import { UnreadLists } from './unread-lists.js';
+
+/** What is known of a caller once replies have been written to it. */
+export interface CallerNews {
+  /** Numbers of its requests of which it wants no more. */
+  readonly refused: readonly number[];
+  /** It has read nothing for so long that it will not read again. Looked at while there are streams. */
+  readonly isUnread: boolean;
+}
 
 /** What goes to one caller. It shares one promise: one for each reply would be as much work as the reply. */
 interface Replies {
   readonly elements: Element[];
   /** Requests whose replies are to go on. */
   streams: number[] | undefined;
-  /** Of those, the ones that are to end. */
-  readonly sent: Promise<readonly number[]>;
-  readonly resolve: (ended: readonly number[]) => void;
+  readonly sent: Promise<CallerNews>;
+  readonly resolve: (news: CallerNews) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -21,7 +30,7 @@ export const KEEP_MS = 60_000;
 
 /** A caller that has not read so many replies reads none. */
 const MOST_UNREAD = 100_000;
-const NONE: readonly never[] = [];
+const NO_NEWS: CallerNews = { refused: [], isUnread: false };
 
 /** How long replies wait for a Redis that is away: as long as callers wait by default. */
 const PATIENCE_MS = 10_000;
@@ -39,6 +48,7 @@ export class ReplyBatch {
   #waiting = 0;
   #waitingBytes = 0;
   #waitsForRedis = false;
+  readonly #unread = new UnreadLists();
 
   constructor(
     private readonly connection: Connection,
@@ -50,8 +60,8 @@ export class ReplyBatch {
     return this.#waitsForRedis;
   }
 
-  /** Resolves with the numbers of streams in this list that are to end, by others that left with this reply too. */
-  add(list: string, element: Element, stream?: number): Promise<readonly number[]> {
+  /** Resolves with what others that left with this reply have learnt too. */
+  add(list: string, element: Element, stream?: number): Promise<CallerNews> {
     if (this.#waitsForRedis && !this.#hasRoomFor(element))
       return this.#send(list, [element], stream === undefined ? undefined : [stream]);
     let replies = this.#byList.get(list);
@@ -102,16 +112,25 @@ export class ReplyBatch {
     list: string,
     elements: readonly Element[],
     streams: readonly number[] | undefined,
-  ): Promise<readonly number[]> {
+  ): Promise<CallerNews> {
     const keys = { replies: list, refused: this.keys.refusedOf(list) };
-    const args = { keepMs: KEEP_MS, streams: streams?.join(' ') ?? '', mostUnread: MOST_UNREAD };
+    const tellHead = streams !== undefined && this.#unread.wantsHead(list) ? 1 : 0;
+    const args = { keepMs: KEEP_MS, streams: streams?.join(' ') ?? '', tellHead };
     if (isWithinBounds(elements))
-      return numbers(await reply.run(this.connection, keys, args, elements));
+      return this.#newsOf(list, await reply.run(this.connection, keys, args, elements), elements);
     // All are written in this turn, and so in their order.
+    const parts = divided(elements, BOUNDS);
     const answers = await Promise.all(
-      divided(elements, BOUNDS).map((part) => reply.run(this.connection, keys, args, part)),
+      parts.map((part) => reply.run(this.connection, keys, args, part)),
     );
-    return numbers(answers.flat());
+    const news = answers.map((answer, index) => this.#newsOf(list, answer, parts[index] ?? []));
+    return news.find(({ isUnread }) => isUnread) ?? news.at(-1) ?? NO_NEWS;
+  }
+
+  #newsOf(list: string, seen: StreamNews | undefined, added: readonly Element[]): CallerNews {
+    if (seen === undefined) return NO_NEWS;
+    const isUnread = this.#unread.isUnread(list, seen, added.length) || seen.length > MOST_UNREAD;
+    return { refused: seen.refused, isUnread };
   }
 }
 
@@ -132,14 +151,10 @@ function isWithinBounds(elements: readonly Element[]): boolean {
   );
 }
 
-function numbers(ended: readonly unknown[]): readonly number[] {
-  return ended.length === 0 ? NONE : ended.map(Number);
-}
-
 function newReplies(): Replies {
-  let resolve!: (ended: readonly number[]) => void;
+  let resolve!: (news: CallerNews) => void;
   let reject!: (error: unknown) => void;
-  const sent = new Promise<readonly number[]>((onResolve, onReject) => {
+  const sent = new Promise<CallerNews>((onResolve, onReject) => {
     resolve = onResolve;
     reject = onReject;
   });

@@ -1,23 +1,44 @@
-import { Script, readTexts } from '../script/script.js';
+import { Script, readArray, readNumber } from '../script/script.js';
+import type { SeenList } from './unread-lists.js';
+
+/** Enough of an element to tell it from most others. */
+const HEAD_BYTES = 256;
+
+export interface StreamNews extends SeenList {
+  /** Numbers of requests of which the caller wants no more. */
+  readonly refused: readonly number[];
+}
 
 /**
  * Adds replies (the arguments behind the named ones) to a caller's list, which vanishes when nobody reads it for
- * `keepMs`. `streams` are the numbers of requests whose replies are to go on. Replies those
- * among them of which the caller wants no more: it said so, or it has not read for `mostUnread` replies.
+ * `keepMs`. `streams` are the numbers of requests whose replies are to go on. Replies nothing without any; else { how long
+ * the list was before, the beginning of its first element where `tellHead` is 1 and there was one, those of the requests
+ * of which the caller said that it wants no more … }.
  */
 export const reply = new Script({
   action: 'send a reply',
   keys: ['replies', 'refused'],
-  args: ['keepMs', 'streams', 'mostUnread'],
+  args: ['keepMs', 'streams', 'tellHead'],
   lua: `
-local isUnread = streams ~= '' and redis.call('LLEN', replies) > tonumber(mostUnread)
+local news = {}
+if streams ~= '' then
+  news[1] = redis.call('LLEN', replies)
+  news[2] = tellHead == '1' and string.sub(redis.call('LINDEX', replies, 0) or '', 1, ${HEAD_BYTES})
+end
 for i = FIRST, #ARGV do redis.call('RPUSH', replies, ARGV[i]) end
 redis.call('PEXPIRE', replies, keepMs)
-local ended = {}
 for request in string.gmatch(streams, '%d+') do
-  if isUnread or redis.call('HEXISTS', refused, request) == 1 then ended[#ended + 1] = request end
+  if redis.call('HEXISTS', refused, request) == 1 then news[#news + 1] = tonumber(request) end
 end
-return ended
+return news
 `,
-  read: readTexts,
+  read: (reply): StreamNews | undefined => {
+    const [length, head, ...refused] = readArray(reply);
+    if (length === undefined) return undefined;
+    return {
+      length: readNumber(length),
+      head: Buffer.isBuffer(head) ? head.toString('latin1') : undefined,
+      refused: refused.map(readNumber),
+    };
+  },
 });

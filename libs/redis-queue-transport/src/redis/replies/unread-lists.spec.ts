@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import { UnreadLists } from './unread-lists.js';
+
+const PATIENCE_MS = 30_000;
+const LIST = 'list';
+
+/** Adds a value a second to a list of which the caller reads as it is told. */
+class Stage {
+  #nowMs = 0;
+  readonly #lists = new UnreadLists(PATIENCE_MS, () => this.#nowMs);
+  elements: string[] = [];
+
+  /** Answers whether the list was found to be unread, after so many seconds. */
+  add(seconds: number, each: (second: number) => void = () => undefined): number | undefined {
+    for (let second = 1; second <= seconds; second += 1) {
+      this.#nowMs += 1_000;
+      const head = this.#lists.wantsHead(LIST) ? this.elements[0] : undefined;
+      const seen = { length: this.elements.length, head };
+      this.elements.push(`value ${this.#nowMs}`);
+      if (this.#lists.isUnread(LIST, seen, 1)) return second;
+      each(second);
+    }
+    return undefined;
+  }
+}
+
+describe('a list of replies', () => {
+  test('that nobody reads is found out soon after the time is over', () => {
+    const found = new Stage().add(1_000);
+    expect(found).toBeGreaterThan(PATIENCE_MS / 1_000);
+    expect(found).toBeLessThan(PATIENCE_MS / 1_000 + 5);
+  });
+
+  test.each([
+    ['each value', (elements: string[]) => elements.splice(0)],
+    [
+      'a value now and then',
+      (elements: string[], second: number) =>
+        second % 25 === 0 ? elements.splice(0, 1) : undefined,
+    ],
+    [
+      'less than others add',
+      (elements: string[], second: number) => {
+        elements.push(`${second} of another`, `${second} of one more`);
+        if (second % 20 === 0) elements.splice(0, 1);
+      },
+    ],
+  ])('of which the caller reads %s is not', (_, read) => {
+    const stage = new Stage();
+    expect(stage.add(300, (second) => void read(stage.elements, second))).toBeUndefined();
+  });
+
+  test('that was read and is not any more is found out', () => {
+    const stage = new Stage();
+    stage.add(100, () => stage.elements.splice(0));
+    expect(stage.add(100)).toBeLessThan(PATIENCE_MS / 1_000 + 5);
+  });
+});

@@ -1,0 +1,69 @@
+import { expect, jest, test } from '@jest/globals';
+import { CallerGoneError } from 'nestjs-redis-queue-transport';
+import { firstValueFrom, interval } from 'rxjs';
+import { finalize } from 'rxjs/operators';
+import { controllerOf } from '../e2e/delivery/controller.js';
+import { eventually } from '../support/eventually.js';
+import { NestProgram } from '../support/nest-program.js';
+import { nestRig } from '../support/nest-rig.js';
+
+const rig = nestRig();
+
+jest.setTimeout(120_000);
+
+/** A caller reads nothing for so long before it is given up. */
+const PATIENCE_MS = 30_000;
+
+test('a stream whose caller was killed ends while its values keep coming, and frees its place', async () => {
+  rig.mayRemain(/}:replies$/);
+  const reasons: unknown[] = [];
+  let open = 0;
+  const controller = controllerOf(
+    'ticks',
+    (_, context) => {
+      open += 1;
+      const signal = context.getSignal();
+      signal.addEventListener('abort', () => reasons.push(signal.reason));
+      return interval(20).pipe(finalize(() => (open -= 1)));
+    },
+    { options: { concurrency: 1 } },
+  );
+  await rig.serve({ controllers: [controller] });
+  const environment = { URL: rig.redis.url, PREFIX: rig.prefix, PATTERN: 'ticks' };
+  const caller = rig.closeLater(new NestProgram('abandoning-caller', environment));
+  await caller.prints('heard');
+  caller.signal('SIGKILL');
+  await caller.ended;
+
+  await eventually(() => expect(open).toBe(0), 2 * PATIENCE_MS);
+
+  expect(reasons).toEqual([expect.any(CallerGoneError)]);
+  expect(await firstValueFrom(rig.client().send('ticks', {}))).toBe(0);
+});
+
+test('a stream whose caller was cut off for longer than it may be tells it so', async () => {
+  const controller = controllerOf('ticks', () => interval(20));
+  await rig.serve({ controllers: [controller] });
+  const client = rig.client({ requestTimeoutMs: 3 * PATIENCE_MS });
+  let failure: unknown;
+  let heard = 0;
+  client.send('ticks', {}).subscribe({
+    next: () => (heard += 1),
+    error: (error: unknown) => (failure = error),
+  });
+  await eventually(() => expect(heard).toBeGreaterThan(0));
+
+  // No list is left to be read from until it is given back.
+  await rig.commands.call('ACL', 'SETUSER', 'default', '-blmpop');
+  rig.closeLater({ close: () => rig.commands.call('ACL', 'SETUSER', 'default', '+@all') });
+  await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await eventually(async () => expect(await lastReply()).toContain('CALLER_GONE'), 2 * PATIENCE_MS);
+  await rig.commands.call('ACL', 'SETUSER', 'default', '+@all');
+
+  await eventually(() => expect(failure).toMatchObject({ code: 'CALLER_GONE' }));
+});
+
+async function lastReply(): Promise<string> {
+  const [list = ''] = await rig.commands.keys(`${rig.prefix}:{reply:*}:replies`);
+  return (await rig.commands.lindex(list, -1)) ?? '';
+}
