@@ -6,7 +6,6 @@ import {
   RedisQueueClient,
   RedisQueueContext,
   RedisQueueModule,
-  RedisQueueRecordBuilder,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
 
@@ -47,12 +46,11 @@ class SignUpService {
 
   async signUp(user: User): Promise<void> {
     // Here the user goes into your database. Then, whoever wants to know is told:
-    const event = new RedisQueueRecordBuilder(user)
-      .id(`signed-up-${user.mail}`)
-      .deduplicate(60_000) // a second click within a minute is no second welcome
-      .mandatory() // an error when there is no group at all: somebody forgot to declare them
-      .build();
-    const emitted = await this.client.emit('user.signed-up', event);
+    const emitted = await this.client.emit('user.signed-up', user, {
+      id: `signed-up-${user.mail}`,
+      deduplicateMs: 60_000, // a second click within a minute is no second welcome
+      isMandatory: true, // an error when there is no group at all: somebody forgot to declare them
+    });
     if (emitted.isDuplicate) console.log(`${user.name} is signed up already`);
     else console.log(`${user.name} is signed up, and ${emitted.groups} groups will hear of it`);
   }

@@ -3,12 +3,7 @@ import { Controller, Injectable, Module, type OnApplicationShutdown } from '@nes
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { Redis } from 'ioredis';
-import {
-  RedisQueueClient,
-  RedisQueueModule,
-  RedisQueueRecordBuilder,
-  RedisQueueServer,
-} from 'nestjs-redis-queue-transport';
+import { RedisQueueClient, RedisQueueModule, RedisQueueServer } from 'nestjs-redis-queue-transport';
 
 const connection = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379';
 const payWithinMs = Number(process.env['PAY_WITHIN_MS'] ?? 10_000);
@@ -42,12 +37,15 @@ class Shop {
   ) {}
 
   async place(id: string): Promise<void> {
-    const reminder = new RedisQueueRecordBuilder({ id })
-      .id(`unpaid-${id}`)
-      .deduplicate(payWithinMs) // placing the same order again starts no second clock
-      .delay(payWithinMs) // by the clock of Redis
-      .build();
-    const { isDuplicate } = await this.client.enqueue('order.unpaid', reminder);
+    const { isDuplicate } = await this.client.enqueue(
+      'order.unpaid',
+      { id },
+      {
+        id: `unpaid-${id}`,
+        deduplicateMs: payWithinMs, // placing the same order again starts no second clock
+        delayMs: payWithinMs, // by the clock of Redis
+      },
+    );
     console.log(isDuplicate ? `order ${id} was placed before` : `order ${id} waits for its money`);
   }
 

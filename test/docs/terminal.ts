@@ -12,21 +12,29 @@ export function isOfLog(line: string): boolean {
 /** A loaded machine takes its time to start a process. */
 const SHOWS_WITHIN_MS = 20_000;
 
-/** A command of a `console` block with the comment `<!-- terminal NAME -->`, run as a reader of the page runs it. */
+/**
+ * A command of a `console` block with the comment `<!-- terminal NAME -->`, run as a reader of the page runs it. What it
+ * prints later stands further down, in blocks with the comment `<!-- terminal NAME goes on -->`.
+ */
 export class Terminal {
   readonly #shell: ChildProcess;
   /** Resolves with the exit code, or with the signal's name. Never rejects. */
   readonly exited: Promise<number | string>;
+  #partsShown = 1;
   #printed = '';
   /** All that it has printed, errors and Nest's log included. */
   output = '';
 
+  /** What the page has shown so far. */
+  shown: readonly string[];
+
   private constructor(
     readonly command: string,
-    /** What the page shows below the command. */
-    readonly shown: readonly string[],
+    /** What the page shows of it, below the command and further down. */
+    private readonly parts: readonly (readonly string[])[],
     environment: Readonly<Record<string, string>>,
   ) {
+    [this.shown = []] = parts;
     // A group of its own, so that signals reach all of a pipe, as Ctrl-C and Ctrl-Z do.
     this.#shell = spawn('sh', ['-c', command], {
       cwd: inRepository('.'),
@@ -50,7 +58,10 @@ export class Terminal {
     const block = blocks.find(({ note }) => note === `terminal ${name}`);
     const [session] = block === undefined ? [] : consoleCommands(block.text);
     if (session === undefined) throw new Error(`${page} has no terminal "${name}".`);
-    return new Terminal(session.command, session.output.split('\n'), environment);
+    const later = blocks
+      .filter(({ note }) => note === `terminal ${name} goes on`)
+      .map(({ text }) => text.split('\n'));
+    return new Terminal(session.command, [session.output.split('\n'), ...later], environment);
   }
 
   /** What a reader sees: what the program printed and what was typed, without Nest's log. */
@@ -61,6 +72,24 @@ export class Terminal {
   /** Waits until it shows what the page shows. */
   async showsAll(): Promise<void> {
     await eventually(() => expect(this.lines).toEqual(this.shown), SHOWS_WITHIN_MS);
+  }
+
+  /** Waits until it shows the next part, which stands further down on the page. */
+  async goesOn(): Promise<void> {
+    this.#turnPage();
+    await this.showsAll();
+  }
+
+  /** The same for what runs side by side. */
+  async goesOnInSomeOrder(): Promise<void> {
+    this.#turnPage();
+    await this.showsAllInSomeOrder();
+  }
+
+  #turnPage(): void {
+    this.#partsShown += 1;
+    if (this.#partsShown > this.parts.length) throw new Error(`"${this.command}" does not go on.`);
+    this.shown = this.parts.slice(0, this.#partsShown).flat();
   }
 
   /** The same for what runs side by side. */
