@@ -265,10 +265,14 @@ export class RedisBroker implements Broker {
   #pushesOf(queue: string, element: Element): PushBatch {
     const known = this.#pushes.get(queue);
     if (known !== undefined) return known;
-    const { budget } = this.options;
+    const { budget, connectTimeoutMs } = this.options;
     try {
       const keys = this.#keys.queue(queue);
-      const connections = { commands: this.#commands, bodies: () => this.#bodies };
+      const connections = {
+        commands: this.#commands,
+        bodies: () => this.#bodies,
+        connectTimeoutMs,
+      };
       const pushes = new PushBatch(connections, keys, this.#parkAboveBytes, budget);
       if (this.#pushes.size >= MOST_KNOWN_QUEUES) this.#forgetPushes();
       this.#pushes.set(queue, pushes);

@@ -34,6 +34,9 @@ interface Waiting {
 /** Bound of the first attempt to connect for those who wait for no further one: a little over ioredis's own. */
 const FIRST_ATTEMPT_MS = 10_001;
 
+/** What is tried again waits so long for the connection with each try. */
+const TRIED_AGAIN_MS = 1_000;
+
 /** While these last, waiting does not help: whoever waits for the connection is told at once. */
 const HOPELESS = /^(WRONGPASS|NOAUTH|NOPERM)|self-signed|certificate|wrong version number|ERR_TLS/i;
 
@@ -117,10 +120,11 @@ export class Connection {
   }
 
   /**
-   * Resolves when commands can be sent. With 0 ms it waits for no longer than the very first attempt to connect takes.
+   * Resolves when commands can be sent. Without a time it waits for as long as what is tried again anyway. With 0 ms it
+   * waits for no longer than the very first attempt to connect takes.
    * @throws RedisUnavailableError | RedisRefusedError
    */
-  ready(timeoutMs: number): Promise<void> {
+  ready(timeoutMs = TRIED_AGAIN_MS): Promise<void> {
     if (this.isReady) return Promise.resolve();
     if (this.#isClosed) return Promise.reject(this.#unavailable('it was closed'));
     return this.#wait(timeoutMs === 0 && !this.#wasTried ? FIRST_ATTEMPT_MS : timeoutMs);

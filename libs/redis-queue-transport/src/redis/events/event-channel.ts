@@ -2,7 +2,6 @@ import { pause } from '../../core/process/pause.js';
 import { repeatUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 
-const CONNECTION_WAIT_MS = 1_000;
 const CHECK_EVERY_MS = 5_000;
 
 type Listener = (element: Buffer) => void;
@@ -83,7 +82,7 @@ export class EventChannel {
   async #checkLater(stopped: AbortSignal): Promise<void> {
     await pause(CHECK_EVERY_MS, stopped);
     if (stopped.aborted) return;
-    await this.connection.ready(CONNECTION_WAIT_MS);
+    await this.connection.ready();
     await this.connection.run('check the event connection', (client) => client.ping());
   }
 }

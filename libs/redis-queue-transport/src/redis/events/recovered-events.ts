@@ -14,8 +14,6 @@ export interface RecoveredContext {
   readonly onError: (error: unknown) => void;
 }
 
-const CONNECTION_WAIT_MS = 1_000;
-
 /** The live listeners of one process that make up for what they did not hear. */
 export class RecoveredEvents {
   readonly #stopped = new AbortController();
@@ -86,7 +84,7 @@ export class RecoveredEvents {
     return {
       nowMs,
       read: async (from = '') => {
-        await connection.ready(CONNECTION_WAIT_MS);
+        await connection.ready();
         return readHistory.run(connection, keys.history(pattern), { from });
       },
     };

@@ -15,8 +15,6 @@ type Field = readonly [field: string, value: string];
 /** Value of a field whose name says all. */
 const PRESENT = '1';
 
-const CONNECTION_WAIT_MS = 1_000;
-
 /** Writes into the index of groups what this process wants to get. */
 export class Subscriptions {
   /** Patterns that live listeners of this process listen to. */
@@ -109,7 +107,7 @@ export class Subscriptions {
     if (this.#heard.length === 0) return;
     const { signal } = (this.#listening = new AbortController());
     const note = async (): Promise<void> => {
-      await this.connection.ready(CONNECTION_WAIT_MS);
+      await this.connection.ready();
       await this.#noteListeners();
     };
     await retryUntilStopped(note, signal, onError);

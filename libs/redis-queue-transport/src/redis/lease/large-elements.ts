@@ -12,9 +12,6 @@ export const LARGE_BYTES = 262_144;
 /** A connection whose transaction has more to keep is closed by Redis (client-query-buffer-limit, by default 1 GiB). */
 const MOST_IN_TRANSACTION = 900 * 1_048_576;
 
-/** How long it waits for the connection before it fails; the caller tries again. */
-const CONNECTION_WAIT_MS = 1_000;
-
 /** So many elements are read at once, while they are small. */
 const PAGE = 100;
 
@@ -54,7 +51,7 @@ export class LargeElements {
     const seen = { owner: owner?.consumer ?? '', seenEndMs: owner?.seenEndMs ?? '' };
     const send = large.length + body.length > MOST_IN_TRANSACTION ? oneByOne : transact;
     const connection = this.connection();
-    await connection.ready(CONNECTION_WAIT_MS);
+    await connection.ready();
     const reply = await connection.run(endParking.action, (redis) =>
       send(redis, (client) => [
         client.hsetnx(parked, name, body),
@@ -68,7 +65,7 @@ export class LargeElements {
   /** Parks all large elements of a list. Costs one command where it is short. */
   async parkAll(list: string, owner?: SeenOwner): Promise<void> {
     const connection = this.connection();
-    await connection.ready(CONNECTION_WAIT_MS);
+    await connection.ready();
     if (!(await mayHoldLarge(connection, list))) return;
     for (let from = 0, page = 1; ;) {
       const elements = await this.#read(list, from, page);

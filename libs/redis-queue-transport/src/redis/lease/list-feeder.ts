@@ -7,8 +7,6 @@ import { feed } from './feed.script.js';
 
 /** Longest time in ms of one blocking call while the list is empty. */
 export const FEED_WAIT_MS = 5_000;
-const CONNECTION_WAIT_MS = 1_000;
-
 /**
  * Moves what stands in a list of somebody else's to the tail of a queue, on a connection of its own: many at a time while
  * there is more, else one with each blocking call, which a script then takes on. Redis makes each move whole or not at
@@ -47,7 +45,7 @@ export class ListFeeder {
     const mustWait = !this.#mayBeMore;
     // If this fails: a full Redis refuses the wait, and lets what is there already be moved.
     this.#mayBeMore = true;
-    await this.connection.ready(CONNECTION_WAIT_MS);
+    await this.connection.ready();
     if (mustWait) await this.#waitForOne();
     this.#mayBeMore = await this.#moveMany();
   }

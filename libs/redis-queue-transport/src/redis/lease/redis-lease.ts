@@ -56,9 +56,6 @@ const TELL_DROPPED_EVERY_MS = 60_000;
 /** More than a stream can hold. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** How long a verb waits for the connection before it fails; the caller tries again. */
-const CONNECTION_WAIT_MS = 1_000;
-
 /** How often dead letters are looked through for those that are too old; more often where they live for less. */
 const TRIM_EVERY_MS = 60_000;
 
@@ -133,7 +130,7 @@ export class RedisLease implements Lease {
     time?: TimeStep,
   ): Promise<Exchange | 'leaseLost'> {
     // At once where possible: while Redis works on it, handlers are started.
-    if (!this.at.commands.isReady) await this.at.commands.ready(CONNECTION_WAIT_MS);
+    if (!this.at.commands.isReady) await this.at.commands.ready();
     // What a wait has taken, and has not answered yet, looks like a stray.
     if (this.#mayHoldStrays && !this.#isWaiting) await this.#returnStrays();
     const waitsBefore = this.#waits;
@@ -312,7 +309,7 @@ export class RedisLease implements Lease {
 
   async wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
     const { blocking } = this.at;
-    await blocking.ready(CONNECTION_WAIT_MS);
+    await blocking.ready();
     if (signal.aborted) return undefined;
     const { waiting, processing } = this.#lists();
     const seconds = this.terms.waitMs / 1_000;
@@ -384,13 +381,13 @@ export class RedisLease implements Lease {
     }
     const { commands, keys } = this.at;
     const bodies = this.at.bodies();
-    await bodies.ready(CONNECTION_WAIT_MS);
+    await bodies.ready();
     const body = await bodies.run('read a parked body', (client) =>
       client.hgetBuffer(keys.parked, parked),
     );
     if (body !== null) return body;
     // Once the lease is gone, another consumer may have had the message, and the body went with it.
-    await commands.ready(CONNECTION_WAIT_MS);
+    await commands.ready();
     const leaseEnd = await commands.run('look up its lease', (client) =>
       client.zscore(keys.consumers, this.consumer),
     );
@@ -408,7 +405,7 @@ export class RedisLease implements Lease {
 
   async #renew(tellDropped: 0 | 1 = 0): Promise<RenewReply | 'leaseLost'> {
     const { commands, keys } = this.at;
-    await commands.ready(CONNECTION_WAIT_MS);
+    await commands.ready();
     const reply = await renew.run(commands, keys, {
       consumer: this.consumer,
       leaseMs: this.terms.leaseMs,
@@ -455,7 +452,7 @@ export class RedisLease implements Lease {
     const fenceMs = this.#isWaiting || this.#wasWaitLost ? FENCE_MS : 0;
     closeBlocking();
     this.#noteRefusal(undefined);
-    await commands.ready(CONNECTION_WAIT_MS);
+    await commands.ready();
     const lists = { ...keys, processing: keys.processing(this.consumer) };
     if (this.#mayHoldStrays) await this.#parkAll(lists.processing);
     for (let left = 1; left > 0;)

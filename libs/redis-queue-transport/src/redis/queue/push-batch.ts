@@ -34,14 +34,13 @@ class Push {
 const MOST_ELEMENTS = 1_000;
 const MOST_BYTES = 1_048_576;
 
-/** How long what is large waits for its connection. */
-const CONNECTION_WAIT_MS = 5_000;
-
 /** Where pushes go. */
 export interface PushConnections {
   readonly commands: Connection;
   /** For what is large, behind which nothing else may have to wait. */
   readonly bodies: () => Connection;
+  /** How long what is large waits for that one. */
+  readonly connectTimeoutMs: number;
 }
 
 /**
@@ -133,7 +132,7 @@ export class PushBatch {
 
   async #sendByBodies(chunk: readonly Push[]): Promise<readonly boolean[] | undefined> {
     const bodies = this.connections.bodies();
-    await bodies.ready(CONNECTION_WAIT_MS);
+    await bodies.ready(this.connections.connectTimeoutMs);
     return this.#sendOn(bodies, chunk);
   }
 

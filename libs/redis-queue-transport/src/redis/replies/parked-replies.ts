@@ -5,8 +5,6 @@ import type { Connection } from '../connection/connection.js';
 
 /** So many bodies are read at once: each may be as large as any. */
 const MOST_AT_ONCE = 4;
-const CONNECTION_WAIT_MS = 1_000;
-
 /** As long as any reply's. */
 const LONGEST_FRONT = 256;
 const FRONT = '{"rq":1';
@@ -86,7 +84,7 @@ export class ParkedReplies {
     const { bodies, onError, stopped } = this.at;
     const read = async (): Promise<Buffer | null> => {
       const connection = bodies();
-      await connection.ready(CONNECTION_WAIT_MS);
+      await connection.ready();
       const body = await connection.run('read a parked reply', (client) => client.getBuffer(key));
       // It would go by itself too, later.
       connection.run('drop a parked reply', (client) => client.unlink(key)).catch(noop);

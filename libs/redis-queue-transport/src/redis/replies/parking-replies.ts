@@ -10,9 +10,6 @@ import { isLarger } from '../queue/size.js';
 /** Each parked reply costs two round trips more; what is smaller than this keeps others waiting for no longer. */
 const PARK_ABOVE_BYTES = 65_536;
 
-/** A large reply waits so long for the connection for bodies. */
-const CONNECTION_WAIT_MS = 1_000;
-
 /**
  * Sends replies. A large one leaves its body beside the caller's list, over the connection for bodies, so that other
  * replies, renewals and settlements need not wait until it has passed; replies to the same request wait for it. Where that
@@ -74,7 +71,7 @@ export class ParkingReplies {
     const key = this.keys.parkedReply(list, name);
     const bodies = this.bodies();
     try {
-      await bodies.ready(CONNECTION_WAIT_MS);
+      await bodies.ready();
       await bodies.run('park a reply', (client) => client.set(key, body, 'PX', KEEP_MS));
       return element;
     } catch {

@@ -7,8 +7,6 @@ export const INBOX_WAIT_MS = 5_000;
 const MOST_REPLIES = 500;
 /** What one look should bring at the most, about: as many replies as fit if they are as large as those before. */
 const MOST_BYTES = 16_777_216;
-const CONNECTION_WAIT_MS = 1_000;
-
 /**
  * Reads one process's reply list, on a connection of its own: as many replies as there are with each call. Replies
  * whose answer is lost with the connection are gone; their callers' deadlines end those requests.
@@ -37,7 +35,7 @@ export class ReplyInbox {
   }
 
   async #read(): Promise<void> {
-    await this.connection.ready(CONNECTION_WAIT_MS);
+    await this.connection.ready();
     const most = Math.ceil(Math.min(MOST_REPLIES, MOST_BYTES / this.#largestBytes));
     const popped = await this.connection.runPurpose('read replies', (client) =>
       client.blmpopBuffer(INBOX_WAIT_MS / 1_000, 1, this.list, 'LEFT', 'COUNT', most),
