@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import type { INestMicroservice } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
@@ -9,6 +9,10 @@ import { nestRig } from '../../support/nest-rig.js';
 const rig = nestRig();
 
 const COUNT = 600;
+/** For as long as the test may take: what is slow on a busy machine is not unanswered. */
+const PATIENT = { requestTimeoutMs: 60_000 };
+
+jest.setTimeout(60_000);
 
 test('with three instances, of which one closes in the middle, every request is answered exactly once', async () => {
   const handledBy = new Map<number, string[]>();
@@ -25,7 +29,7 @@ test('with three instances, of which one closes in the middle, every request is 
     }
     apps.set(name, await rig.serve({ controllers: [ReplicaController] }, { concurrency: 5 }));
   }
-  const client = rig.client();
+  const client = rig.client(PATIENT);
   const numbers = Array.from({ length: COUNT }, (_, index) => index);
 
   const answers = numbers.map((number) => lastValueFrom(client.send<number>('replica', number)));
