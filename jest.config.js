@@ -13,6 +13,8 @@ export default {
   // Ours comes first, and lists what failed at the end, where Jest would print all of it again.
   reporters: ['<rootDir>/jest.reporter.js', 'default', ['summary', { summaryThreshold: Infinity }]],
   maxWorkers: 2,
+  // What a spec file imported stays in memory; a new process begins with none of it.
+  workerIdleMemoryLimit: '1GB',
   // Some tests start processes and wait for them.
   testTimeout: 30_000,
 
