@@ -6,15 +6,15 @@ import { decodeJson, encodeJson } from './json.js';
 import { KnownCodecs } from './known-codecs.js';
 import { assertWritten } from './unwritable.js';
 
-/** How a body came about where it is not simply JSON: header fields of the same names. */
+/** How a body is encoded if it is not plain JSON: header fields of the same names. */
 export interface BodyEncoding {
   /** Name of the codec; absent for JSON. */
   readonly codec?: string | undefined;
-  /** How it is compressed; absent for not at all. */
+  /** How it is compressed; absent if it is not. */
   readonly zip?: string | undefined;
 }
 
-/** Bytes, and how they came about. */
+/** Bytes, and how they are encoded. */
 export class EncodedBody {
   constructor(
     readonly bytes: Buffer,
@@ -22,35 +22,35 @@ export class EncodedBody {
   ) {}
 }
 
-/** A body on its way out: the text of JSON, or bytes that are marked as what they are. */
+/** A body to be sent: JSON text, or bytes marked with their encoding. */
 export type OutgoingBody = string | EncodedBody;
 
 export interface BodyOptions {
-  /** What is written where a message says nothing else. */
+  /** The codec for messages that name none. */
   readonly codec: Codec;
-  /** What can be read besides, and besides json and raw. */
+  /** Further codecs that can be read, in addition to json and raw. */
   readonly codecs: readonly Codec[];
-  /** How large a body may be as its codec writes it, in both directions. */
+  /** How large an encoded body may be, in both directions. */
   readonly maxPayloadBytes: number;
-  /** Larger ones are compressed where that helps; false for never. */
+  /** Larger bodies are compressed if that helps; false for never. */
   readonly compressAboveBytes: number | false;
 }
 
 /** No UTF-16 unit takes more in UTF-8. */
 const MOST_BYTES_PER_UNIT = 3;
 
-/** Between values and the bytes of a body. */
+/** Converts between values and the bytes of a body. */
 export class BodyFormat {
   readonly #codec: Codec;
   readonly #known: KnownCodecs;
   readonly #maxBytes: number;
   readonly #compressAbove: number;
-  /** Text of so many UTF-16 units need not be measured. */
+  /** Text of at most this many UTF-16 units need not be measured. */
   readonly #smallText: number;
 
   constructor(
     { codec, codecs, maxPayloadBytes, compressAboveBytes }: BodyOptions,
-    /** Reads what no header says more of. */
+    /** Reads bodies whose header names no codec. */
     private readonly decodePlain: (body: Buffer) => unknown = decodeJson,
   ) {
     this.#maxBytes = maxPayloadBytes;
@@ -62,7 +62,7 @@ export class BodyFormat {
     this.#known = new KnownCodecs([codec, ...codecs]);
   }
 
-  /** @throws UnencodableError, also for what JSON would lose without a word, PayloadTooLargeError */
+  /** @throws UnencodableError, also for data that JSON would silently lose; PayloadTooLargeError */
   encode(value: unknown, codec: Codec = this.#codec): OutgoingBody {
     if (codec !== jsonCodec) return this.#encode(value, codec);
     const text = encodeJson(value);
@@ -75,14 +75,14 @@ export class BodyFormat {
     return this.#finish(encodeWith(codec, value), codec.name);
   }
 
-  /** Bytes that somebody else made; read as a Buffer. @throws PayloadTooLargeError */
+  /** Bytes that the caller has encoded; read as a Buffer. @throws PayloadTooLargeError */
   encodeBytes(bytes: Buffer): OutgoingBody {
     return this.#finish(bytes, rawCodec.name);
   }
 
   /**
-   * In the codec of what is answered, or as JSON where that is not known or has no form for the value. An answer is written
-   * as JSON has it, as with Nest's own transports: what is thrown often carries things that JSON has no form for.
+   * Encodes a reply in the codec of its request, or as JSON if that codec is unknown or cannot write the value. As with
+   * Nest's own transports, what JSON cannot write is left out: thrown values often carry such things.
    */
   encodeAnswer(value: unknown, question: BodyEncoding | undefined): OutgoingBody {
     if (question?.codec === undefined) return this.#encode(value, jsonCodec);
@@ -91,7 +91,7 @@ export class BodyFormat {
   }
 
   /**
-   * With `also`, a codec that is known for this body alone.
+   * With `also`, a codec for this body alone.
    * @throws UndecodableError | PayloadTooLargeError
    */
   decode(body: Buffer, encoding: BodyEncoding | undefined, also?: Codec): unknown {

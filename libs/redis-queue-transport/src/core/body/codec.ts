@@ -4,22 +4,22 @@ import { mark } from '../errors/mark.js';
 import { decodeJson, encodeJson } from './json.js';
 
 /**
- * Makes bytes of data, and data of bytes. Its name travels in the header of every message that it wrote, so that the
- * other side knows how to read it.
+ * Converts data to bytes and back. Its name is in the header of every message that it wrote, so that the other side knows
+ * how to read it.
  */
 export interface Codec {
-  /** What stands in the header: letters, digits, `.`, `_` and `-`. The same on both sides. */
+  /** Its name in the header: letters, digits, `.`, `_` and `-`. Must be the same on both sides. */
   readonly name: string;
-  /** What it throws becomes an `UnencodableError`. `undefined` never comes here: it is a body without bytes. */
+  /** Errors become an `UnencodableError`. Never called with `undefined`, which is an empty body. */
   encode(value: unknown): Buffer | string;
-  /** What it throws becomes an `UndecodableError`. The answer must not share memory with the body. */
+  /** Errors become an `UndecodableError`. The result must not share memory with the body. */
   decode(body: Buffer): unknown;
 }
 
 export const JSON_CODEC = mark('jsonCodec');
 export const RAW_CODEC = mark('rawCodec');
 
-/** What is written when nothing else is asked for. */
+/** The default codec. */
 export const jsonCodec: Codec = Object.freeze({
   name: 'json',
   [JSON_CODEC]: true,
@@ -27,7 +27,7 @@ export const jsonCodec: Codec = Object.freeze({
   decode: decodeJson,
 });
 
-/** The data are bytes (a Buffer or Uint8Array), and travel as they are; read as a Buffer. */
+/** The data are bytes (a Buffer or Uint8Array) and are sent unchanged. The other side gets a Buffer. */
 export const rawCodec: Codec = Object.freeze({
   name: 'raw',
   [RAW_CODEC]: true,
@@ -36,11 +36,11 @@ export const rawCodec: Codec = Object.freeze({
     const got = value === null ? 'null' : typeof value;
     throw new UnencodableError(`rawCodec writes a Buffer or Uint8Array, got ${got}.`);
   },
-  // A copy: the element's own bytes are needed for settling, whatever a handler does to its data.
+  // A copy: settling needs the element's own bytes, whatever a handler does to its data.
   decode: (body: Buffer): Buffer => Buffer.from(body),
 });
 
-/** Whether the codec can write the value at all: the raw one has no form for anything but bytes. */
+/** Whether the codec can write the value at all: the raw codec only writes bytes. */
 export function canWrite(codec: Codec, value: unknown): boolean {
   return codec !== rawCodec || isUint8Array(value);
 }
@@ -60,7 +60,7 @@ export function encodeWith(codec: Codec, value: unknown): Buffer {
   if (typeof bytes === 'string') return Buffer.from(bytes);
   if (isUint8Array(bytes)) return asBuffer(bytes);
   throw new UnencodableError(
-    `The codec "${codec.name}" must answer text or a Buffer, got ${typeof bytes}.`,
+    `The codec "${codec.name}" must return text or a Buffer, got ${typeof bytes}.`,
   );
 }
 

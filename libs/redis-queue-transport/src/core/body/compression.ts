@@ -1,18 +1,17 @@
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import { PayloadTooLargeError, UndecodableError, messageOf } from '../errors/errors.js';
 
-/** The only compression that this release writes and reads; its name in the header. */
+/** The header's name of the only compression that this release writes and reads. */
 export const GZIP = 'gzip';
 
-/** It must save at least a tenth. */
+/** Compression must save at least a tenth. */
 const WORTH_WHILE = 0.9;
 const SAMPLE_PIECES = 4;
 const PIECE_BYTES = 2_048;
 const SAMPLE_BYTES = SAMPLE_PIECES * PIECE_BYTES;
 
 /**
- * The body compressed, or undefined where that saves less than a tenth. A body that is much larger than a sample of it
- * is only compressed when the sample says that it helps.
+ * The compressed body, or undefined if compressing saves less than a tenth. Large bodies are tried with a sample first.
  */
 export function compress(body: Buffer): Buffer | undefined {
   if (body.length > 2 * SAMPLE_BYTES && gzip(sampleOf(body)) === undefined) return undefined;
@@ -24,7 +23,7 @@ function gzip(bytes: Buffer): Buffer | undefined {
   return zipped.length <= bytes.length * WORTH_WHILE ? zipped : undefined;
 }
 
-/** Pieces from all over the body: the beginning alone is often unlike the rest. */
+/** Pieces from all over the body: its beginning is often unlike the rest. */
 function sampleOf(body: Buffer): Buffer {
   const step = Math.floor((body.length - PIECE_BYTES) / (SAMPLE_PIECES - 1));
   const pieces = Array.from({ length: SAMPLE_PIECES }, (_, i) =>
@@ -34,20 +33,20 @@ function sampleOf(body: Buffer): Buffer {
 }
 
 /**
- * Stops as soon as there is more than `maxBytes`, whatever the compressed bytes claim.
+ * Stops as soon as the result exceeds `maxBytes`, whatever size the compressed bytes claim.
  * @throws UndecodableError | PayloadTooLargeError
  */
 export function decompress(body: Buffer, zip: string, maxBytes: number): Buffer {
   if (zip !== GZIP) {
     throw new UndecodableError(
-      `The body is compressed as ${JSON.stringify(zip)}, and only ${GZIP} can be read here.`,
+      `The body is compressed with ${JSON.stringify(zip)}, but only ${GZIP} can be read here.`,
     );
   }
   try {
     return gunzipSync(body, { maxOutputLength: maxBytes });
   } catch (error) {
     if (isTooLarge(error)) throw new PayloadTooLargeError(claimedBytes(body, maxBytes), maxBytes);
-    throw new UndecodableError(`The body is no ${GZIP}: ${messageOf(error)}`, { cause: error });
+    throw new UndecodableError(`The body is not ${GZIP}: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -60,7 +59,7 @@ function isTooLarge(error: unknown): boolean {
   );
 }
 
-/** The size that stands at the end of gzip; at least what is known. */
+/** The size at the end of the gzip data, or at least the known one. */
 function claimedBytes(body: Buffer, maxBytes: number): number {
   return Math.max(maxBytes + 1, body.readUInt32LE(body.length - 4));
 }

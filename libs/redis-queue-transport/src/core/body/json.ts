@@ -2,15 +2,15 @@ import { isUtf8 } from 'node:buffer';
 import { UndecodableError, UnencodableError, messageOf } from '../errors/errors.js';
 
 /**
- * The JSON text of a value; `undefined` (which JSON lacks) becomes no bytes at all.
- * @throws UnencodableError also for what JSON leaves out without a word: a function, a symbol
+ * The JSON text of a value. `undefined`, which JSON lacks, becomes an empty body.
+ * @throws UnencodableError, also for what JSON silently leaves out: a function, a symbol
  */
 export function encodeJson(value: unknown): string {
   const text = jsonOf(value);
   if (text !== undefined) return text;
   if (value === undefined) return '';
   throw new UnencodableError(
-    `The data cannot be written as JSON: it is a ${typeof value} that has no form there. Send plain data.`,
+    `The data cannot be written as JSON: JSON has no form for a ${typeof value}. Send plain data.`,
   );
 }
 
@@ -39,8 +39,8 @@ export function decodeJson(body: Buffer): unknown {
 }
 
 /**
- * Likewise of what a program wrote that knows nothing of JSON: text that is none is a string.
- * @throws UndecodableError when it is no text
+ * Like {@link decodeJson}, for programs that may write plain text: text that is not JSON is returned as a string.
+ * @throws UndecodableError if the body is not text
  */
 export function decodeJsonOrText(body: Buffer): unknown {
   if (body.length === 0) return undefined;
@@ -49,7 +49,7 @@ export function decodeJsonOrText(body: Buffer): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // Not JSON: the caller asked for the text then.
+    // Not JSON, so it is plain text.
     return text;
   }
 }

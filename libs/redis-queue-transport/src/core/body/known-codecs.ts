@@ -2,7 +2,7 @@ import { jsonCodec, rawCodec } from './codec.js';
 import type { Codec } from './codec.js';
 import { UndecodableError } from '../errors/errors.js';
 
-/** Codecs that one side can read, by the name in the header. */
+/** The codecs that this side can read, by their name in the header. */
 export class KnownCodecs {
   readonly #byName: ReadonlyMap<string, Codec>;
 
@@ -21,8 +21,8 @@ export class KnownCodecs {
     const codec = this.#byName.get(name);
     if (codec !== undefined) return codec;
     throw new UndecodableError(
-      `The body is written in the codec ${JSON.stringify(name)}, and only ${[...this.#byName.keys()].join(', ')} ` +
-        `can be read here. ${adviceFor(name)}`,
+      `The body was written by the codec ${JSON.stringify(name)}, but this side reads only ` +
+        `${[...this.#byName.keys()].join(', ')}. ${adviceFor(name)}`,
     );
   }
 }
@@ -30,5 +30,5 @@ export class KnownCodecs {
 function adviceFor(name: string): string {
   return name === 'msgpack'
     ? "Install msgpackr and set `codecs: [msgpackCodec]`, from 'nestjs-redis-queue-transport/msgpack'."
-    : 'Give the codec of that name with the option `codecs`.';
+    : 'Add the codec of that name to the option `codecs`.';
 }

@@ -2,10 +2,10 @@ import { types } from 'node:util';
 import { UnencodableError } from '../errors/errors.js';
 
 /**
- * Refuses what JSON would make nothing of without a word: a Promise that nobody awaited, a Map, NaN. `text` is what JSON
- * made of the data. The data themselves are always looked at. What is inside them is only where the text has `{}`, as
- * these become: to look at every value would take longer than to write it. So a NaN or a function inside passes.
- * @throws UnencodableError that says what it is, where, and what to send
+ * Refuses data that JSON would silently lose: a Promise that was not awaited, a Map, NaN. `text` is the JSON of the data.
+ * The data itself is always checked. Nested values are checked only where the text has `{}`, which is what such values
+ * become: checking every value would take longer than writing it. So a nested NaN or function passes.
+ * @throws UnencodableError that says what it is, where, and what to send instead
  */
 export function assertWritten(data: unknown, text: string): void {
   if (typeof data !== 'object' || data === null) {
@@ -14,7 +14,7 @@ export function assertWritten(data: unknown, text: string): void {
     return;
   }
   refuse(data, 'the data');
-  // `includes` takes twice as long, and each message pays for it.
+  // `includes` takes twice as long, for every message.
   if (text.indexOf('{}') > 0) lookInside(data, 'data');
 }
 
@@ -25,23 +25,23 @@ const ADVICE = {
   map: 'Send Object.fromEntries(map), or an array of its entries.',
   set: 'Send an array: [...set].',
   weak: 'Its entries cannot be read. Send plain data.',
-  error: 'Send what the other side needs of it: { name, message }.',
+  error: 'Send the parts that the other side needs: { name, message }.',
   regExp: 'Send its source as text.',
   stream: 'Send its content, or a reference to it.',
-  values: 'Send an array: what it would yield was not read.',
+  values: 'Send an array of its values.',
   date: 'Send a valid Date.',
 } as const;
 
 function refuse(value: object, where: string): void {
   const prototype: unknown = Object.getPrototypeOf(value);
   const isUsual = prototype === Object.prototype || prototype === Array.prototype;
-  // Nearly everything ends here, and each message pays for it.
+  // Nearly every message ends here.
   if (!isUsual || typeof (value as { then?: unknown }).then === 'function')
     refuseUnusual(value, where);
 }
 
 function refuseUnusual(value: object, where: string): void {
-  // It says itself what is written for it.
+  // It defines its own JSON.
   if ('toJSON' in value && !types.isDate(value)) return;
   const [what, advice] = lostKind(value) ?? [];
   if (what !== undefined && advice !== undefined) throw unwritable(where, what, advice);
@@ -64,7 +64,7 @@ function lostKind(value: object): readonly [string, string] | undefined {
   return undefined;
 }
 
-/** The text was made, so there is no circle. */
+/** The JSON text exists, so there is no circle. */
 function lookInside(value: object, path: string): void {
   for (const [key, one] of Object.entries(value) as [string, unknown][]) {
     if (typeof one !== 'object' || one === null) continue;

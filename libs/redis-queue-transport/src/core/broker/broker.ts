@@ -3,16 +3,16 @@ import type { HistoryBounds } from '../events/event-index.js';
 
 /**
  * What a process needs from Redis. Every verb may reject with `RedisUnavailableError` (nothing was sent),
- * `OutcomeUnknownError` (it may have happened) or `RedisRefusedError` (Redis said no); nothing else, and never hangs.
- * Verbs may be called from several places at once.
+ * `OutcomeUnknownError` (it may have happened) or `RedisRefusedError` (Redis refused it), and with nothing else. No verb
+ * hangs. Several callers may use them at once.
  */
 export interface Broker {
   /** Opens the connection, or waits for it. May be called any number of times. */
   connect(): Promise<void>;
 
   /**
-   * Puts a message at the tail of the queue, or, with a time to come, beside it until then. Once it resolved, Redis
-   * holds the message; with a window, `duplicate` says that it already did and nothing was added.
+   * Puts a message at the tail of the queue, or, if it is due later, beside the queue until then. When this resolves,
+   * Redis holds the message. With a deduplication window, `duplicate` means that Redis already held it and added nothing.
    */
   push(
     queue: string,
@@ -21,19 +21,19 @@ export interface Broker {
     terms?: PushTerms,
   ): Promise<'held' | 'duplicate'>;
 
-  /** Whether a server ever joined the queue. Asks Redis; a yes need not be asked for again. */
+  /** Whether a server has ever joined the queue. Asks Redis; once the answer is yes, it stays yes. */
   isServed(queue: string): Promise<boolean>;
 
-  /** As what servers ever served a name. For people: asks Redis for more than a single message should cost. */
+  /** How servers have ever served a name. For messages to people: too expensive to ask for each message. */
   servedAs(name: string): Promise<ServedAs>;
 
-  /** How many messages wait in those queues of these names that no consumer takes from; the others are left out. */
+  /** How many messages wait in each of these queues that has no consumer. Queues with a consumer are left out. */
   stranded(names: readonly string[]): Promise<ReadonlyMap<string, number>>;
 
   /**
-   * Tells the event of a concrete pattern to whoever listens now, gives each group that wants it a copy, and adds it
-   * to its histories, all or nothing. Every group counts whose {@link join} or {@link declare} had resolved. Once it
-   * resolved, Redis holds the copies.
+   * Sends the event to everyone listening now, gives a copy to each group that wants it, and adds it to its histories:
+   * all of that or nothing. Counts every group whose {@link join} or {@link declare} has resolved. The pattern has no
+   * wildcards. When this resolves, Redis holds the copies.
    */
   publish(
     pattern: string,
@@ -43,16 +43,16 @@ export interface Broker {
   ): Promise<Published>;
 
   /**
-   * Lets groups get copies before they first join, and histories begin. What is declared already stays as it is. Where
-   * Redis forgets it, it is declared again with the next {@link join} of a queue that this process had joined before.
+   * Starts histories, and copies for groups that have not joined yet. Existing declarations stay as they are. If Redis
+   * loses a declaration, the next {@link join} of a queue that this process has joined before declares it again.
    */
   declare(declaration: EventDeclaration): Promise<void>;
 
   /**
-   * Calls the listener for each event of these patterns, in order, until `close`; after a reconnect it listens again
-   * by itself. A pattern may have wildcards; the listener is told the pattern as it is given here. To be called once.
-   * Nothing that the listener throws comes back here. Patterns with recovery terms need a history of their own; of
-   * them the listener gets what was emitted while it was cut off too.
+   * Calls the listener for each event of these patterns, in order, until `close`. Subscribes again by itself after a
+   * reconnect. Patterns may have wildcards; the listener gets the pattern as given here. Call it once. The listener must
+   * handle its own errors. Patterns with recovery terms need a history of their own: for these, the listener also gets
+   * events that were emitted while the connection was down.
    */
   subscribe(
     patterns: readonly string[],
@@ -61,9 +61,9 @@ export interface Broker {
   ): Promise<void>;
 
   /**
-   * Adds to a caller's reply list what answers its request of this number. Replies to one request keep their order. They
-   * and the next {@link Lease.exchange} leave in the order of the calls, so a delivery that is settled after its reply was
-   * given here is never settled without the reply having been written; but for large ones, see {@link repliesWritten}.
+   * Adds a reply to the request of this number to the caller's reply list. Replies to one request keep their order.
+   * Replies and the next {@link Lease.exchange} are sent in the order of the calls, so a delivery is never settled before
+   * a reply that was given here earlier is written. Large replies are the exception: see {@link repliesWritten}.
    */
   reply(list: string, element: Element, request: number): Promise<unknown>;
 
@@ -71,78 +71,79 @@ export interface Broker {
   replyAndGoOn(list: string, element: Element, request: number): Promise<StreamState>;
 
   /**
-   * Large replies take a way of their own, so that nothing else need wait for them. Resolves when those to this request
-   * that are on it have been written, or have failed; undefined where none is. Until then its delivery must not be settled.
+   * Large replies use a connection of their own, so that nothing else waits behind them. Resolves when all large replies
+   * to this request have been written or have failed; undefined if there are none. Do not settle the delivery earlier.
    */
   repliesWritten(list: string, request: number): Promise<unknown> | undefined;
 
-  /** Says of requests that got replies through {@link receiveReplies} that nobody listens to further ones. */
+  /** Tells servers that nobody listens to further replies to these requests of {@link receiveReplies}. */
   refuseReplies(requests: readonly number[]): Promise<void>;
 
   /**
-   * Whether it is named as a reply list of this broker's prefix. Only such may be given to {@link reply}: what a message
-   * names came from others, and may be any key.
+   * Whether the key is a reply list of this broker's prefix. Check this before {@link reply}: the name comes from a
+   * message, so it could be any key.
    */
   isReplyList(list: string): boolean;
 
-  /** Starts to read this process's own reply list and answers its name. To be called once, or again after it failed. */
+  /** Starts reading this process's own reply list and returns its name. Call it once, or again if it failed. */
   receiveReplies(onReply: (element: Buffer) => void): Promise<string>;
 
   /**
-   * Registers a new consumer of the queue, with a lease of its own. `onWake` is called with news of the queue. A wait
-   * that is under way knows nothing of a pause: what it still answers is to be given back.
+   * Registers a new consumer of the queue, with a lease of its own. `onWake` is called with news about the queue. A
+   * running wait does not notice a pause: give back what it still returns.
    */
   join(queue: string, terms: LeaseTerms, onWake: (news: WakeNews) => void): Promise<Lease>;
 
   /**
-   * Notes by which terms this process serves a queue that it has joined. Answers which of them another one that may still
-   * serve the queue has noted otherwise; undefined for none. Those that were noted last stand.
+   * Records the terms by which this process serves a queue that it has joined. Returns the terms that another process,
+   * which may still serve the queue, has recorded differently; undefined if there are none. The last record stands.
    */
   noteTerms(queue: string, terms: QueueTerms): Promise<OtherTerms | undefined>;
 
   /**
-   * Goes on moving what other programs add to a list of theirs to the tail of the queue, each element as the data of a
-   * message: what it looks like is not believed.
-   * Resolves when it has begun. What fails afterwards is told in the background and tried again.
+   * Keeps moving what other programs add to a list of theirs to the tail of the queue. Each element becomes the data of a
+   * message, even if it looks like an envelope. Resolves when it has started. Later failures are reported in the
+   * background and tried again.
    */
   feed(queue: string, source: ListSource): Promise<Feed>;
 
-  /** Redis's time in ms, as far as it is known; this process's clock plays no part. */
+  /** Redis's time in ms, as far as known. This process's wall clock is ignored. */
   nowMs(): number;
 
   /**
-   * Waits for what has begun, for {@link CLOSE_WITHIN_MS} or as long as it is told, and closes what was opened; what is
-   * in flight then rejects. May be called twice.
+   * Waits for running calls, at most `withinMs` (default {@link CLOSE_WITHIN_MS}), then closes every connection. Calls
+   * still in flight reject. May be called twice.
    */
   close(withinMs?: number): Promise<void>;
 }
 
-/** How long, in ms, closing waits for what has begun: as long as a silent Redis is waited for. */
+/** How long, in ms, closing waits for running calls: as long as any call waits for a silent Redis. */
 export const CLOSE_WITHIN_MS = 5_000;
 
 /**
- * What is known of the caller of a stream: it listens, as far as is known; it wants no more; or it has not read its replies
- * for so long that it is gone, or cut off.
+ * What is known of the caller of a stream: it listens (`wanted`, the default), it wants no more (`refused`), or it has not
+ * read its replies for so long that it must be dead or cut off (`unread`).
  */
 export type StreamState = 'wanted' | 'refused' | 'unread';
 
-/** As what servers served a name, now or ever. */
+/** How servers serve a name, or have served it. */
 export interface ServedAs {
   readonly isQueue: boolean;
-  /** Live handlers mean it; wildcards included. */
+  /** Live handlers match it, wildcards included. */
   readonly isHeard: boolean;
-  /** Queues of the groups that want events of this name; wildcards included. */
+  /** Queues of the groups that want events of this name, wildcards included. */
   readonly groupQueues: readonly string[];
 }
 
 /**
- * `look`: an exchange is worth while although nothing waits. `paused`: nothing is handed out any more. A time of Redis in
- * ms: something was scheduled that is due then, before all else. Only the consumer that keeps the time is told that, or
- * all of them to look where none does.
+ * - `look`: an exchange is worthwhile although nothing waits.
+ * - `paused`: nothing is handed out any more.
+ * - A number: something was scheduled that is due at this Redis time in ms, earlier than everything else. Only the
+ *   timekeeper is told. If there is no timekeeper, all consumers are told to `look`.
  */
 export type WakeNews = 'look' | 'paused' | number;
 
-/** What all servers of a queue should have alike, by name. The name `by` is taken. */
+/** Options that all servers of a queue should share, by name. The name `by` is reserved. */
 export type QueueTerms = Readonly<Record<string, string>>;
 
 /** Where the terms of another server differ. */
@@ -153,39 +154,39 @@ export interface OtherTerms {
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** A list that is none of ours. */
+/** A list that belongs to another program. */
 export interface ListSource {
   readonly key: string;
-  /** The end that is taken from. */
+  /** The end to take from. */
   readonly from: 'LEFT' | 'RIGHT';
 }
 
 export interface Feed {
-  /** Moves nothing more. May be called twice. Never rejects. */
+  /** Stops moving elements. May be called twice. Never rejects. */
   stop(): Promise<void>;
 }
 
 export interface PushTerms {
   /** Redis time in ms before which nobody gets the message. */
   readonly dueMs?: number | undefined;
-  /** For so long, in ms, a further message with the same id is not added. */
+  /** How long, in ms, another message with the same id is not added. */
   readonly deduplicateMs?: number | undefined;
 }
 
 export interface PublishTerms {
-  /** For so long, in ms, a further event with the same id is given to nobody. */
+  /** How long, in ms, another event with the same id is given to nobody. */
   readonly deduplicateMs?: number | undefined;
 }
 
-/** What publishing came to. */
+/** The result of publishing. */
 export interface Published {
   /** How many groups got a copy. */
   readonly groups: number;
   /** How many connections listened. */
   readonly listeners: number;
-  /** An event of this id was published within its window: nobody got this one, and both counts are 0. */
+  /** An event with this id was already published within its window: nobody got this one, and both counts are 0. */
   readonly isDuplicate: boolean;
-  /** Its place in the history of its pattern, where there is one; else in one of a wildcard. */
+  /** Its place in the history of its pattern, or, without one, in that of a wildcard. */
   readonly historyId: string | undefined;
 }
 
@@ -198,44 +199,43 @@ export interface EventDeclaration {
 }
 
 export interface RecoveryTerms {
-  /** By pattern: an event that was emitted longer ago than so many ms is not made up for. */
+  /** By pattern: events emitted longer ago than this, in ms, are not recovered. */
   readonly withinMs: ReadonlyMap<string, number>;
-  /** So many events are missed for good: too old, or kept no longer. */
+  /** Called with the number of events that are missed for good: too old, or no longer kept. */
   onMissed(pattern: string, events: number): void;
 }
 
-/** Makes a queue that of a group's subscription, by its name. */
+/** Marks a queue as a group's subscription. */
 export interface SubscriptionTerms {
-  /** Where in the history of its pattern a group begins that is new: an entry, which it gets; undefined with what comes. */
+  /** The first history entry that a new group gets; undefined for new events only. */
   readonly from?: string | undefined;
 }
 
 export interface LeaseTerms {
   readonly leaseMs: number;
-  /** How many dead letters the queue keeps; undefined for all, as long as they may stay. */
+  /** How many dead letters the queue keeps; undefined for no limit by number. */
   readonly deadLetterLimit: number | undefined;
-  /** How long, in ms, it keeps them. */
+  /** How long, in ms, the queue keeps dead letters. */
   readonly deadLetterMaxAgeMs: number;
   /** How long, in ms, ids given with an ack are remembered. */
   readonly onceMs: number;
   /** Server-side bound of one {@link Lease.wait}. */
   readonly waitMs: number;
-  /** The queue takes events: its group gets its copies from the time on when `join` resolves, if it did not before. */
+  /** The queue takes events. Its group gets copies from when `join` resolves, or earlier if it already did. */
   readonly subscription?: SubscriptionTerms | undefined;
 }
 
 /**
- * One consumer's right to the deliveries that it holds. When a verb answers `leaseLost`, the right is gone for good
- * and everything that it held belongs to others.
+ * One consumer's right to the deliveries that it holds. When a verb returns `leaseLost`, the right is gone for good, and
+ * everything that it held belongs to others.
  */
 export interface Lease {
   readonly consumer: string;
 
   /**
-   * In one step: settles, then takes up to `take` more; with a step of a trial, what that says; with one for the
-   * time, that. Not to be called again before it answered. After a rejection
-   * the same settlements may be given again: each takes effect once. (An element without an id, which cannot be told
-   * from another one of the same bytes, may be handed out again instead.)
+   * In one step: settles, takes up to `take` more, and performs the given steps of a trial or of timekeeping. Do not call
+   * it again before it has returned. After a rejection, give the same settlements again: each takes effect once. (An
+   * element without an id cannot be told from another with the same bytes, and may be handed out again instead.)
    */
   exchange(
     settlements: readonly Settlement[],
@@ -245,83 +245,86 @@ export interface Lease {
   ): Promise<Exchange | 'leaseLost'>;
 
   /**
-   * Blocks until one element came that is no suspect, the time of `waitMs` is over, or soon after the signal fired (it may still answer
-   * with an element). One at a time, beside anything else.
+   * Blocks until an element arrives that is no suspect, `waitMs` is over, or the signal fires; even then it may still
+   * return an element. Only one wait at a time; other verbs may run beside it.
    */
   wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined>;
 
   /** Whether a message with this id was acknowledged with a `onceId` within the window. */
   wasHandled(messageId: string): Promise<boolean>;
 
-  /** The body that stands under this name beside the queue; undefined when there is none although the lease holds. */
+  /** The body parked under this name; undefined if the lease holds but there is no such body. */
   parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined>;
 
-  /** Extends the lease, and tells of other consumers of the queue which of them may be dead. */
+  /** Extends the lease, and tells which other consumers of the queue may be dead. */
   renew(): Promise<Renewal | 'leaseLost'>;
 
   /**
-   * Makes suspects of what an ended consumer held, in order; answers how many deliveries. It leaves a consumer alone whose
-   * lease ends at another time than was seen. What a late command took for one that has none any more was never begun, and
-   * goes back as it is.
+   * Turns what an ended consumer held into suspects, in order, and returns how many. Leaves the consumer alone if its
+   * lease does not end at the time that was seen. What a late command took for a consumer without a lease was never
+   * started, and goes back unchanged.
    */
   reclaim(consumer: string, seenEndMs?: number): Promise<number>;
 
   /**
-   * Which of these fenced consumers hold something, by a late command: it is there to be reclaimed. Forgets those of
-   * which no command can come any more.
+   * Which of these fenced consumers hold something that a late command took, to be reclaimed. Forgets consumers from
+   * which no command can arrive any more.
    */
   findLateTakes(fenced: readonly string[]): Promise<readonly string[]>;
 
-  /** Gives back whatever this lease still holds, unharmed, and ends it. Right also after the lease was lost. */
+  /** Gives back what this lease still holds, unharmed, and ends it. Safe to call after the lease was lost. */
   leave(): Promise<void>;
 }
 
 export interface Exchange {
   readonly taken: readonly Buffer[];
-  /** Settlements that found nothing: settled by an earlier call whose answer was lost, or removed by hand. */
+  /** Settlements that found nothing: settled by an earlier call whose reply was lost, or removed by hand. */
   readonly missing: number;
-  /** More may wait than was taken: that was large. */
+  /** More may be waiting: the call took less than it might, because elements were large. */
   readonly isCut: boolean;
   readonly suspects: Suspects;
   /** The queue is paused: nothing is handed out. */
   readonly isPaused: boolean;
-  /** Time in ms until the next delayed message is due; undefined when there is none that could go on then. */
+  /** Time in ms until the next delayed message is due; undefined if there is none that could be handed out then. */
   readonly dueInMs: number | undefined;
-  /** After a `keep`: it is this lease that keeps the time. */
+  /** After a `keep`: this lease is the timekeeper. */
   readonly isTimekeeper: boolean;
 }
 
 /**
- * A trial is the time in which one consumer of the queue has the right to run its suspects, and is given nothing else. A
- * step of it: `claim` the right, which is given if nobody has it and there are suspects; `claimIfEmpty` only where the
- * lease holds nothing; `keep` it; take the `next` suspect, which ends the right where there is none; `yield` the right. It
- * also ends with the lease.
+ * A trial is the time in which one consumer has the right to run the queue's suspects, and gets nothing else. Its steps:
+ *
+ * - `claim` the right: granted if nobody has it and there are suspects;
+ * - `claimIfEmpty`: likewise, but only if the lease holds nothing;
+ * - `keep` the right;
+ * - take the `next` suspect: if there is none, the right ends;
+ * - `yield` the right. It also ends with the lease.
  */
 export type TrialStep = 'claim' | 'claimIfEmpty' | 'keep' | 'next' | 'yield';
 
 /**
- * One consumer of a queue at a time keeps its time: it sees to it that what is due is handed out, by whichever consumer.
- * `keep` it from now on, unless another one does, until the lease ends; or `yield` it, and have the others woken.
+ * One consumer of a queue at a time is its timekeeper: it makes sure that due messages are handed out, by any consumer.
+ * `keep` the time from now until the lease ends, unless another consumer does; or `yield` it and wake the others.
  */
 export type TimeStep = 'keep' | 'yield';
 
-/** Whether suspects wait, and whose right it is to run them: nobody's (`free`), this lease's, or that of another one. */
+/** Whether suspects wait, and who has the right to run them: nobody (`free`), this lease (`mine`), or another (`others`). */
 export type Suspects = 'none' | 'free' | 'mine' | 'others';
 
 export interface Renewal {
   /** Redis's time. */
   readonly nowMs: number;
   /**
-   * Leases that do not end when that of a healthy consumer with a lease of this length does: those that are over or soon
-   * will be, and those that end later than one that was renewed just now.
+   * Leases whose end does not fit a healthy consumer with this `leaseMs`: over, about to be over, or ending later than a
+   * lease that was renewed just now.
    */
   readonly doubtful: readonly SeenLease[];
   /**
-   * Consumers that lost their lease, to be looked at with {@link Lease.findLateTakes}: a late command of theirs may still
-   * have taken something. Each is named in turn, to one lease of the queue, about once in a third of a lease.
+   * Consumers that lost their lease. Check them with {@link Lease.findLateTakes}: a late command of theirs may still have
+   * taken something. Each is named to one lease of the queue, about once in a third of a lease.
    */
   readonly fenced: readonly string[];
-  /** So many dead letters were dropped, by whomever, of which no lease was told before; absent for none. */
+  /** How many dead letters were dropped that no lease was told about yet; absent for none. */
   readonly deadLettersDropped?: number;
 }
 
@@ -335,9 +338,9 @@ export interface SeenLease {
 /** Why a message was removed without being run. Each is counted under this name. */
 export type SkipReason = 'expired' | 'repeated';
 
-/** An outcome in the form in which it is applied. `element` is always the bytes that were taken. */
+/** An outcome, ready to be applied. `element` is always the bytes that were taken. */
 export type Settlement =
-  /** With a `onceId`, the id is remembered for the time of `onceMs`. A parked body goes with it. */
+  /** With a `onceId`, the id is remembered for `onceMs`. A parked body is removed with the message. */
   | {
       readonly kind: 'ack';
       readonly element: Buffer;

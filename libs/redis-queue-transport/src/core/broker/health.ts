@@ -1,11 +1,11 @@
 /** Whether Redis answers, as far as a server or a client knows without asking. */
 export interface RedisQueueHealth {
   readonly status: 'up' | 'down';
-  /** Time in ms since Redis answered last, on any of the connections; `undefined` when it has not answered yet. */
+  /** Time in ms since Redis last answered on any connection; `undefined` if it has not answered yet. */
   readonly sinceRoundTripMs: number | undefined;
   /** Why it is down, for people; `undefined` while it is up. */
   readonly reason: string | undefined;
-  /** Of a server: queues of which nearly every attempt fails, so that only a few are made. Absent where there is none. */
+  /** For a server: queues in which nearly every attempt fails, so that few are made. Absent if there are none. */
   readonly slowedQueues?: readonly SlowedQueue[];
 }
 
@@ -14,19 +14,19 @@ export interface SlowedQueue {
   readonly queue: string;
   /** For how long, in ms. */
   readonly sinceMs: number;
-  /** Of the last attempt that failed, for people. */
+  /** The error of the last failed attempt, for people. */
   readonly lastError: string;
 }
 
 /** What one connection knows of itself. */
 export interface ConnectionHealth {
-  /** Why it cannot be relied on now; undefined while it can, and before it was tried for the first time. */
+  /** Why it is unusable now; undefined while it is usable, and before the first attempt to connect. */
   readonly failure: string | undefined;
   /** Undefined before the first answer. */
   readonly sinceRoundTripMs: number | undefined;
 }
 
-/** Down as long as one of the connections is, since each is needed for something; and before the very first answer. */
+/** Down while any connection is down, since each is needed for something, and before the first answer. */
 export function healthOf(connections: readonly ConnectionHealth[]): RedisQueueHealth {
   const times = connections.flatMap(({ sinceRoundTripMs = [] }) => sinceRoundTripMs);
   const isNew = connections.length > 0 && times.length === 0;

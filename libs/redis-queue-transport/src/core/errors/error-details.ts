@@ -7,15 +7,15 @@ export interface ErrorSummary {
   readonly details?: unknown;
 }
 
-/** So much is kept of what an error carries, in characters of JSON. */
+/** How much of what an error carries is kept, in characters of JSON. */
 const MOST_DETAILS = 4_096;
 
 /**
- * What an error carries beside its message, where it is of a kind that is made to tell others: the response of an HTTP
- * exception (`getResponse()`), the error of an RPC exception (`getError()`). As plain data, and the beginning of its JSON as
- * text where there is too much of it. Undefined where it says no more than the message. Never throws.
+ * What an error carries for its readers besides its message: the response of an HTTP exception (`getResponse()`), the
+ * error of an RPC exception (`getError()`). Returned as plain data or, if it is too large, as the beginning of its JSON.
+ * Undefined if it adds nothing to the message. Never throws.
  *
- * Nothing is kept of other fields: those of a failed HTTP call hold passwords.
+ * Other fields are not kept: those of a failed HTTP call contain passwords.
  */
 export function detailsOf(error: unknown): unknown {
   try {
@@ -26,7 +26,7 @@ export function detailsOf(error: unknown): unknown {
     if (json === undefined) return undefined;
     return json.length > MOST_DETAILS ? `${json.slice(0, MOST_DETAILS)}…` : JSON.parse(json);
   } catch {
-    // Somebody's getter, toJSON() or method threw: there is nothing to show.
+    // A getter, toJSON() or method of the error threw: there is nothing to show.
     return undefined;
   }
 }
@@ -40,13 +40,13 @@ function carriedBy(error: unknown): unknown {
   return undefined;
 }
 
-/** A circle ends where it would begin anew, and what JSON does not know is shown as text. */
+/** Cuts circles, and shows as text what JSON cannot write. */
 function toJson(value: unknown): string | undefined {
   const above: object[] = [];
   return JSON.stringify(value, function (this: object, _key: string, inner: unknown) {
     if (typeof inner === 'bigint' || typeof inner === 'symbol') return String(inner);
     if (typeof inner !== 'object' || inner === null) return inner;
-    // What stands above is what leads to the object whose member this is.
+    // `above` is the path to the object that has this member.
     while (above.length > 0 && above.at(-1) !== this) above.pop();
     if (above.includes(inner)) return '[a circle]';
     above.push(inner);

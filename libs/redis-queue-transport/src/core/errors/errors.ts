@@ -2,7 +2,7 @@ import { isMarked, mark } from './mark.js';
 
 const ERROR = mark('error');
 
-/** Of each error class its own; a `switch` over them can be checked for completeness. */
+/** Each error class has its own, so that a `switch` over them can be checked for completeness. */
 export type RedisQueueErrorCode =
   | 'INVALID_OPTION'
   | 'INVALID_PATTERN'
@@ -35,18 +35,18 @@ export abstract class RedisQueueError extends Error {
     Object.defineProperty(this.prototype, ERROR, { value: true });
   }
 
-  /** Also of another copy of this package: then by its name. */
+  /** Recognises errors of another copy of this package by their name. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
     // The prototype of the class carries the mark itself.
     if (!isMarked(value, ERROR) || Object.hasOwn(value as object, ERROR)) return false;
     return this === RedisQueueError || Reflect.get(value as object, 'name') === this.name;
   }
-  /** In words of its own, as bundlers shorten the names of classes. */
+  /** Written out, since bundlers shorten class names. */
   abstract override readonly name: string;
 }
 
-/** An option has an unusable value, or is not known. Nothing was started. */
+/** An option has an unusable value, or does not exist. Nothing was started. */
 export class InvalidOptionError extends RedisQueueError {
   override readonly name = 'InvalidOptionError';
   readonly code = 'INVALID_OPTION';
@@ -73,45 +73,45 @@ export class InvalidPatternError extends RedisQueueError {
   }
 }
 
-/** A server that was started is started again, or is given a further handler. Nothing was changed. */
+/** A running server was started again, or got another handler. Nothing was changed. */
 export class ServerStartedError extends RedisQueueError {
   override readonly name = 'ServerStartedError';
   readonly code = 'SERVER_STARTED';
 }
 
-/** The data of a message cannot be written as bytes (a BigInt, a circular structure …). Nothing was sent. */
+/** The data of a message cannot be encoded (a BigInt, a circular structure …). Nothing was sent. */
 export class UnencodableError extends RedisQueueError {
   override readonly name = 'UnencodableError';
   readonly code = 'UNENCODABLE';
 }
 
-/** The bytes of an element cannot be read as an envelope or as data. The element goes to the dead letters. */
+/** The bytes of an element cannot be read as an envelope or as data. The element is dead-lettered. */
 export class UndecodableError extends RedisQueueError {
   override readonly name = 'UndecodableError';
   readonly code = 'UNDECODABLE';
 }
 
 /**
- * A body is larger than `maxPayloadBytes`. At the sender nothing was sent; at the receiver the message goes to the dead
- * letters without having been decoded.
+ * A body is larger than `maxPayloadBytes`. At the sender: nothing was sent. At the receiver: the message is dead-lettered
+ * without being decoded.
  */
 export class PayloadTooLargeError extends RedisQueueError {
   override readonly name = 'PayloadTooLargeError';
   readonly code = 'PAYLOAD_TOO_LARGE';
 
   constructor(
-    /** Size of the body as its codec writes it. */
+    /** Size of the encoded body. */
     readonly bytes: number,
     readonly maxPayloadBytes: number,
   ) {
     super(
-      `The body has ${bytes} bytes, and maxPayloadBytes is ${maxPayloadBytes}. Send less, in parts or by reference, ` +
+      `The body has ${bytes} bytes, but maxPayloadBytes is ${maxPayloadBytes}. Send it in parts or by reference, ` +
         'or raise maxPayloadBytes on both sides.',
     );
   }
 }
 
-/** The header of a message would be longer than anybody reads: 64 KiB, the counts of its attempts included. Nothing was sent. */
+/** The header of a message would be longer than the 64 KiB that consumers read. Nothing was sent. */
 export class HeaderTooLargeError extends RedisQueueError {
   override readonly name = 'HeaderTooLargeError';
   readonly code = 'HEADER_TOO_LARGE';
@@ -122,8 +122,8 @@ export class HeaderTooLargeError extends RedisQueueError {
     readonly maxBytes: number,
   ) {
     super(
-      `The header (id, pattern, headers, metadata) has ${bytes} bytes, and at most ${maxBytes} are sent. ` +
-        'Send what is large as data.',
+      `The header (id, pattern, headers, metadata) has ${bytes} bytes, but at most ${maxBytes} can be sent. ` +
+        'Put large values into the data.',
     );
   }
 }
@@ -142,15 +142,14 @@ export class ClientClosedError extends RedisQueueError {
   constructor() {
     super(
       'This client was closed for good when its app shut down (onApplicationShutdown). Nothing was sent. ' +
-        'Make the call earlier, in onModuleDestroy or beforeApplicationShutdown, or with a client that you make and ' +
+        'Make the call earlier, in onModuleDestroy or beforeApplicationShutdown, or use a client that you create and ' +
         'close yourself: new RedisQueueClient().',
     );
   }
 }
 
 /**
- * So many calls of this client have no answer from Redis yet that it takes no more (`maxPendingMessages`,
- * `maxPendingBytes`). Nothing was sent.
+ * Too many calls of this client still wait for Redis's reply (`maxPendingMessages`, `maxPendingBytes`). Nothing was sent.
  */
 export class SenderFullError extends RedisQueueError {
   override readonly name = 'SenderFullError';
@@ -159,35 +158,35 @@ export class SenderFullError extends RedisQueueError {
   constructor(
     /** How many messages the call would have sent. */
     readonly messages: number,
-    /** How many wait for an answer. */
+    /** How many messages wait for Redis's reply. */
     readonly pendingMessages: number,
-    /** How large those are. */
+    /** Their size in bytes. */
     readonly pendingBytes: number,
     maxPendingMessages: number,
     maxPendingBytes: number,
   ) {
     super(
       `Cannot send ${messages === 1 ? 'another message' : `another ${messages} messages`}: ${pendingMessages} ` +
-        `(${pendingBytes} bytes) of this client wait for an answer already. The most are maxPendingMessages ` +
-        `${maxPendingMessages} and maxPendingBytes ${maxPendingBytes}. Nothing was sent. Redis is away or slow, or messages ` +
-        'are made faster than it takes them: await earlier calls before you make more, or raise the option.',
+        `(${pendingBytes} bytes) of this client already wait for Redis's reply. The limits are maxPendingMessages ` +
+        `${maxPendingMessages} and maxPendingBytes ${maxPendingBytes}. Nothing was sent. Redis is away or slow, or you send ` +
+        'faster than it accepts: await earlier calls before you make more, or raise the option.',
     );
   }
 }
 
-/** Redis is set up in a way that loses messages, and the option `onEviction` says to refuse it. */
+/** Redis is configured in a way that loses messages, and the option `onEviction` says to refuse that. */
 export class UnsafeRedisError extends RedisQueueError {
   override readonly name = 'UnsafeRedisError';
   readonly code = 'UNSAFE_REDIS';
 }
 
-/** Redis answered with an error. The call had no effect. */
+/** Redis returned an error. The call had no effect. */
 export class RedisRefusedError extends RedisQueueError {
   override readonly name = 'RedisRefusedError';
   readonly code = 'REDIS_REFUSED';
 
   constructor(
-    /** The first word of Redis's answer: `OOM`, `NOPERM`, `WRONGTYPE`, `READONLY`, `WRONGPASS` … */
+    /** The first word of Redis's error: `OOM`, `NOPERM`, `WRONGTYPE`, `READONLY`, `WRONGPASS` … */
     readonly reply: string,
     message: string,
     options?: { readonly cause?: unknown },
@@ -198,20 +197,20 @@ export class RedisRefusedError extends RedisQueueError {
 
 /**
  * The connection was lost, or went silent, while the call was in flight: Redis may or may not have executed it. Or the
- * Redis user lost a permission meanwhile, and a part of it may have been executed.
+ * Redis user lost a permission during the call, and part of it may have been executed.
  */
 export class OutcomeUnknownError extends RedisQueueError {
   override readonly name = 'OutcomeUnknownError';
   readonly code = 'OUTCOME_UNKNOWN';
 
-  /** How often the message was sent: more than once where the client sent it again by itself. */
+  /** How often the message was sent: more than once if the client sent it again by itself. */
   readonly tries: number;
-  /** Redis did a part of it, as its user lacks a permission: sending it again may add the message twice. */
+  /** Redis executed part of the call, since its user lacks a permission: sending again may add the message twice. */
   readonly isPartial: boolean;
 
   constructor(
     message: string,
-    /** Id of the message that was being sent, where the call sent one. */
+    /** Id of the message, if the call sent one. */
     readonly messageId?: string,
     options: {
       readonly cause?: unknown;
@@ -225,47 +224,47 @@ export class OutcomeUnknownError extends RedisQueueError {
   }
 }
 
-/** One of many that was not sent, or of which it is not known. */
+/** One of many messages that was not sent, or whose outcome is unknown. */
 export interface SendFailure {
-  /** Its place in what was given. */
+  /** Its index in the given list. */
   readonly index: number;
-  /** As the call for it alone would have failed; an `OutcomeUnknownError` names its message's id. */
+  /** The error that a call for this message alone would have had. An `OutcomeUnknownError` has the message's id. */
   readonly error: unknown;
 }
 
-/** Of several messages that were given together some failed, or all. The others are sent. */
+/** Some or all of the messages of one call failed. The others are sent. */
 export class IncompleteError extends RedisQueueError {
   override readonly name = 'IncompleteError';
   readonly code = 'INCOMPLETE';
 
   constructor(
-    /** How many were given. */
+    /** How many messages the call had. */
     given: number,
-    /** Those that failed, in order. */
+    /** The messages that failed, in order. */
     readonly failures: readonly SendFailure[],
-    /** What the others were answered, at the same places as what was given; nothing at the places of those that failed. */
+    /** The results of the others, at their indexes in the given list; empty at the indexes of failed ones. */
     readonly results: readonly unknown[],
   ) {
     const [first] = failures;
     super(
-      `${failures.length} of ${given} messages failed; send those again that failures names. ` +
+      `${failures.length} of ${given} messages failed; send the ones in \`failures\` again. ` +
         `The first, at index ${first?.index}: ${messageOf(first?.error)}`,
       { cause: first?.error },
     );
   }
 }
 
-/** What a request waited for in vain: its first reply, the one after the last that came, or the end of all replies. */
+/** What did not arrive in time: the first reply, the next one, or the end of all replies. */
 type LateReply = 'first' | 'next' | 'all';
 
-/** No reply, or no further one, arrived in time. The handler may or may not have run. */
+/** No reply, or no further reply, arrived in time. The handler may or may not have run. */
 export class RequestTimeoutError extends RedisQueueError {
   override readonly name = 'RequestTimeoutError';
   readonly code = 'REQUEST_TIMEOUT';
 
   constructor(
     readonly pattern: string,
-    /** The time that is over: `requestTimeoutMs`, for `all` `requestTotalTimeoutMs`, or the request's own. */
+    /** The time that has passed: `requestTimeoutMs`, for `all` `requestTotalTimeoutMs`, or the request's own. */
     readonly timeoutMs: number,
     readonly messageId: string,
     /** What was waited for: the `first` reply, the `next` one, or `all` of them. */
@@ -283,22 +282,23 @@ const LATE: Readonly<Record<LateReply, (pattern: string, ms: number, id: string)
     `No further reply to "${pattern}" within ${ms} ms of the last one (message ${id}). ` +
     'Its server may be down or slow; raise requestTimeoutMs (of one request: timeoutMs) if more time may pass between two values.',
   all: (pattern, ms, id) =>
-    `The replies to "${pattern}" had not ended after ${ms} ms (message ${id}), the requestTotalTimeoutMs (of one request: totalTimeoutMs).`,
+    `The replies to "${pattern}" had not ended after ${ms} ms (message ${id}). ` +
+    'Raise requestTotalTimeoutMs (of one request: totalTimeoutMs) if they need longer.',
 };
 
-/** No server has ever served the pattern of a `send`: nothing was sent. */
+/** No server has ever served the pattern of this `send`. Nothing was sent. */
 export class NoHandlerError extends RedisQueueError {
   override readonly name = 'NoHandlerError';
   readonly code = 'NO_HANDLER';
 
   constructor(
     readonly pattern: string,
-    /** Under which it was looked for. */
+    /** The prefix of this client. */
     readonly prefix: string,
     why: string,
   ) {
     super(
-      // What Nest's own transports say, and all of it: programs look for it.
+      // Word for word what Nest's own transports say: programs look for it.
       'There is no matching message handler defined in the remote service. ' +
         `No server has ever served the pattern "${pattern}" (prefix "${prefix}"): ${why}`,
     );
@@ -306,7 +306,7 @@ export class NoHandlerError extends RedisQueueError {
 }
 
 /**
- * The reply to a request that no handler was given: one of its id was handled within the `windowMs` of `once`
+ * The reply to a request that was not run: a message with its id was already handled within the `windowMs` of `once`
  * (`repeated`), or its `expiresIn` was over (`expired`).
  */
 export class NotHandledError extends RedisQueueError {
@@ -316,19 +316,19 @@ export class NotHandledError extends RedisQueueError {
   constructor(
     readonly pattern: string,
     readonly reason: 'repeated' | 'expired',
-    /** Undefined where the message has none. */
+    /** Undefined if the message has no id. */
     readonly messageId: string | undefined,
   ) {
     super(
       reason === 'repeated'
-        ? `The request ${messageId} to "${pattern}" was not handled again: one of this id was handled before, and its ` +
-            'reply is not kept. Give each request an id of its own, or none, where its reply is needed.'
+        ? `The request ${messageId} to "${pattern}" was not handled again: a request with this id was handled before, and ` +
+            'its reply is not kept. If you need the reply, give each request an id of its own, or none.'
         : `The request ${messageId ?? ''} to "${pattern}" was not handled: it expired before a handler was free.`,
     );
   }
 }
 
-/** A `mandatory()` event had no group and no live listener: nobody got it, and nobody will. */
+/** A `mandatory()` event had no group and no live listener. Nobody gets it, now or later. */
 export class NobodyListensError extends RedisQueueError {
   override readonly name = 'NobodyListensError';
   readonly code = 'NOBODY_LISTENS';
@@ -338,19 +338,19 @@ export class NobodyListensError extends RedisQueueError {
     readonly messageId: string,
   ) {
     super(
-      `Nobody listens to the event "${pattern}" (message ${messageId}), and it is mandatory. ` +
-        'Start a server that listens, or declare its group.',
+      `Nobody listens to the mandatory event "${pattern}" (message ${messageId}). ` +
+        'Start a server that handles it, or declare its group.',
     );
   }
 }
 
-/** Reason of a handler's `AbortSignal`: another consumer has, or will get, this delivery; the result no longer counts. */
+/** Reason of a handler's `AbortSignal`: another consumer has this delivery, or will get it. The result no longer counts. */
 export class LeaseLostError extends RedisQueueError {
   override readonly name = 'LeaseLostError';
   readonly code = 'LEASE_LOST';
 }
 
-/** The handler did not end within its `timeoutMs`. Reason of its `AbortSignal`, and of the failed attempt. */
+/** The handler did not end within its `timeoutMs`. Reason of its `AbortSignal` and of the failed attempt. */
 export class HandlerTimeoutError extends RedisQueueError {
   override readonly name = 'HandlerTimeoutError';
   readonly code = 'HANDLER_TIMEOUT';
@@ -363,19 +363,19 @@ export class HandlerTimeoutError extends RedisQueueError {
   }
 }
 
-/** Reason of a handler's `AbortSignal`: the caller of the request wants no further reply; the Observable was unsubscribed. */
+/** Reason of a handler's `AbortSignal`: the caller wants no further reply. The Observable was unsubscribed. */
 export class CallerGoneError extends RedisQueueError {
   override readonly name = 'CallerGoneError';
   readonly code = 'CALLER_GONE';
 
   constructor(readonly pattern: string) {
     super(
-      `The caller of "${pattern}" wants no further reply: it unsubscribed, gave up, or is gone.`,
+      `The caller of "${pattern}" wants no further reply: it unsubscribed, gave up, or its process is gone.`,
     );
   }
 }
 
-/** Reason of a handler's `AbortSignal`: the time to shut down is over; the delivery went back to its queue. */
+/** Reason of a handler's `AbortSignal`: the time to shut down is over. The delivery went back to its queue. */
 export class ShutdownError extends RedisQueueError {
   override readonly name = 'ShutdownError';
   readonly code = 'SHUTDOWN';
@@ -386,6 +386,6 @@ export function messageOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error);
   } catch {
-    return 'What was thrown cannot be read.';
+    return 'The thrown value cannot be read.';
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Marks what this package makes by a symbol that every copy of it knows. Package managers put two copies into one process
- * by themselves, where their peer dependencies differ; to `instanceof` the classes of the other copy are strangers.
+ * Marks this package's objects with a symbol that every copy of the package shares. Package managers may install two
+ * copies if peer dependencies differ, and `instanceof` does not recognise the classes of the other copy.
  */
 export function mark(kind: string): symbol {
   return Symbol.for(`nestjs-redis-queue-transport.${kind}`);

@@ -7,30 +7,30 @@ export interface HistoryBounds {
 }
 
 export interface EventHistory extends HistoryBounds {
-  /** Whose events it keeps; may have wildcards. */
+  /** The pattern whose events it keeps; may have wildcards. */
   readonly pattern: string;
 }
 
 /** Where an event of one concrete pattern goes. */
 export interface EventRoute {
-  /** The patterns under which live listeners may hear it: its own, and wildcards that somebody listens to. */
+  /** The patterns under which live listeners hear it: its own, and wildcards that have listeners. */
   readonly listeners: readonly string[];
-  /** Queues of the subscriptions that get a copy. */
+  /** The queues of the subscriptions that get a copy. */
   readonly queues: readonly string[];
-  /** How many groups that are: one may have several subscriptions that match. */
+  /** How many groups these are: one group may have several matching subscriptions. */
   readonly groups: number;
   readonly histories: readonly EventHistory[];
 }
 
-/** The field that changes with every other one. */
+/** The field that changes whenever another field changes. */
 export const VERSION_FIELD = 'version';
 const LISTENERS = 'listeners:';
 const HEARD = 'heard:';
 const HISTORY = 'history:';
 
 /**
- * The field that says that a pattern has live listeners. Emitters need it of wildcards alone; of others it tells whoever
- * looks why nobody takes what was enqueued.
+ * The field that says that a pattern has live listeners. Emitters need it for wildcards only. For other patterns it
+ * explains why nobody takes what was enqueued.
  */
 export function listenersField(pattern: string): string {
   return (isWildcard(pattern) ? LISTENERS : HEARD) + pattern;
@@ -46,16 +46,16 @@ export function historyValue({ maxLength, maxAgeMs }: HistoryBounds): string {
 }
 
 /**
- * Who wants which events, as it was at one version. A subscription's field is the name of its queue; fields that this
- * release does not know mean nothing to it.
+ * Who wants which events, at one version. The field of a subscription is the name of its queue. Unknown fields are
+ * ignored.
  */
 export class EventIndex {
   readonly version: string;
   readonly queues: readonly string[];
-  /** Wildcards that have, or had, live listeners. */
+  /** Wildcards that have or had live listeners. */
   readonly listeners: readonly string[];
   readonly histories: readonly EventHistory[];
-  /** Patterns that have, or had, live listeners, those without wildcards. */
+  /** Patterns without wildcards that have or had live listeners. */
   readonly #heard: ReadonlySet<string>;
 
   constructor(fields: ReadonlyMap<string, string>) {
@@ -69,7 +69,7 @@ export class EventIndex {
       .sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
   }
 
-  /** Whether there are, or were, live listeners that mean the pattern. */
+  /** Whether there are or were live listeners that match the pattern. */
   isHeard(pattern: string): boolean {
     return this.#heard.has(pattern) || this.listeners.some((filter) => isMeantBy(filter, pattern));
   }
@@ -83,7 +83,7 @@ export class EventIndex {
       listeners: [pattern, ...this.listeners.filter(isWanted)],
       queues: subscriptions.map(({ queue }) => queue),
       groups: new Set(subscriptions.map(({ subscription }) => subscription?.group)).size,
-      // Its own first: that is the one by which people ask again.
+      // The event's own pattern first: people ask for it by that.
       histories: [
         ...this.histories.filter((history) => history.pattern === pattern),
         ...this.histories.filter(
@@ -103,7 +103,7 @@ function readHistory(pattern: string, value: string): EventHistory {
     const { maxLength, maxAgeMs } = JSON.parse(value) as Record<string, unknown>; // checked field by field
     return { pattern, maxLength: bound(maxLength), maxAgeMs: bound(maxAgeMs) };
   } catch {
-    // Written by hand: it keeps what a person can look through, and not everything for ever.
+    // Written by hand, without bounds: keep what a person can look through.
     return { pattern, maxLength: 1_000 };
   }
 }

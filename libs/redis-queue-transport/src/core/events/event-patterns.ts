@@ -6,7 +6,7 @@ export interface Subscription {
   readonly pattern: string;
 }
 
-/** What a group may be called: no separator of ours, nothing that a shell or a key pattern would read. */
+/** Allowed names of groups: no separator of ours, and nothing that a shell or a key pattern would interpret. */
 export const GROUP_NAME = /^[\w.-]+$/;
 
 const SUBSCRIPTION_QUEUE = /^@([\w.-]+)\/(.+)$/s;
@@ -23,38 +23,38 @@ export function subscriptionOf(queue: string): Subscription | undefined {
 }
 
 /**
- * Whether the pattern stands for others: `*` for one whole segment between dots, `#` as the last segment for any
- * number of them, none included (as in AMQP topics). Within a segment both are plain characters, and so they are in
- * the JSON of an object pattern.
+ * Whether the pattern has wildcards: `*` stands for one whole segment between dots, `#` as the last segment for any
+ * number of segments, including none (as in AMQP topics). Inside a segment, and in the JSON of an object pattern, both
+ * are plain characters.
  */
 export function isWildcard(pattern: string): boolean {
   return !pattern.startsWith('{') && /(^|\.)[*#](\.|$)/.test(pattern);
 }
 
-/** @throws InvalidPatternError for a `#` that has segments behind it, a group's queue, and for no pattern at all */
+/** @throws InvalidPatternError for a `#` that is not the last segment, for a group's queue, and for an empty pattern */
 export function assertSubscribable(pattern: string): void {
   if (pattern === '') throw new InvalidPatternError(pattern, 'A pattern must not be empty.');
   assertNoQueueOfGroup(pattern);
   if (!isWildcard(pattern) || !/(^|\.)#\./.test(pattern)) return;
   throw new InvalidPatternError(
     pattern,
-    `The pattern ${JSON.stringify(pattern)} has a "#" that is not its last segment: "#" stands for all that follows; use "*" for one segment.`,
+    `The pattern ${JSON.stringify(pattern)} has a "#" that is not its last segment. "#" stands for all following segments; use "*" for one segment.`,
   );
 }
 
-/** @throws InvalidPatternError for a pattern that no single event can have */
+/** @throws InvalidPatternError for a pattern with wildcards: an event has one concrete pattern */
 export function assertConcrete(pattern: string): void {
   assertNoQueueOfGroup(pattern);
   if (!isWildcard(pattern)) return;
   throw new InvalidPatternError(
     pattern,
-    `The pattern ${JSON.stringify(pattern)} has a wildcard segment: handlers may have those, but an event has one pattern.`,
+    `The pattern ${JSON.stringify(pattern)} has a wildcard segment. Handlers may use wildcards, but an event has one concrete pattern.`,
   );
 }
 
 /**
- * Whether the pattern is meant as a wildcard in the way of other brokers (`user*`, `orders.>`, `a/+/b`) and stands for
- * itself alone here.
+ * Whether the pattern looks like a wildcard of another broker (`user*`, `orders.>`, `a/+/b`), which is a plain pattern
+ * here.
  */
 export function looksLikeWildcard(pattern: string): boolean {
   if (pattern.startsWith('{')) return false;
@@ -76,18 +76,18 @@ function assertNoQueueOfGroup(name: string): void {
 }
 
 /**
- * What is sent is for one pattern; the name of a group's queue is one too, whatever the group's pattern.
- * @throws InvalidPatternError for a pattern that stands for others: no handler of messages may have its queue
+ * A message is sent to one pattern. The name of a group's queue counts as one, even if the group's pattern has wildcards.
+ * @throws InvalidPatternError for a pattern with wildcards: no message handler can have its queue
  */
 export function assertSendable(pattern: string): void {
   if (!isWildcard(pattern) || subscriptionOf(pattern) !== undefined) return;
   throw new InvalidPatternError(
     pattern,
-    `The pattern ${JSON.stringify(pattern)} has a wildcard segment: handlers of events may have those, but what is sent has one pattern.`,
+    `The pattern ${JSON.stringify(pattern)} has a wildcard segment. Event handlers may use wildcards, but a message has one concrete pattern.`,
   );
 }
 
-/** Whether an event of the concrete pattern is meant by the filter, a pattern that may have wildcards. */
+/** Whether the filter, a pattern that may have wildcards, matches events of the concrete pattern. */
 export function isMeantBy(filter: string, pattern: string): boolean {
   if (filter === pattern) return true;
   if (!isWildcard(filter) || pattern.startsWith('{')) return false;

@@ -14,7 +14,7 @@ import type { ErrorSummary } from '../errors/error-details.js';
 import { membersOf } from './header-members.js';
 import type { Member } from './header-members.js';
 
-/** Facts that are kept beside a dead letter. */
+/** Why a message was dead-lettered, kept with it. */
 export interface DeadLetterFacts {
   readonly reason: string;
   readonly error: ErrorSummary;
@@ -26,8 +26,8 @@ export interface DeadLetterFacts {
 }
 
 /**
- * A dead letter: a header with the facts, and behind it the whole element as it came, byte for byte. Nothing of it is
- * read but what says where its body is parked: so anything can be dead-lettered, whatever is wrong with it.
+ * A dead letter: a header with the facts, followed by the original element, byte for byte. Of that element only the name
+ * of its parked body is read, so anything can be dead-lettered, whatever is wrong with it.
  */
 export function deadLetterElement(element: Buffer, facts: DeadLetterFacts): Buffer {
   const parked = splitHeader(element) === undefined ? undefined : readFront(element)?.parked;
@@ -36,10 +36,10 @@ export function deadLetterElement(element: Buffer, facts: DeadLetterFacts): Buff
   return Buffer.concat([Buffer.from(header), element]);
 }
 
-/** Header under which a redriven message carries why it was a dead letter before: a JSON list of facts. */
+/** Header of a redriven message that says why it was dead-lettered before: a JSON list of facts. */
 export const DEAD_LETTER_HISTORY = 'dead-letter-history';
 
-/** What a dead letter was before: the element as it came, and the facts. Undefined for an element that is none. */
+/** The original element of a dead letter, and the facts. Undefined for an element that is not a dead letter. */
 export function readDeadLetter(
   element: Buffer,
 ): { facts: DeadLetterFacts; original: Buffer } | undefined {
@@ -60,7 +60,7 @@ export function readDeadLetter(
   return { facts: factsOf(dead), original };
 }
 
-/** Others may have put it here, or a release that knows other facts: each is looked at. */
+/** Other programs or other releases may have written it, so each fact is checked. */
 function factsOf(dead: Record<string, unknown>): DeadLetterFacts {
   const error = isRecord(dead['error']) ? dead['error'] : {};
   const { stack, details } = error;
@@ -83,7 +83,7 @@ function textOf(value: unknown, otherwise: string): string {
   return isString(value) ? value : otherwise;
 }
 
-/** What belongs to the caller, and to the attempts that are over; what is written like it elsewhere in the header too. */
+/** Header fields of the caller and of past attempts. Removed wherever they stand in the header. */
 const OVER = new Set([
   'rq',
   'crashes',
@@ -97,15 +97,15 @@ const OVER = new Set([
 ]);
 
 /**
- * A dead letter as it is sent again: its attempt and crash count start anew, its caller and its time are over, and
- * the reason is added to its history. Every other byte of it is kept.
+ * A dead letter, ready to be sent again: its attempt and crash counts start anew, its reply address and expiry are
+ * removed, and the reason is added to its history. Every other byte is kept.
  */
 export function redrivenElement(element: Buffer): Buffer {
   const letter = readDeadLetter(element);
-  // What never was a dead letter (put here by hand) is sent as it is.
+  // An element that is no dead letter (put here by hand) is sent as it is.
   if (letter === undefined) return element;
   const { facts, original } = letter;
-  // Plain data has no place for a history, and what cannot be read is not touched.
+  // Plain data has no place for a history, and an unreadable header is not touched.
   const header = isReadable(original) ? readHeader(original) : undefined;
   if (header === undefined) return original;
   const kept = header.members.filter(({ name }) => !OVER.has(name));
@@ -120,9 +120,9 @@ export function redrivenElement(element: Buffer): Buffer {
   }
 }
 
-/** The members' texts, with the history among the headers. */
+/** The texts of the members, with the history added to the headers. */
 function withHistory(members: readonly Member[], history: readonly unknown[]): string[] {
-  // Of a name that stands twice the last one counts.
+  // If a name appears twice, the last one counts.
   const headers = members.findLast(({ name }) => name === 'headers');
   const others = membersOf(headers?.value ?? '{}').filter(
     ({ name }) => name !== DEAD_LETTER_HISTORY,
@@ -139,7 +139,7 @@ function withHistory(members: readonly Member[], history: readonly unknown[]): s
     .map((member) => (member === headers ? written : member.text));
 }
 
-/** Why a message was a dead letter once. */
+/** Why a message was dead-lettered once. */
 interface PastDeath {
   readonly reason: string;
   readonly error: string;
@@ -148,7 +148,7 @@ interface PastDeath {
   readonly at: number;
 }
 
-/** So much is kept of it: whoever redrives the same message for ever must not make its header grow for ever. */
+/** Bounds of the history: redriving the same message again and again must not make its header grow without end. */
 const MOST_PAST = 20;
 const MOST_OF_MESSAGE = 1_000;
 
@@ -162,7 +162,7 @@ function historyWith(
   );
 }
 
-/** Somebody else's text under our name is no history, and gives way to one. */
+/** Text of another program under our header is replaced. */
 function pastOf(headers: unknown): PastDeath[] {
   const text = isRecord(headers) ? headers[DEAD_LETTER_HISTORY] : undefined;
   if (!isString(text)) return [];
@@ -188,12 +188,12 @@ function pastDeathOf({ reason, error, message, attempt, at }: Record<string, unk
 interface Header {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly front: Front;
-  /** Those behind the front. */
+  /** The members behind the front. */
   readonly members: readonly Member[];
   readonly body: Buffer;
 }
 
-/** Undefined for an element without a header that can be read. */
+/** Undefined for an element without a readable header. */
 function readHeader(element: Buffer): Header | undefined {
   const parts = splitHeader(element);
   const front = parts === undefined ? undefined : readFront(parts.header);
@@ -204,7 +204,7 @@ function readHeader(element: Buffer): Header | undefined {
     const rest = header.toString('latin1', front.end).replace(COMMA, '');
     return { fields, front, members: membersOf(`{${rest}`), body };
   } catch {
-    // The caller keeps the element as it came: this is the very case that it asks about.
+    // Unreadable, which is what the caller asks about: it keeps the element as it is.
     return undefined;
   }
 }

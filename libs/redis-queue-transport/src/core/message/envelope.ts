@@ -23,11 +23,11 @@ import { encodeJson } from '../body/json.js';
  */
 export type Element = string | Buffer;
 
-/** Where a reply goes: the caller's reply list, and the number under which the caller waits for it. */
+/** Where a reply goes: the caller's reply list, and the number of the request there. */
 export interface ReplyAddress {
   readonly list: string;
   readonly request: number;
-  /** How long, in ms, the caller waits for each reply, where that is longer than from the sending to the expiry. */
+  /** How long, in ms, the caller waits for each reply, if that is longer than from sending to expiry. */
   readonly waitMs?: number | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface OutgoingEnvelope {
   readonly id: string;
   /** Redis time in ms. */
   readonly sentAtMs: number;
-  /** An event's concrete pattern: those who get it may have subscribed to wildcards. */
+  /** An event's concrete pattern: its handlers may have subscribed to wildcards. */
   readonly pattern?: string | undefined;
   readonly replyTo?: ReplyAddress | undefined;
   /** Redis time in ms after which no handler may start any more. */
@@ -46,12 +46,12 @@ export interface OutgoingEnvelope {
   readonly metadata?: unknown;
 }
 
-/** A message as the consumer reads it. */
+/** A message as the consumer sees it. */
 export interface Envelope {
   /** Absent when a program without this library pushed plain data. */
   readonly id: string | undefined;
   readonly sentAtMs: number | undefined;
-  /** An event's concrete pattern; absent for a message, which has that of its queue. */
+  /** An event's concrete pattern; absent for a message, whose pattern is that of its queue. */
   readonly pattern: string | undefined;
   readonly replyTo: ReplyAddress | undefined;
   readonly expiresAtMs: number | undefined;
@@ -59,20 +59,20 @@ export interface Envelope {
   readonly metadata: unknown;
   /** From 1. */
   readonly attempt: number;
-  /** How many of the attempts before this one ended by their handler's wish to run later: these use none up. */
+  /** How many earlier attempts ended because the handler asked to run later. They do not count against the retries. */
   readonly postponed: number;
-  /** 0, or how often it was found running in a process that died. From 1 on it runs alone. */
+  /** How often the message was running when its process died. From 1 on it runs alone. */
   readonly crashes: number;
   /** Undefined for plain JSON. */
   readonly encoding: BodyEncoding | undefined;
-  /** Under which name the body stands beside the queue; undefined when it is here. */
+  /** The name of the parked body; undefined if the body is in the element. */
   readonly parked: string | undefined;
   readonly body: Buffer;
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 const NEWLINE = 0x0a;
-/** Of what is sent for the first time. */
+/** The counts of a message that is sent for the first time. */
 const FRONT = `{"rq":${FORMAT_VERSION}`;
 const PLAIN_TEXT = /^[\w.:-]*$/;
 
@@ -106,13 +106,13 @@ function assertFits(line: string): void {
   if (bytes > MAX_SENT_HEADER_BYTES) throw new HeaderTooLargeError(bytes, MAX_SENT_HEADER_BYTES);
 }
 
-/** Header fields of a message or a reply, each behind a comma. */
+/** Header fields of a message or a reply, each preceded by a comma. */
 export function encodingFields({ codec, zip }: BodyEncoding): string {
   const codecField = codec === undefined ? '' : `,"codec":${quote(codec)}`;
   return zip === undefined ? codecField : `${codecField},"zip":${quote(zip)}`;
 }
 
-/** An element of which the body is to stand beside its list: the header says under which name. */
+/** An element whose body is parked; the header has the name of the body. */
 export function parkedElement(
   element: Element,
   name: string,
@@ -138,7 +138,7 @@ export function decodeElement(element: Buffer): Envelope {
   return decodeUsual(element) ?? decodeAny(element);
 }
 
-/** Undefined also for what cannot be read. */
+/** Undefined for an element without an id, and for an unreadable one. */
 export function idOf(element: Buffer): string | undefined {
   try {
     return decodeElement(element).id;
@@ -149,7 +149,7 @@ export function idOf(element: Buffer): string | undefined {
 
 const LONGEST_USUAL_HEADER = 512;
 
-/** The header of a message without anything out of the ordinary, as this release writes it; read in half the time. */
+/** The usual header of this release. Matching it takes half the time of parsing. */
 const USUAL_HEADER =
   /^\{"rq":1,"id":"([\w.:-]*)","at":(0|[1-9]\d{0,14})(?:,"pattern":"([\w.:-]*)")?(?:,"replyTo":"([\w.:{}-]*)","re":(0|[1-9]\d{0,14}),"expiresAt":(0|[1-9]\d{0,14}))?\}$/;
 
@@ -182,10 +182,10 @@ function decodeAny(element: Buffer): Envelope {
   const header = parseHeader(parts.header);
   const front = readFront(parts.header);
   if (front === undefined)
-    throw new UndecodableError('The header does not begin with {"rq":1, written in this way.');
+    throw new UndecodableError('The header must begin with exactly {"rq":1 and does not.');
   if (header[UNREADABLE] === true) {
     throw new UndecodableError(
-      `The element is large and has a header that cannot be read. All of it is parked as "${front.parked}" beside the queue.`,
+      `The element is large and its header cannot be read. The whole element is parked as "${front.parked}".`,
     );
   }
   return {
@@ -206,8 +206,8 @@ function decodeAny(element: Buffer): Envelope {
 }
 
 /**
- * The same message with its attempt raised by one, and no suspect any more: its handler ended. `postponements` is 1 where
- * the handler asked for that. Every other byte is kept.
+ * The same message with its attempt raised by one. It is no longer a suspect, since its handler ended. `postponements` is
+ * 1 if the handler asked to run later. Every other byte is kept.
  */
 export function withNextAttempt(element: Buffer, newId: string, postponements: 0 | 1 = 0): Buffer {
   const front = splitHeader(element) === undefined ? undefined : readFront(element);
@@ -227,12 +227,12 @@ function replyAddress(header: Record<string, unknown>): ReplyAddress | undefined
   if (list === undefined) return undefined;
   const request = optional(header, 're', isExactNumber);
   if (request === undefined)
-    throw new UndecodableError('The header has "replyTo" but no number "re".');
+    throw new UndecodableError('The header has "replyTo" but lacks the number "re".');
   const waitMs = optional(header, 'waitMs', isFiniteNumber);
   return waitMs === undefined ? { list, request } : { list, request, waitMs };
 }
 
-/** What the header of a message or a reply says of its body. @throws UndecodableError */
+/** How the body is encoded, by the header of a message or a reply. @throws UndecodableError */
 export function readEncoding(header: Record<string, unknown>): BodyEncoding | undefined {
   const codec = optional(header, 'codec', isString);
   const zip = optional(header, 'zip', isString);

@@ -1,22 +1,22 @@
-/** A member of a JSON object, in the very text that came. */
+/** A member of a JSON object, in its original text. */
 export interface Member {
   readonly name: string;
-  /** Name and value as they stand there. */
+  /** Name and value, as written. */
   readonly text: string;
-  /** Its value as it stands there. */
+  /** The value, as written. */
   readonly value: string;
 }
 
 const SPACE = /[ \t\n\r]*/y;
-/** The next thing in a value that matters to where it ends: a text, or a bracket. */
+/** The next token that decides where a value ends: a string or a bracket. */
 const TEXT_OR_BRACKET = /"(?:[^"\\]|\\.)*"|[[\]{}]/g;
-/** A text, or a number or word. */
+/** A string, or a number or literal. */
 const SCALAR = /"(?:[^"\\]|\\.)*"|[^\s,\]}]+/y;
 
 /**
- * The members of an object whose text is known to be JSON, in order and with those that stand twice. To read and write
- * them again would change what JavaScript does not keep: large numbers, the order of names that are numbers, what is
- * nested too deeply to be written. The text is Latin-1 of UTF-8 bytes, so that every byte can be put back.
+ * The members of an object whose text is known to be JSON, in order, duplicates included. Parsing and writing them again
+ * would change what JavaScript does not preserve: large numbers, the order of numeric names, values nested too deeply to
+ * be written. The text is Latin-1 of UTF-8 bytes, so that every byte can be restored.
  */
 export function membersOf(json: string): Member[] {
   const members: Member[] = [];

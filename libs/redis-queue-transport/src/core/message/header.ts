@@ -5,54 +5,54 @@ import { UndecodableError, messageOf } from '../errors/errors.js';
 export const FORMAT_VERSION = 1;
 
 /**
- * A longer header line is not read, whoever wrote it: reading takes time and memory, and a handler is given all of it.
+ * A longer header line is not read: it would take time and memory, and handlers get all of it.
  */
 export const MAX_HEADER_BYTES = 65_536;
 
-/** What is sent may be so long: the counts of later attempts, and why it was a dead letter once, come to it. */
+/** The longest header that is sent. Counts of later attempts and a dead-letter history must still fit. */
 export const MAX_SENT_HEADER_BYTES = MAX_HEADER_BYTES - 1_024;
 
-/** A header line's bytes, and what follows its newline. */
+/** The bytes of the header line, and those behind its newline. */
 export interface Parts {
   readonly header: Buffer;
   readonly body: Buffer;
 }
 
 /**
- * What stands right behind "rq" in a header, where scripts read and write it without parsing JSON. The same names
- * anywhere else in the header mean nothing: others would count differently.
+ * The fields right behind "rq" in a header, where scripts read and write them without parsing JSON. The same names
+ * elsewhere in the header are ignored: scripts and processes must agree on them.
  */
 export interface Front {
-  /** 0, or how often it was found running in a process that died. */
+  /** How often the message was running when its process died. */
   readonly crashes: number;
   /** From 1. */
   readonly attempt: number;
-  /** Under which name the body stands beside the queue; undefined when it is here. */
+  /** The name of the parked body; undefined if the body is in the element. */
   readonly parked: string | undefined;
-  /** How many of the attempts before this one ended by their handler's wish to run later. */
+  /** How many earlier attempts ended because the handler asked to run later. */
   readonly postponed: number;
   /** Where the rest of the header begins: at a comma, or at the closing brace. */
   readonly end: number;
 }
 
-/** Those of a message that was never handed out. */
+/** The counts of a message that was never handed out. */
 export const WITHOUT_COUNTS = { crashes: 0, attempt: 1, postponed: 0 } as const;
 
-/** Field of a header that stands for one that cannot be read. That one is parked, with what was behind it. */
+/** Field of a header that replaces an unreadable one. The unreadable header is parked together with its body. */
 export const UNREADABLE = 'unreadable';
 
 const OPENING_BRACE = 0x7b;
 const NEWLINE = 0x0a;
 
-/** What makes a first line a header: "rq" is the first key, so that no other program's data is mistaken for one. */
+/** A first line is a header if "rq" is its first key, so that data of other programs is not mistaken for one. */
 const HEADER_START = /^\{\s*"rq"\s*:/;
 
 const FRONT =
   /^\{\s*"rq"\s*:\s*1\s*(?:,"crashes":(\d+)(?=[,}]))?(?:,"attempt":(\d+)(?=[,}]))?(?:,"parked":"([\w-]+)"(?=[,}]))?(?:,"postponed":(\d+)(?=[,}]))?(?=\s*[,}])/;
-/** The longest front that is looked for. */
+/** The longest front. */
 const FRONT_BYTES = 224;
 
-/** What a message of ours begins with that was never handed out: "id" comes next, and so no count. */
+/** How a message of this library begins that was never handed out: the id follows at once, so there are no counts. */
 const USUAL_FRONT = '{"rq":1,"';
 const ID_BYTE = USUAL_FRONT.length;
 const LETTER_I = 0x69;
@@ -64,10 +64,10 @@ const USUAL: Front = {
   end: ID_BYTE - 2,
 };
 
-/** As far as counts go, in scripts too: what somebody else wrote may be beyond what can be counted on. */
+/** The highest count, in scripts too: other programs may have written numbers that cannot be raised by one. */
 const MOST_COUNTED = 1_000_000;
 
-/** Undefined for plain data: what does not begin as a header, or has no newline. */
+/** Undefined for plain data: bytes that do not begin like a header, or have no newline. */
 export function splitHeader(element: Buffer): Parts | undefined {
   if (element[0] !== OPENING_BRACE) return undefined;
   if (!HEADER_START.test(element.toString('latin1', 0, 32))) return undefined;
@@ -76,7 +76,7 @@ export function splitHeader(element: Buffer): Parts | undefined {
   return { header: element.subarray(0, end), body: element.subarray(end + 1) };
 }
 
-/** Undefined where the version is not written as scripts read it. */
+/** Undefined if the version is not written the way scripts read it. */
 export function readFront(header: Buffer): Front | undefined {
   if (header[ID_BYTE] === LETTER_I && header.toString('latin1', 0, ID_BYTE) === USUAL_FRONT)
     return USUAL;
@@ -96,7 +96,7 @@ function countOf(digits: string | undefined, otherwise: number): number {
   return digits === undefined ? otherwise : Math.min(Number(digits), MOST_COUNTED);
 }
 
-/** The beginning of a header up to where its rest begins. */
+/** The beginning of a header, up to the rest of its fields. */
 export function frontText({ crashes, attempt, parked, postponed }: Omit<Front, 'end'>): string {
   let text = `{"rq":${FORMAT_VERSION}`;
   if (crashes > 0) text += `,"crashes":${crashes}`;
@@ -125,7 +125,7 @@ export function parseHeader(line: Buffer): Record<string, unknown> {
   if (!isRecord(header)) throw new UndecodableError('The header line is not a JSON object.');
   if (header['rq'] !== FORMAT_VERSION) {
     throw new UndecodableError(
-      `The header says format version ${shown(header['rq'])}; this release reads version ${FORMAT_VERSION}.`,
+      `The header has format version ${shown(header['rq'])}; this release reads version ${FORMAT_VERSION}.`,
     );
   }
   return header;
@@ -145,7 +145,7 @@ export function optional<T>(
 
 const MOST_SHOWN = 100;
 
-/** Not the whole of it: it may be of any size, and nested more deeply than can be written. */
+/** Shortened: a value may have any size, and be nested too deeply to be written. */
 function shown(value: unknown): string {
   if (typeof value !== 'object' || value === null)
     return JSON.stringify(value).slice(0, MOST_SHOWN);
@@ -160,7 +160,7 @@ export function isString(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-/** No digit of it was lost when it was read: other programs write whole numbers of any size. */
+/** Whether parsing kept every digit: other programs write whole numbers of any size. */
 export function isExactNumber(value: unknown): value is number {
   if (typeof value !== 'number' || !Number.isFinite(value)) return false;
   return Number.isSafeInteger(value) || !Number.isInteger(value);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * Ids that no other process makes: 72 random bits for the process, then a count. Short, since each queued message
+ * Makes ids that no other process makes: 72 random bits for the process, then a count. Short, since each queued message
  * carries one.
  */
 export class MessageIds {

@@ -8,16 +8,15 @@ import {
 } from './header.js';
 import type { Parts } from './header.js';
 
-/** An element in two: what stands for it in a list, and the body, which stands beside the list. */
+/** An element in two parts: a small one that takes its place in the list, and the body, which is parked. */
 export interface SetAside {
   readonly element: Buffer;
   readonly body: Buffer;
 }
 
 /**
- * Divides an element of any kind, as somebody else put it into a list, so that its body can stand beside the list under a
- * name. What has no header gets one, with a new id. A header that cannot be read goes with what is behind it, and the new
- * one says so.
+ * Divides an element of another program so that its body can be parked under a name. An element without a header gets
+ * one, with a new id. If the header cannot be read, it is parked with the body, and the new header says so.
  */
 export function setAside(element: Buffer, name: string, newId: string): SetAside {
   const parts = splitHeader(element);
@@ -29,7 +28,7 @@ export function setAside(element: Buffer, name: string, newId: string): SetAside
   return { element: Buffer.from(header), body: element };
 }
 
-/** Undefined for a header that is too long to be read, is no header of this version, or has a body elsewhere. */
+/** Undefined if the header is too long to be read, is of another version, or already names a parked body. */
 function withBodyAt(name: string, { header, body }: Parts): SetAside | undefined {
   const front = header.length > MAX_HEADER_BYTES ? undefined : readFront(header);
   if (front === undefined || front.parked !== undefined) return undefined;

@@ -1,4 +1,4 @@
-/** The name that is spelt most like the given one; undefined when none is close enough to be meant. */
+/** The known name most similar to the given one; undefined if none is close enough. */
 export function nearest(given: string, known: readonly string[]): string | undefined {
   const [first] = known
     .map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))

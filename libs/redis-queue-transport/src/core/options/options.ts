@@ -1,14 +1,14 @@
 import { InvalidOptionError } from '../errors/errors.js';
 import { nearest } from './nearest.js';
 
-/** Checks one option's value and answers it, or throws {@link InvalidOptionError}. */
+/** Checks the value of one option and returns it, or throws {@link InvalidOptionError}. */
 export type Rule<T> = (value: unknown, option: string) => T;
 
 export type Rules<T> = { readonly [K in keyof T]-?: Rule<Exclude<T[K], undefined>> };
 
 /**
- * Resolves what a user gave against rules and defaults: an unknown key fails with the nearest known one, `undefined`
- * never overrides a default, each value is checked, the result is frozen. Errors name an option with the path before it.
+ * Resolves a user's options against rules and defaults. An unknown key fails with the most similar known one, `undefined`
+ * never overrides a default, each value is checked, and the result is frozen. Errors name an option with its path.
  * @throws InvalidOptionError
  */
 export function resolveOptions<T extends object>(
@@ -43,7 +43,7 @@ export function wholeNumber(
 /** Longest time that Node's timers can hold. */
 const LONGEST_MS = 2_147_483_647;
 
-/** A time that a timer can hold; the upper bound is only told to who went over it. */
+/** A time that a timer can hold; the message names the upper bound only to a user who exceeded it. */
 export function milliseconds(least: number): Rule<number> {
   const anyLength = wholeNumber('milliseconds', least);
   const withinATimer = wholeNumber('milliseconds', least, LONGEST_MS);
@@ -70,7 +70,7 @@ export function oneOf<const T extends string>(choices: readonly T[]): Rule<T> {
   };
 }
 
-/** An object with options of its own, of which the required ones must be given. */
+/** An object with options of its own, some of them required. */
 export function nested<T extends object>(
   rules: Rules<T>,
   defaults: T,
@@ -89,7 +89,7 @@ export function nested<T extends object>(
   };
 }
 
-/** Anything that has the method, or nothing. */
+/** Any object that has the method, or undefined. */
 export function objectWith<T>(method: string): Rule<T> {
   return (value, option) => {
     if (

@@ -1,30 +1,29 @@
 import { performance } from 'node:perf_hooks';
 
-/** A better reading is not waited for longer than this: clocks drift apart. */
+/** How long the best reading is kept: clocks drift apart. */
 const LONGEST_KEEP_MS = 60_000;
-/** Redis's clock can be set: what is older than this is asked for again when it is used. */
+/** Redis's clock can be set: an older reading is refreshed when it is used. */
 const FRESH_MS = 1_000;
-/** No answer is so late: a reading that is further behind tells of a clock that was set back. */
+/** No reply is this late: a reading that is further behind means that the clock was set back. */
 const LARGEST_LATENESS_MS = 1_000;
 
 /**
- * Redis's time, kept by its offset to this process's monotonic clock. The wall clock, which may be wrong or jump, is
- * never read.
+ * Redis's time, kept as an offset to this process's monotonic clock. The wall clock, which may be wrong or jump, is never
+ * read.
  *
- * An answer is always late by its way and by what the event loop was busy with, so each reading is behind by a little.
- * Of several the one that is furthest ahead was the quickest, and is kept (the idea of NTP's clock filter, RFC 5905,
- * section 10).
+ * The network and a busy event loop delay every reply, so each reading is a little behind. Of several readings the one
+ * furthest ahead had the shortest delay, and is kept (the idea of NTP's clock filter, RFC 5905, section 10).
  */
 export class RedisClock {
   #offsetMs: number | undefined;
   #readAt = 0;
-  /** When a reading came last, or was asked for. */
+  /** When a reading last arrived or was requested. */
   #freshAt = 0;
 
-  /** @param readAgain asks for another reading. Must not throw. */
+  /** @param readAgain requests another reading. Must not throw. */
   constructor(private readonly readAgain: () => void = () => undefined) {}
 
-  /** Takes over a reading of Redis's `TIME` that has just arrived. */
+  /** Takes a reading of Redis's `TIME` that has just arrived. */
   set(redisMs: number): void {
     const now = performance.now();
     this.#freshAt = now;

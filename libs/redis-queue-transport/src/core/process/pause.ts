@@ -1,4 +1,4 @@
-/** Resolves after the time, or at once when the signal fires. Never rejects. */
+/** Resolves after the time, or as soon as the signal fires. Never rejects. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

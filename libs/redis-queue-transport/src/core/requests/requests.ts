@@ -3,13 +3,13 @@ import type { ReceivedReply } from '../message/reply.js';
 
 export type RequestListener = (reply: ReceivedReply) => void;
 
-/** What a request waited for in vain: its first reply, the one after that, or the end of all of them. */
+/** What did not arrive in time: the first reply, the next one, or the end of all replies. */
 export type RequestPhase = 'first' | 'next' | 'all';
 
 export interface RequestTimes {
-  /** Longest time in ms until the first reply, and between two. */
+  /** Longest time in ms until the first reply, and between two replies. */
   readonly timeoutMs: number;
-  /** Longest time in ms until the last reply; undefined for as long as they keep coming. */
+  /** Longest time in ms until the last reply; undefined for no limit. */
   readonly totalTimeoutMs: number | undefined;
 }
 
@@ -28,7 +28,7 @@ class OpenRequest {
     this.#nextBy = this.openedAt + times.timeoutMs;
   }
 
-  /** A reply came, and more may. */
+  /** A reply has arrived, and more may follow. */
   goOn(): void {
     this.phase = 'next';
     this.#nextBy = performance.now() + this.times.timeoutMs;
@@ -47,7 +47,7 @@ class OpenRequest {
   }
 }
 
-/** The requests of one client that still wait for a reply. Each ends by its last reply, a failure, or a deadline. */
+/** The requests of one client that wait for replies. Each ends with its last reply, a failure, or a deadline. */
 export class OpenRequests {
   #open = new Map<number, OpenRequest>();
   #lastNumber = 0;
@@ -60,7 +60,7 @@ export class OpenRequests {
     return this.#open.size;
   }
 
-  /** Answers the number under which the reply will come. `onDeadline` makes the error for `onFailure`. */
+  /** Returns the number that replies will carry. `onDeadline` makes the error for `onFailure`. */
   open(
     onReply: RequestListener,
     onFailure: (error: unknown) => void,
@@ -79,12 +79,12 @@ export class OpenRequests {
     return this.#open.has(request);
   }
 
-  /** Numbers of those that got a reply, and wait for more. */
+  /** Numbers of the requests that got a reply and wait for more. */
   get streams(): readonly number[] {
     return [...this.#open].filter(([, { phase }]) => phase === 'next').map(([request]) => request);
   }
 
-  /** Hands a reply to its caller; false for a request that is no longer open. */
+  /** Hands a reply to its caller; false if the request is no longer open. */
   deliver(reply: ReceivedReply): boolean {
     const open = this.#open.get(reply.request);
     if (open === undefined) return false;
@@ -105,13 +105,13 @@ export class OpenRequests {
     for (const request of [...this.#open.keys()]) this.fail(request, error);
   }
 
-  /** The caller stopped listening. */
+  /** The caller has stopped listening. */
   forget(request: number): void {
     if (!this.#open.delete(request)) return;
     if (this.#open.size === 0) this.#sleep();
     this.#forgotten += 1;
     if (this.#forgotten < RENEW_AFTER) return;
-    // A Map that goes on for ever keeps the garbage collector from what it held (see Running).
+    // A Map that lives for ever keeps the garbage collector from freeing what it held (see Running).
     this.#forgotten = 0;
     this.#open = new Map(this.#open);
   }
@@ -137,13 +137,13 @@ export class OpenRequests {
       if (deadline <= now) this.fail(request, open.onDeadline(open.duePhase));
       else next = Math.min(next, deadline);
     }
-    // Each look costs the more the more there are, so that many are looked at less often.
+    // The more requests are open, the more a look costs, and the rarer it is.
     const notBefore = now + this.#open.size / LOOKED_AT_PER_MS;
     if (next < this.#wakesAt) this.#wakeAt(Math.max(next, notBefore));
   }
 }
 
-/** So many requests come and go before the Map gives way to a new one. */
+/** After this many requests, a new Map replaces the old one. */
 const RENEW_AFTER = 1_000;
-/** A deadline may be late by the time that this takes for all open requests: 0.1 s for a hundred thousand. */
+/** Per open request, how late a deadline may be noticed: 0.1 s for a hundred thousand requests. */
 const LOOKED_AT_PER_MS = 1_000;

@@ -1,8 +1,8 @@
 import { SenderFullError } from '../errors/errors.js';
 
 /**
- * Bounds what one sender holds in memory until Redis has answered. Counted by every message on the usual path, so it
- * does no more than add: text counts by its UTF-16 units, and what comes while there is any room left fits.
+ * Bounds what one sender keeps in memory until Redis has replied. Every message passes here, so it only adds: text counts
+ * by its UTF-16 units, and a message fits as long as there is any room left.
  */
 export class SendBudget {
   #messages = 0;
@@ -13,7 +13,7 @@ export class SendBudget {
     private readonly mostBytes: number,
   ) {}
 
-  /** Why there is no room; undefined when the message was counted. */
+  /** The error if there is no room; undefined if the message was counted. */
   take(bytes: number): SenderFullError | undefined {
     if (this.#messages >= this.mostMessages || this.#bytes >= this.mostBytes) return this.#full(1);
     this.#messages += 1;
@@ -21,19 +21,19 @@ export class SendBudget {
     return undefined;
   }
 
-  /** The message is answered, or will not be. */
+  /** Redis has replied about the message, or never will. */
   give(bytes: number): void {
     this.#messages -= 1;
     this.#bytes -= bytes;
   }
 
-  /** Whether all of these fit at once. @throws SenderFullError */
+  /** Checks that all of these fit at once. @throws SenderFullError */
   assertRoomFor(messages: number): void {
     const hasRoom = this.#messages + messages <= this.mostMessages && this.#bytes < this.mostBytes;
     if (!hasRoom) throw this.#full(messages);
   }
 
-  /** Why no request can be added to so many that wait for a reply; their bytes are gone. */
+  /** The error if too many requests already wait for a reply; their bytes are no longer held. */
   ofRequests(open: number): SenderFullError | undefined {
     if (open < this.mostMessages) return undefined;
     return new SenderFullError(1, open, 0, this.mostMessages, this.mostBytes);
