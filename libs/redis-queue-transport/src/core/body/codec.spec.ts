@@ -66,6 +66,6 @@ describe('a codec of somebody else', () => {
   test('that answers neither text nor bytes is refused', () => {
     const broken = codec({ encode: () => 7 as unknown as string });
 
-    expect(() => encodeWith(broken, 1)).toThrow(/"own" must answer text or a Buffer, got number/);
+    expect(() => encodeWith(broken, 1)).toThrow(/"own" must return text or a Buffer, got number/);
   });
 });

@@ -56,5 +56,5 @@ test.each([
   ['symbol', Symbol('a')],
   ['object', { toJSON: () => undefined }],
 ])('a %s that JSON leaves out is refused, and not sent as nothing', (kind, value) => {
-  expect(() => encodeJson(value)).toThrow(`it is a ${kind} that has no form there`);
+  expect(() => encodeJson(value)).toThrow(`JSON has no form for values of type ${kind}`);
 });

@@ -10,7 +10,7 @@ export function encodeJson(value: unknown): string {
   if (text !== undefined) return text;
   if (value === undefined) return '';
   throw new UnencodableError(
-    `The data cannot be written as JSON: JSON has no form for a ${typeof value}. Send plain data.`,
+    `The data cannot be written as JSON: JSON has no form for values of type ${typeof value}. Send plain data.`,
   );
 }
 

@@ -211,10 +211,10 @@ describe('decodeElement', () => {
     ['another version', '{"rq":2,"id":"x"}\n{}', 'format version 2'],
     ['a version that is none', '{"rq":"1"}\n{}', 'format version "1"'],
     ['an id that is no text', '{"rq":1,"id":7}\n{}', '"id" has an unusable value: 7'],
-    ['a version in other words', '{"rq":1.0,"id":"x"}\n{}', 'does not begin with {"rq":1'],
+    ['a version in other words', '{"rq":1.0,"id":"x"}\n{}', 'must begin with exactly {"rq":1'],
     ['a version that is nested', `{"rq":[[2]]}\n{}`, 'format version a list'],
     ['headers that are no texts', '{"rq":1,"headers":{"a":1}}\n{}', '"headers" has an unusable'],
-    ['a reply list without a number', '{"rq":1,"replyTo":"l"}\n{}', 'no number "re"'],
+    ['a reply list without a number', '{"rq":1,"replyTo":"l"}\n{}', 'lacks the number "re"'],
   ])('refuses %s', (_what, element, why) => {
     expect(() => decodeElement(bytes(element))).toThrow(UndecodableError);
     expect(() => decodeElement(bytes(element))).toThrow(why);
