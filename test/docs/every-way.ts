@@ -130,6 +130,7 @@ export class EveryWay {
     await this.#leaveExpired(client);
     await this.#pretendCrash('works');
     await this.operator.rpush('rq:{works}:waiting', LARGE_ELEMENT);
+    await this.operator.zadd('rq:{works}:delayed', 1, LARGE_ELEMENT);
     await admin.declare('happened.*', { history: HISTORY });
     await firstValueFrom(client.emit('happened.before', {}));
     const server = await this.#serve();

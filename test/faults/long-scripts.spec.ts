@@ -5,7 +5,10 @@ import type {
   LeaseTerms,
   Settlement,
 } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
-import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import {
+  decodeElement,
+  withNextAttempt,
+} from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { ENDED_MS } from '../contract/broker-world.js';
 import { element } from '../contract/elements.js';
 import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
@@ -306,6 +309,38 @@ describe('no script works for longer than 10 ms', () => {
       expect(await rig.commands.hlen(world.key(QUEUE, 'parked'))).toBe(2);
       await lease.leave();
       await rig.commands.del(world.key(QUEUE, 'waiting'), world.key(QUEUE, 'parked'));
+    });
+  });
+
+  test('handing out large elements that others delayed', async () => {
+    await expectShort(async () => {
+      const delayed = world.key(QUEUE, 'delayed');
+      const [seconds = 0] = await rig.commands.time();
+      const laterMs = (Number(seconds) + 60) * 1_000;
+      // No larger: where its table grows or shrinks, a sorted set reads all of an element.
+      const largeOf = (id: string): Buffer => Buffer.from(element(id, `"${'x'.repeat(4 * MIB)}"`));
+      for (let due = 1; due <= 3; due += 1) {
+        await rig.commands.zadd(delayed, 2 * due, largeOf(`large${due}`));
+        await rig.commands.zadd(delayed, 2 * due + 1, element(`small${due}`, '"x"'));
+      }
+      await rig.commands.zadd(delayed, laterMs, largeOf('later'));
+      const lease = await broker.join(QUEUE, TERMS, () => undefined);
+      const ids: string[] = [];
+      let dueInMs: number | undefined;
+      for (let call = 0; call < 20 && ids.length < 6; call += 1) {
+        const answer = await lease.exchange([], 10, undefined, 'keep');
+        if (answer === 'leaseLost') throw new Error('The lease is lost.');
+        ids.push(...answer.taken.map((taken) => decodeElement(taken).id ?? ''));
+        for (const taken of answer.taken) expect(taken.length).toBeLessThan(1_000);
+        ({ dueInMs } = answer);
+      }
+      expect(ids).toEqual(['large1', 'small1', 'large2', 'small2', 'large3', 'small3']);
+      expect(dueInMs).toBeGreaterThan(30_000);
+      expect(dueInMs).toBeLessThanOrEqual(60_000);
+      await lease.leave();
+      await rig.commands.del(
+        ...['waiting', 'delayed', 'parked'].map((what) => world.key(QUEUE, what)),
+      );
     });
   });
 });

@@ -25,6 +25,8 @@ export interface ExchangeReply {
   readonly nextDue: string;
   /** More may wait than was taken: it would have been too large. */
   readonly isCut: boolean;
+  /** The first delayed message is due, and too large for a script. */
+  readonly isDueLarge: boolean;
   readonly taken: readonly Buffer[];
 }
 
@@ -65,7 +67,7 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, what is
  * the matter with suspects (the place in SUSPECTS), 1 when the queue is paused, ms until the next delayed message or -1,
  * 1 when it keeps the time, when that message is due or nothing, 1 when
- * it took less than it might as that was large, taken … }.
+ * it took less than it might as that was large, 1 when the first delayed message is due and large, taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',
@@ -94,6 +96,7 @@ export const exchange = new Script({
     'trial',
     'time',
     'knownDue',
+    'readsLarge',
     'acks',
   ],
   lua: `
@@ -152,7 +155,7 @@ local isPaused = isRare and redis.call('EXISTS', paused) or 0
 ${RELEASE_DUE}
 
 local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
-local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', 0 }
+local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', 0, isDueLarge }
 if time ~= '' then
   local keeper = redis.call('HGET', roles, 'timekeeper')
   if time == 'yield' then
@@ -187,7 +190,7 @@ if isRare or trial ~= '' and trial ~= 'claimIfEmpty' then
     or tried and ${SUSPECTS.others} or ${SUSPECTS.free}
   if suspect then
     reply[1] = holds + 1
-    reply[9] = suspect
+    reply[10] = suspect
   end
   if tried == consumer or isPaused == 1 then return reply end
 end
@@ -196,7 +199,7 @@ if take == '1' then
   local element = redis.call('LMOVE', waiting, processing, 'LEFT', 'RIGHT')
   if not element then return reply end
   reply[1] = holds + 1
-  reply[9] = element
+  reply[10] = element
   return reply
 end
 local elements, taken, bytes, step = {}, 0, 0, 1
@@ -216,15 +219,25 @@ for from = 1, taken, ${MOST_ARGUMENTS} do
   redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
 end
 if taken > 0 then redis.call('LTRIM', waiting, taken, -1) end
-for i = 1, taken do reply[8 + i] = elements[i] end
+for i = 1, taken do reply[9 + i] = elements[i] end
 reply[1] = holds + taken
 return reply
 `,
   read: (reply): ExchangeReply | 'leaseLost' | 'miscounted' => {
     if (reply === 0) return 'leaseLost';
     if (reply === -1) return 'miscounted';
-    const [held, missing, suspects, paused, dueIn, timekeeper, nextDue, isCut, ...taken] =
-      readArray(reply);
+    const [
+      held,
+      missing,
+      suspects,
+      paused,
+      dueIn,
+      timekeeper,
+      nextDue,
+      isCut,
+      isDueLarge,
+      ...taken
+    ] = readArray(reply);
     const dueInMs = readNumber(dueIn);
     return {
       held: readNumber(held),
@@ -235,6 +248,7 @@ return reply
       isTimekeeper: timekeeper === 1,
       nextDue: readBuffer(nextDue).toString(),
       isCut: isCut === 1,
+      isDueLarge: isDueLarge === 1,
       taken: taken.map(readBuffer),
     };
   },

@@ -1,16 +1,20 @@
+import { randomInt } from 'node:crypto';
 import { setAside } from '../../core/message/set-aside.js';
 import type { SetAside } from '../../core/message/set-aside.js';
 import { newBodyName } from '../queue/body-name.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
+import { LARGE_BYTES } from '../script/script.js';
+import { endParkingDelayed } from './end-parking-delayed.script.js';
 import { endParking } from './end-parking.script.js';
 import { oneByOne, transact } from '../connection/transaction.js';
 
-/** Larger than what senders of this library leave in a list, and the most that scripts may copy often. */
-export const LARGE_BYTES = 262_144;
-
 /** A connection whose transaction has more to keep is closed by Redis (client-query-buffer-limit, by default 1 GiB). */
 const MOST_IN_TRANSACTION = 900 * 1_048_576;
+
+/** Times long before any other, of which each large element gets one of its own while it is parked. */
+const LEAST_MARK = -(2 ** 52);
+const MARKS = 2 ** 47;
 
 /** So many elements are read at once, while they are small. */
 const PAGE = 100;
@@ -60,6 +64,35 @@ export class LargeElements {
       ]),
     );
     return endParking.read(reply) ? { name, element, body } : undefined;
+  }
+
+  /** Parks the body of the first delayed element if that is large. It has to be due: its time is of no matter any more. */
+  async parkFirstDelayed(): Promise<void> {
+    const { delayed, parked, counts } = this.keys;
+    const connection = this.connection();
+    await connection.ready();
+    const [large, due] = await connection.run('look for large messages', (client) =>
+      client.zrangeBuffer(delayed, '0', '0', 'WITHSCORES'),
+    );
+    if (large === undefined || due === undefined || large.length <= LARGE_BYTES) return;
+    const name = newBodyName();
+    const { element, body } = setAside(large, name, this.newId());
+    const mark = LEAST_MARK - randomInt(MARKS);
+    const send = large.length + body.length > MOST_IN_TRANSACTION ? oneByOne : transact;
+    const args = { name, mark, due: due.toString() };
+    const reply = await connection.run(endParkingDelayed.action, (redis) =>
+      send(redis, (client) => [
+        client.hsetnx(parked, name, body),
+        client.zadd(delayed, 'XX', mark, large),
+        endParkingDelayed.send(client, { delayed, parked, counts }, args, [element]),
+      ]),
+    );
+    // Should this process die before it, the large one is parked, and handled, once more.
+    if (endParkingDelayed.read(reply)) {
+      await connection.run(endParkingDelayed.action, (client) =>
+        client.zremrangebyscore(delayed, mark, mark),
+      );
+    }
   }
 
   /** Parks all large elements of a list. Costs one command where it is short. */

@@ -12,7 +12,7 @@ import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/errors
 import { pause } from '../../core/process/pause.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
-import { LARGE_BYTES } from './large-elements.js';
+import { LARGE_BYTES } from '../script/script.js';
 import type { LargeElements, Parked, SeenOwner } from './large-elements.js';
 import { exchange, settlementArguments } from './exchange.script.js';
 import type { ExchangeReply } from './exchange.script.js';
@@ -104,6 +104,9 @@ export class RedisLease implements Lease {
   /** So many more are taken each by a command of its own. */
   #carefulFor: number;
   #carefulStep = 1;
+  #isTimekeeper = false;
+  /** Redis refuses to park a delayed message that is large: then the script has to read it. */
+  #readsLarge = false;
   /** Bodies that have just been parked, by the element that stands for them, until they are asked for. */
   readonly #near = new Map<Buffer, Parked>();
   /** By `performance.now()`. */
@@ -148,6 +151,9 @@ export class RedisLease implements Lease {
     if (this.#isRefused) this.#noteRefusal(undefined);
     if (settled === 'leaseLost') return settled;
     if (counted !== 'miscounted') this.#removeHeld(known, oldestDone);
+    if (time !== undefined) this.#isTimekeeper = settled.isTimekeeper;
+    this.#readsLarge = false;
+    if (settled.isDueLarge && this.#isTimekeeper) await this.#parkFirstDelayed();
     const reply = await this.#withLargeParked(
       isCareful ? await this.#takeCarefully(settled, take) : settled,
     );
@@ -157,7 +163,9 @@ export class RedisLease implements Lease {
     for (const element of reply.taken) this.#hold(element);
     // With a wait under way the list may rightly hold one more than is known.
     if (isAlone) this.#mayHoldStrays = reply.held > this.#held.length;
-    return { ...reply, missing: reply.missing + settlements.length - known.length };
+    const missing = reply.missing + settlements.length - known.length;
+    if (reply.isDueLarge && this.#isTimekeeper) return { ...reply, missing, dueInMs: 0 };
+    return { ...reply, missing };
   }
 
   #hold(element: Buffer): void {
@@ -183,6 +191,19 @@ export class RedisLease implements Lease {
       return { ...reply, held: reply.held + taken.length, isCut: taken.length === count, taken };
     } catch (error) {
       return this.#lost(error);
+    }
+  }
+
+  /** What was taken is not known to be held until that is done. */
+  async #parkFirstDelayed(): Promise<void> {
+    try {
+      await this.at.large.parkFirstDelayed();
+    } catch (error) {
+      if (error instanceof RedisRefusedError) this.#readsLarge = true;
+      else {
+        this.#mayHoldStrays = true;
+        throw error;
+      }
     }
   }
 
@@ -288,12 +309,22 @@ export class RedisLease implements Lease {
     const held = this.#held.length;
     const lastDone = beginningOf(this.#held[oldestDone - 1]);
     const knownDue = this.#nextDue;
+    const readsLarge = this.#readsLarge ? 1 : 0;
     const done = { oldestDone, held, lastDone, acks };
     try {
       return await exchange.run(
         commands,
         { ...keys, processing: keys.processing(consumer) },
-        { consumer, deadLetterLimit, onceMs, wake: keys.wake, knownDue, ...terms, ...done },
+        {
+          consumer,
+          deadLetterLimit,
+          onceMs,
+          wake: keys.wake,
+          knownDue,
+          readsLarge,
+          ...terms,
+          ...done,
+        },
         rest,
       );
     } catch (error) {

@@ -1,8 +1,8 @@
 /**
- * Every command in Lua text, with its first argument where that is a plain name. Commands alone are text in capitals at
- * the beginning of a call's arguments.
+ * Every command in Lua text, with the command within it where it has such, and its first argument where that is a plain
+ * name. Commands alone are text in capitals at the beginning of a call's arguments.
  */
-const COMMAND = /\(\s*'([A-Z]{2,})'\s*(?:,\s*([A-Za-z_]\w*)\s*(?=[,)]))?/g;
+const COMMAND = /\(\s*'([A-Z]{2,})'\s*(?:,\s*'([A-Z]{2,})'\s*)?(?:,\s*([A-Za-z_]\w*)\s*(?=[,)]))?/g;
 
 /**
  * Lua that looks for a permission that the user lacks, before anything is written: one that was noticed on the way would
@@ -20,10 +20,10 @@ export function permissionCheck(
   runs?: readonly string[],
 ): string {
   const needed = new Set<string>();
-  for (const [, command = '', argument = ''] of lua.matchAll(COMMAND)) {
+  for (const [, command = '', within, argument = ''] of lua.matchAll(COMMAND)) {
     if (runs !== undefined && !runs.includes(command)) continue;
-    const isNamed = named.includes(argument);
-    needed.add(`{ '${command}', ${isNamed ? argument : 'nil'} }`);
+    const on = named.includes(argument) ? argument : 'nil';
+    needed.add(`{ '${command}', ${on}${within === undefined ? '' : `, '${within}'`} }`);
   }
   return `
 local function mayRun(command, ...)
@@ -31,9 +31,11 @@ local function mayRun(command, ...)
   return isKnown and may
 end
 for _, needed in ipairs({ ${[...needed].join(', ')} }) do
-  local command, on = needed[1], needed[2]
+  local command, on, within = needed[1], needed[2], needed[3]
   local may
-  if on then may = mayRun(command, on, on) else may = mayRun(command) end
+  if within then may = mayRun(command, within, on)
+  elseif on then may = mayRun(command, on, on)
+  else may = mayRun(command) end
   if not may then
     return redis.error_reply("NOPERM this user has no permissions to run the '" .. string.lower(command) .. "' command" .. (on and ' on ' .. on or ''))
   end

@@ -5,6 +5,9 @@ import type { Connection, ScriptStage } from '../connection/connection.js';
 import { UNPARK } from './parking-lua.js';
 import { permissionCheck } from './script-permissions.js';
 
+/** Elements above this are large: more than senders of this library leave in a list, and the most that scripts may copy often. */
+export const LARGE_BYTES = 262_144;
+
 export type ScriptArgument = string | number | Buffer;
 
 interface Definition<Key extends string, Arg extends string, Reply> {
@@ -207,42 +210,64 @@ const MOST_DUE = 100;
 const DUE_STEP = 16;
 const MOST_DUE_BYTES = 1_048_576;
 
+/** Later than any timer looks. */
+const LATEST_DUE_MS = 2 ** 31;
+
 /**
  * Moves delayed messages that are due to the head of the queue, the earliest first, as Lua. No more than this consumer
  * takes now (`take`), or, where it takes none, one for another consumer that waits, as long as nothing stands in its way:
  * what comes next would overtake those that stayed. None while the queue is paused.
  *
  * Leaves `nextDue`, when the next one is due, and `dueIn`: ms until then, 0 when more are due that can go on, -1 for no
- * need to look. With a `knownDue` that is still to come the next one is not read again: it may be large.
+ * need to look. With a `knownDue` that is still to come the next one is not read again.
+ *
+ * A large one is not read at all, unless `readsLarge` is 1: unlike a list, a sorted set tells how large its first elements
+ * are (memory by the mean of the first ones, times their number). Nothing is moved from behind one that is due; then
+ * `isDueLarge` is 1.
  */
 export const RELEASE_DUE = `
-local nextDue, dueIn = false, -1
+local nextDue, dueIn, isDueLarge = false, -1, 0
+local function meanOfFirst(many)
+  return redis.call('MEMORY', 'USAGE', delayed, 'SAMPLES', many) / redis.call('ZCARD', delayed)
+end
+local function isFirstLarge() return readsLarge == '0' and meanOfFirst(1) > ${LARGE_BYTES} end
+-- When the first is due, in whole ms, by how many are due at a time.
+local function firstDue()
+  local before, by = now, now + 1
+  local function isNoneDue(at) return redis.call('ZCOUNT', delayed, '-inf', string.format('%.0f', at)) == 0 end
+  while isNoneDue(by) and by - now < ${LATEST_DUE_MS} do by = 2 * by - now end
+  while by - before > 1 do
+    local between = math.floor((before + by) / 2)
+    if isNoneDue(between) then before = between else by = between end
+  end
+  return string.format('%.0f', by)
+end
 if redis.call('ZCARD', delayed) > 0 then
   now = now or nowMs()
+  local allDue = redis.call('ZCOUNT', delayed, '-inf', now)
   local most = 0
   if isPaused == 0 then
-    if tonumber(take) > 0 then most = math.min(take, ${MOST_DUE})
+    if allDue > 0 and isFirstLarge() then isDueLarge = 1
+    elseif tonumber(take) > 0 then most = math.min(take, ${MOST_DUE})
     elseif redis.call('LLEN', waiting) == 0 then most = 1 end
   end
-  most = math.min(most, redis.call('ZCOUNT', delayed, '-inf', now))
-  local due, bytes = {}, 0
-  while #due < most and bytes < ${MOST_DUE_BYTES} do
-    local last = math.min(most, #due + ${DUE_STEP}) - 1
-    for _, element in ipairs(redis.call('ZRANGE', delayed, #due, last)) do
-      due[#due + 1] = element
-      bytes = bytes + #element
-    end
-  end
-  if #due > 0 then
-    for i = #due, 1, -1 do redis.call('LPUSH', waiting, due[i]) end
-    redis.call('ZREMRANGEBYRANK', delayed, 0, #due - 1)
+  most = math.min(most, allDue)
+  if most > ${DUE_STEP} and most * meanOfFirst(most) > ${MOST_DUE_BYTES} then most = ${DUE_STEP} end
+  if most > 1 and most * meanOfFirst(most) > ${MOST_DUE_BYTES} then most = 1 end
+  if most > 0 then
+    local due = redis.call('ZRANGE', delayed, 0, most - 1)
+    for i = most, 1, -1 do redis.call('LPUSH', waiting, due[i]) end
+    redis.call('ZREMRANGEBYRANK', delayed, 0, most - 1)
   end
   local isKnown = knownDue ~= '' and tonumber(knownDue) > now
   if isKnown and redis.call('ZCOUNT', delayed, '-inf', '(' .. knownDue) == 0 then nextDue = knownDue
-  else nextDue = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] end
+  elseif isDueLarge == 0 and redis.call('ZCARD', delayed) > 0 then
+    if isFirstLarge() then nextDue = firstDue()
+    else nextDue = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] end
+  end
   if nextDue then dueIn = math.max(0, math.ceil(tonumber(nextDue) - now)) end
   -- What is due stays for whoever takes next.
-  if dueIn == 0 and #due == 0 then dueIn = -1 end
+  if dueIn == 0 and most == 0 then dueIn = -1 end
 end
 `;
 
