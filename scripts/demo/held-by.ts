@@ -1,12 +1,16 @@
-import type { Redis } from 'ioredis';
+import type { DemoRedis } from './demo-redis.js';
 
 /**
- * How many messages of all queues one process holds. A consumer's name has the id of its process in it, and what it
+ * How many messages one process holds, of one queue or of all. A consumer's name has the id of its process in it, and what it
  * holds is in a list with that name.
  */
-export async function countHeldBy(redis: Redis, prefix: string, pid: number): Promise<number> {
+export async function countHeldBy(
+  { connection: redis, queuePrefix }: DemoRedis,
+  pid: number,
+  queue = '*',
+): Promise<number> {
   const lists = new Set<string>();
-  const match = `${prefix}:{*}:processing:*-${pid}-*`;
+  const match = `${queuePrefix}:{${queue}}:processing:*-${pid}-*`;
   const batches = redis.scanStream({ match, count: 1_000 });
   for await (const batch of batches as AsyncIterable<string[]>) {
     for (const key of batch) lists.add(key);

@@ -18,7 +18,7 @@ export async function killInventoryService(scene: Scene): Promise<void> {
   const { redis, shop, records } = stage;
   const [victim] = shop.running('inventory-service');
   const pid = victim?.pid ?? 0;
-  const held = (): Promise<number> => countHeldBy(redis.connection, redis.queuePrefix, pid);
+  const held = (): Promise<number> => countHeldBy(redis, pid, RESERVE_QUEUE);
   const redeliveredBefore = await records.countRedelivered();
 
   const orders = customers.burst(burst);
@@ -40,7 +40,7 @@ export async function killInventoryService(scene: Scene): Promise<void> {
   const redelivered = (await records.countRedelivered()) - redeliveredBefore;
   check(redelivered >= heldMessages, `${redelivered} of ${heldMessages} were handed out again`);
   narrator.saw(
-    `It held ${heldMessages} messages, and ${waiting} more waited while it was dead. ${describeTally(orders.tally)}. ` +
-      `Started again as pid ${again.pid}; ${redelivered} messages were handed out again, and all orders have ended.`,
+    `It held ${heldMessages} reservations, and ${waiting} more waited while it was dead. ${describeTally(orders.tally)}. ` +
+      `Started again as pid ${again.pid}; ${redelivered} were handed out again, and all orders have ended.`,
   );
 }

@@ -17,7 +17,7 @@ export async function killOrderService(scene: Scene): Promise<void> {
   const { redis, shop } = stage;
   const [victim] = shop.running('order-service');
   const pid = victim?.pid ?? 0;
-  const held = (): Promise<number> => countHeldBy(redis.connection, redis.queuePrefix, pid);
+  const held = (): Promise<number> => countHeldBy(redis, pid);
 
   const orders = customers.burst(burst);
   // With something in its hands, if that can be seen while they order.
