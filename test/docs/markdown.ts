@@ -9,6 +9,8 @@ export interface CodeBlock {
   readonly note: string | undefined;
   /** Of the opening fence, from 1. */
   readonly line: number;
+  /** How many there are between the fences. */
+  readonly lines: number;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -48,6 +50,7 @@ export function codeBlocks(markdown: string): CodeBlock[] {
       text: lines.slice(start + 1, index).join('\n'),
       note: /^<!-- (.*) -->$/.exec(noteLine(lines, start))?.[1],
       line: start + 1,
+      lines: index - start - 1,
     });
     start = undefined;
   });
