@@ -26,31 +26,31 @@ import { historyEndRule } from '../options/event-options.js';
 import { resolveAdminOptions } from '../options/options.js';
 import type { RedisQueueAdminOptions } from '../options/options.js';
 
-/** Which part of a history; both ends are meant too. */
+/** A part of a history, both ends included. */
 export interface ReplayOptions {
-  /** Default: the oldest that is kept. */
+  /** Default: the oldest kept event. */
   readonly from?: Date | string | undefined;
-  /** Default: the newest. */
+  /** Default: the newest event. */
   readonly to?: Date | string | undefined;
 }
 
-/** Which part of a history is listed, and which way. */
+/** Which part of a history to list, in which direction. */
 export interface HistoryPageOptions extends Page {
-  /** Where the page begins, included. Default: the oldest that is kept, or the newest with `newestFirst`. */
+  /** The first event of the page. Default: the oldest kept event, or the newest with `newestFirst`. */
   readonly from?: Date | string | undefined;
-  /** Goes from the newest back. Default false. */
+  /** Lists from the newest to the oldest. Default false. */
   readonly newestFirst?: boolean | undefined;
 }
 
 const dropOrKeep = oneOf(['drop', 'keep']);
 
-/** A bound with a slip in its name would have everything replayed. */
+/** Checked, since a misspelt bound would replay everything. */
 const replayRule = nested<{ readonly from: string; readonly to: string | undefined }>(
   { from: historyEndRule, to: historyEndRule },
   { from: '-', to: undefined },
 );
 
-/** A queue: its name, or a pattern with the group whose events wait there. */
+/** A queue: its name, or the pattern and the group of an event subscription. */
 export type RedisQueueName = string | { readonly pattern: string; readonly group: string };
 
 function nameOf(queue: RedisQueueName): string {
@@ -61,11 +61,11 @@ function nameOf(queue: RedisQueueName): string {
 }
 
 /**
- * Looks into queues and tends them, beside live consumers. Provided by `RedisQueueModule`; a queue's name is its
- * pattern as Nest normalises it (`inventory.reserve`, `{"cmd":"sum"}`).
+ * Inspects and manages queues, while consumers run. Provided by `RedisQueueModule`. The name of a queue is its pattern as
+ * Nest normalises it (`inventory.reserve`, `{"cmd":"sum"}`).
  *
- * Every method rejects with `RedisUnavailableError`, `RedisRefusedError` or `OutcomeUnknownError` when Redis fails; one
- * that lists pages, with `InvalidOptionError` for an `offset` or `limit` that is none.
+ * Every method rejects with `RedisUnavailableError`, `RedisRefusedError` or `OutcomeUnknownError` if Redis fails, and with
+ * `InvalidOptionError` for unusable arguments.
  */
 export class RedisQueueAdmin {
   // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
@@ -82,7 +82,7 @@ export class RedisQueueAdmin {
     this.events = new EventAdmin(broker.events, (element) => reader.message(element));
   }
 
-  /** Names of all queues that were ever pushed to or served. */
+  /** The names of all queues that were ever sent to or served. */
   queues(): Promise<readonly string[]> {
     return this.admin.queues();
   }
@@ -91,12 +91,12 @@ export class RedisQueueAdmin {
     return this.admin.lengths(nameOf(queue));
   }
 
-  /** All queues at a glance, at a cost for each that does not grow with what is in it: for a dashboard, or an alarm. */
+  /** All queues at a glance, for a dashboard or an alarm. The cost per queue does not grow with its length. */
   overview(): Promise<readonly QueueOverview[]> {
     return this.admin.overview();
   }
 
-  /** Waiting messages, the next one first; nothing is taken. Default: the first 100. */
+  /** Waiting messages, the next one first. They stay where they are. Default: the first 100. */
   peek(
     queue: RedisQueueName,
     page?: Page & { readonly offset?: number | undefined },
@@ -112,7 +112,7 @@ export class RedisQueueAdmin {
     return this.admin.delayed(nameOf(queue), page);
   }
 
-  /** Makes delayed messages due now: all, or those that the filter takes. Answers how many. */
+  /** Makes delayed messages due now: all, or those that match the filter. Returns how many. */
   advanceDelayed(
     queue: RedisQueueName,
     filter?: (message: DelayedMessage) => boolean,
@@ -121,25 +121,28 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Makes one delayed message due now, by its id; the others that are due go first. False when no message of that id is
-   * delayed. @throws InvalidOptionError for an id that is none
+   * Makes one delayed message due now, by its id. Other due messages go first. Returns false if no delayed message has
+   * this id. @throws InvalidOptionError for an unusable id
    */
   async advance(queue: RedisQueueName, id: string): Promise<boolean> {
     return this.admin.advance(nameOf(queue), id);
   }
 
   /**
-   * Removes one message that waits or is delayed, by its id, for good: `removed`; where several have it, one with each call.
-   * `held` when a consumer holds it, which is left alone; `unknown` when it is none of these: it was never there, has
-   * ended, or is a dead letter. One that moves on while it is looked for may be missed. Its id stays taken for its
-   * `deduplicate` window, as it does when a message was handled. Who waits for its reply is not told. The queue is looked
-   * through by small parts, from the tail on. @throws InvalidOptionError for an id that is none
+   * Removes one waiting or delayed message for good, by its id. Returns:
+   *
+   * - `removed`. If several messages have this id, each call removes one.
+   * - `held`: a consumer holds it. It is left alone.
+   * - `unknown`: it was never there, has ended, or is a dead letter. A message that moves during the search may be missed.
+   *
+   * The id stays taken for its `deduplicate` window, as after a handled message. A caller that waits for its reply is not
+   * told. The search goes from the tail to the head, in small steps. @throws InvalidOptionError for an unusable id
    */
   async remove(queue: RedisQueueName, id: string): Promise<Removal> {
     return this.admin.remove(nameOf(queue), id);
   }
 
-  /** Dead letters, the oldest first. `next` is the `from` of the following page. */
+  /** Dead letters, the oldest first. `next` is the `from` of the next page. */
   deadLetters(
     queue: RedisQueueName,
     page?: Page & { readonly from?: string | undefined },
@@ -153,31 +156,31 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Sends a dead letter again, at the tail of its queue: its attempt starts anew, and why it died is added to its
-   * header `dead-letter-history`. False when it is not there (any more): of two that redrive it at once, one does.
+   * Sends a dead letter again, at the tail of its queue. Its attempts start anew, and the reason is added to its header
+   * `dead-letter-history`. Returns false if it is not there: if two calls redrive it at once, one of them does it.
    */
   redrive(queue: RedisQueueName, entry: string): Promise<boolean> {
     return this.admin.redrive(nameOf(queue), entry);
   }
 
-  /** Redrives all dead letters that are there now, or those that the filter takes. Answers how many. */
+  /** Redrives all present dead letters, or those that match the filter. Returns how many. */
   redriveAll(queue: RedisQueueName, filter?: DeadLetterFilter): Promise<number> {
     return this.admin.redriveAll(nameOf(queue), filter);
   }
 
-  /** False when it is not there (any more). */
+  /** Deletes a dead letter for good. Returns false if it is not there. */
   deleteDeadLetter(queue: RedisQueueName, entry: string): Promise<boolean> {
     return this.admin.deleteDeadLetter(nameOf(queue), entry);
   }
 
-  /** Deletes all dead letters that are there now, or those that the filter takes. Answers how many. */
+  /** Deletes all present dead letters, or those that match the filter. Returns how many. */
   deleteDeadLetters(queue: RedisQueueName, filter?: DeadLetterFilter): Promise<number> {
     return this.admin.deleteDeadLetters(nameOf(queue), filter);
   }
 
   /**
-   * Stops handing out, on every consumer, until {@link resume}. What runs goes on, and messages are still taken in. A
-   * consumer that misses the news finds out within 5 s.
+   * Stops handing out messages, on all consumers, until {@link resume}. Running handlers go on, and the queue still accepts
+   * messages. A consumer that misses the news notices within 5 s.
    */
   pause(queue: RedisQueueName): Promise<void> {
     return this.admin.pause(nameOf(queue));
@@ -188,8 +191,8 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Removes everything that waits or is delayed, for good. Answers how many messages that were. Ids stay taken for
-   * their `deduplicate` window, as they do when a message was handled.
+   * Removes all waiting and delayed messages for good. Returns how many. Their ids stay taken for their `deduplicate`
+   * window, as after handled messages.
    */
   purge(queue: RedisQueueName): Promise<number> {
     return this.admin.purge(nameOf(queue));
@@ -201,8 +204,8 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Lets groups get copies of a pattern's events before they first start, and histories begin; a history that is given
-   * replaces the bounds of one that is there. @throws InvalidOptionError | InvalidPatternError
+   * Starts copies of a pattern's events for groups that have not started yet, and histories. The given bounds replace
+   * those of an existing history. @throws InvalidOptionError | InvalidPatternError
    */
   async declare(pattern: string, declaration: EventDeclarationOptions): Promise<void> {
     assertSubscribable(pattern);
@@ -211,9 +214,10 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Ends a group's subscription: no copy comes any more. What still waits, or is delayed, is dropped for good, or kept
-   * in the queue `@GROUP/PATTERN`; dead letters stay. Stop the group's replicas first, and servers that declare it: one
-   * that starts again, or takes a new lease, begins it anew. Answers whether the group was there, and how many messages were dropped.
+   * Ends a group's subscription: it gets no more copies. Waiting and delayed messages are dropped for good, or kept in the
+   * queue `@GROUP/PATTERN`; dead letters stay. First stop the group's replicas and the servers that declare it: one that
+   * starts again, or takes a new lease, subscribes again. Returns whether the group was there, and how many messages were
+   * dropped.
    */
   async retire(
     pattern: string,
@@ -225,11 +229,11 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Ends a pattern's history: no event is added any more. The entries that it has are dropped for good, or kept for
-   * {@link history} and {@link replay}, without a bound on their age; a later call with `drop` removes them. Numbers go
-   * on where the history is declared again. Stop the servers first that declare it, by a handler or by `declare`: one
-   * that starts again, or takes a new lease, begins it anew. Stop those with `recover` handlers of it too, which would
-   * hear nothing. Answers whether the history was there, and how many entries were dropped.
+   * Ends a pattern's history: no more events are added. Its entries are dropped for good, or kept for {@link history} and
+   * {@link replay} without a limit by age; a later call with `drop` removes them. Numbering continues if the history is
+   * declared again. First stop the servers that declare it, by a handler or by `declare`: one that starts again, or takes
+   * a new lease, starts the history again. Also stop servers with `recover` handlers of it, which would hear nothing.
+   * Returns whether the history was there, and how many entries were dropped.
    */
   async endHistory(
     pattern: string,
@@ -239,14 +243,14 @@ export class RedisQueueAdmin {
     return this.events.endHistory(pattern, entries);
   }
 
-  /** Ends publishing to the live listeners of a wildcard that nobody has any more; false when there was none. */
+  /** Stops publishing to a wildcard that no longer has live listeners. Returns false if there was none. */
   async forgetListeners(pattern: string): Promise<boolean> {
     return this.events.forgetListeners(pattern);
   }
 
   /**
-   * The events that are kept of a pattern, the oldest first, from an event (its `historyId`) or a time of Redis's clock
-   * on; with `newestFirst` the newest first, from there back. `next` is the `from` of the following page in the same
+   * The kept events of a pattern, the oldest first, starting at an event (its `historyId`) or a time of Redis's clock.
+   * With `newestFirst`, the newest first, going back from there. `next` is the `from` of the next page in the same
    * direction.
    */
   async history(
@@ -259,10 +263,10 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Gives a group events of its pattern's history once more, at the tail of its queue: all that are kept up to now, or
-   * those from and up to an event (its `historyId`) or a time of Redis's clock. They keep their ids, so that a handler
-   * with `once` passes over those that it had. Answers how many. A failure on the way leaves a part replayed.
-   * @throws InvalidOptionError for a group that does not get these events, or where none are kept
+   * Gives a group events of its pattern's history again, at the tail of its queue: all that are kept, or those between
+   * two events (their `historyId`) or times of Redis's clock. They keep their ids, so a handler with `once` skips those
+   * that it has already handled. Returns how many. A failure on the way leaves a part replayed.
+   * @throws InvalidOptionError for a group that does not get these events, or if none are kept
    */
   async replay(pattern: string, group: string, range: ReplayOptions = {}): Promise<number> {
     const { from, to } = replayRule(range, 'range');

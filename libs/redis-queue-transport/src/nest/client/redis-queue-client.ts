@@ -44,12 +44,12 @@ import type { RedisQueueEvents, RedisQueueStatus } from '../log/status-events.js
 
 export type { EmitResult } from './outgoing-message.js';
 
-/** What `enqueue` answers once Redis holds the message. */
+/** The result of `enqueue`, once Redis holds the message. */
 export interface EnqueueResult {
   readonly id: string;
   /**
-   * Redis already held, or had handled, a message of this id within its `deduplicate` window: nothing was added. Where the
-   * client sent it again by itself, that may be this message.
+   * A message with this id was already held or handled within its `deduplicate` window: nothing was added. If the client
+   * sent this message again by itself, that other message may be this one.
    */
   readonly isDuplicate: boolean;
 }
@@ -57,8 +57,8 @@ export interface EnqueueResult {
 const MOST_KNOWN_QUEUES = 1_000;
 
 /**
- * The client side of the transport. `send` and `emit` as with every `ClientProxy`, and `enqueue` for a message that
- * one consumer must handle and nobody waits for.
+ * The client side of the transport: `send` and `emit` as with every `ClientProxy`, and `enqueue` for a message that one
+ * consumer must handle and whose result nobody waits for.
  * @throws InvalidOptionError from the constructor
  */
 export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
@@ -68,7 +68,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   private readonly codec: PacketCodec;
   private readonly addressing: AddressingLog;
   private readonly ids = new MessageIds();
-  /** By pattern; those that were looked at and are fit to be sent to. */
+  /** By pattern; only valid patterns. */
   private readonly queues = new Map<unknown, string>();
   private readonly failures = new FailureLog(this.logger);
   private readonly events = new StatusEvents(this._status$, this.logger);
@@ -103,7 +103,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Opens the connection. Called by itself with the first message.
+   * Opens the connection. The first message calls it by itself.
    * @throws RedisUnavailableError | RedisRefusedError | ClientClosedError
    */
   connect(): Promise<void> {
@@ -126,7 +126,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     return (this.session ??= this.home.runInAsyncScope(() => this.open()));
   }
 
-  /** At once while the client is connected. */
+  /** Calls at once if the client is connected. */
   private sendWhenConnected<T>(message: OutgoingMessage, send: Send<T>): Promise<T> {
     const session = this.session;
     if (session?.isConnected === true) return send(message, session);
@@ -168,8 +168,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Fails requests that wait for a reply, waits up to 5 s until everything else that was begun is done, and closes. What
-   * is not known by then rejects with `OutcomeUnknownError`, or with `RedisUnavailableError` where nothing was sent. A
+   * Fails requests that wait for a reply, waits up to 5 s for all other running calls, and closes the connection. Calls
+   * without a result by then reject with `OutcomeUnknownError`, or with `RedisUnavailableError` if nothing was sent. A
    * later call opens a new connection, unless the app has shut down.
    */
   close(): Promise<void>;
@@ -191,10 +191,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Puts a message on the list of its pattern; one consumer will handle it. Begins at once, subscribed to, awaited or
-   * not. Answers when Redis holds it; errors with `RedisUnavailableError`, `RedisRefusedError` (not held), `OutcomeUnknownError`
-   * (possibly held), `UnencodableError`, `InvalidPatternError`, also for a wildcard, or `InvalidOptionError`. What the
-   * options name goes over what a record says.
+   * Adds a message to the queue of its pattern; one consumer handles it. Starts at once, even if you neither await nor
+   * subscribe. Resolves when Redis holds the message. Options override those of a record.
+   *
+   * Fails with `RedisUnavailableError` or `RedisRefusedError` (not held), `OutcomeUnknownError` (possibly held),
+   * `SenderFullError`, `UnencodableError`, `PayloadTooLargeError`, `InvalidPatternError` (wildcards included) or
+   * `InvalidOptionError`.
    */
   enqueue(
     pattern: unknown,
@@ -228,9 +230,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Enqueues all of these, data or records, in few round trips and in this order. Begins at once, awaited or not.
-   * Answers when Redis holds them all; errors with `IncompleteError`, which says which ones failed and how, or as
-   * `enqueue` does when nothing could be sent at all. The options are for each of them.
+   * Enqueues all of these, data or records, in few round trips and in this order. Starts at once, even if you do not
+   * await it. Resolves when Redis holds all of them. Fails with `IncompleteError`, which says which messages failed and
+   * why, or like `enqueue` if nothing could be sent at all. The options apply to each message.
    */
   enqueueMany(
     pattern: unknown,
@@ -249,7 +251,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     );
   }
 
-  /** Emits all of these as {@link enqueueMany} enqueues them. Answers what `emit` would for each. */
+  /** Emits all of these, as {@link enqueueMany} enqueues them. Resolves with the result of `emit` for each. */
   emitMany<TResult = EmitResult>(
     pattern: unknown,
     data: readonly unknown[],
@@ -300,19 +302,20 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Asks one consumer, and answers with its replies. Cold: it asks when it is subscribed to, and each subscription asks
-   * anew; so it cannot be awaited itself, but `await firstValueFrom(…)` can. Errors with what the handler
-   * threw, with `RequestTimeoutError` when `requestTimeoutMs` or `requestTotalTimeoutMs` is over, or `timeoutMs` or
-   * `totalTimeoutMs` of the options, or as `enqueue` does.
+   * Sends a request to one consumer and emits its replies. The Observable is cold: each subscription sends a request, and
+   * nothing is sent before. To await it, use `await firstValueFrom(…)`.
+   *
+   * Fails with what the handler threw, with `RequestTimeoutError` after `requestTimeoutMs` or `requestTotalTimeoutMs`
+   * (for one request: `timeoutMs` and `totalTimeoutMs`), with `NoHandlerError` or `NotHandledError`, or like `enqueue`.
    */
   override send<
-    // The default of Nest's own: whoever names no type gets what they know.
+    // The default of Nest's own `send`.
     // eslint-disable-next-line @typescript-eslint/no-explicit-any
     TResult = any,
     TInput = unknown,
   >(pattern: unknown, data: TInput, options?: RedisQueueSendOptions): Observable<TResult> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
-    // Nest's own waits for the connection first, outside of the request's deadline.
+    // Nest's own `send` waits for the connection first, outside of the request's deadline.
     return new Observable<TResult>((observer) =>
       this.publish(this.createPacket(pattern, data), this.createObserver(observer), options),
     );
@@ -334,10 +337,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Tells an event to every live replica that listens, at most once, and gives each group that wants it a copy, which
-   * one of its replicas handles at least once. Begins at once, awaited or not. Answers when Redis holds all copies;
-   * errors as `enqueue` does, with `InvalidPatternError` for a wildcard, or with `NobodyListensError` where the record
-   * is `mandatory()`.
+   * Sends an event to every live replica that listens, at most once, and gives each group that wants it a copy, which one
+   * of its replicas handles at least once. Starts at once, even if you do not await it. Resolves when Redis holds all
+   * copies. Fails like `enqueue`, or with `NobodyListensError` if the record is `mandatory()`.
    */
   override emit<TResult = EmitResult, TInput = unknown>(
     pattern: unknown,
@@ -395,13 +397,13 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (known !== undefined) return known;
     const queue = queueNameOf(pattern, (given) => this.normalizePattern(given));
     assertSendable(queue);
-    // An object may be changed afterwards; and whoever makes up patterns as they go must not fill the memory.
+    // An object may be changed afterwards, and an endless number of patterns must not fill the memory.
     if (typeof pattern === 'string' && this.queues.size < MOST_KNOWN_QUEUES)
       this.queues.set(pattern, queue);
     return queue;
   }
 
-  /** A call that fails before anything is asked of Redis: told like every other. */
+  /** A call that fails before anything is sent to Redis. Reported like every other failure. */
   private refused(what: string, pattern: unknown, error: unknown): RedisQueueCall<never> {
     return hot(rejected(error), asItIs, (seen) => this.logUnseen(what, pattern, seen));
   }
@@ -415,19 +417,19 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     try {
       return `"${this.queueOf(pattern)}"`;
     } catch {
-      return 'an unusable pattern'; // the failure that is logged says what is wrong with it
+      return 'an unusable pattern'; // the logged failure says what is wrong with it
     }
   }
 
   /**
-   * Whether Redis answers, as far as is known without asking. A client that has not been used, or was closed, has no
-   * connection that could be down: it is up.
+   * Whether Redis answers, as far as known without asking. A client that is unused or closed has no connection that could
+   * be down: it is up.
    */
   health(): RedisQueueHealth {
     return this.session?.health ?? healthOf([]);
   }
 
-  /** The state of the connection, from the newest on. */
+  /** The state of the connection: the current one, and every change. */
   override get status(): Observable<RedisQueueStatus> {
     return super.status as Observable<RedisQueueStatus>; // StatusEvents alone writes to it
   }
@@ -444,7 +446,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   override unwrap<T>(): T {
     if (this.session === undefined)
       throw new Error('There is no connection yet: call connect() before unwrap().');
-    return this.session.native as T; // the caller's word for the type, as with Nest's own transports
+    return this.session.native as T; // the caller names the type, as with Nest's own transports
   }
 }
 
@@ -454,7 +456,7 @@ function push(message: OutgoingMessage, session: ClientSession): Promise<'held' 
   return message.push(session);
 }
 
-/** Nest's own transports answer undefined; the type is the caller's. */
+/** Nest's own transports emit undefined; the caller names the type. */
 function publish<T>(message: OutgoingMessage, session: ClientSession): Promise<T> {
   return message.publish(session) as Promise<T>;
 }

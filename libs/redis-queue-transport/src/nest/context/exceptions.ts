@@ -6,8 +6,8 @@ const RETRY_LATER = mark('retryLater');
 const DEAD_LETTER = mark('deadLetter');
 
 /**
- * Steers the outcome of a delivery. Nest's filters replace plain errors by plain objects; an `RpcException` whose
- * `getError()` is itself passes them as it is.
+ * Decides the outcome of a delivery. Nest's filters replace plain errors with plain objects, but an `RpcException` whose
+ * `getError()` returns itself passes unchanged.
  */
 abstract class SteeringException extends RpcException {
   override getError(): this {
@@ -16,17 +16,17 @@ abstract class SteeringException extends RpcException {
 }
 
 /**
- * Thrown by a handler that wants its message back later. It uses up none of the retry policy's `attempts`, and nothing
- * bounds how often: look at `context.getAttempt()`, which counts these too, or at `context.getSentAt()`, or send with
- * `expiresIn`. A request comes back too, until its caller's deadline.
- * @throws InvalidOptionError when delayMs is no whole number ≥ 0
+ * Throw it to get the message again later. It uses up none of the retry policy's `attempts`, and there is no limit: to set
+ * one, check `context.getAttempt()`, which counts these too, or `context.getSentAt()`, or send with `expiresIn`. Requests
+ * come back too, until the caller's deadline.
+ * @throws InvalidOptionError if delayMs is not a whole number ≥ 0
  */
 export class RetryLater extends SteeringException {
   static {
     Object.defineProperty(this.prototype, RETRY_LATER, { value: true });
   }
 
-  /** Pause in ms, of at least 1 in effect, so that others get their turn; undefined for that of the retry policy. */
+  /** Pause in ms, at least 1, so that other messages get their turn; undefined for the pause of the retry policy. */
   readonly delayMs: number | undefined;
 
   constructor(options: { readonly delayMs?: number | undefined } = {}) {
@@ -40,7 +40,7 @@ export class RetryLater extends SteeringException {
   }
 }
 
-/** Thrown by a handler that knows that trying again is of no use: parks the message with this reason. */
+/** Throw it if trying again cannot help: the message is dead-lettered with this reason. */
 export class DeadLetter extends SteeringException {
   static {
     Object.defineProperty(this.prototype, DEAD_LETTER, { value: true });
@@ -52,7 +52,7 @@ export class DeadLetter extends SteeringException {
   }
 }
 
-/** Whether it is one, of whichever copy of this package. */
+/** Recognises those of other copies of this package, too. */
 export function isRetryLater(thrown: unknown): thrown is RetryLater {
   return isMarked(thrown, RETRY_LATER);
 }

@@ -3,14 +3,14 @@ import type { ExecutionContext } from '@nestjs/common';
 import { RedisQueueBatchContext } from './redis-queue-batch.context.js';
 import type { RedisQueueContext } from './redis-queue.context.js';
 
-/** `@MessageId() id: string`: the message's id; of a handler of batches, an array of them. */
+/** `@MessageId() id: string`: the message's id. In a batch handler: an array of ids. */
 export const MessageId = createParamDecorator((_: unknown, host: ExecutionContext) =>
   ofEach(host, (context) => context.getMessageId()),
 );
 
 /**
- * `@MessageHeaders() headers`, or `@MessageHeaders('tenant') tenant`: the message's headers, or one of them; of a handler
- * of batches, an array of these.
+ * `@MessageHeaders() headers`, or `@MessageHeaders('tenant') tenant`: the message's headers, or one of them. In a batch
+ * handler: an array of these.
  */
 export const MessageHeaders = createParamDecorator((name: string | undefined, host) =>
   ofEach(host, (context) => {

@@ -5,8 +5,8 @@ import { DeadLetter, RetryLater } from './exceptions.js';
 import { RedisQueueContext } from './redis-queue.context.js';
 
 /**
- * One message of a batch: what can be known of it, and how to settle it by itself. The first word counts at once,
- * whatever the handler returns or throws afterwards; a later one changes nothing.
+ * One message of a batch: what is known about it, and how to settle it by itself. The first call that settles it counts
+ * at once, whatever the handler returns or throws afterwards. Later calls change nothing.
  */
 export class RedisQueueBatchItem extends RedisQueueContext {
   readonly #item: BatchItem<unknown>;
@@ -20,43 +20,43 @@ export class RedisQueueBatchItem extends RedisQueueContext {
     return this.#item.data;
   }
 
-  /** It is handled. */
+  /** The message is handled. */
   done(): void {
     this.#item.settle(DONE);
   }
 
-  /** It failed: it is tried again as the retry policy says, and is a dead letter after its last attempt. */
+  /** The message failed: it is retried by the retry policy, and dead-lettered after its last attempt. */
   fail(error: unknown): void {
     this.#item.settle({ kind: 'failed', error });
   }
 
   /**
-   * It is to come again, however often it was. Without a time: after the pause of the retry policy.
-   * @throws InvalidOptionError when delayMs is no whole number ≥ 0
+   * Get the message again later; this uses up no attempt. Without a time: after the pause of the retry policy.
+   * @throws InvalidOptionError if delayMs is not a whole number ≥ 0
    */
   retryLater(delayMs?: number): void {
     const { delayMs: checked } = new RetryLater(delayMs === undefined ? {} : { delayMs });
     this.#item.settle({ kind: 'retryLater', delayMs: checked });
   }
 
-  /** Trying again is of no use: it is parked with this reason. */
+  /** Trying again cannot help: the message is dead-lettered with this reason. */
   deadLetter(reason: string): void {
     this.#item.settle({ kind: 'reject', error: new DeadLetter(reason) });
   }
 }
 
-/** What a handler of batches can know of the call that it runs for; injected by `@Ctx()`. */
+/** What a batch handler can know about its call; injected by `@Ctx()`. */
 export class RedisQueueBatchContext extends BaseRpcContext<
   [items: readonly BatchItem<unknown>[], pattern: string]
 > {
-  /** What the handler threw, if it did, before filters changed it. Kept by the transport for dead letters. */
+  /** What the handler threw, before filters changed it. The transport keeps it for dead letters. */
   failure: unknown;
-  /** Nest's own filter told nobody what {@link failure} was, and left it to the transport to log it. */
+  /** Nest's own filter did not log {@link failure} and leaves that to the transport. */
   isUntold = false;
   #items: readonly RedisQueueBatchItem[] | undefined;
   #signal: AbortSignal | undefined;
 
-  /** One for each message, in the order of the data. */
+  /** One item for each message, in the order of the data. */
   get items(): readonly RedisQueueBatchItem[] {
     const [items, pattern] = this.args;
     this.#items ??= items.map((item) => new RedisQueueBatchItem(item, pattern));
@@ -68,12 +68,12 @@ export class RedisQueueBatchContext extends BaseRpcContext<
     return this.args[1];
   }
 
-  /** The queue that they came through. */
+  /** The queue that the messages came from. */
   getQueue(): string {
     return this.args[0][0]?.delivery.queue ?? this.args[1];
   }
 
-  /** Fires when the result no longer counts: the lease was lost, or the time to run or to shut down is over. */
+  /** Fires when the result no longer counts: the lease is lost, or the time to run or to shut down is over. */
   getSignal(): AbortSignal {
     this.#signal ??= AbortSignal.any(this.args[0].map(({ delivery }) => delivery.signal));
     return this.#signal;

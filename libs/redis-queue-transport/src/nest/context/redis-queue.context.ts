@@ -1,38 +1,38 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { Delivery } from '../../core/delivery/delivery.js';
 
-/** What a handler can know of the message that it runs for; injected by `@Ctx()`. */
+/** What a handler can know about its message; injected by `@Ctx()`. */
 export class RedisQueueContext extends BaseRpcContext<[delivery: Delivery, pattern: string]> {
-  /** What the handler threw, if it did, before filters changed it. Kept by the transport for dead letters. */
+  /** What the handler threw, before filters changed it. The transport keeps it for dead letters. */
   failure: unknown;
-  /** Nest's own filter told nobody what {@link failure} was, and left it to the transport to log it. */
+  /** Nest's own filter did not log {@link failure} and leaves that to the transport. */
   isUntold = false;
 
-  /** The pattern that the message was sent to; for an event its own, also where the handler's has wildcards. */
+  /** The pattern that the message was sent to. For an event: its own pattern, even if the handler's has wildcards. */
   getPattern(): string {
     return this.args[1];
   }
 
-  /** The queue that it came through: for an event its group's, or, for a live one, the pattern that was listened to. */
+  /** The queue that the message came from. For an event: its group's queue or, for a live one, the handler's pattern. */
   getQueue(): string {
     return this.args[0].queue;
   }
 
-  /** The message's id; undefined when a program without this library pushed plain data. */
+  /** The message's id; undefined if a program without this library pushed plain data. */
   getMessageId(): string | undefined {
     return this.args[0].envelope.id;
   }
 
   /**
-   * How often it was handed out, this time included: 1 for the first delivery. Failures, `RetryLater` and crashes of the
-   * process count; what was handed back unharmed at a stop does not. Of these, `RetryLater` alone uses up none of
-   * the `attempts` of the retry policy.
+   * How often the message was handed out, including this time: 1 for the first delivery. Failures, `RetryLater` and
+   * crashes of the process count; messages handed back at a shutdown do not. `RetryLater` alone uses up none of the retry
+   * policy's `attempts`.
    */
   getAttempt(): number {
     return this.args[0].envelope.attempt;
   }
 
-  /** When it was sent, by Redis's clock; undefined when the sender did not say. */
+  /** When it was sent, by Redis's clock; undefined if the sender did not say. */
   getSentAt(): Date | undefined {
     const { sentAtMs } = this.args[0].envelope;
     return sentAtMs === undefined ? undefined : new Date(sentAtMs);
@@ -47,7 +47,7 @@ export class RedisQueueContext extends BaseRpcContext<[delivery: Delivery, patte
     return this.args[0].envelope.metadata;
   }
 
-  /** Fires when the result no longer counts: the lease was lost, or the time to shut down is over. */
+  /** Fires when the result no longer counts: the lease is lost, or the time to run or to shut down is over. */
   getSignal(): AbortSignal {
     return this.args[0].signal;
   }
