@@ -1,7 +1,7 @@
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import { PAUSED } from '../../libs/redis-queue-transport/src/redis/admin/set-paused.script.js';
 import { SendBudget } from '../../libs/redis-queue-transport/src/core/requests/send-budget.js';
-import { openBroker } from '../../libs/redis-queue-transport/src/open-broker.js';
+import { connectionSource, openBroker } from '../../libs/redis-queue-transport/src/open-broker.js';
 import type { ConnectionOption } from '../../libs/redis-queue-transport/src/open-broker.js';
 import { dumpQueue, queueKey } from '../support/queue-dump.js';
 import type { QueueDump } from '../support/queue-dump.js';
@@ -28,7 +28,7 @@ export class RedisWorld implements BrokerWorld {
   ): Broker {
     const { broker } = openBroker(
       {
-        connection,
+        connection: connectionSource(connection),
         prefix: this.rig.prefix,
         connectTimeoutMs,
         onEviction: 'ignore',

@@ -15,13 +15,14 @@ import {
 import type { Element } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { setAside } from '../../libs/redis-queue-transport/src/core/message/set-aside.js';
 import { encodeReply } from '../../libs/redis-queue-transport/src/core/message/reply.js';
-import { resolveEventOptions } from '../../libs/redis-queue-transport/src/nest/options/event-options.js';
 import { SETTINGS } from '../../libs/redis-queue-transport/src/nest/packets/message-settings.js';
 import {
-  resolveClientOptions,
-  resolveHandlerOptions,
-  resolveServerOptions,
-} from '../../libs/redis-queue-transport/src/nest/options/options.js';
+  OPTIONS,
+  OPTION_NAMES,
+  isOf,
+} from '../../libs/redis-queue-transport/src/nest/options/option-table.js';
+import type { OptionName } from '../../libs/redis-queue-transport/src/nest/options/option-table.js';
+import { DEFAULT_CONNECTION } from '../../libs/redis-queue-transport/src/open-broker.js';
 import { Keys } from '../../libs/redis-queue-transport/src/redis/keys/keys.js';
 import { readText, tableBelow } from './markdown.js';
 
@@ -50,7 +51,9 @@ function shownDefaults(options: object, parent = ''): Record<string, string> {
   const shown: Record<string, string> = {};
   for (const [option, value] of Object.entries(options)) {
     const name = parent + option;
-    if (name === 'codec') shown[name] = (value as library.Codec).name;
+    if (name === 'connection')
+      shown[name] = DEFAULT_CONNECTION; // options.spec.ts shows that it leads there
+    else if (name === 'codec') shown[name] = (value as library.Codec).name;
     else if (Array.isArray(value) && value.length === 0) shown[name] = 'none';
     else if (name === 'once') shown['once.windowMs'] = 'none';
     else if (typeof value === 'object' && value !== null)
@@ -58,6 +61,12 @@ function shownDefaults(options: object, parent = ''): Record<string, string> {
     else shown[name] = shownDefault(option, value);
   }
   return shown;
+}
+
+function fallbacksOf(isMeant: (name: OptionName) => boolean): object {
+  return Object.fromEntries(
+    OPTION_NAMES.filter(isMeant).map((name) => [name, OPTIONS[name].fallback]),
+  );
 }
 
 function shownDefault(option: string, value: unknown): string {
@@ -90,24 +99,36 @@ async function adminCalls(): Promise<[method: string, call: string][]> {
 }
 
 describe('the tables of the documents', () => {
-  test('list the options of a server with their defaults', () => {
-    expect(optionsBelow('Of servers and clients', 'Of servers', 'Of a handler')).toEqual(
-      shownDefaults(resolveServerOptions({})),
-    );
+  test.each<[string, (name: OptionName) => boolean]>([
+    ['Of servers and clients', (name) => isOf(name, 'server') && isOf(name, 'client')],
+    ['Of servers', (name) => isOf(name, 'server') && !isOf(name, 'client', 'message')],
+    ['Of a handler', (name) => isOf(name, 'server') && isOf(name, 'message')],
+    ['Of clients', (name) => isOf(name, 'client') && !isOf(name, 'server')],
+  ])('list the options with their defaults: %s', (heading, isMeant) => {
+    expect(optionsBelow(heading)).toEqual(shownDefaults(fallbacksOf(isMeant)));
   });
 
-  test('list the options of a client with their defaults', () => {
-    expect(optionsBelow('Of servers and clients', 'Of clients')).toEqual(
-      shownDefaults(resolveClientOptions({})),
-    );
+  test('leave none out: the others are of one handler alone', () => {
+    const names = OPTION_NAMES.filter((name) => !isOf(name, 'server', 'client'));
+    const ofMessages = names.filter((name) => isOf(name, 'message'));
+    expect(ofMessages).toEqual(['batch', 'queue']);
+    for (const name of ofMessages) expect(options).toContain(`\`${name}: {`);
+    const ofEvents = names.filter((name) => !isOf(name, 'message'));
+    expect(ofEvents).toEqual(['durable', 'history', 'from', 'recover']);
   });
 
   test('list the options of an event handler that no other handler has', async () => {
     const listed = codeIn(tableBelow(await readText('docs/events.md'), 'Options'), 0);
-    const server = resolveServerOptions({});
-    const ofEvents = Object.keys(resolveEventOptions({}, server, 'event'));
-    const ofAll = Object.keys(resolveHandlerOptions({}, server, 'pattern'));
-    expect(listed.toSorted()).toEqual(ofEvents.filter((name) => !ofAll.includes(name)).toSorted());
+    const ofEvents = OPTION_NAMES.filter(
+      (name) => isOf(name, 'durable', 'live') && !isOf(name, 'message'),
+    );
+    expect(listed.toSorted()).toEqual(ofEvents.toSorted());
+  });
+
+  test('say which options of a handler live events take', async () => {
+    const shared = OPTION_NAMES.filter((name) => isOf(name, 'message') && isOf(name, 'live'));
+    const taken = shared.map((name) => `\`${name}\``).join(', ');
+    expect(await readText('docs/events.md')).toContain(`of those they take only ${taken}`);
   });
 
   test('list every error with its code', async () => {

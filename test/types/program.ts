@@ -117,6 +117,8 @@ export class Controller {
   @RedisQueueEvent('a', { retry: { attempts: 2 } })
   // @ts-expect-error: a group misses nothing
   @RedisQueueEvent('a', { group: 'billing', recover: { withinMs: 5 } })
+  // @ts-expect-error: lists of others feed handlers of messages
+  @RedisQueueEvent('a', { group: 'billing', queue: { key: 'theirs' } })
   // @ts-expect-error: a pattern cannot be a regular expression
   @RedisQueueMessage(/a/)
   wrong(): void {

@@ -1,15 +1,13 @@
 import type { AdminBroker } from './core/admin/admin-broker.js';
 import type { Broker } from './core/broker/broker.js';
 import type { RedisQueueHealth } from './core/broker/health.js';
-import { optionsWithoutEffect } from './redis/connection/connection-options.js';
-import { connectionSource } from './redis/connection/connection-source.js';
-import type { ConnectionOption } from './redis/connection/connection-source.js';
+import type { ConnectionSource } from './redis/connection/connection-source.js';
 import { placeOf } from './redis/connection/place.js';
 import { RedisAdmin } from './redis/admin/redis-admin.js';
 import { RedisBroker } from './redis/broker/redis-broker.js';
 import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/broker/redis-broker.js';
 
-export type { ConnectionOption } from './redis/connection/connection-source.js';
+export type { ConnectionOption, ConnectionSource } from './redis/connection/connection-source.js';
 export type { RedisBrokerEvents as BrokerEvents } from './redis/broker/redis-broker.js';
 export { DEFAULT_CONNECTION, connectionSource } from './redis/connection/connection-source.js';
 
@@ -25,7 +23,7 @@ export interface OpenBroker {
 }
 
 export interface ConnectionSettings {
-  readonly connection: ConnectionOption;
+  readonly connection: ConnectionSource;
   readonly prefix: string;
   readonly connectTimeoutMs: number;
 }
@@ -36,11 +34,8 @@ export function openBroker(
     Pick<RedisBrokerOptions, 'onEviction' | 'parkAboveBytes' | 'budget'>,
   events: RedisBrokerEvents,
 ): OpenBroker {
-  const broker = new RedisBroker(
-    { ...options, connection: connectionSource(options.connection) },
-    events,
-  );
-  const idle = optionsWithoutEffect(options.connection);
+  const broker = new RedisBroker(options, events);
+  const idle = options.connection.withoutEffect;
   if (idle.length > 0) {
     events.warning(
       `In the option connection these have no effect, as the library has values of its own for them: ${idle.join(', ')}.`,
@@ -52,5 +47,5 @@ export function openBroker(
 
 /** Likewise for tending queues. */
 export function openAdmin(options: ConnectionSettings): AdminBroker {
-  return new RedisAdmin({ ...options, connection: connectionSource(options.connection) });
+  return new RedisAdmin(options);
 }

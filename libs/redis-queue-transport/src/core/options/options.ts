@@ -1,8 +1,11 @@
 import { InvalidOptionError } from '../errors/errors.js';
 import { nearest } from './nearest.js';
 
-/** Checks the value of one option and returns it, or throws {@link InvalidOptionError}. */
-export type Rule<T> = (value: unknown, option: string) => T;
+/**
+ * Checks the value of one option and returns it, or throws {@link InvalidOptionError}. `above` is what holds without it,
+ * for a rule that takes part of its value from there.
+ */
+export type Rule<T> = (value: unknown, option: string, above?: T) => T;
 
 export type Rules<T> = { readonly [K in keyof T]-?: Rule<Exclude<T[K], undefined>> };
 
@@ -21,7 +24,9 @@ export function resolveOptions<T extends object>(
   const resolved = { ...defaults } as Record<string, unknown>; // read and written by name until all are checked
   for (const [option, value] of Object.entries(given)) {
     if (!Object.hasOwn(rules, option)) throw unknownOption(option, Object.keys(rules), owner, path);
-    if (value !== undefined) resolved[option] = rules[option as keyof T](value, path + option);
+    if (value === undefined) continue;
+    const above = resolved[option] as Exclude<T[keyof T], undefined> | undefined; // the default, which is of its type
+    resolved[option] = rules[option as keyof T](value, path + option, above);
   }
   // Each key of T was either given and checked by its rule, or comes from the defaults.
   return Object.freeze(resolved) as Readonly<T>;
@@ -70,13 +75,13 @@ export function oneOf<const T extends string>(choices: readonly T[]): Rule<T> {
   };
 }
 
-/** An object with options of its own, some of them required. */
+/** An object with options of its own, some of them required. The others are as above, or as by default. */
 export function nested<T extends object>(
   rules: Rules<T>,
   defaults: T,
   required: readonly (keyof T & string)[] = [],
 ): Rule<Readonly<T>> {
-  return (value, option) => {
+  return (value, option, above = defaults) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw invalid(option, `an object with ${Object.keys(rules).join(', ')}`, value);
     }
@@ -85,7 +90,7 @@ export function nested<T extends object>(
         throw invalid(option, `an object that has ${key}`, value);
       }
     }
-    return resolveOptions<T>(value, rules, defaults, option, `${option}.`);
+    return resolveOptions<T>(value, rules, above, option, `${option}.`);
   };
 }
 

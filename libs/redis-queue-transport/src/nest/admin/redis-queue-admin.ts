@@ -22,8 +22,8 @@ import { QueueAdmin } from '../../core/admin/queue-admin.js';
 import { openAdmin } from '../../open-broker.js';
 import { declarationRule, groupRule } from '../options/declarations.js';
 import type { EventDeclarationOptions } from '../options/declarations.js';
-import { historyEndRule } from '../options/event-options.js';
-import { resolveAdminOptions } from '../options/options.js';
+import { historyEndRule } from '../options/history-ends.js';
+import { resolveAdminOptions } from '../options/resolve-options.js';
 import type { RedisQueueAdminOptions } from '../options/options.js';
 
 /** A part of a history, both ends included. */

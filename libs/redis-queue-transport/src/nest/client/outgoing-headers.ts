@@ -1,5 +1,5 @@
 import { HandledHeaders } from '../../core/process/handled-headers.js';
-import type { ResolvedClientOptions } from '../options/options.js';
+import type { ResolvedClientOptions } from '../options/resolve-options.js';
 
 /** Of a client with these options; undefined where it adds none. */
 export function outgoingHeaders({

@@ -21,8 +21,9 @@ import { declareAll } from '../options/declarations.js';
 import { FailureLog } from '../log/failure-log.js';
 import { hot } from './hot.js';
 import type { RedisQueueCall } from './hot.js';
-import { resolveClientOptions } from '../options/options.js';
-import type { RedisQueueClientOptions, ResolvedClientOptions } from '../options/options.js';
+import type { RedisQueueClientOptions } from '../options/options.js';
+import { resolveClientOptions } from '../options/resolve-options.js';
+import type { ResolvedClientOptions } from '../options/resolve-options.js';
 import { settingsGiven, settingsOfAll } from '../packets/message-settings.js';
 import type {
   RedisQueueEmitOptions,

@@ -1,5 +1,6 @@
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import type { RedisQueueEventOptions } from '../options/event-options.js';
+import type { OptionsOf } from '../options/option-table.js';
 import type { RedisQueueHandlerOptions } from '../options/options.js';
 import { REDIS_QUEUE_TRANSPORT } from './transport-id.js';
 
@@ -11,19 +12,21 @@ interface PatternObject {
 /** Text, a number, or an object of them. */
 export type RedisQueuePattern = string | number | PatternObject;
 
-/** Those that live events have a use for. */
-type OfLiveEvents = 'concurrency' | 'history' | 'recover' | 'durable' | 'group';
+type NoneOf<Names extends string> = Partial<Readonly<Record<Names, undefined>>>;
+
+/** Which says of an event handler whether it is durable. */
+type Choice = 'durable' | 'group';
 
 /** Every replica that is up hears the event. */
-type LiveEventOptions = Pick<RedisQueueEventOptions, 'concurrency' | 'history' | 'recover'> & {
+type LiveEventOptions = Pick<RedisQueueEventOptions, Exclude<OptionsOf<'live'>, Choice>> & {
   readonly durable?: false | undefined;
   readonly group?: undefined;
-} & Partial<Readonly<Record<Exclude<keyof RedisQueueEventOptions, OfLiveEvents>, undefined>>>;
+} & NoneOf<Exclude<keyof RedisQueueEventOptions, OptionsOf<'live'> | Choice>>;
 
 /** One replica of the group handles the event. */
-type DurableEventOptions = Omit<RedisQueueEventOptions, 'recover' | 'durable' | 'group'> & {
-  readonly recover?: undefined;
-} & (
+type DurableEventOptions = Pick<RedisQueueEventOptions, Exclude<OptionsOf<'durable'>, Choice>> &
+  NoneOf<Exclude<keyof RedisQueueEventOptions, OptionsOf<'durable'>>> &
+  (
     | { readonly group: string; readonly durable?: true | undefined }
     | { readonly durable: true; readonly group?: string | undefined }
   );

@@ -13,6 +13,7 @@ import { counted } from '../log/counted.js';
 import type { DroppedEvents } from '../log/dropped-events.js';
 import { liveExpiry, liveFailure } from '../log/consumer-log.js';
 import type { RegisteredHandler } from './handler-registry.js';
+import type { LiveOptions } from '../options/handler-options.js';
 import { LiveHandler } from './live-handler.js';
 import type { RunLive } from './live-handler.js';
 import { runHandler } from './message-runner.js';
@@ -21,7 +22,6 @@ import type { PacketCodec } from '../packets/packet-codec.js';
 import { RedisQueueContext } from '../context/redis-queue.context.js';
 
 export interface EventRunnerTerms {
-  readonly concurrencyOf: (pattern: string, handler: RegisteredHandler) => number;
   /** How many events may wait for each handler. */
   readonly maxWaiting: number;
   readonly places: Places | undefined;
@@ -38,23 +38,20 @@ export class EventRunner {
   #onIdle: (() => void) | undefined;
 
   constructor(
-    handlers: ReadonlyMap<string, readonly RegisteredHandler[]>,
+    handlers: ReadonlyMap<string, readonly RegisteredHandler<LiveOptions>[]>,
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
     private readonly logger: LoggerService,
     private readonly dropped: DroppedEvents,
-    { concurrencyOf, maxWaiting, places, broker }: EventRunnerTerms,
+    { maxWaiting, places, broker }: EventRunnerTerms,
   ) {
     this.#broker = broker;
-    const live = (pattern: string, registered: RegisteredHandler): LiveHandler => {
-      const terms = { concurrency: concurrencyOf(pattern, registered), maxWaiting, places };
-      return new LiveHandler(registered.handler, terms, this.#runOne);
+    const live = ({ handler, options }: RegisteredHandler<LiveOptions>): LiveHandler => {
+      const terms = { concurrency: options.concurrency, maxWaiting, places };
+      return new LiveHandler(handler, terms, this.#runOne);
     };
     this.#handlers = new Map(
-      [...handlers].map(([pattern, ofPattern]) => [
-        pattern,
-        ofPattern.map((registered) => live(pattern, registered)),
-      ]),
+      [...handlers].map(([pattern, ofPattern]) => [pattern, ofPattern.map(live)]),
     );
   }
 

@@ -1,17 +1,23 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { InvalidOptionError, InvalidPatternError } from '../../core/errors/errors.js';
 import { isWildcard, subscriptionOf, subscriptionQueue } from '../../core/events/event-patterns.js';
-import type { Subscription } from '../../core/events/event-patterns.js';
+import type {
+  DurableOptions,
+  LiveOptions,
+  MessageOptions,
+  ResolvedHandler,
+} from '../options/handler-options.js';
 
-/** A handler of events of which its group gets copies. */
-export interface DurableHandler extends RegisteredHandler {
-  /** May have wildcards. */
-  readonly pattern: string;
+/** A handler, and what it and its server say about it. */
+export interface RegisteredHandler<Options> {
+  readonly handler: MessageHandler;
+  readonly options: Options;
 }
 
-export interface RegisteredHandler {
-  readonly handler: MessageHandler;
-  readonly extras: object;
+/** A handler of events of which its group gets copies. */
+export interface DurableHandler extends RegisteredHandler<DurableOptions> {
+  /** May have wildcards. */
+  readonly pattern: string;
 }
 
 /** An app hands over all its handlers: with a second one each of them is claimed twice. */
@@ -23,14 +29,27 @@ const ONE_FOR_EACH_APP =
  * message handler replace the first without a word, and mixes messages with events of the same pattern.
  */
 export class HandlerRegistry {
-  readonly #messages = new Map<string, RegisteredHandler>();
-  readonly #events = new Map<string, RegisteredHandler[]>();
+  readonly #messages = new Map<string, RegisteredHandler<MessageOptions>>();
+  readonly #events = new Map<string, RegisteredHandler<LiveOptions>[]>();
   readonly #durable = new Map<string, DurableHandler>();
   /** Lists of others, by the pattern whose queue they feed. */
   readonly #lists = new Map<string, string>();
 
-  /** @throws InvalidPatternError when the pattern already has a handler, or is one for events alone */
-  addMessage(pattern: string, registered: RegisteredHandler): void {
+  /** @throws InvalidPatternError | InvalidOptionError when it, or what it takes from, has a handler already */
+  add(pattern: string, handler: MessageHandler, { kind, options }: ResolvedHandler): void {
+    switch (kind) {
+      case 'message':
+        return this.#addMessage(pattern, { handler, options });
+      case 'durable':
+        return this.#addDurable(pattern, { handler, options });
+      case 'live':
+        return this.#addLive(pattern, { handler, options });
+    }
+  }
+
+  #addMessage(pattern: string, registered: RegisteredHandler<MessageOptions>): void {
+    const { queue } = registered.options;
+    if (queue !== undefined) this.#claimList(queue.key, pattern);
     assertForMessages(pattern);
     if (this.#messages.has(pattern)) {
       throw new InvalidPatternError(
@@ -42,8 +61,8 @@ export class HandlerRegistry {
     this.#messages.set(pattern, registered);
   }
 
-  /** @throws InvalidOptionError when another handler takes from this list: each would get some of it */
-  claimList(key: string, pattern: string): void {
+  /** Two that take from one list would each get some of it. */
+  #claimList(key: string, pattern: string): void {
     const claimedBy = this.#lists.get(key);
     if (claimedBy !== undefined) {
       throw new InvalidOptionError(
@@ -54,16 +73,15 @@ export class HandlerRegistry {
     this.#lists.set(key, pattern);
   }
 
-  addEvent(pattern: string, registered: RegisteredHandler): void {
+  #addLive(pattern: string, registered: RegisteredHandler<LiveOptions>): void {
     const handlers = this.#events.get(pattern);
     if (handlers === undefined) this.#events.set(pattern, [registered]);
     else handlers.push(registered);
   }
 
-  /** @throws InvalidPatternError when the group already has a handler for the pattern */
-  addDurable(subscription: Subscription, registered: RegisteredHandler): void {
-    const { group, pattern } = subscription;
-    const queue = subscriptionQueue(subscription);
+  #addDurable(pattern: string, registered: RegisteredHandler<DurableOptions>): void {
+    const { group } = registered.options;
+    const queue = subscriptionQueue({ group, pattern });
     if (this.#durable.has(queue)) {
       throw new InvalidPatternError(
         pattern,
@@ -79,12 +97,23 @@ export class HandlerRegistry {
     return this.#durable;
   }
 
-  get messages(): ReadonlyMap<string, RegisteredHandler> {
+  get messages(): ReadonlyMap<string, RegisteredHandler<MessageOptions>> {
     return this.#messages;
   }
 
-  get events(): ReadonlyMap<string, readonly RegisteredHandler[]> {
+  /** Live ones. */
+  get events(): ReadonlyMap<string, readonly RegisteredHandler<LiveOptions>[]> {
     return this.#events;
+  }
+
+  /** How far back live handlers recover, in ms, by pattern. */
+  get recovering(): ReadonlyMap<string, number> {
+    const recovering = new Map<string, number>();
+    for (const [pattern, handlers] of this.#events) {
+      const times = handlers.flatMap(({ options }) => options.recover?.withinMs ?? []);
+      if (times.length > 0) recovering.set(pattern, Math.max(...times));
+    }
+    return recovering;
   }
 }
 

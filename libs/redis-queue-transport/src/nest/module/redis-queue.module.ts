@@ -8,9 +8,13 @@ import type {
   Type,
 } from '@nestjs/common';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
-import { jsonCodec } from '../../core/body/codec.js';
 import { InvalidOptionError } from '../../core/errors/errors.js';
-import { resolveClientOptions, resolveServerOptions } from '../options/options.js';
+import {
+  resolveAdminOptions,
+  resolveClientOptions,
+  resolveServerOptions,
+} from '../options/resolve-options.js';
+import type { ResolvedClientOptions } from '../options/resolve-options.js';
 import type {
   RedisQueueAdminOptions,
   RedisQueueClientOptions,
@@ -46,7 +50,22 @@ export interface RedisQueueOptionsFactory {
 
 type Settings = RedisQueueSettings | Promise<RedisQueueSettings>;
 
+/** What a user's factory answers, and what is made of it. */
+const GIVEN = Symbol('GIVEN');
 const SETTINGS = Symbol('SETTINGS');
+
+/** Options of those that the module provides, resolved once: each takes them as they are. */
+interface ResolvedSettings {
+  readonly client: RedisQueueClientOptions;
+  readonly admin: RedisQueueAdminOptions;
+  readonly server: RedisQueueServerOptions | undefined;
+}
+
+const RESOLVE = {
+  provide: SETTINGS,
+  useFactory: (given: RedisQueueSettings) => resolveSettings(given),
+  inject: [GIVEN],
+};
 
 type Source =
   | {
@@ -85,11 +104,8 @@ function tokenOf(provided: Type, name: InjectionToken | undefined): InjectionTok
 export class RedisQueueModule {
   static register(options: RedisQueueModuleOptions = {}): DynamicModule {
     const { name, isGlobal, ...settings } = options;
-    // Checked here and not by the injector, so that a wrong option fails where it is written.
-    clientOptionsOf(settings);
-    if (settings.server !== undefined)
-      resolveServerOptions(serverOptionsOf(settings, settings.server));
-    return assemble({ name, isGlobal }, { provide: SETTINGS, useValue: settings });
+    // Resolved here and not by the injector, so that a wrong option fails where it is written.
+    return assemble({ name, isGlobal }, { provide: SETTINGS, useValue: resolveSettings(settings) });
   }
 
   /**
@@ -113,18 +129,16 @@ export class RedisQueueModule {
     const ask = (factory: RedisQueueOptionsFactory): Settings => factory.createRedisQueueOptions();
     if ('useFactory' in options) {
       const { useFactory, inject = [] } = options;
-      return assemble(options, { provide: SETTINGS, useFactory, inject: [...inject] });
+      return assemble(options, { provide: GIVEN, useFactory, inject: [...inject] }, RESOLVE);
     }
     if ('useClass' in options) {
       const { useClass } = options;
-      return assemble(options, useClass, {
-        provide: SETTINGS,
-        useFactory: ask,
-        inject: [useClass],
-      });
+      const asked = { provide: GIVEN, useFactory: ask, inject: [useClass] };
+      return assemble(options, useClass, asked, RESOLVE);
     }
     const { useExisting } = options;
-    return assemble(options, { provide: SETTINGS, useFactory: ask, inject: [useExisting] });
+    const asked = { provide: GIVEN, useFactory: ask, inject: [useExisting] };
+    return assemble(options, asked, RESOLVE);
   }
 }
 
@@ -139,19 +153,17 @@ function assemble(
 ): DynamicModule {
   const client = {
     provide: name,
-    useFactory: (settings: RedisQueueSettings) => new RedisQueueClient(clientOptionsOf(settings)),
+    useFactory: (settings: ResolvedSettings) => new RedisQueueClient(settings.client),
     inject: [SETTINGS],
   };
   const admin = {
     provide: RedisQueueAdmin,
-    useFactory: (settings: RedisQueueSettings) =>
-      new RedisQueueAdmin(adminOptionsOf(clientOptionsOf(settings))),
+    useFactory: (settings: ResolvedSettings) => new RedisQueueAdmin(settings.admin),
     inject: [SETTINGS],
   };
   const server = {
     provide: redisQueueServerToken(name),
-    useFactory: (settings: RedisQueueSettings) =>
-      settings.server && new RedisQueueServer(serverOptionsOf(settings, settings.server)),
+    useFactory: ({ server: options }: ResolvedSettings) => options && new RedisQueueServer(options),
     inject: [SETTINGS],
   };
   const adminOfName = redisQueueAdminToken(name);
@@ -172,27 +184,29 @@ function assemble(
 }
 
 /** A factory may have forgotten to answer anything. @throws InvalidOptionError */
-function clientOptionsOf(settings: RedisQueueSettings): RedisQueueClientOptions {
-  if (typeof settings !== 'object' || settings === null) {
-    resolveClientOptions(settings);
-    return settings;
-  }
-  const { server: _, ...options } = settings;
-  resolveClientOptions(options);
-  return options;
+function resolveSettings(given: RedisQueueSettings): ResolvedSettings {
+  const isObject = typeof given === 'object' && given !== null;
+  const { server, ...ofClient } = isObject ? given : {};
+  const client = resolveClientOptions(isObject ? ofClient : given);
+  const settings = {
+    client,
+    admin: resolveAdminOptions(adminOptionsOf(client)),
+    server: server && resolveServerOptions(serverOptionsOf(client, server)),
+  };
+  // What differs is the connection alone, which is taken apart by now.
+  return settings as unknown as ResolvedSettings;
 }
 
-function adminOptionsOf(options: RedisQueueClientOptions): RedisQueueAdminOptions {
-  const { connection, prefix, connectTimeoutMs, maxPayloadBytes } = options;
-  const { codec = jsonCodec, codecs = [] } = options;
+function adminOptionsOf(client: ResolvedClientOptions): Parameters<typeof resolveAdminOptions>[0] {
+  const { connection, prefix, connectTimeoutMs, maxPayloadBytes, codec, codecs } = client;
   return { connection, prefix, connectTimeoutMs, codecs: [codec, ...codecs], maxPayloadBytes };
 }
 
 /** Where a server meets its client: what it does not say itself is said by that. */
 function serverOptionsOf(
-  client: RedisQueueClientOptions,
+  client: ResolvedClientOptions,
   server: RedisQueueServerOptions,
-): RedisQueueServerOptions {
+): Parameters<typeof resolveServerOptions>[0] {
   const { connection, prefix, connectTimeoutMs, serializer, deserializer } = client;
   const { codec, codecs, maxPayloadBytes, compressAboveBytes } = client;
   const place = { connection, prefix, connectTimeoutMs, serializer, deserializer };

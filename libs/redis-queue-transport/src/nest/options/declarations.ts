@@ -49,11 +49,14 @@ export const declarationsRule: Rule<RedisQueueDeclarations> = (value, option) =>
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(option, 'an object with a declaration for each pattern', value);
   }
-  for (const [pattern, declaration] of Object.entries(value)) {
+  const declarations = Object.entries(value).map(([pattern, declaration]) => {
     assertSubscribable(pattern);
-    declarationRule(declaration, `${option}[${JSON.stringify(pattern)}]`);
-  }
-  return value as RedisQueueDeclarations; // each was checked
+    return [
+      pattern,
+      declarationRule(declaration, `${option}[${JSON.stringify(pattern)}]`),
+    ] as const;
+  });
+  return Object.freeze(Object.fromEntries(declarations));
 };
 
 /** Declares what the option `declare` says. */

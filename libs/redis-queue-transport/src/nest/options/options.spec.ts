@@ -3,7 +3,16 @@ import { Redis } from 'ioredis';
 import { jsonCodec, rawCodec } from '../../core/body/codec.js';
 import { InvalidOptionError } from '../../core/errors/errors.js';
 import { retryDelayMs } from '../../core/delivery/retry.js';
-import { resolveClientOptions, resolveHandlerOptions, resolveServerOptions } from './options.js';
+import type { RedisQueueEventOptions } from './event-options.js';
+import { resolveMessageHandler } from './handler-options.js';
+import type { HandlerKind, OptionsOf } from './option-table.js';
+import type {
+  RedisQueueAdminOptions,
+  RedisQueueClientOptions,
+  RedisQueueHandlerOptions,
+  RedisQueueServerOptions,
+} from './options.js';
+import { resolveClientOptions, resolveServerOptions } from './resolve-options.js';
 import { isWorthRetrying } from '../internals/worth-retrying.js';
 import { RedisQueueClient } from '../client/redis-queue-client.js';
 import { RedisQueueServer } from '../server/redis-queue-server.js';
@@ -15,7 +24,7 @@ const own = { name: 'own', encode: () => '', decode: () => undefined };
 const OF_CODECS = 'an object with name (letters, digits, ".", "_", "-"), encode() and decode()';
 
 const SERVER_DEFAULTS = {
-  connection: 'redis://127.0.0.1:6379',
+  connection: expect.any(Function),
   prefix: 'rq',
   connectTimeoutMs: 5_000,
   serializer: undefined,
@@ -44,7 +53,7 @@ const SERVER_DEFAULTS = {
 };
 
 const CLIENT_DEFAULTS = {
-  connection: 'redis://127.0.0.1:6379',
+  connection: expect.any(Function),
   prefix: 'rq',
   connectTimeoutMs: 5_000,
   serializer: undefined,
@@ -100,7 +109,32 @@ describe('the options of a server', () => {
       maxCrashes: 2,
     } as const;
 
-    expect(resolveServerOptions(given)).toEqual(given);
+    const { connection, ...others } = resolveServerOptions(given);
+    const { connection: _, ...othersGiven } = given;
+    expect(others).toEqual(othersGiven);
+    expect(connection({ lazyConnect: true }).options).toMatchObject({
+      host: 'redis.example',
+      port: 6380,
+      username: 'user',
+      db: 1,
+    });
+  });
+
+  test('lead to a Redis on this machine where nothing is said', () => {
+    for (const { connection } of [resolveServerOptions({}), resolveClientOptions({})])
+      expect(connection({ lazyConnect: true }).options).toMatchObject({
+        host: '127.0.0.1',
+        port: 6379,
+        db: 0,
+      });
+  });
+
+  test('are taken as they are where they were resolved before', () => {
+    const server = resolveServerOptions({ prefix: 'shop' });
+    const client = resolveClientOptions({ prefix: 'shop' });
+    expect([resolveServerOptions(server), resolveClientOptions(client)]).toEqual([server, client]);
+    expect(resolveServerOptions(server)).toBe(server);
+    expect(() => resolveServerOptions(untyped(client))).toThrow(InvalidOptionError);
   });
 
   test('take from a retry policy what it says, and the rest from the defaults', () => {
@@ -351,11 +385,25 @@ describe('an unknown option', () => {
   });
 });
 
+/** True where both have the same names. */
+type Same<A, B> = [A, B] extends [B, A] ? true : never;
+
+test('the types that users see have the options of the table', () => {
+  const same: [
+    Same<keyof RedisQueueServerOptions, OptionsOf<'server'>>,
+    Same<keyof RedisQueueClientOptions, OptionsOf<'client'>>,
+    Same<keyof RedisQueueAdminOptions, OptionsOf<'admin'>>,
+    Same<keyof RedisQueueHandlerOptions, OptionsOf<'message'>>,
+    Same<keyof RedisQueueEventOptions, OptionsOf<HandlerKind>>,
+  ] = [true, true, true, true, true];
+  expect(same).toHaveLength(5); // the compiler is the test
+});
+
 describe('the options of a handler', () => {
   const server = resolveServerOptions({ concurrency: 7, leaseMs: 2_000, retry: { attempts: 9 } });
 
   test('are those of its server, unless it says otherwise', () => {
-    const resolved = resolveHandlerOptions({ concurrency: 1, leaseMs: undefined }, server, 'sum');
+    const resolved = resolveMessageHandler({ concurrency: 1, leaseMs: undefined }, server, 'sum');
 
     const retry = {
       attempts: 9,
@@ -375,7 +423,7 @@ describe('the options of a handler', () => {
   });
 
   test('take from its retry policy what it says, and the rest from its server', () => {
-    const { retry } = resolveHandlerOptions({ retry: { backoff: 'fixed' } }, server, 'sum');
+    const { retry } = resolveMessageHandler({ retry: { backoff: 'fixed' } }, server, 'sum');
 
     expect(retry).toEqual({
       attempts: 9,

@@ -115,7 +115,7 @@ export function checked<Name extends SettingName>(
   option: string = name,
 ): Exclude<RedisQueueRecordOptions[Name], undefined> {
   // TypeScript takes the rules of all names together; this is the one of the name.
-  const rule = RULES[name] as Rule<Exclude<RedisQueueRecordOptions[Name], undefined>>;
+  const rule = RULES[name] as unknown as Rule<Exclude<RedisQueueRecordOptions[Name], undefined>>;
   return rule(value, option);
 }
 

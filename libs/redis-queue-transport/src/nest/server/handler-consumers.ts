@@ -6,10 +6,8 @@ import type { Places } from '../../core/delivery/places.js';
 import { TrialTurn } from '../../core/consumer/trial.js';
 import { BatchRunner } from '../handlers/batch-runner.js';
 import { ConsumerLog } from '../log/consumer-log.js';
-import { resolveEventOptions } from '../options/event-options.js';
 import { MessageRunner } from '../handlers/message-runner.js';
-import { resolveHandlerOptions } from '../options/options.js';
-import type { ResolvedHandlerOptions } from '../options/options.js';
+import type { QueueOptions } from '../options/handler-options.js';
 import type { Served } from './served.js';
 
 /** A consumer for each handler whose messages wait in a queue; none has been started. */
@@ -33,27 +31,20 @@ class HandlerConsumers {
   ) {}
 
   *ofMessages(): Iterable<Consumer> {
-    const { registry, options } = this.served;
-    for (const [queue, { handler, extras }] of registry.messages) {
-      const handlerOptions = resolveHandlerOptions(extras, options, queue);
-      yield this.#consumer(queue, queue, handler, handlerOptions, undefined);
-    }
+    for (const [queue, { handler, options }] of this.served.registry.messages)
+      yield this.#consumer(queue, queue, handler, options, undefined);
   }
 
   *ofDurableEvents(): Iterable<Consumer> {
-    const { registry, options } = this.served;
-    for (const [queue, { pattern, handler, extras }] of registry.durable) {
-      const eventOptions = resolveEventOptions(extras, options, pattern);
-      const subscription = { from: eventOptions.from };
-      yield this.#consumer(queue, pattern, handler, eventOptions, subscription);
-    }
+    for (const [queue, { pattern, handler, options }] of this.served.registry.durable)
+      yield this.#consumer(queue, pattern, handler, options, { from: options.from });
   }
 
   #consumer(
     queue: string,
     pattern: string,
     handler: MessageHandler,
-    handlerOptions: ResolvedHandlerOptions,
+    handlerOptions: QueueOptions,
     subscription: SubscriptionTerms | undefined,
   ): Consumer {
     const { ids, logger, failures, events } = this.served;
@@ -81,7 +72,7 @@ class HandlerConsumers {
   #runnerOf(
     pattern: string,
     handler: MessageHandler,
-    options: ResolvedHandlerOptions,
+    options: QueueOptions,
     log: ConsumerLog,
   ): DeliveryRunner {
     const { codec, codecOfOthers, withHooks, logger } = this.served;

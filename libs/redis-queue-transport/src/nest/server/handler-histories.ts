@@ -14,7 +14,8 @@ export class HandlerHistories {
   ) {}
 
   /** @throws InvalidOptionError when another handler, or the server's `declare`, has other bounds for the pattern */
-  add(pattern: string, history: HistoryOptions): void {
+  add(pattern: string, history: HistoryOptions | undefined): void {
+    if (history === undefined) return;
     this.#assertSame(pattern, history, this.declarations[pattern]?.history, "the server's declare");
     this.#assertSame(pattern, history, this.#histories.get(pattern), 'another handler of it');
     this.#histories.set(pattern, history);

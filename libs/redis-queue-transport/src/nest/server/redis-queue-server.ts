@@ -6,7 +6,7 @@ import type {
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import { BodyFormat } from '../../core/body/body.js';
-import { InvalidOptionError, ServerStartedError } from '../../core/errors/errors.js';
+import { ServerStartedError } from '../../core/errors/errors.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { decodeJsonOrText } from '../../core/body/json.js';
 import { SendBudget } from '../../core/requests/send-budget.js';
@@ -16,13 +16,14 @@ import { openBroker } from '../../open-broker.js';
 import type { OpenBroker } from '../../open-broker.js';
 import { PrintableLogger } from '../log/printable-logger.js';
 import { AddressingLog } from '../log/addressing-log.js';
-import { resolveEventOptions } from '../options/event-options.js';
 import { FailureLog } from '../log/failure-log.js';
 import { HandlerHistories } from './handler-histories.js';
 import { HandlerRegistry } from '../handlers/handler-registry.js';
-import type { RegisteredHandler } from '../handlers/handler-registry.js';
-import { resolveHandlerOptions, resolveServerOptions } from '../options/options.js';
-import type { RedisQueueServerOptions, ResolvedServerOptions } from '../options/options.js';
+import { resolveEventHandler, resolveMessageHandler } from '../options/handler-options.js';
+import type { ResolvedHandler } from '../options/handler-options.js';
+import type { RedisQueueServerOptions } from '../options/options.js';
+import { resolveServerOptions } from '../options/resolve-options.js';
+import type { ResolvedServerOptions } from '../options/resolve-options.js';
 import { PacketCodec } from '../packets/packet-codec.js';
 import { queueNameOf } from '../packets/pattern.js';
 import { rememberFailures } from '../internals/remember-failures.js';
@@ -58,8 +59,6 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   private readonly options: ResolvedServerOptions;
   private readonly registry = new HandlerRegistry();
   private readonly histories: HandlerHistories;
-  /** How far back live handlers recover, in ms, by pattern. */
-  private readonly recovering = new Map<string, number>();
   private readonly failures = new FailureLog(this.logger);
   private readonly events = new StatusEvents(this._status$, this.logger);
   private readonly noStartHook = this.onProcessingStartHook;
@@ -81,7 +80,6 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       options: this.options,
       registry: this.registry,
       histories: this.histories,
-      recovering: this.recovering,
       codec: codecWith(new BodyFormat(this.options)),
       codecOfOthers: codecWith(new BodyFormat(this.options, decodeJsonOrText)),
       withHooks: this.withHooks,
@@ -107,22 +105,13 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   ): void {
     const name = queueNameOf(pattern, (given) => this.normalizePattern(given));
     if (this.session !== undefined) throw addedTooLate(name);
-    const event = isEventHandler ? resolveEventOptions(extras, this.options, name) : undefined;
-    const { queue } = event ?? resolveHandlerOptions(extras, this.options, name);
-    if (isEventHandler && queue !== undefined) throw onlyForMessages('queue', name);
-    if (queue !== undefined) this.registry.claimList(queue.key, name);
+    const resolved: ResolvedHandler = isEventHandler
+      ? resolveEventHandler(extras, this.options, name)
+      : { kind: 'message', options: resolveMessageHandler(extras, this.options, name) };
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
-    const registered: RegisteredHandler = { handler: callback, extras };
-    if (event?.history !== undefined) this.histories.add(name, event.history);
-    if (event?.recover !== undefined) {
-      const withinMs = Math.max(event.recover.withinMs, this.recovering.get(name) ?? 0);
-      this.recovering.set(name, withinMs);
-    }
-    if (event?.group !== undefined)
-      this.registry.addDurable({ group: event.group, pattern: name }, registered);
-    else if (isEventHandler) this.registry.addEvent(name, registered);
-    else this.registry.addMessage(name, registered);
+    if (resolved.kind !== 'message') this.histories.add(name, resolved.options.history);
+    this.registry.add(name, callback, resolved);
     // Others look handlers up in Nest's map (getHandlers): it shows one for each pattern, messages first.
     if (!isEventHandler || !this.messageHandlers.has(name))
       this.messageHandlers.set(name, callback);
@@ -177,7 +166,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
   private onInterrupted(times: number): void {
     // Only wake-ups were missed, which consumers make up for, or what is recovered.
-    if (this.registry.events.size === this.recovering.size) return;
+    if (this.registry.events.size === this.registry.recovering.size) return;
     this.logger.warn(
       `Was cut off from live events and missed those sent meanwhile (${times} times so far).`,
     );
@@ -249,13 +238,6 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       if (started instanceof Promise) started.catch(reject);
     });
   }
-}
-
-function onlyForMessages(option: string, pattern: string): InvalidOptionError {
-  return new InvalidOptionError(
-    option,
-    `${option} is for the queues of messages, and the handler of "${pattern}" is one of events: use @MessagePattern`,
-  );
 }
 
 function startedAlready(): ServerStartedError {

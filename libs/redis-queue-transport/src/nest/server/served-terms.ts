@@ -1,8 +1,7 @@
 import type { Broker, OtherTerms, QueueTerms } from '../../core/broker/broker.js';
-import { resolveEventOptions } from '../options/event-options.js';
 import { listed } from '../log/listed.js';
-import { resolveHandlerOptions } from '../options/options.js';
-import type { ResolvedHandlerOptions, ResolvedServerOptions } from '../options/options.js';
+import type { QueueOptions } from '../options/handler-options.js';
+import type { ResolvedServerOptions } from '../options/resolve-options.js';
 import type { Served } from './served.js';
 
 /** Queues in which others differ in the same way. */
@@ -43,10 +42,8 @@ function difference(terms: QueueTerms, { values }: OtherTerms): string {
 }
 
 function* termsOf({ registry, options }: Served): Iterable<[string, QueueTerms]> {
-  for (const [queue, { extras }] of registry.messages)
-    yield [queue, queueTerms(options, resolveHandlerOptions(extras, options, queue))];
-  for (const [queue, { pattern, extras }] of registry.durable)
-    yield [queue, queueTerms(options, resolveEventOptions(extras, options, pattern))];
+  for (const [queue, handler] of [...registry.messages, ...registry.durable])
+    yield [queue, queueTerms(options, handler.options)];
 }
 
 /** What decides over a message's end. What only says how fast it goes may differ from machine to machine. */
@@ -58,7 +55,7 @@ function queueTerms(
     maxPayloadBytes,
     ...server
   }: ResolvedServerOptions,
-  { retry, once }: ResolvedHandlerOptions,
+  { retry, once }: QueueOptions,
 ): QueueTerms {
   const codecs = ['json', 'raw', ...[server.codec, ...server.codecs].map(({ name }) => name)];
   return {

@@ -5,7 +5,7 @@ import type { FailureLog } from '../log/failure-log.js';
 import type { HandlerHistories } from './handler-histories.js';
 import type { HandlerRegistry } from '../handlers/handler-registry.js';
 import type { WithHooks } from '../handlers/message-runner.js';
-import type { ResolvedServerOptions } from '../options/options.js';
+import type { ResolvedServerOptions } from '../options/resolve-options.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 import type { StatusEvents } from '../log/status-events.js';
 
@@ -14,8 +14,6 @@ export interface Served {
   readonly options: ResolvedServerOptions;
   readonly registry: HandlerRegistry;
   readonly histories: HandlerHistories;
-  /** How far back live handlers recover, in ms, by pattern. */
-  readonly recovering: ReadonlyMap<string, number>;
   readonly codec: PacketCodec;
   /** For what comes from programs that know nothing of this library: it may be plain text. */
   readonly codecOfOthers: PacketCodec;

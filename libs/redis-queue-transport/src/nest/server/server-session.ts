@@ -8,10 +8,8 @@ import type { OpenBroker } from '../../open-broker.js';
 import { counted } from '../log/counted.js';
 import { declareAll } from '../options/declarations.js';
 import { DroppedEvents } from '../log/dropped-events.js';
-import { resolveEventOptions } from '../options/event-options.js';
 import { EventRunner } from '../handlers/event-runner.js';
 import { consumersOf } from './handler-consumers.js';
-import { resolveHandlerOptions } from '../options/options.js';
 import type { Served } from './served.js';
 import { compareTerms } from './served-terms.js';
 import { tellServed } from './startup-log.js';
@@ -106,9 +104,8 @@ export class ServerSession {
   }
 
   async #startFeeds(broker: Broker): Promise<void> {
-    const { registry, options } = this.served;
-    for (const [queue, { extras }] of registry.messages) {
-      const { queue: list } = resolveHandlerOptions(extras, options, queue);
+    for (const [queue, { options }] of this.served.registry.messages) {
+      const { queue: list } = options;
       if (list === undefined) continue;
       const from = list.take === 'left' ? 'LEFT' : 'RIGHT';
       if (this.#isDraining) return;
@@ -119,8 +116,7 @@ export class ServerSession {
   }
 
   async #subscribe(broker: Broker): Promise<void> {
-    const { registry, recovering } = this.served;
-    const events = registry.events;
+    const { events, recovering } = this.served.registry;
     if (events.size === 0) return;
     const runner = this.#eventRunner(broker);
     this.#events = runner;
@@ -165,8 +161,6 @@ export class ServerSession {
     const { registry, options, codec, withHooks, logger, events } = this.served;
     const dropped = new DroppedEvents(events, logger);
     return new EventRunner(registry.events, codec, withHooks, logger, dropped, {
-      concurrencyOf: (pattern, { extras }) =>
-        resolveEventOptions(extras, options, pattern).concurrency,
       maxWaiting: options.maxWaitingEvents,
       places: this.#places,
       broker,

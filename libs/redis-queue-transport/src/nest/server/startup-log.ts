@@ -1,7 +1,5 @@
 import { listed } from '../log/listed.js';
-import { resolveEventOptions } from '../options/event-options.js';
-import { resolveHandlerOptions } from '../options/options.js';
-import type { ResolvedHandlerOptions } from '../options/options.js';
+import type { QueueOptions } from '../options/handler-options.js';
 import type { Served } from './served.js';
 
 /** Says what a server serves and how, and where. */
@@ -32,32 +30,31 @@ function* linesOf(served: Served): Iterable<string> {
 }
 
 function messagesOf({ registry, options }: Served): string[] {
-  return [...registry.messages].map(([pattern, { extras }]) =>
-    named(pattern, resolveHandlerOptions(extras, options, pattern), options),
+  return [...registry.messages].map(([pattern, handler]) =>
+    named(pattern, handler.options, options),
   );
 }
 
 function groupsOf({ registry, options }: Served): ReadonlyMap<string, string[]> {
   const groups = new Map<string, string[]>();
-  for (const { pattern, extras } of registry.durable.values()) {
-    const resolved = resolveEventOptions(extras, options, pattern);
-    const { group = '' } = resolved;
-    groups.set(group, [...(groups.get(group) ?? []), named(pattern, resolved, options)]);
+  for (const { pattern, options: ofHandler } of registry.durable.values()) {
+    const { group } = ofHandler;
+    groups.set(group, [...(groups.get(group) ?? []), named(pattern, ofHandler, options)]);
   }
   return groups;
 }
 
-function liveOf({ registry, options, recovering }: Served): string[] {
+function liveOf({ registry, options }: Served): string[] {
+  const { recovering } = registry;
   return [...registry.events].map(([pattern, handlers]) => {
     const notes = handlers.length > 1 ? [`${handlers.length} handlers`] : [];
-    for (const { extras } of handlers)
-      notes.push(...limitsOf(resolveEventOptions(extras, options, pattern), options));
+    for (const handler of handlers) notes.push(...limitsOf(handler.options, options));
     if (recovering.has(pattern)) notes.push('recovers');
     return withNotes(pattern, notes);
   });
 }
 
-type Limits = Pick<ResolvedHandlerOptions, 'concurrency' | 'batch' | 'queue'>;
+type Limits = Pick<QueueOptions, 'concurrency'> & Partial<Pick<QueueOptions, 'batch' | 'queue'>>;
 
 function named(pattern: string, options: Limits, server: Limits): string {
   const { queue } = options;

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import { InvalidOptionError } from '../../core/errors/errors.js';
 import { invalid } from '../../core/options/options.js';
-import { checkConnectionOptions } from './connection-options.js';
+import { checkConnectionOptions, optionsWithoutEffect } from './connection-options.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { CredentialedRedis } from './credentialed-redis.js';
 
@@ -12,13 +12,28 @@ import { CredentialedRedis } from './credentialed-redis.js';
  */
 export type ConnectionOption = string | ConnectionOptions | Redis;
 
+type Open = (settings: RedisOptions) => Redis;
+
 /** Makes one more connection to the same place. */
-export type ConnectionSource = (settings: RedisOptions) => Redis;
+export interface ConnectionSource extends Open {
+  /** Names of options that were given and mean nothing, as the library has values of its own for them. */
+  readonly withoutEffect: readonly string[];
+}
 
 export const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 
-/** @throws InvalidOptionError */
+/** What it answered itself is taken as it is. @throws InvalidOptionError */
 export function connectionSource(connection: unknown): ConnectionSource {
+  if (isSource(connection)) return connection;
+  const open = openerOf(connection);
+  return Object.assign(open, { withoutEffect: optionsWithoutEffect(connection) });
+}
+
+function isSource(value: unknown): value is ConnectionSource {
+  return typeof value === 'function' && 'withoutEffect' in value;
+}
+
+function openerOf(connection: unknown): Open {
   if (typeof connection === 'string') return fromUrl(connection);
   if (connection instanceof Redis || isRedisLike(connection)) {
     refuseKeyPrefix(connection.options);
@@ -45,7 +60,7 @@ export function connectionSource(connection: unknown): ConnectionSource {
   );
 }
 
-function fromUrl(url: string): ConnectionSource {
+function fromUrl(url: string): Open {
   const isUsable = /^rediss?:\/\//.test(url) && URL.canParse(url);
   if (!isUsable)
     throw invalid(

@@ -1,0 +1,20 @@
+import { invalid } from '../../core/options/options.js';
+import type { Rule } from '../../core/options/options.js';
+
+const ENTRY = /^\d+(-\d+)?$/;
+
+/** One end of a part of a history, in the form in which Redis takes it. */
+export const historyEndRule: Rule<string> = (value, option) => {
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return String(value.getTime());
+  if (typeof value === 'string' && ENTRY.test(value)) return value;
+  throw invalid(option, 'a Date or a historyId', value);
+};
+
+/** The same for a start; undefined for no part of it. */
+export const historyStartRule: Rule<string | undefined> = (value, option) => {
+  if (value === 'new') return undefined;
+  if (value === 'earliest') return '-';
+  if (value instanceof Date || (typeof value === 'string' && ENTRY.test(value)))
+    return historyEndRule(value, option);
+  throw invalid(option, "'new', 'earliest', a Date or a historyId", value);
+};

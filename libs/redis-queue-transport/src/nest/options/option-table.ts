@@ -1,0 +1,199 @@
+import type { Deserializer, Serializer } from '@nestjs/microservices';
+import { jsonCodec } from '../../core/body/codec.js';
+import type { Codec } from '../../core/body/codec.js';
+import type { RetryPolicy } from '../../core/delivery/retry.js';
+import {
+  flag,
+  invalid,
+  milliseconds,
+  nested,
+  objectWith,
+  oneOf,
+  text,
+  wholeNumber,
+} from '../../core/options/options.js';
+import type { Rule } from '../../core/options/options.js';
+import { DEFAULT_CONNECTION, connectionSource } from '../../open-broker.js';
+import type { ConnectionSource } from '../../open-broker.js';
+import { isWorthRetrying } from '../internals/worth-retrying.js';
+import { codecRule, codecsRule } from './codec-options.js';
+import { declarationsRule, groupRule, historyRule } from './declarations.js';
+import { headersRule, namesRule } from './header-options.js';
+import { historyStartRule } from './history-ends.js';
+
+/** Of what a handler gets: messages, copies of events for its group, or live events. */
+export type HandlerKind = 'message' | 'durable' | 'live';
+
+/** Who has options. A handler takes those that its server has too from there, unless it says otherwise. */
+export type Owner = 'server' | 'client' | 'admin' | HandlerKind;
+
+const MIB = 1_048_576;
+export const MOST_CONCURRENT = 100_000;
+
+const connectionRule: Rule<ConnectionSource> = (value) => connectionSource(value);
+
+const bytesOrNever: Rule<number | false> = (value, option) => {
+  if (value === false) return value;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw invalid(option, 'a whole number of bytes ≥ 0, or false', value);
+};
+
+const functionRule: Rule<(error: unknown) => boolean> = (value, option) => {
+  // What it takes and returns shows when it is called.
+  if (typeof value === 'function') return value as (error: unknown) => boolean;
+  throw invalid(option, 'a function that gets an error and returns true or false', value);
+};
+
+/** 24 pauses that are 2 h 37 min together, and 1 h 18 min where chance makes each as short as it can be. */
+const DEFAULT_RETRY: RetryPolicy = {
+  attempts: 25,
+  backoff: 'exponential',
+  delayMs: 1_000,
+  maxDelayMs: 600_000,
+  if: isWorthRetrying,
+};
+
+const retryPolicy = nested<RetryPolicy>(
+  {
+    attempts: wholeNumber('attempts', 1),
+    backoff: oneOf(['fixed', 'exponential']),
+    delayMs: milliseconds(0),
+    maxDelayMs: milliseconds(0),
+    if: functionRule,
+  },
+  DEFAULT_RETRY,
+);
+
+const retryRule: Rule<Readonly<RetryPolicy>> = (value, option, above) => {
+  const policy = retryPolicy(value, option, above);
+  const { delayMs, maxDelayMs } = policy;
+  if (delayMs <= maxDelayMs) return policy;
+  throw invalid(`${option}.delayMs`, `no more than maxDelayMs, which is ${maxDelayMs}`, delayMs);
+};
+
+const batchRule = nested<{ readonly size: number; readonly waitMs: number }>(
+  { size: wholeNumber('messages', 1, 10_000), waitMs: milliseconds(0) },
+  { size: 1, waitMs: 0 },
+  ['size'],
+);
+
+const listRule = nested<{ readonly key: string; readonly take: 'right' | 'left' }>(
+  { key: text('the name of a list', (value) => value !== ''), take: oneOf(['right', 'left']) },
+  { key: '', take: 'right' },
+  ['key'],
+);
+
+const onceRule = nested<{ readonly windowMs: number }>(
+  { windowMs: wholeNumber('milliseconds', 1) },
+  { windowMs: 0 },
+  ['windowMs'],
+);
+
+const recoverRule = nested<{ readonly withinMs: number }>(
+  { withinMs: wholeNumber('milliseconds', 1) },
+  { withinMs: 0 },
+  ['withinMs'],
+);
+
+/** What it may be, what holds where it is not given (undefined: its absence means something), and who has it. */
+function option<T, const Default extends T | undefined, const Owners extends readonly Owner[]>(
+  rule: Rule<T>,
+  fallback: Default,
+  ...of: Owners
+) {
+  return { rule, fallback, of };
+}
+
+/** Every option there is; docs/options.md and docs/events.md list the same. */
+export const OPTIONS = {
+  connection: option(
+    connectionRule,
+    connectionSource(DEFAULT_CONNECTION),
+    'server',
+    'client',
+    'admin',
+  ),
+  prefix: option(
+    text('text without braces', (value) => value !== '' && !/[{}]/.test(value)),
+    'rq',
+    'server',
+    'client',
+    'admin',
+  ),
+  connectTimeoutMs: option(milliseconds(0), 5_000, 'server', 'client', 'admin'),
+  serializer: option(objectWith<Serializer>('serialize'), undefined, 'server', 'client'),
+  deserializer: option(objectWith<Deserializer>('deserialize'), undefined, 'server', 'client'),
+  codec: option<Codec, Codec, ['server', 'client']>(codecRule, jsonCodec, 'server', 'client'),
+  codecs: option(codecsRule, [], 'server', 'client', 'admin'),
+  maxPayloadBytes: option(
+    wholeNumber('bytes', 1, 512 * MIB),
+    16 * MIB,
+    'server',
+    'client',
+    'admin',
+  ),
+  compressAboveBytes: option(bytesOrNever, 32_768, 'server', 'client'),
+  declare: option(declarationsRule, undefined, 'server', 'client'),
+
+  maxConcurrency: option(wholeNumber('handlers', 1, MOST_CONCURRENT), undefined, 'server'),
+  maxWaitingEvents: option(wholeNumber('events', 0, 1_000_000), 10_000, 'server'),
+  shutdownTimeoutMs: option(milliseconds(0), 10_000, 'server'),
+  deadLetterLimit: option(wholeNumber('dead letters', 0), undefined, 'server'),
+  deadLetterMaxAgeMs: option(wholeNumber('milliseconds', 1), 14 * 24 * 3_600_000, 'server'),
+  onEviction: option(oneOf(['warn', 'refuse']), 'warn', 'server'),
+  maxCrashes: option(wholeNumber('crashes', 2), 3, 'server'),
+
+  concurrency: option(
+    wholeNumber('handlers', 1, MOST_CONCURRENT),
+    100,
+    'server',
+    'message',
+    'durable',
+    'live',
+  ),
+  batch: option(batchRule, undefined, 'message', 'durable'),
+  prefetch: option(wholeNumber('messages', 1, 10_000), undefined, 'server', 'message', 'durable'),
+  leaseMs: option(milliseconds(1_000), 30_000, 'server', 'message', 'durable'),
+  retry: option(retryRule, DEFAULT_RETRY, 'server', 'message', 'durable'),
+  timeoutMs: option(milliseconds(1), undefined, 'server', 'message', 'durable'),
+  once: option(onceRule, undefined, 'server', 'message', 'durable'),
+  queue: option(listRule, undefined, 'message'),
+
+  group: option(groupRule, undefined, 'server', 'durable'),
+  durable: option(flag, undefined, 'durable', 'live'),
+  history: option(historyRule, undefined, 'durable', 'live'),
+  from: option(historyStartRule, undefined, 'durable'),
+  recover: option(recoverRule, undefined, 'live'),
+
+  requestTimeoutMs: option(milliseconds(1), 10_000, 'client'),
+  requestTotalTimeoutMs: option(milliseconds(1), undefined, 'client'),
+  parkAboveBytes: option(bytesOrNever, 16_384, 'client'),
+  maxPendingMessages: option(wholeNumber('messages', 1), 100_000, 'client'),
+  maxPendingBytes: option(wholeNumber('bytes', 1), 256 * MIB, 'client'),
+  sendAgainForMs: option(milliseconds(0), 30_000, 'client'),
+  headers: option(headersRule, undefined, 'client'),
+  forwardHeaders: option(namesRule, [], 'client'),
+} as const;
+
+type Table = typeof OPTIONS;
+export type OptionName = keyof Table;
+
+/** The names of those that somebody has. */
+export type OptionsOf<O extends Owner> = {
+  [Name in OptionName]: O extends Table[Name]['of'][number] ? Name : never;
+}[OptionName];
+
+type ValueOf<Name extends OptionName> =
+  ReturnType<Table[Name]['rule']> | (Table[Name]['fallback'] extends undefined ? undefined : never);
+
+/** All that somebody has, each with a value that was checked. */
+export type ResolvedOf<O extends Owner> = {
+  readonly [Name in OptionsOf<O>]: ValueOf<Name>;
+};
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[]; // of the literal above
+
+/** Whether one of these has it. */
+export function isOf(name: OptionName, ...owners: readonly Owner[]): boolean {
+  return owners.some((owner) => (OPTIONS[name].of as readonly Owner[]).includes(owner));
+}
