@@ -307,7 +307,7 @@ describe('a consumer with a prefetch', () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     broker = await world.open(proxy.url);
     const late = proxy.holdReply(([name]) => name === 'hget');
-    const expiresAtMs = broker.nowMs() + 300;
+    const expiresAtMs = broker.nowMs() + 3_000;
     const parked = encodeElement({ id: 'a', sentAtMs: 1, expiresAtMs }, 'x'.repeat(200_000));
     await broker.push(QUEUE, 'a', parked);
     const stage = await start();

@@ -232,6 +232,82 @@ describe('a Redis that is not there', () => {
   });
 });
 
+describe('a value that is longer than Redis is set to take', () => {
+  const LIMIT = 1_048_576;
+  const LONG = 'x'.repeat(LIMIT + 1);
+  const refused = expect.objectContaining({
+    code: 'REDIS_REFUSED',
+    message: expect.stringMatching(/proto-max-bulk-len.*Nothing was sent/s) as unknown,
+  });
+
+  async function open(...rules: string[]): Promise<Broker> {
+    const strict = await start({ 'proto-max-bulk-len': String(LIMIT) });
+    const operator = new Redis(strict.url);
+    await operator.call('ACL', 'SETUSER', 'service', 'on', '>pw', '~*', '&*', '+@all', ...rules);
+    operator.disconnect();
+    return world.open(`redis://service:pw@127.0.0.1:${strict.port}`);
+  }
+
+  test('is refused before it is sent, and touches nothing beside it', async () => {
+    const broker = await open();
+    const toldBefore = world.backgroundErrors.length;
+    const pushes = [
+      broker.push('q', 'a', element('a')),
+      broker.push('q', 'long', element('long', LONG)),
+      broker.push('q', 'b', element('b')),
+      broker.push('other', 'c', element('c')),
+    ];
+    const events = [
+      broker.publish('e', 'a', element('a')),
+      broker.publish('e', 'long', element('long', LONG)),
+      broker.publish('e', 'b', element('b')),
+    ];
+
+    const outcomes = await Promise.allSettled([...pushes, ...events]);
+
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      ...['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+      ...['fulfilled', 'rejected', 'fulfilled'],
+    ]);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toEqual(refused);
+    expect(world.backgroundErrors.slice(toldBefore)).toEqual([]);
+  });
+
+  test('becomes an error for the caller as a reply, and touches no other reply', async () => {
+    const broker = await open();
+    const toldBefore = world.backgroundErrors.length;
+    const heard: ReceivedReply[] = [];
+    const list = await broker.receiveReplies((bytes) => heard.push(decodeReply(bytes)));
+    const bodies = ['"a"', LONG, '"b"'];
+
+    await Promise.all(
+      bodies.map((body, request) =>
+        broker.reply(list, encodeReply({ request, kind: 'value', last: true, body }), request),
+      ),
+    );
+
+    await eventually(() => expect(heard).toHaveLength(3));
+    const long = heard.find(({ request }) => request === 1);
+    expect(long).toMatchObject({ kind: 'error', last: true });
+    expect(String(long?.body)).toContain('proto-max-bulk-len');
+    expect(world.backgroundErrors.slice(toldBefore)).toEqual([]);
+  });
+
+  test('where Redis may not be asked, harms no other queue, and is named as a possible reason', async () => {
+    const broker = await open('-config');
+    const outcomes = await Promise.allSettled([
+      broker.push('q', 'long', element('long', LONG)),
+      broker.push('other', 'c', element('c')),
+      broker.isServed('other'),
+    ]);
+
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    const [long] = outcomes;
+    expect(long?.status === 'rejected' && String(long.reason)).toMatch(/proto-max-bulk-len/);
+  });
+});
+
 describe('a full Redis (maxmemory, noeviction)', () => {
   test('refuses messages, and still settles, gives back and renews', async () => {
     const full = await start({ maxmemory: '8mb', 'maxmemory-policy': 'noeviction' });

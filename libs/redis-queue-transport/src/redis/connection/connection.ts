@@ -57,6 +57,7 @@ export class Connection {
   #isIntroducing = false;
   #lastError: Error | undefined;
   #isClosed = false;
+  #longestValue: Promise<number> | undefined;
   #serverId: Promise<number | undefined> = Promise.resolve(undefined);
   /** When Redis answered last, by `performance.now()`. */
   #answeredAt: number | undefined;
@@ -82,6 +83,7 @@ export class Connection {
       this.#lastError = undefined;
       this.#answeredAt = performance.now();
       this.scripts.clear();
+      this.#longestValue = undefined;
       for (const waiting of this.#takeWaiting()) waiting.resolve();
       this.#learnServerId();
       events.status?.('connected');
@@ -194,6 +196,25 @@ export class Connection {
       if (error instanceof RedisRefusedError && error.reply !== 'OOM')
         this.#refusal = `${this.name}: ${error.message}`;
       throw error;
+    }
+  }
+
+  /**
+   * The longest value in bytes that Redis takes, asked once for each time that it was opened; Infinity where the user may
+   * not ask. Redis closes a connection on which a longer one is sent.
+   */
+  longestValue(): Promise<number> {
+    return (this.#longestValue ??= this.#askLongestValue());
+  }
+
+  async #askLongestValue(): Promise<number> {
+    try {
+      const [, bytes] = await this.run('read its settings', (client) =>
+        client.config('GET', 'proto-max-bulk-len'),
+      );
+      return Number(bytes ?? Infinity);
+    } catch {
+      return Infinity;
     }
   }
 

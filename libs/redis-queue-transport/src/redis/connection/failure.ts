@@ -10,6 +10,9 @@ import {
 const REFUSED_MIDWAY =
   /^(?:ERR )?(?:The user executing the script can't|ACL failure in script)|^NOPERM .* script: [0-9a-f]{40}/;
 
+/** A value is longer than Redis is set to take; what follows it on the connection is never read. */
+const TOO_LONG = 'Protocol error: invalid bulk length';
+
 const CLUSTER =
   'This Redis is a node of a cluster, which is not supported yet: connect to a single Redis, or to Sentinels.';
 
@@ -26,6 +29,8 @@ const HINTS: Readonly<Record<string, string>> = {
   CLUSTERDOWN: CLUSTER,
   MOVED: CLUSTER,
   CROSSSLOT: CLUSTER,
+  ERR_TOO_LONG:
+    'A value was longer than the setting proto-max-bulk-len of Redis allows: send less, or raise it. Redis closed the connection.',
   MISCONF: 'Redis refuses writes because it could not save its data; see its log.',
 };
 
@@ -46,7 +51,13 @@ const AFTERMATHS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Turns what ioredis rejects with into the library's errors; what was asked and the message's id are named in it. */
-export function failureOf(error: unknown, action: string, messageId?: string): RedisQueueError {
+export function failureOf(
+  error: unknown,
+  action: string,
+  messageId?: string,
+  /** What else may be the reason, where the connection was lost. */
+  suspicion = '',
+): RedisQueueError {
   if (error instanceof RedisQueueError) return error;
   if (wasRefusedMidway(error)) {
     return new OutcomeUnknownError(
@@ -58,7 +69,7 @@ export function failureOf(error: unknown, action: string, messageId?: string): R
   }
   if (isReplyError(error)) {
     const [reply = 'ERR'] = error.message.split(' ', 1);
-    const hint = HINTS[reply];
+    const hint = HINTS[error.message.includes(TOO_LONG) ? 'ERR_TOO_LONG' : reply];
     return new RedisRefusedError(
       reply,
       `Redis refused to ${action}: ${error.message}${hint ? ` (${hint})` : ''}`,
@@ -82,7 +93,7 @@ export function failureOf(error: unknown, action: string, messageId?: string): R
     );
   return new OutcomeUnknownError(
     `The connection to Redis was lost while it was asked to ${action}: it may or may not have happened` +
-      `${messageId === undefined ? '' : ` (message ${messageId})`}.${detailOf(error)}`,
+      `${messageId === undefined ? '' : ` (message ${messageId})`}.${detailOf(error)}${suspicion}`,
     messageId,
     { cause: error },
   );
@@ -95,9 +106,14 @@ function detailOf(error: unknown): string {
 }
 
 /** What shared a command shares its failure, but each caller's error names its own message. */
-export function failureOfOne(error: unknown, action: string, messageId: string): RedisQueueError {
+export function failureOfOne(
+  error: unknown,
+  action: string,
+  messageId: string,
+  suspicion?: string,
+): RedisQueueError {
   const shared = error instanceof OutcomeUnknownError ? error.cause : error;
-  return failureOf(shared, action, messageId);
+  return failureOf(shared, action, messageId, suspicion);
 }
 
 /** An error that Redis told within an answer, of what had no effect, in the form in which ioredis rejects with one. */
@@ -109,6 +125,11 @@ export function replyError(text: string): Error {
 /** Redis answered, with an error. (The class that ioredis exports for it is untyped.) */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** Redis did not take a value, and closed the connection: nothing that was written after it has been read. */
+export function isTooLong(error: unknown): boolean {
+  return isReplyError(error) && error.message.includes(TOO_LONG);
 }
 
 /** A script's user lacks a permission, and that was noticed while it ran: what it did before stands. */

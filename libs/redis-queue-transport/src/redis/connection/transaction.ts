@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { isReplyError, replyError } from './failure.js';
+import { isReplyError, isTooLong, replyError } from './failure.js';
 
 /** What Redis says when it has thrown a whole transaction away, with the reason behind it where it gives one. */
 const DISCARDED = /^EXECABORT .*? because of: (.*)/s;
@@ -45,7 +45,8 @@ function reasonOf(settled: readonly PromiseSettledResult<unknown>[]): unknown {
   const reasons = settled.flatMap((one): unknown[] =>
     one.status === 'rejected' ? [one.reason as unknown] : [],
   );
-  const reason = reasons.find((one) => !isReplyError(one)) ?? reasons[0];
+  // What was refused as too long was followed by the end of the connection, and so was never executed.
+  const reason = reasons.find(isTooLong) ?? reasons.find((one) => !isReplyError(one)) ?? reasons[0];
   const because = isReplyError(reason) ? DISCARDED.exec(reason.message)?.[1] : undefined;
   return because === undefined ? reason : replyError(because);
 }

@@ -8,6 +8,7 @@ import { EmitCall, emitLone } from './emit-call.js';
 import { EventRoutes } from './event-routes.js';
 import type { Route } from './event-routes.js';
 import { failureOf, failureOfOne, replyError } from '../connection/failure.js';
+import { hintOfLong, mayBeTooLong, refusalOfLong } from '../connection/value-bound.js';
 import type { Keys } from '../keys/keys.js';
 import { DUPLICATE, emitLive } from './emit.script.js';
 import type { Emitted, EmitReply } from './emit.script.js';
@@ -41,6 +42,8 @@ export class EventBatch {
   readonly #batch = new TickBatch<OutgoingEvent>((events) => this.#flush(events));
   #routes: EventRoutes;
   #underWay = 0;
+  /** How long a value Redis takes. */
+  #isAsking = false;
   /** Not taken, as the index was another one. */
   #again: OutgoingEvent[] = [];
   /** What came since, and must not pass those. */
@@ -73,10 +76,43 @@ export class EventBatch {
   }
 
   #flush(events: readonly OutgoingEvent[]): void {
-    if (this.#again.length > 0) {
+    const isWaiting = this.#again.length > 0 || this.#isAsking;
+    const mayBeRefused = !isWaiting && events.some(({ element }) => mayBeTooLong(element.length));
+    if (isWaiting || mayBeRefused) {
       for (const event of events) this.#behind.push(event);
+      if (mayBeRefused) void this.#askBefore();
       return;
     }
+    this.#sendInParts(events);
+  }
+
+  /** What Redis would not take is rejected; what came meanwhile stays behind the rest. */
+  async #askBefore(): Promise<void> {
+    this.#isAsking = true;
+    const asked = this.#behind.length;
+    const refusals = await Promise.all(
+      this.#behind.map(({ element }) => refusalOfLong(this.connection, element, emitLive.action)),
+    );
+    this.#isAsking = false;
+    const taken = this.#behind.splice(0, asked).filter((event, index) => {
+      const refusal = refusals[index];
+      if (refusal === undefined) return true;
+      event.reject(refusal);
+      this.budget.give(event.element.length);
+      return false;
+    });
+    const later = this.#behind;
+    this.#behind = [];
+    if (this.#again.length > 0) this.#behind = [...taken, ...later];
+    else {
+      this.#sendInParts(taken);
+      if (later.length > 0) this.#flush(later);
+    }
+    if (this.#underWay === 0 && this.#again.length > 0) this.#sendAgain();
+  }
+
+  #sendInParts(events: readonly OutgoingEvent[]): void {
+    if (events.length === 0) return;
     let from = 0;
     let bytes = 0;
     for (let to = 0; to < events.length; to += 1) {
@@ -101,7 +137,7 @@ export class EventBatch {
       this.#fail(events, routes, error);
     }
     this.#underWay -= 1;
-    if (this.#underWay === 0 && this.#again.length > 0) this.#sendAgain();
+    if (this.#underWay === 0 && this.#again.length > 0 && !this.#isAsking) this.#sendAgain();
   }
 
   #call(
@@ -159,7 +195,8 @@ export class EventBatch {
     const passing: OutgoingEvent[] = [];
     events.forEach((event, index) => {
       if (isWhole && !isHeld(event, routes[index])) return void passing.push(event);
-      event.reject(failureOfOne(error, emitLive.action, event.messageId));
+      const { messageId, element } = event;
+      event.reject(failureOfOne(error, emitLive.action, messageId, hintOfLong(element)));
       this.budget.give(event.element.length);
     });
     if (passing.length > 0) void this.#send(passing);

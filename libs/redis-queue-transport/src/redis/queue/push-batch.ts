@@ -6,6 +6,7 @@ import type { SendBudget } from '../../core/requests/send-budget.js';
 import { newBodyName } from './body-name.js';
 import type { Connection } from '../connection/connection.js';
 import { failureOfOne } from '../connection/failure.js';
+import { hintOfLong, mayBeTooLong, refusalOfLong } from '../connection/value-bound.js';
 import type { QueueKeys } from '../keys/keys.js';
 import type { ScriptArgument } from '../script/script.js';
 import { hold } from './hold.script.js';
@@ -52,6 +53,8 @@ export class PushBatch {
   /** Chunks that were sent and are not answered. */
   #underWay = 0;
   #isByBodies = false;
+  /** The last chunk that goes that way may be sent. */
+  #prepared: Promise<unknown> = Promise.resolve();
   /** Chunks that wait for those, as they go another way, and what came after them. */
   #behind: (readonly Push[])[] = [];
 
@@ -79,14 +82,16 @@ export class PushBatch {
     let chunk: Push[] = [];
     let bytes = 0;
     for (const push of pushes) {
-      const isOther = chunk[0] !== undefined && chunk[0].way !== push.way;
+      const isLong = mayBeTooLong(push.element.length);
+      const isOther = chunk[0] !== undefined && (chunk[0].way !== push.way || isLong);
       if (isOther || chunk.length === MOST_ELEMENTS || bytes >= MOST_BYTES) {
         this.#goOrWait(chunk);
         chunk = [];
         bytes = 0;
       }
       chunk.push(push);
-      bytes += push.element.length;
+      // One that Redis may refuse goes alone.
+      bytes += isLong ? MOST_BYTES : push.element.length;
     }
     if (chunk.length > 0) this.#goOrWait(chunk);
   }
@@ -98,7 +103,8 @@ export class PushBatch {
 
   /** Small ones go along with large ones that are under way. */
   #mayGo(chunk: readonly Push[]): boolean {
-    const isLarge = chunk[0]?.way === 'park';
+    const [first] = chunk;
+    const isLarge = first?.way === 'park' || mayBeTooLong(first?.element.length ?? 0);
     if (this.#underWay === 0) this.#isByBodies = isLarge;
     return this.#isByBodies || !isLarge;
   }
@@ -123,7 +129,8 @@ export class PushBatch {
         : this.#sendOn(this.connections.commands, chunk));
       chunk.forEach((push, index) => push.resolve(held?.[index] === false ? 'duplicate' : 'held'));
     } catch (error) {
-      for (const push of chunk) push.reject(failureOfOne(error, hold.action, push.messageId));
+      for (const { messageId, element, reject } of chunk)
+        reject(failureOfOne(error, hold.action, messageId, hintOfLong(element)));
     }
     for (const { element } of chunk) this.budget.give(element.length);
     this.#underWay -= 1;
@@ -132,7 +139,12 @@ export class PushBatch {
 
   async #sendByBodies(chunk: readonly Push[]): Promise<readonly boolean[] | undefined> {
     const bodies = this.connections.bodies();
-    await bodies.ready(this.connections.connectTimeoutMs);
+    // One after the other: what is asked about one must not let the next one pass.
+    const prepared = this.#prepared.then(() =>
+      prepare(bodies, this.connections.connectTimeoutMs, chunk),
+    );
+    this.#prepared = prepared.catch(noop);
+    await prepared;
     return this.#sendOn(bodies, chunk);
   }
 
@@ -183,6 +195,18 @@ export class PushBatch {
 }
 
 const noop = (): void => undefined;
+
+/** @throws RedisRefusedError for what Redis would not take */
+async function prepare(
+  bodies: Connection,
+  connectTimeoutMs: number,
+  [first]: readonly Push[],
+): Promise<void> {
+  await bodies.ready(connectTimeoutMs);
+  if (first === undefined || !mayBeTooLong(first.element.length)) return;
+  const refusal = await refusalOfLong(bodies, first.element, hold.action);
+  if (refusal !== undefined) throw refusal;
+}
 
 function wayOf(terms: PushTerms | undefined): Way {
   return terms?.dueMs === undefined && terms?.deduplicateMs === undefined ? 'append' : 'hold';

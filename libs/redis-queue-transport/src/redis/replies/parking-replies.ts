@@ -1,10 +1,14 @@
 import { parkedElement } from '../../core/message/envelope.js';
 import type { Element } from '../../core/message/envelope.js';
+import { OutcomeUnknownError, messageOf } from '../../core/errors/errors.js';
+import { encodeJson } from '../../core/body/json.js';
+import { encodeReply } from '../../core/message/reply.js';
 import { newBodyName } from '../queue/body-name.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import type { CallerNews, ReplyBatch } from './reply-batch.js';
 import { KEEP_MS } from './reply-batch.js';
+import { hintOfLong, refusalOfLong } from '../connection/value-bound.js';
 import { isLarger } from '../queue/size.js';
 
 /** Each parked reply costs two round trips more; what is smaller than this keeps others waiting for no longer. */
@@ -33,7 +37,7 @@ export class ParkingReplies {
     const key = keyOf(list, request);
     const before = this.#underWay.get(key);
     if (!isLarge && before === undefined) return this.replies.add(list, element, stream);
-    const sent = this.#send(before, list, element, isLarge, stream);
+    const sent = this.#send(before, list, element, isLarge, request, stream);
     this.#underWay.set(key, sent);
     const forget = (): void => {
       if (this.#underWay.get(key) === sent) this.#underWay.delete(key);
@@ -57,27 +61,39 @@ export class ParkingReplies {
     list: string,
     element: Element,
     isLarge: boolean,
+    request: number,
     stream: number | undefined,
   ): Promise<CallerNews> {
     if (before !== undefined) await before.catch(noop);
-    const sent = isLarge ? await this.#park(list, element) : element;
+    const sent = isLarge ? await this.#park(list, element, request) : element;
     return this.replies.add(list, sent, stream);
   }
 
   /** Whatever keeps it from being parked is told, where it matters, by what is sent in its place. */
-  async #park(list: string, whole: Element): Promise<Element> {
+  async #park(list: string, whole: Element, request: number): Promise<Element> {
     const name = newBodyName();
     const { element, body } = parkedElement(whole, name);
     const key = this.keys.parkedReply(list, name);
     const bodies = this.bodies();
     try {
       await bodies.ready();
-      await bodies.run('park a reply', (client) => client.set(key, body, 'PX', KEEP_MS));
+      const refusal = await refusalOfLong(bodies, whole, PARK);
+      if (refusal !== undefined) return errorReply(request, refusal.message);
+      await bodies.run(PARK, (client) => client.set(key, body, 'PX', KEEP_MS));
       return element;
-    } catch {
-      return whole;
+    } catch (error) {
+      // It would take along what else is on the connection for commands.
+      const suspicion = error instanceof OutcomeUnknownError ? hintOfLong(whole) : '';
+      return suspicion === '' ? whole : errorReply(request, messageOf(error) + suspicion);
     }
   }
+}
+
+const PARK = 'park a reply';
+
+function errorReply(request: number, message: string): Element {
+  const body = encodeJson({ status: 'error', message });
+  return encodeReply({ request, kind: 'error', last: true, body });
 }
 
 const noop = (): void => undefined;
