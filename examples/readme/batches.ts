@@ -25,7 +25,7 @@ class LogController {
       context.items[index]?.deadLetter('an empty line'); // this one alone
       return false;
     });
-    await insertAll(good); // throws: all others of the batch are tried again; returns: they are done
+    await insertAll(good); // if it throws, all others are retried; if it returns, they are done
   }
 }
 // #endregion handler

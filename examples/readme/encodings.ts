@@ -16,18 +16,18 @@ import { firstValueFrom } from 'rxjs';
 class ImageController {
   @MessagePattern('image.size')
   size(@Payload() image: Buffer): { bytes: number } {
-    return { bytes: image.length }; // no bytes: it goes back as JSON
+    return { bytes: image.length }; // not bytes: goes back as JSON
   }
 
   @MessagePattern('image.store')
   store(@Payload() image: { taken: Date; pixels: Buffer }): { stored: Date; pixels: Buffer } {
-    return { stored: image.taken, pixels: image.pixels }; // goes back as MessagePack, as it came
+    return { stored: image.taken, pixels: image.pixels }; // goes back as MessagePack
   }
 }
 
 const connection = process.env['REDIS_URL'];
-const server = new RedisQueueServer({ connection, codecs: [msgpackCodec] }); // reads JSON and bytes besides
-const client = new RedisQueueClient({ connection, codec: msgpackCodec }); // writes it too
+const server = new RedisQueueServer({ connection, codecs: [msgpackCodec] }); // also reads JSON and bytes
+const client = new RedisQueueClient({ connection, codec: msgpackCodec }); // writes it
 // #endregion codecs
 
 @Module({ controllers: [ImageController] })

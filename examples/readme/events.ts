@@ -26,7 +26,7 @@ class BillingController {
     console.log(`bill for order ${order.id}`);
   }
 
-  // A group of its own, which begins with what the history has when it first starts.
+  // A group of its own, which begins with what the history has when the group first starts.
   @EventPattern<string>('order.placed', { group: 'statistics', from: 'earliest' })
   count(@Payload() order: Order): void {
     console.log(`counted order ${order.id}`);
@@ -43,7 +43,7 @@ class BillingController {
 @Module({
   imports: [
     // #region declare
-    // The group gets its copies from now on, also if none of its replicas has ever been up.
+    // The group gets its copies from now on, even if none of its replicas has ever been up.
     RedisQueueModule.register({
       connection,
       declare: { 'order.placed': { groups: ['billing'] } },
@@ -64,7 +64,7 @@ await admin.declare('order.placed', { history: { maxLength: 100_000 } });
 // #region emit
 const order = new RedisQueueRecordBuilder({ id: 7 })
   .id('order-7')
-  .deduplicate(60_000) // each group gets one copy, also if the outcome is unknown and it is sent again
+  .deduplicate(60_000) // each group gets one copy, even if it is sent again after an unknown outcome
   .mandatory() // an error when neither a group nor a live listener gets it
   .build();
 const { groups, listeners } = await client.emit('order.placed', order);
