@@ -178,6 +178,18 @@ describe('with the Redis in REDIS_URL, the demo', () => {
     await expectNoKeyLeft();
   });
 
+  test('fails when a step is not as expected, says what does not balance, and removes its keys', async () => {
+    demo = new DemoProcess([], environment);
+    await demo.shows('2. ');
+    const [, prefix = ''] = /(demo-\w{8}):\*/.exec(demo.output) ?? [];
+    await commands.rpush(`${prefix}:shop:{bank}:charges`, 'a stranger', 'a stranger');
+    expect(await demo.exited).toBe(1);
+    expect(demo.output).toContain('NOT AS EXPECTED: a card was charged twice');
+    expect(demo.output).toContain('The books do not balance');
+    expect(demo.output).toMatch(/1 orders are paid more than once:\s+a stranger/);
+    await expectNoKeyLeft();
+  });
+
   test('removes its keys also when somebody cannot wait for a service that hangs', async () => {
     demo = new DemoProcess([], environment);
     await demo.shows('3. ');

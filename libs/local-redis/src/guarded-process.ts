@@ -1,7 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { logFile } from './redis-log.js';
+import { probe } from './probe.js';
+import { until } from './until.js';
+
+// Long enough to load a large append-only file.
+const readyDeadlineMs = 60_000;
+const shownOfLog = 2_000;
 
 /**
  * A redis-server that does not outlive those who use it, however they end.
@@ -19,15 +26,20 @@ export class GuardedProcess {
   #hasEnded = false;
   readonly #child: ChildProcess;
   readonly #lifeline: Writable;
+  readonly #logFile: string;
+  /** How long the log was before this run, in bytes. */
+  readonly #logStart: number;
 
-  /** Runs `script` in `directory`; what the server prints is added to the log there. */
+  /** Runs `script` in `directory`; what the server prints is added to `redis.log` there. */
   constructor(
     script: string,
     scriptArguments: readonly string[],
     directory: string,
     environment: Readonly<Record<string, string>> = {},
   ) {
-    const log = openSync(logFile(directory), 'a');
+    this.#logFile = join(directory, 'redis.log');
+    const log = openSync(this.#logFile, 'a');
+    this.#logStart = fstatSync(log).size;
     this.#child = spawn('sh', ['-c', script, 'local-redis', ...scriptArguments], {
       cwd: directory,
       env: { ...process.env, ...environment },
@@ -56,6 +68,28 @@ export class GuardedProcess {
 
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /**
+   * Waits until the server answers on `port`; it itself, since another one may hold the port. False if the port was
+   * taken. Rejects with what it wrote if it ended for another reason, or did not get ready in a minute. Unless true, it
+   * has ended.
+   */
+  async becomesReady(port: number): Promise<boolean> {
+    const ready = await until(readyDeadlineMs, async () => {
+      if (this.#hasEnded) return false;
+      const { state, pid } = await probe(port);
+      return state === 'ready' && (pid === undefined || pid === this.pid) ? true : undefined;
+    });
+    if (ready === true) return true;
+    this.signal('SIGKILL');
+    await this.waitForEnd();
+    // Its directory may be gone meanwhile, with the log.
+    const file = await readFile(this.#logFile).catch(() => Buffer.alloc(0));
+    const log = file.subarray(this.#logStart).toString();
+    if (/Address already in use/i.test(log)) return false;
+    const shown = log.slice(-shownOfLog).trim() || '(it wrote nothing)';
+    throw new Error(`redis-server did not start: see ${this.#logFile}\n${shown}`);
   }
 
   /** Sends a signal, unless the server has ended. */

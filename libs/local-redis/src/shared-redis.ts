@@ -6,8 +6,6 @@ import { findRedisServer } from './find-redis-server.js';
 import { isFreePort, portNumber } from './free-port.js';
 import { GuardedProcess } from './guarded-process.js';
 import { probe } from './probe.js';
-import { waitUntilReady } from './readiness.js';
-import { logLength, portWasTaken, readLog, tail } from './redis-log.js';
 import { sharedWatchdog } from './shared-watchdog.js';
 import { until } from './until.js';
 
@@ -142,7 +140,6 @@ async function startServer(
   directory: string,
   port: number,
 ): Promise<SharedRedis | undefined> {
-  const logged = await logLength(directory);
   const settings = [
     '--port',
     `${port}`,
@@ -158,17 +155,13 @@ async function startServer(
     [`users-${port}`, executable, ...settings],
     directory,
   );
-  if (await waitUntilReady(server, port)) {
-    return share(port, () => {
-      server.leave();
-    });
+  let isReady = false;
+  try {
+    isReady = await server.becomesReady(port);
+  } finally {
+    if (!isReady) server.leave();
   }
-  server.signal('SIGKILL');
-  await server.waitForEnd();
-  server.leave();
-  const log = await readLog(directory, logged);
-  if (portWasTaken(log)) return undefined;
-  throw new Error(`redis-server did not start in ${directory}:\n${tail(log)}`);
+  return isReady ? share(port, () => server.leave()) : undefined;
 }
 
 function share(port: number, giveUp: () => void): SharedRedis {

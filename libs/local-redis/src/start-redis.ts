@@ -5,9 +5,9 @@ import { findRedisServer } from './find-redis-server.js';
 import { findFreePort } from './free-port.js';
 import { GuardedProcess } from './guarded-process.js';
 import { privateWatchdog } from './private-watchdog.js';
-import { redisConfig, type RedisSettings } from './redis-config.js';
-import { logLength, portWasTaken, readLog, tail } from './redis-log.js';
-import { waitUntilReady } from './readiness.js';
+
+/** Settings by their names in redis.conf; a value is written there as it is, an empty one as `""`. */
+type RedisSettings = Readonly<Record<string, string>>;
 
 /** How `startRedis` starts a server. */
 export interface StartRedisOptions {
@@ -86,6 +86,12 @@ interface PrivateRedisOptions {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+function configFile(settings: RedisSettings): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} ${value === '' ? '""' : value}\n`)
+    .join('');
+}
+
 class PrivateRedis implements LocalRedis {
   readonly port: number;
   readonly #options: PrivateRedisOptions;
@@ -111,8 +117,7 @@ class PrivateRedis implements LocalRedis {
     const { executable, directory, temporary, settings, environment } = this.#options;
     const defaults = { port: String(this.port), bind: '127.0.0.1', save: '', appendonly: 'no' };
     await mkdir(directory, { recursive: true });
-    await writeFile(join(directory, 'redis.conf'), redisConfig({ ...defaults, ...settings }));
-    const logged = await logLength(directory);
+    await writeFile(join(directory, 'redis.conf'), configFile({ ...defaults, ...settings }));
     const previous = this.#server;
     const server = new GuardedProcess(
       privateWatchdog,
@@ -122,12 +127,8 @@ class PrivateRedis implements LocalRedis {
     );
     this.#server = server;
     previous?.tell('done');
-    if (await waitUntilReady(server, this.port)) return;
-    server.signal('SIGKILL');
-    await server.waitForEnd();
-    const log = await readLog(directory, logged);
-    if (portWasTaken(log)) throw new PortTakenError(`port ${this.port} on 127.0.0.1 is taken`);
-    throw new Error(`redis-server did not start:\n${tail(log)}`);
+    if (await server.becomesReady(this.port)) return;
+    throw new PortTakenError(`port ${this.port} on 127.0.0.1 is taken`);
   }
 
   stop(): Promise<void> {
