@@ -7,7 +7,7 @@ import type {
   Retired,
 } from './event-admin-broker.js';
 import type { EventHistory } from '../events/event-index.js';
-import { subscriptionOf, subscriptionQueue } from '../events/event-patterns.js';
+import { subscriptionOf, subscriptionQueue } from '../message/queue-name.js';
 import { wholeNumber } from '../options/options.js';
 import type { Page } from './queue-admin.js';
 import type { QueuedMessage } from './queued-message.js';

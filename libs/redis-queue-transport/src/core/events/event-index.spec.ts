@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { EventIndex, historyField, historyValue, listenersField } from './event-index.js';
-import { subscriptionOf, subscriptionQueue } from './event-patterns.js';
+import { subscriptionOf, subscriptionQueue } from '../message/queue-name.js';
 
 function indexOf(fields: Readonly<Record<string, string>>): EventIndex {
   return new EventIndex(new Map(Object.entries(fields)));

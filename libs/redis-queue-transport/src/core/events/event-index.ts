@@ -1,4 +1,5 @@
-import { isMeantBy, isWildcard, subscriptionOf } from './event-patterns.js';
+import { isMeantBy, isWildcard } from './event-patterns.js';
+import { subscriptionOf } from '../message/queue-name.js';
 
 /** How much of a history is kept; at least one of the bounds is set. */
 export interface HistoryBounds {

@@ -1,26 +1,5 @@
 import { InvalidPatternError } from '../errors/errors.js';
-
-/** A group's wish to get a copy of each event of a pattern, which may have wildcards. */
-export interface Subscription {
-  readonly group: string;
-  readonly pattern: string;
-}
-
-/** Allowed names of groups: no separator of ours, and nothing that a shell or a key pattern would interpret. */
-export const GROUP_NAME = /^[\w.-]+$/;
-
-const SUBSCRIPTION_QUEUE = /^@([\w.-]+)\/(.+)$/s;
-
-/** The queue that holds the group's copies: `@billing/order.placed`. */
-export function subscriptionQueue({ group, pattern }: Subscription): string {
-  return `@${group}/${pattern}`;
-}
-
-/** The inverse of {@link subscriptionQueue}; undefined for the queue of a message pattern. */
-export function subscriptionOf(queue: string): Subscription | undefined {
-  const [, group, pattern] = SUBSCRIPTION_QUEUE.exec(queue) ?? [];
-  return group === undefined || pattern === undefined ? undefined : { group, pattern };
-}
+import { assertNamesQueue, isOfObject, subscriptionOf } from '../message/queue-name.js';
 
 /**
  * Whether the pattern has wildcards: `*` stands for one whole segment between dots, `#` as the last segment for any
@@ -28,12 +7,12 @@ export function subscriptionOf(queue: string): Subscription | undefined {
  * are plain characters.
  */
 export function isWildcard(pattern: string): boolean {
-  return !pattern.startsWith('{') && /(^|\.)[*#](\.|$)/.test(pattern);
+  return !isOfObject(pattern) && /(^|\.)[*#](\.|$)/.test(pattern);
 }
 
 /** @throws InvalidPatternError for a `#` that is not the last segment, for a group's queue, and for an empty pattern */
 export function assertSubscribable(pattern: string): void {
-  if (pattern === '') throw new InvalidPatternError(pattern, 'A pattern must not be empty.');
+  assertNamesQueue(pattern);
   assertNoQueueOfGroup(pattern);
   if (!isWildcard(pattern) || !/(^|\.)#\./.test(pattern)) return;
   throw new InvalidPatternError(
@@ -57,7 +36,7 @@ export function assertConcrete(pattern: string): void {
  * here.
  */
 export function looksLikeWildcard(pattern: string): boolean {
-  if (pattern.startsWith('{')) return false;
+  if (isOfObject(pattern)) return false;
   const isOfMqtt = /(^|\/)[+#](\/|$)/.test(pattern) && (pattern.includes('/') || pattern === '+');
   const segments = pattern.split('.');
   return isOfMqtt || segments.some((part) => part === '>' || part === '+' || /.\*|\*./.test(part));
@@ -90,7 +69,7 @@ export function assertSendable(pattern: string): void {
 /** Whether the filter, a pattern that may have wildcards, matches events of the concrete pattern. */
 export function isMeantBy(filter: string, pattern: string): boolean {
   if (filter === pattern) return true;
-  if (!isWildcard(filter) || pattern.startsWith('{')) return false;
+  if (!isWildcard(filter) || isOfObject(pattern)) return false;
   const wanted = filter.split('.');
   const segments = pattern.split('.');
   const isOpenEnded = wanted.at(-1) === '#';

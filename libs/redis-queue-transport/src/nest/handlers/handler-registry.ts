@@ -1,6 +1,7 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { InvalidOptionError, InvalidPatternError } from '../../core/errors/errors.js';
-import { isWildcard, subscriptionOf, subscriptionQueue } from '../../core/events/event-patterns.js';
+import { isWildcard } from '../../core/events/event-patterns.js';
+import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name.js';
 import type {
   DurableOptions,
   LiveOptions,

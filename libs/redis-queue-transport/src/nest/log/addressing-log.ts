@@ -1,11 +1,8 @@
 import type { Logger } from '@nestjs/common';
 import type { Broker, ServedAs } from '../../core/broker/broker.js';
 import { messageOf } from '../../core/errors/errors.js';
-import {
-  looksLikeWildcard,
-  subscriptionOf,
-  subscriptionQueue,
-} from '../../core/events/event-patterns.js';
+import { looksLikeWildcard } from '../../core/events/event-patterns.js';
+import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name.js';
 import { nearest } from '../../core/options/nearest.js';
 import { counted } from './counted.js';
 import type { RedisQueueDeclarations } from '../options/declarations.js';

@@ -1,5 +1,6 @@
 import type { Broker } from '../../core/broker/broker.js';
-import { GROUP_NAME, assertSubscribable } from '../../core/events/event-patterns.js';
+import { assertSubscribable } from '../../core/events/event-patterns.js';
+import { GROUP_NAME } from '../../core/message/queue-name.js';
 import { invalid, nested, text, wholeNumber } from '../../core/options/options.js';
 import type { Rule } from '../../core/options/options.js';
 

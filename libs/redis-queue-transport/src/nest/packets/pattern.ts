@@ -1,4 +1,5 @@
 import { InvalidPatternError, messageOf } from '../../core/errors/errors.js';
+import { assertNamesQueue } from '../../core/message/queue-name.js';
 
 /** Nest's own normaliser answers these for objects that it gives up on: quite different patterns would share a queue. */
 const GIVEN_UP = /\[(MAX_DEPTH_REACHED|TOO_MANY_KEYS)\]/;
@@ -31,13 +32,7 @@ export function queueNameOf(pattern: unknown, normalize: (pattern: never) => unk
       `A pattern must be a string, a number or a plain object, got ${String(normalized)}.`,
     );
   }
-  if (normalized === '') throw new InvalidPatternError(normalized, 'A pattern must not be empty.');
-  if (normalized.startsWith('}')) {
-    throw new InvalidPatternError(
-      normalized,
-      `The pattern ${JSON.stringify(normalized)} must not begin with "}": the keys of its queue would not stay together in a cluster.`,
-    );
-  }
+  assertNamesQueue(normalized);
   if (HALF_A_CHARACTER.test(normalized)) {
     throw new InvalidPatternError(
       normalized,

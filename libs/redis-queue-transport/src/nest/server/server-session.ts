@@ -1,6 +1,7 @@
 import type { Broker, Feed } from '../../core/broker/broker.js';
 import type { Consumer } from '../../core/consumer/consumer.js';
-import { isWildcard, subscriptionOf } from '../../core/events/event-patterns.js';
+import { isWildcard } from '../../core/events/event-patterns.js';
+import { subscriptionOf } from '../../core/message/queue-name.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { pause } from '../../core/process/pause.js';
 import { Places } from '../../core/delivery/places.js';

@@ -1,3 +1,4 @@
+import { GROUP_MARK } from '../../core/message/queue-name.js';
 import { RAISE_VERSION } from './index-version.js';
 import { Script } from '../script/script.js';
 
@@ -19,7 +20,7 @@ for i = FIRST, #ARGV, 2 do
     isChanged = true
     redis.call('HSET', groups, field, value)
   end
-  if string.sub(field, 1, 1) == '@' then redis.call('HSETNX', queues, field, 'pushed') end
+  if string.sub(field, 1, 1) == '${GROUP_MARK}' then redis.call('HSETNX', queues, field, 'pushed') end
 end
 if isChanged then raiseVersion() end
 return 1

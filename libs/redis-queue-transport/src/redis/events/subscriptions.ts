@@ -1,7 +1,7 @@
 import type { EventDeclaration, SubscriptionTerms } from '../../core/broker/broker.js';
 import { InvalidOptionError } from '../../core/errors/errors.js';
 import { historyField, historyValue, listenersField } from '../../core/events/event-index.js';
-import { subscriptionOf, subscriptionQueue } from '../../core/events/event-patterns.js';
+import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name.js';
 import { retryUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';

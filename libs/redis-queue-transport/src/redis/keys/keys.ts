@@ -1,4 +1,4 @@
-import { InvalidPatternError } from '../../core/errors/errors.js';
+import { assertNamesQueue } from '../../core/message/queue-name.js';
 
 const END_OF_REPLIES = '}:replies';
 /** Clients have none in their names; a name with one could reach into the keys of a queue. */
@@ -23,7 +23,8 @@ export class Keys {
   }
 
   queue(queue: string): QueueKeys {
-    const base = `${this.prefix}:{${assertQueueName(queue)}}`;
+    assertNamesQueue(queue);
+    const base = `${this.prefix}:{${queue}}`;
     return {
       waiting: `${base}:waiting`,
       suspects: `${base}:suspects`,
@@ -100,7 +101,8 @@ export class Keys {
   }
 
   history(pattern: string): HistoryKeys {
-    const base = `${this.prefix}:{${assertQueueName(pattern)}}:history`;
+    assertNamesQueue(pattern);
+    const base = `${this.prefix}:{${pattern}}:history`;
     return { history: base, historyCount: `${base}:count` };
   }
 
@@ -160,15 +162,4 @@ export interface QueueKeys {
   readonly wakeOf: (process: string) => string;
   /** List: what one live consumer holds, oldest first. The one record of what is in flight. */
   readonly processing: (consumer: string) => string;
-}
-
-function assertQueueName(queue: string): string {
-  if (queue === '') throw new InvalidPatternError(queue, 'A pattern must not be empty.');
-  if (queue.startsWith('}')) {
-    throw new InvalidPatternError(
-      queue,
-      `The pattern ${JSON.stringify(queue)} must not begin with "}": the keys of its queue would not stay together in a cluster.`,
-    );
-  }
-  return queue;
 }

@@ -1,0 +1,44 @@
+import { InvalidPatternError } from '../errors/errors.js';
+
+/** A group's wish to get a copy of each event of a pattern, which may have wildcards. */
+export interface Subscription {
+  readonly group: string;
+  readonly pattern: string;
+}
+
+/** What the name of a group's queue begins with. */
+export const GROUP_MARK = '@';
+
+/** No separator of ours, nothing that a shell or a key pattern would read. */
+const GROUP = String.raw`[\w.-]+`;
+
+/** What a group may be called. */
+export const GROUP_NAME = new RegExp(`^${GROUP}$`);
+
+const SUBSCRIPTION_QUEUE = new RegExp(`^${GROUP_MARK}(${GROUP})/(.+)$`, 's');
+
+/** The queue that holds the group's copies: `@billing/order.placed`. */
+export function subscriptionQueue({ group, pattern }: Subscription): string {
+  return `${GROUP_MARK}${group}/${pattern}`;
+}
+
+/** The inverse of {@link subscriptionQueue}; undefined for the queue of a message pattern. */
+export function subscriptionOf(queue: string): Subscription | undefined {
+  const [, group, pattern] = SUBSCRIPTION_QUEUE.exec(queue) ?? [];
+  return group === undefined || pattern === undefined ? undefined : { group, pattern };
+}
+
+/** Whether a pattern was an object, as in `{"cmd":"sum"}`: no character of it means anything. */
+export function isOfObject(pattern: string): boolean {
+  return pattern.startsWith('{');
+}
+
+/** @throws InvalidPatternError for a name that cannot stand in a key: none at all, or one that ends the key's hash tag */
+export function assertNamesQueue(name: string): void {
+  if (name === '') throw new InvalidPatternError(name, 'A pattern must not be empty.');
+  if (!name.startsWith('}')) return;
+  throw new InvalidPatternError(
+    name,
+    `The pattern ${JSON.stringify(name)} must not begin with "}": the keys of its queue would not stay together in a cluster.`,
+  );
+}
