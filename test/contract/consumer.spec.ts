@@ -1,10 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import { Consumer } from '../../libs/redis-queue-transport/src/core/consumer/consumer.js';
-import type {
-  ConsumerObserver,
-  ConsumerOptions,
-} from '../../libs/redis-queue-transport/src/core/consumer/consumer-parts.js';
+import type { ConsumerOptions } from '../../libs/redis-queue-transport/src/core/consumer/consumer-parts.js';
+import type { RedisQueueObserver } from '../../libs/redis-queue-transport/src/core/lifecycle/observer.js';
 import type { Delivery } from '../../libs/redis-queue-transport/src/core/delivery/delivery.js';
 import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
 import { encodeElement } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
@@ -101,21 +99,10 @@ class Stage {
     return result;
   }
 
-  #observer(): ConsumerObserver {
+  #observer(): RedisQueueObserver {
     return {
-      failed: (error) => this.failures.push(error),
-      recovered: () => undefined,
-      leaseLost: (deliveries) => this.losses.push(deliveries),
-      reclaimed: () => undefined,
-      handedBack: () => undefined,
-      deadLettersDropped: () => undefined,
-      slowed: () => undefined,
-      spedUp: () => undefined,
-      postponed: () => undefined,
-      retried: () => undefined,
-      deadLettered: () => undefined,
-      skipped: () => undefined,
-      missing: () => undefined,
+      callFailed: ({ error }) => this.failures.push(error),
+      leaseLost: ({ running }) => this.losses.push(running),
     };
   }
 }

@@ -38,7 +38,6 @@ async function startConsumer(handled: string[]): Promise<void> {
     },
     { retry: { attempts: 1, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 } },
   );
-  const nothing = (): void => undefined;
   const consumer = new Consumer(
     broker,
     {
@@ -53,21 +52,7 @@ async function startConsumer(handled: string[]): Promise<void> {
     },
     new MessageIds(),
     runner,
-    {
-      failed: nothing,
-      recovered: nothing,
-      leaseLost: nothing,
-      reclaimed: nothing,
-      retried: nothing,
-      deadLettered: nothing,
-      deadLettersDropped: nothing,
-      slowed: nothing,
-      spedUp: nothing,
-      handedBack: nothing,
-      postponed: nothing,
-      skipped: nothing,
-      missing: nothing,
-    },
+    {},
     new TrialTurn(),
   );
   rig.closeLater({ close: () => consumer.stop(1_000) });

@@ -110,6 +110,19 @@ describe('the examples of the README', () => {
     expect(await app.stop()).toBe('SIGTERM');
   });
 
+  test('an observer tells how long handlers run', async () => {
+    const server = await started('readme/observers', 'successfully started');
+
+    await commands.rpush('rq:{mail.send}:waiting', '{"to":"ada@example.com"}');
+
+    await eventually(() =>
+      expect(server.ownLines).toEqual([
+        expect.stringMatching(/^mail\.send: attempt 1: ack after \d+\.\d ms$/),
+      ]),
+    );
+    expect(await server.stop()).toBe('SIGTERM');
+  });
+
   test('dead letters are listed and sent again', async () => {
     const server = await started('readme/server', 'successfully started');
     await push('mail.send', '{"to":"nobody"}');

@@ -13,6 +13,7 @@ import {
   withNextAttempt,
 } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { Element } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { OBSERVED_EVENTS } from '../../libs/redis-queue-transport/src/core/lifecycle/observers.js';
 import { setAside } from '../../libs/redis-queue-transport/src/core/message/set-aside.js';
 import { encodeReply } from '../../libs/redis-queue-transport/src/core/message/reply.js';
 import { SETTINGS } from '../../libs/redis-queue-transport/src/nest/packets/message-settings.js';
@@ -129,6 +130,13 @@ describe('the tables of the documents', () => {
     const shared = OPTION_NAMES.filter((name) => isOf(name, 'message') && isOf(name, 'live'));
     const taken = shared.map((name) => `\`${name}\``).join(', ');
     expect(await readText('docs/events.md')).toContain(`of those they take only ${taken}`);
+  });
+
+  test('list everything that observers are told', async () => {
+    const page = await readText('docs/operations.md');
+    const section = page.slice(page.indexOf('## Observers'), page.indexOf('## What a server logs'));
+    const listed = [...section.matchAll(/^\| `(\w+)`/gm)].map(([, method]) => method);
+    expect(listed.toSorted()).toEqual([...OBSERVED_EVENTS].toSorted());
   });
 
   test('list every error with its code', async () => {

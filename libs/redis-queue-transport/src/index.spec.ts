@@ -71,9 +71,12 @@ interface Types {
   EventGroup: library.EventGroup;
   EventHistory: library.EventHistory;
   EventSubscriptions: library.EventSubscriptions;
+  HandlerEnd: library.HandlerEnd;
   HistoryEntry: library.HistoryEntry;
   HistoryOptions: library.HistoryOptions;
   HistoryPageOptions: library.HistoryPageOptions;
+  ObservedDelivery: library.ObservedDelivery;
+  ObservedMessage: library.ObservedMessage;
   QueueLengths: library.QueueLengths;
   QueueOverview: library.QueueOverview;
   QueuedMessage: library.QueuedMessage;
@@ -96,6 +99,7 @@ interface Types {
   RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
   RedisQueueModuleOptions: library.RedisQueueModuleOptions;
   RedisQueueName: library.RedisQueueName;
+  RedisQueueObserver: library.RedisQueueObserver;
   RedisQueueOptionsFactory: library.RedisQueueOptionsFactory;
   RedisQueuePattern: library.RedisQueuePattern;
   RedisQueueRecordOptions: library.RedisQueueRecordOptions;
@@ -122,9 +126,12 @@ const TYPES: readonly (keyof Types)[] = [
   'EventGroup',
   'EventHistory',
   'EventSubscriptions',
+  'HandlerEnd',
   'HistoryEntry',
   'HistoryOptions',
   'HistoryPageOptions',
+  'ObservedDelivery',
+  'ObservedMessage',
   'QueueLengths',
   'QueueOverview',
   'QueuedMessage',
@@ -146,6 +153,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueModuleAsyncOptions',
   'RedisQueueModuleOptions',
   'RedisQueueName',
+  'RedisQueueObserver',
   'RedisQueueOptionsFactory',
   'RedisQueuePattern',
   'RedisQueueRecordOptions',

@@ -45,6 +45,12 @@ export type { QueueLengths } from './core/admin/admin-broker.js';
 export type { Retired } from './core/admin/event-admin-broker.js';
 export type { EventGroup, EventSubscriptions, HistoryEntry } from './core/admin/event-admin.js';
 export type { EventHistory } from './core/events/event-index.js';
+export type {
+  HandlerEnd,
+  ObservedDelivery,
+  ObservedMessage,
+  RedisQueueObserver,
+} from './core/lifecycle/observer.js';
 export type { RedisQueueHealth, SlowedQueue } from './core/broker/health.js';
 export type { DeadLetterFilter, QueueOverview, Removal } from './core/admin/queue-admin.js';
 export type {

@@ -6,10 +6,10 @@ import type { DeliveriesOptions, DeliveriesOwner } from '../held/deliveries.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { Held } from '../held/held.js';
 import { Membership } from '../lease/membership.js';
+import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import type { MessageIds } from '../message/message-id.js';
 import { OwnPlaces } from '../delivery/places.js';
 import type { Places } from '../delivery/places.js';
-import type { DeliveryObserver } from '../held/settler.js';
 import { StartGate } from '../lease/start-gate.js';
 import { Taking } from './taking.js';
 import type { Tenure } from '../lease/tenure.js';
@@ -17,7 +17,6 @@ import { Timekeeping } from './timekeeping.js';
 import { Trial } from './trial.js';
 import type { TrialTurn } from './trial.js';
 import { Trouble } from './trouble.js';
-import type { TroubleEvents } from './trouble.js';
 
 /** What a consumer needs of its broker. */
 export type ConsumerBroker = Pick<Broker, 'join' | 'nowMs' | 'isReplyList'>;
@@ -30,22 +29,6 @@ export interface ConsumerOptions extends DeliveriesOptions {
   readonly subscription?: SubscriptionTerms | undefined;
   /** Those of all handlers of the process together; undefined for as many as there are. */
   readonly places?: Places | undefined;
-}
-
-/** Is told what people should know. Must not throw. */
-export interface ConsumerObserver extends DeliveryObserver, TroubleEvents {
-  leaseLost(deliveries: number): void;
-  /** Nearly every attempt fails, the last one with this error: only a few are taken until they succeed. */
-  slowed(error: unknown): void;
-  /** Attempts succeed again, after so many ms. */
-  spedUp(slowedMs: number): void;
-  reclaimed(consumer: string, deliveries: number): void;
-  /** A bound of the dead letters has bitten: so many are gone for good. */
-  deadLettersDropped(letters: number): void;
-  /** At a stop: so many still ran when their time was over. */
-  handedBack(deliveries: number): void;
-  /** Settlements found nothing to settle, although the lease holds. */
-  missing(deliveries: number): void;
 }
 
 /** Longest time that an idle consumer blocks in one call. */
@@ -71,7 +54,7 @@ export class ConsumerParts {
     private readonly options: ConsumerOptions,
     ids: MessageIds,
     runner: DeliveryRunner,
-    private readonly observer: ConsumerObserver,
+    private readonly observer: RedisQueueObserver,
     turn: TrialTurn,
     /** Fires at the end of the consumer. */
     private readonly stopped: AbortSignal,
@@ -81,7 +64,7 @@ export class ConsumerParts {
     const { places, leaseMs, onceMs } = options;
     this.maySettleLater = onceMs === undefined;
     this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(leaseMs / 3));
-    this.#trouble = new Trouble(observer);
+    this.#trouble = this.#newTrouble();
     this.membership = this.#newMembership();
     this.trial = new Trial(turn, changed);
     this.breaker = this.#newBreaker();
@@ -93,13 +76,23 @@ export class ConsumerParts {
     this.taking = this.#newTaking();
   }
 
+  #newTrouble(): Trouble {
+    const { observer } = this;
+    const { queue } = this.options;
+    return new Trouble({
+      failed: (error) => observer.callFailed?.({ queue, error }),
+      recovered: () => observer.callsRecovered?.({ queue }),
+    });
+  }
+
   #newMembership(): Membership {
     const { observer } = this;
+    const { queue } = this.options;
     return new Membership(() => this.#takeLease(), this.options.leaseMs, {
       lost: (tenure) => this.#onLost(tenure),
-      rejoined: () => this.taking.look(),
-      reclaimed: (consumer, deliveries) => observer.reclaimed(consumer, deliveries),
-      deadLettersDropped: (letters) => observer.deadLettersDropped(letters),
+      rejoined: () => this.#onRejoined(),
+      reclaimed: (consumer, deliveries) => observer.reclaimed?.({ queue, consumer, deliveries }),
+      deadLettersDropped: (dropped) => observer.deadLettersDropped?.({ queue, dropped }),
       failed: (error) => this.#trouble.failed(error),
     });
   }
@@ -119,17 +112,39 @@ export class ConsumerParts {
   }
 
   #onLost(tenure: Tenure): void {
+    const { queue } = this.options;
     this.state.endWaitSoon();
-    this.trial.end();
+    this.endTrial();
     this.time.forget();
-    this.observer.leaseLost(this.deliveries.lose(tenure));
+    const running = this.deliveries.lose(tenure);
+    this.observer.leaseLost?.({ queue, running });
+  }
+
+  #onRejoined(): void {
+    const { queue } = this.options;
+    if (this.membership.tenure !== undefined) this.observer.leaseRegained?.({ queue });
+    this.taking.look();
+  }
+
+  /** The right to it ended with the lease, or the consumer ends. */
+  endTrial(): void {
+    const wasOn = this.trial.isOn;
+    this.trial.end();
+    if (wasOn) this.#tellTrial(false);
+  }
+
+  #tellTrial(isOn: boolean): void {
+    const { queue } = this.options;
+    if (isOn) this.observer.trialBegan?.({ queue });
+    else this.observer.trialEnded?.({ queue });
   }
 
   #newBreaker(): Breaker {
-    return new Breaker(this.options.concurrency, {
+    const { queue, concurrency } = this.options;
+    return new Breaker(concurrency, {
       limited: (limit) => this.#limit(limit),
-      slowed: (error) => this.observer.slowed(error),
-      recovered: (slowedMs) => this.observer.spedUp(slowedMs),
+      slowed: (error) => this.observer.queueSlowed?.({ queue, error }),
+      recovered: (slowedMs) => this.observer.queueRecovered?.({ queue, slowedMs }),
     });
   }
 
@@ -161,12 +176,13 @@ export class ConsumerParts {
   #newTaking(): Taking {
     const { state, held, deliveries, trial, time, stopped } = this;
     const parts = { state, held, deliveries, trial, time, stopped, trouble: this.#trouble };
-    const { leaseMs } = this.options;
+    const { leaseMs, queue } = this.options;
     return new Taking(
       { ...parts, checkEveryMs: leaseMs, lookEveryMs: this.#waitMs },
       {
         lost: (tenure) => this.membership.lose(tenure),
-        missing: (deliveries) => this.observer.missing(deliveries),
+        missing: (deliveries) => this.observer.settledElsewhere?.({ queue, deliveries }),
+        trial: (isOn) => this.#tellTrial(isOn),
         changed: this.changed,
       },
     );

@@ -6,6 +6,7 @@ import { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { RedisUnavailableError } from '../errors/errors.js';
 import { FakeHandler } from '../delivery/handler.fake.js';
 import type { AskedExchange, AskedWait } from '../broker/lease.fake.js';
+import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import { MessageIds } from '../message/message-id.js';
 import { TrialTurn } from './trial.js';
 
@@ -24,10 +25,12 @@ const RETRY = { attempts: 2, backoff: 'fixed', delayMs: 70, maxDelayMs: 70 } as 
 let broker: FakeBroker;
 let handler: FakeHandler;
 let told: string[];
+/** What Redis took, and how. */
+let settled: string[];
 let consumer: Consumer;
 
 beforeEach(() => {
-  [broker, handler, told] = [new FakeBroker(), new FakeHandler(), []];
+  [broker, handler, told, settled] = [new FakeBroker(), new FakeHandler(), [], []];
 });
 
 afterEach(async () => {
@@ -38,21 +41,16 @@ afterEach(async () => {
 
 async function start(options: Partial<ConsumerOptions> = {}): Promise<void> {
   const runner = new DeliveryRunner(handler, { retry: RETRY });
-  const note = (what: string) => (): void => void told.push(what);
-  const observer = {
-    failed: note('failed'),
-    recovered: note('recovered'),
-    leaseLost: (deliveries: number) => told.push(`lost ${deliveries}`),
-    handedBack: (deliveries: number) => told.push(`handedBack ${deliveries}`),
-    missing: (deliveries: number) => told.push(`missing ${deliveries}`),
-    reclaimed: note('reclaimed'),
-    deadLettersDropped: note('deadLettersDropped'),
-    slowed: note('slowed'),
-    spedUp: note('spedUp'),
-    retried: note('retried'),
-    postponed: note('postponed'),
-    deadLettered: note('deadLettered'),
-    skipped: note('skipped'),
+  const observer: RedisQueueObserver = {
+    callFailed: () => told.push('failed'),
+    callsRecovered: () => told.push('recovered'),
+    leaseLost: ({ running }) => told.push(`lost ${running}`),
+    leaseRegained: () => told.push('regained'),
+    handedBack: ({ deliveries }) => told.push(`handedBack ${deliveries}`),
+    settledElsewhere: ({ deliveries }) => told.push(`missing ${deliveries}`),
+    trialBegan: () => told.push('trialBegan'),
+    trialEnded: () => told.push('trialEnded'),
+    settled: ({ id }, as) => settled.push(`${as} ${id}`),
   };
   const all = { ...OPTIONS, ...options };
   consumer = new Consumer(broker, all, new MessageIds(), runner, observer, new TrialTurn());
@@ -141,6 +139,7 @@ describe('a consumer', () => {
     again.give([]);
     while (!told.includes('recovered')) await turn();
     expect(told).toEqual(['failed', 'recovered']);
+    expect(settled).toEqual(['ack a', 'ack b']);
   });
 
   test('drops what it held with its lease, tells its handlers, and goes on with the next lease', async () => {
@@ -153,8 +152,8 @@ describe('a consumer', () => {
     while (broker.leases.length < 2) await turn();
 
     expect(handler.aborted).toEqual(['b LeaseLostError']);
-    expect(told).toEqual(['lost 1']);
     const first = await nextExchange();
+    expect(told).toEqual(['lost 1', 'regained']);
     // What still runs takes its place until it ends, and is settled by nobody.
     expect([settledBy(first), first.take]).toEqual([[], 1]);
     first.give([]);
@@ -206,6 +205,7 @@ describe('a consumer', () => {
     expect([settledBy(after), after.trial]).toEqual([['ack s'], 'next']);
     after.give([], { suspects: 'none' });
     expect((await nextExchange()).take).toBe(2);
+    expect(told).toEqual(['trialBegan', 'trialEnded']);
   });
 
   test('looks again when it hears that something is due', async () => {

@@ -1,10 +1,11 @@
 import { ConsumerParts } from './consumer-parts.js';
-import type { ConsumerBroker, ConsumerObserver, ConsumerOptions } from './consumer-parts.js';
+import type { ConsumerBroker, ConsumerOptions } from './consumer-parts.js';
 import { CALM_EXCHANGE_MS } from './consumer-state.js';
 import { viewOf } from './consumer-view.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { messageOf } from '../errors/errors.js';
 import type { SlowedQueue } from '../broker/health.js';
+import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import type { MessageIds } from '../message/message-id.js';
 import { nextStep } from './next-step.js';
 import type { Tenure } from '../lease/tenure.js';
@@ -40,7 +41,7 @@ export class Consumer {
     private readonly options: ConsumerOptions,
     ids: MessageIds,
     runner: DeliveryRunner,
-    private readonly observer: ConsumerObserver,
+    private readonly observer: RedisQueueObserver,
     turn: TrialTurn,
   ) {
     const about = [broker, options, ids, runner, observer, turn] as const;
@@ -119,16 +120,17 @@ export class Consumer {
   #handBack(): void {
     this.#parts.state.go('handingBack');
     const unfinished = this.#parts.deliveries.releaseUnfinished();
-    if (unfinished > 0) this.observer.handedBack(unfinished);
+    const { queue } = this.options;
+    if (unfinished > 0) this.observer.handedBack?.({ queue, deliveries: unfinished });
     // Beyond the deadline: settlements must not be cut off by handlers that used up the time.
     this.#beginDeadline(SETTLE_GRACE_MS);
   }
 
   async #leave(): Promise<void> {
-    const { state, trial, time, breaker, membership } = this.#parts;
+    const { state, time, breaker, membership } = this.#parts;
     state.go('left');
     this.#stopped.abort();
-    trial.end();
+    this.#parts.endTrial();
     time.stop();
     breaker.stop();
     clearTimeout(this.#settleTimer);

@@ -28,6 +28,8 @@ export interface TakingEvents {
   lost(tenure: Tenure): void;
   /** Settlements found nothing to settle, although the lease holds. */
   missing(deliveries: number): void;
+  /** A trial begins, or ends. */
+  trial(isOn: boolean): void;
   /** A step may be due. */
   changed(): void;
 }
@@ -76,6 +78,7 @@ export class Taking {
       this.#exchangePause.reset();
       trouble.succeeded();
       if (exchange === 'leaseLost') return this.events.lost(tenure);
+      this.parts.deliveries.settled(settlements);
       if (exchange.taken.length > 0 && !tenure.isSure) await tenure.makeSure();
       if (tenure.isOver) return;
       time.answered(timeStep, exchange.isTimekeeper);
@@ -113,6 +116,7 @@ export class Taking {
     const wasOn = trial.isOn;
     if (suspects !== 'none' || !trial.isIdle) trial.told(suspects);
     if (trial.isOn === wasOn) return;
+    this.events.trial(trial.isOn);
     if (wasOn) this.look();
     else this.interrupt();
   }

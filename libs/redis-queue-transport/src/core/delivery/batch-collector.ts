@@ -21,6 +21,8 @@ export interface BatchTerms {
   readonly isExpired: (delivery: Delivery) => boolean;
   /** Those of all handlers of the process together, of which each batch takes one; undefined for as many as there are. */
   readonly places?: Places | undefined;
+  /** Is told of each delivery when its batch begins. */
+  readonly onBegin?: ((delivery: Delivery) => void) | undefined;
 }
 
 /** Runs the user's handler for a batch, and says how it ended for all that were not settled by themselves. */
@@ -134,7 +136,8 @@ export class BatchCollector<T> {
     this.#running += 1;
     this.#gate?.began();
     this.#places?.begin();
-    const { timeoutMs } = this.terms;
+    const { timeoutMs, onBegin } = this.terms;
+    if (onBegin !== undefined) for (const { delivery } of items) onBegin(delivery);
     const result = timeoutMs === undefined ? this.#run(items) : this.#runInTime(items, timeoutMs);
     void result.then((ended) => {
       for (const item of items) item.settle(ended);

@@ -2,6 +2,10 @@ import type { Envelope } from '../message/envelope.js';
 
 /** One envelope handed to one consumer once. */
 export class Delivery {
+  /** Nobody holds it, and nobody settles it. */
+  readonly isLive: boolean = false;
+  /** When its handler began, by `performance.now()`; undefined before that, and where nobody wants to know. */
+  beganAt: number | undefined;
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;
   #onAbort: (() => void) | undefined;
@@ -15,6 +19,26 @@ export class Delivery {
 
   get envelope(): Envelope {
     return this.read;
+  }
+
+  get id(): string | undefined {
+    return this.read.id;
+  }
+
+  get attempt(): number {
+    return this.read.attempt;
+  }
+
+  get pattern(): string | undefined {
+    return this.read.pattern;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.read.headers;
+  }
+
+  get sentAtMs(): number | undefined {
+    return this.read.sentAtMs;
   }
 
   /** Puts the body in that was parked beside the queue. */
@@ -48,4 +72,9 @@ export class Delivery {
     this.#abort?.abort(reason);
     this.#onAbort?.();
   }
+}
+
+/** An event handed to one live handler: nobody holds it, and nobody settles it. */
+export class LiveDelivery extends Delivery {
+  override readonly isLive = true;
 }

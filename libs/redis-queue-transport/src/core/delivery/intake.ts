@@ -25,7 +25,7 @@ export function inspect(
   try {
     envelope = decodeElement(element);
   } catch (error) {
-    const delivery = new Delivery(queue, element, decodeElement(UNREADABLE));
+    const delivery = new Delivery(queue, element, unreadable());
     return { kind: 'settle', delivery, outcome: deadLetter('undecodable', error) };
   }
   const delivery = new Delivery(queue, element, envelope);
@@ -53,5 +53,9 @@ function noReplyList({ list }: ReplyAddress): UndecodableError {
   );
 }
 
+const NO_HEADER = Buffer.from('null');
+
 /** Stands in for the envelope of an element that has none that can be read. */
-const UNREADABLE = Buffer.from('null');
+export function unreadable(): Envelope {
+  return decodeElement(NO_HEADER);
+}

@@ -20,8 +20,8 @@ export type DeadReason =
 
 /** What becomes of a delivery. */
 export type Outcome =
-  /** Done: remove it. `isFailure` where it failed and its caller has been told. */
-  | { readonly kind: 'ack'; readonly isFailure?: true }
+  /** Done: remove it. `isFailure` where it failed, with this error, and its caller has been told. */
+  | { readonly kind: 'ack'; readonly isFailure?: true; readonly error?: unknown }
   /** It failed: back to the head of the queue, now or after the pause; the attempt is counted. */
   | { readonly kind: 'retry'; readonly delayMs: number; readonly error: unknown }
   /** It asked for that: back to the head of the queue, now or after the pause. */
@@ -44,7 +44,7 @@ export type Result =
   /** `isShared` where several deliveries failed by this one error: then it says little of each of them. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly isShared?: boolean }
   /** It failed, and its caller has been told: that is the end of a request. */
-  | { readonly kind: 'refused' }
+  | { readonly kind: 'refused'; readonly error?: unknown }
   /** It asks to be run again, however often it was. Without a time: as the retry policy says. */
   | { readonly kind: 'retryLater'; readonly delayMs: number | undefined }
   /** It asks for the message to be dead-lettered. */
@@ -58,9 +58,7 @@ export const ACK: Outcome = { kind: 'ack' };
 export const RELEASE: Outcome = { kind: 'release' };
 export const EXPIRED: Outcome = { kind: 'skip', why: 'expired' };
 export const REPEATED: Outcome = { kind: 'skip', why: 'repeated' };
-const ACK_OF_FAILURE: Outcome = { kind: 'ack', isFailure: true };
 export const DONE: Result = { kind: 'done' };
-export const REFUSED: Result = { kind: 'refused' };
 
 /** What is postponed for no time at all would be handed out before all others, again and again. */
 const LEAST_POSTPONED_MS = 1;
@@ -76,7 +74,7 @@ export function outcomeOf(
     case 'done':
       return ACK;
     case 'refused':
-      return ACK_OF_FAILURE;
+      return { kind: 'ack', isFailure: true, error: result.error };
     case 'failed':
       return outcomeOfFailure(result, attempt - postponed, policy);
     case 'retryLater':

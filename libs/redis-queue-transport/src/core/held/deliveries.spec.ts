@@ -1,10 +1,11 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { FakeBroker } from '../consumer/broker.fake.js';
 import { Deliveries } from './deliveries.js';
 import { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { FakeHandler } from '../delivery/handler.fake.js';
 import { Held } from './held.js';
 import { FakeLease } from '../broker/lease.fake.js';
+import type { HandlerEnd, RedisQueueObserver } from '../lifecycle/observer.js';
 import { MessageIds } from '../message/message-id.js';
 import { Tenure } from '../lease/tenure.js';
 
@@ -34,7 +35,7 @@ beforeEach(() => {
   open({});
 });
 
-function open(options: { readonly onceMs?: number }): void {
+function open(options: { readonly onceMs?: number }, further: RedisQueueObserver = {}): void {
   const all = { ...OPTIONS, ...options };
   held = new Held(all, undefined);
   const runner = new DeliveryRunner(handler, { retry: RETRY });
@@ -48,11 +49,12 @@ function open(options: { readonly onceMs?: number }): void {
     changed: () => undefined,
     failed: () => told.push('failed'),
   };
-  const observer = {
+  const observer: RedisQueueObserver = {
     retried: () => told.push('retried'),
     postponed: () => told.push('postponed'),
-    deadLettered: (_: unknown, { reason }: { reason: string }) => told.push(`dead ${reason}`),
-    skipped: (_: unknown, why: string) => told.push(`skipped ${why}`),
+    deadLettered: (_, { reason }) => told.push(`dead ${reason}`),
+    skipped: (_, why) => told.push(`skipped ${why}`),
+    ...further,
   };
   const breaker = { ended: (_: unknown, { kind }: { kind: string }) => void ended.push(kind) };
   const about = [held, broker, all, new MessageIds(), runner, observer, owner] as const;
@@ -207,5 +209,75 @@ describe('a delivery whose body is parked', () => {
     await turn();
 
     expect([handler.begun, told, settled()]).toEqual([[], ['dead undecodable'], ['deadLetter a']]);
+  });
+});
+
+describe('who observes deliveries', () => {
+  const ends: HandlerEnd[] = [];
+
+  beforeEach(() => {
+    ends.length = 0;
+    open(
+      {},
+      {
+        began: ({ id }) => told.push(`began ${id}`),
+        ended: ({ id }, end) => {
+          told.push(`ended ${id} ${end.outcome}`);
+          ends.push(end);
+        },
+        settled: ({ id }, as) => told.push(`settled ${id} ${as}`),
+      },
+    );
+  });
+
+  test('is told of each handler that begins and ends, and when Redis has taken what became of it', async () => {
+    take('a');
+    handler.end('a');
+    await turn();
+    deliveries.settled(held.takeSettlements());
+
+    expect(told).toEqual(['began a', 'ended a ack', 'settled a ack']);
+    expect(ends).toEqual([
+      { outcome: 'ack', error: undefined, durationMs: expect.any(Number), counts: true },
+    ]);
+  });
+
+  test('is told what a handler failed with', async () => {
+    const error = new Error('no');
+    take('a');
+    handler.end('a', { kind: 'failed', error });
+    await turn();
+
+    expect(told).toEqual(['began a', 'ended a retry', 'retried']);
+    expect(ends).toMatchObject([{ error }]);
+  });
+
+  test('is told of an end that came too late that it does not count', async () => {
+    take('a');
+    tenure.end();
+    deliveries.lose(tenure);
+    handler.end('a');
+    await turn();
+
+    expect(ends).toMatchObject([{ outcome: 'ack', counts: false }]);
+  });
+
+  test('hears of no end where a handler never began', () => {
+    takeElement('{"rq":1,"id":"x","expiresAt":1}\n{}');
+    deliveries.settled(held.takeSettlements());
+
+    expect(told).toEqual(['skipped expired', 'settled x skip']);
+  });
+
+  test('has no clock read where nobody wants to know how long it took', async () => {
+    open({}, { began: () => told.push('began') });
+    const now = jest.spyOn(performance, 'now');
+    take('a');
+    handler.end('a');
+    await turn();
+    const reads = now.mock.calls.length;
+    now.mockRestore();
+
+    expect([told, reads]).toEqual([['began'], 0]);
   });
 });

@@ -1,9 +1,11 @@
-import type { Broker } from '../broker/broker.js';
+import type { Broker, Settlement } from '../broker/broker.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { LeaseLostError, ShutdownError } from '../errors/errors.js';
 import type { Begun, Held, HeldBounds } from './held.js';
 import { inspect } from '../delivery/intake.js';
+import { HandlerWatch } from '../lifecycle/handler-watch.js';
+import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import type { MessageIds } from '../message/message-id.js';
 import { EXPIRED, RELEASE } from '../delivery/outcome.js';
 import type { Outcome } from '../delivery/outcome.js';
@@ -11,7 +13,7 @@ import { Preparation } from './preparation.js';
 import type { Preparing } from './preparation.js';
 import type { Run } from '../delivery/running.js';
 import { Settler } from './settler.js';
-import type { DeliveryObserver, SettlerOptions } from './settler.js';
+import type { SettlerOptions } from './settler.js';
 import type { Tenure } from '../lease/tenure.js';
 
 export interface DeliveriesOptions extends HeldBounds, SettlerOptions {
@@ -37,6 +39,7 @@ const LEAST_TO_HALVE = 64;
 export class Deliveries {
   readonly #settler: Settler;
   readonly #preparation: Preparation;
+  readonly #handlers: HandlerWatch;
   readonly #burst: number;
   /** How many more may be begun before the next step. */
   #burstLeft = 0;
@@ -50,13 +53,14 @@ export class Deliveries {
     private readonly options: DeliveriesOptions,
     ids: MessageIds,
     private readonly runner: DeliveryRunner,
-    observer: DeliveryObserver,
+    observer: RedisQueueObserver,
     private readonly owner: DeliveriesOwner,
     private readonly watch: EndWatch,
   ) {
     this.#burst = burstOf(options.prefetch);
     this.#settler = new Settler(held, options, broker, ids, runner, observer);
     this.#preparation = new Preparation(broker, options.onceMs !== undefined, owner);
+    this.#handlers = new HandlerWatch(observer);
     runner.useGate(owner.gate);
   }
 
@@ -133,13 +137,20 @@ export class Deliveries {
   }
 
   #begin(run: Run<Begun>): void {
-    if (!this.runner.asksGate) this.owner.gate.began();
-    this.runner.begin(run.item.delivery, (outcome) => this.#onEnd(run, outcome));
+    const { delivery } = run.item;
+    // One that asks the gate itself tells when it begins.
+    if (!this.runner.asksGate) {
+      this.owner.gate.began();
+      this.#handlers.began(delivery);
+    }
+    this.runner.begin(delivery, (outcome) => this.#onEnd(run, outcome));
   }
 
   #onEnd(run: Run<Begun>, end: Outcome): void {
     const { delivery, tenure } = run.item;
-    if (this.held.end(run) && !tenure.isOver) {
+    const counts = this.held.end(run) && !tenure.isOver;
+    this.#handlers.ended(delivery, end, counts);
+    if (counts) {
       this.#conclude(tenure, delivery, end);
       this.watch.ended(delivery, end);
       this.startReady(tenure);
@@ -150,6 +161,11 @@ export class Deliveries {
   #conclude(tenure: Tenure, delivery: Delivery, end: Outcome): void {
     this.#settler.settle(tenure, delivery, end);
     this.owner.changed();
+  }
+
+  /** Redis has taken these. */
+  settled(settlements: readonly Settlement[]): void {
+    this.#settler.settled(settlements);
   }
 
   /** Hands back what has not begun, in order. */
@@ -191,6 +207,7 @@ export class Deliveries {
   /** Everything that was taken in this tenure belongs to others now: its results are dropped. Answers how many ran. */
   lose({ lease }: Tenure): number {
     this.held.forget();
+    this.#settler.forget();
     this.#takeBackGathered();
     const reason = new LeaseLostError(
       `The lease of ${lease.consumer} on "${this.options.queue}" ended; another consumer takes over its deliveries.`,

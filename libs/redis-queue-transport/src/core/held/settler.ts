@@ -1,7 +1,8 @@
-import type { Broker, SkipReason } from '../broker/broker.js';
+import type { Broker, Settlement, SkipReason } from '../broker/broker.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { NotHandledError } from '../errors/errors.js';
+import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import type { Held } from './held.js';
 import type { MessageIds } from '../message/message-id.js';
 import type { Outcome } from '../delivery/outcome.js';
@@ -14,18 +15,11 @@ export interface SettlerOptions {
   readonly onceMs: number | undefined;
 }
 
-/** Is told what people should know of single deliveries. Must not throw. */
-export interface DeliveryObserver {
-  retried(delivery: Delivery, outcome: Outcome & { readonly kind: 'retry' }): void;
-  /** By the wish of its handler. */
-  postponed(delivery: Delivery, delayMs: number): void;
-  deadLettered(delivery: Delivery, outcome: Outcome & { readonly kind: 'deadLetter' }): void;
-  skipped(delivery: Delivery, why: SkipReason): void;
-}
-
 /** Has what ended settled, and tells of it. */
 export class Settler {
   readonly #settlements: Settlements;
+  /** What ended and is not settled yet, by its element; undefined where nobody wants to know. */
+  readonly #unsettled: Map<Buffer, Delivery> | undefined;
 
   constructor(
     private readonly held: Held,
@@ -33,8 +27,9 @@ export class Settler {
     broker: Pick<Broker, 'nowMs'>,
     ids: MessageIds,
     private readonly runner: Pick<DeliveryRunner, 'refuse'>,
-    private readonly observer: DeliveryObserver,
+    private readonly observer: RedisQueueObserver,
   ) {
+    if (observer.settled !== undefined) this.#unsettled = new Map();
     this.#settlements = new Settlements({
       queue: options.queue,
       isOnce: options.onceMs !== undefined,
@@ -45,15 +40,33 @@ export class Settler {
 
   settle({ lease }: Tenure, delivery: Delivery, outcome: Outcome): void {
     this.held.settle(this.#settlements.of(delivery, outcome, lease.consumer));
-    if (outcome.kind === 'deadLetter') this.observer.deadLettered(delivery, outcome);
-    if (outcome.kind === 'retry') this.observer.retried(delivery, outcome);
-    if (outcome.kind === 'postpone') this.observer.postponed(delivery, outcome.delayMs);
+    this.#unsettled?.set(delivery.element, delivery);
+    if (outcome.kind === 'deadLetter') this.observer.deadLettered?.(delivery, outcome);
+    if (outcome.kind === 'retry') this.observer.retried?.(delivery, outcome);
+    if (outcome.kind === 'postpone') this.observer.postponed?.(delivery, outcome);
     if (outcome.kind === 'skip') this.#tellSkipped(delivery, outcome.why);
+  }
+
+  /** Redis has taken these. */
+  settled(settlements: readonly Settlement[]): void {
+    if (this.#unsettled === undefined) return;
+    for (const { element, kind } of settlements) {
+      const delivery = this.#unsettled.get(element);
+      // What was never begun goes back without one.
+      if (delivery === undefined) continue;
+      this.#unsettled.delete(element);
+      this.observer.settled?.(delivery, kind);
+    }
+  }
+
+  /** Whatever is not settled yet belongs to others. */
+  forget(): void {
+    this.#unsettled?.clear();
   }
 
   /** It is not run, and who asked is told. */
   #tellSkipped(delivery: Delivery, why: SkipReason): void {
-    this.observer.skipped(delivery, why);
+    this.observer.skipped?.(delivery, why);
     if (!isAwaited(delivery, why)) return;
     const { id } = delivery.envelope;
     this.runner.refuse(delivery, new NotHandledError(this.options.queue, why, id));

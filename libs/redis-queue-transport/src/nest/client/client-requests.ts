@@ -10,6 +10,7 @@ import type { ReceivedReply } from '../../core/message/reply.js';
 import { OpenRequests } from '../../core/requests/requests.js';
 import type { RequestPhase, RequestTimes } from '../../core/requests/requests.js';
 import type { Broker } from '../../core/broker/broker.js';
+import type { CallWatch } from './call-watch.js';
 import { eventHandlersOf } from '../log/addressing-log.js';
 import type { ClientSession } from './client-session.js';
 import { inOrder } from './in-order.js';
@@ -44,6 +45,7 @@ export class ClientRequests {
     private readonly session: () => ClientSession | undefined,
     /** Resolves when the client is connected. */
     private readonly connected: () => Promise<ClientSession>,
+    private readonly watch: CallWatch,
     logger: LoggerService,
   ) {
     this.#unreadable = new UnreadableReplies(logger);
@@ -65,7 +67,9 @@ export class ClientRequests {
       return () => undefined;
     }
     const caller = ownContext();
-    const tell = (packet: WritePacket): void => caller.runInAsyncScope(callback, undefined, packet);
+    const tell = this.watch.request(message, (packet) =>
+      caller.runInAsyncScope(callback, undefined, packet),
+    );
     const fail = (error: unknown): void => tell({ err: error });
     const handOn = inOrder(tell, fail);
     const request = this.#open.open(
@@ -128,7 +132,8 @@ export class ClientRequests {
     if (!this.#served.has(message.queue)) return undefined;
     const expiresAtMs = broker.nowMs() + waitMs;
     try {
-      return message.push(session, { replyTo: { list, request }, expiresAtMs, waitMs });
+      const terms = { replyTo: { list, request }, expiresAtMs, waitMs };
+      return this.watch.sending(message, message.push(session, terms));
     } catch (error) {
       return rejected(error);
     }
@@ -148,7 +153,8 @@ export class ClientRequests {
     const { session, list } = ready;
     // Counted as the caller counts it, and not from when Redis takes the request.
     const expiresAtMs = session.broker.nowMs() + Math.ceil(deadline - performance.now());
-    await message.push(session, { replyTo: { list, request }, expiresAtMs, waitMs });
+    const terms = { replyTo: { list, request }, expiresAtMs, waitMs };
+    await this.watch.sending(message, message.push(session, terms));
   }
 
   /** Undefined when its caller has given up, or there is nobody to ask. */

@@ -5,6 +5,7 @@ import type { Published } from '../../core/broker/broker.js';
 import { encodeElement } from '../../core/message/envelope.js';
 import type { Element, OutgoingEnvelope, ReplyAddress } from '../../core/message/envelope.js';
 import { NobodyListensError } from '../../core/errors/errors.js';
+import type { ObservedMessage } from '../../core/lifecycle/observer.js';
 import type { MessageIds } from '../../core/message/message-id.js';
 import type { ClientSession } from './client-session.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
@@ -46,13 +47,14 @@ export class OutgoingMessage {
   #options: RedisQueueRecordOptions;
   #body: OutgoingBody;
   #metadata: unknown;
+  #observed: ObservedMessage | undefined;
 
   /**
    * `given`: settings over those of a record; `headers`: those that it has unless it says otherwise.
    * @throws InvalidOptionError | UnencodableError | PayloadTooLargeError, and what a serializer throws
    */
   constructor(
-    verb: Verb,
+    private readonly verb: Verb,
     packet: ReadPacket<unknown> & { readonly metadata?: unknown },
     readonly queue: string,
     ids: MessageIds,
@@ -74,6 +76,11 @@ export class OutgoingMessage {
       options.codec,
     );
     this.#metadata = packet.metadata;
+  }
+
+  /** What observers are told of it: the same object each time, which does not keep the message itself. */
+  get observed(): ObservedMessage {
+    return (this.#observed ??= { verb: this.verb, queue: this.queue, id: this.id });
   }
 
   /** Of the body, about; text is not measured. */

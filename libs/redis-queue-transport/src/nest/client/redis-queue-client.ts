@@ -8,6 +8,8 @@ import { ClientClosedError, messageOf } from '../../core/errors/errors.js';
 import { assertConcrete, assertSendable } from '../../core/events/event-patterns.js';
 import { healthOf } from '../../core/broker/health.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
+import { observersAsOne } from '../../core/lifecycle/observers.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import { MessageIds } from '../../core/message/message-id.js';
 import { SendBudget } from '../../core/requests/send-budget.js';
 import { homeContext } from '../../core/process/own-context.js';
@@ -15,10 +17,12 @@ import { rejected } from '../../core/errors/rejected.js';
 import { openBroker } from '../../open-broker.js';
 import { PrintableLogger } from '../log/printable-logger.js';
 import { AddressingLog } from '../log/addressing-log.js';
+import { CallWatch } from './call-watch.js';
 import { ClientRequests } from './client-requests.js';
 import { ClientSession } from './client-session.js';
 import { declareAll } from '../options/declarations.js';
 import { FailureLog } from '../log/failure-log.js';
+import { LifecycleLog, observerFailed } from '../log/lifecycle-log.js';
 import { hot } from './hot.js';
 import type { RedisQueueCall } from './hot.js';
 import type { RedisQueueClientOptions } from '../options/options.js';
@@ -73,6 +77,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   private readonly queues = new Map<unknown, string>();
   private readonly failures = new FailureLog(this.logger);
   private readonly events = new StatusEvents(this._status$, this.logger);
+  private readonly observer: RedisQueueObserver;
+  private readonly watch: CallWatch;
   private readonly requests: ClientRequests;
   private readonly budget: SendBudget;
   private readonly headers: OutgoingHeaders | undefined;
@@ -90,6 +96,12 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     this.headers = outgoingHeaders(this.options);
     const { maxPendingMessages, maxPendingBytes } = this.options;
     this.budget = new SendBudget(maxPendingMessages, maxPendingBytes);
+    const log = new LifecycleLog(this.logger, this.failures);
+    this.observer = observersAsOne(
+      [log, this.events.observer, ...this.options.observers],
+      (event, error) => this.logger.error(observerFailed(event, error)),
+    );
+    this.watch = new CallWatch(this.observer);
     this.requests = new ClientRequests(
       this.codec,
       { timeoutMs: requestTimeoutMs, totalTimeoutMs: requestTotalTimeoutMs },
@@ -97,6 +109,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       this.budget,
       () => this.session,
       () => this.connected(),
+      this.watch,
       this.logger,
     );
     this.initializeSerializer(options);
@@ -130,9 +143,10 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   /** Calls at once if the client is connected. */
   private sendWhenConnected<T>(message: OutgoingMessage, send: Send<T>): Promise<T> {
     const session = this.session;
-    if (session?.isConnected === true) return send(message, session);
+    if (session?.isConnected === true) return this.watch.sending(message, send(message, session));
     const kept = message.detached();
-    return this.openSession().whenConnected(kept.bytes, (opened) => send(kept, opened));
+    const sending = this.openSession().whenConnected(kept.bytes, (opened) => send(kept, opened));
+    return this.watch.sending(kept, sending);
   }
 
   private open(): ClientSession {
@@ -144,7 +158,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
         // A client listens to no events.
         interrupted: () => undefined,
         unserved: (call, name) => void this.addressing.unserved(call, name, open.broker),
-        error: (error) => this.events.error(error, this.failures),
+        error: (error) => this.observer.callFailed?.({ queue: undefined, error }),
       },
     );
     const events = {
@@ -294,11 +308,11 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     this.budget.assertRoomFor(messages.length);
     const session = this.session;
     if (session?.isConnected === true)
-      return sendMany(messages, (message) => send(message, session));
+      return sendMany(messages, (message) => this.watch.sending(message, send(message, session)));
     const kept = messages.map((message) => message.detached());
     const bytes = kept.reduce((sum, message) => sum + message.bytes, 0);
     return this.openSession().whenConnected(bytes, (opened) =>
-      sendMany(kept, (message) => send(message, opened)),
+      sendMany(kept, (message) => this.watch.sending(message, send(message, opened))),
     );
   }
 

@@ -7,7 +7,7 @@ import type { Broker } from '../../core/broker/broker.js';
 import type { Delivery } from '../../core/delivery/delivery.js';
 import { isExpired } from '../../core/delivery/intake.js';
 import type { DeliveryHandler } from '../../core/delivery/delivery-runner.js';
-import { DONE, REFUSED } from '../../core/delivery/outcome.js';
+import { DONE } from '../../core/delivery/outcome.js';
 import type { Result } from '../../core/delivery/outcome.js';
 import type { Gate } from '../../core/lease/start-gate.js';
 import { contextOfBatch } from '../../core/process/handled-headers.js';
@@ -79,8 +79,9 @@ export class BatchRunner implements DeliveryHandler {
     if (replyTo === undefined) return DONE;
     const replier = new Replier(this.broker, this.codec, replyTo, envelope, this.onReplyError);
     const text = `"${this.pattern}" is handled in batches, which answer nobody: use enqueue() in place of send().`;
-    replier.fail(new Error(text));
-    return REFUSED;
+    const error = new Error(text);
+    replier.fail(error);
+    return { kind: 'refused', error };
   }
 
   #runBatch(items: readonly BatchItem<unknown>[]): Promise<Result> {

@@ -1,17 +1,20 @@
 import type { LoggerService } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { Broker } from '../../core/broker/broker.js';
-import { Delivery } from '../../core/delivery/delivery.js';
+import { LiveDelivery } from '../../core/delivery/delivery.js';
+import type { Delivery } from '../../core/delivery/delivery.js';
 import { decodeElement } from '../../core/message/envelope.js';
 import { ShutdownError } from '../../core/errors/errors.js';
-import { isExpired } from '../../core/delivery/intake.js';
+import { isExpired, unreadable } from '../../core/delivery/intake.js';
+import { ACK } from '../../core/delivery/outcome.js';
+import { HandlerWatch } from '../../core/lifecycle/handler-watch.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import { contextOfHandled } from '../../core/process/handled-headers.js';
 import type { Places } from '../../core/delivery/places.js';
 import { rejected } from '../../core/errors/rejected.js';
 import { Running } from '../../core/delivery/running.js';
 import { counted } from '../log/counted.js';
-import type { DroppedEvents } from '../log/dropped-events.js';
-import { liveExpiry, liveFailure } from '../log/consumer-log.js';
+import { DroppedEvents } from '../log/dropped-events.js';
 import type { RegisteredHandler } from './handler-registry.js';
 import type { LiveOptions } from '../options/handler-options.js';
 import { LiveHandler } from './live-handler.js';
@@ -35,6 +38,8 @@ export class EventRunner {
   readonly #handlers: ReadonlyMap<string, readonly LiveHandler[]>;
   readonly #broker: Pick<Broker, 'nowMs'>;
   readonly #running = new Running<Delivery>();
+  readonly #watch: HandlerWatch;
+  readonly #dropped: DroppedEvents;
   #onIdle: (() => void) | undefined;
 
   constructor(
@@ -42,10 +47,12 @@ export class EventRunner {
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
     private readonly logger: LoggerService,
-    private readonly dropped: DroppedEvents,
+    private readonly observer: RedisQueueObserver,
     { maxWaiting, places, broker }: EventRunnerTerms,
   ) {
     this.#broker = broker;
+    this.#watch = new HandlerWatch(observer);
+    this.#dropped = new DroppedEvents(observer);
     const live = ({ handler, options }: RegisteredHandler<LiveOptions>): LiveHandler => {
       const terms = { concurrency: options.concurrency, maxWaiting, places };
       return new LiveHandler(handler, terms, this.#runOne);
@@ -59,12 +66,13 @@ export class EventRunner {
     for (const handler of this.#handlers.get(pattern) ?? []) {
       let delivery: Delivery;
       try {
-        delivery = new Delivery(pattern, element, decodeElement(element));
+        delivery = new LiveDelivery(pattern, element, decodeElement(element));
       } catch (error) {
-        this.#logFailure(pattern, error);
+        delivery = new LiveDelivery(pattern, element, unreadable());
+        this.observer.eventFailed?.(delivery, error);
         return;
       }
-      if (!handler.add(delivery)) this.dropped.add(pattern);
+      if (!handler.add(delivery)) this.#dropped.add(pattern);
     }
   }
 
@@ -93,7 +101,7 @@ export class EventRunner {
       const text = `Dropped ${counted(dropped, 'live event')} of "${pattern}" that waited when the server stopped.`;
       this.logger.warn(text);
     }
-    this.dropped.flush();
+    this.#dropped.flush();
     if (this.running > 0) {
       const text = `${counted(this.running, 'handler')} of live events still ran when the server stopped: nobody runs them again.`;
       this.logger.warn(text);
@@ -107,10 +115,11 @@ export class EventRunner {
   readonly #runOne: RunLive = (delivery, handler, onEnd) => {
     // It may have been recovered, or have waited for a place.
     if (isExpired(delivery.envelope, this.#broker)) {
-      this.logger.debug?.(liveExpiry(delivery.queue, delivery.envelope.id));
+      this.observer.skipped?.(delivery, 'expired');
       return queueMicrotask(onEnd);
     }
     const run = this.#running.begin(delivery);
+    this.#watch.began(delivery);
     const end = (): void => {
       const wasRunning = this.#running.end(run);
       // What waits for this one's place begins first.
@@ -119,8 +128,10 @@ export class EventRunner {
     };
     const context = new RedisQueueContext([delivery, patternOf(delivery)]);
     const endWith = (failure: unknown): void => {
+      const outcome = failure === undefined ? ACK : ({ kind: 'ack', error: failure } as const);
+      this.#watch.ended(delivery, outcome, !delivery.isAborted);
       // Also where a filter made a value of it.
-      if (failure !== undefined) this.#logFailure(delivery.queue, failure);
+      if (failure !== undefined) this.observer.eventFailed?.(delivery, failure);
       end();
     };
     const own = contextOfHandled(delivery.envelope.headers);
@@ -141,10 +152,6 @@ export class EventRunner {
     } catch (error) {
       return rejected(error);
     }
-  }
-
-  #logFailure(pattern: string, error: unknown): void {
-    this.logger.error(...liveFailure(pattern, error));
   }
 }
 

@@ -6,7 +6,8 @@ import type { Delivery } from '../../core/delivery/delivery.js';
 import type { DeliveryHandler } from '../../core/delivery/delivery-runner.js';
 import { CallerGoneError } from '../../core/errors/errors.js';
 import type { HandlerTimeoutError, NotHandledError } from '../../core/errors/errors.js';
-import { DONE, REFUSED } from '../../core/delivery/outcome.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
+import { DONE } from '../../core/delivery/outcome.js';
 import type { Result } from '../../core/delivery/outcome.js';
 import { contextOfHandled } from '../../core/process/handled-headers.js';
 import { rejected } from '../../core/errors/rejected.js';
@@ -27,8 +28,7 @@ export class MessageRunner implements DeliveryHandler {
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
     private readonly onReplyError: (error: unknown) => void,
-    /** A request failed, and its caller is told nothing of why. */
-    private readonly onUntold: (delivery: Delivery, error: unknown) => void,
+    private readonly observer: Pick<RedisQueueObserver, 'failedUntold'>,
   ) {}
 
   run(delivery: Delivery): Promise<Result> {
@@ -58,7 +58,7 @@ export class MessageRunner implements DeliveryHandler {
       (error: unknown) => {
         const { isUntold, failure } = context;
         if (isUntold && replier !== undefined && steered(failure) === undefined)
-          this.onUntold(delivery, failure);
+          this.observer.failedUntold?.(delivery, failure);
         return onceWritten(failed(error, context, replier), replier);
       },
     );
@@ -72,7 +72,7 @@ export class MessageRunner implements DeliveryHandler {
     const replier = this.#replierFor(delivery);
     if (replier === undefined) return { kind: 'failed', error };
     replier.fail(error);
-    return REFUSED;
+    return { kind: 'refused', error };
   }
 
   #replierFor(delivery: Delivery): Replier | undefined {
@@ -98,7 +98,7 @@ function succeeded({ failure }: RedisQueueContext, replier: Replier | undefined)
   if (failure === undefined) return DONE;
   const steering = steered(failure);
   if (steering?.kind === 'reject') replier?.fail(steering.error);
-  return steering ?? (replier === undefined ? { kind: 'failed', error: failure } : REFUSED);
+  return steering ?? { kind: replier === undefined ? 'failed' : 'refused', error: failure };
 }
 
 function failed(
@@ -111,7 +111,7 @@ function failed(
   replier?.fail(error);
   if (steering !== undefined) return steering;
   // A request's caller has the error as its reply, and decides what to do.
-  return replier === undefined ? { kind: 'failed', error: failure ?? error } : REFUSED;
+  return { kind: replier === undefined ? 'failed' : 'refused', error: failure ?? error };
 }
 
 /** What a handler asked for by what it threw, if it did. */

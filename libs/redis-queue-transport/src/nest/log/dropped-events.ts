@@ -1,6 +1,4 @@
-import type { Logger } from '@nestjs/common';
-import { counted } from './counted.js';
-import type { StatusEvents } from './status-events.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 
 /** While events are dropped, that is told no more often. */
 const TELL_EVERY_MS = 5_000;
@@ -11,10 +9,7 @@ export class DroppedEvents {
   #counts = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(
-    private readonly events: StatusEvents,
-    private readonly logger: Logger,
-  ) {}
+  constructor(private readonly observer: RedisQueueObserver) {}
 
   /** One event found no room to wait in. */
   add(pattern: string): void {
@@ -30,7 +25,7 @@ export class DroppedEvents {
     this.#timer = undefined;
     const counts = this.#counts;
     this.#counts = new Map();
-    for (const [pattern, dropped] of counts) this.#tell(pattern, dropped);
+    for (const [pattern, dropped] of counts) this.observer.eventsDropped?.({ pattern, dropped });
   }
 
   #tellAndWait(): void {
@@ -38,13 +33,5 @@ export class DroppedEvents {
     this.flush();
     this.#timer = setTimeout(() => this.#tellAndWait(), TELL_EVERY_MS);
     this.#timer.unref();
-  }
-
-  #tell(pattern: string, dropped: number): void {
-    this.logger.warn(
-      `Dropped ${counted(dropped, 'live event')} of "${pattern}": as many as may (maxWaitingEvents) waited for a handler already. ` +
-        'Make the handler faster, raise its concurrency, or give it a group, whose events wait in Redis.',
-    );
-    this.events.dropped(pattern, dropped);
   }
 }

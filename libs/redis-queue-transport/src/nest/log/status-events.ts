@@ -3,7 +3,7 @@ import type { Subject } from 'rxjs';
 import { InvalidOptionError, messageOf } from '../../core/errors/errors.js';
 import { nearest } from '../../core/options/nearest.js';
 import type { DeadReason } from '../../core/delivery/outcome.js';
-import type { FailureLog } from './failure-log.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 
 /** The state of the command connection. */
 export type RedisQueueStatus = 'connected' | 'reconnecting' | 'disconnected';
@@ -98,41 +98,26 @@ export class StatusEvents {
     this.#tell(status, (listener) => listener());
   }
 
-  interrupted(times: number): void {
-    this.#tell('eventsInterrupted', (listener) => listener(times));
-  }
-
-  gap(pattern: string, missed: number): void {
-    this.#tell('gap', (listener) => listener({ pattern, missed }));
-  }
-
-  deadLettered(letter: Parameters<RedisQueueEvents['deadLettered']>[0]): void {
-    this.#tell('deadLettered', (listener) => listener(letter));
-  }
-
-  retried(retry: Parameters<RedisQueueEvents['retried']>[0]): void {
-    this.#tell('retried', (listener) => listener(retry));
-  }
-
-  dropped(pattern: string, dropped: number): void {
-    this.#tell('eventsDropped', (listener) => listener({ pattern, dropped }));
-  }
-
-  queueSlowed(queue: string, error: unknown): void {
-    this.#tell('queueSlowed', (listener) => listener({ queue, error }));
-  }
-
-  queueRecovered(queue: string, slowedMs: number): void {
-    this.#tell('queueRecovered', (listener) => listener({ queue, slowedMs }));
-  }
-
-  deadLettersDropped(queue: string, dropped: number): void {
-    this.#tell('deadLettersDropped', (listener) => listener({ queue, dropped }));
-  }
-
-  error(error: unknown, log: FailureLog): void {
-    log.failed(error);
-    this.#tell('error', (listener) => listener(error));
+  /** Passes on what its listeners can hear of messages and live events. */
+  get observer(): RedisQueueObserver {
+    return {
+      eventsInterrupted: ({ times }) => this.#tell('eventsInterrupted', (hear) => hear(times)),
+      gap: (gap) => this.#tell('gap', (hear) => hear(gap)),
+      eventsDropped: (drop) => this.#tell('eventsDropped', (hear) => hear(drop)),
+      deadLettersDropped: (drop) => this.#tell('deadLettersDropped', (hear) => hear(drop)),
+      queueSlowed: (slowed) => this.#tell('queueSlowed', (hear) => hear(slowed)),
+      queueRecovered: (recovered) => this.#tell('queueRecovered', (hear) => hear(recovered)),
+      deadLettered: ({ queue, id, attempt }, { reason, error }) => {
+        this.#tell('deadLettered', (hear) => hear({ queue, id, attempt, reason, error }));
+      },
+      retried: ({ queue, id, attempt }, { delayMs, error }) => {
+        this.#tell('retried', (hear) => hear({ queue, id, attempt, delayMs, error }));
+      },
+      // What a queue's consumer tries again is told by its queue, in the log.
+      callFailed: ({ queue, error }) => {
+        if (queue === undefined) this.#tell('error', (hear) => hear(error));
+      },
+    };
   }
 
   /** What a listener throws must not reach what it is told by: connections, and loops that would begin anew. */

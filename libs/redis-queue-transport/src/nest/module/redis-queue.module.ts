@@ -35,7 +35,7 @@ interface Placement {
 /** Those of the client, and of a server beside it. */
 export interface RedisQueueSettings extends RedisQueueClientOptions {
   /**
-   * Provides a `RedisQueueServer` too, with these options; connection, prefix, codecs and the like are those of the client
+   * Provides a `RedisQueueServer` too, with these options; connection, prefix, codecs, observers and the like are those of the client
    * unless they are given here. Start it with {@link RedisQueueModule.microservice}. Default: no server.
    */
   readonly server?: RedisQueueServerOptions | undefined;
@@ -208,8 +208,8 @@ function serverOptionsOf(
   server: RedisQueueServerOptions,
 ): Parameters<typeof resolveServerOptions>[0] {
   const { connection, prefix, connectTimeoutMs, serializer, deserializer } = client;
-  const { codec, codecs, maxPayloadBytes, compressAboveBytes } = client;
-  const place = { connection, prefix, connectTimeoutMs, serializer, deserializer };
+  const { codec, codecs, maxPayloadBytes, compressAboveBytes, observers } = client;
+  const place = { connection, prefix, connectTimeoutMs, serializer, deserializer, observers };
   const own = Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined));
   return { ...place, codec, codecs, maxPayloadBytes, compressAboveBytes, ...own };
 }

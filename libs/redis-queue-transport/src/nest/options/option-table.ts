@@ -19,6 +19,7 @@ import { isWorthRetrying } from '../internals/worth-retrying.js';
 import { codecRule, codecsRule } from './codec-options.js';
 import { declarationsRule, groupRule, historyRule } from './declarations.js';
 import { headersRule, namesRule } from './header-options.js';
+import { observersRule } from './observers-rule.js';
 import { historyStartRule } from './history-ends.js';
 
 /** Of what a handler gets: messages, copies of events for its group, or live events. */
@@ -133,6 +134,7 @@ export const OPTIONS = {
     'admin',
   ),
   compressAboveBytes: option(bytesOrNever, 32_768, 'server', 'client'),
+  observers: option(observersRule, [], 'server', 'client'),
   declare: option(declarationsRule, undefined, 'server', 'client'),
 
   maxConcurrency: option(wholeNumber('handlers', 1, MOST_CONCURRENT), undefined, 'server'),

@@ -2,6 +2,7 @@ import type { Deserializer, Serializer } from '@nestjs/microservices';
 import type { Codec } from '../../core/body/codec.js';
 import type { ConnectionOption } from '../../open-broker.js';
 import type { RedisQueueDeclarations } from './declarations.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 
 interface SharedOptions {
   /**
@@ -40,6 +41,11 @@ interface SharedOptions {
    * still while it compresses: lower, it costs more time than it saves memory and network. Default 32 KiB.
    */
   readonly compressAboveBytes?: number | false | undefined;
+  /**
+   * Are told what happens to messages, such as for metrics and traces. What none of them has a method for costs nothing.
+   * Default: none.
+   */
+  readonly observers?: readonly RedisQueueObserver[] | undefined;
   /**
    * Groups that get copies of events, and histories, before their servers first start; declared with the first
    * connection. Default: none.

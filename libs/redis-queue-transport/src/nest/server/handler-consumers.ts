@@ -2,10 +2,11 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { Broker, SubscriptionTerms } from '../../core/broker/broker.js';
 import { Consumer } from '../../core/consumer/consumer.js';
 import { DeliveryRunner } from '../../core/delivery/delivery-runner.js';
+import { HandlerWatch } from '../../core/lifecycle/handler-watch.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import type { Places } from '../../core/delivery/places.js';
 import { TrialTurn } from '../../core/consumer/trial.js';
 import { BatchRunner } from '../handlers/batch-runner.js';
-import { ConsumerLog } from '../log/consumer-log.js';
 import { MessageRunner } from '../handlers/message-runner.js';
 import type { QueueOptions } from '../options/handler-options.js';
 import type { Served } from './served.js';
@@ -47,7 +48,7 @@ class HandlerConsumers {
     handlerOptions: QueueOptions,
     subscription: SubscriptionTerms | undefined,
   ): Consumer {
-    const { ids, logger, failures, events } = this.served;
+    const { ids, observer } = this.served;
     const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.served.options;
     const { prefetch = 0, leaseMs, once, batch } = handlerOptions;
     const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
@@ -64,24 +65,18 @@ class HandlerConsumers {
       // A batch takes one place, when it begins.
       places: batch === undefined ? this.places : undefined,
     };
-    const log = new ConsumerLog(queue, logger, failures, events);
-    const deliveries = this.#runnerOf(pattern, handler, handlerOptions, log);
-    return new Consumer(this.broker, options, ids, deliveries, log, this.#turn);
+    const deliveries = this.#runnerOf(pattern, handler, handlerOptions);
+    return new Consumer(this.broker, options, ids, deliveries, observer, this.#turn);
   }
 
-  #runnerOf(
-    pattern: string,
-    handler: MessageHandler,
-    options: QueueOptions,
-    log: ConsumerLog,
-  ): DeliveryRunner {
-    const { codec, codecOfOthers, withHooks, logger } = this.served;
+  #runnerOf(pattern: string, handler: MessageHandler, options: QueueOptions): DeliveryRunner {
+    const { codec, codecOfOthers, withHooks, logger, observer } = this.served;
     const { batch, concurrency, timeoutMs, retry, queue } = options;
     const onReplyError = (error: unknown): void => logger.error(error);
     const read = queue === undefined ? codec : codecOfOthers;
     const parts = [pattern, handler, this.broker, read, withHooks, onReplyError] as const;
     if (batch === undefined) {
-      const runner = new MessageRunner(...parts, (delivery, error) => log.untold(delivery, error));
+      const runner = new MessageRunner(...parts, observer);
       return new DeliveryRunner(runner, options);
     }
     const batches = new BatchRunner(...parts, {
@@ -89,8 +84,15 @@ class HandlerConsumers {
       concurrency,
       timeoutMs,
       places: this.places,
+      onBegin: beginsOf(observer),
     });
     // The time is that of the whole batch.
     return new DeliveryRunner(batches, { retry });
   }
+}
+
+/** Undefined where nobody wants to know. */
+function beginsOf(observer: RedisQueueObserver): HandlerWatch['began'] | undefined {
+  const isWatched = observer.began !== undefined || observer.ended !== undefined;
+  return isWatched ? new HandlerWatch(observer).began : undefined;
 }

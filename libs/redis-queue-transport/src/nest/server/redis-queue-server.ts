@@ -11,12 +11,15 @@ import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { decodeJsonOrText } from '../../core/body/json.js';
 import { SendBudget } from '../../core/requests/send-budget.js';
 import { homeContext } from '../../core/process/own-context.js';
+import { observersAsOne } from '../../core/lifecycle/observers.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import { MessageIds } from '../../core/message/message-id.js';
 import { openBroker } from '../../open-broker.js';
 import type { OpenBroker } from '../../open-broker.js';
 import { PrintableLogger } from '../log/printable-logger.js';
 import { AddressingLog } from '../log/addressing-log.js';
 import { FailureLog } from '../log/failure-log.js';
+import { LifecycleLog, observerFailed } from '../log/lifecycle-log.js';
 import { HandlerHistories } from './handler-histories.js';
 import { HandlerRegistry } from '../handlers/handler-registry.js';
 import { resolveEventHandler, resolveMessageHandler } from '../options/handler-options.js';
@@ -61,6 +64,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   private readonly histories: HandlerHistories;
   private readonly failures = new FailureLog(this.logger);
   private readonly events = new StatusEvents(this._status$, this.logger);
+  private readonly observer: RedisQueueObserver;
   private readonly noStartHook = this.onProcessingStartHook;
   private readonly served: Served;
   /** From `listen()` until `close()`. */
@@ -73,6 +77,11 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     super();
     this.options = resolveServerOptions(options);
     const { serializer, deserializer } = this.options;
+    const log = new LifecycleLog(this.logger, this.failures);
+    this.observer = observersAsOne(
+      [log, this.events.observer, ...this.options.observers],
+      (event, error) => this.logger.error(observerFailed(event, error)),
+    );
     this.histories = new HandlerHistories(this.options.declare);
     const codecWith = (format: BodyFormat): PacketCodec =>
       new PacketCodec(serializer, deserializer, format);
@@ -84,8 +93,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       codecOfOthers: codecWith(new BodyFormat(this.options, decodeJsonOrText)),
       withHooks: this.withHooks,
       ids: new MessageIds(),
-      events: this.events,
-      failures: this.failures,
+      observer: this.observer,
       addressing: new AddressingLog(this.options.prefix, this.logger),
       logger: this.logger,
     };
@@ -154,7 +162,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
         // A server sends nothing.
         unserved: () => undefined,
         interrupted: (times) => this.onInterrupted(times),
-        error: (error) => this.events.error(error, this.failures),
+        error: (error) => this.observer.callFailed?.({ queue: undefined, error }),
       },
     );
   }
@@ -167,10 +175,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   private onInterrupted(times: number): void {
     // Only wake-ups were missed, which consumers make up for, or what is recovered.
     if (this.registry.events.size === this.registry.recovering.size) return;
-    this.logger.warn(
-      `Was cut off from live events and missed those sent meanwhile (${times} times so far).`,
-    );
-    this.events.interrupted(times);
+    this.observer.eventsInterrupted?.({ times });
   }
 
   /**

@@ -1,13 +1,12 @@
 import type { Logger } from '@nestjs/common';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import type { MessageIds } from '../../core/message/message-id.js';
 import type { AddressingLog } from '../log/addressing-log.js';
-import type { FailureLog } from '../log/failure-log.js';
 import type { HandlerHistories } from './handler-histories.js';
 import type { HandlerRegistry } from '../handlers/handler-registry.js';
 import type { WithHooks } from '../handlers/message-runner.js';
 import type { ResolvedServerOptions } from '../options/resolve-options.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
-import type { StatusEvents } from '../log/status-events.js';
 
 /** What a server serves, and with what. Nothing of it changes once the server has begun to listen. */
 export interface Served {
@@ -19,8 +18,7 @@ export interface Served {
   readonly codecOfOthers: PacketCodec;
   readonly withHooks: WithHooks;
   readonly ids: MessageIds;
-  readonly events: StatusEvents;
-  readonly failures: FailureLog;
+  readonly observer: RedisQueueObserver;
   readonly addressing: AddressingLog;
   readonly logger: Logger;
 }

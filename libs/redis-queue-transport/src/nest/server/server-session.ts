@@ -8,7 +8,6 @@ import { Places } from '../../core/delivery/places.js';
 import type { OpenBroker } from '../../open-broker.js';
 import { counted } from '../log/counted.js';
 import { declareAll } from '../options/declarations.js';
-import { DroppedEvents } from '../log/dropped-events.js';
 import { EventRunner } from '../handlers/event-runner.js';
 import { consumersOf } from './handler-consumers.js';
 import type { Served } from './served.js';
@@ -159,9 +158,8 @@ export class ServerSession {
   }
 
   #eventRunner(broker: Broker): EventRunner {
-    const { registry, options, codec, withHooks, logger, events } = this.served;
-    const dropped = new DroppedEvents(events, logger);
-    return new EventRunner(registry.events, codec, withHooks, logger, dropped, {
+    const { registry, options, codec, withHooks, logger, observer } = this.served;
+    return new EventRunner(registry.events, codec, withHooks, logger, observer, {
       maxWaiting: options.maxWaitingEvents,
       places: this.#places,
       broker,
@@ -169,8 +167,7 @@ export class ServerSession {
   }
 
   #onMissed(pattern: string, missed: number): void {
-    this.served.logger.warn(`Missed ${missed} live events of "${pattern}" for good.`);
-    this.served.events.gap(pattern, missed);
+    this.served.observer.gap?.({ pattern, missed });
   }
 
   /** Takes no more messages and events; what runs goes on. */

@@ -1,0 +1,44 @@
+import { performance } from 'node:perf_hooks';
+import type { Delivery } from '../delivery/delivery.js';
+import type { Outcome } from '../delivery/outcome.js';
+import type { RedisQueueObserver } from './observer.js';
+
+/** Tells of handlers that begin and end. Where nobody listens, it makes nothing and reads no clock. */
+export class HandlerWatch {
+  readonly #isTimed: boolean;
+
+  constructor(private readonly observer: RedisQueueObserver) {
+    this.#isTimed = observer.ended !== undefined;
+  }
+
+  readonly began = (delivery: Delivery): void => {
+    if (this.#isTimed) delivery.beganAt = performance.now();
+    this.observer.began?.(delivery);
+  };
+
+  /** @param counts false where the end came too late */
+  ended(delivery: Delivery, outcome: Outcome, counts: boolean): void {
+    // What is skipped never began.
+    if (!this.#isTimed || delivery.beganAt === undefined || outcome.kind === 'skip') return;
+    this.observer.ended?.(delivery, {
+      outcome: outcome.kind,
+      error: errorOf(outcome),
+      durationMs: performance.now() - delivery.beganAt,
+      counts,
+    });
+  }
+}
+
+function errorOf(outcome: Exclude<Outcome, { kind: 'skip' }>): unknown {
+  switch (outcome.kind) {
+    case 'retry':
+      return outcome.error;
+    case 'deadLetter':
+      return outcome.failure ?? outcome.error;
+    case 'ack':
+      return outcome.error;
+    case 'postpone':
+    case 'release':
+      return undefined;
+  }
+}

@@ -1,0 +1,61 @@
+import { describe, expect, test } from '@jest/globals';
+import type { RedisQueueObserver } from './observer.js';
+import { OBSERVED_EVENTS, observersAsOne } from './observers.js';
+
+const ABOUT = { queue: 'q' };
+
+describe('several observers as one', () => {
+  test('have a method for what any of them has one for, and for nothing else', () => {
+    const one = observersAsOne(
+      [{ leaseRegained: () => undefined }, { sent: () => undefined }],
+      () => undefined,
+    );
+
+    const heard = OBSERVED_EVENTS.filter((event) => one[event] !== undefined);
+    expect(heard).toEqual(['leaseRegained', 'sent']);
+  });
+
+  test('are told one after the other, those alone that want to know', () => {
+    const told: string[] = [];
+    const observer = (name: string): RedisQueueObserver => ({
+      leaseRegained: ({ queue }) => told.push(`${name} ${queue}`),
+    });
+    const one = observersAsOne([observer('a'), {}, observer('b')], () => undefined);
+
+    one.leaseRegained?.(ABOUT);
+
+    expect(told).toEqual(['a q', 'b q']);
+  });
+
+  test('keep their own `this`', () => {
+    class Counter implements RedisQueueObserver {
+      count = 0;
+
+      leaseRegained(): void {
+        this.count += 1;
+      }
+    }
+    const counter = new Counter();
+
+    observersAsOne([counter], () => undefined).leaseRegained?.(ABOUT);
+
+    expect(counter.count).toBe(1);
+  });
+
+  test('do not touch each other, nor what they observe, by what they throw', () => {
+    const told: string[] = [];
+    const failing: RedisQueueObserver = {
+      leaseRegained: () => {
+        throw new Error('a mistake');
+      },
+    };
+    const one = observersAsOne(
+      [failing, { leaseRegained: () => told.push('told') }],
+      (event, error) => told.push(`${event}: ${String(error)}`),
+    );
+
+    one.leaseRegained?.(ABOUT);
+
+    expect(told).toEqual(['leaseRegained: Error: a mistake', 'told']);
+  });
+});

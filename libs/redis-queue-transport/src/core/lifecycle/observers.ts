@@ -1,0 +1,71 @@
+import type { RedisQueueObserver } from './observer.js';
+
+type Event = keyof RedisQueueObserver;
+
+/** Every event; that none is missing, the compiler sees. */
+const EVENTS: Readonly<Record<Event, true>> = {
+  began: true,
+  ended: true,
+  settled: true,
+  retried: true,
+  postponed: true,
+  deadLettered: true,
+  skipped: true,
+  failedUntold: true,
+  eventFailed: true,
+  leaseLost: true,
+  leaseRegained: true,
+  reclaimed: true,
+  trialBegan: true,
+  trialEnded: true,
+  handedBack: true,
+  settledElsewhere: true,
+  queueSlowed: true,
+  queueRecovered: true,
+  deadLettersDropped: true,
+  eventsDropped: true,
+  gap: true,
+  eventsInterrupted: true,
+  callFailed: true,
+  callsRecovered: true,
+  sent: true,
+  sendFailed: true,
+  replied: true,
+};
+
+export const OBSERVED_EVENTS = Object.keys(EVENTS) as readonly Event[]; // the keys of a constant
+
+/**
+ * All of them as one, which has a method where any of them has it. What one throws touches neither the others nor what is
+ * observed: it is given to `onError`.
+ */
+export function observersAsOne(
+  observers: readonly RedisQueueObserver[],
+  onError: (event: Event, error: unknown) => void,
+): RedisQueueObserver {
+  const one: Partial<Record<Event, Tell>> = {};
+  for (const event of OBSERVED_EVENTS) {
+    const told = observers.filter((observer) => observer[event] !== undefined);
+    if (told.length > 0) one[event] = tellAll(event, told, onError);
+  }
+  // Each method passes on what it gets to methods of its own name.
+  return one;
+}
+
+type Tell = (about: unknown, more?: unknown) => void;
+
+function tellAll(
+  event: Event,
+  observers: readonly RedisQueueObserver[],
+  onError: (event: Event, error: unknown) => void,
+): Tell {
+  return (about, more) => {
+    for (const observer of observers) {
+      try {
+        (observer[event] as Tell).call(observer, about, more); // of that name, so it takes what there is about that
+      } catch (error) {
+        onError(event, error);
+      }
+    }
+  };
+}

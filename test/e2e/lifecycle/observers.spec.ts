@@ -1,0 +1,348 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  OutcomeUnknownError,
+  RedisQueueClient,
+  RedisQueueModule,
+  RetryLater,
+} from 'nestjs-redis-queue-transport';
+import type {
+  HandlerEnd,
+  ObservedDelivery,
+  ObservedMessage,
+  RedisQueueObserver,
+} from 'nestjs-redis-queue-transport';
+import { firstValueFrom, lastValueFrom, of } from 'rxjs';
+import { batchControllerOf } from '../batches/controller.js';
+import { isPush } from '../../faults/commands.js';
+import { controllerOf } from '../delivery/controller.js';
+import { eventControllerOf } from '../events/controller.js';
+import { eventually } from '../../support/eventually.js';
+import { Gate } from '../../support/gate.js';
+import { nestRig } from '../../support/nest-rig.js';
+import { Proxy } from '../../support/proxy.js';
+
+const rig = nestRig();
+
+/** Writes down what it is told, each delivery and message by its id. */
+class Notes implements RedisQueueObserver {
+  readonly lines: string[] = [];
+  readonly begun: ObservedDelivery[] = [];
+  readonly ends: HandlerEnd[] = [];
+
+  began(delivery: ObservedDelivery): void {
+    this.begun.push(delivery);
+    this.lines.push(`began ${delivery.id}`);
+  }
+
+  ended(delivery: ObservedDelivery, end: HandlerEnd): void {
+    this.ends.push(end);
+    const isKnown = this.begun.includes(delivery) ? '' : ' of another object';
+    this.lines.push(`ended ${delivery.id} ${end.outcome}${isKnown}`);
+  }
+
+  settled({ id }: ObservedDelivery, as: string): void {
+    this.lines.push(`settled ${id} ${as}`);
+  }
+
+  retried({ id }: ObservedDelivery): void {
+    this.lines.push(`retried ${id}`);
+  }
+
+  postponed({ id }: ObservedDelivery, { delayMs }: { readonly delayMs: number }): void {
+    this.lines.push(`postponed ${id} ${delayMs}`);
+  }
+
+  deadLettered({ id }: ObservedDelivery, { reason }: { readonly reason: string }): void {
+    this.lines.push(`deadLettered ${id} ${reason}`);
+  }
+
+  skipped({ id }: ObservedDelivery, why: string): void {
+    this.lines.push(`skipped ${id} ${why}`);
+  }
+
+  eventFailed({ id }: ObservedDelivery, error: unknown): void {
+    this.lines.push(`eventFailed ${id} ${String(error)}`);
+  }
+
+  sent({ verb, queue, id }: ObservedMessage): void {
+    this.lines.push(`sent ${verb} ${queue} ${id}`);
+  }
+
+  sendFailed({ verb, queue }: ObservedMessage, { error }: { readonly error: unknown }): void {
+    this.lines.push(`sendFailed ${verb} ${queue} ${(error as Error).name}`); // the library's own
+  }
+
+  replied({ id }: ObservedMessage, { error }: { readonly error: unknown }): void {
+    this.lines.push(`replied ${id} ${error === undefined ? 'well' : JSON.stringify(error)}`);
+  }
+}
+
+describe('an observer of a server', () => {
+  test('follows a message from its beginning to its settling, also through a retry', async () => {
+    const notes = new Notes();
+    let runs = 0;
+    const controller = controllerOf('work', () => {
+      runs += 1;
+      if (runs === 1) throw new Error('not yet');
+    });
+    await rig.serve(
+      { controllers: [controller] },
+      { observers: [notes], retry: { attempts: 2, delayMs: 0 } },
+    );
+
+    await rig.client().enqueue('work', {}, { id: 'm' });
+
+    await eventually(() => expect(notes.lines).toContain('settled m ack'));
+    expect(notes.lines).toEqual([
+      'began m',
+      'ended m retry',
+      'retried m',
+      'settled m retry',
+      'began m',
+      'ended m ack',
+      'settled m ack',
+    ]);
+    expect(notes.begun).toMatchObject([
+      { queue: 'work', attempt: 1, isLive: false },
+      { queue: 'work', attempt: 2 },
+    ]);
+    expect(String(notes.ends[0]?.error)).toContain('not yet');
+    expect(notes.ends.every(({ durationMs, counts }) => durationMs >= 0 && counts)).toBe(true);
+  });
+
+  test('hears what becomes of messages that are postponed, dead-lettered or expired', async () => {
+    const notes = new Notes();
+    let runs = 0;
+    const controller = controllerOf('work', () => {
+      runs += 1;
+      if (runs === 1) throw new RetryLater({ delayMs: 10 });
+      throw new Error('never');
+    });
+    const late = '{"rq":1,"id":"late","expiresAt":1}\n{}';
+    await rig.commands.rpush(rig.queue('work').waitingKey, late);
+    await rig.serve({ controllers: [controller] }, { observers: [notes], retry: { attempts: 1 } });
+    await eventually(() =>
+      expect(notes.lines).toEqual(['skipped late expired', 'settled late skip']),
+    );
+
+    await rig.client().enqueue('work', {}, { id: 'm' });
+
+    await eventually(() => expect(notes.lines).toContain('settled m deadLetter'));
+    expect(notes.lines.slice(2)).toEqual([
+      'began m',
+      'ended m postpone',
+      'postponed m 10',
+      'settled m retry',
+      'began m',
+      'ended m deadLetter',
+      'deadLettered m handlerFailed',
+      'settled m deadLetter',
+    ]);
+  });
+
+  test('hears of each message of a batch when the batch begins, and when it ends', async () => {
+    const notes = new Notes();
+    const controller = batchControllerOf('work', { batch: { size: 2, waitMs: 60_000 } }, () => {
+      notes.lines.push('the handler');
+    });
+    await rig.serve({ controllers: [controller] }, { observers: [notes] });
+    const client = rig.client();
+
+    await client.enqueue('work', 1, { id: 'a' });
+    await client.enqueue('work', 2, { id: 'b' });
+
+    await eventually(() => expect(notes.lines).toHaveLength(7));
+    expect(notes.lines.slice(0, 3)).toEqual(['began a', 'began b', 'the handler']);
+    expect([...notes.lines.slice(3)].sort()).toEqual([
+      'ended a ack',
+      'ended b ack',
+      'settled a ack',
+      'settled b ack',
+    ]);
+  });
+
+  test('hears of a live event for each of its handlers, and of those that failed', async () => {
+    const notes = new Notes();
+    const controllers = [
+      eventControllerOf('happened', () => undefined),
+      eventControllerOf('happened', () => {
+        throw new Error('of a handler');
+      }),
+    ];
+    await rig.serve({ controllers }, { observers: [notes] });
+
+    await rig.client().emit('happened', {}, { id: 'e' });
+
+    await eventually(() => expect(notes.lines).toHaveLength(5));
+    expect([...notes.lines].sort()).toEqual([
+      'began e',
+      'began e',
+      'ended e ack',
+      'ended e ack',
+      'eventFailed e Error: of a handler',
+    ]);
+    expect(notes.begun).toMatchObject([
+      { queue: 'happened', pattern: 'happened', isLive: true },
+      { isLive: true },
+    ]);
+    expect(new Set(notes.begun).size).toBe(2);
+  });
+
+  test('hears of a durable event as of a message, with the name under which it was emitted', async () => {
+    const notes = new Notes();
+    const controller = eventControllerOf('user.*', () => undefined, { durable: true });
+    await rig.serve({ controllers: [controller] }, { observers: [notes], group: 'mail' });
+
+    await rig.client().emit('user.created', {}, { id: 'e' });
+
+    await eventually(() => expect(notes.lines).toContain('settled e ack'));
+    expect(notes.begun).toMatchObject([
+      { queue: '@mail/user.*', pattern: 'user.created', isLive: false },
+    ]);
+  });
+
+  test('is told of a request that failed what its handler threw', async () => {
+    const notes = new Notes();
+    const controller = controllerOf('ask', () => {
+      throw new Error('of a handler');
+    });
+    const untold: unknown[] = [];
+    const observers = [notes, { failedUntold: (_: unknown, error: unknown) => untold.push(error) }];
+    await rig.serve({ controllers: [controller] }, { observers });
+
+    await expect(firstValueFrom(rig.client().send('ask', {}))).rejects.toBeDefined();
+
+    await eventually(() => expect(notes.ends).toHaveLength(1));
+    expect(notes.ends[0]).toMatchObject({ outcome: 'ack', counts: true });
+    expect([notes.ends[0]?.error, ...untold].map(String)).toEqual([
+      'Error: of a handler',
+      'Error: of a handler',
+    ]);
+  });
+
+  test('hears of an end that comes after the message was handed back that it does not count', async () => {
+    const notes = new Notes();
+    const end = new Gate<void>();
+    const app = await rig.serve(
+      { controllers: [controllerOf('work', () => end.opened)] },
+      { observers: [notes], shutdownTimeoutMs: 0 },
+    );
+    await rig.client().enqueue('work', {}, { id: 'm' });
+    await eventually(() => expect(notes.lines).toEqual(['began m']));
+
+    await app.close();
+    end.open();
+
+    await eventually(() => expect(notes.ends).toMatchObject([{ outcome: 'ack', counts: false }]));
+    expect(notes.lines).toEqual(['began m', 'settled m release', 'ended m ack']);
+  });
+
+  test('that throws is logged, and changes nothing', async () => {
+    const broken: RedisQueueObserver = {
+      began: () => {
+        throw new Error('of an observer');
+      },
+    };
+    const notes = new Notes();
+    const controller = controllerOf('work', () => undefined);
+    await rig.serve({ controllers: [controller] }, { observers: [broken, notes] });
+
+    await rig.client().enqueue('work', {}, { id: 'm' });
+
+    await eventually(() => expect(notes.lines).toContain('settled m ack'));
+    const failed = /An observer failed in began\(\): Error: of an observer/;
+    expect(rig.logs.matching('error', failed)).toHaveLength(1);
+  });
+});
+
+describe('an observer of a client', () => {
+  test('hears of what is sent, one by one and many at once', async () => {
+    const notes = new Notes();
+    const client = rig.client({ observers: [notes] });
+
+    await client.enqueue('work', {}, { id: 'a' });
+    await client.emit('happened', {}, { id: 'b' });
+    await client.enqueueMany('work', [1, 2]);
+
+    expect(notes.lines.slice(0, 2)).toEqual(['sent enqueue work a', 'sent emit happened b']);
+    expect(notes.lines.slice(2)).toEqual([
+      expect.stringMatching(/^sent enqueue work /),
+      expect.stringMatching(/^sent enqueue work /),
+    ]);
+  });
+
+  test('hears of a request when it is sent, and when its last reply is there', async () => {
+    const notes = new Notes();
+    await rig.serve({ controllers: [controllerOf('ask', () => of(1, 2))] });
+    const client = rig.client({ observers: [notes] });
+
+    expect(await lastValueFrom(client.send('ask', {}, { id: 'r' }))).toBe(2);
+
+    // A reply may be here before the answer that says that its request was sent.
+    await eventually(() =>
+      expect([...notes.lines].sort()).toEqual(['replied r well', 'sent send ask r']),
+    );
+  });
+
+  test('hears of a request that failed', async () => {
+    const notes = new Notes();
+    const client = rig.client({ observers: [notes], requestTimeoutMs: 1 });
+    const server = controllerOf('ask', () => new Promise(() => undefined), {
+      options: { timeoutMs: 50 },
+    });
+    await rig.serve({ controllers: [server] });
+
+    await expect(firstValueFrom(client.send('ask', {}, { id: 'r' }))).rejects.toBeDefined();
+
+    await eventually(() => expect(notes.lines.at(-1)).toMatch(/^replied r \{/));
+  });
+
+  test('hears of what could not be sent, or may not have been', async () => {
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    const notes = new Notes();
+    const client = rig.closeLater(
+      new RedisQueueClient(rig.clientOptions({ connection: proxy.url, observers: [notes] })),
+    );
+    await client.connect();
+    proxy.dropReply(isPush);
+
+    await expect(client.enqueue('work', {})).rejects.toBeInstanceOf(OutcomeUnknownError);
+
+    expect(notes.lines).toEqual(['sendFailed enqueue work OutcomeUnknownError']);
+  });
+});
+
+test('observers of a module observe its client and its server', async () => {
+  const notes = new Notes();
+  const module = RedisQueueModule.register({
+    ...rig.clientOptions({ observers: [notes] }),
+    server: {},
+  });
+  const app = await rig.application({
+    imports: [module],
+    controllers: [controllerOf('work', () => undefined)],
+  });
+  app.connectMicroservice(RedisQueueModule.microservice());
+  await app.startAllMicroservices();
+
+  await app.get(RedisQueueClient).enqueue('work', {}, { id: 'm' });
+
+  await eventually(() =>
+    expect(notes.lines).toEqual(
+      expect.arrayContaining(['sent enqueue work m', 'began m', 'settled m ack']),
+    ),
+  );
+});
+
+describe('the option observers', () => {
+  test.each([
+    ['no list', { began: () => undefined }, 'observers must be a list of observers'],
+    ['a class in place of an object', [Notes], 'observers[0] must be an object'],
+    ['what is not told anything', [{ begin: () => undefined }], 'did you mean began?'],
+    ['a method that is none', [{ began: true }], 'observers[0].began must be a function'],
+  ])('refuses %s', (_, observers, text) => {
+    const given = { observers } as object;
+    expect(() => rig.strategy(given)).toThrow(text);
+    expect(() => rig.client(given)).toThrow(text);
+  });
+});
