@@ -1,4 +1,5 @@
-import { NOW_MS, Script, readNumber } from '../script/script.js';
+import { Script, readNumber } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
 
 /**
  * Makes delayed elements (behind the named arguments) due, and wakes consumers. What is due at `lastDueMs` is due now,
@@ -9,8 +10,9 @@ export const advance = new Script({
   action: 'advance delayed messages',
   keys: ['delayed'],
   args: ['wake', 'lastDueMs'],
+  shared: [NOW_MS],
   lua: `
-${NOW_MS}
+local now = nowMs()
 local advanced = 0
 for i = FIRST, #ARGV do
   local due = redis.call('ZSCORE', delayed, ARGV[i])

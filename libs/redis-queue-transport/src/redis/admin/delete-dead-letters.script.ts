@@ -1,10 +1,12 @@
 import { Script, readNumber } from '../script/script.js';
+import { UNPARK } from '../script/parking-lua.js';
 
 /** Deletes dead letters by their entries (behind the named arguments). Replies how many were there. */
 export const deleteDeadLetters = new Script({
   action: 'delete dead letters',
   keys: ['dead', 'parked'],
   args: [],
+  shared: [UNPARK],
   lua: `
 if redis.call('EXISTS', parked) == 1 then
   for i = FIRST, #ARGV do

@@ -1,5 +1,5 @@
-import { RAISE_VERSION } from '../events/index-version.js';
 import { Script, readArray, readNumber } from '../script/script.js';
+import { RAISE_VERSION } from '../events/index-version.js';
 
 /**
  * Ends a history, so that no event is added any more. With `isDropping` 1 its entries are removed; how many events it
@@ -10,8 +10,8 @@ export const endHistory = new Script({
   action: 'end a history',
   keys: ['groups', 'history'],
   args: ['historyField', 'isDropping'],
+  shared: [RAISE_VERSION],
   lua: `
-${RAISE_VERSION}
 -- First, as it fails where the key is somebody else's.
 local kept = redis.call('XLEN', history)
 local wasThere = redis.call('HDEL', groups, historyField)

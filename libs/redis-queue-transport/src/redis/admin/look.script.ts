@@ -1,4 +1,5 @@
-import { NOW_MS, Script, readArray, readNumber } from '../script/script.js';
+import { Script, readArray, readNumber } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
 
 /** So much of an element holds any header that people write. */
 const HEAD_BYTES = 4_096;
@@ -23,8 +24,9 @@ export const look = new Script({
   action: 'look at a queue',
   keys: ['waiting', 'suspects', 'delayed', 'dead', 'paused'],
   args: [],
+  shared: [NOW_MS],
   lua: `
-${NOW_MS}
+local now = nowMs()
 local first = redis.call('LINDEX', waiting, 0) or ''
 return {
   redis.call('LLEN', waiting),

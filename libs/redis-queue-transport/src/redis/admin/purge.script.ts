@@ -1,5 +1,5 @@
-import { EMPTY_QUEUE } from '../script/parking-lua.js';
 import { Script, readArray, readNumber } from '../script/script.js';
+import { EMPTY_QUEUE } from '../script/parking-lua.js';
 
 export interface Purged {
   readonly removed: number;
@@ -14,8 +14,8 @@ export const purge = new Script({
   action: 'purge a queue',
   keys: ['waiting', 'suspects', 'delayed', 'parked'],
   args: [],
+  shared: [EMPTY_QUEUE],
   lua: `
-${EMPTY_QUEUE}
 return { emptyQueue() }
 `,
   read: (reply): Purged => {

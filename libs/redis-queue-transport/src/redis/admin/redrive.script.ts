@@ -1,4 +1,5 @@
 import { Script, readNumber } from '../script/script.js';
+import { APPEND } from '../script/moving-lua.js';
 
 /**
  * Moves dead letters to the tail of the queue: pairs of (entry, element as it is sent again). An entry that is gone,
@@ -8,11 +9,12 @@ export const redrive = new Script({
   action: 'redrive dead letters',
   keys: ['dead', 'waiting'],
   args: [],
+  shared: [APPEND],
   lua: `
 local moved = 0
 for i = FIRST, #ARGV, 2 do
   if #redis.call('XRANGE', dead, ARGV[i], ARGV[i]) == 1 then
-    redis.call('RPUSH', waiting, ARGV[i + 1])
+    append(waiting, ARGV[i + 1])
     redis.call('XDEL', dead, ARGV[i])
     moved = moved + 1
   end

@@ -1,4 +1,5 @@
 import { Script } from '../script/script.js';
+import { UNPARK } from '../script/parking-lua.js';
 
 /**
  * Removes an element (the argument) that nobody holds, once, with the body that is parked. Replies 1, or 0 when it is not there (any
@@ -8,6 +9,7 @@ export const remove = new Script({
   action: 'remove a message',
   keys: ['waiting', 'suspects', 'delayed', 'parked'],
   args: [],
+  shared: [UNPARK],
   lua: `
 local element = ARGV[FIRST]
 local removed = redis.call('ZREM', delayed, element)

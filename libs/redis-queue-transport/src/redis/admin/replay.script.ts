@@ -1,5 +1,5 @@
-import { MOVE_EVENTS } from '../events/history-lua.js';
 import { Script, readArray, readNumber } from '../script/script.js';
+import { MOVE_EVENTS } from '../events/history-lua.js';
 
 /** Adds a part of a history to a queue's tail. Replies { how many, where the next part begins if anywhere }. */
 export const replay = new Script({
@@ -7,8 +7,8 @@ export const replay = new Script({
   growsData: true,
   keys: ['history', 'waiting'],
   args: ['from', 'to'],
+  shared: [MOVE_EVENTS],
   lua: `
-${MOVE_EVENTS}
 return { moveEvents(from, to) }
 `,
   read: (reply): { replayed: number; next: string | undefined } => {

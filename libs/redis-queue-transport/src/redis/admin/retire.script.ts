@@ -1,6 +1,6 @@
-import { RAISE_VERSION } from '../events/index-version.js';
-import { EMPTY_QUEUE } from '../script/parking-lua.js';
 import { Script, readArray, readNumber } from '../script/script.js';
+import { EMPTY_QUEUE } from '../script/parking-lua.js';
+import { RAISE_VERSION } from '../events/index-version.js';
 
 /**
  * Ends a subscription, so that no copy comes any more. With `isDropping` 1 what waits and what is delayed is removed,
@@ -11,8 +11,8 @@ export const retire = new Script({
   action: 'retire a group',
   keys: ['groups', 'queues', 'waiting', 'suspects', 'delayed', 'dead', 'cursor', 'parked', 'terms'],
   args: ['queue', 'isDropping'],
+  shared: [EMPTY_QUEUE, RAISE_VERSION],
   lua: `
-${RAISE_VERSION}${EMPTY_QUEUE}
 local wasThere = redis.call('HDEL', groups, queue)
 if wasThere == 1 then raiseVersion() end
 redis.call('DEL', cursor, terms)

@@ -53,7 +53,7 @@ import { noteTerms } from '../lease/note-terms.script.js';
 import { refuseReplies } from '../replies/refuse-replies.script.js';
 import { register } from '../queue/register.script.js';
 import { PAUSED } from '../admin/set-paused.script.js';
-import { DUE } from '../script/script.js';
+import { DUE } from '../script/delayed-lua.js';
 import { Subscriptions } from '../events/subscriptions.js';
 
 export interface RedisBrokerOptions {

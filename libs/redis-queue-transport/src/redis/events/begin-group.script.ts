@@ -1,6 +1,6 @@
+import { Script } from '../script/script.js';
 import { MOVE_EVENTS } from './history-lua.js';
 import { RAISE_VERSION } from './index-version.js';
-import { Script } from '../script/script.js';
 
 export type Begun = 'begun' | 'more' | 'noHistory';
 
@@ -17,9 +17,8 @@ export const beginGroup = new Script({
   growsData: true,
   keys: ['groups', 'history', 'waiting', 'cursor'],
   args: ['queue', 'historyField', 'from'],
+  shared: [MOVE_EVENTS, RAISE_VERSION],
   lua: `
-${RAISE_VERSION}
-${MOVE_EVENTS}
 if redis.call('HEXISTS', groups, queue) == 1 then return 0 end
 if redis.call('HEXISTS', groups, historyField) == 0 then return -1 end
 local _, rest = moveEvents(redis.call('GET', cursor) or from, '+')

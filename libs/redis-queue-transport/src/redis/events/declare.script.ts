@@ -1,6 +1,6 @@
 import { GROUP_MARK } from '../../core/message/queue-name.js';
-import { RAISE_VERSION } from './index-version.js';
 import { Script } from '../script/script.js';
+import { RAISE_VERSION } from './index-version.js';
 
 /**
  * Sets fields of the index of groups, pairs of (field, value) behind the named arguments. With `onlyMissing` 1 those that
@@ -10,8 +10,8 @@ export const declare = new Script({
   action: 'declare groups',
   keys: ['groups', 'queues'],
   args: ['onlyMissing'],
+  shared: [RAISE_VERSION],
   lua: `
-${RAISE_VERSION}
 local isChanged = false
 for i = FIRST, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]

@@ -1,5 +1,8 @@
+import { Script, readArray, readNumber } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
+import { APPEND } from '../script/moving-lua.js';
+import { FORGET_ENDED } from '../script/ids-lua.js';
 import { PARK } from '../script/parking-lua.js';
-import { FORGET_ENDED, NOW_MS_FUNCTION, Script, readArray, readNumber } from '../script/script.js';
 
 /** What became of one event. */
 export type Emitted =
@@ -35,7 +38,7 @@ export type EmitReply =
  * or { that, its id in the first history }, or -1 for a duplicate, or the text of Redis's error }.
  */
 const LUA = `
-${NOW_MS_FUNCTION}${PARK}${FORGET_ENDED}
+
 local current = redis.call('HGET', groups, 'version') or ''
 if current ~= version then return { 0, redis.call('HGETALL', groups) } end
 local at = FIRST
@@ -123,7 +126,7 @@ local function emit(route, element, id, window)
       bodies = bodies + 1
       copy = park(list.parked, list.counts, bodyName .. '-' .. bodies, element)
     end
-    redis.call('RPUSH', list.waiting, copy)
+    append(list.waiting, copy)
   end
   local entry
   for _, history in ipairs(route.histories) do
@@ -158,6 +161,7 @@ const definition = {
   action: 'emit an event',
   keys: ['groups'],
   args: ['version', 'routeCount', 'parkAbove', 'bodyName'],
+  shared: [NOW_MS, APPEND, FORGET_ENDED, PARK],
   lua: LUA,
   read: readReply,
 } as const;

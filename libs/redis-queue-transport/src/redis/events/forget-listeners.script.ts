@@ -1,5 +1,5 @@
-import { RAISE_VERSION } from './index-version.js';
 import { Script } from '../script/script.js';
+import { RAISE_VERSION } from './index-version.js';
 
 /**
  * Takes a pattern with live listeners out of the index of groups. A script of its own, since whoever may declare need not
@@ -9,8 +9,8 @@ export const forgetListeners = new Script({
   action: 'forget listeners',
   keys: ['groups'],
   args: ['listenersField'],
+  shared: [RAISE_VERSION],
   lua: `
-${RAISE_VERSION}
 local wasThere = redis.call('HDEL', groups, listenersField)
 if wasThere == 1 then raiseVersion() end
 return wasThere

@@ -1,3 +1,6 @@
+import { APPEND } from '../script/moving-lua.js';
+import { SharedLua } from '../script/shared-lua.js';
+
 /** Bounds of what one call reads of a history, so that no single one keeps Redis busy, or fills a process, for long. */
 const MOST_ENTRIES = 1_000;
 const MOST_BYTES = 1_048_576;
@@ -6,7 +9,8 @@ const MOST_BYTES = 1_048_576;
  * Reads a part of the stream `history`, as the Lua function `readPart(first, last)`; answers its entries, and where the
  * next part begins, false for nowhere. Few at first: nobody knows how large they are.
  */
-export const READ_PART = `
+export const READ_PART = new SharedLua(
+  `
 local function readPart(first, last)
   local entries, bytes, step, rest = {}, 0, 1, first
   repeat
@@ -20,13 +24,16 @@ local function readPart(first, last)
   until not rest or step == 0 or bytes >= ${MOST_BYTES}
   return entries, rest
 end
-`;
+`,
+  ['history'],
+);
 
 /**
  * Adds a part of the stream `history` to the list `waiting`, as the Lua function `moveEvents(first, last)`; answers
  * how many, and where the next part begins, false for nowhere.
  */
-export const MOVE_EVENTS = `${READ_PART}
+export const MOVE_EVENTS = new SharedLua(
+  `
 local function elementOf(fields)
   for i = 1, #fields, 2 do
     if fields[i] == 'element' then return fields[i + 1] end
@@ -38,10 +45,13 @@ local function moveEvents(first, last)
   for _, entry in ipairs(entries) do
     local element = elementOf(entry[2])
     if element then
-      redis.call('RPUSH', waiting, element)
+      append(waiting, element)
       moved = moved + 1
     end
   end
   return moved, rest
 end
-`;
+`,
+  ['waiting'],
+  [READ_PART, APPEND],
+);

@@ -1,5 +1,5 @@
-import { READ_PART } from './history-lua.js';
 import { Script, readArray, readBuffer } from '../script/script.js';
+import { READ_PART } from './history-lua.js';
 
 /** An event of a history, or as it is told to those who recover. */
 export interface Told {
@@ -28,8 +28,8 @@ export const readHistory = new Script({
   action: 'read a history',
   keys: ['history', 'historyCount'],
   args: ['from'],
+  shared: [READ_PART],
   lua: `
-${READ_PART}
 local newest = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 local entries, rest = {}, false
 if from ~= '' then entries, rest = readPart(from, '+') end

@@ -1,17 +1,11 @@
 import type { Settlement, Suspects } from '../../core/broker/broker.js';
-import { DROP_DEAD } from '../script/parking-lua.js';
 import type { ScriptArgument } from '../script/script.js';
-import {
-  DELAY,
-  FORGET_ENDED,
-  IS_SUSPECT,
-  NOW_MS_FUNCTION,
-  RELEASE_DUE,
-  Script,
-  readArray,
-  readBuffer,
-  readNumber,
-} from '../script/script.js';
+import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
+import { DELAY, RELEASE_DUE } from '../script/delayed-lua.js';
+import { PUT_BACK } from '../script/moving-lua.js';
+import { FORGET_ENDED } from '../script/ids-lua.js';
+import { UNPARK, DROP_DEAD } from '../script/parking-lua.js';
 
 export interface ExchangeReply {
   /** How many deliveries the processing list holds now. */
@@ -99,6 +93,7 @@ export const exchange = new Script({
     'readsLarge',
     'acks',
   ],
+  shared: [NOW_MS, DELAY, RELEASE_DUE, PUT_BACK, FORGET_ENDED, UNPARK, DROP_DEAD],
   lua: `
 if not redis.call('ZSCORE', consumers, consumer) then return 0 end
 if tonumber(oldestDone) > 0 then
@@ -107,7 +102,7 @@ if tonumber(oldestDone) > 0 then
   if string.sub(last, 1, #lastDone) ~= lastDone then return -1 end
   redis.call('LTRIM', processing, oldestDone, -1)
 end
-${NOW_MS_FUNCTION}${DROP_DEAD}${IS_SUSPECT}${DELAY}${FORGET_ENDED}
+
 local missing = 0
 local others = FIRST + acks
 local now = others <= #ARGV and nowMs() or nil
@@ -123,7 +118,7 @@ for i = #ARGV - 2, others, -3 do
   else
     -- Added before it is removed: should a command fail (a key of another type), nothing is lost.
     if kind == 'release' then
-      redis.call('LPUSH', isSuspect(element) and suspects or waiting, element)
+      putBack(element)
     elseif kind == 'skip' then
       redis.call('HINCRBY', counts, detail, 1)
     elseif kind == 'once' then
@@ -140,7 +135,7 @@ for i = #ARGV - 2, others, -3 do
     elseif tonumber(kind) > 0 then
       delay(now + kind, detail)
     else
-      redis.call('LPUSH', waiting, detail)
+      putBack(detail)
     end
     redis.call('LREM', processing, from, element)
     if kind == 'parked' or kind == 'skip' or kind == 'once' then unpark(element) end
@@ -152,7 +147,11 @@ tellDue()
 -- One question for what is rarely there.
 local isRare = redis.call('EXISTS', paused, suspects) > 0
 local isPaused = isRare and redis.call('EXISTS', paused) or 0
-${RELEASE_DUE}
+local nextDue, dueIn, isDueLarge = false, -1, 0
+if redis.call('ZCARD', delayed) > 0 then
+  nextDue, dueIn, isDueLarge = releaseDue(now or nowMs(), isPaused)
+end
+
 
 local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
 local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', 0, isDueLarge }

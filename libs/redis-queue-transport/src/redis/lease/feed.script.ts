@@ -1,4 +1,6 @@
-import { NOW_MS, Script } from '../script/script.js';
+import { Script } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
+import { APPEND } from '../script/moving-lua.js';
 
 /** Bounds of one call, so that no single one keeps Redis busy for long. */
 const MOST_ELEMENTS = 1_000;
@@ -16,8 +18,9 @@ export const feed = new Script({
   action: 'move messages from a list to its queue',
   keys: ['source', 'fed', 'waiting'],
   args: ['from', 'newId'],
+  shared: [NOW_MS, APPEND],
   lua: `
-${NOW_MS}
+local now = nowMs()
 -- Looked at before anything is moved: a key of another type must refuse it while the element still stands where it did.
 redis.call('LLEN', waiting)
 redis.call('LLEN', source)
@@ -36,7 +39,7 @@ local function moveOne(list, isLeft)
   if #element > ${MOST_BYTES} and not string.find(element, '^{%s*"rq"%s*:') then
     redis.call('LMOVE', list, waiting, isLeft and 'LEFT' or 'RIGHT', 'RIGHT')
   else
-    redis.call('RPUSH', waiting, wrapped(element))
+    append(waiting, wrapped(element))
     if isLeft then redis.call('LTRIM', list, 1, -1) else redis.call('LTRIM', list, 0, -2) end
   end
   return true

@@ -1,4 +1,5 @@
-import { NOW_MS, Script, readArray, readBuffer } from '../script/script.js';
+import { Script, readArray, readBuffer } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
 
 /**
  * Looks at the lists of fenced consumers, which follow as further keys, in the order in which their names follow as
@@ -9,8 +10,9 @@ export const findLateTakes = new Script({
   action: 'look for late takes',
   keys: ['fenced'],
   args: [],
+  shared: [NOW_MS],
   lua: `
-${NOW_MS}
+local now = nowMs()
 local holding = {}
 for i = FIRST, #ARGV do
   local held = redis.pcall('LLEN', KEYS[1 + i])

@@ -1,12 +1,14 @@
-import { NOW_MS, Script, readNumber } from '../script/script.js';
+import { Script, readNumber } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
 
 /** Registers a consumer with its lease. Replies Redis's time in ms. */
 export const join = new Script({
   action: 'join a queue',
   keys: ['consumers'],
   args: ['consumer', 'leaseMs'],
+  shared: [NOW_MS],
   lua: `
-${NOW_MS}
+local now = nowMs()
 redis.call('ZADD', consumers, now + leaseMs, consumer)
 return now
 `,

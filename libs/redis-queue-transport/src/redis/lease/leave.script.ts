@@ -1,4 +1,7 @@
-import { END_ROLES, GIVE_BACK, NOW_MS, Script, readNumber } from '../script/script.js';
+import { Script, readNumber } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
+import { GIVE_BACK } from '../script/moving-lua.js';
+import { END_ROLES } from '../script/roles-lua.js';
 
 /**
  * Ends a consumer once what it still holds has gone back unharmed, all of it or a part with each call. With a `fenceMs` above 0 the name stays watched for so
@@ -9,13 +12,14 @@ export const leave = new Script({
   action: 'leave a queue',
   keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
   args: ['consumer', 'fenceMs', 'wake'],
+  shared: [NOW_MS, GIVE_BACK, END_ROLES],
   lua: `
-${GIVE_BACK}${END_ROLES}
+local left = giveBack()
 if left > 0 then return left end
 local isMissed = endRoles(consumer)
 redis.call('ZREM', consumers, consumer)
 if tonumber(fenceMs) > 0 then
-  ${NOW_MS}
+  local now = nowMs()
   redis.call('ZADD', fenced, now + fenceMs, consumer)
 end
 if isMissed then redis.call('PUBLISH', wake, '') end

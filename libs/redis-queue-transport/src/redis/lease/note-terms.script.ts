@@ -1,5 +1,6 @@
 import type { OtherTerms } from '../../core/broker/broker.js';
-import { NOW_MS, Script, readTexts } from '../script/script.js';
+import { Script, readTexts } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
 
 /**
  * Writes the terms by which `process` serves a queue that it has joined, pairs of (name, value) behind the named arguments.
@@ -10,8 +11,9 @@ export const noteTerms = new Script({
   action: 'note the terms of a queue',
   keys: ['terms', 'consumers'],
   args: ['process'],
+  shared: [NOW_MS],
   lua: `
-${NOW_MS}
+local now = nowMs()
 local before = redis.call('HGET', terms, 'by')
 local others = { before }
 for i = FIRST, #ARGV, 2 do

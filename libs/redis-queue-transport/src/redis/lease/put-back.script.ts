@@ -1,4 +1,5 @@
-import { IS_SUSPECT, Script, readNumber } from '../script/script.js';
+import { Script, readNumber } from '../script/script.js';
+import { PUT_BACK } from '../script/moving-lua.js';
 
 /**
  * Gives elements that a consumer holds (the arguments behind the named ones, the newest first) back to where they came
@@ -8,12 +9,12 @@ export const putBack = new Script({
   action: 'give stray deliveries back',
   keys: ['waiting', 'suspects', 'processing'],
   args: [],
+  shared: [PUT_BACK],
   lua: `
-${IS_SUSPECT}
 local moved = 0
 for i = FIRST, #ARGV do
   if redis.call('LPOS', processing, ARGV[i], 'RANK', -1) then
-    redis.call('LPUSH', isSuspect(ARGV[i]) and suspects or waiting, ARGV[i])
+    putBack(ARGV[i])
     redis.call('LREM', processing, -1, ARGV[i])
     moved = moved + 1
   end

@@ -1,13 +1,7 @@
-import {
-  END_ROLES,
-  IS_SUSPECT,
-  MOST_RETURNED,
-  MOST_RETURNED_BYTES,
-  NOW_MS,
-  Script,
-  readArray,
-  readNumber,
-} from '../script/script.js';
+import { Script, readArray, readNumber } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
+import { PUT_BACK, MOST_RETURNED, MOST_RETURNED_BYTES } from '../script/moving-lua.js';
+import { END_ROLES } from '../script/roles-lua.js';
 
 const MOST_COUNTED = 1_000_000;
 
@@ -35,8 +29,10 @@ export const reclaim = new Script({
   action: 'reclaim deliveries',
   keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
   args: ['consumer', 'seenEndMs', 'fenceMs', 'newId', 'wake', 'isLastFound'],
+  shared: [NOW_MS, PUT_BACK, END_ROLES],
   lua: `
-${NOW_MS}${IS_SUSPECT}${END_ROLES}
+local now = nowMs()
+
 local leaseEnd = redis.call('ZSCORE', consumers, consumer)
 if leaseEnd and tonumber(leaseEnd) ~= tonumber(seenEndMs) then return -1 end
 
@@ -55,7 +51,7 @@ end
 
 -- Whether one that was a suspect before has been found: the last of them was begun last.
 local isFound = isLastFound == '1'
-local function putBack(element, newId)
+local function suspect(element, newId)
   local crashes, attempt, restAt = countsOf(element)
   if not restAt then
     redis.call('LPUSH', suspects, '{"rq":1,"crashes":1,"attempt":2,"id":"' .. newId .. '"}\\n' .. element)
@@ -66,9 +62,9 @@ local function putBack(element, newId)
     if crashes > 0 then isFound = true end
     crashes = crashes + 1
   end
-  local suspect = string.format('{"rq":1,"crashes":%d,"attempt":%d', crashes, attempt + 1)
+  local counted = string.format('{"rq":1,"crashes":%d,"attempt":%d', crashes, attempt + 1)
     .. string.sub(element, restAt)
-  redis.call(isOlder and 'RPUSH' or 'LPUSH', suspects, suspect)
+  redis.call(isOlder and 'RPUSH' or 'LPUSH', suspects, counted)
 end
 
 local moved, bytes = 0, 0
@@ -78,9 +74,9 @@ while moved < ${MOST_RETURNED} and bytes < ${MOST_RETURNED_BYTES} do
   moved = moved + 1
   bytes = bytes + #element
   if leaseEnd then
-    putBack(element, newId .. '-' .. moved)
+    suspect(element, newId .. '-' .. moved)
   else
-    redis.call('LPUSH', isSuspect(element) and suspects or waiting, element)
+    putBack(element)
   end
   redis.call('LTRIM', processing, 0, -2)
 end

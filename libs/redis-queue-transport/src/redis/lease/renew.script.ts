@@ -1,6 +1,7 @@
 import type { SeenLease } from '../../core/broker/broker.js';
+import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
 import { DROP_DEAD } from '../script/parking-lua.js';
-import { NOW_MS, Script, readArray, readBuffer, readNumber } from '../script/script.js';
 
 /** So many consumers are named at most whose lease ends too soon, those first that have been silent for longest. */
 const MOST_LATE = 1_000;
@@ -39,8 +40,10 @@ export const renew = new Script({
   action: 'renew a lease',
   keys: ['consumers', 'fenced', 'dead', 'counts', 'parked'],
   args: ['consumer', 'leaseMs', 'deadLetterMaxAgeMs', 'tellDropped'],
+  shared: [NOW_MS, DROP_DEAD],
   lua: `
-${NOW_MS}${DROP_DEAD}
+local now = nowMs()
+
 local thirdMs = leaseMs / 3
 local third = math.floor(now / thirdMs)
 local renewedSince = redis.call('ZRANGE', consumers, third * thirdMs + leaseMs, now + leaseMs, 'BYSCORE', 'LIMIT', 0, 1)

@@ -1,12 +1,14 @@
-import { NOW_MS, Script } from '../script/script.js';
+import { Script } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
 
 /** Replies 1 when the id was acknowledged within its window, else 0. */
 export const wasHandled = new Script({
   action: 'look up whether a message was handled',
   keys: ['handled'],
   args: ['id'],
+  shared: [NOW_MS],
   lua: `
-${NOW_MS}
+local now = nowMs()
 local handledUntil = redis.call('ZSCORE', handled, id)
 return handledUntil and tonumber(handledUntil) > now and 1 or 0
 `,

@@ -1,4 +1,8 @@
-import { DELAY, FORGET_ENDED, NOW_MS, Script, readArray } from '../script/script.js';
+import { Script, readArray } from '../script/script.js';
+import { NOW_MS } from '../script/clock-lua.js';
+import { DELAY } from '../script/delayed-lua.js';
+import { APPEND } from '../script/moving-lua.js';
+import { FORGET_ENDED } from '../script/ids-lua.js';
 
 /**
  * Adds messages that have terms of their own: for each, behind the named arguments, (element, Redis time in ms at
@@ -14,8 +18,10 @@ export const hold = new Script({
   growsData: true,
   keys: ['waiting', 'delayed', 'ids', 'parked', 'counts', 'roles'],
   args: ['wake'],
+  shared: [NOW_MS, DELAY, APPEND, FORGET_ENDED],
   lua: `
-${NOW_MS}${DELAY}${FORGET_ENDED}
+local now = nowMs()
+
 forgetEnded(ids, now)
 -- Both are read before anything is added: a key of another type must refuse all of the messages, not the later ones.
 redis.call('LLEN', waiting)
@@ -34,7 +40,7 @@ for i = FIRST, #ARGV, 5 do
   if isNew and due > now then
     delay(due, element)
   elseif isNew then
-    redis.call('RPUSH', waiting, element)
+    append(waiting, element)
   end
   -- Only once it is held: should a command fail, a further try must not be taken for a duplicate.
   if isNew and window > 0 then

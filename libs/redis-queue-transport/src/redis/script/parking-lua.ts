@@ -1,9 +1,11 @@
+import { SharedLua } from './shared-lua.js';
+
 /**
  * Leaves the body of a large message beside its list, as the Lua function `park(parked, counts, name, element)`: in the
  * hash `parked` under a name that nobody else has. Answers the element without its body; it must have a header of this
  * library.
  */
-export const PARK = `
+export const PARK = new SharedLua(`
 local function park(parked, counts, name, element)
   local headerEnd = string.find(element, '\\n', 1, true)
   if redis.call('HSETNX', parked, name, string.sub(element, headerEnd + 1)) == 0 then
@@ -12,13 +14,14 @@ local function park(parked, counts, name, element)
   redis.call('HINCRBY', counts, 'parkedEver', 1)
   return '{"rq":1,"parked":"' .. name .. '"' .. string.sub(element, 8, headerEnd)
 end
-`;
+`);
 
 /**
- * Drops the body of an element that is gone for good, as a Lua function for scripts that have the key `parked`. The name is
+ * Drops the body of an element that is gone for good, as the Lua function `unpark(element)`. The name is
  * looked for where consumers look for it, right behind the counts; anywhere else it means nothing (core/message/header.ts).
  */
-export const UNPARK = `
+export const UNPARK = new SharedLua(
+  `
 local function unpark(element)
   local front = string.match(string.sub(element, 1, 192), '^{%s*"rq"%s*:%s*1%s*(,.*)')
   if not front then return end
@@ -27,7 +30,9 @@ local function unpark(element)
   local name = string.match(front, '^,"parked":"([%w_-]+)"[,}]')
   if name then redis.call('HDEL', parked, name) end
 end
-`;
+`,
+  ['parked'],
+);
 
 /** So many dead letters are dropped with one call. */
 const MOST_DROPPED = 1_000;
@@ -44,7 +49,8 @@ const STEP = 16;
  * them. `below` is the time in ms before which all are to
  * go; without one so many go that `most` are left. Counts them, and answers whether there may be more.
  */
-export const DROP_DEAD = `
+export const DROP_DEAD = new SharedLua(
+  `
 local function dropDead(most, below)
   local dropped, mayBeMore
   redis.call('HLEN', counts) -- a key of another type must refuse it before anything is dropped
@@ -78,13 +84,17 @@ local function dropDead(most, below)
   if dropped > 0 then redis.call('HINCRBY', counts, 'deadLettersDropped', dropped) end
   return mayBeMore
 end
-`;
+`,
+  ['dead', 'counts'],
+  [UNPARK],
+);
 
 /**
  * Removes what waits and what is delayed, with the bodies that are parked, as Lua: at once while nothing is parked, else
  * a part, as each message is to be looked at. Answers how many messages, and how many are left.
  */
-export const EMPTY_QUEUE = `
+export const EMPTY_QUEUE = new SharedLua(
+  `
 local function emptyQueue()
   if redis.call('EXISTS', parked) == 0 then
     local all = redis.call('LLEN', waiting) + redis.call('LLEN', suspects) + redis.call('ZCARD', delayed)
@@ -115,4 +125,7 @@ local function emptyQueue()
   end
   return emptied, redis.call('LLEN', waiting) + redis.call('LLEN', suspects) + redis.call('ZCARD', delayed)
 end
-`;
+`,
+  ['waiting', 'suspects', 'delayed'],
+  [UNPARK],
+);

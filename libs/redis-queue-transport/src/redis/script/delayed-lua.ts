@@ -1,0 +1,117 @@
+import { PUT_BACK } from './moving-lua.js';
+import { LARGE_BYTES } from './script.js';
+import { SharedLua } from './shared-lua.js';
+
+/** News on the channel of a process: the Redis time in ms follows, at which something is due before all else. */
+export const DUE = 'due';
+
+/**
+ * Adds to the delayed messages, as the Lua function `delay(due, element)`; the element must have a header. And `tellDue()`,
+ * which tells the consumer that keeps the time of the queue, or all of them where none does, when one of those is due
+ * before all others. (The process of a consumer is its name up to the last number.)
+ *
+ * A sorted set holds equal bytes once. Of two equal elements one gets blanks at the end of its header, which mean
+ * nothing, in a pattern that hardly comes twice: the time, in binary.
+ */
+export const DELAY = new SharedLua(
+  `
+local earliestDue = false
+local copies = 0
+local function withBlanks(element)
+  local time = redis.call('TIME')
+  local number = (time[1] * 1000000 + time[2] + copies) % 4294967296
+  copies = copies + 1
+  local blanks = {}
+  for i = 1, 32 do
+    blanks[i] = number % 2 == 0 and ' ' or '\\t'
+    number = math.floor(number / 2)
+  end
+  local headerEnd = string.find(element, '\\n', 1, true)
+  return string.sub(element, 1, headerEnd - 1) .. table.concat(blanks) .. string.sub(element, headerEnd)
+end
+local function delay(due, element)
+  if redis.call('ZCOUNT', delayed, '-inf', due) == 0 then earliestDue = due end
+  local copy = element
+  while redis.call('ZADD', delayed, 'NX', due, copy) == 0 do copy = withBlanks(element) end
+end
+local function tellDue()
+  if not earliestDue then return end
+  local keeper = redis.call('HGET', roles, 'timekeeper')
+  local process = keeper and string.gsub(keeper, '%-%d+$', '')
+  local news = string.format('${DUE} %.0f', earliestDue)
+  if not process or redis.call('PUBLISH', wake .. ':' .. process, news) == 0 then redis.call('PUBLISH', wake, '') end
+end
+`,
+  ['delayed', 'roles', 'wake'],
+);
+
+/** How many delayed messages one call moves, how many of them are read at once, and of how many bytes. */
+const MOST_DUE = 100;
+const DUE_STEP = 16;
+const MOST_DUE_BYTES = 1_048_576;
+
+/** Later than any timer looks. */
+const LATEST_DUE_MS = 2 ** 31;
+
+/**
+ * Moves delayed messages that are due to the head of the queue, the earliest first, as the Lua function
+ * `releaseDue(now, isPaused)`; there must be some that are delayed. No more than this consumer
+ * takes now (`take`), or, where it takes none, one for another consumer that waits, as long as nothing stands in its way:
+ * what comes next would overtake those that stayed. None while the queue is paused.
+ *
+ * Returns when the next one is due, false where that is of no matter; ms until then, 0 when more are due that can go on, -1
+ * for no need to look; and 1 when one that is due is large. With a `knownDue` that is still to come the next one is not
+ * read again.
+ *
+ * A large one is not read at all, unless `readsLarge` is 1: unlike a list, a sorted set tells how large its first elements
+ * are (memory by the mean of the first ones, times their number). Nothing is moved from behind one that is due.
+ */
+export const RELEASE_DUE = new SharedLua(
+  `
+local function releaseDue(now, isPaused)
+  local function meanOfFirst(many)
+    return redis.call('MEMORY', 'USAGE', delayed, 'SAMPLES', many) / redis.call('ZCARD', delayed)
+  end
+  local function isFirstLarge() return readsLarge == '0' and meanOfFirst(1) > ${LARGE_BYTES} end
+  -- When the first is due, in whole ms, by how many are due at a time.
+  local function firstDue()
+    local before, by = now, now + 1
+    local function isNoneDue(at) return redis.call('ZCOUNT', delayed, '-inf', string.format('%.0f', at)) == 0 end
+    while isNoneDue(by) and by - now < ${LATEST_DUE_MS} do by = 2 * by - now end
+    while by - before > 1 do
+      local between = math.floor((before + by) / 2)
+      if isNoneDue(between) then before = between else by = between end
+    end
+    return string.format('%.0f', by)
+  end
+  local allDue = redis.call('ZCOUNT', delayed, '-inf', now)
+  local most, isDueLarge = 0, 0
+  if isPaused == 0 then
+    if allDue > 0 and isFirstLarge() then isDueLarge = 1
+    elseif tonumber(take) > 0 then most = math.min(take, ${MOST_DUE})
+    elseif redis.call('LLEN', waiting) == 0 then most = 1 end
+  end
+  most = math.min(most, allDue)
+  if most > ${DUE_STEP} and most * meanOfFirst(most) > ${MOST_DUE_BYTES} then most = ${DUE_STEP} end
+  if most > 1 and most * meanOfFirst(most) > ${MOST_DUE_BYTES} then most = 1 end
+  if most > 0 then
+    local due = redis.call('ZRANGE', delayed, 0, most - 1)
+    for i = most, 1, -1 do putBack(due[i]) end
+    redis.call('ZREMRANGEBYRANK', delayed, 0, most - 1)
+  end
+  local nextDue, dueIn = false, -1
+  local isKnown = knownDue ~= '' and tonumber(knownDue) > now
+  if isKnown and redis.call('ZCOUNT', delayed, '-inf', '(' .. knownDue) == 0 then nextDue = knownDue
+  elseif isDueLarge == 0 and redis.call('ZCARD', delayed) > 0 then
+    if isFirstLarge() then nextDue = firstDue()
+    else nextDue = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] end
+  end
+  if nextDue then dueIn = math.max(0, math.ceil(tonumber(nextDue) - now)) end
+  -- What is due stays for whoever takes next.
+  if dueIn == 0 and most == 0 then dueIn = -1 end
+  return nextDue, dueIn, isDueLarge
+end
+`,
+  ['delayed', 'waiting', 'take', 'knownDue', 'readsLarge'],
+  [PUT_BACK],
+);
