@@ -1,6 +1,6 @@
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/jest.environment.js',
   testMatch: [
     '<rootDir>/libs/**/src/**/*.spec.ts',
     '<rootDir>/apps/**/src/**/*.spec.ts',

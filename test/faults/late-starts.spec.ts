@@ -3,7 +3,7 @@ import type { ConsumerProcess, TestMessage } from '../support/consumer-process.j
 import { eventually } from '../support/eventually.js';
 import { idsOf } from '../support/ledger.js';
 import { Proxy } from '../support/proxy.js';
-import { heldIn } from '../support/queue-dump.js';
+import { heldIn, queueKey } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
 import { timeFor } from '../support/seed.js';
 import { isBodyRead, isRenewal } from './commands.js';
@@ -53,12 +53,18 @@ describe('a consumer that gets a parked body late', () => {
       compressAboveBytes: false,
     });
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    // Ready to go on at once: what is held back would be given up by the time that a process takes to start.
+    const other = await stage.startConsumer();
+    other.signal('SIGSTOP');
     const late = await stage.startConsumer({}, proxy.url);
+    await eventually(async () => {
+      expect(await rig.commands.zcard(queueKey(rig.prefix, stage.queue, 'consumers'))).toBe(1);
+    });
     const body = proxy.holdReply(isBodyRead);
     await stage.send({ id: 'm', filler: 'x'.repeat(5_000) });
     await body.happened;
     const renewal = proxy.holdReply(isRenewal);
-    const other = await stage.startConsumer();
+    other.signal('SIGCONT');
     await stage.untilAllHome();
     expect(idsOf(other.journal, 'start')).toEqual(['m']);
     await renewal.happened;

@@ -1,6 +1,9 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 
+/** By so much at the most: what waited for longer was not sent that slowly by the network. */
+const MOST_LATE_MS = 1_000;
+
 /** A TCP proxy that passes so many bytes a second on each connection, either way, whatever they say. */
 export class SlowNetwork {
   /** Infinity for as fast as it goes. */
@@ -50,9 +53,15 @@ export class SlowNetwork {
 
   #pass(from: Socket, to: Socket): void {
     this.#sockets.add(from);
+    let restedUntil = 0;
     from.on('data', (bytes) => {
       to.write(bytes);
-      if (this.bytesPerSecond !== Infinity) this.#rest(from, bytes.length);
+      if (this.bytesPerSecond === Infinity) return;
+      const now = performance.now();
+      // A timer that was late is made up for.
+      const since = Math.max(restedUntil, now - MOST_LATE_MS);
+      restedUntil = since + (bytes.length / this.bytesPerSecond) * 1_000;
+      if (restedUntil > now) this.#rest(from, restedUntil - now);
     });
     from.on('error', () => undefined); // 'close' follows
     from.on('close', () => {
@@ -62,15 +71,12 @@ export class SlowNetwork {
   }
 
   /** By not reading on, so that the sender has to wait. */
-  #rest(from: Socket, bytes: number): void {
+  #rest(from: Socket, ms: number): void {
     from.pause();
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(timer);
-        if (!this.#isStalled) from.resume();
-      },
-      (bytes / this.bytesPerSecond) * 1_000,
-    );
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.#isStalled) from.resume();
+    }, ms);
     this.#timers.add(timer);
   }
 }
