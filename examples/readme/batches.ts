@@ -33,7 +33,7 @@ class LogController {
 // #region list
 @Controller()
 class ScriptController {
-  @MessagePattern('script.said', { queue: { key: 'nightly-scripts' } })
+  @MessagePattern('script.said', { feedFrom: { list: 'nightly-scripts' } })
   hear(@Payload() said: unknown): void {
     console.log('a script said', said);
   }

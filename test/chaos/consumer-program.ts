@@ -43,7 +43,7 @@ class ChaosController {
   /** Ids that outsiders give it are no ids of messages: none of theirs is taken for one that was handled. */
   @MessagePattern(PARTNER, {
     concurrency: CONCURRENCY[PARTNER],
-    queue: { key: PARTNER_LIST, take: 'left' },
+    feedFrom: { list: PARTNER_LIST, take: 'left' },
     once: { windowMs: 3_600_000 },
     ...TERMS,
   })

@@ -68,7 +68,7 @@ class EveryWayController {
     return interval(5);
   }
 
-  @MessagePattern('from.others', { queue: { key: FOREIGN_LIST } })
+  @MessagePattern('from.others', { feedFrom: { list: FOREIGN_LIST } })
   fromOthers(): void {
     heard.push('foreign');
   }

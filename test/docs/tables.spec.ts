@@ -112,7 +112,7 @@ describe('the tables of the documents', () => {
   test('leave none out: the others are of one handler alone', () => {
     const names = OPTION_NAMES.filter((name) => !isOf(name, 'server', 'client'));
     const ofMessages = names.filter((name) => isOf(name, 'message'));
-    expect(ofMessages).toEqual(['batch', 'queue']);
+    expect(ofMessages).toEqual(['batch', 'feedFrom']);
     for (const name of ofMessages) expect(options).toContain(`\`${name}: {`);
     const ofEvents = names.filter((name) => !isOf(name, 'message'));
     expect(ofEvents).toEqual(['durable', 'history', 'from', 'recover']);

@@ -39,7 +39,7 @@ const BOUNDS: RedisQueueHandlerOptions = {
 
 @Controller()
 class Handlers {
-  @MessagePattern('work', { ...BOUNDS, queue: { key: process.env['LIST'] ?? '' } })
+  @MessagePattern('work', { ...BOUNDS, feedFrom: { list: process.env['LIST'] ?? '' } })
   work(data: unknown): string {
     return handle('message', data);
   }

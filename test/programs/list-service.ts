@@ -13,7 +13,7 @@ function print(event: string): void {
 
 @Controller()
 class WorkController {
-  @MessagePattern('work', { queue: { key: process.env['LIST'] ?? '' }, leaseMs: 1_000 })
+  @MessagePattern('work', { feedFrom: { list: process.env['LIST'] ?? '' }, leaseMs: 1_000 })
   async work(name: string): Promise<void> {
     await pause(5);
     print(`end ${name}`);

@@ -118,7 +118,7 @@ export class Controller {
   // @ts-expect-error: a group misses nothing
   @RedisQueueEvent('a', { group: 'billing', recover: { withinMs: 5 } })
   // @ts-expect-error: lists of others feed handlers of messages
-  @RedisQueueEvent('a', { group: 'billing', queue: { key: 'theirs' } })
+  @RedisQueueEvent('a', { group: 'billing', feedFrom: { list: 'theirs' } })
   // @ts-expect-error: a pattern cannot be a regular expression
   @RedisQueueMessage(/a/)
   wrong(): void {

@@ -95,7 +95,7 @@ interface Types {
   RedisQueueEvents: library.RedisQueueEvents;
   RedisQueueHandlerOptions: library.RedisQueueHandlerOptions;
   RedisQueueHealth: library.RedisQueueHealth;
-  RedisQueueListOptions: library.RedisQueueListOptions;
+  RedisQueueFeedOptions: library.RedisQueueFeedOptions;
   RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
   RedisQueueModuleOptions: library.RedisQueueModuleOptions;
   RedisQueueName: library.RedisQueueName;
@@ -147,9 +147,9 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueEventHandlerOptions',
   'RedisQueueEventOptions',
   'RedisQueueEvents',
+  'RedisQueueFeedOptions',
   'RedisQueueHandlerOptions',
   'RedisQueueHealth',
-  'RedisQueueListOptions',
   'RedisQueueModuleAsyncOptions',
   'RedisQueueModuleOptions',
   'RedisQueueName',

@@ -36,8 +36,8 @@ export type {
   RedisQueueAdminOptions,
   RedisQueueBatchOptions,
   RedisQueueClientOptions,
+  RedisQueueFeedOptions,
   RedisQueueHandlerOptions,
-  RedisQueueListOptions,
   RedisQueueRetryOptions,
   RedisQueueServerOptions,
 } from './nest/options/options.js';

@@ -38,7 +38,7 @@ async function serve(
   server: RedisQueueServerOptions = {},
 ): Promise<Awaited<ReturnType<typeof rig.serve>>> {
   const controller = controllerOf('work', handle, {
-    options: { queue: { key: list }, ...options },
+    options: { feedFrom: { list: list }, ...options },
   });
   return rig.serve({ controllers: [controller] }, server);
 }
@@ -76,7 +76,7 @@ describe('a handler of a list that others fill', () => {
 
     await serve((data) => void seen.push(data), {
       concurrency: 1,
-      queue: { key: list, take: 'left' },
+      feedFrom: { list: list, take: 'left' },
     });
     await eventually(() => expect(seen).toEqual([1, 2]));
     await rig.commands.rpush(list, '3', '4');
@@ -136,7 +136,7 @@ describe('a handler of a list that others fill', () => {
   test('can have them by the batch', async () => {
     const batches: unknown[][] = [];
     await rig.commands.lpush(list, 'a', 'b', 'c');
-    const options = { queue: { key: list }, batch: { size: 2, waitMs: 50 } };
+    const options = { feedFrom: { list: list }, batch: { size: 2, waitMs: 50 } };
 
     await rig.serve({
       controllers: [batchControllerOf('work', options, (data) => void batches.push(data))],
@@ -180,7 +180,7 @@ describe('a handler of a list that others fill', () => {
         begun.open();
         return gate.opened;
       },
-      { options: { queue: { key: list } } },
+      { options: { feedFrom: { list: list } } },
     );
     const app = await rig.microservice({ controllers: [controller] }, server);
     await app.listen();
@@ -286,7 +286,7 @@ describe('a list that is none', () => {
   test('is refused at the start, with its name', async () => {
     await rig.commands.set(list, 'text');
     const controller = controllerOf('work', () => undefined, {
-      options: { queue: { key: list } },
+      options: { feedFrom: { list: list } },
     });
     const app = await rig.microservice({ controllers: [controller] });
 
@@ -421,28 +421,32 @@ describe('the option queue', () => {
       server.addHandler(pattern, () => Promise.resolve(), isEvent, extras);
 
   test.each<[string, unknown, string]>([
-    ['without a key', {}, 'queue must be an object that has key, got {}'],
+    ['without a list', {}, 'feedFrom must be an object that has list, got {}'],
     [
-      'with an empty key',
-      { key: '' },
-      'queue.key must be the name of a list, got "" (handler of "work")',
+      'with an empty name',
+      { list: '' },
+      'feedFrom.list must be the name of a list, got "" (handler of "work")',
     ],
-    ['with no end', { key: 'k', take: 'top' }, `queue.take must be 'right' or 'left', got "top"`],
-  ])('is refused %s', (_, queue, message) => {
-    expect(add({ queue }, new RedisQueueServer())).toThrow(message);
+    [
+      'with no end',
+      { list: 'k', take: 'top' },
+      `feedFrom.take must be 'right' or 'left', got "top"`,
+    ],
+  ])('is refused %s', (_, feedFrom, message) => {
+    expect(add({ feedFrom }, new RedisQueueServer())).toThrow(message);
   });
 
   test('is refused for a key of the library itself, for two handlers, and for live events', () => {
     const server = new RedisQueueServer();
-    expect(add({ queue: { key: 'rq:{work}:waiting' } }, server)).toThrow(
-      'queue.key must be a list that is not of this library (prefix rq), got "rq:{work}:waiting"',
+    expect(add({ feedFrom: { list: 'rq:{work}:waiting' } }, server)).toThrow(
+      'feedFrom.list must be a list that is not of this library (prefix rq), got "rq:{work}:waiting"',
     );
-    add({ queue: { key: 'theirs' } }, server, 'first')();
-    expect(add({ queue: { key: 'theirs' } }, server, 'second')).toThrow(
+    add({ feedFrom: { list: 'theirs' } }, server, 'first')();
+    expect(add({ feedFrom: { list: 'theirs' } }, server, 'second')).toThrow(
       'The handlers of "first" and "second" both take from the list "theirs"',
     );
-    expect(add({ queue: { key: 'other' } }, server, 'event', true)).toThrow(
-      'queue is for the queues of messages',
+    expect(add({ feedFrom: { list: 'other' } }, server, 'event', true)).toThrow(
+      'feedFrom is for the queues of messages',
     );
   });
 });

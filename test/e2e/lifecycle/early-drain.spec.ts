@@ -21,7 +21,7 @@ test.each<[string, Match]>([
   const held = proxy.holdRequest(match);
   const strategy = rig.strategy({ connection: proxy.url });
   const controller = controllerOf('work', (data) => void handled.push(data), {
-    options: { queue: { key: FOREIGN } },
+    options: { feedFrom: { list: FOREIGN } },
   });
   const app = await rig.microservice({ controllers: [controller] }, strategy);
   const listening = app.listen();

@@ -18,7 +18,7 @@ const told = (): string[] =>
 
 describe('a server that has started', () => {
   test('says where, what and how it serves', async () => {
-    const list = { queue: { key: 'partner:in' }, concurrency: 1 };
+    const list = { feedFrom: { list: 'partner:in' }, concurrency: 1 };
     await rig.serve(
       {
         controllers: [

@@ -49,8 +49,8 @@ export class HandlerRegistry {
   }
 
   #addMessage(pattern: string, registered: RegisteredHandler<MessageOptions>): void {
-    const { queue } = registered.options;
-    if (queue !== undefined) this.#claimList(queue.key, pattern);
+    const { feedFrom } = registered.options;
+    if (feedFrom !== undefined) this.#claimList(feedFrom.list, pattern);
     assertForMessages(pattern);
     if (this.#messages.has(pattern)) {
       throw new InvalidPatternError(
@@ -67,7 +67,7 @@ export class HandlerRegistry {
     const claimedBy = this.#lists.get(key);
     if (claimedBy !== undefined) {
       throw new InvalidOptionError(
-        'queue.key',
+        'feedFrom.list',
         `The handlers of "${claimedBy}" and "${pattern}" both take from the list "${key}": a list has one handler`,
       );
     }

@@ -11,7 +11,8 @@ export type LiveOptions = ResolvedOf<'live'>;
 /** With the group that was given, or that of the server. */
 export type DurableOptions = ResolvedOf<'durable'> & { readonly group: string };
 /** Of a handler whose messages wait in a queue. */
-export type QueueOptions = Omit<MessageOptions, 'queue'> & Partial<Pick<MessageOptions, 'queue'>>;
+export type QueueOptions = Omit<MessageOptions, 'feedFrom'> &
+  Partial<Pick<MessageOptions, 'feedFrom'>>;
 
 /** A handler's options say of which kind it is. */
 export type ResolvedHandler =
@@ -89,9 +90,10 @@ function assertFewEnough({ concurrency, batch }: Batched): void {
   throw invalid('concurrency', `a whole number of batches from 1 to ${most}`, concurrency);
 }
 
-function assertForeign({ queue }: Pick<MessageOptions, 'queue'>, prefix: string): void {
-  if (queue?.key.startsWith(`${prefix}:`) !== true) return;
-  throw invalid('queue.key', `a list that is not of this library (prefix ${prefix})`, queue.key);
+function assertForeign({ feedFrom }: Pick<MessageOptions, 'feedFrom'>, prefix: string): void {
+  if (feedFrom?.list.startsWith(`${prefix}:`) !== true) return;
+  const { list } = feedFrom;
+  throw invalid('feedFrom.list', `a list that is not of this library (prefix ${prefix})`, list);
 }
 
 function groupOf(

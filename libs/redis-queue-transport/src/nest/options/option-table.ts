@@ -78,10 +78,10 @@ const batchRule = nested<{ readonly size: number; readonly waitMs: number }>(
   ['size'],
 );
 
-const listRule = nested<{ readonly key: string; readonly take: 'right' | 'left' }>(
-  { key: text('the name of a list', (value) => value !== ''), take: oneOf(['right', 'left']) },
-  { key: '', take: 'right' },
-  ['key'],
+const feedRule = nested<{ readonly list: string; readonly take: 'right' | 'left' }>(
+  { list: text('the name of a list', (value) => value !== ''), take: oneOf(['right', 'left']) },
+  { list: '', take: 'right' },
+  ['list'],
 );
 
 const onceRule = nested<{ readonly windowMs: number }>(
@@ -159,7 +159,7 @@ export const OPTIONS = {
   retry: option(retryRule, DEFAULT_RETRY, 'server', 'message', 'durable'),
   timeoutMs: option(milliseconds(1), undefined, 'server', 'message', 'durable'),
   once: option(onceRule, undefined, 'server', 'message', 'durable'),
-  queue: option(listRule, undefined, 'message'),
+  feedFrom: option(feedRule, undefined, 'message'),
 
   group: option(groupRule, undefined, 'server', 'durable'),
   durable: option(flag, undefined, 'durable', 'live'),

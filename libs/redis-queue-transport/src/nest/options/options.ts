@@ -99,12 +99,12 @@ export interface RedisQueueHandlerOptions {
    * A list that other programs fill in their own way: what they push there is moved to this handler's queue, and
    * handled as reliably as all else. Each element is data, JSON or text, whatever it looks like. Only for a handler, not for a server. Default: none.
    */
-  readonly queue?: RedisQueueListOptions | undefined;
+  readonly feedFrom?: RedisQueueFeedOptions | undefined;
 }
 
-export interface RedisQueueListOptions {
-  /** The whole name of the list, as the others write it; the option `prefix` plays no part. */
-  readonly key: string;
+export interface RedisQueueFeedOptions {
+  /** The whole name of the list, as the others write it; the option `prefix` is ignored. */
+  readonly list: string;
   /** The end that is taken from: `right` where the others LPUSH, `left` where they RPUSH. Default `right`. */
   readonly take?: 'right' | 'left' | undefined;
 }
@@ -138,7 +138,7 @@ export interface RedisQueueRetryOptions {
 }
 
 /** Those that a server can set for all of its handlers. */
-type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'queue'>;
+type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'feedFrom'>;
 
 export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
   /** The group of event handlers that are `durable: true`: the service's name. Letters, digits, `_`, `.` and `-`. Default: none. */

@@ -71,9 +71,9 @@ class HandlerConsumers {
 
   #runnerOf(pattern: string, handler: MessageHandler, options: QueueOptions): DeliveryRunner {
     const { codec, codecOfOthers, withHooks, logger, observer } = this.served;
-    const { batch, concurrency, timeoutMs, retry, queue } = options;
+    const { batch, concurrency, timeoutMs, retry, feedFrom } = options;
     const onReplyError = (error: unknown): void => logger.error(error);
-    const read = queue === undefined ? codec : codecOfOthers;
+    const read = feedFrom === undefined ? codec : codecOfOthers;
     const parts = [pattern, handler, this.broker, read, withHooks, onReplyError] as const;
     if (batch === undefined) {
       const runner = new MessageRunner(...parts, observer);

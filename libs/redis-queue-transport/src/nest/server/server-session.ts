@@ -105,11 +105,11 @@ export class ServerSession {
 
   async #startFeeds(broker: Broker): Promise<void> {
     for (const [queue, { options }] of this.served.registry.messages) {
-      const { queue: list } = options;
-      if (list === undefined) continue;
-      const from = list.take === 'left' ? 'LEFT' : 'RIGHT';
+      const { feedFrom } = options;
+      if (feedFrom === undefined) continue;
+      const from = feedFrom.take === 'left' ? 'LEFT' : 'RIGHT';
       if (this.#isDraining) return;
-      const feed = await broker.feed(queue, { key: list.key, from });
+      const feed = await broker.feed(queue, { key: feedFrom.list, from });
       this.#feeds.push(feed);
       if (this.#isDraining) void feed.stop();
     }

@@ -54,11 +54,11 @@ function liveOf({ registry, options }: Served): string[] {
   });
 }
 
-type Limits = Pick<QueueOptions, 'concurrency'> & Partial<Pick<QueueOptions, 'batch' | 'queue'>>;
+type Limits = Pick<QueueOptions, 'concurrency'> & Partial<Pick<QueueOptions, 'batch' | 'feedFrom'>>;
 
 function named(pattern: string, options: Limits, server: Limits): string {
-  const { queue } = options;
-  const list = queue === undefined ? [] : [`from the list "${queue.key}"`];
+  const { feedFrom } = options;
+  const list = feedFrom === undefined ? [] : [`from the list "${feedFrom.list}"`];
   return withNotes(pattern, [...limitsOf(options, server), ...list]);
 }
 
