@@ -13,7 +13,7 @@ const SAYINGS: readonly (readonly [RegExp, (...groups: string[]) => Note])[] = [
     (attempt = '', id, reason) => ({ event: 'retried', attempt: Number(attempt), id, reason }),
   ],
   [
-    /^Parked message (\S+) .*dead letters: (\w+)/,
+    /^Dead-lettered message (\S+) .*? \((\w+)\): /,
     (id, reason) => ({ event: 'parked', id, reason }),
   ],
   [

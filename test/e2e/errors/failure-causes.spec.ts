@@ -79,7 +79,7 @@ describe('the log says why', () => {
     );
     expect(retried?.stack).toMatch(/^TypeError: broken\n +at /);
     expect(parked?.text).toBe(
-      `Parked message ${id} of "work" with the dead letters: handlerFailed: TypeError: broken`,
+      `Dead-lettered message ${id} of "work" (handlerFailed): TypeError: broken`,
     );
     expect(rig.logs.lines.filter(({ context }) => context === 'RpcExceptionsHandler')).toEqual([]);
   });
@@ -90,7 +90,7 @@ describe('the log says why', () => {
     const [retried, parked] = linesWith(/no stock/);
     expect(retried).toMatch(/ms: RpcException: no stock {"code":42,"message":"no stock"}$/);
     expect(parked).toMatch(
-      /handlerFailed: RpcException: no stock {"code":42,"message":"no stock"}$/,
+      /\(handlerFailed\): RpcException: no stock {"code":42,"message":"no stock"}$/,
     );
   });
 

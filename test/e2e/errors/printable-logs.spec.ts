@@ -44,7 +44,7 @@ test('what others wrote cannot make lines of its own in the log, nor speak to th
 
   await eventually(() => {
     expect(words.join('|')).toMatch(/Retr|failed/i);
-    expect(words.join('|')).toMatch(/dead letter/i);
+    expect(words.join('|')).toMatch(/dead-lettered/i);
     expect(words.join('|')).toContain('A handler of the event "happened" failed');
   });
   for (const word of words) {

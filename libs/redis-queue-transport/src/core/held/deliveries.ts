@@ -17,7 +17,7 @@ import type { SettlerOptions } from './settler.js';
 import type { Tenure } from '../lease/tenure.js';
 
 export interface DeliveriesOptions extends HeldBounds, SettlerOptions {
-  /** A message is parked after so many crashes of the process that ran it. */
+  /** A message is dead-lettered after so many crashes of the process that ran it. */
   readonly maxCrashes: number;
 }
 

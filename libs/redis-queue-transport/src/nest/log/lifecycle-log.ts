@@ -80,7 +80,7 @@ export class LifecycleLog implements RedisQueueObserver {
 
   deadLettered(delivery: ObservedDelivery, { reason, error }: More<'deadLettered'>): void {
     this.logger.error(
-      `Parked ${nameOf(delivery)} with the dead letters: ${reason}: ${textOf(error)}`,
+      `Dead-lettered ${nameOf(delivery)} (${reason}): ${textOf(error)}`,
       error.stack,
     );
   }
