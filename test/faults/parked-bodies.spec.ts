@@ -93,7 +93,7 @@ describe('a consumer that asks for a body after it lost its lease', () => {
     await stage.send({ id: 'after' });
     await eventually(() => expect(late.output).toContain('Lost the lease'));
     await expectNothingLeft(stage, 1);
-    expect(late.output).not.toContain('dead letters');
+    expect(late.output).not.toContain('Dead-lettered');
     expect(idsOf(late.journal, 'start')).not.toContain('m');
   });
 });
