@@ -41,14 +41,15 @@ describe('data that JSON would lose', () => {
     },
   );
 
-  test.each(LOST.filter(([what]) => !/stream|Date/.test(what)))(
-    'are refused inside other data too: %s',
-    (what, data) => {
-      expect(() => write({ orders: [1, { tags: data }] })).toThrow(
-        `data.orders[1].tags is ${what}`,
-      );
-    },
-  );
+  test.each([
+    ...LOST,
+    ['NaN', NaN],
+    ['-Infinity', -Infinity],
+    ['a function', () => 1],
+    ['a symbol', Symbol('s')],
+  ])('are refused inside other data too: %s', (what, data) => {
+    expect(() => write({ orders: [1, { tags: data }] })).toThrow(`data.orders[1].tags is ${what}`);
+  });
 });
 
 class Money {
@@ -58,6 +59,17 @@ class Money {
     return { cents: this.#cents };
   }
 }
+
+test('are found in an instance as well', () => {
+  const person = Object.assign(new (class Person {})(), { age: NaN });
+  expect(() => write({ person })).toThrow('data.person.age is NaN');
+});
+
+test('are looked for as deep as JSON can be written', () => {
+  let data: unknown = 1;
+  for (let depth = 0; depth < 2_000; depth += 1) data = [{ data }];
+  expect(() => write(data)).not.toThrow();
+});
 
 test.each<[string, unknown]>([
   ['plain data', { a: [1, 'b', null, { c: undefined }], d: {}, e: [] }],
@@ -69,6 +81,17 @@ test.each<[string, unknown]>([
   ['an Error that does', Object.assign(new Error('x'), { toJSON: () => ({ message: 'x' }) })],
   ['a Date', { at: new Date(0), none: {} }],
   ['without a prototype', Object.assign(Object.create(null) as object, { a: {} })],
+  [
+    'an instance with a function',
+    {
+      a: new (class Person {
+        greet = () => 'hello';
+        name = 'Ada';
+      })(),
+    },
+  ],
+  ['numbers of any size', [0, -0, Number.MAX_VALUE, Number.MIN_VALUE, 2 ** 53]],
+  ['what says itself how it is written, though plain', { a: { toJSON: () => 'a', n: NaN } }],
   ['bytes', { bytes: Buffer.from('a'), none: {} }],
 ])('passes: %s', (_, data) => {
   expect(() => write(data)).not.toThrow();
