@@ -32,6 +32,15 @@ export function resolveOptions<T extends object>(
   return Object.freeze(resolved) as Readonly<T>;
 }
 
+/** The same for what stays as it was given, and is checked often. @throws InvalidOptionError */
+export function assertOptions<T extends object>(given: T, rules: Rules<T>, owner: string): void {
+  for (const option of Object.keys(given) as (keyof T & string)[]) {
+    if (!Object.hasOwn(rules, option)) throw unknownOption(option, Object.keys(rules), owner, '');
+    const value = given[option];
+    if (value !== undefined) rules[option](value, option);
+  }
+}
+
 export function wholeNumber(
   unit: string,
   least: number,

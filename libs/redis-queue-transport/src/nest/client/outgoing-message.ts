@@ -9,7 +9,7 @@ import type { ObservedMessage } from '../../core/lifecycle/observer.js';
 import type { MessageIds } from '../../core/message/message-id.js';
 import type { ClientSession } from './client-session.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
-import { NO_SETTINGS, combined, refuseSettings, withHeaders } from '../packets/message-settings.js';
+import { NO_SETTINGS, settingsOf } from '../packets/message-settings.js';
 import type { RedisQueueRecordOptions, Verb } from '../packets/message-settings.js';
 import { isRecord } from '../packets/redis-queue-record.js';
 
@@ -64,9 +64,9 @@ export class OutgoingMessage {
   ) {
     const { data } = packet;
     const record = isRecord(data) ? data : undefined;
-    const ofRecord = record?.options ?? NO_SETTINGS;
-    refuseSettings(ofRecord, verb);
-    const options = withHeaders(combined(ofRecord, given), headers);
+    // Most messages have none.
+    const isPlain = record === undefined && given === undefined && headers === undefined;
+    const options = isPlain ? NO_SETTINGS : settingsOf(verb, record?.options, given, headers);
     this.#options = options;
     this.id = options.id ?? ids.next();
     this.#body = codec.encodeRequest(

@@ -56,23 +56,29 @@ export class SendAgain {
    * Sends a message, again if need be. Redis knows its id for `windowMs` from the first try on that it executes.
    * @throws OutcomeUnknownError that says how often it was sent; what the first try rejects with, where it is known
    */
-  async run<T>(
-    messageId: string,
-    bytes: number,
-    windowMs: number,
-    send: () => Promise<T>,
-  ): Promise<T> {
+  run<T>(messageId: string, bytes: number, windowMs: number, send: () => Promise<T>): Promise<T> {
     const { forMs } = this.terms;
     if (forMs === 0) return send();
     const beganAt = performance.now();
+    const sent = send();
     this.#running += 1;
-    try {
-      return await send();
-    } catch (error) {
-      if (!isUnknown(error)) throw error;
+    return sent.then(this.#ended, (error: unknown) => {
       // The other half of the window is for the last try to arrive.
       const until = beganAt + Math.min(forMs, windowMs / 2);
-      return await this.#again({ messageId, bytes, beganAt, until, send }, error);
+      return this.#failed({ messageId, bytes, beganAt, until, send }, error);
+    });
+  }
+
+  /** One for all calls, as most end with it. */
+  readonly #ended = <T>(answer: T): T => {
+    this.#running -= 1;
+    return answer;
+  };
+
+  async #failed<T>(call: Unknown<T>, error: unknown): Promise<T> {
+    try {
+      if (isUnknown(error)) return await this.#again(call, error);
+      throw error;
     } finally {
       this.#running -= 1;
     }

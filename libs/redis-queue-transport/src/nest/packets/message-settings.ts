@@ -1,6 +1,7 @@
 import type { Codec } from '../../core/body/codec.js';
 import { InvalidOptionError } from '../../core/errors/errors.js';
 import {
+  assertOptions,
   flag,
   invalid,
   milliseconds,
@@ -121,7 +122,7 @@ export function checked<Name extends SettingName>(
 
 /** Of a record that is made. @throws InvalidOptionError */
 export function assertSettings(given: RedisQueueRecordOptions, owner: string): void {
-  resolveOptions<RedisQueueRecordOptions>(given, RULES, NO_SETTINGS, owner);
+  assertOptions(given, RULES, owner);
   assertConsistent(given, 'methods');
 }
 
@@ -152,12 +153,28 @@ export function settingsOfAll(
   );
 }
 
-/** What the argument names, over what the record says; headers one by one. @throws InvalidOptionError */
-export function combined(
-  record: RedisQueueRecordOptions,
+/**
+ * What the argument names, over what the record says, over headers that the message has in any case; headers one by one.
+ * What the verb cannot keep of the record it refuses, rather than dropping it without a word.
+ * @throws InvalidOptionError
+ */
+export function settingsOf(
+  verb: Verb,
+  record: RedisQueueRecordOptions = NO_SETTINGS,
   given: RedisQueueRecordOptions | undefined,
+  headers: Readonly<Record<string, string>> | undefined,
 ): RedisQueueRecordOptions {
-  if (given === undefined) return record;
+  refuse(record, verb, 'methods');
+  const settings = given === undefined ? record : combined(record, given);
+  if (headers === undefined) return settings;
+  return { ...settings, headers: { ...headers, ...settings.headers } };
+}
+
+/** @throws InvalidOptionError */
+function combined(
+  record: RedisQueueRecordOptions,
+  given: RedisQueueRecordOptions,
+): RedisQueueRecordOptions {
   const headers =
     record.headers === undefined || given.headers === undefined
       ? (given.headers ?? record.headers)
@@ -165,15 +182,6 @@ export function combined(
   const both = { ...record, ...given, headers };
   assertConsistent(both, 'names');
   return both;
-}
-
-/** The same with headers that the message has unless it says otherwise. */
-export function withHeaders(
-  settings: RedisQueueRecordOptions,
-  headers: Readonly<Record<string, string>> | undefined,
-): RedisQueueRecordOptions {
-  if (headers === undefined) return settings;
-  return { ...settings, headers: { ...headers, ...settings.headers } };
 }
 
 /** @throws InvalidOptionError */
@@ -198,27 +206,33 @@ function assertConsistent(
   }
 }
 
-const REFUSED: Readonly<Record<Verb, readonly SettingName[]>> = {
+const REFUSED: Readonly<Record<Verb, Readonly<Record<string, true>>>> = {
   enqueue: notKeptBy('enqueue'),
   emit: notKeptBy('emit'),
   send: notKeptBy('send'),
 };
 
-function notKeptBy(verb: Verb): readonly SettingName[] {
-  return NAMES.filter((name) => !(SETTINGS[name].verbs as readonly Verb[]).includes(verb));
+function notKeptBy(verb: Verb): Readonly<Record<string, true>> {
+  const names = NAMES.filter((name) => !(SETTINGS[name].verbs as readonly Verb[]).includes(verb));
+  return Object.fromEntries(names.map((name) => [name, true]));
 }
 
-/** What a verb cannot keep of a record it refuses, rather than dropping it without a word. @throws InvalidOptionError */
-export function refuseSettings(record: RedisQueueRecordOptions, verb: Verb): void {
-  if (record !== NO_SETTINGS) refuse(record, verb, 'methods');
-}
-
+/** Looks at what is there, which is little: this is done for each record. */
 function refuse(options: RedisQueueRecordOptions, verb: Verb, words: Words): void {
-  for (const name of REFUSED[verb]) {
-    if (options[name] === undefined) continue;
-    const { method, verbs } = SETTINGS[name];
-    const option = words === 'names' ? name : method;
-    const keepers = verbs.map((keeper) => `${keeper}()`).join(' and ');
-    throw new InvalidOptionError(option, `${verb}() cannot keep ${option}: it is for ${keepers}`);
-  }
+  const refused = REFUSED[verb];
+  for (const name in options)
+    if (refused[name] === true) refuseOne(name as SettingName, options, verb, words); // of the table
+}
+
+function refuseOne(
+  name: SettingName,
+  options: RedisQueueRecordOptions,
+  verb: Verb,
+  words: Words,
+): void {
+  if (options[name] === undefined) return;
+  const { method, verbs } = SETTINGS[name];
+  const option = words === 'names' ? name : method;
+  const keepers = verbs.map((keeper) => `${keeper}()`).join(' and ');
+  throw new InvalidOptionError(option, `${verb}() cannot keep ${option}: it is for ${keepers}`);
 }
