@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   afterAll,
   afterEach,
@@ -17,7 +18,6 @@ import { startRedis } from 'local-redis';
 import type { LocalRedis } from 'local-redis';
 import { RedisQueueAdmin, RedisQueueClient, RedisQueueModule } from 'nestjs-redis-queue-transport';
 import { firstValueFrom } from 'rxjs';
-import { eventually } from '../support/eventually.js';
 
 // #region app
 @Injectable()
@@ -72,6 +72,21 @@ class MailController {
 })
 class AppModule {}
 // #endregion app
+
+// #region eventually
+async function eventually(assertion: () => unknown, deadlineMs = 10_000): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    try {
+      await assertion();
+      return;
+    } catch (error) {
+      if (performance.now() >= deadline) throw error;
+      await pause(10);
+    }
+  }
+}
+// #endregion eventually
 
 let redis: LocalRedis;
 let redisUrl: string;
