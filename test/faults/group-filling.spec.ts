@@ -38,6 +38,7 @@ beforeEach(async () => {
     new RedisQueueClient({
       connection: rig.redis.url,
       prefix: rig.prefix,
+      connectTimeoutMs: 30_000,
       declare: { [PATTERN]: { history: { maxLength: 100_000 } } },
     }),
   );
