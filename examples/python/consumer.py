@@ -36,7 +36,7 @@ from redis_queue import (
     shown,
 )
 
-MAX_CRASHES = 3  # a message that ran in so many processes when they died is parked
+MAX_CRASHES = 3  # a message that ran in so many processes when they died is dead-lettered
 FENCE_MS = 15 * 60_000
 REPLIES_LIVE_MS = 60_000
 
@@ -246,10 +246,10 @@ class Consumer:
         try:
             message = Message(element)
         except Unreadable as error:
-            return self.park(element, 1, "undecodable", error)
+            return self.to_dead_letters(element, 1, "undecodable", error)
         if message.crashes >= MAX_CRASHES:
             error = RuntimeError(f"The process died {message.crashes} times while it ran this.")
-            return self.park(element, message.attempt, "crashed", error)
+            return self.to_dead_letters(element, message.attempt, "crashed", error)
         if message.expires_at is not None and message.expires_at <= now:
             count = ("HINCRBY", self.keys.counts, "expired", 1)
             return self.settle(element, *count, unpark=message.parked)
@@ -266,19 +266,19 @@ class Consumer:
         except (DeadLetter, Unreadable) as error:
             self.reply(message, error)
             reason = "rejected" if isinstance(error, DeadLetter) else "undecodable"
-            return self.park(element, message.attempt, reason, error)
+            return self.to_dead_letters(element, message.attempt, reason, error)
         except Exception as error:
             return self.fail(message, element, error)
         self.reply(message, value)
         self.settle(element, unpark=message.parked)
 
     def fail(self, message, element, error):
-        """The caller of a request has the error as its reply; anything else is tried again, and then parked."""
+        """The caller of a request has the error as its reply; anything else is tried again, and then dead-lettered."""
         if message.reply_to is not None:
             self.reply(message, error)
             self.settle(element, unpark=message.parked)
         elif message.attempt - message.postponed >= self.attempts:
-            self.park(element, message.attempt, "handlerFailed", error)
+            self.to_dead_letters(element, message.attempt, "handlerFailed", error)
         else:
             pause_ms = min(self.pause_ms * 2 ** (message.attempt - 1), 60_000)
             self.retry(message, element, int(pause_ms * random.uniform(0.5, 1)))
@@ -320,7 +320,7 @@ class Consumer:
         self.until_done(lambda: self.redis.publish(self.keys.wake, ""))
         log("retried", {"id": message.id})
 
-    def park(self, element, attempt, reason, error):
+    def to_dead_letters(self, element, attempt, reason, error):
         lines = traceback.format_exception(type(error), error, error.__traceback__)
         summary = {"name": type(error).__name__, "message": str(error), "stack": "".join(lines)}
         facts = {
@@ -336,7 +336,7 @@ class Consumer:
         keys = [self.keys.dead, self.keys.counts, self.keys.parked]
         args = [self.dead_letter_limit]
         self.until_done(lambda: self.trim_dead_script(keys=keys, args=args))
-        log("parked", {"reason": reason})
+        log("dead-lettered", {"reason": reason})
 
     def settle(self, element, *command, unpark=None):
         """Without a command: it is done, and removed. With one, that is done in the same step.

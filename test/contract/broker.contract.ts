@@ -73,7 +73,7 @@ export function brokerContract(world: BrokerWorld): void {
     return reply;
   }
 
-  function pushLater(name: string, inMs: number): Promise<'held' | 'duplicate'> {
+  function pushLater(name: string, inMs: number): Promise<'added' | 'duplicate'> {
     return broker.push(QUEUE, name, element(name), { dueMs: broker.nowMs() + inMs });
   }
 
@@ -138,7 +138,7 @@ export function brokerContract(world: BrokerWorld): void {
   describe('push with a time to come', () => {
     test('keeps the message away until then, and hands it out before what waits', async () => {
       const lease = await join();
-      expect(await pushLater('later', 120)).toBe('held');
+      expect(await pushLater('later', 120)).toBe('added');
       await pushAll('now');
       const reply = await exchange(lease, [], 1);
       expect(ids(reply.taken)).toEqual(['now']);
@@ -238,7 +238,7 @@ export function brokerContract(world: BrokerWorld): void {
       const pushed = Array.from({ length: 5_000 }, () =>
         broker.push(QUEUE, 'a', element('a'), { dueMs }),
       );
-      expect(new Set(await Promise.all(pushed))).toEqual(new Set(['held']));
+      expect(new Set(await Promise.all(pushed))).toEqual(new Set(['added']));
       const { delayed } = await world.dump(QUEUE);
       expect([delayed.length, new Set(ids(delayed)).size]).toEqual([5_000, 1]);
     });
@@ -263,9 +263,9 @@ export function brokerContract(world: BrokerWorld): void {
     const once = { deduplicateMs: 60_000 };
 
     test('adds one message of an id, and says which it was', async () => {
-      expect(await broker.push(QUEUE, 'a', element('a'), once)).toBe('held');
+      expect(await broker.push(QUEUE, 'a', element('a'), once)).toBe('added');
       expect(await broker.push(QUEUE, 'a', element('a', '2'), once)).toBe('duplicate');
-      expect(await broker.push(QUEUE, 'b', element('b'), once)).toBe('held');
+      expect(await broker.push(QUEUE, 'b', element('b'), once)).toBe('added');
       expect(await waitingIds()).toEqual(['a', 'b']);
     });
 
@@ -280,7 +280,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('forgets the id after the window', async () => {
       await broker.push(QUEUE, 'a', element('a'), { deduplicateMs: 30 });
       await eventually(async () =>
-        expect(await broker.push(QUEUE, 'a', element('a'), { deduplicateMs: 30 })).toBe('held'),
+        expect(await broker.push(QUEUE, 'a', element('a'), { deduplicateMs: 30 })).toBe('added'),
       );
     });
 
@@ -289,7 +289,7 @@ export function brokerContract(world: BrokerWorld): void {
       const answers = await Promise.all(
         names.map((name) => broker.push(QUEUE, name, element(name), once)),
       );
-      expect(answers).toEqual(['held', 'held', 'duplicate', 'held', 'duplicate']);
+      expect(answers).toEqual(['added', 'added', 'duplicate', 'added', 'duplicate']);
     });
 
     test('keeps the order among messages with and without terms', async () => {
@@ -303,7 +303,7 @@ export function brokerContract(world: BrokerWorld): void {
 
     test('holds also for delayed messages', async () => {
       const terms = { ...once, dueMs: broker.nowMs() + 50_000 };
-      expect(await broker.push(QUEUE, 'a', element('a'), terms)).toBe('held');
+      expect(await broker.push(QUEUE, 'a', element('a'), terms)).toBe('added');
       expect(await broker.push(QUEUE, 'a', element('a'), terms)).toBe('duplicate');
       expect(ids((await world.dump(QUEUE)).delayed)).toEqual(['a']);
     });
@@ -383,12 +383,12 @@ export function brokerContract(world: BrokerWorld): void {
       expect(heldIn(dump)).toBe(0);
     });
 
-    test('deadLetter parks the replacement, the newest first', async () => {
+    test('deadLetter keeps the replacement, the newest first', async () => {
       await pushAll('a', 'b');
       const lease = await join();
       const [a, b] = await take(lease, 2);
-      await exchange(lease, [park(a!)]);
-      await exchange(lease, [park(b!)]);
+      await exchange(lease, [deadLettered(a!)]);
+      await exchange(lease, [deadLettered(b!)]);
       const dump = await world.dump(QUEUE);
       expect(dump.dead.map(String)).toEqual(['dead b', 'dead a']);
       expect(heldIn(dump)).toBe(0);
@@ -397,7 +397,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('keeps no more dead letters than the limit, and counts those that it dropped', async () => {
       await pushAll('a', 'b', 'c', 'd', 'e');
       const lease = await join({ deadLetterLimit: 3 });
-      for (const taken of await take(lease, 5)) await exchange(lease, [park(taken)]);
+      for (const taken of await take(lease, 5)) await exchange(lease, [deadLettered(taken)]);
       const dump = await world.dump(QUEUE);
       expect(dump.dead.map(String)).toEqual(['dead e', 'dead d', 'dead c']);
       expect(dump.deadLettersDropped).toBe(2);
@@ -406,7 +406,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('keeps the newest of those that are given together, in the order given', async () => {
       await pushAll('a', 'b', 'c', 'd', 'e');
       const lease = await join({ deadLetterLimit: 3 });
-      await exchange(lease, (await take(lease, 5)).map(park));
+      await exchange(lease, (await take(lease, 5)).map(deadLettered));
       const dump = await world.dump(QUEUE);
       expect(dump.dead.map(String)).toEqual(['dead e', 'dead d', 'dead c']);
     });
@@ -414,9 +414,9 @@ export function brokerContract(world: BrokerWorld): void {
     test('counts every dead letter that a lowered limit drops', async () => {
       await pushAll('a', 'b', 'c', 'd');
       const before = await join({ deadLetterLimit: 3 });
-      for (const taken of await take(before, 3)) await exchange(before, [park(taken)]);
+      for (const taken of await take(before, 3)) await exchange(before, [deadLettered(taken)]);
       const after = await join({ deadLetterLimit: 1 });
-      await exchange(after, (await take(after, 1)).map(park));
+      await exchange(after, (await take(after, 1)).map(deadLettered));
       const dump = await world.dump(QUEUE);
       expect(dump.dead.map(String)).toEqual(['dead d']);
       expect(dump.deadLettersDropped).toBe(3);
@@ -425,7 +425,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('a limit of 0 keeps no dead letter and counts them all', async () => {
       await pushAll('a', 'b');
       const lease = await join({ deadLetterLimit: 0 });
-      for (const taken of await take(lease, 2)) await exchange(lease, [park(taken)]);
+      for (const taken of await take(lease, 2)) await exchange(lease, [deadLettered(taken)]);
       const dump = await world.dump(QUEUE);
       expect(dump.dead).toEqual([]);
       expect(dump.deadLettersDropped).toBe(2);
@@ -477,7 +477,7 @@ export function brokerContract(world: BrokerWorld): void {
         { kind: 'release', element: a! },
         { kind: 'ack', element: b! },
         retry(c!),
-        park(d!),
+        deadLettered(d!),
         { kind: 'skip', element: e!, why: 'expired' },
       ]);
       const dump = await world.dump(QUEUE);
@@ -838,7 +838,7 @@ export function brokerContract(world: BrokerWorld): void {
     test('drops dead letters that are too old, and counts them', async () => {
       await pushAll('a', 'b');
       const lease = await join({ deadLetterMaxAgeMs: 40 });
-      await exchange(lease, (await take(lease, 2)).map(park));
+      await exchange(lease, (await take(lease, 2)).map(deadLettered));
       await eventually(async () => {
         await lease.renew();
         const dump = await world.dump(QUEUE);
@@ -1422,7 +1422,7 @@ function retry(bytes: Buffer): Settlement {
   return { kind: 'retry', element: bytes, replacement: withNextAttempt(bytes, 'new'), delayMs: 0 };
 }
 
-function park(bytes: Buffer): Settlement {
+function deadLettered(bytes: Buffer): Settlement {
   return {
     kind: 'deadLetter',
     element: bytes,
@@ -1440,6 +1440,6 @@ function settlementOf(kind: Settlement['kind'], bytes: Buffer): Settlement {
     case 'retry':
       return retry(bytes);
     case 'deadLetter':
-      return park(bytes);
+      return deadLettered(bytes);
   }
 }

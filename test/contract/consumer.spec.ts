@@ -159,7 +159,7 @@ describe('a consumer', () => {
     expect(stage.mostAtOnce).toBe(2);
   });
 
-  test('runs a failed one again at once, and parks it when its attempts are used up', async () => {
+  test('runs a failed one again at once, and dead-letters it when its attempts are used up', async () => {
     const stage = await start();
     await pushAll('a');
     for (const attempt of [1, 2]) {
@@ -451,7 +451,7 @@ describe('suspects', () => {
     for (const name of stage.started) stage.end(name);
   });
 
-  test('are parked unrun once they have crashed as often as is allowed', async () => {
+  test('are dead-lettered unrun once they have crashed as often as is allowed', async () => {
     await world.pushSuspects(QUEUE, '{"rq":1,"crashes":3,"attempt":4,"id":"bad"}\n{}');
     const stage = await start({ maxCrashes: 3 });
     await eventually(async () => expect(deadIds(await world.dump(QUEUE))).toEqual(['bad']));

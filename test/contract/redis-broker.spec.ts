@@ -157,19 +157,19 @@ describe('what Redis refuses', () => {
     const broker = await world.open();
     const lease = await broker.join('q', { ...TERMS, deadLetterLimit: 3 }, () => undefined);
     rig.closeLater(leaving(lease));
-    const park = (bytes: Buffer): ReturnType<Lease['exchange']> =>
+    const deadLetter = (bytes: Buffer): ReturnType<Lease['exchange']> =>
       lease.exchange([{ kind: 'deadLetter', element: bytes, replacement: bytes }], 0);
     const dead = async (): Promise<unknown> => ids((await world.dump('q')).dead);
     for (const name of ['a', 'b', 'c', 'd']) await broker.push('q', name, element(name));
     const [a, b, c, d] = await take(lease, 4);
-    for (const bytes of [a!, b!, c!]) await park(bytes);
+    for (const bytes of [a!, b!, c!]) await deadLetter(bytes);
     const counts = world.key('q', 'counts');
     await rig.commands.set(counts, 'taken by somebody else');
     for (let round = 0; round < 3; round += 1)
-      await expect(park(d!)).rejects.toEqual(refusedWith('WRONGTYPE'));
+      await expect(deadLetter(d!)).rejects.toEqual(refusedWith('WRONGTYPE'));
     await rig.commands.del(counts);
     expect(await dead()).toEqual(['c', 'b', 'a']);
-    await park(d!);
+    await deadLetter(d!);
     expect(await dead()).toEqual(['d', 'c', 'b']);
   });
 
@@ -228,7 +228,7 @@ describe('a Redis that is not there', () => {
     const pushed = broker.push('q', 'x', element('x'));
     const late = await startRedis({ port });
     rig.closeLater({ close: () => late.stop() });
-    expect(await pushed).toBe('held');
+    expect(await pushed).toBe('added');
   });
 });
 
@@ -351,7 +351,7 @@ describe('a full Redis (maxmemory, noeviction)', () => {
     expect(ids(waiting)).toEqual(['a', 'e', 'f']);
 
     await commands.flushall();
-    expect(await broker.push('q', 'x', element('x'))).toBe('held');
+    expect(await broker.push('q', 'x', element('x'))).toBe('added');
   });
 });
 

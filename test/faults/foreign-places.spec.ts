@@ -9,7 +9,7 @@ const rig = redisRig();
 
 const GARBAGE = ['', 'no JSON', '{"rq":1,"id":', Buffer.from([0xff, 0x00, 0x0a])];
 
-test('what is put by hand into processing, delayed and dead is parked or shown, and the loop goes on', async () => {
+test('what is put by hand into processing, delayed and dead is dead-lettered or shown, and the loop goes on', async () => {
   const stage = await FaultStage.open(rig);
   await stage.startConsumer();
   const key = (what: string): string => queueKey(rig.prefix, stage.queue, what);

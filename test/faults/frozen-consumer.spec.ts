@@ -34,7 +34,7 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     frozen.signal('SIGSTOP');
     const watch = Stopwatch.start();
 
-    // The other one takes them over, one at a time as each is suspected, and parks one that fails for good.
+    // The other one takes them over, one at a time as each is suspected, and dead-letters one that fails for good.
     await eventually(() => expect(other.journal.map(({ event }) => event)).toContain('start'));
     watch.expectAtMost(LEASE_MS + RECLAIM_EVERY_MS + SLACK_MS);
     other.letGo();

@@ -107,7 +107,7 @@ describe('a push', () => {
     await broker.isServed(QUEUE);
     expect(proxy.goSilent(isCommandConnection)).toBe(1);
     await expect(broker.push(QUEUE, 'a', element('a'))).rejects.toThrow(OutcomeUnknownError);
-    expect(await broker.push(QUEUE, 'b', element('b'))).toBe('held');
+    expect(await broker.push(QUEUE, 'b', element('b'))).toBe('added');
     expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['b']);
   });
 

@@ -126,7 +126,7 @@ describe('consumer.py parks as undecodable', () => {
   test('a codec that it does not know, and says what to do', async () => {
     await enqueue(new RedisQueueRecordBuilder({ to: 'a@b' }).codec(msgpackCodec).build());
     const consumer = await rig.consume(QUEUE);
-    await consumer.prints('parked');
+    await consumer.prints('dead-lettered');
 
     const { letters } = await rig.admin().deadLetters(QUEUE);
     expect(letters).toMatchObject([{ reason: 'undecodable' }]);

@@ -145,7 +145,7 @@ describe('consumer.py', () => {
     );
   });
 
-  test('parks what fails for good, for our admin to read and to send again', async () => {
+  test('dead-letters what fails for good, for our admin to read and to send again', async () => {
     const consumer = await rig.consume(QUEUE, '--attempts', '2', '--pause', '10');
     const admin = rig.admin();
     const record = new RedisQueueRecordBuilder({ text: GREETING }).id('mail-17');
@@ -178,7 +178,7 @@ describe('consumer.py', () => {
     expect(consumer.all('mail')).toHaveLength(4);
   });
 
-  test('parks what it cannot read, whole, and goes on', async () => {
+  test('dead-letters what it cannot read, whole, and goes on', async () => {
     const { waitingKey } = rig.nest.queue(QUEUE);
     const unreadable = [
       'hello',

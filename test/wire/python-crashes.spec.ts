@@ -99,7 +99,7 @@ describe('a Python consumer', () => {
     );
   });
 
-  test('parks a message that was alone in three processes that died', async () => {
+  test('dead-letters a message that was alone in three processes that died', async () => {
     await enqueue('guilty', { seconds: 600 });
     for (const attempt of [1, 2, 3]) {
       const consumer = await rig.consume(QUEUE, ...SHORT_LEASE);
@@ -109,7 +109,7 @@ describe('a Python consumer', () => {
 
     const last = await rig.consume(QUEUE, ...SHORT_LEASE);
 
-    expect(await last.prints('parked ')).toEqual({ reason: 'crashed' });
+    expect(await last.prints('dead-lettered ')).toEqual({ reason: 'crashed' });
     expect(last.all('mail')).toEqual([]);
     const { letters } = await rig.admin().deadLetters(QUEUE);
     expect(letters).toMatchObject([{ id: 'guilty', reason: 'crashed', attempt: 4 }]);

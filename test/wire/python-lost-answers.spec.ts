@@ -25,7 +25,7 @@ function isScript(words: readonly string[], lastKey: RegExp): boolean {
 
 const isTake: Match = (words) => isScript(words, /:paused$/);
 const isAck: Match = (words) => isScript(words, /:waiting$/) && words.some(isProcessing);
-const isPark: Match = (words) => isScript(words, /:dead$/);
+const isDeadLetter: Match = (words) => isScript(words, /:dead$/);
 const isRetry: Match = (words) => isScript(words, /:delayed$/);
 const isPushOnce: Match = (words) => isScript(words, /:waiting$/) && !words.some(isProcessing);
 const isEmit: Match = (words) => isScript(words, /:groups$/);
@@ -95,14 +95,14 @@ describe('consumer.py', () => {
     expect(consumer.all('mail')).toHaveLength(3);
   });
 
-  test('parks a dead letter once when the answer is lost', async () => {
+  test('adds a dead letter once when the answer is lost', async () => {
     const consumer = await startConsumer();
-    const fault = proxy.dropReply(isPark);
+    const fault = proxy.dropReply(isDeadLetter);
 
     await enqueue({ to: 'nobody' });
     await fault.happened;
 
-    await consumer.prints('parked');
+    await consumer.prints('dead-lettered');
     expect(await rig.admin().lengths(QUEUE)).toMatchObject({ dead: 1, processing: 0 });
   });
 

@@ -34,7 +34,7 @@ test('the Redis user of docs/wire-format.md may do all that the programs do', as
   await rig.finish('enqueue', '--once', '60000', 'mail.send', '{"to":"nobody"}');
   await rig.finish('enqueue', '--delay', '1', 'mail.send', '{"to":"a@b","busy":true}');
   await rig.finish('request', 'mail.send', '{"to":"a@b"}');
-  await consumer.prints('parked');
+  await consumer.prints('dead-lettered');
   await consumer.prints('retried');
   await consumer.prints('reclaimed');
   await eventually(async () =>

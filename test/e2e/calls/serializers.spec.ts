@@ -168,7 +168,7 @@ describe("a server's deserializer", () => {
       },
     ],
     ['rejects', (): unknown => Promise.reject(new Error('no sense'))],
-  ])('that %s parks the message, tells the caller and logs the event', async (_, change) => {
+  ])('that %s dead-letters the message, tells the caller and logs the event', async (_, change) => {
     await rig.serve(parts, { deserializer: new TracingDeserializer(change) });
     const client = rig.client();
 

@@ -470,7 +470,7 @@ describe('redriving', () => {
     expect(Object.keys(header.headers)).toEqual([HISTORY]);
   });
 
-  test('a parked request or one with an expiry sends it with neither caller nor end', async () => {
+  test('a dead-lettered request or one with an expiry sends it with neither caller nor end', async () => {
     const app = await rig.serve(
       { controllers: [controllerOf('work', () => Promise.reject(new DeadLetter('no')))] },
       NO_RETRY,

@@ -337,7 +337,7 @@ describe('a handler with once', () => {
     await expectLengths({ waiting: 0, processing: 0, repeated: 0, dead: 0 });
   });
 
-  test('runs an id again that was parked, also when it is redriven', async () => {
+  test('runs an id again that was dead-lettered, also when it is redriven', async () => {
     let runs = 0;
     await serveOnce(() => {
       runs += 1;

@@ -144,7 +144,7 @@ describe.each<[string, MethodDecorator[]]>([
   });
 
   describe('DeadLetter', () => {
-    test('parks an enqueued message at once, with its reason', async () => {
+    test('dead-letters an enqueued message at once, with its reason', async () => {
       let runs = 0;
       await serve(() => {
         runs += 1;
@@ -166,7 +166,7 @@ describe.each<[string, MethodDecorator[]]>([
       expect(runs).toBe(1);
     });
 
-    test('parks a request, and its caller has an error', async () => {
+    test('dead-letters a request, and its caller has an error', async () => {
       await serve(() => fail(new DeadLetter('no such customer')));
 
       const answer = rig.client().send('work', { order: 1 }).pipe(toArray());

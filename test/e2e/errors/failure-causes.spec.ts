@@ -72,13 +72,13 @@ describe('the log says why', () => {
   test('an attempt failed, once, with one stack', async () => {
     const { id } = await failWith(new TypeError('broken'));
 
-    const [retried, parked, ...more] = rig.logs.lines.filter(({ text }) => text.includes('broken'));
+    const [retried, dead, ...more] = rig.logs.lines.filter(({ text }) => text.includes('broken'));
     expect(more).toEqual([]);
     expect(retried?.text).toBe(
       `Attempt 1 of message ${id} of "work" failed; the next one in 0 ms: TypeError: broken`,
     );
     expect(retried?.stack).toMatch(/^TypeError: broken\n +at /);
-    expect(parked?.text).toBe(
+    expect(dead?.text).toBe(
       `Dead-lettered message ${id} of "work" (handlerFailed): TypeError: broken`,
     );
     expect(rig.logs.lines.filter(({ context }) => context === 'RpcExceptionsHandler')).toEqual([]);
@@ -87,9 +87,9 @@ describe('the log says why', () => {
   test('an attempt failed by an exception that tells it, without a stack', async () => {
     await failWith(new RpcException({ code: 42, message: 'no stock' }));
 
-    const [retried, parked] = linesWith(/no stock/);
+    const [retried, dead] = linesWith(/no stock/);
     expect(retried).toMatch(/ms: RpcException: no stock {"code":42,"message":"no stock"}$/);
-    expect(parked).toMatch(
+    expect(dead).toMatch(
       /\(handlerFailed\): RpcException: no stock {"code":42,"message":"no stock"}$/,
     );
   });

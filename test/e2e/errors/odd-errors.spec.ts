@@ -28,21 +28,24 @@ function withGetter(field: string): Error {
   });
 }
 
-test.each(ODD)('what a handler throws with %s is parked like every failure', async (_, thrown) => {
-  await rig.serve(
-    {
-      controllers: [
-        controllerOf('work', (data) => {
-          if (data === 'odd') throw thrown();
-        }),
-      ],
-    },
-    { retry: { attempts: 1 } },
-  );
-  const client = rig.client();
-  await lastValueFrom(client.enqueue('work', 'odd'));
-  await eventually(async () => expect(await rig.queue('work').dead()).toHaveLength(1), 5_000);
-});
+test.each(ODD)(
+  'what a handler throws with %s is dead-lettered like every failure',
+  async (_, thrown) => {
+    await rig.serve(
+      {
+        controllers: [
+          controllerOf('work', (data) => {
+            if (data === 'odd') throw thrown();
+          }),
+        ],
+      },
+      { retry: { attempts: 1 } },
+    );
+    const client = rig.client();
+    await lastValueFrom(client.enqueue('work', 'odd'));
+    await eventually(async () => expect(await rig.queue('work').dead()).toHaveLength(1), 5_000);
+  },
+);
 
 test.each(ODD)('what a handler of live events throws with %s is logged', async (_, thrown) => {
   const controller = eventControllerOf('event', () => {

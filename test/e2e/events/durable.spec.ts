@@ -77,7 +77,7 @@ describe('a durable event', () => {
     expect(context.getAttempt()).toBe(1);
   });
 
-  test('is tried again, and parked in the end, for one group alone', async () => {
+  test('is tried again, and dead-lettered in the end, for one group alone', async () => {
     const attempts: number[] = [];
     const mailed: unknown[] = [];
     const fail = (_: unknown, context: RedisQueueContext): never => {

@@ -19,7 +19,7 @@ export interface Broker {
     messageId: string,
     element: Element,
     terms?: PushTerms,
-  ): Promise<'held' | 'duplicate'>;
+  ): Promise<'added' | 'duplicate'>;
 
   /** Whether a server has ever joined the queue. Asks Redis; once the answer is yes, it stays yes. */
   isServed(queue: string): Promise<boolean>;

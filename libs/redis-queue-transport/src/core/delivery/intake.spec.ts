@@ -51,7 +51,7 @@ describe('an element that was taken', () => {
     ['{"rq":2}\n{}', 'undecodable', /version 2/],
     ['', 'undecodable', /empty/],
     ['{"rq":1,"crashes":3}\n{}', 'crashed', /died 3 times/],
-  ])('%j is parked with its reason', (element, reason, message) => {
+  ])('%j is dead-lettered with its reason', (element, reason, message) => {
     const intake = intakeOf(element);
     expect(intake).toMatchObject({
       outcome: {

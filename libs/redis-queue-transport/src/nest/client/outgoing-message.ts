@@ -107,7 +107,7 @@ export class OutgoingMessage {
   push(
     { broker, sendAgain }: SendingSession,
     request: RequestTerms = NO_REQUEST,
-  ): Promise<'held' | 'duplicate'> {
+  ): Promise<'added' | 'duplicate'> {
     const { delayMs, deliverAt, deduplicateMs, expiresInMs } = this.options;
     const nowMs = broker.nowMs();
     const dueMs = deliverAt?.getTime() ?? (delayMs === undefined ? undefined : nowMs + delayMs);

@@ -222,7 +222,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       return this.refused('enqueue to', pattern, new InvalidMessageException());
     }
     let message: OutgoingMessage;
-    let call: Promise<'held' | 'duplicate'>;
+    let call: Promise<'added' | 'duplicate'>;
     try {
       message = this.messageToEnqueue(pattern, data, settingsGiven(options, 'enqueue'));
       call = this.sendWhenConnected(message, push);
@@ -231,7 +231,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     }
     return hot(
       call,
-      (held) => enqueued(message.id, held),
+      (pushed) => enqueued(message.id, pushed),
       (error) => this.logUnseen('enqueue to', pattern, error),
     );
   }
@@ -262,7 +262,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
         const given = settingsOfAll(options, 'enqueue');
         return (one) => this.messageToEnqueue(pattern, one, given);
       },
-      (message, sending) => message.push(sending).then((held) => enqueued(message.id, held)),
+      (message, sending) => message.push(sending).then((pushed) => enqueued(message.id, pushed)),
     );
   }
 
@@ -467,7 +467,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
 
 type Send<T> = (message: OutgoingMessage, session: ClientSession) => Promise<T>;
 
-function push(message: OutgoingMessage, session: ClientSession): Promise<'held' | 'duplicate'> {
+function push(message: OutgoingMessage, session: ClientSession): Promise<'added' | 'duplicate'> {
   return message.push(session);
 }
 
@@ -476,8 +476,8 @@ function publish<T>(message: OutgoingMessage, session: ClientSession): Promise<T
   return message.publish(session) as Promise<T>;
 }
 
-function enqueued(id: string, held: 'held' | 'duplicate'): EnqueueResult {
-  return { id, isDuplicate: held === 'duplicate' };
+function enqueued(id: string, pushed: 'added' | 'duplicate'): EnqueueResult {
+  return { id, isDuplicate: pushed === 'duplicate' };
 }
 
 function asItIs<T>(value: T): T {

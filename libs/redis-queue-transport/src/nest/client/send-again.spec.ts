@@ -36,9 +36,9 @@ describe('a call that is sent again', () => {
       unknown(),
       new RedisRefusedError('READONLY', 'a replica'),
       unknown(),
-      'held',
+      'added',
     );
-    expect(await sendAgain().run('a', 1, HOUR, made.send)).toBe('held');
+    expect(await sendAgain().run('a', 1, HOUR, made.send)).toBe('added');
     expect(made.count).toBe(4);
   });
 
@@ -54,7 +54,7 @@ describe('a call that is sent again', () => {
 
   test('ends where Redis did a part of it', async () => {
     const partial = new OutcomeUnknownError('denied', 'a', { isPartial: true });
-    const made = tries(unknown(), partial, 'held');
+    const made = tries(unknown(), partial, 'added');
     await expect(sendAgain().run('a', 1, HOUR, made.send)).rejects.toMatchObject({
       messageId: 'a',
       tries: 2,
@@ -103,7 +103,7 @@ describe('a call that is sent again', () => {
 
   test('is not begun where there is no room to wait', async () => {
     const full = { forMs: HOUR, budget: new SendBudget(0, 0), connected: () => Promise.resolve() };
-    const made = tries(unknown(), 'held');
+    const made = tries(unknown(), 'added');
     await expect(new SendAgain(full).run('a', 1, HOUR, made.send)).rejects.toMatchObject({
       tries: 1,
     });

@@ -173,7 +173,7 @@ export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
    */
   readonly onEviction?: 'warn' | 'refuse' | undefined;
   /**
-   * A message that was running alone when its process died is parked after so many crashes. At least 2, as the first
+   * A message that was running alone when its process died is dead-lettered after so many crashes. At least 2, as the first
    * crash may have been the fault of another one that ran beside it. Default 3.
    */
   readonly maxCrashes?: number | undefined;

@@ -233,7 +233,7 @@ export class RedisBroker implements Broker {
     messageId: string,
     element: Element,
     terms?: PushTerms,
-  ): Promise<'held' | 'duplicate'> {
+  ): Promise<'added' | 'duplicate'> {
     const full = this.options.budget.take(element.length);
     if (full !== undefined) return Promise.reject(full);
     const pushes = this.#pushes.get(queue);
@@ -254,7 +254,7 @@ export class RedisBroker implements Broker {
     messageId: string,
     element: Element,
     terms: PushTerms | undefined,
-  ): Promise<'held' | 'duplicate'> {
+  ): Promise<'added' | 'duplicate'> {
     if (!this.#commands.isReady) await this.#connectForCall(element);
     const pushes = this.#pushesOf(queue, element);
     const held = await pushes.push(messageId, element, terms);

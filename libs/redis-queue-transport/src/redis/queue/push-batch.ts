@@ -14,7 +14,7 @@ import { isLarger } from './size.js';
 import { TickBatch } from './tick-batch.js';
 import { transact } from '../connection/transaction.js';
 
-type Held = 'held' | 'duplicate';
+type Pushed = 'added' | 'duplicate';
 
 /** How a push is made: by one command, by a script, or by a transaction of the body and the script. */
 type Way = 'append' | 'hold' | 'park';
@@ -26,7 +26,7 @@ class Push {
     readonly element: Element,
     readonly terms: PushTerms | undefined,
     readonly way: Way,
-    readonly resolve: (held: Held) => void,
+    readonly resolve: (pushed: Pushed) => void,
     readonly reject: (error: Error) => void,
   ) {}
 }
@@ -67,7 +67,7 @@ export class PushBatch {
     private readonly budget: SendBudget,
   ) {}
 
-  push(messageId: string, element: Element, terms?: PushTerms): Promise<Held> {
+  push(messageId: string, element: Element, terms?: PushTerms): Promise<Pushed> {
     const way = isLarger(element, this.parkAboveBytes) ? 'park' : wayOf(terms);
     return new Promise((resolve, reject) =>
       this.#batch.add(new Push(messageId, element, terms, way, resolve, reject)),
@@ -124,10 +124,12 @@ export class PushBatch {
   async #send(chunk: readonly Push[]): Promise<void> {
     this.#underWay += 1;
     try {
-      const held = await (this.#isByBodies
+      const areNew = await (this.#isByBodies
         ? this.#sendByBodies(chunk)
         : this.#sendOn(this.connections.commands, chunk));
-      chunk.forEach((push, index) => push.resolve(held?.[index] === false ? 'duplicate' : 'held'));
+      chunk.forEach((push, index) =>
+        push.resolve(areNew?.[index] === false ? 'duplicate' : 'added'),
+      );
     } catch (error) {
       for (const { messageId, element, reject } of chunk)
         reject(failureOfOne(error, hold.action, messageId, hintOfLong(element)));
