@@ -27,9 +27,11 @@ export interface AdminBroker {
     from: string | undefined,
     count: number,
   ): Promise<readonly DeadElement[]>;
+  /** The dead letter of an entry; undefined where there is none, whatever the text. */
+  deadLetter(queue: string, entry: string): Promise<DeadElement | undefined>;
   /** Moves dead letters back to the tail of the queue, each with its new element, once; answers how many were there. */
   redrive(queue: string, letters: readonly DeadElement[]): Promise<number>;
-  /** Answers how many were there. */
+  /** Answers how many were there; a text that names no entry names none that is there. */
   deleteDeadLetters(queue: string, entries: readonly string[]): Promise<number>;
   /** Bodies that are parked beside the queue, by name; those that are not there are left out. */
   parkedBodies(queue: string, names: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;

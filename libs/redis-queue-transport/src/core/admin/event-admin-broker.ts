@@ -45,7 +45,7 @@ export interface HistoryElement {
 }
 
 export interface ReplayRange {
-  /** An entry, or `(` before one that is not meant, or `-`. */
+  /** An entry, `EARLIEST`, or where the step before says that the next one begins. */
   readonly from: string;
   readonly to: string;
 }

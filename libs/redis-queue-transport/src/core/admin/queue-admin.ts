@@ -31,9 +31,6 @@ const MOST_TRIES = 5;
 
 const PAGE = 100;
 
-/** How the entries of dead letters look; no other text names one. */
-const ENTRY = /^\d+-\d+$/;
-
 const limitRule = wholeNumber('messages', 1);
 const offsetRule = wholeNumber('messages', 0);
 const idRule = text('the id of a message', (value) => value !== '');
@@ -139,14 +136,14 @@ export class QueueAdmin {
   }
 
   async deadLetter(queue: string, entry: string): Promise<DeadLetterEntry | undefined> {
-    const element = await this.#deadElement(queue, entry);
+    const element = await this.broker.deadLetter(queue, entry);
     if (element === undefined) return undefined;
     const [letter] = await this.reader.letters(queue, [element]);
     return letter;
   }
 
   async redrive(queue: string, entry: string): Promise<boolean> {
-    const element = await this.#deadElement(queue, entry);
+    const element = await this.broker.deadLetter(queue, entry);
     return element !== undefined && (await this.#redrive(queue, [element])) === 1;
   }
 
@@ -158,7 +155,7 @@ export class QueueAdmin {
   }
 
   async deleteDeadLetter(queue: string, entry: string): Promise<boolean> {
-    return ENTRY.test(entry) && (await this.broker.deleteDeadLetters(queue, [entry])) === 1;
+    return (await this.broker.deleteDeadLetters(queue, [entry])) === 1;
   }
 
   async deleteDeadLetters(queue: string, filter: DeadLetterFilter = () => true): Promise<number> {
@@ -209,12 +206,6 @@ export class QueueAdmin {
       element: redrivenElement(element),
     }));
     return again.length === 0 ? Promise.resolve(0) : this.broker.redrive(queue, again);
-  }
-
-  async #deadElement(queue: string, entry: string): Promise<DeadElement | undefined> {
-    if (!ENTRY.test(entry)) return undefined;
-    const [element] = await this.broker.deadLetters(queue, entry, 1);
-    return element?.entry === entry ? element : undefined;
   }
 }
 

@@ -158,7 +158,7 @@ export interface OtherTerms {
 export interface ListSource {
   readonly key: string;
   /** The end to take from. */
-  readonly from: 'LEFT' | 'RIGHT';
+  readonly take: 'left' | 'right';
 }
 
 export interface Feed {

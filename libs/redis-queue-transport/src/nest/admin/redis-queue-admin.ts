@@ -15,6 +15,7 @@ import { jsonCodec } from '../../core/body/codec.js';
 import type { Retired } from '../../core/admin/event-admin-broker.js';
 import { EventAdmin } from '../../core/admin/event-admin.js';
 import type { EventSubscriptions, HistoryEntry } from '../../core/admin/event-admin.js';
+import { EARLIEST } from '../../core/events/history-start.js';
 import { assertSubscribable } from '../../core/events/event-patterns.js';
 import { subscriptionQueue } from '../../core/message/queue-name.js';
 import { MessageReader } from '../../core/admin/message-reader.js';
@@ -48,7 +49,7 @@ const dropOrKeep = oneOf(['drop', 'keep']);
 /** Checked, since a misspelt bound would replay everything. */
 const replayRule = nested<{ readonly from: string; readonly to: string | undefined }>(
   { from: historyEndRule, to: historyEndRule },
-  { from: '-', to: undefined },
+  { from: EARLIEST, to: undefined },
 );
 
 /** A queue: its name, or the pattern and the group of an event subscription. */

@@ -1,3 +1,4 @@
+import { EARLIEST } from '../../core/events/history-start.js';
 import { invalid } from '../../core/options/options.js';
 import type { Rule } from '../../core/options/options.js';
 
@@ -13,7 +14,7 @@ export const historyEndRule: Rule<string> = (value, option) => {
 /** The same for a start; undefined for no part of it. */
 export const historyStartRule: Rule<string | undefined> = (value, option) => {
   if (value === 'new') return undefined;
-  if (value === 'earliest') return '-';
+  if (value === 'earliest') return EARLIEST;
   if (value instanceof Date || (typeof value === 'string' && ENTRY.test(value)))
     return historyEndRule(value, option);
   throw invalid(option, "'new', 'earliest', a Date or a historyId", value);

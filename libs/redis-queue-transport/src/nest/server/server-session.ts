@@ -107,9 +107,8 @@ export class ServerSession {
     for (const [queue, { options }] of this.served.registry.messages) {
       const { feedFrom } = options;
       if (feedFrom === undefined) continue;
-      const from = feedFrom.take === 'left' ? 'LEFT' : 'RIGHT';
       if (this.#isDraining) return;
-      const feed = await broker.feed(queue, { key: feedFrom.list, from });
+      const feed = await broker.feed(queue, { key: feedFrom.list, take: feedFrom.take });
       this.#feeds.push(feed);
       if (this.#isDraining) void feed.stop();
     }

@@ -32,6 +32,9 @@ export interface RedisAdminOptions {
   readonly connectTimeoutMs: number;
 }
 
+/** How Redis names the entries of a stream; no other text names one. */
+const ENTRY = /^\d+-\d+$/;
+
 const DEADLINE_MS = 5_000;
 
 /** Looks into queues and tends them, over a connection of its own that opens with the first call. */
@@ -124,13 +127,20 @@ export class RedisAdmin implements AdminBroker {
     );
   }
 
+  async deadLetter(queue: string, entry: string): Promise<DeadElement | undefined> {
+    if (!ENTRY.test(entry)) return undefined;
+    const [element] = await this.deadLetters(queue, entry, 1);
+    return element?.entry === entry ? element : undefined;
+  }
+
   async redrive(queue: string, letters: readonly DeadElement[]): Promise<number> {
     await this.#ready();
     const rest = letters.flatMap(({ entry, element }) => [entry, element]);
     return redrive.run(this.#connection, this.#keys.queue(queue), {}, rest);
   }
 
-  async deleteDeadLetters(queue: string, entries: readonly string[]): Promise<number> {
+  async deleteDeadLetters(queue: string, named: readonly string[]): Promise<number> {
+    const entries = named.filter((entry) => ENTRY.test(entry));
     if (entries.length === 0) return 0;
     await this.#ready();
     return deleteDeadLetters.run(this.#connection, this.#keys.queue(queue), {}, entries);

@@ -12,6 +12,7 @@ import { EventIndex, historyField, listenersField } from '../../core/events/even
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { endHistory } from './end-history.script.js';
+import { firstEntry } from '../events/first-entry.js';
 import { forgetListeners } from '../events/forget-listeners.script.js';
 import { replay } from './replay.script.js';
 import { retire } from './retire.script.js';
@@ -95,7 +96,7 @@ export class RedisEventAdmin implements EventAdminBroker {
     await this.#ready();
     const { history } = this.keys.history(pattern);
     const { waiting } = this.keys.queue(queue);
-    return replay.run(this.connection, { history, waiting }, { from, to });
+    return replay.run(this.connection, { history, waiting }, { from: firstEntry(from), to });
   }
 
   async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {

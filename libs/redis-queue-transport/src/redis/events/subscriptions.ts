@@ -7,6 +7,7 @@ import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { beginGroup } from './begin-group.script.js';
 import type { Begun } from './begin-group.script.js';
+import { firstEntry } from './first-entry.js';
 import { declare } from './declare.script.js';
 
 /** Of the index, and its value. */
@@ -80,7 +81,7 @@ export class Subscriptions {
       ...this.keys.history(pattern),
       ...this.keys.queue(queue),
     };
-    const args = { queue, historyField: historyField(pattern), from };
+    const args = { queue, historyField: historyField(pattern), from: firstEntry(from) };
     let begun: Begun;
     do {
       begun = await beginGroup.run(this.connection, keys, args);

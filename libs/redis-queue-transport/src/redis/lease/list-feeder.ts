@@ -51,7 +51,8 @@ export class ListFeeder {
   }
 
   async #moveMany(): Promise<boolean> {
-    const { key: source, from } = this.source;
+    const { key: source } = this.source;
+    const from = this.#end;
     const moving = feed.run(
       this.connection,
       { source, ...this.keys },
@@ -62,15 +63,19 @@ export class ListFeeder {
 
   /** For as long as it takes, within bounds. Whatever came is in `fed` then. */
   async #waitForOne(): Promise<void> {
-    const { key, from } = this.source;
+    const { key } = this.source;
     const { fed } = this.keys;
     const seconds = FEED_WAIT_MS / 1_000;
     const moving = this.connection.runPurpose(feed.action, (client) =>
-      from === 'LEFT'
+      this.#end === 'LEFT'
         ? client.blmove(key, fed, 'LEFT', 'RIGHT', seconds)
         : client.blmove(key, fed, 'RIGHT', 'RIGHT', seconds),
     );
     await moving.catch((error: unknown) => this.#explain(error));
+  }
+
+  get #end(): 'LEFT' | 'RIGHT' {
+    return this.source.take === 'left' ? 'LEFT' : 'RIGHT';
   }
 
   /** Redis does not say which key it means. */
