@@ -20,11 +20,6 @@ import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import { RedisClock } from '../../core/process/clock.js';
 import type { Element } from '../../core/message/envelope.js';
 import { drained } from '../../core/process/drained.js';
-import {
-  InvalidOptionError,
-  RedisRefusedError,
-  UnsafeRedisError,
-} from '../../core/errors/errors.js';
 import { EventIndex } from '../../core/events/event-index.js';
 import { isWildcard } from '../../core/events/event-patterns.js';
 import { healthOf } from '../../core/broker/health.js';
@@ -43,7 +38,9 @@ import { FEED_WAIT_MS, ListFeeder } from '../lease/list-feeder.js';
 import { processName } from '../connection/process-name.js';
 import { ParkedReplies } from '../replies/parked-replies.js';
 import { ParkingReplies } from '../replies/parking-replies.js';
+import { ListedQueues } from '../queue/listed-queues.js';
 import { PushBatch } from '../queue/push-batch.js';
+import { SettingsCheck } from './settings-check.js';
 import { RecoveredEvents } from '../events/recovered-events.js';
 import { RedisLease } from '../lease/redis-lease.js';
 import { KEEP_MS, ReplyBatch } from '../replies/reply-batch.js';
@@ -93,19 +90,6 @@ const MOST_KNOWN_QUEUES = 1_000;
 /** Time that a blocking call may be late beyond its own bound. */
 const BLOCKING_GRACE_MS = 1_500;
 
-function clusterNode(): InvalidOptionError {
-  return new InvalidOptionError(
-    'connection',
-    'connection leads to a node of a Redis Cluster, which is not supported yet: give a single Redis, or Sentinels',
-  );
-}
-
-/** What a policy takes away: queues never expire, and so those that look at keys that do leave them alone. */
-function lossesBy(policy: string): string {
-  return policy.startsWith('volatile-')
-    ? 'what expires: replies on their way to callers, and the ids by which deduplicate and once know messages again'
-    : 'queues with the messages in them';
-}
 /** Bound of one script. */
 const MOST_AT_ONCE = 1_000;
 
@@ -122,8 +106,8 @@ export class RedisBroker implements Broker {
   readonly #published: EventBatch;
   readonly #subscriptions: Subscriptions;
   readonly #pushes = new Map<string, PushBatch>();
-  /** Queues that are listed for people and tools, or about to be. */
-  readonly #registered = new Map<string, Promise<void> | 'done'>();
+  readonly #listed: ListedQueues;
+  readonly #settings: SettingsCheck;
   /** Those that have not been closed. */
   readonly #connections = new Set<Connection>();
   /** By queue. */
@@ -133,7 +117,6 @@ export class RedisBroker implements Broker {
   /** Why Redis refuses to hand out and to settle, by consumer. */
   readonly #refusals = new Map<string, string>();
   #interruptions = 0;
-  #isChecked = false;
   #isClosed = false;
   readonly #closing = new AbortController();
   /** Calls that wait for the connection. */
@@ -154,6 +137,13 @@ export class RedisBroker implements Broker {
       this.#onStatus(status),
     );
     this.#keys = new Keys(options.prefix, this.#commands.database);
+    this.#settings = new SettingsCheck(this.#commands, options.onEviction, (text) =>
+      events.warning(text),
+    );
+    this.#listed = new ListedQueues(this.#commands, this.#keys, {
+      unserved: (queue) => events.unserved('enqueue', queue),
+      error: (error) => events.error(error),
+    });
     this.#replies = new ReplyBatch(this.#commands, this.#keys);
     this.#parkingReplies = new ParkingReplies(this.#replies, () => this.#bodies, this.#keys);
     this.#published = new EventBatch(
@@ -174,7 +164,7 @@ export class RedisBroker implements Broker {
   async connect(): Promise<void> {
     await this.#commands.ready(this.options.connectTimeoutMs);
     if (!this.#clock.isSet) await this.#readClock();
-    if (!this.#isChecked) await this.#checkSettings();
+    await this.#settings.check();
   }
 
   /** For a call that waits for the connection with its message. */
@@ -190,44 +180,6 @@ export class RedisBroker implements Broker {
     }
   }
 
-  async #settings(): Promise<string | undefined> {
-    try {
-      return await this.#commands.run('read its settings', (client) =>
-        client.info('memory', 'cluster'),
-      );
-    } catch (error) {
-      if (!(error instanceof RedisRefusedError) || this.options.onEviction === 'refuse')
-        throw error;
-      this.events.warning(`Cannot check whether Redis may evict keys: ${error.message}`);
-      return undefined;
-    }
-  }
-
-  async #checkSettings(): Promise<void> {
-    this.#isChecked = true;
-    if (this.options.onEviction === 'ignore') return;
-    try {
-      const info = await this.#settings();
-      if (info === undefined) return;
-      if (/^cluster_enabled:1/m.test(info)) throw clusterNode();
-      this.#checkEviction(info);
-    } catch (error) {
-      this.#isChecked = false;
-      throw error;
-    }
-  }
-
-  /** Promise 2 does not hold on a Redis that throws keys away by itself. */
-  #checkEviction(info: string): void {
-    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
-    if (policy === 'noeviction') return;
-    const text =
-      `Redis has maxmemory-policy ${policy}: when it is full it throws away ${lossesBy(policy)}. ` +
-      'Set it to noeviction, or use a Redis of its own for queues.';
-    if (this.options.onEviction === 'warn') return this.events.warning(text);
-    throw new UnsafeRedisError(text);
-  }
-
   push(
     queue: string,
     messageId: string,
@@ -237,8 +189,7 @@ export class RedisBroker implements Broker {
     const full = this.options.budget.take(element.length);
     if (full !== undefined) return Promise.reject(full);
     const pushes = this.#pushes.get(queue);
-    const isUsual =
-      pushes !== undefined && this.#commands.isReady && this.#registered.get(queue) === 'done';
+    const isUsual = pushes !== undefined && this.#commands.isReady && this.#listed.has(queue);
     return isUsual
       ? pushes.push(messageId, element, terms)
       : this.#pushToNew(queue, messageId, element, terms);
@@ -258,7 +209,7 @@ export class RedisBroker implements Broker {
     if (!this.#commands.isReady) await this.#connectForCall(element);
     const pushes = this.#pushesOf(queue, element);
     const held = await pushes.push(messageId, element, terms);
-    if (this.#registered.get(queue) !== 'done') await this.#registerPushed(queue);
+    if (!this.#listed.has(queue)) await this.#listed.add(queue);
     return held;
   }
 
@@ -614,36 +565,6 @@ export class RedisBroker implements Broker {
       client.time(),
     );
     this.#clock.set(Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000));
-  }
-
-  /** One call for all that were pushed meanwhile. */
-  #registerPushed(queue: string): Promise<void> {
-    const underWay = this.#registered.get(queue);
-    if (underWay instanceof Promise) return underWay;
-    const registering = this.#register(queue);
-    this.#registered.set(queue, registering);
-    return registering;
-  }
-
-  /** They are registered again with their next message, which changes nothing. */
-  #forgetRegistered(): void {
-    for (const [queue, state] of this.#registered) {
-      if (state === 'done') this.#registered.delete(queue);
-    }
-  }
-
-  /** The messages are held already: that their queue is not listed yet must not fail them, so a later push tries again. */
-  async #register(queue: string): Promise<void> {
-    try {
-      const queues = { queues: this.#keys.queues };
-      const before = await register.run(this.#commands, queues, { queue, state: 'pushed' });
-      if (this.#registered.size >= MOST_KNOWN_QUEUES) this.#forgetRegistered();
-      this.#registered.set(queue, 'done');
-      if (before !== 'served') this.events.unserved('enqueue', queue);
-    } catch (error) {
-      this.#registered.delete(queue);
-      this.events.error(error);
-    }
   }
 }
 

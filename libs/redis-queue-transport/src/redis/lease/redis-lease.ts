@@ -12,8 +12,9 @@ import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/errors
 import { pause } from '../../core/process/pause.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
+import { HeldElements } from './held-elements.js';
 import { LARGE_BYTES } from '../script/script.js';
-import type { LargeElements, Parked, SeenOwner } from './large-elements.js';
+import type { LargeElements, SeenOwner } from './large-elements.js';
 import { exchange, settlementArguments } from './exchange.script.js';
 import type { ExchangeReply } from './exchange.script.js';
 import { findLateTakes } from './find-late-takes.script.js';
@@ -86,10 +87,7 @@ const TAKING_NOTHING: ExchangeTerms = { take: 0, trial: '', time: '' };
 
 /** One consumer's lease. Knows what it handed out, and so notices what an answer that got lost left in its list. */
 export class RedisLease implements Lease {
-  /** What it handed out and nobody settled, in the order of the processing list as long as #isOrdered. */
-  #held: Buffer[] = [];
-  /** False when a wait and an exchange took at the same time: nobody knows which of them came first. */
-  #isOrdered = true;
+  readonly #held = new HeldElements();
   /** Waits begun so far; with #isWaiting it tells whether a wait overlapped an exchange. */
   #waits = 0;
   #isWaiting = false;
@@ -107,8 +105,6 @@ export class RedisLease implements Lease {
   #isTimekeeper = false;
   /** Redis refuses to park a delayed message that is large: then the script has to read it. */
   #readsLarge = false;
-  /** Bodies that have just been parked, by the element that stands for them, until they are asked for. */
-  readonly #near = new Map<Buffer, Parked>();
   /** By `performance.now()`. */
   #nextTrim = 0;
   /** By `performance.now()`. */
@@ -138,9 +134,10 @@ export class RedisLease implements Lease {
     if (this.#mayHoldStrays && !this.#isWaiting) await this.#returnStrays();
     const waitsBefore = this.#waits;
     const wasWaiting = this.#isWaiting;
-    const oldestDone = this.#countOldestDone(settlements);
+    const oldestDone =
+      this.#isWaiting || this.#mayHoldStrays ? 0 : this.#held.oldestDone(settlements);
     // What is no longer held was settled by an earlier call, or given up when its answer got lost.
-    const known = oldestDone > 0 ? settlements : this.#stillHeld(settlements);
+    const known = oldestDone > 0 ? settlements : this.#held.stillHeld(settlements);
     this.at.flushReplies();
     const isCareful = take > 0 && this.#carefulFor > 0;
     const takes = isCareful ? 0 : take;
@@ -158,7 +155,7 @@ export class RedisLease implements Lease {
       isCareful ? await this.#takeCarefully(settled, take) : settled,
     );
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
-    if (reply.taken.length > 0 && !isAlone) this.#isOrdered = false;
+    if (reply.taken.length > 0 && !isAlone) this.#held.loseOrder();
     this.#nextDue = reply.nextDue;
     for (const element of reply.taken) this.#hold(element);
     // With a wait under way the list may rightly hold one more than is known.
@@ -169,7 +166,7 @@ export class RedisLease implements Lease {
   }
 
   #hold(element: Buffer): void {
-    this.#held.push(element);
+    this.#held.add(element);
     if (this.#carefulFor > 0) this.#carefulFor -= 1;
   }
 
@@ -226,7 +223,7 @@ export class RedisLease implements Lease {
       const parked = await this.at.large.park(this.#lists().processing, element);
       // It is gone: so is the lease, or somebody has removed it. Its settlement will find that.
       if (parked === undefined) return element;
-      this.#near.set(parked.element, parked);
+      this.#held.keepBody(parked);
       return parked.element;
     } catch (error) {
       // A full Redis, say: it goes on as it is, since what is settled makes room.
@@ -256,44 +253,10 @@ export class RedisLease implements Lease {
     throw new TypeError('There is always a part.');
   }
 
-  #stillHeld(settlements: readonly Settlement[]): readonly Settlement[] {
-    if (settlements.length === 0) return settlements;
-    const held = new Set(this.#held);
-    return settlements.filter(({ element }) => held.has(element));
-  }
-
   #removeHeld(settlements: readonly Settlement[], oldestDone: number): void {
-    if (this.#near.size > 0) for (const { element } of settlements) this.#near.delete(element);
-    if (oldestDone > 0) this.#held = this.#held.slice(oldestDone);
-    else if (settlements.length > 0) this.#forget(settlements);
-    if (this.#held.length === 0 && !this.#isWaiting) this.#isOrdered = true;
-  }
-
-  #forget(settlements: readonly Settlement[]): void {
-    const gone = new Set(settlements.map(({ element }) => element));
-    this.#held = this.#held.filter((element) => !gone.has(element));
-  }
-
-  /**
-   * How many of the processing list's oldest these are, if they are no others, in that order, and nothing is to be
-   * done but to remove them; else 0. Then they need not travel back. The last must be known by its beginning: a call
-   * that was given up may be executed late, and find others in their place.
-   */
-  #countOldestDone(settlements: readonly Settlement[]): number {
-    const count = settlements.length;
-    if (count === 0 || count > this.#held.length) return 0;
-    if (this.#isWaiting || this.#mayHoldStrays) return 0;
-    if (!this.#isOrdered && count < this.#held.length) return 0;
-    if (!HAS_WHOLE_ID.test(beginningOf(this.#held[count - 1]))) return 0;
-    return settlements.every(
-      (one, index) =>
-        one.kind === 'ack' &&
-        one.onceId === undefined &&
-        one.isParked === undefined &&
-        one.element === this.#held[index],
-    )
-      ? count
-      : 0;
+    if (oldestDone > 0) this.#held.removeOldest(oldestDone, settlements);
+    else if (settlements.length > 0) this.#held.remove(settlements);
+    if (!this.#isWaiting) this.#held.regainOrder();
   }
 
   async #exchangeOnce(
@@ -307,7 +270,7 @@ export class RedisLease implements Lease {
     const { acks, rest } = settlementArguments(settlements);
     const { consumer } = this;
     const held = this.#held.length;
-    const lastDone = beginningOf(this.#held[oldestDone - 1]);
+    const lastDone = this.#held.beginningOf(oldestDone - 1);
     const knownDue = this.#nextDue;
     const readsLarge = this.#readsLarge ? 1 : 0;
     const done = { oldestDone, held, lastDone, acks };
@@ -405,11 +368,8 @@ export class RedisLease implements Lease {
   }
 
   async parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined> {
-    for (const { element, name, body } of this.#near.values()) {
-      if (name !== parked) continue;
-      this.#near.delete(element);
-      return body;
-    }
+    const near = this.#held.takeBody(parked);
+    if (near !== undefined) return near;
     const { commands, keys } = this.at;
     const bodies = this.at.bodies();
     await bodies.ready();
@@ -501,14 +461,14 @@ export class RedisLease implements Lease {
   #lost(error: unknown, settlements: readonly Settlement[] = []): never {
     if (error instanceof OutcomeUnknownError) {
       this.#mayHoldStrays = true;
-      this.#forget(settlements.filter(({ element }) => idOf(element) === undefined));
+      this.#held.remove(settlements.filter(({ element }) => idOf(element) === undefined));
     }
     throw error;
   }
 
   async #returnStrays(): Promise<void> {
     const { commands, large } = this.at;
-    const returned = returnStrays(commands, large, this.#lists(), this.#held);
+    const returned = returnStrays(commands, large, this.#lists(), this.#held.all);
     this.#returning = returned.then(noop, noop);
     await returned;
     this.#mayHoldStrays = false;
@@ -529,21 +489,6 @@ export class RedisLease implements Lease {
     return { waiting, suspects, processing: keys.processing(this.consumer) };
   }
 }
-
-/** Enough of an element to tell it from others by its id. */
-const BEGINNING_BYTES = 128;
-
-/** As text that has the same bytes: up to the first that is not ASCII. */
-function beginningOf(element: Buffer | undefined): string {
-  const beginning = element?.toString('latin1', 0, BEGINNING_BYTES) ?? '';
-  const end = beginning.search(NOT_ASCII);
-  return end === -1 ? beginning : beginning.slice(0, end);
-}
-
-/** A header that names the id within its beginning: no other message begins so. */
-const HAS_WHOLE_ID = /^\{\s*"rq"\s*:.*"id"\s*:\s*"(?:[^"\\]|\\.)*"/;
-
-const NOT_ASCII = /[\u0080-\u00ff]/;
 
 function isLarge({ length }: Buffer): boolean {
   return length > LARGE_BYTES;

@@ -1,0 +1,71 @@
+import {
+  InvalidOptionError,
+  RedisRefusedError,
+  UnsafeRedisError,
+} from '../../core/errors/errors.js';
+import type { Connection } from '../connection/connection.js';
+
+/** Looks whether a Redis is set up so that it keeps what it holds. */
+export class SettingsCheck {
+  #isDone = false;
+
+  constructor(
+    private readonly connection: Connection,
+    /** What to do about a Redis that may evict keys when it is full. */
+    private readonly onEviction: 'ignore' | 'warn' | 'refuse',
+    private readonly warn: (text: string) => void,
+  ) {}
+
+  async #read(): Promise<string | undefined> {
+    try {
+      return await this.connection.run('read its settings', (client) =>
+        client.info('memory', 'cluster'),
+      );
+    } catch (error) {
+      if (!(error instanceof RedisRefusedError) || this.onEviction === 'refuse') throw error;
+      this.warn(`Cannot check whether Redis may evict keys: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  /** Rejects where Redis cannot be used as it is set up. Asks once, until it was told. */
+  async check(): Promise<void> {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    if (this.onEviction === 'ignore') return;
+    try {
+      const info = await this.#read();
+      if (info === undefined) return;
+      if (/^cluster_enabled:1/m.test(info)) throw clusterNode();
+      this.#checkEviction(info);
+    } catch (error) {
+      this.#isDone = false;
+      throw error;
+    }
+  }
+
+  /** Promise 2 does not hold on a Redis that throws keys away by itself. */
+  #checkEviction(info: string): void {
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+    if (policy === 'noeviction') return;
+    const text =
+      `Redis has maxmemory-policy ${policy}: when it is full it throws away ${lossesBy(policy)}. ` +
+      'Set it to noeviction, or use a Redis of its own for queues.';
+    if (this.onEviction === 'warn') return this.warn(text);
+    throw new UnsafeRedisError(text);
+  }
+}
+
+function clusterNode(): InvalidOptionError {
+  return new InvalidOptionError(
+    'connection',
+    'connection leads to a node of a Redis Cluster, which is not supported yet: give a single Redis, or Sentinels',
+  );
+}
+
+/** What a policy takes away: queues never expire, and so those that look at keys that do leave them alone. */
+function lossesBy(policy: string): string {
+  return policy.startsWith('volatile-')
+    ? 'what expires: replies on their way to callers, and the ids by which deduplicate and once know messages again'
+    : 'queues with the messages in them';
+}

@@ -1,0 +1,106 @@
+import type { Settlement } from '../../core/broker/broker.js';
+import type { Parked } from './large-elements.js';
+
+/** What a lease handed out and nobody settled: what it knows of its processing list. */
+export class HeldElements {
+  /** In the order of the processing list as long as #isOrdered. */
+  #elements: Buffer[] = [];
+  /** False when a wait and an exchange took at the same time: nobody knows which of them came first. */
+  #isOrdered = true;
+  /** Bodies that have just been parked, by the element that stands for them, until they are asked for. */
+  readonly #bodies = new Map<Buffer, Parked>();
+
+  get length(): number {
+    return this.#elements.length;
+  }
+
+  get all(): readonly Buffer[] {
+    return this.#elements;
+  }
+
+  add(element: Buffer): void {
+    this.#elements.push(element);
+  }
+
+  loseOrder(): void {
+    this.#isOrdered = false;
+  }
+
+  /** Nothing has any order. */
+  regainOrder(): void {
+    if (this.#elements.length === 0) this.#isOrdered = true;
+  }
+
+  /** Need not be fetched: whoever parks a body has it. */
+  keepBody(parked: Parked): void {
+    this.#bodies.set(parked.element, parked);
+  }
+
+  takeBody(name: string): Buffer | undefined {
+    for (const parked of this.#bodies.values()) {
+      if (parked.name !== name) continue;
+      this.#bodies.delete(parked.element);
+      return parked.body;
+    }
+    return undefined;
+  }
+
+  stillHeld(settlements: readonly Settlement[]): readonly Settlement[] {
+    if (settlements.length === 0) return settlements;
+    const held = new Set(this.#elements);
+    return settlements.filter(({ element }) => held.has(element));
+  }
+
+  remove(settlements: readonly Settlement[]): void {
+    this.#dropBodies(settlements);
+    const gone = new Set(settlements.map(({ element }) => element));
+    this.#elements = this.#elements.filter((element) => !gone.has(element));
+  }
+
+  /** The same for so many that are the oldest, in their order. */
+  removeOldest(count: number, settlements: readonly Settlement[]): void {
+    this.#dropBodies(settlements);
+    this.#elements = this.#elements.slice(count);
+  }
+
+  #dropBodies(settlements: readonly Settlement[]): void {
+    if (this.#bodies.size === 0) return;
+    for (const { element } of settlements) this.#bodies.delete(element);
+  }
+
+  /**
+   * How many of the processing list's oldest these are, if they are no others, in that order, and nothing is to be
+   * done but to remove them; else 0. Then they need not travel back. The last must be known by its beginning: a call
+   * that was given up may be executed late, and find others in their place.
+   */
+  oldestDone(settlements: readonly Settlement[]): number {
+    const count = settlements.length;
+    if (count === 0 || count > this.#elements.length) return 0;
+    if (!this.#isOrdered && count < this.#elements.length) return 0;
+    if (!HAS_WHOLE_ID.test(this.beginningOf(count - 1))) return 0;
+    return settlements.every(
+      (one, index) =>
+        one.kind === 'ack' &&
+        one.onceId === undefined &&
+        one.isParked === undefined &&
+        one.element === this.#elements[index],
+    )
+      ? count
+      : 0;
+  }
+
+  /** As text that has the same bytes: up to the first that is not ASCII. Empty where there is none. */
+  beginningOf(index: number): string {
+    const beginning = this.#elements[index]?.toString('latin1', 0, BEGINNING_BYTES) ?? '';
+    const end = beginning.search(NOT_ASCII);
+    return end === -1 ? beginning : beginning.slice(0, end);
+  }
+}
+
+/** Enough of an element to tell it from others by its id. */
+const BEGINNING_BYTES = 128;
+
+/** A header that names the id within its beginning: no other message begins so. */
+const HAS_WHOLE_ID = /^\{\s*"rq"\s*:.*"id"\s*:\s*"(?:[^"\\]|\\.)*"/;
+
+const NOT_ASCII = /[\u0080-\u00ff]/;

@@ -1,0 +1,59 @@
+import type { Connection } from '../connection/connection.js';
+import type { Keys } from '../keys/keys.js';
+import { register } from './register.script.js';
+
+/** So many queues are remembered: whoever makes up patterns as they go must not fill the memory. */
+const MOST_KNOWN_QUEUES = 1_000;
+
+export interface ListedQueuesEvents {
+  /** No server has ever served it. */
+  unserved(queue: string): void;
+  /** It could not be listed; a later push tries again. */
+  error(error: unknown): void;
+}
+
+/** Lists queues that were pushed to, for people and tools. */
+export class ListedQueues {
+  /** Those that are listed, or about to be. */
+  readonly #queues = new Map<string, Promise<void> | 'done'>();
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Pick<Keys, 'queues'>,
+    private readonly events: ListedQueuesEvents,
+  ) {}
+
+  has(queue: string): boolean {
+    return this.#queues.get(queue) === 'done';
+  }
+
+  /** One call for all that were pushed meanwhile. */
+  add(queue: string): Promise<void> {
+    const underWay = this.#queues.get(queue);
+    if (underWay instanceof Promise) return underWay;
+    const listing = this.#list(queue);
+    this.#queues.set(queue, listing);
+    return listing;
+  }
+
+  /** They are registered again with their next message, which changes nothing. */
+  #forget(): void {
+    for (const [queue, state] of this.#queues) {
+      if (state === 'done') this.#queues.delete(queue);
+    }
+  }
+
+  /** The messages are held already: that their queue is not listed yet must not fail them, so a later push tries again. */
+  async #list(queue: string): Promise<void> {
+    try {
+      const queues = { queues: this.keys.queues };
+      const before = await register.run(this.connection, queues, { queue, state: 'pushed' });
+      if (this.#queues.size >= MOST_KNOWN_QUEUES) this.#forget();
+      this.#queues.set(queue, 'done');
+      if (before !== 'served') this.events.unserved(queue);
+    } catch (error) {
+      this.#queues.delete(queue);
+      this.events.error(error);
+    }
+  }
+}
