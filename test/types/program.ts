@@ -13,11 +13,14 @@ import {
   RetryLater,
 } from 'nestjs-redis-queue-transport';
 import type {
+  HandlerEnd,
+  ObservedDelivery,
   RedisQueueAdmin,
   RedisQueueClient,
   RedisQueueError,
   RedisQueueErrorCode,
   RedisQueueEvents,
+  RedisQueueObserver,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
 
@@ -125,3 +128,15 @@ export class Controller {
     // Does not compile.
   }
 }
+
+// An observer has what it wants to know, and a misspelt method is found where the object is written down.
+class Times implements RedisQueueObserver {
+  ended({ id, attempt }: ObservedDelivery, { outcome, durationMs }: HandlerEnd): string {
+    return `${id ?? ''} ${attempt} ${outcome} ${durationMs}`;
+  }
+}
+RedisQueueModule.register({
+  observers: [new Times(), { leaseLost: ({ queue, running }) => void (queue + running) }],
+});
+// @ts-expect-error: misspelt
+RedisQueueModule.register({ observers: [{ endd: () => undefined }] });
