@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Controller, Injectable, Module } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern } from '@nestjs/microservices';
 import {
@@ -49,6 +50,22 @@ const app = await NestFactory.createMicroservice(AppModule, RedisQueueModule.mic
 await app.listen();
 // #endregion factory
 
+// #region config
+@Module({
+  imports: [
+    ConfigModule.forRoot({ isGlobal: true }),
+    RedisQueueModule.registerAsync({
+      inject: [ConfigService],
+      useFactory: (config: ConfigService) => ({
+        connection: config.get<string>('REDIS_URL'),
+        server: { concurrency: Number(config.get('CONCURRENCY', 20)) },
+      }),
+    }),
+  ],
+})
+class ConfiguredModule {}
+// #endregion config
+
 // #region class
 @Injectable()
 class QueueOptions implements RedisQueueOptionsFactory {
@@ -65,3 +82,7 @@ const context = await NestFactory.createApplicationContext(ClientModule);
 console.log(await lastValueFrom(context.get(RedisQueueClient).send<string>('ping', {})));
 await context.close();
 await app.close();
+
+const configured = await NestFactory.createApplicationContext(ConfiguredModule);
+console.log(configured.get(RedisQueueClient).health().status);
+await configured.close();

@@ -56,7 +56,7 @@ test('the guide to validation: callers are told why, and what is enqueued is dea
 });
 
 test('the guide to configuration: server and client have their options from providers', async () => {
-  expect(await linesOf('configuration')).toEqual(['pong']);
+  expect(await linesOf('configuration')).toEqual(['pong', 'up']);
 });
 
 test('the guide to saving first: what was saved and not sent is sent at the start', async () => {
