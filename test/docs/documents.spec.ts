@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path/posix';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { codeBlocks, documents, inRepository, readText } from './markdown.js';
@@ -81,3 +82,19 @@ async function anchors(path: string): Promise<string[]> {
       .replaceAll(' ', '-'),
   );
 }
+
+test('docs/architecture.md has a line for each room of the sources', async () => {
+  const [tree = ''] = codeBlocks(await readText('docs/architecture.md')).map(({ text }) => text);
+  const listed: string[] = [];
+  let layer = '';
+  for (const [, indent = '', folder = ''] of tree.matchAll(/^( +)([a-z-]+)\/ +\S/gm)) {
+    if (indent.length === 2) layer = folder;
+    else listed.push(`${layer}/${folder}`);
+  }
+  const rooms: string[] = [];
+  for (const one of ['core', 'nest', 'redis']) {
+    const entries = await readdir(inRepository(join(SOURCES, one)), { withFileTypes: true });
+    for (const entry of entries) rooms.push(`${one}/${entry.name}`);
+  }
+  expect(listed.sort()).toEqual(rooms.sort());
+});

@@ -16,7 +16,7 @@ import { processName } from '../connection/process-name.js';
 import { Keys } from '../keys/keys.js';
 import { heldLists } from './held-lists.js';
 import { MessageSearch } from './message-search.js';
-import { RedisEventAdmin } from './redis-event-admin.js';
+import { RedisEventAdmin } from '../event-admin/redis-event-admin.js';
 import { advance } from './advance.script.js';
 import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';

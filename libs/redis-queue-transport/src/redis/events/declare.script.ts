@@ -1,6 +1,6 @@
 import { GROUP_MARK } from '../../core/message/queue-name.js';
 import { Script } from '../script/script.js';
-import { RAISE_VERSION } from './index-version.js';
+import { RAISE_VERSION } from '../script/index-version-lua.js';
 
 /**
  * Sets fields of the index of groups, pairs of (field, value) behind the named arguments. With `onlyMissing` 1 those that

@@ -5,9 +5,9 @@ import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name
 import { retryUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
-import { beginGroup } from './begin-group.script.js';
-import type { Begun } from './begin-group.script.js';
-import { firstEntry } from './first-entry.js';
+import { beginGroup } from '../history/begin-group.script.js';
+import type { Begun } from '../history/begin-group.script.js';
+import { firstEntry } from '../history/first-entry.js';
 import { declare } from './declare.script.js';
 
 /** Of the index, and its value. */

@@ -1,5 +1,5 @@
 import type { Settlement } from '../../core/broker/broker.js';
-import type { Parked } from './large-elements.js';
+import type { Parked } from '../parking/large-elements.js';
 
 /** What a lease handed out and nobody settled: what it knows of its processing list. */
 export class HeldElements {

@@ -14,7 +14,7 @@ import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { HeldElements } from './held-elements.js';
 import { LARGE_BYTES } from '../script/script.js';
-import type { LargeElements, SeenOwner } from './large-elements.js';
+import type { LargeElements, SeenOwner } from '../parking/large-elements.js';
 import { exchange, settlementArguments } from './exchange.script.js';
 import type { ExchangeReply } from './exchange.script.js';
 import { findLateTakes } from './find-late-takes.script.js';

@@ -2,7 +2,7 @@ import { RedisRefusedError } from '../../core/errors/errors.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { LARGE_BYTES } from '../script/script.js';
-import type { LargeElements } from './large-elements.js';
+import type { LargeElements } from '../parking/large-elements.js';
 import { putBack } from './put-back.script.js';
 
 /** So many elements are read, or given back, with one call. */

@@ -1,5 +1,5 @@
 import { Script, readArray, readNumber } from '../script/script.js';
-import { MOVE_EVENTS } from '../events/history-lua.js';
+import { MOVE_EVENTS } from '../history/history-lua.js';
 
 /** Adds a part of a history to a queue's tail. Replies { how many, where the next part begins if anywhere }. */
 export const replay = new Script({

@@ -12,7 +12,7 @@ import { EventIndex, historyField, listenersField } from '../../core/events/even
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { endHistory } from './end-history.script.js';
-import { firstEntry } from '../events/first-entry.js';
+import { firstEntry } from '../history/first-entry.js';
 import { forgetListeners } from '../events/forget-listeners.script.js';
 import { replay } from './replay.script.js';
 import { retire } from './retire.script.js';

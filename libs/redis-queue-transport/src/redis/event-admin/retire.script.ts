@@ -1,6 +1,6 @@
 import { Script, readArray, readNumber } from '../script/script.js';
 import { EMPTY_QUEUE } from '../script/parking-lua.js';
-import { RAISE_VERSION } from '../events/index-version.js';
+import { RAISE_VERSION } from '../script/index-version-lua.js';
 
 /**
  * Ends a subscription, so that no copy comes any more. With `isDropping` 1 what waits and what is delayed is removed,

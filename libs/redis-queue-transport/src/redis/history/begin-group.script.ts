@@ -1,6 +1,6 @@
 import { Script } from '../script/script.js';
 import { MOVE_EVENTS } from './history-lua.js';
-import { RAISE_VERSION } from './index-version.js';
+import { RAISE_VERSION } from '../script/index-version-lua.js';
 
 export type Begun = 'begun' | 'more' | 'noHistory';
 
