@@ -40,13 +40,14 @@ export interface PushConnections {
   readonly commands: Connection;
   /** For what is large, behind which nothing else may have to wait. */
   readonly bodies: () => Connection;
-  /** How long what is large waits for that one. */
+  /** How long the first large one waits for that one, and all that follow along with it. */
   readonly connectTimeoutMs: number;
 }
 
 /**
  * Adds to one queue; what is pushed in one turn of the event loop travels together, in the order of the calls. What is large
- * takes a connection of its own. Messages keep their order all the same: the way is changed only while none is on it.
+ * takes a connection of its own. Messages keep their order all the same: the way is changed only while none is on it, and
+ * while that connection is being opened all wait. If it cannot be opened, the large ones fail and the small ones go.
  */
 export class PushBatch {
   readonly #batch = new TickBatch<Push>((pushes) => this.#flush(pushes));
@@ -55,7 +56,10 @@ export class PushBatch {
   #isByBodies = false;
   /** The last chunk that goes that way may be sent. */
   #prepared: Promise<unknown> = Promise.resolve();
-  /** Chunks that wait for those, as they go another way, and what came after them. */
+  /**
+   * Chunks that wait for those, as they go another way, and what came after them. While none is under way, the first is
+   * large and the connection for it is being opened.
+   */
   #behind: (readonly Push[])[] = [];
 
   constructor(
@@ -75,7 +79,7 @@ export class PushBatch {
   }
 
   get isBusy(): boolean {
-    return this.#underWay > 0;
+    return this.#underWay > 0 || this.#behind.length > 0 || !this.#batch.isEmpty;
   }
 
   #flush(pushes: readonly Push[]): void {
@@ -97,16 +101,31 @@ export class PushBatch {
   }
 
   #goOrWait(chunk: readonly Push[]): void {
-    if (this.#behind.length === 0 && this.#mayGo(chunk)) void this.#send(chunk);
-    else this.#behind.push(chunk);
+    if (this.#behind.length === 0 && this.#mayGo(chunk)) {
+      void this.#send(chunk);
+      return;
+    }
+    this.#behind.push(chunk);
+    if (this.#behind.length === 1 && this.#underWay === 0) void this.#openBodies();
   }
 
   /** Small ones go along with large ones that are under way. */
   #mayGo(chunk: readonly Push[]): boolean {
-    const [first] = chunk;
-    const isLarge = first?.way === 'park' || mayBeTooLong(first?.element.length ?? 0);
+    const isLarge = isOfLarge(chunk);
     if (this.#underWay === 0) this.#isByBodies = isLarge;
-    return this.#isByBodies || !isLarge;
+    return this.#isByBodies ? this.connections.bodies().isReady : !isLarge;
+  }
+
+  /** For all that wait behind the first large one. Never rejects. */
+  async #openBodies(): Promise<void> {
+    try {
+      await this.connections.bodies().ready(this.connections.connectTimeoutMs);
+    } catch (error) {
+      const behind = this.#behind;
+      this.#behind = behind.filter((chunk) => !isOfLarge(chunk));
+      for (const chunk of behind) if (isOfLarge(chunk)) this.#fail(chunk, error);
+    }
+    this.#sendThoseBehind();
   }
 
   #sendThoseBehind(): void {
@@ -118,6 +137,7 @@ export class PushBatch {
       this.#behind.shift();
       void this.#send(next);
     }
+    if (this.#behind.length > 0 && this.#underWay === 0) void this.#openBodies();
   }
 
   /** Never rejects: each push of the chunk has its own promise. */
@@ -130,21 +150,28 @@ export class PushBatch {
       chunk.forEach((push, index) =>
         push.resolve(areNew?.[index] === false ? 'duplicate' : 'added'),
       );
+      this.#giveBack(chunk);
     } catch (error) {
-      for (const { messageId, element, reject } of chunk)
-        reject(failureOfOne(error, hold.action, messageId, hintOfLong(element)));
+      this.#fail(chunk, error);
     }
-    for (const { element } of chunk) this.budget.give(element.length);
     this.#underWay -= 1;
     if (this.#underWay === 0 && this.#behind.length > 0) this.#sendThoseBehind();
+  }
+
+  #fail(chunk: readonly Push[], error: unknown): void {
+    for (const { messageId, element, reject } of chunk)
+      reject(failureOfOne(error, hold.action, messageId, hintOfLong(element)));
+    this.#giveBack(chunk);
+  }
+
+  #giveBack(chunk: readonly Push[]): void {
+    for (const { element } of chunk) this.budget.give(element.length);
   }
 
   async #sendByBodies(chunk: readonly Push[]): Promise<readonly boolean[] | undefined> {
     const bodies = this.connections.bodies();
     // One after the other: what is asked about one must not let the next one pass.
-    const prepared = this.#prepared.then(() =>
-      prepare(bodies, this.connections.connectTimeoutMs, chunk),
-    );
+    const prepared = this.#prepared.then(() => prepare(bodies, chunk));
     this.#prepared = prepared.catch(noop);
     await prepared;
     return this.#sendOn(bodies, chunk);
@@ -199,15 +226,15 @@ export class PushBatch {
 const noop = (): void => undefined;
 
 /** @throws RedisRefusedError for what Redis would not take */
-async function prepare(
-  bodies: Connection,
-  connectTimeoutMs: number,
-  [first]: readonly Push[],
-): Promise<void> {
-  await bodies.ready(connectTimeoutMs);
+async function prepare(bodies: Connection, [first]: readonly Push[]): Promise<void> {
   if (first === undefined || !mayBeTooLong(first.element.length)) return;
   const refusal = await refusalOfLong(bodies, first.element, hold.action);
   if (refusal !== undefined) throw refusal;
+}
+
+/** All of a chunk are: those that go another way are in another one. */
+function isOfLarge([first]: readonly Push[]): boolean {
+  return first !== undefined && (first.way === 'park' || mayBeTooLong(first.element.length));
 }
 
 function wayOf(terms: PushTerms | undefined): Way {

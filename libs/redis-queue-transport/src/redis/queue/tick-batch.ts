@@ -12,6 +12,11 @@ export class TickBatch<T> {
     this.#items.push(item);
   }
 
+  /** Nothing is gathered. */
+  get isEmpty(): boolean {
+    return this.#items.length === 0;
+  }
+
   /** Hands over now what was gathered so far. */
   flush(): void {
     if (this.#items.length === 0) return;
