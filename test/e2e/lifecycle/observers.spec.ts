@@ -237,15 +237,18 @@ describe('an observer of a server', () => {
     expect(notes.lines).toEqual(['began m', 'settled m release', 'ended m ack']);
   });
 
-  test('that throws is logged, and changes nothing', async () => {
-    const broken: RedisQueueObserver = {
-      began: () => {
+  test.each<[string, () => void]>([
+    [
+      'throws',
+      () => {
         throw new Error('of an observer');
       },
-    };
+    ],
+    ['is async and rejects', () => Promise.reject(new Error('of an observer'))],
+  ])('that %s is logged, and changes nothing', async (_, began) => {
     const notes = new Notes();
     const controller = controllerOf('work', () => undefined);
-    await rig.serve({ controllers: [controller] }, { observers: [broken, notes] });
+    await rig.serve({ controllers: [controller] }, { observers: [{ began }, notes] });
 
     await rig.client().enqueue('work', {}, { id: 'm' });
 

@@ -16,6 +16,8 @@ test('a server tells of messages that are tried again and of those that become d
   server.on('deadLettered', () => {
     throw new Error('of a listener');
   });
+  const rejects = (): unknown => Promise.reject(new Error('of an async listener'));
+  server.on('deadLettered', rejects);
   const controller = controllerOf('work', () => {
     throw new RangeError('too far');
   });
@@ -31,4 +33,6 @@ test('a server tells of messages that are tried again and of those that become d
     { queue: 'work', id: 'm-1', attempt: 2, reason: 'handlerFailed' },
   ]);
   expect(letters[0]?.error).toMatchObject({ name: 'RangeError', message: 'too far' });
+  const failed = /^A listener for "deadLettered" failed: of a/;
+  await eventually(() => expect(rig.logs.matching('error', failed)).toHaveLength(2));
 });

@@ -46,8 +46,8 @@ export interface ObservedMessage {
  * Is told what happens to messages, in a server by the option `observers` of the server, in a client by that of the client.
  * Every method is optional, and only what an observer has is looked after: an observer without `ended` has no clock read.
  *
- * Methods are called in the middle of the work, so they must be quick. What they return is ignored; what they throw is
- * logged, and changes nothing.
+ * Methods are called in the middle of the work, so they must be quick. What they return is not waited for; what they
+ * throw, or reject with, is logged, and changes nothing.
  */
 export interface RedisQueueObserver {
   /** A handler begins. Of a batch, told for each of its messages. */

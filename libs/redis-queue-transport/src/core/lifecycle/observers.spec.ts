@@ -58,4 +58,59 @@ describe('several observers as one', () => {
 
     expect(told).toEqual(['leaseRegained: Error: a mistake', 'told']);
   });
+
+  const slips: readonly [string, () => unknown][] = [
+    ['is async and rejects', () => Promise.reject(new Error('a mistake'))],
+    [
+      'returns a thenable that rejects',
+      () => ({ then: (_: unknown, reject: (e: Error) => void) => reject(new Error('a mistake')) }),
+    ],
+    [
+      'returns a thenable that throws',
+      () => ({
+        then: () => {
+          throw new Error('a mistake');
+        },
+      }),
+    ],
+  ];
+
+  test.each(slips)('tell, once, of one that %s', async (_, slip) => {
+    const told: string[] = [];
+    const failing: RedisQueueObserver = { leaseRegained: slip };
+    const one = observersAsOne(
+      [failing, { leaseRegained: () => told.push('told') }],
+      (event, error) => told.push(`${event}: ${String(error)}`),
+    );
+
+    one.leaseRegained?.(ABOUT);
+    await new Promise(setImmediate);
+
+    expect(told).toEqual(['told', 'leaseRegained: Error: a mistake']);
+  });
+
+  test('go on where what they fail with cannot be told', async () => {
+    const told: string[] = [];
+    const later = (): unknown => Promise.reject(new Error('later'));
+    const one = observersAsOne(
+      [
+        { leaseRegained: later },
+        {
+          leaseRegained: () => {
+            throw new Error('at once');
+          },
+        },
+        { leaseRegained: () => told.push('told') },
+      ],
+      (_, error) => {
+        told.push(String(error));
+        throw new Error('a broken logger');
+      },
+    );
+
+    one.leaseRegained?.(ABOUT);
+    await new Promise(setImmediate);
+
+    expect(told).toEqual(['Error: at once', 'told', 'Error: later']);
+  });
 });

@@ -1,3 +1,4 @@
+import { ListenerFailures } from './listener-failures.js';
 import type { RedisQueueObserver } from './observer.js';
 
 type Event = keyof RedisQueueObserver;
@@ -36,8 +37,8 @@ const EVENTS: Readonly<Record<Event, true>> = {
 export const OBSERVED_EVENTS = Object.keys(EVENTS) as readonly Event[]; // the keys of a constant
 
 /**
- * All of them as one, which has a method where any of them has it. What one throws touches neither the others nor what is
- * observed: it is given to `onError`.
+ * All of them as one, which has a method where any of them has it. What one throws, or rejects with, touches neither the
+ * others nor what is observed: it is given to `onError`.
  */
 export function observersAsOne(
   observers: readonly RedisQueueObserver[],
@@ -46,25 +47,27 @@ export function observersAsOne(
   const one: Partial<Record<Event, Tell>> = {};
   for (const event of OBSERVED_EVENTS) {
     const told = observers.filter((observer) => observer[event] !== undefined);
-    if (told.length > 0) one[event] = tellAll(event, told, onError);
+    const failures = new ListenerFailures((error) => onError(event, error));
+    if (told.length > 0) one[event] = tellAll(event, told, failures);
   }
   // Each method passes on what it gets to methods of its own name.
   return one;
 }
 
-type Tell = (about: unknown, more?: unknown) => void;
+type Tell = (about: unknown, more?: unknown) => unknown;
 
 function tellAll(
   event: Event,
   observers: readonly RedisQueueObserver[],
-  onError: (event: Event, error: unknown) => void,
+  failures: ListenerFailures,
 ): Tell {
   return (about, more) => {
     for (const observer of observers) {
       try {
-        (observer[event] as Tell).call(observer, about, more); // of that name, so it takes what there is about that
+        // A method of that name takes what there is about that.
+        failures.watch((observer[event] as Tell).call(observer, about, more));
       } catch (error) {
-        onError(event, error);
+        failures.add(error);
       }
     }
   };

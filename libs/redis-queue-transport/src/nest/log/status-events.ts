@@ -3,6 +3,7 @@ import type { Subject } from 'rxjs';
 import { InvalidOptionError, messageOf } from '../../core/errors/errors.js';
 import { nearest } from '../../core/options/nearest.js';
 import type { DeadReason } from '../../core/delivery/outcome.js';
+import { ListenerFailures } from '../../core/lifecycle/listener-failures.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 
 /** The state of the command connection. */
@@ -120,16 +121,19 @@ export class StatusEvents {
     };
   }
 
-  /** What a listener throws must not reach what it is told by: connections, and loops that would begin anew. */
+  /** How a listener fails must not reach what it is told by: connections, and loops that would begin anew. */
   #tell<Event extends keyof RedisQueueEvents>(
     event: Event,
     tell: (listener: RedisQueueEvents[Event]) => void,
   ): void {
+    const failures = new ListenerFailures((error) => {
+      this.logger.error(`A listener for "${event}" failed: ${messageOf(error)}`);
+    });
     for (const listener of this.#listeners[event]) {
       try {
-        tell(listener);
+        failures.watch(tell(listener));
       } catch (error) {
-        this.logger.error(`A listener for "${event}" failed: ${messageOf(error)}`);
+        failures.add(error);
       }
     }
   }
