@@ -4,22 +4,22 @@ import type { Delivery } from '../delivery/delivery.js';
 import type { Outcome } from '../delivery/outcome.js';
 
 export interface BreakerEvents {
-  /** From now on no more than these may be held. */
+  /** From now on, at most this many may be held. */
   limited(limit: number): void;
   /** Nearly every attempt fails, the last one with this error. */
   slowed(error: unknown): void;
-  /** Attempts succeed again, after so many ms. */
+  /** Attempts succeed again, after this many ms. */
   recovered(slowedMs: number): void;
 }
 
-/** A queue that is slowed down, as nearly every attempt fails. */
+/** A queue that is slowed down because nearly every attempt fails. */
 export interface Slowdown {
   readonly sinceMs: number;
-  /** Of the last attempt that failed. */
+  /** The error of the last failed attempt. */
   readonly error: unknown;
 }
 
-/** Watches how the attempts of one queue end, and slows it down by its {@link Circuit}. */
+/** Watches how the attempts of one queue end, and slows the queue down with a {@link Circuit}. */
 export class Breaker {
   readonly #circuit: Circuit;
   #lastError: unknown;
@@ -40,8 +40,9 @@ export class Breaker {
   }
 
   /**
-   * What no further attempt would make right, comes back by its handler's wish, has told its caller the error, or has
-   * failed before, says nothing of whether the next message would succeed. A message that may be tried but once does.
+   * Some failures do not predict whether the next message succeeds: errors that are not worth a retry, messages that the
+   * handler postponed, requests whose caller got the error, and messages that have failed before. The first failure of
+   * any other message counts, even if only one attempt is allowed.
    */
   ended({ envelope }: Delivery, outcome: Outcome): void {
     if (outcome.kind === 'ack') {
@@ -70,7 +71,7 @@ export class Breaker {
   }
 
   #failed(error: unknown): void {
-    // All messages of a batch that fails have failed by one attempt.
+    // All messages of a failed batch failed in one attempt.
     const isSameAttempt = typeof error === 'object' && error === this.#lastCounted;
     if (isSameAttempt || this.#isStopped) return;
     this.#lastCounted = error;

@@ -1,38 +1,38 @@
-/** So many messages in a row fail before it opens; each that succeeds in between makes up for some of them. */
+/** How many messages in a row fail before it opens. Each success in between makes up for some failures. */
 const OPENS_AT = 20;
 const SUCCESS_MAKES_UP_FOR = 5;
 
-/** So many are tried at once after a pause. */
+/** How many messages are tried at once after a pause. */
 export const PROBES = 3;
 
-/** A pause is a quarter of the time since it opened, so that an end is noticed within a quarter of what there was. */
+/** A pause is a quarter of the time since it opened: recovery is noticed within a quarter of the outage. */
 const PAUSE_PART = 1 / 4;
 const SHORTEST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
 /**
- * Slows a queue down while nearly every attempt fails: what the handlers need is away then, and each further message
- * would only use up an attempt. A state machine without a clock or a timer of its own:
+ * Slows a queue down while nearly every attempt fails: then something that the handlers need is away, and each further
+ * message would only use up an attempt. A state machine without a clock or timer of its own:
  *
- * - `closed`: everything is taken. It opens when failures of {@link OPENS_AT} messages outweigh what succeeds: with more
- *   than one success in six they do not.
+ * - `closed`: everything is taken. It opens when failures of {@link OPENS_AT} messages outweigh the successes, which they
+ *   do not with more than one success in six.
  * - `pausing`: nothing is taken until {@link probe} is called.
- * - `probing`: a few are taken, twice as many with each success, and all of them again once that is as many as may run. When
- *   they fail too, it pauses again, for longer.
+ * - `probing`: a few are taken, twice as many after each success, until as many as may run are taken again. If they fail,
+ *   it pauses again, for longer.
  *
- * Only a message that fails for the first time is told of as a failure, whether or not it may be tried again. One that has failed before may fail always, and
- * comes again at the head of the queue: if it counted, a few of them would keep the good ones behind them waiting for ever.
+ * Only the first failure of a message counts. A message that has failed before may always fail, and comes back at the head
+ * of the queue: if it counted, a few such messages would keep good ones behind them waiting for ever.
  */
 export class Circuit {
   #state: 'closed' | 'pausing' | 'probing' = 'closed';
-  /** Failures that were not made up for. */
+  /** Failures minus what successes made up for. */
   #misses = 0;
   #limit = Infinity;
   #openedAtMs = 0;
 
   constructor(private readonly concurrency: number) {}
 
-  /** Whether there is nothing that a success could change. */
+  /** Whether a success would change nothing. */
   get isSettled(): boolean {
     return this.#state === 'closed' && this.#misses === 0;
   }
@@ -41,12 +41,12 @@ export class Circuit {
     return this.#state !== 'closed';
   }
 
-  /** How many may be held at once. */
+  /** How many deliveries may be held at once. */
   get limit(): number {
     return this.#limit;
   }
 
-  /** Meaningful while it is open. */
+  /** Only meaningful while it is open. */
   get openedAtMs(): number {
     return this.#openedAtMs;
   }
@@ -67,13 +67,13 @@ export class Circuit {
       this.#misses = Math.max(0, this.#misses - SUCCESS_MAKES_UP_FOR);
       return;
     }
-    // In a pause as well: something that began before it has ended.
+    // This also happens in a pause: a handler that started earlier has ended.
     const limit = 2 * Math.max(PROBES, this.#limit);
     if (limit < this.concurrency) this.#go('probing', limit);
     else this.#go('closed', Infinity);
   }
 
-  /** True when a pause begins. */
+  /** True if a pause begins. */
   failed(nowMs: number): boolean {
     if (this.#state === 'pausing') return false;
     this.#misses += 1;

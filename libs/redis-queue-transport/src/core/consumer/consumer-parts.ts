@@ -18,23 +18,23 @@ import { Trial } from './trial.js';
 import type { TrialTurn } from './trial.js';
 import { Trouble } from './trouble.js';
 
-/** What a consumer needs of its broker. */
+/** The part of the broker that a consumer needs. */
 export type ConsumerBroker = Pick<Broker, 'join' | 'nowMs' | 'isReplyList'>;
 
 export interface ConsumerOptions extends DeliveriesOptions {
   readonly leaseMs: number;
   readonly deadLetterLimit: number | undefined;
   readonly deadLetterMaxAgeMs: number;
-  /** The queue takes a group's events. */
+  /** The queue holds events of a group. */
   readonly subscription?: SubscriptionTerms | undefined;
-  /** Those of all handlers of the process together; undefined for as many as there are. */
+  /** The places of all handlers of the process; undefined for no limit. */
   readonly places?: Places | undefined;
 }
 
-/** Longest time that an idle consumer blocks in one call. */
+/** How long an idle consumer blocks in one call. */
 const LONGEST_WAIT_MS = 5_000;
 
-/** The parts of a consumer, put together: what one of them finds out, the others learn here. */
+/** The parts of a consumer, wired together: here, each part learns what the others find out. */
 export class ConsumerParts {
   readonly state = new ConsumerState();
   readonly membership: Membership;
@@ -44,7 +44,7 @@ export class ConsumerParts {
   readonly breaker: Breaker;
   readonly time: Timekeeping;
   readonly taking: Taking;
-  /** False where an id must be known as handled before its next message comes. */
+  /** False if an id must be recorded as handled before its next message arrives. */
   readonly maySettleLater: boolean;
   readonly #trouble: Trouble;
   readonly #waitMs: number;
@@ -126,7 +126,7 @@ export class ConsumerParts {
     this.taking.look();
   }
 
-  /** The right to it ended with the lease, or the consumer ends. */
+  /** The right ended with the lease, or the consumer is ending. */
   endTrial(): void {
     const wasOn = this.trial.isOn;
     this.trial.end();

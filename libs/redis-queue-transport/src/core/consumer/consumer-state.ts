@@ -3,11 +3,11 @@ import type { Tenure } from '../lease/tenure.js';
 
 /**
  * - `new`: has not joined its queue.
- * - `consuming`: takes.
- * - `draining`: takes nothing more; what runs goes on.
+ * - `consuming`: takes messages.
+ * - `draining`: takes nothing more; running handlers go on.
  * - `stopping`: the same, until a deadline.
- * - `handingBack`: what still ran at the deadline goes back, and the last settlements go out.
- * - `left`: nothing happens any more.
+ * - `handingBack`: hands back what still ran at the deadline, and sends the last settlements.
+ * - `left`: does nothing any more.
  */
 export type Phase = 'new' | 'consuming' | 'draining' | 'stopping' | 'handingBack' | 'left';
 
@@ -20,29 +20,29 @@ const FOLLOWING: Readonly<Record<Phase, readonly Phase[]>> = {
   left: [],
 };
 
-/** Two exchanges in a row that found nothing. (After one, callers that all wait for their replies may go on together.) */
+/** Two exchanges in a row found nothing. (After only one, callers that wait for replies may all continue together.) */
 const QUIET_AFTER = 2;
 
-/** While a queue is quiet, no more than one exchange in so many ms. */
+/** While a queue is quiet, at most one exchange in this many ms. */
 export const CALM_EXCHANGE_MS = 2;
 
 /**
- * What a consumer is doing. Every change of that goes through here, and what must not be throws: at most one exchange and
- * at most one wait are under way, each in a tenure that is not over when it begins, and a phase follows only its own.
+ * What a consumer is doing. Every transition goes through here, and an invalid one throws: at most one exchange and one
+ * wait are running, each started in a tenure that was not over, and phases follow each other only in their order.
  */
 export class ConsumerState {
   #phase: Phase = 'new';
   #isPaused = false;
   #isExchanging = false;
-  /** Ends the wait that is under way. */
+  /** Ends the running wait. */
   #waiting: AbortController | undefined;
-  /** Serves wait after wait until it fires: making one is a good part of what a wait in vain costs. */
+  /** Reused for each wait until it fires: making one is a good part of the cost of an idle wait. */
   #waitEnder = new AbortController();
   #mustLook = true;
   /** Exchanges in a row that found nothing. */
   #inVain = 0;
   #exchangedAt = 0;
-  /** When an exchange was answered last beside no wait: only that shows whether the list holds more than is known. */
+  /** When an exchange without a wait beside it last returned: only that shows whether the list holds unknown elements. */
   #checkedAt = 0;
 
   get phase(): Phase {
@@ -65,18 +65,18 @@ export class ConsumerState {
     return this.#waiting !== undefined;
   }
 
-  /** An exchange is worth while although nothing ended. */
+  /** An exchange is worthwhile although nothing has ended. */
   get mustLook(): boolean {
     return this.#mustLook;
   }
 
-  /** Messages come one by one, and an exchange was made just now. */
+  /** Messages arrive one by one, and the last exchange was just now. */
   get isCalm(): boolean {
     if (this.#inVain < QUIET_AFTER) return false;
     return performance.now() - this.#exchangedAt < CALM_EXCHANGE_MS;
   }
 
-  /** For how long no exchange has shown what the list holds, in ms. */
+  /** How long ago, in ms, an exchange last showed what the list holds. */
   get uncheckedMs(): number {
     return performance.now() - this.#checkedAt;
   }
@@ -87,7 +87,7 @@ export class ConsumerState {
     this.#phase = phase;
   }
 
-  /** True when the queue was not known to be paused before. */
+  /** True if the queue was not yet known to be paused. */
   followPause(isPaused: boolean): boolean {
     const isNew = isPaused && !this.#isPaused;
     this.#isPaused = isPaused;
@@ -107,17 +107,17 @@ export class ConsumerState {
     return held;
   }
 
-  /** `taken` of at most `take` came; more may wait where it `isCut`. */
+  /** `taken` of at most `take` elements arrived; if `isCut`, more may be waiting. */
   exchanged(take: number, taken: number, isCut: boolean): void {
     assert(this.#isExchanging, 'an answer to no exchange');
     if (!this.isWaiting) this.#checkedAt = performance.now();
     if (take === 0) return;
     this.#inVain = taken === 0 ? this.#inVain + 1 : 0;
-    // A full answer means that there may be more.
+    // A full reply means that there may be more.
     if (taken === take || isCut) this.#mustLook = true;
   }
 
-  /** What there was to be seen is still there to be seen. */
+  /** The exchange failed, so it has shown nothing. */
   exchangeFailed(): void {
     this.#mustLook = true;
     this.#inVain = 0;
@@ -128,7 +128,7 @@ export class ConsumerState {
     this.#isExchanging = false;
   }
 
-  /** Answers with what ends it: {@link endWaitSoon}. */
+  /** Returns the signal that ends it: {@link endWaitSoon}. */
   beginWait(tenure: Tenure | undefined): readonly [Tenure, AbortSignal] {
     assert(this.#waiting === undefined, 'two waits at a time');
     const held = assertHeld(tenure);
@@ -146,7 +146,7 @@ export class ConsumerState {
     this.#waiting = undefined;
   }
 
-  /** Has the wait that is under way end. */
+  /** Ends the running wait soon. */
   endWaitSoon(): void {
     this.#waiting?.abort();
   }

@@ -2,7 +2,7 @@ import type { TrialStep } from '../broker/broker.js';
 import type { ConsumerParts } from './consumer-parts.js';
 import type { ConsumerView } from './next-step.js';
 
-/** How a consumer of these parts is now. Keeps places for what it is free to take, and has its trial decide. */
+/** The present view of a consumer with these parts. Reserves places for what it may take, and lets its trial decide. */
 export function viewOf(parts: ConsumerParts, isOverdue: boolean): ConsumerView {
   const { state, held, time, deliveries, membership } = parts;
   const hasLease = membership.tenure !== undefined;
@@ -36,7 +36,7 @@ function trialStepOf({ trial, held, deliveries, state }: ConsumerParts): TrialSt
   return trial.step({ isConsuming, isEmpty, hasPlace, isTesting: deliveries.isTesting });
 }
 
-/** Slots that an exchange may fill; the one that a wait may fill is not among them. */
+/** Slots that an exchange may fill, without the one that a running wait may fill. */
 function freeOf({ state, trial, held }: ConsumerParts): number {
   return state.isConsuming && !state.isWaiting && !trial.isOn ? held.reserve() : 0;
 }

@@ -11,26 +11,26 @@ import { nextStep } from './next-step.js';
 import type { Tenure } from '../lease/tenure.js';
 import type { TrialTurn } from './trial.js';
 
-/** Time for the last settlements at a stop, beyond what the handlers got. */
+/** Time for the last settlements at a stop, after the time for the handlers. */
 const SETTLE_GRACE_MS = 2_000;
 
 /**
- * Takes from one queue in one process.
+ * Consumes one queue in one process.
  *
- * At most one exchange and at most one wait are under way at any time. The exchange settles what has finished and
- * fills the free slots; what finishes meanwhile goes with the next one. When an exchange finds the queue empty, the
- * consumer waits for one message. Everything that happens ends in `#schedule`, and {@link nextStep} decides what is next.
+ * At most one exchange and one wait run at any time. The exchange settles what has ended and fills the free slots; what
+ * ends meanwhile goes with the next one. If an exchange finds the queue empty, the consumer waits for one message. Every
+ * event leads to `#schedule`, and {@link nextStep} decides what to do.
  *
- * Messages that were found running when a process died (suspects) are run apart, in a trial: see {@link Trial}.
+ * Messages that were running when a process died (suspects) are run separately, in a trial: see {@link Trial}.
  */
 export class Consumer {
   readonly #parts: ConsumerParts;
   readonly #stopped = new AbortController();
   #isStepScheduled = false;
   #turn: NodeJS.Immediate | undefined;
-  /** Until then settlements gather. */
+  /** Settlements gather until it fires. */
   #settleTimer: NodeJS.Timeout | undefined;
-  /** Of the phase of a stop that is under way. */
+  /** The deadline of the current phase of a stop. */
   #deadline: NodeJS.Timeout | undefined;
   #isOverdue = false;
   #stopping: Promise<void> | undefined;
@@ -65,17 +65,17 @@ export class Consumer {
     return { queue: this.options.queue, sinceMs, lastError: messageOf(error) };
   }
 
-  /** Joins the queue and begins to take. Rejects when Redis cannot be reached. To be called once. */
+  /** Joins the queue and starts consuming. Rejects if Redis cannot be reached. Call it once. */
   async start(): Promise<void> {
     const { membership, state } = this.#parts;
     await membership.join();
-    // Stopped or drained while it was joining: what could not be seen then is undone here.
+    // Stopped or drained while joining: undo what was done since.
     if (state.phase !== 'new') return membership.leave();
     state.go('consuming');
     this.#schedule();
   }
 
-  /** Takes nothing more; what runs goes on. May be called at any time: before it has started, it never takes anything. */
+  /** Takes nothing more; running handlers go on. May be called at any time; before the start, it prevents any taking. */
   drain(): void {
     const { state, membership, time, taking } = this.#parts;
     const isNew = state.phase === 'new';
@@ -88,8 +88,8 @@ export class Consumer {
   }
 
   /**
-   * Drains, gives running handlers until the deadline, then hands back what is left and leaves the queue. What could
-   * not be settled because Redis is away is reclaimed by others when the lease ends. May be called twice.
+   * Drains, lets handlers run until the deadline, then hands back the rest and leaves the queue. If Redis is away, other
+   * consumers reclaim what could not be settled when the lease ends. May be called twice.
    */
   stop(deadlineMs: number): Promise<void> {
     this.#stopping ??= this.#stop(deadlineMs);
@@ -122,7 +122,7 @@ export class Consumer {
     const unfinished = this.#parts.deliveries.releaseUnfinished();
     const { queue } = this.options;
     if (unfinished > 0) this.observer.handedBack?.({ queue, deliveries: unfinished });
-    // Beyond the deadline: settlements must not be cut off by handlers that used up the time.
+    // After the deadline: handlers that used up the time must not cut off settlements.
     this.#beginDeadline(SETTLE_GRACE_MS);
   }
 
@@ -139,7 +139,7 @@ export class Consumer {
     this.#onLeft();
   }
 
-  /** Gathers everything that happens in one turn of the event loop into one step. */
+  /** Combines everything that happens in one turn of the event loop into one step. */
   readonly #schedule = (): void => {
     if (this.#isStepScheduled) return;
     this.#isStepScheduled = true;
@@ -155,7 +155,7 @@ export class Consumer {
     const { membership, deliveries, state, held } = this.#parts;
     const { tenure } = membership;
     deliveries.beginStep();
-    // First: while Redis works on it, more is started.
+    // First, so that handlers start while Redis works on it.
     this.#act(tenure);
     if (tenure !== undefined) deliveries.startReady(tenure);
     if (!state.isExchanging && !deliveries.isStepUsedUp) held.releasePlaces();

@@ -1,46 +1,46 @@
 import type { TrialStep } from '../broker/broker.js';
 import type { Phase } from './consumer-state.js';
 
-/** What a consumer sees of itself when it decides what it does next. */
+/** The state by which a consumer decides what to do next. */
 export interface ConsumerView {
   readonly phase: Phase;
-  /** While it stops: the time for that is over. */
+  /** While stopping: the time is over. */
   readonly isOverdue: boolean;
-  /** False before it joined its queue, and between a lost lease and the next. */
+  /** False before joining the queue, and between a lost lease and the next one. */
   readonly hasLease: boolean;
   readonly isExchanging: boolean;
   readonly isWaiting: boolean;
-  /** Its queue is. */
+  /** The queue is paused. */
   readonly isPaused: boolean;
   /** How many handlers run. */
   readonly running: number;
   readonly hasSettlements: boolean;
   /** How many more an exchange may take. */
   readonly free: number;
-  /** A handler began in this turn of the event loop. */
+  /** A handler has started in this turn of the event loop. */
   readonly hasJustBegun: boolean;
-  /** Something may be there to be taken. */
+  /** There may be something to take. */
   readonly mustLook: boolean;
-  /** Something is due, which others may take although this consumer has no place for it. */
+  /** Something is due. Other consumers may take it even if this one has no place. */
   readonly mustRelease: boolean;
-  /** It keeps its queue's time, and is to give that up. */
+  /** It is the timekeeper of its queue, and must give that up. */
   readonly mustYieldTime: boolean;
-  /** What its trial of suspects asks for. */
+  /** The step that its trial of suspects needs. */
   readonly trialStep: TrialStep | undefined;
-  /** Messages come one by one, and an exchange was made just now: settlements gather for the next one. */
+  /** Messages arrive one by one, and the last exchange was just now: settlements gather for the next one. */
   readonly isCalm: boolean;
 }
 
 /**
- * - `handBack`: what still runs goes back to the queue.
- * - `leave`: the queue.
- * - `exchange`: settle what has ended, and take as many as are free.
- * - `exchangeAside`: settle what has ended, take nothing from the queue, and say what a trial or the keeping of time asks for.
- * - `wait`: for one message.
- * - `gather`: settlements for a moment; a wait is under way.
+ * - `handBack`: hand what still runs back to the queue.
+ * - `leave` the queue.
+ * - `exchange`: settle what has ended, and fill the free slots.
+ * - `exchangeAside`: settle what has ended, take nothing from the queue, and perform a step of a trial or of timekeeping.
+ * - `wait` for one message.
+ * - `gather` settlements for a moment, while a wait is running.
  * - `gatherAndWait`: the same, and wait for one message.
- * - `endTurn`: see what this turn of the event loop brings.
- * - `rest`: until something happens.
+ * - `endTurn`: see what the rest of this turn of the event loop brings.
+ * - `rest` until something happens.
  */
 export type NextStep =
   | 'handBack'
@@ -53,7 +53,7 @@ export type NextStep =
   | 'endTurn'
   | 'rest';
 
-/** What a consumer does next. Rows of the table that this is, in words: its spec. */
+/** What a consumer does next. This is a table; its spec has the rows in words. */
 export function nextStep(view: ConsumerView): NextStep {
   const { phase } = view;
   if (phase === 'stopping' && (view.isOverdue || hasEnded(view))) return 'handBack';
@@ -61,7 +61,7 @@ export function nextStep(view: ConsumerView): NextStep {
   if (!view.hasLease || view.isExchanging || phase === 'left') return 'rest';
   if (view.trialStep !== undefined || view.mustYieldTime) return 'exchangeAside';
   if (view.hasSettlements) return settle(view);
-  // What began may end in this turn: then one exchange settles and takes, where there would be two and a wait.
+  // Handlers may end in the turn in which they started. Then one exchange settles and takes, instead of two and a wait.
   if (view.hasJustBegun) return 'endTurn';
   if (mayLook(view)) return 'exchange';
   return mayWait(view) ? 'wait' : 'rest';
@@ -75,11 +75,11 @@ function isSettled({ hasSettlements, isExchanging }: ConsumerView): boolean {
   return !hasSettlements && !isExchanging;
 }
 
-/** While the queue is quiet, messages that follow each other quickly come by waits, and are settled together. */
+/** In a quiet queue, messages in quick succession are taken by waits and settled together. */
 function settle({ phase, isCalm, isPaused, isWaiting, free }: ConsumerView): NextStep {
   if (!isCalm || isPaused || phase !== 'consuming') return 'exchange';
   if (isWaiting) return 'gather';
-  // One that runs one at a time also settles one at a time.
+  // With a concurrency of 1, messages are also settled one at a time.
   return free >= 2 ? 'gatherAndWait' : 'exchange';
 }
 

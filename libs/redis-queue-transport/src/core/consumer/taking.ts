@@ -8,7 +8,7 @@ import type { Timekeeping } from './timekeeping.js';
 import type { Trial } from './trial.js';
 import type { Trouble } from './trouble.js';
 
-/** The parts of a consumer that its calls to Redis change. */
+/** The parts of a consumer that are changed by its calls to Redis. */
 export interface TakingParts {
   readonly state: ConsumerState;
   readonly held: Held;
@@ -16,9 +16,9 @@ export interface TakingParts {
   readonly trial: Trial;
   readonly time: Timekeeping;
   readonly trouble: Trouble;
-  /** How often at least an exchange has to show what the list holds, in ms. */
+  /** After how many ms at most an exchange has to show what the list holds. */
   readonly checkEveryMs: number;
-  /** How often a paused queue is looked at, in ms. */
+  /** How often, in ms, a paused queue is checked. */
   readonly lookEveryMs: number;
   /** Fires at the end of the consumer. */
   readonly stopped: AbortSignal;
@@ -26,7 +26,7 @@ export interface TakingParts {
 
 export interface TakingEvents {
   lost(tenure: Tenure): void;
-  /** Settlements found nothing to settle, although the lease holds. */
+  /** Settlements found nothing to settle although the lease holds. */
   missing(deliveries: number): void;
   /** A trial begins, or ends. */
   trial(isOn: boolean): void;
@@ -34,7 +34,7 @@ export interface TakingEvents {
   changed(): void;
 }
 
-/** The two calls by which a consumer takes from its queue, exchange and wait, and what follows from their answers. */
+/** The two calls by which a consumer takes from its queue, exchange and wait, and the effects of their results. */
 export class Taking {
   readonly #exchangePause = new GrowingPause();
   readonly #waitPause = new GrowingPause();
@@ -44,19 +44,19 @@ export class Taking {
     private readonly events: TakingEvents,
   ) {}
 
-  /** Something may be there to be taken. */
+  /** There may be something to take. */
   look(): void {
     this.parts.state.look();
     this.events.changed();
   }
 
-  /** Looks, and finds out whether somebody keeps the time. */
+  /** Makes the next exchange look for messages and for a timekeeper. */
   lookAround(): void {
     this.parts.time.askWhoKeeps();
     this.look();
   }
 
-  /** Nothing is to be started for now: what has not begun goes back, and the wait that is under way ends. */
+  /** Nothing may start for now: what has not started goes back, and the running wait ends. */
   interrupt(): void {
     this.parts.state.endWaitSoon();
     this.parts.deliveries.releaseUnstarted();
@@ -66,7 +66,7 @@ export class Taking {
     if (this.parts.state.followPause(isPaused)) this.interrupt();
   }
 
-  /** Settles what has ended, takes up to so many, and asks what the trial wants to be asked. Never rejects. */
+  /** Settles what has ended, takes up to `take`, and performs the step that the trial needs. Never rejects. */
   async exchange(held: Tenure | undefined, take: number, trialStep?: TrialStep): Promise<void> {
     const { state, trial, time, trouble, stopped } = this.parts;
     const tenure = state.beginExchange(held);
@@ -86,7 +86,7 @@ export class Taking {
     } catch (error) {
       time.putBack(timeStep);
       trial.failed();
-      // Whether it was executed or not, giving the same settlements again is right.
+      // Sending the same settlements again is right, whether or not the call was executed.
       if (!tenure.isOver) this.parts.held.putBack(settlements);
       state.exchangeFailed();
       trouble.failed(error);
@@ -101,7 +101,7 @@ export class Taking {
     const { state } = this.parts;
     const { taken, missing, isPaused } = exchange;
     if (missing > 0) this.events.missing(missing);
-    // What was told meanwhile may be a pause, of which this answer does not know: the next one does.
+    // News may have arrived meanwhile, such as a pause. This reply does not know of it, the next one does.
     if (isPaused || !state.mustLook) this.followPause(isPaused);
     this.#followTrial(exchange);
     state.exchanged(take, taken.length, exchange.isCut);
@@ -110,7 +110,7 @@ export class Taking {
     else this.#takeUp(tenure, taken);
   }
 
-  /** At the beginning of a trial what has not begun goes back, and nothing more comes. */
+  /** When a trial begins, what has not started goes back, and nothing more is taken. */
   #followTrial({ suspects }: Exchange): void {
     const { trial } = this.parts;
     const wasOn = trial.isOn;
@@ -151,7 +151,7 @@ export class Taking {
     }
   }
 
-  /** Nothing came: it waits again, and only now and then looks whether it missed something. */
+  /** Nothing arrived: wait again, and only now and then check whether something was missed. */
   #goOnAfterWait(isOverInVain: boolean): void {
     const { state, checkEveryMs } = this.parts;
     if (!isOverInVain) this.look();

@@ -2,30 +2,30 @@ import { performance } from 'node:perf_hooks';
 import type { TimeStep } from '../broker/broker.js';
 
 /**
- * How much later than the one that keeps the time the others look for what is due, should it be gone or stand still: so
- * that what a delayed message costs does not grow with the number of consumers.
+ * How much later than the timekeeper the others look for due messages, in case the timekeeper is dead or frozen. So the
+ * cost of a delayed message does not grow with the number of consumers.
  */
 const LEAST_BEHIND_MS = 10_000;
 const MOST_BEHIND_MS = 20_000;
 
-/** What Node's timers can take. */
+/** The longest time of Node's timers. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface TimekeepingEvents {
-  /** It is time to look for what is due. */
+  /** It is time to look for due messages. */
   due(): void;
 }
 
 /**
- * Knows when something is due, and so when its consumer is to look; and whether this consumer keeps the time of its queue,
- * which is to see to it that what is due is handed out in time, by whichever consumer.
+ * Knows when something is due, and so when its consumer must look. Also knows whether this consumer is the timekeeper of
+ * its queue, which makes sure that due messages are handed out in time, by any consumer.
  */
 export class Timekeeping {
   #isTimekeeper = false;
-  /** What the next exchange is to do about that: find out whether somebody keeps the time, or leave it to others. */
+  /** The timekeeping step of the next exchange: become the timekeeper if there is none, or yield. */
   #step: TimeStep | undefined = 'keep';
   #mustRelease = false;
-  /** What is due first of that of which it was told since the last exchange began: Redis time in ms. */
+  /** The earliest due time in the news since the last exchange began: Redis time in ms. */
   #heardDueMs = Infinity;
   #timer: NodeJS.Timeout | undefined;
   /** When the next look is due, by `performance.now()`. */
@@ -34,33 +34,33 @@ export class Timekeeping {
   constructor(
     /** Redis's time. */
     private readonly nowMs: () => number,
-    /** Looks are planned while it is true. */
+    /** Looks are only planned while it is true. */
     private readonly isConsuming: () => boolean,
     private readonly events: TimekeepingEvents,
   ) {}
 
-  /** Something is due, which others may take although this consumer has no place for it. */
+  /** Something is due. Other consumers may take it even if this one has no place. */
   get mustRelease(): boolean {
     return this.#mustRelease;
   }
 
-  /** It keeps the time, and is to give that up. */
+  /** It is the timekeeper, and must give that up. */
   get mustYield(): boolean {
     return this.#step === 'yield';
   }
 
-  /** Something was scheduled that is due then, before all else. */
+  /** Something was scheduled that is due then, earlier than everything else. */
   hear(dueMs: number): void {
     this.#heardDueMs = Math.min(this.#heardDueMs, dueMs);
     this.lookIn(dueMs - this.nowMs());
   }
 
-  /** The next exchange finds out whether somebody keeps the time. */
+  /** The next exchange finds out whether there is a timekeeper. */
   askWhoKeeps(): void {
     if (!this.#isTimekeeper) this.#step = 'keep';
   }
 
-  /** An exchange begins, which does this about the time. */
+  /** An exchange begins. Returns its timekeeping step. */
   takeStep(): TimeStep | undefined {
     const step = this.#step;
     this.#step = undefined;
@@ -69,17 +69,17 @@ export class Timekeeping {
     return step;
   }
 
-  /** It failed: the next one is to do it. */
+  /** The exchange failed: the next one repeats the step. */
   putBack(step: TimeStep | undefined): void {
     this.#step ??= step;
   }
 
-  /** It was answered. */
+  /** The exchange has returned. */
   answered(step: TimeStep | undefined, isTimekeeper: boolean): void {
     if (step !== undefined) this.#isTimekeeper = isTimekeeper;
   }
 
-  /** Plans the next look anew: for what is due in so many ms, if anything is. */
+  /** Plans the next look for what is due in this many ms, if anything. */
   planLook(dueInMs: number | undefined): void {
     this.#lookAt = Infinity;
     if (dueInMs === undefined) clearTimeout(this.#timer);
@@ -87,14 +87,14 @@ export class Timekeeping {
     this.#addHeard();
   }
 
-  /** Plans the next look anew: in so many ms. */
+  /** Plans the next look in this many ms. */
   planLookIn(ms: number): void {
     this.#lookAt = Infinity;
     this.lookIn(ms);
     this.#addHeard();
   }
 
-  /** It was told while the exchange was under way, which may not know of it. */
+  /** The news arrived during the exchange, which may not include it. */
   #addHeard(): void {
     if (this.#heardDueMs !== Infinity) this.lookIn(this.#heardDueMs - this.nowMs());
   }
@@ -104,7 +104,7 @@ export class Timekeeping {
     return LEAST_BEHIND_MS + Math.random() * (MOST_BEHIND_MS - LEAST_BEHIND_MS);
   }
 
-  /** Or sooner, where that was planned before. */
+  /** Keeps an earlier planned look. */
   lookIn(ms: number): void {
     const at = performance.now() + ms;
     if (at >= this.#lookAt || !this.isConsuming()) return;
@@ -118,12 +118,12 @@ export class Timekeeping {
     }, inMs);
   }
 
-  /** Leaves it to others, if it keeps the time. */
+  /** Yields, if this consumer is the timekeeper. */
   giveUp(): void {
     this.#step = this.#isTimekeeper ? 'yield' : undefined;
   }
 
-  /** The lease is lost, and with it the office. */
+  /** The lease is lost, and timekeeping with it. */
   forget(): void {
     this.#isTimekeeper = false;
     this.#step = 'keep';

@@ -1,22 +1,22 @@
 import { performance } from 'node:perf_hooks';
 import type { Suspects, TrialStep } from '../broker/broker.js';
 
-/** How long a consumer that holds others waits for one that holds nothing to claim the trial. */
+/** How long a consumer that holds messages leaves the trial to one that holds nothing. */
 const POLITE_MS = 300;
 
-/** How long what runs gets to end before the first suspect begins all the same, beside it: it may hang. */
+/** How long running handlers may take to end. Then the first suspect starts beside them: they may hang. */
 const EMPTYING_MS = 5_000;
 
-/** How long nothing else begins beside a suspect: what kills its process usually does so at once. */
+/** How long nothing else starts beside a suspect: a message that kills its process usually does so at once. */
 const ALONE_MS = 2_000;
 
-/** A trial that took longer gives way to the queue for as long as it took. */
+/** A trial that took longer makes room for the queue for as long as it took. */
 const LONGEST_TRIAL_MS = 10_000;
 
-/** How soon it is tried again to get the turn from another queue of the process. */
+/** How soon to ask again for the turn that another queue of the process has. */
 const TURN_AGAIN_MS = 500;
 
-/** One trial at a time in a process: of two suspects that run when it dies, nobody could tell which one was to blame. */
+/** One trial at a time in a process: if two suspects ran when it died, nobody could tell which one was to blame. */
 export class TrialTurn {
   #holder: object | undefined;
 
@@ -34,34 +34,34 @@ export class TrialTurn {
   }
 }
 
-/** What a trial has to know of its consumer. */
+/** What a trial needs to know about its consumer. */
 export interface TrialView {
-  /** It takes from its queue, which is not paused. */
+  /** It consumes its queue, which is not paused. */
   readonly isConsuming: boolean;
   /** It holds nothing. */
   readonly isEmpty: boolean;
   /** One more handler may run. */
   readonly hasPlace: boolean;
-  /** The handler of the suspect that was begun last has not ended. */
+  /** The handler of the suspect that was started last is still running. */
   readonly isTesting: boolean;
 }
 
 /**
- * - `off`: others may run the suspects, if there are any.
- * - `claiming`: the right to run them has been asked for.
- * - `emptying`: it is ours; what runs ends first.
+ * - `off`: other consumers may run the suspects, if there are any.
+ * - `claiming`: has asked for the right to run them.
+ * - `emptying`: has the right; running handlers end first.
  * - `testing`: suspects run, each alone for a while.
- * - `yielding`: the right is to be given up.
+ * - `yielding`: gives up the right.
  */
 type Phase = 'off' | 'claiming' | 'emptying' | 'testing' | 'yielding';
 
 /**
- * Runs the suspects of a queue apart from all others, in one consumer at a time, so that a message which kills its
- * process is found by itself. All of it is bounded in time: what hangs, suspect or not, stops nobody else.
+ * Runs the suspects of a queue separately, in one consumer at a time, so that a message that kills its process is
+ * identified. All of it is bounded in time: a hanging handler, suspect or not, stops nobody else.
  */
 export class Trial {
   #phase: Phase = 'off';
-  /** Since when suspects wait that nobody runs. */
+  /** Since when suspects have waited without anyone running them. */
   #freeSince: number | undefined;
   #beganAt = 0;
   #aloneUntil = 0;
@@ -76,24 +76,24 @@ export class Trial {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** While it is true, nothing is taken from the queue. */
+  /** While true, nothing is taken from the queue. */
   get isOn(): boolean {
     return this.#phase === 'emptying' || this.#phase === 'testing';
   }
 
-  /** There is nothing to decide: the usual case, which costs no more than this question. */
+  /** There is nothing to decide. This is the usual case, and costs no more than this check. */
   get isIdle(): boolean {
     return this.#phase === 'off' && this.#freeSince === undefined;
   }
 
-  /** What an exchange says that is made for other reasons: one that holds nothing may begin with suspects at once. */
+  /** The step of an exchange that is made anyway: a consumer that holds nothing may start with suspects at once. */
   get passingStep(): TrialStep | undefined {
     if (this.isOn) return 'keep';
     const mayClaim = this.#phase === 'off' && this.turn.isFree;
     return mayClaim && this.now() >= this.#restsUntil ? 'claimIfEmpty' : undefined;
   }
 
-  /** What an exchange told of the queue's suspects. */
+  /** An exchange has told about the queue's suspects. */
   told(suspects: Suspects): void {
     if (suspects === 'mine') {
       if (this.#phase === 'off' || this.#phase === 'claiming') this.#begin();
@@ -103,7 +103,7 @@ export class Trial {
     this.#freeSince = suspects === 'free' ? (this.#freeSince ?? this.now()) : undefined;
   }
 
-  /** The step that is to be asked for with the next exchange, if any. */
+  /** The step for the next exchange, if any. */
   step(view: TrialView): TrialStep | undefined {
     const now = this.now();
     switch (this.#phase) {
@@ -119,19 +119,19 @@ export class Trial {
     }
   }
 
-  /** An exchange that asked for a step failed: what has become of it, the next one tells. */
+  /** An exchange with a step failed: the next one tells what became of it. */
   failed(): void {
     if (this.#phase === 'claiming') this.#finish();
   }
 
-  /** The right ended with the lease, or the consumer ends. */
+  /** The right ended with the lease, or the consumer is ending. */
   end(): void {
     this.#finish();
     this.#freeSince = undefined;
   }
 
   #begin(): void {
-    // Ours by a call whose answer got lost; meanwhile another queue of the process may have the turn.
+    // The right is ours by a call whose reply was lost. Another queue of the process may have the turn by now.
     if (!this.turn.take(this)) {
       this.#phase = 'yielding';
       return;
@@ -147,7 +147,7 @@ export class Trial {
     this.turn.giveBack(this);
   }
 
-  /** None after one that was over soon. */
+  /** No break after a short trial. */
   #restAfter(now: number): number {
     const tookMs = now - this.#beganAt;
     return tookMs < EMPTYING_MS ? now : now + tookMs;
@@ -175,7 +175,7 @@ export class Trial {
     return 'next';
   }
 
-  /** Nothing to ask for before the time is over, unless something else happens. */
+  /** Nothing to do for this long, unless something else happens. */
   #lookIn(ms: number): undefined {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.changed, Math.ceil(ms));

@@ -5,7 +5,7 @@ export interface TroubleEvents {
   recovered(): void;
 }
 
-/** Whether calls to Redis fail, and tells of it. */
+/** Knows whether calls to Redis fail, and reports it. */
 export class Trouble {
   #isOn = false;
 

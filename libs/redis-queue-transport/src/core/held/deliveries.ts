@@ -17,13 +17,13 @@ import type { SettlerOptions } from './settler.js';
 import type { Tenure } from '../lease/tenure.js';
 
 export interface DeliveriesOptions extends HeldBounds, SettlerOptions {
-  /** A message is dead-lettered after so many crashes of the process that ran it. */
+  /** After this many crashes of its process, a message is dead-lettered. */
   readonly maxCrashes: number;
 }
 
 /** The consumer whose deliveries they are. */
 export interface DeliveriesOwner extends Preparing {
-  /** There is something to settle, a free slot, or more to start. */
+  /** Something can be settled, taken or started. */
   changed(): void;
 }
 
@@ -32,19 +32,19 @@ export interface EndWatch {
   ended(delivery: Delivery, outcome: Outcome): void;
 }
 
-/** Who may hold so many starts half of them, settles what has ended by then, and goes on meanwhile. */
+/** A consumer that holds at least this many starts half of them, settles what has ended by then, and continues meanwhile. */
 const LEAST_TO_HALVE = 64;
 
-/** Begins what is held, follows it to its end, and has it settled. */
+/** Starts what is held, follows it to its end, and has it settled. */
 export class Deliveries {
   readonly #settler: Settler;
   readonly #preparation: Preparation;
   readonly #handlers: HandlerWatch;
   readonly #burst: number;
-  /** How many more may be begun before the next step. */
+  /** How many more may start before the next step. */
   #burstLeft = 0;
   #hasJustBegun = false;
-  /** The last suspect that was begun. */
+  /** The suspect that was started last. */
   #tested: Run<Begun> | undefined;
 
   constructor(
@@ -64,12 +64,12 @@ export class Deliveries {
     runner.useGate(owner.gate);
   }
 
-  /** The handler of the suspect that was begun last has not ended. */
+  /** The handler of the suspect that was started last is still running. */
   get isTesting(): boolean {
     return this.#tested?.isOver === false;
   }
 
-  /** A handler was begun since {@link endTurn}. */
+  /** A handler has started since {@link endTurn}. */
   get hasJustBegun(): boolean {
     return this.#hasJustBegun;
   }
@@ -78,17 +78,17 @@ export class Deliveries {
     this.#hasJustBegun = false;
   }
 
-  /** So many more may be begun as belong to one step. */
+  /** Allows the next step's share to start. */
   beginStep(): void {
     this.#burstLeft = this.#burst;
   }
 
-  /** All that belonged to this step has begun; more is ready. */
+  /** This step's share has started, and more is ready. */
   get isStepUsedUp(): boolean {
     return this.#burstLeft === 0;
   }
 
-  /** Begins what is ready and may begin now. */
+  /** Starts what is ready and may start now. */
   startReady(tenure: Tenure): void {
     if (!this.owner.isConsuming || !this.held.hasReady) return;
     for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
@@ -100,7 +100,7 @@ export class Deliveries {
     this.owner.changed();
   }
 
-  /** Begins a suspect, apart from what is ready. */
+  /** Starts a suspect, independently of what is ready. */
   startSuspect(tenure: Tenure, element: Buffer): void {
     this.#tested = this.#start(tenure, element);
   }
@@ -121,7 +121,7 @@ export class Deliveries {
     }
   }
 
-  /** Not `async`, as what it calls: this runs for each message, and a frame in each layer is what fills the heap. */
+  /** Neither this nor its callees are `async`: this runs for each message, and promises in each layer fill the heap. */
   #run(tenure: Tenure, delivery: Delivery): Run<Begun> {
     const run = this.held.begin({ delivery, tenure });
     this.#hasJustBegun = true;
@@ -138,7 +138,7 @@ export class Deliveries {
 
   #begin(run: Run<Begun>): void {
     const { delivery } = run.item;
-    // One that asks the gate itself tells when it begins.
+    // A handler that asks the gate itself reports its own start.
     if (!this.runner.asksGate) {
       this.owner.gate.began();
       this.#handlers.began(delivery);
@@ -163,14 +163,14 @@ export class Deliveries {
     this.owner.changed();
   }
 
-  /** Redis has taken these. */
+  /** Redis has settled these. */
   settled(settlements: readonly Settlement[]): void {
     this.#settler.settled(settlements);
   }
 
-  /** Hands back what has not begun, in order. */
+  /** Hands back what has not started, in order. */
   releaseUnstarted(): void {
-    // What a handler has gathered came before what is ready here.
+    // What a handler has gathered was taken before what is ready here.
     for (const { element } of this.#takeBackGathered())
       this.held.settle({ kind: 'release', element });
     this.held.releaseReady();
@@ -183,13 +183,13 @@ export class Deliveries {
     return gathered;
   }
 
-  /** Hands back an element that was never added, unharmed. */
+  /** Hands back an element that was never added here. */
   release(element: Buffer): void {
     this.held.settle({ kind: 'release', element });
     this.owner.changed();
   }
 
-  /** Hands back what still runs, and tells its handlers that nobody waits for them any longer. Answers how many. */
+  /** Hands back what still runs, and tells its handlers that their result no longer counts. Returns how many. */
   releaseUnfinished(): number {
     this.runner.takeBackUnstarted();
     const reason = new ShutdownError(
@@ -204,7 +204,7 @@ export class Deliveries {
     return unfinished.length;
   }
 
-  /** Everything that was taken in this tenure belongs to others now: its results are dropped. Answers how many ran. */
+  /** Everything taken in this tenure now belongs to others: drops it and its results. Returns how many were running. */
   lose({ lease }: Tenure): number {
     this.held.forget();
     this.#settler.forget();

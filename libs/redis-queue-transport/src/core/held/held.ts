@@ -14,14 +14,14 @@ export interface Begun {
 export interface HeldBounds {
   /** How many handlers may run at once. */
   readonly concurrency: number;
-  /** How many deliveries may be held, those that run included; at least as many as may run. */
+  /** How many deliveries may be held, including those running; at least as many as may run. */
   readonly prefetch: number;
 }
 
 /**
- * What a consumer holds, in three compartments: elements that are *ready*, deliveries that *run*, and *settlements* of what
- * has ended. Whatever was taken goes from one to the next, is in one of them at a time, and leaves with the exchange
- * that settles it. Knows nothing of handlers and of Redis.
+ * What a consumer holds, in three compartments: elements that are *ready*, deliveries that *run*, and *settlements* of
+ * deliveries that have ended. What was taken moves from one to the next, is in one at a time, and leaves with the exchange
+ * that settles it. Knows nothing about handlers or Redis.
  */
 export class Held {
   /** In the order in which they were taken. */
@@ -32,7 +32,7 @@ export class Held {
 
   constructor(
     private readonly bounds: HeldBounds,
-    /** Of the process, which its consumers share; undefined where each may have as many as it likes. */
+    /** The places of the process, which all its consumers share; undefined for no limit. */
     private readonly places: OwnPlaces | undefined,
   ) {}
 
@@ -50,7 +50,7 @@ export class Held {
     return this.#ready.length > 0;
   }
 
-  /** Something waits to be settled. */
+  /** Something is waiting to be settled. */
   get hasSettlements(): boolean {
     return this.#settlements.length > 0;
   }
@@ -60,17 +60,17 @@ export class Held {
     return this.#running.size < Math.min(this.bounds.concurrency, this.#limit);
   }
 
-  /** Nothing more may be held now. */
+  /** Nothing more may be held for now. */
   get isBarred(): boolean {
     return this.#limit === 0;
   }
 
-  /** From now on no more than these are taken and begun; what runs goes on. */
+  /** From now on, at most this many are taken and started. Running ones go on. */
   limit(most: number): void {
     this.#limit = most;
   }
 
-  /** How many more may be taken. Keeps places for those that could begin at once, until {@link releasePlaces}. */
+  /** How many more may be taken. Reserves places for those that can start at once, until {@link releasePlaces}. */
   reserve(): number {
     const free = this.#free;
     if (this.places === undefined) return free;
@@ -84,29 +84,29 @@ export class Held {
     return Math.max(0, Math.min(this.bounds.prefetch, this.#limit) - held);
   }
 
-  /** Places that were kept and are not needed are for others now. */
+  /** Gives back reserved places that are not needed. */
   releasePlaces(): void {
     this.places?.release();
   }
 
-  /** Takes them in: they are ready. */
+  /** Adds elements: they are ready. */
   add(elements: readonly Buffer[]): void {
     for (const element of elements) this.#ready.push(element);
   }
 
-  /** The next that is ready, if one more may run: it is out of here until it is begun or settled. */
+  /** Takes out the next ready element if one more may run. The caller starts or settles it. */
   next(): Buffer | undefined {
     if (this.#ready.length === 0 || !this.hasPlace || this.places?.keep(1) === 0) return undefined;
     return this.#ready.shift();
   }
 
-  /** It runs from now on. */
+  /** The delivery runs from now on. */
   begin(begun: Begun): Run<Begun> {
     this.places?.begin();
     return this.#running.begin(begun);
   }
 
-  /** Its handler has ended. False when it was out of here before: handed back while it ran. */
+  /** The handler has ended. False if the delivery was handed back while it ran. */
   end(run: Run<Begun>): boolean {
     this.places?.end();
     return this.#running.end(run);
@@ -117,19 +117,19 @@ export class Held {
     return this.#running.items();
   }
 
-  /** Takes out all that runs, and answers what that was. */
+  /** Takes out and returns everything that runs. */
   takeBegun(): readonly Begun[] {
     return this.#running.endAll();
   }
 
-  /** Takes these out of what runs: their handler has not begun with them. */
+  /** Takes these out of what runs: their handler has not started. */
   takeBack(unstarted: readonly Delivery[]): void {
     if (unstarted.length === 0) return;
     const taken = new Set(unstarted);
     this.#running.endWhere(({ delivery }) => taken.has(delivery));
   }
 
-  /** It waits to be settled. */
+  /** Adds a settlement. */
   settle(settlement: Settlement): void {
     this.#settlements.push(settlement);
   }
@@ -140,19 +140,19 @@ export class Held {
     this.#ready = [];
   }
 
-  /** What is to be settled; from now on whoever took it sees to that. */
+  /** Takes out the settlements. The caller has them settled. */
   takeSettlements(): readonly Settlement[] {
     const settlements = this.#settlements;
     this.#settlements = [];
     return settlements;
   }
 
-  /** These could not be settled, and come first with the next try. */
+  /** Puts back settlements that failed. They come first with the next try. */
   putBack(settlements: readonly Settlement[]): void {
     this.#settlements = [...settlements, ...this.#settlements];
   }
 
-  /** Drops all that does not run: it belongs to others now. */
+  /** Drops everything that is not running: it belongs to others now. */
   forget(): void {
     this.#ready = [];
     this.#settlements = [];

@@ -9,18 +9,18 @@ import { retryUntilStopped } from '../process/until-stopped.js';
 import type { Run } from '../delivery/running.js';
 import type { Gate } from '../lease/start-gate.js';
 
-/** What a preparation has to know of its consumer. */
+/** What a preparation needs to know about its consumer. */
 export interface Preparing {
   /** Whether what is ready may be started. */
   readonly isConsuming: boolean;
-  /** Is asked before a handler begins. */
+  /** Asked before a handler starts. */
   readonly gate: Gate;
   /** Fires at the end of the consumer. */
   readonly stopped: AbortSignal;
   failed(error: unknown): void;
 }
 
-/** Asks Redis what has to be known of a delivery before its handler begins: whether it was handled, and its body. */
+/** Asks Redis what a delivery needs before its handler can start: whether it was already handled, and its parked body. */
 export class Preparation {
   constructor(
     private readonly broker: Pick<Broker, 'nowMs'>,
@@ -33,7 +33,7 @@ export class Preparation {
     return this.isOnce || envelope.parked !== undefined;
   }
 
-  /** Undefined when its handler is to begin now; else how it ends without it. Never rejects. */
+  /** Undefined if the handler can start now; otherwise the outcome without it. Never rejects. */
   async prepare(run: Run<Begun>): Promise<Outcome | undefined> {
     const { envelope } = run.item.delivery;
     const wasHandled = await this.#wasHandled(run);
@@ -44,27 +44,27 @@ export class Preparation {
     return isExpired(envelope, this.broker) ? EXPIRED : undefined;
   }
 
-  /** Running it without knowing could repeat what must not be repeated. */
+  /** Running it without knowing could repeat an effect. */
   async #wasHandled(run: Run<Begun>): Promise<boolean | 'over'> {
     const { id } = run.item.delivery.envelope;
     if (!this.isOnce || id === undefined) return false;
     return this.#ask(run, (lease) => lease.wasHandled(id));
   }
 
-  /** Fetches a body that is parked beside the queue. Answers how it ended where there is nothing to run. */
+  /** Fetches a parked body. Returns an outcome if there is nothing to run. */
   async #unpark(run: Run<Begun>): Promise<Outcome | undefined> {
     const { delivery } = run.item;
     const { parked } = delivery.envelope;
     if (parked === undefined) return undefined;
     const body = await this.#ask(run, (lease) => lease.parkedBody(parked));
-    // What is given back without a lease is given back to nobody.
+    // Without a lease there is nothing to give back.
     if (body === 'over' || body === 'leaseLost') return RELEASE;
     if (body === undefined) return deadLetter('undecodable', bodyIsMissing(parked));
     delivery.unpark(body);
     return undefined;
   }
 
-  /** False when it is not to begin any more. */
+  /** False if it must not start any more. */
   async #untilMayStart(run: Run<Begun>): Promise<boolean> {
     while (this.#mayBegin(run)) {
       if (this.consumer.gate.mayStart()) return true;
@@ -73,7 +73,7 @@ export class Preparation {
     return false;
   }
 
-  /** Asks until Redis answers; `over` when the handler is not to begin any more: the delivery goes back unharmed. */
+  /** Asks until Redis answers; `over` if the handler must not start any more, and the delivery goes back unharmed. */
   async #ask<T>(run: Run<Begun>, question: (lease: Lease) => Promise<T>): Promise<T | 'over'> {
     const { lease } = run.item.tenure;
     const { stopped } = this.consumer;
@@ -83,7 +83,7 @@ export class Preparation {
     return asked !== undefined && this.#mayBegin(run) ? asked.answer : 'over';
   }
 
-  /** Much may have happened while Redis was asked. */
+  /** Things may have changed while waiting for Redis. */
   #mayBegin({ isOver, item }: Run<Begun>): boolean {
     return !isOver && !item.tenure.isOver && this.consumer.isConsuming;
   }

@@ -11,14 +11,14 @@ import type { Tenure } from '../lease/tenure.js';
 
 export interface SettlerOptions {
   readonly queue: string;
-  /** How long, in ms, an id that was handled is not handled again; undefined without such a promise. */
+  /** How long, in ms, a handled id is not handled again; undefined if `once` is off. */
   readonly onceMs: number | undefined;
 }
 
-/** Has what ended settled, and tells of it. */
+/** Has ended deliveries settled, and tells the observer. */
 export class Settler {
   readonly #settlements: Settlements;
-  /** What ended and is not settled yet, by its element; undefined where nobody wants to know. */
+  /** Ended deliveries that are not settled yet, by element; undefined if no observer wants to know. */
   readonly #unsettled: Map<Buffer, Delivery> | undefined;
 
   constructor(
@@ -47,24 +47,24 @@ export class Settler {
     if (outcome.kind === 'skip') this.#tellSkipped(delivery, outcome.why);
   }
 
-  /** Redis has taken these. */
+  /** Redis has settled these. */
   settled(settlements: readonly Settlement[]): void {
     if (this.#unsettled === undefined) return;
     for (const { element, kind } of settlements) {
       const delivery = this.#unsettled.get(element);
-      // What was never begun goes back without one.
+      // Deliveries that never started go back without an entry.
       if (delivery === undefined) continue;
       this.#unsettled.delete(element);
       this.observer.settled?.(delivery, kind);
     }
   }
 
-  /** Whatever is not settled yet belongs to others. */
+  /** What is not settled yet belongs to others. */
   forget(): void {
     this.#unsettled?.clear();
   }
 
-  /** It is not run, and who asked is told. */
+  /** It is not run, and the caller of a request is told. */
   #tellSkipped(delivery: Delivery, why: SkipReason): void {
     this.observer.skipped?.(delivery, why);
     if (!isAwaited(delivery, why)) return;
@@ -73,7 +73,7 @@ export class Settler {
   }
 }
 
-/** Whether its caller still waits. One whose request is over with its own patience does not. */
+/** Whether the caller still waits: not after its own deadline. */
 function isAwaited({ envelope }: Delivery, why: SkipReason): boolean {
   const { replyTo } = envelope;
   return replyTo !== undefined && (why === 'repeated' || replyTo.waitMs !== undefined);

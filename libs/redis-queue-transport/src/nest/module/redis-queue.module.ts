@@ -32,11 +32,12 @@ interface Placement {
   readonly isGlobal?: boolean | undefined;
 }
 
-/** Those of the client, and of a server beside it. */
+/** Options of the client, and of a server beside it. */
 export interface RedisQueueSettings extends RedisQueueClientOptions {
   /**
-   * Provides a `RedisQueueServer` too, with these options; connection, prefix, codecs, observers and the like are those of the client
-   * unless they are given here. Start it with {@link RedisQueueModule.microservice}. Default: no server.
+   * Provides a `RedisQueueServer` too, with these options. Options that it shares with the client (connection, prefix,
+   * codecs, observers …) default to those of the client. Start it with {@link RedisQueueModule.microservice}. Default: no
+   * server.
    */
   readonly server?: RedisQueueServerOptions | undefined;
 }
@@ -50,11 +51,11 @@ export interface RedisQueueOptionsFactory {
 
 type Settings = RedisQueueSettings | Promise<RedisQueueSettings>;
 
-/** What a user's factory answers, and what is made of it. */
+/** The result of a user's factory, and what becomes of it. */
 const GIVEN = Symbol('GIVEN');
 const SETTINGS = Symbol('SETTINGS');
 
-/** Options of those that the module provides, resolved once: each takes them as they are. */
+/** The resolved options of everything that the module provides. */
 interface ResolvedSettings {
   readonly client: RedisQueueClientOptions;
   readonly admin: RedisQueueAdminOptions;
@@ -69,7 +70,7 @@ const RESOLVE = {
 
 type Source =
   | {
-      // As in Nest's own modules: what is injected is known to whoever writes the factory.
+      // As in Nest's own modules: the author of the factory knows what is injected.
       // eslint-disable-next-line @typescript-eslint/no-explicit-any
       readonly useFactory: (...dependencies: any[]) => Settings;
       readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
@@ -79,12 +80,12 @@ type Source =
 
 export type RedisQueueModuleAsyncOptions = Placement & Source & Pick<ModuleMetadata, 'imports'>;
 
-/** Under which the admin of a client with a name is injected; without a name, the class. */
+/** The injection token of the admin of a named client; without a name, the class. */
 export function redisQueueAdminToken(name?: InjectionToken): InjectionToken {
   return tokenOf(RedisQueueAdmin, name);
 }
 
-/** Under which the server beside a client with a name is injected; without a name, the class. */
+/** The injection token of the server beside a named client; without a name, the class. */
 export function redisQueueServerToken(name?: InjectionToken): InjectionToken {
   return tokenOf(RedisQueueServer, name);
 }
@@ -96,15 +97,14 @@ function tokenOf(provided: Type, name: InjectionToken | undefined): InjectionTok
 
 /**
  * Provides a {@link RedisQueueClient}, a {@link RedisQueueAdmin}, and with the option `server` a {@link RedisQueueServer},
- * and closes them with the app. Where it is imported,
- * this library's servers of the same app are closed, and their handlers waited for, before any provider is destroyed,
- * however the app ends.
+ * and closes them with the app. In an app that imports it, however the app ends, this library's servers are closed and
+ * their handlers have ended before any provider is destroyed.
  */
 @Module({ imports: [ServerCloserModule] })
 export class RedisQueueModule {
   static register(options: RedisQueueModuleOptions = {}): DynamicModule {
     const { name, isGlobal, ...settings } = options;
-    // Resolved here and not by the injector, so that a wrong option fails where it is written.
+    // Resolved here and not by the injector, so that a wrong option fails where it was written.
     return assemble({ name, isGlobal }, { provide: SETTINGS, useValue: resolveSettings(settings) });
   }
 
@@ -142,7 +142,7 @@ export class RedisQueueModule {
   }
 }
 
-/** What provides the options, and what is made of them. */
+/** The providers of the options, raw and resolved. */
 function assemble(
   {
     name = RedisQueueClient,
@@ -167,7 +167,7 @@ function assemble(
     inject: [SETTINGS],
   };
   const adminOfName = redisQueueAdminToken(name);
-  // No alias: what is injected by the class could not be told from what is injected by the name.
+  // No alias: injecting by class could not be told from injecting by name.
   const byName = {
     provide: adminOfName,
     useFactory: (same: RedisQueueAdmin) => same,
@@ -183,7 +183,7 @@ function assemble(
   };
 }
 
-/** A factory may have forgotten to answer anything. @throws InvalidOptionError */
+/** A factory may have forgotten to return anything. @throws InvalidOptionError */
 function resolveSettings(given: RedisQueueSettings): ResolvedSettings {
   const isObject = typeof given === 'object' && given !== null;
   const { server, ...ofClient } = isObject ? given : {};
@@ -193,7 +193,7 @@ function resolveSettings(given: RedisQueueSettings): ResolvedSettings {
     admin: resolveAdminOptions(adminOptionsOf(client)),
     server: server && resolveServerOptions(serverOptionsOf(client, server)),
   };
-  // What differs is the connection alone, which is taken apart by now.
+  // Only the connection differs: it is already resolved.
   return settings as unknown as ResolvedSettings;
 }
 
@@ -202,7 +202,7 @@ function adminOptionsOf(client: ResolvedClientOptions): Parameters<typeof resolv
   return { connection, prefix, connectTimeoutMs, codecs: [codec, ...codecs], maxPayloadBytes };
 }
 
-/** Where a server meets its client: what it does not say itself is said by that. */
+/** The options that a server shares with its client, and takes from it by default. */
 function serverOptionsOf(
   client: ResolvedClientOptions,
   server: RedisQueueServerOptions,

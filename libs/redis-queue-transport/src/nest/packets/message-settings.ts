@@ -13,34 +13,34 @@ import type { Rule, Rules } from '../../core/options/options.js';
 import { codecRule } from '../options/codec-options.js';
 import { headersRule } from '../options/header-options.js';
 
-/** What one message says beyond its data: in a record, or as the third argument of the client's verbs. */
+/** The settings of one message, in a record or as the third argument of the client's verbs. */
 export interface RedisQueueRecordOptions {
-  /** The message's id, instead of one that the client makes. */
+  /** The message's id. Default: one that the client makes. */
   readonly id?: string | undefined;
-  /** The handler finds them in its context. */
+  /** Headers, which the handler finds in its context. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Hands the message out no earlier than after so many ms. */
+  /** The message is not handed out before this many ms have passed. */
   readonly delayMs?: number | undefined;
-  /** Hands the message out no earlier than at this time of Redis's clock. */
+  /** The message is not handed out before this time of Redis's clock. */
   readonly deliverAt?: Date | undefined;
-  /** Drops and counts the message if no handler started within so many ms of its sending; retries too. */
+  /** The message is dropped and counted if no handler has started it this many ms after it was sent; retries too. */
   readonly expiresInMs?: number | undefined;
-  /** For so many ms, a further message with the same id, from any process, is not added. Needs an `id`. */
+  /** For this many ms, another message with the same id, from any process, is not added. Needs an `id`. */
   readonly deduplicateMs?: number | undefined;
-  /** Writes the data in place of the client's codec. Replies to a `send` come in it too, and are read. */
+  /** Writes the data, instead of the client's codec. Replies to a `send` use it too. */
   readonly codec?: Codec | undefined;
-  /** Has `emit` fail with `NobodyListensError` when neither a group nor a live listener got the event. */
+  /** `emit` fails with `NobodyListensError` if neither a group nor a live listener got the event. */
   readonly isMandatory?: boolean | undefined;
-  /** How long, in ms, this request waits for its first reply and then for each next one, over `requestTimeoutMs`. */
+  /** How long, in ms, this request waits for its first reply and then for each next one. Overrides `requestTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
-  /** How long, in ms, this request waits for its last reply, over `requestTotalTimeoutMs`. */
+  /** How long, in ms, this request waits for its last reply. Overrides `requestTotalTimeoutMs`. */
   readonly totalTimeoutMs?: number | undefined;
 }
 
 export type SettingName = keyof RedisQueueRecordOptions;
 export type Verb = 'enqueue' | 'emit' | 'send';
 
-/** Of one setting: what it may be, which method of the record builder says it, and which verbs can keep it. */
+/** One setting: its rule, its method of the record builder, and the verbs that accept it. */
 interface Setting<T> {
   readonly rule: Rule<T>;
   readonly method: string;
@@ -89,7 +89,7 @@ const RULES = Object.fromEntries(
   NAMES.map((name) => [name, SETTINGS[name].rule]),
 ) as unknown as Rules<RedisQueueRecordOptions>;
 
-/** Those that a verb can keep. */
+/** The settings that a verb accepts. */
 type SettingsOf<V extends Verb> = Pick<
   RedisQueueRecordOptions,
   {
@@ -97,19 +97,19 @@ type SettingsOf<V extends Verb> = Pick<
   }[SettingName]
 >;
 
-/** What `client.enqueue(pattern, data, options)` takes. */
+/** Options of `client.enqueue(pattern, data, options)`. */
 export type RedisQueueEnqueueOptions = SettingsOf<'enqueue'>;
-/** What `client.emit(pattern, data, options)` takes. */
+/** Options of `client.emit(pattern, data, options)`. */
 export type RedisQueueEmitOptions = SettingsOf<'emit'>;
-/** What `client.send(pattern, data, options)` takes. */
+/** Options of `client.send(pattern, data, options)`. */
 export type RedisQueueSendOptions = SettingsOf<'send'>;
 
-/** In which words settings were given: by the methods of the builder, or by name. */
+/** How settings were given, for error messages: by methods of the builder, or by name. */
 type Words = 'methods' | 'names';
 
 export const NO_SETTINGS: RedisQueueRecordOptions = {};
 
-/** Checks one setting and answers its value. @throws InvalidOptionError */
+/** Checks one setting and returns its value. @throws InvalidOptionError */
 export function checked<Name extends SettingName>(
   name: Name,
   value: unknown,
@@ -120,13 +120,13 @@ export function checked<Name extends SettingName>(
   return rule(value, option);
 }
 
-/** Of a record that is made. @throws InvalidOptionError */
+/** Checks the settings of a record. @throws InvalidOptionError */
 export function assertSettings(given: RedisQueueRecordOptions, owner: string): void {
   assertOptions(given, RULES, owner);
   assertConsistent(given, 'methods');
 }
 
-/** The third argument of a verb, checked; undefined where nothing is given. @throws InvalidOptionError */
+/** Checks the third argument of a verb; undefined if nothing is given. @throws InvalidOptionError */
 export function settingsGiven(given: unknown, verb: Verb): RedisQueueRecordOptions | undefined {
   if (given === undefined) return undefined;
   if (typeof given !== 'object' || given === null || Array.isArray(given))
@@ -154,8 +154,8 @@ export function settingsOfAll(
 }
 
 /**
- * What the argument names, over what the record says, over headers that the message has in any case; headers one by one.
- * What the verb cannot keep of the record it refuses, rather than dropping it without a word.
+ * Combines settings: those of the argument override those of the record, and both override default headers; headers are
+ * combined one by one. Settings of the record that the verb does not accept are refused, not silently dropped.
  * @throws InvalidOptionError
  */
 export function settingsOf(
@@ -217,7 +217,7 @@ function notKeptBy(verb: Verb): Readonly<Record<string, true>> {
   return Object.fromEntries(names.map((name) => [name, true]));
 }
 
-/** Looks at what is there, which is little: this is done for each record. */
+/** Only looks at the settings that are given, since this runs for each record. */
 function refuse(options: RedisQueueRecordOptions, verb: Verb, words: Words): void {
   const refused = REFUSED[verb];
   for (const name in options)

@@ -5,16 +5,16 @@ import type { RedisQueueRecordOptions } from './message-settings.js';
 
 const RECORD = mark('record');
 
-/** Whether it is a record, of whichever copy of this package. */
+/** Whether it is a record, of this or another copy of this package. */
 export function isRecord(value: unknown): value is RedisQueueRecord {
-  // Most data are plain, and each message asks: a look at the prototype is the quickest.
+  // Runs for each message, and most data is plain: checking the prototype is the fastest.
   if (typeof value !== 'object' || value === null) return false;
   return Object.getPrototypeOf(value) !== Object.prototype && RECORD in value;
 }
 
 /**
- * A message with settings of its own; made by {@link RedisQueueRecordBuilder}, given to a client in place of the data.
- * @throws InvalidOptionError from the constructor, for a setting that is not known, or a value that it cannot have
+ * A message with settings of its own, made by {@link RedisQueueRecordBuilder}. Give it to a client in place of the data.
+ * @throws InvalidOptionError from the constructor, for an unknown setting or an unusable value
  */
 export class RedisQueueRecord<T = unknown> {
   static {
@@ -33,15 +33,15 @@ export class RedisQueueRecord<T = unknown> {
  * Builds a record:
  * `client.enqueue('mail.send', new RedisQueueRecordBuilder(mail).id(mail.id).headers({ tenant }).build())`.
  *
- * Delay is for `enqueue`, deduplication for `enqueue` and `emit`, `mandatory` for `emit`, timeouts for `send`: a client
- * refuses them elsewhere. Each method throws `InvalidOptionError` for a value that it cannot take.
+ * Delays are for `enqueue`, deduplication for `enqueue` and `emit`, `mandatory` for `emit`, timeouts for `send`; the client
+ * refuses them elsewhere. Each method throws `InvalidOptionError` for an unusable value.
  */
 export class RedisQueueRecordBuilder<T> {
   #options: RedisQueueRecordOptions = {};
 
   constructor(private readonly data: T) {}
 
-  /** The message's id, instead of one that the client makes. */
+  /** Sets the message's id, instead of one that the client makes. */
   id(id: string): this {
     return this.#with({ id: checked('id', id) });
   }
@@ -52,45 +52,45 @@ export class RedisQueueRecordBuilder<T> {
     return this.#with({ headers: { ...this.#options.headers, ...headers } });
   }
 
-  /** Hands the message out no earlier than after so many ms. */
+  /** The message is not handed out before this many ms have passed. */
   delay(ms: number): this {
     return this.#with({ delayMs: checked('delayMs', ms, 'delay') });
   }
 
-  /** Hands the message out no earlier than at this time of Redis's clock. */
+  /** The message is not handed out before this time of Redis's clock. */
   deliverAt(date: Date): this {
     return this.#with({ deliverAt: checked('deliverAt', date) });
   }
 
-  /** Has `emit` fail with `NobodyListensError` when neither a group nor a live listener got the event. */
+  /** `emit` fails with `NobodyListensError` if neither a group nor a live listener got the event. */
   mandatory(): this {
     return this.#with({ isMandatory: true });
   }
 
-  /** Drops and counts the message when it is handed out later than so many ms after it was sent; retries too. */
+  /** The message is dropped and counted if no handler has started it this many ms after it was sent; retries too. */
   expiresIn(ms: number): this {
     return this.#with({ expiresInMs: checked('expiresInMs', ms, 'expiresIn') });
   }
 
   /**
-   * For so many ms, a further message with the same id, also from another process, is not added: sending again after
+   * For this many ms, another message with the same id, from any process, is not added: sending again after
    * `OutcomeUnknownError` yields one message. Needs `id()`.
    */
   deduplicate(windowMs: number): this {
     return this.#with({ deduplicateMs: checked('deduplicateMs', windowMs, 'deduplicate') });
   }
 
-  /** Writes the data with this codec in place of the client's. Replies to a `send` come in it too, and are read. */
+  /** Writes the data with this codec instead of the client's. Replies to a `send` use it too. */
   codec(codec: Codec): this {
     return this.#with({ codec: checked('codec', codec) });
   }
 
-  /** Has this request wait so many ms for its first reply and then for each next one, over `requestTimeoutMs`. */
+  /** How long, in ms, this request waits for its first reply and then for each next one. Overrides `requestTimeoutMs`. */
   timeout(ms: number): this {
     return this.#with({ timeoutMs: checked('timeoutMs', ms, 'timeout') });
   }
 
-  /** Has this request wait so many ms for its last reply, over `requestTotalTimeoutMs`. */
+  /** How long, in ms, this request waits for its last reply. Overrides `requestTotalTimeoutMs`. */
   totalTimeout(ms: number): this {
     return this.#with({ totalTimeoutMs: checked('totalTimeoutMs', ms, 'totalTimeout') });
   }
@@ -99,7 +99,7 @@ export class RedisQueueRecordBuilder<T> {
     return new RedisQueueRecord(this.data, this.#options);
   }
 
-  /** Whoever forgets `build()` is told so: otherwise the settings would be lost without a word. @throws Error */
+  /** Reports a forgotten `build()`: otherwise the settings would be lost silently. @throws Error */
   toJSON(): never {
     throw new Error('it is a RedisQueueRecordBuilder, which has to be ended with build().');
   }

@@ -55,7 +55,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 
   override readonly transportId = REDIS_QUEUE_TRANSPORT;
-  /** Failures of event handlers come back to us, and are logged here with their pattern. */
+  /** Failures of event handlers are logged here, with their pattern. */
   override readonly propagatesEventHandlerErrors = true;
   protected override readonly logger = new PrintableLogger('RedisQueueServer');
   // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
@@ -70,7 +70,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   /** From `listen()` until `close()`. */
   private isStarted = false;
   private readonly home = homeContext();
-  /** The last one; it may have ended. */
+  /** The latest session; it may have ended. */
   private session: ServerSession | undefined;
 
   constructor(options: RedisQueueServerOptions = {}) {
@@ -120,7 +120,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     callback.extras = extras;
     if (resolved.kind !== 'message') this.histories.add(name, resolved.options.history);
     this.registry.add(name, callback, resolved);
-    // Others look handlers up in Nest's map (getHandlers): it shows one for each pattern, messages first.
+    // Other libraries look handlers up in Nest's map (getHandlers): it has one for each pattern, messages first.
     if (!isEventHandler || !this.messageHandlers.has(name))
       this.messageHandlers.set(name, callback);
   }
@@ -130,8 +130,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 
   /**
-   * Called by Nest. Every failure goes to the callback: `ServerStartedError` when it was called before, by which nothing
-   * changes. After `close()` it may be called again.
+   * Called by Nest. Every failure goes to the callback: `ServerStartedError` if the server is already started, which changes
+   * nothing. After `close()` it may be called again.
    */
   listen(callback: (error?: unknown) => void): void {
     this.home.runInAsyncScope(() => this.startListening()).then(() => callback(), callback);
@@ -179,28 +179,28 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 
   /**
-   * Takes no more messages and events; what runs goes on. `close()` does this too: call it earlier where providers are
+   * Stops taking messages and events; running handlers go on. `close()` does this too. Call it earlier if providers are
    * destroyed before servers are closed (apps that end by a signal, hybrid apps).
    */
   drain(): void {
     this.session?.drain();
   }
 
-  /** Called by Nest: drains, waits for running handlers, hands back what is left. May be called any number of times. */
+  /** Called by Nest: drains, waits for running handlers, hands back the rest. May be called any number of times. */
   async close(): Promise<void> {
     this.isStarted = false;
     await this.session?.close();
   }
 
   /**
-   * Whether Redis answers, as far as is known without asking: down while one of the connections is away or has an
-   * answer overdue, before `listen`, and from `close` on. Also which queues are slowed down; that leaves it up.
+   * Whether Redis answers, as far as known without asking: down while a connection is away or a reply is overdue, before
+   * `listen`, and after `close`. Also tells which queues are slowed down, which leaves the status up.
    */
   health(): RedisQueueHealth {
     return this.session?.health ?? NOT_LISTENING;
   }
 
-  /** The state of the connection, from the newest on. */
+  /** The state of the connection: the current one, and every change. */
   override get status(): Observable<RedisQueueStatus> {
     return super.status as Observable<RedisQueueStatus>; // StatusEvents alone writes to it
   }
