@@ -17,6 +17,7 @@ import { lastValueFrom } from 'rxjs';
 import { brief } from '../../support/brief.js';
 import { eventually } from '../../support/eventually.js';
 import { Gate } from '../../support/gate.js';
+import { Monitor } from '../../support/monitor.js';
 import { nestRig } from '../../support/nest-rig.js';
 import { queueKey } from '../../support/queue-dump.js';
 import { controllerOf } from '../delivery/controller.js';
@@ -475,6 +476,44 @@ describe('removing one message', () => {
     expect((await admin.lengths('work')).waiting).toBe(4_997);
     expect((await admin.peek('work', { limit: 1 }))[0]?.id).toBe('m1');
   });
+
+  test.each(['waiting', 'delayed'] as const)(
+    'reads large ones of others one by one, and small ones together: %s',
+    async (place) => {
+      const key = queueKey(rig.prefix, 'work', place);
+      const add = (...elements: string[]): Promise<number> =>
+        place === 'waiting'
+          ? rig.commands.rpush(key, ...elements)
+          : rig.commands.zadd(
+              key,
+              ...elements.flatMap((element) => [Date.now() + 60_000, element]),
+            );
+      const large = 'x'.repeat(2_000_000);
+      const reads: number[] = [];
+      const monitor = await Monitor.start(rig.redis.port, ({ source, words }) => {
+        const [command = '', , from, to] = words;
+        if (source === 'lua' && /^[LZ]RANGE$/i.test(command) && words[1] === key)
+          reads.push(Math.abs(Number(to) - Number(from)) + 1);
+      });
+      rig.closeLater(monitor);
+      /** How many were read at once, read by read, until all were. */
+      const search = async (elements: number): Promise<readonly number[]> => {
+        reads.length = 0;
+        expect(await admin.remove('work', 'nowhere')).toBe('unknown');
+        const sum = (): number => reads.reduce((total, read) => total + read, 0);
+        await eventually(() => expect(sum()).toBeGreaterThanOrEqual(elements));
+        return reads;
+      };
+
+      for (let n = 0; n < 10; n += 1) await add(`${n}${large}`);
+      expect(Math.max(...(await search(10)))).toBe(1);
+
+      await rig.commands.del(key);
+      await add(...Array.from({ length: 20 }, (_, n) => `${n}`));
+      expect(Math.max(...(await search(20)))).toBeGreaterThan(1);
+      await rig.commands.del(key);
+    },
+  );
 
   test('removes the body that is parked with it, and no other', async () => {
     const parked = queueKey(rig.prefix, 'work', 'parked');

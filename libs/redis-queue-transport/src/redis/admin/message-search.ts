@@ -6,12 +6,7 @@ import { heldLists } from './held-lists.js';
 import type { Looked } from './find.script.js';
 import { findDelayed, findInList } from './find.script.js';
 
-/** How many elements are read at once, at the most: nobody knows how large the next ones are. */
-const LARGEST_STEP = 8;
-/** About so many bytes are read at once where elements are large. */
-const STEP_BYTES = 262_144;
-
-type Look = (passed: number, step: number) => Promise<Looked>;
+type Look = (passed: number) => Promise<Looked>;
 
 /** Looks for the message of an id, part by part: where it is, and its element. */
 export class MessageSearch {
@@ -28,7 +23,7 @@ export class MessageSearch {
   /** In the order in which messages go, but for those that go back: what is handed out meanwhile is met further on. */
   async find(): Promise<FoundElement | undefined> {
     const { delayed, waiting, suspects } = this.keys;
-    const isDelayed = await this.#lookThrough((passed, step) => this.#inDelayed(passed, step));
+    const isDelayed = await this.#lookThrough((passed) => this.#inDelayed(passed));
     if (isDelayed !== undefined) {
       const dueMs = await this.connection.run('look for a message', (client) =>
         client.zscore(delayed, isDelayed),
@@ -46,26 +41,24 @@ export class MessageSearch {
     return undefined;
   }
 
-  #inDelayed(passed: number, step: number): Promise<Looked> {
+  #inDelayed(passed: number): Promise<Looked> {
     const { delayed } = this.keys;
-    return findDelayed.run(this.connection, { delayed }, { text: this.#text, passed, step });
+    return findDelayed.run(this.connection, { delayed }, { text: this.#text, passed });
   }
 
   #inList(list: string): Promise<Buffer | undefined> {
-    return this.#lookThrough((passed, step) =>
-      findInList.run(this.connection, { list }, { text: this.#text, passed, step }),
+    return this.#lookThrough((passed) =>
+      findInList.run(this.connection, { list }, { text: this.#text, passed }),
     );
   }
 
   async #lookThrough(look: Look): Promise<Buffer | undefined> {
-    let step = LARGEST_STEP;
     for (let passed = 0; ;) {
-      const { seen, bytes, isEnd, found } = await look(passed, step);
+      const { seen, isEnd, found } = await look(passed);
       // Another message may have the text in another header field.
       const element = found.find((candidate) => idOf(candidate) === this.id);
       if (element !== undefined || isEnd) return element;
       passed += seen;
-      step = Math.max(1, Math.min(LARGEST_STEP, Math.floor((STEP_BYTES * seen) / bytes)));
     }
   }
 }
