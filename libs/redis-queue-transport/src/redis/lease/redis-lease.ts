@@ -14,7 +14,7 @@ import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { HeldElements } from './held-elements.js';
 import { LARGE_BYTES } from '../script/script.js';
-import type { LargeElements, SeenOwner } from '../parking/large-elements.js';
+import type { LargeElements } from '../parking/large-elements.js';
 import { exchange, settlementArguments } from './exchange.script.js';
 import type { ExchangeReply } from './exchange.script.js';
 import { findLateTakes } from './find-late-takes.script.js';
@@ -91,8 +91,8 @@ export class RedisLease implements Lease {
   /** Waits begun so far; with #isWaiting it tells whether a wait overlapped an exchange. */
   #waits = 0;
   #isWaiting = false;
-  /** The answer of a wait got lost. Its command may still come to be executed, also long after later waits. */
-  #wasWaitLost = false;
+  /** The answer of a command that takes without asking for the lease got lost: it may still come to be executed, much later. */
+  #wasTakeLost = false;
   /** Its list may hold deliveries that it does not know of. */
   #mayHoldStrays = false;
   #returning: Promise<void> = Promise.resolve();
@@ -150,19 +150,27 @@ export class RedisLease implements Lease {
     if (counted !== 'miscounted') this.#removeHeld(known, oldestDone);
     if (time !== undefined) this.#isTimekeeper = settled.isTimekeeper;
     this.#readsLarge = false;
-    if (settled.isDueLarge && this.#isTimekeeper) await this.#parkFirstDelayed();
-    const reply = await this.#withLargeParked(
-      isCareful ? await this.#takeCarefully(settled, take) : settled,
-    );
+    this.#nextDue = settled.nextDue;
+    // With a wait under way the list may rightly hold one more than is known.
+    if (!wasWaiting && waitsBefore === this.#waits)
+      this.#mayHoldStrays = settled.held > this.#held.length + settled.taken.length;
+    const missing = settled.missing + settlements.length - known.length;
+    // From here on nothing may throw: what was settled would be given again, and be missing.
+    const reply = await this.#goOn(settled, isCareful ? take : 0);
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
     if (reply.taken.length > 0 && !isAlone) this.#held.loseOrder();
-    this.#nextDue = reply.nextDue;
     for (const element of reply.taken) this.#hold(element);
-    // With a wait under way the list may rightly hold one more than is known.
-    if (isAlone) this.#mayHoldStrays = reply.held > this.#held.length;
-    const missing = reply.missing + settlements.length - known.length;
-    if (reply.isDueLarge && this.#isTimekeeper) return { ...reply, missing, dueInMs: 0 };
     return { ...reply, missing };
+  }
+
+  /** What an exchange does once its script has answered. Never rejects. */
+  async #goOn(settled: ExchangeReply, takeCarefully: number): Promise<ExchangeReply> {
+    if (settled.isDueLarge && this.#isTimekeeper) {
+      await this.#parkFirstDelayed();
+      return this.#withLargeParked({ ...settled, isCut: true, dueInMs: 0 });
+    }
+    const reply = takeCarefully > 0 ? await this.#takeCarefully(settled, takeCarefully) : settled;
+    return reply.taken.some(isLarge) ? this.#withLargeParked(reply) : reply;
   }
 
   #hold(element: Buffer): void {
@@ -176,61 +184,64 @@ export class RedisLease implements Lease {
     const { waiting, processing } = this.#lists();
     const count = Math.min(take, this.#carefulStep);
     this.#carefulStep = Math.min(CAREFUL_STEP, 2 * count);
-    try {
-      const elements = await this.at.commands.run('take messages', (client) =>
-        Promise.all(
-          Array.from({ length: count }, () =>
-            client.lmoveBuffer(waiting, processing, 'LEFT', 'RIGHT'),
-          ),
+    const moves = await Promise.allSettled(
+      Array.from({ length: count }, () =>
+        this.at.commands.run('take messages', (client) =>
+          client.lmoveBuffer(waiting, processing, 'LEFT', 'RIGHT'),
         ),
-      );
-      const taken = elements.filter((element) => element !== null);
-      return { ...reply, held: reply.held + taken.length, isCut: taken.length === count, taken };
-    } catch (error) {
-      return this.#lost(error);
+      ),
+    );
+    const taken: Buffer[] = [];
+    let isOver = false;
+    let isFailed = false;
+    for (const move of moves) {
+      if (move.status === 'rejected') {
+        isFailed = true;
+        this.#takeFailed(move.reason);
+      } else if (move.value === null) isOver = true;
+      else taken.push(move.value);
     }
+    return { ...reply, isCut: isFailed || !isOver, taken };
   }
 
-  /** What was taken is not known to be held until that is done. */
+  #takeFailed(error: unknown): void {
+    // A full Redis takes nothing from plain commands. The script takes all the same, or is told why not.
+    if (error instanceof RedisRefusedError) this.#carefulFor = 0;
+    if (!(error instanceof OutcomeUnknownError)) return;
+    this.#wasTakeLost = true;
+    this.#mayHoldStrays = true;
+  }
+
   async #parkFirstDelayed(): Promise<void> {
     try {
-      await this.at.large.parkFirstDelayed();
+      this.#readsLarge = !(await this.at.large.parkFirstDelayed());
     } catch (error) {
-      if (error instanceof RedisRefusedError) this.#readsLarge = true;
-      else {
-        this.#mayHoldStrays = true;
-        throw error;
-      }
+      // Where nobody knows whether it was parked it is looked for again.
+      this.#readsLarge = !(error instanceof OutcomeUnknownError);
     }
   }
 
+  /** Never rejects: where one fails, all that was taken is found as strays. */
   async #withLargeParked(reply: ExchangeReply): Promise<ExchangeReply> {
-    if (!reply.taken.some(isLarge)) return reply;
     const taken: Buffer[] = [];
-    for (const element of reply.taken)
-      taken.push(isLarge(element) ? await this.#park(element) : element);
+    try {
+      for (const element of reply.taken)
+        taken.push(isLarge(element) ? await this.#park(element) : element);
+    } catch {
+      this.#mayHoldStrays = true;
+      return { ...reply, isCut: true, taken: [] };
+    }
     return { ...reply, taken };
   }
 
-  /**
-   * Parks the body of a large element that was just taken; answers what stands for it now. Until that is done, what was
-   * taken is not known to be held: should it fail, it is all found as strays.
-   */
+  /** Parks the body of a large element that was just taken; answers what stands for it now. */
   async #park(element: Buffer): Promise<Buffer> {
     this.#carefulFor = CAREFUL_AFTER_LARGE;
     this.#carefulStep = 1;
-    try {
-      const parked = await this.at.large.park(this.#lists().processing, element);
-      // It is gone: so is the lease, or somebody has removed it. Its settlement will find that.
-      if (parked === undefined) return element;
-      this.#held.keepBody(parked);
-      return parked.element;
-    } catch (error) {
-      // A full Redis, say: it goes on as it is, since what is settled makes room.
-      if (error instanceof RedisRefusedError) return element;
-      this.#mayHoldStrays = true;
-      throw error;
-    }
+    const parked = await this.at.large.park(this.#lists().processing, element);
+    if (parked === undefined) return element;
+    this.#held.keepBody(parked);
+    return parked.element;
   }
 
   /** Only the last of the calls takes anything. */
@@ -322,7 +333,7 @@ export class RedisLease implements Lease {
       this.#hold(held);
       return held;
     } catch (error) {
-      if (error instanceof OutcomeUnknownError) this.#wasWaitLost = true;
+      if (error instanceof OutcomeUnknownError) this.#wasTakeLost = true;
       return this.#lost(error);
     } finally {
       this.#isWaiting = false;
@@ -420,7 +431,7 @@ export class RedisLease implements Lease {
     const { commands, keys, newId } = this.at;
     const lists = { ...keys, processing: keys.processing(consumer) };
     const terms = { consumer, seenEndMs: seenEndMs ?? '', fenceMs: FENCE_MS, wake: keys.wake };
-    await this.#parkAll(lists.processing, { consumer, seenEndMs });
+    await this.at.large.parkAll(lists.processing, { consumer, seenEndMs });
     let moved = 0;
     let isLastFound = 0;
     for (let left = 1; left > 0;) {
@@ -440,12 +451,12 @@ export class RedisLease implements Lease {
 
   async leave(): Promise<void> {
     const { commands, closeBlocking, keys } = this.at;
-    const fenceMs = this.#isWaiting || this.#wasWaitLost ? FENCE_MS : 0;
+    const fenceMs = this.#isWaiting || this.#wasTakeLost ? FENCE_MS : 0;
     closeBlocking();
     this.#noteRefusal(undefined);
     await commands.ready();
     const lists = { ...keys, processing: keys.processing(this.consumer) };
-    if (this.#mayHoldStrays) await this.#parkAll(lists.processing);
+    if (this.#mayHoldStrays) await this.at.large.parkAll(lists.processing);
     for (let left = 1; left > 0;)
       left = await leave.run(commands, lists, {
         consumer: this.consumer,
@@ -472,15 +483,6 @@ export class RedisLease implements Lease {
     this.#returning = returned.then(noop, noop);
     await returned;
     this.#mayHoldStrays = false;
-  }
-
-  /** Where Redis will not have it, scripts move them as they are. */
-  async #parkAll(list: string, owner?: SeenOwner): Promise<void> {
-    try {
-      await this.at.large.parkAll(list, owner);
-    } catch (error) {
-      if (!(error instanceof RedisRefusedError)) throw error;
-    }
   }
 
   #lists(): { waiting: string; suspects: string; processing: string } {

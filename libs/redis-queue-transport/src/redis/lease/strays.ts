@@ -1,4 +1,3 @@
-import { RedisRefusedError } from '../../core/errors/errors.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { LARGE_BYTES } from '../script/script.js';
@@ -22,21 +21,12 @@ export async function returnStrays(
   const strays: Buffer[] = [];
   for (const stray of await findStrays(connection, keys.processing, held)) {
     const isLarge = stray.length > LARGE_BYTES;
-    strays.push(isLarge ? await parked(large, keys.processing, stray) : stray);
+    const parked = isLarge ? await large.park(keys.processing, stray) : undefined;
+    strays.push(parked?.element ?? stray);
   }
   // From the newest on: so the oldest comes first.
   for (let from = 0; from < strays.length; from += PAGE)
     await putBack.run(connection, keys, {}, strays.slice(from, from + PAGE));
-}
-
-/** What stands for it then; itself where Redis will not have that. */
-async function parked(large: LargeElements, list: string, stray: Buffer): Promise<Buffer> {
-  try {
-    return (await large.park(list, stray))?.element ?? stray;
-  } catch (error) {
-    if (error instanceof RedisRefusedError) return stray;
-    throw error;
-  }
 }
 
 /** The newest first. Of what is known, some may be gone: a call that settled it had its answer lost. */

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { RedisRefusedError, RedisUnavailableError } from '../../core/errors/errors.js';
 import { setAside } from '../../core/message/set-aside.js';
 import type { SetAside } from '../../core/message/set-aside.js';
 import { newBodyName } from '../queue/body-name.js';
@@ -15,6 +16,9 @@ const MOST_IN_TRANSACTION = 900 * 1_048_576;
 /** Times long before any other, of which each large element gets one of its own while it is parked. */
 const LEAST_MARK = -(2 ** 52);
 const MARKS = 2 ** 47;
+
+/** Where Redis could not be asked to park, nothing is parked for so long: each try may take a second, or more. */
+const PARKS_AGAIN_MS = 5_000;
 
 /** So many elements are read at once, while they are small. */
 const PAGE = 100;
@@ -36,6 +40,9 @@ export interface SeenOwner {
  * them by commands of its own, at a fraction of what Lua needs.
  */
 export class LargeElements {
+  /** By `performance.now()`. */
+  #parksAgainAt = 0;
+
   constructor(
     /** Behind what takes long, nothing else may have to wait. */
     private readonly connection: () => Connection,
@@ -45,10 +52,33 @@ export class LargeElements {
   ) {}
 
   /**
-   * Puts a small element in the place of a large one; undefined when the large one is not there (any more). In one step: a
-   * process that dies leaves both parts or none.
+   * Puts a small element in the place of a large one; undefined when the large one is not there (any more), and when it
+   * cannot be parked now: Redis is full, say, or cannot be asked. Then it goes on as it is.
+   * @throws OutcomeUnknownError
    */
   async park(list: string, large: Buffer, owner?: SeenOwner): Promise<Parked | undefined> {
+    if (!this.#mayPark) return undefined;
+    try {
+      return await this.#park(list, large, owner);
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
+  get #mayPark(): boolean {
+    return performance.now() >= this.#parksAgainAt;
+  }
+
+  /** @throws OutcomeUnknownError */
+  #failed(error: unknown): void {
+    if (error instanceof RedisRefusedError) return;
+    this.#parksAgainAt = performance.now() + PARKS_AGAIN_MS;
+    if (!(error instanceof RedisUnavailableError)) throw error;
+  }
+
+  /** In one step: a process that dies leaves both parts or none. */
+  async #park(list: string, large: Buffer, owner?: SeenOwner): Promise<Parked | undefined> {
     const name = newBodyName();
     const { element, body } = setAside(large, name, this.newId());
     const { parked, counts, consumers } = this.keys;
@@ -66,8 +96,23 @@ export class LargeElements {
     return endParking.read(reply) ? { name, element, body } : undefined;
   }
 
-  /** Parks the body of the first delayed element if that is large. It has to be due: its time is of no matter any more. */
-  async parkFirstDelayed(): Promise<void> {
+  /**
+   * Parks the body of the first delayed element if that is large. It has to be due: its time is of no matter any more.
+   * Answers false when it cannot be parked now.
+   * @throws OutcomeUnknownError
+   */
+  async parkFirstDelayed(): Promise<boolean> {
+    if (!this.#mayPark) return false;
+    try {
+      await this.#parkFirstDelayed();
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  async #parkFirstDelayed(): Promise<void> {
     const { delayed, parked, counts } = this.keys;
     const connection = this.connection();
     await connection.ready();
@@ -95,15 +140,27 @@ export class LargeElements {
     }
   }
 
-  /** Parks all large elements of a list. Costs one command where it is short. */
+  /**
+   * Parks all large elements of a list, as far as that can be done now. Costs one command where it is short.
+   * @throws OutcomeUnknownError
+   */
   async parkAll(list: string, owner?: SeenOwner): Promise<void> {
+    if (!this.#mayPark) return;
+    try {
+      await this.#parkAll(list, owner);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #parkAll(list: string, owner?: SeenOwner): Promise<void> {
     const connection = this.connection();
     await connection.ready();
     if (!(await mayHoldLarge(connection, list))) return;
     for (let from = 0, page = 1; ;) {
       const elements = await this.#read(list, from, page);
       for (const element of elements)
-        if (element.length > LARGE_BYTES) await this.park(list, element, owner);
+        if (element.length > LARGE_BYTES) await this.#park(list, element, owner);
       if (elements.length < page) return;
       from += elements.length;
       const isLarge = elements.some(({ length }) => length > LARGE_BYTES);

@@ -1,0 +1,168 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type {
+  Broker,
+  Exchange,
+  Lease,
+  Settlement,
+} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { element, ids } from '../contract/elements.js';
+import { RedisWorld } from '../contract/redis-world.js';
+import { eventually } from '../support/eventually.js';
+import { Proxy } from '../support/proxy.js';
+import type { Match } from '../support/proxy.js';
+import { heldIn } from '../support/queue-dump.js';
+import { redisRig } from '../support/redis-rig.js';
+import { isCommandConnection } from './commands.js';
+
+const rig = redisRig({ settings: { 'maxmemory-policy': 'noeviction' } });
+const world = new RedisWorld(rig);
+
+const QUEUE = 'q';
+const LARGE = Buffer.from(element('large', `"${'x'.repeat(300_000)}"`));
+const TERMS = {
+  leaseMs: 60_000,
+  deadLetterLimit: 10,
+  deadLetterMaxAgeMs: 3_600_000,
+  onceMs: 0,
+  waitMs: 500,
+};
+
+/** What a consumer that may meet large elements takes by. */
+const isMove: Match = ([name], connection) => name === 'lmove' && isCommandConnection(connection);
+
+let proxy: Proxy;
+/** Goes through the proxy. */
+let broker: Broker;
+
+beforeEach(async () => {
+  world.expectFenced();
+  proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+  broker = await world.open(proxy.url);
+});
+
+async function join(): Promise<Lease> {
+  const lease = await broker.join(QUEUE, TERMS, () => undefined);
+  rig.closeLater({ close: () => lease.leave() });
+  return lease;
+}
+
+/** So many that a consumer which joins then has to expect large ones. */
+async function fill(count = 400): Promise<void> {
+  const some = Array.from({ length: count }, (_, index) =>
+    Buffer.from(element(`m${index}`, `"${'x'.repeat(2_000)}"`)),
+  );
+  await world.pushForeign(QUEUE, ...some);
+}
+
+async function exchange(
+  lease: Lease,
+  take: number,
+  settlements: readonly Settlement[] = [],
+): Promise<Exchange> {
+  const reply = await lease.exchange(settlements, take, undefined, 'keep');
+  if (reply === 'leaseLost') throw new Error('The lease was lost.');
+  return reply;
+}
+
+function acks(elements: readonly Buffer[]): readonly Settlement[] {
+  return elements.map((bytes) => ({ kind: 'ack', element: bytes }));
+}
+
+describe('a consumer that may meet large elements', () => {
+  test('drains a Redis that is full', async () => {
+    await fill();
+    const lease = await join();
+    rig.closeLater({ close: () => rig.commands.config('SET', 'maxmemory', '0') });
+    await rig.commands.config('SET', 'maxmemory', '1');
+    let taken: readonly Buffer[] = [];
+    let drained = 0;
+    for (let calls = 0; calls < 100 && drained < 400; calls += 1) {
+      ({ taken } = await exchange(lease, 10, acks(taken)));
+      drained += taken.length;
+    }
+    expect(drained).toBe(400);
+    await exchange(lease, 0, acks(taken));
+    expect(heldIn(await world.dump(QUEUE))).toBe(0);
+  });
+
+  test('is watched after it left, when the answer to a take was lost', async () => {
+    await fill();
+    const lease = await broker.join(QUEUE, TERMS, () => undefined);
+    const late = proxy.holdRequest(isMove);
+    const taking = exchange(lease, 1);
+    await late.happened;
+    expect(proxy.goSilent(isCommandConnection)).toBe(1);
+    expect(await taking).toMatchObject({ taken: [], isCut: true });
+    await lease.leave();
+    late.release();
+    await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(1));
+    const other = await join();
+    await world.age(QUEUE, TERMS.leaseMs / 2);
+    const renewal = await other.renew();
+    if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+    expect(await other.findLateTakes(renewal.fenced)).toEqual([lease.consumer]);
+    await other.reclaim(lease.consumer);
+    expect((await world.dump(QUEUE)).waiting).toHaveLength(400);
+  });
+
+  test('reports what it settled as settled, whatever becomes of what it takes then', async () => {
+    await fill();
+    const lease = await join();
+    const first = (await exchange(lease, 1)).taken;
+    const lost = proxy.dropReply(isMove);
+    const reply = await exchange(lease, 1, acks(first));
+    await lost.happened;
+    expect(reply).toMatchObject({ missing: 0, taken: [], isCut: true });
+    expect(ids((await exchange(lease, 1)).taken)).toEqual(['m1']);
+    expect(heldIn(await world.dump(QUEUE))).toBe(1);
+  });
+
+  test('reports what it settled as settled, also when the answer to parking is lost', async () => {
+    await world.pushForeign(QUEUE, element('small'), LARGE);
+    const lease = await join();
+    const first = (await exchange(lease, 1)).taken;
+    const lost = proxy.dropReply(([name]) => name === 'EXEC');
+    const reply = await exchange(lease, 1, acks(first));
+    await lost.happened;
+    expect(reply).toMatchObject({ missing: 0, taken: [], isCut: true });
+    const { taken } = await exchange(lease, 1);
+    expect(ids(taken)).toEqual(['large']);
+    expect(
+      (await exchange(lease, 0, [{ kind: 'ack', element: taken[0]!, isParked: true }])).missing,
+    ).toBe(0);
+    expect(await rig.commands.hlen(world.key(QUEUE, 'parked'))).toBe(0);
+  });
+});
+
+describe('a consumer whose connection for bodies cannot be opened', () => {
+  test('hands large elements on as they are, settles, reclaims and leaves', async () => {
+    const lease = await broker.join(QUEUE, TERMS, () => undefined);
+    const dead = await broker.join(QUEUE, TERMS, () => undefined);
+    await exchange(lease, 0);
+    proxy.refuse(true);
+    await world.pushForeign(QUEUE, LARGE);
+    const { taken } = await exchange(lease, 1);
+    expect(taken.map((each) => each.equals(LARGE))).toEqual([true]);
+    expect((await exchange(lease, 0, acks(taken))).missing).toBe(0);
+
+    await world.pushForeign(QUEUE, LARGE);
+    await world.lateTake(QUEUE, dead.consumer);
+    await world.endLease(QUEUE, dead.consumer);
+    expect(await lease.reclaim(dead.consumer, 1)).toBe(1);
+    await lease.leave();
+    expect(heldIn(await world.dump(QUEUE))).toBe(0);
+  });
+
+  test('handles a delayed one that is large', async () => {
+    const lease = await join();
+    await exchange(lease, 0);
+    proxy.refuse(true);
+    await rig.commands.zadd(world.key(QUEUE, 'delayed'), 1, LARGE);
+    const first = await exchange(lease, 1);
+    expect(first).toMatchObject({ taken: [], isCut: true });
+    const { taken } = await exchange(lease, 1);
+    expect(taken.map((each) => each.equals(LARGE))).toEqual([true]);
+    await exchange(lease, 0, acks(taken));
+    proxy.refuse(false);
+  });
+});
