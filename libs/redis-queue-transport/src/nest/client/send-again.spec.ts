@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   OutcomeUnknownError,
   RedisRefusedError,
+  SenderFullError,
   UnencodableError,
 } from '../../core/errors/errors.js';
 import { SendBudget } from '../../core/requests/send-budget.js';
@@ -107,5 +108,34 @@ describe('a call that is sent again', () => {
     await expect(new SendAgain(full).run('a', 1, HOUR, made.send)).rejects.toMatchObject({
       tries: 1,
     });
+  });
+
+  test('counts for as long as it waits, for the connection too, and no longer', async () => {
+    const budget = new SendBudget(1, 1_000);
+    let connect!: () => void;
+    let onAsked!: () => void;
+    const asked = new Promise<void>((resolve) => (onAsked = resolve));
+    const connected = (): Promise<void> => {
+      onAsked();
+      return new Promise((resolve) => (connect = resolve));
+    };
+    let isOther: unknown;
+    let count = 0;
+    const again = new SendAgain({ forMs: HOUR, budget, connected });
+    const sent = again.run('a', 1, HOUR, () => {
+      count += 1;
+      if (count === 1) return Promise.reject(unknown());
+      isOther = budget.take(1); // as the broker does
+      budget.give(1);
+      return Promise.resolve('added');
+    });
+
+    await asked;
+    expect(budget.take(1)).toBeInstanceOf(SenderFullError);
+    connect();
+
+    expect(await sent).toBe('added');
+    expect(isOther).toBeUndefined();
+    expect(budget.take(1)).toBeUndefined();
   });
 });

@@ -24,6 +24,8 @@ interface Unknown<T> {
   readonly until: number;
   /** Sends it at once. */
   readonly send: () => Promise<T>;
+  /** How often it was sent. */
+  tries: number;
 }
 
 const MOST_TRIES = 20;
@@ -65,7 +67,7 @@ export class SendAgain {
     return sent.then(this.#ended, (error: unknown) => {
       // The other half of the window is for the last try to arrive.
       const until = beganAt + Math.min(forMs, windowMs / 2);
-      return this.#failed({ messageId, bytes, beganAt, until, send }, error);
+      return this.#failed({ messageId, bytes, beganAt, until, send, tries: 1 }, error);
     });
   }
 
@@ -92,36 +94,42 @@ export class SendAgain {
 
   async #again<T>(call: Unknown<T>, first: OutcomeUnknownError): Promise<T> {
     let last: unknown = first;
-    let tries = 1;
-    while (tries < MOST_TRIES && (await this.#turn(call))) {
+    while (call.tries < MOST_TRIES && this.#mayWait(call)) {
       try {
-        await this.terms.connected();
-        if (performance.now() >= call.until) break;
-        tries += 1;
-        const answer = await call.send();
+        const sent = await this.#sendInTurn(call);
+        if (sent === undefined) break;
         this.#pauseMs = FIRST_PAUSE_MS;
-        return answer;
+        return sent.answer;
       } catch (error) {
         last = error;
         if (!mayPass(error)) break;
       }
     }
-    if (tries === 1 && last === first) throw first;
-    throw unknownAfter(call, tries, last);
+    if (call.tries === 1 && last === first) throw first;
+    throw unknownAfter(call, last);
   }
 
-  /** Waits for the next round; false where there is none in time, or no room to wait. */
-  async #turn({ bytes, until }: Unknown<unknown>): Promise<boolean> {
+  /** Whether there is a further round in time, and room to wait for it, which is taken. */
+  #mayWait({ bytes, until }: Unknown<unknown>): boolean {
     const isLate = (this.#nextAt ?? performance.now() + this.#pauseMs) >= until;
-    if (this.#isStopped || isLate || this.terms.budget.take(bytes) !== undefined) return false;
+    return !this.#isStopped && !isLate && this.terms.budget.take(bytes) === undefined;
+  }
+
+  /** Waits for the next round and the connection, and sends; undefined where it is too late by then. */
+  async #sendInTurn<T>(call: Unknown<T>): Promise<{ readonly answer: T } | undefined> {
     try {
-      return await new Promise<boolean>((resolve) => {
+      const isTime = await new Promise<boolean>((resolve) => {
         this.#waiting.push(resolve);
         if (this.#nextAt === undefined) this.#home.runInAsyncScope(this.#wait, this);
       });
+      if (!isTime) return undefined;
+      await this.terms.connected();
+      if (performance.now() >= call.until) return undefined;
     } finally {
-      this.terms.budget.give(bytes); // the broker counts from here on
+      this.terms.budget.give(call.bytes); // the broker counts from here on, before anybody else can
     }
+    call.tries += 1;
+    return { answer: await call.send() };
   }
 
   #wait(): void {
@@ -152,8 +160,7 @@ function mayPass(error: unknown): boolean {
 }
 
 function unknownAfter(
-  { messageId, beganAt }: Unknown<unknown>,
-  tries: number,
+  { messageId, beganAt, tries }: Unknown<unknown>,
   last: unknown,
 ): OutcomeUnknownError {
   const ms = Math.round(performance.now() - beganAt);
