@@ -1,19 +1,25 @@
 import { describe, expect, test } from '@jest/globals';
 import { RedisQueueRecordBuilder, RequestTimeoutError } from 'nestjs-redis-queue-transport';
-import type { RedisQueueClient, RedisQueueClientOptions } from 'nestjs-redis-queue-transport';
+import type {
+  RedisQueueClient,
+  RedisQueueClientOptions,
+  RedisQueueHandlerOptions,
+} from 'nestjs-redis-queue-transport';
 import {
   NEVER,
   Observable,
   Subject,
   concat,
+  defer,
   firstValueFrom,
   interval,
   lastValueFrom,
   of,
 } from 'rxjs';
-import { take, takeUntil, toArray } from 'rxjs/operators';
+import { finalize, take, takeUntil, toArray } from 'rxjs/operators';
 import { controllerOf } from '../delivery/controller.js';
 import type { Handle } from '../delivery/controller.js';
+import { eventControllerOf } from '../events/controller.js';
 import { Gate } from '../../support/gate.js';
 import { eventually } from '../../support/eventually.js';
 import { nestRig } from '../../support/nest-rig.js';
@@ -144,6 +150,82 @@ describe('an endless stream of replies', () => {
     await client.connect();
 
     expect(await lastValueFrom(client.send('ticks', 1).pipe(toArray()))).toHaveLength(20);
+  });
+});
+
+describe('an Observable whose teardown throws frees its place, and is logged, once', () => {
+  const failed =
+    /^The Observable .* "work" returned failed when it was unsubscribed: of a teardown$/;
+  const failing = (values: Observable<unknown>): Observable<unknown> =>
+    values.pipe(
+      finalize(() => {
+        throw new Error('of a teardown');
+      }),
+    );
+  const serve = (
+    stream: Observable<unknown>,
+    options: RedisQueueHandlerOptions,
+  ): Promise<unknown> =>
+    rig.serve({ controllers: [controllerOf('work', () => failing(stream), { options })] });
+  /** One place: the next one shows that it is free. */
+  const one = { concurrency: 1 };
+
+  test('when its caller wants no more', async () => {
+    rig.mayRemain(/:(replies|refused)$/);
+    await serve(interval(5), one);
+    const client = rig.client();
+
+    for (const round of [1, 2]) {
+      expect(await firstValueFrom(client.send('work', round))).toBe(0);
+      await eventually(() => expect(rig.logs.matching('error', failed)).toHaveLength(round));
+    }
+    await eventually(async () => expect(await rig.queue('work').held()).toBe(0));
+  });
+
+  test('when its caller has given up', async () => {
+    rig.mayRemain(/:(replies|refused)$/);
+    let begun = 0;
+    const silent = defer(() => {
+      begun += 1;
+      return NEVER;
+    });
+    await serve(silent, one);
+    const client = rig.client({ requestTimeoutMs: 100 });
+
+    // On a busy machine the time may be over before the handler begins: then it is asked again.
+    await eventually(async () => {
+      const asked = lastValueFrom(client.send('work', 1));
+      await expect(asked).rejects.toThrow(RequestTimeoutError);
+      expect(begun).toBe(1);
+    });
+
+    await eventually(() => expect(rig.logs.matching('error', failed)).toHaveLength(1));
+    await eventually(async () => expect(await rig.queue('work').held()).toBe(0));
+  });
+
+  test('when its time is over', async () => {
+    await serve(NEVER, { ...one, timeoutMs: 50, retry: { attempts: 2, delayMs: 0 } });
+
+    await rig.client().enqueue('work', 1);
+
+    await eventually(async () => expect(await rig.queue('work').dead()).toHaveLength(1));
+    expect(rig.logs.matching('error', failed)).toHaveLength(2);
+  });
+
+  test('when the server stops before a live event has been handled', async () => {
+    const begun = new Gate();
+    const stream = defer(() => {
+      begun.open();
+      return NEVER;
+    });
+    const controller = eventControllerOf('work', () => failing(stream));
+    const app = await rig.serve({ controllers: [controller] }, { shutdownTimeoutMs: 0 });
+    await rig.client().emit('work', 1);
+    await begun.opened;
+
+    await app.close();
+
+    expect(rig.logs.matching('error', failed)).toHaveLength(1);
   });
 });
 

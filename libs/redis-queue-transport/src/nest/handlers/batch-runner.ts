@@ -27,7 +27,7 @@ export class BatchRunner implements DeliveryHandler {
     private readonly broker: Broker,
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
-    private readonly onReplyError: (error: unknown) => void,
+    private readonly onError: (error: unknown) => void,
     terms: Omit<BatchTerms, 'isExpired'>,
   ) {
     const isTooLate = ({ envelope }: Delivery): boolean => isExpired(envelope, broker);
@@ -77,7 +77,7 @@ export class BatchRunner implements DeliveryHandler {
   #refuse({ envelope }: Delivery): Result {
     const { replyTo } = envelope;
     if (replyTo === undefined) return DONE;
-    const replier = new Replier(this.broker, this.codec, replyTo, envelope, this.onReplyError);
+    const replier = new Replier(this.broker, this.codec, replyTo, envelope, this.onError);
     const text = `"${this.pattern}" is handled in batches, which answer nobody: use enqueue() in place of send().`;
     const error = new Error(text);
     replier.fail(error);

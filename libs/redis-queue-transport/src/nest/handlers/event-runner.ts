@@ -40,6 +40,7 @@ export class EventRunner {
   readonly #running = new Running<Delivery>();
   readonly #watch: HandlerWatch;
   readonly #dropped: DroppedEvents;
+  readonly #onError = (error: unknown): void => void this.logger.error(error);
   #onIdle: (() => void) | undefined;
 
   constructor(
@@ -145,7 +146,7 @@ export class EventRunner {
   /** Each handler has its own copy of the data: what one changes, the others do not see. */
   #handle(delivery: Delivery, context: RedisQueueContext, handler: MessageHandler): Promise<void> {
     const run = (data: unknown): Promise<void> =>
-      this.withHooks(context, () => runHandler(handler, data, context, undefined));
+      this.withHooks(context, () => runHandler(handler, data, context, undefined, this.#onError));
     try {
       const data = this.codec.decodeRequest(delivery.envelope, patternOf(delivery));
       return data instanceof Promise ? data.then(run) : run(data);

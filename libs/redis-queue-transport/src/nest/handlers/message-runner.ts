@@ -1,10 +1,10 @@
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
-import { isObservable } from 'rxjs';
+import { UnsubscriptionError, isObservable } from 'rxjs';
 import type { Observable } from 'rxjs';
 import type { Broker } from '../../core/broker/broker.js';
 import type { Delivery } from '../../core/delivery/delivery.js';
 import type { DeliveryHandler } from '../../core/delivery/delivery-runner.js';
-import { CallerGoneError } from '../../core/errors/errors.js';
+import { CallerGoneError, messageOf } from '../../core/errors/errors.js';
 import type { HandlerTimeoutError, NotHandledError } from '../../core/errors/errors.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import { DONE } from '../../core/delivery/outcome.js';
@@ -27,7 +27,7 @@ export class MessageRunner implements DeliveryHandler {
     private readonly broker: Broker,
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
-    private readonly onReplyError: (error: unknown) => void,
+    private readonly onError: (error: unknown) => void,
     private readonly observer: Pick<RedisQueueObserver, 'failedUntold'>,
   ) {}
 
@@ -53,7 +53,9 @@ export class MessageRunner implements DeliveryHandler {
 
   #handle(delivery: Delivery, data: unknown, replier: Replier | undefined): Promise<Result> {
     const context = new RedisQueueContext([delivery, delivery.envelope.pattern ?? this.pattern]);
-    return this.withHooks(context, () => runHandler(this.handler, data, context, replier)).then(
+    return this.withHooks(context, () =>
+      runHandler(this.handler, data, context, replier, this.onError),
+    ).then(
       () => onceWritten(succeeded(context, replier), replier),
       (error: unknown) => {
         const { isUntold, failure } = context;
@@ -78,7 +80,7 @@ export class MessageRunner implements DeliveryHandler {
   #replierFor(delivery: Delivery): Replier | undefined {
     const { envelope } = delivery;
     if (envelope.replyTo === undefined) return undefined;
-    return new Replier(this.broker, this.codec, envelope.replyTo, envelope, this.onReplyError);
+    return new Replier(this.broker, this.codec, envelope.replyTo, envelope, this.onError);
   }
 }
 
@@ -124,12 +126,15 @@ export function steered(thrown: unknown): Result | undefined {
 /**
  * Calls a handler and settles when everything that it does is done: interceptors and Observables run lazily, so only
  * the end of what it returned is the end. Rejects when any of it fails.
+ *
+ * @param onError is told of what fails once nobody waits for it any longer
  */
 export function runHandler(
   handler: MessageHandler,
   data: unknown,
   context: RedisQueueContext,
   replier: Replier | undefined,
+  onError: (error: unknown) => void,
 ): Promise<void> {
   let result: unknown;
   try {
@@ -138,7 +143,9 @@ export function runHandler(
     return rejected(error);
   }
   return Promise.resolve(result).then((value) =>
-    isObservable(value) ? follow(value, context, replier) : answer(value, context, replier),
+    isObservable(value)
+      ? follow(value, context, replier, onError)
+      : answer(value, context, replier),
   );
 }
 
@@ -151,6 +158,7 @@ function follow(
   values: Observable<unknown>,
   context: RedisQueueContext,
   replier: Replier | undefined,
+  onError: (error: unknown) => void,
 ): Promise<void> {
   const [delivery] = context.getArgs();
   const caller = (): Replier | undefined =>
@@ -166,11 +174,25 @@ function follow(
     const subscription = values.subscribe({ next, error: reject, complete });
     // Nobody waits for it any longer then, and it may never end, or say anything, by itself.
     delivery.onAbort(() => {
-      subscription.unsubscribe();
-      resolve();
+      try {
+        subscription.unsubscribe();
+      } catch (error) {
+        // The result counts no longer, so that this is all that is told of it.
+        onError(letGoBadly(delivery.queue, error));
+      } finally {
+        resolve();
+      }
     });
     if (replier === undefined || subscription.closed) return;
     subscription.add(() => replier.end());
     replier.whenUnwanted(() => delivery.abort(new CallerGoneError(delivery.queue)));
   });
+}
+
+/** What tears an Observable down is the application's, and may throw. */
+function letGoBadly(queue: string, error: unknown): Error {
+  const causes: readonly unknown[] = error instanceof UnsubscriptionError ? error.errors : [error];
+  const said = causes.map(messageOf).join('; ');
+  const text = `The Observable that the handler of "${queue}" returned failed when it was unsubscribed: ${said}`;
+  return new Error(text, { cause: error });
 }

@@ -72,9 +72,9 @@ class HandlerConsumers {
   #runnerOf(pattern: string, handler: MessageHandler, options: QueueOptions): DeliveryRunner {
     const { codec, codecOfOthers, withHooks, logger, observer } = this.served;
     const { batch, concurrency, timeoutMs, retry, feedFrom } = options;
-    const onReplyError = (error: unknown): void => logger.error(error);
+    const onError = (error: unknown): void => logger.error(error);
     const read = feedFrom === undefined ? codec : codecOfOthers;
-    const parts = [pattern, handler, this.broker, read, withHooks, onReplyError] as const;
+    const parts = [pattern, handler, this.broker, read, withHooks, onError] as const;
     if (batch === undefined) {
       const runner = new MessageRunner(...parts, observer);
       return new DeliveryRunner(runner, options);
