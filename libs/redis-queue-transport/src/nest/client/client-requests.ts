@@ -18,21 +18,21 @@ import type { OutgoingMessage } from './outgoing-message.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 import { UnreadableReplies } from './unreadable-replies.js';
 
-/** So many queues are remembered; whoever makes up patterns as they go must not fill the memory. */
+/** How many queues are remembered: an endless number of patterns must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
 
-/** A session that reads replies, and their list. */
+/** A session that reads replies, and its reply list. */
 interface ReadySession {
   readonly session: ClientSession;
   readonly list: string;
 }
 
-/** The requests of one client: sends them, and hands their replies to those who asked. */
+/** The requests of one client: sends them, and hands replies to their callers. */
 export class ClientRequests {
   readonly #open = new OpenRequests();
-  /** Requests that nobody listens to any more, whose server was told so. */
+  /** Requests that nobody listens to any more. Their servers have been told. */
   readonly #refused = new Set<number>();
-  /** Queues that a server has joined, now or ever. */
+  /** Queues that a server has ever joined. */
   readonly #served = new Set<string>();
 
   readonly #unreadable: UnreadableReplies;
@@ -52,11 +52,11 @@ export class ClientRequests {
   }
 
   /**
-   * Sends the message as a request. Its replies come in order, each as one packet; so does what ends it instead: why it
-   * could not be sent, or `RequestTimeoutError`. Answers how to stop listening.
+   * Sends the message as a request. Its replies arrive in order, each as one packet. So does a failure: the reason why it
+   * was not sent, or `RequestTimeoutError`. Returns a function that stops listening.
    */
   ask(message: OutgoingMessage, callback: (packet: WritePacket) => void): () => void {
-    // What is kept until the reply comes: not the message, which may be large.
+    // Kept until the reply arrives, without the message, which may be large.
     const { id, queue } = message;
     const { codec } = message.options;
     const times = this.#timesOf(message);
@@ -102,24 +102,24 @@ export class ClientRequests {
   }
 
   failAll(error: unknown, session: ClientSession | undefined): void {
-    // Nobody reads their values any more.
+    // Nobody reads further values.
     if (session !== undefined) this.#refuse(this.#open.streams, session);
     this.#open.failAll(error);
   }
 
-  /** Tells servers that nobody listens to these any more. */
+  /** Tells servers that nobody listens to these requests any more. */
   #refuse(requests: readonly number[], session: ClientSession): void {
     const told = requests.filter((request) => !this.#refused.has(request));
     if (told.length === 0) return;
     if (this.#refused.size > MOST_REFUSED) this.#refused.clear();
     for (const request of told) this.#refused.add(request);
-    // It is told again by the next value, if there is one.
+    // The next value, if there is one, tells the server again.
     session.broker.refuseReplies(told).catch(() => {
       for (const request of told) this.#refused.delete(request);
     });
   }
 
-  /** Sends a request for which nothing has to be waited for or found out; undefined when something has. */
+  /** Sends a request at once; undefined if something has to be awaited or found out first. */
   #sendNow(
     message: OutgoingMessage,
     request: number,
@@ -151,13 +151,13 @@ export class ClientRequests {
     }
     if (ready === undefined) return;
     const { session, list } = ready;
-    // Counted as the caller counts it, and not from when Redis takes the request.
+    // From the caller's point of view, not from when Redis accepts the request.
     const expiresAtMs = session.broker.nowMs() + Math.ceil(deadline - performance.now());
     const terms = { replyTo: { list, request }, expiresAtMs, waitMs };
     await this.watch.sending(message, message.push(session, terms));
   }
 
-  /** Undefined when its caller has given up, or there is nobody to ask. */
+  /** Undefined if the caller has given up, or if there is no server to ask. */
   async #readyToSend(queue: string, request: number): Promise<ReadySession | undefined> {
     const session = await this.connected();
     if (!this.#open.isOpen(request)) return undefined;
@@ -175,7 +175,7 @@ export class ClientRequests {
   }
 
   async #noHandler(pattern: string, broker: Broker): Promise<NoHandlerError> {
-    // A user that may not look at groups still learns that there is no handler.
+    // A Redis user who may not read the groups still learns that there is no handler.
     const servedAs = await broker.servedAs(pattern).catch(() => undefined);
     const handlers = servedAs && eventHandlersOf(servedAs);
     const why =
@@ -199,7 +199,7 @@ export class ClientRequests {
   }
 }
 
-/** So many are remembered. One that was forgotten is told once more. */
+/** How many are remembered. A forgotten one is told once more. */
 const MOST_REFUSED = 1_000;
 
 function tooLate(

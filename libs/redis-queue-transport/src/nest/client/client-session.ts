@@ -7,20 +7,20 @@ import type { OpenBroker } from '../../open-broker.js';
 import { SendAgain } from './send-again.js';
 
 export interface ClientSessionEvents {
-  /** Is waited for before the first message is sent. */
+  /** Awaited before the first message is sent. */
   opened(broker: Broker): Promise<void>;
   connected(): void;
-  /** An element of the reply list. */
+  /** Called with each element of the reply list. */
   reply(element: Buffer): void;
 }
 
-/** What a client opens with its first call and gives up with `close()`: connections, and the list of its replies. */
+/** What a client opens with its first call and closes with `close()`: connections, and its reply list. */
 export class ClientSession {
   readonly broker: Broker;
   readonly sendAgain: SendAgain;
   #connecting: Promise<void> | undefined;
   #isConnected = false;
-  /** Calls that wait for the connection. */
+  /** Calls waiting for the connection. */
   #unsent = 0;
   #replyList: Promise<string> | undefined;
   #openReplyList: string | undefined;
@@ -45,12 +45,12 @@ export class ClientSession {
     return this.open.health();
   }
 
-  /** It was connected once; from then on each call to the broker waits for the connection itself. */
+  /** It has been connected once. From then on each call to the broker waits for the connection itself. */
   get isConnected(): boolean {
     return this.#isConnected;
   }
 
-  /** Waits for the connection once; after a failure the next call tries anew. */
+  /** Waits for the first connection. After a failure, the next call tries again. */
   connect(): Promise<void> {
     this.#connecting ??= this.#connect().catch((error: unknown) => {
       this.#connecting = undefined;
@@ -64,7 +64,7 @@ export class ClientSession {
     return this.#openReplyList;
   }
 
-  /** Name of the list that replies come through; the first call begins to read it. */
+  /** The name of the reply list. The first call starts reading it. */
   replyList(): Promise<string> {
     this.#replyList ??= this.broker
       .receiveReplies((element) => this.events.reply(element))
@@ -82,7 +82,7 @@ export class ClientSession {
   }
 
   /**
-   * Sends messages once connected. They have begun: `close()` waits for them, and they are counted by the budget.
+   * Sends messages once connected. `close()` waits for them, and the budget counts them.
    * @throws SenderFullError at once
    */
   whenConnected<T>(bytes: number, send: (session: this) => Promise<T>): Promise<T> {
@@ -102,12 +102,12 @@ export class ClientSession {
     return send(this);
   }
 
-  /** Waits for what has begun, up to {@link CLOSE_WITHIN_MS}; what is in flight then rejects. May be called twice. */
+  /** Waits for running calls, up to {@link CLOSE_WITHIN_MS}. Calls still in flight then reject. May be called twice. */
   async close(): Promise<void> {
     const deadline = performance.now() + CLOSE_WITHIN_MS;
     await drained(() => this.#unsent > 0 || this.sendAgain.isBusy, CLOSE_WITHIN_MS);
     this.sendAgain.stop();
-    // Who only wanted to be connected, and waits for it no longer, need not hear of this.
+    // A caller that only wanted to connect, and no longer waits, need not hear of this.
     this.#connecting?.catch(() => undefined);
     await this.broker.close(Math.max(0, deadline - performance.now()));
   }
@@ -115,7 +115,7 @@ export class ClientSession {
   async #connect(): Promise<void> {
     await this.broker.connect();
     await this.events.opened(this.broker);
-    // In the next turn: calls that waited for the connection go first.
+    // In the next turn, so that calls that waited for the connection go first.
     setImmediate(() => {
       this.#isConnected = true;
     });

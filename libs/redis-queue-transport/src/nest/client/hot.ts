@@ -4,13 +4,13 @@ import type { Subscriber } from 'rxjs';
 import { ownContext } from '../../core/process/own-context.js';
 
 /**
- * A call that runs already, whether anybody listens or not: subscribe to it, or `await` it. Both tell how it ended, at
- * any time and any number of times; a failure that nobody sees is logged.
+ * A call that is already running, even without listeners. Subscribe to it or `await` it: both tell how it ended, at any
+ * time and any number of times. A failure that nobody sees is logged.
  */
-// An intersection, since TypeScript infers what `lastValueFrom(client.emit(…))` answers from nothing else that extends one.
+// An intersection, since TypeScript infers the result of `lastValueFrom(client.emit(…))` from nothing else that extends one.
 export type RedisQueueCall<T> = Observable<T> & PromiseLike<T>;
 
-/** What `read` makes of the end of a call that runs already; a failure that nobody sees is told. */
+/** Makes a call that is already running; `read` converts its result. A failure that nobody sees is reported. */
 export function hot<A, T>(
   call: Promise<A>,
   read: (answer: A) => T,
@@ -24,28 +24,28 @@ export function hot<A, T>(
   return running;
 }
 
-/** Who waits: a subscriber, or whoever awaits. */
+/** A waiting subscriber, or an `await`. */
 type Listener<T> = Pick<Subscriber<T>, 'closed' | 'next' | 'error' | 'complete'>;
 
-/** Holds those who wait for its end. The usual one stands alone: see docs/decisions/0014. */
+/** Holds the listeners for its end. The usual single one is stored without an array: see docs/decisions/0014. */
 class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
   #first: Listener<T> | undefined;
   #others: Listener<T>[] | undefined;
   #end: Value<T> | Failure | undefined;
   #isSeen = false;
   /**
-   * The end is told in the async context of the call; who subscribes from elsewhere hears it there. What `run` of an
-   * AsyncLocalStorage makes of one and the same execution counts as one context: to look closer would cost each call a
-   * twentieth of its time. An `await` always goes on in its own.
+   * The end is told in the async context of the call. A subscriber from elsewhere hears it in its own context. Contexts
+   * that `AsyncLocalStorage.run` makes within one execution count as one: telling them apart would cost each call 5 % of
+   * its time. An `await` always continues in its own context.
    */
   readonly #asyncId = executionAsyncId();
 
   constructor() {
-    // Without a teardown: rxjs would keep an array for it, and whoever unsubscribed is told nothing anyway.
+    // Without a teardown, for which rxjs would keep an array: an unsubscribed listener gets nothing anyway.
     super(RunningCall.#subscribe);
   }
 
-  /** One for all, as rxjs calls it with the Observable as `this`. */
+  /** One function for all calls, since rxjs calls it with the Observable as `this`. */
   static #subscribe<T>(this: Observable<T>, listener: Subscriber<T>): void {
     const call = this as RunningCall<T>; // the only one that is made with it
     call.#add(executionAsyncId() === call.#asyncId ? listener : new Elsewhere(listener));
@@ -71,7 +71,7 @@ class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
   fail(end: Failure, onUnseen: (error: unknown) => void): void {
     this.#isSeen = this.#isSomebodyThere;
     this.end(end);
-    // A call that fails at once does so before an `await` of it has begun to listen, a microtask later.
+    // A call may fail at once, before its `await` starts listening a microtask later.
     if (!this.#isSeen) process.nextTick(() => this.#isSeen || onUnseen(end.error));
   }
 
@@ -89,7 +89,7 @@ class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
   }
 }
 
-/** A subscriber with an async context of its own. Not for each one, as most subscribe where they call. */
+/** A subscriber with an async context of its own. Most subscribe where they call and do not need one. */
 class Elsewhere<T> implements Listener<T> {
   readonly #context = ownContext();
 
@@ -122,7 +122,7 @@ class Awaiting<T> implements Listener<T> {
   ) {}
 
   complete(): void {
-    // The value was all.
+    // The value is all that is needed.
   }
 }
 

@@ -13,34 +13,34 @@ import { NO_SETTINGS, settingsOf } from '../packets/message-settings.js';
 import type { RedisQueueRecordOptions, Verb } from '../packets/message-settings.js';
 import { isRecord } from '../packets/redis-queue-record.js';
 
-/** What `emit` answers once Redis holds all copies. */
+/** The result of `emit`, once Redis holds all copies. */
 export interface EmitResult {
   readonly id: string;
-  /** How many groups got a copy; one that handles it under several patterns counts once. */
+  /** How many groups got a copy. A group that handles it under several patterns counts once. */
   readonly groups: number;
-  /** How many live subscriptions there were: one for each replica, and one more for each wildcard that it has beside. */
+  /** How many live subscriptions got it: one for each replica, and one more for each matching wildcard of the replica. */
   readonly listeners: number;
   /**
-   * An event of this id was emitted within its `deduplicate` window: nobody got this one, and the counts are 0. Where the
-   * client sent it again by itself, that may be this event.
+   * An event with this id was already emitted within its `deduplicate` window: nobody got this one, and the counts are 0. If
+   * the client sent this event again by itself, that other event may be this one.
    */
   readonly isDuplicate: boolean;
-  /** Its place in the history of its pattern, where there is one. */
+  /** Its place in the history of its pattern, if there is one. */
   readonly historyId: string | undefined;
 }
 
-/** What a request adds to its message. */
+/** The part of a message that only requests have. */
 export type RequestTerms = Pick<OutgoingEnvelope, 'replyTo' | 'expiresAtMs'> & {
   /** How long, in ms, its caller waits for each reply. */
   readonly waitMs?: number;
 };
 
-/** What of a session it takes to send. */
+/** The part of a session that sending needs. */
 type SendingSession = Pick<ClientSession, 'broker' | 'sendAgain'>;
 
 /**
- * A message on its way out: its body as bytes, the settings of its record, its queue and its id. Its data are read when
- * it is made, and never again.
+ * A message to be sent: its encoded body, its settings, its queue and its id. Its data is read at construction, and never
+ * again.
  */
 export class OutgoingMessage {
   readonly id: string;
@@ -50,7 +50,7 @@ export class OutgoingMessage {
   #observed: ObservedMessage | undefined;
 
   /**
-   * `given`: settings over those of a record; `headers`: those that it has unless it says otherwise.
+   * `given`: settings that override those of a record; `headers`: default headers.
    * @throws InvalidOptionError | UnencodableError | PayloadTooLargeError, and what a serializer throws
    */
   constructor(
@@ -78,12 +78,12 @@ export class OutgoingMessage {
     this.#metadata = packet.metadata;
   }
 
-  /** What observers are told of it: the same object each time, which does not keep the message itself. */
+  /** The object that observers get: the same each time, without a reference to the message. */
   get observed(): ObservedMessage {
     return (this.#observed ??= { verb: this.verb, queue: this.queue, id: this.id });
   }
 
-  /** Of the body, about; text is not measured. */
+  /** The rough size of the body; text is not measured. */
   get bytes(): number {
     return typeof this.#body === 'string' ? this.#body.length : this.#body.bytes.length;
   }
@@ -92,10 +92,10 @@ export class OutgoingMessage {
     return this.#options;
   }
 
-  /** Keeps apart from its caller's objects what is not sent at once, and answers the message. */
+  /** Copies what shares memory with the caller, for messages that are not sent at once. Returns the message. */
   detached(): this {
     if (this.#options !== NO_SETTINGS) this.#options = copyOf(this.#options);
-    // A raw codec answers the caller's own bytes.
+    // A raw codec returns the caller's own bytes.
     if (this.#body instanceof EncodedBody)
       this.#body = new EncodedBody(Buffer.from(this.#body.bytes), this.#body.encoding);
     if (this.#metadata !== undefined)
@@ -103,7 +103,7 @@ export class OutgoingMessage {
     return this;
   }
 
-  /** Onto the list of its queue. */
+  /** Adds it to its queue. */
   push(
     { broker, sendAgain }: SendingSession,
     request: RequestTerms = NO_REQUEST,
@@ -125,7 +125,7 @@ export class OutgoingMessage {
     return broker.push(this.queue, this.id, element, dueMs === undefined ? undefined : { dueMs });
   }
 
-  /** To whoever listens now, and a copy to each group. Rejects with NobodyListensError too. */
+  /** Sends it to current listeners, and a copy to each group. May reject with NobodyListensError. */
   publish({ broker, sendAgain }: SendingSession): Promise<EmitResult> {
     const { expiresInMs, deduplicateMs } = this.options;
     const nowMs = broker.nowMs();
@@ -170,7 +170,7 @@ export class OutgoingMessage {
 
 const NO_REQUEST: RequestTerms = {};
 
-/** Servers take the time up to the expiry for what the caller waits, unless it is told. */
+/** Servers assume that the caller waits until the expiry, unless the message says otherwise. */
 function replyAddressOf(
   { replyTo, waitMs = 0 }: RequestTerms,
   expiresAtMs = Infinity,
@@ -180,7 +180,7 @@ function replyAddressOf(
   return { ...replyTo, waitMs };
 }
 
-/** Servers let a caller wait a second longer than it says. */
+/** Servers allow a second more than the caller's time. */
 const TOLD_FROM_MS = 500;
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {

@@ -17,7 +17,7 @@ import type { PacketCodec } from '../packets/packet-codec.js';
 import { RedisQueueBatchContext } from '../context/redis-queue-batch.context.js';
 import { Replier } from './replier.js';
 
-/** Runs a handler that gets its messages by the batch, and says how it ended for each. */
+/** Runs a batch handler, and tells how each message ended. */
 export class BatchRunner implements DeliveryHandler {
   readonly #batches: BatchCollector<unknown>;
 
@@ -44,7 +44,7 @@ export class BatchRunner implements DeliveryHandler {
     return new Promise((resolve) => this.begin(delivery, resolve));
   }
 
-  /** What cannot be read, or waits for an answer, goes into no batch. */
+  /** Unreadable messages, and requests, go into no batch. */
   begin(delivery: Delivery, end: (result: Result) => void): void {
     if (delivery.envelope.replyTo !== undefined)
       return queueMicrotask(() => end(this.#refuse(delivery)));
@@ -61,7 +61,7 @@ export class BatchRunner implements DeliveryHandler {
     );
   }
 
-  /** The collector sees to the time of a batch. */
+  /** The collector watches the time of a batch. */
   timedOut(_: Delivery, error: Error): Result {
     return { kind: 'failed', error };
   }
@@ -87,7 +87,7 @@ export class BatchRunner implements DeliveryHandler {
   #runBatch(items: readonly BatchItem<unknown>[]): Promise<Result> {
     const context = new RedisQueueBatchContext([items, this.pattern]);
     return this.withHooks(context, () => this.#call(items, context)).then(
-      // A filter may have made a value of what was thrown; that is no success.
+      // A filter may have turned a failure into a value; it is still a failure.
       () => (context.failure === undefined ? DONE : failed(context.failure, items)),
       (error: unknown) => steered(context.failure) ?? failed(error, items, context.failure),
     );
@@ -106,7 +106,7 @@ export class BatchRunner implements DeliveryHandler {
   }
 }
 
-/** `cause`: what was thrown, where filters made something else of it. */
+/** `cause`: what was thrown, if filters changed it. */
 function failed(
   error: unknown,
   items: readonly BatchItem<unknown>[],

@@ -14,10 +14,10 @@ export type RedisQueuePattern = string | number | PatternObject;
 
 type NoneOf<Names extends string> = Partial<Readonly<Record<Names, undefined>>>;
 
-/** Which says of an event handler whether it is durable. */
+/** Options that decide whether an event handler is durable. */
 type Choice = 'durable' | 'group';
 
-/** Every replica that is up hears the event. */
+/** Every running replica hears the event. */
 type LiveEventOptions = Pick<RedisQueueEventOptions, Exclude<OptionsOf<'live'>, Choice>> & {
   readonly durable?: false | undefined;
   readonly group?: undefined;
@@ -31,12 +31,12 @@ type DurableEventOptions = Pick<RedisQueueEventOptions, Exclude<OptionsOf<'durab
     | { readonly durable: true; readonly group?: string | undefined }
   );
 
-/** Options of a handler of events: with `group` or `durable` those of a queue, without those of live events. */
+/** Options of an event handler: with `group` or `durable` those of a queue, otherwise those of live events. */
 export type RedisQueueEventHandlerOptions = LiveEventOptions | DurableEventOptions;
 
 /**
- * `@MessagePattern(pattern, REDIS_QUEUE_TRANSPORT, options)`, with options that the compiler checks: handles what
- * `enqueue` and `send` give the pattern.
+ * `@MessagePattern(pattern, REDIS_QUEUE_TRANSPORT, options)`, with options that the compiler checks. Handles messages that
+ * `enqueue` and `send` send to the pattern.
  */
 export function RedisQueueMessage(
   pattern: RedisQueuePattern,
@@ -46,8 +46,8 @@ export function RedisQueueMessage(
 }
 
 /**
- * `@EventPattern(pattern, REDIS_QUEUE_TRANSPORT, options)`, with options that the compiler checks: handles what `emit`
- * gives the pattern, which may have wildcards.
+ * `@EventPattern(pattern, REDIS_QUEUE_TRANSPORT, options)`, with options that the compiler checks. Handles events that
+ * `emit` sends; the pattern may have wildcards.
  */
 export function RedisQueueEvent(
   pattern: RedisQueuePattern,

@@ -25,14 +25,14 @@ import type { PacketCodec } from '../packets/packet-codec.js';
 import { RedisQueueContext } from '../context/redis-queue.context.js';
 
 export interface EventRunnerTerms {
-  /** How many events may wait for each handler. */
+  /** Most events that may wait for each handler. */
   readonly maxWaiting: number;
   readonly places: Places | undefined;
-  /** By whose clock an event is too late. */
+  /** The clock by which events expire. */
   readonly broker: Pick<Broker, 'nowMs'>;
 }
 
-/** Runs every `@EventPattern` handler of a live event, each by itself: a failing one is logged and touches no other. */
+/** Runs every `@EventPattern` handler of a live event separately: a failure is logged and does not affect the others. */
 export class EventRunner {
   /** By pattern. */
   readonly #handlers: ReadonlyMap<string, readonly LiveHandler[]>;
@@ -81,7 +81,7 @@ export class EventRunner {
     return this.#running.size;
   }
 
-  /** Resolves when no handler runs any more, and nothing waits for one. */
+  /** Resolves when no handler runs and no event waits for one. */
   async idle(): Promise<void> {
     if (this.#isIdle) return;
     await new Promise<void>((resolve) => {
@@ -94,7 +94,7 @@ export class EventRunner {
     return [...this.#handlers.values()].flat().every(({ waiting }) => waiting === 0);
   }
 
-  /** Tells the handlers that still run that nobody waits for them any longer, and drops what waits for them. */
+  /** Tells running handlers that nobody waits for them any more, and drops waiting events. */
   abandon(): void {
     for (const [pattern, handlers] of this.#handlers) {
       const dropped = handlers.reduce((sum, handler) => sum + handler.drop(), 0);
@@ -114,7 +114,7 @@ export class EventRunner {
   }
 
   readonly #runOne: RunLive = (delivery, handler, onEnd) => {
-    // It may have been recovered, or have waited for a place.
+    // The event may have been recovered, or have waited for a place.
     if (isExpired(delivery.envelope, this.#broker)) {
       this.observer.skipped?.(delivery, 'expired');
       return queueMicrotask(onEnd);
@@ -123,7 +123,7 @@ export class EventRunner {
     this.#watch.began(delivery);
     const end = (): void => {
       const wasRunning = this.#running.end(run);
-      // What waits for this one's place begins first.
+      // First, the next event gets this place.
       onEnd();
       if (wasRunning && this.#onIdle !== undefined && this.#isIdle) this.#onIdle();
     };
@@ -131,7 +131,7 @@ export class EventRunner {
     const endWith = (failure: unknown): void => {
       const outcome = failure === undefined ? ACK : ({ kind: 'ack', error: failure } as const);
       this.#watch.ended(delivery, outcome, !delivery.isAborted);
-      // Also where a filter made a value of it.
+      // Even if a filter turned it into a value.
       if (failure !== undefined) this.observer.eventFailed?.(delivery, failure);
       end();
     };
@@ -143,7 +143,7 @@ export class EventRunner {
     );
   };
 
-  /** Each handler has its own copy of the data: what one changes, the others do not see. */
+  /** Each handler gets its own copy of the data, so that none sees changes of another. */
   #handle(delivery: Delivery, context: RedisQueueContext, handler: MessageHandler): Promise<void> {
     const run = (data: unknown): Promise<void> =>
       this.withHooks(context, () => runHandler(handler, data, context, undefined, this.#onError));
@@ -156,7 +156,7 @@ export class EventRunner {
   }
 }
 
-/** What a program without this library published names no pattern: it is that of the channel. */
+/** An event from a program without this library names no pattern: the channel tells it. */
 function patternOf({ envelope, queue }: Delivery): string {
   return envelope.pattern ?? queue;
 }

@@ -9,31 +9,31 @@ import type {
   ResolvedHandler,
 } from '../options/handler-options.js';
 
-/** A handler, and what it and its server say about it. */
+/** A handler and its resolved options. */
 export interface RegisteredHandler<Options> {
   readonly handler: MessageHandler;
   readonly options: Options;
 }
 
-/** A handler of events of which its group gets copies. */
+/** A durable event handler, whose group gets copies. */
 export interface DurableHandler extends RegisteredHandler<DurableOptions> {
   /** May have wildcards. */
   readonly pattern: string;
 }
 
-/** An app hands over all its handlers: with a second one each of them is claimed twice. */
+/** An app adds all its handlers, so a second app would claim each of them again. */
 const ONE_FOR_EACH_APP =
   'If there is but one, then one RedisQueueServer was given to two apps, or to two connectMicroservice(): give each its own.';
 
 /**
- * The handlers of one server. Nest's own map chains event handlers so that one failure hides the others, lets a second
- * message handler replace the first without a word, and mixes messages with events of the same pattern.
+ * The handlers of one server. Nest's own map chains event handlers, so that one failure hides the others; it lets a second
+ * message handler silently replace the first; and it mixes messages with events of the same pattern.
  */
 export class HandlerRegistry {
   readonly #messages = new Map<string, RegisteredHandler<MessageOptions>>();
   readonly #events = new Map<string, RegisteredHandler<LiveOptions>[]>();
   readonly #durable = new Map<string, DurableHandler>();
-  /** Lists of others, by the pattern whose queue they feed. */
+  /** Lists of other programs, by the pattern whose queue they feed. */
   readonly #lists = new Map<string, string>();
 
   /** @throws InvalidPatternError | InvalidOptionError when it, or what it takes from, has a handler already */
@@ -62,7 +62,7 @@ export class HandlerRegistry {
     this.#messages.set(pattern, registered);
   }
 
-  /** Two that take from one list would each get some of it. */
+  /** Two handlers that take from one list would each get a part of it. */
   #claimList(key: string, pattern: string): void {
     const claimedBy = this.#lists.get(key);
     if (claimedBy !== undefined) {

@@ -5,7 +5,7 @@ import { throwError } from 'rxjs';
 import { RedisQueueError } from '../../core/errors/errors.js';
 import type { RedisQueueErrorCode } from '../../core/errors/errors.js';
 
-/** Those that are not a mistake of the program; what is not listed stays 500. */
+/** The errors that are not mistakes of the program. All others stay 500. */
 const STATUS: Partial<Record<RedisQueueErrorCode, HttpStatus>> = {
   REQUEST_TIMEOUT: HttpStatus.GATEWAY_TIMEOUT,
   OUTCOME_UNKNOWN: HttpStatus.GATEWAY_TIMEOUT,
@@ -18,8 +18,8 @@ const STATUS: Partial<Record<RedisQueueErrorCode, HttpStatus>> = {
 };
 
 /**
- * Answers HTTP requests whose handlers failed with an error of this library: a request that timed out with 504, a Redis
- * that is away with 503. Without it, Nest answers 500 for all of them. The body has the error's `code` and no details.
+ * Responds to HTTP requests whose handlers failed with an error of this library: 504 for a request that timed out, 503 for
+ * an unavailable Redis. Without it, Nest responds with 500 to all of them. The body has the error's `code` and no details.
  *
  * `providers: [{ provide: APP_FILTER, useClass: RedisQueueHttpFilter }]`, or
  * `app.useGlobalFilters(new RedisQueueHttpFilter(app.getHttpAdapter()))`.
@@ -27,7 +27,7 @@ const STATUS: Partial<Record<RedisQueueErrorCode, HttpStatus>> = {
 @Catch(RedisQueueError)
 export class RedisQueueHttpFilter extends BaseExceptionFilter<RedisQueueError> {
   override catch(error: RedisQueueError, host: ArgumentsHost): unknown {
-    // A hybrid app may have its global filters for messages too, where errors are outcomes.
+    // Global filters of a hybrid app may also get errors of messages, which are outcomes.
     if (host.getType() !== 'http') return throwError(() => error);
     const status = STATUS[error.code];
     if (status === undefined) return super.catch(error, host);

@@ -6,16 +6,16 @@ import type { Places } from '../../core/delivery/places.js';
 export interface LiveHandlerTerms {
   /** How many may run at once. */
   readonly concurrency: number;
-  /** How many may wait for that. */
+  /** How many may wait. */
   readonly maxWaiting: number;
-  /** Those of all handlers of the server together; undefined for as many as there are. */
+  /** The places of all handlers of the server; undefined for no limit. */
   readonly places: Places | undefined;
 }
 
-/** Runs a handler for one event; `end` is told once it has ended, and not before the call has returned. */
+/** Runs a handler for one event. Calls `end` when it has ended, but not before this call has returned. */
 export type RunLive = (delivery: Delivery, handler: MessageHandler, end: () => void) => void;
 
-/** One handler of live events, which come whether it has time for them or not: what cannot start waits, up to a bound. */
+/** One handler of live events, which arrive at any rate: events that cannot start wait, up to a limit. */
 export class LiveHandler {
   #running = 0;
   #waiting: Delivery[] = [];
@@ -34,7 +34,7 @@ export class LiveHandler {
     return this.#waiting.length;
   }
 
-  /** Starts it, or has it wait; false when there is no room for that, and it is dropped. */
+  /** Starts the event or lets it wait. False if there is no room to wait, and the event is dropped. */
   add(delivery: Delivery): boolean {
     if (this.#waiting.length === 0 && this.#mayStart()) this.#start(delivery);
     else if (this.#waiting.length < this.terms.maxWaiting) this.#waiting.push(delivery);
@@ -42,7 +42,7 @@ export class LiveHandler {
     return true;
   }
 
-  /** Drops what waits, and answers how many that are. */
+  /** Drops the waiting events and returns how many. */
   drop(): number {
     const dropped = this.#waiting.length;
     this.#waiting = [];

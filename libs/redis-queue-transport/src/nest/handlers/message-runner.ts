@@ -16,10 +16,10 @@ import type { PacketCodec } from '../packets/packet-codec.js';
 import { RedisQueueContext } from '../context/redis-queue.context.js';
 import { Replier } from './replier.js';
 
-/** Runs the work between Nest's processing hooks; settles when the work has. */
+/** Runs the work between Nest's processing hooks. Settles together with the work. */
 export type WithHooks = (context: BaseRpcContext, work: () => Promise<void>) => Promise<void>;
 
-/** Runs the handler of one `@MessagePattern`, or of a group's events, and says how it ended. */
+/** Runs the handler of one `@MessagePattern` or durable `@EventPattern`, and tells how it ended. */
 export class MessageRunner implements DeliveryHandler {
   constructor(
     private readonly pattern: string,
@@ -95,7 +95,7 @@ function undecodable(error: unknown, replier: Replier | undefined): Result {
   return { kind: 'undecodable', error };
 }
 
-/** A filter may have made a value of what was thrown: a reply for a caller, and no success where nobody has it. */
+/** A filter may have turned a failure into a value. For a caller that is a reply; without a caller it is still a failure. */
 function succeeded({ failure }: RedisQueueContext, replier: Replier | undefined): Result {
   if (failure === undefined) return DONE;
   const steering = steered(failure);
@@ -112,11 +112,11 @@ function failed(
   if (steering?.kind === 'retryLater') return steering;
   replier?.fail(error);
   if (steering !== undefined) return steering;
-  // A request's caller has the error as its reply, and decides what to do.
+  // The caller of a request gets the error as its reply, and decides what to do.
   return { kind: replier === undefined ? 'failed' : 'refused', error: failure ?? error };
 }
 
-/** What a handler asked for by what it threw, if it did. */
+/** The outcome that a handler asked for by throwing, if it did. */
 export function steered(thrown: unknown): Result | undefined {
   if (isRetryLater(thrown)) return { kind: 'retryLater', delayMs: thrown.delayMs };
   if (isDeadLetter(thrown)) return { kind: 'reject', error: thrown };
@@ -124,10 +124,10 @@ export function steered(thrown: unknown): Result | undefined {
 }
 
 /**
- * Calls a handler and settles when everything that it does is done: interceptors and Observables run lazily, so only
- * the end of what it returned is the end. Rejects when any of it fails.
+ * Calls a handler and settles when all its work is done. Interceptors and Observables run lazily, so only the end of what
+ * it returned counts. Rejects if any of it fails.
  *
- * @param onError is told of what fails once nobody waits for it any longer
+ * @param onError gets failures after nobody waits any more
  */
 export function runHandler(
   handler: MessageHandler,
@@ -149,7 +149,7 @@ export function runHandler(
   );
 }
 
-/** What a filter makes of a handler's wish is no answer: the message runs again, or the caller gets an error. */
+/** If the handler asked for an outcome, a filter's value is not a reply: the message runs again, or the caller gets an error. */
 function answer(value: unknown, context: RedisQueueContext, replier: Replier | undefined): void {
   if (replier !== undefined && steered(context.failure) === undefined) replier.only(value);
 }

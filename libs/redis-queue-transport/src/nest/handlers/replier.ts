@@ -6,22 +6,22 @@ import { encodeJson } from '../../core/body/json.js';
 import { encodeReply } from '../../core/message/reply.js';
 import type { PacketCodec, ReplyPacket } from '../packets/packet-codec.js';
 
-/** For the caller of a stream that read nothing for too long. */
+/** The error for the caller of a stream that has read nothing for too long. */
 const NOT_READ = {
   status: 'error',
   code: 'CALLER_GONE',
   message: 'The stream was ended, as its values had not been read for 30 s.',
 } as const;
 
-/** Beyond the time that a caller waits for a reply: for the way there, and for timers. */
+/** Added to the time that a caller waits for a reply, for the network and for timers. */
 const GRACE_MS = 1_000;
 
-/** What Node's timers can take. */
+/** The longest time of Node's timers. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Answers one request. As with the stock transports, the end travels with the last value when it is known in time,
- * else by itself, and an `undefined` as the only or last value completes without a value.
+ * Sends the replies to one request. As with Nest's own transports, the end is sent with the last value if it is known in
+ * time, otherwise by itself, and `undefined` as the only or last value completes without a value.
  */
 export class Replier {
   #pending: Written[] = [];
@@ -37,15 +37,15 @@ export class Replier {
   ) {}
 
   /**
-   * Calls once it is known that the caller wants no more values: it said so, or there was no value for longer than it
-   * waits for one, and so it has given up, whether or not it lives. For replies that are to go on, until {@link end}.
+   * Calls back once the caller is known to want no more values: it said so, or no value was sent for longer than it waits,
+   * so it has given up or is dead. For streams, until {@link end}.
    */
   whenUnwanted(onUnwanted: () => void): void {
     this.#onUnwanted = onUnwanted;
     const { sentAtMs = NaN, expiresAtMs = NaN } = this.request;
     const waitMs = this.address.waitMs ?? expiresAtMs - sentAtMs;
     if (Number.isNaN(waitMs)) return;
-    // Whole seconds: timers of one length cost least.
+    // Whole seconds, since timers of equal length cost least.
     const seconds = Math.ceil((waitMs + GRACE_MS) / 1_000);
     const patienceMs = Math.min(LONGEST_TIMER_MS, Math.max(1, seconds) * 1_000);
     this.#silence = setTimeout(onUnwanted, patienceMs);
@@ -56,7 +56,7 @@ export class Replier {
     clearTimeout(this.#silence);
   }
 
-  /** Resolves when what was sent has been written; undefined where nothing has to be waited for. */
+  /** Resolves when the replies have been written; undefined if there is nothing to wait for. */
   get written(): Promise<unknown> | undefined {
     return this.broker.repliesWritten(this.address.list, this.address.request);
   }
@@ -65,12 +65,12 @@ export class Replier {
     if (state === 'wanted' || this.#onUnwanted === undefined) return;
     const onUnwanted = this.#onUnwanted;
     this.#onUnwanted = undefined;
-    // Should it only have been cut off, it learns why no value comes any more.
+    // If the caller was only disconnected, it learns why no more values arrive.
     if (state === 'unread') this.fail(NOT_READ);
     onUnwanted();
   };
 
-  /** One value of several. It is read now: a handler may change it for the next one. */
+  /** One of several values. Encoded now, since the handler may change the object for the next one. */
   next(value: unknown): void {
     this.#silence?.refresh();
     if (this.#pending.length === 0) process.nextTick(() => this.#flush());
@@ -109,7 +109,7 @@ export class Replier {
       return { kind: packet.err === undefined ? 'value' : 'error', isEnd: false, body };
     } catch (error) {
       this.onError(error);
-      // Without the serializer, and of nothing but text: this can always be written, so the caller always hears.
+      // Without the serializer, and only text: this can always be written, so the caller always gets a reply.
       const description = tellable(packet.err) ?? describeUnwritable(error);
       return { kind: 'error', isEnd: true, body: encodeJson(description) };
     }
@@ -127,7 +127,7 @@ export class Replier {
 /** A reply's body, and what it is. */
 interface Written {
   readonly kind: 'value' | 'error';
-  /** Nothing can follow it. */
+  /** It is the last reply. */
   readonly isEnd: boolean;
   readonly body: OutgoingBody;
 }
@@ -135,7 +135,7 @@ interface Written {
 /** An error as the caller sees it. Nest's filters make plain objects; JSON would make `{}` of an Error. */
 function describeError(error: unknown): unknown {
   if (error instanceof Error) return { ...error, status: 'error', message: messageOf(error) };
-  // Nest's client takes a reply whose error is falsy for one without an error.
+  // Nest's client treats a reply with a falsy error as a reply without one.
   if (!error) return { status: 'error', message: 'Internal server error' };
   return error;
 }
@@ -145,7 +145,7 @@ function describeUnwritable(error: unknown): object {
   return { ...code, status: 'error', message: messageOf(error) };
 }
 
-/** What can be told of an error that cannot be written as it is, such as one with a circle: its message. */
+/** The reply for an error that cannot be encoded, such as one with a circle: its message. */
 function tellable(error: unknown): object | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const message: unknown = Reflect.get(error, 'message');

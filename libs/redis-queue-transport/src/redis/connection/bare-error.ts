@@ -1,13 +1,13 @@
 /** Where errors of ioredis and of Node keep other errors. */
 const INNER = ['cause', 'lastNodeError', 'previousErrors', 'errors'];
 
-/** How Redis repeats the arguments of a command that it does not know. */
+/** How Redis repeats the arguments of an unknown command. */
 const REPEATED_ARGUMENTS = /,? with args beginning with:.*/s;
 
 /**
- * Takes out of an error what it carries of commands and replies: `AUTH` has the password as an argument, a push the data of
- * messages. Whoever prints or reports an error must not publish those. It is done in place, as ioredis may hand the same
- * object to other listeners.
+ * Removes from an error the commands and replies that it carries: `AUTH` has the password as an argument, a push has the
+ * data of messages, and printing or reporting the error must not publish them. Works in place, since ioredis may hand the
+ * same object to other listeners.
  */
 export function bare<T>(error: T): T {
   strip(error, new Set());
@@ -26,7 +26,7 @@ function strip(value: unknown, seen: Set<unknown>): void {
     const name: unknown = Reflect.get(command, 'name');
     Reflect.set(value, 'command', { name });
   }
-  // Of a parser's error: what came from Redis.
+  // An error of the parser has the bytes that came from Redis.
   if (Buffer.isBuffer(Reflect.get(value, 'buffer'))) Reflect.deleteProperty(value, 'buffer');
   if (value instanceof Error) stripText(value);
   for (const name of INNER) strip(Reflect.get(value, name), seen);

@@ -6,13 +6,13 @@ const NO_SUCH_PRIMARY = /No such master with that name/i;
 const TOO_MANY_CLIENTS = /max number of clients/i;
 const TOO_MANY_FILES = /\b(?:EMFILE|ENFILE)\b/;
 const NO_TLS = /wrong version number|packet length too long/i;
-/** What a TLS port says to who does not speak TLS, read as if Redis had said it. */
+/** What a TLS port replies to plain text, read as a reply of Redis. */
 const TLS_ALERT = 'Protocol error, got "\\u0015"';
 const CLOSED = /\b(?:EPIPE|ECONNRESET)\b|Connection is closed/;
 
 /**
- * Why a connection cannot be opened, in words that say what to do: ioredis and Node tell what they saw. Where they say
- * enough the error is the same one.
+ * Why a connection cannot be opened, and what to do about it: ioredis and Node only report what they saw. If that is
+ * enough, returns the same error.
  */
 export function explained(error: Error, client: Redis): Error {
   const text = explanationOf(error.message, client);
@@ -40,7 +40,7 @@ function closedHint({ options }: Redis): string {
     : `${closed}: ${full}.`;
 }
 
-/** Without what ioredis says of its pause, which is another one each time. */
+/** Without ioredis's text about its pause, which is different each time. */
 function sentinelsOf(detail: string, { options }: Redis): string {
   const last = detail === '' ? '' : ` ${detail}`;
   if (!NO_SUCH_PRIMARY.test(detail)) return `No Sentinel can be reached.${last}`;
@@ -50,9 +50,9 @@ function sentinelsOf(detail: string, { options }: Redis): string {
   );
 }
 
-/** What an attempt that is still under way may be waiting for. */
+/** What a running attempt may be waiting for. */
 export function stillWaitingFor(client: Redis): string | undefined {
-  // Before the first attempt, and between two of them, there is no socket, whatever the type says.
+  // Despite the type, there is no socket before the first attempt and between two attempts.
   const socket = client.stream as unknown;
   const isShaking = client.status === 'connecting' && socket instanceof TLSSocket;
   return isShaking && !socket.connecting && !socket.destroyed

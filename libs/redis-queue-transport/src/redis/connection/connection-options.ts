@@ -9,17 +9,16 @@ export interface RedisCredentials {
   readonly password: string;
 }
 
-/** The options of ioredis, and what it has not. */
+/** The options of ioredis, and `credentials`. */
 export interface ConnectionOptions extends RedisOptions {
   /**
-   * Gives user and password, asked before each attempt to open a connection, and again for each reconnect: for tokens
-   * that expire. In place of `username` and `password`. Rejections are told as errors, and it is asked again with growing
-   * pauses.
+   * Returns user and password, instead of `username` and `password`: for tokens that expire. Called before each attempt to
+   * open a connection, reconnects included. Rejections are reported as errors, and it is called again after growing pauses.
    */
   readonly credentials?: (() => Promise<RedisCredentials> | RedisCredentials) | undefined;
 }
 
-/** All that ioredis knows: the compiler sees to it that none is missing. */
+/** All options of ioredis. The compiler checks that none is missing. */
 const KNOWN: Readonly<Record<keyof ConnectionOptions, true>> = {
   credentials: true,
   Connector: true,
@@ -81,7 +80,7 @@ const KNOWN: Readonly<Record<keyof ConnectionOptions, true>> = {
   host: true,
 };
 
-/** What people give who come from elsewhere. */
+/** Options of other libraries that people try here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   url: 'give the URL itself as connection, or host, port, username, password, db and tls',
   nodes: 'a Redis Cluster is not supported yet',
@@ -95,7 +94,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   prefix: 'it stands beside connection, not in it',
 };
 
-/** @throws InvalidOptionError for a name that nobody knows, or a value with which ioredis would go elsewhere */
+/** @throws InvalidOptionError for an unknown name, or a value with which ioredis would connect elsewhere */
 export function checkConnectionOptions(given: object): asserts given is ConnectionOptions {
   if (Array.isArray(given)) {
     throw new InvalidOptionError(
@@ -112,7 +111,7 @@ export function checkConnectionOptions(given: object): asserts given is Connecti
       );
     if (!Object.hasOwn(KNOWN, option))
       throw unknownOption(option, Object.keys(KNOWN), 'connection', 'connection.');
-    // ioredis's own defaults are null, some of them.
+    // Some defaults of ioredis are null.
     if (value !== undefined && value !== null) checkValue(option, value);
   }
 }
@@ -132,7 +131,7 @@ function checkValue(option: string, value: unknown): void {
       if (typeof value !== 'string') throw invalid(name, 'text', value);
       break;
     case 'password':
-      // What it is nobody is to read in a log.
+      // The value must not appear in a log.
       if (typeof value !== 'string')
         throw new InvalidOptionError(name, `${name} must be text, got ${typeof value}`);
       break;
@@ -155,13 +154,13 @@ function checkValue(option: string, value: unknown): void {
   }
 }
 
-/** ioredis takes numbers as text as well, as environment variables are. */
+/** ioredis also accepts numbers as text, such as environment variables. */
 function isWhole(value: unknown, least: number, most: number): boolean {
   const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
   return Number.isSafeInteger(number) && Number(number) >= least && Number(number) <= most;
 }
 
-/** Names of options that were given and mean nothing here, as the library has values of its own for them. */
+/** Names of given options that are ignored, because the library sets them itself. */
 export function optionsWithoutEffect(connection: unknown): readonly string[] {
   const isPlain =
     typeof connection === 'object' && connection !== null && !('duplicate' in connection);

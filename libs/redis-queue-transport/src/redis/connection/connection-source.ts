@@ -7,22 +7,22 @@ import type { ConnectionOptions } from './connection-options.js';
 import { CredentialedRedis } from './credentialed-redis.js';
 
 /**
- * Where Redis is: a URL, ioredis options (with `credentials`, which gives user and password for each connection), or an
- * ioredis instance whose settings are taken over (it is never used itself, nor closed).
+ * Where Redis is: a URL, ioredis options (with `credentials`, which returns user and password for each connection), or an
+ * ioredis instance whose settings are copied (the instance itself is neither used nor closed).
  */
 export type ConnectionOption = string | ConnectionOptions | Redis;
 
 type Open = (settings: RedisOptions) => Redis;
 
-/** Makes one more connection to the same place. */
+/** Makes further connections to the same place. */
 export interface ConnectionSource extends Open {
-  /** Names of options that were given and mean nothing, as the library has values of its own for them. */
+  /** Names of given options that are ignored, because the library sets them itself. */
   readonly withoutEffect: readonly string[];
 }
 
 export const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 
-/** What it answered itself is taken as it is. @throws InvalidOptionError */
+/** Returns an already resolved source unchanged. @throws InvalidOptionError */
 export function connectionSource(connection: unknown): ConnectionSource {
   if (isSource(connection)) return connection;
   const open = openerOf(connection);
@@ -68,18 +68,18 @@ function fromUrl(url: string): Open {
       'a URL like redis://user:password@host:6379/0 (rediss:// for TLS)',
       hidePassword(url),
     );
-  // What the URL says must not override our settings, as it would if both were given at once. Never connected.
+  // Parsed by a client that never connects: given together, the URL would override our settings.
   const template = new Redis(url, { lazyConnect: true });
   refuseKeyPrefix(template.options);
   return (settings) => template.duplicate(settings);
 }
 
-/** User and password stand before the last @; what is no URL may have anything there. */
+/** User and password stand before the last @; text that is not a URL may have anything there. */
 function hidePassword(url: string): string {
   return url.replace(/^([a-z]+:?\/\/)?.*@/i, '$1***@');
 }
 
-/** An instance from another copy of ioredis is no `instanceof` of ours. */
+/** `instanceof` does not recognise instances of another copy of ioredis. */
 function isRedisLike(value: unknown): value is Redis {
   return isObjectWithMethod(value, 'duplicate') && !isClusterLike(value) && 'options' in value;
 }

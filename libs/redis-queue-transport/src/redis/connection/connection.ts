@@ -11,8 +11,8 @@ import { failureOf, isReplyError, wasNeverWritten } from './failure.js';
 import { SilenceWatch } from './silence-watch.js';
 
 /**
- * What a connection knows of a script since it was opened: that permissions are being looked up, that the user has them
- * all, or that Redis knows the text without the look as well.
+ * What an open connection knows about a script: `asking`, permissions are being checked; `permitted`, the user has them
+ * all; `known`, Redis also has the text without the check.
  */
 export type ScriptStage = 'asking' | 'permitted' | 'known';
 
@@ -21,7 +21,7 @@ export type ConnectionStatus = 'connected' | 'reconnecting' | 'disconnected';
 export interface ConnectionEvents {
   status?(status: ConnectionStatus): void;
   error?(error: Error): void;
-  /** It was given up. */
+  /** The connection was closed for good. */
   closed?(): void;
 }
 
@@ -31,38 +31,37 @@ interface Waiting {
   reject(error: RedisQueueError): void;
 }
 
-/** Bound of the first attempt to connect for those who wait for no further one: a little over ioredis's own. */
+/** How long callers that only wait for the first attempt to connect do so: a little longer than ioredis's own limit. */
 const FIRST_ATTEMPT_MS = 10_001;
 
-/** What is tried again waits so long for the connection with each try. */
+/** How long calls that are tried again wait for the connection with each try. */
 const TRIED_AGAIN_MS = 1_000;
 
-/** While these last, waiting does not help: whoever waits for the connection is told at once. */
+/** With these errors, waiting does not help: callers that wait for the connection get them at once. */
 const HOPELESS = /^(WRONGPASS|NOAUTH|NOPERM)|self-signed|certificate|wrong version number|ERR_TLS/i;
 
 /**
- * One connection to Redis, with the settings that make outcomes knowable: nothing is sent twice, nothing waits unseen
- * in a queue, and a connection on which nothing moves for longer than the deadline while a command is pending is
- * dropped for a new one.
+ * One connection to Redis, with settings that make outcomes knowable: nothing is sent twice, nothing waits in a hidden
+ * queue, and if nothing moves for longer than the deadline while a command is pending, a new connection replaces it.
  */
 export class Connection {
   readonly client: Redis;
-  /** Scripts that were sent through this connection since it was opened last. */
+  /** The scripts that were sent since the connection was last opened. */
   readonly scripts = new Map<unknown, ScriptStage>();
   readonly #waiting = new Set<Waiting>();
   readonly #home = homeContext();
   /** An attempt to connect has ended, one way or the other. */
   #wasTried = false;
-  /** The socket is open, and neither an answer of Redis nor an error has come. */
+  /** The socket is open, and neither a reply of Redis nor an error has arrived. */
   #isIntroducing = false;
   #lastError: Error | undefined;
   #isClosed = false;
   #longestValue: Promise<number> | undefined;
   #serverId: Promise<number | undefined> = Promise.resolve(undefined);
-  /** When Redis answered last, by `performance.now()`. */
+  /** When Redis last replied, by `performance.now()`. */
   #answeredAt: number | undefined;
   #pending = 0;
-  /** What Redis said to the last call of the connection's own purpose, where that was no. */
+  /** Redis's refusal of the last call for the connection's own purpose. */
   #refusal: string | undefined;
 
   constructor(
@@ -93,37 +92,37 @@ export class Connection {
     this.client.on('end', () => this.#onEnd());
     this.client.on('error', (told: Error) => {
       const error = explained(bare(told), this.client);
-      // What ioredis asks on a connection that was dropped for its database.
+      // A command of ioredis itself, on a connection that was dropped because of its database.
       if (this.#lastError && isOfSelect(this.#lastError) && wasNeverWritten(error)) return;
       this.#lastError = error;
       this.#isIntroducing = false;
       if (HOPELESS.test(error.message) || isOfSelect(error)) {
         for (const waiting of this.#takeWaiting()) waiting.reject(this.#failure(error));
       }
-      // ioredis would go on in database 0, where nobody looks for what is sent.
+      // ioredis would continue in database 0, where nobody looks.
       if (isOfSelect(error)) this.reconnect();
       events.error?.(error);
     });
   }
 
-  /** Number of the database that the option `connection` names. */
+  /** The database number in the option `connection`. */
   get database(): number {
     return this.client.options.db ?? 0;
   }
 
   get isReady(): boolean {
-    // ioredis learns a moment later than the socket that the other side has ended it.
+    // ioredis notices a moment later than the socket that the other side has closed it.
     return this.client.status === 'ready' && this.client.stream.writable;
   }
 
-  /** What Redis calls this connection (CLIENT ID); undefined when it does not say. */
+  /** Redis's id of this connection (CLIENT ID); undefined if Redis does not tell. */
   get serverId(): Promise<number | undefined> {
     return this.#serverId;
   }
 
   /**
-   * Resolves when commands can be sent. Without a time it waits for as long as what is tried again anyway. With 0 ms it
-   * waits for no longer than the very first attempt to connect takes.
+   * Resolves when commands can be sent. Without a time, it waits as long as calls that are tried again do. With 0 ms, it
+   * waits only for the very first attempt to connect.
    * @throws RedisUnavailableError | RedisRefusedError
    */
   ready(timeoutMs = TRIED_AGAIN_MS): Promise<void> {
@@ -148,7 +147,7 @@ export class Connection {
         reject: (error: RedisQueueError) => (end(), reject(error)),
       };
       this.#waiting.add(waiting);
-      // A failed attempt is told by the event 'error', and ioredis goes on trying.
+      // The event 'error' reports the failure, and ioredis keeps trying.
       if (this.client.status === 'wait') this.#home.runInAsyncScope(this.#connect, this);
     });
   }
@@ -184,8 +183,8 @@ export class Connection {
   }
 
   /**
-   * Runs what the connection is there for. While Redis refuses it the connection is of no use, and its health says so; but
-   * for a full Redis, which refuses waits while scripts go on taking.
+   * Runs a command for the connection's own purpose. While Redis refuses it, the connection is useless, and its health
+   * says so. A full Redis is an exception: it refuses waits, but scripts still take messages.
    */
   async runPurpose<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
     try {
@@ -200,8 +199,8 @@ export class Connection {
   }
 
   /**
-   * The longest value in bytes that Redis takes, asked once for each time that it was opened; Infinity where the user may
-   * not ask. Redis closes a connection on which a longer one is sent.
+   * The longest value, in bytes, that Redis accepts; Infinity if the user may not ask. Asked once each time the connection
+   * is opened. Redis closes the connection if a longer value is sent.
    */
   longestValue(): Promise<number> {
     return (this.#longestValue ??= this.#askLongestValue());
@@ -218,17 +217,17 @@ export class Connection {
     }
   }
 
-  /** A command has no answer yet. */
+  /** A command has no reply yet. */
   get isBusy(): boolean {
     return this.#pending > 0;
   }
 
-  /** Somebody waits for it to be ready. */
+  /** A caller waits for the connection to be ready. */
   get isAwaited(): boolean {
     return this.#waiting.size > 0;
   }
 
-  /** By what was asked and answered, never by asking. An answer that is overdue has dropped the connection. */
+  /** From past calls and replies, never by asking. An overdue reply has already dropped the connection. */
   get health(): ConnectionHealth {
     const answeredAt = this.#answeredAt;
     return {
@@ -238,28 +237,28 @@ export class Connection {
   }
 
   get #whyDown(): string | undefined {
-    // Nobody has asked for it, or the first attempt is under way: others that are open say whether Redis is there.
+    // Unused, or connecting for the first time: other connections tell whether Redis is there.
     if (!this.#wasTried) return undefined;
     if (this.isReady) return this.#refusal;
     return this.#unavailable(`${this.name} is ${this.#state}`).message;
   }
 
-  /** The state in ioredis's words, except where it has not noticed yet what the socket knows. */
+  /** The state in ioredis's words, but ahead of ioredis if the socket knows more. */
   get #state(): string {
     if (this.#isClosed) return 'closed';
     return this.client.status === 'ready' ? 'closing' : this.client.status;
   }
 
-  /** Drops the connection for a new one; what is in flight rejects. */
+  /** Replaces the connection with a new one; calls in flight reject. */
   reconnect(): void {
     if (!this.#isClosed) this.#home.runInAsyncScope(() => this.client.disconnect(true));
   }
 
-  /** Gives the connection up; nothing reconnects. May be called twice. */
+  /** Closes the connection for good. May be called twice. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // Between two attempts there is no socket whose end ioredis would tell. It tells what was before in later turns.
+    // Between two attempts ioredis has no socket, and so reports no end. Earlier events may still arrive in later turns.
     if (this.client.status === 'reconnecting') process.nextTick(() => this.#onEnd());
     this.client.disconnect();
     for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
@@ -271,9 +270,9 @@ export class Connection {
     this.events.status?.('disconnected');
   }
 
-  /** An attempt is over: who would not have waited for it had it not been the first waits no longer. */
+  /** An attempt is over: callers that only waited for the first one wait no longer. */
   #onClose(): void {
-    // Redis has ended it without a word, of which ioredis makes no error.
+    // Redis has closed the connection without a message, and ioredis reports no error.
     if (this.#isIntroducing && !this.#isClosed)
       this.client.emit('error', new Error('Connection is closed.'));
     if (this.#wasTried) return;
@@ -322,7 +321,7 @@ export class Connection {
   }
 }
 
-/** Redis has no such database, or its user may not select one. */
+/** Redis has no such database, or the user may not select one. */
 function isOfSelect(error: Error): boolean {
   if (!isReplyError(error)) return false;
   const command: unknown = Reflect.get(error, 'command');

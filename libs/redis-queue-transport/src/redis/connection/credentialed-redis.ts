@@ -8,7 +8,7 @@ type Credentials = NonNullable<ConnectionOptions['credentials']>;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 
-/** An ioredis client that asks for its user and password before each attempt to connect. ioredis connects anew by `connect()` too. */
+/** An ioredis client that asks for user and password before each attempt to connect. ioredis reconnects by `connect()` too. */
 export class CredentialedRedis extends Redis {
   readonly #credentials: Credentials;
   #asking: Promise<void> | undefined;

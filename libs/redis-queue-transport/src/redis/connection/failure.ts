@@ -6,11 +6,11 @@ import {
   messageOf,
 } from '../../core/errors/errors.js';
 
-/** In the words of Redis 7.0 and of later ones. */
+/** In the words of Redis 7.0 and of later versions. */
 const REFUSED_MIDWAY =
   /^(?:ERR )?(?:The user executing the script can't|ACL failure in script)|^NOPERM .* script: [0-9a-f]{40}/;
 
-/** A value is longer than Redis is set to take; what follows it on the connection is never read. */
+/** A value is longer than Redis accepts. Redis never reads what follows it on the connection. */
 const TOO_LONG = 'Protocol error: invalid bulk length';
 
 const CLUSTER =
@@ -34,7 +34,7 @@ const HINTS: Readonly<Record<string, string>> = {
   MISCONF: 'Redis refuses writes because it could not save its data; see its log.',
 };
 
-/** What follows where nobody has to decide anything, by what was asked. */
+/** What happens next, for calls after which nobody has to decide anything. */
 const AFTERMATHS: ReadonlyMap<string, string> = new Map([
   [
     'wait for a message',
@@ -50,12 +50,12 @@ const AFTERMATHS: ReadonlyMap<string, string> = new Map([
   ['subscribe to events', 'It is asked again once Redis is back.'],
 ]);
 
-/** Turns what ioredis rejects with into the library's errors; what was asked and the message's id are named in it. */
+/** Turns an error of ioredis into one of this library, which names the action and the message's id. */
 export function failureOf(
   error: unknown,
   action: string,
   messageId?: string,
-  /** What else may be the reason, where the connection was lost. */
+  /** Another possible reason for a lost connection. */
   suspicion = '',
 ): RedisQueueError {
   if (error instanceof RedisQueueError) return error;
@@ -99,13 +99,13 @@ export function failureOf(
   );
 }
 
-/** ioredis's word for any lost connection is about a setting that users cannot reach. */
+/** ioredis's message for any lost connection is about a setting that users cannot change. */
 function detailOf(error: unknown): string {
   const isUsual = error instanceof Error && error.name === 'MaxRetriesPerRequestError';
   return isUsual ? '' : ` ${messageOf(error)}`;
 }
 
-/** What shared a command shares its failure, but each caller's error names its own message. */
+/** Messages that shared a command share its failure, but the error of each caller names its own message. */
 export function failureOfOne(
   error: unknown,
   action: string,
@@ -116,28 +116,28 @@ export function failureOfOne(
   return failureOf(shared, action, messageId, suspicion);
 }
 
-/** An error that Redis told within an answer, of what had no effect, in the form in which ioredis rejects with one. */
+/** An error inside a reply of Redis, of a call without effect, in the form of ioredis's own errors. */
 export function replyError(text: string): Error {
   const told = REFUSED_MIDWAY.test(text) ? text.replace(/^(?:ERR )?/, 'NOPERM ') : text;
   return Object.assign(new Error(told), { name: 'ReplyError' });
 }
 
-/** Redis answered, with an error. (The class that ioredis exports for it is untyped.) */
+/** Redis replied with an error. (ioredis's class for it is untyped.) */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
-/** Redis did not take a value, and closed the connection: nothing that was written after it has been read. */
+/** Redis refused a value and closed the connection: it has read nothing that was written afterwards. */
 export function isTooLong(error: unknown): boolean {
   return isReplyError(error) && error.message.includes(TOO_LONG);
 }
 
-/** A script's user lacks a permission, and that was noticed while it ran: what it did before stands. */
+/** The user lacks a permission, noticed while a script ran: what the script did before stands. */
 export function wasRefusedMidway(error: unknown): boolean {
   return isReplyError(error) && REFUSED_MIDWAY.test(error.message);
 }
 
-/** ioredis has no type for it: with its offline queue off, this is how it says that a command was not written. */
+/** ioredis has no type for it: with its offline queue off, this is how it reports that a command was not written. */
 export function wasNeverWritten(error: unknown): boolean {
   return messageOf(error).startsWith("Stream isn't writeable");
 }

@@ -1,26 +1,26 @@
 import type { Socket } from 'node:net';
 import type { Redis } from 'ioredis';
 
-/** How often it looks within the deadline: a silence may last a part longer. */
+/** How often it checks within the deadline. A silence may last that much longer. */
 const PARTS = 8;
 
-/** What Node knows of a socket's way out, and tells nobody by a public name. */
+/** What Node knows about a socket's output, without a public name. */
 interface Handle {
-  /** Bytes that were given to it. */
+  /** Bytes that were written to the socket. */
   readonly bytesWritten?: number;
-  /** Those of them that the system has not taken. */
+  /** Bytes that the system has not accepted yet. */
   readonly writeQueueSize?: number;
-  /** Of TLS: that of the connection below. */
+  /** For TLS: the connection below. */
   readonly _parent?: Handle | null;
 }
 
 /**
- * Drops a socket on which nothing moves for `deadlineMs` while an answer is due. What moves in either direction counts as
- * life, so that a large message takes the time over a slow network that it takes. That the system accepts bytes says
- * nothing, as it has room for some; that it goes on accepting when it had none left means that the other side reads. What
- * it had room for leaves unseen: for that there is as much time again as the part took that was seen.
+ * Drops a socket on which nothing moves for `deadlineMs` while a reply is due. Movement in either direction counts as
+ * life, so a large message may take its time over a slow network. Bytes that the system accepts into free buffers prove
+ * nothing; bytes that it accepts after its buffers were full prove that the other side reads. Buffered bytes leave unseen,
+ * so they get as much time again as the visible part took.
  *
- * It counts its own looks and not the time: of a process that stood still the silence is not Redis's.
+ * It counts its own checks, not time: if this process was frozen, the silence was not Redis's.
  */
 export class SilenceWatch {
   readonly #partMs: number;
@@ -49,7 +49,7 @@ export class SilenceWatch {
       wasDue = isDue;
       if (silentParts >= PARTS + sendingParts) socket.destroy(new Error(this.#silence()));
     }, this.#partMs);
-    // The socket keeps the process alive, as long as it should.
+    // The socket itself keeps the process alive.
     looks.unref();
     socket.once('close', () => clearInterval(looks));
   }

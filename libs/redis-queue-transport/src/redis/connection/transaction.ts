@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 import { isReplyError, isTooLong, replyError } from './failure.js';
 
-/** What Redis says when it has thrown a whole transaction away, with the reason behind it where it gives one. */
+/** Redis's message for a discarded transaction, with the reason if it gives one. */
 const DISCARDED = /^EXECABORT .*? because of: (.*)/s;
 
 /**
- * Sends commands that Redis executes as one, or not at all when it will not have one of them. Answers what the last one
- * replied. To a user who may not begin a transaction they are commands of their own.
+ * Sends commands that Redis executes as one, or not at all if it refuses one of them. Returns the reply of the last one.
+ * For a user who may not start a transaction, they are separate commands.
  */
 export async function transact(
   client: Redis,
@@ -21,7 +21,7 @@ export async function transact(
   throw reasonOf([...queued, ...(executed === undefined ? [] : [executed])]);
 }
 
-/** Sends the commands on their own, for what is too much for one transaction. Answers likewise. */
+/** Sends the commands separately, if they are too large for one transaction. Returns the same. */
 export async function oneByOne(
   client: Redis,
   send: (client: Redis) => Promise<unknown>[],
@@ -32,7 +32,7 @@ export async function oneByOne(
   return lastOf(settled.map((one) => (one.status === 'fulfilled' ? one.value : undefined)));
 }
 
-/** A command that failed in the middle kept no other from being executed. */
+/** A failed command does not keep the others from being executed. */
 function lastOf(replies: unknown): unknown {
   if (!Array.isArray(replies)) throw replyError('ERR the transaction was not executed');
   const failed: unknown = replies.find((reply) => reply instanceof Error);
@@ -40,7 +40,7 @@ function lastOf(replies: unknown): unknown {
   return replies.at(-1);
 }
 
-/** Why Redis would not have one of them; but where an answer is missing, nobody knows what was executed. */
+/** Why Redis refused one of them. If a reply is missing, nobody knows what was executed. */
 function reasonOf(settled: readonly PromiseSettledResult<unknown>[]): unknown {
   const reasons = settled.flatMap((one): unknown[] =>
     one.status === 'rejected' ? [one.reason as unknown] : [],

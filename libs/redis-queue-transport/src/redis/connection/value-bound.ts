@@ -2,19 +2,19 @@ import type { Element } from '../../core/message/envelope.js';
 import { RedisRefusedError } from '../../core/errors/errors.js';
 import type { Connection } from './connection.js';
 
-/** Redis takes values of so many bytes however it is set. */
+/** Redis accepts values of this many bytes with any setting. */
 const ALWAYS_TAKEN_BYTES = 1_048_576;
 /** No UTF-16 unit takes more in UTF-8. */
 const MOST_BYTES_PER_UNIT = 3;
 
-/** Redis may refuse a value of this length, in bytes or UTF-16 units, and close the connection with all that is on it. */
+/** Whether Redis may refuse a value of this length, in bytes or UTF-16 units, and close the connection. */
 export function mayBeTooLong(length: number): boolean {
   return length > ALWAYS_TAKEN_BYTES / MOST_BYTES_PER_UNIT;
 }
 
 /**
- * Why Redis would not take it; undefined where it would, or where it may not be asked. Looked up before it is written, as
- * Redis answers a value that is too long by closing the connection.
+ * The error if Redis would refuse the value; undefined if it would not, or if it may not be asked. Checked before writing,
+ * since Redis closes the connection on which a value is too long.
  */
 export async function refusalOfLong(
   connection: Connection,

@@ -1,7 +1,7 @@
 import { assertNamesQueue } from '../../core/message/queue-name.js';
 
 const END_OF_REPLIES = '}:replies';
-/** Clients have none in their names; a name with one could reach into the keys of a queue. */
+/** Names of clients have no braces: a name with one could reach into the keys of a queue. */
 const BRACE = /[{}]/;
 
 /**
@@ -9,14 +9,14 @@ const BRACE = /[{}]/;
  * cluster keeps them together.
  */
 export class Keys {
-  /** Beginning of each channel's name: Redis tells one published in one database to listeners of all. */
+  /** The beginning of channel names: Redis delivers what is published in one database to listeners in all. */
   readonly #channels: string;
-  /** The last reply list that was looked at. */
+  /** The last reply list that was checked. */
   #lastReplies: string | undefined;
 
   constructor(
     private readonly prefix: string,
-    /** Its number: keys are its own, channels are not. */
+    /** The database number: keys belong to a database, channels do not. */
     database = 0,
   ) {
     this.#channels = database === 0 ? prefix : `${prefix}:db${database}`;
@@ -47,7 +47,7 @@ export class Keys {
     };
   }
 
-  /** Hash: every queue that was ever pushed to or served, for people and tools. */
+  /** Hash: every queue that was ever sent to or served, for people and tools. */
   get queues(): string {
     return `${this.prefix}:queues`;
   }
@@ -56,7 +56,7 @@ export class Keys {
     return `${this.prefix}:{reply:${client}}:replies`;
   }
 
-  /** Hash beside a list of replies: the requests of which its caller wants no more. */
+  /** Hash beside a list of replies: the requests for which its caller wants no more replies. */
   refusedOf(replies: string): string {
     return replies.slice(0, -END_OF_REPLIES.length) + '}:refused';
   }
@@ -66,9 +66,9 @@ export class Keys {
     return replies.slice(0, -END_OF_REPLIES.length) + `}:parked:${name}`;
   }
 
-  /** Whether a key is named as {@link replies} names them, whoever says so. No other key of the prefix is. */
+  /** Whether {@link replies} could have made this name. No other key of the prefix looks like it. */
   isReplies(key: string): boolean {
-    // Requests mostly come several from one caller.
+    // Often several requests in a row have the same caller.
     if (key === this.#lastReplies) return true;
     const start = `${this.prefix}:{reply:`;
     if (!key.startsWith(start) || !key.endsWith(END_OF_REPLIES)) return false;
@@ -78,7 +78,7 @@ export class Keys {
     return true;
   }
 
-  /** A list of somebody else's: its name is theirs. */
+  /** A list of another program, with the name that the program gave it. */
   foreign(key: string): string {
     return key;
   }
@@ -106,7 +106,7 @@ export class Keys {
     return { history: base, historyCount: `${base}:count` };
   }
 
-  /** Channel: the events of a history with their places in it, for listeners that make up for those they miss. */
+  /** Channel: the events of a history with their places in it, for listeners that recover missed ones. */
   told(pattern: string): string {
     return `${this.#channels}:history:${pattern}`;
   }
@@ -115,21 +115,21 @@ export class Keys {
 export interface HistoryKeys {
   /** Stream: the last events, each an entry with its number `n` and the `element`; capped by count and by age. */
   readonly history: string;
-  /** Text: how many events there ever were. */
+  /** Text: how many events the history has ever had. */
   readonly historyCount: string;
 }
 
 export interface QueueKeys {
-  /** List: what nobody holds; taken at the head (left), pushed at the tail (right). */
+  /** List: messages that nobody holds; taken at the head (left), added at the tail (right). */
   readonly waiting: string;
   /** List: messages that were running when a process died; run by one consumer at a time, apart from the others. */
   readonly suspects: string;
   /**
-   * Hash: which consumer does something for all of them. `trial`: runs the suspects; `timekeeper`: releases what is due,
-   * and is told what is due sooner.
+   * Hash: which consumer has a role for all of them. `trial`: runs the suspects; `timekeeper`: releases what is due, and
+   * is told about earlier due times.
    */
   readonly roles: string;
-  /** Sorted set: messages that are not due yet, by the Redis time in ms at which they are. */
+  /** Sorted set: messages that are not due yet, by their due time in Redis ms. */
   readonly delayed: string;
   /** Stream: dead letters, each an entry with one field `element`; capped by count and by age. */
   readonly dead: string;
@@ -142,24 +142,24 @@ export interface QueueKeys {
    * bodies were ever parked.
    */
   readonly counts: string;
-  /** Hash: by which terms the queue is served, each by its name, and `by`, the process that noted them last. */
+  /** Hash: the terms by which the queue is served, and `by`, the process that recorded them last. */
   readonly terms: string;
-  /** Text: how far into the history a new group has been filled. Gone once the group gets its copies by itself. */
+  /** Text: how far into the history a new group has been filled. Removed once the group gets copies by itself. */
   readonly cursor: string;
-  /** List: what a wait took from a list of others, on its way to `waiting`; nothing of it is believed. */
+  /** List: what a wait took from a list of another program, on its way to `waiting`. Not trusted. */
   readonly fed: string;
   /** Sorted set: ids that producers must not add again, by the Redis time in ms at which that ends. */
   readonly ids: string;
-  /** Sorted set: ids that handlers must not be given again, likewise. */
+  /** Sorted set: ids that handlers must not get again, likewise. */
   readonly handled: string;
   /** Hash: bodies that are too large for a list, by the number in their element's header. */
   readonly parked: string;
-  /** There while the queue is paused. */
+  /** Exists while the queue is paused. */
   readonly paused: string;
-  /** Channel: tells consumers that an exchange is worth while. */
+  /** Channel: tells consumers that an exchange is worthwhile. */
   readonly wake: string;
   /** Channel: likewise for the consumer of one process. */
   readonly wakeOf: (process: string) => string;
-  /** List: what one live consumer holds, oldest first. The one record of what is in flight. */
+  /** List: what one live consumer holds, oldest first. The only record of what is in flight. */
   readonly processing: (consumer: string) => string;
 }
