@@ -14,7 +14,7 @@ const SAYINGS: readonly (readonly [RegExp, (...groups: string[]) => Note])[] = [
   ],
   [
     /^Dead-lettered message (\S+) .*? \((\w+)\): /,
-    (id, reason) => ({ event: 'parked', id, reason }),
+    (id, reason) => ({ event: 'deadLettered', id, reason }),
   ],
   [
     /^Did not run attempt (\d+) of message (\S+) .*: expired/,

@@ -14,7 +14,7 @@ export type JournalEvent =
   | 'garbled'
   /** A consumer; `expired`: not run, because its time was over. `stop`: SIGTERM came. */
   | 'retried'
-  | 'parked'
+  | 'deadLettered'
   | 'expired'
   | 'leaseLost'
   | 'stop'

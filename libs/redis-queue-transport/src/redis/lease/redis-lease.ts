@@ -103,7 +103,7 @@ export class RedisLease implements Lease {
   #carefulFor: number;
   #carefulStep = 1;
   #isTimekeeper = false;
-  /** Redis refuses to park a delayed message that is large: then the script has to read it. */
+  /** Redis refuses to park the body of a delayed message that is large: then the script has to read it. */
   #readsLarge = false;
   /** By `performance.now()`. */
   #nextTrim = 0;

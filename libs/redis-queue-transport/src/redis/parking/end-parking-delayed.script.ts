@@ -8,7 +8,7 @@ import { Script } from '../script/script.js';
  * Replies 1 when the large one is to be removed, by its mark: not here, as a sorted set reads all of what is taken out of it.
  */
 export const endParkingDelayed = new Script({
-  action: 'park a large message',
+  action: 'park the body of a large message',
   keys: ['delayed', 'parked', 'counts'],
   args: ['name', 'mark', 'due'],
   lua: `

@@ -8,7 +8,7 @@ import { Script } from '../script/script.js';
  * Replies 1 when the small one has taken its place, else 0.
  */
 export const endParking = new Script({
-  action: 'park a large message',
+  action: 'park the body of a large message',
   keys: ['list', 'parked', 'counts', 'consumers'],
   args: ['name', 'owner', 'seenEndMs'],
   lua: `
