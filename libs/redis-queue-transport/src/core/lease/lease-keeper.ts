@@ -12,8 +12,8 @@ export interface LeaseKeeperEvents {
   failed(error: unknown): void;
 }
 
-/** A wall clock that jumps, from one reading to the next even, has no lease asked for more often than so. */
-const ASKED_LATELY_MS = 50;
+/** A wall clock that jumps, from one reading to the next even, has no lease asked for more often than twice in so long. */
+const ANSWERED_LATELY_MS = 50;
 
 interface Renewed extends LookTimes {
   readonly renewal: Renewal;
@@ -30,8 +30,10 @@ export class LeaseKeeper {
   #sureUntil: number;
   /** When the renewal was sent that was answered last, by the wall clock. */
   #renewedAtWall = Date.now();
-  /** When Redis was asked last because of the wall clock, by `performance.now()`. */
-  #askedForSleepAt = -Infinity;
+  /** When Redis last answered what it was asked out of turn, by `performance.now()`. */
+  #answeredAt = -Infinity;
+  /** It was asked that right after another such answer. */
+  #isAskedAgain = false;
   #loop: Promise<void> | undefined;
   /** Beside the renewals, which must not be late because there is much to take back. */
   #reclaiming: Promise<void> | undefined;
@@ -64,12 +66,17 @@ export class LeaseKeeper {
 
   /**
    * While a machine is suspended, its monotonic clock stands still and the lease goes on. The wall clock shows it, as it
-   * is right again afterwards. It may also be wrong, or be set: so it is a reason to ask Redis and no more, and not
-   * again right after Redis was asked.
+   * is right again afterwards. It may also be wrong, or be set: so it is a reason to ask Redis and no more. Asking makes
+   * the clocks agree, unless the machine slept meanwhile, or sleeps again. A clock that says so for a third time right
+   * afterwards is wrong.
    */
   #mayHaveSlept(now: number): boolean {
     if (Date.now() - this.#renewedAtWall <= this.leaseMs) return false;
-    return now - this.#askedForSleepAt > ASKED_LATELY_MS;
+    return !this.#isAskedAgain || !this.#isAnsweredLately(now);
+  }
+
+  #isAnsweredLately(now: number): boolean {
+    return now - this.#answeredAt <= ANSWERED_LATELY_MS;
   }
 
   start(): void {
@@ -86,8 +93,10 @@ export class LeaseKeeper {
   async makeSure(): Promise<void> {
     const stopped = this.#stopped.signal;
     while (!this.isSure && !stopped.aborted) {
+      const isAgain = this.#isAnsweredLately(performance.now());
       if ((await this.#renewSoon(stopped)) === 'leaseLost') return this.events.lost();
-      this.#askedForSleepAt = performance.now();
+      this.#isAskedAgain = isAgain;
+      this.#answeredAt = performance.now();
     }
   }
 
