@@ -29,6 +29,23 @@ beforeEach(async () => {
 
 const bodies = (): Promise<number> => rig.commands.hlen(world.key(QUEUE, 'parked'));
 
+/** URL for one that lacks one permission. */
+async function userWithout(rule: string): Promise<string> {
+  await rig.commands.call(
+    'ACL',
+    'SETUSER',
+    'plain',
+    'reset',
+    'on',
+    '>secret',
+    '~*',
+    '&*',
+    '+@all',
+    rule,
+  );
+  return rig.redis.url.replace('redis://', 'redis://plain:secret@');
+}
+
 describe('a large element that others pushed', () => {
   test('of a consumer that has renewed its lease since stays as it is, and no body is left', async () => {
     const held = await broker.join(QUEUE, TERMS, () => undefined);
@@ -63,21 +80,44 @@ describe('a large element that others pushed', () => {
     expect(await rig.commands.llen(world.key(QUEUE, 'waiting'))).toBe(1);
   });
 
+  test('is handled once, as it is, for a user who may not end its parking', async () => {
+    const other = await world.open(await userWithout('-lset'));
+    await world.pushForeign(QUEUE, LARGE);
+    const lease = await other.join(QUEUE, TERMS, () => undefined);
+
+    const answer = await lease.exchange([], 1);
+
+    if (answer === 'leaseLost') throw new Error('The lease is lost.');
+    expect(answer.taken.map((each) => each.equals(LARGE))).toEqual([true]);
+    const processing = world.key(QUEUE, `processing:${lease.consumer}`);
+    expect([await rig.commands.llen(processing), await bodies()]).toEqual([1, 0]);
+    await lease.exchange([{ kind: 'ack', element: answer.taken[0]! }], 0);
+    await lease.leave();
+    expect(await rig.commands.llen(world.key(QUEUE, 'waiting'))).toBe(0);
+  });
+
+  test.each(['-zremrangebyscore', '-hexists'])(
+    'that is due is taken once for a user with %s, who may not park it',
+    async (rule) => {
+      const other = await world.open(await userWithout(rule));
+      const delayed = world.key(QUEUE, 'delayed');
+      const lease = await other.join(QUEUE, TERMS, () => undefined);
+      await rig.commands.zadd(delayed, 1, LARGE);
+
+      expect(await lease.exchange([], 1, undefined, 'keep')).toMatchObject({ taken: [] });
+      const answer = await lease.exchange([], 1);
+
+      if (answer === 'leaseLost') throw new Error('The lease is lost.');
+      expect(answer.taken).toHaveLength(1);
+      expect(await rig.commands.zcard(delayed)).toBe(0);
+      await lease.exchange([{ kind: 'ack', element: answer.taken[0]!, isParked: true }], 0);
+      expect([await rig.commands.zcard(delayed), await bodies()]).toEqual([0, 0]);
+      await lease.leave();
+    },
+  );
+
   test('is parked for a user who may not begin a transaction', async () => {
-    await rig.commands.call(
-      'ACL',
-      'SETUSER',
-      'plain',
-      'reset',
-      'on',
-      '>secret',
-      '~*',
-      '&*',
-      '+@all',
-      '-multi',
-    );
-    const url = rig.redis.url.replace('redis://', 'redis://plain:secret@');
-    const other = await world.open(url);
+    const other = await world.open(await userWithout('-multi'));
     await world.pushForeign(QUEUE, LARGE);
     const lease = await other.join(QUEUE, TERMS, () => undefined);
 

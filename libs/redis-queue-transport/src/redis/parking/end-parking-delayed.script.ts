@@ -20,6 +20,7 @@ if redis.call('ZCOUNT', delayed, mark, mark) == 0 then
   return 0
 end
 redis.call('ZADD', delayed, due, ARGV[FIRST])
+-- The look at permissions reads here that redis.call('ZREMRANGEBYSCORE', delayed, mark) follows.
 -- For people to read: a key of another type must not undo the rest.
 redis.pcall('HINCRBY', counts, 'parkedEver', 1)
 return 1

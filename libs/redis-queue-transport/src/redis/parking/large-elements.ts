@@ -42,6 +42,8 @@ export interface SeenOwner {
 export class LargeElements {
   /** By `performance.now()`. */
   #parksAgainAt = 0;
+  /** By which the delayed one that was parked last is to be removed. */
+  #markOfParked: number | undefined;
 
   constructor(
     /** Behind what takes long, nothing else may have to wait. */
@@ -84,13 +86,18 @@ export class LargeElements {
     const { parked, counts, consumers } = this.keys;
     const seen = { owner: owner?.consumer ?? '', seenEndMs: owner?.seenEndMs ?? '' };
     const send = large.length + body.length > MOST_IN_TRANSACTION ? oneByOne : transact;
+    const keys = { list, parked, counts, consumers };
+    const args = { name, ...seen };
     const connection = this.connection();
     await connection.ready();
+    // It finds nothing to end. A permission that it lacks must be known first: what comes before it would stand.
+    if (!endParking.isPermitted(connection))
+      await endParking.run(connection, keys, args, [element]);
     const reply = await connection.run(endParking.action, (redis) =>
       send(redis, (client) => [
         client.hsetnx(parked, name, body),
         client.linsert(list, 'BEFORE', large, element),
-        endParking.send(client, { list, parked, counts, consumers }, { name, ...seen }, [element]),
+        endParking.send(client, keys, args, [element]),
       ]),
     );
     return endParking.read(reply) ? { name, element, body } : undefined;
@@ -102,13 +109,15 @@ export class LargeElements {
    * @throws OutcomeUnknownError
    */
   async parkFirstDelayed(): Promise<boolean> {
-    if (!this.#mayPark) return false;
+    const isHalfDone = (): boolean => this.#markOfParked !== undefined;
+    // As it is, one that was parked would be handled once more.
+    if (!this.#mayPark && !isHalfDone()) return false;
     try {
       await this.#parkFirstDelayed();
       return true;
     } catch (error) {
       this.#failed(error);
-      return false;
+      return isHalfDone();
     }
   }
 
@@ -116,6 +125,7 @@ export class LargeElements {
     const { delayed, parked, counts } = this.keys;
     const connection = this.connection();
     await connection.ready();
+    await this.#removeParked(connection);
     const [large, due] = await connection.run('look for large messages', (client) =>
       client.zrangeBuffer(delayed, '0', '0', 'WITHSCORES'),
     );
@@ -125,19 +135,34 @@ export class LargeElements {
     const mark = LEAST_MARK - randomInt(MARKS);
     const send = large.length + body.length > MOST_IN_TRANSACTION ? oneByOne : transact;
     const args = { name, mark, due: due.toString() };
+    const keys = { delayed, parked, counts };
+    if (!endParkingDelayed.isPermitted(connection))
+      await endParkingDelayed.run(connection, keys, args, [element]);
     const reply = await connection.run(endParkingDelayed.action, (redis) =>
       send(redis, (client) => [
         client.hsetnx(parked, name, body),
         client.zadd(delayed, 'XX', mark, large),
-        endParkingDelayed.send(client, { delayed, parked, counts }, args, [element]),
+        endParkingDelayed.send(client, keys, args, [element]),
       ]),
     );
     // Should this process die before it, the large one is parked, and handled, once more.
-    if (endParkingDelayed.read(reply)) {
+    if (!endParkingDelayed.read(reply)) return;
+    this.#markOfParked = mark;
+    await this.#removeParked(connection);
+  }
+
+  /** The large delayed one that was parked last, if it is still there. */
+  async #removeParked(connection: Connection): Promise<void> {
+    const mark = this.#markOfParked;
+    if (mark === undefined) return;
+    try {
       await connection.run(endParkingDelayed.action, (client) =>
-        client.zremrangebyscore(delayed, mark, mark),
+        client.zremrangebyscore(this.keys.delayed, mark, mark),
       );
+    } catch (error) {
+      if (!(error instanceof RedisRefusedError)) throw error;
     }
+    this.#markOfParked = undefined;
   }
 
   /**

@@ -110,6 +110,12 @@ export class Script<Key extends string, Arg extends string, Reply> {
     return this.definition.read(reply);
   }
 
+  /** Whether the look at permissions has found, since the connection was opened, that its user has all of them. */
+  isPermitted({ scripts }: Connection): boolean {
+    const stage = scripts.get(this);
+    return stage === 'permitted' || stage === 'known';
+  }
+
   /**
    * As one of the commands of a transaction, whose reply is for {@link read}. With its text and the look at permissions:
    * there is no way to send it again within one.
