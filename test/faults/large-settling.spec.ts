@@ -85,6 +85,13 @@ describe('a consumer that may meet large elements', () => {
     expect(heldIn(await world.dump(QUEUE))).toBe(0);
   });
 
+  test('takes what was delayed and is due before what waits', async () => {
+    await fill();
+    const lease = await join();
+    await rig.commands.zadd(world.key(QUEUE, 'delayed'), 1, element('due'));
+    expect(ids((await exchange(lease, 1)).taken)).toEqual(['due']);
+  });
+
   test('is watched after it left, when the answer to a take was lost', async () => {
     await fill();
     const lease = await broker.join(QUEUE, TERMS, () => undefined);
@@ -131,6 +138,46 @@ describe('a consumer that may meet large elements', () => {
       (await exchange(lease, 0, [{ kind: 'ack', element: taken[0]!, isParked: true }])).missing,
     ).toBe(0);
     expect(await rig.commands.hlen(world.key(QUEUE, 'parked'))).toBe(0);
+  });
+});
+
+describe('a large delayed message that is due', () => {
+  const add = (): Promise<unknown> => rig.commands.zadd(world.key(QUEUE, 'delayed'), 1, LARGE);
+
+  test('holds up nothing that was taken while it is parked', async () => {
+    const lease = await join();
+    await add();
+    await world.pushForeign(QUEUE, element('a'), element('b'));
+    const parking = proxy.holdReply(([name]) => name === 'EXEC');
+    const { taken, dueInMs } = await exchange(lease, 1);
+    expect([ids(taken), dueInMs]).toEqual([['a'], 0]);
+    const next = exchange(lease, 1, acks(taken));
+    await parking.happened;
+    parking.release();
+    expect(await next).toMatchObject({ taken: [], missing: 0, isCut: true, dueInMs: 0 });
+    expect(ids((await exchange(lease, 2)).taken)).toEqual(['large', 'b']);
+    await rig.commands.del(world.key(QUEUE, 'parked'));
+  });
+
+  test('is handled once when the connection is lost before its parking has ended', async () => {
+    const lease = await join();
+    await add();
+    const lost = proxy.dropRequest(([name]) => name === 'zremrangebyscore');
+    await exchange(lease, 1);
+    await lost.happened;
+    const handled: (string | undefined)[] = [];
+    await eventually(async () => {
+      const { taken } = await exchange(lease, 1);
+      handled.push(...ids(taken));
+      await exchange(
+        lease,
+        0,
+        taken.map((bytes) => ({ kind: 'ack', element: bytes, isParked: true })),
+      );
+      const dump = await world.dump(QUEUE);
+      expect([dump.delayed.length, dump.waiting.length, heldIn(dump)]).toEqual([0, 0, 0]);
+    });
+    expect(handled).toEqual(['large']);
   });
 });
 

@@ -39,7 +39,8 @@ const SUSPECTS = { none: 0, free: 1, mine: 2, others: 3 } as const satisfies Rec
 const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
 
 /**
- * Settles, releases what is due, and takes, for the consumer that still has its lease.
+ * Settles, releases what is due, and takes, for the consumer that still has its lease: `take` at the most, where it has
+ * `room` for as many or more, which it takes in other ways.
  *
  * After the named arguments come `acks` elements that are done, then triples of (kind, element, detail): the
  * replacement of a dead letter or a retry (whose kind is then the pause in ms), why one is skipped, the id that is
@@ -91,6 +92,7 @@ export const exchange = new Script({
     'time',
     'knownDue',
     'readsLarge',
+    'room',
     'acks',
   ],
   shared: [NOW_MS, DELAY, RELEASE_DUE, PUT_BACK, FORGET_ENDED, UNPARK, DROP_DEAD],

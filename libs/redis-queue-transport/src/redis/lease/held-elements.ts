@@ -45,6 +45,12 @@ export class HeldElements {
     return undefined;
   }
 
+  /** What is not held comes back, if it does, from Redis. */
+  dropBodiesOfOthers(): void {
+    for (const element of this.#bodies.keys())
+      if (!this.#elements.includes(element)) this.#bodies.delete(element);
+  }
+
   stillHeld(settlements: readonly Settlement[]): readonly Settlement[] {
     if (settlements.length === 0) return settlements;
     const held = new Set(this.#elements);

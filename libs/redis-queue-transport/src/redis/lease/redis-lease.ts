@@ -79,11 +79,13 @@ const NEVER = new AbortController().signal;
 /** What an exchange asks for beside settling. */
 interface ExchangeTerms {
   readonly take: number;
+  /** How many may come, this way or another. */
+  readonly room: number;
   readonly trial: TrialStep | '';
   readonly time: TimeStep | '';
 }
 
-const TAKING_NOTHING: ExchangeTerms = { take: 0, trial: '', time: '' };
+const TAKING_NOTHING: ExchangeTerms = { take: 0, room: 0, trial: '', time: '' };
 
 /** One consumer's lease. Knows what it handed out, and so notices what an answer that got lost left in its list. */
 export class RedisLease implements Lease {
@@ -103,6 +105,8 @@ export class RedisLease implements Lease {
   #carefulFor: number;
   #carefulStep = 1;
   #isTimekeeper = false;
+  /** A delayed message is to be parked by an exchange that takes nothing: what it took would have to wait for that. */
+  #parksNext = false;
   /** Redis refuses to park the body of a delayed message that is large: then the script has to read it. */
   #readsLarge = false;
   /** By `performance.now()`. */
@@ -140,8 +144,13 @@ export class RedisLease implements Lease {
     const known = oldestDone > 0 ? settlements : this.#held.stillHeld(settlements);
     this.at.flushReplies();
     const isCareful = take > 0 && this.#carefulFor > 0;
-    const takes = isCareful ? 0 : take;
-    const terms: ExchangeTerms = { take: takes, trial: trial ?? '', time: time ?? '' };
+    const isParking = this.#parksNext;
+    const terms: ExchangeTerms = {
+      take: isCareful || isParking ? 0 : take,
+      room: take,
+      trial: trial ?? '',
+      time: time ?? '',
+    };
     const counted =
       oldestDone > 0 ? await this.#exchangeOnce([], oldestDone, terms, known) : 'miscounted';
     const settled = counted === 'miscounted' ? await this.#exchangeInParts(known, terms) : counted;
@@ -156,7 +165,7 @@ export class RedisLease implements Lease {
       this.#mayHoldStrays = settled.held > this.#held.length + settled.taken.length;
     const missing = settled.missing + settlements.length - known.length;
     // From here on nothing may throw: what was settled would be given again, and be missing.
-    const reply = await this.#goOn(settled, isCareful ? take : 0);
+    const reply = await this.#goOn(settled, isCareful ? take : 0, isParking);
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
     if (reply.taken.length > 0 && !isAlone) this.#held.loseOrder();
     for (const element of reply.taken) this.#hold(element);
@@ -164,13 +173,21 @@ export class RedisLease implements Lease {
   }
 
   /** What an exchange does once its script has answered. Never rejects. */
-  async #goOn(settled: ExchangeReply, takeCarefully: number): Promise<ExchangeReply> {
-    if (settled.isDueLarge && this.#isTimekeeper) {
+  async #goOn(
+    settled: ExchangeReply,
+    takeCarefully: number,
+    isParking: boolean,
+  ): Promise<ExchangeReply> {
+    const mustPark = settled.isDueLarge && this.#isTimekeeper;
+    this.#parksNext = mustPark && settled.taken.length > 0;
+    if (mustPark && !this.#parksNext) {
       await this.#parkFirstDelayed();
-      return this.#withLargeParked({ ...settled, isCut: true, dueInMs: 0 });
+      return { ...settled, isCut: true, dueInMs: 0 };
     }
-    const reply = takeCarefully > 0 ? await this.#takeCarefully(settled, takeCarefully) : settled;
-    return reply.taken.some(isLarge) ? this.#withLargeParked(reply) : reply;
+    const taking = takeCarefully > 0 ? await this.#takeCarefully(settled, takeCarefully) : settled;
+    const reply = taking.taken.some(isLarge) ? await this.#withLargeParked(taking) : taking;
+    if (this.#parksNext) return { ...reply, dueInMs: 0 };
+    return isParking ? { ...reply, isCut: true } : reply;
   }
 
   #hold(element: Buffer): void {
@@ -479,6 +496,7 @@ export class RedisLease implements Lease {
 
   async #returnStrays(): Promise<void> {
     const { commands, large } = this.at;
+    this.#held.dropBodiesOfOthers();
     const returned = returnStrays(commands, large, this.#lists(), this.#held.all);
     this.#returning = returned.then(noop, noop);
     await returned;

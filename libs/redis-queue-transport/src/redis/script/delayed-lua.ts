@@ -56,7 +56,7 @@ const LATEST_DUE_MS = 2 ** 31;
 /**
  * Moves delayed messages that are due to the head of the queue, the earliest first, as the Lua function
  * `releaseDue(now, isPaused)`; there must be some that are delayed. No more than this consumer
- * takes now (`take`), or, where it takes none, one for another consumer that waits, as long as nothing stands in its way:
+ * has places for now (`room`), or, where it has none, one for another consumer that waits, as long as nothing stands in its way:
  * what comes next would overtake those that stayed. None while the queue is paused.
  *
  * Returns when the next one is due, false where that is of no matter; ms until then, 0 when more are due that can go on, -1
@@ -88,7 +88,7 @@ local function releaseDue(now, isPaused)
   local most, isDueLarge = 0, 0
   if isPaused == 0 then
     if allDue > 0 and isFirstLarge() then isDueLarge = 1
-    elseif tonumber(take) > 0 then most = math.min(take, ${MOST_DUE})
+    elseif tonumber(room) > 0 then most = math.min(room, ${MOST_DUE})
     elseif redis.call('LLEN', waiting) == 0 then most = 1 end
   end
   most = math.min(most, allDue)
@@ -112,6 +112,6 @@ local function releaseDue(now, isPaused)
   return nextDue, dueIn, isDueLarge
 end
 `,
-  ['delayed', 'waiting', 'take', 'knownDue', 'readsLarge'],
+  ['delayed', 'waiting', 'room', 'knownDue', 'readsLarge'],
   [PUT_BACK],
 );
