@@ -1,8 +1,8 @@
 import type { AdminBroker } from './core/admin/admin-broker.js';
 import type { Broker } from './core/broker/broker.js';
 import type { RedisQueueHealth } from './core/broker/health.js';
+import { placeOf } from './redis/connection/connection-source.js';
 import type { ConnectionSource } from './redis/connection/connection-source.js';
-import { placeOf } from './redis/connection/place.js';
 import { RedisAdmin } from './redis/admin/redis-admin.js';
 import { RedisBroker } from './redis/broker/redis-broker.js';
 import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/broker/redis-broker.js';
