@@ -219,6 +219,7 @@ test('docs/wire-format.md lists every key', async () => {
       keys.told('user.created'),
       keys.replies('CLIENT'),
       keys.refusedOf(keys.replies('CLIENT')),
+      keys.addedTo(keys.replies('CLIENT')),
       keys.parkedReply(keys.replies('CLIENT'), 'NAME'),
       keys.event('user.created'),
     ].toSorted(),

@@ -1,11 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, jest, test } from '@jest/globals';
 import { CallerGoneError } from 'nestjs-redis-queue-transport';
 import { firstValueFrom, interval } from 'rxjs';
-import { finalize } from 'rxjs/operators';
+import { finalize, map } from 'rxjs/operators';
 import { controllerOf } from '../e2e/delivery/controller.js';
 import { eventually } from '../support/eventually.js';
 import { NestProgram } from '../support/nest-program.js';
 import { nestRig } from '../support/nest-rig.js';
+import { queueKey } from '../support/queue-dump.js';
 
 const rig = nestRig();
 
@@ -15,7 +17,7 @@ jest.setTimeout(120_000);
 const PATIENCE_MS = 30_000;
 
 test('a stream whose caller was killed ends while its values keep coming, and frees its place', async () => {
-  rig.mayRemain(/}:replies$/);
+  rig.mayRemain(/}:(replies|added)$/);
   const reasons: unknown[] = [];
   let open = 0;
   const controller = controllerOf(
@@ -42,6 +44,7 @@ test('a stream whose caller was killed ends while its values keep coming, and fr
 });
 
 test('a stream whose caller was cut off for longer than it may be tells it so', async () => {
+  rig.mayRemain(/}:added$/);
   const controller = controllerOf('ticks', () => interval(20));
   await rig.serve({ controllers: [controller] });
   const client = rig.client({ requestTimeoutMs: 3 * PATIENCE_MS });
@@ -61,6 +64,37 @@ test('a stream whose caller was cut off for longer than it may be tells it so', 
   await rig.commands.call('ACL', 'SETUSER', 'default', '+@all');
 
   await eventually(() => expect(failure).toMatchObject({ code: 'CALLER_GONE' }));
+});
+
+test('a caller that reads less than comes is not given up, though all values look alike', async () => {
+  rig.mayRemain(/}:(replies|refused|added)$/);
+  const reasons: unknown[] = [];
+  const serve = (pattern: string, everyMs: number): Promise<unknown> => {
+    const controller = controllerOf(pattern, (_, context) => {
+      const signal = context.getSignal();
+      signal.addEventListener('abort', () => reasons.push(signal.reason));
+      return interval(everyMs).pipe(map(() => 'alive'));
+    });
+    return rig.serve({ controllers: [controller] });
+  };
+  // Whenever the slow one adds a value, the fast one has added more than were read.
+  await serve('slow', 1_000);
+  await serve('fast', 20);
+  const list = `${rig.prefix}:{reply:reader}:replies`;
+  for (const pattern of ['slow', 'fast']) {
+    const request = `{"rq":1,"id":"${pattern}","replyTo":"${list}","re":1}\n1`;
+    await rig.commands.rpush(queueKey(rig.prefix, pattern, 'waiting'), request);
+  }
+  await eventually(async () => expect(await rig.commands.llen(list)).toBeGreaterThan(1));
+
+  for (const end = performance.now() + 1.5 * PATIENCE_MS; performance.now() < end;) {
+    expect(await rig.commands.lpop(list)).toContain('"alive"');
+    expect(reasons).toEqual([]);
+    await sleep(1_000);
+  }
+
+  await rig.commands.hset(`${rig.prefix}:{reply:reader}:refused`, '1', '');
+  await eventually(() => expect(reasons).toHaveLength(2));
 });
 
 async function lastReply(): Promise<string> {

@@ -61,6 +61,11 @@ export class Keys {
     return replies.slice(0, -END_OF_REPLIES.length) + '}:refused';
   }
 
+  /** Text beside a list of replies: how many values of streams were added to it, counted while its caller is suspected. */
+  addedTo(replies: string): string {
+    return replies.slice(0, -END_OF_REPLIES.length) + '}:added';
+  }
+
   /** Text: the body of a large reply, beside a list of replies. */
   parkedReply(replies: string, name: string): string {
     return replies.slice(0, -END_OF_REPLIES.length) + `}:parked:${name}`;

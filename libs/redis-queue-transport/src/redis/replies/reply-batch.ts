@@ -113,9 +113,13 @@ export class ReplyBatch {
     elements: readonly Element[],
     streams: readonly number[] | undefined,
   ): Promise<CallerNews> {
-    const keys = { replies: list, refused: this.keys.refusedOf(list) };
-    const tellHead = streams !== undefined && this.#unread.wantsHead(list) ? 1 : 0;
-    const args = { keepMs: KEEP_MS, streams: streams?.join(' ') ?? '', tellHead };
+    const keys = {
+      replies: list,
+      refused: this.keys.refusedOf(list),
+      added: this.keys.addedTo(list),
+    };
+    const looksCloser = streams !== undefined && this.#unread.wantsCloserLook(list) ? 1 : 0;
+    const args = { keepMs: KEEP_MS, streams: streams?.join(' ') ?? '', looksCloser };
     if (isWithinBounds(elements))
       return this.#newsOf(list, await reply.run(this.connection, keys, args, elements), elements);
     // All are written in this turn, and so in their order.

@@ -12,18 +12,25 @@ export interface StreamNews extends SeenList {
 /**
  * Adds replies (the arguments behind the named ones) to a caller's list, which vanishes when nobody reads it for
  * `keepMs`. `streams` are the numbers of requests whose replies are to go on. Replies nothing without any; else { how long
- * the list was before, the beginning of its first element where `tellHead` is 1 and there was one, those of the requests
- * of which the caller said that it wants no more … }.
+ * the list was before, the beginning of its first element where `looksCloser` is 1 and there was one, how many replies to
+ * streams all had added before, those of the requests of which the caller said that it wants no more … }. They are counted
+ * from the first closer look on.
  */
 export const reply = new Script({
   action: 'send a reply',
-  keys: ['replies', 'refused'],
-  args: ['keepMs', 'streams', 'tellHead'],
+  keys: ['replies', 'refused', 'added'],
+  args: ['keepMs', 'streams', 'looksCloser'],
   lua: `
 local news = {}
 if streams ~= '' then
   news[1] = redis.call('LLEN', replies)
-  news[2] = tellHead == '1' and string.sub(redis.call('LINDEX', replies, 0) or '', 1, ${HEAD_BYTES})
+  news[2] = looksCloser == '1' and string.sub(redis.call('LINDEX', replies, 0) or '', 1, ${HEAD_BYTES})
+  news[3] = false
+  if looksCloser == '1' or redis.call('EXISTS', added) == 1 then
+    local count = #ARGV - FIRST + 1
+    news[3] = redis.call('INCRBY', added, count) - count
+    redis.call('PEXPIRE', added, keepMs)
+  end
 end
 for i = FIRST, #ARGV do redis.call('RPUSH', replies, ARGV[i]) end
 redis.call('PEXPIRE', replies, keepMs)
@@ -33,11 +40,12 @@ end
 return news
 `,
   read: (reply): StreamNews | undefined => {
-    const [length, head, ...refused] = readArray(reply);
+    const [length, head, added, ...refused] = readArray(reply);
     if (length === undefined) return undefined;
     return {
       length: readNumber(length),
       head: Buffer.isBuffer(head) ? head.toString('latin1') : undefined,
+      added: added === null ? undefined : readNumber(added),
       refused: refused.map(readNumber),
     };
   },

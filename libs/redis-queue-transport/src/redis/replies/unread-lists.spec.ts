@@ -7,20 +7,33 @@ const LIST = 'list';
 /** Adds a value a second to a list of which the caller reads as it is told. */
 class Stage {
   #nowMs = 0;
+  #isCounted = false;
+  #added = 0;
   readonly #lists = new UnreadLists(PATIENCE_MS, () => this.#nowMs);
   elements: string[] = [];
+
+  constructor(private readonly valueAt = (ms: number): string => `value ${ms}`) {}
 
   /** Answers whether the list was found to be unread, after so many seconds. */
   add(seconds: number, each: (second: number) => void = () => undefined): number | undefined {
     for (let second = 1; second <= seconds; second += 1) {
       this.#nowMs += 1_000;
-      const head = this.#lists.wantsHead(LIST) ? this.elements[0] : undefined;
-      const seen = { length: this.elements.length, head };
-      this.elements.push(`value ${this.#nowMs}`);
+      const looksCloser = this.#lists.wantsCloserLook(LIST);
+      this.#isCounted ||= looksCloser;
+      const head = looksCloser ? this.elements[0] : undefined;
+      const added = this.#isCounted ? this.#added : undefined;
+      const seen = { length: this.elements.length, head, added };
+      this.push(this.valueAt(this.#nowMs));
       if (this.#lists.isUnread(LIST, seen, 1)) return second;
       each(second);
     }
     return undefined;
+  }
+
+  /** Values of streams, of whichever server. */
+  push(...values: readonly string[]): void {
+    this.elements.push(...values);
+    if (this.#isCounted) this.#added += values.length;
   }
 }
 
@@ -48,6 +61,14 @@ describe('a list of replies', () => {
   ])('of which the caller reads %s is not', (_, read) => {
     const stage = new Stage();
     expect(stage.add(300, (second) => void read(stage.elements, second))).toBeUndefined();
+  });
+
+  test('of values that are all alike is not while it is read, whatever others add, and then is', () => {
+    const stage = new Stage(() => 'alive');
+    const others = (): void => stage.push('alive', 'alive', 'alive');
+    const read = (): void => void stage.elements.splice(0, 1);
+    expect(stage.add(300, () => (others(), read()))).toBeUndefined();
+    expect(stage.add(100, others)).toBeLessThan(PATIENCE_MS / 1_000 + 5);
   });
 
   test('that was read and is not any more is found out', () => {
