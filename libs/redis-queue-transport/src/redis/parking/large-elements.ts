@@ -1,5 +1,9 @@
 import { randomInt } from 'node:crypto';
-import { RedisRefusedError, RedisUnavailableError } from '../../core/errors/errors.js';
+import {
+  OutcomeUnknownError,
+  RedisRefusedError,
+  RedisUnavailableError,
+} from '../../core/errors/errors.js';
 import { setAside } from '../../core/message/set-aside.js';
 import type { SetAside } from '../../core/message/set-aside.js';
 import { newBodyName } from '../queue/body-name.js';
@@ -75,8 +79,12 @@ export class LargeElements {
   /** @throws OutcomeUnknownError */
   #failed(error: unknown): void {
     if (error instanceof RedisRefusedError) return;
-    this.#parksAgainAt = performance.now() + PARKS_AGAIN_MS;
+    this.#pause();
     if (!(error instanceof RedisUnavailableError)) throw error;
+  }
+
+  #pause(): void {
+    this.#parksAgainAt = performance.now() + PARKS_AGAIN_MS;
   }
 
   /** In one step: a process that dies leaves both parts or none. */
@@ -109,16 +117,19 @@ export class LargeElements {
    * @throws OutcomeUnknownError
    */
   async parkFirstDelayed(): Promise<boolean> {
-    const isHalfDone = (): boolean => this.#markOfParked !== undefined;
     // As it is, one that was parked would be handled once more.
-    if (!this.#mayPark && !isHalfDone()) return false;
+    if (!this.#mayPark && !this.#isHalfDone) return false;
     try {
       await this.#parkFirstDelayed();
       return true;
     } catch (error) {
       this.#failed(error);
-      return isHalfDone();
+      return this.#isHalfDone;
     }
+  }
+
+  get #isHalfDone(): boolean {
+    return this.#markOfParked !== undefined;
   }
 
   async #parkFirstDelayed(): Promise<void> {
@@ -166,15 +177,16 @@ export class LargeElements {
   }
 
   /**
-   * Parks all large elements of a list, as far as that can be done now. Costs one command where it is short.
-   * @throws OutcomeUnknownError
+   * Parks all large elements of a list, as far as that can be done now. Costs one command where it is short. A parking
+   * whose answer was lost hinders nobody: scripts move what they find, and it finds nothing of that any more.
    */
   async parkAll(list: string, owner?: SeenOwner): Promise<void> {
     if (!this.#mayPark) return;
     try {
       await this.#parkAll(list, owner);
     } catch (error) {
-      this.#failed(error);
+      if (!(error instanceof OutcomeUnknownError)) this.#failed(error);
+      else this.#pause();
     }
   }
 
