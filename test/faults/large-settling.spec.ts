@@ -5,6 +5,8 @@ import type {
   Lease,
   Settlement,
 } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { ENDED_MS } from '../contract/broker-world.js';
 import { element, ids } from '../contract/elements.js';
 import { RedisWorld } from '../contract/redis-world.js';
 import { eventually } from '../support/eventually.js';
@@ -12,7 +14,7 @@ import { Proxy } from '../support/proxy.js';
 import type { Match } from '../support/proxy.js';
 import { heldIn } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
-import { isCommandConnection } from './commands.js';
+import { isCommandConnection, isExchange } from './commands.js';
 
 const rig = redisRig({ settings: { 'maxmemory-policy': 'noeviction' } });
 const world = new RedisWorld(rig);
@@ -141,6 +143,42 @@ describe('a consumer that may meet large elements', () => {
   });
 });
 
+test('what earlier parts of an exchange settled is not missing when a later part fails', async () => {
+  const names = Array.from({ length: 1_200 }, (_, index) => `m${index}`);
+  await world.pushForeign(QUEUE, ...names.map((name) => element(name)));
+  const lease = await join();
+  const taken: Buffer[] = [];
+  while (taken.length < names.length) taken.push(...(await exchange(lease, 1_200)).taken);
+  const settlements = taken.map((bytes) => ({ kind: 'release', element: bytes }) as const);
+  let parts = 0;
+  const lost = proxy.dropRequest(
+    (words, connection) => isExchange(words, connection) && (parts += 1) === 2,
+  );
+  await expect(exchange(lease, 0, settlements)).rejects.toThrow(OutcomeUnknownError);
+  await lost.happened;
+  expect((await exchange(lease, 0, settlements)).missing).toBe(0);
+  expect(ids((await world.dump(QUEUE)).waiting)).toEqual(names);
+});
+
+describe('leaving and reclaiming', () => {
+  test('go on when the answer to parking is lost', async () => {
+    const [lease, dead] = await Promise.all([
+      broker.join(QUEUE, TERMS, () => undefined),
+      broker.join(QUEUE, TERMS, () => undefined),
+    ]);
+    await world.pushForeign(QUEUE, LARGE);
+    await world.lateTake(QUEUE, dead.consumer);
+    await world.endLease(QUEUE, dead.consumer);
+    const first = proxy.dropReply(([name]) => name === 'EXEC');
+    expect(await lease.reclaim(dead.consumer, ENDED_MS)).toBe(1);
+    await first.happened;
+    const parked = world.key(QUEUE, 'parked');
+    expect(await rig.commands.hlen(parked)).toBe(1);
+    await lease.leave();
+    await rig.commands.del(parked);
+  });
+});
+
 describe('a large delayed message that is due', () => {
   const add = (): Promise<unknown> => rig.commands.zadd(world.key(QUEUE, 'delayed'), 1, LARGE);
 
@@ -195,7 +233,7 @@ describe('a consumer whose connection for bodies cannot be opened', () => {
     await world.pushForeign(QUEUE, LARGE);
     await world.lateTake(QUEUE, dead.consumer);
     await world.endLease(QUEUE, dead.consumer);
-    expect(await lease.reclaim(dead.consumer, 1)).toBe(1);
+    expect(await lease.reclaim(dead.consumer, ENDED_MS)).toBe(1);
     await lease.leave();
     expect(heldIn(await world.dump(QUEUE))).toBe(0);
   });

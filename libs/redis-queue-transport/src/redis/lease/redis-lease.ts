@@ -105,6 +105,8 @@ export class RedisLease implements Lease {
   #carefulFor: number;
   #carefulStep = 1;
   #isTimekeeper = false;
+  /** So many were settled by parts of an exchange that failed later: given again, they are not missing. */
+  #settledBefore = 0;
   /** A delayed message is to be parked by an exchange that takes nothing: what it took would have to wait for that. */
   #parksNext = false;
   /** Redis refuses to park the body of a delayed message that is large: then the script has to read it. */
@@ -163,7 +165,7 @@ export class RedisLease implements Lease {
     // With a wait under way the list may rightly hold one more than is known.
     if (!wasWaiting && waitsBefore === this.#waits)
       this.#mayHoldStrays = settled.held > this.#held.length + settled.taken.length;
-    const missing = settled.missing + settlements.length - known.length;
+    const missing = settled.missing + settlements.length - known.length - this.#takeSettledBefore();
     // From here on nothing may throw: what was settled would be given again, and be missing.
     const reply = await this.#goOn(settled, isCareful ? take : 0, isParking);
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
@@ -268,17 +270,31 @@ export class RedisLease implements Lease {
   ): Promise<ExchangeReply | 'leaseLost'> {
     const parts = partsOf(settlements, this.#held.length);
     let missing = 0;
-    for (const [index, part] of parts.entries()) {
-      const isLast = index === parts.length - 1;
-      const reply = await this.#exchangeOnce(part, 0, isLast ? terms : TAKING_NOTHING, settlements);
-      if (reply === 'leaseLost') return reply;
-      if (reply === 'miscounted')
-        throw new TypeError('Nothing was counted, so nothing can be miscounted.');
-      this.#removeHeld(part, 0);
-      missing += reply.missing;
-      if (isLast) return { ...reply, missing };
+    let done = 0;
+    try {
+      for (const [index, part] of parts.entries()) {
+        const isLast = index === parts.length - 1;
+        const asked = isLast ? terms : TAKING_NOTHING;
+        const reply = await this.#exchangeOnce(part, 0, asked, settlements);
+        if (reply === 'leaseLost') return reply;
+        if (reply === 'miscounted')
+          throw new TypeError('Nothing was counted, so nothing can be miscounted.');
+        this.#removeHeld(part, 0);
+        missing += reply.missing;
+        done += part.length;
+        if (isLast) return { ...reply, missing };
+      }
+    } catch (error) {
+      this.#settledBefore += done - missing;
+      throw error;
     }
     throw new TypeError('There is always a part.');
+  }
+
+  #takeSettledBefore(): number {
+    const settled = this.#settledBefore;
+    this.#settledBefore = 0;
+    return settled;
   }
 
   #removeHeld(settlements: readonly Settlement[], oldestDone: number): void {
