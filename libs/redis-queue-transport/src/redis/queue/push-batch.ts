@@ -54,6 +54,8 @@ export class PushBatch {
   /** Chunks that were sent and are not answered. */
   #underWay = 0;
   #isByBodies = false;
+  /** That for large ones, once it was open. */
+  #bodies: Connection | undefined;
   /** The last chunk that goes that way may be sent. */
   #prepared: Promise<unknown> = Promise.resolve();
   /**
@@ -113,13 +115,15 @@ export class PushBatch {
   #mayGo(chunk: readonly Push[]): boolean {
     const isLarge = isOfLarge(chunk);
     if (this.#underWay === 0) this.#isByBodies = isLarge;
-    return this.#isByBodies ? this.connections.bodies().isReady : !isLarge;
+    return this.#isByBodies ? this.#bodies?.isReady === true : !isLarge;
   }
 
   /** For all that wait behind the first large one. Never rejects. */
   async #openBodies(): Promise<void> {
     try {
-      await this.connections.bodies().ready(this.connections.connectTimeoutMs);
+      const bodies = this.connections.bodies();
+      await bodies.ready(this.connections.connectTimeoutMs);
+      this.#bodies = bodies;
     } catch (error) {
       const behind = this.#behind;
       this.#behind = behind.filter((chunk) => !isOfLarge(chunk));
@@ -144,8 +148,8 @@ export class PushBatch {
   async #send(chunk: readonly Push[]): Promise<void> {
     this.#underWay += 1;
     try {
-      const areNew = await (this.#isByBodies
-        ? this.#sendByBodies(chunk)
+      const areNew = await (this.#isByBodies && this.#bodies !== undefined
+        ? this.#sendByBodies(this.#bodies, chunk)
         : this.#sendOn(this.connections.commands, chunk));
       chunk.forEach((push, index) =>
         push.resolve(areNew?.[index] === false ? 'duplicate' : 'added'),
@@ -168,8 +172,10 @@ export class PushBatch {
     for (const { element } of chunk) this.budget.give(element.length);
   }
 
-  async #sendByBodies(chunk: readonly Push[]): Promise<readonly boolean[] | undefined> {
-    const bodies = this.connections.bodies();
+  async #sendByBodies(
+    bodies: Connection,
+    chunk: readonly Push[],
+  ): Promise<readonly boolean[] | undefined> {
     // One after the other: what is asked about one must not let the next one pass.
     const prepared = this.#prepared.then(() => prepare(bodies, chunk));
     this.#prepared = prepared.catch(noop);
