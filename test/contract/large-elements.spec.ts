@@ -3,9 +3,10 @@ import type {
   Broker,
   LeaseTerms,
 } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { LARGE_BYTES } from '../../libs/redis-queue-transport/src/redis/script/script.js';
 import { redisRig } from '../support/redis-rig.js';
 import { ENDED_MS } from './broker-world.js';
-import { element } from './elements.js';
+import { element, ids } from './elements.js';
 import { RedisWorld } from './redis-world.js';
 
 const rig = redisRig();
@@ -95,6 +96,47 @@ describe('a large element that others pushed', () => {
     await lease.leave();
     expect(await rig.commands.llen(world.key(QUEUE, 'waiting'))).toBe(0);
   });
+
+  test.each([-100, -8, -1, 0, 1])(
+    'that is due is taken with %d bytes more than are small',
+    async (more) => {
+      const lease = await broker.join(QUEUE, TERMS, () => undefined);
+      const body = LARGE_BYTES + more - element('due', '""').length;
+      await rig.commands.zadd(
+        world.key(QUEUE, 'delayed'),
+        1,
+        element('due', `"${'x'.repeat(body)}"`),
+      );
+      let taken: readonly Buffer[] = [];
+      for (let calls = 0; calls < 3 && taken.length === 0; calls += 1) {
+        const answer = await lease.exchange([], 1, undefined, 'keep');
+        if (answer !== 'leaseLost') ({ taken } = answer);
+      }
+      expect(ids(taken)).toEqual(['due']);
+      await lease.exchange([{ kind: 'ack', element: taken[0]!, isParked: true }], 0);
+      await lease.leave();
+    },
+  );
+
+  test.each(['-multi', '-select'])(
+    'that is due goes as it is where bodies cannot be parked, for a user with %s',
+    async (rule) => {
+      const other = await world.open(await userWithout(rule));
+      const parked = world.key(QUEUE, 'parked');
+      await rig.commands.set(parked, 'of somebody else');
+      const lease = await other.join(QUEUE, TERMS, () => undefined);
+      await rig.commands.zadd(world.key(QUEUE, 'delayed'), 1, LARGE);
+
+      await lease.exchange([], 1, undefined, 'keep');
+      const answer = await lease.exchange([], 1);
+
+      if (answer === 'leaseLost') throw new Error('The lease is lost.');
+      expect(answer.taken.map((each) => each.equals(LARGE))).toEqual([true]);
+      await lease.exchange([{ kind: 'ack', element: answer.taken[0]! }], 0);
+      await rig.commands.del(parked);
+      await lease.leave();
+    },
+  );
 
   test.each(['-zremrangebyscore', '-hexists'])(
     'that is due is taken once for a user with %s, who may not park it',

@@ -113,15 +113,14 @@ export class LargeElements {
 
   /**
    * Parks the body of the first delayed element if that is large. It has to be due: its time is of no matter any more.
-   * Answers false when it cannot be parked now.
+   * Answers false where there is none, as its memory tells more than its length, and when it cannot be parked now.
    * @throws OutcomeUnknownError
    */
   async parkFirstDelayed(): Promise<boolean> {
     // As it is, one that was parked would be handled once more.
     if (!this.#mayPark && !this.#isHalfDone) return false;
     try {
-      await this.#parkFirstDelayed();
-      return true;
+      return await this.#parkFirstDelayed();
     } catch (error) {
       this.#failed(error);
       return this.#isHalfDone;
@@ -132,7 +131,7 @@ export class LargeElements {
     return this.#markOfParked !== undefined;
   }
 
-  async #parkFirstDelayed(): Promise<void> {
+  async #parkFirstDelayed(): Promise<boolean> {
     const { delayed, parked, counts } = this.keys;
     const connection = this.connection();
     await connection.ready();
@@ -140,7 +139,7 @@ export class LargeElements {
     const [large, due] = await connection.run('look for large messages', (client) =>
       client.zrangeBuffer(delayed, '0', '0', 'WITHSCORES'),
     );
-    if (large === undefined || due === undefined || large.length <= LARGE_BYTES) return;
+    if (large === undefined || due === undefined || large.length <= LARGE_BYTES) return false;
     const name = newBodyName();
     const { element, body } = setAside(large, name, this.newId());
     const mark = LEAST_MARK - randomInt(MARKS);
@@ -157,9 +156,10 @@ export class LargeElements {
       ]),
     );
     // Should this process die before it, the large one is parked, and handled, once more.
-    if (!endParkingDelayed.read(reply)) return;
+    if (!endParkingDelayed.read(reply)) return false;
     this.#markOfParked = mark;
     await this.#removeParked(connection);
+    return true;
   }
 
   /** The large delayed one that was parked last, if it is still there. */
