@@ -1,24 +1,24 @@
 import type { EventAdminBroker } from './event-admin-broker.js';
 
 /**
- * What looking into queues and tending them needs from Redis. Rejects as {@link Broker} does. Answers are a snapshot:
- * live consumers go on meanwhile.
+ * What inspecting and managing queues needs from Redis. Rejects like {@link Broker}. Results are snapshots: consumers go
+ * on meanwhile.
  */
 export interface AdminBroker {
   /** For groups and histories. */
   readonly events: EventAdminBroker;
-  /** Every queue that was ever pushed to or served. */
+  /** Every queue that was ever sent to or served. */
   queues(): Promise<readonly string[]>;
   lengths(queue: string): Promise<QueueLengths>;
-  /** Each of these queues at a glance, at a cost that does not grow with what is in it. */
+  /** Each of these queues at a glance, at a cost that does not grow with its length. */
   look(queues: readonly string[]): Promise<readonly QueueLook[]>;
   /** Waiting elements, the next one first. */
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
   /** Delayed elements, the next one due first. */
   delayed(queue: string, offset: number, count: number): Promise<readonly DelayedElement[]>;
   /**
-   * Makes delayed elements due, in the order in which they would have been: the one of `lastDueMs` now, the others
-   * before it. Answers how many were there.
+   * Makes delayed elements due, in their order: the one of `lastDueMs` now, the others before it. Returns how many were
+   * there.
    */
   advance(queue: string, elements: readonly Buffer[], lastDueMs: number): Promise<number>;
   /** Dead letters from an entry on (included; the oldest without one), oldest first. */
@@ -27,40 +27,40 @@ export interface AdminBroker {
     from: string | undefined,
     count: number,
   ): Promise<readonly DeadElement[]>;
-  /** The dead letter of an entry; undefined where there is none, whatever the text. */
+  /** The dead letter of an entry; undefined if there is none. Any text is allowed. */
   deadLetter(queue: string, entry: string): Promise<DeadElement | undefined>;
-  /** Moves dead letters back to the tail of the queue, each with its new element, once; answers how many were there. */
+  /** Moves dead letters back to the tail of the queue, each once and with its new element. Returns how many were there. */
   redrive(queue: string, letters: readonly DeadElement[]): Promise<number>;
-  /** Answers how many were there; a text that names no entry names none that is there. */
+  /** Returns how many were there. Any text is allowed. */
   deleteDeadLetters(queue: string, entries: readonly string[]): Promise<number>;
-  /** Bodies that are parked beside the queue, by name; those that are not there are left out. */
+  /** Parked bodies by name, without those that do not exist. */
   parkedBodies(queue: string, names: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
   setPaused(queue: string, isPaused: boolean): Promise<void>;
   /**
-   * Looks for the message of an id. Where several have it, one of them; one that moves on meanwhile may be missed.
+   * Looks for a message by its id; one of them if several have it. A message that moves meanwhile may be missed.
    */
   find(queue: string, id: string): Promise<FoundElement | undefined>;
-  /** Removes an element that nobody holds, and its parked body; answers whether it was there. */
+  /** Removes an element that nobody holds, and its parked body. Returns whether it was there. */
   remove(queue: string, element: Buffer): Promise<boolean>;
-  /** Removes what waits and what is delayed; answers how many that were. */
+  /** Removes all waiting and delayed messages. Returns how many. */
   purge(queue: string): Promise<number>;
   close(): Promise<void>;
 }
 
 export interface QueueLengths {
   readonly waiting: number;
-  /** Messages that were running when a process died, and wait to be run apart from others. */
+  /** Messages that were running when a process died, and wait to be run separately. */
   readonly suspects: number;
   readonly processing: number;
   readonly delayed: number;
   readonly dead: number;
   readonly consumers: number;
   readonly isPaused: boolean;
-  /** Messages that were removed unhandled as their time was over. */
+  /** Messages that were removed unhandled because they expired. */
   readonly expired: number;
-  /** Messages that were removed as their id had been handled (`once`). */
+  /** Messages that were removed because their id was already handled (`once`). */
   readonly repeated: number;
-  /** Dead letters that were dropped by the caps on count and age. */
+  /** Dead letters that were dropped by the limits on number and age. */
   readonly deadLettersDropped: number;
 }
 
@@ -70,7 +70,7 @@ export interface QueueLook extends Pick<
   'waiting' | 'suspects' | 'delayed' | 'dead' | 'isPaused'
 > {
   readonly queue: string;
-  /** The beginning of the element that is handed out next: its header, in all likelihood. Empty without one. */
+  /** The beginning of the next element, which normally has its whole header. Empty if there is none. */
   readonly head: Buffer;
   /** Redis time in ms. */
   readonly nowMs: number;

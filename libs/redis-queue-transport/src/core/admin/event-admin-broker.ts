@@ -1,19 +1,19 @@
 import type { EventDeclaration } from '../broker/broker.js';
 import type { EventIndex } from '../events/event-index.js';
 
-/** What tending groups and histories needs from Redis. Rejects as {@link Broker} does. */
+/** What managing groups and histories needs from Redis. Rejects like {@link Broker}. */
 export interface EventAdminBroker {
   /** Who wants which events now. */
   index(): Promise<EventIndex>;
   declare(declaration: EventDeclaration): Promise<void>;
   /**
-   * Ends a subscription, named by its queue. Answers whether there was one, and how many waiting and delayed messages
-   * were removed, which is 0 where they are to be kept.
+   * Ends a subscription, named by its queue. Returns whether there was one, and how many waiting and delayed messages were
+   * removed: 0 if they are kept.
    */
   retire(queue: string, waiting: 'drop' | 'keep'): Promise<Retired>;
-  /** Ends a history. Answers whether there was one, and how many of its entries were removed. */
+  /** Ends a history. Returns whether there was one, and how many of its entries were removed. */
   endHistory(pattern: string, entries: 'drop' | 'keep'): Promise<Retired>;
-  /** Ends publishing to the live listeners of a wildcard; answers whether that was done. */
+  /** Stops publishing to the live listeners of a wildcard. Returns whether there was one. */
   forgetListeners(pattern: string): Promise<boolean>;
   history(pattern: string, part: HistoryPart): Promise<readonly HistoryElement[]>;
   /** The last entry of a history up to a bound (included; the newest without one). */
@@ -22,16 +22,16 @@ export interface EventAdminBroker {
   replay(pattern: string, queue: string, range: ReplayRange): Promise<ReplayStep>;
 }
 
-/** What ending a group, or a history, came to. */
+/** The result of ending a group or a history. */
 export interface Retired {
   readonly wasThere: boolean;
-  /** How many messages, or entries, were removed for good; 0 where they are to be kept. */
+  /** How many messages or entries were removed for good; 0 if they are kept. */
   readonly dropped: number;
 }
 
-/** Entries of a history, as they are listed. */
+/** Which entries of a history to list. */
 export interface HistoryPart {
-  /** The first one, included; without it the oldest, or the newest where that is first. */
+  /** The first entry, included. Default: the oldest, or the newest with `newestFirst`. */
   readonly from: string | undefined;
   readonly count: number;
   readonly isNewestFirst: boolean;
@@ -52,6 +52,6 @@ export interface ReplayRange {
 
 export interface ReplayStep {
   readonly replayed: number;
-  /** Where the next step begins; undefined when there is nothing more. */
+  /** Where the next step begins; undefined if there is nothing more. */
   readonly next: string | undefined;
 }

@@ -17,36 +17,36 @@ import { decodeElement } from '../message/envelope.js';
 export interface EventGroup {
   readonly group: string;
   readonly pattern: string;
-  /** Its queue: the name for every call that tends queues. */
+  /** Its queue: the name for every call that manages queues. */
   readonly queue: string;
 }
 
 /** Who wants which events. */
 export interface EventSubscriptions {
   readonly groups: readonly EventGroup[];
-  /** Wildcards to which live listeners listen, or did once. */
+  /** Wildcards that have or had live listeners. */
   readonly wildcards: readonly string[];
   readonly histories: readonly EventHistory[];
 }
 
-/** An event that is kept. */
+/** An event of a history. */
 export interface HistoryEntry extends QueuedMessage {
-  /** Its place, as `emit` answered it. */
+  /** Its place, as returned by `emit`. */
   readonly historyId: string;
   /** Counts the events of this history, from 1. */
   readonly number: number;
-  /** The event's own, also where the history's has wildcards. */
+  /** The event's own pattern, even if that of the history has wildcards. */
   readonly pattern: string;
 }
 
 const PAGE = 100;
 const limitRule = wholeNumber('events', 1);
 
-/** Tends groups and histories, beside live servers. */
+/** Manages groups and histories, while servers run. */
 export class EventAdmin {
   constructor(
     private readonly broker: EventAdminBroker,
-    /** Shows an element, also one that cannot be read. */
+    /** Shows an element, even an unreadable one. */
     private readonly readMessage: (element: Buffer) => QueuedMessage,
   ) {}
 
@@ -86,7 +86,7 @@ export class EventAdmin {
     return { events, next: elements[limit]?.entry };
   }
 
-  /** Up to the end as it is now: what is emitted meanwhile comes to the group by itself. */
+  /** Up to the present end: the group gets later events by itself. */
   async replay(
     pattern: string,
     group: string,
@@ -122,7 +122,7 @@ export class EventAdmin {
       );
     }
     if (histories.some((history) => history.pattern === pattern)) return;
-    // Of one that was ended, the events may have been kept.
+    // An ended history may have kept its events.
     if ((await this.broker.lastEntry(pattern, undefined)) !== undefined) return;
     throw new InvalidOptionError(
       'pattern',
@@ -135,7 +135,7 @@ function concretePattern(element: Buffer): string | undefined {
   try {
     return decodeElement(element).pattern;
   } catch {
-    // People look at what cannot be read as well: they get its bytes.
+    // Unreadable, but people want to see it: they get its bytes.
     return undefined;
   }
 }

@@ -9,7 +9,7 @@ type ParkedBodies = ReadonlyMap<string, Buffer>;
 
 const NOTHING_PARKED: ParkedBodies = new Map();
 
-/** Shows elements to people, also those that cannot be read. */
+/** Shows elements to people, even unreadable ones. */
 export class MessageReader {
   constructor(
     private readonly broker: Pick<AdminBroker, 'parkedBodies'>,
@@ -61,7 +61,7 @@ export class MessageReader {
     try {
       return this.format.decode(body, encoding);
     } catch {
-      // People look at what cannot be read as well: the bytes are there.
+      // Unreadable, but people want to see it: the bytes are there.
       return undefined;
     }
   }
@@ -69,7 +69,7 @@ export class MessageReader {
 
 const LATEST = 8_640_000_000_000_000;
 
-/** Others write any number; one that is no time is that of the first or the last that there is. */
+/** Other programs may write any number; numbers beyond the range of dates become its first or last date. */
 export function dateOf(ms: number): Date {
   return new Date(Math.max(-LATEST, Math.min(ms, LATEST)));
 }
@@ -78,7 +78,7 @@ function readEnvelope(element: Buffer): Envelope | undefined {
   try {
     return decodeElement(element);
   } catch {
-    // People look at what cannot be read as well: they get its bytes.
+    // Unreadable, but people want to see it: they get its bytes.
     return undefined;
   }
 }

@@ -7,7 +7,7 @@ import { text, wholeNumber } from '../options/options.js';
 import type { DeadLetterEntry, DelayedMessage, QueuedMessage } from './queued-message.js';
 
 export interface Page {
-  /** How many at the most, from 1. Default 100. */
+  /** At most this many, from 1. Default 100. */
   readonly limit?: number | undefined;
 }
 
@@ -16,7 +16,7 @@ export type DeadLetterFilter = (letter: DeadLetterEntry) => boolean;
 
 /** A queue among all others. */
 export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
-  /** For how long, in ms, the message that is handed out next has existed; undefined without one, or if it does not say. */
+  /** The age, in ms, of the next message; undefined if there is none, or if its age is unknown. */
   readonly oldestAgeMs: number | undefined;
 }
 
@@ -35,7 +35,7 @@ const limitRule = wholeNumber('messages', 1);
 const offsetRule = wholeNumber('messages', 0);
 const idRule = text('the id of a message', (value) => value !== '');
 
-/** Looks into queues and tends them, beside live consumers. */
+/** Inspects and manages queues, while consumers run. */
 export class QueueAdmin {
   constructor(
     private readonly broker: AdminBroker,

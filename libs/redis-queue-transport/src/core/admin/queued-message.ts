@@ -6,9 +6,9 @@ export interface QueuedMessage {
   readonly attempt: number;
   readonly sentAt: Date | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  /** The data; undefined where the body cannot be read here. */
+  /** The data; undefined if the body cannot be read here. */
   readonly data: unknown;
-  /** The element's bytes as they stand in Redis. */
+  /** The element's bytes in Redis. */
   readonly element: Buffer;
 }
 
@@ -17,7 +17,7 @@ export interface DelayedMessage extends QueuedMessage {
 }
 
 export interface DeadLetterEntry extends QueuedMessage {
-  /** Names the dead letter in further calls. Not the message's id: the same message may have died several times. */
+  /** Identifies the dead letter in other calls. Not the message's id: a message may have been dead-lettered several times. */
   readonly entry: string;
   readonly reason: string;
   readonly error: ErrorSummary;

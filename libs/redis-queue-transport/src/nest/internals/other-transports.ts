@@ -4,17 +4,17 @@ import type { ModulesContainer } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
 import { ListenerMetadataExplorer } from '@nestjs/microservices/listener-metadata-explorer.js';
 
-/** Undefined for a server that takes the handlers of every transport. */
+/** Undefined for a server that accepts handlers of every transport. */
 type TransportId = Transport | symbol | undefined;
 
-/** Whatever serves handlers of an app. */
+/** A server of the app, of any transport. */
 export interface RpcTarget {
   readonly transportId?: TransportId;
 }
 
 /**
- * Warns of handlers that name a transport which no server of the app has: Nest passes them over without a word. That is
- * what is left of a migration, as in `@MessagePattern('x', Transport.REDIS)`.
+ * Warns about handlers that name a transport that no server of the app has: Nest skips them silently. They are often left
+ * from a migration, as in `@MessagePattern('x', Transport.REDIS)`.
  */
 export function warnOfOtherTransports(
   modules: ModulesContainer,

@@ -5,13 +5,13 @@ import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-excep
 import { RedisQueueBatchContext } from '../context/redis-queue-batch.context.js';
 import { RedisQueueContext } from '../context/redis-queue.context.js';
 
-/** One for each copy of this package: it knows the contexts of its own alone. */
+/** One for each copy of this package, which only knows its own contexts. */
 const IS_REMEMBERING = Symbol('nestjs-redis-queue-transport.remember-failures');
 
 /**
- * Lets the context of a delivery remember what its handler really threw. Nest's filters turn a plain error into
- * "Internal server error" before a transport sees it, a filter of the user's may make a value or nothing of any error,
- * and Nest offers no other place to learn of it. Other transports and the filters themselves are not affected.
+ * Lets the context of a delivery remember what its handler really threw. Nest's filters turn a plain error into "Internal
+ * server error" before a transport sees it, a user's filter may turn any error into a value or nothing, and Nest offers no
+ * other place to see the error. Other transports and the filters themselves are not affected.
  */
 export function rememberFailures(): void {
   const { prototype } = RpcExceptionsHandler;
@@ -28,18 +28,18 @@ export function rememberFailures(): void {
   });
 }
 
-/** What Nest's own filter does not log, and of which it tells the caller no more than of any error. */
+/** Errors that Nest's own filter does not log, and whose details it hides from the caller. */
 class Unlogged extends IntrinsicException {}
 
 /**
- * Nest's own filter logs a plain error with its stack, and an `HttpException` not at all, and says nothing of the message.
- * What becomes of a delivery is logged by its consumer, with the cause: once is enough.
+ * Nest's own filter logs a plain error with its stack, an `HttpException` not at all, and never names the message. The
+ * consumer logs what becomes of a delivery, with the cause: once is enough.
  */
 function keepForOurLog(): void {
   const { prototype } = BaseRpcExceptionFilter;
   const handleUnknownError: unknown = Reflect.get(prototype, 'handleUnknownError');
   const caught = Reflect.get(prototype, 'catch') as (...args: unknown[]) => unknown; // called as it was called
-  /** A filter of the user's may tell and log more than Nest's. */
+  /** A user's filter may tell and log more than Nest's. */
   const isReplaced = (filter: object): boolean =>
     Reflect.get(filter, 'handleUnknownError') !== handleUnknownError;
   Reflect.set(prototype, 'catch', function (this: object, error: unknown, host: ArgumentsHost) {

@@ -2,13 +2,13 @@ import { HttpException } from '@nestjs/common';
 import { FORBIDDEN_MESSAGE } from '@nestjs/core/internal';
 import { RpcException } from '@nestjs/microservices';
 
-/** Client errors that a later attempt may not meet: timeout, too early, too many requests. */
+/** Client errors that may not occur again: timeout, too early, too many requests. */
 const PASSING = new Set([408, 425, 429]);
 
 /**
- * What `retry.if` is by default: false for errors that no further attempt makes right. Those are an `HttpException` with a
- * status of 4xx (a failed `ValidationPipe`, a `ForbiddenException`), other than 408, 425 and 429, and the refusal of a
- * guard. True for all others.
+ * The default of `retry.if`: false for errors that another attempt cannot fix. These are an `HttpException` with a 4xx
+ * status (a failed `ValidationPipe`, a `ForbiddenException`) other than 408, 425 and 429, and the refusal of a guard. True
+ * for all others.
  */
 export function isWorthRetrying(error: unknown): boolean {
   if (error instanceof RpcException) return error.message !== FORBIDDEN_MESSAGE;

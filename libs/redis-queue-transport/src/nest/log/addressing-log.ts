@@ -8,8 +8,8 @@ import { counted } from './counted.js';
 import type { RedisQueueDeclarations } from '../options/declarations.js';
 
 /**
- * Says what is wrong between two processes, where each of them is right by itself: a name under which one sends and the
- * other serves something else. It looks only where something has reached nobody, and fails nothing.
+ * Reports mistakes between two processes that are each right by themselves: one sends to a name that the other serves as
+ * something else. It only looks if something has reached nobody, and never makes a call fail.
  */
 export class AddressingLog {
   constructor(
@@ -26,7 +26,7 @@ export class AddressingLog {
     });
   }
 
-  /** Groups that are declared here and were never started. */
+  /** Groups that are declared here but were never started. */
   declared(declarations: RedisQueueDeclarations, broker: Broker): Promise<void> {
     return this.#look(async () => {
       for (const [pattern, { groups = [] }] of Object.entries(declarations))
@@ -34,7 +34,7 @@ export class AddressingLog {
     });
   }
 
-  /** Messages that wait under the names of events that this server handles. */
+  /** Messages that wait under names that this server handles as events. */
   stranded(patterns: readonly string[], broker: Broker): Promise<void> {
     return this.#look(async () => {
       for (const [name, count] of await broker.stranded(patterns)) {
@@ -49,7 +49,7 @@ export class AddressingLog {
     });
   }
 
-  /** Patterns that stand for themselves alone, and look as if they should stand for others. */
+  /** Plain patterns that look like wildcards. */
   literal(patterns: readonly string[]): void {
     for (const pattern of patterns.filter(looksLikeWildcard)) {
       this.logger.warn(
@@ -111,7 +111,7 @@ export class AddressingLog {
     try {
       await look();
     } catch (error) {
-      // Whatever Redis refuses or cannot answer here, the call that gave rise to it has ended well.
+      // Whatever fails here, the user's call has succeeded.
       this.logger.debug(`Could not find out who serves a name: ${messageOf(error)}`);
     }
   }

@@ -1,11 +1,11 @@
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 
-/** While events are dropped, that is told no more often. */
+/** While events are dropped, how often that is reported at most. */
 const TELL_EVERY_MS = 5_000;
 
-/** Tells of live events that were dropped: of the first at once, of further ones together. */
+/** Reports dropped live events: the first at once, further ones together. */
 export class DroppedEvents {
-  /** By pattern; not told yet. */
+  /** Events not yet reported, by pattern. */
   #counts = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -15,11 +15,11 @@ export class DroppedEvents {
   add(pattern: string): void {
     this.#counts.set(pattern, (this.#counts.get(pattern) ?? 0) + 1);
     if (this.#timer !== undefined) return;
-    // In the next turn: those that came together are told together.
+    // In the next turn, so that events that arrived together are reported together.
     this.#timer = setTimeout(() => this.#tellAndWait(), 0);
   }
 
-  /** Tells what was not told yet. */
+  /** Reports the rest. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -2,12 +2,12 @@ import type { LoggerService } from '@nestjs/common';
 import { RedisRefusedError, messageOf } from '../../core/errors/errors.js';
 
 const REPEAT_AFTER_MS = 30_000;
-/** Texts that name a message each are all different: nobody needs to remember more of them. */
+/** How many texts are remembered: those that name a message are all different. */
 const MOST_TEXTS = 100;
 
-/** Logs each kind of trouble with Redis once when it begins, again now and then while it lasts, and its end. */
+/** Logs each kind of trouble with Redis when it begins, now and then while it lasts, and when it ends. */
 export class FailureLog {
-  /** Several connections fail at once, in turns and in different words. */
+  /** Several connections fail at once, in turn and with different texts. */
   readonly #told = new Map<string, { readonly at: number; readonly isRefusal: boolean }>();
 
   constructor(private readonly logger: LoggerService) {}
@@ -22,14 +22,14 @@ export class FailureLog {
     this.logger.error(text);
   }
 
-  /** The connection is there again. Whether what Redis refused works now is another matter. */
+  /** The connection is restored. Calls that Redis refused may still fail. */
   connected(): void {
     const before = this.#told.size;
     for (const [text, { isRefusal }] of this.#told) if (!isRefusal) this.#told.delete(text);
     if (before > 0 && this.#told.size === 0) this.#tellEnd();
   }
 
-  /** A call that had failed works again. */
+  /** A failed call works again. */
   recovered(): void {
     if (this.#told.size === 0) return;
     this.#told.clear();

@@ -1,4 +1,4 @@
-/** More of them are only counted. */
+/** Further names are only counted. */
 const MOST_NAMES = 20;
 
 /** Names in a row, for people. */

@@ -2,15 +2,15 @@ import { Logger } from '@nestjs/common';
 import { messageOf } from '../../core/errors/errors.js';
 
 /**
- * Controls, line ends, and marks that change the direction of text or hide in it: in a log they would look like other
- * lines, or tell the terminal what to do.
+ * Control characters, line ends, and marks that change the direction of text or are invisible: in a log they could forge
+ * lines or control the terminal.
  */
 // eslint-disable-next-line no-control-regex -- these are what is looked for
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** Text of others on one line, with what cannot be printed as JSON would write it. */
+/** Untrusted text on one line, with unprintable characters escaped as in JSON. */
 export function printable(text: string): string {
   return text.replace(
     UNPRINTABLE,
@@ -18,7 +18,7 @@ export function printable(text: string): string {
   );
 }
 
-/** The lines of a stack are its own; those of the message at its beginning are not. */
+/** Keeps the lines of a stack, but not those of the message at its beginning. */
 function printableStack(stack: string): string {
   return stack
     .split(/\n(?=\s+at )/)
@@ -28,8 +28,7 @@ function printableStack(stack: string): string {
 }
 
 /**
- * Nest's logger for text that others have a part in: ids, patterns, headers, and what handlers throw come from whoever may
- * send a message.
+ * Nest's logger for untrusted text: ids, patterns, headers, and thrown errors may come from anyone who can send a message.
  */
 export class PrintableLogger extends Logger {
   override log(message: unknown, ...rest: unknown[]): void {

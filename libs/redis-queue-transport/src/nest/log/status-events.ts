@@ -9,34 +9,34 @@ import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 /** The state of the command connection. */
 export type RedisQueueStatus = 'connected' | 'reconnecting' | 'disconnected';
 
-/** What `on()` can listen to. */
+/** The events of `on()`. */
 // A type and not an interface, as Nest asks for an index signature.
 export type RedisQueueEvents = {
   connected: () => void;
   reconnecting: () => void;
   disconnected: () => void;
   /**
-   * The connection for live events was lost and is there again, for so many times: events sent meanwhile were missed.
-   * That happens in outages, and to a subscriber that is too slow for Redis's output buffer limit.
+   * The connection for live events was lost and restored, this many times so far: events sent meanwhile were missed. This
+   * happens in outages, and to a subscriber that is too slow for Redis's output buffer limit.
    */
   eventsInterrupted: (times: number) => void;
   /** Live events of a pattern with `recover` were missed for good: too old, or kept no longer. */
   gap: (gap: { readonly pattern: string; readonly missed: number }) => void;
-  /** Live events of a pattern were dropped, as `maxWaitingEvents` of them waited for a handler already. */
+  /** Live events of a pattern were dropped, because `maxWaitingEvents` of them already waited for a handler. */
   eventsDropped: (drop: { readonly pattern: string; readonly dropped: number }) => void;
   /**
-   * Nearly every attempt on a queue fails, the last one with this error: this server makes only a few, until they succeed
-   * again. Messages stay in the queue meanwhile.
+   * Nearly every attempt on a queue fails, the last one with this error. This server makes only a few attempts until they
+   * succeed again. Messages stay in the queue meanwhile.
    */
   queueSlowed: (slowed: { readonly queue: string; readonly error: unknown }) => void;
   /** Attempts on a queue that was slowed down succeed again. */
   queueRecovered: (recovered: { readonly queue: string; readonly slowedMs: number }) => void;
   /**
-   * Dead letters of a queue were dropped by `deadLetterMaxAgeMs` or `deadLetterLimit` and are lost. Told within
-   * a third of `leaseMs`, then once a minute while it goes on, by one of the queue's consumers.
+   * Dead letters of a queue were dropped by `deadLetterMaxAgeMs` or `deadLetterLimit` and are lost. One of the queue's
+   * consumers reports it within a third of `leaseMs`, then once a minute while it continues.
    */
   deadLettersDropped: (drop: { readonly queue: string; readonly dropped: number }) => void;
-  /** A message became a dead letter. `id` is undefined for plain data that another program pushed. */
+  /** A message was dead-lettered. `id` is undefined for plain data that another program pushed. */
   deadLettered: (letter: {
     readonly queue: string;
     readonly id: string | undefined;
@@ -78,7 +78,7 @@ export class StatusEvents {
     private readonly logger: LoggerService,
   ) {}
 
-  /** @throws InvalidOptionError for an event that there is not */
+  /** @throws InvalidOptionError for an unknown event */
   on<Event extends keyof RedisQueueEvents>(event: Event, listener: RedisQueueEvents[Event]): void {
     if (!Object.hasOwn(this.#listeners, event)) throw this.#unknown(event);
     this.#listeners[event].push(listener);

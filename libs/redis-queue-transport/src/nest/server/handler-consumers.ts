@@ -11,7 +11,7 @@ import { MessageRunner } from '../handlers/message-runner.js';
 import type { QueueOptions } from '../options/handler-options.js';
 import type { Served } from './served.js';
 
-/** A consumer for each handler whose messages wait in a queue; none has been started. */
+/** Makes a consumer for each handler with a queue, without starting it. */
 export function consumersOf(
   served: Served,
   broker: Broker,
@@ -27,7 +27,7 @@ class HandlerConsumers {
   constructor(
     private readonly served: Served,
     private readonly broker: Broker,
-    /** Those of all handlers of the server together. */
+    /** The places of all handlers of the server. */
     private readonly places: Places | undefined,
   ) {}
 
@@ -62,7 +62,7 @@ class HandlerConsumers {
       maxCrashes,
       onceMs: once?.windowMs,
       subscription,
-      // A batch takes one place, when it begins.
+      // A batch takes one place when it starts.
       places: batch === undefined ? this.places : undefined,
     };
     const deliveries = this.#runnerOf(pattern, handler, handlerOptions);

@@ -8,13 +8,13 @@ import type { WithHooks } from '../handlers/message-runner.js';
 import type { ResolvedServerOptions } from '../options/resolve-options.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 
-/** What a server serves, and with what. Nothing of it changes once the server has begun to listen. */
+/** What a server serves, and with what. It does not change once the server listens. */
 export interface Served {
   readonly options: ResolvedServerOptions;
   readonly registry: HandlerRegistry;
   readonly histories: HandlerHistories;
   readonly codec: PacketCodec;
-  /** For what comes from programs that know nothing of this library: it may be plain text. */
+  /** For data of programs without this library, which may be plain text. */
   readonly codecOfOthers: PacketCodec;
   readonly withHooks: WithHooks;
   readonly ids: MessageIds;

@@ -14,19 +14,19 @@ import type { Served } from './served.js';
 import { compareTerms } from './served-terms.js';
 import { tellServed } from './startup-log.js';
 
-/** A shutdown that takes no longer says nothing. */
+/** A shorter shutdown logs nothing. */
 const TELL_WAITING_AFTER_MS = 1_000;
 
-/** What a server opens with `listen()` and gives up with `close()`: connections, consumers, and what runs in them. */
+/** What a server opens with `listen()` and closes with `close()`: connections, consumers, and what runs in them. */
 export class ServerSession {
   #open: OpenBroker | undefined;
   #consumers: Consumer[] = [];
-  /** Settles when every consumer has joined its queue, or has left it again because it was stopped meanwhile. */
+  /** Settles when every consumer has joined its queue, or has left it because it was stopped meanwhile. */
   #joining: Promise<PromiseSettledResult<void>[]> | undefined;
   /** Of lists that others fill. */
   #feeds: Feed[] = [];
   #events: EventRunner | undefined;
-  /** For all handlers together; undefined where each may have as many as it likes. */
+  /** The places of all handlers; undefined for no limit. */
   readonly #places: Places | undefined;
   #isDraining = false;
   #closing: Promise<void> | undefined;
@@ -54,7 +54,7 @@ export class ServerSession {
     return slowedQueues.length === 0 ? health : { ...health, slowedQueues };
   }
 
-  /** To be called once. Leaves nothing open when it rejects. */
+  /** Call it once. Leaves nothing open if it rejects. */
   async start(): Promise<void> {
     try {
       await this.before;
@@ -84,7 +84,7 @@ export class ServerSession {
     tellServed(this.served, open.place);
   }
 
-  /** What is opened after `close()` has begun, nobody would close. */
+  /** Nobody would close what is opened after `close()` has started. */
   #assertNotClosing(): void {
     if (this.#closing !== undefined) throw new Error('The server was closed while it started.');
   }
@@ -130,7 +130,7 @@ export class ServerSession {
     );
   }
 
-  /** What others do that will not work out with what is served here. */
+  /** Warns about what other processes do that does not fit what is served here. */
   async #lookAround(broker: Broker): Promise<void> {
     const { addressing, options, registry } = this.served;
     this.#lookAtGroup();
@@ -169,14 +169,14 @@ export class ServerSession {
     this.served.observer.gap?.({ pattern, missed });
   }
 
-  /** Takes no more messages and events; what runs goes on. */
+  /** Stops taking messages and events; running handlers go on. */
   drain(): void {
     this.#isDraining = true;
     for (const feed of this.#feeds) void feed.stop();
     for (const consumer of this.#consumers) consumer.drain();
   }
 
-  /** Drains, waits for running handlers, hands back what is left. May be called any number of times. */
+  /** Drains, waits for running handlers, hands back the rest. May be called any number of times. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

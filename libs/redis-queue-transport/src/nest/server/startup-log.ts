@@ -2,7 +2,7 @@ import { listed } from '../log/listed.js';
 import type { QueueOptions } from '../options/handler-options.js';
 import type { Served } from './served.js';
 
-/** Says what a server serves and how, and where. */
+/** Logs what a server serves, how, and where. */
 export function tellServed(served: Served, place: string): void {
   const { options, logger } = served;
   const { prefix, concurrency, maxConcurrency } = options;
@@ -62,7 +62,7 @@ function named(pattern: string, options: Limits, server: Limits): string {
   return withNotes(pattern, [...limitsOf(options, server), ...list]);
 }
 
-/** What differs from its server. */
+/** The options that differ from those of the server. */
 function limitsOf({ concurrency, batch }: Limits, server: Limits): string[] {
   if (batch !== undefined)
     return [

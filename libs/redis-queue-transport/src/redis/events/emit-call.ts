@@ -6,7 +6,7 @@ import { emitHeld, emitLive } from './emit.script.js';
 import type { EmitReply } from './emit.script.js';
 import type { ScriptArgument } from '../script/script.js';
 
-/** Tells one event, of which nothing is held: what most calls do, in the fewest steps. */
+/** Publishes one event without copies: what most calls do, in the fewest steps. */
 export function emitLone(
   connection: Connection,
   groups: string,
@@ -21,7 +21,7 @@ export function emitLone(
 /** More than any element has. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
-/** Puts events together into one call of the emit script. */
+/** Combines events into one call of the emit script. */
 export class EmitCall {
   /** Behind the index. */
   readonly #keys: string[] = [];
@@ -31,7 +31,7 @@ export class EmitCall {
   readonly #numbersWithIds = new Map<Route, number>();
   readonly #events: ScriptArgument[] = [];
   #isHeld = false;
-  /** Where the last event went: the next one mostly goes there too. */
+  /** The route of the last event: the next one usually has the same. */
   #last: Route | undefined;
   #lastNumber = 0;
 

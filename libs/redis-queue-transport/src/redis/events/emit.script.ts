@@ -9,15 +9,15 @@ export type Emitted =
   /** How many connections listened, or DUPLICATE. */
   | number
   | { readonly listeners: number; readonly historyId: string }
-  /** The text of Redis's error: the event had no effect on any key. */
+  /** The text of Redis's error: the event changed no key. */
   | { readonly error: string };
 
-/** An event of this id was emitted within its window: nothing was done. */
+/** An event with this id was already emitted within its window: nothing was done. */
 export const DUPLICATE = -1;
 
 export type EmitReply =
   | { readonly isCurrent: true; readonly events: readonly Emitted[] }
-  /** Nothing was done: the index is another one now. */
+  /** Nothing was done: the index has changed. */
   | { readonly isCurrent: false; readonly index: ReadonlyMap<string, string> };
 
 /**
@@ -31,8 +31,8 @@ export type EmitReply =
  * A copy of more than `parkAbove` bytes leaves its body beside its list, under a name that begins with `bodyName`, which is
  * new for each call; histories and channels have it whole.
  *
- * Every key of a route is looked at before the first is written: an event that is refused leaves nothing behind, and
- * does not touch the others.
+ * Every key of a route is checked before the first is written: a refused event leaves nothing behind and does not affect
+ * the others.
  *
  * Replies { 0, the index } when the index is another one; else { 1, for each event: how many connections listened,
  * or { that, its id in the first history }, or -1 for a duplicate, or the text of Redis's error }.
@@ -166,10 +166,10 @@ const definition = {
   read: readReply,
 } as const;
 
-/** For events of which no copy is kept: these get through while Redis is full. */
+/** For events without copies: a full Redis still accepts them. */
 export const emitLive = new Script({ ...definition, runs: ['HGET', 'HGETALL', 'PUBLISH'] });
 
-/** For events with copies, histories or ids to remember. */
+/** For events with copies, histories or remembered ids. */
 export const emitHeld = new Script({ ...definition, growsData: true });
 
 function readReply(reply: unknown): EmitReply {

@@ -14,7 +14,7 @@ import { DUPLICATE, emitLive } from './emit.script.js';
 import type { Emitted, EmitReply } from './emit.script.js';
 import { TickBatch } from '../queue/tick-batch.js';
 
-/** A class and no literal, as many live until their answer comes: docs/decisions/0014. */
+/** A class and not a literal, since many live until their reply arrives: docs/decisions/0014. */
 class OutgoingEvent {
   constructor(
     readonly pattern: string,
@@ -26,37 +26,37 @@ class OutgoingEvent {
   ) {}
 }
 
-/** Bounds of one call, so that no single one keeps Redis busy for long. */
+/** Bounds of one call, so that none keeps Redis busy for long. */
 const MOST_EVENTS = 500;
 const MOST_BYTES = 1_048_576;
 
-/** Refusals of the whole call because something in it is to be held. */
+/** Refusals of the whole call because Redis would have to store something. */
 const HOLDS_NOTHING: ReadonlySet<string> = new Set(['OOM', 'NOPERM']);
 
 /**
- * Emits the events of one turn of the event loop together, in the order of the calls. It addresses them by the index
- * of groups as it knows it. When Redis has a newer one, it learns that from the answer, and sends what was not taken
- * again before anything else: so the usual emit is one round trip, and no group is missed.
+ * Emits the events of one turn of the event loop together, in the order of the calls. It addresses them by the index of
+ * groups that it knows. If Redis has a newer one, the reply contains it, and the events are sent again before anything
+ * else: so an emit usually takes one round trip, and no group is missed.
  */
 export class EventBatch {
   readonly #batch = new TickBatch<OutgoingEvent>((events) => this.#flush(events));
   #routes: EventRoutes;
   #underWay = 0;
-  /** How long a value Redis takes. */
+  /** The longest value that Redis accepts. */
   #isAsking = false;
-  /** Not taken, as the index was another one. */
+  /** Events that were not emitted, since the index had changed. */
   #again: OutgoingEvent[] = [];
-  /** What came since, and must not pass those. */
+  /** Later events, which must not overtake those. */
   #behind: OutgoingEvent[] = [];
 
   constructor(
     private readonly connection: Connection,
     private readonly keys: Keys,
-    /** Larger copies leave their body beside the list of their group. */
+    /** The bodies of larger copies are parked beside the list of their group. */
     private readonly parkAboveBytes: number,
-    /** An event of this pattern reached no group and no listener, and is kept nowhere. */
+    /** Called if an event of this pattern reached no group, no listener and no history. */
     private readonly onUnheard: (pattern: string) => void,
-    /** The caller has taken room there for what is added. */
+    /** The caller has already reserved room there. */
     private readonly budget: SendBudget,
   ) {
     this.#routes = new EventRoutes(new EventIndex(new Map()), keys);
@@ -86,7 +86,7 @@ export class EventBatch {
     this.#sendInParts(events);
   }
 
-  /** What Redis would not take is rejected; what came meanwhile stays behind the rest. */
+  /** Rejects what Redis would refuse. What arrived meanwhile stays behind the rest. */
   async #askBefore(): Promise<void> {
     this.#isAsking = true;
     const asked = this.#behind.length;
@@ -179,7 +179,7 @@ export class EventBatch {
     for (const event of events) this.#again.push(event);
   }
 
-  /** Calls that were under way with the old index have all been answered; none of them was taken either. */
+  /** All calls with the old index have returned, and none of them was executed either. */
   #sendAgain(): void {
     const events = [...this.#again, ...this.#behind];
     this.#again = [];
@@ -187,7 +187,7 @@ export class EventBatch {
     this.#flush(events);
   }
 
-  /** A full Redis takes nothing in, nor may every user have events held, but what is only told may go on. */
+  /** A full Redis stores nothing, and not every user may store events, but events without copies can still be published. */
   #fail(events: readonly OutgoingEvent[], routes: readonly Route[], error: unknown): void {
     const isHolding = events.some((event, index) => isHeld(event, routes[index]));
     const isWhole =

@@ -7,9 +7,9 @@ const CHECK_EVERY_MS = 5_000;
 type Listener = (element: Buffer) => void;
 
 /**
- * Listens to pub/sub channels on a connection of its own, and again after each reconnect. (ioredis could do that by
- * itself, but a connection that is lost once more meanwhile would leave it deaf.) A silent connection looks like a
- * quiet one, so it is asked now and then; without an answer its deadline drops it.
+ * Listens to pub/sub channels on a connection of its own, and subscribes again after each reconnect. (ioredis could do so
+ * by itself, but would stay deaf if the connection was lost again meanwhile.) A dead connection looks like a quiet one, so
+ * it gets a PING now and then; without a reply its deadline drops it.
  */
 export class EventChannel {
   readonly #listeners = new Map<string, Listener>();
@@ -19,11 +19,11 @@ export class EventChannel {
   constructor(
     private readonly connection: Connection,
     private readonly onError: (error: unknown) => void,
-    /** The connection is there again: what was published meanwhile was missed. */
+    /** The connection is restored: what was published meanwhile was missed. */
     private readonly onInterrupted: () => void,
   ) {}
 
-  /** Resolves when Redis has confirmed the subscriptions. A channel that has a listener gets the new one instead. */
+  /** Resolves when Redis has confirmed the subscriptions. Replaces the listener of a channel that already has one. */
   async listen(channels: ReadonlyMap<string, Listener>, timeoutMs: number): Promise<void> {
     const added = [...channels.keys()].filter((channel) => !this.#listeners.has(channel));
     for (const [channel, listener] of channels) this.#listeners.set(channel, listener);
@@ -60,7 +60,7 @@ export class EventChannel {
     this.#checks = repeatUntilStopped(() => this.#checkLater(signal), signal, this.onError);
   }
 
-  /** Never rejects: what fails is begun anew with the next connection. */
+  /** Never rejects: a failure is repeated with the next connection. */
   async #listenAgain(): Promise<void> {
     if (this.#listeners.size === 0) return;
     try {

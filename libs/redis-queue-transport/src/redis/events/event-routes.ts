@@ -7,23 +7,23 @@ export interface Route {
   readonly channels: readonly string[];
   readonly lists: readonly Pick<QueueKeys, 'waiting' | 'parked' | 'counts'>[];
   readonly histories: readonly RouteHistory[];
-  /** Key of the ids that are remembered for `deduplicate`. */
+  /** The key of the ids for `deduplicate`. */
   readonly emitted: string;
   readonly groups: number;
-  /** Emitting takes room in Redis. */
+  /** Emitting stores something in Redis. */
   readonly isHeld: boolean;
-  /** Of a route that holds nothing: how the emit script is told of it, and of an event that goes there. */
+  /** For a route that stores nothing: the arguments of the emit script for the route and for an event. */
   readonly lone: readonly ScriptArgument[];
 }
 
 interface RouteHistory extends HistoryKeys {
-  /** Channel on which it is told with its place in the history. */
+  /** The channel for events with their place in the history. */
   readonly told: string;
   readonly maxLength: number | undefined;
   readonly maxAgeMs: number | undefined;
 }
 
-/** So many patterns are remembered; whoever makes up patterns as they go must not fill the memory. */
+/** How many patterns are remembered: an endless number of patterns must not fill the memory. */
 const MOST_ROUTES = 1_000;
 
 /** The routes of one version of the index. */

@@ -13,14 +13,14 @@ import { declare } from './declare.script.js';
 /** Of the index, and its value. */
 type Field = readonly [field: string, value: string];
 
-/** Value of a field whose name says all. */
+/** The value of a field whose name says everything. */
 const PRESENT = '1';
 
-/** Writes into the index of groups what this process wants to get. */
+/** Writes into the index of groups which events this process wants. */
 export class Subscriptions {
   /** Patterns that live listeners of this process listen to. */
   #heard: readonly string[] = [];
-  /** Queues that this process joined once: of those that are a group's it gets its copies. */
+  /** Queues that this process has joined. Those of groups get copies of events. */
   readonly #joined = new Set<string>();
   /** What this process declared, by field. */
   readonly #declared = new Map<string, string>();
@@ -42,10 +42,10 @@ export class Subscriptions {
   }
 
   /**
-   * For a consumer that is about to take a lease: from here on the group of its queue, if it has one, gets its copies. A
-   * new group is given the history from an entry on first. After a lease that was lost, all that this process wants and
-   * Redis has forgotten is entered again.
-   * @throws InvalidOptionError when there is no such history
+   * For a consumer that is about to take a lease: from now on the group of its queue, if it has one, gets copies. A new
+   * group first gets the history from an entry on. After a lost lease, everything that Redis has forgotten is entered
+   * again.
+   * @throws InvalidOptionError if there is no such history
    */
   async join(queue: string, subscription: SubscriptionTerms | undefined): Promise<void> {
     if (this.#joined.has(queue)) await this.#restore(subscription && queue);
@@ -53,20 +53,20 @@ export class Subscriptions {
     this.#joined.add(queue);
   }
 
-  /** In one call. What is there stays as it is: whoever changed it since did so on purpose. */
+  /** In one call. Existing fields stay as they are: somebody has changed them on purpose. */
   async #restore(queue: string | undefined): Promise<void> {
     const own = queue === undefined ? [] : [present(queue)];
     await this.#set([...own, ...this.#declared, ...this.#listened], { onlyMissing: true });
   }
 
   async #begin(queue: string, { from }: SubscriptionTerms): Promise<void> {
-    // Of a group that was known the history plays no part, whatever has become of it.
+    // For a group that already existed, the history is ignored.
     const isNew = from !== undefined && !(await this.#isKnown(queue));
     if (isNew) await this.#fill(queue, from);
     else await this.#set([present(queue)]);
   }
 
-  /** Looked up first, as filling is refused while Redis is full, and a replica that drains the group must get in. */
+  /** Checked first: a full Redis refuses to fill a group, but a replica that drains the group must be able to join. */
   async #isKnown(queue: string): Promise<boolean> {
     const isKnown = await this.connection.run('read the groups', (client) =>
       client.hexists(this.keys.groups, queue),
@@ -93,15 +93,15 @@ export class Subscriptions {
     );
   }
 
-  /** Has emitters publish to the wildcards among these patterns too, and tells whoever asks that all are listened to. */
+  /** Makes emitters publish to the wildcards among these patterns, and records that all of them have listeners. */
   async listenTo(patterns: readonly string[]): Promise<void> {
     this.#heard = patterns;
     await this.#noteListeners();
   }
 
   /**
-   * Once more, as the Redis that answers after a failover may not have known. Never rejects: this connection may be
-   * there later than the one by which the interruption was noticed, so it tries until it is done, or begun anew.
+   * Repeats this, since a Redis after a failover may not know it. Never rejects: this connection may be restored later
+   * than the one that noticed the interruption, so it tries until it succeeds or is started again.
    */
   async listenAgain(onError: (error: unknown) => void): Promise<void> {
     this.stop();
@@ -114,7 +114,7 @@ export class Subscriptions {
     await retryUntilStopped(note, signal, onError);
   }
 
-  /** What is under way in the background is given up. */
+  /** Stops what is running in the background. */
   stop(): void {
     this.#listening.abort();
   }

@@ -2,7 +2,7 @@ import { Script } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { APPEND } from '../script/moving-lua.js';
 
-/** Bounds of one call, so that no single one keeps Redis busy for long. */
+/** Bounds of one call, so that none keeps Redis busy for long. */
 const MOST_ELEMENTS = 1_000;
 const MOST_BYTES = 1_048_576;
 

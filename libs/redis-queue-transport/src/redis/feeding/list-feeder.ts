@@ -5,12 +5,12 @@ import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { feed } from './feed.script.js';
 
-/** Longest time in ms of one blocking call while the list is empty. */
+/** How long, in ms, one call blocks while the list is empty. */
 export const FEED_WAIT_MS = 5_000;
 /**
- * Moves what stands in a list of somebody else's to the tail of a queue, on a connection of its own: many at a time while
- * there is more, else one with each blocking call, which a script then takes on. Redis makes each move whole or not at
- * all, so that what happens to this process, or to an answer, loses nothing and doubles nothing.
+ * Moves elements of another program's list to the tail of a queue, on a connection of its own: many at a time while there
+ * are more, otherwise one with each blocking call, which a script then moves on. Redis makes each move entirely or not at
+ * all, so nothing is lost or doubled if this process dies or a reply is lost.
  */
 export class ListFeeder {
   readonly #stopped = new AbortController();
@@ -25,7 +25,7 @@ export class ListFeeder {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** Resolves when it has begun. @throws RedisRefusedError when the key is no list, RedisUnavailableError */
+  /** Resolves when it has started. @throws RedisRefusedError if the key is not a list, RedisUnavailableError */
   async start(timeoutMs: number): Promise<void> {
     await this.connection.ready(timeoutMs);
     await this.#moveMany();
@@ -40,10 +40,10 @@ export class ListFeeder {
     await this.#loop;
   }
 
-  /** After a wait in vain too: what another feeder took, and could not take on, is taken on by who comes next. */
+  /** Also after an idle wait: it moves on what another feeder took but could not move on. */
   async #feed(): Promise<void> {
     const mustWait = !this.#mayBeMore;
-    // If this fails: a full Redis refuses the wait, and lets what is there already be moved.
+    // Even if this fails: a full Redis refuses the wait, but lets existing elements be moved.
     this.#mayBeMore = true;
     await this.connection.ready();
     if (mustWait) await this.#waitForOne();
@@ -61,7 +61,7 @@ export class ListFeeder {
     return await moving.catch((error: unknown) => this.#explain(error));
   }
 
-  /** For as long as it takes, within bounds. Whatever came is in `fed` then. */
+  /** Waits for an element, within bounds. What arrived is then in `fed`. */
   async #waitForOne(): Promise<void> {
     const { key } = this.source;
     const { fed } = this.keys;

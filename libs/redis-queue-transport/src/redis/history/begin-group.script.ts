@@ -5,12 +5,11 @@ import { RAISE_VERSION } from '../script/index-version-lua.js';
 export type Begun = 'begun' | 'more' | 'noHistory';
 
 /**
- * Fills a new group with the next part of a history; with the last part it gets its copies by itself from then on, in
- * the same step, so that nothing is lost or doubled in between. Several replicas may call it at once, and one that
- * dies is carried on from by the next.
+ * Fills a new group with the next part of a history. With the last part, in the same step, it starts to get copies by
+ * itself, so that nothing is lost or doubled. Several replicas may call it at once, and if one dies, the next continues.
  *
- * Replies 0 when the group gets its copies, also when it did before; 1 when there is more to fill; -1 when there is no
- * history of this pattern.
+ * Replies 0 if the group gets its copies, now or already before; 1 if there is more to fill; -1 if there is no history of
+ * this pattern.
  */
 export const beginGroup = new Script({
   action: 'begin a group',

@@ -1,13 +1,13 @@
 import { APPEND } from '../script/moving-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
 
-/** Bounds of what one call reads of a history, so that no single one keeps Redis busy, or fills a process, for long. */
+/** Bounds of one call that reads a history, so that none keeps Redis busy for long or fills a process. */
 const MOST_ENTRIES = 1_000;
 const MOST_BYTES = 1_048_576;
 
 /**
- * Reads a part of the stream `history`, as the Lua function `readPart(first, last)`; answers its entries, and where the
- * next part begins, false for nowhere. Few at first: nobody knows how large they are.
+ * Reads a part of the stream `history`, as the Lua function `readPart(first, last)`. Returns its entries, and where the
+ * next part begins, or false. Few entries at first, since their size is unknown.
  */
 export const READ_PART = new SharedLua(
   `
@@ -29,8 +29,8 @@ end
 );
 
 /**
- * Adds a part of the stream `history` to the list `waiting`, as the Lua function `moveEvents(first, last)`; answers
- * how many, and where the next part begins, false for nowhere.
+ * Adds a part of the stream `history` to the list `waiting`, as the Lua function `moveEvents(first, last)`. Returns how
+ * many, and where the next part begins, or false.
  */
 export const MOVE_EVENTS = new SharedLua(
   `

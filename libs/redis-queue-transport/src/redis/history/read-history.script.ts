@@ -1,7 +1,7 @@
 import { Script, readArray, readBuffer } from '../script/script.js';
 import { READ_PART } from './history-lua.js';
 
-/** An event of a history, or as it is told to those who recover. */
+/** An event of a history, or one published for listeners that recover. */
 export interface Told {
   /** Counts the events of the history, from 1. */
   readonly number: number;
@@ -10,11 +10,11 @@ export interface Told {
 }
 
 export interface HistoryPage {
-  /** How many events the history ever had. */
+  /** How many events the history has ever had. */
   readonly total: number;
   /** Its last entry, or "0-0". */
   readonly newest: string;
-  /** What somebody else put into the stream is not among them. */
+  /** Without entries that other programs put into the stream. */
   readonly events: readonly Told[];
   /** Where this part ends, if there may be more behind it. */
   readonly readTo: string | undefined;
@@ -51,7 +51,7 @@ function idOf(entry: unknown): string {
   return readBuffer(readArray(entry)[0]).toString();
 }
 
-/** Undefined for one that no emit wrote. */
+/** Undefined for an entry that no emit wrote. */
 function readEntry(entry: unknown): Told | undefined {
   const [id, fields] = readArray(entry);
   const [, number, , element] = readArray(fields);
@@ -60,7 +60,7 @@ function readEntry(entry: unknown): Told | undefined {
   return { id: readBuffer(id).toString(), number: Number(number.toString()), element };
 }
 
-/** The reverse of what the emit script publishes for those who recover: number and id, a newline, the element. */
+/** Reads what the emit script publishes for listeners that recover: number and id, a newline, the element. */
 export function readTold(message: Buffer): Told | undefined {
   const end = message.indexOf(0x0a);
   const [number = '', id = ''] = message.toString('latin1', 0, Math.max(0, end)).split(' ');

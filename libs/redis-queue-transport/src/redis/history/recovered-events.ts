@@ -14,7 +14,7 @@ export interface RecoveredContext {
   readonly onError: (error: unknown) => void;
 }
 
-/** The live listeners of one process that make up for what they did not hear. */
+/** The live listeners of one process that recover what they missed. */
 export class RecoveredEvents {
   readonly #stopped = new AbortController();
   /** By pattern. */
@@ -50,7 +50,7 @@ export class RecoveredEvents {
     );
   }
 
-  /** @throws InvalidOptionError when a pattern has no history */
+  /** @throws InvalidOptionError if a pattern has no history */
   async assertKept(): Promise<void> {
     const { connection, keys } = this.context;
     for (const pattern of this.#listeners.keys()) {
@@ -70,7 +70,7 @@ export class RecoveredEvents {
     for (const listener of this.#listeners.values()) await listener.start();
   }
 
-  /** The connection was lost and is there again. */
+  /** The connection was lost and is restored. */
   catchUp(): void {
     for (const listener of this.#listeners.values()) listener.catchUp();
   }

@@ -15,29 +15,29 @@ export interface HistorySource {
 }
 
 /**
- * Hears the events of one history live, and makes up from the history for those that it did not hear. What it hears
- * carries a number: as long as each is the next one, it is handed on as it comes. Where one is missing, and after each
- * interruption, the history is read from the last one on until nothing more is there; what comes meanwhile is in it.
+ * Hears the events of one history live, and recovers missed ones from the history. Each live event has a number: as long
+ * as it is the next one, it is handed on at once. If one is missing, and after each interruption, the history is read from
+ * the last event to its end; events that arrive meanwhile are in it.
  */
 export class RecoveringListener {
   #number = 0;
   #id = '0-0';
-  /** The newest that was heard while the history was being read. */
+  /** The newest event that was heard while the history was being read. */
   #heard = '0-0';
   #reading: Promise<void> | undefined;
   #mustRead = false;
-  /** It is known where to begin: what is told before is only remembered, for the history is not to be read from its start. */
+  /** The starting point is known. Before that, live events are only remembered, so as not to read the whole history. */
   #hasBegun = false;
 
   constructor(
     private readonly source: HistorySource,
-    /** What is older than so many ms is not made up for. */
+    /** Events older than this, in ms, are not recovered. */
     private readonly withinMs: number,
     private readonly events: RecoveringEvents,
     private readonly stopped: AbortSignal,
   ) {}
 
-  /** What is emitted from here on is heard. To be called when it is told already. */
+  /** Starts with events that are emitted from now on. Call it when live events already arrive. */
   async start(): Promise<void> {
     const { total, newest } = await this.source.read(undefined);
     this.#number = total;
@@ -56,7 +56,7 @@ export class RecoveringListener {
     }
   }
 
-  /** Some may not have been heard. */
+  /** Some events may have been missed. */
   catchUp(): void {
     this.#mustRead = true;
     if (!this.#hasBegun) return;
@@ -92,12 +92,12 @@ export class RecoveringListener {
     this.#mustRead = true;
   }
 
-  /** All that is kept was read: what is still missing is gone. */
+  /** All kept events were read: what is still missing is gone. */
   #end(total: number, newest: string): void {
     if (total > this.#number) this.events.missed(total - this.#number);
     this.#number = total;
     if (isLater(newest, this.#id)) this.#id = newest;
-    // It was told after the history was read.
+    // The event arrived after the history was read.
     if (isLater(this.#heard, this.#id)) this.#mustRead = true;
     this.#heard = this.#id;
   }

@@ -2,7 +2,7 @@ import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { register } from './register.script.js';
 
-/** So many queues are remembered: whoever makes up patterns as they go must not fill the memory. */
+/** How many queues are remembered: an endless number of patterns must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
 
 export interface ListedQueuesEvents {
@@ -12,9 +12,9 @@ export interface ListedQueuesEvents {
   error(error: unknown): void;
 }
 
-/** Lists queues that were pushed to, for people and tools. */
+/** Lists queues that were sent to, for people and tools. */
 export class ListedQueues {
-  /** Those that are listed, or about to be. */
+  /** Queues that are listed, or about to be. */
   readonly #queues = new Map<string, Promise<void> | 'done'>();
 
   constructor(
@@ -36,14 +36,14 @@ export class ListedQueues {
     return listing;
   }
 
-  /** They are registered again with their next message, which changes nothing. */
+  /** Forgotten queues are registered again with their next message, which changes nothing. */
   #forget(): void {
     for (const [queue, state] of this.#queues) {
       if (state === 'done') this.#queues.delete(queue);
     }
   }
 
-  /** The messages are held already: that their queue is not listed yet must not fail them, so a later push tries again. */
+  /** Redis already holds the messages, so a failure to list their queue must not fail them: a later push tries again. */
   async #list(queue: string): Promise<void> {
     try {
       const queues = { queues: this.keys.queues };

@@ -1,6 +1,6 @@
 import { Script } from '../script/script.js';
 
-/** Notes a queue in the index: `served` once a server joined it, else `pushed`. Replies what it was before, or nothing. */
+/** Lists a queue: `served` if a server has joined it, else `pushed`. Replies with the previous value, or nothing. */
 export const register = new Script({
   action: 'register a queue',
   keys: ['queues'],

@@ -3,7 +3,7 @@ import type { Element } from '../../core/message/envelope.js';
 /** No UTF-16 unit takes more in UTF-8. */
 const MOST_BYTES_PER_UNIT = 3;
 
-/** Whether it has more bytes; text is measured only where its length leaves that open. */
+/** Whether the element has more bytes. Text is measured only if its length does not decide that. */
 export function isLarger(element: Element, bytes: number): boolean {
   if (typeof element !== 'string') return element.length > bytes;
   if (element.length * MOST_BYTES_PER_UNIT <= bytes) return false;

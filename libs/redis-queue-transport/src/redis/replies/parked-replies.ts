@@ -3,18 +3,18 @@ import { retryUntilStopped } from '../../core/process/until-stopped.js';
 import { encodeReply } from '../../core/message/reply.js';
 import type { Connection } from '../connection/connection.js';
 
-/** So many bodies are read at once: each may be as large as any. */
+/** How many bodies are read at once: each may be very large. */
 const MOST_AT_ONCE = 4;
 /** As long as any reply's. */
 const LONGEST_FRONT = 256;
 const FRONT = '{"rq":1';
 const PARKED = /^\{"rq":1,"parked":"([\w-]+)"(,"re":(\d+)[,}])/;
 const NUMBER = /^\{"rq":1,"re":(\d+)[,}]/;
-/** Where the first bytes of the two differ: the name of the field behind the version. */
+/** The first byte in which the two differ: the name of the field behind the version. */
 const FIELD_AT = FRONT.length + ',"'.length;
 const LETTER_P = 0x70;
 
-/** What it needs from the one who reads the list. */
+/** What it needs from the reader of the list. */
 interface Surroundings {
   readonly bodies: () => Connection;
   readonly keyOf: (name: string) => string;
@@ -24,11 +24,11 @@ interface Surroundings {
 }
 
 /**
- * Gets the bodies of replies that are parked beside the caller's list, over the connection for bodies, while other replies
- * go on. Replies to the same request keep their order.
+ * Fetches the bodies of replies that are parked beside the caller's list, over the connection for bodies, while other
+ * replies pass. Replies to the same request keep their order.
  */
 export class ParkedReplies {
-  /** The last reply to a request, while a body of one is on its way. */
+  /** The last reply to each request for which a body is being fetched. */
   readonly #underWay = new Map<number, Promise<void>>();
   #reading = 0;
   readonly #waiting: (() => void)[] = [];
@@ -61,7 +61,7 @@ export class ParkedReplies {
     this.#underWay.set(request, delivering);
   }
 
-  /** As if it had never been parked; undefined once nobody waits for it any more. Never rejects. */
+  /** The reply with its body; undefined if nobody waits for it any more. Never rejects. */
   async #whole(element: Buffer, name: string, request: number): Promise<Buffer | undefined> {
     if (this.#reading >= MOST_AT_ONCE)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -79,14 +79,14 @@ export class ParkedReplies {
     ]);
   }
 
-  /** Tried again as long as somebody may wait for it, as reading takes nothing away. */
+  /** Tries again as long as somebody may wait for it, since reading removes nothing. */
   #read(key: string): Promise<Buffer | null | undefined> {
     const { bodies, onError, stopped } = this.at;
     const read = async (): Promise<Buffer | null> => {
       const connection = bodies();
       await connection.ready();
       const body = await connection.run('read a parked reply', (client) => client.getBuffer(key));
-      // It would go by itself too, later.
+      // It would expire by itself, but later.
       connection.run('drop a parked reply', (client) => client.unlink(key)).catch(noop);
       return body;
     };

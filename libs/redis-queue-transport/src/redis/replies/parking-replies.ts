@@ -11,16 +11,16 @@ import { KEEP_MS } from './reply-batch.js';
 import { hintOfLong, refusalOfLong } from '../connection/value-bound.js';
 import { isLarger } from '../queue/size.js';
 
-/** Each parked reply costs two round trips more; what is smaller than this keeps others waiting for no longer. */
+/** A parked reply costs two more round trips; a smaller one does not keep others waiting for longer than that. */
 const PARK_ABOVE_BYTES = 65_536;
 
 /**
- * Sends replies. A large one leaves its body beside the caller's list, over the connection for bodies, so that other
- * replies, renewals and settlements need not wait until it has passed; replies to the same request wait for it. Where that
- * cannot be done, it goes as it is.
+ * Sends replies. The body of a large one is parked beside the caller's list, over the connection for bodies, so that other
+ * replies, renewals and settlements need not wait for it; replies to the same request do. If parking fails, the reply is
+ * sent whole.
  */
 export class ParkingReplies {
-  /** The last reply to a request, by the list and its number, while large ones to it are on their way. */
+  /** The last reply to each request, by list and number, for which large replies are being sent. */
   readonly #underWay = new Map<string, Promise<unknown>>();
 
   constructor(
@@ -29,7 +29,7 @@ export class ParkingReplies {
     private readonly keys: Keys,
   ) {}
 
-  /** Resolves with what is known of the caller then; with `goesOn` this is one of several. */
+  /** Resolves with what is then known about the caller; with `goesOn` this is one of several replies. */
   add(list: string, element: Element, request: number, goesOn: boolean): Promise<CallerNews> {
     const stream = goesOn ? request : undefined;
     const isLarge = isLarger(element, PARK_ABOVE_BYTES);
@@ -46,7 +46,7 @@ export class ParkingReplies {
     return sent;
   }
 
-  /** Resolves once what was given so far has been written, or failed; undefined where nothing large is on its way. */
+  /** Resolves when all replies so far have been written or have failed; undefined if nothing large is being sent. */
   written(list: string, request: number): Promise<unknown> | undefined {
     if (this.#underWay.size === 0) return undefined;
     return this.#underWay.get(keyOf(list, request))?.catch(noop);
@@ -82,7 +82,7 @@ export class ParkingReplies {
       await bodies.run(PARK, (client) => client.set(key, body, 'PX', KEEP_MS));
       return element;
     } catch (error) {
-      // It would take along what else is on the connection for commands.
+      // It would also break the other calls on the connection for commands.
       const suspicion = error instanceof OutcomeUnknownError ? hintOfLong(whole) : '';
       return suspicion === '' ? whole : errorReply(request, messageOf(error) + suspicion);
     }

@@ -1,6 +1,6 @@
 import { Script, readNumber } from '../script/script.js';
 
-/** Notes the numbers of requests (the arguments) of which their caller wants no more replies, for `keepMs`. Replies 1. */
+/** Records, for `keepMs`, the numbers of requests (the arguments) whose caller wants no more replies. Replies 1. */
 export const refuseReplies = new Script({
   action: 'refuse further replies',
   keys: ['refused'],

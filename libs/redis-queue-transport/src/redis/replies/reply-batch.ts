@@ -7,18 +7,18 @@ import { reply } from './reply.script.js';
 import type { StreamNews } from './reply.script.js';
 import { UnreadLists } from './unread-lists.js';
 
-/** What is known of a caller once replies have been written to it. */
+/** What is known about a caller after writing replies to it. */
 export interface CallerNews {
-  /** Numbers of its requests of which it wants no more. */
+  /** Numbers of its requests for which it wants no more replies. */
   readonly refused: readonly number[];
-  /** It has read nothing for so long that it will not read again. Looked at while there are streams. */
+  /** It has read nothing for so long that it must be dead or cut off. Only checked while there are streams. */
   readonly isUnread: boolean;
 }
 
-/** What goes to one caller. It shares one promise: one for each reply would be as much work as the reply. */
+/** The replies to one caller. They share one promise: one for each would be as much work as the reply itself. */
 interface Replies {
   readonly elements: Element[];
-  /** Requests whose replies are to go on. */
+  /** Requests that will get further replies. */
   streams: number[] | undefined;
   readonly sent: Promise<CallerNews>;
   readonly resolve: (news: CallerNews) => void;
@@ -28,20 +28,20 @@ interface Replies {
 /** How long replies wait for a caller that does not read: longer than any reconnect, short enough for a caller that died. */
 export const KEEP_MS = 60_000;
 
-/** A caller that has not read so many replies reads none. */
+/** With this many unread replies, a caller is taken for dead. */
 const MOST_UNREAD = 100_000;
 const NO_NEWS: CallerNews = { refused: [], isUnread: false };
 
 /** How long replies wait for a Redis that is away: as long as callers wait by default. */
 const PATIENCE_MS = 10_000;
 
-/** No more than so many wait for it, nor more bytes, about: a handler may answer with a stream that has no end. */
+/** Most replies that wait for Redis, and roughly their bytes: a handler may return an endless stream. */
 const MOST_WAITING = 10_000;
 const MOST_WAITING_BYTES = 67_108_864;
 
 /**
- * Sends the replies of one turn of the event loop together: one call for each caller. While there is no connection they
- * wait for it, in order: what a handler has done is done, and its caller wants to know.
+ * Sends the replies of one turn of the event loop together: one call for each caller. Without a connection they wait for
+ * it, in order: the handler's work is done, and its caller wants to know.
  */
 export class ReplyBatch {
   #byList = new Map<string, Replies>();
@@ -55,12 +55,12 @@ export class ReplyBatch {
     private readonly keys: Keys,
   ) {}
 
-  /** Replies wait for Redis to be there. */
+  /** Replies wait for the connection to Redis. */
   get isWaiting(): boolean {
     return this.#waitsForRedis;
   }
 
-  /** Resolves with what others that left with this reply have learnt too. */
+  /** Resolves with what the call has learnt about the caller. */
   add(list: string, element: Element, stream?: number): Promise<CallerNews> {
     if (this.#waitsForRedis && !this.#hasRoomFor(element))
       return this.#send(list, [element], stream === undefined ? undefined : [stream]);
@@ -83,14 +83,14 @@ export class ReplyBatch {
     return true;
   }
 
-  /** Sends now what was gathered so far, where there is a connection. */
+  /** Sends what was gathered so far, if there is a connection. */
   flush(): void {
     if (this.#byList.size === 0) return;
     if (this.connection.isReady) this.#sendAll();
     else void this.#sendWhenReady();
   }
 
-  /** Also when it does not come to be ready: then each reply fails by itself. */
+  /** Also called if the connection does not become ready: then each reply fails by itself. */
   async #sendWhenReady(): Promise<void> {
     if (this.#waitsForRedis) return;
     this.#waitsForRedis = true;
@@ -122,7 +122,7 @@ export class ReplyBatch {
     const args = { keepMs: KEEP_MS, streams: streams?.join(' ') ?? '', looksCloser };
     if (isWithinBounds(elements))
       return this.#newsOf(list, await reply.run(this.connection, keys, args, elements), elements);
-    // All are written in this turn, and so in their order.
+    // All are written in this turn, so they keep their order.
     const parts = divided(elements, BOUNDS);
     const answers = await Promise.all(
       parts.map((part) => reply.run(this.connection, keys, args, part)),
@@ -140,7 +140,7 @@ export class ReplyBatch {
 
 const noop = (): void => undefined;
 
-/** A handler may answer with many values in one turn. */
+/** A handler may emit many values in one turn. */
 const BOUNDS: PartBounds<Element> = {
   most: 1_000,
   mostBytes: 1_048_576,

@@ -2,14 +2,14 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { repeatUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 
-/** Longest time in ms of one blocking call while no reply comes. */
+/** How long, in ms, one call blocks while no reply arrives. */
 export const INBOX_WAIT_MS = 5_000;
 const MOST_REPLIES = 500;
-/** What one look should bring at the most, about: as many replies as fit if they are as large as those before. */
+/** Roughly how many bytes one call should return: as many replies as fit if they are as large as earlier ones. */
 const MOST_BYTES = 16_777_216;
 /**
- * Reads one process's reply list, on a connection of its own: as many replies as there are with each call. Replies
- * whose answer is lost with the connection are gone; their callers' deadlines end those requests.
+ * Reads one process's reply list, on a connection of its own, as many replies as possible with each call. Replies that are
+ * lost with the connection are gone; the callers' deadlines end those requests.
  */
 export class ReplyInbox {
   readonly #stopped = new AbortController();
@@ -41,12 +41,12 @@ export class ReplyInbox {
       client.blmpopBuffer(INBOX_WAIT_MS / 1_000, 1, this.list, 'LEFT', 'COUNT', most),
     );
     this.#largestBytes = Math.max(1, this.#largestBytes / 2);
-    // The answer is [name of the list, elements], or null when the time was over.
+    // The reply is [name of the list, elements], or null if the time was over.
     for (const element of popped?.[1] ?? []) {
       this.#largestBytes = Math.max(this.#largestBytes, element.length);
       this.onReply(element);
     }
-    // A caller that goes on with its next request does so first.
+    // First, callers get the turn to send their next request.
     await immediate();
   }
 }
