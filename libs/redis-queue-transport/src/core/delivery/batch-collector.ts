@@ -11,33 +11,33 @@ import type { Gate } from '../lease/start-gate.js';
 export interface BatchTerms {
   /** Most deliveries in one batch. */
   readonly size: number;
-  /** How long, in ms, the first of a batch waits for others; 0 for those alone that came together with it. */
+  /** How long, in ms, the first message of a batch waits for others; 0 for only those that arrived with it. */
   readonly waitMs: number;
   /** How many batches may run at once. */
   readonly concurrency: number;
-  /** How long, in ms, a batch may run; undefined for as long as it likes. */
+  /** How long, in ms, a batch may run; undefined for no limit. */
   readonly timeoutMs: number | undefined;
-  /** Whether its time is over: it is too late to begin. */
+  /** Whether the message has expired. */
   readonly isExpired: (delivery: Delivery) => boolean;
-  /** Those of all handlers of the process together, of which each batch takes one; undefined for as many as there are. */
+  /** The places of all handlers of the process, of which each batch takes one; undefined for no limit. */
   readonly places?: Places | undefined;
   /** Is told of each delivery when its batch begins. */
   readonly onBegin?: ((delivery: Delivery) => void) | undefined;
 }
 
-/** Runs the user's handler for a batch, and says how it ended for all that were not settled by themselves. */
+/** Runs the user's handler for a batch, and tells how it ended for all messages that it did not settle itself. */
 export type RunBatch<T> = (items: readonly BatchItem<T>[]) => Promise<Result>;
 
 /**
- * Gathers deliveries into batches: a batch begins when it is full, or when its first has waited long enough, and no
- * more batches run than may. Each delivery has its own result all the same.
+ * Gathers deliveries into batches. A batch starts when it is full, or when its first message has waited long enough, and
+ * a place is free. Still, each delivery has its own result.
  *
- * A suspect does not wait for others: nothing else is taken beside it, so it is a batch of one.
+ * A suspect does not wait for others: it is a batch of one.
  */
 export class BatchCollector<T> {
-  /** In the order in which they came; begun by none yet. */
+  /** Gathered deliveries that have not started, in order. */
   #gathered: BatchItem<T>[] = [];
-  /** The first of them has waited long enough. */
+  /** The first one has waited long enough. */
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
   #running = 0;
@@ -54,14 +54,14 @@ export class BatchCollector<T> {
     this.#places = places && new OwnPlaces(places, () => this.#beginDue());
   }
 
-  /** No batch begins while this one is shut. */
+  /** No batch starts while this gate is shut. */
   useGate(gate: Gate): void {
     this.#gate = gate;
   }
 
   /** Tells `end` how it ended for this delivery: once, and not before it has returned. */
   add(delivery: Delivery, data: T, end: (result: Result) => void): void {
-    // Its consumer has given it up, and nothing that happens to it counts.
+    // Its consumer has given it up: nothing that happens to it counts.
     if (delivery.isAborted) return queueMicrotask(() => end({ kind: 'failed', error: undefined }));
     const addedAt = this.terms.waitMs === 0 ? 0 : performance.now();
     this.#gathered.push(new BatchItem(delivery, data, addedAt, end, this.#home));
@@ -70,7 +70,7 @@ export class BatchCollector<T> {
     if (this.#gathered.length === 1 && !this.#isDue) this.#wait(this.terms.waitMs);
   }
 
-  /** Forgets what was gathered and not begun, and answers it, in order. Its results never come. */
+  /** Takes out and returns what has not started, in order. It gets no result. */
   takeBackUnstarted(): readonly Delivery[] {
     return this.#takeAll().map(({ delivery }) => delivery);
   }
@@ -98,7 +98,7 @@ export class BatchCollector<T> {
     return isRipe && this.#isOpen() && this.#places?.keep(1) !== 0;
   }
 
-  /** Much may have happened while they gathered. When it opens, what is due then begins. */
+  /** Things may have changed while they gathered. When the gate opens, what is due starts. */
   #isOpen(): boolean {
     const gate = this.#gate;
     if (gate === undefined || gate.mayStart()) return true;
@@ -119,7 +119,7 @@ export class BatchCollector<T> {
     return items;
   }
 
-  /** More had gathered than go into one batch: the first of the others may have waited long enough as well. */
+  /** More had gathered than fit into one batch: the first of the rest may have waited long enough, too. */
   #takeFirst(): BatchItem<T>[] {
     const { size, waitMs } = this.terms;
     const items = this.#gathered.splice(0, size);

@@ -2,7 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { Delivery } from './delivery.js';
 import type { Result } from './outcome.js';
 
-/** One delivery among those that a handler gets together. */
+/** One delivery of a batch. */
 export class BatchItem<T> {
   #isSettled = false;
 
@@ -12,15 +12,15 @@ export class BatchItem<T> {
     /** By `performance.now()`. */
     readonly addedAt: number,
     private readonly end: (result: Result) => void,
-    /** The async context of who gave it: what ends here makes room for others, which begin there. */
+    /** The async context of its consumer: when it ends, others may start, and must do so there. */
     private readonly home: AsyncResource,
   ) {}
 
-  /** Says how it ended for this one. The first word counts, whatever becomes of the others afterwards. */
+  /** Settles this message. The first call counts, whatever happens to the rest of the batch. */
   settle(result: Result): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    // The handler calls this too, in the context of its own batch.
+    // The handler also calls this, in the context of its own batch.
     this.home.runInAsyncScope(this.end, undefined, result);
   }
 }

@@ -8,23 +8,22 @@ import type { Gate } from '../lease/start-gate.js';
 
 /** The user's handler, as core sees it. */
 export interface DeliveryHandler {
-  /** Runs it and says how it ended. A rejection counts as a handler that failed. */
+  /** Runs the delivery and tells how it ended. A rejection counts as a failure. */
   run(delivery: Delivery): Promise<Result>;
-  /** It did not end in time: says how it ended then. Must not throw. */
+  /** The handler did not end in time. Tells how the delivery ends then. Must not throw. */
   timedOut(delivery: Delivery, error: HandlerTimeoutError): Result;
-  /** It is not run, for this reason, and who asked wants to know. Must not throw. Absent where nobody is answered. */
+  /** The request is not run, for this reason, and its caller wants to know. Must not throw. Absent if there are no callers. */
   refuse?(delivery: Delivery, error: NotHandledError): void;
   /**
-   * As {@link run}, for a handler that ends many at once: tells `end` how this one ended, once and not before `begin` has
-   * returned. Preferred where it is there, as a promise for each would cost more than the rest.
+   * Like {@link run}, for a handler that ends many at once: tells `end` how this one ended, once and not before `begin` has
+   * returned. Preferred if present, since a promise for each would cost more than the rest.
    */
   begin?(delivery: Delivery, end: (result: Result) => void): void;
   /**
-   * Forgets what it was given and has not begun, and answers it, in order: their results never come. Absent where
-   * `run` begins at once.
+   * Takes out and returns deliveries that have not started, in order. They get no result. Absent if `run` starts at once.
    */
   takeBackUnstarted?(): readonly Delivery[];
-  /** Gives it the gate that it has to ask itself before it begins. Absent where `run` begins at once. */
+  /** Passes the gate to ask before a handler starts. Absent if `run` starts at once. */
   useGate?(gate: Gate): void;
 }
 
@@ -32,7 +31,7 @@ const NONE: readonly Delivery[] = [];
 
 export interface DeliveryRunnerOptions {
   readonly retry: RetryPolicy;
-  /** How long, in ms, a handler may take; undefined for as long as it likes. */
+  /** How long, in ms, a handler may take; undefined for no limit. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -57,7 +56,7 @@ export class DeliveryRunner {
     );
   }
 
-  /** Tells who asked that it is not run. */
+  /** Tells the caller that the request is not run. */
   refuse(delivery: Delivery, error: NotHandledError): void {
     this.handler.refuse?.(delivery, error);
   }
@@ -71,7 +70,7 @@ export class DeliveryRunner {
     handler.begin(delivery, (result) => end(outcomeOf(result, attempt, retry, postponed)));
   }
 
-  /** The handler asks the gate itself, as it begins later than it is given something. */
+  /** The handler asks the gate itself, since it starts later. */
   get asksGate(): boolean {
     return this.handler.useGate !== undefined;
   }
@@ -80,7 +79,7 @@ export class DeliveryRunner {
     this.handler.useGate?.(gate);
   }
 
-  /** What was given to {@link run} and has not begun; it never ends. */
+  /** Deliveries given to {@link run} that have not started; they never end. */
   takeBackUnstarted(): readonly Delivery[] {
     return this.handler.takeBackUnstarted?.() ?? NONE;
   }

@@ -12,7 +12,7 @@ export class Delivery {
 
   constructor(
     readonly queue: string,
-    /** The bytes as they were taken; settling uses these. */
+    /** The bytes that were taken, which settling needs. */
     readonly element: Buffer,
     private read: Envelope,
   ) {}
@@ -41,14 +41,14 @@ export class Delivery {
     return this.read.sentAtMs;
   }
 
-  /** Puts the body in that was parked beside the queue. */
+  /** Adds the body that was parked. */
   unpark(body: Buffer): void {
     this.read = { ...this.read, body };
   }
 
   /** Fires when the result no longer counts: the lease was lost, or the time to shut down is over. */
   get signal(): AbortSignal {
-    // Made on first use: most handlers never ask, and a controller costs more than the rest of the delivery.
+    // Made on first use: most handlers never need it, and a controller costs more than the rest of the delivery.
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
       if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason);
@@ -60,7 +60,7 @@ export class Delivery {
     return this.#abortReason !== undefined;
   }
 
-  /** The one who is told of the abort beside the signal, at once if it has happened. Costs less than the signal. */
+  /** A listener for the abort, called at once if it has already happened. Cheaper than the signal. */
   onAbort(tell: () => void): void {
     if (this.isAborted) return tell();
     this.#onAbort = tell;

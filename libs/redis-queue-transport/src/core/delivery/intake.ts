@@ -6,15 +6,15 @@ import { UndecodableError } from '../errors/errors.js';
 import { deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
 
-/** What is to be done with an element that was taken. */
+/** What to do with an element that was taken. */
 export type Intake =
   | { readonly kind: 'run'; readonly delivery: Delivery }
-  /** Not to be run at all. */
+  /** It must not run. */
   | { readonly kind: 'settle'; readonly delivery: Delivery; readonly outcome: Outcome }
-  /** Its time is over. */
+  /** It has expired. */
   | { readonly kind: 'expired'; readonly delivery: Delivery };
 
-/** Reads a taken element and decides, before any handler sees it. */
+/** Reads a taken element and decides what to do with it, before any handler sees it. */
 export function inspect(
   queue: string,
   element: Buffer,
@@ -30,7 +30,7 @@ export function inspect(
   }
   const delivery = new Delivery(queue, element, envelope);
   const { crashes, replyTo } = envelope;
-  // It cannot be answered, so it is not run as the request that it says to be; redriven, it is one without a caller.
+  // It cannot get a reply, so it is not run as a request. If it is redriven, it is a message without a caller.
   if (replyTo !== undefined && !broker.isReplyList(replyTo.list)) {
     return { kind: 'settle', delivery, outcome: deadLetter('undecodable', noReplyList(replyTo)) };
   }
@@ -55,7 +55,7 @@ function noReplyList({ list }: ReplyAddress): UndecodableError {
 
 const NO_HEADER = Buffer.from('null');
 
-/** Stands in for the envelope of an element that has none that can be read. */
+/** Replaces the envelope of an unreadable element. */
 export function unreadable(): Envelope {
   return decodeElement(NO_HEADER);
 }

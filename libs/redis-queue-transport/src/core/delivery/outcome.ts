@@ -9,47 +9,47 @@ import { retryDelayMs } from './retry.js';
 export type DeadReason =
   /** The handler failed, and the message has no attempt left. */
   | 'handlerFailed'
-  /** The handler failed with an error that no further attempt makes right. */
+  /** The handler failed with an error that another attempt cannot fix. */
   | 'notRetried'
   /** The handler asked for it. */
   | 'rejected'
   /** The element's bytes cannot be read. */
   | 'undecodable'
-  /** It was the only one running when its process died, too many times. */
+  /** It was the only message running when its process died, too many times. */
   | 'crashed';
 
 /** What becomes of a delivery. */
 export type Outcome =
   /** Done: remove it. `isFailure` where it failed, with this error, and its caller has been told. */
   | { readonly kind: 'ack'; readonly isFailure?: true; readonly error?: unknown }
-  /** It failed: back to the head of the queue, now or after the pause; the attempt is counted. */
+  /** It failed: put it back at the head of the queue, now or after the pause. The attempt counts. */
   | { readonly kind: 'retry'; readonly delayMs: number; readonly error: unknown }
-  /** It asked for that: back to the head of the queue, now or after the pause. */
+  /** The handler asked for it: put it back at the head of the queue, now or after the pause. */
   | { readonly kind: 'postpone'; readonly delayMs: number }
-  /** Put it among the dead letters with the reason. `failure` is what a handler failed with that was worth another attempt. */
+  /** Dead-letter it with the reason. `failure` is set if the failure would have been worth another attempt. */
   | {
       readonly kind: 'deadLetter';
       readonly reason: DeadReason;
       readonly error: ErrorSummary;
       readonly failure?: unknown;
     }
-  /** Not run at all, for this reason: remove it and count that. */
+  /** It was not run, for this reason: remove it and count that. */
   | { readonly kind: 'skip'; readonly why: SkipReason }
-  /** Back to the head of the queue as if it had never been taken: the attempt is not counted. */
+  /** Put it back at the head of the queue as if it had never been taken. The attempt does not count. */
   | { readonly kind: 'release' };
 
 /** How a handler ended. */
 export type Result =
   | { readonly kind: 'done' }
-  /** `isShared` where several deliveries failed by this one error: then it says little of each of them. */
+  /** `isShared` if several deliveries failed with this error, which then says little about each of them. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly isShared?: boolean }
-  /** It failed, and its caller has been told: that is the end of a request. */
+  /** The request failed, and its caller was told. */
   | { readonly kind: 'refused'; readonly error?: unknown }
-  /** It asks to be run again, however often it was. Without a time: as the retry policy says. */
+  /** The handler asks to run it again later. Without a time: after the pause of the retry policy. */
   | { readonly kind: 'retryLater'; readonly delayMs: number | undefined }
-  /** It asks for the message to be dead-lettered. */
+  /** The handler asks to dead-letter the message. */
   | { readonly kind: 'reject'; readonly error: unknown }
-  /** Its time was over before it began. */
+  /** It expired before it started. */
   | { readonly kind: 'expired' }
   /** The data could not be read. */
   | { readonly kind: 'undecodable'; readonly error: unknown };
@@ -60,10 +60,10 @@ export const EXPIRED: Outcome = { kind: 'skip', why: 'expired' };
 export const REPEATED: Outcome = { kind: 'skip', why: 'repeated' };
 export const DONE: Result = { kind: 'done' };
 
-/** What is postponed for no time at all would be handed out before all others, again and again. */
+/** A message postponed by 0 ms would be handed out before all others, again and again. */
 const LEAST_POSTPONED_MS = 1;
 
-/** What a handler's end means for the delivery with this attempt, after so many that were postponed. */
+/** What a handler's result means for a delivery with this attempt, after this many postponed ones. */
 export function outcomeOf(
   result: Result,
   attempt: number,
@@ -97,7 +97,7 @@ function outcomeOfFailure(
   policy: RetryPolicy,
 ): Outcome {
   const isLast = attempt >= policy.attempts;
-  // Nothing depends on it any more. Of an only attempt it tells what may befall the next message.
+  // The outcome no longer depends on the rule. For an only attempt, it tells what may happen to the next message.
   if (isLast && attempt > 1) return deadLetter('handlerFailed', error);
   const verdict = isShared === true ? true : verdictOn(error, policy);
   if (verdict === false) return deadLetter('notRetried', error);
@@ -106,12 +106,12 @@ function outcomeOfFailure(
   return { kind: 'retry', delayMs, error: verdict === true ? error : verdict };
 }
 
-/** Whether it is worth trying again. Where the rule cannot say, it is, and an error says what is wrong with the rule. */
+/** Whether another attempt is worthwhile. If the rule is broken, it is, and an error tells what is wrong with the rule. */
 function verdictOn(error: unknown, policy: RetryPolicy): boolean | Error {
   try {
     const verdict: unknown = policy.if?.(error) ?? true; // JavaScript answers anything
     if (typeof verdict === 'boolean') return verdict;
-    // What becomes of it tells nobody anything: it is a mistake already.
+    // A promise is already a mistake, whatever it resolves to.
     if (verdict instanceof Promise) verdict.catch(() => undefined);
     const got = verdict instanceof Promise ? 'a promise' : typeof verdict;
     return mistakenRule(`must return true or false, got ${got}`, error);
@@ -132,22 +132,22 @@ export function deadLetter(
   return { kind: 'deadLetter', reason, error: summarize(error) };
 }
 
-/** Never throws: handlers may throw anything, also what throws itself when it is read. */
+/** Never throws: handlers may throw anything, even objects that throw when they are read. */
 export function summarize(error: unknown): ErrorSummary {
   try {
     return error instanceof Error ? summaryOf(error) : { name: 'Error', message: shown(error) };
   } catch {
-    // Some part of it cannot be read; its message may still be.
+    // Part of it cannot be read, but perhaps its message can.
     return { name: 'Error', message: messageOf(error) };
   }
 }
 
 function summaryOf(error: Error): ErrorSummary {
-  // A program may have put anything there.
+  // These fields may have any type.
   const { message, stack, name } = error as { [Field in keyof Error]: unknown };
   const details = detailsOf(error);
   return {
-    // Many subclasses leave the name of their parent.
+    // Many subclasses keep the name of their parent.
     name: name === 'Error' ? error.constructor.name : asText(name),
     message: asText(message),
     ...(typeof stack === 'string' ? { stack } : {}),
@@ -165,7 +165,7 @@ function asText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    // Whatever it is, it cannot be shown better than by its text form.
+    // Only its text form is left.
     return String(value);
   }
 }

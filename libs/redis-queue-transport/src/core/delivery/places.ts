@@ -1,9 +1,9 @@
-/** Is in line for a place. */
+/** Waits in line for a place. */
 type Next = () => void;
 
 /**
- * Places for the handlers of one process, whatever they handle. Who finds none free stands in line, and gets one when it
- * is its turn: while anybody stands there, none is free.
+ * Places for all handlers of one process. If none is free, callers wait in line and get one in turn; while anyone waits,
+ * none is free.
  */
 export class Places {
   #free: number;
@@ -13,14 +13,14 @@ export class Places {
     this.#free = places;
   }
 
-  /** Takes as many of them as are free, and answers how many. */
+  /** Takes up to `most` free places and returns how many. */
   take(most: number): number {
     const taken = Math.min(most, this.#free);
     this.#free -= taken;
     return taken;
   }
 
-  /** `next` is given one place in its turn; it uses it, or gives it back. */
+  /** `next` gets one place in turn, and uses it or gives it back. */
   standInLine(next: Next): void {
     this.#line.push(next);
   }
@@ -36,18 +36,18 @@ export class Places {
   }
 }
 
-/** The places of one queue, or of one handler of live events: those that run, and those that are kept for what starts next. */
+/** The places of one queue, or of one handler of live events: occupied ones, and ones reserved for what starts next. */
 export class OwnPlaces {
   #kept = 0;
   #isInLine = false;
 
   constructor(
     private readonly places: Places,
-    /** There is one now that was not there when {@link keep} was asked. */
+    /** Called when a place becomes free after {@link keep} found none. */
     private readonly onPlace: () => void,
   ) {}
 
-  /** Keeps places for up to so many, and answers for how many: with none, it is told when there is one. */
+  /** Reserves up to this many places and returns how many. If none is free, reports later when there is one. */
   keep(most: number): number {
     if (most <= 0) return 0;
     if (this.#kept < most) this.#kept += this.places.take(most - this.#kept);
@@ -55,7 +55,7 @@ export class OwnPlaces {
     return Math.min(most, this.#kept);
   }
 
-  /** Begins in a place that is kept. */
+  /** Occupies a reserved place. */
   begin(): void {
     this.#kept -= 1;
   }
@@ -64,7 +64,7 @@ export class OwnPlaces {
     this.places.giveBack(1);
   }
 
-  /** Whatever is kept is for others now. */
+  /** Gives back the reserved places. */
   release(): void {
     const kept = this.#kept;
     this.#kept = 0;

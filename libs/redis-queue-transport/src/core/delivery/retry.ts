@@ -1,14 +1,14 @@
-/** When a handler that failed is tried again. */
+/** When to retry after a failed handler. */
 export interface RetryPolicy {
-  /** How often a message is handed out at the most, the first time included. */
+  /** Most times that a message is handed out, including the first. */
   readonly attempts: number;
-  /** `fixed` waits `delayMs` each time; `exponential` doubles it from attempt to attempt. */
+  /** `fixed` waits `delayMs` each time; `exponential` doubles it with each attempt. */
   readonly backoff: 'fixed' | 'exponential';
   /** Pause in ms before the second attempt. */
   readonly delayMs: number;
   /** Longest pause in ms. */
   readonly maxDelayMs: number;
-  /** False for an error that no further attempt makes right; absent, all are worth trying. It is a user's: it may throw. */
+  /** False for an error that another attempt cannot fix; absent for none. A user's function, which may throw. */
   readonly if?: ((error: unknown) => boolean) | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Something that runs; made by {@link Running}. */
+/** Something that is running; made by {@link Running}. */
 export class Run<T> {
   isOver = false;
 
@@ -6,11 +6,11 @@ export class Run<T> {
 }
 
 /**
- * What runs, in the order in which it began.
+ * What is running, in the order of the starts.
  *
- * A list that is cleaned up now and then, and no Map: a Map that goes on growing and shrinking gets new tables all the
- * time, the old ones lead to the new, and so one that the garbage collector has once taken for long-lived keeps
- * everything that came later from being collected cheaply.
+ * An array that is cleaned up now and then, not a Map: a Map that keeps growing and shrinking gets new tables all the time,
+ * old tables refer to new ones, and once one of them is long-lived for the garbage collector, everything that came later
+ * can no longer be collected cheaply.
  */
 export class Running<T> {
   #runs: Run<T>[] = [];
@@ -28,7 +28,7 @@ export class Running<T> {
     return run;
   }
 
-  /** False when it was over before. */
+  /** False if it was already over. */
   end(run: Run<T>): boolean {
     if (run.isOver) return false;
     run.isOver = true;
@@ -36,7 +36,7 @@ export class Running<T> {
     return true;
   }
 
-  /** Ends those of which it is true. */
+  /** Ends the ones that match. */
   endWhere(isMeant: (item: T) => boolean): void {
     for (const run of this.#unfinished()) if (isMeant(run.item)) this.end(run);
   }
@@ -45,7 +45,7 @@ export class Running<T> {
     return this.#unfinished().map(({ item }) => item);
   }
 
-  /** Ends all, and answers what that was. */
+  /** Ends and returns all. */
   endAll(): readonly T[] {
     const runs = this.#unfinished();
     for (const run of runs) this.end(run);
@@ -57,5 +57,5 @@ export class Running<T> {
   }
 }
 
-/** So many runs that are over may stay beyond those that are not. */
+/** How many ended runs may stay in the array beyond the number of running ones. */
 const MOST_OVER = 64;

@@ -16,13 +16,13 @@ export interface SettlementFacts {
   newId(): string;
 }
 
-/** Puts the outcomes of deliveries in the form in which they are applied. */
+/** Turns outcomes of deliveries into settlements. */
 export class Settlements {
   constructor(private readonly facts: SettlementFacts) {}
 
   /**
-   * Where the form cannot be made, of an error that cannot be written or whatever else, the delivery is dead-lettered as it
-   * came, with that for a reason: it must end somewhere. Never throws.
+   * If a settlement cannot be made, because an error cannot be written or for any other reason, the original element is
+   * dead-lettered with that reason: it must end somewhere. Never throws.
    */
   of(delivery: Delivery, outcome: Outcome, consumer: string): Settlement {
     try {

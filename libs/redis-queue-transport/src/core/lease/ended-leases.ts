@@ -1,6 +1,6 @@
 import type { Renewal, SeenLease } from '../broker/broker.js';
 
-/** When a renewal was sent and when its answer came, in ms of this process's monotonic clock. */
+/** When a renewal was sent and when its reply arrived, in ms of this process's monotonic clock. */
 export interface LookTimes {
   readonly askedAt: number;
   readonly answeredAt: number;
@@ -8,38 +8,38 @@ export interface LookTimes {
 
 interface Sighting {
   readonly endsAtMs: number;
-  /** How much longer it must stay as it is before it counts as ended. */
+  /** How much longer it must stay unchanged before it counts as ended. */
   readonly leftMs: number;
 }
 
-/** A healthy consumer renews after a third of its lease. So much of the lease is time for two renewals. */
+/** A healthy consumer renews after a third of its lease. This part of the lease is time for two renewals. */
 const LEAST_PART = 0.6;
-/** Looks come once in each third of a lease; one that comes after half of it is late. */
+/** Looks come once in each third of a lease. A look after more than half a lease is late. */
 const LATE_PART = 1 / 2;
 /** What a late look counts for. */
 const LATE_COUNTS_PART = 1 / 6;
-/** Redis's clock and ours may differ by so much of a lease from one look to the next. */
+/** By this part of a lease, Redis's clock and ours may drift apart from one look to the next. */
 const STEP_PART = 1 / 10;
 
 /**
- * Tells leases that have ended from those that only look so, from what one look after another shows of them.
+ * Tells leases that have ended from those that only seem so, by comparing successive looks.
  *
- * A lease ends at a time of Redis's clock, and that clock can be set, forward or back, by seconds or hours. So its word
- * is not enough: a lease counts as ended when its end stays the same, look after look, for as long as it had left (and
- * for the time of two renewals at least), by the monotonic clock of this process.
+ * A lease ends at a time of Redis's clock, and that clock can be set forward or back, by seconds or hours. So the clock is
+ * not enough: a lease counts as ended when its end has stayed the same, look after look, for as long as it had left (and
+ * at least for the time of two renewals), by the monotonic clock of this process.
  *
- * Time in which nobody could have renewed must not count: an outage of Redis, or of the machine that all share. It shows
- * in looks that are late. They count for a little all the same, since some processes are always late.
+ * Time in which nobody could have renewed must not count: an outage of Redis, or of a shared machine. It shows in late
+ * looks. These still count a little, since some processes are always late.
  */
 export class EndedLeases {
   #sightings = new Map<string, Sighting>();
   #last: (LookTimes & { readonly nowMs: number }) | undefined;
-  /** By how much Redis's clock was set back last, in ms; 0 when it never was while we looked. */
+  /** By how many ms Redis's clock was last set back; 0 if never. */
   #setBackMs = 0;
 
   constructor(private readonly leaseMs: number) {}
 
-  /** Takes in what a renewal showed, and answers which of its leases have ended. */
+  /** Takes what a renewal showed, and returns which of its leases have ended. */
   look({ nowMs, doubtful }: Renewal, times: LookTimes): readonly SeenLease[] {
     const passedMs = this.#passedMs(times);
     this.#noticeStep(nowMs, times);
@@ -69,8 +69,8 @@ export class EndedLeases {
   }
 
   /**
-   * How long a lease with so much left must stay as it is. One that has more left than a whole lease of ours is that of a
-   * consumer with a longer lease; or it was written before the clock was set back.
+   * How long a lease with this much left must stay unchanged. A lease with more left than our whole lease belongs to a
+   * consumer with a longer lease, or was written before the clock was set back.
    */
   #waitMs(leftMs: number): number {
     const leastMs = LEAST_PART * this.leaseMs;

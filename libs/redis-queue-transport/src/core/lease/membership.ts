@@ -6,15 +6,15 @@ import type { KeptLease } from './start-gate.js';
 import { Tenure } from './tenure.js';
 
 export interface MembershipEvents extends Omit<LeaseKeeperEvents, 'lost'> {
-  /** Everything that was taken in this tenure belongs to others now. Another one follows by itself. */
+  /** Everything taken in this tenure now belongs to others. The next tenure follows by itself. */
   lost(tenure: Tenure): void;
   /** It holds a new lease after one that was lost. */
   rejoined(): void;
 }
 
-/** A consumer's place in its queue: takes a lease, keeps it, and takes another one when it is lost. */
+/** A consumer's membership in its queue: takes a lease, keeps it, and takes a new one if it is lost. */
 export class Membership implements KeptLease {
-  /** The last one; it may be over. */
+  /** The latest tenure; it may be over. */
   #tenure: Tenure | undefined;
   #rejoining: Promise<void> = Promise.resolve();
   #isLast = false;
@@ -26,17 +26,17 @@ export class Membership implements KeptLease {
     private readonly events: MembershipEvents,
   ) {}
 
-  /** Undefined before it joined, and between a lost lease and the next. */
+  /** Undefined before joining, and between a lost lease and the next one. */
   get tenure(): Tenure | undefined {
     return this.#tenure?.isOver === true ? undefined : this.#tenure;
   }
 
-  /** False when the lease may have ended unnoticed; then see {@link makeSure}. */
+  /** False if the lease may have ended unnoticed; then call {@link makeSure}. */
   get isSure(): boolean {
     return this.#tenure?.isSure ?? false;
   }
 
-  /** By `performance.now()`. Past where there is no lease. */
+  /** By `performance.now()`. In the past if there is no lease. */
   get sureUntil(): number {
     return this.#tenure?.sureUntil ?? 0;
   }
@@ -54,7 +54,7 @@ export class Membership implements KeptLease {
     tenure.keep();
   }
 
-  /** Asks Redis, as long as it takes, whether the lease is still held. What it finds shows in {@link tenure}. */
+  /** Asks Redis, as long as it takes, whether the lease is still held. {@link tenure} shows the result. */
   async makeSure(): Promise<void> {
     await this.#tenure?.makeSure();
   }
@@ -64,7 +64,7 @@ export class Membership implements KeptLease {
     this.#isLast = true;
   }
 
-  /** Its lease is lost. May be told more than once. */
+  /** Its lease is lost. May be called more than once. */
   lose(tenure: Tenure): void {
     if (!tenure.end()) return;
     this.events.lost(tenure);
@@ -80,8 +80,8 @@ export class Membership implements KeptLease {
   }
 
   /**
-   * Also when no lease is to follow: what a late wait of the lost one received must not stay with it. By the time that
-   * its turn has come, there may be a later tenure, which goes on.
+   * Also if no lease follows: what a late wait of the lost lease received must not stay with it. By then there may be a
+   * later tenure, which goes on.
    */
   async #rejoin(lost: Tenure): Promise<void> {
     await lost.stopKeeping();

@@ -1,37 +1,37 @@
 import { performance } from 'node:perf_hooks';
 
-/** Has handlers wait while none may begin. */
+/** Lets handlers wait while none may start. */
 export interface Gate {
-  /** Whether a handler may begin now. To be asked before each. */
+  /** Whether a handler may start now. Ask before each one. */
   mayStart(): boolean;
-  /** A handler begins. */
+  /** A handler starts. */
   began(): void;
-  /** Resolves when it is worth while to ask again. Never rejects. */
+  /** Resolves when it is worthwhile to ask again. Never rejects. */
   opened(): Promise<void>;
 }
 
-/** The lease on which handlers begin. */
+/** The lease on which handlers start. */
 export interface KeptLease {
-  /** False when the lease may have ended unnoticed. */
+  /** False if the lease may have ended unnoticed. */
   readonly isSure: boolean;
-  /** It may have ended unnoticed from this time of `performance.now()` on. */
+  /** From this time of `performance.now()` on, it may have ended unnoticed. */
   readonly sureUntil: number;
   /** Finds out. Never rejects. */
   makeSure(): Promise<void>;
 }
 
-/** So long handlers may begin one after the other before the event loop turns. */
+/** How long handlers may start one after the other before the event loop turns. */
 const LONGEST_TURN_MS = 100;
-/** Less for a short lease, of which this is the part. */
+/** For a short lease, this part of the lease instead. */
 const LONGEST_TURN_PART = 1 / 20;
 
 /**
- * Lets handlers begin only on a lease that is sure, and only a few before the event loop turns where they keep it from
- * turning for long: else no renewal could go out, and the lease would end while one handler after the other begins.
+ * Lets handlers start only on a lease that is certain, and only a few before the event loop turns if they block it for
+ * long: otherwise no renewal could be sent, and the lease would end while one handler after the other starts.
  *
- * What a handler computes before it first waits for anything runs when whoever began it has gone on, so that its time
- * shows only at the end of the turn. So the first turn begins one. While turns are short, each may begin twice as many
- * as the last; after a long one, as many as would have fitted.
+ * What a handler computes before it first waits runs after its start has returned, so its time only shows at the end of
+ * the turn. So the first turn starts one handler. While turns are short, each may start twice as many as the last; after a
+ * long one, as many as would have fitted.
  */
 export class StartGate implements Gate {
   readonly #longestTurnMs: number;
@@ -42,7 +42,7 @@ export class StartGate implements Gate {
   #most = 1;
   #isTurning = false;
   #isMakingSure = false;
-  /** Somebody was told to wait. */
+  /** A caller was told to wait. */
   #isHeld = false;
   #waiting: (() => void)[] = [];
 
@@ -87,7 +87,7 @@ export class StartGate implements Gate {
     else if (this.#began >= this.#most) this.#most *= 2;
     this.#began = 0;
     if (!isLong || !this.#isHeld) return this.#goOn();
-    // Immediates may run in the turn in which they were asked for: before sockets are read and written, and before timers.
+    // Immediates may run in the turn in which they were made, before sockets are read and written, and before timers.
     this.#isTurning = true;
     setImmediate(this.#goOn);
   };

@@ -4,14 +4,14 @@ import type { LeaseKeeperEvents } from './lease-keeper.js';
 import type { KeptLease } from './start-gate.js';
 
 /**
- * A consumer's time under one lease, from taking it to losing it. What the consumer took in a tenure counts until that
- * tenure is over; from then on it belongs to others.
+ * A consumer's time under one lease, from taking it to losing it. What the consumer took in a tenure counts until the
+ * tenure is over, and then belongs to others.
  */
 export class Tenure implements KeptLease {
   readonly #keeper: LeaseKeeper;
   #isOver = false;
 
-  /** @param takenAt when the lease was asked for, by `performance.now()` */
+  /** @param takenAt when the lease was requested, by `performance.now()` */
   constructor(
     readonly lease: Lease,
     leaseMs: number,
@@ -26,7 +26,7 @@ export class Tenure implements KeptLease {
     return this.#isOver;
   }
 
-  /** Ends it. False when it was over before. */
+  /** Ends it. False if it was already over. */
   end(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
@@ -45,12 +45,12 @@ export class Tenure implements KeptLease {
     return this.#keeper.makeSure();
   }
 
-  /** Begins to renew the lease. */
+  /** Starts renewing the lease. */
   keep(): void {
     this.#keeper.start();
   }
 
-  /** Renews it no more. */
+  /** Stops renewing the lease. */
   stopKeeping(): Promise<void> {
     return this.#keeper.stop();
   }
