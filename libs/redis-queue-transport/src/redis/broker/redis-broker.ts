@@ -58,36 +58,36 @@ export interface RedisBrokerOptions {
   readonly prefix: string;
   /** How long a call waits for a connection that is away. */
   readonly connectTimeoutMs: number;
-  /** What to do about a Redis that may evict keys when it is full. */
+  /** What to do if a full Redis may evict keys. */
   readonly onEviction: 'ignore' | 'warn' | 'refuse';
-  /** The bodies of larger elements are parked beside their list. */
+  /** The bodies of larger elements are parked. */
   readonly parkAboveBytes: number | false;
-  /** Bounds what is pushed and published and not answered yet; a call beyond it rejects with `SenderFullError`. */
+  /** Bounds pushes and events without a reply yet. A call beyond it rejects with `SenderFullError`. */
   readonly budget: SendBudget;
 }
 
 export interface RedisBrokerEvents {
   status(status: ConnectionStatus): void;
-  /** Something is set up in a way that people should know of. */
+  /** Something in the setup that people should know. */
   warning(text: string): void;
-  /** The event connection was lost and is there again, for so many times: live events sent meanwhile were missed. */
+  /** The event connection was lost and restored, this many times so far: live events sent meanwhile were missed. */
   interrupted(times: number): void;
   /**
-   * A message was put into a queue that no server has ever served, or an event reached nobody: told once for each
-   * name, of a thousand at most.
+   * A message was added to a queue that no server has ever served, or an event reached nobody. Called once for each name,
+   * for at most a thousand names.
    */
   unserved(call: 'enqueue' | 'emit', name: string): void;
   /** Trouble in the background, where no call can reject. */
   error(error: unknown): void;
 }
 
-/** Longest silence of the command connection while an answer is due. */
+/** Longest silence of the command connection while a reply is due. */
 const COMMAND_DEADLINE_MS = 5_000;
-/** Whoever makes up patterns as they go must not fill the memory. */
+/** An endless number of patterns must not fill the memory. */
 const MOST_UNHEARD = 1_000;
-/** So many queues are remembered that were sent to: whoever makes up patterns as they go must not fill the memory. */
+/** How many queues that were sent to are remembered: an endless number of patterns must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
-/** Time that a blocking call may be late beyond its own bound. */
+/** How late a blocking call may return after its own timeout. */
 const BLOCKING_GRACE_MS = 1_500;
 
 /** Bound of one script. */
@@ -114,7 +114,7 @@ export class RedisBroker implements Broker {
   readonly #onWake = new Map<string, () => void>();
   /** Patterns of events that reached nobody. */
   readonly #unheard = new Set<string>();
-  /** Why Redis refuses to hand out and to settle, by consumer. */
+  /** Why Redis refuses to hand out and settle, by consumer. */
   readonly #refusals = new Map<string, string>();
   #interruptions = 0;
   #isClosed = false;
@@ -317,7 +317,7 @@ export class RedisBroker implements Broker {
     this.#recovered = recovery && this.#recoveredEvents(recovery, onEvent);
     await this.#recovered?.assertKept();
     await this.#listen(new Map([...listeners, ...(this.#recovered?.listeners ?? [])]));
-    // Those that recover hear the channel of their history; of a wildcard nobody needs to publish anything to them.
+    // Listeners that recover hear the channel of their history, so nobody needs to publish to their wildcards.
     const recovering = patterns.filter(
       (pattern) => !plain.includes(pattern) && !isWildcard(pattern),
     );
@@ -428,7 +428,7 @@ export class RedisBroker implements Broker {
     });
   }
 
-  /** A consumer that cannot wait would be told of messages late, or never: so it does not begin. */
+  /** A consumer that cannot wait would get messages late or never, so it does not start. */
   async #waiting(deadlineMs: number): Promise<Connection> {
     const waiting = this.#connection('wait', deadlineMs);
     try {
@@ -472,7 +472,7 @@ export class RedisBroker implements Broker {
     return this.#clock.nowMs();
   }
 
-  /** Of all connections together, without asking Redis. */
+  /** The health of all connections, without asking Redis. */
   health(): RedisQueueHealth {
     const connections = [...this.#connections].map((connection) => connection.health);
     const refusals = [...this.#refusals.values()].map((failure) => ({
@@ -513,8 +513,7 @@ export class RedisBroker implements Broker {
   }
 
   /**
-   * For bodies that are parked: where they take long, commands, replies and renewals must not queue behind them. Opened
-   * by its first use.
+   * For parked bodies: commands, replies and renewals must not wait behind slow ones. Opened by its first use.
    */
   get #bodies(): Connection {
     return (this.#openBodies ??= this.#connection('bodies', COMMAND_DEADLINE_MS));
@@ -532,7 +531,7 @@ export class RedisBroker implements Broker {
       closed: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
-    // What is opened after `close()` nobody would close.
+    // Nobody would close what is opened after `close()`.
     if (this.#isClosed) connection.close();
     return connection;
   }
@@ -551,11 +550,11 @@ export class RedisBroker implements Broker {
 
   #onStatus(status: ConnectionStatus): void {
     this.events.status(status);
-    // Another Redis may answer now (failover), with another clock.
+    // After a failover, another Redis with another clock may reply.
     if (status === 'connected') this.#readClock().catch(this.#onError);
   }
 
-  /** Not while there is no connection: when it is there again, the clock is read anyway. */
+  /** Not without a connection: when it is restored, the clock is read anyway. */
   #readClockAgain(): void {
     if (this.#commands.isReady) this.#readClock().catch(this.#onError);
   }
@@ -568,7 +567,7 @@ export class RedisBroker implements Broker {
   }
 }
 
-/** What other programs write there calls for a look, whatever it is. */
+/** Anything else that other programs publish there means: look. */
 function readNews(news: string): WakeNews {
   if (news === PAUSED) return 'paused';
   const dueMs = news.startsWith(`${DUE} `) ? Number(news.slice(DUE.length)) : NaN;

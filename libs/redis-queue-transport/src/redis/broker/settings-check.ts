@@ -5,13 +5,13 @@ import {
 } from '../../core/errors/errors.js';
 import type { Connection } from '../connection/connection.js';
 
-/** Looks whether a Redis is set up so that it keeps what it holds. */
+/** Checks whether Redis is configured to keep its data. */
 export class SettingsCheck {
   #isDone = false;
 
   constructor(
     private readonly connection: Connection,
-    /** What to do about a Redis that may evict keys when it is full. */
+    /** What to do if a full Redis may evict keys. */
     private readonly onEviction: 'ignore' | 'warn' | 'refuse',
     private readonly warn: (text: string) => void,
   ) {}
@@ -28,7 +28,7 @@ export class SettingsCheck {
     }
   }
 
-  /** Rejects where Redis cannot be used as it is set up. Asks once, until it was told. */
+  /** Rejects if Redis cannot be used with its configuration. Asks until it has been told once. */
   async check(): Promise<void> {
     if (this.#isDone) return;
     this.#isDone = true;
@@ -44,7 +44,7 @@ export class SettingsCheck {
     }
   }
 
-  /** Promise 2 does not hold on a Redis that throws keys away by itself. */
+  /** A Redis that evicts keys loses messages. */
   #checkEviction(info: string): void {
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
     if (policy === 'noeviction') return;

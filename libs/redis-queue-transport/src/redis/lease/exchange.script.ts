@@ -15,23 +15,23 @@ export interface ExchangeReply {
   readonly isPaused: boolean;
   readonly dueInMs: number | undefined;
   readonly isTimekeeper: boolean;
-  /** When that is, as Redis has it; to be given with the next call. */
+  /** When the next delayed message is due, in Redis's form; pass it to the next call. */
   readonly nextDue: string;
-  /** More may wait than was taken: it would have been too large. */
+  /** More may be waiting: taking it would have been too large. */
   readonly isCut: boolean;
   /** The first delayed message is due, and too large for a script. */
   readonly isDueLarge: boolean;
   readonly taken: readonly Buffer[];
 }
 
-/** What one call takes is bounded in bytes; so many are read at once at most, as nobody knows how large they are. */
+/** Bounds of what one call takes, and of how many elements are read at once, since their size is unknown. */
 const MOST_TAKEN_BYTES = 524_288;
 const TAKE_STEP = 16;
 
-/** So many values at the most are given to one command: Lua's stack is not endless. */
+/** Most values for one command: Lua's stack is limited. */
 const MOST_ARGUMENTS = 1_000;
 
-/** What a reply says of suspects. */
+/** What a reply says about suspects. */
 const SUSPECTS = { none: 0, free: 1, mine: 2, others: 3 } as const satisfies Record<
   Suspects,
   number
@@ -39,25 +39,25 @@ const SUSPECTS = { none: 0, free: 1, mine: 2, others: 3 } as const satisfies Rec
 const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
 
 /**
- * Settles, releases what is due, and takes, for the consumer that still has its lease: `take` at the most, where it has
- * `room` for as many or more, which it takes in other ways.
+ * Settles, releases due messages, and takes, for a consumer that still has its lease: at most `take`. The consumer has
+ * `room` for at least as many, and may take the others by other means.
  *
  * After the named arguments come `acks` elements that are done, then triples of (kind, element, detail): the
  * replacement of a dead letter or a retry (whose kind is then the pause in ms), why one is skipped, the id that is
  * to be remembered with an ack, or nothing for a done one whose body is parked. The triples are walked backwards, so that several that go back to the head keep their
  * order.
  *
- * Suspects stand in a list of their own, and one live consumer at a time has the right to run them, its trial. What
- * `trial` asks for: `claim` the right, if nobody has it and there are suspects (or `claimIfEmpty`, if the consumer holds
- * nothing besides); `keep` it; the `next` suspect, taken as the others are (the right ends when there is none); `yield`
- * it. Who has the right is given nothing but suspects.
+ * Suspects stand in a list of their own, and one live consumer at a time has the right to run them, its trial. The step
+ * `trial`: `claim` the right, granted if nobody has it and there are suspects (or `claimIfEmpty`: only if the consumer
+ * holds nothing); `keep` it; take the `next` suspect (if there is none, the right ends); `yield` it. A consumer with the
+ * right gets nothing but suspects.
  *
- * With the `time` to `keep` it keeps that of the queue from now on, unless another live consumer does; or it is to `yield`
- * that, and the others are woken.
+ * The step `time`: `keep` makes the consumer the timekeeper of the queue, unless another live consumer is; `yield` ends
+ * that and wakes the others.
  *
- * With `oldestDone` above 0 so many of the list's oldest are done, of the `held` that it holds: so the elements need not
- * travel back. The last of them begins with `lastDone`: a count alone could also fit a list that has lost some and got
- * others, by a call that was given up and is executed late.
+ * With `oldestDone` above 0, this many of the oldest of the `held` elements in the list are done, so they need not be sent
+ * back. The last of them must begin with `lastDone`: a count alone could also fit a list that has lost some elements and
+ * got others, if this call is executed late.
  *
  * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, what is
  * the matter with suspects (the place in SUSPECTS), 1 when the queue is paused, ms until the next delayed message or -1,
@@ -262,7 +262,7 @@ export function settlementArguments(settlements: readonly Settlement[]): {
 } {
   const rest: ScriptArgument[] = [];
   const others: ScriptArgument[] = [];
-  /** From the last to the first: walked backwards, the oldest is added first. */
+  /** From the last to the first, so that the script, which walks backwards, adds the oldest first. */
   const dead: ScriptArgument[] = [];
   for (const settlement of settlements) {
     const { kind, element } = settlement;

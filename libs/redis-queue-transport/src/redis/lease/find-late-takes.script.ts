@@ -2,9 +2,9 @@ import { Script, readArray, readBuffer } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
 /**
- * Looks at the lists of fenced consumers, which follow as further keys, in the order in which their names follow as
- * arguments. Forgets those that hold nothing and are not watched any more. Replies the names of those that hold
- * something, or whose list is none.
+ * Checks the lists of fenced consumers: further keys, in the order of their names, which are further arguments. Forgets
+ * those that hold nothing and are no longer watched. Replies with the names of those that hold something, or whose key is
+ * not a list.
  */
 export const findLateTakes = new Script({
   action: 'look for late takes',

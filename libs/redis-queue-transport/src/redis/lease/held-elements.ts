@@ -1,13 +1,13 @@
 import type { Settlement } from '../../core/broker/broker.js';
 import type { Parked } from '../parking/large-elements.js';
 
-/** What a lease handed out and nobody settled: what it knows of its processing list. */
+/** What a lease has handed out and nobody has settled: what it knows about its processing list. */
 export class HeldElements {
   /** In the order of the processing list as long as #isOrdered. */
   #elements: Buffer[] = [];
-  /** False when a wait and an exchange took at the same time: nobody knows which of them came first. */
+  /** False after a wait and an exchange took at the same time: nobody knows which was first. */
   #isOrdered = true;
-  /** Bodies that have just been parked, by the element that stands for them, until they are asked for. */
+  /** Bodies that were just parked, by their small element, until they are requested. */
   readonly #bodies = new Map<Buffer, Parked>();
 
   get length(): number {
@@ -26,12 +26,12 @@ export class HeldElements {
     this.#isOrdered = false;
   }
 
-  /** Nothing has any order. */
+  /** The order is unknown from now on. */
   regainOrder(): void {
     if (this.#elements.length === 0) this.#isOrdered = true;
   }
 
-  /** Need not be fetched: whoever parks a body has it. */
+  /** Keeps a body that was just parked, so that it need not be fetched. */
   keepBody(parked: Parked): void {
     this.#bodies.set(parked.element, parked);
   }
@@ -45,7 +45,7 @@ export class HeldElements {
     return undefined;
   }
 
-  /** What is not held comes back, if it does, from Redis. */
+  /** Elements that are not held would come back from Redis. */
   dropBodiesOfOthers(): void {
     for (const element of this.#bodies.keys())
       if (!this.#elements.includes(element)) this.#bodies.delete(element);
@@ -63,7 +63,7 @@ export class HeldElements {
     this.#elements = this.#elements.filter((element) => !gone.has(element));
   }
 
-  /** The same for so many that are the oldest, in their order. */
+  /** The same for this many of the oldest, in order. */
   removeOldest(count: number, settlements: readonly Settlement[]): void {
     this.#dropBodies(settlements);
     this.#elements = this.#elements.slice(count);
@@ -75,9 +75,9 @@ export class HeldElements {
   }
 
   /**
-   * How many of the processing list's oldest these are, if they are no others, in that order, and nothing is to be
-   * done but to remove them; else 0. Then they need not travel back. The last must be known by its beginning: a call
-   * that was given up may be executed late, and find others in their place.
+   * If these are exactly the oldest of the processing list, in order, and only need to be removed: how many they are. Else
+   * 0. Then they need not be sent back. The last must be identifiable by its beginning, since a call that was given up may
+   * be executed late and find others in their place.
    */
   oldestDone(settlements: readonly Settlement[]): number {
     const count = settlements.length;
@@ -95,7 +95,7 @@ export class HeldElements {
       : 0;
   }
 
-  /** As text that has the same bytes: up to the first that is not ASCII. Empty where there is none. */
+  /** As text with the same bytes, up to the first that is not ASCII. Empty if there is none. */
   beginningOf(index: number): string {
     const beginning = this.#elements[index]?.toString('latin1', 0, BEGINNING_BYTES) ?? '';
     const end = beginning.search(NOT_ASCII);
@@ -103,10 +103,10 @@ export class HeldElements {
   }
 }
 
-/** Enough of an element to tell it from others by its id. */
+/** Enough of an element to identify it by its id. */
 const BEGINNING_BYTES = 128;
 
-/** A header that names the id within its beginning: no other message begins so. */
+/** A header with the id at its beginning: no other message begins so. */
 const HAS_WHOLE_ID = /^\{\s*"rq"\s*:.*"id"\s*:\s*"(?:[^"\\]|\\.)*"/;
 
 const NOT_ASCII = /[\u0080-\u00ff]/;

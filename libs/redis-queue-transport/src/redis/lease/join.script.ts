@@ -1,7 +1,7 @@
 import { Script, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
-/** Registers a consumer with its lease. Replies Redis's time in ms. */
+/** Registers a consumer with its lease. Replies with Redis's time in ms. */
 export const join = new Script({
   action: 'join a queue',
   keys: ['consumers'],

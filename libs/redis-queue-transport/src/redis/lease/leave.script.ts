@@ -4,9 +4,9 @@ import { GIVE_BACK } from '../script/moving-lua.js';
 import { END_ROLES } from '../script/roles-lua.js';
 
 /**
- * Ends a consumer once what it still holds has gone back unharmed, all of it or a part with each call. With a `fenceMs` above 0 the name stays watched for so
- * long, for a command of its whose outcome is not known. Others are woken where it did something for all of
- * them. Replies how many deliveries it still holds.
+ * Hands back what a consumer holds, unchanged, all of it or a part with each call, and ends the consumer when nothing is
+ * left. With a `fenceMs` above 0, its name stays watched that long, since one of its commands has an unknown outcome. Wakes
+ * others if it had a role for all of them. Replies with how many deliveries it still holds.
  */
 export const leave = new Script({
   action: 'leave a queue',

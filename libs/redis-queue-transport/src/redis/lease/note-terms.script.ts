@@ -3,9 +3,9 @@ import { Script, readTexts } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
 /**
- * Writes the terms by which `process` serves a queue that it has joined, pairs of (name, value) behind the named arguments.
- * Those of the last writer stand. Replies { who wrote before, name, its value, … } with each that was another one before,
- * or nothing where all were the same or no other consumer has a lease.
+ * Records the terms by which `process` serves a queue that it has joined, pairs of (name, value) behind the named
+ * arguments. The last record stands. Replies { the previous process, name, its value, … } for each term that differed, or
+ * nothing if all were equal or no other consumer has a lease.
  */
 export const noteTerms = new Script({
   action: 'note the terms of a queue',

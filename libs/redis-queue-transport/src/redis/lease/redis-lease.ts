@@ -26,60 +26,60 @@ import { partsOf } from './settlement-parts.js';
 import { returnStrays } from './strays.js';
 import { wasHandled } from './was-handled.script.js';
 
-/** What a lease needs from the broker that made it. */
+/** What a lease needs from its broker. */
 export interface LeaseSurroundings {
-  /** For scripts; shared with everything else that this process does. */
+  /** For scripts; shared with everything else in this process. */
   readonly commands: Connection;
   /** For the blocking call; this lease's alone. */
   readonly blocking: Connection;
   readonly closeBlocking: () => void;
-  /** For parked bodies, behind which nothing else may have to wait. */
+  /** For parked bodies, so that nothing else waits behind them. */
   readonly bodies: () => Connection;
   readonly keys: QueueKeys;
   readonly large: LargeElements;
-  /** There may be a large element among the first that wait. */
+  /** There may be a large element among the first waiting ones. */
   readonly mayMeetLarge: boolean;
   /** Makes an id that nobody else has. */
   readonly newId: () => string;
-  /** Writes what must leave before an exchange. */
+  /** Sends what must go out before an exchange. */
   readonly flushReplies: () => void;
   readonly onRedisTime: (nowMs: number) => void;
-  /** Tells health that Redis refuses to hand out and to settle, or, with undefined, that it does so no longer. */
+  /** Tells health why Redis refuses to hand out and settle; undefined once it works again. */
   readonly onRefusal: (refusal: string | undefined) => void;
 }
 
-/** How long a name is watched after its lease ended: TCP gives up resending a delayed command after about 15 minutes. */
+/** How long a name is watched after its lease has ended: TCP stops resending a delayed command after about 15 minutes. */
 const FENCE_MS = 15 * 60_000;
 
-/** Once it was told that dead letters were dropped, it is not told again for so long. */
+/** How often dropped dead letters are reported at most. */
 const TELL_DROPPED_EVERY_MS = 60_000;
 
 /** More than a stream can hold. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** How often dead letters are looked through for those that are too old; more often where they live for less. */
+/** How often old dead letters are looked for; more often if they are kept for less time. */
 const TRIM_EVERY_MS = 60_000;
 
 /**
- * After a large element so many are taken each by a command of its own, which copies it faster than any script reads it: a
- * script cannot know how large the next one is before it has read it.
+ * After a large element, this many are each taken by a plain command, which copies an element faster than any script reads
+ * it: a script only knows how large the next element is after reading it.
  */
 const CAREFUL_AFTER_LARGE = 1_000;
 
-/** And so many of a list that may begin with one. */
+/** The same for a list that may begin with a large one. */
 const CAREFUL_AT_FIRST = 16;
 
-/** So many of these commands are sent together at most: one at first, and twice as many as long as all were small. */
+/** How many of these commands are sent together at most: one at first, and twice as many while all are small. */
 const CAREFUL_STEP = 16;
 
 const UNBLOCK_AGAIN_MS = 10;
 const noop = (): void => undefined;
 const NEVER = new AbortController().signal;
 
-/** What an exchange asks for beside settling. */
+/** What an exchange does besides settling. */
 interface ExchangeTerms {
   readonly take: number;
-  /** How many may come, this way or another. */
+  /** How many may be taken, by the script or otherwise. */
   readonly room: number;
   readonly trial: TrialStep | '';
   readonly time: TimeStep | '';
@@ -87,35 +87,35 @@ interface ExchangeTerms {
 
 const TAKING_NOTHING: ExchangeTerms = { take: 0, room: 0, trial: '', time: '' };
 
-/** One consumer's lease. Knows what it handed out, and so notices what an answer that got lost left in its list. */
+/** One consumer's lease. It knows what it has handed out, and so notices what a lost reply left in its list. */
 export class RedisLease implements Lease {
   readonly #held = new HeldElements();
-  /** Waits begun so far; with #isWaiting it tells whether a wait overlapped an exchange. */
+  /** How many waits have started; with #isWaiting it tells whether a wait overlapped an exchange. */
   #waits = 0;
   #isWaiting = false;
-  /** The answer of a command that takes without asking for the lease got lost: it may still come to be executed, much later. */
+  /** The reply to a command that takes without checking the lease was lost: it may still be executed, much later. */
   #wasTakeLost = false;
-  /** Its list may hold deliveries that it does not know of. */
+  /** Its list may hold deliveries that it does not know about. */
   #mayHoldStrays = false;
   #returning: Promise<void> = Promise.resolve();
   #isRefused = false;
-  /** When the next delayed message is due, as Redis has it. */
+  /** When the next delayed message is due, in Redis's form. */
   #nextDue = '';
-  /** So many more are taken each by a command of its own. */
+  /** How many more are each taken by a plain command. */
   #carefulFor: number;
   #carefulStep = 1;
   #isTimekeeper = false;
-  /** So many were settled by parts of an exchange that failed later: given again, they are not missing. */
+  /** How many were settled by parts of an exchange that failed later: sent again, they are not missing. */
   #settledBefore = 0;
-  /** A delayed message is to be parked by an exchange that takes nothing: what it took would have to wait for that. */
+  /** The next exchange parks a delayed message and takes nothing, which would have to wait for that. */
   #parksNext = false;
-  /** Redis refuses to park the body of a delayed message that is large: then the script has to read it. */
+  /** Redis refuses to park the body of a large delayed message: then the script must read it. */
   #readsLarge = false;
   /** By `performance.now()`. */
   #nextTrim = 0;
   /** By `performance.now()`. */
   #nextTold = 0;
-  /** The opening of the blocking connection, known by the id that Redis gave it, after which the lease was seen. */
+  /** Redis's id of the blocking connection for which the lease was last checked. */
   #heldWhere: Connection['serverId'] | undefined;
 
   constructor(
@@ -123,7 +123,7 @@ export class RedisLease implements Lease {
     private readonly terms: LeaseTerms,
     private readonly at: LeaseSurroundings,
   ) {
-    // It was open before the lease was taken.
+    // The connection was open before the lease was taken.
     this.#heldWhere = at.blocking.serverId;
     this.#carefulFor = at.mayMeetLarge ? CAREFUL_AT_FIRST : 0;
   }
@@ -134,15 +134,15 @@ export class RedisLease implements Lease {
     trial?: TrialStep,
     time?: TimeStep,
   ): Promise<Exchange | 'leaseLost'> {
-    // At once where possible: while Redis works on it, handlers are started.
+    // At once if possible, so that handlers start while Redis works on it.
     if (!this.at.commands.isReady) await this.at.commands.ready();
-    // What a wait has taken, and has not answered yet, looks like a stray.
+    // What a wait has taken but not yet returned looks like a stray.
     if (this.#mayHoldStrays && !this.#isWaiting) await this.#returnStrays();
     const waitsBefore = this.#waits;
     const wasWaiting = this.#isWaiting;
     const oldestDone =
       this.#isWaiting || this.#mayHoldStrays ? 0 : this.#held.oldestDone(settlements);
-    // What is no longer held was settled by an earlier call, or given up when its answer got lost.
+    // What is no longer held was settled by an earlier call, or given up when its reply was lost.
     const known = oldestDone > 0 ? settlements : this.#held.stillHeld(settlements);
     this.at.flushReplies();
     const isCareful = take > 0 && this.#carefulFor > 0;
@@ -162,11 +162,11 @@ export class RedisLease implements Lease {
     if (time !== undefined) this.#isTimekeeper = settled.isTimekeeper;
     this.#readsLarge = false;
     this.#nextDue = settled.nextDue;
-    // With a wait under way the list may rightly hold one more than is known.
+    // During a wait, the list may rightly hold one more than is known.
     if (!wasWaiting && waitsBefore === this.#waits)
       this.#mayHoldStrays = settled.held > this.#held.length + settled.taken.length;
     const missing = settled.missing + settlements.length - known.length - this.#takeSettledBefore();
-    // From here on nothing may throw: what was settled would be given again, and be missing.
+    // From here on nothing may throw: what was settled would be sent again and reported missing.
     const reply = await this.#goOn(settled, isCareful ? take : 0, isParking);
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
     if (reply.taken.length > 0 && !isAlone) this.#held.loseOrder();
@@ -174,7 +174,7 @@ export class RedisLease implements Lease {
     return { ...reply, missing };
   }
 
-  /** What an exchange does once its script has answered. Never rejects. */
+  /** The rest of an exchange, after its script has replied. Never rejects. */
   async #goOn(
     settled: ExchangeReply,
     takeCarefully: number,
@@ -197,7 +197,7 @@ export class RedisLease implements Lease {
     if (this.#carefulFor > 0) this.#carefulFor -= 1;
   }
 
-  /** Takes what comes next, if that may be, by commands of their own. */
+  /** Takes the next elements by plain commands, if it may. */
   async #takeCarefully(reply: ExchangeReply, take: number): Promise<ExchangeReply> {
     if (reply.isPaused || reply.suspects === 'mine') return reply;
     const { waiting, processing } = this.#lists();
@@ -224,7 +224,7 @@ export class RedisLease implements Lease {
   }
 
   #takeFailed(error: unknown): void {
-    // A full Redis takes nothing from plain commands. The script takes all the same, or is told why not.
+    // A full Redis refuses plain commands. The script still takes, or learns why it cannot.
     if (error instanceof RedisRefusedError) this.#carefulFor = 0;
     if (!(error instanceof OutcomeUnknownError)) return;
     this.#wasTakeLost = true;
@@ -235,12 +235,12 @@ export class RedisLease implements Lease {
     try {
       this.#readsLarge = !(await this.at.large.parkFirstDelayed());
     } catch (error) {
-      // Where nobody knows whether it was parked it is looked for again.
+      // If the outcome of parking is unknown, it is looked for again.
       this.#readsLarge = !(error instanceof OutcomeUnknownError);
     }
   }
 
-  /** Never rejects: where one fails, all that was taken is found as strays. */
+  /** Never rejects: if one fails, everything that was taken is found as strays. */
   async #withLargeParked(reply: ExchangeReply): Promise<ExchangeReply> {
     const taken: Buffer[] = [];
     try {
@@ -253,7 +253,7 @@ export class RedisLease implements Lease {
     return { ...reply, taken };
   }
 
-  /** Parks the body of a large element that was just taken; answers what stands for it now. */
+  /** Parks the body of a large element that was just taken. Returns the small element in its place. */
   async #park(element: Buffer): Promise<Buffer> {
     this.#carefulFor = CAREFUL_AFTER_LARGE;
     this.#carefulStep = 1;
@@ -375,8 +375,8 @@ export class RedisLease implements Lease {
   }
 
   /**
-   * Asked once for each time that the connection was opened: behind it there may be a Redis that has forgotten the
-   * lease, and nobody would look for what a wait puts into the list of a consumer that nobody knows.
+   * Checked once each time the connection is opened: the Redis behind it may have forgotten the lease, and nobody would
+   * look for what a wait puts into the list of an unknown consumer.
    */
   async #isHeldWhere(blocking: Connection): Promise<boolean> {
     while (this.#heldWhere !== blocking.serverId) {
@@ -387,13 +387,13 @@ export class RedisLease implements Lease {
     return true;
   }
 
-  /** Never rejects: where Redis cannot be asked to end the wait, the wait's connection is given up. */
+  /** Never rejects: if Redis cannot be asked to end the wait, the connection of the wait is replaced. */
   async #unblock(): Promise<void> {
     const { blocking, commands } = this.at;
     try {
       const id = await blocking.serverId;
       if (id === undefined) return blocking.reconnect();
-      // Redis answers 0 while the wait has been sent but has not arrived there.
+      // Redis replies 0 if the wait was sent but has not arrived there.
       while (
         this.#isWaiting &&
         (await commands.run('end a wait', (client) => client.client('UNBLOCK', id))) === 0
@@ -401,7 +401,7 @@ export class RedisLease implements Lease {
         await pause(UNBLOCK_AGAIN_MS, NEVER);
       }
     } catch {
-      // The wait itself rejects by this, and its caller is told.
+      // This makes the wait reject, so its caller is told.
       blocking.reconnect();
     }
   }
@@ -421,7 +421,7 @@ export class RedisLease implements Lease {
       client.hgetBuffer(keys.parked, parked),
     );
     if (body !== null) return body;
-    // Once the lease is gone, another consumer may have had the message, and the body went with it.
+    // Without the lease, another consumer may have handled the message, and the body was removed with it.
     await commands.ready();
     const leaseEnd = await commands.run('look up its lease', (client) =>
       client.zscore(keys.consumers, this.consumer),
@@ -499,8 +499,8 @@ export class RedisLease implements Lease {
   }
 
   /**
-   * Nobody knows whether it was executed. Settling again what has no id of its own could settle another message of the
-   * same bytes: it is given up, and if it is still in the list, it is a stray and handed out again.
+   * The outcome is unknown. Settling an element without an id again could settle another message with the same bytes: so
+   * it is given up, and if it is still in the list, it is a stray and handed out again.
    */
   #lost(error: unknown, settlements: readonly Settlement[] = []): never {
     if (error instanceof OutcomeUnknownError) {

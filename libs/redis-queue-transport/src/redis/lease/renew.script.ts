@@ -3,16 +3,16 @@ import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DROP_DEAD } from '../script/parking-lua.js';
 
-/** So many consumers are named at most whose lease ends too soon, those first that have been silent for longest. */
+/** Most consumers that are named because their lease ends too soon, the longest silent first. */
 const MOST_LATE = 1_000;
 
-/** And so many whose lease ends too late; with others in their place as soon as these are reclaimed. */
+/** Most consumers that are named because their lease ends too late; others follow when these are reclaimed. */
 const MOST_LATER = 100;
 
-/** So many fenced consumers are named at most, others with each look: the looks take turns. */
+/** Most fenced consumers that are named with each look: successive looks name different ones. */
 const MOST_FENCED = 1_000;
 
-/** A healthy consumer renews when two thirds of its lease are left: with less it is late. */
+/** A healthy consumer renews when two thirds of its lease are left. With less it is late. */
 const LATE_PART = 0.65;
 
 export interface RenewReply {

@@ -1,16 +1,16 @@
 import type { Settlement } from '../../core/broker/broker.js';
 import { divided } from '../script/divided.js';
 
-/** Bounds of what one exchange settles, so that no single one keeps Redis busy for long. */
+/** Bounds of what one exchange settles, so that none keeps Redis busy for long. */
 const MOST_SETTLEMENTS = 500;
 const MOST_BYTES = 1_048_576;
 
-/** Each is looked for in the list of what is held, at worst in all of it: so many elements are compared at most. */
+/** Each element is searched in the list of held ones, at worst in all of it: most comparisons of one call. */
 const MOST_COMPARED = 200_000;
 
 /**
- * Divides settlements among several calls, in the order in which these are to be made; one is enough for the usual. What
- * goes back to the head goes there from the last to the first, so that it keeps its order; dead letters from the first on.
+ * Divides settlements among several calls, in order; usually one is enough. What goes back to the head goes there from the
+ * last to the first, so that it keeps its order; dead letters go from the first on.
  */
 export function partsOf(
   settlements: readonly Settlement[],

@@ -4,13 +4,12 @@ import { LARGE_BYTES } from '../script/script.js';
 import type { LargeElements } from '../parking/large-elements.js';
 import { putBack } from './put-back.script.js';
 
-/** So many elements are read, or given back, with one call. */
+/** How many elements one call reads or gives back. */
 const PAGE = 100;
 
 /**
- * Compares a consumer's processing list with the elements that it knows to hold, and gives the others back to where they
- * came from, unchanged and in order: they were taken by a command whose answer got lost. To be called while nothing is
- * taken.
+ * Compares a consumer's processing list with the elements that it knows to hold, and puts the others back where they came
+ * from, unchanged and in order: they were taken by a command whose reply was lost. Call it while nothing is taken.
  */
 export async function returnStrays(
   connection: Connection,
@@ -24,12 +23,12 @@ export async function returnStrays(
     const parked = isLarge ? await large.park(keys.processing, stray) : undefined;
     strays.push(parked?.element ?? stray);
   }
-  // From the newest on: so the oldest comes first.
+  // From the newest to the oldest, so that the oldest ends up first.
   for (let from = 0; from < strays.length; from += PAGE)
     await putBack.run(connection, keys, {}, strays.slice(from, from + PAGE));
 }
 
-/** The newest first. Of what is known, some may be gone: a call that settled it had its answer lost. */
+/** The newest first. Some known elements may be gone: the reply of the call that settled them was lost. */
 async function findStrays(
   connection: Connection,
   processing: string,
@@ -48,7 +47,7 @@ async function findStrays(
   }
 }
 
-/** Buffers of equal bytes are the same here. Answers how many there are then. */
+/** Counts buffers with equal bytes. Returns how many there are now. */
 function count(known: Map<string, number>, element: Buffer, more: number): number {
   const text = element.toString('latin1');
   const many = (known.get(text) ?? 0) + more;

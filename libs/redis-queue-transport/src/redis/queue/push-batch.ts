@@ -16,10 +16,10 @@ import { transact } from '../connection/transaction.js';
 
 type Pushed = 'added' | 'duplicate';
 
-/** How a push is made: by one command, by a script, or by a transaction of the body and the script. */
+/** How a message is added: by one command, by a script, or by a transaction of the body and the script. */
 type Way = 'append' | 'hold' | 'park';
 
-/** A class and no literal, as many live until their answer comes: docs/decisions/0014. */
+/** A class and not a literal, since many live until their reply arrives: docs/decisions/0014. */
 class Push {
   constructor(
     readonly messageId: string,
@@ -31,14 +31,14 @@ class Push {
   ) {}
 }
 
-/** Bounds of one command, so that no single one keeps Redis busy for long. */
+/** Bounds of one command, so that none keeps Redis busy for long. */
 const MOST_ELEMENTS = 1_000;
 const MOST_BYTES = 1_048_576;
 
 /** Where pushes go. */
 export interface PushConnections {
   readonly commands: Connection;
-  /** For what is large, behind which nothing else may have to wait. */
+  /** For large messages, so that nothing else waits behind them. */
   readonly bodies: () => Connection;
   /** How long the first large one waits for that one, and all that follow along with it. */
   readonly connectTimeoutMs: number;
@@ -51,7 +51,7 @@ export interface PushConnections {
  */
 export class PushBatch {
   readonly #batch = new TickBatch<Push>((pushes) => this.#flush(pushes));
-  /** Chunks that were sent and are not answered. */
+  /** Chunks that were sent and have no reply yet. */
   #underWay = 0;
   #isByBodies = false;
   /** That for large ones, once it was open. */
@@ -67,9 +67,9 @@ export class PushBatch {
   constructor(
     private readonly connections: PushConnections,
     private readonly keys: QueueKeys,
-    /** Larger elements leave their body beside the list. */
+    /** The bodies of larger elements are parked. */
     private readonly parkAboveBytes: number,
-    /** The caller has taken room there for what is pushed. */
+    /** The caller has already reserved room there. */
     private readonly budget: SendBudget,
   ) {}
 
@@ -96,7 +96,7 @@ export class PushBatch {
         bytes = 0;
       }
       chunk.push(push);
-      // One that Redis may refuse goes alone.
+      // A value that Redis may refuse goes alone.
       bytes += isLong ? MOST_BYTES : push.element.length;
     }
     if (chunk.length > 0) this.#goOrWait(chunk);
@@ -111,7 +111,7 @@ export class PushBatch {
     if (this.#behind.length === 1 && this.#underWay === 0) void this.#openBodies();
   }
 
-  /** Small ones go along with large ones that are under way. */
+  /** Small messages use the connection of large ones that are being sent. */
   #mayGo(chunk: readonly Push[]): boolean {
     const isLarge = isOfLarge(chunk);
     if (this.#underWay === 0) this.#isByBodies = isLarge;
@@ -176,7 +176,7 @@ export class PushBatch {
     bodies: Connection,
     chunk: readonly Push[],
   ): Promise<readonly boolean[] | undefined> {
-    // One after the other: what is asked about one must not let the next one pass.
+    // One after the other: while Redis is asked about one, the next must not overtake it.
     const prepared = this.#prepared.then(() => prepare(bodies, chunk));
     this.#prepared = prepared.catch(noop);
     await prepared;
@@ -197,7 +197,7 @@ export class PushBatch {
     await connection.run(hold.action, (client) => client.rpush(this.keys.waiting, ...elements));
   }
 
-  /** Large bodies pass through no script, which would keep Redis busy with copying them. */
+  /** Large bodies bypass scripts, which would keep Redis busy copying them. */
   async #park(connection: Connection, chunk: readonly Push[]): Promise<readonly boolean[]> {
     const { wake, parked } = this.keys;
     const names = chunk.map(newBodyName);
@@ -222,7 +222,7 @@ export class PushBatch {
     }
   }
 
-  /** Of messages that were refused. That they are refused is what is told; a body that stays all the same is nobody's. */
+  /** Drops the bodies of refused messages. The caller gets the refusal; a body that stays belongs to nobody. */
   #dropBodies(connection: Connection, names: readonly string[]): void {
     const { parked } = this.keys;
     connection.run('drop a body', (client) => client.hdel(parked, ...names)).catch(noop);
@@ -231,14 +231,14 @@ export class PushBatch {
 
 const noop = (): void => undefined;
 
-/** @throws RedisRefusedError for what Redis would not take */
+/** @throws RedisRefusedError for a value that Redis would refuse */
 async function prepare(bodies: Connection, [first]: readonly Push[]): Promise<void> {
   if (first === undefined || !mayBeTooLong(first.element.length)) return;
   const refusal = await refusalOfLong(bodies, first.element, hold.action);
   if (refusal !== undefined) throw refusal;
 }
 
-/** All of a chunk are: those that go another way are in another one. */
+/** Whether the chunk is large: a chunk has only messages of one kind. */
 function isOfLarge([first]: readonly Push[]): boolean {
   return first !== undefined && (first.way === 'park' || mayBeTooLong(first.element.length));
 }

@@ -2,7 +2,7 @@ import { PUT_BACK } from './moving-lua.js';
 import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';
 
-/** News on the channel of a process: the Redis time in ms follows, at which something is due before all else. */
+/** News on the channel of a process. It is followed by the Redis time in ms at which something is due earlier than all else. */
 export const DUE = 'due';
 
 /**
@@ -45,7 +45,7 @@ end
   ['delayed', 'roles', 'wake'],
 );
 
-/** How many delayed messages one call moves, how many of them are read at once, and of how many bytes. */
+/** How many delayed messages one call moves, how many it reads at once, and how many bytes. */
 const MOST_DUE = 100;
 const DUE_STEP = 16;
 const MOST_DUE_BYTES = 1_048_576;

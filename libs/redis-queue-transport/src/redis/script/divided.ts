@@ -1,11 +1,11 @@
-/** Bounds of what one call carries, so that no single one keeps Redis busy for long. */
+/** Bounds of one call, so that none keeps Redis busy for long. */
 export interface PartBounds<T> {
   readonly most: number;
   readonly mostBytes: number;
   readonly sizeOf: (item: T) => number;
 }
 
-/** The items in parts within the bounds, in their order. One that is larger than a part may be goes alone. */
+/** Divides the items, in order, into parts within the bounds. An item above the bounds is a part by itself. */
 export function divided<T>(
   items: readonly T[],
   { most, mostBytes, sizeOf }: PartBounds<T>,

@@ -1,11 +1,11 @@
 import { SharedLua } from './shared-lua.js';
 
-/** So many ids whose time is over are removed with one call. */
+/** How many expired ids one call removes. */
 const MOST_FORGOTTEN = 1_000;
 
 /**
- * Removes ids whose time is over from a sorted set, or a part of them, as the Lua function `forgetEnded(ids, now)`. So the
- * time of one that is found is to be looked at.
+ * Removes expired ids, or a part of them, from a sorted set, as the Lua function `forgetEnded(ids, now)`. An id that is
+ * still found may have expired: check its time.
  */
 export const FORGET_ENDED = new SharedLua(`
 local function forgetEnded(ids, now)

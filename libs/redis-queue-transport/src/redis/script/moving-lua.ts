@@ -1,12 +1,12 @@
 import { SharedLua } from './shared-lua.js';
 
-/** Bounds of what one call gives back of what a consumer holds. */
+/** Bounds of what one call gives back. */
 export const MOST_RETURNED = 500;
 export const MOST_RETURNED_BYTES = 262_144;
 
 /**
- * Puts an element back where it came from, the head of the queue or of its suspects, as the Lua function
- * `putBack(element)`: it is a suspect if it was found running in a process that died.
+ * Puts an element back where it came from, as the Lua function `putBack(element)`: at the head of the suspects if it was
+ * running in a process that died, else at the head of the queue.
  */
 export const PUT_BACK = new SharedLua(
   `

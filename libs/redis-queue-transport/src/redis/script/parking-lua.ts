@@ -1,9 +1,8 @@
 import { SharedLua } from './shared-lua.js';
 
 /**
- * Leaves the body of a large message beside its list, as the Lua function `park(parked, counts, name, element)`: in the
- * hash `parked` under a name that nobody else has. Answers the element without its body; it must have a header of this
- * library.
+ * Parks the body of a large message, as the Lua function `park(parked, counts, name, element)`: in the hash `parked` under
+ * a unique name. Returns the element without its body. The element must have a header of this library.
  */
 export const PARK = new SharedLua(`
 local function park(parked, counts, name, element)
@@ -34,14 +33,14 @@ end
   ['parked'],
 );
 
-/** So many dead letters are dropped with one call. */
+/** How many dead letters one call drops. */
 const MOST_DROPPED = 1_000;
 
-/** So many messages one call of a script looks at, at the most, for bodies to drop. */
+/** Most messages that one call searches for bodies to drop. */
 const MOST_EMPTIED = 1_000;
 const MOST_BYTES = 1_048_576;
 
-/** So many are read at once: nobody knows how large they are. */
+/** How many are read at once, since their size is unknown. */
 const STEP = 16;
 
 /**

@@ -1,8 +1,8 @@
 import { SharedLua } from './shared-lua.js';
 
 /**
- * Ends what a consumer does for the others of its queue, as the Lua function `endRoles(consumer)`; answers whether that was
- * anything: then somebody else is to do it.
+ * Ends the roles that a consumer has in its queue, as the Lua function `endRoles(consumer)`. Returns whether it had one,
+ * which another consumer must then take.
  */
 export const END_ROLES = new SharedLua(
   `

@@ -1,15 +1,15 @@
 /**
- * Every command in Lua text, with the command within it where it has such, and its first argument where that is a plain
- * name. Commands alone are text in capitals at the beginning of a call's arguments.
+ * Every command in Lua text, with its subcommand if it has one, and its first argument if that is a plain name. Only
+ * commands are text in capitals at the beginning of a call's arguments.
  */
 const COMMAND = /\(\s*'([A-Z]{2,})'\s*(?:,\s*'([A-Z]{2,})'\s*)?(?:,\s*([A-Za-z_]\w*)\s*(?=[,)]))?/g;
 
 /**
- * Lua that looks for a permission that the user lacks, before anything is written: one that was noticed on the way would
- * leave a part of the script's work done. It is derived from the text, so no script has to declare what it runs.
+ * Lua that looks for a missing permission before anything is written: if it was noticed later, part of the script's work
+ * would already be done. It is derived from the text, so no script has to declare its commands.
  *
- * A command whose key or channel the text does not name is looked up by itself, as only the script knows whether it will run
- * at all, and on what.
+ * A command whose key or channel the text does not name is checked without one, since only the script knows whether, and on
+ * what, it will run.
  *
  * @param named locals of the script that hold a key or a channel
  * @param runs the commands that are run, where the text has others too

@@ -28,7 +28,7 @@ interface Definition<Key extends string, Arg extends string, Reply> {
   readonly read: (reply: unknown) => Reply;
 }
 
-/** Lua text and the name by which Redis knows it. */
+/** Lua text and its name in Redis. */
 class LuaText {
   readonly #sha: string;
 
@@ -44,7 +44,7 @@ class LuaText {
     try {
       return await client.callBuffer('EVALSHA', this.#sha, ...parameters);
     } catch (error) {
-      // Redis does not know it any more: a SCRIPT FLUSH. Nothing was executed, so sending it is safe.
+      // Redis no longer knows it (SCRIPT FLUSH). Nothing was executed, so sending it again is safe.
       if (isReplyError(error) && error.message.startsWith('NOSCRIPT'))
         return await this.evaluate(client, parameters);
       throw error;
@@ -53,12 +53,12 @@ class LuaText {
 }
 
 /**
- * A Lua script with named keys and arguments and a typed reply. Those that take no message in are flagged
- * `allow-oom`: a full Redis must still let consumers settle, and by that make room.
+ * A Lua script with named keys and arguments and a typed reply. Scripts that do not add messages are flagged `allow-oom`:
+ * a full Redis must still let consumers settle, which makes room.
  *
- * A permission that the user lacks must not stop it half-way. So on each connection the script begins with a look at all
- * that it needs, until that was found once, and again after a refusal. Whoever takes a permission away later is noticed
- * half-way by the calls that are under way, whose outcome is then unknown.
+ * A missing permission must not stop it half-way. So on each connection the script first checks all of its permissions,
+ * until they were found once, and again after a refusal. If a permission is taken away later, calls in flight may stop
+ * half-way; their outcome is then unknown.
  */
 export class Script<Key extends string, Arg extends string, Reply> {
   readonly #plain: LuaText;
@@ -148,7 +148,7 @@ export class Script<Key extends string, Arg extends string, Reply> {
     return parameters;
   }
 
-  /** Text is sent whole first: asking by a name that Redis does not know would let what follows pass it. */
+  /** The full text is sent first: with an unknown name, later commands could overtake the script. */
   async #evaluate(
     client: Redis,
     scripts: Map<unknown, ScriptStage>,
