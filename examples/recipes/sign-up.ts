@@ -45,7 +45,7 @@ class SignUpService {
   constructor(private readonly client: RedisQueueClient) {}
 
   async signUp(user: User): Promise<void> {
-    // Here the user goes into your database. Then, whoever wants to know is told:
+    // Here the user goes into your database. Then every service that wants to know is told:
     const emitted = await this.client.emit('user.signed-up', user, {
       id: `signed-up-${user.mail}`,
       deduplicateMs: 60_000, // a second click within a minute is no second welcome

@@ -1,38 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Redis } from 'ioredis';
-import { startRedis, type LocalRedis } from 'local-redis';
+import { describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
-import { ExampleProcess } from './example-process.js';
+import type { ExampleProcess } from './example-process.js';
+import { exampleRig } from './example-rig.js';
 
-let redis: LocalRedis;
-let commands: Redis;
-let running: ExampleProcess[];
-
-beforeAll(async () => {
-  redis = await startRedis();
-  commands = new Redis(redis.url);
-});
-
-afterAll(async () => {
-  commands.disconnect();
-  await redis.stop();
-});
-
-beforeEach(async () => {
-  running = [];
-  await commands.flushall();
-});
-
-afterEach(() => Promise.all(running.map((example) => example.stop('SIGKILL'))));
-
-function start(example: string, environment: Record<string, string> = {}): ExampleProcess {
-  const started = new ExampleProcess(example, { REDIS_URL: redis.url, ...environment });
-  running.push(started);
-  return started;
-}
+const rig = exampleRig();
 
 async function started(example: string, sign: string): Promise<ExampleProcess> {
-  const server = start(example, { PORT: '0' });
+  const server = rig.start(example, { PORT: '0' });
   await eventually(() => expect(server.output).toContain(sign));
   return server;
 }
@@ -41,7 +15,7 @@ describe('the examples of the README', () => {
   test('a client reaches a server with all three verbs, and both end by themselves or by SIGTERM', async () => {
     const server = await started('readme/server', 'successfully started');
 
-    const client = start('readme/client');
+    const client = rig.start('readme/client');
 
     expect(await client.exited).toBe(0);
     expect(client.ownLines).toEqual([
@@ -60,7 +34,7 @@ describe('the examples of the README', () => {
   });
 
   test('a server takes batches, and a list that others fill', async () => {
-    const server = start('readme/batches');
+    const server = rig.start('readme/batches');
     const stored = 'lines stored with one insert';
 
     await eventually(() => {
@@ -69,13 +43,13 @@ describe('the examples of the README', () => {
       );
       expect(counts.reduce((sum, count) => sum + Number(count), 0)).toBe(249);
     });
-    await commands.lpush('nightly-scripts', 'backup finished');
+    await rig.commands.lpush('nightly-scripts', 'backup finished');
     await eventually(() => expect(server.ownLines).toContain('a script said backup finished'));
 
     expect(server.ownLines).toContain('250 lines are held');
     expect(server.ownLines).toContain(`99 ${stored}`);
     expect(await server.stop()).toBe('SIGTERM');
-    expect(await commands.xlen('rq:{log.line}:dead')).toBe(1);
+    expect(await rig.commands.xlen('rq:{log.line}:dead')).toBe(1);
   });
 
   test('an app that is HTTP and transport at once handles what it enqueued', async () => {
@@ -113,7 +87,7 @@ describe('the examples of the README', () => {
   test('an observer tells how long handlers run', async () => {
     const server = await started('readme/observers', 'successfully started');
 
-    await commands.rpush('rq:{mail.send}:waiting', '{"to":"ada@example.com"}');
+    await rig.commands.rpush('rq:{mail.send}:waiting', '{"to":"ada@example.com"}');
 
     await eventually(() =>
       expect(server.ownLines).toEqual([
@@ -129,7 +103,7 @@ describe('the examples of the README', () => {
     await eventually(() => expect(server.output).toContain('not an address'));
     await server.stop();
 
-    const app = start('readme/dead-letters');
+    const app = rig.start('readme/dead-letters');
 
     expect(await app.exited).toBe(0);
     expect(app.ownLines).toEqual([
@@ -137,11 +111,11 @@ describe('the examples of the README', () => {
       expect.stringMatching(/^[\d-]+: message without id: rejected: "nobody" is not an address$/),
       '1 sent again',
     ]);
-    expect(await commands.lrange('rq:{mail.send}:waiting', 0, -1)).toEqual(['{"to":"nobody"}']);
+    expect(await rig.commands.lrange('rq:{mail.send}:waiting', 0, -1)).toEqual(['{"to":"nobody"}']);
   });
 
   test('bytes and dates arrive as they are', async () => {
-    const app = start('readme/encodings');
+    const app = rig.start('readme/encodings');
 
     expect(await app.exited).toBe(0);
     expect(app.ownLines).toEqual([
@@ -152,17 +126,17 @@ describe('the examples of the README', () => {
 
   test('a group that has started once gets its events, also while nobody of it is up', async () => {
     const first = await started('readme/billing', 'successfully started');
-    const order = start('readme/order');
+    const order = rig.start('readme/order');
     expect(await order.exited).toBe(0);
     expect(order.ownLines).toEqual(['copies held: 1']);
     await eventually(() => expect(first.ownLines).toEqual(['bill for order 7']));
     expect(await first.stop()).toBe('SIGTERM');
 
-    const meanwhile = start('readme/order');
+    const meanwhile = rig.start('readme/order');
     expect(await meanwhile.exited).toBe(0);
     expect(meanwhile.ownLines).toEqual(['copies held: 1']);
 
-    const second = start('readme/billing');
+    const second = rig.start('readme/billing');
     await eventually(() => expect(second.ownLines).toEqual(['bill for order 7']));
     expect(await second.stop()).toBe('SIGTERM');
   });
@@ -192,7 +166,7 @@ describe('the examples of the README', () => {
   });
 
   test('the module gives clients by class and by token', async () => {
-    const app = start('readme/modules');
+    const app = rig.start('readme/modules');
 
     expect(await app.exited).toBe(0);
     expect(app.ownLines).toEqual(['true', 'true', 'true']);
@@ -201,11 +175,11 @@ describe('the examples of the README', () => {
 
 /** As any program may do it. */
 async function push(queue: string, element: string): Promise<void> {
-  await commands.rpush(`rq:{${queue}}:waiting`, element);
+  await rig.commands.rpush(`rq:{${queue}}:waiting`, element);
 }
 
 /** What of a queue is still in Redis. */
 /** What is in queues; with which options they were served last stays known. */
 async function keysOfQueues(): Promise<string[]> {
-  return (await commands.keys('rq:{*')).filter((key) => !key.endsWith('}:terms'));
+  return (await rig.commands.keys('rq:{*')).filter((key) => !key.endsWith('}:terms'));
 }

@@ -1,38 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { Redis } from 'ioredis';
-import { startRedis, type LocalRedis } from 'local-redis';
+import { expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
-import { ExampleProcess } from './example-process.js';
+import { exampleRig } from './example-rig.js';
 
-let redis: LocalRedis;
-let commands: Redis;
-let running: ExampleProcess[];
-
-beforeAll(async () => {
-  redis = await startRedis();
-  commands = new Redis(redis.url);
-});
-
-afterAll(async () => {
-  commands.disconnect();
-  await redis.stop();
-});
-
-beforeEach(async () => {
-  running = [];
-  await commands.flushall();
-});
-
-afterEach(() => Promise.all(running.map((example) => example.stop('SIGKILL'))));
-
-function start(guide: string): ExampleProcess {
-  const started = new ExampleProcess(`guides/${guide}`, { REDIS_URL: redis.url, PORT: '0' });
-  running.push(started);
-  return started;
-}
+const rig = exampleRig();
 
 async function linesOf(guide: string): Promise<string[]> {
-  const program = start(guide);
+  const program = rig.start(`guides/${guide}`, { PORT: '0' });
   expect([await program.exited, program.output]).toEqual([0, expect.any(String)]);
   return program.ownLines;
 }
@@ -78,17 +51,17 @@ test('the guide to several servers: each serves its prefix', async () => {
 });
 
 test('the guide to probes: ready once the server listens, live always, not ready without Redis', async () => {
-  const app = start('probes');
+  const app = rig.start('guides/probes', { PORT: '0' });
   await eventually(() => expect(app.output).toContain('ready at'));
   const [, ready = ''] = /ready at (\S+)/.exec(app.output) ?? [];
   const statusOf = async (url: string): Promise<number> => (await fetch(url)).status;
 
   expect(await statusOf(ready)).toBe(200);
-  await commands.call('ACL', 'SETUSER', 'default', 'resetkeys');
-  await commands.call('CLIENT', 'KILL', 'TYPE', 'NORMAL', 'SKIPME', 'YES');
+  await rig.commands.call('ACL', 'SETUSER', 'default', 'resetkeys');
+  await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'NORMAL', 'SKIPME', 'YES');
   await eventually(async () => expect(await statusOf(ready)).toBe(503));
   expect(await statusOf(ready.replace('ready', 'live'))).toBe(200);
-  await commands.call('ACL', 'SETUSER', 'default', 'allkeys');
+  await rig.commands.call('ACL', 'SETUSER', 'default', 'allkeys');
   await eventually(async () => expect(await statusOf(ready)).toBe(200));
   expect(await app.stop()).toBe('SIGTERM');
 });

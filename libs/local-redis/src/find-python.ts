@@ -45,7 +45,7 @@ async function canImport(python: string): Promise<boolean> {
     await promisify(execFile)(python, ['-c', HAS_REDIS]);
     return true;
   } catch {
-    return false; // that is the answer: why it is of no use does not matter
+    return false; // unusable, for whatever reason
   }
 }
 

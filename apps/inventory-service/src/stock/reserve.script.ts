@@ -6,7 +6,7 @@
  *
  * KEYS: units, outcomes. ARGV: order id, lines as JSON.
  * Reply: the outcome as JSON, `{"status":"reserved","lines":[…]}` or
- * `{"status":"rejected","reason":"…"}`. An item that is not in the books is none:
+ * `{"status":"rejected","reason":"…"}`. An item that is not in the books is different:
  * `{"status":"unknown","skus":[…]}`, and nothing is stored.
  */
 export const reserveScript = `

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { RedisQueueModule } from 'nestjs-redis-queue-transport';
 import { OrderConfig } from '../config/order-config.js';
 
-/** The way to inventory-service, for whoever has to ask it something. */
+/** Provides the client for requests to inventory-service. */
 @Module({
   imports: [
     RedisQueueModule.registerAsync({

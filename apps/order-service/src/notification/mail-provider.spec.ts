@@ -23,7 +23,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-test('an e-mail goes out once for each key, whoever asks and however often', async () => {
+test('an e-mail goes out once for each key, from any instance and any number of calls', async () => {
   const config = new OrderConfig(server.url, { DATA_PREFIX: prefix });
   const providers = [new MailProvider(redis, config), new MailProvider(redis, config)];
   const emailAbout = (orderId: string): Email => ({

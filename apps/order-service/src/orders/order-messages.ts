@@ -7,8 +7,8 @@ import type { Order, Settlement } from './order.js';
 const deduplicateMs = 10 * 60_000;
 
 /**
- * All that this service sends. Each message has the id of its order, so that it can be sent again when nobody knows
- * whether Redis got it: by the client, for a while, and by whoever sent it.
+ * All messages of this service. Each has the id of its order, so that it can be sent again if its outcome is unknown: by
+ * the client, for a while, and then by the caller.
  */
 @Injectable()
 export class OrderMessages {

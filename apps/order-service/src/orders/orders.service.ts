@@ -12,9 +12,9 @@ import { hasSameContent } from './order-record.js';
 import { OrdersRepository, type OrderPage, type SettleAnswer } from './orders.repository.js';
 
 /**
- * The life of an order. Each step writes it down first and then sends what follows, and may be called again: whoever
- * called it, a customer or a handler, does so until it has resolved. What makes no sense becomes a dead letter, so that
- * somebody can look at it.
+ * The life of an order. Each step writes it down first and then sends what follows, and may be called again:
+ * its caller, a customer or a handler, repeats it until it has resolved. A step that makes no sense dead-letters its
+ * message, so that somebody can look at it.
  */
 @Injectable()
 export class OrdersService {

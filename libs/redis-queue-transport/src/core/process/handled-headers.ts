@@ -7,7 +7,7 @@ import { ownContext } from './own-context.js';
 type Headers = Readonly<Record<string, string>>;
 
 /**
- * By which a server tells what it handles to whoever sends in the same process. Node keeps it by its name, so that every
+ * Through this channel a server tells clients in the same process what it handles. Node keeps it by its name, so that every
  * copy of this package has the same one; while nobody wants to know, it costs a look.
  */
 // What is told through it is all ours; Node cannot know that of a name.

@@ -234,7 +234,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
         try {
           runEndHook();
         } catch (error) {
-          // The message is done all the same, and a start hook need not return what would reject with this.
+          // The message is done anyway, and a start hook need not return a promise that rejects with this.
           this.logger.error(error);
         }
       };

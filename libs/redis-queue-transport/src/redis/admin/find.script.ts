@@ -13,7 +13,7 @@ export interface Looked {
 /** So much is looked at with one call. */
 const MOST_SEEN = 500;
 const MOST_BYTES = 1_048_576;
-/** How many elements are read at once, at the most: nobody knows how large the next ones are. */
+/** Most elements that are read at once, since the size of the next ones is unknown. */
 const LARGEST_STEP = 8;
 /** About so many bytes are read at once where elements are large. */
 const STEP_BYTES = 262_144;

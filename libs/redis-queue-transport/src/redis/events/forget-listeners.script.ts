@@ -2,8 +2,8 @@ import { Script } from '../script/script.js';
 import { RAISE_VERSION } from '../script/index-version-lua.js';
 
 /**
- * Takes a pattern with live listeners out of the index of groups. A script of its own, since whoever may declare need not
- * have the right to remove anything from there. Replies 1 when it was there, else 0.
+ * Takes a pattern with live listeners out of the index of groups. A script of its own, since a user who may declare
+ * need not be allowed to remove anything there. Replies 1 when it was there, else 0.
  */
 export const forgetListeners = new Script({
   action: 'forget listeners',

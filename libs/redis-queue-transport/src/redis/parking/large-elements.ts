@@ -112,8 +112,8 @@ export class LargeElements {
   }
 
   /**
-   * Parks the body of the first delayed element if that is large. It has to be due: its time is of no matter any more.
-   * Answers false where there is none, as its memory tells more than its length, and when it cannot be parked now.
+   * Parks the body of the first delayed element if that is large. It must be due, since its due time is lost.
+   * Returns false if it is not large after all, since its memory exceeds its length, or if it cannot be parked now.
    * @throws OutcomeUnknownError
    */
   async parkFirstDelayed(): Promise<boolean> {
@@ -213,8 +213,8 @@ export class LargeElements {
 }
 
 /**
- * Whether a list may hold a large element, without reading any: by the memory that it takes, or, where only the `first`
- * ones are looked at, that it would take if all were like those. More elements than a few may well be small all the same.
+ * Whether a list may hold a large element, without reading any: by its memory or, if only the `first` ones are sampled, by
+ * the memory that it would take if all were like these. A list of many small elements may look like that, too.
  */
 export async function mayHoldLarge(
   connection: Connection,

@@ -45,9 +45,10 @@ export interface PushConnections {
 }
 
 /**
- * Adds to one queue; what is pushed in one turn of the event loop travels together, in the order of the calls. What is large
- * takes a connection of its own. Messages keep their order all the same: the way is changed only while none is on it, and
- * while that connection is being opened all wait. If it cannot be opened, the large ones fail and the small ones go.
+ * Adds to one queue; messages of one turn of the event loop are sent together, in the order of the calls. Large ones
+ * use a connection of their own. Messages still keep their order: the connection is changed only while nothing is in
+ * flight, and while the other one is being opened all wait. If it cannot be opened, the large ones fail and the small ones
+ * are sent.
  */
 export class PushBatch {
   readonly #batch = new TickBatch<Push>((pushes) => this.#flush(pushes));
