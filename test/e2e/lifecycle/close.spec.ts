@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Controller } from '@nestjs/common';
-import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { MessagePattern } from '@nestjs/microservices';
 import { interval, lastValueFrom } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { finalize } from 'rxjs/operators';
@@ -8,21 +8,9 @@ import { eventually } from '../../support/eventually.js';
 import { Gate } from '../../support/gate.js';
 import { nestRig } from '../../support/nest-rig.js';
 import { Stopwatch } from '../../support/stopwatch.js';
+import { PingController } from './ping.controller.js';
 
 const rig = nestRig();
-
-@Controller()
-class PingController {
-  @MessagePattern('ping')
-  ping(): string {
-    return 'pong';
-  }
-
-  @EventPattern<string>('pinged')
-  onPinged(): void {
-    // Only there to be subscribed to.
-  }
-}
 
 const parts = { controllers: [PingController] };
 

@@ -1,26 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { Controller } from '@nestjs/common';
-import { EventPattern, MessagePattern } from '@nestjs/microservices';
+
 import type { CustomStrategy } from '@nestjs/microservices';
 import { ServerStartedError } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { eventually } from '../../support/eventually.js';
 import { nestRig } from '../../support/nest-rig.js';
+import { PingController } from './ping.controller.js';
 
 const rig = nestRig();
-
-@Controller()
-class PingController {
-  @MessagePattern('ping')
-  ping(): string {
-    return 'pong';
-  }
-
-  @EventPattern<string>('pinged')
-  onPinged(): void {
-    // Only there to be subscribed to.
-  }
-}
 
 const parts = { controllers: [PingController] };
 const consumers = (): Promise<number> => rig.commands.zcard(`${rig.prefix}:{ping}:consumers`);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Controller, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { MessagePattern } from '@nestjs/microservices';
 import type { AsyncMicroserviceOptions, CustomStrategy } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { findFreePort } from 'local-redis';
@@ -13,21 +13,9 @@ import {
 import { lastValueFrom } from 'rxjs';
 import { nestRig } from '../../support/nest-rig.js';
 import { Stopwatch } from '../../support/stopwatch.js';
+import { PingController } from './ping.controller.js';
 
 const rig = nestRig();
-
-@Controller()
-class PingController {
-  @MessagePattern('ping')
-  ping(): string {
-    return 'pong';
-  }
-
-  @EventPattern<string>('pinged')
-  onPinged(): void {
-    // Only there to be subscribed to.
-  }
-}
 
 const parts = { controllers: [PingController] };
 
