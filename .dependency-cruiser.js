@@ -3,6 +3,8 @@
  * (`nest → core ← redis`, composed in `open-broker.ts`). docs/architecture.md says why.
  */
 const SOURCES = 'libs/redis-queue-transport/src';
+/** Each is exported under its own name, for a foreign library that is an optional peer. */
+const ENTRY_POINTS = 'otel|terminus|bull-board|cli';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -48,6 +50,26 @@ export default {
       severity: 'error',
       from: { path: `^${SOURCES}/nest/` },
       to: { path: 'node_modules/ioredis/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'entry-points-stand-alone',
+      comment: 'Nobody loads an integration, and the library that it is for, without importing it.',
+      severity: 'error',
+      from: { path: `^${SOURCES}/`, pathNot: `^${SOURCES}/(${ENTRY_POINTS})/` },
+      to: { path: `^${SOURCES}/(${ENTRY_POINTS})/` },
+    },
+    {
+      name: 'entry-points-do-not-share',
+      comment: 'Whoever imports one needs the foreign library of that one alone.',
+      severity: 'error',
+      from: { path: `^${SOURCES}/(${ENTRY_POINTS})/` },
+      to: { path: `^${SOURCES}/(${ENTRY_POINTS})/`, pathNot: `^${SOURCES}/$1/` },
+    },
+    {
+      name: 'opentelemetry-is-optional',
+      severity: 'error',
+      from: { path: `^${SOURCES}/`, pathNot: `^${SOURCES}/otel/` },
+      to: { path: 'node_modules/@opentelemetry/' },
     },
     {
       name: 'only-index-imports-nest',

@@ -24,6 +24,7 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'],
     '^nestjs-redis-queue-transport$': '<rootDir>/libs/redis-queue-transport/src/index.ts',
     '^nestjs-redis-queue-transport/msgpack$': '<rootDir>/libs/redis-queue-transport/src/msgpack.ts',
+    '^nestjs-redis-queue-transport/otel$': '<rootDir>/libs/redis-queue-transport/src/otel/index.ts',
     '^local-redis$': '<rootDir>/libs/local-redis/src/index.ts',
   },
   transform: {

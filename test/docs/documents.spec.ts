@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path/posix';
+import { dirname, join, relative } from 'node:path/posix';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { codeBlocks, documents, inRepository, readText } from './markdown.js';
 
@@ -89,12 +89,11 @@ test('docs/architecture.md has a line for each room of the sources', async () =>
   let layer = '';
   for (const [, indent = '', folder = ''] of tree.matchAll(/^( +)([a-z-]+)\/ +\S/gm)) {
     if (indent.length === 2) layer = folder;
-    else listed.push(`${layer}/${folder}`);
+    listed.push(indent.length === 2 ? folder : `${layer}/${folder}`);
   }
-  const rooms: string[] = [];
-  for (const one of ['core', 'nest', 'redis']) {
-    const entries = await readdir(inRepository(join(SOURCES, one)), { withFileTypes: true });
-    for (const entry of entries) rooms.push(`${one}/${entry.name}`);
-  }
+  const entries = await readdir(inRepository(SOURCES), { withFileTypes: true, recursive: true });
+  const rooms = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => relative(inRepository(SOURCES), join(entry.parentPath, entry.name)));
   expect(listed.sort()).toEqual(rooms.sort());
 });

@@ -1,0 +1,2 @@
+// Exports nothing yet: what observes comes with the rooms beside it.
+export {};
