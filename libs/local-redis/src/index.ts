@@ -1,3 +1,4 @@
+export { findChromium } from './find-chromium.js';
 export { findPython } from './find-python.js';
 export { findRedisServer } from './find-redis-server.js';
 export { findFreePort } from './free-port.js';
