@@ -8,7 +8,7 @@ import type {
   TrialStep,
 } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
-import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/errors/start-errors.js';
 import { eventually } from '../support/eventually.js';
 import { heldIn } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';

@@ -5,7 +5,7 @@ import { findFreePort } from 'local-redis';
 import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
 import type { ConnectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
 import { Connection } from '../../libs/redis-queue-transport/src/redis/connection/connection.js';
-import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { activeResources } from '../support/active-resources.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';

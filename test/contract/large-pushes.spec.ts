@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals';
-import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { redisRig } from '../support/redis-rig.js';
 import { element, ids } from './elements.js';
 import { RedisWorld } from './redis-world.js';

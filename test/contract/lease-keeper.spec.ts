@@ -4,7 +4,7 @@ import type {
   Lease,
   LeaseTerms,
 } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
-import { RedisRefusedError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { RedisRefusedError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { LeaseKeeper } from '../../libs/redis-queue-transport/src/core/lease/lease-keeper.js';
 import { pause } from '../../libs/redis-queue-transport/src/core/process/pause.js';
 import { eventually } from '../support/eventually.js';

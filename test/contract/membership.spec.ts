@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Broker, Lease } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
-import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { Membership } from '../../libs/redis-queue-transport/src/core/lease/membership.js';
 import type { Tenure } from '../../libs/redis-queue-transport/src/core/lease/tenure.js';
 import { eventually } from '../support/eventually.js';

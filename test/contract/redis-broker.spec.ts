@@ -11,7 +11,7 @@ import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/messa
 import {
   RedisRefusedError,
   RedisUnavailableError,
-} from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+} from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import {
   decodeReply,
   encodeReply,

@@ -5,7 +5,7 @@ import type {
   Lease,
   Settlement,
 } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
-import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { ENDED_MS } from '../contract/broker-world.js';
 import { element, ids } from '../contract/elements.js';
 import { RedisWorld } from '../contract/redis-world.js';

@@ -4,7 +4,7 @@ import type {
   Exchange,
   Lease,
 } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
-import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/errors.js';
+import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { counts, element, ids, brought } from '../contract/elements.js';
 import { RedisWorld } from '../contract/redis-world.js';
 import { eventually } from '../support/eventually.js';

@@ -2,31 +2,40 @@ export { jsonCodec, rawCodec } from './core/body/codec.js';
 export type { Codec } from './core/body/codec.js';
 export {
   ClientClosedError,
-  HandlerTimeoutError,
-  HeaderTooLargeError,
   IncompleteError,
-  InvalidOptionError,
-  InvalidPatternError,
-  LeaseLostError,
-  NoHandlerError,
   NobodyListensError,
-  NotHandledError,
   OutcomeUnknownError,
-  PayloadTooLargeError,
-  RedisQueueError,
   RedisRefusedError,
   RedisUnavailableError,
-  RequestTimeoutError,
   SenderFullError,
-  ServerStartedError,
+} from './core/errors/call-errors.js';
+export {
+  HandlerTimeoutError,
+  LeaseLostError,
   CallerGoneError,
   ShutdownError,
+} from './core/errors/abort-reasons.js';
+export {
+  HeaderTooLargeError,
+  PayloadTooLargeError,
   UndecodableError,
   UnencodableError,
+} from './core/errors/data-errors.js';
+export {
+  InvalidOptionError,
+  InvalidPatternError,
+  ServerStartedError,
   UnsafeRedisError,
-} from './core/errors/errors.js';
+} from './core/errors/start-errors.js';
+export {
+  NoHandlerError,
+  NotHandledError,
+  RequestTimeoutError,
+} from './core/errors/request-errors.js';
+export { RedisQueueError } from './core/errors/redis-queue-error.js';
 export type { RedisQueueEventOptions } from './nest/options/event-options.js';
-export type { RedisQueueErrorCode, SendFailure } from './core/errors/errors.js';
+export type { RedisQueueErrorCode } from './core/errors/redis-queue-error.js';
+export type { SendFailure } from './core/errors/call-errors.js';
 export type {
   EventDeclarationOptions,
   HistoryOptions,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeWith, encodeWith } from './core/body/codec.js';
-import { UndecodableError, UnencodableError } from './core/errors/errors.js';
+import { UndecodableError, UnencodableError } from './core/errors/data-errors.js';
 import { msgpackCodec } from './msgpack.js';
 
 function thereAndBack(value: unknown): unknown {

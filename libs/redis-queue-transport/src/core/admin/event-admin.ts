@@ -1,5 +1,5 @@
 import type { EventDeclaration } from '../broker/broker.js';
-import { InvalidOptionError } from '../errors/errors.js';
+import { InvalidOptionError } from '../errors/start-errors.js';
 import type {
   EventAdminBroker,
   HistoryElement,

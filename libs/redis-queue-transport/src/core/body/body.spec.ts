@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { BodyFormat, EncodedBody } from './body.js';
 import { jsonCodec, rawCodec } from './codec.js';
 import type { Codec } from './codec.js';
-import { PayloadTooLargeError, UndecodableError, UnencodableError } from '../errors/errors.js';
+import { PayloadTooLargeError, UndecodableError, UnencodableError } from '../errors/data-errors.js';
 
 const reversing: Codec = {
   name: 'reversing',

@@ -1,7 +1,7 @@
 import { canWrite, decodeWith, encodeWith, jsonCodec, rawCodec } from './codec.js';
 import type { Codec } from './codec.js';
 import { GZIP, compress, decompress } from './compression.js';
-import { PayloadTooLargeError } from '../errors/errors.js';
+import { PayloadTooLargeError } from '../errors/data-errors.js';
 import { decodeJson, encodeJson } from './json.js';
 import { KnownCodecs } from './known-codecs.js';
 import { assertWritten } from './unwritable.js';

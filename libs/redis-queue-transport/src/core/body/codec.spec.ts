@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { decodeWith, encodeWith, rawCodec } from './codec.js';
 import type { Codec } from './codec.js';
-import { UndecodableError, UnencodableError } from '../errors/errors.js';
+import { UndecodableError, UnencodableError } from '../errors/data-errors.js';
 
 const codec = (methods: Partial<Codec>): Codec => ({
   name: 'own',

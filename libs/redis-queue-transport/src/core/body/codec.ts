@@ -1,5 +1,6 @@
 import { isUint8Array } from 'node:util/types';
-import { UndecodableError, UnencodableError, messageOf } from '../errors/errors.js';
+import { UndecodableError, UnencodableError } from '../errors/data-errors.js';
+import { messageOf } from '../errors/message-of.js';
 import { mark } from '../errors/mark.js';
 import { decodeJson, encodeJson } from './json.js';
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { compress, decompress } from './compression.js';
-import { PayloadTooLargeError, UndecodableError } from '../errors/errors.js';
+import { PayloadTooLargeError, UndecodableError } from '../errors/data-errors.js';
 
 const MORE = 1_000_000;
 

@@ -1,5 +1,6 @@
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
-import { PayloadTooLargeError, UndecodableError, messageOf } from '../errors/errors.js';
+import { PayloadTooLargeError, UndecodableError } from '../errors/data-errors.js';
+import { messageOf } from '../errors/message-of.js';
 
 /** The header's name of the only compression that this release writes and reads. */
 export const GZIP = 'gzip';

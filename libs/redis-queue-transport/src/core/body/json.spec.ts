@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { UndecodableError, UnencodableError } from '../errors/errors.js';
+import { UndecodableError, UnencodableError } from '../errors/data-errors.js';
 import { decodeJson, decodeJsonOrText, encodeJson } from './json.js';
 
 describe('JSON bodies', () => {

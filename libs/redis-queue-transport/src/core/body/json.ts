@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { UndecodableError, UnencodableError, messageOf } from '../errors/errors.js';
+import { UndecodableError, UnencodableError } from '../errors/data-errors.js';
+import { messageOf } from '../errors/message-of.js';
 
 /**
  * The JSON text of a value. `undefined`, which JSON lacks, becomes an empty body.

@@ -1,6 +1,6 @@
 import { jsonCodec, rawCodec } from './codec.js';
 import type { Codec } from './codec.js';
-import { UndecodableError } from '../errors/errors.js';
+import { UndecodableError } from '../errors/data-errors.js';
 
 /** The codecs that this side can read, by their name in the header. */
 export class KnownCodecs {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { of } from 'rxjs';
-import { UnencodableError } from '../errors/errors.js';
+import { UnencodableError } from '../errors/data-errors.js';
 import { encodeJson } from './json.js';
 import { assertWritten } from './unwritable.js';
 

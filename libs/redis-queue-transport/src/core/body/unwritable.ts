@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { UnencodableError } from '../errors/errors.js';
+import { UnencodableError } from '../errors/data-errors.js';
 
 /**
  * Refuses data that JSON would silently lose, wherever it stands: a Promise that was not awaited, a Map, NaN, a function.

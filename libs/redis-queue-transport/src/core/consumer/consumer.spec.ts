@@ -3,7 +3,7 @@ import { FakeBroker } from './broker.fake.js';
 import { Consumer } from './consumer.js';
 import type { ConsumerOptions } from './consumer-parts.js';
 import { DeliveryRunner } from '../delivery/delivery-runner.js';
-import { RedisUnavailableError } from '../errors/errors.js';
+import { RedisUnavailableError } from '../errors/call-errors.js';
 import { FakeHandler } from '../delivery/handler.fake.js';
 import type { AskedExchange, AskedWait } from '../broker/lease.fake.js';
 import type { RedisQueueObserver } from '../lifecycle/observer.js';

@@ -3,7 +3,7 @@ import type { ConsumerBroker, ConsumerOptions } from './consumer-parts.js';
 import { CALM_EXCHANGE_MS } from './consumer-state.js';
 import { viewOf } from './consumer-view.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
-import { messageOf } from '../errors/errors.js';
+import { messageOf } from '../errors/message-of.js';
 import type { SlowedQueue } from '../broker/health.js';
 import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import type { MessageIds } from '../message/message-id.js';

@@ -4,7 +4,7 @@ import type { BatchTerms } from './batch-collector.js';
 import type { BatchItem } from './batch-item.js';
 import { Delivery } from './delivery.js';
 import { decodeElement } from '../message/envelope.js';
-import { HandlerTimeoutError } from '../errors/errors.js';
+import { HandlerTimeoutError } from '../errors/abort-reasons.js';
 import { DONE } from './outcome.js';
 import type { Result } from './outcome.js';
 

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
 import { BatchItem } from './batch-item.js';
 import type { Delivery } from './delivery.js';
-import { HandlerTimeoutError } from '../errors/errors.js';
+import { HandlerTimeoutError } from '../errors/abort-reasons.js';
 import type { Result } from './outcome.js';
 import { OwnPlaces } from './places.js';
 import type { Places } from './places.js';

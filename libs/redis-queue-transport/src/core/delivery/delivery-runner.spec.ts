@@ -3,7 +3,7 @@ import { Delivery } from './delivery.js';
 import { DeliveryRunner } from './delivery-runner.js';
 import type { DeliveryHandler } from './delivery-runner.js';
 import { decodeElement } from '../message/envelope.js';
-import { HandlerTimeoutError } from '../errors/errors.js';
+import { HandlerTimeoutError } from '../errors/abort-reasons.js';
 import { DONE } from './outcome.js';
 import type { Result } from './outcome.js';
 

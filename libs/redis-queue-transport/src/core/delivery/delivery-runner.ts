@@ -1,6 +1,6 @@
 import type { Delivery } from './delivery.js';
-import { HandlerTimeoutError } from '../errors/errors.js';
-import type { NotHandledError } from '../errors/errors.js';
+import { HandlerTimeoutError } from '../errors/abort-reasons.js';
+import type { NotHandledError } from '../errors/request-errors.js';
 import { outcomeOf } from './outcome.js';
 import type { Outcome, Result } from './outcome.js';
 import type { RetryPolicy } from './retry.js';

@@ -1,6 +1,7 @@
 import type { Delivery } from './delivery.js';
 import type { DeliveryHandler } from './delivery-runner.js';
-import type { HandlerTimeoutError, NotHandledError } from '../errors/errors.js';
+import type { HandlerTimeoutError } from '../errors/abort-reasons.js';
+import type { NotHandledError } from '../errors/request-errors.js';
 import { Asked } from '../broker/lease.fake.js';
 import { DONE } from './outcome.js';
 import type { Result } from './outcome.js';

@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.js';
 import { Delivery } from './delivery.js';
 import { decodeElement } from '../message/envelope.js';
 import type { Envelope, ReplyAddress } from '../message/envelope.js';
-import { UndecodableError } from '../errors/errors.js';
+import { UndecodableError } from '../errors/data-errors.js';
 import { deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
 

@@ -1,7 +1,7 @@
 import type { SkipReason } from '../broker/broker.js';
 import { detailsOf } from '../errors/error-details.js';
 import type { ErrorSummary } from '../errors/error-details.js';
-import { messageOf } from '../errors/errors.js';
+import { messageOf } from '../errors/message-of.js';
 import type { RetryPolicy } from './retry.js';
 import { retryDelayMs } from './retry.js';
 

@@ -1,4 +1,4 @@
-import { InvalidPatternError } from '../errors/errors.js';
+import { InvalidPatternError } from '../errors/start-errors.js';
 import { assertNamesQueue, isOfObject, subscriptionOf } from '../message/queue-name.js';
 
 /**

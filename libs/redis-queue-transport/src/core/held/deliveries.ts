@@ -1,7 +1,7 @@
 import type { Broker, Settlement } from '../broker/broker.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
-import { LeaseLostError, ShutdownError } from '../errors/errors.js';
+import { LeaseLostError, ShutdownError } from '../errors/abort-reasons.js';
 import type { Begun, Held, HeldBounds } from './held.js';
 import { inspect } from '../delivery/intake.js';
 import { HandlerWatch } from '../lifecycle/handler-watch.js';

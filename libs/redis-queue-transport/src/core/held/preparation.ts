@@ -1,6 +1,6 @@
 import type { Broker, Lease } from '../broker/broker.js';
 import type { Delivery } from '../delivery/delivery.js';
-import { UndecodableError } from '../errors/errors.js';
+import { UndecodableError } from '../errors/data-errors.js';
 import type { Begun } from './held.js';
 import { isExpired } from '../delivery/intake.js';
 import { EXPIRED, RELEASE, REPEATED, deadLetter } from '../delivery/outcome.js';

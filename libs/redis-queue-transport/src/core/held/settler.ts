@@ -1,7 +1,7 @@
 import type { Broker, Settlement, SkipReason } from '../broker/broker.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
-import { NotHandledError } from '../errors/errors.js';
+import { NotHandledError } from '../errors/request-errors.js';
 import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import type { Held } from './held.js';
 import type { MessageIds } from '../message/message-id.js';

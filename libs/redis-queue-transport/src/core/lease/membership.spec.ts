@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { RedisUnavailableError } from '../errors/errors.js';
+import { RedisUnavailableError } from '../errors/call-errors.js';
 import { Asked, FakeLease } from '../broker/lease.fake.js';
 import { Membership } from './membership.js';
 import type { Tenure } from './tenure.js';

@@ -4,7 +4,7 @@ import { EncodedBody } from '../body/body.js';
 import { deadLetterElement, redrivenElement } from './dead-letter.js';
 import type { DeadLetterFacts } from './dead-letter.js';
 import { decodeElement, encodeElement, withNextAttempt } from './envelope.js';
-import { UndecodableError } from '../errors/errors.js';
+import { UndecodableError } from '../errors/data-errors.js';
 import { MAX_HEADER_BYTES } from './header.js';
 
 const FACTS: DeadLetterFacts = {

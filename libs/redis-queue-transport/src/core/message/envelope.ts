@@ -1,6 +1,6 @@
 import { EncodedBody } from '../body/body.js';
 import type { BodyEncoding, OutgoingBody } from '../body/body.js';
-import { HeaderTooLargeError, UndecodableError } from '../errors/errors.js';
+import { HeaderTooLargeError, UndecodableError } from '../errors/data-errors.js';
 import {
   FORMAT_VERSION,
   MAX_SENT_HEADER_BYTES,

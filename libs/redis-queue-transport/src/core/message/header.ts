@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { UndecodableError, messageOf } from '../errors/errors.js';
+import { UndecodableError } from '../errors/data-errors.js';
+import { messageOf } from '../errors/message-of.js';
 
 /** The format version that this release writes, and the only one that it reads. */
 export const FORMAT_VERSION = 1;

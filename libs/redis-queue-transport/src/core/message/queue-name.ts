@@ -1,4 +1,4 @@
-import { InvalidPatternError } from '../errors/errors.js';
+import { InvalidPatternError } from '../errors/start-errors.js';
 
 /** A group's wish to get a copy of each event of a pattern, which may have wildcards. */
 export interface Subscription {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { EncodedBody } from '../body/body.js';
-import { UndecodableError } from '../errors/errors.js';
+import { UndecodableError } from '../errors/data-errors.js';
 import { decodeReply, encodeReply } from './reply.js';
 
 describe('a reply', () => {

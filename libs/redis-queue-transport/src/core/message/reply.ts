@@ -3,7 +3,8 @@ import { EncodedBody } from '../body/body.js';
 import type { BodyEncoding, OutgoingBody } from '../body/body.js';
 import { encodingFields, readEncoding } from './envelope.js';
 import type { Element } from './envelope.js';
-import { UndecodableError, messageOf } from '../errors/errors.js';
+import { UndecodableError } from '../errors/data-errors.js';
+import { messageOf } from '../errors/message-of.js';
 import { MAX_HEADER_BYTES } from './header.js';
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { decodeElement } from './envelope.js';
-import { UndecodableError } from '../errors/errors.js';
+import { UndecodableError } from '../errors/data-errors.js';
 import { setAside } from './set-aside.js';
 
 function divided(element: string): [string, string] {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { InvalidOptionError } from '../errors/errors.js';
+import { InvalidOptionError } from '../errors/start-errors.js';
 import { nested, objectWith, oneOf, resolveOptions, text, wholeNumber } from './options.js';
 
 interface Options {

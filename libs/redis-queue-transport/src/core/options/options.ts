@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../errors/errors.js';
+import { InvalidOptionError } from '../errors/start-errors.js';
 import { nearest } from './nearest.js';
 
 /**

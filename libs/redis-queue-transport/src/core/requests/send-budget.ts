@@ -1,4 +1,4 @@
-import { SenderFullError } from '../errors/errors.js';
+import { SenderFullError } from '../errors/call-errors.js';
 
 /**
  * Bounds what one sender keeps in memory until Redis has replied. Every message passes here, so it only adds: text counts

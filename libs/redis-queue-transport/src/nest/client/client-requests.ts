@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
-import { NoHandlerError, RequestTimeoutError } from '../../core/errors/errors.js';
+import { NoHandlerError, RequestTimeoutError } from '../../core/errors/request-errors.js';
 import { ownContext } from '../../core/process/own-context.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import type { Codec } from '../../core/body/codec.js';

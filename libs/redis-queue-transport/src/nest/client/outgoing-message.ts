@@ -4,7 +4,7 @@ import type { OutgoingBody } from '../../core/body/body.js';
 import type { Published } from '../../core/broker/broker.js';
 import { encodeElement } from '../../core/message/envelope.js';
 import type { Element, OutgoingEnvelope, ReplyAddress } from '../../core/message/envelope.js';
-import { NobodyListensError } from '../../core/errors/errors.js';
+import { NobodyListensError } from '../../core/errors/call-errors.js';
 import type { ObservedMessage } from '../../core/lifecycle/observer.js';
 import type { MessageIds } from '../../core/message/message-id.js';
 import type { ClientSession } from './client-session.js';

@@ -4,7 +4,8 @@ import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-me
 import { Observable, throwError } from 'rxjs';
 import { BodyFormat } from '../../core/body/body.js';
 import type { Broker } from '../../core/broker/broker.js';
-import { ClientClosedError, messageOf } from '../../core/errors/errors.js';
+import { ClientClosedError } from '../../core/errors/call-errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 import { assertConcrete, assertSendable } from '../../core/events/event-patterns.js';
 import { healthOf } from '../../core/broker/health.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';

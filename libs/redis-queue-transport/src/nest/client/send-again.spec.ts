@@ -3,8 +3,8 @@ import {
   OutcomeUnknownError,
   RedisRefusedError,
   SenderFullError,
-  UnencodableError,
-} from '../../core/errors/errors.js';
+} from '../../core/errors/call-errors.js';
+import { UnencodableError } from '../../core/errors/data-errors.js';
 import { SendBudget } from '../../core/requests/send-budget.js';
 import { SendAgain } from './send-again.js';
 

@@ -2,8 +2,8 @@ import {
   OutcomeUnknownError,
   RedisRefusedError,
   RedisUnavailableError,
-  messageOf,
-} from '../../core/errors/errors.js';
+} from '../../core/errors/call-errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 import { homeContext } from '../../core/process/own-context.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 

@@ -1,5 +1,6 @@
-import { IncompleteError, InvalidOptionError } from '../../core/errors/errors.js';
-import type { SendFailure } from '../../core/errors/errors.js';
+import { IncompleteError } from '../../core/errors/call-errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
+import type { SendFailure } from '../../core/errors/call-errors.js';
 import { rejected } from '../../core/errors/rejected.js';
 import type { OutgoingMessage } from './outgoing-message.js';
 import { isRecord } from '../packets/redis-queue-record.js';

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { messageOf } from '../../core/errors/errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 
 /** While they come, that is told no more often. */
 const TELL_EVERY_MS = 30_000;

@@ -4,7 +4,7 @@ import type { Broker } from '../../core/broker/broker.js';
 import { LiveDelivery } from '../../core/delivery/delivery.js';
 import type { Delivery } from '../../core/delivery/delivery.js';
 import { decodeElement } from '../../core/message/envelope.js';
-import { ShutdownError } from '../../core/errors/errors.js';
+import { ShutdownError } from '../../core/errors/abort-reasons.js';
 import { isExpired, unreadable } from '../../core/delivery/intake.js';
 import { ACK } from '../../core/delivery/outcome.js';
 import { HandlerWatch } from '../../core/lifecycle/handler-watch.js';

@@ -1,5 +1,5 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import { InvalidOptionError, InvalidPatternError } from '../../core/errors/errors.js';
+import { InvalidOptionError, InvalidPatternError } from '../../core/errors/start-errors.js';
 import { isWildcard } from '../../core/events/event-patterns.js';
 import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name.js';
 import type {

@@ -2,8 +2,8 @@ import { Catch, HttpException, HttpStatus } from '@nestjs/common';
 import type { ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import { throwError } from 'rxjs';
-import { RedisQueueError } from '../../core/errors/errors.js';
-import type { RedisQueueErrorCode } from '../../core/errors/errors.js';
+import { RedisQueueError } from '../../core/errors/redis-queue-error.js';
+import type { RedisQueueErrorCode } from '../../core/errors/redis-queue-error.js';
 
 /** The errors that are not mistakes of the program. All others stay 500. */
 const STATUS: Partial<Record<RedisQueueErrorCode, HttpStatus>> = {

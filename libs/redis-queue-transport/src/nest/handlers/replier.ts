@@ -1,7 +1,8 @@
 import type { Broker, StreamState } from '../../core/broker/broker.js';
 import type { OutgoingBody } from '../../core/body/body.js';
 import type { Envelope, ReplyAddress } from '../../core/message/envelope.js';
-import { RedisQueueError, messageOf } from '../../core/errors/errors.js';
+import { RedisQueueError } from '../../core/errors/redis-queue-error.js';
+import { messageOf } from '../../core/errors/message-of.js';
 import { encodeJson } from '../../core/body/json.js';
 import { encodeReply } from '../../core/message/reply.js';
 import type { PacketCodec, ReplyPacket } from '../packets/packet-codec.js';

@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import type { Broker, ServedAs } from '../../core/broker/broker.js';
-import { messageOf } from '../../core/errors/errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 import { looksLikeWildcard } from '../../core/events/event-patterns.js';
 import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name.js';
 import { nearest } from '../../core/options/nearest.js';

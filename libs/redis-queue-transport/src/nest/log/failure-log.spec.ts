@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { RedisRefusedError } from '../../core/errors/errors.js';
+import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { FailureLog } from './failure-log.js';
 
 describe('FailureLog', () => {

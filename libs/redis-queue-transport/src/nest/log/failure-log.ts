@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
-import { RedisRefusedError, messageOf } from '../../core/errors/errors.js';
+import { RedisRefusedError } from '../../core/errors/call-errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 
 const REPEAT_AFTER_MS = 30_000;
 /** How many texts are remembered: those that name a message are all different. */

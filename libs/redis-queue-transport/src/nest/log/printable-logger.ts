@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { messageOf } from '../../core/errors/errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 
 /**
  * Control characters, line ends, and marks that change the direction of text or are invisible: in a log they could forge

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Subject } from 'rxjs';
-import { InvalidOptionError, messageOf } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 import { nearest } from '../../core/options/nearest.js';
 import type { DeadReason } from '../../core/delivery/outcome.js';
 import { ListenerFailures } from '../../core/lifecycle/listener-failures.js';

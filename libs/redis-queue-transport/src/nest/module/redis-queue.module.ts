@@ -8,7 +8,7 @@ import type {
   Type,
 } from '@nestjs/common';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import {
   resolveAdminOptions,
   resolveClientOptions,

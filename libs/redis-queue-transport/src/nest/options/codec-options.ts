@@ -1,6 +1,6 @@
 import { JSON_CODEC, RAW_CODEC, jsonCodec, rawCodec } from '../../core/body/codec.js';
 import type { Codec } from '../../core/body/codec.js';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { isMarked } from '../../core/errors/mark.js';
 import { invalid } from '../../core/options/options.js';
 

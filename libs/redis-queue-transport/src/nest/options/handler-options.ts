@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { assertSubscribable } from '../../core/events/event-patterns.js';
 import { invalid } from '../../core/options/options.js';
 import { MOST_CONCURRENT, OPTION_NAMES, isOf } from './option-table.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { jsonCodec, rawCodec } from '../../core/body/codec.js';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { retryDelayMs } from '../../core/delivery/retry.js';
 import type { RedisQueueEventOptions } from './event-options.js';
 import { resolveMessageHandler } from './handler-options.js';

@@ -1,5 +1,5 @@
 import type { Codec } from '../../core/body/codec.js';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import {
   assertOptions,
   flag,

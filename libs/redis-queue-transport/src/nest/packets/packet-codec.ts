@@ -2,7 +2,8 @@ import type { Deserializer, ReadPacket, Serializer } from '@nestjs/microservices
 import type { BodyEncoding, BodyFormat, OutgoingBody } from '../../core/body/body.js';
 import type { Codec } from '../../core/body/codec.js';
 import type { Envelope } from '../../core/message/envelope.js';
-import { UndecodableError, messageOf } from '../../core/errors/errors.js';
+import { UndecodableError } from '../../core/errors/data-errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 import type { ReceivedReply } from '../../core/message/reply.js';
 
 /** A reply as Nest passes it around. */

@@ -1,4 +1,5 @@
-import { InvalidPatternError, messageOf } from '../../core/errors/errors.js';
+import { InvalidPatternError } from '../../core/errors/start-errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 import { assertNamesQueue } from '../../core/message/queue-name.js';
 
 /** Nest's own normaliser answers these for objects that it gives up on: quite different patterns would share a queue. */

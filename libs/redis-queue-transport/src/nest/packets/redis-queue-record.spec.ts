@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { rawCodec } from '../../core/body/codec.js';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { RedisQueueRecord, RedisQueueRecordBuilder } from './redis-queue-record.js';
 
 describe('RedisQueueRecordBuilder', () => {

@@ -1,5 +1,5 @@
 import type { Broker } from '../../core/broker/broker.js';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { historyValue } from '../../core/events/event-index.js';
 import type { HistoryOptions, RedisQueueDeclarations } from '../options/declarations.js';
 

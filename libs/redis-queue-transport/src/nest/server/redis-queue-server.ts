@@ -6,7 +6,7 @@ import type {
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import { BodyFormat } from '../../core/body/body.js';
-import { ServerStartedError } from '../../core/errors/errors.js';
+import { ServerStartedError } from '../../core/errors/start-errors.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { decodeJsonOrText } from '../../core/body/json.js';
 import { SendBudget } from '../../core/requests/send-budget.js';

@@ -1,8 +1,5 @@
-import {
-  InvalidOptionError,
-  RedisRefusedError,
-  UnsafeRedisError,
-} from '../../core/errors/errors.js';
+import { InvalidOptionError, UnsafeRedisError } from '../../core/errors/start-errors.js';
+import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import type { Connection } from '../connection/connection.js';
 
 /** Checks whether Redis is configured to keep its data. */

@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { invalid, unknownOption } from '../../core/options/options.js';
 import { safeSettings } from './connection-settings.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { optionsWithoutEffect } from './connection-options.js';
 import { connectionSource } from './connection-source.js';
 

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { invalid } from '../../core/options/options.js';
 import { checkConnectionOptions, optionsWithoutEffect } from './connection-options.js';
 import type { ConnectionOptions } from './connection-options.js';

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
-import { RedisRefusedError, RedisUnavailableError, messageOf } from '../../core/errors/errors.js';
-import type { RedisQueueError } from '../../core/errors/errors.js';
+import { RedisRefusedError, RedisUnavailableError } from '../../core/errors/call-errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
+import type { RedisQueueError } from '../../core/errors/redis-queue-error.js';
 import type { ConnectionHealth } from '../../core/broker/health.js';
 import { bare } from './bare-error.js';
 import { homeContext } from '../../core/process/own-context.js';

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
-import { RedisUnavailableError, messageOf } from '../../core/errors/errors.js';
+import { RedisUnavailableError } from '../../core/errors/call-errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 import type { ConnectionOptions, RedisCredentials } from './connection-options.js';
 
 type Credentials = NonNullable<ConnectionOptions['credentials']>;

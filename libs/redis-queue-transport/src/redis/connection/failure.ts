@@ -1,10 +1,10 @@
 import {
   OutcomeUnknownError,
   RedisRefusedError,
-  RedisQueueError,
   RedisUnavailableError,
-  messageOf,
-} from '../../core/errors/errors.js';
+} from '../../core/errors/call-errors.js';
+import { RedisQueueError } from '../../core/errors/redis-queue-error.js';
+import { messageOf } from '../../core/errors/message-of.js';
 
 /** In the words of Redis 7.0 and of later versions. */
 const REFUSED_MIDWAY =

@@ -1,5 +1,5 @@
 import type { Element } from '../../core/message/envelope.js';
-import { RedisRefusedError } from '../../core/errors/errors.js';
+import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import type { Connection } from './connection.js';
 
 /** Redis accepts values of this many bytes with any setting. */

@@ -1,6 +1,6 @@
 import type { Published } from '../../core/broker/broker.js';
 import type { Element } from '../../core/message/envelope.js';
-import { RedisRefusedError } from '../../core/errors/errors.js';
+import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { EventIndex } from '../../core/events/event-index.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import type { Connection } from '../connection/connection.js';

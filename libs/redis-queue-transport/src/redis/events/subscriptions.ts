@@ -1,5 +1,5 @@
 import type { EventDeclaration, SubscriptionTerms } from '../../core/broker/broker.js';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { historyField, historyValue, listenersField } from '../../core/events/event-index.js';
 import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name.js';
 import { retryUntilStopped } from '../../core/process/until-stopped.js';

@@ -1,5 +1,5 @@
 import type { ListSource } from '../../core/broker/broker.js';
-import { RedisRefusedError } from '../../core/errors/errors.js';
+import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { repeatUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';

@@ -1,6 +1,6 @@
 import type { RecoveryTerms } from '../../core/broker/broker.js';
 import { historyField } from '../../core/events/event-index.js';
-import { InvalidOptionError } from '../../core/errors/errors.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { RecoveringListener } from './recovering-listener.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { InvalidPatternError } from '../../core/errors/errors.js';
+import { InvalidPatternError } from '../../core/errors/start-errors.js';
 import { Keys } from './keys.js';
 
 const keys = new Keys('rq');

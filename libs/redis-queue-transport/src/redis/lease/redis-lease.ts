@@ -8,7 +8,7 @@ import type {
   TrialStep,
 } from '../../core/broker/broker.js';
 import { idOf } from '../../core/message/envelope.js';
-import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/errors.js';
+import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/call-errors.js';
 import { pause } from '../../core/process/pause.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';

@@ -3,7 +3,7 @@ import {
   OutcomeUnknownError,
   RedisRefusedError,
   RedisUnavailableError,
-} from '../../core/errors/errors.js';
+} from '../../core/errors/call-errors.js';
 import { setAside } from '../../core/message/set-aside.js';
 import type { SetAside } from '../../core/message/set-aside.js';
 import { newBodyName } from '../queue/body-name.js';

@@ -1,7 +1,7 @@
 import type { PushTerms } from '../../core/broker/broker.js';
 import { parkedElement } from '../../core/message/envelope.js';
 import type { Element } from '../../core/message/envelope.js';
-import { RedisRefusedError } from '../../core/errors/errors.js';
+import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import { newBodyName } from './body-name.js';
 import type { Connection } from '../connection/connection.js';

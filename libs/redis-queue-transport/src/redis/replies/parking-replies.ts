@@ -1,6 +1,7 @@
 import { parkedElement } from '../../core/message/envelope.js';
 import type { Element } from '../../core/message/envelope.js';
-import { OutcomeUnknownError, messageOf } from '../../core/errors/errors.js';
+import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
+import { messageOf } from '../../core/errors/message-of.js';
 import { encodeJson } from '../../core/body/json.js';
 import { encodeReply } from '../../core/message/reply.js';
 import { newBodyName } from '../queue/body-name.js';
