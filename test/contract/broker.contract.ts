@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type {
-  Broker,
   Exchange,
   Lease,
   LeaseTerms,
   Settlement,
   TrialStep,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+} from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/errors/start-errors.js';
 import { eventually } from '../support/eventually.js';

@@ -1,12 +1,12 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type {
-  Broker,
   Lease,
   LeaseTerms,
   Settlement,
   TrialStep,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+} from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, rounds, timeFor } from '../support/seed.js';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { Lease } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Lease } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { redisRig } from '../support/redis-rig.js';
 import { element } from './elements.js';
 import { RedisWorld } from './redis-world.js';

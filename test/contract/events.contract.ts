@@ -1,9 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type {
-  Broker,
-  Lease,
-  Published,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Broker, Published } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Lease } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { eventually } from '../support/eventually.js';
 import type { BrokerWorld } from './broker-world.js';
 import { element, ids } from './elements.js';

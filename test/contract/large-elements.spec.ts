@@ -1,8 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type {
-  Broker,
-  LeaseTerms,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { LeaseTerms } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { LARGE_BYTES } from '../../libs/redis-queue-transport/src/redis/script/script.js';
 import { redisRig } from '../support/redis-rig.js';
 import { ENDED_MS } from './broker-world.js';

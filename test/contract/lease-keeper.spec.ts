@@ -1,9 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type {
-  Broker,
-  Lease,
-  LeaseTerms,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Lease, LeaseTerms } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { RedisRefusedError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { LeaseKeeper } from '../../libs/redis-queue-transport/src/core/lease/lease-keeper.js';
 import { pause } from '../../libs/redis-queue-transport/src/core/process/pause.js';

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import type { Broker, Lease } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Lease } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { Membership } from '../../libs/redis-queue-transport/src/core/lease/membership.js';
 import type { Tenure } from '../../libs/redis-queue-transport/src/core/lease/tenure.js';

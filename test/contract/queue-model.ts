@@ -1,7 +1,7 @@
 import type {
   Suspects,
   TrialStep,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+} from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 
 /** A message as far as the model knows it. */
 export interface ModelMessage {

@@ -2,11 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { findFreePort, startRedis } from 'local-redis';
 import type { LocalRedis } from 'local-redis';
-import type {
-  Broker,
-  Lease,
-  Settlement,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Lease, Settlement } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import {
   RedisRefusedError,

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type {
-  Broker,
   Exchange,
   Lease,
   Settlement,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+} from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { ENDED_MS } from '../contract/broker-world.js';
 import { element, ids } from '../contract/elements.js';

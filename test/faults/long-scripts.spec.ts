@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type {
-  Broker,
   Lease,
   LeaseTerms,
   Settlement,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+} from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import {
   decodeElement,
   withNextAttempt,

@@ -1,9 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type {
-  Broker,
-  Exchange,
-  Lease,
-} from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Exchange, Lease } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { counts, element, ids, brought } from '../contract/elements.js';
 import { RedisWorld } from '../contract/redis-world.js';

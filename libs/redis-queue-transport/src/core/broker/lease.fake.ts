@@ -1,4 +1,4 @@
-import type { Exchange, Lease, Renewal, Settlement, TimeStep, TrialStep } from './broker.js';
+import type { Exchange, Lease, Renewal, Settlement, TimeStep, TrialStep } from './lease.js';
 
 /** A call that waits for the test to answer it. */
 export class Asked<T> {

@@ -1,4 +1,5 @@
-import type { Lease, LeaseTerms, WakeNews } from '../broker/broker.js';
+import type { Lease, LeaseTerms } from '../broker/lease.js';
+import type { WakeNews } from '../broker/broker.js';
 import type { ConsumerBroker } from './consumer-parts.js';
 import { FakeLease } from '../broker/lease.fake.js';
 

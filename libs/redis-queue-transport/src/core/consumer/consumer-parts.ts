@@ -1,5 +1,6 @@
 import { Breaker } from './breaker.js';
-import type { Broker, Lease, SubscriptionTerms, WakeNews } from '../broker/broker.js';
+import type { Broker, WakeNews } from '../broker/broker.js';
+import type { Lease, SubscriptionTerms } from '../broker/lease.js';
 import { ConsumerState } from './consumer-state.js';
 import { Deliveries } from '../held/deliveries.js';
 import type { DeliveriesOptions, DeliveriesOwner } from '../held/deliveries.js';

@@ -1,4 +1,4 @@
-import type { TrialStep } from '../broker/broker.js';
+import type { TrialStep } from '../broker/lease.js';
 import type { ConsumerParts } from './consumer-parts.js';
 import type { ConsumerView } from './next-step.js';
 

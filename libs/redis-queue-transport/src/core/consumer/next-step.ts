@@ -1,4 +1,4 @@
-import type { TrialStep } from '../broker/broker.js';
+import type { TrialStep } from '../broker/lease.js';
 import type { Phase } from './consumer-state.js';
 
 /** The state by which a consumer decides what to do next. */

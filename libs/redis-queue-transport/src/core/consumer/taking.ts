@@ -1,4 +1,4 @@
-import type { Exchange, TrialStep } from '../broker/broker.js';
+import type { Exchange, TrialStep } from '../broker/lease.js';
 import type { ConsumerState } from './consumer-state.js';
 import type { Deliveries } from '../held/deliveries.js';
 import type { Held } from '../held/held.js';

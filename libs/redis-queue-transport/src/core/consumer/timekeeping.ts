@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { TimeStep } from '../broker/broker.js';
+import type { TimeStep } from '../broker/lease.js';
 
 /**
  * How much later than the timekeeper the others look for due messages, in case the timekeeper is dead or frozen. So the

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { Suspects, TrialStep } from '../broker/broker.js';
+import type { Suspects, TrialStep } from '../broker/lease.js';
 
 /** How long a consumer that holds messages leaves the trial to one that holds nothing. */
 const POLITE_MS = 300;

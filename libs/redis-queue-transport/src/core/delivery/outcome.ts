@@ -1,4 +1,4 @@
-import type { SkipReason } from '../broker/broker.js';
+import type { SkipReason } from '../broker/lease.js';
 import { detailsOf } from '../errors/error-details.js';
 import type { ErrorSummary } from '../errors/error-details.js';
 import { messageOf } from '../errors/message-of.js';

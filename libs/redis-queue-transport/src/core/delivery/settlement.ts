@@ -1,4 +1,4 @@
-import type { Settlement } from '../broker/broker.js';
+import type { Settlement } from '../broker/lease.js';
 import type { Delivery } from './delivery.js';
 import { deadLetterElement } from '../message/dead-letter.js';
 import { withNextAttempt } from '../message/envelope.js';

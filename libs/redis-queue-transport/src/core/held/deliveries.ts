@@ -1,4 +1,5 @@
-import type { Broker, Settlement } from '../broker/broker.js';
+import type { Broker } from '../broker/broker.js';
+import type { Settlement } from '../broker/lease.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { LeaseLostError, ShutdownError } from '../errors/abort-reasons.js';

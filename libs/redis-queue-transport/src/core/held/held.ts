@@ -1,4 +1,4 @@
-import type { Settlement } from '../broker/broker.js';
+import type { Settlement } from '../broker/lease.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { OwnPlaces } from '../delivery/places.js';
 import { Running } from '../delivery/running.js';

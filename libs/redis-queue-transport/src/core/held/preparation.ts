@@ -1,4 +1,5 @@
-import type { Broker, Lease } from '../broker/broker.js';
+import type { Broker } from '../broker/broker.js';
+import type { Lease } from '../broker/lease.js';
 import type { Delivery } from '../delivery/delivery.js';
 import { UndecodableError } from '../errors/data-errors.js';
 import type { Begun } from './held.js';

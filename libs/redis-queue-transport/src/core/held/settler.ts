@@ -1,4 +1,5 @@
-import type { Broker, Settlement, SkipReason } from '../broker/broker.js';
+import type { Broker } from '../broker/broker.js';
+import type { Settlement, SkipReason } from '../broker/lease.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { NotHandledError } from '../errors/request-errors.js';

@@ -1,4 +1,4 @@
-import type { Renewal, SeenLease } from '../broker/broker.js';
+import type { Renewal, SeenLease } from '../broker/lease.js';
 
 /** When a renewal was sent and when its reply arrived, in ms of this process's monotonic clock. */
 export interface LookTimes {

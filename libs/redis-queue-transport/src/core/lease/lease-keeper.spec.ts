@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { Renewal } from '../broker/broker.js';
+import type { Renewal } from '../broker/lease.js';
 import { RedisUnavailableError } from '../errors/call-errors.js';
 import { FakeLease } from '../broker/lease.fake.js';
 import { LeaseKeeper } from './lease-keeper.js';

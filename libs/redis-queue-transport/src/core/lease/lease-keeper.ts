@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { Lease, Renewal, SeenLease } from '../broker/broker.js';
+import type { Lease, Renewal, SeenLease } from '../broker/lease.js';
 import { EndedLeases } from './ended-leases.js';
 import type { LookTimes } from './ended-leases.js';
 import { pause } from '../process/pause.js';

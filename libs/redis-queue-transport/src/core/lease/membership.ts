@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { Lease } from '../broker/broker.js';
+import type { Lease } from '../broker/lease.js';
 import type { LeaseKeeperEvents } from './lease-keeper.js';
 import { retryUntilStopped } from '../process/until-stopped.js';
 import type { KeptLease } from './start-gate.js';

@@ -1,4 +1,4 @@
-import type { Lease } from '../broker/broker.js';
+import type { Lease } from '../broker/lease.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { LeaseKeeperEvents } from './lease-keeper.js';
 import type { KeptLease } from './start-gate.js';

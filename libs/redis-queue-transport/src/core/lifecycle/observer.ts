@@ -1,4 +1,4 @@
-import type { Settlement, SkipReason } from '../broker/broker.js';
+import type { Settlement, SkipReason } from '../broker/lease.js';
 import type { DeadReason, Outcome } from '../delivery/outcome.js';
 import type { ErrorSummary } from '../errors/error-details.js';
 

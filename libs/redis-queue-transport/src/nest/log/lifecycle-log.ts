@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import type { Logger } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import type { SkipReason } from '../../core/broker/broker.js';
+import type { SkipReason } from '../../core/broker/lease.js';
 import { summarize } from '../../core/delivery/outcome.js';
 import type { ErrorSummary } from '../../core/errors/error-details.js';
 import { RedisQueueError } from '../../core/errors/redis-queue-error.js';

@@ -1,5 +1,6 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import type { Broker, SubscriptionTerms } from '../../core/broker/broker.js';
+import type { Broker } from '../../core/broker/broker.js';
+import type { SubscriptionTerms } from '../../core/broker/lease.js';
 import { Consumer } from '../../core/consumer/consumer.js';
 import { DeliveryRunner } from '../../core/delivery/delivery-runner.js';
 import { HandlerWatch } from '../../core/lifecycle/handler-watch.js';

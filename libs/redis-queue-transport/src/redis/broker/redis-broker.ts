@@ -3,8 +3,6 @@ import type {
   Broker,
   EventDeclaration,
   Feed,
-  Lease,
-  LeaseTerms,
   ListSource,
   OtherTerms,
   Published,
@@ -16,6 +14,7 @@ import type {
   StreamState,
   WakeNews,
 } from '../../core/broker/broker.js';
+import type { Lease, LeaseTerms } from '../../core/broker/lease.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import { RedisClock } from '../../core/process/clock.js';
 import type { Element } from '../../core/message/envelope.js';

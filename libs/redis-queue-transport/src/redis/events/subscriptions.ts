@@ -1,4 +1,5 @@
-import type { EventDeclaration, SubscriptionTerms } from '../../core/broker/broker.js';
+import type { EventDeclaration } from '../../core/broker/broker.js';
+import type { SubscriptionTerms } from '../../core/broker/lease.js';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { historyField, historyValue, listenersField } from '../../core/events/event-index.js';
 import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name.js';

@@ -1,4 +1,4 @@
-import type { Settlement, Suspects } from '../../core/broker/broker.js';
+import type { Settlement, Suspects } from '../../core/broker/lease.js';
 import type { ScriptArgument } from '../script/script.js';
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';

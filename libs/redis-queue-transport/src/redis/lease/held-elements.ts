@@ -1,4 +1,4 @@
-import type { Settlement } from '../../core/broker/broker.js';
+import type { Settlement } from '../../core/broker/lease.js';
 import type { Parked } from '../parking/large-elements.js';
 
 /** What a lease has handed out and nobody has settled: what it knows about its processing list. */

@@ -6,7 +6,7 @@ import type {
   Settlement,
   TimeStep,
   TrialStep,
-} from '../../core/broker/broker.js';
+} from '../../core/broker/lease.js';
 import { idOf } from '../../core/message/envelope.js';
 import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/call-errors.js';
 import { pause } from '../../core/process/pause.js';

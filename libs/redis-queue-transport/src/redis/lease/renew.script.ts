@@ -1,4 +1,4 @@
-import type { SeenLease } from '../../core/broker/broker.js';
+import type { SeenLease } from '../../core/broker/lease.js';
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DROP_DEAD } from '../script/parking-lua.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Settlement } from '../../core/broker/broker.js';
+import type { Settlement } from '../../core/broker/lease.js';
 import { partsOf } from './settlement-parts.js';
 
 function numbered(kind: 'ack' | 'release', count: number, bytes = 10): Settlement[] {

@@ -1,4 +1,4 @@
-import type { Settlement } from '../../core/broker/broker.js';
+import type { Settlement } from '../../core/broker/lease.js';
 import { divided } from '../script/divided.js';
 
 /** Bounds of what one exchange settles, so that none keeps Redis busy for long. */
