@@ -54,8 +54,14 @@ export class Shop {
     }
   }
 
-  /** One more replica. */
-  async start(name: ServiceName): Promise<ServiceProcess> {
+  /**
+   * One more replica.
+   * @param environment more variables for it alone
+   */
+  async start(
+    name: ServiceName,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<ServiceProcess> {
     const { redisUrl, queuePrefix = 'rq', dataPrefix = 'shop', signal } = this.options;
     const service = await ServiceProcess.start({
       name,
@@ -66,6 +72,7 @@ export class Shop {
         HOST: '127.0.0.1',
         PORT: '0',
         ...this.options.environment,
+        ...environment,
       },
       signal,
     });

@@ -1,19 +1,8 @@
-import { Module, ValidationPipe } from '@nestjs/common';
-import { APP_PIPE } from '@nestjs/core';
-import { ConfigModule } from './config/config.module.js';
+import { Module } from '@nestjs/common';
 import { NotificationModule } from './notification/notification.module.js';
-import { OrdersModule } from './orders/orders.module.js';
+import { OrderEventsModule } from './orders/order-events.module.js';
 import { PaymentModule } from './payment/payment.module.js';
-import { StockModule } from './stock/stock.module.js';
+import { WebModule } from './web.module.js';
 
-@Module({
-  imports: [ConfigModule, OrdersModule, PaymentModule, StockModule, NotificationModule],
-  providers: [
-    // For HTTP bodies and, because the microservice inherits it, for events too.
-    {
-      provide: APP_PIPE,
-      useFactory: (): ValidationPipe => new ValidationPipe({ transform: true, whitelist: true }),
-    },
-  ],
-})
+@Module({ imports: [WebModule, OrderEventsModule, PaymentModule, NotificationModule] })
 export class AppModule {}

@@ -5,8 +5,10 @@ import type { MicroserviceOptions } from '@nestjs/microservices';
 import { RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { AppModule } from './app.module.js';
 import { OrderConfig } from './config/order-config.js';
+import { readRole } from './config/role.js';
+import { WebModule } from './web.module.js';
 
-const app = await NestFactory.create(AppModule);
+const app = await NestFactory.create(readRole(process.env) === 'web' ? WebModule : AppModule);
 const config = app.get(OrderConfig);
 app.connectMicroservice<MicroserviceOptions>(
   {

@@ -6,6 +6,7 @@ import { OrderSettledDto } from './dto/order-settled.dto.js';
 import { ReserveStockDto } from './dto/reserve-stock.dto.js';
 import { RedeliveryInterceptor } from './redelivery.interceptor.js';
 import type { Reservation } from './reservation.js';
+import type { StockItem } from './stock-file.js';
 import { StockRepository } from './stock.repository.js';
 import { Warehouse } from './warehouse.js';
 
@@ -48,6 +49,12 @@ export class StockController {
   async check(@Payload() { sku }: CheckStockDto): Promise<{ sku: string; units: number } | null> {
     const units = await this.stock.unitsLeft(sku);
     return units === undefined ? null : { sku, units };
+  }
+
+  /** The whole stock, by SKU. */
+  @MessagePattern('inventory.list')
+  list(): Promise<StockItem[]> {
+    return this.stock.all();
   }
 
   /**

@@ -137,3 +137,12 @@ test('an item that nobody knows is not the same as one with none left', async ()
   expect(await stock.unitsLeft('PEN')).toBeUndefined();
   expect(await stock.unitsLeft('JAM')).toBe(0);
 });
+
+test('the whole stock is listed by SKU', async () => {
+  await stock.reserve('a', [{ sku: 'TEA', quantity: 2 }]);
+  expect(await stock.all()).toEqual([
+    { sku: 'CUP', units: 1 },
+    { sku: 'JAM', units: 0 },
+    { sku: 'TEA', units: 3 },
+  ]);
+});

@@ -46,6 +46,14 @@ export class StockRepository {
     return units === null ? undefined : Number(units);
   }
 
+  /** Every item, by SKU. */
+  async all(): Promise<StockItem[]> {
+    const units = await this.redis.hgetall(this.#keys.units);
+    return Object.entries(units)
+      .map(([sku, left]) => ({ sku, units: Number(left) }))
+      .sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  }
+
   /** Adds items that Redis does not know yet; one that it knows keeps its units. */
   async addMissing(items: readonly StockItem[]): Promise<void> {
     const transaction = this.redis.multi();

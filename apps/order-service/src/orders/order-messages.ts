@@ -37,6 +37,14 @@ export class OrderMessages {
     }
   }
 
+  /**
+   * For whoever watches, such as the page. The order depends on nobody who hears it: nothing waits for it, and the client
+   * logs a failure.
+   */
+  tellProgress(event: 'order.placed' | 'order.reserved', orderId: string): void {
+    this.client.emit(event, { orderId });
+  }
+
   /** To each group that wants to know how an order ended. An end that nobody would hear of is an error. */
   async tellSettled(orderId: string, { status }: Settlement): Promise<void> {
     const event = { orderId, status };

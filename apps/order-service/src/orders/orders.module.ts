@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { InventoryModule } from '../inventory/inventory.module.js';
 import { RedisModule } from '../redis/redis.module.js';
-import { OrderEventsController } from './order-events.controller.js';
 import { OrderMessages } from './order-messages.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersRepository } from './orders.repository.js';
@@ -10,7 +9,7 @@ import { UnfinishedOrders } from './unfinished-orders.js';
 
 @Module({
   imports: [RedisModule, InventoryModule],
-  controllers: [OrdersController, OrderEventsController],
+  controllers: [OrdersController],
   providers: [OrdersRepository, OrderMessages, OrdersService, UnfinishedOrders],
   exports: [OrdersService],
 })

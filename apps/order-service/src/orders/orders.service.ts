@@ -52,6 +52,7 @@ export class OrdersService {
   async passOn(order: Order): Promise<void> {
     await this.messages.askForGoods(order);
     await this.orders.accept(order.id);
+    this.messages.tellProgress('order.placed', order.id);
   }
 
   /** Orders that are stored, and not yet known to be on the list of reservations, the oldest first. */
@@ -76,6 +77,7 @@ export class OrdersService {
     if (status === undefined || status === 'rejected') {
       throw new DeadLetter(`goods are set aside for order ${id}, which is ${status ?? 'unknown'}`);
     }
+    this.messages.tellProgress('order.reserved', id);
     const order = await this.orders.find(id);
     if (order?.status === 'reserved') await this.messages.askForMoney(order);
   }

@@ -1,0 +1,18 @@
+import { Module, ValidationPipe } from '@nestjs/common';
+import { APP_PIPE } from '@nestjs/core';
+import { ConfigModule } from './config/config.module.js';
+import { OrdersModule } from './orders/orders.module.js';
+import { StockModule } from './stock/stock.module.js';
+
+/** What a replica with `ROLE=web` consists of. */
+@Module({
+  imports: [ConfigModule, OrdersModule, StockModule],
+  providers: [
+    // For HTTP bodies and, because the microservice inherits it, for events too.
+    {
+      provide: APP_PIPE,
+      useFactory: (): ValidationPipe => new ValidationPipe({ transform: true, whitelist: true }),
+    },
+  ],
+})
+export class WebModule {}
