@@ -193,6 +193,30 @@ describe('no script works for longer than 10 ms', () => {
     await rig.commands.del(world.key(QUEUE, 'waiting'));
   });
 
+  test('listing dead letters behind fifty thousand, small or just below the size that is parked', async () => {
+    const { url } = rig.redis;
+    const admin = rig.closeLater(new RedisQueueAdmin({ connection: url, prefix: rig.prefix }));
+    const dead = world.key(QUEUE, 'dead');
+    const add = async (from: number, count: number, bytes: number): Promise<void> => {
+      for (let added = 0; added < count; added += 1_000) {
+        const pipeline = rig.commands.pipeline();
+        for (let index = added; index < Math.min(count, added + 1_000); index += 1)
+          pipeline.xadd(dead, `${from + index}-0`, 'element', 'x'.repeat(bytes));
+        await pipeline.exec();
+      }
+    };
+    await add(1, 50_000, 300);
+    await add(50_001, 100, 255 * KIB);
+    await add(50_101, 1_000, 300);
+    await expectShort(async () => {
+      for (const newestFirst of [false, true]) {
+        const page = { offset: 51_090, limit: 5, newestFirst };
+        expect((await admin.deadLetters(QUEUE, page)).letters).toHaveLength(5);
+      }
+    });
+    await rig.commands.unlink(dead);
+  });
+
   test('adding when a million ids have ended at once', async () => {
     await expectShort(async () => {
       const ids = world.key(QUEUE, 'ids');

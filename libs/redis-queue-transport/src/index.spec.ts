@@ -64,6 +64,7 @@ interface Types {
   ConnectionOption: library.ConnectionOption;
   DeadLetterEntry: library.DeadLetterEntry;
   DeadLetterFilter: library.DeadLetterFilter;
+  DeadLetterPageOptions: library.DeadLetterPageOptions;
   DelayedMessage: library.DelayedMessage;
   EmitResult: library.EmitResult;
   EnqueueResult: library.EnqueueResult;
@@ -119,6 +120,7 @@ const TYPES: readonly (keyof Types)[] = [
   'ConnectionOption',
   'DeadLetterEntry',
   'DeadLetterFilter',
+  'DeadLetterPageOptions',
   'DelayedMessage',
   'EmitResult',
   'EnqueueResult',

@@ -78,6 +78,7 @@ export { DeadLetter, RetryLater } from './nest/context/exceptions.js';
 export { isWorthRetrying } from './nest/internals/worth-retrying.js';
 export { RedisQueueAdmin } from './nest/admin/redis-queue-admin.js';
 export type {
+  DeadLetterPageOptions,
   HistoryPageOptions,
   RedisQueueName,
   ReplayOptions,

@@ -21,12 +21,7 @@ export interface AdminBroker {
    * there.
    */
   advance(queue: string, elements: readonly Buffer[], lastDueMs: number): Promise<number>;
-  /** Dead letters from an entry on (included; the oldest without one), oldest first. */
-  deadLetters(
-    queue: string,
-    from: string | undefined,
-    count: number,
-  ): Promise<readonly DeadElement[]>;
+  deadLetters(queue: string, part: DeadLetterPart): Promise<readonly DeadElement[]>;
   /** The dead letter of an entry; undefined if there is none. Any text is allowed. */
   deadLetter(queue: string, entry: string): Promise<DeadElement | undefined>;
   /** Moves dead letters back to the tail of the queue, each once and with its new element. Returns how many were there. */
@@ -42,8 +37,8 @@ export interface AdminBroker {
   find(queue: string, id: string): Promise<FoundElement | undefined>;
   /** Removes an element that nobody holds, and its parked body. Returns whether it was there. */
   remove(queue: string, element: Buffer): Promise<boolean>;
-  /** Removes all waiting and delayed messages. Returns how many. */
-  purge(queue: string): Promise<number>;
+  /** Removes all messages that wait, suspects included, all that are delayed, or both. Returns how many. */
+  purge(queue: string, what: PurgedPart | 'all'): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -74,6 +69,19 @@ export interface QueueLook extends Pick<
   readonly head: Buffer;
   /** Redis time in ms. */
   readonly nowMs: number;
+}
+
+/** What may be purged by itself. */
+export type PurgedPart = 'waiting' | 'delayed';
+
+/** Which dead letters to list. */
+export interface DeadLetterPart {
+  /** The first entry, included. Default: the oldest, or the newest with `isNewestFirst`. */
+  readonly from: string | undefined;
+  /** How many are passed over first, from there on. */
+  readonly offset: number;
+  readonly count: number;
+  readonly isNewestFirst: boolean;
 }
 
 export interface DelayedElement {

@@ -1,4 +1,11 @@
-import type { AdminBroker, DeadElement, QueueLengths, QueueLook } from './admin-broker.js';
+import type {
+  AdminBroker,
+  DeadElement,
+  DeadLetterPart,
+  PurgedPart,
+  QueueLengths,
+  QueueLook,
+} from './admin-broker.js';
 import { redrivenElement } from '../message/dead-letter.js';
 import { decodeElement } from '../message/envelope.js';
 import { dateOf } from './message-reader.js';
@@ -11,8 +18,8 @@ export interface Page {
   readonly limit?: number | undefined;
 }
 
-/** Which dead letters are meant. */
-export type DeadLetterFilter = (letter: DeadLetterEntry) => boolean;
+/** Which dead letters are meant. `ageMs`: how long ago it was dead-lettered, by Redis's clock. */
+export type DeadLetterFilter = (letter: DeadLetterEntry, ageMs: number) => boolean;
 
 /** A queue among all others. */
 export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
@@ -125,10 +132,11 @@ export class QueueAdmin {
 
   async deadLetters(
     queue: string,
-    { from, limit = PAGE }: Page & { readonly from?: string | undefined } = {},
+    { offset, limit = PAGE, ...part }: Page & Omit<DeadLetterPart, 'count'>,
   ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
+    offsetRule(offset, 'offset');
     limitRule(limit, 'limit');
-    const elements = await this.broker.deadLetters(queue, from, limit + 1);
+    const elements = await this.broker.deadLetters(queue, { ...part, offset, count: limit + 1 });
     return {
       letters: await this.reader.letters(queue, elements.slice(0, limit)),
       next: elements[limit]?.entry,
@@ -177,8 +185,8 @@ export class QueueAdmin {
     return this.broker.setPaused(queue, false);
   }
 
-  purge(queue: string): Promise<number> {
-    return this.broker.purge(queue);
+  purge(queue: string, what: PurgedPart | 'all'): Promise<number> {
+    return this.broker.purge(queue, what);
   }
 
   close(): Promise<void> {
@@ -187,13 +195,18 @@ export class QueueAdmin {
 
   /** The dead letters that are there now; one that dies again meanwhile is not met a second time. */
   async *#pagesOf(queue: string, filter: DeadLetterFilter): AsyncGenerator<readonly DeadElement[]> {
-    const [{ dead } = { dead: 0 }] = await this.broker.look([queue]);
+    const [{ dead, nowMs } = { dead: 0, nowMs: 0 }] = await this.broker.look([queue]);
     let from: string | undefined;
     for (let seen = 0; seen < dead;) {
-      const page: readonly DeadElement[] = await this.broker.deadLetters(queue, from, PAGE + 1);
+      const part = { from, offset: 0, count: PAGE + 1, isNewestFirst: false };
+      const page: readonly DeadElement[] = await this.broker.deadLetters(queue, part);
       const elements = page.slice(0, Math.min(PAGE, dead - seen));
       const letters = await this.reader.letters(queue, elements);
-      yield elements.filter((_element, index) => letters.slice(index, index + 1).some(filter));
+      yield elements.filter((_element, index) =>
+        letters
+          .slice(index, index + 1)
+          .some((letter) => filter(letter, Math.max(0, nowMs - letter.deadAt.getTime()))),
+      );
       seen += elements.length;
       from = page[PAGE]?.entry;
       if (from === undefined) return;

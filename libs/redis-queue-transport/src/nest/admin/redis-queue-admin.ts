@@ -44,6 +44,18 @@ export interface HistoryPageOptions extends Page {
   readonly newestFirst?: boolean | undefined;
 }
 
+/** Which dead letters to list, in which direction. */
+export interface DeadLetterPageOptions extends Page {
+  /** The first dead letter of the page, by its `entry`. Default: the oldest, or the newest with `newestFirst`. */
+  readonly from?: string | undefined;
+  /** How many to pass over, from there on. Costs more the more they are: prefer `from`. Default 0. */
+  readonly offset?: number | undefined;
+  /** Lists from the newest to the oldest. Default false. */
+  readonly newestFirst?: boolean | undefined;
+}
+
+const waitingOrDelayed = oneOf(['waiting', 'delayed']);
+
 const dropOrKeep = oneOf(['drop', 'keep']);
 
 /** Checked, since a misspelt bound would replay everything. */
@@ -144,12 +156,16 @@ export class RedisQueueAdmin {
     return this.admin.remove(nameOf(queue), id);
   }
 
-  /** Dead letters, the oldest first. `next` is the `from` of the next page. */
-  deadLetters(
+  /**
+   * Dead letters, the oldest first, or with `newestFirst` the newest. `next` is the `from` of the next page in the same
+   * direction. @throws InvalidOptionError
+   */
+  async deadLetters(
     queue: RedisQueueName,
-    page?: Page & { readonly from?: string | undefined },
+    { from, offset = 0, limit, newestFirst = false }: DeadLetterPageOptions = {},
   ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
-    return this.admin.deadLetters(nameOf(queue), page);
+    const isNewestFirst = flag(newestFirst, 'newestFirst');
+    return this.admin.deadLetters(nameOf(queue), { from, offset, limit, isNewestFirst });
   }
 
   /** One dead letter, by its `entry`. */
@@ -193,11 +209,15 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Removes all waiting and delayed messages for good. Returns how many. Their ids stay taken for their `deduplicate`
-   * window, as after handled messages.
+   * Removes all waiting and delayed messages for good, or `only` those that wait or those that are delayed. Returns how
+   * many. Their ids stay taken for their `deduplicate` window, as after handled messages. @throws InvalidOptionError
    */
-  purge(queue: RedisQueueName): Promise<number> {
-    return this.admin.purge(nameOf(queue));
+  async purge(
+    queue: RedisQueueName,
+    { only }: { readonly only?: 'waiting' | 'delayed' | undefined } = {},
+  ): Promise<number> {
+    const what = only === undefined ? 'all' : waitingOrDelayed(only, 'only');
+    return this.admin.purge(nameOf(queue), what);
   }
 
   /** Groups that get copies of events, wildcards with live listeners, and histories. */

@@ -7,16 +7,16 @@ export interface Purged {
 }
 
 /**
- * Removes what waits, suspects included, and what is delayed, with the bodies that are parked, or a part of it. Replies { how many messages
- * that were, how many are left }.
+ * Removes what waits, suspects included ('waiting'), what is delayed ('delayed'), or both ('all'), with the bodies that are
+ * parked, or a part of it. Replies { how many messages that were, how many are left }.
  */
 export const purge = new Script({
   action: 'purge a queue',
   keys: ['waiting', 'suspects', 'delayed', 'parked'],
-  args: [],
+  args: ['what'],
   shared: [EMPTY_QUEUE],
   lua: `
-return { emptyQueue() }
+return { emptyQueue(what) }
 `,
   read: (reply): Purged => {
     const [removed, left] = readArray(reply);

@@ -1,8 +1,10 @@
 import type {
   AdminBroker,
   DeadElement,
+  DeadLetterPart,
   DelayedElement,
   FoundElement,
+  PurgedPart,
   QueueLengths,
   QueueLook,
 } from '../../core/admin/admin-broker.js';
@@ -20,6 +22,7 @@ import { RedisEventAdmin } from '../event-admin/redis-event-admin.js';
 import { advance } from './advance.script.js';
 import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';
+import { passOverNewest, passOverOldest } from './pass-over.script.js';
 import { purge } from './purge.script.js';
 import { redrive } from './redrive.script.js';
 import { remove } from './remove.script.js';
@@ -115,12 +118,16 @@ export class RedisAdmin implements AdminBroker {
 
   async deadLetters(
     queue: string,
-    from: string | undefined,
-    count: number,
+    { from, offset, count, isNewestFirst }: DeadLetterPart,
   ): Promise<readonly DeadElement[]> {
     const { dead } = this.#keys.queue(queue);
+    const [start, end] = isNewestFirst ? ['+', '-'] : ['-', '+'];
+    const first = await this.#passOver(dead, from ?? start, offset, isNewestFirst);
+    if (first === undefined) return [];
     const entries = await this.#run('list dead letters', (client) =>
-      client.xrangeBuffer(dead, from ?? '-', '+', 'COUNT', count),
+      isNewestFirst
+        ? client.xrevrangeBuffer(dead, first, end, 'COUNT', count)
+        : client.xrangeBuffer(dead, first, end, 'COUNT', count),
     );
     return entries.flatMap(([entry, [, element]]) =>
       element === undefined ? [] : [{ entry: entry.toString(), element }],
@@ -129,7 +136,8 @@ export class RedisAdmin implements AdminBroker {
 
   async deadLetter(queue: string, entry: string): Promise<DeadElement | undefined> {
     if (!ENTRY.test(entry)) return undefined;
-    const [element] = await this.deadLetters(queue, entry, 1);
+    const part = { from: entry, offset: 0, count: 1, isNewestFirst: false };
+    const [element] = await this.deadLetters(queue, part);
     return element?.entry === entry ? element : undefined;
   }
 
@@ -177,12 +185,12 @@ export class RedisAdmin implements AdminBroker {
     return remove.run(this.#connection, this.#keys.queue(queue), {}, [element]);
   }
 
-  async purge(queue: string): Promise<number> {
+  async purge(queue: string, what: PurgedPart | 'all'): Promise<number> {
     await this.#ready();
     let removed = 0;
     // What is pushed meanwhile may stay.
     for (let left = Infinity; left > 0;) {
-      const part = await purge.run(this.#connection, this.#keys.queue(queue), {});
+      const part = await purge.run(this.#connection, this.#keys.queue(queue), { what });
       removed += part.removed;
       left = Math.min(left - part.removed, part.left);
     }
@@ -193,6 +201,29 @@ export class RedisAdmin implements AdminBroker {
     const connection = this.#connection;
     await drained(() => connection.isBusy || connection.isAwaited, CLOSE_WITHIN_MS);
     connection.close();
+  }
+
+  /** Where a list of dead letters goes on behind so many of them; undefined if there are no more. */
+  async #passOver(
+    dead: string,
+    from: string,
+    offset: number,
+    isNewestFirst: boolean,
+  ): Promise<string | undefined> {
+    await this.#ready();
+    const pass = isNewestFirst ? passOverNewest : passOverOldest;
+    let next = from;
+    for (let left = offset; left > 0;) {
+      const { seen, last, isEnd } = await pass.run(
+        this.#connection,
+        { dead },
+        { from: next, most: left },
+      );
+      if (isEnd) return undefined;
+      next = `(${last}`;
+      left -= seen;
+    }
+    return next;
   }
 
   async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {

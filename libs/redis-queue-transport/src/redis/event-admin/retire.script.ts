@@ -18,7 +18,7 @@ if wasThere == 1 then raiseVersion() end
 redis.call('DEL', cursor, terms)
 local dropped, left = 0, 0
 if isDropping == '1' then
-  dropped, left = emptyQueue()
+  dropped, left = emptyQueue('all')
   if left == 0 and redis.call('XLEN', dead) == 0 then redis.call('HDEL', queues, queue) end
 end
 return { wasThere, dropped, left }

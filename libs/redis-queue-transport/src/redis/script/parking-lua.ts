@@ -89,15 +89,25 @@ end
 );
 
 /**
- * Removes what waits and what is delayed, with the bodies that are parked, as Lua: at once while nothing is parked, else
- * a part, as each message is to be looked at. Answers how many messages, and how many are left.
+ * Removes messages with the bodies that are parked, as the Lua function `emptyQueue(what)`: those that wait ('waiting'),
+ * those that are delayed ('delayed'), or both ('all'). At once while nothing is parked, else a part, as each message is
+ * to be looked at. Answers how many messages, and how many are left.
  */
 export const EMPTY_QUEUE = new SharedLua(
   `
-local function emptyQueue()
+local function emptyQueue(what)
+  local lists = what == 'delayed' and {} or { suspects, waiting }
+  local sets = what == 'waiting' and {} or { delayed }
+  local function length()
+    local all = 0
+    for _, list in ipairs(lists) do all = all + redis.call('LLEN', list) end
+    for _, set in ipairs(sets) do all = all + redis.call('ZCARD', set) end
+    return all
+  end
   if redis.call('EXISTS', parked) == 0 then
-    local all = redis.call('LLEN', waiting) + redis.call('LLEN', suspects) + redis.call('ZCARD', delayed)
-    redis.call('UNLINK', waiting, suspects, delayed)
+    local all = length()
+    for _, list in ipairs(lists) do redis.call('UNLINK', list) end
+    for _, set in ipairs(sets) do redis.call('UNLINK', set) end
     return all, 0
   end
   local emptied, bytes = 0, 0
@@ -110,19 +120,21 @@ local function emptyQueue()
     emptied = emptied + #elements
     return #elements
   end
-  for _, list in ipairs({ suspects, waiting }) do
+  for _, list in ipairs(lists) do
     while not isFull() do
       local removed = unparkAll(redis.call('LRANGE', list, 0, ${STEP} - 1))
       if removed == 0 then break end
       redis.call('LTRIM', list, removed, -1)
     end
   end
-  while not isFull() do
-    local removed = unparkAll(redis.call('ZRANGE', delayed, 0, ${STEP} - 1))
-    if removed == 0 then break end
-    redis.call('ZREMRANGEBYRANK', delayed, 0, removed - 1)
+  for _, set in ipairs(sets) do
+    while not isFull() do
+      local removed = unparkAll(redis.call('ZRANGE', set, 0, ${STEP} - 1))
+      if removed == 0 then break end
+      redis.call('ZREMRANGEBYRANK', set, 0, removed - 1)
+    end
   end
-  return emptied, redis.call('LLEN', waiting) + redis.call('LLEN', suspects) + redis.call('ZCARD', delayed)
+  return emptied, length()
 end
 `,
   ['waiting', 'suspects', 'delayed'],
