@@ -302,6 +302,7 @@ async function look(
   await admin.history('happened.*');
   await admin.history('happened.*', { newestFirst: true });
   await admin.lengths(queue);
+  await admin.consumers(queue);
   await admin.peek(queue);
   await admin.delayed(queue);
   const page = await admin.deadLetters(queue);

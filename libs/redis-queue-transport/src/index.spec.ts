@@ -78,6 +78,7 @@ interface Types {
   HistoryPageOptions: library.HistoryPageOptions;
   ObservedDelivery: library.ObservedDelivery;
   ObservedMessage: library.ObservedMessage;
+  QueueConsumer: library.QueueConsumer;
   QueueLengths: library.QueueLengths;
   QueueOverview: library.QueueOverview;
   QueuedMessage: library.QueuedMessage;
@@ -134,6 +135,7 @@ const TYPES: readonly (keyof Types)[] = [
   'HistoryPageOptions',
   'ObservedDelivery',
   'ObservedMessage',
+  'QueueConsumer',
   'QueueLengths',
   'QueueOverview',
   'QueuedMessage',

@@ -50,7 +50,7 @@ export type {
   RedisQueueRetryOptions,
   RedisQueueServerOptions,
 } from './nest/options/options.js';
-export type { QueueLengths } from './core/admin/admin-broker.js';
+export type { QueueConsumer, QueueLengths } from './core/admin/admin-broker.js';
 export type { Retired } from './core/admin/event-admin-broker.js';
 export type { EventGroup, EventSubscriptions, HistoryEntry } from './core/admin/event-admin.js';
 export type { EventHistory } from './core/events/event-index.js';

@@ -27,7 +27,7 @@ test('an overview shows all queues at a glance, with the age of what is handed o
 
   const overview = await admin.overview();
 
-  const empty = { waiting: 0, suspects: 0, delayed: 0, dead: 0, isPaused: false };
+  const empty = { waiting: 0, suspects: 0, delayed: 0, dead: 0, isPaused: false, consumers: 0 };
   expect(overview).toEqual([
     { ...empty, queue: 'foreign', waiting: 1, oldestAgeMs: undefined },
     { ...empty, queue: 'refused', dead: 1, oldestAgeMs: undefined },
@@ -38,6 +38,7 @@ test('an overview shows all queues at a glance, with the age of what is handed o
       delayed: 1,
       dead: 0,
       isPaused: true,
+      consumers: 0,
       oldestAgeMs: expect.any(Number),
     },
   ]);

@@ -12,6 +12,8 @@ export interface AdminBroker {
   lengths(queue: string): Promise<QueueLengths>;
   /** Each of these queues at a glance, at a cost that does not grow with its length. */
   look(queues: readonly string[]): Promise<readonly QueueLook[]>;
+  /** Who takes from the queue, and whose late commands are still watched and brought something. */
+  consumers(queue: string): Promise<readonly QueueConsumer[]>;
   /** Waiting elements, the next one first. */
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
   /** Delayed elements, the next one due first. */
@@ -62,7 +64,7 @@ export interface QueueLengths {
 /** A queue at a glance. */
 export interface QueueLook extends Pick<
   QueueLengths,
-  'waiting' | 'suspects' | 'delayed' | 'dead' | 'isPaused'
+  'waiting' | 'suspects' | 'delayed' | 'dead' | 'isPaused' | 'consumers'
 > {
   readonly queue: string;
   /** The beginning of the next element, which normally has its whole header. Empty if there is none. */
@@ -82,6 +84,21 @@ export interface DeadLetterPart {
   readonly offset: number;
   readonly count: number;
   readonly isNewestFirst: boolean;
+}
+
+/** One of those who take from a queue. */
+export interface QueueConsumer {
+  /** Its host, process id, a random text and a number, with dashes between. */
+  readonly name: string;
+  /**
+   * `live` while its lease lasts, by Redis's clock. `ended`: it is dead or cut off, and another consumer of the queue will
+   * take back what it holds. `reclaimed`: that was done, and what its late commands took since is taken back too.
+   */
+  readonly state: 'live' | 'ended' | 'reclaimed';
+  /** By Redis's clock. Undefined once reclaimed. */
+  readonly leaseEndsAt: Date | undefined;
+  /** How many messages it holds. */
+  readonly held: number;
 }
 
 export interface DelayedElement {

@@ -1,6 +1,7 @@
 import type { AdminBroker, DeadElement } from './admin-broker.js';
 import type { BodyEncoding, BodyFormat } from '../body/body.js';
 import { readDeadLetter } from '../message/dead-letter.js';
+import { messageOf } from '../errors/message-of.js';
 import { decodeElement } from '../message/envelope.js';
 import type { Envelope } from '../message/envelope.js';
 import type { DeadLetterEntry, QueuedMessage } from './queued-message.js';
@@ -28,21 +29,23 @@ export class MessageReader {
   }
 
   async #parkedBodies(queue: string, elements: readonly Buffer[]): Promise<ParkedBodies> {
-    const names = elements.flatMap((element) => readEnvelope(element)?.parked ?? []);
+    const names = elements.flatMap((element) => readEnvelope(element).envelope?.parked ?? []);
     return names.length === 0 ? NOTHING_PARKED : this.broker.parkedBodies(queue, names);
   }
 
   /** Of an element that stands nowhere near a parked body, unless those are given. */
   message(element: Buffer, parked = NOTHING_PARKED): QueuedMessage {
-    const envelope = readEnvelope(element);
+    const { envelope, unreadable } = readEnvelope(element);
     const body = envelope?.parked === undefined ? envelope?.body : parked.get(envelope.parked);
+    const read = this.#data(body ?? element, envelope?.encoding);
     return {
       id: envelope?.id,
       attempt: envelope?.attempt ?? 1,
       sentAt: envelope?.sentAtMs === undefined ? undefined : dateOf(envelope.sentAtMs),
       headers: envelope?.headers ?? {},
-      data: this.#data(body ?? element, envelope?.encoding),
       element,
+      ...read,
+      ...(unreadable === undefined ? {} : { unreadable }),
     };
   }
 
@@ -57,12 +60,15 @@ export class MessageReader {
     return { ...message, element, entry, reason, error, deadAt: dateOf(at), consumer };
   }
 
-  #data(body: Buffer, encoding: BodyEncoding | undefined): unknown {
+  #data(
+    body: Buffer,
+    encoding: BodyEncoding | undefined,
+  ): Pick<QueuedMessage, 'data' | 'unreadable'> {
     try {
-      return this.format.decode(body, encoding);
-    } catch {
-      // Unreadable, but people want to see it: the bytes are there.
-      return undefined;
+      return { data: this.format.decode(body, encoding) };
+    } catch (error) {
+      // People want to see it all the same: the bytes are there.
+      return { data: undefined, unreadable: messageOf(error) };
     }
   }
 }
@@ -74,11 +80,16 @@ export function dateOf(ms: number): Date {
   return new Date(Math.max(-LATEST, Math.min(ms, LATEST)));
 }
 
-function readEnvelope(element: Buffer): Envelope | undefined {
+interface ReadElement {
+  readonly envelope?: Envelope;
+  readonly unreadable?: string;
+}
+
+function readEnvelope(element: Buffer): ReadElement {
   try {
-    return decodeElement(element);
-  } catch {
-    // Unreadable, but people want to see it: they get its bytes.
-    return undefined;
+    return { envelope: decodeElement(element) };
+  } catch (error) {
+    // People want to see it all the same: they get its bytes.
+    return { unreadable: messageOf(error) };
   }
 }

@@ -3,6 +3,7 @@ import type {
   DeadElement,
   DeadLetterPart,
   PurgedPart,
+  QueueConsumer,
   QueueLengths,
   QueueLook,
 } from './admin-broker.js';
@@ -63,6 +64,10 @@ export class QueueAdmin {
     for (let i = 0; i < queues.length; i += PAGE)
       overview.push(...(await this.broker.look(queues.slice(i, i + PAGE))).map(overviewOf));
     return overview;
+  }
+
+  consumers(queue: string): Promise<readonly QueueConsumer[]> {
+    return this.broker.consumers(queue);
   }
 
   async peek(

@@ -8,6 +8,8 @@ export interface QueuedMessage {
   readonly headers: Readonly<Record<string, string>>;
   /** The data; undefined if the body cannot be read here. */
   readonly data: unknown;
+  /** Why the header or the body cannot be read here; absent if both can. */
+  readonly unreadable?: string;
   /** The element's bytes in Redis. */
   readonly element: Buffer;
 }

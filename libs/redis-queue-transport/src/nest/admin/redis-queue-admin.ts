@@ -9,7 +9,7 @@ import type {
   DelayedMessage,
   QueuedMessage,
 } from '../../core/admin/queued-message.js';
-import type { QueueLengths } from '../../core/admin/admin-broker.js';
+import type { QueueConsumer, QueueLengths } from '../../core/admin/admin-broker.js';
 import { BodyFormat } from '../../core/body/body.js';
 import { jsonCodec } from '../../core/body/codec.js';
 import type { Retired } from '../../core/admin/event-admin-broker.js';
@@ -108,6 +108,14 @@ export class RedisQueueAdmin {
   /** All queues at a glance, for a dashboard or an alarm. The cost per queue does not grow with its length. */
   overview(): Promise<readonly QueueOverview[]> {
     return this.admin.overview();
+  }
+
+  /**
+   * Who takes from the queue, in the order in which their leases end, and what each of them holds. Consumers that were
+   * reclaimed are listed only while they hold something again.
+   */
+  consumers(queue: RedisQueueName): Promise<readonly QueueConsumer[]> {
+    return this.admin.consumers(nameOf(queue));
   }
 
   /** Waiting messages, the next one first. They stay where they are. Default: the first 100. */

@@ -10,6 +10,7 @@ export interface Look {
   readonly delayed: number;
   readonly dead: number;
   readonly isPaused: boolean;
+  readonly consumers: number;
   /** The beginning of the element that is handed out next; empty without one. */
   readonly head: string;
   readonly nowMs: number;
@@ -17,12 +18,12 @@ export interface Look {
 
 /**
  * Looks at one queue without reading through it. Replies { how many wait, how many of them are suspects, how many are
- * delayed, how many dead letters there are, 1 while it is paused, the beginning of the first waiting element, Redis's time
- * in ms }.
+ * delayed, how many dead letters there are, 1 while it is paused, how many consumers have a lease, the beginning of the first
+ * waiting element, Redis's time in ms }.
  */
 export const look = new Script({
   action: 'look at a queue',
-  keys: ['waiting', 'suspects', 'delayed', 'dead', 'paused'],
+  keys: ['waiting', 'suspects', 'delayed', 'dead', 'paused', 'consumers'],
   args: [],
   shared: [NOW_MS],
   lua: `
@@ -34,18 +35,20 @@ return {
   redis.call('ZCARD', delayed),
   redis.call('XLEN', dead),
   redis.call('EXISTS', paused),
+  redis.call('ZCARD', consumers),
   string.sub(first, 1, ${HEAD_BYTES}),
   now,
 }
 `,
   read: (reply): Look => {
-    const [waiting, suspects, delayed, dead, isPaused, head, nowMs] = readArray(reply);
+    const [waiting, suspects, delayed, dead, isPaused, consumers, head, nowMs] = readArray(reply);
     return {
       waiting: readNumber(waiting),
       suspects: readNumber(suspects),
       delayed: readNumber(delayed),
       dead: readNumber(dead),
       isPaused: isPaused === 1,
+      consumers: readNumber(consumers),
       head: String(head),
       nowMs: readNumber(nowMs),
     };

@@ -5,6 +5,7 @@ import type {
   DelayedElement,
   FoundElement,
   PurgedPart,
+  QueueConsumer,
   QueueLengths,
   QueueLook,
 } from '../../core/admin/admin-broker.js';
@@ -16,9 +17,11 @@ import type { ConnectionSource } from '../connection/connection-source.js';
 import type { Redis } from 'ioredis';
 import { processName } from '../connection/process-name.js';
 import { Keys } from '../keys/keys.js';
+import { listConsumers } from './consumers.js';
 import { heldLists } from './held-lists.js';
 import { MessageSearch } from './message-search.js';
 import { RedisEventAdmin } from '../event-admin/redis-event-admin.js';
+import { scored } from './scored.js';
 import { advance } from './advance.script.js';
 import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';
@@ -87,6 +90,11 @@ export class RedisAdmin implements AdminBroker {
     };
   }
 
+  async consumers(queue: string): Promise<readonly QueueConsumer[]> {
+    await this.#ready();
+    return listConsumers(this.#connection, this.#keys.queue(queue));
+  }
+
   async look(queues: readonly string[]): Promise<readonly QueueLook[]> {
     await this.#ready();
     return Promise.all(
@@ -107,7 +115,7 @@ export class RedisAdmin implements AdminBroker {
     const flat = await this.#run('list delayed messages', (client) =>
       client.zrangeBuffer(delayed, String(offset), String(offset + count - 1), 'WITHSCORES'),
     );
-    return pairs(flat).map(([element, score]) => ({ element, dueMs: scoreOf(score.toString()) }));
+    return scored(flat).map(([element, dueMs]) => ({ element, dueMs }));
   }
 
   async advance(queue: string, elements: readonly Buffer[], lastDueMs: number): Promise<number> {
@@ -234,15 +242,4 @@ export class RedisAdmin implements AdminBroker {
   #ready(): Promise<void> {
     return this.#connection.ready(this.options.connectTimeoutMs);
   }
-}
-
-/** Redis writes `inf` and `-inf`. */
-function scoreOf(text: string): number {
-  return Number(text.replace('inf', 'Infinity'));
-}
-
-function pairs<T>(flat: readonly T[]): [T, T][] {
-  const result: [T, T][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) result.push([flat[i] as T, flat[i + 1] as T]); // both are in range
-  return result;
 }

@@ -1,0 +1,41 @@
+import type { QueueConsumer } from '../../core/admin/admin-broker.js';
+import { dateOf } from '../../core/admin/message-reader.js';
+import type { Connection } from '../connection/connection.js';
+import type { QueueKeys } from '../keys/keys.js';
+import { filledOf, partsOf } from './held-lists.js';
+import { scored } from './scored.js';
+
+/** Who takes from a queue, by the end of their leases; then those that were reclaimed and hold something again. */
+export async function listConsumers(
+  connection: Connection,
+  keys: QueueKeys,
+): Promise<readonly QueueConsumer[]> {
+  const consumers: QueueConsumer[] = [];
+  for await (const part of partsOf(connection, keys.consumers))
+    consumers.push(...(await withLeases(connection, keys, scored(part))));
+  for await (const part of partsOf(connection, keys.fenced)) {
+    const names = scored(part).map(([name]) => name);
+    for (const { consumer: name, length: held } of await filledOf(connection, keys, names))
+      consumers.push({ name, state: 'reclaimed', leaseEndsAt: undefined, held });
+  }
+  return consumers;
+}
+
+async function withLeases(
+  connection: Connection,
+  keys: QueueKeys,
+  leases: readonly (readonly [name: string, endsMs: number])[],
+): Promise<readonly QueueConsumer[]> {
+  if (leases.length === 0) return [];
+  const [seconds, microseconds] = await connection.run('read the time', (client) => client.time());
+  const nowMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  const names = leases.map(([name]) => name);
+  const filled = await filledOf(connection, keys, names);
+  const held = new Map(filled.map(({ consumer, length }) => [consumer, length]));
+  return leases.map(([name, endsMs]) => ({
+    name,
+    state: endsMs > nowMs ? 'live' : 'ended',
+    leaseEndsAt: dateOf(endsMs),
+    held: held.get(name) ?? 0,
+  }));
+}
