@@ -5,6 +5,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { pause } from '../clock.js';
 
 const READY_DEADLINE_MS = 60_000;
@@ -62,7 +63,11 @@ export class GuardedServer {
   async stop(): Promise<void> {
     if (!this.#hasEnded) {
       this.child.kill('SIGTERM');
-      await Promise.race([this.#ended, pause(STOP_DEADLINE_MS)]);
+      const done = new AbortController();
+      const deadline = setTimeout(STOP_DEADLINE_MS, undefined, { signal: done.signal });
+      await Promise.race([this.#ended, deadline]);
+      done.abort(); // a process that has nothing else to do need not wait for it
+      await deadline.catch(() => undefined);
     }
     // Ends the watchdog, and with it whatever is left of the group.
     (this.child.stdio[3] as Writable).destroy();
