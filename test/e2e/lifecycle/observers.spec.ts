@@ -1,4 +1,6 @@
-import { describe, expect, test } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { Type } from '@nestjs/common';
 import {
   OutcomeUnknownError,
   RedisQueueClient,
@@ -9,9 +11,10 @@ import type {
   HandlerEnd,
   ObservedDelivery,
   ObservedMessage,
+  RedisQueueContext,
   RedisQueueObserver,
 } from 'nestjs-redis-queue-transport';
-import { firstValueFrom, lastValueFrom, of } from 'rxjs';
+import { firstValueFrom, interval, lastValueFrom, of } from 'rxjs';
 import { batchControllerOf } from '../batches/controller.js';
 import { isPush } from '../../faults/commands.js';
 import { controllerOf } from '../delivery/controller.js';
@@ -75,7 +78,14 @@ class Notes implements RedisQueueObserver {
   replied({ id }: ObservedMessage, { error }: { readonly error: unknown }): void {
     this.lines.push(`replied ${id} ${error === undefined ? 'well' : JSON.stringify(error)}`);
   }
+
+  abandoned({ id }: ObservedMessage): void {
+    this.lines.push(`abandoned ${id}`);
+  }
 }
+
+/** Where the caller or the handler is. */
+const place = new AsyncLocalStorage<string>();
 
 describe('an observer of a server', () => {
   test('follows a message from its beginning to its settling, also through a retry', async () => {
@@ -255,6 +265,289 @@ describe('an observer of a server', () => {
     await eventually(() => expect(notes.lines).toContain('settled m ack'));
     const failed = /An observer failed in began\(\): Error: of an observer/;
     expect(rig.logs.matching('error', failed)).toHaveLength(1);
+  });
+});
+
+describe('an observer that runs handlers', () => {
+  const KINDS = ['message', 'request', 'durable event', 'live event', 'batch'] as const;
+  type Kind = (typeof KINDS)[number];
+
+  const CONTROLLERS: Record<Kind, (handler: (data: unknown) => unknown) => Type> = {
+    message: (handler) => controllerOf('message', handler),
+    request: (handler) => controllerOf('request', handler),
+    'durable event': (handler) => eventControllerOf('durable event', handler, { group: 'g' }),
+    'live event': (handler) => eventControllerOf('live event', handler),
+    batch: (handler) => batchControllerOf('batch', { batch: { size: 2, waitMs: 60_000 } }, handler),
+  };
+  const SENDERS: Record<Kind, (client: RedisQueueClient) => Promise<unknown>> = {
+    message: async (client) => client.enqueue('message', 1, { id: 'a' }),
+    request: (client) => lastValueFrom(client.send('request', 1, { id: 'a' })),
+    'durable event': async (client) => client.emit('durable event', 1, { id: 'a' }),
+    'live event': async (client) => client.emit('live event', 1, { id: 'a' }),
+    batch: async (client) => {
+      await client.enqueue('batch', 1, { id: 'a' });
+      await client.enqueue('batch', 2, { id: 'b' });
+    },
+  };
+
+  test.each(KINDS)('gives a %s its context, from its hooks and guards to its end', async (kind) => {
+    const seen: (string | undefined)[] = [];
+    const run = (deliveries: readonly ObservedDelivery[], next: () => void): void => {
+      place.run(deliveries.map(({ id }) => id).join(), next);
+    };
+    const controller = CONTROLLERS[kind](async () => {
+      seen.push(place.getStore());
+      await new Promise(setImmediate);
+      seen.push(place.getStore());
+      return 'done';
+    });
+    const notes = new Notes();
+    const server = rig.strategy({ observers: [{ run }, notes] });
+    // Typed as answering nothing, a hook may answer a promise.
+    const hook = (_: unknown, __: unknown, done: () => Promise<void>): unknown => {
+      seen.push(place.getStore());
+      return done();
+    };
+    server.setOnProcessingStartHook(hook);
+    const app = await rig.microservice({ controllers: [controller] }, server);
+    await app.listen();
+
+    await SENDERS[kind](rig.client());
+
+    await eventually(() => expect(notes.ends).toHaveLength(kind === 'batch' ? 2 : 1));
+    const name = kind === 'batch' ? 'a,b' : 'a';
+    expect(seen).toEqual([name, name, name]);
+    expect(notes.ends.map(({ outcome }) => outcome)).toEqual(notes.ends.map(() => 'ack'));
+  });
+
+  test('runs the next handler outside of the context of the one before', async () => {
+    const before: (string | undefined)[] = [];
+    const run = ([delivery]: readonly ObservedDelivery[], next: () => void): void => {
+      before.push(place.getStore());
+      place.run(delivery?.id ?? '', next);
+    };
+    const controller = controllerOf('work', () => undefined);
+    const notes = new Notes();
+    await rig.serve({ controllers: [controller] }, { observers: [{ run }, notes] });
+
+    for (const id of ['a', 'b', 'c']) await rig.client().enqueue('work', 1, { id });
+
+    await eventually(() => expect(notes.ends).toHaveLength(3));
+    expect(before).toEqual([undefined, undefined, undefined]);
+  });
+
+  test('that fails is logged, and the handler runs', async () => {
+    const run = (): void => {
+      throw new Error('of an observer');
+    };
+    const notes = new Notes();
+    const controllers = [controllerOf('work', () => undefined)];
+    await rig.serve({ controllers }, { observers: [{ run }, notes] });
+
+    await rig.client().enqueue('work', {}, { id: 'm' });
+
+    await eventually(() => expect(notes.lines).toContain('settled m ack'));
+    const failed = /An observer failed in run\(\): Error: of an observer/;
+    expect(rig.logs.matching('error', failed)).toHaveLength(1);
+  });
+});
+
+describe('an observer that adds headers', () => {
+  /** Tells where it was asked, and for which verb. */
+  const adding: RedisQueueObserver = {
+    sending: ({ verb, many }) => ({
+      from: `${place.getStore()} ${verb}${many === undefined ? '' : ' many'}`,
+    }),
+  };
+  const heard: (Readonly<Record<string, string>> | undefined)[] = [];
+  const CALLS: readonly [string, (client: RedisQueueClient) => PromiseLike<unknown>, string[]][] = [
+    ['enqueue', (client) => client.enqueue('work', 1), ['enqueue']],
+    [
+      'enqueue, once due',
+      (client) => client.enqueue('work', 1, { deliverAt: new Date(0) }),
+      ['enqueue'],
+    ],
+    [
+      'enqueueMany',
+      (client) => client.enqueueMany('work', [1, 2]),
+      ['enqueue many', 'enqueue many'],
+    ],
+    ['send', (client) => lastValueFrom(client.send('work', 1)), ['send']],
+    ['emit', (client) => client.emit('happened', 1), ['emit', 'emit']],
+    [
+      'emitMany',
+      (client) => client.emitMany('happened', [1, 2]),
+      ['emit many', 'emit many', 'emit many', 'emit many'],
+    ],
+  ];
+
+  beforeEach(() => {
+    heard.length = 0;
+  });
+
+  const note = (_: unknown, context: RedisQueueContext): string => {
+    heard.push(context.getHeaders());
+    return 'heard';
+  };
+
+  async function serve(): Promise<void> {
+    const controllers = [
+      controllerOf('work', note),
+      eventControllerOf('happened', note),
+      eventControllerOf('happened', note, { group: 'g' }),
+    ];
+    await rig.serve({ controllers });
+  }
+
+  describe.each(['before', 'after'])('%s the client is connected', (when) => {
+    test.each(CALLS)('adds them in the context of the caller: %s', async (_, call, expected) => {
+      await serve();
+      const client = rig.client({ observers: [adding], headers: { tenant: 'acme' } });
+      if (when === 'after') await client.connect();
+
+      await place.run('caller', () => call(client));
+
+      await eventually(() => expect(heard).toHaveLength(expected.length));
+      expect(heard).toEqual(expected.map((verb) => ({ tenant: 'acme', from: `caller ${verb}` })));
+    });
+  });
+
+  test('replaces headers of that name, and leaves those of the record as they are', async () => {
+    await serve();
+    const headers = { from: 'the user', a: '1' };
+
+    await rig.client({ observers: [adding] }).enqueue('work', 1, { headers });
+
+    await eventually(() => expect(heard).toEqual([{ a: '1', from: 'undefined enqueue' }]));
+    expect(headers).toEqual({ from: 'the user', a: '1' });
+  });
+
+  test('that fails is logged, and the message goes without', async () => {
+    await serve();
+    const sending = (): never => {
+      throw new Error('of an observer');
+    };
+
+    await rig.client({ observers: [{ sending }] }).enqueue('work', 1);
+
+    await eventually(() => expect(heard).toEqual([{}]));
+    const failed = /An observer failed in sending\(\): Error: of an observer/;
+    expect(rig.logs.matching('error', failed)).toHaveLength(1);
+  });
+});
+
+describe('each message that is about to be sent', () => {
+  /** What was told of messages, by id. */
+  class Ends implements RedisQueueObserver {
+    readonly of = new Map<string, string[]>();
+
+    sending({ id }: ObservedMessage): undefined {
+      this.of.set(id, []);
+    }
+
+    sent({ id }: ObservedMessage): void {
+      this.of.get(id)?.push('sent');
+    }
+
+    sendFailed({ id }: ObservedMessage): void {
+      this.of.get(id)?.push('sendFailed');
+    }
+
+    replied({ id }: ObservedMessage): void {
+      this.of.get(id)?.push('replied');
+    }
+
+    abandoned({ id }: ObservedMessage): void {
+      this.of.get(id)?.push('abandoned');
+    }
+  }
+
+  const tooLarge = { headers: { a: 'x'.repeat(100_000) } };
+  const fails = async (call: PromiseLike<unknown>): Promise<void> => {
+    await expect(Promise.resolve(call)).rejects.toBeDefined();
+  };
+
+  test.each<[string, (client: RedisQueueClient) => Promise<void>]>([
+    ['a header that is too large', (client) => fails(client.enqueue('work', 1, tooLarge))],
+    ['it in one of many', (client) => fails(client.enqueueMany('work', [1, 2], tooLarge))],
+    ['it in an event', (client) => fails(client.emit('happened', 1, tooLarge))],
+    [
+      'a closed client',
+      async (client) => {
+        await client.onApplicationShutdown();
+        await fails(client.enqueue('work', 1));
+        await fails(client.enqueueMany('work', [1, 2]));
+        await fails(client.emit('happened', 1));
+      },
+    ],
+  ])('ends as failed, once, also after %s', async (_, call) => {
+    for (const isConnected of [true, false]) {
+      const ends = new Ends();
+      const client = rig.client({ observers: [ends] });
+      if (isConnected) await client.connect();
+
+      await call(client);
+
+      expect(ends.of.size).toBeGreaterThan(0);
+      expect([...ends.of.values()].flat()).toEqual(Array(ends.of.size).fill('sendFailed'));
+    }
+  });
+
+  test('ends as failed if there is no Redis to connect to', async () => {
+    const ends = new Ends();
+    const connection = { host: '127.0.0.1', port: 1 };
+    const client = rig.client({ connection, connectTimeoutMs: 50, observers: [ends] });
+
+    await fails(client.enqueue('work', 1));
+    await fails(client.enqueueMany('work', [1, 2]));
+
+    expect([...ends.of.values()]).toEqual([['sendFailed'], ['sendFailed'], ['sendFailed']]);
+  });
+
+  test.each<[string, (client: RedisQueueClient) => Promise<unknown>, string]>([
+    ['replied, if it was', (client) => lastValueFrom(client.send('ask', 1)), 'replied'],
+    [
+      'replied, if its first value was the only one',
+      (client) => firstValueFrom(client.send('ask', 1)),
+      'replied',
+    ],
+    [
+      'replied, if nobody serves it',
+      (client) => fails(lastValueFrom(client.send('nobody', 1))),
+      'replied',
+    ],
+    [
+      'replied, if its header is too large',
+      (client) => fails(lastValueFrom(client.send('ask', 1, tooLarge))),
+      'replied',
+    ],
+    [
+      'abandoned, if its caller wanted one value of several',
+      (client) => firstValueFrom(client.send('values', 1)),
+      'abandoned',
+    ],
+    [
+      'abandoned, if its caller went at once',
+      async (client) => client.send('ask', 1).subscribe().unsubscribe(),
+      'abandoned',
+    ],
+  ])('that is a request ends as %s', async (_, call, end) => {
+    rig.mayRemain(/:\{reply:.*}:(replies|refused)$/); // of abandoned ones, for a minute
+    const controllers = [
+      controllerOf('ask', (data) => data),
+      controllerOf('values', () => interval(1)),
+    ];
+    await rig.serve({ controllers });
+    for (const isConnected of [true, false]) {
+      const ends = new Ends();
+      const client = rig.client({ observers: [ends] });
+      if (isConnected) await client.connect();
+
+      await call(client);
+
+      const told = [...ends.of.values()].flat().filter((one) => !one.startsWith('sen'));
+      expect(told).toEqual([end]);
+    }
   });
 });
 

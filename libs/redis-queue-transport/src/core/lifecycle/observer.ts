@@ -40,6 +40,8 @@ export interface ObservedMessage {
   /** As Nest normalises it. */
   readonly queue: string;
   readonly id: string;
+  /** For a message of `enqueueMany` or `emitMany`: one object for all messages of the call. Undefined for a single message. */
+  readonly many: object | undefined;
 }
 
 /**
@@ -47,9 +49,15 @@ export interface ObservedMessage {
  * only present methods cost anything: without `ended`, no clock is read.
  *
  * Methods are called in the middle of the work, so they must be quick. Nothing waits for their result. Their errors and
- * rejections are logged and change nothing.
+ * rejections are logged and change nothing. Two methods do more than listen: {@link sending} adds headers, and {@link run}
+ * gives handlers an async context.
  */
 export interface RedisQueueObserver {
+  /**
+   * Runs a handler, to give it an async context: calls `next` at once. For a batch: with all of its messages. Comes after
+   * {@link began}. The handler runs even if this fails, and it runs once, however often `next` is called.
+   */
+  run?(deliveries: readonly ObservedDelivery[], next: () => void): void;
   /** A handler begins. For a batch: called for each of its messages. */
   began?(delivery: ObservedDelivery): void;
   /** A handler that began has ended, whether or not that still counts. */
@@ -112,6 +120,14 @@ export interface RedisQueueObserver {
   /** A queue's consumer reaches Redis again. */
   callsRecovered?(recovery: { readonly queue: string }): void;
 
+  /**
+   * A client is about to send this message. Called in the async context of its caller. Returns headers to add, which
+   * replace those of the same name, or undefined.
+   *
+   * After that comes one of {@link sent} and {@link sendFailed}. For a request, one of {@link replied} and
+   * {@link abandoned} comes in any case, and the others only if it got as far.
+   */
+  sending?(message: ObservedMessage): Readonly<Record<string, string>> | undefined;
   /** Redis holds a client's message, or has sent it to all listeners. */
   sent?(message: ObservedMessage, sending: { readonly durationMs: number }): void;
   /** A client's message could not be sent, or its outcome is unknown. */
@@ -119,12 +135,11 @@ export interface RedisQueueObserver {
     message: ObservedMessage,
     failure: { readonly error: unknown; readonly durationMs: number },
   ): void;
-  /**
-   * A client's request got its last reply, or none in time; `error` if it failed. Not called if its caller stopped
-   * listening. May come before {@link sent}.
-   */
+  /** A client's request got its last reply, or none in time; `error` if it failed. May come before {@link sent}. */
   replied?(
     message: ObservedMessage,
     reply: { readonly error: unknown; readonly durationMs: number },
   ): void;
+  /** The caller of a client's request stopped listening before the last reply. */
+  abandoned?(message: ObservedMessage): void;
 }

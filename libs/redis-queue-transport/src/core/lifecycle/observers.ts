@@ -1,3 +1,4 @@
+import { headersOfAll, runInAll } from './interventions.js';
 import { ListenerFailures } from './listener-failures.js';
 import type { RedisQueueObserver } from './observer.js';
 
@@ -5,6 +6,7 @@ type Event = keyof RedisQueueObserver;
 
 /** Every event; that none is missing, the compiler sees. */
 const EVENTS: Readonly<Record<Event, true>> = {
+  run: true,
   began: true,
   ended: true,
   settled: true,
@@ -29,32 +31,57 @@ const EVENTS: Readonly<Record<Event, true>> = {
   eventsInterrupted: true,
   callFailed: true,
   callsRecovered: true,
+  sending: true,
   sent: true,
   sendFailed: true,
   replied: true,
+  abandoned: true,
 };
 
 export const OBSERVED_EVENTS = Object.keys(EVENTS) as readonly Event[]; // the keys of a constant
 
 /**
- * All of them as one, which has a method where any of them has it. What one throws, or rejects with, touches neither the
+ * All of them as one, which has a method if any of them has it. What one throws, or rejects with, touches neither the
  * others nor what is observed: it is given to `onError`.
  */
 export function observersAsOne(
   observers: readonly RedisQueueObserver[],
   onError: (event: Event, error: unknown) => void,
 ): RedisQueueObserver {
-  const one: Partial<Record<Event, Tell>> = {};
+  const one: Partial<Record<Exclude<Event, Intervention>, Tell>> = {};
   for (const event of OBSERVED_EVENTS) {
-    const told = observers.filter((observer) => observer[event] !== undefined);
-    const failures = new ListenerFailures((error) => onError(event, error));
-    if (told.length > 0) one[event] = tellAll(event, told, failures);
+    if (event === 'sending' || event === 'run') continue;
+    const told = having(event, observers);
+    if (told.length > 0) one[event] = tellAll(event, told, failuresOf(event, onError));
   }
-  // Each method passes on what it gets to methods of its own name.
-  return one;
+  const sending = having('sending', observers);
+  const run = having('run', observers);
+  // Each other method passes on what it gets to methods of its own name.
+  return {
+    ...one,
+    ...(sending.length > 0 && { sending: headersOfAll(sending, failuresOf('sending', onError)) }),
+    ...(run.length > 0 && { run: runInAll(run, failuresOf('run', onError)) }),
+  };
 }
 
-type Tell = (about: unknown, more?: unknown) => unknown;
+/** Does more than listen. */
+type Intervention = 'sending' | 'run';
+
+type Tell = (about: unknown, more?: unknown) => void;
+
+function having(
+  event: Event,
+  observers: readonly RedisQueueObserver[],
+): readonly RedisQueueObserver[] {
+  return observers.filter((observer) => observer[event] !== undefined);
+}
+
+function failuresOf(
+  event: Event,
+  onError: (event: Event, error: unknown) => void,
+): ListenerFailures {
+  return new ListenerFailures((error) => onError(event, error));
+}
 
 function tellAll(
   event: Event,

@@ -1,20 +1,27 @@
-import type { WritePacket } from '@nestjs/microservices';
 import { performance } from 'node:perf_hooks';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import type { OutgoingMessage } from './outgoing-message.js';
+import { RequestWatch } from './request-watch.js';
 
-/** Hands a packet of a request's replies to its caller. */
-type TellPacket = (packet: WritePacket) => void;
-
-/** Tells of what a client sends and hears. Where nobody listens, it makes nothing and reads no clock. */
+/** Tells of what a client sends. Where nobody listens, it makes nothing and reads no clock. */
 export class CallWatch {
   readonly #hearsSending: boolean;
+  readonly #hearsRequests: boolean;
 
   constructor(private readonly observer: RedisQueueObserver) {
     this.#hearsSending = observer.sent !== undefined || observer.sendFailed !== undefined;
+    this.#hearsRequests = observer.replied !== undefined || observer.abandoned !== undefined;
   }
 
-  /** Answers the call, which it follows to its end. */
+  /** It is made, and about to be sent. Call it in the context of the caller. @param many see `ObservedMessage` */
+  begins(message: OutgoingMessage, many: object | undefined): void {
+    if (many !== undefined) message.belongTo(many);
+    if (this.observer.sending === undefined) return;
+    const headers = this.observer.sending(message.observed);
+    if (headers !== undefined) message.addHeaders(headers);
+  }
+
+  /** Returns the call, which it follows to its end. */
   sending<T>(message: OutgoingMessage, call: Promise<T>): Promise<T> {
     return this.#hearsSending ? this.#follow(message, call) : call;
   }
@@ -32,17 +39,14 @@ export class CallWatch {
     }
   }
 
-  /** Answers what hands its packets on, and looks for the last of them. */
-  request(message: OutgoingMessage, tell: TellPacket): TellPacket {
-    if (this.observer.replied === undefined) return tell;
-    const { observed } = message;
-    const beganAt = performance.now();
-    return (packet) => {
-      const error: unknown = packet.err;
-      const durationMs = performance.now() - beganAt;
-      const isLast = packet.isDisposed === true || Boolean(error);
-      if (isLast) this.observer.replied?.(observed, { error, durationMs });
-      tell(packet);
-    };
+  /** These were not even tried. */
+  notSent(messages: readonly OutgoingMessage[], error: unknown, durationMs: number): void {
+    if (this.observer.sendFailed === undefined) return;
+    for (const { observed } of messages) this.observer.sendFailed(observed, { error, durationMs });
+  }
+
+  /** Undefined if nobody listens. */
+  request(message: OutgoingMessage): RequestWatch | undefined {
+    return this.#hearsRequests ? new RequestWatch(message.observed, this.observer) : undefined;
   }
 }

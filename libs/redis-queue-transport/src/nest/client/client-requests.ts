@@ -61,16 +61,17 @@ export class ClientRequests {
     const { codec } = message.options;
     const times = this.#timesOf(message);
     const waitMs = Math.min(times.timeoutMs, times.totalTimeoutMs ?? Infinity);
+    const watch = this.watch.request(message);
+    const caller = ownContext();
+    const tellCaller = (packet: WritePacket): void =>
+      caller.runInAsyncScope(callback, undefined, packet);
+    const tell = watch === undefined ? tellCaller : watch.listening(tellCaller);
+    const fail = (error: unknown): void => tell({ err: error });
     const full = this.budget.ofRequests(this.#open.size);
     if (full !== undefined) {
-      callback({ err: full });
+      fail(full);
       return () => undefined;
     }
-    const caller = ownContext();
-    const tell = this.watch.request(message, (packet) =>
-      caller.runInAsyncScope(callback, undefined, packet),
-    );
-    const fail = (error: unknown): void => tell({ err: error });
     const handOn = inOrder(tell, fail);
     const request = this.#open.open(
       (reply) => handOn(this.#packetOf(reply, id, codec)),
@@ -81,7 +82,10 @@ export class ClientRequests {
     const sending =
       this.#sendNow(message, request, waitMs) ?? this.#send(message.detached(), request, waitMs);
     sending.catch((error: unknown) => this.#open.fail(request, error));
-    return () => this.#open.forget(request);
+    return () => {
+      this.#open.forget(request);
+      watch?.unsubscribed();
+    };
   }
 
   #timesOf({ options }: OutgoingMessage): RequestTimes {

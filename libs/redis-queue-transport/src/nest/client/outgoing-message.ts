@@ -48,6 +48,7 @@ export class OutgoingMessage {
   #body: OutgoingBody;
   #metadata: unknown;
   #observed: ObservedMessage | undefined;
+  #many: object | undefined;
 
   /**
    * `given`: settings that override those of a record; `headers`: default headers.
@@ -80,7 +81,18 @@ export class OutgoingMessage {
 
   /** The object that observers get: the same each time, without a reference to the message. */
   get observed(): ObservedMessage {
-    return (this.#observed ??= { verb: this.verb, queue: this.queue, id: this.id });
+    const { verb, queue, id } = this;
+    return (this.#observed ??= { verb, queue, id, many: this.#many });
+  }
+
+  /** It is one of several that are sent together; `many` is what stands for them with observers. */
+  belongTo(many: object): void {
+    this.#many = many;
+  }
+
+  /** Adds headers, which replace those of the same name. */
+  addHeaders(headers: Readonly<Record<string, string>>): void {
+    this.#options = { ...this.#options, headers: { ...this.#options.headers, ...headers } };
   }
 
   /** The rough size of the body; text is not measured. */

@@ -1,6 +1,7 @@
 import { ClientProxy } from '@nestjs/microservices';
 import type { ReadPacket, WritePacket } from '@nestjs/microservices';
 import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
+import { performance } from 'node:perf_hooks';
 import { Observable, throwError } from 'rxjs';
 import { BodyFormat } from '../../core/body/body.js';
 import type { Broker } from '../../core/broker/broker.js';
@@ -144,10 +145,26 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   /** Calls at once if the client is connected. */
   private sendWhenConnected<T>(message: OutgoingMessage, send: Send<T>): Promise<T> {
     const session = this.session;
-    if (session?.isConnected === true) return this.watch.sending(message, send(message, session));
-    const kept = message.detached();
-    const sending = this.openSession().whenConnected(kept.bytes, (opened) => send(kept, opened));
-    return this.watch.sending(kept, sending);
+    if (session?.isConnected === true) return this.sendOn(session, message, send);
+    let sending: Promise<T>;
+    try {
+      const kept = message.detached();
+      sending = this.openSession().whenConnected(kept.bytes, (opened) => send(kept, opened));
+    } catch (error) {
+      sending = rejected(error);
+    }
+    return this.watch.sending(message, sending);
+  }
+
+  /** What the header cannot hold is only found when it is sent. */
+  private sendOn<T>(session: ClientSession, message: OutgoingMessage, send: Send<T>): Promise<T> {
+    let sending: Promise<T>;
+    try {
+      sending = send(message, session);
+    } catch (error) {
+      sending = rejected(error);
+    }
+    return this.watch.sending(message, sending);
   }
 
   private open(): ClientSession {
@@ -241,8 +258,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     pattern: unknown,
     data: unknown,
     given: RedisQueueRecordOptions | undefined,
+    many?: object,
   ): OutgoingMessage {
-    return this.message('enqueue', this.createPacket(pattern, data), given);
+    return this.message('enqueue', this.createPacket(pattern, data), given, many);
   }
 
   /**
@@ -259,9 +277,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       'enqueueMany to',
       pattern,
       data,
-      () => {
+      (many) => {
         const given = settingsOfAll(options, 'enqueue');
-        return (one) => this.messageToEnqueue(pattern, one, given);
+        return (one) => this.messageToEnqueue(pattern, one, given, many);
       },
       (message, sending) => message.push(sending).then((pushed) => enqueued(message.id, pushed)),
     );
@@ -277,9 +295,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       'emitMany of',
       pattern,
       data,
-      () => {
+      (many) => {
         const given = settingsOfAll(options, 'emit');
-        return (one) => this.messageToEmit(this.createPacket(pattern, one), given);
+        return (one) => this.message('emit', this.createPacket(pattern, one), given, many);
       },
       publish<TResult>,
     );
@@ -289,7 +307,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     what: string,
     pattern: unknown,
     data: readonly unknown[],
-    maker: () => (one: unknown) => OutgoingMessage,
+    /** What makes a message of each, for the object that stands for all of them. */
+    maker: (many: object) => (one: unknown) => OutgoingMessage,
     send: Send<T>,
   ): RedisQueueCall<T[]> {
     if (isNil(pattern) || isNil(data) || (Array.isArray(data) && data.some(isNil)))
@@ -298,7 +317,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     let call: Promise<T[]>;
     try {
       this.queueOf(pattern); // what is wrong with it is so for all of them
-      call = this.sendAllWhenConnected(makeMany(data, maker()), send);
+      const make = maker({});
+      this.budget.assertRoomFor(data.length);
+      call = this.sendAllWhenConnected(makeMany(data, make), send);
     } catch (error) {
       return this.refused(what, pattern, error);
     }
@@ -306,15 +327,29 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   private sendAllWhenConnected<T>(messages: Made, send: Send<T>): Promise<T[]> {
-    this.budget.assertRoomFor(messages.length);
     const session = this.session;
     if (session?.isConnected === true)
-      return sendMany(messages, (message) => this.watch.sending(message, send(message, session)));
-    const kept = messages.map((message) => message.detached());
-    const bytes = kept.reduce((sum, message) => sum + message.bytes, 0);
-    return this.openSession().whenConnected(bytes, (opened) =>
-      sendMany(kept, (message) => this.watch.sending(message, send(message, opened))),
+      return sendMany(messages, (message) => this.sendOn(session, message, send));
+    return this.sendAllOnceConnected(
+      messages.map((message) => message.detached()),
+      send,
     );
+  }
+
+  private async sendAllOnceConnected<T>(messages: Made, send: Send<T>): Promise<T[]> {
+    const beganAt = performance.now();
+    const bytes = messages.reduce((sum, message) => sum + message.bytes, 0);
+    let isTried = false;
+    try {
+      return await this.openSession().whenConnected(bytes, (opened) => {
+        isTried = true;
+        return sendMany(messages, (message) => this.sendOn(opened, message, send));
+      });
+    } catch (error) {
+      const made = messages.filter((message) => message instanceof OutgoingMessage);
+      if (!isTried) this.watch.notSent(made, error, performance.now() - beganAt);
+      throw error;
+    }
   }
 
   /**
@@ -378,34 +413,22 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     packet: ReadPacket,
     options?: RedisQueueEmitOptions,
   ): Promise<T> {
-    const message = this.messageToEmit(packet, settingsGiven(options, 'emit'));
+    const message = this.message('emit', packet, settingsGiven(options, 'emit'));
     return this.sendWhenConnected(message, publish<T>);
-  }
-
-  private messageToEmit(
-    packet: ReadPacket,
-    given: RedisQueueRecordOptions | undefined,
-  ): OutgoingMessage {
-    const message = this.message('emit', packet, given);
-    assertConcrete(message.queue);
-    return message;
   }
 
   private message(
     verb: Verb,
     packet: ReadPacket,
     given: RedisQueueRecordOptions | undefined,
+    many?: object,
   ): OutgoingMessage {
     const queue = this.queueOf(packet.pattern);
-    return new OutgoingMessage(
-      verb,
-      packet,
-      queue,
-      this.ids,
-      this.codec,
-      given,
-      this.headers?.now(),
-    );
+    if (verb === 'emit') assertConcrete(queue);
+    const headers = this.headers?.now();
+    const message = new OutgoingMessage(verb, packet, queue, this.ids, this.codec, given, headers);
+    this.watch.begins(message, many);
+    return message;
   }
 
   private queueOf(pattern: unknown): string {

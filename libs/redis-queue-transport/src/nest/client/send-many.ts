@@ -37,11 +37,12 @@ export function makeMany(data: readonly unknown[], make: (one: unknown) => Outgo
  */
 export async function sendMany<T>(
   messages: Made,
+  /** Never throws. */
   send: (message: OutgoingMessage) => Promise<T>,
 ): Promise<T[]> {
   const ends = await Promise.allSettled(
     messages.map((message) =>
-      message instanceof Unmade ? rejected(message.error) : sent(message, send),
+      message instanceof Unmade ? rejected(message.error) : send(message),
     ),
   );
   const failures: SendFailure[] = [];
@@ -52,18 +53,6 @@ export async function sendMany<T>(
   });
   if (failures.length > 0) throw new IncompleteError(messages.length, failures, results);
   return results;
-}
-
-/** Some of it is only found to be unfit when it is sent: its header. */
-function sent<T>(
-  message: OutgoingMessage,
-  send: (message: OutgoingMessage) => Promise<T>,
-): Promise<T> {
-  try {
-    return send(message);
-  } catch (error) {
-    return rejected(error);
-  }
 }
 
 /** One message was given where many are meant: types do not always hold. */

@@ -9,6 +9,8 @@ import { isExpired } from '../../core/delivery/intake.js';
 import type { DeliveryHandler } from '../../core/delivery/delivery-runner.js';
 import { DONE } from '../../core/delivery/outcome.js';
 import type { Result } from '../../core/delivery/outcome.js';
+import { runObserved } from '../../core/lifecycle/interventions.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import type { Gate } from '../../core/lease/start-gate.js';
 import { contextOfBatch } from '../../core/process/handled-headers.js';
 import { steered } from './message-runner.js';
@@ -28,12 +30,13 @@ export class BatchRunner implements DeliveryHandler {
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
     private readonly onError: (error: unknown) => void,
+    private readonly observer: Pick<RedisQueueObserver, 'run'>,
     terms: Omit<BatchTerms, 'isExpired'>,
   ) {
     const isTooLate = ({ envelope }: Delivery): boolean => isExpired(envelope, broker);
     this.#batches = new BatchCollector({ ...terms, isExpired: isTooLate }, (items) =>
       contextOfBatch(() => items.map(({ delivery }) => delivery.envelope.headers)).runInAsyncScope(
-        this.#runBatch,
+        observer.run === undefined ? this.#runBatch : this.#runObserved,
         this,
         items,
       ),
@@ -82,6 +85,11 @@ export class BatchRunner implements DeliveryHandler {
     const error = new Error(text);
     replier.fail(error);
     return { kind: 'refused', error };
+  }
+
+  #runObserved(items: readonly BatchItem<unknown>[]): Promise<Result> {
+    const deliveries = items.map(({ delivery }) => delivery);
+    return runObserved(this.observer, deliveries, () => this.#runBatch(items));
   }
 
   #runBatch(items: readonly BatchItem<unknown>[]): Promise<Result> {

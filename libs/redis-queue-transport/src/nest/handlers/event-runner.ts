@@ -8,6 +8,7 @@ import { ShutdownError } from '../../core/errors/abort-reasons.js';
 import { isExpired, unreadable } from '../../core/delivery/intake.js';
 import { ACK } from '../../core/delivery/outcome.js';
 import { HandlerWatch } from '../../core/lifecycle/handler-watch.js';
+import { runObserved } from '../../core/lifecycle/interventions.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import { contextOfHandled } from '../../core/process/handled-headers.js';
 import type { Places } from '../../core/delivery/places.js';
@@ -136,12 +137,21 @@ export class EventRunner {
       end();
     };
     const own = contextOfHandled(delivery.envelope.headers);
-    const handled = own.runInAsyncScope(this.#handle, this, delivery, context, handler);
+    const handle = this.observer.run === undefined ? this.#handle : this.#handleObserved;
+    const handled = own.runInAsyncScope(handle, this, delivery, context, handler);
     handled.then(
       () => endWith(context.failure),
       (error: unknown) => endWith(context.failure ?? error ?? new Error('It threw nothing.')),
     );
   };
+
+  #handleObserved(
+    delivery: Delivery,
+    context: RedisQueueContext,
+    handler: MessageHandler,
+  ): Promise<void> {
+    return runObserved(this.observer, [delivery], () => this.#handle(delivery, context, handler));
+  }
 
   /** Each handler gets its own copy of the data, so that none sees changes of another. */
   #handle(delivery: Delivery, context: RedisQueueContext, handler: MessageHandler): Promise<void> {

@@ -8,6 +8,7 @@ import { CallerGoneError } from '../../core/errors/abort-reasons.js';
 import { messageOf } from '../../core/errors/message-of.js';
 import type { HandlerTimeoutError } from '../../core/errors/abort-reasons.js';
 import type { NotHandledError } from '../../core/errors/request-errors.js';
+import { runObserved } from '../../core/lifecycle/interventions.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import { DONE } from '../../core/delivery/outcome.js';
 import type { Result } from '../../core/delivery/outcome.js';
@@ -30,12 +31,17 @@ export class MessageRunner implements DeliveryHandler {
     private readonly codec: PacketCodec,
     private readonly withHooks: WithHooks,
     private readonly onError: (error: unknown) => void,
-    private readonly observer: Pick<RedisQueueObserver, 'failedUntold'>,
+    private readonly observer: Pick<RedisQueueObserver, 'failedUntold' | 'run'>,
   ) {}
 
   run(delivery: Delivery): Promise<Result> {
     const { headers } = delivery.envelope;
-    return contextOfHandled(headers).runInAsyncScope(this.#run, this, delivery);
+    const run = this.observer.run === undefined ? this.#run : this.#runObserved;
+    return contextOfHandled(headers).runInAsyncScope(run, this, delivery);
+  }
+
+  #runObserved(delivery: Delivery): Promise<Result> {
+    return runObserved(this.observer, [delivery], () => this.#run(delivery));
   }
 
   #run(delivery: Delivery): Promise<Result> {

@@ -75,11 +75,8 @@ class HandlerConsumers {
     const { batch, concurrency, timeoutMs, retry, feedFrom } = options;
     const onError = (error: unknown): void => logger.error(error);
     const read = feedFrom === undefined ? codec : codecOfOthers;
-    const parts = [pattern, handler, this.broker, read, withHooks, onError] as const;
-    if (batch === undefined) {
-      const runner = new MessageRunner(...parts, observer);
-      return new DeliveryRunner(runner, options);
-    }
+    const parts = [pattern, handler, this.broker, read, withHooks, onError, observer] as const;
+    if (batch === undefined) return new DeliveryRunner(new MessageRunner(...parts), options);
     const batches = new BatchRunner(...parts, {
       ...batch,
       concurrency,
