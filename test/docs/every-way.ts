@@ -303,6 +303,10 @@ async function look(
   await admin.history('happened.*', { newestFirst: true });
   await admin.lengths(queue);
   await admin.consumers(queue);
+  await admin.suspects(queue);
+  await admin.held(queue);
+  await admin.find(queue, 'later');
+  await admin.redisInfo();
   await admin.peek(queue);
   await admin.delayed(queue);
   const page = await admin.deadLetters(queue);

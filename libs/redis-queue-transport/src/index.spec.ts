@@ -72,7 +72,9 @@ interface Types {
   EventGroup: library.EventGroup;
   EventHistory: library.EventHistory;
   EventSubscriptions: library.EventSubscriptions;
+  FoundMessage: library.FoundMessage;
   HandlerEnd: library.HandlerEnd;
+  HeldMessage: library.HeldMessage;
   HistoryEntry: library.HistoryEntry;
   HistoryOptions: library.HistoryOptions;
   HistoryPageOptions: library.HistoryPageOptions;
@@ -129,7 +131,9 @@ const TYPES: readonly (keyof Types)[] = [
   'EventGroup',
   'EventHistory',
   'EventSubscriptions',
+  'FoundMessage',
   'HandlerEnd',
+  'HeldMessage',
   'HistoryEntry',
   'HistoryOptions',
   'HistoryPageOptions',

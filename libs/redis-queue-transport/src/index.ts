@@ -65,6 +65,8 @@ export type { DeadLetterFilter, QueueOverview, Removal } from './core/admin/queu
 export type {
   DeadLetterEntry,
   DelayedMessage,
+  FoundMessage,
+  HeldMessage,
   QueuedMessage,
 } from './core/admin/queued-message.js';
 export { RedisQueueHttpFilter } from './nest/handlers/http-filter.js';

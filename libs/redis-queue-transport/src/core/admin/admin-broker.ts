@@ -16,6 +16,10 @@ export interface AdminBroker {
   consumers(queue: string): Promise<readonly QueueConsumer[]>;
   /** Waiting elements, the next one first. */
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
+  /** Elements that were running when a process died and wait to run apart, the next one first. */
+  suspects(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
+  /** Elements in the hands of consumers, consumer by consumer, each one's oldest first. */
+  held(queue: string, offset: number, count: number): Promise<readonly HeldElement[]>;
   /** Delayed elements, the next one due first. */
   delayed(queue: string, offset: number, count: number): Promise<readonly DelayedElement[]>;
   /**
@@ -41,6 +45,8 @@ export interface AdminBroker {
   remove(queue: string, element: Buffer): Promise<boolean>;
   /** Removes all messages that wait, suspects included, all that are delayed, or both. Returns how many. */
   purge(queue: string, what: PurgedPart | 'all'): Promise<number>;
+  /** What Redis tells of itself, in the form of its command INFO. */
+  redisInfo(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -107,9 +113,15 @@ export interface DelayedElement {
   readonly dueMs: number;
 }
 
+export interface HeldElement {
+  readonly element: Buffer;
+  readonly consumer: string;
+}
+
 /** A message that is not dead-lettered, and where it is; suspects wait as well. */
 export type FoundElement =
-  | { readonly place: 'waiting' | 'held'; readonly element: Buffer }
+  | { readonly place: 'waiting'; readonly element: Buffer }
+  | ({ readonly place: 'held' } & HeldElement)
   | ({ readonly place: 'delayed' } & DelayedElement);
 
 /** A dead letter's place in the dead letters, and its element. */

@@ -11,7 +11,6 @@ import { subscriptionOf, subscriptionQueue } from '../message/queue-name.js';
 import { wholeNumber } from '../options/options.js';
 import type { Page } from './queue-admin.js';
 import type { QueuedMessage } from './queued-message.js';
-import { decodeElement } from '../message/envelope.js';
 
 /** A group's subscription. */
 export interface EventGroup {
@@ -105,12 +104,8 @@ export class EventAdmin {
   }
 
   #readEntry(pattern: string, { entry, number, element }: HistoryElement): HistoryEntry {
-    return {
-      ...this.readMessage(element),
-      historyId: entry,
-      number,
-      pattern: concretePattern(element) ?? pattern,
-    };
+    const message = this.readMessage(element);
+    return { ...message, historyId: entry, number, pattern: message.pattern ?? pattern };
   }
 
   async #assertReplayable(queue: string, group: string, pattern: string): Promise<void> {
@@ -128,14 +123,5 @@ export class EventAdmin {
       'pattern',
       `pattern must be one that has a history (see groups()), got "${pattern}": declare one, or give a handler one`,
     );
-  }
-}
-
-function concretePattern(element: Buffer): string | undefined {
-  try {
-    return decodeElement(element).pattern;
-  } catch {
-    // Unreadable, but people want to see it: they get its bytes.
-    return undefined;
   }
 }

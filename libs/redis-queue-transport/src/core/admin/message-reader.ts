@@ -40,8 +40,11 @@ export class MessageReader {
     const read = this.#data(body ?? element, envelope?.encoding);
     return {
       id: envelope?.id,
+      pattern: envelope?.pattern,
       attempt: envelope?.attempt ?? 1,
-      sentAt: envelope?.sentAtMs === undefined ? undefined : dateOf(envelope.sentAtMs),
+      crashes: envelope?.crashes ?? 0,
+      sentAt: timeOf(envelope?.sentAtMs),
+      expiresAt: timeOf(envelope?.expiresAtMs),
       headers: envelope?.headers ?? {},
       element,
       ...read,
@@ -78,6 +81,10 @@ const LATEST = 8_640_000_000_000_000;
 /** Other programs may write any number; numbers beyond the range of dates become its first or last date. */
 export function dateOf(ms: number): Date {
   return new Date(Math.max(-LATEST, Math.min(ms, LATEST)));
+}
+
+function timeOf(ms: number | undefined): Date | undefined {
+  return ms === undefined ? undefined : dateOf(ms);
 }
 
 interface ReadElement {

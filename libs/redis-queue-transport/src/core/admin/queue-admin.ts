@@ -2,6 +2,7 @@ import type {
   AdminBroker,
   DeadElement,
   DeadLetterPart,
+  FoundElement,
   PurgedPart,
   QueueConsumer,
   QueueLengths,
@@ -12,11 +13,22 @@ import { decodeElement } from '../message/envelope.js';
 import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
 import { text, wholeNumber } from '../options/options.js';
-import type { DeadLetterEntry, DelayedMessage, QueuedMessage } from './queued-message.js';
+import type {
+  DeadLetterEntry,
+  DelayedMessage,
+  FoundMessage,
+  HeldMessage,
+  QueuedMessage,
+} from './queued-message.js';
 
 export interface Page {
   /** At most this many, from 1. Default 100. */
   readonly limit?: number | undefined;
+}
+
+export interface OffsetPage extends Page {
+  /** How many come before it. Default 0. */
+  readonly offset?: number | undefined;
 }
 
 /** Which dead letters are meant. `ageMs`: how long ago it was dead-lettered, by Redis's clock. */
@@ -70,28 +82,36 @@ export class QueueAdmin {
     return this.broker.consumers(queue);
   }
 
-  async peek(
-    queue: string,
-    { offset = 0, limit = PAGE }: Page & { readonly offset?: number | undefined } = {},
-  ): Promise<readonly QueuedMessage[]> {
-    offsetRule(offset, 'offset');
-    limitRule(limit, 'limit');
+  async peek(queue: string, page: OffsetPage = {}): Promise<readonly QueuedMessage[]> {
+    const { offset, limit } = pageOf(page);
     return this.reader.messages(queue, await this.broker.waiting(queue, offset, limit));
   }
 
-  async delayed(
-    queue: string,
-    { offset = 0, limit = PAGE }: Page & { readonly offset?: number | undefined } = {},
-  ): Promise<readonly DelayedMessage[]> {
-    offsetRule(offset, 'offset');
-    limitRule(limit, 'limit');
+  async suspects(queue: string, page: OffsetPage = {}): Promise<readonly QueuedMessage[]> {
+    const { offset, limit } = pageOf(page);
+    return this.reader.messages(queue, await this.broker.suspects(queue, offset, limit));
+  }
+
+  async held(queue: string, page: OffsetPage = {}): Promise<readonly HeldMessage[]> {
+    const { offset, limit } = pageOf(page);
+    const held = await this.broker.held(queue, offset, limit);
+    return this.#read(queue, held, (message, { consumer }) => ({ ...message, consumer }));
+  }
+
+  async delayed(queue: string, page: OffsetPage = {}): Promise<readonly DelayedMessage[]> {
+    const { offset, limit } = pageOf(page);
     const delayed = await this.broker.delayed(queue, offset, limit);
-    const elements = delayed.map(({ element }) => element);
-    const messages = await this.reader.messages(queue, elements);
-    return messages.map((message, index) => ({
+    return this.#read(queue, delayed, (message, { dueMs }) => ({
       ...message,
-      dueAt: dateOf(delayed[index]?.dueMs ?? 0),
+      dueAt: dateOf(dueMs),
     }));
+  }
+
+  async find(queue: string, id: string): Promise<FoundMessage | undefined> {
+    const found = await this.broker.find(queue, idRule(id, 'id'));
+    if (found === undefined) return undefined;
+    const [message] = await this.#read(queue, [found], foundMessage);
+    return message;
   }
 
   async advanceDelayed(
@@ -121,6 +141,10 @@ export class QueueAdmin {
     const found = await this.broker.find(queue, idRule(id, 'id'));
     if (found?.place !== 'delayed') return false;
     return (await this.broker.advance(queue, [found.element], found.dueMs)) === 1;
+  }
+
+  async removeElement(queue: string, element: Buffer): Promise<Removal> {
+    return (await this.broker.remove(queue, element)) ? 'removed' : 'unknown';
   }
 
   async remove(queue: string, id: string): Promise<Removal> {
@@ -194,8 +218,25 @@ export class QueueAdmin {
     return this.broker.purge(queue, what);
   }
 
+  redisInfo(): Promise<string> {
+    return this.broker.redisInfo();
+  }
+
   close(): Promise<void> {
     return this.broker.close();
+  }
+
+  /** Reads elements, and adds to each what was found with it. */
+  async #read<Found extends { readonly element: Buffer }, Message>(
+    queue: string,
+    found: readonly Found[],
+    withFacts: (message: QueuedMessage, found: Found) => Message,
+  ): Promise<readonly Message[]> {
+    const elements = found.map(({ element }) => element);
+    const messages = await this.reader.messages(queue, elements);
+    return found.flatMap((each, index) =>
+      messages.slice(index, index + 1).map((message) => withFacts(message, each)),
+    );
   }
 
   /** The dead letters that are there now; one that dies again meanwhile is not met a second time. */
@@ -224,6 +265,25 @@ export class QueueAdmin {
       element: redrivenElement(element),
     }));
     return again.length === 0 ? Promise.resolve(0) : this.broker.redrive(queue, again);
+  }
+}
+
+/** @throws InvalidOptionError */
+function pageOf({ offset = 0, limit = PAGE }: OffsetPage): {
+  readonly offset: number;
+  readonly limit: number;
+} {
+  return { offset: offsetRule(offset, 'offset'), limit: limitRule(limit, 'limit') };
+}
+
+function foundMessage(message: QueuedMessage, found: FoundElement): FoundMessage {
+  switch (found.place) {
+    case 'waiting':
+      return { ...message, place: found.place };
+    case 'delayed':
+      return { ...message, place: found.place, dueAt: dateOf(found.dueMs) };
+    case 'held':
+      return { ...message, place: found.place, consumer: found.consumer };
   }
 }
 

@@ -3,8 +3,14 @@ import type { ErrorSummary } from '../errors/error-details.js';
 /** A message as people look at it. */
 export interface QueuedMessage {
   readonly id: string | undefined;
+  /** An event's own pattern; undefined for a message, whose pattern is that of its queue. */
+  readonly pattern: string | undefined;
   readonly attempt: number;
+  /** How often it was running when its process died. */
+  readonly crashes: number;
   readonly sentAt: Date | undefined;
+  /** No handler starts it after this time of Redis's clock. */
+  readonly expiresAt: Date | undefined;
   readonly headers: Readonly<Record<string, string>>;
   /** The data; undefined if the body cannot be read here. */
   readonly data: unknown;
@@ -17,6 +23,17 @@ export interface QueuedMessage {
 export interface DelayedMessage extends QueuedMessage {
   readonly dueAt: Date;
 }
+
+export interface HeldMessage extends QueuedMessage {
+  /** Who holds it: it runs there, or is about to. */
+  readonly consumer: string;
+}
+
+/** A message that is not dead-lettered, and where it is. */
+export type FoundMessage =
+  | (QueuedMessage & { readonly place: 'waiting' })
+  | (DelayedMessage & { readonly place: 'delayed' })
+  | (HeldMessage & { readonly place: 'held' });
 
 export interface DeadLetterEntry extends QueuedMessage {
   /** Identifies the dead letter in other calls. Not the message's id: a message may have been dead-lettered several times. */

@@ -1,5 +1,6 @@
 import type {
   DeadLetterFilter,
+  OffsetPage,
   Page,
   QueueOverview,
   Removal,
@@ -7,6 +8,8 @@ import type {
 import type {
   DeadLetterEntry,
   DelayedMessage,
+  FoundMessage,
+  HeldMessage,
   QueuedMessage,
 } from '../../core/admin/queued-message.js';
 import type { QueueConsumer, QueueLengths } from '../../core/admin/admin-broker.js';
@@ -119,19 +122,35 @@ export class RedisQueueAdmin {
   }
 
   /** Waiting messages, the next one first. They stay where they are. Default: the first 100. */
-  peek(
-    queue: RedisQueueName,
-    page?: Page & { readonly offset?: number | undefined },
-  ): Promise<readonly QueuedMessage[]> {
+  peek(queue: RedisQueueName, page?: OffsetPage): Promise<readonly QueuedMessage[]> {
     return this.admin.peek(nameOf(queue), page);
   }
 
+  /**
+   * Messages that were running when a process died, the next one first. They wait beside the others, and one consumer
+   * runs them one by one. Default: the first 100.
+   */
+  suspects(queue: RedisQueueName, page?: OffsetPage): Promise<readonly QueuedMessage[]> {
+    return this.admin.suspects(nameOf(queue), page);
+  }
+
+  /** Messages that consumers hold, by consumer, the oldest of each first. Default: the first 100. */
+  held(queue: RedisQueueName, page?: OffsetPage): Promise<readonly HeldMessage[]> {
+    return this.admin.held(nameOf(queue), page);
+  }
+
   /** Delayed messages, the next one due first. Default: the first 100. */
-  delayed(
-    queue: RedisQueueName,
-    page?: Page & { readonly offset?: number | undefined },
-  ): Promise<readonly DelayedMessage[]> {
+  delayed(queue: RedisQueueName, page?: OffsetPage): Promise<readonly DelayedMessage[]> {
     return this.admin.delayed(nameOf(queue), page);
+  }
+
+  /**
+   * Looks for a message by its id: where it is, and what is in it. If several messages have the id, you get one of them.
+   * Undefined if none waits, is delayed or held; one that moves during the search may be missed. Dead letters are not
+   * looked through: they are known by their `entry`. @throws InvalidOptionError for an unusable id
+   */
+  async find(queue: RedisQueueName, id: string): Promise<FoundMessage | undefined> {
+    return this.admin.find(nameOf(queue), id);
   }
 
   /** Makes delayed messages due now: all, or those that match the filter. Returns how many. */
@@ -151,7 +170,7 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Removes one waiting or delayed message for good, by its id. Returns:
+   * Removes one waiting or delayed message for good, by its id, or by its `element` if it has none. Returns:
    *
    * - `removed`. If several messages have this id, each call removes one.
    * - `held`: a consumer holds it. It is left alone.
@@ -160,8 +179,10 @@ export class RedisQueueAdmin {
    * The id stays taken for its `deduplicate` window, as after a handled message. A caller that waits for its reply is not
    * told. The search goes from the tail to the head, in small steps. @throws InvalidOptionError for an unusable id
    */
-  async remove(queue: RedisQueueName, id: string): Promise<Removal> {
-    return this.admin.remove(nameOf(queue), id);
+  async remove(queue: RedisQueueName, id: string | Buffer): Promise<Removal> {
+    return Buffer.isBuffer(id)
+      ? this.admin.removeElement(nameOf(queue), id)
+      : this.admin.remove(nameOf(queue), id);
   }
 
   /**
@@ -301,6 +322,11 @@ export class RedisQueueAdmin {
   async replay(pattern: string, group: string, range: ReplayOptions = {}): Promise<number> {
     const { from, to } = replayRule(range, 'range');
     return this.events.replay(pattern, group, { from, to });
+  }
+
+  /** What Redis tells of itself, as text, in the form of its command `INFO`. */
+  redisInfo(): Promise<string> {
+    return this.admin.redisInfo();
   }
 
   close(): Promise<void> {

@@ -5,6 +5,7 @@ import type { QueueKeys } from '../keys/keys.js';
 import { heldLists } from './held-lists.js';
 import type { Looked } from './find.script.js';
 import { findDelayed, findInList } from './find.script.js';
+import { scoreOf } from './scored.js';
 
 type Look = (passed: number) => Promise<Looked>;
 
@@ -28,15 +29,15 @@ export class MessageSearch {
       const dueMs = await this.connection.run('look for a message', (client) =>
         client.zscore(delayed, isDelayed),
       );
-      if (dueMs !== null) return { place: 'delayed', element: isDelayed, dueMs: Number(dueMs) };
+      if (dueMs !== null) return { place: 'delayed', element: isDelayed, dueMs: scoreOf(dueMs) };
     }
     for (const list of [waiting, suspects]) {
       const element = await this.#inList(list);
       if (element !== undefined) return { place: 'waiting', element };
     }
-    for (const { key } of await heldLists(this.connection, this.keys)) {
+    for (const { consumer, key } of await heldLists(this.connection, this.keys)) {
       const element = await this.#inList(key);
-      if (element !== undefined) return { place: 'held', element };
+      if (element !== undefined) return { place: 'held', element, consumer };
     }
     return undefined;
   }

@@ -4,6 +4,7 @@ import type {
   DeadLetterPart,
   DelayedElement,
   FoundElement,
+  HeldElement,
   PurgedPart,
   QueueConsumer,
   QueueLengths,
@@ -106,8 +107,26 @@ export class RedisAdmin implements AdminBroker {
   }
 
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
-    const { waiting } = this.#keys.queue(queue);
-    return this.#run('peek', (client) => client.lrangeBuffer(waiting, offset, offset + count - 1));
+    return this.#list('peek', this.#keys.queue(queue).waiting, offset, count);
+  }
+
+  suspects(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
+    return this.#list('list suspects', this.#keys.queue(queue).suspects, offset, count);
+  }
+
+  async held(queue: string, offset: number, count: number): Promise<readonly HeldElement[]> {
+    const keys = this.#keys.queue(queue);
+    await this.#ready();
+    const held: HeldElement[] = [];
+    let passed = 0;
+    for (const { consumer, key, length } of await heldLists(this.#connection, keys)) {
+      const first = Math.max(0, offset - passed);
+      passed += length;
+      if (first >= length || held.length === count) continue;
+      const elements = await this.#list('list held messages', key, first, count - held.length);
+      held.push(...elements.map((element) => ({ element, consumer })));
+    }
+    return held;
   }
 
   async delayed(queue: string, offset: number, count: number): Promise<readonly DelayedElement[]> {
@@ -205,10 +224,18 @@ export class RedisAdmin implements AdminBroker {
     return removed;
   }
 
+  redisInfo(): Promise<string> {
+    return this.#run('ask about Redis', (client) => client.info());
+  }
+
   async close(): Promise<void> {
     const connection = this.#connection;
     await drained(() => connection.isBusy || connection.isAwaited, CLOSE_WITHIN_MS);
     connection.close();
+  }
+
+  #list(action: string, key: string, offset: number, count: number): Promise<Buffer[]> {
+    return this.#run(action, (client) => client.lrangeBuffer(key, offset, offset + count - 1));
   }
 
   /** Where a list of dead letters goes on behind so many of them; undefined if there are no more. */

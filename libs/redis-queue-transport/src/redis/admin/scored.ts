@@ -11,6 +11,6 @@ export function scored<T extends string | Buffer>(
 }
 
 /** Redis writes `inf` and `-inf`. */
-function scoreOf(text: string): number {
+export function scoreOf(text: string): number {
   return Number(text.replace('inf', 'Infinity'));
 }
