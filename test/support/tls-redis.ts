@@ -15,7 +15,8 @@ export class TlsRedis {
     readonly certificate: Certificate,
   ) {}
 
-  static async start(): Promise<TlsRedis> {
+  /** @param clients whether Redis asks for a certificate of its clients, signed by its own */
+  static async start(clients: 'optional' | 'yes' = 'optional'): Promise<TlsRedis> {
     const certificate = selfSignedCertificate();
     const directory = await mkdtemp(join(tmpdir(), 'tls-redis-'));
     const keyFile = join(directory, 'key.pem');
@@ -29,7 +30,7 @@ export class TlsRedis {
         'tls-key-file': keyFile,
         'tls-cert-file': certificateFile,
         'tls-ca-cert-file': certificateFile,
-        'tls-auth-clients': 'optional',
+        'tls-auth-clients': clients,
       },
     });
     return new TlsRedis(redis, directory, port, certificate);

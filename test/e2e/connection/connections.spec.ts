@@ -150,11 +150,30 @@ describe('TLS', () => {
 
     await expectToWork({ port, tls: { ca: certificate.certificate } });
   });
+});
 
-  test('may show a certificate of the client', async () => {
+describe('TLS with certificates of clients', () => {
+  let redis: TlsRedis;
+
+  beforeAll(async () => {
+    redis = await TlsRedis.start('yes');
+  });
+
+  afterAll(() => redis.stop());
+
+  test('lets in who has one', async () => {
     const { port, certificate } = redis;
     const { key, certificate: own } = certificate;
 
     await expectToWork({ port, tls: { ca: own, key, cert: own } });
+  });
+
+  test('refuses at once who has none, and says so', async () => {
+    const { port, certificate } = redis;
+    const connection = { port, tls: { ca: certificate.certificate } };
+
+    await expect(rig.serve({ controllers: [EchoController] }, { connection })).rejects.toThrow(
+      /certificate required/,
+    );
   });
 });
