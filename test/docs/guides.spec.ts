@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
+import { TlsRedis } from '../support/tls-redis.js';
 import { exampleRig } from './example-rig.js';
 
 const rig = exampleRig();
@@ -48,6 +52,28 @@ test('the guide to several servers: each serves its prefix', async () => {
     'order 1, attempt 1, up',
     'order 2, attempt 1',
   ]);
+});
+
+test('the guide to security: a service shows its certificate to Redis', async () => {
+  const redis = await TlsRedis.start('yes');
+  const folder = await mkdtemp(join(tmpdir(), 'certificates-'));
+  try {
+    const { key, certificate } = redis.certificate;
+    await writeFile(join(folder, 'authority.pem'), certificate);
+    await writeFile(join(folder, 'service.pem'), certificate);
+    await writeFile(join(folder, 'service-key.pem'), key);
+
+    const program = rig.start('guides/tls', {
+      REDIS_TLS_PORT: String(redis.port),
+      CERTIFICATES: folder,
+    });
+
+    expect([await program.exited, program.output]).toEqual([0, expect.any(String)]);
+    expect(program.ownLines).toEqual(['pong']);
+  } finally {
+    await redis.stop();
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('the guide to probes: ready once the server listens, live always, not ready without Redis', async () => {
