@@ -78,6 +78,7 @@ interface Types {
   HistoryEntry: library.HistoryEntry;
   HistoryOptions: library.HistoryOptions;
   HistoryPageOptions: library.HistoryPageOptions;
+  LostLease: library.LostLease;
   ObservedDelivery: library.ObservedDelivery;
   ObservedMessage: library.ObservedMessage;
   QueueConsumer: library.QueueConsumer;
@@ -112,6 +113,7 @@ interface Types {
   RedisQueueServerOptions: library.RedisQueueServerOptions;
   RedisQueueSettings: library.RedisQueueSettings;
   RedisQueueStatus: library.RedisQueueStatus;
+  RefusedQueue: library.RefusedQueue;
   ReplayOptions: library.ReplayOptions;
   Retired: library.Retired;
   SendFailure: library.SendFailure;
@@ -137,6 +139,7 @@ const TYPES: readonly (keyof Types)[] = [
   'HistoryEntry',
   'HistoryOptions',
   'HistoryPageOptions',
+  'LostLease',
   'ObservedDelivery',
   'ObservedMessage',
   'QueueConsumer',
@@ -170,6 +173,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueServerOptions',
   'RedisQueueSettings',
   'RedisQueueStatus',
+  'RefusedQueue',
   'Removal',
   'ReplayOptions',
   'Retired',

@@ -60,7 +60,12 @@ export type {
   ObservedMessage,
   RedisQueueObserver,
 } from './core/lifecycle/observer.js';
-export type { RedisQueueHealth, SlowedQueue } from './core/broker/health.js';
+export type {
+  LostLease,
+  RedisQueueHealth,
+  RefusedQueue,
+  SlowedQueue,
+} from './core/broker/health.js';
 export type { DeadLetterFilter, QueueOverview, Removal } from './core/admin/queue-admin.js';
 export type {
   DeadLetterEntry,

@@ -1,7 +1,9 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { DeadLetter, RedisQueueAdmin, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
+import type { QueueOverview } from 'nestjs-redis-queue-transport';
 import { controllerOf } from '../delivery/controller.js';
 import { eventually } from '../../support/eventually.js';
+import { Gate } from '../../support/gate.js';
 import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
@@ -27,18 +29,27 @@ test('an overview shows all queues at a glance, with the age of what is handed o
 
   const overview = await admin.overview();
 
-  const empty = { waiting: 0, suspects: 0, delayed: 0, dead: 0, isPaused: false, consumers: 0 };
+  const empty = {
+    waiting: 0,
+    suspects: 0,
+    processing: 0,
+    delayed: 0,
+    dead: 0,
+    consumers: 0,
+    isPaused: false,
+    expired: 0,
+    repeated: 0,
+    deadLettersDropped: 0,
+  };
   expect(overview).toEqual([
     { ...empty, queue: 'foreign', waiting: 1, oldestAgeMs: undefined },
     { ...empty, queue: 'refused', dead: 1, oldestAgeMs: undefined },
     {
+      ...empty,
       queue: 'work',
       waiting: 3,
-      suspects: 0,
       delayed: 1,
-      dead: 0,
       isPaused: true,
-      consumers: 0,
       oldestAgeMs: expect.any(Number),
     },
   ]);
@@ -47,5 +58,105 @@ test('an overview shows all queues at a glance, with the age of what is handed o
   await eventually(async () => {
     const later = (await admin.overview())[2]?.oldestAgeMs ?? 0;
     expect(later).toBeGreaterThan(oldestAgeMs);
+  });
+});
+
+test('an overview of some queues counts what is held, by whom, and what was dropped', async () => {
+  const gate = new Gate();
+  const work = controllerOf('work', () => gate.opened);
+  await rig.serve({ controllers: [work] }, { concurrency: 2 });
+  await rig.serve({ controllers: [work] }, { concurrency: 1 });
+  const client = rig.client();
+  const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+  await client.enqueueMany('work', [1, 2, 3, 4, 5]);
+  await client.enqueue('other', 1);
+  await rig.commands.hset(`${rig.prefix}:{work}:counts`, 'expired', 7, 'deadLettersDropped', 2);
+
+  await eventually(async () => {
+    const [work, group, ...others] = await admin.overview([
+      'work',
+      { pattern: 'never.seen', group: 'billing' },
+    ]);
+    expect(work).toMatchObject({ waiting: 2, processing: 3, consumers: 2, expired: 7 });
+    expect(work).toMatchObject({ deadLettersDropped: 2, repeated: 0 });
+    expect(group).toMatchObject({ queue: '@billing/never.seen', waiting: 0, consumers: 0 });
+    expect(others).toEqual([]);
+  });
+  gate.open();
+});
+
+describe('an overview costs Redis the same', () => {
+  const QUEUE = 'work';
+  const MOST_US = 10_000;
+  const message = '{"rq":1,"id":"m","at":1}\n1';
+
+  /** The command, how often it came from a connection or a script, and for how long at most Redis was busy with it. */
+  async function costOfLook(): Promise<{ readonly calls: string[]; readonly longestUs: number }> {
+    const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+    // A connection is sent the text of a script twice, with and without its look at permissions.
+    for (let before = 0; before < 2; before += 1) await admin.overview([QUEUE]);
+    let longestUs = Infinity;
+    let calls: string[] = [];
+    // Redis counts the time that passes, and on a busy machine it does not always run: the best of some tries counts.
+    for (let round = 0; round < 10 && longestUs > MOST_US; round += 1) {
+      await rig.commands.config('RESETSTAT');
+      await admin.overview([QUEUE]);
+      const stats = await rig.commands.info('commandstats');
+      const found = [...stats.matchAll(/^cmdstat_(evalsha|eval|hkeys):calls=(\d+),usec=(\d+)/gm)];
+      calls = found.map(([, name, count]) => `${name} ${count}`);
+      longestUs = Math.max(...found.map(([, , , us]) => Number(us)));
+    }
+    return { calls, longestUs };
+  }
+
+  async function fill(count: number): Promise<void> {
+    const script = 'for i = 1, ARGV[1] / 1000 do redis.call("RPUSH", KEYS[1], unpack(ARGV, 2)) end';
+    const thousand = Array.from({ length: 1_000 }, () => message);
+    await rig.commands.eval(script, 1, `${rig.prefix}:{${QUEUE}}:waiting`, count, ...thousand);
+  }
+
+  async function putAtHead(bytes: number): Promise<void> {
+    await rig.commands.lpush(`${rig.prefix}:{${QUEUE}}:waiting`, Buffer.alloc(bytes, 'x'));
+  }
+
+  async function look(): Promise<QueueOverview | undefined> {
+    const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+    return (await admin.overview([QUEUE]))[0];
+  }
+
+  test('with a million messages', async () => {
+    await fill(1_000_000);
+    expect(await look()).toMatchObject({ waiting: 1_000_000, oldestAgeMs: expect.any(Number) });
+    const { calls, longestUs } = await costOfLook();
+    expect(calls).toEqual(['evalsha 1']);
+    expect(longestUs).toBeLessThan(MOST_US);
+  });
+
+  test.each([
+    ['alone', 0],
+    ['before a million messages', 1_000_000],
+  ])('with a giant at the head, %s, whose age stays unknown', async (_, behind) => {
+    if (behind > 0) await fill(behind);
+    await putAtHead(100_000_000);
+    expect(await look()).toMatchObject({ waiting: behind + 1, oldestAgeMs: undefined });
+    const { calls, longestUs } = await costOfLook();
+    expect(calls).toEqual(['evalsha 1']);
+    expect(longestUs).toBeLessThan(MOST_US);
+  });
+
+  test.each([100, 16_000, 200_000, 900_000])(
+    'and knows the age of a message of %d bytes',
+    async (bytes) => {
+      const client = rig.client({ parkAboveBytes: false });
+      await client.enqueue(QUEUE, 'x'.repeat(bytes));
+      expect(await look()).toMatchObject({ waiting: 1, oldestAgeMs: expect.any(Number) });
+    },
+  );
+
+  test('and knows the age of one of 16 KiB before many small ones', async () => {
+    const client = rig.client();
+    await client.enqueue(QUEUE, 'x'.repeat(16_000));
+    await fill(10_000);
+    expect(await look()).toMatchObject({ oldestAgeMs: expect.any(Number) });
   });
 });

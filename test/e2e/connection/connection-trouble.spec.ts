@@ -167,6 +167,13 @@ describe('the health of a server that Redis refuses what it needs', () => {
         status: 'down',
         sinceRoundTripMs: expect.any(Number) as unknown,
         reason: expect.stringMatching(reason) as unknown,
+        downForMs: expect.any(Number) as unknown,
+        refusedQueues: ['echo', 'echo.too'].map((queue) => ({
+          queue,
+          sinceMs: expect.any(Number),
+          reply: 'NOPERM',
+          lastError: expect.stringMatching(/NOPERM/),
+        })),
       }),
     );
 

@@ -190,6 +190,43 @@ describe('the health of a server', () => {
   });
 });
 
+describe('the health of a server tells', () => {
+  test('for which queues Redis refuses calls, and since when, though its status is up', async () => {
+    const { server } = await serve();
+    await rig.commands.config('SET', 'maxmemory', '1');
+    try {
+      await eventually(() =>
+        expect(server.health()).toMatchObject({
+          status: 'up',
+          refusedQueues: [
+            { queue: 'echo', reply: 'OOM', lastError: expect.stringMatching(/OOM/) as unknown },
+            { queue: 'hold', reply: 'OOM', sinceMs: expect.any(Number) as unknown },
+          ],
+        }),
+      );
+    } finally {
+      await rig.commands.config('SET', 'maxmemory', '0');
+    }
+    await eventually(() => expect(server.health().refusedQueues).toBeUndefined());
+  });
+
+  test('which queues have lost their lease, until they have another', async () => {
+    const { server } = await serve({ leaseMs: LEASE_MS });
+    // Whoever takes a lease notes there that the queue is served, which is refused now.
+    await rig.commands.set(`${rig.prefix}:queues`, 'no hash');
+    await rig.commands.del(`${rig.prefix}:{echo}:consumers`);
+    await eventually(() => {
+      const { lostLeases = [], refusedQueues = [] } = server.health();
+      expect(lostLeases).toEqual([{ queue: 'echo', sinceMs: expect.any(Number) as unknown }]);
+      expect(lostLeases[0]?.sinceMs).toBeGreaterThan(500);
+      expect(refusedQueues).toMatchObject([{ queue: 'echo', reply: 'WRONGTYPE' }]);
+    });
+    await rig.commands.del(`${rig.prefix}:queues`);
+    await eventually(() => expect(server.health().lostLeases).toBeUndefined());
+    await untilUp(server);
+  });
+});
+
 describe('the health of a client', () => {
   test('is up before the first call, when no connection can be down, and after it was closed', async () => {
     const client = rig.client();
@@ -224,6 +261,7 @@ describe('the health of a client', () => {
     expect(client.health()).toEqual({
       status: 'down',
       reason: expect.stringMatching(/rq-commands-.* is reconnecting; .*ECONNREFUSED/) as unknown,
+      downForMs: expect.any(Number) as unknown,
     });
   });
 
@@ -235,9 +273,14 @@ describe('the health of a client', () => {
     between.refuse(true);
     between.cut();
     await untilDown(client, /rq-commands/);
+    const { downForMs = -1 } = client.health();
+    expect(downForMs).toBeGreaterThanOrEqual(0);
+    // Attempts to connect that fail do not begin it anew.
+    await eventually(() => expect(client.health().downForMs).toBeGreaterThan(downForMs + 1_000));
 
     between.refuse(false);
     await untilUp(client);
+    expect(client.health().downForMs).toBeUndefined();
   });
 
   test('is down while the connection for its replies is', async () => {

@@ -10,7 +10,7 @@ export interface AdminBroker {
   /** Every queue that was ever sent to or served. */
   queues(): Promise<readonly string[]>;
   lengths(queue: string): Promise<QueueLengths>;
-  /** Each of these queues at a glance, at a cost that does not grow with its length. */
+  /** Each of these queues at a glance, by two calls whose cost does not grow with its length or its elements. */
   look(queues: readonly string[]): Promise<readonly QueueLook[]>;
   /** Who takes from the queue, and whose late commands are still watched and brought something. */
   consumers(queue: string): Promise<readonly QueueConsumer[]>;
@@ -67,13 +67,10 @@ export interface QueueLengths {
   readonly deadLettersDropped: number;
 }
 
-/** A queue at a glance. */
-export interface QueueLook extends Pick<
-  QueueLengths,
-  'waiting' | 'suspects' | 'delayed' | 'dead' | 'isPaused' | 'consumers'
-> {
+/** A queue at a glance. Counts as held what the first thousand consumers hold whose leases have not ended. */
+export interface QueueLook extends QueueLengths {
   readonly queue: string;
-  /** The beginning of the next element, which normally has its whole header. Empty if there is none. */
+  /** The beginning of the next element, which normally has its whole header. Empty if there is none, or for a giant. */
   readonly head: Buffer;
   /** Redis time in ms. */
   readonly nowMs: number;

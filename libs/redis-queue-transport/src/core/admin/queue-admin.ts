@@ -36,7 +36,10 @@ export type DeadLetterFilter = (letter: DeadLetterEntry, ageMs: number) => boole
 
 /** A queue among all others. */
 export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
-  /** The age, in ms, of the next message; undefined if there is none, or if its age is unknown. */
+  /**
+   * The age, in ms, of the next message. Undefined if there is none, if its sender did not say when it was sent, or if it is
+   * so large that reading it would keep Redis busy.
+   */
   readonly oldestAgeMs: number | undefined;
 }
 
@@ -70,8 +73,8 @@ export class QueueAdmin {
     return this.broker.lengths(queue);
   }
 
-  async overview(): Promise<readonly QueueOverview[]> {
-    const queues = await this.broker.queues();
+  async overview(named?: readonly string[]): Promise<readonly QueueOverview[]> {
+    const queues = named ?? (await this.broker.queues());
     const overview: QueueOverview[] = [];
     for (let i = 0; i < queues.length; i += PAGE)
       overview.push(...(await this.broker.look(queues.slice(i, i + PAGE))).map(overviewOf));

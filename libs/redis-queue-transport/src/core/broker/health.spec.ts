@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { healthOf } from './health.js';
 
-const fresh = { failure: undefined, sinceRoundTripMs: 3 };
-const quiet = { failure: undefined, sinceRoundTripMs: 4_000 };
-const unused = { failure: undefined, sinceRoundTripMs: undefined };
-const away = { failure: 'it is reconnecting', sinceRoundTripMs: 9_000 };
-const overdue = { failure: 'no answer', sinceRoundTripMs: 6_000 };
+const fresh = { failure: undefined, failingForMs: undefined, sinceRoundTripMs: 3 };
+const quiet = { ...fresh, sinceRoundTripMs: 4_000 };
+const unused = { ...fresh, sinceRoundTripMs: undefined };
+const away = { failure: 'it is reconnecting', failingForMs: 2_000, sinceRoundTripMs: 9_000 };
+const overdue = { failure: 'no answer', failingForMs: 5_000, sinceRoundTripMs: 6_000 };
 
 describe('health', () => {
   test('without a connection is up: there is nothing that could be down', () => {
@@ -20,8 +20,9 @@ describe('health', () => {
     expect(healthOf([unused])).toEqual({ status: 'down', reason: 'Redis has not answered yet.' });
   });
 
-  test('is down when one connection is, and says why of the first', () => {
-    const down = { status: 'down', sinceRoundTripMs: 3, reason: 'it is reconnecting' };
+  test('is down when one connection is, says why of the first, and for how long any has been', () => {
+    const why = { reason: 'it is reconnecting', downForMs: 5_000 };
+    const down = { status: 'down', sinceRoundTripMs: 3, ...why };
     expect(healthOf([fresh, away, overdue])).toEqual(down);
   });
 });

@@ -47,7 +47,7 @@ export class ConsumerParts {
   readonly taking: Taking;
   /** False if an id must be recorded as handled before its next message arrives. */
   readonly maySettleLater: boolean;
-  readonly #trouble: Trouble;
+  readonly trouble: Trouble;
   readonly #waitMs: number;
 
   constructor(
@@ -65,7 +65,7 @@ export class ConsumerParts {
     const { places, leaseMs, onceMs } = options;
     this.maySettleLater = onceMs === undefined;
     this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(leaseMs / 3));
-    this.#trouble = this.#newTrouble();
+    this.trouble = this.#newTrouble();
     this.membership = this.#newMembership();
     this.trial = new Trial(turn, changed);
     this.breaker = this.#newBreaker();
@@ -94,7 +94,7 @@ export class ConsumerParts {
       rejoined: () => this.#onRejoined(),
       reclaimed: (consumer, deliveries) => observer.reclaimed?.({ queue, consumer, deliveries }),
       deadLettersDropped: (dropped) => observer.deadLettersDropped?.({ queue, dropped }),
-      failed: (error) => this.#trouble.failed(error),
+      failed: (error) => this.trouble.failed(error),
     });
   }
 
@@ -164,7 +164,7 @@ export class ConsumerParts {
       gate: new StartGate(this.membership, this.options.leaseMs, this.changed),
       stopped: this.stopped,
       changed: this.changed,
-      failed: (error) => this.#trouble.failed(error),
+      failed: (error) => this.trouble.failed(error),
     };
   }
 
@@ -175,8 +175,8 @@ export class ConsumerParts {
   }
 
   #newTaking(): Taking {
-    const { state, held, deliveries, trial, time, stopped } = this;
-    const parts = { state, held, deliveries, trial, time, stopped, trouble: this.#trouble };
+    const { state, held, deliveries, trial, time, trouble, stopped } = this;
+    const parts = { state, held, deliveries, trial, time, trouble, stopped };
     const { leaseMs, queue } = this.options;
     return new Taking(
       { ...parts, checkEveryMs: leaseMs, lookEveryMs: this.#waitMs },

@@ -4,7 +4,7 @@ import { CALM_EXCHANGE_MS } from './consumer-state.js';
 import { viewOf } from './consumer-view.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { messageOf } from '../errors/message-of.js';
-import type { SlowedQueue } from '../broker/health.js';
+import type { LostLease, RefusedQueue, SlowedQueue } from '../broker/health.js';
 import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import type { MessageIds } from '../message/message-id.js';
 import { nextStep } from './next-step.js';
@@ -63,6 +63,20 @@ export class Consumer {
     if (slowdown === undefined) return undefined;
     const { sinceMs, error } = slowdown;
     return { queue: this.options.queue, sinceMs, lastError: messageOf(error) };
+  }
+
+  /** While Redis refuses its calls. */
+  get refused(): RefusedQueue | undefined {
+    const refusal = this.#parts.trouble.refusal;
+    if (refusal === undefined) return undefined;
+    const { sinceMs, error } = refusal;
+    return { queue: this.options.queue, sinceMs, reply: error.reply, lastError: messageOf(error) };
+  }
+
+  /** While it has no lease after one that it lost. */
+  get lostLease(): LostLease | undefined {
+    const { lostForMs } = this.#parts.membership;
+    return lostForMs === undefined ? undefined : { queue: this.options.queue, sinceMs: lostForMs };
   }
 
   /** Joins the queue and starts consuming. Rejects if Redis cannot be reached. Call it once. */

@@ -16,6 +16,8 @@ export interface MembershipEvents extends Omit<LeaseKeeperEvents, 'lost'> {
 export class Membership implements KeptLease {
   /** The latest tenure; it may be over. */
   #tenure: Tenure | undefined;
+  /** When the latest lost tenure was lost, by `performance.now()`. */
+  #lostAt = 0;
   #rejoining: Promise<void> = Promise.resolve();
   #isLast = false;
   readonly #left = new AbortController();
@@ -29,6 +31,12 @@ export class Membership implements KeptLease {
   /** Undefined before joining, and between a lost lease and the next one. */
   get tenure(): Tenure | undefined {
     return this.#tenure?.isOver === true ? undefined : this.#tenure;
+  }
+
+  /** For how long, in ms, a lost lease has had no successor; undefined if it has one, or if none follows. */
+  get lostForMs(): number | undefined {
+    const isLost = this.#tenure?.isOver === true && !this.#isLast;
+    return isLost ? performance.now() - this.#lostAt : undefined;
   }
 
   /** False if the lease may have ended unnoticed; then call {@link makeSure}. */
@@ -67,6 +75,7 @@ export class Membership implements KeptLease {
   /** Its lease is lost. May be called more than once. */
   lose(tenure: Tenure): void {
     if (!tenure.end()) return;
+    this.#lostAt = performance.now();
     this.events.lost(tenure);
     this.#rejoining = this.#rejoining.then(() => this.#rejoin(tenure));
   }

@@ -41,6 +41,7 @@ const NOT_LISTENING: RedisQueueHealth = {
   status: 'down',
   sinceRoundTripMs: undefined,
   reason: 'The server does not listen.',
+  downForMs: undefined,
 };
 
 const SERVER = mark('server');
@@ -194,7 +195,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
   /**
    * Whether Redis answers, as far as known without asking: down while a connection is away or a reply is overdue, before
-   * `listen`, and after `close`. Also tells which queues are slowed down, which leaves the status up.
+   * `listen`, and after `close`. Also tells which queues are slowed down, for which Redis refuses calls, and which have lost
+   * their lease; these alone leave the status up.
    */
   health(): RedisQueueHealth {
     return this.session?.health ?? NOT_LISTENING;

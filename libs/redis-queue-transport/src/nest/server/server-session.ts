@@ -51,7 +51,14 @@ export class ServerSession {
     const health = this.#open?.health();
     if (health === undefined) return undefined;
     const slowedQueues = this.#consumers.flatMap(({ slowed }) => slowed ?? []);
-    return slowedQueues.length === 0 ? health : { ...health, slowedQueues };
+    const refusedQueues = this.#consumers.flatMap(({ refused }) => refused ?? []);
+    const lostLeases = this.#consumers.flatMap(({ lostLease }) => lostLease ?? []);
+    return {
+      ...health,
+      ...(slowedQueues.length > 0 && { slowedQueues }),
+      ...(refusedQueues.length > 0 && { refusedQueues }),
+      ...(lostLeases.length > 0 && { lostLeases }),
+    };
   }
 
   /** Call it once. Leaves nothing open if it rejects. */

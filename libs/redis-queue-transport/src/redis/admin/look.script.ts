@@ -1,8 +1,14 @@
-import { Script, readArray, readNumber } from '../script/script.js';
+import { Script, readArray, readBuffer, readNumber, readTexts } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
 /** So much of an element holds any header that people write. */
 const HEAD_BYTES = 4_096;
+/** The first element is read if what Redis keeps together with it takes less than this, as far as sampling shows. */
+const SURELY_SMALL_BYTES = 1_048_576;
+/** Or if it takes less than this for each element of the list, since up to some dozens of small ones are kept together. */
+const SMALL_FOR_ONE_BYTES = 32_768;
+/** So many consumers are named at once. */
+export const MOST_NAMES = 1_000;
 
 export interface Look {
   readonly waiting: number;
@@ -10,46 +16,70 @@ export interface Look {
   readonly delayed: number;
   readonly dead: number;
   readonly isPaused: boolean;
+  readonly expired: number;
+  readonly repeated: number;
+  readonly deadLettersDropped: number;
   readonly consumers: number;
-  /** The beginning of the element that is handed out next; empty without one. */
-  readonly head: string;
+  /** Those whose leases end first, up to {@link MOST_NAMES}. */
+  readonly names: readonly string[];
+  /** The beginning of the element that is handed out next; empty if there is none, or if it is too large to be read. */
+  readonly head: Buffer;
   readonly nowMs: number;
 }
 
 /**
  * Looks at one queue without reading through it. Replies { how many wait, how many of them are suspects, how many are
- * delayed, how many dead letters there are, 1 while it is paused, how many consumers have a lease, the beginning of the first
- * waiting element, Redis's time in ms }.
+ * delayed, how many dead letters there are, 1 while it is paused, the beginning of the first waiting element, Redis's time
+ * in ms, how many consumers it has, some of their names, { messages that expired, were repeated, dropped dead letters } }.
+ *
+ * No command reads a part of an element, so a giant at the head would take Redis a second. Sampling the first node of the
+ * list costs nothing: MEMORY USAGE multiplies its size by the number of nodes, of which there are at most as many as
+ * elements. So the result, divided by the elements, is never more than what the first node takes, and not much less.
  */
 export const look = new Script({
   action: 'look at a queue',
-  keys: ['waiting', 'suspects', 'delayed', 'dead', 'paused', 'consumers'],
+  keys: ['waiting', 'suspects', 'delayed', 'dead', 'paused', 'counts', 'consumers'],
   args: [],
   shared: [NOW_MS],
   lua: `
 local now = nowMs()
-local first = redis.call('LINDEX', waiting, 0) or ''
+local length = redis.call('LLEN', waiting)
+local head = ''
+if length > 0 then
+  local sampled = redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', 1)
+  if sampled <= ${SURELY_SMALL_BYTES} or sampled / length <= ${SMALL_FOR_ONE_BYTES} then
+    head = string.sub(redis.call('LINDEX', waiting, 0), 1, ${HEAD_BYTES})
+  end
+end
 return {
-  redis.call('LLEN', waiting),
+  length,
   redis.call('LLEN', suspects),
   redis.call('ZCARD', delayed),
   redis.call('XLEN', dead),
   redis.call('EXISTS', paused),
-  redis.call('ZCARD', consumers),
-  string.sub(first, 1, ${HEAD_BYTES}),
+  head,
   now,
+  redis.call('ZCARD', consumers),
+  redis.call('ZRANGE', consumers, 0, ${MOST_NAMES - 1}),
+  redis.call('HMGET', counts, 'expired', 'repeated', 'deadLettersDropped'),
 }
 `,
   read: (reply): Look => {
-    const [waiting, suspects, delayed, dead, isPaused, consumers, head, nowMs] = readArray(reply);
+    const [waiting, suspects, delayed, dead, isPaused, head, nowMs, consumers, names, counts] =
+      readArray(reply);
+    const [expired, repeated, deadLettersDropped] = readArray(counts).map((count) => Number(count));
     return {
       waiting: readNumber(waiting),
       suspects: readNumber(suspects),
       delayed: readNumber(delayed),
       dead: readNumber(dead),
       isPaused: isPaused === 1,
+      expired: expired ?? 0,
+      repeated: repeated ?? 0,
+      deadLettersDropped: deadLettersDropped ?? 0,
       consumers: readNumber(consumers),
-      head: String(head),
+      names: readTexts(names),
+      head: readBuffer(head),
       nowMs: readNumber(nowMs),
     };
   },

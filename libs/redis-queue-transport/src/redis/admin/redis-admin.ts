@@ -19,6 +19,7 @@ import type { Redis } from 'ioredis';
 import { processName } from '../connection/process-name.js';
 import { Keys } from '../keys/keys.js';
 import { listConsumers } from './consumers.js';
+import { held } from './held.script.js';
 import { heldLists } from './held-lists.js';
 import { MessageSearch } from './message-search.js';
 import { RedisEventAdmin } from '../event-admin/redis-event-admin.js';
@@ -98,12 +99,15 @@ export class RedisAdmin implements AdminBroker {
 
   async look(queues: readonly string[]): Promise<readonly QueueLook[]> {
     await this.#ready();
-    return Promise.all(
-      queues.map(async (queue) => {
-        const seen = await look.run(this.#connection, this.#keys.queue(queue), {});
-        return { ...seen, queue, head: Buffer.from(seen.head) };
-      }),
-    );
+    return Promise.all(queues.map((queue) => this.#look(queue)));
+  }
+
+  async #look(queue: string): Promise<QueueLook> {
+    const keys = this.#keys.queue(queue);
+    const { names, ...seen } = await look.run(this.#connection, keys, {});
+    const lists = names.map(keys.processing);
+    const processing = lists.length === 0 ? 0 : await held.run(this.#connection, {}, {}, [], lists);
+    return { ...seen, queue, processing };
   }
 
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {

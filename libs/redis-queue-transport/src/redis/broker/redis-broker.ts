@@ -113,8 +113,8 @@ export class RedisBroker implements Broker {
   readonly #onWake = new Map<string, () => void>();
   /** Patterns of events that reached nobody. */
   readonly #unheard = new Set<string>();
-  /** Why Redis refuses to hand out and settle, by consumer. */
-  readonly #refusals = new Map<string, string>();
+  /** Why Redis refuses to hand out and settle, and since when by `performance.now()`, by consumer. */
+  readonly #refusals = new Map<string, { readonly failure: string; readonly since: number }>();
   #interruptions = 0;
   #isClosed = false;
   readonly #closing = new AbortController();
@@ -421,8 +421,10 @@ export class RedisBroker implements Broker {
       flushReplies: () => this.#replies.flush(),
       onRedisTime: (nowMs) => this.#clock.set(nowMs),
       onRefusal: (refusal) => {
-        if (refusal === undefined) this.#refusals.delete(consumer);
-        else this.#refusals.set(consumer, `The consumer of "${queue}": ${refusal}`);
+        if (refusal === undefined) return void this.#refusals.delete(consumer);
+        const since = this.#refusals.get(consumer)?.since ?? performance.now();
+        const failure = `The consumer of "${queue}": ${refusal}`;
+        this.#refusals.set(consumer, { failure, since });
       },
     });
   }
@@ -474,8 +476,10 @@ export class RedisBroker implements Broker {
   /** The health of all connections, without asking Redis. */
   health(): RedisQueueHealth {
     const connections = [...this.#connections].map((connection) => connection.health);
-    const refusals = [...this.#refusals.values()].map((failure) => ({
+    const now = performance.now();
+    const refusals = [...this.#refusals.values()].map(({ failure, since }) => ({
       failure,
+      failingForMs: now - since,
       sinceRoundTripMs: undefined,
     }));
     return healthOf([...connections, ...refusals]);

@@ -64,6 +64,10 @@ export class Connection {
   #pending = 0;
   /** Redis's refusal of the last call for the connection's own purpose. */
   #refusal: string | undefined;
+  /** When it was first refused, likewise. */
+  #refusedAt: number | undefined;
+  /** When it was lost, or failed to open for the first time. */
+  #lostAt: number | undefined;
 
   constructor(
     source: ConnectionSource,
@@ -82,6 +86,7 @@ export class Connection {
       this.#isIntroducing = false;
       this.#lastError = undefined;
       this.#answeredAt = performance.now();
+      this.#lostAt = undefined;
       this.scripts.clear();
       this.#longestValue = undefined;
       for (const waiting of this.#takeWaiting()) waiting.resolve();
@@ -190,13 +195,18 @@ export class Connection {
   async runPurpose<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
     try {
       const reply = await this.run(action, command);
-      this.#refusal = undefined;
+      this.#refuse(undefined);
       return reply;
     } catch (error) {
       if (error instanceof RedisRefusedError && error.reply !== 'OOM')
-        this.#refusal = `${this.name}: ${error.message}`;
+        this.#refuse(`${this.name}: ${error.message}`);
       throw error;
     }
+  }
+
+  #refuse(refusal: string | undefined): void {
+    this.#refusal = refusal;
+    this.#refusedAt = refusal === undefined ? undefined : (this.#refusedAt ?? performance.now());
   }
 
   /**
@@ -231,10 +241,18 @@ export class Connection {
   /** From past calls and replies, never by asking. An overdue reply has already dropped the connection. */
   get health(): ConnectionHealth {
     const answeredAt = this.#answeredAt;
+    const failure = this.#whyDown;
+    const now = performance.now();
     return {
-      failure: this.#whyDown,
-      sinceRoundTripMs: answeredAt === undefined ? undefined : performance.now() - answeredAt,
+      failure,
+      failingForMs: failure === undefined ? undefined : now - (this.#failingSince ?? now),
+      sinceRoundTripMs: answeredAt === undefined ? undefined : now - answeredAt,
     };
+  }
+
+  /** Undefined as well between the end of its socket and the moment when that is noticed. */
+  get #failingSince(): number | undefined {
+    return this.#lostAt ?? this.#refusedAt;
   }
 
   get #whyDown(): string | undefined {
@@ -273,6 +291,7 @@ export class Connection {
 
   /** An attempt is over: callers that only waited for the first one wait no longer. */
   #onClose(): void {
+    this.#lostAt ??= performance.now();
     // Redis has closed the connection without a message, and ioredis reports no error.
     if (this.#isIntroducing && !this.#isClosed)
       this.client.emit('error', new Error('Connection is closed.'));
