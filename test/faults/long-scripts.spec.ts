@@ -292,6 +292,33 @@ describe('no script works for longer than 10 ms', () => {
     });
   });
 
+  test('taking large elements that others push to a queue of small ones', async () => {
+    await expectShort(async () => {
+      const lease = await broker.join(QUEUE, TERMS, () => undefined);
+      await fill(100, 10);
+      const small = await takeAll(lease, 100);
+      await fillLarge(2);
+      await settle(
+        lease,
+        small.map((bytes) => ({ kind: 'ack', element: bytes })),
+      );
+      expect((await takeAll(lease, 4)).map(({ length }) => length < 200)).not.toContain(false);
+      await lease.leave();
+      await rig.commands.del(world.key(QUEUE, 'waiting'), world.key(QUEUE, 'parked'));
+    });
+  });
+
+  test('taking elements just below the size of large ones that stand behind small ones', async () => {
+    await expectShort(async () => {
+      const lease = await broker.join(QUEUE, TERMS, () => undefined);
+      await fill(20, 10);
+      await fill(60, 255 * KIB);
+      await takeAll(lease, 80);
+      await lease.leave();
+      await rig.commands.del(world.key(QUEUE, 'waiting'));
+    });
+  });
+
   test('waiting for large elements that others push', async () => {
     await expectShort(async () => {
       const lease = await broker.join(QUEUE, TERMS, () => undefined);

@@ -1,6 +1,6 @@
 import type { Settlement, Suspects } from '../../core/broker/lease.js';
 import type { ScriptArgument } from '../script/script.js';
-import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
+import { LARGE_BYTES, Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY, RELEASE_DUE } from '../script/delayed-lua.js';
 import { PUT_BACK } from '../script/moving-lua.js';
@@ -19,17 +19,30 @@ export interface ExchangeReply {
   readonly nextDue: string;
   /** More may be waiting: taking it would have been too large. */
   readonly isCut: boolean;
+  /** It took nothing, as the first elements are large: they are to be taken by other means. */
+  readonly isLargeAhead: boolean;
   /** The first delayed message is due, and too large for a script. */
   readonly isDueLarge: boolean;
   readonly taken: readonly Buffer[];
 }
 
-/** Bounds of what one call takes, and of how many elements are read at once, since their size is unknown. */
 const MOST_TAKEN_BYTES = 524_288;
-const TAKE_STEP = 16;
+
+/**
+ * How many elements are read at once, since a list does not tell the size of each: at most so many while those that were
+ * read are about as large as the mean of the list, and fewer where larger ones may stand behind them.
+ */
+const LONGEST_STEP = 64;
+const BLIND_STEP = 8;
+
+/** How many of the nodes of a list tell that mean: an usual one has 8 KiB, so what one call takes is in these. */
+const SAMPLES = 64;
 
 /** Most values for one command: Lua's stack is limited. */
 const MOST_ARGUMENTS = 1_000;
+
+/** What a reply says about what is left. */
+const CUT = { no: 0, full: 1, large: 2 } as const;
 
 /** What a reply says about suspects. */
 const SUSPECTS = { none: 0, free: 1, mine: 2, others: 3 } as const satisfies Record<
@@ -62,7 +75,8 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, what is
  * the matter with suspects (the place in SUSPECTS), 1 when the queue is paused, ms until the next delayed message or -1,
  * 1 when it keeps the time, when that message is due or nothing, 1 when
- * it took less than it might as that was large, 1 when the first delayed message is due and large, taken … }.
+ * it took less than it might as that was large, 2 when it took nothing as that would have been large (unless `readsLarge`
+ * is 1), 1 when the first delayed message is due and large, taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',
@@ -156,7 +170,7 @@ end
 
 
 local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
-local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', 0, isDueLarge }
+local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', ${CUT.no}, isDueLarge }
 if time ~= '' then
   local keeper = redis.call('HGET', roles, 'timekeeper')
   if time == 'yield' then
@@ -203,19 +217,27 @@ if take == '1' then
   reply[10] = element
   return reply
 end
+local many = redis.call('LLEN', waiting)
+if many == 0 then return reply end
+local mean = redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', ${SAMPLES}) / many
+if mean > ${LARGE_BYTES} and readsLarge == '0' then
+  reply[8] = ${CUT.large}
+  return reply
+end
+local most = math.min(take, many)
 local elements, taken, bytes, step = {}, 0, 0, 1
 repeat
-  local some = redis.call('LRANGE', waiting, taken, math.min(take, taken + step) - 1)
+  local some = redis.call('LRANGE', waiting, taken, math.min(most, taken + step) - 1)
   for _, element in ipairs(some) do
     taken = taken + 1
     elements[taken] = element
     bytes = bytes + #element
   end
-  local isOver = #some < step
-  -- As many more as have room if they are as large as those.
-  step = math.max(1, math.min(${TAKE_STEP}, math.floor((${MOST_TAKEN_BYTES} - bytes) * taken / (bytes + 1))))
-until isOver or taken == tonumber(take) or bytes >= ${MOST_TAKEN_BYTES}
-if bytes >= ${MOST_TAKEN_BYTES} then reply[8] = 1 end
+  local ofThose = (bytes + 1) / taken
+  step = math.min(${LONGEST_STEP}, math.max(${BLIND_STEP}, math.floor(${LONGEST_STEP} * 2 * ofThose / mean)))
+  step = math.max(1, math.min(step, math.floor((${MOST_TAKEN_BYTES} - bytes) / ofThose)))
+until taken == most or bytes >= ${MOST_TAKEN_BYTES}
+if bytes >= ${MOST_TAKEN_BYTES} then reply[8] = ${CUT.full} end
 for from = 1, taken, ${MOST_ARGUMENTS} do
   redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
 end
@@ -227,18 +249,8 @@ return reply
   read: (reply): ExchangeReply | 'leaseLost' | 'miscounted' => {
     if (reply === 0) return 'leaseLost';
     if (reply === -1) return 'miscounted';
-    const [
-      held,
-      missing,
-      suspects,
-      paused,
-      dueIn,
-      timekeeper,
-      nextDue,
-      isCut,
-      isDueLarge,
-      ...taken
-    ] = readArray(reply);
+    const [held, missing, suspects, paused, dueIn, timekeeper, nextDue, cut, isDueLarge, ...taken] =
+      readArray(reply);
     const dueInMs = readNumber(dueIn);
     return {
       held: readNumber(held),
@@ -248,7 +260,8 @@ return reply
       dueInMs: dueInMs < 0 ? undefined : dueInMs,
       isTimekeeper: timekeeper === 1,
       nextDue: readBuffer(nextDue).toString(),
-      isCut: isCut === 1,
+      isCut: cut !== CUT.no,
+      isLargeAhead: cut === CUT.large,
       isDueLarge: isDueLarge === 1,
       taken: taken.map(readBuffer),
     };

@@ -109,7 +109,7 @@ export class RedisLease implements Lease {
   #settledBefore = 0;
   /** The next exchange parks a delayed message and takes nothing, which would have to wait for that. */
   #parksNext = false;
-  /** Redis refuses to park the body of a large delayed message: then the script must read it. */
+  /** Redis refuses to park the body of a large message, or to hand it out by a plain command: then the script must read it. */
   #readsLarge = false;
   /** By `performance.now()`. */
   #nextTrim = 0;
@@ -167,7 +167,9 @@ export class RedisLease implements Lease {
       this.#mayHoldStrays = settled.held > this.#held.length + settled.taken.length;
     const missing = settled.missing + settlements.length - known.length - this.#takeSettledBefore();
     // From here on nothing may throw: what was settled would be sent again and reported missing.
-    const reply = await this.#goOn(settled, isCareful ? take : 0, isParking);
+    if (settled.isLargeAhead) this.#takeNextCarefully();
+    const takeCarefully = isCareful || settled.isLargeAhead ? take : 0;
+    const reply = await this.#goOn(settled, takeCarefully, isParking);
     const isAlone = !wasWaiting && waitsBefore === this.#waits;
     if (reply.taken.length > 0 && !isAlone) this.#held.loseOrder();
     for (const element of reply.taken) this.#hold(element);
@@ -225,7 +227,10 @@ export class RedisLease implements Lease {
 
   #takeFailed(error: unknown): void {
     // A full Redis refuses plain commands. The script still takes, or learns why it cannot.
-    if (error instanceof RedisRefusedError) this.#carefulFor = 0;
+    if (error instanceof RedisRefusedError) {
+      this.#carefulFor = 0;
+      this.#readsLarge = true;
+    }
     if (!(error instanceof OutcomeUnknownError)) return;
     this.#wasTakeLost = true;
     this.#mayHoldStrays = true;
@@ -255,12 +260,16 @@ export class RedisLease implements Lease {
 
   /** Parks the body of a large element that was just taken. Returns the small element in its place. */
   async #park(element: Buffer): Promise<Buffer> {
-    this.#carefulFor = CAREFUL_AFTER_LARGE;
-    this.#carefulStep = 1;
+    this.#takeNextCarefully();
     const parked = await this.at.large.park(this.#lists().processing, element);
     if (parked === undefined) return element;
     this.#held.keepBody(parked);
     return parked.element;
+  }
+
+  #takeNextCarefully(): void {
+    this.#carefulFor = CAREFUL_AFTER_LARGE;
+    this.#carefulStep = 1;
   }
 
   /** Only the last of the calls takes anything. */
