@@ -32,10 +32,19 @@ function jsonOf(value: unknown): string | undefined {
 export function decodeJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   if (!isUtf8(body)) throw new UndecodableError('The body is not UTF-8 text.');
+  return parseJson(body.toString(), 'The body');
+}
+
+/**
+ * Says where JSON ends being JSON. What Node says beside that shows a part of the text, which belongs into no log.
+ * @throws UndecodableError which begins with `what`
+ */
+export function parseJson(text: string, what: string): unknown {
   try {
-    return JSON.parse(body.toString()) as unknown;
+    return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new UndecodableError(`The body is not JSON: ${messageOf(error)}`, { cause: error });
+    const [place = ''] = / at position \d+/.exec(messageOf(error)) ?? [];
+    throw new UndecodableError(`${what} is not JSON${place}.`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import { parseJson } from '../body/json.js';
 import { UndecodableError } from '../errors/data-errors.js';
-import { messageOf } from '../errors/message-of.js';
 
 /** The format version that this release writes, and the only one that it reads. */
 export const FORMAT_VERSION = 1;
@@ -115,14 +115,7 @@ export function parseHeader(line: Buffer): Record<string, unknown> {
     );
   }
   if (!isUtf8(line)) throw new UndecodableError('The header line is not UTF-8.');
-  let header: unknown;
-  try {
-    header = JSON.parse(line.toString());
-  } catch (error) {
-    throw new UndecodableError(`The header line is not JSON: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
+  const header = parseJson(line.toString(), 'The header line');
   if (!isRecord(header)) throw new UndecodableError('The header line is not a JSON object.');
   if (header['rq'] !== FORMAT_VERSION) {
     throw new UndecodableError(

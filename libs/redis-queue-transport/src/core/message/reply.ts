@@ -3,8 +3,8 @@ import { EncodedBody } from '../body/body.js';
 import type { BodyEncoding, OutgoingBody } from '../body/body.js';
 import { encodingFields, readEncoding } from './envelope.js';
 import type { Element } from './envelope.js';
+import { parseJson } from '../body/json.js';
 import { UndecodableError } from '../errors/data-errors.js';
-import { messageOf } from '../errors/message-of.js';
 import { MAX_HEADER_BYTES } from './header.js';
 
 /**
@@ -66,15 +66,8 @@ export function decodeReply(element: Buffer): ReceivedReply {
       `The header line of a reply has ${line.length} bytes; at most ${MAX_HEADER_BYTES} are read.`,
     );
   }
-  let header: unknown;
-  try {
-    if (!isUtf8(line)) throw new Error('not UTF-8');
-    header = JSON.parse(line.toString());
-  } catch (error) {
-    throw new UndecodableError(`The header line of a reply is not JSON: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
+  if (!isUtf8(line)) throw new UndecodableError('The header line of a reply is not UTF-8.');
+  const header = parseJson(line.toString(), 'The header line of a reply');
   if (
     typeof header !== 'object' ||
     header === null ||
