@@ -1,2 +1,2 @@
-// Exports nothing yet: what observes comes with the rooms beside it.
-export {};
+export { openTelemetryTraces } from './tracing/open-telemetry-traces.js';
+export type { OpenTelemetryTracesOptions } from './tracing/open-telemetry-traces.js';

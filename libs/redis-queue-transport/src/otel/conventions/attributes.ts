@@ -4,17 +4,27 @@
  */
 export const ATTRIBUTES = {
   system: 'messaging.system',
+  /** What is done, in words of ours: `enqueue`, `emit`, `send`, `process`, `ack`, `retry` and so on. */
   operationName: 'messaging.operation.name',
+  /** The same in words that all systems share: `send`, `process` or `settle`. */
   operationType: 'messaging.operation.type',
   destination: 'messaging.destination.name',
+  /** The pattern with wildcards by which the handler gets the event. */
+  template: 'messaging.destination.template',
   group: 'messaging.consumer.group.name',
   messageId: 'messaging.message.id',
   messageCount: 'messaging.batch.message_count',
   errorType: 'error.type',
   /** How often the message was handed out, from 1. */
   attempt: 'redis_queue.attempt',
-  /** What became of the message: `ack`, `retry`, `postpone`, `deadLetter` or `release`. */
+  /** What becomes of the message by its handler: `ack`, `retry`, `postpone`, `deadLetter` or `release`. */
   outcome: 'redis_queue.outcome',
+  /** False if the handler ended too late for its result to count. */
+  counts: 'redis_queue.counts',
+  /** How long until the next attempt, in ms. */
+  delayMs: 'redis_queue.delay_ms',
+  /** Why a message was dead-lettered, or not run. */
+  reason: 'redis_queue.reason',
 } as const;
 
 /** The value of {@link ATTRIBUTES.system}. */

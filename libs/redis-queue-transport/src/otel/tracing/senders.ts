@@ -1,0 +1,34 @@
+import { ROOT_CONTEXT, propagation, trace } from '@opentelemetry/api';
+import type { Context, Link, SpanContext } from '@opentelemetry/api';
+import type { ObservedDelivery } from '../../index.js';
+import { baggageOfHeaders } from './baggage.js';
+import { spanOfHeaders } from './trace-context.js';
+
+/** Who sent what a handler gets: the parent of its span or, if it gets messages of several senders, links. */
+export interface Senders {
+  readonly parent: Context;
+  readonly links: Link[];
+}
+
+export function sendersOf(deliveries: readonly ObservedDelivery[], hasBaggage: boolean): Senders {
+  const spans = new Map<string, SpanContext>();
+  let isUnknown = false;
+  for (const { headers } of deliveries) {
+    const span = spanOfHeaders(headers);
+    if (span === undefined) isUnknown = true;
+    else spans.set(span.spanId, span);
+  }
+  const [one, ...others] = spans.values();
+  if (one === undefined) return { parent: baggageOf(deliveries, hasBaggage), links: [] };
+  if (others.length > 0 || isUnknown)
+    return { parent: ROOT_CONTEXT, links: [...spans.values()].map((context) => ({ context })) };
+  return { parent: trace.setSpanContext(baggageOf(deliveries, hasBaggage), one), links: [] };
+}
+
+/** Baggage is one message's: a handler of several has none. */
+function baggageOf(deliveries: readonly ObservedDelivery[], hasBaggage: boolean): Context {
+  const [first, ...others] = deliveries;
+  if (!hasBaggage || first === undefined || others.length > 0) return ROOT_CONTEXT;
+  const baggage = baggageOfHeaders(first.headers);
+  return baggage === undefined ? ROOT_CONTEXT : propagation.setBaggage(ROOT_CONTEXT, baggage);
+}
