@@ -5,10 +5,10 @@ import { placeOf } from './redis/connection/connection-source.js';
 import type { ConnectionSource } from './redis/connection/connection-source.js';
 import { RedisAdmin } from './redis/admin/redis-admin.js';
 import { RedisBroker } from './redis/broker/redis-broker.js';
-import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/broker/redis-broker.js';
+import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/broker/broker-options.js';
 
 export type { ConnectionOption, ConnectionSource } from './redis/connection/connection-source.js';
-export type { RedisBrokerEvents as BrokerEvents } from './redis/broker/redis-broker.js';
+export type { RedisBrokerEvents as BrokerEvents } from './redis/broker/broker-options.js';
 export { DEFAULT_CONNECTION, connectionSource } from './redis/connection/connection-source.js';
 
 /** A broker, with what no core code asks of one. */

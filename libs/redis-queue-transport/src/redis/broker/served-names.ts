@@ -1,0 +1,47 @@
+import type { Redis } from 'ioredis';
+import type { ServedAs } from '../../core/broker/broker.js';
+import { EventIndex } from '../../core/events/event-index.js';
+import type { Connection } from '../connection/connection.js';
+import type { Keys, QueueKeys } from '../keys/keys.js';
+
+/** Looks up how servers serve names, or have served them. */
+export class ServedNames {
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Keys,
+  ) {}
+
+  async isServed(queue: string): Promise<boolean> {
+    const state = await this.connection.run('look up a queue', (client) =>
+      client.hget(this.keys.queues, queue),
+    );
+    return state === 'served';
+  }
+
+  async servedAs(name: string): Promise<ServedAs> {
+    const isQueue = await this.isServed(name);
+    const fields = await this.connection.run('look up a pattern', (client) =>
+      client.hgetall(this.keys.groups),
+    );
+    const index = new EventIndex(new Map(Object.entries(fields)));
+    return { isQueue, isHeard: index.isHeard(name), groupQueues: index.routeOf(name).queues };
+  }
+
+  /** How many messages wait in each of these queues that has no consumer. */
+  async stranded(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const lengths = await this.#look(names, (client, { waiting }) => client.llen(waiting));
+    const filled = names.filter((_, index) => (lengths[index] ?? 0) > 0);
+    const isServed = await this.#look(filled, (client, { consumers }) => client.exists(consumers));
+    const idle = filled.filter((_, index) => isServed[index] === 0);
+    return new Map(idle.map((name) => [name, lengths[names.indexOf(name)] ?? 0]));
+  }
+
+  #look<T>(
+    names: readonly string[],
+    ask: (client: Redis, keys: QueueKeys) => Promise<T>,
+  ): Promise<readonly T[]> {
+    return this.connection.run('look into queues', (client) =>
+      Promise.all(names.map((name) => ask(client, this.keys.queue(name)))),
+    );
+  }
+}

@@ -1,0 +1,65 @@
+import type { OpenConnections } from '../connection/open-connections.js';
+import type { Connection } from '../connection/connection.js';
+import type { Keys } from '../keys/keys.js';
+import { ParkedReplies } from './parked-replies.js';
+import { refuseReplies } from './refuse-replies.script.js';
+import { KEEP_MS } from './reply-batch.js';
+import { INBOX_WAIT_MS, ReplyInbox } from './reply-inbox.js';
+
+/** Bound of one script. */
+const MOST_AT_ONCE = 1_000;
+
+/** The replies to the requests of this process. */
+export class OwnReplies {
+  readonly #list: string;
+  readonly #stopped = new AbortController();
+  #inbox: ReplyInbox | undefined;
+
+  constructor(
+    private readonly connections: OpenConnections,
+    private readonly commands: Connection,
+    private readonly keys: Keys,
+    /** Names this process in Redis. */
+    process: string,
+    private readonly onError: (error: unknown) => void,
+  ) {
+    this.#list = keys.replies(process);
+  }
+
+  /** Starts reading the list, and returns its name. */
+  async receive(onReply: (element: Buffer) => void, timeoutMs: number): Promise<string> {
+    const connection = this.connections.openBlocking('replies', INBOX_WAIT_MS);
+    const parked = new ParkedReplies({
+      bodies: () => this.connections.bodies,
+      keyOf: (name) => this.keys.parkedReply(this.#list, name),
+      onReply,
+      onError: this.onError,
+      stopped: this.#stopped.signal,
+    });
+    const deliver = (element: Buffer): void => parked.deliver(element);
+    const inbox = new ReplyInbox(connection, this.#list, deliver, this.onError);
+    this.#inbox = inbox;
+    try {
+      await connection.ready(timeoutMs);
+    } catch (error) {
+      await inbox.stop();
+      throw error;
+    }
+    inbox.start();
+    return this.#list;
+  }
+
+  /** Tells servers that nobody listens to further replies to these requests. */
+  async refuse(requests: readonly number[]): Promise<void> {
+    const refused = this.keys.refusedOf(this.#list);
+    for (let from = 0; from < requests.length; from += MOST_AT_ONCE) {
+      const some = requests.slice(from, from + MOST_AT_ONCE);
+      await refuseReplies.run(this.commands, { refused }, { keepMs: KEEP_MS }, some);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#inbox?.stop();
+  }
+}
