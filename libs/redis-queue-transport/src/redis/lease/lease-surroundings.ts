@@ -1,0 +1,25 @@
+import type { Connection } from '../connection/connection.js';
+import type { QueueKeys } from '../keys/keys.js';
+import type { LargeElements } from '../parking/large-elements.js';
+
+/** What a lease needs from its broker. */
+export interface LeaseSurroundings {
+  /** For scripts; shared with everything else in this process. */
+  readonly commands: Connection;
+  /** For the blocking call; this lease's alone. */
+  readonly blocking: Connection;
+  readonly closeBlocking: () => void;
+  /** For parked bodies, so that nothing else waits behind them. */
+  readonly bodies: () => Connection;
+  readonly keys: QueueKeys;
+  readonly large: LargeElements;
+  /** There may be a large element among the first waiting ones. */
+  readonly mayMeetLarge: boolean;
+  /** Makes an id that nobody else has. */
+  readonly newId: () => string;
+  /** Sends what must go out before an exchange. */
+  readonly flushReplies: () => void;
+  readonly onRedisTime: (nowMs: number) => void;
+  /** Tells health why Redis refuses to hand out and settle; undefined once it works again. */
+  readonly onRefusal: (refusal: string | undefined) => void;
+}
