@@ -7,27 +7,12 @@ import type { Element, OutgoingEnvelope, ReplyAddress } from '../../core/message
 import { NobodyListensError } from '../../core/errors/call-errors.js';
 import type { ObservedMessage } from '../../core/lifecycle/observer.js';
 import type { MessageIds } from '../../core/message/message-id.js';
+import type { EmitResult } from './call-results.js';
 import type { ClientSession } from './client-session.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 import { NO_SETTINGS, settingsOf } from '../packets/message-settings.js';
 import type { RedisQueueRecordOptions, Verb } from '../packets/message-settings.js';
 import { isRecord } from '../packets/redis-queue-record.js';
-
-/** The result of `emit`, once Redis holds all copies. */
-export interface EmitResult {
-  readonly id: string;
-  /** How many groups got a copy. A group that handles it under several patterns counts once. */
-  readonly groups: number;
-  /** How many live subscriptions got it: one for each replica, and one more for each matching wildcard of the replica. */
-  readonly listeners: number;
-  /**
-   * An event with this id was already emitted within its `deduplicate` window: nobody got this one, and the counts are 0. If
-   * the client sent this event again by itself, that other event may be this one.
-   */
-  readonly isDuplicate: boolean;
-  /** Its place in the history of its pattern, if there is one. */
-  readonly historyId: string | undefined;
-}
 
 /** The part of a message that only requests have. */
 export type RequestTerms = Pick<OutgoingEnvelope, 'replyTo' | 'expiresAtMs'> & {

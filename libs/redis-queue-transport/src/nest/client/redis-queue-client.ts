@@ -7,18 +7,17 @@ import { BodyFormat } from '../../core/body/body.js';
 import type { Broker } from '../../core/broker/broker.js';
 import { ClientClosedError } from '../../core/errors/call-errors.js';
 import { messageOf } from '../../core/errors/message-of.js';
-import { assertConcrete, assertSendable } from '../../core/events/event-patterns.js';
 import { healthOf } from '../../core/broker/health.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { observersAsOne } from '../../core/lifecycle/observers.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
-import { MessageIds } from '../../core/message/message-id.js';
 import { SendBudget } from '../../core/requests/send-budget.js';
 import { homeContext } from '../../core/process/own-context.js';
 import { rejected } from '../../core/errors/rejected.js';
 import { openBroker } from '../../open-broker.js';
 import { PrintableLogger } from '../log/printable-logger.js';
 import { AddressingLog } from '../log/addressing-log.js';
+import type { EmitResult, EnqueueResult } from './call-results.js';
 import { CallWatch } from './call-watch.js';
 import { ClientRequests } from './client-requests.js';
 import { ClientSession } from './client-session.js';
@@ -34,34 +33,17 @@ import { settingsGiven, settingsOfAll } from '../packets/message-settings.js';
 import type {
   RedisQueueEmitOptions,
   RedisQueueEnqueueOptions,
-  RedisQueueRecordOptions,
   RedisQueueSendOptions,
-  Verb,
 } from '../packets/message-settings.js';
 import { outgoingHeaders } from './outgoing-headers.js';
 import type { OutgoingHeaders } from './outgoing-headers.js';
+import { MessageMaker } from './message-maker.js';
 import { OutgoingMessage } from './outgoing-message.js';
-import type { EmitResult } from './outgoing-message.js';
 import { PacketCodec } from '../packets/packet-codec.js';
-import { queueNameOf } from '../packets/pattern.js';
 import { makeMany, noArray, sendMany } from './send-many.js';
 import type { Made } from './send-many.js';
 import { StatusEvents } from '../log/status-events.js';
 import type { RedisQueueEvents, RedisQueueStatus } from '../log/status-events.js';
-
-export type { EmitResult } from './outgoing-message.js';
-
-/** The result of `enqueue`, once Redis holds the message. */
-export interface EnqueueResult {
-  readonly id: string;
-  /**
-   * A message with this id was already held or handled within its `deduplicate` window: nothing was added. If the client
-   * sent this message again by itself, that other message may be this one.
-   */
-  readonly isDuplicate: boolean;
-}
-
-const MOST_KNOWN_QUEUES = 1_000;
 
 /**
  * The client side of the transport: `send` and `emit` as with every `ClientProxy`, and `enqueue` for a message that one
@@ -74,9 +56,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   private readonly options: ResolvedClientOptions;
   private readonly codec: PacketCodec;
   private readonly addressing: AddressingLog;
-  private readonly ids = new MessageIds();
-  /** By pattern; only valid patterns. */
-  private readonly queues = new Map<unknown, string>();
+  private readonly messages: MessageMaker;
   private readonly failures = new FailureLog(this.logger);
   private readonly events = new StatusEvents(this._status$, this.logger);
   private readonly observer: RedisQueueObserver;
@@ -104,6 +84,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       (event, error) => this.logger.error(observerFailed(event, error)),
     );
     this.watch = new CallWatch(this.observer);
+    this.messages = new MessageMaker(this.codec, this.headers, this.watch, (pattern) =>
+      this.normalizePattern(pattern),
+    );
     this.requests = new ClientRequests(
       this.codec,
       { timeoutMs: requestTimeoutMs, totalTimeoutMs: requestTotalTimeoutMs },
@@ -242,7 +225,11 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     let message: OutgoingMessage;
     let call: Promise<'added' | 'duplicate'>;
     try {
-      message = this.messageToEnqueue(pattern, data, settingsGiven(options, 'enqueue'));
+      message = this.messages.make(
+        'enqueue',
+        this.createPacket(pattern, data),
+        settingsGiven(options, 'enqueue'),
+      );
       call = this.sendWhenConnected(message, push);
     } catch (error) {
       return this.refused('enqueue to', pattern, error);
@@ -252,15 +239,6 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       (pushed) => enqueued(message.id, pushed),
       (error) => this.logUnseen('enqueue to', pattern, error),
     );
-  }
-
-  private messageToEnqueue(
-    pattern: unknown,
-    data: unknown,
-    given: RedisQueueRecordOptions | undefined,
-    many?: object,
-  ): OutgoingMessage {
-    return this.message('enqueue', this.createPacket(pattern, data), given, many);
   }
 
   /**
@@ -279,7 +257,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       data,
       (many) => {
         const given = settingsOfAll(options, 'enqueue');
-        return (one) => this.messageToEnqueue(pattern, one, given, many);
+        return (one) => this.messages.make('enqueue', this.createPacket(pattern, one), given, many);
       },
       (message, sending) => message.push(sending).then((pushed) => enqueued(message.id, pushed)),
     );
@@ -297,7 +275,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       data,
       (many) => {
         const given = settingsOfAll(options, 'emit');
-        return (one) => this.message('emit', this.createPacket(pattern, one), given, many);
+        return (one) => this.messages.make('emit', this.createPacket(pattern, one), given, many);
       },
       publish<TResult>,
     );
@@ -316,7 +294,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (!Array.isArray(data)) return this.refused(what, pattern, noArray(data));
     let call: Promise<T[]>;
     try {
-      this.queueOf(pattern); // what is wrong with it is so for all of them
+      this.messages.queueOf(pattern); // what is wrong with it is so for all of them
       const make = maker({});
       this.budget.assertRoomFor(data.length);
       call = this.sendAllWhenConnected(makeMany(data, make), send);
@@ -379,7 +357,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   ): () => void {
     let message: OutgoingMessage;
     try {
-      message = this.message('send', packet, settingsGiven(options, 'send'));
+      message = this.messages.make('send', packet, settingsGiven(options, 'send'));
     } catch (error) {
       callback({ err: error });
       return () => undefined;
@@ -413,33 +391,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     packet: ReadPacket,
     options?: RedisQueueEmitOptions,
   ): Promise<T> {
-    const message = this.message('emit', packet, settingsGiven(options, 'emit'));
+    const message = this.messages.make('emit', packet, settingsGiven(options, 'emit'));
     return this.sendWhenConnected(message, publish<T>);
-  }
-
-  private message(
-    verb: Verb,
-    packet: ReadPacket,
-    given: RedisQueueRecordOptions | undefined,
-    many?: object,
-  ): OutgoingMessage {
-    const queue = this.queueOf(packet.pattern);
-    if (verb === 'emit') assertConcrete(queue);
-    const headers = this.headers?.now();
-    const message = new OutgoingMessage(verb, packet, queue, this.ids, this.codec, given, headers);
-    this.watch.begins(message, many);
-    return message;
-  }
-
-  private queueOf(pattern: unknown): string {
-    const known = this.queues.get(pattern);
-    if (known !== undefined) return known;
-    const queue = queueNameOf(pattern, (given) => this.normalizePattern(given));
-    assertSendable(queue);
-    // An object may be changed afterwards, and an endless number of patterns must not fill the memory.
-    if (typeof pattern === 'string' && this.queues.size < MOST_KNOWN_QUEUES)
-      this.queues.set(pattern, queue);
-    return queue;
   }
 
   /** A call that fails before anything is sent to Redis. Reported like every other failure. */
@@ -454,7 +407,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
 
   private nameForLog(pattern: unknown): string {
     try {
-      return `"${this.queueOf(pattern)}"`;
+      return `"${this.messages.queueOf(pattern)}"`;
     } catch {
       return 'an unusable pattern'; // the logged failure says what is wrong with it
     }
