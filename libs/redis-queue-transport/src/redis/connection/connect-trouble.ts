@@ -1,5 +1,6 @@
 import { TLSSocket } from 'node:tls';
 import type { Redis } from 'ioredis';
+import { isReplyError } from './failure.js';
 
 const SENTINELS = /^All sentinels are unreachable[^.]*\.(?: Retrying from scratch after \d+ms\.)?/;
 const NO_SUCH_PRIMARY = /No such master with that name/i;
@@ -58,4 +59,20 @@ export function stillWaitingFor(client: Redis): string | undefined {
   return isShaking && !socket.connecting && !socket.destroyed
     ? 'the TLS handshake is not answered: if this port does not speak TLS, use redis://'
     : undefined;
+}
+
+/** Redis has no such database, or the user may not select one. */
+export function isOfSelect(error: Error): boolean {
+  if (!isReplyError(error)) return false;
+  const command: unknown = Reflect.get(error, 'command');
+  return (
+    typeof command === 'object' && command !== null && Reflect.get(command, 'name') === 'select'
+  );
+}
+
+/** Where it connects to, for people. */
+export function addressOf({ options }: Redis): string {
+  const { path, host, port, sentinels } = options;
+  if (sentinels) return sentinels.map((sentinel) => `${sentinel.host}:${sentinel.port}`).join(',');
+  return path ?? `${host}:${port}`;
 }

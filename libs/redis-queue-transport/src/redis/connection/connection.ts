@@ -6,10 +6,11 @@ import type { ConnectionHealth } from '../../core/broker/health.js';
 import { bare } from './bare-error.js';
 import { homeContext } from '../../core/process/own-context.js';
 import { safeSettings } from './connection-settings.js';
-import { explained, stillWaitingFor } from './connect-trouble.js';
+import { addressOf, explained, isOfSelect, stillWaitingFor } from './connect-trouble.js';
 import type { ConnectionSource } from './connection-source.js';
 import { failureOf, isReplyError, wasNeverWritten } from './failure.js';
 import { SilenceWatch } from './silence-watch.js';
+import { WaitingCallers } from './waiting-callers.js';
 
 /**
  * What an open connection knows about a script: `asking`, permissions are being checked; `permitted`, the user has them
@@ -24,12 +25,6 @@ export interface ConnectionEvents {
   error?(error: Error): void;
   /** The connection was closed for good. */
   closed?(): void;
-}
-
-interface Waiting {
-  readonly timeoutMs: number;
-  resolve(): void;
-  reject(error: RedisQueueError): void;
 }
 
 /** How long callers that only wait for the first attempt to connect do so: a little longer than ioredis's own limit. */
@@ -49,7 +44,7 @@ export class Connection {
   readonly client: Redis;
   /** The scripts that were sent since the connection was last opened. */
   readonly scripts = new Map<unknown, ScriptStage>();
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new WaitingCallers();
   readonly #home = homeContext();
   /** An attempt to connect has ended, one way or the other. */
   #wasTried = false;
@@ -89,7 +84,7 @@ export class Connection {
       this.#lostAt = undefined;
       this.scripts.clear();
       this.#longestValue = undefined;
-      for (const waiting of this.#takeWaiting()) waiting.resolve();
+      this.#waiting.resolveAll();
       this.#learnServerId();
       events.status?.('connected');
     });
@@ -103,7 +98,7 @@ export class Connection {
       this.#lastError = error;
       this.#isIntroducing = false;
       if (HOPELESS.test(error.message) || isOfSelect(error)) {
-        for (const waiting of this.#takeWaiting()) waiting.reject(this.#failure(error));
+        this.#waiting.rejectAll(() => this.#failure(error));
       }
       // ioredis would continue in database 0, where nobody looks.
       if (isOfSelect(error)) this.reconnect();
@@ -138,24 +133,12 @@ export class Connection {
   }
 
   #wait(timeoutMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => waiting.reject(this.#unavailable(this.#notReadyWithin(timeoutMs))),
-        timeoutMs,
-      );
-      const end = (): void => {
-        clearTimeout(timer);
-        this.#waiting.delete(waiting);
-      };
-      const waiting = {
-        timeoutMs,
-        resolve: () => (end(), resolve()),
-        reject: (error: RedisQueueError) => (end(), reject(error)),
-      };
-      this.#waiting.add(waiting);
-      // The event 'error' reports the failure, and ioredis keeps trying.
-      if (this.client.status === 'wait') this.#home.runInAsyncScope(this.#connect, this);
-    });
+    const ready = this.#waiting.add(timeoutMs, () =>
+      this.#unavailable(this.#notReadyWithin(timeoutMs)),
+    );
+    // The event 'error' reports the failure, and ioredis keeps trying.
+    if (this.client.status === 'wait') this.#home.runInAsyncScope(this.#connect, this);
+    return ready;
   }
 
   #connect(): void {
@@ -235,7 +218,7 @@ export class Connection {
 
   /** A caller waits for the connection to be ready. */
   get isAwaited(): boolean {
-    return this.#waiting.size > 0;
+    return this.#waiting.areThere;
   }
 
   /** From past calls and replies, never by asking. An overdue reply has already dropped the connection. */
@@ -280,12 +263,12 @@ export class Connection {
     // Between two attempts ioredis has no socket, and so reports no end. Earlier events may still arrive in later turns.
     if (this.client.status === 'reconnecting') process.nextTick(() => this.#onEnd());
     this.client.disconnect();
-    for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
+    this.#waiting.rejectAll(() => this.#unavailable('it was closed'));
     this.events.closed?.();
   }
 
   #onEnd(): void {
-    for (const waiting of this.#takeWaiting()) waiting.reject(this.#unavailable('it was closed'));
+    this.#waiting.rejectAll(() => this.#unavailable('it was closed'));
     this.events.status?.('disconnected');
   }
 
@@ -297,10 +280,7 @@ export class Connection {
       this.client.emit('error', new Error('Connection is closed.'));
     if (this.#wasTried) return;
     this.#wasTried = true;
-    for (const waiting of this.#takeWaiting()) {
-      if (waiting.timeoutMs === FIRST_ATTEMPT_MS)
-        waiting.reject(this.#unavailable('the first attempt failed'));
-    }
+    this.#waiting.rejectAll(() => this.#unavailable('the first attempt failed'), FIRST_ATTEMPT_MS);
   }
 
   #learnServerId(): void {
@@ -308,10 +288,6 @@ export class Connection {
       this.#lastError = error instanceof Error ? bare(error) : new Error(String(error));
       return undefined;
     });
-  }
-
-  #takeWaiting(): readonly Waiting[] {
-    return [...this.#waiting];
   }
 
   #failure(error: Error): RedisQueueError {
@@ -328,24 +304,8 @@ export class Connection {
     const cause =
       last === undefined || last.message === why ? '' : `; last error: ${messageOf(last)}`;
     return new RedisUnavailableError(
-      `No connection to Redis at ${this.#address()}: ${why}${cause}`,
+      `No connection to Redis at ${addressOf(this.client)}: ${why}${cause}`,
       { cause: last },
     );
   }
-
-  #address(): string {
-    const { path, host, port, sentinels } = this.client.options;
-    if (sentinels)
-      return sentinels.map((sentinel) => `${sentinel.host}:${sentinel.port}`).join(',');
-    return path ?? `${host}:${port}`;
-  }
-}
-
-/** Redis has no such database, or the user may not select one. */
-function isOfSelect(error: Error): boolean {
-  if (!isReplyError(error)) return false;
-  const command: unknown = Reflect.get(error, 'command');
-  return (
-    typeof command === 'object' && command !== null && Reflect.get(command, 'name') === 'select'
-  );
 }
