@@ -72,6 +72,12 @@ export default {
       to: { path: 'node_modules/@opentelemetry/' },
     },
     {
+      name: 'bull-board-is-optional',
+      severity: 'error',
+      from: { path: `^${SOURCES}/`, pathNot: `^${SOURCES}/bull-board/` },
+      to: { path: 'node_modules/@bull-board/' },
+    },
+    {
       name: 'only-index-imports-nest',
       severity: 'error',
       from: {

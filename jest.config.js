@@ -25,6 +25,8 @@ export default {
     '^nestjs-redis-queue-transport$': '<rootDir>/libs/redis-queue-transport/src/index.ts',
     '^nestjs-redis-queue-transport/msgpack$': '<rootDir>/libs/redis-queue-transport/src/msgpack.ts',
     '^nestjs-redis-queue-transport/otel$': '<rootDir>/libs/redis-queue-transport/src/otel/index.ts',
+    '^nestjs-redis-queue-transport/bull-board$':
+      '<rootDir>/libs/redis-queue-transport/src/bull-board/index.ts',
     '^local-redis$': '<rootDir>/libs/local-redis/src/index.ts',
   },
   transform: {

@@ -25,7 +25,8 @@ export type RedisQueueErrorCode =
   | 'LEASE_LOST'
   | 'HANDLER_TIMEOUT'
   | 'CALLER_GONE'
-  | 'SHUTDOWN';
+  | 'SHUTDOWN'
+  | 'ACTION_REFUSED';
 
 /** Base of every error that this library throws. `code` is stable and meant to be compared; the message is for people. */
 export abstract class RedisQueueError extends Error {

@@ -1,0 +1,45 @@
+import { InvalidOptionError } from '../index.js';
+import type { QueuedMessage, RedisQueueClient, RedisQueueEnqueueOptions } from '../index.js';
+
+/** What bull-board's forms call what we call otherwise. */
+const SYNONYMS: Readonly<Record<string, keyof RedisQueueEnqueueOptions>> = {
+  delay: 'delayMs',
+  jobId: 'id',
+};
+
+/** What options that are copied from another message may have, and what says nothing about a new one. */
+const IGNORED = new Set(['about']);
+
+/**
+ * Enqueues what somebody added on the board, with the options of `enqueue`, `delay` and `jobId` among them as the board
+ * calls them. Returns it as it was sent. @throws InvalidOptionError, and what `enqueue` rejects with
+ */
+export async function addedMessage(
+  client: RedisQueueClient,
+  queue: string,
+  data: unknown,
+  given: object,
+): Promise<QueuedMessage> {
+  const entries = Object.entries(given).filter(([name]) => !IGNORED.has(name));
+  if (entries.some(([name]) => name === 'attempts')) {
+    throw new InvalidOptionError(
+      'attempts',
+      'attempts cannot be given to one message: set the option retry.attempts of its handler',
+    );
+  }
+  const options = Object.fromEntries(
+    entries.map(([name, value]) => [SYNONYMS[name] ?? name, value as unknown]),
+  ) as RedisQueueEnqueueOptions; // checked by enqueue
+  const { id } = await client.enqueue(queue, data, options);
+  return {
+    id,
+    pattern: undefined,
+    attempt: 1,
+    crashes: 0,
+    sentAt: undefined,
+    expiresAt: undefined,
+    headers: options.headers ?? {},
+    data,
+    element: Buffer.alloc(0),
+  };
+}

@@ -1,0 +1,353 @@
+import { BaseAdapter } from '@bull-board/api/dist/queueAdapters/base.js';
+import type {
+  AppJobScheduler,
+  JobCleanStatus,
+  JobCounts,
+  JobSchedulerUpdateResult,
+  JobStatus,
+  QueueAdapterOptions,
+  QueueJob,
+  QueueMetrics,
+  QueueWorker,
+  Status,
+} from '@bull-board/api/typings/app';
+import { GROUP_NAME, subscriptionOf, subscriptionQueue } from '../core/message/queue-name.js';
+import { InvalidOptionError, RedisRefusedError } from '../index.js';
+import type {
+  QueueLengths,
+  QueuedMessage,
+  RedisQueueAdmin,
+  RedisQueueClient,
+  RedisQueueName,
+} from '../index.js';
+import { ActionRefusedError } from './action-refused-error.js';
+import { addedMessage } from './added-message.js';
+import { BoardMessage, DIGEST, idOrDigest, inState } from './board-message.js';
+import type { MessageInState } from './board-message.js';
+import { fromAddress, inAddress } from './in-address.js';
+
+/** A queue, and who looks into it. */
+export interface QueueOnBoard {
+  readonly admin: RedisQueueAdmin;
+  /** Its name, or the pattern and the group of an event subscription. */
+  readonly queue: RedisQueueName;
+  /** Sends what people add on the board. Without one, adding is refused. */
+  readonly client?: RedisQueueClient | undefined;
+}
+
+/** bull-board's own options, and one of ours. */
+export interface RedisQueueAdapterOptions extends Partial<QueueAdapterOptions> {
+  /**
+   * Whether the board shows data, headers and the texts of errors. Default: true, and false with `readOnlyMode`.
+   */
+  readonly showPayloads?: boolean | undefined;
+}
+
+/** The lists of a queue, in the order in which the board shows them. */
+const STATES = ['active', 'waiting', 'delayed', 'failed'] as const;
+
+type State = (typeof STATES)[number];
+
+/** Where no end is given. */
+const PAGE = 100;
+
+/** In the first so many, a message without an id is looked for. */
+const MOST_WITHOUT_ID = 1_000;
+
+/**
+ * Shows one queue on a board of bull-board, beside those of Bull and BullMQ. In the board's words, messages that consumers
+ * hold are `active`, and dead letters are `failed`. There is no `completed`: what was handled is gone.
+ *
+ * Dead letters are listed from the oldest on, which is the order in which they are retried; `latest` begins with the newest.
+ */
+export class RedisQueueAdapter extends BaseAdapter {
+  readonly #admin: RedisQueueAdmin;
+  readonly #client: RedisQueueClient | undefined;
+  readonly #queue: string;
+  readonly #showsPayloads: boolean;
+  #lengthsUnderWay: Promise<QueueLengths> | undefined;
+
+  /** @throws InvalidOptionError for a queue without an admin or a name */
+  constructor({ admin, queue, client }: QueueOnBoard, options: RedisQueueAdapterOptions = {}) {
+    const { showPayloads, ...ofBoard } = options;
+    const [name, description] = nameOf(queue);
+    const displayName = inAddress(name) === name ? '' : name;
+    // As 'bullmq', it would be taken for a place where parents of BullMQ's jobs are looked for.
+    super('bull', { description, displayName, ...ofBoard });
+    this.#admin = admin;
+    this.#client = client;
+    this.#queue = name;
+    this.#showsPayloads = showPayloads ?? ofBoard.readOnlyMode !== true;
+  }
+
+  override getName(): string {
+    return `${this.prefix}${inAddress(this.#queue)}`;
+  }
+
+  override getStatuses(): Status[] {
+    return ['latest', ...STATES];
+  }
+
+  override getJobStatuses(): JobStatus[] {
+    return [...STATES];
+  }
+
+  override async getJobCounts(): Promise<JobCounts> {
+    const { waiting, suspects, processing, delayed, dead } = await this.#lengths();
+    return {
+      latest: 0,
+      active: processing,
+      waiting: waiting + suspects,
+      'waiting-children': 0,
+      prioritized: 0,
+      completed: 0,
+      failed: dead,
+      delayed,
+      paused: 0,
+    };
+  }
+
+  /** Messages of these states, each from `start` to `end`, both included. Without `end`, 100 of each. */
+  override async getJobs(
+    statuses: JobStatus[],
+    start = 0,
+    end = start + PAGE - 1,
+  ): Promise<QueueJob[]> {
+    const page = { offset: start, limit: end - start + 1 };
+    if (page.limit < 1) return [];
+    const isLatest = statuses.length > 1;
+    const lists = STATES.filter((state) => statuses.includes(state)).map((state) =>
+      this.#list(state, page, isLatest),
+    );
+    const found = await Promise.all(lists);
+    return found.flat().map((each) => this.#message(each, 'list'));
+  }
+
+  override async getJob(id: string): Promise<QueueJob | undefined> {
+    for (const each of fromAddress(id)) {
+      const found = await this.#find(each);
+      if (found !== undefined) return this.#message(found, 'page');
+    }
+    return undefined;
+  }
+
+  /** @throws InvalidOptionError for options that a message has not */
+  override async addJob(_name: string, data: unknown, options: object): Promise<QueueJob> {
+    if (this.#client === undefined)
+      throw refused('Nothing can be added here: the board was given no client for this queue.');
+    const message = await addedMessage(this.#client, this.#queue, data, options);
+    const found = await this.#find(message.id ?? '');
+    return this.#message(found ?? { state: 'waiting', message }, 'page');
+  }
+
+  override async clean(status: JobCleanStatus | 'waiting', graceTimeMs: number): Promise<void> {
+    switch (status) {
+      case 'failed':
+        await this.#admin.deleteDeadLetters(this.#queue, (_letter, ageMs) => ageMs >= graceTimeMs);
+        return;
+      case 'delayed':
+        await this.#admin.purge(this.#queue, { only: 'delayed' });
+        return;
+      case 'wait':
+      case 'waiting':
+        await this.#admin.purge(this.#queue, { only: 'waiting' });
+        return;
+      case 'completed':
+        return;
+      case 'active':
+        throw refused('What consumers hold cannot be removed: it is running, or about to.');
+      default:
+        throw refused(`There is no list "${String(status)}" to clean.`);
+    }
+  }
+
+  /** Makes all delayed messages due. */
+  override async promoteAll(): Promise<void> {
+    await this.#admin.advanceDelayed(this.#queue);
+  }
+
+  override async empty(): Promise<void> {
+    await this.#admin.purge(this.#queue);
+  }
+
+  override obliterate(): Promise<void> {
+    return Promise.reject(
+      refused('A queue cannot be obliterated: empty it, and clean its dead letters.'),
+    );
+  }
+
+  override async isPaused(): Promise<boolean> {
+    return (await this.#lengths()).isPaused;
+  }
+
+  override pause(): Promise<void> {
+    return this.#admin.pause(this.#queue);
+  }
+
+  override resume(): Promise<void> {
+    return this.#admin.resume(this.#queue);
+  }
+
+  /** Consumers whose lease lasts. */
+  override async getWorkers(): Promise<QueueWorker[]> {
+    const consumers = await this.#admin.consumers(this.#queue);
+    return consumers
+      .filter(({ state }) => state === 'live')
+      .map(({ name, held }) => ({
+        id: name,
+        name,
+        addr: `holds ${held}`,
+        age: 0,
+      }));
+  }
+
+  /** Null where Redis does not tell this user. */
+  override async getRedisInfo(): Promise<string | null> {
+    try {
+      return await this.#admin.redisInfo();
+    } catch (error) {
+      if (error instanceof RedisRefusedError) return null;
+      throw error;
+    }
+  }
+
+  override getJobLogs(): Promise<string[]> {
+    return Promise.resolve([]);
+  }
+
+  /** bull-board shows no chart then. */
+  override getMetrics(): Promise<QueueMetrics> {
+    return Promise.reject(refused('There is no history of what was handled here.'));
+  }
+
+  override getGlobalConcurrency(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  override setGlobalConcurrency(): Promise<void> {
+    return Promise.reject(refused('The concurrency of a queue is an option of its handler.'));
+  }
+
+  override getJobSchedulers(): Promise<Omit<AppJobScheduler, 'queueName'>[]> {
+    return Promise.resolve([]);
+  }
+
+  override getJobSchedulersCount(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  override removeJobScheduler(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  override updateJobScheduler(): Promise<JobSchedulerUpdateResult> {
+    return Promise.resolve('not-found');
+  }
+
+  override runJobSchedulerNow(): Promise<'not-found'> {
+    return Promise.resolve('not-found');
+  }
+
+  #message(found: MessageInState, at: 'list' | 'page'): BoardMessage {
+    const place = {
+      admin: this.#admin,
+      queue: this.#queue,
+      showsPayloads: this.#showsPayloads,
+      at,
+    };
+    return new BoardMessage(place, found);
+  }
+
+  /** Once for those who ask at the same time, as a board does for its overview. */
+  #lengths(): Promise<QueueLengths> {
+    this.#lengthsUnderWay ??= this.#admin.lengths(this.#queue).finally(() => {
+      this.#lengthsUnderWay = undefined;
+    });
+    return this.#lengthsUnderWay;
+  }
+
+  async #list(
+    state: State,
+    page: { readonly offset: number; readonly limit: number },
+    newestFirst: boolean,
+  ): Promise<MessageInState[]> {
+    switch (state) {
+      case 'active':
+        return (await this.#admin.held(this.#queue, page)).map((message) => ({ state, message }));
+      case 'waiting':
+        return (await this.#waiting(page)).map((message) => ({ state, message }));
+      case 'delayed':
+        return (await this.#admin.delayed(this.#queue, page)).map((message) => ({
+          state,
+          message,
+        }));
+      case 'failed': {
+        const { letters } = await this.#admin.deadLetters(this.#queue, { ...page, newestFirst });
+        return letters.map((message) => ({ state, message }));
+      }
+    }
+  }
+
+  /** Suspects come first. */
+  async #waiting({
+    offset,
+    limit,
+  }: {
+    readonly offset: number;
+    readonly limit: number;
+  }): Promise<readonly QueuedMessage[]> {
+    const { suspects: count } = await this.#lengths();
+    const suspects =
+      offset < count ? await this.#admin.suspects(this.#queue, { offset, limit }) : [];
+    const left = limit - suspects.length;
+    if (left === 0) return suspects;
+    const page = { offset: Math.max(0, offset - count), limit: left };
+    return [...suspects, ...(await this.#admin.peek(this.#queue, page))];
+  }
+
+  async #find(id: string): Promise<MessageInState | undefined> {
+    const letter = await this.#admin.deadLetter(this.#queue, id);
+    if (letter !== undefined) return { state: 'failed', message: letter };
+    const found = id === '' ? undefined : await this.#admin.find(this.#queue, id);
+    if (found !== undefined) return inState(found);
+    return id.startsWith(DIGEST) ? this.#findWithoutId(id) : undefined;
+  }
+
+  /** Other programs push messages that have none. */
+  async #findWithoutId(digest: string): Promise<MessageInState | undefined> {
+    for (const state of ['waiting', 'active'] as const) {
+      for (let offset = 0; offset < MOST_WITHOUT_ID; offset += PAGE) {
+        const page = await this.#list(state, { offset, limit: PAGE }, false);
+        const found = page.find(({ message }) => idOrDigest(message) === digest);
+        if (found !== undefined) return found;
+        if (page.length < PAGE) break;
+      }
+    }
+    return undefined;
+  }
+}
+
+/** The name of a queue, and what it is. @throws InvalidOptionError */
+function nameOf(queue: RedisQueueName): readonly [name: string, description: string] {
+  const name = textOf(queue);
+  const subscription = subscriptionOf(name);
+  if (subscription !== undefined)
+    return [name, `Events ${subscription.pattern} for the group ${subscription.group}`];
+  if (name !== '') return [name, ''];
+  throw new InvalidOptionError(
+    'queue',
+    `queue must be the name of a queue, or { pattern, group }, got ${JSON.stringify(queue)}`,
+  );
+}
+
+function textOf(queue: unknown): string {
+  if (typeof queue === 'string') return queue;
+  if (typeof queue !== 'object' || queue === null) return '';
+  const { pattern, group } = queue as { readonly pattern?: unknown; readonly group?: unknown }; // of users
+  if (typeof pattern !== 'string' || pattern === '' || typeof group !== 'string') return '';
+  return GROUP_NAME.test(group) ? subscriptionQueue({ pattern, group }) : '';
+}
+
+function refused(message: string): ActionRefusedError {
+  return new ActionRefusedError(message, 400);
+}

@@ -1,0 +1,83 @@
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { expect, test } from '@jest/globals';
+import { FlowProducer, Queue, Worker } from 'bullmq';
+import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
+import { RedisQueueAdapter } from 'nestjs-redis-queue-transport/bull-board';
+import { controllerOf } from '../e2e/delivery/controller.js';
+import { eventually } from '../support/eventually.js';
+import { nestRig } from '../support/nest-rig.js';
+import { Board } from './board-rig.js';
+
+const rig = nestRig();
+
+test('queues of BullMQ on the same board keep their pages, their flows and their jobs', async () => {
+  const { port } = rig.redis;
+  const prefix = `${rig.prefix}:bull`;
+  const options = { connection: { host: '127.0.0.1', port }, prefix };
+  rig.mayRemain(/:bull:/);
+  const bull = rig.closeLater(new Queue('bull.work', options));
+  const flows = rig.closeLater(new FlowProducer(options));
+  const handledByBull: unknown[] = [];
+  const worker = rig.closeLater(
+    new Worker<unknown>(
+      'bull.work',
+      (job) => {
+        if (job.name === 'bad') throw new Error('no');
+        handledByBull.push(job.name);
+        return Promise.resolve('done');
+      },
+      options,
+    ),
+  );
+  worker.on('error', () => undefined); // its connections end with the test
+  const handled: unknown[] = [];
+  await rig.serve({ controllers: [controllerOf('work', (data) => void handled.push(data))] });
+  const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+  const client = rig.client();
+  const ours = new RedisQueueAdapter({ admin, client, queue: 'work' });
+  // First: some things bull-board asks of the first queue alone.
+  const board = await Board.open(rig, [ours, new BullMQAdapter(bull)]);
+
+  const flow = await flows.add({
+    name: 'parent',
+    queueName: 'bull.work',
+    children: [{ name: 'child', queueName: 'bull.work' }],
+  });
+  await bull.add('bad', { n: 1 }, { jobId: 'bad-1' });
+  await client.enqueue('work', 'ours', { id: 'o' });
+  await eventually(() => expect(handledByBull.toSorted()).toEqual(['child', 'parent']));
+  await eventually(() => expect(handled).toEqual(['ours']));
+  await admin.pause('work');
+  await client.enqueue('work', 'waits', { id: 'w' });
+
+  const page = await board.queue('bull.work');
+  expect(page).toMatchObject({ type: 'bullmq', counts: { completed: 2, failed: 1 } });
+  expect(await board.queue('work')).toMatchObject({ type: 'bull', counts: { waiting: 1 } });
+
+  const { body } = await board.get(`queues/bull.work/${flow.job.id}/flow`);
+  expect(body).toMatchObject({
+    isFlowNode: true,
+    flowRoot: { name: 'parent', state: 'completed', children: [{ name: 'child' }] },
+  });
+  expect((await board.get('queues/work/w/flow')).body).toMatchObject({ isFlowNode: false });
+
+  expect((await board.get('queues/bull.work/bad-1')).body).toMatchObject({ status: 'failed' });
+  expect((await board.put('queues/bull.work/bad-1/retry')).status).toBe(204);
+  await eventually(async () =>
+    expect((await board.get('queues/bull.work/bad-1')).body).toMatchObject({
+      status: 'failed',
+      job: { attempts: 2 },
+    }),
+  );
+  const added = await board.ask('POST', 'queues/bull.work/add', { name: 'more', data: {} });
+  expect(added.status).toBe(200);
+  await eventually(() => expect(handledByBull).toContain('more'));
+  expect((await board.get('redis/stats')).body).toMatchObject({ backend: 'redis', port });
+  expect((await board.get('job-schedulers')).body).toEqual({ schedulers: [] });
+
+  expect((await board.put('queues/pause')).status).toBe(200);
+  expect(await bull.isPaused()).toBe(true);
+  expect((await board.put('queues/resume')).status).toBe(200);
+  expect(await bull.isPaused()).toBe(false);
+  await eventually(() => expect(handled).toEqual(['ours', 'waits']));
+});

@@ -1,0 +1,66 @@
+import { beforeEach, expect, jest, test } from '@jest/globals';
+import { findFreePort } from 'local-redis';
+import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
+import { RedisQueueAdapter, everyRedisQueue } from 'nestjs-redis-queue-transport/bull-board';
+import { nestRig } from '../support/nest-rig.js';
+import { Board } from './board-rig.js';
+
+const rig = nestRig();
+
+let admin: RedisQueueAdmin;
+
+beforeEach(() => {
+  admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+});
+
+async function namesOn(board: Board): Promise<string[]> {
+  const { body } = await board.get('queues');
+  return (body['queues'] as { name: string }[]).map(({ name }) => name);
+}
+
+test('every queue is on the board, groups included, and new ones as they come', async () => {
+  const client = rig.client();
+  await client.enqueue('mail.send', 1);
+  await client.enqueue({ cmd: 'sum' }, 1);
+  await admin.declare('order.placed', { groups: ['billing'] });
+  const clock = jest.spyOn(performance, 'now');
+  rig.closeLater({ close: () => clock.mockRestore() });
+  const before = everyRedisQueue({ admin, client, readOnlyMode: true, delimiter: '.' });
+  const board = await Board.open(rig, [], { handlerHooks: { before } });
+
+  expect(await namesOn(board)).toEqual(['@billing/order.placed', 'mail.send', '{"cmd":"sum"}']);
+  expect(await board.queue('mail.send')).toMatchObject({ readOnlyMode: true, delimiter: '.' });
+
+  await client.enqueue('later', 1, { id: 'l' });
+  await admin.retire('order.placed', 'billing', { waiting: 'drop' });
+  const nowMs = performance.now();
+  clock.mockImplementation(() => nowMs + 10_000);
+  // Somebody opens a link to a message of a queue that the board has not listed yet.
+  expect((await board.get('queues/later/l')).status).toBe(200);
+  expect(await namesOn(board)).toEqual(['mail.send', '{"cmd":"sum"}', 'later']);
+});
+
+test('the queues of others keep their names', async () => {
+  const client = rig.client();
+  await client.enqueue('mail.send', 1);
+  await client.enqueue('mail.receive', 1);
+  const theirs = new RedisQueueAdapter({ admin, queue: 'mail.receive' }, { prefix: '' });
+  const before = everyRedisQueue({ admin, client });
+  const board = await Board.open(rig, [theirs], { handlerHooks: { before } });
+
+  expect(await namesOn(board)).toEqual(['mail.receive', 'redis-queue:mail.receive', 'mail.send']);
+  expect((await board.queue('redis-queue:mail.receive')).counts['waiting']).toBe(1);
+});
+
+test('where Redis is away, the board says why', async () => {
+  const connection = `redis://user:hunter2@127.0.0.1:${await findFreePort()}`;
+  const alone = rig.closeLater(new RedisQueueAdmin({ connection, connectTimeoutMs: 50 }));
+  const before = everyRedisQueue({ admin: alone });
+  const board = await Board.open(rig, [], { handlerHooks: { before } });
+
+  const { status, body } = await board.get('queues');
+
+  expect(status).toBe(500);
+  expect(body['message']).toMatch(/Redis/);
+  expect(JSON.stringify(body)).not.toContain('hunter2');
+});
