@@ -1,12 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Type } from '@nestjs/common';
 import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import type { RedisQueueClient } from 'nestjs-redis-queue-transport';
-import { lastValueFrom } from 'rxjs';
-import type { Observable } from 'rxjs';
+import { firstValueFrom, interval, lastValueFrom, take } from 'rxjs';
 import { eventually } from '../../support/eventually.js';
 import { nestRig } from '../../support/nest-rig.js';
+import { Proxy } from '../../support/proxy.js';
+import { isHold } from '../../faults/commands.js';
+import { batchControllerOf } from '../batches/controller.js';
 import { controllerOf } from '../delivery/controller.js';
 import { eventControllerOf } from '../events/controller.js';
 
@@ -44,12 +47,35 @@ function expectNoneOfCallers(): void {
   expect(connects.filter((store) => store !== undefined)).toEqual([]);
 }
 
-const verbs: readonly [string, (client: RedisQueueClient) => Observable<unknown>][] = [
+/** Is parked, and opens the connection for bodies. */
+const LARGE = 'x'.repeat(100_000);
+const once = { id: 'once', deduplicateMs: 60_000 };
+
+type Call = (client: RedisQueueClient) => PromiseLike<unknown>;
+
+/** Every verb of a client, in every way that is another one to Redis. */
+const verbs: readonly [string, Call][] = [
   ['enqueue', (client) => client.enqueue('echo', 1)],
-  ['enqueueMany', (client) => client.enqueueMany('echo', [1, 2])],
+  ['enqueue of a large body', (client) => client.enqueue('echo', LARGE)],
+  ['enqueue with a delay', (client) => client.enqueue('echo', 1, { delayMs: 1 })],
+  [
+    'enqueue of a large body with a delay',
+    (client) => client.enqueue('echo', LARGE, { delayMs: 1 }),
+  ],
+  ['enqueue once', (client) => client.enqueue('echo', 1, once)],
+  ['enqueueMany', (client) => client.enqueueMany('echo', [1, LARGE, 2])],
   ['emit', (client) => client.emit('happened', 1)],
-  ['emitMany', (client) => client.emitMany('happened', [1, 2])],
-  ['send', (client) => client.send('echo', 1)],
+  ['emit of a large body', (client) => client.emit('happened', LARGE)],
+  ['emit once', (client) => client.emit('happened', 1, once)],
+  ['emitMany', (client) => client.emitMany('happened', [1, LARGE, 2])],
+  ['send', (client) => lastValueFrom(client.send('echo', 1))],
+  ['send of a large body, which comes back', (client) => lastValueFrom(client.send('echo', LARGE))],
+  ['send of which one reply is wanted', (client) => firstValueFrom(client.send('values', 1))],
+  [
+    'send to nobody',
+    (client) => lastValueFrom(client.send('nobody', 1)).catch((error: unknown) => error),
+  ],
+  ['connect', (client) => client.connect()],
 ];
 
 describe('nothing that a client asks of Redis', () => {
@@ -57,19 +83,32 @@ describe('nothing that a client asks of Redis', () => {
     await rig.serve({
       controllers: [
         controllerOf('echo', (data) => data),
+        controllerOf('values', () => interval(1)),
         eventControllerOf('happened', () => undefined, { group: 'books' }),
+        eventControllerOf('happened', () => undefined, { history: { maxLength: 5 } }),
       ],
     });
-    const client = rig.client();
+    rig.mayRemain(/:\{reply:.*}:(replies|refused)$/); // of the request that was given up, for a minute
+    const client = rig.client({ declare: { happened: { groups: ['mail'] } } });
     commands = [];
     connects = [];
 
-    for (const name of ['first', 'second']) {
-      const called = caller.run(name, () => lastValueFrom(call(client)));
-      await called;
-    }
+    for (const name of ['first', 'second']) await caller.run(name, () => call(client));
+    await caller.run('closer', () => client.close());
 
     expect(connects.length).toBeGreaterThan(0);
+    expectNoneOfCallers();
+  });
+
+  test('runs in it when what was lost is sent again', async () => {
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    const client = rig.client({ connection: proxy.url });
+    await client.connect();
+    proxy.dropReply(isHold);
+
+    await caller.run('caller', () => client.enqueue('work', 1, once));
+
+    expect(commands.filter(({ name }) => /^evalsha$/i.test(name)).length).toBeGreaterThan(1);
     expectNoneOfCallers();
   });
 
@@ -90,35 +129,140 @@ describe('nothing that a client asks of Redis', () => {
   });
 });
 
-test('nothing that a server asks of Redis runs in the context that it was started in, nor in those of handlers', async () => {
-  const server = rig.strategy();
-  const app = await rig.microservice(
-    {
-      controllers: [
-        controllerOf('echo', (data) => {
+describe('nothing that a server asks of Redis', () => {
+  /** Enters a context that the next delivery must not be found in. */
+  const enter = (data: unknown): unknown => {
+    caller.enterWith('handler');
+    return data;
+  };
+  const handlers: readonly [string, Type, Call][] = [
+    [
+      'a request',
+      controllerOf('work', enter),
+      (client) =>
+        Promise.all([1, LARGE, 3].map((data) => lastValueFrom(client.send('work', data)))),
+    ],
+    [
+      'a stream',
+      controllerOf('work', () => {
+        caller.enterWith('handler');
+        return interval(1).pipe(take(5));
+      }),
+      (client) => lastValueFrom(client.send('work', 1)),
+    ],
+    [
+      'a message that fails, comes again, and fails for good',
+      controllerOf(
+        'work',
+        () => {
           caller.enterWith('handler');
-          return data;
-        }),
-      ],
-    },
-    server,
-  );
-  await caller.run('starter', () => app.listen());
-  const client = rig.client();
-  for (const data of [1, 2, 3]) await lastValueFrom(client.send('echo', data));
-  await caller.run('closer', () => app.close());
+          throw new Error('of a handler');
+        },
+        { options: { retry: { attempts: 2, delayMs: 1, if: () => true } } },
+      ),
+      (client) => client.enqueueMany('work', [1, LARGE, 3]),
+    ],
+    [
+      'a message that is handled once',
+      controllerOf('work', enter, { options: { once: { windowMs: 60_000 } } }),
+      (client) => client.enqueueMany('work', [1, LARGE, 3]),
+    ],
+    [
+      'a batch that is settled one by one',
+      batchControllerOf('work', { batch: { size: 2 } }, (_, { items }) => {
+        caller.enterWith('handler');
+        for (const item of items) item.done();
+      }),
+      (client) => client.enqueueMany('work', [1, LARGE, 3]),
+    ],
+    [
+      'a list of others',
+      controllerOf('work', enter, { options: { feedFrom: { list: 'theirs' } } }),
+      () => rig.commands.rpush('theirs', 'a', 'b', 'c'),
+    ],
+    [
+      'a live event with a history',
+      eventControllerOf('work', enter, {
+        history: { maxLength: 5 },
+        recover: { withinMs: 60_000 },
+      }),
+      (client) => client.emitMany('work', [1, LARGE, 3]),
+    ],
+    [
+      'a durable event from a history',
+      eventControllerOf('work', enter, { group: 'g', history: { maxLength: 5 }, from: 'earliest' }),
+      (client) => client.emitMany('work', [1, LARGE, 3]),
+    ],
+  ];
 
-  expect(commands.some(({ name }) => name === 'blmove')).toBe(true);
-  expectNoneOfCallers();
+  test.each(handlers)(
+    'runs where it was started, or a handler is: %s',
+    async (_, controller, call) => {
+      let ended = 0;
+      const observers = [{ ended: () => void (ended += 1) }];
+      const server = rig.strategy({ observers });
+      const app = await rig.microservice({ controllers: [controller] }, server);
+      commands = [];
+      connects = [];
+
+      await caller.run('starter', () => app.listen());
+      await call(rig.client());
+      await eventually(() => expect(ended).toBeGreaterThan(0));
+      await eventually(async () => expect(await rig.queue('work').held()).toBe(0));
+      await caller.run('closer', () => app.close());
+
+      expect(commands.length).toBeGreaterThan(0);
+      expectNoneOfCallers();
+    },
+  );
 });
 
-test('nothing that a RedisQueueAdmin asks of Redis runs in the context of its callers', async () => {
-  const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+describe('nothing that a RedisQueueAdmin asks of Redis', () => {
+  /** Arguments of methods that want others than a queue and an id. */
+  const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
+    overview: [],
+    deadLetter: ['work', '1-1'],
+    redrive: ['work', '1-1'],
+    deleteDeadLetter: ['work', '1-1'],
+    advanceDelayed: ['work'],
+    deadLetters: ['work'],
+    delayed: ['work'],
+    deleteDeadLetters: ['work'],
+    held: ['work'],
+    peek: ['work'],
+    purge: ['work'],
+    redriveAll: ['work'],
+    suspects: ['work'],
+    declare: ['happened', { groups: ['g'], history: { maxLength: 5 } }],
+    history: ['happened'],
+    replay: ['happened', 'g'],
+    retire: ['happened', 'g', { waiting: 'drop' }],
+    endHistory: ['happened', { entries: 'drop' }],
+  };
+  const { prototype } = RedisQueueAdmin;
+  const methods = Object.getOwnPropertyNames(prototype).filter(
+    (name) => !['constructor', 'close', 'onApplicationShutdown'].includes(name),
+  );
 
-  await caller.run('caller', () => admin.lengths('work'));
-  await caller.run('caller', () => admin.purge('work'));
+  test.each(methods)('runs in the context of its callers: %s', async (name) => {
+    const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+    const ask = async (): Promise<unknown> => {
+      try {
+        // Any method, by its name.
+        const method = Reflect.get(admin, name) as (...given: unknown[]) => unknown;
+        return await method.apply(admin, [...(ARGUMENTS[name] ?? ['work', 'm'])]);
+      } catch (error) {
+        return error; // there is nothing to replay, for instance
+      }
+    };
 
-  expectNoneOfCallers();
+    await caller.run('first', ask);
+    await caller.run('second', ask);
+    await caller.run('closer', () => admin.close());
+
+    expect(connects.length).toBeGreaterThan(0);
+    expectNoneOfCallers();
+  });
 });
 
 describe('a subscriber', () => {
