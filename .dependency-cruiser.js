@@ -78,6 +78,12 @@ export default {
       to: { path: 'node_modules/@bull-board/' },
     },
     {
+      name: 'terminus-is-optional',
+      severity: 'error',
+      from: { path: `^${SOURCES}/`, pathNot: `^${SOURCES}/terminus/` },
+      to: { path: 'node_modules/@nestjs/terminus/' },
+    },
+    {
       name: 'only-index-imports-nest',
       severity: 'error',
       from: {

@@ -24,6 +24,8 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'],
     '^nestjs-redis-queue-transport$': '<rootDir>/libs/redis-queue-transport/src/index.ts',
     '^nestjs-redis-queue-transport/msgpack$': '<rootDir>/libs/redis-queue-transport/src/msgpack.ts',
+    '^nestjs-redis-queue-transport/terminus$':
+      '<rootDir>/libs/redis-queue-transport/src/terminus/index.ts',
     '^nestjs-redis-queue-transport/otel$': '<rootDir>/libs/redis-queue-transport/src/otel/index.ts',
     '^nestjs-redis-queue-transport/bull-board$':
       '<rootDir>/libs/redis-queue-transport/src/bull-board/index.ts',

@@ -76,18 +76,25 @@ test('the guide to security: a service shows its certificate to Redis', async ()
   }
 });
 
-test('the guide to probes: ready once the server listens, live always, not ready without Redis', async () => {
-  const app = rig.start('guides/probes', { PORT: '0' });
-  await eventually(() => expect(app.output).toContain('ready at'));
-  const [, ready = ''] = /ready at (\S+)/.exec(app.output) ?? [];
-  const statusOf = async (url: string): Promise<number> => (await fetch(url)).status;
+test.each([
+  ['without Terminus', 'guides/probes'],
+  ['with Terminus', 'guides/terminus'],
+])(
+  'the guide to health, %s: ready once the server listens, live always, not ready without Redis',
+  async (_, guide) => {
+    const app = rig.start(guide, { PORT: '0' });
+    await eventually(() => expect(app.output).toContain('ready at'));
+    const [, ready = ''] = /ready at (\S+)/.exec(app.output) ?? [];
+    const statusOf = async (url: string): Promise<number> => (await fetch(url)).status;
 
-  expect(await statusOf(ready)).toBe(200);
-  await rig.commands.call('ACL', 'SETUSER', 'default', 'resetkeys');
-  await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'NORMAL', 'SKIPME', 'YES');
-  await eventually(async () => expect(await statusOf(ready)).toBe(503));
-  expect(await statusOf(ready.replace('ready', 'live'))).toBe(200);
-  await rig.commands.call('ACL', 'SETUSER', 'default', 'allkeys');
-  await eventually(async () => expect(await statusOf(ready)).toBe(200));
-  expect(await app.stop()).toBe('SIGTERM');
-});
+    expect(await statusOf(ready)).toBe(200);
+    await rig.commands.call('ACL', 'SETUSER', 'default', 'resetkeys');
+    await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'NORMAL', 'SKIPME', 'YES');
+    // With Terminus, after ten seconds.
+    await eventually(async () => expect(await statusOf(ready)).toBe(503), 20_000);
+    expect(await statusOf(ready.replace('ready', 'live'))).toBe(200);
+    await rig.commands.call('ACL', 'SETUSER', 'default', 'allkeys');
+    await eventually(async () => expect(await statusOf(ready)).toBe(200));
+    expect(await app.stop()).toBe('SIGTERM');
+  },
+);

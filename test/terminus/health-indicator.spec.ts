@@ -1,0 +1,359 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { Controller, Get, Inject } from '@nestjs/common';
+import type { INestApplication } from '@nestjs/common';
+import { MessagePattern } from '@nestjs/microservices';
+import type { CustomStrategy } from '@nestjs/microservices';
+import {
+  HealthCheck,
+  HealthCheckService,
+  HealthIndicatorService,
+  TerminusModule,
+} from '@nestjs/terminus';
+import type { HealthCheckResult } from '@nestjs/terminus';
+import { DeadLetter, InvalidOptionError, RedisQueueAdmin } from 'nestjs-redis-queue-transport';
+import { RedisQueueHealthIndicator } from 'nestjs-redis-queue-transport/terminus';
+import type { RedisQueueHealthOptions } from 'nestjs-redis-queue-transport/terminus';
+import { eventually } from '../support/eventually.js';
+import { Gate } from '../support/gate.js';
+import { nestRig } from '../support/nest-rig.js';
+import { Stopwatch } from '../support/stopwatch.js';
+
+// Redis is stopped for longer than any deadline, several times.
+jest.setTimeout(120_000);
+
+const rig = nestRig({ settings: { appendonly: 'yes', appendfsync: 'always' } });
+
+const LEASE_MS = 1_000;
+const DOWN_AFTER_MS = 1_000;
+
+let gate = new Gate();
+
+@Controller()
+class WorkController {
+  @MessagePattern('work', { concurrency: 1 })
+  work(): Promise<void> {
+    return gate.opened;
+  }
+
+  @MessagePattern('refuse')
+  refuse(): never {
+    throw new DeadLetter('no');
+  }
+}
+
+@Controller('health')
+class HealthController {
+  constructor(
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(RedisQueueHealthIndicator) private readonly queues: RedisQueueHealthIndicator,
+  ) {}
+
+  @Get('live')
+  @HealthCheck()
+  live(): Promise<HealthCheckResult> {
+    return this.health.check([]);
+  }
+
+  @Get('ready')
+  @HealthCheck()
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.queues.isHealthy('queues')]);
+  }
+}
+
+interface Probe {
+  readonly http: number;
+  readonly status: string;
+  readonly reasons: readonly string[];
+}
+
+class Service {
+  private constructor(private readonly app: INestApplication) {}
+
+  static async start(
+    options: Partial<RedisQueueHealthOptions> = {},
+    user: { readonly connection?: string } = {},
+  ): Promise<Service> {
+    const server = rig.strategy({ ...user, leaseMs: LEASE_MS });
+    const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+    const app = await rig.application({
+      imports: [TerminusModule.forRoot({ logger: false })],
+      controllers: [WorkController, HealthController],
+      providers: [
+        {
+          provide: RedisQueueHealthIndicator,
+          inject: [HealthIndicatorService],
+          useFactory: (terminus: HealthIndicatorService) =>
+            new RedisQueueHealthIndicator(terminus, {
+              of: [server],
+              admin,
+              downAfterMs: DOWN_AFTER_MS,
+              lookEveryMs: 0,
+              ...options,
+            }),
+        },
+      ],
+    });
+    app.connectMicroservice<CustomStrategy>({ strategy: server });
+    await app.listen(0, '127.0.0.1');
+    const service = new Service(app);
+    expect(await service.ready()).toMatchObject({
+      http: 503,
+      status: 'down',
+      reasons: ['The server does not listen.'],
+    });
+    await app.startAllMicroservices();
+    return service;
+  }
+
+  async ready(): Promise<Probe> {
+    const response = await fetch(`${await this.app.getUrl()}/health/ready`);
+    const { details } = (await response.json()) as HealthCheckResult;
+    const { status, reasons = [] } = details['queues'] as {
+      status: string;
+      reasons?: string[];
+    };
+    return { http: response.status, status, reasons };
+  }
+
+  async expectLive(): Promise<void> {
+    const response = await fetch(`${await this.app.getUrl()}/health/live`);
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      expect.objectContaining({ status: 'ok' }),
+    ]);
+  }
+
+  async expectUp(): Promise<void> {
+    await eventually(
+      async () => expect(await this.ready()).toEqual({ http: 200, status: 'up', reasons: [] }),
+      20_000,
+    );
+  }
+
+  async expectDegraded(reason: RegExp): Promise<void> {
+    await this.#expect({ http: 200, status: 'degraded' }, reason);
+  }
+
+  async expectDown(reason: RegExp): Promise<void> {
+    await this.#expect({ http: 503, status: 'down' }, reason);
+  }
+
+  async #expect(probe: Partial<Probe>, reason: RegExp): Promise<void> {
+    await eventually(async () => {
+      const { reasons, ...rest } = await this.ready();
+      expect(rest).toEqual(probe);
+      expect(reasons).toContainEqual(expect.stringMatching(reason));
+    }, 20_000);
+  }
+}
+
+describe('the health of a service', () => {
+  test('is up while Redis answers', async () => {
+    const service = await Service.start();
+    await service.expectUp();
+    await service.expectLive();
+  });
+
+  test('is down when Redis has been stopped for some time (SIGSTOP), and is told in time all the same', async () => {
+    const service = await Service.start();
+    await service.expectUp();
+    rig.closeLater({ close: () => rig.redis.resume() });
+    rig.redis.pause();
+
+    await service.expectDown(/No connection to Redis at .*/);
+    const watch = Stopwatch.start();
+    await service.ready();
+    watch.expectAtMost(1_000);
+    await service.expectLive();
+
+    rig.redis.resume();
+    await service.expectUp();
+  });
+
+  test('is degraded when Redis is killed, down when it stays away, and up when it is back', async () => {
+    const service = await Service.start({ downAfterMs: 3_000 });
+    await service.expectUp();
+    await rig.redis.kill();
+    await service.expectDegraded(/No connection to Redis at .*/);
+    await service.expectDown(/No connection to Redis at .*/);
+    await service.expectLive();
+
+    await rig.redis.restart();
+    await service.expectUp();
+  });
+
+  test('is down when Redis is full, and up when it has room', async () => {
+    const service = await Service.start();
+    await service.expectUp();
+    await rig.commands.config('SET', 'maxmemory', '1');
+    await service.expectDown(/Redis is full, at 1 bytes, and refuses what is sent\./);
+    // The consumers that wait are refused, too.
+    await service.expectDown(/Redis has refused calls of the consumer of "work" for .* OOM/);
+    await service.expectLive();
+
+    await rig.commands.config('SET', 'maxmemory', '0');
+    await service.expectUp();
+  });
+
+  test.each(['-blmove', '-xadd', '-zadd'])(
+    'is down when a permission is taken away (%s), and up when it is given again',
+    async (rule) => {
+      const user = async (...rules: string[]): Promise<unknown> =>
+        rig.commands.call('ACL', 'SETUSER', 'service', ...rules);
+      await user('reset', 'on', '>pw', '~*', '&*', '+@all');
+      rig.closeLater({ close: () => rig.commands.call('ACL', 'DELUSER', 'service') });
+      const connection = `redis://service:pw@127.0.0.1:${rig.redis.port}`;
+      const service = await Service.start({}, { connection });
+      await service.expectUp();
+
+      await user(rule);
+      await rig.client().enqueue('refuse', 1);
+      await service.expectDown(/Redis has refused calls of the consumer of "\w+" .* NOPERM/);
+      await service.expectLive();
+
+      await user('+@all');
+      await eventually(async () => expect((await service.ready()).status).not.toBe('down'), 20_000);
+    },
+  );
+
+  test('is down when Redis became a replica, and up when it is none', async () => {
+    const service = await Service.start();
+    await service.expectUp();
+    await rig.commands.replicaof('127.0.0.1', 1);
+    rig.closeLater({ close: () => rig.commands.replicaof('NO', 'ONE') });
+    await service.expectDown(/READONLY/);
+    await rig.commands.replicaof('NO', 'ONE');
+    await service.expectUp();
+  });
+
+  test('is down when a key of a queue has another type', async () => {
+    const service = await Service.start();
+    await service.expectUp();
+    await rig.commands.set(`${rig.prefix}:{work}:waiting`, 'no list');
+    await service.expectDown(/Redis has refused calls of the consumer of "work" .* WRONGTYPE/);
+    await rig.commands.del(`${rig.prefix}:{work}:waiting`);
+    await service.expectUp();
+  });
+
+  test('is down when a lease is lost and not regained', async () => {
+    const service = await Service.start();
+    await service.expectUp();
+    await rig.commands.set(`${rig.prefix}:queues`, 'no hash');
+    await rig.commands.del(`${rig.prefix}:{work}:consumers`);
+    await service.expectDown(
+      /The consumer of "work" lost its lease .* ago, and has no other yet\./,
+    );
+    await rig.commands.del(`${rig.prefix}:queues`);
+    await service.expectUp();
+  });
+
+  test('is degraded while a queue is longer, or its next message older, than it may be', async () => {
+    gate = new Gate();
+    const queues = { work: { waiting: 2, oldestAgeMs: 500 } };
+    const service = await Service.start({ queues });
+    const client = rig.client();
+    await client.enqueueMany('work', [1, 2, 3]);
+    await service.expectDegraded(
+      /The next message of "work" has waited for .*, longer than 0\.5 s\./,
+    );
+    await client.enqueueMany('work', [4, 5]);
+    await service.expectDegraded(/\d messages wait in "work", more than 2\./);
+    gate.open();
+    await service.expectUp();
+  });
+
+  test('is degraded for some time after new dead letters, not for those that were there before', async () => {
+    const client = rig.client();
+    const service = await Service.start({ queues: { refuse: {} }, deadLettersForMs: 1_000 });
+    await service.expectUp();
+    await client.enqueue('refuse', 1);
+    await service.expectDegraded(/"refuse" got a new dead letter in the last 1\.0 s; it has 1\./);
+    await service.expectUp();
+  });
+
+  test('counts dead letters that were dropped, since at a limit their number no longer grows', async () => {
+    const service = await Service.start({ queues: { refuse: {} } });
+    await service.expectUp();
+    await rig.commands.hset(`${rig.prefix}:{refuse}:counts`, 'deadLettersDropped', 1);
+    await service.expectDegraded(/"refuse" got a new dead letter/);
+  });
+
+  test('is degraded while Redis may evict keys, or writes no append-only file, unless that is accepted', async () => {
+    const service = await Service.start();
+    const careless = await Service.start({ accept: ['eviction', 'persistence'] });
+    await service.expectUp();
+    await rig.commands.config('SET', 'maxmemory', '1gb');
+    await rig.commands.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await rig.commands.config('SET', 'appendonly', 'no');
+    await service.expectDegraded(/Redis may evict messages .* \(maxmemory-policy allkeys-lru\)/);
+    await service.expectDegraded(/Redis writes no append-only file/);
+    await careless.expectUp();
+    await rig.commands.config('SET', 'appendonly', 'yes');
+    await rig.commands.config('SET', 'maxmemory-policy', 'noeviction');
+    await rig.commands.config('SET', 'maxmemory', '0');
+    await service.expectUp();
+  });
+
+  test('asks Redis as often as it was told to, however often it is asked', async () => {
+    const service = await Service.start({ lookEveryMs: 60_000, queues: { work: {} } });
+    await service.expectUp();
+    await rig.commands.config('RESETSTAT');
+    for (let times = 0; times < 10; times += 1) await service.ready();
+    const calls = /cmdstat_info:calls=(\d+)/.exec(await rig.commands.info('commandstats'))?.[1];
+    // The test's own is counted once it has ended.
+    expect(calls).toBeUndefined();
+  });
+});
+
+const WELL = { health: () => ({ status: 'up' }) };
+
+describe('an indicator', () => {
+  const terminus = new HealthIndicatorService();
+
+  test('is up with degraded parts in Terminus 11, which knows up and down alone', async () => {
+    // What Terminus 11.1 has; the package cannot be installed beside Nest 12.
+    const check = (key: string) => ({
+      up: (data: object = {}) => ({ [key]: { status: 'up', ...data } }),
+      down: (data: object = {}) => ({ [key]: { status: 'down', ...data } }),
+    });
+    const slowed = { queue: 'q', sinceMs: 12_000, lastError: 'secret' };
+    const health = () => ({
+      status: 'up' as const,
+      reason: undefined,
+      sinceRoundTripMs: 1,
+      downForMs: undefined,
+      slowedQueues: [slowed],
+    });
+    const of11 = { check } as unknown as HealthIndicatorService; // of the other version
+    const indicator = new RedisQueueHealthIndicator(of11, { of: [{ health }] });
+    expect(await indicator.isHealthy('queues')).toEqual({
+      queues: {
+        status: 'up',
+        isDegraded: true,
+        reasons: ['Nearly every attempt in "q" has failed for 12 s.'],
+      },
+    });
+  });
+
+  test.each([
+    [{ of: [] }, 'of must be a list of servers and clients, got []'],
+    [{ of: [{}] }, 'of[0] must be an object with a method health(), got {}'],
+    [
+      { of: [WELL], downAfter: 1 },
+      'RedisQueueHealthIndicator has no option downAfter; did you mean downAfterMs?',
+    ],
+    [
+      { of: [WELL], downAfterMs: -1 },
+      'downAfterMs must be a whole number of milliseconds ≥ 0, got -1',
+    ],
+    [{ of: [WELL], queues: { work: { waiting: '9' } } }, 'queues["work"].waiting must be'],
+    [{ of: [WELL], queues: { work: {} } }, 'admin must be given where queues are looked at'],
+    [{ of: [WELL], accept: ['loss'] }, "accept must be a list of 'eviction', 'persistence'"],
+  ])('refuses %j', (options, text) => {
+    const make = (): unknown =>
+      new RedisQueueHealthIndicator(terminus, options as unknown as RedisQueueHealthOptions);
+    expect(make).toThrow(InvalidOptionError);
+    expect(make).toThrow(text);
+  });
+});
