@@ -1,15 +1,24 @@
 import type { AdminBroker } from './core/admin/admin-broker.js';
 import type { Broker } from './core/broker/broker.js';
 import type { RedisQueueHealth } from './core/broker/health.js';
-import { placeOf } from './redis/connection/connection-source.js';
+import {
+  DEFAULT_CONNECTION,
+  connectionSource,
+  placeOf,
+} from './redis/connection/connection-source.js';
 import type { ConnectionSource } from './redis/connection/connection-source.js';
 import { RedisAdmin } from './redis/admin/redis-admin.js';
+import { EventTail } from './redis/events/event-tail.js';
+import type { EventTailEvents } from './redis/events/event-tail.js';
 import { RedisBroker } from './redis/broker/redis-broker.js';
 import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/broker/broker-options.js';
 
 export type { ConnectionOption, ConnectionSource } from './redis/connection/connection-source.js';
 export type { RedisBrokerEvents as BrokerEvents } from './redis/broker/broker-options.js';
 export { DEFAULT_CONNECTION, connectionSource } from './redis/connection/connection-source.js';
+
+/** How long tools wait for a connection. */
+const CONNECT_WITHIN_MS = 5_000;
 
 /** A broker, with what no core code asks of one. */
 export interface OpenBroker {
@@ -48,4 +57,18 @@ export function openBroker(
 /** Likewise for tending queues. */
 export function openAdmin(options: ConnectionSettings): AdminBroker {
   return new RedisAdmin(options);
+}
+
+/** Listens to events without a trace, for people who look. @throws InvalidOptionError | InvalidPatternError */
+export function openTail(
+  { connection, prefix }: { readonly connection: unknown; readonly prefix: string },
+  pattern: string,
+  events: EventTailEvents,
+): { listen(): Promise<void>; close(): Promise<void> } {
+  const source = connectionSource(connection ?? DEFAULT_CONNECTION);
+  return new EventTail(
+    { connection: source, prefix, connectTimeoutMs: CONNECT_WITHIN_MS },
+    pattern,
+    events,
+  );
 }

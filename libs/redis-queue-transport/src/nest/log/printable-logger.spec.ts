@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { PrintableLogger, printable } from './printable-logger.js';
+import { printable } from '../../core/message/printable.js';
+import { PrintableLogger } from './printable-logger.js';
 
 let lines: unknown[][];
 

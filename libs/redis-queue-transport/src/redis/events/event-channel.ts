@@ -4,7 +4,7 @@ import type { Connection } from '../connection/connection.js';
 
 const CHECK_EVERY_MS = 5_000;
 
-type Listener = (element: Buffer) => void;
+type Listener = (element: Buffer, channel: string) => void;
 
 /**
  * Listens to pub/sub channels on a connection of its own, and subscribes again after each reconnect. (ioredis could do so
@@ -21,6 +21,8 @@ export class EventChannel {
     private readonly onError: (error: unknown) => void,
     /** The connection is restored: what was published meanwhile was missed. */
     private readonly onInterrupted: () => void,
+    /** Whether names are those of channels, or patterns of Redis for them. */
+    private readonly names: 'channels' | 'patterns' = 'channels',
   ) {}
 
   /** Resolves when Redis has confirmed the subscriptions. Replaces the listener of a channel that already has one. */
@@ -48,8 +50,12 @@ export class EventChannel {
   #start(): void {
     if (this.#checks !== undefined) return;
     const { client } = this.connection;
-    client.on('messageBuffer', (channel: Buffer, element: Buffer) => {
-      this.#listeners.get(channel.toString())?.(element);
+    client.on('messageBuffer', (from: Buffer, element: Buffer) => {
+      const channel = from.toString();
+      this.#listeners.get(channel)?.(element, channel);
+    });
+    client.on('pmessageBuffer', (pattern: string, from: Buffer, element: Buffer) => {
+      this.#listeners.get(pattern)?.(element, from.toString());
     });
     let wasReady = this.connection.isReady;
     client.on('ready', () => {
@@ -75,7 +81,7 @@ export class EventChannel {
 
   #subscribe(channels: readonly string[]): Promise<unknown> {
     return this.connection.runPurpose('subscribe to events', (client) =>
-      client.subscribe(...channels),
+      this.names === 'channels' ? client.subscribe(...channels) : client.psubscribe(...channels),
     );
   }
 

@@ -1,0 +1,66 @@
+import type { EventGroup, EventHistory, QueueOverview } from '../../index.js';
+import type { Command } from '../command/command.js';
+import { durationText } from '../words/duration.js';
+import { EXIT } from '../words/exit-code.js';
+import { table } from '../output/table.js';
+import type { Column } from '../output/table.js';
+
+type Group = EventGroup & Partial<Pick<QueueOverview, 'waiting' | 'dead' | 'consumers'>>;
+
+const GROUPS: readonly Column<Group>[] = [
+  { title: 'PATTERN', cell: ({ pattern }) => pattern },
+  { title: 'GROUP', cell: ({ group }) => group },
+  { title: 'WAITING', isNumber: true, cell: ({ waiting }) => waiting ?? '' },
+  { title: 'DEAD', isNumber: true, cell: ({ dead }) => dead ?? '' },
+  { title: 'CONSUMERS', isNumber: true, cell: ({ consumers }) => consumers ?? '' },
+];
+
+const HISTORIES: readonly Column<EventHistory>[] = [
+  { title: 'HISTORY OF', cell: ({ pattern }) => pattern },
+  { title: 'EVENTS', isNumber: true, cell: ({ maxLength }) => maxLength ?? 'no limit' },
+  {
+    title: 'FOR',
+    cell: ({ maxAgeMs }) => (maxAgeMs === undefined ? 'no limit' : durationText(maxAgeMs)),
+  },
+];
+
+export const groups: Command = {
+  name: 'groups',
+  about: 'list who gets which events: groups with their queues, histories, live wildcards',
+  details: [
+    'A group gets a copy of each event until it is ended, whether or not it runs. One without consumers grows: start it, or ' +
+      'end it with "redis-queue retire".',
+  ],
+  args: [],
+  options: {},
+  examples: ['groups', 'groups --json'],
+  async run({ output, admin }) {
+    const opened = await admin();
+    const [subscriptions, overview] = await Promise.all([opened.groups(), opened.overview()]);
+    const lengths = new Map(overview.map((queue) => [queue.queue, queue]));
+    const all = subscriptions.groups.map((group): Group => {
+      const { waiting, dead, consumers } = lengths.get(group.queue) ?? {};
+      return { ...group, waiting, dead, consumers };
+    });
+    const { histories, wildcards } = subscriptions;
+    const { terminal } = output;
+    if (all.length + histories.length + wildcards.length === 0)
+      output.note('No group, no history and no wildcard with live listeners.');
+    output.result({ groups: all, histories, wildcards }, () =>
+      [
+        ...(all.length === 0 ? [] : [table(GROUPS, all, terminal)]),
+        ...(histories.length === 0 ? [] : [table(HISTORIES, histories, terminal)]),
+        ...(wildcards.length === 0
+          ? []
+          : [
+              table(
+                [{ title: 'LIVE LISTENERS OF', cell: (name: string) => name }],
+                wildcards,
+                terminal,
+              ),
+            ]),
+      ].join('\n'),
+    );
+    return EXIT.done;
+  },
+};

@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import type { Command } from '../command/command.js';
+import { EXIT } from '../words/exit-code.js';
+import { printable } from '../../core/message/printable.js';
+import { dataText, shown } from '../output/text.js';
+import { PATTERN } from './event-arguments.js';
+
+export const tail: Command = {
+  name: 'tail',
+  about: 'print events as they go by, until Ctrl-C; nobody notices',
+  details: [
+    'It only listens: no group and no listener is entered anywhere, and events are delivered as they are without it. ' +
+      'PATTERN may have wildcards: order.* for one more word, order.# for any number of them, # for all events. Events that ' +
+      'go by while the connection is away are missed, and it says so.',
+    'The user of Redis needs +subscribe (for wildcards +psubscribe) and the channels &PREFIX:event:*.',
+  ],
+  args: [PATTERN],
+  options: {
+    count: { short: 'n', value: 'N', about: 'end after so many events' },
+  },
+  examples: ['tail order.placed', "tail 'order.*' --json", "tail '#'"],
+  async run({ args: [pattern = ''], given, output, settings, signal, closeLater }) {
+    const most = given.count('count', 1) ?? Infinity;
+    const { openTail } = await import('../../open-broker.js');
+    const { tailedEvents } = await import('./tailed-events.js');
+    const enough = new AbortController();
+    const isOver = once(AbortSignal.any([signal, enough.signal]), 'abort');
+    let seen = 0;
+    const read = await tailedEvents();
+    const opened = openTail(settings, pattern, {
+      event: (name, element) => {
+        if (seen >= most) return;
+        const event = read(name, element);
+        const at = new Date();
+        output.result({ at, ...shown(event) }, () => lineOf(name, at, dataText(event, 400)));
+        seen += 1;
+        if (seen >= most) enough.abort();
+      },
+      interrupted: () => output.warn('The connection was away: events were missed.'),
+      error: (error) => output.warn(error.message),
+    });
+    closeLater(opened);
+    await opened.listen();
+    output.note(`Listening to "${pattern}". Ctrl-C ends it.`);
+    if (!signal.aborted) await isOver;
+    return EXIT.done;
+  },
+};
+
+function lineOf(pattern: string, at: Date, data: string): string {
+  return `${at.toISOString().slice(11, 23)}  ${printable(pattern)}  ${data}\n`;
+}

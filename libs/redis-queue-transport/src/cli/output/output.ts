@@ -1,0 +1,84 @@
+import { printable } from '../../core/message/printable.js';
+import { jsonLine } from './json.js';
+import { table } from './table.js';
+import type { Column } from './table.js';
+import type { Terminal } from './terminal.js';
+
+/** Where it goes: the results to one stream, everything that is said about them to another. */
+export interface Streams {
+  readonly out: NodeJS.WriteStream;
+  readonly err: NodeJS.WriteStream;
+}
+
+/** What a command prints, for people or as JSON. */
+export class Output {
+  constructor(
+    private readonly streams: Streams,
+    readonly isJson: boolean,
+    /** Of the results. */
+    readonly terminal: Terminal,
+    /** Of what is said about them. */
+    private readonly notes: Terminal,
+  ) {}
+
+  /** As JSON if that was asked for, else the text for people, whose parts were made harmless. */
+  result(value: unknown, text: () => string): void {
+    this.#write(this.isJson ? jsonLine(value) : text());
+  }
+
+  /** The same for a list; `empty` is said for people if there is nothing in it. */
+  rows<Row>(
+    value: unknown,
+    rows: readonly Row[],
+    columns: readonly Column<Row>[],
+    empty: string,
+  ): void {
+    if (!this.isJson && rows.length === 0) return this.note(empty);
+    this.result(value, () => table(columns, rows, this.terminal));
+  }
+
+  /** Something about the results, for people alone; never among the results. */
+  note(text: string): void {
+    if (!this.isJson) this.#say(`${this.notes.dim(printable(text))}\n`);
+  }
+
+  /** The same where programs need to see it too, in a log. */
+  warn(text: string): void {
+    this.#say(`${this.notes.warn('warning:')} ${printable(text)}\n`);
+  }
+
+  error(text: string, hint?: string): void {
+    this.#say(`${this.notes.bad('error:')} ${printable(text)}\n`);
+    if (hint !== undefined) this.#say(`  ${printable(hint)}\n`);
+  }
+
+  /** A line that the next one overwrites. Nothing where the stream is no terminal. */
+  progress(line: string): void {
+    if (this.hasProgress) this.#say(`\r${line}\u001b[K`);
+  }
+
+  endProgress(): void {
+    if (this.hasProgress) this.#say('\r\u001b[K');
+  }
+
+  get hasProgress(): boolean {
+    return this.streams.err.isTTY;
+  }
+
+  /** Begins a new screen on a terminal; elsewhere the parts follow each other. */
+  clearScreen(): void {
+    if (this.streams.out.isTTY && !this.isJson) this.#write('\u001b[H\u001b[2J');
+  }
+
+  get width(): number {
+    return this.streams.out.columns ?? 100;
+  }
+
+  #write(text: string): void {
+    this.streams.out.write(text);
+  }
+
+  #say(text: string): void {
+    this.streams.err.write(text);
+  }
+}

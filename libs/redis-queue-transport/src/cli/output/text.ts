@@ -1,0 +1,46 @@
+import { printable } from '../../core/message/printable.js';
+import type { QueuedMessage } from '../../index.js';
+import { shortened } from './width.js';
+
+/** The data of a message on one line. */
+export function dataText({ data, unreadable, element }: QueuedMessage, columns = 60): string {
+  if (unreadable !== undefined)
+    return shortened(
+      printable(`(unreadable) ${element.subarray(0, 200).toString('latin1')}`),
+      columns,
+    );
+  return shortened(printable(valueText(data)), columns);
+}
+
+export function valueText(data: unknown): string {
+  if (data instanceof Uint8Array)
+    return `(${data.length} bytes) ${Buffer.from(data).toString('base64')}`;
+  return JSON.stringify(data) ?? 'undefined';
+}
+
+/** JSON over several lines, or the bytes, with nothing in it that could control a terminal. */
+export function wholeText(data: unknown): string {
+  if (data instanceof Uint8Array) return valueText(data);
+  const text = JSON.stringify(data, undefined, 2) ?? 'undefined';
+  return text.split('\n').map(printable).join('\n');
+}
+
+/** A message as `--json` shows it: with its bytes only if it cannot be read. */
+export function shown<T extends QueuedMessage>(message: T): Partial<T> {
+  if (message.unreadable !== undefined) return message;
+  const { element: _, ...rest } = message;
+  return rest as Partial<T>; // all but one member of it
+}
+
+export function timeText(date: Date | undefined): string {
+  return date === undefined
+    ? ''
+    : date
+        .toISOString()
+        .replace('T', ' ')
+        .replace(/\.\d+Z$/, 'Z');
+}
+
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

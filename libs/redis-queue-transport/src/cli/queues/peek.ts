@@ -1,0 +1,37 @@
+import type { QueuedMessage } from '../../index.js';
+import type { Command } from '../command/command.js';
+import { EXIT } from '../words/exit-code.js';
+import { LIMIT } from '../command/shared-options.js';
+import type { Column } from '../output/table.js';
+import { dataText, shown, timeText } from '../output/text.js';
+import { QUEUE } from './queue-argument.js';
+
+export const MESSAGE_COLUMNS: readonly Column<QueuedMessage>[] = [
+  { title: 'ID', width: 40, cell: ({ id }) => id ?? '' },
+  { title: 'SENT', cell: ({ sentAt }) => timeText(sentAt) },
+  { title: 'ATTEMPT', isNumber: true, cell: ({ attempt }) => attempt },
+  { title: 'DATA', cell: (message) => dataText(message) },
+];
+
+export const peek: Command = {
+  name: 'peek',
+  about: 'show messages that wait, the next one first; they stay where they are',
+  details: ['Without --json, data is shortened. With it, you get headers and all data.'],
+  args: [QUEUE],
+  options: {
+    limit: LIMIT,
+    offset: { value: 'N', about: 'pass over so many' },
+  },
+  examples: ['peek mail.send', 'peek mail.send --limit 1 --json', 'peek @billing/order.placed'],
+  async run({ args: [queue = ''], given, output, admin }) {
+    const page = { limit: given.count('limit', 1), offset: given.count('offset', 0) };
+    const messages = await (await admin()).peek(queue, page);
+    output.rows(
+      { messages: messages.map(shown) },
+      messages,
+      MESSAGE_COLUMNS,
+      `Nothing waits in "${queue}".`,
+    );
+    return EXIT.done;
+  },
+};

@@ -1,0 +1,26 @@
+import type { Command } from '../command/command.js';
+import { EXIT } from '../words/exit-code.js';
+import { YES } from '../command/shared-options.js';
+import { counted } from '../output/text.js';
+import { QUEUE } from './queue-argument.js';
+
+export const purge: Command = {
+  name: 'purge',
+  about: 'remove everything that waits or is delayed in a queue, for good; asks first',
+  details: [
+    'What handlers hold is left alone, and so are dead letters ("redis-queue dead delete").',
+  ],
+  args: [QUEUE],
+  options: { yes: YES },
+  examples: ['purge mail.send', 'purge mail.send --yes'],
+  async run({ args: [queue = ''], output, admin, agrees }) {
+    const opened = await admin();
+    const { waiting, suspects, delayed } = await opened.lengths(queue);
+    const all = waiting + suspects + delayed;
+    if (!(await agrees(`Remove ${counted(all, 'message')} of "${queue}" for good?`)))
+      return EXIT.no;
+    const removed = await opened.purge(queue);
+    output.result({ removed }, () => `${counted(removed, 'message')} removed\n`);
+    return EXIT.done;
+  },
+};

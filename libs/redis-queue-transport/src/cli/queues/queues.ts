@@ -1,0 +1,114 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { QueueOverview } from '../../index.js';
+import type { Call, Command } from '../command/command.js';
+import { durationText } from '../words/duration.js';
+import { EXIT } from '../words/exit-code.js';
+import type { ExitCode } from '../words/exit-code.js';
+import type { Cell, Column } from '../output/table.js';
+import { counted } from '../output/text.js';
+import { rated } from './rates.js';
+import type { RatedQueue } from './rates.js';
+
+const DEFAULT_EVERY_MS = 1_000;
+
+export const queues: Command = {
+  name: 'queues',
+  about: 'list all queues: how long they are, how fast they grow, how old they get',
+  details: [
+    'Waiting, delayed and dead are numbers of messages. Age is how long ago the next message was sent. Waiting/s and ' +
+      'dead/s say how fast these numbers grow (+) or shrink (-): for that, two looks are taken, a second apart.',
+    'A queue with messages and without consumers is served by nobody. "redis-queue doctor" says more.',
+  ],
+  args: [],
+  options: {
+    watch: { short: 'w', about: 'look again and again, until Ctrl-C' },
+    every: {
+      value: 'TIME',
+      about: 'time between two looks; the default is 1s, and 0s takes one look without rates',
+    },
+  },
+  examples: ['queues', 'queues --watch --every 5s', 'queues --json | jq .queues[].waiting'],
+  run: (call) => (call.given.flag('watch') ? watchQueues(call) : lookOnce(call)),
+};
+
+async function lookOnce(call: Call): Promise<ExitCode> {
+  const admin = await call.admin();
+  const everyMs = call.given.duration('every') ?? DEFAULT_EVERY_MS;
+  const before = await admin.overview();
+  const isRated = everyMs > 0 && before.length > 0;
+  const from = performance.now();
+  if (isRated && !(await passed(everyMs, call.signal))) return EXIT.interrupted;
+  const after = isRated ? await admin.overview() : before;
+  print(call, isRated ? rated(before, after, performance.now() - from) : rated([], after, 0));
+  return EXIT.done;
+}
+
+async function watchQueues(call: Call): Promise<ExitCode> {
+  const admin = await call.admin();
+  const everyMs = Math.max(100, call.given.duration('every') ?? DEFAULT_EVERY_MS);
+  let before: readonly QueueOverview[] = [];
+  let lookedAt = 0;
+  do {
+    const now = await admin.overview();
+    const at = performance.now();
+    call.output.clearScreen();
+    print(call, rated(before, now, at - lookedAt));
+    [before, lookedAt] = [now, at];
+  } while (await passed(everyMs, call.signal));
+  return EXIT.done; // that is how it ends
+}
+
+/** False if it was interrupted before. */
+function passed(ms: number, signal: AbortSignal): Promise<boolean> {
+  return pause(ms, true, { signal }).catch(() => false);
+}
+
+const COLUMNS: readonly Column<RatedQueue>[] = [
+  { title: 'QUEUE', width: 48, cell: ({ queue }) => queue },
+  { title: 'WAITING', isNumber: true, cell: ({ waiting }) => waiting },
+  {
+    title: 'WAITING/S',
+    isNumber: true,
+    cell: ({ waitingPerSecond }) => rateText(waitingPerSecond),
+  },
+  {
+    title: 'AGE',
+    isNumber: true,
+    cell: ({ oldestAgeMs }) => (oldestAgeMs === undefined ? '' : durationText(oldestAgeMs)),
+  },
+  { title: 'DELAYED', isNumber: true, cell: ({ delayed }) => delayed },
+  { title: 'SUSPECTS', isNumber: true, cell: ({ suspects }) => toned(suspects, 'warn') },
+  { title: 'DEAD', isNumber: true, cell: ({ dead }) => toned(dead, 'bad') },
+  { title: 'DEAD/S', isNumber: true, cell: ({ deadPerSecond }) => rateText(deadPerSecond) },
+  {
+    title: 'CONSUMERS',
+    isNumber: true,
+    cell: ({ consumers, waiting }) => ({
+      text: String(consumers),
+      ...(consumers === 0 && waiting > 0 ? { tone: 'bad' } : {}),
+    }),
+  },
+  { title: '', cell: ({ isPaused }) => (isPaused ? { text: 'paused', tone: 'warn' } : '') },
+];
+
+function toned(count: number, tone: Cell['tone']): Cell {
+  return count === 0 || tone === undefined
+    ? { text: String(count) }
+    : { text: String(count), tone };
+}
+
+function rateText(perSecond: number | undefined): string {
+  if (perSecond === undefined) return '';
+  const rounded = Math.round(perSecond * 10) / 10;
+  return rounded > 0 ? `+${rounded}` : String(rounded === 0 ? 0 : rounded);
+}
+
+function print(call: Call, list: readonly RatedQueue[]): void {
+  call.output.rows(
+    { queues: list },
+    list,
+    COLUMNS,
+    `No queues below the prefix "${call.settings.prefix}". Nothing was ever sent or served there: is the prefix right?`,
+  );
+  if (list.length > 0) call.output.note(counted(list.length, 'queue'));
+}

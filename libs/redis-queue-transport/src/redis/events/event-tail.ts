@@ -1,0 +1,72 @@
+import { assertSubscribable, isMeantBy, isWildcard } from '../../core/events/event-patterns.js';
+import { Connection } from '../connection/connection.js';
+import type { ConnectionSource } from '../connection/connection-source.js';
+import { processName } from '../connection/process-name.js';
+import { Keys } from '../keys/keys.js';
+import { EventChannel } from './event-channel.js';
+
+export interface EventTailOptions {
+  readonly connection: ConnectionSource;
+  readonly prefix: string;
+  readonly connectTimeoutMs: number;
+}
+
+export interface EventTailEvents {
+  event(pattern: string, element: Buffer): void;
+  /** The connection is restored: what was emitted meanwhile was missed. */
+  interrupted(): void;
+  error(error: Error): void;
+}
+
+const DEADLINE_MS = 5_000;
+const EVERYTHING = '';
+
+/**
+ * Listens to events without a trace: nothing is written, and emitters do as they do without it. So it does not ask for
+ * copies by a wildcard; it listens to the channels of all concrete patterns and picks.
+ */
+export class EventTail {
+  readonly #connection: Connection;
+  readonly #channel: EventChannel;
+  /** What channels begin with. */
+  readonly #start: string;
+  readonly #keys: Keys;
+
+  /** @throws InvalidPatternError */
+  constructor(
+    private readonly options: EventTailOptions,
+    private readonly pattern: string,
+    private readonly events: EventTailEvents,
+  ) {
+    assertSubscribable(pattern);
+    this.#connection = new Connection(options.connection, `rq-tail-${processName()}`, DEADLINE_MS, {
+      error: (error) => events.error(error),
+    });
+    this.#keys = new Keys(options.prefix, this.#connection.database);
+    this.#start = this.#keys.event(EVERYTHING);
+    this.#channel = new EventChannel(
+      this.#connection,
+      (error) => events.error(error instanceof Error ? error : new Error(String(error))),
+      () => events.interrupted(),
+      isWildcard(pattern) ? 'patterns' : 'channels',
+    );
+  }
+
+  /** Resolves when Redis has confirmed it. @throws RedisUnavailableError | RedisRefusedError */
+  async listen(): Promise<void> {
+    const channel = isWildcard(this.pattern)
+      ? `${this.#start.replace(/[*?[\]\\]/g, '\\$&')}*`
+      : this.#keys.event(this.pattern);
+    const listener = (element: Buffer, from: string): void => {
+      const name = from.slice(this.#start.length);
+      // Channels of wildcards repeat what stands in those of concrete patterns.
+      if (name !== this.pattern && isWildcard(name)) return;
+      if (isMeantBy(this.pattern, name)) this.events.event(name, element);
+    };
+    await this.#channel.listen(new Map([[channel, listener]]), this.options.connectTimeoutMs);
+  }
+
+  close(): Promise<void> {
+    return this.#channel.stop();
+  }
+}

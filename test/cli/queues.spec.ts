@@ -1,0 +1,88 @@
+import { expect, jest, test } from '@jest/globals';
+import { RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
+import { cliRig } from './cli-rig.js';
+
+jest.setTimeout(120_000);
+
+const { rig, run, json, start } = cliRig();
+
+test('queues are listed with their lengths and how fast they grow', async () => {
+  const client = rig.client();
+  await client.enqueueMany('work', [1, 2]);
+  const watching = start(['queues', '--watch', '--every', '500ms', '--json']);
+  await watching.printed('"waitingPerSecond":null');
+  await watching.printed('"waitingPerSecond":0');
+  await client.enqueue('work', 3);
+  await watching.printed(/"waitingPerSecond":[1-9.]/);
+  watching.interrupt();
+  expect(await watching.result()).toMatchObject({ code: 0, err: '' });
+
+  const { queues } = (await json('queues', '--every', '0s')) as { queues: unknown[] };
+  expect(queues).toMatchObject([{ queue: 'work', waiting: 3, consumers: 0, isPaused: false }]);
+  const { out, code } = await run('queues', '--every', '100ms');
+  expect(code).toBe(0);
+  expect(out).toMatch(/^QUEUE +WAITING +WAITING\/S +AGE .*\nwork +3 +0 /);
+});
+
+test('without queues, it asks whether the prefix is right', async () => {
+  expect(await run('queues')).toMatchObject({ code: 0, out: '', err: /prefix right/ as never });
+});
+
+test('waiting messages are shown with headers and data', async () => {
+  const record = new RedisQueueRecordBuilder({ to: 'ada' }).id('m-1').headers({ tenant: 'acme' });
+  await rig.client().enqueue('mail', record.build());
+  await rig.client().enqueue('mail', 'second');
+
+  expect(await json('peek', 'mail')).toMatchObject({
+    messages: [
+      {
+        id: 'm-1',
+        attempt: 1,
+        sentAt: expect.any(String),
+        headers: { tenant: 'acme' },
+        data: { to: 'ada' },
+      },
+      { data: 'second' },
+    ],
+  });
+  expect(await json('peek', 'mail', '--offset', '1', '--limit', '5')).toMatchObject({
+    messages: [{ data: 'second' }],
+  });
+  expect((await run('peek', 'mail')).out).toMatch(/\nm-1 .* 1 +{"to":"ada"}\n/);
+  expect(await run('peek', 'nothing')).toMatchObject({ code: 0, out: '' });
+});
+
+test('delayed messages are listed and made due', async () => {
+  const client = rig.client();
+  for (const id of ['a', 'b', 'c'])
+    await client.enqueue('mail', new RedisQueueRecordBuilder(id).id(id).delay(60_000).build());
+
+  expect(await json('delayed', 'list', 'mail')).toMatchObject({
+    messages: [{ id: 'a', dueAt: expect.any(String) }, { id: 'b' }, { id: 'c' }],
+  });
+  expect(await json('delayed', 'advance', 'mail', 'b')).toEqual({ advanced: 1, missing: [] });
+  const none = await run('delayed', 'advance', 'mail', 'x', '--json');
+  expect(none).toMatchObject({ code: 1 });
+  expect(none.json).toEqual({ advanced: 0, missing: ['x'] });
+  expect(none.err).toContain('No delayed message of "mail" has the id x.');
+  expect((await run('delayed', 'advance', 'mail', '--all')).out).toBe('3 messages made due\n');
+  expect(await run('delayed', 'advance', 'mail')).toMatchObject({ code: 2 });
+});
+
+test('a queue is paused, resumed and purged, which asks first', async () => {
+  const client = rig.client();
+  await client.enqueueMany('work', [1, 2]);
+  await client.enqueue('work', new RedisQueueRecordBuilder(3).delay(60_000).build());
+
+  expect((await run('pause', 'work', 'other')).out).toBe('paused: "work", "other"\n');
+  expect(await json('queues', '--every', '0s')).toMatchObject({ queues: [{ isPaused: true }] });
+  expect(await json('resume', 'work', 'other')).toEqual({ resumed: ['work', 'other'] });
+  expect(await json('queues', '--every', '0s')).toMatchObject({ queues: [{ isPaused: false }] });
+
+  const unasked = await run('purge', 'work');
+  expect(unasked).toMatchObject({ code: 2, out: '' });
+  expect(unasked.err).toContain('--yes');
+  expect(await rig.queue('work').waiting()).toHaveLength(2);
+  expect((await run('purge', 'work', '--yes')).out).toBe('3 messages removed\n');
+  expect(await rig.queue('work').waiting()).toEqual([]);
+});
