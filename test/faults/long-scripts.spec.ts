@@ -14,6 +14,7 @@ import { element } from '../contract/elements.js';
 import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import { RedisWorld } from '../contract/redis-world.js';
 import { redisRig } from '../support/redis-rig.js';
+import { expectShortScripts } from './script-times.js';
 
 jest.setTimeout(120_000);
 
@@ -21,7 +22,6 @@ const rig = redisRig();
 const world = new RedisWorld(rig);
 
 const QUEUE = 'q';
-const MOST_US = 10_000;
 const TERMS: LeaseTerms = {
   leaseMs: 60_000,
   deadLetterLimit: undefined,
@@ -38,26 +38,8 @@ beforeEach(async () => {
   broker = await world.open();
 });
 
-/**
- * The longest script of what is done, in µs. Redis counts the time that passes, and on a busy machine it does not always
- * run: the best of some tries is how long it works.
- */
-async function longestOf(work: () => Promise<void>): Promise<number> {
-  await rig.commands.config('SET', 'slowlog-log-slower-than', '1000');
-  await rig.commands.config('SET', 'slowlog-max-len', '10000');
-  await rig.commands.slowlog('RESET');
-  await work();
-  const entries = (await rig.commands.slowlog('GET', '-1')) as [number, number, number, string[]][];
-  const scripts = entries.filter(([, , , [name = '']]) => /^eval/i.test(name));
-  return Math.max(0, ...scripts.map(([, , us]) => us));
-}
-
-async function expectShort(work: () => Promise<void>): Promise<void> {
-  let best = Infinity;
-  for (let round = 0; round < 10 && best > MOST_US; round += 1)
-    best = Math.min(best, await longestOf(work));
-  expect(best).toBeLessThanOrEqual(MOST_US);
-}
+const expectShort = (work: () => Promise<void>): Promise<void> =>
+  expectShortScripts(rig.commands, work);
 
 async function fill(count: number, bytes: number): Promise<void> {
   const body = `"${'x'.repeat(bytes)}"`;

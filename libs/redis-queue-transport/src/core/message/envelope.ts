@@ -117,15 +117,20 @@ export function parkedElement(
   element: Element,
   name: string,
 ): { readonly element: Element; readonly body: Element } {
+  const { header, body } = headerAndBody(element);
+  const front = frontText({ crashes: 0, attempt: 1, parked: name, postponed: 0 });
+  return { element: front + header.slice(FRONT.length), body };
+}
+
+/** The header line of an element that was just encoded, with its end, and what follows. */
+export function headerAndBody(element: Element): {
+  readonly header: string;
+  readonly body: Element;
+} {
   const end = element.indexOf('\n') + 1; // what is sent has a header
-  const isText = typeof element === 'string';
-  const header = isText ? element.slice(0, end) : element.toString('utf8', 0, end);
-  return {
-    element:
-      frontText({ crashes: 0, attempt: 1, parked: name, postponed: 0 }) +
-      header.slice(FRONT.length),
-    body: isText ? element.slice(end) : element.subarray(end),
-  };
+  return typeof element === 'string'
+    ? { header: element.slice(0, end), body: element.slice(end) }
+    : { header: element.toString('utf8', 0, end), body: element.subarray(end) };
 }
 
 function quote(text: string): string {

@@ -4,6 +4,11 @@ import { isReplyError, isTooLong, replyError } from './failure.js';
 /** Redis's message for a discarded transaction, with the reason if it gives one. */
 const DISCARDED = /^EXECABORT .*? because of: (.*)/s;
 
+/** A connection whose transaction has more to keep is closed by Redis (client-query-buffer-limit, by default 1 GiB). */
+export const MOST_IN_TRANSACTION = 900 * 1_048_576;
+
+export type Transaction = typeof transact;
+
 /**
  * Sends commands that Redis executes as one, or not at all if it refuses one of them. Returns the reply of the last one.
  * For a user who may not start a transaction, they are separate commands.

@@ -1,6 +1,8 @@
+import type { Redis } from 'ioredis';
 import type { Element } from '../../core/message/envelope.js';
 import { newBodyName } from '../queue/body-name.js';
 import type { Connection } from '../connection/connection.js';
+import type { Transaction } from '../connection/transaction.js';
 import type { Route } from './event-routes.js';
 import { emitHeld, emitLive } from './emit.script.js';
 import type { EmitReply } from './emit.script.js';
@@ -14,8 +16,16 @@ export function emitLone(
   { lone }: Route,
   element: Element,
 ): Promise<EmitReply> {
-  const args = { version, routeCount: 1, parkAbove: 0, bodyName: '' }; // nothing is kept that could be parked
+  const args = { version, routeCount: 1, parkAbove: 0, bodyName: '', bodies: '' }; // nothing is kept that could be parked
   return emitLive.run(connection, { groups }, args, [...lone, element]);
+}
+
+interface EmitArguments {
+  readonly version: string;
+  readonly routeCount: number;
+  readonly parkAbove: number;
+  readonly bodyName: string;
+  readonly bodies: number | '';
 }
 
 /** More than any element has. */
@@ -57,13 +67,49 @@ export class EmitCall {
   }
 
   run(connection: Connection): Promise<EmitReply> {
-    const script = this.#isHeld ? emitHeld : emitLive;
+    const { groups } = this;
+    const args = this.#args(newBodyName(), '');
+    return this.#script.run(connection, { groups }, args, this.#rest, this.#keys);
+  }
+
+  /** For one large event, of which nothing is kept that could be parked. */
+  runUnpublished(connection: Connection): Promise<EmitReply> {
+    const { groups } = this;
+    return this.#script.run(connection, { groups }, this.#args('', 0), this.#rest, this.#keys);
+  }
+
+  /** For one large event, in one step with what puts its bodies, under names that begin with `bodyName`. */
+  async runBehind(
+    connection: Connection,
+    bodyName: string,
+    put: (client: Redis) => Promise<unknown>[],
+    transact: Transaction,
+  ): Promise<EmitReply> {
+    const { groups } = this;
+    const script = this.#script;
+    const reply = await connection.run(script.action, (redis) =>
+      transact(redis, (client) => {
+        const putting = put(client);
+        const args = this.#args(bodyName, putting.length);
+        return [...putting, script.send(client, { groups }, args, this.#rest, this.#keys)];
+      }),
+    );
+    return script.read(reply);
+  }
+
+  get #script(): typeof emitHeld {
+    return this.#isHeld ? emitHeld : emitLive;
+  }
+
+  get #rest(): ScriptArgument[] {
+    return [...this.#routes, ...this.#events];
+  }
+
+  #args(bodyName: string, bodies: number | ''): EmitArguments {
+    const { version, parkAboveBytes } = this;
     const routeCount = this.#routeNumbers.size + this.#numbersWithIds.size;
-    const { groups, version, parkAboveBytes } = this;
     const parkAbove = Math.min(parkAboveBytes, NEVER);
-    const args = { version, routeCount, parkAbove, bodyName: newBodyName() };
-    const rest = [...this.#routes, ...this.#events];
-    return script.run(connection, { groups }, args, rest, this.#keys);
+    return { version, routeCount, parkAbove, bodyName, bodies };
   }
 
   #routeNumber(route: Route, numbers: Map<Route, number>, ids: string | undefined): number {

@@ -2,7 +2,7 @@ import { Script, readArray, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { APPEND } from '../script/moving-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
-import { PARK } from '../script/parking-lua.js';
+import { PARK, REFER } from '../script/parking-lua.js';
 
 /** What became of one event. */
 export type Emitted =
@@ -31,6 +31,11 @@ export type EmitReply =
  * A copy of more than `parkAbove` bytes leaves its body beside its list, under a name that begins with `bodyName`, which is
  * new for each call; histories and channels have it whole.
  *
+ * With a number of `bodies` the only event is a large one. So many bodies, one for each list of its route, were put into
+ * the hashes of parked bodies by the commands before this one; if the event is not emitted, they are dropped. The
+ * element may lack its body, unless there are histories. It is not published: listeners of a history are told to read it,
+ * and the others hear of it from the caller.
+ *
  * Every key of a route is checked before the first is written: a refused event leaves nothing behind and does not affect
  * the others.
  *
@@ -39,8 +44,16 @@ export type EmitReply =
  */
 const LUA = `
 
+local isLarge = bodies ~= ''
+local function dropBodies()
+  -- Lists come first among the keys of a route, each with the hash of its bodies behind it.
+  for i = 1, tonumber(bodies) do redis.pcall('HDEL', KEYS[3 * i], bodyName .. '-' .. i) end
+end
 local current = redis.call('HGET', groups, 'version') or ''
-if current ~= version then return { 0, redis.call('HGETALL', groups) } end
+if current ~= version then
+  if isLarge then dropBodies() end
+  return { 0, redis.call('HGETALL', groups) }
+end
 local at = FIRST
 local function read()
   at = at + 1
@@ -58,7 +71,7 @@ local function readRoute()
   local route = { channels = {}, lists = {}, histories = {} }
   for i = 1, readNumber() do route.channels[i] = read() end
   -- One that is refused must not be noticed when others have heard.
-  for i = 1, #route.channels > 1 and #route.channels or 0 do
+  for i = 1, (isLarge or #route.channels > 1) and #route.channels or 0 do
     if not redis.acl_check_cmd('PUBLISH', route.channels[i]) then
       route.refusal = route.refusal or 'NOPERM this user has no permissions to publish to the channel ' .. route.channels[i]
     end
@@ -84,7 +97,7 @@ local function readRoute()
     if not route.refusal then forgetEnded(route.ids, nowMs()) end
   end
   -- The usual case has a short way: one channel, and nothing held.
-  if #route.channels == 1 and #route.lists + #route.histories == 0 and not route.ids then
+  if #route.channels == 1 and #route.lists + #route.histories == 0 and not route.ids and not isLarge then
     route.only = route.channels[1]
   end
   return route
@@ -100,7 +113,7 @@ local function keep(history, element)
   end
   if history.age > 0 then redis.call('XTRIM', history.stream, 'MINID', '=', math.max(0, nowMs() - history.age)) end
   -- What is refused here is made up for from the history: the event is in it.
-  local told = redis.pcall('PUBLISH', history.told, n .. ' ' .. entry .. '\\n' .. element)
+  local told = redis.pcall('PUBLISH', history.told, n .. ' ' .. entry .. '\\n' .. (isLarge and '' or element))
   return entry, type(told) == 'number' and told or 0
 end
 
@@ -109,22 +122,25 @@ local function remember(ids, id, window)
   if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end
 end
 
-local bodies = 0
+local copies = 0
 local function emit(route, element, id, window)
   if route.refusal then return route.refusal end
   local takenUntil = id and redis.call('ZSCORE', route.ids, id)
   if takenUntil and tonumber(takenUntil) > nowMs() then return ${DUPLICATE} end
   local listeners = 0
-  for _, channel in ipairs(route.channels) do
+  for _, channel in ipairs(isLarge and {} or route.channels) do
     local answer = redis.pcall('PUBLISH', channel, element)
     if type(answer) == 'table' then return answer.err end
     listeners = listeners + answer
   end
   for _, list in ipairs(route.lists) do
     local copy = element
-    if #element > tonumber(parkAbove) then
-      bodies = bodies + 1
-      copy = park(list.parked, list.counts, bodyName .. '-' .. bodies, element)
+    copies = copies + 1
+    if isLarge then
+      copy = refer(bodyName .. '-' .. copies, element)
+      redis.call('HINCRBY', list.counts, 'parkedEver', 1)
+    elseif #element > tonumber(parkAbove) then
+      copy = park(list.parked, list.counts, bodyName .. '-' .. copies, element)
     end
     append(list.waiting, copy)
   end
@@ -154,14 +170,15 @@ while at <= #ARGV do
     reply[#reply + 1] = emit(route, element)
   end
 end
+if isLarge and (reply[2] == ${DUPLICATE} or type(reply[2]) == 'string') then dropBodies() end
 return reply
 `;
 
 const definition = {
   action: 'emit an event',
   keys: ['groups'],
-  args: ['version', 'routeCount', 'parkAbove', 'bodyName'],
-  shared: [NOW_MS, APPEND, FORGET_ENDED, PARK],
+  args: ['version', 'routeCount', 'parkAbove', 'bodyName', 'bodies'],
+  shared: [NOW_MS, APPEND, FORGET_ENDED, REFER, PARK],
   lua: LUA,
   read: readReply,
 } as const;

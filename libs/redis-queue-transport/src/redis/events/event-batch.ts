@@ -5,10 +5,11 @@ import { EventIndex } from '../../core/events/event-index.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import type { Connection } from '../connection/connection.js';
 import { EmitCall, emitLone } from './emit-call.js';
+import { emitLarge, isLargeEvent, mayBypass } from './emit-large.js';
 import { EventRoutes } from './event-routes.js';
 import type { Route } from './event-routes.js';
 import { failureOf, failureOfOne, replyError } from '../connection/failure.js';
-import { hintOfLong, mayBeTooLong, refusalOfLong } from '../connection/value-bound.js';
+import { hintOfLong, refusalOfLong } from '../connection/value-bound.js';
 import type { Keys } from '../keys/keys.js';
 import { DUPLICATE, emitLive } from './emit.script.js';
 import type { Emitted, EmitReply } from './emit.script.js';
@@ -42,8 +43,8 @@ export class EventBatch {
   readonly #batch = new TickBatch<OutgoingEvent>((events) => this.#flush(events));
   #routes: EventRoutes;
   #underWay = 0;
-  /** The longest value that Redis accepts. */
-  #isAsking = false;
+  /** A large event is being emitted, and others wait for it. */
+  #isOccupied = false;
   /** Events that were not emitted, since the index had changed. */
   #again: OutgoingEvent[] = [];
   /** Later events, which must not overtake those. */
@@ -76,39 +77,90 @@ export class EventBatch {
   }
 
   #flush(events: readonly OutgoingEvent[]): void {
-    const isWaiting = this.#again.length > 0 || this.#isAsking;
-    const mayBeRefused = !isWaiting && events.some(({ element }) => mayBeTooLong(element.length));
-    if (isWaiting || mayBeRefused) {
-      for (const event of events) this.#behind.push(event);
-      if (mayBeRefused) void this.#askBefore();
-      return;
-    }
-    this.#sendInParts(events);
+    const isWaiting = this.#again.length > 0 || this.#isOccupied;
+    const large = isWaiting ? 0 : events.findIndex(isLargeEvent);
+    if (large === -1) return this.#sendInParts(events);
+    this.#sendInParts(events.slice(0, large));
+    for (const event of events.slice(large)) this.#behind.push(event);
+    if (!isWaiting) void this.#sendLarge();
   }
 
-  /** Rejects what Redis would refuse. What arrived meanwhile stays behind the rest. */
-  async #askBefore(): Promise<void> {
-    this.#isAsking = true;
-    const asked = this.#behind.length;
-    const refusals = await Promise.all(
-      this.#behind.map(({ element }) => refusalOfLong(this.connection, element, emitLive.action)),
-    );
-    this.#isAsking = false;
-    const taken = this.#behind.splice(0, asked).filter((event, index) => {
-      const refusal = refusals[index];
-      if (refusal === undefined) return true;
+  /** The first of those behind. The others follow when it was published. Never rejects. */
+  async #sendLarge(): Promise<void> {
+    const event = this.#behind.shift();
+    if (event === undefined) return;
+    this.#isOccupied = true;
+    this.#underWay += 1;
+    await this.#emitLarge(event);
+    this.#underWay -= 1;
+    this.#isOccupied = false;
+    if (this.#again.length > 0) {
+      if (this.#underWay === 0) this.#sendAgain();
+      return;
+    }
+    const behind = this.#behind;
+    this.#behind = [];
+    if (behind.length > 0) this.#flush(behind);
+  }
+
+  /** Never rejects: the event has a promise of its own. */
+  async #emitLarge(event: OutgoingEvent): Promise<void> {
+    const { connection } = this;
+    const refusal = await this.#refusalOf(event);
+    if (refusal !== undefined) {
       event.reject(refusal);
       this.budget.give(event.element.length);
-      return false;
-    });
-    const later = this.#behind;
-    this.#behind = [];
-    if (this.#again.length > 0) this.#behind = [...taken, ...later];
-    else {
-      this.#sendInParts(taken);
-      if (later.length > 0) this.#flush(later);
+      return;
     }
-    if (this.#underWay === 0 && this.#again.length > 0) this.#sendAgain();
+    // Meanwhile, earlier ones may have found another index.
+    if (this.#again.length > 0) return void this.#behind.unshift(event);
+    const route = this.#routes.of(event.pattern);
+    const { version } = this.#routes;
+    if (!mayBypass(event, route, this.parkAboveBytes)) return this.#send([event]);
+    try {
+      const reply = await emitLarge(connection, this.keys.groups, version, route, event);
+      if (reply.isCurrent) this.#publish(event, route, reply);
+      else this.#settle([event], [route], reply);
+    } catch (error) {
+      this.#fail([event], [route], error);
+    }
+  }
+
+  /** Undefined as well if Redis cannot be asked: then sending tells. */
+  async #refusalOf({ element }: OutgoingEvent): Promise<Error | undefined> {
+    try {
+      return await refusalOfLong(this.connection, element, emitLive.action);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** By plain commands, which are sent before this returns. */
+  #publish(event: OutgoingEvent, route: Route, reply: EmitReply & { isCurrent: true }): void {
+    const [emitted = DUPLICATE] = reply.events;
+    const isEmitted = emitted !== DUPLICATE && !(typeof emitted === 'object' && 'error' in emitted);
+    const publishing = isEmitted
+      ? route.channels.map((channel) =>
+          this.connection.run(emitLive.action, (client) => client.publish(channel, event.element)),
+        )
+      : [];
+    void this.#published(event, route, emitted, publishing);
+  }
+
+  /** Never rejects. */
+  async #published(
+    event: OutgoingEvent,
+    route: Route,
+    emitted: Emitted,
+    publishing: readonly Promise<number>[],
+  ): Promise<void> {
+    let heard = 0;
+    for (const publish of await Promise.allSettled(publishing)) {
+      if (publish.status === 'fulfilled') heard += publish.value;
+      // What Redis holds, it holds; live events come at most once.
+      else if (!route.isHeld) return this.#fail([event], [route], publish.reason);
+    }
+    this.#settle([event], [route], { isCurrent: true, events: [withListeners(emitted, heard)] });
   }
 
   #sendInParts(events: readonly OutgoingEvent[]): void {
@@ -137,7 +189,7 @@ export class EventBatch {
       this.#fail(events, routes, error);
     }
     this.#underWay -= 1;
-    if (this.#underWay === 0 && this.#again.length > 0 && !this.#isAsking) this.#sendAgain();
+    if (this.#underWay === 0 && this.#again.length > 0 && !this.#isOccupied) this.#sendAgain();
   }
 
   #call(
@@ -205,6 +257,11 @@ export class EventBatch {
 
 function isHeld({ deduplicateMs }: OutgoingEvent, route: Route | undefined): boolean {
   return deduplicateMs !== undefined || route?.isHeld === true;
+}
+
+function withListeners(emitted: Emitted, heard: number): Emitted {
+  if (typeof emitted === 'number') return emitted === DUPLICATE ? emitted : emitted + heard;
+  return 'error' in emitted ? emitted : { ...emitted, listeners: emitted.listeners + heard };
 }
 
 const REPEATED: Published = { groups: 0, listeners: 0, isDuplicate: true, historyId: undefined };

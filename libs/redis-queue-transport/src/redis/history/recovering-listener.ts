@@ -50,7 +50,9 @@ export class RecoveringListener {
     if (!this.#hasBegun || this.#reading !== undefined) {
       if (isLater(id, this.#heard)) this.#heard = id;
     } else if (isLater(id, this.#id)) {
-      if (number === this.#number + 1) return this.#deliver({ number, id, element });
+      // A large one is only announced.
+      if (number === this.#number + 1 && element.length > 0)
+        return this.#deliver({ number, id, element });
       this.#heard = id;
       this.catchUp();
     }

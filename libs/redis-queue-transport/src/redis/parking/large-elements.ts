@@ -12,10 +12,7 @@ import type { QueueKeys } from '../keys/keys.js';
 import { LARGE_BYTES } from '../script/script.js';
 import { endParkingDelayed } from './end-parking-delayed.script.js';
 import { endParking } from './end-parking.script.js';
-import { oneByOne, transact } from '../connection/transaction.js';
-
-/** A connection whose transaction has more to keep is closed by Redis (client-query-buffer-limit, by default 1 GiB). */
-const MOST_IN_TRANSACTION = 900 * 1_048_576;
+import { MOST_IN_TRANSACTION, oneByOne, transact } from '../connection/transaction.js';
 
 /** Times long before any other, of which each large element gets one of its own while it is parked. */
 const LEAST_MARK = -(2 ** 52);

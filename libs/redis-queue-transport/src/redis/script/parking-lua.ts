@@ -1,19 +1,34 @@
 import { SharedLua } from './shared-lua.js';
 
 /**
+ * Makes the element of a large message from one with or without its body, as the Lua function `refer(name, element)`: it
+ * names the body, which is parked. The element must have a header of this library.
+ */
+export const REFER = new SharedLua(`
+local function refer(name, element)
+  local headerEnd = string.find(element, '\\n', 1, true)
+  return '{"rq":1,"parked":"' .. name .. '"' .. string.sub(element, 8, headerEnd)
+end
+`);
+
+/**
  * Parks the body of a large message, as the Lua function `park(parked, counts, name, element)`: in the hash `parked` under
  * a unique name. Returns the element without its body. The element must have a header of this library.
  */
-export const PARK = new SharedLua(`
+export const PARK = new SharedLua(
+  `
 local function park(parked, counts, name, element)
   local headerEnd = string.find(element, '\\n', 1, true)
   if redis.call('HSETNX', parked, name, string.sub(element, headerEnd + 1)) == 0 then
     return error({ err = 'ERR the name of a parked body is taken' })
   end
   redis.call('HINCRBY', counts, 'parkedEver', 1)
-  return '{"rq":1,"parked":"' .. name .. '"' .. string.sub(element, 8, headerEnd)
+  return refer(name, element)
 end
-`);
+`,
+  [],
+  [REFER],
+);
 
 /**
  * Drops the body of an element that is gone for good, as the Lua function `unpark(element)`. The name is

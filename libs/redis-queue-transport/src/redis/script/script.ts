@@ -125,8 +125,9 @@ export class Script<Key extends string, Arg extends string, Reply> {
     keys: Readonly<Record<Key, string>>,
     args: Readonly<Record<Arg, string | number>>,
     rest: readonly ScriptArgument[] = [],
+    moreKeys: readonly string[] = [],
   ): Promise<unknown> {
-    return this.#checked.evaluate(client, this.#parameters(keys, args, rest, []));
+    return this.#checked.evaluate(client, this.#parameters(keys, args, rest, moreKeys));
   }
 
   read(reply: unknown): Reply {

@@ -1,0 +1,29 @@
+import { expect } from '@jest/globals';
+import type { Redis } from 'ioredis';
+
+const MOST_US = 10_000;
+
+/**
+ * The longest script of what is done, in µs. Redis counts the time that passes, and on a busy machine it does not always
+ * run: the best of some tries is how long it works.
+ */
+async function longestOf(commands: Redis, work: () => Promise<void>): Promise<number> {
+  await commands.config('SET', 'slowlog-log-slower-than', '1000');
+  await commands.config('SET', 'slowlog-max-len', '10000');
+  await commands.slowlog('RESET');
+  await work();
+  const entries = (await commands.slowlog('GET', '-1')) as [number, number, number, string[]][];
+  const scripts = entries.filter(([, , , [name = '']]) => /^eval/i.test(name));
+  return Math.max(0, ...scripts.map(([, , us]) => us));
+}
+
+/** Fails if a script keeps Redis busy for more than 10 ms. */
+export async function expectShortScripts(
+  commands: Redis,
+  work: () => Promise<void>,
+): Promise<void> {
+  let best = Infinity;
+  for (let round = 0; round < 10 && best > MOST_US; round += 1)
+    best = Math.min(best, await longestOf(commands, work));
+  expect(best).toBeLessThanOrEqual(MOST_US);
+}
