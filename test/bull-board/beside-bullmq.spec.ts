@@ -34,9 +34,15 @@ test('queues of BullMQ on the same board keep their pages, their flows and their
   await rig.serve({ controllers: [controllerOf('work', (data) => void handled.push(data))] });
   const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
   const client = rig.client();
-  const ours = new RedisQueueAdapter({ admin, client, queue: 'work' });
-  // First: some things bull-board asks of the first queue alone.
-  const board = await Board.open(rig, [ours, new BullMQAdapter(bull)]);
+  // Ours first: some things bull-board asks of the first queue alone.
+  // #region adapters
+  const queues = [
+    new RedisQueueAdapter({ admin, client, queue: 'work' }),
+    new RedisQueueAdapter({ admin, queue: { pattern: 'order.placed', group: 'billing' } }),
+    new BullMQAdapter(bull),
+  ];
+  // #endregion adapters
+  const board = await Board.open(rig, queues);
 
   const flow = await flows.add({
     name: 'parent',

@@ -1,12 +1,13 @@
 import { Module, ValidationPipe } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
 import { ConfigModule } from './config/config.module.js';
+import { DashboardModule } from './dashboard/dashboard.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { StockModule } from './stock/stock.module.js';
 
 /** What a replica with `ROLE=web` consists of. */
 @Module({
-  imports: [ConfigModule, OrdersModule, StockModule],
+  imports: [ConfigModule, DashboardModule, OrdersModule, StockModule],
   providers: [
     // For HTTP bodies and, because the microservice inherits it, for events too.
     {

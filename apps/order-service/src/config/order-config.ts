@@ -18,6 +18,12 @@ export class OrderConfig {
   /** `LEASE_MS`: how long after a crash another process takes over what this one held. */
   readonly leaseMs: number;
 
+  /**
+   * `DASHBOARD_PASSWORD`: for the user `admin` of the dashboard of queues. Without one there is no dashboard. The password
+   * is `admin` where none is set, unless `NODE_ENV` is `production`.
+   */
+  readonly dashboardPassword: string | undefined;
+
   constructor(
     /** `REDIS_URL`, or the server that was started because it is not set. */
     readonly redisUrl: string,
@@ -47,5 +53,8 @@ export class OrderConfig {
       min: 1_000,
       max: 600_000,
     });
+    const isProduction = readText(environment, 'NODE_ENV', '') === 'production';
+    const password = readText(environment, 'DASHBOARD_PASSWORD', isProduction ? '' : 'admin');
+    this.dashboardPassword = password === '' ? undefined : password;
   }
 }
