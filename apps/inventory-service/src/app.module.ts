@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ConfigModule } from './config/config.module.js';
 import { StockModule } from './stock/stock.module.js';
+import { TelemetryModule } from './telemetry/telemetry.module.js';
 
-@Module({ imports: [ConfigModule, StockModule] })
+@Module({ imports: [ConfigModule, TelemetryModule, StockModule] })
 export class AppModule {}

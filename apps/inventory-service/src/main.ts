@@ -5,15 +5,17 @@ import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
 import { RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { AppModule } from './app.module.js';
 import { InventoryConfig } from './config/inventory-config.js';
+import { Traces } from './telemetry/traces.js';
 
 const app = await NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppModule, {
-  inject: [InventoryConfig],
-  useFactory: (config: InventoryConfig) => ({
+  inject: [InventoryConfig, Traces],
+  useFactory: (config: InventoryConfig, { observers }: Traces) => ({
     strategy: new RedisQueueServer({
       connection: config.redisUrl,
       prefix: config.queuePrefix,
       concurrency: config.concurrency,
       leaseMs: config.leaseMs,
+      observers,
     }),
   }),
 });

@@ -6,6 +6,7 @@ import { RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { AppModule } from './app.module.js';
 import { OrderConfig } from './config/order-config.js';
 import { readRole } from './config/role.js';
+import { Traces } from './telemetry/traces.js';
 import { WebModule } from './web.module.js';
 
 const app = await NestFactory.create(readRole(process.env) === 'web' ? WebModule : AppModule);
@@ -16,6 +17,7 @@ app.connectMicroservice<MicroserviceOptions>(
       connection: config.redisUrl,
       prefix: config.queuePrefix,
       leaseMs: config.leaseMs,
+      observers: app.get(Traces).observers,
     }),
   },
   { inheritAppConfig: true },

@@ -4,10 +4,11 @@ import { ConfigModule } from './config/config.module.js';
 import { DashboardModule } from './dashboard/dashboard.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { StockModule } from './stock/stock.module.js';
+import { TelemetryModule } from './telemetry/telemetry.module.js';
 
 /** What a replica with `ROLE=web` consists of. */
 @Module({
-  imports: [ConfigModule, DashboardModule, OrdersModule, StockModule],
+  imports: [ConfigModule, TelemetryModule, DashboardModule, OrdersModule, StockModule],
   providers: [
     // For HTTP bodies and, because the microservice inherits it, for events too.
     {

@@ -3,6 +3,7 @@ import { APP_PIPE } from '@nestjs/core';
 import { RedisQueueModule } from 'nestjs-redis-queue-transport';
 import { InventoryConfig } from '../config/inventory-config.js';
 import { RedisModule } from '../redis/redis.module.js';
+import { Traces } from '../telemetry/traces.js';
 import { RedeliveryInterceptor } from './redelivery.interceptor.js';
 import { StockController } from './stock.controller.js';
 import { StockRepository } from './stock.repository.js';
@@ -13,10 +14,11 @@ import { Warehouse } from './warehouse.js';
   imports: [
     RedisModule,
     RedisQueueModule.registerAsync({
-      inject: [InventoryConfig],
-      useFactory: (config: InventoryConfig) => ({
+      inject: [InventoryConfig, Traces],
+      useFactory: (config: InventoryConfig, { observers }: Traces) => ({
         connection: config.redisUrl,
         prefix: config.queuePrefix,
+        observers,
       }),
     }),
   ],

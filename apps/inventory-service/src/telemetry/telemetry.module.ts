@@ -1,0 +1,16 @@
+import { Global, Module } from '@nestjs/common';
+import { readText } from '../config/environment.js';
+import { Traces } from './traces.js';
+
+@Global()
+@Module({
+  providers: [
+    {
+      provide: Traces,
+      useFactory: (): Traces =>
+        new Traces(readText(process.env, 'OTEL_EXPORTER_OTLP_ENDPOINT', '') !== ''),
+    },
+  ],
+  exports: [Traces],
+})
+export class TelemetryModule {}
