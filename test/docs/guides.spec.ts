@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { findFreePort } from 'local-redis';
 import { eventually } from '../support/eventually.js';
 import { TlsRedis } from '../support/tls-redis.js';
 import { exampleRig } from './example-rig.js';
@@ -98,3 +99,17 @@ test.each([
     expect(await app.stop()).toBe('SIGTERM');
   },
 );
+
+test('the guide to telemetry: metrics of what was sent and handled, and of queues, at a port for Prometheus', async () => {
+  const port = await findFreePort();
+  const program = rig.start('guides/metrics', { PORT: String(port) });
+  await eventually(() => expect(program.output).toContain('ready'));
+  const scrape = async (): Promise<string> =>
+    (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  await eventually(async () => {
+    const text = await scrape();
+    for (const name of ['messaging_process_duration_count', 'redis_queue_waiting'])
+      expect(text).toMatch(new RegExp(`^${name}\\{.*"mail.send".*\\} [01]$`, 'm'));
+  });
+  expect(await program.stop()).toBe('SIGTERM');
+});

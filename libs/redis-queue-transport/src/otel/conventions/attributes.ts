@@ -29,3 +29,6 @@ export const ATTRIBUTES = {
 
 /** The value of {@link ATTRIBUTES.system}. */
 export const SYSTEM = 'redis_queue';
+
+/** Who makes spans and metrics. */
+export const SCOPE = 'nestjs-redis-queue-transport';

@@ -1,6 +1,7 @@
 import { trace } from '@opentelemetry/api';
 import type { TracerProvider } from '@opentelemetry/api';
 import type { RedisQueueObserver } from '../../index.js';
+import { SCOPE } from '../conventions/attributes.js';
 import { HandlingSpans } from './handling-spans.js';
 import { SendingSpans } from './sending-spans.js';
 
@@ -10,8 +11,6 @@ export interface OpenTelemetryTracesOptions {
   /** What makes the spans. Default: the global one, also if it is registered later. */
   readonly tracerProvider?: TracerProvider | undefined;
 }
-
-const SCOPE = 'nestjs-redis-queue-transport';
 
 /**
  * An observer that makes spans of what is sent, handled and settled, and passes the trace on in the headers `traceparent`

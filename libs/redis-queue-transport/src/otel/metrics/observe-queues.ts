@@ -1,0 +1,147 @@
+import { diag, metrics } from '@opentelemetry/api';
+import type {
+  Attributes,
+  BatchObservableCallback,
+  BatchObservableResult,
+  Meter,
+  MeterProvider,
+  ObservableGauge,
+} from '@opentelemetry/api';
+import { messageOf } from '../../core/errors/message-of.js';
+import type { QueueOverview, RedisQueueAdmin, RedisQueueName } from '../../index.js';
+import { ATTRIBUTES, SCOPE, SYSTEM } from '../conventions/attributes.js';
+import { pause } from '../../core/process/pause.js';
+import { Series } from './series.js';
+
+export interface ObserveQueuesOptions {
+  /** Which queues. Default: all that were ever sent to or served, of which the first 1,000 have names of their own. */
+  readonly queues?: readonly RedisQueueName[] | undefined;
+  /** Default: the global one, as it is registered when this is called. */
+  readonly meterProvider?: MeterProvider | undefined;
+}
+
+const MS_PER_S = 1_000;
+/** How long reading metrics waits for Redis. All other metrics are read even if it is away. */
+const WAIT_MS = 2_000;
+
+interface Shown {
+  readonly name: string;
+  readonly unit: string;
+  readonly description: string;
+  /** Undefined where it is not known. */
+  readonly value: (queue: QueueOverview) => number | undefined;
+}
+
+const messages = (
+  name: string,
+  description: string,
+  value: (queue: QueueOverview) => number,
+): Shown => ({ name, unit: '{message}', description, value });
+
+const GAUGES: readonly Shown[] = [
+  messages('redis_queue.waiting', 'Messages that wait.', ({ waiting }) => waiting),
+  messages('redis_queue.held', 'Messages that consumers hold.', ({ processing }) => processing),
+  messages('redis_queue.delayed', 'Messages that are not due yet.', ({ delayed }) => delayed),
+  messages('redis_queue.dead', 'Dead letters.', ({ dead }) => dead),
+  messages(
+    'redis_queue.suspects',
+    'Messages that were running when a process died.',
+    ({ suspects }) => suspects,
+  ),
+  {
+    name: 'redis_queue.oldest_age',
+    unit: 's',
+    description: 'Age of the message that is handed out next; 0 if none waits.',
+    value: ({ waiting, oldestAgeMs }) =>
+      waiting === 0 ? 0 : oldestAgeMs === undefined ? undefined : oldestAgeMs / MS_PER_S,
+  },
+  {
+    name: 'redis_queue.consumers',
+    unit: '{consumer}',
+    description: 'Consumers that have a lease.',
+    value: ({ consumers }) => consumers,
+  },
+  {
+    name: 'redis_queue.paused',
+    unit: '1',
+    description: '1 while the queue is paused.',
+    value: ({ isPaused }) => (isPaused ? 1 : 0),
+  },
+];
+
+/**
+ * Shows how long queues are, how old their next message is, and so on, each time metrics are read. Costs Redis one call,
+ * and two for each queue, whatever waits there. One process of a service, or one of all, is enough: each shows the same.
+ * While Redis does not answer, values are NaN, and `redis_queue.reachable` is 0.
+ *
+ * @returns ends it
+ */
+export function observeQueues(
+  admin: RedisQueueAdmin,
+  { queues, meterProvider = metrics.getMeterProvider() }: ObserveQueuesOptions = {},
+): () => void {
+  const meter = meterProvider.getMeter(SCOPE);
+  const gauges = new QueueGauges(meter);
+  const observe: BatchObservableCallback = async (result) => {
+    try {
+      gauges.show(await soon(admin.overview(queues)), result);
+    } catch (error) {
+      gauges.showNothing(result);
+      diag.warn(`Queues cannot be observed: ${messageOf(error)}`);
+    }
+  };
+  meter.addBatchObservableCallback(observe, gauges.all);
+  return () => meter.removeBatchObservableCallback(observe, gauges.all);
+}
+
+class QueueGauges {
+  readonly #series = new Series();
+  readonly #gauges: readonly (readonly [Shown, ObservableGauge])[];
+  readonly #reachable: ObservableGauge;
+  /** Those that were shown last: what is not observed again would keep its value. */
+  readonly #shown = new Set<Attributes>();
+
+  constructor(meter: Meter) {
+    this.#gauges = GAUGES.map((shown) => {
+      const { name, unit, description } = shown;
+      return [shown, meter.createObservableGauge(name, { unit, description })];
+    });
+    this.#reachable = meter.createObservableGauge('redis_queue.reachable', {
+      unit: '1',
+      description: '1 while Redis lets queues be looked at.',
+    });
+  }
+
+  get all(): ObservableGauge[] {
+    return [this.#reachable, ...this.#gauges.map(([, gauge]) => gauge)];
+  }
+
+  show(queues: readonly QueueOverview[], result: BatchObservableResult): void {
+    result.observe(this.#reachable, 1, { [ATTRIBUTES.system]: SYSTEM });
+    for (const queue of queues) {
+      const attributes = this.#series.ofQueue(queue.queue);
+      this.#shown.add(attributes);
+      for (const [{ value }, gauge] of this.#gauges)
+        result.observe(gauge, value(queue) ?? NaN, attributes);
+    }
+  }
+
+  showNothing(result: BatchObservableResult): void {
+    result.observe(this.#reachable, 0, { [ATTRIBUTES.system]: SYSTEM });
+    for (const attributes of this.#shown)
+      for (const [, gauge] of this.#gauges) result.observe(gauge, NaN, attributes);
+  }
+}
+
+/** @throws Error if Redis takes longer */
+async function soon<T>(look: Promise<T>): Promise<T> {
+  const given = new AbortController();
+  try {
+    const late = pause(WAIT_MS, given.signal).then(() => undefined);
+    const seen = await Promise.race([look.then((value) => ({ value })), late]);
+    if (seen !== undefined) return seen.value;
+    throw new Error(`Looking at queues took Redis longer than ${WAIT_MS} ms.`);
+  } finally {
+    given.abort();
+  }
+}
