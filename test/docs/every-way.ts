@@ -216,8 +216,9 @@ export class EveryWay {
   }
 
   async #foreign(): Promise<void> {
-    await this.operator.lpush(FOREIGN_LIST, JSON.stringify('x'.repeat(1_100_000)), '{}');
-    await eventually(() => expect(heard.filter((how) => how === 'foreign')).toHaveLength(2));
+    const large = JSON.stringify('x'.repeat(1_100_000));
+    await this.operator.lpush(FOREIGN_LIST, large, large, '{}');
+    await eventually(() => expect(heard.filter((how) => how === 'foreign')).toHaveLength(3));
   }
 
   async #untilHandled(admin: RedisQueueAdmin): Promise<void> {

@@ -3,21 +3,23 @@ import { NOW_MS } from '../script/clock-lua.js';
 import { APPEND } from '../script/moving-lua.js';
 
 /** Bounds of one call, so that none keeps Redis busy for long. */
-const MOST_ELEMENTS = 1_000;
+const MOST_ELEMENTS = 250;
 const MOST_BYTES = 1_048_576;
 
 /**
  * Moves elements that others wrote to the tail of a queue, one after the other: first those that a wait has moved from
  * `source` to `fed`, then those at the end `from` (LEFT or RIGHT) of `source`. Each becomes the body of a message of
- * ours with an id and nothing else: it is data, even where it looks like a message. A large one that does not is moved
- * as it is, since to write it anew would take Redis long; one that looks like plain data is read as such.
+ * ours with an id and nothing else: it is data, even where it looks like a message. The caller sees to it that there is
+ * hardly ever a large one, of which it would take long to make one.
+ *
+ * At most `most`; none of `source` unless `readsSource` is 1.
  *
  * Takes nothing in that Redis does not hold already. Replies 1 when there may be more, else 0.
  */
 export const feed = new Script({
   action: 'move messages from a list to its queue',
   keys: ['source', 'fed', 'waiting'],
-  args: ['from', 'newId'],
+  args: ['from', 'newId', 'most', 'readsSource'],
   shared: [NOW_MS, APPEND],
   lua: `
 local now = nowMs()
@@ -36,17 +38,13 @@ local function moveOne(list, isLeft)
   if not element then return false end
   moved = moved + 1
   bytes = bytes + #element
-  if #element > ${MOST_BYTES} and not string.find(element, '^{%s*"rq"%s*:') then
-    redis.call('LMOVE', list, waiting, isLeft and 'LEFT' or 'RIGHT', 'RIGHT')
-  else
-    append(waiting, wrapped(element))
-    if isLeft then redis.call('LTRIM', list, 1, -1) else redis.call('LTRIM', list, 0, -2) end
-  end
+  append(waiting, wrapped(element))
+  if isLeft then redis.call('LTRIM', list, 1, -1) else redis.call('LTRIM', list, 0, -2) end
   return true
 end
 
-while moved < ${MOST_ELEMENTS} and bytes < ${MOST_BYTES} do
-  if not moveOne(fed, true) and not moveOne(source, from == 'LEFT') then return 0 end
+while moved < math.min(most, ${MOST_ELEMENTS}) and bytes < ${MOST_BYTES} do
+  if not moveOne(fed, true) and not (readsSource == '1' and moveOne(source, from == 'LEFT')) then return 0 end
 end
 return 1
 `,

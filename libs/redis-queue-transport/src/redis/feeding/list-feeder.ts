@@ -3,27 +3,48 @@ import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { repeatUntilStopped } from '../../core/process/until-stopped.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
+import { mayBeginWithLarge, mayHoldLarge } from '../parking/large-elements.js';
+import { LARGE_BYTES } from '../script/script.js';
 import { feed } from './feed.script.js';
+import { LargeFeeds } from './large-feeds.js';
+
+const noop = (): void => undefined;
 
 /** How long, in ms, one call blocks while the list is empty. */
 export const FEED_WAIT_MS = 5_000;
+
+/** So many are taken at once by plain commands: one at first, and twice as many while all are small. */
+const LONGEST_PULL = 16;
+
+/** More than one call moves. */
+const ALL = 1_000_000;
+
 /**
  * Moves elements of another program's list to the tail of a queue, on a connection of its own: many at a time while there
  * are more, otherwise one with each blocking call, which a script then moves on. Redis makes each move entirely or not at
  * all, so nothing is lost or doubled if this process dies or a reply is lost.
+ *
+ * If there may be a large element, plain commands take the next ones and move the large ones on, since a script would
+ * take long to read them.
  */
 export class ListFeeder {
   readonly #stopped = new AbortController();
   #loop: Promise<void> | undefined;
   #mayBeMore = true;
+  #isWaiting = false;
+  #moving: Promise<unknown> = Promise.resolve();
+  #pull = 1;
+  readonly #large: LargeFeeds;
 
   constructor(
     private readonly connection: Connection,
     private readonly source: ListSource,
-    private readonly keys: Pick<QueueKeys, 'fed' | 'waiting'>,
+    private readonly keys: Pick<QueueKeys, 'fed' | 'waiting' | 'parked' | 'counts'>,
     private readonly newId: () => string,
     private readonly onError: (error: unknown) => void,
-  ) {}
+  ) {
+    this.#large = new LargeFeeds(connection, keys, newId);
+  }
 
   /** Resolves when it has started. @throws RedisRefusedError if the key is not a list, RedisUnavailableError */
   async start(timeoutMs: number): Promise<void> {
@@ -36,6 +57,8 @@ export class ListFeeder {
   /** May be called twice. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped.abort();
+    // What was taken from the list is moved on.
+    if (!this.#isWaiting) await this.#moving.catch(noop);
     this.connection.close();
     await this.#loop;
   }
@@ -47,18 +70,78 @@ export class ListFeeder {
     this.#mayBeMore = true;
     await this.connection.ready();
     if (mustWait) await this.#waitForOne();
-    this.#mayBeMore = await this.#moveMany();
+    const moving = this.#moveMany();
+    this.#moving = moving;
+    this.#mayBeMore = await moving;
   }
 
+  /** Returns whether there may be more. */
   async #moveMany(): Promise<boolean> {
+    const { isFedLarge, isSourceLarge } = await this.#look();
+    if (!isFedLarge && !isSourceLarge) return this.#run(ALL, 1);
+    if (!isFedLarge && (await this.#pullSome()) === 'refused') return this.#run(ALL, 1);
+    const { small, large } = await this.#large.next();
+    if (small > 0) await this.#run(small, 0);
+    if (large !== undefined && !(await this.#moveLarge(large))) await this.#run(1, 0);
+    return small > 0 || large !== undefined;
+  }
+
+  #run(most: number, readsSource: 0 | 1): Promise<boolean> {
     const { key: source } = this.source;
-    const from = this.#end;
-    const moving = feed.run(
-      this.connection,
-      { source, ...this.keys },
-      { from, newId: this.newId() },
+    const args = { from: this.#end, newId: this.newId(), most, readsSource };
+    return feed
+      .run(this.connection, { source, ...this.keys }, args)
+      .catch((error: unknown) => this.#explain(error));
+  }
+
+  /** Nothing large is seen if Redis may not be asked. */
+  async #look(): Promise<{ readonly isFedLarge: boolean; readonly isSourceLarge: boolean }> {
+    const { connection } = this;
+    try {
+      const [isFedLarge, isSourceLarge] = await Promise.all([
+        mayHoldLarge(connection, this.keys.fed),
+        mayBeginWithLarge(connection, this.source.key),
+      ]);
+      return { isFedLarge, isSourceLarge };
+    } catch (error) {
+      if (error instanceof RedisRefusedError) return { isFedLarge: false, isSourceLarge: false };
+      throw error;
+    }
+  }
+
+  /** False if it is to be read by the script: a full Redis refuses its body, for one. */
+  async #moveLarge(large: Buffer): Promise<boolean> {
+    try {
+      return await this.#large.move(large);
+    } catch (error) {
+      if (error instanceof RedisRefusedError) return false;
+      throw error;
+    }
+  }
+
+  #pullOne(): Promise<Buffer | null> {
+    const { key } = this.source;
+    const { fed } = this.keys;
+    return this.connection.run(feed.action, (client) =>
+      this.#end === 'LEFT'
+        ? client.lmoveBuffer(key, fed, 'LEFT', 'RIGHT')
+        : client.lmoveBuffer(key, fed, 'RIGHT', 'RIGHT'),
     );
-    return await moving.catch((error: unknown) => this.#explain(error));
+  }
+
+  /** Takes the next elements by plain commands, which a full Redis refuses. What is taken is in `fed`, whatever fails. */
+  async #pullSome(): Promise<'pulled' | 'refused'> {
+    const pulls = await Promise.allSettled(
+      Array.from({ length: this.#pull }, () => this.#pullOne()),
+    );
+    this.#pull = Math.min(LONGEST_PULL, this.#pull * 2);
+    for (const pull of pulls) {
+      if (pull.status === 'fulfilled') {
+        if ((pull.value?.length ?? 0) > LARGE_BYTES) this.#pull = 1;
+      } else if (pull.reason instanceof RedisRefusedError) return 'refused';
+      else throw pull.reason;
+    }
+    return 'pulled';
   }
 
   /** Waits for an element, within bounds. What arrived is then in `fed`. */
@@ -71,7 +154,12 @@ export class ListFeeder {
         ? client.blmove(key, fed, 'LEFT', 'RIGHT', seconds)
         : client.blmove(key, fed, 'RIGHT', 'RIGHT', seconds),
     );
-    await moving.catch((error: unknown) => this.#explain(error));
+    this.#isWaiting = true;
+    try {
+      await moving.catch((error: unknown) => this.#explain(error));
+    } finally {
+      this.#isWaiting = false;
+    }
   }
 
   get #end(): 'LEFT' | 'RIGHT' {

@@ -209,6 +209,35 @@ export class LargeElements {
   }
 }
 
+/** The nodes of a list that are sampled: those in which its first MiB of small elements is, and more to compare them with. */
+const NEAR = 128;
+const FAR = 1_000;
+/** What a node of small elements takes at most. */
+const NODE_BYTES = 9_000;
+/** A list with elements of this mean length is taken to have large ones. */
+const LARGE_MEAN_BYTES = 32_768;
+/** The nodes at the beginning are taken to have large elements if they are so many times as large as those behind them. */
+const LARGER = 3;
+
+/**
+ * Whether the first of the elements of a list, which one script may read, may be large, without reading any: by the memory
+ * that the list would take if all of its nodes were like the first ones. One of about a MiB may be overlooked.
+ */
+export async function mayBeginWithLarge(connection: Connection, list: string): Promise<boolean> {
+  const [near, far, length] = await connection.run('look for large messages', (client) =>
+    Promise.all([
+      client.memory('USAGE', list, 'SAMPLES', NEAR),
+      client.memory('USAGE', list, 'SAMPLES', FAR),
+      client.llen(list),
+    ]),
+  );
+  if (near === null || far === null || near <= LARGE_BYTES) return false;
+  if (near / Math.max(1, length) > LARGE_MEAN_BYTES) return true;
+  // There are no further nodes: then it is the memory of the list.
+  if (near === far) return near > NEAR * NODE_BYTES;
+  return near > LARGER * far;
+}
+
 /**
  * Whether a list may hold a large element, without reading any: by its memory or, if only the `first` ones are sampled, by
  * the memory that it would take if all were like these. A list of many small elements may look like that, too.

@@ -1,0 +1,37 @@
+import { Script } from '../script/script.js';
+import { APPEND } from '../script/moving-lua.js';
+
+/**
+ * Moves a large element to the tail of a queue, as the last command of a transaction: a small one (behind the named
+ * arguments) was put right before it in `fed`, and the whole of it under `name` into `parked`. The small one goes, and
+ * the large one is taken away without being read. Where it was not there (any more), all is undone.
+ *
+ * Replies 1 when the small one stands in the queue, else 0.
+ */
+export const endFeeding = new Script({
+  action: 'move a large message from a list to its queue',
+  keys: ['fed', 'waiting', 'parked', 'counts'],
+  args: ['name'],
+  shared: [APPEND],
+  lua: `
+local small = ARGV[FIRST]
+local at = redis.call('LPOS', fed, small)
+-- A key of another type has refused the body, or will refuse the element.
+local hasBody = redis.pcall('HEXISTS', parked, name) == 1
+local isList = type(redis.pcall('LLEN', waiting)) == 'number'
+if not at or not hasBody or not isList then
+  if at then redis.call('LREM', fed, 1, small) end
+  if hasBody then redis.call('HDEL', parked, name) end
+  return 0
+end
+append(waiting, small)
+-- By its place: its bytes are never copied. What comes into its place is like nothing else there.
+redis.call('LSET', fed, at + 1, name)
+redis.call('LREM', fed, 1, name)
+redis.call('LREM', fed, 1, small)
+-- For people to read: a key of another type must not undo the rest.
+redis.pcall('HINCRBY', counts, 'parkedEver', 1)
+return 1
+`,
+  read: (reply): boolean => reply === 1,
+});

@@ -1,0 +1,58 @@
+import { frontText, WITHOUT_COUNTS } from '../../core/message/header.js';
+import type { Connection } from '../connection/connection.js';
+import { MOST_IN_TRANSACTION, oneByOne, transact } from '../connection/transaction.js';
+import type { QueueKeys } from '../keys/keys.js';
+import { newBodyName } from '../queue/body-name.js';
+import { LARGE_BYTES } from '../script/script.js';
+import { endFeeding } from './end-feeding.script.js';
+
+/** Of elements that are read at once, while they are small. */
+const LARGEST_PAGE = 128;
+
+/** Moves large elements of other programs from `fed` to the queue, so that no script reads them. */
+export class LargeFeeds {
+  #page = 1;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Pick<QueueKeys, 'fed' | 'waiting' | 'parked' | 'counts'>,
+    private readonly newId: () => string,
+  ) {}
+
+  /** How many small elements stand in front of the first large one, as far as was looked, and that one. */
+  async next(): Promise<{ readonly small: number; readonly large: Buffer | undefined }> {
+    const elements = await this.connection.run(endFeeding.action, (client) =>
+      client.lrangeBuffer(this.keys.fed, 0, this.#page - 1),
+    );
+    const at = elements.findIndex(({ length }) => length > LARGE_BYTES);
+    this.#page = at === -1 ? Math.min(LARGEST_PAGE, this.#page * 2) : 1;
+    return at === -1
+      ? { small: elements.length, large: undefined }
+      : { small: at, large: elements[at] };
+  }
+
+  /**
+   * Whatever it looks like, it is data: all of it becomes the body. Returns false if it is not there (any more), or cannot
+   * be parked. @throws RedisRefusedError | RedisUnavailableError | OutcomeUnknownError
+   */
+  async move(large: Buffer): Promise<boolean> {
+    const { fed, waiting, parked, counts } = this.keys;
+    const { connection } = this;
+    const name = newBodyName();
+    const header = frontText({ ...WITHOUT_COUNTS, parked: name });
+    const element = `${header},"id":${JSON.stringify(this.newId())}}\n`;
+    const keys = { fed, waiting, parked, counts };
+    // It finds nothing to end. A permission that it lacks must be known first: what comes before it would stand.
+    if (!endFeeding.isPermitted(connection))
+      await endFeeding.run(connection, keys, { name }, [element]);
+    const send = 2 * large.length > MOST_IN_TRANSACTION ? oneByOne : transact;
+    const reply = await connection.run(endFeeding.action, (redis) =>
+      send(redis, (client) => [
+        client.hsetnx(parked, name, large),
+        client.linsert(fed, 'BEFORE', large, element),
+        endFeeding.send(client, keys, { name }, [element]),
+      ]),
+    );
+    return endFeeding.read(reply);
+  }
+}
