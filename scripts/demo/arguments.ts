@@ -5,6 +5,8 @@ export interface DemoArguments {
   readonly orders: number | undefined;
   readonly json: boolean;
   readonly keep: boolean;
+  /** Not the story: a shop with a page to play with. */
+  readonly page: boolean;
   readonly help: boolean;
 }
 
@@ -25,6 +27,8 @@ that one, under keys of its own (demo-<8 digits>:*) which it removes at the end,
 
   --orders N  post N orders, going through the file as often as that takes (default: each once)
   --json      print the result as one line of JSON on stdout, and everything else on stderr
+  --page      do not tell the story: start a shop, and print the address of a page where you place the orders and kill
+              the processes, until Ctrl-C
   --keep      leave all running at the end and print where to look, until Ctrl-C
   --help      print this text
 
@@ -33,14 +37,18 @@ arguments, 130 after Ctrl-C.
 `;
 
 export function parseDemoArguments(args: readonly string[]): DemoArguments {
-  const { orders, json, keep, help } = parse(args);
-  return { orders: orders === undefined ? undefined : orderCount(orders), json, keep, help };
+  const { orders, json, keep, page, help } = parse(args);
+  if (page && (orders !== undefined || json || keep)) {
+    throw new UsageError('--page is for itself: it takes no --orders, --json or --keep');
+  }
+  return { orders: orders === undefined ? undefined : orderCount(orders), json, keep, page, help };
 }
 
 function parse(args: readonly string[]): {
   orders?: string | undefined;
   json: boolean;
   keep: boolean;
+  page: boolean;
   help: boolean;
 } {
   try {
@@ -50,6 +58,7 @@ function parse(args: readonly string[]): {
         orders: { type: 'string' },
         json: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
+        page: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;

@@ -3,6 +3,7 @@ import { Cleanup } from './cleanup.js';
 import { runDemo } from './demo-run.js';
 import { Display } from './display.js';
 import { Interrupted, listenForInterruption, type Interruption } from './interruption.js';
+import { openPage } from './page/page-run.js';
 import { footnotes, jsonLine, table, verdict } from './report.js';
 import { whereToLook } from './where-to-look.js';
 
@@ -32,7 +33,9 @@ async function demo(options: DemoArguments): Promise<number> {
   const interruption = listenForInterruption();
   const cleanup = new Cleanup();
   try {
-    return await show(options, cleanup, interruption);
+    return options.page
+      ? await showPage(cleanup, interruption)
+      : await show(options, cleanup, interruption);
   } catch (error) {
     if (error instanceof Interrupted) return 130;
     throw error;
@@ -59,6 +62,27 @@ async function show(
     await happened;
   }
   return discrepancies.length === 0 ? 0 : 1;
+}
+
+/** Until somebody interrupts, or the process is gone that serves the page. */
+async function showPage(
+  cleanup: Cleanup,
+  { signal, again, happened }: Interruption,
+): Promise<number> {
+  const { stdout } = process;
+  stdout.write('Starting Redis and four processes of two services …\n');
+  const { address, stage, gone } = await openPage({
+    cleanup,
+    signal,
+    hurry: again,
+    onCrash: (error) => void stdout.write(`${error.message}\n`),
+  });
+  stdout.write(`Redis is at ${stage.redis.description}.\n\nOpen ${address}\n\n`);
+  stdout.write(
+    'Place orders there, kill processes and start them. Ctrl-C stops everything and removes it.\n',
+  );
+  await Promise.race([happened, gone]);
+  return signal.aborted ? 0 : 1;
 }
 
 /** Whatever happens, the demo ends: what does not stop in time is killed by its exit listener. */

@@ -22,6 +22,8 @@ export interface StageOptions {
   /** Fires when what is being stopped should rather be killed. */
   readonly hurry: AbortSignal;
   readonly onCrash: (error: Error) => void;
+  /** Variables for both services, in place of those of the story. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** How long an order by transfer waits for its money: longer than the services and Redis are dead meanwhile. */
@@ -29,7 +31,7 @@ export const PAY_WITHIN_MS = 20_000;
 /** After how long the messages of a killed process are handed out again. */
 export const LEASE_MS = 5_000;
 
-const environment = {
+const story = {
   // A reservation takes its time: a backlog grows, and a kill finds messages under way.
   WAREHOUSE_MS: '40',
   // Of five calls to the payment provider one gets no answer.
@@ -47,6 +49,7 @@ export async function setUpStage(options: StageOptions): Promise<Stage> {
   await fillStock(redis, rounds);
 
   const { url: redisUrl, queuePrefix, dataPrefix } = redis;
+  const environment = { ...story, ...options.environment };
   const shop = new Shop({ redisUrl, queuePrefix, dataPrefix, environment, signal, onCrash });
   cleanup.add(() => shop.close(hurry));
   return {

@@ -7,6 +7,7 @@ describe('the arguments of the demo', () => {
       orders: undefined,
       json: false,
       keep: false,
+      page: false,
       help: false,
     });
   });
@@ -16,8 +17,10 @@ describe('the arguments of the demo', () => {
       orders: 5000,
       json: true,
       keep: true,
+      page: false,
       help: true,
     });
+    expect(parseDemoArguments(['--page'])).toMatchObject({ page: true });
   });
 
   test.each([
@@ -27,6 +30,8 @@ describe('the arguments of the demo', () => {
     [['--orders'], "'--orders <value>'"],
     [['--fast'], "'--fast'"],
     [['5000'], "'5000'"],
+    [['--page', '--orders', '5'], '--page is for itself'],
+    [['--page', '--keep'], '--page is for itself'],
   ])('%j are refused with the reason', (args, reason) => {
     expect(() => parseDemoArguments(args)).toThrow(UsageError);
     expect(() => parseDemoArguments(args)).toThrow(reason);

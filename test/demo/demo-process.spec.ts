@@ -1,17 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { findFreePort, startRedis, type LocalRedis } from 'local-redis';
-import { inRepository, readText } from '../docs/markdown.js';
+import { readText } from '../docs/markdown.js';
+import { DemoProcess, isAlive } from './demo-process.js';
 import { eventually } from '../support/eventually.js';
 
 jest.setTimeout(180_000);
 
-/** Three services start, on a machine that may be busy. */
-const OPENS_WITHIN_MS = 60_000;
 const ENDS_WITHIN_MS = 120_000;
 
 let directory: string;
@@ -28,65 +26,6 @@ afterEach(async () => {
   await eventually(() => rm(directory, { recursive: true, force: true }));
 });
 
-/** The demo as a user starts it, in a process group of its own, as a shell does. */
-class DemoProcess {
-  /** Resolves with the exit code, or with the signal's name. Never rejects. */
-  readonly exited: Promise<number | string>;
-  output = '';
-  hasExited = false;
-  readonly #child: ChildProcess;
-
-  constructor(
-    args: readonly string[],
-    environment: NodeJS.ProcessEnv = {},
-    command: readonly string[] = [process.execPath, inRepository('dist/scripts/demo/main.js')],
-  ) {
-    const [program = '', ...before] = command;
-    this.#child = spawn(program, [...before, ...args], {
-      cwd: inRepository('.'),
-      // Whatever it leaves in the file system is there.
-      env: { ...process.env, REDIS_URL: '', TMPDIR: directory, ...environment },
-      detached: true,
-    });
-    this.#child.stdout?.on('data', (data) => (this.output += String(data)));
-    this.#child.stderr?.on('data', (data) => (this.output += String(data)));
-    this.exited = new Promise((resolve) =>
-      this.#child.once('close', (code, signal) => {
-        this.hasExited = true;
-        resolve(signal ?? code ?? 'unknown');
-      }),
-    );
-  }
-
-  signal(name: NodeJS.Signals): void {
-    if (!this.hasExited) this.#child.kill(name);
-  }
-
-  /** As Ctrl-C in a terminal does: to npm, to its shell and to the demo. */
-  signalGroup(name: NodeJS.Signals): void {
-    const { pid } = this.#child;
-    if (!this.hasExited && pid !== undefined && isAlive(-pid)) process.kill(-pid, name);
-  }
-
-  async shows(text: string, withinMs = OPENS_WITHIN_MS): Promise<void> {
-    await eventually(() => expect(this.output).toContain(text), withinMs);
-  }
-
-  /** Process ids of the services that have been started, as far as it has said. */
-  get servicePids(): number[] {
-    return [...this.output.matchAll(/pid (\d+)/g)].map((match) => Number(match[1]));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 async function expectNothingLeft(): Promise<void> {
   expect(demo.servicePids.filter(isAlive)).toEqual([]);
   expect(await readdir(directory)).toEqual([]);
@@ -94,7 +33,7 @@ async function expectNothingLeft(): Promise<void> {
 
 describe('with a Redis of its own, the demo', () => {
   test('tells its story as docs/demo.md shows it, ends well, and leaves nothing behind', async () => {
-    demo = new DemoProcess([]);
+    demo = new DemoProcess(directory, []);
     expect([await demo.exited, demo.output]).toEqual([0, expect.any(String)]);
     const page = await readText('docs/demo.md');
     const shown = /```text\n(A shop[^]*?)```/.exec(page)?.[1] ?? '';
@@ -105,7 +44,7 @@ describe('with a Redis of its own, the demo', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     'stops what it has started at %s',
     async (name) => {
-      demo = new DemoProcess([]);
+      demo = new DemoProcess(directory, []);
       await demo.shows('kill -9');
       demo.signal(name);
       expect(await demo.exited).toBe(130);
@@ -115,7 +54,7 @@ describe('with a Redis of its own, the demo', () => {
   );
 
   test('takes its services and its Redis with it when it is killed', async () => {
-    demo = new DemoProcess([]);
+    demo = new DemoProcess(directory, []);
     await demo.shows('2. ');
     demo.signal('SIGKILL');
     await demo.exited;
@@ -123,7 +62,7 @@ describe('with a Redis of its own, the demo', () => {
   });
 
   test('ends when a service dies that nobody has killed, and shows its output', async () => {
-    demo = new DemoProcess([]);
+    demo = new DemoProcess(directory, []);
     await demo.shows('3. ');
     const [, , inventory = 0] = demo.servicePids;
     process.kill(inventory, 'SIGKILL');
@@ -133,7 +72,7 @@ describe('with a Redis of its own, the demo', () => {
   });
 
   test('shows the output of a service that does not start', async () => {
-    demo = new DemoProcess([], { CONCURRENCY: 'many' });
+    demo = new DemoProcess(directory, [], { CONCURRENCY: 'many' });
     expect(await demo.exited).toBe(1);
     expect(demo.output).toContain('CONCURRENCY must be a whole number from 1 to 1000, got "many"');
     await expectNothingLeft();
@@ -164,7 +103,12 @@ describe('with the Redis in REDIS_URL, the demo', () => {
   }
 
   test('does not kill it, and removes its keys at a Ctrl-C in a terminal, which npm passes on', async () => {
-    demo = new DemoProcess(['--orders', '8', '--keep'], environment, ['npm', 'run', 'demo', '--']);
+    demo = new DemoProcess(directory, ['--orders', '8', '--keep'], environment, [
+      'npm',
+      'run',
+      'demo',
+      '--',
+    ]);
     await demo.shows('All is still running', ENDS_WITHIN_MS);
     expect(demo.output).toContain(`redis://127.0.0.1:${redis.port}/3, the one in REDIS_URL`);
     expect(demo.output).toContain('The books balance');
@@ -179,7 +123,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
   });
 
   test('fails when a step is not as expected, says what does not balance, and removes its keys', async () => {
-    demo = new DemoProcess([], environment);
+    demo = new DemoProcess(directory, [], environment);
     await demo.shows('2. ');
     const [, prefix = ''] = /(demo-\w{8}):\*/.exec(demo.output) ?? [];
     await commands.rpush(`${prefix}:shop:{bank}:charges`, 'a stranger', 'a stranger');
@@ -191,7 +135,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
   });
 
   test('removes its keys also when somebody cannot wait for a service that hangs', async () => {
-    demo = new DemoProcess([], environment);
+    demo = new DemoProcess(directory, [], environment);
     await demo.shows('3. ');
     const [, , inventory = 0] = demo.servicePids;
     process.kill(inventory, 'SIGSTOP');
@@ -204,7 +148,9 @@ describe('with the Redis in REDIS_URL, the demo', () => {
   });
 
   test('says so when nobody answers there, and starts nothing', async () => {
-    demo = new DemoProcess([], { REDIS_URL: `redis://127.0.0.1:${await findFreePort()}` });
+    demo = new DemoProcess(directory, [], {
+      REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
+    });
     expect(await demo.exited).toBe(1);
     expect(demo.output).toMatch(/REDIS_URL is set, but no Redis answers there: .*ECONNREFUSED/);
     await expectNothingLeft();
@@ -212,7 +158,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
 });
 
 test('the demo says what is wrong with its arguments, and starts nothing', async () => {
-  demo = new DemoProcess(['--orders', 'many']);
+  demo = new DemoProcess(directory, ['--orders', 'many']);
   expect(await demo.exited).toBe(2);
   expect(demo.output).toContain('--orders must be a whole number from 1 to 100000, got "many"');
 });

@@ -1,4 +1,5 @@
 import { readText, readWholeNumber, type Environment } from './environment.js';
+import { isLoopback } from './loopback.js';
 
 /** Everything that an operator may set, read from the environment once, at start. */
 export class OrderConfig {
@@ -17,6 +18,11 @@ export class OrderConfig {
   readonly paymentFailsEvery: number;
   /** `LEASE_MS`: how long after a crash another process takes over what this one held. */
   readonly leaseMs: number;
+  /**
+   * `DEMO_SUPERVISOR_URL`: where the demo program starts and kills processes for the page. Set by the demo alone; without
+   * it, the page has no such buttons.
+   */
+  readonly supervisorUrl: URL | undefined;
 
   /**
    * `DASHBOARD_PASSWORD`: for the user `admin` of the dashboard of queues. Without one there is no dashboard. The password
@@ -56,5 +62,22 @@ export class OrderConfig {
     const isProduction = readText(environment, 'NODE_ENV', '') === 'production';
     const password = readText(environment, 'DASHBOARD_PASSWORD', isProduction ? '' : 'admin');
     this.dashboardPassword = password === '' ? undefined : password;
+    this.supervisorUrl = readSupervisorUrl(environment, this.host);
   }
+}
+
+/** Whoever reaches it can kill processes, so that nothing of it may leave this machine. */
+function readSupervisorUrl(environment: Environment, host: string): URL | undefined {
+  const text = readText(environment, 'DEMO_SUPERVISOR_URL', '');
+  if (text === '') return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:' || !isLoopback(url.hostname)) {
+    throw new Error(`DEMO_SUPERVISOR_URL must be an http address of this machine, got "${text}"`);
+  }
+  if (!isLoopback(host)) {
+    throw new Error(
+      `With DEMO_SUPERVISOR_URL, HOST must be 127.0.0.1, ::1 or localhost, got "${host}"`,
+    );
+  }
+  return url;
 }

@@ -32,4 +32,15 @@ export class MailProvider {
       JSON.stringify(email),
     );
   }
+
+  countSent(): Promise<number> {
+    return this.redis.llen(this.#sent);
+  }
+
+  /** The e-mails sent last, the newest first. */
+  async newest(count: number): Promise<Email[]> {
+    const emails = await this.redis.lrange(this.#sent, -count, -1);
+    // Only this class writes them.
+    return emails.map((email) => JSON.parse(email) as Email).reverse();
+  }
 }

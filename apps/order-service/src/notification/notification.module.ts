@@ -1,13 +1,12 @@
 import { Module } from '@nestjs/common';
 import { OrdersModule } from '../orders/orders.module.js';
-import { RedisModule } from '../redis/redis.module.js';
-import { MailProvider } from './mail-provider.js';
+import { MailModule } from './mail.module.js';
 import { NotificationController } from './notification.controller.js';
 import { NotificationService } from './notification.service.js';
 
 @Module({
-  imports: [OrdersModule, RedisModule],
+  imports: [OrdersModule, MailModule],
   controllers: [NotificationController],
-  providers: [NotificationService, MailProvider],
+  providers: [NotificationService],
 })
 export class NotificationModule {}

@@ -1,0 +1,57 @@
+import { Injectable } from '@nestjs/common';
+import { type DeadLetterEntry, RedisQueueAdmin } from 'nestjs-redis-queue-transport';
+import type { DeadLetterRow, QueueRow } from '../../browser/live-view.js';
+
+const DEAD_LETTERS_SHOWN = 10;
+/** Both can be long: a validation has many reasons. */
+const MOST_OF_AN_ERROR = 500;
+const MOST_OF_DATA = 200;
+
+/** The queues, and what has died in them. */
+@Injectable()
+export class QueueWatch {
+  constructor(private readonly admin: RedisQueueAdmin) {}
+
+  async queues(): Promise<QueueRow[]> {
+    const names = [...(await this.admin.queues())].sort();
+    return Promise.all(names.map((queue) => this.#queue(queue)));
+  }
+
+  /** The newest first. */
+  async deadLetters(queues: readonly QueueRow[]): Promise<DeadLetterRow[]> {
+    const withDead = queues.filter(({ dead }) => dead > 0);
+    const letters = await Promise.all(withDead.map(({ queue }) => this.#deadLettersOf(queue)));
+    return letters
+      .flat()
+      .sort((a, b) => (a.deadAt < b.deadAt ? 1 : -1))
+      .slice(0, DEAD_LETTERS_SHOWN);
+  }
+
+  async #queue(queue: string): Promise<QueueRow> {
+    const { waiting, suspects, processing, delayed, dead, consumers } =
+      await this.admin.lengths(queue);
+    return { queue, waiting: waiting + suspects, processing, delayed, dead, consumers };
+  }
+
+  async #deadLettersOf(queue: string): Promise<DeadLetterRow[]> {
+    const { letters } = await this.admin.deadLetters(queue, {
+      newestFirst: true,
+      limit: DEAD_LETTERS_SHOWN,
+    });
+    return letters.map(({ entry, reason, error, data, deadAt }) => ({
+      entry,
+      queue,
+      reason,
+      error: describe(error).slice(0, MOST_OF_AN_ERROR),
+      // Data that cannot be read is undefined, and has no JSON.
+      data: (JSON.stringify(data) ?? '').slice(0, MOST_OF_DATA),
+      deadAt: deadAt.toISOString(),
+    }));
+  }
+}
+
+/** The reasons of a validation, which its message does not name; or the message. */
+function describe({ message, details }: DeadLetterEntry['error']): string {
+  if (typeof details !== 'object' || details === null || !('message' in details)) return message;
+  return [details.message].flat().join('; ');
+}
