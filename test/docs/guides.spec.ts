@@ -100,6 +100,20 @@ test.each([
   },
 );
 
+test('the guide to telemetry: one trace goes through the handlers of a message and of the event that it causes', async () => {
+  const lines = await linesOf('traces');
+  const [traces, names] = [0, 1].map((part) => lines.map((line) => line.split(/ (.*)/)[part]));
+  expect(new Set(traces).size).toBe(1);
+  expect(names?.toSorted()).toEqual([
+    'ack order.place',
+    'ack order.placed',
+    'emit order.placed',
+    'enqueue order.place',
+    'process order.place',
+    'process order.placed',
+  ]);
+});
+
 test('the guide to telemetry: metrics of what was sent and handled, and of queues, at a port for Prometheus', async () => {
   const port = await findFreePort();
   const program = rig.start('guides/metrics', { PORT: String(port) });
