@@ -66,7 +66,8 @@ export type {
   RefusedQueue,
   SlowedQueue,
 } from './core/broker/health.js';
-export type { DeadLetterFilter, QueueOverview, Removal } from './core/admin/queue-admin.js';
+export type { DeadLetterFilter } from './core/admin/dead-letter-admin.js';
+export type { QueueOverview, Removal } from './core/admin/queue-admin.js';
 export type {
   DeadLetterEntry,
   DelayedMessage,

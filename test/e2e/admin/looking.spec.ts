@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { InvalidOptionError, RedisQueueAdmin } from 'nestjs-redis-queue-transport';
+import { DeadLetter, InvalidOptionError, RedisQueueAdmin } from 'nestjs-redis-queue-transport';
+import { brief } from '../../support/brief.js';
 import { eventually } from '../../support/eventually.js';
 import { Gate } from '../../support/gate.js';
+import { Monitor } from '../../support/monitor.js';
 import { nestRig } from '../../support/nest-rig.js';
 import { queueKey } from '../../support/queue-dump.js';
 import { controllerOf } from '../delivery/controller.js';
@@ -104,6 +106,56 @@ describe('finding one message', () => {
 
     const queue = { pattern: 'order.*', group: 'billing' };
     expect(await admin.find(queue, 'e')).toMatchObject({ pattern: 'order.placed' });
+  });
+});
+
+describe('large messages', () => {
+  const large = 'x'.repeat(50_000);
+
+  async function leaveLarge(): Promise<void> {
+    const client = rig.client({ parkAboveBytes: 1_000, compressAboveBytes: false });
+    await client.enqueue('work', large, { id: 'w' });
+    await client.enqueue('work', large, { id: 'd', delayMs: 60_000 });
+    await client.enqueue('work', 'small', { id: 's', delayMs: 120_000 });
+    const bad = controllerOf('dies', () => {
+      throw new DeadLetter('on purpose');
+    });
+    const app = await rig.serve({ controllers: [bad] });
+    await client.enqueue('dies', large, { id: 'b' });
+    await eventually(async () => expect((await admin.lengths('dies')).dead).toBe(1));
+    await app.close();
+  }
+
+  test('are listed and meant without reading their bodies where that is asked for', async () => {
+    await leaveLarge();
+    const withParked = false;
+    const reads: string[] = [];
+    const monitor = await Monitor.start(rig.redis.port, ({ words: [command = '', key = ''] }) => {
+      if (/^hmget$/i.test(command) && key.endsWith(':parked')) reads.push(key);
+    });
+    rig.closeLater(monitor);
+
+    expect(await admin.peek('work', { withParked })).toMatchObject([
+      { id: 'w', data: undefined, isParked: true },
+    ]);
+    expect((await admin.peek('work', { withParked }))[0]).not.toHaveProperty('unreadable');
+    expect(await admin.delayed('work', { withParked })).toMatchObject([
+      { id: 'd', data: undefined, isParked: true },
+      { id: 's', data: 'small', isParked: false },
+    ]);
+    expect((await admin.deadLetters('dies', { withParked })).letters).toMatchObject([
+      { id: 'b', data: undefined, isParked: true, reason: 'rejected' },
+    ]);
+    const isMeant = ({ data }: { data: unknown }): boolean => data !== undefined;
+    expect(await admin.deleteDeadLetters('dies', isMeant, { withParked })).toBe(0);
+    expect(await admin.redriveAll('dies', isMeant, { withParked })).toBe(0);
+    expect(await admin.advanceDelayed('work', isMeant, { withParked })).toBe(1);
+    expect(await admin.deleteDeadLetters('dies')).toBe(1);
+    expect(brief((await admin.peek('work'))[0]!.data)).toEqual(brief(large));
+    await eventually(() => expect(reads).toEqual([queueKey(rig.prefix, 'work', 'parked')]));
+    const wrong = { withParked: 'no' as unknown as boolean };
+    await expect(admin.peek('work', wrong)).rejects.toThrow(/withParked must be true or false/);
+    await admin.purge('work');
   });
 });
 

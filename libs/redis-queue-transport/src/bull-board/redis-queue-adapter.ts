@@ -143,7 +143,9 @@ export class RedisQueueAdapter extends BaseAdapter {
   override async clean(status: JobCleanStatus | 'waiting', graceTimeMs: number): Promise<void> {
     switch (status) {
       case 'failed':
-        await this.#admin.deleteDeadLetters(this.#queue, (_letter, ageMs) => ageMs >= graceTimeMs);
+        await this.#admin.deleteDeadLetters(this.#queue, (_letter, ageMs) => ageMs >= graceTimeMs, {
+          withParked: false,
+        });
         return;
       case 'delayed':
         await this.#admin.purge(this.#queue, { only: 'delayed' });
@@ -268,9 +270,11 @@ export class RedisQueueAdapter extends BaseAdapter {
 
   async #list(
     state: State,
-    page: { readonly offset: number; readonly limit: number },
+    { offset, limit }: { readonly offset: number; readonly limit: number },
     newestFirst: boolean,
   ): Promise<MessageInState[]> {
+    // Large bodies are for those who open a message: a board asks for its lists every few seconds.
+    const page = { offset, limit, withParked: false };
     switch (state) {
       case 'active':
         return (await this.#admin.held(this.#queue, page)).map((message) => ({ state, message }));
@@ -292,16 +296,18 @@ export class RedisQueueAdapter extends BaseAdapter {
   async #waiting({
     offset,
     limit,
+    ...reading
   }: {
     readonly offset: number;
     readonly limit: number;
+    readonly withParked: boolean;
   }): Promise<readonly QueuedMessage[]> {
     const { suspects: count } = await this.#lengths();
     const suspects =
-      offset < count ? await this.#admin.suspects(this.#queue, { offset, limit }) : [];
+      offset < count ? await this.#admin.suspects(this.#queue, { offset, limit, ...reading }) : [];
     const left = limit - suspects.length;
     if (left === 0) return suspects;
-    const page = { offset: Math.max(0, offset - count), limit: left };
+    const page = { offset: Math.max(0, offset - count), limit: left, ...reading };
     return [...suspects, ...(await this.#admin.peek(this.#queue, page))];
   }
 

@@ -8,12 +8,12 @@ const MOST_BYTES = 1_024;
 
 /** The data of a message as the board sends it to the browser: always something that JSON can write. */
 export function shownData(message: QueuedMessage, place: 'list' | 'page'): unknown {
-  const { data, unreadable, element } = message;
+  const { data, unreadable, isParked, element } = message;
   if (unreadable !== undefined) return { unreadable, element: shownBytes(element) };
+  if (isParked && place === 'list') return 'large: open the message to see it';
   const json = jsonOf(data);
   if (json === undefined) return inspect(data);
-  if (place === 'list' && json.length > LONGEST_LISTED)
-    return `${json.length} characters of JSON: open the message to see them`;
+  if (place === 'list' && json.length > LONGEST_LISTED) return 'large: open the message to see it';
   return JSON.parse(json);
 }
 

@@ -9,7 +9,7 @@ import type {
 import type { EventHistory } from '../events/event-index.js';
 import { subscriptionOf, subscriptionQueue } from '../message/queue-name.js';
 import { wholeNumber } from '../options/options.js';
-import type { Page } from './queue-admin.js';
+import type { Page } from './pages.js';
 import type { QueuedMessage } from './queued-message.js';
 
 /** A group's subscription. */

@@ -10,6 +10,9 @@ type ParkedBodies = ReadonlyMap<string, Buffer>;
 
 const NOTHING_PARKED: ParkedBodies = new Map();
 
+/** Parked bodies were not asked for. */
+const NOT_READ = 'not read';
+
 /** Shows elements to people, even unreadable ones. */
 export class MessageReader {
   constructor(
@@ -17,14 +20,24 @@ export class MessageReader {
     private readonly format: BodyFormat,
   ) {}
 
-  async messages(queue: string, elements: readonly Buffer[]): Promise<readonly QueuedMessage[]> {
-    const parked = await this.#parkedBodies(queue, elements);
+  /** Without parked bodies, the data of messages that have one is undefined. */
+  async messages(
+    queue: string,
+    elements: readonly Buffer[],
+    withParked: boolean,
+  ): Promise<readonly QueuedMessage[]> {
+    const parked = withParked ? await this.#parkedBodies(queue, elements) : NOT_READ;
     return elements.map((element) => this.message(element, parked));
   }
 
-  async letters(queue: string, dead: readonly DeadElement[]): Promise<readonly DeadLetterEntry[]> {
+  /** Likewise. */
+  async letters(
+    queue: string,
+    dead: readonly DeadElement[],
+    withParked: boolean,
+  ): Promise<readonly DeadLetterEntry[]> {
     const originals = dead.map(({ element }) => readDeadLetter(element)?.original ?? element);
-    const parked = await this.#parkedBodies(queue, originals);
+    const parked = withParked ? await this.#parkedBodies(queue, originals) : NOT_READ;
     return dead.map((letter) => this.#letter(letter, parked));
   }
 
@@ -34,10 +47,13 @@ export class MessageReader {
   }
 
   /** Of an element that stands nowhere near a parked body, unless those are given. */
-  message(element: Buffer, parked = NOTHING_PARKED): QueuedMessage {
+  message(element: Buffer, parked: ParkedBodies | typeof NOT_READ = NOTHING_PARKED): QueuedMessage {
     const { envelope, unreadable } = readEnvelope(element);
-    const body = envelope?.parked === undefined ? envelope?.body : parked.get(envelope.parked);
-    const read = this.#data(body ?? element, envelope?.encoding);
+    const isParked = envelope?.parked !== undefined;
+    const read =
+      isParked && parked === NOT_READ
+        ? { data: undefined }
+        : this.#data(bodyOf(envelope, parked) ?? element, envelope?.encoding);
     return {
       id: envelope?.id,
       pattern: envelope?.pattern,
@@ -46,13 +62,17 @@ export class MessageReader {
       sentAt: timeOf(envelope?.sentAtMs),
       expiresAt: timeOf(envelope?.expiresAtMs),
       headers: envelope?.headers ?? {},
+      isParked,
       element,
       ...read,
       ...(unreadable === undefined ? {} : { unreadable }),
     };
   }
 
-  #letter({ entry, element }: DeadElement, parked: ParkedBodies): DeadLetterEntry {
+  #letter(
+    { entry, element }: DeadElement,
+    parked: ParkedBodies | typeof NOT_READ,
+  ): DeadLetterEntry {
     const letter = readDeadLetter(element);
     const {
       reason = 'unknown',
@@ -81,6 +101,14 @@ const LATEST = 8_640_000_000_000_000;
 /** Other programs may write any number; numbers beyond the range of dates become its first or last date. */
 export function dateOf(ms: number): Date {
   return new Date(Math.max(-LATEST, Math.min(ms, LATEST)));
+}
+
+function bodyOf(
+  envelope: Envelope | undefined,
+  parked: ParkedBodies | typeof NOT_READ,
+): Buffer | undefined {
+  if (envelope?.parked === undefined) return envelope?.body;
+  return parked === NOT_READ ? undefined : parked.get(envelope.parked);
 }
 
 function timeOf(ms: number | undefined): Date | undefined {

@@ -12,8 +12,10 @@ export interface QueuedMessage {
   /** No handler starts it after this time of Redis's clock. */
   readonly expiresAt: Date | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  /** The data; undefined if the body cannot be read here. */
+  /** The data; undefined if the body cannot be read here, or was not to be read (`withParked`). */
   readonly data: unknown;
+  /** Whether the body is so large that it is parked beside its list. */
+  readonly isParked: boolean;
   /** Why the header or the body cannot be read here; absent if both can. */
   readonly unreadable?: string;
   /** The element's bytes in Redis. */

@@ -1,10 +1,7 @@
-import type {
-  DeadLetterFilter,
-  OffsetPage,
-  Page,
-  QueueOverview,
-  Removal,
-} from '../../core/admin/queue-admin.js';
+import { DeadLetterAdmin } from '../../core/admin/dead-letter-admin.js';
+import type { DeadLetterFilter } from '../../core/admin/dead-letter-admin.js';
+import type { OffsetPage, Page, Reading } from '../../core/admin/pages.js';
+import type { QueueOverview, Removal } from '../../core/admin/queue-admin.js';
 import type {
   DeadLetterEntry,
   DelayedMessage,
@@ -48,7 +45,7 @@ export interface HistoryPageOptions extends Page {
 }
 
 /** Which dead letters to list, in which direction. */
-export interface DeadLetterPageOptions extends Page {
+export interface DeadLetterPageOptions extends Page, Reading {
   /** The first dead letter of the page, by its `entry`. Default: the oldest, or the newest with `newestFirst`. */
   readonly from?: string | undefined;
   /** How many to pass over, from there on. Costs more the more they are: prefer `from`. Default 0. */
@@ -87,6 +84,7 @@ function nameOf(queue: RedisQueueName): string {
 export class RedisQueueAdmin {
   // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
   private readonly admin: QueueAdmin;
+  private readonly dead: DeadLetterAdmin;
   private readonly events: EventAdmin;
 
   /** @throws InvalidOptionError */
@@ -96,6 +94,7 @@ export class RedisQueueAdmin {
     const format = new BodyFormat({ ...resolved, codec: jsonCodec, compressAboveBytes: false });
     const reader = new MessageReader(broker, format);
     this.admin = new QueueAdmin(broker, reader);
+    this.dead = new DeadLetterAdmin(broker, reader);
     this.events = new EventAdmin(broker.events, (element) => reader.message(element));
   }
 
@@ -156,12 +155,16 @@ export class RedisQueueAdmin {
     return this.admin.find(nameOf(queue), id);
   }
 
-  /** Makes delayed messages due now: all, or those that match the filter. Returns how many. */
+  /**
+   * Makes delayed messages due now: all, or those that match the filter. Returns how many. With `withParked: false`, the
+   * filter gets large messages without their data, which costs less.
+   */
   advanceDelayed(
     queue: RedisQueueName,
     filter?: (message: DelayedMessage) => boolean,
+    reading: Reading = {},
   ): Promise<number> {
-    return this.admin.advanceDelayed(nameOf(queue), filter);
+    return this.admin.advanceDelayed(nameOf(queue), filter, reading);
   }
 
   /**
@@ -194,15 +197,16 @@ export class RedisQueueAdmin {
    */
   async deadLetters(
     queue: RedisQueueName,
-    { from, offset = 0, limit, newestFirst = false }: DeadLetterPageOptions = {},
+    { from, offset = 0, limit, newestFirst = false, withParked }: DeadLetterPageOptions = {},
   ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
     const isNewestFirst = flag(newestFirst, 'newestFirst');
-    return this.admin.deadLetters(nameOf(queue), { from, offset, limit, isNewestFirst });
+    const page = { from, offset, limit, isNewestFirst, withParked };
+    return this.dead.list(nameOf(queue), page);
   }
 
   /** One dead letter, by its `entry`. */
   deadLetter(queue: RedisQueueName, entry: string): Promise<DeadLetterEntry | undefined> {
-    return this.admin.deadLetter(nameOf(queue), entry);
+    return this.dead.get(nameOf(queue), entry);
   }
 
   /**
@@ -210,22 +214,36 @@ export class RedisQueueAdmin {
    * `dead-letter-history`. Returns false if it is not there: if two calls redrive it at once, one of them does it.
    */
   redrive(queue: RedisQueueName, entry: string): Promise<boolean> {
-    return this.admin.redrive(nameOf(queue), entry);
+    return this.dead.redrive(nameOf(queue), entry);
   }
 
-  /** Redrives all present dead letters, or those that match the filter. Returns how many. */
-  redriveAll(queue: RedisQueueName, filter?: DeadLetterFilter): Promise<number> {
-    return this.admin.redriveAll(nameOf(queue), filter);
+  /**
+   * Redrives all present dead letters, or those that match the filter. Returns how many. With `withParked: false`, the
+   * filter gets large messages without their data, which costs less.
+   */
+  redriveAll(
+    queue: RedisQueueName,
+    filter?: DeadLetterFilter,
+    reading: Reading = {},
+  ): Promise<number> {
+    return this.dead.redriveAll(nameOf(queue), filter, reading);
   }
 
   /** Deletes a dead letter for good. Returns false if it is not there. */
   deleteDeadLetter(queue: RedisQueueName, entry: string): Promise<boolean> {
-    return this.admin.deleteDeadLetter(nameOf(queue), entry);
+    return this.dead.delete(nameOf(queue), entry);
   }
 
-  /** Deletes all present dead letters, or those that match the filter. Returns how many. */
-  deleteDeadLetters(queue: RedisQueueName, filter?: DeadLetterFilter): Promise<number> {
-    return this.admin.deleteDeadLetters(nameOf(queue), filter);
+  /**
+   * Deletes all present dead letters, or those that match the filter. Returns how many. With `withParked: false`, the
+   * filter gets large messages without their data, which costs less.
+   */
+  deleteDeadLetters(
+    queue: RedisQueueName,
+    filter?: DeadLetterFilter,
+    reading: Reading = {},
+  ): Promise<number> {
+    return this.dead.deleteAll(nameOf(queue), filter, reading);
   }
 
   /**
