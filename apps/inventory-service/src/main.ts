@@ -1,25 +1,17 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
-import { RedisQueueServer } from 'nestjs-redis-queue-transport';
+import { RedisQueueModule } from 'nestjs-redis-queue-transport';
 import { AppModule } from './app.module.js';
 import { InventoryConfig } from './config/inventory-config.js';
-import { Traces } from './telemetry/traces.js';
 
-const app = await NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppModule, {
-  inject: [InventoryConfig, Traces],
-  useFactory: (config: InventoryConfig, { observers }: Traces) => ({
-    strategy: new RedisQueueServer({
-      connection: config.redisUrl,
-      prefix: config.queuePrefix,
-      concurrency: config.concurrency,
-      leaseMs: config.leaseMs,
-      observers,
-    }),
-  }),
-});
+// HTTP is for those who run it: /health and /metrics. Its work comes by messages alone.
+const app = await NestFactory.create(AppModule);
+app.connectMicroservice(RedisQueueModule.microservice(), { inheritAppConfig: true });
 // SIGTERM and SIGINT let the running handlers finish and hand back what has not started.
 app.enableShutdownHooks();
-await app.listen();
-new Logger('main').log('inventory-service is ready');
+await app.init();
+await app.startAllMicroservices();
+const { host, port } = app.get(InventoryConfig);
+await app.listen(port, host);
+new Logger('main').log(`inventory-service is ready: ${await app.getUrl()}`);

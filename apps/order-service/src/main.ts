@@ -1,27 +1,20 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { MicroserviceOptions } from '@nestjs/microservices';
-import { RedisQueueServer } from 'nestjs-redis-queue-transport';
+import { RedisQueueModule, RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { AppModule } from './app.module.js';
 import { OrderConfig } from './config/order-config.js';
 import { readRole } from './config/role.js';
 import { LiveOrders } from './page/live-orders.js';
-import { Traces } from './telemetry/traces.js';
 import { WebModule } from './web.module.js';
 
 const app = await NestFactory.create(readRole(process.env) === 'web' ? WebModule : AppModule);
 const config = app.get(OrderConfig);
-const server = new RedisQueueServer({
-  connection: config.redisUrl,
-  prefix: config.queuePrefix,
-  leaseMs: config.leaseMs,
-  observers: app.get(Traces).observers,
-});
+const server = app.get(RedisQueueServer);
 const liveOrders = app.get(LiveOrders);
 server.on('eventsInterrupted', () => liveOrders.lookAgain());
 server.on('eventsDropped', () => liveOrders.lookAgain());
-app.connectMicroservice<MicroserviceOptions>({ strategy: server }, { inheritAppConfig: true });
+app.connectMicroservice(RedisQueueModule.microservice(), { inheritAppConfig: true });
 app.enableShutdownHooks();
 // In this order: every module is ready before the first event comes, and the groups of the events
 // are known to Redis before the first order that could cause one is taken.

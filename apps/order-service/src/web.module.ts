@@ -3,6 +3,7 @@ import { APP_PIPE } from '@nestjs/core';
 import { ConfigModule } from './config/config.module.js';
 import { DashboardModule } from './dashboard/dashboard.module.js';
 import { DemoModule } from './demo/demo.module.js';
+import { OperationsModule } from './operations/operations.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PageModule } from './page/page.module.js';
 import { StockModule } from './stock/stock.module.js';
@@ -14,6 +15,7 @@ import { TelemetryModule } from './telemetry/telemetry.module.js';
     ConfigModule,
     TelemetryModule,
     DashboardModule,
+    OperationsModule,
     OrdersModule,
     StockModule,
     PageModule,

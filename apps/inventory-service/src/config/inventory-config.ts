@@ -3,6 +3,9 @@ import { readText, readWholeNumber, type Environment } from './environment.js';
 
 /** Everything that an operator may set, read from the environment once, at start. */
 export class InventoryConfig {
+  /** `HOST` and `PORT` of `/health` and `/metrics`; port 0, the default, takes a free one. */
+  readonly host: string;
+  readonly port: number;
   /** `QUEUE_PREFIX`: first part of every key of the transport; both services need the same. */
   readonly queuePrefix: string;
   /** `DATA_PREFIX`: first part of the keys of this service's own data. */
@@ -21,6 +24,8 @@ export class InventoryConfig {
     readonly redisUrl: string,
     environment: Environment,
   ) {
+    this.host = readText(environment, 'HOST', '127.0.0.1');
+    this.port = readWholeNumber(environment, 'PORT', { fallback: 0, min: 0, max: 65_535 });
     this.queuePrefix = readText(environment, 'QUEUE_PREFIX', 'rq');
     this.dataPrefix = readText(environment, 'DATA_PREFIX', 'shop');
     this.concurrency = readWholeNumber(environment, 'CONCURRENCY', {

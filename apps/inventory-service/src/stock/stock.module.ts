@@ -3,6 +3,7 @@ import { APP_PIPE } from '@nestjs/core';
 import { RedisQueueModule } from 'nestjs-redis-queue-transport';
 import { InventoryConfig } from '../config/inventory-config.js';
 import { RedisModule } from '../redis/redis.module.js';
+import { Measurements } from '../telemetry/measurements.js';
 import { Traces } from '../telemetry/traces.js';
 import { RedeliveryInterceptor } from './redelivery.interceptor.js';
 import { StockController } from './stock.controller.js';
@@ -14,11 +15,12 @@ import { Warehouse } from './warehouse.js';
   imports: [
     RedisModule,
     RedisQueueModule.registerAsync({
-      inject: [InventoryConfig, Traces],
-      useFactory: (config: InventoryConfig, { observers }: Traces) => ({
+      inject: [InventoryConfig, Traces, Measurements],
+      useFactory: (config: InventoryConfig, { observers }: Traces, { observer }: Measurements) => ({
         connection: config.redisUrl,
         prefix: config.queuePrefix,
-        observers,
+        observers: [...observers, observer],
+        server: { concurrency: config.concurrency, leaseMs: config.leaseMs },
       }),
     }),
   ],
@@ -34,5 +36,6 @@ import { Warehouse } from './warehouse.js';
       useFactory: (): ValidationPipe => new ValidationPipe({ transform: true, whitelist: true }),
     },
   ],
+  exports: [RedisQueueModule],
 })
 export class StockModule {}

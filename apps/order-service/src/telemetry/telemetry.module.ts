@@ -2,18 +2,20 @@ import { Global, Module } from '@nestjs/common';
 import type { MiddlewareConsumer, NestModule } from '@nestjs/common';
 import { readText } from '../config/environment.js';
 import { HttpSpans } from './http-spans.middleware.js';
+import { Measurements } from './measurements.js';
 import { Traces } from './traces.js';
 
 @Global()
 @Module({
   providers: [
+    Measurements,
     {
       provide: Traces,
       useFactory: (): Traces =>
         new Traces(readText(process.env, 'OTEL_EXPORTER_OTLP_ENDPOINT', '') !== ''),
     },
   ],
-  exports: [Traces],
+  exports: [Traces, Measurements],
 })
 export class TelemetryModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
