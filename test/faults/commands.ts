@@ -1,3 +1,4 @@
+import { exchange } from '../../libs/redis-queue-transport/src/redis/exchange/exchange.script.js';
 import type { Match } from '../support/proxy.js';
 
 /** The commands of the library, as a proxy sees them. */
@@ -18,13 +19,13 @@ export const isExchange: Match = (words) =>
 
 /** An exchange that asks for messages. */
 export const isTake: Match = (words, connection) =>
-  isExchange(words, connection) && takeOf(words) > 0;
+  isExchange(words, connection) && Number(exchangeArgument(words, 'take')) > 0;
 
-/** An exchange that settles something, whether or not it asks for messages too. */
+/** An exchange that settles something, even if it asks for messages too. */
 export const isSettling: Match = (words, connection) => {
   if (!isExchange(words, connection)) return false;
-  const [, , , , , oldestDone, , , , ...settlements] = argumentsOf(words);
-  return Number(oldestDone) > 0 || settlements.length > 0;
+  const hasMore = argumentsOf(words).length > exchange.args.length;
+  return Number(exchangeArgument(words, 'oldestDone')) > 0 || hasMore;
 };
 
 /** That of a body beside its queue. */
@@ -60,11 +61,14 @@ function keysOf(words: readonly string[]): readonly string[] {
   return words.slice(3, 3 + Number(words[2]));
 }
 
-/** After the keys: consumer, take, dead letter limit, once, wake, oldest done, held, last done, acks, and the settlements. */
+/** The named arguments of the script, and then acks and rows. */
 function argumentsOf(words: readonly string[]): readonly string[] {
   return words.slice(3 + Number(words[2]));
 }
 
-function takeOf(words: readonly string[]): number {
-  return Number(argumentsOf(words)[1]);
+function exchangeArgument(
+  words: readonly string[],
+  name: (typeof exchange.args)[number],
+): string | undefined {
+  return argumentsOf(words)[exchange.args.indexOf(name)];
 }

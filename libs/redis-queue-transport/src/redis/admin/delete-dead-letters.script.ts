@@ -1,16 +1,17 @@
 import { Script, readNumber } from '../script/script.js';
 import { UNPARK } from '../script/parking-lua.js';
 
-/** Deletes dead letters by their entries (behind the named arguments). Replies how many were there. */
+/** Deletes dead letters by their entries. Replies how many were there. */
 export const deleteDeadLetters = new Script({
   action: 'delete dead letters',
   keys: ['dead', 'parked'],
   args: [],
+  rows: ['entry'],
   shared: [UNPARK],
-  lua: `
+  lua: (row) => `
 if redis.call('EXISTS', parked) == 1 then
-  for i = FIRST, #ARGV do
-    for _, entry in ipairs(redis.call('XRANGE', dead, ARGV[i], ARGV[i])) do unpark(entry[2][2]) end
+  ${row.each}
+    for _, found in ipairs(redis.call('XRANGE', dead, entry, entry)) do unpark(found[2][2]) end
   end
 end
 local deleted = redis.call('XDEL', dead, unpack(ARGV, FIRST))

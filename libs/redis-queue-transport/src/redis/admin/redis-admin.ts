@@ -106,7 +106,8 @@ export class RedisAdmin implements AdminBroker {
     const keys = this.#keys.queue(queue);
     const { names, ...seen } = await look.run(this.#connection, keys, {});
     const lists = names.map(keys.processing);
-    const processing = lists.length === 0 ? 0 : await held.run(this.#connection, {}, {}, [], lists);
+    const processing =
+      lists.length === 0 ? 0 : await held.run(this.#connection, {}, {}, [], { keys: lists });
     return { ...seen, queue, processing };
   }
 
@@ -174,8 +175,7 @@ export class RedisAdmin implements AdminBroker {
 
   async redrive(queue: string, letters: readonly DeadElement[]): Promise<number> {
     await this.#ready();
-    const rest = letters.flatMap(({ entry, element }) => [entry, element]);
-    return redrive.run(this.#connection, this.#keys.queue(queue), {}, rest);
+    return redrive.run(this.#connection, this.#keys.queue(queue), {}, letters);
   }
 
   async deleteDeadLetters(queue: string, named: readonly string[]): Promise<number> {
@@ -213,7 +213,7 @@ export class RedisAdmin implements AdminBroker {
 
   async remove(queue: string, element: Buffer): Promise<boolean> {
     await this.#ready();
-    return remove.run(this.#connection, this.#keys.queue(queue), {}, [element]);
+    return remove.run(this.#connection, this.#keys.queue(queue), { element });
   }
 
   async purge(queue: string, what: PurgedPart | 'all'): Promise<number> {

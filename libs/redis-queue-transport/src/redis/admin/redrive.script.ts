@@ -2,20 +2,21 @@ import { Script, readNumber } from '../script/script.js';
 import { APPEND } from '../script/moving-lua.js';
 
 /**
- * Moves dead letters to the tail of the queue: pairs of (entry, element as it is sent again). An entry that is gone,
+ * Moves dead letters to the tail of the queue; `element` is what is sent again. An entry that is gone,
  * redriven or deleted by somebody else, is passed over. Replies how many were moved.
  */
 export const redrive = new Script({
   action: 'redrive dead letters',
   keys: ['dead', 'waiting'],
   args: [],
+  rows: ['entry', 'element'],
   shared: [APPEND],
-  lua: `
+  lua: (row) => `
 local moved = 0
-for i = FIRST, #ARGV, 2 do
-  if #redis.call('XRANGE', dead, ARGV[i], ARGV[i]) == 1 then
-    append(waiting, ARGV[i + 1])
-    redis.call('XDEL', dead, ARGV[i])
+${row.each}
+  if #redis.call('XRANGE', dead, entry, entry) == 1 then
+    append(waiting, element)
+    redis.call('XDEL', dead, entry)
     moved = moved + 1
   end
 end

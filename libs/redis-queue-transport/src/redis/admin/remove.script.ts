@@ -2,16 +2,15 @@ import { Script } from '../script/script.js';
 import { UNPARK } from '../script/parking-lua.js';
 
 /**
- * Removes an element (the argument) that nobody holds, once, with the body that is parked. Replies 1, or 0 when it is not there (any
+ * Removes an element that nobody holds, once, with the body that is parked. Replies 1, or 0 when it is not there (any
  * more).
  */
 export const remove = new Script({
   action: 'remove a message',
   keys: ['waiting', 'suspects', 'delayed', 'parked'],
-  args: [],
+  args: ['element'],
   shared: [UNPARK],
   lua: `
-local element = ARGV[FIRST]
 local removed = redis.call('ZREM', delayed, element)
 if removed == 0 then removed = redis.call('LREM', suspects, 1, element) end
 if removed == 0 then removed = redis.call('LREM', waiting, -1, element) end

@@ -101,7 +101,8 @@ export class Consumers {
     const { commands, process } = this.at;
     await this.at.connect();
     const keys = this.at.keys.queue(queue);
-    return noteTerms.run(commands, keys, { process }, Object.entries(terms).flat());
+    const rows = Object.entries(terms).map(([name, value]) => ({ name, value }));
+    return noteTerms.run(commands, keys, { process }, rows);
   }
 
   /** News may have been missed. */

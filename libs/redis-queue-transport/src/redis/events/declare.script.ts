@@ -3,18 +3,18 @@ import { Script } from '../script/script.js';
 import { RAISE_VERSION } from '../script/index-version-lua.js';
 
 /**
- * Sets fields of the index of groups, pairs of (field, value) behind the named arguments. With `onlyMissing` 1, existing
+ * Sets fields of the index of groups. With `onlyMissing` 1, existing
  * fields stay as they are. A field that names a queue (it begins with "@") also lists the queue.
  */
 export const declare = new Script({
   action: 'declare groups',
   keys: ['groups', 'queues'],
   args: ['onlyMissing'],
+  rows: ['field', 'value'],
   shared: [RAISE_VERSION],
-  lua: `
+  lua: (row) => `
 local isChanged = false
-for i = FIRST, #ARGV, 2 do
-  local field, value = ARGV[i], ARGV[i + 1]
+${row.each}
   local known = redis.call('HGET', groups, field) or ''
   if known ~= value and (known == '' or onlyMissing ~= '1') then
     isChanged = true

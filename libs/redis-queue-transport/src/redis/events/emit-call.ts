@@ -4,9 +4,10 @@ import { newBodyName } from '../queue/body-name.js';
 import type { Connection } from '../connection/connection.js';
 import type { Transaction } from '../connection/transaction.js';
 import type { Route } from './event-routes.js';
-import { emitHeld, emitLive } from './emit.script.js';
+import { emitHeld, emitLive, routeValues } from './emit.script.js';
 import type { EmitReply } from './emit.script.js';
-import type { ScriptArgument } from '../script/script.js';
+import type { ScriptArgument } from '../script/rows.js';
+import type { Further } from '../script/script.js';
 
 /** Publishes one event without copies: what most calls do, in the fewest steps. */
 export function emitLone(
@@ -16,8 +17,9 @@ export function emitLone(
   { lone }: Route,
   element: Element,
 ): Promise<EmitReply> {
-  const args = { version, routeCount: 1, parkAbove: 0, bodyName: '', bodies: '' }; // nothing is kept that could be parked
-  return emitLive.run(connection, { groups }, args, [...lone, element]);
+  // Nothing is kept that could be parked.
+  const args = { version, routeCount: 1, parkAbove: 0, bodyName: '', bodies: '' };
+  return emitLive.run(connection, { groups }, args, [], { values: [...lone, element] });
 }
 
 interface EmitArguments {
@@ -69,13 +71,13 @@ export class EmitCall {
   run(connection: Connection): Promise<EmitReply> {
     const { groups } = this;
     const args = this.#args(newBodyName(), '');
-    return this.#script.run(connection, { groups }, args, this.#rest, this.#keys);
+    return this.#script.run(connection, { groups }, args, [], this.#further);
   }
 
   /** For one large event, of which nothing is kept that could be parked. */
   runUnpublished(connection: Connection): Promise<EmitReply> {
     const { groups } = this;
-    return this.#script.run(connection, { groups }, this.#args('', 0), this.#rest, this.#keys);
+    return this.#script.run(connection, { groups }, this.#args('', 0), [], this.#further);
   }
 
   /** For one large event, in one step with what puts its bodies, under names that begin with `bodyName`. */
@@ -91,7 +93,7 @@ export class EmitCall {
       transact(redis, (client) => {
         const putting = put(client);
         const args = this.#args(bodyName, putting.length);
-        return [...putting, script.send(client, { groups }, args, this.#rest, this.#keys)];
+        return [...putting, script.send(client, { groups }, args, [], this.#further)];
       }),
     );
     return script.read(reply);
@@ -101,8 +103,8 @@ export class EmitCall {
     return this.#isHeld ? emitHeld : emitLive;
   }
 
-  get #rest(): ScriptArgument[] {
-    return [...this.#routes, ...this.#events];
+  get #further(): Further {
+    return { keys: this.#keys, values: [...this.#routes, ...this.#events] };
   }
 
   #args(bodyName: string, bodies: number | ''): EmitArguments {
@@ -117,28 +119,15 @@ export class EmitCall {
     if (known !== undefined) return known;
     const number = this.#routeNumbers.size + this.#numbersWithIds.size + 1;
     numbers.set(route, number);
-    this.#describe(route, ids);
+    this.#routes.push(...routeValues(route, ids, this.#key));
     return number;
   }
 
-  #describe({ channels, lists, histories }: Route, ids: string | undefined): void {
-    this.#routes.push(channels.length, ...channels);
-    this.#routes.push(lists.length);
-    for (const { waiting, parked, counts } of lists)
-      this.#routes.push(this.#key(waiting), this.#key(parked), this.#key(counts));
-    this.#routes.push(histories.length);
-    for (const { history, historyCount, told, maxLength = 0, maxAgeMs = 0 } of histories) {
-      const keys = [this.#key(history), this.#key(historyCount)];
-      this.#routes.push(...keys, told, maxLength, maxAgeMs);
-    }
-    this.#routes.push(ids === undefined ? 0 : this.#key(ids));
-  }
-
-  #key(key: string): number {
+  readonly #key = (key: string): number => {
     const known = this.#keyNumbers.get(key);
     if (known !== undefined) return known;
     const number = this.#keys.push(key) + 1;
     this.#keyNumbers.set(key, number);
     return number;
-  }
+  };
 }

@@ -1,8 +1,40 @@
+import type { HistoryKeys, QueueKeys } from '../keys/keys.js';
+import type { ScriptArgument } from '../script/rows.js';
 import { Script, readArray, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { APPEND } from '../script/moving-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 import { PARK, REFER } from '../script/parking-lua.js';
+
+/** Where an event goes, in keys and channels. */
+export interface EmitRoute {
+  readonly channels: readonly string[];
+  readonly lists: readonly Pick<QueueKeys, 'waiting' | 'parked' | 'counts'>[];
+  readonly histories: readonly EmitHistory[];
+}
+
+export interface EmitHistory extends HistoryKeys {
+  /** The channel for events with their place in the history. */
+  readonly told: string;
+  readonly maxLength: number | undefined;
+  readonly maxAgeMs: number | undefined;
+}
+
+/** The values of a route, as `readRoute` in the script reads them. `ids`: the key of the ids that are remembered. */
+export function routeValues(
+  { channels, lists, histories }: EmitRoute,
+  ids: string | undefined,
+  numberOf: (key: string) => number,
+): ScriptArgument[] {
+  const values: ScriptArgument[] = [channels.length, ...channels, lists.length];
+  for (const { waiting, parked, counts } of lists)
+    values.push(numberOf(waiting), numberOf(parked), numberOf(counts));
+  values.push(histories.length);
+  for (const { history, historyCount, told, maxLength = 0, maxAgeMs = 0 } of histories)
+    values.push(numberOf(history), numberOf(historyCount), told, maxLength, maxAgeMs);
+  values.push(ids === undefined ? 0 : numberOf(ids));
+  return values;
+}
 
 /** What became of one event. */
 export type Emitted =
@@ -23,10 +55,9 @@ export type EmitReply =
 /**
  * Emits events, if the index of groups is still the one by which they were addressed.
  *
- * Behind the named arguments stand the routes: for each, channels, lists, histories (each with a count before it; a
- * list the numbers of its key, of its parked bodies and of its counts; a history the numbers of its two keys, its channel, its length and its age in ms, 0 for
- * no bound), and the number of the key with the ids, 0 where none are kept. Then the events: for each the number of its
- * route and the element; where ids are kept its id and the window in ms.
+ * Behind the named arguments come the routes ({@link routeValues}), and then the events: for each the number of its route
+ * and the element and, if the route remembers ids, its id and the window in ms. These are no rows, since their length
+ * varies.
  *
  * A copy of more than `parkAbove` bytes leaves its body beside its list, under a name that begins with `bodyName`, which is
  * new for each call; histories and channels have it whole.

@@ -1,26 +1,17 @@
 import type { EventIndex } from '../../core/events/event-index.js';
-import type { HistoryKeys, Keys, QueueKeys } from '../keys/keys.js';
-import type { ScriptArgument } from '../script/script.js';
+import type { Keys } from '../keys/keys.js';
+import type { ScriptArgument } from '../script/rows.js';
+import { routeValues } from './emit.script.js';
+import type { EmitRoute } from './emit.script.js';
 
-/** Where an event goes, in keys and channels. */
-export interface Route {
-  readonly channels: readonly string[];
-  readonly lists: readonly Pick<QueueKeys, 'waiting' | 'parked' | 'counts'>[];
-  readonly histories: readonly RouteHistory[];
+export interface Route extends EmitRoute {
   /** The key of the ids for `deduplicate`. */
   readonly emitted: string;
   readonly groups: number;
   /** Emitting stores something in Redis. */
   readonly isHeld: boolean;
-  /** For a route that stores nothing: the arguments of the emit script for the route and for an event. */
+  /** For a route that stores nothing: the values of the route and the first one of an event. */
   readonly lone: readonly ScriptArgument[];
-}
-
-interface RouteHistory extends HistoryKeys {
-  /** The channel for events with their place in the history. */
-  readonly told: string;
-  readonly maxLength: number | undefined;
-  readonly maxAgeMs: number | undefined;
 }
 
 /** How many patterns are remembered: an endless number of patterns must not fill the memory. */
@@ -55,7 +46,7 @@ export class EventRoutes {
     const channels = listeners.map((listened) => this.keys.event(listened));
     return {
       channels,
-      lone: [channels.length, ...channels, 0, 0, 0, 1],
+      lone: [...routeValues({ channels, lists: [], histories: [] }, undefined, () => 0), 1],
       lists: queues.map((queue) => this.keys.queue(queue)),
       histories: histories.map(({ pattern: kept, maxLength, maxAgeMs }) => ({
         ...this.keys.history(kept),

@@ -132,7 +132,8 @@ export class Subscriptions {
     if (fields.length === 0) return;
     const { groups, queues } = this.keys;
     const args = { onlyMissing: onlyMissing ? 1 : 0 };
-    await declare.run(this.connection, { groups, queues }, args, fields.flat());
+    const rows = fields.map(([field, value]) => ({ field, value }));
+    await declare.run(this.connection, { groups, queues }, args, rows);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Settlement, Suspects } from '../../core/broker/lease.js';
-import type { ScriptArgument } from '../script/script.js';
+import type { RowsOf } from '../script/script.js';
 import { LARGE_BYTES, Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY, RELEASE_DUE } from '../script/delayed-lua.js';
@@ -55,10 +55,10 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * Settles, releases due messages, and takes, for a consumer that still has its lease: at most `take`. The consumer has
  * `room` for at least as many, and may take the others by other means.
  *
- * After the named arguments come `acks` elements that are done, then triples of (kind, element, detail): the
- * replacement of a dead letter or a retry (whose kind is then the pause in ms), why one is skipped, the id that is
- * to be remembered with an ack, or nothing for a done one whose body is parked. The triples are walked backwards, so that several that go back to the head keep their
- * order.
+ * In front of the rows come `acks` elements that are done. The detail of a row is the replacement of a dead letter or a
+ * retry (whose kind is the pause in ms), why a message is skipped, the id to remember with an ack, or nothing for an
+ * element that is released, or done with its body parked. The rows are walked backwards, so that those that go back to the
+ * head keep their order.
  *
  * Suspects stand in a list of their own, and one live consumer at a time has the right to run them, its trial. The step
  * `trial`: `claim` the right, granted if nobody has it and there are suspects (or `claimIfEmpty`: only if the consumer
@@ -109,8 +109,9 @@ export const exchange = new Script({
     'room',
     'acks',
   ],
+  rows: ['kind', 'element', 'detail'],
   shared: [NOW_MS, DELAY, RELEASE_DUE, PUT_BACK, FORGET_ENDED, UNPARK, DROP_DEAD],
-  lua: `
+  lua: (row) => `
 if not redis.call('ZSCORE', consumers, consumer) then return 0 end
 if tonumber(oldestDone) > 0 then
   if redis.call('LLEN', processing) ~= tonumber(held) then return -1 end
@@ -125,8 +126,8 @@ local now = others <= #ARGV and nowMs() or nil
 for i = FIRST, others - 1 do
   missing = missing + 1 - redis.call('LREM', processing, 1, ARGV[i])
 end
-for i = #ARGV - 2, others, -3 do
-  local kind, element, detail = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+for i = #ARGV - ${row.size - 1}, others, -${row.size} do
+  ${row.locals}
   -- Walked from the newest on, most are found at the end; dead letters at the beginning.
   local from = kind == 'deadLetter' and 1 or -1
   if not redis.call('LPOS', processing, element, 'RANK', from) then
@@ -268,39 +269,42 @@ return reply
   },
 });
 
-/** The arguments behind the named ones. */
+type SettlementRow = RowsOf<typeof exchange>;
+
+/** The acks and rows of settlements. */
 export function settlementArguments(settlements: readonly Settlement[]): {
-  acks: number;
-  rest: ScriptArgument[];
+  readonly acks: readonly Buffer[];
+  readonly rows: readonly SettlementRow[];
 } {
-  const rest: ScriptArgument[] = [];
-  const others: ScriptArgument[] = [];
+  const acks: Buffer[] = [];
+  const rows: SettlementRow[] = [];
   /** From the last to the first, so that the script, which walks backwards, adds the oldest first. */
-  const dead: ScriptArgument[] = [];
+  const dead: SettlementRow[] = [];
   for (const settlement of settlements) {
     const { kind, element } = settlement;
     switch (kind) {
       case 'ack':
-        if (settlement.onceId !== undefined) others.push('once', element, settlement.onceId);
-        else if (settlement.isParked === true) others.push('parked', element, '');
-        else rest.push(element);
+        if (settlement.onceId !== undefined)
+          rows.push({ kind: 'once', element, detail: settlement.onceId });
+        else if (settlement.isParked === true) rows.push({ kind: 'parked', element, detail: '' });
+        else acks.push(element);
         break;
       case 'release':
-        others.push(kind, element, '');
+        rows.push({ kind, element, detail: '' });
         break;
       case 'skip':
-        others.push(kind, element, settlement.why);
+        rows.push({ kind, element, detail: settlement.why });
         break;
-      case 'retry':
-        others.push(Math.ceil(settlement.delayMs), element, settlement.replacement);
+      case 'retry': {
+        const { delayMs, replacement } = settlement;
+        rows.push({ kind: Math.ceil(delayMs), element, detail: replacement });
         break;
+      }
       case 'deadLetter':
-        dead.unshift(kind, element, settlement.replacement);
+        dead.unshift({ kind, element, detail: settlement.replacement });
         break;
     }
   }
-  const acks = rest.length;
-  for (const argument of others) rest.push(argument);
-  for (const argument of dead) rest.push(argument);
-  return { acks, rest };
+  for (const row of dead) rows.push(row);
+  return { acks, rows };
 }

@@ -2,20 +2,21 @@ import { Script, readNumber } from '../script/script.js';
 import { PUT_BACK } from '../script/moving-lua.js';
 
 /**
- * Puts elements that a consumer holds (the arguments behind the named ones, the newest first) back where they came from,
+ * Puts elements that a consumer holds, the newest first, back where they came from,
  * unchanged. Replies with how many were there.
  */
 export const putBack = new Script({
   action: 'give stray deliveries back',
   keys: ['waiting', 'suspects', 'processing'],
   args: [],
+  rows: ['element'],
   shared: [PUT_BACK],
-  lua: `
+  lua: (row) => `
 local moved = 0
-for i = FIRST, #ARGV do
-  if redis.call('LPOS', processing, ARGV[i], 'RANK', -1) then
-    putBack(ARGV[i])
-    redis.call('LREM', processing, -1, ARGV[i])
+${row.each}
+  if redis.call('LPOS', processing, element, 'RANK', -1) then
+    putBack(element)
+    redis.call('LREM', processing, -1, element)
     moved = moved + 1
   end
 end

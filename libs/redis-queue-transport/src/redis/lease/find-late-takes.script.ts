@@ -2,25 +2,26 @@ import { Script, readArray, readBuffer } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
 /**
- * Checks the lists of fenced consumers: further keys, in the order of their names, which are further arguments. Forgets
- * those that hold nothing and are no longer watched. Replies with the names of those that hold something, or whose key is
+ * Checks the lists of fenced consumers, which are further keys in the order of the rows. Forgets those
+ * that hold nothing and are no longer watched. Replies with the names of those that hold something, or whose key is
  * not a list.
  */
 export const findLateTakes = new Script({
   action: 'look for late takes',
   keys: ['fenced'],
   args: [],
+  rows: ['consumer'],
   shared: [NOW_MS],
-  lua: `
+  lua: (row) => `
 local now = nowMs()
 local holding = {}
-for i = FIRST, #ARGV do
+${row.each}
   local held = redis.pcall('LLEN', KEYS[1 + i])
   if held ~= 0 then
-    holding[#holding + 1] = ARGV[i]
+    holding[#holding + 1] = consumer
   else
-    local watchedUntil = redis.call('ZSCORE', fenced, ARGV[i])
-    if watchedUntil and tonumber(watchedUntil) < now then redis.call('ZREM', fenced, ARGV[i]) end
+    local watchedUntil = redis.call('ZSCORE', fenced, consumer)
+    if watchedUntil and tonumber(watchedUntil) < now then redis.call('ZREM', fenced, consumer) end
   end
 end
 return holding

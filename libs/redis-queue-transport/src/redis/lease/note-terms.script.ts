@@ -3,23 +3,23 @@ import { Script, readTexts } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
 /**
- * Records the terms by which `process` serves a queue that it has joined, pairs of (name, value) behind the named
- * arguments. The last record stands. Replies { the previous process, name, its value, … } for each term that differed, or
+ * Records the terms by which `process` serves a queue that it has joined. The last record stands. Replies { the previous process, name, its value, … } for each term that differed, or
  * nothing if all were equal or no other consumer has a lease.
  */
 export const noteTerms = new Script({
   action: 'note the terms of a queue',
   keys: ['terms', 'consumers'],
   args: ['process'],
+  rows: ['name', 'value'],
   shared: [NOW_MS],
-  lua: `
+  lua: (row) => `
 local now = nowMs()
 local before = redis.call('HGET', terms, 'by')
 local others = { before }
-for i = FIRST, #ARGV, 2 do
-  local known = redis.call('HGET', terms, ARGV[i])
-  if known and known ~= ARGV[i + 1] then
-    others[#others + 1] = ARGV[i]
+${row.each}
+  local known = redis.call('HGET', terms, name)
+  if known and known ~= value then
+    others[#others + 1] = name
     others[#others + 1] = known
   end
 end

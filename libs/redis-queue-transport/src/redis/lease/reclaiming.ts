@@ -31,5 +31,7 @@ export function lateTakesOf(
   consumers: readonly string[],
 ): Promise<readonly string[]> {
   const lists = consumers.map((consumer) => keys.processing(consumer));
-  return findLateTakes.run(commands, { fenced: keys.fenced }, {}, consumers, lists);
+  return findLateTakes.run(commands, { fenced: keys.fenced }, {}, consumers, {
+    keys: lists,
+  });
 }

@@ -245,13 +245,13 @@ export class RedisLease implements Lease {
   ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
     const { commands, keys } = this.at;
     const { deadLetterLimit = NO_LIMIT, onceMs } = this.terms;
-    const { acks, rest } = settlementArguments(settlements);
+    const { acks, rows } = settlementArguments(settlements);
     const { consumer } = this;
     const held = this.#held.length;
     const lastDone = this.#held.beginningOf(oldestDone - 1);
     const knownDue = this.#nextDue;
     const readsLarge = this.#readsLarge ? 1 : 0;
-    const done = { oldestDone, held, lastDone, acks };
+    const done = { oldestDone, held, lastDone, acks: acks.length };
     try {
       return await exchange.run(
         commands,
@@ -266,7 +266,8 @@ export class RedisLease implements Lease {
           ...terms,
           ...done,
         },
-        rest,
+        rows,
+        { values: acks },
       );
     } catch (error) {
       if (error instanceof RedisRefusedError) this.#noteRefusal(error.message);

@@ -1,7 +1,7 @@
 import { Script } from '../script/script.js';
 
 /**
- * Ends the parking of a large element, as the last command of a transaction: a small one (behind the named arguments) was put right
+ * Ends the parking of a large element, as the last command of a transaction: a `small` one was put right
  * before it in `list`, and its body under `name` into `parked`. Takes the large one away without reading it. Where it was
  * not there, or is now held by an `owner` whose lease does not end when it was seen to, all is undone.
  *
@@ -10,9 +10,8 @@ import { Script } from '../script/script.js';
 export const endParking = new Script({
   action: 'park the body of a large message',
   keys: ['list', 'parked', 'counts', 'consumers'],
-  args: ['name', 'owner', 'seenEndMs'],
+  args: ['name', 'owner', 'seenEndMs', 'small'],
   lua: `
-local small = ARGV[FIRST]
 local at = redis.call('LPOS', list, small, 'RANK', -1)
 -- A key of another type has refused the body.
 local hasBody = redis.pcall('HEXISTS', parked, name) == 1

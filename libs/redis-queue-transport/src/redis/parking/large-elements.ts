@@ -92,17 +92,16 @@ export class LargeElements {
     const seen = { owner: owner?.consumer ?? '', seenEndMs: owner?.seenEndMs ?? '' };
     const send = large.length + body.length > MOST_IN_TRANSACTION ? oneByOne : transact;
     const keys = { list, parked, counts, consumers };
-    const args = { name, ...seen };
+    const args = { name, ...seen, small: element };
     const connection = this.connection();
     await connection.ready();
     // It finds nothing to end. A permission that it lacks must be known first: what comes before it would stand.
-    if (!endParking.isPermitted(connection))
-      await endParking.run(connection, keys, args, [element]);
+    if (!endParking.isPermitted(connection)) await endParking.run(connection, keys, args);
     const reply = await connection.run(endParking.action, (redis) =>
       send(redis, (client) => [
         client.hsetnx(parked, name, body),
         client.linsert(list, 'BEFORE', large, element),
-        endParking.send(client, keys, args, [element]),
+        endParking.send(client, keys, args),
       ]),
     );
     return endParking.read(reply) ? { name, element, body } : undefined;
@@ -141,15 +140,15 @@ export class LargeElements {
     const { element, body } = setAside(large, name, this.newId());
     const mark = LEAST_MARK - randomInt(MARKS);
     const send = large.length + body.length > MOST_IN_TRANSACTION ? oneByOne : transact;
-    const args = { name, mark, due: due.toString() };
+    const args = { name, mark, due: due.toString(), small: element };
     const keys = { delayed, parked, counts };
     if (!endParkingDelayed.isPermitted(connection))
-      await endParkingDelayed.run(connection, keys, args, [element]);
+      await endParkingDelayed.run(connection, keys, args);
     const reply = await connection.run(endParkingDelayed.action, (redis) =>
       send(redis, (client) => [
         client.hsetnx(parked, name, body),
         client.zadd(delayed, 'XX', mark, large),
-        endParkingDelayed.send(client, keys, args, [element]),
+        endParkingDelayed.send(client, keys, args),
       ]),
     );
     // Should this process die before it, the large one is parked, and handled, once more.

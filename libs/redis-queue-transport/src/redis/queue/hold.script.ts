@@ -1,13 +1,14 @@
 import { Script, readArray } from '../script/script.js';
+import type { RowsOf } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY } from '../script/delayed-lua.js';
 import { APPEND } from '../script/moving-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 
 /**
- * Adds messages that have terms of their own: for each, behind the named arguments, (element, Redis time in ms at
- * which it is due or 0, its id, window in ms within which the id is taken once or 0, the name under which its body has just
- * been parked or nothing). Unlike the other scripts it is refused while Redis is full: it takes messages in.
+ * Adds messages that have terms of their own. Each row has the element, the Redis time in ms at which it is due or 0, its
+ * id, the window in ms within which the id is taken once or 0, and the name under which its body has just been parked or
+ * nothing. Unlike most scripts it is refused while Redis is full: it takes messages in.
  *
  * The consumer that keeps the time is told of a delayed message that is due before all others.
  *
@@ -18,8 +19,9 @@ export const hold = new Script({
   growsData: true,
   keys: ['waiting', 'delayed', 'ids', 'parked', 'counts', 'roles'],
   args: ['wake'],
+  rows: ['element', 'dueMs', 'id', 'windowMs', 'name'],
   shared: [NOW_MS, DELAY, APPEND, FORGET_ENDED],
-  lua: `
+  lua: (row) => `
 local now = nowMs()
 
 forgetEnded(ids, now)
@@ -29,11 +31,10 @@ redis.call('HLEN', parked)
 redis.call('HLEN', counts)
 redis.call('ZCARD', delayed)
 local reply = {}
-for i = FIRST, #ARGV, 5 do
-  local element, due, id, window = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
+${row.each}
+  local due, window = tonumber(dueMs), tonumber(windowMs)
   local takenUntil = window > 0 and redis.call('ZSCORE', ids, id)
   local isNew = not takenUntil or tonumber(takenUntil) <= now
-  local name = ARGV[i + 4]
   if name ~= '' then
     if isNew then redis.call('HINCRBY', counts, 'parkedEver', 1) else redis.call('HDEL', parked, name) end
   end
@@ -54,3 +55,5 @@ return reply
 `,
   read: (reply): readonly boolean[] => readArray(reply).map((added) => added === 1),
 });
+
+export type HoldRow = RowsOf<typeof hold>;

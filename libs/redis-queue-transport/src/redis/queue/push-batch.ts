@@ -8,8 +8,8 @@ import type { Connection } from '../connection/connection.js';
 import { failureOfOne } from '../connection/failure.js';
 import { hintOfLong, mayBeTooLong, refusalOfLong } from '../connection/value-bound.js';
 import type { QueueKeys } from '../keys/keys.js';
-import type { ScriptArgument } from '../script/script.js';
 import { hold } from './hold.script.js';
+import type { HoldRow } from './hold.script.js';
 import { isLarger } from './size.js';
 import { TickBatch } from './tick-batch.js';
 import { transact } from '../connection/transaction.js';
@@ -189,8 +189,8 @@ export class PushBatch {
     if (way === 'append') return this.#append(connection, chunk);
     if (way === 'park') return this.#park(connection, chunk);
     const { wake } = this.keys;
-    const rest = chunk.flatMap((push) => argumentsOf(push, push.element, ''));
-    return hold.run(connection, this.keys, { wake }, rest);
+    const rows = chunk.map((push) => rowOf(push, push.element, ''));
+    return hold.run(connection, this.keys, { wake }, rows);
   }
 
   async #append(connection: Connection, chunk: readonly Push[]): Promise<undefined> {
@@ -202,18 +202,18 @@ export class PushBatch {
   async #park(connection: Connection, chunk: readonly Push[]): Promise<readonly boolean[]> {
     const { wake, parked } = this.keys;
     const names = chunk.map(newBodyName);
-    const rest: ScriptArgument[] = [];
+    const rows: HoldRow[] = [];
     const bodies = chunk.map((push, index) => {
       const name = names[index] ?? ''; // each has one
       const { element, body } = parkedElement(push.element, name);
-      rest.push(...argumentsOf(push, element, name));
+      rows.push(rowOf(push, element, name));
       return { name, body };
     });
     try {
       const reply = await connection.run(hold.action, (redis) =>
         transact(redis, (client) => [
           ...bodies.map(({ name, body }) => client.hsetnx(parked, name, body)),
-          hold.send(client, this.keys, { wake }, rest),
+          hold.send(client, this.keys, { wake }, rows),
         ]),
       );
       return hold.read(reply);
@@ -248,7 +248,7 @@ function wayOf(terms: PushTerms | undefined): Way {
   return terms?.dueMs === undefined && terms?.deduplicateMs === undefined ? 'append' : 'hold';
 }
 
-function argumentsOf(push: Push, element: Element, bodyName: string): ScriptArgument[] {
-  const { messageId, terms } = push;
-  return [element, terms?.dueMs ?? 0, messageId, terms?.deduplicateMs ?? 0, bodyName];
+function rowOf({ messageId, terms }: Push, element: Element, name: string): HoldRow {
+  const { dueMs = 0, deduplicateMs = 0 } = terms ?? {};
+  return { element, dueMs, id: messageId, windowMs: deduplicateMs, name };
 }

@@ -10,7 +10,7 @@ export interface StreamNews extends SeenList {
 }
 
 /**
- * Adds replies (the arguments behind the named ones) to a caller's list, which vanishes when nobody reads it for
+ * Adds replies to a caller's list, which vanishes when nobody reads it for
  * `keepMs`. `streams` are the numbers of requests whose replies are to go on. Replies nothing without any; else { how long
  * the list was before, the beginning of its first element where `looksCloser` is 1 and there was one, how many replies to
  * streams all had added before, those of the requests of which the caller said that it wants no more … }. They are counted
@@ -20,7 +20,8 @@ export const reply = new Script({
   action: 'send a reply',
   keys: ['replies', 'refused', 'added'],
   args: ['keepMs', 'streams', 'looksCloser'],
-  lua: `
+  rows: ['element'],
+  lua: (row) => `
 local news = {}
 if streams ~= '' then
   news[1] = redis.call('LLEN', replies)
@@ -32,7 +33,7 @@ if streams ~= '' then
     redis.call('PEXPIRE', added, keepMs)
   end
 end
-for i = FIRST, #ARGV do redis.call('RPUSH', replies, ARGV[i]) end
+${row.each} redis.call('RPUSH', replies, element) end
 redis.call('PEXPIRE', replies, keepMs)
 for request in string.gmatch(streams, '%d+') do
   if redis.call('HEXISTS', refused, request) == 1 then news[#news + 1] = tonumber(request) end

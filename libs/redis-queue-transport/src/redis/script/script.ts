@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { failureOf, isReplyError, wasRefusedMidway } from '../connection/failure.js';
 import type { Connection, ScriptStage } from '../connection/connection.js';
+import { RowLua } from './rows.js';
+import type { RowOf, ScriptArgument } from './rows.js';
 import { textsOf } from './shared-lua.js';
 import type { SharedLua } from './shared-lua.js';
 import { permissionCheck } from './script-permissions.js';
@@ -9,18 +11,32 @@ import { permissionCheck } from './script-permissions.js';
 /** Elements above this are large: more than senders of this library leave in a list, and the most that scripts may copy often. */
 export const LARGE_BYTES = 262_144;
 
-export type ScriptArgument = string | number | Buffer;
+/** What few calls have besides. */
+export interface Further {
+  /** `KEYS[n]` behind the named keys. */
+  readonly keys?: readonly string[];
+  /** Single values in front of the rows; an argument tells the script how many. */
+  readonly values?: readonly ScriptArgument[];
+}
 
-interface Definition<Key extends string, Arg extends string, Reply> {
+const NOTHING: Further = {};
+
+interface Definition<Key extends string, Arg extends string, Reply, Row extends readonly string[]> {
   /** What it is for, as in "Redis refused to …". */
   readonly action: string;
   /** Names of the keys; the Lua text has a local of each name. */
   readonly keys: readonly Key[];
-  /** Names of the arguments, likewise. What follows them is `ARGV[FIRST]` to `ARGV[#ARGV]`. */
+  /** Names of the arguments, likewise. The rows follow, from `ARGV[FIRST]` to `ARGV[#ARGV]`. */
   readonly args: readonly Arg[];
+  /**
+   * Names of the values of each row, in their order. Lua gets a local of each name ({@link RowLua}), TypeScript gives the
+   * values by their names. Default: no rows.
+   */
+  readonly rows?: Row;
   /** Functions that the Lua text calls. */
   readonly shared?: readonly SharedLua[];
-  readonly lua: string;
+  /** With rows, it gets the Lua that reads them. */
+  readonly lua: string | ((row: RowLua) => string);
   /** It takes messages in, and is refused while Redis is full. Default false. */
   readonly growsData?: boolean;
   /** The commands that are run, where the Lua text has others too, without which a user may run it. Default: all in the text. */
@@ -60,13 +76,20 @@ class LuaText {
  * until they were found once, and again after a refusal. If a permission is taken away later, calls in flight may stop
  * half-way; their outcome is then unknown.
  */
-export class Script<Key extends string, Arg extends string, Reply> {
+export class Script<
+  Key extends string,
+  Arg extends string,
+  Reply,
+  const Row extends readonly string[] = readonly [],
+> {
   readonly #plain: LuaText;
   /** The same behind the look at permissions. */
   readonly #checked: LuaText;
 
-  constructor(private readonly definition: Definition<Key, Arg, Reply>) {
-    const { keys, args, shared = [], lua, growsData = false, runs } = definition;
+  constructor(private readonly definition: Definition<Key, Arg, Reply, Row>) {
+    const { keys, args, rows = [], shared = [], growsData = false, runs } = definition;
+    const lua =
+      typeof definition.lua === 'string' ? definition.lua : definition.lua(new RowLua(rows));
     const flags = growsData ? '#!lua' : '#!lua flags=allow-oom';
     const names = [
       ...keys.map((key, index) => `local ${key} = KEYS[${index + 1}]`),
@@ -87,17 +110,21 @@ export class Script<Key extends string, Arg extends string, Reply> {
     return this.definition.action;
   }
 
+  /** The names of its arguments, in the order in which they are sent. */
+  get args(): readonly Arg[] {
+    return this.definition.args;
+  }
+
   /** @throws RedisUnavailableError | OutcomeUnknownError | RedisRefusedError */
   async run(
     connection: Connection,
     keys: Readonly<Record<Key, string>>,
-    args: Readonly<Record<Arg, string | number>>,
-    rest: readonly ScriptArgument[] = [],
-    /** Further keys: `KEYS[n]` behind the named ones. */
-    moreKeys: readonly string[] = [],
+    args: Readonly<Record<Arg, ScriptArgument>>,
+    rows: readonly RowOf<Row>[] = [],
+    further = NOTHING,
   ): Promise<Reply> {
     const { action } = this.definition;
-    const parameters = this.#parameters(keys, args, rest, moreKeys);
+    const parameters = this.#parameters(keys, args, rows, further);
     const { scripts } = connection;
     const reply = await connection.run(action, async (client) => {
       try {
@@ -123,11 +150,11 @@ export class Script<Key extends string, Arg extends string, Reply> {
   send(
     client: Redis,
     keys: Readonly<Record<Key, string>>,
-    args: Readonly<Record<Arg, string | number>>,
-    rest: readonly ScriptArgument[] = [],
-    moreKeys: readonly string[] = [],
+    args: Readonly<Record<Arg, ScriptArgument>>,
+    rows: readonly RowOf<Row>[] = [],
+    further = NOTHING,
   ): Promise<unknown> {
-    return this.#checked.evaluate(client, this.#parameters(keys, args, rest, moreKeys));
+    return this.#checked.evaluate(client, this.#parameters(keys, args, rows, further));
   }
 
   read(reply: unknown): Reply {
@@ -136,16 +163,23 @@ export class Script<Key extends string, Arg extends string, Reply> {
 
   #parameters(
     keys: Readonly<Record<Key, string>>,
-    args: Readonly<Record<Arg, string | number>>,
-    rest: readonly ScriptArgument[],
-    moreKeys: readonly string[],
+    args: Readonly<Record<Arg, ScriptArgument>>,
+    rows: readonly RowOf<Row>[],
+    { keys: moreKeys = [], values = [] }: Further,
   ): ScriptArgument[] {
-    const { keys: keyNames, args: argNames } = this.definition;
+    const { keys: keyNames, args: argNames, rows: valueNames } = this.definition;
     const parameters: ScriptArgument[] = [keyNames.length + moreKeys.length];
     for (const key of keyNames) parameters.push(keys[key]);
     for (const key of moreKeys) parameters.push(key);
     for (const arg of argNames) parameters.push(args[arg]);
-    for (const argument of rest) parameters.push(argument);
+    for (const value of values) parameters.push(value);
+    if (valueNames?.length === 1) {
+      for (const row of rows) parameters.push(row as ScriptArgument); // see RowOf
+      return parameters;
+    }
+    if (valueNames === undefined) return parameters;
+    for (const row of rows as readonly Readonly<Record<string, ScriptArgument>>[])
+      for (const name of valueNames) parameters.push(row[name] ?? '');
     return parameters;
   }
 
@@ -174,6 +208,9 @@ export class Script<Key extends string, Arg extends string, Reply> {
     }
   }
 }
+
+/** A row of a script. */
+export type RowsOf<S> = S extends Script<string, string, unknown, infer Row> ? RowOf<Row> : never;
 
 export function readNumber(reply: unknown): number {
   if (typeof reply === 'number') return reply;
