@@ -20,26 +20,31 @@ export interface Codec {
 export const JSON_CODEC = mark('jsonCodec');
 export const RAW_CODEC = mark('rawCodec');
 
+/** A copy with other methods is a codec of its own, so a spread does not copy the mark. */
+function marked(codec: Codec, kind: symbol): Codec {
+  return Object.freeze(Object.defineProperty(codec, kind, { value: true }));
+}
+
 /** The default codec. */
-export const jsonCodec: Codec = Object.freeze({
-  name: 'json',
-  [JSON_CODEC]: true,
-  encode: encodeJson,
-  decode: decodeJson,
-});
+export const jsonCodec: Codec = marked(
+  { name: 'json', encode: encodeJson, decode: decodeJson },
+  JSON_CODEC,
+);
 
 /** The data are bytes (a Buffer or Uint8Array) and are sent unchanged. The other side gets a Buffer. */
-export const rawCodec: Codec = Object.freeze({
-  name: 'raw',
-  [RAW_CODEC]: true,
-  encode(value: unknown): Buffer {
-    if (isUint8Array(value)) return asBuffer(value);
-    const got = value === null ? 'null' : typeof value;
-    throw new UnencodableError(`rawCodec writes a Buffer or Uint8Array, got ${got}.`);
+export const rawCodec: Codec = marked(
+  {
+    name: 'raw',
+    encode(value: unknown): Buffer {
+      if (isUint8Array(value)) return asBuffer(value);
+      const got = value === null ? 'null' : typeof value;
+      throw new UnencodableError(`rawCodec writes a Buffer or Uint8Array, got ${got}.`);
+    },
+    // A copy: settling needs the element's own bytes, whatever a handler does to its data.
+    decode: (body: Buffer): Buffer => Buffer.from(body),
   },
-  // A copy: settling needs the element's own bytes, whatever a handler does to its data.
-  decode: (body: Buffer): Buffer => Buffer.from(body),
-});
+  RAW_CODEC,
+);
 
 /** Whether the codec can write the value at all: the raw codec only writes bytes. */
 export function canWrite(codec: Codec, value: unknown): boolean {

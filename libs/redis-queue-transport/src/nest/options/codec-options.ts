@@ -1,7 +1,6 @@
 import { JSON_CODEC, RAW_CODEC, jsonCodec, rawCodec } from '../../core/body/codec.js';
 import type { Codec } from '../../core/body/codec.js';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
-import { isMarked } from '../../core/errors/mark.js';
 import { invalid } from '../../core/options/options.js';
 
 const NAME = /^[\w.-]+$/;
@@ -13,10 +12,10 @@ export function codecRule(value: unknown, option: string): Codec {
   throw invalid(option, hasMethods + adviceFor(value), value);
 }
 
-/** Where another copy of this package has made it, ours does the same, and is known as such. */
+/** If another copy of this package made it, ours does the same, and is recognised elsewhere. A codec derived from it is another. */
 function ofThisCopy(codec: Codec): Codec {
-  if (isMarked(codec, JSON_CODEC)) return jsonCodec;
-  return isMarked(codec, RAW_CODEC) ? rawCodec : codec;
+  if (Object.hasOwn(codec, JSON_CODEC)) return jsonCodec;
+  return Object.hasOwn(codec, RAW_CODEC) ? rawCodec : codec;
 }
 
 export function codecsRule(value: unknown, option: string): readonly Codec[] {

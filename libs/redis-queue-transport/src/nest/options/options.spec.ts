@@ -123,6 +123,14 @@ describe('the options of a server', () => {
     });
   });
 
+  test('take a codec that was made from one of ours as another one', () => {
+    for (const codec of [
+      { ...rawCodec, name: 'own' },
+      { ...jsonCodec, name: 'own' },
+    ])
+      expect(resolveServerOptions({ codec }).codec).toBe(codec);
+  });
+
   test('lead to a Redis on this machine where nothing is said', () => {
     for (const { connection } of [resolveServerOptions({}), resolveClientOptions({})])
       expect(connection({ lazyConnect: true }).options).toMatchObject({
