@@ -17,6 +17,7 @@ import {
   of,
 } from 'rxjs';
 import { finalize, take, takeUntil, toArray } from 'rxjs/operators';
+import { batchControllerOf } from '../batches/controller.js';
 import { controllerOf } from '../delivery/controller.js';
 import type { Handle } from '../delivery/controller.js';
 import { eventControllerOf } from '../events/controller.js';
@@ -210,6 +211,21 @@ describe('an Observable whose teardown throws frees its place, and is logged, on
 
     await eventually(async () => expect(await rig.queue('work').dead()).toHaveLength(1));
     expect(rig.logs.matching('error', failed)).toHaveLength(2);
+  });
+
+  test('when the time of a batch is over', async () => {
+    let begun = 0;
+    const silent = defer(() => {
+      begun += 1;
+      return NEVER;
+    });
+    const options = { batch: { size: 2 }, timeoutMs: 50, retry: { attempts: 2, delayMs: 0 } };
+    await rig.client().enqueueMany('work', [1, 2]);
+    await rig.serve({ controllers: [batchControllerOf('work', options, () => failing(silent))] });
+
+    await eventually(async () => expect(await rig.queue('work').dead()).toHaveLength(2));
+    expect(begun).toBeGreaterThan(1);
+    await eventually(() => expect(rig.logs.matching('error', failed)).toHaveLength(begun));
   });
 
   test('when the server stops before a live event has been handled', async () => {

@@ -1,5 +1,6 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import { isObservable, lastValueFrom, takeWhile } from 'rxjs';
+import { isObservable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { BatchCollector } from '../../core/delivery/batch-collector.js';
 import type { BatchTerms } from '../../core/delivery/batch-collector.js';
 import type { BatchItem } from '../../core/delivery/batch-item.js';
@@ -17,6 +18,7 @@ import { steered } from './message-runner.js';
 import type { WithHooks } from './message-runner.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 import { RedisQueueBatchContext } from '../context/redis-queue-batch.context.js';
+import { letGo } from './let-go.js';
 import { Replier } from './replier.js';
 
 /** Runs a batch handler, and tells how each message ended. */
@@ -101,16 +103,29 @@ export class BatchRunner implements DeliveryHandler {
     );
   }
 
-  /** Settles when everything that the handler does is done; an Observable runs to its end, or until nobody waits for it. */
+  /** Settles when everything that the handler does is done. */
   async #call(
     items: readonly BatchItem<unknown>[],
     context: RedisQueueBatchContext,
   ): Promise<void> {
     const data = items.map((item) => item.data);
     const result: unknown = await this.handler(data, context);
-    if (!isObservable(result)) return;
-    const isAwaited = (): boolean => items.some(({ delivery }) => !delivery.isAborted);
-    await lastValueFrom(result.pipe(takeWhile(isAwaited)), { defaultValue: undefined });
+    if (isObservable(result)) await this.#follow(result, items);
+  }
+
+  /** To its end, or until nobody waits for it. */
+  #follow(values: Observable<unknown>, items: readonly BatchItem<unknown>[]): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const subscription = values.subscribe({ error: reject, complete: () => resolve() });
+      let awaited = items.length;
+      const noMore = (): void => {
+        awaited -= 1;
+        if (awaited > 0) return;
+        letGo(subscription, this.pattern, this.onError);
+        resolve();
+      };
+      for (const { delivery } of items) delivery.onAbort(noMore);
+    });
   }
 }
 

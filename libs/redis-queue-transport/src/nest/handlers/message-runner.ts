@@ -1,11 +1,10 @@
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
-import { UnsubscriptionError, isObservable } from 'rxjs';
+import { isObservable } from 'rxjs';
 import type { Observable } from 'rxjs';
 import type { Broker } from '../../core/broker/broker.js';
 import type { Delivery } from '../../core/delivery/delivery.js';
 import type { DeliveryHandler } from '../../core/delivery/delivery-runner.js';
 import { CallerGoneError } from '../../core/errors/abort-reasons.js';
-import { messageOf } from '../../core/errors/message-of.js';
 import type { HandlerTimeoutError } from '../../core/errors/abort-reasons.js';
 import type { NotHandledError } from '../../core/errors/request-errors.js';
 import { runObserved } from '../../core/lifecycle/interventions.js';
@@ -17,6 +16,7 @@ import { rejected } from '../../core/errors/rejected.js';
 import { isDeadLetter, isRetryLater } from '../context/exceptions.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 import { RedisQueueContext } from '../context/redis-queue.context.js';
+import { letGo } from './let-go.js';
 import { Replier } from './replier.js';
 
 /** Runs the work between Nest's processing hooks. Settles together with the work. */
@@ -180,27 +180,12 @@ function follow(
       resolve();
     };
     const subscription = values.subscribe({ next, error: reject, complete });
-    // Nobody waits for it any longer then, and it may never end, or say anything, by itself.
     delivery.onAbort(() => {
-      try {
-        subscription.unsubscribe();
-      } catch (error) {
-        // The result counts no longer, so that this is all that is told of it.
-        onError(letGoBadly(delivery.queue, error));
-      } finally {
-        resolve();
-      }
+      letGo(subscription, delivery.queue, onError);
+      resolve();
     });
     if (replier === undefined || subscription.closed) return;
     subscription.add(() => replier.end());
     replier.whenUnwanted(() => delivery.abort(new CallerGoneError(delivery.queue)));
   });
-}
-
-/** What tears an Observable down is the application's, and may throw. */
-function letGoBadly(queue: string, error: unknown): Error {
-  const causes: readonly unknown[] = error instanceof UnsubscriptionError ? error.errors : [error];
-  const said = causes.map(messageOf).join('; ');
-  const text = `The Observable that the handler of "${queue}" returned failed when it was unsubscribed: ${said}`;
-  return new Error(text, { cause: error });
 }
