@@ -149,7 +149,7 @@ export function brokerContract(world: BrokerWorld): void {
     });
 
     test('leaves what is due where it is while nothing is taken: in its order', async () => {
-      for (const name of ['first', 'second', 'third']) await pushLater(name, 20);
+      for (const name of ['first', 'second', 'third']) await pushLater(name, 500);
       await pushAll('waits');
       const lease = await join();
       await eventually(async () => expect((await exchange(lease, [], 0)).dueInMs).toBeUndefined());
@@ -159,7 +159,7 @@ export function brokerContract(world: BrokerWorld): void {
     });
 
     test('leaves what is due where it is while the queue is paused', async () => {
-      for (const name of ['first', 'second', 'third']) await pushLater(name, 20);
+      for (const name of ['first', 'second', 'third']) await pushLater(name, 500);
       await world.setPaused(QUEUE, true);
       const lease = await join();
       await eventually(async () => expect((await exchange(lease, [], 5)).dueInMs).toBeUndefined());
