@@ -77,6 +77,14 @@ export function brokerContract(world: BrokerWorld): void {
     return broker.push(QUEUE, name, element(name), { dueMs: broker.nowMs() + inMs });
   }
 
+  /** One ms after another. Returns when all of them are due. */
+  async function pushAllLater(...names: readonly string[]): Promise<number> {
+    const dueMs = broker.nowMs() + 500;
+    for (const [index, name] of names.entries())
+      await broker.push(QUEUE, name, element(name), { dueMs: dueMs + index });
+    return dueMs + names.length;
+  }
+
   async function waitingIds(): Promise<(string | undefined)[]> {
     return ids((await world.dump(QUEUE)).waiting);
   }
@@ -149,20 +157,22 @@ export function brokerContract(world: BrokerWorld): void {
     });
 
     test('leaves what is due where it is while nothing is taken: in its order', async () => {
-      for (const name of ['first', 'second', 'third']) await pushLater(name, 500);
+      const allDueMs = await pushAllLater('first', 'second', 'third');
       await pushAll('waits');
       const lease = await join();
       await eventually(async () => expect((await exchange(lease, [], 0)).dueInMs).toBeUndefined());
+      await eventually(() => expect(broker.nowMs()).toBeGreaterThan(allDueMs));
       for (let call = 0; call < 3; call += 1) await exchange(lease, [], 0);
       expect(ids((await world.dump(QUEUE)).delayed)).toEqual(['first', 'second', 'third']);
       expect(ids(await take(lease, 4))).toEqual(['first', 'second', 'third', 'waits']);
     });
 
     test('leaves what is due where it is while the queue is paused', async () => {
-      for (const name of ['first', 'second', 'third']) await pushLater(name, 500);
+      const allDueMs = await pushAllLater('first', 'second', 'third');
       await world.setPaused(QUEUE, true);
       const lease = await join();
       await eventually(async () => expect((await exchange(lease, [], 5)).dueInMs).toBeUndefined());
+      await eventually(() => expect(broker.nowMs()).toBeGreaterThan(allDueMs));
       for (let call = 0; call < 3; call += 1) await exchange(lease, [], 5);
       await world.setPaused(QUEUE, false);
       expect(ids(await take(lease, 3))).toEqual(['first', 'second', 'third']);

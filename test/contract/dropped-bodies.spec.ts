@@ -15,7 +15,7 @@ const TERMS = {
   onceMs: 0,
   waitMs: 500,
 };
-/** What one call looks at, at the most. */
+/** The most that one call looks at. */
 const PART = 1_000;
 
 /** As many as there are after some time with large messages: each with a body beside the queue. */

@@ -53,7 +53,7 @@ async function fill(commands: Redis): Promise<void> {
 }
 
 describe('a broker that was closed', () => {
-  test('opens nothing again, for whoever had not heard of it', async () => {
+  test('opens nothing again for callers that had not heard of it', async () => {
     const broker = await world.open();
     await broker.close();
     await expect(broker.receiveReplies(() => undefined)).rejects.toThrow(RedisUnavailableError);
