@@ -31,7 +31,7 @@ async function main(): Promise<number> {
   return exitCode ?? 1;
 }
 
-/** NaN for what is none. */
+/** NaN for what is not a number. */
 function wholeNumber(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   return /^\d+$/.test(text) ? Number(text) : NaN;

@@ -16,7 +16,7 @@ export interface ConsumerSettings {
   readonly verb: Verb;
   /** How many handlers may run at once; undefined is the contestant's default. */
   readonly concurrency: number | undefined;
-  /** How many messages may be taken although they cannot start yet; undefined is none. */
+  /** How many messages may be taken before they can start; undefined for none. */
   readonly prefetch: number | undefined;
   /** How many messages a handler gets at once; undefined is one. */
   readonly batch: number | undefined;

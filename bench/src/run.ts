@@ -57,7 +57,7 @@ function* turnsOf({ rounds, workloads, contestants }: RunPlan) {
   }
 }
 
-/** Answers why there is no measurement, if there is none. */
+/** Returns why there is no measurement; undefined if there is one. */
 async function attempt(
   contestant: ContestantInfo,
   workload: Workload,

@@ -52,7 +52,7 @@ class RetryLater(Exception):
 
 
 class DeadLetter(Exception):
-    """A handler raises it when trying again is of no use."""
+    """A handler raises it if trying again will not help."""
 
 
 def handle(message):
@@ -119,7 +119,7 @@ class Consumer:
 
     # region take
     def step(self):
-        """Takes one message and handles it, or waits until there may be one, for a second at the most."""
+        """Takes one message and handles it, or waits up to a second for one."""
         if self.name is None:
             self.join()
         asked_at = time.monotonic()

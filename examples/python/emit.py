@@ -24,7 +24,7 @@ from redis_queue import (
 def emit(client, pattern, data, event_id, window_ms=0):
     """Answers how many groups Redis holds a copy for, and how many connections listened.
 
-    With a window Redis takes the id once in so many ms, whoever emits it: None for one that was there.
+    With a window, Redis takes the id once within that many ms, from any sender. None if it was there.
     """
     if is_wildcard(pattern):
         raise ValueError(f"An event has one pattern; {pattern} stands for several.")

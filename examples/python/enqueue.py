@@ -66,7 +66,7 @@ def enqueue_later(client, queue, data, message_id, delay_ms, headers=None):
 
 # region once
 def enqueue_once(client, queue, data, message_id, window_ms, headers=None):
-    """Within the window Redis takes the id once, whoever sends it: False for one that was there."""
+    """Within the window, Redis takes the id once, from any sender. False if it was there."""
     keys = Keys(queue)
     element = new_element(message_id, now_ms(client), data, headers=headers)
     push_once = script(client, "push-once")

@@ -6,7 +6,7 @@ export class Interrupted extends Error {
 export interface Interruption {
   /** Fires at the first Ctrl-C or its like: end in order. */
   readonly signal: AbortSignal;
-  /** Fires at a second one: end at once, and clean up all the same. */
+  /** Fires at a second one: end at once, but still clean up. */
   readonly again: AbortSignal;
   /** Resolves at the first one. */
   readonly happened: Promise<void>;

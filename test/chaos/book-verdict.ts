@@ -112,7 +112,7 @@ function isOfTheSameAttempt(one: ReturnType<typeof handedOutAgain>[number]): boo
   return one.cause === 'none' && one.first.attempt === one.again.attempt;
 }
 
-/** By id, as whoever sent it wrote it down. */
+/** By id, as its sender wrote it down. */
 function fatesOf(entries: readonly JournalEntry[]): ReadonlyMap<string, Fate> {
   const sent = entries.filter(({ event }) => event === 'sent');
   return new Map(sent.map(({ id, reason }) => [id, reason as Fate])); // written by this run

@@ -48,7 +48,7 @@ const FORGED_AT_ONCE = 8;
 const CLOCK_STEPS_MS = [0.8 * LEASE_MS, 3 * LEASE_MS, -0.8 * LEASE_MS, -3 * LEASE_MS];
 const LEASE_STEPS_MS = [...CLOCK_STEPS_MS, HOUR_MS, -HOUR_MS];
 
-/** At one moment, as Redis's clock does when it is set: whoever leaves meanwhile is not entered again. */
+/** At one moment, as when Redis's clock is set: a consumer that leaves meanwhile is not entered again. */
 const MOVE_LEASES = `
 for _, key in ipairs(KEYS) do
   for _, consumer in ipairs(redis.call('ZRANGE', key, 0, -1)) do

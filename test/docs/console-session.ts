@@ -30,7 +30,7 @@ export function masked(output: string): string {
   return output.replaceAll(STACK, '"stack":"…"').replaceAll(VOLATILE, '<varies>');
 }
 
-/** Knows what stands in this run for the names and times that a document shows. */
+/** Knows the names and times of this run that take the place of those in a document. */
 export class Substitutions {
   readonly #actual = new Map<string, string>();
 

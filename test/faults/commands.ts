@@ -36,7 +36,7 @@ export const isBodyRead: Match = ([name, key]) =>
 export const isFilling: Match = (words) =>
   isScript(words) && hasKey(words, /}:history$/) && hasKey(words, /}:cursor$/);
 
-/** Events, whoever gets them. */
+/** Events, live or durable. */
 export const isEmit: Match = (words) =>
   isScript(words) && hasKey(words, /:groups$/) && !hasKey(words, /:(queues|cursor)$/);
 

@@ -15,7 +15,7 @@ describe('SIGKILL of a consumer process in the middle of a batch', () => {
     const concurrency = 8;
     const kills = rounds(4);
     const stage = await FaultStage.open(rig);
-    // Rounds are many, and whoever is hit in each of them is not to blame.
+    // There are many rounds, and a message that is hit in each of them is not to blame.
     const options = { concurrency, maxCrashes: 1_000 };
     let victim = await stage.startConsumer(options);
     let survivor = await stage.startConsumer(options);

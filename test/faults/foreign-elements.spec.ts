@@ -21,7 +21,7 @@ const ELEMENTS: readonly ForeignElement[] = [
   { name: 'half a header', element: '{"rq":1,"id":\n{}', reason: 'undecodable' },
   { name: 'a newer format', element: '{"rq":2,"id":"new"}\n{}', reason: 'undecodable' },
   {
-    name: 'an id that is none',
+    name: 'an invalid id',
     element: '{"rq":1,"id":7}\n{}',
     reason: 'undecodable',
   },

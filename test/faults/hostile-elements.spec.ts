@@ -18,7 +18,7 @@ jest.setTimeout(timeFor(NORMAL_ROUNDS, 180_000));
 
 const QUEUES = ['work', 'once', '@billing/order.#'];
 
-/** Keys of others, and what stands there. None of it may change. */
+/** Keys of others and their values. None may change. */
 function strangers(): [string, string][] {
   return [
     ['sessions', 'list'],

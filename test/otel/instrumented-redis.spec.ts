@@ -36,7 +36,7 @@ test('with the instrumentation of ioredis, a trace has the commands of the appli
   expect([...counts].toSorted()).toEqual([...OURS, own].toSorted());
 });
 
-test('of ours, those without a trace are the only ones, where it is told to make spans of them all the same', async () => {
+test('of ours, those without a trace are the only ones, even if it is told to make spans of them', async () => {
   const counts = await countsOf('no');
 
   const redis = [...counts].filter(([line]) => line.startsWith('instrumentation-ioredis'));

@@ -45,7 +45,7 @@ const strategy = new RedisQueueServer({
   group,
   leaseMs,
   concurrency,
-  maxCrashes: 1_000, // rounds may be many, and whoever is hit in each of them is not to blame
+  maxCrashes: 1_000, // there may be many rounds, and a message that is hit in each is not to blame
 });
 const app = await NestFactory.createMicroservice<MicroserviceOptions>(ReplicaModule, {
   logger: ['error', 'warn'],

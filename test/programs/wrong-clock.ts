@@ -2,7 +2,7 @@ import type { Answer, ConsumerSettings, Numbered, Order } from '../support/consu
 
 /**
  * Loaded into a process ahead of its program (`node --import`): its wall clock is wrong, and jumps when the test says
- * so. Only Date is shifted, as on a machine: whoever sets its clock leaves the monotonic clock alone, and
+ * so. Only Date is shifted, as on a machine: setting its clock leaves the monotonic clock alone, and
  * performance.now(), process.hrtime() and Node's timers go by that one.
  */
 const TrueDate = Date;

@@ -77,7 +77,7 @@ export class ConsumerProcess {
     return new ConsumerProcess(started, settings);
   }
 
-  /** What it wrote to stdout and stderr: for whoever reads why a test failed. */
+  /** What it wrote to stdout and stderr: for people who read why a test failed. */
   get output(): string {
     return this.process.output;
   }

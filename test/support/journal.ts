@@ -35,7 +35,7 @@ export interface JournalEntry {
   readonly event: JournalEvent;
   /** Of the message; empty when the entry is about the process. */
   readonly id: string;
-  /** 0 where there is none. */
+  /** 0 if there is none. */
   readonly attempt: number;
   readonly pid: number;
   /** By {@link machineMs}. */

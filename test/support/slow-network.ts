@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 
-/** By so much at the most: what waited for longer was not sent that slowly by the network. */
+/** At most by this much: the network does not explain a longer delay. */
 const MOST_LATE_MS = 1_000;
 
 /** A TCP proxy that passes so many bytes a second on each connection, either way, whatever they say. */

@@ -72,7 +72,7 @@ export class TestProcess {
     if (how === 'ended') throw new Error(`A process ended at its start:\n${this.output}`);
   }
 
-  /** What it wrote to stdout and stderr: for whoever reads why a test failed. */
+  /** What it wrote to stdout and stderr: for people who read why a test failed. */
   get output(): string {
     return this.log === undefined ? this.#output : readFileSync(this.log, 'utf8');
   }

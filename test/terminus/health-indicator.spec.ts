@@ -155,7 +155,7 @@ describe('the health of a service', () => {
     await service.expectLive();
   });
 
-  test('is down when Redis has been stopped for some time (SIGSTOP), and is told in time all the same', async () => {
+  test('is down when Redis has been stopped for some time (SIGSTOP), and still says so in time', async () => {
     const service = await Service.start();
     await service.expectUp();
     rig.closeLater({ close: () => rig.redis.resume() });
@@ -217,7 +217,7 @@ describe('the health of a service', () => {
     },
   );
 
-  test('is down when Redis became a replica, and up when it is none', async () => {
+  test('is down when Redis became a replica, and up when it no longer is', async () => {
     const service = await Service.start();
     await service.expectUp();
     await rig.commands.replicaof('127.0.0.1', 1);

@@ -101,7 +101,7 @@ describe('enqueue.py', () => {
     await eventually(() => expect(handled.map(({ data }) => data)).toEqual(['held']));
   });
 
-  test('with --once is taken once, whoever asks a second time', async () => {
+  test('with --once is taken once, even from another sender', async () => {
     const once = ['--once', '60000', '--id', 'a', 'mail.send'];
 
     const first = await rig.finish('enqueue', ...once, '1');

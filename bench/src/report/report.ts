@@ -15,7 +15,7 @@ export const PAGES = [
 /** As the first page links to it. */
 const CHARTS = 'performance';
 
-/** Writes the charts, and fills what stands between the markers of the pages. */
+/** Writes the charts, and fills in the text between the markers of the pages. */
 export async function writeReport(results: Results): Promise<void> {
   const charts = new URL(`docs/${CHARTS}/`, ROOT);
   await mkdir(charts, { recursive: true });

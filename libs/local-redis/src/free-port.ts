@@ -15,7 +15,7 @@ export function portNumber(n: number): number {
 }
 
 /**
- * A loopback port on which nothing listens at the moment of the call. It is not reserved: whoever
+ * A loopback port on which nothing listens at the moment of the call. It is not reserved: another process that
  * uses it has to be ready to find it taken.
  */
 export async function findFreePort(): Promise<number> {

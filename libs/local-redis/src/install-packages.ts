@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-// Runs under flock, so one process at a time: whoever waited finds the work done. Everything that
+// Runs under flock, so one process at a time: a process that waited finds the work done. Everything that
 // apt-get prints is kept for the error message; what is about to happen, and how to avoid it, goes to
 // stderr before. Where nothing forbids it yet, policy-rc.d keeps a package from starting a server as a
 // system service.

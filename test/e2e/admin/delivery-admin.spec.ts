@@ -599,7 +599,7 @@ describe('removing one message', () => {
     },
   );
 
-  test('knows nothing of dead letters, other queues, or an id that is none', async () => {
+  test('knows nothing of dead letters, other queues, or an invalid id', async () => {
     await rig.commands.xadd(
       queueKey(rig.prefix, 'work', 'dead'),
       '*',

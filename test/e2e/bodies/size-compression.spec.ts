@@ -124,7 +124,7 @@ describe('a compressed body', () => {
       Buffer.concat([header, gzipSync(Buffer.alloc(50_000_000, '['))]),
       'PayloadTooLargeError',
     ],
-    ['that is none', Buffer.concat([header, Buffer.from('{}')]), 'UndecodableError'],
+    ['that is not compressed', Buffer.concat([header, Buffer.from('{}')]), 'UndecodableError'],
     ['of an unknown kind', Buffer.from('{"rq":1,"id":"x","zip":"zstd"}\n{}'), 'UndecodableError'],
   ])('%s is a dead letter', async (_, element, name) => {
     const heard = await serveEcho();

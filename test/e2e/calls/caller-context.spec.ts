@@ -17,7 +17,7 @@ const rig = nestRig();
 
 const caller = new AsyncLocalStorage<string>();
 
-/** What was asked of Redis, and in whose context, as ioredis tells whoever traces it. */
+/** What was asked of Redis, and in whose context, as ioredis tells tracers. */
 let commands: { name: string; store: string | undefined }[] = [];
 let connects: (string | undefined)[] = [];
 

@@ -43,7 +43,7 @@ describe('a request to a pattern that nobody has ever served', () => {
 
   test('fails also where messages to the pattern are held already', async () => {
     const client = rig.client({ requestTimeoutMs: 60_000 });
-    await lastValueFrom(client.enqueue('ping', 'for whoever comes'));
+    await lastValueFrom(client.enqueue('ping', 'for the first that comes'));
 
     await expect(lastValueFrom(client.send('ping', {}))).rejects.toThrow(NO_HANDLER);
   });

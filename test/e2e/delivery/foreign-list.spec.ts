@@ -282,7 +282,7 @@ test('elements of many sizes come in order, and no call moves too many bytes at 
   await expectNothingLeft();
 });
 
-describe('a list that is none', () => {
+describe('a key that is not a list', () => {
   test('is refused at the start, with its name', async () => {
     await rig.commands.set(list, 'text');
     const controller = controllerOf('work', () => undefined, {

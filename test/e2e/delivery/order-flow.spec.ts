@@ -366,7 +366,7 @@ describe('an order of which nobody knows whether Redis took it', () => {
     ['the answer to its message was lost', 'dropReply', asks('{inventory.reserve}')],
     ['its record was lost', 'dropRequest', asks('{orders}')],
     ['the answer to its record was lost', 'dropReply', asks('{orders}')],
-  ] as const)('because %s is placed once all the same', async (_, fault, match) => {
+  ] as const)('because %s is still placed once', async (_, fault, match) => {
     await place(rig, orderFor('CUP', 1)); // from here on, Redis knows the scripts
     const lost = proxy[fault](match);
     const { ledger } = rig.stage;

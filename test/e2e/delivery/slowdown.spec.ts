@@ -78,7 +78,7 @@ describe('while nearly every attempt of a queue fails', () => {
         },
       ],
     });
-    // Some probes later they wait all the same.
+    // Some probes later they still wait.
     const before = attempts;
     await eventually(() => expect(attempts).toBeGreaterThanOrEqual(before + 6));
     const { waiting, delayed, processing } = await admin.lengths('work');

@@ -276,7 +276,7 @@ describe('the error that a DeadLetter gives to a caller', () => {
 });
 
 describe('RetryLater and the attempts of the policy', () => {
-  test('none are used up, and failures are counted all the same', async () => {
+  test('none are used up, but failures are counted', async () => {
     const attempts: number[] = [];
     const controller = controllerOf('work', (_, context) => {
       attempts.push(context.getAttempt());

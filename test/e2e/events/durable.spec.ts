@@ -239,7 +239,7 @@ describe('a handler that cannot get its events is refused at start', () => {
     ['a group with a separator', { group: 'a/b' }, 'group'],
     ['a group that is not durable', { group: 'a', durable: false }, 'durable'],
     ['a history without a bound', { history: {} }, 'history'],
-    ['a start that is none', { group: 'a', from: 'yesterday' }, 'from'],
+    ['an invalid start', { group: 'a', from: 'yesterday' }, 'from'],
     ['a start without a group', { from: 'earliest' }, 'from'],
   ])('when it has %s', async (_, options, option) => {
     const error = await errorAtStart({

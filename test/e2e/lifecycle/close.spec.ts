@@ -146,7 +146,7 @@ describe('app.close() without an answer from Redis', () => {
     ['is silent', async () => rig.redis.pause(), async () => rig.redis.resume()],
   ];
 
-  test.each(outages)('ends all the same when it %s', async (_, begin, end) => {
+  test.each(outages)('still ends when it %s', async (_, begin, end) => {
     const app = await rig.serve(parts, { shutdownTimeoutMs: 100 });
     const client = rig.client();
     expect(await lastValueFrom(client.send('ping', {}))).toBe('pong');

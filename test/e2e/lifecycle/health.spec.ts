@@ -106,7 +106,7 @@ describe('the health of a server', () => {
     expect(server.health()).toEqual(notListening);
   });
 
-  test('is up while it has nothing to do, and makes round trips all the same', async () => {
+  test('is up while it has nothing to do, and still makes round trips', async () => {
     const { server } = await serve({ leaseMs: LEASE_MS });
     let before = 0;
     let roundTrips = 0;

@@ -635,7 +635,7 @@ describe('the option observers', () => {
     ['no list', { began: () => undefined }, 'observers must be a list of observers'],
     ['a class in place of an object', [Notes], 'observers[0] must be an object'],
     ['what is not told anything', [{ begin: () => undefined }], 'did you mean began?'],
-    ['a method that is none', [{ began: true }], 'observers[0].began must be a function'],
+    ['a method that is not a function', [{ began: true }], 'observers[0].began must be a function'],
   ])('refuses %s', (_, observers, text) => {
     const given = { observers } as object;
     expect(() => rig.strategy(given)).toThrow(text);

@@ -45,7 +45,7 @@ describe('a server that has been started', () => {
     expect(await lastValueFrom(rig.client().send('ping', {}))).toBe('pong');
   });
 
-  test('refuses while it still starts, and starts all the same', async () => {
+  test('refuses while it still starts, and then starts', async () => {
     const app = await rig.microservice(parts);
     await app.init();
 

@@ -7,7 +7,7 @@ test('without any variable the stock is the one that comes with the service', as
   expect(await readStockFile(stockFile)).toContainEqual({ sku: 'JAM-FIG', units: 0 });
 });
 
-test('a number that is none is refused with the reason', () => {
+test('text that is not a number is refused with the reason', () => {
   expect(() => new InventoryConfig('redis://unused', { CONCURRENCY: 'ten' })).toThrow(
     'CONCURRENCY must be a whole number from 1 to 1000, got "ten"',
   );

@@ -38,7 +38,7 @@ export class OrderMessages {
   }
 
   /**
-   * For whoever watches, such as the page. The order depends on nobody who hears it: nothing waits for it, and the client
+   * For those who watch, such as the page. The order depends on nobody who hears it: nothing waits for it, and the client
    * logs a failure.
    */
   tellProgress(event: 'order.placed' | 'order.reserved', orderId: string): void {

@@ -67,7 +67,7 @@ describe('an order', () => {
       'lines.0.quantity must be an integer number',
     ],
     [
-      'with a sku that is none',
+      'with an invalid sku',
       { customer, lines: [{ sku: 'tea 100', quantity: 1 }] },
       'lines.0.sku must look like TEA-100',
     ],

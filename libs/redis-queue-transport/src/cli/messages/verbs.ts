@@ -54,7 +54,7 @@ export const enqueue: Command = {
 
 export const emit: Command = {
   name: 'emit',
-  about: 'emit events: each group gets a copy, and whoever listens live hears it',
+  about: 'emit events: each group gets a copy, and live listeners hear it',
   details: [SHELL],
   args: [PATTERN, DATA],
   options: {

@@ -90,7 +90,7 @@ export class MessageReader {
     try {
       return { data: this.format.decode(body, encoding) };
     } catch (error) {
-      // People want to see it all the same: the bytes are there.
+      // People still want to see it: the bytes are there.
       return { data: undefined, unreadable: messageOf(error) };
     }
   }
@@ -124,7 +124,7 @@ function readEnvelope(element: Buffer): ReadElement {
   try {
     return { envelope: decodeElement(element) };
   } catch (error) {
-    // People want to see it all the same: they get its bytes.
+    // People still want to see it: they get its bytes.
     return { unreadable: messageOf(error) };
   }
 }

@@ -43,7 +43,7 @@ describe('a body', () => {
     expect(formatOf(reversing).decode(Buffer.of(), undefined)).toBeUndefined();
   });
 
-  test('of no bytes is bytes all the same', () => {
+  test('of no bytes is still bytes', () => {
     expect(formatOf(rawCodec).encode(Buffer.of())).toEqual(marked('', 'raw'));
     expect(formatOf().decode(Buffer.of(), { codec: 'raw' })).toEqual(Buffer.of());
   });

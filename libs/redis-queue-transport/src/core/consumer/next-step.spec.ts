@@ -51,7 +51,7 @@ describe('a consumer that takes', () => {
     ['looks beside its wait', 'exchange', IDLE, { mustLook: true }],
     ['looks for nothing that it has no place for', 'rest', FULL, { mustLook: true }],
     [
-      'looks all the same for what is due and others may take',
+      'still looks for what is due and others may take',
       'exchange',
       FULL,
       { mustLook: true, mustRelease: true },

@@ -34,7 +34,7 @@ describe('an element that was taken', () => {
     ],
     ['that asks for a reply', '{"rq":1,"id":"a","replyTo":"replies","re":1}\n{}', 'run'],
     [
-      'that asks for a reply in a list that is none for replies',
+      'that asks for a reply in a list that is not for replies',
       '{"rq":1,"id":"a","replyTo":"rq:{a}:waiting","re":1}\n{}',
       'settle',
     ],

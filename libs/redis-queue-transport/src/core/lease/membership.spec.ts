@@ -71,7 +71,7 @@ describe('a membership', () => {
     expect(told).toEqual(['lost lease 1', 'rejoined']);
   });
 
-  test('loses a lease once, whoever says so and however late', async () => {
+  test('loses a lease once, no matter who says so and how late', async () => {
     const first = await join();
 
     membership.lose(first);

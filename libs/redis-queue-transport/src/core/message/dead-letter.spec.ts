@@ -51,7 +51,7 @@ describe('a dead letter', () => {
   test.each([
     ['of facts alone', '{}'],
     ['without an error', '{"reason":"rejected"}'],
-    ['with an error that is none', '{"error":null,"reason":7,"attempt":"1","at":1e400}'],
+    ['with an error of another shape', '{"error":null,"reason":7,"attempt":"1","at":1e400}'],
     ['with an error of other parts', '{"error":{"name":[],"message":{},"stack":1}}'],
   ])('%s that others wrote is read with what can be read of it', (_what, dead) => {
     const letter = bytes(`{"rq":1,"dead":${dead},"id":"x"}\n{}`);
@@ -111,7 +111,7 @@ describe('a dead letter', () => {
   });
 
   test.each([
-    ['what stands behind its counts', '"7":1,"id":"x","n":12345678901234567890,"headers":{}'],
+    ['what comes after its counts', '"7":1,"id":"x","n":12345678901234567890,"headers":{}'],
     ['names that stand twice', '"a":1,"a":[{"a":"}\\""}],"__proto__":{},"headers":{}'],
     ['what is nested deeply', `"a":${'[{"a":'.repeat(5_000)}1${'}]'.repeat(5_000)},"headers":{}`],
     ['bytes that are no ASCII', '"ключ":"значение 🚀 \\ud83d","headers":{}'],

@@ -42,7 +42,7 @@ describe('a header of the usual form', () => {
     '{"rq":1,"id":"a","at":007}\n{}',
     '{"rq":1,"id":"a","at":7,"replyTo":"x"}\n{}',
     '{"rq":2,"id":"a","at":7}\n{}',
-  ])('is none where a field is wrong: %s', (element) => {
+  ])('is absent if a field is wrong: %s', (element) => {
     expect(() => decodeElement(bytes(element))).toThrow(UndecodableError);
   });
 });
@@ -209,7 +209,7 @@ describe('decodeElement', () => {
     ['nothing', '', 'is empty'],
     ['a header that is no JSON', '{"rq":1,\n{}', 'is not JSON'],
     ['another version', '{"rq":2,"id":"x"}\n{}', 'format version 2'],
-    ['a version that is none', '{"rq":"1"}\n{}', 'format version "1"'],
+    ['an invalid version', '{"rq":"1"}\n{}', 'format version "1"'],
     ['an id that is no text', '{"rq":1,"id":7}\n{}', '"id" has an unusable value: 7'],
     ['a version in other words', '{"rq":1.0,"id":"x"}\n{}', 'must begin with exactly {"rq":1'],
     ['a version that is nested', `{"rq":[[2]]}\n{}`, 'format version a list'],
@@ -260,7 +260,7 @@ describe('withNextAttempt', () => {
     ['the first', '{"rq":1,"id":"x","at":7}\nb', '{"rq":1,"attempt":2,"id":"x","at":7}\nb'],
     ['a later one', '{"rq":1,"attempt":2,"id":"x"}\nb', '{"rq":1,"attempt":3,"id":"x"}\nb'],
     [
-      'that of a suspect, which is none any more',
+      'that of a suspect, which no longer is one',
       '{"rq":1,"crashes":2,"attempt":4,"id":"x"}\nb',
       '{"rq":1,"attempt":5,"id":"x"}\nb',
     ],

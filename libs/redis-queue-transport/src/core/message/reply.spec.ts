@@ -51,7 +51,7 @@ describe('a reply', () => {
     ['[]\n'],
     ['{"re":7\n'],
     ['{"re":7,"codec":1}\n'],
-  ])('that is none is refused: %j', (element) => {
+  ])('of another shape is refused: %j', (element) => {
     expect(() => decodeReply(Buffer.from(element))).toThrow(UndecodableError);
   });
 });

@@ -143,7 +143,7 @@ describe('a failure', () => {
   });
 });
 
-test('whoever unsubscribed is told nothing', async () => {
+test('a subscriber that unsubscribed is told nothing', async () => {
   const { seen } = told();
   const call = hot(Promise.resolve(21), twice, () => undefined);
   call.subscribe({ next: (value) => seen.push(value) }).unsubscribe();

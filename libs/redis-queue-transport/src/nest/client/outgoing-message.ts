@@ -70,7 +70,7 @@ export class OutgoingMessage {
     return (this.#observed ??= { verb, queue, id, many: this.#many });
   }
 
-  /** It is one of several that are sent together; `many` is what stands for them with observers. */
+  /** It is one of several that are sent together; `many` represents them for observers. */
   belongTo(many: object): void {
     this.#many = many;
   }

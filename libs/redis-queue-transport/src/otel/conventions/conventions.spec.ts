@@ -76,7 +76,7 @@ describe('the type of an error', () => {
     ['unknown for nothing', undefined, '_OTHER'],
     ['unknown for a reply', { status: 'error', message: 'secret' }, '_OTHER'],
     ['unknown for a name that says something', named('Order 7 of Ada'), '_OTHER'],
-    ['unknown for a name that is none', named(7), '_OTHER'],
+    ['unknown for an invalid name', named(7), '_OTHER'],
     ['unknown for a long name', named('x'.repeat(200)), '_OTHER'],
   ])('is %s', (_, error, expected) => {
     expect(errorTypeOf(error)).toBe(expected);

@@ -23,7 +23,7 @@ interface Sending {
 export class SendingSpans implements Required<
   Pick<RedisQueueObserver, 'sending' | 'sent' | 'sendFailed' | 'replied' | 'abandoned'>
 > {
-  /** By message, or by what stands for all of several. */
+  /** By message, or by the object that several messages share. */
   readonly #sendings = new WeakMap<object, Sending>();
 
   constructor(

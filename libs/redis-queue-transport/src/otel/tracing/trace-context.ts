@@ -22,7 +22,7 @@ export function traceHeaders(span: SpanContext): Record<string, string> | undefi
   };
 }
 
-/** The span of whoever sent a message; undefined if its headers name none, or none that can be read. */
+/** The sender's span; undefined if the headers of the message name none, or none that can be read. */
 export function spanOfHeaders(headers: Headers): SpanContext | undefined {
   const [, version, traceId = '', spanId = '', flags = '', more] =
     PARENT.exec(own(headers, TRACEPARENT) ?? '') ?? [];

@@ -59,7 +59,7 @@ export class EventTail {
       : this.#keys.event(this.pattern);
     const listener = (element: Buffer, from: string): void => {
       const name = from.slice(this.#start.length);
-      // Channels of wildcards repeat what stands in those of concrete patterns.
+      // Channels of wildcards repeat events of concrete patterns.
       if (name !== this.pattern && isWildcard(name)) return;
       if (isMeantBy(this.pattern, name)) this.events.event(name, element);
     };
