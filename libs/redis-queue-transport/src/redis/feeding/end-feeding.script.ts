@@ -11,10 +11,9 @@ import { APPEND } from '../script/moving-lua.js';
 export const endFeeding = new Script({
   action: 'move a large message from a list to its queue',
   keys: ['fed', 'waiting', 'parked', 'counts'],
-  args: ['name'],
+  args: ['name', 'small'],
   shared: [APPEND],
   lua: `
-local small = ARGV[FIRST]
 local at = redis.call('LPOS', fed, small)
 -- A key of another type has refused the body, or will refuse the element.
 local hasBody = redis.pcall('HEXISTS', parked, name) == 1

@@ -42,15 +42,15 @@ export class LargeFeeds {
     const header = frontText({ ...WITHOUT_COUNTS, parked: name });
     const element = `${header},"id":${JSON.stringify(this.newId())}}\n`;
     const keys = { fed, waiting, parked, counts };
+    const args = { name, small: element };
     // It finds nothing to end. A permission that it lacks must be known first: what comes before it would stand.
-    if (!endFeeding.isPermitted(connection))
-      await endFeeding.run(connection, keys, { name }, [element]);
+    if (!endFeeding.isPermitted(connection)) await endFeeding.run(connection, keys, args);
     const send = 2 * large.length > MOST_IN_TRANSACTION ? oneByOne : transact;
     const reply = await connection.run(endFeeding.action, (redis) =>
       send(redis, (client) => [
         client.hsetnx(parked, name, large),
         client.linsert(fed, 'BEFORE', large, element),
-        endFeeding.send(client, keys, { name }, [element]),
+        endFeeding.send(client, keys, args),
       ]),
     );
     return endFeeding.read(reply);
