@@ -147,6 +147,19 @@ describe('with the Redis in REDIS_URL, the demo', () => {
     await expectNoKeyLeft();
   });
 
+  test('shows a page, and ends with status 1 and no key left when the process that serves it dies', async () => {
+    demo = new DemoProcess(directory, ['--page'], environment);
+    await demo.shows('Ctrl-C stops everything');
+    expect(demo.output).toContain(`redis://127.0.0.1:${redis.port}/3, the one in REDIS_URL`);
+    expect(demo.output).not.toContain(password);
+    const [, address = ''] = /Open (\S+)/.exec(demo.output) ?? [];
+    const [, pid = ''] = /"pid":(\d+),"servesPage":true/.exec(await firstFigures(address)) ?? [];
+    process.kill(Number(pid), 'SIGKILL');
+    expect(await demo.exited).toBe(1);
+    expect(demo.output).toContain('order-service is gone: it ended by SIGKILL');
+    await expectNoKeyLeft();
+  });
+
   test('says so when nobody answers there, and starts nothing', async () => {
     demo = new DemoProcess(directory, [], {
       REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
@@ -162,6 +175,19 @@ test('the demo says what is wrong with its arguments, and starts nothing', async
   expect(await demo.exited).toBe(2);
   expect(demo.output).toContain('--orders must be a whole number from 1 to 100000, got "many"');
 });
+
+/** What the page at this address is told until it knows the processes. */
+async function firstFigures(address: string): Promise<string> {
+  const response = await fetch(`${address}/live`);
+  const decoder = new TextDecoder();
+  let text = '';
+  // Its types do not say that a body consists of bytes.
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.includes('"processes"') && text.endsWith('\n\n')) break;
+  }
+  return text;
+}
 
 /** What two runs have in common. The lines are wrapped at other places when figures have other lengths. */
 function withoutFigures(story: string): string {

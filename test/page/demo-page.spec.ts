@@ -235,6 +235,17 @@ browser.describe('the page of the demo', () => {
     expect(await faintTexts(page)).toEqual([]);
   });
 
+  test('links the other views of the shop', async () => {
+    const page = await open();
+    const links = await page.getByRole('navigation').getByRole('link').all();
+    const paths = await Promise.all(links.map((link) => link.getAttribute('href')));
+    expect(paths).toEqual(['/orders', '/queues']);
+    for (const path of paths) {
+      // The dashboard asks for a password.
+      expect([200, 401]).toContain((await fetch(address + path)).status);
+    }
+  });
+
   test('lets no other site press the buttons, and kills no process but those of the shop', async () => {
     await open();
     const ask = async (path: string, method: string, headers = {}): Promise<number> =>

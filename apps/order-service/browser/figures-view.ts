@@ -4,6 +4,7 @@ import type {
   DeadLetterRow,
   EmailRow,
   Figures,
+  PageLink,
   QueueRow,
   StockRow,
   StockView,
@@ -32,9 +33,13 @@ export class FiguresView {
     makeItem: makeEmail,
     empty: make('li', { class: 'empty', text: 'None yet.' }),
   });
+  readonly #links = new KeyedList<PageLink>(byId('links'), {
+    keyOf: ({ path }) => path,
+    makeItem: makeLink,
+  });
 
   show(figures: Figures): void {
-    const { placed, placedPerSecond, emails, queues, deadLetters, stock } = figures;
+    const { placed, placedPerSecond, emails, queues, deadLetters, stock, links } = figures;
     setText(byId('orders-total'), `${formatCount(placed)} placed`);
     this.#chart.add(placedPerSecond, emails.sentPerSecond);
     this.#queues.show(queues);
@@ -45,6 +50,7 @@ export class FiguresView {
     setText(byId('stock-age'), ageOf(stock));
     this.#emails.show(emails.newest);
     setText(byId('emails-total'), `${formatCount(emails.sent)} sent`);
+    this.#links.show(links);
   }
 }
 
@@ -103,4 +109,10 @@ function makeEmail({ orderId, to, subject }: EmailRow): ListItem<EmailRow> {
   const address = make('p', {}, make('code', { text: to }));
   const text = make('p', { text: subject.replace(orderId, shortId(orderId)) });
   return { element: make('li', {}, address, text), update: () => undefined };
+}
+
+function makeLink({ path, name }: PageLink): ListItem<PageLink> {
+  const element = make('a', { text: name });
+  element.href = path;
+  return { element, update: () => undefined };
 }

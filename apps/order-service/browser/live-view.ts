@@ -33,6 +33,13 @@ export interface Figures {
   readonly stock: StockView;
   /** Undefined outside of the demo, where nobody starts and kills processes for the page. */
   readonly processes: readonly ProcessRow[] | undefined;
+  /** Other views of the shop that this service has. */
+  readonly links: readonly PageLink[];
+}
+
+export interface PageLink {
+  readonly path: string;
+  readonly name: string;
 }
 
 export interface EmailFigures {

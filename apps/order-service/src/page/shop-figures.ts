@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { exhaustMap, type Observable, shareReplay, timer } from 'rxjs';
-import type { Figures, Trouble } from '../../browser/live-view.js';
+import type { Figures, PageLink, Trouble } from '../../browser/live-view.js';
+import { OrderConfig } from '../config/order-config.js';
 import { Supervisor } from '../demo/supervisor.js';
 import { MailProvider } from '../notification/mail-provider.js';
 import { OrdersService } from '../orders/orders.service.js';
@@ -22,6 +23,7 @@ export class ShopFigures {
   readonly #figures: Observable<FiguresEvent>;
   readonly #placed = new RateMeter();
   readonly #sent = new RateMeter();
+  readonly #links: readonly PageLink[];
 
   constructor(
     private readonly orders: OrdersService,
@@ -29,7 +31,12 @@ export class ShopFigures {
     private readonly queues: QueueWatch,
     private readonly stock: StockWatch,
     private readonly supervisor: Supervisor,
+    { dashboardPassword }: OrderConfig,
   ) {
+    this.#links = [
+      { path: '/orders', name: 'orders' },
+      ...(dashboardPassword === undefined ? [] : [{ path: '/queues', name: 'queues' }]),
+    ];
     this.#figures = timer(0, LOOK_EVERY_MS).pipe(
       // A look that takes longer than it may is not overtaken by the next one.
       exhaustMap(() => this.#look()),
@@ -72,6 +79,7 @@ export class ShopFigures {
       deadLetters: await this.queues.deadLetters(queues),
       stock,
       processes,
+      links: this.#links,
     };
   }
 }
