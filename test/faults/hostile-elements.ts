@@ -39,6 +39,11 @@ export class HostileElements {
     return element;
   }
 
+  giant(bytes: number): Buffer {
+    const beginning = this.#element().subarray(0, 300);
+    return Buffer.concat([beginning, Buffer.alloc(bytes - beginning.length, this.#number(256))]);
+  }
+
   #keep(element: Buffer): void {
     if (this.#kept.length < MOST_KEPT) this.#kept.push(element);
     else this.#kept[this.#number(MOST_KEPT)] = element;
@@ -74,8 +79,7 @@ export class HostileElements {
     this.#joined(`{"rq":1,"dead":${this.#value(2)},"whole":true,${this.#field()}}`);
 
   #veryLarge(): Buffer {
-    const size = this.#oneOf([1_100_000, 17_000_000, 40_000_000]);
-    return Buffer.concat([this.#element().subarray(0, 300), Buffer.alloc(size, this.#number(256))]);
+    return this.giant(this.#oneOf([1_100_000, 17_000_000, 40_000_000]));
   }
 
   #joined(header: string): Buffer {
