@@ -345,6 +345,18 @@ describe('no script works for longer than 10 ms', () => {
     });
   });
 
+  test('purging large elements that others pushed, while bodies are parked', async () => {
+    const { url } = rig.redis;
+    const admin = rig.closeLater(new RedisQueueAdmin({ connection: url, prefix: rig.prefix }));
+    await expectShort(async () => {
+      await rig.commands.hset(world.key(QUEUE, 'parked'), 'a', 'a');
+      await fillLarge(3);
+      await world.pushForeign(QUEUE, '{"rq":1,"parked":"a","id":"a"}\n');
+      expect(await admin.purge(QUEUE)).toBe(7);
+      expect(await rig.commands.exists(world.key(QUEUE, 'parked'))).toBe(0);
+    });
+  });
+
   test('handing out large elements that others delayed', async () => {
     await expectShort(async () => {
       const delayed = world.key(QUEUE, 'delayed');

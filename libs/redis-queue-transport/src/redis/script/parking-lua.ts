@@ -1,3 +1,4 @@
+import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';
 
 /**
@@ -57,6 +58,8 @@ const MOST_BYTES = 1_048_576;
 
 /** How many are read at once, since their size is unknown. */
 const STEP = 16;
+/** If the next ones have more than this on average, they are read one by one. */
+const SMALL_BYTES = 32_768;
 
 /**
  * Drops the oldest dead letters, with the bodies that are parked, as the Lua function `dropDead(most, below)`, or a part of
@@ -135,18 +138,36 @@ local function emptyQueue(what)
     emptied = emptied + #elements
     return #elements
   end
+  local sampled = {
+    [suspects] = function(nodes) return redis.call('MEMORY', 'USAGE', suspects, 'SAMPLES', nodes) end,
+    [waiting] = function(nodes) return redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', nodes) end,
+    [delayed] = function(nodes) return redis.call('MEMORY', 'USAGE', delayed, 'SAMPLES', nodes) end,
+  }
+  -- How many may be read at once; none if the first is large: then it names no body. (The memory by that of the first node
+  -- is no more than that node has for each element.)
+  local function stepOf(key, many)
+    local least = sampled[key](1) / many
+    if least <= ${LARGE_BYTES} then return sampled[key](${STEP}) / many > ${SMALL_BYTES} and 1 or ${STEP} end
+    emptied = emptied + 1
+    bytes = bytes + least
+    return 0
+  end
   for _, list in ipairs(lists) do
-    while not isFull() do
-      local removed = unparkAll(redis.call('LRANGE', list, 0, ${STEP} - 1))
-      if removed == 0 then break end
+    local many = redis.call('LLEN', list)
+    while many > 0 and not isFull() do
+      local step = stepOf(list, many)
+      local removed = step == 0 and 1 or unparkAll(redis.call('LRANGE', list, 0, step - 1))
       redis.call('LTRIM', list, removed, -1)
+      many = many - removed
     end
   end
   for _, set in ipairs(sets) do
-    while not isFull() do
-      local removed = unparkAll(redis.call('ZRANGE', set, 0, ${STEP} - 1))
-      if removed == 0 then break end
+    local many = redis.call('ZCARD', set)
+    while many > 0 and not isFull() do
+      local step = stepOf(set, many)
+      local removed = step == 0 and 1 or unparkAll(redis.call('ZRANGE', set, 0, step - 1))
       redis.call('ZREMRANGEBYRANK', set, 0, removed - 1)
+      many = many - removed
     end
   end
   return emptied, length()
