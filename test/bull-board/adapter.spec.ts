@@ -6,8 +6,13 @@ import {
   RedisQueueError,
 } from 'nestjs-redis-queue-transport';
 import type { RedisQueueClient } from 'nestjs-redis-queue-transport';
-import { ActionRefusedError, RedisQueueAdapter } from 'nestjs-redis-queue-transport/bull-board';
+import {
+  ActionRefusedError,
+  RedisQueueAdapter,
+  everyRedisQueue,
+} from 'nestjs-redis-queue-transport/bull-board';
 import type { RedisQueueAdapterOptions } from 'nestjs-redis-queue-transport/bull-board';
+import { rulesOf } from '../docs/acl-users.js';
 import { controllerOf } from '../e2e/delivery/controller.js';
 import { eventually } from '../support/eventually.js';
 import { Gate } from '../support/gate.js';
@@ -557,6 +562,40 @@ describe('a board for reading', () => {
     expect(await admin.lengths('work')).toEqual(before);
     await admin.resume('work');
   });
+});
+
+test('a board for reading needs a user of Redis who may only look', async () => {
+  const rules = (await rulesOf('observer')).map((rule) =>
+    rule.replaceAll('~rq:', `~${rig.prefix}:`),
+  );
+  await rig.commands.call('ACL', 'SETUSER', 'observer', ...rules);
+  const gate = new Gate();
+  await serve(gate, 1);
+  await client.enqueue('work', 'bad', { id: 'b' });
+  await dead(1);
+  await client.enqueue('work', 'runs', { id: 'r' });
+  await eventually(async () => expect((await admin.lengths('work')).processing).toBe(1));
+  await client.enqueue('work', 'waits', { id: 'w' });
+  await client.enqueue('work', 'later', { id: 'd', delayMs: 60_000 });
+  const connection = `redis://observer:secret@127.0.0.1:${rig.redis.port}`;
+  const looker = rig.closeLater(new RedisQueueAdmin({ connection, prefix: rig.prefix }));
+  const before = everyRedisQueue({ admin: looker, readOnlyMode: true, showPayloads: true });
+  const board = await Board.open(rig, [], { handlerHooks: { before } });
+
+  const { jobs, counts } = await board.queue('work');
+
+  expect(jobs.map(({ data }) => data)).toEqual(['runs', 'waits', 'later', 'bad']);
+  expect(counts).toMatchObject({ active: 1, waiting: 1, delayed: 1, failed: 1 });
+  for (const status of ['active', 'waiting', 'delayed', 'failed'])
+    expect((await board.queue('work', { status })).jobs).toHaveLength(1);
+  for (const { id } of jobs) expect((await board.get(`queues/work/${id}`)).status).toBe(200);
+  expect((await board.get('queues/work/workers')).body['workers']).toHaveLength(1);
+  expect((await board.get('redis/stats')).status).toBe(200);
+
+  await rig.commands.call('ACL', 'SETUSER', 'observer', '-info');
+  expect((await board.get('redis/stats')).status).toBe(404);
+  await rig.commands.call('ACL', 'DELUSER', 'observer');
+  gate.open();
 });
 
 test.each([undefined, '', null, 7, {}, { pattern: 'x' }, { pattern: 'x', group: 'a/b' }])(

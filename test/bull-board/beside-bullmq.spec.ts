@@ -1,20 +1,29 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { expect, test } from '@jest/globals';
 import { FlowProducer, Queue, Worker } from 'bullmq';
+import type { QueueOptions } from 'bullmq';
 import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import { RedisQueueAdapter } from 'nestjs-redis-queue-transport/bull-board';
 import { controllerOf } from '../e2e/delivery/controller.js';
+import { browserRig } from '../support/browser.js';
 import { eventually } from '../support/eventually.js';
 import { nestRig } from '../support/nest-rig.js';
 import { Board } from './board-rig.js';
 
+const browser = await browserRig();
 const rig = nestRig();
+
+function bullOptions(): QueueOptions {
+  rig.mayRemain(/:bull:/);
+  return {
+    connection: { host: '127.0.0.1', port: rig.redis.port },
+    prefix: `${rig.prefix}:bull`,
+  };
+}
 
 test('queues of BullMQ on the same board keep their pages, their flows and their jobs', async () => {
   const { port } = rig.redis;
-  const prefix = `${rig.prefix}:bull`;
-  const options = { connection: { host: '127.0.0.1', port }, prefix };
-  rig.mayRemain(/:bull:/);
+  const options = bullOptions();
   const bull = rig.closeLater(new Queue('bull.work', options));
   const flows = rig.closeLater(new FlowProducer(options));
   const handledByBull: unknown[] = [];
@@ -86,4 +95,44 @@ test('queues of BullMQ on the same board keep their pages, their flows and their
   expect((await board.put('queues/resume')).status).toBe(200);
   expect(await bull.isPaused()).toBe(false);
   await eventually(() => expect(handled).toEqual(['ours', 'waits']));
+});
+
+browser.describe('in a browser', () => {
+  test('both have their pages, and a flow of BullMQ its tab', async () => {
+    const options = bullOptions();
+    const bull = rig.closeLater(new Queue('bull.work', options));
+    const flows = rig.closeLater(new FlowProducer(options));
+    const flow = await flows.add({
+      name: 'parent',
+      queueName: 'bull.work',
+      children: [{ name: 'child', queueName: 'bull.work' }],
+    });
+    const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+    const client = rig.client();
+    await client.enqueue('work', { to: 'ada' }, { id: 'w' });
+    const ours = new RedisQueueAdapter({ admin, client, queue: 'work' });
+    const board = await Board.open(rig, [ours, new BullMQAdapter(bull)]);
+    await admin.pause('work');
+    await rig.serve({ controllers: [controllerOf('work', () => undefined)] });
+    const [{ name: consumer = '' } = {}] = await eventually(async () => {
+      const consumers = await admin.consumers('work');
+      expect(consumers).toHaveLength(1);
+      return consumers;
+    });
+    const page = await browser.page();
+
+    await page.goto(`${board.url}/queue/bull.work/${flow.job.id}`);
+    await page.getByRole('heading', { name: 'Job flow' }).waitFor();
+    await page.getByRole('group', { name: 'child, waiting, queue bull.work' }).waitFor();
+
+    await page.goto(`${board.url}/queue/work/w`);
+    await page.getByRole('treeitem', { name: 'to:"ada"' }).waitFor();
+    expect(await page.getByRole('heading', { name: 'Job flow' }).count()).toBe(0);
+
+    await page.goto(`${board.url}/queue/work`);
+    await page.locator('nav').getByRole('link', { name: 'bull.work', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Queue info' }).click();
+    await page.getByRole('button', { name: 'Connected workers' }).click();
+    await page.getByText(consumer).waitFor();
+  });
 });

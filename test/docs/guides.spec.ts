@@ -55,6 +55,10 @@ test('the guide to several servers: each serves its prefix', async () => {
   ]);
 });
 
+test('the guide to a dashboard: every queue is on the board', async () => {
+  expect(await linesOf('dashboard')).toEqual(['mail.send: 1 waiting']);
+});
+
 test('the guide to security: a service shows its certificate to Redis', async () => {
   const redis = await TlsRedis.start('yes');
   const folder = await mkdtemp(join(tmpdir(), 'certificates-'));

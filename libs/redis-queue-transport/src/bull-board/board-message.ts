@@ -113,7 +113,7 @@ export class BoardMessage implements QueueJob {
       failedReason: dead === undefined ? '' : this.#failure(dead),
       stacktrace: dead?.error.stack === undefined ? [] : [this.#stack(dead, dead.error.stack)],
       data: place.showsPayloads ? shownData(message, place.at) : HIDDEN,
-      returnvalue: undefined,
+      returnvalue: null,
       opts: this.opts,
     };
   }
