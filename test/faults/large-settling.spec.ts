@@ -197,10 +197,14 @@ describe('a large delayed message that is due', () => {
     await rig.commands.del(world.key(QUEUE, 'parked'));
   });
 
-  test('is handled once when the connection is lost before its parking has ended', async () => {
+  test.each<[string, string, 'dropRequest' | 'dropReply']>([
+    ['before its parking', 'EXEC', 'dropRequest'],
+    ['with the reply to its parking', 'EXEC', 'dropReply'],
+    ['before its parking has ended', 'zremrangebyscore', 'dropRequest'],
+  ])('is handled once when the connection is lost %s', async (_, command, how) => {
     const lease = await join();
     await add();
-    const lost = proxy.dropRequest(([name]) => name === 'zremrangebyscore');
+    const lost = proxy[how](([name]) => name === command);
     await exchange(lease, 1);
     await lost.happened;
     const handled: (string | undefined)[] = [];

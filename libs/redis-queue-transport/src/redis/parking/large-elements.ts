@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { Redis } from 'ioredis';
 import {
   OutcomeUnknownError,
   RedisRefusedError,
@@ -29,6 +30,14 @@ export interface Parked extends SetAside {
   readonly name: string;
 }
 
+/** A delayed element whose small one was added, or, unless it is sure, may have been. */
+interface HalfParked {
+  /** The large one is due at this time, like no other. */
+  readonly mark: number;
+  readonly small: Buffer;
+  readonly isSure: boolean;
+}
+
 /** In whose processing list the element stands, and when that consumer's lease was seen to end. */
 export interface SeenOwner {
   readonly consumer: string;
@@ -43,8 +52,8 @@ export interface SeenOwner {
 export class LargeElements {
   /** By `performance.now()`. */
   #parksAgainAt = 0;
-  /** By which the delayed one that was parked last is to be removed. */
-  #markOfParked: number | undefined;
+  /** The delayed one that was parked last, until it is removed. */
+  #half: HalfParked | undefined;
 
   constructor(
     /** Behind what takes long, nothing else may have to wait. */
@@ -124,7 +133,7 @@ export class LargeElements {
   }
 
   get #isHalfDone(): boolean {
-    return this.#markOfParked !== undefined;
+    return this.#half !== undefined;
   }
 
   async #parkFirstDelayed(): Promise<boolean> {
@@ -144,32 +153,56 @@ export class LargeElements {
     const keys = { delayed, parked, counts };
     if (!endParkingDelayed.isPermitted(connection))
       await endParkingDelayed.run(connection, keys, args);
-    const reply = await connection.run(endParkingDelayed.action, (redis) =>
+    // If this process dies before the large one is removed, it is parked, and handled, once more.
+    this.#half = { mark, small: element, isSure: false };
+    const reply = await this.#run(connection, (redis) =>
       send(redis, (client) => [
         client.hsetnx(parked, name, body),
         client.zadd(delayed, 'XX', mark, large),
         endParkingDelayed.send(client, keys, args),
       ]),
     );
-    // Should this process die before it, the large one is parked, and handled, once more.
+    this.#half = undefined;
     if (!endParkingDelayed.read(reply)) return false;
-    this.#markOfParked = mark;
+    this.#half = { mark, small: element, isSure: true };
     await this.#removeParked(connection);
     return true;
   }
 
+  /** What is refused leaves nothing half done. */
+  async #run(
+    connection: Connection,
+    command: (redis: Redis) => Promise<unknown>,
+  ): Promise<unknown> {
+    try {
+      return await connection.run(endParkingDelayed.action, command);
+    } catch (error) {
+      if (!(error instanceof OutcomeUnknownError)) this.#half = undefined;
+      throw error;
+    }
+  }
+
   /** The large delayed one that was parked last, if it is still there. */
   async #removeParked(connection: Connection): Promise<void> {
-    const mark = this.#markOfParked;
-    if (mark === undefined) return;
+    const half = this.#half;
+    if (half === undefined) return;
     try {
-      await connection.run(endParkingDelayed.action, (client) =>
-        client.zremrangebyscore(this.keys.delayed, mark, mark),
-      );
+      if (half.isSure || (await this.#isDelayed(connection, half.small)))
+        await connection.run(endParkingDelayed.action, (client) =>
+          client.zremrangebyscore(this.keys.delayed, half.mark, half.mark),
+        );
     } catch (error) {
       if (!(error instanceof RedisRefusedError)) throw error;
     }
-    this.#markOfParked = undefined;
+    this.#half = undefined;
+  }
+
+  /** Nothing is handed out from behind a large one that is due: a small one that was added is still there. */
+  async #isDelayed(connection: Connection, small: Buffer): Promise<boolean> {
+    const score = await connection.run('look for large messages', (client) =>
+      client.zscore(this.keys.delayed, small),
+    );
+    return score !== null;
   }
 
   /**
