@@ -7,7 +7,9 @@ import {
   placeOf,
 } from './redis/connection/connection-source.js';
 import type { ConnectionSource } from './redis/connection/connection-source.js';
+import type { Inspection } from './core/admin/inspection.js';
 import { RedisAdmin } from './redis/admin/redis-admin.js';
+import { RedisInspection } from './redis/inspection/redis-inspection.js';
 import { EventTail } from './redis/events/event-tail.js';
 import type { EventTailEvents } from './redis/events/event-tail.js';
 import { RedisBroker } from './redis/broker/redis-broker.js';
@@ -59,16 +61,27 @@ export function openAdmin(options: ConnectionSettings): AdminBroker {
   return new RedisAdmin(options);
 }
 
+/** What a tool was given: a connection that is not checked yet, or none. */
+interface ToolSettings {
+  readonly connection: unknown;
+  readonly prefix: string;
+}
+
+function forTools({ connection, prefix }: ToolSettings): ConnectionSettings {
+  const source = connectionSource(connection ?? DEFAULT_CONNECTION);
+  return { connection: source, prefix, connectTimeoutMs: CONNECT_WITHIN_MS };
+}
+
 /** Listens to events without a trace, for people who look. @throws InvalidOptionError | InvalidPatternError */
 export function openTail(
-  { connection, prefix }: { readonly connection: unknown; readonly prefix: string },
+  settings: ToolSettings,
   pattern: string,
   events: EventTailEvents,
 ): { listen(): Promise<void>; close(): Promise<void> } {
-  const source = connectionSource(connection ?? DEFAULT_CONNECTION);
-  return new EventTail(
-    { connection: source, prefix, connectTimeoutMs: CONNECT_WITHIN_MS },
-    pattern,
-    events,
-  );
+  return new EventTail(forTools(settings), pattern, events);
+}
+
+/** Looks at Redis itself. @throws InvalidOptionError */
+export function openInspection(settings: ToolSettings): Inspection {
+  return new RedisInspection(forTools(settings));
 }

@@ -1,4 +1,5 @@
 import type { Command } from './command/command.js';
+import { doctor } from './doctor/doctor.js';
 import { groups } from './events/groups.js';
 import { history } from './events/history.js';
 import { replay } from './events/replay.js';
@@ -34,4 +35,5 @@ export const COMMANDS: readonly Command[] = [
   enqueue,
   send,
   emit,
+  doctor,
 ];

@@ -1,4 +1,5 @@
 import type { Terminal } from '../output/terminal.js';
+import { wrapped } from '../output/wrapped.js';
 import type { Command, Options } from './command.js';
 import { GLOBAL_OPTIONS } from './shared-options.js';
 
@@ -76,17 +77,4 @@ function columns(rows: readonly (readonly [string, string])[]): string[] {
     const [first = '', ...more] = wrapped(about, WIDTH - width - 2);
     return [`  ${name.padEnd(width)}${first}`, ...more.map((line) => ' '.repeat(width + 2) + line)];
   });
-}
-
-/** Breaks text between words. */
-export function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

@@ -44,3 +44,8 @@ export function timeText(date: Date | undefined): string {
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+/** Text as one word of a shell, for commands that people paste: names come from Redis, and are data. */
+export function shellWord(text: string): string {
+  return /^[\w@./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

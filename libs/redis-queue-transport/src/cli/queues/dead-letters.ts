@@ -4,7 +4,7 @@ import { EXIT } from '../words/exit-code.js';
 import type { ExitCode } from '../words/exit-code.js';
 import { LIMIT, YES } from '../command/shared-options.js';
 import type { Column } from '../output/table.js';
-import { counted, dataText, shown, timeText, wholeText } from '../output/text.js';
+import { counted, dataText, shellWord, shown, timeText, wholeText } from '../output/text.js';
 import { printable } from '../../core/message/printable.js';
 import { ALL, FILTER_OPTIONS, entriesOf, filterOf } from './dead-filter.js';
 import { QUEUE } from './queue-argument.js';
@@ -44,7 +44,7 @@ export const deadList: Command = {
         ? `"${queue}" has no dead letters.`
         : `No dead letter of "${queue}" matches.`,
     );
-    if (next !== undefined) output.note(`There are more: --from ${next}`);
+    if (next !== undefined) output.note(`There are more: --from ${shellWord(next)}`);
     return EXIT.done;
   },
 };
@@ -198,7 +198,7 @@ function notThere(
 ): ExitCode {
   output.error(
     `"${queue}" has no dead letter ${entries.join(', ')}.`,
-    `See redis-queue dead list ${queue}.`,
+    `See redis-queue dead list ${shellWord(queue)}.`,
   );
   return EXIT.no;
 }

@@ -40,6 +40,7 @@ export const look = new Script({
   action: 'look at a queue',
   keys: ['waiting', 'suspects', 'delayed', 'dead', 'paused', 'counts', 'consumers'],
   args: [],
+  readsOnly: true,
   shared: [NOW_MS],
   lua: `
 local now = nowMs()

@@ -39,6 +39,8 @@ interface Definition<Key extends string, Arg extends string, Reply, Row extends 
   readonly lua: string | ((row: RowLua) => string);
   /** It takes messages in, and is refused while Redis is full. Default false. */
   readonly growsData?: boolean;
+  /** It changes nothing, and may run on a replica. Default false. */
+  readonly readsOnly?: boolean;
   /** The commands that are run, where the Lua text has others too, without which a user may run it. Default: all in the text. */
   readonly runs?: readonly string[];
   readonly read: (reply: unknown) => Reply;
@@ -87,10 +89,18 @@ export class Script<
   readonly #checked: LuaText;
 
   constructor(private readonly definition: Definition<Key, Arg, Reply, Row>) {
-    const { keys, args, rows = [], shared = [], growsData = false, runs } = definition;
+    const {
+      keys,
+      args,
+      rows = [],
+      shared = [],
+      growsData = false,
+      readsOnly = false,
+      runs,
+    } = definition;
     const lua =
       typeof definition.lua === 'string' ? definition.lua : definition.lua(new RowLua(rows));
-    const flags = growsData ? '#!lua' : '#!lua flags=allow-oom';
+    const flags = flagsOf(growsData, readsOnly);
     const names = [
       ...keys.map((key, index) => `local ${key} = KEYS[${index + 1}]`),
       ...args.map((arg, index) => `local ${arg} = ARGV[${index + 1}]`),
@@ -211,6 +221,11 @@ export class Script<
 
 /** A row of a script. */
 export type RowsOf<S> = S extends Script<string, string, unknown, infer Row> ? RowOf<Row> : never;
+
+function flagsOf(growsData: boolean, readsOnly: boolean): string {
+  if (readsOnly) return '#!lua flags=no-writes,allow-oom';
+  return growsData ? '#!lua' : '#!lua flags=allow-oom';
+}
 
 export function readNumber(reply: unknown): number {
   if (typeof reply === 'number') return reply;

@@ -1,0 +1,162 @@
+import { ROLES } from '../../core/admin/inspection.js';
+import type { Inspection, Role } from '../../core/admin/inspection.js';
+import type { RedisQueueAdmin } from '../../index.js';
+import type { Call, Command } from '../command/command.js';
+import { EXIT } from '../words/exit-code.js';
+import { errorText } from '../words/failures.js';
+import { UsageError } from '../words/usage-error.js';
+import type { Check, Patient, QueueState } from './check.js';
+import { CONNECTION_CHECKS, rolesOf } from './connection-checks.js';
+import { note, wrong } from './finding.js';
+import type { Finding } from './finding.js';
+import { QUEUE_CHECKS } from './queue-checks.js';
+import { reportText } from './report.js';
+import { SERVER_CHECKS } from './server-checks.js';
+
+const WEEK_MS = 7 * 86_400_000;
+
+export const CHECKS: readonly Check[] = [...SERVER_CHECKS, ...CONNECTION_CHECKS, ...QUEUE_CHECKS];
+
+export const doctor: Command = {
+  name: 'doctor',
+  about: 'look for what is wrong with Redis and the queues, and say what to do about it',
+  details: [
+    'It changes nothing. It looks at the version of Redis, memory, persistence, replication, connections, TLS, the clock, ' +
+      'permissions, queues and groups that nobody serves, lists of dead consumers, old dead letters, and the first hundred ' +
+      'messages and dead letters of each queue.',
+    'It ends with 1 if something is wrong. Notes are worth knowing, and leave it at 0.',
+  ],
+  args: [],
+  options: {
+    role: {
+      value: 'ROLE',
+      about: `what the user of Redis should be able to do: ${ROLES.join(', ')}; by default, one of them`,
+    },
+    'dead-older-than': {
+      value: 'TIME',
+      about: 'dead letters are old from then on; the default is 7d',
+    },
+  },
+  examples: [
+    'doctor',
+    'doctor --role consumer --url redis://consumer@127.0.0.1:6379',
+    'doctor --json',
+  ],
+  async run(call) {
+    const role = roleOf(call.given.text('role'));
+    const oldAfterMs = call.given.duration('dead-older-than') ?? WEEK_MS;
+    const { openInspection } = await import('../../open-broker.js');
+    const inspection = openInspection(call.settings);
+    call.closeLater(inspection);
+    const admin = await call.admin();
+    const { prefix } = call.settings;
+    const findings: Finding[] = [];
+    const info = await looked(findings, 'INFO', {}, () => inspection.info());
+    const clock = await inspection.clock();
+    const queues = await statesOf(admin, findings);
+    const patient: Patient = { inspection, admin, prefix, info, clock, role, oldAfterMs, queues };
+    const well: string[] = [];
+    for (const check of CHECKS) {
+      // What INFO did not say is no finding.
+      if (SERVER_CHECKS.includes(check) && Object.keys(info).length === 0) continue;
+      const found = await looked(findings, check.name, [], () => check.run(patient));
+      if (found.length === 0) well.push(check.name);
+      findings.push(...found);
+    }
+    return tell(call, inspection, patient, findings, well);
+  },
+};
+
+async function tell(
+  { output }: Call,
+  inspection: Inspection,
+  patient: Patient,
+  findings: readonly Finding[],
+  well: readonly string[],
+): Promise<typeof EXIT.done | typeof EXIT.no> {
+  const about = {
+    place: inspection.way.place,
+    prefix: patient.prefix,
+    user: await inspection.user(),
+    roles: await rolesOf(patient),
+    version: patient.info['redis_version'],
+    queues: patient.queues.length,
+  };
+  const count = findings.filter(({ level }) => level === 'wrong').length;
+  output.result({ ...about, wrong: count, findings, well }, () =>
+    reportText({ ...about, findings, well }, output.terminal),
+  );
+  return count === 0 ? EXIT.done : EXIT.no;
+}
+
+/** What Redis refuses to show is a note. Everything else that fails ends the examination. */
+async function looked<T>(
+  findings: Finding[],
+  what: string,
+  otherwise: T,
+  look: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    if (Reflect.get(Object(error), 'code') !== 'REDIS_REFUSED') throw error;
+    findings.push(
+      note(
+        'not-checked',
+        `Not looked at: ${what}. ${errorText(error)}`,
+        'Something may be wrong there.',
+        'Run the doctor with a user that may look, such as the observer of docs/permissions.md.',
+      ),
+    );
+    return otherwise;
+  }
+}
+
+/** All queues and groups; what is refused of one is a finding about it. */
+async function statesOf(
+  admin: RedisQueueAdmin,
+  findings: Finding[],
+): Promise<readonly QueueState[]> {
+  const names = await looked(findings, 'queues', [], () => admin.queues());
+  const { groups } = await looked(
+    findings,
+    'groups',
+    { groups: [], wildcards: [], histories: [] },
+    () => admin.groups(),
+  );
+  const byQueue = new Map(groups.map((group) => [group.queue, group]));
+  const states: QueueState[] = [];
+  for (const name of new Set([...names, ...byQueue.keys()])) {
+    try {
+      const lengths = await admin.lengths(name);
+      const consumers = await admin.consumers(name);
+      states.push({ name, group: byQueue.get(name), lengths, consumers });
+    } catch (error) {
+      if (Reflect.get(Object(error), 'code') !== 'REDIS_REFUSED') throw error;
+      findings.push(ofRefusal(name, error));
+    }
+  }
+  return states;
+}
+
+function ofRefusal(queue: string, error: unknown): Finding {
+  const isOther = Reflect.get(Object(error), 'reply') === 'WRONGTYPE';
+  return (isOther ? wrong : note)(
+    isOther ? 'foreign-key' : 'not-checked',
+    `The queue "${queue}" cannot be looked at: ${errorText(error)}`,
+    isOther
+      ? 'A key of the queue is of another type: another program uses it. What touches it is refused.'
+      : 'Something may be wrong there.',
+    isOther
+      ? 'Find that program, and give it or your services another prefix.'
+      : 'Run the doctor with a user that may look, such as the observer of docs/permissions.md.',
+    queue,
+  );
+}
+
+function roleOf(text: string | undefined): Role | undefined {
+  if (text === undefined) return undefined;
+  const role = ROLES.find((one) => one === text);
+  if (role !== undefined) return role;
+  throw new UsageError(`--role must be one of ${ROLES.join(', ')}, got "${text}".`);
+}

@@ -1,0 +1,250 @@
+import { decodeElement } from '../../core/message/envelope.js';
+import type { QueuedMessage } from '../../index.js';
+import { counted, shellWord } from '../output/text.js';
+import { durationText } from '../words/duration.js';
+import type { Check, Patient, QueueState } from './check.js';
+import { note, wrong } from './finding.js';
+import type { Finding } from './finding.js';
+
+/** A lease that ended so long ago would have been noticed by another consumer. */
+const NOTICED_MS = 120_000;
+/** So many elements of each queue are read, and so many dead letters. */
+const SAMPLE = 100;
+
+function isServed({ consumers }: QueueState): boolean {
+  return consumers.some(({ state }) => state === 'live');
+}
+
+function waits(count: number, what: string): string {
+  return `${counted(count, what)} ${count === 1 ? 'waits' : 'wait'}`;
+}
+
+const unserved: Check = {
+  name: 'queues without consumers',
+  run: ({ queues }) =>
+    queues.flatMap((queue) => {
+      const { name, group, lengths } = queue;
+      const waiting = lengths.waiting + lengths.delayed;
+      if (group !== undefined || waiting === 0 || isServed(queue)) return [];
+      return [
+        wrong(
+          'queue-unserved',
+          `Nobody serves "${name}": ${waits(waiting, 'message')}.`,
+          'They wait until a server with @MessagePattern of this name starts.',
+          'Start it. If it runs, compare pattern, prefix and Redis on both sides. If nobody needs them: redis-queue purge.',
+          name,
+        ),
+      ];
+    }),
+};
+
+const groupsUnserved: Check = {
+  name: 'groups that nobody serves',
+  run: ({ queues }) =>
+    queues.flatMap((queue) => {
+      const { name, group, lengths } = queue;
+      if (group === undefined || isServed(queue)) return [];
+      return [
+        wrong(
+          'group-unserved',
+          `Nobody serves the group "${group.group}" of "${group.pattern}": ${waits(lengths.waiting, 'event')}.`,
+          'It gets a copy of each event, whether it runs or not: its queue grows without end.',
+          `Start its servers, or end it: redis-queue retire ${shellWord(group.pattern)} ${shellWord(group.group)} --waiting keep.`,
+          name,
+        ),
+      ];
+    }),
+};
+
+const deadConsumers: Check = {
+  name: 'lists of dead consumers',
+  run: async (patient) => {
+    const findings = patient.queues.flatMap((queue) => deadOf(queue, patient));
+    const abandoned = await patient.inspection.abandoned();
+    if (abandoned === undefined)
+      findings.push(
+        note(
+          'not-looked-through',
+          'Lists of consumers that no queue knows were not looked for.',
+          'The user of Redis may not look through the keys (+scan).',
+          'Run the doctor once with a user that may.',
+        ),
+      );
+    for (const { queue, consumer, key, held } of abandoned ?? [])
+      findings.push(
+        wrong(
+          'abandoned',
+          `"${queue}" does not know the consumer that holds ${counted(held, 'message')} in ${key}.`,
+          'Nobody takes them back: somebody has removed keys by hand, or restored a part of them.',
+          `Enter the consumer as one whose lease is over: redis-cli ZADD ${shellWord(consumersOf(key, consumer))} 1 ${shellWord(consumer)}. Another consumer of the queue takes them back then.`,
+          queue,
+        ),
+      );
+    return findings;
+  },
+};
+
+/** The key beside that list. */
+function consumersOf(list: string, consumer: string): string {
+  return `${list.slice(0, -`processing:${consumer}`.length)}consumers`;
+}
+
+function deadOf(queue: QueueState, { clock }: Patient): Finding[] {
+  const { name, consumers } = queue;
+  const nowMs = Date.now() + clock.aheadMs;
+  const isTended = isServed(queue);
+  const dead = consumers.filter(({ state, leaseEndsAt, held }) => {
+    if (state !== 'ended') return false;
+    const endedMs = nowMs - (leaseEndsAt?.getTime() ?? nowMs);
+    return isTended ? endedMs > NOTICED_MS : held > 0;
+  });
+  if (dead.length === 0) return [];
+  const held = dead.reduce((sum, consumer) => sum + consumer.held, 0);
+  return [
+    wrong(
+      'dead-consumers',
+      `${counted(dead.length, 'dead consumer')} of "${name}" still ${dead.length === 1 ? 'holds' : 'hold'} ${counted(held, 'message')}: ${dead[0]?.name}${dead.length > 1 ? ' …' : ''}.`,
+      isTended
+        ? 'The consumers that live should have taken them back by now.'
+        : 'They are handed out again once a consumer of this queue lives.',
+      isTended
+        ? 'Look into the log of the servers: what they ask of Redis may be refused.'
+        : 'Start a server that serves this queue.',
+      name,
+    ),
+  ];
+}
+
+const deadLetters: Check = {
+  name: 'dead letters',
+  run: async ({ queues, admin, clock, oldAfterMs }) => {
+    const findings: Finding[] = [];
+    for (const { name, lengths } of queues) {
+      if (lengths.deadLettersDropped > 0)
+        findings.push(
+          wrong(
+            'dead-letters-dropped',
+            `${counted(lengths.deadLettersDropped, 'dead letter')} of "${name}" were dropped, because of their age or number.`,
+            'These messages are lost.',
+            'Look at dead letters more often, or raise deadLetterMaxAgeMs and deadLetterLimit of its servers.',
+            name,
+          ),
+        );
+      if (lengths.dead === 0) continue;
+      const { letters } = await admin.deadLetters(name, { limit: 1 });
+      const diedMs = Number(letters[0]?.entry.split('-', 1)[0] ?? NaN);
+      const ageMs = Date.now() + clock.aheadMs - diedMs;
+      if (ageMs > oldAfterMs)
+        findings.push(
+          wrong(
+            'old-dead-letters',
+            `"${name}" has ${counted(lengths.dead, 'dead letter')}, the oldest ${durationText(ageMs)} old.`,
+            'Dead letters are dropped for good after 14 days, unless its servers say otherwise (deadLetterMaxAgeMs).',
+            `See why they died, mend it, and send them again: redis-queue dead list ${shellWord(name)}.`,
+            name,
+          ),
+        );
+    }
+    return findings;
+  },
+};
+
+const unreadable: Check = {
+  name: 'elements that cannot be read',
+  run: async ({ queues, admin }) => {
+    const findings: Finding[] = [];
+    for (const { name, lengths } of queues) {
+      const waiting = lengths.waiting === 0 ? [] : await admin.peek(name, { limit: SAMPLE });
+      const dead =
+        lengths.dead === 0 ? [] : (await admin.deadLetters(name, { limit: SAMPLE })).letters;
+      const odd = waiting.filter(isUnreadable);
+      if (odd.length > 0)
+        findings.push(
+          wrong(
+            'unreadable',
+            `${odd.length} of the first ${counted(waiting.length, 'message')} of "${name}" cannot be read: ${odd[0]?.unreadable}`,
+            'They will be dead-lettered when their turn comes. A sender without this library writes them, or another release.',
+            `Look at their bytes: redis-queue peek ${shellWord(name)} --json. docs/wire-format.md says how elements look.`,
+            name,
+          ),
+        );
+      const gone = dead.filter(isUnreadable);
+      if (gone.length > 0)
+        findings.push(
+          wrong(
+            'unreadable-dead',
+            `${gone.length} of the oldest ${counted(dead.length, 'dead letter')} of "${name}" cannot be read: ${gone[0]?.unreadable}`,
+            'Sent again, they die again.',
+            `Look at their bytes: redis-queue dead list ${shellWord(name)} --json. Then delete them.`,
+            name,
+          ),
+        );
+      const coded = waiting.filter((message) => isOfUnknownCodec(message));
+      if (coded.length > 0)
+        findings.push(
+          note(
+            'unknown-codec',
+            `The codec of ${coded.length} of the first ${counted(waiting.length, 'message')} of "${name}" is not known here.`,
+            'Servers that know it read them.',
+            'Nothing, if their servers have it in the option codec or codecs.',
+            name,
+          ),
+        );
+    }
+    return findings;
+  },
+};
+
+function isUnreadable(message: QueuedMessage): boolean {
+  return message.unreadable !== undefined && !isOfUnknownCodec(message);
+}
+
+function isOfUnknownCodec({ unreadable: why, element }: QueuedMessage): boolean {
+  if (why === undefined) return false;
+  try {
+    const codec = decodeElement(element).encoding?.codec;
+    return codec !== undefined && !KNOWN_CODECS.has(codec);
+  } catch {
+    return false; // its header cannot be read either
+  }
+}
+
+const KNOWN_CODECS = new Set(['json', 'raw', 'msgpack']);
+
+const standstill: Check = {
+  name: 'pauses and suspects',
+  run: ({ queues }) =>
+    queues.flatMap(({ name, lengths }) => {
+      const findings: Finding[] = [];
+      if (lengths.isPaused)
+        findings.push(
+          note(
+            'paused',
+            `"${name}" is paused: ${waits(lengths.waiting, 'message')}.`,
+            'Nothing of it is handed out. A pause has no end by itself.',
+            `redis-queue resume ${shellWord(name)}, if it is over.`,
+            name,
+          ),
+        );
+      if (lengths.suspects > 0)
+        findings.push(
+          note(
+            'suspects',
+            `"${name}" has ${counted(lengths.suspects, 'suspect')}: running when a process died.`,
+            'They run one by one, apart from the others. If they stay, processes die, or one of them hangs.',
+            'See docs/failures.md, "Messages stay in suspects".',
+            name,
+          ),
+        );
+      return findings;
+    }),
+};
+
+export const QUEUE_CHECKS: readonly Check[] = [
+  unserved,
+  groupsUnserved,
+  deadConsumers,
+  deadLetters,
+  unreadable,
+  standstill,
+];

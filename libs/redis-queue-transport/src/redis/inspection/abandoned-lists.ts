@@ -1,0 +1,61 @@
+import type { AbandonedList } from '../../core/admin/inspection.js';
+import type { Connection } from '../connection/connection.js';
+import type { Keys } from '../keys/keys.js';
+
+/** So many keys are looked at with one call. */
+const PART = 1_000;
+
+/** Lists of consumers whose names stand nowhere, so that nobody takes back what they hold. Looks through all keys. */
+export async function abandonedLists(
+  connection: Connection,
+  keys: Keys,
+  prefix: string,
+): Promise<readonly AbandonedList[]> {
+  const found = new Map<string, AbandonedList>();
+  let cursor = '0';
+  do {
+    const [next, names] = await connection.run('look through the keys', (client) =>
+      client.scan(
+        cursor,
+        'MATCH',
+        `${escaped(prefix)}:{*}:processing:*`,
+        'COUNT',
+        PART,
+        'TYPE',
+        'list',
+      ),
+    );
+    for (const key of names) {
+      const list = await abandoned(connection, keys, prefix, key);
+      if (list !== undefined) found.set(key, list);
+    }
+    cursor = next;
+  } while (cursor !== '0');
+  return [...found.values()];
+}
+
+async function abandoned(
+  connection: Connection,
+  keys: Keys,
+  prefix: string,
+  key: string,
+): Promise<AbandonedList | undefined> {
+  // A queue's name may have braces of its own; that of a consumer has none.
+  const [, queue, consumer] =
+    /^\{(.+)\}:processing:([^{}]+)$/s.exec(key.slice(prefix.length + 1)) ?? [];
+  if (queue === undefined || consumer === undefined) return undefined;
+  const { consumers, fenced } = keys.queue(queue);
+  const [held, leased, reclaimed] = await connection.run('see what is held', (client) =>
+    Promise.all([
+      client.llen(key),
+      client.zscore(consumers, consumer),
+      client.zscore(fenced, consumer),
+    ]),
+  );
+  if (held === 0 || leased !== null || reclaimed !== null) return undefined;
+  return { queue, consumer, key, held };
+}
+
+function escaped(text: string): string {
+  return text.replace(/[*?[\]\\]/g, '\\$&');
+}

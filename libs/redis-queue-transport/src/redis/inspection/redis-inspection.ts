@@ -1,0 +1,117 @@
+import type {
+  AbandonedList,
+  ClockReading,
+  ConnectionWay,
+  Inspection,
+  MissingPermission,
+  Role,
+} from '../../core/admin/inspection.js';
+import { Connection } from '../connection/connection.js';
+import { placeOf } from '../connection/connection-source.js';
+import type { ConnectionSource } from '../connection/connection-source.js';
+import { processName } from '../connection/process-name.js';
+import { Keys } from '../keys/keys.js';
+import { abandonedLists } from './abandoned-lists.js';
+import { mayRun } from './may-run.script.js';
+import { missingForRole } from './role-check.js';
+
+export interface RedisInspectionOptions {
+  readonly connection: ConnectionSource;
+  readonly prefix: string;
+  readonly connectTimeoutMs: number;
+}
+
+const DEADLINE_MS = 5_000;
+/** The clock is read so many times: the quickest reading is the nearest. */
+const READINGS = 5;
+
+/** Looks at a Redis for the doctor, over a connection of its own. */
+export class RedisInspection implements Inspection {
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+
+  constructor(private readonly options: RedisInspectionOptions) {
+    const { connection, prefix } = options;
+    this.#connection = new Connection(connection, `rq-doctor-${processName()}`, DEADLINE_MS);
+    this.#keys = new Keys(prefix, this.#connection.database);
+  }
+
+  get way(): ConnectionWay {
+    const { options } = this.#connection.client;
+    const { host = '127.0.0.1', path, tls, password } = options;
+    const isSocket = path !== undefined && path !== null;
+    return {
+      place: placeOf(options),
+      isEncrypted: tls !== undefined && tls !== null,
+      isLocal: isSocket || /^(localhost|127(\.\d+){3}|\[?::1\]?)$/i.test(host),
+      hasPassword: typeof password === 'string' && password !== '',
+    };
+  }
+
+  async info(): Promise<Readonly<Record<string, string>>> {
+    await this.#ready();
+    const text = await this.#connection.run('read INFO', (client) => client.info());
+    return Object.fromEntries(
+      [...text.matchAll(/^([^#:\s]+):(.*?)\r?$/gm)].map(([, name = '', value = '']) => [
+        name,
+        value,
+      ]),
+    );
+  }
+
+  async clock(): Promise<ClockReading> {
+    await this.#ready();
+    let best: ClockReading | undefined;
+    for (let reading = 0; reading < READINGS; reading += 1) {
+      const before = performance.now();
+      const [seconds, microseconds] = await this.#connection.run('read the time', (client) =>
+        client.time(),
+      );
+      const roundTripMs = performance.now() - before;
+      const redisMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      const aheadMs = redisMs - (Date.now() - roundTripMs / 2);
+      if (best === undefined || roundTripMs < best.roundTripMs) best = { aheadMs, roundTripMs };
+    }
+    return best ?? { aheadMs: 0, roundTripMs: 0 };
+  }
+
+  async user(): Promise<string | undefined> {
+    if (!(await this.#may('ACL', 'WHOAMI'))) return undefined;
+    return this.#connection.run('ask who it is', async (client) =>
+      String(await client.acl('WHOAMI')),
+    );
+  }
+
+  async setting(name: string): Promise<string | undefined> {
+    if (!(await this.#may('CONFIG', 'GET'))) return undefined;
+    const pair = await this.#connection.run('read a setting', (client) =>
+      client.config('GET', name),
+    );
+    const value: unknown = (pair as readonly unknown[])[1];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  async missingFor(role: Role): Promise<readonly MissingPermission[]> {
+    await this.#ready();
+    return missingForRole(this.#connection, role, this.options.prefix);
+  }
+
+  async abandoned(): Promise<readonly AbandonedList[] | undefined> {
+    if (!(await this.#may('SCAN'))) return undefined;
+    return abandonedLists(this.#connection, this.#keys, this.options.prefix);
+  }
+
+  close(): Promise<void> {
+    this.#connection.close();
+    return Promise.resolve();
+  }
+
+  async #may(...command: string[]): Promise<boolean> {
+    await this.#ready();
+    return mayRun.run(this.#connection, {}, {}, command);
+  }
+
+  #ready(): Promise<void> {
+    return this.#connection.ready(this.options.connectTimeoutMs);
+  }
+}
