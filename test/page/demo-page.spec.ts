@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
@@ -250,8 +252,17 @@ browser.describe('the page of the demo', () => {
     await open();
     const ask = async (path: string, method: string, headers = {}): Promise<number> =>
       (await fetch(`${address}/demo/${path}`, { method, headers })).status;
+    /** As a browser does for another site whose name leads to this address; fetch sends no other `Host`. */
+    const askAs = async (host: string): Promise<number | undefined> => {
+      const path = `${address}/demo/poison`;
+      const asking = request(path, { method: 'POST', headers: { host, origin: `http://${host}` } });
+      const [answer] = (await once(asking.end(), 'response')) as [IncomingMessage];
+      answer.resume();
+      return answer.statusCode;
+    };
     expect(await ask('poison', 'POST', { origin: 'http://evil.example' })).toBe(403);
     expect(await ask('poison', 'POST', { origin: 'null' })).toBe(403);
+    expect(await askAs('shop.evil.example')).toBe(403);
     expect(await ask(`processes/${process.pid}`, 'DELETE')).toBe(404);
     expect(await ask('processes/1', 'DELETE', { origin: address })).toBe(404);
     expect(await ask('processes/nonsense', 'POST')).toBe(400);

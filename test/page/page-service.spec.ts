@@ -50,8 +50,7 @@ test('outside of the demo, nothing kills, starts or poisons', async () => {
 });
 
 test('the stream tells of orders without any other service', async () => {
-  const response = await ask('/live');
-  const events = readEvents(response);
+  const events = readEvents(await ask('/live'));
   const seen = new Map<string, unknown>();
   for await (const { type, data } of events) {
     seen.set(type, data);
@@ -61,6 +60,25 @@ test('the stream tells of orders without any other service', async () => {
   // No `processes`: JSON has no undefined.
   expect(seen.get('figures')).toMatchObject({ placed: 0, stock: { items: [], isStale: true } });
   expect(seen.get('figures')).not.toHaveProperty('processes');
+});
+
+test('a snapshot comes again when live events may have been missed', async () => {
+  const events = readEvents(await ask('/live'));
+  await untilEvent(events, 'snapshot');
+  await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  expect(await untilEvent(events, 'snapshot')).toEqual({ orders: [] });
+  await events.return(undefined);
+});
+
+test('the stream says so while Redis is away, and goes on when it is back', async () => {
+  const events = readEvents(await ask('/live'));
+  await untilEvent(events, 'figures');
+  await rig.redis.kill();
+  // Whatever was asked first has failed first.
+  expect(await untilEvent(events, 'trouble')).toEqual({ message: expect.stringMatching(/\w/) });
+  await rig.redis.restart();
+  await untilEvent(events, 'figures');
+  await events.return(undefined);
 });
 
 test('a stop ends open streams, and waits for no connection that a browser has opened in advance', async () => {
@@ -77,10 +95,19 @@ test('a stop ends open streams, and waits for no connection that a browser has o
   expect(last.done).toBe(true);
 });
 
+type Events = AsyncGenerator<{ type: string; data: unknown }, undefined>;
+
+/** Resolves with the data of the next event of this type. */
+async function untilEvent(events: Events, type: string): Promise<unknown> {
+  for (;;) {
+    const { value } = await events.next();
+    if (value === undefined) throw new Error(`the stream ended without ${type}`);
+    if (value.type === type) return value.data;
+  }
+}
+
 /** What a stream of server-sent events says. */
-async function* readEvents(
-  response: Response,
-): AsyncGenerator<{ type: string; data: unknown }, undefined> {
+async function* readEvents(response: Response): Events {
   let text = '';
   const decoder = new TextDecoder();
   for await (const chunk of response.body ?? []) {
