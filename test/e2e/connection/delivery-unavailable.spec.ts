@@ -88,7 +88,7 @@ describe('while Redis is away', () => {
   test('nothing is sent: what failed is not there later', async () => {
     const redis = await ownRedis();
     const client = rig.client({ connection: redis.url, connectTimeoutMs: 50 });
-    await client.connect();
+    await eventually(() => client.connect());
     await redis.kill();
     await expect(lastValueFrom(client.enqueue('work', 'lost'))).rejects.toThrow(
       RedisUnavailableError,

@@ -35,6 +35,7 @@ import type {
   RedisQueueEnqueueOptions,
   RedisQueueSendOptions,
 } from '../packets/message-settings.js';
+import { createPacket } from '../internals/create-packet.js';
 import { outgoingHeaders } from './outgoing-headers.js';
 import type { OutgoingHeaders } from './outgoing-headers.js';
 import { MessageMaker } from './message-maker.js';
@@ -227,7 +228,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     try {
       message = this.messages.make(
         'enqueue',
-        this.createPacket(pattern, data),
+        createPacket(this, pattern, data),
         settingsGiven(options, 'enqueue'),
       );
       call = this.sendWhenConnected(message, push);
@@ -257,7 +258,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       data,
       (many) => {
         const given = settingsOfAll(options, 'enqueue');
-        return (one) => this.messages.make('enqueue', this.createPacket(pattern, one), given, many);
+        return (one) => this.messages.make('enqueue', createPacket(this, pattern, one), given, many);
       },
       (message, sending) => message.push(sending).then((pushed) => enqueued(message.id, pushed)),
     );
@@ -275,7 +276,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       data,
       (many) => {
         const given = settingsOfAll(options, 'emit');
-        return (one) => this.messages.make('emit', this.createPacket(pattern, one), given, many);
+        return (one) => this.messages.make('emit', createPacket(this, pattern, one), given, many);
       },
       publish<TResult>,
     );
@@ -346,7 +347,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
     // Nest's own `send` waits for the connection first, outside of the request's deadline.
     return new Observable<TResult>((observer) =>
-      this.publish(this.createPacket(pattern, data), this.createObserver(observer), options),
+      this.publish(createPacket(this, pattern, data), this.createObserver(observer), options),
     );
   }
 
@@ -380,7 +381,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     }
     let call: Promise<TResult>;
     try {
-      call = this.dispatchEvent<TResult>(this.createPacket(pattern, data), options);
+      call = this.dispatchEvent<TResult>(createPacket(this, pattern, data), options);
     } catch (error) {
       return this.refused('emit of', pattern, error);
     }

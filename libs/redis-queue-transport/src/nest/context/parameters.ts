@@ -3,8 +3,11 @@ import type { ExecutionContext } from '@nestjs/common';
 import { RedisQueueBatchContext } from './redis-queue-batch.context.js';
 import type { RedisQueueContext } from './redis-queue.context.js';
 
+/** Named by Nest's function, whose result has other types in Nest 11. */
+type ParamDecorator<Data> = ReturnType<typeof createParamDecorator<Data, unknown>>;
+
 /** `@MessageId() id: string`: the message's id. In a batch handler: an array of ids. */
-export const MessageId = createParamDecorator((_: unknown, host: ExecutionContext) =>
+export const MessageId: ParamDecorator<unknown> = createParamDecorator((_: unknown, host) =>
   ofEach(host, (context) => context.getMessageId()),
 );
 
@@ -12,11 +15,12 @@ export const MessageId = createParamDecorator((_: unknown, host: ExecutionContex
  * `@MessageHeaders() headers`, or `@MessageHeaders('tenant') tenant`: the message's headers, or one of them. In a batch
  * handler: an array of these.
  */
-export const MessageHeaders = createParamDecorator((name: string | undefined, host) =>
-  ofEach(host, (context) => {
-    const headers = context.getHeaders();
-    return name === undefined ? headers : headers[name];
-  }),
+export const MessageHeaders: ParamDecorator<string | undefined> = createParamDecorator(
+  (name: string | undefined, host) =>
+    ofEach(host, (context) => {
+      const headers = context.getHeaders();
+      return name === undefined ? headers : headers[name];
+    }),
 );
 
 function ofEach<T>(host: ExecutionContext, read: (context: RedisQueueContext) => T): T | T[] {

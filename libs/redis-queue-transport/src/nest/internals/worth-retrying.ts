@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { FORBIDDEN_MESSAGE } from '@nestjs/core/internal';
+import { FORBIDDEN_MESSAGE } from '@nestjs/core/guards/constants.js';
 import { RpcException } from '@nestjs/microservices';
 
 /** Client errors that may not occur again: timeout, too early, too many requests. */

@@ -231,17 +231,17 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
   private betweenHooks(context: BaseRpcContext, work: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      const between = async (runEndHook: () => void): Promise<void> => {
+      const between = async (): Promise<void> => {
         await work().then(resolve, reject);
         try {
-          runEndHook();
+          this.onProcessingEndHook?.(this.transportId, context);
         } catch (error) {
           // The message is done anyway, and a start hook need not return a promise that rejects with this.
           this.logger.error(error);
         }
       };
       // Typed as void; what the start hook returns is a promise that rejects when the hook fails.
-      const started: unknown = this.runWithProcessingHooks(context, between);
+      const started: unknown = this.onProcessingStartHook(this.transportId, context, between);
       if (started instanceof Promise) started.catch(reject);
     });
   }

@@ -93,8 +93,8 @@ export class Connection {
     this.client.on('end', () => this.#onEnd());
     this.client.on('error', (told: Error) => {
       const error = explained(bare(told), this.client);
-      // A command of ioredis itself, on a connection that was dropped because of its database.
-      if (this.#lastError && isOfSelect(this.#lastError) && wasNeverWritten(error)) return;
+      // A command of ioredis itself, on a connection that has ended: that end has a reason of its own.
+      if (wasNeverWritten(error)) return;
       this.#lastError = error;
       this.#isIntroducing = false;
       if (HOPELESS.test(error.message) || isOfSelect(error)) {
