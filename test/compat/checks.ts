@@ -1,0 +1,228 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from './command.js';
+import type { Installation } from './installation.js';
+import { writeProject } from './project-files.js';
+import type { ProjectFiles } from './project-files.js';
+import { buildingTsconfig, checkingTsconfig } from './tsconfigs.js';
+import type { Resolution } from './tsconfigs.js';
+import { JEST_REQUIRES_ESM_FROM } from './version-sets.js';
+
+/** One line of the report. */
+export interface Check {
+  readonly name: string;
+  readonly run: () => Promise<void>;
+}
+
+/** What the checks of an installation share. */
+export interface Surroundings {
+  /** The root of this repository. */
+  readonly repository: string;
+  readonly redisUrl: string;
+  /** Path of each Node by its major version. The one that runs this is among them. */
+  readonly nodes: ReadonlyMap<string, string>;
+}
+
+/** With `nodenext` and without `exactOptionalPropertyTypes`, the suite is compiled as ES modules and as CommonJS anyway. */
+const checkedTypes = [
+  { resolution: 'node16', isExact: false },
+  { resolution: 'nodenext', isExact: true },
+  { resolution: 'bundler', isExact: true },
+] as const;
+
+/** All that is tried with one set of versions, in this order: a check may need what those before it built. */
+export function checksOf(installation: Installation, surroundings: Surroundings): readonly Check[] {
+  const projects = new Projects(installation, surroundings);
+  const nodes = [...surroundings.nodes.keys()];
+  return [
+    { name: 'install without optional peers', run: () => installation.install() },
+    ...checkedTypes.map(({ resolution, isExact }) => ({
+      name: `types, ${resolution}${isExact ? ', exactOptionalPropertyTypes' : ''}`,
+      run: () => projects.checkTypes(resolution, isExact),
+    })),
+    { name: 'compile as ES modules', run: () => projects.build('esm') },
+    { name: 'compile as CommonJS', run: () => projects.build('cjs') },
+    ...nodes.flatMap((node) => [
+      { name: `ES modules on Node ${node}`, run: () => projects.start('esm', node) },
+      { name: `CommonJS, require(), on Node ${node}`, run: () => projects.start('cjs', node) },
+    ]),
+    { name: 'Jest in CommonJS mode', run: () => projects.jest() },
+    ...(installation.versions.vitest ? [{ name: 'Vitest', run: () => projects.vitest() }] : []),
+    { name: 'nest build --webpack', run: () => projects.webpack() },
+    { name: 'install optional peers', run: () => installation.installOptionalPeers() },
+    { name: 'types of all entry points', run: () => projects.checkEntryTypes() },
+    { name: 'load all entry points', run: () => projects.loadEntries() },
+  ];
+}
+
+const SUITE = 'test/compat/project/suite.ts';
+const PROGRAM = 'test/types/program.ts';
+
+/** `nest new` makes an app of CommonJS with Nest 11, and one of ES modules with Nest 12. */
+type ModuleKind = 'esm' | 'cjs';
+
+class Projects {
+  constructor(
+    private readonly installation: Installation,
+    private readonly surroundings: Surroundings,
+  ) {}
+
+  async checkTypes(resolution: Resolution, isExact: boolean): Promise<void> {
+    const name = `types-${resolution}`;
+    const directory = this.#write(name, {
+      json: {
+        'package.json': { type: 'module' },
+        'tsconfig.json': checkingTsconfig(resolution, isExact, '*.ts'),
+      },
+      copies: { 'suite.ts': this.#file(SUITE), 'program.ts': this.#file(PROGRAM) },
+    });
+    await this.#run(name, this.#tool('tsc'), ['-p', '.'], directory);
+  }
+
+  async build(kind: ModuleKind): Promise<void> {
+    const directory = this.#write(kind, {
+      json: {
+        'package.json': kind === 'esm' ? { type: 'module' } : {},
+        'tsconfig.json': buildingTsconfig(),
+      },
+      copies: { 'src/main.ts': this.#file(SUITE) },
+    });
+    await this.#run(kind, this.#tool('tsc'), ['-p', '.'], directory);
+  }
+
+  async start(kind: ModuleKind, node: string): Promise<void> {
+    const program = ['--trace-uncaught', 'dist/main.js'];
+    await this.#run(`${kind}-${node}`, this.#node(node), program, this.#directory(kind));
+  }
+
+  /** With the settings of `nest new`, and what docs/compatibility.md adds to them. */
+  async jest(): Promise<void> {
+    const { node, needsTransform } = this.#nodeForJest();
+    const settings = {
+      moduleFileExtensions: ['js', 'json', 'ts'],
+      rootDir: 'src',
+      testRegex: String.raw`.*\.spec\.ts$`,
+      transform: { [String.raw`^.+\.(t|j)s$`]: 'ts-jest' },
+      testEnvironment: 'node',
+    };
+    const ignored = [`node_modules/(?!${this.installation.library.name}/)`];
+    const directory = this.#write('jest', {
+      json: {
+        'package.json': {
+          jest: needsTransform ? { ...settings, transformIgnorePatterns: ignored } : settings,
+        },
+        'tsconfig.json': buildingTsconfig({ types: ['jest', 'node'] }),
+      },
+      copies: { 'src/suite.spec.ts': this.#file(SUITE) },
+    });
+    const flags = needsTransform ? [] : ['--experimental-vm-modules'];
+    const jest = join(directory, 'node_modules/jest/bin/jest.js');
+    await this.#run('jest', node, [...flags, jest], directory);
+  }
+
+  /**
+   * Nest 12 is made of ES modules that cannot be transformed to CommonJS (`import.meta`): its users need a Node in which
+   * Jest loads them as they are. With Nest 11 it is this package alone, which can.
+   */
+  #nodeForJest(): { readonly node: string; readonly needsTransform: boolean } {
+    const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
+    const [fromMajor, fromMinor] = JEST_REQUIRES_ESM_FROM;
+    const isEnough = major > fromMajor || (major === fromMajor && minor >= fromMinor);
+    if (isEnough) return { node: process.execPath, needsTransform: false };
+    if (this.installation.versions.nest.startsWith('^11'))
+      return { node: process.execPath, needsTransform: true };
+    return { node: this.#node(String(fromMajor)), needsTransform: false };
+  }
+
+  async vitest(): Promise<void> {
+    const directory = this.#write('vitest', {
+      json: { 'package.json': { type: 'module' }, 'tsconfig.json': buildingTsconfig() },
+      text: {
+        'vitest.config.js':
+          "export default { test: { globals: true, root: './', include: ['**/*.spec.ts'] } };\n",
+      },
+      copies: { 'src/suite.spec.ts': this.#file(SUITE) },
+    });
+    await this.#run('vitest', this.#tool('vitest'), ['run'], directory);
+  }
+
+  async webpack(): Promise<void> {
+    const directory = this.#write('webpack', {
+      json: {
+        'package.json': {},
+        'tsconfig.json': buildingTsconfig(),
+        'tsconfig.build.json': { extends: './tsconfig.json' },
+        'nest-cli.json': { collection: '@nestjs/schematics', sourceRoot: 'src' },
+      },
+      copies: { 'src/main.ts': this.#file(SUITE) },
+    });
+    await this.#run('webpack', this.#tool('nest'), ['build', '--webpack'], directory);
+    await this.#run('webpack', process.execPath, ['dist/main.js'], directory);
+  }
+
+  async checkEntryTypes(): Promise<void> {
+    const imports = this.installation.library.entries.map(
+      (entry, index) => `export * as entry${index} from '${entry}';\n`,
+    );
+    for (const resolution of ['node16', 'bundler'] as const) {
+      const name = `entries-${resolution}`;
+      const directory = this.#write(name, {
+        json: {
+          'package.json': { type: 'module' },
+          'tsconfig.json': checkingTsconfig(resolution, true, '*.ts'),
+        },
+        text: { 'entries.ts': imports.join('') },
+      });
+      await this.#run(name, this.#tool('tsc'), ['-p', '.'], directory);
+    }
+  }
+
+  async loadEntries(): Promise<void> {
+    const { entries, bins } = this.installation.library;
+    const { directory } = this.installation;
+    const required = entries.map((entry) => `require(${JSON.stringify(entry)})`);
+    const imported = entries.map((entry) => `import(${JSON.stringify(entry)})`);
+    // One copy of each, however it is loaded.
+    const program = `Promise.all([${imported.join(', ')}]).then((imported) => {
+      for (const [index, required] of [${required.join(', ')}].entries())
+        for (const name of Object.keys(required))
+          require('node:assert').equal(required[name], imported[index][name]);
+    });`;
+    const flags = ['--input-type=commonjs', '--eval', program];
+    await this.#run('entries', process.execPath, flags, directory);
+    for (const bin of bins) await this.#run('entries', this.#tool(bin), ['--help'], directory);
+  }
+
+  #write(name: string, files: ProjectFiles): string {
+    const directory = this.#directory(name);
+    writeProject(directory, files);
+    return directory;
+  }
+
+  #directory(name: string): string {
+    return join(this.installation.directory, name);
+  }
+
+  #file(path: string): string {
+    return join(this.surroundings.repository, path);
+  }
+
+  #tool(name: string): string {
+    return join(this.installation.directory, 'node_modules/.bin', name);
+  }
+
+  #node(major: string): string {
+    const path = this.surroundings.nodes.get(major);
+    if (path === undefined) throw new Error(`There is no Node ${major} here.`);
+    return path;
+  }
+
+  async #run(log: string, command: string, args: readonly string[], cwd: string): Promise<void> {
+    mkdirSync(join(this.installation.directory, 'logs'), { recursive: true });
+    await run(command, args, {
+      cwd,
+      env: { REDIS_URL: this.surroundings.redisUrl, NO_COLOR: '1' },
+      log: this.installation.log(join('logs', log)),
+    });
+  }
+}
