@@ -274,6 +274,49 @@ describe('a message that does not succeed at once stays in its trace', () => {
     expect(spans.named('deadLetter')[0]?.attributes['redis_queue.reason']).toBe('handlerFailed');
   });
 
+  test('with a link to who redrove it, alone and among others', async () => {
+    let isMended = false;
+    const handle = (): void => {
+      if (!isMended) fail();
+    };
+    await serve([controllerOf('work', handle)], { retry: { attempts: 1 } });
+    const sender = client();
+    for (const name of ['a', 'b', 'c'])
+      await spans.within(name, () => sender.enqueue('work', name, { id: name }));
+    await eventually(async () => expect(await rig.queue('work').dead()).toHaveLength(3));
+    const admin = rig.closeLater(new RedisQueueAdmin({ ...rig.clientOptions(), observers }));
+    const { letters } = await admin.deadLetters('work');
+    isMended = true;
+
+    await spans.within('operator', () => admin.redrive('work', letters[0]?.entry ?? ''));
+    await spans.within('operator of all', () => admin.redriveAll('work'));
+
+    await eventually(() => expect(spans.named('ack')).toHaveLength(3));
+    const handled = spans.named('process').slice(3);
+    const [one, both] = spans.named('redrive');
+    expect(spans.trees.slice(-4)).toEqual([
+      'operator',
+      '  producer redrive work',
+      'operator of all',
+      '  producer redrive work',
+    ]);
+    expect(one?.attributes['messaging.message.id']).toBe('a');
+    expect(both?.attributes['messaging.batch.message_count']).toBe(2);
+    const linked = handled.map(({ attributes, links }) => [
+      attributes['messaging.message.id'],
+      ...links.map(({ context }) => context.spanId),
+    ]);
+    expect(linked.toSorted()).toEqual([
+      ['a', one?.spanContext().spanId],
+      ['b', both?.spanContext().spanId],
+      ['c', both?.spanContext().spanId],
+    ]);
+    const senders = spans.named('enqueue').map((span) => span.spanContext().traceId);
+    expect(handled.map((span) => span.spanContext().traceId).toSorted()).toEqual(
+      senders.toSorted(),
+    );
+  });
+
   test('through a postponement, which is no failure', async () => {
     let runs = 0;
     const handle = (): void => {

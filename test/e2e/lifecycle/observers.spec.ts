@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import {
   OutcomeUnknownError,
+  RedisQueueAdmin,
   RedisQueueClient,
   RedisQueueModule,
   RetryLater,
@@ -605,6 +606,70 @@ describe('an observer of a client', () => {
     await expect(client.enqueue('work', {})).rejects.toBeInstanceOf(OutcomeUnknownError);
 
     expect(notes.lines).toEqual(['sendFailed enqueue work OutcomeUnknownError']);
+  });
+});
+
+describe('an observer of a RedisQueueAdmin', () => {
+  /** Two dead letters: one of a client, and one that another program pushed as plain data. */
+  async function makeDeadLetters(): Promise<void> {
+    const controller = controllerOf('work', () => {
+      throw new Error('of a handler');
+    });
+    const app = await rig.serve({ controllers: [controller] }, { retry: { attempts: 1 } });
+    await rig
+      .client()
+      .enqueue('work', 1, { id: 'a', headers: { tenant: 'acme', from: 'the user' } });
+    await rig.commands.rpush(rig.queue('work').waitingKey, '{}');
+    await eventually(async () => expect(await rig.queue('work').dead()).toHaveLength(2));
+    await app.close();
+  }
+
+  test('hears of what is redriven, and adds headers to it', async () => {
+    await makeDeadLetters();
+    const notes = new Notes();
+    const adding = { sending: ({ verb }: ObservedMessage) => ({ from: `Söhne, by ${verb}` }) };
+    const observers = [notes, adding];
+    const admin = rig.closeLater(new RedisQueueAdmin({ ...rig.clientOptions(), observers }));
+
+    expect(await admin.redriveAll('work')).toBe(2);
+
+    // Plain data has no id, and no header to add to.
+    expect(notes.lines).toEqual(['sent redrive work a']);
+    const [first, second] = await admin.peek('work');
+    expect(first).toMatchObject({
+      id: 'a',
+      headers: { tenant: 'acme', from: 'Söhne, by redrive' },
+    });
+    expect(first?.headers).toHaveProperty('dead-letter-history');
+    expect(second).toMatchObject({ id: undefined, data: {} });
+  });
+
+  test('hears of what could not be redriven', async () => {
+    await makeDeadLetters();
+    const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
+    const notes = new Notes();
+    const options = { ...rig.clientOptions({ connection: proxy.url }), observers: [notes] };
+    const admin = rig.closeLater(new RedisQueueAdmin(options));
+    const { letters } = await admin.deadLetters('work');
+    proxy.dropReply((words) => words[0]?.startsWith('EVAL') === true);
+
+    await expect(admin.redrive('work', letters[0]?.entry ?? '')).rejects.toThrow();
+
+    expect(notes.lines).toEqual(['sendFailed redrive work OutcomeUnknownError']);
+  });
+
+  test('that fails is logged, and what is redriven goes as it is', async () => {
+    await makeDeadLetters();
+    const sending = (): never => {
+      throw new Error('of an observer');
+    };
+    const options = { ...rig.clientOptions(), observers: [{ sending }] };
+    const admin = rig.closeLater(new RedisQueueAdmin(options));
+
+    expect(await admin.redriveAll('work')).toBe(2);
+
+    const failed = /An observer failed in sending\(\): Error: of an observer/;
+    expect(rig.logs.matching('error', failed)).toHaveLength(1);
   });
 });
 

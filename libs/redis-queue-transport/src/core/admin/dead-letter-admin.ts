@@ -1,9 +1,9 @@
 import type { AdminBroker, DeadElement, DeadLetterPart } from './admin-broker.js';
-import { redrivenElement } from '../message/dead-letter.js';
 import type { MessageReader } from './message-reader.js';
 import { PAGE, pageOf, withParkedOf } from './pages.js';
 import type { OffsetPage, Reading } from './pages.js';
 import type { DeadLetterEntry } from './queued-message.js';
+import type { Redriver } from './redriver.js';
 
 /** Which dead letters are meant. `ageMs`: how long ago it was dead-lettered, by Redis's clock. */
 export type DeadLetterFilter = (letter: DeadLetterEntry, ageMs: number) => boolean;
@@ -13,9 +13,10 @@ export class DeadLetterAdmin {
   constructor(
     private readonly broker: Pick<
       AdminBroker,
-      'deadLetters' | 'deadLetter' | 'deleteDeadLetters' | 'redrive' | 'look'
+      'deadLetters' | 'deadLetter' | 'deleteDeadLetters' | 'look'
     >,
     private readonly reader: MessageReader,
+    private readonly redriver: Redriver,
   ) {}
 
   async list(
@@ -38,7 +39,7 @@ export class DeadLetterAdmin {
 
   async redrive(queue: string, entry: string): Promise<boolean> {
     const element = await this.broker.deadLetter(queue, entry);
-    return element !== undefined && (await this.#redrive(queue, [element])) === 1;
+    return element !== undefined && (await this.redriver.redrive(queue, [element])) === 1;
   }
 
   async redriveAll(
@@ -48,7 +49,7 @@ export class DeadLetterAdmin {
   ): Promise<number> {
     let count = 0;
     for await (const page of this.#pagesOf(queue, filter, reading))
-      count += await this.#redrive(queue, page);
+      count += await this.redriver.redrive(queue, page);
     return count;
   }
 
@@ -103,13 +104,5 @@ export class DeadLetterAdmin {
   ): Promise<readonly DeadElement[]> {
     const letters = await this.reader.letters(queue, elements, withParked);
     return elements.filter((_element, index) => letters.slice(index, index + 1).some(isMeant));
-  }
-
-  #redrive(queue: string, elements: readonly DeadElement[]): Promise<number> {
-    const again = elements.map(({ entry, element }) => ({
-      entry,
-      element: redrivenElement(element),
-    }));
-    return again.length === 0 ? Promise.resolve(0) : this.broker.redrive(queue, again);
   }
 }

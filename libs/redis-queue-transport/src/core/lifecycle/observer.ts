@@ -34,13 +34,13 @@ export interface HandlerEnd {
   readonly counts: boolean;
 }
 
-/** A message that a client sends. An observer gets the same object each time. */
+/** A message that a client sends, or a dead letter that is redriven. An observer gets the same object each time. */
 export interface ObservedMessage {
-  readonly verb: 'enqueue' | 'emit' | 'send';
+  readonly verb: 'enqueue' | 'emit' | 'send' | 'redrive';
   /** As Nest normalises it. */
   readonly queue: string;
   readonly id: string;
-  /** For a message of `enqueueMany` or `emitMany`: one object for all messages of the call. Undefined for a single message. */
+  /** For one of several that are sent together: one object for all of them. Undefined for a single message. */
   readonly many: object | undefined;
 }
 

@@ -154,4 +154,25 @@ describe('a dead letter', () => {
     for (let i = 0; i < 30; i += 1) element = redrivenElement(deadLetterElement(element, facts));
     expect(decodeElement(element)).toMatchObject({ id: 'x', body: bytes('{}') });
   });
+
+  test('is sent again with the headers that are added, in place of those of the same name', () => {
+    const element = bytes(
+      '{"rq":1,"id":"x","headers":{"a":"1","b":"世"},"n":12345678901234567890}\n{}',
+    );
+    const again = redrivenElement(deadLetterElement(element, FACTS), { b: 'Söhne "2"', c: '3' });
+    const { headers } = decodeElement(again);
+    expect(headers).toEqual({
+      a: '1',
+      b: 'Söhne "2"',
+      c: '3',
+      'dead-letter-history': expect.any(String),
+    });
+    expect(text(again)).toContain('12345678901234567890');
+  });
+
+  test('is sent again without them if they do not fit', () => {
+    const element = bytes('{"rq":1,"id":"x"}\n{}');
+    const again = redrivenElement(deadLetterElement(element, FACTS), { a: 'x'.repeat(70_000) });
+    expect(Object.keys(decodeElement(again).headers)).toEqual(['dead-letter-history']);
+  });
 });

@@ -83,6 +83,10 @@ function textOf(value: unknown, otherwise: string): string {
   return isString(value) ? value : otherwise;
 }
 
+type Headers = Readonly<Record<string, string>>;
+
+const NO_HEADERS: Headers = {};
+
 /** Header fields of the caller and of past attempts. Removed wherever they stand in the header. */
 const OVER = new Set([
   'rq',
@@ -98,9 +102,9 @@ const OVER = new Set([
 
 /**
  * A dead letter, ready to be sent again: its attempt and crash counts start anew, its reply address and expiry are
- * removed, and the reason is added to its history. Every other byte is kept.
+ * removed, and the reason is added to its history, as are headers of others if they fit. Every other byte is kept.
  */
-export function redrivenElement(element: Buffer): Buffer {
+export function redrivenElement(element: Buffer, added: Headers = NO_HEADERS): Buffer {
   const letter = readDeadLetter(element);
   // An element that is no dead letter (put here by hand) is sent as it is.
   if (letter === undefined) return element;
@@ -113,30 +117,38 @@ export function redrivenElement(element: Buffer): Buffer {
   let history = historyWith(facts, header.fields['headers']);
   for (;;) {
     const front = { crashes: 0, attempt: 1, parked, postponed: 0 };
-    const redriven = joinElement(front, withHistory(kept, history), header.body);
+    const redriven = joinElement(front, withHistory(kept, history, added), header.body);
     const headerBytes = redriven.length - header.body.length;
-    if (headerBytes <= MAX_HEADER_BYTES || history.length === 0) return redriven;
+    if (headerBytes <= MAX_HEADER_BYTES) return redriven;
+    if (history.length === 0) return added === NO_HEADERS ? redriven : redrivenElement(element);
     history = history.slice(1);
   }
 }
 
-/** The texts of the members, with the history added to the headers. */
-function withHistory(members: readonly Member[], history: readonly unknown[]): string[] {
+/** The texts of the members, with the history and others added to the headers. */
+function withHistory(
+  members: readonly Member[],
+  history: readonly unknown[],
+  added: Headers,
+): string[] {
   // If a name appears twice, the last one counts.
   const headers = members.findLast(({ name }) => name === 'headers');
   const others = membersOf(headers?.value ?? '{}').filter(
-    ({ name }) => name !== DEAD_LETTER_HISTORY,
+    ({ name }) => name !== DEAD_LETTER_HISTORY && !Object.hasOwn(added, name),
   );
   const texts = others.map(({ text }) => text);
-  if (history.length > 0) {
-    const value = JSON.stringify(JSON.stringify(history));
-    texts.push(`"${DEAD_LETTER_HISTORY}":${Buffer.from(value).toString('latin1')}`);
-  }
+  if (history.length > 0) texts.push(headerText(DEAD_LETTER_HISTORY, JSON.stringify(history)));
+  for (const [name, value] of Object.entries(added)) texts.push(headerText(name, value));
   const written = `"headers":{${texts.join(',')}}`;
   if (headers === undefined) return [...members.map(({ text }) => text), written];
   return members
     .filter((member) => member === headers || member.name !== 'headers')
     .map((member) => (member === headers ? written : member.text));
+}
+
+/** Latin-1 of UTF-8 bytes, as the other members are. */
+function headerText(name: string, value: string): string {
+  return Buffer.from(`${JSON.stringify(name)}:${JSON.stringify(value)}`).toString('latin1');
 }
 
 /** Why a message was dead-lettered once. */

@@ -21,6 +21,11 @@ import { subscriptionQueue } from '../../core/message/queue-name.js';
 import { MessageReader } from '../../core/admin/message-reader.js';
 import { flag, invalid, nested, oneOf } from '../../core/options/options.js';
 import { QueueAdmin } from '../../core/admin/queue-admin.js';
+import { Redriver } from '../../core/admin/redriver.js';
+import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
+import { observersAsOne } from '../../core/lifecycle/observers.js';
+import { observerFailed } from '../log/lifecycle-log.js';
+import { PrintableLogger } from '../log/printable-logger.js';
 import { openAdmin } from '../../open-broker.js';
 import { declarationRule, groupRule } from '../options/declarations.js';
 import type { EventDeclarationOptions } from '../options/declarations.js';
@@ -94,7 +99,8 @@ export class RedisQueueAdmin {
     const format = new BodyFormat({ ...resolved, codec: jsonCodec, compressAboveBytes: false });
     const reader = new MessageReader(broker, format);
     this.admin = new QueueAdmin(broker, reader);
-    this.dead = new DeadLetterAdmin(broker, reader);
+    const redriver = new Redriver(broker, oneOfAll(resolved.observers));
+    this.dead = new DeadLetterAdmin(broker, reader, redriver);
     this.events = new EventAdmin(broker.events, (element) => reader.message(element));
   }
 
@@ -358,4 +364,9 @@ export class RedisQueueAdmin {
   onApplicationShutdown(): Promise<void> {
     return this.close();
   }
+}
+
+function oneOfAll(observers: readonly RedisQueueObserver[]): RedisQueueObserver {
+  const logger = new PrintableLogger('RedisQueueAdmin');
+  return observersAsOne(observers, (event, error) => logger.error(observerFailed(event, error)));
 }

@@ -198,8 +198,9 @@ function resolveSettings(given: RedisQueueSettings): ResolvedSettings {
 }
 
 function adminOptionsOf(client: ResolvedClientOptions): Parameters<typeof resolveAdminOptions>[0] {
-  const { connection, prefix, connectTimeoutMs, maxPayloadBytes, codec, codecs } = client;
-  return { connection, prefix, connectTimeoutMs, codecs: [codec, ...codecs], maxPayloadBytes };
+  const { connection, prefix, connectTimeoutMs, maxPayloadBytes, observers } = client;
+  const codecs = [client.codec, ...client.codecs];
+  return { connection, prefix, connectTimeoutMs, codecs, maxPayloadBytes, observers };
 }
 
 /** The options that a server shares with its client, and takes from it by default. */

@@ -134,7 +134,7 @@ export const OPTIONS = {
     'admin',
   ),
   compressAboveBytes: option(bytesOrNever, 32_768, 'server', 'client'),
-  observers: option(observersRule, [], 'server', 'client'),
+  observers: option(observersRule, [], 'server', 'client', 'admin'),
   declare: option(declarationsRule, undefined, 'server', 'client'),
 
   maxConcurrency: option(wholeNumber('handlers', 1, MOST_CONCURRENT), undefined, 'server'),

@@ -182,7 +182,7 @@ export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
 
 export type RedisQueueAdminOptions = Pick<
   SharedOptions,
-  'connection' | 'prefix' | 'connectTimeoutMs' | 'codecs' | 'maxPayloadBytes'
+  'connection' | 'prefix' | 'connectTimeoutMs' | 'codecs' | 'maxPayloadBytes' | 'observers'
 >;
 
 export interface RedisQueueClientOptions extends SharedOptions {

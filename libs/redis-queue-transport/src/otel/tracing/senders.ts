@@ -2,9 +2,12 @@ import { ROOT_CONTEXT, propagation, trace } from '@opentelemetry/api';
 import type { Context, Link, SpanContext } from '@opentelemetry/api';
 import type { ObservedDelivery } from '../../index.js';
 import { baggageOfHeaders } from './baggage.js';
-import { spanOfHeaders } from './trace-context.js';
+import { redriverOfHeaders, spanOfHeaders } from './trace-context.js';
 
-/** Who sent what a handler gets: the parent of its span or, if it gets messages of several senders, links. */
+/**
+ * Who sent what a handler gets: the parent of its span or, if it gets messages of several senders, links. Who redrove them is
+ * always linked.
+ */
 export interface Senders {
   readonly parent: Context;
   readonly links: Link[];
@@ -18,11 +21,16 @@ export function sendersOf(deliveries: readonly ObservedDelivery[], hasBaggage: b
     if (span === undefined) isUnknown = true;
     else spans.set(span.spanId, span);
   }
+  const redrivers = linksTo(deliveries.map(({ headers }) => redriverOfHeaders(headers)));
   const [one, ...others] = spans.values();
-  if (one === undefined) return { parent: baggageOf(deliveries, hasBaggage), links: [] };
+  if (one === undefined) return { parent: baggageOf(deliveries, hasBaggage), links: redrivers };
   if (others.length > 0 || isUnknown)
-    return { parent: ROOT_CONTEXT, links: [...spans.values()].map((context) => ({ context })) };
-  return { parent: trace.setSpanContext(baggageOf(deliveries, hasBaggage), one), links: [] };
+    return { parent: ROOT_CONTEXT, links: [...linksTo([...spans.values()]), ...redrivers] };
+  return { parent: trace.setSpanContext(baggageOf(deliveries, hasBaggage), one), links: redrivers };
+}
+
+function linksTo(spans: readonly (SpanContext | undefined)[]): Link[] {
+  return spans.flatMap((context) => (context === undefined ? [] : [{ context }]));
 }
 
 /** Baggage is one message's: a handler of several has none. */

@@ -4,7 +4,7 @@ import type { ObservedMessage, RedisQueueObserver } from '../../index.js';
 import { ATTRIBUTES, SYSTEM } from '../conventions/attributes.js';
 import { baggageHeaders } from './baggage.js';
 import { failSpan } from './span-attributes.js';
-import { traceHeaders } from './trace-context.js';
+import { redriverHeaders, traceHeaders } from './trace-context.js';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -51,6 +51,11 @@ export class SendingSpans implements Required<
     };
     const options = { kind: SpanKind.PRODUCER, attributes };
     const span = this.tracer.startSpan(`${verb} ${queue}`, options, caller);
+    // A dead letter stays in the trace in which it was sent first, and is linked to this span.
+    if (verb === 'redrive') {
+      const redriver = redriverHeaders(span.spanContext());
+      return { span, headers: redriver, count: 0, open: 0 };
+    }
     const headers = traceHeaders(span.spanContext());
     const baggage = this.hasBaggage ? baggageHeaders(propagation.getBaggage(caller)) : undefined;
     return {

@@ -5,6 +5,9 @@ import type { SpanContext } from '@opentelemetry/api';
 const TRACEPARENT = 'traceparent';
 const TRACESTATE = 'tracestate';
 
+/** Of ours: the span that redrove a dead letter, written as in `traceparent`. */
+const REDRIVE_TRACEPARENT = 'redrive-traceparent';
+
 type Headers = Readonly<Record<string, string>>;
 
 const PARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
@@ -14,18 +17,37 @@ const INVALID_VERSION = 'ff';
 /** The span as headers; undefined if there is no trace. */
 export function traceHeaders(span: SpanContext): Record<string, string> | undefined {
   if (!isSpanContextValid(span)) return undefined;
-  const flags = span.traceFlags.toString(16).padStart(2, '0');
   const state = span.traceState?.serialize();
   return {
-    [TRACEPARENT]: `${VERSION}-${span.traceId}-${span.spanId}-${flags}`,
+    [TRACEPARENT]: written(span),
     ...(state === undefined || state === '' ? {} : { [TRACESTATE]: state }),
   };
 }
 
+/** The span that redrives a dead letter as a header; undefined if there is no trace. */
+export function redriverHeaders(span: SpanContext): Record<string, string> | undefined {
+  return isSpanContextValid(span) ? { [REDRIVE_TRACEPARENT]: written(span) } : undefined;
+}
+
+function written({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `${VERSION}-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
+}
+
 /** The sender's span; undefined if the headers of the message name none, or none that can be read. */
 export function spanOfHeaders(headers: Headers): SpanContext | undefined {
-  const [, version, traceId = '', spanId = '', flags = '', more] =
-    PARENT.exec(own(headers, TRACEPARENT) ?? '') ?? [];
+  const span = read(own(headers, TRACEPARENT));
+  const state = own(headers, TRACESTATE);
+  if (span === undefined || state === undefined) return span;
+  return { ...span, traceState: createTraceState(state) };
+}
+
+/** The span that redrove a message; undefined if none did. */
+export function redriverOfHeaders(headers: Headers): SpanContext | undefined {
+  return read(own(headers, REDRIVE_TRACEPARENT));
+}
+
+function read(text = ''): SpanContext | undefined {
+  const [, version, traceId = '', spanId = '', flags = '', more] = PARENT.exec(text) ?? [];
   // Later versions may add more.
   if (version === INVALID_VERSION || (version === VERSION && more !== undefined)) return undefined;
   const span: SpanContext = {
@@ -34,9 +56,7 @@ export function spanOfHeaders(headers: Headers): SpanContext | undefined {
     traceFlags: Number.parseInt(flags, 16),
     isRemote: true,
   };
-  if (!isSpanContextValid(span)) return undefined;
-  const state = own(headers, TRACESTATE);
-  return state === undefined ? span : { ...span, traceState: createTraceState(state) };
+  return isSpanContextValid(span) ? span : undefined;
 }
 
 /** Headers may have any names. */
