@@ -6,12 +6,15 @@ export class Metrics {
   readonly #reader = new PrometheusExporter({ preventServerStart: true });
   readonly provider = new MeterProvider({ readers: [this.#reader] });
 
+  /** As Prometheus gets it. */
+  async text(): Promise<string> {
+    const { resourceMetrics } = await this.#reader.collect();
+    return new PrometheusSerializer('', false, undefined, true, true).serialize(resourceMetrics);
+  }
+
   /** Values by name and labels, without those that all series share. */
   async scrape(): Promise<ReadonlyMap<string, number>> {
-    const { resourceMetrics } = await this.#reader.collect();
-    const text = new PrometheusSerializer('', false, undefined, true, true).serialize(
-      resourceMetrics,
-    );
+    const text = await this.text();
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     return new Map(
       lines.map((line) => {
