@@ -95,6 +95,59 @@ describe('a large event', () => {
     await eventually(() => expect(heard).toContain('large'));
   });
 
+  test('of 1 MiB keeps Redis busy for less than 10 ms in a script that adds it to a history, or reads it there', async () => {
+    await broker.declare({ pattern: PATTERN, groups: GROUPS, history: { maxLength: 10 } });
+    const heard: string[] = [];
+    const subscriber = await world.open();
+    await subscriber.subscribe([PATTERN], (_, bytes) => heard.push(String(ids([bytes])[0])), {
+      withinMs: new Map([[PATTERN, 60_000]]),
+      onMissed: (_, events) => heard.push(`missed ${events}`),
+    });
+    let sent = 0;
+    await expectShortScripts(rig.commands, async () => {
+      sent += 1;
+      const id = `large ${sent}`;
+      const large = element(id, `"${'x'.repeat(MIB)}"`);
+      const published = await broker.publish(PATTERN, id, large);
+      expect(published).toMatchObject({ groups: 3, listeners: 1 });
+      await broker.publish(PATTERN, 'small', element('small'));
+      await eventually(() => expect(heard.slice(-2)).toEqual([id, 'small']));
+      await forget();
+    });
+    expect(heard).toHaveLength(2 * sent);
+  });
+
+  test('uses the connection for bodies, and one that gets none fails without the small ones', async () => {
+    await broker.declare({ pattern: PATTERN, groups: ['billing'] });
+    const sender = world.openUnconnected(rig.redis.url, 1_000);
+    await sender.connect();
+    const clientsMay = (most: number | string): Promise<unknown> =>
+      rig.commands.config('SET', 'maxclients', most);
+    const [, before = ''] = (await rig.commands.config('GET', 'maxclients')) as [string, string];
+    const connections = String(await rig.commands.client('LIST'))
+      .trim()
+      .split('\n');
+    await clientsMay(connections.length);
+    rig.closeLater({ close: () => clientsMay(before) });
+
+    const settled = await Promise.allSettled(
+      ['large 1', 'small 1', 'large 2', 'small 2'].map((id) =>
+        sender.publish(PATTERN, id, element(id, id.startsWith('large') ? `"${TEXT}"` : '{}')),
+      ),
+    );
+    expect(settled.map(({ status }) => status)).toEqual([
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(await waitingIds('billing')).toEqual(['small 1', 'small 2']);
+    await clientsMay(before);
+    await sender.publish(PATTERN, 'large 3', element('large 3', `"${TEXT}"`));
+    expect(await waitingIds('billing')).toEqual(['small 1', 'small 2', 'large 3']);
+    await forget();
+  });
+
   test('keeps its place among small ones, for groups and for live listeners', async () => {
     await broker.declare({ pattern: PATTERN, groups: ['billing'] });
     const heard = await listen();

@@ -85,16 +85,14 @@ export class RedisBroker implements Broker {
     const keys = new Keys(options.prefix, commands.database);
     this.#keys = keys;
     this.#settings = new SettingsCheck(commands, onEviction, (text) => events.warning(text));
-    this.#pushes = new QueuePushes(
-      { commands, bodies, connectTimeoutMs },
-      keys,
-      parkAboveBytes,
-      budget,
-      { unserved: (queue) => events.unserved('enqueue', queue), error: onError },
-    );
+    const ways = { commands, bodies, connectTimeoutMs };
+    this.#pushes = new QueuePushes(ways, keys, parkAboveBytes, budget, {
+      unserved: (queue) => events.unserved('enqueue', queue),
+      error: onError,
+    });
     this.#served = new ServedNames(commands, keys);
     this.#published = new EventBatch(
-      commands,
+      ways,
       keys,
       parkAboveBytes,
       (pattern) => this.#onUnheard(pattern),

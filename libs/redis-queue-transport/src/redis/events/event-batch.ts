@@ -13,6 +13,7 @@ import { hintOfLong, refusalOfLong } from '../connection/value-bound.js';
 import type { Keys } from '../keys/keys.js';
 import { DUPLICATE, emitLive } from './emit.script.js';
 import type { Emitted, EmitReply } from './emit.script.js';
+import type { PushConnections } from '../queue/push-batch.js';
 import { TickBatch } from '../queue/tick-batch.js';
 
 /** A class and not a literal, since many live until their reply arrives: docs/decisions/0014. */
@@ -45,13 +46,15 @@ export class EventBatch {
   #underWay = 0;
   /** A large event is being emitted, and others wait for it. */
   #isOccupied = false;
+  /** It waits until no other is under way. */
+  #onIdle: (() => void) | undefined;
   /** Events that were not emitted, since the index had changed. */
   #again: OutgoingEvent[] = [];
   /** Later events, which must not overtake those. */
   #behind: OutgoingEvent[] = [];
 
   constructor(
-    private readonly connection: Connection,
+    private readonly connections: PushConnections,
     private readonly keys: Keys,
     /** The bodies of larger copies are parked beside the list of their group. */
     private readonly parkAboveBytes: number,
@@ -85,19 +88,15 @@ export class EventBatch {
     if (!isWaiting) void this.#sendLarge();
   }
 
-  /** The first of those behind. The others follow when it was published. Never rejects. */
+  /** The first of those behind, when those before it are done. The others follow when it was published. Never rejects. */
   async #sendLarge(): Promise<void> {
-    const event = this.#behind.shift();
-    if (event === undefined) return;
     this.#isOccupied = true;
-    this.#underWay += 1;
-    await this.#emitLarge(event);
-    this.#underWay -= 1;
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    this.#onIdle = undefined;
+    const event = this.#again.length === 0 ? this.#behind.shift() : undefined;
+    if (event !== undefined) await this.#emitLarge(event);
     this.#isOccupied = false;
-    if (this.#again.length > 0) {
-      if (this.#underWay === 0) this.#sendAgain();
-      return;
-    }
+    if (this.#again.length > 0) return this.#sendAgain();
     const behind = this.#behind;
     this.#behind = [];
     if (behind.length > 0) this.#flush(behind);
@@ -105,60 +104,69 @@ export class EventBatch {
 
   /** Never rejects: the event has a promise of its own. */
   async #emitLarge(event: OutgoingEvent): Promise<void> {
-    const { connection } = this;
-    const refusal = await this.#refusalOf(event);
-    if (refusal !== undefined) {
-      event.reject(refusal);
-      this.budget.give(event.element.length);
-      return;
-    }
-    // Meanwhile, earlier ones may have found another index.
-    if (this.#again.length > 0) return void this.#behind.unshift(event);
     const route = this.#routes.of(event.pattern);
     const { version } = this.#routes;
-    if (!mayBypass(event, route, this.parkAboveBytes)) return this.#send([event]);
+    const isBypassing = mayBypass(event, route, this.parkAboveBytes);
+    const connection = isBypassing ? await this.#openBodies(event) : this.connections.commands;
+    if (connection === undefined) return;
+    const refusal = await this.#refusalOf(connection, event);
+    if (refusal !== undefined) return this.#reject(event, refusal);
+    if (!isBypassing) return this.#send([event]);
     try {
       const reply = await emitLarge(connection, this.keys.groups, version, route, event);
-      if (reply.isCurrent) this.#publish(event, route, reply);
+      if (reply.isCurrent) await this.#publish(connection, event, route, reply.events[0]);
       else this.#settle([event], [route], reply);
     } catch (error) {
       this.#fail([event], [route], error);
     }
   }
 
-  /** Undefined as well if Redis cannot be asked: then sending tells. */
-  async #refusalOf({ element }: OutgoingEvent): Promise<Error | undefined> {
+  /** The connection for large ones. If it cannot be opened, all large ones that wait are rejected. */
+  async #openBodies(event: OutgoingEvent): Promise<Connection | undefined> {
+    const { bodies: open, connectTimeoutMs } = this.connections;
     try {
-      return await refusalOfLong(this.connection, element, emitLive.action);
+      const bodies = open();
+      await bodies.ready(connectTimeoutMs);
+      return bodies;
+    } catch (error) {
+      const behind = this.#behind;
+      this.#behind = behind.filter((other) => !isLargeEvent(other));
+      for (const one of [event, ...behind.filter(isLargeEvent)])
+        this.#reject(one, failureOfOne(error, emitLive.action, one.messageId, ''));
+      return undefined;
+    }
+  }
+
+  #reject(event: OutgoingEvent, error: unknown): void {
+    event.reject(error);
+    this.budget.give(event.element.length);
+  }
+
+  /** Undefined as well if Redis cannot be asked: then sending tells. */
+  async #refusalOf(connection: Connection, { element }: OutgoingEvent): Promise<Error | undefined> {
+    try {
+      return await refusalOfLong(connection, element, emitLive.action);
     } catch {
       return undefined;
     }
   }
 
-  /** By plain commands, which are sent before this returns. */
-  #publish(event: OutgoingEvent, route: Route, reply: EmitReply & { isCurrent: true }): void {
-    const [emitted = DUPLICATE] = reply.events;
-    const isEmitted = emitted !== DUPLICATE && !(typeof emitted === 'object' && 'error' in emitted);
-    const publishing = isEmitted
-      ? route.channels.map((channel) =>
-          this.connection.run(emitLive.action, (client) => client.publish(channel, event.element)),
-        )
-      : [];
-    void this.#published(event, route, emitted, publishing);
-  }
-
-  /** Never rejects. */
-  async #published(
+  /** By plain commands, before later events are sent. */
+  async #publish(
+    bodies: Connection,
     event: OutgoingEvent,
     route: Route,
-    emitted: Emitted,
-    publishing: readonly Promise<number>[],
+    emitted: Emitted = DUPLICATE,
   ): Promise<void> {
+    const isEmitted = emitted !== DUPLICATE && !(typeof emitted === 'object' && 'error' in emitted);
+    const publishing = (isEmitted ? route.channels : []).map((channel) =>
+      bodies.run(emitLive.action, (client) => client.publish(channel, event.element)),
+    );
     let heard = 0;
     for (const publish of await Promise.allSettled(publishing)) {
       if (publish.status === 'fulfilled') heard += publish.value;
       // What Redis holds, it holds; live events come at most once.
-      else if (!route.isHeld) return this.#fail([event], [route], publish.reason);
+      else if (!route.isHeld) throw publish.reason;
     }
     this.#settle([event], [route], { isCurrent: true, events: [withListeners(emitted, heard)] });
   }
@@ -189,7 +197,9 @@ export class EventBatch {
       this.#fail(events, routes, error);
     }
     this.#underWay -= 1;
-    if (this.#underWay === 0 && this.#again.length > 0 && !this.#isOccupied) this.#sendAgain();
+    if (this.#underWay > 0) return;
+    if (this.#onIdle !== undefined) this.#onIdle();
+    else if (this.#again.length > 0 && !this.#isOccupied) this.#sendAgain();
   }
 
   #call(
@@ -201,8 +211,8 @@ export class EventBatch {
     const [route] = routes;
     const isLone = events.length === 1 && event !== undefined && route !== undefined;
     return isLone && !isHeld(event, route)
-      ? emitLone(this.connection, this.keys.groups, version, route, event.element)
-      : this.#callOf(events, routes, version).run(this.connection);
+      ? emitLone(this.connections.commands, this.keys.groups, version, route, event.element)
+      : this.#callOf(events, routes, version).run(this.connections.commands);
   }
 
   #callOf(events: readonly OutgoingEvent[], routes: readonly Route[], version: string): EmitCall {

@@ -12,7 +12,7 @@ export interface Told {
 export interface HistoryPage {
   /** How many events the history has ever had. */
   readonly total: number;
-  /** Its last entry, or "0-0". */
+  /** Its last entry, or "0-0"; if there may be more than this part, the last of this. */
   readonly newest: string;
   /** Without entries that other programs put into the stream. */
   readonly events: readonly Told[];
@@ -21,8 +21,8 @@ export interface HistoryPage {
 }
 
 /**
- * Reads a part of a history. Replies { how many events it ever had, its last entry or "0-0", entries from `from` on,
- * 1 if there may be more }. With an empty `from` there are none.
+ * Reads a part of a history. Replies { how many events it ever had, its last entry (or the last of this part) or "0-0",
+ * entries from `from` on, 1 if there may be more }. With an empty `from` there are none.
  */
 export const readHistory = new Script({
   action: 'read a history',
@@ -30,9 +30,10 @@ export const readHistory = new Script({
   args: ['from'],
   shared: [READ_PART],
   lua: `
-local newest = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 local entries, rest = {}, false
 if from ~= '' then entries, rest = readPart(from, '+') end
+-- Read once where it is large. With more to come, nobody asks for the last one.
+local newest = entries[#entries] or redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return { redis.call('GET', historyCount) or '0', newest and newest[1] or '0-0', entries, rest and 1 or 0 }
 `,
   read: (reply): HistoryPage => {

@@ -35,7 +35,7 @@ class Push {
 const MOST_ELEMENTS = 1_000;
 const MOST_BYTES = 1_048_576;
 
-/** Where pushes go. */
+/** Where messages and events go. */
 export interface PushConnections {
   readonly commands: Connection;
   /** For large messages, so that nothing else waits behind them. */
