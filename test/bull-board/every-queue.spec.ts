@@ -52,6 +52,17 @@ test('the queues of others keep their names', async () => {
   expect((await board.queue('redis-queue:mail.receive')).counts['waiting']).toBe(1);
 });
 
+test('one hook serves several boards', async () => {
+  await rig.client().enqueue('work', 1);
+  const handlerHooks = { before: everyRedisQueue({ admin }) };
+  const boards = [
+    await Board.open(rig, [], { handlerHooks }),
+    await Board.open(rig, [], { handlerHooks }),
+  ];
+
+  for (const board of [...boards, ...boards]) expect(await namesOn(board)).toEqual(['work']);
+});
+
 test('where Redis is away, the board says why', async () => {
   const connection = `redis://user:hunter2@127.0.0.1:${await findFreePort()}`;
   const alone = rig.closeLater(new RedisQueueAdmin({ connection, connectTimeoutMs: 50 }));

@@ -1,60 +1,45 @@
-import type { BaseAdapter } from '@bull-board/api/baseAdapter';
 import type { BeforeHook, BullBoardQueues } from '@bull-board/api/typings/app';
 import { messageOf } from '../core/errors/message-of.js';
 import { RedisQueueAdapter } from './redis-queue-adapter.js';
 import type { QueueOnBoard, RedisQueueAdapterOptions } from './redis-queue-adapter.js';
+import { ShownQueues } from './shown-queues.js';
 
 export interface EveryRedisQueueOptions
   extends Omit<QueueOnBoard, 'queue'>, Omit<RedisQueueAdapterOptions, 'displayName'> {}
 
-/** A list of queues is believed for so long. */
-const FRESH_MS = 5_000;
-
 /** The route of the overview, where queues are listed. */
 const LIST = '/api/queues';
 
+/** In front of names that somebody else on the board has already. */
+const OURS = 'redis-queue:';
+
 /**
  * A hook for `createBullBoard({ options: { handlerHooks: { before } } })` that shows every queue of the admin's Redis and
- * prefix, groups included, and new ones as they come. Queues of others on the board are left alone: where one of them has
- * the name of ours, ours is shown as `redis-queue:NAME`.
+ * prefix, groups included, and new ones within five seconds. Queues of others on the board are left alone: where one of them
+ * has the name of ours, ours is shown as `redis-queue:NAME`. One hook serves any number of boards.
  */
 export function everyRedisQueue(options: EveryRedisQueueOptions): BeforeHook {
-  const { admin, client, ...ofAdapters } = options;
-  const shown = new Map<string, { readonly name: string; readonly adapter: BaseAdapter }>();
-  let refreshing: Promise<void> | undefined;
-  let freshUntilMs = 0;
+  const { admin, client, prefix = '', ...others } = options;
+  const boards = new WeakMap<BullBoardQueues, ShownQueues>();
 
-  const show = (queues: BullBoardQueues, queue: string): void => {
-    const plain = new RedisQueueAdapter({ admin, client, queue }, ofAdapters);
-    const prefix = `redis-queue:${ofAdapters.prefix ?? ''}`;
-    const adapter = queues.has(plain.getName())
-      ? new RedisQueueAdapter({ admin, client, queue }, { ...ofAdapters, prefix })
-      : plain;
-    const name = adapter.getName();
-    shown.set(queue, { name, adapter });
-    queues.set(name, adapter);
-  };
+  const makeAdapter = (queue: string, isTaken: boolean): RedisQueueAdapter =>
+    new RedisQueueAdapter(
+      { admin, client, queue },
+      { ...others, prefix: isTaken ? `${OURS}${prefix}` : prefix },
+    );
 
-  const refresh = async (queues: BullBoardQueues): Promise<void> => {
-    const names = await admin.queues();
-    for (const [queue, { name, adapter }] of shown) {
-      if (names.includes(queue) && queues.get(name) === adapter) continue;
-      if (queues.get(name) === adapter) queues.delete(name);
-      shown.delete(queue);
-    }
-    for (const queue of names) if (!shown.has(queue)) show(queues, queue);
-    freshUntilMs = performance.now() + FRESH_MS;
+  const shownOn = (board: BullBoardQueues): ShownQueues => {
+    const shown = boards.get(board) ?? new ShownQueues(board, () => admin.queues(), makeAdapter);
+    boards.set(board, shown);
+    return shown;
   };
 
   return async ({ route, request }) => {
     const { queues, params } = request;
-    const isNeeded = route === LIST || !queues.has(String(params['queueName']));
-    if (!isNeeded || performance.now() < freshUntilMs) return undefined;
+    // What is about a queue that the board knows must work for those of others while our Redis is away.
+    if (route !== LIST && queues.has(String(params['queueName']))) return undefined;
     try {
-      refreshing ??= refresh(queues).finally(() => {
-        refreshing = undefined;
-      });
-      await refreshing;
+      await shownOn(queues).refreshed();
       return undefined;
     } catch (error) {
       // bull-board would hide the reason.
