@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { COMMANDS } from '../../libs/redis-queue-transport/src/cli/commands.js';
 import { eventually } from '../support/eventually.js';
+import { TlsRedis } from '../support/tls-redis.js';
 import { bin, runCli } from './cli-process.js';
 import { cliRig } from './cli-rig.js';
 import { inTerminal } from './terminal-run.js';
@@ -95,6 +96,26 @@ describe('where Redis is', () => {
     expect(byUrl.json).toEqual(found);
     expect((await runCli([...words, '--config', config], { url: nowhere })).json).toEqual(found);
     expect((await runCli(words, { url: nowhere, directory })).code).toBe(3);
+  });
+
+  test('may be behind TLS, with files that the config file names', async () => {
+    const redis = await TlsRedis.start();
+    const words = ['queues', '--every', '0s', '--json'];
+    try {
+      await writeFile(join(directory, 'ca.pem'), redis.certificate.certificate);
+      const config = join(directory, 'tls.json');
+      await writeFile(
+        config,
+        JSON.stringify({ url: redis.url('rediss'), tls: { caFile: 'ca.pem' } }),
+      );
+      const found = await runCli([...words, '--config', config]);
+      expect({ ...found }).toEqual({ code: 0, out: '{"queues":[]}\n', err: '' });
+      const untrusted = await runCli(words, { url: redis.url('rediss') });
+      expect(untrusted).toMatchObject({ code: 3, out: '' });
+      expect(untrusted.err).toMatch(/certificate/);
+    } finally {
+      await redis.stop();
+    }
   });
 
   test.each([

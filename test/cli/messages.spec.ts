@@ -102,6 +102,20 @@ test('requests of a file print a line for each reply, and for each failure', asy
   expect(err).toContain('2 of 3 got their replies');
 });
 
+test('many requests of a file wait side by side', async () => {
+  await rig.serve({ controllers: [controllerOf('echo', (data) => data)] });
+  const numbers = Array.from({ length: 200 }, (_, index) => index);
+  const { code, lines, err } = await run(
+    'send',
+    'echo',
+    '--file',
+    await fileOf(...numbers.map(String)),
+  );
+  expect({ code, err }).toEqual({ code: 0, err: '200 of 200 got their replies\n' });
+  const replies = (lines as { reply: number }[]).map(({ reply }) => reply);
+  expect(replies.toSorted((a, b) => a - b)).toEqual(numbers);
+});
+
 test('all lines of a file are sent in order', async () => {
   const lines = Array.from({ length: 1_200 }, (_, index) => `{"n":${index}}`);
   const { code, out } = await run('enqueue', 'many', '--file', await fileOf(...lines));

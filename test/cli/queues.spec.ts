@@ -1,5 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
+import { startRedis } from 'local-redis';
 import { RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
+import { eventually } from '../support/eventually.js';
 import { cliRig } from './cli-rig.js';
 
 jest.setTimeout(120_000);
@@ -22,6 +24,20 @@ test('queues are listed with their lengths and how fast they grow', async () => 
   const { out, code } = await run('queues', '--every', '100ms');
   expect(code).toBe(0);
   expect(out).toMatch(/^QUEUE +WAITING +WAITING\/S +AGE .*\nwork +3 +0 /);
+});
+
+test('a watch goes on when Redis is back', async () => {
+  const redis = await startRedis();
+  rig.closeLater({ close: () => redis.stop() });
+  const watching = start(['queues', '--watch', '--every', '100ms', '--json'], { url: redis.url });
+  await watching.printed('{"queues":[]}');
+  await redis.kill();
+  await watching.printed('warning: ');
+  await redis.restart();
+  const before = watching.out.length;
+  await eventually(() => expect(watching.out.length).toBeGreaterThan(before), 30_000);
+  watching.interrupt();
+  expect(await watching.result()).toMatchObject({ code: 0 });
 });
 
 test('without queues, it asks whether the prefix is right', async () => {

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { EXIT } from './words/exit-code.js';
 import { program } from './program.js';
@@ -9,6 +10,8 @@ const INTERRUPTS = ['SIGINT', 'SIGTERM'] as const;
 process.title = 'redis-queue';
 
 const interrupted = new AbortController();
+// Each request that waits for its reply listens.
+setMaxListeners(Infinity, interrupted.signal);
 for (const signal of INTERRUPTS) {
   process.once(signal, () => {
     interrupted.abort();

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Command } from '../command/command.js';
+import { withoutSecrets } from '../connection/secrets.js';
 import { EXIT } from '../words/exit-code.js';
 import { printable } from '../../core/message/printable.js';
 import { dataText, shown } from '../output/text.js';
@@ -26,6 +27,7 @@ export const tail: Command = {
     const enough = new AbortController();
     const isOver = once(AbortSignal.any([signal, enough.signal]), 'abort');
     let seen = 0;
+    let lastWarning = '';
     const read = await tailedEvents();
     const opened = openTail(settings, pattern, {
       event: (name, element) => {
@@ -37,7 +39,11 @@ export const tail: Command = {
         if (seen >= most) enough.abort();
       },
       interrupted: () => output.warn('The connection was away: events were missed.'),
-      error: (error) => output.warn(error.message),
+      error: ({ message }) => {
+        // Each attempt to connect fails in the same way.
+        if (message !== lastWarning) output.warn(withoutSecrets(message, settings.secrets));
+        lastWarning = message;
+      },
     });
     closeLater(opened);
     await opened.listen();

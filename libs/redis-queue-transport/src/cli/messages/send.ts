@@ -58,14 +58,19 @@ function replies(
   tell: (reply: unknown) => void,
 ): Promise<Failure | undefined> {
   return new Promise((resolve) => {
+    const end = (failure: Failure | undefined): void => {
+      signal.removeEventListener('abort', giveUp);
+      resolve(failure);
+    };
+    const giveUp = (): void => {
+      asked.unsubscribe();
+      end(undefined);
+    };
+    signal.addEventListener('abort', giveUp);
     const asked = client.send<unknown>(pattern, data, options).subscribe({
       next: tell,
-      error: (cause: unknown) => resolve({ cause }),
-      complete: () => resolve(undefined),
-    });
-    signal.addEventListener('abort', () => {
-      asked.unsubscribe();
-      resolve(undefined);
+      error: (cause: unknown) => end({ cause }),
+      complete: () => end(undefined),
     });
   });
 }

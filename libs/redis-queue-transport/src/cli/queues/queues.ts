@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { QueueOverview } from '../../index.js';
+import type { QueueOverview, RedisQueueAdmin } from '../../index.js';
 import type { Call, Command } from '../command/command.js';
+import { withoutSecrets } from '../connection/secrets.js';
+import { errorText } from '../words/failures.js';
 import { durationText } from '../words/duration.js';
 import { EXIT } from '../words/exit-code.js';
 import type { ExitCode } from '../words/exit-code.js';
@@ -49,13 +51,30 @@ async function watchQueues(call: Call): Promise<ExitCode> {
   let before: readonly QueueOverview[] = [];
   let lookedAt = 0;
   do {
-    const now = await admin.overview();
+    const now = await lookAgain(call, admin, lookedAt > 0);
+    if (now === undefined) continue;
     const at = performance.now();
     call.output.clearScreen();
     print(call, rated(before, now, at - lookedAt));
     [before, lookedAt] = [now, at];
   } while (await passed(everyMs, call.signal));
   return EXIT.done; // that is how it ends
+}
+
+/** A watch outlives an interruption of Redis, once it has seen it. */
+async function lookAgain(
+  { output, settings }: Call,
+  admin: RedisQueueAdmin,
+  hasSeen: boolean,
+): Promise<readonly QueueOverview[] | undefined> {
+  try {
+    return await admin.overview();
+  } catch (error) {
+    const code: unknown = Reflect.get(Object(error), 'code');
+    if (!hasSeen || (code !== 'REDIS_UNAVAILABLE' && code !== 'OUTCOME_UNKNOWN')) throw error;
+    output.warn(withoutSecrets(errorText(error), settings.secrets));
+    return undefined;
+  }
 }
 
 /** False if it was interrupted before. */
