@@ -23,6 +23,7 @@ import type {
   RedisQueueObserver,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
+import { openTelemetryTraces } from 'nestjs-redis-queue-transport/otel';
 
 class ConfigService {
   readonly url: string = 'redis://127.0.0.1:6379';
@@ -140,3 +141,14 @@ RedisQueueModule.register({
 });
 // @ts-expect-error: misspelt
 RedisQueueModule.register({ observers: [{ endd: () => undefined }] });
+
+// Two methods do more than listen.
+RedisQueueModule.register({
+  observers: [
+    openTelemetryTraces({ baggage: undefined, tracerProvider: undefined }),
+    { sending: ({ verb, id }) => ({ from: `${verb} ${id}` }), run: (_, next) => next() },
+    { sending: () => undefined },
+    // @ts-expect-error: headers are texts
+    { sending: () => ({ retries: 1 }) },
+  ],
+});
