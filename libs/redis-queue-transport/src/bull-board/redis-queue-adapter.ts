@@ -13,18 +13,13 @@ import type {
 } from '@bull-board/api/typings/app';
 import { GROUP_NAME, subscriptionOf, subscriptionQueue } from '../core/message/queue-name.js';
 import { InvalidOptionError, RedisRefusedError } from '../index.js';
-import type {
-  QueueLengths,
-  QueuedMessage,
-  RedisQueueAdmin,
-  RedisQueueClient,
-  RedisQueueName,
-} from '../index.js';
+import type { RedisQueueAdmin, RedisQueueClient, RedisQueueName } from '../index.js';
 import { ActionRefusedError } from './action-refused-error.js';
 import { addedMessage } from './added-message.js';
-import { BoardMessage, DIGEST, idOrDigest, inState } from './board-message.js';
+import { BoardMessage } from './board-message.js';
 import type { MessageInState } from './board-message.js';
 import { fromAddress, inAddress } from './in-address.js';
+import { PAGE, QueueLists, STATES } from './queue-lists.js';
 
 /** A queue, and who looks into it. */
 export interface QueueOnBoard {
@@ -43,17 +38,6 @@ export interface RedisQueueAdapterOptions extends Partial<QueueAdapterOptions> {
   readonly showPayloads?: boolean | undefined;
 }
 
-/** The lists of a queue, in the order in which the board shows them. */
-const STATES = ['active', 'waiting', 'delayed', 'failed'] as const;
-
-type State = (typeof STATES)[number];
-
-/** Where no end is given. */
-const PAGE = 100;
-
-/** In the first so many, a message without an id is looked for. */
-const MOST_WITHOUT_ID = 1_000;
-
 /**
  * Shows one queue on a board of bull-board, beside those of Bull and BullMQ. In the board's words, messages that consumers
  * hold are `active`, and dead letters are `failed`. There is no `completed`: what was handled is gone.
@@ -65,7 +49,7 @@ export class RedisQueueAdapter extends BaseAdapter {
   readonly #client: RedisQueueClient | undefined;
   readonly #queue: string;
   readonly #showsPayloads: boolean;
-  #lengthsUnderWay: Promise<QueueLengths> | undefined;
+  readonly #lists: QueueLists;
 
   /** @throws InvalidOptionError for a queue without an admin or a name */
   constructor({ admin, queue, client }: QueueOnBoard, options: RedisQueueAdapterOptions = {}) {
@@ -77,6 +61,7 @@ export class RedisQueueAdapter extends BaseAdapter {
     this.#admin = admin;
     this.#client = client;
     this.#queue = name;
+    this.#lists = new QueueLists(admin, name);
     this.#showsPayloads = showPayloads ?? ofBoard.readOnlyMode !== true;
   }
 
@@ -93,7 +78,7 @@ export class RedisQueueAdapter extends BaseAdapter {
   }
 
   override async getJobCounts(): Promise<JobCounts> {
-    const { waiting, suspects, processing, delayed, dead } = await this.#lengths();
+    const { waiting, suspects, processing, delayed, dead } = await this.#lists.lengths();
     return {
       latest: 0,
       active: processing,
@@ -117,7 +102,7 @@ export class RedisQueueAdapter extends BaseAdapter {
     if (page.limit < 1) return [];
     const isLatest = statuses.length > 1;
     const lists = STATES.filter((state) => statuses.includes(state)).map((state) =>
-      this.#list(state, page, isLatest),
+      this.#lists.list(state, page, isLatest),
     );
     const found = await Promise.all(lists);
     return found.flat().map((each) => this.#message(each, 'list'));
@@ -125,7 +110,7 @@ export class RedisQueueAdapter extends BaseAdapter {
 
   override async getJob(id: string): Promise<QueueJob | undefined> {
     for (const each of fromAddress(id)) {
-      const found = await this.#find(each);
+      const found = await this.#lists.find(each);
       if (found !== undefined) return this.#message(found, 'page');
     }
     return undefined;
@@ -136,7 +121,7 @@ export class RedisQueueAdapter extends BaseAdapter {
     if (this.#client === undefined)
       throw refused('Nothing can be added here: the board was given no client for this queue.');
     const message = await addedMessage(this.#client, this.#queue, data, options);
-    const found = await this.#find(message.id ?? '');
+    const found = await this.#lists.find(message.id ?? '');
     return this.#message(found ?? { state: 'waiting', message }, 'page');
   }
 
@@ -179,7 +164,7 @@ export class RedisQueueAdapter extends BaseAdapter {
   }
 
   override async isPaused(): Promise<boolean> {
-    return (await this.#lengths()).isPaused;
+    return (await this.#lists.lengths()).isPaused;
   }
 
   override pause(): Promise<void> {
@@ -258,78 +243,6 @@ export class RedisQueueAdapter extends BaseAdapter {
       at,
     };
     return new BoardMessage(place, found);
-  }
-
-  /** Once for those who ask at the same time, as a board does for its overview. */
-  #lengths(): Promise<QueueLengths> {
-    this.#lengthsUnderWay ??= this.#admin.lengths(this.#queue).finally(() => {
-      this.#lengthsUnderWay = undefined;
-    });
-    return this.#lengthsUnderWay;
-  }
-
-  async #list(
-    state: State,
-    { offset, limit }: { readonly offset: number; readonly limit: number },
-    newestFirst: boolean,
-  ): Promise<MessageInState[]> {
-    // Large bodies are for those who open a message: a board asks for its lists every few seconds.
-    const page = { offset, limit, withParked: false };
-    switch (state) {
-      case 'active':
-        return (await this.#admin.held(this.#queue, page)).map((message) => ({ state, message }));
-      case 'waiting':
-        return (await this.#waiting(page)).map((message) => ({ state, message }));
-      case 'delayed':
-        return (await this.#admin.delayed(this.#queue, page)).map((message) => ({
-          state,
-          message,
-        }));
-      case 'failed': {
-        const { letters } = await this.#admin.deadLetters(this.#queue, { ...page, newestFirst });
-        return letters.map((message) => ({ state, message }));
-      }
-    }
-  }
-
-  /** Suspects come first. */
-  async #waiting({
-    offset,
-    limit,
-    ...reading
-  }: {
-    readonly offset: number;
-    readonly limit: number;
-    readonly withParked: boolean;
-  }): Promise<readonly QueuedMessage[]> {
-    const { suspects: count } = await this.#lengths();
-    const suspects =
-      offset < count ? await this.#admin.suspects(this.#queue, { offset, limit, ...reading }) : [];
-    const left = limit - suspects.length;
-    if (left === 0) return suspects;
-    const page = { offset: Math.max(0, offset - count), limit: left, ...reading };
-    return [...suspects, ...(await this.#admin.peek(this.#queue, page))];
-  }
-
-  async #find(id: string): Promise<MessageInState | undefined> {
-    const letter = await this.#admin.deadLetter(this.#queue, id);
-    if (letter !== undefined) return { state: 'failed', message: letter };
-    const found = id === '' ? undefined : await this.#admin.find(this.#queue, id);
-    if (found !== undefined) return inState(found);
-    return id.startsWith(DIGEST) ? this.#findWithoutId(id) : undefined;
-  }
-
-  /** Other programs push messages that have none. */
-  async #findWithoutId(digest: string): Promise<MessageInState | undefined> {
-    for (const state of ['waiting', 'active'] as const) {
-      for (let offset = 0; offset < MOST_WITHOUT_ID; offset += PAGE) {
-        const page = await this.#list(state, { offset, limit: PAGE }, false);
-        const found = page.find(({ message }) => idOrDigest(message) === digest);
-        if (found !== undefined) return found;
-        if (page.length < PAGE) break;
-      }
-    }
-    return undefined;
   }
 }
 

@@ -1,0 +1,96 @@
+import type { QueueLengths, QueuedMessage, RedisQueueAdmin } from '../index.js';
+import { DIGEST, idOrDigest, inState } from './board-message.js';
+import type { MessageInState } from './board-message.js';
+
+/** The lists of a queue, in the order in which a board shows them. */
+export const STATES = ['active', 'waiting', 'delayed', 'failed'] as const;
+
+export type State = (typeof STATES)[number];
+
+/** So many messages of a list are read where no end is given. */
+export const PAGE = 100;
+
+/** In the first so many, a message without an id is looked for. */
+const MOST_WITHOUT_ID = 1_000;
+
+/** The messages of a queue by the states that a board knows. */
+export class QueueLists {
+  #underWay: Promise<QueueLengths> | undefined;
+
+  constructor(
+    private readonly admin: RedisQueueAdmin,
+    private readonly queue: string,
+  ) {}
+
+  /** Once for those who ask at the same time, as a board does for its overview. */
+  lengths(): Promise<QueueLengths> {
+    this.#underWay ??= this.admin.lengths(this.queue).finally(() => {
+      this.#underWay = undefined;
+    });
+    return this.#underWay;
+  }
+
+  async list(
+    state: State,
+    { offset, limit }: { readonly offset: number; readonly limit: number },
+    newestFirst: boolean,
+  ): Promise<MessageInState[]> {
+    // Large bodies are for those who open a message: a board asks for its lists every few seconds.
+    const page = { offset, limit, withParked: false };
+    switch (state) {
+      case 'active':
+        return (await this.admin.held(this.queue, page)).map((message) => ({ state, message }));
+      case 'waiting':
+        return (await this.#waiting(page)).map((message) => ({ state, message }));
+      case 'delayed':
+        return (await this.admin.delayed(this.queue, page)).map((message) => ({
+          state,
+          message,
+        }));
+      case 'failed': {
+        const { letters } = await this.admin.deadLetters(this.queue, { ...page, newestFirst });
+        return letters.map((message) => ({ state, message }));
+      }
+    }
+  }
+
+  /** Suspects come first. */
+  async #waiting({
+    offset,
+    limit,
+    ...reading
+  }: {
+    readonly offset: number;
+    readonly limit: number;
+    readonly withParked: boolean;
+  }): Promise<readonly QueuedMessage[]> {
+    const { suspects: count } = await this.lengths();
+    const suspects =
+      offset < count ? await this.admin.suspects(this.queue, { offset, limit, ...reading }) : [];
+    const left = limit - suspects.length;
+    if (left === 0) return suspects;
+    const page = { offset: Math.max(0, offset - count), limit: left, ...reading };
+    return [...suspects, ...(await this.admin.peek(this.queue, page))];
+  }
+
+  async find(id: string): Promise<MessageInState | undefined> {
+    const letter = await this.admin.deadLetter(this.queue, id);
+    if (letter !== undefined) return { state: 'failed', message: letter };
+    const found = id === '' ? undefined : await this.admin.find(this.queue, id);
+    if (found !== undefined) return inState(found);
+    return id.startsWith(DIGEST) ? this.#findWithoutId(id) : undefined;
+  }
+
+  /** Other programs push messages that have none. */
+  async #findWithoutId(digest: string): Promise<MessageInState | undefined> {
+    for (const state of ['waiting', 'active'] as const) {
+      for (let offset = 0; offset < MOST_WITHOUT_ID; offset += PAGE) {
+        const page = await this.list(state, { offset, limit: PAGE }, false);
+        const found = page.find(({ message }) => idOrDigest(message) === digest);
+        if (found !== undefined) return found;
+        if (page.length < PAGE) break;
+      }
+    }
+    return undefined;
+  }
+}
