@@ -37,7 +37,7 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked
     ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:terms ~rq:{*}:history +client|id +client|setname +eval +evalsha
     +exists +hello +hget +hgetall +hkeys +hmget +info +lindex +llen +lrange +publish +time +xlen +xrange
-    +xrevrange +zcard +zrange +zscore (~rq:{*}:waiting +memory|usage)
+    +xrevrange +zcard +zrange +zscore (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
     (~rq:{*}:waiting +lrem +ltrim +rpush) (~rq:{*}:suspects +lrem +ltrim)
     (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:history +unlink)
     (~rq:{*}:delayed +zadd +zrem +zremrangebyrank) (~rq:{*}:dead +del +xdel) (~rq:{*}:parked +hdel)
