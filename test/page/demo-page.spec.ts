@@ -241,7 +241,7 @@ browser.describe('the page of the demo', () => {
     const page = await open();
     const links = await page.getByRole('navigation').getByRole('link').all();
     const paths = await Promise.all(links.map((link) => link.getAttribute('href')));
-    expect(paths).toEqual(['/orders', '/queues']);
+    expect(paths).toEqual(['/orders', '/queues', '/metrics', '/health/ready']);
     for (const path of paths) {
       // The dashboard asks for a password.
       expect([200, 401]).toContain((await fetch(address + path)).status);

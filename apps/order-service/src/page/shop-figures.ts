@@ -36,6 +36,8 @@ export class ShopFigures {
     this.#links = [
       { path: '/orders', name: 'orders' },
       ...(dashboardPassword === undefined ? [] : [{ path: '/queues', name: 'queues' }]),
+      { path: '/metrics', name: 'metrics' },
+      { path: '/health/ready', name: 'health' },
     ];
     this.#figures = timer(0, LOOK_EVERY_MS).pipe(
       // A look that takes longer than it may is not overtaken by the next one.
