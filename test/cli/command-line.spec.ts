@@ -11,7 +11,7 @@ import { inTerminal } from './terminal-run.js';
 
 jest.setTimeout(120_000);
 
-const { rig, run, start } = cliRig();
+const { rig, run, json, start } = cliRig();
 
 let directory: string;
 
@@ -191,6 +191,7 @@ test('a missing permission ends with 4, and says which', async () => {
 });
 
 describe('what comes from Redis is data', () => {
+  const DEEP = '['.repeat(20_000) + ']'.repeat(20_000);
   const EVIL = 'a\u001b]0;owned\u0007\u009b31m\u202eb\r\nc';
 
   test('names and payloads cannot control a terminal', async () => {
@@ -221,6 +222,31 @@ describe('what comes from Redis is data', () => {
         // eslint-disable-next-line no-control-regex -- that none is there
         expect(out + err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
       }
+  });
+
+  test('data may be nested as deeply as anybody likes', async () => {
+    const key = `${rig.prefix}:{deep}`;
+    await rig.commands.rpush(`${key}:waiting`, `{"rq":1,"id":"a"}\n${DEEP}`, '{"b":1}');
+    await rig.commands.xadd(`${key}:dead`, '*', 'element', `{"rq":1,"id":"c"}\n${DEEP}`);
+    expect((await run('peek', 'deep')).out).toMatch(/\[\[\[.*\n.*"b":1/);
+    const [letter] = ((await json('dead', 'list', 'deep')) as { letters: { entry: string }[] })
+      .letters;
+    for (const words of [
+      ['dead', 'list', 'deep'],
+      ['dead', 'show', 'deep', letter!.entry],
+    ])
+      expect(await run(...words)).toMatchObject({ code: 0, out: expect.stringContaining('[') });
+  });
+
+  test('an event that is nested too deeply does not end a tail', async () => {
+    const tailing = start(['tail', 'deep', '--count', '2']);
+    await tailing.printed('Listening');
+    for (const element of [`{"rq":1,"id":"a"}\n${DEEP}`, '{"rq":1,"id":"b"}\n"second"'])
+      await rig.commands.publish(`${rig.prefix}:event:deep`, element);
+    expect(await tailing.result()).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('"second"'),
+    });
   });
 });
 

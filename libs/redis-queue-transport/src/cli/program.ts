@@ -9,6 +9,7 @@ import { UsageError } from './words/usage-error.js';
 import { connectionSettings } from './connection/connection-settings.js';
 import { withoutSecrets } from './connection/secrets.js';
 import { Session } from './command/session.js';
+import { jsonText } from './output/json.js';
 import { Output } from './output/output.js';
 import type { Streams } from './output/output.js';
 import { Terminal, mayHaveColors } from './output/terminal.js';
@@ -70,6 +71,6 @@ function helpOf(
 /** A fault of the program itself is told with its stack, since nobody expects it. */
 function textOf(error: unknown): string {
   if (exitCodeOf(error) !== EXIT.fault) return errorText(error);
-  if (!(error instanceof Error)) return `${JSON.stringify(error)}`;
+  if (!(error instanceof Error)) return jsonText(error);
   return error.stack ?? error.message;
 }

@@ -4,7 +4,7 @@ import { EXIT } from '../words/exit-code.js';
 import type { ExitCode } from '../words/exit-code.js';
 import { errorText } from '../words/failures.js';
 import { Progress } from '../output/progress.js';
-import { printable } from '../../core/message/printable.js';
+import { jsonLine, jsonText } from '../output/json.js';
 import { wholeText } from '../output/text.js';
 import { countLines, readLines } from './json-lines.js';
 import type { Line } from './json-lines.js';
@@ -89,7 +89,7 @@ async function askAll(
   let done = 0;
   const print = (value: object): void => {
     call.output.endProgress();
-    call.output.result(value, () => `${printable(JSON.stringify(value))}\n`);
+    call.output.result(value, () => jsonLine(value));
   };
   const ask = async ({ number: line, data, settings }: Line): Promise<void> => {
     const options = { ...shared, ...settings };
@@ -122,5 +122,5 @@ export function failureText(cause: unknown): string {
   if (cause instanceof Error || typeof cause !== 'object' || cause === null)
     return errorText(cause);
   const message: unknown = Reflect.get(cause, 'message');
-  return typeof message === 'string' ? message : JSON.stringify(cause);
+  return typeof message === 'string' ? message : jsonText(cause);
 }

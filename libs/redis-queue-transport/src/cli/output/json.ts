@@ -5,7 +5,27 @@ import { printable } from '../../core/message/printable.js';
  * is undefined becomes null, so that every field is there.
  */
 export function jsonLine(value: unknown): string {
-  return `${printable(JSON.stringify(value, plain))}\n`;
+  return `${printable(jsonText(value))}\n`;
+}
+
+/** JSON of anything that a message has: of what is nested more deeply than JSON.stringify goes, the outer part. */
+export function jsonText(value: unknown, space?: number): string {
+  try {
+    return JSON.stringify(value, plain, space);
+  } catch {
+    return JSON.stringify(outerPart(value, SHOWN_DEPTH), plain, space);
+  }
+}
+
+const SHOWN_DEPTH = 50;
+
+function outerPart(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Uint8Array || value instanceof Date) return value;
+  if (depth === 0) return '(nested too deeply)';
+  if (Array.isArray(value)) return value.map((item) => outerPart(item, depth - 1));
+  const members = Object.entries(value).map(([name, item]) => [name, outerPart(item, depth - 1)]);
+  return Object.fromEntries(members);
 }
 
 function plain(this: unknown, key: string, value: unknown): unknown {

@@ -1,5 +1,6 @@
 import { printable } from '../../core/message/printable.js';
 import type { QueuedMessage } from '../../index.js';
+import { jsonText } from './json.js';
 import { shortened } from './width.js';
 
 /** The data of a message on one line. */
@@ -15,14 +16,14 @@ export function dataText({ data, unreadable, element }: QueuedMessage, columns =
 export function valueText(data: unknown): string {
   if (data instanceof Uint8Array)
     return `(${data.length} bytes) ${Buffer.from(data).toString('base64')}`;
-  return JSON.stringify(data) ?? 'undefined';
+  return data === undefined ? 'undefined' : jsonText(data);
 }
 
 /** JSON over several lines, or the bytes, with nothing in it that could control a terminal. */
 export function wholeText(data: unknown): string {
   if (data instanceof Uint8Array) return valueText(data);
-  const text = JSON.stringify(data, undefined, 2) ?? 'undefined';
-  return text.split('\n').map(printable).join('\n');
+  if (data === undefined) return 'undefined';
+  return jsonText(data, 2).split('\n').map(printable).join('\n');
 }
 
 /** A message as `--json` shows it: with its bytes only if it cannot be read. */
