@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './command.js';
 import type { Installation } from './installation.js';
@@ -46,6 +46,7 @@ export function checksOf(installation: Installation, surroundings: Surroundings)
       { name: `ES modules on Node ${node}`, run: () => projects.start('esm', node) },
       { name: `CommonJS, require(), on Node ${node}`, run: () => projects.start('cjs', node) },
     ]),
+    { name: 'ES modules with the lowest versions', run: () => projects.startLowest() },
     { name: 'Jest in CommonJS mode', run: () => projects.jest() },
     ...(installation.versions.vitest ? [{ name: 'Vitest', run: () => projects.vitest() }] : []),
     { name: 'nest build --webpack', run: () => projects.webpack() },
@@ -95,6 +96,12 @@ class Projects {
     await this.#run(`${kind}-${node}`, this.#node(node), program, this.#directory(kind));
   }
 
+  async startLowest(): Promise<void> {
+    const directory = await this.installation.installLowest();
+    copyFileSync(join(this.#directory('esm'), 'dist/main.js'), join(directory, 'main.js'));
+    await this.#run('lowest', process.execPath, ['main.js'], directory);
+  }
+
   /** With the settings of `nest new`, and what docs/compatibility.md adds to them. */
   async jest(): Promise<void> {
     const { node, needsTransform } = this.#nodeForJest();
@@ -129,7 +136,7 @@ class Projects {
     const [fromMajor, fromMinor] = JEST_REQUIRES_ESM_FROM;
     const isEnough = major > fromMajor || (major === fromMajor && minor >= fromMinor);
     if (isEnough) return { node: process.execPath, needsTransform: false };
-    if (this.installation.versions.nest.startsWith('^11'))
+    if (this.installation.versions.nest === '11')
       return { node: process.execPath, needsTransform: true };
     return { node: this.#node(String(fromMajor)), needsTransform: false };
   }
@@ -164,17 +171,15 @@ class Projects {
     const imports = this.installation.library.entries.map(
       (entry, index) => `export * as entry${index} from '${entry}';\n`,
     );
-    for (const resolution of ['node16', 'bundler'] as const) {
-      const name = `entries-${resolution}`;
-      const directory = this.#write(name, {
-        json: {
-          'package.json': { type: 'module' },
-          'tsconfig.json': checkingTsconfig(resolution, true, '*.ts'),
-        },
-        text: { 'entries.ts': imports.join('') },
-      });
-      await this.#run(name, this.#tool('tsc'), ['-p', '.'], directory);
-    }
+    // How each entry point is resolved otherwise, are-the-types-wrong has looked at.
+    const directory = this.#write('entries', {
+      json: {
+        'package.json': { type: 'module' },
+        'tsconfig.json': checkingTsconfig('nodenext', true, '*.ts'),
+      },
+      text: { 'entries.ts': imports.join('') },
+    });
+    await this.#run('entry-types', this.#tool('tsc'), ['-p', '.'], directory);
   }
 
   async loadEntries(): Promise<void> {

@@ -47,7 +47,7 @@ export class Installation {
       peer,
       this.#versionOf(peer, range),
     ]);
-    const tools = TOOLS_OF_NEST.map((tool): Entry => [`@nestjs/${tool}`, versions.nest]);
+    const tools = TOOLS_OF_NEST.map((tool): Entry => [`@nestjs/${tool}`, `^${versions.nest}.0.0`]);
     const manifest = {
       name: `compat-${versions.name}`,
       private: true,
@@ -67,6 +67,25 @@ export class Installation {
     checkContents(library, join(directory, 'node_modules', library.name));
   }
 
+  /** A project of its own, with the lowest versions that are supported. Returns its folder. */
+  async installLowest(): Promise<string> {
+    const { library } = this;
+    const directory = join(this.directory, 'lowest');
+    mkdirSync(directory);
+    const nest = library.peers.get('@nestjs/core') ?? '';
+    const peers = [...library.peers, ['@nestjs/platform-express', nest] as const];
+    const lowest = peers.map(([peer, range]): Entry => [
+      peer,
+      lowestOf(this.#versionOf(peer, range)),
+    ]);
+    const tarball: Entry = [library.name, `file:${library.tarball}`];
+    const dependencies = Object.fromEntries([...lowest, tarball]);
+    const manifest = { private: true, type: 'module', dependencies };
+    writeFileSync(join(directory, 'package.json'), JSON.stringify(manifest));
+    await run('npm', ['install', ...QUIET], { cwd: directory, log: this.log('install-lowest') });
+    return directory;
+  }
+
   async installOptionalPeers(): Promise<void> {
     const peers = [...this.library.optionalPeers].map(
       ([peer, range]) => `${peer}@${this.#versionOf(peer, range)}`,
@@ -83,9 +102,18 @@ export class Installation {
     return existsSync(join(this.directory, 'node_modules', name));
   }
 
+  /** The part of the peer's range that is for these versions. */
   #versionOf(peer: string, range: string): string {
+    const major = this.#majorOf(peer);
+    if (major === undefined) return range;
+    const part = range.split(' || ').find((each) => each.startsWith(`^${major}.`));
+    if (part === undefined) throw new Error(`${peer} ${major} is not among the peers: ${range}`);
+    return part;
+  }
+
+  #majorOf(peer: string): string | undefined {
     if (peer.startsWith('@nestjs/')) return this.versions.nest;
-    return peer === 'ioredis' ? this.versions.ioredis : range;
+    return peer === 'ioredis' ? this.versions.ioredis : undefined;
   }
 }
 
@@ -104,4 +132,11 @@ export async function installNodes(
     join(directory, `node_modules/node-${major}/bin/node`),
   ]);
   return new Map(paths as [string, string][]);
+}
+
+/** `^1.2.3` allows `1.2.3` and later. */
+function lowestOf(range: string): string {
+  const version = /^\^(\d+\.\d+\.\d+)$/.exec(range)?.[1];
+  if (version === undefined) throw new Error(`There is no lowest version of ${range} to be seen.`);
+  return version;
 }

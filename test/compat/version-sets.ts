@@ -1,7 +1,7 @@
 /** Versions that are installed side by side in one project. */
 export interface VersionSet {
   readonly name: string;
-  /** Of every package of Nest, as npm understands it. */
+  /** Major versions; the library's peers say from where on. */
   readonly nest: string;
   readonly ioredis: string;
   /** What `nest new` of this Nest asks for. */
@@ -9,15 +9,14 @@ export interface VersionSet {
   readonly vitest: boolean;
 }
 
-const NEST_11 = { nest: '^11.0.0', typescript: '^5.9.0', vitest: false };
-const NEST_12 = { nest: '^12.0.0', typescript: '^6.0.2', vitest: true };
-const IOREDIS_5 = '^5.11.0';
+const NEST_11 = { nest: '11', typescript: '^5.9.0', vitest: false };
+const NEST_12 = { nest: '12', typescript: '^6.0.2', vitest: true };
 
 /** The peers that the library declares, from the oldest to the newest. */
 export const versionSets: readonly VersionSet[] = [
-  { name: 'nest-11-ioredis-5', ...NEST_11, ioredis: IOREDIS_5 },
-  { name: 'nest-12-ioredis-5', ...NEST_12, ioredis: IOREDIS_5 },
-  { name: 'nest-12-ioredis-6', ...NEST_12, ioredis: '^6.0.0' },
+  { name: 'nest-11-ioredis-5', ...NEST_11, ioredis: '5' },
+  { name: 'nest-12-ioredis-5', ...NEST_12, ioredis: '5' },
+  { name: 'nest-12-ioredis-6', ...NEST_12, ioredis: '6' },
 ];
 
 /** Node's major versions, beside the one that runs this. */

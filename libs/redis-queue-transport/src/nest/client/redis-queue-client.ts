@@ -258,7 +258,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
       data,
       (many) => {
         const given = settingsOfAll(options, 'enqueue');
-        return (one) => this.messages.make('enqueue', createPacket(this, pattern, one), given, many);
+        return (one) =>
+          this.messages.make('enqueue', createPacket(this, pattern, one), given, many);
       },
       (message, sending) => message.push(sending).then((pushed) => enqueued(message.id, pushed)),
     );
