@@ -40,10 +40,10 @@ describe('the package', () => {
       (name) => peerDependencies[`@nestjs/${name}`],
     );
 
-    expect(new Set(nest)).toEqual(new Set(['^11.1.4 || ^12.0.0']));
+    expect(new Set(nest)).toEqual(new Set(['^11.1.4 || ^12.0.1']));
     expect(peerDependencies['ioredis']).toBe('^5.11.0 || ^6.0.0');
     const page = await readText('docs/compatibility.md');
-    expect(page).toMatch(/\| Nest +\| 11\.1\.4 and later, 12 /);
+    expect(page).toMatch(/\| Nest +\| 11\.1\.4 and later, 12\.0\.1 and later /);
     expect(page).toMatch(/\| ioredis +\| 5\.11 and later, 6 /);
     expect(page).toMatch(/\| Node +\| 20\.19 and later /);
   });
