@@ -53,6 +53,23 @@ describe('the dashboard of order-service', () => {
     expect(await statusOf('/orders')).toBe(200);
   });
 
+  test('takes nothing from a form of another site, to which a browser adds the password', async () => {
+    const queue = 'inventory.reserve';
+    const response = await fetch(`${rig.shop.address}/queues/api/queues/${queue}/add`, {
+      method: 'POST',
+      headers: {
+        authorization: basic(PASSWORD),
+        origin: 'https://evil.example',
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: 'name=x&data[orderId]=stolen&options[headers][a]=b',
+    });
+    expect([response.status, await response.text()]).toEqual([
+      403,
+      'Only pages of this site may do that.',
+    ]);
+  });
+
   browser.describe('in a browser', () => {
     test('a dead letter is found, opened, sent again and handled', async () => {
       const tea = 'TEA-OOLONG-75';

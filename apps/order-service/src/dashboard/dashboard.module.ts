@@ -7,6 +7,7 @@ import { everyRedisQueue } from 'nestjs-redis-queue-transport/bull-board';
 import { OrderConfig } from '../config/order-config.js';
 import { InventoryModule } from '../inventory/inventory.module.js';
 import { basicAuth } from './basic-auth.js';
+import { sameOrigin } from './same-origin.js';
 
 const PATH = '/queues';
 
@@ -35,7 +36,7 @@ export class DashboardModule implements NestModule {
     });
     const board: unknown = serverAdapter.getRouter();
     consumer
-      .apply(basicAuth('admin', dashboardPassword), board as () => void) // an Express app is a middleware
+      .apply(basicAuth('admin', dashboardPassword), sameOrigin, board as () => void) // an Express app is a middleware
       .forRoutes(PATH);
     // #endregion board
   }
