@@ -39,6 +39,7 @@ describe('a connection source', () => {
   test.each([
     ['another protocol', 'http://redis.example', 'got "http'],
     ['no URL', 'redis.example:6379', 'connection must be a URL like redis://'],
+    ['a bare percent sign', 'redis://:100%secret@redis.example', 'write a percent sign as %25'],
     ['an invalid port', 'redis://redis.example:port', 'connection must be a URL like'],
     ['a number', 6379, 'got 6379'],
     ['nothing', null, 'got null'],

@@ -79,10 +79,27 @@ function fromUrl(url: string): Open {
       'a URL like redis://user:password@host:6379/0 (rediss:// for TLS)',
       hidePassword(url),
     );
+  if (!isDecodable(url))
+    throw invalid(
+      'connection',
+      'a URL whose user and password can be decoded: write a percent sign as %25',
+      hidePassword(url),
+    );
   // Parsed by a client that never connects: given together, the URL would override our settings.
   const template = new Redis(url, { lazyConnect: true });
   refuseKeyPrefix(template.options);
   return (settings) => template.duplicate(settings);
+}
+
+/** ioredis would throw an error that says neither what is wrong nor where. */
+function isDecodable(url: string): boolean {
+  const { username, password } = new URL(url);
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** User and password stand before the last @; text that is not a URL may have anything there. */
