@@ -62,6 +62,23 @@ test('the stream tells of orders without any other service', async () => {
   expect(seen.get('figures')).not.toHaveProperty('processes');
 });
 
+test('a dead letter that nobody could write as JSON does not hide the others', async () => {
+  const queue = 'rq:{hostile}';
+  const deep = '['.repeat(20_000) + ']'.repeat(20_000);
+  await rig.commands.hset('rq:queues', 'hostile', 'pushed');
+  for (const element of [`{"rq":1,"id":"a"}\n${deep}`, '{"rq":1,"id":"b"}\n{"readable":1}'])
+    await rig.commands.xadd(`${queue}:dead`, '*', 'element', element);
+  const events = readEvents(await ask('/live'));
+  expect(await untilEvent(events, 'figures')).toMatchObject({
+    deadLetters: expect.arrayContaining([
+      expect.objectContaining({ data: '{"readable":1}' }),
+      expect.objectContaining({ data: 'nested too deeply' }),
+    ]),
+  });
+  await events.return(undefined);
+  await rig.commands.del(`${queue}:dead`);
+});
+
 test('a snapshot comes again when live events may have been missed', async () => {
   const events = readEvents(await ask('/live'));
   await untilEvent(events, 'snapshot');

@@ -37,16 +37,26 @@ export class QueueWatch {
     const { letters } = await this.admin.deadLetters(queue, {
       newestFirst: true,
       limit: DEAD_LETTERS_SHOWN,
+      // The page asks every second.
+      withParked: false,
     });
     return letters.map(({ entry, reason, error, data, deadAt }) => ({
       entry,
       queue,
       reason,
       error: describe(error).slice(0, MOST_OF_AN_ERROR),
-      // Data that cannot be read is undefined, and has no JSON.
-      data: (JSON.stringify(data) ?? '').slice(0, MOST_OF_DATA),
+      data: jsonOf(data).slice(0, MOST_OF_DATA),
       deadAt: deadAt.toISOString(),
     }));
+  }
+}
+
+/** Data that cannot be read, or is large and was not, is undefined, and has no JSON. */
+function jsonOf(data: unknown): string {
+  try {
+    return JSON.stringify(data) ?? '';
+  } catch {
+    return 'nested too deeply'; // JSON.parse reads what JSON.stringify does not write
   }
 }
 
