@@ -75,7 +75,7 @@ class Projects {
         'package.json': { type: 'module' },
         'tsconfig.json': checkingTsconfig(resolution, isExact, '*.ts'),
       },
-      copies: { 'suite.ts': this.#file(SUITE), 'program.ts': this.#file(PROGRAM) },
+      copies: { 'suite.ts': this.#file(SUITE) },
     });
     await this.#run(name, this.#tool('tsc'), ['-p', '.'], directory);
   }
@@ -178,6 +178,8 @@ class Projects {
         'tsconfig.json': checkingTsconfig('nodenext', true, '*.ts'),
       },
       text: { 'entries.ts': imports.join('') },
+      // It uses entry points with optional peers.
+      copies: { 'program.ts': this.#file(PROGRAM) },
     });
     await this.#run('entry-types', this.#tool('tsc'), ['-p', '.'], directory);
   }
