@@ -245,6 +245,19 @@ describe('one message', () => {
     await admin.purge('work');
   });
 
+  test('that is large and has no id is shown where it is opened', async () => {
+    const waiting = queueKey(rig.prefix, 'work', 'waiting');
+    await rig.commands.rpush(waiting, '1', JSON.stringify('x'.repeat(70_000)));
+    const board = await openBoard();
+
+    const [, large] = (await board.queue('work', { status: 'waiting' })).jobs;
+
+    expect(large!.data).toBe('large: open the message to see it');
+    const { job } = (await board.get(`queues/work/${large!.id}`)).body as { job: JobOfBoard };
+    expect(String(job.data)).toHaveLength(70_000);
+    await admin.purge('work');
+  });
+
   test('that is not there is not found', async () => {
     const board = await openBoard();
     for (const id of ['nothing', '1-1', 'sha256:00', '%20'])

@@ -128,33 +128,75 @@ describe('large messages', () => {
 
   test('are listed and meant without reading their bodies where that is asked for', async () => {
     await leaveLarge();
-    const withParked = false;
+    const withLarge = false;
     const reads: string[] = [];
     const monitor = await Monitor.start(rig.redis.port, ({ words: [command = '', key = ''] }) => {
       if (/^hmget$/i.test(command) && key.endsWith(':parked')) reads.push(key);
     });
     rig.closeLater(monitor);
 
-    expect(await admin.peek('work', { withParked })).toMatchObject([
-      { id: 'w', data: undefined, isParked: true },
+    expect(await admin.peek('work', { withLarge })).toMatchObject([
+      { id: 'w', data: undefined, isDataUnread: true },
     ]);
-    expect((await admin.peek('work', { withParked }))[0]).not.toHaveProperty('unreadable');
-    expect(await admin.delayed('work', { withParked })).toMatchObject([
-      { id: 'd', data: undefined, isParked: true },
-      { id: 's', data: 'small', isParked: false },
+    expect((await admin.peek('work', { withLarge }))[0]).not.toHaveProperty('unreadable');
+    expect(await admin.delayed('work', { withLarge })).toMatchObject([
+      { id: 'd', data: undefined, isDataUnread: true },
+      { id: 's', data: 'small', isDataUnread: false },
     ]);
-    expect((await admin.deadLetters('dies', { withParked })).letters).toMatchObject([
-      { id: 'b', data: undefined, isParked: true, reason: 'rejected' },
+    expect((await admin.deadLetters('dies', { withLarge })).letters).toMatchObject([
+      { id: 'b', data: undefined, isDataUnread: true, reason: 'rejected' },
     ]);
     const isMeant = ({ data }: { data: unknown }): boolean => data !== undefined;
-    expect(await admin.deleteDeadLetters('dies', isMeant, { withParked })).toBe(0);
-    expect(await admin.redriveAll('dies', isMeant, { withParked })).toBe(0);
-    expect(await admin.advanceDelayed('work', isMeant, { withParked })).toBe(1);
+    expect(await admin.deleteDeadLetters('dies', isMeant, { withLarge })).toBe(0);
+    expect(await admin.redriveAll('dies', isMeant, { withLarge })).toBe(0);
+    expect(await admin.advanceDelayed('work', isMeant, { withLarge })).toBe(1);
     expect(await admin.deleteDeadLetters('dies')).toBe(1);
     expect(brief((await admin.peek('work'))[0]!.data)).toEqual(brief(large));
     await eventually(() => expect(reads).toEqual([queueKey(rig.prefix, 'work', 'parked')]));
-    const wrong = { withParked: 'no' as unknown as boolean };
-    await expect(admin.peek('work', wrong)).rejects.toThrow(/withParked must be true or false/);
+    const wrong = { withLarge: 'no' as unknown as boolean };
+    await expect(admin.peek('work', wrong)).rejects.toThrow(/withLarge must be true or false/);
+    await admin.purge('work');
+  });
+
+  test('that are small only in Redis are left unread too, as are events of histories', async () => {
+    const bomb = new Array<number>(2 ** 20).fill(0);
+    const client = rig.client({ parkAboveBytes: false });
+    await client.enqueue('work', bomb, { id: 'w' });
+    await client.enqueue('work', bomb, { id: 'd', delayMs: 60_000 });
+    await client.enqueue('work', 'y'.repeat(60_000), { id: 's' });
+    await admin.declare('placed', { history: { maxLength: 5 } });
+    await client.emit('placed', bomb);
+    const unread = { data: undefined, isDataUnread: true };
+
+    const [waiting, small] = await admin.peek('work', { withLarge: false });
+    expect(waiting).toMatchObject({ id: 'w', ...unread });
+    expect(waiting!.element.length).toBeLessThan(16_384);
+    expect(waiting).not.toHaveProperty('unreadable');
+    expect(brief(small!.data)).toEqual(brief('y'.repeat(60_000)));
+    expect(await admin.delayed('work', { withLarge: false })).toMatchObject([unread]);
+    expect((await admin.history('placed', { withLarge: false })).events).toMatchObject([unread]);
+
+    const whole = [
+      ...(await admin.peek('work', { limit: 1 })),
+      ...(await admin.delayed('work')),
+      ...(await admin.history('placed')).events,
+    ];
+    expect(whole.map(({ data }) => (data as number[]).length)).toEqual([2 ** 20, 2 ** 20, 2 ** 20]);
+    expect(whole.map(({ isDataUnread }) => isDataUnread)).toEqual([false, false, false]);
+    await admin.purge('work');
+  });
+
+  test('beyond maxPayloadBytes are unreadable, whether large ones are read or not', async () => {
+    const client = rig.client({ parkAboveBytes: false });
+    await client.enqueue('work', new Array<number>(40_000).fill(0));
+    const strict = rig.closeLater(
+      new RedisQueueAdmin({ ...rig.clientOptions(), maxPayloadBytes: 10_000 }),
+    );
+
+    for (const withLarge of [true, false])
+      expect(await strict.peek('work', { withLarge })).toMatchObject([
+        { isDataUnread: false, unreadable: expect.stringContaining('maxPayloadBytes is 10000') },
+      ]);
     await admin.purge('work');
   });
 });

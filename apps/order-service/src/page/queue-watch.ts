@@ -38,7 +38,7 @@ export class QueueWatch {
       newestFirst: true,
       limit: DEAD_LETTERS_SHOWN,
       // The page asks every second.
-      withParked: false,
+      withLarge: false,
     });
     return letters.map(({ entry, reason, error, data, deadAt }) => ({
       entry,

@@ -40,7 +40,7 @@ export async function addedMessage(
     expiresAt: undefined,
     headers: options.headers ?? {},
     data,
-    isParked: false,
+    isDataUnread: false,
     element: Buffer.alloc(0),
   };
 }

@@ -34,9 +34,10 @@ export class QueueLists {
     state: State,
     { offset, limit }: { readonly offset: number; readonly limit: number },
     newestFirst: boolean,
-  ): Promise<MessageInState[]> {
     // Large bodies are for those who open a message: a board asks for its lists every few seconds.
-    const page = { offset, limit, withParked: false };
+    withLarge = false,
+  ): Promise<MessageInState[]> {
+    const page = { offset, limit, withLarge };
     switch (state) {
       case 'active':
         return (await this.admin.held(this.queue, page)).map((message) => ({ state, message }));
@@ -62,7 +63,7 @@ export class QueueLists {
   }: {
     readonly offset: number;
     readonly limit: number;
-    readonly withParked: boolean;
+    readonly withLarge: boolean;
   }): Promise<readonly QueuedMessage[]> {
     const { suspects: count } = await this.lengths();
     const suspects =
@@ -86,11 +87,19 @@ export class QueueLists {
     for (const state of ['waiting', 'active'] as const) {
       for (let offset = 0; offset < MOST_WITHOUT_ID; offset += PAGE) {
         const page = await this.list(state, { offset, limit: PAGE }, false);
-        const found = page.find(({ message }) => idOrDigest(message) === digest);
-        if (found !== undefined) return found;
+        const at = page.findIndex(({ message }) => idOrDigest(message) === digest);
+        const found = page[at];
+        if (found !== undefined)
+          return found.message.isDataUnread ? this.#whole(state, offset + at, found) : found;
         if (page.length < PAGE) break;
       }
     }
     return undefined;
+  }
+
+  /** With its data, unless it has moved meanwhile. */
+  async #whole(state: State, offset: number, found: MessageInState): Promise<MessageInState> {
+    const [now] = await this.list(state, { offset, limit: 1 }, false, true);
+    return now?.message.element.equals(found.message.element) === true ? now : found;
   }
 }

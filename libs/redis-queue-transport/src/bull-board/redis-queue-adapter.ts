@@ -129,7 +129,7 @@ export class RedisQueueAdapter extends BaseAdapter {
     switch (status) {
       case 'failed':
         await this.#admin.deleteDeadLetters(this.#queue, (_letter, ageMs) => ageMs >= graceTimeMs, {
-          withParked: false,
+          withLarge: false,
         });
         return;
       case 'delayed':

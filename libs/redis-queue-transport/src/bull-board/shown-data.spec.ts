@@ -12,7 +12,7 @@ function message(data: unknown, facts: Partial<QueuedMessage> = {}): QueuedMessa
     expiresAt: undefined,
     headers: {},
     data,
-    isParked: false,
+    isDataUnread: false,
     element: Buffer.from('{}'),
     ...facts,
   };
@@ -57,7 +57,7 @@ describe('data on a board', () => {
     expect(shownData(message(large), 'list')).toBe(note);
     expect(shownData(message(large), 'page')).toBe(large);
     expect(shownData(message('x'.repeat(16_382)), 'list')).not.toBe(note);
-    expect(shownData(message(undefined, { isParked: true }), 'list')).toBe(note);
+    expect(shownData(message(undefined, { isDataUnread: true }), 'list')).toBe(note);
   });
 
   test('that cannot be read is shown by its bytes', () => {

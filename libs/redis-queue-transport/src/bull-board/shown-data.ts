@@ -8,9 +8,9 @@ const MOST_BYTES = 1_024;
 
 /** The data of a message as the board sends it to the browser: always something that JSON can write. */
 export function shownData(message: QueuedMessage, place: 'list' | 'page'): unknown {
-  const { data, unreadable, isParked, element } = message;
+  const { data, unreadable, isDataUnread, element } = message;
   if (unreadable !== undefined) return { unreadable, element: shownBytes(element) };
-  if (isParked && place === 'list') return 'large: open the message to see it';
+  if (isDataUnread && place === 'list') return 'large: open the message to see it';
   const json = jsonOf(data);
   if (json === undefined) return inspect(data);
   if (place === 'list' && json.length > LONGEST_LISTED) return 'large: open the message to see it';

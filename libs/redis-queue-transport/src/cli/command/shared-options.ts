@@ -14,4 +14,8 @@ export const GLOBAL_OPTIONS = {
 
 export const LIMIT = { value: 'N', about: 'at most so many; the default is 100' };
 
+export const LARGE = {
+  about: 'read large data too: above 64 KiB, or parked; each may need much memory',
+};
+
 export const YES = { short: 'y', about: 'do it without asking' };

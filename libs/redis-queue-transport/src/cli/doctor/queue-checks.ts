@@ -131,7 +131,7 @@ const deadLetters: Check = {
           ),
         );
       if (lengths.dead === 0) continue;
-      const { letters } = await admin.deadLetters(name, { limit: 1 });
+      const { letters } = await admin.deadLetters(name, { limit: 1, withLarge: false });
       const diedMs = Number(letters[0]?.entry.split('-', 1)[0] ?? NaN);
       const ageMs = Date.now() + clock.aheadMs - diedMs;
       if (ageMs > oldAfterMs)
@@ -153,10 +153,10 @@ const unreadable: Check = {
   name: 'elements that cannot be read',
   run: async ({ queues, admin }) => {
     const findings: Finding[] = [];
+    const page = { limit: SAMPLE, withLarge: false };
     for (const { name, lengths } of queues) {
-      const waiting = lengths.waiting === 0 ? [] : await admin.peek(name, { limit: SAMPLE });
-      const dead =
-        lengths.dead === 0 ? [] : (await admin.deadLetters(name, { limit: SAMPLE })).letters;
+      const waiting = lengths.waiting === 0 ? [] : await admin.peek(name, page);
+      const dead = lengths.dead === 0 ? [] : (await admin.deadLetters(name, page)).letters;
       const odd = waiting.filter(isUnreadable);
       if (odd.length > 0)
         findings.push(

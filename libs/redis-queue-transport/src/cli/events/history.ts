@@ -1,7 +1,7 @@
 import type { HistoryEntry } from '../../index.js';
 import type { Command } from '../command/command.js';
 import { EXIT } from '../words/exit-code.js';
-import { LIMIT } from '../command/shared-options.js';
+import { LARGE, LIMIT } from '../command/shared-options.js';
 import type { Column } from '../output/table.js';
 import { dataText, shown, timeText } from '../output/text.js';
 import { PATTERN } from './event-arguments.js';
@@ -27,6 +27,7 @@ export const history: Command = {
       about: 'begin with this entry or time (2026-11-28T10:00:00Z, or 2h for 2 hours ago)',
     },
     newest: { about: 'the newest first' },
+    large: LARGE,
   },
   examples: ['history user.created', 'history user.created --newest --limit 5'],
   async run({ args: [pattern = ''], given, output, admin }) {
@@ -36,6 +37,7 @@ export const history: Command = {
       limit: given.count('limit', 1),
       from: momentOf('from', given.text('from')),
       newestFirst: given.flag('newest'),
+      withLarge: given.flag('large'),
     });
     output.rows(
       { events: events.map(shown), next },

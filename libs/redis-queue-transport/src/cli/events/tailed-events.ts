@@ -18,5 +18,5 @@ export async function tailedEvents(): Promise<(pattern: string, element: Buffer)
     compressAboveBytes: false,
   });
   const reader = new MessageReader({ parkedBodies: () => Promise.resolve(new Map()) }, format);
-  return (pattern, element) => ({ ...reader.message(element), pattern });
+  return (pattern, element) => ({ ...reader.event(element), pattern });
 }

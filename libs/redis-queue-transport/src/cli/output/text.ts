@@ -4,12 +4,16 @@ import { jsonText } from './json.js';
 import { shortened } from './width.js';
 
 /** The data of a message on one line. */
-export function dataText({ data, unreadable, element }: QueuedMessage, columns = 60): string {
+export function dataText(
+  { data, isDataUnread, unreadable, element }: QueuedMessage,
+  columns = 60,
+): string {
   if (unreadable !== undefined)
     return shortened(
       printable(`(unreadable) ${element.subarray(0, 200).toString('latin1')}`),
       columns,
     );
+  if (isDataUnread) return '(large, not read: add --large)';
   return shortened(printable(valueText(data)), columns);
 }
 

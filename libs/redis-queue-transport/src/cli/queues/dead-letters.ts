@@ -2,7 +2,7 @@ import type { DeadLetterEntry } from '../../index.js';
 import type { Call, Command } from '../command/command.js';
 import { EXIT } from '../words/exit-code.js';
 import type { ExitCode } from '../words/exit-code.js';
-import { LIMIT, YES } from '../command/shared-options.js';
+import { LARGE, LIMIT, YES } from '../command/shared-options.js';
 import type { Column } from '../output/table.js';
 import { counted, dataText, shellWord, shown, timeText, wholeText } from '../output/text.js';
 import { printable } from '../../core/message/printable.js';
@@ -27,6 +27,7 @@ export const deadList: Command = {
   options: {
     limit: LIMIT,
     from: { value: 'ENTRY', about: 'begin with this entry' },
+    large: LARGE,
     ...FILTER_OPTIONS,
   },
   examples: ['dead list mail.send', 'dead list mail.send --reason rejected --older-than 1d'],
@@ -50,18 +51,19 @@ export const deadList: Command = {
 };
 
 async function pageOf(
-  { admin, signal }: Call,
+  { admin, given, signal }: Call,
   queue: string,
   limit: number,
   first: string | undefined,
   filter: ((letter: DeadLetterEntry) => boolean) | undefined,
 ): Promise<{ letters: readonly DeadLetterEntry[]; next: string | undefined }> {
   const opened = await admin();
-  if (filter === undefined) return opened.deadLetters(queue, { limit, from: first });
+  const withLarge = given.flag('large');
+  if (filter === undefined) return opened.deadLetters(queue, { limit, from: first, withLarge });
   const letters: DeadLetterEntry[] = [];
   let from = first;
   do {
-    const page = await opened.deadLetters(queue, { from });
+    const page = await opened.deadLetters(queue, { from, withLarge });
     for (const letter of page.letters) {
       if (!filter(letter)) continue;
       if (letters.length === limit) return { letters, next: letter.entry };
@@ -140,7 +142,7 @@ export const deadRedrive: Command = {
     const entries = entriesOf(call, 'entries of dead letters');
     const admin = await call.admin();
     if (entries === undefined) {
-      const redriven = await admin.redriveAll(queue, filterOf(call));
+      const redriven = await admin.redriveAll(queue, filterOf(call), { withLarge: false });
       output.result({ redriven }, () => `${counted(redriven, 'dead letter')} sent again\n`);
       return EXIT.done;
     }
@@ -171,7 +173,7 @@ export const deadDelete: Command = {
     const which = filter === undefined ? `all ${dead}` : `those that match of the ${dead}`;
     if (!(await call.agrees(`Delete ${which} dead letters of "${queue}" for good?`)))
       return EXIT.no;
-    const deleted = await admin.deleteDeadLetters(queue, filter);
+    const deleted = await admin.deleteDeadLetters(queue, filter, { withLarge: false });
     output.result({ deleted }, () => `${counted(deleted, 'dead letter')} deleted\n`);
     return EXIT.done;
   },

@@ -1,7 +1,7 @@
 import type { DelayedMessage } from '../../index.js';
 import type { Command } from '../command/command.js';
 import { EXIT } from '../words/exit-code.js';
-import { LIMIT } from '../command/shared-options.js';
+import { LARGE, LIMIT } from '../command/shared-options.js';
 import { UsageError } from '../words/usage-error.js';
 import type { Column } from '../output/table.js';
 import { counted, shown, timeText } from '../output/text.js';
@@ -20,10 +20,15 @@ export const delayedList: Command = {
   options: {
     limit: LIMIT,
     offset: { value: 'N', about: 'pass over so many' },
+    large: LARGE,
   },
   examples: ['delayed list mail.send'],
   async run({ args: [queue = ''], given, output, admin }) {
-    const page = { limit: given.count('limit', 1), offset: given.count('offset', 0) };
+    const page = {
+      limit: given.count('limit', 1),
+      offset: given.count('offset', 0),
+      withLarge: given.flag('large'),
+    };
     const messages = await (await admin()).delayed(queue, page);
     output.rows(
       { messages: messages.map(shown) },

@@ -1,7 +1,7 @@
 import type { QueuedMessage } from '../../index.js';
 import type { Command } from '../command/command.js';
 import { EXIT } from '../words/exit-code.js';
-import { LIMIT } from '../command/shared-options.js';
+import { LARGE, LIMIT } from '../command/shared-options.js';
 import type { Column } from '../output/table.js';
 import { dataText, shown, timeText } from '../output/text.js';
 import { QUEUE } from './queue-argument.js';
@@ -16,15 +16,26 @@ export const MESSAGE_COLUMNS: readonly Column<QueuedMessage>[] = [
 export const peek: Command = {
   name: 'peek',
   about: 'show messages that wait, the next one first; they stay where they are',
-  details: ['Without --json, data is shortened. With it, you get headers and all data.'],
+  details: [
+    'Without --json, data is shortened. With it, you get headers and whole data. Large data is left out: --large shows it.',
+  ],
   args: [QUEUE],
   options: {
     limit: LIMIT,
     offset: { value: 'N', about: 'pass over so many' },
+    large: LARGE,
   },
-  examples: ['peek mail.send', 'peek mail.send --limit 1 --json', 'peek @billing/order.placed'],
+  examples: [
+    'peek mail.send',
+    'peek mail.send --limit 1 --large --json',
+    'peek @billing/order.placed',
+  ],
   async run({ args: [queue = ''], given, output, admin }) {
-    const page = { limit: given.count('limit', 1), offset: given.count('offset', 0) };
+    const page = {
+      limit: given.count('limit', 1),
+      offset: given.count('offset', 0),
+      withLarge: given.flag('large'),
+    };
     const messages = await (await admin()).peek(queue, page);
     output.rows(
       { messages: messages.map(shown) },

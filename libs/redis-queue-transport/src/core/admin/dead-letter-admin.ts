@@ -1,6 +1,6 @@
 import type { AdminBroker, DeadElement, DeadLetterPart } from './admin-broker.js';
 import type { MessageReader } from './message-reader.js';
-import { PAGE, pageOf, withParkedOf } from './pages.js';
+import { PAGE, pageOf, withLargeOf } from './pages.js';
 import type { OffsetPage, Reading } from './pages.js';
 import type { DeadLetterEntry } from './queued-message.js';
 import type { Redriver } from './redriver.js';
@@ -23,10 +23,10 @@ export class DeadLetterAdmin {
     queue: string,
     { from, isNewestFirst, ...page }: OffsetPage & Omit<DeadLetterPart, 'count' | 'offset'>,
   ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
-    const { offset, limit, withParked } = pageOf(page);
+    const { offset, limit, withLarge } = pageOf(page);
     const part = { from, offset, count: limit + 1, isNewestFirst };
     const elements = await this.broker.deadLetters(queue, part);
-    const letters = await this.reader.letters(queue, elements.slice(0, limit), withParked);
+    const letters = await this.reader.letters(queue, elements.slice(0, limit), withLarge);
     return { letters, next: elements[limit]?.entry };
   }
 
@@ -78,7 +78,7 @@ export class DeadLetterAdmin {
     filter: DeadLetterFilter | undefined,
     reading: Reading,
   ): AsyncGenerator<readonly DeadElement[]> {
-    const withParked = withParkedOf(reading);
+    const withLarge = withLargeOf(reading);
     const [{ dead, nowMs } = { dead: 0, nowMs: 0 }] = await this.broker.look([queue]);
     let from: string | undefined;
     for (let seen = 0; seen < dead;) {
@@ -87,7 +87,7 @@ export class DeadLetterAdmin {
       const elements = page.slice(0, Math.min(PAGE, dead - seen));
       yield filter === undefined
         ? elements
-        : await this.#meant(queue, elements, withParked, (letter) =>
+        : await this.#meant(queue, elements, withLarge, (letter) =>
             filter(letter, Math.max(0, nowMs - letter.deadAt.getTime())),
           );
       seen += elements.length;
@@ -99,10 +99,10 @@ export class DeadLetterAdmin {
   async #meant(
     queue: string,
     elements: readonly DeadElement[],
-    withParked: boolean,
+    withLarge: boolean,
     isMeant: (letter: DeadLetterEntry) => boolean,
   ): Promise<readonly DeadElement[]> {
-    const letters = await this.reader.letters(queue, elements, withParked);
+    const letters = await this.reader.letters(queue, elements, withLarge);
     return elements.filter((_element, index) => letters.slice(index, index + 1).some(isMeant));
   }
 }

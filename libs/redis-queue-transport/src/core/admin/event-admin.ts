@@ -9,7 +9,9 @@ import type {
 import type { EventHistory } from '../events/event-index.js';
 import { subscriptionOf, subscriptionQueue } from '../message/queue-name.js';
 import { wholeNumber } from '../options/options.js';
-import type { Page } from './pages.js';
+import type { MessageReader } from './message-reader.js';
+import { withLargeOf } from './pages.js';
+import type { Page, Reading } from './pages.js';
 import type { QueuedMessage } from './queued-message.js';
 
 /** A group's subscription. */
@@ -45,8 +47,7 @@ const limitRule = wholeNumber('events', 1);
 export class EventAdmin {
   constructor(
     private readonly broker: EventAdminBroker,
-    /** Shows an element, even an unreadable one. */
-    private readonly readMessage: (element: Buffer) => QueuedMessage,
+    private readonly reader: Pick<MessageReader, 'event'>,
   ) {}
 
   async subscriptions(): Promise<EventSubscriptions> {
@@ -76,12 +77,15 @@ export class EventAdmin {
 
   async history(
     pattern: string,
-    { from, limit = PAGE, isNewestFirst }: Page & Omit<HistoryPart, 'count'>,
+    { from, limit = PAGE, isNewestFirst, ...reading }: Page & Reading & Omit<HistoryPart, 'count'>,
   ): Promise<{ readonly events: readonly HistoryEntry[]; readonly next: string | undefined }> {
     limitRule(limit, 'limit');
+    const withLarge = withLargeOf(reading);
     const part = { from, count: limit + 1, isNewestFirst };
     const elements = await this.broker.history(pattern, part);
-    const events = elements.slice(0, limit).map((element) => this.#readEntry(pattern, element));
+    const events = elements
+      .slice(0, limit)
+      .map((element) => this.#readEntry(pattern, element, withLarge));
     return { events, next: elements[limit]?.entry };
   }
 
@@ -103,8 +107,12 @@ export class EventAdmin {
     return replayed;
   }
 
-  #readEntry(pattern: string, { entry, number, element }: HistoryElement): HistoryEntry {
-    const message = this.readMessage(element);
+  #readEntry(
+    pattern: string,
+    { entry, number, element }: HistoryElement,
+    withLarge: boolean,
+  ): HistoryEntry {
+    const message = this.reader.event(element, withLarge);
     return { ...message, historyId: entry, number, pattern: message.pattern ?? pattern };
   }
 

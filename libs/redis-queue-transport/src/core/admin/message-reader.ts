@@ -1,6 +1,7 @@
 import type { AdminBroker, DeadElement } from './admin-broker.js';
 import type { BodyEncoding, BodyFormat } from '../body/body.js';
 import { readDeadLetter } from '../message/dead-letter.js';
+import { PayloadTooLargeError } from '../errors/data-errors.js';
 import { messageOf } from '../errors/message-of.js';
 import { decodeElement } from '../message/envelope.js';
 import type { Envelope } from '../message/envelope.js';
@@ -10,8 +11,17 @@ type ParkedBodies = ReadonlyMap<string, Buffer>;
 
 const NOTHING_PARKED: ParkedBodies = new Map();
 
-/** Parked bodies were not asked for. */
-const NOT_READ = 'not read';
+/** Large bodies were not asked for. */
+const SMALL_ONLY = 'small only';
+
+type Bodies = ParkedBodies | typeof SMALL_ONLY;
+
+/** Larger bodies are left unread in lists: a little of gzip can be much JSON, and that many times more in memory. */
+const MOST_LISTED_BYTES = 65_536;
+
+type ReadData = Pick<QueuedMessage, 'data' | 'isDataUnread' | 'unreadable'>;
+
+const UNREAD: ReadData = { data: undefined, isDataUnread: true };
 
 /** Shows elements to people, even unreadable ones. */
 export class MessageReader {
@@ -20,24 +30,24 @@ export class MessageReader {
     private readonly format: BodyFormat,
   ) {}
 
-  /** Without parked bodies, the data of messages that have one is undefined. */
+  /** Without large bodies, the data of messages that have one is undefined. */
   async messages(
     queue: string,
     elements: readonly Buffer[],
-    withParked: boolean,
+    withLarge: boolean,
   ): Promise<readonly QueuedMessage[]> {
-    const parked = withParked ? await this.#parkedBodies(queue, elements) : NOT_READ;
-    return elements.map((element) => this.message(element, parked));
+    const parked = withLarge ? await this.#parkedBodies(queue, elements) : SMALL_ONLY;
+    return elements.map((element) => this.#message(element, parked));
   }
 
   /** Likewise. */
   async letters(
     queue: string,
     dead: readonly DeadElement[],
-    withParked: boolean,
+    withLarge: boolean,
   ): Promise<readonly DeadLetterEntry[]> {
     const originals = dead.map(({ element }) => readDeadLetter(element)?.original ?? element);
-    const parked = withParked ? await this.#parkedBodies(queue, originals) : NOT_READ;
+    const parked = withLarge ? await this.#parkedBodies(queue, originals) : SMALL_ONLY;
     return dead.map((letter) => this.#letter(letter, parked));
   }
 
@@ -46,14 +56,17 @@ export class MessageReader {
     return names.length === 0 ? NOTHING_PARKED : this.broker.parkedBodies(queue, names);
   }
 
-  /** Of an element that stands nowhere near a parked body, unless those are given. */
-  message(element: Buffer, parked: ParkedBodies | typeof NOT_READ = NOTHING_PARKED): QueuedMessage {
+  /** Of an element that stands nowhere near a parked body. */
+  event(element: Buffer, withLarge = true): QueuedMessage {
+    return this.#message(element, withLarge ? NOTHING_PARKED : SMALL_ONLY);
+  }
+
+  #message(element: Buffer, parked: Bodies): QueuedMessage {
     const { envelope, unreadable } = readEnvelope(element);
-    const isParked = envelope?.parked !== undefined;
     const read =
-      isParked && parked === NOT_READ
-        ? { data: undefined }
-        : this.#data(bodyOf(envelope, parked) ?? element, envelope?.encoding);
+      envelope?.parked !== undefined && parked === SMALL_ONLY
+        ? UNREAD
+        : this.#data(bodyOf(envelope, parked) ?? element, envelope?.encoding, parked);
     return {
       id: envelope?.id,
       pattern: envelope?.pattern,
@@ -62,36 +75,34 @@ export class MessageReader {
       sentAt: timeOf(envelope?.sentAtMs),
       expiresAt: timeOf(envelope?.expiresAtMs),
       headers: envelope?.headers ?? {},
-      isParked,
       element,
       ...read,
       ...(unreadable === undefined ? {} : { unreadable }),
     };
   }
 
-  #letter(
-    { entry, element }: DeadElement,
-    parked: ParkedBodies | typeof NOT_READ,
-  ): DeadLetterEntry {
+  #letter({ entry, element }: DeadElement, parked: Bodies): DeadLetterEntry {
     const letter = readDeadLetter(element);
     const {
       reason = 'unknown',
       error = { name: 'Error', message: 'Not written by this library.' },
     } = letter?.facts ?? {};
     const { at = 0, consumer = '' } = letter?.facts ?? {};
-    const message = this.message(letter?.original ?? element, parked);
+    const message = this.#message(letter?.original ?? element, parked);
     return { ...message, element, entry, reason, error, deadAt: dateOf(at), consumer };
   }
 
-  #data(
-    body: Buffer,
-    encoding: BodyEncoding | undefined,
-  ): Pick<QueuedMessage, 'data' | 'unreadable'> {
+  #data(body: Buffer, encoding: BodyEncoding | undefined, bodies: Bodies): ReadData {
+    const mostBytes = bodies === SMALL_ONLY ? MOST_LISTED_BYTES : Infinity;
     try {
-      return { data: this.format.decode(body, encoding) };
+      const data = this.format.decode(body, encoding, undefined, mostBytes);
+      return { data, isDataUnread: false };
     } catch (error) {
+      // Where the limit of all bodies is the lower one, it is that limit which the body exceeds.
+      if (error instanceof PayloadTooLargeError && error.maxPayloadBytes === mostBytes)
+        return UNREAD;
       // People still want to see it: the bytes are there.
-      return { data: undefined, unreadable: messageOf(error) };
+      return { data: undefined, isDataUnread: false, unreadable: messageOf(error) };
     }
   }
 }
@@ -103,12 +114,9 @@ export function dateOf(ms: number): Date {
   return new Date(Math.max(-LATEST, Math.min(ms, LATEST)));
 }
 
-function bodyOf(
-  envelope: Envelope | undefined,
-  parked: ParkedBodies | typeof NOT_READ,
-): Buffer | undefined {
+function bodyOf(envelope: Envelope | undefined, parked: Bodies): Buffer | undefined {
   if (envelope?.parked === undefined) return envelope?.body;
-  return parked === NOT_READ ? undefined : parked.get(envelope.parked);
+  return parked === SMALL_ONLY ? undefined : parked.get(envelope.parked);
 }
 
 function timeOf(ms: number | undefined): Date | undefined {

@@ -3,10 +3,11 @@ import { flag, wholeNumber } from '../options/options.js';
 /** What is read of messages. */
 export interface Reading {
   /**
-   * Whether bodies are read that are parked since they are large. If false, the `data` of these messages is undefined,
-   * and a list costs little however large they are. Default true.
+   * Whether large bodies are read: those that are parked, and those above 64 KiB once they are decompressed. If false,
+   * the `data` of these messages is undefined and their `isDataUnread` true, and a list needs little memory however large
+   * they are. Default true.
    */
-  readonly withParked?: boolean | undefined;
+  readonly withLarge?: boolean | undefined;
 }
 
 export interface Page {
@@ -29,16 +30,16 @@ const offsetRule = wholeNumber('messages', 0);
 export function pageOf({ offset = 0, limit = PAGE, ...reading }: OffsetPage): {
   readonly offset: number;
   readonly limit: number;
-  readonly withParked: boolean;
+  readonly withLarge: boolean;
 } {
   return {
     offset: offsetRule(offset, 'offset'),
     limit: limitRule(limit, 'limit'),
-    withParked: withParkedOf(reading),
+    withLarge: withLargeOf(reading),
   };
 }
 
 /** @throws InvalidOptionError */
-export function withParkedOf({ withParked = true }: Reading): boolean {
-  return flag(withParked, 'withParked');
+export function withLargeOf({ withLarge = true }: Reading): boolean {
+  return flag(withLarge, 'withLarge');
 }

@@ -10,7 +10,7 @@ import { decodeElement } from '../message/envelope.js';
 import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
 import { text } from '../options/options.js';
-import { PAGE, pageOf, withParkedOf } from './pages.js';
+import { PAGE, pageOf, withLargeOf } from './pages.js';
 import type { OffsetPage, Reading } from './pages.js';
 import type { DelayedMessage, FoundMessage, HeldMessage, QueuedMessage } from './queued-message.js';
 
@@ -62,30 +62,30 @@ export class QueueAdmin {
   }
 
   async peek(queue: string, page: OffsetPage = {}): Promise<readonly QueuedMessage[]> {
-    const { offset, limit, withParked } = pageOf(page);
+    const { offset, limit, withLarge } = pageOf(page);
     const elements = await this.broker.waiting(queue, offset, limit);
-    return this.reader.messages(queue, elements, withParked);
+    return this.reader.messages(queue, elements, withLarge);
   }
 
   async suspects(queue: string, page: OffsetPage = {}): Promise<readonly QueuedMessage[]> {
-    const { offset, limit, withParked } = pageOf(page);
+    const { offset, limit, withLarge } = pageOf(page);
     const elements = await this.broker.suspects(queue, offset, limit);
-    return this.reader.messages(queue, elements, withParked);
+    return this.reader.messages(queue, elements, withLarge);
   }
 
   async held(queue: string, page: OffsetPage = {}): Promise<readonly HeldMessage[]> {
-    const { offset, limit, withParked } = pageOf(page);
+    const { offset, limit, withLarge } = pageOf(page);
     const held = await this.broker.held(queue, offset, limit);
-    return this.#read(queue, held, withParked, (message, { consumer }) => ({
+    return this.#read(queue, held, withLarge, (message, { consumer }) => ({
       ...message,
       consumer,
     }));
   }
 
   async delayed(queue: string, page: OffsetPage = {}): Promise<readonly DelayedMessage[]> {
-    const { offset, limit, withParked } = pageOf(page);
+    const { offset, limit, withLarge } = pageOf(page);
     const delayed = await this.broker.delayed(queue, offset, limit);
-    return this.#read(queue, delayed, withParked, (message, { dueMs }) => ({
+    return this.#read(queue, delayed, withLarge, (message, { dueMs }) => ({
       ...message,
       dueAt: dateOf(dueMs),
     }));
@@ -103,12 +103,12 @@ export class QueueAdmin {
     filter: ((message: DelayedMessage) => boolean) | undefined,
     reading: Reading,
   ): Promise<number> {
-    const withParked = filter !== undefined && withParkedOf(reading);
+    const withLarge = filter !== undefined && withLargeOf(reading);
     // Read first and advanced then: advancing changes the order that the pages go by.
     const chosen: Buffer[] = [];
     let lastDueMs = 0;
     for (let offset = 0; ; offset += PAGE) {
-      const page = await this.delayed(queue, { offset, limit: PAGE, withParked });
+      const page = await this.delayed(queue, { offset, limit: PAGE, withLarge });
       for (const message of page) {
         if (filter?.(message) === false) continue;
         chosen.push(message.element);
@@ -169,11 +169,11 @@ export class QueueAdmin {
   async #read<Found extends { readonly element: Buffer }, Message>(
     queue: string,
     found: readonly Found[],
-    withParked: boolean,
+    withLarge: boolean,
     withFacts: (message: QueuedMessage, found: Found) => Message,
   ): Promise<readonly Message[]> {
     const elements = found.map(({ element }) => element);
-    const messages = await this.reader.messages(queue, elements, withParked);
+    const messages = await this.reader.messages(queue, elements, withLarge);
     return found.flatMap((each, index) =>
       messages.slice(index, index + 1).map((message) => withFacts(message, each)),
     );

@@ -12,10 +12,10 @@ export interface QueuedMessage {
   /** No handler starts it after this time of Redis's clock. */
   readonly expiresAt: Date | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  /** The data; undefined if the body cannot be read here, or was not to be read (`withParked`). */
+  /** The data; undefined if the body cannot be read here, or was left unread (`isDataUnread`). */
   readonly data: unknown;
-  /** Whether the body is so large that it is parked beside its list. */
-  readonly isParked: boolean;
+  /** Whether the body was left unread because it is large, as `withLarge: false` asks for. */
+  readonly isDataUnread: boolean;
   /** Why the header or the body cannot be read here; absent if both can. */
   readonly unreadable?: string;
   /** The element's bytes in Redis. */

@@ -32,6 +32,17 @@ describe('a body', () => {
     expect(formatOf(reversing).decode(Buffer.from('cba'), { codec: 'reversing' })).toBe('abc');
   });
 
+  test('is decompressed no further than a lower limit that is asked for', () => {
+    const body = formatOf().encode('x'.repeat(1_000)) as EncodedBody;
+    const read = (mostBytes?: number): unknown =>
+      formatOf().decode(body.bytes, body.encoding, undefined, mostBytes);
+
+    expect(body.encoding).toEqual({ zip: 'gzip' });
+    expect(() => read(1_001)).toThrow(new PayloadTooLargeError(1_002, 1_001));
+    expect(read(1_002)).toHaveLength(1_000);
+    expect(read(Infinity)).toEqual(read());
+  });
+
   test('is written by the codec that is asked for', () => {
     expect(formatOf().encode('abc', reversing)).toEqual(marked('cba', 'reversing'));
     expect(formatOf(reversing).encode('abc', jsonCodec)).toBe('"abc"');

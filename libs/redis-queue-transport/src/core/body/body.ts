@@ -91,20 +91,26 @@ export class BodyFormat {
   }
 
   /**
-   * With `also`, a codec for this body alone.
+   * With `also`, a codec for this body alone. With `mostBytes`, a lower limit for this body alone.
    * @throws UndecodableError | PayloadTooLargeError
    */
-  decode(body: Buffer, encoding: BodyEncoding | undefined, also?: Codec): unknown {
-    this.#assertFits(body.length);
+  decode(
+    body: Buffer,
+    encoding: BodyEncoding | undefined,
+    also?: Codec,
+    mostBytes = this.#maxBytes,
+  ): unknown {
+    const maxBytes = Math.min(mostBytes, this.#maxBytes);
+    assertFits(body.length, maxBytes);
     if (encoding === undefined) return this.decodePlain(body);
     const { codec, zip } = encoding;
-    const bytes = zip === undefined ? body : decompress(body, zip, this.#maxBytes);
+    const bytes = zip === undefined ? body : decompress(body, zip, maxBytes);
     if (codec === undefined) return decodeJson(bytes);
     return decodeWith(codec === also?.name ? also : this.#known.named(codec), bytes);
   }
 
   #finish(bytes: Buffer, codec: string): EncodedBody {
-    this.#assertFits(bytes.length);
+    assertFits(bytes.length, this.#maxBytes);
     const zipped = bytes.length > this.#compressAbove ? compress(bytes) : undefined;
     return zipped === undefined
       ? new EncodedBody(bytes, { codec })
@@ -117,12 +123,12 @@ export class BodyFormat {
 
   #finishLargeText(text: string): OutgoingBody {
     const bytes = Buffer.byteLength(text);
-    this.#assertFits(bytes);
+    assertFits(bytes, this.#maxBytes);
     const zipped = bytes > this.#compressAbove ? compress(Buffer.from(text)) : undefined;
     return zipped === undefined ? text : new EncodedBody(zipped, { zip: GZIP });
   }
+}
 
-  #assertFits(bytes: number): void {
-    if (bytes > this.#maxBytes) throw new PayloadTooLargeError(bytes, this.#maxBytes);
-  }
+function assertFits(bytes: number, maxBytes: number): void {
+  if (bytes > maxBytes) throw new PayloadTooLargeError(bytes, maxBytes);
 }

@@ -42,7 +42,7 @@ export interface ReplayOptions {
 }
 
 /** Which part of a history to list, in which direction. */
-export interface HistoryPageOptions extends Page {
+export interface HistoryPageOptions extends Page, Reading {
   /** The first event of the page. Default: the oldest kept event, or the newest with `newestFirst`. */
   readonly from?: Date | string | undefined;
   /** Lists from the newest to the oldest. Default false. */
@@ -101,7 +101,7 @@ export class RedisQueueAdmin {
     this.admin = new QueueAdmin(broker, reader);
     const redriver = new Redriver(broker, oneOfAll(resolved.observers));
     this.dead = new DeadLetterAdmin(broker, reader, redriver);
-    this.events = new EventAdmin(broker.events, (element) => reader.message(element));
+    this.events = new EventAdmin(broker.events, reader);
   }
 
   /** The names of all queues that were ever sent to or served. */
@@ -162,7 +162,7 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Makes delayed messages due now: all, or those that match the filter. Returns how many. With `withParked: false`, the
+   * Makes delayed messages due now: all, or those that match the filter. Returns how many. With `withLarge: false`, the
    * filter gets large messages without their data, which costs less.
    */
   advanceDelayed(
@@ -203,10 +203,10 @@ export class RedisQueueAdmin {
    */
   async deadLetters(
     queue: RedisQueueName,
-    { from, offset = 0, limit, newestFirst = false, withParked }: DeadLetterPageOptions = {},
+    { from, offset = 0, limit, newestFirst = false, withLarge }: DeadLetterPageOptions = {},
   ): Promise<{ readonly letters: readonly DeadLetterEntry[]; readonly next: string | undefined }> {
     const isNewestFirst = flag(newestFirst, 'newestFirst');
-    const page = { from, offset, limit, isNewestFirst, withParked };
+    const page = { from, offset, limit, isNewestFirst, withLarge };
     return this.dead.list(nameOf(queue), page);
   }
 
@@ -224,7 +224,7 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Redrives all present dead letters, or those that match the filter. Returns how many. With `withParked: false`, the
+   * Redrives all present dead letters, or those that match the filter. Returns how many. With `withLarge: false`, the
    * filter gets large messages without their data, which costs less.
    */
   redriveAll(
@@ -241,7 +241,7 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Deletes all present dead letters, or those that match the filter. Returns how many. With `withParked: false`, the
+   * Deletes all present dead letters, or those that match the filter. Returns how many. With `withLarge: false`, the
    * filter gets large messages without their data, which costs less.
    */
   deleteDeadLetters(
@@ -333,11 +333,11 @@ export class RedisQueueAdmin {
    */
   async history(
     pattern: string,
-    { from, limit, newestFirst = false }: HistoryPageOptions = {},
+    { from, limit, newestFirst = false, withLarge }: HistoryPageOptions = {},
   ): Promise<{ readonly events: readonly HistoryEntry[]; readonly next: string | undefined }> {
     const first = from === undefined ? undefined : historyEndRule(from, 'from');
     const isNewestFirst = flag(newestFirst, 'newestFirst');
-    return this.events.history(pattern, { from: first, limit, isNewestFirst });
+    return this.events.history(pattern, { from: first, limit, isNewestFirst, withLarge });
   }
 
   /**
