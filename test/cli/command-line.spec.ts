@@ -109,13 +109,22 @@ describe('where Redis is', () => {
         JSON.stringify({ url: redis.url('rediss'), tls: { caFile: 'ca.pem' } }),
       );
       const found = await runCli([...words, '--config', config]);
-      expect({ ...found }).toEqual({ code: 0, out: '{"queues":[]}\n', err: '' });
+      expect({ ...found }).toEqual({ code: 0, out: '{"queues":[],"unreadable":[]}\n', err: '' });
       const untrusted = await runCli(words, { url: redis.url('rediss') });
       expect(untrusted).toMatchObject({ code: 3, out: '' });
       expect(untrusted.err).toMatch(/certificate/);
     } finally {
       await redis.stop();
     }
+  });
+
+  test('may be at an IPv6 address beside options of TLS', async () => {
+    const config = join(directory, 'ipv6.json');
+    await writeFile(config, JSON.stringify({ url: 'rediss://[::1]:1', tls: {} }));
+    const { code, err } = await runCli(['queues', '--config', config]);
+    expect(code).toBe(3);
+    // With its brackets, it would be looked for as a name.
+    expect(err).not.toContain('ENOTFOUND');
   });
 
   test.each([
@@ -126,6 +135,7 @@ describe('where Redis is', () => {
     ['{"url":"http://u:topsecret@127.0.0.1:1"}', 'redis://'],
     ['{"connection":{"hots":"x","password":"topsecret"}}', 'hots'],
     ['{"url":"rediss://127.0.0.1:1","tls":{"caFile":"nowhere.pem"}}', 'tls.caFile'],
+    ['{"url":"rediss://u:100%topsecret@127.0.0.1:1","tls":{}}', 'percent sign as %25'],
   ])('%s is refused', async (text, why) => {
     const config = join(directory, 'odd.json');
     await writeFile(config, text);

@@ -26,11 +26,44 @@ test('queues are listed with their lengths and how fast they grow', async () => 
   expect(out).toMatch(/^QUEUE +WAITING +WAITING\/S +AGE .*\nwork +3 +0 /);
 });
 
+test('queues that can be looked at are listed beside one that cannot, and so are groups', async () => {
+  const client = rig.client({ declare: { 'user.created': { groups: ['mail', 'sms'] } } });
+  await client.enqueue('good', 1);
+  await client.emit('user.created', 1);
+  const [bad, key] = ['@mail/user.created', `${rig.prefix}:{@mail/user.created}:dead`];
+  await rig.commands.set(key, 'of another program');
+  const told = `Queue "${bad}": `;
+
+  const seen = await run('queues', '--json');
+  expect(seen).toMatchObject({ code: 4, err: expect.stringContaining(told) as never });
+  expect(seen.json).toMatchObject({
+    queues: [{ queue: '@sms/user.created' }, { queue: 'good', waiting: 1, waitingPerSecond: 0 }],
+    unreadable: [{ queue: bad, error: expect.stringContaining(key) }],
+  });
+  const shown = await run('queues', '--every', '100ms');
+  expect(shown).toMatchObject({ code: 4, err: expect.stringContaining(key) as never });
+  expect(shown.out).toMatch(/^good +1 +0 /m);
+  expect(shown.out).toMatch(/^@mail\/user\.created +cannot be looked at: WRONGTYPE$/m);
+
+  const groups = await run('groups');
+  expect(groups).toMatchObject({ code: 4, err: expect.stringContaining(told) as never });
+  expect(groups.out).toMatch(/^user\.created +sms +1 +0 +0$/m);
+  expect(groups.out).toMatch(/^user\.created +mail +cannot be looked at: WRONGTYPE$/m);
+  const listed = await run('groups', '--json');
+  expect(listed).toMatchObject({ code: 4 });
+  expect(listed.json).toMatchObject({ unreadable: [{ queue: bad }] });
+
+  await rig.commands.del(key);
+  await client.enqueue('bad', 1);
+  await rig.commands.set(`${rig.prefix}:{bad}:dead`, 'of another program');
+  expect(await run('groups')).toMatchObject({ code: 0, err: '' });
+});
+
 test('a watch goes on when Redis is back', async () => {
   const redis = await startRedis();
   rig.closeLater({ close: () => redis.stop() });
   const watching = start(['queues', '--watch', '--every', '100ms', '--json'], { url: redis.url });
-  await watching.printed('{"queues":[]}');
+  await watching.printed('{"queues":[],"unreadable":[]}');
   await redis.kill();
   await watching.printed('warning: ');
   await redis.restart();

@@ -314,6 +314,27 @@ describe('the observation of queues', () => {
     });
   });
 
+  test('leaves out a queue that cannot be looked at, and shows the others', async () => {
+    const client = rig.client();
+    await client.enqueue('good', 1);
+    await client.enqueue('bad', 1);
+    const metrics = rig.closeLater(new Metrics());
+    const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+    rig.closeLater({ close: observeQueues(admin, { meterProvider: metrics.provider }) });
+    expect((await metrics.scrape()).get('redis_queue_waiting{name="bad"}')).toBe(1);
+
+    await rig.commands.set(`${rig.prefix}:{bad}:dead`, 'of another program');
+    await client.enqueue('good', 2);
+    const all = await metrics.scrape();
+    expect(all.get('redis_queue_reachable')).toBe(1);
+    expect(all.get('redis_queue_waiting{name="good"}')).toBe(2);
+    // What is not observed would keep its last value.
+    expect(all.get('redis_queue_waiting{name="bad"}')).toBeNaN();
+
+    await rig.commands.del(`${rig.prefix}:{bad}:dead`);
+    expect((await metrics.scrape()).get('redis_queue_waiting{name="bad"}')).toBe(1);
+  });
+
   test('ends when it is told to', async () => {
     const metrics = rig.closeLater(new Metrics());
     const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));

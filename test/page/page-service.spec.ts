@@ -79,6 +79,19 @@ test('a dead letter that nobody could write as JSON does not hide the others', a
   await rig.commands.del(`${queue}:dead`);
 });
 
+test('a queue that cannot be looked at does not hide the others', async () => {
+  await rig.commands.hset('rq:queues', 'bad', 'pushed', 'good', 'pushed');
+  await rig.commands.set('rq:{bad}:dead', 'of another program');
+  await rig.commands.rpush('rq:{good}:waiting', '{"plain":1}');
+  const events = readEvents(await ask('/live'));
+  expect(await untilEvent(events, 'figures')).toMatchObject({
+    queues: expect.arrayContaining([expect.objectContaining({ queue: 'good', waiting: 1 })]),
+  });
+  await events.return(undefined);
+  await rig.commands.hdel('rq:queues', 'bad', 'good');
+  await rig.commands.del('rq:{bad}:dead', 'rq:{good}:waiting');
+});
+
 test('a snapshot comes again when live events may have been missed', async () => {
   const events = readEvents(await ask('/live'));
   await untilEvent(events, 'snapshot');

@@ -236,6 +236,28 @@ describe('the health of a service', () => {
     await service.expectUp();
   });
 
+  test('is degraded when a queue that it looks at has a key of another type, and tells of the others', async () => {
+    const service = await Service.start({
+      queues: { elsewhere: {}, behind: { waiting: 0 } },
+      deadLettersForMs: 0,
+    });
+    await rig.client().enqueue('behind', 1);
+    const key = `${rig.prefix}:{elsewhere}:dead`;
+    await rig.commands.set(key, 'no stream');
+    await eventually(async () => {
+      const { status, reasons } = await service.ready();
+      expect(status).toBe('degraded');
+      expect(reasons).toEqual([
+        expect.stringMatching(/A queue cannot be looked at: Queue "elsewhere": .*WRONGTYPE/),
+        expect.stringContaining('1 messages wait in "behind"'),
+      ]);
+    });
+    await rig.commands.del(key);
+    await eventually(async () =>
+      expect((await service.ready()).reasons).toEqual([expect.stringContaining('"behind"')]),
+    );
+  });
+
   test('is down when a lease is lost and not regained', async () => {
     const service = await Service.start();
     await service.expectUp();

@@ -85,6 +85,7 @@ interface Types {
   QueueLengths: library.QueueLengths;
   QueueOverview: library.QueueOverview;
   QueuedMessage: library.QueuedMessage;
+  QueuesOverview: library.QueuesOverview;
   Removal: library.Removal;
   RedisQueueAdminOptions: library.RedisQueueAdminOptions;
   RedisQueueBatchItem: library.RedisQueueBatchItem;
@@ -118,6 +119,7 @@ interface Types {
   Retired: library.Retired;
   SendFailure: library.SendFailure;
   SlowedQueue: library.SlowedQueue;
+  UnreadableQueue: library.UnreadableQueue;
 }
 
 const TYPES: readonly (keyof Types)[] = [
@@ -146,6 +148,7 @@ const TYPES: readonly (keyof Types)[] = [
   'QueueLengths',
   'QueueOverview',
   'QueuedMessage',
+  'QueuesOverview',
   'RedisQueueAdminOptions',
   'RedisQueueBatchItem',
   'RedisQueueBatchOptions',
@@ -179,6 +182,7 @@ const TYPES: readonly (keyof Types)[] = [
   'Retired',
   'SendFailure',
   'SlowedQueue',
+  'UnreadableQueue',
 ];
 
 /** Fails to compile where a promise of the types is broken. */

@@ -67,7 +67,12 @@ export type {
   SlowedQueue,
 } from './core/broker/health.js';
 export type { DeadLetterFilter } from './core/admin/dead-letter-admin.js';
-export type { QueueOverview, Removal } from './core/admin/queue-admin.js';
+export type {
+  QueueOverview,
+  QueuesOverview,
+  Removal,
+  UnreadableQueue,
+} from './core/admin/queue-admin.js';
 export type {
   DeadLetterEntry,
   DelayedMessage,

@@ -29,7 +29,7 @@ test('consumers are listed with their lease and what they hold, the dead ones to
     { name: 'late', state: 'reclaimed', leaseEndsAt: undefined, held: 1 },
   ]);
   expect(await admin.consumers('nowhere')).toEqual([]);
-  const [overview] = await admin.overview();
+  const [overview] = (await admin.overview()).queues;
   expect(overview).toMatchObject({ queue: 'work', consumers: 1 });
   gate.open();
 });

@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { DeadLetter, RedisQueueAdmin, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
+import {
+  DeadLetter,
+  InvalidPatternError,
+  RedisQueueAdmin,
+  RedisQueueRecordBuilder,
+  RedisRefusedError,
+} from 'nestjs-redis-queue-transport';
 import type { QueueOverview } from 'nestjs-redis-queue-transport';
 import { controllerOf } from '../delivery/controller.js';
 import { eventually } from '../../support/eventually.js';
@@ -27,7 +33,7 @@ test('an overview shows all queues at a glance, with the age of what is handed o
   await rig.commands.rpush(`${rig.prefix}:{foreign}:waiting`, '{"plain":1}');
   await admin.pause('work');
 
-  const overview = await admin.overview();
+  const { queues: overview, unreadable } = await admin.overview();
 
   const empty = {
     waiting: 0,
@@ -53,10 +59,11 @@ test('an overview shows all queues at a glance, with the age of what is handed o
       oldestAgeMs: expect.any(Number),
     },
   ]);
+  expect(unreadable).toEqual([]);
   const { oldestAgeMs = -1 } = overview[2] ?? {};
   expect(oldestAgeMs).toBeGreaterThanOrEqual(0);
   await eventually(async () => {
-    const later = (await admin.overview())[2]?.oldestAgeMs ?? 0;
+    const later = (await admin.overview()).queues[2]?.oldestAgeMs ?? 0;
     expect(later).toBeGreaterThan(oldestAgeMs);
   });
 });
@@ -73,16 +80,99 @@ test('an overview of some queues counts what is held, by whom, and what was drop
   await rig.commands.hset(`${rig.prefix}:{work}:counts`, 'expired', 7, 'deadLettersDropped', 2);
 
   await eventually(async () => {
-    const [work, group, ...others] = await admin.overview([
-      'work',
-      { pattern: 'never.seen', group: 'billing' },
-    ]);
+    const { queues } = await admin.overview(['work', { pattern: 'never.seen', group: 'billing' }]);
+    const [work, group, ...others] = queues;
     expect(work).toMatchObject({ waiting: 2, processing: 3, consumers: 2, expired: 7 });
     expect(work).toMatchObject({ deadLettersDropped: 2, repeated: 0 });
     expect(group).toMatchObject({ queue: '@billing/never.seen', waiting: 0, consumers: 0 });
     expect(others).toEqual([]);
   });
   gate.open();
+});
+
+describe('an overview answers for the other queues', () => {
+  async function twoQueuesAndAnother(another: string): Promise<RedisQueueAdmin> {
+    const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+    await rig.client().enqueue('a', 1);
+    await rig.client().enqueue('z', 1);
+    await rig.commands.hset(`${rig.prefix}:queues`, another, 'pushed');
+    return admin;
+  }
+
+  const others = [
+    expect.objectContaining({ queue: 'a', waiting: 1 }),
+    expect.objectContaining({ queue: 'z', waiting: 1 }),
+  ];
+
+  test.each(['waiting', 'suspects', 'delayed', 'dead', 'counts', 'consumers'])(
+    'when another program uses the key "%s" of one, and names queue and key',
+    async (part) => {
+      const admin = await twoQueuesAndAnother('bad');
+      const key = `${rig.prefix}:{bad}:${part}`;
+      await rig.commands.set(key, 'of another program');
+      const error = expect.objectContaining({
+        name: RedisRefusedError.name,
+        reply: 'WRONGTYPE',
+        message: expect.stringMatching(`^Queue "bad": .*WRONGTYPE.* "${key}"`),
+      });
+
+      for (let look = 0; look < 3; look += 1)
+        expect(await admin.overview()).toEqual({
+          queues: others,
+          unreadable: [{ queue: 'bad', error }],
+        });
+      expect(await admin.overview(['bad'])).toMatchObject({ queues: [] });
+      await expect(admin.lengths('bad')).rejects.toEqual(error);
+      await rig.commands.del(key);
+      expect(await admin.overview()).toMatchObject({ queues: { length: 3 }, unreadable: [] });
+    },
+  );
+
+  test('when a consumer holds its messages in what is no list', async () => {
+    const admin = await twoQueuesAndAnother('bad');
+    await rig.commands.zadd(`${rig.prefix}:{bad}:consumers`, Date.now() + 60_000, 'c');
+    const key = `${rig.prefix}:{bad}:processing:c`;
+    await rig.commands.set(key, 'of another program');
+    const { queues, unreadable } = await admin.overview();
+    await rig.commands.del(key, `${rig.prefix}:{bad}:consumers`);
+    expect(queues).toEqual(others);
+    expect(unreadable).toMatchObject([
+      { queue: 'bad', error: { message: expect.stringContaining(`"${key}"`) } },
+    ]);
+  });
+
+  test.each(['', '}x'])('when another program listed "%s", which names no queue', async (name) => {
+    const admin = await twoQueuesAndAnother(name);
+    const error = expect.objectContaining({ name: InvalidPatternError.name });
+    const overview = await admin.overview();
+    expect(overview).toEqual({ queues: others, unreadable: [{ queue: name, error }] });
+    await expect(admin.overview(['a', name])).rejects.toEqual(error);
+  });
+
+  test('when its user may only look at some', async () => {
+    await twoQueuesAndAnother('secret');
+    const url = new URL(rig.redis.url);
+    const rules = [`~${rig.prefix}:queues`, `~${rig.prefix}:{a}:*`, `~${rig.prefix}:{z}:*`];
+    const user = `some-${rig.prefix.replaceAll(/\W/g, '-')}`;
+    await rig.commands.acl('SETUSER', user, 'reset', 'on', '>pass', '+@all', ...rules);
+    rig.closeLater({ close: () => rig.commands.acl('DELUSER', user) });
+    [url.username, url.password] = [user, 'pass'];
+    const admin = rig.closeLater(
+      new RedisQueueAdmin({ ...rig.clientOptions(), connection: url.href }),
+    );
+
+    const error = expect.objectContaining({
+      reply: 'NOPERM',
+      message: expect.stringContaining('Queue "secret": '),
+    });
+    for (let look = 0; look < 3; look += 1)
+      expect(await admin.overview()).toEqual({
+        queues: others,
+        unreadable: [{ queue: 'secret', error }],
+      });
+    await rig.commands.acl('SETUSER', user, '-eval', '-evalsha');
+    await expect(admin.overview()).rejects.toMatchObject({ reply: 'NOPERM' });
+  });
 });
 
 describe('an overview costs Redis the same', () => {
@@ -121,7 +211,7 @@ describe('an overview costs Redis the same', () => {
 
   async function look(): Promise<QueueOverview | undefined> {
     const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
-    return (await admin.overview([QUEUE]))[0];
+    return (await admin.overview([QUEUE])).queues[0];
   }
 
   test('with a million messages', async () => {

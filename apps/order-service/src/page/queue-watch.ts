@@ -12,9 +12,17 @@ const MOST_OF_DATA = 200;
 export class QueueWatch {
   constructor(private readonly admin: RedisQueueAdmin) {}
 
+  /** Those that can be looked at. Of the others, the command line and the doctor say more. */
   async queues(): Promise<QueueRow[]> {
-    const names = [...(await this.admin.queues())].sort();
-    return Promise.all(names.map((queue) => this.#queue(queue)));
+    const { queues } = await this.admin.overview();
+    return queues.map(({ queue, waiting, suspects, processing, delayed, dead, consumers }) => ({
+      queue,
+      waiting: waiting + suspects,
+      processing,
+      delayed,
+      dead,
+      consumers,
+    }));
   }
 
   /** The newest first. */
@@ -25,12 +33,6 @@ export class QueueWatch {
       .flat()
       .sort((a, b) => (a.deadAt < b.deadAt ? 1 : -1))
       .slice(0, DEAD_LETTERS_SHOWN);
-  }
-
-  async #queue(queue: string): Promise<QueueRow> {
-    const { waiting, suspects, processing, delayed, dead, consumers } =
-      await this.admin.lengths(queue);
-    return { queue, waiting: waiting + suspects, processing, delayed, dead, consumers };
   }
 
   async #deadLettersOf(queue: string): Promise<DeadLetterRow[]> {

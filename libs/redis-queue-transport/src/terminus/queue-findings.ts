@@ -1,4 +1,4 @@
-import type { QueueOverview } from '../index.js';
+import type { QueueOverview, QueuesOverview } from '../index.js';
 import type { ResolvedHealthOptions } from './health-options.js';
 import { seconds } from './verdict.js';
 import type { Findings } from './verdict.js';
@@ -18,7 +18,9 @@ export class QueueFindings {
     private readonly options: Pick<ResolvedHealthOptions, 'queues' | 'deadLettersForMs'>,
   ) {}
 
-  look(queues: readonly QueueOverview[], findings: Findings): void {
+  look({ queues, unreadable }: QueuesOverview, findings: Findings): void {
+    for (const { error } of unreadable)
+      findings.isDegraded(`A queue cannot be looked at: ${error.message}`);
     for (const one of queues) {
       this.#compareWithLimits(one, findings);
       this.#countDeadLetters(one, findings);

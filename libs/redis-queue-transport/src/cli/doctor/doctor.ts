@@ -143,7 +143,7 @@ function ofRefusal(queue: string, error: unknown): Finding {
   const isOther = Reflect.get(Object(error), 'reply') === 'WRONGTYPE';
   return (isOther ? wrong : note)(
     isOther ? 'foreign-key' : 'not-checked',
-    `The queue "${queue}" cannot be looked at: ${errorText(error)}`,
+    `A queue cannot be looked at. ${errorText(error)}`,
     isOther
       ? 'A key of the queue is of another type: another program uses it. What touches it is refused.'
       : 'Something may be wrong there.',

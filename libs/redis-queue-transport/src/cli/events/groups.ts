@@ -1,18 +1,26 @@
-import type { EventGroup, EventHistory, QueueOverview } from '../../index.js';
+import type { EventGroup, EventHistory, QueueOverview, UnreadableQueue } from '../../index.js';
 import type { Command } from '../command/command.js';
 import { durationText } from '../words/duration.js';
-import { EXIT } from '../words/exit-code.js';
+import { endWith, toldUnreadable, unreadableCell } from '../queues/unreadable.js';
 import { table } from '../output/table.js';
 import type { Column } from '../output/table.js';
 
 type Group = EventGroup & Partial<Pick<QueueOverview, 'waiting' | 'dead' | 'consumers'>>;
 
-const GROUPS: readonly Column<Group>[] = [
+interface Row extends Group {
+  readonly unreadable: UnreadableQueue | undefined;
+}
+
+const GROUPS: readonly Column<Row>[] = [
   { title: 'PATTERN', cell: ({ pattern }) => pattern },
   { title: 'GROUP', cell: ({ group }) => group },
   { title: 'WAITING', isNumber: true, cell: ({ waiting }) => waiting ?? '' },
   { title: 'DEAD', isNumber: true, cell: ({ dead }) => dead ?? '' },
   { title: 'CONSUMERS', isNumber: true, cell: ({ consumers }) => consumers ?? '' },
+  {
+    title: '',
+    cell: ({ unreadable }) => (unreadable === undefined ? '' : unreadableCell(unreadable)),
+  },
 ];
 
 const HISTORIES: readonly Column<EventHistory>[] = [
@@ -34,21 +42,26 @@ export const groups: Command = {
   args: [],
   options: {},
   examples: ['groups', 'groups --json'],
-  async run({ output, admin }) {
-    const opened = await admin();
+  async run(call) {
+    const { output } = call;
+    const opened = await call.admin();
     const [subscriptions, overview] = await Promise.all([opened.groups(), opened.overview()]);
-    const lengths = new Map(overview.map((queue) => [queue.queue, queue]));
+    const lengths = new Map(overview.queues.map((queue) => [queue.queue, queue]));
     const all = subscriptions.groups.map((group): Group => {
       const { waiting, dead, consumers } = lengths.get(group.queue) ?? {};
       return { ...group, waiting, dead, consumers };
     });
     const { histories, wildcards } = subscriptions;
+    const refused = new Map(overview.unreadable.map((queue) => [queue.queue, queue]));
+    const rows = all.map((group): Row => ({ ...group, unreadable: refused.get(group.queue) }));
+    const unreadable = rows.flatMap((row) => row.unreadable ?? []);
     const { terminal } = output;
     if (all.length + histories.length + wildcards.length === 0)
       output.note('No group, no history and no wildcard with live listeners.');
-    output.result({ groups: all, histories, wildcards }, () =>
+    const told = toldUnreadable(unreadable, call);
+    output.result({ groups: all, histories, wildcards, unreadable: told }, () =>
       [
-        ...(all.length === 0 ? [] : [table(GROUPS, all, terminal)]),
+        ...(all.length === 0 ? [] : [table(GROUPS, rows, terminal)]),
         ...(histories.length === 0 ? [] : [table(HISTORIES, histories, terminal)]),
         ...(wildcards.length === 0
           ? []
@@ -61,6 +74,6 @@ export const groups: Command = {
             ]),
       ].join('\n'),
     );
-    return EXIT.done;
+    return endWith(unreadable, call);
   },
 };

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { QueueOverview, RedisQueueAdmin } from '../../index.js';
+import type { QueuesOverview, RedisQueueAdmin, UnreadableQueue } from '../../index.js';
 import type { Call, Command } from '../command/command.js';
 import { withoutSecrets } from '../connection/secrets.js';
 import { errorText } from '../words/failures.js';
@@ -10,6 +10,7 @@ import type { Cell, Column } from '../output/table.js';
 import { counted } from '../output/text.js';
 import { rated } from './rates.js';
 import type { RatedQueue } from './rates.js';
+import { endWith, toldUnreadable, unreadableCell } from './unreadable.js';
 
 const DEFAULT_EVERY_MS = 1_000;
 
@@ -37,25 +38,29 @@ async function lookOnce(call: Call): Promise<ExitCode> {
   const admin = await call.admin();
   const everyMs = call.given.duration('every') ?? DEFAULT_EVERY_MS;
   const before = await admin.overview();
-  const isRated = everyMs > 0 && before.length > 0;
+  const isRated = everyMs > 0 && before.queues.length > 0;
   const from = performance.now();
   if (isRated && !(await passed(everyMs, call.signal))) return EXIT.interrupted;
   const after = isRated ? await admin.overview() : before;
-  print(call, isRated ? rated(before, after, performance.now() - from) : rated([], after, 0));
-  return EXIT.done;
+  const passedMs = performance.now() - from;
+  const list = isRated
+    ? rated(before.queues, after.queues, passedMs)
+    : rated([], after.queues, passedMs);
+  print(call, list, after.unreadable);
+  return endWith(after.unreadable, call);
 }
 
 async function watchQueues(call: Call): Promise<ExitCode> {
   const admin = await call.admin();
   const everyMs = Math.max(100, call.given.duration('every') ?? DEFAULT_EVERY_MS);
-  let before: readonly QueueOverview[] = [];
+  let before: QueuesOverview = { queues: [], unreadable: [] };
   let lookedAt = 0;
   do {
     const now = await lookAgain(call, admin, lookedAt > 0);
     if (now === undefined) continue;
     const at = performance.now();
     call.output.clearScreen();
-    print(call, rated(before, now, at - lookedAt));
+    print(call, rated(before.queues, now.queues, at - lookedAt), now.unreadable);
     [before, lookedAt] = [now, at];
   } while (await passed(everyMs, call.signal));
   return EXIT.done; // that is how it ends
@@ -66,7 +71,7 @@ async function lookAgain(
   { output, settings }: Call,
   admin: RedisQueueAdmin,
   hasSeen: boolean,
-): Promise<readonly QueueOverview[] | undefined> {
+): Promise<QueuesOverview | undefined> {
   try {
     return await admin.overview();
   } catch (error) {
@@ -82,33 +87,33 @@ function passed(ms: number, signal: AbortSignal): Promise<boolean> {
   return pause(ms, true, { signal }).catch(() => false);
 }
 
-const COLUMNS: readonly Column<RatedQueue>[] = [
+type Row = RatedQueue | UnreadableQueue;
+
+/** A number of a queue that can be looked at. */
+function numbers(title: string, cell: (queue: RatedQueue) => Cell | string | number): Column<Row> {
+  return { title, isNumber: true, cell: (row) => ('error' in row ? '' : cell(row)) };
+}
+
+const COLUMNS: readonly Column<Row>[] = [
   { title: 'QUEUE', width: 48, cell: ({ queue }) => queue },
-  { title: 'WAITING', isNumber: true, cell: ({ waiting }) => waiting },
-  {
-    title: 'WAITING/S',
-    isNumber: true,
-    cell: ({ waitingPerSecond }) => rateText(waitingPerSecond),
-  },
-  {
-    title: 'AGE',
-    isNumber: true,
-    cell: ({ oldestAgeMs }) => (oldestAgeMs === undefined ? '' : durationText(oldestAgeMs)),
-  },
-  { title: 'DELAYED', isNumber: true, cell: ({ delayed }) => delayed },
-  { title: 'SUSPECTS', isNumber: true, cell: ({ suspects }) => toned(suspects, 'warn') },
-  { title: 'DEAD', isNumber: true, cell: ({ dead }) => toned(dead, 'bad') },
-  { title: 'DEAD/S', isNumber: true, cell: ({ deadPerSecond }) => rateText(deadPerSecond) },
-  {
-    title: 'CONSUMERS',
-    isNumber: true,
-    cell: ({ consumers, waiting }) => ({
-      text: String(consumers),
-      ...(consumers === 0 && waiting > 0 ? { tone: 'bad' } : {}),
-    }),
-  },
-  { title: '', cell: ({ isPaused }) => (isPaused ? { text: 'paused', tone: 'warn' } : '') },
+  numbers('WAITING', ({ waiting }) => waiting),
+  numbers('WAITING/S', ({ waitingPerSecond }) => rateText(waitingPerSecond)),
+  numbers('AGE', ({ oldestAgeMs }) => (oldestAgeMs === undefined ? '' : durationText(oldestAgeMs))),
+  numbers('DELAYED', ({ delayed }) => delayed),
+  numbers('SUSPECTS', ({ suspects }) => toned(suspects, 'warn')),
+  numbers('DEAD', ({ dead }) => toned(dead, 'bad')),
+  numbers('DEAD/S', ({ deadPerSecond }) => rateText(deadPerSecond)),
+  numbers('CONSUMERS', ({ consumers, waiting }) => ({
+    text: String(consumers),
+    ...(consumers === 0 && waiting > 0 ? { tone: 'bad' } : {}),
+  })),
+  { title: '', cell: stateOf },
 ];
+
+function stateOf(row: Row): Cell | string {
+  if ('error' in row) return unreadableCell(row);
+  return row.isPaused ? { text: 'paused', tone: 'warn' } : '';
+}
 
 function toned(count: number, tone: Cell['tone']): Cell {
   return count === 0 || tone === undefined
@@ -122,12 +127,17 @@ function rateText(perSecond: number | undefined): string {
   return rounded > 0 ? `+${rounded}` : String(rounded === 0 ? 0 : rounded);
 }
 
-function print(call: Call, list: readonly RatedQueue[]): void {
+function print(
+  call: Call,
+  list: readonly RatedQueue[],
+  unreadable: readonly UnreadableQueue[],
+): void {
+  const rows = [...list, ...unreadable];
   call.output.rows(
-    { queues: list },
-    list,
+    { queues: list, unreadable: toldUnreadable(unreadable, call) },
+    rows,
     COLUMNS,
     `No queues below the prefix "${call.settings.prefix}". Nothing was ever sent or served there: is the prefix right?`,
   );
-  if (list.length > 0) call.output.note(counted(list.length, 'queue'));
+  if (rows.length > 0) call.output.note(counted(rows.length, 'queue'));
 }

@@ -10,8 +10,8 @@ export interface AdminBroker {
   /** Every queue that was ever sent to or served. */
   queues(): Promise<readonly string[]>;
   lengths(queue: string): Promise<QueueLengths>;
-  /** Each of these queues at a glance, by two calls whose cost does not grow with its length or its elements. */
-  look(queues: readonly string[]): Promise<readonly QueueLook[]>;
+  /** A queue at a glance, by two calls whose cost does not grow with its length or its elements. */
+  look(queue: string): Promise<QueueLook>;
   /** Who takes from the queue, and whose late commands are still watched and brought something. */
   consumers(queue: string): Promise<readonly QueueConsumer[]>;
   /** Waiting elements, the next one first. */

@@ -79,7 +79,7 @@ export class DeadLetterAdmin {
     reading: Reading,
   ): AsyncGenerator<readonly DeadElement[]> {
     const withLarge = withLargeOf(reading);
-    const [{ dead, nowMs } = { dead: 0, nowMs: 0 }] = await this.broker.look([queue]);
+    const { dead, nowMs } = await this.broker.look(queue);
     let from: string | undefined;
     for (let seen = 0; seen < dead;) {
       const part = { from, offset: 0, count: PAGE + 1, isNewestFirst: false };

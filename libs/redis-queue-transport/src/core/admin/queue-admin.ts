@@ -6,7 +6,12 @@ import type {
   QueueLengths,
   QueueLook,
 } from './admin-broker.js';
+import { RedisRefusedError } from '../errors/call-errors.js';
+import { InvalidPatternError } from '../errors/start-errors.js';
+import type { RedisQueueError } from '../errors/redis-queue-error.js';
+import { refusalOf } from '../errors/refusal-of.js';
 import { decodeElement } from '../message/envelope.js';
+import { assertNamesQueue } from '../message/queue-name.js';
 import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
 import { text } from '../options/options.js';
@@ -21,6 +26,23 @@ export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
    * so large that reading it would keep Redis busy.
    */
   readonly oldestAgeMs: number | undefined;
+}
+
+/** A queue that cannot be looked at, while others can. */
+export interface UnreadableQueue {
+  readonly queue: string;
+  /**
+   * Why: another program uses one of its keys (`RedisRefusedError` with `reply: 'WRONGTYPE'`), the user may not look at it
+   * (`NOPERM`), or what another program listed among the queues names none (`InvalidPatternError`).
+   */
+  readonly error: RedisQueueError;
+}
+
+/** Queues at a glance. */
+export interface QueuesOverview {
+  readonly queues: readonly QueueOverview[];
+  /** Those of which nothing is known; normally none. */
+  readonly unreadable: readonly UnreadableQueue[];
 }
 
 /**
@@ -45,16 +67,31 @@ export class QueueAdmin {
     return this.broker.queues();
   }
 
-  lengths(queue: string): Promise<QueueLengths> {
-    return this.broker.lengths(queue);
+  async lengths(queue: string): Promise<QueueLengths> {
+    try {
+      return await this.broker.lengths(queue);
+    } catch (error) {
+      throw refusalOf(queue, error);
+    }
   }
 
-  async overview(named?: readonly string[]): Promise<readonly QueueOverview[]> {
-    const queues = named ?? (await this.broker.queues());
-    const overview: QueueOverview[] = [];
-    for (let i = 0; i < queues.length; i += PAGE)
-      overview.push(...(await this.broker.look(queues.slice(i, i + PAGE))).map(overviewOf));
-    return overview;
+  async overview(named?: readonly string[]): Promise<QueuesOverview> {
+    named?.forEach(assertNamesQueue);
+    const all = named ?? (await this.broker.queues());
+    const queues: QueueOverview[] = [];
+    const failed: UnreadableQueue[] = [];
+    for (let i = 0; i < all.length; i += PAGE) {
+      const page = all.slice(i, i + PAGE);
+      for (const seen of await Promise.all(page.map((queue) => this.#look(queue))))
+        if ('error' in seen) failed.push(seen);
+        else queues.push(seen);
+    }
+    if (queues.length === 0) throwWhatIsNoQueues(failed);
+    const unreadable = failed.map(({ queue, error }) => ({
+      queue,
+      error: refusalOf(queue, error) as RedisQueueError, // it keeps its kind
+    }));
+    return { queues, unreadable };
   }
 
   consumers(queue: string): Promise<readonly QueueConsumer[]> {
@@ -165,6 +202,17 @@ export class QueueAdmin {
     return this.broker.close();
   }
 
+  /** What is about this queue alone must not hide the others. */
+  async #look(queue: string): Promise<QueueOverview | UnreadableQueue> {
+    try {
+      return overviewOf(await this.broker.look(queue));
+    } catch (error) {
+      if (error instanceof RedisRefusedError || error instanceof InvalidPatternError)
+        return { queue, error };
+      throw error;
+    }
+  }
+
   /** Reads elements, and adds to each what was found with it. */
   async #read<Found extends { readonly element: Buffer }, Message>(
     queue: string,
@@ -189,6 +237,12 @@ function foundMessage(message: QueuedMessage, found: FoundElement): FoundMessage
     case 'held':
       return { ...message, place: found.place, consumer: found.consumer };
   }
+}
+
+/** Where Redis lets no queue be looked at, and not since its keys are used otherwise, that is a matter of Redis. */
+function throwWhatIsNoQueues(failed: readonly UnreadableQueue[]): void {
+  for (const { error } of failed)
+    if (error instanceof RedisRefusedError && error.reply !== 'WRONGTYPE') throw error;
 }
 
 function overviewOf({ head, nowMs, ...look }: QueueLook): QueueOverview {

@@ -1,7 +1,7 @@
 import { DeadLetterAdmin } from '../../core/admin/dead-letter-admin.js';
 import type { DeadLetterFilter } from '../../core/admin/dead-letter-admin.js';
 import type { OffsetPage, Page, Reading } from '../../core/admin/pages.js';
-import type { QueueOverview, Removal } from '../../core/admin/queue-admin.js';
+import type { QueuesOverview, Removal } from '../../core/admin/queue-admin.js';
 import type {
   DeadLetterEntry,
   DelayedMessage,
@@ -115,9 +115,10 @@ export class RedisQueueAdmin {
 
   /**
    * All queues at a glance, or those that are named, for a dashboard or an alarm. Costs two calls for each queue, whatever
-   * its length.
+   * its length. Those that cannot be looked at are listed with the reason and do not keep the others from being shown. If
+   * Redis refuses to show any queue, for another reason than keys of another type, it rejects.
    */
-  async overview(queues?: readonly RedisQueueName[]): Promise<readonly QueueOverview[]> {
+  async overview(queues?: readonly RedisQueueName[]): Promise<QueuesOverview> {
     return this.admin.overview(queues?.map(nameOf));
   }
 

@@ -6,6 +6,7 @@ import { summarize } from '../../core/delivery/outcome.js';
 import type { ErrorSummary } from '../../core/errors/error-details.js';
 import { RedisQueueError } from '../../core/errors/redis-queue-error.js';
 import { RedisRefusedError } from '../../core/errors/call-errors.js';
+import { refusalOf } from '../../core/errors/refusal-of.js';
 import type { ObservedDelivery, RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import { counted } from './counted.js';
 import type { FailureLog } from './failure-log.js';
@@ -148,12 +149,10 @@ export class LifecycleLog implements RedisQueueObserver {
   }
 }
 
-/** Redis does not say which key it means. Other refusals hold for all queues, and are told once. */
+/** A key is used otherwise. Other refusals hold for all queues, and are told once. */
 function withQueue(queue: string, error: unknown): unknown {
   if (!(error instanceof RedisRefusedError) || error.reply !== 'WRONGTYPE') return error;
-  return new RedisRefusedError(error.reply, `Queue "${queue}": ${error.message}`, {
-    cause: error,
-  });
+  return refusalOf(queue, error);
 }
 
 function nameOf({ id = '(without id)', queue }: ObservedDelivery): string {

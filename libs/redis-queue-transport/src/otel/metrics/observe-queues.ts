@@ -72,7 +72,8 @@ const GAUGES: readonly Shown[] = [
 /**
  * Shows how long queues are, how old their next message is, and so on, each time metrics are read. Costs Redis one call,
  * and two for each queue, whatever waits there. One process of a service, or one of all, is enough: each shows the same.
- * While Redis does not answer, values are NaN, and `redis_queue.reachable` is 0.
+ * While Redis does not answer, values are NaN, and `redis_queue.reachable` is 0. Values of a queue that alone cannot be
+ * looked at are NaN or missing, and the reason goes to OpenTelemetry's `diag`.
  *
  * @returns ends it
  */
@@ -84,7 +85,10 @@ export function observeQueues(
   const gauges = new QueueGauges(meter);
   const observe: BatchObservableCallback = async (result) => {
     try {
-      gauges.show(await soon(admin.overview(queues)), result);
+      const seen = await soon(admin.overview(queues));
+      gauges.show(seen.queues, result);
+      for (const { error } of seen.unreadable)
+        diag.warn(`A queue cannot be observed: ${messageOf(error)}`);
     } catch (error) {
       gauges.showNothing(result);
       diag.warn(`Queues cannot be observed: ${messageOf(error)}`);
@@ -118,17 +122,24 @@ class QueueGauges {
 
   show(queues: readonly QueueOverview[], result: BatchObservableResult): void {
     result.observe(this.#reachable, 1, { [ATTRIBUTES.system]: SYSTEM });
+    const gone = new Set(this.#shown);
     for (const queue of queues) {
       const attributes = this.#series.ofQueue(queue.queue);
       this.#shown.add(attributes);
+      gone.delete(attributes);
       for (const [{ value }, gauge] of this.#gauges)
         result.observe(gauge, value(queue) ?? NaN, attributes);
     }
+    this.#showUnknown(gone, result);
   }
 
   showNothing(result: BatchObservableResult): void {
     result.observe(this.#reachable, 0, { [ATTRIBUTES.system]: SYSTEM });
-    for (const attributes of this.#shown)
+    this.#showUnknown(this.#shown, result);
+  }
+
+  #showUnknown(queues: ReadonlySet<Attributes>, result: BatchObservableResult): void {
+    for (const attributes of queues)
       for (const [, gauge] of this.#gauges) result.observe(gauge, NaN, attributes);
   }
 }

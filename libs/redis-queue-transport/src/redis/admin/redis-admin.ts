@@ -11,6 +11,7 @@ import type {
   QueueLook,
 } from '../../core/admin/admin-broker.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
+import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { drained } from '../../core/process/drained.js';
 import type { EventAdminBroker } from '../../core/admin/event-admin-broker.js';
 import { Connection } from '../connection/connection.js';
@@ -97,9 +98,16 @@ export class RedisAdmin implements AdminBroker {
     return listConsumers(this.#connection, this.#keys.queue(queue));
   }
 
-  async look(queues: readonly string[]): Promise<readonly QueueLook[]> {
+  async look(queue: string): Promise<QueueLook> {
     await this.#ready();
-    return Promise.all(queues.map((queue) => this.#look(queue)));
+    try {
+      return await this.#look(queue);
+    } catch (error) {
+      // Scripts do not tell which key they mean; the commands that read lengths do.
+      if (error instanceof RedisRefusedError && error.reply === 'WRONGTYPE')
+        await this.lengths(queue);
+      throw error;
+    }
   }
 
   async #look(queue: string): Promise<QueueLook> {

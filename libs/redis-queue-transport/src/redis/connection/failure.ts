@@ -72,7 +72,7 @@ export function failureOf(
     const hint = HINTS[error.message.includes(TOO_LONG) ? 'ERR_TOO_LONG' : reply];
     return new RedisRefusedError(
       reply,
-      `Redis refused to ${action}: ${error.message}${hint ? ` (${hint})` : ''}`,
+      `Redis refused to ${action}: ${error.message}${keyOf(error)}${hint ? ` (${hint})` : ''}`,
       {
         cause: error,
       },
@@ -97,6 +97,12 @@ export function failureOf(
     messageId,
     { cause: error },
   );
+}
+
+/** Which key is of another type, as far as that is known. */
+function keyOf(error: Error): string {
+  const key: unknown = Reflect.get(Object(Reflect.get(error, 'command')), 'key');
+  return typeof key === 'string' ? `: "${key}"` : '';
 }
 
 /** ioredis's message for any lost connection is about a setting that users cannot change. */
