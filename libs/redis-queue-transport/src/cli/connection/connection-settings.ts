@@ -102,12 +102,24 @@ function optionsOf(url: string): object {
   if (!URL.canParse(url)) throw new UsageError('The url in the config file is not a URL.');
   const { hostname, port, username, password, pathname } = new URL(url);
   return {
-    host: hostname,
+    // The brackets of an IPv6 address belong to the URL.
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
     ...(port === '' ? {} : { port: Number(port) }),
-    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    ...(username === '' ? {} : { username: credential(username) }),
+    ...(password === '' ? {} : { password: credential(password) }),
     ...(pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {}),
   };
+}
+
+function credential(written: string): string {
+  try {
+    return decodeURIComponent(written);
+  } catch {
+    throw new UsageError(
+      'User and password of the url in the config file cannot be decoded.',
+      'Write a percent sign as %25.',
+    );
+  }
 }
 
 function tlsOf(tls: unknown, file: string): object {

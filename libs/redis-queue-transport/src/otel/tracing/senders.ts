@@ -19,7 +19,7 @@ export function sendersOf(deliveries: readonly ObservedDelivery[], hasBaggage: b
   for (const { headers } of deliveries) {
     const span = spanOfHeaders(headers);
     if (span === undefined) isUnknown = true;
-    else spans.set(span.spanId, span);
+    else spans.set(`${span.traceId}-${span.spanId}`, span); // traces are others' words, and may share an id
   }
   const redrivers = linksTo(deliveries.map(({ headers }) => redriverOfHeaders(headers)));
   const [one, ...others] = spans.values();
