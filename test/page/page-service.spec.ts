@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
 import { ShopRig } from '../support/shop-rig.js';
 
 let rig: ShopRig;
@@ -69,7 +70,7 @@ test('a dead letter that nobody could write as JSON does not hide the others', a
   for (const element of [`{"rq":1,"id":"a"}\n${deep}`, '{"rq":1,"id":"b"}\n{"readable":1}'])
     await rig.commands.xadd(`${queue}:dead`, '*', 'element', element);
   const events = readEvents(await ask('/live'));
-  expect(await untilEvent(events, 'figures')).toMatchObject({
+  await untilFigures(events, {
     deadLetters: expect.arrayContaining([
       expect.objectContaining({ data: '{"readable":1}' }),
       expect.objectContaining({ data: 'nested too deeply' }),
@@ -84,7 +85,7 @@ test('a queue that cannot be looked at does not hide the others', async () => {
   await rig.commands.set('rq:{bad}:dead', 'of another program');
   await rig.commands.rpush('rq:{good}:waiting', '{"plain":1}');
   const events = readEvents(await ask('/live'));
-  expect(await untilEvent(events, 'figures')).toMatchObject({
+  await untilFigures(events, {
     queues: expect.arrayContaining([expect.objectContaining({ queue: 'good', waiting: 1 })]),
   });
   await events.return(undefined);
@@ -134,6 +135,11 @@ async function untilEvent(events: Events, type: string): Promise<unknown> {
     if (value === undefined) throw new Error(`the stream ended without ${type}`);
     if (value.type === type) return value.data;
   }
+}
+
+/** Resolves once figures match. The first ones may have been read before the test wrote into Redis. */
+async function untilFigures(events: Events, expected: Record<string, unknown>): Promise<void> {
+  await eventually(async () => expect(await untilEvent(events, 'figures')).toMatchObject(expected));
 }
 
 /** What a stream of server-sent events says. */
