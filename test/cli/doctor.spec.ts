@@ -127,7 +127,7 @@ describe('a Redis that is set up wrongly', () => {
     await operator.rpush('rq:{report}:processing:vm-17-abc-1', '{}', '{}');
     await operator.rpush('rq:{report}:processing:vm-4-xyz-1', '{}');
     await operator.rpush('rq:{report}:suspects', '{}');
-    await operator.hset('rq:queues', 'report', 'served', 'taken', 'pushed');
+    await operator.hset('rq:queues', 'report', 'served', 'taken', 'pushed', '}odd', 'pushed');
     // What cannot be read, what is in a codec of somebody's own, and an old dead letter.
     await operator.rpush('rq:{report}:waiting', '{"half', '{"rq":1,"codec":"own"}\n1');
     await operator.xadd('rq:{report}:dead', '1000-0', 'element', '{"rq":1,"dead":{}}\n{"half');
@@ -170,6 +170,7 @@ describe('a Redis that is set up wrongly', () => {
       'unreadable',
       'unreadable-dead',
       'foreign-key',
+      'foreign-name',
     ];
     expect(wrongIn(report).toSorted()).toEqual(expect.arrayContaining(expected.toSorted()));
     const notes = report.findings.filter(({ level }) => level === 'note').map(({ id }) => id);

@@ -132,14 +132,24 @@ async function statesOf(
       const consumers = await admin.consumers(name);
       states.push({ name, group: byQueue.get(name), lengths, consumers });
     } catch (error) {
-      if (Reflect.get(Object(error), 'code') !== 'REDIS_REFUSED') throw error;
-      findings.push(ofRefusal(name, error));
+      findings.push(ofQueue(name, error));
     }
   }
   return states;
 }
 
-function ofRefusal(queue: string, error: unknown): Finding {
+/** Whatever is not about this queue alone is thrown. */
+function ofQueue(queue: string, error: unknown): Finding {
+  const code: unknown = Reflect.get(Object(error), 'code');
+  if (code === 'INVALID_PATTERN')
+    return wrong(
+      'foreign-name',
+      `${JSON.stringify(queue)} is listed among the queues and names none. ${errorText(error)}`,
+      'Another program has written it: the library lists no such name.',
+      'Find that program, and remove the name from the hash of queues (PREFIX:queues).',
+      queue,
+    );
+  if (code !== 'REDIS_REFUSED') throw error;
   const isOther = Reflect.get(Object(error), 'reply') === 'WRONGTYPE';
   return (isOther ? wrong : note)(
     isOther ? 'foreign-key' : 'not-checked',
