@@ -52,6 +52,24 @@ test('the queues of others keep their names', async () => {
   expect((await board.queue('redis-queue:mail.receive')).counts['waiting']).toBe(1);
 });
 
+test('a queue that cannot be looked at says why, and hides no other', async () => {
+  await rig.client().enqueue('good', 1);
+  await rig.client().enqueue('bad', 1);
+  await rig.commands.set(`${rig.prefix}:{bad}:dead`, 'of another program');
+  const board = await Board.open(rig, [], { handlerHooks: { before: everyRedisQueue({ admin }) } });
+
+  expect(await board.queue('good')).toMatchObject({ counts: { waiting: 1 } });
+  expect(await board.queue('bad', { status: 'waiting' })).toMatchObject({
+    counts: { waiting: 0, failed: 0 },
+    isPaused: false,
+    description: expect.stringMatching(/^Cannot be looked at: .*WRONGTYPE.*:dead/),
+  });
+
+  await rig.commands.del(`${rig.prefix}:{bad}:dead`);
+  expect(await board.queue('bad')).toMatchObject({ counts: { waiting: 1 } });
+  expect(await board.queue('bad')).not.toHaveProperty('description');
+});
+
 test('one hook serves several boards', async () => {
   await rig.client().enqueue('work', 1);
   const handlerHooks = { before: everyRedisQueue({ admin }) };

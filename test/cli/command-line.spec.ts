@@ -86,7 +86,7 @@ describe('where Redis is', () => {
     await writeFile(config, JSON.stringify({ url: rig.redis.url, prefix: rig.prefix }));
     await rig.client().enqueue('work', 1);
     const words = ['queues', '--every', '0s', '--json'];
-    const found = { queues: [expect.objectContaining({ queue: 'work' })] };
+    const found = { queues: [expect.objectContaining({ queue: 'work' })], unreadable: [] };
 
     const byFile = await runCli(words, { directory });
     expect(byFile.json).toEqual(found);

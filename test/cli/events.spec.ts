@@ -32,6 +32,7 @@ test('groups are listed with their queues, and histories', async () => {
     ],
     histories: [{ pattern: 'order.*', maxLength: 10, maxAgeMs: null }],
     wildcards: [],
+    unreadable: [],
   });
   const { out } = await run('groups');
   expect(out).toMatch(/^PATTERN +GROUP .*\norder\.\* +billing +3 /);

@@ -1,3 +1,4 @@
+import { RedisRefusedError } from '../index.js';
 import type { QueueLengths, QueuedMessage, RedisQueueAdmin } from '../index.js';
 import { DIGEST, idOrDigest, inState } from './board-message.js';
 import type { MessageInState } from './board-message.js';
@@ -13,21 +14,56 @@ export const PAGE = 100;
 /** In the first so many, a message without an id is looked for. */
 const MOST_WITHOUT_ID = 1_000;
 
+/** Redis's words for what concerns one queue: one of its keys is another program's, or is forbidden to this user. */
+const OF_ONE_QUEUE = ['WRONGTYPE', 'NOPERM'];
+
+const NOTHING: QueueLengths = {
+  waiting: 0,
+  suspects: 0,
+  processing: 0,
+  delayed: 0,
+  dead: 0,
+  consumers: 0,
+  isPaused: false,
+  expired: 0,
+  repeated: 0,
+  deadLettersDropped: 0,
+};
+
 /** The messages of a queue by the states that a board knows. */
 export class QueueLists {
   #underWay: Promise<QueueLengths> | undefined;
+  #trouble: string | undefined;
 
   constructor(
     private readonly admin: RedisQueueAdmin,
     private readonly queue: string,
   ) {}
 
+  /** Why this queue could not be looked at when its lengths were last asked for; undefined if it could. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
   /** Once for those who ask at the same time, as a board does for its overview. */
   lengths(): Promise<QueueLengths> {
-    this.#underWay ??= this.admin.lengths(this.queue).finally(() => {
+    this.#underWay ??= this.#look().finally(() => {
       this.#underWay = undefined;
     });
     return this.#underWay;
+  }
+
+  /** A board shows all queues or none, so one that cannot be looked at must not fail. */
+  async #look(): Promise<QueueLengths> {
+    try {
+      const lengths = await this.admin.lengths(this.queue);
+      this.#trouble = undefined;
+      return lengths;
+    } catch (error) {
+      if (!(error instanceof RedisRefusedError) || !OF_ONE_QUEUE.includes(error.reply)) throw error;
+      this.#trouble = error.message;
+      return NOTHING;
+    }
   }
 
   async list(

@@ -69,6 +69,12 @@ export class RedisQueueAdapter extends BaseAdapter {
     return `${this.prefix}${inAddress(this.#queue)}`;
   }
 
+  /** Or why the queue cannot be looked at. */
+  override getDescription(): string {
+    const { trouble } = this.#lists;
+    return trouble === undefined ? super.getDescription() : `Cannot be looked at: ${trouble}`;
+  }
+
   override getStatuses(): Status[] {
     return ['latest', ...STATES];
   }
@@ -99,7 +105,7 @@ export class RedisQueueAdapter extends BaseAdapter {
     end = start + PAGE - 1,
   ): Promise<QueueJob[]> {
     const page = { offset: start, limit: end - start + 1 };
-    if (page.limit < 1) return [];
+    if (page.limit < 1 || this.#lists.trouble !== undefined) return [];
     const isLatest = statuses.length > 1;
     const lists = STATES.filter((state) => statuses.includes(state)).map((state) =>
       this.#lists.list(state, page, isLatest),
