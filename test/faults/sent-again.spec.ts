@@ -176,7 +176,7 @@ describe('a message with an id and deduplicateMs, of which the outcome is unknow
 
 describe('what is sent again no more', () => {
   test('fails after its time, with how often it was tried and why', async () => {
-    const impatient = await connected({ sendAgainForMs: 1_000, connectTimeoutMs: 50 });
+    const impatient = await connected({ sendAgainForMs: 5_000, connectTimeoutMs: 1_000 });
     const fault = proxy.dropReply(isHold);
     const call = impatient.enqueue('work', { id: 'a' }, once('a'));
     await fault.happened;
