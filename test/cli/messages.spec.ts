@@ -79,6 +79,19 @@ test('a request prints its replies', async () => {
   expect(nobody.err).toContain('No server has ever served the pattern "nobody"');
 });
 
+test('a request whose handler fails ends like one that nobody handles', async () => {
+  const failing = controllerOf('failing', (data) => {
+    throw data === 1 ? new Error('kept here') : new RpcException('two is not welcome');
+  });
+  await rig.serve({ controllers: [failing] });
+  const untold = await run('send', 'failing', '1');
+  expect(untold).toMatchObject({ code: 6, out: '' });
+  expect(untold.err).toContain('error: Internal server error');
+  const told = await run('send', 'failing', '2');
+  expect(told).toMatchObject({ code: 6, out: '' });
+  expect(told.err).toContain('error: two is not welcome');
+});
+
 test('requests of a file print a line for each reply, and for each failure', async () => {
   const picky = controllerOf('picky', (data) => {
     if (data === 2) throw new RpcException('two is \u001b[31mnot\u001b[0m welcome');

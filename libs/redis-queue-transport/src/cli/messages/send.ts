@@ -40,9 +40,15 @@ export const send: Command = {
     );
     if (call.signal.aborted) return EXIT.interrupted;
     if (error === undefined) return EXIT.done;
-    throw error.cause;
+    throw error.cause instanceof Error ? error.cause : new HandlerFailure(failureText(error.cause));
   },
 };
+
+/** The handler answered with an error, which travels as plain data. */
+class HandlerFailure extends Error {
+  override readonly name = 'HandlerFailure';
+  readonly code = 'HANDLER_FAILED';
+}
 
 interface Failure {
   readonly cause: unknown;

@@ -16,6 +16,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   REQUEST_TIMEOUT: EXIT.failed,
   NO_HANDLER: EXIT.failed,
   NOT_HANDLED: EXIT.failed,
+  HANDLER_FAILED: EXIT.failed,
   NOBODY_LISTENS: EXIT.failed,
 };
 
