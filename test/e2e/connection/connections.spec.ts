@@ -168,12 +168,13 @@ describe('TLS with certificates of clients', () => {
     await expectToWork({ port, tls: { ca: own, key, cert: own } });
   });
 
-  test('refuses at once who has none, and says so', async () => {
+  test('refuses who has none, and says so', async () => {
     const { port, certificate } = redis;
     const connection = { port, tls: { ca: certificate.certificate } };
 
+    // Redis closes the connection: its word is there first, or the end is.
     await expect(rig.serve({ controllers: [EchoController] }, { connection })).rejects.toThrow(
-      /certificate required/,
+      /certificate required|tls-auth-clients/,
     );
   });
 });

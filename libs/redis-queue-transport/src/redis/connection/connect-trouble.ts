@@ -38,7 +38,7 @@ function closedHint({ options }: Redis): string {
   const full = 'Redis may have as many connections as its maxclients allows';
   return options.tls === undefined
     ? `${closed}: this port may speak TLS, which needs rediss://; or ${full}.`
-    : `${closed}: ${full}.`;
+    : `${closed}: it may ask for a certificate of this client (tls-auth-clients); or ${full}.`;
 }
 
 /** Without ioredis's text about its pause, which is different each time. */
