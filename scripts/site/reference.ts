@@ -28,6 +28,8 @@ export async function writeReference(
     excludePrivate: true,
     excludeInternal: true,
     excludeExternals: true,
+    // Docstrings that are inherited from it link to members which are not ours to describe.
+    externalSymbolLinkMappings: { '@bull-board/api': { '*': '#' } },
     skipErrorChecking: true,
     logLevel: 'Warn',
     validation: { notExported: false, invalidLink: true, notDocumented: false },
