@@ -51,7 +51,7 @@ def script(client, name):
 
 # region time
 def now_ms(client):
-    """The time of Redis in ms. The clock of this machine plays no part: it may be wrong."""
+    """The time of Redis in ms. The clock of this machine is ignored: it may be wrong."""
     seconds, microseconds = client.time()
     return seconds * 1000 + microseconds // 1000
 # endregion time

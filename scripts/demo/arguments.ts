@@ -39,7 +39,7 @@ arguments, 130 after Ctrl-C.
 export function parseDemoArguments(args: readonly string[]): DemoArguments {
   const { orders, json, keep, page, help } = parse(args);
   if (page && (orders !== undefined || json || keep)) {
-    throw new UsageError('--page is for itself: it takes no --orders, --json or --keep');
+    throw new UsageError('--page cannot be combined with --orders, --json or --keep');
   }
   return { orders: orders === undefined ? undefined : orderCount(orders), json, keep, page, help };
 }

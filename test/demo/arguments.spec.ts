@@ -30,8 +30,8 @@ describe('the arguments of the demo', () => {
     [['--orders'], "'--orders <value>'"],
     [['--fast'], "'--fast'"],
     [['5000'], "'5000'"],
-    [['--page', '--orders', '5'], '--page is for itself'],
-    [['--page', '--keep'], '--page is for itself'],
+    [['--page', '--orders', '5'], '--page cannot be combined'],
+    [['--page', '--keep'], '--page cannot be combined'],
   ])('%j are refused with the reason', (args, reason) => {
     expect(() => parseDemoArguments(args)).toThrow(UsageError);
     expect(() => parseDemoArguments(args)).toThrow(reason);

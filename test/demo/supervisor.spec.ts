@@ -25,7 +25,7 @@ test('the supervisor does what is asked at its address, which is on this machine
   expect(asked).toEqual(['GET list', 'DELETE processes 7']);
 });
 
-test('who does not know the secret of its address finds nothing', async () => {
+test('a request without the secret of its address finds nothing', async () => {
   const { origin } = new URL(supervisor.url);
   for (const path of ['/', '/list', `/${'0'.repeat(32)}/list`]) {
     expect([path, (await fetch(origin + path)).status]).toEqual([path, 404]);

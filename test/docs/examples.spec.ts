@@ -178,8 +178,7 @@ async function push(queue: string, element: string): Promise<void> {
   await rig.commands.rpush(`rq:{${queue}}:waiting`, element);
 }
 
-/** What of a queue is still in Redis. */
-/** What is in queues; with which options they were served last stays known. */
+/** Keys of queues that are still in Redis, without `terms`: the options of the last server stay known. */
 async function keysOfQueues(): Promise<string[]> {
   return (await rig.commands.keys('rq:{*')).filter((key) => !key.endsWith('}:terms'));
 }

@@ -26,7 +26,7 @@ afterAll(async () => {
 /** Redis lets everybody run it, whatever the rules say. */
 const ALWAYS_ALLOWED = '+hello';
 
-/** What is no permission. */
+/** Rules that are not permissions. */
 const SETTINGS = ['reset', 'on', '>secret'];
 const FILE = 'libs/redis-queue-transport/src/redis/inspection/role-rules.ts';
 const LINE = 100;

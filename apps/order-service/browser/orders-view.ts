@@ -5,13 +5,13 @@ import { type OrderBook, statuses } from './order-book.js';
 
 const LISTED = 10;
 
-/** What a status means, for who sees the page for the first time. */
+/** What a status means, for people who are new to the page. */
 const meanings: Readonly<Record<OrderStatus, string>> = {
   placing: 'stored, not yet on the list of reservations',
   accepted: 'waits for its goods',
   reserved: 'waits for its payment',
   confirmed: 'paid, and on its way',
-  rejected: 'the stock did not suffice',
+  rejected: 'not enough in stock',
   cancelled: 'nobody has paid',
 };
 

@@ -24,7 +24,7 @@ describe('findChromium', () => {
   });
 
   test.each([true, false])(
-    'where there is none, and nothing to install it with (%p), says how to get one',
+    'says how to get one if there is none, nor a way to install it (mayInstall: %p)',
     async (mayInstall) => {
       await expect(findChromium({ searchPath, mayInstall })).rejects.toThrow(
         /no Chromium or Chrome[^]*sudo apt-get install chromium/,

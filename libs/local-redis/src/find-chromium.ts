@@ -11,7 +11,7 @@ const SYSTEM_FOLDER = '/usr/bin';
 /**
  * The path of a Chromium (or Chrome), for the tests of pages.
  *
- * Looks on `searchPath` (default: the PATH of this process, then `/usr/bin`). Where there is none, it installs the
+ * Looks on `searchPath` (default: the PATH of this process, then `/usr/bin`). If there is none, it installs the
  * distribution's package, with a font, unless `mayInstall` is false (default true), or throws (`findOrInstall`). Any
  * number of processes may call it at the same time.
  */

@@ -8,7 +8,7 @@ const oldestMajor = 7;
 /**
  * The path of a redis-server, 7.0 or newer.
  *
- * Looks on `searchPath` (default: the PATH of this process). Where there is none, it installs the distribution's package
+ * Looks on `searchPath` (default: the PATH of this process). If there is none, it installs the distribution's package
  * or throws (`findOrInstall`). Any number of processes may call it at the same time. Throws if the server that it found
  * is too old.
  */

@@ -84,7 +84,7 @@ export class PageShop {
       if (this.servesPage(process)) throw new Refusal(409, `process ${pid} serves the page`);
       return this.shop.kill(name, process);
     }
-    throw new Refusal(404, `process ${pid} is none of the shop, or is gone`);
+    throw new Refusal(404, `process ${pid} does not belong to the shop, or is gone`);
   }
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a request asks for is refused, with a status for it. */
+/** Refuses a request, with the HTTP status to answer it with. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 
@@ -29,7 +29,7 @@ export class Supervisor {
     this.#server = createServer((request, response) => void this.#answer(request, response));
   }
 
-  /** For whoever may use it. Ends with a slash. */
+  /** With the secret in it. Ends with a slash. */
   get url(): string {
     // It listens on a port, not on a pipe.
     const { port } = this.#server.address() as AddressInfo;

@@ -30,7 +30,7 @@ async function callWithOne(call: (data: { n: number }) => unknown): Promise<void
   data.n = 99;
 }
 
-describe('what is done to the data after the call plays no part, also before the first connection:', () => {
+describe('changes to the data after the call are ignored, even before the first connection:', () => {
   test('enqueue', async () => {
     const client = rig.client();
 

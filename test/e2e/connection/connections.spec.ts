@@ -161,14 +161,14 @@ describe('TLS with certificates of clients', () => {
 
   afterAll(() => redis.stop());
 
-  test('lets in who has one', async () => {
+  test('lets in a client that has one', async () => {
     const { port, certificate } = redis;
     const { key, certificate: own } = certificate;
 
     await expectToWork({ port, tls: { ca: own, key, cert: own } });
   });
 
-  test('refuses who has none, and says so', async () => {
+  test('refuses a client without one, and says so', async () => {
     const { port, certificate } = redis;
     const connection = { port, tls: { ca: certificate.certificate } };
 

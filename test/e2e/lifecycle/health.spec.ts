@@ -212,7 +212,7 @@ describe('the health of a server tells', () => {
 
   test('which queues have lost their lease, until they have another', async () => {
     const { server } = await serve({ leaseMs: LEASE_MS });
-    // Whoever takes a lease notes there that the queue is served, which is refused now.
+    // A consumer that takes a lease notes there that the queue is served, which is refused now.
     await rig.commands.set(`${rig.prefix}:queues`, 'no hash');
     await rig.commands.del(`${rig.prefix}:{echo}:consumers`);
     await eventually(() => {

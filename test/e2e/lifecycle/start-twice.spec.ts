@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-
 import type { CustomStrategy } from '@nestjs/microservices';
 import { ServerStartedError } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';

@@ -23,7 +23,7 @@ test.each(['abc', '-1', '1.5', '65536', '1e3'])('PORT=%s is refused with the rea
 });
 
 describe('the supervisor of the demo', () => {
-  test('is none by default', () => {
+  test('is absent by default', () => {
     expect(new OrderConfig('redis://unused', {}).supervisorUrl).toBeUndefined();
   });
 

@@ -19,14 +19,14 @@ export class OrderConfig {
   /** `LEASE_MS`: how long after a crash another process takes over what this one held. */
   readonly leaseMs: number;
   /**
-   * `DEMO_SUPERVISOR_URL`: where the demo program starts and kills processes for the page. Set by the demo alone; without
-   * it, the page has no such buttons.
+   * `DEMO_SUPERVISOR_URL`: where the demo program starts and kills processes for the page. Only the demo sets it; without
+   * it, the page has no buttons for that.
    */
   readonly supervisorUrl: URL | undefined;
 
   /**
-   * `DASHBOARD_PASSWORD`: for the user `admin` of the dashboard of queues. Without one there is no dashboard. The password
-   * is `admin` where none is set, unless `NODE_ENV` is `production`.
+   * `DASHBOARD_PASSWORD`: for the user `admin` of the dashboard of queues. Defaults to `admin`. If `NODE_ENV`
+   * is `production`, there is no default, and no dashboard without a password.
    */
   readonly dashboardPassword: string | undefined;
 
@@ -66,7 +66,7 @@ export class OrderConfig {
   }
 }
 
-/** Whoever reaches it can kill processes, so that nothing of it may leave this machine. */
+/** Anyone who reaches it can kill processes, so it must stay on this machine. */
 function readSupervisorUrl(environment: Environment, host: string): URL | undefined {
   const text = readText(environment, 'DEMO_SUPERVISOR_URL', '');
   if (text === '') return undefined;

@@ -14,7 +14,7 @@ function ask(authorization: string | undefined): { passed: boolean; status: numb
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 
-test('lets in who has the name and the password', () => {
+test('lets in requests with the name and the password', () => {
   expect(ask(basic('admin:pass:wörd'))).toEqual({ passed: true, status: 200 });
   expect(ask(basic('admin:pass:wörd').replace('Basic', 'basic')).passed).toBe(true);
 });

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** What it needs of a request and a response, whatever framework they are of. */
+/** What it needs of a request and a response, whatever the framework. */
 interface Asked {
   readonly headers: { readonly authorization?: string | undefined };
 }
@@ -11,7 +11,7 @@ interface Answer {
   end(text: string): unknown;
 }
 
-/** A middleware that lets nobody pass without this name and this password (RFC 7617). */
+/** A middleware that lets only requests with this name and this password pass (RFC 7617). */
 export function basicAuth(
   user: string,
   password: string,
@@ -30,7 +30,7 @@ export function basicAuth(
   };
 }
 
-/** Of one length, so that comparing tells nothing of either. */
+/** All digests have one length, so that comparing them reveals nothing about either text. */
 function digestOf(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

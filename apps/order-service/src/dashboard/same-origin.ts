@@ -1,4 +1,4 @@
-/** What it needs of a request and a response, whatever framework they are of. */
+/** What it needs of a request and a response, whatever the framework. */
 interface Asked {
   readonly method?: string | undefined;
   readonly headers: {
@@ -14,12 +14,12 @@ interface Answer {
 }
 
 const HARMLESS: readonly unknown[] = ['GET', 'HEAD'];
-/** `none`: nobody's page, but the person. */
+/** `none`: no page asked, but the user, by typing the address for instance. */
 const OURS: readonly unknown[] = ['same-origin', 'none'];
 
 /**
- * A middleware that refuses what pages of other sites ask to be done. A browser adds the password to it by itself, and
- * needs nobody's leave to send a form.
+ * A middleware that refuses actions requested by pages of other sites: any page may send a form here, and the browser adds
+ * the password by itself.
  */
 export function sameOrigin(request: Asked, response: Answer, next: () => void): void {
   if (HARMLESS.includes(request.method) || isOurs(request)) {
@@ -32,9 +32,9 @@ export function sameOrigin(request: Asked, response: Answer, next: () => void): 
 
 function isOurs({ headers }: Asked): boolean {
   const { host, origin, 'sec-fetch-site': site } = headers;
-  // A browser that tells is right even where a proxy has changed the host.
+  // If the browser says it, it is right, even behind a proxy that changes the host.
   if (site !== undefined) return OURS.includes(site);
-  // No browser at all.
+  // Not a browser.
   if (origin === undefined) return true;
   return URL.canParse(origin) && new URL(origin).host === host;
 }

@@ -82,7 +82,7 @@ export class LiveOrders {
       const orders = await Promise.all([...new Set(ids)].map((id) => this.orders.find(id)));
       return orders.filter((order) => order !== undefined).map(rowOf);
     } catch (error) {
-      this.#logger.warn(`orders cannot be shown as they are: ${String(error)}`);
+      this.#logger.warn(`cannot read the orders that have changed: ${String(error)}`);
       this.#missed.next();
       return [];
     }

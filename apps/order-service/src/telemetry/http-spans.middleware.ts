@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 /** With what Express adds once it knows which handler a request goes to. */
 type RoutedRequest = IncomingMessage & { readonly route?: { readonly path?: unknown } };
 
-/** A span for each request, in which everything happens that it causes. Without a collector, there are none. */
+/** A span for each request, around everything that it causes. Without a collector, no span is recorded. */
 @Injectable()
 export class HttpSpans implements NestMiddleware {
   readonly #tracer = trace.getTracer('order-service');

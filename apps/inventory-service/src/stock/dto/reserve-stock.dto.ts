@@ -19,7 +19,7 @@ export class ReserveLineDto {
   readonly quantity!: number;
 }
 
-/** Whoever can reach Redis can put a message on the list, so it is checked here too. */
+/** Any program that reaches Redis can put a message on the list, so it is checked here too. */
 export class ReserveStockDto {
   @IsString()
   @IsNotEmpty()

@@ -50,7 +50,7 @@ describe('an order', () => {
       'payment must be one of the following values: card, transfer',
     ],
     ['without lines', { customer, lines: [] }, 'lines must contain at least 1 elements'],
-    ['with lines that are none', { customer, lines: [null] }, /lines/],
+    ['with lines that are not objects', { customer, lines: [null] }, /lines/],
     [
       'with the same item twice',
       { customer, lines: [...lines, ...lines] },
