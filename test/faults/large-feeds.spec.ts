@@ -70,6 +70,21 @@ test('a large element before thousands of small ones is moved without being read
   });
 });
 
+test('a large element stays behind those before it, even if one call cannot move them all', async () => {
+  const broker = await world.open();
+  // As many as are taken at once, from one on and then twice as many each time, until the large one is the last of them.
+  const before = Array.from({ length: 14 }, (_, index) => 200_000 + index);
+  for (const length of before) await rig.commands.rpush(sourceOf(), 'x'.repeat(length));
+  await rig.commands.rpush(sourceOf(), large(''), 'last');
+  const feed = await fed(broker);
+  await eventually(
+    async () => expect(await lengths()).toEqual([...before, 16 * MIB, 'last'.length]),
+    60_000,
+  );
+  await feed.stop();
+  await rig.commands.del(world.key(QUEUE, 'waiting'), world.key(QUEUE, 'parked'));
+});
+
 test('a large element that is waited for is moved without being read', async () => {
   const broker = await world.open();
   const feed = await fed(broker);

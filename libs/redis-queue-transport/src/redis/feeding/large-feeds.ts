@@ -19,16 +19,16 @@ export class LargeFeeds {
     private readonly newId: () => string,
   ) {}
 
-  /** How many small elements stand in front of the first large one, as far as was looked, and that one. */
-  async next(): Promise<{ readonly small: number; readonly large: Buffer | undefined }> {
+  /** The next element if it is large; else how many small ones come next, as far as was looked. */
+  async next(): Promise<Buffer | number> {
     const elements = await this.connection.run(endFeeding.action, (client) =>
       client.lrangeBuffer(this.keys.fed, 0, this.#page - 1),
     );
+    const [first] = elements;
     const at = elements.findIndex(({ length }) => length > LARGE_BYTES);
     this.#page = at === -1 ? Math.min(LARGEST_PAGE, this.#page * 2) : 1;
-    return at === -1
-      ? { small: elements.length, large: undefined }
-      : { small: at, large: elements[at] };
+    if (at === 0 && first !== undefined) return first;
+    return at === -1 ? elements.length : at;
   }
 
   /**

@@ -80,10 +80,14 @@ export class ListFeeder {
     const { isFedLarge, isSourceLarge } = await this.#look();
     if (!isFedLarge && !isSourceLarge) return this.#run(ALL, 1);
     if (!isFedLarge && (await this.#pullSome()) === 'refused') return this.#run(ALL, 1);
-    const { small, large } = await this.#large.next();
-    if (small > 0) await this.#run(small, 0);
-    if (large !== undefined && !(await this.#moveLarge(large))) await this.#run(1, 0);
-    return small > 0 || large !== undefined;
+    const next = await this.#large.next();
+    if (typeof next === 'number') {
+      // One call may move fewer: a large one behind them is met again once they have all gone.
+      if (next > 0) await this.#run(next, 0);
+      return next > 0;
+    }
+    if (!(await this.#moveLarge(next))) await this.#run(1, 0);
+    return true;
   }
 
   #run(most: number, readsSource: 0 | 1): Promise<boolean> {
