@@ -117,6 +117,23 @@ describe('a large event', () => {
     expect(heard).toHaveLength(2 * sent);
   });
 
+  test('that is under way is finished before the broker closes, and so are those behind it', async () => {
+    await broker.declare({ pattern: PATTERN, groups: GROUPS });
+    const closing = await world.open();
+    const large = element('large', `"${TEXT}"`);
+    await closing.publish(PATTERN, 'first', element('first'));
+    const published = [
+      closing.publish(PATTERN, 'large', large),
+      closing.publish(PATTERN, 'small', element('small')),
+    ];
+    const settled = Promise.allSettled(published);
+    await closing.close();
+    expect(await settled).toMatchObject([{ status: 'fulfilled' }, { status: 'fulfilled' }]);
+    for (const group of GROUPS)
+      expect(await waitingIds(group)).toEqual(['first', 'large', 'small']);
+    await forget();
+  });
+
   test('uses the connection for bodies, and one that gets none fails without the small ones', async () => {
     await broker.declare({ pattern: PATTERN, groups: ['billing'] });
     const sender = world.openUnconnected(rig.redis.url, 1_000);

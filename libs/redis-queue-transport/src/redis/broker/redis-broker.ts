@@ -297,7 +297,8 @@ export class RedisBroker implements Broker {
       this.#replies.isWaiting ||
       this.#commands.isBusy ||
       this.#parkingReplies.isBusy ||
-      this.#pushes.isBusy
+      this.#pushes.isBusy ||
+      this.#published.isBusy
     );
   }
 

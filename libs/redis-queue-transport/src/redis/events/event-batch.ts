@@ -79,6 +79,12 @@ export class EventBatch {
     );
   }
 
+  /** Events wait to be emitted, or have no reply yet. */
+  get isBusy(): boolean {
+    const isWaiting = this.#again.length > 0 || this.#behind.length > 0 || !this.#batch.isEmpty;
+    return isWaiting || this.#underWay > 0 || this.#isOccupied;
+  }
+
   #flush(events: readonly OutgoingEvent[]): void {
     const isWaiting = this.#again.length > 0 || this.#isOccupied;
     const large = isWaiting ? 0 : events.findIndex(isLargeEvent);
