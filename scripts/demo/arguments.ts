@@ -33,7 +33,7 @@ that one, under keys of its own (demo-<8 digits>:*) which it removes at the end,
   --help      print this text
 
 Exit status: 0 if all was as expected and the books balance, 1 if not or if the demo could not run, 2 for bad
-arguments, 130 after Ctrl-C.
+arguments, 130 if Ctrl-C came too early. With --keep and --page, Ctrl-C is the expected end, and does not change it.
 `;
 
 export function parseDemoArguments(args: readonly string[]): DemoArguments {

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** A way to a server of this machine that can be cut. */
+/** A TCP proxy that can be cut, for HTTP: `Proxy` of test/support understands Redis alone. */
 export class Relay {
   readonly #sockets = new Set<Socket>();
   #isCut = false;
