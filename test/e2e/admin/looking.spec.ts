@@ -126,7 +126,7 @@ describe('large messages', () => {
     await app.close();
   }
 
-  test('are listed and meant without reading their bodies where that is asked for', async () => {
+  test('are listed and filtered without reading their bodies, with `withLarge: false`', async () => {
     await leaveLarge();
     const withLarge = false;
     const reads: string[] = [];
@@ -212,6 +212,6 @@ test('a message without an id is removed by its element', async () => {
   expect((await admin.peek('work')).map(({ data }) => data)).toEqual([{ n: 2 }]);
 });
 
-test('Redis tells of itself', async () => {
+test('redisInfo returns what Redis says about itself', async () => {
   expect(await admin.redisInfo()).toMatch(/^redis_version:\d+\.[^]*^used_memory:\d+/m);
 });

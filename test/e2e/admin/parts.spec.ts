@@ -40,7 +40,7 @@ describe('pages of dead letters', () => {
     expect(await idsOf({ limit: 2 })).toEqual(['m1', 'm2']);
   });
 
-  test('begin behind so many, from an entry on too', async () => {
+  test('begin behind as many as `offset` says, from an entry on too', async () => {
     await leaveDead(5);
 
     expect(await idsOf({ offset: 3 })).toEqual(['m4', 'm5']);
@@ -99,7 +99,7 @@ describe('purging a part', () => {
     );
   });
 
-  test('refuses a part that there is not', async () => {
+  test('refuses an unknown part', async () => {
     const only = 'dead' as unknown as 'waiting';
     await expect(admin.purge('work', { only })).rejects.toThrow(
       `only must be 'waiting' or 'delayed', got "dead"`,

@@ -23,7 +23,7 @@ export class Traces implements OnApplicationShutdown {
       this.observers = [];
       return;
     }
-    // Where it sends them to, it reads from OTEL_EXPORTER_OTLP_ENDPOINT itself.
+    // It reads OTEL_EXPORTER_OTLP_ENDPOINT itself.
     const exporter = new OTLPTraceExporter({ timeoutMillis: EXPORT_WITHIN_MS });
     this.#provider = new BasicTracerProvider({
       resource: resourceFromAttributes({ 'service.name': 'inventory-service' }),
