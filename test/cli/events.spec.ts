@@ -55,6 +55,10 @@ test('a history is listed in both directions, and replayed to a group', async ()
     next: events[1]?.historyId,
   });
   expect((await run('history', 'order.*', '--from', '1h')).out).toMatch(/order\.placed/);
+  expect((await run('history', 'order.*', '--from', '2999-01-01')).code).toBe(0);
+  const none = await run('history', 'order.placed');
+  expect(none).toMatchObject({ code: 1, out: '' });
+  expect(none.err).toContain('"order.placed" has no history.');
   expect(await json('replay', 'order.*', 'billing', '--from', events[1]!.historyId)).toEqual({
     replayed: 2,
   });

@@ -98,7 +98,8 @@ test('waiting messages are shown with headers and data', async () => {
     messages: [{ data: 'second' }],
   });
   expect((await run('peek', 'mail')).out).toMatch(/\nm-1 .* 1 +{"to":"ada"}\n/);
-  expect(await run('peek', 'nothing')).toMatchObject({ code: 0, out: '' });
+  const emptied = await run('peek', 'mail', '--offset', '2');
+  expect(emptied).toMatchObject({ code: 0, out: '', err: 'Nothing waits in "mail".\n' });
 });
 
 test('delayed messages are listed and made due', async () => {
@@ -116,6 +117,28 @@ test('delayed messages are listed and made due', async () => {
   expect(none.err).toContain('No delayed message of "mail" has the id x.');
   expect((await run('delayed', 'advance', 'mail', '--all')).out).toBe('3 messages made due\n');
   expect(await run('delayed', 'advance', 'mail')).toMatchObject({ code: 2 });
+});
+
+test.each([
+  ['peek', 'nosuch'],
+  ['delayed', 'list', 'nosuch'],
+  ['delayed', 'advance', 'nosuch', '--all'],
+  ['dead', 'list', 'nosuch', '--json'],
+  ['dead', 'list', 'nosuch', '--reason', 'rejected'],
+  ['dead', 'redrive', 'nosuch', '--all'],
+  ['dead', 'delete', 'nosuch', '--all'],
+  ['purge', 'nosuch'],
+])('%s of a queue that does not exist ends with 1: %s %s', async (...words) => {
+  const { code, out, err } = await run(...words);
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(err).toContain(`There is no queue "nosuch" below the prefix "${rig.prefix}".`);
+});
+
+test('a queue is there while something of it is, even if it is not listed', async () => {
+  await rig.commands.rpush(`${rig.prefix}:{alone}:waiting`, '1');
+  expect((await run('dead', 'list', 'alone')).code).toBe(0);
+  await rig.commands.hset(`${rig.prefix}:queues`, 'listed', 'served');
+  expect((await run('peek', 'listed')).code).toBe(0);
 });
 
 test('a queue is paused, resumed and purged, which asks first', async () => {

@@ -31,19 +31,25 @@ export const history: Command = {
   },
   examples: ['history user.created', 'history user.created --newest --limit 5'],
   async run({ args: [pattern = ''], given, output, admin }) {
-    const { events, next } = await (
-      await admin()
-    ).history(pattern, {
+    const opened = await admin();
+    const { events, next } = await opened.history(pattern, {
       limit: given.count('limit', 1),
       from: momentOf('from', given.text('from')),
       newestFirst: given.flag('newest'),
       withLarge: given.flag('large'),
     });
+    if (events.length === 0) {
+      const { histories } = await opened.groups();
+      if (!histories.some((one) => one.pattern === pattern)) {
+        output.error(`"${pattern}" has no history.`, 'See redis-queue groups.');
+        return EXIT.no;
+      }
+    }
     output.rows(
       { events: events.map(shown), next },
       events,
       COLUMNS,
-      `No events of "${pattern}" are kept. "redis-queue groups" lists the histories.`,
+      `The history of "${pattern}" keeps no such events.`,
     );
     if (next !== undefined) output.note(`There are more: --from ${next}`);
     return EXIT.done;

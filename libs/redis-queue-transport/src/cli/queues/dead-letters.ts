@@ -7,6 +7,7 @@ import type { Column } from '../output/table.js';
 import { counted, dataText, shellWord, shown, timeText, wholeText } from '../output/text.js';
 import { printable } from '../../core/message/printable.js';
 import { ALL, FILTER_OPTIONS, entriesOf, filterOf } from './dead-filter.js';
+import { isMissing } from './missing-queue.js';
 import { QUEUE } from './queue-argument.js';
 
 const ENTRY = 'entries as "redis-queue dead list" shows them';
@@ -37,6 +38,7 @@ export const deadList: Command = {
     const filter = filterOf(call);
     const limit = given.count('limit', 1) ?? 100;
     const { letters, next } = await pageOf(call, queue, limit, given.text('from'), filter);
+    if (letters.length === 0 && (await isMissing(call, queue))) return EXIT.no;
     output.rows(
       { letters: letters.map(shown), next },
       letters,
@@ -143,6 +145,7 @@ export const deadRedrive: Command = {
     const admin = await call.admin();
     if (entries === undefined) {
       const redriven = await admin.redriveAll(queue, filterOf(call), { withLarge: false });
+      if (redriven === 0 && (await isMissing(call, queue))) return EXIT.no;
       output.result({ redriven }, () => `${counted(redriven, 'dead letter')} sent again\n`);
       return EXIT.done;
     }
@@ -170,6 +173,7 @@ export const deadDelete: Command = {
       );
     const filter = filterOf(call);
     const { dead } = await admin.lengths(queue);
+    if (dead === 0 && (await isMissing(call, queue))) return EXIT.no;
     const which = filter === undefined ? `all ${dead}` : `those that match of the ${dead}`;
     if (!(await call.agrees(`Delete ${which} dead letters of "${queue}" for good?`)))
       return EXIT.no;

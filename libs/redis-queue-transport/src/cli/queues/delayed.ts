@@ -5,6 +5,7 @@ import { LARGE, LIMIT } from '../command/shared-options.js';
 import { UsageError } from '../words/usage-error.js';
 import type { Column } from '../output/table.js';
 import { counted, shown, timeText } from '../output/text.js';
+import { isMissing } from './missing-queue.js';
 import { MESSAGE_COLUMNS } from './peek.js';
 import { QUEUE } from './queue-argument.js';
 
@@ -23,13 +24,16 @@ export const delayedList: Command = {
     large: LARGE,
   },
   examples: ['delayed list mail.send'],
-  async run({ args: [queue = ''], given, output, admin }) {
+  async run(call) {
+    const { args, given, output, admin } = call;
+    const [queue = ''] = args;
     const page = {
       limit: given.count('limit', 1),
       offset: given.count('offset', 0),
       withLarge: given.flag('large'),
     };
     const messages = await (await admin()).delayed(queue, page);
+    if (messages.length === 0 && (await isMissing(call, queue))) return EXIT.no;
     output.rows(
       { messages: messages.map(shown) },
       messages,
@@ -49,14 +53,19 @@ export const delayedAdvance: Command = {
   ],
   options: { all: { about: 'all of them' } },
   examples: ['delayed advance mail.send FLzkkBpup1sb1', 'delayed advance mail.send --all'],
-  async run({ args: [queue = '', ...ids], given, output, admin }) {
+  async run(call) {
+    const { args, given, output, admin } = call;
+    const [queue = '', ...ids] = args;
     const isAll = given.flag('all');
     if (isAll === ids.length > 0)
       throw new UsageError('Say which: ids of messages, or --all; not both.');
     const opened = await admin();
     const missing: string[] = [];
     let advanced = 0;
-    if (isAll) advanced = await opened.advanceDelayed(queue);
+    if (isAll) {
+      advanced = await opened.advanceDelayed(queue);
+      if (advanced === 0 && (await isMissing(call, queue))) return EXIT.no;
+    }
     for (const id of ids) {
       if (await opened.advance(queue, id)) advanced += 1;
       else missing.push(id);

@@ -4,6 +4,7 @@ import { EXIT } from '../words/exit-code.js';
 import { LARGE, LIMIT } from '../command/shared-options.js';
 import type { Column } from '../output/table.js';
 import { dataText, shown, timeText } from '../output/text.js';
+import { isMissing } from './missing-queue.js';
 import { QUEUE } from './queue-argument.js';
 
 export const MESSAGE_COLUMNS: readonly Column<QueuedMessage>[] = [
@@ -30,13 +31,16 @@ export const peek: Command = {
     'peek mail.send --limit 1 --large --json',
     'peek @billing/order.placed',
   ],
-  async run({ args: [queue = ''], given, output, admin }) {
+  async run(call) {
+    const { args, given, output, admin } = call;
+    const [queue = ''] = args;
     const page = {
       limit: given.count('limit', 1),
       offset: given.count('offset', 0),
       withLarge: given.flag('large'),
     };
     const messages = await (await admin()).peek(queue, page);
+    if (messages.length === 0 && (await isMissing(call, queue))) return EXIT.no;
     output.rows(
       { messages: messages.map(shown) },
       messages,

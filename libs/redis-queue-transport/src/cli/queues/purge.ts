@@ -2,6 +2,7 @@ import type { Command } from '../command/command.js';
 import { EXIT } from '../words/exit-code.js';
 import { YES } from '../command/shared-options.js';
 import { counted } from '../output/text.js';
+import { isMissing } from './missing-queue.js';
 import { QUEUE } from './queue-argument.js';
 
 export const purge: Command = {
@@ -13,10 +14,13 @@ export const purge: Command = {
   args: [QUEUE],
   options: { yes: YES },
   examples: ['purge mail.send', 'purge mail.send --yes'],
-  async run({ args: [queue = ''], output, admin, agrees }) {
+  async run(call) {
+    const { args, output, admin, agrees } = call;
+    const [queue = ''] = args;
     const opened = await admin();
     const { waiting, suspects, delayed } = await opened.lengths(queue);
     const all = waiting + suspects + delayed;
+    if (all === 0 && (await isMissing(call, queue))) return EXIT.no;
     if (!(await agrees(`Remove ${counted(all, 'message')} of "${queue}" for good?`)))
       return EXIT.no;
     const removed = await opened.purge(queue);

@@ -1,0 +1,20 @@
+import type { Call } from '../command/command.js';
+
+/**
+ * Whether there is no such queue, for a command that found nothing in it; says so then. A queue is there if it was ever
+ * sent to or served, or if something is left of it.
+ */
+export async function isMissing(
+  { admin, output, settings }: Pick<Call, 'admin' | 'output' | 'settings'>,
+  queue: string,
+): Promise<boolean> {
+  const opened = await admin();
+  if ((await opened.queues()).includes(queue)) return false;
+  const { isPaused, ...counts } = await opened.lengths(queue);
+  if (isPaused || Object.values(counts).some((count) => count > 0)) return false;
+  output.error(
+    `There is no queue "${queue}" below the prefix "${settings.prefix}".`,
+    'See redis-queue queues.',
+  );
+  return true;
+}
