@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { startRedis } from 'local-redis';
 import type { LocalRedis } from 'local-redis';
 import { RedisQueueAdmin, RedisQueueClient } from 'nestjs-redis-queue-transport';
+import { msgpackCodec } from 'nestjs-redis-queue-transport/msgpack';
 import { pasteUsers } from '../docs/acl-users.js';
 import { eventually } from '../support/eventually.js';
 import { SteppedClock } from '../support/stepped-clock.js';
@@ -231,6 +232,53 @@ describe('a Redis that is set up wrongly', () => {
       code: 2,
     });
   });
+});
+
+test('what waits and what is delayed is told apart', async () => {
+  const { redis } = await redisWith(WELL);
+  const client = closeLater(new RedisQueueClient({ connection: redis.url }));
+  await client.enqueue('waits', 1);
+  await client.enqueue('both', 1);
+  for (const queue of ['both', 'delayed']) await client.enqueue(queue, 1, { delayMs: 600_000 });
+
+  const { report } = await reportOf(redis.url);
+
+  const told = report.findings.filter(({ id }) => id === 'queue-unserved').map(({ what }) => what);
+  expect(told.toSorted()).toEqual([
+    'Nobody serves "both": 2 messages wait or are delayed.',
+    'Nobody serves "delayed": 1 message is delayed.',
+    'Nobody serves "waits": 1 message waits.',
+  ]);
+});
+
+test('suspects that nobody serves are found', async () => {
+  const { redis, operator } = await redisWith(WELL);
+  await operator.rpush('rq:{work}:suspects', '1');
+  await operator.hset('rq:queues', 'work', 'pushed');
+
+  const { report } = await reportOf(redis.url);
+
+  expect(wrongIn(report)).toContain('queue-unserved');
+});
+
+/** Node finds no msgpackr then. */
+const WITHOUT_MSGPACK = `--import=data:text/javascript,${encodeURIComponent(
+  "import { register } from 'node:module'; register('data:text/javascript,' + encodeURIComponent('export const resolve = (name, context, next) => next(name === \"msgpackr\" ? \"no-such-package\" : name, context);'));",
+)}`;
+
+test('messages in MessagePack are well, and a note without its library', async () => {
+  const { redis } = await redisWith(WELL);
+  const client = closeLater(
+    new RedisQueueClient({ connection: redis.url, codec: msgpackCodec, codecs: [msgpackCodec] }),
+  );
+  await client.enqueue('work', { n: 1 });
+  const codecFindings = ({ findings }: Report): string[] =>
+    findings.map(({ id }) => id).filter((id) => /unreadable|codec/.test(id));
+
+  expect(codecFindings((await reportOf(redis.url)).report)).toEqual([]);
+  const environment = { NODE_OPTIONS: WITHOUT_MSGPACK };
+  const without = await runCli(['doctor', '--json'], { url: redis.url, environment });
+  expect(codecFindings(without.json as Report)).toEqual(['unknown-codec']);
 });
 
 test('a Redis that is away ends with 3', async () => {

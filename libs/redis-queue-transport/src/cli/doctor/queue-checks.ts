@@ -1,5 +1,6 @@
 import { decodeElement } from '../../core/message/envelope.js';
 import type { QueuedMessage } from '../../index.js';
+import { knownCodecs } from '../connection/codecs.js';
 import { counted, shellWord } from '../output/text.js';
 import { durationText } from '../words/duration.js';
 import type { Check, Patient, QueueState } from './check.js';
@@ -15,8 +16,17 @@ function isServed({ consumers }: QueueState): boolean {
   return consumers.some(({ state }) => state === 'live');
 }
 
-function waits(count: number, what: string): string {
-  return `${counted(count, what)} ${count === 1 ? 'waits' : 'wait'}`;
+/** What nobody takes out; suspects wait as well. */
+function backlogOf({ waiting, suspects, delayed }: QueueState['lengths']): number {
+  return waiting + suspects + delayed;
+}
+
+function backlogText(lengths: QueueState['lengths'], what: string): string {
+  const all = backlogOf(lengths);
+  const [wait, are] = all === 1 ? ['waits', 'is'] : ['wait', 'are'];
+  const { delayed } = lengths;
+  if (delayed === 0) return `${counted(all, what)} ${wait}`;
+  return `${counted(all, what)} ${delayed === all ? '' : `${wait} or `}${are} delayed`;
 }
 
 const unserved: Check = {
@@ -24,12 +34,11 @@ const unserved: Check = {
   run: ({ queues }) =>
     queues.flatMap((queue) => {
       const { name, group, lengths } = queue;
-      const waiting = lengths.waiting + lengths.delayed;
-      if (group !== undefined || waiting === 0 || isServed(queue)) return [];
+      if (group !== undefined || backlogOf(lengths) === 0 || isServed(queue)) return [];
       return [
         wrong(
           'queue-unserved',
-          `Nobody serves "${name}": ${waits(waiting, 'message')}.`,
+          `Nobody serves "${name}": ${backlogText(lengths, 'message')}.`,
           'They wait until a server with @MessagePattern of this name starts.',
           'Start it. If it runs, compare pattern, prefix and Redis on both sides. If nobody needs them: redis-queue purge.',
           name,
@@ -47,7 +56,7 @@ const groupsUnserved: Check = {
       return [
         wrong(
           'group-unserved',
-          `Nobody serves the group "${group.group}" of "${group.pattern}": ${waits(lengths.waiting, 'event')}.`,
+          `Nobody serves the group "${group.group}" of "${group.pattern}": ${backlogText(lengths, 'event')}.`,
           'It gets a copy of each event, whether it runs or not: its queue grows without end.',
           `Start its servers, or end it: redis-queue retire ${shellWord(group.pattern)} ${shellWord(group.group)} --waiting keep.`,
           name,
@@ -124,7 +133,7 @@ const deadLetters: Check = {
         findings.push(
           wrong(
             'dead-letters-dropped',
-            `${counted(lengths.deadLettersDropped, 'dead letter')} of "${name}" were dropped, because of their age or number.`,
+            `${counted(lengths.deadLettersDropped, 'dead letter')} of "${name}" ${lengths.deadLettersDropped === 1 ? 'was' : 'were'} dropped, because of their age or number.`,
             'These messages are lost.',
             'Look at dead letters more often, or raise deadLetterMaxAgeMs and deadLetterLimit of its servers.',
             name,
@@ -154,6 +163,14 @@ const unreadable: Check = {
   run: async ({ queues, admin }) => {
     const findings: Finding[] = [];
     const page = { limit: SAMPLE, withLarge: false };
+    const known = new Set([
+      'json',
+      'raw',
+      ...(await knownCodecs()).map(({ name: codec }) => codec),
+    ]);
+    const isOfUnknownCodec = (message: QueuedMessage): boolean => isForeign(message, known);
+    const isUnreadable = (message: QueuedMessage): boolean =>
+      message.unreadable !== undefined && !isOfUnknownCodec(message);
     for (const { name, lengths } of queues) {
       const waiting = lengths.waiting === 0 ? [] : await admin.peek(name, page);
       const dead = lengths.dead === 0 ? [] : (await admin.deadLetters(name, page)).letters;
@@ -179,7 +196,7 @@ const unreadable: Check = {
             name,
           ),
         );
-      const coded = waiting.filter((message) => isOfUnknownCodec(message));
+      const coded = waiting.filter(isOfUnknownCodec);
       if (coded.length > 0)
         findings.push(
           note(
@@ -195,21 +212,19 @@ const unreadable: Check = {
   },
 };
 
-function isUnreadable(message: QueuedMessage): boolean {
-  return message.unreadable !== undefined && !isOfUnknownCodec(message);
-}
-
-function isOfUnknownCodec({ unreadable: why, element }: QueuedMessage): boolean {
+/** Whether only its codec keeps it from being read here. */
+function isForeign(
+  { unreadable: why, element }: QueuedMessage,
+  known: ReadonlySet<string>,
+): boolean {
   if (why === undefined) return false;
   try {
     const codec = decodeElement(element).encoding?.codec;
-    return codec !== undefined && !KNOWN_CODECS.has(codec);
+    return codec !== undefined && !known.has(codec);
   } catch {
     return false; // its header cannot be read either
   }
 }
-
-const KNOWN_CODECS = new Set(['json', 'raw', 'msgpack']);
 
 const standstill: Check = {
   name: 'pauses and suspects',
@@ -220,7 +235,7 @@ const standstill: Check = {
         findings.push(
           note(
             'paused',
-            `"${name}" is paused: ${waits(lengths.waiting, 'message')}.`,
+            `"${name}" is paused: ${backlogText(lengths, 'message')}.`,
             'Nothing of it is handed out. A pause has no end by itself.',
             `redis-queue resume ${shellWord(name)}, if it is over.`,
             name,
