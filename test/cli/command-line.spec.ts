@@ -167,6 +167,7 @@ describe('a password is never shown', () => {
     await expectHidden(['queues', '--json'], 2, `redsi://ada:${SECRET}@127.0.0.1:${port}`);
     await expectHidden(['queues', '--json'], 2, `redis://ada:${SECRET}@127.0.0.1:9999999`);
     await expectHidden(['enqueue', 'a', '1'], 3, `redis://ada:${SECRET}@127.0.0.1:1`);
+    await expectHidden(['queues', '--url', `-redis://ada:${SECRET}@127.0.0.1`], 2, rig.redis.url);
     await expectHidden(['queues', `redis://ada:a/${SECRET}@127.0.0.1`], 2, rig.redis.url);
     await expectHidden(['tail', 'a'], 4, `redis://ada:${SECRET}@127.0.0.1:${port}`);
   });

@@ -7,7 +7,6 @@ import { parse } from './command/parse.js';
 import type { Parsed } from './command/parse.js';
 import { UsageError } from './words/usage-error.js';
 import { connectionSettings } from './connection/connection-settings.js';
-import { withoutSecrets } from './connection/secrets.js';
 import { Session } from './command/session.js';
 import { jsonText } from './output/json.js';
 import { Output } from './output/output.js';
@@ -33,14 +32,13 @@ export async function program(
   const terminal = new Terminal(mayHaveColors(out, environment));
   const notes = new Terminal(mayHaveColors(err, environment));
   const output = new Output({ out, err }, words.includes('--json'), terminal, notes);
-  let secrets: readonly string[] = [];
   try {
     const parsed = parse(words, COMMANDS);
     if (parsed.kind === 'version') return print(out, `${surroundings.version()}\n`);
     if (parsed.kind === 'help') return print(out, helpOf(parsed, terminal));
     const { given, command, args } = parsed;
     const settings = connectionSettings(given, environment, surroundings.directory);
-    secrets = settings.secrets;
+    output.hide(settings.secrets);
     const { signal, input } = surroundings;
     const session = new Session({ settings, given, output, input, args, signal, notes: err });
     try {
@@ -50,7 +48,7 @@ export async function program(
     }
   } catch (error) {
     const hint = error instanceof UsageError ? error.hint : undefined;
-    output.error(withoutSecrets(textOf(error), secrets), hint);
+    output.error(textOf(error), hint);
     return exitCodeOf(error);
   }
 }

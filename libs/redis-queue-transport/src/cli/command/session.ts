@@ -7,7 +7,6 @@ import { printable } from '../../core/message/printable.js';
 import type { Output } from '../output/output.js';
 import { knownCodecs } from '../connection/codecs.js';
 import type { ConnectionSettings } from '../connection/connection-settings.js';
-import { withoutSecrets } from '../connection/secrets.js';
 
 export interface SessionParts {
   readonly settings: ConnectionSettings;
@@ -70,9 +69,8 @@ export class Session {
   /** The client logs as in an app; here its warnings are notes beside the results. */
   async #routeLogs(): Promise<void> {
     const { Logger } = await import('@nestjs/common');
-    const { output, settings } = this.parts;
-    const say = (message: unknown): void =>
-      output.warn(withoutSecrets(String(message), settings.secrets));
+    const { output } = this.parts;
+    const say = (message: unknown): void => output.warn(String(message));
     const ignore = (): void => undefined;
     Logger.overrideLogger({ log: say, warn: say, error: say, debug: ignore, verbose: ignore });
   }

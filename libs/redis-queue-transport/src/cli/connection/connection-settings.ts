@@ -68,7 +68,7 @@ function readConfig(file: string, named: string | undefined): Config {
   return { ...config, file };
 }
 
-const EXAMPLE = 'For example: { "url": "redis://user:password@host:6379/0", "prefix": "rq" }';
+const EXAMPLE = 'For example: { "url": "rediss://redis.internal:6380", "prefix": "shop" }';
 
 function checkMembers(given: Members, known: readonly string[], file: string): void {
   const odd = Object.keys(given).find((name) => !known.includes(name));

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { Command } from '../command/command.js';
-import { withoutSecrets } from '../connection/secrets.js';
 import { EXIT } from '../words/exit-code.js';
 import { printable } from '../../core/message/printable.js';
 import { dataText, shown } from '../output/text.js';
@@ -41,7 +40,7 @@ export const tail: Command = {
       interrupted: () => output.warn('The connection was away: events were missed.'),
       error: ({ message }) => {
         // Each attempt to connect fails in the same way.
-        if (message !== lastWarning) output.warn(withoutSecrets(message, settings.secrets));
+        if (message !== lastWarning) output.warn(message);
         lastWarning = message;
       },
     });

@@ -1,4 +1,5 @@
 import { printable } from '../../core/message/printable.js';
+import { withoutSecrets } from '../connection/secrets.js';
 import { jsonLine } from './json.js';
 import { table } from './table.js';
 import type { Column } from './table.js';
@@ -12,6 +13,8 @@ export interface Streams {
 
 /** What a command prints, for people or as JSON. */
 export class Output {
+  #secrets: readonly string[] = [];
+
   constructor(
     private readonly streams: Streams,
     readonly isJson: boolean,
@@ -20,6 +23,11 @@ export class Output {
     /** Of what is said about them. */
     private readonly notes: Terminal,
   ) {}
+
+  /** From now on, these are left out of everything that is said about the results. */
+  hide(secrets: readonly string[]): void {
+    this.#secrets = secrets;
+  }
 
   /** As JSON if that was asked for, else the text for people, whose parts were made harmless. */
   result(value: unknown, text: () => string): void {
@@ -39,17 +47,17 @@ export class Output {
 
   /** Something about the results, for people alone; never among the results. */
   note(text: string): void {
-    if (!this.isJson) this.#say(`${this.notes.dim(printable(text))}\n`);
+    if (!this.isJson) this.#say(`${this.notes.dim(this.#shown(text))}\n`);
   }
 
   /** The same where programs need to see it too, in a log. */
   warn(text: string): void {
-    this.#say(`${this.notes.warn('warning:')} ${printable(text)}\n`);
+    this.#say(`${this.notes.warn('warning:')} ${this.#shown(text)}\n`);
   }
 
   error(text: string, hint?: string): void {
-    this.#say(`${this.notes.bad('error:')} ${printable(text)}\n`);
-    if (hint !== undefined) this.#say(`  ${printable(hint)}\n`);
+    this.#say(`${this.notes.bad('error:')} ${this.#shown(text)}\n`);
+    if (hint !== undefined) this.#say(`  ${this.#shown(hint)}\n`);
   }
 
   /** A line that the next one overwrites. Nothing where the stream is no terminal. */
@@ -76,6 +84,10 @@ export class Output {
 
   #write(text: string): void {
     this.streams.out.write(text);
+  }
+
+  #shown(text: string): string {
+    return printable(withoutSecrets(text, this.#secrets));
   }
 
   #say(text: string): void {

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { QueuesOverview, RedisQueueAdmin, UnreadableQueue } from '../../index.js';
 import type { Call, Command } from '../command/command.js';
-import { withoutSecrets } from '../connection/secrets.js';
 import { errorText } from '../words/failures.js';
 import { durationText } from '../words/duration.js';
 import { EXIT } from '../words/exit-code.js';
@@ -68,7 +67,7 @@ async function watchQueues(call: Call): Promise<ExitCode> {
 
 /** A watch outlives an interruption of Redis, once it has seen it. */
 async function lookAgain(
-  { output, settings }: Call,
+  { output }: Call,
   admin: RedisQueueAdmin,
   hasSeen: boolean,
 ): Promise<QueuesOverview | undefined> {
@@ -77,7 +76,7 @@ async function lookAgain(
   } catch (error) {
     const code: unknown = Reflect.get(Object(error), 'code');
     if (!hasSeen || (code !== 'REDIS_UNAVAILABLE' && code !== 'OUTCOME_UNKNOWN')) throw error;
-    output.warn(withoutSecrets(errorText(error), settings.secrets));
+    output.warn(errorText(error));
     return undefined;
   }
 }
