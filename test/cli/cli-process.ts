@@ -11,6 +11,8 @@ export interface CliOptions {
   readonly directory?: string;
   /** What is written to its standard input. */
   readonly input?: string;
+  /** More could come. Default false. */
+  readonly isInputOpen?: boolean;
 }
 
 /** One run of the command line, in a process of its own, as `npm run build` made it. */
@@ -26,14 +28,15 @@ export class CliProcess {
   }
 
   static start(words: readonly string[], options: CliOptions = {}): CliProcess {
-    const { url, environment = {}, directory, input } = options;
+    const { url, environment = {}, directory, input, isInputOpen = false } = options;
     const { REDIS_URL: _, NO_COLOR: __, ...inherited } = process.env;
     const child = spawn(process.execPath, [bin(), ...words], {
       cwd: directory ?? '/',
       env: { ...inherited, ...(url === undefined ? {} : { REDIS_URL: url }), ...environment },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
-    child.stdin?.end(input);
+    child.stdin?.write(input ?? '');
+    if (!isInputOpen) child.stdin?.end();
     return new CliProcess(child);
   }
 

@@ -188,3 +188,12 @@ test('what a file fails with is told by line', async () => {
   expect(err).toMatch(/error: line 2: The body has \d+ bytes/);
   await eventually(async () => expect(await rig.queue('work').waiting()).toHaveLength(2));
 });
+
+test('an interruption ends it while standard input is silent', async () => {
+  await rig.serve({ controllers: [controllerOf('echo', (data: unknown) => data)] });
+  const input = '1\n';
+  const asking = start(['send', 'echo', '--file', '-'], { input, isInputOpen: true });
+  await asking.printed('"reply":1');
+  asking.interrupt();
+  expect(await asking.result()).toMatchObject({ code: 130 });
+});

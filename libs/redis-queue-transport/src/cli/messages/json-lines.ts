@@ -24,20 +24,28 @@ export interface LineFormat {
  * How many messages the file has; undefined for standard input, which can be read only once.
  * @throws UsageError if it cannot be read, or names the first line that is wrong: then nothing was sent
  */
-export async function countLines(file: string, format: LineFormat): Promise<number | undefined> {
+export async function countLines(
+  file: string,
+  format: LineFormat,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   if (file === '-') return undefined;
   let count = 0;
-  const lines = readLines(file, format);
+  const lines = readLines(file, format, signal);
   while ((await lines.next()).done !== true) count += 1;
   return count;
 }
 
-/** Without those that are empty. @throws UsageError */
-export async function* readLines(file: string, format: LineFormat): AsyncGenerator<Line> {
+/** Without those that are empty. An abort ends it, even while standard input is silent. @throws UsageError */
+export async function* readLines(
+  file: string,
+  format: LineFormat,
+  signal: AbortSignal,
+): AsyncGenerator<Line> {
   const input = file === '-' ? process.stdin : await opened(file);
   let number = 0;
   try {
-    for await (const text of createInterface({ input, crlfDelay: Infinity })) {
+    for await (const text of createInterface({ input, crlfDelay: Infinity, signal })) {
       number += 1;
       if (text.trim() !== '') yield { number, ...messageOf(text, number, format) };
     }

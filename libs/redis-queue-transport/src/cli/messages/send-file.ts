@@ -22,7 +22,8 @@ export async function sendFile(
   sendMany: SendMany,
 ): Promise<ExitCode> {
   const format = formatOf(call);
-  const total = await countLines(file, format);
+  const total = await countLines(file, format, call.signal);
+  if (call.signal.aborted) return EXIT.interrupted;
   const { RedisQueueRecord: Record } = await import('../../index.js');
   const progress = new Progress(call.output, 'messages');
   const tally = new Tally(call);
@@ -41,7 +42,7 @@ export async function sendFile(
     );
   };
   try {
-    for await (const line of readLines(file, format)) {
+    for await (const line of readLines(file, format, call.signal)) {
       part.push(line);
       if (part.length === PART) await send();
       if (call.signal.aborted || tally.mustStop) break;

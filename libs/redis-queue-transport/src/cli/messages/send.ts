@@ -54,7 +54,7 @@ interface Failure {
   readonly cause: unknown;
 }
 
-/** Resolves when the last reply has come, with the error if there is one. */
+/** Resolves when the last reply has come, with the error if the request failed. Sends nothing once it is aborted. */
 function replies(
   client: RedisQueueClient,
   pattern: string,
@@ -63,6 +63,7 @@ function replies(
   signal: AbortSignal,
   tell: (reply: unknown) => void,
 ): Promise<Failure | undefined> {
+  if (signal.aborted) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     const end = (failure: Failure | undefined): void => {
       signal.removeEventListener('abort', giveUp);
@@ -88,7 +89,7 @@ async function askAll(
   shared: RedisQueueSendOptions,
 ): Promise<ExitCode> {
   const format = formatOf(call);
-  const total = await countLines(file, format);
+  const total = await countLines(file, format, call.signal);
   const client = await call.client();
   const progress = new Progress(call.output, 'requests');
   let failed = 0;
@@ -110,7 +111,7 @@ async function askAll(
     progress.show(done, total === undefined ? undefined : done / total);
   };
   const running = new Set<Promise<void>>();
-  for await (const line of readLines(file, format)) {
+  for await (const line of readLines(file, format, call.signal)) {
     const asking: Promise<void> = ask(line).finally(() => running.delete(asking));
     running.add(asking);
     if (running.size >= AT_ONCE) await Promise.race(running);

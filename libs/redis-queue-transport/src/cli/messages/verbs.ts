@@ -3,6 +3,7 @@ import { printable } from '../../core/message/printable.js';
 import type { Argument, Call, Command } from '../command/command.js';
 import { EXIT } from '../words/exit-code.js';
 import { UsageError } from '../words/usage-error.js';
+import { counted } from '../output/text.js';
 import { DEDUPLICATE, MESSAGE_OPTIONS, dataOf, headersOf, without } from './message-options.js';
 import { sendFile } from './send-file.js';
 
@@ -77,7 +78,7 @@ export const emit: Command = {
     call.output.result(result, () => {
       const { id, groups, listeners, isDuplicate } = result;
       if (isDuplicate) return `${printable(id)}: was emitted already\n`;
-      return `${printable(id)}: ${groups} groups, ${listeners} live listeners\n`;
+      return `${printable(id)}: ${counted(groups, 'group')}, ${counted(listeners, 'live listener')}\n`;
     });
     return EXIT.done;
   },
