@@ -199,6 +199,27 @@ describe('no script works for longer than 10 ms', () => {
     await rig.commands.unlink(dead);
   });
 
+  test('replaying events just below the size that is parked, behind hundreds of small ones', async () => {
+    const { url } = rig.redis;
+    const admin = rig.closeLater(new RedisQueueAdmin({ connection: url, prefix: rig.prefix }));
+    const group = { pattern: 'shop.opened', group: 'mail' };
+    await broker.declare({
+      pattern: group.pattern,
+      groups: [group.group],
+      history: { maxLength: 1_000 },
+    });
+    const history = world.key(group.pattern, 'history');
+    for (let n = 1; n <= 600; n += 1) {
+      const text = 'x'.repeat(n > 400 ? 255 * KIB : 256);
+      await rig.commands.xadd(history, '*', 'n', n, 'element', element(`e${n}`, `"${text}"`));
+    }
+    await expectShort(async () => {
+      expect(await admin.replay(group.pattern, group.group)).toBe(600);
+      await rig.commands.del(world.key(`@${group.group}/${group.pattern}`, 'waiting'));
+    });
+    await rig.commands.del(history);
+  });
+
   test('adding when a million ids have ended at once', async () => {
     await expectShort(async () => {
       const ids = world.key(QUEUE, 'ids');

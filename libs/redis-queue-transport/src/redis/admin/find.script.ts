@@ -1,4 +1,5 @@
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
+import { READ_IN_STEPS } from '../script/steps-lua.js';
 
 /** A part of what is looked through. */
 export interface Looked {
@@ -10,55 +11,41 @@ export interface Looked {
   readonly found: readonly Buffer[];
 }
 
-/** So much is looked at with one call. */
+/** So many are looked at with one call. */
 const MOST_SEEN = 500;
-const MOST_BYTES = 1_048_576;
-/** Most elements that are read at once, since the size of the next ones is unknown. */
-const LARGEST_STEP = 8;
-/** About so many bytes are read at once where elements are large. */
-const STEP_BYTES = 262_144;
 
 /** `read(from, to)` is how elements are read, both counted from the end, from 0 on. */
 const LOOK_THROUGH = `
-local step = 1
-local seen, bytes, isEnd = 0, 0, 0
-local reply = { 0, 0 }
-while seen < ${MOST_SEEN} and bytes < ${MOST_BYTES} and isEnd == 0 do
-  local first = passed + seen
-  local elements = read(first, first + step - 1)
-  local size = 0
-  for _, element in ipairs(elements) do
-    size = size + #element
-    local at = string.find(element, text, 1, true)
-    if at and (string.find(element, '\\n', 1, true) or 0) > at then reply[#reply + 1] = element end
-  end
-  seen = seen + #elements
-  bytes = bytes + size
-  if #elements < step then isEnd = 1 end
-  step = math.max(1, math.min(step * 2, ${LARGEST_STEP}, math.floor(${STEP_BYTES} * #elements / math.max(1, size))))
-end
-reply[1], reply[2] = seen, isEnd
-return reply
+local found = {}
+local seen, isEnd = readInSteps(${MOST_SEEN}, function(seen, count)
+  return read(passed + seen, passed + seen + count - 1)
+end, function(element)
+  local at = string.find(element, text, 1, true)
+  if at and (string.find(element, '\\n', 1, true) or 0) > at then found[#found + 1] = element end
+  return #element
+end)
+return { seen, isEnd and 1 or 0, found }
 `;
 
 function readLooked(reply: unknown): Looked {
-  const [seen, isEnd, ...found] = readArray(reply);
+  const [seen, isEnd, found] = readArray(reply);
   return {
     seen: readNumber(seen),
     isEnd: isEnd === 1,
-    found: found.map(readBuffer),
+    found: readArray(found).map(readBuffer),
   };
 }
 
 /**
  * Looks for a text in the headers of a list's elements, or of a part of them: from the tail on, beyond `passed` of them,
- * so that nothing is missed when some are taken or added meanwhile. Reads one, and then more at once for as long as they
- * are small. Replies { how many it has looked at, 1 when it has seen all, those that have it … }.
+ * so that nothing is missed when some are taken or added meanwhile. Replies { how many it has looked at, 1 when it has
+ * seen all, { those that have it … } }.
  */
 export const findInList = new Script({
   action: 'look for a message',
   keys: ['list'],
   args: ['text', 'passed'],
+  shared: [READ_IN_STEPS],
   lua: `
 local function read(from, to) return redis.call('LRANGE', list, -1 - to, -1 - from) end
 ${LOOK_THROUGH}`,
@@ -70,6 +57,7 @@ export const findDelayed = new Script({
   action: 'look for a message',
   keys: ['delayed'],
   args: ['text', 'passed'],
+  shared: [READ_IN_STEPS],
   lua: `
 local function read(from, to) return redis.call('ZRANGE', delayed, -1 - to, -1 - from) end
 ${LOOK_THROUGH}`,

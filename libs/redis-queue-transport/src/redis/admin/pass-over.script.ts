@@ -1,4 +1,5 @@
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
+import { READ_IN_STEPS } from '../script/steps-lua.js';
 
 /** Dead letters that one call passed over. */
 export interface PassedOver {
@@ -11,33 +12,17 @@ export interface PassedOver {
 
 /** So many are passed over with one call. */
 const MOST_SEEN = 1_000;
-const MOST_BYTES = 1_048_576;
-/** Most entries that are read at once, since the size of the next ones is unknown. */
-const LARGEST_STEP = 16;
-/** About so many bytes are read at once where entries are large. */
-const STEP_BYTES = 262_144;
 
 /** `read(from, count)` is how entries are read. */
 const PASS_OVER = `
-local step = 1
-local seen, bytes, isEnd = 0, 0, 0
 local last = ''
-local wanted = math.min(most, ${MOST_SEEN})
-while seen < wanted and bytes < ${MOST_BYTES} and isEnd == 0 do
-  local count = math.min(step, wanted - seen)
-  local entries = read(from, count)
-  local size = 0
-  for _, entry in ipairs(entries) do size = size + #(entry[2][2] or '') end
-  if #entries > 0 then
-    last = entries[#entries][1]
-    from = '(' .. last
-  end
-  seen = seen + #entries
-  bytes = bytes + size
-  if #entries < count then isEnd = 1 end
-  step = math.max(1, math.min(step * 2, ${LARGEST_STEP}, math.floor(${STEP_BYTES} * #entries / math.max(1, size))))
-end
-return { seen, last, isEnd }
+local seen, isEnd = readInSteps(math.min(most, ${MOST_SEEN}), function(_, count)
+  return read(last == '' and from or '(' .. last, count)
+end, function(entry)
+  last = entry[1]
+  return #(entry[2][2] or '')
+end)
+return { seen, last, isEnd and 1 or 0 }
 `;
 
 function readPassedOver(reply: unknown): PassedOver {
@@ -46,14 +31,14 @@ function readPassedOver(reply: unknown): PassedOver {
 }
 
 /**
- * Passes over dead letters from an entry on, oldest first, since streams have no offsets: `most` of them, or a part. Reads
- * one, and then more at once for as long as they are small. Replies { how many, the last of them, 1 when there are
- * no more }.
+ * Passes over dead letters from an entry on, oldest first, since streams have no offsets: `most` of them, or a part.
+ * Replies { how many, the last of them, 1 when there are no more }.
  */
 export const passOverOldest = new Script({
   action: 'list dead letters',
   keys: ['dead'],
   args: ['from', 'most'],
+  shared: [READ_IN_STEPS],
   lua: `
 local function read(first, count) return redis.call('XRANGE', dead, first, '+', 'COUNT', count) end
 ${PASS_OVER}`,
@@ -65,6 +50,7 @@ export const passOverNewest = new Script({
   action: 'list dead letters',
   keys: ['dead'],
   args: ['from', 'most'],
+  shared: [READ_IN_STEPS],
   lua: `
 local function read(first, count) return redis.call('XREVRANGE', dead, first, '-', 'COUNT', count) end
 ${PASS_OVER}`,

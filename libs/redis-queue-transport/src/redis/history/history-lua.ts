@@ -1,31 +1,32 @@
 import { APPEND } from '../script/moving-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
+import { READ_IN_STEPS } from '../script/steps-lua.js';
 
-/** Bounds of one call that reads a history, so that none keeps Redis busy for long or fills a process. */
+/** So many are read with one call, so that it does not fill a process. */
 const MOST_ENTRIES = 1_000;
-const MOST_BYTES = 1_048_576;
 
 /**
  * Reads a part of the stream `history`, as the Lua function `readPart(first, last)`. Returns its entries, and where the
- * next part begins, or false. Few entries at first, since their size is unknown.
+ * next part begins, or false.
  */
 export const READ_PART = new SharedLua(
   `
 local function readPart(first, last)
-  local entries, bytes, step, rest = {}, 0, 1, first
-  repeat
-    local some = redis.call('XRANGE', history, rest, last, 'COUNT', step)
-    for _, entry in ipairs(some) do
-      entries[#entries + 1] = entry
-      for _, field in ipairs(entry[2]) do bytes = bytes + #field end
-    end
-    rest = #some == step and '(' .. some[#some][1]
-    step = math.min(2 * step, ${MOST_ENTRIES} - #entries)
-  until not rest or step == 0 or bytes >= ${MOST_BYTES}
-  return entries, rest
+  local entries, rest = {}, first
+  local _, isEnd = readInSteps(${MOST_ENTRIES}, function(_, count)
+    return redis.call('XRANGE', history, rest, last, 'COUNT', count)
+  end, function(entry)
+    entries[#entries + 1] = entry
+    rest = '(' .. entry[1]
+    local size = 0
+    for _, field in ipairs(entry[2]) do size = size + #field end
+    return size
+  end)
+  return entries, not isEnd and rest
 end
 `,
   ['history'],
+  [READ_IN_STEPS],
 );
 
 /**
