@@ -10,7 +10,7 @@ import type { EventHistory } from '../events/event-index.js';
 import { subscriptionOf, subscriptionQueue } from '../message/queue-name.js';
 import { wholeNumber } from '../options/options.js';
 import type { MessageReader } from './message-reader.js';
-import { withLargeOf } from './pages.js';
+import { PAGE, withLargeOf } from './pages.js';
 import type { Page, Reading } from './pages.js';
 import type { QueuedMessage } from './queued-message.js';
 
@@ -40,7 +40,6 @@ export interface HistoryEntry extends QueuedMessage {
   readonly pattern: string;
 }
 
-const PAGE = 100;
 const limitRule = wholeNumber('events', 1);
 
 /** Manages groups and histories, while servers run. */

@@ -1,6 +1,7 @@
 import type { QueueConsumer } from '../../core/admin/admin-broker.js';
 import { dateOf } from '../../core/admin/message-reader.js';
 import type { Connection } from '../connection/connection.js';
+import { readTime } from '../connection/read-time.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { filledOf, partsOf } from './held-lists.js';
 import { scored } from './scored.js';
@@ -27,8 +28,7 @@ async function withLeases(
   leases: readonly (readonly [name: string, endsMs: number])[],
 ): Promise<readonly QueueConsumer[]> {
   if (leases.length === 0) return [];
-  const [seconds, microseconds] = await connection.run('read the time', (client) => client.time());
-  const nowMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  const nowMs = await readTime(connection);
   const names = leases.map(([name]) => name);
   const filled = await filledOf(connection, keys, names);
   const held = new Map(filled.map(({ consumer, length }) => [consumer, length]));

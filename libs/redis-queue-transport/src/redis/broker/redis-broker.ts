@@ -25,6 +25,7 @@ import { homeContext } from '../../core/process/own-context.js';
 import type { Connection, ConnectionStatus } from '../connection/connection.js';
 import { OpenConnections } from '../connection/open-connections.js';
 import { processName } from '../connection/process-name.js';
+import { readTime } from '../connection/read-time.js';
 import { EventBatch } from '../events/event-batch.js';
 import { EventChannel } from '../events/event-channel.js';
 import { LiveEvents } from '../events/live-events.js';
@@ -334,9 +335,6 @@ export class RedisBroker implements Broker {
   }
 
   async #readClock(): Promise<void> {
-    const [seconds, microseconds] = await this.#commands.run('read the time', (client) =>
-      client.time(),
-    );
-    this.#clock.set(Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000));
+    this.#clock.set(Math.floor(await readTime(this.#commands)));
   }
 }

@@ -10,8 +10,7 @@ const REPEATED_ARGUMENTS = /,? with args beginning with:.*/s;
 /**
  * Removes from an error the commands and replies that it carries: `AUTH` has the password as an argument, a push has the
  * data of messages, and printing or reporting the error must not publish them. What stays is the name of the command, and
- * the key that another program uses. Works in place, since ioredis may hand the
- * same object to other listeners.
+ * the key that another program uses. Works in place, since ioredis may hand the same object to other listeners.
  */
 export function bare<T>(error: T): T {
   strip(error, new Set());

@@ -2,6 +2,7 @@ import { assertSubscribable, isMeantBy, isWildcard } from '../../core/events/eve
 import { Connection } from '../connection/connection.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
 import { processName } from '../connection/process-name.js';
+import { literally } from '../keys/glob.js';
 import { Keys } from '../keys/keys.js';
 import { EventChannel } from './event-channel.js';
 
@@ -55,7 +56,7 @@ export class EventTail {
   /** Resolves when Redis has confirmed it. @throws RedisUnavailableError | RedisRefusedError */
   async listen(): Promise<void> {
     const channel = isWildcard(this.pattern)
-      ? `${this.#start.replace(/[*?[\]\\]/g, '\\$&')}*`
+      ? `${literally(this.#start)}*`
       : this.#keys.event(this.pattern);
     const listener = (element: Buffer, from: string): void => {
       const name = from.slice(this.#start.length);

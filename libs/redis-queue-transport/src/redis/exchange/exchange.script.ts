@@ -35,7 +35,7 @@ const MOST_TAKEN_BYTES = 524_288;
 const LONGEST_STEP = 64;
 const BLIND_STEP = 8;
 
-/** How many of the nodes of a list tell that mean: an usual one has 8 KiB, so what one call takes is in these. */
+/** How many of the nodes of a list tell that mean: a usual one has 8 KiB, so what one call takes is in these. */
 const SAMPLES = 64;
 
 /** Most values for one command: Lua's stack is limited. */
@@ -168,7 +168,6 @@ local nextDue, dueIn, isDueLarge = false, -1, 0
 if redis.call('ZCARD', delayed) > 0 then
   nextDue, dueIn, isDueLarge = releaseDue(now or nowMs(), isPaused)
 end
-
 
 local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
 local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', ${CUT.no}, isDueLarge }

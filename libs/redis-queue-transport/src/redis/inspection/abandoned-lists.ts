@@ -1,5 +1,6 @@
 import type { AbandonedList } from '../../core/admin/inspection.js';
 import type { Connection } from '../connection/connection.js';
+import { literally } from '../keys/glob.js';
 import type { Keys } from '../keys/keys.js';
 
 /** So many keys are looked at with one call. */
@@ -18,7 +19,7 @@ export async function abandonedLists(
       client.scan(
         cursor,
         'MATCH',
-        `${escaped(prefix)}:{*}:processing:*`,
+        `${literally(prefix)}:{*}:processing:*`,
         'COUNT',
         PART,
         'TYPE',
@@ -45,17 +46,14 @@ async function abandoned(
     /^\{(.+)\}:processing:([^{}]+)$/s.exec(key.slice(prefix.length + 1)) ?? [];
   if (queue === undefined || consumer === undefined) return undefined;
   const { consumers, fenced } = keys.queue(queue);
-  const [held, leased, reclaimed] = await connection.run('see what is held', (client) =>
+  // The length last: of a consumer that leaves meanwhile, nothing is left by then.
+  const [leased, reclaimed, held] = await connection.run('see what is held', (client) =>
     Promise.all([
-      client.llen(key),
       client.zscore(consumers, consumer),
       client.zscore(fenced, consumer),
+      client.llen(key),
     ]),
   );
   if (held === 0 || leased !== null || reclaimed !== null) return undefined;
   return { queue, consumer, key, held };
-}
-
-function escaped(text: string): string {
-  return text.replace(/[*?[\]\\]/g, '\\$&');
 }

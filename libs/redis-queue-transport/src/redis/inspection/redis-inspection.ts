@@ -7,6 +7,7 @@ import type {
   Role,
 } from '../../core/admin/inspection.js';
 import { Connection } from '../connection/connection.js';
+import { readTime } from '../connection/read-time.js';
 import { placeOf } from '../connection/connection-source.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
 import { processName } from '../connection/process-name.js';
@@ -64,11 +65,8 @@ export class RedisInspection implements Inspection {
     let best: ClockReading | undefined;
     for (let reading = 0; reading < READINGS; reading += 1) {
       const before = performance.now();
-      const [seconds, microseconds] = await this.#connection.run('read the time', (client) =>
-        client.time(),
-      );
+      const redisMs = await readTime(this.#connection);
       const roundTripMs = performance.now() - before;
-      const redisMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
       const aheadMs = redisMs - (Date.now() - roundTripMs / 2);
       if (best === undefined || roundTripMs < best.roundTripMs) best = { aheadMs, roundTripMs };
     }

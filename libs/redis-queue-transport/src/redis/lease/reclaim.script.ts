@@ -16,14 +16,15 @@ const MOST_COUNTED = 1_000_000;
  * What a late command took for a consumer that was fenced before was never started, and goes back unchanged to where it
  * came from.
  *
- * The consumer is remembered as fenced for `fenceMs`, as a blocked or delayed BLMOVE of its may still be executed, and
+ * The consumer is remembered as fenced for `fenceMs`, as a blocked or delayed BLMOVE of it may still be executed, and
  * then until somebody has looked once more: nobody may have been there before.
  *
  * A consumer that held much is taken from in several calls, the newest first; `isLastFound` 1 says that a call before
  * found the suspect that was begun last.
  *
- * Replies { how many deliveries went back, how many are left, 1 when that suspect has been found }; -1 when its lease does not end at `seenEndMs`, as it was seen: then it was renewed
- * since. Whether it has ended is for the caller to say, as Redis's clock may have been set.
+ * Replies { how many deliveries went back, how many are left, 1 when that suspect has been found }; -1 when its lease does
+ * not end at `seenEndMs`, as it was seen: then it was renewed since. Whether it has ended is for the caller to say, as
+ * Redis's clock may have been set.
  */
 export const reclaim = new Script({
   action: 'reclaim deliveries',

@@ -25,9 +25,9 @@ export interface RenewReply {
 
 /**
  * Extends the lease of a consumer that still has it. Names the consumers of the queue whose lease is over or soon will be,
- * and those whose lease ends later than this one: Redis's clock may have been set back. Drops dead letters that are too old, or a part of
- * them, unless the age is 0. Where `tellDropped` is 1, it tells how many were dropped since that was told last, no
- * matter who dropped them: each is told once, whatever the number of consumers.
+ * and those whose lease ends later than this one: Redis's clock may have been set back. Drops dead letters that are too
+ * old, or a part of them, unless the age is 0. Where `tellDropped` is 1, it tells how many were dropped since that was told
+ * last, no matter who dropped them: each is told once, whatever the number of consumers.
  *
  * The first to renew in each third of a lease, of all consumers, is given fenced consumers too: a late command of theirs
  * may still have taken something, and one look is enough. Who is the first shows in the leases: nobody else has one that

@@ -7,6 +7,7 @@ export const INBOX_WAIT_MS = 5_000;
 const MOST_REPLIES = 500;
 /** Roughly how many bytes one call should return: as many replies as fit if they are as large as earlier ones. */
 const MOST_BYTES = 16_777_216;
+
 /**
  * Reads one process's reply list, on a connection of its own, as many replies as possible with each call. Replies that are
  * lost with the connection are gone; the callers' deadlines end those requests.

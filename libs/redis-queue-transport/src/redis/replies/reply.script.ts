@@ -10,11 +10,10 @@ export interface StreamNews extends SeenList {
 }
 
 /**
- * Adds replies to a caller's list, which vanishes when nobody reads it for
- * `keepMs`. `streams` are the numbers of requests whose replies are to go on. Replies nothing without any; else { how long
- * the list was before, the beginning of its first element where `looksCloser` is 1 and there was one, how many replies to
- * streams all had added before, those of the requests of which the caller said that it wants no more … }. They are counted
- * from the first closer look on.
+ * Adds replies to a caller's list, which vanishes when nobody reads it for `keepMs`. `streams` are the numbers of requests
+ * whose replies are to go on. Replies nothing without any; else { how long the list was before, the beginning of its first
+ * element where `looksCloser` is 1 and there was one, how many replies to streams all had added before, those of the
+ * requests of which the caller said that it wants no more … }. They are counted from the first closer look on.
  */
 export const reply = new Script({
   action: 'send a reply',
