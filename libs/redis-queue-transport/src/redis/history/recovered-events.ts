@@ -1,10 +1,10 @@
 import type { RecoveryTerms } from '../../core/broker/broker.js';
 import { historyField } from '../../core/events/event-index.js';
+import { RecoveringListener } from '../../core/events/recovering-listener.js';
+import type { HistorySource } from '../../core/events/recovering-listener.js';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
-import { RecoveringListener } from './recovering-listener.js';
-import type { HistorySource } from './recovering-listener.js';
 import { readHistory, readTold } from './read-history.script.js';
 
 export interface RecoveredContext {

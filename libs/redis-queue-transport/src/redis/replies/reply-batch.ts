@@ -1,11 +1,11 @@
 import type { Element } from '../../core/message/envelope.js';
+import { UnreadLists } from '../../core/requests/unread-lists.js';
 import type { Connection } from '../connection/connection.js';
 import { divided } from '../script/divided.js';
 import type { PartBounds } from '../script/divided.js';
 import type { Keys } from '../keys/keys.js';
 import { reply } from './reply.script.js';
 import type { StreamNews } from './reply.script.js';
-import { UnreadLists } from './unread-lists.js';
 
 /** What is known about a caller after writing replies to it. */
 export interface CallerNews {
@@ -48,7 +48,7 @@ export class ReplyBatch {
   #waiting = 0;
   #waitingBytes = 0;
   #waitsForRedis = false;
-  readonly #unread = new UnreadLists();
+  readonly #unread = new UnreadLists(() => performance.now());
 
   constructor(
     private readonly connection: Connection,

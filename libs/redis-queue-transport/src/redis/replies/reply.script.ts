@@ -1,5 +1,5 @@
 import { Script, readArray, readNumber } from '../script/script.js';
-import type { SeenList } from './unread-lists.js';
+import type { SeenList } from '../../core/requests/unread-lists.js';
 
 /** Enough of an element to tell it from most others. */
 const HEAD_BYTES = 256;

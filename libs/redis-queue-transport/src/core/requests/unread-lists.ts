@@ -34,8 +34,9 @@ export class UnreadLists {
   readonly #suspected = new Map<string, Suspicion>();
 
   constructor(
+    /** Monotonic, in ms. */
+    private readonly now: () => number,
     private readonly patienceMs = PATIENCE_MS,
-    private readonly now: () => number = () => performance.now(),
   ) {}
 
   /** Whether the next call is to look at more than the length. */

@@ -9,7 +9,7 @@ class Stage {
   #nowMs = 0;
   #isCounted = false;
   #added = 0;
-  readonly #lists = new UnreadLists(PATIENCE_MS, () => this.#nowMs);
+  readonly #lists = new UnreadLists(() => this.#nowMs, PATIENCE_MS);
   elements: string[] = [];
 
   constructor(private readonly valueAt = (ms: number): string => `value ${ms}`) {}

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { RecoveringListener } from './recovering-listener.js';
 import type { HistorySource } from './recovering-listener.js';
-import type { HistoryPage } from './read-history.script.js';
+import type { HistoryPage } from './history-page.js';
 
 const EMPTY: HistoryPage = { total: 0, newest: '0-0', events: [], readTo: undefined };
 const EVENT = { number: 1, id: '5-0', element: Buffer.from('missed') };

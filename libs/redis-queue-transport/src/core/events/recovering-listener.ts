@@ -1,5 +1,5 @@
-import { retryUntilStopped } from '../../core/process/until-stopped.js';
-import type { HistoryPage, Told } from './read-history.script.js';
+import { retryUntilStopped } from '../process/until-stopped.js';
+import type { HistoryPage, Told } from './history-page.js';
 
 export interface RecoveringEvents {
   deliver(element: Buffer): void;
