@@ -1,36 +1,38 @@
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type { QueueDump } from '../support/queue-dump.js';
 
-/** When a lease ends that a test lets end. */
+/** The end, in ms of Redis's time, of a lease that a test ends. */
 export const ENDED_MS = 1;
 
-/** What the contract suite needs beside the broker: to look at what is held, and to play foreign programs and fate. */
+/** What the contract suite needs beside the broker: a view of what is held, other programs, and fate. */
 export interface BrokerWorld {
-  /** A connected broker, as a process of its own would have it. Closed after the test. */
+  /** A connected broker, as if in another process. Closed after the test. */
   open(): Promise<Broker>;
   dump(queue: string): Promise<QueueDump>;
   /** Appends elements as a program without this library would. */
   pushForeign(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
-  /** Adds suspects, as if a process had died while it ran them; consumers are told. */
+  /** Adds suspects, as if a process had died while running them, and wakes the consumers. */
   pushSuspects(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
-  /** Lets the consumer's lease end now, as if it had been silent for the whole of it: at {@link ENDED_MS}. */
+  /** Ends the consumer's lease at {@link ENDED_MS}, as if the consumer had been silent since it took it. */
   endLease(queue: string, consumer: string): Promise<void>;
-  /** Lets the consumer's lease end at this time of Redis, in ms. */
+  /** Sets the end of the consumer's lease, in ms of Redis's time. */
   moveLeaseEnd(queue: string, consumer: string, endsAtMs: number): Promise<void>;
-  /** Lets so much of every lease pass. */
+  /** Lets this much of every lease pass. */
   age(queue: string, ms: number): Promise<void>;
-  /** Has these consumers be fenced, as if each had lost its lease just now. */
+  /** Lets this much of the wait of every delayed message pass. */
+  ageDelayed(queue: string, ms: number): Promise<void>;
+  /** Fences these consumers, as if each had just lost its lease. */
   fence(queue: string, ...consumers: string[]): Promise<void>;
-  /** Lets the time pass for which late commands of a fenced consumer are expected, with nobody there to look. */
+  /** Ends the time in which a late command of a fenced consumer is expected, as if nobody had looked. */
   endFence(queue: string, consumer: string): Promise<void>;
-  /** Removes everything that the consumer holds, as somebody with the wrong command could. */
+  /** Removes everything that the consumer holds, as a wrong command typed by hand could. */
   dropHeld(queue: string, consumer: string): Promise<void>;
-  /** Removes the suspects, as if they had been run. */
+  /** Removes the suspects, as if they had run. */
   dropSuspects(queue: string): Promise<void>;
   /** Executes a take that the consumer sent long ago. */
   lateTake(queue: string, consumer: string, from?: 'waiting' | 'suspects'): Promise<void>;
-  /** Stops the queue, or lets it go on, as an operator would; consumers are told. */
+  /** Pauses or resumes the queue, as an operator would, and wakes the consumers. */
   setPaused(queue: string, isPaused: boolean): Promise<void>;
-  /** Says that consumers of this test were fenced, and so may still be remembered when it ends. */
+  /** Declares that this test fences consumers, so their names may remain when it ends. */
   expectFenced(): void;
 }

@@ -24,10 +24,11 @@ const TERMS: LeaseTerms = {
   waitMs: 300,
 };
 const NEVER = new AbortController().signal;
-/** No third of it ends during a test. */
+/** So long that not even a third of it passes during a test. */
 const LONG = { leaseMs: 3_000_000_000 };
+const HOUR_MS = 3_600_000;
 
-/** What every broker does, verb by verb. To be called within a `describe`. */
+/** What every broker does, verb by verb. Call it within a `describe`. */
 export function brokerContract(world: BrokerWorld): void {
   let broker: Broker;
   let joined: Lease[];
@@ -37,7 +38,7 @@ export function brokerContract(world: BrokerWorld): void {
     broker = await world.open();
   });
 
-  // A lease that was lost, or whose broker was closed, cannot be left any more.
+  // A lease that was lost, or whose broker was closed, can no longer be left.
   afterEach(() => Promise.allSettled(joined.map((lease) => lease.leave())));
 
   async function pushAll(...names: string[]): Promise<void> {
@@ -77,33 +78,32 @@ export function brokerContract(world: BrokerWorld): void {
     return broker.push(QUEUE, name, element(name), { dueMs: broker.nowMs() + inMs });
   }
 
-  /** One ms after another. Returns when all of them are due. */
-  async function pushAllLater(...names: readonly string[]): Promise<number> {
-    const dueMs = broker.nowMs() + 500;
+  /** Due after each other, and all of them after the test, unless it lets two hours pass. */
+  async function pushAllLater(...names: readonly string[]): Promise<void> {
+    const dueMs = broker.nowMs() + HOUR_MS;
     for (const [index, name] of names.entries())
       await broker.push(QUEUE, name, element(name), { dueMs: dueMs + index });
-    return dueMs + names.length;
   }
 
   async function waitingIds(): Promise<(string | undefined)[]> {
     return ids((await world.dump(QUEUE)).waiting);
   }
 
-  /** The consumers of which a renewal says that they may be dead. */
+  /** The consumers that a renewal reports as possibly dead. */
   async function named(lease: Lease): Promise<string[]> {
     const renewal = await lease.renew();
     if (renewal === 'leaseLost') throw new Error('The lease was lost.');
     return renewal.doubtful.map(({ consumer }) => consumer);
   }
 
-  /** The fenced consumers that are given to it with a renewal. */
+  /** The fenced consumers that a renewal asks this one to check. */
   async function fenced(lease: Lease): Promise<readonly string[]> {
     const renewal = await lease.renew();
     if (renewal === 'leaseLost') throw new Error('The lease was lost.');
     return renewal.fenced;
   }
 
-  /** Lets a new consumer take and die. */
+  /** A new consumer takes this many messages and dies. */
   async function crashWhileHolding(count: number): Promise<string> {
     const lease = await join();
     await take(lease, count);
@@ -112,7 +112,7 @@ export function brokerContract(world: BrokerWorld): void {
     return lease.consumer;
   }
 
-  /** Likewise of one that has the trial, and took so many suspects. */
+  /** A new consumer gets the trial, takes this many suspects, and dies. */
   async function crashWhileTesting(count: number): Promise<string> {
     const lease = await join();
     await lease.exchange([], 0, 'claim');
@@ -127,13 +127,13 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await waitingIds()).toEqual(['a', 'b', 'c']);
     });
 
-    test('keeps the order of messages that are pushed at once, however many', async () => {
+    test('keeps the order of messages that are pushed together, however many', async () => {
       const names = Array.from({ length: 2_500 }, (_, index) => `m${index}`);
       await Promise.all(names.map((name) => broker.push(QUEUE, name, element(name))));
       expect(await waitingIds()).toEqual(names);
     });
 
-    test('keeps the bytes of a body that is no text', async () => {
+    test('keeps the bytes of a body that is not text', async () => {
       const bytes = Buffer.concat([
         Buffer.from('{"rq":1,"id":"x"}\n'),
         Buffer.from([0, 255, 10, 13]),
@@ -143,42 +143,43 @@ export function brokerContract(world: BrokerWorld): void {
     });
   });
 
-  describe('push with a time to come', () => {
-    test('keeps the message away until then, and hands it out before what waits', async () => {
+  describe('push with a time in the future', () => {
+    test('holds the message back until then, and hands it out before those that wait', async () => {
       const lease = await join();
-      expect(await pushLater('later', 120)).toBe('added');
+      expect(await pushLater('later', HOUR_MS)).toBe('added');
       await pushAll('now');
       const reply = await exchange(lease, [], 1);
       expect(ids(reply.taken)).toEqual(['now']);
       expect(reply.dueInMs).toBeGreaterThan(0);
       await pushAll('after');
-      await eventually(async () => expect((await exchange(lease, [], 0)).dueInMs).toBeUndefined());
+      await world.ageDelayed(QUEUE, HOUR_MS);
+      expect((await exchange(lease, [], 0)).dueInMs).toBeUndefined();
       expect(ids(await take(lease, 2))).toEqual(['later', 'after']);
     });
 
-    test('leaves what is due where it is while nothing is taken: in its order', async () => {
-      const allDueMs = await pushAllLater('first', 'second', 'third');
+    test('leaves due messages where they are, in order, while nothing is taken', async () => {
+      await pushAllLater('first', 'second', 'third');
       await pushAll('waits');
       const lease = await join();
-      await eventually(async () => expect((await exchange(lease, [], 0)).dueInMs).toBeUndefined());
-      await eventually(() => expect(broker.nowMs()).toBeGreaterThan(allDueMs));
-      for (let call = 0; call < 3; call += 1) await exchange(lease, [], 0);
+      await world.ageDelayed(QUEUE, 2 * HOUR_MS);
+      for (let call = 0; call < 3; call += 1)
+        expect((await exchange(lease, [], 0)).dueInMs).toBeUndefined();
       expect(ids((await world.dump(QUEUE)).delayed)).toEqual(['first', 'second', 'third']);
       expect(ids(await take(lease, 4))).toEqual(['first', 'second', 'third', 'waits']);
     });
 
-    test('leaves what is due where it is while the queue is paused', async () => {
-      const allDueMs = await pushAllLater('first', 'second', 'third');
+    test('leaves due messages where they are while the queue is paused', async () => {
+      await pushAllLater('first', 'second', 'third');
       await world.setPaused(QUEUE, true);
       const lease = await join();
-      await eventually(async () => expect((await exchange(lease, [], 5)).dueInMs).toBeUndefined());
-      await eventually(() => expect(broker.nowMs()).toBeGreaterThan(allDueMs));
-      for (let call = 0; call < 3; call += 1) await exchange(lease, [], 5);
+      await world.ageDelayed(QUEUE, 2 * HOUR_MS);
+      for (let call = 0; call < 3; call += 1)
+        expect((await exchange(lease, [], 5)).dueInMs).toBeUndefined();
       await world.setPaused(QUEUE, false);
       expect(ids(await take(lease, 3))).toEqual(['first', 'second', 'third']);
     });
 
-    test('hands one to another consumer that waits, while this one takes nothing', async () => {
+    test('hands a due message to another consumer that waits, while this one takes nothing', async () => {
       const [lease, other] = [await join(), await join()];
       const wait = brought(other.wait(NEVER));
       await pushLater('due', 20);
@@ -189,7 +190,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(ids([await wait])).toEqual(['due']);
     });
 
-    test('has one lease keep the time, until it ends', async () => {
+    test('lets one lease keep the time until that lease ends', async () => {
       const [lease, other] = [await join(), await join()];
       const asks = async (who: Lease): Promise<boolean> => {
         const answer = await who.exchange([], 0, undefined, 'keep');
@@ -213,7 +214,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await asks(third)).toBe(true);
     });
 
-    test('holds messages by their time, not by the order of the pushes', async () => {
+    test('orders messages by their time, not by when they were pushed', async () => {
       await pushLater('third', 3_000_000);
       await pushLater('first', 1_000_000);
       await pushLater('second', 2_000_000);
@@ -221,20 +222,20 @@ export function brokerContract(world: BrokerWorld): void {
       expect([ids(dump.delayed), dump.waiting]).toEqual([['first', 'second', 'third'], []]);
     });
 
-    test('releases several that are due in the order of their times', async () => {
-      const now = broker.nowMs();
-      for (const [name, dueMs] of [
-        ['b', 80],
-        ['a', 60],
-        ['c', 100],
+    test('hands out several due messages in the order of their times', async () => {
+      const dueMs = broker.nowMs() + HOUR_MS;
+      for (const [name, afterMs] of [
+        ['b', 20],
+        ['a', 0],
+        ['c', 40],
       ] as const)
-        await broker.push(QUEUE, name, element(name), { dueMs: now + dueMs });
+        await broker.push(QUEUE, name, element(name), { dueMs: dueMs + afterMs });
       const lease = await join();
-      await eventually(() => expect(broker.nowMs()).toBeGreaterThan(now + 110));
+      await world.ageDelayed(QUEUE, 2 * HOUR_MS);
       expect(ids(await take(lease, 5))).toEqual(['a', 'b', 'c']);
     });
 
-    test('keeps two messages of the same bytes apart', async () => {
+    test('keeps two messages with the same bytes apart', async () => {
       const dueMs = broker.nowMs() + 50;
       await broker.push(QUEUE, 'a', element('a'), { dueMs });
       await broker.push(QUEUE, 'a', element('a'), { dueMs });
@@ -243,7 +244,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(ids(await take(lease, 3))).toEqual(['a', 'a']);
     });
 
-    test('adds thousands of the same bytes as quickly as others', async () => {
+    test('adds thousands of messages with the same bytes as quickly as others', async () => {
       const dueMs = broker.nowMs() + 3_600_000;
       const pushed = Array.from({ length: 5_000 }, () =>
         broker.push(QUEUE, 'a', element('a'), { dueMs }),
@@ -253,12 +254,12 @@ export function brokerContract(world: BrokerWorld): void {
       expect([delayed.length, new Set(ids(delayed)).size]).toEqual([5_000, 1]);
     });
 
-    test('puts a message whose time is over with those that wait', async () => {
+    test('puts a message whose time is past with those that wait', async () => {
       await broker.push(QUEUE, 'a', element('a'), { dueMs: broker.nowMs() - 10 });
       expect(await waitingIds()).toEqual(['a']);
     });
 
-    test('wakes consumers when it is due before all others', async () => {
+    test('wakes consumers when the message is due before all others', async () => {
       let woken = 0;
       await joinAs(broker, QUEUE, {}, () => (woken += 1));
       await pushLater('a', 50_000);
@@ -272,7 +273,7 @@ export function brokerContract(world: BrokerWorld): void {
   describe('push with a window', () => {
     const once = { deduplicateMs: 60_000 };
 
-    test('adds one message of an id, and says which it was', async () => {
+    test('adds one message for each id, and says which was added', async () => {
       expect(await broker.push(QUEUE, 'a', element('a'), once)).toBe('added');
       expect(await broker.push(QUEUE, 'a', element('a', '2'), once)).toBe('duplicate');
       expect(await broker.push(QUEUE, 'b', element('b'), once)).toBe('added');
@@ -294,7 +295,7 @@ export function brokerContract(world: BrokerWorld): void {
       );
     });
 
-    test('answers each of several that are pushed at once', async () => {
+    test('returns an answer for each of several that are pushed together', async () => {
       const names = ['a', 'b', 'a', 'c', 'b'];
       const answers = await Promise.all(
         names.map((name) => broker.push(QUEUE, name, element(name), once)),
@@ -311,7 +312,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await waitingIds()).toEqual(['a', 'b', 'c']);
     });
 
-    test('holds also for delayed messages', async () => {
+    test('applies to delayed messages too', async () => {
       const terms = { ...once, dueMs: broker.nowMs() + 50_000 };
       expect(await broker.push(QUEUE, 'a', element('a'), terms)).toBe('added');
       expect(await broker.push(QUEUE, 'a', element('a'), terms)).toBe('duplicate');
@@ -336,7 +337,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(ids((await world.dump(QUEUE)).waiting)).toEqual(names.slice(2_400));
     });
 
-    test('takes nothing when nothing is asked for', async () => {
+    test('takes nothing when asked for nothing', async () => {
       await pushAll('a');
       expect(await take(await join(), 0)).toEqual([]);
       expect(await waitingIds()).toEqual(['a']);
@@ -413,7 +414,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(dump.deadLettersDropped).toBe(2);
     });
 
-    test('keeps the newest of those that are given together, in the order given', async () => {
+    test('keeps the newest of several that are given together, in the order given', async () => {
       await pushAll('a', 'b', 'c', 'd', 'e');
       const lease = await join({ deadLetterLimit: 3 });
       await exchange(lease, (await take(lease, 5)).map(deadLettered));
@@ -495,7 +496,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect([dump.dead.map(String), dump.expired, heldIn(dump)]).toEqual([['dead d'], 1, 0]);
     });
 
-    test('counts settlements that find nothing, and applies the others', async () => {
+    test('counts settlements of messages that are not held, and applies the others', async () => {
       await pushAll('a');
       const lease = await join();
       const [a] = await take(lease, 1);
@@ -511,7 +512,7 @@ export function brokerContract(world: BrokerWorld): void {
     });
 
     test.each<[Settlement['kind']]>([['ack'], ['release'], ['retry'], ['deadLetter'], ['skip']])(
-      'a settlement that is given again takes effect once: %s',
+      'a settlement given twice takes effect once: %s',
       async (kind) => {
         await pushAll('a', 'b');
         const lease = await join();
@@ -525,7 +526,7 @@ export function brokerContract(world: BrokerWorld): void {
     );
 
     test.each<[Settlement['kind']]>([['ack'], ['release'], ['retry'], ['deadLetter'], ['skip']])(
-      'a settlement of what was removed by hand is missing, and has no effect: %s',
+      'a settlement of a message removed by hand counts as missing, and has no effect: %s',
       async (kind) => {
         await pushAll('a');
         const lease = await join();
@@ -538,7 +539,7 @@ export function brokerContract(world: BrokerWorld): void {
     );
 
     test.each([[['a', 'b']], [['b', 'a']], [['c']], [['a', 'c']], [['a', 'b', 'c']]])(
-      'settles what is done and keeps what runs: %j of a, b, c',
+      'settles those that are done and keeps those that run: %j of a, b, c',
       async (done) => {
         await pushAll('a', 'b', 'c', 'd');
         const lease = await join();
@@ -557,7 +558,7 @@ export function brokerContract(world: BrokerWorld): void {
       },
     );
 
-    test('knows which of them is done although a wait and an exchange took at once', async () => {
+    test('knows which are done even if a wait and an exchange took at the same time', async () => {
       const lease = await join();
       await pushAll('a');
       const [a] = await take(lease, 1);
@@ -578,7 +579,7 @@ export function brokerContract(world: BrokerWorld): void {
       );
     });
 
-    test('settles one of two messages with the same bytes, whichever it is', async () => {
+    test('settles one of two messages with the same bytes, no matter which', async () => {
       await world.pushForeign(QUEUE, 'tick', 'tick');
       const lease = await join();
       const [first, second] = await take(lease, 2);
@@ -591,7 +592,7 @@ export function brokerContract(world: BrokerWorld): void {
       });
     });
 
-    test('carries bytes that are no text, and no bytes at all, there and back', async () => {
+    test('carries bytes that are not text, and no bytes at all, there and back', async () => {
       const strange = [Buffer.from([0, 1, 254, 255, 10, 0]), Buffer.alloc(0), Buffer.from('{')];
       await world.pushForeign(QUEUE, ...strange);
       const lease = await join();
@@ -604,7 +605,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect((await world.dump(QUEUE)).waiting).toEqual(strange);
     });
 
-    test('answers leaseLost and changes nothing when the lease was taken away', async () => {
+    test('returns leaseLost and changes nothing after the lease was reclaimed', async () => {
       await pushAll('a', 'b');
       const lease = await join();
       const [a] = await take(lease, 1);
@@ -617,7 +618,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await world.dump(QUEUE)).toEqual(before);
     });
 
-    test('goes on while a lease is over but nobody has reclaimed it', async () => {
+    test('still works for an ended lease that nobody has reclaimed', async () => {
       await pushAll('a');
       const lease = await join();
       await world.endLease(QUEUE, lease.consumer);
@@ -626,7 +627,7 @@ export function brokerContract(world: BrokerWorld): void {
   });
 
   describe('suspects', () => {
-    /** Makes suspects of so many messages that wait, and joins. */
+    /** Pushes these messages, makes them suspects, and joins. */
     async function joinWithSuspects(...names: string[]): Promise<Lease> {
       await pushAll(...names);
       const dead = await crashWhileHolding(names.length);
@@ -642,7 +643,7 @@ export function brokerContract(world: BrokerWorld): void {
       return answer;
     }
 
-    test('are not handed out with others, by no exchange and no wait', async () => {
+    test('are not handed out among other messages, by neither exchange nor wait', async () => {
       const lease = await joinWithSuspects('a', 'b');
       expect(await exchange(lease, [], 5)).toMatchObject({ taken: [], suspects: 'free' });
       await broker.push(QUEUE, 'c', element('c'));
@@ -650,7 +651,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await exchange(lease, [], 1)).toMatchObject({ taken: [], suspects: 'free' });
     });
 
-    test('are handed out one by one to the lease that has the right to run them, until there is none', async () => {
+    test('are handed out one by one, until none is left, to the lease that has the right to run them', async () => {
       const lease = await joinWithSuspects('a', 'b');
       expect(await step(lease, 'claim')).toMatchObject({ taken: [], suspects: 'mine' });
       const { taken: first } = await step(lease, 'next');
@@ -670,7 +671,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await step(other, 'claim')).toMatchObject({ suspects: 'mine' });
     });
 
-    test('are anybody’s again when the lease that had the right is left or reclaimed', async () => {
+    test('may be claimed by another lease once the one that had the right was left or reclaimed', async () => {
       const leaving = await joinWithSuspects('a');
       const other = await join();
       await step(leaving, 'claim');
@@ -682,7 +683,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await step(third, 'claim')).toMatchObject({ suspects: 'mine' });
     });
 
-    test('that are released come first again', async () => {
+    test('that are released go back to the front', async () => {
       const lease = await joinWithSuspects('a', 'b');
       await step(lease, 'claim');
       const { taken } = await step(lease, 'next');
@@ -699,7 +700,7 @@ export function brokerContract(world: BrokerWorld): void {
       await world.setPaused(QUEUE, false);
     });
 
-    test('are claimed in passing by a lease that holds nothing, which is given nothing else then', async () => {
+    test('are claimed in passing by a lease that holds nothing, which then gets nothing else', async () => {
       const lease = await joinWithSuspects('a');
       await pushAll('b', 'c', 'd');
       const [b] = await take(lease, 1);
@@ -711,7 +712,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(empty).toMatchObject({ taken: [], suspects: 'mine' });
     });
 
-    test('claimed where there are none, are nobody’s', async () => {
+    test('cannot be claimed if there are none', async () => {
       const lease = await join();
       expect(await step(lease, 'claim')).toMatchObject({ suspects: 'none' });
       expect(await step(lease, 'yield')).toMatchObject({ suspects: 'none' });
@@ -719,7 +720,7 @@ export function brokerContract(world: BrokerWorld): void {
   });
 
   describe('wait', () => {
-    test('answers at once with a message that waits, and holds it', async () => {
+    test('returns a message that is already there at once, and holds it', async () => {
       await pushAll('a');
       const lease = await join();
       const taken = await brought(lease.wait(NEVER));
@@ -731,19 +732,19 @@ export function brokerContract(world: BrokerWorld): void {
       expect(heldIn(await world.dump(QUEUE))).toBe(0);
     });
 
-    test('answers when a message comes', async () => {
+    test('returns a message when it comes', async () => {
       const lease = await join({ waitMs: 10_000 });
       const wait = lease.wait(NEVER);
       await pushAll('a');
       expect(ids([await brought(wait)])).toEqual(['a']);
     });
 
-    test('answers nothing after its time', async () => {
+    test('returns nothing once its time is over', async () => {
       const lease = await join({ waitMs: 50 });
       expect(await lease.wait(NEVER)).toBeUndefined();
     });
 
-    test('ends soon after its signal fired', async () => {
+    test('ends soon after its signal fires', async () => {
       const lease = await join({ waitMs: 60_000 });
       const signal = new AbortController();
       const waited = lease.wait(signal.signal);
@@ -763,14 +764,14 @@ export function brokerContract(world: BrokerWorld): void {
       }
     });
 
-    test('does not begin when its signal fired before', async () => {
+    test('does not begin if its signal has already fired', async () => {
       await pushAll('a');
       const lease = await join();
       expect(await lease.wait(AbortSignal.abort())).toBeUndefined();
       expect(await waitingIds()).toEqual(['a']);
     });
 
-    test('takes nothing any more once it was ended', async () => {
+    test('takes nothing once it was ended', async () => {
       const lease = await join({ waitMs: 60_000 });
       const signal = new AbortController();
       const waited = lease.wait(signal.signal);
@@ -781,7 +782,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await waitingIds()).toEqual(['a']);
     });
 
-    test('stands beside exchanges of the same lease', async () => {
+    test('can be under way during exchanges of the same lease', async () => {
       await pushAll('a');
       const lease = await join({ waitMs: 10_000 });
       const [a] = await take(lease, 1);
@@ -814,7 +815,7 @@ export function brokerContract(world: BrokerWorld): void {
       await eventually(async () => expect(await lease.wasHandled('a')).toBe(false));
     });
 
-    test('is not remembered when the message was no longer held', async () => {
+    test('is not remembered if the message was no longer held', async () => {
       const lease = await join();
       const unknown = Buffer.from(element('a'));
       await exchange(lease, [{ kind: 'ack', element: unknown, onceId: 'a' }]);
@@ -834,7 +835,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await exchange(lease, [], 1)).toMatchObject({ isPaused: false });
     });
 
-    test('tells consumers when it begins and ends', async () => {
+    test('wakes consumers when the pause begins and ends', async () => {
       let woken = 0;
       await joinAs(broker, QUEUE, {}, () => (woken += 1));
       await world.setPaused(QUEUE, true);
@@ -856,14 +857,14 @@ export function brokerContract(world: BrokerWorld): void {
       });
     });
 
-    test('names the consumers whose lease has ended, and no other', async () => {
+    test('names the consumers whose lease has ended, and no others', async () => {
       const [lease, ended] = [await join(), await join()];
       await join();
       await world.endLease(QUEUE, ended.consumer);
       expect(await named(lease)).toEqual([ended.consumer]);
     });
 
-    test('names a lease that is nearly over, and tells when it ends', async () => {
+    test('names a lease that is nearly over, with its end', async () => {
       const [lease, late] = [await join(), await join()];
       const endsAtMs = broker.nowMs() + TERMS.leaseMs / 2;
       await world.moveLeaseEnd(QUEUE, late.consumer, endsAtMs);
@@ -872,7 +873,7 @@ export function brokerContract(world: BrokerWorld): void {
       });
     });
 
-    test('names a lease that ends later than one that was just renewed, and tells when it ends', async () => {
+    test('names a lease that ends later than one that was just renewed, with its end', async () => {
       const [lease, ahead] = [await join(), await join()];
       const endsAtMs = broker.nowMs() + TERMS.leaseMs + 60_000;
       await world.moveLeaseEnd(QUEUE, ahead.consumer, endsAtMs);
@@ -881,7 +882,7 @@ export function brokerContract(world: BrokerWorld): void {
       });
     });
 
-    test('tells the time of the leases', async () => {
+    test('returns the time by which leases end', async () => {
       const renewal = await (await join()).renew();
       if (renewal === 'leaseLost') throw new Error('The lease was lost.');
       expect(Math.abs(renewal.nowMs - broker.nowMs())).toBeLessThan(1_000);
@@ -900,7 +901,7 @@ export function brokerContract(world: BrokerWorld): void {
       await eventually(async () => expect(await named(lease)).toEqual([short.consumer]));
     });
 
-    test('answers leaseLost once another took over', async () => {
+    test('returns leaseLost once another consumer has reclaimed the lease', async () => {
       const [lease, other] = [await join(), await join()];
       await world.endLease(QUEUE, lease.consumer);
       await other.reclaim(lease.consumer, ENDED_MS);
@@ -908,7 +909,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await lease.renew()).toBe('leaseLost');
     });
 
-    test('names a consumer that was fenced, once in a third of a lease, and to one of all leases', async () => {
+    test('names a fenced consumer once in each third of a lease, to only one of all leases', async () => {
       const dead = await crashWhileHolding(0);
       const leases = [await join(LONG), await join(LONG), await join(LONG)];
       await leases[0]!.reclaim(dead, ENDED_MS);
@@ -920,7 +921,7 @@ export function brokerContract(world: BrokerWorld): void {
       }
     });
 
-    test('names all consumers that were fenced in turn, however many', async () => {
+    test('names all fenced consumers in turn, however many', async () => {
       const many = 2_500;
       const leaseMs = 90;
       const names = Array.from({ length: many }, (_, index) => `dead${index}`);
@@ -936,7 +937,7 @@ export function brokerContract(world: BrokerWorld): void {
       });
     });
 
-    test('has the time of the broker follow', async () => {
+    test('never sets the time of the broker back', async () => {
       const before = broker.nowMs();
       await (await join()).renew();
       expect(broker.nowMs()).toBeGreaterThanOrEqual(before);
@@ -944,7 +945,7 @@ export function brokerContract(world: BrokerWorld): void {
   });
 
   describe('reclaim', () => {
-    test('makes suspects of everything, in order, with attempt raised and crash counted', async () => {
+    test('makes everything suspect, in order, with the attempt raised and the crash counted', async () => {
       await pushAll('a', 'b', 'c', 'd');
       const dead = await crashWhileHolding(3);
       expect(await (await join()).reclaim(dead, ENDED_MS)).toBe(3);
@@ -954,7 +955,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(heldIn(dump)).toBe(0);
     });
 
-    test('puts suspects in front of those that are there', async () => {
+    test('puts new suspects in front of those that are there', async () => {
       await pushAll('a', 'b');
       const lease = await join();
       for (const dead of [await crashWhileHolding(1), await crashWhileHolding(1)])
@@ -992,16 +993,16 @@ export function brokerContract(world: BrokerWorld): void {
       expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 3/2', 'b 2/1']);
     });
 
-    test('of several suspects counts the one that was begun last, and has the others wait behind all', async () => {
+    test('counts a crash only for the suspect that was begun last, and puts the others behind all', async () => {
       await pushAll('a', 'b', 'c');
       const lease = await join();
       await lease.reclaim(await crashWhileHolding(3), ENDED_MS);
-      // The first two have run for longer than one is left alone.
+      // The first has run for longer than a suspect is left alone, so the second began beside it.
       await lease.reclaim(await crashWhileTesting(2), ENDED_MS);
       expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['b 3/2', 'c 2/1', 'a 3/1']);
     });
 
-    test('suspects what ran beside a suspect, and counts that one', async () => {
+    test('makes what ran beside a suspect a suspect too, and counts the crash for the first', async () => {
       await pushAll('a', 'b');
       const lease = await join();
       await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
@@ -1025,7 +1026,7 @@ export function brokerContract(world: BrokerWorld): void {
     test.each([
       ['JSON', '{"a":1}'],
       ['JSON of several lines', '{\n  "rq1": 2\n}'],
-      ['what looks like a header but has no body', '{"rq":1,"id":"x"}'],
+      ['something that looks like a header but has no body', '{"rq":1,"id":"x"}'],
       ['bytes', Buffer.from([0, 255, 10, 37, 0])],
       ['nothing', ''],
     ])('gives a header to a message that came without one: %s', async (_what, data) => {
@@ -1070,7 +1071,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await other.renew()).not.toBe('leaseLost');
     });
 
-    test('leaves a consumer alone that has renewed since its lease was seen', async () => {
+    test('leaves a consumer alone if it has renewed since its lease was seen', async () => {
       await pushAll('a');
       const [lease, other] = [await join(), await join()];
       await take(other, 1);
@@ -1083,7 +1084,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(heldIn(await world.dump(QUEUE))).toBe(1);
     });
 
-    test('takes back what is held by a lease whose end is the one that was seen, wherever that lies', async () => {
+    test('takes back what a lease holds if its end is still the one that was seen, even in the future', async () => {
       await pushAll('a');
       const [lease, dead] = [await join(), await join()];
       await take(dead, 1);
@@ -1103,11 +1104,11 @@ export function brokerContract(world: BrokerWorld): void {
       expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 2/1']);
     });
 
-    test('knows nothing of a consumer that never was', async () => {
+    test('finds nothing for a consumer that never existed', async () => {
       expect(await (await join()).reclaim('nobody')).toBe(0);
     });
 
-    test('gives back unharmed what a late command took for a fenced consumer', async () => {
+    test('gives back unchanged what a late command took for a fenced consumer', async () => {
       await pushAll('a');
       const dead = await crashWhileHolding(0);
       const lease = await join();
@@ -1119,7 +1120,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0', 'b 1/0']);
     });
 
-    test('gives back to the suspects what a late command took of them for a fenced consumer', async () => {
+    test('puts back among the suspects what a late command took from them for a fenced consumer', async () => {
       await pushAll('a');
       const lease = await join();
       await lease.reclaim(await crashWhileHolding(1), ENDED_MS);
@@ -1130,7 +1131,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 2/1']);
     });
 
-    test('goes on looking after a fenced consumer whose late command took something', async () => {
+    test('keeps checking a fenced consumer after a late command took something for it', async () => {
       await pushAll('a', 'b');
       const dead = await crashWhileHolding(0);
       const lease = await join();
@@ -1145,7 +1146,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(counts((await world.dump(QUEUE)).waiting)).toEqual(['a 1/0', 'b 1/0']);
     });
 
-    test('finds what a late command took however late it looks, and then forgets the consumer', async () => {
+    test('finds what a late command took, no matter how late it looks, and then forgets the consumer', async () => {
       await pushAll('a');
       const dead = await crashWhileHolding(0);
       await (await join()).reclaim(dead, ENDED_MS);
@@ -1161,7 +1162,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await fenced(later)).toEqual([]);
     });
 
-    test('forgets a fenced consumer that took nothing once no command of it can come, and finds no other', async () => {
+    test('forgets a fenced consumer that took nothing once its late commands can no longer come, and finds no other', async () => {
       const [dead, over] = [await crashWhileHolding(0), await crashWhileHolding(0)];
       const lease = await join();
       for (const consumer of [dead, over]) await lease.reclaim(consumer, ENDED_MS);
@@ -1171,7 +1172,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await fenced(lease)).toEqual([dead]);
     });
 
-    test('by two at once, a thousand calls, gives each delivery back once', async () => {
+    test('gives each delivery back once, even if two consumers make a thousand calls at once', async () => {
       const other = await world.open();
       const rivals = [await join(), await joinAs(other, QUEUE)];
       for (let round = 0; round < 250; round += 1) {
@@ -1190,7 +1191,7 @@ export function brokerContract(world: BrokerWorld): void {
   });
 
   describe('leave', () => {
-    test('gives back what is still held, unharmed and in order', async () => {
+    test('gives back what is still held, unchanged and in order', async () => {
       await pushAll('a', 'b', 'c');
       const lease = await join();
       await take(lease, 2);
@@ -1208,7 +1209,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await other.exchange([], 1)).toBe('leaseLost');
     });
 
-    test('during a wait ends it, and nothing that the wait took is lost', async () => {
+    test('ends a wait that is under way, and loses nothing that the wait took', async () => {
       const leaving = await join({ waitMs: 5_000 });
       const waited = leaving.wait(NEVER).catch(() => undefined);
       await Promise.all([leaving.leave(), pushAll('a')]);
@@ -1225,7 +1226,7 @@ export function brokerContract(world: BrokerWorld): void {
   });
 
   describe('noteTerms', () => {
-    test('answers what another server of the queue has noted otherwise', async () => {
+    test('returns the terms that another server of the queue has noted with other values', async () => {
       const other = await world.open();
       await joinAs(other, QUEUE);
       await join();
@@ -1239,7 +1240,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await broker.noteTerms('orders.cancel', { attempts: '7' })).toBeUndefined();
     });
 
-    test('lets those stand that were noted last, and what they do not name', async () => {
+    test('keeps the values noted last, and those that a later note does not name', async () => {
       const other = await world.open();
       await joinAs(other, QUEUE);
       await join();
@@ -1251,7 +1252,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(Object.fromEntries(differing?.values ?? [])).toEqual({ attempts: '6', limit: '9' });
     });
 
-    test('answers nothing of one that has left, or whose lease has ended', async () => {
+    test('returns nothing of a server that has left, or whose lease has ended', async () => {
       const other = await world.open();
       const lease = await joinAs(other, QUEUE);
       await join();
@@ -1263,19 +1264,19 @@ export function brokerContract(world: BrokerWorld): void {
   });
 
   describe('isServed', () => {
-    test('is so once a consumer joined, also when it has left', async () => {
+    test('is true once a consumer has joined, even after it has left', async () => {
       const client = await world.open();
       expect(await client.isServed(QUEUE)).toBe(false);
       await (await join()).leave();
       expect(await client.isServed(QUEUE)).toBe(true);
     });
 
-    test('is not made so by a message', async () => {
+    test('does not become true by a message', async () => {
       await pushAll('a');
       expect(await broker.isServed(QUEUE)).toBe(false);
     });
 
-    test('is told of each queue', async () => {
+    test('is told for each queue on its own', async () => {
       await join();
       expect(await broker.isServed(`${QUEUE}.other`)).toBe(false);
     });
@@ -1303,7 +1304,7 @@ export function brokerContract(world: BrokerWorld): void {
       expect(await broker.publish('shop.closed', 'm', '1')).toMatchObject({ listeners: 0 });
     });
 
-    test('carries bytes that are no text, under any name', async () => {
+    test('carries bytes that are not text, under any name', async () => {
       const name = 'shop {0} * [a-z] ? ä 店\n';
       const heard: [string, Buffer][] = [];
       const subscriber = await world.open();
@@ -1315,7 +1316,7 @@ export function brokerContract(world: BrokerWorld): void {
   });
 
   describe('reply', () => {
-    test('comes to the caller whose list it was sent to, in order', async () => {
+    test('reaches the caller whose list it was sent to, in order', async () => {
       const callers = [await world.open(), await world.open()];
       const heard: string[][] = [[], []];
       const lists = await Promise.all(
@@ -1327,7 +1328,7 @@ export function brokerContract(world: BrokerWorld): void {
       const sent: Promise<unknown>[] = [];
       for (const [index, text] of expected.entries()) {
         sent.push(...lists.map((list) => broker.reply(list, text, 1)));
-        // Several turns of the event loop, and so several calls to Redis.
+        // Spread over several turns of the event loop, and so over several calls.
         if (index % 50 === 0) await Promise.resolve();
         if (index % 70 === 0) await Promise.all(sent);
       }
@@ -1350,14 +1351,14 @@ export function brokerContract(world: BrokerWorld): void {
     test.each([
       ['braces', 'a{b}c'],
       ['an open brace', '{'],
-      ['a brace that closes late', 'a}'],
+      ['a closing brace without an opening one', 'a}'],
       ['spaces', ' a b '],
       ['a newline', 'a\nb'],
       ['other scripts', 'заказ.订单.💡'],
       ['a NUL', 'a\0b'],
       ['JSON', '{"cmd":"sum"}'],
       ['the words of keys', 'a}:waiting'],
-    ])('with %s work as any other', async (_what, queue) => {
+    ])('with %s work like any other', async (_what, queue) => {
       await broker.push(queue, 'x', element('x'));
       const lease = await joinAs(broker, queue);
       expect(ids(await take(lease, 1))).toEqual(['x']);
@@ -1369,8 +1370,8 @@ export function brokerContract(world: BrokerWorld): void {
 
     test.each([
       ['empty', ''],
-      ['begun by a closing brace', '}a'],
-    ])('that are %s are refused', async (_what, queue) => {
+      ['beginning with a closing brace', '}a'],
+    ])('are refused: %s', async (_what, queue) => {
       await expect(broker.push(queue, 'x', element('x'))).rejects.toThrow(InvalidPatternError);
       await expect(broker.join(queue, TERMS, () => undefined)).rejects.toThrow(InvalidPatternError);
     });
@@ -1387,13 +1388,13 @@ export function brokerContract(world: BrokerWorld): void {
       });
       await expect(lease.exchange([], 1)).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
       await expect(lease.wait(NEVER)).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' });
-      // What it left behind is for the next consumer.
+      // The next consumer clears up what it left behind.
       await world.endLease(QUEUE, lease.consumer);
       await (await join()).reclaim(lease.consumer, ENDED_MS);
       world.expectFenced();
     });
 
-    test('writes what was begun before', async () => {
+    test('still writes what was begun before', async () => {
       const closing = await world.open();
       const replies: string[] = [];
       const list = await broker.receiveReplies((reply) => replies.push(reply.toString()));

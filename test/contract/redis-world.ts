@@ -11,7 +11,7 @@ import type { BrokerWorld } from './broker-world.js';
 
 /** The contract's world on a real Redis. */
 export class RedisWorld implements BrokerWorld {
-  /** Trouble that brokers of this test told in the background. */
+  /** Errors that brokers of this test reported in the background. */
   readonly backgroundErrors: unknown[] = [];
 
   constructor(private readonly rig: RedisRig) {}
@@ -71,6 +71,12 @@ export class RedisWorld implements BrokerWorld {
     const consumers = this.key(queue, 'consumers');
     for (const consumer of await this.rig.commands.zrange(consumers, '0', '-1'))
       await this.rig.commands.zincrby(consumers, -ms, consumer);
+  }
+
+  async ageDelayed(queue: string, ms: number): Promise<void> {
+    const delayed = this.key(queue, 'delayed');
+    for (const element of await this.rig.commands.zrangeBuffer(delayed, '0', '-1'))
+      await this.rig.commands.zincrby(delayed, -ms, element);
   }
 
   async fence(queue: string, ...consumers: string[]): Promise<void> {
