@@ -1,4 +1,5 @@
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { AdminBroker } from '../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
 import type { QueueDump } from '../support/queue-dump.js';
 
 /** The end, in ms of Redis's time, of a lease that a test ends. */
@@ -8,6 +9,8 @@ export const ENDED_MS = 1;
 export interface BrokerWorld {
   /** A connected broker, as if in another process. Closed after the test. */
   open(): Promise<Broker>;
+  /** A tool of its own for looking into queues and managing them. Closed after the test. */
+  openAdmin(): AdminBroker;
   dump(queue: string): Promise<QueueDump>;
   /** Appends elements as a program without this library would. */
   pushForeign(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
@@ -33,6 +36,14 @@ export interface BrokerWorld {
   lateTake(queue: string, consumer: string, from?: 'waiting' | 'suspects'): Promise<void>;
   /** Pauses or resumes the queue, as an operator would, and wakes the consumers. */
   setPaused(queue: string, isPaused: boolean): Promise<void>;
+  /** Adds elements to one end of another program's list, one after the other. */
+  pushToList(list: string, end: 'left' | 'right', ...elements: (string | Buffer)[]): Promise<void>;
+  /** The content of another program's list, from the left. */
+  listOf(list: string): Promise<readonly Buffer[]>;
+  /** Leaves what a process took from another program's list and had not moved to the queue when it stopped. */
+  leaveFed(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
+  /** How much of that is left. */
+  leftFed(queue: string): Promise<number>;
   /** Declares that this test fences consumers, so their names may remain when it ends. */
   expectFenced(): void;
 }

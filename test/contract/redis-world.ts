@@ -1,7 +1,12 @@
+import type { AdminBroker } from '../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import { PAUSED } from '../../libs/redis-queue-transport/src/redis/admin/set-paused.script.js';
 import { SendBudget } from '../../libs/redis-queue-transport/src/core/requests/send-budget.js';
-import { connectionSource, openBroker } from '../../libs/redis-queue-transport/src/open-broker.js';
+import {
+  connectionSource,
+  openAdmin,
+  openBroker,
+} from '../../libs/redis-queue-transport/src/open-broker.js';
 import type { ConnectionOption } from '../../libs/redis-queue-transport/src/open-broker.js';
 import { dumpQueue, queueKey } from '../support/queue-dump.js';
 import type { QueueDump } from '../support/queue-dump.js';
@@ -44,6 +49,12 @@ export class RedisWorld implements BrokerWorld {
       },
     );
     return this.rig.closeLater(broker);
+  }
+
+  openAdmin(): AdminBroker {
+    const connection = connectionSource(this.rig.redis.url);
+    const { prefix } = this.rig;
+    return this.rig.closeLater(openAdmin({ connection, prefix, connectTimeoutMs: 5_000 }));
   }
 
   dump(queue: string): Promise<QueueDump> {
@@ -114,6 +125,27 @@ export class RedisWorld implements BrokerWorld {
     if (isPaused) await this.rig.commands.set(this.key(queue, 'paused'), '1');
     else await this.rig.commands.del(this.key(queue, 'paused'));
     await this.rig.commands.publish(this.key(queue, 'wake'), isPaused ? PAUSED : '');
+  }
+
+  async pushToList(
+    list: string,
+    end: 'left' | 'right',
+    ...elements: (string | Buffer)[]
+  ): Promise<void> {
+    if (end === 'left') await this.rig.commands.lpush(list, ...elements);
+    else await this.rig.commands.rpush(list, ...elements);
+  }
+
+  listOf(list: string): Promise<readonly Buffer[]> {
+    return this.rig.commands.lrangeBuffer(list, 0, -1);
+  }
+
+  async leaveFed(queue: string, ...elements: (string | Buffer)[]): Promise<void> {
+    await this.rig.commands.rpush(this.key(queue, 'fed'), ...elements);
+  }
+
+  leftFed(queue: string): Promise<number> {
+    return this.rig.commands.llen(this.key(queue, 'fed'));
   }
 
   expectFenced(): void {

@@ -1,0 +1,20 @@
+import { describe } from '@jest/globals';
+import { redisRig } from '../support/redis-rig.js';
+import { adminContract } from './admin.contract.js';
+import { feedingContract } from './feeding.contract.js';
+import { parkedBodiesContract } from './parked-bodies.contract.js';
+import { RedisWorld } from './redis-world.js';
+
+const world = new RedisWorld(redisRig());
+
+describe('looking into queues on Redis', () => {
+  adminContract(world);
+});
+
+describe('large bodies on Redis', () => {
+  parkedBodiesContract(world);
+});
+
+describe('lists of others on Redis', () => {
+  feedingContract(world);
+});
