@@ -31,7 +31,7 @@ const TERMS: LeaseTerms = {
   waitMs: 1_000,
 };
 
-/** What may happen next, by or to one consumer. */
+/** A step that one consumer may take, or that may happen to it. */
 interface Step<Kind extends string> {
   readonly kind: Kind;
   readonly consumer: number;
@@ -82,7 +82,7 @@ const command = fc.oneof(
 class Pair {
   readonly model = new QueueModel();
   readonly #leases: Lease[] = [];
-  /** The bytes of what each consumer holds, in the order of the model. */
+  /** The elements that each consumer holds, in the order of the model. */
   readonly #held: Buffer[][] = [];
   #last: { lease: Lease; settlements: Settlement[] } | undefined;
   #pushed = 0;
@@ -147,16 +147,16 @@ class Pair {
       return;
     }
     const expected = this.model.exchange(index, chosen, take, trial);
-    if (reply === 'leaseLost') throw new Error('The lease was lost although nobody took it.');
+    if (reply === 'leaseLost') throw new Error('The lease was lost, but nobody reclaimed it.');
     expect(counts(reply.taken)).toEqual(expected.taken.map(text));
     expect(reply).toMatchObject({ missing: 0, suspects: expected.suspects });
     this.#held[index] = [...held.filter((_bytes, place) => !chosen.has(place)), ...reply.taken];
-    // What was released may be taken again with the same bytes: then it can rightly be settled again.
+    // A released message may be taken again with the same bytes. Settling it a second time is right then.
     const isRepeatable = settlements.every(({ kind }) => kind !== 'release');
     this.#last = isRepeatable ? { lease, settlements } : undefined;
   }
 
-  /** As after an answer that got lost: the same settlements once more. */
+  /** Gives the same settlements again, as after a lost answer. */
   async #repeat(): Promise<void> {
     if (this.#last === undefined) return;
     const { lease, settlements } = this.#last;
@@ -180,7 +180,7 @@ class Pair {
       return;
     }
     this.model.renew(index);
-    if (reply === 'leaseLost') throw new Error('The lease was lost although nobody took it.');
+    if (reply === 'leaseLost') throw new Error('The lease was lost, but nobody reclaimed it.');
     const name = (each: number): string => this.#lease(each).consumer;
     const doubtful = reply.doubtful.map(({ consumer }) => consumer);
     expect(doubtful.sort()).toEqual(this.model.ended().map(name).sort());
@@ -199,7 +199,7 @@ class Pair {
     if (!this.model.hasLease(index)) this.#held[index] = [];
   }
 
-  /** Redis holds what the model holds, and the model accounts for every message that was pushed, once. */
+  /** Redis holds what the model holds, and the model has every pushed message exactly once. */
   async check(): Promise<void> {
     const dump = await world.dump(this.queue);
     expect(counts(dump.waiting)).toEqual(this.model.waiting.map(text));

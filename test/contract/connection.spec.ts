@@ -24,7 +24,7 @@ function open(source: ConnectionSource, deadlineMs: number, seen: string[] = [])
 describe('a connection that is closed while Redis is away', () => {
   const timers = (): number => activeResources().get('Timeout') ?? 0;
 
-  test('leaves no timer behind that would keep the process alive', async () => {
+  test('leaves no timer behind that keeps the process alive', async () => {
     const before = timers();
     const connection = open(connectionSource(`redis://127.0.0.1:${await findFreePort()}`), 1_000);
     await expect(connection.ready(0)).rejects.toThrow(/first attempt failed/);
@@ -35,7 +35,7 @@ describe('a connection that is closed while Redis is away', () => {
     await eventually(() => expect(timers()).toBeLessThanOrEqual(before), 1_500);
   });
 
-  test('tells its end, once', async () => {
+  test('reports its end once', async () => {
     const seen: string[] = [];
     const source = connectionSource(`redis://127.0.0.1:${await findFreePort()}`);
     const connection = open(source, 1_000, seen);
@@ -50,12 +50,12 @@ describe('a connection that is closed while Redis is away', () => {
 });
 
 describe('the health of a connection', () => {
-  test('is no failure before anybody has asked for it', () => {
+  test('shows no failure before the connection was used', () => {
     const connection = open(connectionSource(rig.redis.url), 1_000);
     expect(connection.health).toEqual({ failure: undefined, sinceRoundTripMs: undefined });
   });
 
-  test('is a failure once an answer is overdue', async () => {
+  test('shows a failure once an answer is overdue', async () => {
     const connection = open(connectionSource(rig.redis.url), 200);
     await connection.ready(10_000);
     expect(connection.health).toMatchObject({
@@ -80,7 +80,7 @@ describe('the health of a connection', () => {
     expect(connection.health.failure).toBeUndefined();
   });
 
-  test('knows a refusal for an answer', async () => {
+  test('counts a refusal as an answer', async () => {
     const connection = open(connectionSource(rig.redis.url), 10_000);
     await connection.ready(10_000);
     const before = await eventually(() => {
@@ -99,7 +99,7 @@ describe('the health of a connection', () => {
 describe.each(['plain', 'TLS'])('a large message over a slow network (%s)', (kind) => {
   const DEADLINE_MS = 1_000;
   const BYTES_PER_SECOND = 8 * 1_048_576;
-  /** Takes longer than the deadline, although the system takes up to 10 MiB of it at once. */
+  /** So large that it takes longer than the deadline, although the system buffers up to 10 MiB of it. */
   const body = Buffer.alloc(32 * 1_048_576, 'x');
 
   async function slow(): Promise<{ network: SlowNetwork; connection: Connection; seen: string[] }> {
@@ -114,7 +114,7 @@ describe.each(['plain', 'TLS'])('a large message over a slow network (%s)', (kin
     return { network, connection, seen };
   }
 
-  test('is sent and read for longer than the deadline', async () => {
+  test('may be sent and read for longer than the deadline', async () => {
     const { network, connection, seen } = await slow();
     const key = `${rig.prefix}:{large}:waiting`;
     network.bytesPerSecond = BYTES_PER_SECOND;
@@ -146,7 +146,7 @@ describe.each(['plain', 'TLS'])('a large message over a slow network (%s)', (kin
     connection.close();
   });
 
-  test('is given up although more is written behind it all the time', async () => {
+  test('is given up even if more is written behind it all the time', async () => {
     const { network, connection } = await slow();
     network.stall();
     const asked = connection.run('ask', (client) => client.ping());

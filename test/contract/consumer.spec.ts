@@ -49,7 +49,7 @@ beforeEach(async () => {
   broker = await world.open();
 });
 
-/** A consumer whose handlers end when the test says so, and the notes of what it told. */
+/** A consumer whose handlers end when the test says so, with a record of what it reported. */
 class Stage {
   readonly started: string[] = [];
   readonly ended = new Map<string, Gate<Result>>();
@@ -124,7 +124,7 @@ async function clients(): Promise<string> {
   return String(await rig.commands.client('LIST'));
 }
 
-/** As if a process had died while it ran them. */
+/** Adds suspects, as if a process had died while running them. */
 async function pushSuspects(...names: string[]): Promise<void> {
   await world.pushSuspects(QUEUE, ...names.map(suspect));
 }
@@ -143,7 +143,7 @@ function trialOf(): Promise<string | null> {
 }
 
 describe('a consumer', () => {
-  test('starts messages in order, as many at once as it may, and holds no more than those', async () => {
+  test('starts messages in order, as many at once as allowed, and holds no more than those', async () => {
     await pushAll('a', 'b', 'c', 'd', 'e');
     const stage = await start({ concurrency: 2 });
     await eventually(() => expect(stage.started).toEqual(['a', 'b']));
@@ -159,7 +159,7 @@ describe('a consumer', () => {
     expect(stage.mostAtOnce).toBe(2);
   });
 
-  test('runs a failed one again at once, and dead-letters it when its attempts are used up', async () => {
+  test('runs a failed message again at once, and dead-letters it after its last attempt', async () => {
     const stage = await start();
     await pushAll('a');
     for (const attempt of [1, 2]) {
@@ -214,7 +214,7 @@ describe('a consumer', () => {
 });
 
 describe('a consumer with a prefetch', () => {
-  test('holds that many, and starts them in order as the others end', async () => {
+  test('holds that many messages, and starts them in order as others end', async () => {
     await pushAll('a', 'b', 'c', 'd', 'e');
     const stage = await start({ concurrency: 1, prefetch: 3 });
     await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
@@ -229,7 +229,7 @@ describe('a consumer with a prefetch', () => {
     expect(stage.mostAtOnce).toBe(1);
   });
 
-  test('hands back in order and unharmed what it did not start, as soon as it drains', async () => {
+  test('hands back unchanged and in order what it has not started, as soon as it drains', async () => {
     await pushAll('a', 'b', 'c', 'd', 'e');
     const stage = await start({ concurrency: 1, prefetch: 4 });
     await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(4));
@@ -244,7 +244,7 @@ describe('a consumer with a prefetch', () => {
     expect(stage.started).toEqual(['a']);
   });
 
-  test('hands back unharmed what it was only preparing to start when it was drained', async () => {
+  test('hands back unchanged what it was still preparing to start when it was drained', async () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const late = proxy.holdReply(isHandledQuestion);
     await pushAll('a');
@@ -260,7 +260,7 @@ describe('a consumer with a prefetch', () => {
     expect(stage.started).toEqual([]);
   });
 
-  test('hands back what it did not start when the queue is paused', async () => {
+  test('hands back what it has not started when the queue is paused', async () => {
     await pushAll('a', 'b', 'c');
     const stage = await start({ concurrency: 1, prefetch: 3 });
     await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
@@ -277,7 +277,7 @@ describe('a consumer with a prefetch', () => {
     await eventually(() => expect(stage.started).toEqual(['a', 'b']));
   });
 
-  test('does not start what expired while it was ready', async () => {
+  test('does not start a message that expired while it was ready', async () => {
     const expiresAtMs = broker.nowMs() + 300;
     await pushAll('a');
     await world.pushForeign(QUEUE, `{"rq":1,"id":"late","at":1,"expiresAt":${expiresAtMs}}\n{}`);
@@ -290,7 +290,7 @@ describe('a consumer with a prefetch', () => {
     await eventually(async () => expect((await world.dump(QUEUE)).expired).toBe(1));
   });
 
-  test('does not start what expired while Redis was asked for its body', async () => {
+  test('does not start a message that expired while Redis was asked for its body', async () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     broker = await world.open(proxy.url);
     const late = proxy.holdReply(([name]) => name === 'hget');
@@ -307,7 +307,7 @@ describe('a consumer with a prefetch', () => {
     expect([heldIn(dump), dump.parked]).toEqual([0, []]);
   });
 
-  test('does not start what expired while Redis was asked whether it was handled', async () => {
+  test('does not start a message that expired while Redis was asked whether it was handled', async () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const late = proxy.holdReply(isHandledQuestion);
     const expiresAtMs = broker.nowMs() + 300;
@@ -323,7 +323,7 @@ describe('a consumer with a prefetch', () => {
 });
 
 describe('suspects', () => {
-  test('run one at a time, before what waits', async () => {
+  test('run one at a time, before the messages that wait', async () => {
     await pushSuspects('s1', 's2');
     await pushAll('a', 'b');
     const stage = await start({ concurrency: 2, prefetch: 4 });
@@ -337,7 +337,7 @@ describe('suspects', () => {
     stage.end('b');
   });
 
-  test('wait until what runs has ended, and nothing more is taken meanwhile', async () => {
+  test('wait until the running handlers have ended, while nothing more is taken', async () => {
     await pushAll('a');
     const stage = await start();
     await eventually(() => expect(stage.started).toEqual(['a']));
@@ -352,7 +352,7 @@ describe('suspects', () => {
     stage.end('b');
   });
 
-  test('give back to the queue what was ready and had not begun', async () => {
+  test('make the consumer give back what was ready and had not begun', async () => {
     await pushAll('a', 'b', 'c');
     const stage = await start({ concurrency: 1, prefetch: 3 });
     await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
@@ -374,7 +374,7 @@ describe('suspects', () => {
     });
   });
 
-  test('that hang stop nothing: others begin beside them', async () => {
+  test('that hang do not stop the queue: other messages begin beside them', async () => {
     await pushSuspects('hangs');
     await pushAll('a', 'b');
     const stage = await start();
@@ -382,7 +382,7 @@ describe('suspects', () => {
     for (const name of stage.started) stage.end(name);
   });
 
-  test('run beside what hangs, and what waits goes on then', async () => {
+  test('run beside a handler that hangs, and then the queue goes on', async () => {
     await pushAll('hangs');
     const stage = await start();
     await eventually(() => expect(stage.started).toEqual(['hangs']));
@@ -395,7 +395,7 @@ describe('suspects', () => {
     for (const name of stage.started) stage.end(name);
   });
 
-  test('are left to others by a consumer whose every place hangs', async () => {
+  test('are left to others by a consumer with a hanging handler in every place', async () => {
     await pushAll('hangs');
     const stage = await start({ concurrency: 1 });
     await eventually(() => expect(stage.started).toEqual(['hangs']));
@@ -406,7 +406,7 @@ describe('suspects', () => {
     stage.end('hangs');
   });
 
-  test('are run by one consumer, while another one goes on with the queue', async () => {
+  test('are run by one consumer while another goes on with the queue', async () => {
     await pushAll('x', 'y');
     const [one, other] = [await start({ concurrency: 2 }), await start({ concurrency: 2 })];
     const both = (): string[] => [...one.started, ...other.started];
@@ -438,7 +438,7 @@ describe('suspects', () => {
     for (const name of waiting.started) waiting.end(name);
   });
 
-  test('whose handler failed are retried among the others', async () => {
+  test('whose handler failed are retried among the other messages', async () => {
     await pushSuspects('s');
     const stage = await start();
     await eventually(() => expect(stage.started).toEqual(['s']));
@@ -451,14 +451,14 @@ describe('suspects', () => {
     for (const name of stage.started) stage.end(name);
   });
 
-  test('are dead-lettered unrun once they have crashed as often as is allowed', async () => {
+  test('are dead-lettered without being run after as many crashes as allowed', async () => {
     await world.pushSuspects(QUEUE, '{"rq":1,"crashes":3,"attempt":4,"id":"bad"}\n{}');
     const stage = await start({ maxCrashes: 3 });
     await eventually(async () => expect(deadIds(await world.dump(QUEUE))).toEqual(['bad']));
     expect(stage.started).toEqual([]);
   });
 
-  test('that were among others in their one crash are run, also when no second one is allowed', async () => {
+  test('that crashed once together with others are run, even if no second crash is allowed', async () => {
     world.expectFenced();
     await pushAll('a', 'b');
     const dead = await broker.join(QUEUE, { ...OPTIONS, onceMs: 0, waitMs: 100 }, () => undefined);
@@ -477,14 +477,14 @@ describe('suspects', () => {
 });
 
 describe('drain', () => {
-  test('starts nothing more: neither what comes, nor what waits to be alone', async () => {
+  test('starts nothing more, neither new messages nor suspects that wait to be alone', async () => {
     await pushAll('a');
     const stage = await start();
     await eventually(() => expect(stage.started).toEqual(['a']));
     await pushSuspects('s');
     await eventually(async () => expect(await trialOf()).not.toBeNull());
     stage.consumer.drain();
-    // Others may run it from now on, whatever still runs here.
+    // From now on, others may run the suspect, even if this consumer still runs something.
     await eventually(async () => expect(await trialOf()).toBeNull());
     await pushAll('b');
     stage.end('a');
@@ -494,7 +494,7 @@ describe('drain', () => {
     expect([counts(dump.suspects), counts(dump.waiting)]).toEqual([['s 2/1'], ['b 1/0']]);
   });
 
-  test('of an idle consumer leaves what comes for others', async () => {
+  test('of an idle consumer leaves new messages to others', async () => {
     const stage = await start();
     stage.consumer.drain();
     await stage.consumer.stop(1_000);
@@ -517,7 +517,7 @@ describe('stop', () => {
     expect(await rig.commands.keys('*:consumers')).toEqual([]);
   });
 
-  test('hands back in order what the deadline finds running, and tells it', async () => {
+  test('hands back in order what still runs at the deadline, and fires its signals', async () => {
     await pushAll('a', 'b', 'c', 'd');
     const stage = await start({ concurrency: 3 });
     await eventually(() => expect(stage.started).toHaveLength(3));
@@ -525,14 +525,14 @@ describe('stop', () => {
     expect(stage.signals).toEqual(['a ShutdownError', 'b ShutdownError', 'c ShutdownError']);
     const dump = await world.dump(QUEUE);
     expect(counts(dump.waiting)).toEqual(['a 1/0', 'b 1/0', 'c 1/0', 'd 1/0']);
-    // What they do afterwards no longer counts.
+    // The results of these handlers no longer count.
     for (const name of ['a', 'b', 'c']) stage.end(name);
     expect(heldIn(await world.dump(QUEUE))).toBe(0);
   });
 });
 
 describe('a consumer that lost its lease', () => {
-  test('tells its handlers, and goes on with a new one over the same number of connections', async () => {
+  test('tells its handlers, and goes on with a new lease over the same number of connections', async () => {
     world.expectFenced();
     const stage = await start({ concurrency: 1 });
     const rounds = 5;
@@ -541,10 +541,10 @@ describe('a consumer that lost its lease', () => {
       await pushAll(name);
       await eventually(() => expect(stage.started).toContain(name));
       await takeLeaseAway();
-      // It learns it when it settles.
+      // The consumer notices when it settles.
       stage.end(name);
       await eventually(() => expect(stage.losses).toHaveLength(round + 1));
-      // It was the only delivery: reclaimed, run again, now as a suspect.
+      // The only delivery was reclaimed, and now runs again as a suspect.
       await eventually(() => expect(stage.started).toHaveLength(2 * round + 2));
       await eventually(async () => {
         stage.end(name);

@@ -15,10 +15,10 @@ const TERMS = {
   onceMs: 0,
   waitMs: 500,
 };
-/** The most that one call looks at. */
+/** How many dead letters one call looks at. */
 const PART = 1_000;
 
-/** As many as there are after some time with large messages: each with a body beside the queue. */
+/** Dead letters as they pile up where messages are large, each with a parked body. */
 async function parkDeadLetters(count: number): Promise<void> {
   await rig.commands.eval(
     `for i = 1, tonumber(ARGV[1]) do
@@ -46,7 +46,7 @@ async function join(terms: Partial<typeof TERMS> = {}): Promise<Lease> {
   return lease;
 }
 
-test('dead letters with parked bodies that are too old go in parts, one with each renewal', async () => {
+test('dead letters with parked bodies that are too old are dropped in parts, one with each renewal', async () => {
   await parkDeadLetters(2 * PART + 1);
   const lease = await join();
   for (const rest of [PART + 1, 1, 0]) {
@@ -56,7 +56,7 @@ test('dead letters with parked bodies that are too old go in parts, one with eac
   expect((await world.dump(QUEUE)).deadLettersDropped).toBe(2 * PART + 1);
 });
 
-test('dead letters with parked bodies that are too many go in parts, one with each that is added', async () => {
+test('dead letters with parked bodies above the limit are dropped in parts, one with each that is added', async () => {
   await parkDeadLetters(2 * PART);
   const lease = await join({ deadLetterLimit: 10 });
   const broker = await world.open();

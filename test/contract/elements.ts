@@ -10,14 +10,14 @@ export function element(id: string, body = '{}'): Element {
   return encodeElement({ id, sentAtMs: 1 }, body);
 }
 
-/** The element that a wait answered with. */
+/** The element that a wait returned. */
 export async function brought(wait: Promise<Buffer | 'leaseLost' | undefined>): Promise<Buffer> {
   const answer = await wait;
   if (Buffer.isBuffer(answer)) return answer;
   throw new Error(`The wait brought no message: ${answer ?? 'nothing came'}.`);
 }
 
-/** What a test compares of a message. */
+/** The parts of a message that tests compare. */
 export interface MessageView {
   readonly id: string | undefined;
   readonly attempt: number;
@@ -30,12 +30,12 @@ export function view(bytes: Buffer): MessageView {
   return { id, attempt, crashes, body: body.toString('latin1') };
 }
 
-/** Of messages, and of dead letters. */
+/** The ids of messages or of dead letters. */
 export function ids(elements: readonly Buffer[]): (string | undefined)[] {
   return elements.map((bytes) => decodeElement(readDeadLetter(bytes)?.original ?? bytes).id);
 }
 
-/** Short form for lists of attempts and crashes: "id attempt/crashes". */
+/** Id, attempt and crashes of each element in short, as `id attempt/crashes`. */
 export function counts(elements: readonly Buffer[]): string[] {
   return elements.map((bytes) => {
     const { id, attempt, crashes } = decodeElement(bytes);

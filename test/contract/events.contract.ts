@@ -14,7 +14,7 @@ const TERMS = {
   subscription: {},
 };
 
-/** What every broker does with events that groups get copies of. To be called within a `describe`. */
+/** What every broker does with events of which groups get copies. Call it within a `describe`. */
 export function eventsContract(world: BrokerWorld): void {
   let broker: Broker;
   let joined: Lease[];
@@ -40,7 +40,7 @@ export function eventsContract(world: BrokerWorld): void {
     return ids((await world.dump(queue)).waiting);
   }
 
-  /** Listens live and answers what comes, as "pattern id". */
+  /** Listens live. Returns an array that fills with what comes, as "pattern id". */
   async function listen(...patterns: string[]): Promise<string[]> {
     const heard: string[] = [];
     const subscriber = await world.open();
@@ -51,7 +51,7 @@ export function eventsContract(world: BrokerWorld): void {
   }
 
   describe('a group', () => {
-    test('gets one copy, whichever of its replicas takes it', async () => {
+    test('gets one copy, no matter which of its replicas takes it', async () => {
       const replicas = [await join('@billing/order.placed'), await join('@billing/order.placed')];
       await publish('order.placed', 'a');
       const taken = [];
@@ -62,14 +62,14 @@ export function eventsContract(world: BrokerWorld): void {
       expect(ids(taken)).toEqual(['a']);
     });
 
-    test('gets nothing of other patterns, and nothing from before it joined', async () => {
+    test('gets no events of other patterns, and none from before it joined', async () => {
       await publish('order.placed', 'before');
       await join('@billing/order.placed');
       await publish('order.paid', 'other');
       expect(await waitingIds('@billing/order.placed')).toEqual([]);
     });
 
-    test('gets what is published by a process that did not know of it', async () => {
+    test('gets events of a publisher that did not know of the group', async () => {
       const publisher = await world.open();
       await publisher.publish('order.placed', 'a', element('a'));
       for (const group of ['billing', 'mail', 'stock']) {
@@ -81,14 +81,14 @@ export function eventsContract(world: BrokerWorld): void {
       expect(await waitingIds('@stock/order.placed')).toEqual(['stock']);
     });
 
-    test('gets its copies after all its replicas have gone', async () => {
+    test('still gets copies after all its replicas have left', async () => {
       const lease = await join('@billing/order.placed');
       await lease.leave();
       expect(await publish('order.placed', 'a')).toMatchObject({ groups: 1 });
       expect(await waitingIds('@billing/order.placed')).toEqual(['a']);
     });
 
-    test('gets everything in order, also where the publisher learns of it in the middle', async () => {
+    test('gets everything in order, even if the publisher learns of the group in the middle', async () => {
       await publish('order.placed', 'first');
       const publisher = await world.open();
       await publisher.publish('order.placed', 'warm', element('warm'));
@@ -97,7 +97,7 @@ export function eventsContract(world: BrokerWorld): void {
       const sent: Promise<unknown>[] = [];
       for (const [index, name] of names.entries()) {
         sent.push(publisher.publish('order.placed', name, element(name)));
-        // Several turns of the event loop, and so several calls that are under way at once.
+        // Spread over several turns of the event loop, so several calls are under way at once.
         if (index % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
       }
       await Promise.all(sent);
@@ -114,7 +114,7 @@ export function eventsContract(world: BrokerWorld): void {
       expect(await waitingIds('@mail/order.placed')).toEqual(['a']);
     });
 
-    test('leaves live listeners their own', async () => {
+    test('does not take events from live listeners', async () => {
       const heard = await listen('order.placed');
       await join('@billing/order.placed');
       expect(await publish('order.placed', 'a')).toEqual({
@@ -145,7 +145,7 @@ export function eventsContract(world: BrokerWorld): void {
   });
 
   describe('publish with a window', () => {
-    test('gives each group one copy of an id, and tells live listeners once', async () => {
+    test('gives each group one copy for each id, and tells live listeners once', async () => {
       const heard = await listen('order.placed');
       await join('@billing/order.placed');
       const first = await publish('order.placed', 'a', 60_000);
@@ -157,7 +157,7 @@ export function eventsContract(world: BrokerWorld): void {
       await eventually(() => expect(heard).toEqual(['order.placed a', 'order.placed b']));
     });
 
-    test('answers each of several that are published at once', async () => {
+    test('returns an answer for each of several events that are published together', async () => {
       await join('@billing/order.placed');
       const published = await Promise.all([
         publish('order.placed', 'a', 60_000),
@@ -169,7 +169,7 @@ export function eventsContract(world: BrokerWorld): void {
       expect(await waitingIds('@billing/order.placed')).toEqual(['a', 'b', 'b']);
     });
 
-    test('does not remember what nobody got', async () => {
+    test('does not remember the id of an event that nobody got', async () => {
       await publish('order.placed', 'a', 60_000);
       await join('@billing/order.placed');
       expect(await publish('order.placed', 'a', 60_000)).toMatchObject({
@@ -195,7 +195,7 @@ export function eventsContract(world: BrokerWorld): void {
       ['*', ['order', 'a b'], ['order.placed', '{"cmd":"sum"}']],
       ['#', ['order', 'order.placed'], ['{"cmd":"sum"}']],
       ['order.pl*', ['order.pl*'], ['order.placed']],
-    ])('%s means these and not those', async (filter, meant, others) => {
+    ])('%s matches these patterns and not those', async (filter, meant, others) => {
       await join(`@billing/${filter}`);
       const heard = await listen(filter);
       for (const pattern of [...meant, ...others]) await publish(pattern, pattern);
@@ -203,7 +203,7 @@ export function eventsContract(world: BrokerWorld): void {
       await eventually(() => expect(heard).toEqual(meant.map((pattern) => `${filter} ${pattern}`)));
     });
 
-    test('that overlaps another pattern gets its own delivery', async () => {
+    test('that overlaps with another pattern gets a delivery of its own', async () => {
       const heard = await listen('order.*', 'order.placed', '#');
       expect(await publish('order.placed', 'a')).toMatchObject({ listeners: 3 });
       await eventually(() =>
@@ -211,7 +211,7 @@ export function eventsContract(world: BrokerWorld): void {
       );
     });
 
-    test('that began to listen after the publisher knew the others is heard at once', async () => {
+    test('that a listener adds after the publisher has read the index gets the next event', async () => {
       await publish('order.placed', 'before');
       const heard = await listen('order.*');
       expect(await publish('order.placed', 'a')).toMatchObject({ listeners: 1 });

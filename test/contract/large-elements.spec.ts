@@ -28,7 +28,7 @@ beforeEach(async () => {
 
 const bodies = (): Promise<number> => rig.commands.hlen(world.key(QUEUE, 'parked'));
 
-/** URL for one that lacks one permission. */
+/** The URL for a user that lacks one permission. */
 async function userWithout(rule: string): Promise<string> {
   await rig.commands.call(
     'ACL',
@@ -46,7 +46,7 @@ async function userWithout(rule: string): Promise<string> {
 }
 
 describe('a large element that others pushed', () => {
-  test('of a consumer that has renewed its lease since stays as it is, and no body is left', async () => {
+  test('stays as it is, and leaves no body, if its consumer has renewed the lease meanwhile', async () => {
     const held = await broker.join(QUEUE, TERMS, () => undefined);
     const lease = await broker.join(QUEUE, TERMS, () => undefined);
     const processing = world.key(QUEUE, `processing:${held.consumer}`);
@@ -62,7 +62,7 @@ describe('a large element that others pushed', () => {
     await lease.leave();
   });
 
-  test('goes as it is where bodies cannot be parked', async () => {
+  test('is taken as it is if bodies cannot be parked', async () => {
     const parked = world.key(QUEUE, 'parked');
     await rig.commands.set(parked, 'of somebody else');
     await world.pushForeign(QUEUE, LARGE);
@@ -79,7 +79,7 @@ describe('a large element that others pushed', () => {
     expect(await rig.commands.llen(world.key(QUEUE, 'waiting'))).toBe(1);
   });
 
-  test('is handled once, as it is, for a user who may not end its parking', async () => {
+  test('is handled once, as it is, for a user who may not finish parking it', async () => {
     const other = await world.open(await userWithout('-lset'));
     await world.pushForeign(QUEUE, LARGE);
     const lease = await other.join(QUEUE, TERMS, () => undefined);
@@ -96,7 +96,7 @@ describe('a large element that others pushed', () => {
   });
 
   test.each([-100, -8, -1, 0, 1])(
-    'that is due is taken with %d bytes more than are small',
+    'that is due is taken with a size of %d bytes above the limit for small ones',
     async (more) => {
       const lease = await broker.join(QUEUE, TERMS, () => undefined);
       const body = LARGE_BYTES + more - element('due', '""').length;
@@ -117,7 +117,7 @@ describe('a large element that others pushed', () => {
   );
 
   test.each(['-multi', '-select'])(
-    'that is due goes as it is where bodies cannot be parked, for a user with %s',
+    'that is due is taken as it is if bodies cannot be parked, for a user with %s',
     async (rule) => {
       const other = await world.open(await userWithout(rule));
       const parked = world.key(QUEUE, 'parked');

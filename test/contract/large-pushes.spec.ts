@@ -7,18 +7,18 @@ import { RedisWorld } from './redis-world.js';
 const rig = redisRig();
 const world = new RedisWorld(rig);
 
-/** Takes a connection of its own. */
+/** A body that goes over the connection for large ones. */
 const LARGE = 'x'.repeat(200_000);
 const CONNECT_TIMEOUT_MS = 1_000;
 
-// Their messages wait.
+// The messages stay in the queue, and their bodies with them.
 beforeEach(() => rig.mayRemain(/:\{q\}:parked$/));
 
 async function waitingIds(): Promise<(string | undefined)[]> {
   return ids((await world.dump('q')).waiting);
 }
 
-test('what is pushed while the connection for a large one is opened keeps its order', async () => {
+test('messages keep their order if they are pushed while the connection for a large one opens', async () => {
   const broker = await world.open();
   const pushed: Promise<unknown>[] = [];
   for (const id of ['small 1', 'large 1', 'small 2', 'small 3', 'large 2', 'small 4']) {
@@ -36,7 +36,7 @@ test('what is pushed while the connection for a large one is opened keeps its or
   ]);
 });
 
-test('a large one that gets no connection fails with the other large ones, and no small one with them', async () => {
+test('a large message that gets no connection fails with the other large ones, and no small one fails', async () => {
   const broker = world.openUnconnected(rig.redis.url, CONNECT_TIMEOUT_MS);
   await broker.connect();
   const clientsMay = (most: number | string): Promise<unknown> =>
@@ -53,7 +53,7 @@ test('a large one that gets no connection fails with the other large ones, and n
   for (let n = 1; n <= 4; n += 1) {
     large.push(broker.push('q', `large ${n}`, element(`large ${n}`, LARGE)));
     small.push(broker.push('q', `small ${n}`, element(`small ${n}`)));
-    await new Promise(setImmediate); // each of a turn of its own
+    await new Promise(setImmediate); // each in a turn of its own
   }
   const [ofLarge, ofSmall] = await Promise.all([
     Promise.allSettled(large),
@@ -72,7 +72,7 @@ test('a large one that gets no connection fails with the other large ones, and n
   expect((await waitingIds()).at(-1)).toBe('large 5');
 });
 
-test('a small one stays behind a large one of the same turn, to however many queues that turn sends', async () => {
+test('a small message stays behind a large one of the same turn, no matter to how many queues that turn sends', async () => {
   const broker = await world.open();
   const others = Array.from({ length: 1_000 }, (_, n) => `other ${n}`);
   await Promise.all([

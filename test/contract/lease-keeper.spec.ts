@@ -30,7 +30,7 @@ beforeEach(async () => {
   world.expectFenced();
 });
 
-/** A lease that is kept, and what its keeper told. */
+/** A lease with its keeper, and a record of what the keeper reported. */
 class Kept {
   readonly reclaimed: string[] = [];
   readonly failures: unknown[] = [];
@@ -59,13 +59,13 @@ class Kept {
     this.keeper.start();
   }
 
-  /** @param tripMs each renewal is under way for so long */
+  /** @param tripMs how long each renewal is under way */
   static async start(tripMs = 0): Promise<Kept> {
     return new Kept(await broker.join(QUEUE, TERMS, () => undefined), tripMs);
   }
 }
 
-/** One that took a message and renews its lease no more. */
+/** A consumer that took a message and no longer renews its lease. */
 async function deadHolding(id: string): Promise<Lease> {
   await broker.push(QUEUE, id, element(id));
   const lease = await broker.join(QUEUE, TERMS, () => undefined);
@@ -74,7 +74,7 @@ async function deadHolding(id: string): Promise<Lease> {
 }
 
 describe('a lease keeper', () => {
-  test('takes back what a dead consumer held when its lease is over, and not before', async () => {
+  test('takes back what a dead consumer held once its lease has ended, and not before', async () => {
     const { reclaimed } = await Kept.start();
     const dead = await deadHolding('a');
     const tookAt = broker.nowMs();
@@ -83,7 +83,7 @@ describe('a lease keeper', () => {
     expect(counts((await world.dump(QUEUE)).suspects)).toEqual(['a 2/1']);
   });
 
-  test('takes the others back when one cannot be, tells why, and goes on renewing', async () => {
+  test('takes back from the others if it fails for one, reports why, and keeps renewing', async () => {
     const kept = await Kept.start();
     const [odd, dead] = [await deadHolding('a'), await deadHolding('b')];
     const oddList = world.key(QUEUE, `processing:${odd.consumer}`);
@@ -101,13 +101,13 @@ describe('a lease keeper', () => {
     await odd.leave();
   });
 
-  test('takes back what a dead consumer held although its own renewals are always late', async () => {
+  test('takes back what a dead consumer held even if its own renewals are always late', async () => {
     const { reclaimed } = await Kept.start(0.25 * LEASE_MS);
     const dead = await deadHolding('a');
     await eventually(() => expect(reclaimed).toEqual([`${dead.consumer} 1`]));
   });
 
-  test('costs little beside many dead consumers, and finds what a late command took for any of them', async () => {
+  test('costs little beside many dead consumers, and finds what a late command took for each of them', async () => {
     const names = Array.from({ length: 1_500 }, (_, index) => `dead${index}`);
     await world.fence(QUEUE, ...names);
     const kept = await Promise.all(Array.from({ length: 10 }, () => Kept.start()));
@@ -129,7 +129,7 @@ describe('a lease keeper', () => {
     for (const { losses } of kept) expect(losses).toBe(0);
   });
 
-  test('renews in time while there is much to take back', async () => {
+  test('renews in time while it takes much back', async () => {
     const kept = await Kept.start();
     const reclaim = kept.lease.reclaim.bind(kept.lease);
     kept.lease.reclaim = async (...seen) => {

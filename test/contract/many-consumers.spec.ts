@@ -15,7 +15,7 @@ const rig = redisRig();
 const world = new RedisWorld(rig);
 
 const QUEUE = 'q';
-/** By hand 300; fewer show the same. */
+/** Enough to show it. Set `CONSUMERS=300` for more when you run it by hand. */
 const CONSUMERS = Number(process.env['CONSUMERS'] ?? 60);
 const MESSAGES = 100;
 
@@ -25,7 +25,7 @@ async function scriptCalls(): Promise<number> {
   return calls.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-/** Each has connections of its own, as in a process of its own. */
+/** Starts a consumer with connections of its own, as if in another process. */
 async function startConsumer(handled: string[]): Promise<void> {
   const broker = await world.open();
   const runner = new DeliveryRunner(
@@ -59,25 +59,25 @@ async function startConsumer(handled: string[]): Promise<void> {
   await consumer.start();
 }
 
-test('what is delayed costs a few scripts, whatever the number of consumers', async () => {
+test('a delayed message costs a few scripts, no matter how many consumers there are', async () => {
   const handled: string[] = [];
   for (let started = 0; started < CONSUMERS; started += 10)
     await Promise.all(Array.from({ length: 10 }, () => startConsumer(handled)));
   const sender = await world.open();
-  // Their first looks are over.
+  // Once it is handled, the consumers have looked for the first time.
   await sender.push(QUEUE, 'first', element('first'), { dueMs: sender.nowMs() + 200 });
   await eventually(() => expect(handled).toEqual(['first']));
 
   const before = await scriptCalls();
   for (let sent = 0; sent < MESSAGES; sent += 1) {
     const id = `m${sent}`;
-    // Each alone: before all others, so that somebody has to be told.
+    // One at a time: each is due before all others, so a consumer has to be told.
     await sender.push(QUEUE, id, element(id), { dueMs: sender.nowMs() + 20 });
     await eventually(() => expect(handled).toContain(id));
   }
   const scripts = (await scriptCalls()) - before;
 
-  // One that holds it, and a handful of exchanges: of the one that keeps the time, and of the one that handles it.
-  // At twenty messages a second that is less than 100 scripts.
+  // One script holds it. A few exchanges follow: by the timekeeper, and by the consumer that handles it.
+  // At 20 messages a second, this is less than 100 scripts a second.
   expect(scripts / MESSAGES).toBeLessThan(5);
 });

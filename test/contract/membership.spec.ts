@@ -22,7 +22,7 @@ const TERMS = {
   waitMs: 300,
 };
 
-/** Takes real leases, of which the test keeps some from being left for a while. */
+/** A membership with real leases. The test can keep one of them from being left for a while. */
 class Stage {
   readonly membership: Membership;
   readonly leases: Lease[] = [];
@@ -80,13 +80,13 @@ async function leaseEnd({ consumer }: Lease): Promise<number> {
   return Number(await rig.commands.zscore(world.key(QUEUE, 'consumers'), consumer));
 }
 
-test('keeps the lease that it took when two before it were lost in a row', async () => {
+test('keeps its new lease after two before it were lost in a row', async () => {
   const stage = new Stage(await world.open());
   await stage.membership.join();
   const first = await stage.current(1);
   stage.cannotLeave = first.lease;
   stage.membership.lose(first);
-  // It is lost too while the first one still waits to be left.
+  // The second is lost while the first still waits to be left.
   stage.membership.lose(await stage.current(2));
   const third = await stage.current(3);
   stage.cannotLeave = undefined;
@@ -95,7 +95,7 @@ test('keeps the lease that it took when two before it were lost in a row', async
   await eventually(async () => expect(await leaseEnd(third.lease)).toBeGreaterThan(before), 5_000);
 });
 
-test('tries again soon where a lease cannot be renewed, as the rest of it is short', async () => {
+test('tries again soon if a lease cannot be renewed, since little of it is left', async () => {
   const leaseMs = 3_000;
   const stage = new Stage(await world.open(), leaseMs);
   stage.isAway = true;
@@ -103,7 +103,7 @@ test('tries again soon where a lease cannot be renewed, as the rest of it is sho
   const { lease } = await stage.current(1);
   const before = await leaseEnd(lease);
 
-  // The first time after a third of the lease; the next two thirds are not waited for.
+  // The first try comes after a third of the lease. The others do not wait for the next two thirds.
   const watch = Stopwatch.start();
   await eventually(() => expect(stage.failed).toBeGreaterThanOrEqual(3));
   watch.expectAtMost(0.6 * leaseMs);

@@ -13,16 +13,16 @@ export interface ModelMessage {
 export type ModelOutcome = 'ack' | 'release' | 'retry' | 'deadLetter' | 'expired';
 
 interface ModelConsumer {
-  /** `ended`: its time is over, but nobody has reclaimed it. `fenced`: reclaimed. */
+  /** `ended`: the lease is over, but not reclaimed. `fenced`: reclaimed. */
   state: 'live' | 'ended' | 'fenced' | 'left';
   held: ModelMessage[];
 }
 
-/** What a queue is, in a page: lists in memory, and the rules of order from the design. */
+/** A queue on one page: lists in memory, with the promised order. */
 export class QueueModel {
   waiting: ModelMessage[] = [];
   suspects: ModelMessage[] = [];
-  /** Who has the right to run the suspects. */
+  /** The consumer that has the right to run the suspects. */
   #trial: number | undefined;
   readonly dead: string[] = [];
   readonly done: string[] = [];
@@ -46,7 +46,7 @@ export class QueueModel {
     return this.#consumer(consumer).held;
   }
 
-  /** Applies outcomes to what is held at these places, then takes. Answers what was taken. */
+  /** Applies outcomes to what is held at these places, then takes. Returns what was taken. */
   exchange(
     consumer: number,
     outcomes: ReadonlyMap<number, ModelOutcome>,
@@ -72,7 +72,7 @@ export class QueueModel {
     return { taken, suspects: this.#suspectsFor(consumer) };
   }
 
-  /** A wait takes whatever is at the head. */
+  /** A wait takes the message at the head. */
   wait(consumer: number): ModelMessage | undefined {
     const message = this.waiting.shift();
     if (message !== undefined) this.#consumer(consumer).held.push(message);
@@ -153,13 +153,13 @@ export class QueueModel {
     return this.#trial === undefined ? 'free' : 'others';
   }
 
-  /** Each to the place that it came from. */
+  /** Puts each message back at the head of its list. */
   #toHead(messages: readonly ModelMessage[]): void {
     this.suspects.unshift(...messages.filter(({ crashes }) => crashes > 0));
     this.waiting.unshift(...messages.filter(({ crashes }) => crashes === 0));
   }
 
-  /** What a crash makes of what was held: of those that were suspects before, the last one is blamed. */
+  /** Makes suspects of what was held in a crash. Of those that were suspects before, only the last one is blamed. */
   #suspect(held: readonly ModelMessage[]): void {
     const blamed = held.findLast(({ crashes }) => crashes > 0);
     for (const message of held.toReversed()) {

@@ -53,7 +53,7 @@ async function fill(commands: Redis): Promise<void> {
 }
 
 describe('a broker that was closed', () => {
-  test('opens nothing again for callers that had not heard of it', async () => {
+  test('does not open again for callers that do not know of it', async () => {
     const broker = await world.open();
     await broker.close();
     await expect(broker.receiveReplies(() => undefined)).rejects.toThrow(RedisUnavailableError);
@@ -72,7 +72,7 @@ describe('replies', () => {
     return [list, heard];
   }
 
-  test('that are large come as they were sent, and leave nothing behind', async () => {
+  test('that are large arrive as they were sent, and leave nothing behind', async () => {
     const [list, heard] = await heardBy(await world.open());
     const server = await world.open();
     const bodies = ['é'.repeat(100_000), Buffer.alloc(100_000, 0xff), 'small'];
@@ -85,7 +85,7 @@ describe('replies', () => {
     await eventually(async () => expect(await rig.commands.keys('*:parked:*')).toEqual([]));
   });
 
-  test('whose body is gone end with an error, and keep no others waiting', async () => {
+  test('whose body is gone become an error, and hold no others up', async () => {
     const [list, heard] = await heardBy(await world.open());
 
     await rig.commands.rpush(
@@ -100,7 +100,7 @@ describe('replies', () => {
     expect(String(heard[2]?.body)).toContain('its body is gone');
   });
 
-  test('that are large get through where their body cannot be parked', async () => {
+  test('that are large get through even if their body cannot be parked', async () => {
     const full = await start({ maxmemory: '8mb', 'maxmemory-policy': 'noeviction' });
     const [list, heard] = await heardBy(await world.open(full.url));
     const server = await world.open(full.url);
@@ -113,7 +113,7 @@ describe('replies', () => {
     await eventually(() => expect(heard.map(({ body }) => body.length)).toEqual([100_000]));
   });
 
-  test('of many bytes are read a few at a time', async () => {
+  test('with many bytes are read a few at a time', async () => {
     const caller = await world.open();
     let heard = 0;
     const list = await caller.receiveReplies(() => (heard += 1));
@@ -133,11 +133,11 @@ describe('replies', () => {
   });
 });
 
-describe('what Redis refuses', () => {
+describe('a refusal by Redis', () => {
   const refusedWith = (reply: string): unknown =>
     expect.objectContaining({ name: 'RedisRefusedError', code: 'REDIS_REFUSED', reply });
 
-  test('for a key of another type says so with every verb that touches it', async () => {
+  test('for a key of another type is reported by every verb that touches the key', async () => {
     const broker = await world.open();
     const lease = await broker.join('q', TERMS, () => undefined);
     rig.closeLater(leaving(lease));
@@ -150,7 +150,7 @@ describe('what Redis refuses', () => {
     expect(await lease.exchange([], 1)).toMatchObject({ taken: [expect.any(Buffer)] });
   });
 
-  test('for the key of the counts costs no dead letter its place, however often it is tried', async () => {
+  test('for the key of the counts drops no dead letter, no matter how often it is tried', async () => {
     const broker = await world.open();
     const lease = await broker.join('q', { ...TERMS, deadLetterLimit: 3 }, () => undefined);
     rig.closeLater(leaving(lease));
@@ -196,7 +196,7 @@ describe('what Redis refuses', () => {
     await world.openUnconnected({ port: locked.port, password: 'secret' }).connect();
   });
 
-  test('as a replica names READONLY', async () => {
+  test('by a replica names READONLY', async () => {
     const replica = await start({ replicaof: `127.0.0.1 ${await findFreePort()}` });
     const broker = await world.open(replica.url);
     await expect(broker.push('q', 'x', element('x'))).rejects.toEqual(refusedWith('READONLY'));
@@ -204,7 +204,7 @@ describe('what Redis refuses', () => {
 });
 
 describe('a Redis that is not there', () => {
-  test('fails what needs it after connectTimeoutMs, and says that nothing was sent', async () => {
+  test('rejects calls after connectTimeoutMs, and says that nothing was sent', async () => {
     const broker = world.openUnconnected(`redis://127.0.0.1:${await findFreePort()}`, 100);
     const verbs: (() => Promise<unknown>)[] = [
       () => broker.connect(),
@@ -219,7 +219,7 @@ describe('a Redis that is not there', () => {
     await expect(broker.reply('list', 'x', 1)).rejects.toThrow(RedisUnavailableError);
   });
 
-  test('is used as soon as it comes', async () => {
+  test('is used as soon as it is there', async () => {
     const port = await findFreePort();
     const broker = world.openUnconnected(`redis://127.0.0.1:${port}`, 20_000);
     const pushed = broker.push('q', 'x', element('x'));
@@ -229,7 +229,7 @@ describe('a Redis that is not there', () => {
   });
 });
 
-describe('a value that is longer than Redis is set to take', () => {
+describe('a value that is longer than Redis accepts', () => {
   const LIMIT = 1_048_576;
   const LONG = 'x'.repeat(LIMIT + 1);
   const refused = expect.objectContaining({
@@ -245,7 +245,7 @@ describe('a value that is longer than Redis is set to take', () => {
     return world.open(`redis://service:pw@127.0.0.1:${strict.port}`);
   }
 
-  test('is refused before it is sent, and touches nothing beside it', async () => {
+  test('is refused before it is sent, and does no harm to others', async () => {
     const broker = await open();
     const toldBefore = world.backgroundErrors.length;
     const pushes = [
@@ -271,7 +271,7 @@ describe('a value that is longer than Redis is set to take', () => {
     expect(world.backgroundErrors.slice(toldBefore)).toEqual([]);
   });
 
-  test('becomes an error for the caller as a reply, and touches no other reply', async () => {
+  test('in a reply becomes an error for the caller, and does no harm to other replies', async () => {
     const broker = await open();
     const toldBefore = world.backgroundErrors.length;
     const heard: ReceivedReply[] = [];
@@ -291,7 +291,7 @@ describe('a value that is longer than Redis is set to take', () => {
     expect(world.backgroundErrors.slice(toldBefore)).toEqual([]);
   });
 
-  test('where Redis may not be asked, harms no other queue, and is named as a possible reason', async () => {
+  test('does no harm to other queues, and is named as a possible reason, if the limit may not be read', async () => {
     const broker = await open('-config');
     const outcomes = await Promise.allSettled([
       broker.push('q', 'long', element('long', LONG)),
@@ -306,7 +306,7 @@ describe('a value that is longer than Redis is set to take', () => {
 });
 
 describe('a full Redis (maxmemory, noeviction)', () => {
-  test('refuses messages, and still settles, gives back and renews', async () => {
+  test('refuses messages, but still settles, gives back and renews', async () => {
     const full = await start({ maxmemory: '8mb', 'maxmemory-policy': 'noeviction' });
     const broker = await world.open(full.url);
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f'])
@@ -352,7 +352,7 @@ describe('a full Redis (maxmemory, noeviction)', () => {
   });
 });
 
-describe('the order of what is written', () => {
+describe('the order of writes', () => {
   async function inOrder(broker: Broker, lease: Lease, a: Buffer): Promise<void> {
     const list = `${rig.prefix}:{reply:x}:replies`;
     rig.mayRemain(/:replies$/);
@@ -370,7 +370,7 @@ describe('the order of what is written', () => {
     expect(seen).toEqual(['reply', 'settle']);
   }
 
-  test('has a reply written before the delivery is settled, also with the first use of each script', async () => {
+  test('puts a reply before the settling of its delivery, even at the first use of each script', async () => {
     await rig.commands.script('FLUSH');
     const broker = await world.open();
     const lease = await broker.join('q', TERMS, () => undefined);
@@ -380,7 +380,7 @@ describe('the order of what is written', () => {
     await inOrder(broker, lease, a!);
   });
 
-  test('is kept after a reconnect to a Redis that knows no script any more', async () => {
+  test('is kept after a reconnect to a Redis that has lost its scripts', async () => {
     const broker = await world.open();
     const lease = await broker.join('q', TERMS, () => undefined);
     rig.closeLater(leaving(lease));
@@ -433,7 +433,7 @@ describe('an event that Redis refuses', () => {
     return broker;
   }
 
-  test('for one of its groups is given to none of them, and others pass', async () => {
+  test('for one of its groups goes to none of them, while other events pass', async () => {
     const broker = await declared();
     await rig.commands.set(world.key('@b/order.placed', 'waiting'), 'of somebody else');
     const [placed, paid] = await Promise.allSettled([
@@ -449,7 +449,7 @@ describe('an event that Redis refuses', () => {
     expect(ids((await world.dump('@b/order.placed')).waiting)).toEqual(['z']);
   });
 
-  test('as it is full is one with copies; what is only told passes, beside it too', async () => {
+  test('because it is full has copies; live events pass, even beside it', async () => {
     const broker = await declared();
     const heard: string[] = [];
     const subscriber = await world.open();
@@ -471,7 +471,7 @@ describe('an event that Redis refuses', () => {
     expect(ids((await world.dump('@a/order.placed')).waiting)).toEqual(['x']);
   });
 
-  test('is sent once more when the index was lost, and reaches who is there again', async () => {
+  test('because the index was lost is sent again, and reaches the groups that are back', async () => {
     const broker = await declared();
     await broker.publish('order.placed', 'x', element('x'));
     await rig.commands.flushall();
@@ -481,7 +481,7 @@ describe('an event that Redis refuses', () => {
     expect(ids((await world.dump('@a/order.placed')).waiting)).toEqual(['z']);
   });
 
-  test('not any more is given to a group that had begun in a history, when all was lost', async () => {
+  test('no longer, once all was lost, reaches a group that had begun in a history', async () => {
     const broker = await world.open();
     await broker.declare({ pattern: 'order.placed', history: { maxLength: 10 } });
     const terms = { ...TERMS, subscription: { from: 'earliest' } };
@@ -494,7 +494,7 @@ describe('an event that Redis refuses', () => {
   });
 });
 
-describe('what a process wants of events', () => {
+describe('what a process has declared of events', () => {
   const bounds = { maxLength: 10 };
   const wanted = ['@a/order.placed', 'heard:plain', 'history:order.#', 'listeners:order.*'];
 
@@ -524,7 +524,7 @@ describe('what a process wants of events', () => {
   }
 
   test.each(['work', '@b/order.paid'])(
-    'is in the index again when all was lost and it joins %s again',
+    'is in the index again once all was lost and the process joins %s again',
     async (queue) => {
       const broker = await wanting();
       const lost = await join(broker, queue);
@@ -544,7 +544,7 @@ describe('what a process wants of events', () => {
     },
   );
 
-  test('stays as another one has changed it when it joins a queue again', async () => {
+  test('stays as another process has changed it when the process joins a queue again', async () => {
     const broker = await wanting();
     await join(broker, 'work');
     const other = await world.open();
@@ -554,7 +554,7 @@ describe('what a process wants of events', () => {
     expect(field).toBe('{"maxLength":99}');
   });
 
-  test('is not entered once more when it joins a queue for the first time', async () => {
+  test('is not entered again when the process joins a queue for the first time', async () => {
     const broker = await wanting();
     await rig.commands.config('RESETSTAT');
     await join(broker, 'work');

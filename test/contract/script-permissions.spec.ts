@@ -39,7 +39,7 @@ function namesOf(script: AnyScript): { keys: readonly string[]; args: readonly s
   return { keys, args };
 }
 
-test('every script names each command that its user lacks, and has done nothing', async () => {
+test('every script names each command that its user lacks, before it does anything', async () => {
   const { commands, prefix, redis } = rig;
   await commands.call('ACL', 'SETUSER', 'clerk', 'on', '>pw', '~*', '&*');
   rig.closeLater({ close: () => commands.call('ACL', 'DELUSER', 'clerk') });
@@ -88,7 +88,7 @@ test('every script names each command that its user lacks, and has done nothing'
   });
 });
 
-test('a user who may run a command on the keys alone that need it may run the scripts', async () => {
+test('a user may run the scripts if each command is allowed only on the keys that need it', async () => {
   const { commands, prefix, redis } = rig;
   const selectors = [
     `(~${prefix}:{*}:ids ~${prefix}:{*}:emitted +zremrangebyscore)`,
@@ -122,7 +122,7 @@ test('a user who may run a command on the keys alone that need it may run the sc
   expect(await commands.xlen(`${prefix}:{placed}:history`)).toBe(2);
 });
 
-test('the look at permissions finds each command, with its key where the text names it', () => {
+test('the check of permissions finds each command, and its key if the text names it', () => {
   const check = permissionCheck(
     `redis.call('RPUSH', waiting, 'LEFT') refusal('LLEN', list.waiting)
      redis.pcall('PUBLISH', wake, '') redis.pcall('PUBLISH', route.only, '')
