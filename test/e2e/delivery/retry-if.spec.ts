@@ -148,7 +148,7 @@ describe('retry.if', () => {
     [
       'throws',
       throwing(new Error('rule')),
-      /retry\.if failed: rule\. So it is tried again.*broken/,
+      /retry\.if failed: rule\. The message is tried again.*broken/,
     ],
     [
       'returns a promise',

@@ -183,7 +183,7 @@ describe('a dead letter keeps as details', () => {
     [
       'a circle as far as it goes',
       new RpcException(circle),
-      { code: 7, message: 'round', self: '[a circle]' },
+      { code: 7, message: 'round', self: '[circular]' },
     ],
     ['what JSON does not know as text', new RpcException({ n: 7n }), { n: '7' }],
     ['nothing where that is the message', new RpcException('no stock'), undefined],

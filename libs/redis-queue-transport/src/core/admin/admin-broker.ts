@@ -1,8 +1,8 @@
 import type { EventAdminBroker } from './event-admin-broker.js';
 
 /**
- * What inspecting and managing queues needs from Redis. Rejects like {@link Broker}. Results are snapshots: consumers go
- * on meanwhile.
+ * What inspecting and managing queues needs from Redis. Rejects like {@link Broker}. Results are snapshots: consumers
+ * go on meanwhile.
  */
 export interface AdminBroker {
   /** For groups and histories. */
@@ -12,25 +12,27 @@ export interface AdminBroker {
   lengths(queue: string): Promise<QueueLengths>;
   /** A queue at a glance, by two calls whose cost does not grow with its length or its elements. */
   look(queue: string): Promise<QueueLook>;
-  /** Who takes from the queue, and whose late commands are still watched and brought something. */
+  /** The consumers that take from the queue, and reclaimed ones for which late commands have taken something. */
   consumers(queue: string): Promise<readonly QueueConsumer[]>;
   /** Waiting elements, the next one first. */
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
-  /** Elements that were running when a process died and wait to run apart, the next one first. */
+  /** Elements that were running when a process died and wait to run separately, the next one first. */
   suspects(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
-  /** Elements in the hands of consumers, consumer by consumer, each one's oldest first. */
+  /** Elements that consumers hold, consumer by consumer, the oldest of each first. */
   held(queue: string, offset: number, count: number): Promise<readonly HeldElement[]>;
   /** Delayed elements, the next one due first. */
   delayed(queue: string, offset: number, count: number): Promise<readonly DelayedElement[]>;
   /**
-   * Makes delayed elements due, in their order: the one of `lastDueMs` now, the others before it. Returns how many were
-   * there.
+   * Makes delayed elements due and keeps their order: what is due at `lastDueMs` becomes due now, and the others as
+   * long before it as they were. Returns how many were there.
    */
   advance(queue: string, elements: readonly Buffer[], lastDueMs: number): Promise<number>;
   deadLetters(queue: string, part: DeadLetterPart): Promise<readonly DeadElement[]>;
   /** The dead letter of an entry; undefined if there is none. Any text is allowed. */
   deadLetter(queue: string, entry: string): Promise<DeadElement | undefined>;
-  /** Moves dead letters back to the tail of the queue, each once and with its new element. Returns how many were there. */
+  /**
+   * Moves dead letters back to the tail of the queue, each once and with its new element. Returns how many were there.
+   */
   redrive(queue: string, letters: readonly DeadElement[]): Promise<number>;
   /** Returns how many were there. Any text is allowed. */
   deleteDeadLetters(queue: string, entries: readonly string[]): Promise<number>;
@@ -45,7 +47,7 @@ export interface AdminBroker {
   remove(queue: string, element: Buffer): Promise<boolean>;
   /** Removes all messages that wait, suspects included, all that are delayed, or both. Returns how many. */
   purge(queue: string, what: PurgedPart | 'all'): Promise<number>;
-  /** What Redis tells of itself, in the form of its command INFO. */
+  /** The text that Redis's command INFO returns. */
   redisInfo(): Promise<string>;
   close(): Promise<void>;
 }
@@ -67,7 +69,7 @@ export interface QueueLengths {
   readonly deadLettersDropped: number;
 }
 
-/** A queue at a glance. Counts as held what the first thousand consumers hold whose leases have not ended. */
+/** A queue at a glance. `processing` only counts what the first thousand consumers hold whose leases have not ended. */
 export interface QueueLook extends QueueLengths {
   readonly queue: string;
   /** The beginning of the next element, which normally has its whole header. Empty if there is none, or for a giant. */
@@ -83,19 +85,19 @@ export type PurgedPart = 'waiting' | 'delayed';
 export interface DeadLetterPart {
   /** The first entry, included. Default: the oldest, or the newest with `isNewestFirst`. */
   readonly from: string | undefined;
-  /** How many are passed over first, from there on. */
+  /** How many to skip from there. */
   readonly offset: number;
   readonly count: number;
   readonly isNewestFirst: boolean;
 }
 
-/** One of those who take from a queue. */
+/** A consumer of a queue. */
 export interface QueueConsumer {
-  /** Its host, process id, a random text and a number, with dashes between. */
+  /** Its host, process id, a random text and a number, joined by dashes. */
   readonly name: string;
   /**
-   * `live` while its lease lasts, by Redis's clock. `ended`: it is dead or cut off, and another consumer of the queue will
-   * take back what it holds. `reclaimed`: that was done, and what its late commands took since is taken back too.
+   * `live` while its lease lasts, by Redis's clock. `ended`: it is dead or cut off, and another consumer of the queue
+   * will take back what it holds. `reclaimed`: that was done, and what its late commands took since is taken back too.
    */
   readonly state: 'live' | 'ended' | 'reclaimed';
   /** By Redis's clock. Undefined once reclaimed. */
@@ -115,7 +117,7 @@ export interface HeldElement {
   readonly consumer: string;
 }
 
-/** A message that is not dead-lettered, and where it is; suspects wait as well. */
+/** A message that is not dead-lettered, and where it is. Suspects count as waiting. */
 export type FoundElement =
   | { readonly place: 'waiting'; readonly element: Buffer }
   | ({ readonly place: 'held' } & HeldElement)

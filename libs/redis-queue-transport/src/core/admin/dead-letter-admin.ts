@@ -5,7 +5,7 @@ import type { OffsetPage, Reading } from './pages.js';
 import type { DeadLetterEntry } from './queued-message.js';
 import type { Redriver } from './redriver.js';
 
-/** Which dead letters are meant. `ageMs`: how long ago it was dead-lettered, by Redis's clock. */
+/** Selects dead letters. `ageMs`: how long ago it was dead-lettered, by Redis's clock. */
 export type DeadLetterFilter = (letter: DeadLetterEntry, ageMs: number) => boolean;
 
 /** Inspects, redrives and deletes dead letters, while consumers run. */
@@ -72,7 +72,7 @@ export class DeadLetterAdmin {
     return count;
   }
 
-  /** The dead letters that are there now; one that dies again meanwhile is not met a second time. */
+  /** The dead letters that are there now. A message that is dead-lettered again meanwhile is not visited twice. */
   async *#pagesOf(
     queue: string,
     filter: DeadLetterFilter | undefined,

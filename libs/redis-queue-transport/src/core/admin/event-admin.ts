@@ -88,7 +88,7 @@ export class EventAdmin {
     return { events, next: elements[limit]?.entry };
   }
 
-  /** Up to the present end: the group gets later events by itself. */
+  /** Replays up to the current end of the history. The group gets later events anyway. */
   async replay(
     pattern: string,
     group: string,
@@ -128,7 +128,7 @@ export class EventAdmin {
     if ((await this.broker.lastEntry(pattern, undefined)) !== undefined) return;
     throw new InvalidOptionError(
       'pattern',
-      `pattern must be one that has a history (see groups()), got "${pattern}": declare one, or give a handler one`,
+      `pattern must be one that has a history (see groups()), got "${pattern}". Declare a history, or give a handler the option history.`,
     );
   }
 }

@@ -1,49 +1,49 @@
-/** What a user of Redis may be for. */
+/** The purposes that a Redis user may serve. */
 export const ROLES = ['producer', 'consumer', 'administrator', 'observer'] as const;
 
 export type Role = (typeof ROLES)[number];
 
-/** Looks at Redis itself, changes nothing, and asks for nothing that its user may not. Rejects like {@link AdminBroker}. */
+/** Looks at Redis itself. Changes nothing, and needs no permission in particular. Rejects like {@link AdminBroker}. */
 export interface Inspection {
-  /** How it is connected. */
+  /** How this process is connected to Redis. */
   readonly way: ConnectionWay;
-  /** What Redis tells of itself, by the names of INFO. */
+  /** The fields that Redis's command INFO returns, by name. */
   info(): Promise<Readonly<Record<string, string>>>;
   clock(): Promise<ClockReading>;
-  /** Undefined if the user may not ask who it is. */
+  /** The name of the Redis user; undefined if it may not ask for its own name. */
   user(): Promise<string | undefined>;
-  /** A setting by its name in the configuration; undefined if the user may not ask, or there is none. */
+  /** A parameter of Redis's configuration; undefined if the user may not read it, or if it does not exist. */
   setting(name: string): Promise<string | undefined>;
   /** What the user lacks for a role. */
   missingFor(role: Role): Promise<readonly MissingPermission[]>;
-  /** Lists of consumers that no queue knows of; undefined if the user may not look through the keys. */
+  /** Lists of consumers that no queue knows; undefined if the user may not scan the keys. */
   abandoned(): Promise<readonly AbandonedList[] | undefined>;
   close(): Promise<void>;
 }
 
 export interface ConnectionWay {
-  /** For people, without user and password. */
+  /** Where Redis is, in words for people, without user and password. */
   readonly place: string;
   readonly isEncrypted: boolean;
-  /** Over a socket of this machine, or to an address of the loopback. */
+  /** Over a Unix socket, or to a loopback address. */
   readonly isLocal: boolean;
   readonly hasPassword: boolean;
 }
 
 export interface ClockReading {
-  /** By how much Redis's clock is ahead of that of this machine. */
+  /** How far Redis's clock is ahead of this machine's clock. */
   readonly aheadMs: number;
   readonly roundTripMs: number;
 }
 
-/** A command that the user may run on none of the keys that it is for, or a key or channel on which it may run none. */
+/** A command that the user may not run on any key that needs it, or a key or channel on which it may run no command. */
 export interface MissingPermission {
   readonly kind: 'command' | 'key' | 'channel';
   /** As in a rule of ACL SETUSER: `+lpush`, `~rq:{*}:waiting`, `&rq:event:*`. */
   readonly rule: string;
 }
 
-/** What a consumer holds that is neither among those with a lease nor among those that were reclaimed. */
+/** The list of a consumer that has no lease and was not reclaimed either. */
 export interface AbandonedList {
   readonly queue: string;
   readonly consumer: string;

@@ -16,7 +16,7 @@ const SMALL_ONLY = 'small only';
 
 type Bodies = ParkedBodies | typeof SMALL_ONLY;
 
-/** Larger bodies are left unread in lists: a little of gzip can be much JSON, and that many times more in memory. */
+/** In lists, larger bodies are left unread: a small gzip body can hold a lot of JSON, which takes far more memory. */
 const MOST_LISTED_BYTES = 65_536;
 
 type ReadData = Pick<QueuedMessage, 'data' | 'isDataUnread' | 'unreadable'>;
@@ -40,7 +40,7 @@ export class MessageReader {
     return elements.map((element) => this.#message(element, parked));
   }
 
-  /** Likewise. */
+  /** Like {@link messages}. */
   async letters(
     queue: string,
     dead: readonly DeadElement[],
@@ -56,7 +56,7 @@ export class MessageReader {
     return names.length === 0 ? NOTHING_PARKED : this.broker.parkedBodies(queue, names);
   }
 
-  /** Of an element that stands nowhere near a parked body. */
+  /** Reads an element of a history, where no body is parked. */
   event(element: Buffer, withLarge = true): QueuedMessage {
     return this.#message(element, withLarge ? NOTHING_PARKED : SMALL_ONLY);
   }
@@ -98,10 +98,10 @@ export class MessageReader {
       const data = this.format.decode(body, encoding, undefined, mostBytes);
       return { data, isDataUnread: false };
     } catch (error) {
-      // Where the limit of all bodies is the lower one, it is that limit which the body exceeds.
+      // Otherwise the body exceeds the limit for all bodies, which is then the lower one.
       if (error instanceof PayloadTooLargeError && error.maxPayloadBytes === mostBytes)
         return UNREAD;
-      // People still want to see it: the bytes are there.
+      // People still want to see the message: they get its bytes.
       return { data: undefined, isDataUnread: false, unreadable: messageOf(error) };
     }
   }
@@ -132,7 +132,7 @@ function readEnvelope(element: Buffer): ReadElement {
   try {
     return { envelope: decodeElement(element) };
   } catch (error) {
-    // People still want to see it: they get its bytes.
+    // People still want to see the message: they get its bytes.
     return { unreadable: messageOf(error) };
   }
 }

@@ -1,26 +1,26 @@
 import { flag, wholeNumber } from '../options/options.js';
 
-/** What is read of messages. */
+/** How much of each message is read. */
 export interface Reading {
   /**
    * Whether large bodies are read: those that are parked, and those above 64 KiB once they are decompressed. If false,
-   * the `data` of these messages is undefined and their `isDataUnread` true, and a list needs little memory however large
-   * they are. Default true.
+   * the `data` of these messages is undefined and their `isDataUnread` true, and a list needs little memory however
+   * large they are. Default true.
    */
   readonly withLarge?: boolean | undefined;
 }
 
 export interface Page {
-  /** At most this many, from 1. Default 100. */
+  /** The most to return, 1 or more. Default 100. */
   readonly limit?: number | undefined;
 }
 
 export interface OffsetPage extends Page, Reading {
-  /** How many come before it. Default 0. */
+  /** How many to skip. Default 0. */
   readonly offset?: number | undefined;
 }
 
-/** So many messages are on a page, and are read at once where all are. */
+/** How many messages are on a page by default, and how many are read at a time when all are read. */
 export const PAGE = 100;
 
 const limitRule = wholeNumber('messages', 1);

@@ -19,11 +19,11 @@ import { PAGE, pageOf, withLargeOf } from './pages.js';
 import type { OffsetPage, Reading } from './pages.js';
 import type { DelayedMessage, FoundMessage, HeldMessage, QueuedMessage } from './queued-message.js';
 
-/** A queue among all others. */
+/** One queue of an overview. */
 export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
   /**
-   * The age, in ms, of the next message. Undefined if there is none, if its sender did not say when it was sent, or if it is
-   * so large that reading it would keep Redis busy.
+   * The age, in ms, of the next message. Undefined if there is none, if its sender did not say when it was sent, or if
+   * it is so large that reading it would keep Redis busy.
    */
   readonly oldestAgeMs: number | undefined;
 }
@@ -32,8 +32,8 @@ export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
 export interface UnreadableQueue {
   readonly queue: string;
   /**
-   * Why: another program uses one of its keys (`RedisRefusedError` with `reply: 'WRONGTYPE'`), the user may not look at it
-   * (`NOPERM`), or what another program listed among the queues names none (`InvalidPatternError`).
+   * Why: another program uses one of its keys (`RedisRefusedError` with `reply: 'WRONGTYPE'`), the user may not look at
+   * it (`NOPERM`), or another program listed a name among the queues that cannot be one (`InvalidPatternError`).
    */
   readonly error: RedisQueueError;
 }
@@ -41,17 +41,17 @@ export interface UnreadableQueue {
 /** Queues at a glance. */
 export interface QueuesOverview {
   readonly queues: readonly QueueOverview[];
-  /** Those of which nothing is known; normally none. */
+  /** Queues that could not be looked at; normally none. */
   readonly unreadable: readonly UnreadableQueue[];
 }
 
 /**
- * What became of the wish to remove a message: it is gone for good; or a consumer holds it, and it was left alone; or no
- * message of that id waits, is delayed or held.
+ * The result of removing a message: `removed` for good; `held` by a consumer, so it was left alone; or `unknown`: no
+ * message with that id waits, is delayed or is held.
  */
 export type Removal = 'removed' | 'held' | 'unknown';
 
-/** A message that is being handed out is looked for again so many times. */
+/** How many times to look for a message that may be handed out meanwhile. */
 const MOST_TRIES = 5;
 
 const idRule = text('the id of a message', (value) => value !== '');
@@ -89,7 +89,7 @@ export class QueueAdmin {
     if (queues.length === 0) throwWhatIsNoQueues(failed);
     const unreadable = failed.map(({ queue, error }) => ({
       queue,
-      error: refusalOf(queue, error) as RedisQueueError, // it keeps its kind
+      error: refusalOf(queue, error) as RedisQueueError, // refusalOf returns an error of the same class.
     }));
     return { queues, unreadable };
   }
@@ -141,7 +141,7 @@ export class QueueAdmin {
     reading: Reading,
   ): Promise<number> {
     const withLarge = filter !== undefined && withLargeOf(reading);
-    // Read first and advanced then: advancing changes the order that the pages go by.
+    // Read all pages first: advancing changes the order on which they depend.
     const chosen: Buffer[] = [];
     let lastDueMs = 0;
     for (let offset = 0; ; offset += PAGE) {
@@ -202,7 +202,7 @@ export class QueueAdmin {
     return this.broker.close();
   }
 
-  /** What is about this queue alone must not hide the others. */
+  /** An error that concerns only this queue must not hide the others. */
   async #look(queue: string): Promise<QueueOverview | UnreadableQueue> {
     try {
       return overviewOf(await this.broker.look(queue));
@@ -239,7 +239,10 @@ function foundMessage(message: QueuedMessage, found: FoundElement): FoundMessage
   }
 }
 
-/** Where Redis lets no queue be looked at, and not since its keys are used otherwise, that is a matter of Redis. */
+/**
+ * When no queue could be looked at: throws the first refusal whose reason is not that other programs use the keys. Such
+ * a refusal concerns all of Redis, and not single queues.
+ */
 function throwWhatIsNoQueues(failed: readonly UnreadableQueue[]): void {
   for (const { error } of failed)
     if (error instanceof RedisRefusedError && error.reply !== 'WRONGTYPE') throw error;
@@ -255,6 +258,6 @@ function ageOf(head: Buffer, nowMs: number): number | undefined {
     const { sentAtMs } = decodeElement(head);
     return sentAtMs === undefined ? undefined : Math.max(0, nowMs - sentAtMs);
   } catch {
-    return undefined; // it cannot be read, and will be a dead letter
+    return undefined; // An unreadable message, which will be dead-lettered.
   }
 }

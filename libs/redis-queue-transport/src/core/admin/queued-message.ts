@@ -1,6 +1,6 @@
 import type { ErrorSummary } from '../errors/error-details.js';
 
-/** A message as people look at it. */
+/** A message as it is shown to people. */
 export interface QueuedMessage {
   readonly id: string | undefined;
   /** An event's own pattern; undefined for a message, whose pattern is that of its queue. */
@@ -27,7 +27,7 @@ export interface DelayedMessage extends QueuedMessage {
 }
 
 export interface HeldMessage extends QueuedMessage {
-  /** Who holds it: it runs there, or is about to. */
+  /** The consumer that holds it: there it runs, or is about to. */
   readonly consumer: string;
 }
 
@@ -38,7 +38,10 @@ export type FoundMessage =
   | (HeldMessage & { readonly place: 'held' });
 
 export interface DeadLetterEntry extends QueuedMessage {
-  /** Identifies the dead letter in other calls. Not the message's id: a message may have been dead-lettered several times. */
+  /**
+   * Identifies the dead letter in other calls. Not the message's id: a message may have been dead-lettered several
+   * times.
+   */
   readonly entry: string;
   readonly reason: string;
   readonly error: ErrorSummary;

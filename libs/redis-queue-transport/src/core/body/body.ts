@@ -36,7 +36,7 @@ export interface BodyOptions {
   readonly compressAboveBytes: number | false;
 }
 
-/** No UTF-16 unit takes more in UTF-8. */
+/** A UTF-16 unit takes at most this many bytes in UTF-8. */
 const MOST_BYTES_PER_UNIT = 3;
 
 /** Converts between values and the bytes of a body. */
@@ -62,7 +62,7 @@ export class BodyFormat {
     this.#known = new KnownCodecs([codec, ...codecs]);
   }
 
-  /** @throws UnencodableError, also for data that JSON would silently lose; PayloadTooLargeError */
+  /** @throws UnencodableError, including for data that JSON would silently lose; PayloadTooLargeError */
   encode(value: unknown, codec: Codec = this.#codec): OutgoingBody {
     if (codec !== jsonCodec) return this.#encode(value, codec);
     const text = encodeJson(value);
@@ -75,14 +75,14 @@ export class BodyFormat {
     return this.#finish(encodeWith(codec, value), codec.name);
   }
 
-  /** Bytes that the caller has encoded; read as a Buffer. @throws PayloadTooLargeError */
+  /** Takes bytes that the caller has encoded. The other side reads them as a Buffer. @throws PayloadTooLargeError */
   encodeBytes(bytes: Buffer): OutgoingBody {
     return this.#finish(bytes, rawCodec.name);
   }
 
   /**
    * Encodes a reply in the codec of its request, or as JSON if that codec is unknown or cannot write the value. As with
-   * Nest's own transports, what JSON cannot write is left out: thrown values often carry such things.
+   * Nest's own transports, parts that JSON cannot write are left out: thrown values often carry some.
    */
   encodeAnswer(value: unknown, question: BodyEncoding | undefined): OutgoingBody {
     if (question?.codec === undefined) return this.#encode(value, jsonCodec);

@@ -5,8 +5,8 @@ import { mark } from '../errors/mark.js';
 import { decodeJson, encodeJson } from './json.js';
 
 /**
- * Converts data to bytes and back. Its name is in the header of every message that it wrote, so that the other side knows
- * how to read it.
+ * Converts data to bytes and back. Its name is in the header of every message that it wrote, so that the other side
+ * knows how to read it.
  */
 export interface Codec {
   /** Its name in the header: letters, digits, `.`, `_` and `-`. Must be the same on both sides. */
@@ -20,7 +20,7 @@ export interface Codec {
 export const JSON_CODEC = mark('jsonCodec');
 export const RAW_CODEC = mark('rawCodec');
 
-/** A copy with other methods is a codec of its own, so a spread does not copy the mark. */
+/** The mark is not enumerable: a copy made by a spread may have other methods, so it must not carry the mark. */
 function marked(codec: Codec, kind: symbol): Codec {
   return Object.freeze(Object.defineProperty(codec, kind, { value: true }));
 }

@@ -2,7 +2,7 @@ import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import { PayloadTooLargeError, UndecodableError } from '../errors/data-errors.js';
 import { messageOf } from '../errors/message-of.js';
 
-/** The header's name of the only compression that this release writes and reads. */
+/** The name, in the header, of the only compression that this release writes and reads. */
 export const GZIP = 'gzip';
 
 /** Compression must save at least a tenth. */
@@ -12,7 +12,7 @@ const PIECE_BYTES = 2_048;
 const SAMPLE_BYTES = SAMPLE_PIECES * PIECE_BYTES;
 
 /**
- * The compressed body, or undefined if compressing saves less than a tenth. Large bodies are tried with a sample first.
+ * The compressed body, or undefined if compressing saves less than a tenth. For large bodies, tries a sample first.
  */
 export function compress(body: Buffer): Buffer | undefined {
   if (body.length > 2 * SAMPLE_BYTES && gzip(sampleOf(body)) === undefined) return undefined;

@@ -4,7 +4,7 @@ import { messageOf } from '../errors/message-of.js';
 
 /**
  * The JSON text of a value. `undefined`, which JSON lacks, becomes an empty body.
- * @throws UnencodableError, also for what JSON silently leaves out: a function, a symbol
+ * @throws UnencodableError, including for a function or a symbol, which JSON silently leaves out
  */
 export function encodeJson(value: unknown): string {
   const text = jsonOf(value);
@@ -36,8 +36,8 @@ export function decodeJson(body: Buffer): unknown {
 }
 
 /**
- * Says where JSON ends being JSON. What Node says beside that shows a part of the text, which belongs into no log.
- * @throws UndecodableError which begins with `what`
+ * Parses JSON. Of Node's error it keeps only the position: the rest quotes the text, which must not appear in logs.
+ * @throws UndecodableError with a message that begins with `what`
  */
 export function parseJson(text: string, what: string): unknown {
   try {

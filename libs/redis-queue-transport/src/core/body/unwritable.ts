@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { UnencodableError } from '../errors/data-errors.js';
 
 /**
- * Refuses data that JSON would silently lose, wherever it stands: a Promise that was not awaited, a Map, NaN, a function.
+ * Refuses data that JSON would silently lose, at any depth: a Promise that was not awaited, a Map, NaN, a function.
  * `text` is the JSON of the data. A class instance may have functions, as its methods are not data.
  * @throws UnencodableError that says what it is, where, and what to send instead
  */
@@ -16,8 +16,8 @@ export function assertWritten(data: unknown, text: string): void {
 }
 
 /**
- * Whether JSON keeps all of it. This runs for every message, and takes about a tenth of the time that writing takes: it
- * remembers no path. {@link refuseWithin} finds it.
+ * Whether JSON keeps all of it. This runs for every message, so it does not track paths, and takes about a tenth of the
+ * time of writing the JSON. If something is lost, {@link refuseWithin} finds where.
  */
 function isKept(value: unknown): boolean {
   if (typeof value === 'number') return value - value === 0; // neither NaN nor Infinity
@@ -54,7 +54,7 @@ const ADVICE = {
   date: 'Send a valid Date.',
 } as const;
 
-/** Does nothing for what says itself how it is written. The JSON text exists, so there is no circle. */
+/** Skips objects that define `toJSON()`. There are no circular references, since the JSON text exists. */
 function refuseWithin(value: object, where: string, path: string): void {
   if ('toJSON' in value && !types.isDate(value)) return;
   const [what, advice] = lostKind(value) ?? [];

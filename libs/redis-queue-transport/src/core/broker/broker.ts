@@ -4,8 +4,8 @@ import type { Lease, LeaseTerms } from './lease.js';
 
 /**
  * What a process needs from Redis. Every verb may reject with `RedisUnavailableError` (nothing was sent),
- * `OutcomeUnknownError` (it may have happened) or `RedisRefusedError` (Redis refused it), and with nothing else. No verb
- * hangs. Several callers may use them at once.
+ * `OutcomeUnknownError` (it may have happened) or `RedisRefusedError` (Redis refused it), and with nothing else. No
+ * verb hangs. Several callers may use them at once.
  */
 export interface Broker {
   /** Opens the connection, or waits for it. May be called any number of times. */
@@ -13,7 +13,8 @@ export interface Broker {
 
   /**
    * Puts a message at the tail of the queue, or, if it is due later, beside the queue until then. When this resolves,
-   * Redis holds the message. With a deduplication window, `duplicate` means that Redis already held it and added nothing.
+   * Redis holds the message. With a deduplication window, `duplicate` means that Redis already held it and added
+   * nothing.
    */
   push(
     queue: string,
@@ -25,7 +26,7 @@ export interface Broker {
   /** Whether a server has ever joined the queue. Asks Redis; once the answer is yes, it stays yes. */
   isServed(queue: string): Promise<boolean>;
 
-  /** How servers have ever served a name. For messages to people: too expensive to ask for each message. */
+  /** How servers have ever served a name. Only for texts that people read: asking for each message is too expensive. */
   servedAs(name: string): Promise<ServedAs>;
 
   /** How many messages wait in each of these queues that has no consumer. Queues with a consumer are left out. */
@@ -51,9 +52,9 @@ export interface Broker {
 
   /**
    * Calls the listener for each event of these patterns, in order, until `close`. Subscribes again by itself after a
-   * reconnect. Patterns may have wildcards; the listener gets the pattern as given here. Call it once. The listener must
-   * handle its own errors. Patterns with recovery terms need a history of their own: for these, the listener also gets
-   * events that were emitted while the connection was down.
+   * reconnect. Patterns may have wildcards; the listener gets the pattern as given here. Call it once. The listener
+   * must handle its own errors. Patterns with recovery terms need a history of their own: for these, the listener also
+   * gets events that were emitted while the connection was down.
    */
   subscribe(
     patterns: readonly string[],
@@ -63,8 +64,8 @@ export interface Broker {
 
   /**
    * Adds a reply to the request of this number to the caller's reply list. Replies to one request keep their order.
-   * Replies and the next {@link Lease.exchange} are sent in the order of the calls, so a delivery is never settled before
-   * a reply that was given here earlier is written. Large replies are the exception: see {@link repliesWritten}.
+   * Replies and the next {@link Lease.exchange} are sent in the order of the calls, so a delivery is never settled
+   * before a reply that was given here earlier is written. Large replies are the exception: see {@link repliesWritten}.
    */
   reply(list: string, element: Element, request: number): Promise<unknown>;
 
@@ -72,8 +73,9 @@ export interface Broker {
   replyAndGoOn(list: string, element: Element, request: number): Promise<StreamState>;
 
   /**
-   * Large replies use a connection of their own, so that nothing else waits behind them. Resolves when all large replies
-   * to this request have been written or have failed; undefined if there are none. Do not settle the delivery earlier.
+   * Large replies use a connection of their own, so that nothing else waits behind them. Resolves when all large
+   * replies to this request have been written or have failed; undefined if there are none. Do not settle the delivery
+   * earlier.
    */
   repliesWritten(list: string, request: number): Promise<unknown> | undefined;
 
@@ -102,8 +104,8 @@ export interface Broker {
   noteTerms(queue: string, terms: QueueTerms): Promise<OtherTerms | undefined>;
 
   /**
-   * Keeps moving what other programs add to a list of theirs to the tail of the queue. Each element becomes the data of a
-   * message, even if it looks like an envelope. Resolves when it has started. Later failures are reported in the
+   * Keeps moving what other programs add to a list of theirs to the tail of the queue. Each element becomes the data of
+   * a message, even if it looks like an envelope. Resolves when it has started. Later failures are reported in the
    * background and tried again.
    */
   feed(queue: string, source: ListSource): Promise<Feed>;
@@ -122,8 +124,8 @@ export interface Broker {
 export const CLOSE_WITHIN_MS = 5_000;
 
 /**
- * What is known of the caller of a stream: it listens (`wanted`, the default), it wants no more (`refused`), or it has not
- * read its replies for so long that it must be dead or cut off (`unread`).
+ * What is known of the caller of a stream: it listens (`wanted`, the default), it wants no more (`refused`), or it has
+ * not read its replies for so long that it must be dead or cut off (`unread`).
  */
 export type StreamState = 'wanted' | 'refused' | 'unread';
 

@@ -5,7 +5,10 @@ export interface RedisQueueHealth {
   readonly sinceRoundTripMs: number | undefined;
   /** Why it is down, for people; `undefined` while it is up. */
   readonly reason: string | undefined;
-  /** For how long it has been down, in ms, since that was noticed; `undefined` while it is up, and before it was ever up. */
+  /**
+   * For how long it has been down, in ms, since that was noticed; `undefined` while it is up, and before it was ever
+   * up.
+   */
   readonly downForMs: number | undefined;
   /** For a server: queues in which nearly every attempt fails, so that few are made. Absent if there are none. */
   readonly slowedQueues?: readonly SlowedQueue[];
@@ -27,7 +30,7 @@ export interface SlowedQueue {
 /** A queue for whose consumer Redis refuses calls, whatever else it answers. */
 export interface RefusedQueue {
   readonly queue: string;
-  /** For how long, in ms, without a longer pause. */
+  /** For how long, in ms. A longer time without a refusal starts this anew. */
   readonly sinceMs: number;
   /** The first word of Redis's last refusal: `NOPERM`, `WRONGTYPE`, `READONLY`, `OOM` … */
   readonly reply: string;

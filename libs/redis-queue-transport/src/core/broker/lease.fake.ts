@@ -32,7 +32,7 @@ export class AskedExchange extends Asked<Exchange | 'leaseLost'> {
     super();
   }
 
-  /** Hands out these elements; what is not said is as in a quiet queue. */
+  /** Hands out these elements. All that is not given in `rest` is as in a quiet queue. */
   give(elements: readonly string[], rest: Partial<Exchange> = {}): void {
     const taken = elements.map((element) => Buffer.from(element));
     this.answer({ ...NOTHING, isTimekeeper: this.time === 'keep', taken, ...rest });
@@ -56,7 +56,7 @@ const NOTHING: Exchange = {
   isTimekeeper: false,
 };
 
-/** A lease without a Redis: the test answers what blocks, and sees what was asked. */
+/** A lease without Redis: the test sees each call, and decides when and with what a blocking one returns. */
 export class FakeLease implements Lease {
   readonly exchanges: AskedExchange[] = [];
   readonly waits: AskedWait[] = [];
@@ -65,7 +65,7 @@ export class FakeLease implements Lease {
   readonly reclaimed: string[] = [];
   renewals = 0;
   hasLeft = false;
-  /** What it says when it is renewed. */
+  /** What a renewal returns. */
   renewal: () => Promise<Renewal | 'leaseLost'> = () =>
     Promise.resolve({ nowMs: 0, doubtful: [], fenced: [] });
 
@@ -73,7 +73,7 @@ export class FakeLease implements Lease {
 
   constructor(readonly consumer = 'me') {}
 
-  /** Answers whatever was asked and has no answer, as a quiet queue does. */
+  /** Answers all calls that still wait, as a quiet queue does. */
   answerAll(): void {
     for (const answer of this.#quietAnswers.splice(0)) answer();
   }

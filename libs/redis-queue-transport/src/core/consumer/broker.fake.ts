@@ -3,13 +3,13 @@ import type { WakeNews } from '../broker/broker.js';
 import type { ConsumerBroker } from './consumer-parts.js';
 import { FakeLease } from '../broker/lease.fake.js';
 
-/** Gives leases without a Redis. */
+/** Gives leases without Redis. */
 export class FakeBroker implements ConsumerBroker {
   readonly leases: FakeLease[] = [];
   timeMs = 1_000_000;
   #tell: (news: WakeNews) => void = () => undefined;
 
-  /** The last one that it gave. */
+  /** The last lease that it gave. */
   get lease(): FakeLease {
     const lease = this.leases.at(-1);
     if (lease === undefined) throw new Error('Nobody has joined.');

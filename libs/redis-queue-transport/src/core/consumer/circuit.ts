@@ -14,14 +14,14 @@ const LONGEST_PAUSE_MS = 30_000;
  * Slows a queue down while nearly every attempt fails: then something that the handlers need is away, and each further
  * message would only use up an attempt. A state machine without a clock or timer of its own:
  *
- * - `closed`: everything is taken. It opens when failures of {@link OPENS_AT} messages outweigh the successes, which they
- *   do not with more than one success in six.
+ * - `closed`: everything is taken. It opens when {@link OPENS_AT} failures have not been made up for by successes. This
+ *   cannot happen while more than one message in six succeeds.
  * - `pausing`: nothing is taken until {@link probe} is called.
- * - `probing`: a few are taken, twice as many after each success, until as many as may run are taken again. If they fail,
- *   it pauses again, for longer.
+ * - `probing`: a few are taken, twice as many after each success, until as many as may run are taken again. If they
+ *   fail, it pauses again, for longer.
  *
- * Only the first failure of a message counts. A message that has failed before may always fail, and comes back at the head
- * of the queue: if it counted, a few such messages would keep good ones behind them waiting for ever.
+ * Only the first failure of a message counts. A message that has failed before may always fail, and comes back at the
+ * head of the queue: if it counted, a few such messages would keep good ones behind them waiting for ever.
  */
 export class Circuit {
   #state: 'closed' | 'pausing' | 'probing' = 'closed';

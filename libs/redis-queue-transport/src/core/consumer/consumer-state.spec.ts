@@ -36,7 +36,7 @@ describe('the state of a consumer', () => {
 
   test('may end before it has begun', () => {
     state.go('left');
-    expect(() => state.go('consuming')).toThrow('one that is left is to be consuming');
+    expect(() => state.go('consuming')).toThrow('it cannot go from "left" to "consuming"');
   });
 
   test.each<[Phase[], Phase]>([
@@ -54,7 +54,7 @@ describe('the state of a consumer', () => {
     expect(state.isExchanging).toBe(true);
     expect(() => state.beginExchange(tenure)).toThrow('two exchanges at a time');
     state.endExchange();
-    expect(() => state.endExchange()).toThrow('an end of no exchange');
+    expect(() => state.endExchange()).toThrow('the end of an exchange that never began');
   });
 
   test('has one wait at a time, beside an exchange', () => {
@@ -63,7 +63,7 @@ describe('the state of a consumer', () => {
     expect(state.isWaiting).toBe(true);
     expect(() => state.beginWait(tenure)).toThrow('two waits at a time');
     state.endWait();
-    expect(() => state.endWait()).toThrow('an end of no wait');
+    expect(() => state.endWait()).toThrow('the end of a wait that never began');
   });
 
   test('has no call begin without a lease, or on one that was lost', () => {

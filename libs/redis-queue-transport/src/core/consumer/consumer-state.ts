@@ -36,13 +36,15 @@ export class ConsumerState {
   #isExchanging = false;
   /** Ends the running wait. */
   #waiting: AbortController | undefined;
-  /** Reused for each wait until it fires: making one is a good part of the cost of an idle wait. */
+  /** Reused for each wait until it fires: creating one is a large part of the cost of an idle wait. */
   #waitEnder = new AbortController();
   #mustLook = true;
   /** Exchanges in a row that found nothing. */
   #inVain = 0;
   #exchangedAt = 0;
-  /** When an exchange without a wait beside it last returned: only that shows whether the list holds unknown elements. */
+  /**
+   * When an exchange without a wait beside it last returned: only that shows whether the list holds unknown elements.
+   */
   #checkedAt = 0;
 
   get phase(): Phase {
@@ -83,7 +85,7 @@ export class ConsumerState {
 
   go(phase: Phase): void {
     const isNext = FOLLOWING[this.#phase].includes(phase);
-    assert(isNext, `one that is ${this.#phase} is to be ${phase}`);
+    assert(isNext, `it cannot go from "${this.#phase}" to "${phase}"`);
     this.#phase = phase;
   }
 
@@ -109,7 +111,7 @@ export class ConsumerState {
 
   /** `taken` of at most `take` elements arrived; if `isCut`, more may be waiting. */
   exchanged(take: number, taken: number, isCut: boolean): void {
-    assert(this.#isExchanging, 'an answer to no exchange');
+    assert(this.#isExchanging, 'a result without an exchange');
     if (!this.isWaiting) this.#checkedAt = performance.now();
     if (take === 0) return;
     this.#inVain = taken === 0 ? this.#inVain + 1 : 0;
@@ -124,7 +126,7 @@ export class ConsumerState {
   }
 
   endExchange(): void {
-    assert(this.#isExchanging, 'an end of no exchange');
+    assert(this.#isExchanging, 'the end of an exchange that never began');
     this.#isExchanging = false;
   }
 
@@ -142,7 +144,7 @@ export class ConsumerState {
   }
 
   endWait(): void {
-    assert(this.#waiting !== undefined, 'an end of no wait');
+    assert(this.#waiting !== undefined, 'the end of a wait that never began');
     this.#waiting = undefined;
   }
 
@@ -163,6 +165,6 @@ function assert(holds: boolean, otherwise: string): void {
 
 function violated(what: string): Error {
   return new Error(
-    `A consumer is in a state that cannot be: ${what}. This is a bug in the library.`,
+    `A consumer is in an impossible state: ${what}. This is a bug in nestjs-redis-queue-transport.`,
   );
 }

@@ -8,7 +8,7 @@ import type { TimeStep } from '../broker/lease.js';
 const LEAST_BEHIND_MS = 10_000;
 const MOST_BEHIND_MS = 20_000;
 
-/** The longest time of Node's timers. */
+/** The longest delay that Node's timers support. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface TimekeepingEvents {
@@ -17,8 +17,8 @@ export interface TimekeepingEvents {
 }
 
 /**
- * Knows when something is due, and so when its consumer must look. Also knows whether this consumer is the timekeeper of
- * its queue, which makes sure that due messages are handed out in time, by any consumer.
+ * Knows when something is due, and so when its consumer must look. Also knows whether this consumer is the timekeeper
+ * of its queue, which makes sure that due messages are handed out in time, by any consumer.
  */
 export class Timekeeping {
   #isTimekeeper = false;

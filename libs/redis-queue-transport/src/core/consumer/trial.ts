@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Suspects, TrialStep } from '../broker/lease.js';
 
-/** How long a consumer that holds messages leaves the trial to one that holds nothing. */
+/** How long a consumer that holds messages lets idle consumers claim the trial first. */
 const POLITE_MS = 300;
 
 /** How long running handlers may take to end. Then the first suspect starts beside them: they may hang. */
@@ -119,7 +119,7 @@ export class Trial {
     }
   }
 
-  /** An exchange with a step failed: the next one tells what became of it. */
+  /** An exchange with a step failed: the next one shows whether Redis executed it. */
   failed(): void {
     if (this.#phase === 'claiming') this.#finish();
   }
@@ -131,7 +131,7 @@ export class Trial {
   }
 
   #begin(): void {
-    // The right is ours by a call whose reply was lost. Another queue of the process may have the turn by now.
+    // A call whose reply was lost may have claimed the right. Another queue of the process may have the turn by now.
     if (!this.turn.take(this)) {
       this.#phase = 'yielding';
       return;

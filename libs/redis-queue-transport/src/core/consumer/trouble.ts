@@ -14,13 +14,15 @@ export interface Refusal {
   readonly error: RedisRefusedError;
 }
 
-/** What is refused is tried again each second or sooner. If it is not refused again for so long, it is no longer refused. */
+/**
+ * A refused call is tried again within a second. Without another refusal for this long, calls count as accepted again.
+ */
 const REFUSED_LATELY_MS = 5_000;
 
 /** Knows whether calls to Redis fail, and reports it. */
 export class Trouble {
   #isOn = false;
-  /** Of the present refusals, by `performance.now()`. */
+  /** The current refusals; times by `performance.now()`. */
   #refused: { since: number; lastAt: number; error: RedisRefusedError } | undefined;
 
   constructor(private readonly events: TroubleEvents) {}
@@ -38,8 +40,8 @@ export class Trouble {
   }
 
   /**
-   * Undefined while nothing is refused. A call that works does not end it: a full Redis refuses waits and answers
-   * exchanges, and a user may lack the permission for one of them.
+   * Undefined while Redis refuses nothing. A call that works does not end a refusal: a full Redis refuses waits but not
+   * exchanges, and a Redis user may lack the permission for only one of them.
    */
   get refusal(): Refusal | undefined {
     const now = performance.now();

@@ -21,16 +21,16 @@ export interface BatchTerms {
   readonly isExpired: (delivery: Delivery) => boolean;
   /** The places of all handlers of the process, of which each batch takes one; undefined for no limit. */
   readonly places?: Places | undefined;
-  /** Is told of each delivery when its batch begins. */
+  /** Called with each delivery when its batch begins. */
   readonly onBegin?: ((delivery: Delivery) => void) | undefined;
 }
 
-/** Runs the user's handler for a batch, and tells how it ended for all messages that it did not settle itself. */
+/** Runs the user's handler for a batch. The result applies to all messages that the handler did not settle itself. */
 export type RunBatch<T> = (items: readonly BatchItem<T>[]) => Promise<Result>;
 
 /**
- * Gathers deliveries into batches. A batch starts when it is full, or when its first message has waited long enough, and
- * a place is free. Still, each delivery has its own result.
+ * Gathers deliveries into batches. A batch starts when it is full, or when its first message has waited long enough,
+ * and a place is free. Still, each delivery has its own result.
  *
  * A suspect does not wait for others: it is a batch of one.
  */
@@ -59,9 +59,9 @@ export class BatchCollector<T> {
     this.#gate = gate;
   }
 
-  /** Tells `end` how it ended for this delivery: once, and not before it has returned. */
+  /** Calls `end` once with the result of this delivery, after this method has returned. */
   add(delivery: Delivery, data: T, end: (result: Result) => void): void {
-    // Its consumer has given it up: nothing that happens to it counts.
+    // Its consumer has given it up, so its result no longer counts.
     if (delivery.isAborted) return queueMicrotask(() => end({ kind: 'failed', error: undefined }));
     const addedAt = this.terms.waitMs === 0 ? 0 : performance.now();
     this.#gathered.push(new BatchItem(delivery, data, addedAt, end, this.#home));
@@ -70,7 +70,7 @@ export class BatchCollector<T> {
     if (this.#gathered.length === 1 && !this.#isDue) this.#wait(this.terms.waitMs);
   }
 
-  /** Takes out and returns what has not started, in order. It gets no result. */
+  /** Removes and returns deliveries that have not started, in order. They get no result. */
   takeBackUnstarted(): readonly Delivery[] {
     return this.#takeAll().map(({ delivery }) => delivery);
   }
@@ -98,7 +98,9 @@ export class BatchCollector<T> {
     return isRipe && this.#isOpen() && this.#places?.keep(1) !== 0;
   }
 
-  /** Things may have changed while they gathered. When the gate opens, what is due starts. */
+  /**
+   * Whether a batch may start now: the lease may have ended while it gathered. When the gate opens, due batches start.
+   */
   #isOpen(): boolean {
     const gate = this.#gate;
     if (gate === undefined || gate.mayStart()) return true;
@@ -154,21 +156,24 @@ export class BatchCollector<T> {
     const inTime: BatchItem<T>[] = [];
     const expired: BatchItem<T>[] = [];
     for (const item of items) (isExpired(item.delivery) ? expired : inTime).push(item);
-    // Who has added the last of them goes on first.
+    // Not now: the caller of `add` continues first.
     queueMicrotask(() => {
       for (const item of expired) item.settle({ kind: 'expired' });
     });
     return inTime;
   }
 
-  /** Never rejects. The handler begins when who added the last of them has gone on: what it settles at once ends then. */
+  /**
+   * Never rejects. The handler starts after the caller of `add` has continued, so no delivery ends before `add`
+   * returns.
+   */
   #run(items: readonly BatchItem<T>[]): Promise<Result> {
     return Promise.resolve(items)
       .then(this.runBatch)
       .catch((error: unknown): Result => ({ kind: 'failed', error }));
   }
 
-  /** A handler cannot be stopped: past its time the signals fire, and what it still does no longer counts. */
+  /** A handler cannot be stopped. After its time, the signals fire, and its result no longer counts. */
   async #runInTime(items: readonly BatchItem<T>[], timeoutMs: number): Promise<Result> {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<Result>((resolve) => {

@@ -8,22 +8,22 @@ import type { Gate } from '../lease/start-gate.js';
 
 /** The user's handler, as core sees it. */
 export interface DeliveryHandler {
-  /** Runs the delivery and tells how it ended. A rejection counts as a failure. */
+  /** Runs the delivery and resolves with how it ended. A rejection counts as a failure. */
   run(delivery: Delivery): Promise<Result>;
-  /** The handler did not end in time. Tells how the delivery ends then. Must not throw. */
+  /** Called when the handler did not end in time. Returns how the delivery ends. Must not throw. */
   timedOut(delivery: Delivery, error: HandlerTimeoutError): Result;
-  /** The request is not run, for this reason, and its caller wants to know. Must not throw. Absent if there are no callers. */
+  /** Tells the caller of a request why it is not run. Must not throw. Absent if there are no callers. */
   refuse?(delivery: Delivery, error: NotHandledError): void;
   /**
-   * Like {@link run}, for a handler that ends many at once: tells `end` how this one ended, once and not before `begin` has
-   * returned. Preferred if present, since a promise for each would cost more than the rest.
+   * Like {@link run}, for a handler that ends many deliveries at once. Calls `end` once with the result, after `begin`
+   * has returned. Preferred if present, since a promise for each delivery would cost more than the rest.
    */
   begin?(delivery: Delivery, end: (result: Result) => void): void;
   /**
-   * Takes out and returns deliveries that have not started, in order. They get no result. Absent if `run` starts at once.
+   * Removes and returns deliveries that have not started, in order. They get no result. Absent if `run` starts at once.
    */
   takeBackUnstarted?(): readonly Delivery[];
-  /** Passes the gate to ask before a handler starts. Absent if `run` starts at once. */
+  /** Takes the gate that it must ask before a handler starts. Absent if `run` starts at once. */
   useGate?(gate: Gate): void;
 }
 
@@ -61,7 +61,7 @@ export class DeliveryRunner {
     this.handler.refuse?.(delivery, error);
   }
 
-  /** Tells `end` the outcome, once and not before this has returned. */
+  /** Calls `end` once with the outcome, after this method has returned. */
   begin(delivery: Delivery, end: (outcome: Outcome) => void): void {
     const { handler, options } = this;
     if (handler.begin === undefined) return void this.run(delivery).then(end);
@@ -84,7 +84,7 @@ export class DeliveryRunner {
     return this.handler.takeBackUnstarted?.() ?? NONE;
   }
 
-  /** A handler cannot be stopped: past its time its signal fires, and what it still does no longer counts. */
+  /** A handler cannot be stopped. After its time, its signal fires, and its result no longer counts. */
   async #handleInTime(delivery: Delivery, timeoutMs: number): Promise<Result> {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<Result>((resolve) => {

@@ -2,9 +2,9 @@ import type { Envelope } from '../message/envelope.js';
 
 /** One envelope handed to one consumer once. */
 export class Delivery {
-  /** Nobody holds it, and nobody settles it. */
+  /** True for an event that no consumer holds or settles. */
   readonly isLive: boolean = false;
-  /** When its handler began, by `performance.now()`; undefined before that, and where nobody wants to know. */
+  /** When its handler began, by `performance.now()`; undefined before that, and if no observer needs it. */
   beganAt: number | undefined;
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;

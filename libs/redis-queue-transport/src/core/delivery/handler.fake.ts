@@ -10,7 +10,7 @@ import type { Result } from './outcome.js';
 export class FakeHandler implements DeliveryHandler {
   readonly begun: string[] = [];
   readonly refused: string[] = [];
-  /** Of handlers that were told to give up: the message and the error. */
+  /** For each handler whose signal fired: the message's id and the error. */
   readonly aborted: string[] = [];
   readonly #running = new Map<string, Asked<Result>>();
 

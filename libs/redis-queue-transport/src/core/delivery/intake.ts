@@ -42,14 +42,14 @@ export function inspect(
   return { kind: 'run', delivery };
 }
 
-/** It is too late for its handler to begin. */
+/** Whether it is too late for its handler to start. */
 export function isExpired({ expiresAtMs }: Envelope, broker: Pick<Broker, 'nowMs'>): boolean {
   return expiresAtMs !== undefined && expiresAtMs <= broker.nowMs();
 }
 
 function noReplyList({ list }: ReplyAddress): UndecodableError {
   return new UndecodableError(
-    `The header field "replyTo" names no reply list of this prefix: ${JSON.stringify(list)}. Nothing was written there.`,
+    `The header field "replyTo" does not name a reply list of this prefix: ${JSON.stringify(list)}. Nothing was written there.`,
   );
 }
 

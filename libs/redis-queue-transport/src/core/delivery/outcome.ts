@@ -20,7 +20,7 @@ export type DeadReason =
 
 /** What becomes of a delivery. */
 export type Outcome =
-  /** Done: remove it. `isFailure` where it failed, with this error, and its caller has been told. */
+  /** Done: remove it. With `isFailure`, the handler failed with this error, and its caller was told. */
   | { readonly kind: 'ack'; readonly isFailure?: true; readonly error?: unknown }
   /** It failed: put it back at the head of the queue, now or after the pause. The attempt counts. */
   | { readonly kind: 'retry'; readonly delayMs: number; readonly error: unknown }
@@ -97,7 +97,7 @@ function outcomeOfFailure(
   policy: RetryPolicy,
 ): Outcome {
   const isLast = attempt >= policy.attempts;
-  // The outcome no longer depends on the rule. For an only attempt, it tells what may happen to the next message.
+  // The rule cannot change the outcome. It is still asked after a single attempt: would the next message fail as well?
   if (isLast && attempt > 1) return deadLetter('handlerFailed', error);
   const verdict = isShared === true ? true : verdictOn(error, policy);
   if (verdict === false) return deadLetter('notRetried', error);
@@ -106,10 +106,12 @@ function outcomeOfFailure(
   return { kind: 'retry', delayMs, error: verdict === true ? error : verdict };
 }
 
-/** Whether another attempt is worthwhile. If the rule is broken, it is, and an error tells what is wrong with the rule. */
+/**
+ * Whether another attempt is worthwhile. If the rule itself is broken, it is; then returns an error that explains this.
+ */
 function verdictOn(error: unknown, policy: RetryPolicy): boolean | Error {
   try {
-    const verdict: unknown = policy.if?.(error) ?? true; // JavaScript answers anything
+    const verdict: unknown = policy.if?.(error) ?? true; // In JavaScript, a rule may return anything.
     if (typeof verdict === 'boolean') return verdict;
     // A promise is already a mistake, whatever it resolves to.
     if (verdict instanceof Promise) verdict.catch(() => undefined);
@@ -121,7 +123,7 @@ function verdictOn(error: unknown, policy: RetryPolicy): boolean | Error {
 }
 
 function mistakenRule(what: string, error: unknown): Error {
-  const text = `retry.if ${what}. So it is tried again, after this failure: ${messageOf(error)}`;
+  const text = `retry.if ${what}. The message is tried again. It failed with: ${messageOf(error)}`;
   return new Error(text, { cause: error });
 }
 
@@ -165,7 +167,7 @@ function asText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    // Only its text form is left.
+    // It cannot be written as JSON.
     return String(value);
   }
 }

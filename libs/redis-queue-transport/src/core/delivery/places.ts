@@ -1,9 +1,9 @@
-/** Waits in line for a place. */
+/** Called when its turn has come: it has a place. */
 type Next = () => void;
 
 /**
- * Places for all handlers of one process. If none is free, callers wait in line and get one in turn; while anyone waits,
- * none is free.
+ * Places for all handlers of one process. If none is free, callers wait in line and get one in turn; while anyone
+ * waits, none is free.
  */
 export class Places {
   #free: number;

@@ -8,7 +8,9 @@ export interface RetryPolicy {
   readonly delayMs: number;
   /** Longest pause in ms. */
   readonly maxDelayMs: number;
-  /** False for an error that another attempt cannot fix; absent for none. A user's function, which may throw. */
+  /**
+   * Returns false for an error that another attempt cannot fix. Absent: retry all errors. A user's function: may throw.
+   */
   readonly if?: ((error: unknown) => boolean) | undefined;
 }
 

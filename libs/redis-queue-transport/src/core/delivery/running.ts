@@ -8,9 +8,9 @@ export class Run<T> {
 /**
  * What is running, in the order of the starts.
  *
- * An array that is cleaned up now and then, not a Map: a Map that keeps growing and shrinking gets new tables all the time,
- * old tables refer to new ones, and once one of them is long-lived for the garbage collector, everything that came later
- * can no longer be collected cheaply.
+ * An array that is cleaned up now and then, not a Map: a Map that keeps growing and shrinking allocates new tables all
+ * the time, and old tables refer to new ones. Once the garbage collector has moved one of them to the old generation,
+ * it can no longer collect the later ones cheaply.
  */
 export class Running<T> {
   #runs: Run<T>[] = [];

@@ -5,10 +5,10 @@ import { withNextAttempt } from '../message/envelope.js';
 import { deadLetter } from './outcome.js';
 import type { Outcome } from './outcome.js';
 
-/** What the making of settlements needs to know of the queue. */
+/** The facts about a queue that its settlements depend on. */
 export interface SettlementFacts {
   readonly queue: string;
-  /** The ids of what is done are to be remembered. */
+  /** Ids of handled messages are remembered. */
   readonly isOnce: boolean;
   /** Redis time in ms. */
   nowMs(): number;

@@ -3,7 +3,9 @@ export interface ErrorSummary {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
-  /** What it carries: the response of an `HttpException`, the error of an `RpcException`. At most about 4 KiB of JSON. */
+  /**
+   * What it carries: the response of an `HttpException`, the error of an `RpcException`. At most about 4 KiB of JSON.
+   */
   readonly details?: unknown;
 }
 
@@ -12,8 +14,8 @@ const MOST_DETAILS = 4_096;
 
 /**
  * What an error carries for its readers besides its message: the response of an HTTP exception (`getResponse()`), the
- * error of an RPC exception (`getError()`). Returned as plain data or, if it is too large, as the beginning of its JSON.
- * Undefined if it adds nothing to the message. Never throws.
+ * error of an RPC exception (`getError()`). Returned as plain data or, if it is too large, as the beginning of its
+ * JSON. Undefined if it adds nothing to the message. Never throws.
  *
  * Other fields are not kept: those of a failed HTTP call contain passwords.
  */
@@ -40,7 +42,7 @@ function carriedBy(error: unknown): unknown {
   return undefined;
 }
 
-/** Cuts circles, and shows as text what JSON cannot write. */
+/** Cuts circular references, and turns values that JSON cannot represent into text. */
 function toJson(value: unknown): string | undefined {
   const above: object[] = [];
   return JSON.stringify(value, function (this: object, _key: string, inner: unknown) {
@@ -48,7 +50,7 @@ function toJson(value: unknown): string | undefined {
     if (typeof inner !== 'object' || inner === null) return inner;
     // `above` is the path to the object that has this member.
     while (above.length > 0 && above.at(-1) !== this) above.pop();
-    if (above.includes(inner)) return '[a circle]';
+    if (above.includes(inner)) return '[circular]';
     above.push(inner);
     return inner instanceof Error ? { name: inner.name, message: inner.message } : inner;
   });

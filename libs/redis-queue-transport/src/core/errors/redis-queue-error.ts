@@ -2,7 +2,7 @@ import { isMarked, mark } from './mark.js';
 
 const ERROR = mark('error');
 
-/** Each error class has its own, so that a `switch` over them can be checked for completeness. */
+/** Each error class has its own code, so that the compiler can check whether a `switch` over them is complete. */
 export type RedisQueueErrorCode =
   | 'INVALID_OPTION'
   | 'INVALID_PATTERN'
@@ -28,7 +28,9 @@ export type RedisQueueErrorCode =
   | 'SHUTDOWN'
   | 'ACTION_REFUSED';
 
-/** Base of every error that this library throws. `code` is stable and meant to be compared; the message is for people. */
+/**
+ * Base of every error that this library throws. `code` is stable and meant to be compared; the message is for people.
+ */
 export abstract class RedisQueueError extends Error {
   abstract readonly code: RedisQueueErrorCode;
 

@@ -48,14 +48,15 @@ function assertNoQueueOfGroup(name: string): void {
   const { group, pattern } = subscription;
   throw new InvalidPatternError(
     name,
-    `${JSON.stringify(name)} is the queue of the group "${group}", not an event: emit(${JSON.stringify(pattern)}) ` +
-      `reaches all groups and listeners, enqueue(${JSON.stringify(name)}) this group alone. A handler of the group has ` +
-      `@EventPattern(${JSON.stringify(pattern)}, { group: "${group}" }).`,
+    `${JSON.stringify(name)} is the queue of the group "${group}", not an event. To reach all groups and listeners, call ` +
+      `emit(${JSON.stringify(pattern)}); to reach only this group, enqueue(${JSON.stringify(name)}). To handle the group's ` +
+      `events, use @EventPattern(${JSON.stringify(pattern)}, { group: "${group}" }).`,
   );
 }
 
 /**
- * A message is sent to one pattern. The name of a group's queue counts as one, even if the group's pattern has wildcards.
+ * A message is sent to one pattern. The name of a group's queue counts as one, even if the group's pattern has
+ * wildcards.
  * @throws InvalidPatternError for a pattern with wildcards: no message handler can have its queue
  */
 export function assertSendable(pattern: string): void {

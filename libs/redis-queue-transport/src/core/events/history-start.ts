@@ -1,2 +1,2 @@
-/** Stands in place of an entry for the oldest event of a history that is kept. */
+/** Given instead of an entry, it means the oldest event that the history still has. */
 export const EARLIEST = 'earliest';

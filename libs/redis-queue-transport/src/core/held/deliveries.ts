@@ -33,7 +33,10 @@ export interface EndWatch {
   ended(delivery: Delivery, outcome: Outcome): void;
 }
 
-/** A consumer that holds at least this many starts half of them, settles what has ended by then, and continues meanwhile. */
+/**
+ * A consumer that may hold at least this many starts only half of them in one step. The next step settles those that
+ * have ended, and starts more while Redis works on it.
+ */
 const LEAST_TO_HALVE = 64;
 
 /** Starts what is held, follows it to its end, and has it settled. */

@@ -21,7 +21,9 @@ export interface Preparing {
   failed(error: unknown): void;
 }
 
-/** Asks Redis what a delivery needs before its handler can start: whether it was already handled, and its parked body. */
+/**
+ * Asks Redis what a delivery needs before its handler can start: whether it was already handled, and its parked body.
+ */
 export class Preparation {
   constructor(
     private readonly broker: Pick<Broker, 'nowMs'>,
@@ -45,7 +47,7 @@ export class Preparation {
     return isExpired(envelope, this.broker) ? EXPIRED : undefined;
   }
 
-  /** Running it without knowing could repeat an effect. */
+  /** Whether its id was handled before. Keeps asking, since running it without knowing could repeat an effect. */
   async #wasHandled(run: Run<Begun>): Promise<boolean | 'over'> {
     const { id } = run.item.delivery.envelope;
     if (!this.isOnce || id === undefined) return false;
@@ -74,7 +76,7 @@ export class Preparation {
     return false;
   }
 
-  /** Asks until Redis answers; `over` if the handler must not start any more, and the delivery goes back unharmed. */
+  /** Asks until Redis answers. `over` if the handler must not start any more: then the delivery goes back unharmed. */
   async #ask<T>(run: Run<Begun>, question: (lease: Lease) => Promise<T>): Promise<T | 'over'> {
     const { lease } = run.item.tenure;
     const { stopped } = this.consumer;
@@ -92,6 +94,6 @@ export class Preparation {
 
 function bodyIsMissing(parked: string): UndecodableError {
   return new UndecodableError(
-    `The header says that the body is parked as "${parked}" beside the queue, and nothing is there: was it deleted by hand?`,
+    `The header says that the body is parked as "${parked}" beside the queue, but there is no such body. Was it deleted by hand?`,
   );
 }

@@ -60,7 +60,7 @@ export class Settler {
     }
   }
 
-  /** What is not settled yet belongs to others. */
+  /** Deliveries that are not settled yet belong to others now. */
   forget(): void {
     this.#unsettled?.clear();
   }

@@ -12,21 +12,21 @@ interface Sighting {
   readonly leftMs: number;
 }
 
-/** A healthy consumer renews after a third of its lease. This part of the lease is time for two renewals. */
+/** A healthy consumer renews after a third of its lease. This part of a lease leaves time for two renewals. */
 const LEAST_PART = 0.6;
 /** Looks come once in each third of a lease. A look after more than half a lease is late. */
 const LATE_PART = 1 / 2;
-/** What a late look counts for. */
+/** A late look counts as this part of a lease. */
 const LATE_COUNTS_PART = 1 / 6;
-/** By this part of a lease, Redis's clock and ours may drift apart from one look to the next. */
+/** How far Redis's clock and ours may drift apart between two looks, as a part of the lease. */
 const STEP_PART = 1 / 10;
 
 /**
  * Tells leases that have ended from those that only seem so, by comparing successive looks.
  *
- * A lease ends at a time of Redis's clock, and that clock can be set forward or back, by seconds or hours. So the clock is
- * not enough: a lease counts as ended when its end has stayed the same, look after look, for as long as it had left (and
- * at least for the time of two renewals), by the monotonic clock of this process.
+ * A lease ends at a time of Redis's clock, and that clock can be set forward or back, by seconds or hours. So the clock
+ * is not enough: a lease counts as ended when its end has stayed the same, look after look, for as long as it had left
+ * (and at least for the time of two renewals), by the monotonic clock of this process.
  *
  * Time in which nobody could have renewed must not count: an outage of Redis, or of a shared machine. It shows in late
  * looks. These still count a little, since some processes are always late.

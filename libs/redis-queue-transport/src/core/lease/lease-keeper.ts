@@ -12,7 +12,7 @@ export interface LeaseKeeperEvents {
   failed(error: unknown): void;
 }
 
-/** A wall clock that jumps, from one reading to the next even, has no lease asked for more often than twice in so long. */
+/** Even if the wall clock jumps with each reading, Redis is asked about the lease at most twice within this time. */
 const ANSWERED_LATELY_MS = 50;
 
 interface Renewed extends LookTimes {
@@ -28,17 +28,17 @@ export class LeaseKeeper {
   readonly #stopped = new AbortController();
   readonly #endedLeases: EndedLeases;
   #sureUntil: number;
-  /** When the renewal was sent that was answered last, by the wall clock. */
+  /** When the last successful renewal was sent, by the wall clock. */
   #renewedAtWall = Date.now();
-  /** When Redis last answered what it was asked out of turn, by `performance.now()`. */
+  /** When Redis last answered a renewal out of turn, by `performance.now()`. */
   #answeredAt = -Infinity;
-  /** It was asked that right after another such answer. */
+  /** That renewal was sent right after another such answer. */
   #isAskedAgain = false;
   #loop: Promise<void> | undefined;
-  /** Beside the renewals, which must not be late because there is much to take back. */
+  /** Runs beside the renewals: these must not be late because there is much to take back. */
   #reclaiming: Promise<void> | undefined;
 
-  /** @param takenAt when the lease was asked for, by `performance.now()` */
+  /** @param takenAt when the lease was requested, by `performance.now()` */
   constructor(
     private readonly lease: Lease,
     private readonly leaseMs: number,
@@ -51,24 +51,24 @@ export class LeaseKeeper {
   }
 
   /**
-   * False when the lease may have ended unnoticed: this process stood still, its machine was suspended, or Redis could not
-   * be reached.
+   * False if the lease may have ended unnoticed: this process stood still, its machine was suspended, or Redis could
+   * not be reached.
    */
   get isSure(): boolean {
     const now = performance.now();
     return now < this.#sureUntil && !this.#mayHaveSlept(now);
   }
 
-  /** From this time of `performance.now()` on, unless it was renewed by then. */
+  /** The time of `performance.now()` at which {@link isSure} becomes false, unless the lease is renewed before. */
   get sureUntil(): number {
     return this.#sureUntil;
   }
 
   /**
-   * While a machine is suspended, its monotonic clock stands still and the lease goes on. The wall clock shows it, as it
-   * is right again afterwards. It may also be wrong, or be set: so it is a reason to ask Redis and no more. Asking makes
-   * the clocks agree, unless the machine slept meanwhile, or sleeps again. A clock that says so for a third time right
-   * afterwards is wrong.
+   * While a machine is suspended, its monotonic clock stands still, but the lease runs on. The wall clock shows this
+   * afterwards. It can also be wrong or be set, so it is only a reason to ask Redis. After the answer, the clocks agree
+   * again, unless the machine slept meanwhile or sleeps once more. A wall clock that still disagrees right after a
+   * second answer is wrong.
    */
   #mayHaveSlept(now: number): boolean {
     if (Date.now() - this.#renewedAtWall <= this.leaseMs) return false;
@@ -89,7 +89,7 @@ export class LeaseKeeper {
     await this.#reclaiming;
   }
 
-  /** Renews out of turn, unless it is sure, until it is sure, lost, or no longer kept. Never rejects. */
+  /** If the lease is not sure, renews it out of turn until it is sure, is lost, or is no longer kept. Never rejects. */
   async makeSure(): Promise<void> {
     const stopped = this.#stopped.signal;
     while (!this.isSure && !stopped.aborted) {
@@ -100,7 +100,9 @@ export class LeaseKeeper {
     }
   }
 
-  /** Begins with a renewal, as a first look at the leases of others: it takes more than one to know them. */
+  /**
+   * Begins with a renewal, which is the first look at the leases of others: one look does not tell which have ended.
+   */
   async #run(stopped: AbortSignal): Promise<void> {
     for (;;) {
       const renewed = await this.#renewSoon(stopped);
@@ -111,7 +113,7 @@ export class LeaseKeeper {
     }
   }
 
-  /** Tries until there is an answer: an outage may take all that is left of the lease. Undefined when it is stopped. */
+  /** Tries until Redis answers, since an outage may outlast the lease. Undefined if it is stopped before. */
   async #renewSoon(stopped: AbortSignal): Promise<Renewed | 'leaseLost' | undefined> {
     if (stopped.aborted) return undefined;
     return retryUntilStopped(
@@ -135,7 +137,7 @@ export class LeaseKeeper {
 
   #lookAtOthers({ renewal, ...times }: Renewed): void {
     const ended = this.#endedLeases.look(renewal, times);
-    // What is not taken back by then is found again by the next look.
+    // If the last reclaim is still running, skip this one: the next look finds the same leases again.
     this.#reclaiming ??= this.#reclaim(ended, renewal.fenced).finally(() => {
       this.#reclaiming = undefined;
     });
@@ -156,7 +158,7 @@ export class LeaseKeeper {
     }
   }
 
-  /** One that cannot be taken back keeps no other from being taken back. */
+  /** Never rejects: the others are reclaimed even if this one fails. */
   async #reclaimOne(consumer: string, seenEndMs?: number): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     try {

@@ -67,7 +67,7 @@ export class Membership implements KeptLease {
     await this.#tenure?.makeSure();
   }
 
-  /** No lease after this one. */
+  /** No lease follows this one. */
   keepLast(): void {
     this.#isLast = true;
   }
@@ -89,8 +89,8 @@ export class Membership implements KeptLease {
   }
 
   /**
-   * Also if no lease follows: what a late wait of the lost lease received must not stay with it. By then there may be a
-   * later tenure, which goes on.
+   * Runs even if no lease follows: an element that a late wait of the lost lease received must not stay with it. By
+   * then there may be a later tenure, which goes on.
    */
   async #rejoin(lost: Tenure): Promise<void> {
     await lost.stopKeeping();

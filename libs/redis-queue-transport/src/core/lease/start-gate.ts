@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 
-/** Lets handlers wait while none may start. */
+/** Makes handlers wait while none may start. */
 export interface Gate {
   /** Whether a handler may start now. Ask before each one. */
   mayStart(): boolean;
@@ -16,7 +16,7 @@ export interface KeptLease {
   readonly isSure: boolean;
   /** From this time of `performance.now()` on, it may have ended unnoticed. */
   readonly sureUntil: number;
-  /** Finds out. Never rejects. */
+  /** Asks Redis, as long as it takes, whether the lease is still held. Never rejects. */
   makeSure(): Promise<void>;
 }
 
@@ -29,13 +29,13 @@ const LONGEST_TURN_PART = 1 / 20;
  * Lets handlers start only on a lease that is certain, and only a few before the event loop turns if they block it for
  * long: otherwise no renewal could be sent, and the lease would end while one handler after the other starts.
  *
- * If the whole machine sleeps in the middle of a turn, the next turn notices it. Handlers that start in between, at most
- * those of one turn, run on a lease that may have ended: so would a handler if the machine slept right before its first
- * line, which no check can rule out. Their settlements are refused, and their messages run again elsewhere.
+ * If the whole machine sleeps in the middle of a turn, the next turn notices it. Handlers that start in between, at
+ * most those of one turn, run on a lease that may have ended: so would a handler if the machine slept right before its
+ * first line, which no check can rule out. Their settlements are refused, and their messages run again elsewhere.
  *
  * What a handler computes before it first waits runs after its start has returned, so its time only shows at the end of
- * the turn. So the first turn starts one handler. While turns are short, each may start twice as many as the last; after a
- * long one, as many as would have fitted.
+ * the turn. So the first turn starts one handler. While turns are short, each may start twice as many as the last;
+ * after a long one, as many as would have fitted.
  */
 export class StartGate implements Gate {
   readonly #longestTurnMs: number;

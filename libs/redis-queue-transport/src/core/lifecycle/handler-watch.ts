@@ -3,7 +3,7 @@ import type { Delivery } from '../delivery/delivery.js';
 import type { Outcome } from '../delivery/outcome.js';
 import type { RedisQueueObserver } from './observer.js';
 
-/** Tells of handlers that begin and end. Where nobody listens, it makes nothing and reads no clock. */
+/** Reports when handlers begin and end. If nobody listens, it allocates nothing and reads no clock. */
 export class HandlerWatch {
   readonly #isTimed: boolean;
 
@@ -16,9 +16,9 @@ export class HandlerWatch {
     this.observer.began?.(delivery);
   };
 
-  /** @param counts false where the end came too late */
+  /** @param counts false if the end came too late */
   ended(delivery: Delivery, outcome: Outcome, counts: boolean): void {
-    // What is skipped never began.
+    // A skipped message never began.
     if (!this.#isTimed || delivery.beganAt === undefined || outcome.kind === 'skip') return;
     this.observer.ended?.(delivery, {
       outcome: outcome.kind,

@@ -5,7 +5,7 @@ import { rejected } from '../errors/rejected.js';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** The headers that all of them add; those of the later ones replace those of the earlier ones. */
+/** Merges the headers that the observers add. Those of later observers replace those of earlier ones. */
 export function headersOfAll(
   observers: readonly RedisQueueObserver[],
   failures: ListenerFailures,
@@ -14,7 +14,7 @@ export function headersOfAll(
     let all: Headers | undefined;
     for (const observer of observers) {
       try {
-        // JavaScript returns anything, even a promise that rejects later.
+        // In JavaScript, this may return anything, even a promise that rejects later.
         const added: unknown = observer.sending?.(message);
         failures.watch(added);
         if (added === undefined) continue;
@@ -28,9 +28,9 @@ export function headersOfAll(
   };
 }
 
-const WRONG_HEADERS = 'It must return an object of texts or undefined, at once.';
+const WRONG_HEADERS = 'It must return an object of strings or undefined, not a promise.';
 
-/** Each runs what comes behind it. Whatever is wrong with one, the handler runs, and runs once. */
+/** Each observer runs the next one, and the last one the handler. Even if one fails, the handler runs exactly once. */
 export function runInAll(
   observers: readonly RedisQueueObserver[],
   failures: ListenerFailures,
@@ -54,7 +54,7 @@ export function runInAll(
   return (deliveries, next) => enter(0, deliveries, next);
 }
 
-/** Runs this in the async contexts that observers make for it. */
+/** Runs a function in the async contexts that observers provide. */
 export function runObserved<T>(
   observer: Pick<RedisQueueObserver, 'run'>,
   deliveries: readonly ObservedDelivery[],
@@ -67,7 +67,7 @@ export function runObserved<T>(
   return running ?? attempt(run);
 }
 
-/** What throws must not be taken for a failure of an observer. */
+/** Turns a throw into a rejection, so that nobody takes it for a failure of an observer. */
 function attempt<T>(run: () => Promise<T>): Promise<T> {
   try {
     return run();

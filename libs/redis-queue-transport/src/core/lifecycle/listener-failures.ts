@@ -1,17 +1,19 @@
-/** What becomes of failures of listeners that the application gave us: they are reported, and touch nothing else. */
+/** Handles failures of the application's listeners: reports them, and keeps them from affecting anything else. */
 export class ListenerFailures {
   constructor(private readonly report: (error: unknown) => void) {}
 
-  /** One threw this. */
+  /** A listener threw this. */
   add(error: unknown): void {
     try {
       this.report(error);
     } catch {
-      // The application's own logger is broken: there is nobody left to tell, and the work goes on.
+      // The application's own logger is broken. Nobody is left to tell, and the work must go on.
     }
   }
 
-  /** One returned this. As `void` admits `async`, it may be a promise, which nobody else looks after. */
+  /**
+   * A listener returned this. It may be a promise (`void` admits `async`), whose rejection nobody else would handle.
+   */
   watch(returned: unknown): void {
     if (typeof returned !== 'object' || returned === null || !('then' in returned)) return;
     Promise.resolve(returned).catch((error: unknown) => this.add(error));

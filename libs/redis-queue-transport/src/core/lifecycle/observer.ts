@@ -3,8 +3,8 @@ import type { DeadReason, Outcome } from '../delivery/outcome.js';
 import type { ErrorSummary } from '../errors/error-details.js';
 
 /**
- * One message or event on its way through one handler. An observer gets the same object each time, so that it can be a key
- * of a `WeakMap`. An event with several live handlers has one object for each of them.
+ * One message or event on its way through one handler. An observer gets the same object each time, so that it can be a
+ * key of a `WeakMap`. An event with several live handlers has one object for each of them.
  */
 export interface ObservedDelivery {
   /** The queue that it came from. For an event: its group's queue or, for a live one, the handler's pattern. */
@@ -45,17 +45,17 @@ export interface ObservedMessage {
 }
 
 /**
- * Gets told what happens to messages, through the option `observers` of a server or a client. Every method is optional, and
- * only present methods cost anything: without `ended`, no clock is read.
+ * Gets told what happens to messages, through the option `observers` of a server or a client. Every method is optional,
+ * and only present methods cost anything: without `ended`, no clock is read.
  *
  * Methods are called in the middle of the work, so they must be quick. Nothing waits for their result. Their errors and
- * rejections are logged and change nothing. Two methods do more than listen: {@link sending} adds headers, and {@link run}
- * gives handlers an async context.
+ * rejections are logged and change nothing. Two methods do more than listen: {@link sending} adds headers, and {@link
+ * run} gives handlers an async context.
  */
 export interface RedisQueueObserver {
   /**
-   * Runs a handler, to give it an async context: calls `next` at once. For a batch: with all of its messages. Comes after
-   * {@link began}. The handler runs even if this fails, and it runs once, however often `next` is called.
+   * Runs a handler, to give it an async context: calls `next` at once. For a batch: with all of its messages. Comes
+   * after {@link began}. The handler runs even if this fails, and it runs once, however often `next` is called.
    */
   run?(deliveries: readonly ObservedDelivery[], next: () => void): void;
   /** A handler begins. For a batch: called for each of its messages. */
@@ -115,7 +115,9 @@ export interface RedisQueueObserver {
   /** The connection for live events was lost and restored, this many times so far. */
   eventsInterrupted?(interruption: { readonly times: number }): void;
 
-  /** A background call to Redis failed and is tried again: by a queue's consumer or, without a queue, by another part. */
+  /**
+   * A background call to Redis failed and is tried again: by a queue's consumer or, without a queue, by another part.
+   */
   callFailed?(failure: { readonly queue: string | undefined; readonly error: unknown }): void;
   /** A queue's consumer reaches Redis again. */
   callsRecovered?(recovery: { readonly queue: string }): void;
@@ -124,8 +126,8 @@ export interface RedisQueueObserver {
    * A client is about to send this message. Called in the async context of its caller. Returns headers to add, which
    * replace those of the same name, or undefined.
    *
-   * After that comes one of {@link sent} and {@link sendFailed}. For a request, one of {@link replied} and
-   * {@link abandoned} comes in any case, and the others only if it got as far.
+   * After that comes either {@link sent} or {@link sendFailed}. For a request, either {@link replied} or {@link
+   * abandoned} always comes, and one of the other two only if the request got that far.
    */
   sending?(message: ObservedMessage): Readonly<Record<string, string>> | undefined;
   /** Redis holds a client's message, or has sent it to all listeners. */

@@ -4,7 +4,7 @@ import type { RedisQueueObserver } from './observer.js';
 
 type Event = keyof RedisQueueObserver;
 
-/** Every event; that none is missing, the compiler sees. */
+/** Every event. The compiler checks that none is missing. */
 const EVENTS: Readonly<Record<Event, true>> = {
   run: true,
   began: true,
@@ -41,8 +41,8 @@ const EVENTS: Readonly<Record<Event, true>> = {
 export const OBSERVED_EVENTS = Object.keys(EVENTS) as readonly Event[]; // the keys of a constant
 
 /**
- * All of them as one, which has a method if any of them has it. What one throws, or rejects with, touches neither the
- * others nor what is observed: it is given to `onError`.
+ * Combines observers into one, which has a method if any of them has it. If an observer throws or rejects, `onError`
+ * gets the error. Neither the other observers nor the observed work are affected.
  */
 export function observersAsOne(
   observers: readonly RedisQueueObserver[],
@@ -56,7 +56,7 @@ export function observersAsOne(
   }
   const sending = having('sending', observers);
   const run = having('run', observers);
-  // Each other method passes on what it gets to methods of its own name.
+  // Each of the other methods passes its arguments on to methods of the same name.
   return {
     ...one,
     ...(sending.length > 0 && { sending: headersOfAll(sending, failuresOf('sending', onError)) }),
@@ -91,7 +91,7 @@ function tellAll(
   return (about, more) => {
     for (const observer of observers) {
       try {
-        // A method of that name takes what there is about that.
+        // All methods for the same event take the same arguments.
         failures.watch((observer[event] as Tell).call(observer, about, more));
       } catch (error) {
         failures.add(error);

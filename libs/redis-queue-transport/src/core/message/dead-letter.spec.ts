@@ -57,7 +57,7 @@ describe('a dead letter', () => {
     const letter = bytes(`{"rq":1,"dead":${dead},"id":"x"}\n{}`);
     const { facts, original } = readDeadLetter(letter)!;
     expect(facts).toMatchObject({
-      error: { name: 'Error', message: 'Nothing is said of the error.' },
+      error: { name: 'Error', message: 'The error is not recorded.' },
       attempt: 1,
       at: 0,
     });

@@ -26,8 +26,8 @@ export interface DeadLetterFacts {
 }
 
 /**
- * A dead letter: a header with the facts, followed by the original element, byte for byte. Of that element only the name
- * of its parked body is read, so anything can be dead-lettered, whatever is wrong with it.
+ * A dead letter: a header with the facts, followed by the original element, byte for byte. Of that element only the
+ * name of its parked body is read, so anything can be dead-lettered, whatever is wrong with it.
  */
 export function deadLetterElement(element: Buffer, facts: DeadLetterFacts): Buffer {
   const parked = splitHeader(element) === undefined ? undefined : readFront(element)?.parked;
@@ -68,7 +68,7 @@ function factsOf(dead: Record<string, unknown>): DeadLetterFacts {
     reason: textOf(dead['reason'], 'unknown'),
     error: {
       name: textOf(error['name'], 'Error'),
-      message: textOf(error['message'], 'Nothing is said of the error.'),
+      message: textOf(error['message'], 'The error is not recorded.'),
       ...(isString(stack) ? { stack } : {}),
       ...(details === undefined ? {} : { details }),
     },
@@ -87,7 +87,7 @@ type Headers = Readonly<Record<string, string>>;
 
 const NO_HEADERS: Headers = {};
 
-/** Header fields of the caller and of past attempts. Removed wherever they stand in the header. */
+/** Fields of the caller and of past attempts. A redrive removes them, wherever they are in the header. */
 const OVER = new Set([
   'rq',
   'crashes',
@@ -106,7 +106,7 @@ const OVER = new Set([
  */
 export function redrivenElement(element: Buffer, added: Headers = NO_HEADERS): Buffer {
   const letter = readDeadLetter(element);
-  // An element that is no dead letter (put here by hand) is sent as it is.
+  // An element that is not a dead letter (added by hand) is sent as it is.
   if (letter === undefined) return element;
   const { facts, original } = letter;
   // Plain data has no place for a history, and an unreadable header is not touched.
@@ -146,7 +146,7 @@ function withHistory(
     .map((member) => (member === headers ? written : member.text));
 }
 
-/** Latin-1 of UTF-8 bytes, as the other members are. */
+/** Latin-1 of UTF-8 bytes, like the other members. */
 function headerText(name: string, value: string): string {
   return Buffer.from(`${JSON.stringify(name)}:${JSON.stringify(value)}`).toString('latin1');
 }
@@ -174,7 +174,7 @@ function historyWith(
   );
 }
 
-/** Text of another program under our header is replaced. */
+/** Ignores text that another program wrote into our header. */
 function pastOf(headers: unknown): PastDeath[] {
   const text = isRecord(headers) ? headers[DEAD_LETTER_HISTORY] : undefined;
   if (!isString(text)) return [];
@@ -216,7 +216,7 @@ function readHeader(element: Buffer): Header | undefined {
     const rest = header.toString('latin1', front.end).replace(COMMA, '');
     return { fields, front, members: membersOf(`{${rest}`), body };
   } catch {
-    // Unreadable, which is what the caller asks about: it keeps the element as it is.
+    // Unreadable: the caller keeps the element as it is.
     return undefined;
   }
 }
@@ -228,7 +228,7 @@ function isReadable(element: Buffer): boolean {
     decodeElement(element);
     return true;
   } catch {
-    return false; // that is the answer
+    return false; // The caller expects elements that cannot be read.
   }
 }
 

@@ -211,7 +211,7 @@ describe('decodeElement', () => {
     ['another version', '{"rq":2,"id":"x"}\n{}', 'format version 2'],
     ['an invalid version', '{"rq":"1"}\n{}', 'format version "1"'],
     ['an id that is no text', '{"rq":1,"id":7}\n{}', '"id" has an unusable value: 7'],
-    ['a version in other words', '{"rq":1.0,"id":"x"}\n{}', 'must begin with exactly {"rq":1'],
+    ['a version in other words', '{"rq":1.0,"id":"x"}\n{}', 'does not begin with exactly {"rq":1'],
     ['a version that is nested', `{"rq":[[2]]}\n{}`, 'format version a list'],
     ['headers that are no texts', '{"rq":1,"headers":{"a":1}}\n{}', '"headers" has an unusable'],
     ['a reply list without a number', '{"rq":1,"replyTo":"l"}\n{}', 'lacks the number "re"'],

@@ -19,7 +19,7 @@ import { encodeJson } from '../body/json.js';
 
 /**
  * The bytes of one message as they stand in a list: one header line of JSON, a newline, and the body.
- * A string and its UTF-8 bytes mean the same; what is read from Redis is always a Buffer.
+ * A string is equivalent to its UTF-8 bytes. Elements read from Redis are always Buffers.
  */
 export type Element = string | Buffer;
 
@@ -98,7 +98,7 @@ function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefin
   return line + '}\n';
 }
 
-/** No UTF-16 unit takes more than three bytes. */
+/** A shorter header fits without being measured, since a UTF-16 unit takes at most three bytes. */
 const MOST_UNMEASURED = MAX_SENT_HEADER_BYTES / 3;
 
 function assertFits(line: string): void {
@@ -127,7 +127,7 @@ export function headerAndBody(element: Element): {
   readonly header: string;
   readonly body: Element;
 } {
-  const end = element.indexOf('\n') + 1; // what is sent has a header
+  const end = element.indexOf('\n') + 1; // An outgoing element always has a header.
   return typeof element === 'string'
     ? { header: element.slice(0, end), body: element.slice(end) }
     : { header: element.toString('utf8', 0, end), body: element.subarray(end) };
@@ -148,7 +148,7 @@ export function idOf(element: Buffer): string | undefined {
   try {
     return decodeElement(element).id;
   } catch {
-    return undefined; // what cannot be read has none
+    return undefined; // An unreadable element has no id.
   }
 }
 
@@ -187,7 +187,7 @@ function decodeAny(element: Buffer): Envelope {
   const header = parseHeader(parts.header);
   const front = readFront(parts.header);
   if (front === undefined)
-    throw new UndecodableError('The header must begin with exactly {"rq":1 and does not.');
+    throw new UndecodableError('The header does not begin with exactly {"rq":1.');
   if (header[UNREADABLE] === true) {
     throw new UndecodableError(
       `The element is large and its header cannot be read. The whole element is parked as "${front.parked}".`,
@@ -211,8 +211,8 @@ function decodeAny(element: Buffer): Envelope {
 }
 
 /**
- * The same message with its attempt raised by one. It is no longer a suspect, since its handler ended. `postponements` is
- * 1 if the handler asked to run later. Every other byte is kept.
+ * The same message with its attempt raised by one. It is no longer a suspect, since its handler ended. `postponements`
+ * is 1 if the handler asked to run later. Every other byte is kept.
  */
 export function withNextAttempt(element: Buffer, newId: string, postponements: 0 | 1 = 0): Buffer {
   const front = splitHeader(element) === undefined ? undefined : readFront(element);

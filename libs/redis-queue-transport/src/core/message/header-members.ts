@@ -14,9 +14,9 @@ const TEXT_OR_BRACKET = /"(?:[^"\\]|\\.)*"|[[\]{}]/g;
 const SCALAR = /"(?:[^"\\]|\\.)*"|[^\s,\]}]+/y;
 
 /**
- * The members of an object whose text is known to be JSON, in order, duplicates included. Parsing and writing them again
- * would change what JavaScript does not preserve: large numbers, the order of numeric names, values nested too deeply to
- * be written. The text is Latin-1 of UTF-8 bytes, so that every byte can be restored.
+ * The members of an object whose text is known to be JSON, in order, duplicates included. Parsing and writing them
+ * again would change what JavaScript does not preserve: large numbers, the order of numeric names, values nested too
+ * deeply to be written. The text is Latin-1 of UTF-8 bytes, so that every byte can be restored.
  */
 export function membersOf(json: string): Member[] {
   const members: Member[] = [];
@@ -35,7 +35,7 @@ export function membersOf(json: string): Member[] {
 }
 
 function nameOf(text: string): string {
-  return JSON.parse(Buffer.from(text, 'latin1').toString()) as string; // a text, or the whole would be no JSON
+  return JSON.parse(Buffer.from(text, 'latin1').toString()) as string; // a string, since the object is JSON
 }
 
 function pastSpace(json: string, at: number): number {

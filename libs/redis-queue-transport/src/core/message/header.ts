@@ -53,7 +53,7 @@ const FRONT =
 /** The longest front. */
 const FRONT_BYTES = 224;
 
-/** How a message of this library begins that was never handed out: the id follows at once, so there are no counts. */
+/** How a message of this library begins before it is first handed out: with its id right after "rq", without counts. */
 const USUAL_FRONT = '{"rq":1,"';
 const ID_BYTE = USUAL_FRONT.length;
 const LETTER_I = 0x69;

@@ -9,7 +9,7 @@ export interface Subscription {
 /** What the name of a group's queue begins with. */
 export const GROUP_MARK = '@';
 
-/** No separator of ours, nothing that a shell or a key pattern would read. */
+/** Excludes our separators, and characters with a meaning in a shell or in a key pattern. */
 const GROUP = String.raw`[\w.-]+`;
 
 /** What a group may be called. */
@@ -28,12 +28,12 @@ export function subscriptionOf(queue: string): Subscription | undefined {
   return group === undefined || pattern === undefined ? undefined : { group, pattern };
 }
 
-/** Whether a pattern was an object, as in `{"cmd":"sum"}`: no character of it means anything. */
+/** Whether a pattern was an object, as in `{"cmd":"sum"}`. Then none of its characters has a special meaning. */
 export function isOfObject(pattern: string): boolean {
   return pattern.startsWith('{');
 }
 
-/** @throws InvalidPatternError for a name that cannot stand in a key: none at all, or one that ends the key's hash tag */
+/** @throws InvalidPatternError for a name that cannot be part of a key: an empty one, or one that ends the hash tag */
 export function assertNamesQueue(name: string): void {
   if (name === '') throw new InvalidPatternError(name, 'A pattern must not be empty.');
   if (!name.startsWith('}')) return;

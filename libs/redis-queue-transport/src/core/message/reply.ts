@@ -8,7 +8,7 @@ import { UndecodableError } from '../errors/data-errors.js';
 import { MAX_HEADER_BYTES } from './header.js';
 
 /**
- * One value or the error that a request is answered with. It is written to the caller's reply list in the form of an
+ * One value, or the error, in response to a request. It is written to the caller's reply list in the form of an
  * envelope: one header line, a newline, the body. An empty body means `undefined`.
  */
 export interface Reply {

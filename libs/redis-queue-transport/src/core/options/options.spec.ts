@@ -31,8 +31,8 @@ describe('resolveOptions', () => {
   test.each([
     ['leasMs', 'TheServer has no option leasMs; did you mean leaseMs?'],
     ['LEASEMS', 'TheServer has no option LEASEMS; did you mean leaseMs?'],
-    ['colour', 'TheServer has no option colour; known are leaseMs, prefix'],
-    ['toString', 'TheServer has no option toString; known are leaseMs, prefix'],
+    ['colour', 'TheServer has no option colour; its options are leaseMs, prefix'],
+    ['toString', 'TheServer has no option toString; its options are leaseMs, prefix'],
   ])('refuses the unknown option %s and helps', (option, message) => {
     expect(() => resolve({ [option]: 1 })).toThrow(new InvalidOptionError(option, message));
   });

@@ -2,16 +2,17 @@ import { InvalidOptionError } from '../errors/start-errors.js';
 import { nearest } from './nearest.js';
 
 /**
- * Checks the value of one option and returns it, or throws {@link InvalidOptionError}. `above` is what holds without it,
- * for a rule that takes part of its value from there.
+ * Checks the value of one option and returns it, or throws {@link InvalidOptionError}. `above` is the value that
+ * applies if none is given; a rule for an object takes the missing parts from it.
  */
 export type Rule<T> = (value: unknown, option: string, above?: T) => T;
 
 export type Rules<T> = { readonly [K in keyof T]-?: Rule<Exclude<T[K], undefined>> };
 
 /**
- * Resolves a user's options against rules and defaults. An unknown key fails with the most similar known one, `undefined`
- * never overrides a default, each value is checked, and the result is frozen. Errors name an option with its path.
+ * Resolves a user's options against rules and defaults. An unknown key fails with the most similar known one,
+ * `undefined` never overrides a default, each value is checked, and the result is frozen. Errors name an option with
+ * its path.
  * @throws InvalidOptionError
  */
 export function resolveOptions<T extends object>(
@@ -32,7 +33,7 @@ export function resolveOptions<T extends object>(
   return Object.freeze(resolved) as Readonly<T>;
 }
 
-/** The same for what stays as it was given, and is checked often. @throws InvalidOptionError */
+/** The same checks without making a new object, for options that are checked often. @throws InvalidOptionError */
 export function assertOptions<T extends object>(given: T, rules: Rules<T>, owner: string): void {
   for (const option of Object.keys(given) as (keyof T & string)[]) {
     if (!Object.hasOwn(rules, option)) throw unknownOption(option, Object.keys(rules), owner, '');
@@ -54,7 +55,7 @@ export function wholeNumber(
   };
 }
 
-/** Longest time that Node's timers can hold. */
+/** The longest delay that Node's timers support. */
 const LONGEST_MS = 2_147_483_647;
 
 /** A time that a timer can hold; the message names the upper bound only to a user who exceeded it. */
@@ -84,7 +85,7 @@ export function oneOf<const T extends string>(choices: readonly T[]): Rule<T> {
   };
 }
 
-/** An object with options of its own, some of them required. The others are as above, or as by default. */
+/** An object with options of its own, some of them required. The others come from `above`, or from the defaults. */
 export function nested<T extends object>(
   rules: Rules<T>,
   defaults: T,
@@ -140,6 +141,7 @@ export function unknownOption(
   path: string,
 ): InvalidOptionError {
   const meant = nearest(option, known);
-  const hint = meant === undefined ? `known are ${known.join(', ')}` : `did you mean ${meant}?`;
+  const hint =
+    meant === undefined ? `its options are ${known.join(', ')}` : `did you mean ${meant}?`;
   return new InvalidOptionError(path + option, `${owner} has no option ${option}; ${hint}`);
 }

@@ -8,8 +8,8 @@ const FRESH_MS = 1_000;
 const LARGEST_LATENESS_MS = 1_000;
 
 /**
- * Redis's time, kept as an offset to this process's monotonic clock. The wall clock, which may be wrong or jump, is never
- * read.
+ * Redis's time, kept as an offset to this process's monotonic clock. The wall clock, which may be wrong or jump, is
+ * never read.
  *
  * The network and a busy event loop delay every reply, so each reading is a little behind. Of several readings the one
  * furthest ahead had the shortest delay, and is kept (the idea of NTP's clock filter, RFC 5905, section 10).
@@ -40,7 +40,11 @@ export class RedisClock {
     return this.#offsetMs !== undefined;
   }
 
-  /** Whole ms. Where the last reading is old, the next calls go by another one. @throws Error before the first reading: a caller that can reach this line has not connected. */
+  /**
+   * In whole ms. If the last reading is old, requests another one for later calls.
+   *
+   * @throws Error before the first reading: the caller has not connected.
+   */
   nowMs(): number {
     if (this.#offsetMs === undefined)
       throw new Error('The time of Redis is not known before connect().');

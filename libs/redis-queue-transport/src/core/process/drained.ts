@@ -1,9 +1,9 @@
 import { setImmediate as immediate, setTimeout as pause } from 'node:timers/promises';
 
-/** Calls follow each other through promises, and nothing tells when the last one has ended: so this looks again. */
+/** Calls follow each other through promises, and nothing signals the end of the last one. So this polls. */
 const LOOK_AGAIN_MS = 5;
 
-/** Resolves when nothing has been running for a whole turn of the event loop, or when the time is over. */
+/** Resolves when nothing has been running for a whole turn of the event loop, or after `withinMs`. */
 export async function drained(isBusy: () => boolean, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs;
   for (;;) {

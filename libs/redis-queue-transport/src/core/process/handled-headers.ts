@@ -7,27 +7,27 @@ import { ownContext } from './own-context.js';
 type Headers = Readonly<Record<string, string>>;
 
 /**
- * Through this channel a server tells clients in the same process what it handles. Node keeps it by its name, so that every
- * copy of this package has the same one; while nobody wants to know, it costs a look.
+ * Through this channel, a server tells clients in the same process which headers belong to what it handles. Node finds
+ * channels by name, so all copies of this package share it. While nobody subscribes, it costs only the check for that.
  */
-// What is told through it is all ours; Node cannot know that of a name.
+// Only this package publishes here; Node cannot know that from the name.
 const HANDLED = channel('nestjs-redis-queue-transport.handled') as Channel<Headers, Headers>;
 
-/** An {@link ownContext}, in which {@link HandledHeaders} knows the headers of what is handled. */
+/** An {@link ownContext} in which {@link HandledHeaders} finds the headers of the handled message. */
 export function contextOfHandled(headers: Headers): AsyncResource {
   return HANDLED.hasSubscribers ? HANDLED.runStores(headers, ownContext) : ownContext();
 }
 
-/** The same for several that are handled together: the headers that all of them have alike. */
+/** The same for messages that are handled together: finds the headers that are equal in all of them. */
 export function contextOfBatch(headers: () => readonly Headers[]): AsyncResource {
   return HANDLED.hasSubscribers ? HANDLED.runStores(commonTo(headers()), ownContext) : ownContext();
 }
 
-/** The headers of the message that is handled where it is asked, whichever server handles it. */
+/** Finds the headers of the message that the calling code handles, whichever server of this process received it. */
 export class HandledHeaders {
   readonly #storage = new AsyncLocalStorage<Headers>();
 
-  /** Messages that are handled from now on are known. */
+  /** From now on, {@link pick} finds headers. Handlers that are already running stay unknown. */
   open(): void {
     HANDLED.bindStore(this.#storage);
   }
@@ -37,7 +37,7 @@ export class HandledHeaders {
     HANDLED.unbindStore(this.#storage);
   }
 
-  /** Those of these names; undefined where no message is handled. */
+  /** The headers with these names. Undefined if the calling code handles no message. */
   pick(names: readonly string[]): Headers | undefined {
     const headers = this.#storage.getStore();
     if (headers === undefined) return undefined;

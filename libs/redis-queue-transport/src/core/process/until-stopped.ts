@@ -1,8 +1,8 @@
 import { GrowingPause } from './pause.js';
 
 /**
- * Tries until it succeeds, with pauses that grow from 50 ms to 1 s. Each failure is told. Undefined when it was stopped
- * before: a failure then is the stop's own, and nobody is told.
+ * Tries until it succeeds, with pauses that grow from 50 ms to 1 s, and reports each failure. Returns undefined if it
+ * is stopped before it succeeds. Failures after the stop are not reported: the stop itself caused them.
  */
 export async function retryUntilStopped<T>(
   attempt: () => Promise<T>,
@@ -22,7 +22,7 @@ export async function retryUntilStopped<T>(
   }
 }
 
-/** Does a step after the other, and each again until it succeeds. Never rejects. */
+/** Performs the step again and again. Tries each until it succeeds. Never rejects. */
 export async function repeatUntilStopped(
   step: () => Promise<void>,
   stopped: AbortSignal,

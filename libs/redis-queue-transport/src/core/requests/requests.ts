@@ -14,7 +14,7 @@ export interface RequestTimes {
 }
 
 class OpenRequest {
-  /** By `performance.now()`, as all deadlines here. */
+  /** By `performance.now()`, like all deadlines here. */
   readonly openedAt = performance.now();
   phase: RequestPhase = 'first';
   #nextBy: number;
@@ -137,7 +137,7 @@ export class OpenRequests {
       if (deadline <= now) this.fail(request, open.onDeadline(open.duePhase));
       else next = Math.min(next, deadline);
     }
-    // The more requests are open, the more a look costs, and the rarer it is.
+    // With more open requests, a look costs more, so it happens less often.
     const notBefore = now + this.#open.size / LOOKED_AT_PER_MS;
     if (next < this.#wakesAt) this.#wakeAt(Math.max(next, notBefore));
   }

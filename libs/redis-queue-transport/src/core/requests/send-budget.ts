@@ -1,8 +1,8 @@
 import { SenderFullError } from '../errors/call-errors.js';
 
 /**
- * Bounds what one sender keeps in memory until Redis has replied. Every message passes here, so it only adds: text counts
- * by its UTF-16 units, and a message fits as long as there is any room left.
+ * Bounds what one sender keeps in memory until Redis has replied. This runs for every message, so it only adds numbers:
+ * text counts by its UTF-16 units, and a message fits as long as there is any room left.
  */
 export class SendBudget {
   #messages = 0;

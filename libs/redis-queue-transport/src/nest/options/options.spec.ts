@@ -372,9 +372,11 @@ describe('an unknown option', () => {
   test('that is like no other is refused with all that there are', () => {
     const wrong = untyped({ visibilityWindow: 1 });
 
-    expect(() => new RedisQueueServer(wrong)).toThrow(/known are connection, prefix, .*maxCrashes/);
+    expect(() => new RedisQueueServer(wrong)).toThrow(
+      /its options are connection, prefix, .*maxCrashes/,
+    );
     expect(() => new RedisQueueClient(wrong)).toThrow(
-      /known are connection, prefix, .*requestTimeoutMs/,
+      /its options are connection, prefix, .*requestTimeoutMs/,
     );
   });
 
