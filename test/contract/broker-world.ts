@@ -5,10 +5,22 @@ import type { QueueDump } from '../support/queue-dump.js';
 /** The end, in ms of Redis's time, of a lease that a test ends. */
 export const ENDED_MS = 1;
 
+/** A broker whose connection a test can lose. */
+export interface CutBroker {
+  readonly broker: Broker;
+  /** What it told of interruptions so far: how many there were each time. */
+  readonly interruptions: readonly number[];
+  /** Loses its connection. None comes back until {@link restore}. Resolves once nothing reaches it any more. */
+  cut(): Promise<void>;
+  restore(): void;
+}
+
 /** What the contract suite needs beside the broker: a view of what is held, other programs, and fate. */
 export interface BrokerWorld {
   /** A connected broker, as if in another process. Closed after the test. */
   open(): Promise<Broker>;
+  /** A connected broker that can be cut off. Closed after the test. */
+  openCut(): Promise<CutBroker>;
   /** A tool of its own for looking into queues and managing them. Closed after the test. */
   openAdmin(): AdminBroker;
   dump(queue: string): Promise<QueueDump>;
@@ -44,6 +56,22 @@ export interface BrokerWorld {
   leaveFed(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
   /** How much of that is left. */
   leftFed(queue: string): Promise<number>;
+  /** Loses everything that is held, as a Redis does that starts again without its data. Connections stay. */
+  loseAll(): Promise<void>;
+  /** Adds an entry to the history of a pattern that no emit made, as another program could. */
+  pushForeignEntry(pattern: string): Promise<void>;
+  /** Has a replica have died while it filled the queue of a new group: what stands up to this entry is in it. */
+  stopFilling(queue: string, entry: string): Promise<void>;
+  /** What stands in a reply list, the oldest first. */
+  replies(list: string): Promise<readonly Buffer[]>;
+  /** How many bodies of large replies stand beside reply lists. */
+  repliesAside(): Promise<number>;
+  /** Lets the time pass for which a reply list that nobody reads is kept. */
+  outlastReplies(list: string): Promise<void>;
+  /** Says that this test leaves replies that nobody reads, or notes on replies that nobody wants. */
+  expectReplies(): void;
+  /** Says that this test leaves messages with parked bodies. */
+  expectParked(): void;
   /** Declares that this test fences consumers, so their names may remain when it ends. */
   expectFenced(): void;
 }

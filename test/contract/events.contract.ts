@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Broker, Published } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type { Lease } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
+import { brief } from '../support/brief.js';
 import { eventually } from '../support/eventually.js';
 import type { BrokerWorld } from './broker-world.js';
 import { element, ids } from './elements.js';
@@ -11,7 +12,6 @@ const TERMS = {
   deadLetterMaxAgeMs: 3_600_000,
   onceMs: 60_000,
   waitMs: 200,
-  subscription: {},
 };
 
 /** What every broker does with events of which groups get copies. Call it within a `describe`. */
@@ -27,7 +27,8 @@ export function eventsContract(world: BrokerWorld): void {
   afterEach(() => Promise.allSettled(joined.map((lease) => lease.leave())));
 
   async function join(queue: string, member = broker): Promise<Lease> {
-    const lease = await member.join(queue, TERMS, () => undefined);
+    const subscription = queue.startsWith('@') ? {} : undefined;
+    const lease = await member.join(queue, { ...TERMS, subscription }, () => undefined);
     joined.push(lease);
     return lease;
   }
@@ -135,6 +136,39 @@ export function eventsContract(world: BrokerWorld): void {
       expect(await waitingIds('@mail/order.placed')).toEqual(['a']);
     });
 
+    test('of a process is made good when all was lost, as soon as it joins a queue again', async () => {
+      await broker.declare({
+        pattern: 'order.placed',
+        groups: ['mail'],
+        history: { maxLength: 5 },
+      });
+      await broker.subscribe(['order.*'], () => undefined);
+      const lost = await join('@billing/order.placed');
+      await world.loseAll();
+      expect(await lost.renew()).toBe('leaseLost');
+      expect(await publish('order.placed', 'nobody')).toMatchObject({ groups: 0 });
+
+      await join('@billing/order.placed');
+
+      expect(await publish('order.placed', 'a')).toEqual({
+        groups: 2,
+        listeners: 1,
+        isDuplicate: false,
+        historyId: expect.any(String) as unknown,
+      });
+      expect(await waitingIds('@mail/order.placed')).toEqual(['a']);
+    });
+
+    test('stays as another process has changed it when a queue is joined again', async () => {
+      await broker.declare({ pattern: 'order.placed', history: { maxLength: 5 } });
+      await join('work');
+      const changed = { pattern: 'order.placed', history: { maxLength: 9 } };
+      await (await world.open()).declare(changed);
+      await join('work');
+      const { histories } = await world.openAdmin().events.index();
+      expect(histories).toEqual([{ pattern: 'order.placed', maxLength: 9 }]);
+    });
+
     test('may be called again', async () => {
       const declaration = { pattern: 'order.placed', groups: ['billing'] };
       await broker.declare(declaration);
@@ -184,6 +218,54 @@ export function eventsContract(world: BrokerWorld): void {
       await eventually(async () => {
         expect(await publish('order.placed', 'a', 100)).toMatchObject({ isDuplicate: false });
       });
+    });
+  });
+
+  describe('a large event', () => {
+    const LARGE = `"${'x'.repeat(150_000)}"`;
+
+    beforeEach(() => world.expectParked());
+
+    test('is given whole to listeners, and its copies to groups have a parked body each', async () => {
+      const whole: string[] = [];
+      const subscriber = await world.open();
+      await subscriber.subscribe(['order.placed'], (_, bytes) => whole.push(bytes.toString()));
+      const queues = ['@billing/order.placed', '@mail/order.placed'];
+      const leases = await Promise.all(queues.map((queue) => join(queue)));
+
+      await Promise.all([
+        publish('order.placed', 'a'),
+        broker.publish('order.placed', 'large', element('large', LARGE)),
+        publish('order.placed', 'b'),
+      ]);
+
+      for (const [index, lease] of leases.entries()) {
+        expect(await waitingIds(queues[index]!)).toEqual(['a', 'large', 'b']);
+        const { waiting, parked, parkedEver } = await world.dump(queues[index]!);
+        expect({ parked: parked.length, parkedEver }).toEqual({ parked: 1, parkedEver: 1 });
+        expect(waiting[1]!.length).toBeLessThan(1_000);
+        const body = await lease.parkedBody(parked[0]!);
+        expect(brief(String(body))).toEqual(brief(LARGE));
+      }
+      await eventually(() => expect(whole).toHaveLength(3));
+      expect(brief(whole[1])).toEqual(brief(String(element('large', LARGE))));
+    });
+
+    test('that is larger still keeps its place', async () => {
+      const huge = `"${'x'.repeat(1_500_000)}"`;
+      const heard = await listen('order.placed');
+      await join('@billing/order.placed');
+      await Promise.all([
+        publish('order.placed', 'a'),
+        broker.publish('order.placed', 'large', element('large', huge), { deduplicateMs: 60_000 }),
+        broker.publish('order.placed', 'large', element('large', huge), { deduplicateMs: 60_000 }),
+        publish('order.placed', 'b'),
+      ]);
+      expect(await waitingIds('@billing/order.placed')).toEqual(['a', 'large', 'b']);
+      expect((await world.dump('@billing/order.placed')).parked).toHaveLength(1);
+      await eventually(() =>
+        expect(heard).toEqual(['order.placed a', 'order.placed large', 'order.placed b']),
+      );
     });
   });
 

@@ -19,7 +19,11 @@ import { Monitor } from '../support/monitor.js';
 import { redisRig } from '../support/redis-rig.js';
 import { brokerContract } from './broker.contract.js';
 import { element, ids } from './elements.js';
+import { eventAdminContract } from './event-admin.contract.js';
 import { eventsContract } from './events.contract.js';
+import { historiesContract } from './histories.contract.js';
+import { recoveryContract } from './recovery.contract.js';
+import { repliesContract } from './replies.contract.js';
 import { RedisWorld } from './redis-world.js';
 
 const rig = redisRig();
@@ -40,6 +44,22 @@ describe('the broker on Redis', () => {
 
 describe('events on Redis', () => {
   eventsContract(world);
+});
+
+describe('histories on Redis', () => {
+  historiesContract(world);
+});
+
+describe('recovery on Redis', () => {
+  recoveryContract(world);
+});
+
+describe('replies on Redis', () => {
+  repliesContract(world);
+});
+
+describe('managing events on Redis', () => {
+  eventAdminContract(world);
 });
 
 async function fill(commands: Redis): Promise<void> {

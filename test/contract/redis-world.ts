@@ -7,12 +7,18 @@ import {
   openAdmin,
   openBroker,
 } from '../../libs/redis-queue-transport/src/open-broker.js';
-import type { ConnectionOption } from '../../libs/redis-queue-transport/src/open-broker.js';
+import type {
+  BrokerEvents,
+  ConnectionOption,
+} from '../../libs/redis-queue-transport/src/open-broker.js';
+import { eventually } from '../support/eventually.js';
+import { Proxy } from '../support/proxy.js';
 import { dumpQueue, queueKey } from '../support/queue-dump.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import type { RedisRig } from '../support/redis-rig.js';
+import { expect } from '@jest/globals';
 import { ENDED_MS } from './broker-world.js';
-import type { BrokerWorld } from './broker-world.js';
+import type { BrokerWorld, CutBroker } from './broker-world.js';
 
 /** The contract's world on a real Redis. */
 export class RedisWorld implements BrokerWorld {
@@ -30,6 +36,7 @@ export class RedisWorld implements BrokerWorld {
   openUnconnected(
     connection: ConnectionOption = this.rig.redis.url,
     connectTimeoutMs = 5_000,
+    events: Partial<BrokerEvents> = {},
   ): Broker {
     const { broker } = openBroker(
       {
@@ -46,9 +53,29 @@ export class RedisWorld implements BrokerWorld {
         interrupted: () => undefined,
         unserved: () => undefined,
         error: (error) => this.backgroundErrors.push(error),
+        ...events,
       },
     );
     return this.rig.closeLater(broker);
+  }
+
+  async openCut(): Promise<CutBroker> {
+    const proxy = this.rig.closeLater(await Proxy.start(this.rig.redis.port));
+    const interruptions: number[] = [];
+    const broker = this.openUnconnected(proxy.url, 5_000, {
+      interrupted: (times) => interruptions.push(times),
+    });
+    await broker.connect();
+    const cut = async (): Promise<void> => {
+      const names = proxy.connections;
+      proxy.refuse(true);
+      proxy.cut();
+      await eventually(async () => {
+        const clients = String(await this.rig.commands.client('LIST'));
+        expect(names.filter((name) => clients.includes(`name=${name} `))).toEqual([]);
+      });
+    };
+    return { broker, interruptions, cut, restore: () => proxy.refuse(false) };
   }
 
   openAdmin(): AdminBroker {
@@ -146,6 +173,41 @@ export class RedisWorld implements BrokerWorld {
 
   leftFed(queue: string): Promise<number> {
     return this.rig.commands.llen(this.key(queue, 'fed'));
+  }
+
+  async loseAll(): Promise<void> {
+    await this.rig.commands.flushall();
+  }
+
+  async pushForeignEntry(pattern: string): Promise<void> {
+    await this.rig.commands.xadd(this.key(pattern, 'history'), '*', 'by', 'hand');
+  }
+
+  async stopFilling(queue: string, entry: string): Promise<void> {
+    await this.rig.commands.set(this.key(queue, 'cursor'), `(${entry}`);
+  }
+
+  replies(list: string): Promise<readonly Buffer[]> {
+    return this.rig.commands.lrangeBuffer(list, 0, -1);
+  }
+
+  async repliesAside(): Promise<number> {
+    return (await this.rig.commands.keys(`${this.rig.prefix}:{reply:*}:parked:*`)).length;
+  }
+
+  async outlastReplies(list: string): Promise<void> {
+    const left = await this.rig.commands.pttl(list);
+    if (left < 0) throw new Error('The list of replies would never vanish.');
+    await this.rig.commands.pexpire(list, 1);
+    await eventually(async () => expect(await this.rig.commands.exists(list)).toBe(0));
+  }
+
+  expectParked(): void {
+    this.rig.mayRemain(/}:parked$/);
+  }
+
+  expectReplies(): void {
+    this.rig.mayRemain(/^[^{]*:\{reply:[^}]*\}:(replies|added|refused|parked:.*)$/);
   }
 
   expectFenced(): void {
