@@ -3,6 +3,11 @@ import tseslint from 'typescript-eslint';
 
 const specs = ['**/*.spec.ts', 'test/**/*.ts'];
 
+const core = 'libs/redis-queue-transport/src/core';
+const fromRuntime =
+  'Take it from a Runtime (core/process/runtime.ts), so that a simulation can decide it.';
+const notFromOutside = (names) => names.map((name) => ({ name, message: fromRuntime }));
+
 export default tseslint.config(
   { ignores: ['**/dist/', '**/node_modules/', 'coverage/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -47,6 +52,51 @@ export default tseslint.config(
             namespaceFrom: true,
           },
         },
+      ],
+    },
+  },
+  {
+    // Core takes time, timers and chance from its Runtime alone.
+    files: [`${core}/**/*.ts`],
+    ignores: [`${core}/**/*.spec.ts`, `${core}/**/*.fake.ts`, `${core}/process/node-runtime.ts`],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...notFromOutside([
+          'performance',
+          'setTimeout',
+          'setInterval',
+          'setImmediate',
+          'clearTimeout',
+          'clearInterval',
+          'clearImmediate',
+          'crypto',
+          'globalThis',
+          'global',
+        ]),
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: notFromOutside(
+            ['timers', 'timers/promises', 'perf_hooks', 'crypto'].flatMap((name) => [
+              name,
+              `node:${name}`,
+            ]),
+          ),
+        },
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: fromRuntime },
+        { object: 'Math', property: 'random', message: fromRuntime },
+        { object: 'process', property: 'hrtime', message: fromRuntime },
+        { object: 'process', property: 'uptime', message: fromRuntime },
+        { object: 'AbortSignal', property: 'timeout', message: fromRuntime },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: fromRuntime },
       ],
     },
   },

@@ -23,6 +23,7 @@ import { ENDED_MS } from './broker-world.js';
 import { counts, element, ids } from './elements.js';
 import { RedisWorld } from './redis-world.js';
 import { Stopwatch } from '../support/stopwatch.js';
+import { nodeRuntime } from '../../libs/redis-queue-transport/src/core/process/node-runtime.js';
 
 const rig = redisRig();
 const world = new RedisWorld(rig);
@@ -66,14 +67,15 @@ class Stage {
       run: (delivery) => this.#handle(delivery),
       timedOut: (_delivery, error) => ({ kind: 'failed', error }),
     };
-    const runner = new DeliveryRunner(handler, { retry: RETRY });
+    const runner = new DeliveryRunner(handler, { retry: RETRY }, nodeRuntime);
     this.consumer = new Consumer(
       broker,
       { prefetch: options.concurrency ?? OPTIONS.concurrency, ...OPTIONS, ...options },
-      new MessageIds(),
+      new MessageIds(nodeRuntime),
       runner,
       this.#observer(),
       turn,
+      nodeRuntime,
     );
     rig.closeLater({ close: () => this.consumer.stop(200) });
   }

@@ -3,6 +3,8 @@ import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/br
 import type { Lease, LeaseTerms } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { RedisRefusedError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { LeaseKeeper } from '../../libs/redis-queue-transport/src/core/lease/lease-keeper.js';
+import type { LeaseKeeperEvents } from '../../libs/redis-queue-transport/src/core/lease/lease-keeper.js';
+import { nodeRuntime } from '../../libs/redis-queue-transport/src/core/process/node-runtime.js';
 import { pause } from '../../libs/redis-queue-transport/src/core/process/pause.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
@@ -45,15 +47,16 @@ class Kept {
     const renew = lease.renew.bind(lease);
     lease.renew = async () => {
       this.renewals += 1;
-      await pause(tripMs, NEVER);
+      await pause(tripMs, NEVER, nodeRuntime);
       return renew();
     };
-    this.keeper = new LeaseKeeper(lease, LEASE_MS, performance.now(), {
+    const events: LeaseKeeperEvents = {
       lost: () => (this.losses += 1),
       deadLettersDropped: () => undefined,
       reclaimed: (consumer, deliveries) => this.reclaimed.push(`${consumer} ${deliveries}`),
       failed: (error) => this.failures.push(error),
-    });
+    };
+    this.keeper = new LeaseKeeper(lease, LEASE_MS, nodeRuntime.now(), events, nodeRuntime);
     rig.closeLater({ close: () => lease.leave() });
     rig.closeLater({ close: () => this.keeper.stop() });
     this.keeper.start();
@@ -133,7 +136,7 @@ describe('a lease keeper', () => {
     const kept = await Kept.start();
     const reclaim = kept.lease.reclaim.bind(kept.lease);
     kept.lease.reclaim = async (...seen) => {
-      await pause(LEASE_MS, NEVER);
+      await pause(LEASE_MS, NEVER, nodeRuntime);
       return reclaim(...seen);
     };
     const dead = [await deadHolding('a'), await deadHolding('b'), await deadHolding('c')];

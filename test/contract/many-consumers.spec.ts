@@ -8,6 +8,7 @@ import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { element } from './elements.js';
 import { RedisWorld } from './redis-world.js';
+import { nodeRuntime } from '../../libs/redis-queue-transport/src/core/process/node-runtime.js';
 
 jest.setTimeout(120_000);
 
@@ -37,6 +38,7 @@ async function startConsumer(handled: string[]): Promise<void> {
       timedOut: (_delivery, error) => ({ kind: 'failed', error }),
     },
     { retry: { attempts: 1, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 } },
+    nodeRuntime,
   );
   const consumer = new Consumer(
     broker,
@@ -50,10 +52,11 @@ async function startConsumer(handled: string[]): Promise<void> {
       maxCrashes: 3,
       onceMs: undefined,
     },
-    new MessageIds(),
+    new MessageIds(nodeRuntime),
     runner,
     {},
     new TrialTurn(),
+    nodeRuntime,
   );
   rig.closeLater({ close: () => consumer.stop(1_000) });
   await consumer.start();

@@ -3,7 +3,9 @@ import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/br
 import type { Lease } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { RedisUnavailableError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { Membership } from '../../libs/redis-queue-transport/src/core/lease/membership.js';
+import type { MembershipEvents } from '../../libs/redis-queue-transport/src/core/lease/membership.js';
 import type { Tenure } from '../../libs/redis-queue-transport/src/core/lease/tenure.js';
+import { nodeRuntime } from '../../libs/redis-queue-transport/src/core/process/node-runtime.js';
 import { eventually } from '../support/eventually.js';
 import { redisRig } from '../support/redis-rig.js';
 import { RedisWorld } from './redis-world.js';
@@ -35,7 +37,7 @@ class Stage {
     private readonly broker: Broker,
     leaseMs = LEASE_MS,
   ) {
-    this.membership = new Membership(() => this.#takeLease(), leaseMs, {
+    const events: MembershipEvents = {
       lost: () => undefined,
       rejoined: () => {
         this.rejoined += 1;
@@ -45,7 +47,8 @@ class Stage {
       failed: () => {
         this.failed += 1;
       },
-    });
+    };
+    this.membership = new Membership(() => this.#takeLease(), leaseMs, events, nodeRuntime);
     rig.closeLater({ close: () => this.membership.leave() });
   }
 

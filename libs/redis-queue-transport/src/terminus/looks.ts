@@ -1,6 +1,7 @@
 import type { RedisQueueAdmin } from '../index.js';
 import { messageOf } from '../core/errors/message-of.js';
 import { pause } from '../core/process/pause.js';
+import { nodeRuntime } from '../core/process/node-runtime.js';
 import type { ResolvedHealthOptions } from './health-options.js';
 import { QueueFindings } from './queue-findings.js';
 import { RedisFacts, lookAtRedis } from './redis-findings.js';
@@ -37,7 +38,7 @@ export class Looks {
   async #lookSoon(): Promise<void> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
     const given = new AbortController();
-    await Promise.race([this.#looking, pause(WAIT_MS, given.signal)]);
+    await Promise.race([this.#looking, pause(WAIT_MS, given.signal, nodeRuntime)]);
     given.abort();
   }
 

@@ -1,14 +1,15 @@
-import { performance } from 'node:perf_hooks';
 import type { ObservedMessage, RedisQueueObserver } from '../lifecycle/observer.js';
 import { readDeadLetter, redrivenElement } from '../message/dead-letter.js';
 import { idOf } from '../message/envelope.js';
 import type { AdminBroker, DeadElement } from './admin-broker.js';
+import type { Runtime } from '../process/runtime.js';
 
 /** Sends dead letters again, and tells observers, who may add headers. */
 export class Redriver {
   constructor(
     private readonly broker: Pick<AdminBroker, 'redrive'>,
     private readonly observer: Pick<RedisQueueObserver, 'sending' | 'sent' | 'sendFailed'>,
+    private readonly runtime: Pick<Runtime, 'now'>,
   ) {}
 
   /** Returns how many were there. */
@@ -25,14 +26,14 @@ export class Redriver {
       told.push(message);
       return { entry, element: redrivenElement(element, observer.sending?.(message)) };
     });
-    const beganAt = performance.now();
+    const beganAt = this.runtime.now();
     try {
       const count = await this.broker.redrive(queue, again);
-      const durationMs = performance.now() - beganAt;
+      const durationMs = this.runtime.now() - beganAt;
       for (const message of told) observer.sent?.(message, { durationMs });
       return count;
     } catch (error) {
-      const durationMs = performance.now() - beganAt;
+      const durationMs = this.runtime.now() - beganAt;
       for (const message of told) observer.sendFailed?.(message, { error, durationMs });
       throw error;
     }

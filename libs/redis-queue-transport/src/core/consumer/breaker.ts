@@ -1,7 +1,7 @@
-import { performance } from 'node:perf_hooks';
 import { Circuit } from './circuit.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { Outcome } from '../delivery/outcome.js';
+import type { Runtime, Timer } from '../process/runtime.js';
 
 export interface BreakerEvents {
   /** From now on, at most this many may be held. */
@@ -24,19 +24,20 @@ export class Breaker {
   readonly #circuit: Circuit;
   #lastError: unknown;
   #lastCounted: unknown;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #isStopped = false;
 
   constructor(
     concurrency: number,
     private readonly events: BreakerEvents,
+    private readonly runtime: Runtime,
   ) {
     this.#circuit = new Circuit(concurrency);
   }
 
   get slowdown(): Slowdown | undefined {
     if (!this.#circuit.isOpen) return undefined;
-    return { sinceMs: performance.now() - this.#circuit.openedAtMs, error: this.#lastError };
+    return { sinceMs: this.runtime.now() - this.#circuit.openedAtMs, error: this.#lastError };
   }
 
   /**
@@ -58,14 +59,14 @@ export class Breaker {
 
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.runtime.clearTimeout(this.#timer);
   }
 
   #succeeded(): void {
     const slowdown = this.slowdown;
     this.#circuit.succeeded();
     if (slowdown === undefined) return;
-    clearTimeout(this.#timer);
+    this.runtime.clearTimeout(this.#timer);
     this.events.limited(this.#circuit.limit);
     if (!this.#circuit.isOpen) this.events.recovered(slowdown.sinceMs);
   }
@@ -76,9 +77,9 @@ export class Breaker {
     if (isSameAttempt || this.#isStopped) return;
     this.#lastCounted = error;
     const wasOpen = this.#circuit.isOpen;
-    const now = performance.now();
+    const now = this.runtime.now();
     if (!this.#circuit.failed(now)) return;
-    this.#timer = setTimeout(() => this.#probe(), this.#circuit.pauseMs(now));
+    this.#timer = this.runtime.setTimeout(() => this.#probe(), this.#circuit.pauseMs(now));
     this.events.limited(0);
     if (!wasOpen) this.events.slowed(error);
   }

@@ -1,4 +1,5 @@
 import { Breaker } from './breaker.js';
+import type { BreakerEvents } from './breaker.js';
 import type { Broker, WakeNews } from '../broker/broker.js';
 import type { Lease, SubscriptionTerms } from '../broker/lease.js';
 import { ConsumerState } from './consumer-state.js';
@@ -7,6 +8,7 @@ import type { DeliveriesOptions, DeliveriesOwner } from '../held/deliveries.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { Held } from '../held/held.js';
 import { Membership } from '../lease/membership.js';
+import type { MembershipEvents } from '../lease/membership.js';
 import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import type { MessageIds } from '../message/message-id.js';
 import { OwnPlaces } from '../delivery/places.js';
@@ -15,9 +17,12 @@ import { StartGate } from '../lease/start-gate.js';
 import { Taking } from './taking.js';
 import type { Tenure } from '../lease/tenure.js';
 import { Timekeeping } from './timekeeping.js';
+import type { TimekeepingEvents } from './timekeeping.js';
 import { Trial } from './trial.js';
 import type { TrialTurn } from './trial.js';
 import { Trouble } from './trouble.js';
+import type { TroubleEvents } from './trouble.js';
+import type { Runtime } from '../process/runtime.js';
 
 /** The part of the broker that a consumer needs. */
 export type ConsumerBroker = Pick<Broker, 'join' | 'nowMs' | 'isReplyList'>;
@@ -37,7 +42,7 @@ const LONGEST_WAIT_MS = 5_000;
 
 /** The parts of a consumer, wired together: here, each part learns what the others find out. */
 export class ConsumerParts {
-  readonly state = new ConsumerState();
+  readonly state: ConsumerState;
   readonly membership: Membership;
   readonly held: Held;
   readonly deliveries: Deliveries;
@@ -57,6 +62,7 @@ export class ConsumerParts {
     runner: DeliveryRunner,
     private readonly observer: RedisQueueObserver,
     turn: TrialTurn,
+    private readonly runtime: Runtime,
     /** Fires at the end of the consumer. */
     private readonly stopped: AbortSignal,
     /** A step may be due. */
@@ -65,14 +71,15 @@ export class ConsumerParts {
     const { places, leaseMs, onceMs } = options;
     this.maySettleLater = onceMs === undefined;
     this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.floor(leaseMs / 3));
+    this.state = new ConsumerState(runtime);
     this.trouble = this.#newTrouble();
     this.membership = this.#newMembership();
-    this.trial = new Trial(turn, changed);
+    this.trial = new Trial(turn, changed, runtime);
     this.breaker = this.#newBreaker();
     this.held = new Held(options, places && new OwnPlaces(places, changed));
     const owner = this.#ownerOfDeliveries();
     const about = [this.held, broker, options, ids, runner, observer, owner] as const;
-    this.deliveries = new Deliveries(...about, this.breaker);
+    this.deliveries = new Deliveries(...about, this.breaker, runtime);
     this.time = this.#newTimekeeping();
     this.taking = this.#newTaking();
   }
@@ -80,22 +87,25 @@ export class ConsumerParts {
   #newTrouble(): Trouble {
     const { observer } = this;
     const { queue } = this.options;
-    return new Trouble({
+    const events: TroubleEvents = {
       failed: (error) => observer.callFailed?.({ queue, error }),
       recovered: () => observer.callsRecovered?.({ queue }),
-    });
+    };
+    return new Trouble(events, this.runtime);
   }
 
   #newMembership(): Membership {
     const { observer } = this;
     const { queue } = this.options;
-    return new Membership(() => this.#takeLease(), this.options.leaseMs, {
+    const events: MembershipEvents = {
       lost: (tenure) => this.#onLost(tenure),
       rejoined: () => this.#onRejoined(),
       reclaimed: (consumer, deliveries) => observer.reclaimed?.({ queue, consumer, deliveries }),
       deadLettersDropped: (dropped) => observer.deadLettersDropped?.({ queue, dropped }),
       failed: (error) => this.trouble.failed(error),
-    });
+    };
+    const { leaseMs } = this.options;
+    return new Membership(() => this.#takeLease(), leaseMs, events, this.runtime);
   }
 
   #takeLease(): Promise<Lease> {
@@ -142,11 +152,12 @@ export class ConsumerParts {
 
   #newBreaker(): Breaker {
     const { queue, concurrency } = this.options;
-    return new Breaker(concurrency, {
+    const events: BreakerEvents = {
       limited: (limit) => this.#limit(limit),
       slowed: (error) => this.observer.queueSlowed?.({ queue, error }),
       recovered: (slowedMs) => this.observer.queueRecovered?.({ queue, slowedMs }),
-    });
+    };
+    return new Breaker(concurrency, events, this.runtime);
   }
 
   #limit(most: number): void {
@@ -161,7 +172,7 @@ export class ConsumerParts {
       get isConsuming() {
         return state.isConsuming;
       },
-      gate: new StartGate(this.membership, this.options.leaseMs, this.changed),
+      gate: new StartGate(this.membership, this.options.leaseMs, this.changed, this.runtime),
       stopped: this.stopped,
       changed: this.changed,
       failed: (error) => this.trouble.failed(error),
@@ -171,12 +182,13 @@ export class ConsumerParts {
   #newTimekeeping(): Timekeeping {
     const nowMs = (): number => this.broker.nowMs();
     const isConsuming = (): boolean => this.state.isConsuming;
-    return new Timekeeping(nowMs, isConsuming, { due: () => this.taking.lookAround() });
+    const events: TimekeepingEvents = { due: () => this.taking.lookAround() };
+    return new Timekeeping(nowMs, isConsuming, events, this.runtime);
   }
 
   #newTaking(): Taking {
-    const { state, held, deliveries, trial, time, trouble, stopped } = this;
-    const parts = { state, held, deliveries, trial, time, trouble, stopped };
+    const { state, held, deliveries, trial, time, trouble, stopped, runtime } = this;
+    const parts = { state, held, deliveries, trial, time, trouble, stopped, runtime };
     const { leaseMs, queue } = this.options;
     return new Taking(
       { ...parts, checkEveryMs: leaseMs, lookEveryMs: this.#waitMs },

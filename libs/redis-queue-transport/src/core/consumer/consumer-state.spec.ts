@@ -3,6 +3,8 @@ import { ConsumerState } from './consumer-state.js';
 import type { Phase } from './consumer-state.js';
 import { FakeLease } from '../broker/lease.fake.js';
 import { Tenure } from '../lease/tenure.js';
+import { FakeRuntime } from '../process/runtime.fake.js';
+import type { LeaseKeeperEvents } from '../lease/lease-keeper.js';
 
 const PHASES: readonly Phase[] = [
   'new',
@@ -17,13 +19,15 @@ let state: ConsumerState;
 let tenure: Tenure;
 
 beforeEach(() => {
-  state = new ConsumerState();
-  tenure = new Tenure(new FakeLease(), 30_000, performance.now(), {
+  const runtime = new FakeRuntime();
+  state = new ConsumerState(runtime);
+  const events: LeaseKeeperEvents = {
     lost: () => undefined,
     reclaimed: () => undefined,
     deadLettersDropped: () => undefined,
     failed: () => undefined,
-  });
+  };
+  tenure = new Tenure(new FakeLease(), 30_000, runtime.now(), events, runtime);
 });
 
 describe('the state of a consumer', () => {

@@ -1,5 +1,5 @@
-import { performance } from 'node:perf_hooks';
 import type { Tenure } from '../lease/tenure.js';
+import type { Runtime } from '../process/runtime.js';
 
 /**
  * - `new`: has not joined its queue.
@@ -47,6 +47,8 @@ export class ConsumerState {
    */
   #checkedAt = 0;
 
+  constructor(private readonly runtime: Pick<Runtime, 'now'>) {}
+
   get phase(): Phase {
     return this.#phase;
   }
@@ -75,12 +77,12 @@ export class ConsumerState {
   /** Messages arrive one by one, and the last exchange was just now. */
   get isCalm(): boolean {
     if (this.#inVain < QUIET_AFTER) return false;
-    return performance.now() - this.#exchangedAt < CALM_EXCHANGE_MS;
+    return this.runtime.now() - this.#exchangedAt < CALM_EXCHANGE_MS;
   }
 
   /** How long ago, in ms, an exchange last showed what the list holds. */
   get uncheckedMs(): number {
-    return performance.now() - this.#checkedAt;
+    return this.runtime.now() - this.#checkedAt;
   }
 
   go(phase: Phase): void {
@@ -104,7 +106,7 @@ export class ConsumerState {
     assert(!this.#isExchanging, 'two exchanges at a time');
     const held = assertHeld(tenure);
     this.#isExchanging = true;
-    this.#exchangedAt = performance.now();
+    this.#exchangedAt = this.runtime.now();
     this.#mustLook = false;
     return held;
   }
@@ -112,7 +114,7 @@ export class ConsumerState {
   /** `taken` of at most `take` elements arrived; if `isCut`, more may be waiting. */
   exchanged(take: number, taken: number, isCut: boolean): void {
     assert(this.#isExchanging, 'a result without an exchange');
-    if (!this.isWaiting) this.#checkedAt = performance.now();
+    if (!this.isWaiting) this.#checkedAt = this.runtime.now();
     if (take === 0) return;
     this.#inVain = taken === 0 ? this.#inVain + 1 : 0;
     // A full reply means that there may be more.

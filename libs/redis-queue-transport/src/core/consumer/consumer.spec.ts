@@ -9,6 +9,7 @@ import type { AskedExchange, AskedWait } from '../broker/lease.fake.js';
 import type { RedisQueueObserver } from '../lifecycle/observer.js';
 import { MessageIds } from '../message/message-id.js';
 import { TrialTurn } from './trial.js';
+import { nodeRuntime } from '../process/node-runtime.js';
 
 const OPTIONS: ConsumerOptions = {
   queue: 'q',
@@ -40,7 +41,7 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<ConsumerOptions> = {}): Promise<void> {
-  const runner = new DeliveryRunner(handler, { retry: RETRY });
+  const runner = new DeliveryRunner(handler, { retry: RETRY }, nodeRuntime);
   const observer: RedisQueueObserver = {
     callFailed: () => told.push('failed'),
     callsRecovered: () => told.push('recovered'),
@@ -53,7 +54,8 @@ async function start(options: Partial<ConsumerOptions> = {}): Promise<void> {
     settled: ({ id }, as) => settled.push(`${as} ${id}`),
   };
   const all = { ...OPTIONS, ...options };
-  consumer = new Consumer(broker, all, new MessageIds(), runner, observer, new TrialTurn());
+  const about = [new MessageIds(nodeRuntime), runner, observer, new TrialTurn()] as const;
+  consumer = new Consumer(broker, all, ...about, nodeRuntime);
   await consumer.start();
 }
 
@@ -96,9 +98,8 @@ describe('a consumer', () => {
     expect([first.take, first.time, first.trial]).toEqual([2, 'keep', 'claimIfEmpty']);
 
     first.give([message('a'), message('b')]);
-    await turn();
+    while (handler.begun.length < 2) await turn();
 
-    await turn();
     expect(handler.begun).toEqual(['a', 'b']);
     expect(consumer.running).toBe(2);
   });

@@ -10,6 +10,7 @@ import type { MessageIds } from '../message/message-id.js';
 import { nextStep } from './next-step.js';
 import type { Tenure } from '../lease/tenure.js';
 import type { TrialTurn } from './trial.js';
+import type { Immediate, Runtime, Timer } from '../process/runtime.js';
 
 /** Time for the last settlements at a stop, after the time for the handlers. */
 const SETTLE_GRACE_MS = 2_000;
@@ -27,11 +28,11 @@ export class Consumer {
   readonly #parts: ConsumerParts;
   readonly #stopped = new AbortController();
   #isStepScheduled = false;
-  #turn: NodeJS.Immediate | undefined;
+  #turn: Immediate | undefined;
   /** Settlements gather until it fires. */
-  #settleTimer: NodeJS.Timeout | undefined;
+  #settleTimer: Timer | undefined;
   /** The deadline of the current phase of a stop. */
-  #deadline: NodeJS.Timeout | undefined;
+  #deadline: Timer | undefined;
   #isOverdue = false;
   #stopping: Promise<void> | undefined;
   #onLeft: () => void = () => undefined;
@@ -43,8 +44,9 @@ export class Consumer {
     runner: DeliveryRunner,
     private readonly observer: RedisQueueObserver,
     turn: TrialTurn,
+    private readonly runtime: Runtime,
   ) {
-    const about = [broker, options, ids, runner, observer, turn] as const;
+    const about = [broker, options, ids, runner, observer, turn, runtime] as const;
     this.#parts = new ConsumerParts(...about, this.#stopped.signal, this.#schedule);
   }
 
@@ -123,9 +125,9 @@ export class Consumer {
   }
 
   #beginDeadline(ms: number): void {
-    clearTimeout(this.#deadline);
+    this.runtime.clearTimeout(this.#deadline);
     this.#isOverdue = false;
-    this.#deadline = setTimeout(() => {
+    this.#deadline = this.runtime.setTimeout(() => {
       this.#isOverdue = true;
       this.#schedule();
     }, ms);
@@ -147,8 +149,8 @@ export class Consumer {
     this.#parts.endTrial();
     time.stop();
     breaker.stop();
-    clearTimeout(this.#settleTimer);
-    clearTimeout(this.#deadline);
+    this.runtime.clearTimeout(this.#settleTimer);
+    this.runtime.clearTimeout(this.#deadline);
     await membership.leave();
     this.#onLeft();
   }
@@ -202,7 +204,7 @@ export class Consumer {
   }
 
   #settleSoon(): void {
-    this.#settleTimer ??= setTimeout(() => {
+    this.#settleTimer ??= this.runtime.setTimeout(() => {
       this.#settleTimer = undefined;
       this.#schedule();
     }, CALM_EXCHANGE_MS);
@@ -210,7 +212,7 @@ export class Consumer {
 
   #stepAfterThisTurn(): void {
     if (this.#turn !== undefined) return;
-    this.#turn = setImmediate(() => {
+    this.#turn = this.runtime.setImmediate(() => {
       this.#turn = undefined;
       this.#parts.deliveries.endTurn();
       this.#step();

@@ -7,6 +7,7 @@ import type { Tenure } from '../lease/tenure.js';
 import type { Timekeeping } from './timekeeping.js';
 import type { Trial } from './trial.js';
 import type { Trouble } from './trouble.js';
+import type { Runtime } from '../process/runtime.js';
 
 /** The parts of a consumer that are changed by its calls to Redis. */
 export interface TakingParts {
@@ -22,6 +23,7 @@ export interface TakingParts {
   readonly lookEveryMs: number;
   /** Fires at the end of the consumer. */
   readonly stopped: AbortSignal;
+  readonly runtime: Runtime;
 }
 
 export interface TakingEvents {
@@ -36,13 +38,16 @@ export interface TakingEvents {
 
 /** The two calls by which a consumer takes from its queue, exchange and wait, and the effects of their results. */
 export class Taking {
-  readonly #exchangePause = new GrowingPause();
-  readonly #waitPause = new GrowingPause();
+  readonly #exchangePause: GrowingPause;
+  readonly #waitPause: GrowingPause;
 
   constructor(
     private readonly parts: TakingParts,
     private readonly events: TakingEvents,
-  ) {}
+  ) {
+    this.#exchangePause = new GrowingPause(parts.runtime);
+    this.#waitPause = new GrowingPause(parts.runtime);
+  }
 
   /** There may be something to take. */
   look(): void {

@@ -1,5 +1,5 @@
-import { performance } from 'node:perf_hooks';
 import type { TimeStep } from '../broker/lease.js';
+import type { Runtime, Timer } from '../process/runtime.js';
 
 /**
  * How much later than the timekeeper the others look for due messages, in case the timekeeper is dead or frozen. So the
@@ -27,8 +27,8 @@ export class Timekeeping {
   #mustRelease = false;
   /** The earliest due time in the news since the last exchange began: Redis time in ms. */
   #heardDueMs = Infinity;
-  #timer: NodeJS.Timeout | undefined;
-  /** When the next look is due, by `performance.now()`. */
+  #timer: Timer | undefined;
+  /** When the next look is due, by `Runtime.now`. */
   #lookAt = Infinity;
 
   constructor(
@@ -37,6 +37,7 @@ export class Timekeeping {
     /** Looks are only planned while it is true. */
     private readonly isConsuming: () => boolean,
     private readonly events: TimekeepingEvents,
+    private readonly runtime: Runtime,
   ) {}
 
   /** Something is due. Other consumers may take it even if this one has no place. */
@@ -82,7 +83,7 @@ export class Timekeeping {
   /** Plans the next look for what is due in this many ms, if anything. */
   planLook(dueInMs: number | undefined): void {
     this.#lookAt = Infinity;
-    if (dueInMs === undefined) clearTimeout(this.#timer);
+    if (dueInMs === undefined) this.runtime.clearTimeout(this.#timer);
     else this.lookIn(dueInMs + this.#behindMs());
     this.#addHeard();
   }
@@ -101,17 +102,17 @@ export class Timekeeping {
 
   #behindMs(): number {
     if (this.#isTimekeeper) return 0;
-    return LEAST_BEHIND_MS + Math.random() * (MOST_BEHIND_MS - LEAST_BEHIND_MS);
+    return LEAST_BEHIND_MS + this.runtime.random() * (MOST_BEHIND_MS - LEAST_BEHIND_MS);
   }
 
   /** Keeps an earlier planned look. */
   lookIn(ms: number): void {
-    const at = performance.now() + ms;
+    const at = this.runtime.now() + ms;
     if (at >= this.#lookAt || !this.isConsuming()) return;
     this.#lookAt = at;
-    clearTimeout(this.#timer);
+    this.runtime.clearTimeout(this.#timer);
     const inMs = Math.min(Math.max(0, ms), LONGEST_TIMER_MS);
-    this.#timer = setTimeout(() => {
+    this.#timer = this.runtime.setTimeout(() => {
       this.#lookAt = Infinity;
       this.#mustRelease = this.#isTimekeeper;
       this.events.due();
@@ -130,6 +131,6 @@ export class Timekeeping {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.runtime.clearTimeout(this.#timer);
   }
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { FakeRuntime } from '../process/runtime.fake.js';
 import { Trial, TrialTurn } from './trial.js';
 import type { TrialView } from './trial.js';
 
@@ -6,12 +7,12 @@ const IDLE: TrialView = { isConsuming: true, isEmpty: true, hasPlace: true, isTe
 const BUSY: TrialView = { ...IDLE, isEmpty: false };
 const TESTING: TrialView = { ...BUSY, isTesting: true };
 
-let now: number;
+let runtime: FakeRuntime;
 let turn: TrialTurn;
 let trial: Trial;
 
 beforeEach(() => {
-  now = 1_000;
+  runtime = new FakeRuntime();
   turn = new TrialTurn();
   trial = newTrial();
 });
@@ -19,11 +20,7 @@ beforeEach(() => {
 afterEach(() => trial.end());
 
 function newTrial(): Trial {
-  return new Trial(
-    turn,
-    () => undefined,
-    () => now,
-  );
+  return new Trial(turn, () => undefined, runtime);
 }
 
 /** Brings it to the point at which suspects are run. */
@@ -46,7 +43,7 @@ describe('a trial', () => {
   test('is claimed at once by a consumer that holds nothing, and by another one a little later', () => {
     trial.told('free');
     expect(trial.step(BUSY)).toBeUndefined();
-    now += 300;
+    runtime.advance(300);
     expect(trial.step(BUSY)).toBe('claim');
   });
 
@@ -67,7 +64,7 @@ describe('a trial', () => {
     trial.step(IDLE);
     trial.told('mine');
     expect([trial.isOn, trial.step(BUSY)]).toEqual([true, undefined]);
-    now += 5_000;
+    runtime.advance(5_000);
     expect(trial.step(BUSY)).toBe('next');
   });
 
@@ -75,13 +72,13 @@ describe('a trial', () => {
     begin();
     expect(trial.step(TESTING)).toBeUndefined();
     expect(trial.step(IDLE)).toBe('next');
-    now += 2_000;
+    runtime.advance(2_000);
     expect(trial.step(TESTING)).toBe('next');
   });
 
   test('is given up where no handler can begin beside those that hang', () => {
     begin();
-    now += 2_000;
+    runtime.advance(2_000);
     expect(trial.step({ ...TESTING, hasPlace: false })).toBe('yield');
   });
 
@@ -92,7 +89,7 @@ describe('a trial', () => {
 
   test('that takes long gives way to the queue for as long', () => {
     begin();
-    now += 10_001;
+    runtime.advance(10_001);
     expect(trial.step(IDLE)).toBe('yield');
     trial.told('free');
     expect([trial.isOn, trial.step(IDLE), trial.passingStep]).toEqual([
@@ -100,7 +97,7 @@ describe('a trial', () => {
       undefined,
       undefined,
     ]);
-    now += 10_001;
+    runtime.advance(10_001);
     expect([trial.passingStep, trial.step(IDLE)]).toEqual(['claimIfEmpty', 'claim']);
   });
 

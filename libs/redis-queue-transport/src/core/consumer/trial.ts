@@ -1,5 +1,5 @@
-import { performance } from 'node:perf_hooks';
 import type { Suspects, TrialStep } from '../broker/lease.js';
+import type { Runtime, Timer } from '../process/runtime.js';
 
 /** How long a consumer that holds messages lets idle consumers claim the trial first. */
 const POLITE_MS = 300;
@@ -66,14 +66,13 @@ export class Trial {
   #beganAt = 0;
   #aloneUntil = 0;
   #restsUntil = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(
     private readonly turn: TrialTurn,
     /** A step may be due now. */
     private readonly changed: () => void,
-    /** In ms, monotonic. */
-    private readonly now: () => number = () => performance.now(),
+    private readonly runtime: Runtime,
   ) {}
 
   /** While true, nothing is taken from the queue. */
@@ -90,7 +89,7 @@ export class Trial {
   get passingStep(): TrialStep | undefined {
     if (this.isOn) return 'keep';
     const mayClaim = this.#phase === 'off' && this.turn.isFree;
-    return mayClaim && this.now() >= this.#restsUntil ? 'claimIfEmpty' : undefined;
+    return mayClaim && this.runtime.now() >= this.#restsUntil ? 'claimIfEmpty' : undefined;
   }
 
   /** An exchange has told about the queue's suspects. */
@@ -100,12 +99,12 @@ export class Trial {
       return;
     }
     if (this.#phase !== 'off') this.#finish();
-    this.#freeSince = suspects === 'free' ? (this.#freeSince ?? this.now()) : undefined;
+    this.#freeSince = suspects === 'free' ? (this.#freeSince ?? this.runtime.now()) : undefined;
   }
 
   /** The step for the next exchange, if any. */
   step(view: TrialView): TrialStep | undefined {
-    const now = this.now();
+    const now = this.runtime.now();
     switch (this.#phase) {
       case 'off':
         return this.#claim(view, now);
@@ -137,12 +136,12 @@ export class Trial {
       return;
     }
     this.#phase = 'emptying';
-    this.#beganAt = this.now();
+    this.#beganAt = this.runtime.now();
   }
 
   #finish(): void {
-    clearTimeout(this.#timer);
-    if (this.isOn) this.#restsUntil = this.#restAfter(this.now());
+    this.runtime.clearTimeout(this.#timer);
+    if (this.isOn) this.#restsUntil = this.#restAfter(this.runtime.now());
     this.#phase = 'off';
     this.turn.giveBack(this);
   }
@@ -177,8 +176,8 @@ export class Trial {
 
   /** Nothing to do for this long, unless something else happens. */
   #lookIn(ms: number): undefined {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.changed, Math.ceil(ms));
+    this.runtime.clearTimeout(this.#timer);
+    this.#timer = this.runtime.setTimeout(this.changed, Math.ceil(ms));
     return undefined;
   }
 }

@@ -1,29 +1,29 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { RedisRefusedError, RedisUnavailableError } from '../errors/call-errors.js';
+import { FakeRuntime } from '../process/runtime.fake.js';
 import { Trouble } from './trouble.js';
+import type { TroubleEvents } from './trouble.js';
 
 const full = new RedisRefusedError('OOM', 'Redis is full');
 const forbidden = new RedisRefusedError('NOPERM', 'Redis forbids it');
 
 let told: string[];
 let trouble: Trouble;
+let runtime: FakeRuntime;
 
 beforeEach(() => {
-  jest.useFakeTimers();
+  runtime = new FakeRuntime();
   told = [];
-  trouble = new Trouble({
+  const events: TroubleEvents = {
     failed: (error) => told.push(String(error)),
     recovered: () => told.push('recovered'),
-  });
-});
-
-afterEach(() => {
-  jest.useRealTimers();
+  };
+  trouble = new Trouble(events, runtime);
 });
 
 function refuseFor(ms: number, error: RedisRefusedError): void {
   for (let passed = 0; passed < ms; passed += 1_000) {
-    jest.advanceTimersByTime(1_000);
+    runtime.advance(1_000);
     trouble.failed(error);
   }
 }
@@ -53,7 +53,7 @@ describe('the trouble of a consumer', () => {
 
   test('knows of no refusal once none has followed for a while, and counts the next one anew', () => {
     trouble.failed(full);
-    jest.advanceTimersByTime(5_001);
+    runtime.advance(5_001);
     expect(trouble.refusal).toBeUndefined();
 
     trouble.failed(full);

@@ -1,4 +1,5 @@
 import { RedisRefusedError } from '../errors/call-errors.js';
+import type { Runtime } from '../process/runtime.js';
 
 export interface TroubleEvents {
   /** A call to Redis failed; it is tried again after a pause. */
@@ -22,10 +23,13 @@ const REFUSED_LATELY_MS = 5_000;
 /** Knows whether calls to Redis fail, and reports it. */
 export class Trouble {
   #isOn = false;
-  /** The current refusals; times by `performance.now()`. */
+  /** The current refusals; times by `Runtime.now`. */
   #refused: { since: number; lastAt: number; error: RedisRefusedError } | undefined;
 
-  constructor(private readonly events: TroubleEvents) {}
+  constructor(
+    private readonly events: TroubleEvents,
+    private readonly runtime: Pick<Runtime, 'now'>,
+  ) {}
 
   failed(error: unknown): void {
     this.#isOn = true;
@@ -44,14 +48,14 @@ export class Trouble {
    * exchanges, and a Redis user may lack the permission for only one of them.
    */
   get refusal(): Refusal | undefined {
-    const now = performance.now();
+    const now = this.runtime.now();
     const refused = this.#refused;
     if (refused === undefined || now - refused.lastAt > REFUSED_LATELY_MS) return undefined;
     return { sinceMs: now - refused.since, error: refused.error };
   }
 
   #note(error: RedisRefusedError): void {
-    const now = performance.now();
+    const now = this.runtime.now();
     const isNew = this.refusal === undefined;
     const since = isNew ? now : (this.#refused?.since ?? now);
     this.#refused = { since, lastAt: now, error };

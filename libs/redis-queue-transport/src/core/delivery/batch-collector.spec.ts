@@ -7,6 +7,7 @@ import { decodeElement } from '../message/envelope.js';
 import { HandlerTimeoutError } from '../errors/abort-reasons.js';
 import { DONE } from './outcome.js';
 import type { Result } from './outcome.js';
+import { FakeRuntime } from '../process/runtime.fake.js';
 
 const LONG_MS = 60_000;
 
@@ -26,6 +27,7 @@ interface Call {
 class Bench {
   readonly calls: Call[] = [];
   readonly collector: BatchCollector<string>;
+  readonly runtime = new FakeRuntime();
 
   constructor(terms: Partial<BatchTerms>) {
     this.collector = new BatchCollector(
@@ -42,6 +44,7 @@ class Bench {
           const end = (result: Result = DONE): void => resolve(result);
           this.calls.push({ ids: items.map(({ data }) => data), items, end, fail: reject });
         }),
+      this.runtime,
     );
   }
 
@@ -122,7 +125,11 @@ describe('a collector of batches', () => {
     expect(bench.begun).toEqual([]);
     void bench.add('b');
 
-    await until(() => bench.begun.length === 1);
+    bench.runtime.advance(29);
+    await turn();
+    expect(bench.begun).toEqual([]);
+    bench.runtime.advance(1);
+    await turn();
     expect(bench.begun).toEqual([['a', 'b']]);
   });
 
@@ -146,8 +153,8 @@ describe('a collector of batches', () => {
     const bench = new Bench({ size: 2, waitMs: 100 });
     void bench.add('a', 'b');
     void bench.add('c', 'd', 'e');
-    const cameAt = performance.now();
-    await until(() => performance.now() - cameAt > 100);
+    await turn();
+    bench.runtime.advance(100);
     bench.calls[0]!.end();
     await until(() => bench.begun.length === 2);
 
@@ -215,6 +222,7 @@ describe('a collector of batches', () => {
     const [next] = bench.add('d');
     await turn();
     bench.calls[0]!.items[0]!.settle(DONE);
+    bench.runtime.advance(50);
 
     const [a, b, c] = await Promise.all(ended);
 
@@ -239,6 +247,7 @@ test('a collector ends nothing before add() has returned, whatever the handler d
       item!.settle(DONE);
       return Promise.resolve(DONE);
     },
+    new FakeRuntime(),
   );
 
   collector.add(delivery('a'), 'a', () => told.push('ended'));

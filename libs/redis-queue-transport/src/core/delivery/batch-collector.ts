@@ -1,5 +1,4 @@
 import { AsyncResource } from 'node:async_hooks';
-import { performance } from 'node:perf_hooks';
 import { BatchItem } from './batch-item.js';
 import type { Delivery } from './delivery.js';
 import { HandlerTimeoutError } from '../errors/abort-reasons.js';
@@ -7,6 +6,7 @@ import type { Result } from './outcome.js';
 import { OwnPlaces } from './places.js';
 import type { Places } from './places.js';
 import type { Gate } from '../lease/start-gate.js';
+import type { Runtime, Timer } from '../process/runtime.js';
 
 export interface BatchTerms {
   /** Most deliveries in one batch. */
@@ -39,7 +39,7 @@ export class BatchCollector<T> {
   #gathered: BatchItem<T>[] = [];
   /** The first one has waited long enough. */
   #isDue = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #running = 0;
   readonly #home = new AsyncResource('RedisQueueBatches');
   readonly #places: OwnPlaces | undefined;
@@ -49,6 +49,7 @@ export class BatchCollector<T> {
   constructor(
     private readonly terms: BatchTerms,
     private readonly runBatch: RunBatch<T>,
+    private readonly runtime: Runtime,
   ) {
     const { places } = terms;
     this.#places = places && new OwnPlaces(places, () => this.#beginDue());
@@ -63,7 +64,7 @@ export class BatchCollector<T> {
   add(delivery: Delivery, data: T, end: (result: Result) => void): void {
     // Its consumer has given it up, so its result no longer counts.
     if (delivery.isAborted) return queueMicrotask(() => end({ kind: 'failed', error: undefined }));
-    const addedAt = this.terms.waitMs === 0 ? 0 : performance.now();
+    const addedAt = this.terms.waitMs === 0 ? 0 : this.runtime.now();
     this.#gathered.push(new BatchItem(delivery, data, addedAt, end, this.#home));
     if (delivery.envelope.crashes > 0) this.#isDue = true;
     this.#beginDue();
@@ -81,7 +82,7 @@ export class BatchCollector<T> {
       this.#beginDue();
     };
     if (this.terms.waitMs === 0) process.nextTick(ripen);
-    else this.#timer = setTimeout(ripen, ms);
+    else this.#timer = this.runtime.setTimeout(ripen, ms);
   }
 
   #beginDue(): void {
@@ -117,7 +118,7 @@ export class BatchCollector<T> {
     const items = this.#gathered;
     this.#gathered = [];
     this.#isDue = false;
-    clearTimeout(this.#timer);
+    this.runtime.clearTimeout(this.#timer);
     return items;
   }
 
@@ -125,8 +126,8 @@ export class BatchCollector<T> {
   #takeFirst(): BatchItem<T>[] {
     const { size, waitMs } = this.terms;
     const items = this.#gathered.splice(0, size);
-    clearTimeout(this.#timer);
-    const waitedMs = performance.now() - (this.#gathered[0]?.addedAt ?? 0);
+    this.runtime.clearTimeout(this.#timer);
+    const waitedMs = this.runtime.now() - (this.#gathered[0]?.addedAt ?? 0);
     this.#isDue = waitMs === 0 || waitedMs >= waitMs;
     if (!this.#isDue) this.#wait(waitMs - waitedMs);
     return items;
@@ -175,14 +176,14 @@ export class BatchCollector<T> {
 
   /** A handler cannot be stopped. After its time, the signals fire, and its result no longer counts. */
   async #runInTime(items: readonly BatchItem<T>[], timeoutMs: number): Promise<Result> {
-    let timer: NodeJS.Timeout | undefined;
+    let timer: Timer | undefined;
     const timeout = new Promise<Result>((resolve) => {
-      timer = setTimeout(() => resolve(abortAll(items, timeoutMs)), timeoutMs);
+      timer = this.runtime.setTimeout(() => resolve(abortAll(items, timeoutMs)), timeoutMs);
     });
     try {
       return await Promise.race([this.#run(items), timeout]);
     } finally {
-      clearTimeout(timer);
+      this.runtime.clearTimeout(timer);
     }
   }
 }

@@ -9,7 +9,7 @@ export class BatchItem<T> {
   constructor(
     readonly delivery: Delivery,
     readonly data: T,
-    /** By `performance.now()`. */
+    /** By `Runtime.now`. */
     readonly addedAt: number,
     private readonly end: (result: Result) => void,
     /** The async context of its consumer: when it ends, others may start, and must do so there. */

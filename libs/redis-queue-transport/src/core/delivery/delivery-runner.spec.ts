@@ -6,6 +6,7 @@ import { decodeElement } from '../message/envelope.js';
 import { HandlerTimeoutError } from '../errors/abort-reasons.js';
 import { DONE } from './outcome.js';
 import type { Result } from './outcome.js';
+import { nodeRuntime } from '../process/node-runtime.js';
 
 const retry = { attempts: 2, backoff: 'fixed', delayMs: 70, maxDelayMs: 70 } as const;
 
@@ -28,6 +29,7 @@ describe('running a delivery', () => {
     const runner = new DeliveryRunner(
       handlerOf(() => Promise.reject(new TypeError('a mistake'))),
       { retry },
+      nodeRuntime,
     );
 
     expect(await runner.run(delivery(1))).toMatchObject({ kind: 'retry', delayMs: 70 });
@@ -43,7 +45,11 @@ describe('running a delivery', () => {
       told.push(one.signal.reason === error, error);
       return DONE;
     };
-    const runner = new DeliveryRunner(handlerOf(never, timedOut), { retry, timeoutMs: 10 });
+    const runner = new DeliveryRunner(
+      handlerOf(never, timedOut),
+      { retry, timeoutMs: 10 },
+      nodeRuntime,
+    );
     const late = delivery();
 
     expect(await runner.run(late)).toEqual({ kind: 'ack' });
@@ -55,7 +61,7 @@ describe('running a delivery', () => {
   test('past its time ignores what it still does, also when that fails', async () => {
     let fail: (error: Error) => void = () => undefined;
     const failing = (): Promise<Result> => new Promise((_, reject) => (fail = reject));
-    const runner = new DeliveryRunner(handlerOf(failing), { retry, timeoutMs: 10 });
+    const runner = new DeliveryRunner(handlerOf(failing), { retry, timeoutMs: 10 }, nodeRuntime);
 
     expect(await runner.run(delivery())).toMatchObject({ kind: 'retry', delayMs: 70 });
 
@@ -71,6 +77,7 @@ describe('running a delivery', () => {
         retry,
         timeoutMs: 60_000,
       },
+      nodeRuntime,
     );
     const one = delivery();
 

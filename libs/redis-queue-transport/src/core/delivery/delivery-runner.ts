@@ -5,6 +5,7 @@ import { outcomeOf } from './outcome.js';
 import type { Outcome, Result } from './outcome.js';
 import type { RetryPolicy } from './retry.js';
 import type { Gate } from '../lease/start-gate.js';
+import type { Runtime, Timer } from '../process/runtime.js';
 
 /** The user's handler, as core sees it. */
 export interface DeliveryHandler {
@@ -40,10 +41,12 @@ export class DeliveryRunner {
   constructor(
     private readonly handler: DeliveryHandler,
     private readonly options: DeliveryRunnerOptions,
+    private readonly runtime: Runtime,
   ) {}
 
   /** Never rejects. */
   run(delivery: Delivery): Promise<Outcome> {
+    const { runtime } = this;
     const { retry, timeoutMs } = this.options;
     const { attempt, postponed } = delivery.envelope;
     const result =
@@ -51,8 +54,8 @@ export class DeliveryRunner {
         ? this.handler.run(delivery)
         : this.#handleInTime(delivery, timeoutMs);
     return result.then(
-      (ended) => outcomeOf(ended, attempt, retry, postponed),
-      (error: unknown) => outcomeOf({ kind: 'failed', error }, attempt, retry, postponed),
+      (ended) => outcomeOf(ended, attempt, retry, runtime, postponed),
+      (error: unknown) => outcomeOf({ kind: 'failed', error }, attempt, retry, runtime, postponed),
     );
   }
 
@@ -63,11 +66,11 @@ export class DeliveryRunner {
 
   /** Calls `end` once with the outcome, after this method has returned. */
   begin(delivery: Delivery, end: (outcome: Outcome) => void): void {
-    const { handler, options } = this;
+    const { handler, options, runtime } = this;
     if (handler.begin === undefined) return void this.run(delivery).then(end);
     const { attempt, postponed } = delivery.envelope;
     const { retry } = options;
-    handler.begin(delivery, (result) => end(outcomeOf(result, attempt, retry, postponed)));
+    handler.begin(delivery, (result) => end(outcomeOf(result, attempt, retry, runtime, postponed)));
   }
 
   /** The handler asks the gate itself, since it starts later. */
@@ -86,9 +89,9 @@ export class DeliveryRunner {
 
   /** A handler cannot be stopped. After its time, its signal fires, and its result no longer counts. */
   async #handleInTime(delivery: Delivery, timeoutMs: number): Promise<Result> {
-    let timer: NodeJS.Timeout | undefined;
+    let timer: Timer | undefined;
     const timeout = new Promise<Result>((resolve) => {
-      timer = setTimeout(() => {
+      timer = this.runtime.setTimeout(() => {
         const error = new HandlerTimeoutError(delivery.queue, timeoutMs);
         delivery.abort(error);
         resolve(this.handler.timedOut(delivery, error));
@@ -97,7 +100,7 @@ export class DeliveryRunner {
     try {
       return await Promise.race([this.handler.run(delivery), timeout]);
     } finally {
-      clearTimeout(timer);
+      this.runtime.clearTimeout(timer);
     }
   }
 }

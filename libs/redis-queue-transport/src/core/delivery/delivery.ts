@@ -4,7 +4,7 @@ import type { Envelope } from '../message/envelope.js';
 export class Delivery {
   /** True for an event that no consumer holds or settles. */
   readonly isLive: boolean = false;
-  /** When its handler began, by `performance.now()`; undefined before that, and if no observer needs it. */
+  /** When its handler began, by `Runtime.now`; undefined before that, and if no observer needs it. */
   beganAt: number | undefined;
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { deadLetter, outcomeOf } from './outcome.js';
 import { retryDelayMs } from './retry.js';
 import type { RetryPolicy } from './retry.js';
+import { FakeRuntime } from '../process/runtime.fake.js';
 
 const POLICY: RetryPolicy = {
   attempts: 3,
@@ -9,6 +10,8 @@ const POLICY: RetryPolicy = {
   delayMs: 100,
   maxDelayMs: 1_000,
 };
+
+const RUNTIME = new FakeRuntime();
 
 describe('retryDelayMs', () => {
   test.each([
@@ -18,13 +21,13 @@ describe('retryDelayMs', () => {
     [5, 500, 1_000],
     [5_000, 500, 1_000],
   ])('after attempt %i lies in the upper half of the doubled pause', (attempt, least, most) => {
-    expect(retryDelayMs(POLICY, attempt, () => 0)).toBe(least);
-    expect(retryDelayMs(POLICY, attempt, () => 1)).toBe(most);
+    expect(retryDelayMs(POLICY, attempt, { random: () => 0 })).toBe(least);
+    expect(retryDelayMs(POLICY, attempt, { random: () => 1 })).toBe(most);
   });
 
   test('is always the same when it is fixed, and never above the longest', () => {
-    expect(retryDelayMs({ ...POLICY, backoff: 'fixed' }, 7)).toBe(100);
-    expect(retryDelayMs({ ...POLICY, backoff: 'fixed', maxDelayMs: 30 }, 7)).toBe(30);
+    expect(retryDelayMs({ ...POLICY, backoff: 'fixed' }, 7, RUNTIME)).toBe(100);
+    expect(retryDelayMs({ ...POLICY, backoff: 'fixed', maxDelayMs: 30 }, 7, RUNTIME)).toBe(30);
   });
 });
 
@@ -33,19 +36,22 @@ describe('outcomeOf', () => {
   const error = new Error('no');
 
   test('of a handler that is done is ack', () => {
-    expect(outcomeOf({ kind: 'done' }, 1, POLICY)).toEqual({ kind: 'ack' });
+    expect(outcomeOf({ kind: 'done' }, 1, POLICY, RUNTIME)).toEqual({ kind: 'ack' });
   });
 
   test('of a request that failed and whose caller knows is ack, and known as a failure', () => {
-    expect(outcomeOf({ kind: 'refused' }, 1, POLICY)).toEqual({ kind: 'ack', isFailure: true });
+    expect(outcomeOf({ kind: 'refused' }, 1, POLICY, RUNTIME)).toEqual({
+      kind: 'ack',
+      isFailure: true,
+    });
   });
 
   test('of a failure is retry while attempts are left, then the dead letters', () => {
     const failed = { kind: 'failed', error } as const;
-    expect(outcomeOf(failed, 1, fixed)).toEqual({ kind: 'retry', delayMs: 100, error });
-    expect(outcomeOf(failed, 2, fixed)).toEqual({ kind: 'retry', delayMs: 100, error });
+    expect(outcomeOf(failed, 1, fixed, RUNTIME)).toEqual({ kind: 'retry', delayMs: 100, error });
+    expect(outcomeOf(failed, 2, fixed, RUNTIME)).toEqual({ kind: 'retry', delayMs: 100, error });
     for (const attempt of [3, 4])
-      expect(outcomeOf(failed, attempt, fixed)).toMatchObject({
+      expect(outcomeOf(failed, attempt, fixed, RUNTIME)).toMatchObject({
         kind: 'deadLetter',
         reason: 'handlerFailed',
       });
@@ -55,26 +61,29 @@ describe('outcomeOf', () => {
     const once = { ...fixed, attempts: 1 };
     const failed = { kind: 'failed', error } as const;
     const dead = { kind: 'deadLetter', reason: 'handlerFailed', failure: error };
-    expect(outcomeOf(failed, 1, once)).toMatchObject(dead);
-    expect(outcomeOf(failed, 2, once)).not.toHaveProperty('failure');
-    const unworthy = outcomeOf(failed, 1, { ...once, if: () => false });
+    expect(outcomeOf(failed, 1, once, RUNTIME)).toMatchObject(dead);
+    expect(outcomeOf(failed, 2, once, RUNTIME)).not.toHaveProperty('failure');
+    const unworthy = outcomeOf(failed, 1, { ...once, if: () => false }, RUNTIME);
     expect(unworthy).toMatchObject({ kind: 'deadLetter', reason: 'notRetried' });
     expect(unworthy).not.toHaveProperty('failure');
   });
 
   test('of a wish to run later is to postpone it, however many attempts there were', () => {
     const later = (delayMs?: number) => ({ kind: 'retryLater', delayMs }) as const;
-    expect(outcomeOf(later(7), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 7 });
+    expect(outcomeOf(later(7), 99, fixed, RUNTIME)).toEqual({ kind: 'postpone', delayMs: 7 });
     // At once would be before all others, again and again.
-    expect(outcomeOf(later(0), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 1 });
-    expect(outcomeOf(later(), 99, fixed)).toEqual({ kind: 'postpone', delayMs: 100 });
+    expect(outcomeOf(later(0), 99, fixed, RUNTIME)).toEqual({ kind: 'postpone', delayMs: 1 });
+    expect(outcomeOf(later(), 99, fixed, RUNTIME)).toEqual({ kind: 'postpone', delayMs: 100 });
   });
 
   test.each([
     ['reject', 'rejected'],
     ['undecodable', 'undecodable'],
   ] as const)('of %s is the dead letters at once', (kind, reason) => {
-    expect(outcomeOf({ kind, error }, 1, fixed)).toMatchObject({ kind: 'deadLetter', reason });
+    expect(outcomeOf({ kind, error }, 1, fixed, RUNTIME)).toMatchObject({
+      kind: 'deadLetter',
+      reason,
+    });
   });
 });
 

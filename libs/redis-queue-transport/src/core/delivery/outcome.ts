@@ -4,6 +4,7 @@ import type { ErrorSummary } from '../errors/error-details.js';
 import { messageOf } from '../errors/message-of.js';
 import type { RetryPolicy } from './retry.js';
 import { retryDelayMs } from './retry.js';
+import type { Runtime } from '../process/runtime.js';
 
 /** Why a message was dead-lettered. */
 export type DeadReason =
@@ -68,6 +69,7 @@ export function outcomeOf(
   result: Result,
   attempt: number,
   policy: RetryPolicy,
+  runtime: Pick<Runtime, 'random'>,
   postponed = 0,
 ): Outcome {
   switch (result.kind) {
@@ -76,11 +78,14 @@ export function outcomeOf(
     case 'refused':
       return { kind: 'ack', isFailure: true, error: result.error };
     case 'failed':
-      return outcomeOfFailure(result, attempt - postponed, policy);
+      return outcomeOfFailure(result, attempt - postponed, policy, runtime);
     case 'retryLater':
       return {
         kind: 'postpone',
-        delayMs: Math.max(LEAST_POSTPONED_MS, result.delayMs ?? retryDelayMs(policy, attempt)),
+        delayMs: Math.max(
+          LEAST_POSTPONED_MS,
+          result.delayMs ?? retryDelayMs(policy, attempt, runtime),
+        ),
       };
     case 'expired':
       return EXPIRED;
@@ -95,6 +100,7 @@ function outcomeOfFailure(
   { error, isShared }: Result & { readonly kind: 'failed' },
   attempt: number,
   policy: RetryPolicy,
+  runtime: Pick<Runtime, 'random'>,
 ): Outcome {
   const isLast = attempt >= policy.attempts;
   // The rule cannot change the outcome. It is still asked after a single attempt: would the next message fail as well?
@@ -102,7 +108,7 @@ function outcomeOfFailure(
   const verdict = isShared === true ? true : verdictOn(error, policy);
   if (verdict === false) return deadLetter('notRetried', error);
   if (isLast) return { ...deadLetter('handlerFailed', error), failure: error };
-  const delayMs = retryDelayMs(policy, attempt);
+  const delayMs = retryDelayMs(policy, attempt, runtime);
   return { kind: 'retry', delayMs, error: verdict === true ? error : verdict };
 }
 

@@ -1,3 +1,5 @@
+import type { Runtime } from '../process/runtime.js';
+
 /** When to retry after a failed handler. */
 export interface RetryPolicy {
   /** Most times that a message is handed out, including the first. */
@@ -22,9 +24,9 @@ export interface RetryPolicy {
 export function retryDelayMs(
   policy: RetryPolicy,
   attempt: number,
-  random: () => number = Math.random,
+  runtime: Pick<Runtime, 'random'>,
 ): number {
   if (policy.backoff === 'fixed') return Math.min(policy.delayMs, policy.maxDelayMs);
   const doubled = Math.min(policy.delayMs * 2 ** Math.min(attempt - 1, 50), policy.maxDelayMs);
-  return Math.round(doubled / 2 + (doubled / 2) * random());
+  return Math.round(doubled / 2 + (doubled / 2) * runtime.random());
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { nodeRuntime } from '../process/node-runtime.js';
 import { RecoveringListener } from './recovering-listener.js';
 import type { HistorySource } from './recovering-listener.js';
 import type { HistoryPage } from './history-page.js';
@@ -24,7 +25,7 @@ describe('a recovering listener', () => {
       missed: () => undefined,
       failed: () => undefined,
     };
-    const listener = new RecoveringListener(source, 60_000, events, signal);
+    const listener = new RecoveringListener(source, 60_000, events, signal, nodeRuntime);
 
     const started = listener.start();
     listener.catchUp();

@@ -1,3 +1,4 @@
+import type { Runtime } from '../process/runtime.js';
 import { retryUntilStopped } from '../process/until-stopped.js';
 import type { HistoryPage, Told } from './history-page.js';
 
@@ -35,6 +36,7 @@ export class RecoveringListener {
     private readonly withinMs: number,
     private readonly events: RecoveringEvents,
     private readonly stopped: AbortSignal,
+    private readonly runtime: Runtime,
   ) {}
 
   /** Starts with events that are emitted from now on. Call it when live events already arrive. */
@@ -75,6 +77,7 @@ export class RecoveringListener {
         () => this.#readOn(),
         stopped,
         (error) => this.events.failed(error),
+        this.runtime,
       );
   }
 

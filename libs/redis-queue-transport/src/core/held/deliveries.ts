@@ -16,6 +16,7 @@ import type { Run } from '../delivery/running.js';
 import { Settler } from './settler.js';
 import type { SettlerOptions } from './settler.js';
 import type { Tenure } from '../lease/tenure.js';
+import type { Runtime } from '../process/runtime.js';
 
 export interface DeliveriesOptions extends HeldBounds, SettlerOptions {
   /** After this many crashes of its process, a message is dead-lettered. */
@@ -60,11 +61,12 @@ export class Deliveries {
     observer: RedisQueueObserver,
     private readonly owner: DeliveriesOwner,
     private readonly watch: EndWatch,
+    runtime: Runtime,
   ) {
     this.#burst = burstOf(options.prefetch);
     this.#settler = new Settler(held, options, broker, ids, runner, observer);
-    this.#preparation = new Preparation(broker, options.onceMs !== undefined, owner);
-    this.#handlers = new HandlerWatch(observer);
+    this.#preparation = new Preparation(broker, options.onceMs !== undefined, owner, runtime);
+    this.#handlers = new HandlerWatch(observer, runtime);
     runner.useGate(owner.gate);
   }
 

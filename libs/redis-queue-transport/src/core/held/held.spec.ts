@@ -7,6 +7,7 @@ import { FakeLease } from '../broker/lease.fake.js';
 import { OwnPlaces, Places } from '../delivery/places.js';
 import type { Run } from '../delivery/running.js';
 import { Tenure } from '../lease/tenure.js';
+import { FakeRuntime } from '../process/runtime.fake.js';
 
 let held: Held;
 
@@ -14,12 +15,13 @@ beforeEach(() => {
   held = new Held({ concurrency: 2, prefetch: 4 }, undefined);
 });
 
-const tenure = new Tenure(new FakeLease(), 30_000, 0, {
+const events = {
   lost: () => undefined,
   reclaimed: () => undefined,
   deadLettersDropped: () => undefined,
   failed: () => undefined,
-});
+};
+const tenure = new Tenure(new FakeLease(), 30_000, 0, events, new FakeRuntime());
 
 function add(...names: string[]): void {
   held.add(names.map((name) => Buffer.from(name)));

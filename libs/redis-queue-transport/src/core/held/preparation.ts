@@ -9,6 +9,7 @@ import type { Outcome } from '../delivery/outcome.js';
 import { retryUntilStopped } from '../process/until-stopped.js';
 import type { Run } from '../delivery/running.js';
 import type { Gate } from '../lease/start-gate.js';
+import type { Runtime } from '../process/runtime.js';
 
 /** What a preparation needs to know about its consumer. */
 export interface Preparing {
@@ -30,6 +31,7 @@ export class Preparation {
     /** An id that was handled is not handled again. */
     private readonly isOnce: boolean,
     private readonly consumer: Preparing,
+    private readonly runtime: Runtime,
   ) {}
 
   isNeeded({ envelope }: Delivery): boolean {
@@ -82,7 +84,8 @@ export class Preparation {
     const { stopped } = this.consumer;
     const ask = async (): Promise<{ readonly answer: T } | undefined> =>
       this.#mayBegin(run) ? { answer: await question(lease) } : undefined;
-    const asked = await retryUntilStopped(ask, stopped, (error) => this.consumer.failed(error));
+    const failed = (error: unknown): void => this.consumer.failed(error);
+    const asked = await retryUntilStopped(ask, stopped, failed, this.runtime);
     return asked !== undefined && this.#mayBegin(run) ? asked.answer : 'over';
   }
 

@@ -1,34 +1,35 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Renewal } from '../broker/lease.js';
 import { RedisUnavailableError } from '../errors/call-errors.js';
 import { FakeLease } from '../broker/lease.fake.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import type { LeaseKeeperEvents } from './lease-keeper.js';
+import { FakeRuntime } from '../process/runtime.fake.js';
 
-/** Short, as the keeper goes by Node's timers. */
-const LEASE_MS = 30;
+const LEASE_MS = 30_000;
 const QUIET: Renewal = { nowMs: 0, doubtful: [], fenced: [] };
 
 let lease: FakeLease;
+let runtime: FakeRuntime;
 let told: string[];
 let keeper: LeaseKeeper;
 
 beforeEach(() => {
-  [lease, told] = [new FakeLease(), []];
+  [lease, runtime, told] = [new FakeLease(), new FakeRuntime(), []];
 });
 
 afterEach(async () => {
-  jest.useRealTimers();
-  jest.restoreAllMocks();
   await keeper.stop();
 });
 
-function keep(leaseMs = LEASE_MS): LeaseKeeper {
-  keeper = new LeaseKeeper(lease, leaseMs, performance.now(), {
+function keep(): LeaseKeeper {
+  const events: LeaseKeeperEvents = {
     lost: () => told.push('lost'),
     reclaimed: (consumer, deliveries) => told.push(`reclaimed ${deliveries} of ${consumer}`),
     deadLettersDropped: (letters) => told.push(`dropped ${letters}`),
     failed: (error) => told.push((error as Error).name), // the fake fails with errors alone
-  });
+  };
+  keeper = new LeaseKeeper(lease, LEASE_MS, runtime.now(), events, runtime);
   return keeper;
 }
 
@@ -40,21 +41,30 @@ function renewals(...answers: (Renewal | 'leaseLost' | Error)[]): void {
   };
 }
 
+/** Time passes meanwhile. */
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(setImmediate);
+  while (!condition()) await pass(LEASE_MS / 30);
+}
+
+async function pass(ms: number): Promise<void> {
+  await new Promise(setImmediate);
+  runtime.advance(ms);
+  await new Promise(setImmediate);
 }
 
 describe('a lease keeper', () => {
   test('renews, again and again, until it is stopped', async () => {
-    jest.useFakeTimers({ doNotFake: ['Date', 'nextTick', 'performance', 'setImmediate'] });
     keep().start();
-    while (lease.renewals < 3) await jest.advanceTimersByTimeAsync(LEASE_MS);
+    await pass(LEASE_MS / 3 - 1);
+    expect(lease.renewals).toBe(1);
+    await pass(1);
+    await pass(LEASE_MS / 3);
+    expect(lease.renewals).toBe(3);
     await keeper.stop();
-    const before = lease.renewals;
 
-    await jest.advanceTimersByTimeAsync(2 * LEASE_MS);
+    await pass(2 * LEASE_MS);
 
-    expect([lease.renewals, told]).toEqual([before, []]);
+    expect([lease.renewals, told, runtime.timers]).toEqual([3, [], 0]);
   });
 
   test('tells of a lease that is lost, and renews it no more', async () => {
@@ -108,27 +118,28 @@ describe('a lease keeper', () => {
 });
 
 describe('a lease that may have ended', () => {
-  const LONG_MS = 30_000;
-
   /** For longer than the lease: the monotonic clock stood still meanwhile. */
   function sleep(): void {
-    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + LONG_MS + 1);
+    runtime.setWallForward(LEASE_MS + 1);
   }
 
   test('is renewed out of turn, once, when somebody wants to be sure', async () => {
-    keep(LONG_MS);
-    const later = performance.now() + LONG_MS;
-    jest.spyOn(performance, 'now').mockReturnValue(later);
+    keep();
+    runtime.advance(LEASE_MS);
     expect(keeper.isSure).toBe(false);
 
     await keeper.makeSure();
     await keeper.makeSure();
 
-    expect([keeper.isSure, keeper.sureUntil, lease.renewals]).toEqual([true, later + LONG_MS, 1]);
+    expect([keeper.isSure, keeper.sureUntil, lease.renewals]).toEqual([
+      true,
+      runtime.now() + LEASE_MS,
+      1,
+    ]);
   });
 
   test('is asked for where the wall clock says that the machine slept, and again if it sleeps right afterwards', async () => {
-    keep(LONG_MS);
+    keep();
     for (const slept of [1, 2]) {
       sleep();
       expect(keeper.isSure).toBe(false);
@@ -138,7 +149,7 @@ describe('a lease that may have ended', () => {
   });
 
   test('is asked for again where the machine slept while it was renewed', async () => {
-    keep(LONG_MS);
+    keep();
     sleep();
     lease.renewal = () => {
       if (lease.renewals === 1) sleep();
@@ -151,9 +162,12 @@ describe('a lease that may have ended', () => {
   });
 
   test('is not asked for without end where the wall clock jumps on with each reading', async () => {
-    keep(LONG_MS);
-    let wall = Date.now();
-    jest.spyOn(Date, 'now').mockImplementation(() => (wall += 2 * LONG_MS));
+    keep();
+    const wallClock = runtime.wallClock.bind(runtime);
+    runtime.wallClock = () => {
+      runtime.setWallForward(2 * LEASE_MS);
+      return wallClock();
+    };
     expect(keeper.isSure).toBe(false);
 
     await keeper.makeSure();
@@ -162,9 +176,9 @@ describe('a lease that may have ended', () => {
   });
 
   test('is no more asked for once the keeper has stopped', async () => {
-    keep(LONG_MS);
+    keep();
     await keeper.stop();
-    jest.spyOn(performance, 'now').mockReturnValue(performance.now() + LONG_MS);
+    runtime.advance(LEASE_MS);
 
     await keeper.makeSure();
 

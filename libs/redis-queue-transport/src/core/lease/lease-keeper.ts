@@ -1,9 +1,9 @@
-import { performance } from 'node:perf_hooks';
 import type { Lease, Renewal, SeenLease } from '../broker/lease.js';
 import { EndedLeases } from './ended-leases.js';
 import type { LookTimes } from './ended-leases.js';
 import { pause } from '../process/pause.js';
 import { retryUntilStopped } from '../process/until-stopped.js';
+import type { Runtime } from '../process/runtime.js';
 
 export interface LeaseKeeperEvents {
   lost(): void;
@@ -29,8 +29,8 @@ export class LeaseKeeper {
   readonly #endedLeases: EndedLeases;
   #sureUntil: number;
   /** When the last successful renewal was sent, by the wall clock. */
-  #renewedAtWall = Date.now();
-  /** When Redis last answered a renewal out of turn, by `performance.now()`. */
+  #renewedAtWall: number;
+  /** When Redis last answered a renewal out of turn, by `Runtime.now`. */
   #answeredAt = -Infinity;
   /** That renewal was sent right after another such answer. */
   #isAskedAgain = false;
@@ -38,13 +38,15 @@ export class LeaseKeeper {
   /** Runs beside the renewals: these must not be late because there is much to take back. */
   #reclaiming: Promise<void> | undefined;
 
-  /** @param takenAt when the lease was requested, by `performance.now()` */
+  /** @param takenAt when the lease was requested, by `Runtime.now` */
   constructor(
     private readonly lease: Lease,
     private readonly leaseMs: number,
     takenAt: number,
     private readonly events: LeaseKeeperEvents,
+    private readonly runtime: Runtime,
   ) {
+    this.#renewedAtWall = runtime.wallClock();
     this.#intervalMs = leaseMs / 3;
     this.#sureUntil = takenAt + leaseMs;
     this.#endedLeases = new EndedLeases(leaseMs);
@@ -55,11 +57,11 @@ export class LeaseKeeper {
    * not be reached.
    */
   get isSure(): boolean {
-    const now = performance.now();
+    const now = this.runtime.now();
     return now < this.#sureUntil && !this.#mayHaveSlept(now);
   }
 
-  /** The time of `performance.now()` at which {@link isSure} becomes false, unless the lease is renewed before. */
+  /** The time of `Runtime.now` at which {@link isSure} becomes false, unless the lease is renewed before. */
   get sureUntil(): number {
     return this.#sureUntil;
   }
@@ -71,7 +73,7 @@ export class LeaseKeeper {
    * second answer is wrong.
    */
   #mayHaveSlept(now: number): boolean {
-    if (Date.now() - this.#renewedAtWall <= this.leaseMs) return false;
+    if (this.runtime.wallClock() - this.#renewedAtWall <= this.leaseMs) return false;
     return !this.#isAskedAgain || !this.#isAnsweredLately(now);
   }
 
@@ -93,10 +95,10 @@ export class LeaseKeeper {
   async makeSure(): Promise<void> {
     const stopped = this.#stopped.signal;
     while (!this.isSure && !stopped.aborted) {
-      const isAgain = this.#isAnsweredLately(performance.now());
+      const isAgain = this.#isAnsweredLately(this.runtime.now());
       if ((await this.#renewSoon(stopped)) === 'leaseLost') return this.events.lost();
       this.#isAskedAgain = isAgain;
-      this.#answeredAt = performance.now();
+      this.#answeredAt = this.runtime.now();
     }
   }
 
@@ -109,7 +111,7 @@ export class LeaseKeeper {
       if (renewed === undefined || stopped.aborted) return;
       if (renewed === 'leaseLost') return this.events.lost();
       this.#lookAtOthers(renewed);
-      await pause(this.#intervalMs, stopped);
+      await pause(this.#intervalMs, stopped, this.runtime);
     }
   }
 
@@ -120,19 +122,20 @@ export class LeaseKeeper {
       () => this.#renew(),
       stopped,
       (error) => this.events.failed(error),
+      this.runtime,
     );
   }
 
   async #renew(): Promise<Renewed | 'leaseLost'> {
-    const askedAt = performance.now();
-    const askedAtWall = Date.now();
+    const askedAt = this.runtime.now();
+    const askedAtWall = this.runtime.wallClock();
     const renewal = await this.lease.renew();
     if (renewal === 'leaseLost') return renewal;
     this.#sureUntil = askedAt + this.leaseMs;
     this.#renewedAtWall = askedAtWall;
     const { deadLettersDropped } = renewal;
     if (deadLettersDropped !== undefined) this.events.deadLettersDropped(deadLettersDropped);
-    return { renewal, askedAt, answeredAt: performance.now() };
+    return { renewal, askedAt, answeredAt: this.runtime.now() };
   }
 
   #lookAtOthers({ renewal, ...times }: Renewed): void {

@@ -1,9 +1,9 @@
-import { performance } from 'node:perf_hooks';
 import type { Lease } from '../broker/lease.js';
 import type { LeaseKeeperEvents } from './lease-keeper.js';
 import { retryUntilStopped } from '../process/until-stopped.js';
 import type { KeptLease } from './start-gate.js';
 import { Tenure } from './tenure.js';
+import type { Runtime } from '../process/runtime.js';
 
 export interface MembershipEvents extends Omit<LeaseKeeperEvents, 'lost'> {
   /** Everything taken in this tenure now belongs to others. The next tenure follows by itself. */
@@ -16,7 +16,7 @@ export interface MembershipEvents extends Omit<LeaseKeeperEvents, 'lost'> {
 export class Membership implements KeptLease {
   /** The latest tenure; it may be over. */
   #tenure: Tenure | undefined;
-  /** When the latest lost tenure was lost, by `performance.now()`. */
+  /** When the latest lost tenure was lost, by `Runtime.now`. */
   #lostAt = 0;
   #rejoining: Promise<void> = Promise.resolve();
   #isLast = false;
@@ -26,6 +26,7 @@ export class Membership implements KeptLease {
     private readonly takeLease: () => Promise<Lease>,
     private readonly leaseMs: number,
     private readonly events: MembershipEvents,
+    private readonly runtime: Runtime,
   ) {}
 
   /** Undefined before joining, and between a lost lease and the next one. */
@@ -36,7 +37,7 @@ export class Membership implements KeptLease {
   /** For how long, in ms, a lost lease has had no successor; undefined if it has one, or if none follows. */
   get lostForMs(): number | undefined {
     const isLost = this.#tenure?.isOver === true && !this.#isLast;
-    return isLost ? performance.now() - this.#lostAt : undefined;
+    return isLost ? this.runtime.now() - this.#lostAt : undefined;
   }
 
   /** False if the lease may have ended unnoticed; then call {@link makeSure}. */
@@ -44,20 +45,21 @@ export class Membership implements KeptLease {
     return this.#tenure?.isSure ?? false;
   }
 
-  /** By `performance.now()`. In the past if there is no lease. */
+  /** By `Runtime.now`. In the past if there is no lease. */
   get sureUntil(): number {
     return this.#tenure?.sureUntil ?? 0;
   }
 
   async join(): Promise<void> {
-    const askedAt = performance.now();
+    const askedAt = this.runtime.now();
     const lease = await this.takeLease();
-    const tenure = new Tenure(lease, this.leaseMs, askedAt, {
+    const events: LeaseKeeperEvents = {
       lost: () => this.lose(tenure),
       reclaimed: (consumer, deliveries) => this.events.reclaimed(consumer, deliveries),
       deadLettersDropped: (letters) => this.events.deadLettersDropped(letters),
       failed: (error) => this.events.failed(error),
-    });
+    };
+    const tenure = new Tenure(lease, this.leaseMs, askedAt, events, this.runtime);
     this.#tenure = tenure;
     tenure.keep();
   }
@@ -75,7 +77,7 @@ export class Membership implements KeptLease {
   /** Its lease is lost. May be called more than once. */
   lose(tenure: Tenure): void {
     if (!tenure.end()) return;
-    this.#lostAt = performance.now();
+    this.#lostAt = this.runtime.now();
     this.events.lost(tenure);
     this.#rejoining = this.#rejoining.then(() => this.#rejoin(tenure));
   }
@@ -98,7 +100,8 @@ export class Membership implements KeptLease {
       if (this.tenure === undefined && !this.#isLast) await this.join();
       await lost.lease.leave();
     };
-    await retryUntilStopped(rejoin, this.#left.signal, (error) => this.events.failed(error));
+    const failed = (error: unknown): void => this.events.failed(error);
+    await retryUntilStopped(rejoin, this.#left.signal, failed, this.runtime);
     this.events.rejoined();
   }
 }

@@ -1,20 +1,15 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { performance } from 'node:perf_hooks';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { FakeRuntime } from '../process/runtime.fake.js';
 import { StartGate } from './start-gate.js';
 
 const LEASE_MS = 1_000;
 /** So long handlers may begin before the event loop turns. */
 const TURN_MS = 50;
 
-let now = 0;
+let runtime: FakeRuntime;
 
 beforeEach(() => {
-  now = 5_000;
-  jest.spyOn(performance, 'now').mockImplementation(() => now);
-});
-
-afterEach(() => {
-  jest.restoreAllMocks();
+  runtime = new FakeRuntime();
 });
 
 /** A gate, and the lease behind it. */
@@ -22,14 +17,13 @@ class Stage {
   opened = 0;
   asked = 0;
   isSure = true;
-  sureUntil = now + LEASE_MS;
+  sureUntil = runtime.now() + LEASE_MS;
   #answer: () => void = () => undefined;
   readonly gate: StartGate;
 
   constructor() {
-    this.gate = new StartGate(this, LEASE_MS, () => {
-      this.opened += 1;
-    });
+    const onOpen = (): void => void (this.opened += 1);
+    this.gate = new StartGate(this, LEASE_MS, onOpen, runtime);
   }
 
   makeSure(): Promise<void> {
@@ -41,7 +35,7 @@ class Stage {
 
   renew(): void {
     this.isSure = true;
-    this.sureUntil = now + LEASE_MS;
+    this.sureUntil = runtime.now() + LEASE_MS;
     this.#answer();
   }
 
@@ -50,7 +44,7 @@ class Stage {
     for (let begun = 0; begun < many; begun += 1) {
       if (!this.gate.mayStart()) return begun;
       this.gate.began();
-      now += tookMs;
+      runtime.advance(tookMs);
     }
     return many;
   }
@@ -109,7 +103,7 @@ describe('a gate', () => {
     const stage = new Stage();
     await inTurns(stage, 100, 0);
     expect(stage.begin(1)).toBe(1);
-    now = stage.sureUntil;
+    runtime.advance(stage.sureUntil - runtime.now());
     expect([stage.gate.mayStart(), stage.asked]).toEqual([false, 1]);
   });
 

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import type { Runtime } from '../process/runtime.js';
 
 /** Makes handlers wait while none may start. */
 export interface Gate {
@@ -14,7 +14,7 @@ export interface Gate {
 export interface KeptLease {
   /** False if the lease may have ended unnoticed. */
   readonly isSure: boolean;
-  /** From this time of `performance.now()` on, it may have ended unnoticed. */
+  /** From this time of `Runtime.now` on, it may have ended unnoticed. */
   readonly sureUntil: number;
   /** Asks Redis, as long as it takes, whether the lease is still held. Never rejects. */
   makeSure(): Promise<void>;
@@ -54,6 +54,7 @@ export class StartGate implements Gate {
     private readonly lease: KeptLease,
     leaseMs: number,
     private readonly onOpen: () => void,
+    private readonly runtime: Runtime,
   ) {
     this.#longestTurnMs = Math.min(LONGEST_TURN_MS, LONGEST_TURN_PART * leaseMs);
   }
@@ -61,7 +62,7 @@ export class StartGate implements Gate {
   mayStart(): boolean {
     if (this.#isTurning || this.#began >= this.#most) return this.#hold();
     if (this.#began === 0) return this.lease.isSure || this.#makeSure();
-    const now = performance.now();
+    const now = this.runtime.now();
     if (now >= this.lease.sureUntil) return this.#makeSure();
     return now - this.#turnBeganAt < this.#longestTurnMs || this.#hold();
   }
@@ -69,8 +70,8 @@ export class StartGate implements Gate {
   began(): void {
     this.#began += 1;
     if (this.#began > 1) return;
-    this.#turnBeganAt = performance.now();
-    setImmediate(this.#endTurn);
+    this.#turnBeganAt = this.runtime.now();
+    this.runtime.setImmediate(this.#endTurn);
   }
 
   opened(): Promise<void> {
@@ -85,7 +86,7 @@ export class StartGate implements Gate {
   }
 
   readonly #endTurn = (): void => {
-    const tookMs = performance.now() - this.#turnBeganAt;
+    const tookMs = this.runtime.now() - this.#turnBeganAt;
     const isLong = tookMs >= this.#longestTurnMs;
     if (isLong) this.#most = Math.max(1, Math.floor((this.#began * this.#longestTurnMs) / tookMs));
     else if (this.#began >= this.#most) this.#most *= 2;
@@ -93,7 +94,7 @@ export class StartGate implements Gate {
     if (!isLong || !this.#isHeld) return this.#goOn();
     // Immediates may run in the turn in which they were made, before sockets are read and written, and before timers.
     this.#isTurning = true;
-    setImmediate(this.#goOn);
+    this.runtime.setImmediate(this.#goOn);
   };
 
   readonly #goOn = (): void => {

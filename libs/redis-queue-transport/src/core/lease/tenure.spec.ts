@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FakeLease } from '../broker/lease.fake.js';
 import { Tenure } from './tenure.js';
+import { FakeRuntime } from '../process/runtime.fake.js';
+import type { LeaseKeeperEvents } from './lease-keeper.js';
 
 const LEASE_MS = 30_000;
 
@@ -10,12 +12,14 @@ let losses = 0;
 /** @param agoMs when its lease was asked for */
 function begin(lease: FakeLease, agoMs = 0): Tenure {
   losses = 0;
-  tenure = new Tenure(lease, LEASE_MS, performance.now() - agoMs, {
+  const runtime = new FakeRuntime();
+  const events: LeaseKeeperEvents = {
     lost: () => (losses += 1),
     reclaimed: () => undefined,
     deadLettersDropped: () => undefined,
     failed: () => undefined,
-  });
+  };
+  tenure = new Tenure(lease, LEASE_MS, runtime.now() - agoMs, events, runtime);
   return tenure;
 }
 

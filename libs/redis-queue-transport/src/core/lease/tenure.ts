@@ -2,6 +2,7 @@ import type { Lease } from '../broker/lease.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { LeaseKeeperEvents } from './lease-keeper.js';
 import type { KeptLease } from './start-gate.js';
+import type { Runtime } from '../process/runtime.js';
 
 /**
  * A consumer's time under one lease, from taking it to losing it. What the consumer took in a tenure counts until the
@@ -11,14 +12,15 @@ export class Tenure implements KeptLease {
   readonly #keeper: LeaseKeeper;
   #isOver = false;
 
-  /** @param takenAt when the lease was requested, by `performance.now()` */
+  /** @param takenAt when the lease was requested, by `Runtime.now` */
   constructor(
     readonly lease: Lease,
     leaseMs: number,
     takenAt: number,
     events: LeaseKeeperEvents,
+    runtime: Runtime,
   ) {
-    this.#keeper = new LeaseKeeper(lease, leaseMs, takenAt, events);
+    this.#keeper = new LeaseKeeper(lease, leaseMs, takenAt, events, runtime);
   }
 
   /** Its lease was lost. */

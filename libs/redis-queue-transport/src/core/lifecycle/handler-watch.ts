@@ -1,18 +1,21 @@
-import { performance } from 'node:perf_hooks';
 import type { Delivery } from '../delivery/delivery.js';
 import type { Outcome } from '../delivery/outcome.js';
 import type { RedisQueueObserver } from './observer.js';
+import type { Runtime } from '../process/runtime.js';
 
 /** Reports when handlers begin and end. If nobody listens, it allocates nothing and reads no clock. */
 export class HandlerWatch {
   readonly #isTimed: boolean;
 
-  constructor(private readonly observer: RedisQueueObserver) {
+  constructor(
+    private readonly observer: RedisQueueObserver,
+    private readonly runtime: Pick<Runtime, 'now'>,
+  ) {
     this.#isTimed = observer.ended !== undefined;
   }
 
   readonly began = (delivery: Delivery): void => {
-    if (this.#isTimed) delivery.beganAt = performance.now();
+    if (this.#isTimed) delivery.beganAt = this.runtime.now();
     this.observer.began?.(delivery);
   };
 
@@ -23,7 +26,7 @@ export class HandlerWatch {
     this.observer.ended?.(delivery, {
       outcome: outcome.kind,
       error: errorOf(outcome),
-      durationMs: performance.now() - delivery.beganAt,
+      durationMs: this.runtime.now() - delivery.beganAt,
       counts,
     });
   }

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import type { Runtime } from './runtime.js';
 
 /** How long the best reading is kept: clocks drift apart. */
 const LONGEST_KEEP_MS = 60_000;
@@ -21,11 +21,14 @@ export class RedisClock {
   #freshAt = 0;
 
   /** @param readAgain requests another reading. Must not throw. */
-  constructor(private readonly readAgain: () => void = () => undefined) {}
+  constructor(
+    private readonly runtime: Pick<Runtime, 'now'>,
+    private readonly readAgain: () => void = () => undefined,
+  ) {}
 
   /** Takes a reading of Redis's `TIME` that has just arrived. */
   set(redisMs: number): void {
-    const now = performance.now();
+    const now = this.runtime.now();
     this.#freshAt = now;
     const offsetMs = redisMs - now;
     const behindMs = (this.#offsetMs ?? -Infinity) - offsetMs;
@@ -48,7 +51,7 @@ export class RedisClock {
   nowMs(): number {
     if (this.#offsetMs === undefined)
       throw new Error('The time of Redis is not known before connect().');
-    const now = performance.now();
+    const now = this.runtime.now();
     if (now - this.#freshAt > FRESH_MS) {
       this.#freshAt = now;
       this.readAgain();

@@ -1,14 +1,18 @@
-import { setImmediate as immediate, setTimeout as pause } from 'node:timers/promises';
+import type { Runtime } from './runtime.js';
 
 /** Calls follow each other through promises, and nothing signals the end of the last one. So this polls. */
 const LOOK_AGAIN_MS = 5;
 
 /** Resolves when nothing has been running for a whole turn of the event loop, or after `withinMs`. */
-export async function drained(isBusy: () => boolean, withinMs: number): Promise<void> {
-  const deadline = performance.now() + withinMs;
+export async function drained(
+  isBusy: () => boolean,
+  withinMs: number,
+  runtime: Runtime,
+): Promise<void> {
+  const deadline = runtime.now() + withinMs;
   for (;;) {
-    await immediate();
-    if (!isBusy() || performance.now() >= deadline) return;
-    await pause(LOOK_AGAIN_MS);
+    await new Promise<void>((resolve) => runtime.setImmediate(resolve));
+    if (!isBusy() || runtime.now() >= deadline) return;
+    await new Promise<void>((resolve) => runtime.setTimeout(resolve, LOOK_AGAIN_MS));
   }
 }

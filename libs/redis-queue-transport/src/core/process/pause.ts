@@ -1,13 +1,15 @@
+import type { Runtime } from './runtime.js';
+
 /** Resolves after the time, or as soon as the signal fires. Never rejects. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal, runtime: Runtime): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const finish = (): void => {
-      clearTimeout(timer);
+      runtime.clearTimeout(timer);
       signal.removeEventListener('abort', finish);
       resolve();
     };
-    const timer = setTimeout(finish, ms);
+    const timer = runtime.setTimeout(finish, ms);
     signal.addEventListener('abort', finish, { once: true });
   });
 }
@@ -16,6 +18,8 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
 export class GrowingPause {
   #nextMs = FIRST_MS;
 
+  constructor(private readonly runtime: Runtime) {}
+
   reset(): void {
     this.#nextMs = FIRST_MS;
   }
@@ -23,7 +27,7 @@ export class GrowingPause {
   async wait(signal: AbortSignal): Promise<void> {
     const ms = this.#nextMs;
     this.#nextMs = Math.min(ms * 2, LONGEST_MS);
-    await pause(ms, signal);
+    await pause(ms, signal, this.runtime);
   }
 }
 

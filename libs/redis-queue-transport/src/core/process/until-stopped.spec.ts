@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { repeatUntilStopped, retryUntilStopped } from './until-stopped.js';
+import { nodeRuntime } from './node-runtime.js';
 
 const stopper = (): AbortController => new AbortController();
 
@@ -12,9 +13,8 @@ describe('retryUntilStopped', () => {
       return attempts < 3 ? Promise.reject(new Error(`no ${attempts}`)) : Promise.resolve('yes');
     };
 
-    expect(await retryUntilStopped(attempt, stopper().signal, (error) => told.push(error))).toBe(
-      'yes',
-    );
+    const tell = (error: unknown): void => void told.push(error);
+    expect(await retryUntilStopped(attempt, stopper().signal, tell, nodeRuntime)).toBe('yes');
     expect(told.map(String)).toEqual(['Error: no 1', 'Error: no 2']);
   });
 
@@ -22,10 +22,11 @@ describe('retryUntilStopped', () => {
     const told: unknown[] = [];
     const inPause = stopper();
     const failing = (): Promise<never> => Promise.reject(new Error('no'));
-    const tried = retryUntilStopped(failing, inPause.signal, (error) => {
+    const stop = (error: unknown): void => {
       told.push(error);
       inPause.abort();
-    });
+    };
+    const tried = retryUntilStopped(failing, inPause.signal, stop, nodeRuntime);
     expect(await tried).toBeUndefined();
     expect(told).toHaveLength(1);
 
@@ -34,7 +35,8 @@ describe('retryUntilStopped', () => {
       inAttempt.abort();
       return Promise.reject(new Error('closed'));
     };
-    const result = retryUntilStopped(stopping, inAttempt.signal, (error) => told.push(error));
+    const tell = (error: unknown): void => void told.push(error);
+    const result = retryUntilStopped(stopping, inAttempt.signal, tell, nodeRuntime);
     expect(await result).toBeUndefined();
     expect(told).toHaveLength(1);
   });
@@ -47,6 +49,7 @@ describe('retryUntilStopped', () => {
       () => Promise.resolve('done'),
       stopped.signal,
       () => undefined,
+      nodeRuntime,
     );
 
     expect(await tried).toBe('done');
@@ -63,8 +66,9 @@ test('repeatUntilStopped goes on after successes and failures, and begins nothin
     return steps === 2 ? Promise.reject(new Error('no')) : Promise.resolve();
   };
 
-  await repeatUntilStopped(step, stopped.signal, (error) => told.push(error));
-  await repeatUntilStopped(step, stopped.signal, (error) => told.push(error));
+  const tell = (error: unknown): void => void told.push(error);
+  await repeatUntilStopped(step, stopped.signal, tell, nodeRuntime);
+  await repeatUntilStopped(step, stopped.signal, tell, nodeRuntime);
 
   expect([steps, told.map(String)]).toEqual([5, ['Error: no']]);
 });

@@ -1,4 +1,5 @@
 import { GrowingPause } from './pause.js';
+import type { Runtime } from './runtime.js';
 
 /**
  * Tries until it succeeds, with pauses that grow from 50 ms to 1 s, and reports each failure. Returns undefined if it
@@ -8,8 +9,9 @@ export async function retryUntilStopped<T>(
   attempt: () => Promise<T>,
   stopped: AbortSignal,
   failed: (error: unknown) => void,
+  runtime: Runtime,
 ): Promise<T | undefined> {
-  const between = new GrowingPause();
+  const between = new GrowingPause(runtime);
   for (;;) {
     try {
       return await attempt();
@@ -27,6 +29,7 @@ export async function repeatUntilStopped(
   step: () => Promise<void>,
   stopped: AbortSignal,
   failed: (error: unknown) => void,
+  runtime: Runtime,
 ): Promise<void> {
-  while (!stopped.aborted) await retryUntilStopped(step, stopped, failed);
+  while (!stopped.aborted) await retryUntilStopped(step, stopped, failed, runtime);
 }

@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { OpenRequests } from './requests.js';
 import type { ReceivedReply } from '../message/reply.js';
 import type { RequestTimes } from './requests.js';
+import { FakeRuntime } from '../process/runtime.fake.js';
 
 const TIMES: RequestTimes = { timeoutMs: 1_000, totalTimeoutMs: undefined };
 
@@ -12,17 +13,17 @@ function reply(request: number, last: boolean): ReceivedReply {
 
 describe('open requests', () => {
   let requests: OpenRequests;
+  let runtime: FakeRuntime;
   let heard: string[];
 
   beforeEach(() => {
-    jest.useFakeTimers();
-    requests = new OpenRequests();
+    runtime = new FakeRuntime();
+    requests = new OpenRequests(runtime);
     heard = [];
   });
 
   afterEach(() => {
-    expect(jest.getTimerCount()).toBe(0);
-    jest.useRealTimers();
+    expect(runtime.timers).toBe(0);
   });
 
   function open(name: string, times: RequestTimes = TIMES): number {
@@ -53,9 +54,9 @@ describe('open requests', () => {
 
   test('fail at their deadline, counted from when they were opened, and hear nothing afterwards', () => {
     const request = open('a');
-    jest.advanceTimersByTime(999);
+    runtime.advance(999);
     expect(heard).toEqual([]);
-    jest.advanceTimersByTime(1);
+    runtime.advance(1);
     requests.deliver(reply(request, true));
     expect(heard).toEqual(['a failed: too late']);
   });
@@ -63,48 +64,48 @@ describe('open requests', () => {
   test('have the same time again with each reply', () => {
     const request = open('a');
     for (let n = 0; n < 3; n += 1) {
-      jest.advanceTimersByTime(999);
+      runtime.advance(999);
       expect(requests.deliver(reply(request, false))).toBe(true);
     }
     expect(requests.streams).toEqual([request]);
-    jest.advanceTimersByTime(999);
+    runtime.advance(999);
     expect(heard).toEqual(['a next', 'a next', 'a next']);
-    jest.advanceTimersByTime(1);
+    runtime.advance(1);
     expect(heard.at(-1)).toBe('a failed: too late for the next');
     expect(requests.deliver(reply(request, false))).toBe(false);
   });
 
   test('fail when their time as a whole is over, whatever comes', () => {
     const request = open('a', { timeoutMs: 1_000, totalTimeoutMs: 1_500 });
-    jest.advanceTimersByTime(900);
+    runtime.advance(900);
     requests.deliver(reply(request, false));
-    jest.advanceTimersByTime(599);
+    runtime.advance(599);
     expect(heard).toEqual(['a next']);
-    jest.advanceTimersByTime(1);
+    runtime.advance(1);
     expect(heard).toEqual(['a next', 'a failed: too late for the all']);
   });
 
   test('may have times of their own', () => {
     open('slow', { timeoutMs: 5_000, totalTimeoutMs: undefined });
     open('quick', { timeoutMs: 100, totalTimeoutMs: undefined });
-    jest.advanceTimersByTime(100);
+    runtime.advance(100);
     expect(heard).toEqual(['quick failed: too late']);
-    jest.advanceTimersByTime(4_900);
+    runtime.advance(4_900);
     expect(heard).toEqual(['quick failed: too late', 'slow failed: too late']);
   });
 
   test('fail each at its own deadline, also when older ones have ended', () => {
     const a = open('a');
-    jest.advanceTimersByTime(400);
+    runtime.advance(400);
     open('b');
-    jest.advanceTimersByTime(400);
+    runtime.advance(400);
     requests.deliver(reply(a, true));
     open('c');
-    jest.advanceTimersByTime(599);
+    runtime.advance(599);
     expect(heard).toEqual(['a last']);
-    jest.advanceTimersByTime(1);
+    runtime.advance(1);
     expect(heard).toEqual(['a last', 'b failed: too late']);
-    jest.advanceTimersByTime(400);
+    runtime.advance(400);
     expect(heard).toEqual(['a last', 'b failed: too late', 'c failed: too late']);
   });
 

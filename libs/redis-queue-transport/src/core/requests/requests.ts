@@ -1,5 +1,6 @@
 import { homeContext } from '../process/own-context.js';
 import type { ReceivedReply } from '../message/reply.js';
+import type { Runtime, Timer } from '../process/runtime.js';
 
 export type RequestListener = (reply: ReceivedReply) => void;
 
@@ -14,8 +15,8 @@ export interface RequestTimes {
 }
 
 class OpenRequest {
-  /** By `performance.now()`, like all deadlines here. */
-  readonly openedAt = performance.now();
+  /** By `Runtime.now`, like all deadlines here. */
+  readonly openedAt: number;
   phase: RequestPhase = 'first';
   #nextBy: number;
 
@@ -24,14 +25,16 @@ class OpenRequest {
     readonly onFailure: (error: unknown) => void,
     readonly onDeadline: (phase: RequestPhase) => unknown,
     private readonly times: RequestTimes,
+    private readonly runtime: Pick<Runtime, 'now'>,
   ) {
+    this.openedAt = runtime.now();
     this.#nextBy = this.openedAt + times.timeoutMs;
   }
 
   /** A reply has arrived, and more may follow. */
   goOn(): void {
     this.phase = 'next';
-    this.#nextBy = performance.now() + this.times.timeoutMs;
+    this.#nextBy = this.runtime.now() + this.times.timeoutMs;
   }
 
   get deadline(): number {
@@ -52,9 +55,11 @@ export class OpenRequests {
   #open = new Map<number, OpenRequest>();
   #lastNumber = 0;
   #forgotten = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #wakesAt = Infinity;
   readonly #home = homeContext();
+
+  constructor(private readonly runtime: Runtime) {}
 
   get size(): number {
     return this.#open.size;
@@ -68,7 +73,7 @@ export class OpenRequests {
     times: RequestTimes,
   ): number {
     const request = ++this.#lastNumber;
-    const open = new OpenRequest(onReply, onFailure, onDeadline, times);
+    const open = new OpenRequest(onReply, onFailure, onDeadline, times, this.runtime);
     this.#open.set(request, open);
     const { deadline } = open;
     if (deadline < this.#wakesAt) this.#home.runInAsyncScope(this.#wakeAt, this, deadline);
@@ -117,20 +122,23 @@ export class OpenRequests {
   }
 
   #sleep(): void {
-    clearTimeout(this.#timer);
+    this.runtime.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#wakesAt = Infinity;
   }
 
   #wakeAt(time: number): void {
-    clearTimeout(this.#timer);
+    this.runtime.clearTimeout(this.#timer);
     this.#wakesAt = time;
-    this.#timer = setTimeout(() => this.#failOverdue(), Math.max(0, time - performance.now()));
+    this.#timer = this.runtime.setTimeout(
+      () => this.#failOverdue(),
+      Math.max(0, time - this.runtime.now()),
+    );
   }
 
   #failOverdue(): void {
     this.#sleep();
-    const now = performance.now();
+    const now = this.runtime.now();
     let next = Infinity;
     for (const [request, open] of [...this.#open]) {
       const { deadline } = open;

@@ -24,6 +24,7 @@ import { QueueAdmin } from '../../core/admin/queue-admin.js';
 import { Redriver } from '../../core/admin/redriver.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import { observersAsOne } from '../../core/lifecycle/observers.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import { observerFailed } from '../log/lifecycle-log.js';
 import { PrintableLogger } from '../log/printable-logger.js';
 import { openAdmin } from '../../open-broker.js';
@@ -99,7 +100,7 @@ export class RedisQueueAdmin {
     const format = new BodyFormat({ ...resolved, codec: jsonCodec, compressAboveBytes: false });
     const reader = new MessageReader(broker, format);
     this.admin = new QueueAdmin(broker, reader);
-    const redriver = new Redriver(broker, oneOfAll(resolved.observers));
+    const redriver = new Redriver(broker, oneOfAll(resolved.observers), nodeRuntime);
     this.dead = new DeadLetterAdmin(broker, reader, redriver);
     this.events = new EventAdmin(broker.events, reader);
   }

@@ -10,6 +10,7 @@ import type { ReceivedReply } from '../../core/message/reply.js';
 import { OpenRequests } from '../../core/requests/requests.js';
 import type { RequestPhase, RequestTimes } from '../../core/requests/requests.js';
 import type { Broker } from '../../core/broker/broker.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { CallWatch } from './call-watch.js';
 import { eventHandlersOf } from '../log/addressing-log.js';
 import type { ClientSession } from './client-session.js';
@@ -29,7 +30,7 @@ interface ReadySession {
 
 /** The requests of one client: sends them, and hands replies to their callers. */
 export class ClientRequests {
-  readonly #open = new OpenRequests();
+  readonly #open = new OpenRequests(nodeRuntime);
   /** Requests that nobody listens to any more. Their servers have been told. */
   readonly #refused = new Set<number>();
   /** Queues that a server has ever joined. */

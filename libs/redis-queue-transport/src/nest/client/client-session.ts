@@ -3,6 +3,7 @@ import type { Broker } from '../../core/broker/broker.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import { drained } from '../../core/process/drained.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { OpenBroker } from '../../open-broker.js';
 import { SendAgain } from './send-again.js';
 
@@ -105,7 +106,7 @@ export class ClientSession {
   /** Waits for running calls, up to {@link CLOSE_WITHIN_MS}. Calls still in flight then reject. May be called twice. */
   async close(): Promise<void> {
     const deadline = performance.now() + CLOSE_WITHIN_MS;
-    await drained(() => this.#unsent > 0 || this.sendAgain.isBusy, CLOSE_WITHIN_MS);
+    await drained(() => this.#unsent > 0 || this.sendAgain.isBusy, CLOSE_WITHIN_MS, nodeRuntime);
     this.sendAgain.stop();
     // A caller that only wanted to connect, and no longer waits, need not hear of this.
     this.#connecting?.catch(() => undefined);

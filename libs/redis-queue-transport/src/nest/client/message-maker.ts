@@ -1,6 +1,7 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import { assertConcrete, assertSendable } from '../../core/events/event-patterns.js';
 import { MessageIds } from '../../core/message/message-id.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { RedisQueueRecordOptions, Verb } from '../packets/message-settings.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 import { queueNameOf } from '../packets/pattern.js';
@@ -13,7 +14,7 @@ const MOST_KNOWN_QUEUES = 1_000;
 
 /** Makes the messages of one client from the packets of its calls. */
 export class MessageMaker {
-  readonly #ids = new MessageIds();
+  readonly #ids = new MessageIds(nodeRuntime);
   /** By pattern; only valid patterns. */
   readonly #queues = new Map<unknown, string>();
 

@@ -13,6 +13,7 @@ import type { Result } from '../../core/delivery/outcome.js';
 import { runObserved } from '../../core/lifecycle/interventions.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import type { Gate } from '../../core/lease/start-gate.js';
+import type { Runtime } from '../../core/process/runtime.js';
 import { contextOfBatch } from '../../core/process/handled-headers.js';
 import { steered } from './message-runner.js';
 import type { WithHooks } from './message-runner.js';
@@ -34,14 +35,17 @@ export class BatchRunner implements DeliveryHandler {
     private readonly onError: (error: unknown) => void,
     private readonly observer: Pick<RedisQueueObserver, 'run'>,
     terms: Omit<BatchTerms, 'isExpired'>,
+    runtime: Runtime,
   ) {
     const isTooLate = ({ envelope }: Delivery): boolean => isExpired(envelope, broker);
-    this.#batches = new BatchCollector({ ...terms, isExpired: isTooLate }, (items) =>
-      contextOfBatch(() => items.map(({ delivery }) => delivery.envelope.headers)).runInAsyncScope(
-        observer.run === undefined ? this.#runBatch : this.#runObserved,
-        this,
-        items,
-      ),
+    const run = observer.run === undefined ? this.#runBatch : this.#runObserved;
+    this.#batches = new BatchCollector(
+      { ...terms, isExpired: isTooLate },
+      (items) =>
+        contextOfBatch(() =>
+          items.map(({ delivery }) => delivery.envelope.headers),
+        ).runInAsyncScope(run, this, items),
+      runtime,
     );
   }
 

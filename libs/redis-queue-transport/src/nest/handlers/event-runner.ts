@@ -14,6 +14,7 @@ import { contextOfHandled } from '../../core/process/handled-headers.js';
 import type { Places } from '../../core/delivery/places.js';
 import { rejected } from '../../core/errors/rejected.js';
 import { Running } from '../../core/delivery/running.js';
+import type { Runtime } from '../../core/process/runtime.js';
 import { counted } from '../log/counted.js';
 import { DroppedEvents } from '../log/dropped-events.js';
 import type { RegisteredHandler } from './handler-registry.js';
@@ -31,6 +32,7 @@ export interface EventRunnerTerms {
   readonly places: Places | undefined;
   /** The clock by which events expire. */
   readonly broker: Pick<Broker, 'nowMs'>;
+  readonly runtime: Runtime;
 }
 
 /** Runs every `@EventPattern` handler of a live event separately: a failure is logged and does not affect the others. */
@@ -50,10 +52,10 @@ export class EventRunner {
     private readonly withHooks: WithHooks,
     private readonly logger: LoggerService,
     private readonly observer: RedisQueueObserver,
-    { maxWaiting, places, broker }: EventRunnerTerms,
+    { maxWaiting, places, broker, runtime }: EventRunnerTerms,
   ) {
     this.#broker = broker;
-    this.#watch = new HandlerWatch(observer);
+    this.#watch = new HandlerWatch(observer, runtime);
     this.#dropped = new DroppedEvents(observer);
     const live = ({ handler, options }: RegisteredHandler<LiveOptions>): LiveHandler => {
       const terms = { concurrency: options.concurrency, maxWaiting, places };

@@ -166,7 +166,7 @@ describe('the options of a server', () => {
 
     let minutes = 0;
     for (let attempt = 1; attempt < retry.attempts; attempt += 1)
-      minutes += retryDelayMs(retry, attempt, () => random) / 60_000;
+      minutes += retryDelayMs(retry, attempt, { random: () => random }) / 60_000;
 
     expect(minutes).toBeGreaterThan(least);
     expect(minutes).toBeLessThan(most);

@@ -6,6 +6,7 @@ import { DeliveryRunner } from '../../core/delivery/delivery-runner.js';
 import { HandlerWatch } from '../../core/lifecycle/handler-watch.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import type { Places } from '../../core/delivery/places.js';
+import type { Runtime } from '../../core/process/runtime.js';
 import { TrialTurn } from '../../core/consumer/trial.js';
 import { BatchRunner } from '../handlers/batch-runner.js';
 import { MessageRunner } from '../handlers/message-runner.js';
@@ -49,7 +50,7 @@ class HandlerConsumers {
     handlerOptions: QueueOptions,
     subscription: SubscriptionTerms | undefined,
   ): Consumer {
-    const { ids, observer } = this.served;
+    const { ids, observer, runtime } = this.served;
     const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.served.options;
     const { prefetch = 0, leaseMs, once, batch } = handlerOptions;
     const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
@@ -67,30 +68,36 @@ class HandlerConsumers {
       places: batch === undefined ? this.places : undefined,
     };
     const deliveries = this.#runnerOf(pattern, handler, handlerOptions);
-    return new Consumer(this.broker, options, ids, deliveries, observer, this.#turn);
+    const about = [options, ids, deliveries, observer, this.#turn, runtime] as const;
+    return new Consumer(this.broker, ...about);
   }
 
   #runnerOf(pattern: string, handler: MessageHandler, options: QueueOptions): DeliveryRunner {
-    const { codec, codecOfOthers, withHooks, logger, observer } = this.served;
+    const { codec, codecOfOthers, withHooks, logger, observer, runtime } = this.served;
     const { batch, concurrency, timeoutMs, retry, feedFrom } = options;
     const onError = (error: unknown): void => logger.error(error);
     const read = feedFrom === undefined ? codec : codecOfOthers;
     const parts = [pattern, handler, this.broker, read, withHooks, onError, observer] as const;
-    if (batch === undefined) return new DeliveryRunner(new MessageRunner(...parts), options);
-    const batches = new BatchRunner(...parts, {
+    if (batch === undefined)
+      return new DeliveryRunner(new MessageRunner(...parts), options, runtime);
+    const terms = {
       ...batch,
       concurrency,
       timeoutMs,
       places: this.places,
-      onBegin: beginsOf(observer),
-    });
+      onBegin: beginsOf(observer, runtime),
+    };
+    const batches = new BatchRunner(...parts, terms, runtime);
     // The time is that of the whole batch.
-    return new DeliveryRunner(batches, { retry });
+    return new DeliveryRunner(batches, { retry }, runtime);
   }
 }
 
 /** Undefined where nobody wants to know. */
-function beginsOf(observer: RedisQueueObserver): HandlerWatch['began'] | undefined {
+function beginsOf(
+  observer: RedisQueueObserver,
+  runtime: Runtime,
+): HandlerWatch['began'] | undefined {
   const isWatched = observer.began !== undefined || observer.ended !== undefined;
-  return isWatched ? new HandlerWatch(observer).began : undefined;
+  return isWatched ? new HandlerWatch(observer, runtime).began : undefined;
 }

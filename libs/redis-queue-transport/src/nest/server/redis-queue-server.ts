@@ -34,6 +34,7 @@ import type { Served } from './served.js';
 import { ServerSession } from './server-session.js';
 import { StatusEvents } from '../log/status-events.js';
 import { isMarked, mark } from '../../core/errors/mark.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import { REDIS_QUEUE_TRANSPORT } from '../handlers/transport-id.js';
 import type { RedisQueueEvents, RedisQueueStatus } from '../log/status-events.js';
 
@@ -93,7 +94,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
       codec: codecWith(new BodyFormat(this.options)),
       codecOfOthers: codecWith(new BodyFormat(this.options, decodeJsonOrText)),
       withHooks: this.withHooks,
-      ids: new MessageIds(),
+      runtime: nodeRuntime,
+      ids: new MessageIds(nodeRuntime),
       observer: this.observer,
       addressing: new AddressingLog(this.options.prefix, this.logger),
       logger: this.logger,

@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import type { MessageIds } from '../../core/message/message-id.js';
+import type { Runtime } from '../../core/process/runtime.js';
 import type { AddressingLog } from '../log/addressing-log.js';
 import type { HandlerHistories } from './handler-histories.js';
 import type { HandlerRegistry } from '../handlers/handler-registry.js';
@@ -17,6 +18,7 @@ export interface Served {
   /** For data of programs without this library, which may be plain text. */
   readonly codecOfOthers: PacketCodec;
   readonly withHooks: WithHooks;
+  readonly runtime: Runtime;
   readonly ids: MessageIds;
   readonly observer: RedisQueueObserver;
   readonly addressing: AddressingLog;

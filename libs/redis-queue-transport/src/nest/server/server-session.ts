@@ -164,11 +164,12 @@ export class ServerSession {
   }
 
   #eventRunner(broker: Broker): EventRunner {
-    const { registry, options, codec, withHooks, logger, observer } = this.served;
+    const { registry, options, codec, withHooks, logger, observer, runtime } = this.served;
     return new EventRunner(registry.events, codec, withHooks, logger, observer, {
       maxWaiting: options.maxWaitingEvents,
       places: this.#places,
       broker,
+      runtime,
     });
   }
 
@@ -206,11 +207,12 @@ export class ServerSession {
     await this.before;
     const open = this.#open;
     if (open === undefined) return;
-    const { shutdownTimeoutMs } = this.served.options;
+    const { options, runtime } = this.served;
+    const { shutdownTimeoutMs } = options;
     this.drain();
     const notice = setTimeout(() => this.#tellWaiting(), TELL_WAITING_AFTER_MS);
     const closed = new AbortController();
-    const deadline = pause(shutdownTimeoutMs, closed.signal);
+    const deadline = pause(shutdownTimeoutMs, closed.signal, runtime);
     await Promise.all([
       Promise.race([this.#events?.idle(), deadline]),
       ...this.#consumers.map((consumer) => consumer.stop(shutdownTimeoutMs)),

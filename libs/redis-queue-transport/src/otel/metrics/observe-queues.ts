@@ -11,6 +11,7 @@ import { messageOf } from '../../core/errors/message-of.js';
 import type { QueueOverview, RedisQueueAdmin, RedisQueueName } from '../../index.js';
 import { ATTRIBUTES, SCOPE, SYSTEM } from '../conventions/attributes.js';
 import { pause } from '../../core/process/pause.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import { Series } from './series.js';
 
 export interface ObserveQueuesOptions {
@@ -148,7 +149,7 @@ class QueueGauges {
 async function soon<T>(look: Promise<T>): Promise<T> {
   const given = new AbortController();
   try {
-    const late = pause(WAIT_MS, given.signal).then(() => undefined);
+    const late = pause(WAIT_MS, given.signal, nodeRuntime).then(() => undefined);
     const seen = await Promise.race([look.then((value) => ({ value })), late]);
     if (seen !== undefined) return seen.value;
     throw new Error(`Looking at queues took Redis longer than ${WAIT_MS} ms.`);

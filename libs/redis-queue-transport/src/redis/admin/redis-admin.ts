@@ -14,6 +14,7 @@ import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { drained } from '../../core/process/drained.js';
 import type { EventAdminBroker } from '../../core/admin/event-admin-broker.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import { Connection } from '../connection/connection.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
 import type { Redis } from 'ioredis';
@@ -242,7 +243,7 @@ export class RedisAdmin implements AdminBroker {
 
   async close(): Promise<void> {
     const connection = this.#connection;
-    await drained(() => connection.isBusy || connection.isAwaited, CLOSE_WITHIN_MS);
+    await drained(() => connection.isBusy || connection.isAwaited, CLOSE_WITHIN_MS, nodeRuntime);
     connection.close();
   }
 

@@ -22,6 +22,7 @@ import { drained } from '../../core/process/drained.js';
 import { healthOf } from '../../core/broker/health.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { homeContext } from '../../core/process/own-context.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection, ConnectionStatus } from '../connection/connection.js';
 import { OpenConnections } from '../connection/open-connections.js';
 import { processName } from '../connection/process-name.js';
@@ -48,7 +49,7 @@ const MOST_UNHEARD = 1_000;
 export class RedisBroker implements Broker {
   readonly #keys: Keys;
   readonly #home = homeContext();
-  readonly #clock = new RedisClock(() => this.#readClockAgain());
+  readonly #clock = new RedisClock(nodeRuntime, () => this.#readClockAgain());
   /** Names this process in Redis: consumers, reply list, connections. */
   readonly #name = processName();
   readonly #connections: OpenConnections;
@@ -284,7 +285,7 @@ export class RedisBroker implements Broker {
   }
 
   async close(withinMs = CLOSE_WITHIN_MS): Promise<void> {
-    await drained(() => this.#isBusy, withinMs);
+    await drained(() => this.#isBusy, withinMs, nodeRuntime);
     this.#connections.openNoMore();
     this.#live.stop();
     const feeders = this.#feeders.map((feeder) => feeder.stop());

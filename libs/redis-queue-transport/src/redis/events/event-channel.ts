@@ -1,5 +1,6 @@
 import { pause } from '../../core/process/pause.js';
 import { repeatUntilStopped } from '../../core/process/until-stopped.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
 
 const CHECK_EVERY_MS = 5_000;
@@ -63,7 +64,12 @@ export class EventChannel {
       wasReady = true;
     });
     const { signal } = this.#stopped;
-    this.#checks = repeatUntilStopped(() => this.#checkLater(signal), signal, this.onError);
+    this.#checks = repeatUntilStopped(
+      () => this.#checkLater(signal),
+      signal,
+      this.onError,
+      nodeRuntime,
+    );
   }
 
   /** Never rejects: a failure is repeated with the next connection. */
@@ -86,7 +92,7 @@ export class EventChannel {
   }
 
   async #checkLater(stopped: AbortSignal): Promise<void> {
-    await pause(CHECK_EVERY_MS, stopped);
+    await pause(CHECK_EVERY_MS, stopped, nodeRuntime);
     if (stopped.aborted) return;
     await this.connection.ready();
     await this.connection.run('check the event connection', (client) => client.ping());

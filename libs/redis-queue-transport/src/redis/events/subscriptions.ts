@@ -4,6 +4,7 @@ import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { historyField, historyValue, listenersField } from '../../core/events/event-index.js';
 import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name.js';
 import { retryUntilStopped } from '../../core/process/until-stopped.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { beginGroup } from '../history/begin-group.script.js';
@@ -112,7 +113,7 @@ export class Subscriptions {
       await this.connection.ready();
       await this.#noteListeners();
     };
-    await retryUntilStopped(note, signal, onError);
+    await retryUntilStopped(note, signal, onError, nodeRuntime);
   }
 
   /** Stops what is running in the background. */

@@ -1,5 +1,6 @@
 import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
 import { pause } from '../../core/process/pause.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
 
 const UNBLOCK_AGAIN_MS = 10;
@@ -97,7 +98,7 @@ export class BlockingWait {
         this.#isRunning &&
         (await commands.run('end a wait', (client) => client.client('UNBLOCK', id))) === 0
       ) {
-        await pause(UNBLOCK_AGAIN_MS, NEVER);
+        await pause(UNBLOCK_AGAIN_MS, NEVER, nodeRuntime);
       }
     } catch {
       // This makes the wait reject, so its caller is told.

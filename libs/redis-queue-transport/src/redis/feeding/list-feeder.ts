@@ -1,6 +1,7 @@
 import type { ListSource } from '../../core/broker/broker.js';
 import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { repeatUntilStopped } from '../../core/process/until-stopped.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { mayBeginWithLarge, mayHoldLarge } from '../parking/large-elements.js';
@@ -51,7 +52,8 @@ export class ListFeeder {
     await this.connection.ready(timeoutMs);
     await this.#moveMany();
     const { signal } = this.#stopped;
-    if (!signal.aborted) this.#loop = repeatUntilStopped(() => this.#feed(), signal, this.onError);
+    if (signal.aborted) return;
+    this.#loop = repeatUntilStopped(() => this.#feed(), signal, this.onError, nodeRuntime);
   }
 
   /** May be called twice. Never rejects. */

@@ -3,6 +3,7 @@ import { historyField } from '../../core/events/event-index.js';
 import { RecoveringListener } from '../../core/events/recovering-listener.js';
 import type { HistorySource } from '../../core/events/recovering-listener.js';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { readHistory, readTold } from './read-history.script.js';
@@ -33,7 +34,8 @@ export class RecoveredEvents {
       };
       const source = this.#sourceOf(pattern);
       const { signal } = this.#stopped;
-      this.#listeners.set(pattern, new RecoveringListener(source, withinMs, events, signal));
+      const about = [source, withinMs, events, signal, nodeRuntime] as const;
+      this.#listeners.set(pattern, new RecoveringListener(...about));
     }
   }
 

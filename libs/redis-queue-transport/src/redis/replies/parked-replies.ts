@@ -1,6 +1,7 @@
 import { encodeJson } from '../../core/body/json.js';
 import { retryUntilStopped } from '../../core/process/until-stopped.js';
 import { encodeReply } from '../../core/message/reply.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
 
 /** How many bodies are read at once: each may be very large. */
@@ -90,7 +91,7 @@ export class ParkedReplies {
       connection.run('drop a parked reply', (client) => client.unlink(key)).catch(noop);
       return body;
     };
-    return retryUntilStopped(read, stopped, onError);
+    return retryUntilStopped(read, stopped, onError, nodeRuntime);
   }
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { repeatUntilStopped } from '../../core/process/until-stopped.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
 
 /** How long, in ms, one call blocks while no reply arrives. */
@@ -26,7 +27,8 @@ export class ReplyInbox {
   ) {}
 
   start(): void {
-    this.#loop ??= repeatUntilStopped(() => this.#read(), this.#stopped.signal, this.onError);
+    const { signal } = this.#stopped;
+    this.#loop ??= repeatUntilStopped(() => this.#read(), signal, this.onError, nodeRuntime);
   }
 
   async stop(): Promise<void> {
