@@ -1,6 +1,6 @@
 /**
  * Which file may import which, beyond what a single file shows: circles, and the layers of the library
- * (`nest → core ← redis`, composed in `open-broker.ts`). docs/architecture.md says why.
+ * (`nest → core ← redis`, composed in `open-broker.ts`; `core ← memory`). docs/architecture.md says why.
  */
 const SOURCES = 'libs/redis-queue-transport/src';
 /** Each is exported under its own name, for a foreign library that is an optional peer. */
@@ -38,6 +38,12 @@ export default {
         pathNot: [`^${SOURCES}/(core|redis)/`, 'node_modules/ioredis/'],
         dependencyTypesNot: ['core'],
       },
+    },
+    {
+      name: 'memory-knows-core-alone',
+      severity: 'error',
+      from: { path: `^${SOURCES}/memory/` },
+      to: { pathNot: `^${SOURCES}/(core|memory)/`, dependencyTypesNot: ['core'] },
     },
     {
       name: 'nest-does-not-import-redis',
@@ -91,6 +97,13 @@ export default {
         pathNot: [`^${SOURCES}/(nest/|index[.]ts$)`],
       },
       to: { path: `^${SOURCES}/nest/` },
+    },
+    {
+      name: 'only-testing-imports-memory',
+      comment: 'Nothing that runs in production loads it.',
+      severity: 'error',
+      from: { path: `^${SOURCES}/`, pathNot: `^${SOURCES}/(memory|testing)/` },
+      to: { path: `^${SOURCES}/memory/` },
     },
     {
       name: 'only-open-broker-imports-redis',

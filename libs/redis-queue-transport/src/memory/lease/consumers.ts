@@ -1,0 +1,70 @@
+import type { OtherTerms, QueueTerms, WakeNews } from '../../core/broker/broker.js';
+import type { Lease, LeaseTerms } from '../../core/broker/lease.js';
+import type { Surroundings } from '../process/surroundings.js';
+import type { MemoryEvents } from '../events/memory-events.js';
+import { MemoryLease } from './memory-lease.js';
+import { noteTerms } from './note-terms.js';
+
+/** The consumers of one process: gets them their leases, and hears the news of their queues. */
+export class Consumers {
+  /** Who is told the news, by queue. */
+  readonly #onWake = new Map<string, (news: WakeNews) => void>();
+  #joined = 0;
+
+  constructor(
+    private readonly at: Surroundings,
+    private readonly events: MemoryEvents,
+  ) {}
+
+  async join(
+    queueName: string,
+    terms: LeaseTerms,
+    onWake: (news: WakeNews) => void,
+  ): Promise<Lease> {
+    const { contact, names, space, store } = this.at;
+    const queue = space.queue(queueName);
+    await this.at.connect();
+    await this.#hear(queueName, onWake);
+    await contact.call('register a queue', () => space.list(queueName, 'served'));
+    await this.events.join(queueName, terms.subscription);
+    this.#joined += 1;
+    const consumer = `${names.process}-${this.#joined}`;
+    await contact.call('join a queue', () => {
+      queue.consumers.set(consumer, store.clock.nowMs() + terms.leaseMs);
+    });
+    return new MemoryLease(consumer, terms, queue, this.at);
+  }
+
+  async #hear(queueName: string, onWake: (news: WakeNews) => void): Promise<void> {
+    const isNew = !this.#onWake.has(queueName);
+    this.#onWake.set(queueName, onWake);
+    if (!isNew) return;
+    const { contact, home, names, onInterrupted, space } = this.at;
+    const queue = space.queue(queueName);
+    const tellThem = (news: WakeNews): void => this.#onWake.get(queueName)?.(news);
+    try {
+      await contact.hear(
+        'hear news of a queue',
+        (tell) => queue.listen({ process: names.process, hear: tell }),
+        (news: WakeNews) => home.runInAsyncScope(tellThem, undefined, news),
+        onInterrupted,
+      );
+    } catch (error) {
+      this.#onWake.delete(queueName);
+      throw error;
+    }
+  }
+
+  async noteTerms(queueName: string, terms: QueueTerms): Promise<OtherTerms | undefined> {
+    const { contact, names, space, store } = this.at;
+    const queue = space.queue(queueName);
+    return contact.call('note the terms of a queue', () =>
+      noteTerms(queue, store.clock.nowMs(), names.process, terms),
+    );
+  }
+
+  /** News may have been missed. */
+  wakeAll(): void {
+    for (const onWake of this.#onWake.values()) onWake('look');
+  }
+}

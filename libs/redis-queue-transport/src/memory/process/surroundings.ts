@@ -1,0 +1,23 @@
+import type { AsyncResource } from 'node:async_hooks';
+import type { Contact } from '../link/contact.js';
+import type { MemoryStore } from '../store/memory-store.js';
+import type { Space } from '../store/space.js';
+import type { MemoryBrokerEvents, MemoryBrokerOptions } from './broker-options.js';
+import type { Names } from './names.js';
+
+/** What the parts of a broker share. */
+export interface Surroundings {
+  readonly store: MemoryStore;
+  /** What the store holds under the broker's prefix. Only commands may touch it. */
+  readonly space: Space;
+  readonly contact: Contact;
+  readonly names: Names;
+  readonly options: MemoryBrokerOptions;
+  readonly events: MemoryBrokerEvents;
+  /** Callbacks run in this async context, and not in that of whoever happened to cause them. */
+  readonly home: AsyncResource;
+  /** Opens the link, or waits for it. */
+  readonly connect: () => Promise<void>;
+  /** News were missed. */
+  readonly onInterrupted: () => void;
+}

@@ -1,0 +1,52 @@
+import type { StoredQueue } from '../store/stored-queue.js';
+
+/** Most delayed messages that one command releases. */
+const MOST_DUE = 100;
+
+/** The messages that one command delays, and who is to be told of them. */
+export class Delays {
+  /** Earlier than all that was delayed before. */
+  #earliestMs: number | undefined;
+
+  constructor(private readonly queue: StoredQueue) {}
+
+  add(dueMs: number, element: Buffer): void {
+    const { delayed } = this.queue;
+    if (delayed.first === undefined || delayed.first.dueMs > dueMs) this.#earliestMs = dueMs;
+    delayed.add(dueMs, element);
+  }
+
+  /** Tells the timekeeper, or all consumers where there is none, if one of them is due before all others. */
+  tell(): void {
+    if (this.#earliestMs === undefined) return;
+    const { timekeeper } = this.queue;
+    const process = timekeeper === undefined ? undefined : processOf(timekeeper);
+    if (process === undefined || this.queue.wakeProcess(process, this.#earliestMs) === 0)
+      this.queue.wake('look');
+  }
+}
+
+/** The process of a consumer is its name up to the last number. */
+function processOf(consumer: string): string {
+  return consumer.replace(/-\d+$/, '');
+}
+
+/**
+ * Moves delayed messages that are due to the head of the queue, the earliest first: no more than this consumer has room
+ * for, or, where it has none, one for another consumer that waits, as long as nothing stands in its way. What comes next would
+ * overtake those that stayed. None while the queue is paused.
+ *
+ * Returns the ms until the next one is due: 0 if more are due that can go on, undefined if there is no need to look.
+ */
+export function releaseDue(queue: StoredQueue, nowMs: number, room: number): number | undefined {
+  const { delayed, waiting } = queue;
+  if (delayed.length === 0) return undefined;
+  const places = room > 0 ? Math.min(room, MOST_DUE) : waiting.length === 0 ? 1 : 0;
+  const most = queue.isPaused ? 0 : Math.min(places, delayed.countDue(nowMs));
+  const due = Array.from({ length: most }, () => delayed.removeFirst());
+  for (const message of due.reverse()) if (message !== undefined) queue.putBack(message.element);
+  if (delayed.first === undefined) return undefined;
+  const dueInMs = Math.max(0, Math.ceil(delayed.first.dueMs - nowMs));
+  // What is due stays for the consumer that takes next.
+  return dueInMs === 0 && most === 0 ? undefined : dueInMs;
+}

@@ -1,0 +1,75 @@
+import { nodeRuntime } from '../../core/process/node-runtime.js';
+import type { Runtime } from '../../core/process/runtime.js';
+import { Space } from './space.js';
+import { StoreClock } from './store-clock.js';
+import { StoredList } from './stored-list.js';
+
+/**
+ * Stands in for one Redis server. Everything that is given the same store shares what it holds: brokers of any number of
+ * processes, and tools. Prefixes are apart. Nothing is kept when the process ends.
+ *
+ * Whatever changes or reads it is a command: a function that runs to its end without a pause, as a script of Redis does.
+ */
+export class MemoryStore {
+  readonly clock: StoreClock;
+  readonly #spaces = new Map<string, Space>();
+  /** Lists of other programs, by their keys. */
+  readonly #lists = new Map<string, StoredList>();
+  /** Lists that were filled, and for which somebody waits. */
+  readonly #filled = new Set<StoredList>();
+  #isRunning = false;
+
+  constructor(runtime: Runtime = nodeRuntime) {
+    this.clock = new StoreClock(runtime);
+    this.clock.whenMoved(() => this.run(() => this.#wakeThoseDue()));
+  }
+
+  space(prefix: string): Space {
+    const known = this.#spaces.get(prefix);
+    if (known !== undefined) return known;
+    const space = new Space(this.#onFilled);
+    this.#spaces.set(prefix, space);
+    return space;
+  }
+
+  /** A list of another program. The library only takes from it. */
+  list(key: string): StoredList {
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
+    const list = new StoredList(this.#onFilled);
+    this.#lists.set(key, list);
+    return list;
+  }
+
+  /** Runs a command, and then serves those who wait for what it added. */
+  run<T>(command: () => T): T {
+    if (this.#isRunning) return command();
+    this.#isRunning = true;
+    try {
+      return command();
+    } finally {
+      this.#isRunning = false;
+      this.#serve();
+    }
+  }
+
+  #serve(): void {
+    for (const list of this.#filled) {
+      this.#filled.delete(list);
+      list.serve();
+    }
+  }
+
+  readonly #onFilled = (list: StoredList): void => {
+    this.#filled.add(list);
+    if (!this.#isRunning) this.#serve();
+  };
+
+  /** Consumers know when to look by their own clocks, which were not moved. */
+  #wakeThoseDue(): void {
+    const nowMs = this.clock.nowMs();
+    for (const { queues } of this.#spaces.values())
+      for (const queue of queues.values())
+        if ((queue.delayed.first?.dueMs ?? Infinity) <= nowMs) queue.wake('look');
+  }
+}

@@ -1,0 +1,29 @@
+import { assertNamesQueue } from '../../core/message/queue-name.js';
+import { StoredQueue } from './stored-queue.js';
+import type { StoredList } from './stored-list.js';
+
+/** What a store holds under one prefix. */
+export class Space {
+  readonly queues = new Map<string, StoredQueue>();
+  /** Every queue that was ever sent to (`pushed`) or served. */
+  readonly listed = new Map<string, 'pushed' | 'served'>();
+
+  constructor(private readonly onFilled: (list: StoredList) => void) {}
+
+  /** @throws InvalidPatternError for a name that no queue can have in Redis either */
+  queue(name: string): StoredQueue {
+    const known = this.queues.get(name);
+    if (known !== undefined) return known;
+    assertNamesQueue(name);
+    const queue = new StoredQueue(this.onFilled);
+    this.queues.set(name, queue);
+    return queue;
+  }
+
+  /** Lists a queue, and returns how it was listed before. */
+  list(queue: string, state: 'pushed' | 'served'): 'pushed' | 'served' | undefined {
+    const before = this.listed.get(queue);
+    if (before !== 'served') this.listed.set(queue, state);
+    return before;
+  }
+}

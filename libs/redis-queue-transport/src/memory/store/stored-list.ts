@@ -1,0 +1,73 @@
+import { Deque } from './deque.js';
+import type { StoreClock } from './store-clock.js';
+
+/** Ends a blocked take: it answers that nothing came. Nothing happens if it has answered. */
+export type Unblock = () => void;
+
+/** Takes from the list, which is not empty. */
+type Taker = () => void;
+
+/**
+ * A list of elements that may be waited for. As with Redis, those that wait are served in the order in which they came, and
+ * only after the command that filled the list: what that command takes itself is never theirs.
+ */
+export class StoredList extends Deque<Buffer> {
+  /** A set keeps the order, and lets anybody leave. */
+  readonly #takers = new Set<Taker>();
+
+  constructor(
+    /** Has {@link serve} called after the command. */
+    private readonly onFilled: (list: StoredList) => void,
+  ) {
+    super();
+  }
+
+  override push(element: Buffer): void {
+    super.push(element);
+    if (this.#takers.size > 0) this.onFilled(this);
+  }
+
+  override unshift(element: Buffer): void {
+    super.unshift(element);
+    if (this.#takers.size > 0) this.onFilled(this);
+  }
+
+  serve(): void {
+    for (const taker of this.#takers) {
+      if (this.length === 0) return;
+      taker();
+    }
+  }
+
+  /**
+   * Takes as soon as there is something, and answers with what was taken; with undefined if `waitMs` pass before, or when it
+   * is unblocked.
+   */
+  blockingTake<T>(
+    clock: StoreClock,
+    waitMs: number,
+    take: () => T,
+    answer: (taken: T | undefined) => void,
+  ): Unblock {
+    if (this.length > 0) {
+      answer(take());
+      return () => undefined;
+    }
+    const end = (): void => {
+      this.#takers.delete(taker);
+      alarm.cancel();
+    };
+    const taker = (): void => {
+      end();
+      answer(take());
+    };
+    const unblock = (): void => {
+      if (!this.#takers.has(taker)) return;
+      end();
+      answer(undefined);
+    };
+    this.#takers.add(taker);
+    const alarm = clock.at(clock.nowMs() + waitMs, unblock);
+    return unblock;
+  }
+}

@@ -1,0 +1,120 @@
+import type { WakeNews } from '../../core/broker/broker.js';
+import { DelayedMessages } from './delayed-messages.js';
+import { Deque } from './deque.js';
+import { EntryLog } from './entry-log.js';
+import { KnownIds } from './known-ids.js';
+import { StoredList } from './stored-list.js';
+
+/** A consumer that hears news about its queue. */
+export interface WakeListener {
+  readonly process: string;
+  readonly hear: (news: WakeNews) => void;
+}
+
+/** What is counted of a queue for people. */
+export interface QueueCounts {
+  expired: number;
+  repeated: number;
+  deadLettersDropped: number;
+  /** How many of those a lease was told about. */
+  deadLettersTold: number;
+  /** How many bodies were ever parked. */
+  parkedEver: number;
+}
+
+/** What a queue in Redis says about those that were running when their process died. */
+const SUSPECT = Buffer.from('{"rq":1,"crashes":');
+
+/**
+ * All that a store holds of one queue. The names are those of Redis's keys, and each part keeps the order that its key has
+ * there (redis/keys/keys.ts).
+ */
+export class StoredQueue {
+  /** Taken at the head, added at the tail. */
+  readonly waiting: StoredList;
+  readonly suspects: StoredList;
+  /** By consumer, the oldest first. Consumers that hold nothing have no entry. */
+  readonly processing = new Map<string, Buffer[]>();
+  readonly delayed = new DelayedMessages();
+  readonly dead = new EntryLog<Buffer>();
+  /** When the lease of each consumer ends. */
+  readonly consumers = new Map<string, number>();
+  /** Until when a late command of a consumer that lost its lease is looked for. */
+  readonly fenced = new Map<string, number>();
+  readonly ids = new KnownIds();
+  readonly handled = new KnownIds();
+  readonly parked = new Map<string, Buffer>();
+  readonly counts: QueueCounts = {
+    expired: 0,
+    repeated: 0,
+    deadLettersDropped: 0,
+    deadLettersTold: 0,
+    parkedEver: 0,
+  };
+  /** What was taken from another program's list, on its way to `waiting`. */
+  readonly fed = new Deque<Buffer>();
+  readonly terms = new Map<string, string>();
+  /** The process that recorded the terms last. */
+  termsBy: string | undefined;
+  isPaused = false;
+  /** The consumer that runs the suspects. */
+  trial: string | undefined;
+  /** The consumer that keeps the time. */
+  timekeeper: string | undefined;
+
+  readonly #listeners = new Set<WakeListener>();
+
+  constructor(onFilled: (list: StoredList) => void) {
+    this.waiting = new StoredList(onFilled);
+    this.suspects = new StoredList(onFilled);
+  }
+
+  /** What the consumer holds, to be read only. */
+  heldBy(consumer: string): readonly Buffer[] {
+    return this.processing.get(consumer) ?? [];
+  }
+
+  hold(consumer: string, element: Buffer): void {
+    const held = this.processing.get(consumer);
+    if (held === undefined) this.processing.set(consumer, [element]);
+    else held.push(element);
+  }
+
+  /** Takes the first element of a list for a consumer. Asks nobody for the lease, as no blocked command of Redis does. */
+  takeFrom(list: StoredList, consumer: string): Buffer | undefined {
+    const element = list.shift();
+    if (element !== undefined) this.hold(consumer, element);
+    return element;
+  }
+
+  /** To the head of where it came from. */
+  putBack(element: Buffer): void {
+    const isSuspect = element.subarray(0, SUSPECT.length).equals(SUSPECT);
+    (isSuspect ? this.suspects : this.waiting).unshift(element);
+  }
+
+  /** Ends the roles of a consumer. Returns whether it had any, which another one must then take. */
+  endRoles(consumer: string): boolean {
+    const hadAny = this.trial === consumer || this.timekeeper === consumer;
+    if (this.trial === consumer) this.trial = undefined;
+    if (this.timekeeper === consumer) this.timekeeper = undefined;
+    return hadAny;
+  }
+
+  listen(listener: WakeListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Tells all consumers. */
+  wake(news: 'look' | 'paused'): void {
+    for (const { hear } of this.#listeners) hear(news);
+  }
+
+  /** Tells those of one process. Returns how many there are. */
+  wakeProcess(process: string, news: WakeNews): number {
+    const listeners = [...this.#listeners].filter((listener) => listener.process === process);
+    for (const { hear } of listeners) hear(news);
+    return listeners.length;
+  }
+}

@@ -1,0 +1,188 @@
+import type { AdminBroker } from '../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import { SendBudget } from '../../libs/redis-queue-transport/src/core/requests/send-budget.js';
+import { nodeRuntime } from '../../libs/redis-queue-transport/src/core/process/node-runtime.js';
+import { MemoryAdmin } from '../../libs/redis-queue-transport/src/memory/admin/memory-admin.js';
+import { MemoryBroker } from '../../libs/redis-queue-transport/src/memory/broker/memory-broker.js';
+import { Contact } from '../../libs/redis-queue-transport/src/memory/link/contact.js';
+import { DirectLink } from '../../libs/redis-queue-transport/src/memory/link/direct-link.js';
+import { MemoryStore } from '../../libs/redis-queue-transport/src/memory/store/memory-store.js';
+import type { StoredQueue } from '../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
+import type { QueueDump } from '../support/queue-dump.js';
+import { ENDED_MS } from './broker-world.js';
+import type { BrokerWorld } from './broker-world.js';
+
+const FENCE_MS = 900_000;
+const PREFIX = 'memory';
+
+/** The contract's world on a store in memory: a new one for each test. */
+export class MemoryWorld implements Partial<BrokerWorld> {
+  /** Trouble that brokers of this test told in the background. */
+  readonly backgroundErrors: unknown[] = [];
+  store = new MemoryStore();
+  #open: { close(): Promise<void> }[] = [];
+  #opened = 0;
+
+  beginTest(): void {
+    this.store = new MemoryStore();
+    this.backgroundErrors.length = 0;
+  }
+
+  async endTest(): Promise<void> {
+    await Promise.all(this.#open.map((opened) => opened.close()));
+    this.#open = [];
+  }
+
+  async open(): Promise<Broker> {
+    this.#opened += 1;
+    const broker = new MemoryBroker(
+      this.store,
+      {
+        prefix: PREFIX,
+        connectTimeoutMs: 5_000,
+        parkAboveBytes: 100_000,
+        budget: new SendBudget(100_000, 268_435_456),
+        process: `process${this.#opened}`,
+        runtime: nodeRuntime,
+        link: new DirectLink(nodeRuntime),
+      },
+      {
+        status: () => undefined,
+        interrupted: () => undefined,
+        unserved: () => undefined,
+        error: (error) => this.backgroundErrors.push(error),
+      },
+    );
+    this.#open.push(broker);
+    await broker.connect();
+    return broker;
+  }
+
+  openAdmin(): AdminBroker {
+    const contact = new Contact(this.store, new DirectLink(nodeRuntime), nodeRuntime);
+    const admin = new MemoryAdmin(this.store, PREFIX, contact);
+    this.#open.push(admin);
+    return admin;
+  }
+
+  async dump(name: string): Promise<QueueDump> {
+    const queue = this.queue(name);
+    const { expired, repeated, deadLettersDropped, parkedEver } = queue.counts;
+    return {
+      waiting: queue.waiting.slice(),
+      suspects: queue.suspects.slice(),
+      processing: new Map([...queue.processing].map(([consumer, held]) => [consumer, [...held]])),
+      delayed: queue.delayed.all.map(({ element }) => element),
+      dead: queue.dead.all.map(({ value }) => value).toReversed(),
+      expired,
+      repeated,
+      deadLettersDropped,
+      parked: [...queue.parked.keys()],
+      parkedEver,
+    };
+  }
+
+  async pushForeign(name: string, ...elements: (string | Buffer)[]): Promise<void> {
+    const { waiting } = this.queue(name);
+    this.store.run(() => {
+      for (const element of elements) waiting.push(Buffer.from(element));
+    });
+  }
+
+  async pushSuspects(name: string, ...elements: (string | Buffer)[]): Promise<void> {
+    const queue = this.queue(name);
+    this.store.run(() => {
+      for (const element of elements) queue.suspects.push(Buffer.from(element));
+      queue.wake('look');
+    });
+  }
+
+  async endLease(name: string, consumer: string): Promise<void> {
+    await this.moveLeaseEnd(name, consumer, ENDED_MS);
+  }
+
+  async moveLeaseEnd(name: string, consumer: string, endsAtMs: number): Promise<void> {
+    const { consumers } = this.queue(name);
+    if (consumers.has(consumer)) consumers.set(consumer, endsAtMs);
+  }
+
+  async age(name: string, ms: number): Promise<void> {
+    const { consumers } = this.queue(name);
+    for (const [consumer, endsAtMs] of consumers) consumers.set(consumer, endsAtMs - ms);
+  }
+
+  async ageDelayed(name: string, ms: number): Promise<void> {
+    const { delayed } = this.queue(name);
+    const { all } = delayed;
+    delayed.clear();
+    for (const { dueMs, element } of all) delayed.add(dueMs - ms, element);
+  }
+
+  async fence(name: string, ...consumers: string[]): Promise<void> {
+    const { fenced } = this.queue(name);
+    for (const consumer of consumers) fenced.set(consumer, this.store.clock.nowMs() + FENCE_MS);
+  }
+
+  async endFence(name: string, consumer: string): Promise<void> {
+    const { fenced } = this.queue(name);
+    if (fenced.has(consumer)) fenced.set(consumer, 1);
+  }
+
+  async dropHeld(name: string, consumer: string): Promise<void> {
+    this.queue(name).processing.delete(consumer);
+  }
+
+  async dropSuspects(name: string): Promise<void> {
+    this.queue(name).suspects.clear();
+  }
+
+  async lateTake(
+    name: string,
+    consumer: string,
+    from: 'waiting' | 'suspects' = 'waiting',
+  ): Promise<void> {
+    const queue = this.queue(name);
+    this.store.run(() => queue.takeFrom(queue[from], consumer));
+  }
+
+  async setPaused(name: string, isPaused: boolean): Promise<void> {
+    const queue = this.queue(name);
+    this.store.run(() => {
+      queue.isPaused = isPaused;
+      queue.wake(isPaused ? 'paused' : 'look');
+    });
+  }
+
+  async pushToList(
+    list: string,
+    end: 'left' | 'right',
+    ...elements: (string | Buffer)[]
+  ): Promise<void> {
+    this.store.run(() => {
+      for (const element of elements) {
+        if (end === 'left') this.store.list(list).unshift(Buffer.from(element));
+        else this.store.list(list).push(Buffer.from(element));
+      }
+    });
+  }
+
+  async listOf(list: string): Promise<readonly Buffer[]> {
+    return this.store.list(list).slice();
+  }
+
+  async leaveFed(name: string, ...elements: (string | Buffer)[]): Promise<void> {
+    for (const element of elements) this.queue(name).fed.push(Buffer.from(element));
+  }
+
+  async leftFed(name: string): Promise<number> {
+    return this.queue(name).fed.length;
+  }
+
+  expectFenced(): void {
+    // Every test has a store of its own: nothing can remain.
+  }
+
+  queue(name: string): StoredQueue {
+    return this.store.space(PREFIX).queue(name);
+  }
+}
