@@ -6,42 +6,65 @@ import { isWhole } from './filler.js';
 import { PARTNER, type Behaviour, type Work } from './settings.js';
 import type { Switches } from './switches.js';
 
-/** Of the attempts while what the handlers need is away. */
+/** The share of attempts that fail while the handlers' database is away. */
 const FAILING = 0.95;
-/** A suspect that hangs is among them. */
+/** More than one, so a message also hangs as a suspect. */
 const HANGING_ATTEMPTS = 2;
 const LOOKS_EVERY_MS = 50;
 
+/** Writes an entry about one delivery. */
+export type Write = (entry: Pick<Note, 'event' | 'reason'>) => void;
+
 /** Does what a message says, and notes its start and its end. */
 export async function act(
-  { id, behaviour, ...body }: Work,
+  work: Work,
   context: RedisQueueContext,
   journal: JournalWriter,
   switches: Switches,
 ): Promise<void> {
-  const attempt = context.getAttempt();
-  const note = { id, attempt, queue: context.getQueue() };
-  const write = (entry: Pick<Note, 'event' | 'reason'>): void =>
-    journal.write({ ...note, ...entry });
+  const write = begin(work, context, journal);
+  if (failsWithDatabase([work], context.getQueue(), switches)) throw databaseAway();
+  await behave(work.behaviour, context.getAttempt(), switches);
+  write({ event: 'end' });
+}
+
+/** Notes the start of a delivery, and its signal. @param batch the number of its batch in this process */
+export function begin(
+  work: Work,
+  context: RedisQueueContext,
+  journal: JournalWriter,
+  batch?: number,
+): Write {
+  const note = { id: work.id, attempt: context.getAttempt(), queue: context.getQueue(), batch };
+  const write: Write = (entry) => journal.write({ ...note, ...entry });
   write({ event: 'start' });
-  if (!isWhole({ id, behaviour, ...body })) write({ event: 'garbled' });
+  if (!isWhole(work)) write({ event: 'garbled' });
   const signal = context.getSignal();
   signal.addEventListener('abort', () => {
     const { code } = signal.reason as { code: string }; // every reason is an error of the library
     write({ event: 'aborted', reason: code });
   });
-  if (
-    mayFail(behaviour, context.getQueue()) &&
-    switches.isOn('databaseAway') &&
-    Math.random() < FAILING
-  )
-    throw new Error('the database is away');
-  if (behaviour === 'hold') await released(switches);
-  else await behave(behaviour, attempt);
-  write({ event: 'end' });
+  return write;
 }
 
-/** What outsiders push has no id that the log could name, so that nobody could tell why it ran again. */
+/** Whether a call with these messages fails because the handlers' database is away. */
+export function failsWithDatabase(
+  works: readonly Work[],
+  queue: string,
+  switches: Switches,
+): boolean {
+  return (
+    works.every(({ behaviour }) => mayFail(behaviour, queue)) &&
+    switches.isOn('databaseAway') &&
+    Math.random() < FAILING
+  );
+}
+
+export function databaseAway(): Error {
+  return new Error('the database is away');
+}
+
+/** Messages of outsiders have no id that the log could name, so their retries could not be told from duplicates. */
 function mayFail(behaviour: Behaviour, queue: string): boolean {
   return behaviour !== 'reject' && behaviour !== 'hold' && queue !== PARTNER;
 }
@@ -50,8 +73,15 @@ async function released(switches: Switches): Promise<void> {
   while (!switches.isOn('letGo')) await pause(LOOKS_EVERY_MS);
 }
 
-async function behave(behaviour: Exclude<Behaviour, 'hold'>, attempt: number): Promise<void> {
+/** Does what the behaviour says. Throws if the attempt is to fail. */
+export async function behave(
+  behaviour: Behaviour,
+  attempt: number,
+  switches: Switches,
+): Promise<void> {
   switch (behaviour) {
+    case 'hold':
+      return released(switches);
     case 'finish':
       return;
     case 'takeTime':

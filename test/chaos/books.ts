@@ -2,7 +2,7 @@ import type { JournalEntry, JournalEvent } from '../support/journal.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import type { Life } from './replica.js';
 import type { ClockStep, RunRecord } from './run-record.js';
-import { PARTNER, WORK, queueOfGroup } from './settings.js';
+import { BULK, PARTNER, WORK, queueOfGroup } from './settings.js';
 
 /** What concerns one queue: each message that was meant for it, and what its consumers did. */
 export interface Book {
@@ -21,7 +21,7 @@ const OF_SENDERS = new Set<JournalEvent>(['sent', 'confirmed', 'rejected', 'unkn
 
 /** The books of a run: one for what was enqueued, and one for each group, which has a copy of each durable event. */
 export function booksOf(record: RunRecord): readonly Book[] {
-  const { lives, dump, partner, groups, garbage, clockSteps } = record;
+  const { lives, dump, bulk, partner, groups, garbage, clockSteps } = record;
   const entriesOf = (verb: JournalEntry['verb'], queue: string): readonly JournalEntry[] =>
     record.entries.filter((entry) => concerns(entry, verb, queue));
   return [
@@ -32,6 +32,15 @@ export function booksOf(record: RunRecord): readonly Book[] {
       dump,
       lives,
       garbage,
+      clockSteps,
+    },
+    {
+      name: 'batches',
+      group: undefined,
+      entries: entriesOf('bulk', BULK),
+      dump: bulk,
+      lives,
+      garbage: 0,
       clockSteps,
     },
     {

@@ -2,12 +2,21 @@ import 'reflect-metadata';
 import { Controller, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { RedisQueueContext, RedisQueueServer } from 'nestjs-redis-queue-transport';
+import {
+  RedisQueueBatchContext,
+  RedisQueueContext,
+  RedisQueueServer,
+} from 'nestjs-redis-queue-transport';
 import { JournalWriter } from '../support/journal.js';
 import { act } from './act.js';
+import { actOnBatch } from './act-batch.js';
 import { JournalLogger } from './journal-logger.js';
 import {
   ASK,
+  BATCH,
+  BATCHES_AT_ONCE,
+  BULK,
+  BULK_GROUP,
   CONCURRENCY,
   HANDLER_TIMEOUT_MS,
   HISTORY,
@@ -30,6 +39,8 @@ const journal = new JournalWriter(settings.journal);
 
 const switches = new Switches(settings.switches);
 const TERMS = { timeoutMs: HANDLER_TIMEOUT_MS, ...RETRY };
+const IN_BATCHES = { batch: BATCH, concurrency: BATCHES_AT_ONCE, ...TERMS };
+let batches = 0;
 /** Longer than any listener is cut off. */
 const RECOVER = { withinMs: 3_600_000 };
 
@@ -38,6 +49,12 @@ class ChaosController {
   @MessagePattern(WORK, { concurrency: CONCURRENCY[WORK], ...TERMS })
   work(@Payload() data: Work, @Ctx() context: RedisQueueContext): Promise<void> {
     return act(data, context, journal, switches);
+  }
+
+  @MessagePattern(BULK, IN_BATCHES)
+  bulk(@Payload() data: Work[], @Ctx() context: RedisQueueBatchContext): Promise<void> {
+    batches += 1;
+    return actOnBatch(data, context, journal, switches, batches);
   }
 
   /** Ids that outsiders give it are no ids of messages: none of theirs is taken for one that was handled. */
@@ -81,7 +98,20 @@ function groupController(group: string): Type {
   return GroupController;
 }
 
-@Module({ controllers: [ChaosController, ...settings.groups.map(groupController)] })
+@Controller()
+class BulkGroupController {
+  @EventPattern<string>(PLACED, { group: BULK_GROUP, ...IN_BATCHES })
+  placed(@Payload() data: Work[], @Ctx() context: RedisQueueBatchContext): Promise<void> {
+    batches += 1;
+    return actOnBatch(data, context, journal, switches, batches);
+  }
+}
+
+const groups = settings.groups.map((group) =>
+  group === BULK_GROUP ? BulkGroupController : groupController(group),
+);
+
+@Module({ controllers: [ChaosController, ...groups] })
 class ChaosModule {}
 
 const strategy = new RedisQueueServer({

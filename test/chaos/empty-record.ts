@@ -19,6 +19,7 @@ export const EMPTY_DUMP: QueueDump = {
 export const EMPTY_RECORD: RunRecord = {
   entries: [],
   dump: EMPTY_DUMP,
+  bulk: EMPTY_DUMP,
   partner: EMPTY_DUMP,
   groups: new Map(),
   history: [],

@@ -9,6 +9,10 @@ import type { Replica } from './replica.js';
 import { RunningHolds, type HandlerOf } from './running-holds.js';
 import {
   ASK,
+  BATCH,
+  BATCHES_AT_ONCE,
+  BULK,
+  BULK_GROUP,
   CONCURRENCY,
   EARLY_GROUPS,
   GROUPS,
@@ -74,11 +78,12 @@ function placesOf(consumer: Replica): Places[] {
   const served = GROUPS.filter((group) => consumer.serves(group));
   return [
     ...messages.map((queue) => ({ consumer: name, pid, queue, places: CONCURRENCY[queue] })),
+    { consumer: name, pid, queue: BULK, places: BATCHES_AT_ONCE },
     ...served.map((group) => ({
       consumer: name,
       pid,
       queue: queueOfGroup(group),
-      places: CONCURRENCY[PLACED],
+      places: group === BULK_GROUP ? BATCHES_AT_ONCE : CONCURRENCY[PLACED],
     })),
   ];
 }
@@ -97,6 +102,10 @@ async function fill(world: ChaosWorld, client: RedisQueueClient): Promise<void> 
     enqueue: {
       count: consumers.length * CONCURRENCY[WORK],
       make: (work) => lastValueFrom(client.enqueue(WORK, recordOf(work))),
+    },
+    bulk: {
+      count: consumers.length * BATCHES_AT_ONCE * BATCH.size,
+      make: (work) => lastValueFrom(client.enqueue(BULK, recordOf(work))),
     },
     push: {
       count: consumers.length * CONCURRENCY[PARTNER],

@@ -7,8 +7,11 @@ import { JournalWriter } from '../support/journal.js';
 import { resultOf } from '../support/ledger.js';
 import { randomNumbers } from '../support/seed.js';
 import { fillerOf } from './filler.js';
+import { resultsOfMany } from './results-of-many.js';
 import {
   ASK,
+  BATCH,
+  BULK,
   COMPRESS_ABOVE_BYTES,
   EARLY_GROUPS,
   HISTORY,
@@ -80,10 +83,11 @@ async function notHanging<T>(call: Promise<T>, id: string): Promise<T> {
   }
 }
 
-type Verb = 'enqueue' | 'emit';
+type Verb = 'enqueue' | 'bulk' | 'emit';
 
 const CALLS: Readonly<Record<Verb, (message: RedisQueueRecord<Work>) => Promise<unknown>>> = {
   enqueue: (message) => lastValueFrom(client.enqueue(WORK, message)),
+  bulk: (message) => lastValueFrom(client.enqueue(BULK, message)),
   emit: (message) => lastValueFrom(client.emit(PLACED, message)),
 };
 
@@ -92,7 +96,7 @@ async function send(verb: Verb): Promise<void> {
   const id = nextId();
   const work: Work = { id, behaviour: behaviour(), ...fillerOf(random) };
   const record = new RedisQueueRecordBuilder(work).id(id).deduplicate(DEDUPLICATE_MS);
-  const isDelayed = verb === 'enqueue' && random() < 0.15;
+  const isDelayed = verb !== 'emit' && random() < 0.15;
   const delayMs = isDelayed ? Math.floor(random() * 2_000) : undefined;
   const expiresInMs = random() < 0.05 ? 1 + Math.floor(random() * 3_000) : undefined;
   if (delayMs !== undefined) record.delay(delayMs);
@@ -119,6 +123,21 @@ async function sendPlainly(verb: Verb): Promise<void> {
   journal.write({ event: 'sent', verb, id, reason: work.behaviour });
   const event = await resultOf(notHanging(CALLS[verb](message), id));
   journal.write({ event, verb, id });
+}
+
+/** Likewise, several for a handler of batches with one call. */
+async function sendMany(): Promise<void> {
+  const verb = 'bulk';
+  const ids = Array.from({ length: BATCH.size }, nextId);
+  const messages = ids.map((id) => {
+    const work: Work = { id, behaviour: behaviour(), ...fillerOf(random) };
+    journal.write({ event: 'sent', verb, id, reason: work.behaviour });
+    return new RedisQueueRecordBuilder(work).id(id).build();
+  });
+  const call = notHanging(lastValueFrom(client.enqueueMany(BULK, messages)), ids.join());
+  const results = await resultsOfMany(call, ids.length);
+  for (const [index, id] of ids.entries())
+    journal.write({ event: results[index] ?? 'unknown', verb, id });
 }
 
 async function ask(): Promise<void> {
@@ -148,8 +167,11 @@ async function tell(): Promise<void> {
 async function sendOn(): Promise<void> {
   while (!isStopping) {
     const dice = random();
-    if (dice < 0.4) await send('enqueue');
-    else if (dice < 0.6) await sendPlainly('enqueue');
+    if (dice < 0.3) await send('enqueue');
+    else if (dice < 0.44) await sendPlainly('enqueue');
+    else if (dice < 0.54) await send('bulk');
+    else if (dice < 0.57) await sendPlainly('bulk');
+    else if (dice < 0.6) await sendMany();
     else if (dice < 0.75) await send('emit');
     else if (dice < 0.83) await sendPlainly('emit');
     else if (dice < 0.95) await ask();

@@ -22,6 +22,8 @@ export interface RunRecord {
   readonly entries: readonly JournalEntry[];
   /** Of `WORK`. */
   readonly dump: QueueDump;
+  /** Of `BULK`. */
+  readonly bulk: QueueDump;
   /** Of `PARTNER`. */
   readonly partner: QueueDump;
   /** By group: of its copies. */

@@ -18,6 +18,7 @@ import type { Recovery } from './report.js';
 import type { RunRecord, Strike } from './run-record.js';
 import { atRest, deafTo, litteredQueues } from './rest.js';
 import {
+  BULK,
   GROUPS,
   LATE_GROUP,
   LEASE_MS,
@@ -126,6 +127,7 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     const record: RunRecord = {
       entries: [...all.flatMap(({ journals }) => journals), journal].flatMap(readJournal),
       dump,
+      bulk: await dumpQueue(commands, PREFIX, BULK),
       partner: await dumpQueue(commands, PREFIX, PARTNER),
       groups: await dumpGroups(commands),
       history,

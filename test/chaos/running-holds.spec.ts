@@ -23,3 +23,18 @@ test('how many ran at once is counted for each process and queue, the most that 
   expect(running.most({ pid: 10, queue: 'mail' })).toBe(1);
   expect(running.most({ pid: 30, queue: 'work' })).toBe(0);
 });
+
+test('a batch counts as one', () => {
+  const running = new RunningHolds(() => true);
+
+  running.note([
+    entry('start', 'a', { batch: 1 }),
+    entry('start', 'b', { batch: 1 }),
+    entry('start', 'c', { batch: 2 }),
+    entry('end', 'a', { batch: 1 }),
+    entry('end', 'b', { batch: 1 }),
+    entry('start', 'd', { batch: 3 }),
+  ]);
+
+  expect(running.most({ pid: 10, queue: 'work' })).toBe(2);
+});

@@ -6,7 +6,7 @@ export interface HandlerOf {
   readonly queue: string;
 }
 
-/** By what consumers wrote down: how many handlers of messages with such ids ran at once. */
+/** How many handlers of messages with such ids ran at once, by the consumers' journals. A batch counts as one. */
 export class RunningHolds {
   readonly #running = new Map<string, Set<string>>();
   readonly #most = new Map<string, number>();
@@ -14,13 +14,14 @@ export class RunningHolds {
   constructor(private readonly isHold: (id: string) => boolean) {}
 
   note(entries: readonly JournalEntry[]): void {
-    for (const { event, id, pid, queue, attempt } of entries) {
+    for (const { event, id, pid, queue, attempt, batch } of entries) {
       if (queue === undefined || !this.isHold(id)) continue;
       const key = keyOf({ pid, queue });
       const running = this.#running.get(key) ?? new Set();
       this.#running.set(key, running);
-      if (event === 'start') running.add(`${id} ${attempt}`);
-      else if (event === 'end' || event === 'aborted') running.delete(`${id} ${attempt}`);
+      const run = batch === undefined ? `${id} ${attempt}` : `batch ${batch}`;
+      if (event === 'start') running.add(run);
+      else if (event === 'end' || event === 'aborted') running.delete(run);
       this.#most.set(key, Math.max(this.#most.get(key) ?? 0, running.size));
     }
   }

@@ -49,8 +49,16 @@ export function queueOfGroup(group: string): string {
   return `@${group}/${PLACED}`;
 }
 
+/** Its handler gets batches. */
+export const BULK = 'chaos.bulk';
+/** The group whose handler gets its copies in batches. */
+export const BULK_GROUP = 'mail';
+export const BATCH = { size: 5, waitMs: 20 } as const;
+/** How many batches run at once for each handler of batches, in one process. */
+export const BATCHES_AT_ONCE = 2;
+
 /** Every queue whose messages are in the books. */
-export const QUEUES: readonly string[] = [WORK, PARTNER, ...GROUPS.map(queueOfGroup)];
+export const QUEUES: readonly string[] = [WORK, BULK, PARTNER, ...GROUPS.map(queueOfGroup)];
 
 /** Of each handler, in one process. */
 export const CONCURRENCY = { [WORK]: 20, [PARTNER]: 10, [ASK]: 10, [PLACED]: 10 } as const;

@@ -222,6 +222,18 @@ describe('the verdict on a chaos run', () => {
       'lost: a',
     ],
     [
+      'one for a handler of batches that is nowhere',
+      sent.map((each) => ({ ...each, verb: 'bulk' as const })),
+      {},
+      'lost: a',
+    ],
+    [
+      'a batch with more messages than allowed',
+      ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => entry('start', 2, { ...by(P), id, batch: 1 })),
+      {},
+      'in a batch that was too large: a,b,c,d,e,f',
+    ],
+    [
       'a place that something which ended still has',
       [],
       { taken: ['19 of 20 ran'] },
@@ -311,6 +323,17 @@ describe('the verdict on a chaos run', () => {
       'ran again: released': 0,
       'ran again: no cause': 0,
     });
+  });
+});
+
+test('the verdict counts batches, and the messages in them', () => {
+  const inBatch = (batch: number, id: string, pid: number): JournalEntry =>
+    entry('start', 2, { ...by(pid), id, batch });
+  const entries = [inBatch(1, 'a', P), inBatch(1, 'b', P), inBatch(1, 'c', Q), inBatch(2, 'd', P)];
+  expect(judge(record(entries)).counts).toMatchObject({
+    'batches: run': 3,
+    'batches: of several messages': 1,
+    'batches: messages in them': 4,
   });
 });
 

@@ -2,6 +2,7 @@ import type { JournalEntry } from '../support/journal.js';
 import { idsOf } from '../support/ledger.js';
 import { Violations } from '../support/violations.js';
 import type { Violation } from '../support/violations.js';
+import { judgeBatches } from './batches-verdict.js';
 import { judgeBook, type BookVerdict } from './book-verdict.js';
 import { booksOf } from './books.js';
 import { judgeEvents } from './events-verdict.js';
@@ -29,6 +30,8 @@ export function judge(record: RunRecord): Verdict {
     for (const { what, ids } of verdict.violations) violations.say(`${what}${where}`, ids);
   });
   for (const { what, ids } of judgeEvents(record, books)) violations.say(what, ids);
+  const batches = judgeBatches(entries);
+  for (const { what, ids } of batches.violations) violations.say(what, ids);
   violations.sayOf('heard twice by one process', heardTwice(entries));
   violations.sayOf('calls that never ended', hung);
   violations.sayOf('did not hear the last event', deaf);
@@ -42,6 +45,7 @@ export function judge(record: RunRecord): Verdict {
   return {
     books: verdicts,
     counts: {
+      ...batches.counts,
       'send: requests': idsOf(entries, 'asked').length,
       'send: answered': idsOf(entries, 'answered').length,
       'emit: kept in the history': history.length,

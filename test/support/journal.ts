@@ -42,9 +42,11 @@ export interface JournalEntry {
   readonly atMs: number;
   readonly reason?: string;
   /** Of a sender, where it has several. */
-  readonly verb?: 'enqueue' | 'emit' | 'push';
+  readonly verb?: 'enqueue' | 'bulk' | 'emit' | 'push';
   /** Of a handler, where its process has several. */
   readonly queue?: string | undefined;
+  /** Of a handler of batches: the number of its batch in its process. */
+  readonly batch?: number | undefined;
   /** When the message was sent, as its handler is told. */
   readonly sentAtMs?: number | undefined;
   /** Of a `sent`: what was asked for. */

@@ -77,8 +77,13 @@ export async function resultOf(
     return 'confirmed';
   } catch (error) {
     onFailure(error);
-    return codeOf(error) === 'OUTCOME_UNKNOWN' ? 'unknown' : 'rejected';
+    return resultOfError(error);
   }
+}
+
+/** How a call that failed with this error ended. */
+export function resultOfError(error: unknown): SendResult {
+  return codeOf(error) === 'OUTCOME_UNKNOWN' ? 'unknown' : 'rejected';
 }
 
 /** How the sending of each message ended so far; until it is answered nobody knows. */
