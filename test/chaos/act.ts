@@ -100,6 +100,6 @@ export async function behave(
       if (attempt < 3) throw new RetryLater({ delayMs: 100 });
       return;
     case 'reject':
-      throw new DeadLetter('of no use');
+      throw new DeadLetter('useless');
   }
 }

@@ -11,19 +11,19 @@ import type { Fate } from './settings.js';
 
 export interface BookVerdict {
   readonly name: string;
-  /** For the report, in its words. */
+  /** For the report, by the names that it shows. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Everything that must not be. */
+  /** Everything that is wrong. */
   readonly violations: readonly Violation[];
 }
 
-/** How wrong the time of Redis may be that a process goes by: by as long as an answer takes, or a turn of its loop. */
+/** How far a process's idea of Redis's time may be off: as long as an answer or a turn of its event loop takes. */
 const CLOCK_ERROR_MS = 250;
 
-/** Within so long every process goes by a clock of Redis that was set. */
+/** How long it takes at most until every process follows a clock of Redis that was set. */
 const HEARS_OF_STEPS_MS = 5_000;
 
-/** What else than a crash may make a dead letter of a message. */
+/** The reason, besides a crash, for which a message may be dead-lettered. */
 const FAILS_WITH: Readonly<Record<Fate, string | undefined>> = {
   finish: undefined,
   takeTime: undefined,
@@ -58,7 +58,7 @@ export function judgeBook(book: Book): BookVerdict {
   violations.sayOf('still delayed', dump.delayed.map(idOf));
   if (dump.deadLettersDropped > 0)
     violations.say(`${dump.deadLettersDropped} dead letters were dropped`, []);
-  // This run's consumers note each of them, so that none can hide a loss.
+  // This run's consumers note each expired message, so none can hide a loss.
   if (dump.expired !== account.expired.length)
     violations.say(`${dump.expired} counted as expired, ${account.expired.length} noted`, []);
   violations.sayOf(
@@ -73,7 +73,7 @@ export function judgeBook(book: Book): BookVerdict {
   );
   violations.sayOf('dead without a reason', deadWithoutReason(book, fates));
   violations.sayOf(
-    'handled, and had to be dead',
+    'handled, but had to be dead',
     entries
       .filter(({ event, id }) => event === 'end' && mustBeDead(fates.get(id)))
       .map(({ id }) => id),
@@ -112,7 +112,7 @@ function isOfTheSameAttempt(one: ReturnType<typeof handedOutAgain>[number]): boo
   return one.cause === 'none' && one.first.attempt === one.again.attempt;
 }
 
-/** By id, as its sender wrote it down. */
+/** The fate of each message by its id, as its sender noted it. */
 function fatesOf(entries: readonly JournalEntry[]): ReadonlyMap<string, Fate> {
   const sent = entries.filter(({ event }) => event === 'sent');
   return new Map(sent.map(({ id, reason }) => [id, reason as Fate])); // written by this run
@@ -133,14 +133,14 @@ function deadWithoutReason({ dump }: Book, fates: ReadonlyMap<string, Fate>): st
     .map(idOf);
 }
 
-/** By how much at most Redis's clock went on faster than it should have, counting steps that processes had yet to hear of. */
+/** How much faster than it should have Redis's clock went at most, including steps that processes had not noticed yet. */
 function steppedMs(steps: readonly ClockStep[], fromMs: number, untilMs: number): number {
   return steps
     .filter(({ atMs }) => atMs >= fromMs - HEARS_OF_STEPS_MS && atMs <= untilMs)
     .reduce((sum, { byMs }) => sum + Math.abs(byMs), 0);
 }
 
-/** What was started before it was due, or given up before its time was over. */
+/** Messages that were started before they were due, or expired before their time was over. */
 function untimely({ entries, clockSteps }: Book): readonly Violation[] {
   const violations = new Violations();
   const terms = new Map(
@@ -151,7 +151,7 @@ function untimely({ entries, clockSteps }: Book): readonly Violation[] {
   for (const { event, id, attempt, atMs } of entries) {
     const sent = terms.get(id);
     if (event === 'expired' && sent?.expiresInMs === undefined)
-      violations.say('expired, and had no end', [id]);
+      violations.say('expired, but had no expiry', [id]);
     if (sent === undefined) continue;
     const { delayMs = 0, expiresInMs = 0 } = sent;
     const lastedMs = atMs - sent.atMs + CLOCK_ERROR_MS + steppedMs(clockSteps, sent.atMs, atMs);

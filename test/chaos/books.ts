@@ -4,11 +4,11 @@ import type { Life } from './replica.js';
 import type { ClockStep, RunRecord } from './run-record.js';
 import { BULK, PARTNER, WORK, queueOfGroup } from './settings.js';
 
-/** What concerns one queue: each message that was meant for it, and what its consumers did. */
+/** Everything about one queue: each message meant for it, and what its consumers did. */
 export interface Book {
-  /** What was sent, and to whom. */
+  /** What was sent and to whom, as the report shows it. */
   readonly name: string;
-  /** Undefined for what is no event. */
+  /** Undefined for messages that are not events. */
   readonly group: string | undefined;
   readonly entries: readonly JournalEntry[];
   readonly dump: QueueDump;
@@ -19,7 +19,7 @@ export interface Book {
 
 const OF_SENDERS = new Set<JournalEvent>(['sent', 'confirmed', 'rejected', 'unknown']);
 
-/** The books of a run: one for what was enqueued, and one for each group, which has a copy of each durable event. */
+/** The books of a run: one for each queue of messages, and one for each group, which has a copy of each durable event. */
 export function booksOf(record: RunRecord): readonly Book[] {
   const { lives, dump, bulk, partner, groups, garbage, clockSteps } = record;
   const entriesOf = (verb: JournalEntry['verb'], queue: string): readonly JournalEntry[] =>

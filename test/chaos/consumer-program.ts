@@ -41,7 +41,7 @@ const switches = new Switches(settings.switches);
 const TERMS = { timeoutMs: HANDLER_TIMEOUT_MS, ...RETRY };
 const IN_BATCHES = { batch: BATCH, concurrency: BATCHES_AT_ONCE, ...TERMS };
 let batches = 0;
-/** Longer than any listener is cut off. */
+/** Longer than any listener stays cut off. */
 const RECOVER = { withinMs: 3_600_000 };
 
 @Controller()
@@ -57,7 +57,7 @@ class ChaosController {
     return actOnBatch(data, context, journal, switches, batches);
   }
 
-  /** Ids that outsiders give it are no ids of messages: none of theirs is taken for one that was handled. */
+  /** Outsiders cannot choose message ids here, so none of their messages is taken for one that was handled. */
   @MessagePattern(PARTNER, {
     concurrency: CONCURRENCY[PARTNER],
     feedFrom: { list: PARTNER_LIST, take: 'left' },
@@ -119,7 +119,7 @@ const strategy = new RedisQueueServer({
   prefix: settings.prefix,
   leaseMs: settings.leaseMs,
   maxCrashes: MAX_CRASHES,
-  // The verdict needs every dead letter of a run, however long it is.
+  // The verdict needs every dead letter, no matter how long the run is.
   deadLetterLimit: 10_000_000,
   shutdownTimeoutMs: 1_000,
   connectTimeoutMs: 60_000,
@@ -130,7 +130,7 @@ const app = await NestFactory.createMicroservice(ChaosModule, {
   logger: new JournalLogger(journal),
 });
 app.enableShutdownHooks();
-// The run is gone, however it ended.
+// The run has ended in some way.
 process.on('disconnect', () => process.exit(1));
 process.once('SIGTERM', () => journal.write({ event: 'stop' }));
 await app.listen();

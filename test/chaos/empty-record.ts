@@ -1,7 +1,7 @@
 import type { QueueDump } from '../support/queue-dump.js';
 import type { RunRecord } from './run-record.js';
 
-/** A queue that holds nothing, and never did. */
+/** A queue that is empty, and always was. */
 export const EMPTY_DUMP: QueueDump = {
   waiting: [],
   suspects: [],

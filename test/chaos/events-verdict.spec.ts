@@ -47,17 +47,17 @@ describe('the verdict on durable events', () => {
   test.each<[string, readonly JournalEntry[], Partial<RunRecord>]>([
     ['was handled in each group', [...emitted('a', 'confirmed'), ...everywhere('a')], {}],
     [
-      'is unknown, and was handled in each group',
+      'is unknown, but was handled in each group',
       [...emitted('a', 'unknown'), ...everywhere('a')],
       {},
     ],
     ['is unknown, and is nowhere', emitted('a', 'unknown'), { history: [] }],
     ['was rejected', emitted('a', 'rejected'), { history: [] }],
-  ])('holds for one that %s', (_, entries, facts) => {
+  ])('holds for an event that %s', (_, entries, facts) => {
     expect(complaints(entries, facts)).toEqual([]);
   });
 
-  test('holds for processes that are told of parts of the history', () => {
+  test('holds for processes that hear parts of the history', () => {
     const ids = ['a', 'b', 'c'];
     const handled = ids.flatMap((id) => [...emitted(id, 'confirmed'), ...everywhere(id)]);
     const entries = [...handled, ...told(10, 'a', 'b'), ...told(20, 'b', 'c')];
@@ -66,43 +66,43 @@ describe('the verdict on durable events', () => {
 
   test.each<[string, readonly JournalEntry[], Partial<RunRecord>, string]>([
     [
-      'one that a group does not have',
+      'an event that one group does not have',
       [...emitted('a', 'confirmed'), ...handledBy('billing', 'a')],
       {},
       'lost (group mail): a',
     ],
     [
-      'an unknown one that one group has, and the other has not',
+      'an unknown event that only one of the groups has',
       [...emitted('a', 'unknown'), ...handledBy('billing', 'a')],
       {},
-      'in the history or in group mail, and not in both: a',
+      'in the history or in group mail, but not in both: a',
     ],
     [
-      'a rejected one that a group has',
+      'a rejected event that a group has',
       [...emitted('a', 'rejected'), ...handledBy('mail', 'a')],
       { history: [] },
-      'rejected, and yet there (group mail): a',
+      'rejected, but there (group mail): a',
     ],
     [
-      'a rejected one in the history',
+      'a rejected event in the history',
       emitted('a', 'rejected'),
       {},
-      'rejected, and yet in the history: a',
+      'rejected, but in the history: a',
     ],
     [
-      'one that is not in the history',
+      'an event that is not in the history',
       [...emitted('a', 'confirmed'), ...everywhere('a')],
       { history: [] },
       'not in the history: a',
     ],
     [
-      'one that is there twice',
+      'an event that is in the history twice',
       [...emitted('a', 'confirmed'), ...everywhere('a')],
       { history: ['a', 'a'] },
       'twice in the history: a',
     ],
     [
-      'one with other data',
+      'an event with other data',
       [
         ...emitted('a', 'confirmed'),
         ...everywhere('a'),
@@ -112,26 +112,26 @@ describe('the verdict on durable events', () => {
       'handed out with other data than was sent (group mail): a',
     ],
     [
-      'live ones that came in another order',
+      'live events in another order',
       told(10, 'b', 'a'),
       { history: ['a', 'b'] },
       'live events with a gap or out of order before them: a',
     ],
     [
-      'a live one that was left out',
+      'a live event that was left out',
       told(10, 'a', 'c'),
       { history: ['a', 'b', 'c'] },
       'live events with a gap or out of order before them: c',
     ],
     [
-      'a live one that came twice',
+      'a live event that came twice',
       told(10, 'a', 'a'),
       {},
       'live events with a gap or out of order before them: a',
     ],
     ['a gap', [entry('gap', '')], {}, '1 gaps in live events: '],
     [
-      'a listener that hears no more',
+      'a listener that hears nothing any more',
       [],
       { deaf: ['consumer-1'] },
       'did not hear the last event: consumer-1',

@@ -6,7 +6,7 @@ import type { Violation } from '../support/violations.js';
 import type { Book } from './books.js';
 import type { RunRecord } from './run-record.js';
 
-/** What holds for durable events beyond the books of their groups. */
+/** Judges durable events beyond the books of their groups. */
 export function judgeEvents(record: RunRecord, books: readonly Book[]): readonly Violation[] {
   const { history, entries } = record;
   const groups = books.filter(({ group }) => group !== undefined);
@@ -18,14 +18,13 @@ export function judgeEvents(record: RunRecord, books: readonly Book[]): readonly
   violations.sayOf('twice in the history', repeated(history));
   for (const [id, result] of results) {
     if (result === 'confirmed' && !kept.has(id)) violations.say('not in the history', [id]);
-    if (result === 'rejected' && kept.has(id))
-      violations.say('rejected, and yet in the history', [id]);
+    if (result === 'rejected' && kept.has(id)) violations.say('rejected, but in the history', [id]);
   }
-  // A group that has an event has it with all others, whatever its emitter knows.
+  // If one group has an event, all groups and the history do, no matter what its emitter knows.
   for (const book of groups) {
     const known = idsIn(book);
     const differing = [...results.keys()].filter((id) => known.has(id) !== kept.has(id));
-    violations.sayOf(`in the history or in group ${book.group}, and not in both`, differing);
+    violations.sayOf(`in the history or in group ${book.group}, but not in both`, differing);
   }
   violations.sayOf('live events with a gap or out of order before them', outOfOrder(record));
   const gaps = entries.filter(({ event }) => event === 'gap');
@@ -33,7 +32,7 @@ export function judgeEvents(record: RunRecord, books: readonly Book[]): readonly
   return violations.all;
 }
 
-/** Ids of all that its consumers had, or that it still holds. */
+/** The ids of all messages that its consumers had, or that it still holds. */
 function idsIn({ entries, dump }: Book): Set<string> {
   const seen = entries.filter(({ event }) => event === 'start' || event === 'expired');
   return new Set([
@@ -42,7 +41,7 @@ function idsIn({ entries, dump }: Book): Set<string> {
   ]);
 }
 
-/** Every process is told of a part of the history, in order and without a gap, but for what had expired by then. */
+/** Every process hears a part of the history, in order and without a gap, except for events that had expired by then. */
 function outOfOrder({ entries, history }: RunRecord): string[] {
   const positions = new Map(history.map((id, index) => [id, index]));
   const mayExpire = new Set(

@@ -12,50 +12,50 @@ import type { Between, Replica } from './replica.js';
 import type { ClockStep } from './run-record.js';
 import type { Switches } from './switches.js';
 
-/** Where faults happen. */
+/** Everything that a fault may act on. */
 export interface ChaosWorld {
   readonly redis: LocalRedis;
-  /** A connection of the run's own. */
+  /** A connection of the run itself. */
   readonly commands: Redis;
   readonly consumers: readonly Replica[];
   readonly producers: readonly Replica[];
   readonly random: () => number;
   readonly switches: Switches;
-  /** Of what the run itself sends. */
+  /** The journal of what the run itself sends. */
   readonly journal: JournalWriter;
-  /** Redis's own; undefined where it cannot be set. */
+  /** Redis's clock; undefined if it cannot be set here. */
   readonly clock: SteppedClock | undefined;
   readonly clockSteps: ClockStep[];
   /** How many elements were forged. */
   forged: number;
-  /** How many elements of nobody's were pushed by hand. */
+  /** How many elements that are not messages were pushed. */
   garbage: number;
 }
 
 export interface Fault {
   readonly name: string;
   readonly weight: number;
-  /** Does it, and undoes it: when it resolves, the world is whole again. Answers whom it struck. */
+  /** Does it and undoes it: when it resolves, nothing is broken any more. Returns whom it struck. */
   readonly strike: (world: ChaosWorld) => Promise<string>;
 }
 
 const WAITING = queueKey(PREFIX, WORK, 'waiting');
 const REDIS = 'redis';
 const HOUR_MS = 3_600_000;
-/** For each of the places where outsiders push. */
+/** For each place to which outsiders push. */
 const FORGED_AT_ONCE = 8;
-/** By less than a lease and by more, and never so far that ids are forgotten which are sent again. */
+/** Less and more than a lease, but never so far that Redis forgets ids that are sent again. */
 const CLOCK_STEPS_MS = [0.8 * LEASE_MS, 3 * LEASE_MS, -0.8 * LEASE_MS, -3 * LEASE_MS];
 const LEASE_STEPS_MS = [...CLOCK_STEPS_MS, HOUR_MS, -HOUR_MS];
 
-/** At one moment, as when Redis's clock is set: a consumer that leaves meanwhile is not entered again. */
+/** In one step, as when Redis's clock is set, so a consumer that leaves meanwhile is not entered again. */
 const MOVE_LEASES = `
 for _, key in ipairs(KEYS) do
   for _, consumer in ipairs(redis.call('ZRANGE', key, 0, -1)) do
     redis.call('ZINCRBY', key, ARGV[1], consumer)
   end
 end`;
-/** Every process says something to Redis within a third of its lease. */
+/** Every process sends something to Redis in each third of its lease. */
 const HAPPENS_WITHIN_MS = 30_000;
 
 export const FAULTS: readonly Fault[] = [
@@ -128,7 +128,7 @@ export const FAULTS: readonly Fault[] = [
     strike: async ({ consumers, producers, random }) => {
       const replica = choose([...consumers, ...producers], random);
       await replica.kill();
-      // Until its next start.
+      // It stays wrong until the next start.
       await replica.start(choose([[HOUR_MS], [-HOUR_MS], [HOUR_MS, -HOUR_MS]], random));
       return replica.name;
     },
@@ -157,7 +157,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'redis full',
     weight: 2,
     strike: async ({ commands, random }) => {
-      // Less than any Redis uses: it stays full, however much the consumers free.
+      // Less than any Redis uses, so it stays full no matter how much the consumers free.
       await commands.config('SET', 'maxmemory', '1');
       await pause(500 + random() * 4_000);
       await commands.config('SET', 'maxmemory', '0');
@@ -190,7 +190,7 @@ export const FAULTS: readonly Fault[] = [
         '{"rq":1,',
         '{"rq":7,"id":"x"}\n{}',
         Buffer.from([0xff, 0xfe, 0x00]),
-        'no json',
+        'not json',
       ];
       world.garbage += garbage.length;
       await world.commands.rpush(WAITING, ...garbage);
@@ -277,7 +277,7 @@ export function chooseFault(random: () => number): Fault {
   return fault ?? choose(FAULTS, random);
 }
 
-/** A fault of what lies between one process and Redis. */
+/** A fault in what lies between one process and Redis. */
 function inBetween(
   name: string,
   weight: number,
@@ -295,7 +295,7 @@ function inBetween(
   };
 }
 
-/** Pushes one, and writes down what has to become of it. */
+/** Pushes one forged element, and notes its fate. */
 async function forge(
   world: ChaosWorld,
   verb: 'enqueue' | 'push',
@@ -312,7 +312,7 @@ async function forge(
   journal.write({ event: 'confirmed', verb, id });
 }
 
-/** Of those that wait or are dead there is always one after a while. */
+/** The names come from messages that wait or are dead: after a while, there is always one. */
 async function lootFor({ commands, random }: ChaosWorld): Promise<Loot> {
   const queue = choose([WORK, PARTNER], random);
   const [, bodies] = await commands.hscan(queueKey(PREFIX, queue, 'parked'), 0, 'COUNT', 10);
@@ -323,7 +323,7 @@ async function lootFor({ commands, random }: ChaosWorld): Promise<Loot> {
   };
 }
 
-/** The same for one to five commands, each somewhere among the next ones. */
+/** The same fault for one to five commands, each chosen among the next ones. */
 async function some(
   proxy: Proxy,
   how: 'dropRequest' | 'dropReply' | 'cutReply',
@@ -340,7 +340,7 @@ async function happens({ happened }: PendingFault): Promise<void> {
   const over = new AbortController();
   const deadline = pause(HAPPENS_WITHIN_MS, 'late', { signal: over.signal }).catch(() => 'over');
   if ((await Promise.race([happened, deadline])) === 'late')
-    throw new Error('A process has said nothing to Redis for too long.');
+    throw new Error('A process has sent nothing to Redis for too long.');
   over.abort();
 }
 

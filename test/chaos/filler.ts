@@ -4,11 +4,11 @@ import type { Work } from './settings.js';
 const LONGEST = 6_000;
 const LARGE = 0.15;
 const COMPRESSIBLE = 0.1;
-/** Takes a while on a slow link. */
+/** So large that it takes a while on a slow link. */
 export const HUGE_BYTES = 524_288;
 const HUGE = 0.0005;
 
-/** Makes some messages large, and some of those so that compressing them helps. */
+/** Makes some messages large, and some of these compressible. */
 export function fillerOf(random: () => number): Pick<Work, 'filler' | 'digest'> {
   const dice = random();
   if (dice >= LARGE + COMPRESSIBLE) return {};
@@ -17,7 +17,7 @@ export function fillerOf(random: () => number): Pick<Work, 'filler' | 'digest'> 
   return { filler, digest: digestOf(filler) };
 }
 
-/** Whether the filler is the one that was sent. */
+/** Whether the filler arrived as it was sent. */
 export function isWhole({ filler, digest }: Work): boolean {
   return filler === undefined ? digest === undefined : digestOf(filler) === digest;
 }

@@ -3,33 +3,33 @@ import type { Book } from './books.js';
 
 /** Why a message was handed out again. */
 export type Cause =
-  /** Its handler failed and it was to be tried again. */
+  /** Its handler failed, and it was to be tried again. */
   | 'retried'
   /** The process that had it ended. */
   | 'processEnded'
   /** The process that had it lost its lease. */
   | 'leaseLost'
-  /** The process that had it was stopping, and gave it back with its attempt unchanged. */
+  /** The process that had it stopped, and gave it back with its attempt unchanged. */
   | 'released'
-  /** None that the journals know. */
+  /** The journals know of no cause. */
   | 'none';
 
-/** A message that a consumer had, and that a consumer then had again. */
+/** A message that was handed out, and then handed out again. */
 export interface HandedOutAgain {
   readonly first: JournalEntry;
   readonly again: JournalEntry;
-  /** The handler had ended, so that this was a duplicate. */
+  /** The handler had ended, so this was a duplicate. */
   readonly isDuplicate: boolean;
   readonly cause: Cause;
 }
 
 /**
- * A process that stood still, or that Redis did not answer, learns so late that its lease was gone. Longer than any
- * fault lasts, and than any connection stays silent.
+ * How late a process that stood still, or that got no answer from Redis, may learn that its lease was lost. Longer than
+ * any fault, and than any connection may stay silent.
  */
 const LEARNS_WITHIN_MS = 15_000;
 
-/** All that were handed out more than once, each time with its cause. */
+/** Every message that was handed out more than once, each time with its cause. */
 export function handedOutAgain(book: Book): HandedOutAgain[] {
   const causes = new Causes(book);
   const again: HandedOutAgain[] = [];
@@ -45,7 +45,7 @@ export function handedOutAgain(book: Book): HandedOutAgain[] {
   return again;
 }
 
-/** A message is handed out when it is started, or found to be expired. */
+/** A message counts as handed out when it is started, or found to be expired. */
 function handOutsById(entries: readonly JournalEntry[]): Map<string, JournalEntry[]> {
   const byId = new Map<string, JournalEntry[]>();
   for (const entry of entries) {
@@ -60,7 +60,7 @@ function handOutsById(entries: readonly JournalEntry[]): Map<string, JournalEntr
 class Causes {
   readonly #ended = new Set<string>();
   readonly #retried = new Set<string>();
-  /** By process: when. */
+  /** The times of losses, by process. */
   readonly #losses = new Map<number, number[]>();
   readonly #stops = new Map<number, number>();
   readonly #ends = new Map<number, number>();
@@ -88,7 +88,7 @@ class Causes {
     const losses = this.#losses.get(first.pid) ?? [];
     const latest = again.atMs + LEARNS_WITHIN_MS;
     if (losses.some((lostMs) => isBetween(first, lostMs, latest))) return 'leaseLost';
-    // It would have learned that its lease was gone, had it not ended before.
+    // If it had not ended before, it would have learned that its lease was lost.
     return isBetween(first, this.#ends.get(first.pid), latest) ? 'processEnded' : 'none';
   }
 }

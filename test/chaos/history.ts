@@ -1,7 +1,7 @@
 import type { JournalEntry } from '../support/journal.js';
 import type { Strike, RunRecord } from './run-record.js';
 
-/** What a process went through this long before and after counts as part of a message's history. */
+/** For this long before and after, events of its processes are part of a message's history. */
 const AROUND_MS = 5_000;
 
 interface Line {
@@ -9,7 +9,7 @@ interface Line {
   readonly text: string;
 }
 
-/** Everything that concerns one message, in order: its own entries, its processes' ups and downs, and the faults. */
+/** Everything about one message in order: its own entries, starts and ends of its processes, and the faults. */
 export function historyOf(id: string, record: RunRecord): string[] {
   const own = record.entries.filter((entry) => entry.id === id);
   const startMs = Math.min(...record.lives.map(({ fromMs }) => fromMs));
@@ -49,7 +49,7 @@ function inWords({ event, attempt, queue, reason, ...sent }: JournalEntry): stri
   return words.filter((word) => word !== undefined).join(', ');
 }
 
-/** A fault that was under way before is told at the beginning. */
+/** A fault that was already under way is listed at the beginning. */
 function linesOf({ fault, target, ...strike }: Strike, fromMs: number, untilMs: number): Line[] {
   if (strike.untilMs < fromMs || strike.fromMs > untilMs) return [];
   return [

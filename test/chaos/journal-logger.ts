@@ -2,7 +2,7 @@ import { ConsoleLogger } from '@nestjs/common';
 import type { JournalWriter, Note } from '../support/journal.js';
 import { QUEUES } from './settings.js';
 
-/** What the library says of one message or of its lease, and what that is in a journal. */
+/** What the library logs about one message, and the journal entry for it. */
 const SAYINGS: readonly (readonly [RegExp, (...groups: string[]) => Note])[] = [
   [
     /^Attempt (\d+) of message (\S+) .*failed; (.*)$/,
@@ -25,7 +25,7 @@ const SAYINGS: readonly (readonly [RegExp, (...groups: string[]) => Note])[] = [
 const LOST_LEASE = /^Lost the lease on "([^"]+)"/;
 const OF_QUEUE = / of "([^"]+)"/;
 
-/** Nest's log, of which what concerns one message goes into the journal instead. */
+/** Nest's log. Lines about one message go into the journal instead. */
 export class JournalLogger extends ConsoleLogger {
   constructor(private readonly journal: JournalWriter) {
     super({ logLevels: ['error', 'warn'], colors: false });
@@ -58,7 +58,7 @@ export class JournalLogger extends ConsoleLogger {
   }
 }
 
-/** Only where it is one that is in the books. */
+/** The queue that the line names, if it is one that has a book. */
 function queueIn(message: unknown, where: RegExp): string | undefined {
   const queue = where.exec(String(message))?.[1];
   return queue !== undefined && QUEUES.includes(queue) ? queue : undefined;

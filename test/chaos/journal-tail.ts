@@ -1,12 +1,12 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import type { JournalEntry, JournalEvent } from '../support/journal.js';
 
-/** Reads what was added to some journals since it looked last. */
+/** Reads what was added to some journals since the last look. */
 export class JournalTail {
   readonly #positions = new Map<string, number>();
   readonly #chunk = Buffer.alloc(1_048_576);
 
-  /** @param paths of the journals; there may be more of them later */
+  /** @param paths the paths of the journals, which may become more */
   constructor(private readonly paths: () => readonly string[]) {}
 
   skip(): void {
@@ -17,11 +17,11 @@ export class JournalTail {
     return this.#added().includes(`"event":"${event}"`);
   }
 
-  /** Those that were written since. */
+  /** The entries that were added since the last look. */
   entries(): JournalEntry[] {
     return this.#added()
       .split('\n')
-      .filter((line) => line.endsWith('}')) // the last one of a process that was killed may be half written
+      .filter((line) => line.endsWith('}')) // the last one of a killed process may be incomplete
       .map((line) => JSON.parse(line) as JournalEntry); // written by JournalWriter
   }
 
@@ -32,7 +32,7 @@ export class JournalTail {
   }
 
   #addedTo(path: string): string {
-    if (!existsSync(path)) return ''; // its process has not begun
+    if (!existsSync(path)) return ''; // its process has not started yet
     const file = openSync(path, 'r');
     let text = '';
     let position = this.#positions.get(path) ?? 0;

@@ -11,7 +11,7 @@ export class KeysOfOthers {
     for (const key of KEYS_OF_OTHERS) await this.commands.rpush(key, VALUE);
   }
 
-  /** Those that have another content now, or an end. */
+  /** The keys whose content has changed, or that would expire. */
   async touched(): Promise<string[]> {
     const touched: string[] = [];
     for (const key of KEYS_OF_OTHERS) {

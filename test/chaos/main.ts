@@ -8,8 +8,8 @@ import { judge } from './verdict.js';
 
 const usage = `npm run test:chaos -- [--minutes M] [--seed S]
 
-Producers, consumers and a Redis as processes of their own, and random faults, for M minutes (default 2);
-then everything has to come to rest with nothing lost. The same seed strikes in the same order.
+Runs producers, consumers and a Redis in separate processes under random faults for M minutes (default 2).
+Then everything has to come to rest with nothing lost. The same seed gives the same faults in the same order.
 `;
 
 async function main(): Promise<number> {

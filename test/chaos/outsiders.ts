@@ -1,39 +1,39 @@
 import { HUGE_BYTES, noise } from './filler.js';
 import { PREFIX, type Fate, type Work } from './settings.js';
 
-/** What an outsider pushes, and what has to become of it. */
+/** An element that an outsider pushes, and its fate. */
 export interface Forgery {
   readonly element: string;
   readonly fate: Fate;
-  /** When it came it was too late already. */
+  /** It had already expired when it was pushed. */
   readonly isLate?: true;
 }
 
 /** What an outsider can find out and use. */
 export interface Loot {
   readonly random: () => number;
-  /** Of somebody else's message. */
+  /** The id of somebody else's message. */
   readonly messageId: string;
-  /** Of somebody else's body. */
+  /** The name of somebody else's parked body. */
   readonly bodyName: string;
 }
 
-/** Keys that none of the run's processes has anything to do with, each a list of one element. None may change. */
+/** Keys that none of the run's processes may touch, each a list of one element. */
 export const KEYS_OF_OTHERS: readonly string[] = [
   'sessions',
   `${PREFIX}:{orders}:waiting`,
   'other:{reply:x}:replies',
 ];
 
-/** Deeper than most readers go, and shorter than a header may be. */
+/** Deeper than most parsers go, and shorter than the limit for headers. */
 const LEVELS = 20_000;
 const DEEP = '['.repeat(LEVELS) + ']'.repeat(LEVELS);
-/** Longer than a header may be. */
+/** Longer than the limit for headers. */
 const ENDLESS = 'x'.repeat(100_000);
 
 type Forge = (id: string, loot: Loot) => Forgery;
 
-/** For a queue itself: who can push there is trusted with its messages, and with nothing else. */
+/** For a queue itself: those who can push there are trusted with its messages and nothing else. */
 const FOR_QUEUE: readonly Forge[] = [
   (id, loot) => unreadable(id, `"replyTo":${JSON.stringify(oneOf(KEYS_OF_OTHERS, loot))},"re":1`),
   (id) => unreadable(id, `"x":"${ENDLESS}"`),
@@ -48,7 +48,7 @@ const FOR_QUEUE: readonly Forge[] = [
   (id, { random }) => ({ element: work(id, noise(HUGE_BYTES, random)), fate: 'finish' }),
 ];
 
-/** For a list that feeds a queue: whatever it looks like, all of it is data. */
+/** For a list that feeds a queue: all of it is data, no matter what it looks like. */
 const FOR_LIST: readonly Forge[] = [
   (id, loot) => data(id, `"replyTo":${JSON.stringify(oneOf(KEYS_OF_OTHERS, loot))},"re":1`),
   (id, { bodyName }) => data(id, `"parked":"${bodyName}"`),
@@ -71,9 +71,9 @@ export function forgeForList(id: string, loot: Loot): Forgery {
   return oneOf(FOR_LIST, loot)(id, loot);
 }
 
-/** The work in what an outsider pushed: its last line, where it made up a header. */
+/** The work in what an outsider pushed: its last line, if it has a forged header. */
 export function workIn(pushed: unknown): Work {
-  if (typeof pushed !== 'string') return pushed as Work; // one line that is JSON
+  if (typeof pushed !== 'string') return pushed as Work; // one line of JSON
   return JSON.parse(pushed.slice(pushed.lastIndexOf('\n') + 1)) as Work; // made here
 }
 

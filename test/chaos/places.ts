@@ -30,15 +30,15 @@ const WITHIN_MS = 60_000;
 const LOOKS_EVERY_MS = 100;
 const HOLD = 'hold-';
 
-/** The places of one handler in one process. */
+/** The places of one handler in one process. For a handler of batches, each place is a batch. */
 interface Places extends HandlerOf {
   readonly consumer: string;
   readonly places: number;
 }
 
 /**
- * Fills every place of every handler: as many have to run at once as may. Answers which handlers stay below that, since
- * something that has ended still has its place.
+ * Fills every place of every handler: as many have to run at once as allowed. Returns the handlers that stay below, since
+ * something that has ended still occupies a place.
  */
 export async function placesTaken(world: ChaosWorld): Promise<string[]> {
   const { redis, consumers, switches } = world;
@@ -95,7 +95,7 @@ async function ask(client: RedisQueueClient, count: number): Promise<void> {
   await Promise.all(requests);
 }
 
-/** As many as all processes together may run; each event is one for each group. */
+/** Sends as many messages as all processes together may run. Each event is one message for each group. */
 async function fill(world: ChaosWorld, client: RedisQueueClient): Promise<void> {
   const { commands, consumers, journal } = world;
   const calls: Readonly<Record<NonNullable<JournalEntry['verb']>, Call>> = {

@@ -25,7 +25,7 @@ import {
   type Work,
 } from './settings.js';
 
-/** Longest time that a call may take before it counts as hanging. */
+/** A call that takes longer counts as hanging. */
 const HANGS_AFTER_MS = 60_000;
 const DEDUPLICATE_MS = 600_000;
 
@@ -47,7 +47,7 @@ let count = 0;
 process.on('message', () => {
   isStopping = true;
 });
-// The run is gone, however it ended.
+// The run has ended in some way.
 process.on('disconnect', () => process.exit(1));
 
 function nextId(): string {
@@ -66,7 +66,7 @@ function behaviour(): Work['behaviour'] {
   return dice < 0.98 ? 'failAlways' : 'reject';
 }
 
-/** A call that neither resolves nor rejects is a finding of its own. */
+/** Reports a call that neither resolves nor rejects. */
 async function notHanging<T>(call: Promise<T>, id: string): Promise<T> {
   const over = new AbortController();
   const hung = pause(HANGS_AFTER_MS, undefined, { signal: over.signal }).then(
@@ -91,7 +91,7 @@ const CALLS: Readonly<Record<Verb, (message: RedisQueueRecord<Work>) => Promise<
   emit: (message) => lastValueFrom(client.emit(PLACED, message)),
 };
 
-/** Sends one message; after an unknown outcome again, until it is known. */
+/** Sends one message. After an unknown outcome, sends it again until the outcome is known. */
 async function send(verb: Verb): Promise<void> {
   const id = nextId();
   const work: Work = { id, behaviour: behaviour(), ...fillerOf(random) };
@@ -107,7 +107,7 @@ async function send(verb: Verb): Promise<void> {
     const result = await resultOf(notHanging(CALLS[verb](message), id));
     wasUnknown ||= result === 'unknown';
     if (result === 'confirmed') return journal.write({ event: 'confirmed', verb, id });
-    // A later refusal says nothing about what became of an earlier call.
+    // A later refusal says nothing about the outcome of an earlier call.
     if (!wasUnknown) return journal.write({ event: 'rejected', verb, id });
     journal.write({ event: 'unknown', verb, id });
     if (isStopping) return;
@@ -115,7 +115,7 @@ async function send(verb: Verb): Promise<void> {
   }
 }
 
-/** Without deduplication and never sent again: what stays unknown may be held or not. */
+/** Sends one message once and without deduplication: if the outcome is unknown, it may be held or not. */
 async function sendPlainly(verb: Verb): Promise<void> {
   const id = nextId();
   const work: Work = { id, behaviour: 'finish', ...fillerOf(random) };
@@ -125,7 +125,7 @@ async function sendPlainly(verb: Verb): Promise<void> {
   journal.write({ event, verb, id });
 }
 
-/** Likewise, several for a handler of batches with one call. */
+/** Likewise, sends several messages with one call to a handler of batches. */
 async function sendMany(): Promise<void> {
   const verb = 'bulk';
   const ids = Array.from({ length: BATCH.size }, nextId);
@@ -149,7 +149,7 @@ async function ask(): Promise<void> {
       answer === id ? { event: 'answered', id } : { event: 'failed', id, reason: WRONG_ANSWER },
     );
   } catch {
-    // An error or a timeout is an answer too, while Redis or its consumers are away.
+    // While Redis or its consumers are away, an error or a timeout is a right answer too.
     journal.write({ event: 'failed', id });
   }
 }
@@ -160,7 +160,7 @@ async function tell(): Promise<void> {
     await notHanging(lastValueFrom(client.emit(NEWS, id), { defaultValue: undefined }), id);
     journal.write({ event: 'emitted', id });
   } catch {
-    // At most once: there is nothing to keep account of.
+    // Live events may be lost, so no account is kept.
   }
 }
 

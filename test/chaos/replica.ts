@@ -25,15 +25,15 @@ export interface ReplicaOptions extends Omit<
   'journal' | 'switches' | 'clockAheadMs'
 > {
   readonly program: 'consumer' | 'producer';
-  /** Of its journals, its log and the switches. */
+  /** The directory of its journals, its log and the switches. */
   readonly directory: string;
-  /** What lies between it and Redis, if anything. */
+  /** What lies between it and Redis; undefined for nothing. */
   readonly between?: Between | undefined;
 }
 
 const STOP_WITHIN_MS = 30_000;
 
-/** A producer or consumer that is killed, stopped and started again. */
+/** A producer or consumer that can be killed, stopped and started again. */
 export class Replica {
   readonly lives: Life[] = [];
   /** Ids of calls that never ended. */
@@ -50,17 +50,17 @@ export class Replica {
     return this.options.between;
   }
 
-  /** Of its latest life. */
+  /** That of its latest life. */
   get pid(): number | undefined {
     return this.lives.at(-1)?.pid;
   }
 
-  /** Of each of its lives, for two lives may have torn a line that they share. */
+  /** One for each of its lives: in a shared one, a line could be torn between two lives. */
   get journals(): string[] {
     return this.lives.map((_, index) => this.#journal(index + 1));
   }
 
-  /** @param clockAheadMs by how much its wall clock is wrong; by each of several in turn */
+  /** @param clockAheadMs how far its wall clock is ahead; the clock takes several values in turn */
   async start(clockAheadMs?: readonly number[]): Promise<void> {
     const { program, directory, between, ...settings } = this.options;
     const count = this.lives.length + 1;
@@ -68,7 +68,7 @@ export class Replica {
       `chaos/${program}-program.js`,
       {
         ...settings,
-        // Each life has ids of its own: a producer that was killed does not know how far it came.
+        // Each life has ids of its own, since a killed producer does not know how far it came.
         name: `${this.name}.${count}`,
         seed: settings.seed + count,
         journal: this.#journal(count),
@@ -100,7 +100,7 @@ export class Replica {
     return this.options.groups.includes(group);
   }
 
-  /** Of its latest life. */
+  /** That of its latest life. */
   get journal(): string {
     return this.#journal(this.lives.length);
   }
@@ -113,12 +113,12 @@ export class Replica {
     await this.#process?.kill();
   }
 
-  /** SIGTERM, as a deployment does it. */
+  /** Sends SIGTERM, as a deployment does. */
   async terminate(): Promise<void> {
     await this.#end(() => this.signal('SIGTERM'));
   }
 
-  /** Lets a producer finish what it has begun. */
+  /** Lets a producer finish the calls that it has begun. */
   async finish(): Promise<void> {
     await this.#end(() => void this.#process?.child.send('stop'));
   }

@@ -3,17 +3,17 @@ import { historyOf } from './history.js';
 import type { RunRecord } from './run-record.js';
 import type { Verdict } from './verdict.js';
 
-/** How many messages of a violation are named, and how many of them with their history. */
+/** How many messages of a violation the report names, and how many of them with their history. */
 const NAMED = 10;
 const TOLD = 3;
 
 export interface Recovery {
   readonly fault: string;
-  /** Until a handler ended again after the fault was undone. */
+  /** From the end of the fault until a handler ended again. */
   readonly recoveryMs: number;
 }
 
-/** The text at the end of a run. */
+/** The report at the end of a run. */
 export function reportOf(
   title: string,
   verdict: Verdict,
@@ -44,7 +44,7 @@ export function reportOf(
   return lines.join('\n');
 }
 
-/** One column for each verb and group. */
+/** One column for each book. */
 function tableOf(books: readonly BookVerdict[]): string[] {
   const rowOf = (name: string, cells: readonly (string | number)[]): string =>
     `  ${name.padEnd(30)} ${cells.map((cell) => String(cell).padStart(14)).join('')}`;

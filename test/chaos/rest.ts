@@ -5,7 +5,7 @@ import { dumpQueue, heldIn, queueKey } from '../support/queue-dump.js';
 import type { Replica } from './replica.js';
 import { PARTNER, PARTNER_LIST, PREFIX, QUEUES } from './settings.js';
 
-/** Whether no message waits, is delayed or is held any more. */
+/** Whether no message is waiting, delayed or held any more. */
 export async function atRest(commands: Redis): Promise<boolean> {
   for (const queue of QUEUES) {
     const dump = await dumpQueue(commands, PREFIX, queue);
@@ -15,14 +15,14 @@ export async function atRest(commands: Redis): Promise<boolean> {
   return (await commands.exists(PARTNER_LIST, queueKey(PREFIX, PARTNER, 'fed'))) === 0;
 }
 
-/** Those of the consumers that have not been told of this event. */
+/** The names of the consumers that have not heard this event. */
 export function deafTo(id: string, consumers: readonly Replica[]): string[] {
   const isTold = ({ journal }: Replica): boolean =>
     readJournal(journal).some((entry) => entry.event === 'told' && entry.id === id);
   return consumers.filter((consumer) => !isTold(consumer)).map(({ name }) => name);
 }
 
-/** Drops all dead letters, the last messages that there are. Answers the queues that have bodies beside them after it. */
+/** Deletes all dead letters, the last messages in Redis. Returns the queues that still have parked bodies. */
 export async function litteredQueues(commands: Redis, url: string): Promise<string[]> {
   const admin = new RedisQueueAdmin({ connection: url, prefix: PREFIX });
   const littered: string[] = [];

@@ -2,33 +2,33 @@ import type { JournalEntry } from '../support/journal.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import type { Life } from './replica.js';
 
-/** A fault as it struck. */
+/** A fault that struck. */
 export interface Strike {
   readonly fault: string;
-  /** Whom. */
+  /** Whom it struck. */
   readonly target: string;
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-/** Redis's clock was set. */
+/** One setting of Redis's clock. */
 export interface ClockStep {
   readonly atMs: number;
   readonly byMs: number;
 }
 
-/** Everything that is known of a run that has come to rest. */
+/** Everything that is known about a run that has come to rest. */
 export interface RunRecord {
   readonly entries: readonly JournalEntry[];
-  /** Of `WORK`. */
+  /** The queue `WORK`. */
   readonly dump: QueueDump;
-  /** Of `BULK`. */
+  /** The queue `BULK`. */
   readonly bulk: QueueDump;
-  /** Of `PARTNER`. */
+  /** The queue `PARTNER`. */
   readonly partner: QueueDump;
-  /** By group: of its copies. */
+  /** The queues of copies, by group. */
   readonly groups: ReadonlyMap<string, QueueDump>;
-  /** Ids of the events that are kept, the oldest first. */
+  /** The ids of the events in the history, oldest first. */
   readonly history: readonly string[];
   readonly strikes: readonly Strike[];
   readonly lives: readonly Life[];
@@ -37,12 +37,12 @@ export interface RunRecord {
   readonly garbage: number;
   /** Ids of calls that never ended. */
   readonly hung: readonly string[];
-  /** Consumers that lived to the end and were not told of the last event. */
+  /** Consumers that lived to the end but did not hear the last event. */
   readonly deaf: readonly string[];
-  /** Places of handlers that were not free at the end, in words. */
+  /** For each handler with places that were not free at the end, a line for the report. */
   readonly taken: readonly string[];
-  /** Keys of others that are not as they were. */
+  /** Keys of others that have changed. */
   readonly touched: readonly string[];
-  /** Queues that still had bodies beside them when every message was gone. */
+  /** Queues that still had parked bodies when all their messages were gone. */
   readonly littered: readonly string[];
 }

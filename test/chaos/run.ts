@@ -30,20 +30,20 @@ import {
 } from './settings.js';
 import { Switches } from './switches.js';
 
-/** By consumer: the groups that it serves. The last one starts when events are there already. */
+/** The groups that each consumer serves. The last consumer starts when there are events already. */
 const SERVED: readonly (readonly string[])[] = [
   ['billing', 'mail'],
   ['billing'],
   ['mail', LATE_GROUP],
 ];
 const PRODUCERS = 2;
-/** For so long events are emitted before the late group begins. */
+/** How long events are emitted before the late group begins. */
 const HEAD_START_MS = 3_000;
-/** And so long once nothing is broken any more: every live listener has something to hear. */
+/** How long they are emitted once nothing is broken any more, so every live listener has something to hear. */
 const LAST_WORDS_MS = 2_000;
-/** Once nothing is held any more, live listeners need no longer to catch up. */
+/** How long live listeners may take to catch up once nothing is held any more. */
 const HEAR_WITHIN_MS = 30_000;
-/** A wedge: messages wait and nothing moves for so long, with nothing broken any more. */
+/** If messages wait and nothing moves for this long, although nothing is broken, the run is wedged. */
 const REST_WITHIN_MS = 120_000;
 
 export interface ChaosOptions {
@@ -55,7 +55,7 @@ export interface ChaosOptions {
 export interface ChaosRun {
   readonly record: RunRecord;
   readonly recoveries: readonly Recovery[];
-  /** What does not move any more, in words. */
+  /** A line for the report if something no longer moves. */
   readonly wedge: string | undefined;
 }
 
@@ -72,7 +72,7 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     index: number,
     groups: readonly string[],
   ): Promise<Replica> => {
-    // The first of each kind has nothing between it and Redis: a proxy forgives what a socket does not.
+    // The first of each kind reaches Redis directly, since a proxy hides some faults of real sockets.
     const between = index === 0 ? undefined : await startBetween(redis.port);
     return new Replica({
       program,
@@ -190,7 +190,7 @@ async function strikeFor(ms: number, world: ChaosWorld): Promise<Strikes> {
   return { strikes, recoveries, isWedged: false };
 }
 
-/** Time until the next handler ends, by the consumers' journals; undefined when none does. */
+/** Time in ms until the next handler ends, by the consumers' journals; undefined if none does. */
 async function recovery(tail: JournalTail): Promise<number | undefined> {
   const since = performance.now();
   tail.skip();
@@ -217,7 +217,7 @@ async function dumpGroups(commands: Redis): Promise<Map<string, QueueDump>> {
   return dumps;
 }
 
-/** Names of the consumers that are not told of the last event in time. */
+/** The names of the consumers that do not hear the last event in time. */
 async function whoStaysDeaf(
   last: string | undefined,
   consumers: readonly Replica[],

@@ -6,7 +6,7 @@ function entry(event: JournalEvent, id: string, facts: Partial<JournalEntry> = {
   return { event, id, attempt: 1, pid: 10, atMs: 0, queue: 'work', ...facts };
 }
 
-test('how many ran at once is counted for each process and queue, the most that there were', () => {
+test('counts the most handlers that ran at once, for each process and queue', () => {
   const running = new RunningHolds((id) => id.startsWith('hold-'));
 
   running.note([entry('start', 'hold-1'), entry('start', 'hold-2'), entry('start', 'other')]);
@@ -24,7 +24,7 @@ test('how many ran at once is counted for each process and queue, the most that 
   expect(running.most({ pid: 30, queue: 'work' })).toBe(0);
 });
 
-test('a batch counts as one', () => {
+test('counts a batch as one', () => {
   const running = new RunningHolds(() => true);
 
   running.note([

@@ -1,18 +1,18 @@
-/** What every process of a run needs to know; travels as JSON in the first argument. */
+/** What every process of a run needs to know. It gets this as JSON in its first argument. */
 export interface ChaosSettings {
   readonly redisUrl: string;
   readonly prefix: string;
   /** The process's own journal. */
   readonly journal: string;
   readonly seed: number;
-  /** Names the process in its message ids. */
+  /** The beginning of the ids of its messages. */
   readonly name: string;
   readonly leaseMs: number;
-  /** Groups of `PLACED` that it serves. */
+  /** The groups of `PLACED` that it serves. */
   readonly groups: readonly string[];
-  /** Of the {@link Switches}. */
+  /** The directory of the {@link Switches}. */
   readonly switches: string;
-  /** Read by wrong-clock.ts, which is then loaded ahead of the program. */
+  /** For wrong-clock.ts, which is loaded before the program if this is given. */
   readonly clockAheadMs?: readonly number[] | undefined;
 }
 
@@ -21,27 +21,27 @@ export const LEASE_MS = 2_000;
 export const REQUEST_TIMEOUT_MS = 3_000;
 export const MAX_CRASHES = 3;
 
-/** Longer than any of them is meant to take. */
+/** Longer than any handler should take. */
 export const HANDLER_TIMEOUT_MS = 5_000;
 /**
- * The last attempt is begun 7.5 s after the first at the soonest, longer than the handlers' database is away: only what
- * fails always may use them up.
+ * The last attempt begins at least 7.5 s after the first, and the handlers' database is never away that long. So only
+ * messages that always fail use up their attempts.
  */
 export const RETRY = { retry: { attempts: 12, delayMs: 100, maxDelayMs: 2_000 } } as const;
 
 export const WORK = 'chaos.work';
 export const ASK = 'chaos.ask';
 export const NEWS = 'chaos.news';
-/** Events with a copy for each group, and a history. */
+/** Events with a copy for each group and a history. */
 export const PLACED = 'chaos.placed';
 
-/** Declared before the first event. */
+/** Groups that are declared before the first event. */
 export const EARLY_GROUPS: readonly string[] = ['billing', 'mail'];
-/** Begins when there are events already, and gets these from the history. */
+/** A group that begins when there are events already, and gets these from the history. */
 export const LATE_GROUP = 'audit';
 export const GROUPS: readonly string[] = [...EARLY_GROUPS, LATE_GROUP];
 
-/** Fed from a list that outsiders fill. */
+/** A queue that is fed from a list that outsiders fill. */
 export const PARTNER = 'chaos.partner';
 export const PARTNER_LIST = 'partner:orders';
 
@@ -57,29 +57,29 @@ export const BATCH = { size: 5, waitMs: 20 } as const;
 /** How many batches run at once for each handler of batches, in one process. */
 export const BATCHES_AT_ONCE = 2;
 
-/** Every queue whose messages are in the books. */
+/** Every queue that has a book. */
 export const QUEUES: readonly string[] = [WORK, BULK, PARTNER, ...GROUPS.map(queueOfGroup)];
 
-/** Of each handler, in one process. */
+/** How many handlers run at once for each queue, in one process. */
 export const CONCURRENCY = { [WORK]: 20, [PARTNER]: 10, [ASK]: 10, [PLACED]: 10 } as const;
 
-/** Keeps them all. */
+/** So long that it keeps all events. */
 export const HISTORY = { maxLength: 10_000_000 } as const;
 
-/** Bodies above it, as they are sent, are parked beside their queue. */
+/** Bodies that are larger when they are sent are parked. */
 export const PARK_ABOVE_BYTES = 1_000;
 export const COMPRESS_ABOVE_BYTES = 600;
 
-/** Why a request failed that was answered with the answer of another. */
+/** The reason noted for a request that got the answer to another one. */
 export const WRONG_ANSWER = 'wrong answer';
 
-/** What one message asks of its handler. */
+/** The data of a message: what its handler has to do. */
 export interface Work {
   readonly id: string;
   readonly behaviour: Behaviour;
-  /** Makes it large. */
+  /** Makes the message large. */
   readonly filler?: string | undefined;
-  /** Of the filler. */
+  /** The digest of the filler. */
   readonly digest?: string | undefined;
 }
 
@@ -90,25 +90,25 @@ export type Behaviour =
   | 'failAlways'
   | 'retryLater'
   | 'reject'
-  /** Takes as long as a slow service does, and no longer than it may. */
+  /** Takes long, but less than the time limit. */
   | 'dawdle'
-  /** Never ends, the first times. */
+  /** Does not end at the first attempts. */
   | 'hang'
   /** Ends when the run says so. */
   | 'hold';
 
-/** What has to become of a message: what its behaviour says, or what its forged header says. */
+/** How a message has to end, by its behaviour or by its forged header. */
 export type Fate =
   | Behaviour
-  /** Dead at once, since its header cannot be read or asks for what nobody may ask. */
+  /** Dead-lettered at once, since its header cannot be read or asks for something forbidden. */
   | 'unreadable'
-  /** Likewise, and it says that its body is somewhere else. */
+  /** Likewise, and its header names a parked body that does not exist. */
   | 'bodiless'
-  /** Dead at once, since it says that it has crashed so often. */
+  /** Dead-lettered at once, since its header says that it has crashed too often. */
   | 'crashed';
 
 export function readSettings(): ChaosSettings {
   const [, , argument] = process.argv;
-  if (argument === undefined) throw new Error('This program is started by the chaos run.');
+  if (argument === undefined) throw new Error('This program can only be started by the chaos run.');
   return JSON.parse(argument) as ChaosSettings; // written by the run
 }

@@ -2,12 +2,12 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export type Switch =
-  /** What the handlers need is away: nearly all attempts fail. */
+  /** The handlers' database is away: nearly all attempts fail. */
   | 'databaseAway'
-  /** Handlers that were told to hold may end. */
+  /** Handlers that hold may end. */
   | 'letGo';
 
-/** What a run tells all of its processes at once, those included that start later: a file for each switch that is on. */
+/** Signals from a run to all of its processes, including those that start later: a file for each switch that is on. */
 export class Switches {
   constructor(private readonly directory: string) {}
 

@@ -31,7 +31,7 @@ function parkedLetter(number: string, reason = 'rejected'): Buffer {
   );
 }
 
-/** That a process ended. */
+/** A process that ended. */
 function ended(pid: number, untilMs: number): Life {
   return { name: 'consumer', pid, fromMs: 0, untilMs };
 }
@@ -67,7 +67,7 @@ describe('the verdict on a chaos run', () => {
       { lives: [ended(P, 2_000)] },
     ],
     [
-      'was handled again after its process had lost its lease, and learned it later',
+      'was handled again after its process had lost its lease and learned it late',
       [...sent, ...handled, ...handledAgain, lossOfLease],
       {},
     ],
@@ -90,28 +90,28 @@ describe('the verdict on a chaos run', () => {
     ],
     ['is a dead letter', sentTo('reject'), dump({ dead: [letter('a', 'rejected')] })],
     [
-      'is dead since its processes crashed, although its handler ended in one of them',
+      'is dead because its processes crashed, although its handler ended in one of them',
       [...sent, ...handled],
       dump({ dead: [letter('a', 'crashed', 2)] }),
     ],
     ['expired', [...mayExpire, entry('expired', 101, by(P))], dump({ expired: 1 })],
     [
-      'expired after it was handled by a process that could not settle it any more',
+      'expired after it was handled by a process that could no longer settle it',
       [...mayExpire, ...handled, entry('expired', 3_000, by(Q, 2)), lossOfLease],
       dump({ expired: 1 }),
     ],
     [
-      'was started before it was due, as the clock of Redis was set meanwhile',
+      "was started before it was due because Redis's clock was set meanwhile",
       [entry('sent', 0, { reason: 'finish', delayMs: 2_000 }), entry('confirmed', 1), ...handled],
       { clockSteps: [{ atMs: 1, byMs: 2_000 }] },
     ],
     [
-      'is dead, as an outsider forged its header',
+      'is dead because an outsider forged its header',
       sentTo('unreadable'),
       dump({ dead: [letter('a', 'undecodable')] }),
     ],
     [
-      'is dead without a body, as an outsider made up where that is',
+      'is dead without a body because an outsider named one that does not exist',
       sentTo('bodiless'),
       dump({ dead: [parkedLetter('7', 'undecodable')] }),
     ],
@@ -128,37 +128,37 @@ describe('the verdict on a chaos run', () => {
   test.each<[string, readonly JournalEntry[], Partial<RunRecord>, string]>([
     ['a confirmed message that is nowhere', sent, {}, 'lost: a'],
     [
-      'an unknown one that a process began and nobody ended',
+      'an unknown message that a process began and nobody ended',
       [entry('sent', 0), entry('unknown', 1), entry('start', 2, by(P))],
       {},
       'lost: a',
     ],
     [
-      'one that is nowhere after its last attempt, although an earlier one ended',
+      'a message that is nowhere after its last attempt, although an earlier one ended',
       [...sent, ...handled, entry('start', 3_000, by(Q, 2))],
       { lives: [ended(P, 2_000)] },
       'lost: a',
     ],
     [
-      'one that expired and was not counted',
+      'a message that expired but was not counted',
       [...mayExpire, entry('expired', 101, by(P))],
       {},
-      '0 were counted as expired, and 1 did: a',
+      '0 counted as expired, 1 expired: a',
     ],
     [
-      'more that were counted than expired',
+      'more messages counted as expired than expired',
       [...sent, ...handled],
       dump({ expired: 1 }),
-      '1 were counted as expired, and 0 did: ',
+      '1 counted as expired, 0 expired: ',
     ],
     [
-      'one that expired and had no end',
+      'a message that expired but had no expiry',
       [...sent, entry('expired', 101, by(P))],
       dump({ expired: 1 }),
-      'expired, and had no end: a',
+      'expired, but had no expiry: a',
     ],
     [
-      'one that expired before its time',
+      'a message that expired before its time',
       [
         entry('sent', 0, { reason: 'finish', expiresInMs: 3_600_000 }),
         entry('confirmed', 1),
@@ -168,61 +168,61 @@ describe('the verdict on a chaos run', () => {
       'expired before its time: a',
     ],
     [
-      'one that was started before it was due',
+      'a message that was started before it was due',
       [entry('sent', 0, { reason: 'finish', delayMs: 2_000 }), entry('confirmed', 1), ...handled],
       {},
       'started before it was due: a',
     ],
     [
-      'a message that was rejected and handled',
+      'a message that was rejected but handled',
       [entry('sent', 0), entry('rejected', 1), ...handled],
       {},
-      'rejected, and yet there: a',
+      'rejected, but there: a',
     ],
     [
-      'one that is dead twice',
+      'a message that is dead twice',
       sentTo('reject'),
       dump({ dead: [letter('a', 'rejected'), letter('a', 'rejected')] }),
       'in several places: dead, dead: a',
     ],
     [
-      'one that is dead and was handled',
+      'a message that is dead and was handled',
       [...sentTo('failAlways'), ...handled],
       dump({ dead: [letter('a', 'handlerFailed')] }),
       'in several places: dead, handled: a',
     ],
     [
-      'one that is dead without a reason',
+      'a message that is dead without a reason',
       sent,
       dump({ dead: [letter('a', 'handlerFailed')] }),
       'dead without a reason: a',
     ],
     [
-      'one that an outsider forged and a handler got',
+      'a forged message that a handler got',
       [...sentTo('unreadable'), ...handled],
       {},
-      'handled, and had to be dead: a',
+      'handled, but had to be dead: a',
     ],
     [
-      'one that never fails and is dead, as what its handler needs was away',
+      "a message that never fails by itself but is dead because its handler's database was away",
       sentTo('dawdle'),
       dump({ dead: [letter('a', 'handlerFailed', 12)] }),
       'dead without a reason: a',
     ],
     [
-      'one that was started before it was due, although the clock of Redis was set',
+      "a message that was started before it was due, even counting the steps of Redis's clock",
       [entry('sent', 0, { reason: 'finish', delayMs: 9_000 }), entry('confirmed', 1), ...handled],
       { clockSteps: [{ atMs: 1, byMs: 2_000 }] },
       'started before it was due: a',
     ],
     [
-      'one from a list of outsiders that is nowhere',
+      'a message from a list of outsiders that is nowhere',
       sent.map((each) => ({ ...each, verb: 'push' as const })),
       {},
       'lost: a',
     ],
     [
-      'one for a handler of batches that is nowhere',
+      'a message for a handler of batches that is nowhere',
       sent.map((each) => ({ ...each, verb: 'bulk' as const })),
       {},
       'lost: a',
@@ -234,7 +234,7 @@ describe('the verdict on a chaos run', () => {
       'in a batch that was too large: a,b,c,d,e,f',
     ],
     [
-      'a place that something which ended still has',
+      'a place that is still taken after its handler ended',
       [],
       { taken: ['19 of 20 ran'] },
       'places that were not free at the end: 19 of 20 ran',
@@ -249,26 +249,26 @@ describe('the verdict on a chaos run', () => {
       'a body that nobody removed',
       [],
       { littered: ['work'] },
-      'bodies stayed behind when no message was left: work',
+      'bodies remained when no message was left: work',
     ],
-    ['a handler for what was never sent', handled, {}, 'never sent: a'],
+    ['a handler of a message that was never sent', handled, {}, 'never sent: a'],
     [
-      'one that was handed out twice as the same attempt',
+      'a message that was handed out twice as the same attempt',
       [...sent, ...handled, entry('start', 5, by(Q)), entry('end', 6, by(Q)), lossOfLease],
       { lives: [ended(P, 4)] },
       'handed out twice as the same attempt: a',
     ],
     [
-      'one that was handed out again although its process lived and had its lease',
+      'a message that was handed out again although its process lived and had its lease',
       [...sent, ...handled, ...handledAgain],
       { lives: [ended(P, 100_000)] },
       'handed out again without a cause: a',
     ],
     [
-      'an answer that was for another',
+      'an answer that was for another request',
       [entry('asked', 0), entry('failed', 1, { reason: WRONG_ANSWER })],
       {},
-      'answered with the answer of another: a',
+      'got the answer to another request: a',
     ],
     [
       'a live event that one process heard twice',
@@ -284,10 +284,10 @@ describe('the verdict on a chaos run', () => {
     ],
     ['a call that never ended', [], { hung: ['a'] }, 'calls that never ended: a'],
     [
-      'garbage that is no dead letter',
+      'garbage that was not dead-lettered',
       [],
       { garbage: 1 },
-      '1 were put in as garbage, and 0 are dead: ',
+      '1 pushed as garbage, 0 of them dead: ',
     ],
   ])('is broken by %s', (_, entries, facts, complaint) => {
     expect(complaints(entries, facts)).toContain(complaint);
@@ -302,13 +302,13 @@ describe('the verdict on a chaos run', () => {
   });
 
   test.each<[string, Partial<QueueDump>, string]>([
-    ['belongs to nobody', { parked: ['7'] }, 'parked bodies of nobody: 7: '],
+    ['belongs to no message', { parked: ['7'] }, 'parked bodies without a message: 7: '],
     ['is gone', { dead: [parkedLetter('7')] }, 'its parked body is gone: a'],
   ])('is broken by a parked body that %s', (_, facts, complaint) => {
     expect(complaints(sentTo('reject'), dump(facts))).toContain(complaint);
   });
 
-  test('holds for a dead letter that has its body beside its queue', () => {
+  test('holds for a dead letter with a parked body', () => {
     const facts = dump({ dead: [parkedLetter('7')], parked: ['7'] });
     expect(complaints(sentTo('reject'), facts)).toEqual([]);
   });
@@ -337,7 +337,7 @@ test('the verdict counts batches, and the messages in them', () => {
   });
 });
 
-test('the history of a message has what its processes and the faults did meanwhile', () => {
+test('the history of a message includes its processes and the faults of that time', () => {
   const strikes = [{ fault: 'consumer killed', target: 'consumer', fromMs: 1_999, untilMs: 2_500 }];
   const lives = [ended(P, 2_000)];
   const other = entry('start', 2, { ...by(P), id: 'b' });

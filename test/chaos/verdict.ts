@@ -10,15 +10,15 @@ import type { RunRecord } from './run-record.js';
 import { WRONG_ANSWER } from './settings.js';
 
 export interface Verdict {
-  /** By verb and group. */
+  /** One for each book. */
   readonly books: readonly BookVerdict[];
-  /** Of what else was sent, for the report, in its words. */
+  /** Of everything else, for the report, by the names that it shows. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Everything that must not be. */
+  /** Everything that is wrong. */
   readonly violations: readonly Violation[];
 }
 
-/** Judges a run that has come to rest: what was sent and how it ended, against what Redis holds. */
+/** Judges a run that has come to rest: compares what was sent and how it ended with what Redis holds. */
 export function judge(record: RunRecord): Verdict {
   const { entries, hung, deaf, history, taken, touched, littered } = record;
   const violations = new Violations();
@@ -37,9 +37,9 @@ export function judge(record: RunRecord): Verdict {
   violations.sayOf('did not hear the last event', deaf);
   violations.sayOf('places that were not free at the end', taken);
   violations.sayOf('keys of others that were touched', touched);
-  violations.sayOf('bodies stayed behind when no message was left', littered);
+  violations.sayOf('bodies remained when no message was left', littered);
   violations.sayOf(
-    'answered with the answer of another',
+    'got the answer to another request',
     entries.filter(({ reason }) => reason === WRONG_ANSWER).map(({ id }) => id),
   );
   return {

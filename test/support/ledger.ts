@@ -133,7 +133,7 @@ export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, gar
     const handOut = latest.get(id);
     const places = placesOf(elements.get(id) ?? [], handOut);
     if (places.length > 1) violations.say(`in several places: ${places.join(', ')}`, [id]);
-    if (places.length > 0 && result === 'rejected') violations.say('rejected, and yet there', [id]);
+    if (places.length > 0 && result === 'rejected') violations.say('rejected, but there', [id]);
     if (places.length === 0 && (result === 'confirmed' || handOut !== undefined)) lost.push(id);
     else if (places.length === 0) absent += 1;
     if (places.includes('handled')) handled += 1;
@@ -144,7 +144,7 @@ export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, gar
   const missing = lost.filter(isIn(idsThatMayExpire(entries)));
   if (missing.length > unnoted || missing.length < lost.length) violations.sayOf('lost', lost);
   if (unnoted < 0 || unnoted > lost.length + absent)
-    violations.say(`${dump.expired} were counted as expired, and ${expired.length} did`, expired);
+    violations.say(`${dump.expired} counted as expired, ${expired.length} expired`, expired);
   for (const [consumer, held] of dump.processing)
     violations.sayOf(`still held by ${consumer}`, held.map(idOf));
   for (const { what, ids } of parkingOf(dump)) violations.say(what, ids);
@@ -155,7 +155,7 @@ export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, gar
   violations.sayOf('never sent', [...new Set(strangers)]);
   const parked = dead.filter((id) => parkedGarbage.has(id));
   if (parked.length !== garbage)
-    violations.say(`${garbage} were put in as garbage, and ${parked.length} are dead`, parked);
+    violations.say(`${garbage} pushed as garbage, ${parked.length} of them dead`, parked);
   const starts = idsOf(entries, 'start');
   const duplicates = starts.length - new Set(starts).size;
   return { violations: violations.all, handled, dead, expired, duplicates };

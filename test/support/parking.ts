@@ -23,7 +23,7 @@ export function parkingOf(dump: QueueDump): readonly Violation[] {
   );
   const leaked = dump.parked.filter((number) => !owners.has(number));
   if (leaked.length > 0)
-    violations.say(`parked bodies of nobody: ${leaked.slice(0, 10).join(', ')}`, []);
+    violations.say(`parked bodies without a message: ${leaked.slice(0, 10).join(', ')}`, []);
   return violations.all;
 }
 
