@@ -36,6 +36,8 @@ export interface BrokerWorld {
   age(queue: string, ms: number): Promise<void>;
   /** Lets this much of the wait of every delayed message pass. */
   ageDelayed(queue: string, ms: number): Promise<void>;
+  /** Lets this much time pass for these queues: for leases that have not ended, delays, ids, and what is fenced. */
+  passTime(ms: number, ...queues: readonly string[]): Promise<void>;
   /** Fences these consumers, as if each had just lost its lease. */
   fence(queue: string, ...consumers: string[]): Promise<void>;
   /** Ends the time in which a late command of a fenced consumer is expected, as if nobody had looked. */

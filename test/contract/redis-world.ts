@@ -20,6 +20,13 @@ import { expect } from '@jest/globals';
 import { ENDED_MS } from './broker-world.js';
 import type { BrokerWorld, CutBroker } from './broker-world.js';
 
+/** What has a time gets an earlier one, as if that had come nearer; but for what has ended. */
+const PASS_TIME = `
+for _, key in ipairs(KEYS) do
+  local scored = redis.call('ZRANGE', key, '(' .. ARGV[2], '+inf', 'BYSCORE')
+  for _, member in ipairs(scored) do redis.call('ZINCRBY', key, -ARGV[1], member) end
+end`;
+
 /** The contract's world on a real Redis. */
 export class RedisWorld implements BrokerWorld {
   /** Errors that brokers of this test reported in the background. */
@@ -115,6 +122,12 @@ export class RedisWorld implements BrokerWorld {
     const delayed = this.key(queue, 'delayed');
     for (const element of await this.rig.commands.zrangeBuffer(delayed, '0', '-1'))
       await this.rig.commands.zincrby(delayed, -ms, element);
+  }
+
+  async passTime(ms: number, ...queues: readonly string[]): Promise<void> {
+    const parts = ['consumers', 'delayed', 'ids', 'handled', 'fenced', 'emitted'];
+    const keys = queues.flatMap((queue) => parts.map((part) => this.key(queue, part)));
+    await this.rig.commands.eval(PASS_TIME, keys.length, ...keys, ms, ENDED_MS);
   }
 
   async fence(queue: string, ...consumers: string[]): Promise<void> {

@@ -1,0 +1,201 @@
+import fc from 'fast-check';
+import type {
+  TimeStep,
+  TrialStep,
+} from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
+
+export type Outcome =
+  'ack' | 'once' | 'release' | 'retry' | 'retryLater' | 'deadLetter' | 'expired' | 'repeated';
+
+export type Listed = 'waiting' | 'suspects' | 'held' | 'oldestDead' | 'newestDead';
+
+/** What senders do. */
+type Sending =
+  | {
+      readonly kind: 'push';
+      readonly isLarge: boolean;
+      /** How many hours, and a half, it is delayed; at 0 not at all. */
+      readonly hours: number;
+      /** Which of a few ids it shares with others within a window; undefined for an id of its own. */
+      readonly sharedId: number | undefined;
+    }
+  | { readonly kind: 'pushForeign' };
+
+export interface Exchanging {
+  readonly kind: 'exchange';
+  readonly consumer: number;
+  /** Of the oldest that it holds, in order. */
+  readonly outcomes: readonly Outcome[];
+  readonly take: number;
+  readonly trial: TrialStep | undefined;
+  readonly time: TimeStep | undefined;
+}
+
+/**
+ * `repeat`: gives the last settlements of the consumer again, as after an answer that got lost. `loseTake`: an answer got
+ * lost that took one, and the consumer makes two more exchanges.
+ */
+export interface ExchangingAgain {
+  readonly kind: 'repeat' | 'loseTake';
+  readonly consumer: number;
+  readonly trial: TrialStep | undefined;
+}
+
+export interface Simple {
+  readonly kind: 'simple';
+  readonly consumer: number;
+  readonly verb:
+    | 'wait'
+    | 'renew'
+    | 'leave'
+    | 'endLease'
+    | 'lateTake'
+    | 'findLateTakes'
+    | 'readBody'
+    | 'wasHandled';
+}
+
+/** What consumers do, and what fate does to them. */
+type Consuming =
+  | { readonly kind: 'join' }
+  | Exchanging
+  | ExchangingAgain
+  | Simple
+  | { readonly kind: 'reclaim'; readonly consumer: number; readonly by: number }
+  | { readonly kind: 'passTime'; readonly hours: number };
+
+/** What tools do. */
+export type Tending =
+  | { readonly kind: 'setPaused'; readonly isPaused: boolean }
+  | { readonly kind: 'purge'; readonly what: 'waiting' | 'delayed' | 'all' }
+  | {
+      readonly kind: 'remove';
+      readonly from: 'waiting' | 'suspects' | 'delayed' | 'held';
+      readonly at: number;
+    }
+  | {
+      readonly kind: 'advance' | 'redrive' | 'deleteDeadLetters';
+      readonly from: number;
+      readonly count: number;
+    }
+  | { readonly kind: 'find'; readonly pushed: number }
+  | {
+      readonly kind: 'list';
+      readonly what: Listed;
+      readonly offset: number;
+      readonly count: number;
+    };
+
+/** What may happen to a queue next. */
+export type Command = Sending | Consuming | { readonly kind: 'tend'; readonly tending: Tending };
+
+export const SHARED_IDS = 3;
+const MOST_CONSUMERS = 5;
+
+const consumer = fc.nat(MOST_CONSUMERS - 1);
+const some = { from: fc.nat(3), count: fc.integer({ min: 1, max: 4 }) };
+
+const outcome = fc.constantFrom<Outcome[]>(
+  'ack',
+  'once',
+  'release',
+  'retry',
+  'retryLater',
+  'deadLetter',
+  'expired',
+  'repeated',
+);
+
+const push = fc.record({
+  kind: fc.constant('push' as const),
+  isLarge: fc.constantFrom(false, false, false, false, true),
+  hours: fc.constantFrom(0, 0, 0, 1, 2, 3),
+  sharedId: fc.constantFrom(undefined, undefined, undefined, ...Array(SHARED_IDS).keys()),
+});
+
+const exchange = fc.record({
+  kind: fc.constant('exchange' as const),
+  consumer,
+  outcomes: fc.array(outcome, { maxLength: 3 }),
+  take: fc.nat(4),
+  trial: fc.constantFrom<(TrialStep | undefined)[]>(
+    undefined,
+    'claim',
+    'claimIfEmpty',
+    'keep',
+    'next',
+    'yield',
+  ),
+  time: fc.constantFrom<(TimeStep | undefined)[]>(undefined, undefined, 'keep', 'yield'),
+});
+
+const simple = fc.record({
+  kind: fc.constant('simple' as const),
+  verb: fc.constantFrom(
+    'wait' as const,
+    'renew' as const,
+    'leave' as const,
+    'endLease' as const,
+    'lateTake' as const,
+    'findLateTakes' as const,
+    'readBody' as const,
+    'wasHandled' as const,
+  ),
+  consumer,
+});
+
+const again = fc.record({
+  kind: fc.constantFrom('repeat' as const, 'loseTake' as const),
+  consumer,
+  trial: fc.constant(undefined),
+});
+
+const tending: fc.Arbitrary<Tending> = fc.oneof(
+  fc.record({ kind: fc.constant('setPaused' as const), isPaused: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('purge' as const),
+    what: fc.constantFrom('waiting' as const, 'delayed' as const, 'all' as const),
+  }),
+  fc.record({
+    kind: fc.constant('remove' as const),
+    from: fc.constantFrom(
+      'waiting' as const,
+      'suspects' as const,
+      'delayed' as const,
+      'held' as const,
+    ),
+    at: fc.nat(4),
+  }),
+  fc.record({
+    kind: fc.constantFrom('advance' as const, 'redrive' as const, 'deleteDeadLetters' as const),
+    ...some,
+  }),
+  fc.record({ kind: fc.constant('find' as const), pushed: fc.nat(40) }),
+  fc.record({
+    kind: fc.constant('list' as const),
+    what: fc.constantFrom<Listed[]>('waiting', 'suspects', 'held', 'oldestDead', 'newestDead'),
+    offset: fc.nat(3),
+    count: fc.integer({ min: 1, max: 4 }),
+  }),
+);
+
+export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 12, arbitrary: push },
+  { weight: 1, arbitrary: fc.constant({ kind: 'pushForeign' as const }) },
+  { weight: 18, arbitrary: exchange },
+  { weight: 9, arbitrary: simple },
+  { weight: 3, arbitrary: again },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('reclaim' as const), consumer, by: consumer }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: 'join' as const }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('passTime' as const),
+      hours: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('tend' as const), tending }) },
+);

@@ -1,0 +1,204 @@
+import type { Command, Exchanging, ExchangingAgain, Simple } from './commands.js';
+import { labelOf, newMessage, textOf } from './model-message.js';
+import { tend } from './model-tending.js';
+import { QueueModel } from './queue-model.js';
+import type { Answer, QueueState } from './side.js';
+import { HOUR_MS, LARGE_BYTES, delayMs } from './terms.js';
+
+/** What every broker has to answer and to hold, by the model. */
+export class Expectation {
+  readonly #model = new QueueModel();
+  /** How many settlements each consumer can give again. */
+  readonly #repeatable = new Map<number, number>();
+
+  join(): void {
+    this.#model.join();
+  }
+
+  /** The command as it can be given now; undefined if it makes no sense. */
+  prepare(command: Command): Command | undefined {
+    switch (command.kind) {
+      case 'push':
+      case 'pushForeign':
+      case 'join':
+      case 'passTime':
+        return command;
+      case 'tend':
+        return this.#prepareTending(command);
+      case 'exchange':
+        return this.#prepareExchange(command);
+      case 'repeat':
+      case 'loseTake':
+        return this.#prepareAgain(command);
+      case 'reclaim': {
+        const by = this.#indexOf(command.by);
+        return { ...command, consumer: this.#indexOf(command.consumer), by };
+      }
+      case 'simple': {
+        const simple = { ...command, consumer: this.#indexOf(command.consumer) };
+        return this.#makesSense(simple) ? simple : undefined;
+      }
+    }
+  }
+
+  /** Any number stands for a consumer. */
+  #indexOf(consumer: number): number {
+    return consumer % this.#model.consumers.length;
+  }
+
+  #prepareExchange(command: Exchanging): Command {
+    const model = this.#model;
+    const consumer = this.#indexOf(command.consumer);
+    const outcomes = command.outcomes.slice(0, model.consumer(consumer).held.length);
+    const { trial } = command;
+    // While it has the right to run suspects, a consumer says with each exchange what it does with it.
+    const isIdle = trial === undefined || trial === 'claimIfEmpty';
+    const isInTrial = model.hasTrial(consumer);
+    return { ...command, consumer, outcomes, trial: isIdle && isInTrial ? 'keep' : trial };
+  }
+
+  #prepareAgain(command: ExchangingAgain): Command | undefined {
+    const model = this.#model;
+    const consumer = this.#indexOf(command.consumer);
+    const isRepeatable = this.#repeatable.has(consumer);
+    if (command.kind === 'repeat' && !isRepeatable) return undefined;
+    if (command.kind === 'loseTake' && model.consumer(consumer).state !== 'live') return undefined;
+    return { ...command, consumer, trial: model.hasTrial(consumer) ? 'keep' : undefined };
+  }
+
+  #prepareTending(command: Command & { readonly kind: 'tend' }): Command | undefined {
+    const { tending } = command;
+    if (tending.kind !== 'remove') return command;
+    const { consumers, delayed, suspects, waiting } = this.#model;
+    const held = consumers.flatMap((consumer) => consumer.held);
+    const { length } = { waiting, suspects, delayed, held }[tending.from];
+    if (length === 0) return undefined;
+    return { kind: 'tend', tending: { ...tending, at: tending.at % length } };
+  }
+
+  #makesSense({ verb, consumer }: Simple): boolean {
+    const model = this.#model;
+    const { held, state } = model.consumer(consumer);
+    // Nobody would wait for nothing.
+    if (verb === 'wait') return model.waiting.length > 0 && model.hasLease(consumer);
+    if (verb === 'lateTake') return state === 'fenced';
+    if (verb === 'readBody') return held.some(({ isParked }) => isParked);
+    return true;
+  }
+
+  run(command: Command, number: number): Answer {
+    const model = this.#model;
+    model.nowMs += 1;
+    switch (command.kind) {
+      case 'push':
+        return this.#push(command, number);
+      case 'pushForeign':
+        model.waiting.push(newMessage(`f${number}`, undefined, false));
+        return undefined;
+      case 'join':
+        return model.join();
+      case 'exchange':
+        return this.#exchange(command, number);
+      case 'repeat':
+        return this.#repeat(command, number);
+      case 'loseTake':
+        return this.#loseTake(command, number);
+      case 'reclaim':
+        return model.reclaim(command.consumer);
+      case 'passTime':
+        model.nowMs += command.hours * HOUR_MS;
+        return undefined;
+      case 'tend':
+        return tend(model, command.tending);
+      case 'simple':
+        return this.#runSimple(command, number);
+    }
+  }
+
+  #runSimple({ verb, consumer }: Simple, number: number): Answer {
+    const model = this.#model;
+    switch (verb) {
+      case 'wait': {
+        const taken = model.take(consumer);
+        return taken && textOf(taken);
+      }
+      case 'lateTake':
+        model.take(consumer);
+        return undefined;
+      case 'renew':
+        model.renew(consumer);
+        return model.hasLease(consumer) ? model.indicesOf('ended') : 'leaseLost';
+      case 'leave':
+        return model.leave(consumer);
+      case 'endLease':
+        return model.endLease(consumer);
+      case 'findLateTakes':
+        return model.findLateTakes();
+      case 'readBody':
+        return LARGE_BYTES;
+      case 'wasHandled':
+        return [...Array(number).keys()].filter((pushed) => model.wasHandled(`m${pushed}`));
+    }
+  }
+
+  #push(command: Command & { readonly kind: 'push' }, number: number): Answer {
+    const { hours, isLarge, sharedId } = command;
+    const id = sharedId === undefined ? `m${number}` : `d${sharedId}`;
+    const message = newMessage(isLarge ? `${id}+` : `n${number}`, id, isLarge);
+    const dueMs = hours === 0 ? 0 : this.#model.nowMs + delayMs(hours, number);
+    return this.#model.push(message, dueMs, sharedId !== undefined);
+  }
+
+  #exchange(command: Exchanging, number: number): Answer {
+    const { consumer, outcomes } = command;
+    if (!this.#model.hasLease(consumer)) return 'leaseLost';
+    // What was released may be taken again with the same bytes: then it can rightly be settled again.
+    if (outcomes.includes('release')) this.#repeatable.delete(consumer);
+    else this.#repeatable.set(consumer, outcomes.length);
+    return this.#exchangeOnly(command, number);
+  }
+
+  #exchangeOnly(command: Exchanging, number: number): Answer {
+    const { taken, dueInMs, ...rest } = this.#model.exchange(command, number);
+    const dueInHours = dueInMs === undefined ? undefined : Math.floor(dueInMs / HOUR_MS);
+    return { ...rest, taken: taken.map(textOf), missing: 0, dueInHours };
+  }
+
+  #repeat({ consumer, trial }: ExchangingAgain, number: number): Answer {
+    if (!this.#model.hasLease(consumer)) return 'leaseLost';
+    const answer = this.#exchangeOnly(exchangingNothing(consumer, trial), number);
+    return Object.assign({}, answer, { missing: this.#repeatable.get(consumer) });
+  }
+
+  /** It is back after the second exchange: the first one shows that there is something. */
+  #loseTake({ consumer, trial }: ExchangingAgain, number: number): Answer {
+    const model = this.#model;
+    const stray = model.waiting.splice(0, 1);
+    this.#exchangeOnly(exchangingNothing(consumer, trial), number);
+    model.waiting.unshift(...stray);
+    return this.#exchangeOnly(exchangingNothing(consumer, trial), number);
+  }
+
+  state(): QueueState {
+    const { consumers, counts, dead, delayed, isPaused, nowMs, parked, suspects, waiting } =
+      this.#model;
+    return {
+      waiting: waiting.map(textOf),
+      suspects: suspects.map(textOf),
+      delayed: delayed.map(({ dueMs, message }) => [textOf(message), dueMs <= nowMs]),
+      dead: dead.toReversed().map(labelOf),
+      held: consumers.map(({ held }) => held.map(textOf)),
+      leases: consumers.map(({ held, state }) => {
+        if (state === 'left' || (state === 'fenced' && held.length === 0)) return 'none';
+        return state === 'fenced' ? 'reclaimed' : state;
+      }),
+      counts,
+      parked,
+      isPaused,
+    };
+  }
+}
+
+function exchangingNothing(consumer: number, trial: Exchanging['trial']): Exchanging {
+  return { kind: 'exchange', consumer, outcomes: [], take: 0, trial, time: undefined };
+}

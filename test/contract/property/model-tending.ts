@@ -1,0 +1,104 @@
+import type { Listed, Tending } from './commands.js';
+import { labelOf, textOf } from './model-message.js';
+import type { ModelMessage } from './model-message.js';
+import type { QueueModel } from './queue-model.js';
+
+/** What tools do to a queue, and what they are answered. */
+export function tend(model: QueueModel, tending: Tending): unknown {
+  switch (tending.kind) {
+    case 'setPaused':
+      model.isPaused = tending.isPaused;
+      return undefined;
+    case 'purge':
+      return purge(model, tending.what);
+    case 'remove':
+      return remove(model, tending.from, tending.at);
+    case 'advance': {
+      const chosen = model.delayed.splice(tending.from, tending.count);
+      const lastDueMs = chosen.at(-1)?.dueMs ?? 0;
+      for (const { dueMs, message } of chosen)
+        model.delay(Math.min(dueMs, model.nowMs - lastDueMs + dueMs), message);
+      return chosen.length;
+    }
+    case 'redrive': {
+      const moved = model.dead.splice(tending.from, tending.count);
+      model.waiting.push(...moved.map(redriven));
+      // The second time nothing is there any more.
+      return [moved.length, 0];
+    }
+    case 'deleteDeadLetters': {
+      const deleted = model.dead.splice(tending.from, tending.count);
+      model.drop(deleted);
+      return deleted.length;
+    }
+    case 'find':
+      return find(model, `m${tending.pushed}`);
+    case 'list':
+      return list(model, tending.what, tending.offset, tending.count);
+  }
+}
+
+function purge(model: QueueModel, what: 'waiting' | 'delayed' | 'all'): number {
+  const removed: ModelMessage[] = [];
+  if (what !== 'delayed') {
+    removed.push(...model.suspects, ...model.waiting);
+    model.suspects = [];
+    model.waiting = [];
+  }
+  if (what !== 'waiting') {
+    removed.push(...model.delayed.map(({ message }) => message));
+    model.delayed = [];
+  }
+  model.drop(removed);
+  return removed.length;
+}
+
+function remove(
+  model: QueueModel,
+  from: 'waiting' | 'suspects' | 'delayed' | 'held',
+  at: number,
+): boolean {
+  if (from === 'held') return false;
+  const [removed] = model[from].splice(at, 1);
+  if (removed !== undefined) model.drop(['message' in removed ? removed.message : removed]);
+  return removed !== undefined;
+}
+
+/** What has no header keeps nothing that could begin anew. */
+function redriven(message: ModelMessage): ModelMessage {
+  return message.attempt === 1 && message.id === undefined
+    ? message
+    : { ...message, attempt: 1, crashes: 0 };
+}
+
+function find(model: QueueModel, id: string): string | undefined {
+  const isSought = (message: ModelMessage): boolean => message.id === id;
+  if (model.delayed.some(({ message }) => isSought(message))) return 'delayed';
+  if ([...model.waiting, ...model.suspects].some(isSought)) return 'waiting';
+  const holder = model.consumers.findIndex(({ held }) => held.some(isSought));
+  return holder === -1 ? undefined : `held by ${holder}`;
+}
+
+function list(
+  { consumers, dead, suspects, waiting }: QueueModel,
+  what: Listed,
+  offset: number,
+  count: number,
+): readonly string[] {
+  const page = <T>(all: readonly T[]): T[] => all.slice(offset, offset + count);
+  switch (what) {
+    case 'waiting':
+      return page(waiting).map(textOf);
+    case 'suspects':
+      return page(suspects).map(textOf);
+    case 'oldestDead':
+      return page(dead).map(labelOf);
+    case 'newestDead':
+      return page(dead.toReversed()).map(labelOf);
+    case 'held':
+      // All: the order of consumers follows from the ends of their leases, which the model does not know.
+      return consumers
+        .flatMap(({ held }, index) => held.map((message) => `${index} ${textOf(message)}`))
+        .sort();
+  }
+}

@@ -1,0 +1,276 @@
+import type {
+  Suspects,
+  TimeStep,
+  TrialStep,
+} from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
+import type { Exchanging, Outcome } from './commands.js';
+import type { ModelMessage } from './model-message.js';
+import { FENCE_MS, TERMS, WINDOW_MS, pauseMs } from './terms.js';
+
+export interface ModelConsumer {
+  /** `ended`: its time is over, but nobody has reclaimed it. `fenced`: reclaimed, and still watched. */
+  state: 'live' | 'ended' | 'fenced' | 'left';
+  held: ModelMessage[];
+  fencedUntilMs: number;
+}
+
+export interface ModelExchange {
+  readonly taken: readonly ModelMessage[];
+  readonly suspects: Suspects;
+  readonly isPaused: boolean;
+  readonly dueInMs: number | undefined;
+  readonly isTimekeeper: boolean;
+}
+
+interface Delayed {
+  readonly dueMs: number;
+  readonly message: ModelMessage;
+}
+
+/** What a queue is, in two pages: lists in memory, and the rules of order from the design. */
+export class QueueModel {
+  nowMs = 0;
+  waiting: ModelMessage[] = [];
+  suspects: ModelMessage[] = [];
+  /** The next one due first. */
+  delayed: Delayed[] = [];
+  /** The oldest first. */
+  dead: ModelMessage[] = [];
+  isPaused = false;
+  readonly counts = { expired: 0, repeated: 0, deadLettersDropped: 0, parkedEver: 0 };
+  readonly consumers: ModelConsumer[] = [];
+  /** How many bodies stand beside the queue. */
+  parked = 0;
+  /** Until when an id is taken, or known as handled. */
+  readonly #ids = new Map<string, number>();
+  readonly #handled = new Map<string, number>();
+  /** Who has the right to run the suspects. */
+  #trial: number | undefined;
+  #timekeeper: number | undefined;
+
+  join(): void {
+    this.consumers.push({ state: 'live', held: [], fencedUntilMs: 0 });
+  }
+
+  push(message: ModelMessage, dueMs: number, isShared: boolean): 'added' | 'duplicate' {
+    const { id = '' } = message;
+    if (isShared && (this.#ids.get(id) ?? 0) > this.nowMs) return 'duplicate';
+    if (message.isParked) this.counts.parkedEver += 1;
+    if (message.isParked) this.parked += 1;
+    if (dueMs > this.nowMs) this.delay(dueMs, message);
+    else this.waiting.push(message);
+    if (isShared) this.#ids.set(id, this.nowMs + WINDOW_MS);
+    return 'added';
+  }
+
+  delay(dueMs: number, message: ModelMessage): void {
+    this.delayed.push({ dueMs, message });
+    this.delayed.sort((one, other) => one.dueMs - other.dueMs); // keeps the order of equals
+  }
+
+  consumer(index: number): ModelConsumer {
+    const consumer = this.consumers[index];
+    if (consumer === undefined) throw new Error(`There is no consumer ${index}.`);
+    return consumer;
+  }
+
+  hasLease(index: number): boolean {
+    const { state } = this.consumer(index);
+    return state === 'live' || state === 'ended';
+  }
+
+  hasTrial(index: number): boolean {
+    return this.#trial === index;
+  }
+
+  /** Applies outcomes to the oldest that are held, releases what is due, and takes. */
+  exchange(
+    { consumer: index, outcomes, take, trial, time }: Exchanging,
+    number: number,
+  ): ModelExchange {
+    const holder = this.consumer(index);
+    const settled = holder.held.splice(0, outcomes.length);
+    const back = settled.flatMap(
+      (message, place) => this.#settle(message, outcomes[place], pauseMs(number, place)) ?? [],
+    );
+    this.#toHead(back);
+    const dueInMs = this.#releaseDue(take);
+    const isTimekeeper = this.#keepTime(index, time);
+    const isNext = this.#stepOf(index, trial) && !this.isPaused;
+    const tried = isNext ? this.suspects.splice(0, 1) : [];
+    if (trial === 'next' && tried.length === 0 && this.#trial === index) this.#trial = undefined;
+    const isHeldBack = this.#trial === index || this.isPaused;
+    const taken = isHeldBack ? tried : this.waiting.splice(0, take);
+    holder.held.push(...taken);
+    const { isPaused } = this;
+    return { taken, suspects: this.#suspectsFor(index), isPaused, dueInMs, isTimekeeper };
+  }
+
+  /** A wait takes whatever is at the head, and so does a late command. */
+  take(index: number): ModelMessage | undefined {
+    const message = this.waiting.shift();
+    if (message !== undefined) this.consumer(index).held.push(message);
+    return message;
+  }
+
+  endLease(index: number): void {
+    if (this.hasLease(index)) this.consumer(index).state = 'ended';
+  }
+
+  renew(index: number): void {
+    if (this.hasLease(index)) this.consumer(index).state = 'live';
+  }
+
+  indicesOf(state: ModelConsumer['state']): number[] {
+    return this.consumers.flatMap((consumer, index) => (consumer.state === state ? [index] : []));
+  }
+
+  reclaim(index: number): number {
+    const holder = this.consumer(index);
+    if (holder.state === 'live') return 0;
+    const { held } = holder;
+    holder.held = [];
+    this.#endRoles(index);
+    if (holder.state === 'ended') {
+      this.#suspect(held);
+      holder.state = 'fenced';
+      holder.fencedUntilMs = this.nowMs + FENCE_MS;
+    } else {
+      this.#toHead(held);
+      this.#forgetFenced(holder);
+    }
+    return held.length;
+  }
+
+  /** Those that hold something; of the others those are forgotten that are no longer watched. */
+  findLateTakes(): number[] {
+    const found = this.indicesOf('fenced').filter((index) => this.consumer(index).held.length > 0);
+    for (const consumer of this.consumers)
+      if (consumer.held.length === 0) this.#forgetFenced(consumer);
+    return found;
+  }
+
+  leave(index: number): void {
+    const holder = this.consumer(index);
+    this.#toHead(holder.held);
+    holder.held = [];
+    this.#endRoles(index);
+    if (holder.state !== 'fenced') holder.state = 'left';
+  }
+
+  wasHandled(id: string): boolean {
+    return (this.#handled.get(id) ?? 0) > this.nowMs;
+  }
+
+  /** What a message leaves behind that is gone for good. */
+  drop(messages: readonly ModelMessage[]): void {
+    this.parked -= messages.filter(({ isParked }) => isParked).length;
+  }
+
+  #forgetFenced(consumer: ModelConsumer): void {
+    if (consumer.state === 'fenced' && consumer.fencedUntilMs < this.nowMs) consumer.state = 'left';
+  }
+
+  #settle(
+    message: ModelMessage,
+    outcome: Outcome | undefined,
+    laterMs: number,
+  ): ModelMessage | undefined {
+    const again = { ...message, attempt: message.attempt + 1, crashes: 0 };
+    switch (outcome) {
+      case undefined:
+        throw new Error('Each of them has an outcome.');
+      case 'release':
+        return message;
+      case 'retry':
+        return again;
+      case 'retryLater':
+        this.delay(this.nowMs + laterMs, again);
+        return undefined;
+      case 'deadLetter':
+        this.#deadLetter(message);
+        return undefined;
+      case 'expired':
+      case 'repeated':
+        this.counts[outcome] += 1;
+        break;
+      case 'once':
+        if (message.id !== undefined) this.#handled.set(message.id, this.nowMs + WINDOW_MS);
+        break;
+      case 'ack':
+        break;
+    }
+    this.drop([message]);
+    return undefined;
+  }
+
+  #deadLetter(message: ModelMessage): void {
+    const { deadLetterLimit = Infinity } = TERMS;
+    const tooMany = this.dead.splice(0, Math.max(0, this.dead.length - deadLetterLimit + 1));
+    this.counts.deadLettersDropped += tooMany.length;
+    this.drop(tooMany);
+    this.dead.push(message);
+  }
+
+  /** Answers in how many ms the next one is due, if somebody has to look then. */
+  #releaseDue(room: number): number | undefined {
+    const due = this.delayed.filter(({ dueMs }) => dueMs <= this.nowMs).length;
+    const places = room > 0 ? room : this.waiting.length === 0 ? 1 : 0;
+    const most = this.isPaused ? 0 : Math.min(places, due);
+    this.#toHead(this.delayed.splice(0, most).map(({ message }) => message));
+    const [next] = this.delayed;
+    if (next === undefined) return undefined;
+    const inMs = Math.max(0, next.dueMs - this.nowMs);
+    return inMs === 0 && most === 0 ? undefined : inMs;
+  }
+
+  #keepTime(index: number, step: TimeStep | undefined): boolean {
+    const keeper = this.#timekeeper;
+    if (step === 'yield' && keeper === index) this.#timekeeper = undefined;
+    if (step !== 'keep') return false;
+    if (keeper === undefined || !this.hasLease(keeper)) this.#timekeeper = index;
+    return this.#timekeeper === index;
+  }
+
+  /** Whether the consumer may take a suspect by this step. */
+  #stepOf(index: number, step: TrialStep | undefined): boolean {
+    const isEmpty = this.consumer(index).held.length === 0;
+    const isClaimed = step === 'claim' || (step === 'claimIfEmpty' && isEmpty);
+    if (isClaimed && this.suspects.length > 0) this.#trial ??= index;
+    if (step === 'yield' && this.#trial === index) this.#trial = undefined;
+    return step === 'next' && this.#trial === index;
+  }
+
+  #endRoles(index: number): void {
+    if (this.#trial === index) this.#trial = undefined;
+    if (this.#timekeeper === index) this.#timekeeper = undefined;
+  }
+
+  #suspectsFor(index: number): Suspects {
+    if (this.#trial === index) return 'mine';
+    if (this.suspects.length === 0) return 'none';
+    return this.#trial === undefined ? 'free' : 'others';
+  }
+
+  /** Each to the place that it came from. */
+  #toHead(messages: readonly ModelMessage[]): void {
+    this.suspects.unshift(...messages.filter(({ crashes }) => crashes > 0));
+    this.waiting.unshift(...messages.filter(({ crashes }) => crashes === 0));
+  }
+
+  /** What a crash makes of what was held: of those that were suspects before, the last one is blamed. */
+  #suspect(held: readonly ModelMessage[]): void {
+    const blamed = held.findLast(({ crashes }) => crashes > 0);
+    for (const message of held.toReversed()) {
+      const { attempt, crashes } = message;
+      const isOlder = crashes > 0 && message !== blamed;
+      const suspect = {
+        ...message,
+        attempt: attempt + 1,
+        crashes: isOlder ? crashes : crashes + 1,
+      };
+      if (isOlder) this.suspects.push(suspect);
+      else this.suspects.unshift(suspect);
+    }
+  }
+}
