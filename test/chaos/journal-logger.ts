@@ -9,7 +9,7 @@ const SAYINGS: readonly (readonly [RegExp, (...groups: string[]) => Note])[] = [
     (attempt = '', id, reason) => ({ event: 'retried', attempt: Number(attempt), id, reason }),
   ],
   [
-    /^Attempt (\d+) of message (\S+) .*asked to come again (.*)$/,
+    /^Attempt (\d+) of message (\S+) .*asked to run again (.*)$/,
     (attempt = '', id, reason) => ({ event: 'retried', attempt: Number(attempt), id, reason }),
   ],
   [

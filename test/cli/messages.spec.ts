@@ -48,7 +48,7 @@ test.each([
   [['enqueue', 'mail', 'null'], 'DATA is null'],
   [['enqueue', 'mail'], 'Give DATA'],
   [['enqueue', 'mail', '1', '--delay', '10'], '--delay must be a time with its unit'],
-  [['enqueue', 'mail', '1', '--deduplicate', '1h'], 'deduplicateMs needs the id'],
+  [['enqueue', 'mail', '1', '--deduplicate', '1h'], 'deduplicateMs needs an id'],
   [['enqueue', 'mail', '1', '--header', 'tenant'], '--header must be NAME=VALUE'],
   [['enqueue', 'order.*', '1'], 'wildcard'],
   [['emit', 'mail', '1', '--file', '-'], 'Give DATA or --file'],

@@ -188,7 +188,7 @@ describe('what is sent again no more', () => {
 
     expect(error).toMatchObject({ messageId: 'a', tries: 2, isPartial: false });
     expect(error.message).toMatch(
-      /^It is not known whether Redis holds the message a: it was sent 2 times within \d+ ms\. The last failure: No connection/,
+      /^It is unknown whether Redis holds the message a\. It was sent 2 times within \d+ ms\. The last failure: No connection/,
     );
     expect(error.cause).toMatchObject({ code: 'REDIS_UNAVAILABLE' });
     expect(await idsOf('work')).toEqual(['a']);

@@ -63,7 +63,7 @@ test('a subscriber that Redis cuts off for being slow notices and counts it, lis
   }
 
   expect(interruptions(slow)).toEqual(['1', '2']);
-  const notices = slow.output.match(/cut off from live events.*\d+ times/g);
+  const notices = slow.output.match(/connection for live events was lost.*\d+ times/g);
   expect(notices?.map((notice) => notice.split('(')[1])).toEqual(['1 times', '2 times']);
   // At most once, in order, and at least one was missed each time.
   const heardSlowly = heard(slow);

@@ -100,7 +100,7 @@ class Service {
     expect(await service.ready()).toMatchObject({
       http: 503,
       status: 'down',
-      reasons: ['The server does not listen.'],
+      reasons: ['The server is not listening.'],
     });
     await app.startAllMicroservices();
     return service;

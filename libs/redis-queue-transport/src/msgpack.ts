@@ -3,17 +3,17 @@ import type { Codec } from './core/body/codec.js';
 
 export type { Codec } from './core/body/codec.js';
 
-/** Plain MessagePack that any language reads; what is read shares no memory with what it was read from. */
+/** Plain MessagePack, which any language can read. Decoded data shares no memory with the body. */
 const packrOptions = {
   useRecords: false,
   copyBuffers: true,
-  // As with JSON; documented, and missing in the types of msgpackr.
+  // Leaves out undefined values, as JSON does. Documented, but missing in the types of msgpackr.
   skipValues: [undefined],
   encodeUndefinedAsNil: true,
 };
 const packr = new Packr(packrOptions);
 
-/** Data as MessagePack: bytes (as Buffer), dates and 64-bit integers stay what they are. */
+/** Data as MessagePack: bytes (as Buffer), dates and 64-bit integers keep their types. */
 export const msgpackCodec: Codec = Object.freeze({
   name: 'msgpack',
   encode: (value: unknown): Buffer => packr.pack(value),

@@ -22,12 +22,12 @@ export { DEFAULT_CONNECTION, connectionSource } from './redis/connection/connect
 /** How long tools wait for a connection. */
 const CONNECT_WITHIN_MS = 5_000;
 
-/** A broker, with what no core code asks of one. */
+/** A broker, and what the Nest layer needs beside core's interface. */
 export interface OpenBroker {
   readonly broker: Broker;
-  /** The client of the broker's own library behind it, for users who must go around us. */
+  /** The client of the broker's own library, for users who need it directly. */
   readonly native: unknown;
-  /** Where it is, for people. */
+  /** Where the broker is, in words for people. */
   readonly place: string;
   /** Sends nothing. */
   health(): RedisQueueHealth;
@@ -39,7 +39,7 @@ export interface ConnectionSettings {
   readonly connectTimeoutMs: number;
 }
 
-/** The one place that knows which broker there is: the Nest layer only sees the interface. */
+/** The only place that knows which broker there is: the Nest layer only sees the interface. */
 export function openBroker(
   options: ConnectionSettings &
     Pick<RedisBrokerOptions, 'onEviction' | 'parkAboveBytes' | 'budget'>,
@@ -49,19 +49,19 @@ export function openBroker(
   const idle = options.connection.withoutEffect;
   if (idle.length > 0) {
     events.warning(
-      `In the option connection these have no effect, as the library has values of its own for them: ${idle.join(', ')}.`,
+      `These fields of the option connection have no effect, since the library sets its own values: ${idle.join(', ')}.`,
     );
   }
   const { client } = broker;
   return { broker, native: client, place: placeOf(client.options), health: () => broker.health() };
 }
 
-/** Likewise for tending queues. */
+/** The same for managing queues. */
 export function openAdmin(options: ConnectionSettings): AdminBroker {
   return new RedisAdmin(options);
 }
 
-/** What a tool was given: a connection that is not checked yet, or none. */
+/** A tool's settings. The connection is not checked yet, and may be undefined. */
 interface ToolSettings {
   readonly connection: unknown;
   readonly prefix: string;
@@ -72,7 +72,9 @@ function forTools({ connection, prefix }: ToolSettings): ConnectionSettings {
   return { connection: source, prefix, connectTimeoutMs: CONNECT_WITHIN_MS };
 }
 
-/** Listens to events without a trace, for people who look. @throws InvalidOptionError | InvalidPatternError */
+/**
+ * Shows people events as they happen, and leaves no trace in Redis. @throws InvalidOptionError | InvalidPatternError
+ */
 export function openTail(
   settings: ToolSettings,
   pattern: string,

@@ -15,7 +15,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-const NOBODY_LISTENS = /nobody listens/;
+const NOBODY_LISTENS = /nothing handles the failure/;
 
 describe('await', () => {
   test('of enqueue answers once Redis holds the message', async () => {

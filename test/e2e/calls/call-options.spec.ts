@@ -163,7 +163,7 @@ describe('the options of a call', () => {
     );
     await expect(
       client.enqueueMany('work', ['x', records[0]], { deduplicateMs: 5 }),
-    ).rejects.toThrow(/deduplicateMs needs the id/);
+    ).rejects.toThrow(/deduplicateMs needs an id/);
   });
 });
 
@@ -174,8 +174,8 @@ describe('options of a call that it cannot have', () => {
   test.each<[string, unknown, string]>([
     ['misspelt', { header: {} }, 'has no option header; did you mean headers?'],
     ['in the words of the builder', { expiresIn: 5 }, 'did you mean expiresInMs?'],
-    ['no object', 5, 'options must be an object with settings of the message'],
-    ['null', null, 'options must be an object with settings of the message'],
+    ['no object', 5, 'options must be an object with message settings'],
+    ['null', null, 'options must be an object with message settings'],
     ['a header that is no text', { headers: { a: 1 } }, 'headers.a must be text, got 1'],
     ['out of range', { expiresInMs: 0 }, 'expiresInMs must be a whole number of milliseconds ≥ 1'],
     ['no codec', { codec: 'raw' }, 'codec must be an object with name'],
@@ -190,19 +190,23 @@ describe('options of a call that it cannot have', () => {
   });
 
   test.each<[string, object, string]>([
-    ['enqueue', { isMandatory: true }, 'enqueue() cannot keep isMandatory: it is for emit()'],
-    ['enqueue', { timeoutMs: 5 }, 'enqueue() cannot keep timeoutMs: it is for send()'],
-    ['emit', { delayMs: 5 }, 'emit() cannot keep delayMs: it is for enqueue()'],
-    ['emit', { totalTimeoutMs: 5 }, 'emit() cannot keep totalTimeoutMs: it is for send()'],
-    ['send', { deliverAt: new Date() }, 'send() cannot keep deliverAt: it is for enqueue()'],
+    [
+      'enqueue',
+      { isMandatory: true },
+      'enqueue() does not support isMandatory: use it with emit()',
+    ],
+    ['enqueue', { timeoutMs: 5 }, 'enqueue() does not support timeoutMs: use it with send()'],
+    ['emit', { delayMs: 5 }, 'emit() does not support delayMs: use it with enqueue()'],
+    ['emit', { totalTimeoutMs: 5 }, 'emit() does not support totalTimeoutMs: use it with send()'],
+    ['send', { deliverAt: new Date() }, 'send() does not support deliverAt: use it with enqueue()'],
     [
       'send',
       { id: 'a', deduplicateMs: 5 },
-      'send() cannot keep deduplicateMs: it is for enqueue() and emit()',
+      'send() does not support deduplicateMs: use it with enqueue() and emit()',
     ],
-    ['enqueueMany', { id: 'a' }, 'enqueueMany() cannot give all messages the one id "a"'],
-    ['emitMany', { id: 'a' }, 'emitMany() cannot give all messages the one id "a"'],
-    ['enqueue', { deduplicateMs: 5 }, 'deduplicateMs needs the id'],
+    ['enqueueMany', { id: 'a' }, 'enqueueMany() cannot give all messages the same id "a"'],
+    ['emitMany', { id: 'a' }, 'emitMany() cannot give all messages the same id "a"'],
+    ['enqueue', { deduplicateMs: 5 }, 'deduplicateMs needs an id'],
     ['enqueue', { delayMs: 5, deliverAt: new Date() }, 'delayMs and deliverAt exclude each other'],
     ['send', { timeoutMs: 2 ** 31 }, 'timeoutMs must be a whole number of milliseconds from 1 to'],
   ])('are refused by %s: %p', async (verb, options, text) => {
@@ -221,7 +225,7 @@ describe('options of a call that it cannot have', () => {
       'delayMs and deliverAt exclude each other',
     );
     await expect(client.enqueue('work', heard, { id: 'a' })).rejects.toThrow(
-      'enqueue() cannot keep mandatory: it is for emit()',
+      'enqueue() does not support mandatory: use it with emit()',
     );
     await expect(client.enqueue('work', 'x', { deduplicateMs: 5 })).rejects.toMatchObject({
       option: 'deduplicateMs',

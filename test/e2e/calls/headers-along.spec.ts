@@ -82,7 +82,7 @@ describe('headers of a client', () => {
 
   test.each<[RedisQueueClientOptions, string]>([
     [{ headers: { a: 1 } as never }, 'headers.a must be text, got 1'],
-    [{ headers: 'tenant' as never }, 'headers must be an object of texts'],
+    [{ headers: 'tenant' as never }, 'headers must be an object with text values'],
     [{ forwardHeaders: 'tenant' as never }, 'forwardHeaders must be an array of names of headers'],
     [{ forwardHeaders: ['tenant', 5 as never] }, 'forwardHeaders[1] must be the name of a header'],
   ])('are checked: %p', (options, text) => {

@@ -215,7 +215,7 @@ describe('a declared group that no server has joined', () => {
 
     await eventually(() => expect(warnings()).toHaveLength(1));
     expect(warnings()[0]).toMatch(
-      /group "billng" of "order.placed" is declared, and no server has ever started it.*did you mean "billing"/s,
+      /group "billng" of "order.placed" is declared, but no server has ever started it.*did you mean "billing"/s,
     );
     const held = await rig.client().emit('order.placed', 1);
     expect(held).toMatchObject({ groups: 2 });

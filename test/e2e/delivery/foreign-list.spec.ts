@@ -439,14 +439,14 @@ describe('the option queue', () => {
   test('is refused for a key of the library itself, for two handlers, and for live events', () => {
     const server = new RedisQueueServer();
     expect(add({ feedFrom: { list: 'rq:{work}:waiting' } }, server)).toThrow(
-      'feedFrom.list must be a list that is not of this library (prefix rq), got "rq:{work}:waiting"',
+      'feedFrom.list must be a list of another program, not one with the prefix rq of this library, got "rq:{work}:waiting"',
     );
     add({ feedFrom: { list: 'theirs' } }, server, 'first')();
     expect(add({ feedFrom: { list: 'theirs' } }, server, 'second')).toThrow(
       'The handlers of "first" and "second" both take from the list "theirs"',
     );
     expect(add({ feedFrom: { list: 'other' } }, server, 'event', true)).toThrow(
-      'feedFrom is for the queues of messages',
+      'feedFrom is for message queues',
     );
   });
 });

@@ -32,7 +32,7 @@ const verbs: Readonly<
   enqueue: (client, data) => client.enqueue('work', data),
 };
 
-describe('a record whose settings a verb cannot keep', () => {
+describe('a record whose settings a verb does not support', () => {
   test.each<[string, string, RedisQueueRecord]>([
     ['send', 'delay', delay],
     ['send', 'deliverAt', deliverAt],
@@ -50,7 +50,7 @@ describe('a record whose settings a verb cannot keep', () => {
     await expect(refused).rejects.toMatchObject({
       code: 'INVALID_OPTION',
       option: setting,
-      message: expect.stringMatching(`^${verb}\\(\\) cannot keep ${setting}: it is for `),
+      message: expect.stringMatching(`^${verb}\\(\\) does not support ${setting}: use it with `),
     });
     expect(await rig.queue('work').waiting()).toEqual([]);
   });

@@ -319,8 +319,8 @@ describe('RetryLater and the attempts of the policy', () => {
     const { id } = await lastValueFrom(rig.client().enqueue('work', {}));
 
     await eventually(() =>
-      expect(rig.logs.matching('debug', /asked to come again/)).toEqual([
-        `Attempt 1 of message ${id} of "work" asked to come again later, in 5 ms.`,
+      expect(rig.logs.matching('debug', /asked to run again/)).toEqual([
+        `Attempt 1 of message ${id} of "work" asked to run again in 5 ms.`,
       ]),
     );
     await expectQueue({});

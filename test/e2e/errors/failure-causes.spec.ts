@@ -75,7 +75,7 @@ describe('the log says why', () => {
     const [retried, dead, ...more] = rig.logs.lines.filter(({ text }) => text.includes('broken'));
     expect(more).toEqual([]);
     expect(retried?.text).toBe(
-      `Attempt 1 of message ${id} of "work" failed; the next one in 0 ms: TypeError: broken`,
+      `Attempt 1 of message ${id} of "work" failed; the next one starts in 0 ms: TypeError: broken`,
     );
     expect(retried?.stack).toMatch(/^TypeError: broken\n +at /);
     expect(dead?.text).toBe(

@@ -118,7 +118,7 @@ describe('an event', () => {
 
     client.emit('order.placed', 1n);
 
-    const failed = /emit of "order.placed" failed and nobody listens: .*BigInt/;
+    const failed = /emit of "order.placed" failed, and nothing handles the failure: .*BigInt/;
     await eventually(() => expect(rig.logs.matching('error', failed)).toHaveLength(1));
   });
 

@@ -118,7 +118,7 @@ describe('live events', () => {
       expect(scene.told.reduce((sum, { dropped }) => sum + dropped, 0)).toBeGreaterThanOrEqual(3),
     );
     expect(
-      rig.logs.matching('warn', /Dropped 1 live event of "happened" that waited/),
+      rig.logs.matching('warn', /Dropped 1 live event of "happened" that were still waiting/),
     ).toHaveLength(1);
     expect(scene.started).toHaveLength(1);
   });

@@ -138,7 +138,7 @@ describe('a live listener that recovers', () => {
     await eventually(() => expect(heard).toHaveLength(1 + numbers.length + later));
     expect(heard).toEqual(['before', ...numbers, ...after]);
     expect(gaps).toEqual([]);
-    expect(rig.logs.matching('warn', /cut off from live events/)).toEqual([]);
+    expect(rig.logs.matching('warn', /connection for live events was lost/)).toEqual([]);
   });
 
   test('passes over what somebody else put into the history', async () => {

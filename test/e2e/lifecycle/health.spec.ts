@@ -93,7 +93,7 @@ describe('the health of a server', () => {
   test('is down until it listens, and after it was closed', async () => {
     const server = rig.strategy();
     const app = await rig.microservice(parts, server);
-    const notListening = { status: 'down', reason: 'The server does not listen.' };
+    const notListening = { status: 'down', reason: 'The server is not listening.' };
     expect(server.health()).toEqual(notListening);
 
     await app.listen();

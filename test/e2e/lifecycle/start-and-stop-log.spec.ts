@@ -36,7 +36,7 @@ describe('a server that has started', () => {
 
     const place = `redis://127.0.0.1:${rig.redis.port}/0`;
     expect(told()).toEqual([
-      `Serves from ${place} with the prefix "${rig.prefix}", up to 100 of each handler at once, and 30 of all together.`,
+      `Serves from ${place} with the prefix "${rig.prefix}". Runs each handler up to 100 times at once, 30 in all.`,
       'Messages: "mail.send", "partner" (1 at once, from the list "partner:in"), "report" (in batches of 50)',
       'Events of the group "billing": "order.placed" (5 at once)',
       'Events of the group "statistics": "order.placed"',
@@ -118,9 +118,9 @@ describe('a server that stops', () => {
     gate.open();
 
     expect(told()).toEqual([
-      'Stops within 1500 ms; waits for 3 handlers to end: "slow" (2), live events (1).',
+      'Stopping within 1500 ms; waiting for 3 handlers to end: "slow" (2), live events (1).',
     ]);
-    expect(rig.logs.matching('warn', /Handed 2 messages of "slow" back/)).toHaveLength(1);
+    expect(rig.logs.matching('warn', /Handed back 2 messages of "slow"/)).toHaveLength(1);
     expect(rig.logs.matching('warn', /1 handler of live events still ran/)).toHaveLength(1);
     expect(await rig.queue('slow').waiting()).toHaveLength(2);
   });

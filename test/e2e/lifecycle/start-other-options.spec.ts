@@ -115,6 +115,6 @@ describe('nothing is said', () => {
     }
 
     expect(warnings()).toHaveLength(1);
-    expect(warnings()[0]).toMatch(/While a deployment replaces servers/);
+    expect(warnings()[0]).toMatch(/while a deployment replaces servers/);
   });
 });

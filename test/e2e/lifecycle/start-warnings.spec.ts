@@ -116,7 +116,7 @@ describe('a server with a group', () => {
     );
 
     expect(warnings()).toHaveLength(1);
-    expect(warnings()[0]).toMatch(/group "billing", and no handler is in it.*durable: true/);
+    expect(warnings()[0]).toMatch(/group "billing", but no handler is in it.*durable: true/);
   });
 
   test.each([{ durable: true }, { group: 'billing' }])(
@@ -133,12 +133,12 @@ describe('a server with a group', () => {
 describe('a prefetch below the concurrency', () => {
   test('is refused where both stand together', async () => {
     expect(() => rig.strategy({ prefetch: 10 })).toThrow(
-      'prefetch must be at least as many messages as may run at once, which are 100 (concurrency), got 10',
+      'prefetch must be at least the number of messages that may run at once, which is 100 (concurrency), got 10',
     );
     const app = await rig.microservice({
       controllers: [controllerOf('work', nothing, { options: { concurrency: 5, prefetch: 4 } })],
     });
-    await expect(app.listen()).rejects.toThrow(/which are 5.*got 4 \(handler of "work"\)/);
+    await expect(app.listen()).rejects.toThrow(/which is 5.*got 4 \(handler of "work"\)/);
   });
 
   test('of the server is raised where a handler runs more', async () => {
@@ -172,7 +172,7 @@ describe('on()', () => {
       (make() as RedisQueueServer).on(event as keyof RedisQueueEvents, nothing);
 
     expect(on('ready')).toThrow(InvalidOptionError);
-    expect(on('ready')).toThrow(/no event "ready"; there are connected, reconnecting/);
+    expect(on('ready')).toThrow(/no event "ready"; its events are connected, reconnecting/);
     expect(on('conected')).toThrow(/Did you mean "connected"\?/);
     expect(on('toString')).toThrow(InvalidOptionError);
   });

@@ -54,7 +54,7 @@ export interface HistoryPageOptions extends Page, Reading {
 export interface DeadLetterPageOptions extends Page, Reading {
   /** The first dead letter of the page, by its `entry`. Default: the oldest, or the newest with `newestFirst`. */
   readonly from?: string | undefined;
-  /** How many to pass over, from there on. Costs more the more they are: prefer `from`. Default 0. */
+  /** How many to skip from there. The more you skip, the more it costs: prefer `from`. Default 0. */
   readonly offset?: number | undefined;
   /** Lists from the newest to the oldest. Default false. */
   readonly newestFirst?: boolean | undefined;
@@ -81,11 +81,11 @@ function nameOf(queue: RedisQueueName): string {
 }
 
 /**
- * Inspects and manages queues, while consumers run. Provided by `RedisQueueModule`. The name of a queue is its pattern as
- * Nest normalises it (`inventory.reserve`, `{"cmd":"sum"}`).
+ * Inspects and manages queues, while consumers run. Provided by `RedisQueueModule`. The name of a queue is its pattern
+ * as Nest normalises it (`inventory.reserve`, `{"cmd":"sum"}`).
  *
- * Every method rejects with `RedisUnavailableError`, `RedisRefusedError` or `OutcomeUnknownError` if Redis fails, and with
- * `InvalidOptionError` for unusable arguments.
+ * Every method rejects with `RedisUnavailableError`, `RedisRefusedError` or `OutcomeUnknownError` if Redis fails, and
+ * with `InvalidOptionError` for unusable arguments.
  */
 export class RedisQueueAdmin {
   // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
@@ -115,17 +115,17 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * All queues at a glance, or those that are named, for a dashboard or an alarm. Costs two calls for each queue, whatever
-   * its length. Those that cannot be looked at are listed with the reason and do not keep the others from being shown. If
-   * Redis refuses to show any queue, for another reason than keys of another type, it rejects.
+   * All queues at a glance, or the given ones, for a dashboard or an alarm. Costs two calls for each queue, whatever
+   * its length. Queues that cannot be looked at are listed with the reason; the others are shown anyway. Rejects only
+   * if Redis refuses every queue, for a reason other than keys of another type.
    */
   async overview(queues?: readonly RedisQueueName[]): Promise<QueuesOverview> {
     return this.admin.overview(queues?.map(nameOf));
   }
 
   /**
-   * Who takes from the queue, in the order in which their leases end, and what each of them holds. Consumers that were
-   * reclaimed are listed only while they hold something again.
+   * The consumers of the queue, in the order in which their leases end, and how many messages each of them holds.
+   * Reclaimed consumers are listed only while they hold something again.
    */
   consumers(queue: RedisQueueName): Promise<readonly QueueConsumer[]> {
     return this.admin.consumers(nameOf(queue));
@@ -155,9 +155,9 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Looks for a message by its id: where it is, and what is in it. If several messages have the id, you get one of them.
-   * Undefined if none waits, is delayed or held; one that moves during the search may be missed. Dead letters are not
-   * looked through: they are known by their `entry`. @throws InvalidOptionError for an unusable id
+   * Looks for a message by its id: where it is, and what is in it. If several messages have the id, you get one of
+   * them. Undefined if none waits, is delayed or held; one that moves during the search may be missed. Dead letters are
+   * not searched: they are identified by their `entry`. @throws InvalidOptionError for an unusable id
    */
   async find(queue: RedisQueueName, id: string): Promise<FoundMessage | undefined> {
     return this.admin.find(nameOf(queue), id);
@@ -188,10 +188,11 @@ export class RedisQueueAdmin {
    *
    * - `removed`. If several messages have this id, each call removes one.
    * - `held`: a consumer holds it. It is left alone.
-   * - `unknown`: it was never there, has ended, or is a dead letter. A message that moves during the search may be missed.
+   * - `unknown`: it was never there, has ended, or is a dead letter. A message that moves during the search may be
+   *   missed.
    *
-   * The id stays taken for its `deduplicate` window, as after a handled message. A caller that waits for its reply is not
-   * told. The search goes from the tail to the head, in small steps. @throws InvalidOptionError for an unusable id
+   * The id stays taken for its `deduplicate` window, as after a handled message. A caller that waits for its reply is
+   * not told. The search goes from the tail to the head, in small steps. @throws InvalidOptionError for an unusable id
    */
   async remove(queue: RedisQueueName, id: string | Buffer): Promise<Removal> {
     return Buffer.isBuffer(id)
@@ -255,8 +256,8 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Stops handing out messages, on all consumers, until {@link resume}. Running handlers go on, and the queue still accepts
-   * messages. A consumer that misses the news notices within 5 s.
+   * Stops handing out messages, on all consumers, until {@link resume}. Running handlers go on, and the queue still
+   * accepts messages. A consumer that misses the news notices within 5 s.
    */
   pause(queue: RedisQueueName): Promise<void> {
     return this.admin.pause(nameOf(queue));
@@ -294,10 +295,10 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Ends a group's subscription: it gets no more copies. Waiting and delayed messages are dropped for good, or kept in the
-   * queue `@GROUP/PATTERN`; dead letters stay. First stop the group's replicas and the servers that declare it: one that
-   * starts again, or takes a new lease, subscribes again. Returns whether the group was there, and how many messages were
-   * dropped.
+   * Ends a group's subscription: it gets no more copies. Waiting and delayed messages are dropped for good, or kept in
+   * the queue `@GROUP/PATTERN`; dead letters stay. First stop the group's replicas and the servers that declare it: one
+   * that starts again, or takes a new lease, subscribes again. Returns whether the group was there, and how many
+   * messages were dropped.
    */
   async retire(
     pattern: string,
@@ -309,11 +310,11 @@ export class RedisQueueAdmin {
   }
 
   /**
-   * Ends a pattern's history: no more events are added. Its entries are dropped for good, or kept for {@link history} and
-   * {@link replay} without a limit by age; a later call with `drop` removes them. Numbering continues if the history is
-   * declared again. First stop the servers that declare it, by a handler or by `declare`: one that starts again, or takes
-   * a new lease, starts the history again. Also stop servers with `recover` handlers of it, which would hear nothing.
-   * Returns whether the history was there, and how many entries were dropped.
+   * Ends a pattern's history: no more events are added. Its entries are dropped for good, or kept for {@link history}
+   * and {@link replay} without a limit by age; a later call with `drop` removes them. Numbering continues if the
+   * history is declared again. First stop the servers that declare it, by a handler or by `declare`: one that starts
+   * again, or takes a new lease, starts the history again. Also stop servers with `recover` handlers of it, which would
+   * hear nothing. Returns whether the history was there, and how many entries were dropped.
    */
   async endHistory(
     pattern: string,
@@ -345,7 +346,7 @@ export class RedisQueueAdmin {
   /**
    * Gives a group events of its pattern's history again, at the tail of its queue: all that are kept, or those between
    * two events (their `historyId`) or times of Redis's clock. They keep their ids, so a handler with `once` skips those
-   * that it has already handled. Returns how many. A failure on the way leaves a part replayed.
+   * that it has already handled. Returns how many. If it fails, a part may have been replayed.
    * @throws InvalidOptionError for a group that does not get these events, or if none are kept
    */
   async replay(pattern: string, group: string, range: ReplayOptions = {}): Promise<number> {
@@ -353,7 +354,7 @@ export class RedisQueueAdmin {
     return this.events.replay(pattern, group, { from, to });
   }
 
-  /** What Redis tells of itself, as text, in the form of its command `INFO`. */
+  /** The text that Redis's command `INFO` returns. */
   redisInfo(): Promise<string> {
     return this.admin.redisInfo();
   }

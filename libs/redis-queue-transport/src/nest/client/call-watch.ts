@@ -3,7 +3,7 @@ import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import type { OutgoingMessage } from './outgoing-message.js';
 import { RequestWatch } from './request-watch.js';
 
-/** Tells of what a client sends. Where nobody listens, it makes nothing and reads no clock. */
+/** Reports what a client sends. If nobody listens, it allocates nothing and reads no clock. */
 export class CallWatch {
   readonly #hearsSending: boolean;
   readonly #hearsRequests: boolean;
@@ -13,7 +13,7 @@ export class CallWatch {
     this.#hearsRequests = observer.replied !== undefined || observer.abandoned !== undefined;
   }
 
-  /** It is made, and about to be sent. Call it in the context of the caller. @param many see `ObservedMessage` */
+  /** The message is about to be sent. Call it in the context of the caller. @param many see `ObservedMessage` */
   begins(message: OutgoingMessage, many: object | undefined): void {
     if (many !== undefined) message.belongTo(many);
     if (this.observer.sending === undefined) return;
@@ -21,7 +21,7 @@ export class CallWatch {
     if (headers !== undefined) message.addHeaders(headers);
   }
 
-  /** Returns the call, which it follows to its end. */
+  /** Follows the call to its end, and returns it. */
   sending<T>(message: OutgoingMessage, call: Promise<T>): Promise<T> {
     return this.#hearsSending ? this.#follow(message, call) : call;
   }
@@ -39,7 +39,7 @@ export class CallWatch {
     }
   }
 
-  /** These were not even tried. */
+  /** Nothing was sent: these messages failed before that. */
   notSent(messages: readonly OutgoingMessage[], error: unknown, durationMs: number): void {
     if (this.observer.sendFailed === undefined) return;
     for (const { observed } of messages) this.observer.sendFailed(observed, { error, durationMs });

@@ -19,7 +19,7 @@ import type { OutgoingMessage } from './outgoing-message.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 import { UnreadableReplies } from './unreadable-replies.js';
 
-/** How many queues are remembered: an endless number of patterns must not fill the memory. */
+/** How many queues are remembered. An endless number of patterns must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
 
 /** A session that reads replies, and its reply list. */
@@ -53,11 +53,11 @@ export class ClientRequests {
   }
 
   /**
-   * Sends the message as a request. Its replies arrive in order, each as one packet. So does a failure: the reason why it
-   * was not sent, or `RequestTimeoutError`. Returns a function that stops listening.
+   * Sends the message as a request. Its replies arrive in order, each as one packet. So does a failure: the reason why
+   * it was not sent, or `RequestTimeoutError`. Returns a function that stops listening.
    */
   ask(message: OutgoingMessage, callback: (packet: WritePacket) => void): () => void {
-    // Kept until the reply arrives, without the message, which may be large.
+    // What is kept until the reply arrives must not refer to the message, which may be large.
     const { id, queue } = message;
     const { codec } = message.options;
     const times = this.#timesOf(message);
@@ -156,7 +156,7 @@ export class ClientRequests {
     }
     if (ready === undefined) return;
     const { session, list } = ready;
-    // From the caller's point of view, not from when Redis accepts the request.
+    // The caller's time runs from its call, not from when Redis accepts the request.
     const expiresAtMs = session.broker.nowMs() + Math.ceil(deadline - performance.now());
     const terms = { replyTo: { list, request }, expiresAtMs, waitMs };
     await this.watch.sending(message, message.push(session, terms));
@@ -204,7 +204,7 @@ export class ClientRequests {
   }
 }
 
-/** How many are remembered. A forgotten one is told once more. */
+/** How many refused requests are remembered. If one is forgotten, its server is told once more. */
 const MOST_REFUSED = 1_000;
 
 function tooLate(

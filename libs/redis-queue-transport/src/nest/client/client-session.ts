@@ -108,7 +108,7 @@ export class ClientSession {
     const deadline = performance.now() + CLOSE_WITHIN_MS;
     await drained(() => this.#unsent > 0 || this.sendAgain.isBusy, CLOSE_WITHIN_MS, nodeRuntime);
     this.sendAgain.stop();
-    // A caller that only wanted to connect, and no longer waits, need not hear of this.
+    // Perhaps nobody waits for the connection any more: then its failure must not become an unhandled rejection.
     this.#connecting?.catch(() => undefined);
     await this.broker.close(Math.max(0, deadline - performance.now()));
   }

@@ -4,10 +4,11 @@ import type { Subscriber } from 'rxjs';
 import { ownContext } from '../../core/process/own-context.js';
 
 /**
- * A call that is already running, even without listeners. Subscribe to it or `await` it: both tell how it ended, at any
- * time and any number of times. A failure that nobody sees is logged.
+ * A call that is already running, even without listeners. Subscribe to it or `await` it, at any time and any number of
+ * times: both give you its result. A failure that nobody sees is logged.
  */
-// An intersection, since TypeScript infers the result of `lastValueFrom(client.emit(…))` from nothing else that extends one.
+// An intersection, since TypeScript cannot infer the result of `lastValueFrom(client.emit(…))` from a subtype of
+// Observable.
 export type RedisQueueCall<T> = Observable<T> & PromiseLike<T>;
 
 /** Makes a call that is already running; `read` converts its result. A failure that nobody sees is reported. */
@@ -27,15 +28,15 @@ export function hot<A, T>(
 /** A waiting subscriber, or an `await`. */
 type Listener<T> = Pick<Subscriber<T>, 'closed' | 'next' | 'error' | 'complete'>;
 
-/** Holds the listeners for its end. The usual single one is stored without an array: see docs/decisions/0014. */
+/** Keeps listeners until the call ends. The usual single one is stored without an array: see docs/decisions/0014. */
 class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
   #first: Listener<T> | undefined;
   #others: Listener<T>[] | undefined;
   #end: Value<T> | Failure | undefined;
   #isSeen = false;
   /**
-   * The end is told in the async context of the call. A subscriber from elsewhere hears it in its own context. Contexts
-   * that `AsyncLocalStorage.run` makes within one execution count as one: telling them apart would cost each call 5 % of
+   * Subscribers are called in the async context of the call; those from elsewhere, in their own. Contexts that
+   * `AsyncLocalStorage.run` makes within one execution count as one: distinguishing them would cost each call 5 % of
    * its time. An `await` always continues in its own context.
    */
   readonly #asyncId = executionAsyncId();
@@ -47,7 +48,7 @@ class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
 
   /** One function for all calls, since rxjs calls it with the Observable as `this`. */
   static #subscribe<T>(this: Observable<T>, listener: Subscriber<T>): void {
-    const call = this as RunningCall<T>; // the only one that is made with it
+    const call = this as RunningCall<T>; // Only this class passes the function on.
     call.#add(executionAsyncId() === call.#asyncId ? listener : new Elsewhere(listener));
   }
 
@@ -122,7 +123,7 @@ class Awaiting<T> implements Listener<T> {
   ) {}
 
   complete(): void {
-    // The value is all that is needed.
+    // An `await` only needs the value.
   }
 }
 

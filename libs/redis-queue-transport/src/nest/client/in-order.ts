@@ -1,6 +1,6 @@
 /**
- * Hands on, in the order of the calls, values that are there already and values that are still to come: a stream of
- * replies keeps its order, and its end stays the end, however long a deserializer takes for each.
+ * Passes values on in the order of the calls, even if some of them are promises. So a stream of replies keeps its
+ * order, and its end comes last, however long a deserializer takes for each reply.
  */
 export function inOrder<T>(
   next: (value: T) => void,

@@ -9,7 +9,7 @@ import type { CallWatch } from './call-watch.js';
 import type { OutgoingHeaders } from './outgoing-headers.js';
 import { OutgoingMessage } from './outgoing-message.js';
 
-/** An endless number of patterns must not fill the memory. */
+/** How many queues are remembered. An endless number of patterns must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
 
 /** Makes the messages of one client from the packets of its calls. */
@@ -22,7 +22,7 @@ export class MessageMaker {
     private readonly codec: PacketCodec,
     private readonly headers: OutgoingHeaders | undefined,
     private readonly watch: CallWatch,
-    /** Nest's own way to make text of a pattern. */
+    /** Nest's own conversion of a pattern to text. */
     private readonly normalize: (pattern: never) => unknown,
   ) {}
 
@@ -50,7 +50,7 @@ export class MessageMaker {
     if (known !== undefined) return known;
     const queue = queueNameOf(pattern, this.normalize);
     assertSendable(queue);
-    // An object may be changed later.
+    // Objects are not remembered, since they may change later.
     if (typeof pattern === 'string' && this.#queues.size < MOST_KNOWN_QUEUES)
       this.#queues.set(pattern, queue);
     return queue;

@@ -1,7 +1,7 @@
 import { HandledHeaders } from '../../core/process/handled-headers.js';
 import type { ResolvedClientOptions } from '../options/resolve-options.js';
 
-/** Of a client with these options; undefined where it adds none. */
+/** The headers of a client with these options; undefined if it adds none. */
 export function outgoingHeaders({
   headers,
   forwardHeaders,
@@ -12,13 +12,15 @@ export function outgoingHeaders({
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Headers that a client adds to all that it sends: its own, and over them those of the message that is being handled. */
+/**
+ * Headers that a client adds to everything it sends: its own, overridden by those of the message that is being handled.
+ */
 export class OutgoingHeaders {
   readonly #handled: HandledHeaders | undefined;
 
   constructor(
     private readonly own: Headers,
-    /** Names of those that go along. */
+    /** Names of the headers of the handled message to pass on. */
     private readonly forwarded: readonly string[],
   ) {
     if (forwarded.length === 0) return;
@@ -26,13 +28,13 @@ export class OutgoingHeaders {
     this.#handled.open();
   }
 
-  /** Undefined for none. */
+  /** The headers for a message that is sent now. */
   now(): Headers | undefined {
     const forwarded = this.#handled?.pick(this.forwarded);
     return forwarded === undefined ? this.own : { ...this.own, ...forwarded };
   }
 
-  /** Nothing goes along any more. May be called twice. */
+  /** From now on, passes on no headers of handled messages. May be called twice. */
   close(): void {
     this.#handled?.close();
   }

@@ -103,7 +103,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Opens the connection. The first message calls it by itself.
+   * Opens the connection. You need not call it: the first message opens it too.
    * @throws RedisUnavailableError | RedisRefusedError | ClientClosedError
    */
   connect(): Promise<void> {
@@ -140,7 +140,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     return this.watch.sending(message, sending);
   }
 
-  /** What the header cannot hold is only found when it is sent. */
+  /** Sending can throw: only then is it found that a header is too large, for example. */
   private sendOn<T>(session: ClientSession, message: OutgoingMessage, send: Send<T>): Promise<T> {
     let sending: Promise<T>;
     try {
@@ -287,7 +287,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     what: string,
     pattern: unknown,
     data: readonly unknown[],
-    /** What makes a message of each, for the object that stands for all of them. */
+    /** Returns the function that makes each message. `many` stands for all of them together. */
     maker: (many: object) => (one: unknown) => OutgoingMessage,
     send: Send<T>,
   ): RedisQueueCall<T[]> {
@@ -296,7 +296,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     if (!Array.isArray(data)) return this.refused(what, pattern, noArray(data));
     let call: Promise<T[]>;
     try {
-      this.messages.queueOf(pattern); // what is wrong with it is so for all of them
+      this.messages.queueOf(pattern); // An unusable pattern fails the whole call.
       const make = maker({});
       this.budget.assertRoomFor(data.length);
       call = this.sendAllWhenConnected(makeMany(data, make), send);
@@ -333,10 +333,10 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Sends a request to one consumer and emits its replies. The Observable is cold: each subscription sends a request, and
-   * nothing is sent before. To await it, use `await firstValueFrom(…)`.
+   * Sends a request to one consumer and emits its replies. The Observable is cold: each subscription sends a request,
+   * and nothing is sent before. To await it, use `await firstValueFrom(…)`.
    *
-   * Fails with what the handler threw, with `RequestTimeoutError` after `requestTimeoutMs` or `requestTotalTimeoutMs`
+   * Fails with the handler's error, with `RequestTimeoutError` after `requestTimeoutMs` or `requestTotalTimeoutMs`
    * (for one request: `timeoutMs` and `totalTimeoutMs`), with `NoHandlerError` or `NotHandledError`, or like `enqueue`.
    */
   override send<
@@ -368,9 +368,9 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
   }
 
   /**
-   * Sends an event to every live replica that listens, at most once, and gives each group that wants it a copy, which one
-   * of its replicas handles at least once. Starts at once, even if you do not await it. Resolves when Redis holds all
-   * copies. Fails like `enqueue`, or with `NobodyListensError` if the record is `mandatory()`.
+   * Sends an event to every live replica that listens, at most once, and gives each group that wants it a copy, which
+   * one of its replicas handles at least once. Starts at once, even if you do not await it. Resolves when Redis holds
+   * all copies. Fails like `enqueue`, or with `NobodyListensError` if the record is `mandatory()`.
    */
   override emit<TResult = EmitResult, TInput = unknown>(
     pattern: unknown,
@@ -404,20 +404,22 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
 
   private logUnseen(what: string, pattern: unknown, error: unknown): void {
     const name = this.nameForLog(pattern);
-    this.logger.error(`The ${what} ${name} failed and nobody listens: ${messageOf(error)}`);
+    this.logger.error(
+      `The ${what} ${name} failed, and nothing handles the failure: ${messageOf(error)}`,
+    );
   }
 
   private nameForLog(pattern: unknown): string {
     try {
       return `"${this.messages.queueOf(pattern)}"`;
     } catch {
-      return 'an unusable pattern'; // the logged failure says what is wrong with it
+      return 'an unusable pattern'; // The logged failure explains it.
     }
   }
 
   /**
-   * Whether Redis answers, as far as known without asking. A client that is unused or closed has no connection that could
-   * be down: it is up.
+   * Whether Redis answers, as far as known without asking. A client that is unused or closed has no connection that
+   * could be down: it is up.
    */
   health(): RedisQueueHealth {
     return this.session?.health ?? healthOf([]);
@@ -428,7 +430,7 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     return super.status as Observable<RedisQueueStatus>; // StatusEvents alone writes to it
   }
 
-  /** `connected`, `reconnecting`, `disconnected`, `error`. May be called before `connect`. */
+  /** Adds a listener, for `connected`, `reconnecting`, `disconnected` or `error`. May be called before `connect`. */
   override on<Event extends keyof RedisQueueEvents>(
     event: Event,
     callback: RedisQueueEvents[Event],

@@ -5,7 +5,7 @@ import type { ObservedMessage, RedisQueueObserver } from '../../core/lifecycle/o
 /** Hands a packet of a request's replies to its caller. */
 export type TellPacket = (packet: WritePacket) => void;
 
-/** Tells once how a request ended: with its last reply, or because its caller stopped listening. */
+/** Reports once how a request ended: with its last reply, or because its caller stopped listening. */
 export class RequestWatch {
   readonly #beganAt = performance.now();
   #isOver = false;
@@ -15,7 +15,7 @@ export class RequestWatch {
     private readonly observer: Pick<RedisQueueObserver, 'replied' | 'abandoned'>,
   ) {}
 
-  /** Returns what hands packets on, and looks for the last of them. */
+  /** Wraps `tell` to notice the last packet. */
   listening(tell: TellPacket): TellPacket {
     return (packet) => {
       const error: unknown = packet.err;
@@ -31,7 +31,7 @@ export class RequestWatch {
     this.observer.replied?.(this.message, { error, durationMs });
   }
 
-  /** Nobody listens any more; the last reply may have come before. */
+  /** Nobody listens any more. The last reply may have arrived before. */
   unsubscribed(): void {
     if (this.#isOver) return;
     this.#isOver = true;

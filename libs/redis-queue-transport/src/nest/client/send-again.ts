@@ -15,11 +15,11 @@ export interface SendAgainTerms {
   readonly connected: () => Promise<void>;
 }
 
-/** A call of which it is not known what became of it. */
+/** A call whose outcome is unknown. */
 interface Unknown<T> {
   readonly messageId: string;
   readonly bytes: number;
-  /** By `performance.now()`, as `until`: no try begins later. */
+  /** By `performance.now()`, like `until`, after which no try begins. */
   readonly beganAt: number;
   readonly until: number;
   /** Sends it at once. */
@@ -33,14 +33,15 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
- * Sends again what Redis holds once in any case, until it is known to be held: after an outcome that is unknown, and then
- * whatever the further tries come to. All that wait go on together, in the order in which they were sent.
+ * After an unknown outcome, sends a message again until Redis is known to hold it. Redis recognises its id, so it holds
+ * the message only once. Once the first outcome was unknown, tries also continue after other failures that may pass.
+ * All waiting calls continue together, in the order in which they were sent.
  */
 export class SendAgain {
   readonly #home = homeContext();
   #waiting: ((isTime: boolean) => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** When those that wait go on, by `performance.now()`; undefined while nobody waits. */
+  /** When waiting calls continue, by `performance.now()`; undefined while none wait. */
   #nextAt: number | undefined;
   /** Grows from round to round while nothing succeeds. */
   #pauseMs = FIRST_PAUSE_MS;
@@ -49,14 +50,16 @@ export class SendAgain {
 
   constructor(private readonly terms: SendAgainTerms) {}
 
-  /** Calls have not come to their end. */
+  /** Some calls have not ended yet. */
   get isBusy(): boolean {
     return this.#running > 0;
   }
 
   /**
-   * Sends a message, again if need be. Redis knows its id for `windowMs` from the first try on that it executes.
-   * @throws OutcomeUnknownError that says how often it was sent; what the first try rejects with, where it is known
+   * Sends a message, and again if the outcome is unknown. Redis recognises its id for `windowMs` after the first try
+   * that it executes.
+   * @throws OutcomeUnknownError with the number of tries; if the outcome of the first try is known, the error of that
+   * try
    */
   run<T>(messageId: string, bytes: number, windowMs: number, send: () => Promise<T>): Promise<T> {
     const { forMs } = this.terms;
@@ -65,13 +68,13 @@ export class SendAgain {
     const sent = send();
     this.#running += 1;
     return sent.then(this.#ended, (error: unknown) => {
-      // The other half of the window is for the last try to arrive.
+      // The other half of the window leaves time for the last try to arrive.
       const until = beganAt + Math.min(forMs, windowMs / 2);
       return this.#failed({ messageId, bytes, beganAt, until, send, tries: 1 }, error);
     });
   }
 
-  /** One for all calls, as most end with it. */
+  /** One function for all calls, since most of them end here. */
   readonly #ended = <T>(answer: T): T => {
     this.#running -= 1;
     return answer;
@@ -86,7 +89,7 @@ export class SendAgain {
     }
   }
 
-  /** Nothing is sent again any more. What waits rejects. */
+  /** From now on, nothing is sent again. Waiting calls reject. */
   stop(): void {
     this.#isStopped = true;
     this.#goOn(false);
@@ -109,13 +112,13 @@ export class SendAgain {
     throw unknownAfter(call, last);
   }
 
-  /** Whether there is a further round in time, and room to wait for it, which is taken. */
+  /** Whether the next round is early enough and the budget has room to wait for it. Takes that room. */
   #mayWait({ bytes, until }: Unknown<unknown>): boolean {
     const isLate = (this.#nextAt ?? performance.now() + this.#pauseMs) >= until;
     return !this.#isStopped && !isLate && this.terms.budget.take(bytes) === undefined;
   }
 
-  /** Waits for the next round and the connection, and sends; undefined where it is too late by then. */
+  /** Waits for the next round and the connection, and sends. Undefined if it is too late by then. */
   async #sendInTurn<T>(call: Unknown<T>): Promise<{ readonly answer: T } | undefined> {
     try {
       const isTime = await new Promise<boolean>((resolve) => {
@@ -147,12 +150,12 @@ export class SendAgain {
   }
 }
 
-/** Not where Redis did a part of it: then the message may be there, and its id not. */
+/** False if Redis executed only a part of the call: then it may hold the message but not its id. */
 function isUnknown(error: unknown): error is OutcomeUnknownError {
   return error instanceof OutcomeUnknownError && !error.isPartial;
 }
 
-/** What may be otherwise a moment later: a failover refuses writes for a while. */
+/** Whether the failure may pass: during a failover, for example, Redis refuses writes for a while. */
 function mayPass(error: unknown): boolean {
   return (
     isUnknown(error) || error instanceof RedisUnavailableError || error instanceof RedisRefusedError
@@ -166,7 +169,7 @@ function unknownAfter(
   const ms = Math.round(performance.now() - beganAt);
   const times = tries === 1 ? 'once' : `${tries} times`;
   return new OutcomeUnknownError(
-    `It is not known whether Redis holds the message ${messageId}: it was sent ${times} within ` +
+    `It is unknown whether Redis holds the message ${messageId}. It was sent ${times} within ` +
       `${ms} ms. The last failure: ${messageOf(last)}`,
     messageId,
     { cause: last, tries, isPartial: last instanceof OutcomeUnknownError && last.isPartial },

@@ -5,7 +5,7 @@ import { rejected } from '../../core/errors/rejected.js';
 import type { OutgoingMessage } from './outgoing-message.js';
 import { isRecord } from '../packets/redis-queue-record.js';
 
-/** What could not even become a message. */
+/** Stands for data of which no message could be made. */
 class Unmade {
   readonly bytes = 0;
 
@@ -16,10 +16,10 @@ class Unmade {
   }
 }
 
-/** Messages, and in the place of those that could not be made, why. */
+/** Messages, with an error in place of each one that could not be made. */
 export type Made = readonly (OutgoingMessage | Unmade)[];
 
-/** Makes a message of each, now. What fails keeps none of the others from being made. */
+/** Makes a message of each, now. A failure does not affect the others. */
 export function makeMany(data: readonly unknown[], make: (one: unknown) => OutgoingMessage): Made {
   return data.map((one) => {
     try {
@@ -31,9 +31,9 @@ export function makeMany(data: readonly unknown[], make: (one: unknown) => Outgo
 }
 
 /**
- * Sends one after the other in one turn of the event loop, so that they travel together, and waits for all. What fails
- * keeps none of the others from being sent.
- * @throws IncompleteError when any of them failed
+ * Sends all messages in one turn of the event loop, so that they travel together, and waits for all. A failure does not
+ * affect the others.
+ * @throws IncompleteError if any of them failed
  */
 export async function sendMany<T>(
   messages: Made,
@@ -55,7 +55,7 @@ export async function sendMany<T>(
   return results;
 }
 
-/** One message was given where many are meant: types do not always hold. */
+/** The error for a single message in place of an array: types are not always obeyed. */
 export function noArray(data: unknown): InvalidOptionError {
   const what = isRecord(data) ? 'a record' : typeof data;
   return new InvalidOptionError(

@@ -6,8 +6,8 @@ const RETRY_LATER = mark('retryLater');
 const DEAD_LETTER = mark('deadLetter');
 
 /**
- * Decides the outcome of a delivery. Nest's filters replace plain errors with plain objects, but an `RpcException` whose
- * `getError()` returns itself passes unchanged.
+ * Decides the outcome of a delivery. Nest's filters replace plain errors with plain objects, but an `RpcException`
+ * whose `getError()` returns itself passes unchanged.
  */
 abstract class SteeringException extends RpcException {
   override getError(): this {
@@ -16,9 +16,9 @@ abstract class SteeringException extends RpcException {
 }
 
 /**
- * Throw it to get the message again later. It uses up none of the retry policy's `attempts`, and there is no limit: to set
- * one, check `context.getAttempt()`, which counts these too, or `context.getSentAt()`, or send with `expiresIn`. Requests
- * come back too, until the caller's deadline.
+ * Throw it to get the message again later. It uses up none of the retry policy's `attempts`, and there is no limit: to
+ * set one, check `context.getAttempt()`, which counts these too, or `context.getSentAt()`, or send with `expiresIn`.
+ * Requests come back too, until the caller's deadline.
  * @throws InvalidOptionError if delayMs is not a whole number ≥ 0
  */
 export class RetryLater extends SteeringException {
@@ -52,7 +52,7 @@ export class DeadLetter extends SteeringException {
   }
 }
 
-/** Recognises those of other copies of this package, too. */
+/** Also recognises exceptions of other copies of this package. */
 export function isRetryLater(thrown: unknown): thrown is RetryLater {
   return isMarked(thrown, RETRY_LATER);
 }

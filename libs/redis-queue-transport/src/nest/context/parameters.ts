@@ -3,7 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { RedisQueueBatchContext } from './redis-queue-batch.context.js';
 import type { RedisQueueContext } from './redis-queue.context.js';
 
-/** Named by Nest's function, whose result has other types in Nest 11. */
+/** Derived from Nest's function, since the type of its result differs in Nest 11. */
 type ParamDecorator<Data> = ReturnType<typeof createParamDecorator<Data, unknown>>;
 
 /** `@MessageId() id: string`: the message's id. In a batch handler: an array of ids. */

@@ -22,7 +22,7 @@ import { RedisQueueBatchContext } from '../context/redis-queue-batch.context.js'
 import { letGo } from './let-go.js';
 import { Replier } from './replier.js';
 
-/** Runs a batch handler, and tells how each message ended. */
+/** Runs a batch handler, and reports how each message ended. */
 export class BatchRunner implements DeliveryHandler {
   readonly #batches: BatchCollector<unknown>;
 
@@ -53,7 +53,7 @@ export class BatchRunner implements DeliveryHandler {
     return new Promise((resolve) => this.begin(delivery, resolve));
   }
 
-  /** Unreadable messages, and requests, go into no batch. */
+  /** Unreadable messages and requests never join a batch. */
   begin(delivery: Delivery, end: (result: Result) => void): void {
     if (delivery.envelope.replyTo !== undefined)
       return queueMicrotask(() => end(this.#refuse(delivery)));
@@ -70,7 +70,7 @@ export class BatchRunner implements DeliveryHandler {
     );
   }
 
-  /** The collector watches the time of a batch. */
+  /** Never called: the collector enforces the time limit of a batch. */
   timedOut(_: Delivery, error: Error): Result {
     return { kind: 'failed', error };
   }
@@ -87,7 +87,7 @@ export class BatchRunner implements DeliveryHandler {
     const { replyTo } = envelope;
     if (replyTo === undefined) return DONE;
     const replier = new Replier(this.broker, this.codec, replyTo, envelope, this.onError);
-    const text = `"${this.pattern}" is handled in batches, which answer nobody: use enqueue() in place of send().`;
+    const text = `"${this.pattern}" is handled in batches, which do not reply: use enqueue() instead of send().`;
     const error = new Error(text);
     replier.fail(error);
     return { kind: 'refused', error };
@@ -107,7 +107,7 @@ export class BatchRunner implements DeliveryHandler {
     );
   }
 
-  /** Settles when everything that the handler does is done. */
+  /** Settles when all of the handler's work is done. */
   async #call(
     items: readonly BatchItem<unknown>[],
     context: RedisQueueBatchContext,
@@ -117,7 +117,7 @@ export class BatchRunner implements DeliveryHandler {
     if (isObservable(result)) await this.#follow(result, items);
   }
 
-  /** To its end, or until nobody waits for it. */
+  /** Resolves when the Observable completes, or when nobody waits for it any more. */
   #follow(values: Observable<unknown>, items: readonly BatchItem<unknown>[]): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       const subscription = values.subscribe({ error: reject, complete: () => resolve() });
@@ -133,7 +133,7 @@ export class BatchRunner implements DeliveryHandler {
   }
 }
 
-/** `cause`: what was thrown, if filters changed it. */
+/** `cause`: the error before filters changed it. */
 function failed(
   error: unknown,
   items: readonly BatchItem<unknown>[],

@@ -4,12 +4,12 @@ import type { OptionsOf } from '../options/option-table.js';
 import type { RedisQueueHandlerOptions } from '../options/options.js';
 import { REDIS_QUEUE_TRANSPORT } from './transport-id.js';
 
-/** An object of texts, numbers and the like. */
+/** An object of strings, numbers and the like. */
 interface PatternObject {
   readonly [key: string]: string | number | boolean | null | PatternObject;
 }
 
-/** Text, a number, or an object of them. */
+/** A string, a number, or an object of these. */
 export type RedisQueuePattern = string | number | PatternObject;
 
 type NoneOf<Names extends string> = Partial<Readonly<Record<Names, undefined>>>;
@@ -35,8 +35,8 @@ type DurableEventOptions = Pick<RedisQueueEventOptions, Exclude<OptionsOf<'durab
 export type RedisQueueEventHandlerOptions = LiveEventOptions | DurableEventOptions;
 
 /**
- * `@MessagePattern(pattern, REDIS_QUEUE_TRANSPORT, options)`, with options that the compiler checks. Handles messages that
- * `enqueue` and `send` send to the pattern.
+ * `@MessagePattern(pattern, REDIS_QUEUE_TRANSPORT, options)`, with options that the compiler checks. Handles messages
+ * that `enqueue` and `send` send to the pattern.
  */
 export function RedisQueueMessage(
   pattern: RedisQueuePattern,

@@ -35,7 +35,9 @@ export interface EventRunnerTerms {
   readonly runtime: Runtime;
 }
 
-/** Runs every `@EventPattern` handler of a live event separately: a failure is logged and does not affect the others. */
+/**
+ * Runs every `@EventPattern` handler of a live event separately: a failure is logged and does not affect the others.
+ */
 export class EventRunner {
   /** By pattern. */
   readonly #handlers: ReadonlyMap<string, readonly LiveHandler[]>;
@@ -102,12 +104,12 @@ export class EventRunner {
     for (const [pattern, handlers] of this.#handlers) {
       const dropped = handlers.reduce((sum, handler) => sum + handler.drop(), 0);
       if (dropped === 0) continue;
-      const text = `Dropped ${counted(dropped, 'live event')} of "${pattern}" that waited when the server stopped.`;
+      const text = `Dropped ${counted(dropped, 'live event')} of "${pattern}" that were still waiting when the server stopped.`;
       this.logger.warn(text);
     }
     this.#dropped.flush();
     if (this.running > 0) {
-      const text = `${counted(this.running, 'handler')} of live events still ran when the server stopped: nobody runs them again.`;
+      const text = `${counted(this.running, 'handler')} of live events still ran when the server stopped. Their events are not handled again.`;
       this.logger.warn(text);
     }
     for (const delivery of this.#running.items()) {
@@ -117,7 +119,7 @@ export class EventRunner {
   }
 
   readonly #runOne: RunLive = (delivery, handler, onEnd) => {
-    // The event may have been recovered, or have waited for a place.
+    // It may have expired by now: events can be recovered late, or wait for a place.
     if (isExpired(delivery.envelope, this.#broker)) {
       this.observer.skipped?.(delivery, 'expired');
       return queueMicrotask(onEnd);
@@ -126,7 +128,7 @@ export class EventRunner {
     this.#watch.began(delivery);
     const end = (): void => {
       const wasRunning = this.#running.end(run);
-      // First, the next event gets this place.
+      // Before anything else, give the place to the next event.
       onEnd();
       if (wasRunning && this.#onIdle !== undefined && this.#isIdle) this.#onIdle();
     };
@@ -134,7 +136,7 @@ export class EventRunner {
     const endWith = (failure: unknown): void => {
       const outcome = failure === undefined ? ACK : ({ kind: 'ack', error: failure } as const);
       this.#watch.ended(delivery, outcome, !delivery.isAborted);
-      // Even if a filter turned it into a value.
+      // Report it even if a filter turned it into a value.
       if (failure !== undefined) this.observer.eventFailed?.(delivery, failure);
       end();
     };
@@ -143,7 +145,8 @@ export class EventRunner {
     const handled = own.runInAsyncScope(handle, this, delivery, context, handler);
     handled.then(
       () => endWith(context.failure),
-      (error: unknown) => endWith(context.failure ?? error ?? new Error('It threw nothing.')),
+      (error: unknown) =>
+        endWith(context.failure ?? error ?? new Error('The handler threw undefined.')),
     );
   };
 
@@ -168,7 +171,7 @@ export class EventRunner {
   }
 }
 
-/** An event from a program without this library names no pattern: the channel tells it. */
+/** An event from a program without this library does not name its pattern: then the channel does. */
 function patternOf({ envelope, queue }: Delivery): string {
   return envelope.pattern ?? queue;
 }

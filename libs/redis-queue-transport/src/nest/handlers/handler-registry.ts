@@ -23,11 +23,11 @@ export interface DurableHandler extends RegisteredHandler<DurableOptions> {
 
 /** An app adds all its handlers, so a second app would claim each of them again. */
 const ONE_FOR_EACH_APP =
-  'If there is but one, then one RedisQueueServer was given to two apps, or to two connectMicroservice(): give each its own.';
+  'If only one exists, then one RedisQueueServer was given to two apps, or to connectMicroservice() twice: give each its own.';
 
 /**
- * The handlers of one server. Nest's own map chains event handlers, so that one failure hides the others; it lets a second
- * message handler silently replace the first; and it mixes messages with events of the same pattern.
+ * The handlers of one server. Nest's own map chains event handlers, so that one failure hides the others; it lets a
+ * second message handler silently replace the first; and it mixes messages with events of the same pattern.
  */
 export class HandlerRegistry {
   readonly #messages = new Map<string, RegisteredHandler<MessageOptions>>();
@@ -36,7 +36,9 @@ export class HandlerRegistry {
   /** Lists of other programs, by the pattern whose queue they feed. */
   readonly #lists = new Map<string, string>();
 
-  /** @throws InvalidPatternError | InvalidOptionError when it, or what it takes from, has a handler already */
+  /**
+   * @throws InvalidPatternError | InvalidOptionError if the pattern, or the list to take from, already has a handler
+   */
   add(pattern: string, handler: MessageHandler, { kind, options }: ResolvedHandler): void {
     switch (kind) {
       case 'message':
@@ -56,7 +58,7 @@ export class HandlerRegistry {
       throw new InvalidPatternError(
         pattern,
         `Two handlers claim @MessagePattern(${JSON.stringify(pattern)}): a message has one handler. ` +
-          `Remove one, or use @EventPattern where several should hear of it. ${ONE_FOR_EACH_APP}`,
+          `Remove one, or use @EventPattern if several should get it. ${ONE_FOR_EACH_APP}`,
       );
     }
     this.#messages.set(pattern, registered);
@@ -102,7 +104,7 @@ export class HandlerRegistry {
     return this.#messages;
   }
 
-  /** Live ones. */
+  /** Handlers of live events. */
   get events(): ReadonlyMap<string, readonly RegisteredHandler<LiveOptions>[]> {
     return this.#events;
   }

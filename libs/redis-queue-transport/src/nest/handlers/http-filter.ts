@@ -18,8 +18,9 @@ const STATUS: Partial<Record<RedisQueueErrorCode, HttpStatus>> = {
 };
 
 /**
- * Responds to HTTP requests whose handlers failed with an error of this library: 504 for a request that timed out, 503 for
- * an unavailable Redis. Without it, Nest responds with 500 to all of them. The body has the error's `code` and no details.
+ * Responds to HTTP requests whose handlers failed with an error of this library: 504 for a request that timed out, 503
+ * for an unavailable Redis. Without it, Nest responds with 500 to all of them. The body has the error's `code` and no
+ * details.
  *
  * `providers: [{ provide: APP_FILTER, useClass: RedisQueueHttpFilter }]`, or
  * `app.useGlobalFilters(new RedisQueueHttpFilter(app.getHttpAdapter()))`.
@@ -27,7 +28,7 @@ const STATUS: Partial<Record<RedisQueueErrorCode, HttpStatus>> = {
 @Catch(RedisQueueError)
 export class RedisQueueHttpFilter extends BaseExceptionFilter<RedisQueueError> {
   override catch(error: RedisQueueError, host: ArgumentsHost): unknown {
-    // Global filters of a hybrid app may also get errors of messages, which are outcomes.
+    // In a hybrid app, global filters may also get errors of message handlers, which decide outcomes.
     if (host.getType() !== 'http') return throwError(() => error);
     const status = STATUS[error.code];
     if (status === undefined) return super.catch(error, host);

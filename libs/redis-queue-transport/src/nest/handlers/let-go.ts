@@ -3,8 +3,9 @@ import type { Subscription } from 'rxjs';
 import { messageOf } from '../../core/errors/message-of.js';
 
 /**
- * Unsubscribes from what a handler returned, once nobody waits for it. It may never end, or emit anything, by itself. What
- * its teardown throws goes to `onError`: the result no longer counts, so nothing else tells of it.
+ * Unsubscribes from an Observable that a handler returned, when nobody waits for it any more: it may never end, or emit
+ * anything, by itself. An error of its teardown goes to `onError`. Nothing else would report it, since the result no
+ * longer counts.
  */
 export function letGo(
   subscription: Subscription,

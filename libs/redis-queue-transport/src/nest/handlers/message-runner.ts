@@ -22,7 +22,7 @@ import { Replier } from './replier.js';
 /** Runs the work between Nest's processing hooks. Settles together with the work. */
 export type WithHooks = (context: BaseRpcContext, work: () => Promise<void>) => Promise<void>;
 
-/** Runs the handler of one `@MessagePattern` or durable `@EventPattern`, and tells how it ended. */
+/** Runs the handler of one `@MessagePattern` or durable `@EventPattern`, and reports how it ended. */
 export class MessageRunner implements DeliveryHandler {
   constructor(
     private readonly pattern: string,
@@ -103,7 +103,10 @@ function undecodable(error: unknown, replier: Replier | undefined): Result {
   return { kind: 'undecodable', error };
 }
 
-/** A filter may have turned a failure into a value. For a caller that is a reply; without a caller it is still a failure. */
+/**
+ * A filter may have turned a failure into a value. For a caller that is a reply; without a caller it is still a
+ * failure.
+ */
 function succeeded({ failure }: RedisQueueContext, replier: Replier | undefined): Result {
   if (failure === undefined) return DONE;
   const steering = steered(failure);
@@ -132,10 +135,10 @@ export function steered(thrown: unknown): Result | undefined {
 }
 
 /**
- * Calls a handler and settles when all its work is done. Interceptors and Observables run lazily, so only the end of what
- * it returned counts. Rejects if any of it fails.
+ * Calls a handler and settles when all its work is done. Interceptors and Observables run lazily, so only the end of
+ * what it returned counts. Rejects if any of it fails.
  *
- * @param onError gets failures after nobody waits any more
+ * @param onError gets failures that occur when nobody waits for the handler any more
  */
 export function runHandler(
   handler: MessageHandler,
@@ -157,7 +160,10 @@ export function runHandler(
   );
 }
 
-/** If the handler asked for an outcome, a filter's value is not a reply: the message runs again, or the caller gets an error. */
+/**
+ * If the handler asked for an outcome, a filter's value is not a reply: the message runs again, or the caller gets an
+ * error.
+ */
 function answer(value: unknown, context: RedisQueueContext, replier: Replier | undefined): void {
   if (replier !== undefined && steered(context.failure) === undefined) replier.only(value);
 }

@@ -11,18 +11,18 @@ import type { PacketCodec, ReplyPacket } from '../packets/packet-codec.js';
 const NOT_READ = {
   status: 'error',
   code: 'CALLER_GONE',
-  message: 'The stream was ended, as its values had not been read for 30 s.',
+  message: 'The stream was ended because its values had not been read for 30 s.',
 } as const;
 
 /** Added to the time that a caller waits for a reply, for the network and for timers. */
 const GRACE_MS = 1_000;
 
-/** The longest time of Node's timers. */
+/** The longest delay that Node's timers support. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Sends the replies to one request. As with Nest's own transports, the end is sent with the last value if it is known in
- * time, otherwise by itself, and `undefined` as the only or last value completes without a value.
+ * Sends the replies to one request. As with Nest's own transports, the end is sent with the last value if it is known
+ * in time, otherwise by itself, and `undefined` as the only or last value completes without a value.
  */
 export class Replier {
   #pending: Written[] = [];
@@ -38,8 +38,8 @@ export class Replier {
   ) {}
 
   /**
-   * Calls back once the caller is known to want no more values: it said so, or no value was sent for longer than it waits,
-   * so it has given up or is dead. For streams, until {@link end}.
+   * Calls back once the caller is known to want no more values: it said so, or no value was sent for longer than it
+   * waits, so it has given up or is dead. For streams, until {@link end}.
    */
   whenUnwanted(onUnwanted: () => void): void {
     this.#onUnwanted = onUnwanted;
@@ -146,7 +146,7 @@ function describeUnwritable(error: unknown): object {
   return { ...code, status: 'error', message: messageOf(error) };
 }
 
-/** The reply for an error that cannot be encoded, such as one with a circle: its message. */
+/** The reply for an error that cannot be encoded, such as one with a circular reference: only its message. */
 function tellable(error: unknown): object | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const message: unknown = Reflect.get(error, 'message');

@@ -9,9 +9,9 @@ import { RedisQueueContext } from '../context/redis-queue.context.js';
 const IS_REMEMBERING = Symbol('nestjs-redis-queue-transport.remember-failures');
 
 /**
- * Lets the context of a delivery remember what its handler really threw. Nest's filters turn a plain error into "Internal
- * server error" before a transport sees it, a user's filter may turn any error into a value or nothing, and Nest offers no
- * other place to see the error. Other transports and the filters themselves are not affected.
+ * Lets the context of a delivery remember what its handler really threw. Nest's filters turn a plain error into
+ * "Internal server error" before a transport sees it, a user's filter may turn any error into a value or nothing, and
+ * Nest offers no other place to see the error. Other transports and the filters themselves are not affected.
  */
 export function rememberFailures(): void {
   const { prototype } = RpcExceptionsHandler;
@@ -32,14 +32,14 @@ export function rememberFailures(): void {
 class Unlogged extends IntrinsicException {}
 
 /**
- * Nest's own filter logs a plain error with its stack, an `HttpException` not at all, and never names the message. The
- * consumer logs what becomes of a delivery, with the cause: once is enough.
+ * Nest's own filter logs a plain error with its stack, an `HttpException` not at all, and never names the message.
+ * Since the consumer logs each failure with the message and the cause, Nest should not log it as well.
  */
 function keepForOurLog(): void {
   const { prototype } = BaseRpcExceptionFilter;
   const handleUnknownError: unknown = Reflect.get(prototype, 'handleUnknownError');
   const caught = Reflect.get(prototype, 'catch') as (...args: unknown[]) => unknown; // called as it was called
-  /** A user's filter may tell and log more than Nest's. */
+  /** A user's filter may tell the caller more than Nest's, and log more. */
   const isReplaced = (filter: object): boolean =>
     Reflect.get(filter, 'handleUnknownError') !== handleUnknownError;
   Reflect.set(prototype, 'catch', function (this: object, error: unknown, host: ArgumentsHost) {

@@ -8,8 +8,8 @@ import { counted } from './counted.js';
 import type { RedisQueueDeclarations } from '../options/declarations.js';
 
 /**
- * Reports mistakes between two processes that are each right by themselves: one sends to a name that the other serves as
- * something else. It only looks if something has reached nobody, and never makes a call fail.
+ * Reports mistakes between two processes that are each right by themselves: one sends to a name that the other serves
+ * differently. It only looks if something has reached nobody, and never makes a call fail.
  */
 export class AddressingLog {
   constructor(
@@ -41,8 +41,8 @@ export class AddressingLog {
         const quoted = JSON.stringify(name);
         const waiting = `${counted(count, 'message')} ${count === 1 ? 'waits' : 'wait'}`;
         this.logger.warn(
-          `${waiting} in the queue ${quoted}, and no server takes them: @EventPattern(${quoted}) handles what is ` +
-            'emitted, and enqueue() or send() put them there. Handle them with ' +
+          `${waiting} in the queue ${quoted}, and no server takes them: they were sent with enqueue() or send(), but ` +
+            `@EventPattern(${quoted}) only handles events from emit(). Handle them with ` +
             `@MessagePattern(${quoted}), or have their sender call emit().`,
         );
       }
@@ -53,9 +53,9 @@ export class AddressingLog {
   literal(patterns: readonly string[]): void {
     for (const pattern of patterns.filter(looksLikeWildcard)) {
       this.logger.warn(
-        `The pattern ${JSON.stringify(pattern)} looks like a wildcard of another broker, and is taken literally. In ` +
-          'patterns of events, "*" stands for one whole segment between dots, and "#" as the last segment for all that ' +
-          'follows: "user.*", "user.#". Patterns of messages have no wildcards.',
+        `The pattern ${JSON.stringify(pattern)} looks like a wildcard of another broker, but is taken literally. In ` +
+          'event patterns, "*" stands for one whole segment between dots, and "#", as the last segment, for all that ' +
+          'follows: "user.*", "user.#". Message patterns have no wildcards.',
       );
     }
   }
@@ -75,14 +75,14 @@ export class AddressingLog {
     const who = eventHandlersOf(servedAs);
     if (who === undefined) {
       this.logger.log(
-        `No server has ever served the queue ${quoted} (prefix "${this.prefix}"). What is enqueued there waits until one ` +
-          'starts. If one runs, compare the pattern, the prefix and the Redis on both sides.',
+        `No server has ever served the queue ${quoted} (prefix "${this.prefix}"). Its messages wait until one ` +
+          'starts. If one is running, compare the pattern, the prefix and the Redis on both sides.',
       );
       return;
     }
     this.logger.warn(
       `enqueue(${quoted}) reaches no handler: this name is handled as an event, by ${who}. The message waits until a ` +
-        `server starts with @MessagePattern(${quoted}). To reach handlers of events, call emit(${quoted})` +
+        `server starts with @MessagePattern(${quoted}). To reach event handlers, call emit(${quoted})` +
         `${servedAs.groupQueues.map((queue) => `, or enqueue(${JSON.stringify(queue)}) for that group alone`).join('')}.`,
     );
   }
@@ -93,7 +93,7 @@ export class AddressingLog {
     const others = groupQueues.flatMap((queue) => subscriptionOf(queue)?.group ?? []);
     const meant = nearest(group, await this.#started(others, pattern, broker));
     const text =
-      `The group "${group}" of "${pattern}" is declared, and no server has ever started it. Redis keeps a copy of ` +
+      `The group "${group}" of "${pattern}" is declared, but no server has ever started it. Redis keeps a copy of ` +
       'each event for it.';
     if (meant === undefined)
       this.logger.log(`${text} They wait until a server of the group starts.`);
@@ -111,13 +111,13 @@ export class AddressingLog {
     try {
       await look();
     } catch (error) {
-      // Whatever fails here, the user's call has succeeded.
+      // The user's call has succeeded, so a failure here must not reach it.
       this.logger.debug(`Could not find out who serves a name: ${messageOf(error)}`);
     }
   }
 }
 
-/** In words; undefined when there are none. */
+/** The event handlers of a name, in words; undefined if there are none. */
 export function eventHandlersOf({ isHeard, groupQueues }: ServedAs): string | undefined {
   const groups = groupQueues.map((queue) => `the group "${subscriptionOf(queue)?.group}"`);
   const all = [...(isHeard ? ['live handlers'] : []), ...groups];

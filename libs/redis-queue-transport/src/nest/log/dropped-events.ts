@@ -1,6 +1,6 @@
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 
-/** While events are dropped, how often that is reported at most. */
+/** While events are being dropped, the shortest time between two reports. */
 const TELL_EVERY_MS = 5_000;
 
 /** Reports dropped live events: the first at once, further ones together. */
@@ -11,7 +11,7 @@ export class DroppedEvents {
 
   constructor(private readonly observer: RedisQueueObserver) {}
 
-  /** One event found no room to wait in. */
+  /** An event was dropped: there was no room for it to wait. */
   add(pattern: string): void {
     this.#counts.set(pattern, (this.#counts.get(pattern) ?? 0) + 1);
     if (this.#timer !== undefined) return;

@@ -3,12 +3,12 @@ import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { messageOf } from '../../core/errors/message-of.js';
 
 const REPEAT_AFTER_MS = 30_000;
-/** How many texts are remembered: those that name a message are all different. */
+/** How many texts are remembered. There may be many, since some contain the id of a message. */
 const MOST_TEXTS = 100;
 
 /** Logs each kind of trouble with Redis when it begins, now and then while it lasts, and when it ends. */
 export class FailureLog {
-  /** Several connections fail at once, in turn and with different texts. */
+  /** By text: several connections can fail at the same time, with different errors. */
   readonly #told = new Map<string, { readonly at: number; readonly isRefusal: boolean }>();
 
   constructor(private readonly logger: LoggerService) {}

@@ -12,9 +12,9 @@ import { counted } from './counted.js';
 import type { FailureLog } from './failure-log.js';
 
 type Methods = Required<RedisQueueObserver>;
-/** What is told about a queue or a pattern. */
+/** The facts about a queue or a pattern that a method gets. */
 type About<Event extends keyof Methods> = Parameters<Methods[Event]>[0];
-/** What is told of a delivery. */
+/** The facts that a method gets beside a delivery. */
 type More<Event extends 'retried' | 'postponed' | 'deadLettered'> = Parameters<Methods[Event]>[1];
 
 /** Writes what happens to messages and live events into Nest's log. */
@@ -36,27 +36,27 @@ export class LifecycleLog implements RedisQueueObserver {
 
   leaseLost({ queue, running }: About<'leaseLost'>): void {
     this.logger.warn(
-      `Lost the lease on "${queue}" with ${running} running: others run them again. ` +
-        'The event loop was blocked, or Redis away, for longer than leaseMs.',
+      `Lost the lease on "${queue}" while ${counted(running, 'handler')} ran: other consumers run the messages again. ` +
+        'The event loop was blocked, or Redis was away, for longer than leaseMs.',
     );
   }
 
   reclaimed({ queue, consumer, deliveries }: About<'reclaimed'>): void {
     this.logger.warn(
-      `Took ${deliveries} deliveries of "${queue}" back from ${consumer}, which stopped renewing its lease.`,
+      `Took back ${counted(deliveries, 'message')} of "${queue}" from ${consumer}, which stopped renewing its lease.`,
     );
   }
 
   retried(delivery: ObservedDelivery, { delayMs, error }: More<'retried'>): void {
     this.logger.warn(
-      `Attempt ${delivery.attempt} of ${nameOf(delivery)} failed; the next one in ${delayMs} ms: ${causeOf(error)}`,
+      `Attempt ${delivery.attempt} of ${nameOf(delivery)} failed; the next one starts in ${delayMs} ms: ${causeOf(error)}`,
       ...this.#newStack(error),
     );
   }
 
   failedUntold({ id, queue }: ObservedDelivery, error: unknown): void {
     this.logger.error(
-      `The request ${id ?? ''} to "${queue}" failed, and its caller is told "Internal server error": ` +
+      `The request ${id ?? ''} to "${queue}" failed, and its caller only gets "Internal server error": ` +
         causeOf(error),
       isExpected(error) ? undefined : summarize(error).stack,
     );
@@ -64,14 +64,14 @@ export class LifecycleLog implements RedisQueueObserver {
 
   postponed(delivery: ObservedDelivery, { delayMs }: More<'postponed'>): void {
     this.logger.debug(
-      `Attempt ${delivery.attempt} of ${nameOf(delivery)} asked to come again later, in ${delayMs} ms.`,
+      `Attempt ${delivery.attempt} of ${nameOf(delivery)} asked to run again in ${delayMs} ms.`,
     );
   }
 
   queueSlowed({ queue, error }: About<'queueSlowed'>): void {
     this.logger.error(
-      `Nearly every attempt on "${queue}" fails, so only a few are made until they succeed again; ` +
-        `messages wait in the queue meanwhile. The last error: ${causeOf(error)}`,
+      `Nearly every attempt on "${queue}" fails, so only a few are made until they succeed again. ` +
+        `Meanwhile, messages wait in the queue. The last error: ${causeOf(error)}`,
     );
   }
 
@@ -90,7 +90,7 @@ export class LifecycleLog implements RedisQueueObserver {
   deadLettersDropped({ queue, dropped }: About<'deadLettersDropped'>): void {
     this.logger.error(
       `${dropped} dead letters of "${queue}" were dropped, the oldest first, and are lost: ` +
-        'they were older than deadLetterMaxAgeMs, or more than deadLetterLimit.',
+        'they were older than deadLetterMaxAgeMs, or exceeded deadLetterLimit.',
     );
   }
 
@@ -105,14 +105,14 @@ export class LifecycleLog implements RedisQueueObserver {
 
   handedBack({ queue, deliveries }: About<'handedBack'>): void {
     this.logger.warn(
-      `Handed ${counted(deliveries, 'message')} of "${queue}" back: the handlers did not end within ` +
+      `Handed back ${counted(deliveries, 'message')} of "${queue}": the handlers did not end within ` +
         'shutdownTimeoutMs. Other consumers run them again.',
     );
   }
 
   settledElsewhere({ queue, deliveries }: About<'settledElsewhere'>): void {
     this.logger.warn(
-      `${deliveries} deliveries of "${queue}" were settled already when their result came.`,
+      `${counted(deliveries, 'message')} of "${queue}" had already been settled elsewhere when the result arrived.`,
     );
   }
 
@@ -125,8 +125,8 @@ export class LifecycleLog implements RedisQueueObserver {
 
   eventsDropped({ pattern, dropped }: About<'eventsDropped'>): void {
     this.logger.warn(
-      `Dropped ${counted(dropped, 'live event')} of "${pattern}": as many as may (maxWaitingEvents) waited for a handler already. ` +
-        'Make the handler faster, raise its concurrency, or give it a group, whose events wait in Redis.',
+      `Dropped ${counted(dropped, 'live event')} of "${pattern}": too many (maxWaitingEvents) were already waiting for a handler. ` +
+        'Make the handler faster, raise its concurrency, or give it a group, so that its events wait in Redis.',
     );
   }
 
@@ -136,11 +136,11 @@ export class LifecycleLog implements RedisQueueObserver {
 
   eventsInterrupted({ times }: About<'eventsInterrupted'>): void {
     this.logger.warn(
-      `Was cut off from live events and missed those sent meanwhile (${times} times so far).`,
+      `The connection for live events was lost; events sent meanwhile were missed (${times} times so far).`,
     );
   }
 
-  /** Once for all messages that failed by the same error. */
+  /** The stack, but only once if several messages failed with the same error. */
   #newStack(error: unknown): readonly string[] {
     const isKnown = typeof error === 'object' && error === this.#lastCause;
     this.#lastCause = error;
@@ -149,7 +149,7 @@ export class LifecycleLog implements RedisQueueObserver {
   }
 }
 
-/** A key is used otherwise. Other refusals hold for all queues, and are told once. */
+/** Names the queue if the type of one of its keys is wrong. Other refusals concern all queues, and are logged once. */
 function withQueue(queue: string, error: unknown): unknown {
   if (!(error instanceof RedisRefusedError) || error.reply !== 'WRONGTYPE') return error;
   return refusalOf(queue, error);
@@ -176,7 +176,7 @@ function asText(details: unknown): string {
   return typeof details === 'string' ? details : JSON.stringify(details);
 }
 
-/** An error that tells what is wrong by itself: where it was thrown is of no interest. */
+/** An error whose message says enough: its stack is not worth logging. */
 function isExpected(error: unknown): boolean {
   return (
     error instanceof RpcException ||
@@ -185,7 +185,7 @@ function isExpected(error: unknown): boolean {
   );
 }
 
-/** What is logged when an observer throws. */
+/** The text to log when an observer throws. */
 export function observerFailed(event: string, error: unknown): string {
   return `An observer failed in ${event}(): ${causeOf(error)}`;
 }

@@ -1,7 +1,7 @@
-/** Further names are only counted. */
+/** How many names are shown. Further ones are only counted. */
 const MOST_NAMES = 20;
 
-/** Names in a row, for people. */
+/** Joins names for people to read. */
 export function listed(names: readonly string[]): string {
   const rest = names.length - MOST_NAMES;
   const shown = names.slice(0, MOST_NAMES).join(', ');

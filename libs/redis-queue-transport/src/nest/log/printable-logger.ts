@@ -12,14 +12,15 @@ function printableStack(stack: string): string {
 }
 
 /**
- * Nest's logger for untrusted text: ids, patterns, headers, and thrown errors may come from anyone who can send a message.
+ * Nest's logger for untrusted text: ids, patterns, headers, and thrown errors may come from anyone who can send a
+ * message.
  */
 export class PrintableLogger extends Logger {
   override log(message: unknown, ...rest: unknown[]): void {
     super.log(printableOf(message), ...rest);
   }
 
-  /** What follows the message is a stack. */
+  /** Arguments after the message are stacks. */
   override warn(message: unknown, ...rest: unknown[]): void {
     super.warn(printableOf(message), ...rest.map(printableStackOf));
   }
@@ -28,7 +29,7 @@ export class PrintableLogger extends Logger {
     super.debug(printableOf(message), ...rest);
   }
 
-  /** What follows the message is a stack. */
+  /** Arguments after the message are stacks. */
   override error(message: unknown, ...rest: unknown[]): void {
     const stacks = rest.map(printableStackOf);
     if (!(message instanceof Error)) return super.error(printableOf(message), ...stacks);

@@ -11,23 +11,23 @@ import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 export type RedisQueueStatus = 'connected' | 'reconnecting' | 'disconnected';
 
 /** The events of `on()`. */
-// A type and not an interface, as Nest asks for an index signature.
+// A type and not an interface, since Nest requires an index signature.
 export type RedisQueueEvents = {
   connected: () => void;
   reconnecting: () => void;
   disconnected: () => void;
   /**
-   * The connection for live events was lost and restored, this many times so far: events sent meanwhile were missed. This
-   * happens in outages, and to a subscriber that is too slow for Redis's output buffer limit.
+   * The connection for live events was lost and restored, this many times so far: events sent meanwhile were missed.
+   * This happens in outages, and to a subscriber that is too slow for Redis's output buffer limit.
    */
   eventsInterrupted: (times: number) => void;
-  /** Live events of a pattern with `recover` were missed for good: too old, or kept no longer. */
+  /** Live events of a pattern with `recover` were missed for good: too old, or no longer kept. */
   gap: (gap: { readonly pattern: string; readonly missed: number }) => void;
   /** Live events of a pattern were dropped, because `maxWaitingEvents` of them already waited for a handler. */
   eventsDropped: (drop: { readonly pattern: string; readonly dropped: number }) => void;
   /**
-   * Nearly every attempt on a queue fails, the last one with this error. This server makes only a few attempts until they
-   * succeed again. Messages stay in the queue meanwhile.
+   * Nearly every attempt on a queue fails, the last one with this error. This server makes only a few attempts until
+   * they succeed again. Messages stay in the queue meanwhile.
    */
   queueSlowed: (slowed: { readonly queue: string; readonly error: unknown }) => void;
   /** Attempts on a queue that was slowed down succeed again. */
@@ -91,7 +91,7 @@ export class StatusEvents {
     const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`;
     return new InvalidOptionError(
       'event',
-      `on() knows no event ${JSON.stringify(String(event))}; there are ${known.join(', ')}.${hint}`,
+      `on() has no event ${JSON.stringify(String(event))}; its events are ${known.join(', ')}.${hint}`,
     );
   }
 
@@ -100,7 +100,7 @@ export class StatusEvents {
     this.#tell(status, (listener) => listener());
   }
 
-  /** Passes on what its listeners can hear of messages and live events. */
+  /** Passes what happens to messages and live events on to the listeners of `on()`. */
   get observer(): RedisQueueObserver {
     return {
       eventsInterrupted: ({ times }) => this.#tell('eventsInterrupted', (hear) => hear(times)),
@@ -115,14 +115,14 @@ export class StatusEvents {
       retried: ({ queue, id, attempt }, { delayMs, error }) => {
         this.#tell('retried', (hear) => hear({ queue, id, attempt, delayMs, error }));
       },
-      // What a queue's consumer tries again is told by its queue, in the log.
+      // Failures of a queue's consumer only go to the log, which names the queue.
       callFailed: ({ queue, error }) => {
         if (queue === undefined) this.#tell('error', (hear) => hear(error));
       },
     };
   }
 
-  /** How a listener fails must not reach what it is told by: connections, and loops that would begin anew. */
+  /** A failing listener must not affect its callers: connections, and loops that would start again. */
   #tell<Event extends keyof RedisQueueEvents>(
     event: Event,
     tell: (listener: RedisQueueEvents[Event]) => void,

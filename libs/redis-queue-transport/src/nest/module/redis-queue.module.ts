@@ -36,8 +36,8 @@ interface Placement {
 export interface RedisQueueSettings extends RedisQueueClientOptions {
   /**
    * Provides a `RedisQueueServer` too, with these options. Options that it shares with the client (connection, prefix,
-   * codecs, observers …) default to those of the client. Start it with {@link RedisQueueModule.microservice}. Default: no
-   * server.
+   * codecs, observers …) default to those of the client. Start it with {@link RedisQueueModule.microservice}. Default:
+   * no server.
    */
   readonly server?: RedisQueueServerOptions | undefined;
 }
@@ -51,7 +51,7 @@ export interface RedisQueueOptionsFactory {
 
 type Settings = RedisQueueSettings | Promise<RedisQueueSettings>;
 
-/** The result of a user's factory, and what becomes of it. */
+/** The tokens of what a user's factory returned, and of the options resolved from that. */
 const GIVEN = Symbol('GIVEN');
 const SETTINGS = Symbol('SETTINGS');
 
@@ -96,9 +96,9 @@ function tokenOf(provided: Type, name: InjectionToken | undefined): InjectionTok
 }
 
 /**
- * Provides a {@link RedisQueueClient}, a {@link RedisQueueAdmin}, and with the option `server` a {@link RedisQueueServer},
- * and closes them with the app. In an app that imports it, however the app ends, this library's servers are closed and
- * their handlers have ended before any provider is destroyed.
+ * Provides a {@link RedisQueueClient}, a {@link RedisQueueAdmin}, and with the option `server` a {@link
+ * RedisQueueServer}, and closes them with the app. In an app that imports it, however the app ends, this library's
+ * servers are closed and their handlers have ended before any provider is destroyed.
  */
 @Module({ imports: [ServerCloserModule] })
 export class RedisQueueModule {
@@ -119,7 +119,7 @@ export class RedisQueueModule {
         if (server !== undefined) return { strategy: server };
         throw new InvalidOptionError(
           'server',
-          'The RedisQueueModule of this app has no server: give its options a server, as in server: { group: "billing" }, or server: {}',
+          'The RedisQueueModule of this app has no server: set its option server, for example server: { group: "billing" } or server: {}',
         );
       },
     };
@@ -167,7 +167,7 @@ function assemble(
     inject: [SETTINGS],
   };
   const adminOfName = redisQueueAdminToken(name);
-  // No alias: injecting by class could not be told from injecting by name.
+  // Not an alias (useExisting): then injecting by class could not be told from injecting by name.
   const byName = {
     provide: adminOfName,
     useFactory: (same: RedisQueueAdmin) => same,

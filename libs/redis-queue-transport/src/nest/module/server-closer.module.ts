@@ -12,7 +12,7 @@ const BEFORE_THE_ROOT = -1;
 
 /**
  * Closes this library's servers before anything else of the app is destroyed. A standalone app's `close()` does so by
- * itself; after a signal, and in hybrid apps, Nest would close them only when what their handlers need is gone.
+ * itself. After a signal, and in hybrid apps, Nest would only close them after destroying what their handlers need.
  */
 @Module({})
 export class ServerCloserModule implements OnApplicationBootstrap, OnModuleDestroy {
@@ -39,10 +39,10 @@ export class ServerCloserModule implements OnApplicationBootstrap, OnModuleDestr
     await Promise.all(servers.map((server) => server.close()));
   }
 
-  /** Of all transports. */
+  /** The servers of all transports. */
   #servers(): ReadonlySet<RpcTarget> {
     const servers = new Set<RpcTarget>();
-    // A replay of all that were added so far: what it has to say it says at once.
+    // The registry replays all servers added so far, synchronously.
     const registry = this.modules.getRpcTargetRegistry<RpcTarget>().subscribe((target) => {
       servers.add(target);
     });

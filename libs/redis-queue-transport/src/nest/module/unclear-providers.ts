@@ -11,7 +11,7 @@ type Wrapper = Module['providers'] extends Map<InjectionToken, infer W> ? W : ne
 /** Classes that each registration of the module may provide. */
 const PROVIDED = [RedisQueueAdmin, RedisQueueClient, RedisQueueServer] as const;
 
-/** Warns where Nest takes the first of several without a word. */
+/** Warns if Nest silently injects the first of several. */
 export function warnOfUnclearProviders(modules: ModulesContainer, logger: Logger): void {
   for (const module of modules.values()) {
     for (const provided of PROVIDED) {
@@ -20,8 +20,8 @@ export function warnOfUnclearProviders(modules: ModulesContainer, logger: Logger
       for (const wrapper of [...module.controllers.values(), ...module.providers.values()]) {
         if (!dependenciesOf(wrapper).includes(provided)) continue;
         logger.warn(
-          `${String(wrapper.name)} of ${module.name} gets one of ${sources.length} ${provided.name}s, that of the module ` +
-            'which is imported first. Inject the one that is meant by its name: a client by the name itself, its admin by ' +
+          `${String(wrapper.name)} of ${module.name} gets one of ${sources.length} ${provided.name}s: that of the module ` +
+            'that is imported first. Inject the one that you mean by name: a client by the name itself, its admin by ' +
             'redisQueueAdminToken(name), its server by redisQueueServerToken(name).',
         );
       }
@@ -29,7 +29,7 @@ export function warnOfUnclearProviders(modules: ModulesContainer, logger: Logger
   }
 }
 
-/** Warns of servers that a module provides and nothing starts. */
+/** Warns about servers that a module provides but nothing starts. */
 export function warnOfIdleServers(
   modules: ModulesContainer,
   connected: ReadonlySet<unknown>,
@@ -42,7 +42,7 @@ export function warnOfIdleServers(
   );
   if (idle.length === 0) return;
   logger.warn(
-    'RedisQueueModule has a server that nothing starts: no handler is served by it. Make the app with ' +
+    'RedisQueueModule has a server that nothing starts, so it serves no handlers. Create the app with ' +
       'NestFactory.createMicroservice(AppModule, RedisQueueModule.microservice()), or call ' +
       'app.connectMicroservice(RedisQueueModule.microservice()) before app.init().',
   );

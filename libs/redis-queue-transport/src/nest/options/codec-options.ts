@@ -5,14 +5,17 @@ import { invalid } from '../../core/options/options.js';
 
 const NAME = /^[\w.-]+$/;
 
-/** A codec that this process can use; what its methods take and answer cannot be checked from outside. */
+/** Checks that it is a codec. What its methods take and return cannot be checked from outside. */
 export function codecRule(value: unknown, option: string): Codec {
   if (isCodec(value)) return ofThisCopy(value);
   const hasMethods = 'an object with name (letters, digits, ".", "_", "-"), encode() and decode()';
   throw invalid(option, hasMethods + adviceFor(value), value);
 }
 
-/** If another copy of this package made it, ours does the same, and is recognised elsewhere. A codec derived from it is another. */
+/**
+ * Replaces a built-in codec of another copy of this package with ours, which the rest of the code recognises. A codec
+ * that is derived from a built-in one is a different codec.
+ */
 function ofThisCopy(codec: Codec): Codec {
   if (Object.hasOwn(codec, JSON_CODEC)) return jsonCodec;
   return Object.hasOwn(codec, RAW_CODEC) ? rawCodec : codec;
@@ -34,7 +37,7 @@ export function assertDistinctCodecs(options: {
     if (other !== undefined && other !== codec) {
       throw new InvalidOptionError(
         'codecs',
-        `codecs must have names of their own, got two that are called "${codec.name}"`,
+        `codecs must have different names, got two called "${codec.name}"`,
       );
     }
     byName.set(codec.name, codec);
@@ -47,7 +50,7 @@ const OURS: ReadonlyMap<unknown, string> = new Map([
   ['msgpack', " (msgpackCodec, from 'nestjs-redis-queue-transport/msgpack')"],
 ]);
 
-/** Whoever names one of ours means it. */
+/** For a user who gave the name of a built-in codec in place of the codec. */
 function adviceFor(value: unknown): string {
   return OURS.get(value) ?? '';
 }

@@ -10,7 +10,7 @@ export type RedisQueueDeclarations = Readonly<Record<string, EventDeclarationOpt
 export interface EventDeclarationOptions {
   /** Names of the groups. */
   readonly groups?: readonly string[] | undefined;
-  /** How much is kept for groups that come later and for replays; one of the bounds at least. */
+  /** How much is kept, for groups that start later and for replays. Needs at least one of the bounds. */
   readonly history?: HistoryOptions | undefined;
 }
 
@@ -60,7 +60,7 @@ export const declarationsRule: Rule<RedisQueueDeclarations> = (value, option) =>
   return Object.freeze(Object.fromEntries(declarations));
 };
 
-/** Declares what the option `declare` says. */
+/** Declares the groups and histories of the option `declare`. */
 export async function declareAll(
   broker: Broker,
   declarations: RedisQueueDeclarations = {},

@@ -2,22 +2,22 @@ import type { HistoryOptions } from './declarations.js';
 import type { RedisQueueHandlerOptions } from './options.js';
 
 /** `new`, `earliest`, or a `historyId`. */
-// With a plain string the two words would be lost to editors.
+// Not a plain `string`: then editors would no longer suggest the two words.
 type HistoryStart = 'new' | 'earliest' | Date | (string & {});
 
 /** What an event handler can set for itself, as `@EventPattern(pattern, { … })`. */
 export interface RedisQueueEventOptions extends RedisQueueHandlerOptions {
   /**
-   * Makes the events durable: this group gets one copy of each event in a queue of its own, and one replica of the group
-   * handles it, with retries and dead letters as for messages. Letters, digits, `_`, `.` and `-`. Default: none. Every
-   * replica that listens hears the event live.
+   * Makes the events durable: this group gets one copy of each event in a queue of its own, and one replica of the
+   * group handles it, with retries and dead letters as for messages. Letters, digits, `_`, `.` and `-`. Default: none.
+   * Every replica that listens hears the event live.
    */
   readonly group?: string | undefined;
   /** The same with the server's `group`. Default false. */
   readonly durable?: boolean | undefined;
   /**
-   * Keeps the last events of the pattern for groups that start later and for replays. If several handlers of the pattern in
-   * one server set it, or its `declare` does, all must give the same bounds. Default: no events are kept.
+   * Keeps the last events of the pattern for groups that start later and for replays. If several handlers of the
+   * pattern in one server set it, or its `declare` does, all must give the same bounds. Default: no events are kept.
    */
   readonly history?: HistoryOptions | undefined;
   /**
@@ -26,9 +26,9 @@ export interface RedisQueueEventOptions extends RedisQueueHandlerOptions {
    */
   readonly from?: HistoryStart | undefined;
   /**
-   * For live events of a pattern with a history: a replica that was disconnected gets the events that it missed, in order,
-   * if they were emitted within the last `withinMs`. The server's event `gap` reports older ones, and ones no longer kept.
-   * Applies to all live handlers of the pattern in this server. Default: missed events are lost.
+   * For live events of a pattern with a history: a replica that was disconnected gets the events that it missed, in
+   * order, if they were emitted within the last `withinMs`. The server's event `gap` reports older ones, and ones no
+   * longer kept. Applies to all live handlers of the pattern in this server. Default: missed events are lost.
    */
   readonly recover?: { readonly withinMs: number } | undefined;
 }

@@ -8,19 +8,19 @@ import type { ResolvedServerOptions } from './resolve-options.js';
 
 export type MessageOptions = ResolvedOf<'message'>;
 export type LiveOptions = ResolvedOf<'live'>;
-/** With the group that was given, or that of the server. */
+/** `group` is the handler's own, or else the server's. */
 export type DurableOptions = ResolvedOf<'durable'> & { readonly group: string };
-/** Of a handler whose messages wait in a queue. */
+/** The options of a handler whose messages wait in a queue. */
 export type QueueOptions = Omit<MessageOptions, 'feedFrom'> &
   Partial<Pick<MessageOptions, 'feedFrom'>>;
 
-/** A handler's options say of which kind it is. */
+/** The kind of a handler, which its options decide, with the options of that kind. */
 export type ResolvedHandler =
   | { readonly kind: 'message'; readonly options: MessageOptions }
   | { readonly kind: 'durable'; readonly options: DurableOptions }
   | { readonly kind: 'live'; readonly options: LiveOptions };
 
-/** What the decorator of a message handler says, over what its server says. @throws InvalidOptionError */
+/** The options of a message handler's decorator, completed with those of its server. @throws InvalidOptionError */
 export function resolveMessageHandler(
   extras: object,
   server: ResolvedServerOptions,
@@ -32,7 +32,10 @@ export function resolveMessageHandler(
   });
 }
 
-/** The same of an event handler, which hears events live or gets copies for its group. @throws InvalidOptionError | InvalidPatternError */
+/**
+ * The same for an event handler, which hears events live or gets copies for its group.
+ * @throws InvalidOptionError | InvalidPatternError
+ */
 export function resolveEventHandler(
   extras: object,
   server: ResolvedServerOptions,
@@ -43,7 +46,7 @@ export function resolveEventHandler(
     const options = resolve(['message', 'durable', 'live'], extras, server, pattern);
     const group = groupOf(options, server, pattern);
     const kind = group === undefined ? 'live' : 'durable';
-    // To begin with what is new, which is no `from` any more, is what live events do anyway.
+    // Live handlers may say `from: 'new'`, which resolves to undefined: they start with new events anyway.
     refuseMisplaced(
       kind,
       pattern,
@@ -55,7 +58,7 @@ export function resolveEventHandler(
   });
 }
 
-/** What a handler does not say itself, its server says. */
+/** If a handler does not set one of these, the server's value applies. */
 const OF_SERVERS_TOO = OPTION_NAMES.filter(
   (name): name is OptionsOf<'server'> & OptionsOf<'message'> =>
     isOf(name, 'server') && isOf(name, 'message'),
@@ -67,15 +70,15 @@ function resolve<Kind extends HandlerKind>(
   server: ResolvedServerOptions,
   pattern: string,
 ): ResolvedOf<Kind> {
-  const given = extras as Partial<Record<OptionName, unknown>>; // of which nothing is believed yet
+  const given = extras as Partial<Record<OptionName, unknown>>; // nothing is checked yet
   const ofServer = Object.fromEntries(OF_SERVERS_TOO.map((name) => [name, server[name]]));
-  // That of a server counts messages.
+  // The server's concurrency counts messages, that of a batch handler batches.
   const above = given.batch === undefined ? ofServer : { ...ofServer, concurrency: 1 };
   const who = `The handler of "${pattern}"`;
-  // Events are read before their kind is known; the rules of messages hold for what all kinds have.
+  // The kind of an event handler is not known yet, but options that all kinds have follow the rules for messages.
   const options = resolveFor<HandlerKind>(kinds, extras, who, above) as MessageOptions;
   assertFewEnough(options);
-  // That of the server is for all handlers, and is raised where one of them runs more.
+  // The server's prefetch is for all handlers. If one of them runs more, it is raised for that one.
   if (given.prefetch !== undefined)
     assertPrefetch(options.prefetch, options.concurrency * (options.batch?.size ?? 1));
   assertForeign(options, server.prefix);
@@ -93,7 +96,11 @@ function assertFewEnough({ concurrency, batch }: Batched): void {
 function assertForeign({ feedFrom }: Pick<MessageOptions, 'feedFrom'>, prefix: string): void {
   if (feedFrom?.list.startsWith(`${prefix}:`) !== true) return;
   const { list } = feedFrom;
-  throw invalid('feedFrom.list', `a list that is not of this library (prefix ${prefix})`, list);
+  throw invalid(
+    'feedFrom.list',
+    `a list of another program, not one with the prefix ${prefix} of this library`,
+    list,
+  );
 }
 
 function groupOf(
@@ -107,12 +114,12 @@ function groupOf(
   if (server.group !== undefined) return server.group;
   throw new InvalidOptionError(
     'durable',
-    `durable: true of the handler of "${pattern}" needs a group: give the server its name with the option group, ` +
-      'or the handler one of its own',
+    `durable: true of the handler of "${pattern}" needs a group: set the option group of the server, ` +
+      'or of this handler',
   );
 }
 
-/** What a handler says that would have no effect it may not say. @throws InvalidOptionError */
+/** Refuses options that would have no effect on a handler of this kind. @throws InvalidOptionError */
 function refuseMisplaced(
   kind: HandlerKind,
   pattern: string,
@@ -131,17 +138,17 @@ function isGiven(extras: object, name: OptionName): boolean {
 
 function misplaced(name: OptionName, kind: HandlerKind, handler: string): string {
   if (kind === 'message')
-    return `${name} is for events, and ${handler} is one of messages: use @EventPattern and emit()`;
+    return `${name} is for events, but ${handler} handles messages: use @EventPattern and emit()`;
   if (isOf(name, 'message') && !isOf(name, 'durable'))
-    return `${name} is for the queues of messages, and ${handler} is one of events: use @MessagePattern`;
+    return `${name} is for message queues, but ${handler} handles events: use @MessagePattern`;
   if (kind === 'durable')
-    return `${name} is for live events, and ${handler} has a group, which misses nothing: leave it out`;
+    return `${name} is for live events, but ${handler} has a group, which misses nothing: leave it out`;
   return isOf(name, 'message')
-    ? `${name} is for what waits in a queue, and ${handler} hears live events: use @MessagePattern and enqueue(), or give it a group`
-    : `${name} needs a group that can begin there, and ${handler} hears events live: add group or durable`;
+    ? `${name} is for messages that wait in a queue, but ${handler} hears live events: use @MessagePattern and enqueue(), or give it a group`
+    : `${name} says where a new group starts, but ${handler} hears events live: add group or durable`;
 }
 
-/** Says of a handler's option which handler it is: a server may have many. @throws what `resolve` throws */
+/** Adds the handler to errors about its options, since a server may have many. @throws InvalidOptionError */
 function resolvedFor<T>(pattern: string, resolveIt: () => T): T {
   try {
     return resolveIt();

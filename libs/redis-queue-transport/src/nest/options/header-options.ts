@@ -1,13 +1,13 @@
 import { invalid, text } from '../../core/options/options.js';
 import type { Rule } from '../../core/options/options.js';
 
-/** Names and values are text. */
+/** Header names with string values. */
 export const headersRule: Rule<Readonly<Record<string, string>>> = (headers, option) => {
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
-    throw invalid(option, 'an object of texts', headers);
+    throw invalid(option, 'an object with text values', headers);
   for (const [name, value] of Object.entries(headers))
     if (typeof value !== 'string') throw invalid(`${option}.${name}`, 'text', value);
-  return headers as Readonly<Record<string, string>>; // each was looked at
+  return headers as Readonly<Record<string, string>>; // each value was checked
 };
 
 const nameRule = text('the name of a header', (name) => name !== '');

@@ -4,14 +4,14 @@ import type { Rule } from '../../core/options/options.js';
 
 const ENTRY = /^\d+(-\d+)?$/;
 
-/** One end of a part of a history, in the form in which Redis takes it. */
+/** The first or last entry of a part of a history, in the form that Redis expects. */
 export const historyEndRule: Rule<string> = (value, option) => {
   if (value instanceof Date && !Number.isNaN(value.getTime())) return String(value.getTime());
   if (typeof value === 'string' && ENTRY.test(value)) return value;
   throw invalid(option, 'a Date or a historyId', value);
 };
 
-/** The same for a start; undefined for no part of it. */
+/** The same for where a new group starts; undefined for `new`, which takes nothing from the history. */
 export const historyStartRule: Rule<string | undefined> = (value, option) => {
   if (value === 'new') return undefined;
   if (value === 'earliest') return EARLIEST;

@@ -4,12 +4,12 @@ import type { Rule } from '../../core/options/options.js';
 import { OBSERVED_EVENTS } from '../../core/lifecycle/observers.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 
-/** Objects with a method for an event. One that has none is a mistake: it would be told nothing. */
+/** Each observer needs a method for at least one event. Without any, it would never be called, so that is a mistake. */
 export const observersRule: Rule<readonly RedisQueueObserver[]> = (value, option) => {
   if (!Array.isArray(value)) throw invalid(option, 'a list of observers', value);
   const observers: readonly unknown[] = value;
   observers.forEach((observer, index) => assertObserver(observer, `${option}[${index}]`));
-  return Object.freeze([...observers]) as readonly RedisQueueObserver[]; // each was looked at
+  return Object.freeze([...observers]) as readonly RedisQueueObserver[]; // each was checked
 };
 
 function assertObserver(observer: unknown, option: string): void {

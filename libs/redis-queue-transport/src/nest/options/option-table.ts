@@ -22,10 +22,10 @@ import { headersRule, namesRule } from './header-options.js';
 import { observersRule } from './observers-rule.js';
 import { historyStartRule } from './history-ends.js';
 
-/** Of what a handler gets: messages, copies of events for its group, or live events. */
+/** What a handler gets: messages, copies of events for its group, or live events. */
 export type HandlerKind = 'message' | 'durable' | 'live';
 
-/** Who has options. A handler takes those that its server has too from there, unless it says otherwise. */
+/** Who has options. For options that a server also has, its value is the default of its handlers. */
 export type Owner = 'server' | 'client' | 'admin' | HandlerKind;
 
 const MIB = 1_048_576;
@@ -40,12 +40,12 @@ const bytesOrNever: Rule<number | false> = (value, option) => {
 };
 
 const functionRule: Rule<(error: unknown) => boolean> = (value, option) => {
-  // What it takes and returns shows when it is called.
+  // Its parameter and its result can only be checked when it is called.
   if (typeof value === 'function') return value as (error: unknown) => boolean;
   throw invalid(option, 'a function that gets an error and returns true or false', value);
 };
 
-/** 24 pauses that are 2 h 37 min together, and 1 h 18 min where chance makes each as short as it can be. */
+/** The 24 pauses add up to 2 h 37 min at most, and to 1 h 18 min if chance makes each as short as possible. */
 const DEFAULT_RETRY: RetryPolicy = {
   attempts: 25,
   backoff: 'exponential',
@@ -96,7 +96,7 @@ const recoverRule = nested<{ readonly withinMs: number }>(
   ['withinMs'],
 );
 
-/** What it may be, what holds where it is not given (undefined: its absence means something), and who has it. */
+/** One option: its rule, its default (undefined if leaving it out has a meaning of its own), and who has it. */
 function option<T, const Default extends T | undefined, const Owners extends readonly Owner[]>(
   rule: Rule<T>,
   fallback: Default,
@@ -105,7 +105,7 @@ function option<T, const Default extends T | undefined, const Owners extends rea
   return { rule, fallback, of };
 }
 
-/** Every option there is; docs/options.md and docs/events.md list the same. */
+/** Every option. docs/options.md and docs/events.md list the same ones. */
 export const OPTIONS = {
   connection: option(
     connectionRule,
@@ -180,7 +180,7 @@ export const OPTIONS = {
 type Table = typeof OPTIONS;
 export type OptionName = keyof Table;
 
-/** The names of those that somebody has. */
+/** The names of an owner's options. */
 export type OptionsOf<O extends Owner> = {
   [Name in OptionName]: O extends Table[Name]['of'][number] ? Name : never;
 }[OptionName];
@@ -188,14 +188,14 @@ export type OptionsOf<O extends Owner> = {
 type ValueOf<Name extends OptionName> =
   ReturnType<Table[Name]['rule']> | (Table[Name]['fallback'] extends undefined ? undefined : never);
 
-/** All that somebody has, each with a value that was checked. */
+/** All options of an owner, with checked values. */
 export type ResolvedOf<O extends Owner> = {
   readonly [Name in OptionsOf<O>]: ValueOf<Name>;
 };
 
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[]; // of the literal above
 
-/** Whether one of these has it. */
+/** Whether one of these owners has the option. */
 export function isOf(name: OptionName, ...owners: readonly Owner[]): boolean {
   return owners.some((owner) => (OPTIONS[name].of as readonly Owner[]).includes(owner));
 }

@@ -226,7 +226,7 @@ describe('an option with an unusable value', () => {
     ['codec', { ...own, name: 'a b' }, `codec must be ${OF_CODECS}, got {"name":"a b"}`],
     ['codecs', own, 'codecs must be an array of codecs, got {"name":"own"}'],
     ['codecs', [own, null], `codecs[1] must be ${OF_CODECS}, got null`],
-    ['codecs', [own, { ...own }], 'codecs must have names of their own'],
+    ['codecs', [own, { ...own }], 'codecs must have different names'],
     [
       'compressAboveBytes',
       true,
@@ -238,7 +238,7 @@ describe('an option with an unusable value', () => {
       '1mb',
       'maxPayloadBytes must be a whole number of bytes from 1 to 536870912',
     ],
-    ['codecs', [{ ...own, name: 'json' }], 'got two that are called "json"'],
+    ['codecs', [{ ...own, name: 'json' }], 'got two called "json"'],
   ];
 
   const ofServers: readonly [string, unknown, string][] = [
@@ -482,7 +482,7 @@ describe('the options of a handler', () => {
     { recover: { withinMs: 5 } },
   ])('for events are refused of a handler of messages, with what to use: %j', (extras) => {
     expect(add(extras, false)).toThrow(
-      `${Object.keys(extras)[0]} is for events, and the handler of "sum" is one of messages: use @EventPattern`,
+      `${Object.keys(extras)[0]} is for events, but the handler of "sum" handles messages: use @EventPattern`,
     );
   });
 
@@ -495,7 +495,7 @@ describe('the options of a handler', () => {
     { batch: { size: 5 } },
   ])('that live events have no use for are refused, not passed over: %j', (extras) => {
     expect(add(extras, true)).toThrow(
-      `${Object.keys(extras)[0]} is for what waits in a queue, and the handler of "sum" hears live events`,
+      `${Object.keys(extras)[0]} is for messages that wait in a queue, but the handler of "sum" hears live events`,
     );
     expect(add({ ...extras, group: 'billing' }, true)).not.toThrow();
   });

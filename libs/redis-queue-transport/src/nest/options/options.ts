@@ -8,11 +8,11 @@ interface SharedOptions {
   /**
    * Where Redis is: a `redis://` or `rediss://` URL, ioredis options, or an ioredis instance. The library opens
    * connections of its own to the same place; an instance that you give is neither used for commands nor closed. For
-   * tokens that expire, give `credentials` among the options: a function that is asked before each connection is opened.
+   * tokens that expire, add `credentials` to the options: a function that is called before each connection is opened.
    * Default `redis://127.0.0.1:6379`.
    */
   readonly connection?: ConnectionOption | undefined;
-  /** First part of every key, without braces; servers and clients that should meet need the same. Default `rq`. */
+  /** First part of every key, without braces. Servers and clients only meet if theirs is the same. Default `rq`. */
   readonly prefix?: string | undefined;
   /**
    * How long, in ms, a call waits for a connection that is away before it rejects with `RedisUnavailableError`.
@@ -24,8 +24,8 @@ interface SharedOptions {
   /** Nest deserializer for incoming packets; may be asynchronous. */
   readonly deserializer?: Deserializer | undefined;
   /**
-   * How data is encoded: `jsonCodec`, `rawCodec`, `msgpackCodec` from `nestjs-redis-queue-transport/msgpack`, or a codec of
-   * your own. A reply is written in the codec of its request. Default `jsonCodec`.
+   * How data is encoded: `jsonCodec`, `rawCodec`, `msgpackCodec` from `nestjs-redis-queue-transport/msgpack`, or a
+   * codec of your own. A reply is written in the codec of its request. Default `jsonCodec`.
    */
   readonly codec?: Codec | undefined;
   /** Further codecs that this side can read, in addition to JSON, raw bytes and `codec`. Default none. */
@@ -37,18 +37,18 @@ interface SharedOptions {
    */
   readonly maxPayloadBytes?: number | undefined;
   /**
-   * Larger bodies, in bytes, are compressed (gzip) if that saves at least a tenth; `false` for never. Compressing blocks
-   * the event loop: with a lower value, it costs more time than it saves memory and network. Default 32 KiB.
+   * Larger bodies, in bytes, are compressed (gzip) if that saves at least a tenth; `false` for never. Compressing
+   * blocks the event loop: with a lower value, it costs more time than it saves memory and network. Default 32 KiB.
    */
   readonly compressAboveBytes?: number | false | undefined;
   /**
-   * Objects that are told what happens to messages, for metrics or traces. An event that none of them has a method for
-   * costs nothing. Default: none.
+   * Objects that are told what happens to messages, for metrics or traces. Events for which none of them has a method
+   * cost nothing. Default: none.
    */
   readonly observers?: readonly RedisQueueObserver[] | undefined;
   /**
-   * Groups that get copies of events, and histories that start, even before their servers first start. Declared with the
-   * first connection. Default: none.
+   * Groups that get copies of events, and histories that start, even before their servers first start. Declared with
+   * the first connection. Default: none.
    */
   readonly declare?: RedisQueueDeclarations | undefined;
 }
@@ -56,32 +56,32 @@ interface SharedOptions {
 /** What a handler can set for itself, as `@MessagePattern(pattern, { … })`. */
 export interface RedisQueueHandlerOptions {
   /**
-   * Most calls of this handler that run at once in one process; applies to live events too. 1 keeps the order of the queue
-   * within one process. Too many make every call slower. Default 100.
+   * Most calls of this handler that run at once in one process; applies to live events too. 1 keeps the order of the
+   * queue within one process. Too many make every call slower. Default 100.
    */
   readonly concurrency?: number | undefined;
   /**
    * Most messages that a consumer may hold, including those running. At least `concurrency`; if a handler's concurrency
-   * exceeds the server's prefetch, that concurrency applies. Prefetched messages start without a round trip to Redis, which
-   * helps short handlers that run one at a time. The price: no other replica gets them meanwhile, and after a crash all of
-   * them are handed out again, one by one. Defaults to `concurrency`.
+   * exceeds the server's prefetch, that concurrency applies. Prefetched messages start without a round trip to Redis,
+   * which helps short handlers that run one at a time. The price: no other replica gets them meanwhile, and after a
+   * crash all of them are handed out again, one by one. Defaults to `concurrency`.
    */
   readonly prefetch?: number | undefined;
   /**
-   * How long, in ms, a consumer may be silent before others take over its messages. Too short: a busy event loop loses its
-   * lease. Too long: a crash delays the messages by that time. At least 1000. Default 30000.
+   * How long, in ms, a consumer may be silent before others take over its messages. Too short: a busy event loop loses
+   * its lease. Too long: a crash delays the messages by that time. At least 1000. Default 30000.
    */
   readonly leaseMs?: number | undefined;
   /**
-   * When to retry a failed message. Applies to enqueued messages and durable events; the caller of a request gets the error
-   * instead. Missing fields come from the server's option, and there default to `{ attempts: 25, backoff: 'exponential',
-   * delayMs: 1000, maxDelayMs: 600000 }`, which retries for between 1 h 18 min and 2 h 37 min.
+   * When to retry a failed message. Applies to enqueued messages and durable events; the caller of a request gets the
+   * error instead. Missing fields come from the server's option, and there default to `{ attempts: 25, backoff:
+   * 'exponential', delayMs: 1000, maxDelayMs: 600000 }`, which retries for between 1 h 18 min and 2 h 37 min.
    */
   readonly retry?: RedisQueueRetryOptions | undefined;
   /**
    * How long, in ms, a handler may take. After that its `AbortSignal` fires, the attempt counts as failed, and another
-   * message takes its place, although the code itself cannot be stopped. Too short: slow work is done twice. Default: no
-   * limit.
+   * message takes its place, although the code itself cannot be stopped. Too short: slow work is done twice. Default:
+   * no limit.
    */
   readonly timeoutMs?: number | undefined;
   /**
@@ -96,9 +96,9 @@ export interface RedisQueueHandlerOptions {
    */
   readonly batch?: RedisQueueBatchOptions | undefined;
   /**
-   * A list that other programs fill. Its elements are moved to this handler's queue and handled as reliably as any message.
-   * Each element is data, JSON or text, even if it looks like an envelope. For handlers only, not for a server.
-   * Default: none.
+   * A list that other programs fill. Its elements are moved to this handler's queue and handled as reliably as any
+   * message. Each element is data, JSON or text, even if it looks like an envelope. For handlers only, not for a
+   * server. Default: none.
    */
   readonly feedFrom?: RedisQueueFeedOptions | undefined;
 }
@@ -130,10 +130,10 @@ export interface RedisQueueRetryOptions {
   /** Longest pause in ms. */
   readonly maxDelayMs?: number | undefined;
   /**
-   * Whether an error is worth another attempt. If not, the message is dead-lettered at once with the reason `notRetried`.
-   * The rule gets what the handler, guard, pipe or interceptor threw. If it throws, or does not return a boolean, the
-   * message is retried and the log says so. Not called for a batch of several messages that failed together. Replaces the
-   * default, `isWorthRetrying`: call that in a rule that adds to it.
+   * Whether an error is worth another attempt. If not, the message is dead-lettered at once with the reason
+   * `notRetried`. The rule gets what the handler, guard, pipe or interceptor threw. If it throws, or does not return a
+   * boolean, the message is retried and the log says so. Not called for a batch of several messages that failed
+   * together. Replaces the default, `isWorthRetrying`: call that in a rule that adds to it.
    */
   readonly if?: ((error: unknown) => boolean) | undefined;
 }
@@ -142,17 +142,20 @@ export interface RedisQueueRetryOptions {
 type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'feedFrom'>;
 
 export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
-  /** The group of event handlers that are `durable: true`: the service's name. Letters, digits, `_`, `.` and `-`. Default: none. */
+  /**
+   * The group of event handlers that are `durable: true`: the service's name. Letters, digits, `_`, `.` and `-`.
+   * Default: none.
+   */
   readonly group?: string | undefined;
   /**
-   * Most handlers that run at once in this server in all; a batch counts as one. Waiting handlers get a place in turn. A
-   * handler that waits for a reply from another handler of this server keeps its place, so too low a value makes requests
-   * time out. Default: no limit beyond the `concurrency` of each handler.
+   * Most handlers that run at once in this server, in total; a batch counts as one. Waiting handlers get a place in
+   * turn. A handler that waits for a reply from another handler of this server keeps its place, so too low a value
+   * makes requests time out. Default: no limit beyond the `concurrency` of each handler.
    */
   readonly maxConcurrency?: number | undefined;
   /**
-   * Most live events that wait in the process for one handler, while it already runs as often as its `concurrency` allows.
-   * Further events are dropped, logged, and reported by the server's event `eventsDropped`. With 0, none wait.
+   * Most live events that wait in the process for one handler, while it already runs as often as its `concurrency`
+   * allows. Further events are dropped, logged, and reported by the server's event `eventsDropped`. With 0, none wait.
    * Default 10000.
    */
   readonly maxWaitingEvents?: number | undefined;
@@ -169,13 +172,13 @@ export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
    */
   readonly deadLetterMaxAgeMs?: number | undefined;
   /**
-   * What to do at start if Redis's maxmemory-policy is not `noeviction`, so that a full Redis may delete queues: `warn` in
-   * the log, or `refuse` to listen with `UnsafeRedisError`. Default `warn`.
+   * What to do at start if Redis's maxmemory-policy is not `noeviction`, so that a full Redis may delete queues: `warn`
+   * in the log, or `refuse` to listen with `UnsafeRedisError`. Default `warn`.
    */
   readonly onEviction?: 'warn' | 'refuse' | undefined;
   /**
-   * After this many crashes, a message that was running alone when its process died is dead-lettered. At least 2, since the
-   * first crash may have been caused by another message that ran beside it. Default 3.
+   * After this many crashes, a message that was running alone when its process died is dead-lettered. At least 2, since
+   * the first crash may have been caused by another message that ran beside it. Default 3.
    */
   readonly maxCrashes?: number | undefined;
 }
@@ -196,30 +199,30 @@ export interface RedisQueueClientOptions extends SharedOptions {
    */
   readonly requestTotalTimeoutMs?: number | undefined;
   /**
-   * Larger messages, in bytes, have their body parked in a hash beside the queue, so that scripts do not copy it. Handlers
-   * do not notice, and the body is removed with its message. Each one costs another round trip; `false` for never.
-   * Default 16 KiB.
+   * Larger messages, in bytes, have their body parked in a hash beside the queue, so that scripts do not copy it.
+   * Handlers do not notice, and the body is removed with its message. Each one costs another round trip; `false` for
+   * never. Default 16 KiB.
    */
   readonly parkAboveBytes?: number | false | undefined;
   /**
-   * Most messages that may wait for Redis (a `send`: for its reply) before another call fails with `SenderFullError`. It
-   * bounds the memory of a client while Redis is slow or away, and the length of an array for `enqueueMany` or `emitMany`.
-   * Too low: bursts are refused that Redis would accept a moment later. Default 100000.
+   * Most messages that may wait for Redis (a `send`: for its reply) before another call fails with `SenderFullError`.
+   * It bounds the memory of a client while Redis is slow or away, and the length of an array for `enqueueMany` or
+   * `emitMany`. Too low: bursts are refused that Redis would accept a moment later. Default 100000.
    */
   readonly maxPendingMessages?: number | undefined;
-  /** Roughly how many bytes these messages may have in all. Default 256 MiB. */
+  /** Roughly how many bytes these messages may have in total. Default 256 MiB. */
   readonly maxPendingBytes?: number | undefined;
   /**
-   * How long, in ms, after an unknown outcome the client keeps sending an `enqueue` or `emit` with `deduplicateMs` again, at
-   * most half of its `deduplicateMs`. 0 for never: the call rejects with `OutcomeUnknownError` at once. Too short: a failover
-   * of Redis takes longer. Default 30000.
+   * How long, in ms, after an unknown outcome the client keeps sending an `enqueue` or `emit` with `deduplicateMs`
+   * again, at most half of its `deduplicateMs`. 0 for never: the call rejects with `OutcomeUnknownError` at once. Too
+   * short: a failover of Redis takes longer. Default 30000.
    */
   readonly sendAgainForMs?: number | undefined;
   /** Headers for everything that this client sends. A message's own headers override them one by one. Default none. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /**
-   * Names of headers to pass on: while a handler of this process handles a message with such a header, what it sends gets
-   * the header too, unless it sets its own. From a batch, headers that all its messages share. Default none.
+   * Names of headers to pass on: while a handler of this process handles a message with such a header, what it sends
+   * gets the header too, unless it sets its own. From a batch, headers that all its messages share. Default none.
    */
   readonly forwardHeaders?: readonly string[] | undefined;
 }

@@ -15,7 +15,7 @@ export type ResolvedServerOptions = ResolvedOf<'server'>;
 export type ResolvedClientOptions = ResolvedOf<'client'>;
 export type ResolvedAdminOptions = ResolvedOf<'admin'>;
 
-/** What was given, over what holds for these owners otherwise. @throws InvalidOptionError */
+/** The given options of these owners, completed from `above`, then with defaults. @throws InvalidOptionError */
 export function resolveFor<O extends Owner>(
   owners: readonly O[],
   given: object,
@@ -25,7 +25,7 @@ export function resolveFor<O extends Owner>(
   const names = OPTION_NAMES.filter((name) => isOf(name, ...owners));
   const rules = Object.fromEntries(names.map((name) => [name, OPTIONS[name].rule]));
   const fallbacks = Object.fromEntries(names.map((name) => [name, OPTIONS[name].fallback]));
-  // The table has for each option of an owner a rule and a fallback of its type.
+  // For each option of an owner, the table has a rule and a fallback of the option's type.
   return resolveOptions<ResolvedOf<O>>(
     given,
     rules as unknown as Rules<ResolvedOf<O>>,
@@ -34,7 +34,7 @@ export function resolveFor<O extends Owner>(
   );
 }
 
-/** Resolved options, which can be given in place of a user's and are taken as they are. */
+/** Marks resolved options. They may be given in place of a user's, and are then left as they are. */
 const RESOLVED = Symbol('RESOLVED');
 
 function resolveOnce<O extends Owner>(
@@ -45,13 +45,13 @@ function resolveOnce<O extends Owner>(
 ): ResolvedOf<O> {
   if (typeof given !== 'object' || given === null)
     throw invalid('options', `an object with the options of ${who}`, given);
-  if (Reflect.get(given, RESOLVED) === owner) return given as ResolvedOf<O>; // its mark says so
+  if (Reflect.get(given, RESOLVED) === owner) return given as ResolvedOf<O>; // The mark is only set on resolved options of this owner.
   const options = { ...resolveFor<O>([owner], given, who) };
   check(options);
   return Object.freeze(Object.defineProperty(options, RESOLVED, { value: owner }));
 }
 
-/** What a user gives, or what has taken the connection from options that were resolved. */
+/** A user's options, or options whose connection comes from resolved ones. */
 type Given<T> = T | (Omit<T, 'connection'> & { readonly connection: ConnectionSource });
 
 /** @throws InvalidOptionError */
@@ -74,12 +74,12 @@ export function resolveAdminOptions(given: Given<RedisQueueAdminOptions>): Resol
   );
 }
 
-/** Fewer would be more in truth: what runs is held too. @throws InvalidOptionError */
+/** Refuses a `prefetch` below the concurrency: running messages are held too. @throws InvalidOptionError */
 export function assertPrefetch(prefetch: number | undefined, concurrency: number): void {
   if (prefetch === undefined || prefetch >= concurrency) return;
   throw invalid(
     'prefetch',
-    `at least as many messages as may run at once, which are ${concurrency} (concurrency)`,
+    `at least the number of messages that may run at once, which is ${concurrency} (concurrency)`,
     prefetch,
   );
 }

@@ -23,7 +23,7 @@ export interface RedisQueueRecordOptions {
   readonly delayMs?: number | undefined;
   /** The message is not handed out before this time of Redis's clock. */
   readonly deliverAt?: Date | undefined;
-  /** The message is dropped and counted if no handler has started it this many ms after it was sent; retries too. */
+  /** If no handler has started the message, or its retry, this many ms after it was sent, it is dropped and counted. */
   readonly expiresInMs?: number | undefined;
   /** For this many ms, another message with the same id, from any process, is not added. Needs an `id`. */
   readonly deduplicateMs?: number | undefined;
@@ -31,7 +31,9 @@ export interface RedisQueueRecordOptions {
   readonly codec?: Codec | undefined;
   /** `emit` fails with `NobodyListensError` if neither a group nor a live listener got the event. */
   readonly isMandatory?: boolean | undefined;
-  /** How long, in ms, this request waits for its first reply and then for each next one. Overrides `requestTimeoutMs`. */
+  /**
+   * How long, in ms, this request waits for its first reply and then for each next one. Overrides `requestTimeoutMs`.
+   */
   readonly timeoutMs?: number | undefined;
   /** How long, in ms, this request waits for its last reply. Overrides `requestTotalTimeoutMs`. */
   readonly totalTimeoutMs?: number | undefined;
@@ -56,7 +58,7 @@ const dateRule: Rule<Date> = (date, option) => {
   throw invalid(option, 'a valid Date', date);
 };
 
-/** Each with its rule, its method and its verbs; docs/options.md shows the same. */
+/** Every setting. docs/options.md shows the same ones. */
 export const SETTINGS = {
   id: {
     rule: text('text that is not empty', (id) => id !== ''),
@@ -84,7 +86,7 @@ export const SETTINGS = {
 
 const NAMES = Object.keys(SETTINGS) as readonly SettingName[]; // of the literal above
 
-// Each rule is that of its setting, as the table's type says; TypeScript cannot see it of an object made from entries.
+// The table's type makes each rule match its setting, but TypeScript cannot see that in an object made from entries.
 const RULES = Object.fromEntries(
   NAMES.map((name) => [name, SETTINGS[name].rule]),
 ) as unknown as Rules<RedisQueueRecordOptions>;
@@ -115,7 +117,7 @@ export function checked<Name extends SettingName>(
   value: unknown,
   option: string = name,
 ): Exclude<RedisQueueRecordOptions[Name], undefined> {
-  // TypeScript takes the rules of all names together; this is the one of the name.
+  // TypeScript sees the rules of all names; this is the rule of this name.
   const rule = RULES[name] as unknown as Rule<Exclude<RedisQueueRecordOptions[Name], undefined>>;
   return rule(value, option);
 }
@@ -130,17 +132,13 @@ export function assertSettings(given: RedisQueueRecordOptions, owner: string): v
 export function settingsGiven(given: unknown, verb: Verb): RedisQueueRecordOptions | undefined {
   if (given === undefined) return undefined;
   if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw invalid(
-      'options',
-      `an object with settings of the message, as ${verb}() takes them`,
-      given,
-    );
+    throw invalid('options', `an object with message settings that ${verb}() accepts`, given);
   const settings = resolveOptions<RedisQueueRecordOptions>(given, RULES, NO_SETTINGS, `${verb}()`);
   refuse(settings, verb, 'names');
   return settings;
 }
 
-/** The same for all of several messages. @throws InvalidOptionError */
+/** The same for settings that apply to several messages. @throws InvalidOptionError */
 export function settingsOfAll(
   given: unknown,
   verb: Exclude<Verb, 'send'>,
@@ -149,7 +147,7 @@ export function settingsOfAll(
   if (settings?.id === undefined) return settings;
   throw new InvalidOptionError(
     'id',
-    `${verb}Many() cannot give all messages the one id ${JSON.stringify(settings.id)}: make each that needs an id a record`,
+    `${verb}Many() cannot give all messages the same id ${JSON.stringify(settings.id)}: make each message that needs an id a record`,
   );
 }
 
@@ -194,7 +192,7 @@ function assertConsistent(
     const option = isByName ? 'deduplicateMs' : 'deduplicate';
     throw new InvalidOptionError(
       option,
-      `${option} needs the id by which equal messages are known: add ${isByName ? 'id' : 'id()'}`,
+      `${option} needs an id, by which Redis recognises equal messages: add ${isByName ? 'id' : 'id()'}`,
     );
   }
   if (delayMs !== undefined && deliverAt !== undefined) {
@@ -234,5 +232,8 @@ function refuseOne(
   const { method, verbs } = SETTINGS[name];
   const option = words === 'names' ? name : method;
   const keepers = verbs.map((keeper) => `${keeper}()`).join(' and ');
-  throw new InvalidOptionError(option, `${verb}() cannot keep ${option}: it is for ${keepers}`);
+  throw new InvalidOptionError(
+    option,
+    `${verb}() does not support ${option}: use it with ${keepers}`,
+  );
 }

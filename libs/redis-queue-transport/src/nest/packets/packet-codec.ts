@@ -14,8 +14,8 @@ export interface ReplyPacket {
 }
 
 /**
- * Between Nest's packets and the bytes of a body. A body is the packet's `data` (of a reply: its `response` or `err`),
- * written by a codec; a user's serializer sees and may change the packet before, a deserializer after.
+ * Converts between Nest's packets and the bytes of a body. A body is the packet's `data` (of a reply: its `response` or
+ * `err`), written by a codec. A user's serializer may change the packet before that, and a deserializer after reading.
  */
 export class PacketCodec {
   constructor(
@@ -29,17 +29,17 @@ export class PacketCodec {
     if (this.serializer === undefined) return this.format.encode(data, codec);
     const serialized: unknown = this.serializer.serialize({ ...packet, data, id });
     const value = fieldOf(serialized, 'data');
-    // What a serializer made is bytes already, or a value to be written.
+    // A serializer returns bytes, or a value that the codec still has to write.
     return Buffer.isBuffer(value)
       ? this.format.encodeBytes(value)
       : this.format.encode(value, codec);
   }
 
-  /** @throws UndecodableError when the body cannot be read, also by the deserializer */
+  /** @throws UndecodableError if the body cannot be read, or the deserializer fails */
   decodeRequest(envelope: Envelope, pattern: string): unknown {
     const data = this.format.decode(envelope.body, envelope.encoding);
     if (this.deserializer === undefined) return data;
-    // Plain data from elsewhere is handed over as it is, as the stock transports do.
+    // Plain data of other programs is passed on as it is, as in the stock transports.
     const value = envelope.id === undefined ? data : { pattern, data, id: envelope.id };
     return settleWith(
       () => this.deserializer?.deserialize(value, { channel: pattern }) as unknown,
@@ -59,8 +59,8 @@ export class PacketCodec {
   }
 
   /**
-   * With the codec of the request, which can be one that is not known otherwise.
-   * @throws UndecodableError when the body cannot be read, also by the deserializer
+   * `codec` is the codec of the request, which may be unknown to this client otherwise.
+   * @throws UndecodableError if the body cannot be read, or the deserializer fails
    */
   decodeReply(
     reply: ReceivedReply,
@@ -75,12 +75,12 @@ export class PacketCodec {
     if (this.deserializer === undefined) return packet;
     return settleWith(
       () => this.deserializer?.deserialize({ ...packet, id }) as unknown,
-      (answer) => answer as ReplyPacket, // a deserializer's word: its interface says no more than `any`
+      (answer) => answer as ReplyPacket, // trusts the deserializer: its interface only says `any`
     );
   }
 }
 
-/** The packet's field, or the value itself where it is no packet: serializers may answer either. */
+/** The packet's field, or the value itself if it is not a packet: serializers may return either. */
 function fieldOf(value: unknown, field: 'data' | 'response' | 'err'): unknown {
   return typeof value === 'object' && value !== null && field in value
     ? Reflect.get(value, field)

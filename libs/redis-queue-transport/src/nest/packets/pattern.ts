@@ -2,14 +2,16 @@ import { InvalidPatternError } from '../../core/errors/start-errors.js';
 import { messageOf } from '../../core/errors/message-of.js';
 import { assertNamesQueue } from '../../core/message/queue-name.js';
 
-/** Nest's own normaliser answers these for objects that it gives up on: quite different patterns would share a queue. */
+/**
+ * Nest's own normaliser returns these for objects on which it gives up: quite different patterns would share a queue.
+ */
 const GIVEN_UP = /\[(MAX_DEPTH_REACHED|TOO_MANY_KEYS)\]/;
 
 /** Half of a surrogate pair: UTF-8 has no bytes for it, so that different patterns would share a queue. */
 const HALF_A_CHARACTER = /\p{Surrogate}/u;
 
 /**
- * The name of a pattern's queue and channel: what Nest's normaliser makes of the pattern.
+ * The name of a pattern's queue and channel: the pattern as Nest normalises it.
  * @throws InvalidPatternError
  */
 export function queueNameOf(pattern: unknown, normalize: (pattern: never) => unknown): string {
@@ -37,13 +39,13 @@ export function queueNameOf(pattern: unknown, normalize: (pattern: never) => unk
   if (HALF_A_CHARACTER.test(normalized)) {
     throw new InvalidPatternError(
       normalized,
-      `The pattern ${JSON.stringify(normalized)} contains half of a surrogate pair, which is no text.`,
+      `The pattern ${JSON.stringify(normalized)} contains half of a surrogate pair, which is not valid text.`,
     );
   }
   if (GIVEN_UP.test(normalized)) {
     throw new InvalidPatternError(
       normalized,
-      'The pattern object is too deep or has too many keys (5 levels and 20 keys are possible).',
+      'The pattern object is too deep or has too many keys (at most 5 levels and 20 keys).',
     );
   }
   return normalized;
@@ -59,7 +61,7 @@ function normalizedBy(normalize: () => unknown): unknown {
   try {
     return normalize();
   } catch (error) {
-    // Nest's normaliser chokes on a symbol inside an object.
+    // Nest's normaliser throws for a symbol inside an object.
     throw new InvalidPatternError(
       '',
       `A pattern must be made of strings, numbers and plain objects: ${messageOf(error)}`,

@@ -50,9 +50,9 @@ describe('RedisQueueRecordBuilder', () => {
     ['id', '', 'id must be text that is not empty, got ""'],
     ['id', 7, 'id must be text that is not empty, got 7'],
     ['headers', { tenant: 7 }, 'headers.tenant must be text, got 7'],
-    ['headers', null, 'headers must be an object of texts, got null'],
-    ['headers', 'tenant', 'headers must be an object of texts, got "tenant"'],
-    ['headers', ['a'], 'headers must be an object of texts, got ["a"]'],
+    ['headers', null, 'headers must be an object with text values, got null'],
+    ['headers', 'tenant', 'headers must be an object with text values, got "tenant"'],
+    ['headers', ['a'], 'headers must be an object with text values, got ["a"]'],
     ['delay', -1, 'delay must be a whole number of milliseconds ≥ 0, got -1'],
     ['delay', '5s', 'delay must be a whole number of milliseconds ≥ 0, got "5s"'],
     ['deliverAt', 'tomorrow', 'deliverAt must be a valid Date, got "tomorrow"'],
@@ -72,7 +72,7 @@ describe('RedisQueueRecordBuilder', () => {
     const nameless = new RedisQueueRecordBuilder('data').deduplicate(1_000);
 
     expect(() => twice.build()).toThrow('delay and deliverAt exclude each other');
-    expect(() => nameless.build()).toThrow('deduplicate needs the id');
+    expect(() => nameless.build()).toThrow('deduplicate needs an id');
   });
 });
 
@@ -85,7 +85,7 @@ describe('a record made by hand', () => {
     ['half a ms', { delayMs: 0.5 }, 'delayMs must be a whole number of milliseconds ≥ 0, got 0.5'],
     ['no Date', { deliverAt: 5 }, 'deliverAt must be a valid Date, got 5'],
     ['a misspelt setting', { deduplicateMS: 5 }, 'did you mean deduplicateMs?'],
-    ['a window without an id', { deduplicateMs: 5 }, 'deduplicate needs the id'],
+    ['a window without an id', { deduplicateMs: 5 }, 'deduplicate needs an id'],
   ])('is refused with %s', (_, options, text) => {
     expect(made(options)).toThrow(InvalidOptionError);
     expect(made(options)).toThrow(text);

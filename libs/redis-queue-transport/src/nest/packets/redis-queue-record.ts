@@ -13,7 +13,8 @@ export function isRecord(value: unknown): value is RedisQueueRecord {
 }
 
 /**
- * A message with settings of its own, made by {@link RedisQueueRecordBuilder}. Give it to a client in place of the data.
+ * A message with settings of its own, made by {@link RedisQueueRecordBuilder}. Give it to a client in place of the
+ * data.
  * @throws InvalidOptionError from the constructor, for an unknown setting or an unusable value
  */
 export class RedisQueueRecord<T = unknown> {
@@ -33,8 +34,8 @@ export class RedisQueueRecord<T = unknown> {
  * Builds a record:
  * `client.enqueue('mail.send', new RedisQueueRecordBuilder(mail).id(mail.id).headers({ tenant }).build())`.
  *
- * Delays are for `enqueue`, deduplication for `enqueue` and `emit`, `mandatory` for `emit`, timeouts for `send`; the client
- * refuses them elsewhere. Each method throws `InvalidOptionError` for an unusable value.
+ * Delays are for `enqueue`, deduplication for `enqueue` and `emit`, `mandatory` for `emit`, timeouts for `send`; the
+ * client refuses them elsewhere. Each method throws `InvalidOptionError` for an unusable value.
  */
 export class RedisQueueRecordBuilder<T> {
   #options: RedisQueueRecordOptions = {};
@@ -67,7 +68,7 @@ export class RedisQueueRecordBuilder<T> {
     return this.#with({ isMandatory: true });
   }
 
-  /** The message is dropped and counted if no handler has started it this many ms after it was sent; retries too. */
+  /** If no handler has started the message, or its retry, this many ms after it was sent, it is dropped and counted. */
   expiresIn(ms: number): this {
     return this.#with({ expiresInMs: checked('expiresInMs', ms, 'expiresIn') });
   }
@@ -85,7 +86,9 @@ export class RedisQueueRecordBuilder<T> {
     return this.#with({ codec: checked('codec', codec) });
   }
 
-  /** How long, in ms, this request waits for its first reply and then for each next one. Overrides `requestTimeoutMs`. */
+  /**
+   * How long, in ms, this request waits for its first reply and then for each next one. Overrides `requestTimeoutMs`.
+   */
   timeout(ms: number): this {
     return this.#with({ timeoutMs: checked('timeoutMs', ms, 'timeout') });
   }
@@ -101,7 +104,7 @@ export class RedisQueueRecordBuilder<T> {
 
   /** Reports a forgotten `build()`: otherwise the settings would be lost silently. @throws Error */
   toJSON(): never {
-    throw new Error('it is a RedisQueueRecordBuilder, which has to be ended with build().');
+    throw new Error('it is a RedisQueueRecordBuilder: call its build().');
   }
 
   #with(options: RedisQueueRecordOptions): this {

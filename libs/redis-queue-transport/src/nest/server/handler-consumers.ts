@@ -88,12 +88,12 @@ class HandlerConsumers {
       onBegin: beginsOf(observer, runtime),
     };
     const batches = new BatchRunner(...parts, terms, runtime);
-    // The time is that of the whole batch.
+    // Without timeoutMs: that limits a whole batch, and is enforced there.
     return new DeliveryRunner(batches, { retry }, runtime);
   }
 }
 
-/** Undefined where nobody wants to know. */
+/** Undefined if no observer needs it. */
 function beginsOf(
   observer: RedisQueueObserver,
   runtime: Runtime,

@@ -13,7 +13,7 @@ export class HandlerHistories {
     private readonly declarations: RedisQueueDeclarations = {},
   ) {}
 
-  /** @throws InvalidOptionError when another handler, or the server's `declare`, has other bounds for the pattern */
+  /** @throws InvalidOptionError if another handler, or the server's `declare`, has other bounds for the pattern */
   add(pattern: string, history: HistoryOptions | undefined): void {
     if (history === undefined) return;
     this.#assertSame(pattern, history, this.declarations[pattern]?.history, "the server's declare");
@@ -21,7 +21,6 @@ export class HandlerHistories {
     this.#histories.set(pattern, history);
   }
 
-  /** One after the other. */
   async declareAll(broker: Broker): Promise<void> {
     for (const [pattern, history] of this.#histories) await broker.declare({ pattern, history });
   }
@@ -37,8 +36,8 @@ export class HandlerHistories {
     if (shown === otherShown) return;
     throw new InvalidOptionError(
       'history',
-      `The handler of "${pattern}" has the history ${shown}, and ${whose} says ${otherShown}: ` +
-        'a pattern has one history; give them the same bounds',
+      `The handler of "${pattern}" has the history ${shown}, but ${whose} has ${otherShown}: ` +
+        'a pattern has one history, so give both the same bounds',
     );
   }
 }

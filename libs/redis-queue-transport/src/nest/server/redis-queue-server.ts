@@ -41,7 +41,7 @@ import type { RedisQueueEvents, RedisQueueStatus } from '../log/status-events.js
 const NOT_LISTENING: RedisQueueHealth = {
   status: 'down',
   sinceRoundTripMs: undefined,
-  reason: 'The server does not listen.',
+  reason: 'The server is not listening.',
   downForMs: undefined,
 };
 
@@ -123,7 +123,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     callback.extras = extras;
     if (resolved.kind !== 'message') this.histories.add(name, resolved.options.history);
     this.registry.add(name, callback, resolved);
-    // Other libraries look handlers up in Nest's map (getHandlers): it has one for each pattern, messages first.
+    // Other libraries look handlers up in Nest's map (getHandlers). It has one handler for each pattern, messages
+    // first.
     if (!isEventHandler || !this.messageHandlers.has(name))
       this.messageHandlers.set(name, callback);
   }
@@ -133,8 +134,8 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 
   /**
-   * Called by Nest. Every failure goes to the callback: `ServerStartedError` if the server is already started, which changes
-   * nothing. After `close()` it may be called again.
+   * Called by Nest. Every failure goes to the callback: `ServerStartedError` if the server is already started, which
+   * changes nothing. After `close()` it may be called again.
    */
   listen(callback: (error?: unknown) => void): void {
     this.home.runInAsyncScope(() => this.startListening()).then(() => callback(), callback);
@@ -157,7 +158,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
   private openBroker(): OpenBroker {
     return openBroker(
-      // It pushes and publishes nothing.
+      // A server neither pushes nor publishes.
       { ...this.options, parkAboveBytes: false, budget: new SendBudget(0, 0) },
       {
         status: (status) => this.onStatus(status),
@@ -176,7 +177,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 
   private onInterrupted(times: number): void {
-    // Only wake-ups were missed, which consumers make up for, or what is recovered.
+    // All live events are recovered, so only wake-ups were missed, which consumers make up for.
     if (this.registry.events.size === this.registry.recovering.size) return;
     this.observer.eventsInterrupted?.({ times });
   }
@@ -196,9 +197,9 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   }
 
   /**
-   * Whether Redis answers, as far as known without asking: down while a connection is away or a reply is overdue, before
-   * `listen`, and after `close`. Also tells which queues are slowed down, for which Redis refuses calls, and which have lost
-   * their lease; these alone leave the status up.
+   * Whether Redis answers, as far as known without asking: down while a connection is away or a reply is overdue,
+   * before `listen`, and after `close`. Also tells which queues are slowed down, for which Redis refuses calls, and
+   * which have lost their lease; these alone leave the status up.
    */
   health(): RedisQueueHealth {
     return this.session?.health ?? NOT_LISTENING;
@@ -209,7 +210,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     return super.status as Observable<RedisQueueStatus>; // StatusEvents alone writes to it
   }
 
-  /** `connected`, `reconnecting`, `disconnected`, `eventsInterrupted`, `gap`, `error`. May be called before `listen`. */
+  /** Adds a listener for one of the {@link RedisQueueEvents}. May be called before `listen`. */
   on<Event extends keyof RedisQueueEvents>(event: Event, callback: RedisQueueEvents[Event]): void {
     this.events.on(event, callback);
   }
@@ -219,7 +220,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     const native = this.session?.native;
     if (native === undefined)
       throw new Error('There is no connection yet: call listen() before unwrap().');
-    return native as T; // the caller's word for the type, as with Nest's own transports
+    return native as T; // the caller names the type, as with Nest's own transports
   }
 
   private readonly withHooks = (
@@ -238,11 +239,11 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
         try {
           this.onProcessingEndHook?.(this.transportId, context);
         } catch (error) {
-          // The message is done anyway, and a start hook need not return a promise that rejects with this.
+          // The message has ended anyway, and a start hook need not return the promise that this would reject.
           this.logger.error(error);
         }
       };
-      // Typed as void; what the start hook returns is a promise that rejects when the hook fails.
+      // Typed as void, but a start hook may return a promise, which rejects if the hook fails.
       const started: unknown = this.onProcessingStartHook(this.transportId, context, between);
       if (started instanceof Promise) started.catch(reject);
     });
@@ -251,20 +252,20 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
 
 function startedAlready(): ServerStartedError {
   return new ServerStartedError(
-    'listen() was called on a RedisQueueServer that listens already, or is about to. Nothing was changed. ' +
-      'startAllMicroservices() and the listen() of each microservice start it alike: call one of them, once. ' +
-      'To start it again, close() it first.',
+    'listen() was called on a RedisQueueServer that is already listening or starting. Nothing was changed. ' +
+      'startAllMicroservices() and listen() of a microservice both start it: call only one of them, once. ' +
+      'To start it again, call close() first.',
   );
 }
 
 function addedTooLate(pattern: string): ServerStartedError {
   return new ServerStartedError(
-    `A handler of "${pattern}" was added after listen(): it would not be served. Add handlers before; and where this ` +
-      'RedisQueueServer has served another app, give each app one of its own, made with new RedisQueueServer().',
+    `A handler of "${pattern}" was added after listen(): it would not be served. Add handlers before listen(). If this ` +
+      'RedisQueueServer has served another app, give each app its own: new RedisQueueServer().',
   );
 }
 
-/** Whether it is a server of ours, of whichever copy of this package. */
+/** Whether it is a `RedisQueueServer`, of this or another copy of this package. */
 export function isRedisQueueServer(value: unknown): value is RedisQueueServer {
   return isMarked(value, SERVER);
 }

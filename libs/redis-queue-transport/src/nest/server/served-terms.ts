@@ -4,15 +4,15 @@ import type { QueueOptions } from '../options/handler-options.js';
 import type { ResolvedServerOptions } from '../options/resolve-options.js';
 import type { Served } from './served.js';
 
-/** Queues in which others differ in the same way. */
+/** Queues whose other servers differ in the same way. */
 interface Difference {
   readonly queues: string[];
   readonly processes: Set<string>;
 }
 
 /**
- * Compares the options by which this server serves its queues with those of others that serve them too, and warns where
- * it depends on who takes a message what becomes of it: once at the start, with a line for each way in which they differ.
+ * Compares the options of this server with those of other servers of the same queues. If the outcome of a message
+ * depends on which server takes it, warns once at the start, with one line for each kind of difference.
  */
 export async function compareTerms(served: Served, broker: Broker): Promise<void> {
   const differences = new Map<string, Difference>();
@@ -29,8 +29,8 @@ export async function compareTerms(served: Served, broker: Broker): Promise<void
   for (const [text, { queues, processes }] of differences) {
     served.logger.warn(
       `${listed(queues)} ${queues.length === 1 ? 'is' : 'are'} also served by ${listed([...processes])} with other ` +
-        `options: ${text}. What becomes of a message depends on which server takes it: give all servers of a queue the ` +
-        'same. While a deployment replaces servers that had other options, ignore this.',
+        `options: ${text}. What happens to a message depends on which server takes it: give all servers of a queue the ` +
+        'same options. You can ignore this while a deployment replaces servers that had other options.',
     );
   }
 }
@@ -46,7 +46,7 @@ function* termsOf({ registry, options }: Served): Iterable<[string, QueueTerms]>
     yield [queue, queueTerms(options, handler.options)];
 }
 
-/** What decides over a message's end. What only says how fast it goes may differ from machine to machine. */
+/** The options that decide what happens to a message. Options that only affect speed may differ between machines. */
 function queueTerms(
   {
     maxCrashes,

@@ -9,7 +9,7 @@ import type { WithHooks } from '../handlers/message-runner.js';
 import type { ResolvedServerOptions } from '../options/resolve-options.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 
-/** What a server serves, and with what. It does not change once the server listens. */
+/** The handlers of a server, and what it needs to serve them. Does not change once the server listens. */
 export interface Served {
   readonly options: ResolvedServerOptions;
   readonly registry: HandlerRegistry;

@@ -23,7 +23,7 @@ export class ServerSession {
   #consumers: Consumer[] = [];
   /** Settles when every consumer has joined its queue, or has left it because it was stopped meanwhile. */
   #joining: Promise<PromiseSettledResult<void>[]> | undefined;
-  /** Of lists that others fill. */
+  /** For lists that other programs fill. */
   #feeds: Feed[] = [];
   #events: EventRunner | undefined;
   /** The places of all handlers; undefined for no limit. */
@@ -46,7 +46,7 @@ export class ServerSession {
     return this.#open?.native;
   }
 
-  /** Undefined before there is a connection, and when it was closed. */
+  /** Undefined before there is a connection, and after it was closed. */
   get health(): RedisQueueHealth | undefined {
     const health = this.#open?.health();
     if (health === undefined) return undefined;
@@ -137,7 +137,7 @@ export class ServerSession {
     );
   }
 
-  /** Warns about what other processes do that does not fit what is served here. */
+  /** Warns if other processes use names in a way that does not match what this server serves. */
   async #lookAround(broker: Broker): Promise<void> {
     const { addressing, options, registry } = this.served;
     this.#lookAtGroup();
@@ -158,8 +158,8 @@ export class ServerSession {
     const isOfGroup = (queue: string): boolean => subscriptionOf(queue)?.group === group;
     if (group === undefined || [...registry.durable.keys()].some(isOfGroup)) return;
     logger.warn(
-      `The server has the group "${group}", and no handler is in it: all its events are live, heard at most once. Make ` +
-        'those durable that must not be missed, with @EventPattern(pattern, { durable: true }), or leave group out.',
+      `The server has the group "${group}", but no handler is in it: all its events are live, heard at most once. For ` +
+        'events that must not be missed, use @EventPattern(pattern, { durable: true }). If there are none, leave group out.',
     );
   }
 
@@ -200,7 +200,7 @@ export class ServerSession {
     const names = running.map(({ name, count }) => `${name} (${count})`).join(', ');
     const what =
       sum === 0 ? 'Redis to take the last results' : `${counted(sum, 'handler')} to end: ${names}`;
-    this.served.logger.log(`Stops within ${shutdownTimeoutMs} ms; waits for ${what}.`);
+    this.served.logger.log(`Stopping within ${shutdownTimeoutMs} ms; waiting for ${what}.`);
   }
 
   async #close(): Promise<void> {

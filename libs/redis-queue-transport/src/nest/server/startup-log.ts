@@ -6,17 +6,17 @@ import type { Served } from './served.js';
 export function tellServed(served: Served, place: string): void {
   const { options, logger } = served;
   const { prefix, concurrency, maxConcurrency } = options;
-  const inAll = maxConcurrency === undefined ? '' : `, and ${maxConcurrency} of all together`;
+  const inAll = maxConcurrency === undefined ? '' : `, ${maxConcurrency} in all`;
   const lines = [...linesOf(served)];
   if (lines.length === 0) {
     logger.warn(
-      `Listens at ${place} with the prefix "${prefix}", and serves nothing: no controller of the app has a ` +
+      `Listens at ${place} with the prefix "${prefix}", but serves nothing: no controller of the app has a ` +
         '@MessagePattern or @EventPattern for this transport.',
     );
     return;
   }
   logger.log(
-    `Serves from ${place} with the prefix "${prefix}", up to ${concurrency} of each handler at once${inAll}.`,
+    `Serves from ${place} with the prefix "${prefix}". Runs each handler up to ${concurrency} times at once${inAll}.`,
   );
   for (const line of lines) logger.log(line);
 }
