@@ -70,7 +70,7 @@ test.each([
   [['peek', 'a', '--limit', '1', '--limit', '2'], '--limit was given twice', ''],
   [['peek'], '"peek" needs QUEUE', 'redis-queue peek --help'],
   [['peek', ''], 'QUEUE is empty', ''],
-  [['peek', 'a', 'b'], '"peek" takes QUEUE and no more, got "b" too', ''],
+  [['peek', 'a', 'b'], '"peek" takes only QUEUE, got "b" too', ''],
 ])('%j is a wrong command line, and what is said helps', async (words, what, hint) => {
   const { code, out, err } = await runCli(words, { url: 'redis://127.0.0.1:1' });
   expect({ code, out }).toEqual({ code: 2, out: '' });

@@ -38,7 +38,7 @@ describe('a Redis that throws keys away when it is full', () => {
     await consumer.close(); // then all of its output is read
     expect(consumer.output.match(/WARN/g)).toHaveLength(1);
     expect(consumer.output).toMatch(
-      /WARN.*maxmemory-policy allkeys-lru: when it is full it throws away queues.*noeviction/,
+      /WARN.*maxmemory-policy allkeys-lru: when it is full, it throws away queues.*noeviction/,
     );
   });
 

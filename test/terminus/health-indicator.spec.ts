@@ -187,7 +187,7 @@ describe('the health of a service', () => {
     const service = await Service.start();
     await service.expectUp();
     await rig.commands.config('SET', 'maxmemory', '1');
-    await service.expectDown(/Redis is full, at 1 bytes, and refuses what is sent\./);
+    await service.expectDown(/Redis is full, at 1 bytes, and refuses new messages\./);
     // The consumers that wait are refused, too.
     await service.expectDown(/Redis has refused calls of the consumer of "work" for .* OOM/);
     await service.expectLive();
@@ -264,7 +264,7 @@ describe('the health of a service', () => {
     await rig.commands.set(`${rig.prefix}:queues`, 'no hash');
     await rig.commands.del(`${rig.prefix}:{work}:consumers`);
     await service.expectDown(
-      /The consumer of "work" lost its lease .* ago, and has no other yet\./,
+      /The consumer of "work" lost its lease .* ago, and has not got another yet\./,
     );
     await rig.commands.del(`${rig.prefix}:queues`);
     await service.expectUp();
@@ -370,7 +370,7 @@ describe('an indicator', () => {
       'downAfterMs must be a whole number of milliseconds ≥ 0, got -1',
     ],
     [{ of: [WELL], queues: { work: { waiting: '9' } } }, 'queues["work"].waiting must be'],
-    [{ of: [WELL], queues: { work: {} } }, 'admin must be given where queues are looked at'],
+    [{ of: [WELL], queues: { work: {} } }, 'admin must be given if there are queues to look at'],
     [{ of: [WELL], accept: ['loss'] }, "accept must be a list of 'eviction', 'persistence'"],
   ])('refuses %j', (options, text) => {
     const make = (): unknown =>

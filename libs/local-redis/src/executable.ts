@@ -1,7 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
-/** The first executable file called `name` in the folders of `searchPath`, as a shell finds it. */
+/** The first executable file called `name` in the folders of `searchPath`, as a shell would find it. */
 export async function findExecutable(
   name: string,
   searchPath: string,

@@ -27,7 +27,7 @@ describe('findChromium', () => {
     'says how to get one if there is none, nor a way to install it (mayInstall: %p)',
     async (mayInstall) => {
       await expect(findChromium({ searchPath, mayInstall })).rejects.toThrow(
-        /no Chromium or Chrome[^]*sudo apt-get install chromium/,
+        /Cannot find Chromium or Chrome[^]*sudo apt-get install chromium/,
       );
     },
   );

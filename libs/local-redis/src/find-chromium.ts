@@ -21,7 +21,7 @@ export async function findChromium(
   const searchPath = options.searchPath ?? [process.env['PATH'], SYSTEM_FOLDER].join(delimiter);
   return findOrInstall({
     find: () => firstOf(searchPath),
-    // Without any font, pages show boxes.
+    // Without a font, pages show boxes.
     packages: ['chromium', 'fonts-dejavu-core'],
     isThere: 'command -v chromium',
     searchPath,
@@ -38,6 +38,6 @@ async function firstOf(searchPath: string): Promise<string | undefined> {
   return undefined;
 }
 
-const howToInstall = `There is no Chromium or Chrome, which the tests of pages need. One of these helps:
+const howToInstall = `Cannot find Chromium or Chrome, which the tests of pages need. To get one:
   apt:    sudo apt-get install chromium
   brew:   brew install --cask chromium`;

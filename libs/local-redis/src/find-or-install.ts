@@ -4,7 +4,7 @@ import { installPackages } from './install-packages.js';
 export interface Wanted {
   /** Looks for it; `undefined` if it is not here. */
   readonly find: () => Promise<string | undefined>;
-  /** Packages of Debian and Ubuntu that bring it. */
+  /** Packages of Debian and Ubuntu that contain it. */
   readonly packages: readonly string[];
   /** A shell command that succeeds once they are installed. */
   readonly isThere: string;
@@ -16,9 +16,9 @@ export interface Wanted {
 }
 
 /**
- * The path of a program. If it is missing, and this process is root on a Debian or Ubuntu, installs it with apt-get,
- * which it announces on stderr. Where it cannot or must not install, or apt-get fails, it throws an error with `help`.
- * `LOCAL_REDIS_INSTALL=no` forbids it for all.
+ * The path of a program. If it is missing, and this process is root on Debian or Ubuntu, announces on stderr that it
+ * installs it, and does so with apt-get. If it cannot or must not install, or apt-get fails, it throws an error with
+ * `help`. `LOCAL_REDIS_INSTALL=no` forbids every installation.
  */
 export async function findOrInstall(wanted: Wanted): Promise<string> {
   const { find, packages, isThere, help } = wanted;
@@ -28,7 +28,7 @@ export async function findOrInstall(wanted: Wanted): Promise<string> {
   try {
     await installPackages(packages, isThere, wanted.searchPath);
   } catch (cause) {
-    // What apt-get says is seldom what helps, so that both are told.
+    // The output of apt-get seldom says what helps, so the error has both.
     throw new Error(`${cause instanceof Error ? cause.message : String(cause)}\n${help}`, {
       cause,
     });

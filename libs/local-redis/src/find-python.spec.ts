@@ -39,7 +39,7 @@ describe('findPython', () => {
 
       const searchPath = join(folder, 'without');
       await expect(findPython({ searchPath, mayInstall })).rejects.toThrow(
-        /no Python 3 with redis-py[^]*sudo apt-get install python3 python3-redis/,
+        /Cannot find Python 3 with redis-py[^]*sudo apt-get install python3 python3-redis/,
       );
     },
   );

@@ -7,13 +7,15 @@ import { findOrInstall } from './find-or-install.js';
 /** What the programs of `examples/python` need: a client with BLMOVE. */
 const HAS_REDIS = 'import redis; redis.Redis.blmove';
 
-/** Where the distribution's Python is, the only one that sees its packages; another one may come first on the PATH. */
+/**
+ * The folder of the distribution's Python, the only one that sees its packages; another one may come first on the PATH.
+ */
 const SYSTEM_FOLDER = '/usr/bin';
 
 /**
  * The path of a Python 3 with redis-py, 4.0 or newer, for the programs in `examples/python`.
  *
- * Looks at each `python3` on `searchPath` (default: the PATH of this process, then `/usr/bin`). Where none will do, it
+ * Looks at each `python3` on `searchPath` (default: the PATH of this process, then `/usr/bin`). If none will do, it
  * installs the distribution's packages, unless `mayInstall` is false (default true), or throws (`findOrInstall`). Any
  * number of processes may call it at the same time.
  */
@@ -49,6 +51,6 @@ async function canImport(python: string): Promise<boolean> {
   }
 }
 
-const howToInstall = `There is no Python 3 with redis-py (4.0 or newer), which the programs in examples/python need. One of these helps:
+const howToInstall = `Cannot find Python 3 with redis-py (4.0 or newer), which the programs in examples/python need. To get it:
   apt:    sudo apt-get install python3 python3-redis
   pip:    python3 -m pip install redis`;

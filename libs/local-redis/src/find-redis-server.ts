@@ -37,7 +37,7 @@ async function assertNewEnough(file: string): Promise<void> {
   );
 }
 
-const howToInstall = `redis-server (${oldestMajor}.0 or newer) is not on the PATH. One of these helps:
+const howToInstall = `redis-server (${oldestMajor}.0 or newer) is not on the PATH. To get it:
   apt:    sudo apt-get install redis-server
   brew:   brew install redis
   docker: docker run --rm -p 6379:6379 redis:7   and, for the services and the demo: export REDIS_URL=redis://127.0.0.1:6379

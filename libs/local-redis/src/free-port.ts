@@ -9,7 +9,7 @@ const lastPort = 32_000;
 const maxTries = 100;
 const answerDeadlineMs = 1_000;
 
-/** The `n`th of the ports that local servers use, counted round and round. */
+/** The `n`th of the ports that local servers use; after the last, the first follows. */
 export function portNumber(n: number): number {
   return firstPort + (n % (lastPort - firstPort));
 }
@@ -29,8 +29,8 @@ export async function findFreePort(): Promise<number> {
 }
 
 /**
- * True if nothing listens on a loopback port at the moment. It asks by connecting: listening there
- * for a moment would make the port look taken to others who ask at the same time.
+ * True if nothing listens on a loopback port at the moment. It finds out by connecting: listening there for a moment
+ * would make the port look taken to others who ask at the same time.
  */
 export function isFreePort(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -39,7 +39,7 @@ export function isFreePort(port: number): Promise<boolean> {
       socket.destroy();
       resolve(isFree);
     };
-    // A paused server whose queue of connections is full does not answer at all.
+    // A paused server whose queue of connections is full does not respond at all.
     socket.setTimeout(answerDeadlineMs, () => answer(false));
     socket.once('connect', () => answer(false));
     socket.once('error', () => answer(true));

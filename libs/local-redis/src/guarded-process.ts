@@ -11,13 +11,13 @@ const readyDeadlineMs = 60_000;
 const shownOfLog = 2_000;
 
 /**
- * A redis-server that does not outlive those who use it, however they end.
+ * A redis-server that does not outlive its users, however they end.
  *
- * The given shell script starts a watchdog and then becomes the server (`exec`), so `pid` is the
- * server's. The watchdog holds the reading end of a pipe (file descriptor 3 of the script) whose
- * writing end is here: when this process ends, by SIGKILL too, the kernel closes it. Because the
- * watchdog is there before the server is, no moment is unguarded. Both are in a session of their
- * own, where Ctrl+C in a terminal does not reach them, and neither keeps this process running.
+ * The given shell script starts a watchdog and then becomes the server (`exec`), so `pid` is the server's. The watchdog
+ * holds the reading end of a pipe (file descriptor 3 of the script) whose writing end is here: when this process ends,
+ * even by SIGKILL, the kernel closes it. The watchdog starts before the server, so the server is never unguarded. Both
+ * are in a session of their own, where Ctrl+C in a terminal does not reach them, and neither keeps this process
+ * running.
  */
 export class GuardedProcess {
   readonly pid: number;
@@ -59,7 +59,7 @@ export class GuardedProcess {
     this.ended = new Promise((resolve) => {
       this.#child.once('exit', () => {
         this.#hasEnded = true;
-        // From now on the number can be another process's.
+        // From now on, another process can have this number.
         this.tell('gone');
         resolve();
       });
@@ -71,9 +71,9 @@ export class GuardedProcess {
   }
 
   /**
-   * Waits until the server answers on `port`; it itself, since another one may hold the port. False if the port was
-   * taken. Rejects with what it wrote if it ended for another reason, or did not get ready in a minute. Unless true, it
-   * has ended.
+   * Waits until this server itself replies on `port`: another one may hold the port. Returns false if the port was
+   * taken. Rejects with the server's output if it ended for another reason, or was not ready within a minute. Unless
+   * this returns true, the server has ended.
    */
   async becomesReady(port: number): Promise<boolean> {
     const ready = await until(readyDeadlineMs, async () => {
@@ -84,7 +84,7 @@ export class GuardedProcess {
     if (ready === true) return true;
     this.signal('SIGKILL');
     await this.waitForEnd();
-    // Its directory may be gone meanwhile, with the log.
+    // Its directory may be gone by now, and the log with it.
     const file = await readFile(this.#logFile).catch(() => Buffer.alloc(0));
     const log = file.subarray(this.#logStart).toString();
     if (/Address already in use/i.test(log)) return false;
@@ -103,12 +103,12 @@ export class GuardedProcess {
     await this.ended;
   }
 
-  /** Gives the watchdog a word of its script. */
+  /** Sends the watchdog a word that its script knows. */
   tell(word: string): void {
     if (this.#lifeline.writable) this.#lifeline.write(`${word}\n`);
   }
 
-  /** Gives up this process's share: to the watchdog it looks as if this process had ended. */
+  /** Gives up this process's share: to the watchdog, this process looks as if it had ended. */
   leave(): void {
     this.#lifeline.destroy();
   }

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-// Runs under flock, so one process at a time: a process that waited finds the work done. Everything that
-// apt-get prints is kept for the error message; what is about to happen, and how to avoid it, goes to
-// stderr before. Where nothing forbids it yet, policy-rc.d keeps a package from starting a server as a
-// system service.
+// Runs under flock, so one process at a time: a process that waited finds the work done. It first announces on stderr
+// what it will do and how to avoid it, and keeps all output of apt-get for the error message. Unless there is a
+// policy-rc.d already, it writes one that keeps packages from starting a server as a system service.
 const script = `
 set -e
 exec 3>&2 2>&1
@@ -15,7 +14,7 @@ shift
 if sh -c "$isThere" >/dev/null; then exit 0; fi
 cat >&3 <<END
 local-redis: $* is not installed. Installing it now with apt-get, since this is root on Debian or Ubuntu; it stays installed.
-local-redis: to avoid that, install it your own way, or set LOCAL_REDIS_INSTALL=no to be told how.
+local-redis: to avoid that, install it yourself, or set LOCAL_REDIS_INSTALL=no to be told how.
 END
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
@@ -29,8 +28,8 @@ apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
 `;
 
 /**
- * Installs packages of the distribution, unless the shell command `isThere` says that there is nothing to do. May be
- * called by several processes at once. `searchPath` is the PATH of all that it runs.
+ * Installs packages of the distribution, unless the shell command `isThere` succeeds. Several processes may call it at
+ * once. `searchPath` is the PATH of everything that it runs.
  */
 export async function installPackages(
   packages: readonly string[],

@@ -1,10 +1,9 @@
 /**
  * Starts a server that belongs to one process.
  *
- * Arguments: a directory to remove in the end, or nothing; then the command of the server.
- * At the end of the pipe the watchdog kills the server, a stopped one too, and removes the
- * directory. Words from the pipe: `gone`: the server has ended, do not kill it; `done`: there is
- * nothing left to do.
+ * Arguments: a directory to remove at the end, or an empty one; then the command of the server. When the pipe ends, the
+ * watchdog kills the server, even a stopped one, and removes the directory. Words from the pipe: `gone`: the server has
+ * ended, do not kill it; `done`: there is nothing left to do.
  */
 export const privateWatchdog = `
 remove=$1

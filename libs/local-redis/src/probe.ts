@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net';
 
-/** What stands at a port: a Redis that serves, one that cannot yet, or nothing that speaks Redis. */
+/** What is at a port: a Redis that serves, one that cannot do so yet, or nothing that speaks Redis. */
 export type Probe =
   | { readonly state: 'ready' | 'loading'; readonly pid: number | undefined }
   | { readonly state: 'none'; readonly pid?: undefined };
@@ -8,8 +8,8 @@ export type Probe =
 const replyDeadlineMs = 1_000;
 
 /**
- * Sends PING and INFO to a loopback port, over a connection of its own, and tells what answered.
- * A Redis that wants a password counts as ready, but does not tell its `pid`.
+ * Sends PING and INFO to a loopback port, over a connection of its own, and returns what replied. A Redis that asks for
+ * a password counts as ready, but does not tell its `pid`.
  */
 export function probe(port: number): Promise<Probe> {
   return new Promise((resolve) => {
@@ -37,7 +37,7 @@ export function probe(port: number): Promise<Probe> {
   });
 }
 
-/** The answer in what was received so far, or `undefined` if the replies are not complete. */
+/** The result of what was received so far, or `undefined` if the replies are not complete. */
 function readReplies(received: string): Probe | undefined {
   const ping = /^[+-](.*)\r\n/.exec(received);
   if (!ping) return undefined;

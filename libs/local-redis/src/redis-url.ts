@@ -12,16 +12,16 @@ export interface RedisUrlOptions {
 /** A Redis to talk to. */
 export interface RedisUrl {
   readonly url: string;
-  /** For people: where it is, without a password, and why that one. */
+  /** For people: where it is, without a password, and why this one was chosen. */
   readonly description: string;
-  /** To be called when this process needs the Redis no more. Idempotent. */
+  /** Call it when this process no longer needs the Redis. Idempotent. */
   stop(): Promise<void>;
 }
 
 /**
- * The Redis of `REDIS_URL`, or without that one which all processes of this checkout share: the
- * first that asks starts it, the others join, and it ends with the last of them, also if that is
- * killed. Its data outlives it. Without `stop` a process counts until it ends.
+ * The Redis of `REDIS_URL` or, if that is not set, one that all processes of this checkout share: the first to ask
+ * starts it, the others join, and it ends with the last of them, even if that is killed. Its data outlives it. A
+ * process that does not call `stop` counts as a user until it ends.
  */
 export async function redisUrl(options: RedisUrlOptions = {}): Promise<RedisUrl> {
   const { environment = process.env, directory = checkoutDirectory } = options;
@@ -44,7 +44,7 @@ export async function redisUrl(options: RedisUrlOptions = {}): Promise<RedisUrl>
 
 /** A URL that may be printed. */
 export function withoutPassword(url: string): string {
-  if (!URL.canParse(url)) return 'an address that is no URL';
+  if (!URL.canParse(url)) return 'an address that is not a URL';
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`;
 }

@@ -22,14 +22,14 @@ const readyDeadlineMs = 20_000;
 const portCandidates = 10;
 
 /**
- * Joins the users of the Redis in `directory`, and starts it if there is none. It keeps its data
- * there (append-only file) and ends with its last user, also if that is killed.
+ * Joins the users of the Redis in `directory`, and starts it if there is none. It keeps its data there (append-only
+ * file) and ends with its last user, even if that is killed.
  *
- * There is nothing to lock and nothing that can be left over from a crash. A server is known by its
- * queue `users-PORT.PID` (see `sharedWatchdog`), which is dead when nobody reads it. Of several
- * processes that start a server at once, one gets the port, which follows from the name of the
- * directory; the others see theirs end and join the first. The order matters: a queue exists before
- * its server takes the port, so the port is looked at before the queues are.
+ * Nothing is locked, and a crash can leave nothing behind that is in the way. A server is known by its queue
+ * `users-PORT.PID` (see `sharedWatchdog`), which is dead if nobody reads it. Of several processes that start a server
+ * at once, one gets the port, which follows from the name of the directory; the others see their own end, and join the
+ * first. The order matters: a queue exists before its server takes the port, so this looks at the port before the
+ * queues.
  */
 export async function joinSharedRedis(directory: string): Promise<SharedRedis> {
   const executable = await findRedisServer();
@@ -41,12 +41,12 @@ export async function joinSharedRedis(directory: string): Promise<SharedRedis> {
   });
   if (share) return share;
   throw new Error(
-    `cannot join or start the Redis in ${directory}: look at redis.log there, and end the ` +
+    `cannot join or start the Redis in ${directory}: see redis.log there, and end the ` +
       `redis-server with the process id in the name of a file users-PORT.PID if there is one`,
   );
 }
 
-/** The port that follows from the name of the directory, or one of the next if that is taken. */
+/** The port that follows from the name of the directory or, if that is taken, one of the next. */
 async function firstFreePort(directory: string): Promise<number> {
   const start = createHash('sha256').update(directory).digest().readUInt32BE();
   for (let n = start; n < start + portCandidates; n += 1) {
@@ -74,7 +74,7 @@ async function findQueue(directory: string): Promise<Queue | undefined> {
 async function joinServer(queue: Queue): Promise<SharedRedis | undefined> {
   const end = openForWriting(queue.file);
   if (end === undefined) {
-    // Nobody reads it. While the server ends it still has its port.
+    // Nobody reads it. A server that is ending still has its port.
     if (await isFreePort(queue.port)) await rm(queue.file, { force: true });
     return undefined;
   }
@@ -96,7 +96,7 @@ function openForWriting(file: string): number | undefined {
   }
 }
 
-/** Tells the watchdog of a new user, and whether it listened. */
+/** Tells the watchdog of a new user. Returns whether it listened. */
 async function isAcknowledged(queue: Queue, end: number): Promise<boolean> {
   const name = `join.${randomUUID()}`;
   const file = join(queue.file, '..', name);

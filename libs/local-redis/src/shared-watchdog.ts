@@ -1,17 +1,16 @@
 /**
  * Starts a server that several processes share and that ends with the last of them.
  *
- * Arguments: a name; then the command of the server. In the working directory there is then a queue
- * (FIFO) `NAME.PID`, which each user holds open for writing: the kernel counts them, and closes the
- * ends of those that were killed. The pipe of the process that starts the server is passed on to the
- * queue, so that process is a user from the beginning. When the last one is gone, the watchdog ends
- * the server (in order; with SIGKILL if that takes over ten seconds), and then removes the queue.
- * The queue gets its name when it has a reader, and before the server runs: a queue that nobody
- * reads belongs to a server that ends or has ended.
+ * Arguments: a name; then the command of the server. The working directory then has a queue (FIFO) `NAME.PID`, which
+ * each user holds open for writing: the kernel counts them, and closes the ends of killed ones. The script passes the
+ * pipe of the process that starts the server on to the queue, so that process is a user from the beginning. When the
+ * last one is gone, the watchdog ends the server (in order; with SIGKILL if that takes over ten seconds), and then
+ * removes the queue. The queue gets its name when it has a reader, and before the server runs: a queue that nobody
+ * reads belongs to a server that is ending or has ended.
  *
- * A user who opens the queue just as the last other one leaves could come too late. So it writes
- * the name of a file `join.…`, and belongs to the users once the watchdog has removed that file.
- * The word `gone` says that the server has ended by itself.
+ * A process that opens the queue just as the last user leaves could come too late. So it writes the name of a file
+ * `join.…`, and is a user once the watchdog has removed that file. The word `gone` says that the server has ended by
+ * itself.
  */
 export const sharedWatchdog = `
 new=$PWD/new.$$

@@ -21,26 +21,26 @@ export interface StartRedisOptions {
   readonly directory?: string;
   /** Default: a free one. */
   readonly port?: number;
-  /** Variables of the server's environment, beside those of this process. */
+  /** Variables of the server's environment, in addition to those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** A redis-server of this process alone, which ends with this process, however that ends. */
+/** A redis-server that belongs to this process alone and ends with it, however that ends. */
 export interface LocalRedis {
   readonly url: string;
   readonly port: number;
   /** The process id of the redis-server itself; a `restart` changes it. */
   readonly pid: number;
-  /** Ends the server in order, a paused one too, and removes its temporary directory. Idempotent. */
+  /** Ends the server in order, even if it is paused, and removes its temporary directory. Idempotent. */
   stop(): Promise<void>;
   /** Ends the server with SIGKILL; resolves when it is gone. Its files stay for a `restart`. */
   kill(): Promise<void>;
   /**
-   * Starts the server again on the same port, files and settings, and resolves when it answers,
-   * after it has loaded its data. One that still runs is ended in order first.
+   * Starts the server again with the same port, files and settings, and resolves when it replies, after it has loaded
+   * its data. Ends it in order first if it still runs.
    */
   restart(): Promise<void>;
-  /** Freezes the server (SIGSTOP): connections stay open and nothing is answered. */
+  /** Freezes the server (SIGSTOP): connections stay open, but it does not respond. */
   pause(): void;
   /** Lets a paused server go on (SIGCONT). */
   resume(): void;
@@ -49,7 +49,7 @@ export interface LocalRedis {
 const maxAttempts = 5;
 const stopDeadlineMs = 10_000;
 
-/** Starts a private redis-server and resolves when it answers. Rejects with its log if it ends. */
+/** Starts a private redis-server and resolves when it replies. Rejects with its log if it ends. */
 export async function startRedis(options: StartRedisOptions = {}): Promise<LocalRedis> {
   const executable = await findRedisServer();
   for (let attempt = 1; ; attempt += 1) {

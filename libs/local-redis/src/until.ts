@@ -3,8 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 const pauseMs = 20;
 
 /**
- * Asks again and again until the answer is not `undefined`, and returns it. After `deadlineMs` the
- * answer is `undefined`.
+ * Asks again and again until the answer is not `undefined`, and returns that. Returns `undefined` after `deadlineMs`.
  */
 export async function until<Answer>(
   deadlineMs: number,

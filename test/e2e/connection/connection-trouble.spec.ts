@@ -66,7 +66,7 @@ async function expectComplaints(connection: ConnectionOption, expected: RegExp):
 describe('a connection that cannot be opened says why', () => {
   test('when it speaks TLS to a port that does not', async () => {
     const tlsUrl = `rediss://127.0.0.1:${rig.redis.port}`;
-    await expectComplaints(tlsUrl, /the TLS handshake is not answered.*use redis:\/\//);
+    await expectComplaints(tlsUrl, /the TLS handshake gets no reply.*use redis:\/\//);
   });
 
   test('when it does not speak TLS to a port that does', async () => {
@@ -114,7 +114,7 @@ describe('a connection that cannot be opened says why', () => {
     await eventually(() => right.connect());
 
     rig.logs.clear();
-    const wrong = /The Sentinels know no primary of the name "wrong".*SENTINEL MASTERS/;
+    const wrong = /The Sentinels know no primary named "wrong".*SENTINEL MASTERS/;
     await expectComplaints({ sentinels, name: 'wrong' }, wrong);
 
     // One for the client, one for the server; the admin has no log.

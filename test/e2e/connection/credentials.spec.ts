@@ -86,7 +86,7 @@ test('a function that rejects is asked again with growing pauses, and is told of
   const client = rig.client({ connection: connection(failing), connectTimeoutMs: 700 });
   client.on('error', (error) => errors.push(error));
 
-  const text = /The option connection.credentials gave none: the token service is away/;
+  const text = /The option connection.credentials did not return any: the token service is away/;
   await expect(client.connect()).rejects.toThrow(text);
   await expect(lastValueFrom(client.enqueue('echo', 1))).rejects.toMatchObject({
     code: 'REDIS_UNAVAILABLE',
@@ -105,5 +105,5 @@ test('what gives no password is named, without a secret', async () => {
   const nothing = (): Promise<{ username: string; password: string }> =>
     Promise.resolve({ username: 'service', password: undefined as unknown as string });
   const client = rig.client({ connection: connection(nothing), connectTimeoutMs: 200 });
-  await expect(client.connect()).rejects.toThrow(/must give \{ username, password \}, both text/);
+  await expect(client.connect()).rejects.toThrow(/must return \{ username, password \}, both text/);
 });

@@ -1,18 +1,18 @@
 import { InvalidOptionError } from '../index.js';
 import type { QueuedMessage, RedisQueueClient, RedisQueueEnqueueOptions } from '../index.js';
 
-/** What bull-board's forms call what we call otherwise. */
+/** What bull-board's forms call options that have other names here. */
 const SYNONYMS: Readonly<Record<string, keyof RedisQueueEnqueueOptions>> = {
   delay: 'delayMs',
   jobId: 'id',
 };
 
-/** What options that are copied from another message may have, and what says nothing about a new one. */
+/** Members that options copied from another message may have, and that mean nothing for a new one. */
 const IGNORED = new Set(['about']);
 
 /**
- * Enqueues what somebody added on the board, with the options of `enqueue`, `delay` and `jobId` among them as the board
- * calls them. Returns it as it was sent. @throws InvalidOptionError, and what `enqueue` rejects with
+ * Enqueues what somebody added on the board, with the options of `enqueue`, or with `delay` and `jobId`, as the board
+ * calls two of them. Returns it as it was sent. @throws InvalidOptionError, and what `enqueue` rejects with
  */
 export async function addedMessage(
   client: RedisQueueClient,
@@ -24,7 +24,7 @@ export async function addedMessage(
   if (entries.some(([name]) => name === 'attempts')) {
     throw new InvalidOptionError(
       'attempts',
-      'attempts cannot be given to one message: set the option retry.attempts of its handler',
+      'attempts cannot be set for one message: set the option retry.attempts of its handler',
     );
   }
   const options = Object.fromEntries(

@@ -53,7 +53,7 @@ export class BoardMessage implements QueueJob {
   /** Sends a dead letter again. */
   async retry(): Promise<void> {
     const { found, place } = this;
-    if (found.state !== 'failed') throw gone('It is no dead letter.');
+    if (found.state !== 'failed') throw gone('It is not a dead letter.');
     if (!(await place.admin.redrive(place.queue, found.message.entry)))
       throw gone('The dead letter is no longer there.');
   }
@@ -67,7 +67,7 @@ export class BoardMessage implements QueueJob {
       id === undefined ||
       !(await place.admin.advance(place.queue, id))
     )
-      throw gone('The message is not delayed any more.');
+      throw gone('The message is no longer delayed.');
   }
 
   async remove(): Promise<void> {
@@ -80,7 +80,7 @@ export class BoardMessage implements QueueJob {
     const { id, element } = found.message;
     const removal = await admin.remove(queue, id ?? element);
     if (removal === 'removed') return;
-    // From that, bull-board tells that it is no fault of the server.
+    // This tells bull-board that the server is not at fault.
     if (removal === 'held') this.#state = 'active';
     throw gone(removal === 'held' ? 'A consumer holds the message.' : 'The message is not there.');
   }
@@ -104,7 +104,7 @@ export class BoardMessage implements QueueJob {
       progress: 0,
       attemptsMade: attempt,
       timestamp: (sentAt ?? dead?.deadAt)?.getTime() ?? 0,
-      // When it began is not known. Without it, bull-board shows the time since 1970.
+      // Nobody knows when it began, but without this, bull-board shows the time since 1970.
       ...(dead === undefined
         ? {}
         : { processedOn: dead.deadAt.getTime(), finishedOn: dead.deadAt.getTime() }),
@@ -118,7 +118,7 @@ export class BoardMessage implements QueueJob {
     };
   }
 
-  /** Written so that they may be given to another message as they stand: `about` is for people. */
+  /** Written so that they can be given to another message unchanged: `about` is for people. */
   #options(): { readonly delay?: number } {
     const { found, place } = this;
     const { message } = found;
@@ -139,7 +139,7 @@ export class BoardMessage implements QueueJob {
     } as { readonly delay?: number }; // bull-board passes the rest on to the browser
   }
 
-  /** A message of an error may quote data. */
+  /** The message of an error may quote data. */
   #failure({ reason, error }: DeadLetterEntry): string {
     const { name, message } = error;
     return this.place.showsPayloads ? `${reason}: ${name}: ${message}` : `${reason}: ${name}`;
@@ -154,7 +154,7 @@ export class BoardMessage implements QueueJob {
   }
 }
 
-/** As the admin finds a message, in the words of the board. */
+/** Turns what the admin found into the words of the board. */
 export function inState(found: FoundMessage): MessageInState {
   switch (found.place) {
     case 'waiting':
@@ -166,7 +166,7 @@ export function inState(found: FoundMessage): MessageInState {
   }
 }
 
-/** What programs without this library push has no id; its bytes tell it from others. */
+/** Messages of programs without this library have no id; their bytes tell them apart. */
 export function idOrDigest({ id, element }: QueuedMessage): string {
   return id ?? `${DIGEST}${createHash('sha256').update(element).digest('hex').slice(0, 24)}`;
 }

@@ -10,13 +10,13 @@ export interface EveryRedisQueueOptions
 /** The route of the overview, where queues are listed. */
 const LIST = '/api/queues';
 
-/** In front of names that somebody else on the board has already. */
+/** Stands in front of a name that another queue on the board already has. */
 const OURS = 'redis-queue:';
 
 /**
- * A hook for `createBullBoard({ options: { handlerHooks: { before } } })` that shows every queue of the admin's Redis and
- * prefix, groups included, and new ones within five seconds. Queues of others on the board are left alone: where one of them
- * has the name of ours, ours is shown as `redis-queue:NAME`. One hook serves any number of boards.
+ * A hook for `createBullBoard({ options: { handlerHooks: { before } } })` that shows every queue of the admin's Redis
+ * and prefix, groups included, and new ones within five seconds. It leaves other queues on the board alone: if one of
+ * them has the same name, ours is shown as `redis-queue:NAME`. One hook serves any number of boards.
  */
 export function everyRedisQueue(options: EveryRedisQueueOptions): BeforeHook {
   const { admin, client, prefix = '', ...others } = options;
@@ -36,7 +36,7 @@ export function everyRedisQueue(options: EveryRedisQueueOptions): BeforeHook {
 
   return async ({ route, request }) => {
     const { queues, params } = request;
-    // What is about a queue that the board knows must work for those of others while our Redis is away.
+    // Requests about a queue that the board knows must work for others' queues even while our Redis is away.
     if (route !== LIST && queues.has(String(params['queueName']))) return undefined;
     try {
       await shownOn(queues).refreshed();

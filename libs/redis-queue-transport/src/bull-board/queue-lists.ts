@@ -8,13 +8,13 @@ export const STATES = ['active', 'waiting', 'delayed', 'failed'] as const;
 
 export type State = (typeof STATES)[number];
 
-/** So many messages of a list are read where no end is given. */
+/** How many messages of a list are read if no end is given. */
 export const PAGE = 100;
 
-/** In the first so many, a message without an id is looked for. */
+/** How many messages are searched for one without an id. */
 const MOST_WITHOUT_ID = 1_000;
 
-/** Redis's words for what concerns one queue: one of its keys is another program's, or is forbidden to this user. */
+/** Redis's errors that concern one queue: one of its keys belongs to another program, or is forbidden to this user. */
 const OF_ONE_QUEUE = ['WRONGTYPE', 'NOPERM'];
 
 const NOTHING: QueueLengths = {
@@ -45,7 +45,7 @@ export class QueueLists {
     return this.#trouble;
   }
 
-  /** Once for those who ask at the same time, as a board does for its overview. */
+  /** Makes one call for all that ask at the same time, as a board does for its overview. */
   lengths(): Promise<QueueLengths> {
     this.#underWay ??= this.#look().finally(() => {
       this.#underWay = undefined;
@@ -53,7 +53,7 @@ export class QueueLists {
     return this.#underWay;
   }
 
-  /** A board shows all queues or none, so one that cannot be looked at must not fail. */
+  /** A board shows all queues or none, so this must not fail for one that cannot be looked at. */
   async #look(): Promise<QueueLengths> {
     try {
       const lengths = await this.admin.lengths(this.queue);
@@ -118,7 +118,7 @@ export class QueueLists {
     return id.startsWith(DIGEST) ? this.#findWithoutId(id) : undefined;
   }
 
-  /** Other programs push messages that have none. */
+  /** Messages that other programs push have no id. */
   async #findWithoutId(digest: string): Promise<MessageInState | undefined> {
     for (const state of ['waiting', 'active'] as const) {
       for (let offset = 0; offset < MOST_WITHOUT_ID; offset += PAGE) {
@@ -133,7 +133,7 @@ export class QueueLists {
     return undefined;
   }
 
-  /** With its data, unless it has moved meanwhile. */
+  /** The message with its data, unless it has moved meanwhile. */
   async #whole(state: State, offset: number, found: MessageInState): Promise<MessageInState> {
     const [now] = await this.list(state, { offset, limit: 1 }, false, true);
     return now?.message.element.equals(found.message.element) === true ? now : found;

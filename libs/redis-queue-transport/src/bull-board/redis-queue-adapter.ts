@@ -21,7 +21,7 @@ import type { MessageInState } from './board-message.js';
 import { fromAddress, inAddress } from './in-address.js';
 import { PAGE, QueueLists, STATES } from './queue-lists.js';
 
-/** A queue, and who looks into it. */
+/** A queue, and what the board uses to look into it. */
 export interface QueueOnBoard {
   readonly admin: RedisQueueAdmin;
   /** Its name, or the pattern and the group of an event subscription. */
@@ -30,7 +30,7 @@ export interface QueueOnBoard {
   readonly client?: RedisQueueClient | undefined;
 }
 
-/** bull-board's own options, and one of ours. */
+/** bull-board's own options, and one more. */
 export interface RedisQueueAdapterOptions extends Partial<QueueAdapterOptions> {
   /**
    * Whether the board shows data, headers and the texts of errors. Default: true, and false with `readOnlyMode`.
@@ -39,10 +39,10 @@ export interface RedisQueueAdapterOptions extends Partial<QueueAdapterOptions> {
 }
 
 /**
- * Shows one queue on a board of bull-board, beside those of Bull and BullMQ. In the board's words, messages that consumers
- * hold are `active`, and dead letters are `failed`. There is no `completed`: what was handled is gone.
+ * Shows one queue on a board of bull-board, beside those of Bull and BullMQ. In the board's words, messages that
+ * consumers hold are `active`, and dead letters are `failed`. There is no `completed`: handled messages are gone.
  *
- * Dead letters are listed from the oldest on, which is the order in which they are retried; `latest` begins with the newest.
+ * Dead letters are listed oldest first, which is the order in which they are retried; `latest` lists the newest first.
  */
 export class RedisQueueAdapter extends BaseAdapter {
   readonly #admin: RedisQueueAdmin;
@@ -56,7 +56,7 @@ export class RedisQueueAdapter extends BaseAdapter {
     const { showPayloads, ...ofBoard } = options;
     const [name, description] = nameOf(queue);
     const displayName = inAddress(name) === name ? '' : name;
-    // As 'bullmq', it would be taken for a place where parents of BullMQ's jobs are looked for.
+    // As 'bullmq', the board would look in it for parents of BullMQ's jobs.
     super('bull', { description, displayName, ...ofBoard });
     this.#admin = admin;
     this.#client = client;
@@ -69,7 +69,7 @@ export class RedisQueueAdapter extends BaseAdapter {
     return `${this.prefix}${inAddress(this.#queue)}`;
   }
 
-  /** Or why the queue cannot be looked at. */
+  /** The description or, if the queue cannot be looked at, the reason. */
   override getDescription(): string {
     const { trouble } = this.#lists;
     return trouble === undefined ? super.getDescription() : `Cannot be looked at: ${trouble}`;
@@ -122,10 +122,10 @@ export class RedisQueueAdapter extends BaseAdapter {
     return undefined;
   }
 
-  /** @throws InvalidOptionError for options that a message has not */
+  /** @throws InvalidOptionError for options that a message does not have */
   override async addJob(_name: string, data: unknown, options: object): Promise<QueueJob> {
     if (this.#client === undefined)
-      throw refused('Nothing can be added here: the board was given no client for this queue.');
+      throw refused('Nothing can be added here: the board has no client for this queue.');
     const message = await addedMessage(this.#client, this.#queue, data, options);
     const found = await this.#lists.find(message.id ?? '');
     return this.#message(found ?? { state: 'waiting', message }, 'page');
@@ -148,7 +148,9 @@ export class RedisQueueAdapter extends BaseAdapter {
       case 'completed':
         return;
       case 'active':
-        throw refused('What consumers hold cannot be removed: it is running, or about to.');
+        throw refused(
+          'Messages that consumers hold cannot be removed: they are running, or about to.',
+        );
       default:
         throw refused(`There is no list "${String(status)}" to clean.`);
     }
@@ -181,7 +183,7 @@ export class RedisQueueAdapter extends BaseAdapter {
     return this.#admin.resume(this.#queue);
   }
 
-  /** Consumers whose lease lasts. */
+  /** Consumers with a valid lease. */
   override async getWorkers(): Promise<QueueWorker[]> {
     const consumers = await this.#admin.consumers(this.#queue);
     return consumers
@@ -194,7 +196,7 @@ export class RedisQueueAdapter extends BaseAdapter {
       }));
   }
 
-  /** Null where Redis does not tell this user. */
+  /** Null if Redis does not tell this user. */
   override async getRedisInfo(): Promise<string | null> {
     try {
       return await this.#admin.redisInfo();
@@ -208,9 +210,9 @@ export class RedisQueueAdapter extends BaseAdapter {
     return Promise.resolve([]);
   }
 
-  /** bull-board shows no chart then. */
+  /** bull-board then shows no chart. */
   override getMetrics(): Promise<QueueMetrics> {
-    return Promise.reject(refused('There is no history of what was handled here.'));
+    return Promise.reject(refused('There is no history of handled messages here.'));
   }
 
   override getGlobalConcurrency(): Promise<null> {
@@ -252,7 +254,7 @@ export class RedisQueueAdapter extends BaseAdapter {
   }
 }
 
-/** The name of a queue, and what it is. @throws InvalidOptionError */
+/** The name of a queue, and its description. @throws InvalidOptionError */
 function nameOf(queue: RedisQueueName): readonly [name: string, description: string] {
   const name = textOf(queue);
   const subscription = subscriptionOf(name);

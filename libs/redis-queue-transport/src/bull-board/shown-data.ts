@@ -3,7 +3,7 @@ import type { QueuedMessage } from '../index.js';
 
 /** Longest JSON of data that is shown in a list: a board asks for the list again every few seconds. */
 const LONGEST_LISTED = 16_384;
-/** So much of bytes is shown. */
+/** How many bytes are shown. */
 const MOST_BYTES = 1_024;
 
 /** The data of a message as the board sends it to the browser: always something that JSON can write. */
@@ -17,16 +17,16 @@ export function shownData(message: QueuedMessage, place: 'list' | 'page'): unkno
   return JSON.parse(json);
 }
 
-/** Undefined for what JSON cannot write. */
+/** Undefined if JSON cannot write it. */
 function jsonOf(data: unknown): string | undefined {
   try {
     return JSON.stringify(data, (_key, value: unknown) => plain(value));
   } catch {
-    return undefined; // circular, say: codecs may return anything
+    return undefined; // for example circular: codecs may return anything
   }
 }
 
-/** Codecs return what JSON has not. */
+/** Codecs may return values that JSON does not have. */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
   // JSON.stringify turns a Buffer into this before it asks.

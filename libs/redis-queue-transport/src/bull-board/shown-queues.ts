@@ -1,13 +1,15 @@
 import type { BaseAdapter } from '@bull-board/api/baseAdapter';
 import type { BullBoardQueues } from '@bull-board/api/typings/app';
 
-/** A list of queues is believed for so long. */
+/** How long a list of queues is used before it is read again. */
 const FRESH_MS = 5_000;
 
-/** Makes the adapter of a queue; with `isTaken`, under another name, since somebody else on the board has the plain one. */
+/**
+ * Makes the adapter of a queue; with `isTaken`, under another name, since another queue on the board has the plain one.
+ */
 export type MakeAdapter = (queue: string, isTaken: boolean) => BaseAdapter;
 
-/** The queues of ours on one board, beside those of others. */
+/** Our queues on one board, beside those of others. */
 export class ShownQueues {
   readonly #shown = new Map<string, BaseAdapter>();
   #refreshing: Promise<void> | undefined;
@@ -19,7 +21,9 @@ export class ShownQueues {
     private readonly makeAdapter: MakeAdapter,
   ) {}
 
-  /** Once for those who ask at the same time, and not again for some seconds. Rejects like `listQueues`. */
+  /**
+   * Makes one call for all that ask at the same time, and none for some seconds after it. Rejects like `listQueues`.
+   */
   refreshed(): Promise<void> {
     if (performance.now() < this.#freshUntilMs) return Promise.resolve();
     this.#refreshing ??= this.#refresh().finally(() => {

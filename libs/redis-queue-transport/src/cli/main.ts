@@ -6,21 +6,21 @@ import { program } from './program.js';
 
 const INTERRUPTS = ['SIGINT', 'SIGTERM'] as const;
 
-// The arguments may have an address with a password, which others could see in the list of processes.
+// The arguments may include an address with a password, which others could see in the list of processes.
 process.title = 'redis-queue';
 
 const interrupted = new AbortController();
-// Each request that waits for its reply listens.
+// Each request that waits for its reply adds a listener.
 setMaxListeners(Infinity, interrupted.signal);
 for (const signal of INTERRUPTS) {
   process.once(signal, () => {
     interrupted.abort();
-    // Once more, and it does not wait for the end.
+    // A second signal ends the program at once.
     process.once(signal, () => process.exit(EXIT.interrupted));
   });
 }
 
-// Who reads has seen enough, as in `redis-queue tail … | head`.
+// The reader of the output has closed it, as in `redis-queue tail … | head`.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.done);

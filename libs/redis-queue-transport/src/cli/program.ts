@@ -66,7 +66,7 @@ function helpOf(
   return overviewHelp(COMMANDS, terminal, rest.group);
 }
 
-/** A fault of the program itself is told with its stack, since nobody expects it. */
+/** A fault of the program itself is shown with its stack, since nobody expects it. */
 function textOf(error: unknown): string {
   if (exitCodeOf(error) !== EXIT.fault) return errorText(error);
   if (!(error instanceof Error)) return jsonText(error);

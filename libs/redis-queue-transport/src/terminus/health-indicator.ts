@@ -5,10 +5,10 @@ import type { RedisQueueHealthOptions, ResolvedHealthOptions } from './health-op
 import { Looks } from './looks.js';
 import { Findings } from './verdict.js';
 
-/** What a probe is told of. `reasons` are for people; absent while it is up. */
+/** What a probe is told. `reasons` are for people; absent while it is up. */
 export interface ToldHealth {
   readonly reasons?: readonly string[];
-  /** Terminus 11 has no status for it: it is up there, and this says what is to be looked at. */
+  /** Terminus 11 has no status for it: there, the status is up, and this tells that somebody should look. */
   readonly isDegraded?: true;
 }
 
@@ -18,18 +18,19 @@ interface MayDegrade<Key extends string> {
 }
 
 /**
- * Whether servers and clients of this library can do their work, for the readiness probe of `@nestjs/terminus` 11 or 12.
+ * Whether servers and clients of this library can do their work, for the readiness probe of `@nestjs/terminus` 11 or
+ * 12.
  *
- * - **down** when no round trip completed, when a consumer's calls were refused, or when a lost lease was not regained, for
- *   `downAfterMs`; or when a server does not listen.
- * - **degraded** before that; when nearly every attempt fails in a queue; and with an `admin`, when a queue is beyond its
- *   limits, gets dead letters, or when Redis may evict keys or writes no append-only file. Terminus 12 answers that with
- *   200; in 11, it is `up` with `isDegraded`.
+ * - **down** when no round trip completed, when a consumer's calls were refused, or when a lost lease was not regained,
+ *   for `downAfterMs`; or when a server does not listen.
+ * - **degraded** before that; when nearly every attempt fails in a queue; and with an `admin`, when a queue is beyond
+ *   its limits, gets dead letters, or when Redis may evict keys or writes no append-only file. With Terminus 12, the
+ *   status of the response is then 200; with 11, it is `up` with `isDegraded`.
  *
- * Not for liveness: a restart mends nothing of it. docs/health.md has more.
+ * Not for liveness: a restart would fix nothing. docs/health.md has more.
  */
 export class RedisQueueHealthIndicator {
-  // `private` and not `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
+  // `private` instead of `#`, which would break behind a Proxy (Nest's `instrument.instanceDecorator`).
   private readonly options: ResolvedHealthOptions;
   private readonly looks: Looks | undefined;
 
@@ -43,7 +44,7 @@ export class RedisQueueHealthIndicator {
     this.looks = admin && new Looks(admin, this.options);
   }
 
-  /** Never rejects, and takes half a second at most, whatever Redis does. */
+  /** Never rejects, and takes at most half a second, whatever Redis does. */
   async isHealthy<const Key extends string>(key: Key): Promise<HealthIndicatorResult<Key>> {
     const { of, downAfterMs } = this.options;
     const findings = new Findings();

@@ -13,7 +13,7 @@ export interface HasHealth {
   health(): RedisQueueHealth;
 }
 
-/** Beyond which a queue is degraded. Without a limit, it is not looked at. */
+/** A queue beyond one of these is degraded. A value without a limit is not looked at. */
 export interface QueueLimits {
   /** How many messages may wait. */
   readonly waiting?: number | undefined;
@@ -21,27 +21,28 @@ export interface QueueLimits {
   readonly oldestAgeMs?: number | undefined;
 }
 
-/** What Redis may do without being degraded for it. */
+/** What Redis may do without counting as degraded. */
 export type AcceptedRisk = 'eviction' | 'persistence';
 
 export interface RedisQueueHealthOptions {
   /** The servers and clients that have to work. */
   readonly of: readonly HasHealth[];
   /**
-   * Looks at queues and at Redis's settings, by a connection of its own. Without it, nothing is ever degraded by these. Its
+   * Looks at queues and at Redis's settings, over a connection of its own. Without it, these are never looked at. Its
    * Redis user may be the observer of docs/permissions.md.
    */
   readonly admin?: RedisQueueAdmin | undefined;
   /** Queues to look at, by name, and their limits; their dead letters are watched too. Default: none. */
   readonly queues?: Readonly<Record<string, QueueLimits>> | undefined;
   /**
-   * For how long, in ms, Redis may not answer, calls of a consumer may be refused, or a lease may be lost, until it is down;
-   * before, it is degraded. Too short, and each restart of Redis takes all replicas out at once. Default 10,000.
+   * How long, in ms, Redis may be silent, calls of a consumer may be refused, or a lease may be lost, before the status
+   * is down; until then, it is degraded. If this is too short, each restart of Redis takes all replicas out at once.
+   * Default 10,000.
    */
   readonly downAfterMs?: number | undefined;
   /** For how long, in ms, new dead letters keep it degraded. Default 600,000 (10 minutes). */
   readonly deadLettersForMs?: number | undefined;
-  /** How often, in ms, queues and Redis are looked at, at most, however often it is asked. Default 5,000. */
+  /** Shortest time, in ms, between two looks at queues and Redis, however often probes ask. Default 5,000. */
   readonly lookEveryMs?: number | undefined;
   /** Risks that you accept: that Redis may evict keys, or that it keeps no append-only file. Default: none. */
   readonly accept?: readonly AcceptedRisk[] | undefined;
@@ -117,6 +118,6 @@ export function resolveHealthOptions(given: RedisQueueHealthOptions): ResolvedHe
   );
   if (options.of.length === 0) throw invalid('of', 'a list of servers and clients', given.of);
   if (options.queues.size > 0 && options.admin === undefined)
-    throw invalid('admin', 'given where queues are looked at', options.admin);
+    throw invalid('admin', 'given if there are queues to look at', options.admin);
   return options;
 }

@@ -8,10 +8,10 @@ import { RedisFacts, lookAtRedis } from './redis-findings.js';
 import { Findings, seconds } from './verdict.js';
 import type { Verdict } from './verdict.js';
 
-/** How long a probe waits for a look: many are given a second in all. What it brings later is told by the next probe. */
+/** How long a probe waits for a look: many probes have a second in all. The next probe tells what a late look found. */
 const WAIT_MS = 500;
 
-/** Looks at queues and at Redis now and then, when it is asked. Has no timer of its own. */
+/** Looks at queues and at Redis from time to time, when a probe asks. Has no timer of its own. */
 export class Looks {
   readonly #queues: QueueFindings;
   #last: Verdict = { down: [], degraded: [] };
@@ -75,7 +75,7 @@ export class Looks {
     if (this.#fullSince === undefined) return;
     const bytes = facts.number('maxmemory');
     findings.lasts(
-      `Redis is full, at ${bytes} bytes, and refuses what is sent.`,
+      `Redis is full, at ${bytes} bytes, and refuses new messages.`,
       now - this.#fullSince,
       this.options.downAfterMs,
     );

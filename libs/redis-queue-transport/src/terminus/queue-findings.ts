@@ -4,9 +4,9 @@ import { seconds } from './verdict.js';
 import type { Findings } from './verdict.js';
 
 interface Seen {
-  /** Those that were ever dropped counted as well: at a limit, their number no longer grows. */
+  /** Includes those that were ever dropped: at a limit, the number of dead letters no longer grows. */
   readonly letters: number;
-  /** When there were last more than before, by `performance.now()`. */
+  /** When their number last grew, by `performance.now()`. */
   readonly grewAt: number;
 }
 

@@ -20,7 +20,7 @@ export class RedisFacts {
     return Number(this.#facts.get(name) ?? 0);
   }
 
-  /** It takes nothing in. */
+  /** It accepts no new data. */
   get isFull(): boolean {
     const most = this.number('maxmemory');
     return most > 0 && !this.mayEvict && this.number('used_memory') >= most;
@@ -46,7 +46,7 @@ export function lookAtRedis(
   if (accept.has('persistence')) return;
   if (facts.text('aof_enabled') === '0')
     findings.isDegraded(
-      'Redis writes no append-only file: if it restarts, it loses what came since its last snapshot, if it makes any.',
+      'Redis writes no append-only file: if it restarts, it loses everything since its last snapshot, or everything if it makes none.',
     );
   if (facts.text('aof_last_write_status') === 'err')
     findings.isDegraded('Redis could not write its append-only file.');

@@ -27,7 +27,7 @@ export class Findings implements Verdict {
     this.#degraded.add(why);
   }
 
-  /** Degraded, and down once it has lasted for so long. */
+  /** Degraded; down once it has lasted for `downAfterMs`. */
   lasts(why: string, ms: number, downAfterMs: number): void {
     if (ms >= downAfterMs) this.isDown(why);
     else this.isDegraded(why);

@@ -4,11 +4,11 @@ import type { Output } from '../output/output.js';
 import type { ExitCode } from '../words/exit-code.js';
 import type { Given } from '../words/given.js';
 
-/** A word behind the command. */
+/** A word after the command. */
 export interface Argument {
   readonly name: string;
   readonly about: string;
-  /** Default: there is exactly one. */
+  /** Default: exactly one. */
   readonly count?: 'optional' | 'many' | 'any';
 }
 
@@ -30,7 +30,7 @@ export interface Command {
   readonly name: string;
   /** One line. */
   readonly about: string;
-  /** What a newcomer needs to know beyond that; each is a paragraph. */
+  /** What else a newcomer needs to know; each is a paragraph. */
   readonly details?: readonly string[];
   readonly args: readonly Argument[];
   readonly options: Options;

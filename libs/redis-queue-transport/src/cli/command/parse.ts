@@ -37,7 +37,7 @@ interface Found {
   readonly rest: readonly string[];
 }
 
-/** The command stands first; options of the program may stand before it. */
+/** The command comes first; only options of the program may stand before it. */
 function commandOf(words: readonly string[], commands: readonly Command[]): Found {
   const at = firstWord(words);
   const [first = '', second = ''] = at === undefined ? [] : words.slice(at, at + 2);
@@ -78,10 +78,7 @@ function checkOnlyKnown(words: readonly string[]): void {
   if (odd === undefined) return;
   const name = odd.replace(/^-+|=.*$/g, '');
   if (name in GLOBAL_OPTIONS)
-    throw new UsageError(
-      `Say what to do: --${name} alone is no command.`,
-      'See redis-queue --help.',
-    );
+    throw new UsageError(`Name a command: --${name} alone is not one.`, 'See redis-queue --help.');
   throw unknownOption(odd, GLOBAL_OPTIONS, undefined);
 }
 
@@ -125,7 +122,7 @@ function optionsOf(words: readonly string[], command: Command): Read {
       },
     ]),
   );
-  // What is wrong with the words is said here, in words that help.
+  // Errors in the words are reported here, with words that help.
   const { tokens } = parseArgs({
     args: [...words],
     options: config,
@@ -185,7 +182,7 @@ function checkCount(given: readonly string[], { name, args }: Command): void {
     throw new UsageError(`"${name}" needs ${missing.name}: ${missing.about}.`, help);
   if (given.length > args.length && !isOpen)
     throw new UsageError(
-      `"${name}" takes ${args.length === 0 ? 'no word' : args.map((arg) => arg.name).join(' ')} and no more, got "${given[args.length]}" too.`,
+      `"${name}" takes ${args.length === 0 ? 'no arguments' : `only ${args.map((arg) => arg.name).join(' ')}`}, got "${given[args.length]}" too.`,
       `Put text with spaces into quotes. ${help}`,
     );
   const empty = given.indexOf('');

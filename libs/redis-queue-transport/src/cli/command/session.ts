@@ -19,7 +19,7 @@ export interface SessionParts {
   readonly notes: NodeJS.WriteStream;
 }
 
-/** What one command works with: opened when it asks for it, and closed at the end. */
+/** What one command works with: each part is opened when the command asks for it, and closed at the end. */
 export class Session {
   readonly #open: { close(): Promise<unknown> }[] = [];
   #admin: Promise<RedisQueueAdmin> | undefined;
@@ -66,7 +66,7 @@ export class Session {
     return { connection, prefix };
   }
 
-  /** The client logs as in an app; here its warnings are notes beside the results. */
+  /** The client logs as it does in an app; here, its warnings become notes beside the results. */
   async #routeLogs(): Promise<void> {
     const { Logger } = await import('@nestjs/common');
     const { output } = this.parts;
@@ -79,7 +79,9 @@ export class Session {
     const { given, input, notes, signal } = this.parts;
     if (given.flag('yes')) return true;
     if (!input.isTTY)
-      throw new UsageError('This asks first, and here is nobody to ask: add --yes to do it.');
+      throw new UsageError(
+        'This command asks first, but there is nobody to ask here: add --yes to do it.',
+      );
     const lines = createInterface({ input, output: notes });
     try {
       const reply = await lines.question(`${printable(question)} [y/N] `, { signal });

@@ -12,7 +12,7 @@ export const GLOBAL_OPTIONS = {
   help: { short: 'h', about: 'show this help' },
 } as const satisfies Options;
 
-export const LIMIT = { value: 'N', about: 'at most so many; the default is 100' };
+export const LIMIT = { value: 'N', about: 'list at most this many; the default is 100' };
 
 export const LARGE = {
   about: 'read large data too: above 64 KiB, or parked; each may need much memory',

@@ -1,6 +1,6 @@
 import type { Codec } from '../../index.js';
 
-/** What can be read beside JSON and bytes: MessagePack, if its library is installed. */
+/** Codecs that can be read in addition to JSON and bytes: MessagePack, if its library is installed. */
 export async function knownCodecs(): Promise<readonly Codec[]> {
   try {
     const { msgpackCodec } = await import('../../msgpack.js');

@@ -5,16 +5,16 @@ import type { Given } from '../words/given.js';
 import { UsageError } from '../words/usage-error.js';
 import { nearest } from '../../core/options/nearest.js';
 
-/** Where Redis is, and how the keys begin. */
+/** Where Redis is, and the prefix of the keys. */
 export interface ConnectionSettings {
-  /** Undefined: where the library looks by itself. */
+  /** Undefined for the library's default. */
   readonly connection: ConnectionOption | undefined;
   readonly prefix: string;
   /** What must never be shown. */
   readonly secrets: readonly string[];
 }
 
-/** Read if it is there, and nothing else says where Redis is. */
+/** Read if it exists and nothing else says where Redis is. */
 export const CONFIG_FILE = 'redis-queue.json';
 export const DEFAULT_PREFIX = 'rq';
 
@@ -64,7 +64,7 @@ function readConfig(file: string, named: string | undefined): Config {
   }
   if (typeof config !== 'object' || config === null || Array.isArray(config))
     throw new UsageError(`The config file ${file} must be a JSON object.`, EXAMPLE);
-  checkMembers(config as Members, MEMBERS, file); // an object, as was just seen
+  checkMembers(config as Members, MEMBERS, file); // an object, as was just checked
   return { ...config, file };
 }
 
@@ -87,8 +87,8 @@ function connectionOf(config: Config): ConnectionOption | undefined {
     throw new UsageError(`The config file ${config.file} has both url and connection: give one.`);
   if (connection !== undefined && (typeof connection !== 'object' || connection === null))
     throw new UsageError(
-      `The config file ${config.file} must have an object of ioredis options as connection.`,
-      'An address goes into url.',
+      `The config file ${config.file} needs an object of ioredis options as connection.`,
+      'Put an address into url.',
     );
   if (tls === undefined) return url ?? connection ?? undefined;
   return {
@@ -124,8 +124,8 @@ function credential(written: string): string {
 
 function tlsOf(tls: unknown, file: string): object {
   if (typeof tls !== 'object' || tls === null)
-    throw new UsageError(`The config file ${file} must have an object as tls.`);
-  const given = tls as Members; // an object, as was just seen
+    throw new UsageError(`The config file ${file} needs an object as tls.`);
+  const given = tls as Members; // an object, as was just checked
   checkMembers(given, TLS_MEMBERS, file);
   const read = (member: string): Buffer | undefined => {
     const path = textOf(given, member);
@@ -151,7 +151,7 @@ function textOf(config: object, member: string): string | undefined {
   throw new UsageError(`The member "${member}" of the config file must be text.`);
 }
 
-/** Passwords, as they were given and as they are. */
+/** Passwords, both as given and decoded. */
 function secretsOf(connection: ConnectionOption | undefined): readonly string[] {
   if (typeof connection === 'object') {
     const { password, sentinelPassword } = connection as Members; // whatever it has under these names
@@ -166,7 +166,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // no escape after all
+    return text; // not an escape
   }
 }
 

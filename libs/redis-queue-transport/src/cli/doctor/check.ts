@@ -7,12 +7,12 @@ export interface Patient {
   readonly inspection: Inspection;
   readonly admin: RedisQueueAdmin;
   readonly prefix: string;
-  /** What Redis tells of itself. */
+  /** What Redis says about itself. */
   readonly info: Readonly<Record<string, string>>;
   readonly clock: ClockReading;
-  /** What its user should be for; undefined if nobody said. */
+  /** The role that its user should have; undefined if nobody said. */
   readonly role: Role | undefined;
-  /** Dead letters are old from then on. */
+  /** Older dead letters are reported. */
   readonly oldAfterMs: number;
   readonly queues: readonly QueueState[];
 }
@@ -20,14 +20,14 @@ export interface Patient {
 /** One queue, as far as it could be looked at. */
 export interface QueueState {
   readonly name: string;
-  /** The pattern and the group, if it is that of a group. */
+  /** Pattern and group, if it is the queue of a group. */
   readonly group: { readonly group: string; readonly pattern: string } | undefined;
   readonly lengths: Awaited<ReturnType<RedisQueueAdmin['lengths']>>;
   readonly consumers: Awaited<ReturnType<RedisQueueAdmin['consumers']>>;
 }
 
 export interface Check {
-  /** What it looks at, for people. */
+  /** What the check looks at, for people. */
   readonly name: string;
   run(patient: Patient): readonly Finding[] | Promise<readonly Finding[]>;
 }

@@ -18,7 +18,7 @@ const encryption: Check = {
         wrong(
           'no-tls',
           'The connection goes over the network without TLS.',
-          'Whoever is on the way can read and change all messages, and the password.',
+          'Anyone on the way can read and change all messages, and read the password.',
           'Let Redis listen with TLS (tls-port), and connect with rediss://.',
         ),
       );
@@ -27,8 +27,8 @@ const encryption: Check = {
         (isLocal ? note : wrong)(
           'no-password',
           'Redis lets everybody in: the default user has no password.',
-          'Whoever reaches it can read and remove every message.',
-          'Create users as docs/permissions.md shows, and switch the default user off.',
+          'Anyone who can reach it can read and remove every message.',
+          'Create users as shown in docs/permissions.md, and switch the default user off.',
         ),
       );
     return findings;
@@ -44,17 +44,17 @@ const clock: Check = {
         wrong(
           'clock',
           `Redis’s clock is ${durationText(Math.abs(aheadMs))} ${aheadMs > 0 ? 'ahead of' : 'behind'} the one of this machine.`,
-          'Leases and delays go by Redis’s clock and hold. Times that programs give or read (deliverAt, sent, died) are off.',
-          'Have both machines set their clocks by NTP.',
+          'Leases and delays use Redis’s clock, so they are right. Times that programs give or read (deliverAt, sent, died) are off.',
+          'Let both machines set their clocks by NTP.',
         ),
       );
     if (roundTripMs > SLOW_MS)
       findings.push(
         note(
           'slow',
-          `Redis takes ${durationText(roundTripMs)} to answer from here.`,
+          `A round trip from here to Redis takes ${durationText(roundTripMs)}.`,
           'Each message costs a few such round trips when a queue is nearly empty.',
-          'Run services near their Redis, and see with redis-cli --latency and SLOWLOG GET what keeps it busy.',
+          'Run services near their Redis, and use redis-cli --latency and SLOWLOG GET to see what keeps it busy.',
         ),
       );
     return findings;
@@ -83,9 +83,9 @@ function lacking(role: Role, missing: readonly MissingPermission[]): readonly Fi
   return [
     wrong(
       'permissions',
-      `The user of Redis lacks, for a ${role}: ${rules}`,
-      'What needs them is refused (NOPERM): calls fail, or a consumer takes nothing.',
-      'Give it what it lacks: docs/permissions.md has a user for each role. Is it for another one? Add --role.',
+      `To be a ${role}, the user of Redis lacks: ${rules}`,
+      'Redis refuses whatever needs them (NOPERM): calls fail, or a consumer takes nothing.',
+      'Give the user these rules: docs/permissions.md has a user for each role. If it is meant for another role, add --role.',
     ),
   ];
 }

@@ -24,17 +24,17 @@ export const doctor: Command = {
     'It changes nothing. It looks at the version of Redis, memory, persistence, replication, connections, TLS, the clock, ' +
       'permissions, queues and groups that nobody serves, lists of dead consumers, old dead letters, and the first hundred ' +
       'messages and dead letters of each queue.',
-    'It ends with 1 if something is wrong. Notes are worth knowing, and leave it at 0.',
+    'Its exit code is 1 if something is wrong. Notes are worth knowing, and leave it at 0.',
   ],
   args: [],
   options: {
     role: {
       value: 'ROLE',
-      about: `what the user of Redis should be able to do: ${ROLES.join(', ')}; by default, one of them`,
+      about: `the role that the user of Redis should have: ${ROLES.join(', ')}; by default, any of them`,
     },
     'dead-older-than': {
       value: 'TIME',
-      about: 'dead letters are old from then on; the default is 7d',
+      about: 'report dead letters that are older than this; the default is 7d',
     },
   },
   examples: [
@@ -57,7 +57,7 @@ export const doctor: Command = {
     const patient: Patient = { inspection, admin, prefix, info, clock, role, oldAfterMs, queues };
     const well: string[] = [];
     for (const check of CHECKS) {
-      // What INFO did not say is no finding.
+      // If INFO said nothing, there is nothing to check.
       if (SERVER_CHECKS.includes(check) && Object.keys(info).length === 0) continue;
       const found = await looked(findings, check.name, [], () => check.run(patient));
       if (found.length === 0) well.push(check.name);
@@ -89,7 +89,7 @@ async function tell(
   return count === 0 ? EXIT.done : EXIT.no;
 }
 
-/** What Redis refuses to show is a note. Everything else that fails ends the examination. */
+/** If Redis refuses to show something, that becomes a note. Any other failure ends the examination. */
 async function looked<T>(
   findings: Finding[],
   what: string,
@@ -103,16 +103,16 @@ async function looked<T>(
     findings.push(
       note(
         'not-checked',
-        `Not looked at: ${what}. ${errorText(error)}`,
+        `Not checked: ${what}. ${errorText(error)}`,
         'Something may be wrong there.',
-        'Run the doctor with a user that may look, such as the observer of docs/permissions.md.',
+        'Run the doctor with a user that may look, such as the observer in docs/permissions.md.',
       ),
     );
     return otherwise;
   }
 }
 
-/** All queues and groups; what is refused of one is a finding about it. */
+/** The state of all queues and groups. If Redis refuses to show one, that becomes a finding about it. */
 async function statesOf(
   admin: RedisQueueAdmin,
   findings: Finding[],
@@ -138,14 +138,14 @@ async function statesOf(
   return states;
 }
 
-/** Whatever is not about this queue alone is thrown. */
+/** Throws the error if it is not about this queue alone. */
 function ofQueue(queue: string, error: unknown): Finding {
   const code: unknown = Reflect.get(Object(error), 'code');
   if (code === 'INVALID_PATTERN')
     return wrong(
       'foreign-name',
-      `${JSON.stringify(queue)} is listed among the queues and names none. ${errorText(error)}`,
-      'Another program has written it: the library lists no such name.',
+      `${JSON.stringify(queue)} is in the list of queues, but is not a name of a queue. ${errorText(error)}`,
+      'Another program has written it: the library never lists such a name.',
       'Find that program, and remove the name from the hash of queues (PREFIX:queues).',
       queue,
     );
@@ -155,11 +155,11 @@ function ofQueue(queue: string, error: unknown): Finding {
     isOther ? 'foreign-key' : 'not-checked',
     `A queue cannot be looked at. ${errorText(error)}`,
     isOther
-      ? 'A key of the queue is of another type: another program uses it. What touches it is refused.'
+      ? 'A key of the queue has another type: another program uses it. Redis refuses every call that touches it.'
       : 'Something may be wrong there.',
     isOther
       ? 'Find that program, and give it or your services another prefix.'
-      : 'Run the doctor with a user that may look, such as the observer of docs/permissions.md.',
+      : 'Run the doctor with a user that may look, such as the observer in docs/permissions.md.',
     queue,
   );
 }

@@ -4,7 +4,7 @@ export interface Finding {
   readonly id: string;
   /** `wrong` makes the doctor end with 1. A `note` is worth knowing, or says what could not be looked at. */
   readonly level: 'wrong' | 'note';
-  /** What is so, with the values. */
+  /** What was found, with the values. */
   readonly what: string;
   /** What it means for messages. */
   readonly means: string;

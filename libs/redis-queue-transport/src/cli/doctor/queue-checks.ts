@@ -7,16 +7,16 @@ import type { Check, Patient, QueueState } from './check.js';
 import { note, wrong } from './finding.js';
 import type { Finding } from './finding.js';
 
-/** A lease that ended so long ago would have been noticed by another consumer. */
+/** Another consumer would have noticed a lease that ended this long ago. */
 const NOTICED_MS = 120_000;
-/** So many elements of each queue are read, and so many dead letters. */
+/** How many elements of each queue are read, and how many dead letters. */
 const SAMPLE = 100;
 
 function isServed({ consumers }: QueueState): boolean {
   return consumers.some(({ state }) => state === 'live');
 }
 
-/** What nobody takes out; suspects wait as well. */
+/** How many messages no consumer holds; suspects are waiting too. */
 function backlogOf({ waiting, suspects, delayed }: QueueState['lengths']): number {
   return waiting + suspects + delayed;
 }
@@ -39,8 +39,8 @@ const unserved: Check = {
         wrong(
           'queue-unserved',
           `Nobody serves "${name}": ${backlogText(lengths, 'message')}.`,
-          'They wait until a server with @MessagePattern of this name starts.',
-          'Start it. If it runs, compare pattern, prefix and Redis on both sides. If nobody needs them: redis-queue purge.',
+          'They wait until a server with a @MessagePattern of this name starts.',
+          'Start it. If it runs, compare pattern, prefix and Redis on both sides. If nobody needs the messages: redis-queue purge.',
           name,
         ),
       ];
@@ -57,7 +57,7 @@ const groupsUnserved: Check = {
         wrong(
           'group-unserved',
           `Nobody serves the group "${group.group}" of "${group.pattern}": ${backlogText(lengths, 'event')}.`,
-          'It gets a copy of each event, whether it runs or not: its queue grows without end.',
+          'It gets a copy of each event even while it does not run, so its queue grows without end.',
           `Start its servers, or end it: redis-queue retire ${shellWord(group.pattern)} ${shellWord(group.group)} --waiting keep.`,
           name,
         ),
@@ -74,7 +74,7 @@ const deadConsumers: Check = {
       findings.push(
         note(
           'not-looked-through',
-          'Lists of consumers that no queue knows were not looked for.',
+          'Not checked: lists of consumers that no queue knows.',
           'The user of Redis may not look through the keys (+scan).',
           'Run the doctor once with a user that may.',
         ),
@@ -85,7 +85,7 @@ const deadConsumers: Check = {
           'abandoned',
           `"${queue}" does not know the consumer that holds ${counted(held, 'message')} in ${key}.`,
           'Nobody takes them back: somebody has removed keys by hand, or restored a part of them.',
-          `Enter the consumer as one whose lease is over: redis-cli ZADD ${shellWord(consumersOf(key, consumer))} 1 ${shellWord(consumer)}. Another consumer of the queue takes them back then.`,
+          `Record the consumer with an ended lease: redis-cli ZADD ${shellWord(consumersOf(key, consumer))} 1 ${shellWord(consumer)}. Another consumer of the queue then takes them back.`,
           queue,
         ),
       );
@@ -114,10 +114,10 @@ function deadOf(queue: QueueState, { clock }: Patient): Finding[] {
       'dead-consumers',
       `${counted(dead.length, 'dead consumer')} of "${name}" still ${dead.length === 1 ? 'holds' : 'hold'} ${counted(held, 'message')}: ${dead[0]?.name}${dead.length > 1 ? ' …' : ''}.`,
       isTended
-        ? 'The consumers that live should have taken them back by now.'
-        : 'They are handed out again once a consumer of this queue lives.',
+        ? 'The live consumers should have taken them back by now.'
+        : 'They are handed out again once this queue has a live consumer.',
       isTended
-        ? 'Look into the log of the servers: what they ask of Redis may be refused.'
+        ? 'Check the log of the servers: Redis may refuse their calls.'
         : 'Start a server that serves this queue.',
       name,
     ),
@@ -149,7 +149,7 @@ const deadLetters: Check = {
             'old-dead-letters',
             `"${name}" has ${counted(lengths.dead, 'dead letter')}, the oldest ${durationText(ageMs)} old.`,
             'Dead letters are dropped for good after 14 days, unless its servers say otherwise (deadLetterMaxAgeMs).',
-            `See why they died, mend it, and send them again: redis-queue dead list ${shellWord(name)}.`,
+            `Find out why they died, fix that, and send them again: redis-queue dead list ${shellWord(name)}.`,
             name,
           ),
         );
@@ -180,8 +180,8 @@ const unreadable: Check = {
           wrong(
             'unreadable',
             `${odd.length} of the first ${counted(waiting.length, 'message')} of "${name}" cannot be read: ${odd[0]?.unreadable}`,
-            'They will be dead-lettered when their turn comes. A sender without this library writes them, or another release.',
-            `Look at their bytes: redis-queue peek ${shellWord(name)} --json. docs/wire-format.md says how elements look.`,
+            'They will be dead-lettered when their turn comes. Their sender does not use this library, or uses another release of it.',
+            `Look at their bytes: redis-queue peek ${shellWord(name)} --json. docs/wire-format.md describes elements.`,
             name,
           ),
         );
@@ -191,7 +191,7 @@ const unreadable: Check = {
           wrong(
             'unreadable-dead',
             `${gone.length} of the oldest ${counted(dead.length, 'dead letter')} of "${name}" cannot be read: ${gone[0]?.unreadable}`,
-            'Sent again, they die again.',
+            'If you send them again, they will die again.',
             `Look at their bytes: redis-queue dead list ${shellWord(name)} --json. Then delete them.`,
             name,
           ),
@@ -201,9 +201,9 @@ const unreadable: Check = {
         findings.push(
           note(
             'unknown-codec',
-            `The codec of ${coded.length} of the first ${counted(waiting.length, 'message')} of "${name}" is not known here.`,
-            'Servers that know it read them.',
-            'Nothing, if their servers have it in the option codec or codecs.',
+            `${coded.length} of the first ${counted(waiting.length, 'message')} of "${name}" use a codec that is not known here.`,
+            'Servers that know it can read them.',
+            'Nothing, if the servers have it in the option codec or codecs.',
             name,
           ),
         );
@@ -212,7 +212,7 @@ const unreadable: Check = {
   },
 };
 
-/** Whether only its codec keeps it from being read here. */
+/** Whether it cannot be read here only because of its codec. */
 function isForeign(
   { unreadable: why, element }: QueuedMessage,
   known: ReadonlySet<string>,
@@ -236,8 +236,8 @@ const standstill: Check = {
           note(
             'paused',
             `"${name}" is paused: ${backlogText(lengths, 'message')}.`,
-            'Nothing of it is handed out. A pause has no end by itself.',
-            `redis-queue resume ${shellWord(name)}, if it is over.`,
+            'None of its messages is handed out. A pause does not end by itself.',
+            `When it should end: redis-queue resume ${shellWord(name)}.`,
             name,
           ),
         );
@@ -246,7 +246,7 @@ const standstill: Check = {
           note(
             'suspects',
             `"${name}" has ${counted(lengths.suspects, 'suspect')}: running when a process died.`,
-            'They run one by one, apart from the others. If they stay, processes die, or one of them hangs.',
+            'They run one by one, apart from the others. If they stay, processes keep dying, or a suspect hangs.',
             'See docs/failures.md, "Messages stay in suspects".',
             name,
           ),

@@ -12,14 +12,14 @@ export interface Report {
   readonly version: string | undefined;
   readonly queues: number;
   readonly findings: readonly Finding[];
-  /** What was looked at and is well. */
+  /** What was checked and is fine. */
   readonly well: readonly string[];
 }
 
 const WIDTH = 96;
 const LABEL = 8;
 
-/** For people: what is wrong first. */
+/** For people, beginning with what is wrong. */
 export function reportText(report: Report, terminal: Terminal): string {
   const { place, prefix, user, roles, version, queues, findings, well } = report;
   const bad = findings.filter(({ level }) => level === 'wrong');

@@ -4,7 +4,7 @@ import { note, wrong } from './finding.js';
 import type { Finding } from './finding.js';
 
 const LEAST_VERSION = 7;
-/** From this part on, something is nearly full. */
+/** Above this part, something is nearly full. */
 const NEARLY = 0.8;
 const MOST_LAG_S = 10;
 
@@ -47,9 +47,9 @@ const memory: Check = {
           'eviction-policy',
           `maxmemory-policy is ${policy}.`,
           policy.startsWith('volatile-')
-            ? 'When memory is full, Redis throws away replies on their way, and the ids by which messages are known again.'
+            ? 'When memory is full, Redis throws away replies on their way, and the ids by which messages are recognised.'
             : 'When memory is full, Redis throws away whole queues with the messages in them.',
-          'CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; give caches a Redis of their own.',
+          'CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; use a separate Redis for caches.',
         ),
       );
     const evicted = numberIn(info, 'evicted_keys');
@@ -57,9 +57,9 @@ const memory: Check = {
       findings.push(
         wrong(
           'evicted',
-          `Redis has thrown away ${evicted} keys since it started, since memory was full.`,
+          `Redis has thrown away ${evicted} keys since it started, because memory was full.`,
           'Queues may have been among them: messages are lost.',
-          'Raise maxmemory, set maxmemory-policy noeviction, and look at what your senders still know.',
+          'Raise maxmemory, set maxmemory-policy noeviction, and check with your senders what was lost.',
         ),
       );
     return [...findings, ...memoryUse(info)];
@@ -85,7 +85,7 @@ function memoryUse(info: Readonly<Record<string, string>>): readonly Finding[] {
     note(
       'no-memory-limit',
       'maxmemory is not set.',
-      'A queue that grows takes all memory of the machine, until the system kills Redis.',
+      'A growing queue takes all memory of the machine until the system kills Redis.',
       'Set maxmemory to about three quarters of what the machine has.',
     ),
   ];
@@ -104,7 +104,7 @@ const persistence: Check = {
         wrong(
           'not-persistent',
           'The append-only file is off (appendonly no).',
-          'When Redis or its machine stops, all messages since its last snapshot are lost, or all of them without one.',
+          'When Redis or its machine stops, all messages since its last snapshot are lost, or all of them if there is none.',
           'CONFIG SET appendonly yes, and the same in redis.conf.',
         ),
       );
@@ -126,9 +126,9 @@ const persistence: Check = {
       findings.push(
         wrong(
           'not-saved',
-          `Redis could not ${failed.map(([, what]) => what).join(', and not ')}.`,
-          'It may refuse to take messages (MISCONF), and what it holds may not outlive it.',
-          'Look into its log: most often the disk is full, or the directory may not be written.',
+          `Redis could not ${failed.map(([, what]) => what).join(' or ')}.`,
+          'It may refuse messages (MISCONF), and what it holds may be lost when it stops.',
+          'Check its log: most often the disk is full, or Redis may not write to the directory.',
         ),
       );
     return findings;
@@ -161,7 +161,7 @@ const replication: Check = {
   },
 };
 
-/** Of a line such as `ip=10.0.0.2,port=6379,state=online,offset=1,lag=0`. */
+/** Reads a line such as `ip=10.0.0.2,port=6379,state=online,offset=1,lag=0`. */
 function behind(line: string): readonly Finding[] {
   const facts = new Map(
     line.split(',').map((pair): [string, string] => {
@@ -174,9 +174,9 @@ function behind(line: string): readonly Finding[] {
   return [
     wrong(
       'replica-behind',
-      `The replica ${facts.get('ip')}:${facts.get('port')} is ${facts.get('state')}, and was last heard ${lag} s ago.`,
+      `The replica ${facts.get('ip')}:${facts.get('port')} is ${facts.get('state')}, and was last heard from ${lag} s ago.`,
       'After a failover to it, messages that were accepted since are lost.',
-      'See whether that machine is up and the network between them holds.',
+      'Check that machine, and the network between the two.',
     ),
   ];
 }
@@ -201,8 +201,8 @@ const clients: Check = {
       findings.push(
         note(
           'connections-refused',
-          `Redis has refused ${refused} connections since it started, since maxclients were taken.`,
-          'Replicas could not connect then.',
+          `Redis has refused ${refused} connections since it started, because maxclients was reached.`,
+          'Replicas could not connect at that time.',
           'Raise maxclients if it happens again.',
         ),
       );

@@ -36,8 +36,8 @@ export const groups: Command = {
   name: 'groups',
   about: 'list who gets which events: groups with their queues, histories, live wildcards',
   details: [
-    'A group gets a copy of each event until it is ended, whether or not it runs. One without consumers grows: start it, or ' +
-      'end it with "redis-queue retire".',
+    'A group gets a copy of each event until you end it, even while it does not run. Without consumers, its queue grows: ' +
+      'start the group, or end it with "redis-queue retire".',
   ],
   args: [],
   options: {},
@@ -57,7 +57,7 @@ export const groups: Command = {
     const unreadable = rows.flatMap((row) => row.unreadable ?? []);
     const { terminal } = output;
     if (all.length + histories.length + wildcards.length === 0)
-      output.note('No group, no history and no wildcard with live listeners.');
+      output.note('There are no groups, histories or wildcards with live listeners.');
     const told = toldUnreadable(unreadable, call);
     output.result({ groups: all, histories, wildcards, unreadable: told }, () =>
       [

@@ -18,7 +18,7 @@ const COLUMNS: readonly Column<HistoryEntry>[] = [
 
 export const history: Command = {
   name: 'history',
-  about: 'list events that are kept, the oldest first',
+  about: 'list the kept events of a pattern, the oldest first',
   args: [PATTERN],
   options: {
     limit: LIMIT,
@@ -26,7 +26,7 @@ export const history: Command = {
       value: 'WHEN',
       about: 'begin with this entry or time (2026-11-28T10:00:00Z, or 2h for 2 hours ago)',
     },
-    newest: { about: 'the newest first' },
+    newest: { about: 'list the newest first' },
     large: LARGE,
   },
   examples: ['history user.created', 'history user.created --newest --limit 5'],

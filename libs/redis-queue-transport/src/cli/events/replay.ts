@@ -6,15 +6,15 @@ import { momentOf } from './moment.js';
 
 export const replay: Command = {
   name: 'replay',
-  about: 'give a group kept events again',
+  about: 'give kept events to a group again',
   details: [
-    'They go to the end of the group’s queue with their own ids, so a handler with "once" skips those that it has handled. ' +
-      'Without --from and --to, the group gets all that are kept.',
+    'They go to the end of the group’s queue with their old ids, so a handler with "once" skips those that it has handled. ' +
+      'Without --from and --to, the group gets all kept events.',
   ],
   args: [PATTERN, GROUP],
   options: {
     from: { value: 'WHEN', about: 'the first one: an entry, a time, or how long ago (2h)' },
-    to: { value: 'WHEN', about: 'the last one, likewise' },
+    to: { value: 'WHEN', about: 'the last one, in the same forms' },
   },
   examples: ['replay order.placed billing --from 2h', 'replay order.placed billing'],
   async run({ args: [pattern = '', group = ''], given, output, admin }) {

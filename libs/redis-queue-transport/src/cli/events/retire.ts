@@ -9,13 +9,13 @@ export const retire: Command = {
   name: 'retire',
   about: 'end a group: it gets no more events; asks first if messages are dropped',
   details: [
-    'First stop the services of the group: one that starts again begins it again. Dead letters stay in either case.',
+    'Stop the services of the group first: one that starts again begins the group again. Dead letters stay either way.',
   ],
   args: [PATTERN, GROUP],
   options: {
     waiting: {
       value: 'drop|keep',
-      about: 'what becomes of messages that wait: dropped for good, or kept in @GROUP/PATTERN',
+      about: 'what to do with waiting messages: drop them for good, or keep them in @GROUP/PATTERN',
     },
     yes: YES,
   },
@@ -24,7 +24,7 @@ export const retire: Command = {
     const waiting = given.text('waiting');
     if (waiting !== 'drop' && waiting !== 'keep')
       throw new UsageError(
-        `Say what becomes of messages that wait: --waiting drop or --waiting keep.`,
+        `Say what to do with waiting messages: --waiting drop or --waiting keep.`,
       );
     const opened = await admin();
     if (waiting === 'drop') {
@@ -38,7 +38,7 @@ export const retire: Command = {
       wasThere ? `ended, ${counted(dropped, 'message')} dropped\n` : '',
     );
     if (wasThere) return EXIT.done;
-    output.error(`"${group}" is no group of "${pattern}".`, 'See redis-queue groups.');
+    output.error(`"${group}" is not a group of "${pattern}".`, 'See redis-queue groups.');
     return EXIT.no;
   },
 };

@@ -7,16 +7,16 @@ import { PATTERN } from './event-arguments.js';
 
 export const tail: Command = {
   name: 'tail',
-  about: 'print events as they go by, until Ctrl-C; nobody notices',
+  about: 'print events as they are emitted, until Ctrl-C, without leaving a trace',
   details: [
-    'It only listens: no group and no listener is entered anywhere, and events are delivered as they are without it. ' +
-      'PATTERN may have wildcards: order.* for one more word, order.# for any number of them, # for all events. Events that ' +
-      'go by while the connection is away are missed, and it says so.',
+    'It only listens: it enters no group and no listener, and events are delivered as they would be without it. ' +
+      'PATTERN may have wildcards: order.* for one more word, order.# for any number of them, # for all events. It ' +
+      'misses events that are emitted while the connection is down, and says so.',
     'The user of Redis needs +subscribe (for wildcards +psubscribe) and the channels &PREFIX:event:*.',
   ],
   args: [PATTERN],
   options: {
-    count: { short: 'n', value: 'N', about: 'end after so many events' },
+    count: { short: 'n', value: 'N', about: 'end after this many events' },
   },
   examples: ['tail order.placed', "tail 'order.*' --json", "tail '#'"],
   async run({ args: [pattern = ''], given, output, settings, signal, closeLater }) {
@@ -37,7 +37,7 @@ export const tail: Command = {
         seen += 1;
         if (seen >= most) enough.abort();
       },
-      interrupted: () => output.warn('The connection was away: events were missed.'),
+      interrupted: () => output.warn('The connection was down: events were missed.'),
       error: ({ message }) => {
         // Each attempt to connect fails in the same way.
         if (message !== lastWarning) output.warn(message);

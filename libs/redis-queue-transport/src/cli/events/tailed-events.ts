@@ -4,12 +4,12 @@ import { jsonCodec } from '../../core/body/codec.js';
 import type { QueuedMessage } from '../../index.js';
 import { knownCodecs } from '../connection/codecs.js';
 
-/** As the library has it for consumers, which know what they take. Nothing is decoded that was not sent by it. */
+/** The library's own default for consumers. Larger data was not sent by this library, and is not decoded. */
 const MOST_BYTES = 16 * 1_048_576;
 
 export type TailedEvent = QueuedMessage & { readonly pattern: string };
 
-/** How elements are read. Events have their bodies with them: nothing is parked. */
+/** Returns the function that reads elements. Events carry their bodies: nothing is parked. */
 export async function tailedEvents(): Promise<(pattern: string, element: Buffer) => TailedEvent> {
   const format = new BodyFormat({
     codec: jsonCodec,

@@ -10,7 +10,7 @@ export interface Line {
   /** From 1. */
   readonly number: number;
   readonly data: unknown;
-  /** Settings that stand beside the data. */
+  /** Settings beside the data. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
@@ -22,7 +22,7 @@ export interface LineFormat {
 
 /**
  * How many messages the file has; undefined for standard input, which can be read only once.
- * @throws UsageError if it cannot be read, or names the first line that is wrong: then nothing was sent
+ * @throws UsageError if it cannot be read, which names the first wrong line: nothing was sent
  */
 export async function countLines(
   file: string,
@@ -36,7 +36,7 @@ export async function countLines(
   return count;
 }
 
-/** Without those that are empty. An abort ends it, even while standard input is silent. @throws UsageError */
+/** Leaves out empty lines. An abort ends it, even while standard input is silent. @throws UsageError */
 export async function* readLines(
   file: string,
   format: LineFormat,
@@ -70,7 +70,7 @@ function messageOf(text: string, number: number, format: LineFormat): Omit<Line,
   if (!format.hasSettings) return { data: value, settings: {} };
   if (typeof value !== 'object' || value === null || Array.isArray(value) || !('data' in value))
     throw new UsageError(`${where} must be an object with "data", since --records was given.`);
-  const { data, ...settings } = value as Record<string, unknown>; // an object, as was just seen
+  const { data, ...settings } = value as Record<string, unknown>; // an object, as was just checked
   return { data: notNull(data, `${where}: data`), settings: settingsOf(settings, where) };
 }
 

@@ -1,7 +1,7 @@
 import type { Call, Options } from '../command/command.js';
 import { UsageError } from '../words/usage-error.js';
 
-/** What the three verbs share. */
+/** Options that the three verbs share. */
 export const MESSAGE_OPTIONS = {
   file: {
     short: 'f',
@@ -24,7 +24,7 @@ export const MESSAGE_OPTIONS = {
 
 export const DEDUPLICATE = {
   value: 'TIME',
-  about: 'for so long, another message with this id is not added; needs an id',
+  about: 'do not add another message with this id for this long; needs an id',
 };
 
 /** The headers that the call gives. @throws UsageError */
@@ -37,13 +37,13 @@ export function headersOf({ given }: Call): Record<string, string> | undefined {
   return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
 }
 
-/** What is left out of the options, since it was not given. */
+/** The options without those that were not given. */
 export function without<T extends object>(options: T): Partial<T> {
   const kept = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(kept) as Partial<T>; // some of its own members
+  return Object.fromEntries(kept) as Partial<T>; // some of its members
 }
 
-/** The data of one message, as it was typed or stands in a line. @throws UsageError */
+/** The data of one message, as typed or as in a line of the file. @throws UsageError */
 export function dataOf(text: string, isText: boolean, where: string): unknown {
   if (isText) return text;
   let data: unknown;

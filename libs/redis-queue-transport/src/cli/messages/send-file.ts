@@ -8,7 +8,7 @@ import { Progress } from '../output/progress.js';
 import { countLines, readLines } from './json-lines.js';
 import type { Line } from './json-lines.js';
 
-/** So many are sent with one call. */
+/** How many are sent with one call. */
 const PART = 500;
 const MOST_TOLD = 10;
 
@@ -67,7 +67,7 @@ export function formatOf({ given }: Call): { isText: boolean; hasSettings: boole
   return format;
 }
 
-/** Those of the line override those of the command line, one by one. */
+/** The headers of the line override those of the command line, one by one. */
 function headers(
   shared: RedisQueueRecordOptions,
   { headers: own }: Line['settings'],
@@ -103,7 +103,9 @@ class Tally {
     if (!Array.isArray(failures)) {
       this.failed += lines.length;
       this.stoppedBy = error;
-      this.#say(`line ${lines[0]?.number} and those behind it were not sent: ${errorText(error)}`);
+      this.#say(
+        `line ${lines[0]?.number} and all lines after it were not sent: ${errorText(error)}`,
+      );
       return;
     }
     this.sent += lines.length - failures.length;

@@ -12,7 +12,7 @@ import { MESSAGE_OPTIONS, without } from './message-options.js';
 import { formatOf } from './send-file.js';
 import { DATA, PATTERN, typedData, whatOf } from './verbs.js';
 
-/** So many requests of a file wait for their replies at once. */
+/** How many requests of a file wait for their replies at once. */
 const AT_ONCE = 50;
 
 export const send: Command = {
@@ -20,12 +20,12 @@ export const send: Command = {
   about: 'send requests, and print the replies of their handlers',
   details: [
     'With --json, and with --file, each reply is printed as a line {"line":…,"reply":…}, in the order in which they come. ' +
-      'A request that fails has "error" in place of "reply", and the command ends with 6.',
+      'A request that fails has "error" in place of "reply", and the exit code is then 6.',
   ],
   args: [PATTERN, DATA],
   options: {
     ...MESSAGE_OPTIONS,
-    timeout: { value: 'TIME', about: 'wait so long for each reply; the default is 10s' },
+    timeout: { value: 'TIME', about: 'wait this long for each reply; the default is 10s' },
   },
   examples: [`send math.sum '[1,2,3]'`, `send '{"cmd":"sum"}' '[1,2,3]' --timeout 30s`],
   async run(call) {
@@ -44,7 +44,7 @@ export const send: Command = {
   },
 };
 
-/** The handler answered with an error, which travels as plain data. */
+/** The handler replied with an error, which travels as plain data. */
 class HandlerFailure extends Error {
   override readonly name = 'HandlerFailure';
   readonly code = 'HANDLER_FAILED';
@@ -54,7 +54,7 @@ interface Failure {
   readonly cause: unknown;
 }
 
-/** Resolves when the last reply has come, with the error if the request failed. Sends nothing once it is aborted. */
+/** Resolves after the last reply, with the error if the request failed. Sends nothing once it is aborted. */
 function replies(
   client: RedisQueueClient,
   pattern: string,
@@ -124,7 +124,7 @@ async function askAll(
   return failed === 0 ? EXIT.done : EXIT.failed;
 }
 
-/** A handler's exception may be anything that JSON can say. */
+/** A handler's exception may be anything that JSON can write. */
 export function failureText(cause: unknown): string {
   if (cause instanceof Error || typeof cause !== 'object' || cause === null)
     return errorText(cause);

@@ -21,15 +21,15 @@ const SHELL = 'In quotes, so that the shell leaves it alone.';
 
 export const enqueue: Command = {
   name: 'enqueue',
-  about: 'send messages that one consumer each must handle',
+  about: 'send messages, each to be handled by one consumer',
   details: [
-    'Done when Redis holds them. With --file, all lines are read and checked before the first is sent.',
+    'It ends when Redis holds them. With --file, all lines are read and checked before the first is sent.',
     SHELL,
   ],
   args: [PATTERN, DATA],
   options: {
     ...MESSAGE_OPTIONS,
-    delay: { value: 'TIME', about: 'hand it out only after so long' },
+    delay: { value: 'TIME', about: 'hand it out only after this time' },
     deduplicate: DEDUPLICATE,
   },
   examples: [
@@ -84,7 +84,7 @@ export const emit: Command = {
   },
 };
 
-/** What is sent beside the data, and from where. @throws UsageError */
+/** Where the data comes from, and what is sent with it. @throws UsageError */
 export function whatOf(call: Call): { file: string | undefined; options: RedisQueueRecordOptions } {
   const { args, given } = call;
   const file = given.text('file');
@@ -92,13 +92,13 @@ export function whatOf(call: Call): { file: string | undefined; options: RedisQu
   if (file !== undefined && args.length > 1) throw new UsageError('Give DATA or --file, not both.');
   if (file !== undefined && id !== undefined)
     throw new UsageError(
-      'One --id cannot be that of all lines.',
+      'The lines cannot all have the same --id.',
       'With --records, each line has its own.',
     );
   if (file === undefined && args.length < 2)
     throw new UsageError('Give DATA, or lines of it with --file.');
   if (file === undefined && given.flag('records'))
-    throw new UsageError('--records is about the lines of --file.');
+    throw new UsageError('--records describes the lines of --file, which is missing.');
   const options = without({
     id,
     headers: headersOf(call),

@@ -1,14 +1,17 @@
 import { printable } from '../../core/message/printable.js';
 
 /**
- * One line of JSON. Beyond what JSON demands, it escapes whatever could control a terminal. Bytes become base64, and what
- * is undefined becomes null, so that every field is there.
+ * One line of JSON. Beyond what JSON demands, it escapes whatever could control a terminal. Bytes become base64, and
+ * undefined becomes null, so that every field is there.
  */
 export function jsonLine(value: unknown): string {
   return `${printable(jsonText(value))}\n`;
 }
 
-/** JSON of anything that a message has: of what is nested more deeply than JSON.stringify goes, the outer part. */
+/**
+ * JSON of anything that a message may contain. Of data that is nested more deeply than JSON.stringify can go, the outer
+ * part.
+ */
 export function jsonText(value: unknown, space?: number): string {
   try {
     return JSON.stringify(value, plain, space);

@@ -5,7 +5,7 @@ import { table } from './table.js';
 import type { Column } from './table.js';
 import type { Terminal } from './terminal.js';
 
-/** Where it goes: the results to one stream, everything that is said about them to another. */
+/** Where output goes: results to one stream, everything about them to another. */
 export interface Streams {
   readonly out: NodeJS.WriteStream;
   readonly err: NodeJS.WriteStream;
@@ -18,23 +18,23 @@ export class Output {
   constructor(
     private readonly streams: Streams,
     readonly isJson: boolean,
-    /** Of the results. */
+    /** For the results. */
     readonly terminal: Terminal,
-    /** Of what is said about them. */
+    /** For everything about them. */
     private readonly notes: Terminal,
   ) {}
 
-  /** From now on, these are left out of everything that is said about the results. */
+  /** From now on, leaves these out of everything about the results. */
   hide(secrets: readonly string[]): void {
     this.#secrets = secrets;
   }
 
-  /** As JSON if that was asked for, else the text for people, whose parts were made harmless. */
+  /** Prints JSON if asked for, else the text for people, whose parts were made harmless. */
   result(value: unknown, text: () => string): void {
     this.#write(this.isJson ? jsonLine(value) : text());
   }
 
-  /** The same for a list; `empty` is said for people if there is nothing in it. */
+  /** The same for a list; if it is empty, people are told `empty`. */
   rows<Row>(
     value: unknown,
     rows: readonly Row[],
@@ -45,12 +45,12 @@ export class Output {
     this.result(value, () => table(columns, rows, this.terminal));
   }
 
-  /** Something about the results, for people alone; never among the results. */
+  /** Prints something about the results, for people only, and never among the results. */
   note(text: string): void {
     if (!this.isJson) this.#say(`${this.notes.dim(this.#shown(text))}\n`);
   }
 
-  /** The same where programs need to see it too, in a log. */
+  /** The same, if programs need to see it too, in a log. */
   warn(text: string): void {
     this.#say(`${this.notes.warn('warning:')} ${this.#shown(text)}\n`);
   }
@@ -60,7 +60,7 @@ export class Output {
     if (hint !== undefined) this.#say(`  ${this.#shown(hint)}\n`);
   }
 
-  /** A line that the next one overwrites. Nothing where the stream is no terminal. */
+  /** Prints a line that the next one overwrites. Prints nothing if the stream is not a terminal. */
   progress(line: string): void {
     if (this.hasProgress) this.#say(`\r${line}\u001b[K`);
   }
@@ -73,7 +73,7 @@ export class Output {
     return this.streams.err.isTTY;
   }
 
-  /** Begins a new screen on a terminal; elsewhere the parts follow each other. */
+  /** Begins a new screen on a terminal; elsewhere, the parts follow each other. */
   clearScreen(): void {
     if (this.streams.out.isTTY && !this.isJson) this.#write('\u001b[H\u001b[2J');
   }

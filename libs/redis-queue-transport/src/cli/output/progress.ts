@@ -4,7 +4,7 @@ import type { Output } from './output.js';
 const BAR = 24;
 const DRAW_EVERY_MS = 100;
 
-/** A bar that grows, with how many were done in a second. Nothing is drawn where it could not be overwritten. */
+/** A bar that grows, with the number done per second. It is drawn only where it can be overwritten. */
 export class Progress {
   readonly #startedAt = performance.now();
   #drawnAt = 0;

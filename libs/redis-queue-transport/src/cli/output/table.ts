@@ -10,9 +10,9 @@ export interface Cell {
 
 export interface Column<Row> {
   readonly title: string;
-  /** Numbers stand at the right. Default false. */
+  /** Numbers are aligned right. Default false. */
   readonly isNumber?: boolean;
-  /** At most so many columns wide. Default 60. */
+  /** Largest width in columns. Default 60. */
   readonly width?: number;
   cell(row: Row): Cell | string | number;
 }

@@ -27,12 +27,12 @@ export class Terminal {
   }
 
   #styled(format: Format, text: string): string {
-    // Whether it may have colours is decided by us, once, and not by styleText for each call.
+    // The constructor has decided whether to use colours; styleText must not decide again with each call.
     return this.hasColors ? styleText(format, text, { validateStream: false }) : text;
   }
 }
 
-/** Off where it is no terminal, or where NO_COLOR is set (https://no-color.org). */
+/** False if the stream is not a terminal, or NO_COLOR is set (https://no-color.org). */
 export function mayHaveColors(
   stream: { readonly isTTY?: boolean },
   environment: NodeJS.ProcessEnv,

@@ -23,7 +23,7 @@ export function valueText(data: unknown): string {
   return data === undefined ? 'undefined' : jsonText(data);
 }
 
-/** JSON over several lines, or the bytes, with nothing in it that could control a terminal. */
+/** JSON on several lines, or the bytes, without anything that could control a terminal. */
 export function wholeText(data: unknown): string {
   if (data instanceof Uint8Array) return valueText(data);
   if (data === undefined) return 'undefined';
@@ -50,7 +50,7 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** Text as one word of a shell, for commands that people paste: names come from Redis, and are data. */
+/** Text as one word for a shell, for commands that people paste: names come from Redis, so they are data. */
 export function shellWord(text: string): string {
   return /^[\w@./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

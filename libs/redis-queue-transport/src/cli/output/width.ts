@@ -6,7 +6,7 @@ const WIDE =
 
 const PLAIN = /^[ -~]*$/;
 
-/** How many columns text takes that has no control characters. */
+/** How many columns a text without control characters takes. */
 export function widthOf(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let width = 0;
@@ -14,7 +14,7 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** At most so many columns; what was left out is shown as `…`. */
+/** The text in at most that many columns; `…` stands for the part that is left out. */
 export function shortened(text: string, columns: number): string {
   if (text.length <= columns && PLAIN.test(text)) return text;
   if (widthOf(text) <= columns) return text;

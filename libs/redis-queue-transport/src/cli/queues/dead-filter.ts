@@ -7,12 +7,12 @@ export const FILTER_OPTIONS = {
     value: 'TEXT',
     about: 'only those with this reason, such as rejected or attemptsExhausted',
   },
-  'older-than': { value: 'TIME', about: 'only those that died longer ago, such as 7d' },
+  'older-than': { value: 'TIME', about: 'only those that died longer ago than this, such as 7d' },
 } as const satisfies Options;
 
-export const ALL = { about: 'all of them, or all that --reason and --older-than leave' };
+export const ALL = { about: 'all of them, or all that --reason and --older-than select' };
 
-/** Which dead letters the options of the call leave; undefined for all. */
+/** Which dead letters the options of the call select; undefined for all. */
 export function filterOf({ given }: Call): ((letter: DeadLetterEntry) => boolean) | undefined {
   const reason = given.text('reason');
   const olderMs = given.duration('older-than');

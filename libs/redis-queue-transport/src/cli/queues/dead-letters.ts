@@ -118,7 +118,7 @@ function letterText(letter: DeadLetterEntry): string {
   ].join('\n');
 }
 
-/** Without its first lines, which repeat the message. */
+/** The stack without its first lines, which repeat the message. */
 function stackLines(stack: string | undefined): string[] {
   return (stack ?? '')
     .split('\n')
@@ -130,7 +130,7 @@ export const deadRedrive: Command = {
   name: 'dead redrive',
   about: 'send dead letters again',
   details: [
-    'They go to the end of their queue and start with fresh attempts. First mend why they died, or they will die again.',
+    'They go to the end of their queue and start with fresh attempts. Fix the cause first, or they will die again.',
   ],
   args: [QUEUE, { name: 'ENTRY', about: ENTRY, count: 'any' }],
   options: { all: ALL, ...FILTER_OPTIONS },
@@ -174,7 +174,7 @@ export const deadDelete: Command = {
     const filter = filterOf(call);
     const { dead } = await admin.lengths(queue);
     if (dead === 0 && (await isMissing(call, queue))) return EXIT.no;
-    const which = filter === undefined ? `all ${dead}` : `those that match of the ${dead}`;
+    const which = filter === undefined ? `all ${dead}` : `the matching ones of the ${dead}`;
     if (!(await call.agrees(`Delete ${which} dead letters of "${queue}" for good?`)))
       return EXIT.no;
     const deleted = await admin.deleteDeadLetters(queue, filter, { withLarge: false });

@@ -16,11 +16,11 @@ const COLUMNS: readonly Column<DelayedMessage>[] = [
 
 export const delayedList: Command = {
   name: 'delayed list',
-  about: 'list messages that are not due yet, and retries that wait; the next one due first',
+  about: 'list messages that are not due yet, retries included, in order of their due times',
   args: [QUEUE],
   options: {
     limit: LIMIT,
-    offset: { value: 'N', about: 'pass over so many' },
+    offset: { value: 'N', about: 'pass over this many' },
     large: LARGE,
   },
   examples: ['delayed list mail.send'],

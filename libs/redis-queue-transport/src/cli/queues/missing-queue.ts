@@ -1,8 +1,8 @@
 import type { Call } from '../command/command.js';
 
 /**
- * Whether there is no such queue, for a command that found nothing in it; says so then. A queue is there if it was ever
- * sent to or served, or if something is left of it.
+ * Whether the queue does not exist, for a command that found nothing in it; if so, prints that. A queue exists if it
+ * was ever sent to or served, or if something is left of it.
  */
 export async function isMissing(
   { admin, output, settings }: Pick<Call, 'admin' | 'output' | 'settings'>,

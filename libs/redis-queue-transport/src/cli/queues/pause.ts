@@ -6,9 +6,9 @@ import { QUEUES } from './queue-argument.js';
 
 export const pause: Command = {
   name: 'pause',
-  about: 'stop handing out the messages of queues; what runs goes on',
+  about: 'stop handing out the messages of queues; running handlers go on',
   details: [
-    'The queues still accept messages. The pause has no end by itself: "redis-queue resume" ends it.',
+    'The queues still accept messages. The pause lasts until "redis-queue resume" ends it.',
   ],
   args: [QUEUES],
   options: {},

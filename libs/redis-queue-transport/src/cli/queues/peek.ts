@@ -16,14 +16,14 @@ export const MESSAGE_COLUMNS: readonly Column<QueuedMessage>[] = [
 
 export const peek: Command = {
   name: 'peek',
-  about: 'show messages that wait, the next one first; they stay where they are',
+  about: 'show waiting messages, the next one first; they stay where they are',
   details: [
-    'Without --json, data is shortened. With it, you get headers and whole data. Large data is left out: --large shows it.',
+    'Without --json, data is shortened. With it, you get headers and all data. Large data is left out: --large shows it.',
   ],
   args: [QUEUE],
   options: {
     limit: LIMIT,
-    offset: { value: 'N', about: 'pass over so many' },
+    offset: { value: 'N', about: 'pass over this many' },
     large: LARGE,
   },
   examples: [

@@ -8,9 +8,7 @@ import { QUEUE } from './queue-argument.js';
 export const purge: Command = {
   name: 'purge',
   about: 'remove everything that waits or is delayed in a queue, for good; asks first',
-  details: [
-    'What handlers hold is left alone, and so are dead letters ("redis-queue dead delete").',
-  ],
+  details: ['It leaves alone what consumers hold, and dead letters ("redis-queue dead delete").'],
   args: [QUEUE],
   options: { yes: YES },
   examples: ['purge mail.send', 'purge mail.send --yes'],

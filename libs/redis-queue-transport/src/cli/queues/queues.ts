@@ -18,15 +18,15 @@ export const queues: Command = {
   about: 'list all queues: how long they are, how fast they grow, how old they get',
   details: [
     'Waiting, delayed and dead are numbers of messages. Age is how long ago the next message was sent. Waiting/s and ' +
-      'dead/s say how fast these numbers grow (+) or shrink (-): for that, two looks are taken, a second apart.',
-    'A queue with messages and without consumers is served by nobody. "redis-queue doctor" says more.',
+      'dead/s say how fast these numbers grow (+) or shrink (-): for that, it looks twice, a second apart.',
+    'A queue with messages but without consumers is served by nobody. "redis-queue doctor" says more.',
   ],
   args: [],
   options: {
-    watch: { short: 'w', about: 'look again and again, until Ctrl-C' },
+    watch: { short: 'w', about: 'keep looking, until Ctrl-C' },
     every: {
       value: 'TIME',
-      about: 'time between two looks; the default is 1s, and 0s takes one look without rates',
+      about: 'time between two looks; the default is 1s; with 0s, it looks once and shows no rates',
     },
   },
   examples: ['queues', 'queues --watch --every 5s', 'queues --json | jq .queues[].waiting'],
@@ -65,7 +65,7 @@ async function watchQueues(call: Call): Promise<ExitCode> {
   return EXIT.done; // that is how it ends
 }
 
-/** A watch outlives an interruption of Redis, once it has seen it. */
+/** A watch survives an interruption of Redis, once it has reached Redis. */
 async function lookAgain(
   { output }: Call,
   admin: RedisQueueAdmin,
@@ -81,7 +81,7 @@ async function lookAgain(
   }
 }
 
-/** False if it was interrupted before. */
+/** Returns false if it was interrupted before. */
 function passed(ms: number, signal: AbortSignal): Promise<boolean> {
   return pause(ms, true, { signal }).catch(() => false);
 }
@@ -136,7 +136,7 @@ function print(
     { queues: list, unreadable: toldUnreadable(unreadable, call) },
     rows,
     COLUMNS,
-    `No queues below the prefix "${call.settings.prefix}". Nothing was ever sent or served there: is the prefix right?`,
+    `No queues below the prefix "${call.settings.prefix}". Nothing was ever sent or served there. Is the prefix right?`,
   );
   if (rows.length > 0) call.output.note(counted(rows.length, 'queue'));
 }

@@ -2,7 +2,7 @@ import type { QueueOverview } from '../../index.js';
 
 /** A queue, and how fast its lists grow. */
 export interface RatedQueue extends QueueOverview {
-  /** Undefined with the first look at it. */
+  /** Undefined after the first look at it. */
   readonly waitingPerSecond: number | undefined;
   readonly deadPerSecond: number | undefined;
 }

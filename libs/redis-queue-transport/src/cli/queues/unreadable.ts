@@ -6,14 +6,14 @@ import { EXIT } from '../words/exit-code.js';
 import type { ExitCode } from '../words/exit-code.js';
 import { errorText } from '../words/failures.js';
 
-/** In place of the numbers of a queue. */
+/** Stands in place of the numbers of a queue. */
 export function unreadableCell({ error }: UnreadableQueue): Cell {
   const reply: unknown = Reflect.get(error, 'reply');
   const reason = typeof reply === 'string' ? reply : error.code;
   return { text: `cannot be looked at: ${reason}`, tone: 'bad' };
 }
 
-/** As JSON shows them. */
+/** Such queues, as JSON shows them. */
 export function toldUnreadable(
   unreadable: readonly UnreadableQueue[],
   { settings }: Call,
@@ -24,7 +24,7 @@ export function toldUnreadable(
   }));
 }
 
-/** Says why, and what the process ends with. */
+/** Prints the reasons, and returns the exit code. */
 export function endWith(unreadable: readonly UnreadableQueue[], call: Call): ExitCode {
   for (const { error } of toldUnreadable(unreadable, call)) call.output.warn(error);
   return unreadable.length === 0 ? EXIT.done : EXIT.refused;

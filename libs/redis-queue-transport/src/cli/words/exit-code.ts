@@ -1,4 +1,4 @@
-/** What the process ends with; docs/command-line.md lists the same. */
+/** The exit codes of the process; docs/command-line.md lists the same. */
 export const EXIT = {
   /** It was done. */
   done: 0,
@@ -8,7 +8,7 @@ export const EXIT = {
   usage: 2,
   /** No connection to Redis; nothing was done. */
   unavailable: 3,
-  /** Redis refused it, such as for a missing permission, or a part of it. */
+  /** Redis refused it or a part of it, for example because of a missing permission. */
   refused: 4,
   /** The connection was lost on the way: it may or may not have been done. */
   unknown: 5,

@@ -20,7 +20,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   NOBODY_LISTENS: EXIT.failed,
 };
 
-/** What the process ends with after this error. The library is not loaded for it: its errors are known by their code. */
+/** The exit code after this error. It recognises the library's errors by their code, without loading the library. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
   return BY_CODE[String(Reflect.get(Object(error), 'code'))] ?? EXIT.fault;

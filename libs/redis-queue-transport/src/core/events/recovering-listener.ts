@@ -4,13 +4,13 @@ import type { HistoryPage, Told } from './history-page.js';
 
 export interface RecoveringEvents {
   deliver(element: Buffer): void;
-  /** Events are missed for good: too old, or kept no longer. */
+  /** Events are missed for good: too old, or no longer kept. */
   missed(events: number): void;
   failed(error: unknown): void;
 }
 
 export interface HistorySource {
-  /** A part from an id on (`(` before one that is not meant); none without one. */
+  /** Reads a part from an id on (from behind it, if it begins with `(`); without an id, no events. */
   read(from: string | undefined): Promise<HistoryPage>;
   nowMs(): number;
 }

@@ -4,7 +4,7 @@ import { UnreadLists } from './unread-lists.js';
 const PATIENCE_MS = 30_000;
 const LIST = 'list';
 
-/** Adds a value a second to a list of which the caller reads as it is told. */
+/** Adds a value each second to a list that the caller reads as told. */
 class Stage {
   #nowMs = 0;
   #isCounted = false;
@@ -14,7 +14,7 @@ class Stage {
 
   constructor(private readonly valueAt = (ms: number): string => `value ${ms}`) {}
 
-  /** Answers whether the list was found to be unread, after so many seconds. */
+  /** Returns after how many seconds the list was found to be unread, if it was. */
   add(seconds: number, each: (second: number) => void = () => undefined): number | undefined {
     for (let second = 1; second <= seconds; second += 1) {
       this.#nowMs += 1_000;

@@ -1,34 +1,40 @@
 /** What a call saw of a reply list before it added to it. */
 export interface SeenList {
   readonly length: number;
-  /** The beginning of its first element, where that was looked at. */
+  /** The beginning of its first element, if the call looked at it. */
   readonly head: string | undefined;
-  /** How many values of streams all had added to it, where that was counted: from any number on. */
+  /** How many values of streams all servers had added to it, if that is counted: only differences mean something. */
   readonly added: number | undefined;
 }
 
 interface Suspicion {
-  /** When nobody had read it for the first time, by the clock. */
+  /** When the list was first seen unread, by the clock. */
   readonly since: number;
-  /** What the list has at least while nobody reads it. */
+  /** While nobody reads the list, it is at least this long. */
   length: number;
   head: string | undefined;
-  /** How many were added less how many there were. It grows only as the list is read: other replies make it less. */
+  /**
+   * How many values were added minus the length of the list. It grows only if somebody reads the list: other replies
+   * lower it.
+   */
   gone: number | undefined;
 }
 
-/** No caller that lives leaves its list alone for so long. */
+/** No living caller leaves its list unread for so long. */
 const PATIENCE_MS = 30_000;
-/** From then on the first element is looked at and additions are counted: of what others add, the length knows nothing. */
+/**
+ * After this part of that time, calls look at the first element and count additions: with others adding, the length
+ * alone says little.
+ */
 const CLOSER_AFTER = 1 / 3;
-/** So many lists are watched. Beyond that it begins anew, which only delays what it finds out. */
+/** Most lists that are watched. Beyond that it starts again, which only delays what it finds out. */
 const MOST_WATCHED = 1_000;
 
 /**
- * Finds out which callers do not read their replies any more, by what is seen of their lists whenever a value of a stream
- * is added: nobody has to ask them, and a list that is read at once is not even remembered. Nobody takes from a list for
- * as long as it has become no shorter, its first element looks the same, and what is added stays in it: first elements may look
- * alike, as the values of a stream that only says that it lives.
+ * Finds out which callers no longer read their replies, from what their lists look like whenever a value of a stream is
+ * added: nobody has to ask them, and a list that is read at once is not even remembered. A list counts as unread as
+ * long as it does not get shorter, its first element looks the same, and what is added stays in it. The first element
+ * alone is not enough: the values of a stream that only shows that it is alive look the same.
  */
 export class UnreadLists {
   readonly #suspected = new Map<string, Suspicion>();
@@ -39,7 +45,7 @@ export class UnreadLists {
     private readonly patienceMs = PATIENCE_MS,
   ) {}
 
-  /** Whether the next call is to look at more than the length. */
+  /** Whether the next call should look at more than the length. */
   wantsCloserLook(list: string): boolean {
     const known = this.#suspected.get(list);
     return known !== undefined && this.now() - known.since >= this.patienceMs * CLOSER_AFTER;

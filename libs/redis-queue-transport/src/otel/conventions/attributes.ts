@@ -1,10 +1,10 @@
 /**
- * The names of attributes in OpenTelemetry's messaging conventions (1.44, status "Development"). They stand here and not
- * in a package, as that one may rename them at any time; those of `redis_queue` are our own.
+ * The names of attributes in OpenTelemetry's messaging conventions (1.44, status "Development"). They stand here, since
+ * OpenTelemetry's package may rename them at any time; those of `redis_queue` are our own.
  */
 export const ATTRIBUTES = {
   system: 'messaging.system',
-  /** What is done, in words of ours: `enqueue`, `emit`, `send`, `process`, `ack`, `retry` and so on. */
+  /** What is done, in this library's words: `enqueue`, `emit`, `send`, `process`, `ack`, `retry` and so on. */
   operationName: 'messaging.operation.name',
   /** The same in words that all systems share: `send`, `process` or `settle`. */
   operationType: 'messaging.operation.type',
@@ -15,9 +15,9 @@ export const ATTRIBUTES = {
   messageId: 'messaging.message.id',
   messageCount: 'messaging.batch.message_count',
   errorType: 'error.type',
-  /** How often the message was handed out, from 1. */
+  /** How many times the message was handed out, from 1. */
   attempt: 'redis_queue.attempt',
-  /** What becomes of the message by its handler: `ack`, `retry`, `postpone`, `deadLetter` or `release`. */
+  /** The outcome of the handler: `ack`, `retry`, `postpone`, `deadLetter` or `release`. */
   outcome: 'redis_queue.outcome',
   /** False if the handler ended too late for its result to count. */
   counts: 'redis_queue.counts',
@@ -30,5 +30,5 @@ export const ATTRIBUTES = {
 /** The value of {@link ATTRIBUTES.system}. */
 export const SYSTEM = 'redis_queue';
 
-/** Who makes spans and metrics. */
+/** The name of the instrumentation that makes spans and metrics. */
 export const SCOPE = 'nestjs-redis-queue-transport';

@@ -7,13 +7,13 @@ export interface Destination {
   readonly name: string;
   /** The pattern with wildcards by which the handler gets the event; undefined if there are none. */
   readonly template: string | undefined;
-  /** Of a durable event. */
+  /** The group of a durable event. */
   readonly group: string | undefined;
 }
 
 export function destinationOf({ queue, pattern, isLive }: ObservedDelivery): Destination {
   const subscription = isLive ? { group: undefined, pattern: queue } : subscriptionOf(queue);
-  // Whoever pushes to the queue of a message may write any pattern into the header: it means nothing there.
+  // Anyone who pushes to a queue of messages may write any pattern into the header: it means nothing there.
   if (subscription === undefined) return { name: queue, template: undefined, group: undefined };
   const name = pattern ?? subscription.pattern;
   const template = name === subscription.pattern ? undefined : subscription.pattern;

@@ -1,9 +1,9 @@
-/** What the conventions have for an error without a name. */
+/** The conventions' value for an error without a name. */
 const UNKNOWN = '_OTHER';
 const NAME = /^[\w.$-]{1,100}$/;
 
 /**
- * The class of an error, as `error.type` wants it: of few values, and nothing of what the error says. Never throws, since
+ * The class of an error, as `error.type` wants it: few values, and nothing of what the error says. Never throws, since
  * handlers may throw anything.
  */
 export function errorTypeOf(error: unknown): string {

@@ -1,7 +1,7 @@
-/** What stands for values beyond the bound. The conventions have it for errors of an unknown kind. */
+/** Stands for values beyond the bound. The conventions use it for errors of an unknown kind. */
 export const OTHER = '_OTHER';
 
-/** Remembers what was made of a bounded number of different values, the first ones; all others are one. */
+/** Remembers what was made of the first different values, up to a bound; all others count as one. */
 export class Bounded<T> {
   readonly #made = new Map<string, T>();
   readonly #other: T;

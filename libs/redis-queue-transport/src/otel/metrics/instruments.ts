@@ -1,6 +1,6 @@
 import type { Attributes, Counter, Histogram, Meter, UpDownCounter } from '@opentelemetry/api';
 
-/** Those of the messaging conventions, in seconds. */
+/** The buckets of the messaging conventions, in seconds. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
 /** What is counted and timed in this process. The names that begin with `redis_queue` are our own. */

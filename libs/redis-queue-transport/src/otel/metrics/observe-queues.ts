@@ -15,7 +15,9 @@ import { nodeRuntime } from '../../core/process/node-runtime.js';
 import { Series } from './series.js';
 
 export interface ObserveQueuesOptions {
-  /** Which queues. Default: all that were ever sent to or served, of which the first 1,000 have names of their own. */
+  /**
+   * Which queues to observe. Default: all that were ever sent to or served; the first 1,000 have names of their own.
+   */
   readonly queues?: readonly RedisQueueName[] | undefined;
   /** Default: the global one, as it is registered when this is called. */
   readonly meterProvider?: MeterProvider | undefined;
@@ -29,7 +31,7 @@ interface Shown {
   readonly name: string;
   readonly unit: string;
   readonly description: string;
-  /** Undefined where it is not known. */
+  /** Undefined if it is not known. */
   readonly value: (queue: QueueOverview) => number | undefined;
 }
 
@@ -71,12 +73,12 @@ const GAUGES: readonly Shown[] = [
 ];
 
 /**
- * Shows how long queues are, how old their next message is, and so on, each time metrics are read. Costs Redis one call,
- * and two for each queue, whatever waits there. One process of a service, or one of all, is enough: each shows the same.
- * While Redis does not answer, values are NaN, and `redis_queue.reachable` is 0. Values of a queue that alone cannot be
- * looked at are NaN or missing, and the reason goes to OpenTelemetry's `diag`.
+ * Shows how long queues are, how old their next message is, and so on, each time metrics are read. Costs Redis one
+ * call, and two for each queue, however long it is. One process of all is enough, since all show the same. While Redis
+ * does not respond, values are NaN, and `redis_queue.reachable` is 0. If a single queue cannot be looked at, its values
+ * are NaN or missing, and the reason goes to OpenTelemetry's `diag`.
  *
- * @returns ends it
+ * @returns a function that stops it
  */
 export function observeQueues(
   admin: RedisQueueAdmin,
@@ -103,7 +105,7 @@ class QueueGauges {
   readonly #series = new Series();
   readonly #gauges: readonly (readonly [Shown, ObservableGauge])[];
   readonly #reachable: ObservableGauge;
-  /** Those that were shown last: what is not observed again would keep its value. */
+  /** The series shown last: one that is not observed again would keep its value. */
   readonly #shown = new Set<Attributes>();
 
   constructor(meter: Meter) {
@@ -152,7 +154,7 @@ async function soon<T>(look: Promise<T>): Promise<T> {
     const late = pause(WAIT_MS, given.signal, nodeRuntime).then(() => undefined);
     const seen = await Promise.race([look.then((value) => ({ value })), late]);
     if (seen !== undefined) return seen.value;
-    throw new Error(`Looking at queues took Redis longer than ${WAIT_MS} ms.`);
+    throw new Error(`Redis took longer than ${WAIT_MS} ms to show its queues.`);
   } finally {
     given.abort();
   }

@@ -15,11 +15,11 @@ const { operationName, operationType, errorType, outcome, reason } = ATTRIBUTES;
 const MS_PER_S = 1_000;
 
 /**
- * An observer that counts and times what is sent and handled in this process: `observers: [openTelemetryMetrics()]`. Give
- * it to clients and servers alike; one may observe several. `observeQueues` tells how long queues are.
+ * An observer that counts and times what is sent and handled in this process: `observers: [openTelemetryMetrics()]`.
+ * Give it to clients and servers alike; one may observe several. `observeQueues` measures how long queues are.
  *
- * docs/telemetry.md lists the metrics. Attributes are patterns, groups and reasons, never ids or data, and their values are
- * bounded: beyond 1,000 patterns, or 100 names of errors, they are `_OTHER`.
+ * docs/telemetry.md lists the metrics. Attributes are patterns, groups and reasons, never ids or data, and their values
+ * are bounded: beyond 1,000 patterns, or 100 names of errors, they are `_OTHER`.
  */
 export function openTelemetryMetrics({
   meterProvider = metrics.getMeterProvider(),
@@ -96,7 +96,7 @@ export function openTelemetryMetrics({
   };
 }
 
-/** Redis's word where it refused the call. */
+/** The first word of Redis's error if it refused the call. */
 function reasonOf(error: unknown, series: Series): string {
   if (error instanceof RedisRefusedError) return error.reply;
   return error instanceof RedisQueueError ? error.code : series.errorType(error);

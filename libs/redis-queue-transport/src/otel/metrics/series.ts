@@ -4,7 +4,7 @@ import { ATTRIBUTES, SYSTEM } from '../conventions/attributes.js';
 import { errorTypeOf } from '../conventions/error-type.js';
 import { Bounded } from './bounded.js';
 
-/** So many patterns, and as many queues, have series of their own. */
+/** How many patterns, and how many queues, have series of their own. */
 const MOST_DESTINATIONS = 1_000;
 const MOST_ERROR_TYPES = 100;
 
@@ -22,12 +22,12 @@ export class Series {
   });
   readonly #errors = new Bounded(MOST_ERROR_TYPES, (type) => type);
 
-  /** Of what is sent to a pattern, or heard live by a handler's pattern, wildcards included. */
+  /** For what is sent to a pattern, or heard live by a handler's pattern, wildcards included. */
   ofPattern(pattern: string): Attributes {
     return this.#patterns.of(pattern);
   }
 
-  /** Of a queue. One of durable events is named by the handler's pattern, wildcards included, and by the group. */
+  /** For a queue. A queue of durable events is named by the handler's pattern, wildcards included, and by the group. */
   ofQueue(queue: string): Attributes {
     return this.#queues.of(queue);
   }

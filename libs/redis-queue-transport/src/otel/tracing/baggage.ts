@@ -1,7 +1,7 @@
 import { baggageEntryMetadataFromString, propagation } from '@opentelemetry/api';
 import type { Baggage, BaggageEntry } from '@opentelemetry/api';
 
-/** The header of https://www.w3.org/TR/baggage/, with the bounds of that page. */
+/** The header of https://www.w3.org/TR/baggage/, with the limits of that page. */
 const BAGGAGE = 'baggage';
 const MOST_ENTRIES = 180;
 const MOST_BYTES = 8_192;
@@ -50,6 +50,6 @@ function read(member: string): readonly [string, BaggageEntry] | undefined {
       metadata === '' ? entry : { ...entry, metadata: baggageEntryMetadataFromString(metadata) },
     ];
   } catch {
-    return undefined; // a percent sign that encodes nothing
+    return undefined; // a percent sign that is not an escape
   }
 }

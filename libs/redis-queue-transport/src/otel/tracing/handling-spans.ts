@@ -8,7 +8,7 @@ import type { Ending } from './handling.js';
 type Methods = Required<RedisQueueObserver>;
 type More<Event extends 'retried' | 'postponed' | 'deadLettered'> = Parameters<Methods[Event]>[1];
 
-/** The spans of what a server handles and settles. What was taken and neither runs nor fails has none. */
+/** The spans of what a server handles and settles. A message that was taken, but neither runs nor fails, has none. */
 export class HandlingSpans implements Pick<
   RedisQueueObserver,
   'run' | 'ended' | 'retried' | 'postponed' | 'deadLettered' | 'skipped' | 'settled'

@@ -7,7 +7,7 @@ import { destinationOf } from '../conventions/destination.js';
 import { sendersOf } from './senders.js';
 import { attributesOf, attributesOfMessages, failSpan } from './span-attributes.js';
 
-/** What becomes of messages, by one word of the lease. */
+/** Messages that are settled in the same way. */
 interface Settling {
   readonly deliveries: ObservedDelivery[];
   readonly attributes: Attributes;
@@ -28,13 +28,13 @@ const NOTHING_SPECIAL: Ending = { attributes: {} };
  * one for each way in which they are settled.
  */
 export class Handling {
-  /** In which the handler runs. */
+  /** The context in which the handler runs. */
   readonly context: Context;
   readonly #name: string;
   readonly #attributes: Attributes;
   readonly #endings = new Map<ObservedDelivery, Ending>();
   readonly #settlings = new Map<string, Settling>();
-  /** Of the handler; undefined if there is none to run. */
+  /** The span of the handler; undefined if none runs. */
   #span: Span | undefined;
   readonly #isSingle: boolean;
   #running: number;
@@ -76,7 +76,7 @@ export class Handling {
     if (!counts) span.setAttribute(ATTRIBUTES.counts, false);
     this.#running -= 1;
     if (this.#running > 0) return;
-    // The outcomes of a batch are those of its messages.
+    // The messages of a batch may have different outcomes.
     if (this.#isSingle) span.setAttribute(ATTRIBUTES.outcome, outcome);
     this.#endSpan();
   }
@@ -87,14 +87,14 @@ export class Handling {
     this.#settlesFrom = performance.now();
   }
 
-  /** More is known of how this one ends. */
+  /** Notes more about how this message ends. */
   ends(delivery: ObservedDelivery, ending: Ending): void {
     this.#endings.set(delivery, ending);
   }
 
   /** Redis has settled this one. */
   settled(delivery: ObservedDelivery, kind: string): void {
-    // It was handed back while its handler runs: its end no longer counts, and may never come.
+    // It was handed back while its handler runs: the end of the handler no longer counts, and may never come.
     if (kind === 'release') this.#endSpan();
     const { attributes, error } = this.#endings.get(delivery) ?? NOTHING_SPECIAL;
     const settling = this.#settlings.get(kind);

@@ -8,14 +8,14 @@ import { SendingSpans } from './sending-spans.js';
 export interface OpenTelemetryTracesOptions {
   /** Whether baggage travels in the header `baggage`. It may hold secrets, and every consumer can read it. Default: false. */
   readonly baggage?: boolean | undefined;
-  /** What makes the spans. Default: the global one, also if it is registered later. */
+  /** Makes the spans. Default: the global provider, even if it is registered later. */
   readonly tracerProvider?: TracerProvider | undefined;
 }
 
 /**
- * An observer that makes spans of what is sent, handled and settled, and passes the trace on in the headers `traceparent`
- * and `tracestate`: `observers: [openTelemetryTraces()]`. Give it to clients and servers alike; one may observe several.
- * Spans say nothing of data, headers or error messages.
+ * An observer that makes spans of what is sent, handled and settled, and passes the trace on in the headers
+ * `traceparent` and `tracestate`: `observers: [openTelemetryTraces()]`. Give it to clients and servers alike; one may
+ * observe several. Spans contain no data, headers or error messages.
  */
 export function openTelemetryTraces({
   baggage = false,

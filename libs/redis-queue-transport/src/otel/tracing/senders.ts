@@ -5,8 +5,8 @@ import { baggageOfHeaders } from './baggage.js';
 import { redriverOfHeaders, spanOfHeaders } from './trace-context.js';
 
 /**
- * Who sent what a handler gets: the parent of its span or, if it gets messages of several senders, links. Who redrove them is
- * always linked.
+ * The senders of what a handler gets: the parent of its span or, with messages of several senders, links. A span that
+ * redrove them is always linked.
  */
 export interface Senders {
   readonly parent: Context;
@@ -19,7 +19,7 @@ export function sendersOf(deliveries: readonly ObservedDelivery[], hasBaggage: b
   for (const { headers } of deliveries) {
     const span = spanOfHeaders(headers);
     if (span === undefined) isUnknown = true;
-    else spans.set(`${span.traceId}-${span.spanId}`, span); // traces are others' words, and may share an id
+    else spans.set(`${span.traceId}-${span.spanId}`, span); // other programs write traces, so these may share an id
   }
   const redrivers = linksTo(deliveries.map(({ headers }) => redriverOfHeaders(headers)));
   const [one, ...others] = spans.values();
@@ -33,7 +33,7 @@ function linksTo(spans: readonly (SpanContext | undefined)[]): Link[] {
   return spans.flatMap((context) => (context === undefined ? [] : [{ context }]));
 }
 
-/** Baggage is one message's: a handler of several has none. */
+/** Baggage belongs to one message: a handler of several has none. */
 function baggageOf(deliveries: readonly ObservedDelivery[], hasBaggage: boolean): Context {
   const [first, ...others] = deliveries;
   if (!hasBaggage || first === undefined || others.length > 0) return ROOT_CONTEXT;

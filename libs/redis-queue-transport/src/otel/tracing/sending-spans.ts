@@ -17,8 +17,8 @@ interface Sending {
 }
 
 /**
- * The spans of what a client sends, in the context of its callers. A call of `enqueueMany` or `emitMany` has one span, with
- * the number of its messages. That of a request lasts until its last reply.
+ * The spans of what a client sends, in the context of its callers. A call of `enqueueMany` or `emitMany` has one span,
+ * with the number of its messages. The span of a request lasts until its last reply.
  */
 export class SendingSpans implements Required<
   Pick<RedisQueueObserver, 'sending' | 'sent' | 'sendFailed' | 'replied' | 'abandoned'>

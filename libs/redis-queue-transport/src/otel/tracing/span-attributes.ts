@@ -5,7 +5,7 @@ import { ATTRIBUTES, SYSTEM } from '../conventions/attributes.js';
 import type { Destination } from '../conventions/destination.js';
 import { errorTypeOf } from '../conventions/error-type.js';
 
-/** What every span of a server says. */
+/** Attributes of every span of a server. */
 export function attributesOf({ name, template, group }: Destination): Attributes {
   return {
     [ATTRIBUTES.system]: SYSTEM,
@@ -15,7 +15,7 @@ export function attributesOf({ name, template, group }: Destination): Attributes
   };
 }
 
-/** What a span says of one message; of several, how many there are. */
+/** What a span says about one message; about several, their number. */
 export function attributesOfMessages(deliveries: readonly ObservedDelivery[]): Attributes {
   const [first, ...others] = deliveries;
   if (first === undefined || others.length > 0)
@@ -26,7 +26,7 @@ export function attributesOfMessages(deliveries: readonly ObservedDelivery[]): A
   };
 }
 
-/** The span has failed. What the error says is left out, since it may quote data. */
+/** Marks the span as failed. Leaves out the error's message, since it may quote data. */
 export function failSpan(span: Span, error: unknown): void {
   span.setStatus({ code: SpanStatusCode.ERROR });
   span.setAttribute(ATTRIBUTES.errorType, errorTypeOf(error));

@@ -5,7 +5,7 @@ import type { SpanContext } from '@opentelemetry/api';
 const TRACEPARENT = 'traceparent';
 const TRACESTATE = 'tracestate';
 
-/** Of ours: the span that redrove a dead letter, written as in `traceparent`. */
+/** This library's own: the span that redrove a dead letter, written as in `traceparent`. */
 const REDRIVE_TRACEPARENT = 'redrive-traceparent';
 
 type Headers = Readonly<Record<string, string>>;
@@ -33,7 +33,7 @@ function written({ traceId, spanId, traceFlags }: SpanContext): string {
   return `${VERSION}-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
 }
 
-/** The sender's span; undefined if the headers of the message name none, or none that can be read. */
+/** The sender's span; undefined if the headers of the message have none that can be read. */
 export function spanOfHeaders(headers: Headers): SpanContext | undefined {
   const span = read(own(headers, TRACEPARENT));
   const state = own(headers, TRACESTATE);

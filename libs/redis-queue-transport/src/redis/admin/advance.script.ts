@@ -2,9 +2,8 @@ import { Script, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
 /**
- * Makes delayed elements due, and wakes consumers. What is due at `lastDueMs` is due now,
- * and the others as much before it as they were: so they keep their order, over several calls too. Replies how many
- * were there.
+ * Makes delayed elements due, and wakes consumers. The one due at `lastDueMs` becomes due now, and the others keep
+ * their distance to it, so they stay in order, even over several calls. Replies with how many of them were there.
  */
 export const advance = new Script({
   action: 'advance delayed messages',

@@ -6,7 +6,7 @@ import type { QueueKeys } from '../keys/keys.js';
 import { filledOf, partsOf } from './held-lists.js';
 import { scored } from './scored.js';
 
-/** Who takes from a queue, by the end of their leases; then those that were reclaimed and hold something again. */
+/** The consumers of a queue, in the order in which their leases end; then reclaimed ones that hold something again. */
 export async function listConsumers(
   connection: Connection,
   keys: QueueKeys,

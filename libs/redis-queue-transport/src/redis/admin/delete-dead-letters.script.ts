@@ -1,7 +1,7 @@
 import { Script, readNumber } from '../script/script.js';
 import { UNPARK } from '../script/parking-lua.js';
 
-/** Deletes dead letters by their entries. Replies how many were there. */
+/** Deletes dead letters by their entries. Replies with how many were there. */
 export const deleteDeadLetters = new Script({
   action: 'delete dead letters',
   keys: ['dead', 'parked'],

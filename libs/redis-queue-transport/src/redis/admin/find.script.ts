@@ -1,20 +1,23 @@
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { READ_IN_STEPS } from '../script/steps-lua.js';
 
-/** A part of what is looked through. */
+/** What one call found. */
 export interface Looked {
-  /** How many were looked at. */
+  /** How many elements it looked at. */
   readonly seen: number;
-  /** There is nothing behind them. */
+  /** It reached the end. */
   readonly isEnd: boolean;
-  /** Those that have the text within their first line. */
+  /** The elements with the text in their first line. */
   readonly found: readonly Buffer[];
 }
 
-/** So many are looked at with one call. */
+/** Most elements that one call looks at. */
 const MOST_SEEN = 500;
 
-/** `read(from, to)` is how elements are read, both counted from the end, from 0 on. */
+/**
+ * Calls the function `read(from, to)` of the script, which reads elements by their positions, counted from the end,
+ * from 0.
+ */
 const LOOK_THROUGH = `
 local found = {}
 local seen, isEnd = readInSteps(${MOST_SEEN}, function(seen, count)
@@ -37,9 +40,9 @@ function readLooked(reply: unknown): Looked {
 }
 
 /**
- * Looks for a text in the headers of a list's elements, or of a part of them: from the tail on, beyond `passed` of them,
- * so that nothing is missed when some are taken or added meanwhile. Replies { how many it has looked at, 1 when it has
- * seen all, { those that have it … } }.
+ * Searches the headers of a list's elements, or of a part of them, for a text. It goes from the tail towards the head
+ * and passes over the first `passed` elements, so that it misses none if elements are taken or added meanwhile. Replies
+ * with { how many it looked at, 1 if it reached the end, { the elements with the text … } }.
  */
 export const findInList = new Script({
   action: 'look for a message',
@@ -52,7 +55,7 @@ ${LOOK_THROUGH}`,
   read: readLooked,
 });
 
-/** The same among delayed messages, from the one that is due last on. */
+/** The same for delayed messages, beginning with the one that is due last. */
 export const findDelayed = new Script({
   action: 'look for a message',
   keys: ['delayed'],

@@ -9,12 +9,12 @@ export interface HeldList {
   readonly length: number;
 }
 
-/** So many consumers are asked about at once. */
+/** How many consumers one call asks about. */
 const PART = 1_000;
 
 /**
- * What consumers hold: those that have a lease, and those whose lease has ended and that are still watched. There may be
- * thousands of these, and hardly one holds anything, so they are asked about together first.
+ * What consumers hold: those with a lease, and those that are still watched after their lease has ended. There may be
+ * thousands of the latter, and hardly any of them holds anything, so a first call asks about many at once.
  */
 export async function heldLists(
   connection: Connection,
@@ -30,7 +30,7 @@ export async function heldLists(
   return lists;
 }
 
-/** A sorted set of consumers in parts, names and scores in turn. */
+/** Reads a sorted set of consumers part by part: names and scores, alternating. */
 export async function* partsOf(
   connection: Connection,
   names: string,
@@ -44,7 +44,7 @@ export async function* partsOf(
   }
 }
 
-/** Which of these consumers hold something. */
+/** Returns those of the consumers that hold something. */
 export async function filledOf(
   connection: Connection,
   keys: QueueKeys,

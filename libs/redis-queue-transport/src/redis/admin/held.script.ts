@@ -1,6 +1,6 @@
 import { Script, readNumber } from '../script/script.js';
 
-/** Counts what is in lists (the keys) without reading them. Replies that number. */
+/** Counts the elements of lists (the keys) without reading them. Replies with the number. */
 export const held = new Script({
   action: 'count what is held',
   keys: [],

@@ -1,13 +1,13 @@
 import { Script, readArray, readBuffer, readNumber, readTexts } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
-/** So much of an element holds any header that people write. */
+/** Long enough for any header that people write. */
 const HEAD_BYTES = 4_096;
-/** The first element is read if what Redis keeps together with it takes less than this, as far as sampling shows. */
+/** The first element is read if the list, judged by its first node, takes less than this. */
 const SURELY_SMALL_BYTES = 1_048_576;
-/** Or if it takes less than this for each element of the list, since up to some dozens of small ones are kept together. */
+/** Or if that is less than this for each element, since a node holds up to some dozens of small elements. */
 const SMALL_FOR_ONE_BYTES = 32_768;
-/** So many consumers are named at once. */
+/** Most consumers named at once. */
 export const MOST_NAMES = 1_000;
 
 export interface Look {
@@ -28,13 +28,14 @@ export interface Look {
 }
 
 /**
- * Looks at one queue without reading through it. Replies { how many wait, how many of them are suspects, how many are
- * delayed, how many dead letters there are, 1 while it is paused, the beginning of the first waiting element, Redis's time
- * in ms, how many consumers it has, some of their names, { messages that expired, were repeated, dropped dead letters } }.
+ * Looks at one queue without reading through it. Replies with { how many wait, how many of them are suspects, how many
+ * are delayed, how many dead letters there are, 1 if it is paused, the beginning of the first waiting element, Redis's
+ * time in ms, how many consumers it has, some of their names, { messages that expired, were repeated, dropped dead
+ * letters } }.
  *
- * No command reads a part of an element, so a giant at the head would take Redis a second. Sampling the first node of the
- * list costs nothing: MEMORY USAGE multiplies its size by the number of nodes, of which there are at most as many as
- * elements. So the result, divided by the elements, is never more than what the first node takes, and not much less.
+ * No command reads a part of an element, so a giant at the head would take Redis a second. Sampling the first node of
+ * the list costs nothing: MEMORY USAGE multiplies its size by the number of nodes, of which there are at most as many
+ * as elements. So the result, divided by the elements, is never more than what the first node takes, and not much less.
  */
 export const look = new Script({
   action: 'look at a queue',

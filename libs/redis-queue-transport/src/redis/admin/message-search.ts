@@ -9,7 +9,7 @@ import { scoreOf } from './scored.js';
 
 type Look = (passed: number) => Promise<Looked>;
 
-/** Looks for the message of an id, part by part: where it is, and its element. */
+/** Looks for the message with an id, part by part. Finds where it is, and its element. */
 export class MessageSearch {
   readonly #text: string;
 
@@ -21,7 +21,10 @@ export class MessageSearch {
     this.#text = plainTextOf(id);
   }
 
-  /** In the order in which messages go, but for those that go back: what is handed out meanwhile is met further on. */
+  /**
+   * Searches places in the order in which messages pass through them, so that one which moves on meanwhile is found in
+   * a later place. One that goes back meanwhile can be missed.
+   */
   async find(): Promise<FoundElement | undefined> {
     const { delayed, waiting, suspects } = this.keys;
     const isDelayed = await this.#lookThrough((passed) => this.#inDelayed(passed));
@@ -64,7 +67,9 @@ export class MessageSearch {
   }
 }
 
-/** What every header with this id has in it, however its writer writes JSON: the longest part that nobody escapes. */
+/**
+ * Text that every header with this id contains, however its writer formats JSON: the longest part that nobody escapes.
+ */
 function plainTextOf(id: string): string {
   const parts = id.match(/[\w.:-]+/g) ?? [];
   if (parts[0] === id) return `"${id}"`;

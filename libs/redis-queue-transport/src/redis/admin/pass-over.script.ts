@@ -1,19 +1,19 @@
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { READ_IN_STEPS } from '../script/steps-lua.js';
 
-/** Dead letters that one call passed over. */
+/** The dead letters that one call passed over. */
 export interface PassedOver {
   readonly seen: number;
-  /** The last of them; empty without one. */
+  /** The last of them; empty if there was none. */
   readonly last: string;
-  /** There were fewer than it was to pass over. */
+  /** There were fewer than asked for. */
   readonly isEnd: boolean;
 }
 
-/** So many are passed over with one call. */
+/** Most that one call passes over. */
 const MOST_SEEN = 1_000;
 
-/** `read(from, count)` is how entries are read. */
+/** Calls the function `read(from, count)` of the script, which reads entries. */
 const PASS_OVER = `
 local last = ''
 local seen, isEnd = readInSteps(math.min(most, ${MOST_SEEN}), function(_, count)
@@ -31,8 +31,8 @@ function readPassedOver(reply: unknown): PassedOver {
 }
 
 /**
- * Passes over dead letters from an entry on, oldest first, since streams have no offsets: `most` of them, or a part.
- * Replies { how many, the last of them, 1 when there are no more }.
+ * Passes over `most` dead letters, or a part of them, from an entry on, oldest first: streams have no offsets. Replies
+ * with { how many, the last of them, 1 if there are no more }.
  */
 export const passOverOldest = new Script({
   action: 'list dead letters',

@@ -7,8 +7,8 @@ export interface Purged {
 }
 
 /**
- * Removes what waits, suspects included ('waiting'), what is delayed ('delayed'), or both ('all'), with the bodies that are
- * parked, or a part of it. Replies { how many messages that were, how many are left }.
+ * Removes what waits, suspects included ('waiting'), what is delayed ('delayed'), or both ('all'), together with parked
+ * bodies. Of many messages, it removes a part. Replies with { how many messages it removed, how many are left }.
  */
 export const purge = new Script({
   action: 'purge a queue',

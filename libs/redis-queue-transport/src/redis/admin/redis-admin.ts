@@ -104,7 +104,7 @@ export class RedisAdmin implements AdminBroker {
     try {
       return await this.#look(queue);
     } catch (error) {
-      // Scripts do not tell which key they mean; the commands that read lengths do.
+      // The error of a script does not tell which key is meant; those of the commands that read lengths do.
       if (error instanceof RedisRefusedError && error.reply === 'WRONGTYPE')
         await this.lengths(queue);
       throw error;
@@ -228,7 +228,7 @@ export class RedisAdmin implements AdminBroker {
   async purge(queue: string, what: PurgedPart | 'all'): Promise<number> {
     await this.#ready();
     let removed = 0;
-    // What is pushed meanwhile may stay.
+    // Messages that are pushed meanwhile may stay.
     for (let left = Infinity; left > 0;) {
       const part = await purge.run(this.#connection, this.#keys.queue(queue), { what });
       removed += part.removed;
@@ -251,7 +251,7 @@ export class RedisAdmin implements AdminBroker {
     return this.#run(action, (client) => client.lrangeBuffer(key, offset, offset + count - 1));
   }
 
-  /** Where a list of dead letters goes on behind so many of them; undefined if there are no more. */
+  /** Where the list of dead letters continues behind the first `offset` of them; undefined if there are no more. */
   async #passOver(
     dead: string,
     from: string,

@@ -2,8 +2,8 @@ import { Script, readNumber } from '../script/script.js';
 import { APPEND } from '../script/moving-lua.js';
 
 /**
- * Moves dead letters to the tail of the queue; `element` is what is sent again. An entry that is gone,
- * redriven or deleted by somebody else, is passed over. Replies how many were moved.
+ * Moves dead letters to the tail of the queue; `element` is what is sent again. Passes over an entry that somebody else
+ * has redriven or deleted. Replies with how many it moved.
  */
 export const redrive = new Script({
   action: 'redrive dead letters',

@@ -2,7 +2,7 @@ import { Script } from '../script/script.js';
 import { UNPARK } from '../script/parking-lua.js';
 
 /**
- * Removes an element that nobody holds, once, with the body that is parked. Replies 1, or 0 when it is not there (any
+ * Removes one copy of an element that nobody holds, with its parked body. Replies with 1, or 0 if it is not there (any
  * more).
  */
 export const remove = new Script({

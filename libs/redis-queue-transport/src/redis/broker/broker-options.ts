@@ -17,7 +17,7 @@ export interface RedisBrokerOptions {
 
 export interface RedisBrokerEvents {
   status(status: ConnectionStatus): void;
-  /** Something in the setup that people should know. */
+  /** Something about the setup that people should know. */
   warning(text: string): void;
   /** The event connection was lost and restored, this many times so far: live events sent meanwhile were missed. */
   interrupted(times: number): void;

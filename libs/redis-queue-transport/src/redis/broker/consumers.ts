@@ -28,7 +28,7 @@ export interface ConsumersSurroundings {
   readonly clock: RedisClock;
   readonly replies: ReplyBatch;
   readonly subscriptions: Subscriptions;
-  /** Makes an id that nobody else has. */
+  /** Makes a unique id. */
   readonly newId: () => string;
   /** Starts to listen to channels. */
   readonly listen: (listeners: ReadonlyMap<string, (news: Buffer) => void>) => Promise<void>;
@@ -38,7 +38,7 @@ export interface ConsumersSurroundings {
 export class Consumers {
   /** By queue. */
   readonly #onWake = new Map<string, () => void>();
-  /** Why Redis refuses to hand out and settle, and since when by `performance.now()`, by consumer. */
+  /** By consumer: why Redis refuses to hand out and settle, and since when, by `performance.now()`. */
   readonly #refusals = new Map<string, { readonly failure: string; readonly since: number }>();
   #joined = 0;
 
@@ -110,7 +110,7 @@ export class Consumers {
     for (const onWake of this.#onWake.values()) onWake();
   }
 
-  /** A consumer that Redis refuses to hand out to is as bad as a connection that is down. */
+  /** A consumer that gets nothing because Redis refuses is as bad as a connection that is down. */
   get health(): readonly ConnectionHealth[] {
     const now = performance.now();
     return [...this.#refusals.values()].map(({ failure, since }) => ({
@@ -121,7 +121,7 @@ export class Consumers {
   }
 }
 
-/** Anything else that other programs publish there means: look. */
+/** Anything else that other programs publish there means that there is something to look for. */
 function readNews(news: string): WakeNews {
   if (news === PAUSED) return 'paused';
   const dueMs = news.startsWith(`${DUE} `) ? Number(news.slice(DUE.length)) : NaN;

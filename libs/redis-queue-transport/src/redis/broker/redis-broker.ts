@@ -42,7 +42,7 @@ import { Consumers } from './consumers.js';
 import { ServedNames } from './served-names.js';
 import { SettingsCheck } from './settings-check.js';
 
-/** An endless number of patterns must not fill the memory. */
+/** An unlimited number of patterns must not fill the memory. */
 const MOST_UNHEARD = 1_000;
 
 /** The broker on Redis: one connection for commands, one for large bodies, one for each thing that blocks. */
@@ -135,7 +135,7 @@ export class RedisBroker implements Broker {
     await this.#settings.check();
   }
 
-  /** For a call that waits for the connection with its message. */
+  /** For a call that waits, with its message, for the connection. */
   async #connectForCall(element: Element): Promise<void> {
     this.#unsent += 1;
     try {
@@ -330,7 +330,7 @@ export class RedisBroker implements Broker {
     if (status === 'connected') this.#readClock().catch(this.#onError);
   }
 
-  /** Not without a connection: when it is restored, the clock is read anyway. */
+  /** Without a connection, it does nothing: once that is restored, the clock is read anyway. */
   #readClockAgain(): void {
     if (this.#commands.isReady) this.#readClock().catch(this.#onError);
   }

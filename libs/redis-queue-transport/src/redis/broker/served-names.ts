@@ -4,7 +4,7 @@ import { EventIndex } from '../../core/events/event-index.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys, QueueKeys } from '../keys/keys.js';
 
-/** Looks up how servers serve names, or have served them. */
+/** Looks up whether and how servers serve a name, or have ever served it. */
 export class ServedNames {
   constructor(
     private readonly connection: Connection,
@@ -27,7 +27,7 @@ export class ServedNames {
     return { isQueue, isHeard: index.isHeard(name), groupQueues: index.routeOf(name).queues };
   }
 
-  /** How many messages wait in each of these queues that has no consumer. */
+  /** How many messages wait in those of the queues that have no consumer. */
   async stranded(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const lengths = await this.#look(names, (client, { waiting }) => client.llen(waiting));
     const filled = names.filter((_, index) => (lengths[index] ?? 0) > 0);

@@ -25,7 +25,7 @@ export class SettingsCheck {
     }
   }
 
-  /** Rejects if Redis cannot be used with its configuration. Asks until it has been told once. */
+  /** Rejects if Redis cannot be used with its configuration. Asks until Redis has told it once. */
   async check(): Promise<void> {
     if (this.#isDone) return;
     this.#isDone = true;
@@ -46,8 +46,8 @@ export class SettingsCheck {
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
     if (policy === 'noeviction') return;
     const text =
-      `Redis has maxmemory-policy ${policy}: when it is full it throws away ${lossesBy(policy)}. ` +
-      'Set it to noeviction, or use a Redis of its own for queues.';
+      `Redis has maxmemory-policy ${policy}: when it is full, it throws away ${lossesBy(policy)}. ` +
+      'Set it to noeviction, or use a separate Redis for queues.';
     if (this.onEviction === 'warn') return this.warn(text);
     throw new UnsafeRedisError(text);
   }
@@ -60,9 +60,9 @@ function clusterNode(): InvalidOptionError {
   );
 }
 
-/** What a policy takes away: queues never expire, and so those that look at keys that do leave them alone. */
+/** What a policy evicts. Queues never expire, so policies that only evict keys that do leave them alone. */
 function lossesBy(policy: string): string {
   return policy.startsWith('volatile-')
-    ? 'what expires: replies on their way to callers, and the ids by which deduplicate and once know messages again'
+    ? 'what expires: replies on their way to callers, and the ids by which deduplicate and once recognise messages'
     : 'queues with the messages in them';
 }

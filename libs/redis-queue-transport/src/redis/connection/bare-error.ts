@@ -8,9 +8,9 @@ const READS_ONE_KEY =
 const REPEATED_ARGUMENTS = /,? with args beginning with:.*/s;
 
 /**
- * Removes from an error the commands and replies that it carries: `AUTH` has the password as an argument, a push has the
- * data of messages, and printing or reporting the error must not publish them. What stays is the name of the command, and
- * the key that another program uses. Works in place, since ioredis may hand the same object to other listeners.
+ * Removes from an error the commands and replies that it carries: `AUTH` has the password as an argument, a push has
+ * the data of messages, and printing or reporting the error must not reveal them. The name of the command stays, and so
+ * does a key that another program uses. Works in place, since ioredis may hand the same object to other listeners.
  */
 export function bare<T>(error: T): T {
   strip(error, new Set());
@@ -29,13 +29,13 @@ function strip(value: unknown, seen: Set<unknown>): void {
     const name: unknown = Reflect.get(command, 'name');
     Reflect.set(value, 'command', { name, ...keyOf(value, name, command.args) });
   }
-  // An error of the parser has the bytes that came from Redis.
+  // An error of the parser contains the bytes that came from Redis.
   if (Buffer.isBuffer(Reflect.get(value, 'buffer'))) Reflect.deleteProperty(value, 'buffer');
   if (value instanceof Error) stripText(value);
   for (const name of INNER) strip(Reflect.get(value, name), seen);
 }
 
-/** The key that is of another type. Redis does not name it; a command that reads one key can mean no other. */
+/** The key that has another type. Redis does not name it, but a command that reads one key can mean no other. */
 function keyOf(error: object, name: unknown, args: unknown): { readonly key?: string } {
   const isOtherType = error instanceof Error && error.message.startsWith('WRONGTYPE');
   if (!isOtherType || !READS_ONE_KEY.test(String(name)) || !Array.isArray(args)) return {};

@@ -7,7 +7,7 @@ const NO_SUCH_PRIMARY = /No such master with that name/i;
 const TOO_MANY_CLIENTS = /max number of clients/i;
 const TOO_MANY_FILES = /\b(?:EMFILE|ENFILE)\b/;
 const NO_TLS = /wrong version number|packet length too long/i;
-/** What a TLS port replies to plain text, read as a reply of Redis. */
+/** What a TLS port replies to plain text, parsed as a reply of Redis. */
 const TLS_ALERT = 'Protocol error, got "\\u0015"';
 const CLOSED = /\b(?:EPIPE|ECONNRESET)\b|Connection is closed/;
 
@@ -25,7 +25,7 @@ function explanationOf(message: string, client: Redis): string | undefined {
   if (TOO_MANY_CLIENTS.test(message))
     return `${message} (Redis has as many connections as its maxclients allows: raise that, or use fewer.)`;
   if (TOO_MANY_FILES.test(message))
-    return `${message} (This process may not open more files and sockets: raise the limit, ulimit -n. Each handler has a connection of its own.)`;
+    return `${message} (This process may not open more files and sockets: raise its limit, ulimit -n. Each handler has a connection of its own.)`;
   if (NO_TLS.test(message)) return `${message} (This port does not speak TLS: use redis://.)`;
   if (message.includes(TLS_ALERT)) return 'This port speaks TLS: use rediss://, or the option tls.';
   if (client.status !== 'ready' && CLOSED.test(message))
@@ -34,19 +34,19 @@ function explanationOf(message: string, client: Redis): string | undefined {
 }
 
 function closedHint({ options }: Redis): string {
-  const closed = 'The connection was closed before Redis answered';
-  const full = 'Redis may have as many connections as its maxclients allows';
+  const closed = 'The connection was closed before Redis replied';
+  const full = 'Redis has as many connections as its maxclients allows';
   return options.tls === undefined
-    ? `${closed}: this port may speak TLS, which needs rediss://; or ${full}.`
-    : `${closed}: it may ask for a certificate of this client (tls-auth-clients); or ${full}.`;
+    ? `${closed}: perhaps this port speaks TLS and needs rediss://, or ${full}.`
+    : `${closed}: perhaps it asks for a certificate of this client (tls-auth-clients), or ${full}.`;
 }
 
-/** Without ioredis's text about its pause, which is different each time. */
+/** Without ioredis's text about its pause, which differs each time. */
 function sentinelsOf(detail: string, { options }: Redis): string {
   const last = detail === '' ? '' : ` ${detail}`;
   if (!NO_SUCH_PRIMARY.test(detail)) return `No Sentinel can be reached.${last}`;
   return (
-    `The Sentinels know no primary of the name "${options.name}".${last} ` +
+    `The Sentinels know no primary named "${options.name}".${last} ` +
     '(Set name in the option connection to one that SENTINEL MASTERS lists.)'
   );
 }
@@ -57,7 +57,7 @@ export function stillWaitingFor(client: Redis): string | undefined {
   const socket = client.stream as unknown;
   const isShaking = client.status === 'connecting' && socket instanceof TLSSocket;
   return isShaking && !socket.connecting && !socket.destroyed
-    ? 'the TLS handshake is not answered: if this port does not speak TLS, use redis://'
+    ? 'the TLS handshake gets no reply: if this port does not speak TLS, use redis://'
     : undefined;
 }
 

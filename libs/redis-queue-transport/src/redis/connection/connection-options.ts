@@ -85,13 +85,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   url: 'give the URL itself as connection, or host, port, username, password, db and tls',
   nodes: 'a Redis Cluster is not supported yet',
   retryAttempts:
-    'connections are opened again for as long as it takes; connectTimeoutMs, beside connection, bounds how long a call waits',
+    'lost connections are reopened for as long as it takes; connectTimeoutMs, beside connection, bounds how long a call waits',
   retryDelay:
     'pauses grow from 50 ms to a second; connectTimeoutMs, beside connection, bounds how long a call waits',
-  wildcards: 'patterns of @EventPattern may have wildcards as they are',
-  serializer: 'it stands beside connection, not in it',
-  deserializer: 'it stands beside connection, not in it',
-  prefix: 'it stands beside connection, not in it',
+  wildcards: 'patterns of @EventPattern may have wildcards without it',
+  serializer: 'set it beside connection, not in it',
+  deserializer: 'set it beside connection, not in it',
+  prefix: 'set it beside connection, not in it',
 };
 
 /** @throws InvalidOptionError for an unknown name, or a value with which ioredis would connect elsewhere */
@@ -99,7 +99,7 @@ export function checkConnectionOptions(given: object): asserts given is Connecti
   if (Array.isArray(given)) {
     throw new InvalidOptionError(
       'connection',
-      'connection must be one place, got an array: give one of them, { sentinels: […], name } for Sentinels; a Redis Cluster is not supported yet',
+      'connection must be one place, got an array: give one of its items, or { sentinels: […], name } for Sentinels; a Redis Cluster is not supported yet',
     );
   }
   for (const [option, value] of Object.entries(given)) {
@@ -154,7 +154,7 @@ function checkValue(option: string, value: unknown): void {
   }
 }
 
-/** ioredis also accepts numbers as text, such as environment variables. */
+/** ioredis also accepts numbers as text, as in environment variables. */
 function isWhole(value: unknown, least: number, most: number): boolean {
   const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
   return Number.isSafeInteger(number) && Number(number) >= least && Number(number) <= most;

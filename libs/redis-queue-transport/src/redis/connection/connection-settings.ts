@@ -22,10 +22,10 @@ export function safeSettings(name: string): RedisOptions {
     socketTimeout: undefined,
     // How long an ended socket may take to close. The timer runs even if there is no socket any more.
     disconnectTimeout: 100,
-    // One form of replies.
+    // Replies always have the same form.
     stringNumbers: false,
     replyMapping: 'legacy',
-    // After a failover this is a replica: connect anew, without sending the command again.
+    // After a failover this is a replica: reconnect, without sending the command again.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     retryStrategy: (times) =>
       Math.min(25 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_PAUSE_MS) *

@@ -67,7 +67,7 @@ describe('a connection source', () => {
     ],
     ["Nest's attempts", { retryAttempts: 3 }, 'connection.retryAttempts', 'connectTimeoutMs'],
     ["Nest's pause", { retryDelay: 3 }, 'connection.retryDelay', 'connectTimeoutMs'],
-    ["Nest's wildcards", { wildcards: true }, 'connection.wildcards', 'as they are'],
+    ["Nest's wildcards", { wildcards: true }, 'connection.wildcards', 'wildcards without it'],
     ["Nest's serializer", { serializer: {} }, 'connection.serializer', 'beside connection'],
   ])('refuses %s among options, and says what helps', (_what, connection, option, hint) => {
     let refusal: unknown;

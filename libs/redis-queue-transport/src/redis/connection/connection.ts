@@ -27,10 +27,12 @@ export interface ConnectionEvents {
   closed?(): void;
 }
 
-/** How long callers that only wait for the first attempt to connect do so: a little longer than ioredis's own limit. */
+/**
+ * How long a caller waits that waits only for the first attempt to connect: a little longer than ioredis's own limit.
+ */
 const FIRST_ATTEMPT_MS = 10_001;
 
-/** How long calls that are tried again wait for the connection with each try. */
+/** How long each try of a call that is tried again waits for the connection. */
 const TRIED_AGAIN_MS = 1_000;
 
 /** With these errors, waiting does not help: callers that wait for the connection get them at once. */
@@ -48,7 +50,7 @@ export class Connection {
   readonly #home = homeContext();
   /** An attempt to connect has ended, one way or the other. */
   #wasTried = false;
-  /** The socket is open, and neither a reply of Redis nor an error has arrived. */
+  /** The socket is open, but neither a reply of Redis nor an error has arrived yet. */
   #isIntroducing = false;
   #lastError: Error | undefined;
   #isClosed = false;
@@ -93,7 +95,7 @@ export class Connection {
     this.client.on('end', () => this.#onEnd());
     this.client.on('error', (told: Error) => {
       const error = explained(bare(told), this.client);
-      // A command of ioredis itself, on a connection that has ended: that end has a reason of its own.
+      // A command of ioredis itself failed since the connection had ended; why it ended is reported separately.
       if (wasNeverWritten(error)) return;
       this.#lastError = error;
       this.#isIntroducing = false;
@@ -233,7 +235,7 @@ export class Connection {
     };
   }
 
-  /** Undefined as well between the end of its socket and the moment when that is noticed. */
+  /** Also undefined between the end of its socket and the moment when that is noticed. */
   get #failingSince(): number | undefined {
     return this.#lostAt ?? this.#refusedAt;
   }

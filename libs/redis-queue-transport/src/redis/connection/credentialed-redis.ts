@@ -23,7 +23,7 @@ export class CredentialedRedis extends Redis {
   }
 
   override connect(): Promise<void> {
-    if (this.#again !== undefined) return Promise.resolve(); // soon enough
+    if (this.#again !== undefined) return Promise.resolve(); // the timer connects soon
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
     });
@@ -56,19 +56,19 @@ export class CredentialedRedis extends Redis {
     if (this.#isGivenUp) return;
     this.#again = setTimeout(() => {
       this.#again = undefined;
-      this.connect().catch(() => undefined); // told as 'error'
+      this.connect().catch(() => undefined); // reported as 'error'
     }, this.#pauseMs);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
-    const text = `The option connection.credentials gave none: ${messageOf(cause)}`;
+    const text = `The option connection.credentials did not return any: ${messageOf(cause)}`;
     this.emit('error', new RedisUnavailableError(text, { cause }));
   }
 }
 
 function usable(given: unknown): RedisCredentials {
   if (typeof given === 'object' && given !== null) {
-    const { username, password } = given as Partial<Record<keyof RedisCredentials, unknown>>; // both are looked at
+    const { username, password } = given as Partial<Record<keyof RedisCredentials, unknown>>; // both are checked below
     if (typeof password === 'string' && (username === undefined || typeof username === 'string'))
       return { username, password };
   }
-  throw new TypeError('it must give { username, password }, both text');
+  throw new TypeError('it must return { username, password }, both text');
 }

@@ -6,7 +6,7 @@ import {
 import { RedisQueueError } from '../../core/errors/redis-queue-error.js';
 import { messageOf } from '../../core/errors/message-of.js';
 
-/** In the words of Redis 7.0 and of later versions. */
+/** The texts of Redis 7.0 and of later versions. */
 const REFUSED_MIDWAY =
   /^(?:ERR )?(?:The user executing the script can't|ACL failure in script)|^NOPERM .* script: [0-9a-f]{40}/;
 
@@ -17,7 +17,7 @@ const CLUSTER =
   'This Redis is a node of a cluster, which is not supported yet: connect to a single Redis, or to Sentinels.';
 
 const HINTS: Readonly<Record<string, string>> = {
-  OOM: 'Redis is full (maxmemory): consumers go on draining; raise maxmemory or wait.',
+  OOM: 'Redis is full (maxmemory): wait while consumers empty the queues, or raise maxmemory.',
   NOPERM:
     'The Redis user lacks a permission; docs/permissions.md lists the keys and commands that are needed.',
   NOAUTH: 'Give a password in the option connection.',
@@ -25,7 +25,7 @@ const HINTS: Readonly<Record<string, string>> = {
   READONLY: 'This Redis is a replica; connect to the primary.',
   WRONGTYPE:
     'Another program uses this key for something else; choose another prefix, pattern or list.',
-  LOADING: 'Redis is reading its data after a start.',
+  LOADING: 'Redis is loading its data after a start.',
   CLUSTERDOWN: CLUSTER,
   MOVED: CLUSTER,
   CROSSSLOT: CLUSTER,
@@ -38,16 +38,16 @@ const HINTS: Readonly<Record<string, string>> = {
 const AFTERMATHS: ReadonlyMap<string, string> = new Map([
   [
     'wait for a message',
-    'It waits again once Redis is back; a message that was on its way comes back then.',
+    'The wait goes on once Redis is back; a message that was on its way comes back then.',
   ],
-  ['settle and take messages', 'It is asked again; each message is settled once.'],
-  ['renew a lease', 'It is asked again within a second.'],
+  ['settle and take messages', 'The call is repeated; each message is settled once.'],
+  ['renew a lease', 'It is tried again within a second.'],
   [
     'read replies',
-    'It reads on once Redis is back; requests whose replies were on their way time out.',
+    'Reading goes on once Redis is back; requests whose replies were on their way time out.',
   ],
-  ['check the event connection', 'It listens again once Redis is back.'],
-  ['subscribe to events', 'It is asked again once Redis is back.'],
+  ['check the event connection', 'Events are heard again once Redis is back.'],
+  ['subscribe to events', 'It is tried again once Redis is back.'],
 ]);
 
 /** Turns an error of ioredis into one of this library, which names the action and the message's id. */
@@ -61,7 +61,7 @@ export function failureOf(
   if (error instanceof RedisQueueError) return error;
   if (wasRefusedMidway(error)) {
     return new OutcomeUnknownError(
-      `Redis refused a part of what it was asked, to ${action}: what came before that was done, or nothing was` +
+      `Redis refused part of a call to ${action}: what came before that part was done, or nothing was` +
         `${messageId === undefined ? '' : ` (message ${messageId})`}. ${messageOf(error)} (${HINTS['NOPERM']})`,
       messageId,
       { cause: error, isPartial: true },
@@ -80,26 +80,26 @@ export function failureOf(
   }
   if (wasNeverWritten(error)) {
     return new RedisUnavailableError(
-      `There is no connection to Redis to ${action}; nothing was sent.`,
+      `Cannot ${action}: not connected to Redis. Nothing was sent.`,
       { cause: error },
     );
   }
   const aftermath = AFTERMATHS.get(action);
   if (aftermath !== undefined)
     return new OutcomeUnknownError(
-      `The connection to Redis was lost while it was asked to ${action}. ${aftermath}${detailOf(error)}`,
+      `Lost the connection to Redis during a call to ${action}. ${aftermath}${detailOf(error)}`,
       undefined,
       { cause: error },
     );
   return new OutcomeUnknownError(
-    `The connection to Redis was lost while it was asked to ${action}: it may or may not have happened` +
+    `Lost the connection to Redis during a call to ${action}: it may or may not have happened` +
       `${messageId === undefined ? '' : ` (message ${messageId})`}.${detailOf(error)}${suspicion}`,
     messageId,
     { cause: error },
   );
 }
 
-/** Which key is of another type, as far as that is known. */
+/** The key that has another type, if it is known. */
 function keyOf(error: Error): string {
   const key: unknown = Reflect.get(Object(Reflect.get(error, 'command')), 'key');
   return typeof key === 'string' ? `: "${key}"` : '';
@@ -122,7 +122,7 @@ export function failureOfOne(
   return failureOf(shared, action, messageId, suspicion);
 }
 
-/** An error inside a reply of Redis, of a call without effect, in the form of ioredis's own errors. */
+/** Makes an error that stood inside a reply, of a call without effect, look like ioredis's own errors. */
 export function replyError(text: string): Error {
   const told = REFUSED_MIDWAY.test(text) ? text.replace(/^(?:ERR )?/, 'NOPERM ') : text;
   return Object.assign(new Error(told), { name: 'ReplyError' });
@@ -138,7 +138,7 @@ export function isTooLong(error: unknown): boolean {
   return isReplyError(error) && error.message.includes(TOO_LONG);
 }
 
-/** The user lacks a permission, noticed while a script ran: what the script did before stands. */
+/** The user lacks a permission, which was noticed while a script ran: what the script did before that stands. */
 export function wasRefusedMidway(error: unknown): boolean {
   return isReplyError(error) && REFUSED_MIDWAY.test(error.message);
 }

@@ -41,7 +41,7 @@ export class OpenConnections {
     return [...this.#open].map((connection) => connection.health);
   }
 
-  /** Each that is opened from now on is closed at once: nobody would close it later. */
+  /** Connections that are opened from now on are closed at once: nobody would close them later. */
   openNoMore(): void {
     this.#isClosed = true;
   }

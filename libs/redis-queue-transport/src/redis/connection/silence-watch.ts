@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Redis } from 'ioredis';
 
-/** How often it checks within the deadline. A silence may last that much longer. */
+/** How many times it checks within the deadline. A silence may last one such part longer. */
 const PARTS = 8;
 
 /** What Node knows about a socket's output, without a public name. */
@@ -10,7 +10,7 @@ interface Handle {
   readonly bytesWritten?: number;
   /** Bytes that the system has not accepted yet. */
   readonly writeQueueSize?: number;
-  /** For TLS: the connection below. */
+  /** For TLS: the underlying connection. */
   readonly _parent?: Handle | null;
 }
 
@@ -55,7 +55,7 @@ export class SilenceWatch {
   }
 
   #silence(): string {
-    return `Redis has answered nothing for ${this.deadlineMs} ms, and nothing has moved on the connection`;
+    return `Redis has not replied for ${this.deadlineMs} ms, and nothing has moved on the connection`;
   }
 }
 

@@ -4,7 +4,7 @@ import { isReplyError, isTooLong, replyError } from './failure.js';
 /** Redis's message for a discarded transaction, with the reason if it gives one. */
 const DISCARDED = /^EXECABORT .*? because of: (.*)/s;
 
-/** A connection whose transaction has more to keep is closed by Redis (client-query-buffer-limit, by default 1 GiB). */
+/** Redis closes a connection whose transaction has more (client-query-buffer-limit, by default 1 GiB). */
 export const MOST_IN_TRANSACTION = 900 * 1_048_576;
 
 export type Transaction = typeof transact;
@@ -50,7 +50,8 @@ function reasonOf(settled: readonly PromiseSettledResult<unknown>[]): unknown {
   const reasons = settled.flatMap((one): unknown[] =>
     one.status === 'rejected' ? [one.reason as unknown] : [],
   );
-  // What was refused as too long was followed by the end of the connection, and so was never executed.
+  // After refusing a value as too long, Redis closes the connection, so neither that command nor any behind it was
+  // executed.
   const reason = reasons.find(isTooLong) ?? reasons.find((one) => !isReplyError(one)) ?? reasons[0];
   const because = isReplyError(reason) ? DISCARDED.exec(reason.message)?.[1] : undefined;
   return because === undefined ? reason : replyError(because);

@@ -4,7 +4,7 @@ import type { Connection } from './connection.js';
 
 /** Redis accepts values of this many bytes with any setting. */
 const ALWAYS_TAKEN_BYTES = 1_048_576;
-/** No UTF-16 unit takes more in UTF-8. */
+/** Most bytes that one UTF-16 unit takes in UTF-8. */
 const MOST_BYTES_PER_UNIT = 3;
 
 /** Whether Redis may refuse a value of this length, in bytes or UTF-16 units, and close the connection. */
@@ -13,8 +13,8 @@ export function mayBeTooLong(length: number): boolean {
 }
 
 /**
- * The error if Redis would refuse the value; undefined if it would not, or if it may not be asked. Checked before writing,
- * since Redis closes the connection on which a value is too long.
+ * The error if Redis would refuse the value; undefined if it would not, or if the user may not ask. Checked before
+ * writing, since Redis closes the connection on which a value is too long.
  */
 export async function refusalOfLong(
   connection: Connection,
@@ -32,7 +32,7 @@ export async function refusalOfLong(
   );
 }
 
-/** For an error whose reason may be its length: Redis may not have said so. */
+/** For an error that the length may have caused: Redis may not have said so. */
 export function hintOfLong(element: Element): string {
   const bytes = bytesOf(element);
   if (bytes <= ALWAYS_TAKEN_BYTES) return '';

@@ -2,8 +2,8 @@ import { Script, readArray, readNumber } from '../script/script.js';
 import { RAISE_VERSION } from '../script/index-version-lua.js';
 
 /**
- * Ends a history, so that no event is added any more. With `isDropping` 1 its entries are removed; how many events it
- * ever had stays, so that numbers go on when it begins again, and listeners that recover find what they missed. Replies
+ * Ends a history, so that no event is added any more. With `isDropping` 1 its entries are removed. The count of its
+ * events stays, so that numbers go on if it begins again, and recovering listeners find what they missed. Replies with
  * { 1 if it was there, how many entries were removed }.
  */
 export const endHistory = new Script({
@@ -12,7 +12,7 @@ export const endHistory = new Script({
   args: ['historyField', 'isDropping'],
   shared: [RAISE_VERSION],
   lua: `
--- First, as it fails where the key is somebody else's.
+-- First, since this fails if the key belongs to somebody else.
 local kept = redis.call('XLEN', history)
 local wasThere = redis.call('HDEL', groups, historyField)
 if wasThere == 1 then raiseVersion() end

@@ -43,7 +43,7 @@ export class RedisEventAdmin implements EventAdminBroker {
     const keys = { groups, queues, ...this.keys.queue(queue) };
     const retired = await retire.run(this.connection, keys, { queue, isDropping });
     let { dropped } = retired;
-    // What is pushed meanwhile may stay.
+    // Messages that are pushed meanwhile may stay.
     for (let { left } = retired; left > 0;) {
       const part = await retire.run(this.connection, keys, { queue, isDropping });
       dropped += part.dropped;
@@ -109,7 +109,7 @@ export class RedisEventAdmin implements EventAdminBroker {
   }
 }
 
-/** Names and values stand in turn. */
+/** Names and values alternate. */
 function fieldOf(fields: readonly Buffer[], name: string): Buffer | undefined {
   const at = fields.findIndex((field, index) => index % 2 === 0 && field.toString() === name);
   return at === -1 ? undefined : fields[at + 1];

@@ -1,7 +1,9 @@
 import { Script, readArray, readNumber } from '../script/script.js';
 import { MOVE_EVENTS } from '../history/history-lua.js';
 
-/** Adds a part of a history to a queue's tail. Replies { how many, where the next part begins if anywhere }. */
+/**
+ * Adds a part of a history to a queue's tail. Replies with { how many, where the next part begins, if there is one }.
+ */
 export const replay = new Script({
   action: 'replay a history',
   growsData: true,

@@ -3,9 +3,9 @@ import { EMPTY_QUEUE } from '../script/parking-lua.js';
 import { RAISE_VERSION } from '../script/index-version-lua.js';
 
 /**
- * Ends a subscription, so that no copy comes any more. With `isDropping` 1 what waits and what is delayed is removed,
- * or a part of it, and the queue is no longer listed unless it has dead letters. Replies { 1 if it was there, how many
- * messages were removed, how many are left to remove }.
+ * Ends a subscription, so that its queue gets no more copies. With `isDropping` 1, it also removes waiting and delayed
+ * messages, or a part of them, and the queue is no longer listed unless it has dead letters. Replies with { 1 if it was
+ * there, how many messages were removed, how many are left to remove }.
  */
 export const retire = new Script({
   action: 'retire a group',

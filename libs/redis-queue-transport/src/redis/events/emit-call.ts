@@ -17,7 +17,7 @@ export function emitLone(
   { lone }: Route,
   element: Element,
 ): Promise<EmitReply> {
-  // Nothing is kept that could be parked.
+  // Nothing is stored, so nothing is parked.
   const args = { version, routeCount: 1, parkAbove: 0, bodyName: '', bodies: '' };
   return emitLive.run(connection, { groups }, args, [], { values: [...lone, element] });
 }
@@ -30,7 +30,7 @@ interface EmitArguments {
   readonly bodies: number | '';
 }
 
-/** More than any element has. */
+/** More bytes than any element has. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 /** Combines events into one call of the emit script. */
@@ -74,13 +74,15 @@ export class EmitCall {
     return this.#script.run(connection, { groups }, args, [], this.#further);
   }
 
-  /** For one large event, of which nothing is kept that could be parked. */
+  /** For one large event that leaves nothing to park. */
   runUnpublished(connection: Connection): Promise<EmitReply> {
     const { groups } = this;
     return this.#script.run(connection, { groups }, this.#args('', 0), [], this.#further);
   }
 
-  /** For one large event, in one step with what puts its bodies, under names that begin with `bodyName`. */
+  /**
+   * For one large event, in one step with the commands that store its bodies, under names that begin with `bodyName`.
+   */
   async runBehind(
     connection: Connection,
     bodyName: string,

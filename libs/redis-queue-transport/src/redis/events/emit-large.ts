@@ -16,14 +16,14 @@ export interface LargeEvent {
   readonly deduplicateMs: number | undefined;
 }
 
-/** Whether an event is too large to pass through a script in vain. */
+/** Whether an event is too large to pass through a script needlessly. */
 export function isLargeEvent({ element }: { readonly element: Element }): boolean {
   return isLarger(element, LARGE_BYTES);
 }
 
 /**
- * Whether its bodies can be put by commands of their own: not where copies keep their bodies, and not where it depends on
- * live listeners whether its id is remembered.
+ * Whether commands of their own can store its bodies: not if copies keep their bodies, and not if live listeners decide
+ * whether its id is remembered.
  */
 export function mayBypass(
   { element, deduplicateMs }: LargeEvent,
@@ -35,9 +35,9 @@ export function mayBypass(
 }
 
 /**
- * Emits a large event, except that it is not published. The copies of groups get their bodies by commands in front of
- * the script, in one step with it: a script would need 1 to 2 ms for each MiB and copy. For a history alone it has all of
- * the event.
+ * Emits a large event, but does not publish it. Commands in front of the script, in one step with it, store the bodies
+ * of the groups' copies: a script would need 1 to 2 ms for each MiB and copy. If there are histories, the script gets
+ * the whole event.
  */
 export async function emitLarge(
   connection: Connection,
@@ -69,7 +69,7 @@ export async function emitLarge(
   }
 }
 
-/** What stays belongs to nobody. */
+/** Bodies that stay, should this fail, belong to nobody. */
 function drop(
   connection: Connection,
   names: readonly { readonly parked: string; readonly name: string }[],

@@ -55,23 +55,23 @@ export type EmitReply =
 /**
  * Emits events, if the index of groups is still the one by which they were addressed.
  *
- * Behind the named arguments come the routes ({@link routeValues}), and then the events: for each the number of its route
- * and the element and, if the route remembers ids, its id and the window in ms. These are no rows, since their length
- * varies.
+ * Behind the named arguments come the routes ({@link routeValues}), and then the events: for each the number of its
+ * route and the element and, if the route remembers ids, its id and the window in ms. These are not rows, since their
+ * length varies.
  *
- * A copy of more than `parkAbove` bytes leaves its body beside its list, under a name that begins with `bodyName`, which is
- * new for each call; histories and channels have it whole.
+ * A copy of more than `parkAbove` bytes leaves its body beside its list, under a name that begins with `bodyName`,
+ * which is new for each call; histories and channels have it whole.
  *
- * With a number of `bodies` the only event is a large one. So many bodies, one for each list of its route, were put into
- * the hashes of parked bodies by the commands before this one; if the event is not emitted, they are dropped. The
- * element may lack its body, unless there are histories. It is not published: listeners of a history are told to read it,
- * and the others hear of it from the caller.
+ * If `bodies` is a number, the only event is a large one. The commands before this one have put that many bodies, one
+ * for each list of its route, into the hashes of parked bodies; if the event is not emitted, they are dropped. The
+ * element may lack its body, unless there are histories. It is not published: listeners of a history are told to read
+ * it, and the caller publishes it to the others.
  *
- * Every key of a route is checked before the first is written: a refused event leaves nothing behind and does not affect
- * the others.
+ * Every key of a route is checked before the first is written: a refused event leaves nothing behind and does not
+ * affect the others.
  *
- * Replies { 0, the index } when the index is another one; else { 1, for each event: how many connections listened,
- * or { that, its id in the first history }, or -1 for a duplicate, or the text of Redis's error }.
+ * Replies with { 0, the index } if the index has changed; else { 1, for each event: how many connections listened, or {
+ * that, its id in the first history }, or -1 for a duplicate, or the text of Redis's error }.
  */
 const LUA = `
 
@@ -101,7 +101,7 @@ end
 local function readRoute()
   local route = { channels = {}, lists = {}, histories = {} }
   for i = 1, readNumber() do route.channels[i] = read() end
-  -- One that is refused must not be noticed when others have heard.
+  -- A refusal must be noticed before any other channel gets the event.
   for i = 1, (isLarge or #route.channels > 1) and #route.channels or 0 do
     if not redis.acl_check_cmd('PUBLISH', route.channels[i]) then
       route.refusal = route.refusal or 'NOPERM this user has no permissions to publish to the channel ' .. route.channels[i]
@@ -127,7 +127,7 @@ local function readRoute()
     route.refusal = route.refusal or refusal('ZCARD', route.ids)
     if not route.refusal then forgetEnded(route.ids, nowMs()) end
   end
-  -- The usual case has a short way: one channel, and nothing held.
+  -- The usual case takes a shortcut: one channel, and nothing held.
   if #route.channels == 1 and #route.lists + #route.histories == 0 and not route.ids and not isLarge then
     route.only = route.channels[1]
   end
@@ -143,7 +143,7 @@ local function keep(history, element)
     entry = redis.call('XADD', history.stream, '*', 'n', n, 'element', element)
   end
   if history.age > 0 then redis.call('XTRIM', history.stream, 'MINID', '=', math.max(0, nowMs() - history.age)) end
-  -- What is refused here is made up for from the history: the event is in it.
+  -- If this is refused, listeners recover the event from the history.
   local told = redis.pcall('PUBLISH', history.told, n .. ' ' .. entry .. '\\n' .. (isLarge and '' or element))
   return entry, type(told) == 'number' and told or 0
 end
@@ -181,7 +181,7 @@ local function emit(route, element, id, window)
     entry = entry or kept
     listeners = listeners + told
   end
-  -- What nobody got may be sent again.
+  -- An event that nobody got may be sent again.
   if id and (entry or listeners > 0 or #route.lists > 0) then remember(route.ids, id, window) end
   return entry and { listeners, entry } or listeners
 end

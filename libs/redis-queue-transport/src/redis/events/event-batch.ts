@@ -46,7 +46,7 @@ export class EventBatch {
   #underWay = 0;
   /** A large event is being emitted, and others wait for it. */
   #isOccupied = false;
-  /** It waits until no other is under way. */
+  /** Ends its wait until no other event is under way. */
   #onIdle: (() => void) | undefined;
   /** Events that were not emitted, since the index had changed. */
   #again: OutgoingEvent[] = [];
@@ -94,7 +94,10 @@ export class EventBatch {
     if (!isWaiting) void this.#sendLarge();
   }
 
-  /** The first of those behind, when those before it are done. The others follow when it was published. Never rejects. */
+  /**
+   * Sends the first of those behind once those before it are done. The others follow once it is published. Never
+   * rejects.
+   */
   async #sendLarge(): Promise<void> {
     this.#isOccupied = true;
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
@@ -148,7 +151,7 @@ export class EventBatch {
     this.budget.give(event.element.length);
   }
 
-  /** Undefined as well if Redis cannot be asked: then sending tells. */
+  /** Also undefined if Redis cannot be asked: sending it then shows. */
   async #refusalOf(connection: Connection, { element }: OutgoingEvent): Promise<Error | undefined> {
     try {
       return await refusalOfLong(connection, element, emitLive.action);
@@ -157,7 +160,7 @@ export class EventBatch {
     }
   }
 
-  /** By plain commands, before later events are sent. */
+  /** Publishes it by plain commands, before later events are sent. */
   async #publish(
     bodies: Connection,
     event: OutgoingEvent,

@@ -36,7 +36,7 @@ export class EventChannel {
       await this.connection.ready(timeoutMs);
       await this.#subscribe(added);
     } catch (error) {
-      // So that a further call tries again.
+      // So that the next call tries again.
       for (const channel of added) this.#listeners.delete(channel);
       throw error;
     }
@@ -72,7 +72,7 @@ export class EventChannel {
     );
   }
 
-  /** Never rejects: a failure is repeated with the next connection. */
+  /** Never rejects: after a failure, the next connection tries again. */
   async #listenAgain(): Promise<void> {
     if (this.#listeners.size === 0) return;
     try {

@@ -14,7 +14,7 @@ export interface Route extends EmitRoute {
   readonly lone: readonly ScriptArgument[];
 }
 
-/** How many patterns are remembered: an endless number of patterns must not fill the memory. */
+/** How many patterns are remembered: an unlimited number of patterns must not fill the memory. */
 const MOST_ROUTES = 1_000;
 
 /** The routes of one version of the index. */

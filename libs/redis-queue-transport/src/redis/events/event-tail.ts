@@ -23,8 +23,9 @@ const DEADLINE_MS = 5_000;
 const EVERYTHING = '';
 
 /**
- * Listens to events without a trace: nothing is written, and emitters do as they do without it. So it does not ask for
- * copies by a wildcard; it listens to the channels of all concrete patterns and picks.
+ * Listens to events without leaving a trace: it writes nothing, and emitters do what they would do without it. So it
+ * does not ask emitters to publish to a wildcard; it listens to the channels of all concrete patterns and picks out
+ * what matches.
  */
 export class EventTail {
   readonly #connection: Connection;

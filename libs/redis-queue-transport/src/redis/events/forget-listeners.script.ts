@@ -3,7 +3,7 @@ import { RAISE_VERSION } from '../script/index-version-lua.js';
 
 /**
  * Takes a pattern with live listeners out of the index of groups. A script of its own, since a user who may declare
- * need not be allowed to remove anything there. Replies 1 when it was there, else 0.
+ * need not be allowed to remove anything there. Replies with 1 if it was there, else 0.
  */
 export const forgetListeners = new Script({
   action: 'forget listeners',

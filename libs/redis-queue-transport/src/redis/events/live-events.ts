@@ -38,7 +38,7 @@ export class LiveEvents {
     await this.#recovered?.start();
   }
 
-  /** What was published while the connection was lost was missed. */
+  /** Events published while the connection was lost were missed. */
   interrupted(): void {
     void this.subscriptions.listenAgain(this.context.onError);
     this.#recovered?.catchUp();

@@ -12,13 +12,13 @@ import type { Begun } from '../history/begin-group.script.js';
 import { firstEntry } from '../history/first-entry.js';
 import { declare } from './declare.script.js';
 
-/** Of the index, and its value. */
+/** A field of the index, and its value. */
 type Field = readonly [field: string, value: string];
 
 /** The value of a field whose name says everything. */
 const PRESENT = '1';
 
-/** Writes into the index of groups which events this process wants. */
+/** Enters in the index of groups which events this process wants. */
 export class Subscriptions {
   /** Patterns that live listeners of this process listen to. */
   #heard: readonly string[] = [];
@@ -55,7 +55,7 @@ export class Subscriptions {
     this.#joined.add(queue);
   }
 
-  /** In one call. Existing fields stay as they are: somebody has changed them on purpose. */
+  /** Enters all in one call. Existing fields stay as they are: somebody has changed them on purpose. */
   async #restore(queue: string | undefined): Promise<void> {
     const own = queue === undefined ? [] : [present(queue)];
     await this.#set([...own, ...this.#declared, ...this.#listened], { onlyMissing: true });

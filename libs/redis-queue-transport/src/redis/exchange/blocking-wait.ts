@@ -9,13 +9,13 @@ const NEVER = new AbortController().signal;
 /** What a wait needs from its lease. */
 export interface WaitSurroundings {
   readonly commands: Connection;
-  /** For the blocking call; this lease's alone. */
+  /** For the blocking call; only this lease uses it. */
   readonly blocking: Connection;
   readonly lists: { readonly waiting: string; readonly processing: string };
   readonly waitMs: number;
   /** Whether Redis knows the lease. */
   readonly isHeld: () => Promise<boolean>;
-  /** Resolves when strays are no longer being looked for. */
+  /** Resolves when no search for strays is under way. */
   readonly returned: () => Promise<void>;
 }
 
@@ -36,17 +36,17 @@ export class BlockingWait {
     return this.#isRunning;
   }
 
-  /** How many have started. With {@link isRunning}, it tells whether one overlapped with something else. */
+  /** How many waits have started. With {@link isRunning}, it tells whether a wait overlapped with something else. */
   get started(): number {
     return this.#started;
   }
 
-  /** The reply to one was lost: its command may still be executed, much later. */
+  /** The reply to a wait was lost: its command may still be executed, much later. */
   get wasTakeLost(): boolean {
     return this.#wasTakeLost;
   }
 
-  /** Runs until the element was kept, or there is none. */
+  /** Returns the element after `keep` is done with it; undefined if none came. */
   async take(
     signal: AbortSignal,
     keep: (element: Buffer) => Promise<Buffer>,
@@ -93,7 +93,7 @@ export class BlockingWait {
     try {
       const id = await blocking.serverId;
       if (id === undefined) return blocking.reconnect();
-      // Redis replies 0 if the wait was sent but has not arrived there.
+      // Redis replies 0 if the wait was sent but has not arrived yet.
       while (
         this.#isRunning &&
         (await commands.run('end a wait', (client) => client.client('UNBLOCK', id))) === 0

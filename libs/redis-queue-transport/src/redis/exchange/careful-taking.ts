@@ -2,15 +2,15 @@ import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/call-e
 import type { Connection } from '../connection/connection.js';
 
 /**
- * After a large element, this many are each taken by a plain command, which copies an element faster than any script reads
- * it: a script only knows how large the next element is after reading it.
+ * After a large element, this many are taken by a plain command each, which copies an element faster than any script
+ * reads it: a script learns how large the next element is only by reading it.
  */
 const CAREFUL_AFTER_LARGE = 1_000;
 
 /** The same for a list that may begin with a large one. */
 const CAREFUL_AT_FIRST = 16;
 
-/** How many of these commands are sent together at most: one at first, and twice as many while all are small. */
+/** Most of these commands sent together: one at first, then twice as many each time, while all elements are small. */
 const CAREFUL_STEP = 16;
 
 /** What was taken by plain commands. */
@@ -18,7 +18,7 @@ export interface TakenCarefully {
   readonly taken: readonly Buffer[];
   /** There may be more. */
   readonly isCut: boolean;
-  /** Redis refuses plain commands: they are not used for what comes next. */
+  /** Redis refuses plain commands: they are not used for the next elements. */
   readonly isRefused: boolean;
   /** A reply was lost: its command may still be executed, much later. */
   readonly isUnknown: boolean;
@@ -26,7 +26,7 @@ export interface TakenCarefully {
 
 /** Takes elements by plain commands while large ones may come: scripts would have to read them. */
 export class CarefulTaking {
-  /** How many more are each taken by a plain command. */
+  /** How many more are taken by a plain command each. */
   #left: number;
   #step = 1;
 
@@ -48,7 +48,7 @@ export class CarefulTaking {
     this.#step = 1;
   }
 
-  /** So many were taken, in any way. */
+  /** Counts what was taken, in whatever way. */
   count(taken: number): void {
     this.#left = Math.max(0, this.#left - taken);
   }

@@ -19,7 +19,7 @@ export interface ExchangeReply {
   readonly nextDue: string;
   /** More may be waiting: taking it would have been too large. */
   readonly isCut: boolean;
-  /** It took nothing, as the first elements are large: they are to be taken by other means. */
+  /** It took nothing, since the first elements are large: they are to be taken by other means. */
   readonly isLargeAhead: boolean;
   /** The first delayed message is due, and too large for a script. */
   readonly isDueLarge: boolean;
@@ -29,13 +29,15 @@ export interface ExchangeReply {
 const MOST_TAKEN_BYTES = 524_288;
 
 /**
- * How many elements are read at once, since a list does not tell the size of each: at most so many while those that were
- * read are about as large as the mean of the list, and fewer where larger ones may stand behind them.
+ * Most elements that are read at once, since a list does not tell the size of each: so many while those already read
+ * are about as large as the mean of the list, and fewer if larger ones may follow.
  */
 const LONGEST_STEP = 64;
 const BLIND_STEP = 8;
 
-/** How many of the nodes of a list tell that mean: a usual one has 8 KiB, so what one call takes is in these. */
+/**
+ * How many nodes of a list are sampled for that mean: a node usually has 8 KiB, so all that one call takes is in these.
+ */
 const SAMPLES = 64;
 
 /** Most values for one command: Lua's stack is limited. */
@@ -57,26 +59,26 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  *
  * In front of the rows come `acks` elements that are done. The detail of a row is the replacement of a dead letter or a
  * retry (whose kind is the pause in ms), why a message is skipped, the id to remember with an ack, or nothing for an
- * element that is released, or done with its body parked. The rows are walked backwards, so that those that go back to the
- * head keep their order.
+ * element that is released, or done with its body parked. The rows are walked backwards, so that those that go back to
+ * the head keep their order.
  *
  * Suspects stand in a list of their own, and one live consumer at a time has the right to run them, its trial. The step
  * `trial`: `claim` the right, granted if nobody has it and there are suspects (or `claimIfEmpty`: only if the consumer
- * holds nothing); `keep` it; take the `next` suspect (if there is none, the right ends); `yield` it. A consumer with the
- * right gets nothing but suspects.
+ * holds nothing); `keep` it; take the `next` suspect (if there is none, the right ends); `yield` it. A consumer with
+ * the right gets nothing but suspects.
  *
  * The step `time`: `keep` makes the consumer the timekeeper of the queue, unless another live consumer is; `yield` ends
  * that and wakes the others.
  *
- * With `oldestDone` above 0, this many of the oldest of the `held` elements in the list are done, so they need not be sent
- * back. The last of them must begin with `lastDone`: a count alone could also fit a list that has lost some elements and
- * got others, if this call is executed late.
+ * With `oldestDone` above 0, this many of the oldest of the `held` elements in the list are done, so they need not be
+ * sent back. The last of them must begin with `lastDone`: a count alone could also fit a list that has lost some
+ * elements and got others, if this call is executed late.
  *
- * Replies: 0 when the lease is lost; -1 when the list does not hold these (nothing was done); else { held, missing, what is
- * the matter with suspects (the place in SUSPECTS), 1 when the queue is paused, ms until the next delayed message or -1,
- * 1 when it keeps the time, when that message is due or nothing, 1 when
- * it took less than it might as that was large, 2 when it took nothing as that would have been large (unless `readsLarge`
- * is 1), 1 when the first delayed message is due and large, taken … }.
+ * Replies: 0 if the lease is lost; -1 if the list does not hold these (nothing was done); else { held, missing, the
+ * state of suspects (a value of SUSPECTS), 1 if the queue is paused, ms until the next delayed message or -1, 1 if it
+ * keeps the time, when that message is due or nothing, 1 if it took less than it might because that was large or 2 if
+ * it took nothing because that would have been large (unless `readsLarge` is 1), 1 if the first delayed message is due
+ * and large, taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',
@@ -128,12 +130,12 @@ for i = FIRST, others - 1 do
 end
 for i = #ARGV - ${row.size - 1}, others, -${row.size} do
   ${row.locals}
-  -- Walked from the newest on, most are found at the end; dead letters at the beginning.
+  -- Rows begin with the newest element, so most are found at the end; dead letters, at the beginning.
   local from = kind == 'deadLetter' and 1 or -1
   if not redis.call('LPOS', processing, element, 'RANK', from) then
     missing = missing + 1
   else
-    -- Added before it is removed: should a command fail (a key of another type), nothing is lost.
+    -- Added before it is removed, so that nothing is lost if a command fails (a key of another type).
     if kind == 'release' then
       putBack(element)
     elseif kind == 'skip' then
@@ -143,9 +145,10 @@ for i = #ARGV - ${row.size - 1}, others, -${row.size} do
       redis.call('ZADD', handled, now + onceMs, detail)
       if redis.call('PTTL', handled) < tonumber(onceMs) then redis.call('PEXPIRE', handled, onceMs) end
     elseif kind == 'parked' then
-      -- It is done, and its body is to go with it.
+      -- It is done; its body is dropped below.
     elseif kind == 'deadLetter' then
-      -- Room is made first: should that fail, each further try would add it once more, and push out others.
+      -- Room is made first. If that came last and failed, each further try would add the dead letter again, and push
+      -- out others.
       dropDead(math.max(0, deadLetterLimit - 1))
       redis.call('XADD', dead, '*', 'element', detail)
       if tonumber(deadLetterLimit) == 0 then dropDead(0) end
@@ -161,7 +164,7 @@ end
 
 tellDue()
 
--- One question for what is rarely there.
+-- One command for what is rarely there.
 local isRare = redis.call('EXISTS', paused, suspects) > 0
 local isPaused = isRare and redis.call('EXISTS', paused) or 0
 local nextDue, dueIn, isDueLarge = false, -1, 0

@@ -1,7 +1,7 @@
 import type { Settlement } from '../../core/broker/lease.js';
 import type { Parked } from '../parking/large-elements.js';
 
-/** What a lease has handed out and nobody has settled: what it knows about its processing list. */
+/** What a lease has handed out and nobody has settled yet: all that it knows about its processing list. */
 export class HeldElements {
   /** In the order of the processing list as long as #isOrdered. */
   #elements: Buffer[] = [];
@@ -26,7 +26,6 @@ export class HeldElements {
     this.#isOrdered = false;
   }
 
-  /** The order is unknown from now on. */
   regainOrder(): void {
     if (this.#elements.length === 0) this.#isOrdered = true;
   }
@@ -45,7 +44,7 @@ export class HeldElements {
     return undefined;
   }
 
-  /** Elements that are not held would come back from Redis. */
+  /** An element that is no longer held comes back, if at all, from Redis. */
   dropBodiesOfOthers(): void {
     for (const element of this.#bodies.keys())
       if (!this.#elements.includes(element)) this.#bodies.delete(element);
@@ -75,9 +74,9 @@ export class HeldElements {
   }
 
   /**
-   * If these are exactly the oldest of the processing list, in order, and only need to be removed: how many they are. Else
-   * 0. Then they need not be sent back. The last must be identifiable by its beginning, since a call that was given up may
-   * be executed late and find others in their place.
+   * How many settlements these are, if they are exactly the oldest of the processing list, in order, and only need to
+   * be removed; else 0. Their elements then need not be sent back. The last one must be identifiable by its beginning,
+   * since a call that was given up may be executed late and find others in their place.
    */
   oldestDone(settlements: readonly Settlement[]): number {
     const count = settlements.length;
@@ -106,7 +105,7 @@ export class HeldElements {
 /** Enough of an element to identify it by its id. */
 const BEGINNING_BYTES = 128;
 
-/** A header with the id at its beginning: no other message begins so. */
+/** A header with the id at its beginning: no other message begins like that. */
 const HAS_WHOLE_ID = /^\{\s*"rq"\s*:.*"id"\s*:\s*"(?:[^"\\]|\\.)*"/;
 
 const NOT_ASCII = /[\u0080-\u00ff]/;

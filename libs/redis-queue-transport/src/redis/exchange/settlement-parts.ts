@@ -5,7 +5,7 @@ import { divided } from '../script/divided.js';
 const MOST_SETTLEMENTS = 500;
 const MOST_BYTES = 1_048_576;
 
-/** Each element is searched in the list of held ones, at worst in all of it: most comparisons of one call. */
+/** Most comparisons in one call: each element is searched for in the list of held ones, at worst in all of it. */
 const MOST_COMPARED = 200_000;
 
 /**

@@ -28,7 +28,7 @@ export async function returnStrays(
     await putBack.run(connection, keys, {}, strays.slice(from, from + PAGE));
 }
 
-/** The newest first. Some known elements may be gone: the reply of the call that settled them was lost. */
+/** Returns the newest first. Some known elements may be gone: the reply to the call that settled them was lost. */
 async function findStrays(
   connection: Connection,
   processing: string,

@@ -1,7 +1,7 @@
 import { Script } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
-/** Replies 1 when the id was acknowledged within its window, else 0. */
+/** Replies with 1 if the id was acknowledged within its window, else 0. */
 export const wasHandled = new Script({
   action: 'look up whether a message was handled',
   keys: ['handled'],

@@ -2,11 +2,11 @@ import { Script } from '../script/script.js';
 import { APPEND } from '../script/moving-lua.js';
 
 /**
- * Moves a large element to the tail of a queue, as the last command of a transaction: a small one (behind the named
- * arguments) was put right before it in `fed`, and the whole of it under `name` into `parked`. The small one goes, and
- * the large one is taken away without being read. Where it was not there (any more), all is undone.
+ * Moves a large element to the tail of a queue, as the last command of a transaction. The commands before it have put a
+ * `small` element right before it in `fed`, and all of it as a body under `name` into `parked`. Moves the small one,
+ * and removes the large one without reading it. If the large one is not there (any more), it undoes everything.
  *
- * Replies 1 when the small one stands in the queue, else 0.
+ * Replies with 1 if the small one stands in the queue, else 0.
  */
 export const endFeeding = new Script({
   action: 'move a large message from a list to its queue',
@@ -24,11 +24,11 @@ if not at or not hasBody or not isList then
   return 0
 end
 append(waiting, small)
--- By its place: its bytes are never copied. What comes into its place is like nothing else there.
+-- Removed by its place, so its bytes are never copied. The name that replaces it equals nothing else there.
 redis.call('LSET', fed, at + 1, name)
 redis.call('LREM', fed, 1, name)
 redis.call('LREM', fed, 1, small)
--- For people to read: a key of another type must not undo the rest.
+-- Only people read this count: a key of another type must not undo the rest.
 redis.pcall('HINCRBY', counts, 'parkedEver', 1)
 return 1
 `,

@@ -9,12 +9,12 @@ const MOST_BYTES = 1_048_576;
 /**
  * Moves elements that others wrote to the tail of a queue, one after the other: first those that a wait has moved from
  * `source` to `fed`, then those at the end `from` (LEFT or RIGHT) of `source`. Each becomes the body of a message of
- * ours with an id and nothing else: it is data, even where it looks like a message. The caller sees to it that there is
- * hardly ever a large one, of which it would take long to make one.
+ * ours with an id and nothing else: it is data, even if it looks like a message. The caller makes sure that hardly any
+ * of them is large: wrapping a large one takes long.
  *
  * At most `most`; none of `source` unless `readsSource` is 1.
  *
- * Takes nothing in that Redis does not hold already. Replies 1 when there may be more, else 0.
+ * Adds nothing to what Redis already holds. Replies with 1 if there may be more, else 0.
  */
 export const feed = new Script({
   action: 'move messages from a list to its queue',
@@ -23,7 +23,7 @@ export const feed = new Script({
   shared: [NOW_MS, APPEND],
   lua: `
 local now = nowMs()
--- Looked at before anything is moved: a key of another type must refuse it while the element still stands where it did.
+-- Checked before anything is moved: a key of another type must fail the call while the element is still in its place.
 redis.call('LLEN', waiting)
 redis.call('LLEN', source)
 local moved, bytes = 0, 0
@@ -32,7 +32,7 @@ local function wrapped(element)
   return string.format('{"rq":1,"id":"%s-%d","at":%.0f}\\n', newId, moved, now) .. element
 end
 
--- Added before it is removed, and removed without being read once more.
+-- Added before it is removed, and removed without being read again.
 local function moveOne(list, isLeft)
   local element = redis.call('LINDEX', list, isLeft and 0 or -1)
   if not element then return false end

@@ -6,7 +6,7 @@ import { newBodyName } from '../queue/body-name.js';
 import { LARGE_BYTES } from '../script/script.js';
 import { endFeeding } from './end-feeding.script.js';
 
-/** Of elements that are read at once, while they are small. */
+/** Most elements that are read at once, while they are small. */
 const LARGEST_PAGE = 128;
 
 /** Moves large elements of other programs from `fed` to the queue, so that no script reads them. */
@@ -19,7 +19,7 @@ export class LargeFeeds {
     private readonly newId: () => string,
   ) {}
 
-  /** The next element if it is large; else how many small ones come next, as far as was looked. */
+  /** The next element if it is large; else how many small ones come next, as far as it has looked. */
   async next(): Promise<Buffer | number> {
     const elements = await this.connection.run(endFeeding.action, (client) =>
       client.lrangeBuffer(this.keys.fed, 0, this.#page - 1),
@@ -32,8 +32,8 @@ export class LargeFeeds {
   }
 
   /**
-   * Whatever it looks like, it is data: all of it becomes the body. Returns false if it is not there (any more), or cannot
-   * be parked. @throws RedisRefusedError | RedisUnavailableError | OutcomeUnknownError
+   * Even if it looks like a message, it is data: all of it becomes the body. Returns false if it is not there (any
+   * more), or cannot be parked. @throws RedisRefusedError | RedisUnavailableError | OutcomeUnknownError
    */
   async move(large: Buffer): Promise<boolean> {
     const { fed, waiting, parked, counts } = this.keys;
@@ -43,7 +43,8 @@ export class LargeFeeds {
     const element = `${header},"id":${JSON.stringify(this.newId())}}\n`;
     const keys = { fed, waiting, parked, counts };
     const args = { name, small: element };
-    // It finds nothing to end. A permission that it lacks must be known first: what comes before it would stand.
+    // This run finds nothing to end, but shows whether a permission is missing. Noticed later, that would leave the
+    // effects of the commands in front of it.
     if (!endFeeding.isPermitted(connection)) await endFeeding.run(connection, keys, args);
     const send = 2 * large.length > MOST_IN_TRANSACTION ? oneByOne : transact;
     const reply = await connection.run(endFeeding.action, (redis) =>

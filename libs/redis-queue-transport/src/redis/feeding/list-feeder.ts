@@ -14,7 +14,7 @@ const noop = (): void => undefined;
 /** How long, in ms, one call blocks while the list is empty. */
 export const FEED_WAIT_MS = 5_000;
 
-/** So many are taken at once by plain commands: one at first, and twice as many while all are small. */
+/** Most elements taken at once by plain commands: one at first, then twice as many each time, while all are small. */
 const LONGEST_PULL = 16;
 
 /** More than one call moves. */
@@ -59,13 +59,13 @@ export class ListFeeder {
   /** May be called twice. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped.abort();
-    // What was taken from the list is moved on.
+    // Elements already taken from the list are moved on.
     if (!this.#isWaiting) await this.#moving.catch(noop);
     this.connection.close();
     await this.#loop;
   }
 
-  /** Also after an idle wait: it moves on what another feeder took but could not move on. */
+  /** Moves elements even after an idle wait: another feeder may have taken some that it could not move on. */
   async #feed(): Promise<void> {
     const mustWait = !this.#mayBeMore;
     // Even if this fails: a full Redis refuses the wait, but lets existing elements be moved.
@@ -84,7 +84,7 @@ export class ListFeeder {
     if (!isFedLarge && (await this.#pullSome()) === 'refused') return this.#run(ALL, 1);
     const next = await this.#large.next();
     if (typeof next === 'number') {
-      // One call may move fewer: a large one behind them is met again once they have all gone.
+      // One call may move fewer, so a large one behind them waits until all of them have gone.
       if (next > 0) await this.#run(next, 0);
       return next > 0;
     }
@@ -100,7 +100,7 @@ export class ListFeeder {
       .catch((error: unknown) => this.#explain(error));
   }
 
-  /** Nothing large is seen if Redis may not be asked. */
+  /** Returns that nothing is large if the user may not ask. */
   async #look(): Promise<{ readonly isFedLarge: boolean; readonly isSourceLarge: boolean }> {
     const { connection } = this;
     try {
@@ -115,7 +115,7 @@ export class ListFeeder {
     }
   }
 
-  /** False if it is to be read by the script: a full Redis refuses its body, for one. */
+  /** Returns false if the script has to read it, for example because a full Redis refuses its body. */
   async #moveLarge(large: Buffer): Promise<boolean> {
     try {
       return await this.#large.move(large);
@@ -135,7 +135,9 @@ export class ListFeeder {
     );
   }
 
-  /** Takes the next elements by plain commands, which a full Redis refuses. What is taken is in `fed`, whatever fails. */
+  /**
+   * Takes the next elements by plain commands, which a full Redis refuses. What they take is in `fed`, whatever fails.
+   */
   async #pullSome(): Promise<'pulled' | 'refused'> {
     const pulls = await Promise.allSettled(
       Array.from({ length: this.#pull }, () => this.#pullOne()),

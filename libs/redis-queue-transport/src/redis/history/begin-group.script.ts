@@ -5,11 +5,12 @@ import { RAISE_VERSION } from '../script/index-version-lua.js';
 export type Begun = 'begun' | 'more' | 'noHistory';
 
 /**
- * Fills a new group with the next part of a history. With the last part, in the same step, it starts to get copies by
- * itself, so that nothing is lost or doubled. Several replicas may call it at once, and if one dies, the next continues.
+ * Fills a new group with the next part of a history. With the last part, in the same step, the group starts to get
+ * copies of its own, so that nothing is lost or doubled. Several replicas may call it at once, and if one dies, the
+ * next continues.
  *
- * Replies 0 if the group gets its copies, now or already before; 1 if there is more to fill; -1 if there is no history of
- * this pattern.
+ * Replies with 0 if the group gets its copies, now or already before; 1 if there is more to fill; -1 if there is no
+ * history of this pattern.
  */
 export const beginGroup = new Script({
   action: 'begin a group',

@@ -2,7 +2,7 @@ import { APPEND } from '../script/moving-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
 import { READ_IN_STEPS } from '../script/steps-lua.js';
 
-/** So many are read with one call, so that it does not fill a process. */
+/** Most entries read with one call, so that its reply does not fill the memory of a process. */
 const MOST_ENTRIES = 1_000;
 
 /**

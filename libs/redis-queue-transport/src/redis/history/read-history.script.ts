@@ -3,8 +3,8 @@ import { Script, readArray, readBuffer } from '../script/script.js';
 import { READ_PART } from './history-lua.js';
 
 /**
- * Reads a part of a history. Replies { how many events it ever had, its last entry (or the last of this part) or "0-0",
- * entries from `from` on, 1 if there may be more }. With an empty `from` there are none.
+ * Reads a part of a history. Replies with { how many events it ever had, its last entry (or the last of this part) or
+ * "0-0", entries from `from` on, 1 if there may be more }. With an empty `from`, it reads no entries.
  */
 export const readHistory = new Script({
   action: 'read a history',
@@ -14,7 +14,7 @@ export const readHistory = new Script({
   lua: `
 local entries, rest = {}, false
 if from ~= '' then entries, rest = readPart(from, '+') end
--- Read once where it is large. With more to come, nobody asks for the last one.
+-- If it is large, it is read only once. If more is to come, nobody needs the last one.
 local newest = entries[#entries] or redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return { redis.call('GET', historyCount) or '0', newest and newest[1] or '0-0', entries, rest and 1 or 0 }
 `,

@@ -3,10 +3,10 @@ import type { Connection } from '../connection/connection.js';
 import { literally } from '../keys/glob.js';
 import type { Keys } from '../keys/keys.js';
 
-/** So many keys are looked at with one call. */
+/** How many keys one call looks at. */
 const PART = 1_000;
 
-/** Lists of consumers whose names stand nowhere, so that nobody takes back what they hold. Looks through all keys. */
+/** Lists of consumers that are recorded nowhere, so nobody takes back what they hold. Looks through all keys. */
 export async function abandonedLists(
   connection: Connection,
   keys: Keys,
@@ -46,7 +46,7 @@ async function abandoned(
     /^\{(.+)\}:processing:([^{}]+)$/s.exec(key.slice(prefix.length + 1)) ?? [];
   if (queue === undefined || consumer === undefined) return undefined;
   const { consumers, fenced } = keys.queue(queue);
-  // The length last: of a consumer that leaves meanwhile, nothing is left by then.
+  // The length comes last: by then, a consumer that leaves meanwhile holds nothing.
   const [leased, reclaimed, held] = await connection.run('see what is held', (client) =>
     Promise.all([
       client.zscore(consumers, consumer),

@@ -1,8 +1,8 @@
 import { Script } from '../script/script.js';
 
 /**
- * Whether the user may run a command without keys, whose words stand behind the arguments. Asking leaves nothing in the log
- * of Redis.
+ * Whether the user may run a command without keys. Its words follow the named arguments. Asking leaves nothing in the
+ * log of Redis.
  */
 export const mayRun = new Script({
   action: 'look at permissions',

@@ -1,13 +1,14 @@
 import { Script, readTexts } from '../script/script.js';
 
 /**
- * Looks for permissions that the user lacks. Behind the arguments stand groups of rules, each with three lists (with their
- * counts before them): commands, keys and channels. Within a group, each command must be allowed on one of the keys or
- * channels that it is for, and each of these for one of the commands: users of others may be narrower, and enough.
+ * Looks for permissions that the user lacks. Groups of rules follow the named arguments, each with three lists (each
+ * behind its count): commands, keys and channels. Within a group, each command must be allowed on one of the keys or
+ * channels that it is for, and each of these for one of the commands: somebody's own user may be narrower, and still
+ * have enough.
  *
- * A command is written as in a rule (`memory|usage`), with a mark before it for what it takes: `-` nothing, `e` a text and a
- * number of keys, `c` channels, `k` keys, `n` a time, a number of keys, and keys. It is always asked about with all that it
- * takes: Redis 7.0 looks for the number of keys without counting the words, and crashes where it is missing.
+ * A command is written as in a rule (`memory|usage`), with a mark before it for what it takes: `-` nothing, `e` a text
+ * and a number of keys, `c` channels, `k` keys, `n` a time, a number of keys, and keys. The check always names all that
+ * a command takes: Redis 7.0 looks for the number of keys without counting the words, and crashes if it is missing.
  *
  * Replies with what is missing, with the same marks.
  */

@@ -23,7 +23,7 @@ export interface RedisInspectionOptions {
 }
 
 const DEADLINE_MS = 5_000;
-/** The clock is read so many times: the quickest reading is the nearest. */
+/** How many times the clock is read: the quickest reading is the most precise. */
 const READINGS = 5;
 
 /** Looks at a Redis for the doctor, over a connection of its own. */

@@ -3,15 +3,15 @@ import type { Connection } from '../connection/connection.js';
 import { missingPermissions } from './missing-permissions.script.js';
 import { ROLE_RULES } from './role-rules.js';
 
-/** What commands take that take no key. */
+/** Commands that take no key. */
 const WITHOUT_KEYS = /^(client\|.*|exec|hello|info|multi|ping|time)$/;
-/** A text and a number of keys. */
+/** Commands that take a text and a number of keys. */
 const SCRIPTS = /^(eval|evalsha)$/;
 const OF_CHANNELS = /^(publish|subscribe|psubscribe)$/;
-/** A time, a number of keys, and keys. */
+/** Commands that take a time, a number of keys, and keys. */
 const WITH_A_NUMBER = /^blmpop$/;
 
-/** What stands for the names that a rule leaves open. */
+/** Stands for the names that a rule leaves open. */
 const SAMPLE = 'redis-queue-doctor';
 
 interface RuleGroup {
@@ -20,7 +20,7 @@ interface RuleGroup {
   readonly channels: readonly string[];
 }
 
-/** What the user of the connection lacks for a role. */
+/** The permissions for a role that the user of the connection lacks. */
 export async function missingForRole(
   connection: Connection,
   role: Role,

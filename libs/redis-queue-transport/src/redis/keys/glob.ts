@@ -1,4 +1,4 @@
-/** As part of a pattern of Redis (`PSUBSCRIBE`, `SCAN`), for which this text means itself. */
+/** Escapes text for a pattern of Redis (`PSUBSCRIBE`, `SCAN`), so that it stands for itself. */
 export function literally(text: string): string {
   return text.replace(/[*?[\]\\]/g, '\\$&');
 }

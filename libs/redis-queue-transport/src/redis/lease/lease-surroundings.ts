@@ -6,7 +6,7 @@ import type { LargeElements } from '../parking/large-elements.js';
 export interface LeaseSurroundings {
   /** For scripts; shared with everything else in this process. */
   readonly commands: Connection;
-  /** For the blocking call; this lease's alone. */
+  /** For the blocking call; only this lease uses it. */
   readonly blocking: Connection;
   readonly closeBlocking: () => void;
   /** For parked bodies, so that nothing else waits behind them. */
@@ -15,7 +15,7 @@ export interface LeaseSurroundings {
   readonly large: LargeElements;
   /** There may be a large element among the first waiting ones. */
   readonly mayMeetLarge: boolean;
-  /** Makes an id that nobody else has. */
+  /** Makes a unique id. */
   readonly newId: () => string;
   /** Sends what must go out before an exchange. */
   readonly flushReplies: () => void;

@@ -3,8 +3,9 @@ import { Script, readTexts } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
 /**
- * Records the terms by which `process` serves a queue that it has joined. The last record stands. Replies { the previous
- * process, name, its value, … } for each term that differed, or nothing if all were equal or no other consumer has a lease.
+ * Records the terms by which `process` serves a queue that it has joined. The last record stands. Replies with { the
+ * previous process, name, its value, … } for each term that differed, or nothing if all were equal or no other consumer
+ * has a lease.
  */
 export const noteTerms = new Script({
   action: 'note the terms of a queue',

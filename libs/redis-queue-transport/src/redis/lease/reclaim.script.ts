@@ -6,25 +6,25 @@ import { END_ROLES } from '../script/roles-lua.js';
 const MOST_COUNTED = 1_000_000;
 
 /**
- * Takes back what a consumer held whose lease has ended.
+ * Takes back what a consumer with an ended lease held.
  *
  * Each delivery was running, or about to: its attempt is raised, and it becomes a suspect, in front of the suspects
  * that are there and in order. Its crash count, kept at the very front of the header, is 1. Of those that were suspects
- * before, the one that was begun last is counted once more and comes first again, as nothing else was begun beside it;
- * older ones, which had run for longer than a crash usually takes, go behind all others.
+ * before, the one that was begun last is counted once more and comes first again, since nothing else was begun beside
+ * it; older ones, which had run for longer than a crash usually takes, go behind all others.
  *
  * What a late command took for a consumer that was fenced before was never started, and goes back unchanged to where it
  * came from.
  *
- * The consumer is remembered as fenced for `fenceMs`, as a blocked or delayed BLMOVE of it may still be executed, and
- * then until somebody has looked once more: nobody may have been there before.
+ * The consumer stays fenced for `fenceMs`, since Redis may still execute a BLMOVE of it that is blocked or delayed.
+ * After that, it stays fenced until somebody has looked once more: perhaps nobody was there to look before.
  *
  * A consumer that held much is taken from in several calls, the newest first; `isLastFound` 1 says that a call before
  * found the suspect that was begun last.
  *
- * Replies { how many deliveries went back, how many are left, 1 when that suspect has been found }; -1 when its lease does
- * not end at `seenEndMs`, as it was seen: then it was renewed since. Whether it has ended is for the caller to say, as
- * Redis's clock may have been set.
+ * Replies with { how many deliveries went back, how many are left, 1 if that suspect has been found }; -1 if its lease
+ * does not end at `seenEndMs`, so has been renewed since the caller looked. The caller decides whether a lease has
+ * ended, since Redis's clock may have been set.
  */
 export const reclaim = new Script({
   action: 'reclaim deliveries',
@@ -37,10 +37,10 @@ local now = nowMs()
 local leaseEnd = redis.call('ZSCORE', consumers, consumer)
 if leaseEnd and tonumber(leaseEnd) ~= tonumber(seenEndMs) then return -1 end
 
--- A number that somebody else wrote may be beyond what can be counted on with.
+-- A number that somebody else wrote may be too large to be raised.
 local function countOf(digits, default) return math.min(tonumber(digits or default), ${MOST_COUNTED}) end
 
--- What its counts say, and where the rest begins; nothing for an element without a header.
+-- Returns its counts, and where the rest begins; nothing for an element without a header.
 local function countsOf(element)
   local front = string.sub(element, 1, 128)
   local at = string.match(front, '^{%s*"rq"%s*:%s*1%s*()[,}]')

@@ -61,7 +61,7 @@ export class RedisLease implements Lease {
   #isTimekeeper = false;
   /** How many were settled by parts of an exchange that failed later: sent again, they are not missing. */
   #settledBefore = 0;
-  /** The next exchange parks a delayed message and takes nothing, which would have to wait for that. */
+  /** The next exchange parks a delayed message. It takes nothing: what it took would have to wait for the parking. */
   #parksNext = false;
   /** Redis refuses to park the body of a large message, or to hand it out by a plain command: then the script must read it. */
   #readsLarge = false;

@@ -24,16 +24,16 @@ export interface RenewReply {
 }
 
 /**
- * Extends the lease of a consumer that still has it. Names the consumers of the queue whose lease is over or soon will be,
- * and those whose lease ends later than this one: Redis's clock may have been set back. Drops dead letters that are too
- * old, or a part of them, unless the age is 0. Where `tellDropped` is 1, it tells how many were dropped since that was told
- * last, no matter who dropped them: each is told once, whatever the number of consumers.
+ * Extends the lease of a consumer that still has it. Names the consumers of the queue whose lease is over or soon will
+ * be, and those whose lease ends later than this one: Redis's clock may have been set back. Drops dead letters that are
+ * too old, or a part of them, unless the age is 0. If `tellDropped` is 1, it tells how many were dropped since it last
+ * told that to any consumer, no matter who dropped them: each is told once, whatever the number of consumers.
  *
- * The first to renew in each third of a lease, of all consumers, is given fenced consumers too: a late command of theirs
- * may still have taken something, and one look is enough. Who is the first shows in the leases: nobody else has one that
- * was renewed since. Where there are many, each look gets the next part of them.
+ * Of all consumers, the first to renew in each third of a lease is given fenced consumers too: a late command of theirs
+ * may still have taken something, and one look is enough. The leases tell who is the first: no other lease was renewed
+ * in that third. If there are many fenced consumers, each look gets the next part of them.
  *
- * Replies: 0 when the lease is lost; else { Redis's time in ms, 1 if more may be too old, { consumer, when its lease
+ * Replies: 0 if the lease is lost; else { Redis's time in ms, 1 if more may be too old, { consumer, when its lease
  * ends … }, { the same of those that end later }, { fenced consumer … }, how many dead letters were dropped }.
  */
 export const renew = new Script({
@@ -48,7 +48,7 @@ local thirdMs = leaseMs / 3
 local third = math.floor(now / thirdMs)
 local renewedSince = redis.call('ZRANGE', consumers, third * thirdMs + leaseMs, now + leaseMs, 'BYSCORE', 'LIMIT', 0, 1)
 local isFirst = #renewedSince == 0
--- It answers 0 also when the time is the same.
+-- ZADD also replies 0 if the time is the same.
 local changed = redis.call('ZADD', consumers, 'XX', 'CH', now + leaseMs, consumer)
 if changed == 0 and not redis.call('ZSCORE', consumers, consumer) then return 0 end
 local mayBeMore

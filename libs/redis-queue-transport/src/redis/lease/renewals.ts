@@ -3,7 +3,7 @@ import type { LeaseSurroundings } from './lease-surroundings.js';
 import { renew } from './renew.script.js';
 import type { RenewReply } from './renew.script.js';
 
-/** How often dropped dead letters are reported at most. */
+/** Dropped dead letters are reported at most once in this time. */
 const TELL_DROPPED_EVERY_MS = 60_000;
 
 /** How often old dead letters are looked for; more often if they are kept for less time. */

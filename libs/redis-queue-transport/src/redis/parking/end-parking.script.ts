@@ -1,11 +1,11 @@
 import { Script } from '../script/script.js';
 
 /**
- * Ends the parking of a large element, as the last command of a transaction: a `small` one was put right
- * before it in `list`, and its body under `name` into `parked`. Takes the large one away without reading it. Where it was
- * not there, or is now held by an `owner` whose lease does not end when it was seen to, all is undone.
+ * Ends the parking of a large element, as the last command of a transaction. The commands before it have put a `small`
+ * one right before it in `list`, and its body under `name` into `parked`. Removes the large one without reading it. If
+ * the large one was not there, or its `owner` has a lease that does not end at `seenEndMs`, it undoes everything.
  *
- * Replies 1 when the small one has taken its place, else 0.
+ * Replies with 1 if the small one has taken its place, else 0.
  */
 export const endParking = new Script({
   action: 'park the body of a large message',
@@ -22,10 +22,10 @@ if not at or not hasBody or isTheirs then
   if hasBody then redis.call('HDEL', parked, name) end
   return 0
 end
--- By its place: its bytes are never copied. What comes into its place is like nothing else there.
+-- Removed by its place, so its bytes are never copied. The name that replaces it equals nothing else there.
 redis.call('LSET', list, at + 1, name)
 redis.call('LREM', list, -1, name)
--- For people to read: a key of another type must not undo the rest.
+-- Only people read this count: a key of another type must not undo the rest.
 redis.pcall('HINCRBY', counts, 'parkedEver', 1)
 return 1
 `,

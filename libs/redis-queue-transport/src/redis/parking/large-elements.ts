@@ -15,14 +15,14 @@ import { endParkingDelayed } from './end-parking-delayed.script.js';
 import { endParking } from './end-parking.script.js';
 import { MOST_IN_TRANSACTION, oneByOne, transact } from '../connection/transaction.js';
 
-/** Times long before any other, of which each large element gets one of its own while it is parked. */
+/** Due times long before all others: each large element gets one of its own while it is being parked. */
 const LEAST_MARK = -(2 ** 52);
 const MARKS = 2 ** 47;
 
-/** Where Redis could not be asked to park, nothing is parked for so long: each try may take a second, or more. */
+/** After Redis could not be asked to park, nothing is parked for this time: each try may take a second or more. */
 const PARKS_AGAIN_MS = 5_000;
 
-/** So many elements are read at once, while they are small. */
+/** Most elements that are read at once, while they are small. */
 const PAGE = 100;
 
 /** A large element in its parts, and the name under which its body is parked. */
@@ -30,9 +30,9 @@ export interface Parked extends SetAside {
   readonly name: string;
 }
 
-/** A delayed element whose small one was added, or, unless it is sure, may have been. */
+/** A delayed element whose small one was added or, unless `isSure`, may have been. */
 interface HalfParked {
-  /** The large one is due at this time, like no other. */
+  /** The due time of the large one, which no other element has. */
   readonly mark: number;
   readonly small: Buffer;
   readonly isSure: boolean;
@@ -45,9 +45,9 @@ export interface SeenOwner {
 }
 
 /**
- * Parks the bodies of large elements that others put into lists as they are, as soon as somebody meets them: so that what
- * moves them from then on, in scripts, moves a small element. The bytes pass through no script: Redis compares and copies
- * them by commands of its own, at a fraction of what Lua needs.
+ * Parks the bodies of large elements that other programs put into lists whole, as soon as somebody meets them, so that
+ * scripts then move small elements. The bytes pass through no script: Redis compares and copies them by commands of its
+ * own, at a fraction of what Lua needs.
  */
 export class LargeElements {
   /** By `performance.now()`. */
@@ -56,16 +56,16 @@ export class LargeElements {
   #half: HalfParked | undefined;
 
   constructor(
-    /** Behind what takes long, nothing else may have to wait. */
+    /** A connection on which nothing else waits behind what takes long. */
     private readonly connection: () => Connection,
     private readonly keys: QueueKeys,
-    /** Makes an id that nobody else has. */
+    /** Makes a unique id. */
     private readonly newId: () => string,
   ) {}
 
   /**
-   * Puts a small element in the place of a large one; undefined when the large one is not there (any more), and when it
-   * cannot be parked now: Redis is full, say, or cannot be asked. Then it goes on as it is.
+   * Puts a small element in the place of a large one; undefined if the large one is not there (any more), or cannot be
+   * parked now, for example because Redis is full or cannot be asked. It then goes on as it is.
    * @throws OutcomeUnknownError
    */
   async park(list: string, large: Buffer, owner?: SeenOwner): Promise<Parked | undefined> {
@@ -104,7 +104,8 @@ export class LargeElements {
     const args = { name, ...seen, small: element };
     const connection = this.connection();
     await connection.ready();
-    // It finds nothing to end. A permission that it lacks must be known first: what comes before it would stand.
+    // This run finds nothing to end, but shows whether a permission is missing. Noticed later, that would leave the
+    // effects of the commands in front of it.
     if (!endParking.isPermitted(connection)) await endParking.run(connection, keys, args);
     const reply = await connection.run(endParking.action, (redis) =>
       send(redis, (client) => [
@@ -122,7 +123,7 @@ export class LargeElements {
    * @throws OutcomeUnknownError
    */
   async parkFirstDelayed(): Promise<boolean> {
-    // As it is, one that was parked would be handled once more.
+    // Even while nothing may be parked: a large one that is half done would be handled once more.
     if (!this.#mayPark && !this.#isHalfDone) return false;
     try {
       return await this.#parkFirstDelayed();
@@ -182,7 +183,7 @@ export class LargeElements {
     }
   }
 
-  /** The large delayed one that was parked last, if it is still there. */
+  /** Removes the large delayed one that was parked last, if it is still there. */
   async #removeParked(connection: Connection): Promise<void> {
     const half = this.#half;
     if (half === undefined) return;
@@ -197,7 +198,7 @@ export class LargeElements {
     this.#half = undefined;
   }
 
-  /** Nothing is handed out from behind a large one that is due: a small one that was added is still there. */
+  /** Whether the small one was added: nothing behind a due large one is handed out, so it is still there. */
   async #isDelayed(connection: Connection, small: Buffer): Promise<boolean> {
     const score = await connection.run('look for large messages', (client) =>
       client.zscore(this.keys.delayed, small),
@@ -207,7 +208,7 @@ export class LargeElements {
 
   /**
    * Parks all large elements of a list, as far as that can be done now. Costs one command where it is short. A parking
-   * whose answer was lost hinders nobody: scripts move what they find, and it finds nothing of that any more.
+   * whose reply was lost does no harm: scripts move what they find, and if it is executed later, it finds nothing.
    */
   async parkAll(list: string, owner?: SeenOwner): Promise<void> {
     if (!this.#mayPark) return;
@@ -241,14 +242,17 @@ export class LargeElements {
   }
 }
 
-/** The nodes of a list that are sampled: those in which its first MiB of small elements is, and more to compare them with. */
+/** How many nodes of a list are sampled: those with its first MiB of small elements, and more to compare them with. */
 const NEAR = 128;
 const FAR = 1_000;
-/** What a node of small elements takes at most. */
+/** Most bytes that a node of small elements takes. */
 const NODE_BYTES = 9_000;
 /** A list with elements of this mean length is taken to have large ones. */
 const LARGE_MEAN_BYTES = 32_768;
-/** The nodes at the beginning are taken to have large elements if they are so many times as large as those behind them. */
+/**
+ * The nodes at the beginning are taken to have large elements if they are this many times as large as those behind
+ * them.
+ */
 const LARGER = 3;
 
 /**
@@ -265,7 +269,7 @@ export async function mayBeginWithLarge(connection: Connection, list: string): P
   );
   if (near === null || far === null || near <= LARGE_BYTES) return false;
   if (near / Math.max(1, length) > LARGE_MEAN_BYTES) return true;
-  // There are no further nodes: then it is the memory of the list.
+  // There are no further nodes, so this is the memory of the whole list.
   if (near === far) return near > NEAR * NODE_BYTES;
   return near > LARGER * far;
 }

@@ -6,13 +6,13 @@ import { APPEND } from '../script/moving-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 
 /**
- * Adds messages that have terms of their own. Each row has the element, the Redis time in ms at which it is due or 0, its
- * id, the window in ms within which the id is taken once or 0, and the name under which its body has just been parked or
- * nothing. Unlike most scripts it is refused while Redis is full: it takes messages in.
+ * Adds messages that have terms of their own. Each row has the element, the Redis time in ms at which it is due or 0,
+ * its id, the window in ms within which the id is taken once or 0, and the name under which its body has just been
+ * parked or nothing. Unlike most scripts it is refused while Redis is full: it takes messages in.
  *
  * The consumer that keeps the time is told of a delayed message that is due before all others.
  *
- * Replies 1 for each message that was added, 0 for each whose id was there.
+ * Replies with 1 for each message that was added, 0 for each whose id was there.
  */
 export const hold = new Script({
   action: 'hold a message',
@@ -25,7 +25,7 @@ export const hold = new Script({
 local now = nowMs()
 
 forgetEnded(ids, now)
--- Both are read before anything is added: a key of another type must refuse all of the messages, not the later ones.
+-- Read before anything is added: a key of another type must refuse all of the messages, not only the later ones.
 redis.call('LLEN', waiting)
 redis.call('HLEN', parked)
 redis.call('HLEN', counts)
@@ -43,7 +43,7 @@ ${row.each}
   elseif isNew then
     append(waiting, element)
   end
-  -- Only once it is held: should a command fail, a further try must not be taken for a duplicate.
+  -- Only once the message is held: if a command failed before, the next try must not be taken for a duplicate.
   if isNew and window > 0 then
     redis.call('ZADD', ids, now + window, id)
     if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end

@@ -2,7 +2,7 @@ import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { register } from './register.script.js';
 
-/** How many queues are remembered: an endless number of patterns must not fill the memory. */
+/** How many queues are remembered: an unlimited number of patterns must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
 
 export interface ListedQueuesEvents {
@@ -27,7 +27,7 @@ export class ListedQueues {
     return this.#queues.get(queue) === 'done';
   }
 
-  /** One call for all that were pushed meanwhile. */
+  /** Makes one call for all messages that were pushed meanwhile. */
   add(queue: string): Promise<void> {
     const underWay = this.#queues.get(queue);
     if (underWay instanceof Promise) return underWay;

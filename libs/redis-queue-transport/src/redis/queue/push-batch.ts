@@ -40,28 +40,28 @@ export interface PushConnections {
   readonly commands: Connection;
   /** For large messages, so that nothing else waits behind them. */
   readonly bodies: () => Connection;
-  /** How long the first large one waits for that one, and all that follow along with it. */
+  /** How long the first large one waits for that connection, and with it all behind it. */
   readonly connectTimeoutMs: number;
 }
 
 /**
  * Adds to one queue; messages of one turn of the event loop are sent together, in the order of the calls. Large ones
- * use a connection of their own. Messages still keep their order: the connection is changed only while nothing is in
- * flight, and while the other one is being opened all wait. If it cannot be opened, the large ones fail and the small ones
- * are sent.
+ * use a connection of their own. Messages still keep their order: the connection changes only while nothing is in
+ * flight, and while the other one is being opened, all wait. If it cannot be opened, the large ones fail and the small
+ * ones are sent.
  */
 export class PushBatch {
   readonly #batch = new TickBatch<Push>((pushes) => this.#flush(pushes));
   /** Chunks that were sent and have no reply yet. */
   #underWay = 0;
   #isByBodies = false;
-  /** That for large ones, once it was open. */
+  /** The connection for large ones, once it was open. */
   #bodies: Connection | undefined;
-  /** The last chunk that goes that way may be sent. */
+  /** Resolves when the last chunk for that connection may be sent. */
   #prepared: Promise<unknown> = Promise.resolve();
   /**
-   * Chunks that wait for those, as they go another way, and what came after them. While none is under way, the first is
-   * large and the connection for it is being opened.
+   * Chunks that wait for those under way, since they use the other connection, and all chunks after them. If none is
+   * under way, the first is large and its connection is being opened.
    */
   #behind: (readonly Push[])[] = [];
 
@@ -119,7 +119,7 @@ export class PushBatch {
     return this.#isByBodies ? this.#bodies?.isReady === true : !isLarge;
   }
 
-  /** For all that wait behind the first large one. Never rejects. */
+  /** Opens the connection for large ones, for all that wait behind the first of them. Never rejects. */
   async #openBodies(): Promise<void> {
     try {
       const bodies = this.connections.bodies();
@@ -177,7 +177,7 @@ export class PushBatch {
     bodies: Connection,
     chunk: readonly Push[],
   ): Promise<readonly boolean[] | undefined> {
-    // One after the other: while Redis is asked about one, the next must not overtake it.
+    // One after the other: while Redis is asked about one chunk, the next must not overtake it.
     const prepared = this.#prepared.then(() => prepare(bodies, chunk));
     this.#prepared = prepared.catch(noop);
     await prepared;

@@ -7,7 +7,7 @@ import type { ListedQueuesEvents } from './listed-queues.js';
 import { PushBatch } from './push-batch.js';
 import type { PushConnections } from './push-batch.js';
 
-/** How many queues that were sent to are remembered: an endless number of patterns must not fill the memory. */
+/** How many queues that were sent to are remembered: an unlimited number of patterns must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
 
 /** The pushes of one process, by queue. */
@@ -60,12 +60,12 @@ export class QueuePushes {
       this.#pushes.set(queue, pushes);
       return pushes;
     } catch (error) {
-      this.budget.give(element.length); // the name cannot be one
+      this.budget.give(element.length); // a queue cannot have this name
       throw error;
     }
   }
 
-  /** But for those under way, behind which others may wait. */
+  /** Keeps those under way, behind which others may wait. */
   #forget(): void {
     for (const [queue, { isBusy }] of this.#pushes) if (!isBusy) this.#pushes.delete(queue);
   }

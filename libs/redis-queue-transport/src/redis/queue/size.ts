@@ -1,6 +1,6 @@
 import type { Element } from '../../core/message/envelope.js';
 
-/** No UTF-16 unit takes more in UTF-8. */
+/** Most bytes that one UTF-16 unit takes in UTF-8. */
 const MOST_BYTES_PER_UNIT = 3;
 
 /** Whether the element has more bytes. Text is measured only if its length does not decide that. */

@@ -6,7 +6,7 @@ import { refuseReplies } from './refuse-replies.script.js';
 import { KEEP_MS } from './reply-batch.js';
 import { INBOX_WAIT_MS, ReplyInbox } from './reply-inbox.js';
 
-/** Bound of one script. */
+/** Most requests that one script refuses. */
 const MOST_AT_ONCE = 1_000;
 
 /** The replies to the requests of this process. */

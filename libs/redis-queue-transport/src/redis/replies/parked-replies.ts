@@ -6,16 +6,16 @@ import type { Connection } from '../connection/connection.js';
 
 /** How many bodies are read at once: each may be very large. */
 const MOST_AT_ONCE = 4;
-/** As long as any reply's. */
+/** No reply has a longer front, in bytes. */
 const LONGEST_FRONT = 256;
 const FRONT = '{"rq":1';
 const PARKED = /^\{"rq":1,"parked":"([\w-]+)"(,"re":(\d+)[,}])/;
 const NUMBER = /^\{"rq":1,"re":(\d+)[,}]/;
-/** The first byte in which the two differ: the name of the field behind the version. */
+/** The first byte in which the two differ: the first of the name of the field behind the version. */
 const FIELD_AT = FRONT.length + ',"'.length;
 const LETTER_P = 0x70;
 
-/** What it needs from the reader of the list. */
+/** What the class needs from the reader of the list. */
 interface Surroundings {
   readonly bodies: () => Connection;
   readonly keyOf: (name: string) => string;
@@ -80,7 +80,7 @@ export class ParkedReplies {
     ]);
   }
 
-  /** Tries again as long as somebody may wait for it, since reading removes nothing. */
+  /** Tries again for as long as somebody may wait for it: reading removes nothing. */
   #read(key: string): Promise<Buffer | null | undefined> {
     const { bodies, onError, stopped } = this.at;
     const read = async (): Promise<Buffer | null> => {
@@ -99,7 +99,7 @@ const noop = (): void => undefined;
 
 function gone(request: number): Buffer {
   const message =
-    'The reply was too large for the list of replies, and its body is gone: it was kept for 60 s, or somebody removed it.';
+    'The reply was too large for the list of replies, and its body is gone: it expired after 60 s, or somebody removed it.';
   const body = encodeJson({ status: 'error', message });
   return Buffer.from(encodeReply({ request, kind: 'error', last: true, body }));
 }

@@ -70,7 +70,7 @@ export class ParkingReplies {
     return this.replies.add(list, sent, stream);
   }
 
-  /** Whatever keeps it from being parked is told, where it matters, by what is sent in its place. */
+  /** Never rejects: if it cannot be parked, what is sent in its place tells why, if that matters. */
   async #park(list: string, whole: Element, request: number): Promise<Element> {
     const name = newBodyName();
     const { element, body } = parkedElement(whole, name);
@@ -83,7 +83,7 @@ export class ParkingReplies {
       await bodies.run(PARK, (client) => client.set(key, body, 'PX', KEEP_MS));
       return element;
     } catch (error) {
-      // It would also break the other calls on the connection for commands.
+      // Sent whole, it might also break the other calls on the connection for commands.
       const suspicion = error instanceof OutcomeUnknownError ? hintOfLong(whole) : '';
       return suspicion === '' ? whole : errorReply(request, messageOf(error) + suspicion);
     }

@@ -1,6 +1,6 @@
 import { Script, readNumber } from '../script/script.js';
 
-/** Records, for `keepMs`, the numbers of requests whose caller wants no more replies. Replies 1. */
+/** Records, for `keepMs`, the numbers of requests whose caller wants no more replies. Replies with 1. */
 export const refuseReplies = new Script({
   action: 'refuse further replies',
   keys: ['refused'],

@@ -16,7 +16,7 @@ const MOST_BYTES = 16_777_216;
 export class ReplyInbox {
   readonly #stopped = new AbortController();
   #loop: Promise<void> | undefined;
-  /** Of late; forgotten by halves. */
+  /** The size of the largest recent reply: it is halved with each call. */
   #largestBytes = 1;
 
   constructor(
@@ -49,7 +49,7 @@ export class ReplyInbox {
       this.#largestBytes = Math.max(this.#largestBytes, element.length);
       this.onReply(element);
     }
-    // First, callers get the turn to send their next request.
+    // Before the next call, callers get a turn to send their next request.
     await immediate();
   }
 }

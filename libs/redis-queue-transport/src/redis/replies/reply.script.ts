@@ -5,15 +5,16 @@ import type { SeenList } from '../../core/requests/unread-lists.js';
 const HEAD_BYTES = 256;
 
 export interface StreamNews extends SeenList {
-  /** Numbers of requests of which the caller wants no more. */
+  /** Numbers of requests for which the caller wants no more replies. */
   readonly refused: readonly number[];
 }
 
 /**
- * Adds replies to a caller's list, which vanishes when nobody reads it for `keepMs`. `streams` are the numbers of requests
- * whose replies are to go on. Replies nothing without any; else { how long the list was before, the beginning of its first
- * element where `looksCloser` is 1 and there was one, how many replies to streams all had added before, those of the
- * requests of which the caller said that it wants no more … }. They are counted from the first closer look on.
+ * Adds replies to a caller's list, which vanishes when nobody reads it for `keepMs`. `streams` are the numbers of
+ * requests that will get further replies. Replies with nothing if there are none; else { how long the list was before,
+ * the beginning of its first element if `looksCloser` is 1 and there was one, how many values of streams all servers
+ * had added before (counted from the first closer look on), those of the requests for which the caller has refused
+ * further replies … }.
  */
 export const reply = new Script({
   action: 'send a reply',

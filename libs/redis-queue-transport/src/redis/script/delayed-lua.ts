@@ -2,16 +2,18 @@ import { PUT_BACK } from './moving-lua.js';
 import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';
 
-/** News on the channel of a process. It is followed by the Redis time in ms at which something is due earlier than all else. */
+/**
+ * News on the channel of a process, followed by a Redis time in ms: when a message is due that comes before all others.
+ */
 export const DUE = 'due';
 
 /**
- * Adds to the delayed messages, as the Lua function `delay(due, element)`; the element must have a header. And `tellDue()`,
- * which tells the consumer that keeps the time of the queue, or all of them where none does, when one of those is due
- * before all others. (The process of a consumer is its name up to the last number.)
+ * Adds to the delayed messages, as the Lua function `delay(due, element)`; the element must have a header. And
+ * `tellDue()`: if one of those is due before all others, it tells the queue's timekeeper, or all consumers if there is
+ * none. (The process of a consumer is its name up to the last number.)
  *
- * A sorted set holds equal bytes once. Of two equal elements one gets blanks at the end of its header, which mean
- * nothing, in a pattern that hardly comes twice: the time, in binary.
+ * A sorted set holds equal bytes only once. So of two equal elements, one gets blanks at the end of its header, which
+ * mean nothing, in a pattern that hardly comes twice: the time, in binary.
  */
 export const DELAY = new SharedLua(
   `
@@ -50,21 +52,21 @@ const MOST_DUE = 100;
 const DUE_STEP = 16;
 const MOST_DUE_BYTES = 1_048_576;
 
-/** Later than any timer looks. */
+/** Longer than any timer can run. */
 const LATEST_DUE_MS = 2 ** 31;
 
 /**
  * Moves delayed messages that are due to the head of the queue, the earliest first, as the Lua function
- * `releaseDue(now, isPaused)`; there must be some that are delayed. No more than this consumer
- * has places for now (`room`), or, where it has none, one for another consumer that waits, as long as nothing stands in its way:
- * what comes next would overtake those that stayed. None while the queue is paused.
+ * `releaseDue(now, isPaused)`. There must be delayed messages. It moves no more than this consumer has places for now
+ * (`room`): more would stay at the head, and what comes due next would overtake them. If it has no place, it moves one,
+ * for another consumer that waits, as long as the queue is empty. It moves none while the queue is paused.
  *
- * Returns when the next one is due, false where that is of no matter; ms until then, 0 when more are due that can go on, -1
- * for no need to look; and 1 when one that is due is large. With a `knownDue` that is still to come the next one is not
- * read again.
+ * Returns when the next one is due, or false if nobody has to know; ms until then, 0 if more are due that can be moved,
+ * -1 if there is no need to look; and 1 if the first one that is due is large. If `knownDue` is still to come, the next
+ * one is not read again.
  *
- * A large one is not read at all, unless `readsLarge` is 1: unlike a list, a sorted set tells how large its first elements
- * are (memory by the mean of the first ones, times their number). Nothing is moved from behind one that is due.
+ * A large one is not read at all, unless `readsLarge` is 1: unlike a list, a sorted set tells how large its first
+ * elements are (memory by the mean of the first ones, times their number). Nothing behind a due large one is moved.
  */
 export const RELEASE_DUE = new SharedLua(
   `
@@ -73,7 +75,7 @@ local function releaseDue(now, isPaused)
     return redis.call('MEMORY', 'USAGE', delayed, 'SAMPLES', many) / redis.call('ZCARD', delayed)
   end
   local function isFirstLarge() return readsLarge == '0' and meanOfFirst(1) > ${LARGE_BYTES} end
-  -- When the first is due, in whole ms, by how many are due at a time.
+  -- When the first is due, in whole ms, found by counting how many are due at certain times.
   local function firstDue()
     local before, by = now, now + 1
     local function isNoneDue(at) return redis.call('ZCOUNT', delayed, '-inf', string.format('%.0f', at)) == 0 end

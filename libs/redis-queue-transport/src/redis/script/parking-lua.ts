@@ -32,8 +32,8 @@ end
 );
 
 /**
- * Drops the body of an element that is gone for good, as the Lua function `unpark(element)`. The name is
- * looked for where consumers look for it, right behind the counts; anywhere else it means nothing (core/message/header.ts).
+ * Drops the body of an element that is gone for good, as the Lua function `unpark(element)`. It looks for the name
+ * where consumers do, right behind the counts; anywhere else the name means nothing (core/message/header.ts).
  */
 export const UNPARK = new SharedLua(
   `
@@ -58,13 +58,13 @@ const MOST_BYTES = 1_048_576;
 
 /** How many are read at once, since their size is unknown. */
 const STEP = 16;
-/** If the next ones have more than this on average, they are read one by one. */
+/** If the next ones are larger than this on average, they are read one by one. */
 const SMALL_BYTES = 32_768;
 
 /**
- * Drops the oldest dead letters, with the bodies that are parked, as the Lua function `dropDead(most, below)`, or a part of
- * them. `below` is the time in ms before which all are to
- * go; without one so many go that `most` are left. Counts them, and answers whether there may be more.
+ * Drops the oldest dead letters, or a part of them, with their parked bodies, as the Lua function
+ * `dropDead(most, below)`: all from before the time `below` in ms or, without it, all but `most`. Counts them, and
+ * returns whether there may be more.
  */
 export const DROP_DEAD = new SharedLua(
   `
@@ -74,7 +74,7 @@ local function dropDead(most, below)
   if redis.call('EXISTS', parked) == 0 then
     if below then
       dropped = redis.call('XTRIM', dead, 'MINID', '~', below, 'LIMIT', ${MOST_DROPPED})
-      -- By whole nodes of the stream so far: the rest is a part of one.
+      -- That removes only whole nodes of the stream: the rest is part of one.
       if dropped == 0 then dropped = redis.call('XTRIM', dead, 'MINID', '=', below)
       else mayBeMore = true end
     else
@@ -107,9 +107,9 @@ end
 );
 
 /**
- * Removes messages with the bodies that are parked, as the Lua function `emptyQueue(what)`: those that wait ('waiting'),
- * those that are delayed ('delayed'), or both ('all'). At once while nothing is parked, else a part, as each message is
- * to be looked at. Answers how many messages, and how many are left.
+ * Removes messages with their parked bodies, as the Lua function `emptyQueue(what)`: those that wait ('waiting'), those
+ * that are delayed ('delayed'), or both ('all'). If nothing is parked, it removes all at once, else a part, since it
+ * has to look at each message. Returns how many messages it removed, and how many are left.
  */
 export const EMPTY_QUEUE = new SharedLua(
   `
@@ -143,8 +143,8 @@ local function emptyQueue(what)
     [waiting] = function(nodes) return redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', nodes) end,
     [delayed] = function(nodes) return redis.call('MEMORY', 'USAGE', delayed, 'SAMPLES', nodes) end,
   }
-  -- How many may be read at once; none if the first is large: then it names no body. (The memory by that of the first node
-  -- is no more than that node has for each element.)
+  -- How many may be read at once; none if the first is large, since a large one names no body. (Judged by the first
+  -- node, the memory for each element is no more than what that node takes.)
   local function stepOf(key, many)
     local least = sampled[key](1) / many
     if least <= ${LARGE_BYTES} then return sampled[key](${STEP}) / many > ${SMALL_BYTES} and 1 or ${STEP} end

@@ -1,8 +1,8 @@
 import { SharedLua } from './shared-lua.js';
 
 /**
- * Ends the roles that a consumer has in its queue, as the Lua function `endRoles(consumer)`. Returns whether it had one,
- * which another consumer must then take.
+ * Ends the roles that a consumer has in its queue, as the Lua function `endRoles(consumer)`. Returns whether it had
+ * any, which another consumer must then take over.
  */
 export const END_ROLES = new SharedLua(
   `

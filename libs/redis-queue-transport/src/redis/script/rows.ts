@@ -7,7 +7,9 @@ export type RowOf<Names extends readonly string[]> = Names extends readonly []
     ? ScriptArgument
     : Readonly<Record<Names[number], ScriptArgument>>;
 
-/** The Lua that reads rows, made from the names of their values: so that it cannot differ from what TypeScript writes. */
+/**
+ * The Lua that reads rows, made from the names of their values, so that it cannot differ from what TypeScript writes.
+ */
 export class RowLua {
   constructor(private readonly names: readonly string[]) {}
 

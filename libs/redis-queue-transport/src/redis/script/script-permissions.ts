@@ -1,18 +1,18 @@
 /**
  * Every command in Lua text, with its subcommand if it has one, and its first argument if that is a plain name. Only
- * commands are text in capitals at the beginning of a call's arguments.
+ * commands are written in capitals at the beginning of a call's arguments.
  */
 const COMMAND = /\(\s*'([A-Z]{2,})'\s*(?:,\s*'([A-Z]{2,})'\s*)?(?:,\s*([A-Za-z_]\w*)\s*(?=[,)]))?/g;
 
 /**
- * Lua that looks for a missing permission before anything is written: if it was noticed later, part of the script's work
- * would already be done. It is derived from the text, so no script has to declare its commands.
+ * Lua that looks for a missing permission before anything is written: if that were noticed later, part of the script's
+ * work would already be done. It is derived from the text, so no script has to declare its commands.
  *
- * A command whose key or channel the text does not name is checked without one, since only the script knows whether, and on
- * what, it will run.
+ * A command whose key or channel the text does not name is checked without one, since only the script knows whether,
+ * and on what, it will run.
  *
  * @param named locals of the script that hold a key or a channel
- * @param runs the commands that are run, where the text has others too
+ * @param runs the commands that the script runs, if its text also has others
  */
 export function permissionCheck(
   lua: string,

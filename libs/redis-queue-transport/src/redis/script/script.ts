@@ -11,9 +11,9 @@ import { permissionCheck } from './script-permissions.js';
 /** Elements above this are large: more than senders of this library leave in a list, and the most that scripts may copy often. */
 export const LARGE_BYTES = 262_144;
 
-/** What few calls have besides. */
+/** What only a few calls need in addition. */
 export interface Further {
-  /** `KEYS[n]` behind the named keys. */
+  /** Keys that follow the named ones in `KEYS`. */
   readonly keys?: readonly string[];
   /** Single values in front of the rows; an argument tells the script how many. */
   readonly values?: readonly ScriptArgument[];
@@ -26,7 +26,7 @@ interface Definition<Key extends string, Arg extends string, Reply, Row extends 
   readonly action: string;
   /** Names of the keys; the Lua text has a local of each name. */
   readonly keys: readonly Key[];
-  /** Names of the arguments, likewise. The rows follow, from `ARGV[FIRST]` to `ARGV[#ARGV]`. */
+  /** Names of the arguments, with a local each, too. The rows follow, from `ARGV[FIRST]` to `ARGV[#ARGV]`. */
   readonly args: readonly Arg[];
   /**
    * Names of the values of each row, in their order. Lua gets a local of each name ({@link RowLua}), TypeScript gives the
@@ -35,13 +35,16 @@ interface Definition<Key extends string, Arg extends string, Reply, Row extends 
   readonly rows?: Row;
   /** Functions that the Lua text calls. */
   readonly shared?: readonly SharedLua[];
-  /** With rows, it gets the Lua that reads them. */
+  /** With rows, a function that gets the Lua that reads them. */
   readonly lua: string | ((row: RowLua) => string);
   /** It takes messages in, and is refused while Redis is full. Default false. */
   readonly growsData?: boolean;
   /** It changes nothing, and may run on a replica. Default false. */
   readonly readsOnly?: boolean;
-  /** The commands that are run, where the Lua text has others too, without which a user may run it. Default: all in the text. */
+  /**
+   * The commands that it runs, if the Lua text also has others: a user needs no permission for those. Default: all in
+   * the text.
+   */
   readonly runs?: readonly string[];
   readonly read: (reply: unknown) => Reply;
 }
@@ -71,12 +74,12 @@ class LuaText {
 }
 
 /**
- * A Lua script with named keys and arguments and a typed reply. Scripts that do not add messages are flagged `allow-oom`:
- * a full Redis must still let consumers settle, which makes room.
+ * A Lua script with named keys and arguments and a typed reply. Scripts that do not add messages are flagged
+ * `allow-oom`: a full Redis must still let consumers settle, which makes room.
  *
  * A missing permission must not stop it half-way. So on each connection the script first checks all of its permissions,
- * until they were found once, and again after a refusal. If a permission is taken away later, calls in flight may stop
- * half-way; their outcome is then unknown.
+ * until it has found them once, and again after a refusal. If a permission is taken away later, calls in flight may
+ * stop half-way; their outcome is then unknown.
  */
 export class Script<
   Key extends string,
@@ -85,7 +88,7 @@ export class Script<
   const Row extends readonly string[] = readonly [],
 > {
   readonly #plain: LuaText;
-  /** The same behind the look at permissions. */
+  /** The same text behind the check of permissions. */
   readonly #checked: LuaText;
 
   constructor(private readonly definition: Definition<Key, Arg, Reply, Row>) {
@@ -147,15 +150,15 @@ export class Script<
     return this.definition.read(reply);
   }
 
-  /** Whether the look at permissions has found, since the connection was opened, that its user has all of them. */
+  /** Whether a check, since the connection was opened, has found that its user has all permissions. */
   isPermitted({ scripts }: Connection): boolean {
     const stage = scripts.get(this);
     return stage === 'permitted' || stage === 'known';
   }
 
   /**
-   * As one of the commands of a transaction, whose reply is for {@link read}. With its text and the look at permissions:
-   * there is no way to send it again within one.
+   * Sends it as one of the commands of a transaction; {@link read} reads its reply. Its text goes with it, behind the
+   * check of permissions: within a transaction there is no way to send it again.
    */
   send(
     client: Redis,
@@ -229,12 +232,12 @@ function flagsOf(growsData: boolean, readsOnly: boolean): string {
 
 export function readNumber(reply: unknown): number {
   if (typeof reply === 'number') return reply;
-  throw new TypeError(`A script answered ${String(reply)} where a number was expected.`);
+  throw new TypeError(`A script replied ${String(reply)} where a number was expected.`);
 }
 
 export function readArray(reply: unknown): readonly unknown[] {
   if (Array.isArray(reply)) return reply;
-  throw new TypeError(`A script answered ${String(reply)} where a list was expected.`);
+  throw new TypeError(`A script replied ${String(reply)} where a list was expected.`);
 }
 
 export function readTexts(reply: unknown): readonly string[] {
@@ -243,5 +246,5 @@ export function readTexts(reply: unknown): readonly string[] {
 
 export function readBuffer(reply: unknown): Buffer {
   if (Buffer.isBuffer(reply)) return reply;
-  throw new TypeError(`A script answered ${String(reply)} where a string was expected.`);
+  throw new TypeError(`A script replied ${String(reply)} where a string was expected.`);
 }

@@ -12,7 +12,7 @@ export class SharedLua {
   ) {}
 }
 
-/** The texts of what is declared and of all that it needs, each once, and behind what it needs. */
+/** The texts of what is declared and of all that it needs, each once, with needed ones first. */
 export function textsOf(
   declared: readonly SharedLua[],
   named: readonly string[],

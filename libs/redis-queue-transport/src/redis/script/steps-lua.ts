@@ -1,16 +1,16 @@
 import { SharedLua } from './shared-lua.js';
 
-/** So much is read with one call, so that none keeps Redis busy for long. */
+/** Enough for one call, so that none keeps Redis busy for long. */
 const MOST_BYTES = 1_048_576;
-/** Most that are read at once, since the size of the next ones is unknown. */
+/** Most elements read at once, since the size of the next ones is unknown. */
 const LARGEST_STEP = 8;
-/** About so many bytes are read at once where what was read is large. */
+/** About how many bytes are read at once if earlier elements were large. */
 const STEP_BYTES = 262_144;
 
 /**
- * Reads on until `most` are read, or enough bytes, as the Lua function `readInSteps(most, read, use)`: one, and then more
- * at once for as long as they are small. `read(seen, count)` returns the next ones, behind `seen` of them, and `use(one)`
- * the bytes that one has. Returns how many were read, and whether there are no more.
+ * Reads on until `most` are read, or enough bytes, as the Lua function `readInSteps(most, read, use)`: one element at
+ * first, and then more at once for as long as they are small. `read(seen, count)` returns the `count` elements behind
+ * the first `seen`, and `use(one)` the size of one. Returns how many were read, and whether there are no more.
  */
 export const READ_IN_STEPS = new SharedLua(`
 local function readInSteps(most, read, use)
