@@ -28,7 +28,7 @@ const observers = [openTelemetryMetrics({ meterProvider })];
 const client = new RedisQueueClient({ connection, observers });
 const strategy = new RedisQueueServer({ connection, observers });
 
-// In one process: how long queues are is the same for all.
+// In one process only: all would report the same lengths.
 observeQueues(new RedisQueueAdmin({ connection }), { meterProvider });
 // #endregion metrics
 

@@ -12,7 +12,7 @@ class HealthController {
     private readonly client: RedisQueueClient,
   ) {}
 
-  /** The process runs, whatever Redis does. */
+  /** The process runs, even if Redis does not. */
   @Get('live')
   live(): string {
     return 'up';

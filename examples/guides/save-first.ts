@@ -41,7 +41,7 @@ class OrderService implements OnApplicationBootstrap {
     await this.#send(id);
   }
 
-  /** At the start, and in your app also every few seconds. */
+  /** At the start; in your app, also every few seconds. */
   async onApplicationBootstrap(): Promise<void> {
     for (const { id } of await this.orders.unsent()) await this.#send(id);
   }

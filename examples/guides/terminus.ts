@@ -24,7 +24,7 @@ class HealthController {
     private readonly queues: RedisQueueHealthIndicator,
   ) {}
 
-  /** The process answers, whatever Redis does. */
+  /** The process responds, even if Redis does not. */
   @Get('live')
   @HealthCheck()
   live() {

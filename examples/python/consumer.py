@@ -36,7 +36,7 @@ from redis_queue import (
     shown,
 )
 
-MAX_CRASHES = 3  # a message that ran in so many processes when they died is dead-lettered
+MAX_CRASHES = 3  # a message that was running in this many processes when they died is dead-lettered
 FENCE_MS = 15 * 60_000
 REPLIES_LIVE_MS = 60_000
 
@@ -56,14 +56,14 @@ class DeadLetter(Exception):
 
 
 def handle(message):
-    """Put your own in its place. What it returns answers a request; what it raises is a failed attempt."""
+    """Replace it with your own. What it returns is the reply to a request; what it raises is a failed attempt."""
     mail = message.data
     if isinstance(mail, bytes) or message.pattern is not None:
         log("got", {"pattern": message.pattern, "data": shown(mail)})
         return mail
     log("mail", {"attempt": message.attempt, **mail})
     if "@" not in mail["to"]:
-        raise DeadLetter(f"{mail['to']} is no address")
+        raise DeadLetter(f"{mail['to']} is not an address")
     if mail.get("busy") and message.attempt == 1:
         raise RetryLater(delay_ms=10)
     time.sleep(mail.get("seconds", 0))
@@ -71,7 +71,7 @@ def handle(message):
 
 
 class Consumer:
-    """One place in a queue, with a lease. It holds one message at a time: so every step may simply be done again."""
+    """One place in a queue, with a lease. It holds one message at a time, so every step may simply be repeated."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Consumer:
         self.attempts = attempts
         self.pause_ms = pause_ms
         self.dead_letter_limit = dead_letter_limit
-        self.is_group = is_group  # the queue is that of a group, which is to get its copies
+        self.is_group = is_group  # the queue belongs to a group, which is to get its copies
         self.redis = connect()
         self.keys = Keys(queue)
         self.take_script = script(self.redis, "take")
@@ -101,7 +101,7 @@ class Consumer:
         self.has_left = threading.Event()
 
     def run(self):
-        """Until stop() is called; then the message that runs is finished first."""
+        """Runs until stop() is called, and then finishes the running message first."""
         keeper = threading.Thread(target=self.keep_lease, daemon=True)
         keeper.start()
         while not self.stopping.is_set():
@@ -139,7 +139,7 @@ class Consumer:
         elif answer[0] == b"paused":
             self.stopping.wait(1)
         elif answer[0] == b"empty":
-            # From the head to the head: it takes nothing, and answers as soon as there is something.
+            # From the head to the head: this takes nothing, and returns as soon as there is something.
             self.redis.blmove(self.keys.waiting, self.keys.waiting, 1, "LEFT", "LEFT")
         else:
             self.deliver(answer[1], answer[2], begin_by=asked_at + self.lease_ms / 1000)
@@ -147,7 +147,7 @@ class Consumer:
 
     # region join
     def join(self):
-        """A name that nobody had before, a lease of its own, and the queue is known as served."""
+        """Takes a name that nobody had before and a lease of its own, and lists the queue as served."""
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_urlsafe(6)}"
         self.redis.hset(QUEUES, self.queue, "served")
         if self.is_group:
@@ -159,7 +159,7 @@ class Consumer:
 
     # region leave
     def leave(self):
-        """What it may still hold (the answer that brought it was lost) goes back unharmed."""
+        """Whatever it still holds (because the answer that brought it was lost) goes back unharmed."""
         if self.name is None:
             return
         processing = self.keys.processing(self.name)
@@ -174,14 +174,14 @@ class Consumer:
 
     # region renew
     def keep_lease(self):
-        """Beside the handler, on a connection of its own, at a third of the lease."""
+        """Runs beside the handler, on a connection of its own, after each third of the lease."""
         every = self.lease_ms / 3000
         renewed_at = time.monotonic()
         seen = {}
         while not self.has_left.wait(every):
             try:
                 is_held = self.name is not None and self.renew(self.name)
-                # After an outage every lease looks ended: the others get the time to renew theirs.
+                # After an outage every lease looks ended: this gives the others time to renew theirs.
                 if time.monotonic() - renewed_at > 1.5 * every:
                     seen = {}
                 renewed_at = time.monotonic()
@@ -192,17 +192,17 @@ class Consumer:
                 log("failed", {"error": str(error)})
 
     def renew(self, name):
-        """False when the lease is lost: take and settle will say so too."""
+        """Returns False if the lease is lost: take and settle will say so too."""
         lease_end = now_ms(self.redis) + self.lease_ms
         return self.redis.zadd(self.keys.consumers, {name: lease_end}, xx=True, ch=True) == 1
     # endregion renew
 
     # region reclaim
     def look_at_others(self, seen):
-        """Takes back what consumers hold that are gone. Answers when each lease ends, and since when it does so.
+        """Takes back what dead consumers hold. Returns when each lease ends, and since when that has been so.
 
-        Redis's clock may have been set forward, and every lease looks ended then. So a lease must also have ended at the
-        same time for as long as it takes, by the clock that nobody sets.
+        If Redis's clock was set forward, every lease looks ended. So the end of a lease must also have stayed the same
+        for as long as a lease lasts, by the clock that nobody sets.
         """
         now = now_ms(self.redis)
         still = {}
@@ -219,7 +219,7 @@ class Consumer:
             self.reclaim(name.decode(), "")
 
     def reclaim(self, consumer, lease_end):
-        """Only if its lease still ends when it was seen to."""
+        """Takes back what the consumer holds, if its lease still ends when it was seen to."""
         processing = self.keys.processing(consumer)
         held = self.redis.lrange(processing, 0, -1)
         triples = []
@@ -242,7 +242,7 @@ class Consumer:
 
     # region deliver
     def deliver(self, element, now, begin_by):
-        """Handles one message, and settles it when the end is known."""
+        """Handles one message, and settles it when the outcome is known."""
         try:
             message = Message(element)
         except Unreadable as error:
@@ -256,10 +256,10 @@ class Consumer:
         if message.parked is not None:
             message.content = self.redis.hget(self.keys.parked, message.parked)
         if time.monotonic() > begin_by:
-            return  # this process stood still, and the lease may have ended: it asks again before anything begins
+            return # this process stood still, so the lease may have ended: ask again before anything begins
         try:
             if message.content is None:
-                raise Unreadable(f"The body is parked as {message.parked}, and nothing is there.")
+                raise Unreadable(f"The body is parked as {message.parked}, but is not there.")
             value = self.handler(message)
         except RetryLater as wish:
             return self.retry(message, element, wish.delay_ms, postponed=1)
@@ -273,7 +273,7 @@ class Consumer:
         self.settle(element, unpark=message.parked)
 
     def fail(self, message, element, error):
-        """The caller of a request has the error as its reply; anything else is tried again, and then dead-lettered."""
+        """The caller of a request gets the error; any other message is retried, and in the end dead-lettered."""
         if message.reply_to is not None:
             self.reply(message, error)
             self.settle(element, unpark=message.parked)
@@ -286,7 +286,7 @@ class Consumer:
 
     # region answer
     def reply(self, message, value):
-        """Before the message is settled: so no request is settled whose reply was not written."""
+        """Called before the message is settled, so that no request is settled without its reply."""
         if message.reply_to is None:
             return
         element = self.encoded_reply(message.request, value)
@@ -300,7 +300,7 @@ class Consumer:
         self.until_done(write)
 
     def encoded_reply(self, request, value):
-        """An error as Nest's callers expect it. What cannot be written as JSON is one: the caller always hears."""
+        """Errors as Nest's callers expect them. A value that JSON cannot write becomes one: the caller always hears."""
         if isinstance(value, Exception):
             return new_reply(request, {"status": "error", "message": str(value)}, is_error=True)
         try:
@@ -339,20 +339,20 @@ class Consumer:
         log("dead-lettered", {"reason": reason})
 
     def settle(self, element, *command, unpark=None):
-        """Without a command: it is done, and removed. With one, that is done in the same step.
+        """Removes the message, which is done. Runs the command, if there is one, in the same step.
 
-        A message that is gone for good takes its parked body with it: that of the number `unpark`.
+        A message that is gone for good takes its parked body with it: the one named `unpark`.
         """
         key = command[1] if command else self.keys.waiting
         keys = [self.keys.consumers, self.keys.processing(self.name), self.keys.parked, key]
         args = [self.name, element, unpark or "", *command[:1], *command[2:]]
         answer = self.until_done(lambda: self.settle_script(keys=keys, args=args))
         if answer == b"leaseLost":
-            log("lost", {})  # others have the message now, and what was done here may be done again
+            log("lost", {})  # others have the message now, and may repeat what was done here
         return answer
 
     def until_done(self, call):
-        """Asks again while Redis is away: each of these calls may be made twice."""
+        """Repeats the call while Redis is away: each of these calls may be made twice."""
         while True:
             try:
                 return call()

@@ -1,7 +1,7 @@
 #!lua
 -- KEYS: the index of groups. ARGV: the prefix of keys, that of channels, the event's pattern, its element, its id, and
--- for how long in ms the id is taken once, 0 for no such bound.
--- Answers { how many groups got a copy, how many connections listened }, or { -1, -1 } when the id was there.
+-- for how long in ms the id is accepted only once, or 0 for no such limit. Replies with { how many groups got a copy,
+-- how many connections listened }, or { -1, -1 } if the id was there.
 local index, prefix, channel_prefix, pattern, element, id, window = KEYS[1], unpack(ARGV)
 window = tonumber(window)
 
@@ -33,7 +33,7 @@ local function bounds(text)
 end
 local function is_bound(value) return type(value) == 'number' and value > 0 and value % 1 == 0 end
 
--- Who wants it, and whether the keys can be written: a key of another type refuses the event before it has any effect.
+-- Finds who wants the event, and checks the keys: one of another type makes the script fail before it has any effect.
 local channels, lists, histories, groups, group_count = { pattern }, {}, {}, {}, 0
 local fields = redis.call('HGETALL', index)
 for i = 1, #fields, 2 do
@@ -79,7 +79,7 @@ for _, history in ipairs(histories) do
   listeners = listeners + redis.call('PUBLISH', channel_prefix .. ':history:' .. history.pattern, told)
 end
 
--- What nobody got may be emitted again.
+-- An event that nobody got may be emitted again.
 if window > 0 and listeners + #lists + #histories > 0 then
   redis.call('ZADD', ids, now + window, id)
   if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end

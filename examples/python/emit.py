@@ -22,9 +22,9 @@ from redis_queue import (
 
 # region emit
 def emit(client, pattern, data, event_id, window_ms=0):
-    """Answers how many groups Redis holds a copy for, and how many connections listened.
+    """Returns for how many groups Redis holds a copy, and how many connections listened.
 
-    With a window, Redis takes the id once within that many ms, from any sender. None if it was there.
+    With a window, Redis accepts the id once within that many ms, from any sender. Returns None if it was there.
     """
     if is_wildcard(pattern):
         raise ValueError(f"An event has one pattern; {pattern} stands for several.")
@@ -40,12 +40,12 @@ def main():
     parser.add_argument("pattern")
     add_data(parser)
     parser.add_argument("--id", default=new_id())
-    parser.add_argument("--once", type=int, default=0, metavar="MS", help="take the id once in so many ms")
+    parser.add_argument("--once", type=int, default=0, metavar="MS", help="accept the id once within this many ms")
     given = parser.parse_args()
     try:
         reached = emit(connect(), given.pattern, given_data(given), given.id, given.once)
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        sys.exit(f"{given.id} is emitted or not; emit it again with --id and --once: {error}")
+        sys.exit(f"{given.id} may or may not be emitted; emit it again with --id and --once: {error}")
     if reached is None:
         print(f"emitted before as {given.id}")
     else:

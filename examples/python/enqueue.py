@@ -39,9 +39,9 @@ PARK_ABOVE = 16 * 1024
 
 
 def push_parked(client, keys, element):
-    """The body beside the list, in one step with the element: neither is there without the other."""
+    """Puts the body beside the list, in one step with the element: neither is there without the other."""
     header, body = split_element(element)
-    name = secrets.token_urlsafe(12)  # nobody can guess it, and it never comes again
+    name = secrets.token_urlsafe(12)  # nobody can guess it, and it is never used again
     with client.pipeline(transaction=True) as transaction:
         transaction.hsetnx(keys.parked, name, body)
         transaction.hincrby(keys.counts, "parkedEver", 1)
@@ -52,7 +52,7 @@ def push_parked(client, keys, element):
 
 # region delay
 def enqueue_later(client, queue, data, message_id, delay_ms, headers=None):
-    """Nobody gets the message before the pause is over."""
+    """Nobody gets the message before the delay is over."""
     keys = Keys(queue)
     now = now_ms(client)
     element = new_element(message_id, now, data, headers=headers)
@@ -66,7 +66,7 @@ def enqueue_later(client, queue, data, message_id, delay_ms, headers=None):
 
 # region once
 def enqueue_once(client, queue, data, message_id, window_ms, headers=None):
-    """Within the window, Redis takes the id once, from any sender. False if it was there."""
+    """Within the window, Redis accepts the id once, from any sender. Returns False if it was there."""
     keys = Keys(queue)
     element = new_element(message_id, now_ms(client), data, headers=headers)
     push_once = script(client, "push-once")
@@ -79,7 +79,7 @@ def enqueue_once(client, queue, data, message_id, window_ms, headers=None):
 
 
 def send(client, given):
-    """As the arguments say. False for an id that was there."""
+    """Sends what the arguments say. Returns False for an id that was there."""
     headers = dict(header.split("=", 1) for header in given.header) or None
     message = (given.queue, given_data(given), given.id)
     if given.once:
@@ -97,14 +97,14 @@ def main():
     add_data(parser)
     parser.add_argument("--id", default=new_id())
     terms = parser.add_mutually_exclusive_group()
-    terms.add_argument("--once", type=int, metavar="MS", help="take the id once in so many ms")
-    terms.add_argument("--delay", type=int, metavar="MS", help="hand it out after so many ms")
+    terms.add_argument("--once", type=int, metavar="MS", help="accept the id once within this many ms")
+    terms.add_argument("--delay", type=int, metavar="MS", help="hand it out after this many ms")
     parser.add_argument("--header", action="append", default=[], metavar="NAME=TEXT")
     given = parser.parse_args()
     try:
         is_new = send(connect(), given)
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        sys.exit(f"Redis may hold {given.id} or not; send it again with --id and --once: {error}")
+        sys.exit(f"Redis may or may not hold {given.id}; send it again with --id and --once: {error}")
     print(f"held as {given.id}" if is_new else f"held before as {given.id}")
 
 

@@ -14,7 +14,7 @@ from redis_queue import Message, Unreadable, connect, enter, event_channel, is_w
 def listen(patterns, on_event):
     """Calls on_event(pattern, message) for each event, for ever, with the event's own pattern.
 
-    What is emitted while it is cut off is missed.
+    Events that are emitted while it is cut off are missed.
     """
     by_channel = {event_channel(pattern).encode(): pattern for pattern in patterns}
     while True:
@@ -28,7 +28,7 @@ def listen(patterns, on_event):
 
 
 def follow(subscription, by_channel, on_event):
-    """A connection that is lost without a word looks like a quiet one: so it is asked now and then."""
+    """A connection that is lost without a word looks like a quiet one, so it gets a PING now and then."""
     heard_at = time.monotonic()
     while True:
         news = subscription.get_message(timeout=5)

@@ -1,6 +1,6 @@
 """What the programs of this folder share: a connection, keys, elements, replies.
 
-docs/wire-format.md says what all of it means, and which parts of it to copy.
+docs/wire-format.md explains all of it, and says which parts to copy.
 """
 
 import gzip
@@ -16,13 +16,13 @@ from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.retry import Retry
 
-# The option `prefix` of the servers and clients that are to be met.
+# The option `prefix` of the servers and clients that these programs talk to.
 PREFIX = os.environ.get("REDIS_QUEUE_PREFIX", "rq")
 
 
 # region connect
 def connect():
-    """A client that sends nothing again by itself, and gives up on a Redis that is silent for five seconds."""
+    """A client that never repeats a command by itself, and gives up on a Redis that is silent for five seconds."""
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
     return redis.Redis.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
 # endregion connect
@@ -58,7 +58,7 @@ def now_ms(client):
 
 
 # region keys
-# Channels belong to no database: their names carry its number where it is not 0.
+# Channels belong to no database, so their names contain its number if that is not 0.
 DATABASE = parse_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")).get("db", 0)
 CHANNELS = f"{PREFIX}:db{DATABASE}" if DATABASE else PREFIX
 QUEUES = f"{PREFIX}:queues"
@@ -95,7 +95,7 @@ def parked_reply(replies, name):
 
 
 def is_reply_list(key):
-    """Nothing else is ever answered to: what a message names as its reply list may be any key."""
+    """Replies go nowhere else: a message may name any key as its reply list."""
     named = re.fullmatch(re.escape(PREFIX) + r":\{reply:[^{}]+\}:replies", key)
     return named is not None
 
@@ -112,7 +112,7 @@ def group_queue(group, pattern):
 
 # region encode
 def new_id():
-    """An id that nobody else has."""
+    """A unique id."""
     return secrets.token_urlsafe(12)
 
 
@@ -125,7 +125,7 @@ ZIP_ABOVE = 32 * 1024
 
 
 def encode_body(data):
-    """Header fields that say how the body came about, and its bytes. Bytes stay what they are."""
+    """Header fields that say how the body was made, and its bytes. Data that is bytes stays as it is."""
     fields, body = ({"codec": "raw"}, data) if isinstance(data, bytes) else ({}, to_json(data))
     if len(body) > ZIP_ABOVE:
         zipped = gzip.compress(body, compresslevel=1)
@@ -149,43 +149,43 @@ def new_element(message_id, at_ms, data, **fields):
 
 # region decode
 class Unreadable(Exception):
-    """The bytes are no message, or none that this program can read."""
+    """The bytes are not a message, or not one that this program can read."""
 
 
 def from_json(text):
     def refuse(constant):
-        raise ValueError(f"{constant} is no JSON")
+        raise ValueError(f"{constant} is not JSON")
 
     try:
         return json.loads(text.decode(), parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"no JSON: {error}") from error
+        raise Unreadable(f"not JSON: {error}") from error
 
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
 def unzip(body, zip_name):
-    """Stops at the largest size that is taken, whatever the bytes claim to become."""
+    """Stops at the largest size that is accepted, whatever the bytes claim."""
     if zip_name != "gzip":
         raise Unreadable(f"The body is compressed as {zip_name}; this program reads gzip.")
     unpacking = zlib.decompressobj(wbits=31)
     try:
         unpacked = unpacking.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error as error:
-        raise Unreadable(f"no gzip: {error}") from error
+        raise Unreadable(f"not gzip: {error}") from error
     if len(unpacked) > MAX_BODY_BYTES or not unpacking.eof:
         raise Unreadable(f"The body is cut off, or has more than {MAX_BODY_BYTES} bytes.")
     return unpacked
 
 
-# By the codec's name in the header. For msgpack: pip install msgpack, then add it here as
+# By the name of the codec in the header. For msgpack: pip install msgpack, then add it here as
 # "msgpack": functools.partial(msgpack.unpackb, timestamp=3).
 DECODERS = {"raw": bytes}
 
 HEADER_START = re.compile(rb'\{\s*"rq"\s*:')
 
-# What stands in front of a header. The same names elsewhere in it mean nothing.
+# The front of a header. The same names elsewhere in it mean nothing.
 FRONT = re.compile(
     rb'\{\s*"rq"\s*:\s*1\s*(?:,"crashes":(\d+)(?=[,}]))?(?:,"attempt":(\d+)(?=[,}]))?'
     rb'(?:,"parked":"([\w-]+)"(?=[,}]))?(?:,"postponed":(\d+)(?=[,}]))?(?=\s*[,}])'
@@ -218,12 +218,12 @@ def front_of(element):
 
 
 def count_of(digits, otherwise):
-    """What somebody else wrote may be beyond what can be counted on."""
+    """A number that somebody else wrote may be too large to be raised."""
     return otherwise if digits is None else min(int(digits), 1_000_000)
 
 
 class Message:
-    """What an element says. Raises Unreadable when that is nothing; so does `data`."""
+    """The content of an element. Raises Unreadable if there is none; so does `data`."""
 
     def __init__(self, element):
         if element == b"":
@@ -235,7 +235,7 @@ class Message:
         )
         self.codec = self.field("codec", str)
         self.zip = self.field("zip", str)
-        # The bytes of the data. Those that are parked have to be fetched.
+        # The bytes of the data. A parked body has to be fetched.
         self.content = self.body if self.parked is None else None
         self.pattern = self.field("pattern", str)
         self.id = self.field("id", str)
@@ -256,7 +256,7 @@ class Message:
 
     @property
     def data(self):
-        """Bytes for the codec raw, else what JSON or another codec makes of the body."""
+        """Bytes for the codec raw, else what JSON or another codec decodes."""
         if self.content is None:
             raise Unreadable(f"The body is parked as {self.parked}, and was not fetched.")
         if len(self.content) > MAX_BODY_BYTES:
@@ -273,9 +273,9 @@ class Message:
 
 # region again
 def for_another_attempt(message, crashes=None, postponed=0):
-    """With its attempt raised. Only the front is written anew: every other byte is somebody else's.
+    """The element with its attempt raised. Only the front is written anew: all other bytes are somebody else's.
 
-    With `postponed` 1 the attempt before it uses up none: its handler asked for that.
+    With `postponed` 1, the attempt before it does not count: its handler asked for the pause.
     """
     counts = {"attempt": message.attempt + 1}
     if crashes:
@@ -291,14 +291,14 @@ def for_another_attempt(message, crashes=None, postponed=0):
 
 
 def is_suspect(element):
-    """Whether it was found in the hands of a process that died."""
+    """Whether a process that died was holding it."""
     return element.startswith(b'{"rq":1,"crashes":')
 
 
 def after_a_crash(held):
-    """What becomes of the elements of a consumer that died, oldest first: pairs of the element and the end of the
-    suspects' list that it goes to. Each may be to blame. Of those that were suspects before, it is the one that was
-    begun last; older ones wait behind all others.
+    """New elements for those of a consumer that died, oldest first: pairs of the element and the end of the suspects'
+    list that it goes to. Each may be to blame. Of those that were suspects before, the one begun last is; older ones
+    wait behind all others.
     """
     last = max((index for index, element in enumerate(held) if is_suspect(element)), default=None)
     after = []
@@ -319,7 +319,7 @@ def suspected(element, more_crashes):
 
 # region dead
 def dead_letter(element, facts):
-    """A header with the facts, and behind it the element as it came. In front, where its body is parked."""
+    """A header with the facts, and behind it the element as it came. A parked body is named in front."""
     header, _, _ = element.partition(b"\n")
     front = FRONT.match(header[:FRONT_BYTES])
     parked = {"parked": front_of(element)[2]} if front and front.group(3) else {}
@@ -329,7 +329,7 @@ def dead_letter(element, facts):
 
 # region reply
 def new_reply(request, data, is_error=False):
-    """The only reply, and by that the last one, to the request with this number."""
+    """The only reply, and so the last one, to the request with this number."""
     error = {"error": True} if is_error else {}
     encoding, body = encode_body(data)
     return join_element({"re": request, **error, "last": True, **encoding}, body)
@@ -344,6 +344,6 @@ def is_wildcard(pattern):
 
 
 def enter(client, field):
-    """Enters a wish in the index of groups: from now on every emitter knows of it."""
+    """Enters a field in the index of groups: from now on, every emitter knows of it."""
     script(client, "enter")(keys=[GROUPS, QUEUES], args=[field])
 # endregion wildcards

@@ -1,4 +1,4 @@
-"""Asks and prints what comes back, one line of JSON for each value: request.py [--timeout SECONDS] [--file PATH] QUEUE [JSON]"""
+"""Sends a request, and prints each value of the reply as JSON: request.py [--timeout SECONDS] [--file PATH] QUEUE [JSON]"""
 
 import argparse
 import json
@@ -27,10 +27,10 @@ class RequestFailed(Exception):
 
 # region request
 def request(client, queue, data, timeout=10):
-    """The values of the reply, as they come: one for a handler that returns a value."""
+    """Yields the values of the reply as they come: one for a handler that returns a value."""
     if client.hget(QUEUES, queue) != b"served":
         raise RequestFailed(f"Nothing has ever served {queue}.")
-    replies = reply_list(new_id())  # this caller's own; a program that asks more often keeps one for all
+    replies = reply_list(new_id())  # of this request alone; a program that asks more often keeps one for all
     number = 1
     deadline = time.monotonic() + timeout
     now = now_ms(client)
@@ -43,7 +43,7 @@ def request(client, queue, data, timeout=10):
         left = deadline - time.monotonic()
         popped = client.blpop(replies, min(left, 1)) if left > 0 else None
         if popped is None and left <= 0:
-            raise RequestFailed(f"No reply within {timeout} s. The handler may have run or not.")
+            raise RequestFailed(f"No reply within {timeout} s. The handler may or may not have run.")
         if popped is None:
             continue
         reply = Message(popped[1])

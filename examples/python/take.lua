@@ -1,16 +1,16 @@
 #!lua flags=allow-oom
 -- KEYS: consumers, processing, waiting, delayed, suspects, paused. ARGV: the consumer.
--- Answers { 'leaseLost' }, { 'paused' }, { 'empty' } or { 'message', element, time of Redis in ms }.
+-- Replies with { 'leaseLost' }, { 'paused' }, { 'empty' } or { 'message', element, time of Redis in ms }.
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 'leaseLost' } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- Held although it asks for more: the answer of an earlier call was lost, so it is given again.
+-- It holds one, but asks for more: the reply to an earlier call was lost, so it gets that one again.
 local held = redis.call('LINDEX', KEYS[2], 0)
 if held then return { 'message', held, now } end
 if redis.call('EXISTS', KEYS[6]) == 1 then return { 'paused' } end
 
--- Suspects first. They are to run alone, as everything does here.
+-- Suspects come first. They must run alone, as everything does here.
 local suspect = redis.call('LMOVE', KEYS[5], KEYS[2], 'LEFT', 'RIGHT')
 if suspect then return { 'message', suspect, now } end
 

@@ -20,13 +20,13 @@ interface Order {
 // #region handlers
 @Controller()
 class BillingController {
-  // One replica of the group `billing`, the server's own, handles each order, however many are up or down.
+  // One replica of the server's own group, `billing`, handles each order, no matter how many are up.
   @EventPattern<string>('order.placed', { durable: true, history: { maxLength: 100_000 } })
   bill(@Payload() order: Order): void {
     console.log(`bill for order ${order.id}`);
   }
 
-  // A group of its own, which begins with what the history has when the group first starts.
+  // Another group. It begins with the events that are in the history when the group first starts.
   @EventPattern<string>('order.placed', { group: 'statistics', from: 'earliest' })
   count(@Payload() order: Order): void {
     console.log(`counted order ${order.id}`);
@@ -65,7 +65,7 @@ await admin.declare('order.placed', { history: { maxLength: 100_000 } });
 const order = new RedisQueueRecordBuilder({ id: 7 })
   .id('order-7')
   .deduplicate(60_000) // each group gets one copy, even if it is sent again after an unknown outcome
-  .mandatory() // an error when neither a group nor a live listener gets it
+  .mandatory() // an error if neither a group nor a live listener gets it
   .build();
 const { groups, listeners } = await client.emit('order.placed', order);
 console.log(`held for ${groups} groups, heard by ${listeners} replicas`);

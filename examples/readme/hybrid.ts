@@ -46,7 +46,7 @@ class ReportController {
 }
 // #endregion handler
 
-/** Ends at once when the signal says that nobody will count the result. */
+/** Ends at once when the signal fires, since the result then no longer counts. */
 async function slowWork({ year }: Report, signal: AbortSignal): Promise<void> {
   await setTimeout(50, undefined, { signal });
   console.log(`report ${year} is made`);

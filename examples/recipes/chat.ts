@@ -21,7 +21,7 @@ interface Line {
 // #region hear
 @Controller()
 class ChatController {
-  // Every replica hears every room. The history is there for those that are cut off for a while.
+  // Every replica hears every room. The history is for those that are cut off for a while.
   @EventPattern<string>('chat.#', {
     history: { maxLength: 100, maxAgeMs: 3_600_000 },
     recover: { withinMs: 600_000 },

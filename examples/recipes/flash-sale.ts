@@ -18,7 +18,7 @@ const CUSTOMERS = 1_000;
 const HOUR_MS = 3_600_000;
 
 // #region stock
-/** Sells a piece unless this customer has one, or none is left. All of it happens at once: nobody comes in between. */
+/** Sells a piece unless this customer has one, or none is left. It is atomic: nobody comes in between. */
 const sellScript = `
 local buyers, customer, pieces = KEYS[1], ARGV[1], tonumber(ARGV[2])
 if redis.call('SISMEMBER', buyers, customer) == 1 then return 1 end
@@ -79,7 +79,7 @@ class SaleController {
 class BuyButton {
   constructor(private readonly client: RedisQueueClient) {}
 
-  /** What the HTTP handler does: it answers as soon as Redis holds the order. */
+  /** What the HTTP handler does: it responds as soon as Redis holds the order. */
   async press(customer: string): Promise<'ordered' | 'ordered before'> {
     const { isDuplicate } = await this.client.enqueue(
       'sale.order',

@@ -23,7 +23,7 @@ class ArchiveController {
   // Gets arrays: of a hundred lines, or of what has come within two seconds.
   @EventPattern<string>('log.line', { durable: true, batch: { size: 100, waitMs: 2_000 } })
   store(@Payload() lines: LogLine[]): void {
-    // One insert in place of a hundred. When it throws, these lines come again.
+    // One insert in place of a hundred. If it throws, these lines come again.
     console.log(`archived lines ${lines[0]?.number} to ${lines.at(-1)?.number}`);
   }
 }
@@ -32,7 +32,7 @@ class ArchiveController {
 // #region errors
 @Controller()
 class ErrorController {
-  // Passes over a line that it has had, should it come live and by the replay.
+  // Skips a line that it has already handled, since a line may come live and again by the replay.
   @EventPattern<string>('log.line', { durable: true, once: { windowMs: DAY_MS } })
   look(@Payload() line: LogLine): void {
     if (line.level === 'error') console.log(`an error in line ${line.number}`);

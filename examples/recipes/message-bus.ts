@@ -25,7 +25,7 @@ class ShippingController {
   @EventPattern<string>('order.paid', { durable: true })
   async send(@Payload() { id }: About): Promise<void> {
     console.log(`parcel for order ${id}`);
-    // Says what it did, once however often this runs; and fails if nobody would ever hear it.
+    // Announces what it did, once, however often this runs; fails if nobody would ever hear it.
     const event = { id: `parcel-${id}`, deduplicateMs: DAY_MS, isMandatory: true };
     await this.bus.emit('parcel.sent', { id }, event);
   }
@@ -33,7 +33,7 @@ class ShippingController {
 
 @Controller()
 class AlertsController {
-  // One segment: order.failed and payment.failed, and what other services will call so.
+  // One segment: order.failed, payment.failed, and events of other services with such a name.
   @EventPattern<string>('*.failed', { durable: true })
   alert(@Payload() { id }: About, @Ctx() context: RedisQueueContext): void {
     console.log(`call somebody: ${context.getPattern()} ${id}`);
@@ -42,7 +42,7 @@ class AlertsController {
 
 @Controller()
 class LedgerController {
-  // Everything, one after the other, so that it is written in the order in which it happened.
+  // All events, one after the other, so that they are written in the order in which they happened.
   @EventPattern<string>('#', { durable: true, concurrency: 1 })
   write(@Payload() { id }: About, @Ctx() context: RedisQueueContext): void {
     console.log(`${context.getPattern()} ${id}`);

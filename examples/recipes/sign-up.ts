@@ -20,7 +20,7 @@ interface User {
 // #region services
 @Controller()
 class MailController {
-  // One copy for the server's group: one of its replicas handles it, and it comes again when that fails.
+  // One copy for the server's group: one of its replicas handles it, and it comes again if that fails.
   @EventPattern<string>('user.signed-up', { durable: true, retry: { attempts: 5, delayMs: 1_000 } })
   welcome(@Payload() user: User, @Ctx() context: RedisQueueContext): void {
     console.log(`mail to ${user.mail}, attempt ${context.getAttempt()}`);
@@ -31,7 +31,7 @@ class MailController {
 
 @Controller()
 class SmsController {
-  // Another group, another copy: what becomes of the mail is no concern of this one.
+  // Another group with its own copy: a mail that fails does not affect this one.
   @EventPattern<string>('user.signed-up', { durable: true, once: { windowMs: 86_400_000 } })
   sendCode(@Payload() user: User): void {
     console.log(`SMS to ${user.phone}: your code is 1234`);
@@ -45,7 +45,7 @@ class SignUpService {
   constructor(private readonly client: RedisQueueClient) {}
 
   async signUp(user: User): Promise<void> {
-    // Here the user goes into your database. Then every service that wants to know is told:
+    // Save the user in your database here. Then tell every service that wants to know:
     const emitted = await this.client.emit('user.signed-up', user, {
       id: `signed-up-${user.mail}`,
       deduplicateMs: 60_000, // a second click within a minute is no second welcome
@@ -68,7 +68,7 @@ class SmsModule {}
   imports: [
     RedisQueueModule.register({
       connection,
-      // From now on these groups get their copies, also one that has never been started.
+      // From now on these groups get their copies, even one that has never been started.
       declare: { 'user.signed-up': { groups: ['mail', 'sms'] } },
     }),
   ],

@@ -11,7 +11,7 @@ const payWithinMs = Number(process.env['PAY_WITHIN_MS'] ?? 10_000);
 type Ending = 'paid' | 'cancelled';
 
 // #region orders
-/** Stands for your database. An order ends once: who comes second learns how it ended. */
+/** Stands for your database. An order ends once: a second attempt returns how it ended. */
 @Injectable()
 class Orders implements OnApplicationShutdown {
   readonly #redis = new Redis(connection);
@@ -62,12 +62,12 @@ class Shop {
 class UnpaidController {
   constructor(private readonly orders: Orders) {}
 
-  // Comes for each order, paid or not, and after a crash perhaps twice: the order itself says what is to be done.
+  // Comes for each order, paid or not, and after a crash perhaps twice: the order itself says what to do.
   @MessagePattern('order.unpaid', { once: { windowMs: 86_400_000 } })
   async cancel(@Payload() { id }: { readonly id: string }): Promise<void> {
     const ending = await this.orders.end(id, 'cancelled');
     if (ending === 'paid') console.log(`order ${id} was paid in time`);
-    else console.log(`order ${id} is cancelled`); // and its goods go back, in a way that bears being done twice
+    else console.log(`order ${id} is cancelled`); // and its goods go back, by an operation that is safe to repeat
   }
 }
 // #endregion handler

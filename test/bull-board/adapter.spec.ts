@@ -293,7 +293,7 @@ describe('actions on one message', () => {
     expect((await board.put('queues/work/a/promote')).status).toBe(204);
     expect(await board.put('queues/work/c/promote')).toMatchObject({
       status: 409,
-      body: { message: 'The message is not delayed any more. Reload the page.' },
+      body: { message: 'The message is no longer delayed. Reload the page.' },
     });
     await serve(gate);
 

@@ -81,7 +81,7 @@ describe('consumer.py', () => {
     const failing = lastValueFrom(client.send(QUEUE, { text: 'to nobody' }));
     await expect(failing).rejects.toEqual({ status: 'error', message: "'to'" });
     const useless = lastValueFrom(client.send(QUEUE, { to: 'nobody' }));
-    await expect(useless).rejects.toEqual({ status: 'error', message: 'nobody is no address' });
+    await expect(useless).rejects.toEqual({ status: 'error', message: 'nobody is not an address' });
 
     const [letter] = await deadLetters(1);
     expect(letter).toMatchObject({ reason: 'rejected', data: { to: 'nobody' } });

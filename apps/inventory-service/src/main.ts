@@ -5,7 +5,7 @@ import { RedisQueueModule } from 'nestjs-redis-queue-transport';
 import { AppModule } from './app.module.js';
 import { InventoryConfig } from './config/inventory-config.js';
 
-// HTTP is for those who run it: /health and /metrics. Its work comes by messages alone.
+// HTTP is only for operators: /health and /metrics. All work comes as messages.
 const app = await NestFactory.create(AppModule);
 app.connectMicroservice(RedisQueueModule.microservice(), { inheritAppConfig: true });
 // SIGTERM and SIGINT let the running handlers finish and hand back what has not started.

@@ -10,7 +10,7 @@ export function byId<T extends Element = HTMLElement>(id: string, kind?: new () 
 
 interface Attributes {
   readonly class?: string;
-  /** As text: whatever it holds, it never becomes markup. */
+  /** Set as text, so it never becomes markup. */
   readonly text?: string;
 }
 

@@ -11,7 +11,7 @@ import type {
 } from './live-view.js';
 import { RateChart } from './rate-chart.js';
 
-/** What stands beside the orders. */
+/** The cards beside the orders. */
 export class FiguresView {
   readonly #chart = new RateChart();
   readonly #queues = new KeyedList<QueueRow>(byId('queues'), {
@@ -61,7 +61,7 @@ function ageOf({ answeredAt, isStale }: StockView): string {
 
 function makeQueue({ queue }: QueueRow): ListItem<QueueRow> {
   const name = make('th');
-  // On a phone, a name breaks where a word of it ends.
+  // On a phone, a name may break after each of its words.
   for (const part of queue.split(/(?<=[/.])/)) name.append(part, make('wbr'));
   name.scope = 'row';
   const cells = Array.from({ length: 5 }, () => make('td'));

@@ -1,4 +1,4 @@
-/** What stands for one row. */
+/** What shows one row. */
 export interface ListItem<Row> {
   readonly element: HTMLElement;
   update(row: Row): void;
@@ -7,7 +7,7 @@ export interface ListItem<Row> {
 export interface KeyedListOptions<Row> {
   readonly keyOf: (row: Row) => string;
   readonly makeItem: (row: Row) => ListItem<Row>;
-  /** What stands there while there are no rows. */
+  /** Shown while there are no rows. */
   readonly empty?: HTMLElement;
 }
 

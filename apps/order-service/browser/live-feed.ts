@@ -5,7 +5,7 @@ export interface FeedListener {
   readonly orders: (orders: ChangedOrders) => void;
   readonly figures: (figures: Figures) => void;
   readonly trouble: (trouble: Trouble) => void;
-  /** The stream is cut. It comes back by itself, with a snapshot. */
+  /** The stream was cut. It comes back by itself, with a snapshot. */
   readonly cut: () => void;
 }
 
@@ -14,7 +14,7 @@ const AGAIN_AFTER_MS = 1_000;
 /** Listens to order-service for as long as the page is open. */
 export function listen(listener: FeedListener): void {
   const source = new EventSource('/live');
-  // The stream comes from the service that the page came from, which has typed it.
+  // The stream comes from the same service as the page, which types it.
   const hear = <T>(type: string, hearer: (data: T) => void): void => {
     source.addEventListener(type, (event: MessageEvent<string>) =>
       hearer(JSON.parse(event.data) as T),
@@ -26,7 +26,7 @@ export function listen(listener: FeedListener): void {
   hear('trouble', listener.trouble);
   source.addEventListener('error', () => {
     listener.cut();
-    // The browser connects again by itself, unless it got another answer than a stream.
+    // The browser reconnects by itself, unless it got something other than a stream.
     if (source.readyState === EventSource.CLOSED) {
       setTimeout(() => listen(listener), AGAIN_AFTER_MS);
     }

@@ -1,4 +1,4 @@
-/** What order-service tells the page: events of the stream `/live`, each with JSON of one of these types. */
+/** What order-service sends the page: events of the stream `/live`, each with JSON of one of these types. */
 
 export type OrderStatus =
   'placing' | 'accepted' | 'reserved' | 'confirmed' | 'rejected' | 'cancelled';
@@ -24,7 +24,7 @@ export type ChangedOrders = readonly OrderRow[];
 
 /** Event `figures`, about once a second. */
 export interface Figures {
-  /** Of all orders, not only of those on the page. */
+  /** All orders, not only those on the page. */
   readonly placed: number;
   readonly placedPerSecond: number;
   readonly emails: EmailFigures;
@@ -33,7 +33,7 @@ export interface Figures {
   readonly stock: StockView;
   /** Undefined outside of the demo, where nobody starts and kills processes for the page. */
   readonly processes: readonly ProcessRow[] | undefined;
-  /** Other views of the shop that this service has. */
+  /** Other views of the shop that this service serves. */
   readonly links: readonly PageLink[];
 }
 
@@ -80,7 +80,7 @@ export interface StockView {
   readonly items: readonly StockRow[];
   /** Undefined if it has never answered. */
   readonly answeredAt: string | undefined;
-  /** It did not answer when it was asked last. */
+  /** It did not answer when last asked. */
   readonly isStale: boolean;
 }
 

@@ -9,7 +9,7 @@ export const statuses = [
   'cancelled',
 ] as const satisfies readonly OrderStatus[];
 
-/** How far an order is. An order never goes back, so that what comes late can be told from what is new. */
+/** How far an order has got. An order never goes back, so late news can be told from new. */
 const progress: Readonly<Record<OrderStatus, number>> = {
   placing: 0,
   accepted: 1,
@@ -26,7 +26,7 @@ export function isSettled(status: OrderStatus): boolean {
 /** As many as a snapshot has. */
 const MOST = 1_000;
 
-/** The newest orders as far as the page knows, the oldest first. */
+/** The newest orders that the page knows, the oldest first. */
 export class OrderBook {
   #orders = new Map<string, OrderRow>();
 
@@ -38,7 +38,7 @@ export class OrderBook {
     return this.#orders.get(id);
   }
 
-  /** Takes the place of what was known, but not of what is newer. */
+  /** Replaces what was known, except what is newer. */
   replace(newestFirst: readonly OrderRow[]): void {
     const known = this.#orders;
     this.#orders = new Map();

@@ -6,7 +6,7 @@ import { Rush } from './rush.js';
 
 const RUSH = 1_000;
 
-/** The form, the rush, and what became of either in words. */
+/** The form, the rush, and the outcome of each in words. */
 export class OrderForm {
   readonly #form = byId('form', HTMLFormElement);
   readonly #said = byId('said');
@@ -14,7 +14,7 @@ export class OrderForm {
   readonly #progress = byId('rush-progress', HTMLProgressElement);
   readonly #rushSize: number;
   #skus: readonly string[] = [];
-  /** The order that the form has placed last, until it is settled. */
+  /** The order that the form placed last, until it is settled. */
   #ownId: string | undefined;
 
   constructor(private readonly book: OrderBook) {
@@ -40,7 +40,7 @@ export class OrderForm {
     byId('skus').replaceChildren(...options);
   }
 
-  /** Says how the order of the form gets on. */
+  /** Shows the progress of the form's order. */
   draw(): void {
     const order = this.#ownId === undefined ? undefined : this.book.find(this.#ownId);
     if (order === undefined) return;

@@ -12,7 +12,9 @@ export type Answer =
 const PAUSE_MS = 500;
 const GIVE_UP_AFTER_MS = 60_000;
 
-/** Posts an order until it is answered: with the same key it is the same order. Rejects if nobody answers for a minute. */
+/**
+ * Posts an order until it is answered; the same key makes it the same order. Rejects if nobody answers for a minute.
+ */
 export async function placeOrder(order: NewOrder): Promise<Answer> {
   const key = crypto.randomUUID();
   const until = performance.now() + GIVE_UP_AFTER_MS;

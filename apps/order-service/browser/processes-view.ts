@@ -76,7 +76,7 @@ export class ProcessesView {
     if (!(await this.#ask('DELETE', `processes/${pid}`, done))) button.ariaDisabled = null;
   }
 
-  /** Says how it went. Resolves with whether it was done. */
+  /** Shows the outcome. Resolves with whether it was done. */
   async #ask(method: string, path: string, done: string): Promise<boolean> {
     try {
       const response = await fetch(`/demo/${path}`, { method });

@@ -28,7 +28,7 @@ export class Rush {
     private readonly skus: readonly string[],
   ) {}
 
-  /** Resolves when each order is answered, or has found no answer. */
+  /** Resolves when each order was answered or given up. */
   async run(onAnswer: (answered: number) => void): Promise<RushResult> {
     const lane = async (): Promise<void> => {
       while (this.#next < this.size) {
@@ -46,7 +46,7 @@ export class Rush {
     try {
       this.#result[(await placeOrder(order)).kind] += 1;
     } catch {
-      // Counted, and told when the rush is over.
+      // Counted, and reported when the rush is over.
       this.#result.unanswered += 1;
     }
   }

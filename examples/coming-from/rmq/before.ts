@@ -22,7 +22,7 @@ interface Order {
   readonly total: number;
 }
 
-/** What is used here of a channel of amqplib. */
+/** The part of amqplib's channel that this example uses. */
 interface Channel {
   ack(message: unknown): void;
   nack(message: unknown, allUpTo: boolean, requeue: boolean): void;

@@ -10,11 +10,11 @@ export class InventoryConfig {
   readonly queuePrefix: string;
   /** `DATA_PREFIX`: first part of the keys of this service's own data. */
   readonly dataPrefix: string;
-  /** `CONCURRENCY`: reservations that run at a time in one process. */
+  /** `CONCURRENCY`: how many reservations run at once in one process. */
   readonly concurrency: number;
   /** `LEASE_MS`: how long after a crash another process takes over what this one held. */
   readonly leaseMs: number;
-  /** `WAREHOUSE_MS`: how long the imitated warehouse system takes for an answer. */
+  /** `WAREHOUSE_MS`: how long the imitated warehouse system takes to answer. */
   readonly warehouseMs: number;
   /** `STOCK_FILE`: the stock of an empty Redis. */
   readonly stockFile: string;
@@ -47,7 +47,7 @@ export class InventoryConfig {
   }
 }
 
-/** `src` and `dist` lie side by side, so that one path serves both. */
+/** `src` and `dist` are side by side, so one path works for both. */
 function defaultStockFile(): string {
   return fileURLToPath(new URL('../../data/stock.json', import.meta.url));
 }

@@ -9,7 +9,7 @@ export class HealthController {
     private readonly queues: RedisQueueHealthIndicator,
   ) {}
 
-  /** The process answers. Killing it would not bring Redis back. */
+  /** The process responds. Killing it would not bring Redis back. */
   @Get('live')
   @HealthCheck()
   live(): Promise<HealthCheckResult> {

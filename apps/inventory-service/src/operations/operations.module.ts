@@ -6,10 +6,10 @@ import { StockModule } from '../stock/stock.module.js';
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
 
-/** What those who run the service ask it: whether it is healthy, and what it has measured. */
+/** What operators ask the service: whether it is healthy, and what it has measured. */
 @Module({
   imports: [
-    // The transport logs itself what is wrong with Redis, once and not with each probe.
+    // The transport itself logs what is wrong with Redis: once, not with each probe.
     TerminusModule.forRoot({ logger: false }),
     StockModule,
   ],

@@ -12,7 +12,7 @@ export const REDIS = Symbol('REDIS');
       inject: [InventoryConfig],
       useFactory: (config: InventoryConfig): Redis => {
         const logger = new Logger('Redis');
-        // While Redis is away, a reservation waits: one that failed would be a dead letter.
+        // While Redis is away, a reservation waits: if it failed, it would become a dead letter.
         const redis = new Redis(config.redisUrl, { maxRetriesPerRequest: null });
         // ioredis reconnects by itself; without a listener it would print whole stack traces.
         redis.on('error', (error: Error) => logger.error(error.message));

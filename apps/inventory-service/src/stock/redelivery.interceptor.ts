@@ -9,7 +9,7 @@ import type { RedisQueueContext } from 'nestjs-redis-queue-transport';
 import type { Observable } from 'rxjs';
 import { StockRepository } from './stock.repository.js';
 
-/** Counts messages that a process which is gone had started before. */
+/** Counts messages that another process had started, which is gone. */
 @Injectable()
 export class RedeliveryInterceptor implements NestInterceptor {
   readonly #logger = new Logger(RedeliveryInterceptor.name);
@@ -20,9 +20,11 @@ export class RedeliveryInterceptor implements NestInterceptor {
     const message = context.switchToRpc().getContext<RedisQueueContext>();
     const attempt = message.getAttempt();
     if (attempt > 1) {
-      // Only what a program without this library pushed has no id.
+      // Only messages of programs without this library have no id.
       const id = message.getMessageId() ?? 'no id';
-      this.#logger.warn(`message ${id} of ${message.getPattern()} comes for attempt ${attempt}`);
+      this.#logger.warn(
+        `message ${id} of ${message.getPattern()} is delivered again: attempt ${attempt}`,
+      );
       await this.stock.countRedelivery(id);
     }
     return next.handle();

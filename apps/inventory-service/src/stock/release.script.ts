@@ -1,5 +1,5 @@
 /**
- * Gives back what was taken for one order, once. One that took nothing stays as it is.
+ * Gives back the stock that an order took, once. An order that took nothing stays as it is.
  *
  * KEYS: units, outcomes. ARGV: order id. Reply: 1, or 0 if there is no outcome for the order.
  */

@@ -8,7 +8,7 @@ export type Reservation =
   | { readonly status: 'reserved' | 'released'; readonly lines: readonly OrderLine[] }
   | { readonly status: 'rejected'; readonly reason: string };
 
-/** Somebody forgot to enter these items: not an end, since the order can be filled when they are there. */
+/** Somebody forgot to enter these items. That is not an end, since the order can be filled once they are entered. */
 export interface UnknownItems {
   readonly status: 'unknown';
   readonly skus: readonly string[];

@@ -16,7 +16,7 @@ local orderId, lines = ARGV[1], cjson.decode(ARGV[2])
 local earlier = redis.call('HGET', outcomes, orderId)
 if earlier then return earlier end
 
--- Two lines may name the same item: what counts is their sum.
+-- Two lines may name the same item: their sum counts.
 local wanted, skus = {}, {}
 for _, line in ipairs(lines) do
   if not wanted[line.sku] then

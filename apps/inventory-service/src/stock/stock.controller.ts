@@ -31,7 +31,7 @@ export class StockController {
     await this.warehouse.prepare(context.getSignal());
     const reservation = await this.stock.reserve(orderId, lines);
     if (reservation.status === 'unknown') {
-      // Trying again does not help; entering the items does, and then sending the message again.
+      // Retrying does not help. Enter the items, and then redrive the message.
       throw new DeadLetter(`not in the stock's books: ${reservation.skus.join(', ')}`);
     }
     await this.#announce(orderId, reservation);
@@ -66,7 +66,7 @@ export class StockController {
       reservation.status === 'rejected'
         ? ['inventory.rejected', { orderId, reason: reservation.reason }]
         : ['inventory.reserved', { orderId }];
-    // An outcome that nobody would hear is an error, not a success.
+    // An outcome that nobody hears of is an error, not a success.
     await this.events.emit(event, data, { id: orderId, isMandatory: true });
   }
 }

@@ -2,11 +2,11 @@
 export interface StockKeys {
   /** Hash: SKU → units that can still be sold. */
   readonly units: string;
-  /** Hash: SKU → units that the stock began with; what the books are checked against. */
+  /** Hash: SKU → units that the stock began with; the books are checked against them. */
   readonly seeded: string;
-  /** Hash: order id → its outcome as JSON. What makes a reservation idempotent. */
+  /** Hash: order id → its outcome as JSON. Makes reservations idempotent. */
   readonly outcomes: string;
-  /** Hash: message id → how often it was delivered again. A figure for the demo. */
+  /** Hash: message id → how many times it was delivered again. A figure for the demo. */
   readonly redelivered: string;
 }
 

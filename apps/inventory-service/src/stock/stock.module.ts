@@ -30,7 +30,7 @@ import { Warehouse } from './warehouse.js';
     StockSeeder,
     Warehouse,
     RedeliveryInterceptor,
-    // A message that it refuses becomes a dead letter at once, with the reasons: trying again makes none valid.
+    // A message that it refuses becomes a dead letter at once, with the reasons: retrying would not make it valid.
     {
       provide: APP_PIPE,
       useFactory: (): ValidationPipe => new ValidationPipe({ transform: true, whitelist: true }),

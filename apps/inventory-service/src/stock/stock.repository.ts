@@ -40,7 +40,7 @@ export class StockRepository {
     return (await this.redis.eval(releaseScript, 2, ...keys, orderId)) === 1;
   }
 
-  /** `undefined` when there is no such item, which is not the same as none left. */
+  /** `undefined` if there is no such item, which is not the same as none left. */
   async unitsLeft(sku: string): Promise<number | undefined> {
     const units = await this.redis.hget(this.#keys.units, sku);
     return units === null ? undefined : Number(units);
@@ -54,7 +54,7 @@ export class StockRepository {
       .sort((a, b) => (a.sku < b.sku ? -1 : 1));
   }
 
-  /** Adds items that Redis does not know yet; one that it knows keeps its units. */
+  /** Adds items that Redis does not know yet; known ones keep their units. */
   async addMissing(items: readonly StockItem[]): Promise<void> {
     const transaction = this.redis.multi();
     for (const { sku, units } of items) {

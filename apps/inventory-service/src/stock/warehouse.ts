@@ -3,8 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { InventoryConfig } from '../config/inventory-config.js';
 
 /**
- * Stands for the slow system that a real service would ask before it takes stock. It makes
- * handlers last long enough to be seen in Redis, and to be hit when the process is killed.
+ * Stands for the slow system that a real service would ask before it takes stock. It makes handlers last long enough to
+ * be seen in Redis, and to be interrupted when the process is killed.
  */
 @Injectable()
 export class Warehouse {

@@ -12,9 +12,9 @@ export class OrderConfig {
   readonly dataPrefix: string;
   /** `STOCK_TIMEOUT_MS`: how long `GET /stock/:sku` waits for inventory-service. */
   readonly stockTimeoutMs: number;
-  /** `PAY_WITHIN_MS`: when an order by transfer that is not paid is cancelled, after its goods were set aside. */
+  /** `PAY_WITHIN_MS`: how long after its goods were set aside an unpaid order by transfer is cancelled. */
   readonly payWithinMs: number;
-  /** `PAYMENT_FAILS_EVERY`: of so many calls to the imitated payment provider one fails; 0 for none. */
+  /** `PAYMENT_FAILS_EVERY`: one in this many calls to the imitated payment provider fails; 0 for none. */
   readonly paymentFailsEvery: number;
   /** `LEASE_MS`: how long after a crash another process takes over what this one held. */
   readonly leaseMs: number;

@@ -8,7 +8,7 @@ export type Role = 'all' | 'web';
 
 const roles: readonly string[] = ['all', 'web'] satisfies Role[];
 
-/** `ROLE`, by default `all`. Read before there is an app: it says what the app consists of. */
+/** `ROLE`, by default `all`. Read before there is an app: it decides what the app consists of. */
 export function readRole(environment: Environment): Role {
   const role = readText(environment, 'ROLE', 'all');
   if (!roles.includes(role)) throw new Error(`ROLE must be all or web, got "${role}"`);

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** What it needs of a request and a response, whatever the framework. */
+/** What the middleware needs of a request and a response, in any framework. */
 interface Asked {
   readonly headers: { readonly authorization?: string | undefined };
 }

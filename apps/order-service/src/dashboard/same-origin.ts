@@ -1,4 +1,4 @@
-/** What it needs of a request and a response, whatever the framework. */
+/** What the middleware needs of a request and a response, in any framework. */
 interface Asked {
   readonly method?: string | undefined;
   readonly headers: {
@@ -14,7 +14,7 @@ interface Answer {
 }
 
 const HARMLESS: readonly unknown[] = ['GET', 'HEAD'];
-/** `none`: no page asked, but the user, by typing the address for instance. */
+/** `none`: not a page asked, but the user, for example by typing the address. */
 const OURS: readonly unknown[] = ['same-origin', 'none'];
 
 /**
@@ -32,7 +32,7 @@ export function sameOrigin(request: Asked, response: Answer, next: () => void): 
 
 function isOurs({ headers }: Asked): boolean {
   const { host, origin, 'sec-fetch-site': site } = headers;
-  // If the browser says it, it is right, even behind a proxy that changes the host.
+  // If the browser sends it, it is right, even behind a proxy that changes the host.
   if (site !== undefined) return OURS.includes(site);
   // Not a browser.
   if (origin === undefined) return true;

@@ -10,8 +10,8 @@ import { isLoopback } from '../config/loopback.js';
 import { Supervisor } from './supervisor.js';
 
 /**
- * Lets only the page of the demo in. Without a supervisor there is nothing here. A browser on this machine shows other
- * sites too: their requests have another `Origin`, or, if their name was bound to this address, another `Host`.
+ * Lets in only the page of the demo. Without a supervisor, these routes do not exist. A browser on this machine shows
+ * other sites too: their requests have another `Origin` or, if their name was bound to this address, another `Host`.
  */
 @Injectable()
 export class DemoGuard implements CanActivate {

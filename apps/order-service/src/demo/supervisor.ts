@@ -11,7 +11,7 @@ import { OrderConfig } from '../config/order-config.js';
 /** A replica takes a while to start. */
 const ANSWER_WITHIN_MS = 60_000;
 
-/** The demo program, which starts and kills the processes of the shop. Only there in the demo. */
+/** The demo program, which starts and kills the processes of the shop. It exists only in the demo. */
 @Injectable()
 export class Supervisor {
   readonly #url: URL | undefined;
@@ -27,7 +27,7 @@ export class Supervisor {
   /** Undefined outside of the demo. */
   async processes(): Promise<readonly ProcessRow[] | undefined> {
     if (!this.isThere) return undefined;
-    // The program that started this process is trusted.
+    // This service trusts the program that started it.
     return (await this.#ask('GET', 'processes')) as readonly ProcessRow[];
   }
 
@@ -41,7 +41,7 @@ export class Supervisor {
     await this.#ask('DELETE', `processes/${pid}`);
   }
 
-  /** Puts a message on a queue that no handler can do anything with. */
+  /** Puts a message on a queue that no handler can process. */
   async poison(): Promise<void> {
     await this.#ask('POST', 'poison');
   }

@@ -6,8 +6,8 @@ import { REDIS } from '../redis/redis.module.js';
 import type { Email } from './email.js';
 
 /**
- * Stands for a mail provider that takes an idempotency key: however often it is asked, an e-mail goes out once for
- * each key. What it has sent is a list in Redis, where the demo and you can count it.
+ * Stands for a mail provider that takes an idempotency key: however often it is asked, an e-mail goes out once for each
+ * key. The e-mails that it has sent are a list in Redis, where you and the demo can count them.
  */
 @Injectable()
 export class MailProvider {

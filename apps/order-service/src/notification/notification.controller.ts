@@ -4,8 +4,8 @@ import { OrderIdDto } from '../orders/dto/order-id.dto.js';
 import { NotificationService } from './notification.service.js';
 
 /**
- * A group of its own hears how orders end, with copies and retries of its own: inventory-service hears the same event,
- * and neither can fail the other.
+ * Hears how orders end, as a group of its own, with copies and retries of its own: inventory-service hears the same
+ * event, and neither suffers if the other fails.
  */
 @Controller()
 export class NotificationController {

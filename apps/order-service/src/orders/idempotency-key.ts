@@ -5,7 +5,7 @@ const fromHeader = createParamDecorator(
   (_, context) => context.switchToHttp().getRequest<IncomingMessage>().headers['idempotency-key'],
 );
 
-/** What the customer says once for each order, so that the same order can be posted twice; `undefined` without it. */
+/** The key that a customer makes for each order, so that it can be posted twice; `undefined` without one. */
 export function IdempotencyKey(): ParameterDecorator {
   return fromHeader(
     new ParseUUIDPipe({

@@ -3,7 +3,7 @@ import { RedisQueueClient } from 'nestjs-redis-queue-transport';
 import { OrderConfig } from '../config/order-config.js';
 import type { Order, Settlement } from './order.js';
 
-/** Within this time Redis takes each message once. Sent again after it, it finds its work done. */
+/** Within this time, Redis accepts each message once. One that is sent again later finds its work done. */
 const deduplicateMs = 10 * 60_000;
 
 /**
@@ -21,7 +21,7 @@ export class OrderMessages {
     this.#payWithinMs = payWithinMs;
   }
 
-  /** To inventory-service, which says what came of it by an event. */
+  /** To inventory-service, which announces the outcome by an event. */
   async askForGoods({ id, lines }: Order): Promise<void> {
     await this.client.enqueue('inventory.reserve', { orderId: id, lines }, { id, deduplicateMs });
   }
@@ -38,14 +38,14 @@ export class OrderMessages {
   }
 
   /**
-   * For those who watch, such as the page. The order depends on nobody who hears it: nothing waits for it, and the client
-   * logs a failure.
+   * For observers, such as the page. The order does not depend on them: nothing waits for this, and the client logs a
+   * failure.
    */
   tellProgress(event: 'order.placed' | 'order.reserved', orderId: string): void {
     this.client.emit(event, { orderId });
   }
 
-  /** To each group that wants to know how an order ended. An end that nobody would hear of is an error. */
+  /** To each group that wants to know how an order ended. An end that nobody hears of is an error. */
   async tellSettled(orderId: string, { status }: Settlement): Promise<void> {
     const event = { orderId, status };
     await this.client.emit('order.settled', event, { id: orderId, isMandatory: true });

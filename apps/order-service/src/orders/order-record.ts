@@ -1,6 +1,6 @@
 import type { Order, OrderContent, OrderStatus } from './order.js';
 
-/** An order as the fields of a Redis hash: what changes is a field, the rest one JSON text. */
+/** An order as the fields of a Redis hash: each part that changes is a field, the rest is one JSON text. */
 export function toRecord({
   id,
   status,
@@ -19,7 +19,7 @@ export function hasSameContent(first: Order, second: Order): boolean {
   return toRecord(first)['content'] === toRecord(second)['content'];
 }
 
-/** `undefined` for the empty hash, which is how Redis answers for a key that does not exist. */
+/** `undefined` for the empty hash, which is Redis's reply for a key that does not exist. */
 export function fromRecord(record: Readonly<Record<string, string>>): Order | undefined {
   const { id, status, placedAt, content, reason, settledAt } = record;
   if (id === undefined || status === undefined || placedAt === undefined || content === undefined) {

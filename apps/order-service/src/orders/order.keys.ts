@@ -1,8 +1,8 @@
 /** The keys of the orders. One hash tag, because one script touches several of them. */
 export interface OrderKeys {
-  /** Sorted set: order id by the time at which it was placed. */
+  /** Sorted set: order ids by the time at which they were placed. */
   readonly index: string;
-  /** Sorted set: the same of those that are not yet known to be on the list of reservations. */
+  /** Sorted set: the same for orders that are not yet known to be on the list of reservations. */
   readonly placing: string;
   /** Hash: one order. */
   readonly order: (id: string) => string;

@@ -21,8 +21,8 @@ export class OrdersController {
   constructor(private readonly orders: OrdersService) {}
 
   /**
-   * 202, not 201: whether the order can be filled is not known yet. Who got no answer can post it again with the same
-   * `Idempotency-Key`, and has one order.
+   * 202, not 201: whether the order can be filled is not known yet. A customer who got no answer can post it again with
+   * the same `Idempotency-Key`: it stays one order.
    */
   @Post()
   @HttpCode(HttpStatus.ACCEPTED)
@@ -30,7 +30,7 @@ export class OrdersController {
     return this.orders.place(order, key);
   }
 
-  /** What the bank calls when a transfer has come, again until it is answered. */
+  /** The bank calls this when a transfer has arrived, again and again until it is answered. */
   @Post(':id/payment')
   @HttpCode(HttpStatus.NO_CONTENT)
   async pay(@Param('id') id: string): Promise<void> {

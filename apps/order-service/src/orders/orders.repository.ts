@@ -45,12 +45,12 @@ export class OrdersRepository {
     return created === 1 ? order : ((await this.find(order.id)) ?? order);
   }
 
-  /** It is on the list of reservations. */
+  /** Notes that it is on the list of reservations. */
   async accept(id: string): Promise<void> {
     await this.#advance(id, 'accepted', ['placing']);
   }
 
-  /** Its goods are set aside. Resolves with its status now: it may be settled already. */
+  /** Notes that its goods are set aside. Resolves with its current status: it may be settled already. */
   async reserve(id: string): Promise<OrderStatus | undefined> {
     return this.#advance(id, 'reserved', ['placing', 'accepted']);
   }
@@ -105,7 +105,7 @@ export class OrdersRepository {
     return (status ?? undefined) as OrderStatus | undefined;
   }
 
-  /** Nobody can be served without Redis, and the caller should learn that it is not his fault. */
+  /** Without Redis nobody can be served, and callers should learn that it is not their fault. */
   async #ask<T>(answer: Promise<T>): Promise<T> {
     try {
       return await answer;

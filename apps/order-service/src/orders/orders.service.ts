@@ -27,7 +27,7 @@ export class OrdersService {
 
   /**
    * Stored first, then put on the list: the other way round, an event could come for an order that nobody knows. When
-   * this resolves, the order is stored, and will be settled whatever becomes of this process.
+   * this resolves, the order is stored, and will be settled even if this process dies.
    * @param id Safe to call again with the same id: it stays one order.
    */
   async place(content: OrderContent, id: string = randomUUID()): Promise<Order> {
@@ -99,7 +99,7 @@ export class OrdersService {
     if (answer === 'unknown') throw new DeadLetter(`order ${id} is not paid: it is unknown`);
   }
 
-  /** The end, told by somebody who knows it. */
+  /** Ends the order as somebody said who knows. */
   async settle(id: string, settlement: Settlement): Promise<void> {
     const answer = await this.#settle(id, settlement);
     switch (answer) {
@@ -115,7 +115,7 @@ export class OrdersService {
 
   async #settle(id: string, settlement: Settlement): Promise<SettleAnswer> {
     const answer = await this.orders.settle(id, settlement);
-    // Told again if it was settled before: the process that did it may have died before it told.
+    // Told again if it was settled before: the process that settled it may have died before it told anybody.
     if (answer === 'settled' || answer === 'same') await this.messages.tellSettled(id, settlement);
     return answer;
   }

@@ -10,8 +10,9 @@ import { OrdersService } from './orders.service.js';
 const LOOK_EVERY_MS = 2_000;
 
 /**
- * Passes on what was stored and is not known to be on the list: the process died in between, or Redis did not answer.
- * Replicas may do the same at the same time, also for an order that is just being placed: it is put on the list once.
+ * Passes on orders that are stored, but not known to be on the list: a process died in between, or Redis did not
+ * respond. Replicas may do so at the same time, even for an order that is just being placed: it is put on the list
+ * once.
  */
 @Injectable()
 export class UnfinishedOrders implements OnApplicationBootstrap, OnModuleDestroy {
@@ -35,7 +36,7 @@ export class UnfinishedOrders implements OnApplicationBootstrap, OnModuleDestroy
       try {
         await this.#passOn(signal);
       } catch (error) {
-        // Whatever it is, the next look tries again.
+        // Whatever the error is, the next look tries again.
         this.#logger.warn(`orders could not be passed on: ${String(error)}`);
       }
       await setTimeout(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);

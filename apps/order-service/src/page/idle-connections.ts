@@ -8,9 +8,9 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 
 /**
- * Closes connections that have nothing to do when the service stops. The HTTP server waits for each connection that it
- * takes for busy: for one that a browser has opened in advance, and for one that had a stream, on which the page of a
- * browser asks for the next stream, again and again.
+ * Closes idle connections when the service stops. The HTTP server waits for each connection that it takes for busy: one
+ * that a browser opened in advance, and one that had a stream, on which the page asks for the next stream again and
+ * again.
  */
 @Injectable()
 export class IdleConnections implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -20,7 +20,7 @@ export class IdleConnections implements OnApplicationBootstrap, BeforeApplicatio
   constructor(private readonly host: HttpAdapterHost) {}
 
   onApplicationBootstrap(): void {
-    // The adapter of Express has a server of Node.
+    // The adapter of Express has a Node server.
     const server = this.host.httpAdapter.getHttpServer() as Server;
     server.on('connection', (socket) => {
       socket.once('close', () => this.#idle.delete(socket));
@@ -32,7 +32,7 @@ export class IdleConnections implements OnApplicationBootstrap, BeforeApplicatio
     });
   }
 
-  /** When messages and streams have ended, right before the HTTP server closes. */
+  /** Runs after messages and streams have ended, right before the HTTP server closes. */
   beforeApplicationShutdown(): void {
     this.#isStopping = true;
     for (const socket of this.#idle) socket.destroy();

@@ -25,7 +25,7 @@ export type OrdersEvent =
 
 /** How many orders the page shows. */
 const NEWEST = 1_000;
-/** A rush changes thousands of orders: they go out together, each as it is then. */
+/** A rush changes thousands of orders: they go out together, each in its current state. */
 const TOGETHER_WITHIN_MS = 100;
 const LOOK_AGAIN_AFTER_MS = 1_000;
 

@@ -5,7 +5,7 @@ import { ShopFigures } from './shop-figures.js';
 
 @Controller()
 export class LiveController implements OnModuleDestroy {
-  /** Replays its end: a page that comes back while the service stops is not kept. */
+  /** Replays the end, so that a page which comes back while the service stops is let go too. */
   readonly #end = new ReplaySubject<void>(1);
 
   constructor(
@@ -19,7 +19,7 @@ export class LiveController implements OnModuleDestroy {
     return merge(this.orders.watch(), this.figures.watch()).pipe(takeUntil(this.#end));
   }
 
-  /** The HTTP server closes when all its answers have ended, and this one never would. */
+  /** The HTTP server closes when all its responses have ended, and this one never would. */
   onModuleDestroy(): void {
     this.#end.next();
   }

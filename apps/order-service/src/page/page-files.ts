@@ -14,9 +14,9 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** `src` and `dist` lie side by side, so that one path serves both. */
+/** `src` and `dist` are side by side, so one path works for both. */
 const service = new URL('../../', import.meta.url);
-/** What was written by hand, and what the compiler made of the scripts. */
+/** Files that were written by hand, and compiled scripts. */
 const folders = [new URL('browser/', service), new URL('dist/browser/', service)];
 
 /** The files of the page. Read at the start: whatever a request asks for, nothing else is ever served. */

@@ -17,7 +17,7 @@ const contentSecurityPolicy = [
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
-  // Nothing of the page turns text into markup.
+  // Nothing in the page turns text into markup.
   "require-trusted-types-for 'script'",
   "trusted-types 'none'",
 ].join('; ');

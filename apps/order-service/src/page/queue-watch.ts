@@ -3,16 +3,16 @@ import { type DeadLetterEntry, RedisQueueAdmin } from 'nestjs-redis-queue-transp
 import type { DeadLetterRow, QueueRow } from '../../browser/live-view.js';
 
 const DEAD_LETTERS_SHOWN = 10;
-/** Both can be long: a validation has many reasons. */
+/** The error and the data can both be long: a validation may have many reasons. */
 const MOST_OF_AN_ERROR = 500;
 const MOST_OF_DATA = 200;
 
-/** The queues, and what has died in them. */
+/** The queues and their dead letters. */
 @Injectable()
 export class QueueWatch {
   constructor(private readonly admin: RedisQueueAdmin) {}
 
-  /** Those that can be looked at. Of the others, the command line and the doctor say more. */
+  /** The queues that can be looked at. The command line and the doctor tell more about the others. */
   async queues(): Promise<QueueRow[]> {
     const { queues } = await this.admin.overview();
     return queues.map(({ queue, waiting, suspects, processing, delayed, dead, consumers }) => ({
@@ -53,7 +53,7 @@ export class QueueWatch {
   }
 }
 
-/** Data that cannot be read, or is large and was not, is undefined, and has no JSON. */
+/** Data is undefined, and has no JSON, if it cannot be read, or is large and was left unread. */
 function jsonOf(data: unknown): string {
   try {
     return JSON.stringify(data) ?? '';

@@ -2,7 +2,7 @@
 export class RateMeter {
   #last: { readonly count: number; readonly atMs: number } | undefined;
 
-  /** By how much the count has grown in a second, since it was looked at last. 0 at the first look. */
+  /** How much the count has grown per second since the last look; 0 at the first. */
   rate(count: number, atMs: number): number {
     const last = this.#last;
     this.#last = { count, atMs };

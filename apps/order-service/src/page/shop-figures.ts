@@ -17,7 +17,7 @@ export type FiguresEvent =
 const LOOK_EVERY_MS = 1_000;
 const EMAILS_SHOWN = 8;
 
-/** What stands beside the orders. Read once for all pages that are open, and only while one is. */
+/** The figures beside the orders. Read once for all open pages, and only while there is one. */
 @Injectable()
 export class ShopFigures {
   readonly #figures: Observable<FiguresEvent>;
@@ -40,7 +40,7 @@ export class ShopFigures {
       { path: '/health/ready', name: 'health' },
     ];
     this.#figures = timer(0, LOOK_EVERY_MS).pipe(
-      // A look that takes longer than it may is not overtaken by the next one.
+      // The next look does not overtake one that takes too long.
       exhaustMap(() => this.#look()),
       shareReplay({ bufferSize: 1, refCount: true }),
     );

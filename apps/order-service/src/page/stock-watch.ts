@@ -6,7 +6,7 @@ import type { StockRow, StockView } from '../../browser/live-view.js';
 const LIST = 'inventory.list';
 const ANSWER_WITHIN_MS = 1_000;
 
-/** The stock as inventory-service answered last. */
+/** The stock, as in the last answer of inventory-service. */
 @Injectable()
 export class StockWatch {
   #view: StockView = { items: [], answeredAt: undefined, isStale: true };
@@ -16,7 +16,7 @@ export class StockWatch {
     private readonly admin: RedisQueueAdmin,
   ) {}
 
-  /** Asks, unless nobody is there who could answer. Never rejects: the last answer stands, marked as stale. */
+  /** Asks, unless nobody is there to answer. Never rejects: the last answer stands, marked as stale. */
   async look(): Promise<StockView> {
     try {
       const items = await this.#ask();
@@ -25,7 +25,7 @@ export class StockWatch {
           ? { ...this.#view, isStale: true }
           : { items, answeredAt: new Date().toISOString(), isStale: false };
     } catch {
-      // The page says that the answer is an old one; why, its services and queues show.
+      // The page says that the answer is an old one; its services and queues show why.
       this.#view = { ...this.#view, isStale: true };
     }
     return this.#view;

@@ -6,7 +6,7 @@ import { REDIS } from '../redis/redis.module.js';
 
 /**
  * Stands for a payment provider that takes an idempotency key: however often it is asked, a card is charged once for
- * each key. What it has charged is a list in Redis.
+ * each key. Its charges are a list in Redis.
  */
 @Injectable()
 export class PaymentProvider {

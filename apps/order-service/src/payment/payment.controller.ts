@@ -11,7 +11,7 @@ export class PaymentController {
     private readonly provider: PaymentProvider,
   ) {}
 
-  /** When the provider fails, the message comes again, after a pause that doubles each time. */
+  /** If the provider fails, the message comes again, after a pause that doubles each time. */
   @MessagePattern('payment.charge', { retry: { attempts: 12, delayMs: 200 } })
   async charge(@Payload() { orderId }: OrderIdDto): Promise<void> {
     await this.provider.charge(orderId);

@@ -24,7 +24,7 @@ export class StockService {
     return level;
   }
 
-  /** A question is worth asking only for as long as somebody waits: the client has a deadline. */
+  /** Asking is worthwhile only while somebody waits: the client has a deadline. */
   async #ask(sku: string): Promise<StockLevel | null> {
     try {
       return await firstValueFrom(

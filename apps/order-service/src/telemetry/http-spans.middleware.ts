@@ -2,7 +2,7 @@ import { Injectable, type NestMiddleware } from '@nestjs/common';
 import { SpanKind, SpanStatusCode, context, propagation, trace } from '@opentelemetry/api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** With what Express adds once it knows which handler a request goes to. */
+/** A request with what Express adds once it knows the handler. */
 type RoutedRequest = IncomingMessage & { readonly route?: { readonly path?: unknown } };
 
 /** A span for each request, around everything that it causes. Without a collector, no span is recorded. */

@@ -8,7 +8,7 @@ import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trac
 import type { RedisQueueObserver } from 'nestjs-redis-queue-transport';
 import { openTelemetryTraces } from 'nestjs-redis-queue-transport/otel';
 
-/** A collector that is away must not hold up the end of the service. */
+/** An unreachable collector must not delay the end of the service. */
 const EXPORT_WITHIN_MS = 2_000;
 
 /** The traces of this service, which go to a collector if there is one. */

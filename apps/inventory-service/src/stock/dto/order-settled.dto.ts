@@ -1,6 +1,6 @@
 import { IsNotEmpty, IsString } from 'class-validator';
 
-/** Event `order.settled`: what order-service says when an order has ended. */
+/** Event `order.settled`: order-service emits it when an order has ended. */
 export class OrderSettledDto {
   @IsString()
   @IsNotEmpty()

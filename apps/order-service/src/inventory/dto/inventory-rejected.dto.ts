@@ -1,6 +1,6 @@
 import { IsNotEmpty, IsString } from 'class-validator';
 
-/** Event `inventory.rejected`: no unit was taken. */
+/** Event `inventory.rejected`: nothing was set aside. */
 export class InventoryRejectedDto {
   @IsString()
   @IsNotEmpty()

@@ -1,6 +1,6 @@
 import { IsNotEmpty, IsString } from 'class-validator';
 
-/** What a message or an event says of an order, if nothing else. */
+/** A message or an event that only names an order. */
 export class OrderIdDto {
   @IsString()
   @IsNotEmpty()

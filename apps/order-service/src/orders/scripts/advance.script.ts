@@ -1,8 +1,8 @@
 /**
- * Takes an order one step on, unless it is further already: events may come twice, and late.
+ * Moves an order one step on, unless it is already further: events may come twice, and late.
  *
- * KEYS: order, placing. ARGV: order id, new status, then each status that comes before it.
- * Reply: the status that the order has now, or nil if there is no such order.
+ * KEYS: order, placing. ARGV: order id, new status, then each status that comes before it. Reply: the status that the
+ * order has now, or nil if there is no such order.
  */
 export const advanceScript = `
 local order, placing = KEYS[1], KEYS[2]

@@ -1,8 +1,8 @@
 /**
  * Stores an order once.
  *
- * KEYS: order, index, placing. ARGV: order id, time in ms, then the fields of the order and their values in turn.
- * Reply: 1, or 0 if there is an order with this id, which is left alone.
+ * KEYS: order, index, placing. ARGV: order id, time in ms, then the fields of the order and their values, alternating.
+ * Reply: 1, or 0 if there is an order with this id already, which is left alone.
  */
 export const createScript = `
 local order, index, placing = KEYS[1], KEYS[2], KEYS[3]
