@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 const usage = `npm run test:faults -- [--rounds N] [--seed S]
 
 The faults suite on real servers and processes, with N rounds in each test that has rounds, and random choices by the
-seed S. Without them it runs as in npm test. A seed of its own is chosen, and printed, where only rounds are given.
+seed S. Without options, it runs as in npm test. If only rounds are given, it chooses a seed, and prints it.
 `;
 
 async function main(): Promise<number> {

@@ -5,7 +5,7 @@ import type { Contestant } from '../src/contestant.js';
 
 const CLOSE_MS = 2_000;
 
-/** It is faster without the events that it would tell others, which nobody needs here. */
+/** It is faster without the events that it sends to others, which nobody needs here. */
 const QUIET = { getEvents: false, sendEvents: false, storeJobs: false };
 
 export const openConsumer: Contestant['openConsumer'] = async (target, settings, handler) => {

@@ -5,7 +5,7 @@ import type { Contestant, Done, Target } from '../src/contestant.js';
 import type { BenchMessage } from '../src/message.js';
 
 const REPLY_DEADLINE_MS = 60_000;
-/** Whoever waits for a result needs it to be there still. */
+/** A caller that waits for a result needs it to be still there. */
 const KEPT_RESULTS = 1_000;
 
 export const openConsumer: Contestant['openConsumer'] = async (target, settings, handler) => {
@@ -31,7 +31,7 @@ export const openProducer: Contestant['openProducer'] = async (target, verb) => 
       close: () => queue.close(),
     };
   }
-  queue.setMaxListeners(0); // each one that waits listens
+  queue.setMaxListeners(0); // each waiting caller listens
   const events = new QueueEvents(target.queue, { connection: connectionOf(target) });
   await events.waitUntilReady();
   return {
@@ -44,7 +44,7 @@ export const openProducer: Contestant['openProducer'] = async (target, verb) => 
 };
 
 function add(queue: Queue, message: BenchMessage, done: Done): void {
-  // Without it all that was ever handled stays in Redis.
+  // Without it, all handled jobs stay in Redis.
   const options: JobsOptions = { removeOnComplete: true };
   if (message.dueAt > 0) options.delay = Math.round(message.dueAt - nowMs());
   queue.add('message', message, options).then(() => done(undefined), done);

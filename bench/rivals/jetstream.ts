@@ -10,7 +10,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { DEFAULT_CONCURRENCY, patternsOf } from '../src/contestant.js';
 import type { Contestant, Handler } from '../src/contestant.js';
 
-/** NATS JetStream by its own client, without Nest: a work queue in a file, as is its default. */
+/** NATS JetStream with its own client, without Nest: a work queue in a file, which is its default. */
 
 const DURABLE = 'bench';
 
@@ -34,7 +34,7 @@ export const openConsumer: Contestant['openConsumer'] = async (target, settings,
   };
 };
 
-/** No more is handed out than may be unsettled at once. */
+/** The server hands out no more messages than may be unsettled at once. */
 async function consume(
   connection: NatsConnection,
   stream: string,

@@ -3,15 +3,15 @@ import type { Contestant, Target } from '../src/contestant.js';
 import { listenToStock, stockProducer } from '../src/contestants/nest.js';
 import { loadClient } from './load-client.js';
 
-/** As many as this transport takes by default. */
+/** This transport's default. */
 const PREFETCH = 100;
 
-/** What of amqplib's channel is used here. */
+/** The part of amqplib's channel that is used here. */
 interface Channel {
   ack(message: unknown): void;
 }
 
-/** Nest's own RabbitMQ transport as it has to be set for nothing to get lost: durable, persistent, acknowledged. */
+/** Nest's own RabbitMQ transport, set up so that nothing gets lost: durable, persistent, acknowledged. */
 export const openConsumer: Contestant['openConsumer'] = async (target, settings, handler) => {
   await loadClients();
   const { transport, options } = optionsOf(target);
@@ -41,7 +41,7 @@ function optionsOf({ url, queue }: Target) {
       queue,
       queueOptions: { durable: true },
       persistent: true,
-      // Without it a lone request waits 40 ms for the two ends of the socket to agree.
+      // Without it, a lone request waits 40 ms (Nagle's algorithm and delayed acknowledgements).
       socketOptions: { connectionOptions: { noDelay: true } },
     },
   };

@@ -2,7 +2,7 @@ import { RedisStreamClient, RedisStreamServer } from '@nestjs-redis/streams-tran
 import type { Contestant, Target } from '../src/contestant.js';
 import { listenToStock, stockProducer } from '../src/contestants/nest.js';
 
-/** With its default of 10,000 it throws away what is beyond, handled or not. */
+/** With its default of 10,000, it throws away all messages beyond that, handled or not. */
 const MAX_STREAM_LENGTH = 10_000_000;
 
 /** It handles one message at a time, and reads up to `batchSize` at once. */

@@ -13,7 +13,7 @@ export interface RunArguments {
   readonly rounds: number;
   readonly seconds: number;
   readonly messages: number | undefined;
-  /** No sample is begun after so many seconds. */
+  /** No sample begins after this many seconds. */
   readonly withinSeconds: number;
   readonly json: string | undefined;
 }
@@ -26,14 +26,14 @@ export class UsageError extends Error {
 export const HELP = `npm run bench -- [options]
 
   --only ours,nest-redis   contestants (default: all; --list shows them)
-  --work one-way,drain-1   workloads (default: all); one- takes all that begin so
+  --work one-way,drain-1   workloads (default: all); one- takes all that begin with it
   --reps 3                 rounds; in each, every contestant has its turn
-  --seconds 2              how long a measured phase takes where its length is free
-  --messages 10000         how many messages it has instead; also the size of backlogs
-  --within 3600            begin no sample after so many seconds
-  --smoke                  what is not given: a short run of the most important workloads
-  --json FILE              write every sample and its surroundings there
-  --report FILE            no run: fill docs/performance.md and its charts from such a file
+  --seconds 2              how long a measured phase takes if its length is free
+  --messages 10000         how many messages it has, instead of --seconds; also the size of backlogs
+  --within 3600            begin no sample after this many seconds
+  --smoke                  defaults for a short run of the most important workloads
+  --json FILE              write every sample and the description of the run there
+  --report FILE            do not run: fill docs/performance.md and its charts from such a file
   --list                   contestants and workloads
   --help                   this text`;
 
@@ -97,7 +97,7 @@ function parsed(given: readonly string[]) {
   }
 }
 
-/** By id, or by the beginning of an id that ends with a hyphen; in the order of `all`. */
+/** Chosen by id, or by the beginning of an id up to a hyphen; in the order of `all`. */
 function chosen<T extends { readonly id: string }>(
   all: readonly T[],
   text: string | undefined,

@@ -1,4 +1,4 @@
-/** Milliseconds by a clock that all processes of the machine share and nobody sets. */
+/** Milliseconds, by a clock that all processes of the machine share and nobody sets. */
 export function nowMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

@@ -6,7 +6,7 @@ export interface Column {
   readonly figure: FigureName;
   readonly title: string;
   readonly better: 'more' | 'less';
-  /** Whether the report tells who is better at it than ours. */
+  /** Whether the report names those that are better at it than ours. */
   readonly isCompared?: true;
 }
 
@@ -21,7 +21,7 @@ const REDIS: readonly Column[] = [
   plain('bytesOut', 'bytes from Redis'),
 ];
 
-/** The figures of a workload; the first is the one that it is about. */
+/** The figures of a workload; the first is the main one. */
 export function columnsOf(workload: Workload): readonly [Column, ...Column[]] {
   switch (workload.kind) {
     case 'flow':
@@ -78,7 +78,7 @@ function compared(figure: FigureName, title: string, better?: Column['better']):
   return { ...plain(figure, title, better), isCompared: true };
 }
 
-/** With as many digits as one can use. */
+/** With as many digits as are useful. */
 export function shown(value: number): string {
   const size = Math.abs(value);
   if (size >= 100) return Math.round(value).toLocaleString('en-US');

@@ -15,13 +15,13 @@ export interface ConsumerOrder {
 export interface RunOrder {
   readonly run: number;
   readonly count: number;
-  /** The clock and the CPU time count from there on; the messages before it warm up. */
+  /** Clock and CPU time count from this message on; those before it are for warming up. */
   readonly warmUp: number;
 }
 
 export interface ConsumerResult {
   readonly account: Account;
-  /** How many messages came in between `startedAt` and `endedAt` (by `nowMs`). */
+  /** How many messages arrived between `startedAt` and `endedAt` (by `nowMs`). */
   readonly measured: number;
   readonly startedAt: number;
   readonly endedAt: number;
@@ -30,10 +30,10 @@ export interface ConsumerResult {
   readonly lateness: Percentiles | undefined;
 }
 
-/** So long nothing may come before what is missing counts as lost. */
+/** After this long without any message, missing ones count as lost. */
 const QUIET_MS = 5_000;
 const POLL_MS = 10;
-/** What comes twice tends to come soon after. */
+/** A message that comes twice usually does so soon. */
 const AFTERWARDS_MS = 50;
 
 /** The consumer's side of a sample, in a process of its own. */
@@ -70,7 +70,7 @@ export class ConsumerPart {
     else run.record(data);
   }
 
-  /** Waits until all messages of the run are here, or nothing comes any more. */
+  /** Waits until all messages of the run are here, or no more come. */
   async result(id: number): Promise<ConsumerResult> {
     const run = this.#runs.get(id);
     if (run === undefined) throw new Error(`run ${id} was not announced`);
@@ -79,7 +79,7 @@ export class ConsumerPart {
     return run.result();
   }
 
-  /** Of all runs, warm-up included. */
+  /** The account of all runs, warm-up included. */
   async account(): Promise<Account> {
     const sum = sumOf([...this.#runs.values()].map((run) => run.ledger.account()));
     return { ...sum, damaged: sum.damaged + this.#strangers };

@@ -2,7 +2,7 @@ import type { BenchMessage } from './message.js';
 
 /**
  * What a message is for: `push` is one-way to one consumer, `request` waits for the reply, `broadcast` goes to every
- * subscriber that is there, `durable` to every group of subscribers, there or not, `delay` is handed out later.
+ * subscriber that is up, `durable` to every group of subscribers, up or not, `delay` is handed out later.
  */
 export type Verb = 'push' | 'request' | 'broadcast' | 'durable' | 'delay';
 
@@ -16,7 +16,7 @@ export interface ConsumerSettings {
   readonly verb: Verb;
   /** How many handlers may run at once; undefined is the contestant's default. */
   readonly concurrency: number | undefined;
-  /** How many messages may be taken before they can start; undefined for none. */
+  /** How many messages may be taken before they can start; undefined for zero. */
   readonly prefetch: number | undefined;
   /** How many messages a handler gets at once; undefined is one. */
   readonly batch: number | undefined;
@@ -24,16 +24,16 @@ export interface ConsumerSettings {
   readonly patterns: number;
 }
 
-/** Of those that have no default of their own. */
+/** For contestants that have no default of their own. */
 export const DEFAULT_CONCURRENCY = 100;
 
-/** What the consumer does with one message; answers the reply of a request. */
+/** What the consumer does with one message; returns the reply to a request. */
 export type Handler = (message: unknown) => unknown;
 
 export type Done = (error: unknown, reply?: unknown) => void;
 
 export interface Producer {
-  /** Calls `done` once: when the server has confirmed the message, or a request's reply is here. */
+  /** Calls `done` once: when the server has confirmed the message, or when the reply to a request has arrived. */
   send(message: BenchMessage, done: Done): void;
   close(): Promise<void>;
 }
@@ -42,7 +42,7 @@ export interface Consumer {
   close(): Promise<void>;
 }
 
-/** The exports of a contestant's module, which is loaded in the participants' processes alone. */
+/** The exports of a contestant's module, which only the participants' processes load. */
 export interface Contestant {
   /** Resolves when it listens. @throws NotOffered for settings that the contestant does not have */
   openConsumer(target: Target, settings: ConsumerSettings, handler: Handler): Promise<Consumer>;
@@ -50,7 +50,7 @@ export interface Contestant {
   openProducer(target: Target, verb: Verb): Promise<Producer>;
 }
 
-/** The contestant has nothing that this workload asks for. */
+/** The contestant does not have what this workload needs. */
 export class NotOffered extends Error {
   override readonly name = 'NotOffered';
 }
@@ -60,7 +60,7 @@ export function patternsOf({ queue }: Target, { patterns }: ConsumerSettings): s
   return Array.from({ length: patterns }, (_, n) => (n === 0 ? queue : `${queue}-${n}`));
 }
 
-/** For those that have a host and a port where others have an address. */
+/** For contestants that take a host and a port in place of an address. */
 export function hostAndPort({ url }: Target): { readonly host: string; readonly port: number } {
   const { hostname, port } = new URL(url);
   return { host: hostname, port: Number(port) };

@@ -2,7 +2,7 @@ import type { Verb } from './contestant.js';
 
 export type ServerKind = 'redis' | 'nats' | 'rabbitmq';
 
-/** What the bench has to know of a contestant without loading it. */
+/** What the bench has to know about a contestant without loading it. */
 export interface ContestantInfo {
   readonly id: string;
   readonly title: string;
@@ -10,7 +10,7 @@ export interface ContestantInfo {
   readonly verbs: readonly Verb[];
   /** Whether messages wait for a consumer that is not there yet. */
   readonly keepsMessages: boolean;
-  /** The module, from the folder of this file; in `rivals/` are those with dependencies of their own. */
+  /** The module, relative to the folder of this file; those with dependencies of their own are in `rivals/`. */
   readonly module: string;
 }
 

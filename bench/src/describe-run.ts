@@ -9,7 +9,7 @@ import type { RunDescription } from './results.js';
 import { rivalVersions } from './rivals.js';
 import { findProgram } from './servers/program.js';
 
-/** Where and with what a run is made, as far as it bears on the figures. */
+/** The machine, versions and options of a run, as far as they affect the figures. */
 export async function describeRun(
   given: readonly string[],
   contestants: readonly ContestantInfo[],

@@ -9,27 +9,30 @@ export interface Figures {
   p90Us?: number;
   p99Us?: number;
   mostUs?: number;
-  /** CPU time for each message. Several consumers: of one of them. */
+  /** CPU time for each message; with several consumers, that of one of them. */
   producerCpuUs?: number;
   consumerCpuUs?: number;
   serverCpuUs?: number;
-  /** The three together, or, where producer and consumer take turns, of consumer and server. Bears a busy machine best. */
+  /**
+   * The three together or, if producer and consumer take turns, consumer and server. It suffers least from a busy
+   * machine.
+   */
   cpuUs?: number;
-  /** Of Redis, for each message; those that scripts call included. */
+  /** Redis commands for each message, including those that scripts call. */
   commands?: number;
   bytesIn?: number;
   bytesOut?: number;
-  /** Memory of Redis for each message that waits. */
+  /** Redis memory for each waiting message. */
   bytesPerQueued?: number;
-  /** Of an idle consumer, for each second: CPU time, its own and the server's and both, and commands of Redis. */
+  /** Per second of an idle consumer: CPU time (its own, the server's, and both), and Redis commands. */
   idleConsumerUsPerSecond?: number;
   idleServerUsPerSecond?: number;
   idleUsPerSecond?: number;
   commandsPerSecond?: number;
   commandsPerSecondPerPattern?: number;
-  /** Other messages that pass through the queue of the delayed ones. */
+  /** Other messages that pass through the queue of the delayed ones, per second. */
   loadPerSecond?: number;
-  /** Delayed messages: handled so many ms after they were due. */
+  /** Delayed messages: how many ms after they were due they were handled. */
   lateP50Ms?: number;
   lateP99Ms?: number;
   lateMostMs?: number;

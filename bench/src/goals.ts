@@ -8,22 +8,22 @@ interface Term {
   readonly figure: FigureName;
 }
 
-/** A figure of ours, or its ratio to another one of the same run, and what it should be. */
+/** A figure of ours, or its ratio to another one of the same run, and its target. */
 export interface Goal {
   readonly title: string;
   readonly of: Term;
-  /** What it is divided by; undefined: the figure itself is the goal. */
+  /** The divisor; undefined if the figure itself is the goal. */
   readonly by: Term | undefined;
   readonly atLeast?: number;
   readonly atMost?: number;
 }
 
-/** What became of a goal; `ratio` is undefined when something was not measured. */
+/** The result for a goal; `ratio` is undefined if something was not measured. */
 export interface Outcome {
   readonly goal: Goal;
   readonly value: Summary | undefined;
   readonly isMet: boolean | undefined;
-  /** Of a ratio of rates: what it is by CPU time for each message, which bears a busy machine better. */
+  /** For a ratio of rates: the ratio by CPU time for each message, which suffers less from a busy machine. */
   readonly byCpu: number | undefined;
 }
 
@@ -128,7 +128,9 @@ export const GOALS: readonly Goal[] = [
   },
 ];
 
-/** Of a ratio: that of the medians, over the rounds in which both were measured; the spread is that of each round's ratio. */
+/**
+ * A ratio is that of the medians over the rounds in which both were measured; its spread is that of the rounds' ratios.
+ */
 export function outcomeOf(goal: Goal, results: Results): Outcome {
   const value =
     goal.by === undefined ? valueOf(results, goal.of) : ratio(results, goal.of, goal.by);

@@ -1,6 +1,6 @@
 import type { MessageFactory } from './message.js';
 
-/** What became of messages, as a consumer sees it. */
+/** What happened to messages, as a consumer sees it. */
 export interface Account {
   readonly expected: number;
   /** Different messages that arrived undamaged. */

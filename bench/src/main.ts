@@ -37,14 +37,16 @@ async function run(plan: RunArguments): Promise<void> {
   if (plan.contestants.some(needsInstall)) await prepareRivals();
   const description = await describeRun(given, plan.contestants);
   const { cores, loadAverageBefore } = description.machine;
-  console.log(`${cores} cores, load average ${loadAverageBefore}; what else runs here disturbs\n`);
+  console.log(
+    `${cores} cores, load average ${loadAverageBefore}; anything else that runs here distorts the figures\n`,
+  );
 
   const results = await measure(plan, description);
   console.log(`\n${workloadTables(results)}\n\n${goalTable(results)}`);
 
   const broken = brokenPromises(results);
   if (broken.length > 0) {
-    console.error(`\nbench: this must not be:\n${broken.join('\n')}`);
+    console.error(`\nbench: this must not happen:\n${broken.join('\n')}`);
     process.exitCode = 1;
   }
 }
@@ -58,7 +60,7 @@ async function measure(plan: RunArguments, description: Results['run']): Promise
     measured: async (sample, workload) => {
       samples.push(sample);
       console.log(sampleLine(sample, workload));
-      // After each, so that a run that is cut off has told what it found.
+      // After each sample, so that a run that is cut off leaves its results.
       if (plan.json !== undefined) await writeResults(plan.json, results);
     },
     omitted: (omission) => {
@@ -66,13 +68,13 @@ async function measure(plan: RunArguments, description: Results['run']): Promise
       console.log(omissionLine(omission));
     },
     cutShort: ({ round, workload }) => {
-      console.log(`the time is over: ${workload} of round ${round} and what follows is left out`);
+      console.log(`time is up: ${workload} of round ${round} and all later samples are left out`);
     },
   }).finally(() => servers.stop());
   return results;
 }
 
-/** Rates differ from run to run; what we keep and never lose does not. */
+/** Rates differ from run to run; promises to lose nothing do not. */
 function brokenPromises({ samples, omissions }: Results): string[] {
   const kept = samples.filter(
     ({ contestant, workload }) => contestant === 'ours' && !workload.startsWith('broadcast'),

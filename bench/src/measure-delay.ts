@@ -3,12 +3,12 @@ import type { Stage } from './stage.js';
 
 const UNCONFIRMED = 1_000;
 const WARM_UP = 5_000;
-/** How much of what it can do it is given to do. */
+/** The load, as a part of the highest rate that the contestant can sustain. */
 const LOAD = 0.5;
 const DELAYED = { count: 1_000, leastDelayMs: 1_000, mostDelayMs: 3_000 };
 const LOAD_SECONDS = 4;
 
-/** Delayed messages become due while other messages pass through the same queue. */
+/** Delayed messages come due while other messages pass through the same queue. */
 export async function measureDelay(stage: Stage): Promise<Figures> {
   await stage.openConsumers({ verb: 'push' });
   await stage.openProducer('delay');

@@ -4,15 +4,15 @@ import type { Stage } from './stage.js';
 import type { DrainWorkload } from './workloads.js';
 
 const FILL_WINDOW = 1_000;
-/** The clock starts with the first message: before it there is the connection. */
+/** The clock starts with the first message: before it, the consumer connects. */
 const FIRST = 1;
 const MOST_WARM_UP = 10_000;
-/** With less, the buffers of connections count for more than the messages. */
+/** With fewer, the buffers of connections take more memory than the messages. */
 const LEAST_FOR_MEMORY = 5_000;
 
 /**
- * A consumer gets warm, and goes: some keep messages only for those who listened once. Then a backlog is laid, and the
- * consumer comes back.
+ * A consumer warms up and leaves, since some contestants only keep messages for consumers that have listened before.
+ * Then a backlog is sent, and the consumer comes back.
  */
 export async function measureDrain(
   stage: Stage,

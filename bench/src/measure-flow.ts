@@ -7,23 +7,23 @@ import type { FlowWorkload } from './workloads.js';
 export interface Extent {
   /** How long a measured phase should take. */
   readonly seconds: number;
-  /** How many messages it has instead. */
+  /** How many messages the phase has instead. */
   readonly messages: number | undefined;
 }
 
-/** A subscription need not be there when listening has begun. */
+/** A subscription may not be active yet when listening has begun. */
 const SUBSCRIBED_MS = 200;
 const LEAST_COUNT = 20;
 const GROWTH = 4;
-/** A flow that takes so long tells the rate … */
+/** A flow that takes this long shows the rate … */
 const WARM_SECONDS = 0.4;
-/** … and with so many messages the code is warm after it; fewer will do where they go few at a time, or slowly. */
+/** … and after this many messages the code is warm; fewer are enough if they go slowly, or few at a time. */
 const WARM_COUNT = 10_000;
 const WARM_PER_WINDOW = 1_000;
 const PATIENCE_SECONDS = 2;
 const MOST_MESSAGES = 1_000_000;
 
-/** Flows that grow until they are warm, then the one that is measured. */
+/** Sends growing flows until the code is warm, and then the one that is measured. */
 export async function measureFlow(
   stage: Stage,
   { verb, window }: FlowWorkload,
@@ -47,7 +47,7 @@ function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
 }
 
-/** Answers the rate of the last flow. */
+/** Returns the rate of the last flow. */
 async function warmUp(stage: Stage, window: number): Promise<number> {
   const enough = Math.min(WARM_COUNT, window * WARM_PER_WINDOW);
   for (let count = Math.max(LEAST_COUNT, window / 5); ; count *= GROWTH) {
@@ -59,7 +59,7 @@ async function warmUp(stage: Stage, window: number): Promise<number> {
   }
 }
 
-/** Of messages that arrived everywhere, from the first that was sent to the last that was handled or answered. */
+/** The rate of messages that arrived everywhere, from sending the first to handling or answering the last. */
 function rateOf({ sent, consumed }: Flow): number {
   const endedAt = Math.max(
     sent.latencyUs === undefined ? 0 : sent.endedAt,

@@ -4,13 +4,13 @@ import type { Extent } from './measure-flow.js';
 import type { Stage } from './stage.js';
 import type { IdleWorkload } from './workloads.js';
 
-/** What starting costs is over by then. */
+/** By then, the cost of starting is over. */
 const CALM_MS = 2_000;
-/** Idling costs little: less time tells nothing. */
+/** Idling costs little, so a shorter time says nothing. */
 const LEAST_SECONDS = 10;
 /**
- * V8 gives memory back once, some seconds after a process has come to rest, and that costs more than idling for a minute.
- * It falls into one of these windows or two, and the quietest one counts.
+ * V8 gives memory back once, some seconds after a process becomes idle, and that costs more than idling for a minute.
+ * It affects one or two of these windows, and the quietest one counts.
  */
 const WINDOWS = 3;
 

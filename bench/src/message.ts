@@ -9,14 +9,14 @@ export interface BenchMessage {
   readonly pad: string;
 }
 
-/** Neighbours differ in their padding, so that bytes of one message in another are noticed. */
+/** Neighbours have different padding, so that bytes of one message in another are noticed. */
 const VARIANTS = 16;
 const MOST_DIGITS = 9;
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
-/** Makes messages of one size, and knows them again. */
+/** Makes messages of one size, and recognises them. */
 export class MessageFactory {
-  /** By digits of the number and variant: made once, so that no contestant pays for it. */
+  /** By the number's digits and the variant. Made once, so that no contestant pays for it. */
   readonly #pads: readonly string[];
 
   /** @param bytes length as JSON of a message that is not delayed */
@@ -34,7 +34,7 @@ export class MessageFactory {
     return { run, n, dueAt, pad: this.#padOf(n) };
   }
 
-  /** Whether this is a message of ours as it was sent. */
+  /** Whether this is a message as it was sent. */
   isIntact(data: unknown): data is BenchMessage {
     if (typeof data !== 'object' || data === null) return false;
     const { run, n, pad } = data as Partial<BenchMessage>;

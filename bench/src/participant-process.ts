@@ -29,7 +29,7 @@ export class ParticipantProcess<Role extends keyof Parts> {
   ) {
     this.#child = fork(PROGRAM, [role, module], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#ready = new Promise((resolve, reject) => this.#pending.set(0, { resolve, reject }));
-    this.#ready.catch(() => undefined); // a call tells it
+    this.#ready.catch(() => undefined); // a call reports it
     this.#child.on('message', (answer: Answer | 'ready') => this.#answered(answer));
     this.#child.once('exit', () => {
       this.#hasEnded = true;

@@ -5,7 +5,7 @@ import { ProducerPart } from './producer-part.js';
 
 /**
  * The program of a producer's or consumer's process: `participant.js producer|consumer MODULE`. It carries out one call
- * of its part for each message from the process that started it, and ends with that.
+ * of its part for each message from the process that started it, and ends with that process.
  */
 
 export interface Call {

@@ -53,7 +53,7 @@ function tableOf(results: Results, workload: Workload): string | undefined {
   return aligned([heads, ...rows]);
 }
 
-/** Every goal of which something was measured. */
+/** Every goal for which something was measured. */
 export function goalTable(results: Results): string {
   const rows = GOALS.map((goal) => outcomeOf(goal, results))
     .filter(({ value }) => value !== undefined)
@@ -69,7 +69,7 @@ function goalRow({ goal, value, isMet, byCpu }: Outcome): string[] {
   return [goal.title, wanted(goal), shown(value.median), spread, verdict, cpu];
 }
 
-/** Contestants and workloads, and who can do what. */
+/** Contestants and workloads, and which can do which. */
 export function list(): string {
   const rows = WORKLOADS.map((workload) => [
     workload.id,

@@ -12,7 +12,7 @@ export interface ProducerOrder {
 export interface SendOrder {
   readonly run: number;
   readonly count: number;
-  /** So many may be unconfirmed, or unanswered, at any time. */
+  /** How many may be unconfirmed, or unanswered, at any time. */
   readonly window: number;
 }
 
@@ -38,7 +38,7 @@ export interface SendResult {
   readonly failed: number;
   /** The first error, for people. */
   readonly error: string | undefined;
-  /** Requests only: replies that are not those of their requests. */
+  /** Requests only: replies that do not belong to their requests. */
   readonly damaged: number;
   /** Requests only: from sending to the reply, in µs. */
   readonly latencyUs: Percentiles | undefined;
@@ -46,7 +46,7 @@ export interface SendResult {
 
 const DELAYED_WINDOW = 100;
 const TICK_MS = 5;
-/** When nothing was confirmed or answered for so long, the rest counts as failed: some wait for ever. */
+/** If nothing is confirmed or answered for this long, the rest counts as failed: some contestants wait for ever. */
 const PATIENCE_MS = 15_000;
 
 /** The producer's side of a sample, in a process of its own. */
@@ -82,7 +82,7 @@ export class ProducerPart {
     return sending.ended;
   }
 
-  /** Sends messages that are due later, as fast as it may. */
+  /** Sends messages that are due later, as fast as the window lets it. */
   delay({ run, count, leastDelayMs, mostDelayMs }: DelayOrder): Promise<SendResult> {
     const stepMs = (mostDelayMs - leastDelayMs) / count;
     const sending = this.#sending(count, (n) =>
@@ -150,7 +150,7 @@ class Sending {
   }
 
   #fill(): void {
-    // A confirmation can come while we send.
+    // A confirmation may arrive during sending.
     if (this.#isFilling) return;
     this.#isFilling = true;
     while (this.#mayFill()) {
@@ -160,7 +160,10 @@ class Sending {
     this.#isFilling = false;
   }
 
-  /** Some confirm before anything has left the process: without turns they would never come to their socket. */
+  /**
+   * Some contestants confirm before anything has left the process: without turns of the event loop, they would never
+   * get to write to their socket.
+   */
   #mayFill(): boolean {
     if (this.isAllSent || this.#next - this.#done >= this.#window) return false;
     if (this.isRequest) return true;

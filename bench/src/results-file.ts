@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { UsageError } from './arguments.js';
 import type { Results } from './results.js';
 
-/** More digits than a clock has. */
+/** More digits than any clock resolves. */
 const DIGITS = 6;
 
 /** One line for each sample, so that it can be read and compared. */

@@ -21,7 +21,7 @@ export interface Omission {
   /** Earlier rounds may have figures. */
   readonly round: number;
   readonly reason: string;
-  /** Something went wrong; otherwise the contestant does not offer this, or its server is not here. */
+  /** Something went wrong; if false, the contestant does not offer this, or its server is not installed. */
   readonly isFailure: boolean;
 }
 
@@ -62,7 +62,7 @@ export function figureOf(
   return values.length === 0 ? undefined : summarise(values as number[]);
 }
 
-/** What did not arrive as it should, in words; undefined when all is well. */
+/** The faults in words; undefined if everything arrived as it should. */
 export function faultsOf(samples: readonly SampleResult[]): string | undefined {
   const sum = (of: (sample: SampleResult) => number): number =>
     samples.reduce((total, sample) => total + of(sample), 0);

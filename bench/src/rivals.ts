@@ -8,11 +8,11 @@ const LOCK = new URL('package-lock.json', BENCH);
 /** A copy of the package-lock.json that was installed. */
 const STAMP = new URL('node_modules/.installed-lock.json', BENCH);
 
-/** Installs what the rivals need, when that was not done for this package-lock.json, and compiles their modules. */
+/** Installs what the rivals need, unless that was done for this package-lock.json, and compiles their modules. */
 export async function prepareRivals(): Promise<void> {
   if (!(await isInstalled())) {
     console.error('bench: installing the rivals in bench/node_modules, once');
-    // Build steps of dependencies are not needed, and some of them would fetch programs.
+    // Build steps of dependencies are not needed, and some would download programs.
     await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
     await copyFile(LOCK, STAMP);
   }
@@ -24,7 +24,7 @@ async function isInstalled(): Promise<boolean> {
   return installed === (await readFile(LOCK, 'utf8'));
 }
 
-/** The versions of what the rivals are made of, by package. */
+/** The versions of the rivals' packages. */
 export async function rivalVersions(): Promise<Record<string, string>> {
   const text = await readFile(new URL('package.json', BENCH), 'utf8');
   const { dependencies } = JSON.parse(text) as { dependencies: Record<string, string> };

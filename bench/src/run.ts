@@ -21,13 +21,13 @@ export interface RunPlan extends Extent {
 export interface RunObserver {
   measured(sample: SampleResult, workload: Workload): Promise<void>;
   omitted(omission: Omission): void;
-  /** The time was over before this. */
+  /** The time was up before this. */
   cutShort(at: { readonly round: number; readonly workload: string }): void;
 }
 
 /**
- * Round by round and workload by workload, every contestant in turn (A B C A B C …), so that what changes on the
- * machine in the course of a run hits all of them alike. Nothing of one sample is left when the next begins.
+ * Round by round and workload by workload, every contestant in turn (A B C A B C …), so that changes on the machine
+ * during a run affect all of them alike. Nothing of one sample is left when the next begins.
  */
 export async function runAll(
   plan: RunPlan,

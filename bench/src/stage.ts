@@ -6,7 +6,7 @@ import { ParticipantProcess } from './participant-process.js';
 import type { SendResult } from './producer-part.js';
 import type { BenchServer } from './servers/server.js';
 
-/** A phase of a sample: messages that were sent, and what came of them. */
+/** A phase of a sample: the messages that were sent, and what happened to them. */
 export interface Flow {
   readonly count: number;
   readonly sent: SendResult;
@@ -64,7 +64,7 @@ export class Stage {
     await this.producer.call('open', { target: this.#target(), verb, bytes: this.bytes });
   }
 
-  /** Tells the consumers to expect a run, and answers its number. */
+  /** Tells the consumers to expect a run, and returns its number. */
   async announce(count: number, warmUp = 0): Promise<number> {
     const run = ++this.#runs;
     await this.#eachConsumer((consumer) => consumer.call('expect', { run, count, warmUp }));
@@ -75,7 +75,7 @@ export class Stage {
     return this.note(await this.producer.call('send', { run, count, window }));
   }
 
-  /** Keeps what the producer told, for the account. */
+  /** Keeps what the producer reported, for the account. */
   note(sent: SendResult): SendResult {
     this.#sent.push(sent);
     return sent;
@@ -85,14 +85,14 @@ export class Stage {
     return this.#eachConsumer((consumer) => consumer.call('result', run));
   }
 
-  /** Sends while the consumers listen, until everything is there. */
+  /** Sends while the consumers listen, until everything has arrived. */
   async flow(count: number, window: number): Promise<Flow> {
     const run = await this.announce(count);
     const sent = await this.send(run, count, window);
     return { count, sent, consumed: await this.results(run) };
   }
 
-  /** Of everything that this sample has sent. */
+  /** The account of everything that this sample has sent. */
   async account(): Promise<Account> {
     const account = sumOf(
       await this.#eachConsumer((consumer) => consumer.call('account', undefined)),

@@ -1,4 +1,4 @@
-/** What is told about one figure over the rounds of a run, as percentiles. */
+/** What is reported about one figure over the rounds of a run, as percentiles. */
 const OF_ROUNDS = { median: 50, least: 0, most: 100 };
 const OF_MESSAGES = { least: 0, p50: 50, p90: 90, p99: 99, most: 100 };
 
@@ -26,7 +26,7 @@ function tell<Percents extends Readonly<Record<string, number>>>(
   return Object.fromEntries(told) as Told<Percents>; // a number for each name
 }
 
-/** Between two neighbours it takes the share of each; NaN of nothing. */
+/** Interpolates between neighbours; NaN if there are no values. */
 export function percentile(ascending: ArrayLike<number>, percent: number): number {
   const place = ((ascending.length - 1) * percent) / 100;
   const below = ascending[Math.floor(place)] ?? NaN;

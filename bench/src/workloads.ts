@@ -5,7 +5,7 @@ import type { Appendfsync } from './servers/redis.js';
 interface Base {
   readonly id: string;
   readonly title: string;
-  /** Where it would take too long for all, or tell nothing of some. */
+  /** Default: all. Given if the workload takes too long for all, or says nothing about some. */
   readonly contestants?: readonly string[];
   /** Length of a message as JSON. */
   readonly bytes: number;
@@ -41,7 +41,7 @@ export interface IdleWorkload extends Base {
   readonly patterns: number;
 }
 
-/** Delayed messages in a queue that is half as busy as it can be. */
+/** Delayed messages in a queue at half of its highest load. */
 export interface DelayWorkload extends Base {
   readonly kind: 'delay';
 }
@@ -50,10 +50,10 @@ export type Workload = FlowWorkload | DrainWorkload | IdleWorkload | DelayWorklo
 
 const UNCONFIRMED = 1_000;
 const BASE = { bytes: 256, aof: 'off' } as const;
-/** Those that a Redis that writes everything down concerns; the others are slow enough without. */
+/** The contestants for workloads with AOF; the others are slow enough without it. */
 const FOR_AOF = ['ours', 'bare-loop', 'bullmq', 'bee-queue'];
 const SEVERAL_AT_ONCE = ['ours', 'bare-loop', 'nest-rmq', 'jetstream', 'bullmq', 'bee-queue'];
-/** Those that can take more than they may start. */
+/** The contestants that can take more than they may start. */
 const WITH_PREFETCH = ['ours', 'bare-loop', 'jetstream', 'streams'];
 
 function flow(given: Pick<FlowWorkload, 'id' | 'title'> & Partial<FlowWorkload>): FlowWorkload {
@@ -194,7 +194,7 @@ export const WORKLOADS: readonly Workload[] = [
   { ...BASE, kind: 'delay', id: 'delay', title: 'delayed messages' },
 ];
 
-/** Whether the contestant has what the workload asks for. */
+/** Whether the contestant has what the workload needs. */
 export function canDo(contestant: ContestantInfo, workload: Workload): boolean {
   const { id, verbs, keepsMessages, server } = contestant;
   if (workload.contestants?.includes(id) === false) return false;
@@ -205,7 +205,7 @@ export function canDo(contestant: ContestantInfo, workload: Workload): boolean {
     case 'drain':
       return keepsMessages;
     case 'idle':
-      return id !== 'bare-loop'; // one list, whatever the patterns
+      return id !== 'bare-loop'; // one list for all patterns
     case 'delay':
       return verbs.includes('delay');
   }

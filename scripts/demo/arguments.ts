@@ -5,12 +5,12 @@ export interface DemoArguments {
   readonly orders: number | undefined;
   readonly json: boolean;
   readonly keep: boolean;
-  /** Not the story: a shop with a page to play with. */
+  /** Instead of the story, a shop with a page to play with. */
   readonly page: boolean;
   readonly help: boolean;
 }
 
-/** What the user typed makes no sense; the message says why. */
+/** The arguments make no sense; the message says why. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -20,16 +20,16 @@ const MAX_ORDERS = 100_000;
 export const usage = `Usage: npm run demo -- [options]
 
 Runs a shop of two services, lets customers order, kills each service and Redis with SIGKILL meanwhile, and checks
-the books. It says each step, what has to be seen, and what was seen.
+the books. For each step, it prints what should happen and what did.
 
-Redis: without REDIS_URL the demo starts a redis-server of its own, and removes it at the end. With REDIS_URL it uses
-that one, under keys of its own (demo-<8 digits>:*) which it removes at the end, and does not kill it.
+Redis: without REDIS_URL, the demo starts a redis-server of its own and removes it at the end. With REDIS_URL, it uses
+that Redis under keys of its own (demo-<8 digits>:*), which it removes at the end, and does not kill it.
 
-  --orders N  post N orders, going through the file as often as that takes (default: each once)
+  --orders N  post N orders, repeating those of the file if necessary (default: each once)
   --json      print the result as one line of JSON on stdout, and everything else on stderr
-  --page      do not tell the story: start a shop, and print the address of a page where you place the orders and kill
-              the processes, until Ctrl-C
-  --keep      leave all running at the end and print where to look, until Ctrl-C
+  --page      instead of the story, start a shop, and print the address of a page where you place the orders and
+              kill the processes, until Ctrl-C
+  --keep      leave everything running at the end and print where to look, until Ctrl-C
   --help      print this text
 
 Exit status: 0 if all was as expected and the books balance, 1 if not or if the demo could not run, 2 for bad
@@ -63,7 +63,7 @@ function parse(args: readonly string[]): {
       },
     }).values;
   } catch (error) {
-    // parseArgs says what it did not understand in words that a user can read.
+    // The messages of parseArgs are made for users.
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }

@@ -1,13 +1,13 @@
 import type { Books } from './books.js';
 import { countOpen } from './queue-lengths.js';
 
-/** One thing that does not balance, and the orders or items it is about. */
+/** One thing that does not balance, and the orders or items concerned. */
 export interface Discrepancy {
   readonly what: string;
   readonly where: readonly string[];
 }
 
-/** Checks the books against each other. An empty answer means that they balance. */
+/** Checks the books against each other. Returns nothing if they balance. */
 export function audit(books: Books): Discrepancy[] {
   return [
     { what: 'facts cannot be read', where: books.unreadable },
@@ -20,7 +20,7 @@ export function audit(books: Books): Discrepancy[] {
   ].filter(({ where }) => where.length > 0);
 }
 
-/** What inventory-service calls an outcome, in the words of order-service. */
+/** The outcomes of inventory-service in the words of order-service. */
 const statusOfOutcome: ReadonlyMap<string, string> = new Map([
   ['reserved', 'confirmed'],
   ['rejected', 'rejected'],

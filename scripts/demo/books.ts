@@ -1,34 +1,34 @@
 import type { SentOrder } from './order-sender.js';
 import type { QueueLengths } from './queue-lengths.js';
 
-/** All that is known about the orders at the end, each fact from where it is kept. */
+/** Everything that is known about the orders at the end, each fact from where it is kept. */
 export interface Books {
   /** What the demo itself saw: order id → what it sent. */
   readonly accepted: ReadonlyMap<string, SentOrder>;
   readonly refused: number;
-  /** Orders that were sent more than once, since nobody answered. */
+  /** How many orders were sent more than once, because nobody answered. */
   readonly sentAgain: number;
   /** Orders that got neither a 202 nor a 400. */
   readonly failures: readonly string[];
-  /** What order-service answers: order id → its status. */
+  /** What order-service says: order id → its status. */
   readonly orders: ReadonlyMap<string, string>;
   /** What inventory-service stored: order id → how the reservation ended. */
   readonly outcomes: ReadonlyMap<string, string>;
-  /** What the mail provider has sent, in its order. */
+  /** What the mail provider has sent, in order. */
   readonly emails: readonly { readonly orderId: string; readonly outcome: string }[];
-  /** Ids of the orders for which the payment provider has charged a card, in its order. */
+  /** Ids of the orders for which the payment provider has charged a card, in order. */
   readonly charges: readonly string[];
-  /** How often the provider was asked. */
+  /** How many times the provider was called. */
   readonly chargeCalls: number;
   /** Ids of the orders for which the demo sent the money by transfer. */
   readonly transfers: readonly string[];
   /** SKU → units at the start, and units now. */
   readonly seeded: ReadonlyMap<string, number>;
   readonly left: ReadonlyMap<string, number>;
-  /** Reservations that were handed out again. */
+  /** How many reservations were handed out again. */
   readonly redelivered: number;
   readonly queues: readonly QueueLengths[];
-  /** What could not be read, and why; the fact itself is empty then. */
+  /** What could not be read, and why; the fact itself is then empty. */
   readonly unreadable: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** What has to be undone, undone in reverse order, each step whether or not another fails. */
+/** Steps that undo what was done. They run in reverse order, even if some of them fail. */
 export class Cleanup {
   readonly #steps: (() => unknown)[] = [];
 

@@ -7,9 +7,9 @@ import { check } from './unexpected.js';
 /** Orders that are being posted side by side. */
 export interface Burst {
   readonly count: number;
-  /** Those that have been answered so far. */
+  /** The answers so far. */
   readonly tally: Tally;
-  /** Resolves when each is answered; rejects only when the signal fires. */
+  /** Resolves when all are answered; rejects only if the signal fires. */
   readonly answered: Promise<void>;
 }
 
@@ -17,14 +17,14 @@ export interface Tally {
   accepted: number;
   refused: number;
   failed: number;
-  /** Posted more than once, for want of an answer. */
+  /** Posted more than once, because there was no answer. */
   sentAgain: number;
 }
 
-/** Requests open at a time: more orders come than inventory-service can handle at once. */
+/** Requests that are open at a time: more orders than inventory-service can handle at once. */
 const POST_CONCURRENCY = 16;
 
-/** Everybody who orders. Each answer goes into the ledger. */
+/** The customers. Each answer goes into the ledger. */
 export class Customers {
   readonly #orders: Iterator<string>;
 
@@ -51,7 +51,7 @@ export class Customers {
     return { count: orders.length, tally, answered };
   }
 
-  /** Posts one more, until it is answered. Resolves with the order's id. */
+  /** Posts one more order until it is answered. Resolves with the order's id. */
   async order(sku: string, payment: 'card' | 'transfer'): Promise<string> {
     const customer = { name: 'Grace Hopper', email: 'grace@mail.example' };
     const order = JSON.stringify({ customer, payment, lines: [{ sku, quantity: 1 }] });
@@ -79,6 +79,6 @@ export class Customers {
 }
 
 export function describeTally({ accepted, refused, sentAgain }: Tally): string {
-  const again = sentAgain === 0 ? '' : `, ${sentAgain} posted again for want of an answer`;
+  const again = sentAgain === 0 ? '' : `, ${sentAgain} posted again because there was no answer`;
   return `${accepted} accepted, ${refused} refused${again}`;
 }

@@ -4,18 +4,18 @@ import { startRedis, withoutPassword } from 'local-redis';
 
 export interface DemoRedis {
   readonly url: string;
-  /** For people: where it is, without a password, and whose it is. */
+  /** For people: where it is, without a password, and who started it. */
   readonly description: string;
-  /** How to look into it. */
+  /** The command to look into it. */
   readonly cli: string;
   /** First part of the transport's keys. */
   readonly queuePrefix: string;
   /** First part of the keys of the services' own data. */
   readonly dataPrefix: string;
   readonly connection: Redis;
-  /** Undefined for a server that was not started here: it is not the demo's to kill. */
+  /** Undefined for a server that the demo did not start and so must not kill. */
   readonly server: DemoServer | undefined;
-  /** Leaves nothing behind: no server that was started here, no key in one that was not. */
+  /** Leaves nothing behind: no server that the demo started, and no keys in another one. */
   stop(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export interface DemoServer {
   readonly pid: number;
   /** SIGKILL. Resolves when it is gone. */
   kill(): Promise<void>;
-  /** Starts it again on what it has written to disk. Resolves when it has loaded that. */
+  /** Starts it again with what it has written to disk. Resolves when it has loaded that. */
   restart(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export async function openDemoRedis(): Promise<DemoRedis> {
 }
 
 async function openPrivate(): Promise<DemoRedis> {
-  // `always`: what Redis has acknowledged is on disk, so that its death loses nothing.
+  // `always`: everything that Redis has acknowledged is on disk, so killing it loses nothing.
   const server = await startRedis({ settings: { appendonly: 'yes', appendfsync: 'always' } });
   const connection = connect(server.url);
   return {
@@ -52,11 +52,11 @@ async function openPrivate(): Promise<DemoRedis> {
   };
 }
 
-/** Somebody else's: the demo keeps to a prefix that nobody else can have, and removes it. */
+/** Somebody else's Redis: the demo uses a prefix that nobody else can have, and removes its keys. */
 async function openForeign(url: string): Promise<DemoRedis> {
   const prefix = `demo-${randomBytes(4).toString('hex')}`;
   const connection = connect(url);
-  // Why there is no connection, only this event says.
+  // Only this event says why there is no connection.
   let reason = '';
   connection.on('error', (error: Error) => (reason = error.message));
   try {
@@ -64,7 +64,7 @@ async function openForeign(url: string): Promise<DemoRedis> {
   } catch (cause) {
     connection.disconnect();
     throw new Error(
-      `REDIS_URL is set, but no Redis answers there: ${reason || String(cause)}. Unset it to let the demo start one of its own.`,
+      `REDIS_URL is set, but no Redis responds there: ${reason || String(cause)}. Unset it to let the demo start its own.`,
       { cause },
     );
   }

@@ -21,27 +21,27 @@ import { openShop } from './steps/open-shop.js';
 import { cancelUnpaid, orderByTransfer } from './steps/transfer.js';
 
 export interface DemoRunOptions {
-  /** How many; `undefined` for each order of the file once. */
+  /** How many orders to post; `undefined` for each order of the file once. */
   readonly orders: number | undefined;
   readonly display: Display;
-  /** Gets a step for everything that is started; running them is the caller's. */
+  /** Gets a step for everything that is started; the caller runs the steps. */
   readonly cleanup: Cleanup;
   /** Ends the run early: it rejects with the signal's reason. */
   readonly signal: AbortSignal;
-  /** Fires when what is being stopped should rather be killed. */
+  /** When it fires, processes that are being stopped are killed instead. */
   readonly hurry: AbortSignal;
 }
 
-/** The orders of the file come in so many bursts. */
+/** In how many bursts the orders of the file come. */
 const BURSTS = 4;
 const SHOW_EVERY_MS = 200;
 
-/** Three minutes for what does not depend on the number of orders, and 50 orders a second. */
+/** Three minutes for everything that does not depend on the number of orders, and a second for each 50 orders. */
 function timeFor(count: number): number {
   return 180_000 + count * 20;
 }
 
-/** One run, from the start of Redis to the audit. Leaves all running for who wants to look. */
+/** One run, from the start of Redis to the audit. Leaves everything running, for people who want to look. */
 export async function runDemo(options: DemoRunOptions): Promise<DemoResult & { stage: Stage }> {
   const { display, cleanup, hurry } = options;
   const lines = await readOrderFile();
@@ -80,8 +80,8 @@ export async function runDemo(options: DemoRunOptions): Promise<DemoResult & { s
   const { narrator } = scene;
   narrator.begin(
     'The books',
-    'Each accepted order has ended once. One that is confirmed took its goods and was paid once; none else has goods ' +
-      'or money. Each customer was written to once. No queue holds anything.',
+    'Each accepted order has ended once. Each confirmed order took its goods and was paid once; no other order has ' +
+      'goods or money. Each customer got one e-mail. All queues are empty.',
   );
   const books = await readBooks(stage);
   const unfinished = unexpected === undefined ? [] : [unexpected];
@@ -95,7 +95,7 @@ export async function runDemo(options: DemoRunOptions): Promise<DemoResult & { s
   };
 }
 
-/** What the books should still be read after. Throws everything else. */
+/** Describes the failures after which the books should still be read. Throws all others. */
 function whatIsUnexpected(error: unknown, late: unknown, count: number): string {
   if (error instanceof Unexpected) return error.message;
   if (error === late) return `it was not done after ${timeFor(count) / 1_000} s`;
@@ -119,7 +119,7 @@ async function showProgress(stage: Stage, display: Display, done: AbortSignal): 
     try {
       display.update(describeProgress(await readProgress(stage)));
     } catch {
-      // A look that fails shows nothing; whether that matters is found out by the steps themselves.
+      // If a look fails, nothing is shown; the steps themselves find out whether that matters.
     }
     await setTimeout(SHOW_EVERY_MS, undefined, { signal: done }).catch(() => undefined);
   }

@@ -4,13 +4,13 @@ export interface DisplayStream {
   write(text: string): unknown;
 }
 
-/** Prints what happens; and below it, on a terminal, one line that changes and says how far the demo is. */
+/** Prints what happens and, on a terminal, one changing line below it that shows how far the demo is. */
 export class Display {
   #current = '';
 
   constructor(private readonly stream: DisplayStream) {}
 
-  /** Something that happened; stays to be read. */
+  /** Prints something that happened, and lets it stand. */
   note(text: string): void {
     const current = this.#current;
     this.#erase();
@@ -18,12 +18,12 @@ export class Display {
     if (current !== '') this.#draw(current);
   }
 
-  /** How things stand; takes the place of what was shown before. Only a terminal shows it. */
+  /** Shows the current state in place of the last one. Only on a terminal. */
   update(text: string): void {
     if (this.stream.isTTY === true) this.#draw(text);
   }
 
-  /** Takes away how things stand. */
+  /** Removes the line with the state. */
   end(): void {
     this.#erase();
   }

@@ -1,8 +1,8 @@
 import type { DemoRedis } from './demo-redis.js';
 
 /**
- * How many messages one process holds, of one queue or of all. A consumer's name has the id of its process in it, and what it
- * holds is in a list with that name.
+ * How many messages one process holds, of one queue or of all. A consumer's name contains the id of its process, and
+ * what it holds is in a list with that name.
  */
 export async function countHeldBy(
   { connection: redis, queuePrefix }: DemoRedis,

@@ -1,10 +1,10 @@
-/** Somebody wants the demo to end now. */
+/** The user wants the demo to end now. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
 export interface Interruption {
-  /** Fires at the first Ctrl-C or its like: end in order. */
+  /** Fires at the first Ctrl-C or similar signal: end in order. */
   readonly signal: AbortSignal;
   /** Fires at a second one: end at once, but still clean up. */
   readonly again: AbortSignal;
@@ -12,7 +12,7 @@ export interface Interruption {
   readonly happened: Promise<void>;
 }
 
-/** A Ctrl-C in a terminal comes twice: from the terminal, and from npm, which passes its own on. */
+/** A Ctrl-C in a terminal arrives twice: from the terminal, and from npm, which passes on its own. */
 const SAME_WITHIN_MS = 1_000;
 
 export function listenForInterruption(): Interruption {
@@ -31,7 +31,7 @@ export function listenForInterruption(): Interruption {
     }
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
-  // Nobody reads any more (`npm run demo | head`).
+  // The reader has gone (`npm run demo | head`).
   process.stdout.on('error', interrupt);
   process.stderr.on('error', interrupt);
   return { signal: first.signal, again: second.signal, happened };

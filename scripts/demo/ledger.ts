@@ -1,6 +1,6 @@
 import type { Answer, SentOrder } from './order-sender.js';
 
-/** What the demo itself knows: which orders it sent and what it was told. */
+/** What the demo itself knows: which orders it sent, and the answers. */
 export class Ledger {
   readonly accepted = new Map<string, SentOrder>();
   /** Accepted orders that stay open for now; the story comes back to them. */
@@ -11,7 +11,7 @@ export class Ledger {
   #refused = 0;
   #sentAgain = 0;
 
-  /** Orders that were sent more than once, since nobody answered. */
+  /** How many orders were sent more than once, because nobody answered. */
   get sentAgain(): number {
     return this.#sentAgain;
   }

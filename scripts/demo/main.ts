@@ -10,7 +10,7 @@ import { whereToLook } from './where-to-look.js';
 const CLEANUP_WITHIN_MS = 60_000;
 
 const introduction = `A shop on one Redis. Its services and Redis itself are killed (SIGKILL) while customers order. Whatever dies, no
-accepted order may be lost; and none may be filled, paid or written about twice. About half a minute; Ctrl-C ends it.`;
+accepted order may be lost, and none may be filled, paid or e-mailed about twice. About half a minute; Ctrl-C ends it.`;
 
 /** Resolves with the exit status. */
 async function main(args: readonly string[]): Promise<number> {
@@ -64,7 +64,7 @@ async function show(
   return discrepancies.length === 0 ? 0 : 1;
 }
 
-/** Until somebody interrupts, or the process is gone that serves the page. */
+/** Runs until somebody interrupts, or the process that serves the page is gone. */
 async function showPage(
   cleanup: Cleanup,
   { signal, again, happened }: Interruption,
@@ -85,7 +85,7 @@ async function showPage(
   return signal.aborted ? 0 : 1;
 }
 
-/** Whatever happens, the demo ends: what does not stop in time is killed by its exit listener. */
+/** The demo ends in any case: an exit listener kills whatever does not stop in time. */
 async function tidyUp(cleanup: Cleanup): Promise<void> {
   const timer = setTimeout(() => {
     process.stderr.write(`not everything stopped within ${CLEANUP_WITHIN_MS / 1_000} s\n`);

@@ -3,14 +3,14 @@ import type { Display } from './display.js';
 const WIDTH = 110;
 const INDENT = ' '.repeat(13);
 
-/** Tells the story: numbered steps, each with what has to be seen, what is done, and what was seen. */
+/** Tells the story: numbered steps, each with what should happen, what is done, and what happened. */
 export class Narrator {
   #step = 0;
   #since = 0;
 
   constructor(private readonly display: Display) {}
 
-  /** A new step. */
+  /** Begins a new step. */
   begin(title: string, expected: string): void {
     this.#step += 1;
     this.#since = performance.now();
@@ -18,7 +18,7 @@ export class Narrator {
     this.#paragraph('expected', expected);
   }
 
-  /** Something that is done, as one would type it. */
+  /** Shows something that is done, as you would type it. */
   command(text: string): void {
     this.display.note(`${INDENT}$ ${text}`);
   }
@@ -28,7 +28,7 @@ export class Narrator {
     this.#paragraph('seen', `${text} (${seconds} s)`);
   }
 
-  /** Why the step is not as expected. */
+  /** Says why the step is not as expected. */
   sawInstead(text: string): void {
     this.#paragraph('seen', `NOT AS EXPECTED: ${text}`);
   }

@@ -12,7 +12,7 @@ export interface SentOrder {
   readonly payment: 'card' | 'transfer';
 }
 
-/** What order-service said to one order. */
+/** What order-service answered to one order. */
 export type Answer =
   | { readonly kind: 'accepted'; readonly orderId: string; readonly sent: SentOrder }
   | { readonly kind: 'refused'; readonly reasons: readonly string[] }
@@ -26,7 +26,7 @@ export interface SendOptions {
   /** How many requests are open at a time. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
-  /** Told of each order's answer, and how often the order was sent for it. */
+  /** Called with each order's answer, and with how many times the order was sent. */
   readonly onAnswer: (answer: Answer, times: number) => void;
 }
 
@@ -47,7 +47,7 @@ export async function sendOrders(options: SendOptions): Promise<void> {
 }
 
 /**
- * An order without an answer may be placed or not: its service may have died on the way. It is sent again with the
+ * An order without an answer may or may not be placed: the service may have died on the way. It is sent again with the
  * same key, which makes it the same order.
  */
 async function sendOrder(
@@ -106,7 +106,7 @@ function readAnswer(order: string, status: number, text: string): Answer {
   }
 }
 
-/** fetch says no more than "fetch failed"; why is in its cause. */
+/** fetch only says "fetch failed"; the reason is in its cause. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;

@@ -6,7 +6,7 @@ export interface Progress {
   readonly answered: number;
   readonly emails: number;
   readonly waiting: number;
-  /** Taken by a live consumer and not yet settled. */
+  /** Taken by a live consumer, but not yet settled. */
   readonly processing: number;
 }
 
@@ -25,7 +25,7 @@ export async function readProgress({ redis, ledger, records }: Stage): Promise<P
 
 export function describeProgress({ answered, emails, waiting, processing }: Progress): string {
   return (
-    `${answered} orders answered, ${emails} customers written to; ` +
+    `${answered} orders answered, ${emails} e-mails sent; ` +
     `reservations: ${waiting} waiting, ${processing} held`
   );
 }

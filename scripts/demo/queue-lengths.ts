@@ -5,7 +5,7 @@ export interface QueueLengths {
   readonly waiting: number;
   /** Were running when a process died. */
   readonly suspects: number;
-  /** Taken by a consumer and not yet settled. */
+  /** Taken by a consumer, but not yet settled. */
   readonly processing: number;
   /** Not due yet. */
   readonly delayed: number;
@@ -81,7 +81,7 @@ async function lengthOf(redis: Redis, key: string): Promise<number> {
     case 'stream':
       return redis.xlen(key);
     default:
-      // It has just become empty, and with that ceased to be.
+      // It has just become empty, and so ceased to exist.
       return 0;
   }
 }

@@ -3,8 +3,8 @@ import { readQueueLengths } from './queue-lengths.js';
 import type { Stage } from './stage.js';
 
 /**
- * Reads every fact from where it is kept, when nothing changes any more. Never rejects: if the run
- * went wrong, what can still be read is what people need to find out why.
+ * Reads every fact from where it is kept, once nothing changes any more. Never rejects: if the run went wrong, people
+ * need whatever can still be read to find out why.
  */
 export async function readBooks(stage: Stage): Promise<Books> {
   const { redis, ledger, records } = stage;

@@ -8,7 +8,7 @@ export interface DemoResult {
 
 const MAX_LISTED = 50;
 
-/** Each row is an end of an order; each column one who keeps books of it. */
+/** Each row is a way in which an order ends; each column is somebody who keeps books of it. */
 const ends = [
   { status: 'confirmed', outcome: 'reserved' },
   { status: 'rejected', outcome: 'rejected' },
@@ -37,7 +37,7 @@ export function table(books: Books): string {
 export function footnotes(books: Books): string {
   const { refused, sentAgain, redelivered, chargeCalls, paid, lost } = totalsOf(books);
   return (
-    `${refused} orders refused as invalid, ${sentAgain} posted again for want of an answer, ` +
+    `${refused} orders refused as invalid, ${sentAgain} posted again because there was no answer, ` +
     `${redelivered} reservations handed out again,\n` +
     `${chargeCalls} calls to the payment provider, ${paid} orders paid; ${lost} orders lost.\n`
   );
@@ -50,7 +50,7 @@ export function jsonLine({ books, discrepancies }: DemoResult): string {
 export function verdict(discrepancies: readonly Discrepancy[]): string {
   if (discrepancies.length === 0) {
     return (
-      'The books balance: every accepted order has ended once and its customer was written to once,\n' +
+      'The books balance: every accepted order has ended once and its customer got one e-mail,\n' +
       'the units reserved are the units sold and paid, and nothing is left in a queue.\n'
     );
   }

@@ -7,7 +7,7 @@ import { waitUntil } from './wait-until.js';
 export interface ServiceStart {
   /** Name of the workspace; its compiled `main.js` is what runs. */
   readonly name: string;
-  /** On top of the environment of this process. */
+  /** In addition to the environment of this process. */
   readonly environment: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -21,8 +21,8 @@ const READY_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 15_000;
 const MAX_OUTPUT_CHARACTERS = 20_000;
 
-// A service ends when this process does, even if that was by SIGKILL: its stdin is a pipe that
-// the kernel closes then. A preload, so that the service itself needs to know nothing of it.
+// A service ends when this process does, even by SIGKILL: its stdin is a pipe that the kernel then closes. This is a
+// preload, so that the service itself needs to know nothing about it.
 const exitWithParent = `data:text/javascript,${encodeURIComponent(
   "process.stdin.on('end', () => process.exit(1)).resume().unref();",
 )}`;
@@ -30,7 +30,7 @@ const exitWithParent = `data:text/javascript,${encodeURIComponent(
 /** One of the two services as a process of its own. */
 export class ServiceProcess {
   readonly name: string;
-  /** Resolves when the process is gone, however that came. Never rejects. */
+  /** Resolves when the process is gone, for whatever reason. Never rejects. */
   readonly exited: Promise<Exit>;
 
   readonly #child: ChildProcess;
@@ -58,8 +58,8 @@ export class ServiceProcess {
       ['--enable-source-maps', '--import', exitWithParent, main],
       {
         env: { ...process.env, NO_COLOR: '1', ...environment },
-        // A group of its own: Ctrl-C in the terminal reaches only this process, which then stops
-        // the services in order.
+        // In a process group of its own: Ctrl-C in the terminal reaches only this process, which then stops the
+        // services in order.
         detached: true,
       },
     );
@@ -72,7 +72,7 @@ export class ServiceProcess {
     return this.#child.pid;
   }
 
-  /** Where it listens, as its ready line says; empty for a service that does not. */
+  /** Where it listens, according to its ready line; empty for a service that does not listen. */
   get address(): string {
     return this.#address;
   }
@@ -82,14 +82,14 @@ export class ServiceProcess {
     return this.#output;
   }
 
-  /** SIGKILL: the process gets no chance to tidy up. May be called when it is gone. */
+  /** SIGKILL: the process gets no chance to tidy up. May be called after it is gone. */
   async kill(): Promise<Exit> {
     this.#child.kill('SIGKILL');
     return this.exited;
   }
 
   /**
-   * SIGTERM. May be called when it is gone. Rejects if only SIGKILL helped.
+   * SIGTERM. May be called after it is gone. Rejects if only SIGKILL helped.
    * @param hurry when it fires, the process gets no more time
    */
   async stop(hurry?: AbortSignal): Promise<void> {
@@ -128,7 +128,7 @@ export class ServiceProcess {
   }
 
   async #watchExit(): Promise<Exit> {
-    // Whatever way this process ends, it leaves no service behind.
+    // However this process ends, it leaves no service behind.
     const killNow = (): void => void this.#child.kill('SIGKILL');
     process.once('exit', killNow);
     this.#exit = await new Promise<Exit>((resolve) => {

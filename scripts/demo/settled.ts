@@ -10,12 +10,12 @@ const STALL_MS = 30_000;
 
 const ENDS: readonly (string | undefined)[] = ['confirmed', 'rejected', 'cancelled'];
 
-/** Waits until each accepted order that is not to stay open has ended, and its customer was written to. */
+/** Waits until each accepted order that is not meant to stay open has ended, and its customer got the e-mail. */
 export async function untilSettled(stage: Stage, signal: AbortSignal): Promise<void> {
   await untilNoneIsOpen(() => openOrders(stage, signal), signal);
 }
 
-/** The same, and until no message is left anywhere. */
+/** The same, and waits until no message is left anywhere. */
 export async function untilAllIsQuiet(stage: Stage, signal: AbortSignal): Promise<void> {
   const { connection, queuePrefix } = stage.redis;
   await untilNoneIsOpen(async () => {

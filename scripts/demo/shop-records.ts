@@ -7,7 +7,7 @@ export interface SentEmail {
   readonly outcome: string;
 }
 
-/** What order-service answers, as far as the demo looks at it. */
+/** The part of order-service's answer that the demo looks at. */
 export interface OrderRecord {
   readonly id: string;
   readonly status: string;
@@ -16,8 +16,8 @@ export interface OrderRecord {
 }
 
 /**
- * Reads what the services have recorded. The keys and shapes are spelt out here once more, on
- * purpose: an audit that used the services' own code would share their mistakes.
+ * Reads what the services have recorded. The keys and shapes are repeated here on purpose: an audit that used the
+ * services' own code would share their mistakes.
  */
 export class ShopRecords {
   constructor(
@@ -26,7 +26,7 @@ export class ShopRecords {
     private readonly orderService: () => string,
   ) {}
 
-  /** As its users see them, through `GET /orders`. */
+  /** The orders as users see them, through `GET /orders`. */
   async orderStatuses(signal?: AbortSignal): Promise<Map<string, string>> {
     const pageSize = 500;
     const statuses = new Map<string, string>();

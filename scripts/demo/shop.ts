@@ -10,17 +10,17 @@ export interface ShopOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
-  /** Told when a service ends that nobody has asked to. */
+  /** Called when a service ends unasked. */
   readonly onCrash?: (error: Error) => void;
 }
 
-/** The two services on one Redis, each with as many replicas as are started, each replica a process. */
+/** The two services on one Redis. Each has any number of replicas, and each replica is a process. */
 export class Shop {
   readonly #running: Record<ServiceName, readonly ServiceProcess[]> = {
     'order-service': [],
     'inventory-service': [],
   };
-  /** Ends that are no crash. */
+  /** Services that were asked to end: that is not a crash. */
   readonly #asked = new WeakSet<ServiceProcess>();
 
   constructor(private readonly options: ShopOptions) {}
@@ -30,7 +30,7 @@ export class Shop {
     return this.#running[name];
   }
 
-  /** Where the replicas of order-service listen; none while none is up. */
+  /** Where the replicas of order-service listen; empty while none is up. */
   get addresses(): readonly string[] {
     return this.running('order-service').map(({ address }) => address);
   }
@@ -42,10 +42,10 @@ export class Shop {
     return address;
   }
 
-  /** Replicas of both services. Rejects when no start is under way any more. */
+  /** Starts replicas of both services. If a start fails, rejects once no other start is under way. */
   async open(replicas = 1): Promise<void> {
     const names = Array.from({ length: replicas }, () => ['order-service', 'inventory-service']);
-    // The compiler forgets what the array holds.
+    // The compiler does not infer the type of the array.
     const starts = await Promise.allSettled(
       (names.flat() as ServiceName[]).map((name) => this.start(name)),
     );
@@ -54,10 +54,7 @@ export class Shop {
     }
   }
 
-  /**
-   * One more replica.
-   * @param environment more variables for it alone
-   */
+  /** Starts one more replica. @param environment more variables for it alone */
   async start(
     name: ServiceName,
     environment: Readonly<Record<string, string>> = {},
@@ -102,8 +99,8 @@ export class Shop {
   }
 
   /**
-   * Both. May be called twice.
-   * @param hurry when it fires, what has not ended by itself is killed
+   * Stops both services. May be called twice. @param hurry when it fires, processes that have not ended by themselves
+   * are killed
    */
   async close(hurry?: AbortSignal): Promise<void> {
     try {

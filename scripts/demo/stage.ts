@@ -5,7 +5,7 @@ import { ShopRecords } from './shop-records.js';
 import { Shop } from './shop.js';
 import { fillStock } from './stock.js';
 
-/** All that runs for the demo, and the places where its books are kept. */
+/** Everything that runs for the demo, and the places where its books are kept. */
 export interface Stage {
   readonly redis: DemoRedis;
   readonly shop: Shop;
@@ -14,27 +14,27 @@ export interface Stage {
 }
 
 export interface StageOptions {
-  /** How often the order file is gone through. */
+  /** How many times the order file is used. */
   readonly rounds: number;
-  /** Gets a step for everything that is started, as soon as it is. */
+  /** Gets a step for everything that is started, as soon as that happens. */
   readonly cleanup: Cleanup;
   readonly signal: AbortSignal;
-  /** Fires when what is being stopped should rather be killed. */
+  /** When it fires, processes that are being stopped are killed instead. */
   readonly hurry: AbortSignal;
   readonly onCrash: (error: Error) => void;
   /** Variables for both services, in place of those of the story. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** How long an order by transfer waits for its money: longer than the services and Redis are dead meanwhile. */
+/** How long an order by transfer waits for its money: longer than the services and Redis are down. */
 export const PAY_WITHIN_MS = 20_000;
-/** After how long the messages of a killed process are handed out again. */
+/** How long it takes until the messages of a killed process are handed out again. */
 export const LEASE_MS = 5_000;
 
 const story = {
-  // A reservation takes its time: a backlog grows, and a kill finds messages under way.
+  // Reservations take some time, so that a backlog grows, and a kill finds messages under way.
   WAREHOUSE_MS: '40',
-  // Of five calls to the payment provider one gets no answer.
+  // One in five calls to the payment provider gets no answer.
   PAYMENT_FAILS_EVERY: '5',
   PAY_WITHIN_MS: String(PAY_WITHIN_MS),
   LEASE_MS: String(LEASE_MS),

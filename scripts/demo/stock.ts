@@ -9,8 +9,8 @@ export interface StockItem {
 }
 
 /**
- * Fills the stock for so many rounds of the order file. The stock that comes with inventory-service is meant for one:
- * after 25 of them nearly every order would be rejected, and the demo would show little.
+ * Fills the stock for that many rounds of the order file. The stock that comes with inventory-service is meant for one
+ * round: after 25 rounds nearly every order would be rejected, and the demo would show little.
  */
 export async function fillStock(redis: DemoRedis, rounds: number): Promise<void> {
   const source = join(packageDirectory('inventory-service'), 'data', 'stock.json');

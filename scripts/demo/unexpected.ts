@@ -1,4 +1,4 @@
-/** Something was not as the story says that it has to be. */
+/** Something was not as the story says it should be. */
 export class Unexpected extends Error {
   override readonly name = 'Unexpected';
 }

@@ -8,7 +8,7 @@ export interface WaitOptions {
   readonly everyMs?: number;
 }
 
-/** Looks until the condition holds. Rejects with what was waited for when the time is up. */
+/** Looks until the condition holds. If the time is up first, rejects with what it waited for. */
 export async function waitUntil(
   what: string,
   condition: () => boolean | Promise<boolean>,

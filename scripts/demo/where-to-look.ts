@@ -1,11 +1,11 @@
 import { RESERVE_QUEUE } from './progress.js';
 import type { Stage } from './stage.js';
 
-/** Where to look while all is left running. */
+/** Where to look while everything is left running. */
 export function whereToLook({ shop, redis }: Stage): string {
   const [inventory] = shop.running('inventory-service');
   const queue = `${redis.queuePrefix}:{${RESERVE_QUEUE}}`;
-  return `All is still running.
+  return `Everything is still running.
   curl "${shop.address}/orders?limit=3"
   curl ${shop.address}/stock/TEA-ASSAM-250
   ${redis.cli}

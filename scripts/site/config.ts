@@ -1,7 +1,7 @@
 import type { DefaultTheme, UserConfig } from 'vitepress';
 import { contents } from './contents.js';
 
-/** What VitePress makes of the pages. */
+/** How VitePress builds the pages. */
 export function siteConfig(
   index: string,
   entryPoints: readonly string[],
@@ -28,7 +28,7 @@ export function siteConfig(
   };
 }
 
-/** The documents are read on GitHub as well, so a heading has one address in both places. */
+/** The documents are read on GitHub too, so a heading must have the same address in both places. */
 function asGitHubDoes(heading: string): string {
   return heading
     .toLowerCase()

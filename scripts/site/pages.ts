@@ -3,14 +3,14 @@ import { dirname, extname, join, relative } from 'node:path/posix';
 
 /** A page of the site, or a file that a page shows. */
 export interface SiteFile {
-  /** Where it stands in the site's sources. */
+  /** Its path in the site's sources. */
   readonly path: string;
-  /** Where its content comes from, by its path in the repository. */
+  /** The path in the repository from which its content comes. */
   readonly source: string;
   readonly content: string | Buffer;
 }
 
-/** Documents outside of `docs/` that are pages as well. */
+/** Documents outside `docs/` that are pages too. */
 const BESIDE_DOCS: Readonly<Record<string, string>> = {
   'README.md': 'index.md',
   'CHANGELOG.md': 'changelog.md',
@@ -50,7 +50,7 @@ async function documents(repository: string): Promise<readonly string[]> {
 async function siteFile(repository: string, source: string): Promise<SiteFile | undefined> {
   const place = join(repository, source);
   const found = await stat(place).catch(() => undefined);
-  // Not every document is there at all times, and dead links are found by the check of the built site.
+  // A document may be missing; the check of the built site finds dead links.
   if (found === undefined) return undefined;
   if (found.isDirectory()) {
     const listing = await folderPage(place, source);
@@ -86,7 +86,7 @@ async function folderPage(place: string, source: string): Promise<string> {
   return [`# ${source}\n`, ...pages].join('\n');
 }
 
-/** Links lead from page to page of the site, whatever the places of both in the repository. */
+/** Makes links lead from page to page of the site, wherever both are in the repository. */
 function relinked(file: SiteFile, pages: ReadonlyMap<string, string>): string {
   return String(file.content).replaceAll(
     LINK,

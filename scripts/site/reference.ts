@@ -8,7 +8,10 @@ interface PackageFile {
   readonly exports: Readonly<Record<string, string | { readonly types: string }>>;
 }
 
-/** Writes the API reference as pages, from the docstrings of all that the package exports. Returns its entry points. */
+/**
+ * Writes the API reference as pages, from the docstrings of everything that the package exports. Returns its entry
+ * points.
+ */
 export async function writeReference(
   repository: string,
   folder: string,
@@ -28,7 +31,7 @@ export async function writeReference(
     excludePrivate: true,
     excludeInternal: true,
     excludeExternals: true,
-    // Docstrings that are inherited from it link to members which are not ours to describe.
+    // Docstrings that are inherited from it link to members that are not documented here.
     externalSymbolLinkMappings: { '@bull-board/api': { '*': '#' } },
     skipErrorChecking: true,
     logLevel: 'Warn',
@@ -56,12 +59,12 @@ export async function writeReference(
 }
 
 interface EntryPoint {
-  /** As it is imported. */
+  /** The name by which it is imported. */
   readonly name: string;
   readonly source: string;
 }
 
-/** What `exports` in package.json names. */
+/** The entry points that `exports` in package.json names. */
 async function entryPoints(library: string): Promise<readonly EntryPoint[]> {
   const text = await readFile(join(library, 'package.json'), 'utf8');
   const { name, exports } = JSON.parse(text) as PackageFile;

@@ -62,7 +62,7 @@ test.each([
   [['nonsense-word'], 'There is no command', 'See redis-queue --help'],
   [['queues', '--wacth'], '"queues" has no option --wacth', 'Did you mean --watch?'],
   [['--jsno'], 'redis-queue has no option --jsno', 'Did you mean --json?'],
-  [['--json'], 'Say what to do', ''],
+  [['--json'], 'Name a command', ''],
   [['queues', '--watch=yes'], '--watch takes no value', ''],
   [['peek', 'a', '--limit'], '--limit needs a value: --limit N', ''],
   [['peek', 'a', '--limit', '--json'], '--limit needs a value', ''],

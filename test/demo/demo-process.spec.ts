@@ -109,7 +109,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
       'demo',
       '--',
     ]);
-    await demo.shows('All is still running', ENDS_WITHIN_MS);
+    await demo.shows('Everything is still running', ENDS_WITHIN_MS);
     expect(demo.output).toContain(`redis://127.0.0.1:${redis.port}/3, the one in REDIS_URL`);
     expect(demo.output).toContain('The books balance');
     expect(demo.output).not.toContain(password);
@@ -165,7 +165,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
       REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
     });
     expect(await demo.exited).toBe(1);
-    expect(demo.output).toMatch(/REDIS_URL is set, but no Redis answers there: .*ECONNREFUSED/);
+    expect(demo.output).toMatch(/REDIS_URL is set, but no Redis responds there: .*ECONNREFUSED/);
     await expectNothingLeft();
   });
 });
@@ -193,7 +193,7 @@ async function firstFigures(address: string): Promise<string> {
 function withoutFigures(story: string): string {
   return story
     .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'ID')
-    .replaceAll(/, \d+ posted again for want of an answer/g, '')
+    .replaceAll(/, \d+ posted again because there was no answer/g, '')
     .replaceAll(/\d+(\.\d+)?/g, 'N')
     .replaceAll(/\s+/g, ' ')
     .trim();

@@ -3,11 +3,11 @@ import { DEFAULT_CONCURRENCY } from '../contestant.js';
 import type { Contestant, Done, Handler } from '../contestant.js';
 
 /**
- * The ceiling: what ioredis and one list can do when there is nothing around them. No Nest, no envelope, no retry, no
- * lease. Messages wait in a list and are moved to a second one while they are handled.
+ * The ceiling: what ioredis and one list can do with nothing around them. No Nest, no envelope, no retry, no lease.
+ * Messages wait in a list and are moved to a second one while they are handled.
  */
 
-/** Settles the batch before by forgetting it, and takes the next one. Answers its elements. */
+/** Settles the batch before by forgetting it, and takes the next one. Replies with its elements. */
 const TAKE = `
 redis.call('DEL', KEYS[2])
 local taken = {}
@@ -96,7 +96,7 @@ class Loop {
       else running.push(result.then(reply));
     }
     if (running.length > 0) await Promise.all(running);
-    // Not waited for: they travel with the next command.
+    // Not awaited: they travel with the next command.
     for (const [list, values] of replies) void this.redis.lpush(list, ...values);
   }
 }
@@ -157,7 +157,7 @@ class TickPusher {
   }
 }
 
-/** The list through which a requester's replies come. */
+/** The list in which a requester's replies arrive. */
 class Inbox {
   readonly #waiting = new Map<number, Done>();
   #isStopped = false;

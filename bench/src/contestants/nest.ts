@@ -27,8 +27,8 @@ export const asMessage: Bind = (pattern) => MessagePattern(pattern);
 export const asEvent: Bind = (pattern) => EventPattern<string>(pattern);
 
 /**
- * Listens as a Nest microservice with one controller, which has a method for each pattern. Transports that leave
- * settling to the user get it done by `settle`, after the handler.
+ * Listens as a Nest microservice with one controller, which has a method for each pattern. For transports that leave
+ * settling to the user, `settle` does it after the handler.
  */
 export async function listenWithNest(
   options: MicroserviceOptions,
@@ -73,7 +73,7 @@ function settling(handler: Handler, settle: (context: unknown) => void) {
   };
 }
 
-/** Tells `done` of the last value, as `lastValueFrom` would. */
+/** Passes the last value to `done`, as `lastValueFrom` would return it. */
 export function subscribe(call: Observable<unknown>, done: Done): void {
   let last: unknown;
   call.subscribe({
@@ -85,10 +85,10 @@ export function subscribe(call: Observable<unknown>, done: Done): void {
   });
 }
 
-/** What a stock client has, of whatever statuses. */
+/** The part of a stock client that is used, whatever its statuses. */
 export type StockClient = Pick<ClientProxy, 'send' | 'emit' | 'connect' | 'close'>;
 
-/** As a stock server listens: everything but requests comes as events. */
+/** Listens like a stock server: everything but requests comes as events. */
 export function listenToStock(
   options: MicroserviceOptions,
   target: Target,
@@ -100,7 +100,7 @@ export function listenToStock(
   return listenWithNest(options, patternsOf(target, settings), bind, handler, settle);
 }
 
-/** As a stock client sends: everything but requests by `emit`. */
+/** Sends like a stock client: everything but requests by `emit`. */
 export async function stockProducer(
   client: StockClient,
   { queue }: Target,

@@ -20,7 +20,7 @@ import type { BenchMessage } from '../message.js';
 import { asEvent, asMessage, listenWithNest, subscribe } from './nest.js';
 import type { Bind } from './nest.js';
 
-/** This transport, with its default options but for what the workload sets. */
+/** This transport, with its default options except for those that the workload sets. */
 export async function openConsumer(
   target: Target,
   settings: ConsumerSettings,

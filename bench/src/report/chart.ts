@@ -16,7 +16,7 @@ const INK = '#24292f';
 const OURS = '#0b6e4f';
 const OTHERS = '#8fa3b3';
 
-/** A bar for each median, with a line for the spread of the rounds; an SVG file that needs nothing else. */
+/** A bar for each median, with a line for the spread of the rounds; a self-contained SVG file. */
 export function barChart(title: string, unit: string, bars: readonly Bar[]): string {
   const longest = Math.max(...bars.map(({ value }) => value.most));
   const scale = (WIDTH - LABELS - VALUES) / longest;

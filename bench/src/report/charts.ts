@@ -86,7 +86,7 @@ const PLANS: readonly Plan[] = [
   },
 ];
 
-/** Those of which something was measured. */
+/** The charts for which something was measured. */
 export function chartsOf(results: Results): Chart[] {
   return PLANS.flatMap(({ file, title, unit, workload, figure }) => {
     const bars = barsOf(results, workload, figure);

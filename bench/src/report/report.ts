@@ -12,7 +12,7 @@ export const PAGES = [
   'docs/performance/method.md',
   'docs/performance/figures.md',
 ] as const;
-/** As the first page links to it. */
+/** The folder as the first page links to it. */
 const CHARTS = 'performance';
 
 /** Writes the charts, and fills in the text between the markers of the pages. */
@@ -26,7 +26,7 @@ export async function writeReport(results: Results): Promise<void> {
   }
 }
 
-/** A page with the sections of these results, as Prettier lays it out. */
+/** A page with the sections of these results, formatted by Prettier. */
 export async function filled(page: string, results: Results): Promise<string> {
   const sections = sectionsOf(results, CHARTS);
   const text = page.replaceAll(

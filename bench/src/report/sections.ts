@@ -60,10 +60,10 @@ function chartSection(results: Results, folder: string): string {
 /** Differences below this are noise. */
 const LEAST_DIFFERENCE = 1.05;
 
-/** The ceiling is no rival. */
+/** The ceiling is not a rival. */
 const NO_RIVALS = ['ours', 'bare-loop'];
 
-/** Every figure at which somebody is better than ours. */
+/** Every figure in which a rival is better than ours. */
 function lossSection(results: Results): string {
   const rows = WORKLOADS.flatMap((workload) =>
     columnsOf(workload).flatMap((column) => lossesAt(results, workload, column)),
@@ -84,7 +84,7 @@ function lossesAt(results: Results, workload: Workload, column: Column): string[
   });
 }
 
-/** Who lost, doubled or damaged something, and who has no figures where one would expect them. */
+/** The contestants that lost, doubled or damaged messages, or lack figures that one would expect. */
 function faultSection(results: Results): string {
   const rows = WORKLOADS.flatMap((workload) =>
     CONTESTANTS.flatMap(({ id, title }) => {

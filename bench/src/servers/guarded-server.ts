@@ -13,8 +13,8 @@ const STOP_DEADLINE_MS = 10_000;
 const POLL_MS = 50;
 
 /**
- * A watchdog in the server's process group: when this process ends, however it does, the pipe on descriptor 3 closes,
- * and the whole group is killed.
+ * A watchdog in the server's process group: however this process ends, the pipe on descriptor 3 then closes, and the
+ * watchdog kills the whole group.
  */
 const WATCHDOG = `
 (while read -r word; do :; done; kill -KILL 0) <&3 3<&- >/dev/null 2>&1 &
@@ -55,7 +55,7 @@ export class GuardedServer {
     return server;
   }
 
-  /** Of the program itself: the shell became it. */
+  /** The program's own pid: the shell became the program. */
   get pid(): number {
     return this.child.pid ?? 0;
   }
@@ -66,10 +66,10 @@ export class GuardedServer {
       const done = new AbortController();
       const deadline = setTimeout(STOP_DEADLINE_MS, undefined, { signal: done.signal });
       await Promise.race([this.#ended, deadline]);
-      done.abort(); // a process that has nothing else to do need not wait for it
+      done.abort(); // an otherwise idle process need not wait for it
       await deadline.catch(() => undefined);
     }
-    // Ends the watchdog, and with it whatever is left of the group.
+    // Ends the watchdog, which kills whatever is left of the group.
     (this.child.stdio[3] as Writable).destroy();
     await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }

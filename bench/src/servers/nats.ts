@@ -3,7 +3,7 @@ import { GuardedServer } from './guarded-server.js';
 import { findProgram } from './program.js';
 import { cpuUsOf, type BenchServer } from './server.js';
 
-/** A NATS server with JetStream, which keeps its messages in files and syncs them now and then, as it does by default. */
+/** A NATS server with JetStream, which keeps its messages in files and syncs them from time to time, as by default. */
 export async function startNatsServer(): Promise<BenchServer> {
   const program = await findProgram('nats-server');
   const port = await findFreePort();

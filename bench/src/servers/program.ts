@@ -5,10 +5,10 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Where distributions put servers, beside the PATH. */
+/** Where distributions put servers that are not on the PATH. */
 const SERVER_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/lib/rabbitmq/bin'];
 
-/** Servers need not start as services of the system just because they are installed. */
+/** Installing a server must not start it as a system service. */
 const INSTALL = `
 set -e
 policy=/usr/sbin/policy-rc.d
@@ -20,23 +20,23 @@ fi
 apt-get update -qq || true
 apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$1"`;
 
-/** A server program that is not here. */
+/** A server program is not installed. */
 export class ProgramMissing extends Error {
   override readonly name = 'ProgramMissing';
 }
 
 /**
- * The path of a server program. Root on a Debian or Ubuntu gets it installed, with a line on stderr.
+ * The path of a server program. For root on Debian or Ubuntu, it is installed if it is missing, with a line on stderr.
  * @throws ProgramMissing with the command that helps
  */
 export async function findProgram(name: string, debianPackage = name): Promise<string> {
   const file = await search(name);
   if (file !== undefined) return file;
-  const help = `there is no ${name} here: apt-get install ${debianPackage}, or your system's package`;
+  const help = `${name} is not installed: apt-get install ${debianPackage}, or your system's package`;
   if (process.getuid?.() !== 0 || (await search('apt-get')) === undefined) {
     throw new ProgramMissing(help);
   }
-  console.error(`bench: there is no ${name} here; installing it with apt-get`);
+  console.error(`bench: ${name} is not installed; installing it with apt-get`);
   await run('sh', ['-c', INSTALL, 'bench', debianPackage], {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   }).catch((error: unknown) => {

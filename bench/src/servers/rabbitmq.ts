@@ -4,10 +4,10 @@ import { GuardedServer } from './guarded-server.js';
 import { findProgram } from './program.js';
 import { cpuUsOf, type BenchServer } from './server.js';
 
-/** The program itself: the one on the PATH of Debian changes to another user, whose directories are elsewhere. */
+/** The program itself: the one on Debian's PATH switches to another user, whose directories are elsewhere. */
 const PROGRAM = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 
-/** A RabbitMQ with nothing in it, and the Erlang port mapper that it needs, both on loopback alone. */
+/** An empty RabbitMQ, and the Erlang port mapper that it needs, both on loopback only. */
 export async function startRabbitServer(): Promise<BenchServer> {
   const found = await findProgram('rabbitmq-server');
   const program = found === '/usr/sbin/rabbitmq-server' ? PROGRAM : found;

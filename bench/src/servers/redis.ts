@@ -4,11 +4,11 @@ import type { BenchServer, ServerFigures } from './server.js';
 
 export type Appendfsync = 'off' | 'everysec' | 'always';
 
-/** A Redis with nothing in it and, unless asked for, without AOF. */
+/** An empty Redis, without AOF unless asked for. */
 export async function startRedisServer(aof: Appendfsync): Promise<BenchServer> {
   const server = await startRedis({
     settings: {
-      // Rivals name what they need; ours warns without it.
+      // Some rivals require this; ours warns without it.
       'maxmemory-policy': 'noeviction',
       ...(aof === 'off' ? {} : { appendonly: 'yes', appendfsync: aof }),
     },

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 
 /** What a server has done so far. */
 export interface ServerFigures {
-  /** CPU time in µs; undefined where the system does not tell it. */
+  /** CPU time in µs; undefined if the system does not tell it. */
   readonly cpuUs: number | undefined;
   /** Redis only, and without the commands that ask for these figures. */
   readonly redis:
@@ -15,7 +15,7 @@ export interface ServerFigures {
     | undefined;
 }
 
-/** A server that one sample, or all samples of a run, have to themselves. */
+/** A server that one sample, or all samples of a run, use alone. */
 export interface BenchServer {
   readonly url: string;
   figures(): Promise<ServerFigures>;
@@ -26,8 +26,8 @@ export interface BenchServer {
 const US_PER_TICK = 10_000;
 
 /**
- * CPU time so far, in µs, of a process that leads a session, and of all that it started: some servers run under a shell.
- * Undefined where there is no /proc.
+ * CPU time so far, in µs, of a process that leads a session, and of all that it started: some servers run under a
+ * shell. Undefined without /proc.
  */
 export async function cpuUsOf(leader: number): Promise<number | undefined> {
   const names = await readdir('/proc').catch(() => undefined);
@@ -44,7 +44,7 @@ export async function cpuUsOf(leader: number): Promise<number | undefined> {
 async function readStat(pid: string): Promise<{ session: number; ticks: number }> {
   // A process may have ended meanwhile.
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The name of the program, in parentheses, may hold spaces; after it come state, parent, group, session, …
+  // The name of the program, in parentheses, may contain spaces; after it come state, parent, group, session, …
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { session: Number(fields[3]), ticks: Number(fields[11]) + Number(fields[12]) };
 }

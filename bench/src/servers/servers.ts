@@ -4,7 +4,10 @@ import { startRabbitServer } from './rabbitmq.js';
 import { startRedisServer, type Appendfsync } from './redis.js';
 import type { BenchServer } from './server.js';
 
-/** Gives each sample a server of its own, but for RabbitMQ, which takes long to start and serves all samples of a run. */
+/**
+ * Gives each sample a server of its own, except for RabbitMQ, which takes long to start and serves all samples of a
+ * run.
+ */
 export class BenchServers {
   #rabbit: Promise<BenchServer> | undefined;
 

@@ -5,18 +5,18 @@ import { isServiceName, PageShop } from './page-shop.js';
 import { Refusal, Supervisor } from './supervisor.js';
 
 export interface PageRunOptions {
-  /** Gets a step for everything that is started; running them is the caller's. */
+  /** Gets a step for everything that is started; the caller runs the steps. */
   readonly cleanup: Cleanup;
   /** Ends a start that is under way. */
   readonly signal: AbortSignal;
-  /** Fires when what is being stopped should rather be killed. */
+  /** When it fires, processes that are being stopped are killed instead. */
   readonly hurry: AbortSignal;
-  /** Told when a process ends that nobody has asked to. */
+  /** Called when a process ends unasked. */
   readonly onCrash: (error: Error) => void;
 }
 
 export interface PageRun {
-  /** Of the page. */
+  /** The address of the page. */
   readonly address: string;
   readonly stage: Stage;
   /** Resolves when the process that serves the page is gone, asked or not. */
@@ -25,10 +25,10 @@ export interface PageRun {
 
 /** Enough goods for some thousand orders, so that most of them can be filled. */
 const ROUNDS = 200;
-/** Slower than the story has it: people want to watch orders on their way. */
+/** Slower than in the story: people want to watch orders on their way. */
 const environment = { WAREHOUSE_MS: '150' };
 
-/** Not JSON for a reservation, as any program could push it. The handler's validation refuses it. */
+/** Not a valid reservation, as any program could push it. The handler's validation refuses it. */
 const POISON = JSON.stringify({ orderId: 'poison', lines: '<b>not lines</b>' });
 
 /** Starts a shop and its page, and leaves them running. */
@@ -61,6 +61,6 @@ async function obey(
       await redis.connection.rpush(`${redis.queuePrefix}:{${RESERVE_QUEUE}}:waiting`, POISON);
       return undefined;
     default:
-      throw new Refusal(404, `nothing is known of ${method} ${what}`);
+      throw new Refusal(404, `cannot ${method} ${what}`);
   }
 }

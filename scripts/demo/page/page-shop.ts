@@ -2,7 +2,7 @@ import type { ServiceName, Shop } from '../shop.js';
 import type { ServiceProcess } from '../service-process.js';
 import { Refusal } from './supervisor.js';
 
-/** As order-service shows it. The shape is spelt out here once more: the service is a program of its own. */
+/** A process as order-service shows it. The shape is repeated here, since the service is a separate program. */
 export interface ProcessRow {
   readonly service: ServiceName;
   /** Undefined while it is starting. */
@@ -10,7 +10,7 @@ export interface ProcessRow {
   readonly servesPage: boolean;
 }
 
-/** Each takes some 100 MB. */
+/** Each takes about 100 MB. */
 const MOST_REPLICAS = 4;
 
 const names: readonly ServiceName[] = ['order-service', 'inventory-service'];
@@ -30,7 +30,7 @@ export class PageShop {
       this.shop.start('inventory-service'),
       this.shop.start('inventory-service'),
     ]);
-    // Not earlier: a start that is under way would go on while all is being stopped.
+    // Only after all have settled: a start that is under way would go on while everything is being stopped.
     for (const start of starts) {
       if (start.status === 'rejected') throw start.reason;
     }
@@ -40,12 +40,12 @@ export class PageShop {
     return page.value;
   }
 
-  /** Whether nothing can be seen any more without this process. */
+  /** Whether this process serves the page, so that without it nothing can be seen. */
   servesPage(service: ServiceProcess): boolean {
     return service === this.#page;
   }
 
-  /** In the order in which they were started. */
+  /** The processes, in the order in which they were started. */
   get processes(): ProcessRow[] {
     const running = names.flatMap((service) =>
       this.shop.running(service).map((process) => ({
@@ -62,7 +62,7 @@ export class PageShop {
     return [...running, ...starting];
   }
 
-  /** One more replica. Resolves when it is ready. */
+  /** Starts one more replica. Resolves when it is ready. */
   async start(name: ServiceName): Promise<void> {
     const count = this.processes.filter(({ service }) => service === name).length;
     if (count >= MOST_REPLICAS) {
@@ -84,7 +84,7 @@ export class PageShop {
       if (this.servesPage(process)) throw new Refusal(409, `process ${pid} serves the page`);
       return this.shop.kill(name, process);
     }
-    throw new Refusal(404, `process ${pid} does not belong to the shop, or is gone`);
+    throw new Refusal(404, `process ${pid} is not one of the shop's, or has ended`);
   }
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Refuses a request, with the HTTP status to answer it with. */
+/** Refuses a request, with the HTTP status of the response. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 
@@ -14,12 +14,15 @@ export class Refusal extends Error {
   }
 }
 
-/** Answers one request: `POST poison`, `DELETE processes/4711`. What it resolves with goes back as JSON. */
+/**
+ * Handles one request, such as `POST poison` or `DELETE processes/4711`. The response is what it resolves with, as
+ * JSON.
+ */
 export type Obey = (method: string, path: readonly string[]) => Promise<unknown>;
 
 /**
- * Where order-service passes on what the buttons of its page ask for. It listens on this machine alone, at an address
- * that nobody can guess.
+ * Receives from order-service what the buttons of its page ask for. It listens on this machine only, at an address that
+ * nobody can guess.
  */
 export class Supervisor {
   readonly #server: Server;
@@ -29,7 +32,7 @@ export class Supervisor {
     this.#server = createServer((request, response) => void this.#answer(request, response));
   }
 
-  /** With the secret in it. Ends with a slash. */
+  /** The address, with the secret in it. Ends with a slash. */
   get url(): string {
     // It listens on a port, not on a pipe.
     const { port } = this.#server.address() as AddressInfo;

@@ -13,8 +13,8 @@ export async function sellInPeace({
 }: Scene): Promise<void> {
   narrator.begin(
     `${burst} customers order by card`,
-    'Each gets 202 (accepted) or 400 (makes no sense). An accepted order ends as confirmed, or as rejected where the ' +
-      'stock does not suffice. The payment provider leaves every fifth call without an answer: it is called again, ' +
+    'Each gets 202 (accepted) or 400 (invalid). An accepted order is confirmed in the end, or rejected if the stock ' +
+      'is not sufficient. The payment provider leaves every fifth call without an answer: it is called again, ' +
       'and charges once.',
   );
   const orders = customers.burst(burst);

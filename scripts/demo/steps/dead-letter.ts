@@ -7,15 +7,15 @@ import { enterItems } from '../stock.js';
 import { waitUntil } from '../wait-until.js';
 import { check } from '../unexpected.js';
 
-/** Not in the stock that comes with inventory-service. */
+/** An item that is not in the stock that comes with inventory-service. */
 const NEW_ITEM = { sku: 'TEA-OOLONG-75', units: 25 };
 
-/** One message that cannot be handled until somebody mends the cause. */
+/** One message that cannot be handled until somebody fixes the cause. */
 export async function sendDeadLetterAgain(scene: Scene): Promise<void> {
   const { stage, customers, narrator, signal } = scene;
   narrator.begin(
     'A message cannot be handled, however often',
-    `Somebody orders ${NEW_ITEM.sku}, and inventory-service has never heard of it. The message becomes a dead letter ` +
+    `Somebody orders ${NEW_ITEM.sku}, which inventory-service does not know. The message becomes a dead letter ` +
       'with the reason; later orders pass it by. Once the item is entered, the dead letter is sent again, and the order ends well.',
   );
   const { redis, ledger } = stage;

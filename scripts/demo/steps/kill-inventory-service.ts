@@ -12,8 +12,8 @@ export async function killInventoryService(scene: Scene): Promise<void> {
   const { stage, customers, narrator, burst, signal } = scene;
   narrator.begin(
     `inventory-service is killed, while ${burst} more customers order`,
-    'Nobody notices: orders are accepted, and their messages wait. When it is back, it takes those; and what it held ' +
-      `when it died is handed out again once its lease has ended, after ${LEASE_MS / 1_000} s.`,
+    'Nobody notices: orders are accepted, and their messages wait. When it is back, it takes those. What it held when ' +
+      `it died is handed out again once its lease has ended, after ${LEASE_MS / 1_000} s.`,
   );
   const { redis, shop, records } = stage;
   const [victim] = shop.running('inventory-service');
@@ -22,7 +22,7 @@ export async function killInventoryService(scene: Scene): Promise<void> {
   const redeliveredBefore = await records.countRedelivered();
 
   const orders = customers.burst(burst);
-  // A single message held may be done with before the signal arrives.
+  // A single held message may be done before the signal arrives.
   const isWorthIt = async (): Promise<boolean> => {
     const { accepted, refused, failed } = orders.tally;
     return (await held()) > 1 || accepted + refused + failed === orders.count;

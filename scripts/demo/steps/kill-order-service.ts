@@ -12,7 +12,7 @@ export async function killOrderService(scene: Scene): Promise<void> {
   narrator.begin(
     `A replica of order-service is killed, while ${burst} more customers order`,
     'The other replica goes on with all that the service does. Customers who get no answer post again with the same ' +
-      `key, and have one order. What the dead one held is handed out again when its lease ends, after ${LEASE_MS / 1_000} s.`,
+      `key: it stays one order. What the dead one held is handed out again when its lease ends, after ${LEASE_MS / 1_000} s.`,
   );
   const { redis, shop } = stage;
   const [victim] = shop.running('order-service');
@@ -20,7 +20,7 @@ export async function killOrderService(scene: Scene): Promise<void> {
   const held = (): Promise<number> => countHeldBy(redis, pid);
 
   const orders = customers.burst(burst);
-  // With something in its hands, if that can be seen while they order.
+  // While it holds something, if that can be seen while they order.
   const isWorthIt = async (): Promise<boolean> => {
     const { accepted, refused, failed } = orders.tally;
     const answered = accepted + refused + failed;

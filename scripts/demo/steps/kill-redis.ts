@@ -6,7 +6,7 @@ import { untilSettled } from '../settled.js';
 import { waitUntil } from '../wait-until.js';
 import { check } from '../unexpected.js';
 
-/** Kills it, or only sells once more where it is not the demo's to kill. */
+/** Kills Redis, or only sells once more if it is not the demo's own. */
 export async function killRedis(scene: Scene): Promise<void> {
   const { server } = scene.stage.redis;
   if (server === undefined) await spareRedis(scene);
@@ -16,7 +16,7 @@ export async function killRedis(scene: Scene): Promise<void> {
 async function spareRedis({ stage, customers, narrator, burst, signal }: Scene): Promise<void> {
   narrator.begin(
     `Redis is not killed, and ${burst} more customers order`,
-    'The Redis in REDIS_URL is yours. Unset it to see one die.',
+    'The Redis in REDIS_URL is yours. Unset REDIS_URL to see a Redis die.',
   );
   const orders = customers.burst(burst);
   await orders.answered;
@@ -29,8 +29,8 @@ async function killServer(scene: Scene, server: DemoServer): Promise<void> {
   const { stage, customers, narrator, burst, signal } = scene;
   narrator.begin(
     `Redis is killed, while ${burst} more customers order`,
-    'While it is dead, orders are answered with 503, and posted again. It starts on what it has written to disk, ' +
-      'knows each order that was accepted, and both services go on by themselves.',
+    'While it is dead, orders get 503, and are posted again. It starts with what it has written to disk and knows ' +
+      'each accepted order, and both services go on by themselves.',
   );
   const { ledger, records, shop } = stage;
   const orders = customers.burst(burst);

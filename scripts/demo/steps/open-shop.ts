@@ -3,8 +3,8 @@ import type { Scene } from '../scene.js';
 export async function openShop({ stage, narrator }: Scene): Promise<void> {
   narrator.begin(
     'The shop opens',
-    'order-service takes orders over HTTP, charges cards and writes to customers; it has two replicas. ' +
-      'inventory-service keeps the stock. They talk by messages and events on Redis alone.',
+    'order-service takes orders over HTTP, charges cards and e-mails customers; it has two replicas. ' +
+      'inventory-service keeps the stock. They talk only by messages and events on Redis.',
   );
   const { redis, shop } = stage;
   await shop.open();

@@ -13,7 +13,7 @@ export async function orderByTransfer(scene: Scene): Promise<string> {
   const { stage, customers, narrator, signal } = scene;
   narrator.begin(
     'Two customers order, and will pay by transfer',
-    `Their goods are set aside, and a message to the future is sent for each, due in ${SECONDS} s. ` +
+    `Their goods are set aside, and a delayed message is sent for each, due in ${SECONDS} s. ` +
       'One customer pays: confirmed. The other one does not; the message stays in Redis, whatever dies from here on.',
   );
   const paid = await customers.order(SKU, 'transfer');
