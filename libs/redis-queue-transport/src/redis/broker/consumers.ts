@@ -1,11 +1,11 @@
 import type { OtherTerms, QueueTerms, WakeNews } from '../../core/broker/broker.js';
 import type { ConnectionHealth } from '../../core/broker/health.js';
 import type { Lease, LeaseTerms } from '../../core/broker/lease.js';
+import type { Subscriptions } from '../../core/subscriptions/subscriptions.js';
 import type { RedisClock } from '../../core/process/clock.js';
 import { PAUSED } from '../admin/set-paused.script.js';
 import type { Connection } from '../connection/connection.js';
 import type { OpenConnections } from '../connection/open-connections.js';
-import type { Subscriptions } from '../events/subscriptions.js';
 import type { Keys } from '../keys/keys.js';
 import { join } from '../lease/join.script.js';
 import { noteTerms } from '../lease/note-terms.script.js';

@@ -16,6 +16,9 @@ import type {
 } from '../../core/broker/broker.js';
 import type { Lease, LeaseTerms } from '../../core/broker/lease.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
+import { LiveEvents } from '../../core/subscriptions/live-events.js';
+import type { LiveListeners } from '../../core/subscriptions/live-events.js';
+import { Subscriptions } from '../../core/subscriptions/subscriptions.js';
 import { RedisClock } from '../../core/process/clock.js';
 import type { Element } from '../../core/message/envelope.js';
 import { drained } from '../../core/process/drained.js';
@@ -29,9 +32,10 @@ import { processName } from '../connection/process-name.js';
 import { readTime } from '../connection/read-time.js';
 import { EventBatch } from '../events/event-batch.js';
 import { EventChannel } from '../events/event-channel.js';
-import { LiveEvents } from '../events/live-events.js';
-import { Subscriptions } from '../events/subscriptions.js';
+import { RedisIndex } from '../events/redis-index.js';
 import { FEED_WAIT_MS, ListFeeder } from '../feeding/list-feeder.js';
+import { readTold } from '../history/read-history.script.js';
+import { RedisHistories } from '../history/redis-histories.js';
 import { Keys } from '../keys/keys.js';
 import { QueuePushes } from '../queue/queue-pushes.js';
 import { OwnReplies } from '../replies/own-replies.js';
@@ -100,11 +104,15 @@ export class RedisBroker implements Broker {
       (pattern) => this.#onUnheard(pattern),
       budget,
     );
-    this.#subscriptions = new Subscriptions(commands, keys);
+    this.#subscriptions = new Subscriptions(new RedisIndex(commands, keys), nodeRuntime);
     this.#live = new LiveEvents(
-      { connection: commands, keys, nowMs: () => this.nowMs(), onError },
+      {
+        kept: new RedisHistories(commands, keys, () => this.nowMs()),
+        runtime: nodeRuntime,
+        onError,
+      },
       this.#subscriptions,
-      this.#listen,
+      (listeners) => this.#listen(channelsOf(listeners, keys)),
     );
     this.#replies = new ReplyBatch(commands, keys);
     this.#parkingReplies = new ParkingReplies(this.#replies, bodies, keys);
@@ -338,4 +346,19 @@ export class RedisBroker implements Broker {
   async #readClock(): Promise<void> {
     this.#clock.set(Math.floor(await readTime(this.#commands)));
   }
+}
+
+function channelsOf(
+  { events, kept }: LiveListeners,
+  keys: Keys,
+): ReadonlyMap<string, (message: Buffer) => void> {
+  const channels = new Map<string, (message: Buffer) => void>();
+  for (const [pattern, hear] of events) channels.set(keys.event(pattern), hear);
+  for (const [pattern, hear] of kept) {
+    channels.set(keys.told(pattern), (message) => {
+      const told = readTold(message);
+      if (told !== undefined) hear(told);
+    });
+  }
+  return channels;
 }

@@ -9,6 +9,8 @@ import type {
   Retired,
 } from '../../core/admin/event-admin-broker.js';
 import { EventIndex, historyField, listenersField } from '../../core/events/event-index.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
+import { Subscriptions } from '../../core/subscriptions/subscriptions.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { endHistory } from './end-history.script.js';
@@ -16,7 +18,7 @@ import { firstEntry } from '../history/first-entry.js';
 import { forgetListeners } from '../events/forget-listeners.script.js';
 import { replay } from './replay.script.js';
 import { retire } from './retire.script.js';
-import { Subscriptions } from '../events/subscriptions.js';
+import { RedisIndex } from '../events/redis-index.js';
 
 /** Tends groups and histories, over the admin's connection. */
 export class RedisEventAdmin implements EventAdminBroker {
@@ -33,7 +35,8 @@ export class RedisEventAdmin implements EventAdminBroker {
 
   async declare(declaration: EventDeclaration): Promise<void> {
     await this.#ready();
-    await new Subscriptions(this.connection, this.keys).declare(declaration);
+    const index = new RedisIndex(this.connection, this.keys);
+    await new Subscriptions(index, nodeRuntime).declare(declaration);
   }
 
   async retire(queue: string, waiting: 'drop' | 'keep'): Promise<Retired> {

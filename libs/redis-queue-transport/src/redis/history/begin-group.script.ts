@@ -1,8 +1,7 @@
+import type { Begun } from '../../core/subscriptions/subscriptions.js';
 import { Script } from '../script/script.js';
 import { MOVE_EVENTS } from './history-lua.js';
 import { RAISE_VERSION } from '../script/index-version-lua.js';
-
-export type Begun = 'begun' | 'more' | 'noHistory';
 
 /**
  * Fills a new group with the next part of a history. With the last part, in the same step, the group starts to get

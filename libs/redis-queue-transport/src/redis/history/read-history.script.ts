@@ -1,4 +1,4 @@
-import type { HistoryPage, Told } from '../../core/events/history-page.js';
+import type { HistoryPage, Told } from '../../core/subscriptions/history-page.js';
 import { Script, readArray, readBuffer } from '../script/script.js';
 import { READ_PART } from './history-lua.js';
 

@@ -1,20 +1,26 @@
-import type { RecoveryTerms } from '../../core/broker/broker.js';
-import { isWildcard } from '../../core/events/event-patterns.js';
-import { RecoveredEvents } from '../history/recovered-events.js';
-import type { RecoveredContext } from '../history/recovered-events.js';
+import type { RecoveryTerms } from '../broker/broker.js';
+import { isWildcard } from '../events/event-patterns.js';
+import type { Told } from './history-page.js';
+import { RecoveredEvents } from './recovered-events.js';
+import type { LiveContext } from './recovered-events.js';
 import type { Subscriptions } from './subscriptions.js';
 
-type Listeners = ReadonlyMap<string, (element: Buffer) => void>;
+/** Who is told what, by pattern. */
+export interface LiveListeners {
+  readonly events: ReadonlyMap<string, (element: Buffer) => void>;
+  /** Those that hear events of a history with their places in it. */
+  readonly kept: ReadonlyMap<string, (told: Told) => void>;
+}
 
 /** The live listeners of one process. */
 export class LiveEvents {
   #recovered: RecoveredEvents | undefined;
 
   constructor(
-    private readonly context: RecoveredContext,
+    private readonly context: LiveContext,
     private readonly subscriptions: Subscriptions,
-    /** Starts to listen to channels. */
-    private readonly listen: (listeners: Listeners) => Promise<void>,
+    /** Starts to listen. */
+    private readonly listen: (listeners: LiveListeners) => Promise<void>,
   ) {}
 
   async subscribe(
@@ -24,13 +30,16 @@ export class LiveEvents {
   ): Promise<void> {
     const plain = patterns.filter((pattern) => recovery?.withinMs.has(pattern) !== true);
     const listeners = plain.map((pattern): [string, (element: Buffer) => void] => [
-      this.context.keys.event(pattern),
+      pattern,
       (element) => onEvent(pattern, element),
     ]);
     this.#recovered = recovery && new RecoveredEvents(this.context, recovery, onEvent);
     await this.#recovered?.assertKept();
-    await this.listen(new Map([...listeners, ...(this.#recovered?.listeners ?? [])]));
-    // Listeners that recover hear the channel of their history, so nobody needs to publish to their wildcards.
+    await this.listen({
+      events: new Map(listeners),
+      kept: this.#recovered?.listeners ?? new Map<string, never>(),
+    });
+    // Listeners that recover hear of the history, so nobody needs to publish to their wildcards.
     const recovering = patterns.filter(
       (pattern) => !plain.includes(pattern) && !isWildcard(pattern),
     );

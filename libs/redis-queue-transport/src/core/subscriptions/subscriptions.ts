@@ -1,19 +1,30 @@
-import type { EventDeclaration } from '../../core/broker/broker.js';
-import type { SubscriptionTerms } from '../../core/broker/lease.js';
-import { InvalidOptionError } from '../../core/errors/start-errors.js';
-import { historyField, historyValue, listenersField } from '../../core/events/event-index.js';
-import { subscriptionOf, subscriptionQueue } from '../../core/message/queue-name.js';
-import { retryUntilStopped } from '../../core/process/until-stopped.js';
-import { nodeRuntime } from '../../core/process/node-runtime.js';
-import type { Connection } from '../connection/connection.js';
-import type { Keys } from '../keys/keys.js';
-import { beginGroup } from '../history/begin-group.script.js';
-import type { Begun } from '../history/begin-group.script.js';
-import { firstEntry } from '../history/first-entry.js';
-import { declare } from './declare.script.js';
+import type { EventDeclaration } from '../broker/broker.js';
+import type { SubscriptionTerms } from '../broker/lease.js';
+import { InvalidOptionError } from '../errors/start-errors.js';
+import { assertNamesQueue, subscriptionOf, subscriptionQueue } from '../message/queue-name.js';
+import { historyField, historyValue, listenersField } from '../events/event-index.js';
+import type { Runtime } from '../process/runtime.js';
+import { retryUntilStopped } from '../process/until-stopped.js';
 
 /** A field of the index, and its value. */
-type Field = readonly [field: string, value: string];
+export type IndexField = readonly [field: string, value: string];
+
+/** Whether a new group gets its copies, is to be filled further, or cannot be filled. */
+export type Begun = 'begun' | 'more' | 'noHistory';
+
+/** The index of groups, where the broker keeps it. */
+export interface SubscriptionIndex {
+  /** Waits for the connection. */
+  ready(): Promise<void>;
+  has(field: string): Promise<boolean>;
+  /** In one step. A field that names a queue also lists it. With `onlyMissing`, existing fields stay as they are. */
+  set(fields: readonly IndexField[], terms: { readonly onlyMissing: boolean }): Promise<void>;
+  /**
+   * Fills a new group with the next part of a history. With the last part, in the same step, it starts to get copies by
+   * itself, so that nothing is lost or doubled. Several replicas may call it at once, and if one dies, the next continues.
+   */
+  fill(queue: string, pattern: string, from: string): Promise<Begun>;
+}
 
 /** The value of a field whose name says everything. */
 const PRESENT = '1';
@@ -29,14 +40,17 @@ export class Subscriptions {
   #listening = new AbortController();
 
   constructor(
-    private readonly connection: Connection,
-    private readonly keys: Keys,
+    private readonly index: SubscriptionIndex,
+    private readonly runtime: Runtime,
   ) {}
 
   async declare({ pattern, groups = [], history }: EventDeclaration): Promise<void> {
-    const fields = groups.map((group): Field => [subscriptionQueue({ group, pattern }), PRESENT]);
+    const fields = groups.map((group): IndexField => [
+      subscriptionQueue({ group, pattern }),
+      PRESENT,
+    ]);
     if (history !== undefined) {
-      this.keys.history(pattern); // which refuses a pattern that no key can have
+      assertNamesQueue(pattern);
       fields.push([historyField(pattern), historyValue(history)]);
     }
     await this.#set(fields);
@@ -62,31 +76,18 @@ export class Subscriptions {
   }
 
   async #begin(queue: string, { from }: SubscriptionTerms): Promise<void> {
-    // For a group that already existed, the history is ignored.
-    const isNew = from !== undefined && !(await this.#isKnown(queue));
+    // For a group that already existed, the history is ignored. Checked first: a full Redis refuses to fill a group, but a
+    // replica that drains the group must be able to join.
+    const isNew = from !== undefined && !(await this.index.has(queue));
     if (isNew) await this.#fill(queue, from);
     else await this.#set([present(queue)]);
   }
 
-  /** Checked first: a full Redis refuses to fill a group, but a replica that drains the group must be able to join. */
-  async #isKnown(queue: string): Promise<boolean> {
-    const isKnown = await this.connection.run('read the groups', (client) =>
-      client.hexists(this.keys.groups, queue),
-    );
-    return isKnown === 1;
-  }
-
   async #fill(queue: string, from: string): Promise<void> {
     const pattern = subscriptionOf(queue)?.pattern ?? '';
-    const keys = {
-      groups: this.keys.groups,
-      ...this.keys.history(pattern),
-      ...this.keys.queue(queue),
-    };
-    const args = { queue, historyField: historyField(pattern), from: firstEntry(from) };
     let begun: Begun;
     do {
-      begun = await beginGroup.run(this.connection, keys, args);
+      begun = await this.index.fill(queue, pattern, from);
     } while (begun === 'more');
     if (begun === 'begun') return;
     throw new InvalidOptionError(
@@ -110,10 +111,10 @@ export class Subscriptions {
     if (this.#heard.length === 0) return;
     const { signal } = (this.#listening = new AbortController());
     const note = async (): Promise<void> => {
-      await this.connection.ready();
+      await this.index.ready();
       await this.#noteListeners();
     };
-    await retryUntilStopped(note, signal, onError, nodeRuntime);
+    await retryUntilStopped(note, signal, onError, this.runtime);
   }
 
   /** Stops what is running in the background. */
@@ -125,19 +126,15 @@ export class Subscriptions {
     return this.#set(this.#listened);
   }
 
-  get #listened(): readonly Field[] {
+  get #listened(): readonly IndexField[] {
     return this.#heard.map((pattern) => present(listenersField(pattern)));
   }
 
-  async #set(fields: readonly Field[], { onlyMissing = false } = {}): Promise<void> {
-    if (fields.length === 0) return;
-    const { groups, queues } = this.keys;
-    const args = { onlyMissing: onlyMissing ? 1 : 0 };
-    const rows = fields.map(([field, value]) => ({ field, value }));
-    await declare.run(this.connection, { groups, queues }, args, rows);
+  async #set(fields: readonly IndexField[], { onlyMissing = false } = {}): Promise<void> {
+    if (fields.length > 0) await this.index.set(fields, { onlyMissing });
   }
 }
 
-function present(field: string): Field {
+function present(field: string): IndexField {
   return [field, PRESENT];
 }

@@ -1,0 +1,28 @@
+import { historyField } from '../../core/events/event-index.js';
+import type { HistoryPage } from '../../core/subscriptions/history-page.js';
+import type { KeptEvents } from '../../core/subscriptions/recovered-events.js';
+import type { Connection } from '../connection/connection.js';
+import type { Keys } from '../keys/keys.js';
+import { readHistory } from './read-history.script.js';
+
+/** The histories in Redis. */
+export class RedisHistories implements KeptEvents {
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Keys,
+    readonly nowMs: () => number,
+  ) {}
+
+  async isKept(pattern: string): Promise<boolean> {
+    const field = historyField(pattern);
+    const bounds = await this.connection.run('read the groups', (client) =>
+      client.hget(this.keys.groups, field),
+    );
+    return bounds !== null;
+  }
+
+  async read(pattern: string, from = ''): Promise<HistoryPage> {
+    await this.connection.ready();
+    return readHistory.run(this.connection, this.keys.history(pattern), { from });
+  }
+}
