@@ -10,7 +10,7 @@ import type { Observable } from 'rxjs';
 import ts from 'typescript';
 import * as library from './index.js';
 
-/** Whoever adds or removes a name here changes what users can import: say so in CHANGELOG.md. */
+/** If you add or remove a name here, you change what users can import: say so in CHANGELOG.md. */
 const VALUES = [
   'CallerGoneError',
   'ClientClosedError',
@@ -58,7 +58,7 @@ const VALUES = [
   'redisQueueServerToken',
 ];
 
-/** Types alone: they leave no trace at run time. */
+/** Only types, which leave no trace at run time. */
 interface Types {
   Codec: library.Codec;
   ConnectionOption: library.ConnectionOption;
@@ -185,7 +185,7 @@ const TYPES: readonly (keyof Types)[] = [
   'UnreadableQueue',
 ];
 
-/** Fails to compile where a promise of the types is broken. */
+/** Does not compile if a promise of the types is broken. */
 function assignable<T>(value: T): T {
   return value;
 }
@@ -216,7 +216,7 @@ describe('the package', () => {
     expect(values.sort()).toEqual(VALUES);
   });
 
-  test('fits into what Nest asks for', () => {
+  test("fits Nest's interfaces", () => {
     const server = new library.RedisQueueServer();
     const client = new library.RedisQueueClient();
     assignable<CustomTransportStrategy>(server);
@@ -247,7 +247,7 @@ describe('the package', () => {
     assignable<library.RedisQueueHandlerOptions>({ maxCrashes: 3 });
     // @ts-expect-error: a unit is part of the name
     assignable<library.RedisQueueServerOptions>({ lease: 1_000 });
-    // @ts-expect-error: headers are texts
+    // @ts-expect-error: headers are text
     const headers = (): unknown => new library.RedisQueueRecordBuilder({}).headers({ attempts: 7 });
 
     expect([anyConnection, enqueue, headers]).toHaveLength(3);
@@ -281,7 +281,7 @@ describe('the package', () => {
       expect(error).toBeInstanceOf(library.RedisQueueError);
       expect(error).toBeInstanceOf(Error);
       expect(VALUES).toContain(error.name);
-      // A bundler may have given its class another name.
+      // A bundler may have renamed the class.
       expect(Object.hasOwn(error, 'name')).toBe(true);
     }
     expect(new Set(errors.map(({ code }) => code)).size).toBe(errors.length);

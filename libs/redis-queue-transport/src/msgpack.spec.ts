@@ -15,7 +15,7 @@ describe('the MessagePack codec', () => {
     );
   });
 
-  test('keeps bytes, dates, long integers and what is no number', () => {
+  test('keeps bytes, dates, long integers and NaN', () => {
     const value = {
       bytes: Buffer.from([0xff, 0, 0xfe]),
       at: new Date(1_234),
@@ -30,8 +30,8 @@ describe('the MessagePack codec', () => {
     expect(thereAndBack({ a: undefined, b: [undefined, 1] })).toEqual({ b: [null, 1] });
   });
 
-  test('keeps whatever JSON can hold', () => {
-    // One name it does not keep, for the safety of the reader.
+  test('keeps everything that JSON can represent', () => {
+    // Except one name, for the safety of the reader.
     const values = fc.jsonValue().filter((value) => !JSON.stringify(value).includes('__proto__'));
     fc.assert(fc.property(values, (value) => expect(thereAndBack(value)).toEqual(normal(value))));
   });
@@ -53,12 +53,12 @@ describe('the MessagePack codec', () => {
     expect(() => decodeWith(msgpackCodec, Buffer.from(bytes))).toThrow(UndecodableError);
   });
 
-  test('learns nothing from what it reads', () => {
+  test('keeps no state from what it reads', () => {
     decodeWith(msgpackCodec, Buffer.from([0xd4, 0x72, 0x41, 0x91, 0xa1, 0x78, 5]));
     expect(thereAndBack([65, 66])).toEqual([65, 66]);
   });
 
-  test('refuses what it has no form for', () => {
+  test('refuses values that it cannot represent', () => {
     const circle: unknown[] = [];
     circle.push(circle);
     for (const value of [circle, Symbol('x'), 2n ** 70n])

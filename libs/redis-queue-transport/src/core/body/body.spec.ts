@@ -32,7 +32,7 @@ describe('a body', () => {
     expect(formatOf(reversing).decode(Buffer.from('cba'), { codec: 'reversing' })).toBe('abc');
   });
 
-  test('is decompressed no further than a lower limit that is asked for', () => {
+  test('is only decompressed up to a lower limit if one is given', () => {
     const body = formatOf().encode('x'.repeat(1_000)) as EncodedBody;
     const read = (mostBytes?: number): unknown =>
       formatOf().decode(body.bytes, body.encoding, undefined, mostBytes);
@@ -43,7 +43,7 @@ describe('a body', () => {
     expect(read(Infinity)).toEqual(read());
   });
 
-  test('is written by the codec that is asked for', () => {
+  test('is written by the given codec', () => {
     expect(formatOf().encode('abc', reversing)).toEqual(marked('cba', 'reversing'));
     expect(formatOf(reversing).encode('abc', jsonCodec)).toBe('"abc"');
   });
@@ -59,7 +59,7 @@ describe('a body', () => {
     expect(formatOf().decode(Buffer.of(), { codec: 'raw' })).toEqual(Buffer.of());
   });
 
-  test('is read by json and raw in any case, by the others that are known, and by one for the call', () => {
+  test('is read by json and raw, by the other known codecs, and by one given for the call', () => {
     const body = Buffer.from('"a"');
     const format = formatOf(jsonCodec, [reversing]);
 
@@ -69,7 +69,7 @@ describe('a body', () => {
     expect(formatOf().decode(body, { codec: 'reversing' }, reversing)).toBe('"a"');
   });
 
-  test('in an unknown codec is refused with what to do', () => {
+  test('in an unknown codec is refused with advice', () => {
     const format = formatOf(reversing);
     const read = (codec: string) => (): unknown => format.decode(Buffer.of(), { codec });
 
@@ -79,15 +79,15 @@ describe('a body', () => {
   });
 });
 
-describe('an answer', () => {
+describe('a reply', () => {
   const format = formatOf(jsonCodec, [reversing]);
 
-  test('is written in the codec of the question', () => {
+  test('is written in the codec of the request', () => {
     expect(format.encodeAnswer('abc', { codec: 'reversing' })).toEqual(marked('cba', 'reversing'));
     expect(formatOf(reversing).encodeAnswer('abc', undefined)).toBe('"abc"');
   });
 
-  test('to bytes is bytes, or JSON where it is not bytes', () => {
+  test('to a request with bytes is bytes, or JSON if it is not bytes', () => {
     const bytes = Buffer.from([255]);
 
     expect(format.encodeAnswer(bytes, { codec: 'raw' })).toEqual(marked(bytes, 'raw'));
@@ -95,7 +95,7 @@ describe('an answer', () => {
     expect(format.encodeAnswer(undefined, { codec: 'raw' })).toBe('');
   });
 
-  test('to what cannot be read is JSON', () => {
+  test('to a request in an unknown codec is JSON', () => {
     expect(format.encodeAnswer('no', { codec: 'unknown' })).toBe('"no"');
   });
 
@@ -123,7 +123,7 @@ describe('a body that is too large', () => {
     expect(() => format.decode(body, undefined)).toThrow(new PayloadTooLargeError(body.length, 12));
   });
 
-  test('is refused as bytes too, and by both', () => {
+  test('is refused as bytes too, when writing and when reading', () => {
     expect(format.encode(Buffer.alloc(12), rawCodec)).toEqual(marked(Buffer.alloc(12), 'raw'));
     expect(() => format.encode(Buffer.alloc(13), rawCodec)).toThrow(PayloadTooLargeError);
     expect(() => format.encodeBytes(Buffer.alloc(13))).toThrow(PayloadTooLargeError);
@@ -164,7 +164,7 @@ describe('a large body', () => {
     expect(formatOf().encode('ä'.repeat(50))).toBeInstanceOf(EncodedBody);
   });
 
-  test('stays as it is where compression helps little, or is switched off', () => {
+  test('stays as it is if compression helps little or is switched off', () => {
     const options = { codec: jsonCodec, codecs: [], maxPayloadBytes: 10_000 };
     const random = randomBytes(1_000);
 

@@ -23,14 +23,14 @@ function caughtOf(call: () => unknown): unknown {
 }
 
 describe('the raw codec', () => {
-  test('writes bytes as they are, whichever view they come by', () => {
+  test('writes bytes as they are, from any kind of view', () => {
     const bytes = new Uint8Array([9, 255, 0, 254]);
 
     expect(encodeWith(rawCodec, Buffer.from(bytes))).toEqual(Buffer.from([9, 255, 0, 254]));
     expect(encodeWith(rawCodec, bytes.subarray(1, 3))).toEqual(Buffer.from([255, 0]));
   });
 
-  test('reads a copy: what is done to it does not reach the body', () => {
+  test('reads a copy: changing it does not change the body', () => {
     const body = Buffer.from([255, 1]);
 
     const data = decodeWith(rawCodec, body) as Buffer;
@@ -44,8 +44,8 @@ describe('the raw codec', () => {
   });
 });
 
-describe('a codec of somebody else', () => {
-  test('may answer text', () => {
+describe("a user's codec", () => {
+  test('may return text', () => {
     expect(encodeWith(codec({ encode: () => 'ä' }), 1)).toEqual(Buffer.from('ä'));
   });
 
@@ -63,7 +63,7 @@ describe('a codec of somebody else', () => {
     expect(caught).toMatchObject({ cause: expect.any(TypeError) as unknown });
   });
 
-  test('that answers neither text nor bytes is refused', () => {
+  test('that returns neither text nor bytes is refused', () => {
     const broken = codec({ encode: () => 7 as unknown as string });
 
     expect(() => encodeWith(broken, 1)).toThrow(/"own" must return text or a Buffer, got number/);

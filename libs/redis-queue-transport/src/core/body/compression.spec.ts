@@ -7,7 +7,7 @@ import { PayloadTooLargeError, UndecodableError } from '../errors/data-errors.js
 const MORE = 1_000_000;
 
 describe('compression', () => {
-  test.each([10, 1_000, 16_384, 16_385, 300_000])('makes %i bytes of text less', (length) => {
+  test.each([10, 1_000, 16_384, 16_385, 300_000])('makes %i bytes of text smaller', (length) => {
     const body = Buffer.from('{"a":"order"},'.repeat(length)).subarray(0, Math.max(length, 200));
 
     const zipped = compress(body);
@@ -20,7 +20,7 @@ describe('compression', () => {
     expect(compress(randomBytes(length))).toBeUndefined();
   });
 
-  test('leaves alone what saves less than a tenth', () => {
+  test('leaves a body alone if it would save less than a tenth', () => {
     const body = Buffer.concat([randomBytes(100_000), Buffer.alloc(5_000)]);
     expect(compress(body)).toBeUndefined();
   });
@@ -30,7 +30,7 @@ describe('compression', () => {
   });
 });
 
-describe('what is read as compressed', () => {
+describe('a compressed body', () => {
   test('is unpacked up to the limit and no further', () => {
     const zipped = gzipSync(Buffer.alloc(1_000));
 
@@ -38,7 +38,7 @@ describe('what is read as compressed', () => {
     expect(() => decompress(zipped, 'gzip', 999)).toThrow(new PayloadTooLargeError(1_000, 999));
   });
 
-  test('is bounded whatever it claims of itself', () => {
+  test('is bounded whatever size it claims', () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     bomb.writeUInt32LE(1, bomb.length - 4);
 
@@ -57,7 +57,7 @@ describe('what is read as compressed', () => {
     expect(() => decompress(body, 'gzip', MORE)).toThrow(UndecodableError);
   });
 
-  test('is refused when it is of another kind', () => {
+  test('is refused if the compression is another one', () => {
     expect(() => decompress(Buffer.of(), 'zstd', MORE)).toThrow(/"zstd".*only gzip/);
   });
 });

@@ -19,7 +19,7 @@ describe('JSON bodies', () => {
     expect(decodeJson(Buffer.from(encodeJson(null)))).toBeNull();
   });
 
-  test('refuse to write what JSON cannot say', () => {
+  test('refuse to write what JSON cannot represent', () => {
     const circle: Record<string, unknown> = {};
     circle['self'] = circle;
     for (const value of [1n, circle, { deep: [2n] }])
@@ -35,7 +35,7 @@ describe('JSON bodies', () => {
   });
 });
 
-describe('bodies of programs that may know nothing of JSON', () => {
+describe('bodies of programs that may not write JSON', () => {
   test.each([
     ['JSON', '{"a":[1]}', { a: [1] }],
     ['a number', '12', 12],
@@ -46,7 +46,7 @@ describe('bodies of programs that may know nothing of JSON', () => {
     expect(decodeJsonOrText(Buffer.from(body))).toEqual(value);
   });
 
-  test('are refused where they are no text', () => {
+  test('are refused if they are not text', () => {
     expect(() => decodeJsonOrText(Buffer.from([0x22, 0xc3, 0x22]))).toThrow(UndecodableError);
   });
 });

@@ -60,12 +60,12 @@ class Money {
   }
 }
 
-test('are found in an instance as well', () => {
+test('data that JSON would lose are found in an instance as well', () => {
   const person = Object.assign(new (class Person {})(), { age: NaN });
   expect(() => write({ person })).toThrow('data.person.age is NaN');
 });
 
-test('are looked for as deep as JSON can be written', () => {
+test('data that JSON would lose are looked for as deep as JSON can be written', () => {
   let data: unknown = 1;
   for (let depth = 0; depth < 2_000; depth += 1) data = [{ data }];
   expect(() => write(data)).not.toThrow();
@@ -76,11 +76,11 @@ test.each<[string, unknown]>([
   ['nothing', null],
   ['undefined', undefined],
   ['an instance without fields', new (class Ping {})()],
-  ['what says itself how it is written', new Money()],
-  ['that inside other data', { total: new Money(), none: {} }],
-  ['an Error that does', Object.assign(new Error('x'), { toJSON: () => ({ message: 'x' }) })],
+  ['an instance with toJSON()', new Money()],
+  ['an instance with toJSON() inside other data', { total: new Money(), none: {} }],
+  ['an Error with toJSON()', Object.assign(new Error('x'), { toJSON: () => ({ message: 'x' }) })],
   ['a Date', { at: new Date(0), none: {} }],
-  ['without a prototype', Object.assign(Object.create(null) as object, { a: {} })],
+  ['an object without a prototype', Object.assign(Object.create(null) as object, { a: {} })],
   [
     'an instance with a function',
     {
@@ -91,8 +91,8 @@ test.each<[string, unknown]>([
     },
   ],
   ['numbers of any size', [0, -0, Number.MAX_VALUE, Number.MIN_VALUE, 2 ** 53]],
-  ['what says itself how it is written, though plain', { a: { toJSON: () => 'a', n: NaN } }],
+  ['a plain object with toJSON()', { a: { toJSON: () => 'a', n: NaN } }],
   ['bytes', { bytes: Buffer.from('a'), none: {} }],
-])('passes: %s', (_, data) => {
+])('JSON keeps %s', (_, data) => {
   expect(() => write(data)).not.toThrow();
 });

@@ -12,15 +12,15 @@ describe('health', () => {
     expect(healthOf([])).toEqual({ status: 'up' });
   });
 
-  test('is up when every connection is, however long one was not needed', () => {
+  test('is up when every connection is, however long one has not been needed', () => {
     expect(healthOf([quiet, unused, fresh])).toEqual({ status: 'up', sinceRoundTripMs: 3 });
   });
 
-  test('is down as long as nobody has answered', () => {
+  test('is down until Redis has answered once', () => {
     expect(healthOf([unused])).toEqual({ status: 'down', reason: 'Redis has not answered yet.' });
   });
 
-  test('is down when one connection is, says why of the first, and for how long any has been', () => {
+  test('is down when one connection is, with the reason of the first and the longest time of any', () => {
     const why = { reason: 'it is reconnecting', downForMs: 5_000 };
     const down = { status: 'down', sinceRoundTripMs: 3, ...why };
     expect(healthOf([fresh, away, overdue])).toEqual(down);

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { Circuit } from './circuit.js';
 
 /**
- * What happens, in short: `f` the first failure of a message, `s` a success, `p` the end of a pause; a number says how
- * often, as in `20f`.
+ * Runs a story in shorthand: `f` is the first failure of a message, `s` a success, `p` the end of a pause. A number
+ * says how often, as in `20f`.
  */
 function run(circuit: Circuit, story: string): void {
   for (const [, times = '', what] of story.matchAll(/(\d*)([fsp])/g)) {
@@ -74,7 +74,7 @@ describe('the pause', () => {
   });
 });
 
-test('nothing is left to do for a success while nothing fails', () => {
+test('a success changes nothing while nothing fails', () => {
   const circuit = new Circuit(100);
   expect(circuit.isSettled).toBe(true);
   run(circuit, 'f');

@@ -70,7 +70,7 @@ describe('the state of a consumer', () => {
     expect(() => state.endWait()).toThrow('the end of a wait that never began');
   });
 
-  test('has no call begin without a lease, or on one that was lost', () => {
+  test('refuses calls without a lease, or on a lost one', () => {
     tenure.end();
     for (const none of [undefined, tenure]) {
       expect(() => state.beginExchange(none)).toThrow('a call without a lease');
@@ -78,7 +78,7 @@ describe('the state of a consumer', () => {
     }
   });
 
-  test('has a wait end, and another one begin with a signal of its own', () => {
+  test('ends a wait, and gives the next one its own signal', () => {
     const [, first] = state.beginWait(tenure);
     state.endWaitSoon();
     expect(first.aborted).toBe(true);
@@ -87,7 +87,7 @@ describe('the state of a consumer', () => {
     expect(second.aborted).toBe(false);
   });
 
-  test('is worth a look at first, after a failure, and where an exchange was full or cut', () => {
+  test('asks for a look at first, after a failure, and after an exchange that was full or cut', () => {
     expect(state.mustLook).toBe(true);
     const afterwards = [
       () => state.exchanged(3, 2, false),

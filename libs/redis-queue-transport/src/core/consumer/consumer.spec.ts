@@ -26,7 +26,7 @@ const RETRY = { attempts: 2, backoff: 'fixed', delayMs: 70, maxDelayMs: 70 } as 
 let broker: FakeBroker;
 let handler: FakeHandler;
 let told: string[];
-/** What Redis took, and how. */
+/** What Redis settled, and how. */
 let settled: string[];
 let consumer: Consumer;
 
@@ -61,7 +61,7 @@ async function start(options: Partial<ConsumerOptions> = {}): Promise<void> {
 
 const turn = (): Promise<void> => new Promise(setImmediate);
 
-/** The next call of this kind; until then the consumer gets as many turns as it likes. */
+/** The next call of this kind. Gives the consumer as many turns as it needs until then. */
 async function next<Call>(calls: Call[]): Promise<Call> {
   for (;;) {
     const call = calls.shift();
@@ -73,7 +73,7 @@ async function next<Call>(calls: Call[]): Promise<Call> {
 const nextExchange = (): Promise<AskedExchange> => next(broker.lease.exchanges);
 const nextWait = (): Promise<AskedWait> => next(broker.lease.waits);
 
-/** Answers whatever is asked, until the consumer has left. */
+/** Answers all calls until the consumer has left. */
 async function answerAll(): Promise<void> {
   while (!broker.lease.hasLeft) {
     for (const lease of broker.leases) lease.answerAll();
@@ -92,7 +92,7 @@ function settledBy({ settlements }: AskedExchange): string[] {
 }
 
 describe('a consumer', () => {
-  test('asks first for as many as it may hold, and runs what comes', async () => {
+  test('first asks for as many as it may hold, and runs what it gets', async () => {
     await start();
     const first = await nextExchange();
     expect([first.take, first.time, first.trial]).toEqual([2, 'keep', 'claimIfEmpty']);
@@ -104,7 +104,7 @@ describe('a consumer', () => {
     expect(consumer.running).toBe(2);
   });
 
-  test('settles what ended with the call that takes the next', async () => {
+  test('settles ended messages with the call that takes the next ones', async () => {
     await start();
     (await nextExchange()).give([message('a'), message('b')]);
     while (handler.begun.length < 2) await turn();
@@ -115,7 +115,7 @@ describe('a consumer', () => {
     expect([settledBy(second), second.take]).toEqual([['ack b'], 1]);
   });
 
-  test('waits where nothing was there, and looks around when one message came', async () => {
+  test('waits if nothing was there, and looks for more after one message arrived', async () => {
     await start();
     (await nextExchange()).give([]);
     (await nextWait()).answer(Buffer.from(message('a')));
@@ -126,7 +126,7 @@ describe('a consumer', () => {
     expect(look.take).toBe(1);
   });
 
-  test('gives the same settlements again where it does not know what became of them', async () => {
+  test('sends the same settlements again if their outcome is unknown', async () => {
     await start();
     (await nextExchange()).give([message('a'), message('b')]);
     while (handler.begun.length < 2) await turn();
@@ -155,7 +155,7 @@ describe('a consumer', () => {
     expect(handler.aborted).toEqual(['b LeaseLostError']);
     const first = await nextExchange();
     expect(told).toEqual(['lost 1', 'regained']);
-    // What still runs takes its place until it ends, and is settled by nobody.
+    // A running handler keeps its place until it ends, and is not settled.
     expect([settledBy(first), first.take]).toEqual([[], 1]);
     first.give([]);
     handler.end('b');
@@ -189,10 +189,10 @@ describe('a consumer', () => {
     expect(wait.signal.aborted).toBe(true);
   });
 
-  test('runs a suspect by itself, once what ran has ended', async () => {
+  test('runs a suspect alone, once running handlers have ended', async () => {
     await start();
     (await nextExchange()).give([message('a')], { suspects: 'mine' });
-    // What was taken at the same time goes back unharmed.
+    // A message that was taken at the same time goes back unchanged.
     const release = await nextExchange();
     expect([settledBy(release), release.trial, release.take]).toEqual([['release a'], 'next', 0]);
 
@@ -234,7 +234,7 @@ describe('a consumer that stops', () => {
     expect([handler.aborted, told, broker.lease.hasLeft]).toEqual([[], [], true]);
   });
 
-  test('leaves the keeping of the time to others as soon as it drains', async () => {
+  test('gives up keeping the time as soon as it drains', async () => {
     await start();
     (await nextExchange()).give([]);
     (await nextWait()).answer(undefined);
@@ -245,7 +245,7 @@ describe('a consumer that stops', () => {
     expect([last.time, last.take]).toEqual(['yield', 0]);
   });
 
-  test('hands back in order what its deadline finds, and tells the handlers', async () => {
+  test('hands back in order what still runs at its deadline, and tells the handlers', async () => {
     await start();
     (await nextExchange()).give([message('a'), message('b')]);
     while (handler.begun.length < 2) await turn();
@@ -264,7 +264,7 @@ describe('a consumer that stops', () => {
     expect(broker.lease.hasLeft).toBe(true);
   });
 
-  test('starts nothing that came too late', async () => {
+  test('starts nothing that arrived too late', async () => {
     await start();
     const first = await nextExchange();
     consumer.drain();

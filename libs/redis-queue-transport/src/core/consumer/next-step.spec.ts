@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { nextStep } from './next-step.js';
 import type { ConsumerView, NextStep } from './next-step.js';
 
-/** One that consumes an empty queue, holds nothing, and waits for the next message. */
+/** A consumer of an empty queue that holds nothing and waits for the next message. */
 const IDLE: ConsumerView = {
   phase: 'consuming',
   isOverdue: false,
@@ -23,7 +23,7 @@ const IDLE: ConsumerView = {
 
 /** The same, before it waits. */
 const FREE: ConsumerView = { ...IDLE, isWaiting: false, free: 3 };
-/** As many run as may. */
+/** As many handlers run as allowed. */
 const FULL: ConsumerView = { ...FREE, free: 0, running: 3 };
 
 type Row = [words: string, next: NextStep, from: ConsumerView, change: Partial<ConsumerView>];
@@ -36,22 +36,22 @@ function table(rows: Row[]): void {
 
 describe('a consumer without a lease', () => {
   table([
-    ['rests, as another lease follows by itself', 'rest', FREE, { hasLease: false }],
-    ['keeps what is to be settled', 'rest', FREE, { hasLease: false, hasSettlements: true }],
+    ['rests, since another lease follows by itself', 'rest', FREE, { hasLease: false }],
+    ['keeps its settlements', 'rest', FREE, { hasLease: false, hasSettlements: true }],
     ['takes nothing before it has begun to consume', 'rest', FREE, { phase: 'new', free: 0 }],
   ]);
 });
 
 describe('a consumer that takes', () => {
   table([
-    ['waits where places are free', 'wait', FREE, {}],
+    ['waits if places are free', 'wait', FREE, {}],
     ['rests while it waits', 'rest', IDLE, {}],
     ['rests while no place is free', 'rest', FULL, {}],
-    ['looks where something may be there', 'exchange', FREE, { mustLook: true }],
+    ['looks if something may be there', 'exchange', FREE, { mustLook: true }],
     ['looks beside its wait', 'exchange', IDLE, { mustLook: true }],
-    ['looks for nothing that it has no place for', 'rest', FULL, { mustLook: true }],
+    ['does not look without a free place', 'rest', FULL, { mustLook: true }],
     [
-      'still looks for what is due and others may take',
+      'looks even then if something is due that others may take',
       'exchange',
       FULL,
       { mustLook: true, mustRelease: true },
@@ -77,7 +77,7 @@ describe('a consumer whose handlers end', () => {
       { hasSettlements: true, hasJustBegun: true },
     ],
     [
-      'sees first what ends in this turn where handlers have just begun',
+      'lets the turn end first if handlers have just begun',
       'endTurn',
       FREE,
       { hasJustBegun: true, mustLook: true },
@@ -95,7 +95,7 @@ describe('a consumer whose handlers end', () => {
       { hasSettlements: true, isCalm: true },
     ],
     [
-      'settles one at a time where it runs one at a time',
+      'settles one at a time if it runs one at a time',
       'exchange',
       FREE,
       { hasSettlements: true, isCalm: true, free: 1 },
@@ -106,12 +106,12 @@ describe('a consumer whose handlers end', () => {
 describe('a consumer of a paused queue', () => {
   table([
     ['does not wait', 'rest', FREE, { isPaused: true }],
-    ['looks whether it is resumed', 'exchange', FREE, { isPaused: true, mustLook: true }],
+    ['checks whether it is resumed', 'exchange', FREE, { isPaused: true, mustLook: true }],
     ['settles at once', 'exchange', FREE, { isPaused: true, hasSettlements: true, isCalm: true }],
   ]);
 });
 
-describe('a consumer with a part to play for its queue', () => {
+describe('a consumer that has the trial or keeps the time of its queue', () => {
   table([
     [
       'asks for a step of the trial, before all else',
@@ -126,7 +126,7 @@ describe('a consumer with a part to play for its queue', () => {
       { trialStep: 'yield', hasJustBegun: true },
     ],
     [
-      'leaves the keeping of time to others when it drains',
+      'gives up keeping the time when it drains',
       'exchangeAside',
       FULL,
       { phase: 'draining', mustYieldTime: true },
@@ -156,7 +156,7 @@ describe('a consumer that is told to stop', () => {
     ['lets handlers end', 'rest', STOPPING, {}],
     ['settles what ends', 'exchange', STOPPING, { hasSettlements: true }],
     ['hands back what runs at the deadline', 'handBack', STOPPING, { isOverdue: true }],
-    ['does that without a lease, too', 'handBack', STOPPING, { isOverdue: true, hasLease: false }],
+    ['does that even without a lease', 'handBack', STOPPING, { isOverdue: true, hasLease: false }],
     ['goes on once all has ended', 'handBack', STOPPING, { running: 0 }],
     ['lets its wait end before', 'rest', STOPPING, { running: 0, isWaiting: true }],
   ]);
@@ -174,7 +174,12 @@ describe('a consumer that has handed back what ran', () => {
       ENDING,
       { isOverdue: true, hasSettlements: true },
     ],
-    ['leaves then beside an exchange', 'leave', ENDING, { isOverdue: true, isExchanging: true }],
+    [
+      'leaves then even during an exchange',
+      'leave',
+      ENDING,
+      { isOverdue: true, isExchanging: true },
+    ],
     ['does nothing once it has left', 'rest', ENDING, { phase: 'left', mustLook: true, free: 3 }],
   ]);
 });

@@ -5,7 +5,7 @@ import { Timekeeping } from './timekeeping.js';
 let time: Timekeeping;
 let looks: number;
 let isConsuming: boolean;
-/** Redis's. */
+/** The time of Redis. */
 let nowMs: number;
 let runtime: FakeRuntime;
 
@@ -30,14 +30,14 @@ function becomeTimekeeper(): void {
   time.answered('keep', true);
 }
 
-/** Looks that came within so many ms. */
+/** How many looks come within this time. */
 function looksWithin(ms: number): number {
   const before = looks;
   runtime.advance(ms);
   return looks - before;
 }
 
-describe('the keeper of the time', () => {
+describe('the timekeeper', () => {
   test('looks when something is due, and has it handed out', () => {
     becomeTimekeeper();
     time.planLook(500);
@@ -46,14 +46,14 @@ describe('the keeper of the time', () => {
     expect([looksWithin(1), time.mustRelease]).toEqual([1, true]);
   });
 
-  test('looks sooner where something is scheduled before all else', () => {
+  test('looks sooner if something is scheduled before everything else', () => {
     becomeTimekeeper();
     time.planLook(500);
     time.hear(nowMs + 100);
     expect(looksWithin(100)).toBe(1);
   });
 
-  test('does not forget what it was told while an exchange was under way that knew nothing of it', () => {
+  test('remembers news that arrives during an exchange whose result does not include it', () => {
     becomeTimekeeper();
     time.takeStep();
     time.hear(nowMs + 100);
@@ -61,20 +61,20 @@ describe('the keeper of the time', () => {
     expect(looksWithin(100)).toBe(1);
   });
 
-  test('plans no look where nothing is due', () => {
+  test('plans no look if nothing is due', () => {
     becomeTimekeeper();
     time.planLook(500);
     time.planLook(undefined);
     expect(looksWithin(60_000)).toBe(0);
   });
 
-  test('leaves it to others when it takes nothing more', () => {
+  test('leaves the time to others when it takes nothing more', () => {
     becomeTimekeeper();
     time.giveUp();
     expect([time.mustYield, time.takeStep()]).toEqual([true, 'yield']);
   });
 
-  test('is it no more when its lease is lost, and asks anew', () => {
+  test('no longer keeps the time when its lease is lost, and asks anew', () => {
     becomeTimekeeper();
     time.forget();
     time.giveUp();
@@ -82,8 +82,8 @@ describe('the keeper of the time', () => {
   });
 });
 
-describe('one that does not keep the time', () => {
-  test('looks much later, should the other one be gone', () => {
+describe('a consumer that does not keep the time', () => {
+  test('looks much later, in case the timekeeper is gone', () => {
     for (const [random, laterMs] of [
       [0, 10_000],
       [0.5, 15_000],
@@ -96,7 +96,7 @@ describe('one that does not keep the time', () => {
     }
   });
 
-  test('asks with its first exchange who does, again after a failure, and when it is told to', () => {
+  test('asks for the time with its first exchange, after a failure, and when told to', () => {
     const step = time.takeStep();
     expect([step, time.takeStep()]).toEqual(['keep', undefined]);
     time.putBack(step);

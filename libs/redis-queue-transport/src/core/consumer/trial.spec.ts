@@ -23,7 +23,7 @@ function newTrial(): Trial {
   return new Trial(turn, () => undefined, runtime);
 }
 
-/** Brings it to the point at which suspects are run. */
+/** Brings the trial to the point where it runs suspects. */
 function begin(): void {
   trial.told('free');
   expect(trial.step(IDLE)).toBe('claim');
@@ -52,14 +52,14 @@ describe('a trial', () => {
     expect(trial.step({ ...IDLE, isConsuming: false })).toBeUndefined();
   });
 
-  test('is over for the one who claimed it in vain', () => {
+  test('is over for a consumer that claimed it in vain', () => {
     trial.told('free');
     trial.step(IDLE);
     trial.told('others');
     expect([trial.isOn, trial.isIdle, turn.isFree]).toEqual([false, true, true]);
   });
 
-  test('lets what runs end before the first suspect, but not for ever', () => {
+  test('lets running handlers end before the first suspect, but does not wait for ever', () => {
     trial.told('free');
     trial.step(IDLE);
     trial.told('mine');
@@ -76,13 +76,13 @@ describe('a trial', () => {
     expect(trial.step(TESTING)).toBe('next');
   });
 
-  test('is given up where no handler can begin beside those that hang', () => {
+  test('is given up if no handler can begin beside those that hang', () => {
     begin();
     runtime.advance(2_000);
     expect(trial.step({ ...TESTING, hasPlace: false })).toBe('yield');
   });
 
-  test('is given up when the consumer drains or is paused, also in the middle of a suspect', () => {
+  test('is given up when the consumer drains or is paused, even while a suspect runs', () => {
     begin();
     expect(trial.step({ ...TESTING, isConsuming: false })).toBe('yield');
   });
@@ -108,7 +108,7 @@ describe('a trial', () => {
     expect([trial.isOn, trial.isIdle, turn.isFree]).toEqual([false, true, true]);
   });
 
-  test('goes on with what it is told that it has, although the answer to its claim was lost', () => {
+  test('begins when an exchange says that it has the right, even if the reply to its claim was lost', () => {
     trial.told('free');
     trial.step(IDLE);
     trial.failed();
@@ -116,12 +116,12 @@ describe('a trial', () => {
     expect([trial.isOn, trial.passingStep]).toEqual([true, 'keep']);
   });
 
-  test('is one at a time in a process', () => {
+  test('allows one at a time in a process', () => {
     begin();
     const other = newTrial();
     other.told('free');
     expect([other.step(IDLE), other.passingStep]).toEqual([undefined, undefined]);
-    other.told('mine'); // by a call whose answer got lost
+    other.told('mine'); // claimed by a call whose reply was lost
     expect([other.isOn, other.step(IDLE)]).toEqual([false, 'yield']);
     other.end();
   });

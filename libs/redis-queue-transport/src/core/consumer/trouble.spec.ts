@@ -38,12 +38,12 @@ describe('the trouble of a consumer', () => {
     expect(told).toEqual(['a', 'b', 'recovered']);
   });
 
-  test('has no refusal where Redis was away', () => {
+  test('has no refusal if Redis was away', () => {
     trouble.failed(new RedisUnavailableError('away'));
     expect(trouble.refusal).toBeUndefined();
   });
 
-  test('knows since when Redis has refused calls, and its last word, though others work', () => {
+  test('knows since when Redis has refused calls, and the last refusal, even if other calls work', () => {
     trouble.failed(full);
     refuseFor(9_000, full);
     trouble.succeeded();
@@ -51,7 +51,7 @@ describe('the trouble of a consumer', () => {
     expect(trouble.refusal).toEqual({ sinceMs: 10_000, error: forbidden });
   });
 
-  test('knows of no refusal once none has followed for a while, and counts the next one anew', () => {
+  test('forgets a refusal if none follows for a while, and counts the next one anew', () => {
     trouble.failed(full);
     runtime.advance(5_001);
     expect(trouble.refusal).toBeUndefined();

@@ -63,13 +63,13 @@ class Bench {
 
 const turn = (): Promise<void> => new Promise(setImmediate);
 
-/** Jest's own deadline ends it when it does not come. */
+/** If it never comes true, Jest's own deadline ends the wait. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await turn();
 }
 
 describe('a collector of batches', () => {
-  test('makes one batch of what came together', async () => {
+  test('makes one batch of messages that arrived together', async () => {
     const bench = new Bench({});
 
     void bench.add('a', 'b');
@@ -79,7 +79,7 @@ describe('a collector of batches', () => {
     expect(bench.begun).toEqual([['a', 'b']]);
   });
 
-  test('leaves out what is too late, and makes no batch of nothing else', async () => {
+  test('leaves out expired messages, and makes no batch of nothing but these', async () => {
     const late = new Set(['b', 'd']);
     const isExpired = ({ envelope }: Delivery): boolean => late.has(envelope.id ?? '');
     const bench = new Bench({ isExpired });
@@ -96,7 +96,7 @@ describe('a collector of batches', () => {
     expect(bench.begun).toEqual([['a', 'c'], ['e']]);
   });
 
-  test('begins a full one at once, and keeps the order', async () => {
+  test('begins full batches at once, in order', async () => {
     const bench = new Bench({ concurrency: 2, waitMs: LONG_MS });
 
     void bench.add('a', 'b', 'c', 'd', 'e', 'f');
@@ -117,7 +117,7 @@ describe('a collector of batches', () => {
     expect(bench.begun).toEqual([['a'], ['b']]);
   });
 
-  test('begins one that is not full when its first has waited long enough', async () => {
+  test('begins a batch that is not full when its first message has waited long enough', async () => {
     const bench = new Bench({ waitMs: 30 });
 
     void bench.add('a');
@@ -133,7 +133,7 @@ describe('a collector of batches', () => {
     expect(bench.begun).toEqual([['a', 'b']]);
   });
 
-  test('runs no more than may, and takes together what has gathered meanwhile', async () => {
+  test('runs only as many as allowed, and then takes everything that has gathered', async () => {
     const bench = new Bench({});
     void bench.add('a');
     await turn();
@@ -149,7 +149,7 @@ describe('a collector of batches', () => {
     expect(bench.begun).toEqual([['a'], ['b', 'c']]);
   });
 
-  test('counts the time of what stayed behind from when it came', async () => {
+  test('counts the waiting time of a remaining message from its arrival', async () => {
     const bench = new Bench({ size: 2, waitMs: 100 });
     void bench.add('a', 'b');
     void bench.add('c', 'd', 'e');
@@ -164,7 +164,7 @@ describe('a collector of batches', () => {
     expect(bench.begun).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
   });
 
-  test('gives each what the call ended with, but for those that were settled by themselves', async () => {
+  test('gives each message the result of the call, except those that were settled individually', async () => {
     const bench = new Bench({});
     const [a, b, c] = bench.add('a', 'b', 'c');
     await turn();
@@ -182,7 +182,7 @@ describe('a collector of batches', () => {
     ]);
   });
 
-  test('lets a suspect wait for nobody', async () => {
+  test('does not let a suspect wait for others', async () => {
     const bench = new Bench({ waitMs: LONG_MS });
 
     void bench.give(delivery('suspect', 1));
@@ -191,7 +191,7 @@ describe('a collector of batches', () => {
     expect(bench.begun).toEqual([['suspect']]);
   });
 
-  test('gives back, in order, what it has not begun, and forgets it', async () => {
+  test('gives back messages that have not begun, in order, and forgets them', async () => {
     const bench = new Bench({ waitMs: LONG_MS });
     void bench.add('a', 'b', 'c', 'd', 'e');
 
@@ -205,7 +205,7 @@ describe('a collector of batches', () => {
     expect(bench.collector.takeBackUnstarted()).toEqual([]);
   });
 
-  test('does not begin what was given up before it came', async () => {
+  test('does not begin a message that was given up before it arrived', async () => {
     const bench = new Bench({});
     const given = delivery('a');
     given.abort(new Error('given up'));
@@ -216,7 +216,7 @@ describe('a collector of batches', () => {
     expect(bench.begun).toEqual([]);
   });
 
-  test('past its time fires the signals, fails what was not settled, and goes on', async () => {
+  test('fires the signals after the time limit, fails unsettled messages, and continues', async () => {
     const bench = new Bench({ timeoutMs: 50 });
     const ended = bench.add('a', 'b', 'c');
     const [next] = bench.add('d');
@@ -239,7 +239,7 @@ describe('a collector of batches', () => {
   });
 });
 
-test('a collector ends nothing before add() has returned, whatever the handler does at once', async () => {
+test('a collector ends no message before add() has returned, even if the handler settles it at once', async () => {
   const told: string[] = [];
   const collector = new BatchCollector<string>(
     { size: 1, waitMs: 0, concurrency: 2, timeoutMs: undefined, isExpired: () => false },

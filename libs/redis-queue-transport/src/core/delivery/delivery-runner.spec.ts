@@ -25,7 +25,7 @@ function handlerOf(
 const never = (): Promise<Result> => new Promise(() => undefined);
 
 describe('running a delivery', () => {
-  test('takes a handler that rejects for one that failed', async () => {
+  test('treats a rejection of the handler as a failure', async () => {
     const runner = new DeliveryRunner(
       handlerOf(() => Promise.reject(new TypeError('a mistake'))),
       { retry },
@@ -39,7 +39,7 @@ describe('running a delivery', () => {
     });
   });
 
-  test('past its time fires the signal first, and asks then how it ended', async () => {
+  test('fires the signal after the time limit, and then asks how it ended', async () => {
     const told: unknown[] = [];
     const timedOut: DeliveryHandler['timedOut'] = (one, error) => {
       told.push(one.signal.reason === error, error);
@@ -58,19 +58,19 @@ describe('running a delivery', () => {
     expect(told[1]).toMatchObject({ pattern: 'work', timeoutMs: 10 });
   });
 
-  test('past its time ignores what it still does, also when that fails', async () => {
+  test('ignores the handler after the time limit, even if it fails', async () => {
     let fail: (error: Error) => void = () => undefined;
     const failing = (): Promise<Result> => new Promise((_, reject) => (fail = reject));
     const runner = new DeliveryRunner(handlerOf(failing), { retry, timeoutMs: 10 }, nodeRuntime);
 
     expect(await runner.run(delivery())).toMatchObject({ kind: 'retry', delayMs: 70 });
 
-    // Would end this process if nobody took it.
+    // This would end the process if nobody handled it.
     fail(new Error('late'));
     await new Promise(setImmediate);
   });
 
-  test('in time leaves the signal alone', async () => {
+  test('does not fire the signal if the handler ends in time', async () => {
     const runner = new DeliveryRunner(
       handlerOf(() => Promise.resolve(DONE)),
       {

@@ -13,22 +13,18 @@ describe('an element that was taken', () => {
   test.each([
     ['with a header', '{"rq":1,"id":"a"}\n{}', 'run'],
     ['that is plain data', '{"a":1}', 'run'],
-    ['whose time is to come', `{"rq":1,"id":"a","expiresAt":${NOW + 1}}\n{}`, 'run'],
-    ['whose time is over', `{"rq":1,"id":"a","expiresAt":${NOW}}\n{}`, 'expired'],
-    ['that was found running in a crash', '{"rq":1,"crashes":1,"attempt":2,"id":"a"}\n{}', 'run'],
-    [
-      'that crashed for the last time but one',
-      '{"rq":1,"crashes":2,"attempt":3,"id":"a"}\n{}',
-      'run',
-    ],
+    ['that has not expired yet', `{"rq":1,"id":"a","expiresAt":${NOW + 1}}\n{}`, 'run'],
+    ['that has expired', `{"rq":1,"id":"a","expiresAt":${NOW}}\n{}`, 'expired'],
+    ['that was running in a crash', '{"rq":1,"crashes":1,"attempt":2,"id":"a"}\n{}', 'run'],
+    ['that crashed once less than allowed', '{"rq":1,"crashes":2,"attempt":3,"id":"a"}\n{}', 'run'],
     ['that crashed too often', '{"rq":1,"crashes":3,"attempt":4,"id":"a"}\n{}', 'settle'],
     [
-      'that crashed, and whose time is over',
+      'that crashed and has expired',
       `{"rq":1,"crashes":1,"id":"a","expiresAt":${NOW}}\n{}`,
       'expired',
     ],
     [
-      'that crashed too often, and whose time is over: its reason is worth more',
+      'that crashed too often and has expired: the crashes count more',
       `{"rq":1,"crashes":3,"id":"a","expiresAt":${NOW}}\n{}`,
       'settle',
     ],
@@ -39,7 +35,7 @@ describe('an element that was taken', () => {
       'settle',
     ],
     ['that is empty', '', 'settle'],
-    ['of a version to come', '{"rq":2}\n{}', 'settle'],
+    ['of a later version', '{"rq":2}\n{}', 'settle'],
   ])('%s', (_, element, kind) => {
     const intake = intakeOf(element);
     expect(intake.kind).toBe(kind);

@@ -39,7 +39,7 @@ describe('outcomeOf', () => {
     expect(outcomeOf({ kind: 'done' }, 1, POLICY, RUNTIME)).toEqual({ kind: 'ack' });
   });
 
-  test('of a request that failed and whose caller knows is ack, and known as a failure', () => {
+  test('of a failed request whose caller knows is ack, marked as a failure', () => {
     expect(outcomeOf({ kind: 'refused' }, 1, POLICY, RUNTIME)).toEqual({
       kind: 'ack',
       isFailure: true,
@@ -57,7 +57,7 @@ describe('outcomeOf', () => {
       });
   });
 
-  test('of an only attempt tells what it failed with, unless no attempt would have helped', () => {
+  test('of a single attempt has its failure, unless another attempt would not have helped', () => {
     const once = { ...fixed, attempts: 1 };
     const failed = { kind: 'failed', error } as const;
     const dead = { kind: 'deadLetter', reason: 'handlerFailed', failure: error };
@@ -68,10 +68,10 @@ describe('outcomeOf', () => {
     expect(unworthy).not.toHaveProperty('failure');
   });
 
-  test('of a wish to run later is to postpone it, however many attempts there were', () => {
+  test('of a handler that asks to run later is to postpone it, after any number of attempts', () => {
     const later = (delayMs?: number) => ({ kind: 'retryLater', delayMs }) as const;
     expect(outcomeOf(later(7), 99, fixed, RUNTIME)).toEqual({ kind: 'postpone', delayMs: 7 });
-    // At once would be before all others, again and again.
+    // Without a pause, it would be handed out before all others, again and again.
     expect(outcomeOf(later(0), 99, fixed, RUNTIME)).toEqual({ kind: 'postpone', delayMs: 1 });
     expect(outcomeOf(later(), 99, fixed, RUNTIME)).toEqual({ kind: 'postpone', delayMs: 100 });
   });

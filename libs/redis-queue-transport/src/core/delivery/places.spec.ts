@@ -7,7 +7,7 @@ function ownPlaces(places: Places): OwnPlaces & { told: number } {
 }
 
 describe('places', () => {
-  test('are kept up to how many there are, and free again when they were given back', () => {
+  test('are kept up to their number, and free again after they are given back', () => {
     const places = new Places(3);
     const [a, b] = [ownPlaces(places), ownPlaces(places)];
 
@@ -21,7 +21,7 @@ describe('places', () => {
     expect(b.keep(5)).toBe(3);
   });
 
-  test('are given to who waits in turn, one each', () => {
+  test('go to those that wait, in turn, one to each', () => {
     const places = new Places(1);
     const [a, b, c] = [ownPlaces(places), ownPlaces(places), ownPlaces(places)];
     expect(a.keep(1)).toBe(1);
@@ -30,7 +30,7 @@ describe('places', () => {
 
     a.end();
     expect([b.told, c.told]).toEqual([1, 0]);
-    // Who has just ended stands behind those who waited.
+    // One that has just ended queues behind those that were waiting.
     expect(a.keep(1)).toBe(0);
     b.begin();
     b.end();
@@ -40,7 +40,7 @@ describe('places', () => {
     expect([b.told, c.told, a.told]).toEqual([1, 1, 1]);
   });
 
-  test('that nobody can use come back', () => {
+  test('that are not needed come back', () => {
     const places = new Places(2);
     const [a, b] = [ownPlaces(places), ownPlaces(places)];
     expect(a.keep(2)).toBe(2);

@@ -10,7 +10,7 @@ test('lists what runs in the order in which it began', () => {
   expect(running.size).toBe(3);
 });
 
-test('goes on right through many that come and go', () => {
+test('stays right while many begin and end', () => {
   const running = new Running<string>();
   const first = running.begin('first');
   for (let n = 0; n < 1_000; n += 1) running.end(running.begin(`${n}`));
@@ -20,7 +20,7 @@ test('goes on right through many that come and go', () => {
   expect(running.size).toBe(1);
 });
 
-test('knows what was ended with all others', () => {
+test('knows that a run was ended together with all others', () => {
   const running = new Running<string>();
   const a = running.begin('a');
   expect(running.endAll()).toEqual(['a']);

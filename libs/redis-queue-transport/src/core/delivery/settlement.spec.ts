@@ -5,7 +5,7 @@ import { decodeElement } from '../message/envelope.js';
 import type { Outcome } from './outcome.js';
 import { Settlements } from './settlement.js';
 
-test('a delivery whose settlement cannot be made is dead-lettered as it came', () => {
+test('a delivery whose settlement cannot be made is dead-lettered unchanged', () => {
   const element = Buffer.from('{"rq":1,"id":"x"}\n{}');
   const delivery = new Delivery('q', element, decodeElement(element));
   const error = { name: 'Error', message: 'no', more: 1n };

@@ -7,7 +7,7 @@ function indexOf(fields: Readonly<Record<string, string>>): EventIndex {
 }
 
 describe('the index of groups', () => {
-  test('that is empty leads to live listeners of the pattern alone', () => {
+  test('leads only to live listeners of the pattern if it is empty', () => {
     const index = indexOf({});
     expect(index.version).toBe('');
     expect(index.routeOf('order.placed')).toEqual({
@@ -18,7 +18,7 @@ describe('the index of groups', () => {
     });
   });
 
-  test('leads to everybody who wants the pattern, its own history first', () => {
+  test('leads to all that want the pattern, its own history first', () => {
     const index = indexOf({
       version: '7',
       '@billing/order.placed': '1',
@@ -42,7 +42,7 @@ describe('the index of groups', () => {
     });
   });
 
-  test('passes over fields that it does not know, and bounds what was written by hand', () => {
+  test('ignores unknown fields, and bounds histories that were written by hand', () => {
     const index = indexOf({ later: '1', 'history:a': 'all', 'history:b': '{"maxLength":-1}' });
     expect(index.queues).toEqual([]);
     expect(index.histories).toEqual([{ pattern: 'a', maxLength: 1_000 }, { pattern: 'b' }]);

@@ -87,7 +87,7 @@ function settled(): string[] {
 }
 
 describe('a delivery', () => {
-  test('is settled by how its handler ended, and its place taken by the next', async () => {
+  test('is settled as its handler ended, and the next one takes its place', async () => {
     take('a', 'b', 'c');
     expect(handler.begun).toEqual(['a', 'b']);
 
@@ -107,7 +107,7 @@ describe('a delivery', () => {
     expect([handler.begun, told, settled()]).toEqual([[], telling, settlements]);
   });
 
-  test('that expired is refused where its caller still waits', () => {
+  test('that expired is refused if its caller still waits', () => {
     takeElement('{"rq":1,"id":"x","expiresAt":1,"replyTo":"replies","re":1,"waitMs":9000}\n{}');
     takeElement('{"rq":1,"id":"y","expiresAt":1,"replyTo":"replies","re":1}\n{}');
 
@@ -138,7 +138,7 @@ describe('a delivery', () => {
     expect(handler.aborted).toEqual(['a LeaseLostError']);
   });
 
-  test('goes back in order where it has not begun, and where its time to end is over', () => {
+  test('goes back in order if it has not begun, or has not ended in time', () => {
     take('a', 'b', 'c', 'd');
 
     deliveries.releaseUnstarted();
@@ -153,7 +153,7 @@ describe('a delivery', () => {
 describe('a delivery of a handler that runs once for each id', () => {
   beforeEach(() => open({ onceMs: 60_000 }));
 
-  test('begins when Redis says that its id is new, and is settled with it', async () => {
+  test('begins when Redis says that its id is new, and is settled with the id', async () => {
     take('a');
     expect(handler.begun).toEqual([]);
     lease.questions[0]!.answer(false);
@@ -217,7 +217,7 @@ describe('a delivery whose body is parked', () => {
   });
 });
 
-describe('who observes deliveries', () => {
+describe('an observer of deliveries', () => {
   const ends: HandlerEnd[] = [];
 
   beforeEach(() => {
@@ -235,7 +235,7 @@ describe('who observes deliveries', () => {
     );
   });
 
-  test('is told of each handler that begins and ends, and when Redis has taken what became of it', async () => {
+  test('is told when a handler begins and ends, and when Redis has settled the message', async () => {
     take('a');
     handler.end('a');
     await turn();
@@ -247,7 +247,7 @@ describe('who observes deliveries', () => {
     ]);
   });
 
-  test('is told what a handler failed with', async () => {
+  test("is told a handler's error", async () => {
     const error = new Error('no');
     take('a');
     handler.end('a', { kind: 'failed', error });
@@ -257,7 +257,7 @@ describe('who observes deliveries', () => {
     expect(ends).toMatchObject([{ error }]);
   });
 
-  test('is told of an end that came too late that it does not count', async () => {
+  test('is told that an end which came too late does not count', async () => {
     take('a');
     tenure.end();
     deliveries.lose(tenure);
@@ -267,14 +267,14 @@ describe('who observes deliveries', () => {
     expect(ends).toMatchObject([{ outcome: 'ack', counts: false }]);
   });
 
-  test('hears of no end where a handler never began', () => {
+  test('hears of no end if the handler never began', () => {
     takeElement('{"rq":1,"id":"x","expiresAt":1}\n{}');
     deliveries.settled(held.takeSettlements());
 
     expect(told).toEqual(['skipped expired', 'settled x skip']);
   });
 
-  test('has no clock read where nobody wants to know how long it took', async () => {
+  test('causes no reading of the clock if it does not want to know how long handlers take', async () => {
     open({}, { began: () => told.push('began') });
     let reads = 0;
     runtime.now = () => (reads += 1);

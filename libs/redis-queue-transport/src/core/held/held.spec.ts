@@ -27,7 +27,7 @@ function add(...names: string[]): void {
   held.add(names.map((name) => Buffer.from(name)));
 }
 
-/** Begins what may begin, and answers their runs. */
+/** Begins all that may begin, and returns their runs. */
 function beginAll(): Run<Begun>[] {
   const runs: Run<Begun>[] = [];
   for (let next = held.next(); next !== undefined; next = held.next()) {
@@ -46,7 +46,7 @@ function settlements(): string[] {
 }
 
 describe('what is held', () => {
-  test('begins in the order in which it was taken, as many at once as may', () => {
+  test('begins in the order in which it was taken, as many at once as allowed', () => {
     add('a', 'b', 'c');
     const [a] = beginAll();
     expect([begunNames(), held.hasReady, held.hasPlace]).toEqual([['a', 'b'], true, false]);
@@ -57,7 +57,7 @@ describe('what is held', () => {
     expect([begunNames(), held.hasReady, held.running]).toEqual([['b', 'c'], false, 2]);
   });
 
-  test('leaves room for as many as may be held, those that run included', () => {
+  test('leaves room for as many as may be held, including those running', () => {
     expect(held.reserve()).toBe(4);
     add('a', 'b', 'c');
     expect(held.reserve()).toBe(1);
@@ -79,7 +79,7 @@ describe('what is held', () => {
     expect([held.isBarred, held.hasPlace]).toEqual([false, true]);
   });
 
-  test('goes back in order where it has not begun', () => {
+  test('goes back in order if it has not begun', () => {
     add('a', 'b', 'c', 'd');
     beginAll();
 
@@ -89,7 +89,7 @@ describe('what is held', () => {
     expect([begunNames(), held.hasReady]).toEqual([['a', 'b'], false]);
   });
 
-  test('is settled once: what could not be settled comes before what ended since', () => {
+  test('is settled once: failed settlements come before later ones', () => {
     const settle = (name: string): void => held.settle({ kind: 'ack', element: Buffer.from(name) });
     settle('a');
     settle('b');
@@ -103,7 +103,7 @@ describe('what is held', () => {
     expect(settlements()).toEqual([]);
   });
 
-  test('knows of a run that it was taken out before it ended', () => {
+  test('knows that a run was taken out before it ended', () => {
     add('a', 'b');
     const [a, b] = beginAll();
     held.takeBack([a!.item.delivery]);
@@ -114,7 +114,7 @@ describe('what is held', () => {
     expect([held.end(a!), held.end(b!), held.isEmpty]).toEqual([false, false, true]);
   });
 
-  test('is forgotten but for what runs when it belongs to others', () => {
+  test('is forgotten when it belongs to others, except for running deliveries', () => {
     add('a', 'b', 'c');
     beginAll();
     held.settle({ kind: 'ack', element: Buffer.from('x') });
@@ -135,7 +135,7 @@ describe('what is held in places of the process', () => {
     held = new Held({ concurrency: 2, prefetch: 4 }, own);
   });
 
-  test('leaves room for what can begin, and for what is held beyond that', () => {
+  test('leaves room for those that can begin, and for those that are held beyond that', () => {
     expect(held.reserve()).toBe(3);
     held.releasePlaces();
     expect(places.take(1)).toBe(1);

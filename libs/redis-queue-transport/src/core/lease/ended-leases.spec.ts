@@ -3,11 +3,11 @@ import { EndedLeases } from './ended-leases.js';
 
 const LEASE_MS = 30_000;
 const INTERVAL_MS = LEASE_MS / 3;
-/** From a renewal's way to Redis and back. */
+/** How long a renewal takes to Redis and back. */
 const TRIP_MS = 4;
 const HOUR_MS = 3_600_000;
 
-/** One who looks, and Redis's clock beside the looker's. */
+/** A consumer that looks at leases, with its own clock and Redis's. */
 class Looker {
   readonly leases = new EndedLeases(LEASE_MS);
   /** By the looker's monotonic clock. */
@@ -24,7 +24,7 @@ class Looker {
     this.redisNowMs += ms;
   }
 
-  /** Shows leases that are over, or nearly, or end too late; answers whose have ended. */
+  /** Shows leases that are over, nearly over, or end too late. Returns whose leases have ended. */
   look(ends: Readonly<Record<string, number>> = {}): string[] {
     const askedAt = this.nowMs;
     this.passes(TRIP_MS);
@@ -39,7 +39,7 @@ class Looker {
     return ended.map(({ consumer }) => consumer);
   }
 
-  /** Looks in turn until somebody's lease has ended; answers how long that took. */
+  /** Looks at each interval until a lease has ended. Returns how long that took. */
   until(ends: Readonly<Record<string, number>>, atMostMs = 2 * LEASE_MS): number {
     const beganAt = this.nowMs;
     while (this.look(ends).length === 0) {
@@ -51,7 +51,7 @@ class Looker {
 }
 
 test.each([0, 0.2, 0.34, 0.5, 0.7, 0.99])(
-  'a lease that is renewed no more ends within its time and one look, by looks that begin %s of a look later',
+  'a lease that is no longer renewed ends within its time and one look, by looks that begin %s of a look later',
   (part) => {
     for (const silentForMs of [0, 0.1, 0.2, 0.3].map((each) => each * LEASE_MS)) {
       const looker = new Looker();
@@ -82,7 +82,7 @@ describe('a clock that is set forward', () => {
       looker.passes(INTERVAL_MS);
       const healthy = looker.redisNowMs + LEASE_MS - sinceRenewalMs;
       looker.step(stepMs);
-      // It renews once in each third of its lease, and here somewhat later.
+      // The healthy consumer renews once in each third of its lease, here somewhat later.
       expect(looker.look({ healthy })).toEqual([]);
       looker.passes(INTERVAL_MS);
       expect(looker.look({ healthy })).toEqual([]);
@@ -91,7 +91,7 @@ describe('a clock that is set forward', () => {
     }
   });
 
-  test('ends the lease of one who is dead, after the time of two renewals', () => {
+  test('ends the lease of a dead consumer, after the time of two renewals', () => {
     const looker = new Looker();
     looker.look();
     const dead = looker.redisNowMs + LEASE_MS;
@@ -110,11 +110,11 @@ describe('a clock that is set back', () => {
     looker.step(-stepMs);
     const tookMs = looker.until({ dead }, HOUR_MS);
     expect(tookMs).toBeGreaterThan(0.6 * LEASE_MS);
-    // Where the new time is near the old one, it can look like one who renewed, for as long as the step.
+    // If the new time is near the old one, the lease can look renewed for as long as the step.
     expect(tookMs).toBeLessThan(1.1 * LEASE_MS + Math.min(stepMs, 1.4 * LEASE_MS));
   });
 
-  test('ends no lease that is longer than ours, whether it was renewed before or after', () => {
+  test('ends no lease that is longer than ours, renewed before or after', () => {
     for (const longMs of [10 * LEASE_MS, 3 * HOUR_MS]) {
       const looker = new Looker();
       looker.look();
@@ -135,7 +135,7 @@ test('a longer lease than ours does not end early', () => {
 });
 
 describe('looks that are late', () => {
-  test('end nobody’s lease at first: others could not renew either', () => {
+  test('end no lease at first: others could not renew either', () => {
     const looker = new Looker();
     looker.look();
     looker.passes(INTERVAL_MS);
@@ -147,7 +147,7 @@ describe('looks that are late', () => {
     expect(looker.look({ other })).toEqual([]);
   });
 
-  test('end it when they are always late', () => {
+  test('do end it if they are always late', () => {
     const looker = new Looker();
     const dead = looker.redisNowMs + LEASE_MS;
     let looks = 0;
@@ -159,7 +159,7 @@ describe('looks that are late', () => {
   });
 });
 
-test('a lease whose end is no number never ends', () => {
+test('a lease whose end is not a number never ends', () => {
   const looker = new Looker();
   expect(looker.until({ odd: NaN }, 10 * LEASE_MS)).toBe(Infinity);
 });

@@ -27,13 +27,13 @@ function keep(): LeaseKeeper {
     lost: () => told.push('lost'),
     reclaimed: (consumer, deliveries) => told.push(`reclaimed ${deliveries} of ${consumer}`),
     deadLettersDropped: (letters) => told.push(`dropped ${letters}`),
-    failed: (error) => told.push((error as Error).name), // the fake fails with errors alone
+    failed: (error) => told.push((error as Error).name), // The fake only fails with errors.
   };
   keeper = new LeaseKeeper(lease, LEASE_MS, runtime.now(), events, runtime);
   return keeper;
 }
 
-/** What it says to one renewal after the other, and to all further ones the last of it. */
+/** The results of the next renewals. The last one is repeated. */
 function renewals(...answers: (Renewal | 'leaseLost' | Error)[]): void {
   lease.renewal = () => {
     const answer = (answers.length > 1 ? answers.shift() : answers[0]) ?? QUIET;
@@ -41,7 +41,7 @@ function renewals(...answers: (Renewal | 'leaseLost' | Error)[]): void {
   };
 }
 
-/** Time passes meanwhile. */
+/** Lets time pass until the condition holds. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await pass(LEASE_MS / 30);
 }
@@ -67,7 +67,7 @@ describe('a lease keeper', () => {
     expect([lease.renewals, told, runtime.timers]).toEqual([3, [], 0]);
   });
 
-  test('tells of a lease that is lost, and renews it no more', async () => {
+  test('reports a lost lease, and no longer renews it', async () => {
     renewals('leaseLost');
     keep().start();
     await until(() => told.length > 0);
@@ -76,7 +76,7 @@ describe('a lease keeper', () => {
     expect([told, lease.renewals]).toEqual([['lost'], 1]);
   });
 
-  test('tries again where Redis does not answer', async () => {
+  test('tries again if Redis does not answer', async () => {
     renewals(new RedisUnavailableError('away'), QUIET);
     keep().start();
     await until(() => lease.renewals >= 2);
@@ -84,7 +84,7 @@ describe('a lease keeper', () => {
     expect(told).toEqual(['RedisUnavailableError']);
   });
 
-  test('tells of dead letters that were dropped', async () => {
+  test('reports dropped dead letters', async () => {
     renewals({ ...QUIET, deadLettersDropped: 7 }, QUIET);
     keep().start();
     await until(() => told.length > 0);
@@ -92,7 +92,7 @@ describe('a lease keeper', () => {
     expect(told).toEqual(['dropped 7']);
   });
 
-  test('takes back what late commands took, one consumer failing or not', async () => {
+  test('takes back what late commands took, even if that fails for one consumer', async () => {
     renewals({ ...QUIET, fenced: ['bad', 'good'] }, QUIET);
     const reclaim = lease.reclaim.bind(lease);
     lease.reclaim = (consumer) =>
@@ -103,7 +103,7 @@ describe('a lease keeper', () => {
     expect(told).toEqual(['RedisUnavailableError', 'reclaimed 1 of good']);
   });
 
-  test('takes back from a consumer whose lease stays as it is for long enough', async () => {
+  test('takes back from a consumer whose lease stays unchanged for long enough', async () => {
     let nowMs = 0;
     lease.renewal = () => {
       nowMs += LEASE_MS / 3;
@@ -118,12 +118,12 @@ describe('a lease keeper', () => {
 });
 
 describe('a lease that may have ended', () => {
-  /** For longer than the lease: the monotonic clock stood still meanwhile. */
+  /** The machine sleeps for longer than the lease, while the monotonic clock stands still. */
   function sleep(): void {
     runtime.setWallForward(LEASE_MS + 1);
   }
 
-  test('is renewed out of turn, once, when somebody wants to be sure', async () => {
+  test('is renewed out of turn, once, if it must be sure', async () => {
     keep();
     runtime.advance(LEASE_MS);
     expect(keeper.isSure).toBe(false);
@@ -138,7 +138,7 @@ describe('a lease that may have ended', () => {
     ]);
   });
 
-  test('is asked for where the wall clock says that the machine slept, and again if it sleeps right afterwards', async () => {
+  test('is renewed if the wall clock shows that the machine slept, and again if it sleeps right afterwards', async () => {
     keep();
     for (const slept of [1, 2]) {
       sleep();
@@ -148,7 +148,7 @@ describe('a lease that may have ended', () => {
     }
   });
 
-  test('is asked for again where the machine slept while it was renewed', async () => {
+  test('is renewed again if the machine slept during the renewal', async () => {
     keep();
     sleep();
     lease.renewal = () => {
@@ -161,7 +161,7 @@ describe('a lease that may have ended', () => {
     expect([told, lease.renewals]).toEqual([['lost'], 2]);
   });
 
-  test('is not asked for without end where the wall clock jumps on with each reading', async () => {
+  test('is not renewed endlessly if the wall clock jumps with each reading', async () => {
     keep();
     const wallClock = runtime.wallClock.bind(runtime);
     runtime.wallClock = () => {
@@ -175,7 +175,7 @@ describe('a lease that may have ended', () => {
     expect([keeper.isSure, lease.renewals]).toEqual([true, 2]);
   });
 
-  test('is no more asked for once the keeper has stopped', async () => {
+  test('is no longer renewed once the keeper has stopped', async () => {
     keep();
     await keeper.stop();
     runtime.advance(LEASE_MS);

@@ -54,7 +54,7 @@ async function join(): Promise<Tenure> {
 }
 
 describe('a membership', () => {
-  test('has no tenure before it joined, and its lease from then on', async () => {
+  test('has no tenure before it joins, and then one with its lease', async () => {
     expect([membership.tenure, membership.isSure]).toEqual([undefined, false]);
 
     const tenure = await join();
@@ -63,7 +63,7 @@ describe('a membership', () => {
     expect(membership.isSure).toBe(true);
   });
 
-  test('takes another lease for one that is lost, and leaves that', async () => {
+  test('takes another lease for a lost one, and leaves the lost one', async () => {
     const first = await join();
 
     membership.lose(first);
@@ -76,7 +76,7 @@ describe('a membership', () => {
     expect(told).toEqual(['lost lease 1', 'rejoined']);
   });
 
-  test('loses a lease once, no matter who says so and how late', async () => {
+  test('loses a lease once, however often and late it is told', async () => {
     const first = await join();
 
     membership.lose(first);
@@ -104,7 +104,7 @@ describe('a membership', () => {
     expect(told).toEqual(['lost lease 1', 'failed', 'rejoined']);
   });
 
-  test('takes none after its last', async () => {
+  test('takes no lease after its last', async () => {
     const first = await join();
     membership.keepLast();
 

@@ -3,7 +3,7 @@ import { FakeRuntime } from '../process/runtime.fake.js';
 import { StartGate } from './start-gate.js';
 
 const LEASE_MS = 1_000;
-/** So long handlers may begin before the event loop turns. */
+/** How long handlers may begin before the event loop turns. */
 const TURN_MS = 50;
 
 let runtime: FakeRuntime;
@@ -39,7 +39,7 @@ class Stage {
     this.#answer();
   }
 
-  /** Begins as many as it may of so many, each of which takes so long. */
+  /** Begins as many of these as the gate allows. Each takes this long. Returns how many began. */
   begin(many: number, tookMs = 0): number {
     for (let begun = 0; begun < many; begun += 1) {
       if (!this.gate.mayStart()) return begun;
@@ -52,7 +52,7 @@ class Stage {
 
 const turn = (): Promise<void> => new Promise(setImmediate);
 
-/** Lets it begin what it may, turn after turn, until so many have begun; answers how many in each. */
+/** Begins as many as allowed, turn after turn, until this many have begun. Returns how many began in each turn. */
 async function inTurns(stage: Stage, many: number, tookMs: number): Promise<number[]> {
   const turns: number[] = [];
   for (let left = many; left > 0; await turn()) {
@@ -68,18 +68,18 @@ describe('a gate', () => {
     expect(await inTurns(new Stage(), 100, 0.01)).toEqual([1, 2, 4, 8, 16, 32, 37]);
   });
 
-  test('lets one begin in a turn where each takes long', async () => {
+  test('lets one begin in a turn if each takes long', async () => {
     expect(await inTurns(new Stage(), 5, TURN_MS / 2 + 1)).toEqual([1, 2, 1, 1]);
     expect(await inTurns(new Stage(), 4, TURN_MS)).toEqual([1, 1, 1, 1]);
   });
 
-  test('lets none begin after those of a turn that was long', async () => {
+  test('lets none begin after a turn has become long', async () => {
     const stage = new Stage();
     await inTurns(stage, 100, 0);
     expect(stage.begin(10, TURN_MS / 2)).toBe(2);
   });
 
-  test('has the event loop turn once more after a long turn, and opens then', async () => {
+  test('lets the event loop turn once more after a long turn, and then opens', async () => {
     const stage = new Stage();
     expect(stage.begin(2, TURN_MS)).toBe(1);
     await turn();
@@ -99,7 +99,7 @@ describe('a gate', () => {
     expect([stage.opened, stage.gate.mayStart()]).toEqual([1, true]);
   });
 
-  test('lets none begin on a lease that may have ended while others began', async () => {
+  test('lets none begin on a lease that may have ended since others began', async () => {
     const stage = new Stage();
     await inTurns(stage, 100, 0);
     expect(stage.begin(1)).toBe(1);
@@ -107,7 +107,7 @@ describe('a gate', () => {
     expect([stage.gate.mayStart(), stage.asked]).toEqual([false, 1]);
   });
 
-  test('that nobody waits for opens without a word', async () => {
+  test('tells nobody that it opens if nobody waits', async () => {
     const stage = new Stage();
     stage.begin(1);
     await turn();

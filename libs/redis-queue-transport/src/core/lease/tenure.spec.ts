@@ -9,7 +9,7 @@ const LEASE_MS = 30_000;
 let tenure: Tenure;
 let losses = 0;
 
-/** @param agoMs when its lease was asked for */
+/** @param agoMs how long ago its lease was requested */
 function begin(lease: FakeLease, agoMs = 0): Tenure {
   losses = 0;
   const runtime = new FakeRuntime();
@@ -26,7 +26,7 @@ function begin(lease: FakeLease, agoMs = 0): Tenure {
 afterEach(() => tenure.stopKeeping());
 
 describe('a tenure', () => {
-  test('is over once it was ended, and ends once', () => {
+  test('is over once it is ended, and ends only once', () => {
     begin(new FakeLease());
 
     expect(tenure.isOver).toBe(false);
@@ -34,7 +34,7 @@ describe('a tenure', () => {
     expect(tenure.isOver).toBe(true);
   });
 
-  test('is sure for as long as its lease, from when that was asked for', () => {
+  test('is sure for the length of its lease, counted from the request', () => {
     expect(begin(new FakeLease(), LEASE_MS - 1_000).isSure).toBe(true);
     expect(begin(new FakeLease(), LEASE_MS).isSure).toBe(false);
   });
@@ -48,7 +48,7 @@ describe('a tenure', () => {
     expect([lease.renewals, tenure.isSure, losses]).toEqual([1, true, 0]);
   });
 
-  test('says that its lease is lost when Redis says so', async () => {
+  test('reports that its lease is lost when Redis says so', async () => {
     const lease = new FakeLease();
     lease.renewal = () => Promise.resolve('leaseLost');
     begin(lease, LEASE_MS);

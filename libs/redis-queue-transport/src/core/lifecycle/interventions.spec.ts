@@ -15,7 +15,7 @@ function asOne(...observers: readonly RedisQueueObserver[]): {
 }
 
 describe('headers that observers add', () => {
-  test('come together, those of later observers over those of earlier ones', () => {
+  test('are merged, and those of later observers replace those of earlier ones', () => {
     const { one } = asOne(
       { sending: () => ({ a: '1', b: '1' }) },
       { sending: () => undefined },
@@ -25,7 +25,7 @@ describe('headers that observers add', () => {
     expect(one.sending?.(MESSAGE)).toEqual({ a: '1', b: '2' });
   });
 
-  test('are none where nobody adds any', () => {
+  test('are undefined if nobody adds any', () => {
     const { one } = asOne({ sending: () => undefined });
 
     expect(one.sending?.(MESSAGE)).toBeUndefined();
@@ -43,8 +43,8 @@ describe('headers that observers add', () => {
     ['returns numbers', () => ({ a: 1 })],
     ['returns text', () => 'a: 1'],
     ['returns null', () => null],
-  ])('are those of the others where one %s, which is told', async (_, sending) => {
-    // Types do not always hold.
+  ])('are those of the others if one %s, which is reported', async (_, sending) => {
+    // Types are not always obeyed.
     const { one, told } = asOne({ sending: sending as never }, { sending: () => ({ b: '2' }) });
 
     expect(one.sending?.(MESSAGE)).toEqual({ b: '2' });
@@ -87,7 +87,7 @@ describe('a handler that observers run', () => {
       },
     ],
     [
-      'throws behind it',
+      'throws after it',
       (_, next) => {
         next();
         throw new Error('a mistake');
@@ -96,7 +96,7 @@ describe('a handler that observers run', () => {
     ['forgets it', () => undefined],
     ['runs it twice', (_, next) => [next(), next()]],
     ['runs it later', (_, next) => void setImmediate(next)],
-  ])('runs once where one %s', async (_, broken) => {
+  ])('runs once if one %s', async (_, broken) => {
     let runs = 0;
     const { running } = run([{ run: broken }, { run: (__, next) => next() }], () => {
       runs += 1;
@@ -108,7 +108,7 @@ describe('a handler that observers run', () => {
     expect(runs).toBe(1);
   });
 
-  test('fails as without them, and what it throws is no failure of theirs', async () => {
+  test('fails as without them, and its error does not count as theirs', async () => {
     const { running, told } = run([{ run: (_, next) => next() }], () => {
       throw new Error('of the handler');
     });

@@ -5,7 +5,7 @@ import { OBSERVED_EVENTS, observersAsOne } from './observers.js';
 const ABOUT = { queue: 'q' };
 
 describe('several observers as one', () => {
-  test('have a method for what any of them has one for, and for nothing else', () => {
+  test('have exactly the methods that any of them has', () => {
     const one = observersAsOne(
       [{ leaseRegained: () => undefined }, { sent: () => undefined }],
       () => undefined,
@@ -15,7 +15,7 @@ describe('several observers as one', () => {
     expect(heard).toEqual(['leaseRegained', 'sent']);
   });
 
-  test('are told one after the other, those alone that want to know', () => {
+  test('are told one after the other, if they want to know', () => {
     const told: string[] = [];
     const observer = (name: string): RedisQueueObserver => ({
       leaseRegained: ({ queue }) => told.push(`${name} ${queue}`),
@@ -42,7 +42,7 @@ describe('several observers as one', () => {
     expect(counter.count).toBe(1);
   });
 
-  test('do not touch each other, nor what they observe, by what they throw', () => {
+  test('affect neither each other nor the observed work when they throw', () => {
     const told: string[] = [];
     const failing: RedisQueueObserver = {
       leaseRegained: () => {
@@ -75,7 +75,7 @@ describe('several observers as one', () => {
     ],
   ];
 
-  test.each(slips)('tell, once, of one that %s', async (_, slip) => {
+  test.each(slips)('report, once, an observer that %s', async (_, slip) => {
     const told: string[] = [];
     const failing: RedisQueueObserver = { leaseRegained: slip };
     const one = observersAsOne(
@@ -89,7 +89,7 @@ describe('several observers as one', () => {
     expect(told).toEqual(['told', 'leaseRegained: Error: a mistake']);
   });
 
-  test('go on where what they fail with cannot be told', async () => {
+  test('go on if their failures cannot be reported', async () => {
     const told: string[] = [];
     const later = (): unknown => Promise.reject(new Error('later'));
     const one = observersAsOne(

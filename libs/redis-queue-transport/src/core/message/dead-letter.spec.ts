@@ -29,14 +29,14 @@ describe('a dead letter', () => {
     expect(readDeadLetter(letter)).toEqual({ facts: FACTS, original: element });
   });
 
-  test('names in front the body that is parked', () => {
+  test('names the parked body at its front', () => {
     const element = bytes('{"rq":1,"crashes":1,"attempt":3,"parked":"a-1","id":"x"}\n');
     const letter = deadLetterElement(element, FACTS);
     expect(text(letter)).toMatch(/^\{"rq":1,"parked":"a-1","dead":\{"reason"/);
     expect(readDeadLetter(letter)).toEqual({ facts: FACTS, original: element });
   });
 
-  test('of an earlier release has the facts among the other fields, and is read too', () => {
+  test('of an earlier release, with the facts among the other fields, is read too', () => {
     const [before, after] = [
       '{"rq":1,"attempt":2,"7":1,"id":"x"',
       '"n":12345678901234567890}\n{"a":1}',
@@ -53,7 +53,7 @@ describe('a dead letter', () => {
     ['without an error', '{"reason":"rejected"}'],
     ['with an error of another shape', '{"error":null,"reason":7,"attempt":"1","at":1e400}'],
     ['with an error of other parts', '{"error":{"name":[],"message":{},"stack":1}}'],
-  ])('%s that others wrote is read with what can be read of it', (_what, dead) => {
+  ])('%s that others wrote is read as far as possible', (_what, dead) => {
     const letter = bytes(`{"rq":1,"dead":${dead},"id":"x"}\n{}`);
     const { facts, original } = readDeadLetter(letter)!;
     expect(facts).toMatchObject({
@@ -82,12 +82,12 @@ describe('a dead letter', () => {
     expect(letter?.original.equals(element)).toBe(true);
   });
 
-  test('is no dead letter without the facts', () => {
+  test('is not recognised without the facts', () => {
     expect(readDeadLetter(bytes('{"rq":1,"id":"x"}\n{}'))).toBeUndefined();
     expect(readDeadLetter(bytes('plain'))).toBeUndefined();
   });
 
-  test('is sent again as a new message of the same id, with its history', () => {
+  test('is sent again as a new message with the same id and its history', () => {
     const element = bytes(
       '{"rq":1,"crashes":1,"attempt":5,"id":"x","replyTo":"l","re":1,"expiresAt":9,"headers":{"a":"b"}}\n{}',
     );
@@ -105,16 +105,16 @@ describe('a dead letter', () => {
     expect(JSON.parse(history ?? '')).toMatchObject([{ at: 1_000 }, { at: 2_000 }]);
   });
 
-  test('of plain data is sent again as it came', () => {
+  test('of plain data is sent again unchanged', () => {
     const element = bytes('{"a":1}');
     expect(redrivenElement(deadLetterElement(element, FACTS))).toEqual(element);
   });
 
   test.each([
-    ['what comes after its counts', '"7":1,"id":"x","n":12345678901234567890,"headers":{}'],
-    ['names that stand twice', '"a":1,"a":[{"a":"}\\""}],"__proto__":{},"headers":{}'],
-    ['what is nested deeply', `"a":${'[{"a":'.repeat(5_000)}1${'}]'.repeat(5_000)},"headers":{}`],
-    ['bytes that are no ASCII', '"ключ":"значение 🚀 \\ud83d","headers":{}'],
+    ['the fields after its counts', '"7":1,"id":"x","n":12345678901234567890,"headers":{}'],
+    ['names that occur twice', '"a":1,"a":[{"a":"}\\""}],"__proto__":{},"headers":{}'],
+    ['deeply nested values', `"a":${'[{"a":'.repeat(5_000)}1${'}]'.repeat(5_000)},"headers":{}`],
+    ['bytes that are not ASCII', '"ключ":"значение 🚀 \\ud83d","headers":{}'],
   ])('is sent again with %s', (_what, fields) => {
     const element = bytes(`{"rq":1,"crashes":1,"attempt":2,${fields}}\nbody`);
     const again = text(redrivenElement(deadLetterElement(element, FACTS)));
@@ -124,7 +124,7 @@ describe('a dead letter', () => {
     expect(again).toMatch(/\n?body$/);
   });
 
-  test('is sent again without what looks like a count behind the counts', () => {
+  test('is sent again without fields that look like counts but come after them', () => {
     const element = bytes(
       '{"rq":1,"crashes":1,"parked":"a","crashes":3,"replyTo":"l","re":1,"parked":"b","attempt":7,"id":"x"}\n',
     );
@@ -134,7 +134,7 @@ describe('a dead letter', () => {
     );
   });
 
-  test('keeps the last of two that are named headers, and the history of earlier deaths', () => {
+  test('keeps the last of two fields named "headers", and the history of earlier deaths', () => {
     const past = JSON.stringify([{ reason: 'rejected', at: 1, nested: [[[]]] }, 'no death']);
     const element = bytes(
       `{"rq":1,"headers":{"a":"1"},"id":"x","headers":{"dead-letter-history":${JSON.stringify(past)},"b":"2"}}\n{}`,
@@ -155,7 +155,7 @@ describe('a dead letter', () => {
     expect(decodeElement(element)).toMatchObject({ id: 'x', body: bytes('{}') });
   });
 
-  test('is sent again with the headers that are added, in place of those of the same name', () => {
+  test('is sent again with added headers, which replace those of the same name', () => {
     const element = bytes(
       '{"rq":1,"id":"x","headers":{"a":"1","b":"世"},"n":12345678901234567890}\n{}',
     );

@@ -25,7 +25,7 @@ function text(element: string | Buffer): string {
 }
 
 describe('a header of the usual form', () => {
-  /** The same message, with a field that nobody knows, so that it is not of that form. */
+  /** The same message with an unknown field, so that it no longer has that form. */
   function unusual(element: Buffer): Buffer {
     return bytes(element.toString().replace('{"rq":1', '{"rq":1,"unknown":0'));
   }
@@ -34,7 +34,7 @@ describe('a header of the usual form', () => {
     '{"rq":1,"id":"a.b-c:1","at":7}\n{}',
     '{"rq":1,"id":"","at":0}\n',
     '{"rq":1,"id":"a","at":7,"replyTo":"rq:{reply:x-1}:replies","re":3,"expiresAt":12}\n[1]\n',
-  ])('is read as any other: %s', (element) => {
+  ])('is read like any other: %s', (element) => {
     expect(decodeElement(bytes(element))).toEqual(decodeElement(unusual(bytes(element))));
   });
 
@@ -42,7 +42,7 @@ describe('a header of the usual form', () => {
     '{"rq":1,"id":"a","at":007}\n{}',
     '{"rq":1,"id":"a","at":7,"replyTo":"x"}\n{}',
     '{"rq":2,"id":"a","at":7}\n{}',
-  ])('is absent if a field is wrong: %s', (element) => {
+  ])('is refused if a field is wrong: %s', (element) => {
     expect(() => decodeElement(bytes(element))).toThrow(UndecodableError);
   });
 });
@@ -53,7 +53,7 @@ describe('encodeElement', () => {
     expect(element).toBe('{"rq":1,"id":"x1","at":7}\n{"a":1}');
   });
 
-  test('writes only what is there', () => {
+  test('writes only the fields that are given', () => {
     const element = encodeElement(
       {
         id: 'x1',
@@ -77,7 +77,7 @@ describe('encodeElement', () => {
     expect(decodeElement(element as Buffer).body).toEqual(body);
   });
 
-  test('is the inverse of decodeElement, whatever the texts and bytes', () => {
+  test('is the inverse of decodeElement for any text and bytes', () => {
     const outgoing = fc.record({
       id: fc.string({ unit: 'binary', minLength: 1 }),
       sentAtMs: fc.nat(),
@@ -128,7 +128,7 @@ describe('the codec of a body', () => {
     }
   });
 
-  test('stands there with how it is compressed', () => {
+  test('stands there together with the compression', () => {
     for (const encoding of [{ zip: 'gzip' }, { codec: 'raw', zip: 'gzip' }]) {
       const zipped = encodeElement({ id: 'x', sentAtMs: 1 }, new EncodedBody(body, encoding));
       const dead = deadLetterElement(withNextAttempt(zipped as Buffer, 'new'), FACTS);
@@ -147,10 +147,10 @@ describe('decodeElement', () => {
     ['JSON of several lines', '{\n "a": 1\n}'],
     ['a list', '[1]'],
     ['text', 'hello'],
-    ['what looks like a header, without a body', '{"rq":1,"id":"x"}'],
+    ['a line that looks like a header, without a body', '{"rq":1,"id":"x"}'],
     ['an object with "rq" elsewhere', '{"a":1,"rq":1}\n{}'],
     ['bytes', '\u0000\u0001\n'],
-  ])('takes %s without a header for plain data', (_what, element) => {
+  ])('treats %s without a header as plain data', (_what, element) => {
     expect(decodeElement(bytes(element))).toMatchObject({
       id: undefined,
       attempt: 1,
@@ -172,16 +172,20 @@ describe('decodeElement', () => {
     ['behind other fields', '"id":"x","crashes":2,"attempt":3,"parked":"a"', [0, 1, undefined]],
     ['with spaces', ' "crashes": 2, "attempt": 3', [0, 1, undefined]],
     ['twice', '"crashes":1,"attempt":2,"crashes":7,"attempt":9', [1, 2, undefined]],
-    ['that are no whole numbers', '"crashes":1.5,"attempt":true', [0, 1, undefined]],
-    ['of more digits than a number has', `"crashes":${'9'.repeat(60)}`, [1_000_000, 1, undefined]],
+    ['that are not whole numbers', '"crashes":1.5,"attempt":true', [0, 1, undefined]],
+    [
+      'with more digits than a number can have',
+      `"crashes":${'9'.repeat(60)}`,
+      [1_000_000, 1, undefined],
+    ],
     ['below the first', '"attempt":0', [0, 1, undefined]],
-    ['and a body under no name of ours', '"parked":"a b"', [0, 1, undefined]],
-  ])('reads counts where scripts do and nowhere else: %s', (_what, fields, expected) => {
+    ['and a body with a name that is not ours', '"parked":"a b"', [0, 1, undefined]],
+  ])('reads counts only where scripts do: %s', (_what, fields, expected) => {
     const { crashes, attempt, parked } = decodeElement(bytes(`{"rq":1,${fields}}\n`));
     expect([crashes, attempt, parked]).toEqual(expected);
   });
 
-  test('reads a header of the greatest length and none that is longer', () => {
+  test('reads a header of the maximum length, but no longer one', () => {
     const headerOf = (length: number): Buffer => {
       const [start, end] = ['{"rq":1,"metadata":"', '"}'];
       return bytes(start + 'x'.repeat(length - start.length - end.length) + end + '\nbody');
@@ -201,19 +205,23 @@ describe('decodeElement', () => {
       '"re" has an unusable value: 12345678901234567000.',
     ],
     [`"id":${'['.repeat(30_000)}${']'.repeat(30_000)}`, '"id" has an unusable value: a list.'],
-  ])('says of %.40s what is wrong with it', (fields, why) => {
+  ])('says what is wrong with %.40s', (fields, why) => {
     expect(() => decodeElement(bytes(`{"rq":1,${fields}}\n{}`))).toThrow(why);
   });
 
   test.each([
     ['nothing', '', 'is empty'],
-    ['a header that is no JSON', '{"rq":1,\n{}', 'is not JSON'],
+    ['a header that is not JSON', '{"rq":1,\n{}', 'is not JSON'],
     ['another version', '{"rq":2,"id":"x"}\n{}', 'format version 2'],
     ['an invalid version', '{"rq":"1"}\n{}', 'format version "1"'],
-    ['an id that is no text', '{"rq":1,"id":7}\n{}', '"id" has an unusable value: 7'],
-    ['a version in other words', '{"rq":1.0,"id":"x"}\n{}', 'does not begin with exactly {"rq":1'],
+    ['an id that is not text', '{"rq":1,"id":7}\n{}', '"id" has an unusable value: 7'],
+    [
+      'a version that is written differently',
+      '{"rq":1.0,"id":"x"}\n{}',
+      'does not begin with exactly {"rq":1',
+    ],
     ['a version that is nested', `{"rq":[[2]]}\n{}`, 'format version a list'],
-    ['headers that are no texts', '{"rq":1,"headers":{"a":1}}\n{}', '"headers" has an unusable'],
+    ['headers that are not text', '{"rq":1,"headers":{"a":1}}\n{}', '"headers" has an unusable'],
     ['a reply list without a number', '{"rq":1,"replyTo":"l"}\n{}', 'lacks the number "re"'],
   ])('refuses %s', (_what, element, why) => {
     expect(() => decodeElement(bytes(element))).toThrow(UndecodableError);
@@ -238,7 +246,7 @@ describe('a postponed message', () => {
       '{"rq":1,"attempt":5,"parked":"7","postponed":3,"id":"a"}\n',
     ],
     ['plain', '{"rq":1,"attempt":2,"postponed":1,"id":"new"}\nplain'],
-    // In another place it is somebody else's field.
+    // Anywhere else, the field belongs to another program.
     [
       '{"rq":1,"id":"a","postponed":9}\n1',
       '{"rq":1,"attempt":2,"postponed":1,"id":"a","postponed":9}\n1',
@@ -276,7 +284,7 @@ describe('withNextAttempt', () => {
       '{"rq":1,"attempt":3,"parked":"7","id":"x"}\n',
     ],
     [
-      'one with numbers, names and escapes that JavaScript writes in another way',
+      'one with numbers, names and escapes that JavaScript writes differently',
       '{"rq":1,"7":1,"id":"\\u0078","n":12345678901234567890,"e":1e400,"s":"\\ud800","a":1,"a":2,"__proto__":{"a":1}}\nb',
       '{"rq":1,"attempt":2,"7":1,"id":"\\u0078","n":12345678901234567890,"e":1e400,"s":"\\ud800","a":1,"a":2,"__proto__":{"a":1}}\nb',
     ],
@@ -285,7 +293,7 @@ describe('withNextAttempt', () => {
     expect(text(withNextAttempt(bytes(before), 'new'))).toBe(after);
   });
 
-  test('raises that of a header that is nested more deeply than can be written', () => {
+  test('raises that of a header that is nested too deeply to be written', () => {
     const rest = `,"metadata":${'['.repeat(20_000)}${']'.repeat(20_000)}}\nb`;
     expect(text(withNextAttempt(bytes(`{"rq":1${rest}`), 'new'))).toBe(
       `{"rq":1,"attempt":2${rest}`,

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { membersOf } from './header-members.js';
 
-test('finds the members of any object, each as it stands there', () => {
+test('finds the members of any object, each in its original text', () => {
   fc.assert(
     fc.property(
       fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()),

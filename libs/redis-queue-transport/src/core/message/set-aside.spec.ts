@@ -27,7 +27,7 @@ describe('an element is divided', () => {
     ['of another version', '{"rq":2,"id":"a"}\n"body"'],
     ['with a body elsewhere', '{"rq":1,"parked":"x","id":"a"}\n"body"'],
     ['that is too long', `{"rq":1,"x":"${'x'.repeat(70_000)}"}\n"body"`],
-  ])('whole where it has a header %s, which is never read', (_, element) => {
+  ])('and parked whole if it has a header %s, which is never read', (_, element) => {
     const [kept, body] = divided(element);
     expect(kept).toBe('{"rq":1,"parked":"NAME","id":"new","unreadable":true}\n');
     expect(body === element).toBe(true);

@@ -18,7 +18,7 @@ function resolve(given: object): Options {
 }
 
 describe('resolveOptions', () => {
-  test('takes what was given over the defaults, and freezes the result', () => {
+  test('prefers given values to defaults, and freezes the result', () => {
     const resolved = resolve({ leaseMs: 2_000 });
     expect(resolved).toEqual({ leaseMs: 2_000, prefix: 'rq' });
     expect(Object.isFrozen(resolved)).toBe(true);
@@ -55,7 +55,7 @@ describe('an option with an unusable value', () => {
     );
   });
 
-  test('is refused above the most as well', () => {
+  test('is refused above the maximum as well', () => {
     const rule = wholeNumber('handlers', 1, 10);
     expect(rule(10, 'concurrency')).toBe(10);
     expect(() => rule(11, 'concurrency')).toThrow(
@@ -70,7 +70,7 @@ describe('an option with an unusable value', () => {
     expect(() => resolve({ prefix: 7 })).toThrow(InvalidOptionError);
   });
 
-  test('is refused when it is none of the choices', () => {
+  test('is refused when it is not one of the choices', () => {
     const rule = oneOf(['fixed', 'exponential']);
     expect(rule('fixed', 'backoff')).toBe('fixed');
     expect(() => rule('linear', 'backoff')).toThrow(
@@ -99,7 +99,7 @@ describe('an option with options of its own', () => {
     );
   });
 
-  test('is named with its path, in the message and beside it', () => {
+  test('is named with its path, in the message and in the field `option`', () => {
     const refused = [
       [{ prefix: 'a', leaseMs: 0 }, 'once.leaseMs', 'once.leaseMs must be '],
       [{ prefix: 'a', leasMs: 1 }, 'once.leasMs', 'once has no option leasMs'],

@@ -8,16 +8,16 @@ beforeEach(() => {
   runtime = new FakeRuntime();
 });
 
-test('goes on from the reading by the monotonic clock', () => {
+test('continues from the reading by the monotonic clock', () => {
   const clock = new RedisClock(runtime);
   clock.set(1_000_000);
   runtime.advance(250);
   expect(clock.nowMs()).toBe(1_000_250);
 });
 
-test('keeps the reading that was least late', () => {
+test('keeps the reading with the shortest delay', () => {
   const clock = new RedisClock(runtime);
-  clock.set(1_000_000 - 40); // this answer was under way for 40 ms
+  clock.set(1_000_000 - 40); // This reply took 40 ms to arrive.
   runtime.advance(100);
   clock.set(1_000_100 - 1);
   runtime.advance(100);
@@ -33,7 +33,7 @@ test('does not keep a reading for ever: clocks drift apart', () => {
   expect(clock.nowMs()).toBe(1_059_981);
 });
 
-test('follows at once a clock that was set back, or a failover to one that is behind', () => {
+test('follows at once when the clock is set back, or after a failover to one that is behind', () => {
   const clock = new RedisClock(runtime);
   clock.set(1_000_000);
   runtime.advance(10);
@@ -47,7 +47,7 @@ test('is not known before the first reading', () => {
   expect(() => clock.nowMs()).toThrow('not known before connect()');
 });
 
-test('asks for another reading when it is used and the last one is old, and not twice', () => {
+test('requests another reading, once, when it is used and the last one is old', () => {
   let asked = 0;
   const clock = new RedisClock(runtime, () => {
     asked += 1;
@@ -60,7 +60,7 @@ test('asks for another reading when it is used and the last one is old, and not 
   clock.nowMs();
   clock.nowMs();
   expect(asked).toBe(1);
-  clock.set(4_600_000); // it was set forward by an hour
+  clock.set(4_600_000); // Redis's clock was set forward by an hour.
   expect(clock.nowMs()).toBe(4_600_000);
   runtime.advance(1_000);
   clock.nowMs();

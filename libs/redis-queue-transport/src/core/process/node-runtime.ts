@@ -7,10 +7,10 @@ export const nodeRuntime: Runtime = {
   now: () => performance.now(),
   wallClock: () => Date.now(),
   setTimeout: (run, ms) => setTimeout(run, ms),
-  // Only what `setTimeout` above returned comes here.
+  // Callers only have timers that `setTimeout` above returned.
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
   setImmediate: (run) => setImmediate(run),
-  // Only what `setImmediate` above returned comes here.
+  // Callers only have what `setImmediate` above returned.
   clearImmediate: (immediate) => clearImmediate(immediate as NodeJS.Immediate | undefined),
   random: () => Math.random(),
   randomBytes: (count) => randomBytes(count),

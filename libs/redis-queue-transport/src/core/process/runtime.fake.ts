@@ -10,7 +10,7 @@ export class FakeRuntime implements Runtime {
   /** What {@link random} returns. */
   nextRandom = 0.5;
   #now: number;
-  /** How far the wall clock is ahead. It may be set, and jump. */
+  /** How far the wall clock is ahead of the monotonic clock. It may jump. */
   #wallAheadMs = 1_700_000_000_000;
   /** The next one due first. */
   readonly #timers: SetTimer[] = [];
@@ -32,12 +32,12 @@ export class FakeRuntime implements Runtime {
     return this.#now + this.#wallAheadMs;
   }
 
-  /** Sets the wall clock forward, or back. As after a sleep of the machine, in which the monotonic clock stands still. */
+  /** Sets the wall clock forward, or back. A machine that slept looks like this: its monotonic clock stood still. */
   setWallForward(ms: number): void {
     this.#wallAheadMs += ms;
   }
 
-  /** Lets time pass. Timers that are due run at their time, those of the same time in the order in which they were set. */
+  /** Lets time pass. Runs due timers at their times; if the time is the same, in the order in which they were set. */
   advance(ms: number): void {
     const until = this.#now + ms;
     for (let next = this.#dueBy(until); next !== undefined; next = this.#dueBy(until)) {
@@ -69,7 +69,7 @@ export class FakeRuntime implements Runtime {
   }
 
   clearImmediate(immediate: Immediate | undefined): void {
-    clearImmediate(immediate as NodeJS.Immediate | undefined); // only what `setImmediate` returned comes here
+    clearImmediate(immediate as NodeJS.Immediate | undefined); // Callers only have what `setImmediate` returned.
   }
 
   random(): number {

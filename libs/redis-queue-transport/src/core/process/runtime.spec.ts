@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { ESLint, Linter } from 'eslint';
 import { fileURLToPath } from 'node:url';
 
-/** Rules that need no types, as they stand for a file of core. */
+/** The rules that need no types, as configured for files of core. */
 const RULES = [
   'no-restricted-globals',
   'no-restricted-imports',
@@ -10,7 +10,7 @@ const RULES = [
   'no-restricted-syntax',
 ];
 
-/** The problems that lint finds in this line, if it stood in this file of core. */
+/** How many problems lint finds in this line as part of this file of core. */
 async function problems(line: string, file = 'lease/some.ts'): Promise<number> {
   const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
   const config = (await new ESLint().calculateConfigForFile(path)) as Linter.Config;
@@ -45,6 +45,6 @@ test.each([
   expect(await problems(line)).toBe(0);
 });
 
-test('lint allows clocks and timers of Node where they become a runtime', async () => {
+test("lint allows Node's clocks and timers in the file that makes them a runtime", async () => {
   expect(await problems('performance.now();', 'process/node-runtime.ts')).toBe(0);
 });

@@ -1,27 +1,29 @@
 /** A timer that was set. */
 export type Timer = object;
-/** What runs in the next turn of the event loop. */
+/** A call that was scheduled for the next turn of the event loop. */
 export type Immediate = object;
 
 /**
- * Time, timers and chance, as one process has them. Core takes them from here alone, so that a simulation can play many
- * processes, each with clocks of its own, and the same way every time.
+ * Time, timers and chance of one process. Core takes them only from here. So a simulation can run many processes, each
+ * with its own clocks, and repeat a run exactly.
  */
 export interface Runtime {
-  /** Monotonic time in ms, from an origin of its own. Never goes back; may stand still while the machine is suspended. */
+  /**
+   * Monotonic time in ms, from an origin of its own. Never goes back; may stand still while the machine is suspended.
+   */
   now(): number;
-  /** The time of the process's wall clock, in ms since 1970. It may be wrong, and be set. */
+  /** The time of the process's wall clock, in ms since 1970. The clock may be wrong, and may be set. */
   wallClock(): number;
-  /** Calls it once, not before this many ms have passed. */
+  /** Calls `run` once, not before this many ms have passed. */
   setTimeout(run: () => void, ms: number): Timer;
-  /** Nothing happens if it has run, or if there is none. */
+  /** Does nothing if the timer has run or is undefined. */
   clearTimeout(timer: Timer | undefined): void;
-  /** Calls it once, after what has arrived meanwhile was heard. */
+  /** Calls `run` once, after everything that has arrived meanwhile was processed. */
   setImmediate(run: () => void): Immediate;
-  /** Nothing happens if it has run, or if there is none. */
+  /** Does nothing if it has run or is undefined. */
   clearImmediate(immediate: Immediate | undefined): void;
-  /** From 0 up to, not including, 1. */
+  /** A random number from 0 to below 1. */
   random(): number;
-  /** This many bytes that nobody can guess. */
+  /** This many random bytes that nobody can guess. */
   randomBytes(count: number): Buffer;
 }

@@ -5,7 +5,7 @@ import { nodeRuntime } from './node-runtime.js';
 const stopper = (): AbortController => new AbortController();
 
 describe('retryUntilStopped', () => {
-  test('tries until it succeeds, and tells each failure', async () => {
+  test('tries until it succeeds, and reports each failure', async () => {
     const told: unknown[] = [];
     let attempts = 0;
     const attempt = (): Promise<string> => {
@@ -18,7 +18,7 @@ describe('retryUntilStopped', () => {
     expect(told.map(String)).toEqual(['Error: no 1', 'Error: no 2']);
   });
 
-  test('ends in its pause when it is stopped, and tells nothing that fails by that', async () => {
+  test('ends during a pause when it is stopped, and does not report failures that the stop causes', async () => {
     const told: unknown[] = [];
     const inPause = stopper();
     const failing = (): Promise<never> => Promise.reject(new Error('no'));
@@ -41,7 +41,7 @@ describe('retryUntilStopped', () => {
     expect(told).toHaveLength(1);
   });
 
-  test('tries once although it was stopped before', async () => {
+  test('tries once even if it was stopped before', async () => {
     const stopped = stopper();
     stopped.abort();
 
@@ -56,7 +56,7 @@ describe('retryUntilStopped', () => {
   });
 });
 
-test('repeatUntilStopped goes on after successes and failures, and begins nothing when stopped', async () => {
+test('repeatUntilStopped continues after successes and failures, and begins nothing once stopped', async () => {
   const told: unknown[] = [];
   const stopped = stopper();
   let steps = 0;

@@ -52,7 +52,7 @@ describe('open requests', () => {
     expect(heard).toEqual(['b last', 'a last']);
   });
 
-  test('fail at their deadline, counted from when they were opened, and hear nothing afterwards', () => {
+  test('fail at their deadline, counted from their opening, and hear nothing afterwards', () => {
     const request = open('a');
     runtime.advance(999);
     expect(heard).toEqual([]);
@@ -61,7 +61,7 @@ describe('open requests', () => {
     expect(heard).toEqual(['a failed: too late']);
   });
 
-  test('have the same time again with each reply', () => {
+  test('get their full time again with each reply', () => {
     const request = open('a');
     for (let n = 0; n < 3; n += 1) {
       runtime.advance(999);
@@ -75,7 +75,7 @@ describe('open requests', () => {
     expect(requests.deliver(reply(request, false))).toBe(false);
   });
 
-  test('fail when their time as a whole is over, whatever comes', () => {
+  test('fail when their total time is over, whatever arrives', () => {
     const request = open('a', { timeoutMs: 1_000, totalTimeoutMs: 1_500 });
     runtime.advance(900);
     requests.deliver(reply(request, false));
@@ -94,7 +94,7 @@ describe('open requests', () => {
     expect(heard).toEqual(['quick failed: too late', 'slow failed: too late']);
   });
 
-  test('fail each at its own deadline, also when older ones have ended', () => {
+  test('fail each at its own deadline, even after older ones have ended', () => {
     const a = open('a');
     runtime.advance(400);
     open('b');
@@ -109,14 +109,14 @@ describe('open requests', () => {
     expect(heard).toEqual(['a last', 'b failed: too late', 'c failed: too late']);
   });
 
-  test('are known also after many that came and went', () => {
+  test('are still known after many others have come and gone', () => {
     const first = open('first');
     for (let n = 0; n < 2_500; n += 1) requests.forget(open('between'));
     requests.deliver(reply(first, true));
     expect(heard).toEqual(['first last']);
   });
 
-  test('fail once, however often it is said', () => {
+  test('fail once, however often they are told to', () => {
     const request = open('a');
     requests.fail(request, 'gone');
     requests.fail(request, 'gone');
@@ -124,7 +124,7 @@ describe('open requests', () => {
     expect(heard).toEqual(['a failed: gone']);
   });
 
-  test('fail all together, also when a failure opens another one', () => {
+  test('fail all together, even if a failure opens another one', () => {
     open('a');
     requests.open(
       () => undefined,

@@ -10,10 +10,10 @@ export interface Told {
 export interface HistoryPage {
   /** How many events the history has ever had. */
   readonly total: number;
-  /** Its last entry, or "0-0"; if there may be more than this part, the last of this. */
+  /** The last entry of the history, or "0-0". If more may follow this part, the last entry of the part. */
   readonly newest: string;
   /** Without entries that other programs put into the history. */
   readonly events: readonly Told[];
-  /** Where this part ends, if there may be more behind it. */
+  /** Where this part ends, if more may follow. */
   readonly readTo: string | undefined;
 }

@@ -8,7 +8,7 @@ const EMPTY: HistoryPage = { total: 0, newest: '0-0', events: [], readTo: undefi
 const EVENT = { number: 1, id: '5-0', element: Buffer.from('missed') };
 
 describe('a recovering listener', () => {
-  test('that is interrupted while it starts makes up for what it missed then', async () => {
+  test('recovers events that it missed in an interruption while it was starting', async () => {
     const heard: string[] = [];
     let answer: (page: HistoryPage) => void = () => undefined;
     const pages = [

@@ -24,7 +24,7 @@ async function valuesOf(call: RedisQueueCall<number>): Promise<number[]> {
 
 const twice = (answer: number): number => answer * 2;
 
-test('tells the end of a call to all who subscribed before it, and to those who come later', async () => {
+test('tells the end of a call to all subscribers, those before it and those after it', async () => {
   const { unseen } = told();
   const call = hot(Promise.resolve(21), twice, (error) => unseen.push(error));
 
@@ -33,7 +33,7 @@ test('tells the end of a call to all who subscribed before it, and to those who 
 });
 
 describe('an await', () => {
-  test('answers the value, before and after the end, and leaves subscribers theirs', async () => {
+  test('gets the value, before and after the end, and takes nothing from subscribers', async () => {
     const { unseen } = told();
     const call = hot(Promise.resolve(21), twice, (error) => unseen.push(error));
     const subscribed = lastValueFrom(call);
@@ -75,7 +75,7 @@ describe('an await', () => {
         ),
     ],
     ['forkJoin', (call) => lastValueFrom(forkJoin([call]))],
-  ])('by %s gets the value, or the failure, which then is seen', async (_, wait) => {
+  ])('by %s gets the value, or the failure, which then counts as seen', async (_, wait) => {
     const { unseen } = told();
     const onUnseen = (error: unknown): unknown => unseen.push(error);
     const failure = new Error('full');
@@ -87,7 +87,7 @@ describe('an await', () => {
     expect(unseen).toEqual([]);
   });
 
-  test('that comes after the failure was told as unseen gets it too', async () => {
+  test('that comes after the failure was reported as unseen gets it too', async () => {
     const { unseen } = told();
     const call = hot(Promise.reject(new Error('full')), twice, (error) => unseen.push(error));
     await new Promise(setImmediate);
@@ -99,7 +99,7 @@ describe('an await', () => {
 });
 
 describe('a failure', () => {
-  test('is told to all who subscribed, and to nobody else', async () => {
+  test('is told to all subscribers, and to nobody else', async () => {
     const { unseen, seen } = told();
     const call = hot(Promise.reject(new Error('full')), twice, (error) => unseen.push(error));
     for (let n = 0; n < 3; n += 1) call.subscribe({ error: (error: Error) => seen.push(error) });
@@ -110,7 +110,7 @@ describe('a failure', () => {
     expect(unseen).toEqual([]);
   });
 
-  test('is told to one who comes later', async () => {
+  test('is told to a later subscriber', async () => {
     const call = hot(Promise.reject(new Error('full')), twice, () => undefined);
     await Promise.resolve();
     await Promise.resolve();

@@ -7,7 +7,7 @@ const later = async <T>(value: T, turns: number): Promise<T> => {
 };
 
 describe('inOrder', () => {
-  test('hands on at once what is there already', () => {
+  test('passes values on at once if they are there already', () => {
     const seen: unknown[] = [];
     const handOn = inOrder<number>(
       (value) => seen.push(value),
@@ -20,7 +20,7 @@ describe('inOrder', () => {
     expect(seen).toEqual([1, 2]);
   });
 
-  test('keeps the order when earlier values take longer, and failures their place', async () => {
+  test('keeps the order, of failures too, if earlier values take longer', async () => {
     const seen: unknown[] = [];
     const end = new Promise<void>((resolve) => {
       const handOn = inOrder<string>(

@@ -15,7 +15,7 @@ function sendAgain(forMs = HOUR, connected = (): Promise<void> => Promise.resolv
   return new SendAgain({ forMs, budget: new SendBudget(10, 1_000), connected });
 }
 
-/** Ends as it is told, try by try. */
+/** A call that ends with these results, try by try. */
 function tries(...ends: readonly unknown[]): {
   readonly send: () => Promise<unknown>;
   count: number;
@@ -32,7 +32,7 @@ function tries(...ends: readonly unknown[]): {
 }
 
 describe('a call that is sent again', () => {
-  test('goes on through refusals once its outcome was unknown', async () => {
+  test('continues through refusals once its outcome was unknown', async () => {
     const made = tries(
       unknown(),
       new RedisRefusedError('READONLY', 'a replica'),
@@ -45,7 +45,7 @@ describe('a call that is sent again', () => {
 
   test.each<[string, Error]>([
     ['what Redis refuses', new RedisRefusedError('OOM', 'full')],
-    ['what Redis did in part', new OutcomeUnknownError('denied', 'a', { isPartial: true })],
+    ['what Redis executed in part', new OutcomeUnknownError('denied', 'a', { isPartial: true })],
     ['what cannot be written', new UnencodableError('a BigInt')],
   ])('is not %s at first', async (_, error) => {
     const made = tries(error);
@@ -53,7 +53,7 @@ describe('a call that is sent again', () => {
     expect(made.count).toBe(1);
   });
 
-  test('ends where Redis did a part of it', async () => {
+  test('ends if Redis executed a part of it', async () => {
     const partial = new OutcomeUnknownError('denied', 'a', { isPartial: true });
     const made = tries(unknown(), partial, 'added');
     await expect(sendAgain().run('a', 1, HOUR, made.send)).rejects.toMatchObject({
@@ -64,7 +64,7 @@ describe('a call that is sent again', () => {
     });
   });
 
-  test('has no further try after half of its window, nor after the time for it', async () => {
+  test('is not tried again after half of its window, nor after its time', async () => {
     for (const [forMs, windowMs] of [
       [HOUR, 150],
       [75, HOUR],
@@ -75,7 +75,7 @@ describe('a call that is sent again', () => {
     }
   });
 
-  test('waits with the others, and goes before those that came later', async () => {
+  test('waits with the others, and is sent before later ones', async () => {
     const again = sendAgain();
     const order: string[] = [];
     const call = (id: string, failures: number): Promise<unknown> => {
@@ -102,7 +102,7 @@ describe('a call that is sent again', () => {
     expect(again.isBusy).toBe(false);
   });
 
-  test('is not begun where there is no room to wait', async () => {
+  test('does not begin if there is no room to wait', async () => {
     const full = { forMs: HOUR, budget: new SendBudget(0, 0), connected: () => Promise.resolve() };
     const made = tries(unknown(), 'added');
     await expect(new SendAgain(full).run('a', 1, HOUR, made.send)).rejects.toMatchObject({
@@ -110,7 +110,7 @@ describe('a call that is sent again', () => {
     });
   });
 
-  test('counts for as long as it waits, for the connection too, and no longer', async () => {
+  test('counts while it waits, even for the connection, and no longer', async () => {
     const budget = new SendBudget(1, 1_000);
     let connect!: () => void;
     let onAsked!: () => void;

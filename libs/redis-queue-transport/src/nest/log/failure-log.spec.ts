@@ -20,7 +20,7 @@ describe('FailureLog', () => {
     jest.useRealTimers();
   });
 
-  test('tells each kind of trouble once, also when several take turns', () => {
+  test('logs each kind of trouble once, even if several take turns', () => {
     for (let turn = 0; turn < 10; turn += 1) {
       log.failed(new Error('refused'));
       log.failed(new Error('not ready'));
@@ -29,7 +29,7 @@ describe('FailureLog', () => {
     expect(lines).toEqual(['error refused', 'error not ready']);
   });
 
-  test('tells it again when it lasts', () => {
+  test('logs it again if it lasts', () => {
     log.failed(new Error('refused'));
     jest.advanceTimersByTime(29_999);
     log.failed(new Error('refused'));
@@ -39,7 +39,7 @@ describe('FailureLog', () => {
     expect(lines).toEqual(['error refused', 'error refused']);
   });
 
-  test('tells its end once, and its next beginning', () => {
+  test('logs its end once, and its next beginning', () => {
     log.recovered();
     log.failed('refused');
     log.recovered();
@@ -49,7 +49,7 @@ describe('FailureLog', () => {
     expect(lines).toEqual(['error refused', 'log Redis answers again.', 'error refused']);
   });
 
-  test('does not take a new connection for the end of a refusal', () => {
+  test('does not treat a new connection as the end of a refusal', () => {
     const refused = new RedisRefusedError('READONLY', 'Redis refused to renew a lease');
     for (let turn = 0; turn < 3; turn += 1) {
       log.failed(refused);
@@ -66,7 +66,7 @@ describe('FailureLog', () => {
     ]);
   });
 
-  test('takes a new connection for the end of a lost one', () => {
+  test('treats a new connection as the end of a lost one', () => {
     log.failed(new Error('not ready'));
     log.connected();
     log.connected();
@@ -74,7 +74,7 @@ describe('FailureLog', () => {
     expect(lines).toEqual(['error not ready', 'log Redis answers again.']);
   });
 
-  test('does not remember ever more texts', () => {
+  test('does not remember an endless number of texts', () => {
     for (let n = 0; n < 1_000; n += 1) log.failed(new Error(`message ${n}`));
 
     expect(lines).toHaveLength(1_000);

@@ -19,13 +19,13 @@ test.each([
   ['a line end', 'a\r\n[Nest] 1 - LOG all is well', 'a\\r\\n[Nest] 1 - LOG all is well'],
   ['a sequence for the terminal', '\u001b[2Jgone', '\\u001b[2Jgone'],
   ['one of a single character', '\u009b31m', '\\u009b31m'],
-  ['a turn of direction', 'a\u202eb', 'a\\u202eb'],
-  ['what is a letter', 'Grüße, 世界 🚀 "\\', 'Grüße, 世界 🚀 "\\'],
-])('%s is written so that it stays in its line', (_what, text, shown) => {
+  ['a change of direction', 'a\u202eb', 'a\\u202eb'],
+  ['text of any language', 'Grüße, 世界 🚀 "\\', 'Grüße, 世界 🚀 "\\'],
+])('%s is written so that it stays on one line', (_what, text, shown) => {
   expect(printable(text)).toBe(shown);
 });
 
-test('every level writes texts on one line, and stacks with theirs', () => {
+test('every level writes texts on one line, and keeps the lines of stacks', () => {
   const logger = new PrintableLogger('Test');
   const error = new Error('no\nway\u001b[31m');
   for (const level of ['log', 'warn', 'debug'] as const) logger[level]('a\nb');

@@ -74,7 +74,7 @@ const CLIENT_DEFAULTS = {
   forwardHeaders: [],
 };
 
-/** Options are checked because their types are not always: they come from files and from JavaScript. */
+/** Options are checked because they may come from files or JavaScript, where types do not hold. */
 const untyped = (options: unknown): object => options as object;
 
 describe('the options of a server', () => {
@@ -123,7 +123,7 @@ describe('the options of a server', () => {
     });
   });
 
-  test('take a codec that was made from one of ours as another one', () => {
+  test('treat a codec that was made from a built-in one as a different one', () => {
     for (const codec of [
       { ...rawCodec, name: 'own' },
       { ...jsonCodec, name: 'own' },
@@ -131,7 +131,7 @@ describe('the options of a server', () => {
       expect(resolveServerOptions({ codec }).codec).toBe(codec);
   });
 
-  test('lead to a Redis on this machine where nothing is said', () => {
+  test('lead to a Redis on this machine by default', () => {
     for (const { connection } of [resolveServerOptions({}), resolveClientOptions({})])
       expect(connection({ lazyConnect: true }).options).toMatchObject({
         host: '127.0.0.1',
@@ -140,7 +140,7 @@ describe('the options of a server', () => {
       });
   });
 
-  test('are taken as they are where they were resolved before', () => {
+  test('are left as they are if they are already resolved', () => {
     const server = resolveServerOptions({ prefix: 'shop' });
     const client = resolveClientOptions({ prefix: 'shop' });
     expect([resolveServerOptions(server), resolveClientOptions(client)]).toEqual([server, client]);
@@ -148,7 +148,7 @@ describe('the options of a server', () => {
     expect(() => resolveServerOptions(untyped(client))).toThrow(InvalidOptionError);
   });
 
-  test('take from a retry policy what it says, and the rest from the defaults', () => {
+  test('take given fields of a retry policy, and the rest from the defaults', () => {
     expect(resolveServerOptions({ retry: { attempts: 2, delayMs: undefined } }).retry).toEqual({
       attempts: 2,
       backoff: 'exponential',
@@ -335,7 +335,7 @@ describe('an option with an unusable value', () => {
   });
 
   test.each([null, 'redis://localhost', 7])(
-    'is refused also where all options are meant: %p',
+    'is refused in place of all options, too: %p',
     (options) => {
       expect(() => new RedisQueueServer(untyped(options))).toThrow(
         /an object with the options of RedisQueueServer/,
@@ -346,7 +346,7 @@ describe('an option with an unusable value', () => {
     },
   );
 
-  test('is refused by an instance of ioredis with a keyPrefix, which is left alone', () => {
+  test('such as an ioredis instance with a keyPrefix is refused, and the instance is left alone', () => {
     const connection = new Redis({ keyPrefix: 'app:', lazyConnect: true });
 
     expect(() => new RedisQueueServer({ connection })).toThrow(
@@ -365,11 +365,11 @@ describe('an unknown option', () => {
       'deadLettersLimit',
       'RedisQueueServer has no option deadLettersLimit; did you mean deadLetterLimit?',
     ],
-  ])('of a server is refused with the one that is meant: %s', (option, message) => {
+  ])('of a server is refused with a suggestion: %s', (option, message) => {
     expect(() => new RedisQueueServer(untyped({ [option]: 1 }))).toThrow(message);
   });
 
-  test('that is like no other is refused with all that there are', () => {
+  test('that resembles no other is refused with a list of all', () => {
     const wrong = untyped({ visibilityWindow: 1 });
 
     expect(() => new RedisQueueServer(wrong)).toThrow(
@@ -380,7 +380,7 @@ describe('an unknown option', () => {
     );
   });
 
-  test('of a client is refused with the one that is meant', () => {
+  test('of a client is refused with a suggestion', () => {
     expect(() => new RedisQueueClient(untyped({ timeoutMs: 1 }))).toThrow(
       /RedisQueueClient has no option timeoutMs/,
     );
@@ -398,7 +398,7 @@ describe('an unknown option', () => {
   });
 });
 
-/** True where both have the same names. */
+/** True if both have the same names. */
 type Same<A, B> = [A, B] extends [B, A] ? true : never;
 
 test('the types that users see have the options of the table', () => {
@@ -435,7 +435,7 @@ describe('the options of a handler', () => {
     expect(Object.isFrozen(resolved)).toBe(true);
   });
 
-  test('take from its retry policy what it says, and the rest from its server', () => {
+  test('take given fields of its retry policy, and the rest from its server', () => {
     const { retry } = resolveMessageHandler({ retry: { backoff: 'fixed' } }, server, 'sum');
 
     expect(retry).toEqual({
@@ -480,7 +480,7 @@ describe('the options of a handler', () => {
     { history: { maxLength: 5 } },
     { from: 'earliest' },
     { recover: { withinMs: 5 } },
-  ])('for events are refused of a handler of messages, with what to use: %j', (extras) => {
+  ])('that are for events are refused for a message handler, with advice: %j', (extras) => {
     expect(add(extras, false)).toThrow(
       `${Object.keys(extras)[0]} is for events, but the handler of "sum" handles messages: use @EventPattern`,
     );
@@ -493,14 +493,14 @@ describe('the options of a handler', () => {
     { timeoutMs: 5 },
     { once: { windowMs: 5 } },
     { batch: { size: 5 } },
-  ])('that live events have no use for are refused, not passed over: %j', (extras) => {
+  ])('that have no effect on live events are refused, not ignored: %j', (extras) => {
     expect(add(extras, true)).toThrow(
       `${Object.keys(extras)[0]} is for messages that wait in a queue, but the handler of "sum" hears live events`,
     );
     expect(add({ ...extras, group: 'billing' }, true)).not.toThrow();
   });
 
-  test('say where a group can begin when they do not', () => {
+  test('list the possible values if `from` is wrong', () => {
     expect(add({ group: 'billing', from: 5 }, true)).toThrow(
       `from must be 'new', 'earliest', a Date or a historyId, got 5`,
     );

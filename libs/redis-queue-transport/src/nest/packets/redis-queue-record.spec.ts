@@ -4,7 +4,7 @@ import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { RedisQueueRecord, RedisQueueRecordBuilder } from './redis-queue-record.js';
 
 describe('RedisQueueRecordBuilder', () => {
-  test('makes a record of the data and what was said about it', () => {
+  test('makes a record of the data and its settings', () => {
     const due = new Date('2030-01-01T00:00:00Z');
 
     const record = new RedisQueueRecordBuilder({ to: 'Ann' })
@@ -29,12 +29,12 @@ describe('RedisQueueRecordBuilder', () => {
     });
   });
 
-  test('says nothing about what it was not told', () => {
+  test('sets nothing that was not given', () => {
     expect(new RedisQueueRecordBuilder('data').build().options).toEqual({});
     expect(new RedisQueueRecordBuilder('data').delay(0).build().options).toEqual({ delayMs: 0 });
   });
 
-  test('leaves a record alone that it has made', () => {
+  test('leaves records alone that it has already made', () => {
     const builder = new RedisQueueRecordBuilder('data').headers({ a: '1' });
     const first = builder.build();
 
@@ -43,7 +43,7 @@ describe('RedisQueueRecordBuilder', () => {
     expect(first.options).toEqual({ headers: { a: '1' } });
   });
 
-  /** As a caller without types may use it. */
+  /** The builder as a caller without types may use it. */
   type Untyped = Record<string, (value: unknown) => unknown>;
 
   test.each<[string, unknown, string]>([
@@ -67,7 +67,7 @@ describe('RedisQueueRecordBuilder', () => {
     expect(() => builder[method]?.(value)).toThrow(message);
   });
 
-  test('refuses what contradicts itself', () => {
+  test('refuses contradictory settings', () => {
     const twice = new RedisQueueRecordBuilder('data').delay(1).deliverAt(new Date());
     const nameless = new RedisQueueRecordBuilder('data').deduplicate(1_000);
 
@@ -80,7 +80,7 @@ describe('a record made by hand', () => {
   const made = (options: object) => () => new RedisQueueRecord('data', options);
 
   test.each<[string, object, string]>([
-    ['headers that are no text', { headers: { a: 1 } }, 'headers.a must be text, got 1'],
+    ['headers that are not text', { headers: { a: 1 } }, 'headers.a must be text, got 1'],
     ['an empty id', { id: '' }, 'id must be text that is not empty, got ""'],
     ['half a ms', { delayMs: 0.5 }, 'delayMs must be a whole number of milliseconds ≥ 0, got 0.5'],
     ['no Date', { deliverAt: 5 }, 'deliverAt must be a valid Date, got 5'],
