@@ -23,12 +23,12 @@ import { homeContext } from '../../core/process/own-context.js';
 import { MemoryEvents } from '../events/memory-events.js';
 import { Contact } from '../link/contact.js';
 import { Consumers } from '../lease/consumers.js';
+import { ListFeeder } from '../queue/list-feeder.js';
 import { Pushes } from '../queue/pushes.js';
 import { MemoryReplies } from '../replies/memory-replies.js';
 import type { MemoryStore } from '../store/memory-store.js';
 import type { MemoryBrokerEvents, MemoryBrokerOptions } from '../process/broker-options.js';
 import { Names } from '../process/names.js';
-import { notYet } from '../process/not-yet.js';
 import { ServedNames } from './served-names.js';
 import type { Surroundings } from '../process/surroundings.js';
 
@@ -41,6 +41,7 @@ export class MemoryBroker implements Broker {
   readonly #consumers: Consumers;
   readonly #events: MemoryEvents;
   readonly #replies: MemoryReplies;
+  readonly #feeders: ListFeeder[] = [];
   #isConnected = false;
   #interruptions = 0;
 
@@ -156,8 +157,15 @@ export class MemoryBroker implements Broker {
     return this.#consumers.noteTerms(queue, terms);
   }
 
-  feed(_queue: string, _source: ListSource): Promise<Feed> {
-    return notYet('feed');
+  feed(queue: string, source: ListSource): Promise<Feed> {
+    return this.#at.home.runInAsyncScope(this.#feed, this, queue, source);
+  }
+
+  async #feed(queue: string, source: ListSource): Promise<Feed> {
+    const feeder = new ListFeeder(source, this.#at.space.queue(queue), this.#at);
+    this.#feeders.push(feeder);
+    await feeder.start();
+    return feeder;
   }
 
   nowMs(): number {
@@ -170,7 +178,9 @@ export class MemoryBroker implements Broker {
 
   async close(withinMs = CLOSE_WITHIN_MS): Promise<void> {
     await drained(() => this.#contact.isBusy, withinMs, this.options.runtime);
+    const fed = this.#feeders.map((feeder) => feeder.stop());
     this.#contact.close();
+    await Promise.all(fed);
   }
 
   #onInterrupted(): void {

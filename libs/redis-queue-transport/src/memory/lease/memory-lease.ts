@@ -1,48 +1,163 @@
-import type { Exchange, Lease, LeaseTerms, Renewal } from '../../core/broker/lease.js';
-import { notYet } from '../process/not-yet.js';
+import type {
+  Exchange,
+  Lease,
+  LeaseTerms,
+  Renewal,
+  Settlement,
+  TimeStep,
+  TrialStep,
+} from '../../core/broker/lease.js';
+import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
 import type { Surroundings } from '../process/surroundings.js';
 import type { StoredQueue } from '../store/stored-queue.js';
+import { BlockingWait } from './blocking-wait.js';
+import { exchange } from './exchange.js';
+import type { ExchangeAnswer } from './exchange.js';
+import { leave, returnStrays } from './give-back.js';
+import { HeldElements } from './held-elements.js';
+import { FENCE_MS, findLateTakes, reclaim } from './reclaim.js';
+import { renew } from './renew.js';
+
+/** How often dropped dead letters are reported at most. */
+const TELL_DROPPED_EVERY_MS = 60_000;
+
+const noop = (): void => undefined;
 
 /** One consumer's lease. It knows what it has handed out, and so notices what a lost answer left in its list. */
 export class MemoryLease implements Lease {
+  readonly #held = new HeldElements();
+  readonly #wait: BlockingWait;
+  /** Its list may hold deliveries that it does not know about. */
+  #mayHoldStrays = false;
+  #returning: Promise<void> = Promise.resolve();
+  /** By `Runtime.now`. */
+  #nextTold = 0;
+
   constructor(
     readonly consumer: string,
     private readonly terms: LeaseTerms,
     private readonly queue: StoredQueue,
     private readonly at: Surroundings,
-  ) {}
-
-  exchange(): Promise<Exchange | 'leaseLost'> {
-    void this.terms;
-    void this.at;
-    return notYet('exchange');
+  ) {
+    this.#wait = new BlockingWait(consumer, terms.waitMs, queue, at);
   }
 
-  wait(): Promise<Buffer | 'leaseLost' | undefined> {
-    return notYet('wait');
+  async exchange(
+    settlements: readonly Settlement[],
+    take: number,
+    trial?: TrialStep,
+    time?: TimeStep,
+  ): Promise<Exchange | 'leaseLost'> {
+    // What a wait has taken but not yet returned looks like a stray.
+    if (this.#mayHoldStrays && !this.#wait.isRunning) await this.#returnStrays();
+    const waitsBefore = this.#wait.started;
+    const wasWaiting = this.#wait.isRunning;
+    const known = this.#held.stillHeld(settlements);
+    const answer = await this.#exchange(known, take, trial, time);
+    if (answer === 'leaseLost') return answer;
+    const { held, ...reply } = answer;
+    this.#held.remove(known);
+    for (const element of reply.taken) this.#held.add(element);
+    // During a wait, the list may rightly hold one more than is known.
+    const isAlone = !wasWaiting && waitsBefore === this.#wait.started;
+    if (isAlone) this.#mayHoldStrays = held > this.#held.length;
+    return { ...reply, missing: reply.missing + settlements.length - known.length };
   }
 
-  wasHandled(): Promise<boolean> {
-    return notYet('wasHandled');
+  async #exchange(
+    settlements: readonly Settlement[],
+    take: number,
+    trial: TrialStep | undefined,
+    time: TimeStep | undefined,
+  ): Promise<ExchangeAnswer | 'leaseLost'> {
+    const { contact, names, store } = this.at;
+    const { consumer } = this;
+    const terms = { ...this.terms, consumer, settlements, take, trial, time };
+    try {
+      return await contact.call('settle and take messages', () =>
+        exchange(this.queue, store.clock.nowMs(), terms, names),
+      );
+    } catch (error) {
+      if (error instanceof OutcomeUnknownError) {
+        this.#mayHoldStrays = true;
+        this.#held.giveUp(settlements);
+      }
+      throw error;
+    }
   }
 
-  parkedBody(): Promise<Buffer | 'leaseLost' | undefined> {
-    return notYet('parkedBody');
+  async wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
+    try {
+      const element = await this.#wait.take(signal, () => this.#returning);
+      if (element !== undefined) this.#held.add(element);
+      return element;
+    } catch (error) {
+      if (error instanceof OutcomeUnknownError) this.#mayHoldStrays = true;
+      throw error;
+    }
   }
 
-  renew(): Promise<Renewal | 'leaseLost'> {
-    return notYet('renew');
+  wasHandled(messageId: string): Promise<boolean> {
+    const { contact, store } = this.at;
+    return contact.call('look up whether a message was handled', () =>
+      this.queue.handled.has(messageId, store.clock.nowMs()),
+    );
   }
 
-  reclaim(): Promise<number> {
-    return notYet('reclaim');
+  parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined> {
+    return this.at.contact.call('read a parked body', () => {
+      const body = this.queue.parked.get(parked);
+      if (body !== undefined) return Buffer.from(body);
+      // Without the lease, another consumer may have handled the message, and the body was removed with it.
+      return this.queue.consumers.has(this.consumer) ? undefined : 'leaseLost';
+    });
   }
 
-  findLateTakes(): Promise<readonly string[]> {
-    return notYet('findLateTakes');
+  async renew(): Promise<Renewal | 'leaseLost'> {
+    const { contact, options, store } = this.at;
+    const { runtime } = options;
+    const tellsDropped = runtime.now() >= this.#nextTold;
+    const terms = { ...this.terms, consumer: this.consumer, tellsDropped };
+    const renewal = await contact.call('renew a lease', () =>
+      renew(this.queue, store.clock.nowMs(), terms),
+    );
+    if (renewal === 'leaseLost') return renewal;
+    const { deadLettersDropped, ...rest } = renewal;
+    if (deadLettersDropped === 0) return rest;
+    this.#nextTold = runtime.now() + TELL_DROPPED_EVERY_MS;
+    return renewal;
   }
 
-  leave(): Promise<void> {
-    return notYet(`leave ${this.queue.consumers.size}`);
+  reclaim(consumer: string, seenEndMs?: number): Promise<number> {
+    const { contact, names, store } = this.at;
+    return contact.call('reclaim deliveries', () =>
+      reclaim(this.queue, store.clock.nowMs(), consumer, seenEndMs, names),
+    );
+  }
+
+  findLateTakes(fenced: readonly string[]): Promise<readonly string[]> {
+    const { contact, store } = this.at;
+    return contact.call('look for late takes', () =>
+      findLateTakes(this.queue, store.clock.nowMs(), fenced),
+    );
+  }
+
+  async leave(): Promise<void> {
+    const { contact, store } = this.at;
+    const mayTakeLate = this.#wait.isRunning || this.#wait.wasTakeLost;
+    this.#wait.end();
+    await contact.call('leave a queue', () =>
+      leave(this.queue, this.consumer, mayTakeLate ? store.clock.nowMs() + FENCE_MS : undefined),
+    );
+  }
+
+  async #returnStrays(): Promise<void> {
+    const known = this.#held.all;
+    const returned = this.at.contact.call('give stray deliveries back', () =>
+      returnStrays(this.queue, this.consumer, known),
+    );
+    this.#returning = returned.then(noop, noop);
+    await returned;
+    this.#mayHoldStrays = false;
   }
 }

@@ -46,7 +46,7 @@ export class StoredList extends Deque<Buffer> {
   blockingTake<T>(
     clock: StoreClock,
     waitMs: number,
-    take: () => T,
+    take: () => T | undefined,
     answer: (taken: T | undefined) => void,
   ): Unblock {
     if (this.length > 0) {

@@ -1,0 +1,123 @@
+import type {
+  Exchange,
+  LeaseTerms,
+  Settlement,
+  Suspects,
+  TimeStep,
+  TrialStep,
+} from '../../core/broker/lease.js';
+import type { Names } from '../process/names.js';
+import { Delays, releaseDue } from '../queue/delays.js';
+import { parkedIfLarge } from '../queue/large-elements.js';
+import type { StoredQueue } from '../store/stored-queue.js';
+import { settle } from './settle.js';
+
+/** One call takes no more after this many bytes. */
+const MOST_TAKEN_BYTES = 524_288;
+
+export interface ExchangeTerms extends Pick<LeaseTerms, 'deadLetterLimit' | 'onceMs'> {
+  readonly consumer: string;
+  readonly settlements: readonly Settlement[];
+  readonly take: number;
+  readonly trial: TrialStep | undefined;
+  readonly time: TimeStep | undefined;
+}
+
+export interface ExchangeAnswer extends Exchange {
+  /** How many elements the consumer's list holds now. */
+  readonly held: number;
+}
+
+/** Settles, releases due messages, and takes, for a consumer that still has its lease. */
+export function exchange(
+  queue: StoredQueue,
+  nowMs: number,
+  terms: ExchangeTerms,
+  names: Names,
+): ExchangeAnswer | 'leaseLost' {
+  const { consumer, settlements, take, trial, time } = terms;
+  if (!queue.consumers.has(consumer)) return 'leaseLost';
+  const delays = new Delays(queue);
+  const missing = settle(queue, settlements, { ...terms, nowMs, delays });
+  delays.tell();
+  const { isPaused } = queue;
+  const dueInMs = releaseDue(queue, nowMs, take);
+  const isTimekeeper = time !== undefined && keepTime(queue, consumer, time);
+  const { suspects, suspect } = tryOut(queue, consumer, trial);
+  const isTrying = suspects === 'mine';
+  const takenNow =
+    isTrying || isPaused
+      ? { taken: suspect === undefined ? [] : [suspect], isCut: false }
+      : takeWaiting(queue, consumer, take, names);
+  const held = queue.heldBy(consumer).length;
+  return { ...takenNow, held, missing, suspects, isPaused, dueInMs, isTimekeeper };
+}
+
+/** Returns whether the consumer is the timekeeper now. */
+function keepTime(queue: StoredQueue, consumer: string, step: TimeStep): boolean {
+  if (step === 'yield') {
+    if (queue.timekeeper !== consumer) return false;
+    queue.timekeeper = undefined;
+    queue.wake('look');
+    return false;
+  }
+  const { timekeeper } = queue;
+  if (timekeeper === undefined || !queue.consumers.has(timekeeper)) queue.timekeeper = consumer;
+  return queue.timekeeper === consumer;
+}
+
+/** The step of a trial. */
+function tryOut(
+  queue: StoredQueue,
+  consumer: string,
+  step: TrialStep | undefined,
+): { readonly suspects: Suspects; readonly suspect?: Buffer | undefined } {
+  const isRare = queue.isPaused || queue.suspects.length > 0;
+  if (!isRare && (step === undefined || step === 'claimIfEmpty')) return { suspects: 'none' };
+  const has = (who: string | undefined): boolean => who !== undefined && queue.consumers.has(who);
+  const isFree = !has(queue.trial);
+  const isClaimed =
+    step === 'claim' || (step === 'claimIfEmpty' && queue.heldBy(consumer).length === 0);
+  let suspect: Buffer | undefined;
+  if (isClaimed && isFree && queue.suspects.length > 0) queue.trial = consumer;
+  else if (queue.trial === consumer && step === 'next' && !queue.isPaused)
+    suspect = queue.takeFrom(queue.suspects, consumer);
+  const isOver = step === 'yield' || (step === 'next' && suspect === undefined);
+  if (queue.trial === consumer && isOver) {
+    queue.trial = undefined;
+    if (queue.suspects.length > 0) queue.wake('look');
+  }
+  if (queue.trial === consumer) return { suspects: 'mine', suspect: copyOf(suspect) };
+  if (queue.suspects.length === 0) return { suspects: 'none' };
+  return { suspects: has(queue.trial) ? 'others' : 'free' };
+}
+
+function takeWaiting(
+  queue: StoredQueue,
+  consumer: string,
+  most: number,
+  names: Names,
+): Pick<Exchange, 'taken' | 'isCut'> {
+  const taken: Buffer[] = [];
+  let bytes = 0;
+  while (taken.length < most && bytes < MOST_TAKEN_BYTES) {
+    const element = takeOne(queue, consumer, names);
+    if (element === undefined) break;
+    taken.push(element);
+    bytes += element.length;
+  }
+  return { taken, isCut: taken.length < most && queue.waiting.length > 0 };
+}
+
+/** Takes the next message for a consumer, without looking whether it has its lease. Returns a copy, as others share the store. */
+export function takeOne(queue: StoredQueue, consumer: string, names: Names): Buffer | undefined {
+  const element = queue.waiting.shift();
+  if (element === undefined) return undefined;
+  const small = parkedIfLarge(queue, element, names);
+  queue.hold(consumer, small);
+  return Buffer.from(small);
+}
+
+function copyOf(element: Buffer | undefined): Buffer | undefined {
+  return element === undefined ? undefined : Buffer.from(element);
+}
