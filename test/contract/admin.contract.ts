@@ -9,7 +9,7 @@ import { InvalidPatternError } from '../../libs/redis-queue-transport/src/core/e
 import { redrivenElement } from '../../libs/redis-queue-transport/src/core/message/dead-letter.js';
 import { eventually } from '../support/eventually.js';
 import { ENDED_MS } from './broker-world.js';
-import type { BrokerWorld } from './broker-world.js';
+import type { QueueWorld } from './broker-world.js';
 import { DrivenQueue } from './driven-queue.js';
 import { brought, counts, element, ids } from './elements.js';
 
@@ -24,7 +24,7 @@ const EVERY_LETTER: DeadLetterPart = {
 };
 
 /** What every broker offers to those who look into queues and manage them. To be called within a `describe`. */
-export function adminContract(world: BrokerWorld): void {
+export function adminContract(world: QueueWorld): void {
   let queue: DrivenQueue;
   let admin: AdminBroker;
 

@@ -15,12 +15,10 @@ export interface CutBroker {
   restore(): void;
 }
 
-/** What the contract suite needs beside the broker: a view of what is held, other programs, and fate. */
-export interface BrokerWorld {
+/** What contract suites of queues need beside the broker: a view of what is held, other programs, and fate. */
+export interface QueueWorld {
   /** A connected broker, as if in another process. Closed after the test. */
   open(): Promise<Broker>;
-  /** A connected broker that can be cut off. Closed after the test. */
-  openCut(): Promise<CutBroker>;
   /** A tool of its own for looking into queues and managing them. Closed after the test. */
   openAdmin(): AdminBroker;
   dump(queue: string): Promise<QueueDump>;
@@ -58,6 +56,14 @@ export interface BrokerWorld {
   leaveFed(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
   /** How much of that is left. */
   leftFed(queue: string): Promise<number>;
+  /** Declares that this test fences consumers, so their names may remain when it ends. */
+  expectFenced(): void;
+}
+
+/** What suites of events and replies need besides. */
+export interface BrokerWorld extends QueueWorld {
+  /** A connected broker that can be cut off. Closed after the test. */
+  openCut(): Promise<CutBroker>;
   /** Loses everything that is held, as a Redis does that starts again without its data. Connections stay. */
   loseAll(): Promise<void>;
   /** Adds an entry to the history of a pattern that no emit made, as another program could. */
@@ -74,6 +80,4 @@ export interface BrokerWorld {
   expectReplies(): void;
   /** Says that this test leaves messages with parked bodies. */
   expectParked(): void;
-  /** Declares that this test fences consumers, so their names may remain when it ends. */
-  expectFenced(): void;
 }

@@ -13,7 +13,7 @@ import { deadLetterElement } from '../../libs/redis-queue-transport/src/core/mes
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';
-import type { BrokerWorld } from './broker-world.js';
+import type { QueueWorld } from './broker-world.js';
 import { element } from './elements.js';
 
 const TERMS: LeaseTerms = {
@@ -30,7 +30,7 @@ export class DrivenQueue {
   readonly #broker: Promise<Broker>;
 
   constructor(
-    private readonly world: BrokerWorld,
+    private readonly world: QueueWorld,
     readonly name: string,
   ) {
     this.#broker = world.open();

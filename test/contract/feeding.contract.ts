@@ -4,7 +4,7 @@ import type { Lease } from '../../libs/redis-queue-transport/src/core/broker/lea
 import { decodeElement } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { brief } from '../support/brief.js';
 import { eventually } from '../support/eventually.js';
-import type { BrokerWorld } from './broker-world.js';
+import type { QueueWorld } from './broker-world.js';
 import { DrivenQueue } from './driven-queue.js';
 import { brought } from './elements.js';
 
@@ -13,7 +13,7 @@ const LIST = 'their list {of orders}';
 const LARGE = 600_000;
 
 /** How every broker moves what other programs add to lists of theirs. To be called within a `describe`. */
-export function feedingContract(world: BrokerWorld): void {
+export function feedingContract(world: QueueWorld): void {
   let queue: DrivenQueue;
   let broker: Broker;
 

@@ -10,13 +10,13 @@ import { MemoryStore } from '../../libs/redis-queue-transport/src/memory/store/m
 import type { StoredQueue } from '../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';
-import type { BrokerWorld } from './broker-world.js';
+import type { QueueWorld } from './broker-world.js';
 
 const FENCE_MS = 900_000;
 const PREFIX = 'memory';
 
 /** The contract's world on a store in memory: a new one for each test. */
-export class MemoryWorld implements Partial<BrokerWorld> {
+export class MemoryWorld implements QueueWorld {
   /** Trouble that brokers of this test told in the background. */
   readonly backgroundErrors: unknown[] = [];
   store = new MemoryStore();
@@ -116,6 +116,10 @@ export class MemoryWorld implements Partial<BrokerWorld> {
     const { all } = delayed;
     delayed.clear();
     for (const { dueMs, element } of all) delayed.add(dueMs - ms, element);
+  }
+
+  async passTime(ms: number): Promise<void> {
+    this.store.clock.advance(ms);
   }
 
   async fence(name: string, ...consumers: string[]): Promise<void> {

@@ -6,7 +6,7 @@ import { redrivenElement } from '../../libs/redis-queue-transport/src/core/messa
 import { decodeElement } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { brief } from '../support/brief.js';
 import { eventually } from '../support/eventually.js';
-import type { BrokerWorld } from './broker-world.js';
+import type { QueueWorld } from './broker-world.js';
 import { DrivenQueue, deadLettered, retried } from './driven-queue.js';
 import { brought, element, ids } from './elements.js';
 
@@ -16,7 +16,7 @@ const LARGE = 'x'.repeat(150_000);
 const OF_OTHERS = 'y'.repeat(300_000);
 
 /** Where every broker keeps large bodies: beside their queue, as long as their message. To be called within a `describe`. */
-export function parkedBodiesContract(world: BrokerWorld): void {
+export function parkedBodiesContract(world: QueueWorld): void {
   let queue: DrivenQueue;
   let admin: AdminBroker;
 

@@ -11,7 +11,7 @@ import {
   idOf,
 } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { ENDED_MS } from '../broker-world.js';
-import type { BrokerWorld } from '../broker-world.js';
+import type { QueueWorld } from '../broker-world.js';
 import { deadLettered, retried } from '../driven-queue.js';
 import { brought, element } from '../elements.js';
 import type { Command, Exchanging, Outcome, Simple } from './commands.js';
@@ -47,7 +47,7 @@ export class Side {
   readonly #tools: Tools;
 
   constructor(
-    private readonly world: BrokerWorld,
+    private readonly world: QueueWorld,
     private readonly broker: Broker,
     private readonly admin: AdminBroker,
     private readonly queue: string,

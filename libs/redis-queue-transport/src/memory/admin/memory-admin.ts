@@ -1,11 +1,34 @@
-import type { AdminBroker, FoundElement } from '../../core/admin/admin-broker.js';
+import type {
+  AdminBroker,
+  DeadElement,
+  DeadLetterPart,
+  DelayedElement,
+  FoundElement,
+  HeldElement,
+  PurgedPart,
+  QueueConsumer,
+  QueueLengths,
+  QueueLook,
+} from '../../core/admin/admin-broker.js';
 import type { EventAdminBroker } from '../../core/admin/event-admin-broker.js';
-import { notYet } from '../process/not-yet.js';
+import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import type { Contact } from '../link/contact.js';
 import type { MemoryStore } from '../store/memory-store.js';
+import type { StoredQueue } from '../store/stored-queue.js';
+import { advance, purge, removeElement } from './changes.js';
+import { consumersOf, heldIn } from './consumers.js';
+import {
+  deleteDeadLetters,
+  findDeadLetter,
+  listDeadLetters,
+  redriveDeadLetters,
+} from './dead-letters.js';
+import { findElement } from './find-element.js';
+import { MEMORY_INFO } from './info.js';
+import { lengthsOf, lookAt } from './lengths.js';
 import { MemoryEventAdmin } from './memory-event-admin.js';
 
-/** Looks into the queues of a store, and changes them. */
+/** Looks into the queues of a store, and changes them. Each verb is one command; what it returns are copies. */
 export class MemoryAdmin implements AdminBroker {
   readonly events: EventAdminBroker;
 
@@ -19,30 +42,122 @@ export class MemoryAdmin implements AdminBroker {
 
   queues(): Promise<readonly string[]> {
     const { listed } = this.store.space(this.prefix);
-    return this.contact.call('list queues', () => [...listed.keys()]);
+    return this.contact.call('list the queues', () => [...listed.keys()].sort());
   }
 
-  lengths = (): Promise<never> => notYet('lengths');
-  look = (): Promise<never> => notYet('look');
-  consumers = (): Promise<never> => notYet('consumers');
-  waiting = (): Promise<never> => notYet('waiting');
-  suspects = (): Promise<never> => notYet('suspects');
-  held = (): Promise<never> => notYet('held');
-  delayed = (): Promise<never> => notYet('delayed');
-  advance = (): Promise<never> => notYet('advance');
-  deadLetters = (): Promise<never> => notYet('deadLetters');
-  deadLetter = (): Promise<never> => notYet('deadLetter');
-  redrive = (): Promise<never> => notYet('redrive');
-  deleteDeadLetters = (): Promise<never> => notYet('deleteDeadLetters');
-  parkedBodies = (): Promise<never> => notYet('parkedBodies');
-  setPaused = (): Promise<never> => notYet('setPaused');
-  find = (): Promise<FoundElement | undefined> => notYet('find');
-  remove = (): Promise<never> => notYet('remove');
-  purge = (): Promise<never> => notYet('purge');
-  redisInfo = (): Promise<never> => notYet('redisInfo');
+  lengths(name: string): Promise<QueueLengths> {
+    return this.#call('read lengths', name, lengthsOf);
+  }
 
-  close(): Promise<void> {
+  look(name: string): Promise<QueueLook> {
+    return this.#call('look at a queue', name, (queue, nowMs) => lookAt(name, queue, nowMs));
+  }
+
+  consumers(name: string): Promise<readonly QueueConsumer[]> {
+    return this.#call('list consumers', name, consumersOf);
+  }
+
+  waiting(name: string, offset: number, count: number): Promise<readonly Buffer[]> {
+    return this.#call('peek', name, ({ waiting }) =>
+      waiting.slice(offset, offset + count).map(copyOf),
+    );
+  }
+
+  suspects(name: string, offset: number, count: number): Promise<readonly Buffer[]> {
+    return this.#call('list suspects', name, ({ suspects }) =>
+      suspects.slice(offset, offset + count).map(copyOf),
+    );
+  }
+
+  held(name: string, offset: number, count: number): Promise<readonly HeldElement[]> {
+    return this.#call('list held messages', name, (queue) =>
+      heldIn(queue)
+        .slice(offset, offset + count)
+        .map(withCopy),
+    );
+  }
+
+  delayed(name: string, offset: number, count: number): Promise<readonly DelayedElement[]> {
+    return this.#call('list delayed messages', name, ({ delayed }) =>
+      delayed.slice(offset, offset + count).map(withCopy),
+    );
+  }
+
+  advance(name: string, elements: readonly Buffer[], lastDueMs: number): Promise<number> {
+    return this.#call('advance delayed messages', name, (queue, nowMs) =>
+      advance(queue, nowMs, elements, lastDueMs),
+    );
+  }
+
+  deadLetters(name: string, part: DeadLetterPart): Promise<readonly DeadElement[]> {
+    return this.#call('list dead letters', name, (queue) => listDeadLetters(queue, part));
+  }
+
+  deadLetter(name: string, entry: string): Promise<DeadElement | undefined> {
+    return this.#call('list dead letters', name, (queue) => findDeadLetter(queue, entry));
+  }
+
+  redrive(name: string, letters: readonly DeadElement[]): Promise<number> {
+    return this.#call('redrive dead letters', name, (queue) => redriveDeadLetters(queue, letters));
+  }
+
+  deleteDeadLetters(name: string, entries: readonly string[]): Promise<number> {
+    return this.#call('delete dead letters', name, (queue) => deleteDeadLetters(queue, entries));
+  }
+
+  parkedBodies(name: string, names: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+    return this.#call('read parked bodies', name, ({ parked }) => {
+      const found = names.map((each): [string, Buffer | undefined] => [each, parked.get(each)]);
+      return new Map(found.flatMap(([each, body]) => (body ? [[each, copyOf(body)]] : [])));
+    });
+  }
+
+  setPaused(name: string, isPaused: boolean): Promise<void> {
+    return this.#call('pause or resume a queue', name, (queue) => {
+      queue.isPaused = isPaused;
+      queue.wake(isPaused ? 'paused' : 'look');
+    });
+  }
+
+  find(name: string, id: string): Promise<FoundElement | undefined> {
+    return this.#call('look for a message', name, (queue) => {
+      const found = findElement(queue, id);
+      return found === undefined ? undefined : withCopy(found);
+    });
+  }
+
+  remove(name: string, element: Buffer): Promise<boolean> {
+    return this.#call('remove a message', name, (queue) => removeElement(queue, element));
+  }
+
+  purge(name: string, what: PurgedPart | 'all'): Promise<number> {
+    return this.#call('purge a queue', name, (queue) => purge(queue, what));
+  }
+
+  redisInfo(): Promise<string> {
+    return this.contact.call('ask about the store', () => MEMORY_INFO);
+  }
+
+  async close(): Promise<void> {
+    await this.contact.drained(CLOSE_WITHIN_MS);
     this.contact.close();
-    return Promise.resolve();
   }
+
+  async #call<T>(
+    action: string,
+    name: string,
+    command: (queue: StoredQueue, nowMs: number) => T,
+  ): Promise<T> {
+    const queue = this.store.space(this.prefix).queue(name);
+    return this.contact.call(action, () => command(queue, this.store.clock.nowMs()));
+  }
+}
+
+/** Whoever gets it may change it. */
+function copyOf(element: Buffer): Buffer {
+  return Buffer.from(element);
+}
+
+function withCopy<Found extends { readonly element: Buffer }>(found: Found): Found {
+  return { ...found, element: copyOf(found.element) };
 }

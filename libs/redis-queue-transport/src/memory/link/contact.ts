@@ -1,6 +1,7 @@
 import { RedisUnavailableError } from '../../core/errors/call-errors.js';
 import type { ConnectionHealth } from '../../core/broker/health.js';
 import { messageOf } from '../../core/errors/message-of.js';
+import { drained } from '../../core/process/drained.js';
 import type { Runtime } from '../../core/process/runtime.js';
 import type { MemoryStore } from '../store/memory-store.js';
 import type { BlockingCommand, Command, Link, Subscription } from './link.js';
@@ -65,6 +66,11 @@ export class Contact {
       failingForMs: this.#failure === undefined ? undefined : now - this.#failure.since,
       sinceRoundTripMs: this.#answeredAt === undefined ? undefined : now - this.#answeredAt,
     };
+  }
+
+  /** Resolves when calls that end by themselves have ended, or after `withinMs`. */
+  drained(withinMs: number): Promise<void> {
+    return drained(() => this.isBusy, withinMs, this.runtime);
   }
 
   close(): void {

@@ -1,0 +1,40 @@
+import type { QueueLengths, QueueLook } from '../../core/admin/admin-broker.js';
+import type { StoredQueue } from '../store/stored-queue.js';
+
+/** So much of an element holds any header that people write. */
+const HEAD_BYTES = 4_096;
+/** Nothing is shown of a larger element. */
+const GIANT_BYTES = 1_048_576;
+
+export function lengthsOf(queue: StoredQueue): QueueLengths {
+  const { expired, repeated, deadLettersDropped } = queue.counts;
+  const consumers = [...queue.consumers.keys(), ...queue.fenced.keys()];
+  return {
+    waiting: queue.waiting.length,
+    suspects: queue.suspects.length,
+    processing: consumers.reduce((sum, consumer) => sum + queue.heldBy(consumer).length, 0),
+    delayed: queue.delayed.length,
+    dead: queue.dead.length,
+    consumers: queue.consumers.size,
+    isPaused: queue.isPaused,
+    expired,
+    repeated,
+    deadLettersDropped,
+  };
+}
+
+export function lookAt(name: string, queue: StoredQueue, nowMs: number): QueueLook {
+  const consumers = [...queue.consumers.keys()];
+  return {
+    ...lengthsOf(queue),
+    queue: name,
+    processing: consumers.reduce((sum, consumer) => sum + queue.heldBy(consumer).length, 0),
+    head: headOf(queue.waiting.at(0)),
+    nowMs,
+  };
+}
+
+function headOf(first: Buffer | undefined): Buffer {
+  if (first === undefined || first.length > GIANT_BYTES) return Buffer.alloc(0);
+  return Buffer.from(first.subarray(0, HEAD_BYTES));
+}
