@@ -1,5 +1,5 @@
 import { Deque } from './deque.js';
-import type { StoreClock } from './store-clock.js';
+import type { Alarm, StoreClock } from './store-clock.js';
 
 /** Ends a blocked take: it answers that nothing came. Nothing happens if it has answered. */
 export type Unblock = () => void;
@@ -53,9 +53,10 @@ export class StoredList extends Deque<Buffer> {
       answer(take());
       return () => undefined;
     }
+    let alarm: Alarm | undefined;
     const end = (): void => {
       this.#takers.delete(taker);
-      alarm.cancel();
+      alarm?.cancel();
     };
     const taker = (): void => {
       end();
@@ -67,7 +68,8 @@ export class StoredList extends Deque<Buffer> {
       answer(undefined);
     };
     this.#takers.add(taker);
-    const alarm = clock.at(clock.nowMs() + waitMs, unblock);
+    // It may ring at once.
+    alarm = clock.at(clock.nowMs() + waitMs, unblock);
     return unblock;
   }
 }
