@@ -7,10 +7,8 @@ import {
   openAdmin,
   openBroker,
 } from '../../libs/redis-queue-transport/src/open-broker.js';
-import type {
-  BrokerEvents,
-  ConnectionOption,
-} from '../../libs/redis-queue-transport/src/open-broker.js';
+import type { BrokerEvents } from '../../libs/redis-queue-transport/src/core/source/broker-source.js';
+import type { ConnectionOption } from '../../libs/redis-queue-transport/src/open-broker.js';
 import { eventually } from '../support/eventually.js';
 import { Proxy } from '../support/proxy.js';
 import { dumpQueue, queueKey } from '../support/queue-dump.js';

@@ -1,52 +1,61 @@
 import type { AdminBroker } from './core/admin/admin-broker.js';
-import type { Broker } from './core/broker/broker.js';
-import type { RedisQueueHealth } from './core/broker/health.js';
+import type { Inspection } from './core/admin/inspection.js';
+import { isBrokerSource } from './core/source/broker-source.js';
+import type {
+  BrokerEvents,
+  BrokerSettings,
+  BrokerSource,
+  OpenBroker,
+  PlaceSettings,
+} from './core/source/broker-source.js';
+import { InvalidOptionError } from './core/errors/start-errors.js';
+import { RedisAdmin } from './redis/admin/redis-admin.js';
+import { RedisBroker } from './redis/broker/redis-broker.js';
 import {
   DEFAULT_CONNECTION,
-  connectionSource,
+  connectionSource as redisSource,
   placeOf,
 } from './redis/connection/connection-source.js';
-import type { ConnectionSource } from './redis/connection/connection-source.js';
-import type { Inspection } from './core/admin/inspection.js';
-import { RedisAdmin } from './redis/admin/redis-admin.js';
-import { RedisInspection } from './redis/inspection/redis-inspection.js';
+import type {
+  ConnectionSource as RedisSource,
+  RedisConnectionOption,
+} from './redis/connection/connection-source.js';
 import { EventTail } from './redis/events/event-tail.js';
 import type { EventTailEvents } from './redis/events/event-tail.js';
-import { RedisBroker } from './redis/broker/redis-broker.js';
-import type { RedisBrokerEvents, RedisBrokerOptions } from './redis/broker/broker-options.js';
+import { RedisInspection } from './redis/inspection/redis-inspection.js';
 
-export type { ConnectionOption, ConnectionSource } from './redis/connection/connection-source.js';
-export type { RedisBrokerEvents as BrokerEvents } from './redis/broker/broker-options.js';
-export { DEFAULT_CONNECTION, connectionSource } from './redis/connection/connection-source.js';
+export { DEFAULT_CONNECTION } from './redis/connection/connection-source.js';
+
+/**
+ * Where messages are held: a Redis, given as a URL, ioredis options (with `credentials`, which returns user and password
+ * for each connection) or an ioredis instance whose settings are copied (the instance itself is neither used nor closed);
+ * or, for tests, a store that stands in for a Redis.
+ */
+export type ConnectionOption = RedisConnectionOption | BrokerSource;
+
+/** A connection that was checked. */
+export type ConnectionSource = RedisSource | BrokerSource;
 
 /** How long tools wait for a connection. */
 const CONNECT_WITHIN_MS = 5_000;
 
-/** A broker, and what the Nest layer needs beside core's interface. */
-export interface OpenBroker {
-  readonly broker: Broker;
-  /** The client of the broker's own library, for users who need it directly. */
-  readonly native: unknown;
-  /** Where the broker is, in words for people. */
-  readonly place: string;
-  /** Sends nothing. */
-  health(): RedisQueueHealth;
+export interface ConnectionSettings extends PlaceSettings {
+  readonly connection: ConnectionSource;
 }
 
-export interface ConnectionSettings {
-  readonly connection: ConnectionSource;
-  readonly prefix: string;
-  readonly connectTimeoutMs: number;
+/** Returns an already resolved source unchanged. @throws InvalidOptionError */
+export function connectionSource(connection: unknown): ConnectionSource {
+  return isBrokerSource(connection) ? connection : redisSource(connection);
 }
 
 /** The only place that knows which broker there is: the Nest layer only sees the interface. */
 export function openBroker(
-  options: ConnectionSettings &
-    Pick<RedisBrokerOptions, 'onEviction' | 'parkAboveBytes' | 'budget'>,
-  events: RedisBrokerEvents,
+  { connection, ...settings }: BrokerSettings & ConnectionSettings,
+  events: BrokerEvents,
 ): OpenBroker {
-  const broker = new RedisBroker(options, events);
-  const idle = options.connection.withoutEffect;
+  if (isBrokerSource(connection)) return connection.open(settings, events);
+  const broker = new RedisBroker({ connection, ...settings }, events);
+  const idle = connection.withoutEffect;
   if (idle.length > 0) {
     events.warning(
       `These fields of the option connection have no effect, since the library sets its own values: ${idle.join(', ')}.`,
@@ -57,8 +66,9 @@ export function openBroker(
 }
 
 /** The same for managing queues. */
-export function openAdmin(options: ConnectionSettings): AdminBroker {
-  return new RedisAdmin(options);
+export function openAdmin({ connection, ...settings }: ConnectionSettings): AdminBroker {
+  if (isBrokerSource(connection)) return connection.openAdmin(settings);
+  return new RedisAdmin({ connection, ...settings });
 }
 
 /** A tool's settings. The connection is not checked yet, and may be undefined. */
@@ -67,8 +77,14 @@ interface ToolSettings {
   readonly prefix: string;
 }
 
-function forTools({ connection, prefix }: ToolSettings): ConnectionSettings {
-  const source = connectionSource(connection ?? DEFAULT_CONNECTION);
+function forTools({ connection, prefix }: ToolSettings) {
+  if (isBrokerSource(connection)) {
+    throw new InvalidOptionError(
+      'connection',
+      'connection must be a Redis, got a store that stands in for one: this tool looks at Redis itself',
+    );
+  }
+  const source = redisSource(connection ?? DEFAULT_CONNECTION);
   return { connection: source, prefix, connectTimeoutMs: CONNECT_WITHIN_MS };
 }
 

@@ -4,7 +4,7 @@ import type { SendBudget } from '../../core/requests/send-budget.js';
 import { drained } from '../../core/process/drained.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
-import type { OpenBroker } from '../../open-broker.js';
+import type { OpenBroker } from '../../core/source/broker-source.js';
 import { SendAgain } from './send-again.js';
 
 export interface ClientSessionEvents {

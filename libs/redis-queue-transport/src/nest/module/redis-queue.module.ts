@@ -9,6 +9,8 @@ import type {
 } from '@nestjs/common';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
+import { REPLACEMENT } from '../../core/source/replacement.js';
+import type { Replacement } from '../../core/source/replacement.js';
 import {
   resolveAdminOptions,
   resolveClientOptions,
@@ -23,6 +25,7 @@ import type {
 import { RedisQueueAdmin } from '../admin/redis-queue-admin.js';
 import { RedisQueueClient } from '../client/redis-queue-client.js';
 import { RedisQueueServer } from '../server/redis-queue-server.js';
+import { replacedSettings } from './replaced-settings.js';
 import { ServerCloserModule } from './server-closer.module.js';
 
 interface Placement {
@@ -64,8 +67,9 @@ interface ResolvedSettings {
 
 const RESOLVE = {
   provide: SETTINGS,
-  useFactory: (given: RedisQueueSettings) => resolveSettings(given),
-  inject: [GIVEN],
+  useFactory: (given: RedisQueueSettings, replacement: Replacement | undefined) =>
+    resolveSettings(given, replacement),
+  inject: [GIVEN, REPLACEMENT],
 };
 
 type Source =
@@ -105,7 +109,11 @@ export class RedisQueueModule {
   static register(options: RedisQueueModuleOptions = {}): DynamicModule {
     const { name, isGlobal, ...settings } = options;
     // Resolved here and not by the injector, so that a wrong option fails where it was written.
-    return assemble({ name, isGlobal }, { provide: SETTINGS, useValue: resolveSettings(settings) });
+    const resolved = resolveSettings(settings);
+    const resolve = (replacement: Replacement | undefined): ResolvedSettings =>
+      replacement === undefined ? resolved : resolveSettings(settings, replacement);
+    const provided = { provide: SETTINGS, useFactory: resolve, inject: [REPLACEMENT] };
+    return assemble({ name, isGlobal }, provided);
   }
 
   /**
@@ -178,23 +186,32 @@ function assemble(
     module: RedisQueueModule,
     global: isGlobal,
     imports,
-    providers: [...sources, client, admin, server, ...namedAdmins],
+    providers: [
+      { provide: REPLACEMENT, useFactory: () => undefined },
+      ...sources,
+      client,
+      admin,
+      server,
+      ...namedAdmins,
+    ],
     exports: [name, RedisQueueAdmin, server.provide, ...namedAdmins.map(({ provide }) => provide)],
   };
 }
 
 /** A factory may have forgotten to return anything. @throws InvalidOptionError */
-function resolveSettings(given: RedisQueueSettings): ResolvedSettings {
+function resolveSettings(given: RedisQueueSettings, replacement?: Replacement): ResolvedSettings {
   const isObject = typeof given === 'object' && given !== null;
-  const { server, ...ofClient } = isObject ? given : {};
+  const isReplaced = isObject && replacement !== undefined;
+  const settings = isReplaced ? replacedSettings(given, replacement) : given;
+  const { server, ...ofClient } = isObject ? settings : {};
   const client = resolveClientOptions(isObject ? ofClient : given);
-  const settings = {
+  const resolved = {
     client,
     admin: resolveAdminOptions(adminOptionsOf(client)),
     server: server && resolveServerOptions(serverOptionsOf(client, server)),
   };
   // Only the connection differs: it is already resolved.
-  return settings as unknown as ResolvedSettings;
+  return resolved as unknown as ResolvedSettings;
 }
 
 function adminOptionsOf(client: ResolvedClientOptions): Parameters<typeof resolveAdminOptions>[0] {

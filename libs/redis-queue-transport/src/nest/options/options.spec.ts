@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
 import { jsonCodec, rawCodec } from '../../core/body/codec.js';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
+import { isBrokerSource } from '../../core/source/broker-source.js';
+import type { ConnectionSource } from '../../open-broker.js';
 import { retryDelayMs } from '../../core/delivery/retry.js';
 import type { RedisQueueEventOptions } from './event-options.js';
 import { resolveMessageHandler } from './handler-options.js';
@@ -16,6 +19,11 @@ import { resolveClientOptions, resolveServerOptions } from './resolve-options.js
 import { isWorthRetrying } from '../internals/worth-retrying.js';
 import { RedisQueueClient } from '../client/redis-queue-client.js';
 import { RedisQueueServer } from '../server/redis-queue-server.js';
+
+function redisOptionsOf(connection: ConnectionSource): RedisOptions {
+  if (isBrokerSource(connection)) throw new Error('It is no Redis.');
+  return connection({ lazyConnect: true }).options;
+}
 
 const serializer = { serialize: (value: unknown) => value };
 const deserializer = { deserialize: (value: unknown) => value };
@@ -115,7 +123,7 @@ describe('the options of a server', () => {
     const { connection, ...others } = resolveServerOptions(given);
     const { connection: _, ...othersGiven } = given;
     expect(others).toEqual(othersGiven);
-    expect(connection({ lazyConnect: true }).options).toMatchObject({
+    expect(redisOptionsOf(connection)).toMatchObject({
       host: 'redis.example',
       port: 6380,
       username: 'user',
@@ -133,7 +141,7 @@ describe('the options of a server', () => {
 
   test('lead to a Redis on this machine by default', () => {
     for (const { connection } of [resolveServerOptions({}), resolveClientOptions({})])
-      expect(connection({ lazyConnect: true }).options).toMatchObject({
+      expect(redisOptionsOf(connection)).toMatchObject({
         host: '127.0.0.1',
         port: 6379,
         db: 0,
@@ -183,7 +191,8 @@ describe('the options of a client', () => {
   });
 });
 
-const CONNECTION = 'a redis:// or rediss:// URL, ioredis options or an ioredis instance';
+const CONNECTION =
+  'a redis:// or rediss:// URL, ioredis options, an ioredis instance or a store for tests';
 const URL_FORM = 'a URL like redis://user:password@host:6379/0 (rediss:// for TLS)';
 
 describe('an option with an unusable value', () => {

@@ -9,7 +9,7 @@ interface SharedOptions {
    * Where Redis is: a `redis://` or `rediss://` URL, ioredis options, or an ioredis instance. The library opens
    * connections of its own to the same place; an instance that you give is neither used for commands nor closed. For
    * tokens that expire, add `credentials` to the options: a function that is called before each connection is opened.
-   * Default `redis://127.0.0.1:6379`.
+   * In tests, a store that stands in for Redis. Default `redis://127.0.0.1:6379`.
    */
   readonly connection?: ConnectionOption | undefined;
   /** First part of every key, without braces. Servers and clients only meet if theirs is the same. Default `rq`. */

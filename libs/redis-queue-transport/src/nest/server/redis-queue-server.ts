@@ -15,7 +15,7 @@ import { observersAsOne } from '../../core/lifecycle/observers.js';
 import type { RedisQueueObserver } from '../../core/lifecycle/observer.js';
 import { MessageIds } from '../../core/message/message-id.js';
 import { openBroker } from '../../open-broker.js';
-import type { OpenBroker } from '../../open-broker.js';
+import type { OpenBroker } from '../../core/source/broker-source.js';
 import { PrintableLogger } from '../log/printable-logger.js';
 import { AddressingLog } from '../log/addressing-log.js';
 import { FailureLog } from '../log/failure-log.js';

@@ -5,7 +5,7 @@ import { subscriptionOf } from '../../core/message/queue-name.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { pause } from '../../core/process/pause.js';
 import { Places } from '../../core/delivery/places.js';
-import type { OpenBroker } from '../../open-broker.js';
+import type { OpenBroker } from '../../core/source/broker-source.js';
 import { counted } from '../log/counted.js';
 import { declareAll } from '../options/declarations.js';
 import { EventRunner } from '../handlers/event-runner.js';

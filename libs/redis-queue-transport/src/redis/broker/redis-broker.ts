@@ -14,6 +14,7 @@ import type {
   StreamState,
   WakeNews,
 } from '../../core/broker/broker.js';
+import type { BrokerEvents, BrokerStatus } from '../../core/source/broker-source.js';
 import type { Lease, LeaseTerms } from '../../core/broker/lease.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import { LiveEvents } from '../../core/subscriptions/live-events.js';
@@ -26,7 +27,7 @@ import { healthOf } from '../../core/broker/health.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { homeContext } from '../../core/process/own-context.js';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
-import type { Connection, ConnectionStatus } from '../connection/connection.js';
+import type { Connection } from '../connection/connection.js';
 import { OpenConnections } from '../connection/open-connections.js';
 import { processName } from '../connection/process-name.js';
 import { readTime } from '../connection/read-time.js';
@@ -41,7 +42,7 @@ import { QueuePushes } from '../queue/queue-pushes.js';
 import { OwnReplies } from '../replies/own-replies.js';
 import { ParkingReplies } from '../replies/parking-replies.js';
 import { ReplyBatch } from '../replies/reply-batch.js';
-import type { RedisBrokerEvents, RedisBrokerOptions } from './broker-options.js';
+import type { RedisBrokerOptions } from './broker-options.js';
 import { Consumers } from './consumers.js';
 import { ServedNames } from './served-names.js';
 import { SettingsCheck } from './settings-check.js';
@@ -79,7 +80,7 @@ export class RedisBroker implements Broker {
 
   constructor(
     private readonly options: RedisBrokerOptions,
-    private readonly events: RedisBrokerEvents,
+    private readonly events: BrokerEvents,
   ) {
     const { budget, connectTimeoutMs, onEviction } = options;
     const parkAboveBytes = options.parkAboveBytes === false ? Infinity : options.parkAboveBytes;
@@ -332,7 +333,7 @@ export class RedisBroker implements Broker {
     this.#consumers.wakeAll();
   }
 
-  #onStatus(status: ConnectionStatus): void {
+  #onStatus(status: BrokerStatus): void {
     this.events.status(status);
     // After a failover, another Redis with another clock may reply.
     if (status === 'connected') this.#readClock().catch(this.#onError);

@@ -10,7 +10,7 @@ import { CredentialedRedis } from './credentialed-redis.js';
  * Where Redis is: a URL, ioredis options (with `credentials`, which returns user and password for each connection), or an
  * ioredis instance whose settings are copied (the instance itself is neither used nor closed).
  */
-export type ConnectionOption = string | ConnectionOptions | Redis;
+export type RedisConnectionOption = string | ConnectionOptions | Redis;
 
 type Open = (settings: RedisOptions) => Redis;
 
@@ -66,7 +66,7 @@ function openerOf(connection: unknown): Open {
   }
   throw invalid(
     'connection',
-    'a redis:// or rediss:// URL, ioredis options or an ioredis instance',
+    'a redis:// or rediss:// URL, ioredis options, an ioredis instance or a store for tests',
     connection,
   );
 }

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { RedisRefusedError, RedisUnavailableError } from '../../core/errors/call-errors.js';
 import { messageOf } from '../../core/errors/message-of.js';
 import type { RedisQueueError } from '../../core/errors/redis-queue-error.js';
+import type { BrokerStatus } from '../../core/source/broker-source.js';
 import type { ConnectionHealth } from '../../core/broker/health.js';
 import { bare } from './bare-error.js';
 import { homeContext } from '../../core/process/own-context.js';
@@ -18,10 +19,8 @@ import { WaitingCallers } from './waiting-callers.js';
  */
 export type ScriptStage = 'asking' | 'permitted' | 'known';
 
-export type ConnectionStatus = 'connected' | 'reconnecting' | 'disconnected';
-
 export interface ConnectionEvents {
-  status?(status: ConnectionStatus): void;
+  status?(status: BrokerStatus): void;
   error?(error: Error): void;
   /** The connection was closed for good. */
   closed?(): void;

@@ -1,6 +1,6 @@
+import type { BrokerStatus } from '../../core/source/broker-source.js';
 import type { ConnectionHealth } from '../../core/broker/health.js';
 import { Connection } from './connection.js';
-import type { ConnectionStatus } from './connection.js';
 import type { ConnectionSource } from './connection-source.js';
 
 /** Longest silence, in ms, of a connection for commands that do not block while a reply is due. */
@@ -22,7 +22,7 @@ export class OpenConnections {
   ) {}
 
   /** For commands that do not block. */
-  open(role: string, onStatus?: (status: ConnectionStatus) => void): Connection {
+  open(role: string, onStatus?: (status: BrokerStatus) => void): Connection {
     return this.#add(role, COMMAND_DEADLINE_MS, onStatus);
   }
 
@@ -52,11 +52,7 @@ export class OpenConnections {
     for (const connection of this.#open) connection.close();
   }
 
-  #add(
-    role: string,
-    deadlineMs: number,
-    onStatus?: (status: ConnectionStatus) => void,
-  ): Connection {
+  #add(role: string, deadlineMs: number, onStatus?: (status: BrokerStatus) => void): Connection {
     const name = `rq-${role}-${this.process}`;
     const connection = new Connection(this.source, name, deadlineMs, {
       ...(onStatus === undefined ? {} : { status: onStatus }),
