@@ -4,7 +4,7 @@
  */
 const SOURCES = 'libs/redis-queue-transport/src';
 /** Each is exported under its own name, for a foreign library that is an optional peer. */
-const ENTRY_POINTS = 'otel|terminus|bull-board|cli';
+const ENTRY_POINTS = 'otel|terminus|bull-board|cli|testing';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -88,6 +88,12 @@ export default {
       severity: 'error',
       from: { path: `^${SOURCES}/`, pathNot: `^${SOURCES}/terminus/` },
       to: { path: 'node_modules/@nestjs/terminus/' },
+    },
+    {
+      name: 'nestjs-testing-is-optional',
+      severity: 'error',
+      from: { path: `^${SOURCES}/`, pathNot: [`^${SOURCES}/testing/`] },
+      to: { path: 'node_modules/@nestjs/testing/' },
     },
     {
       name: 'only-index-imports-nest',

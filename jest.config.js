@@ -29,6 +29,8 @@ export default {
     '^nestjs-redis-queue-transport/otel$': '<rootDir>/libs/redis-queue-transport/src/otel/index.ts',
     '^nestjs-redis-queue-transport/bull-board$':
       '<rootDir>/libs/redis-queue-transport/src/bull-board/index.ts',
+    '^nestjs-redis-queue-transport/testing$':
+      '<rootDir>/libs/redis-queue-transport/src/testing/index.ts',
     '^local-redis$': '<rootDir>/libs/local-redis/src/index.ts',
   },
   transform: {

@@ -1,0 +1,75 @@
+import { TestKitError } from '../errors/test-kit-error.js';
+
+/** A request that the test answers. */
+export interface ReceivedRequest<TData = unknown, TReply = unknown> {
+  readonly data: TData;
+  /** The caller gets this value. */
+  reply(value: TReply): void;
+  /** The caller gets this error, as from a handler that threw it. */
+  fail(error: unknown): void;
+}
+
+/** The other side of a `send`, played by the test: takes requests one by one, and answers them when it likes. */
+export class OtherSide<TData = unknown, TReply = unknown> {
+  readonly #received: ReceivedRequest<TData, TReply>[] = [];
+  readonly #takers = new Set<(request: ReceivedRequest<TData, TReply>) => void>();
+  readonly #unanswered = new Set<ReceivedRequest<TData, TReply>>();
+
+  constructor(
+    readonly pattern: string,
+    private readonly story: () => string,
+  ) {}
+
+  /**
+   * The next request, as soon as it is there. Default: within 2 s.
+   * @throws TestKitError if none comes in time
+   */
+  next({ withinMs = 2_000 }: { readonly withinMs?: number } = {}): Promise<
+    ReceivedRequest<TData, TReply>
+  > {
+    const received = this.#received.shift();
+    if (received !== undefined) return Promise.resolve(received);
+    return new Promise((resolve, reject) => {
+      const take = (request: ReceivedRequest<TData, TReply>): void => {
+        clearTimeout(deadline);
+        this.#takers.delete(take);
+        resolve(request);
+      };
+      const giveUp = (): void => {
+        this.#takers.delete(take);
+        const text = `No request of "${this.pattern}" came within ${withinMs} ms.`;
+        reject(new TestKitError(`${text}\n${this.story()}`));
+      };
+      const deadline = setTimeout(giveUp, withinMs);
+      this.#takers.add(take);
+    });
+  }
+
+  /** The handler that answers as the test does. */
+  readonly handle = (data: TData): Promise<TReply> =>
+    new Promise<TReply>((resolve, reject) => {
+      const request = {
+        data,
+        reply: (value: TReply): void => {
+          this.#unanswered.delete(request);
+          resolve(value);
+        },
+        fail: (error: unknown): void => {
+          this.#unanswered.delete(request);
+          // The test may let it fail with anything, as a handler may throw anything.
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+          reject(error);
+        },
+      };
+      this.#unanswered.add(request);
+      const [take] = this.#takers;
+      if (take === undefined) this.#received.push(request);
+      else take(request);
+    });
+
+  /** Requests without an answer fail. */
+  close(): void {
+    const error = new TestKitError('The test ended without an answer.');
+    for (const request of this.#unanswered) request.fail(error);
+  }
+}
