@@ -3,12 +3,12 @@ import type { EventIndex } from '../events/event-index.js';
 
 /** What managing groups and histories needs from Redis. Rejects like {@link Broker}. */
 export interface EventAdminBroker {
-  /** Who wants which events now. */
+  /** Which groups and listeners currently want which events. */
   index(): Promise<EventIndex>;
   declare(declaration: EventDeclaration): Promise<void>;
   /**
-   * Ends a subscription, named by its queue. Returns whether there was one, and how many waiting and delayed messages were
-   * removed: 0 if they are kept.
+   * Ends a subscription, named by its queue. Returns whether there was one, and how many waiting and delayed messages
+   * were removed: 0 if they are kept.
    */
   retire(queue: string, waiting: 'drop' | 'keep'): Promise<Retired>;
   /** Ends a history. Returns whether there was one, and how many of its entries were removed. */

@@ -22,7 +22,7 @@ export interface EventGroup {
   readonly queue: string;
 }
 
-/** Who wants which events. */
+/** The groups and live listeners that want events, and the histories. */
 export interface EventSubscriptions {
   readonly groups: readonly EventGroup[];
   /** Wildcards that have or had live listeners. */

@@ -27,7 +27,7 @@ export interface SlowedQueue {
   readonly lastError: string;
 }
 
-/** A queue for whose consumer Redis refuses calls, whatever else it answers. */
+/** A queue for whose consumer Redis refuses calls, even if it accepts others. */
 export interface RefusedQueue {
   readonly queue: string;
   /** For how long, in ms. A longer time without a refusal starts this anew. */

@@ -17,7 +17,7 @@ const LONGEST_PAUSE_MS = 30_000;
  * - `closed`: everything is taken. It opens when {@link OPENS_AT} failures have not been made up for by successes. This
  *   cannot happen while more than one message in six succeeds.
  * - `pausing`: nothing is taken until {@link probe} is called.
- * - `probing`: a few are taken, twice as many after each success, until as many as may run are taken again. If they
+ * - `probing`: a few are taken, twice as many after each success, until the full concurrency is reached. If they
  *   fail, it pauses again, for longer.
  *
  * Only the first failure of a message counts. A message that has failed before may always fail, and comes back at the

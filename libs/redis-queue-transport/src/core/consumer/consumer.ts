@@ -18,9 +18,9 @@ const SETTLE_GRACE_MS = 2_000;
 /**
  * Consumes one queue in one process.
  *
- * At most one exchange and one wait run at any time. The exchange settles what has ended and fills the free slots; what
- * ends meanwhile goes with the next one. If an exchange finds the queue empty, the consumer waits for one message. Every
- * event leads to `#schedule`, and {@link nextStep} decides what to do.
+ * At most one exchange and one wait run at any time. The exchange settles what has ended and fills the free slots.
+ * Deliveries that end meanwhile are settled by the next one. If an exchange finds the queue empty, the consumer waits
+ * for one message. Every event leads to `#schedule`, and {@link nextStep} decides what to do.
  *
  * Messages that were running when a process died (suspects) are run separately, in a trial: see {@link Trial}.
  */
@@ -85,13 +85,15 @@ export class Consumer {
   async start(): Promise<void> {
     const { membership, state } = this.#parts;
     await membership.join();
-    // Stopped or drained while joining: undo what was done since.
+    // Stopped or drained while joining: leave again.
     if (state.phase !== 'new') return membership.leave();
     state.go('consuming');
     this.#schedule();
   }
 
-  /** Takes nothing more; running handlers go on. May be called at any time; before the start, it prevents any taking. */
+  /**
+   * Takes nothing more; running handlers go on. May be called at any time; before the start, it prevents any taking.
+   */
   drain(): void {
     const { state, membership, time, taking } = this.#parts;
     const isNew = state.phase === 'new';
@@ -104,8 +106,8 @@ export class Consumer {
   }
 
   /**
-   * Drains, lets handlers run until the deadline, then hands back the rest and leaves the queue. If Redis is away, other
-   * consumers reclaim what could not be settled when the lease ends. May be called twice.
+   * Drains, lets handlers run until the deadline, then hands back the rest and leaves the queue. If Redis is away,
+   * other consumers reclaim what could not be settled when the lease ends. May be called twice.
    */
   stop(deadlineMs: number): Promise<void> {
     this.#stopping ??= this.#stop(deadlineMs);

@@ -61,7 +61,7 @@ export class Taking {
     this.look();
   }
 
-  /** Nothing may start for now: what has not started goes back, and the running wait ends. */
+  /** Nothing may start for now: hands back deliveries that have not started, and ends the running wait. */
   interrupt(): void {
     this.parts.state.endWaitSoon();
     this.parts.deliveries.releaseUnstarted();
@@ -115,7 +115,7 @@ export class Taking {
     else this.#takeUp(tenure, taken);
   }
 
-  /** When a trial begins, what has not started goes back, and nothing more is taken. */
+  /** When a trial begins, deliveries that have not started go back, and nothing more is taken. */
   #followTrial({ suspects }: Exchange): void {
     const { trial } = this.parts;
     const wasOn = trial.isOn;

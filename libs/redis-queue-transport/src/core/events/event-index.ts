@@ -31,7 +31,7 @@ const HISTORY = 'history:';
 
 /**
  * The field that says that a pattern has live listeners. Emitters need it for wildcards only. For other patterns it
- * explains why nobody takes what was enqueued.
+ * explains why nobody takes an enqueued message.
  */
 export function listenersField(pattern: string): string {
   return (isWildcard(pattern) ? LISTENERS : HEARD) + pattern;
@@ -47,8 +47,8 @@ export function historyValue({ maxLength, maxAgeMs }: HistoryBounds): string {
 }
 
 /**
- * Who wants which events, at one version. The field of a subscription is the name of its queue. Unknown fields are
- * ignored.
+ * The groups and listeners that want events, and the histories, at one version. The field of a subscription is the name
+ * of its queue. Unknown fields are ignored.
  */
 export class EventIndex {
   readonly version: string;

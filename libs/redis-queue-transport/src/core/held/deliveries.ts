@@ -40,7 +40,7 @@ export interface EndWatch {
  */
 const LEAST_TO_HALVE = 64;
 
-/** Starts what is held, follows it to its end, and has it settled. */
+/** Starts held deliveries, follows each to its end, and has it settled. */
 export class Deliveries {
   readonly #settler: Settler;
   readonly #preparation: Preparation;
@@ -176,7 +176,7 @@ export class Deliveries {
 
   /** Hands back what has not started, in order. */
   releaseUnstarted(): void {
-    // What a handler has gathered was taken before what is ready here.
+    // First those that a handler has gathered: they were taken before the ready ones.
     for (const { element } of this.#takeBackGathered())
       this.held.settle({ kind: 'release', element });
     this.held.releaseReady();

@@ -20,8 +20,8 @@ export interface HeldBounds {
 
 /**
  * What a consumer holds, in three compartments: elements that are *ready*, deliveries that *run*, and *settlements* of
- * deliveries that have ended. What was taken moves from one to the next, is in one at a time, and leaves with the exchange
- * that settles it. Knows nothing about handlers or Redis.
+ * deliveries that have ended. Each element moves from one to the next, is in one at a time, and leaves with the
+ * exchange that settles it. Knows nothing about handlers or Redis.
  */
 export class Held {
   /** In the order in which they were taken. */

@@ -78,7 +78,7 @@ export interface RedisQueueObserver {
   ): void;
   /** It is not run: it expired, or its id was already handled. */
   skipped?(delivery: ObservedDelivery, why: SkipReason): void;
-  /** A request failed, and its caller is told no more than "Internal server error". */
+  /** A request failed, and its caller only gets "Internal server error". */
   failedUntold?(delivery: ObservedDelivery, error: unknown): void;
 
   /** A handler of a live event failed, or the event could not be read: nobody runs it again. */

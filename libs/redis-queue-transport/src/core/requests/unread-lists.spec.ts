@@ -30,7 +30,7 @@ class Stage {
     return undefined;
   }
 
-  /** Values of streams, of whichever server. */
+  /** Adds values of streams, from any server. */
   push(...values: readonly string[]): void {
     this.elements.push(...values);
     if (this.#isCounted) this.#added += values.length;
@@ -38,7 +38,7 @@ class Stage {
 }
 
 describe('a list of replies', () => {
-  test('that nobody reads is found out soon after the time is over', () => {
+  test('that nobody reads is found soon after the time is over', () => {
     const found = new Stage().add(1_000);
     expect(found).toBeGreaterThan(PATIENCE_MS / 1_000);
     expect(found).toBeLessThan(PATIENCE_MS / 1_000 + 5);
@@ -58,12 +58,12 @@ describe('a list of replies', () => {
         if (second % 20 === 0) elements.splice(0, 1);
       },
     ],
-  ])('of which the caller reads %s is not', (_, read) => {
+  ])('is not found if the caller reads %s', (_, read) => {
     const stage = new Stage();
     expect(stage.add(300, (second) => void read(stage.elements, second))).toBeUndefined();
   });
 
-  test('of values that are all alike is not while it is read, whatever others add, and then is', () => {
+  test('with values that are all alike is found only after reading stops, whatever others add', () => {
     const stage = new Stage(() => 'alive');
     const others = (): void => stage.push('alive', 'alive', 'alive');
     const read = (): void => void stage.elements.splice(0, 1);
@@ -71,7 +71,7 @@ describe('a list of replies', () => {
     expect(stage.add(100, others)).toBeLessThan(PATIENCE_MS / 1_000 + 5);
   });
 
-  test('that was read and is not any more is found out', () => {
+  test('that is no longer read is found', () => {
     const stage = new Stage();
     stage.add(100, () => stage.elements.splice(0));
     expect(stage.add(100)).toBeLessThan(PATIENCE_MS / 1_000 + 5);

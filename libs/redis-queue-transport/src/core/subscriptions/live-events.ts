@@ -5,10 +5,10 @@ import { RecoveredEvents } from './recovered-events.js';
 import type { LiveContext } from './recovered-events.js';
 import type { Subscriptions } from './subscriptions.js';
 
-/** Who is told what, by pattern. */
+/** The listeners of one process, by pattern. */
 export interface LiveListeners {
   readonly events: ReadonlyMap<string, (element: Buffer) => void>;
-  /** Those that hear events of a history with their places in it. */
+  /** Listeners that hear the events of a history together with their places in it. */
   readonly kept: ReadonlyMap<string, (told: Told) => void>;
 }
 

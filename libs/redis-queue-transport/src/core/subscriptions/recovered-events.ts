@@ -4,16 +4,16 @@ import type { Runtime } from '../process/runtime.js';
 import type { HistoryPage, Told } from './history-page.js';
 import { RecoveringListener } from './recovering-listener.js';
 
-/** The histories, where the broker keeps them. */
+/** The broker's access to histories. */
 export interface KeptEvents {
   /** Whether there is a history of the pattern. */
   isKept(pattern: string): Promise<boolean>;
-  /** A part of a history from an id on (`(` before one that is not meant); without one, none of its events. */
+  /** Reads a part of a history from an id on (from behind it, if it begins with `(`); without an id, no events. */
   read(pattern: string, from: string | undefined): Promise<HistoryPage>;
   nowMs(): number;
 }
 
-/** What listening needs beside the patterns. */
+/** What live listeners need beside the patterns. */
 export interface LiveContext {
   readonly kept: KeptEvents;
   readonly runtime: Runtime;
@@ -63,7 +63,7 @@ export class RecoveredEvents {
       if (await this.context.kept.isKept(pattern)) continue;
       throw new InvalidOptionError(
         'recover',
-        `recover needs a history of the pattern "${pattern}", and there is none: give the handler a history, or declare one`,
+        `recover needs a history of the pattern "${pattern}", but there is none: give the handler a history, or declare one`,
       );
     }
   }

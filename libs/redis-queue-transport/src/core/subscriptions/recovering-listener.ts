@@ -16,9 +16,9 @@ export interface HistorySource {
 }
 
 /**
- * Hears the events of one history live, and recovers missed ones from the history. Each live event has a number: as long
- * as it is the next one, it is handed on at once. If one is missing, and after each interruption, the history is read from
- * the last event to its end; events that arrive meanwhile are in it.
+ * Hears the events of one history live, and recovers missed ones from the history. Each live event has a number: as
+ * long as it is the next one, it is handed on at once. If one is missing, and after each interruption, the history is
+ * read from the last event to its end; events that arrive meanwhile are in it.
  */
 export class RecoveringListener {
   #number = 0;
@@ -97,7 +97,7 @@ export class RecoveringListener {
     this.#mustRead = true;
   }
 
-  /** All kept events were read: what is still missing is gone. */
+  /** All kept events were read. Those that are still missing are gone. */
   #end(total: number, newest: string): void {
     if (total > this.#number) this.events.missed(total - this.#number);
     this.#number = total;

@@ -9,10 +9,10 @@ import { retryUntilStopped } from '../process/until-stopped.js';
 /** A field of the index, and its value. */
 export type IndexField = readonly [field: string, value: string];
 
-/** Whether a new group gets its copies, is to be filled further, or cannot be filled. */
+/** Whether a new group now gets copies, needs another step, or cannot be filled. */
 export type Begun = 'begun' | 'more' | 'noHistory';
 
-/** The index of groups, where the broker keeps it. */
+/** The broker's access to the index of groups. */
 export interface SubscriptionIndex {
   /** Waits for the connection. */
   ready(): Promise<void>;
@@ -21,7 +21,8 @@ export interface SubscriptionIndex {
   set(fields: readonly IndexField[], terms: { readonly onlyMissing: boolean }): Promise<void>;
   /**
    * Fills a new group with the next part of a history. With the last part, in the same step, it starts to get copies by
-   * itself, so that nothing is lost or doubled. Several replicas may call it at once, and if one dies, the next continues.
+   * itself, so that nothing is lost or doubled. Several replicas may call it at once, and if one dies, the next
+   * continues.
    */
   fill(queue: string, pattern: string, from: string): Promise<Begun>;
 }
@@ -29,13 +30,13 @@ export interface SubscriptionIndex {
 /** The value of a field whose name says everything. */
 const PRESENT = '1';
 
-/** Enters in the index of groups which events this process wants. */
+/** Records in the index of groups which events this process wants. */
 export class Subscriptions {
   /** Patterns that live listeners of this process listen to. */
   #heard: readonly string[] = [];
   /** Queues that this process has joined. Those of groups get copies of events. */
   readonly #joined = new Set<string>();
-  /** What this process declared, by field. */
+  /** The values that this process has declared, by field. */
   readonly #declared = new Map<string, string>();
   #listening = new AbortController();
 
@@ -59,7 +60,7 @@ export class Subscriptions {
 
   /**
    * For a consumer that is about to take a lease: from now on the group of its queue, if it has one, gets copies. A new
-   * group first gets the history from an entry on. After a lost lease, everything that Redis has forgotten is entered
+   * group first gets the history from an entry on. After a lost lease, everything that Redis has forgotten is written
    * again.
    * @throws InvalidOptionError if there is no such history
    */
@@ -69,15 +70,15 @@ export class Subscriptions {
     this.#joined.add(queue);
   }
 
-  /** Enters all in one call. Existing fields stay as they are: somebody has changed them on purpose. */
+  /** Writes all fields in one call. Existing ones stay as they are: somebody has changed them on purpose. */
   async #restore(queue: string | undefined): Promise<void> {
     const own = queue === undefined ? [] : [present(queue)];
     await this.#set([...own, ...this.#declared, ...this.#listened], { onlyMissing: true });
   }
 
   async #begin(queue: string, { from }: SubscriptionTerms): Promise<void> {
-    // For a group that already existed, the history is ignored. Checked first: a full Redis refuses to fill a group, but a
-    // replica that drains the group must be able to join.
+    // For a group that already existed, the history is ignored. Checked first: a full Redis refuses to fill a group,
+    // but a replica that drains the group must be able to join.
     const isNew = from !== undefined && !(await this.index.has(queue));
     if (isNew) await this.#fill(queue, from);
     else await this.#set([present(queue)]);
@@ -92,7 +93,7 @@ export class Subscriptions {
     if (begun === 'begun') return;
     throw new InvalidOptionError(
       'from',
-      `from needs a history of the pattern "${pattern}", and there is none: give the handler a history, or declare one`,
+      `from needs a history of the pattern "${pattern}", but there is none: give the handler a history, or declare one`,
     );
   }
 
@@ -103,8 +104,8 @@ export class Subscriptions {
   }
 
   /**
-   * Repeats this, since a Redis after a failover may not know it. Never rejects: this connection may be restored later
-   * than the one that noticed the interruption, so it tries until it succeeds or is started again.
+   * Repeats {@link listenTo}, since after a failover, Redis may not know of it. Never rejects: this connection may be
+   * restored later than the one that noticed the interruption, so it tries until it succeeds or is started again.
    */
   async listenAgain(onError: (error: unknown) => void): Promise<void> {
     this.stop();
@@ -117,7 +118,7 @@ export class Subscriptions {
     await retryUntilStopped(note, signal, onError, this.runtime);
   }
 
-  /** Stops what is running in the background. */
+  /** Stops the tries of {@link listenAgain}. */
   stop(): void {
     this.#listening.abort();
   }

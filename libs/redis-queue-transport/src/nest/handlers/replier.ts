@@ -125,7 +125,7 @@ export class Replier {
   }
 }
 
-/** A reply's body, and what it is. */
+/** A reply's body and kind. */
 interface Written {
   readonly kind: 'value' | 'error';
   /** It is the last reply. */

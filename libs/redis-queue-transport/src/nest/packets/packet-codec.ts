@@ -75,7 +75,7 @@ export class PacketCodec {
     if (this.deserializer === undefined) return packet;
     return settleWith(
       () => this.deserializer?.deserialize({ ...packet, id }) as unknown,
-      (answer) => answer as ReplyPacket, // trusts the deserializer: its interface only says `any`
+      (answer) => answer as ReplyPacket, // Trusts the deserializer: its interface only says `any`
     );
   }
 }
