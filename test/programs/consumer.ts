@@ -45,7 +45,7 @@ class TestController {
     while (performance.now() < blockedUntil);
     if (data.holds === true) await released;
     else await pause(data.workMs ?? 0);
-    if (data.isUseless === true) throw new DeadLetter('of no use');
+    if (data.isUseless === true) throw new DeadLetter('useless');
     if (data.failsFirst === true && entry.attempt === 1) throw new Error('fails the first time');
     journal.write({ event: 'end', ...entry });
     return data.id;

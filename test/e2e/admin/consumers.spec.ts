@@ -7,14 +7,14 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-test('consumers are listed with their lease and what they hold, the dead ones too', async () => {
+test('consumers are listed with their lease and what they hold, even dead ones', async () => {
   const gate = new Gate();
   await rig.serve({ controllers: [controllerOf('work', () => gate.opened)] });
   const client = rig.client();
   const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
   await client.enqueueMany('work', [1, 2]);
   await eventually(async () => expect((await admin.lengths('work')).processing).toBe(2));
-  // A queue that nobody serves, since others would take this back.
+  // A queue that nobody serves: a live consumer would take this back.
   const dead = `${rig.prefix}:{dead}`;
   await rig.commands.zadd(`${dead}:consumers`, 1, 'gone');
   await rig.commands.zadd(`${dead}:fenced`, '+inf', 'late', '+inf', 'quiet');
@@ -34,7 +34,7 @@ test('consumers are listed with their lease and what they hold, the dead ones to
   gate.open();
 });
 
-test('a message that cannot be read says why, beside its bytes', async () => {
+test('a message that cannot be read is listed with the reason, beside its bytes', async () => {
   const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
   const waiting = `${rig.prefix}:{work}:waiting`;
   await rig.commands.rpush(waiting, '{"rq":1,"id":"a"}\n{"whole":true}');

@@ -38,13 +38,13 @@ async function enqueue(...messages: unknown[]): Promise<void> {
   for (const message of messages) await lastValueFrom(client.enqueue('work', message));
 }
 
-/** Consumers that block, waiting for a message. */
+/** Consumers that block while they wait for a message. */
 async function blocked(): Promise<number> {
   const list = String(await rig.commands.client('LIST'));
   return list.split('\n').filter((line) => / name=rq-wait-.* flags=b /.test(line)).length;
 }
 
-/** Handles "work" into a list, and "other" as a way to learn that a whole round has been made. */
+/** Collects what "work" gets. Once "other" gets a message, a whole round has been made. */
 async function serveAndKeep(concurrency = 100): Promise<unknown[]> {
   const handled: unknown[] = [];
   const work = controllerOf('work', (data) => void handled.push(data));
@@ -54,7 +54,7 @@ async function serveAndKeep(concurrency = 100): Promise<unknown[]> {
 }
 
 describe('the queues of a Redis', () => {
-  test('are those that were ever pushed to or served, by name', async () => {
+  test('are those that messages were pushed to or that were served, sorted by name', async () => {
     await rig.serve({ controllers: [controllerOf('served', () => undefined)] });
     const client = rig.client();
     await lastValueFrom(client.enqueue('pushed', 1));
@@ -68,7 +68,7 @@ describe('the queues of a Redis', () => {
     expect(await admin.queues()).toEqual([]);
   });
 
-  test('are those of its own prefix', async () => {
+  test('are only those of its own prefix', async () => {
     await enqueue(1);
     const other = rig.closeLater(
       new RedisQueueAdmin({ ...rig.clientOptions(), prefix: `${rig.prefix}-other` }),
@@ -80,7 +80,7 @@ describe('the queues of a Redis', () => {
 });
 
 describe('the lengths of a queue', () => {
-  test('count everything that is in it', async () => {
+  test('count every message in it', async () => {
     const gate = new Gate();
     const controller = controllerOf('work', async (data) => {
       if (data === 'bad') throw new Error('bad');
@@ -111,7 +111,7 @@ describe('the lengths of a queue', () => {
     });
   });
 
-  test('cost no more for the thousands of consumers whose lease has ended, but for those that hold something', async () => {
+  test('cost no more for thousands of consumers with an ended lease, except for those that hold something', async () => {
     const names = Array.from({ length: 2_500 }, (_, n) => `host-1-${n}`);
     const fenced = queueKey(rig.prefix, 'work', 'fenced');
     const until = Date.now() + 900_000;
@@ -122,19 +122,19 @@ describe('the lengths of a queue', () => {
 
     expect(await admin.lengths('work')).toMatchObject({ processing: 2, consumers: 0 });
 
-    // They are asked about by the thousand: only the last five hundred, one of which holds something, one by one.
+    // They are checked by the thousand. Only the last five hundred, one of which holds something, are read one by one.
     const calls = /cmdstat_llen:calls=(\d+)/.exec(await rig.commands.info('commandstats'))?.[1];
     expect(Number(calls)).toBeLessThan(600);
     await rig.commands.del(list);
   });
 
-  test('of a queue that nobody knows are zero', async () => {
+  test('are zero for a queue that nobody knows', async () => {
     expect(await admin.lengths('unknown')).toMatchObject({ waiting: 0, consumers: 0, dead: 0 });
   });
 });
 
 describe('peeking', () => {
-  test('shows what waits, the next one first, and takes nothing', async () => {
+  test('shows the messages that wait, the next one first, and takes none', async () => {
     const record = new RedisQueueRecordBuilder({ n: 1 }).id('a').headers({ h: '1' }).build();
     await enqueue(record, 'second');
 
@@ -149,7 +149,7 @@ describe('peeking', () => {
     expect((await admin.lengths('work')).waiting).toBe(2);
   });
 
-  test('goes page by page, with 100 as the default', async () => {
+  test('goes page by page, 100 messages by default', async () => {
     await enqueue(...Array.from({ length: 105 }, (_, n) => n));
     const dataOf = async (page: object): Promise<unknown[]> =>
       (await admin.peek('work', page)).map(({ data }) => data);
@@ -161,7 +161,7 @@ describe('peeking', () => {
     expect(await dataOf({ offset: 105 })).toEqual([]);
   });
 
-  test('shows also what cannot be read', async () => {
+  test('shows messages that cannot be read too', async () => {
     const elements = [Buffer.from([0xff, 0x00]), Buffer.from('{"rq":2}\n{}'), Buffer.from('')];
     await rig.commands.rpush(rig.queue('work').waitingKey, ...elements, '{"plain":1}');
 
@@ -180,7 +180,7 @@ describe('peeking', () => {
     [{ limit: NaN }, 'limit'],
     [{ offset: -1 }, 'offset'],
     [{ offset: 0.5 }, 'offset'],
-  ])('and every other list refuses a page of %p', async (page, option) => {
+  ])('refuses a page of %p, as does every other list', async (page, option) => {
     await enqueue(1, 2, delayed(3, 60_000));
     const refusal: unknown = expect.objectContaining({ name: InvalidOptionError.name, option });
 
@@ -191,14 +191,14 @@ describe('peeking', () => {
 });
 
 describe('a paused queue', () => {
-  /** Resolves when the consumers have heard of it: none blocks any more. */
+  /** Resolves when the consumers know of the pause: none blocks any more. */
   async function pauseAndWait(): Promise<void> {
-    const others = 1; // the consumer of "other" goes on
+    const others = 1; // the consumer of "other" is not paused
     await admin.pause('work');
     await eventually(async () => expect(await blocked()).toBe(others));
   }
 
-  test('hands nothing out to consumers that were idle, takes messages, and goes on', async () => {
+  test('hands nothing out to idle consumers, accepts messages, and goes on once resumed', async () => {
     const handled = await serveAndKeep();
     await eventually(async () => expect(await blocked()).toBe(2));
     await pauseAndWait();
@@ -223,7 +223,7 @@ describe('a paused queue', () => {
     expect((await admin.lengths('work')).isPaused).toBe(false);
   });
 
-  test('hands nothing out from the moment that it is paused, time and again', async () => {
+  test('hands nothing out from the moment that it is paused, every time', async () => {
     const handled = await serveAndKeep();
     const client = rig.client();
     for (let round = 0; round < 20; round += 1) {
@@ -242,7 +242,7 @@ describe('a paused queue', () => {
     }
   });
 
-  test('by hand hands nothing out once its consumers are told, and one more when they are not', async () => {
+  test('paused by hand hands out nothing if its consumers are told, and one more message if they are not', async () => {
     const handled = await serveAndKeep();
     const paused = `${rig.prefix}:{work}:paused`;
     const wake = `${rig.prefix}:{work}:wake`;
@@ -268,7 +268,7 @@ describe('a paused queue', () => {
     await eventually(() => expect(handled).toEqual(['a', 'b', 'c']));
   });
 
-  test('lets a busy consumer end what it runs, and hands it no more', async () => {
+  test('lets a busy consumer finish what it runs, and hands it nothing more', async () => {
     const gates = new Map([1, 2, 3, 4].map((n) => [n, new Gate()]));
     const started: unknown[] = [];
     const controller = controllerOf('work', async (data) => {
@@ -292,7 +292,7 @@ describe('a paused queue', () => {
     for (const gate of gates.values()) gate.open();
   });
 
-  test('hands nothing out to a consumer that starts meanwhile', async () => {
+  test('hands nothing out to a consumer that starts during the pause', async () => {
     await admin.pause('work');
     await enqueue('a', 'b');
 
@@ -306,7 +306,7 @@ describe('a paused queue', () => {
     await eventually(() => expect(handled).toEqual(['a', 'b']));
   });
 
-  test('does not touch other queues, and stays paused over a restart of its server', async () => {
+  test('does not affect other queues, and stays paused when its server restarts', async () => {
     const app = await rig.serve({ controllers: [controllerOf('work', () => undefined)] });
     await admin.pause('work');
     await app.close();
@@ -347,7 +347,7 @@ describe('a paused queue', () => {
     await eventually(() => expect(handled).toEqual(['a']));
   });
 
-  test('stops and lets go all consumers of several servers', async () => {
+  test('stops and resumes all consumers of several servers', async () => {
     const lists = [await serveAndKeep(), await serveAndKeep(), await serveAndKeep()];
     await eventually(async () => expect(await blocked()).toBe(6));
     await admin.pause('work');
@@ -362,7 +362,7 @@ describe('a paused queue', () => {
 });
 
 describe('delayed messages', () => {
-  test('are listed, the next one due first, page by page', async () => {
+  test('are listed page by page, the next one due first', async () => {
     const at = new Date(Date.now() + 3_600_000);
     const scheduled = new RedisQueueRecordBuilder('scheduled').id('s').deliverAt(at).build();
     await enqueue(delayed('last', 7_200_000), scheduled, delayed('first', 60_000));
@@ -376,7 +376,7 @@ describe('delayed messages', () => {
     expect((await admin.lengths('work')).delayed).toBe(3);
   });
 
-  test('are made due at once, and reach a consumer that is idle', async () => {
+  test('can be made due at once, and reach an idle consumer', async () => {
     const handled = await serveAndKeep();
     await enqueue(delayed('a', 60_000), delayed('b', 120_000));
     await eventually(async () => expect(await blocked()).toBe(2));
@@ -387,9 +387,9 @@ describe('delayed messages', () => {
     expect(await admin.advanceDelayed('work')).toBe(0);
   });
 
-  test('are made due in the order in which they would have been', async () => {
+  test('are made due in the order in which they would have become due', async () => {
     const numbers = Array.from({ length: 120 }, (_, n) => n);
-    // Sent in another order than they are due.
+    // They are not sent in the order in which they are due.
     await enqueue(...numbers.map((n) => (n * 7) % 120).map((n) => delayed(n, 60_000 + n * 1_000)));
 
     expect(await admin.advanceDelayed('work')).toBe(120);
@@ -399,7 +399,7 @@ describe('delayed messages', () => {
     expect(handled).toEqual(numbers);
   });
 
-  test('are made due by filter, over many pages', async () => {
+  test('can be made due by a filter, over many pages', async () => {
     await enqueue(...Array.from({ length: 220 }, (_, n) => delayed(n, 60_000 + n)));
     const handled = await serveAndKeep();
 
@@ -411,7 +411,7 @@ describe('delayed messages', () => {
     expect((await admin.lengths('work')).delayed).toBe(110);
   });
 
-  test('one is made due by its id', async () => {
+  test('can be made due one by one, by id', async () => {
     const handled = await serveAndKeep();
     const client = rig.client();
     for (const id of ['a', 'b', 'c'])
@@ -435,7 +435,7 @@ describe('removing one message', () => {
     for (const id of ids) await rig.client().enqueue('work', message(id).build());
   }
 
-  test('takes it out of what waits, and leaves all others in their order', async () => {
+  test('takes it from the waiting messages, and leaves all others in order', async () => {
     await hold('a', 'b', 'c', 'ab');
 
     expect(await admin.remove('work', 'b')).toBe('removed');
@@ -444,7 +444,7 @@ describe('removing one message', () => {
     expect(await admin.remove('work', 'b')).toBe('unknown');
   });
 
-  test('takes it out of what is delayed', async () => {
+  test('takes it from the delayed messages', async () => {
     for (const id of ['a', 'b', 'c'])
       await rig.client().enqueue('work', message(id).delay(60_000).build());
 
@@ -479,7 +479,7 @@ describe('removing one message', () => {
   });
 
   test.each(['waiting', 'delayed'] as const)(
-    'reads large ones of others one by one, and small ones together: %s',
+    'reads large messages of other programs one by one, and small ones together: %s',
     async (place) => {
       const key = queueKey(rig.prefix, 'work', place);
       const add = (...elements: string[]): Promise<number> =>
@@ -497,7 +497,7 @@ describe('removing one message', () => {
           reads.push(Math.abs(Number(to) - Number(from)) + 1);
       });
       rig.closeLater(monitor);
-      /** How many were read at once, read by read, until all were. */
+      /** How many were read with each call, until all were read. */
       const search = async (elements: number): Promise<readonly number[]> => {
         reads.length = 0;
         expect(await admin.remove('work', 'nowhere')).toBe('unknown');
@@ -516,7 +516,7 @@ describe('removing one message', () => {
     },
   );
 
-  test('removes the body that is parked with it, and no other', async () => {
+  test('removes the body that is parked with it, and no others', async () => {
     const parked = queueKey(rig.prefix, 'work', 'parked');
     const large = 'x'.repeat(100_000);
     const client = rig.client({ parkAboveBytes: 1_000, compressAboveBytes: false });
@@ -532,7 +532,7 @@ describe('removing one message', () => {
     await admin.purge('work');
   });
 
-  test('leaves one alone that a consumer holds', async () => {
+  test('leaves a message alone that a consumer holds', async () => {
     const gate = new Gate();
     const ended: unknown[] = [];
     const controller = controllerOf('work', async (data) => {
@@ -551,7 +551,7 @@ describe('removing one message', () => {
     await eventually(async () => expect(await admin.remove('work', 'runs')).toBe('unknown'));
   });
 
-  test('takes one of several with the same id with each call', async () => {
+  test('removes one of several with the same id with each call', async () => {
     await hold('a', 'a');
 
     expect(await admin.remove('work', 'a')).toBe('removed');
@@ -560,7 +560,7 @@ describe('removing one message', () => {
     expect(await admin.remove('work', 'a')).toBe('unknown');
   });
 
-  test('keeps its id taken for the window of deduplicate', async () => {
+  test('keeps the id taken for the window of deduplicate', async () => {
     const client = rig.client();
     const once = message('a').deduplicate(60_000).build();
     await client.enqueue('work', once);
@@ -572,10 +572,10 @@ describe('removing one message', () => {
   });
 
   test.each(['Grüße, "Welt" \\', '{"cmd":"sum"}', '日本語', '42', 'a b', '%d+', '\u0007'])(
-    'finds an id that has to be escaped, or stands elsewhere too: %j',
+    'finds an id that has to be escaped, or that occurs elsewhere too: %j',
     async (id) => {
       const others = rig.queue('work');
-      // Written by a program that escapes all that is not ASCII, as JSON allows.
+      // Written by a program that escapes everything that is not ASCII, as JSON allows.
       const ascii = JSON.stringify(id).replace(
         /[^ -~]/g,
         (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
@@ -599,7 +599,7 @@ describe('removing one message', () => {
     },
   );
 
-  test('knows nothing of dead letters, other queues, or an invalid id', async () => {
+  test('finds nothing for dead letters, other queues, or an invalid id', async () => {
     await rig.commands.xadd(
       queueKey(rig.prefix, 'work', 'dead'),
       '*',
@@ -615,7 +615,7 @@ describe('removing one message', () => {
     await expect(admin.advance('work', '')).rejects.toThrow(InvalidOptionError);
   });
 
-  test('takes the messages of a group by its pattern', async () => {
+  test('removes the messages of a group by its pattern', async () => {
     await admin.declare('happened', { groups: ['mail'] });
     await rig.client().emit('happened', message('e').build());
 
@@ -624,7 +624,7 @@ describe('removing one message', () => {
 });
 
 describe('purging', () => {
-  test('removes what waits and what is delayed, and nothing else', async () => {
+  test('removes waiting and delayed messages, and nothing else', async () => {
     const gate = new Gate();
     const started: unknown[] = [];
     const controller = controllerOf('work', async (data) => {
@@ -650,7 +650,7 @@ describe('purging', () => {
   });
 });
 
-/** Every method, each with arguments that would do something. */
+/** Every method, with arguments with which it would do something. */
 const methods: Readonly<
   Record<string, (admin: RedisQueueAdmin, queue: string) => Promise<unknown>>
 > = {
@@ -673,7 +673,7 @@ const methods: Readonly<
 const names = Object.keys(methods);
 
 describe('a Redis that is away', () => {
-  test.each(['queues', ...names])('has %s reject with RedisUnavailableError', async (name) => {
+  test.each(['queues', ...names])('makes %s reject with RedisUnavailableError', async (name) => {
     const connection = `redis://127.0.0.1:${await findFreePort()}`;
     const alone = rig.closeLater(new RedisQueueAdmin({ connection, connectTimeoutMs: 50 }));
 
@@ -692,13 +692,13 @@ describe('a Redis that is away', () => {
   });
 });
 
-describe('a queue that is no queue', () => {
-  test.each(names)('has %s reject with InvalidPatternError for no name', async (name) => {
+describe('an invalid queue name', () => {
+  test.each(names)('makes %s reject with InvalidPatternError', async (name) => {
     await expect(methods[name]!(admin, '')).rejects.toThrow(InvalidPatternError);
     await expect(methods[name]!(admin, '}x')).rejects.toThrow(InvalidPatternError);
   });
 
-  test('has a key of another type told with the type of the refusal', async () => {
+  test('makes calls reject with the type of the refusal if its key has another type', async () => {
     for (const what of ['waiting', 'delayed', 'dead'])
       await rig.commands.set(queueKey(rig.prefix, 'work', what), 'taken by somebody else');
     const refusal: unknown = expect.objectContaining({
@@ -769,7 +769,7 @@ describe('RedisQueueModule', () => {
     expect((await ops.admin.lengths('work')).waiting).toBe(1);
   });
 
-  test('closes its admin with the app, which had a connection only once it was used', async () => {
+  test('closes its admin with the app, and opens a connection only when it is used', async () => {
     const app = await Test.createTestingModule({
       imports: [RedisQueueModule.register(rig.clientOptions())],
     }).compile();

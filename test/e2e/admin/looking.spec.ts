@@ -18,7 +18,7 @@ beforeEach(() => {
 
 const suspect = (id: string): string => `{"rq":1,"crashes":1,"attempt":2,"id":"${id}"}\n1`;
 
-/** Two messages in the hands of one consumer, one in those of another. */
+/** One consumer holds two messages, another one holds one. */
 async function holdThree(gate: Gate): Promise<void> {
   const client = rig.client();
   const serve = async (concurrency: number, ids: readonly string[]): Promise<void> => {
@@ -74,13 +74,13 @@ describe('suspects', () => {
 });
 
 describe('finding one message', () => {
-  test('tells where it is and what is in it, wherever that is', async () => {
+  test('returns where it is and what is in it, wherever that is', async () => {
     const gate = new Gate();
     await holdThree(gate);
     const client = rig.client();
     await client.enqueue('work', 'waits', { id: 'w', expiresInMs: 60_000, headers: { h: '1' } });
     await client.enqueue('work', 'later', { id: 'd', delayMs: 60_000 });
-    // In a queue without a consumer, which would run it.
+    // In a queue without a consumer, since that would run it.
     await rig.commands.rpush(queueKey(rig.prefix, 'other', 'suspects'), suspect('s'));
 
     expect(await admin.find('work', 'a')).toMatchObject({
@@ -100,7 +100,7 @@ describe('finding one message', () => {
     gate.open();
   });
 
-  test('tells the pattern of an event that a group with wildcards gets', async () => {
+  test('returns the pattern of an event that a group gets by a wildcard', async () => {
     await admin.declare('order.*', { groups: ['billing'] });
     await rig.client().emit('order.placed', 1, { id: 'e' });
 
@@ -126,7 +126,7 @@ describe('large messages', () => {
     await app.close();
   }
 
-  test('are listed and filtered without reading their bodies, with `withLarge: false`', async () => {
+  test('are listed and filtered with `withLarge: false` without reading their bodies', async () => {
     await leaveLarge();
     const withLarge = false;
     const reads: string[] = [];
@@ -186,7 +186,7 @@ describe('large messages', () => {
     await admin.purge('work');
   });
 
-  test('beyond maxPayloadBytes are unreadable, whether large ones are read or not', async () => {
+  test('above maxPayloadBytes are unreadable, whether large ones are read or not', async () => {
     const client = rig.client({ parkAboveBytes: false });
     await client.enqueue('work', new Array<number>(40_000).fill(0));
     const strict = rig.closeLater(
@@ -201,7 +201,7 @@ describe('large messages', () => {
   });
 });
 
-test('a message without an id is removed by its element', async () => {
+test('a message without an id can be removed by its element', async () => {
   const waiting = queueKey(rig.prefix, 'work', 'waiting');
   await rig.commands.rpush(waiting, '{"n":1}', '{"n":2}');
   const [first] = await admin.peek('work');

@@ -14,7 +14,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-test('an overview shows all queues at a glance, with the age of what is handed out next', async () => {
+test('an overview shows all queues at a glance, with the age of the message that is handed out next', async () => {
   const app = await rig.serve({
     controllers: [
       controllerOf('refused', () => {
@@ -68,7 +68,7 @@ test('an overview shows all queues at a glance, with the age of what is handed o
   });
 });
 
-test('an overview of some queues counts what is held, by whom, and what was dropped', async () => {
+test('an overview of some queues counts which consumers hold how much, and what was dropped', async () => {
   const gate = new Gate();
   const work = controllerOf('work', () => gate.opened);
   await rig.serve({ controllers: [work] }, { concurrency: 2 });
@@ -90,7 +90,7 @@ test('an overview of some queues counts what is held, by whom, and what was drop
   gate.open();
 });
 
-describe('an overview answers for the other queues', () => {
+describe('an overview still shows the other queues', () => {
   async function twoQueuesAndAnother(another: string): Promise<RedisQueueAdmin> {
     const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
     await rig.client().enqueue('a', 1);
@@ -105,7 +105,7 @@ describe('an overview answers for the other queues', () => {
   ];
 
   test.each(['waiting', 'suspects', 'delayed', 'dead', 'counts', 'consumers'])(
-    'when another program uses the key "%s" of one, and names queue and key',
+    'if another program uses the key "%s" of one queue, and names queue and key',
     async (part) => {
       const admin = await twoQueuesAndAnother('bad');
       const key = `${rig.prefix}:{bad}:${part}`;
@@ -128,7 +128,7 @@ describe('an overview answers for the other queues', () => {
     },
   );
 
-  test('when a consumer holds its messages in what is no list', async () => {
+  test('if a consumer keeps its messages in a key that is not a list', async () => {
     const admin = await twoQueuesAndAnother('bad');
     await rig.commands.zadd(`${rig.prefix}:{bad}:consumers`, Date.now() + 60_000, 'c');
     const key = `${rig.prefix}:{bad}:processing:c`;
@@ -141,15 +141,18 @@ describe('an overview answers for the other queues', () => {
     ]);
   });
 
-  test.each(['', '}x'])('when another program listed "%s", which names no queue', async (name) => {
-    const admin = await twoQueuesAndAnother(name);
-    const error = expect.objectContaining({ name: InvalidPatternError.name });
-    const overview = await admin.overview();
-    expect(overview).toEqual({ queues: others, unreadable: [{ queue: name, error }] });
-    await expect(admin.overview(['a', name])).rejects.toEqual(error);
-  });
+  test.each(['', '}x'])(
+    'if another program listed "%s", which is not the name of a queue',
+    async (name) => {
+      const admin = await twoQueuesAndAnother(name);
+      const error = expect.objectContaining({ name: InvalidPatternError.name });
+      const overview = await admin.overview();
+      expect(overview).toEqual({ queues: others, unreadable: [{ queue: name, error }] });
+      await expect(admin.overview(['a', name])).rejects.toEqual(error);
+    },
+  );
 
-  test('when its user may only look at some', async () => {
+  test('if its user may only look at some queues', async () => {
     await twoQueuesAndAnother('secret');
     const url = new URL(rig.redis.url);
     const rules = [`~${rig.prefix}:queues`, `~${rig.prefix}:{a}:*`, `~${rig.prefix}:{z}:*`];
@@ -180,14 +183,16 @@ describe('an overview costs Redis the same', () => {
   const MOST_US = 10_000;
   const message = '{"rq":1,"id":"m","at":1}\n1';
 
-  /** The command, how often it came from a connection or a script, and for how long at most Redis was busy with it. */
+  /**
+   * The command, how often it came from a connection or a script, and the longest time in which Redis was busy with it.
+   */
   async function costOfLook(): Promise<{ readonly calls: string[]; readonly longestUs: number }> {
     const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
-    // A connection is sent the text of a script twice, with and without its look at permissions.
+    // A connection sends the text of a script twice, with and without its check of permissions.
     for (let before = 0; before < 2; before += 1) await admin.overview([QUEUE]);
     let longestUs = Infinity;
     let calls: string[] = [];
-    // Redis counts the time that passes, and on a busy machine it does not always run: the best of some tries counts.
+    // Redis counts elapsed time, and on a busy machine it does not always run: so the best of several tries counts.
     for (let round = 0; round < 10 && longestUs > MOST_US; round += 1) {
       await rig.commands.config('RESETSTAT');
       await admin.overview([QUEUE]);
@@ -225,7 +230,7 @@ describe('an overview costs Redis the same', () => {
   test.each([
     ['alone', 0],
     ['before a million messages', 1_000_000],
-  ])('with a giant at the head, %s, whose age stays unknown', async (_, behind) => {
+  ])('with a giant message at the head, %s, whose age stays unknown', async (_, behind) => {
     if (behind > 0) await fill(behind);
     await putAtHead(100_000_000);
     expect(await look()).toMatchObject({ waiting: behind + 1, oldestAgeMs: undefined });
@@ -235,7 +240,7 @@ describe('an overview costs Redis the same', () => {
   });
 
   test.each([100, 16_000, 200_000, 900_000])(
-    'and knows the age of a message of %d bytes',
+    'and returns the age of a message of %d bytes',
     async (bytes) => {
       const client = rig.client({ parkAboveBytes: false });
       await client.enqueue(QUEUE, 'x'.repeat(bytes));
@@ -243,7 +248,7 @@ describe('an overview costs Redis the same', () => {
     },
   );
 
-  test('and knows the age of one of 16 KiB before many small ones', async () => {
+  test('and returns the age of a message of 16 KiB before many small ones', async () => {
     const client = rig.client();
     await client.enqueue(QUEUE, 'x'.repeat(16_000));
     await fill(10_000);

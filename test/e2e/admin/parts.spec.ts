@@ -12,7 +12,7 @@ beforeEach(() => {
   admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
 });
 
-/** Dead letters of the messages `m1` to `m<count>`, the last one dead-lettered last, `bytes` long. */
+/** Dead-letters the messages `m1` to `m<count>` in this order. Each has `bytes` bytes. */
 async function leaveDead(count: number, bytes = 10): Promise<void> {
   const nowMs = Date.now();
   const pipeline = rig.commands.pipeline();
@@ -40,7 +40,7 @@ describe('pages of dead letters', () => {
     expect(await idsOf({ limit: 2 })).toEqual(['m1', 'm2']);
   });
 
-  test('begin behind as many as `offset` says, from an entry on too', async () => {
+  test('begin after `offset` entries, also when they start from an entry', async () => {
     await leaveDead(5);
 
     expect(await idsOf({ offset: 3 })).toEqual(['m4', 'm5']);
@@ -53,7 +53,7 @@ describe('pages of dead letters', () => {
     await expect(admin.deadLetters('work', { newestFirst })).rejects.toThrow(/newestFirst must be/);
   });
 
-  test('begin behind thousands, and behind large ones', async () => {
+  test('begin after thousands, and after large ones', async () => {
     await leaveDead(2_500);
     expect(await idsOf({ offset: 2_400, limit: 1 })).toEqual(['m2401']);
     expect(await idsOf({ offset: 2_400, limit: 1, newestFirst: true })).toEqual(['m100']);
@@ -63,7 +63,7 @@ describe('pages of dead letters', () => {
     expect(await idsOf({ offset: 28 })).toEqual(['m29', 'm30']);
   });
 
-  test('of which some are meant by their age on the clock of Redis', async () => {
+  test("can be chosen by age, by Redis's clock", async () => {
     await leaveDead(5);
 
     expect(await admin.deleteDeadLetters('work', (_letter, ageMs) => ageMs >= 2_500)).toBe(2);
@@ -73,31 +73,36 @@ describe('pages of dead letters', () => {
 });
 
 describe('purging a part', () => {
-  test.each([false, true])('removes what waits, or what is delayed (parked: %p)', async (parks) => {
-    const data = 'x'.repeat(5_000);
-    const client = rig.client(
-      parks ? { parkAboveBytes: 1_000, compressAboveBytes: false } : { compressAboveBytes: false },
-    );
-    const suspects = queueKey(rig.prefix, 'work', 'suspects');
-    const fill = async (): Promise<void> => {
-      await client.enqueue('work', data);
+  test.each([false, true])(
+    'removes the waiting or the delayed messages (parked: %p)',
+    async (parks) => {
+      const data = 'x'.repeat(5_000);
+      const client = rig.client(
+        parks
+          ? { parkAboveBytes: 1_000, compressAboveBytes: false }
+          : { compressAboveBytes: false },
+      );
+      const suspects = queueKey(rig.prefix, 'work', 'suspects');
+      const fill = async (): Promise<void> => {
+        await client.enqueue('work', data);
+        await client.enqueue('work', data, { delayMs: 60_000 });
+        await rig.commands.rpush(suspects, '{"rq":1,"crashes":1,"id":"s"}\n1');
+      };
+      await fill();
+
+      expect(await admin.purge('work', { only: 'delayed' })).toBe(1);
+      expect(await admin.lengths('work')).toMatchObject({ waiting: 1, suspects: 1, delayed: 0 });
+
       await client.enqueue('work', data, { delayMs: 60_000 });
-      await rig.commands.rpush(suspects, '{"rq":1,"crashes":1,"id":"s"}\n1');
-    };
-    await fill();
+      expect(await admin.purge('work', { only: 'waiting' })).toBe(2);
+      expect(await admin.lengths('work')).toMatchObject({ waiting: 0, suspects: 0, delayed: 1 });
 
-    expect(await admin.purge('work', { only: 'delayed' })).toBe(1);
-    expect(await admin.lengths('work')).toMatchObject({ waiting: 1, suspects: 1, delayed: 0 });
-
-    await client.enqueue('work', data, { delayMs: 60_000 });
-    expect(await admin.purge('work', { only: 'waiting' })).toBe(2);
-    expect(await admin.lengths('work')).toMatchObject({ waiting: 0, suspects: 0, delayed: 1 });
-
-    expect(await admin.purge('work')).toBe(1);
-    await eventually(async () =>
-      expect(await rig.commands.exists(queueKey(rig.prefix, 'work', 'parked'))).toBe(0),
-    );
-  });
+      expect(await admin.purge('work')).toBe(1);
+      await eventually(async () =>
+        expect(await rig.commands.exists(queueKey(rig.prefix, 'work', 'parked'))).toBe(0),
+      );
+    },
+  );
 
   test('refuses an unknown part', async () => {
     const only = 'dead' as unknown as 'waiting';

@@ -6,7 +6,7 @@ import type { RedisQueueHandlerOptions } from 'nestjs-redis-queue-transport';
 
 export type HandleBatch = (data: unknown[], context: RedisQueueBatchContext) => unknown;
 
-/** A controller with one handler of batches, made of what a test is about. */
+/** A controller with one batch handler, made for a test. */
 export function batchControllerOf(
   pattern: string,
   options: RedisQueueHandlerOptions & Required<Pick<RedisQueueHandlerOptions, 'batch'>>,

@@ -13,7 +13,7 @@ jest.setTimeout(60_000);
 function start(holds: 'yes' | 'no', more: Readonly<Record<string, string>> = {}): NestProgram {
   const environment = { HOLDS: holds, REDIS_URL: rig.redis.url, PREFIX: rig.prefix, ...more };
   const program = rig.closeLater(new NestProgram('batch-service', environment));
-  // In order, so that it leaves its queue.
+  // Stopped in order, so that it leaves its queue.
   rig.closeLater({
     close: () => {
       program.signal('SIGTERM');
@@ -23,7 +23,7 @@ function start(holds: 'yes' | 'no', more: Readonly<Record<string, string>> = {})
   return program;
 }
 
-/** A process in the middle of a batch of three, of which it has settled the first. */
+/** A process in the middle of a batch of three, after it has settled the first message. */
 async function busy(): Promise<NestProgram> {
   const client = rig.client();
   for (const name of ['a', 'b', 'c', 'd']) await lastValueFrom(client.enqueue('work', name));
@@ -37,7 +37,7 @@ async function busy(): Promise<NestProgram> {
 }
 
 async function expectOneByOne(other: NestProgram): Promise<void> {
-  // Each comes alone: it was running, or looked like it, when its process died.
+  // Each comes alone, since it was running, or seemed to be, when its process died.
   for (const name of ['b', 'c', 'd']) await other.prints(`end ${name}`);
   expect(other.printed).toEqual([
     'ready',
@@ -54,7 +54,7 @@ async function expectOneByOne(other: NestProgram): Promise<void> {
 }
 
 describe('a batch in the middle of which', () => {
-  test('its process dies comes again, one by one, but for what was settled', async () => {
+  test('its process dies comes again message by message, except for what was settled', async () => {
     const program = await busy();
 
     program.signal('SIGKILL');
@@ -63,7 +63,7 @@ describe('a batch in the middle of which', () => {
     await expectOneByOne(start('no'));
   });
 
-  test('its lease is lost is told so, comes again elsewhere, and settles nothing more', async () => {
+  test('its lease is lost hears of it, comes again elsewhere, and settles nothing more', async () => {
     const program = await busy();
     program.signal('SIGSTOP');
     const other = start('no');
@@ -81,11 +81,11 @@ describe('a batch in the middle of which', () => {
   });
 });
 
-describe('a batch that gathers', () => {
-  test('does not begin on a lease that was lost meanwhile, before its process learned so', async () => {
+describe('a batch that is still gathering', () => {
+  test('does not begin on a lease that was lost meanwhile, even before its process learns of it', async () => {
     const client = rig.client();
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
-    // As long as the lease: it ends with the first thing that the process does again.
+    // As long as the lease, so it ends with the first thing that the process does again.
     const program = start('no', { REDIS_URL: proxy.url, WAIT_MS: '1000' });
     await program.prints('ready');
     for (const name of ['a', 'b']) await lastValueFrom(client.enqueue('work', name));

@@ -35,8 +35,8 @@ const fail: HandleBatch = () => {
   throw new TypeError('the cause');
 };
 
-describe('the call with a batch', () => {
-  test('passes pipes, which see the array', async () => {
+describe('the call of a batch handler', () => {
+  test('goes through pipes, which see the array', async () => {
     const batches: unknown[][] = [];
     const double: PipeTransform = {
       transform: (value: unknown) =>
@@ -48,7 +48,7 @@ describe('the call with a batch', () => {
     await eventually(() => expect(batches).toEqual([[2, 4, 6]]));
   });
 
-  test('passes guards once, and all of it fails when one refuses', async () => {
+  test('goes through guards once, and fails as a whole if one refuses', async () => {
     const asked: number[] = [];
     const refuse: CanActivate = {
       canActivate: (host: ExecutionContext) => {
@@ -65,7 +65,7 @@ describe('the call with a batch', () => {
     expect(asked).toEqual([3]);
   });
 
-  test('passes interceptors once, and is settled after what they do', async () => {
+  test('goes through interceptors once, and is settled after what they do', async () => {
     const seen: unknown[] = [];
     const note: NestInterceptor = {
       intercept: (_: ExecutionContext, next: CallHandler): Observable<unknown> => {
@@ -80,13 +80,13 @@ describe('the call with a batch', () => {
     await eventually(async () => expect(await rig.queue('work').held()).toBe(0));
   });
 
-  test('keeps the cause of a failure for the dead letters, whatever the filters make of it', async () => {
+  test('keeps the cause of a failure for the dead letters, no matter what filters make of it', async () => {
     await serve(fail);
 
     await eventually(async () => expect(await deadErrors()).toEqual(Array(3).fill('the cause')));
   });
 
-  test('passes filters, and fails whatever one makes of the error', async () => {
+  test('goes through filters, and fails no matter what one makes of the error', async () => {
     const caught: unknown[] = [];
     @Catch()
     class Forgive implements RpcExceptionFilter {

@@ -36,8 +36,8 @@ async function expectAllSettled(): Promise<void> {
   });
 }
 
-describe('a handler of batches', () => {
-  test('gets what waits in arrays of at most its size, in order, one array at a time', async () => {
+describe('a batch handler', () => {
+  test('gets waiting messages in arrays of at most its size, in order, one array at a time', async () => {
     const batches: unknown[][] = [];
     let running = 0;
     const controller = batchControllerOf('work', { batch: { size: 10 } }, async (data) => {
@@ -55,7 +55,7 @@ describe('a handler of batches', () => {
     await expectAllSettled();
   });
 
-  test('is not given what expires while a batch gathers, which is counted', async () => {
+  test('does not get messages that expire while a batch gathers; they are counted', async () => {
     const batches: unknown[][] = [];
     const controller = batchControllerOf('work', { batch: { size: 10, waitMs: 1_000 } }, (data) => {
       batches.push(data);
@@ -76,7 +76,7 @@ describe('a handler of batches', () => {
     expect(batches).toHaveLength(1);
   });
 
-  test('waits for further messages, until the batch is full', async () => {
+  test('waits for more messages until the batch is full', async () => {
     const batches: unknown[][] = [];
     const batch = { size: 3, waitMs: LONG_MS };
     const controller = batchControllerOf('work', { batch }, (data) => void batches.push(data));
@@ -87,7 +87,7 @@ describe('a handler of batches', () => {
     await eventually(() => expect(batches).toEqual([[1, 2, 3]]));
   });
 
-  test('waits no longer than it may', async () => {
+  test('waits no longer than waitMs', async () => {
     const batches: unknown[][] = [];
     const batch = { size: 3, waitMs: 50 };
     const controller = batchControllerOf('work', { batch }, (data) => void batches.push(data));
@@ -118,7 +118,7 @@ describe('a handler of batches', () => {
     await expectAllSettled();
   });
 
-  test('knows each of its messages', async () => {
+  test('can look at each of its messages', async () => {
     const contexts: RedisQueueBatchContext[] = [];
     const controller = batchControllerOf(
       'work',
@@ -165,7 +165,7 @@ describe('a handler of batches', () => {
     await expectAllSettled();
   });
 
-  test('leaves out what cannot be read, which is a dead letter', async () => {
+  test('does not get messages that cannot be read; they are dead-lettered', async () => {
     const batches: unknown[][] = [];
     const controller = batchControllerOf(
       'work',
@@ -183,7 +183,7 @@ describe('a handler of batches', () => {
     ]);
   });
 
-  test('leaves out what was handled before, where it promises that', async () => {
+  test('does not get messages that were handled before, if it has `once`', async () => {
     const batches: unknown[][] = [];
     const options = { batch: { size: 5 }, once: { windowMs: LONG_MS } };
     const controller = batchControllerOf('work', options, (data) => void batches.push(data));
@@ -198,7 +198,7 @@ describe('a handler of batches', () => {
     expect(batches.flat()).toEqual(['a', 'b']);
   });
 
-  test('answers nobody: a caller is told so, and the others are not touched', async () => {
+  test('gives no replies: a caller is told so, and other messages are not affected', async () => {
     const batches: unknown[][] = [];
     const controller = batchControllerOf(
       'work',
@@ -222,7 +222,7 @@ describe('a handler of batches', () => {
 describe('the messages of a batch', () => {
   const options = { batch: { size: 5 }, retry: AT_ONCE };
 
-  test('all come again when it throws, and are dead letters after their last attempts', async () => {
+  test('all come again if it throws, and are dead-lettered after their last attempts', async () => {
     const seen: [unknown, number][] = [];
     const controller = batchControllerOf('work', options, (data, { items }) => {
       data.forEach((one, index) => seen.push([one, items[index]!.getAttempt()]));
@@ -256,7 +256,7 @@ describe('the messages of a batch', () => {
         throw new Error('afterwards');
       },
     ],
-  ])('are settled one by one where the handler says so, whether it then %s', async (_, end) => {
+  ])('are settled one by one if the handler says so, whether it then %s', async (_, end) => {
     const seen: [unknown, number][] = [];
     const controller = batchControllerOf('work', options, (data, { items }) => {
       data.forEach((one, index) => seen.push([one, items[index]!.getAttempt()]));
@@ -264,7 +264,7 @@ describe('the messages of a batch', () => {
         if (item.getAttempt() > 1) item.done();
         else if (item.data === 'failed') item.fail(new Error('this one'));
         else if (item.data === 'later') item.retryLater(1);
-        else if (item.data === 'useless') item.deadLetter('of no use');
+        else if (item.data === 'useless') item.deadLetter('useless');
         else item.done();
       }
       end();
@@ -284,7 +284,7 @@ describe('the messages of a batch', () => {
     ]);
   });
 
-  test('are settled at once, before the handler ends, and only by the first word', async () => {
+  test('are settled at once, before the handler ends, and only by the first call', async () => {
     const gate = new Gate();
     const controller = batchControllerOf('work', options, async (_, { items }) => {
       items[0]!.done();
@@ -301,7 +301,7 @@ describe('the messages of a batch', () => {
     expect(await rig.queue('work').dead()).toEqual([]);
   });
 
-  test('all come again later, or are dead letters, where it throws that', async () => {
+  test('all come again later, or are dead-lettered, if it throws RetryLater or DeadLetter', async () => {
     const seen: number[] = [];
     const controller = batchControllerOf('work', options, (_, { items }) => {
       seen.push(...items.map((item) => item.getAttempt()));
@@ -319,7 +319,7 @@ describe('the messages of a batch', () => {
     ]);
   });
 
-  test('fail together when it takes too long, but for those that are settled', async () => {
+  test('fail together if it takes too long, except for those that are settled', async () => {
     const reasons: unknown[] = [];
     const timed = { batch: { size: 5 }, timeoutMs: 50, retry: { attempts: 1 } };
     const controller = batchControllerOf('work', timed, (_, context) => {
@@ -355,7 +355,7 @@ describe('the option batch', () => {
       'batch must be an object that has size, got {} (handler of "work")',
     ],
     [
-      'of nothing',
+      'with a size of 0',
       { batch: { size: 0 } },
       'batch.size',
       'batch.size must be a whole number of messages from 1 to 10000, got 0 (handler of "work")',
@@ -380,7 +380,7 @@ describe('the option batch', () => {
     expect(add).toThrow(expect.objectContaining({ option, message }));
   });
 
-  test('gets durable events in arrays, each with its own pattern', async () => {
+  test('gives durable events in arrays, each with its own pattern', async () => {
     const batches: { data: unknown; patterns: string[] }[] = [];
     @Controller()
     class LogController {
@@ -422,14 +422,14 @@ describe('the option batch', () => {
     });
   });
 
-  test('is for handlers, and unknown to a server', () => {
+  test('is for handlers only: a server does not know it', () => {
     const options = { batch: { size: 5 } } as RedisQueueServerOptions;
 
     expect(() => rig.strategy(options)).toThrow('RedisQueueServer has no option batch');
   });
 });
 
-test('the admin sees the messages of a batch as all others', async () => {
+test('does not change what the admin sees of messages', async () => {
   const gate = new Gate();
   @Controller()
   class GateController {

@@ -15,15 +15,15 @@ async function fill(...data: readonly unknown[]): Promise<void> {
   for (const one of data) await lastValueFrom(client.enqueue('work', one));
 }
 
-/** What waits, as it was sent: without a counted attempt. */
+/** The waiting messages as they were sent, with no attempt counted. */
 async function waitingBodies(): Promise<string[]> {
   const elements = await rig.queue('work').waiting();
   for (const element of elements) expect(element).toMatch(/^\{"rq":1,"id"/);
   return elements.map((element) => element.split('\n')[1] ?? '');
 }
 
-describe('a server with a handler of batches', () => {
-  test('that closes lets the batch end, and gives back what has only gathered', async () => {
+describe('a server with a batch handler', () => {
+  test('lets a running batch end when it closes, and gives back messages that have only gathered', async () => {
     const gate = new Gate();
     const begun: unknown[][] = [];
     const ended: unknown[][] = [];
@@ -50,7 +50,7 @@ describe('a server with a handler of batches', () => {
     expect(await rig.queue('work').held()).toBe(0);
   });
 
-  test('that closes does not wait for a batch to fill, and begins none', async () => {
+  test('does not wait for a batch to fill when it closes, and begins none', async () => {
     const begun: unknown[][] = [];
     const batch = { size: 5, waitMs: LONG_MS };
     const controller = batchControllerOf('work', { batch }, (data) => void begun.push(data));
@@ -64,7 +64,7 @@ describe('a server with a handler of batches', () => {
     expect(begun).toEqual([]);
   });
 
-  test('that has no more time gives the batch back, and fires its signal', async () => {
+  test('gives the batch back when its time is over, and fires its signal', async () => {
     const reasons: unknown[] = [];
     const controller = batchControllerOf('work', { batch: { size: 5 } }, (_, context) => {
       const signal = context.getSignal();
@@ -85,7 +85,7 @@ describe('a server with a handler of batches', () => {
     expect(reasons).toMatchObject([{ code: 'SHUTDOWN' }]);
   });
 
-  test('gives back what has only gathered while the queue is paused, and goes on afterwards', async () => {
+  test('gives back messages that have only gathered while the queue is paused, and goes on afterwards', async () => {
     const begun: unknown[][] = [];
     const batch = { size: 3, waitMs: LONG_MS };
     const controller = batchControllerOf('work', { batch }, (data) => void begun.push(data));

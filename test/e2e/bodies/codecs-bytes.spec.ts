@@ -19,7 +19,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-/** Every byte there is, among them newlines, braces and what no UTF-8 text holds. */
+/** Every possible byte, including newlines, braces and bytes that are not UTF-8. */
 const BYTES = Buffer.from([...Array(256).keys(), 0x0a, 0x7b, 0xff, 0xfe, 0xc3]);
 
 let heard: unknown[];
@@ -40,7 +40,7 @@ function controller(): Type {
     @MessagePattern('twice', { retry: { delayMs: 0 } })
     twice(@Payload() data: Buffer, @Ctx() context: RedisQueueContext): void {
       heard.push(Buffer.from(data));
-      // What a handler does to its data must not reach what settles the message.
+      // Changes that a handler makes to its data must not affect how the message is settled.
       data.fill(0);
       if (context.getAttempt() === 1) throw new RetryLater({ delayMs: 0 });
     }
@@ -81,17 +81,17 @@ describe.each<[string, Codec, (bytes: Buffer) => unknown]>([
   const codecs = [msgpackCodec];
   const data = dataOf(BYTES);
 
-  test('pass unchanged to a handler and back', async () => {
+  test('reach a handler and come back unchanged', async () => {
     await rig.serve({ controllers: [controller()] }, { codecs });
     const client = rig.client({ codec });
 
     expect(await lastValueFrom(client.send('echo', data))).toEqual(data);
     expect(heard).toEqual([data]);
-    // From here on without a look at whether the queue is served, which takes another way.
+    // From here on without the question whether the queue is served, which goes another way.
     expect(await lastValueFrom(client.send('echo', data))).toEqual(data);
   });
 
-  test('pass unchanged by enqueue', async () => {
+  test('arrive unchanged by enqueue', async () => {
     await rig.serve({ controllers: [controller()] }, { codecs });
 
     await lastValueFrom(rig.client({ codec }).enqueue('echo', data));
@@ -99,7 +99,7 @@ describe.each<[string, Codec, (bytes: Buffer) => unknown]>([
     await eventually(() => expect(heard).toEqual([data]));
   });
 
-  test('pass unchanged by emit, to each handler a copy of its own', async () => {
+  test('arrive unchanged by emit, as a separate copy for each handler', async () => {
     await rig.serve({ controllers: [controller()] }, { codecs });
 
     await lastValueFrom(rig.client({ codec }).emit('happened', data));
@@ -108,7 +108,7 @@ describe.each<[string, Codec, (bytes: Buffer) => unknown]>([
     expect(heard[0]).toEqual(data);
   });
 
-  test('are what one message is, where its record says so', async () => {
+  test('can be the codec of a single message, if its record says so', async () => {
     await rig.serve({ controllers: [controller()] }, { codecs });
     const client = rig.client();
     const record = new RedisQueueRecordBuilder(data).codec(codec).headers({ a: 'ä' }).build();
@@ -119,7 +119,7 @@ describe.each<[string, Codec, (bytes: Buffer) => unknown]>([
 });
 
 describe('bytes', () => {
-  test('stay what they are through a retry, whatever a handler does to them', async () => {
+  test('stay the same through a retry, no matter what a handler does to them', async () => {
     await rig.serve({ controllers: [controller()] });
 
     await lastValueFrom(rig.client({ codec: rawCodec }).enqueue('twice', BYTES));
@@ -138,7 +138,7 @@ describe('bytes', () => {
     ]);
   });
 
-  test('can be answered with what is no bytes, and with an error', async () => {
+  test('can be answered with something that is not bytes, and with an error', async () => {
     await rig.serve({ controllers: [controller()] });
     const client = rig.client({ codec: rawCodec });
 
@@ -149,7 +149,7 @@ describe('bytes', () => {
     });
   });
 
-  test('of length 0 are bytes', async () => {
+  test('of length 0 are still bytes', async () => {
     await rig.serve({ controllers: [controller()] });
 
     const answer = lastValueFrom(rig.client({ codec: rawCodec }).send('echo', Buffer.of()));
@@ -158,7 +158,7 @@ describe('bytes', () => {
   });
 });
 
-test('a client that writes one codec is answered by a server that writes another', async () => {
+test('a client with one codec gets answers from a server with another', async () => {
   await rig.serve({ controllers: [controller()] }, { codec: msgpackCodec });
 
   const data = { at: new Date(5), bytes: BYTES };
@@ -168,7 +168,7 @@ test('a client that writes one codec is answered by a server that writes another
   expect(await lastValueFrom(plain.send('echo', { a: 1 }))).toEqual({ a: 1 });
 });
 
-test('the header names the codec, and that of JSON names none', async () => {
+test('the header names the codec, except for JSON', async () => {
   const client = rig.client();
   const record = (codec: Codec): unknown => new RedisQueueRecordBuilder(BYTES).codec(codec).build();
 

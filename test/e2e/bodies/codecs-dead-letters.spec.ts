@@ -29,7 +29,7 @@ function openAdmin(codecs: readonly Codec[] = []): RedisQueueAdmin {
 }
 
 describe('a message in another codec', () => {
-  test('is a dead letter that the admin reads, and comes back unchanged by a redrive', async () => {
+  test('becomes a dead letter that the admin reads, and comes back unchanged when redriven', async () => {
     const data = { bytes: BYTES };
     const app = await rig.serve(
       { controllers: [failing] },
@@ -53,7 +53,7 @@ describe('a message in another codec', () => {
     await eventually(() => expect(heard).toEqual([data]));
   });
 
-  test('is shown by the admin of the module, which knows what its client writes', async () => {
+  test('is shown by the admin of the module, which knows the codecs of its client', async () => {
     @Module({ imports: [RedisQueueModule.register(rig.clientOptions({ codec: msgpackCodec }))] })
     class AppModule {}
     const app = rig.closeLater(await NestFactory.createApplicationContext(AppModule));
@@ -64,7 +64,7 @@ describe('a message in another codec', () => {
     expect(message?.data).toEqual({ bytes: BYTES });
   });
 
-  test('is shown without data by an admin that cannot read it; raw bytes it can', async () => {
+  test('is shown without data by an admin that cannot read it, except for raw bytes', async () => {
     const admin = openAdmin();
     await lastValueFrom(rig.client({ codec: msgpackCodec }).enqueue('work', { a: 1 }));
     await lastValueFrom(rig.client({ codec: rawCodec }).enqueue('work', BYTES));
@@ -74,7 +74,7 @@ describe('a message in another codec', () => {
 });
 
 describe('a codec that the server does not know', () => {
-  test('makes a dead letter that says what is missing, and tells the caller', async () => {
+  test('makes a dead letter that says what is missing, and the caller is told', async () => {
     await rig.serve({ controllers: [controllerOf('work', (data) => data)] });
     const client = rig.client({ codec: msgpackCodec });
     await lastValueFrom(client.enqueue('work', 1));
@@ -96,7 +96,7 @@ describe('a codec that the server does not know', () => {
     });
   });
 
-  test('leaves the others in peace', async () => {
+  test('does not affect other messages', async () => {
     await rig.serve({ controllers: [controllerOf('work', (data) => data)] });
 
     await lastValueFrom(rig.client({ codec: msgpackCodec }).enqueue('work', 1));
@@ -105,7 +105,7 @@ describe('a codec that the server does not know', () => {
   });
 });
 
-test('bytes that are not what the header says are a dead letter', async () => {
+test('bytes that do not fit their header become a dead letter', async () => {
   await rig.serve({ controllers: [controllerOf('work', () => 1)] }, { codecs: [msgpackCodec] });
 
   const cut = Buffer.concat([
@@ -123,8 +123,8 @@ test('bytes that are not what the header says are a dead letter', async () => {
   });
 });
 
-describe('data that the codec has no form for', () => {
-  test('fail the call, and nothing is sent', async () => {
+describe('data that the codec cannot write', () => {
+  test('make the call fail, and nothing is sent', async () => {
     await rig.serve({ controllers: [controllerOf('work', () => 1)] });
     const client = rig.client({ codec: rawCodec });
 
@@ -137,7 +137,7 @@ describe('data that the codec has no form for', () => {
     expect(await rig.queue('work').dead()).toEqual([]);
   });
 
-  test('in a reply tell the caller', async () => {
+  test('in a reply make the request fail for the caller', async () => {
     const controller = controllerOf('work', () => Symbol('no form'));
     await rig.serve({ controllers: [controller] }, { codecs: [msgpackCodec] });
 
@@ -147,7 +147,7 @@ describe('data that the codec has no form for', () => {
   });
 });
 
-test('a codec of somebody else is used on both sides', async () => {
+test('a codec of your own is used on both sides', async () => {
   const reversing: Codec = {
     name: 'reversing',
     encode: (value) => [...String(value)].reverse().join(''),
@@ -170,7 +170,7 @@ test('a reply in a codec that its client cannot read is a typed error', async ()
     name: 'broken',
     encode: () => '1',
     decode: () => {
-      throw new Error('no sense');
+      throw new Error('nonsense');
     },
   };
   const codecs = [{ ...broken, decode: () => 1 }];
@@ -181,5 +181,5 @@ test('a reply in a codec that its client cannot read is a typed error', async ()
   );
 
   expect(error).toBeInstanceOf(UndecodableError);
-  expect(error).toMatchObject({ message: expect.stringContaining('no sense') as unknown });
+  expect(error).toMatchObject({ message: expect.stringContaining('nonsense') as unknown });
 });

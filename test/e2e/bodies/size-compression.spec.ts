@@ -17,7 +17,7 @@ const rig = nestRig();
 const LARGE = { list: Array.from({ length: 2_000 }, (_, n) => ({ n, name: 'order ä' })) };
 const REPEATED = Buffer.alloc(40_000, Buffer.from([0xff, 0x0a, 0x00]));
 
-/** Serves `work` with an echo, and keeps what it handled. */
+/** Serves `work` with an echo, and collects what it handled. */
 async function serveEcho(codecs: readonly Codec[] = []): Promise<unknown[]> {
   const heard: unknown[] = [];
   const controller = controllerOf('work', (data) => {
@@ -28,7 +28,7 @@ async function serveEcho(codecs: readonly Codec[] = []): Promise<unknown[]> {
   return heard;
 }
 
-/** The header and the length of what waits after it was enqueued for nobody. */
+/** The header and the length of the element that waits after it was enqueued to a queue that nobody serves. */
 async function enqueued(
   data: unknown,
   options: RedisQueueClientOptions = {},
@@ -46,14 +46,14 @@ describe.each<[string, Codec | undefined, unknown]>([
 ])('a large body of %s', (_, codec, data) => {
   const options = { codec };
 
-  test('is small in Redis, and its header says how', async () => {
+  test('is small in Redis, and its header says how it is compressed', async () => {
     const { header, bytes } = await enqueued(data, options);
 
     expect(header).toMatchObject({ zip: 'gzip' });
     expect(bytes).toBeLessThan(20_000);
   });
 
-  test('passes unchanged to a handler and back, and by enqueue', async () => {
+  test('reaches a handler and comes back unchanged, and arrives unchanged by enqueue', async () => {
     const heard = await serveEcho([msgpackCodec]);
     const client = rig.client(options);
 
@@ -65,7 +65,7 @@ describe.each<[string, Codec | undefined, unknown]>([
 });
 
 describe('a large body', () => {
-  test('passes unchanged by emit', async () => {
+  test('arrives unchanged by emit', async () => {
     const heard: unknown[] = [];
     @Controller()
     class HearingController {
@@ -81,7 +81,7 @@ describe('a large body', () => {
     await eventually(() => expect(brief(heard)).toEqual(brief([LARGE])));
   });
 
-  test('stays what it is through a retry, a dead letter and a redrive; the admin shows it', async () => {
+  test('stays the same as a retry, a dead letter and redriven; the admin shows it', async () => {
     const heard: unknown[] = [];
     let isBroken = true;
     const controller = controllerOf('work', (data, context) => {
@@ -104,8 +104,8 @@ describe('a large body', () => {
   });
 
   test.each<[string, unknown, RedisQueueClientOptions]>([
-    ['that is random', randomBytes(60_000), { codec: rawCodec }],
-    ['where it is switched off', LARGE, { compressAboveBytes: false }],
+    ['with random bytes', randomBytes(60_000), { codec: rawCodec }],
+    ['with compression switched off', LARGE, { compressAboveBytes: false }],
     ['below the threshold', LARGE, { compressAboveBytes: 10_000_000 }],
   ])('%s is not compressed', async (_, data, options) => {
     const { header, bytes } = await enqueued(data, { parkAboveBytes: false, ...options });
@@ -124,9 +124,13 @@ describe('a compressed body', () => {
       Buffer.concat([header, gzipSync(Buffer.alloc(50_000_000, '['))]),
       'PayloadTooLargeError',
     ],
-    ['that is not compressed', Buffer.concat([header, Buffer.from('{}')]), 'UndecodableError'],
+    [
+      'that is not really compressed',
+      Buffer.concat([header, Buffer.from('{}')]),
+      'UndecodableError',
+    ],
     ['of an unknown kind', Buffer.from('{"rq":1,"id":"x","zip":"zstd"}\n{}'), 'UndecodableError'],
-  ])('%s is a dead letter', async (_, element, name) => {
+  ])('%s is dead-lettered', async (_, element, name) => {
     const heard = await serveEcho();
     await rig.commands.rpush(rig.queue('work').waitingKey, element, '1');
 

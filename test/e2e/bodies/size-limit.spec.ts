@@ -24,7 +24,7 @@ const REFUSED = { code: 'PAYLOAD_TOO_LARGE', bytes: LIMIT + 1, maxPayloadBytes: 
 const echo = controllerOf('echo', (data) => data);
 
 describe('a sender', () => {
-  test('refuses what is too large before anything is sent, whatever the verb', async () => {
+  test('refuses data that is too large before anything is sent, with each verb', async () => {
     await rig.serve({ controllers: [echo] });
     const client = rig.client({ maxPayloadBytes: LIMIT });
     expect(await lastValueFrom(client.send('echo', FITS))).toBe(FITS);
@@ -45,7 +45,7 @@ describe('a sender', () => {
     expect(await rig.queue('echo').dead()).toEqual([]);
   });
 
-  test('refuses more than 16 MiB without being told', async () => {
+  test('refuses more than 16 MiB by default', async () => {
     const client = rig.client();
 
     const call = client.enqueue('nobody', 'a'.repeat(16 * 1_048_576));
@@ -58,7 +58,7 @@ describe('a header', () => {
   const large = (bytes: number): RedisQueueRecordBuilder<number> =>
     new RedisQueueRecordBuilder(1).headers({ text: 'ä'.repeat(bytes / 2) });
 
-  test('of more than 63 KiB is refused before anything is sent, whatever the verb and the field', async () => {
+  test('of more than 63 KiB is refused before anything is sent, with each verb and field', async () => {
     await rig.serve({ controllers: [echo] });
     const client = rig.client();
     await lastValueFrom(client.enqueue('echo', 0));
@@ -91,7 +91,7 @@ describe('a header', () => {
     await rig.commands.del(rig.queue('nobody').waitingKey);
   });
 
-  test('that fits passes, and is read through many attempts, crashes and a redrive', async () => {
+  test('that fits is read through many attempts, crashes and a redrive', async () => {
     const seen: string[] = [];
     let isBroken = true;
     const controller = controllerOf(
@@ -117,7 +117,7 @@ describe('a header', () => {
   });
 });
 
-test('a client does not keep what it needs for each pattern for ever', async () => {
+test('a client does not keep what it needs for each pattern forever', async () => {
   const client = rig.client();
   await client.connect();
   const enqueue = (from: number, to: number): Promise<unknown> =>
@@ -127,7 +127,7 @@ test('a client does not keep what it needs for each pattern for ever', async () 
   await enqueue(0, 3_000);
   const { setFlagsFromString } = await import('node:v8');
   setFlagsFromString('--expose-gc');
-  const collect = (await import('node:vm')).runInNewContext('gc') as () => void; // as the flag says
+  const collect = (await import('node:vm')).runInNewContext('gc') as () => void; // the flag gives it
   collect();
   const before = process.memoryUsage().heapUsed;
   for (let from = 3_000; from < 23_000; from += 1_000) await enqueue(from, from + 1_000);
@@ -140,7 +140,7 @@ test('a client does not keep what it needs for each pattern for ever', async () 
 }, 60_000);
 
 describe('a reply that is too large', () => {
-  test('tells the caller so', async () => {
+  test('is reported to the caller', async () => {
     const controller = controllerOf('repeat', (times) => 'a'.repeat(Number(times)));
     await rig.serve({ controllers: [controller] }, { maxPayloadBytes: LIMIT });
     const client = rig.client();
@@ -153,7 +153,7 @@ describe('a reply that is too large', () => {
     expect(await lastValueFrom(client.send('repeat', LIMIT - 2))).toBe(FITS);
   });
 
-  test('ends a series of them', async () => {
+  test('ends a series of replies', async () => {
     const controller = controllerOf('series', () => from(['small', TOO_LARGE]));
     await rig.serve({ controllers: [controller] }, { maxPayloadBytes: LIMIT });
     const heard: unknown[] = [];
@@ -169,7 +169,7 @@ describe('a reply that is too large', () => {
     expect(heard).toEqual(['small']);
   });
 
-  test('for its caller alone is a typed error there', async () => {
+  test('that only its caller finds too large is a typed error there', async () => {
     await rig.serve({ controllers: [controllerOf('repeat', () => TOO_LARGE)] });
     const client = rig.client({ maxPayloadBytes: LIMIT });
 
@@ -183,7 +183,7 @@ describe('a reply that is too large', () => {
 });
 
 describe('a receiver', () => {
-  test('parks what is too large for it, tells its caller, and goes on', async () => {
+  test('dead-letters a message that is too large for it, tells its caller, and goes on', async () => {
     await rig.serve({ controllers: [echo] }, { maxPayloadBytes: LIMIT });
     const client = rig.client();
     await lastValueFrom(client.enqueue('echo', TOO_LARGE));
@@ -203,7 +203,7 @@ describe('a receiver', () => {
     );
   });
 
-  test('parks what was pushed without a header', async () => {
+  test('dead-letters a message that is too large and was pushed without a header', async () => {
     rig.mayRemain(/}:parked$/);
     await rig.serve({ controllers: [echo] }, { maxPayloadBytes: LIMIT });
     const pushed = Buffer.alloc(3_000_000, '[');
@@ -238,7 +238,7 @@ describe('a receiver', () => {
   });
 });
 
-test('an admin shows what is too large for it without its data', async () => {
+test('an admin shows a message that is too large for it without its data', async () => {
   await lastValueFrom(rig.client().enqueue('work', TOO_LARGE));
   const admin = (options: object): RedisQueueAdmin =>
     rig.closeLater(new RedisQueueAdmin(rig.clientOptions(options)));

@@ -22,7 +22,7 @@ import { eventControllerOf } from '../events/controller.js';
 const rig = nestRig();
 
 const LARGE = 'ä'.repeat(5_000);
-/** Larger messages than 1 kB are parked, and none is compressed. */
+/** A client that parks bodies of more than 1 kB and compresses none. */
 const PARKING: RedisQueueClientOptions = { parkAboveBytes: 1_000, compressAboveBytes: false };
 
 let admin: RedisQueueAdmin;
@@ -33,7 +33,7 @@ beforeEach(() => {
 
 const parkedKey = (): string => queueKey(rig.prefix, 'work', 'parked');
 
-/** How many bodies stand beside the queue. */
+/** How many bodies are parked. */
 const parked = (): Promise<number> => rig.commands.hlen(parkedKey());
 
 async function enqueue(...messages: unknown[]): Promise<void> {
@@ -41,7 +41,7 @@ async function enqueue(...messages: unknown[]): Promise<void> {
   await Promise.all(messages.map((message) => lastValueFrom(client.enqueue('work', message))));
 }
 
-/** Serves `work`, and answers what its handler got. */
+/** Serves `work`, and returns what its handler got. */
 async function serve(
   handle: Handle = () => undefined,
   options: RedisQueueServerOptions = {},
@@ -69,7 +69,7 @@ async function expectAtRest(expected: { dead?: number; parked: number }): Promis
 }
 
 describe('a body over the threshold', () => {
-  test('stands beside the queue, and the header says where', async () => {
+  test('is parked, and the header has its name', async () => {
     await enqueue(LARGE, 'small');
 
     const elements = await rig.commands.lrange(rig.queue('work').waitingKey, 0, -1);
@@ -82,7 +82,7 @@ describe('a body over the threshold', () => {
     await admin.purge('work');
   });
 
-  test('never gets the name of another one, whatever is deleted by hand meanwhile', async () => {
+  test('never gets the name of another one, no matter what is deleted by hand meanwhile', async () => {
     await enqueue(`1${LARGE}`, `2${LARGE}`);
     await rig.commands.del(queueKey(rig.prefix, 'work', 'counts'));
     await enqueue(`3${LARGE}`, `4${LARGE}`);
@@ -96,7 +96,7 @@ describe('a body over the threshold', () => {
     await expectAtRest({ parked: 0 });
   });
 
-  test('passes through no script', async () => {
+  test('goes through no script', async () => {
     await rig.commands.config('SET', 'slowlog-log-slower-than', 0);
     await rig.commands.config('SET', 'slowlog-max-len', 10_000);
     await enqueue(LARGE, new RedisQueueRecordBuilder(LARGE).delay(1).build());
@@ -106,14 +106,14 @@ describe('a body over the threshold', () => {
 
     const log = (await rig.commands.slowlog('GET', 10_000)) as [number, number, number, string[]][];
     const scripts = log.map(([, , , words]) => words).filter(([name = '']) => /^eval/i.test(name));
-    // Redis cuts off what is long, and says by how much. The texts of scripts are.
+    // Redis shortens long arguments and says by how much. It does so with scripts too.
     const rest = scripts.flatMap(([, , ...words]) => words);
     expect(scripts.length).toBeGreaterThan(2);
     expect(rest.filter((word) => word.endsWith('more bytes)'))).toEqual([]);
     await rig.commands.config('SET', 'slowlog-log-slower-than', 10_000);
   });
 
-  test('is not kept of a message that is refused, or there already', async () => {
+  test('is not kept for a message that is refused, or that Redis already holds', async () => {
     const once = (): unknown =>
       new RedisQueueRecordBuilder(LARGE).id('a').deduplicate(60_000).build();
     await enqueue(once());
@@ -130,7 +130,7 @@ describe('a body over the threshold', () => {
     await admin.purge('work');
   });
 
-  test('is held for a user who may not begin a transaction, and refused to one who may not park', async () => {
+  test('is held for a user who may not begin a transaction, and refused for one who may not park', async () => {
     const { port } = rig.redis;
     const heard = await serve();
     for (const [user, lacks] of [
@@ -144,7 +144,7 @@ describe('a body over the threshold', () => {
       const sending = lastValueFrom(client.enqueue('work', LARGE));
       if (user === 'one') expect(await sending).toMatchObject({ isDuplicate: false });
       else await expect(sending).rejects.toMatchObject({ code: 'REDIS_REFUSED', reply: 'NOPERM' });
-      // Nothing of what was begun is in the way of what follows on that connection.
+      // Nothing of the refused attempt is in the way of what follows on that connection.
       await lastValueFrom(client.enqueue('work', user));
     }
     await eventually(() => expect(heard.toSorted()).toEqual(['one', 'three', 'two', LARGE]));
@@ -152,19 +152,19 @@ describe('a body over the threshold', () => {
     for (const user of ['one', 'two', 'three']) await rig.commands.call('ACL', 'DELUSER', user);
   });
 
-  test('is never parked where that is off', async () => {
+  test('is never parked if parking is switched off', async () => {
     await lastValueFrom(rig.client({ ...PARKING, parkAboveBytes: false }).enqueue('work', LARGE));
     expect(await parked()).toBe(0);
   });
 
-  test('comes back to a full queue in order, and leaves nothing', async () => {
+  test('goes back to a full queue in order, and leaves nothing behind', async () => {
     await enqueue(LARGE, 'small', LARGE);
     const heard = await serve(undefined, { concurrency: 1 });
     await eventually(() => expect(heard).toEqual([LARGE, 'small', LARGE]));
     await expectAtRest({ parked: 0 });
   });
 
-  test('comes to a consumer that waits, and by requests', async () => {
+  test('reaches a consumer that waits, and arrives with requests', async () => {
     const heard = await serve((data) => data);
     const client = rig.client(PARKING);
     await lastValueFrom(client.enqueue('work', LARGE));
@@ -173,7 +173,7 @@ describe('a body over the threshold', () => {
     expect(heard).toEqual([LARGE, LARGE]);
   });
 
-  test('is shown by the admin: waiting, delayed and dead', async () => {
+  test('is shown by the admin: waiting, delayed and dead-lettered', async () => {
     await enqueue(LARGE, new RedisQueueRecordBuilder(LARGE).delay(3_600_000).build());
     expect((await admin.peek('work')).map(({ data }) => data)).toEqual([LARGE]);
     expect((await admin.delayed('work')).map(({ data }) => data)).toEqual([LARGE]);
@@ -193,7 +193,7 @@ async function expectDead(count: number): Promise<void> {
 }
 
 describe('a parked body goes with its message', () => {
-  test('after retries, also delayed ones', async () => {
+  test('after retries, with and without a pause', async () => {
     await enqueue(LARGE);
     const heard = await serve((_data, context) => {
       if (context.getAttempt() === 1) throw new RetryLater({ delayMs: 0 });
@@ -230,7 +230,7 @@ describe('a parked body goes with its message', () => {
     await expectAtRest({ parked: 0 });
   });
 
-  test('when its dead letter is dropped by the cap on their number', async () => {
+  test('when its dead letter is dropped by deadLetterLimit', async () => {
     await enqueue(LARGE, LARGE, LARGE);
     const fail = (): never => {
       throw new DeadLetter('broken');
@@ -241,7 +241,7 @@ describe('a parked body goes with its message', () => {
     await admin.deleteDeadLetters('work');
   });
 
-  test('when its dead letter is dropped by their age', async () => {
+  test('when its dead letter is dropped by deadLetterMaxAgeMs', async () => {
     await enqueue(LARGE);
     const fail = (): never => {
       throw new DeadLetter('broken');
@@ -265,7 +265,7 @@ describe('a parked body goes with its message', () => {
     expect((await admin.lengths('work')).expired).toBe(1);
   });
 
-  test('when it is handled once, and when it is not handled again', async () => {
+  test('when it is handled once, and when it is skipped as a repetition', async () => {
     const message = new RedisQueueRecordBuilder(LARGE).id('a').build();
     const heard = await serve(undefined, { once: { windowMs: 60_000 } });
     await enqueue(message);
@@ -283,7 +283,7 @@ describe('a parked body goes with its message', () => {
     await expectAtRest({ parked: 0 });
   });
 
-  test('when the queue is purged of more than one call looks at, and of no other message', async () => {
+  test('when the queue is purged of more than one call looks at, without touching other messages', async () => {
     await enqueue(LARGE);
     await serve(() => {
       throw new DeadLetter('no');
@@ -297,7 +297,7 @@ describe('a parked body goes with its message', () => {
     await admin.deleteDeadLetters('work');
   });
 
-  test('and is not parked at all for a message that Redis holds already', async () => {
+  test('and is not parked at all for a message that Redis already holds', async () => {
     const message = new RedisQueueRecordBuilder(LARGE).id('a').deduplicate(60_000).build();
     await enqueue(message, message);
     expect(await parked()).toBe(1);
@@ -310,7 +310,7 @@ describe('a durable event over the threshold', () => {
   const parkedIn = (group: string): Promise<number> =>
     rig.commands.hlen(queueKey(rig.prefix, queueOf(group), 'parked'));
 
-  test('is parked for each group, whole for who listens, and leaves nothing', async () => {
+  test('is parked for each group, whole for listeners, and leaves nothing behind', async () => {
     await admin.declare('happened', { groups: ['a', 'b'] });
     const heard: unknown[] = [];
     @Controller()
@@ -338,7 +338,7 @@ describe('a durable event over the threshold', () => {
     expect(await parkedIn('b')).toBe(0);
   });
 
-  test('stands whole in a history and in what a group gets from one', async () => {
+  test('is whole in a history, and in what a group gets from one', async () => {
     const client = rig.client({
       ...PARKING,
       declare: { happened: { groups: ['replayed'], history: { maxLength: 10 } } },
@@ -363,7 +363,7 @@ describe('a durable event over the threshold', () => {
   });
 });
 
-test('a message whose parked body is gone is a dead letter that says so', async () => {
+test('a message whose parked body is gone becomes a dead letter that says so', async () => {
   await enqueue(LARGE, 'small');
   await rig.commands.del(parkedKey());
   const heard = await serve();
@@ -374,7 +374,7 @@ test('a message whose parked body is gone is a dead letter that says so', async 
   await eventually(() => expect(heard).toEqual(['small']));
 });
 
-test('a header of the user that is named like the mark touches no body', async () => {
+test("a user's header with the same name as the mark for parked bodies has no effect on bodies", async () => {
   await enqueue(LARGE, new RedisQueueRecordBuilder('small').headers({ parked: '1' }).build());
   const heard = await serve((data) => {
     if (data === LARGE) throw new RetryLater({ delayMs: 60_000 });

@@ -18,14 +18,14 @@ const rig = nestRig();
 const NOBODY_LISTENS = /nothing handles the failure/;
 
 describe('await', () => {
-  test('of enqueue answers once Redis holds the message', async () => {
+  test('of enqueue returns once Redis holds the message', async () => {
     const held: EnqueueResult = await rig.client().enqueue('work', 'a');
 
     expect(held).toEqual({ id: expect.any(String), isDuplicate: false });
     expect(await rig.queue('work').waiting()).toEqual([expect.stringContaining(held.id)]);
   });
 
-  test('of emit, enqueueMany and emitMany answers what a subscriber gets', async () => {
+  test('of emit, enqueueMany and emitMany returns what a subscriber gets', async () => {
     const client = rig.client();
 
     const emitted: EmitResult = await client.emit('happened', 1);
@@ -36,7 +36,7 @@ describe('await', () => {
     expect([many.length, emittedMany.length]).toEqual([2, 2]);
   });
 
-  test('throws what the call failed with, and nothing is logged', async () => {
+  test('throws the error of the call, and nothing is logged', async () => {
     const client = rig.client();
 
     await expect(async () => await client.enqueue('work', 1n)).rejects.toThrow(UnencodableError);
@@ -51,7 +51,7 @@ describe('await', () => {
     expect(rig.logs.matching('error', NOBODY_LISTENS)).toEqual([]);
   });
 
-  test('that is missing has the failure logged', async () => {
+  test('has its failure logged if nobody awaits it', async () => {
     const call: RedisQueueCall<EnqueueResult> = rig.client().enqueue('work', 1n);
 
     await eventually(() => expect(rig.logs.matching('error', NOBODY_LISTENS)).toHaveLength(1));
@@ -59,7 +59,7 @@ describe('await', () => {
   });
 });
 
-test('what is returned stays an Observable for Nest, which waits for it where a handler returns it', async () => {
+test('is still an Observable for Nest, which waits for it if a handler returns it', async () => {
   @Injectable()
   class Forwarder {
     constructor(@Inject(RedisQueueClient) private readonly client: RedisQueueClient) {}
@@ -99,6 +99,6 @@ test('what is returned stays an Observable for Nest, which waits for it where a 
   await eventually(async () => expect(await rig.queue('next').waiting()).toHaveLength(3));
 });
 
-test('send is no promise: it asks when it is subscribed to', () => {
+test('send is not a promise: it asks once it is subscribed to', () => {
   expect('then' in rig.client().send('work', 1)).toBe(false);
 });

@@ -60,7 +60,7 @@ describe('close() of a client holds what was begun:', () => {
     expect(rig.logs.matching('error', /./)).toEqual([]);
   });
 
-  test('a call whose answer takes its time', async () => {
+  test('a call whose answer takes a while', async () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const client = rig.client({ connection: proxy.url });
     await client.enqueue('work', 'first');
@@ -88,7 +88,7 @@ describe('close() of a client holds what was begun:', () => {
     await failed;
   });
 
-  test('but not for longer than five seconds, and says what is not known', async () => {
+  test('but for no longer than five seconds, and says what is not known', async () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const client = rig.client({ connection: proxy.url, connectTimeoutMs: 60_000 });
     await client.enqueue('work', 'first');
@@ -114,7 +114,7 @@ describe('close() of a client holds what was begun:', () => {
     expect(await unsent).toBeInstanceOf(RedisUnavailableError);
   });
 
-  test('a second close() waits as the first does', async () => {
+  test('a second close() waits as well', async () => {
     const client = rig.client();
     void client.enqueue('work', 1);
 
@@ -125,7 +125,7 @@ describe('close() of a client holds what was begun:', () => {
   });
 });
 
-test('close() of a RedisQueueAdmin lets what was begun come to its end', async () => {
+test('close() of a RedisQueueAdmin lets running calls end', async () => {
   await rig.client().enqueue('work', 1);
   const admin = new RedisQueueAdmin(rig.clientOptions());
 
@@ -139,7 +139,7 @@ test('close() of a RedisQueueAdmin lets what was begun come to its end', async (
 });
 
 describe('connect()', () => {
-  test('that close() interrupts ends no process where nobody waits for it', async () => {
+  test('that close() interrupts does not end the process if nobody waits for it', async () => {
     const client = rig.client({ connection: 'redis://127.0.0.1:1' });
     client.on('error', () => undefined);
 
@@ -198,33 +198,36 @@ describe('an app that ends', () => {
     expect(await waiting('farewell')).toBe(3);
   });
 
-  test.each(sources)('leaves a client that refuses to come back: %s', async (_, source) => {
-    class AppModule {}
-    const app = await NestFactory.createApplicationContext(
-      { module: AppModule, imports: [source()] },
-      { logger: rig.logs, abortOnError: false },
-    );
-    const client = app.get<RedisQueueClient>('CLIENT', { strict: false });
-    await client.enqueue('work', 1);
-    await app.close();
+  test.each(sources)(
+    'leaves behind a client that refuses to connect again: %s',
+    async (_, source) => {
+      class AppModule {}
+      const app = await NestFactory.createApplicationContext(
+        { module: AppModule, imports: [source()] },
+        { logger: rig.logs, abortOnError: false },
+      );
+      const client = app.get<RedisQueueClient>('CLIENT', { strict: false });
+      await client.enqueue('work', 1);
+      await app.close();
 
-    for (const call of [
-      Promise.resolve(client.enqueue('work', 2)),
-      Promise.resolve(client.enqueueMany('work', [2])),
-      Promise.resolve(client.emit('work', 2)),
-      lastValueFrom(client.send('work', 2)),
-      client.connect(),
-    ]) {
-      const error: unknown = await call.catch((reason: unknown) => reason);
-      expect(error).toBeInstanceOf(ClientClosedError);
-      expect(error).toMatchObject({ code: 'CLIENT_CLOSED' });
-    }
-    await client.close();
-    await eventually(async () => expect(await rig.connections()).toEqual([]));
-    expect(await waiting('work')).toBe(1);
-  });
+      for (const call of [
+        Promise.resolve(client.enqueue('work', 2)),
+        Promise.resolve(client.enqueueMany('work', [2])),
+        Promise.resolve(client.emit('work', 2)),
+        lastValueFrom(client.send('work', 2)),
+        client.connect(),
+      ]) {
+        const error: unknown = await call.catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(ClientClosedError);
+        expect(error).toMatchObject({ code: 'CLIENT_CLOSED' });
+      }
+      await client.close();
+      await eventually(async () => expect(await rig.connections()).toEqual([]));
+      expect(await waiting('work')).toBe(1);
+    },
+  );
 
-  test('leaves nothing to refuse where a program closes its own client: a later call connects again', async () => {
+  test('leaves nothing to refuse if a program closes its own client: a later call connects again', async () => {
     const client = rig.client();
     await client.enqueue('work', 1);
     await client.close();

@@ -19,7 +19,7 @@ import { eventControllerOf } from '../events/controller.js';
 
 const rig = nestRig();
 
-/** As a caller without types may call. */
+/** Calls as JavaScript may, without types. */
 type Verbs = Record<
   string,
   (pattern: string, data: unknown, options: unknown) => Observable<unknown>
@@ -35,7 +35,7 @@ async function headersOfWaiting(queue: string): Promise<Record<string, unknown>[
 }
 
 describe('the options of a call', () => {
-  test('say of an enqueued message what a record would', async () => {
+  test('set for an enqueued message what a record would set', async () => {
     const client = rig.client({ codec: msgpackCodec });
     const options = { id: 'a', headers: { tenant: 'acme' }, expiresInMs: 60_000 };
 
@@ -85,7 +85,7 @@ describe('the options of a call', () => {
     );
   });
 
-  test('reach the handler of a request, each time that it is asked', async () => {
+  test('reach the handler of a request each time that it is asked', async () => {
     const handle: Handle = (data, context) => [data, context.getMessageId(), context.getHeaders()];
     const controllers = [controllerOf('echo', handle)];
     await rig.serve({ controllers }, { codecs: [msgpackCodec] });
@@ -93,14 +93,14 @@ describe('the options of a call', () => {
 
     const answer = rig.client().send('echo', Buffer.from('x'), options);
 
-    const expected = [Buffer.from('x'), 'a', { tenant: 'acme' }]; // JSON has no form for bytes
+    const expected = [Buffer.from('x'), 'a', { tenant: 'acme' }]; // JSON cannot write bytes
     expect([await lastValueFrom(answer), await lastValueFrom(answer)]).toEqual([
       expected,
       expected,
     ]);
   });
 
-  test('go over what a record says, where they name something; headers one by one', async () => {
+  test('take precedence over a record for what they name, header by header', async () => {
     const client = rig.client();
     const record = new RedisQueueRecordBuilder(1).id('a').headers({ tenant: 'acme', trace: '7' });
 
@@ -116,7 +116,7 @@ describe('the options of a call', () => {
     expect(record.build().options.headers).toEqual({ tenant: 'acme', trace: '7' });
   });
 
-  test('are read at the call', async () => {
+  test('are read when the call is made', async () => {
     const client = rig.client();
     const options = { id: 'a', headers: { tenant: 'acme' } };
 
@@ -130,7 +130,7 @@ describe('the options of a call', () => {
     ]);
   });
 
-  test('of several messages are for each of them', async () => {
+  test('of several messages apply to each of them', async () => {
     const heard: unknown[] = [];
     await rig.serve({
       controllers: [
@@ -167,18 +167,18 @@ describe('the options of a call', () => {
   });
 });
 
-describe('options of a call that it cannot have', () => {
+describe('options that a call cannot have', () => {
   const verbs = ['enqueue', 'emit', 'send', 'enqueueMany', 'emitMany'];
   const one = (verb: string): unknown => (verb.endsWith('Many') ? ['x'] : 'x');
 
   test.each<[string, unknown, string]>([
     ['misspelt', { header: {} }, 'has no option header; did you mean headers?'],
-    ['in the words of the builder', { expiresIn: 5 }, 'did you mean expiresInMs?'],
-    ['no object', 5, 'options must be an object with message settings'],
+    ['a method of the builder', { expiresIn: 5 }, 'did you mean expiresInMs?'],
+    ['not an object', 5, 'options must be an object with message settings'],
     ['null', null, 'options must be an object with message settings'],
-    ['a header that is no text', { headers: { a: 1 } }, 'headers.a must be text, got 1'],
+    ['a header that is not text', { headers: { a: 1 } }, 'headers.a must be text, got 1'],
     ['out of range', { expiresInMs: 0 }, 'expiresInMs must be a whole number of milliseconds ≥ 1'],
-    ['no codec', { codec: 'raw' }, 'codec must be an object with name'],
+    ['not a codec', { codec: 'raw' }, 'codec must be an object with name'],
   ])('are refused by each verb: %s', async (_, options, text) => {
     const client = untyped(rig.client());
     for (const verb of verbs) {
@@ -216,7 +216,7 @@ describe('options of a call that it cannot have', () => {
     expect(await rig.queue('work').waiting()).toEqual([]);
   });
 
-  test('are refused together with what a record says', async () => {
+  test('are refused if they contradict a record', async () => {
     const client = rig.client();
     const due = new RedisQueueRecordBuilder('x').deliverAt(new Date()).build();
     const heard = new RedisQueueRecordBuilder('x').mandatory().build();
@@ -233,7 +233,7 @@ describe('options of a call that it cannot have', () => {
   });
 });
 
-describe('the time that one request waits', () => {
+describe('the time limit of a single request', () => {
   const ways: readonly [
     string,
     (
@@ -245,7 +245,7 @@ describe('the time that one request waits', () => {
     ['a record', (client, times) => client.send('ticks', new RedisQueueRecord(1, times))],
   ];
 
-  test.each(ways)('is shorter than that of its client, by %s', async (_, send) => {
+  test.each(ways)('can be shorter than that of its client, by %s', async (_, send) => {
     rig.mayRemain(/:(replies|refused)$/);
     const signals: AbortSignal[] = [];
     await rig.serve({
@@ -259,7 +259,7 @@ describe('the time that one request waits', () => {
     const client = rig.client({ requestTimeoutMs: 60_000 });
     await client.connect();
 
-    // On a busy machine the time may be over before the handler begins: then it is asked again.
+    // On a busy machine the time may be over before the handler begins. Then the test asks again.
     await eventually(async () => {
       const failed = lastValueFrom(send(client, { timeoutMs: 200 }));
       await expect(failed).rejects.toThrow(RequestTimeoutError);
@@ -267,7 +267,7 @@ describe('the time that one request waits', () => {
       await expect(failed).rejects.toThrow('No reply to "ticks" within 200 ms');
       expect(signals).not.toEqual([]);
     });
-    // The server knows it too, and lets the handler go.
+    // The server knows the limit too, and lets the handler go.
     await eventually(() => expect(signals[0]?.aborted).toBe(true));
   });
 
@@ -287,7 +287,7 @@ describe('the time that one request waits', () => {
     await app.close();
     const client = rig.client({ requestTimeoutMs: 60_000 });
 
-    // On a busy machine the time may be over before the request is sent: then it is asked again.
+    // On a busy machine the time may be over before the request is sent. Then the test asks again.
     await eventually(async () => {
       const failed = lastValueFrom(client.send('echo', 1, { timeoutMs: 100 }));
       await expect(failed).rejects.toThrow(RequestTimeoutError);
@@ -298,7 +298,7 @@ describe('the time that one request waits', () => {
     await eventually(async () => expect(await rig.queue('echo').expired()).toBe(1));
   });
 
-  test('is longer than that of its client', async () => {
+  test('can be longer than that of its client', async () => {
     const app = await rig.serve({ controllers: [controllerOf('echo', (data) => data)] });
     await app.close();
     const client = rig.client({ requestTimeoutMs: 50 });

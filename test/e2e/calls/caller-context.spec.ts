@@ -17,7 +17,7 @@ const rig = nestRig();
 
 const caller = new AsyncLocalStorage<string>();
 
-/** What was asked of Redis, and in whose context, as ioredis tells tracers. */
+/** The commands that were sent to Redis, and the context of each, as ioredis reports them to tracers. */
 let commands: { name: string; store: string | undefined }[] = [];
 let connects: (string | undefined)[] = [];
 
@@ -32,7 +32,7 @@ const onConnect = { start: () => void connects.push(caller.getStore()) };
 beforeEach(() => {
   commands = [];
   connects = [];
-  tracingChannel('ioredis:command').subscribe(onCommand as never); // one of its five is enough
+  tracingChannel('ioredis:command').subscribe(onCommand as never); // one of its five channels is enough
   tracingChannel('ioredis:connect').subscribe(onConnect as never);
 });
 
@@ -47,13 +47,13 @@ function expectNoneOfCallers(): void {
   expect(connects.filter((store) => store !== undefined)).toEqual([]);
 }
 
-/** Is parked, and opens the connection for bodies. */
+/** So large that it is parked, and that it opens the connection for bodies. */
 const LARGE = 'x'.repeat(100_000);
 const once = { id: 'once', deduplicateMs: 60_000 };
 
 type Call = (client: RedisQueueClient) => PromiseLike<unknown>;
 
-/** Every verb of a client, in every way that is another one to Redis. */
+/** Every verb of a client, in each way that differs for Redis. */
 const verbs: readonly [string, Call][] = [
   ['enqueue', (client) => client.enqueue('echo', 1)],
   ['enqueue of a large body', (client) => client.enqueue('echo', LARGE)],
@@ -70,15 +70,15 @@ const verbs: readonly [string, Call][] = [
   ['emitMany', (client) => client.emitMany('happened', [1, LARGE, 2])],
   ['send', (client) => lastValueFrom(client.send('echo', 1))],
   ['send of a large body, which comes back', (client) => lastValueFrom(client.send('echo', LARGE))],
-  ['send of which one reply is wanted', (client) => firstValueFrom(client.send('values', 1))],
+  ['send of which only one reply is wanted', (client) => firstValueFrom(client.send('values', 1))],
   [
-    'send to nobody',
+    'send to a queue that nobody serves',
     (client) => lastValueFrom(client.send('nobody', 1)).catch((error: unknown) => error),
   ],
   ['connect', (client) => client.connect()],
 ];
 
-describe('nothing that a client asks of Redis', () => {
+describe('no command of a client', () => {
   test.each(verbs)('runs in the context of its callers: %s', async (_, call) => {
     await rig.serve({
       controllers: [
@@ -88,7 +88,7 @@ describe('nothing that a client asks of Redis', () => {
         eventControllerOf('happened', () => undefined, { history: { maxLength: 5 } }),
       ],
     });
-    rig.mayRemain(/:\{reply:.*}:(replies|refused)$/); // of the request that was given up, for a minute
+    rig.mayRemain(/:\{reply:.*}:(replies|refused)$/); // ids of the request that was given up, for a minute
     const client = rig.client({ declare: { happened: { groups: ['mail'] } } });
     commands = [];
     connects = [];
@@ -100,7 +100,7 @@ describe('nothing that a client asks of Redis', () => {
     expectNoneOfCallers();
   });
 
-  test('runs in it when what was lost is sent again', async () => {
+  test('runs in that context when a lost call is sent again', async () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const client = rig.client({ connection: proxy.url });
     await client.connect();
@@ -112,7 +112,7 @@ describe('nothing that a client asks of Redis', () => {
     expectNoneOfCallers();
   });
 
-  test('runs in it after a reconnect either, nor in its loop that reads replies', async () => {
+  test('runs in that context after a reconnect, or in the loop that reads replies', async () => {
     await rig.serve({ controllers: [controllerOf('echo', (data) => data)] });
     const client = rig.client();
     await caller.run('first', () => lastValueFrom(client.send('echo', 1)));
@@ -129,8 +129,8 @@ describe('nothing that a client asks of Redis', () => {
   });
 });
 
-describe('nothing that a server asks of Redis', () => {
-  /** Enters a context that the next delivery must not be found in. */
+describe('no command of a server', () => {
+  /** Enters a context in which no later delivery may run. */
   const enter = (data: unknown): unknown => {
     caller.enterWith('handler');
     return data;
@@ -176,7 +176,7 @@ describe('nothing that a server asks of Redis', () => {
       (client) => client.enqueueMany('work', [1, LARGE, 3]),
     ],
     [
-      'a list of others',
+      'a list that others fill',
       controllerOf('work', enter, { options: { feedFrom: { list: 'theirs' } } }),
       () => rig.commands.rpush('theirs', 'a', 'b', 'c'),
     ],
@@ -196,7 +196,7 @@ describe('nothing that a server asks of Redis', () => {
   ];
 
   test.each(handlers)(
-    'runs where it was started, or a handler is: %s',
+    'runs in the context in which it was started, or in that of a handler: %s',
     async (_, controller, call) => {
       let ended = 0;
       const observers = [{ ended: () => void (ended += 1) }];
@@ -217,8 +217,8 @@ describe('nothing that a server asks of Redis', () => {
   );
 });
 
-describe('nothing that a RedisQueueAdmin asks of Redis', () => {
-  /** Arguments of methods that want others than a queue and an id. */
+describe('no command of a RedisQueueAdmin', () => {
+  /** The arguments of methods that need others than a queue and an id. */
   const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
     overview: [],
     deadLetter: ['work', '1-1'],
@@ -252,7 +252,7 @@ describe('nothing that a RedisQueueAdmin asks of Redis', () => {
         const method = Reflect.get(admin, name) as (...given: unknown[]) => unknown;
         return await method.apply(admin, [...(ARGUMENTS[name] ?? ['work', 'm'])]);
       } catch (error) {
-        return error; // there is nothing to replay, for instance
+        return error; // there is nothing to replay, for example
       }
     };
 
@@ -266,7 +266,7 @@ describe('nothing that a RedisQueueAdmin asks of Redis', () => {
 });
 
 describe('a subscriber', () => {
-  test('of send hears values in its own context', async () => {
+  test('of send gets values in its own context', async () => {
     await rig.serve({ controllers: [controllerOf('echo', (data) => data)] });
     const client = rig.client();
     const heard: unknown[] = [];
@@ -296,7 +296,7 @@ describe('a subscriber', () => {
     );
   });
 
-  test('of send hears failures in its own context, also that of its deadline', async () => {
+  test('of send gets failures in its own context, including that of its deadline', async () => {
     const app = await rig.serve({ controllers: [controllerOf('echo', (data) => data)] });
     await app.close();
     const client = rig.client({ requestTimeoutMs: 50 });
@@ -316,7 +316,7 @@ describe('a subscriber', () => {
     ]);
   });
 
-  test('of a call that runs already hears its end in its own context', async () => {
+  test('of a call that is already running gets its end in its own context', async () => {
     const client = rig.client();
     await client.connect();
     const listen = (name: string): Promise<unknown> =>

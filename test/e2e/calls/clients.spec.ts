@@ -36,7 +36,7 @@ async function serve(): Promise<void> {
   await rig.serve({ controllers: [EchoController] });
 }
 
-/** An app that has what the test registers, and a consumer of it. */
+/** An app with what the test registers, and a consumer of it. */
 async function contextOf(
   imports: (Type | DynamicModule)[],
   consumer: Type<{ readonly client: RedisQueueClient }>,
@@ -73,7 +73,7 @@ class ByName {
   constructor(@Inject('ORDERS') readonly client: RedisQueueClient) {}
 }
 
-/** A module that does not import the library itself. */
+/** A module that does not import the library. */
 @Module({ providers: [ByClass], exports: [ByClass] })
 class FeatureModule {}
 
@@ -99,7 +99,7 @@ describe('RedisQueueModule.register', () => {
     await expectToClose(app);
   });
 
-  test('provides clients by name, beside each other', async () => {
+  test('provides several clients by name', async () => {
     await serve();
     @Injectable()
     class Both {
@@ -130,7 +130,7 @@ describe('RedisQueueModule.register', () => {
     await expectToClose(app);
   });
 
-  test('provides it to every module with isGlobal, else to those that import it', async () => {
+  test('provides it to every module with isGlobal, and otherwise to those that import it', async () => {
     await serve();
     const register = (isGlobal: boolean): (Type | DynamicModule)[] => [
       RedisQueueModule.register({ ...rig.clientOptions(), isGlobal }),
@@ -142,13 +142,13 @@ describe('RedisQueueModule.register', () => {
     await expectToWork(client);
   });
 
-  test('refuses wrong options where it is called', () => {
+  test('refuses wrong options at the call', () => {
     expect(() => RedisQueueModule.register({ requestTimeoutMs: 0 })).toThrow(InvalidOptionError);
     const misspelt = { conection: rig.redis.url } as RedisQueueClientOptions;
     expect(() => RedisQueueModule.register(misspelt)).toThrow(/did you mean connection\?/);
   });
 
-  test('works without any option', async () => {
+  test('works without options', async () => {
     const { client } = await contextOf([RedisQueueModule.register()], ByClass);
 
     expect(client).toBeInstanceOf(RedisQueueClient);
@@ -233,7 +233,7 @@ describe('RedisQueueModule.registerAsync', () => {
     ],
   ];
 
-  test('says so when a factory answers nothing', async () => {
+  test('says so if a factory returns nothing', async () => {
     const forgetful = (() => undefined) as unknown as () => RedisQueueClientOptions;
 
     const context = contextOf([RedisQueueModule.registerAsync({ useFactory: forgetful })], ByClass);
@@ -252,7 +252,7 @@ describe('RedisQueueModule.registerAsync', () => {
     await expectToClose(app);
   });
 
-  test('provides the client by its class without a name, globally if asked', async () => {
+  test('provides the client by its class if it has no name, globally if asked', async () => {
     await serve();
     const library = RedisQueueModule.registerAsync({
       isGlobal: true,
@@ -264,7 +264,7 @@ describe('RedisQueueModule.registerAsync', () => {
     await expectToWork(client);
   });
 
-  test('fails the start with what the options or their factory say', async () => {
+  test('fails the start with the error of the options or their factory', async () => {
     const wrong = RedisQueueModule.registerAsync({
       name: 'ORDERS',
       useFactory: () => ({ requestTimeoutMs: -1 }),
@@ -321,8 +321,8 @@ describe("Nest's ClientsModule", () => {
 });
 
 describe('@Client()', () => {
-  test('makes one for the property, which closes with the app', async () => {
-    // Nest's type leaves custom classes out, although its factory takes them.
+  test('makes one for the property, and closes it with the app', async () => {
+    // Nest's type does not allow custom classes, but its factory takes them.
     const metadata = custom() as unknown as ClientOptions;
     @Controller()
     class AskingController {

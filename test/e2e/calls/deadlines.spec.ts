@@ -14,10 +14,10 @@ const rig = nestRig();
 
 const NO_HANDLER = 'There is no matching message handler defined in the remote service.';
 
-/** Replies to a client that has gone; Redis drops them by itself. */
+/** Allows for replies to a client that has gone. Redis drops them by itself. */
 const LATE_REPLIES = /:replies$/;
 
-/** Answers "pong", and keeps what it was asked. */
+/** Returns "pong", and collects what it was asked. */
 function pingController(asked: unknown[] = []): Type {
   @Controller()
   class PingController {
@@ -41,14 +41,14 @@ describe('a request to a pattern that nobody has ever served', () => {
     expect(await lastValueFrom(client.send('ping', {}))).toBe('pong');
   });
 
-  test('fails also where messages to the pattern are held already', async () => {
+  test('fails even if Redis already holds messages for the pattern', async () => {
     const client = rig.client({ requestTimeoutMs: 60_000 });
     await lastValueFrom(client.enqueue('ping', 'for the first that comes'));
 
     await expect(lastValueFrom(client.send('ping', {}))).rejects.toThrow(NO_HANDLER);
   });
 
-  test('works as soon as a server has come', async () => {
+  test('works as soon as a server has started', async () => {
     const client = rig.client();
     await expect(lastValueFrom(client.send('ping', {}))).rejects.toThrow(NO_HANDLER);
 
@@ -57,12 +57,12 @@ describe('a request to a pattern that nobody has ever served', () => {
     expect(await lastValueFrom(client.send('ping', {}))).toBe('pong');
   });
 
-  test('is looked up no more once a server is known', async () => {
+  test('causes no further look-up once a server is known', async () => {
     await rig.serve({ controllers: [pingController()] });
     const client = rig.client();
     await lastValueFrom(client.send('ping', 1));
     await lastValueFrom(
-      client.enqueue('ping', 'also lists the queue, which is looked up once for that'),
+      client.enqueue('ping', 'also adds the queue to the list, which costs only one look-up'),
     );
     await rig.commands.config('RESETSTAT');
 
@@ -73,7 +73,7 @@ describe('a request to a pattern that nobody has ever served', () => {
 });
 
 describe('a request whose servers are down', () => {
-  test('waits, and is answered when one comes up', async () => {
+  test('waits, and is answered once one comes back', async () => {
     const app = await rig.serve({ controllers: [pingController()] });
     await app.close();
     const answer = lastValueFrom(rig.client().send('ping', {}));
@@ -105,7 +105,7 @@ describe('a request whose servers are down', () => {
     expect(element).toContain((error as RequestTimeoutError).messageId);
   });
 
-  test('is not run when it comes too late, but counted', async () => {
+  test('is not run if it comes too late, but counted', async () => {
     const asked: unknown[] = [];
     const app = await rig.serve({ controllers: [pingController(asked)] });
     await app.close();
@@ -125,7 +125,7 @@ describe('a request whose servers are down', () => {
     expect(rig.logs.matching('debug', /"ping": expired/)).toHaveLength(1);
   });
 
-  test('is not sent any more when Redis answers only after the deadline', async () => {
+  test('is not sent if Redis answers only after the deadline', async () => {
     const asked: unknown[] = [];
     await rig.serve({ controllers: [pingController(asked)] });
     const client = rig.client({ requestTimeoutMs: 300 });
@@ -157,7 +157,7 @@ describe('a caller who stops listening', () => {
     return FeedController;
   }
 
-  test('hears nothing any more, and others are answered', async () => {
+  test('gets nothing more, and other callers get their replies', async () => {
     const values = new Subject<number>();
     await rig.serve({ controllers: [feedController(values), pingController()] });
     const client = rig.client();
@@ -179,7 +179,7 @@ describe('a caller who stops listening', () => {
     expect(heard).toEqual([1]);
   });
 
-  test("by an operator of rxjs gets that operator's error", async () => {
+  test('gets the error of the rxjs operator that stopped it', async () => {
     const values = new Subject<number>();
     await rig.serve({ controllers: [feedController(values)] });
 
@@ -190,7 +190,7 @@ describe('a caller who stops listening', () => {
     rig.mayRemain(LATE_REPLIES);
   });
 
-  test('before the request could be sent has it never sent', async () => {
+  test('before the request could be sent keeps it from being sent', async () => {
     const asked: unknown[] = [];
     await rig.serve({ controllers: [pingController(asked)] });
     const client = rig.client();
@@ -239,7 +239,7 @@ describe('close()', () => {
     await client.close();
   });
 
-  test('fails a request that was not even sent, holds what else was begun, and opens nothing again', async () => {
+  test('fails a request that was not sent yet, holds everything else that was begun, and opens nothing again', async () => {
     await rig.serve({ controllers: [pingController()] });
     const client = rig.client();
     await client.connect();

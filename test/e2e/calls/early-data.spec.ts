@@ -20,7 +20,9 @@ async function bodies(queue: string, count: number): Promise<unknown[]> {
   return waiting.map((element) => JSON.parse(element.split('\n')[1] ?? '') as unknown);
 }
 
-/** Calls before the client has a connection, with one object that is changed between the calls and after the last. */
+/**
+ * Makes calls before the client has a connection, with one object that changes between the calls and after the last.
+ */
 async function callWithOne(call: (data: { n: number }) => unknown): Promise<void> {
   const data = { n: 0 };
   for (let n = 1; n <= 5; n += 1) {
@@ -47,7 +49,7 @@ describe('changes to the data after the call are ignored, even before the first 
     expect(await bodies('work', 5)).toEqual(ONE_TO_FIVE);
   });
 
-  test('the array that enqueueMany was given', async () => {
+  test('the array given to enqueueMany', async () => {
     const data = [{ n: 1 }, { n: 2 }];
     const call = rig.client().enqueueMany('work', data);
     data.pop();
@@ -78,7 +80,7 @@ describe('changes to the data after the call are ignored, even before the first 
     await eventually(() => expect([live, durable]).toEqual([ONE_TO_FIVE, ONE_TO_FIVE]));
   });
 
-  test('send, from its subscription on', async () => {
+  test('send, once it is subscribed to', async () => {
     await rig.serve({ controllers: [controllerOf('echo', (data) => data)] });
     const client = rig.client();
     const data = { n: 1 };
@@ -150,7 +152,7 @@ describe('changes to the data after the call are ignored, even before the first 
   });
 });
 
-test('a builder that is used again leaves the record that it made before as it is', async () => {
+test('a builder that is used again does not change the record that it made before', async () => {
   const client = rig.client();
   const builder = new RedisQueueRecordBuilder('x').id('a').headers({ n: '1' });
 
@@ -163,14 +165,14 @@ test('a builder that is used again leaves the record that it made before as it i
   expect(elements.map((element) => /"n":"(\d)"/.exec(element)?.[1])).toEqual(['1', '2']);
 });
 
-test('data that cannot be encoded fail at the call, without a Redis', async () => {
+test('data that cannot be encoded make the call fail, without a Redis', async () => {
   const client = rig.client({ connection: 'redis://127.0.0.1:1', connectTimeoutMs: 60_000 });
 
   for (const call of [client.enqueue('work', 1n), client.emit('work', 1n), client.send('work', 1n)])
     await expect(lastValueFrom(call)).rejects.toMatchObject({ code: 'UNENCODABLE' });
 });
 
-test('a handler may answer with one object that it changes from value to value', async () => {
+test('a handler may answer with one object that it changes between values', async () => {
   const streamed = (): unknown => {
     const one = { n: 0 };
     return from([1, 2, 3]).pipe(map((n) => Object.assign(one, { n })));

@@ -14,7 +14,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-/** Keeps what it handled in a list. */
+/** Collects what it handled. */
 function listController(handled: unknown[]): Type {
   @Controller()
   class ListController {
@@ -45,7 +45,7 @@ describe('an enqueued message', () => {
     await eventually(async () => expect(await rig.queue('mail.send').held()).toBe(0));
   });
 
-  test('is held while no server is up, and handled by the one that comes', async () => {
+  test('is held while no server is up, and handled by the next one', async () => {
     const handled: unknown[] = [];
     const client = rig.client();
     for (const name of ['a', 'b', 'c']) await lastValueFrom(client.enqueue('mail.send', name));
@@ -57,7 +57,7 @@ describe('an enqueued message', () => {
     expect(await rig.queue('mail.send').waiting()).toEqual([]);
   });
 
-  test('is sent at once, whether anybody subscribes or not, and only once', async () => {
+  test('is sent at once and only once, whether anybody subscribes or not', async () => {
     const handled: unknown[] = [];
     await rig.serve({ controllers: [listController(handled)] });
     const client = rig.client();
@@ -85,7 +85,7 @@ describe('an enqueued message', () => {
     expect((await rig.queue('mail.send').waiting()).at(-1)).toContain('{"to":"a"}');
   });
 
-  test('that could not be sent is logged when nobody subscribed', async () => {
+  test('that could not be sent is logged if nobody subscribed', async () => {
     const client = rig.client();
 
     client.enqueue('mail.send', 1n);
@@ -97,7 +97,7 @@ describe('an enqueued message', () => {
     expect(rig.logs.matching('error', failed)).toHaveLength(1);
   });
 
-  test('of nothing is logged when nobody subscribed, and so is an emit of nothing', async () => {
+  test('without data is logged if nobody subscribed, and so is an event without data', async () => {
     const client = rig.client();
 
     client.enqueue('mail.send', undefined);
@@ -119,7 +119,7 @@ describe('an enqueued message', () => {
     ['pattern', null, 'data'],
     ['data', 'mail.send', undefined],
     ['data', 'mail.send', null],
-  ])('needs a %s (%p, %p), as Nest asks for', async (_, pattern, data) => {
+  ])('needs a %s (%p, %p), as Nest requires', async (_, pattern, data) => {
     const client = rig.client();
 
     await expect(lastValueFrom(client.enqueue(pattern, data))).rejects.toThrow(
@@ -146,7 +146,7 @@ describe('an element in Redis', () => {
   });
 
   test.each(['lpush', 'rpush'] as const)(
-    'that somebody else pushed as plain JSON (%s) is handled',
+    'that another program pushed as plain JSON (%s) is handled',
     async (push) => {
       const contexts: RedisQueueContext[] = [];
       const handled: unknown[] = [];
@@ -175,11 +175,11 @@ describe('an element in Redis', () => {
   );
 
   test.each([
-    ['no JSON', 'hello'],
-    ['no text', Buffer.from([0xff, 0xfe, 0x00])],
+    ['not JSON', 'hello'],
+    ['not text', Buffer.from([0xff, 0xfe, 0x00])],
     ['nothing', ''],
-    ['a header of a version to come', '{"rq":2}\n{}'],
-  ])('that is %s goes to the dead letters, and the next one is handled', async (_, element) => {
+    ['with a header of a later version', '{"rq":2}\n{}'],
+  ])('that is %s is dead-lettered, and the next one is handled', async (_, element) => {
     const handled: unknown[] = [];
     await rig.serve({ controllers: [listController(handled)] });
     const queue = rig.queue('mail.send');
@@ -194,7 +194,7 @@ describe('an element in Redis', () => {
 });
 
 describe('the context', () => {
-  test('tells what the record and the transport know of the message', async () => {
+  test('knows what the record and the transport know of the message', async () => {
     const contexts: RedisQueueContext[] = [];
     @Controller()
     class ContextController {
@@ -236,7 +236,7 @@ describe('the context', () => {
     expect(contexts).toHaveLength(2);
   });
 
-  test('has an id that differs from message to message when the sender gave none', async () => {
+  test('has a different id for each message if the sender gave none', async () => {
     const client = rig.client();
     const other = rig.client();
     const ids = new Set<string>();

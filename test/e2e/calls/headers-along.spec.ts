@@ -19,7 +19,7 @@ const rig = nestRig();
 
 let closed: RedisQueueClient[] = [];
 
-/** Nothing goes along any more after the shutdown of its app. */
+/** After the shutdown of its app, headers are no longer passed along. */
 afterEach(async () => {
   for (const client of closed) await client.onApplicationShutdown();
   closed = [];
@@ -31,7 +31,7 @@ function clientOf(options: RedisQueueClientOptions): RedisQueueClient {
   return client;
 }
 
-/** What a message of the queue had for headers, by its data. */
+/** The headers of a message in the queue, found by its data. */
 function listener(pattern: string, heard: Map<unknown, unknown>): Type {
   return controllerOf(pattern, (data, context) => {
     heard.set(data, context.getHeaders());
@@ -42,7 +42,7 @@ function listener(pattern: string, heard: Map<unknown, unknown>): Type {
 const settings = (tenant: string) => ({ headers: { tenant, trace: `of ${tenant}`, other: 'x' } });
 
 describe('headers of a client', () => {
-  test('go with all that it sends; those of a message go over them', async () => {
+  test('go with everything that it sends, unless a message has the same header', async () => {
     const heard = new Map<unknown, unknown>();
     const events = new Map<unknown, unknown>();
     await rig.serve({
@@ -91,7 +91,7 @@ describe('headers of a client', () => {
   });
 });
 
-describe('headers that are listed', () => {
+describe('listed headers', () => {
   const verbs: [string, (client: RedisQueueClient, data: unknown) => unknown][] = [
     ['enqueue', (client, data) => client.enqueue('next', data)],
     ['enqueueMany', (client, data) => client.enqueueMany('next', [data])],
@@ -104,32 +104,35 @@ describe('headers that are listed', () => {
     ],
   ];
 
-  test.each(verbs)('go along from a message to what its handler sends: %s', async (_, send) => {
-    const heard = new Map<unknown, unknown>();
-    const client = clientOf({ forwardHeaders: ['tenant', 'trace', 'absent'] });
-    await rig.serve({
-      controllers: [
-        controllerOf('first', async (data) => {
-          await new Promise(setImmediate);
-          return send(client, data);
-        }),
-        listener('next', heard),
-        eventControllerOf('next', (data, context) => void heard.set(data, context.getHeaders())),
-      ],
-    });
+  test.each(verbs)(
+    'are passed on from a message to what its handler sends: %s',
+    async (_, send) => {
+      const heard = new Map<unknown, unknown>();
+      const client = clientOf({ forwardHeaders: ['tenant', 'trace', 'absent'] });
+      await rig.serve({
+        controllers: [
+          controllerOf('first', async (data) => {
+            await new Promise(setImmediate);
+            return send(client, data);
+          }),
+          listener('next', heard),
+          eventControllerOf('next', (data, context) => void heard.set(data, context.getHeaders())),
+        ],
+      });
 
-    const names = ['acme', 'globex', 'initech'];
-    const plain = rig.client();
-    await Promise.all(names.map((name) => plain.enqueue('first', name, settings(name))));
+      const names = ['acme', 'globex', 'initech'];
+      const plain = rig.client();
+      await Promise.all(names.map((name) => plain.enqueue('first', name, settings(name))));
 
-    await eventually(() =>
-      expect([...heard].sort()).toEqual(
-        names.map((name) => [name, { tenant: name, trace: `of ${name}` }]),
-      ),
-    );
-  });
+      await eventually(() =>
+        expect([...heard].sort()).toEqual(
+          names.map((name) => [name, { tenant: name, trace: `of ${name}` }]),
+        ),
+      );
+    },
+  );
 
-  test('go along from live events, durable ones and batches', async () => {
+  test('are passed on from live events, durable ones and batches', async () => {
     const heard = new Map<unknown, unknown>();
     const client = clientOf({ forwardHeaders: ['tenant', 'trace'] });
     const from =
@@ -160,12 +163,12 @@ describe('headers that are listed', () => {
       expect(Object.fromEntries(heard)).toEqual({
         live: all,
         durable: all,
-        '1,2': { tenant: 'acme' }, // what both have alike
+        '1,2': { tenant: 'acme' }, // what both have in common
       }),
     );
   });
 
-  test('give way to what a message says itself, and go over those of the client', async () => {
+  test("are overridden by a message's own headers, and override those of the client", async () => {
     const heard = new Map<unknown, unknown>();
     const client = clientOf({
       forwardHeaders: ['tenant', 'trace'],
@@ -181,7 +184,7 @@ describe('headers that are listed', () => {
     });
 
     await rig.client().enqueue('first', 1, settings('acme'));
-    await client.enqueue('next', 2); // in no handler
+    await client.enqueue('next', 2); // not in a handler
 
     await eventually(() =>
       expect(Object.fromEntries(heard)).toEqual({
@@ -191,7 +194,7 @@ describe('headers that are listed', () => {
     );
   });
 
-  test('stay with their message: the next one without any sends none', async () => {
+  test('stay with their message: the next one without headers sends none', async () => {
     const heard = new Map<unknown, unknown>();
     const client = clientOf({ forwardHeaders: ['tenant'] });
     const gate = new Gate();
@@ -247,7 +250,7 @@ describe('headers that are listed', () => {
     );
   });
 
-  test('cost nothing where no client lists any, and after the last one has ended', async () => {
+  test('cost nothing if no client lists any, and after the last one that does has closed', async () => {
     const handled = channel('nestjs-redis-queue-transport.handled');
     const plain = rig.client({ headers: { sender: 'shop' } });
     await plain.enqueue('work', 1);
@@ -263,7 +266,7 @@ describe('headers that are listed', () => {
   });
 });
 
-test('a batch whose messages have nothing alike sends nothing along', async () => {
+test('a batch whose messages have no header in common passes none on', async () => {
   const heard = new Map<unknown, unknown>();
   const client = clientOf({ forwardHeaders: ['tenant'] });
   const contexts: RedisQueueBatchContext[] = [];

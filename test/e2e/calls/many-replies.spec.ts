@@ -17,7 +17,7 @@ class NumbersController {
   }
 }
 
-test('a request gets every value of an Observable that has them all at once', async () => {
+test('a request gets every value of an Observable that emits all of them at once', async () => {
   const app = await rig.microservice({ controllers: [NumbersController] }, rig.strategy());
   await app.listen();
   const client = rig.client({ requestTimeoutMs: 60_000 });

@@ -36,11 +36,11 @@ async function failureOf(call: Promise<unknown>): Promise<IncompleteError> {
     (thrown: unknown) => thrown,
   );
   expect(error).toBeInstanceOf(IncompleteError);
-  return error as IncompleteError; // it was just asserted
+  return error as IncompleteError; // the line above asserts it
 }
 
 describe('enqueueMany', () => {
-  test('holds thousands, in order and in few round trips, and answers for each', async () => {
+  test('holds thousands of messages in order and in few round trips, with a result for each', async () => {
     const client = rig.client();
     await client.connect();
     const before = await callsOf('rpush');
@@ -55,7 +55,7 @@ describe('enqueueMany', () => {
     expect(elements[4_999]).toContain(results[4_999]!.id);
   });
 
-  test('takes records, each with its own settings', async () => {
+  test('accepts records, each with its own settings', async () => {
     const client = rig.client();
     const record = (id: string): unknown =>
       new RedisQueueRecordBuilder(id).id(id).deduplicate(60_000).build();
@@ -72,7 +72,7 @@ describe('enqueueMany', () => {
     ]);
   });
 
-  test('begins at once, subscribed or not, and answers nothing for nothing', async () => {
+  test('begins at once, subscribed or not, and returns nothing for no messages', async () => {
     const client = rig.client();
 
     client.enqueueMany('work', [1, 2]);
@@ -81,7 +81,7 @@ describe('enqueueMany', () => {
     expect(await lastValueFrom(client.enqueueMany('work', []))).toEqual([]);
   });
 
-  test('says which ones failed; the others are held', async () => {
+  test('says which messages failed; the others are held', async () => {
     const client = rig.client();
 
     const error = await failureOf(lastValueFrom(client.enqueueMany('work', ['a', 1n, 'c'])));
@@ -93,7 +93,7 @@ describe('enqueueMany', () => {
     expect((await rig.queue('work').waiting()).map(bodyOf)).toEqual(['"a"', '"c"']);
   });
 
-  test('says of which ones the outcome is unknown when the connection dies among them', async () => {
+  test('says of which messages the outcome is unknown if the connection dies between them', async () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const client = rig.client({ connection: proxy.url });
     await lastValueFrom(client.enqueue('work', 'first'));
@@ -111,7 +111,7 @@ describe('enqueueMany', () => {
     expect(error.results).toHaveLength(1_000);
   });
 
-  test('fails as enqueue does when nothing could be sent', async () => {
+  test('fails as enqueue does if nothing could be sent', async () => {
     const client = rig.client({ connection: 'redis://127.0.0.1:1', connectTimeoutMs: 0 });
 
     await expect(lastValueFrom(client.enqueueMany('work', [1, 2]))).rejects.toBeInstanceOf(
@@ -121,7 +121,7 @@ describe('enqueueMany', () => {
 
   test.each<[string, unknown, unknown]>([
     ['no pattern', undefined, [1]],
-    ['nothing in its place', 'work', [1, undefined]],
+    ['without data', 'work', [1, undefined]],
   ])('refuses %s', async (_, pattern, data) => {
     const refused = lastValueFrom(rig.client().enqueueMany(pattern, data as unknown[]));
 
@@ -131,7 +131,7 @@ describe('enqueueMany', () => {
   test.each<[string, unknown]>([
     ['object', { a: 1 }],
     ['a record', new RedisQueueRecordBuilder([1, 2]).build()],
-  ])('refuses one message where many are meant, and says what to use: %s', async (what, data) => {
+  ])('refuses a single message, and says what to use: %s', async (what, data) => {
     const refused = lastValueFrom(rig.client().enqueueMany('work', data as unknown[]));
 
     await expect(refused).rejects.toMatchObject({
@@ -143,7 +143,7 @@ describe('enqueueMany', () => {
 });
 
 describe('emitMany', () => {
-  test('tells all of them, in order and in few round trips', async () => {
+  test('emits all of them, in order and in few round trips', async () => {
     const heard: unknown[] = [];
     @Controller()
     class EventController {
@@ -165,7 +165,7 @@ describe('emitMany', () => {
     await eventually(() => expect(heard).toEqual(numbers(1_000)));
   });
 
-  test('says which ones failed', async () => {
+  test('says which events failed', async () => {
     const record = new RedisQueueRecordBuilder('x').delay(5).build();
 
     const error = await failureOf(lastValueFrom(rig.client().emitMany('happened', ['a', record])));

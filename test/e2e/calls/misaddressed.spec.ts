@@ -15,7 +15,7 @@ const nothing = (): void => undefined;
 const warnings = (): string[] => rig.logs.matching('warn', /./);
 const infos = (about: RegExp): string[] => rig.logs.matching('log', about);
 
-/** Starts a server with these handlers and stops it again: what it served is known from then on. */
+/** Starts a server with these handlers and stops it again: from then on, what it served is known. */
 async function servedOnce(...controllers: Type[]): Promise<void> {
   const app = await rig.serve({ controllers });
   await app.close();
@@ -29,13 +29,13 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** What is found out in the background has been found out when later calls of the same connection were answered. */
+/** Resolves when what runs in the background is done: later calls of the same connection have been answered. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await rig.commands.ping();
 }
 
 describe('emit() to a name that only messages have', () => {
-  test('is told once, with what to do', async () => {
+  test('is reported once, with what to do', async () => {
     await rig.serve({ controllers: [controllerOf('sum', nothing)] });
     const client = rig.client();
 
@@ -48,7 +48,7 @@ describe('emit() to a name that only messages have', () => {
     );
   });
 
-  test('is not told where events have the name too, and their server is away', async () => {
+  test('is not reported if events have the name too, even if their server is away', async () => {
     await servedOnce(controllerOf('sum', nothing), eventControllerOf('sum', nothing));
 
     await rig.client().emit('sum', 1);
@@ -68,7 +68,7 @@ describe('enqueue()', () => {
       () => eventControllerOf('happened', nothing, { group: 'billing' }),
       /the group "billing".*enqueue\("@billing\/happened"\)/s,
     ],
-  ])('to a name that is only %s is told once, with what to do', async (_, controller, who) => {
+  ])('to a name that is only %s is reported once, with what to do', async (_, controller, who) => {
     await servedOnce(controller());
     const client = rig.client();
 
@@ -80,7 +80,7 @@ describe('enqueue()', () => {
     expect(warnings()[0]).toMatch(who);
   });
 
-  test('to a name that nobody has ever served is told, as it may be right', async () => {
+  test('to a name that nobody has ever served is reported, but may be right', async () => {
     const client = rig.client();
     await client.enqueue('misspelt', 1);
     await client.enqueue('misspelt', 2);
@@ -125,7 +125,7 @@ describe('send() to a name without a handler of messages', () => {
 });
 
 describe('a server that starts', () => {
-  test('tells of messages that wait under a name that it only hears', async () => {
+  test('reports messages that wait under a name of which it only handles events', async () => {
     const client = rig.client();
     await client.enqueue('happened', 1);
     await client.enqueue('happened', 2);
@@ -147,7 +147,7 @@ describe('a server that starts', () => {
     expect(warnings()[1]).toMatch(/1 message waits in the queue "ordered"/);
   });
 
-  test('says nothing of messages that others take', async () => {
+  test('does not report messages that others take', async () => {
     @Controller()
     class BusyController {
       @MessagePattern('both', { concurrency: 1 })
@@ -167,12 +167,12 @@ describe('a server that starts', () => {
     class OwnController {
       @MessagePattern('both')
       handle(): void {
-        // Takes them.
+        // Takes the messages.
       }
 
       @EventPattern<string>('both')
       hear(): void {
-        // Hears them.
+        // Hears the events.
       }
     }
     await rig.serve({ controllers: [OwnController] });
@@ -184,7 +184,7 @@ describe('a server that starts', () => {
 });
 
 describe("the name of a group's queue", () => {
-  test('is no event, and says which calls are meant', async () => {
+  test('is not an event, and the error says which calls are meant', async () => {
     const error = await failureOf(Promise.resolve(rig.client().emit('@billing/order.placed', 1)));
 
     expect(error).toBeInstanceOf(InvalidPatternError);
@@ -208,7 +208,7 @@ describe('a declared group that no server has joined', () => {
       'server',
       () => rig.serve({ controllers: [controllerOf('other', nothing)] }, { declare: declared }),
     ],
-  ])('is told by the %s that declares it, with the groups that there are', async (_, begin) => {
+  ])('is reported by the %s that declares it, with the groups that exist', async (_, begin) => {
     await servedOnce(eventControllerOf('order.placed', nothing, { group: 'billing' }));
 
     await begin();
@@ -221,7 +221,7 @@ describe('a declared group that no server has joined', () => {
     expect(held).toMatchObject({ groups: 2 });
   });
 
-  test('is only mentioned where no other one is spelt alike, as its server may come', async () => {
+  test('is only mentioned if no other group has a similar name, since its server may come', async () => {
     await rig.client({ declare: { 'order.placed': { groups: ['statistics'] } } }).connect();
 
     await eventually(() =>
@@ -230,7 +230,7 @@ describe('a declared group that no server has joined', () => {
     expect(warnings()).toEqual([]);
   });
 
-  test('is not told once it was joined', async () => {
+  test('is not reported once a server has joined it', async () => {
     await servedOnce(eventControllerOf('order.placed', nothing, { group: 'billing' }));
     await rig.client({ declare: { 'order.placed': { groups: ['billing'] } } }).connect();
 

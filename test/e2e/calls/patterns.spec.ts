@@ -10,7 +10,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-/** A controller with one handler for each pattern; the handler is told the pattern's index and the data. */
+/** A controller with one handler for each pattern. The handler notes the pattern's index and the data. */
 function controllerOf(
   patterns: readonly unknown[],
   decorate: (pattern: unknown) => MethodDecorator,
@@ -108,7 +108,7 @@ describe('a pattern', () => {
 
   test.each([
     [
-      'an object, whatever the order of its keys',
+      'an object with another order of its keys',
       { b: { d: 1, c: 2 }, a: 3 },
       { a: 3, b: { c: 2, d: 1 } },
     ],
@@ -120,7 +120,7 @@ describe('a pattern', () => {
     expect(await lastValueFrom(rig.client().send(sent, {}))).toBe('same');
   });
 
-  test('may be one of several of the same handler', async () => {
+  test('may be one of several for the same handler', async () => {
     @Controller()
     class AliasController {
       @MessagePattern(['sum.v1', 'sum.v2'])
@@ -152,16 +152,16 @@ const INVALID: readonly [string, unknown][] = [
   ['with a symbol inside', { cmd: Symbol('sum') }],
 ];
 
-/** Handlers of events may have these. */
+/** Handlers of events may have these patterns. */
 const WILDCARDS: readonly [string, unknown][] = [
-  ['that stands for others', 'order.*'],
-  ['that stands for all', '#'],
+  ['with a wildcard', 'order.*'],
+  ['that matches all events', '#'],
   ['that has a wildcard segment in the middle', 'order.*.late'],
 ];
 
 describe('a pattern that cannot be a name', () => {
   test.each([...INVALID, ...WILDCARDS])(
-    '%s is refused by the client without anything being sent',
+    '%s is refused by the client before anything is sent',
     async (_, pattern) => {
       const client = rig.client();
       const errorOf = (call: () => Observable<unknown>): Promise<unknown> =>
@@ -180,7 +180,7 @@ describe('a pattern that cannot be a name', () => {
     },
   );
 
-  test('is not that of a group whose events have a wildcard: its queue takes messages', async () => {
+  test('may be the queue of a group for events with a wildcard, since that queue takes messages', async () => {
     const client = rig.client();
     await lastValueFrom(client.enqueue('@billing/order.*', 1));
     await lastValueFrom(client.enqueueMany('@billing/order.*', [2, 3]));
@@ -190,10 +190,10 @@ describe('a pattern that cannot be a name', () => {
     );
   });
 
-  // Nest itself fails on a symbol before it asks a server.
+  // Nest itself fails on a symbol before it calls a server.
   const offered = INVALID.filter(([, pattern]) => typeof pattern !== 'symbol');
 
-  test.each(offered)('%s is refused by the server at its start', async (_, pattern) => {
+  test.each(offered)('%s is refused by the server when it starts', async (_, pattern) => {
     for (const decorate of [MessagePattern, (name: unknown) => EventPattern<unknown>(name)]) {
       const app = await rig.microservice({
         controllers: [controllerOf([pattern], decorate, () => 0)],
@@ -205,7 +205,7 @@ describe('a pattern that cannot be a name', () => {
 });
 
 describe('two handlers of one pattern', () => {
-  test('are refused where a message must have one, with the pattern in the error', async () => {
+  test('are refused if a message must have exactly one, and the error names the pattern', async () => {
     @Controller()
     class FirstController {
       @MessagePattern({ cmd: 'sum', version: 1 })
@@ -232,7 +232,7 @@ describe('two handlers of one pattern', () => {
     });
   });
 
-  test('both work where one takes messages and the other events', async () => {
+  test('both work if one is for messages and the other for events', async () => {
     const heard: unknown[] = [];
     @Controller()
     class BothController {

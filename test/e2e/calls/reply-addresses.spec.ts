@@ -31,20 +31,20 @@ function request(replyTo: string): string {
   return `{"rq":1,"id":"x","replyTo":${JSON.stringify(replyTo)},"re":1}\n"forged"`;
 }
 
-describe('a request whose reply list is not of the form of this prefix', () => {
+describe('a request with a reply list that does not fit this prefix', () => {
   const lists: [string, (prefix: string) => string][] = [
     ['the waiting list of a queue', (prefix) => `${prefix}:{orders}:waiting`],
     ['a list of another program', () => 'sessions'],
     ['a reply list of another prefix', () => 'other:{reply:x}:replies'],
     ['the list of what a consumer holds', (p) => `${p}:{reply:x}:processing:y}:replies`],
-    ['a reply list of nobody', (prefix) => `${prefix}:{reply:}:replies`],
-    ['a key that only begins like one', (prefix) => `${prefix}:{reply:x}:waiting`],
+    ['a reply list without an owner', (prefix) => `${prefix}:{reply:}:replies`],
+    ['a key that only begins like a reply list', (prefix) => `${prefix}:{reply:x}:waiting`],
     ['nothing', () => ''],
   ];
 
   for (const [kind, options] of [
     ['a handler', PLAIN],
-    ['a handler of batches', BATCH],
+    ['a batch handler', BATCH],
   ] as const) {
     test.each(lists)(`is dead-lettered by ${kind}, and never answered: %s`, async (_, listOf) => {
       const list = listOf(rig.prefix);
@@ -62,7 +62,7 @@ describe('a request whose reply list is not of the form of this prefix', () => {
     });
   }
 
-  test('leaves the messages that stand there as they are, without a time to live', async () => {
+  test('leaves the messages that are there as they are, without a time to live', async () => {
     const orders = rig.queue('orders');
     await rig.commands.rpush(orders.waitingKey, '"an order"');
     await serve(PLAIN);
@@ -89,7 +89,7 @@ describe('a request whose reply list is not of the form of this prefix', () => {
 });
 
 describe('a reply list of the right form', () => {
-  test('that is a key of another type is left as it is, and the refusal is logged', async () => {
+  test('that is a key of another type stays as it is, and the refusal is logged', async () => {
     const list = `${rig.prefix}:{reply:x}:replies`;
     await rig.commands.set(list, 'text');
     const seen = await serve(PLAIN);
@@ -103,7 +103,7 @@ describe('a reply list of the right form', () => {
     await rig.commands.del(list);
   });
 
-  test("that is another client's does not disturb what that client asks", async () => {
+  test("of another client does not disturb that client's requests", async () => {
     const client = rig.client();
     const asked = new Gate();
     await rig.serve({
@@ -124,7 +124,7 @@ describe('a reply list of the right form', () => {
       return `${rig.prefix}:{reply:${waiting.slice('rq-replies-'.length)}}:replies`;
     });
 
-    // Of a number that it never asked under, and of one that is long over.
+    // With a number that the client never used, and with the number of a finished request.
     for (const number of [0, 99, -1, 1.5])
       await rig.commands.rpush(
         rig.queue('work').waitingKey,

@@ -69,7 +69,7 @@ describe('a request', () => {
 
   test.each([
     ['at once', 'runningSums', [1, 3, 6]],
-    ['one after the other', 'slowStream', [1, 2, 3]],
+    ['one by one', 'slowStream', [1, 2, 3]],
   ])('is answered by several values that come %s', async (_, cmd, expected) => {
     await rig.serve({ controllers: [SumController] });
 
@@ -78,7 +78,7 @@ describe('a request', () => {
     expect(await lastValueFrom(values)).toEqual(expected);
   });
 
-  test('is answered by ten thousand values in their order', async () => {
+  test('is answered by ten thousand values in order', async () => {
     const numbers = Array.from({ length: 10_000 }, (_, index) => index);
     @Controller()
     class CountController {
@@ -94,7 +94,7 @@ describe('a request', () => {
     expect(brief(await lastValueFrom(values))).toEqual(brief(numbers));
   });
 
-  test.each([10, 100])('is answered beside %i others at the same time', async (count) => {
+  test.each([10, 100])('is answered while %i others are answered too', async (count) => {
     await rig.serve({ controllers: [SumController] });
     const client = rig.client();
     const numbers = Array.from({ length: count }, (_, index) => index);
@@ -106,7 +106,7 @@ describe('a request', () => {
     expect(await Promise.all(answers)).toEqual(numbers.map((number) => number + 1));
   });
 
-  test('is published anew by each subscription, and only then', async () => {
+  test('is sent anew by each subscription, and only then', async () => {
     let calls = 0;
     @Controller()
     class CallController {
@@ -138,8 +138,8 @@ describe('the answer', () => {
     ['an empty object', {}],
     ['text in several scripts', 'Grüße, 你好, 🚀 \u0000 \n'],
     ['something nested', { a: [1, { b: null }], date: '2024-02-29T00:00:00.000Z' }],
-    ['a look-alike of a reply', { err: 'x', response: 1, isDisposed: true, id: '1' }],
-  ])('can be %s, as the data can', async (_, value) => {
+    ['data that look like a reply', { err: 'x', response: 1, isDisposed: true, id: '1' }],
+  ])('can be %s, and so can the data', async (_, value) => {
     @Controller()
     class EchoController {
       @MessagePattern('echo')
@@ -175,7 +175,7 @@ describe('the answer', () => {
           map(() => undefined),
         ),
     ],
-  ])('has no value and no error when the handler %s', async (_, answer) => {
+  ])('has no value and no error if the handler %s', async (_, answer) => {
     @Controller()
     class SilentController {
       @MessagePattern('silent')
@@ -239,7 +239,7 @@ describe('an error', () => {
     ['of an Observable later on', () => timer(5).pipe(map(() => failWith(new Error('secret'))))],
     ['thrown without a type', () => failWith('secret')],
     ['thrown as nothing', () => failWith(undefined)],
-  ])('of an unknown type, %s, arrives as Nest hides it', async (_, handler) => {
+  ])('of an unknown type, %s, arrives the way Nest hides it', async (_, handler) => {
     expect(await errorOf(handler)).toEqual({ message: 'Internal server error', status: 'error' });
   });
 
@@ -247,7 +247,7 @@ describe('an error', () => {
     ['a text', new RpcException('sold out'), { message: 'sold out', status: 'error' }],
     ['an empty text', new RpcException(''), { message: '', status: 'error' }],
     ['an object', new RpcException({ code: 17, sku: 'A' }), { code: 17, sku: 'A' }],
-  ])('made with %s arrives as it was made', async (_, exception, expected) => {
+  ])('made with %s arrives unchanged', async (_, exception, expected) => {
     expect(await errorOf(() => failWith(exception))).toEqual(expected);
   });
 
@@ -256,7 +256,7 @@ describe('an error', () => {
     ['0', 0],
     ['false', false],
     ['null', null],
-  ])('that a filter made of %s is an error to the caller too', async (_, thrown) => {
+  ])('that a filter made of %s is an error for the caller too', async (_, thrown) => {
     @Catch()
     class FalsyFilter implements RpcExceptionFilter {
       catch(): Observable<never> {
@@ -278,7 +278,7 @@ describe('an error', () => {
     expect(error).toEqual({ message: 'Internal server error', status: 'error' });
   });
 
-  test('ends a stream after the values that came before it', async () => {
+  test('ends a stream after the values before it', async () => {
     @Controller()
     class BreakingController {
       @MessagePattern('break')
@@ -304,20 +304,20 @@ describe('an error', () => {
     expect(seen).toEqual([1, 2]);
   });
 
-  test('tells the caller that the answer cannot be written', async () => {
+  test('is sent if the answer cannot be written', async () => {
     const error = await errorOf(() => ({ count: 1n }));
 
     expect(error).toMatchObject({ status: 'error', message: expect.stringMatching(/BigInt/) });
     expect(rig.logs.matching('error', /BigInt/)).not.toEqual([]);
   });
 
-  test('tells the caller also when the error itself cannot be written', async () => {
+  test('is sent even if the error itself cannot be written', async () => {
     const error = await errorOf(() => failWith(new RpcException({ count: 1n })));
 
     expect(error).toMatchObject({ status: 'error', message: expect.stringMatching(/BigInt/) });
   });
 
-  test('tells the caller at once that the data cannot be written', async () => {
+  test('is thrown at once if the data cannot be written', async () => {
     await rig.serve({ controllers: [SumController] });
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;

@@ -27,7 +27,7 @@ async function refusal(call: Observable<unknown>): Promise<unknown> {
 }
 
 describe.each([
-  ['that is connected, of a silent Redis', true],
+  ['that is connected to a silent Redis', true],
   ['that is not connected yet', false],
 ])('a sender %s', (_, isConnected) => {
   async function senderOf(options: object): Promise<RedisQueueClient> {
@@ -38,25 +38,28 @@ describe.each([
     return client;
   }
 
-  test.each(verbs)('refuses more messages than are to wait: %s', async (_verb, call) => {
-    const client = await senderOf({ maxPendingMessages: 2 });
-    try {
-      const begun = [client.enqueue('work', 'a'), client.enqueue('work', 'b')];
+  test.each(verbs)(
+    'refuses messages beyond the limit of those that wait: %s',
+    async (_verb, call) => {
+      const client = await senderOf({ maxPendingMessages: 2 });
+      try {
+        const begun = [client.enqueue('work', 'a'), client.enqueue('work', 'b')];
 
-      const error = await refusal(call(client, 'c'));
+        const error = await refusal(call(client, 'c'));
 
-      expect(error).toBeInstanceOf(SenderFullError);
-      expect(error).toMatchObject({ code: 'SENDER_FULL', messages: 1, pendingMessages: 2 });
-      rig.redis.resume();
-      await Promise.all(begun);
-      expect(await rig.queue('work').waiting()).toHaveLength(2);
-      await client.enqueue('work', 'd');
-    } finally {
-      rig.redis.resume();
-    }
-  });
+        expect(error).toBeInstanceOf(SenderFullError);
+        expect(error).toMatchObject({ code: 'SENDER_FULL', messages: 1, pendingMessages: 2 });
+        rig.redis.resume();
+        await Promise.all(begun);
+        expect(await rig.queue('work').waiting()).toHaveLength(2);
+        await client.enqueue('work', 'd');
+      } finally {
+        rig.redis.resume();
+      }
+    },
+  );
 
-  test('refuses more bytes than are to wait', async () => {
+  test('refuses messages beyond the limit of bytes that wait', async () => {
     const client = await senderOf({ maxPendingBytes: 1_000 });
     try {
       const begun = [client.enqueue('work', 'x'.repeat(900)), client.emit('e', 'y'.repeat(900))];
@@ -72,7 +75,7 @@ describe.each([
   });
 });
 
-test('what has failed makes room again', async () => {
+test('has room again once messages have failed', async () => {
   const client = rig.client({
     maxPendingMessages: 1,
     connection: 'redis://127.0.0.1:1',
@@ -90,7 +93,7 @@ test('what has failed makes room again', async () => {
   expect(await refusal(client.send('work', 4))).toMatchObject({ code: 'REDIS_UNAVAILABLE' });
 });
 
-test('what Redis refuses makes room again', async () => {
+test('has room again once Redis has refused messages', async () => {
   const client = rig.client({ maxPendingMessages: 1 });
   await rig.commands.set(`${rig.prefix}:{taken}:waiting`, 'a text');
   const empty = (): Observable<unknown> => client.enqueue('}', 1);

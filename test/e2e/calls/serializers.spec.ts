@@ -13,7 +13,7 @@ const rig = nestRig();
 
 type Packet = Record<string, unknown>;
 
-/** Notes each packet, and gives what `change` makes of it. */
+/** Notes each packet, and returns what `change` makes of it. */
 class TracingSerializer implements Serializer<Packet, unknown> {
   readonly packets: Packet[] = [];
 
@@ -73,7 +73,7 @@ class EchoController {
 const parts = { controllers: [EchoController] };
 
 describe("a client's serializer", () => {
-  test('sees each packet, and its data are sent', async () => {
+  test('sees each packet, and the data of its result are sent', async () => {
     heard.length = 0;
     await rig.serve(parts);
     const serializer = new TracingSerializer((packet) => ({
@@ -96,7 +96,7 @@ describe("a client's serializer", () => {
     ]);
   });
 
-  test('may answer bytes, which arrive as they are', async () => {
+  test('may return bytes, which arrive unchanged', async () => {
     heard.length = 0;
     await rig.serve(parts);
     const serializer = new TracingSerializer(({ data }) => Buffer.of(0xff, data as number));
@@ -107,10 +107,10 @@ describe("a client's serializer", () => {
     await eventually(() => expect(heard).toEqual([Buffer.of(0xff, 1), Buffer.of(0xff, 2)]));
   });
 
-  test('that throws fails the call', async () => {
+  test('that throws makes the call fail', async () => {
     await rig.serve(parts);
     const serializer = new TracingSerializer(() => {
-      throw new Error('no form');
+      throw new Error('cannot be written');
     });
     const client = rig.client({ serializer });
 
@@ -119,16 +119,16 @@ describe("a client's serializer", () => {
       client.enqueue('echo', 1),
       client.emit('happened', 1),
     ]) {
-      await expect(lastValueFrom(call)).rejects.toThrow('no form');
+      await expect(lastValueFrom(call)).rejects.toThrow('cannot be written');
     }
   });
 });
 
 describe("a server's deserializer", () => {
   test.each([
-    ['that answers at once', (value: unknown): unknown => value],
-    ['that answers later', (value: unknown): unknown => later(value)],
-  ])('%s sees each packet, and what it makes of the data is handled', async (_, answer) => {
+    ['that returns at once', (value: unknown): unknown => value],
+    ['that returns later', (value: unknown): unknown => later(value)],
+  ])('%s sees each packet, and the data of its result are handled', async (_, answer) => {
     heard.length = 0;
     const deserializer = new TracingDeserializer((packet) =>
       answer({ ...packet, data: `read: ${String(packet['data'])}` }),
@@ -150,7 +150,7 @@ describe("a server's deserializer", () => {
     ]);
   });
 
-  test('sees plain data as it was pushed', async () => {
+  test('sees plain data as they were pushed', async () => {
     heard.length = 0;
     const deserializer = new TracingDeserializer((value) => ({ data: { plain: value } }));
     await rig.serve(parts, { deserializer });
@@ -164,17 +164,17 @@ describe("a server's deserializer", () => {
     [
       'throws',
       (): unknown => {
-        throw new Error('no sense');
+        throw new Error('nonsense');
       },
     ],
-    ['rejects', (): unknown => Promise.reject(new Error('no sense'))],
+    ['rejects', (): unknown => Promise.reject(new Error('nonsense'))],
   ])('that %s dead-letters the message, tells the caller and logs the event', async (_, change) => {
     await rig.serve(parts, { deserializer: new TracingDeserializer(change) });
     const client = rig.client();
 
     await expect(lastValueFrom(client.send('echo', 1))).rejects.toMatchObject({
       status: 'error',
-      message: expect.stringContaining('no sense') as unknown,
+      message: expect.stringContaining('nonsense') as unknown,
     });
     await lastValueFrom(client.enqueue('echo', 2));
     await lastValueFrom(client.emit('happened', 3));
@@ -187,13 +187,13 @@ describe("a server's deserializer", () => {
       ]);
     });
     await eventually(() =>
-      expect(rig.logs.matching('error', /"happened".*no sense/)).toHaveLength(1),
+      expect(rig.logs.matching('error', /"happened".*nonsense/)).toHaveLength(1),
     );
   });
 });
 
 describe("a server's serializer", () => {
-  test('sees each reply, and its response is sent', async () => {
+  test('sees each reply, and the response of its result is sent', async () => {
     const serializer = new TracingSerializer((packet) =>
       'response' in packet && packet['response'] !== undefined
         ? { ...packet, response: { wrapped: packet['response'] } }
@@ -215,7 +215,7 @@ describe("a server's serializer", () => {
     const id = expect.any(String) as unknown;
     expect(serializer.packets).toEqual([
       { response: 1, isDisposed: true, id },
-      // A value of several is serialized when the handler has it, before anybody knows whether it is the last one.
+      // A value of several is serialized as soon as the handler has it, before anybody knows whether it is the last one.
       { response: 1, id },
       { response: 2, id },
       { response: 1, id },
@@ -223,7 +223,7 @@ describe("a server's serializer", () => {
     ]);
   });
 
-  test("may answer bytes, which the client's deserializer reads", async () => {
+  test("may return bytes, which the client's deserializer reads", async () => {
     const serializer = new TracingSerializer(({ response }) =>
       Buffer.from(`<${response as number}>`),
     );
@@ -236,24 +236,24 @@ describe("a server's serializer", () => {
     expect(await lastValueFrom(rig.client({ deserializer }).send('echo', 1))).toBe('<1>');
   });
 
-  test('that throws tells the caller', async () => {
+  test('that throws makes the request fail for the caller', async () => {
     const serializer = new TracingSerializer(() => {
-      throw new Error('no form');
+      throw new Error('cannot be written');
     });
     await rig.serve(parts, { serializer });
 
     const answer = lastValueFrom(rig.client().send('echo', 1));
 
-    await expect(answer).rejects.toMatchObject({ status: 'error', message: 'no form' });
+    await expect(answer).rejects.toMatchObject({ status: 'error', message: 'cannot be written' });
     expect(rig.logs.matching('error', /no form/)).toHaveLength(1);
   });
 });
 
 describe("a client's deserializer", () => {
   test.each([
-    ['that answers at once', (value: unknown): unknown => value],
-    ['that answers later', (value: unknown): unknown => later(value)],
-  ])('%s sees each reply, and what it makes of it is the answer', async (_, answer) => {
+    ['that returns at once', (value: unknown): unknown => value],
+    ['that returns later', (value: unknown): unknown => later(value)],
+  ])('%s sees each reply, and the response of its result is the answer', async (_, answer) => {
     await rig.serve(parts);
     const deserializer = new TracingDeserializer((packet) =>
       answer(
@@ -293,11 +293,11 @@ describe("a client's deserializer", () => {
     [
       'throws',
       (): unknown => {
-        throw new Error('no sense');
+        throw new Error('nonsense');
       },
     ],
-    ['rejects', (): unknown => Promise.reject(new Error('no sense'))],
-  ])('that %s fails the request with a typed error', async (_, change) => {
+    ['rejects', (): unknown => Promise.reject(new Error('nonsense'))],
+  ])('that %s makes the request fail with a typed error', async (_, change) => {
     await rig.serve(parts);
     const client = rig.client({ deserializer: new TracingDeserializer(change) });
 
@@ -306,6 +306,6 @@ describe("a client's deserializer", () => {
     );
 
     expect(error).toBeInstanceOf(UndecodableError);
-    expect(error).toMatchObject({ message: expect.stringContaining('no sense') as unknown });
+    expect(error).toMatchObject({ message: expect.stringContaining('nonsense') as unknown });
   });
 });

@@ -13,10 +13,10 @@ async function redisMs(): Promise<number> {
   return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
 }
 
-/** Longer than a test may take: what comes in time came as a reply. */
+/** Longer than a test may take, so only a reply can end the request in time. */
 const PATIENT = { requestTimeoutMs: 60_000 };
 
-test('a request of an id that was handled before is told so at once', async () => {
+test('a request with an id that was handled before is answered at once', async () => {
   const options = { once: { windowMs: 60_000 } };
   await rig.serve({ controllers: [controllerOf('sum', () => 6, { options })] });
   const client = rig.client(PATIENT);
@@ -30,7 +30,7 @@ test('a request of an id that was handled before is told so at once', async () =
   });
 });
 
-test('a request that expires before a handler is free is told so then', async () => {
+test('a request that expires before a handler is free is answered then', async () => {
   const busy = new Gate();
   const handled: unknown[] = [];
   const handle = (data: unknown): Promise<void> => {

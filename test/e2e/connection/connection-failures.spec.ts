@@ -27,7 +27,7 @@ class EchoController {
   }
 }
 
-/** Everything that can meet a Redis that does not let it in. */
+/** Everything that can be refused by a Redis. */
 const calls: readonly [string, (connection: ConnectionOption) => Promise<unknown>][] = [
   [
     'listen()',
@@ -44,7 +44,7 @@ const calls: readonly [string, (connection: ConnectionOption) => Promise<unknown
 
 const CONNECT_TIMEOUT_MS = 300;
 
-/** For what must not happen: a connection that was forgotten comes back after a pause of at most a second. */
+/** For things that must not happen: a forgotten connection comes back after a pause of at most a second. */
 async function throughout(ms: number, assertion: () => Promise<void>): Promise<void> {
   await eventually(assertion);
   const end = performance.now() + ms;
@@ -65,7 +65,7 @@ async function failureOf(call: Promise<unknown>): Promise<unknown> {
   return error;
 }
 
-test('a database that Redis has not stays the reason for as long as it lasts', async () => {
+test('a database number that does not exist remains the reason as long as it is wrong', async () => {
   const client = rig.client({ connection: `${rig.redis.url}/77`, connectTimeoutMs: 0 });
   await failureOf(lastValueFrom(client.enqueue('echo', 1)));
 
@@ -91,7 +91,7 @@ describe.each(calls)('%s', (_, call) => {
     }
   });
 
-  test('fails with what Redis said without a password', async () => {
+  test('fails with what Redis said if there is no password', async () => {
     await rig.commands.config('SET', 'requirepass', 'right');
     try {
       const error = await failureOf(call(rig.redis.url));
@@ -102,7 +102,7 @@ describe.each(calls)('%s', (_, call) => {
     }
   });
 
-  test('fails with what Redis said of a database that it has not', async () => {
+  test('fails with what Redis said about a database number that does not exist', async () => {
     const error = await failureOf(call(`${rig.redis.url}/77`));
 
     expect(error).toBeInstanceOf(RedisRefusedError);
@@ -111,7 +111,7 @@ describe.each(calls)('%s', (_, call) => {
     );
   });
 
-  test('fails where nothing listens, with the address and the cause', async () => {
+  test('fails if nothing listens, with the address and the cause', async () => {
     const port = await findFreePort();
 
     const error = await failureOf(call(`redis://127.0.0.1:${port}`));
@@ -121,13 +121,13 @@ describe.each(calls)('%s', (_, call) => {
     expect(String(error)).toContain('ECONNREFUSED');
   });
 
-  test('fails where the name is unknown', async () => {
+  test('fails if the host name is unknown', async () => {
     const error = await failureOf(call('redis://no-such-host.invalid'));
 
     expect(error).toBeInstanceOf(RedisUnavailableError);
   });
 
-  test('fails where somebody listens and says nothing', async () => {
+  test('fails if the other side says nothing', async () => {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => sockets.push(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -140,7 +140,7 @@ describe.each(calls)('%s', (_, call) => {
     await new Promise((resolve) => silent.close(resolve));
   });
 
-  test('fails where TLS is expected and Redis speaks none', async () => {
+  test('fails if TLS is expected and Redis does not speak it', async () => {
     const error = await failureOf(call(rig.redis.url.replace('redis:', 'rediss:')));
 
     expect(error).toBeInstanceOf(RedisUnavailableError);
@@ -157,7 +157,7 @@ describe('TLS', () => {
   afterAll(() => redis.stop());
 
   test.each(calls)(
-    'lets %s fail where the certificate is not trusted, with the cause',
+    'makes %s fail if the certificate is not trusted, with the cause',
     async (_, call) => {
       const error = await failureOf(call(redis.url('rediss')));
 
@@ -167,7 +167,7 @@ describe('TLS', () => {
   );
 
   test.each(calls)(
-    'lets %s fail where Redis expects it and the connection has none',
+    'makes %s fail if Redis expects a certificate and the connection has none',
     async (_, call) => {
       const error = await failureOf(call(redis.url('redis')));
 
@@ -177,7 +177,7 @@ describe('TLS', () => {
 });
 
 describe('a client that could not connect', () => {
-  test('tries anew with the next call, and logs its trouble and the end of it once', async () => {
+  test('tries again with the next call, and logs its trouble and the end of it once', async () => {
     const port = await findFreePort();
     const client = failing(`redis://127.0.0.1:${port}`);
     await expect(lastValueFrom(client.enqueue('echo', 1))).rejects.toThrow(RedisUnavailableError);
@@ -194,7 +194,7 @@ describe('a client that could not connect', () => {
     }
   });
 
-  test('with connectTimeoutMs of 0 does not wait at all', async () => {
+  test('does not wait at all with a connectTimeoutMs of 0', async () => {
     const client = rig.client({
       connection: `redis://127.0.0.1:${await findFreePort()}`,
       connectTimeoutMs: 0,
@@ -206,7 +206,7 @@ describe('a client that could not connect', () => {
     watch.expectAtMost(100);
   });
 
-  test('for its replies alone fails the request, tries anew, and leaves nothing open', async () => {
+  test('only for its replies fails the request, tries again, and leaves nothing open', async () => {
     await rig.serve({ controllers: [EchoController] });
     const client = rig.client({ connectTimeoutMs: CONNECT_TIMEOUT_MS });
     await client.connect();

@@ -44,7 +44,7 @@ async function redis(settings: StartRedisOptions['settings']): Promise<LocalRedi
   return started;
 }
 
-/** What a client, a server and an admin say that cannot connect. */
+/** The errors of a client, a server and an admin that cannot connect. */
 async function complaints(connection: ConnectionOption): Promise<string[]> {
   const options = { connection, prefix: rig.prefix, connectTimeoutMs: CONNECT_TIMEOUT_MS };
   const admin = rig.closeLater(new RedisQueueAdmin(options));
@@ -64,18 +64,18 @@ async function expectComplaints(connection: ConnectionOption, expected: RegExp):
 }
 
 describe('a connection that cannot be opened says why', () => {
-  test('when it speaks TLS to a port that does not', async () => {
+  test('if it speaks TLS to a port that does not', async () => {
     const tlsUrl = `rediss://127.0.0.1:${rig.redis.port}`;
     await expectComplaints(tlsUrl, /the TLS handshake gets no reply.*use redis:\/\//);
   });
 
-  test('when it does not speak TLS to a port that does', async () => {
+  test('if it does not speak TLS to a port that does', async () => {
     const tls = await TlsRedis.start();
     rig.closeLater({ close: () => tls.stop() });
     await expectComplaints(tls.url('redis'), /speak.* TLS.*rediss:\/\//);
   });
 
-  test('when Redis takes no more clients, also where only a waiting connection finds no room', async () => {
+  test('if Redis accepts no more clients, even if only a waiting connection finds no room', async () => {
     const before = Number(/connected_clients:(\d+)/.exec(await rig.commands.info('clients'))?.[1]);
     try {
       await rig.commands.config('SET', 'maxclients', before);
@@ -91,7 +91,7 @@ describe('a connection that cannot be opened says why', () => {
     }
   });
 
-  test('when it leads to a node of a cluster', async () => {
+  test('if it leads to a node of a cluster', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'cluster-node-'));
     rig.closeLater({ close: () => rm(directory, { recursive: true, force: true }) });
     const { url } = await redis({
@@ -101,7 +101,7 @@ describe('a connection that cannot be opened says why', () => {
     await expectComplaints(url, /node of a (Redis C|c)luster, which is not supported yet/);
   });
 
-  test('when no Sentinel knows the name, and the log says it once', async () => {
+  test('if no Sentinel knows the name, and the log says so once', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'sentinel-'));
     rig.closeLater({ close: () => rm(directory, { recursive: true, force: true }) });
     const port = await findFreePort();
@@ -117,16 +117,16 @@ describe('a connection that cannot be opened says why', () => {
     const wrong = /The Sentinels know no primary named "wrong".*SENTINEL MASTERS/;
     await expectComplaints({ sentinels, name: 'wrong' }, wrong);
 
-    // One for the client, one for the server; the admin has no log.
+    // One for the client, one for the server. The admin has no log.
     expect(rig.logs.matching('error', /Sentinel/)).toHaveLength(2);
   });
 
-  test('when its process may not open more sockets', async () => {
+  test('if its process may not open more sockets', async () => {
     const settings = { url: rig.redis.url, prefix: rig.prefix, handlers: 200 };
     const { child } = rig.closeLater(
       await TestProcess.start('programs/many-handlers.js', settings),
     );
-    // Once it is loaded, which needs many files.
+    // Only after the library is loaded, since that needs many files.
     execFileSync('prlimit', [`--pid=${child.pid}`, '--nofile=100']);
     child.send('start');
     rig.mayRemain(/}:(consumers|fenced)$/);
@@ -140,7 +140,7 @@ describe('a connection that cannot be opened says why', () => {
   });
 });
 
-describe('the health of a server that Redis refuses what it needs', () => {
+describe('the health of a server to which Redis refuses something', () => {
   async function serve(...rules: string[]): Promise<{ health(): unknown }> {
     await rig.commands.call('ACL', 'SETUSER', 'service', 'reset', 'on', '>pw', '~*', '&*', '+@all');
     rig.closeLater({ close: () => rig.commands.call('ACL', 'DELUSER', 'service') });
@@ -155,7 +155,7 @@ describe('the health of a server that Redis refuses what it needs', () => {
   test.each([
     ['-ltrim', /consumer of "echo.*".*NOPERM.*'ltrim'/],
     ['-blmove', /rq-wait-.*NOPERM/],
-  ])('is down, with the reason, until it is mended (%s)', async (lacking, reason) => {
+  ])('is down, with the reason, until it is fixed (%s)', async (lacking, reason) => {
     const server = await serve(lacking);
     for (const queue of ['echo', 'echo.too'])
       await rig.commands.publish(`${rig.prefix}:{${queue}}:wake`, '');

@@ -69,7 +69,7 @@ describe('a connection', () => {
   ])('is not harmed by options that an app may share: %s', async (_, options) => {
     await expectToWork({ host: '127.0.0.1', port: rig.redis.port, ...options });
 
-    // Idle for longer than any limit above, so that a blocking command meets it.
+    // Idle for longer than any limit above, so that the limit affects a blocking command.
     const idleSince = performance.now();
     await eventually(() => expect(performance.now() - idleSince).toBeGreaterThan(400));
     const client = rig.client();
@@ -122,7 +122,7 @@ describe('a connection', () => {
   });
 
   test('may need a user and a password', async () => {
-    // Closed last: without its user an app could not leave in order.
+    // Closed last: without its user, an app could not leave in order.
     rig.closeLater({ close: () => rig.commands.acl('DELUSER', 'service') });
     await rig.commands.acl('SETUSER', 'service', 'on', '>s3cr:t/', '~*', '&*', '+@all');
     const url = new URL(rig.redis.url);
@@ -145,14 +145,14 @@ describe('TLS', () => {
 
   afterAll(() => redis.stop());
 
-  test('is used with a certificate that is trusted', async () => {
+  test('is used if its certificate is trusted', async () => {
     const { port, certificate } = redis;
 
     await expectToWork({ port, tls: { ca: certificate.certificate } });
   });
 });
 
-describe('TLS with certificates of clients', () => {
+describe('TLS with client certificates', () => {
   let redis: TlsRedis;
 
   beforeAll(async () => {
@@ -161,7 +161,7 @@ describe('TLS with certificates of clients', () => {
 
   afterAll(() => redis.stop());
 
-  test('lets in a client that has one', async () => {
+  test('accepts a client that has one', async () => {
     const { port, certificate } = redis;
     const { key, certificate: own } = certificate;
 
@@ -172,7 +172,7 @@ describe('TLS with certificates of clients', () => {
     const { port, certificate } = redis;
     const connection = { port, tls: { ca: certificate.certificate } };
 
-    // Redis closes the connection: its word is there first, or the end is.
+    // Redis closes the connection. Either its alert arrives first, or the end does.
     await expect(rig.serve({ controllers: [EchoController] }, { connection })).rejects.toThrow(
       /certificate required|tls-auth-clients/,
     );

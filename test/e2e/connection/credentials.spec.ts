@@ -29,7 +29,7 @@ class EchoController {
 beforeEach(async () => {
   heard = [];
   asked = 0;
-  // The last of all: what is open has to leave as this user.
+  // Closed last: everything that is open has to leave as this user.
   rig.closeLater({ close: () => rig.commands.call('ACL', 'DELUSER', 'service') });
   await rotate('first');
 });
@@ -50,7 +50,7 @@ async function current(): Promise<{ username: string; password: string }> {
   return { username: 'service', password };
 }
 
-test('every connection is opened, and opened again, with what the function gives then', async () => {
+test('every connection is opened, and reopened, with what the function returns at that time', async () => {
   const client = rig.client({ connection: connection(current) });
   const options = { connection: connection(current) };
   await rig.serve({ controllers: [EchoController] }, options);
@@ -58,11 +58,11 @@ test('every connection is opened, and opened again, with what the function gives
   expect(await lastValueFrom(client.send('echo', 'a'))).toBe('a');
   expect(await admin.queues()).toEqual(['echo']);
   const names = await rig.connections();
-  // Of the server for commands, events and a wait; of the client for commands and replies; of the admin.
+  // The server's for commands, events and a wait; the client's for commands and replies; and the admin's.
   expect(names).toHaveLength(6);
   expect(asked).toBe(6);
 
-  rig.mayRemain(/:replies$/); // of a request whose client was cut off
+  rig.mayRemain(/:replies$/); // ids of a request whose client was cut off
   await rotate('second');
   await rig.commands.call('CLIENT', 'KILL', 'USER', 'service');
   await eventually(async () => expect(await rig.connections()).toHaveLength(6));
@@ -75,7 +75,7 @@ test('every connection is opened, and opened again, with what the function gives
   await eventually(() => expect(heard).toEqual(['c']));
 });
 
-test('a function that rejects is asked again with growing pauses, and is told of', async () => {
+test('a function that rejects is called again after growing pauses, and this is reported', async () => {
   let fails = true;
   const errors: unknown[] = [];
   const failing = async (): Promise<{ username: string; password: string }> => {
@@ -101,7 +101,7 @@ test('a function that rejects is asked again with growing pauses, and is told of
   await lastValueFrom(client.enqueue('echo', 1));
 });
 
-test('what gives no password is named, without a secret', async () => {
+test('a result without a password is named in the error, without a secret', async () => {
   const nothing = (): Promise<{ username: string; password: string }> =>
     Promise.resolve({ username: 'service', password: undefined as unknown as string });
   const client = rig.client({ connection: connection(nothing), connectTimeoutMs: 200 });

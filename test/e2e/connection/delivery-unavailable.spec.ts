@@ -70,22 +70,25 @@ describe('while Redis is away', () => {
     watch.expectAtMost(1_000);
   });
 
-  test.each(verbs)('%s of a client that never reached it fails likewise', async (_, call) => {
-    const connection = `redis://127.0.0.1:${await findFreePort()}`;
+  test.each(verbs)(
+    '%s of a client that never reached it fails in the same way',
+    async (_, call) => {
+      const connection = `redis://127.0.0.1:${await findFreePort()}`;
 
-    const atOnce = await timed(
-      lastValueFrom(call(rig.client({ connection, connectTimeoutMs: 0 }))),
-    );
-    const later = await timed(
-      lastValueFrom(call(rig.client({ connection, connectTimeoutMs: 300 }))),
-    );
+      const atOnce = await timed(
+        lastValueFrom(call(rig.client({ connection, connectTimeoutMs: 0 }))),
+      );
+      const later = await timed(
+        lastValueFrom(call(rig.client({ connection, connectTimeoutMs: 300 }))),
+      );
 
-    expect(atOnce.error).toBeInstanceOf(RedisUnavailableError);
-    expect(later.error).toBeInstanceOf(RedisUnavailableError);
-    expect(later.watch.tookMs).toBeGreaterThanOrEqual(290);
-  });
+      expect(atOnce.error).toBeInstanceOf(RedisUnavailableError);
+      expect(later.error).toBeInstanceOf(RedisUnavailableError);
+      expect(later.watch.tookMs).toBeGreaterThanOrEqual(290);
+    },
+  );
 
-  test('nothing is sent: what failed is not there later', async () => {
+  test('nothing is sent: what failed does not appear later', async () => {
     const redis = await ownRedis();
     const client = rig.client({ connection: redis.url, connectTimeoutMs: 50 });
     await eventually(() => client.connect());
@@ -104,7 +107,7 @@ describe('while Redis is away', () => {
     expect(handled).not.toContain('lost');
   });
 
-  test('enqueue waits, and succeeds when Redis is back within connectTimeoutMs', async () => {
+  test('enqueue waits, and succeeds if Redis is back within connectTimeoutMs', async () => {
     const redis = await ownRedis();
     const client = rig.client({ connection: redis.url, connectTimeoutMs: 20_000 });
     await client.connect();
@@ -130,7 +133,7 @@ describe('while Redis is away', () => {
     await lastValueFrom(client.enqueue('work', 'after'));
 
     await eventually(() => expect(handled).toContain('after'));
-    // By the time that a later one is handled, one that was handed out twice would have come again.
+    // By the time a later message is handled, one that was handed out twice would have come again.
     await lastValueFrom(client.enqueue('work', 'last'));
     await eventually(() => expect(handled).toContain('last'));
     expect(handled).toEqual(['before', 'after', 'last']);
@@ -164,8 +167,8 @@ describe('a call that is in flight when its connection dies', () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const client = rig.client({ connection: proxy.url, connectTimeoutMs: 10_000 });
     await client.connect();
-    // What is done once for a queue is done before, so that only the call itself is in flight.
-    await lastValueFrom(client.enqueue('work', 'lists the queue'));
+    // What is done only once for a queue is done before, so that only the call itself is in flight.
+    await lastValueFrom(client.enqueue('work', 'adds the queue to the list'));
     await lastValueFrom(client.send('work', 'looks for its server'));
     return { proxy, client };
   }
@@ -200,7 +203,7 @@ describe('a call that is in flight when its connection dies', () => {
     });
   });
 
-  test('rejects a request likewise, well before its timeout', async () => {
+  test('rejects a request in the same way, well before its timeout', async () => {
     const { proxy, client } = await throughProxy();
     proxy.dropRequest(isPush);
 
@@ -212,14 +215,14 @@ describe('a call that is in flight when its connection dies', () => {
     expect(await lastValueFrom(client.send('work', 'next'))).toBe('next');
   });
 
-  test('rejects an event likewise', async () => {
+  test('rejects an event in the same way', async () => {
     const { proxy, client } = await throughProxy();
     proxy.dropReply(isEmit);
 
     await expect(lastValueFrom(client.emit('work', record))).rejects.toThrow(OutcomeUnknownError);
   });
 
-  test('rejects each of many, and none hangs', async () => {
+  test('rejects each of several calls, and none hangs', async () => {
     const { proxy, client } = await throughProxy();
     const held = proxy.holdRequest(isPush);
     const calls = Array.from({ length: 50 }, (_, n) =>

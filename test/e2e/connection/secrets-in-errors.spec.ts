@@ -23,7 +23,7 @@ class QuietController {
   }
 }
 
-/** All that a program could print of what it was told. */
+/** Everything that a program could print of what it was told. */
 let told: unknown[];
 
 beforeEach(async () => {
@@ -44,7 +44,7 @@ function service(port = rig.redis.port): RedisOptions {
 function expectNoSecret(): void {
   expect(told).not.toEqual([]);
   const everything = inspect([told, rig.logs.lines], { depth: Infinity, showHidden: true });
-  // Their beginnings: an excerpt is too much as well.
+  // Their beginnings, since even an excerpt is too much.
   for (const secret of [PASSWORD, DATA]) expect(everything).not.toContain(secret.slice(0, 6));
 }
 
@@ -66,7 +66,7 @@ async function everyone(connection: ConnectionOption): Promise<void> {
   await note(admin.lengths('quiet'));
 }
 
-describe('no password and no data stands in what is told of', () => {
+describe('no password and no data appear in what is reported', () => {
   test.each([2, 3])('a password that is wrong (RESP%d)', async (protocol) => {
     await setUser('resetpass', '>another');
 
@@ -84,7 +84,7 @@ describe('no password and no data stands in what is told of', () => {
     expectNoSecret();
   });
 
-  test('what Redis refuses', async () => {
+  test('refusals by Redis', async () => {
     const client = rig.client({ connection: service() });
     client.on('error', (error) => told.push(error));
     await client.connect();
@@ -99,7 +99,7 @@ describe('no password and no data stands in what is told of', () => {
     expectNoSecret();
   });
 
-  test('what was under way when the connection was lost', async () => {
+  test('calls that were in flight when the connection was lost', async () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const client = rig.client({ connection: service(Number(new URL(proxy.url).port)) });
     client.on('error', (error) => told.push(error));
@@ -133,10 +133,10 @@ describe('no password and no data stands in what is told of', () => {
   });
 
   test.each<[string, string | Buffer]>([
-    ['text that is no JSON', DATA],
+    ['text that is not JSON', DATA],
     ['JSON that ends early', JSON.stringify({ DATA }).slice(0, -1)],
-    ['a header that is no JSON', `{"rq":1,${DATA}}\n"x"`],
-    ['a body that is no JSON', `{"rq":1,"id":"a"}\n${DATA}`],
+    ['a header that is not JSON', `{"rq":1,${DATA}}\n"x"`],
+    ['a body that is not JSON', `{"rq":1,"id":"a"}\n${DATA}`],
     ['a body that its codec does not know', `{"rq":1,"id":"a","codec":"gzip"}\n${DATA}`],
   ])('%s', async (_, element) => {
     await rig.serve({ controllers: [QuietController] });

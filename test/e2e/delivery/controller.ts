@@ -7,13 +7,13 @@ import type { RedisQueueHandlerOptions } from 'nestjs-redis-queue-transport';
 export type Handle = (data: unknown, context: RedisQueueContext) => unknown;
 
 interface HandlerParts {
-  /** What stands in the decorator beside the pattern. */
+  /** The options of the decorator, beside the pattern. */
   readonly options?: RedisQueueHandlerOptions;
   /** `UseFilters(…)`, `UseGuards(…)` and the like. */
   readonly decorators?: readonly MethodDecorator[];
 }
 
-/** A controller with one handler, made of what a test is about. */
+/** A controller with one handler, made for a test. */
 export function controllerOf(
   pattern: string,
   handle: Handle,

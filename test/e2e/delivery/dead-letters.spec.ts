@@ -20,9 +20,9 @@ import type { Handle } from './controller.js';
 
 const rig = nestRig();
 
-/** So that the first failure is the last. */
+/** With one attempt, the first failure is the last. */
 const NO_RETRY = { retry: { attempts: 1 } };
-/** A queue whose messages fail so is not slowed down. */
+/** A queue is not slowed down by messages that fail in this way. */
 const NEVER_AGAIN = { retry: { if: () => false } };
 const HISTORY = 'dead-letter-history';
 
@@ -51,7 +51,7 @@ async function allLetters(limit = 1_000): Promise<readonly DeadLetterEntry[]> {
   return (await admin.deadLetters('work', { limit })).letters;
 }
 
-/** Dead letters with the data 0, 1 …, and nobody who serves them any more. */
+/** Dead letters with the data 0, 1 …, in a queue that is no longer served. */
 async function leaveDead(count: number): Promise<void> {
   const { dead } = await admin.lengths('work');
   const app = await rig.serve({ controllers: [controllerOf('work', failAlways)] }, NEVER_AGAIN);
@@ -61,7 +61,7 @@ async function leaveDead(count: number): Promise<void> {
   await app.close();
 }
 
-/** Serves and keeps what it handled. */
+/** Serves, and collects what it handled. */
 async function serveAndKeep(): Promise<{ data: unknown; context: RedisQueueContext }[]> {
   const handled: { data: unknown; context: RedisQueueContext }[] = [];
   const controller = controllerOf('work', (data, context) => {
@@ -76,7 +76,7 @@ function historyOf(headers: Readonly<Record<string, string>>): unknown {
 }
 
 describe('a dead letter', () => {
-  test('keeps the whole envelope, why, how often, when and where', async () => {
+  test('keeps the whole envelope, with why, how often, when and where it failed', async () => {
     const consumers: string[] = [];
     const controller = controllerOf('work', async (_, context) => {
       const key = queueKey(rig.prefix, 'work', 'consumers');
@@ -114,9 +114,9 @@ describe('a dead letter', () => {
   });
 
   test.each<[string, string, Buffer]>([
-    ['a body that is no text', '{"rq":1,"id":"x"}\n', Buffer.from([0xff, 0x00, 0x0a, 0xfe])],
-    ['no header and no text', '', Buffer.from([0xff, 0x00, 0x0a, 0xfe])],
-    ['a header of a version to come', '', Buffer.from('{"rq":2,"id":"x"}\n{"a":1}')],
+    ['a body that is not text', '{"rq":1,"id":"x"}\n', Buffer.from([0xff, 0x00, 0x0a, 0xfe])],
+    ['neither a header nor text', '', Buffer.from([0xff, 0x00, 0x0a, 0xfe])],
+    ['a header of a later version', '', Buffer.from('{"rq":2,"id":"x"}\n{"a":1}')],
   ])('keeps the bytes of %s', async (_, header, body) => {
     await serveAndKeep();
 
@@ -132,7 +132,7 @@ describe('a dead letter', () => {
 });
 
 describe('the caps', () => {
-  test('keep the newest deadLetterLimit, and count what was dropped', async () => {
+  test('keep the newest deadLetterLimit letters, and count the dropped ones', async () => {
     const controller = controllerOf('work', failAlways);
     const options = { ...NO_RETRY, deadLetterLimit: 3, concurrency: 1 };
     await rig.serve({ controllers: [controller] }, options);
@@ -147,7 +147,7 @@ describe('the caps', () => {
     expect((await allLetters()).map(({ data }) => data)).toEqual([3, 4, 5]);
   });
 
-  test('can be set so that none is kept, and each is counted', async () => {
+  test('can be set so that no dead letter is kept and each is counted', async () => {
     await rig.serve(
       { controllers: [controllerOf('work', failAlways)] },
       { ...NO_RETRY, deadLetterLimit: 0 },
@@ -163,7 +163,7 @@ describe('the caps', () => {
 
   test('drop what is older than deadLetterMaxAgeMs, and count it', async () => {
     await leaveDead(2);
-    // A lease is renewed, and old dead letters are dropped, each third of its length.
+    // With each third of its length, a lease is renewed, and old dead letters are dropped.
     const controller = controllerOf('work', () => undefined);
     await rig.serve({ controllers: [controller] }, { leaseMs: 1_000, deadLetterMaxAgeMs: 1 });
 
@@ -173,7 +173,7 @@ describe('the caps', () => {
   });
 });
 
-describe('what a cap drops', () => {
+describe('what a limit drops', () => {
   async function serveWithListener(
     options: RedisQueueServerOptions,
     told: { queue: string; dropped: number }[],
@@ -190,7 +190,7 @@ describe('what a cap drops', () => {
   test.each([
     ['deadLetterLimit', { deadLetterLimit: 3 }, 2, 3],
     ['deadLetterMaxAgeMs', { deadLetterMaxAgeMs: 1 }, 5, 0],
-  ])('by %s is logged and told once, by one of all replicas', async (_, cap, dropped, kept) => {
+  ])('by %s is logged and reported once, by one of all replicas', async (_, cap, dropped, kept) => {
     await leaveDead(4);
     const told: { queue: string; dropped: number }[] = [];
     const options = { deadLetterMaxAgeMs: 24 * 3_600_000, ...cap };
@@ -211,7 +211,7 @@ describe('what a cap drops', () => {
     expect(logged[0]).toMatch(/^\d .*lost.*deadLetterMaxAgeMs.*deadLetterLimit/);
   });
 
-  test('is nothing by default, whatever their number', async () => {
+  test('is nothing by default, no matter how many there are', async () => {
     const MANY = 10_050;
     await leaveDead(1);
     const dead = queueKey(rig.prefix, 'work', 'dead');
@@ -244,7 +244,7 @@ describe('listing dead letters', () => {
     expect(seen).toEqual(Array.from({ length: 25 }, (_, n) => n));
   });
 
-  test('ends with a full page when there is nothing behind it', async () => {
+  test('ends with a full page if nothing follows', async () => {
     await leaveDead(4);
 
     const first = await admin.deadLetters('work', { limit: 2 });
@@ -255,7 +255,7 @@ describe('listing dead letters', () => {
     expect(second.next).toBeUndefined();
   });
 
-  test('goes on where it was, also when what stood there has been deleted meanwhile', async () => {
+  test('goes on at the same place, even if entries have been deleted meanwhile', async () => {
     await leaveDead(4);
     const first = await admin.deadLetters('work', { limit: 2 });
 
@@ -266,14 +266,14 @@ describe('listing dead letters', () => {
     expect(second.next).toBeUndefined();
   });
 
-  test('of a queue without any, or one that nobody knows, is empty', async () => {
+  test('is empty for a queue without dead letters, or one that nobody knows', async () => {
     expect(await admin.deadLetters('unknown')).toEqual({ letters: [], next: undefined });
     expect(await admin.deadLetter('unknown', '1-1')).toBeUndefined();
     expect(await admin.redriveAll('unknown')).toBe(0);
     expect(await admin.deleteDeadLetters('unknown')).toBe(0);
   });
 
-  test('shows what somebody else put there too', async () => {
+  test('shows entries of other programs too', async () => {
     await rig.commands.xadd(queueKey(rig.prefix, 'work', 'dead'), '*', 'element', '{"a":1}');
 
     const [letter] = await allLetters();
@@ -283,7 +283,7 @@ describe('listing dead letters', () => {
 });
 
 describe('redriving', () => {
-  test('one sends it again from its first attempt, with its history in the headers', async () => {
+  test('one sends it again with its first attempt, with its history in the headers', async () => {
     const runs: { attempt: number; headers: Readonly<Record<string, string>> }[] = [];
     const controller = controllerOf('work', (_, context) => {
       runs.push({ attempt: context.getAttempt(), headers: context.getHeaders() });
@@ -329,7 +329,7 @@ describe('redriving', () => {
     expect(runs[3]!.headers['tenant']).toBe('a');
   });
 
-  test('one that is not there answers false, and sends nothing', async () => {
+  test('one that does not exist returns false, and sends nothing', async () => {
     await leaveDead(1);
     const [letter] = await allLetters();
 
@@ -352,7 +352,7 @@ describe('redriving', () => {
     expect(waiting[1]).toMatchObject({ id: letter!.id, attempt: 1, sentAt: letter!.sentAt });
   });
 
-  test('all sends every one again, over many pages, in order', async () => {
+  test('all sends every dead letter again, over many pages, in order', async () => {
     await leaveDead(230);
     const letters = await allLetters();
 
@@ -363,7 +363,7 @@ describe('redriving', () => {
     expect(waiting.map(({ data }) => data)).toEqual(letters.map(({ data }) => data));
   });
 
-  test('by filter sends those that it takes, and leaves the others', async () => {
+  test('by a filter sends those that match, and leaves the others', async () => {
     await leaveDead(120);
 
     const isTens = ({ data }: DeadLetterEntry): boolean => Number(data) % 10 === 0;
@@ -405,7 +405,7 @@ describe('redriving', () => {
     expect((await admin.lengths('work')).dead).toBe(0);
   });
 
-  test('all beside a consumer that goes on failing ends, and sends each message once', async () => {
+  test('all ends even if a consumer keeps failing, and sends each message once', async () => {
     const letters = 150;
     await leaveDead(letters);
     let runs = 0;
@@ -422,7 +422,7 @@ describe('redriving', () => {
     for (const { headers } of await allLetters()) expect(historyOf(headers)).toHaveLength(1);
   });
 
-  test('all while consumers handle them loses none', async () => {
+  test('all loses none while consumers handle them', async () => {
     await leaveDead(150);
     const handled = await serveAndKeep();
 
@@ -434,13 +434,13 @@ describe('redriving', () => {
   });
 
   test.each<[string, string | Buffer]>([
-    ['no JSON', 'hello'],
-    ['no text', Buffer.from([0xff, 0xfe, 0x00, 0x0a, 0x80])],
+    ['not JSON', 'hello'],
+    ['not text', Buffer.from([0xff, 0xfe, 0x00, 0x0a, 0x80])],
     ['nothing', ''],
-    ['a header of a version to come', '{"rq":2,"id":"x"}\n{"a": 1}'],
-    ['a header that is cut', '{"rq":1,"id":\n{"a": 1}'],
+    ['a header of a later version', '{"rq":2,"id":"x"}\n{"a": 1}'],
+    ['a header that is cut off', '{"rq":1,"id":\n{"a": 1}'],
     ['plain JSON', '{ "a": 1,\n "b": [2] }'],
-  ])('what was pushed as %s gives back the very bytes', async (_, element) => {
+  ])('of an element pushed as %s restores its very bytes', async (_, element) => {
     const app = await rig.serve({ controllers: [controllerOf('work', failAlways)] }, NO_RETRY);
     await rig.commands.rpush(rig.queue('work').waitingKey, element);
     await expectDead(1);
@@ -452,7 +452,7 @@ describe('redriving', () => {
     expect(waiting).toEqual([Buffer.from(element)]);
   });
 
-  test('what has a header and a body that is no text keeps the bytes of the body', async () => {
+  test('of an element with a header and a body that is not text keeps the bytes of the body', async () => {
     const app = await rig.serve({ controllers: [controllerOf('work', failAlways)] }, NO_RETRY);
     const body = Buffer.from([0xff, 0x00, 0x0a, 0xfe]);
     const element = Buffer.concat([Buffer.from('{"rq":1,"id":"x","own":[1]}\n'), body]);
@@ -470,7 +470,7 @@ describe('redriving', () => {
     expect(Object.keys(header.headers)).toEqual([HISTORY]);
   });
 
-  test('a dead-lettered request or one with an expiry sends it with neither caller nor end', async () => {
+  test('of a request or of a message with an expiry sends it without caller and expiry', async () => {
     const app = await rig.serve(
       { controllers: [controllerOf('work', () => Promise.reject(new DeadLetter('no')))] },
       NO_RETRY,
@@ -491,7 +491,7 @@ describe('redriving', () => {
     await eventually(() => expect(handled.map(({ data }) => data)).toEqual(['asked', 'expires']));
   });
 
-  test('survives somebody else using the header of the history', async () => {
+  test('works even if another program uses the header of the history', async () => {
     const app = await rig.serve({ controllers: [controllerOf('work', failAlways)] }, NO_RETRY);
     const record = new RedisQueueRecordBuilder('x').headers({ [HISTORY]: 'not JSON' }).build();
     await lastValueFrom(rig.client().enqueue('work', record));
@@ -519,7 +519,7 @@ describe('deleting dead letters', () => {
     expect(await admin.lengths('work')).toMatchObject({ dead: 1, deadLettersDropped: 0 });
   });
 
-  test('by filter deletes those that it takes, over many pages', async () => {
+  test('by a filter deletes those that match, over many pages', async () => {
     await leaveDead(130);
 
     const isEven = ({ data }: DeadLetterEntry): boolean => Number(data) % 2 === 0;

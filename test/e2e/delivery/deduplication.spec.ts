@@ -41,7 +41,7 @@ async function expectLengths(lengths: object): Promise<void> {
 }
 
 describe('deduplicate', () => {
-  test('adds a message of an id once within its window, and says so', async () => {
+  test('adds a message with an id once within its window, and says so', async () => {
     const client = rig.client();
 
     const first = await lastValueFrom(client.enqueue('work', once('a')));
@@ -56,7 +56,7 @@ describe('deduplicate', () => {
     expect((await admin.peek('work')).map(({ data }) => data)).toEqual(['a', 'b']);
   });
 
-  test('holds for every client', async () => {
+  test('applies to every client', async () => {
     expect(await lastValueFrom(rig.client().enqueue('work', once('a')))).toMatchObject({
       isDuplicate: false,
     });
@@ -66,7 +66,7 @@ describe('deduplicate', () => {
     await expectLengths({ waiting: 1 });
   });
 
-  test('holds for each queue by itself', async () => {
+  test('applies to each queue by itself', async () => {
     const client = rig.client();
 
     await lastValueFrom(client.enqueue('work', once('a')));
@@ -75,7 +75,7 @@ describe('deduplicate', () => {
     expect(elsewhere.isDuplicate).toBe(false);
   });
 
-  test('holds also after the message was handled', async () => {
+  test('still applies after the message was handled', async () => {
     const handled = await serveAndKeep();
     const client = rig.client();
     await lastValueFrom(client.enqueue('work', once('a')));
@@ -112,7 +112,7 @@ describe('deduplicate', () => {
     await expectLengths({ waiting: 2 });
   });
 
-  test('goes together with a delay', async () => {
+  test('works together with a delay', async () => {
     const client = rig.client();
     const record = new RedisQueueRecordBuilder('later').id('a').delay(80).deduplicate(MINUTE);
 
@@ -127,7 +127,7 @@ describe('deduplicate', () => {
     expect((await lastValueFrom(client.enqueue('work', record.build()))).isDuplicate).toBe(true);
   });
 
-  test('makes one of a hundred that are sent at once, from several clients', async () => {
+  test('keeps one of a hundred that are sent at once by several clients', async () => {
     const clients = [rig.client(), rig.client(), rig.client()];
 
     const results = await Promise.all(
@@ -140,7 +140,7 @@ describe('deduplicate', () => {
     await expectLengths({ waiting: 1 });
   });
 
-  test('knows nothing of messages that were sent without it', async () => {
+  test('ignores messages that were sent without it', async () => {
     const client = rig.client();
     const plain = new RedisQueueRecordBuilder('plain').id('a').build();
 
@@ -185,7 +185,7 @@ describe('deduplicate', () => {
 });
 
 describe('a message that Redis refused', () => {
-  test('for a key of another type can be sent again under its id', async () => {
+  test('because of a key of another type can be sent again under its id', async () => {
     const client = rig.client();
     const { waitingKey } = rig.queue('work');
     await rig.commands.set(waitingKey, 'taken by somebody else');
@@ -199,7 +199,7 @@ describe('a message that Redis refused', () => {
     await expectLengths({ waiting: 1 });
   });
 
-  test('as it is full can be sent again under its id', async () => {
+  test('because it is full can be sent again under its id', async () => {
     const client = rig.client();
     await lastValueFrom(client.enqueue('work', once('first')));
     await rig.commands.config('SET', 'maxmemory', '1mb');
@@ -217,13 +217,13 @@ describe('a message that Redis refused', () => {
     await expectLengths({ waiting: 2 });
   });
 
-  test('is not there, also when others that were sent with it could have been', async () => {
+  test('is not there, even if others that were sent with it could have been', async () => {
     const client = rig.client();
     await client.connect();
     await rig.commands.set(queueKey(rig.prefix, 'work', 'delayed'), 'taken by somebody else');
     const later = new RedisQueueRecordBuilder('later').id('later').delay(MINUTE).build();
 
-    // One turn of the event loop, and so one call.
+    // In one turn of the event loop, and so in one call.
     const outcomes = await Promise.allSettled([
       lastValueFrom(client.enqueue('work', once('now'))),
       lastValueFrom(client.enqueue('work', later)),
@@ -246,7 +246,7 @@ describe('sending again after an unknown outcome', () => {
   test.each([
     ['was lost on its way to Redis', 'dropRequest', false],
     ['was executed, and its answer lost', 'dropReply', true],
-  ] as const)('yields one message when the call %s', async (_, fault, wasHeld) => {
+  ] as const)('yields one message if the call %s', async (_, fault, wasHeld) => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const client = rig.client({ connection: proxy.url, sendAgainForMs: 0 });
     await client.connect();
@@ -278,7 +278,7 @@ describe('a handler with once', () => {
   const withId = (id: string, data: unknown = id): RedisQueueRecord =>
     new RedisQueueRecordBuilder(data).id(id).build();
 
-  test('does not run an id again that was settled, but counts it', async () => {
+  test('does not run a message again if its id was settled, but counts it', async () => {
     const handled: unknown[] = [];
     await serveOnce((data) => handled.push(data));
     const client = rig.client();
@@ -295,7 +295,7 @@ describe('a handler with once', () => {
     expect(rig.logs.matching('debug', /message a of "work": repeated/)).toHaveLength(2);
   });
 
-  test('does so over a restart, and on every server', async () => {
+  test('does so after a restart, and on every server', async () => {
     const handled: unknown[] = [];
     await serveOnce((data) => handled.push(data));
     const client = rig.client();
@@ -324,7 +324,7 @@ describe('a handler with once', () => {
     });
   });
 
-  test('runs a message again that failed, as it was not settled', async () => {
+  test('runs a message again that failed, since it was not settled', async () => {
     const attempts: number[] = [];
     await serveOnce((_, attempt) => {
       attempts.push(attempt);
@@ -337,7 +337,7 @@ describe('a handler with once', () => {
     await expectLengths({ waiting: 0, processing: 0, repeated: 0, dead: 0 });
   });
 
-  test('runs an id again that was dead-lettered, also when it is redriven', async () => {
+  test('runs a message again that was dead-lettered and redriven', async () => {
     let runs = 0;
     await serveOnce(() => {
       runs += 1;
@@ -352,7 +352,7 @@ describe('a handler with once', () => {
     expect(runs).toBe(3);
   });
 
-  test('does not hold for messages that came without an id', async () => {
+  test('does not apply to messages without an id', async () => {
     const handled: unknown[] = [];
     await serveOnce((data) => handled.push(data));
 

@@ -28,7 +28,7 @@ interface Handled {
   readonly context: RedisQueueContext;
 }
 
-/** Serves "work", and keeps what it handled and when. The process's clock is that of its Redis here. */
+/** Serves "work", and notes what it handled and when. Here, the process has the same clock as its Redis. */
 async function serveAndKeep(handled: Handled[], concurrency = 100): Promise<void> {
   const controller = controllerOf('work', (data, context) => {
     handled.push({ data, atMs: Date.now(), context });
@@ -56,14 +56,14 @@ describe('a delayed message', () => {
     const [{ data, atMs, context }] = handled as [Handled];
     expect(data).toBe('later');
     expect(context.getAttempt()).toBe(1);
-    // Redis's clock is kept by an offset that may be off by the way to it.
+    // The offset to Redis's clock may be off by the time that a message to Redis takes.
     expect(atMs - context.getSentAt()!.getTime()).toBeGreaterThanOrEqual(150 - 2);
     await eventually(async () => {
       expect(await admin.lengths('work')).toMatchObject({ delayed: 0, waiting: 0, processing: 0 });
     });
   });
 
-  test('does not hold up what is sent after it', async () => {
+  test('does not hold up messages that are sent after it', async () => {
     const handled: Handled[] = [];
     await serveAndKeep(handled, 1);
     const client = rig.client();
@@ -75,13 +75,13 @@ describe('a delayed message', () => {
     expect(handled.map(({ data }) => data)).toEqual(['now', 'later']);
   });
 
-  test('is one of two, when both have the same bytes', async () => {
+  test('comes twice if two with the same bytes were sent', async () => {
     const handled: Handled[] = [];
     const record = new RedisQueueRecordBuilder('twin').id('same').delay(100).build();
     const client = rig.client();
     await client.connect();
 
-    // Sent in one turn of the event loop, and so within one ms: the elements are equal.
+    // In one turn of the event loop, and so within one ms: the elements are equal.
     const sent = Array.from({ length: 5 }, () => lastValueFrom(client.enqueue('work', record)));
     for (const { isDuplicate } of await Promise.all(sent)) expect(isDuplicate).toBe(false);
 
@@ -132,7 +132,7 @@ describe('a delayed message', () => {
 });
 
 describe('deliverAt', () => {
-  test('sets the very time', async () => {
+  test('can be given as the exact time', async () => {
     const at = new Date(Date.now() + 3_600_000);
     const record = new RedisQueueRecordBuilder('x').deliverAt(at).build();
 
@@ -142,7 +142,7 @@ describe('deliverAt', () => {
   });
 
   test.each([new Date(Date.now() - 1_000), new Date(0), new Date(-1)])(
-    'in the past (%p) is now',
+    'in the past (%p) means now',
     async (date) => {
       const handled: Handled[] = [];
       await serveAndKeep(handled);
@@ -171,8 +171,8 @@ describe('deliverAt', () => {
   });
 });
 
-describe('messages that are due', () => {
-  test('are handed out in the order of their times, not of their sending', async () => {
+describe('due messages', () => {
+  test('are handed out in the order of their times, not in the order in which they were sent', async () => {
     const handled: Handled[] = [];
     const client = rig.client();
     const firstMs = Date.now() + 300;
@@ -191,37 +191,40 @@ describe('messages that are due', () => {
     expect(handled.map(({ data }) => data)).toEqual([10, 20, 30, 40, 50]);
   });
 
-  test.each([1, 3, 100])('keep it however many they are, with %d at once', async (concurrency) => {
-    const handled: Handled[] = [];
-    const client = rig.client();
-    const firstMs = Date.now() + 200;
-    const numbers = Array.from({ length: 250 }, (_, n) => n);
-    await Promise.all(
-      [...numbers].reverse().map((n) => {
-        const at = new Date(firstMs + n);
-        return lastValueFrom(
-          client.enqueue('work', new RedisQueueRecordBuilder(n).deliverAt(at).build()),
-        );
-      }),
-    );
-    await eventually(() => expect(Date.now()).toBeGreaterThan(firstMs + 250));
+  test.each([1, 3, 100])(
+    'keep that order no matter how many there are, with %d at once',
+    async (concurrency) => {
+      const handled: Handled[] = [];
+      const client = rig.client();
+      const firstMs = Date.now() + 200;
+      const numbers = Array.from({ length: 250 }, (_, n) => n);
+      await Promise.all(
+        [...numbers].reverse().map((n) => {
+          const at = new Date(firstMs + n);
+          return lastValueFrom(
+            client.enqueue('work', new RedisQueueRecordBuilder(n).deliverAt(at).build()),
+          );
+        }),
+      );
+      await eventually(() => expect(Date.now()).toBeGreaterThan(firstMs + 250));
 
-    await serveAndKeep(handled, concurrency);
+      await serveAndKeep(handled, concurrency);
 
-    await eventually(() => expect(handled).toHaveLength(250));
-    expect(handled.map(({ data }) => data)).toEqual(numbers);
-  });
+      await eventually(() => expect(handled).toHaveLength(250));
+      expect(handled.map(({ data }) => data)).toEqual(numbers);
+    },
+  );
 });
 
 describe('a due message on an idle queue', () => {
   const COUNT = 100;
 
-  /** What 99 of 100 keep. */
+  /** The time that 99 of 100 keep. */
   function p99(lateMs: readonly number[]): number {
     return lateMs.toSorted((a, b) => a - b)[Math.ceil(lateMs.length * 0.99) - 1]!;
   }
 
-  /** How late a timer for this time and a round trip to Redis behind it end: less than that can nobody do here. */
+  /** How late a timer for this time is, with a round trip to Redis after it. Nobody can do better here. */
   async function latenessOfTimer(dueMs: number): Promise<number> {
     await pause(dueMs - Date.now());
     await rig.commands.ping();
@@ -229,8 +232,8 @@ describe('a due message on an idle queue', () => {
   }
 
   /**
-   * Sends 100 messages that are due one by one, in an order of the caller's, and answers how late 99 of them were, in ms,
-   * beyond what timers for the same times were late.
+   * Sends 100 messages that are due one by one, in the order that the caller gives. Returns how many ms later than
+   * timers for the same times 99 of them were.
    */
   async function measure(
     handled: Handled[],
@@ -252,13 +255,13 @@ describe('a due message on an idle queue', () => {
     }
     await eventually(() => expect(handled).toHaveLength(COUNT));
     for (const { data, atMs } of handled) expect(atMs).toBeGreaterThanOrEqual(dueMs.get(data)! - 2);
-    // A message takes twice as many steps: its consumer is woken, takes it, and is answered.
+    // A message takes twice as many steps: its consumer is woken, takes it, and gets the answer.
     const lateMs = handled.map(({ data, atMs }) => atMs - dueMs.get(data)!);
     return p99(lateMs) - 2 * p99(await Promise.all(timers));
   }
 
   test.each<[string, number, (numbers: readonly number[]) => readonly number[]]>([
-    ['one consumer, each sent before the next one due', 1, (numbers) => numbers],
+    ['one consumer, each sent before the next one is due', 1, (numbers) => numbers],
     ['one consumer, each due before all that were sent', 1, (numbers) => [...numbers].reverse()],
     [
       'three consumers, due in any order',
@@ -269,8 +272,8 @@ describe('a due message on an idle queue', () => {
     const handled: Handled[] = [];
     for (let n = 0; n < consumers; n += 1) await serveAndKeep(handled);
 
-    // Other processes may keep this machine from doing anything for longer, and may hit timers and messages
-    // differently: the best of six counts.
+    // Other processes may stop this machine for longer, and may hit timers and messages
+    // differently. So the best of six tries counts.
     let best = Infinity;
     for (let round = 0; round < 6 && best > 50; round += 1)
       best = Math.min(best, await measure(handled, consumers, order));
@@ -285,7 +288,7 @@ describe('a due message on an idle queue', () => {
     await rig.commands.config('RESETSTAT');
     const begunMs = performance.now();
 
-    // One whole wait, which is what an idle consumer does all the time, and what comes with it.
+    // One whole wait, which is what an idle consumer does all the time, with everything that belongs to it.
     const calls = await eventually(async () => {
       const counted = await callsSinceReset();
       expect(counted.get('blmove')).toBeGreaterThanOrEqual(1);
@@ -296,13 +299,13 @@ describe('a due message on an idle queue', () => {
     const sum = (names: Iterable<string>): number =>
       [...names].reduce((total, name) => total + (calls.get(name) ?? 0), 0);
     expect(sum(SENT_BY_CONSUMERS) / seconds).toBeLessThanOrEqual(1);
-    // What scripts call for them included.
+    // Including what scripts call for them.
     expect(sum(calls.keys()) / seconds).toBeLessThanOrEqual(5);
   });
 
   const SENT_BY_CONSUMERS = ['eval', 'evalsha', 'blmove', 'ping', 'client|unblock', 'subscribe'];
 
-  /** How often each command was called, without those that the test calls itself. */
+  /** How often each command was called, without the calls of the test itself. */
   async function callsSinceReset(): Promise<ReadonlyMap<string, number>> {
     const info = await rig.commands.info('commandstats');
     const calls = [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)];

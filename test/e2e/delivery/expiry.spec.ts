@@ -33,7 +33,7 @@ async function serveAndKeep(): Promise<unknown[]> {
   return handled;
 }
 
-/** Resolves when the last one that waits or is delayed was sent so long ago. */
+/** Resolves when the last message that waits or is delayed was sent at least this long ago. */
 async function grownOlderThan(ms: number): Promise<void> {
   await eventually(async () => {
     const [seconds, microseconds] = await rig.commands.time();
@@ -70,7 +70,7 @@ describe('an enqueued message', () => {
     expect(rig.logs.matching('debug', /"work": expired/)).toHaveLength(1);
   });
 
-  test('that a consumer takes in time is run, although it ends later', async () => {
+  test('that a consumer takes in time is run, even if it ends later', async () => {
     const gate = new Gate();
     const ended: unknown[] = [];
     const controller = controllerOf('work', async (data) => {
@@ -115,7 +115,7 @@ describe('an enqueued message', () => {
     expect(runs).toBe(1);
   });
 
-  test('keeps its end when it is found waiting by several consumers', async () => {
+  test('keeps its expiry when several consumers find it waiting', async () => {
     const client = rig.client();
     for (let n = 0; n < 50; n += 1) {
       const record = n % 2 === 0 ? expiring(n, 30) : n;
@@ -132,13 +132,13 @@ describe('an enqueued message', () => {
 });
 
 describe('a request', () => {
-  /** So that requests are sent although nobody serves. */
+  /** So that requests are sent although nobody serves them. */
   async function haveServed(): Promise<void> {
     const app = await rig.serve({ controllers: [controllerOf('work', () => undefined)] });
     await app.close();
   }
 
-  /** On a busy machine the time may be over before the request is sent: then it is asked again. */
+  /** On a busy machine the time may be over before the request is sent. Then the test asks again. */
   async function timesOutHeld(client: RedisQueueClient, data: unknown): Promise<void> {
     await eventually(async () => {
       await expect(lastValueFrom(client.send('work', data))).rejects.toThrow(RequestTimeoutError);
@@ -146,7 +146,7 @@ describe('a request', () => {
     });
   }
 
-  test('whose caller gave up is not executed, but counted', async () => {
+  test('whose caller gave up is not run, but counted', async () => {
     await haveServed();
     const client = rig.client({ requestTimeoutMs: 50 });
     await timesOutHeld(client, 'late');
@@ -157,10 +157,10 @@ describe('a request', () => {
     expect(handled).toEqual([]);
   });
 
-  test('that expires before its caller gives up is not executed either', async () => {
+  test('that expires before its caller gives up is not run either', async () => {
     await haveServed();
     const client = rig.client({ requestTimeoutMs: 400 });
-    await client.connect(); // which may take longer
+    await client.connect(); // it may take longer
     const answer = lastValueFrom(client.send('work', expiring('short', 30)));
     const refused = expect(answer).rejects.toThrow(RequestTimeoutError);
     await eventually(async () => expect((await admin.lengths('work')).waiting).toBe(1));
@@ -173,7 +173,7 @@ describe('a request', () => {
     expect(handled).toEqual([]);
   });
 
-  test('lives no longer than its caller waits, whatever its record says', async () => {
+  test('lives no longer than its caller waits, no matter what its record says', async () => {
     await haveServed();
     const client = rig.client({ requestTimeoutMs: 50 });
     await timesOutHeld(client, expiring('late', 60_000));

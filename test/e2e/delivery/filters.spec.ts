@@ -36,7 +36,7 @@ const fail = (error: unknown = new StockError('out of stock')): never => {
   throw error;
 };
 
-/** A filter for everything that makes this of what it catches. */
+/** A filter for everything. It returns this value for what it catches. */
 function filterOf(make: () => unknown): MethodDecorator {
   @Catch()
   class Filter {
@@ -44,7 +44,7 @@ function filterOf(make: () => unknown): MethodDecorator {
       return make();
     }
   }
-  return UseFilters(new Filter() as never); // Nest types what a filter returns; JavaScript returns anything
+  return UseFilters(new Filter() as never); // Nest types what a filter returns, but JavaScript can return anything
 }
 
 const makes: Readonly<Record<string, () => unknown>> = {
@@ -73,7 +73,7 @@ async function expectDeadLetter(message: string, queue = 'work'): Promise<void> 
 }
 
 describe.each(Object.entries(makes))('behind a filter that makes %s of an error', (_, make) => {
-  test('a message is tried again, and is a dead letter with what was thrown', async () => {
+  test('a message is tried again, and dead-lettered with what was thrown', async () => {
     let runs = 0;
     const handle = (): unknown => {
       runs += 1;
@@ -88,7 +88,7 @@ describe.each(Object.entries(makes))('behind a filter that makes %s of an error'
     expect(runs).toBe(2);
   });
 
-  test('all messages of a batch are tried again, and are dead letters', async () => {
+  test('all messages of a batch are tried again, and dead-lettered', async () => {
     const options = { batch: { size: 2, waitMs: 200 }, ...TWICE };
     const controller = batchControllerOf('work', options, () => fail(), [filterOf(make)]);
     await rig.serve({ controllers: [controller] });
@@ -126,7 +126,7 @@ describe.each(Object.entries(makes))('behind a filter that makes %s of an error'
     );
   });
 
-  test('what a handler asks for holds', async () => {
+  test('what a handler asks for takes effect', async () => {
     const attempts: number[] = [];
     const controller = controllerOf(
       'work',
@@ -150,7 +150,7 @@ describe.each(Object.entries(makes))('behind a filter that makes %s of an error'
   });
 });
 
-describe('behind a filter that makes nothing of an error, a message is a dead letter when', () => {
+describe('behind a filter that returns nothing for an error, a message is dead-lettered if', () => {
   const nothing = filterOf(makes['a promise of nothing']!);
 
   async function expectFailure(controller: Type, message: string): Promise<void> {
@@ -223,7 +223,7 @@ describe('behind a filter that makes nothing of an error, a message is a dead le
 });
 
 describe('a failure is dealt with', () => {
-  test('where an interceptor makes a value of it: the message is handled', async () => {
+  test('if an interceptor makes a value of it: the message is handled', async () => {
     class Settle implements NestInterceptor {
       intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
         return next
@@ -250,7 +250,7 @@ describe('a failure is dealt with', () => {
     expect(await admin.lengths('work')).toMatchObject({ waiting: 0, delayed: 0, dead: 0 });
   });
 
-  test('where a filter throws DeadLetter: it is a dead letter at once', async () => {
+  test('if a filter throws DeadLetter: the message is dead-lettered at once', async () => {
     const filter = filterOf(() => fail(new DeadLetter('no such product')));
     const controller = controllerOf('work', () => fail(), { decorators: [filter] });
     await rig.serve({ controllers: [controller] }, TWICE);
@@ -265,7 +265,7 @@ describe('a failure is dealt with', () => {
     });
   });
 
-  test('where a batch was settled one by one before it threw', async () => {
+  test('if a batch was settled one by one before it threw', async () => {
     @Catch()
     class Forgive {
       catch(_: unknown): Observable<never> {
@@ -282,13 +282,13 @@ describe('a failure is dealt with', () => {
 
     await lastValueFrom(rig.client().enqueueMany('work', [1, 2]));
 
-    // The second comes back alone, and is the first of its batch then.
+    // The second comes back alone, so it is the first of its batch.
     await eventually(async () =>
       expect(await admin.lengths('work')).toMatchObject({ waiting: 0, processing: 0, dead: 0 }),
     );
   });
 
-  test('where somebody waits for a reply: the value of the filter is the reply', async () => {
+  test('if a caller waits for a reply: the value of the filter is the reply', async () => {
     const filter = filterOf(async () => Promise.resolve({ sorry: true }));
     const controller = controllerOf('work', () => fail(), { decorators: [filter] });
     await rig.serve({ controllers: [controller] }, TWICE);

@@ -6,7 +6,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-test('a queue of which another program uses a key is named in the log, and touches no other', async () => {
+test('if another program uses a key of a queue, the log names the queue, and no other queue is affected', async () => {
   const key = `${rig.prefix}:{work}:waiting`;
   await rig.commands.hset(key, 'not', 'a list');
   const handled: unknown[] = [];

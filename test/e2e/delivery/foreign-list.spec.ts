@@ -56,7 +56,7 @@ const isFeed = (connection: string): boolean => connection.startsWith('rq-feed-'
 const isFeedWait: Match = ([name], connection) => name === 'blmove' && isFeed(connection);
 
 describe('a handler of a list that others fill', () => {
-  test('gets what they push, in the order in which they do', async () => {
+  test('gets what they push, in the order in which they push it', async () => {
     const seen: unknown[] = [];
     await rig.commands.lpush(list, '{"n":1}', '{"n":2}');
 
@@ -70,7 +70,7 @@ describe('a handler of a list that others fill', () => {
     await expectNothingLeft();
   });
 
-  test('takes from the other end where they push at that', async () => {
+  test('takes from the other end if they push there', async () => {
     const seen: unknown[] = [];
     await rig.commands.rpush(list, '1', '2');
 
@@ -84,7 +84,7 @@ describe('a handler of a list that others fill', () => {
     await eventually(() => expect(seen).toEqual([1, 2, 3, 4]));
   });
 
-  test('moves thousands in few round trips, and in order', async () => {
+  test('moves thousands of elements in few round trips, and in order', async () => {
     const seen: unknown[] = [];
     await rig.commands.lpush(list, ...numbers(5_000));
 
@@ -97,7 +97,7 @@ describe('a handler of a list that others fill', () => {
     await expectNothingLeft();
   });
 
-  test('gets text where it is no JSON, also when it comes again, and no bytes that are no text', async () => {
+  test('gets text if an element is not JSON, even when it comes again, but no bytes that are not text', async () => {
     const seen: [unknown, number][] = [];
     await rig.commands.lpush(list, 'Good morning', '12', Buffer.from([0xc3, 0x28]));
 
@@ -133,7 +133,7 @@ describe('a handler of a list that others fill', () => {
     await eventually(() => expect(seen).toEqual([{ from: 'a client' }]));
   });
 
-  test('can have them by the batch', async () => {
+  test('can have elements in batches', async () => {
     const batches: unknown[][] = [];
     await rig.commands.lpush(list, 'a', 'b', 'c');
     const options = { feedFrom: { list: list }, batch: { size: 2, waitMs: 50 } };
@@ -146,7 +146,7 @@ describe('a handler of a list that others fill', () => {
     await expectNothingLeft();
   });
 
-  test('shares the list with its replicas, and each element has one of them', async () => {
+  test('shares the list with its replicas, and each element goes to one of them', async () => {
     const seen: unknown[] = [];
     for (const replica of [1, 2]) await serve((data) => void seen.push(data, replica));
 
@@ -170,7 +170,7 @@ describe('a handler of a list that others fill', () => {
     await rig.commands.del(list);
   });
 
-  test('leaves the list alone from the time that its server drains', async () => {
+  test('leaves the list alone once its server drains', async () => {
     const gate = new Gate();
     const begun = new Gate();
     const server = rig.strategy();
@@ -198,21 +198,21 @@ describe('a handler of a list that others fill', () => {
   });
 });
 
-describe('what looks like a message of this library', () => {
-  /** What a stranger may push, and the data that the handler gets: all of it as it is. */
+describe('an element that looks like a message of this library', () => {
+  /** What other programs may push, with the data that the handler gets: everything unchanged. */
   const FORGED: [string, string][] = [
     ['a pattern', '{"rq":1,"id":"x","pattern":"admin.delete"}\n{"a":1}'],
     ['a count of crashes', '{"rq":1,"crashes":2,"attempt":9,"id":"x"}\n{"a":1}'],
-    ['the name of a body', '{"rq":1,"parked":"secret","id":"x"}\nbody'],
-    ['an end that is over', '{"rq":1,"id":"x","expiresAt":1}\n{}'],
+    ['the name of a parked body', '{"rq":1,"parked":"secret","id":"x"}\nbody'],
+    ['an expiry in the past', '{"rq":1,"id":"x","expiresAt":1}\n{}'],
     ['a codec', '{"rq":1,"id":"x","codec":"raw"}\nbytes'],
     ['a reply list', '{"rq":1,"id":"x","replyTo":"t:{reply:x}:replies","re":1}\n{}'],
     ['a dead letter', '{"rq":1,"dead":{"whole":true}}\n{}'],
     ['half a header', '{"rq":1,"id":\n{}'],
-    ['a version to come', '{"rq":2}\n{}'],
+    ['a later version', '{"rq":2}\n{}'],
   ];
 
-  test.each(FORGED)('is data, whatever it says: %s', async (_, element) => {
+  test.each(FORGED)('is data, no matter what it says: %s', async (_, element) => {
     const seen: [unknown, string, number, unknown][] = [];
     await rig.commands.hset(`${rig.prefix}:{work}:parked`, 'secret', '"not for strangers"');
     await rig.commands.lpush(list, element);
@@ -235,7 +235,7 @@ describe('what looks like a message of this library', () => {
     expect(await rig.commands.keys('*replies')).toEqual([]);
   });
 
-  test('has an id of its own, so that a forged one keeps no other from being handled once', async () => {
+  test('has an id of its own, so a forged one does not keep another message from being handled once', async () => {
     const ids: (string | undefined)[] = [];
     await serve((_data, context) => void ids.push(context.getMessageId()), {
       once: { windowMs: 60_000 },
@@ -270,7 +270,7 @@ test('elements of many sizes come in order, and no call moves too many bytes at 
   const seen: number[] = [];
   const sizes = [1, 3_000_000, 70_000, 1_100_000, 2, 5_000_000, 900_000, 900_000, 900_000, 3];
   for (const size of sizes) await rig.commands.lpush(list, 'x'.repeat(size));
-  // A header of a stranger in front does not let a large one pass for a message.
+  // A forged header in front must not let a large element pass for a message.
   await rig.commands.lpush(list, `{"rq":1,"pattern":"x"}\n${'x'.repeat(2_000_000)}`);
   await rig.commands.call('CONFIG', 'RESETSTAT');
 
@@ -283,7 +283,7 @@ test('elements of many sizes come in order, and no call moves too many bytes at 
 });
 
 describe('a key that is not a list', () => {
-  test('is refused at the start, with its name', async () => {
+  test('is refused at the start, and the error names the key', async () => {
     await rig.commands.set(list, 'text');
     const controller = controllerOf('work', () => undefined, {
       options: { feedFrom: { list: list } },
@@ -302,7 +302,7 @@ describe('a key that is not a list', () => {
     await rig.commands.del(list);
   });
 
-  test('is told in the log when it becomes one later, and taken from again when it is a list', async () => {
+  test('is logged when it becomes one later, and read again once it is a list', async () => {
     const seen: unknown[] = [];
     await serve((data) => void seen.push(data));
     await rig.commands.lpush(list, 'first');
@@ -328,11 +328,11 @@ describe('a feeder whose connection breaks', () => {
     return { proxy, seen };
   }
 
-  test('loses nothing and doubles nothing when the answer of its wait gets lost', async () => {
+  test('loses and doubles nothing if the answer of its wait is lost', async () => {
     const { proxy, seen } = await serveThrough();
     await rig.commands.lpush(list, 0);
     await eventually(() => expect(seen).toHaveLength(1));
-    // The wait that is under way answers first.
+    // The wait that is under way returns first.
     const dropped = proxy.dropReply(isFeedWait);
     await rig.commands.lpush(list, 1);
     await eventually(() => expect(seen).toHaveLength(2));
@@ -345,7 +345,7 @@ describe('a feeder whose connection breaks', () => {
     await expectNothingLeft();
   });
 
-  test('goes on when it is cut again and again, in the middle of a stream of elements', async () => {
+  test('goes on when it is cut again and again in the middle of a stream of elements', async () => {
     const { proxy, seen } = await serveThrough();
 
     for (const number of numbers(300)) {
@@ -360,12 +360,12 @@ describe('a feeder whose connection breaks', () => {
     await expectNothingLeft();
   });
 
-  test('notices a half-open one, and goes on with another', async () => {
+  test('notices a half-open connection, and goes on with another', async () => {
     const { proxy, seen } = await serveThrough();
     await eventually(() => expect(proxy.connections.filter(isFeed)).toHaveLength(1));
     expect(proxy.goSilent(isFeed)).toBe(1);
 
-    // What the silent wait has moved is in the queue already; what comes after it needs the new connection.
+    // What the silent wait has moved is already in the queue. What comes after it needs the new connection.
     await rig.commands.lpush(list, 1);
     await eventually(() => expect(seen).toEqual([1]), 20_000);
     await rig.commands.lpush(list, 2);
@@ -380,7 +380,7 @@ test('a process that dies while it feeds loses nothing', async () => {
   const start = (): NestProgram => rig.closeLater(new NestProgram('list-service', environment));
   const programs: NestProgram[] = [];
   const total = 6_000;
-  // Enough for several moves; each victim dies somewhere in the middle of them.
+  // Enough for several moves: each victim dies somewhere in the middle of them.
   const fill = rig.commands.lpush(list, ...numbers(total).map((number) => `m${number}`));
   for (let round = 0; round < 3; round += 1) {
     const victim = start();
@@ -409,7 +409,7 @@ test('a process that dies while it feeds loses nothing', async () => {
     printed.filter((text) => text.startsWith('end ')),
   );
   expect(new Set(ended).size).toBe(total);
-  // Only what ran when a process died may have been printed by another one as well.
+  // Only what was running when a process died may have been printed by another process too.
   expect(ended.length - total).toBeLessThanOrEqual(3 * 100);
   expect(await rig.queue('work').dead()).toEqual([]);
 });
@@ -428,7 +428,7 @@ describe('the option queue', () => {
       'feedFrom.list must be the name of a list, got "" (handler of "work")',
     ],
     [
-      'with no end',
+      'with another end',
       { list: 'k', take: 'top' },
       `feedFrom.take must be 'right' or 'left', got "top"`,
     ],

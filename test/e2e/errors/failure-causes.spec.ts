@@ -52,7 +52,7 @@ async function failWith(
   return letter!;
 }
 
-/** Lines of any level that say it. */
+/** Lines of any level that match. */
 function linesWith(text: RegExp): string[] {
   return rig.logs.lines.filter((line) => text.test(line.text)).map((line) => line.text);
 }
@@ -84,7 +84,7 @@ describe('the log says why', () => {
     expect(rig.logs.lines.filter(({ context }) => context === 'RpcExceptionsHandler')).toEqual([]);
   });
 
-  test('an attempt failed by an exception that tells it, without a stack', async () => {
+  test('an attempt failed with an exception that explains itself, without a stack', async () => {
     await failWith(new RpcException({ code: 42, message: 'no stock' }));
 
     const [retried, dead] = linesWith(/no stock/);
@@ -101,7 +101,7 @@ describe('the log says why', () => {
     for (const error of FIELD_ERRORS) expect(retried).toContain(error);
   });
 
-  test('all messages of a batch failed by one error, with one stack', async () => {
+  test('all messages of a batch failed with one error, with one stack', async () => {
     const options = { batch: { size: 3, waitMs: 200 }, ...TWICE };
     const handle = throwing(new TypeError('broken'));
     await rig.serve({ controllers: [batchControllerOf('work', options, handle)] });
@@ -121,7 +121,7 @@ describe('the log says why', () => {
     await eventually(() => expect(linesWith(/broken/)).toHaveLength(1));
   });
 
-  test('a request failed whose caller is told nothing', async () => {
+  test('a request failed whose caller is not told the cause', async () => {
     const controller = controllerOf('work', () => 'done', { decorators: [validate] });
     await rig.serve({ controllers: [controller] });
 
@@ -133,7 +133,7 @@ describe('the log says why', () => {
     for (const error of FIELD_ERRORS) expect(lines[0]).toContain(error);
   });
 
-  test('and nothing of a request whose caller is told', async () => {
+  test('and logs nothing for a request whose caller is told the cause', async () => {
     const controller = controllerOf('work', throwing(new RpcException('no stock')));
     await rig.serve({ controllers: [controller] });
 
@@ -143,7 +143,7 @@ describe('the log says why', () => {
     expect(linesWith(/no stock/)).toEqual([]);
   });
 
-  test('and leaves a filter that adds to that of Nest what it does', async () => {
+  test("and does not replace a filter that extends Nest's own", async () => {
     @Catch()
     class TellingFilter extends BaseRpcExceptionFilter {
       override handleUnknownError(exception: Error, status: string) {
@@ -171,31 +171,31 @@ describe('a dead letter keeps as details', () => {
 
   test.each<[string, unknown, unknown]>([
     [
-      'what an RpcException tells',
+      'the error of an RpcException',
       new RpcException({ code: 42, message: 'no stock' }),
       { code: 42, message: 'no stock' },
     ],
     [
-      'what an HttpException tells',
+      'the response of an HttpException',
       new BadRequestException({ fields: ['amount'], message: 'no' }),
       { fields: ['amount'], message: 'no' },
     ],
     [
-      'a circle as far as it goes',
+      'a circular object as far as it goes',
       new RpcException(circle),
       { code: 7, message: 'round', self: '[circular]' },
     ],
-    ['what JSON does not know as text', new RpcException({ n: 7n }), { n: '7' }],
-    ['nothing where that is the message', new RpcException('no stock'), undefined],
+    ['values that JSON does not know as text', new RpcException({ n: 7n }), { n: '7' }],
+    ['nothing if that is the message itself', new RpcException('no stock'), undefined],
     ['nothing of a plain error', Object.assign(new Error('no'), { password: 'secret' }), undefined],
-    ['nothing of what cannot be read', new Unreadable('no'), undefined],
+    ['nothing of a value that cannot be read', new Unreadable('no'), undefined],
   ])('%s', async (_, error, details) => {
     const { error: kept } = await failWith(error);
 
     expect(kept.details).toEqual(details);
   });
 
-  test('the errors of each field that is not valid', async () => {
+  test('the errors of each invalid field', async () => {
     const { error } = await failWith(undefined, validate);
 
     expect(error).toMatchObject({
@@ -204,7 +204,7 @@ describe('a dead letter keeps as details', () => {
     });
   });
 
-  test('the beginning of what is too long', async () => {
+  test('the beginning of a long value', async () => {
     const { error } = await failWith(new RpcException({ list: Array(10_000).fill('item') }));
 
     expect(error.details).toMatch(/^{"list":\["item","item",.*…$/);
@@ -212,7 +212,7 @@ describe('a dead letter keeps as details', () => {
   });
 });
 
-test('the caller of a request has the message of an error that cannot be written', async () => {
+test('the caller of a request gets the message of an error that cannot be written', async () => {
   const circle: Record<string, unknown> = { message: 'no stock' };
   circle['self'] = circle;
   const controller = controllerOf('work', throwing(new RpcException(circle)));

@@ -50,9 +50,9 @@ async function urlOf(isFiltered: boolean, connection = rig.redis.url): Promise<s
   return app.getUrl();
 }
 
-describe('an HTTP request whose handler fails by the transport', () => {
-  test('is answered with what it means, without details', async () => {
-    await (await rig.serve({ controllers: [controllerOf('slow', () => undefined)] })).close(); // known, and down
+describe('an HTTP request whose handler fails because of the transport', () => {
+  test('is answered with a fitting status, without details', async () => {
+    await (await rig.serve({ controllers: [controllerOf('slow', () => undefined)] })).close(); // known, but down
     const url = await urlOf(true);
 
     const answers: unknown[] = [];

@@ -7,12 +7,12 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-/** What a handler may throw although nobody can show it: no text form, or reading it throws. */
+/** Values that a handler may throw although they cannot be shown: they have no text form, or reading them throws. */
 const ODD: readonly (readonly [string, () => unknown])[] = [
   ['no text form', () => Object.assign(Object.create(null) as object, { n: 1n })],
-  ['a message that is no text', () => Object.assign(new Error(), { message: { n: 1n } })],
+  ['a message that is not text', () => Object.assign(new Error(), { message: { n: 1n } })],
   [
-    'a name and a stack that are no text',
+    'a name and a stack that are not text',
     () => Object.assign(new Error('no'), { name: 1n, stack: 1n }),
   ],
   ['a message that throws', () => withGetter('message')],
@@ -29,7 +29,7 @@ function withGetter(field: string): Error {
 }
 
 test.each(ODD)(
-  'what a handler throws with %s is dead-lettered like every failure',
+  'a value with %s is dead-lettered like every failure when a handler throws it',
   async (_, thrown) => {
     await rig.serve(
       {
@@ -47,27 +47,33 @@ test.each(ODD)(
   },
 );
 
-test.each(ODD)('what a handler of live events throws with %s is logged', async (_, thrown) => {
-  const controller = eventControllerOf('event', () => {
-    throw thrown();
-  });
-  const strategy = rig.strategy();
-  await (await rig.microservice({ controllers: [controller] }, strategy)).listen();
-  await lastValueFrom(rig.client().emit('event', 1));
-  await eventually(() =>
-    expect(rig.logs.matching('error', /^A handler of the event "event" failed/)).toHaveLength(1),
-  );
-  await strategy.close();
-});
+test.each(ODD)(
+  'a value with %s is logged when a handler of live events throws it',
+  async (_, thrown) => {
+    const controller = eventControllerOf('event', () => {
+      throw thrown();
+    });
+    const strategy = rig.strategy();
+    await (await rig.microservice({ controllers: [controller] }, strategy)).listen();
+    await lastValueFrom(rig.client().emit('event', 1));
+    await eventually(() =>
+      expect(rig.logs.matching('error', /^A handler of the event "event" failed/)).toHaveLength(1),
+    );
+    await strategy.close();
+  },
+);
 
-test.each(ODD)('what a handler throws with %s is told to the caller', async (_, thrown) => {
-  await rig.serve({
-    controllers: [
-      controllerOf('work', () => {
-        throw thrown();
-      }),
-    ],
-  });
-  const reply = lastValueFrom(rig.client({ requestTimeoutMs: 3_000 }).send('work', 1));
-  await expect(reply).rejects.toMatchObject({ status: 'error' });
-});
+test.each(ODD)(
+  'a value with %s is reported to the caller when a handler throws it',
+  async (_, thrown) => {
+    await rig.serve({
+      controllers: [
+        controllerOf('work', () => {
+          throw thrown();
+        }),
+      ],
+    });
+    const reply = lastValueFrom(rig.client({ requestTimeoutMs: 3_000 }).send('work', 1));
+    await expect(reply).rejects.toMatchObject({ status: 'error' });
+  },
+);

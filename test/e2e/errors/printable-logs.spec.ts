@@ -26,14 +26,14 @@ class EvilController {
 function captured(): string[] {
   const words: string[] = [];
   const keep = (...some: unknown[]): void => {
-    // What Nest's own filter logs of a plain error is not this library's.
+    // Nest's own filter logs plain errors, not this library.
     if (some.at(-1) !== 'RpcExceptionsHandler') words.push(...some.map(String));
   };
   Logger.overrideLogger({ log: keep, warn: keep, error: keep, debug: keep });
   return words;
 }
 
-test('what others wrote cannot make lines of its own in the log, nor speak to the terminal', async () => {
+test('text from others cannot add lines to the log, or control the terminal', async () => {
   const words = captured();
   await rig.serve({ controllers: [EvilController] });
   const client = rig.client();
@@ -54,7 +54,7 @@ test('what others wrote cannot make lines of its own in the log, nor speak to th
   }
 });
 
-test('replies that cannot be read are told of once, not each', async () => {
+test('replies that cannot be read are reported once, not one by one', async () => {
   await rig.serve({ controllers: [EvilController] });
   const client = rig.client();
   await lastValueFrom(client.send(`work ${EVIL}`, {})).catch(() => undefined);

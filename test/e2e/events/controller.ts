@@ -5,7 +5,7 @@ import { RedisQueueContext } from 'nestjs-redis-queue-transport';
 import type { RedisQueueEventOptions } from 'nestjs-redis-queue-transport';
 import type { Handle } from '../delivery/controller.js';
 
-/** A controller with one event handler, made of what a test is about. */
+/** A controller with one event handler, made for a test. */
 export function eventControllerOf(
   pattern: string,
   handle: Handle,

@@ -9,7 +9,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-/** What both databases have heard; each is told by what it says. */
+/** Collects what both databases have heard. Each message says where it was sent. */
 let heard: string[];
 
 @Controller()
@@ -35,7 +35,7 @@ class ListeningController {
   }
 }
 
-test('live events, also recovered ones, and wake-ups stay in the database in which they were sent', async () => {
+test('live events, recovered ones too, and wake-ups stay in the database in which they were sent', async () => {
   heard = [];
   const other = `${rig.redis.url}/1`;
   await rig.serve({ controllers: [ListeningController] }, { connection: other });

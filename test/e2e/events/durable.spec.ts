@@ -60,7 +60,7 @@ describe('a durable event', () => {
     await eventually(() => expect(heard).toEqual(['a']));
   });
 
-  test('tells its handler what it is', async () => {
+  test('knows its group and its pattern in its handler', async () => {
     const contexts: RedisQueueContext[] = [];
     const handle = (_: unknown, context: RedisQueueContext): unknown => contexts.push(context);
     await rig.serve({ controllers: [eventControllerOf(PATTERN, handle, DURABLE)] });
@@ -77,13 +77,13 @@ describe('a durable event', () => {
     expect(context.getAttempt()).toBe(1);
   });
 
-  test('is tried again, and dead-lettered in the end, for one group alone', async () => {
+  test('is tried again, and finally dead-lettered, for one group alone', async () => {
     const attempts: number[] = [];
     const mailed: unknown[] = [];
     const fail = (_: unknown, context: RedisQueueContext): never => {
       attempts.push(context.getAttempt());
       if (context.getAttempt() < 3) throw new Error('not yet');
-      throw new DeadLetter('no use');
+      throw new DeadLetter('useless');
     };
     await rig.serve({
       controllers: [
@@ -104,7 +104,7 @@ describe('a durable event', () => {
     expect(await rig.queue('@mail/order.placed').dead()).toEqual([]);
   });
 
-  test('sent again with its id is given to each group once', async () => {
+  test('goes to each group once if it is sent again with its id', async () => {
     const heard: unknown[] = [];
     await rig.serve({
       controllers: [
@@ -165,7 +165,7 @@ describe('a durable event', () => {
 });
 
 describe('a declared group', () => {
-  test('gets copies before it first starts, by the word of a client', async () => {
+  test('gets copies before it first starts, if a client declares it', async () => {
     const heard: unknown[] = [];
     const client = rig.client({ declare: { [PATTERN]: { groups: ['billing', 'mail'] } } });
     expect(await lastValueFrom(client.emit(PATTERN, 'early'))).toMatchObject({ groups: 2 });
@@ -177,7 +177,7 @@ describe('a declared group', () => {
     await eventually(() => expect(heard).toEqual(['early']));
   });
 
-  test('gets copies before it first starts, by the word of a server', async () => {
+  test('gets copies before it first starts, if a server declares it', async () => {
     await rig.serve({}, { declare: { [PATTERN]: { groups: ['billing'] } } });
 
     expect(await lastValueFrom(rig.client().emit(PATTERN, 'a'))).toMatchObject({ groups: 1 });
@@ -198,7 +198,7 @@ describe('a mandatory event', () => {
     });
   });
 
-  test('that a group will get, or a replica hears, is none', async () => {
+  test('that a group will get, or a replica hears, is not an error', async () => {
     const client = rig.client();
     await rig.serve({ controllers: [eventControllerOf('order.seen', () => undefined)] });
     await rig.serve({}, { declare: { [PATTERN]: { groups: ['billing'] } } });
@@ -210,7 +210,7 @@ describe('a mandatory event', () => {
   });
 });
 
-describe('a handler that cannot get its events is refused at start', () => {
+describe('a handler that cannot get its events is refused at the start', () => {
   const handle = (): void => undefined;
 
   async function errorAtStart(
@@ -220,7 +220,7 @@ describe('a handler that cannot get its events is refused at start', () => {
     return rig.serve(parts, options).catch((error: unknown) => error);
   }
 
-  test('when it is durable and the server has no group', async () => {
+  test('if it is durable and the server has no group', async () => {
     const error = await errorAtStart({
       controllers: [eventControllerOf(PATTERN, handle, { durable: true })],
     });
@@ -228,7 +228,7 @@ describe('a handler that cannot get its events is refused at start', () => {
     expect(error).toMatchObject({ option: 'durable' });
   });
 
-  test('when another one has the same group and pattern', async () => {
+  test('if another one has the same group and pattern', async () => {
     const controllers = [1, 2].map(() => eventControllerOf(PATTERN, handle, DURABLE));
     const error = await errorAtStart({ controllers });
     expect(error).toBeInstanceOf(InvalidPatternError);
@@ -238,10 +238,10 @@ describe('a handler that cannot get its events is refused at start', () => {
   test.each([
     ['a group with a separator', { group: 'a/b' }, 'group'],
     ['a group that is not durable', { group: 'a', durable: false }, 'durable'],
-    ['a history without a bound', { history: {} }, 'history'],
-    ['an invalid start', { group: 'a', from: 'yesterday' }, 'from'],
-    ['a start without a group', { from: 'earliest' }, 'from'],
-  ])('when it has %s', async (_, options, option) => {
+    ['a history without a limit', { history: {} }, 'history'],
+    ['an invalid beginning', { group: 'a', from: 'yesterday' }, 'from'],
+    ['a beginning without a group', { from: 'earliest' }, 'from'],
+  ])('if it has %s', async (_, options, option) => {
     const error = await errorAtStart({
       controllers: [eventControllerOf(PATTERN, handle, options)],
     });
@@ -250,7 +250,7 @@ describe('a handler that cannot get its events is refused at start', () => {
   });
 
   test.each(['order.*', '#', '@billing/order.placed'])(
-    'when it is for messages of %s',
+    'if it is for messages of %s',
     async (pattern) => {
       const error = await errorAtStart({ controllers: [controllerOf(pattern, handle)] });
       expect(error).toBeInstanceOf(InvalidPatternError);
@@ -258,7 +258,7 @@ describe('a handler that cannot get its events is refused at start', () => {
     },
   );
 
-  test('when its pattern has a # in the middle', async () => {
+  test('if its pattern has a # in the middle', async () => {
     const error = await errorAtStart({ controllers: [eventControllerOf('a.#.b', handle)] });
     expect(error).toBeInstanceOf(InvalidPatternError);
   });

@@ -14,7 +14,7 @@ import { Stopwatch } from '../../support/stopwatch.js';
 
 const rig = nestRig();
 
-/** Notes what it heard. */
+/** Collects what it heard. */
 function hearingController(heard: unknown[]): Type {
   @Controller()
   class HearingController {
@@ -39,7 +39,7 @@ describe('an event', () => {
     watch.expectAtMost(1_000);
   });
 
-  test('is sent at once, whether anybody subscribes or not, and only once', async () => {
+  test('is sent at once and only once, whether anybody subscribes or not', async () => {
     const heard: unknown[] = [];
     await rig.serve({ controllers: [hearingController(heard)] });
     const client = rig.client();
@@ -64,7 +64,7 @@ describe('an event', () => {
     await eventually(() => expect(heard).toEqual([['all'], ['all'], ['all']]));
   });
 
-  test('comes in the order in which it was sent', async () => {
+  test('arrives in the order in which it was sent', async () => {
     const heard: unknown[] = [];
     await rig.serve({ controllers: [hearingController(heard)] });
     const client = rig.client();
@@ -76,7 +76,7 @@ describe('an event', () => {
     expect(heard).toEqual(numbers);
   });
 
-  test('that nobody listens to is no failure, and is not kept', async () => {
+  test('that nobody listens to is not an error, and is not kept', async () => {
     const client = rig.client();
 
     await lastValueFrom(client.emit('order.placed', 1));
@@ -84,7 +84,7 @@ describe('an event', () => {
     expect(await rig.commands.keys(`${rig.prefix}:*`)).toEqual([]);
   });
 
-  test('carries headers, and its context knows them', async () => {
+  test('carries headers, and its context shows them', async () => {
     const contexts: RedisQueueContext[] = [];
     @Controller()
     class ContextController {
@@ -113,7 +113,7 @@ describe('an event', () => {
     expect(context.getSignal().aborted).toBe(false);
   });
 
-  test('that could not be sent is logged when nobody subscribed', async () => {
+  test('that could not be sent is logged if nobody subscribed', async () => {
     const client = rig.client();
 
     client.emit('order.placed', 1n);
@@ -122,7 +122,7 @@ describe('an event', () => {
     await eventually(() => expect(rig.logs.matching('error', failed)).toHaveLength(1));
   });
 
-  test('from elsewhere that cannot be read is logged, and the next one is heard', async () => {
+  test('of another program that cannot be read is logged, and the next one is heard', async () => {
     const heard: unknown[] = [];
     await rig.serve({ controllers: [hearingController(heard)] });
 
@@ -135,7 +135,7 @@ describe('an event', () => {
 });
 
 describe('several handlers of one event', () => {
-  test('all run, each with data of its own', async () => {
+  test('all run, each with a copy of the data', async () => {
     const heard: string[] = [];
     @Controller()
     class FirstController {
@@ -213,7 +213,7 @@ describe('several handlers of one event', () => {
   }
 
   test.each(failures)(
-    'go on when one of them %s, which is logged once',
+    'go on if one of them %s, which is logged once',
     async (_, handle, decorator, message) => {
       const heard: string[] = [];
       @Controller()
@@ -339,7 +339,7 @@ describe('close()', () => {
   });
 });
 
-test('a connection that is lost, and lost once more while it subscribes again, is listened to again', async () => {
+test('a connection that is lost, and lost again while it resubscribes, is listened to again', async () => {
   const heard: unknown[] = [];
   const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
   await rig.serve({ controllers: [hearingController(heard)] }, { connection: proxy.url });

@@ -39,7 +39,7 @@ describe('the admin', () => {
     expect(await admin().queues()).toEqual(['@audit/order.*', '@billing/order.placed']);
   });
 
-  test('takes a pattern and a group in place of the name of their queue', async () => {
+  test('accepts a pattern and a group in place of the name of their queue', async () => {
     await admin().declare(PATTERN, { groups: ['billing'] });
     await rig.client().emit(PATTERN, 1);
     const queue = { pattern: PATTERN, group: 'billing' };
@@ -54,7 +54,7 @@ describe('the admin', () => {
       ).rejects.toThrow(InvalidOptionError);
   });
 
-  test('declares groups of any pattern, and refuses what can be none', async () => {
+  test('declares groups of any pattern, and refuses invalid names', async () => {
     await admin().declare(PATTERN, { groups: ['billing', 'mail'] });
     expect(await lastValueFrom(rig.client().emit(PATTERN, 1))).toMatchObject({ groups: 2 });
     await expect(admin().declare(PATTERN, { groups: ['a b'] })).rejects.toThrow(InvalidOptionError);
@@ -62,7 +62,7 @@ describe('the admin', () => {
     await expect(admin().declare('a.#.b', { groups: ['a'] })).rejects.toThrow(InvalidPatternError);
   });
 
-  test('retires a group: it gets nothing more, and what waits is dropped', async () => {
+  test('retires a group: it gets nothing more, and its waiting events are dropped', async () => {
     const client = rig.client({ declare: { [PATTERN]: { groups: ['billing', 'mail'] } } });
     await lastValueFrom(client.emit(PATTERN, 1));
     await lastValueFrom(client.emit(PATTERN, 2));
@@ -82,7 +82,7 @@ describe('the admin', () => {
     });
   });
 
-  test('retires a group and keeps what waits, which its handler can still be given', async () => {
+  test('retires a group but keeps its waiting events, which its handler can still get', async () => {
     const client = rig.client({ declare: { [PATTERN]: { groups: ['billing'] } } });
     await lastValueFrom(client.emit(PATTERN, 1));
 
@@ -100,7 +100,7 @@ describe('the admin', () => {
     await eventually(() => expect(heard).toEqual([1]));
   });
 
-  test('asks what is to become of what waits', async () => {
+  test('requires a decision about waiting events', async () => {
     const retire = admin().retire(PATTERN, 'billing', {} as { waiting: 'drop' });
     await expect(retire).rejects.toThrow(InvalidOptionError);
     await expect(retire).rejects.toMatchObject({ option: 'waiting' });

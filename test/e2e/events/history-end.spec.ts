@@ -30,8 +30,8 @@ async function kept(): Promise<unknown[]> {
   return events.map(({ number, data }) => `${number} ${String(data)}`);
 }
 
-describe('a history that is ended', () => {
-  test('gets nothing more, also of clients that knew it, and what it had is dropped', async () => {
+describe('a history that was ended', () => {
+  test('gets nothing more, even from clients that knew it, and its events are dropped', async () => {
     const client = await keeping();
 
     expect(await admin().endHistory(PATTERN, { entries: 'drop' })).toEqual({
@@ -48,7 +48,7 @@ describe('a history that is ended', () => {
     });
   });
 
-  test('keeps what it had where that is wanted: it can be read and replayed, and dropped later', async () => {
+  test('keeps its events if asked to: they can be read and replayed, and dropped later', async () => {
     const client = await keeping();
     await admin().declare(PATTERN, { groups: ['billing'] });
 
@@ -72,7 +72,7 @@ describe('a history that is ended', () => {
   test.each([
     ['drop', ['3 c']],
     ['keep', ['1 a', '2 b', '3 c']],
-  ] as const)('with %s, and declared again, goes on with its numbers', async (entries, after) => {
+  ] as const)('with %s, and declared again, continues its numbers', async (entries, after) => {
     const client = await keeping();
     await admin().endHistory(PATTERN, { entries });
     await admin().declare(PATTERN, { history: HISTORY });
@@ -80,7 +80,7 @@ describe('a history that is ended', () => {
     expect(await kept()).toEqual(after);
   });
 
-  test('leaves the others alone', async () => {
+  test('does not affect others', async () => {
     const client = await keeping();
     await admin().declare('order.*', { groups: ['billing'], history: HISTORY });
     await admin().endHistory('order.*', { entries: 'drop' });
@@ -89,7 +89,7 @@ describe('a history that is ended', () => {
     expect(await kept()).toEqual(['1 a', '2 b', '3 c']);
   });
 
-  test('is declared again by the next start of a server that has a handler with it', async () => {
+  test('is declared again by the next start of a server with a handler for it', async () => {
     const controllers = [eventControllerOf(PATTERN, () => undefined, { history: HISTORY })];
     await rig.serve({ controllers });
     await admin().endHistory(PATTERN, { entries: 'drop' });
@@ -101,13 +101,13 @@ describe('a history that is ended', () => {
     expect((await emit(client, 'b')).historyId).toBeDefined();
   });
 
-  test('needs to be told what becomes of its entries', async () => {
+  test('requires a decision about its events', async () => {
     const ending = admin().endHistory(PATTERN, {} as { entries: 'drop' });
     await expect(ending).rejects.toThrow(InvalidOptionError);
     await expect(ending).rejects.toMatchObject({ option: 'entries' });
   });
 
-  test('stays as it is where its key is somebody else’s', async () => {
+  test('stays as it is if its key belongs to another program', async () => {
     await admin().declare(PATTERN, { history: HISTORY });
     await rig.commands.set(`${rig.prefix}:{${PATTERN}}:history`, 'foreign');
     await expect(admin().endHistory(PATTERN, { entries: 'drop' })).rejects.toMatchObject({

@@ -20,7 +20,7 @@ function admin(): RedisQueueAdmin {
   return rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
 }
 
-/** A client by whose word events of the pattern are kept. */
+/** A client that declares the history of the pattern. */
 function keeping(history: { maxLength?: number; maxAgeMs?: number }): RedisQueueClient {
   return rig.client({ declare: { [PATTERN]: { history } } });
 }
@@ -30,7 +30,7 @@ function emit(client: RedisQueueClient, ...all: unknown[]): Promise<EmitResult[]
 }
 
 describe('a history', () => {
-  test('keeps the last events, numbered, and pages through them', async () => {
+  test('keeps the latest events with numbers, and can be paged through', async () => {
     const results = await emit(keeping({ maxLength: 3 }), 'a', 'b', 'c', 'd');
 
     const first = await admin().history(PATTERN, { limit: 2 });
@@ -55,7 +55,7 @@ describe('a history', () => {
     expect(error).toMatchObject({ option: 'from' });
   });
 
-  test('is paged through from its newest end too, while events are added', async () => {
+  test('can be paged through from its newest end too, while events are added', async () => {
     const client = keeping({ maxLength: 10 });
     const [a, b] = await emit(client, 'a', 'b', 'c', 'd', 'e');
     const page = { newestFirst: true, limit: 2 };
@@ -77,10 +77,10 @@ describe('a history', () => {
     expect(last.next).toBeUndefined();
   });
 
-  test('is read back from a time, with all of its events', async () => {
+  test('is read backwards from a time, with all of its events', async () => {
     const client = keeping({ maxLength: 10 });
     const results = await emit(client, 'a', 'b', 'c');
-    // They travel in one call, and mostly share a millisecond.
+    // They travel in one call, so most have the same millisecond.
     const lastMs = Number(results[2]?.historyId?.split('-')[0]);
     const newestFirst = true;
     const back = await admin().history(PATTERN, { newestFirst, from: new Date(lastMs) });
@@ -91,7 +91,7 @@ describe('a history', () => {
     await expect(admin().history(PATTERN, slip)).rejects.toMatchObject({ option: 'newestFirst' });
   });
 
-  test('drops what is too old with the next event', async () => {
+  test('drops events that are too old with the next event', async () => {
     const client = keeping({ maxAgeMs: 50 });
     await emit(client, 'old');
     await eventually(async () => {
@@ -102,7 +102,7 @@ describe('a history', () => {
     });
   });
 
-  test('of a wildcard keeps all that it stands for, beside that of a pattern', async () => {
+  test('of a wildcard keeps all events that match, beside the history of a pattern', async () => {
     const client = rig.client({
       declare: {
         'order.*': { history: { maxLength: 10 } },
@@ -121,14 +121,14 @@ describe('a history', () => {
     expect(events).toMatchObject([{ data: 'a', historyId: placed.historyId }]);
   });
 
-  test('keeps an event that is sent twice once', async () => {
+  test('keeps an event once even if it is sent twice', async () => {
     const client = keeping({ maxLength: 10 });
     const once = new RedisQueueRecordBuilder('a').id('e-1').deduplicate(60_000).build();
     await emit(client, once, once);
     expect((await admin().history(PATTERN)).events).toHaveLength(1);
   });
 
-  test('begins with the word of a handler', async () => {
+  test('begins when a handler declares it', async () => {
     const controllers = [
       eventControllerOf(PATTERN, () => undefined, { history: { maxLength: 5 } }),
     ];
@@ -151,8 +151,8 @@ describe('two histories of one pattern in one server', () => {
   test.each([
     ['of two handlers', [{ maxLength: 5 }, { maxLength: 6 }], undefined, 'another handler of it'],
     ['of a handler and declare', [{ maxLength: 5 }], { maxLength: 6 }, "the server's declare"],
-    ['of which one has more', [{ maxAgeMs: 5 }], { maxLength: 6, maxAgeMs: 5 }, 'declare'],
-  ])('%s are refused at start', async (_, histories, declared, whose) => {
+    ['of which one has more limits', [{ maxAgeMs: 5 }], { maxLength: 6, maxAgeMs: 5 }, 'declare'],
+  ])('%s are refused at the start', async (_, histories, declared, whose) => {
     const controllers = histories.map((history, index) => keepingHandler(history, `g${index}`));
     const error = await errorAtStart(controllers, declared);
     expect(error).toBeInstanceOf(InvalidOptionError);
@@ -163,7 +163,7 @@ describe('two histories of one pattern in one server', () => {
     expect((await admin().groups()).histories).toEqual([]);
   });
 
-  test('that say the same are one', async () => {
+  test('with the same limits are one', async () => {
     const bounds = { maxLength: 5, maxAgeMs: 60_000 };
     const turned = { maxAgeMs: 60_000, maxLength: 5 };
     const error = await errorAtStart(
@@ -176,7 +176,7 @@ describe('two histories of one pattern in one server', () => {
 });
 
 describe('a new group', () => {
-  /** Serves a group that begins there; answers what it hears. */
+  /** Serves a group that begins there. Returns what it hears. */
   async function served(from: Date | string): Promise<unknown[]> {
     const heard: unknown[] = [];
     const options = { group: 'late', from, concurrency: 1 };
@@ -186,7 +186,7 @@ describe('a new group', () => {
     return heard;
   }
 
-  test('that begins with the earliest gets all that is kept, and then what comes', async () => {
+  test('that begins with the earliest event gets all that are kept, and then new ones', async () => {
     const client = keeping({ maxLength: 100 });
     await emit(client, 'a', 'b');
     const heard = await served('earliest');
@@ -194,14 +194,14 @@ describe('a new group', () => {
     await eventually(() => expect(heard).toEqual(['a', 'b', 'c']));
   });
 
-  test('that begins with an event gets it and those after it', async () => {
+  test('that begins with an event gets it and later ones', async () => {
     const client = keeping({ maxLength: 100 });
     const [, second] = await emit(client, 'a', 'b', 'c');
     const heard = await served(second!.historyId!);
     await eventually(() => expect(heard).toEqual(['b', 'c']));
   });
 
-  test('that begins with a time gets what was emitted since', async () => {
+  test('that begins at a time gets what was emitted since', async () => {
     const client = keeping({ maxLength: 100 });
     const [first] = await emit(client, 'a');
     const firstMs = Number(first!.historyId!.split('-')[0]);
@@ -216,7 +216,7 @@ describe('a new group', () => {
     expect(heard).not.toContain('a');
   });
 
-  test('that begins with what is new gets nothing of it', async () => {
+  test('that begins with new events gets none from the history', async () => {
     const client = keeping({ maxLength: 100 });
     await emit(client, 'a');
     const heard = await served('new');
@@ -224,7 +224,7 @@ describe('a new group', () => {
     await eventually(() => expect(heard).toEqual(['b']));
   });
 
-  test('gets each event once while they are emitted and several replicas start', async () => {
+  test('gets each event once if they are emitted while several replicas start', async () => {
     const client = keeping({ maxLength: 100_000 });
     const before = Array.from({ length: 2_500 }, (_, index) => index);
     await emit(client, ...before);
@@ -247,10 +247,10 @@ describe('a new group', () => {
     expect((heard as number[]).toSorted((a, b) => a - b)).toEqual(expected);
   });
 
-  test('goes on where a replica that died had come to', async () => {
+  test('goes on where a replica died', async () => {
     const client = keeping({ maxLength: 100 });
     const [, second] = await emit(client, 'a', 'b', 'c');
-    // As a step leaves it: what came before is in the list already, or was handled.
+    // As a step leaves it: earlier events are already in the list, or were handled.
     const cursor = `${rig.prefix}:{@late/order.placed}:cursor`;
     await rig.commands.set(cursor, `(${second!.historyId}`);
     const heard = await served('earliest');
@@ -259,7 +259,7 @@ describe('a new group', () => {
     expect(await rig.commands.exists(cursor)).toBe(0);
   });
 
-  test('that is known begins nowhere anew', async () => {
+  test('that is known does not begin again', async () => {
     const client = keeping({ maxLength: 100 });
     await client.connect();
     await admin().declare(PATTERN, { groups: ['late'] });
@@ -270,7 +270,7 @@ describe('a new group', () => {
     await eventually(() => expect(heard).toEqual(['b']));
   });
 
-  test('that begins in a history which is not kept is refused at start', async () => {
+  test('that begins in a history that is not kept is refused at the start', async () => {
     const error = await served('earliest').catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(InvalidOptionError);
     expect(error).toMatchObject({ option: 'from' });
@@ -279,7 +279,7 @@ describe('a new group', () => {
 });
 
 describe('a replay', () => {
-  test('gives a group once more what it asks for, up to now', async () => {
+  test('gives a group the requested events again, up to now', async () => {
     const heard: unknown[] = [];
     const client = keeping({ maxLength: 5_000 });
     await client.connect();
@@ -323,7 +323,7 @@ describe('a replay', () => {
     await tool.purge(queue);
   });
 
-  test('is passed over by a handler that has each once', async () => {
+  test('is skipped by a handler with `once`', async () => {
     const heard: unknown[] = [];
     const client = keeping({ maxLength: 100 });
     await client.connect();
@@ -353,7 +353,7 @@ describe('a replay', () => {
     await expect(admin().replay(PATTERN, 'billing')).rejects.toThrow(InvalidOptionError);
   });
 
-  test('of events that nobody keeps is refused', async () => {
+  test('of events without a history is refused', async () => {
     await admin().declare(PATTERN, { groups: ['billing'] });
     const error = await admin()
       .replay(PATTERN, 'billing')
@@ -363,13 +363,13 @@ describe('a replay', () => {
   });
 
   test.each([{ from: 'yesterday' }, { to: 'earliest' }, { to: new Date('never') }])(
-    'of no part of a history is refused: %p',
+    'of an invalid range is refused: %p',
     async (range) => {
       await expect(admin().replay(PATTERN, 'billing', range)).rejects.toThrow(InvalidOptionError);
     },
   );
 
-  test('with a bound whose name is misspelt is refused: it would be one of everything', async () => {
+  test('with a misspelt name in its range is refused, since it would be one of everything', async () => {
     const range = { form: new Date() } as object;
     await expect(admin().replay(PATTERN, 'billing', range)).rejects.toThrow(
       'range has no option form; did you mean from?',

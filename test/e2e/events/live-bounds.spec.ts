@@ -85,7 +85,7 @@ describe('live events', () => {
     expect(scene.told).toEqual([]);
   });
 
-  test('are dropped where too many wait, which is counted, logged and told', async () => {
+  test('are dropped if too many wait, which is counted, logged and reported', async () => {
     const scene = await serveLive({ maxWaitingEvents: 20 }, { concurrency: 5 });
 
     await emit(100);
@@ -101,7 +101,7 @@ describe('live events', () => {
     await eventually(() => expect(scene.started).toHaveLength(28));
   });
 
-  test('that are dropped when the server closes are told too', async () => {
+  test('that are dropped when the server closes are reported too', async () => {
     const scene = await serveLive(
       { maxWaitingEvents: 1, shutdownTimeoutMs: 50 },
       { concurrency: 1 },
@@ -123,7 +123,7 @@ describe('live events', () => {
     expect(scene.started).toHaveLength(1);
   });
 
-  test('that wait when the server closes are handled, as nobody else has them', async () => {
+  test('that wait when the server closes are handled, since nobody else has them', async () => {
     const scene = await serveLive({}, { concurrency: 1 });
     const numbers = await emit(10);
     await eventually(() => expect(scene.running).toBe(1));

@@ -18,7 +18,7 @@ async function killEventConnections(): Promise<void> {
     await rig.commands.client('KILL', 'ID', id);
 }
 
-test('a listener for interruptions that throws is told of each once, and others are told as well', async () => {
+test('a listener for interruptions that throws still hears each once, and so do others', async () => {
   const told: number[] = [];
   const heard: unknown[] = [];
   const strategy = rig.strategy();
@@ -35,7 +35,7 @@ test('a listener for interruptions that throws is told of each once, and others 
   expect(rig.logs.matching('error', /eventsInterrupted.*of the listener/)).toHaveLength(1);
 });
 
-test('a listener for gaps that throws keeps no event from its handler', async () => {
+test('a listener for gaps that throws does not keep events from their handlers', async () => {
   const heard: unknown[] = [];
   const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
   const strategy = rig.strategy({ connection: proxy.url });
@@ -52,7 +52,7 @@ test('a listener for gaps that throws keeps no event from its handler', async ()
   await eventually(() => expect(heard).toEqual([3, 4]));
 });
 
-test('listeners for the state of the connection that throw change nothing', async () => {
+test('listeners for the state of the connection that throw have no effect', async () => {
   const strategy = rig.strategy();
   for (const event of ['connected', 'reconnecting', 'disconnected', 'error'] as const)
     strategy.on(event, fails);

@@ -28,7 +28,7 @@ interface Gap {
   readonly missed: number;
 }
 
-/** A server behind a proxy, which is cut off while `meanwhile` runs. */
+/** A server behind a proxy that cuts it off while `meanwhile` runs. */
 async function cutOff(
   controller: Type,
   heard: readonly unknown[],
@@ -91,7 +91,7 @@ describe('a live listener that recovers', () => {
     expect(heard).toEqual(numbers);
   });
 
-  test('hears nothing from before its start, whatever is told while it starts', async () => {
+  test('hears nothing from before its start, no matter what is emitted while it starts', async () => {
     const heard: unknown[] = [];
     const other = 'stock.changed';
     const options = { history: { maxLength: 100 }, recover: { withinMs: 60_000 } };
@@ -101,7 +101,7 @@ describe('a live listener that recovers', () => {
     for (const old of ['old 1', 'old 2', 'old 3']) await emit(old);
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const strategy = rig.strategy({ connection: proxy.url });
-    // The patterns begin one after the other: while the first one cannot, the second one is told already.
+    // The patterns begin one after the other: while the first one cannot, the second one already hears events.
     const controllers = [hearing([], 60_000), onOther];
     const app = await rig.microservice({ controllers }, strategy);
     const first = proxy.holdRequest(readsHistoryOf(PATTERN));
@@ -118,7 +118,7 @@ describe('a live listener that recovers', () => {
     expect(heard.filter((data) => data !== 'new 1')).toEqual(['new 2']);
   });
 
-  test('is given in order what was emitted while it was cut off, and then what comes', async () => {
+  test('gets in order what was emitted while it was cut off, and then new events', async () => {
     const heard: unknown[] = [];
     const gaps: Gap[] = [];
     const client = rig.client();
@@ -141,7 +141,7 @@ describe('a live listener that recovers', () => {
     expect(rig.logs.matching('warn', /connection for live events was lost/)).toEqual([]);
   });
 
-  test('passes over what somebody else put into the history', async () => {
+  test('skips entries that another program put into the history', async () => {
     const heard: unknown[] = [];
     const gaps: Gap[] = [];
     const client = rig.client();
@@ -156,7 +156,7 @@ describe('a live listener that recovers', () => {
     expect(gaps).toEqual([]);
   });
 
-  test('is told how many are kept no longer', async () => {
+  test('learns how many events are no longer kept', async () => {
     const heard: unknown[] = [];
     const gaps: Gap[] = [];
     const client = rig.client();
@@ -171,7 +171,7 @@ describe('a live listener that recovers', () => {
     expect(rig.logs.matching('warn', /Missed 7 live events/)).toHaveLength(1);
   });
 
-  test('is told how many were too old', async () => {
+  test('learns how many events were too old', async () => {
     const heard: unknown[] = [];
     const gaps: Gap[] = [];
     const client = rig.client();

@@ -8,14 +8,14 @@ import { eventControllerOf } from './controller.js';
 
 const rig = nestRig();
 
-/** What the context says of where an event came from, beside the data. */
+/** What the context says about where an event came from, with its data. */
 function noting(heard: string[], who: string) {
   return (data: unknown, context: RedisQueueContext): unknown =>
     heard.push(`${who}: ${context.getPattern()} by ${context.getQueue()} ${String(data)}`);
 }
 
 describe('a wildcard handler', () => {
-  test('hears live what it stands for, and its context knows the concrete pattern', async () => {
+  test('hears live events that match, and its context knows the concrete pattern', async () => {
     const heard: string[] = [];
     await rig.serve({
       controllers: [
@@ -39,7 +39,7 @@ describe('a wildcard handler', () => {
     );
   });
 
-  test('that is durable gets a copy of all that it stands for, with retries', async () => {
+  test('that is durable gets a copy of every event that matches, with retries', async () => {
     const heard: string[] = [];
     let hasFailed = false;
     const failOnce = (data: unknown, context: RedisQueueContext): void => {
@@ -64,7 +64,7 @@ describe('a wildcard handler', () => {
     ]);
   });
 
-  test('of the same group as one of the exact pattern has its own delivery', async () => {
+  test('of the same group as a handler of the exact pattern gets a delivery of its own', async () => {
     const heard: string[] = [];
     await rig.serve({
       controllers: [
@@ -84,7 +84,7 @@ describe('a wildcard handler', () => {
     );
   });
 
-  test('knows the pattern of an object in JSON, which no wildcard stands for', async () => {
+  test('gets the JSON of an object as a pattern, which no wildcard matches', async () => {
     const heard: string[] = [];
     await rig.serve({
       controllers: [eventControllerOf('#', noting(heard, 'all'), { group: 'audit' })],
@@ -98,14 +98,14 @@ describe('a wildcard handler', () => {
   });
 });
 
-describe('an event with a wildcard for a pattern', () => {
+describe('an event with a wildcard as its pattern', () => {
   test.each(['order.*', '#', '*.placed', 'order.#.late'])('%s is refused', async (pattern) => {
     const call = lastValueFrom(rig.client().emit(pattern, 1));
     await expect(call).rejects.toThrow(InvalidPatternError);
     await expect(call).rejects.toMatchObject({ pattern });
   });
 
-  test('is none when the sign is part of a segment', async () => {
+  test('is accepted if the sign is part of a segment', async () => {
     const result = await lastValueFrom(rig.client().emit('order.a*', 1));
     expect(result).toMatchObject({ listeners: 0 });
   });

@@ -14,11 +14,11 @@ const rig = nestRig();
 
 const tenant = new AsyncLocalStorage<string>();
 let entered = 0;
-/** What was there when a delivery entered its own. */
+/** The context that a delivery found when it entered its own. */
 let before: (string | undefined)[] = [];
-/** What each handler saw at its start, and after it had waited. */
+/** The context that each handler saw at its start, and after it had waited. */
 let seen: [string | undefined, string | undefined][] = [];
-/** What handlers saw that enter nothing. */
+/** The contexts that handlers saw which enter none. */
 let elsewhere: (string | undefined)[] = [];
 let client: RedisQueueClient;
 
@@ -36,7 +36,7 @@ function enter(): void {
   tenant.enterWith(`tenant ${entered}`);
 }
 
-/** Where users set the tenant of what follows. */
+/** The places where users set the tenant for what follows. */
 type Place = 'guard' | 'pipe' | 'interceptor' | 'handler' | 'preRequest hook' | 'start hook';
 const PLACES: readonly Place[] = [
   'guard',
@@ -107,7 +107,7 @@ function controllerOf(place: Place, concurrency: number): Type {
     @MessagePattern('batch', { batch: { size: 2 } })
     async batch(@Payload() _: unknown[], @Ctx() { items }: RedisQueueBatchContext): Promise<void> {
       if (place === 'handler') enter();
-      // What is settled at once makes room for what begins then.
+      // A message that is settled at once makes room for the one that begins then.
       for (const item of items) item.done();
       await work(place === 'handler' ? 'guard' : place);
     }
@@ -137,7 +137,7 @@ class PlainController {
 async function serve(place: Place, concurrency: number): Promise<void> {
   const server = rig.strategy();
   if (place === 'start hook') {
-    // Typed as answering nothing, a hook may answer a promise; the base class passes on what it got.
+    // Typed as returning nothing, a hook may still return a promise. The base class passes on what it got.
     const hook = (_: unknown, context: unknown, done: () => Promise<void>): unknown => {
       const { getPattern } = context as RedisQueueContext;
       if (!getPattern.call(context).startsWith('plain')) enter();

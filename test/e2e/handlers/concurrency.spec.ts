@@ -9,7 +9,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-/** Handlers that wait at a gate, counted. */
+/** Handlers that wait at a gate, with a count. */
 class Crowd {
   readonly gate = new Gate();
   readonly started: unknown[] = [];
@@ -47,7 +47,12 @@ describe('concurrency', () => {
   test.each([
     ['of the handler', { concurrency: 2 }, {}, 2],
     ['of the server', {}, { concurrency: 3 }, 3],
-    ['of the handler, before that of the server', { concurrency: 2 }, { concurrency: 4 }, 2],
+    [
+      'of the handler, which takes precedence over that of the server',
+      { concurrency: 2 },
+      { concurrency: 4 },
+      2,
+    ],
   ])('%s bounds what runs, and what is taken', async (_, extras, options, bound) => {
     const crowd = new Crowd();
     await rig.serve({ controllers: [crowdController(crowd, extras)] }, options);
@@ -75,7 +80,7 @@ describe('concurrency', () => {
     await eventually(() => expect(crowd.started).toHaveLength(110));
   });
 
-  test('of 1 keeps the order, however long each message takes', async () => {
+  test('of 1 keeps the order, no matter how long each message takes', async () => {
     const begun: number[] = [];
     const ended: number[] = [];
     @Controller()
@@ -83,7 +88,7 @@ describe('concurrency', () => {
       @MessagePattern('ordered', { concurrency: 1 })
       async handle(number: number): Promise<void> {
         begun.push(number);
-        // The earlier ones take longer: beside each other they would end in another order.
+        // The earlier ones take longer, so side by side they would end in another order.
         for (let turn = number; turn < 30; turn += 1) await new Promise(setImmediate);
         ended.push(number);
       }
@@ -97,7 +102,7 @@ describe('concurrency', () => {
     expect(ended).toEqual(numbers);
   });
 
-  test('that is used up by one pattern leaves the others alone', async () => {
+  test('that is used up by one pattern does not affect others', async () => {
     const crowd = new Crowd();
     @Controller()
     class FreeController {

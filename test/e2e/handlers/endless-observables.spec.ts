@@ -27,7 +27,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-test('an Observable that says nothing and never ends is let go when its time is over', async () => {
+test('an Observable that emits nothing and never ends is let go when its time is over', async () => {
   let subscribed = 0;
   let letGo = 0;
   const quiet = new Observable<void>(() => {
@@ -90,7 +90,7 @@ describe('an endless stream of replies', () => {
     expect(before).toBeLessThan(100);
   });
 
-  test('that is silent ends when its caller has given up, and its signal fires', async () => {
+  test('that is silent ends once its caller has given up, and its signal fires', async () => {
     rig.mayRemain(/:(replies|refused)$/);
     let open = 0;
     const signals: AbortSignal[] = [];
@@ -107,7 +107,7 @@ describe('an endless stream of replies', () => {
     const client = rig.client({ requestTimeoutMs: 100 });
     await client.connect();
 
-    // On a busy machine the time may be over before the handler begins: then it is asked again.
+    // On a busy machine the time may be over before the handler begins. Then the test asks again.
     await eventually(async () => {
       await expect(lastValueFrom(client.send('ticks', 1))).rejects.toThrow(RequestTimeoutError);
       expect(signals).not.toEqual([]);
@@ -118,7 +118,7 @@ describe('an endless stream of replies', () => {
     await eventually(async () => expect(await rig.queue('ticks').held()).toBe(0));
   });
 
-  test('goes on for a caller that waits for each reply for longer than the request is valid', async () => {
+  test('goes on for a caller that waits for each reply longer than the request is valid', async () => {
     const stream = interval(3_000).pipe(take(1));
     await rig.serve({ controllers: [controllerOf('ticks', () => stream)] });
     const client = rig.client({ requestTimeoutMs: 20_000 });
@@ -144,7 +144,7 @@ describe('an endless stream of replies', () => {
     expect(performance.now() - before).toBeLessThan(5_000);
   });
 
-  test('goes on for as long as its caller listens, whatever requestTimeoutMs says of each value', async () => {
+  test('goes on as long as its caller listens, even beyond requestTimeoutMs for each value', async () => {
     const stream = interval(150).pipe(take(20));
     await rig.serve({ controllers: [controllerOf('ticks', () => stream)] });
     const client = rig.client({ requestTimeoutMs: 2_500 });
@@ -154,7 +154,7 @@ describe('an endless stream of replies', () => {
   });
 });
 
-describe('an Observable whose teardown throws frees its place, and is logged, once', () => {
+describe('an Observable whose teardown throws frees its place, and is logged once', () => {
   const failed =
     /^The Observable .* "work" returned failed when it was unsubscribed: of a teardown$/;
   const failing = (values: Observable<unknown>): Observable<unknown> =>
@@ -168,7 +168,7 @@ describe('an Observable whose teardown throws frees its place, and is logged, on
     options: RedisQueueHandlerOptions,
   ): Promise<unknown> =>
     rig.serve({ controllers: [controllerOf('work', () => failing(stream), { options })] });
-  /** One place: the next one shows that it is free. */
+  /** There is one place: the next message shows that it is free. */
   const one = { concurrency: 1 };
 
   test('when its caller wants no more', async () => {
@@ -193,7 +193,7 @@ describe('an Observable whose teardown throws frees its place, and is logged, on
     await serve(silent, one);
     const client = rig.client({ requestTimeoutMs: 100 });
 
-    // On a busy machine the time may be over before the handler begins: then it is asked again.
+    // On a busy machine the time may be over before the handler begins. Then the test asks again.
     await eventually(async () => {
       const asked = lastValueFrom(client.send('work', 1));
       await expect(asked).rejects.toThrow(RequestTimeoutError);
@@ -280,7 +280,7 @@ describe('a RequestTimeoutError says', () => {
   });
 });
 
-/** How many stand in the lists of callers. */
+/** How many replies are in the lists of callers. */
 async function replies(): Promise<number> {
   const lists = await rig.commands.keys('*:replies');
   const lengths = await Promise.all(lists.map((list) => rig.commands.llen(list)));

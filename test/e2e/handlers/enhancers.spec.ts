@@ -59,7 +59,7 @@ class TracingPipe implements PipeTransform {
   constructor(private readonly name: string) {}
 
   transform(value: unknown, { type }: ArgumentMetadata): unknown {
-    // The context comes through the pipes as well, as with every transport.
+    // The context goes through the pipes too, as with every transport.
     if (type === 'body') trace.push(`${this.name} pipe`);
     return value;
   }
@@ -233,7 +233,7 @@ describe('an interceptor', () => {
     }
   }
 
-  test('may change the answer, and each value of several', async () => {
+  test('may change the answer, and each of several values', async () => {
     await rig.serve({ controllers: [MappedController] });
     const client = rig.client();
 
@@ -269,7 +269,7 @@ describe('a validating pipe', () => {
     }
   }
 
-  test('gives the handler an instance of the class, and leaves the context as it is', async () => {
+  test('gives the handler an instance of the class, and does not change the context', async () => {
     await rig.serve({ controllers: [ReserveController] });
 
     const answer = lastValueFrom(rig.client().send('reserve', { sku: 'A', units: 2 }));
@@ -277,7 +277,7 @@ describe('a validating pipe', () => {
     expect(await answer).toBe('ReserveDto A × 2, RedisQueueContext');
   });
 
-  test('refuses what is not valid with the reasons', async () => {
+  test('refuses invalid data with the reasons', async () => {
     await rig.serve({ controllers: [ReserveController] });
 
     const answer = lastValueFrom(rig.client().send('reserve', { sku: 7, units: 0 }));

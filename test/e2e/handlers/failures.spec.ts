@@ -27,7 +27,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-/** So that the first failure is the last. */
+/** With one attempt, the first failure is the last. */
 const NO_RETRY = { retry: { attempts: 1 } };
 
 const failWith = (error: unknown): never => {
@@ -81,7 +81,7 @@ class SwallowingFilter implements RpcExceptionFilter {
   }
 }
 
-/** One handler `fail` with what the case is about. */
+/** A handler `fail` for one case. */
 function controllerOf(handle: () => unknown, ...decorators: MethodDecorator[]): Type {
   @Controller()
   class FailingController {
@@ -122,7 +122,7 @@ const throwing: readonly [string, () => unknown, RegExp][] = [
     () => failWith(new RpcException({ code: 7 })),
     /7|Rpc Exception/,
   ],
-  ['throws what cannot be written', () => failWith(new RpcException({ count: 7n })), /./],
+  ['throws a value that cannot be written', () => failWith(new RpcException({ count: 7n })), /./],
 ];
 
 const refused: readonly [string, MethodDecorator, RegExp][] = [
@@ -154,24 +154,24 @@ describe('an enqueued message whose handler fails for good', () => {
     expect(rig.logs.matching('error', logged)).toHaveLength(1);
   }
 
-  test.each(throwing)('is a dead letter with the reason when it %s', async (_, handle, message) => {
+  test.each(throwing)('is dead-lettered with the reason if it %s', async (_, handle, message) => {
     await rig.serve({ controllers: [controllerOf(handle)] }, NO_RETRY);
 
     await expectDeadLetter(message);
   });
 
   test.each(refused)(
-    'is a dead letter with the reason when %s refuses',
+    'is dead-lettered with the reason if %s refuses',
     async (who, decorator, message) => {
       await rig.serve({ controllers: [controllerOf(() => 'handled', decorator)] }, NO_RETRY);
 
-      // No further attempt would make right what a guard refuses.
+      // Another attempt would not change what a guard decides.
       const reason = who.startsWith('a guard') ? 'notRetried' : 'handlerFailed';
       await expectDeadLetter(message, reason);
     },
   );
 
-  test('is a dead letter also behind a pre-request hook, which makes everything lazy', async () => {
+  test('is dead-lettered even behind a pre-request hook, which makes everything lazy', async () => {
     const controllers = [controllerOf(() => failWith(new Refusal('refused')))];
     await rig.serve({ controllers }, NO_RETRY, (app) => {
       app.registerPreRequestHook((_, next) => next());
@@ -180,7 +180,7 @@ describe('an enqueued message whose handler fails for good', () => {
     await expectDeadLetter(/refused/);
   });
 
-  test('is a dead letter when a filter translates the error', async () => {
+  test('is dead-lettered if a filter translates the error', async () => {
     const controllers = [
       controllerOf(() => failWith(new Refusal('refused')), UseFilters(TranslatingFilter)),
     ];
@@ -189,7 +189,7 @@ describe('an enqueued message whose handler fails for good', () => {
     await expectDeadLetter(/refused/);
   });
 
-  test('is a dead letter when a filter makes nothing of the error', async () => {
+  test('is dead-lettered if a filter returns nothing for the error', async () => {
     const controllers = [
       controllerOf(() => failWith(new Refusal('refused')), UseFilters(SwallowingFilter)),
     ];
@@ -198,7 +198,7 @@ describe('an enqueued message whose handler fails for good', () => {
     await expectDeadLetter(/refused/);
   });
 
-  test('does not stop the ones behind it', async () => {
+  test('does not stop those behind it', async () => {
     const handled: unknown[] = [];
     @Controller()
     class PickyController {
@@ -222,7 +222,7 @@ describe('an enqueued message whose handler fails for good', () => {
 
 describe('a request whose handler fails', () => {
   test.each(refused)(
-    'has its error when %s refuses, and leaves no dead letter',
+    'gets the error if %s refuses, and leaves no dead letter',
     async (_, decorator, message) => {
       await rig.serve({ controllers: [controllerOf(() => 'handled', decorator)] });
 
@@ -235,7 +235,7 @@ describe('a request whose handler fails', () => {
     },
   );
 
-  test('has nothing when a filter makes nothing of the error, and leaves no dead letter', async () => {
+  test('gets nothing if a filter returns nothing for the error, and leaves no dead letter', async () => {
     const controllers = [
       controllerOf(() => failWith(new Refusal('refused')), UseFilters(SwallowingFilter)),
     ];
@@ -248,7 +248,7 @@ describe('a request whose handler fails', () => {
     expect(await rig.queue('fail').dead()).toEqual([]);
   });
 
-  test('has the error that a filter made of it', async () => {
+  test('gets the error that a filter made of it', async () => {
     const controllers = [
       controllerOf(() => failWith(new TypeError('broken')), UseFilters(TranslatingFilter)),
     ];
@@ -283,7 +283,7 @@ describe('a message is settled only after its handler is done', () => {
     await lastValueFrom(client.enqueue('lazy', {}));
     await started.opened;
 
-    // Later than anything that would settle it early: another message makes the whole round.
+    // Later than anything that would settle it early, since another message makes a whole round.
     await lastValueFrom(client.send('other', {}));
     expect(await queue.held()).toBe(1);
     open();
@@ -310,7 +310,7 @@ describe('a message is settled only after its handler is done', () => {
     return LazyController;
   }
 
-  test('when it returns a promise', async () => {
+  test('if it returns a promise', async () => {
     const started = new Gate();
     const gate = new Gate();
     const controller = lazyController(() => {
@@ -321,7 +321,7 @@ describe('a message is settled only after its handler is done', () => {
     await expectSettledAfter(controller, started, () => gate.open());
   });
 
-  test('when it returns an Observable', async () => {
+  test('if it returns an Observable', async () => {
     const started = new Gate();
     const values = new Subject<number>();
     const controller = lazyController(() => {
@@ -332,7 +332,7 @@ describe('a message is settled only after its handler is done', () => {
     await expectSettledAfter(controller, started, () => values.complete());
   });
 
-  test('when an interceptor goes on after it', async () => {
+  test('if an interceptor goes on after it', async () => {
     const started = new Gate();
     const controller = lazyController(() => started.open(), UseInterceptors(SlowAfterInterceptor));
 
@@ -341,7 +341,7 @@ describe('a message is settled only after its handler is done', () => {
 });
 
 describe('a handler that never ends', () => {
-  test('has its message handed back at the end of the time to shut down, and is told', async () => {
+  test('has its message handed back when the time to shut down is over, and its signal fires', async () => {
     const signals: AbortSignal[] = [];
     @Controller()
     class EndlessController {

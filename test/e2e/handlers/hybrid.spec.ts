@@ -61,10 +61,10 @@ describe('a hybrid app', () => {
   });
 
   test.each([
-    ['does not take over the global enhancers of the app', {}, 'hello'],
-    ['takes them over with inheritAppConfig', { inheritAppConfig: true }, 'piped hello'],
+    ['does not use the global enhancers of the app', {}, 'hello'],
+    ['uses them with inheritAppConfig', { inheritAppConfig: true }, 'piped hello'],
     [
-      'takes over also those given later, with deferInitialization',
+      'also uses those given later, with deferInitialization',
       { inheritAppConfig: true, deferInitialization: true },
       'piped late hello',
     ],
@@ -86,7 +86,7 @@ describe('a hybrid app', () => {
     expect(name).not.toBe('');
   });
 
-  test('has its microservice take enhancers of its own', async () => {
+  test('lets its microservice have enhancers of its own', async () => {
     const app = await hybrid();
     const microservice = app.connectMicroservice<CustomStrategy>(
       { strategy: rig.strategy() },
@@ -99,7 +99,7 @@ describe('a hybrid app', () => {
   });
 });
 
-test('two servers of this transport in one app, such as for two prefixes, both serve', async () => {
+test('two servers of this transport in one app both serve, for example for two prefixes', async () => {
   const app = await hybrid();
   app.connectMicroservice<CustomStrategy>({ strategy: rig.strategy() });
   app.connectMicroservice<CustomStrategy>({
@@ -139,7 +139,7 @@ describe('two transports in one app', () => {
       return 'ours, one at a time';
     }
 
-    // The same pattern for each transport: not two claims on one queue.
+    // The same pattern for each transport, which is not two claims on one queue.
     @MessagePattern('same', Transport.TCP)
     sameByTcp(): string {
       return 'same by TCP';
@@ -161,7 +161,7 @@ describe('two transports in one app', () => {
     }
   }
 
-  test('take their own handlers and those that name no transport', async () => {
+  test('get their own handlers and those that name no transport', async () => {
     const app = await rig.application({ controllers: [TwoTransportsController] });
     const server = rig.strategy();
     app.connectMicroservice<TcpOptions>({

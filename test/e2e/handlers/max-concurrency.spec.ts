@@ -10,7 +10,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-/** Handlers of whatever kind, counted; each waits at a gate. */
+/** Handlers of all kinds, with a count. Each waits at a gate. */
 class Crowd {
   readonly gate = new Gate();
   readonly started: string[] = [];
@@ -23,7 +23,7 @@ class Crowd {
     this.running += 1;
     this.most = Math.max(this.most, this.running);
     await this.gate.opened;
-    // A few turns, so that others could begin beside it.
+    // Some turns of the event loop, so that others could begin beside it.
     for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
     this.running -= 1;
     this.ended += 1;
@@ -65,7 +65,7 @@ function crowdController(crowd: Crowd, options: RedisQueueEventOptions = {}): Ty
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 describe('maxConcurrency', () => {
-  test('bounds what runs in a server, of whatever kind, and nothing is left over', async () => {
+  test('bounds what runs in a server, of each kind, and nothing is left over', async () => {
     const crowd = new Crowd();
     await rig.serve({ controllers: [crowdController(crowd)] }, { maxConcurrency: 4 });
     const client = rig.client();
@@ -90,7 +90,7 @@ describe('maxConcurrency', () => {
       await eventually(async () => expect(await rig.queue(queue).held()).toBe(0));
   });
 
-  test('takes no more from a queue than can start, beside one message for each idle queue', async () => {
+  test('takes no more from a queue than can start, except one message for each idle queue', async () => {
     const crowd = new Crowd();
     await rig.serve({ controllers: [crowdController(crowd)] }, { maxConcurrency: 4 });
     const client = rig.client();
@@ -105,7 +105,7 @@ describe('maxConcurrency', () => {
     await eventually(() => expect(crowd.ended).toBe(60));
   });
 
-  test('gives each queue its turn, however full another one is', async () => {
+  test('gives each queue its turn, no matter how full another one is', async () => {
     const crowd = new Crowd();
     await rig.serve({ controllers: [crowdController(crowd)] }, { maxConcurrency: 2 });
     const client = rig.client();
@@ -125,7 +125,7 @@ describe('maxConcurrency', () => {
     expect(lastOfOthers).toBeLessThan(300);
   });
 
-  test('of one, with prefetch, lets none wait for ever', async () => {
+  test('of one, with prefetch, lets no message wait forever', async () => {
     const crowd = new Crowd();
     const options = { concurrency: 1, prefetch: 50 };
     await rig.serve({ controllers: [crowdController(crowd, options)] }, { maxConcurrency: 1 });
@@ -143,7 +143,7 @@ describe('maxConcurrency', () => {
     expect(firstOfB).toBeLessThan(20);
   });
 
-  test('holds up no other server, and frees its places when a handler is timed out', async () => {
+  test('does not hold up another server, and frees its places when a handler times out', async () => {
     const crowd = new Crowd();
     await rig.serve(
       { controllers: [crowdController(crowd, { timeoutMs: 20, retry: { attempts: 1 } })] },

@@ -9,12 +9,12 @@ import { nestRig } from '../../support/nest-rig.js';
 const rig = nestRig();
 
 const COUNT = 600;
-/** For as long as the test may take: what is slow on a busy machine is not unanswered. */
+/** As long as the test may take, since slow on a busy machine is not unanswered. */
 const PATIENT = { requestTimeoutMs: 60_000 };
 
 jest.setTimeout(60_000);
 
-test('with three instances, of which one closes in the middle, every request is answered exactly once', async () => {
+test('with three instances, one of which closes in the middle, every request is answered exactly once', async () => {
   const handledBy = new Map<number, string[]>();
   const apps = new Map<string, INestMicroservice>();
   for (const name of ['first', 'second', 'third']) {
@@ -47,7 +47,7 @@ test('with three instances, of which one closes in the middle, every request is 
   await eventually(async () => expect(await rig.queue('replica').held()).toBe(0));
 });
 
-test('with one instance coming while another goes, again and again, nothing enqueued is lost or repeated', async () => {
+test('while instances come and go again and again, nothing enqueued is lost or repeated', async () => {
   const handled: number[] = [];
   @Controller()
   class RelayController {

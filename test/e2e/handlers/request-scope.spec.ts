@@ -80,7 +80,7 @@ const forTenant = (tenant: string, data: unknown): unknown =>
   new RedisQueueRecordBuilder(data).headers({ tenant }).build();
 
 describe('a request-scoped provider', () => {
-  test('is made anew for each message, and knows pattern, data and context', async () => {
+  test('is created for each message, and knows pattern, data and context', async () => {
     await rig.serve({ controllers: [TenantController], providers: [Tenant] });
     const client = rig.client();
     const ask = (tenant: string, data: unknown): Promise<{ text: string; instance: number }> =>
@@ -96,7 +96,7 @@ describe('a request-scoped provider', () => {
     expect(new Set(answers.map(({ instance }) => instance)).size).toBe(3);
   });
 
-  test('serves every handler of an event, and a failing one touches no other', async () => {
+  test('serves every handler of an event, and a failing one does not affect others', async () => {
     await rig.serve({ controllers: [TenantEventController], providers: [Tenant] });
     heard.length = 0;
 
@@ -112,7 +112,7 @@ describe('a request-scoped provider', () => {
     await eventually(() => expect(rig.logs.matching('error', logged)).toHaveLength(1));
   });
 
-  test('that cannot be made is a failure of the message', async () => {
+  test('that cannot be created is a failure of the message', async () => {
     await rig.serve(
       { controllers: [BrokenController], providers: [Broken] },
       { retry: { attempts: 1 } },

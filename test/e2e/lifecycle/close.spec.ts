@@ -33,7 +33,7 @@ describe('app.close()', () => {
     expect(await rig.connections()).toEqual([]);
   });
 
-  test('ends a listen() that is under way, whenever it comes', async () => {
+  test('ends a listen() that is under way, no matter when it comes', async () => {
     for (let turns = 0; turns < 60; turns += 1) {
       const server = rig.strategy();
       const app = await rig.microservice(parts, server);
@@ -51,7 +51,7 @@ describe('app.close()', () => {
     }
   });
 
-  test('waits for the handlers that run, answers their callers, and runs no other', async () => {
+  test('waits for running handlers, answers their callers, and starts no others', async () => {
     const begun = new Gate();
     const gate = new Gate();
     const ran: string[] = [];
@@ -82,7 +82,7 @@ describe('app.close()', () => {
     expect(bodies).toEqual(['"second"', '"third"']);
   });
 
-  test('hands back what it holds also when Redis has lost the lease, as after a restart without its data', async () => {
+  test('hands back what it holds even if Redis has lost the lease, as after a restart without its data', async () => {
     const closing = new Gate<Promise<void> | void>();
     @Controller()
     class ClosingController {
@@ -146,7 +146,7 @@ describe('app.close() without an answer from Redis', () => {
     ['is silent', async () => rig.redis.pause(), async () => rig.redis.resume()],
   ];
 
-  test.each(outages)('still ends when it %s', async (_, begin, end) => {
+  test.each(outages)('still ends if it %s', async (_, begin, end) => {
     const app = await rig.serve(parts, { shutdownTimeoutMs: 100 });
     const client = rig.client();
     expect(await lastValueFrom(client.send('ping', {}))).toBe('pong');
@@ -160,13 +160,13 @@ describe('app.close() without an answer from Redis', () => {
       await end();
     }
 
-    // What could not be said to Redis is for the next consumer, when the lease has ended.
+    // What could not be sent to Redis is for the next consumer, once the lease has ended.
     rig.mayRemain(/}:(consumers|replies|processing:.*)$/);
   });
 });
 
 describe('drain()', () => {
-  test('begins nothing more, and hands back at once what was taken and had not begun', async () => {
+  test('begins nothing more, and at once hands back what was taken but has not begun', async () => {
     const gate = new Gate();
     const ran: string[] = [];
     @Controller()
@@ -187,7 +187,7 @@ describe('drain()', () => {
 
     server.drain();
     await lastValueFrom(client.enqueue('slow', 'last'));
-    // It does not wait for what runs.
+    // It does not wait for running handlers.
     await eventually(async () => expect(await rig.queue('slow').held()).toBe(1));
     gate.open();
     await app.close();

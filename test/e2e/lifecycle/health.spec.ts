@@ -40,9 +40,9 @@ class WorkController {
 }
 
 const parts = { controllers: [WorkController] };
-/** The shortest: idle consumers then make a round trip every third of a second. */
+/** The shortest lease: idle consumers then make a round trip every third of a second. */
 const LEASE_MS = 1_000;
-/** The longest deadline of the connections of a server with that lease: that of a command. */
+/** The longest deadline of the connections of a server with this lease: that of a command. */
 const DEADLINE_MS = 5_000;
 
 interface HasHealth {
@@ -64,7 +64,7 @@ async function untilDown(who: HasHealth, reason: RegExp, deadlineMs?: number): P
   );
 }
 
-/** Asks all the time, so that it notices one that is down once. */
+/** Asks all the time, so that it notices even a single report that it is down. */
 async function staysUpFor(ms: number, who: HasHealth): Promise<void> {
   const end = performance.now() + ms;
   const seen = new Set<string>();
@@ -122,7 +122,7 @@ describe('the health of a server', () => {
     expect(roundTrips).toBeGreaterThan(3);
   });
 
-  test('is up while every slot is taken, so that nothing is asked for', async () => {
+  test('is up while every place is taken, so that it asks for nothing', async () => {
     gate = new Gate();
     begun.length = 0;
     const { server } = await serve();
@@ -150,7 +150,7 @@ describe('the health of a server', () => {
     },
   );
 
-  test('is down at the moment when its connection is lost', async () => {
+  test('is down the moment its connection is lost', async () => {
     const { app, server } = await serve();
     const seen: string[] = [];
     app.on('reconnecting', () => seen.push(server.health().status));
@@ -166,7 +166,7 @@ describe('the health of a server', () => {
     const { server } = await serve({ connection: between.url, leaseMs: LEASE_MS });
     await staysUpFor(LEASE_MS / 2, server);
 
-    between.refuse(true); // otherwise the next connection would soon be there
+    between.refuse(true); // otherwise the next connection would be there soon
     expect(between.goSilent()).toBeGreaterThan(0);
     await untilDown(server, /No connection to Redis/, DEADLINE_MS * 2);
     expect(server.health().sinceRoundTripMs).toBeGreaterThan(LEASE_MS / 3);
@@ -175,7 +175,7 @@ describe('the health of a server', () => {
     await untilUp(server);
   });
 
-  test('is up again when its consumers had to join anew', async () => {
+  test('is up again after its consumers had to join again', async () => {
     const { server } = await serve({ leaseMs: LEASE_MS });
     const consumers = async (): Promise<string[]> =>
       rig.commands.zrange(`${rig.prefix}:{echo}:consumers`, '0', '-1');
@@ -190,8 +190,8 @@ describe('the health of a server', () => {
   });
 });
 
-describe('the health of a server tells', () => {
-  test('for which queues Redis refuses calls, and since when, though its status is up', async () => {
+describe('the health of a server reports', () => {
+  test('for which queues Redis refuses calls, and since when, although the status is up', async () => {
     const { server } = await serve();
     await rig.commands.config('SET', 'maxmemory', '1');
     try {
@@ -210,10 +210,10 @@ describe('the health of a server tells', () => {
     await eventually(() => expect(server.health().refusedQueues).toBeUndefined());
   });
 
-  test('which queues have lost their lease, until they have another', async () => {
+  test('which queues have lost their lease, until they have another one', async () => {
     const { server } = await serve({ leaseMs: LEASE_MS });
-    // A consumer that takes a lease notes there that the queue is served, which is refused now.
-    await rig.commands.set(`${rig.prefix}:queues`, 'no hash');
+    // A consumer that takes a lease notes here that the queue is served, which now fails.
+    await rig.commands.set(`${rig.prefix}:queues`, 'not a hash');
     await rig.commands.del(`${rig.prefix}:{echo}:consumers`);
     await eventually(() => {
       const { lostLeases = [], refusedQueues = [] } = server.health();
@@ -228,7 +228,7 @@ describe('the health of a server tells', () => {
 });
 
 describe('the health of a client', () => {
-  test('is up before the first call, when no connection can be down, and after it was closed', async () => {
+  test('is up before the first call, since no connection can be down yet, and after it was closed', async () => {
     const client = rig.client();
     expect(client.health()).toEqual({ status: 'up' });
 
@@ -253,7 +253,7 @@ describe('the health of a client', () => {
     expect(client.health().sinceRoundTripMs).toBeLessThan(before ?? 0);
   });
 
-  test('is down when it could not connect', async () => {
+  test('is down if it could not connect', async () => {
     const connection = `redis://127.0.0.1:${await findFreePort()}`;
     const client = rig.client({ connection, connectTimeoutMs: 0 });
     await expect(client.connect()).rejects.toThrow(RedisUnavailableError);
@@ -265,7 +265,7 @@ describe('the health of a client', () => {
     });
   });
 
-  test('is down while Redis is away, though nothing is asked of it', async () => {
+  test('is down while Redis is away, even if nothing is asked of it', async () => {
     const between = await proxy();
     const client = rig.client({ connection: between.url });
     await client.connect();
@@ -275,7 +275,7 @@ describe('the health of a client', () => {
     await untilDown(client, /rq-commands/);
     const { downForMs = -1 } = client.health();
     expect(downForMs).toBeGreaterThanOrEqual(0);
-    // Attempts to connect that fail do not begin it anew.
+    // Failed attempts to connect do not restart the count.
     await eventually(() => expect(client.health().downForMs).toBeGreaterThan(downForMs + 1_000));
 
     between.refuse(false);
@@ -283,7 +283,7 @@ describe('the health of a client', () => {
     expect(client.health().downForMs).toBeUndefined();
   });
 
-  test('is down while the connection for its replies is', async () => {
+  test('is down while the connection for its replies is down', async () => {
     const between = await proxy();
     await serve();
     const client = rig.client({ connection: between.url });

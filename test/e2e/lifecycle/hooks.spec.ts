@@ -66,7 +66,7 @@ async function serveTraced(prepare: (server: RedisQueueServer) => void): Promise
 
 type StartHook = Parameters<RedisQueueServer['setOnProcessingStartHook']>[0];
 
-/** Typed as answering nothing, a hook may answer a promise; the base class passes on what it got. */
+/** Typed as returning nothing, a hook may still return a promise. The base class passes on what it got. */
 function startHook(hook: (...args: Parameters<StartHook>) => unknown): StartHook {
   return hook;
 }
@@ -126,7 +126,7 @@ describe('the processing hooks', () => {
     },
   );
 
-  test('may begin the handler later, and need not return what it answers', async () => {
+  test('may begin the handler later, and need not return its answer', async () => {
     await serveTraced((server) => {
       server.setOnProcessingStartHook((_transportId, _context, done) => {
         trace.push('start');
@@ -153,7 +153,7 @@ describe('the processing hooks', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('no span'))],
-  ])('fail the message when the one at the start %s', async (_, hook) => {
+  ])('fail the message if the start hook %s', async (_, hook) => {
     await serveTraced((server) => server.setOnProcessingStartHook(startHook(hook)));
     const client = rig.client();
 
@@ -173,7 +173,7 @@ describe('the processing hooks', () => {
     ['returns what was given', true],
     ['returns nothing', false],
   ])(
-    'leave the message settled when the one at the end throws and the one at the start %s',
+    'leave the message settled if the end hook throws and the start hook %s',
     async (_, returns) => {
       await serveTraced((server) => {
         const begin = startHook((_transportId, _context, done) => {
@@ -197,7 +197,7 @@ describe('the processing hooks', () => {
     },
   );
 
-  test('are no longer waited for than shutdownTimeoutMs when one never lets the handler begin', async () => {
+  test('are waited for no longer than shutdownTimeoutMs if one never lets the handler begin', async () => {
     const server = rig.strategy({ shutdownTimeoutMs: 50 });
     let starts = 0;
     const never = startHook(() => {
@@ -260,7 +260,7 @@ describe('the dispatch hook of a client', () => {
     ]);
   });
 
-  test('without one there is no metadata', async () => {
+  test('without a hook there is no metadata', async () => {
     const seen: unknown[] = [];
     @Controller()
     class MetadataController {
@@ -277,7 +277,7 @@ describe('the dispatch hook of a client', () => {
     expect(seen).toEqual([undefined]);
   });
 
-  test('that throws fails the call', async () => {
+  test('that throws makes the call fail', async () => {
     await rig.serve({ controllers: [AnswerController] });
     const client = rig.client();
     client.setOnDispatchHook(() => {

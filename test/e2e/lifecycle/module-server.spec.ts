@@ -77,7 +77,7 @@ describe('a server beside the client of a module', () => {
     rig.closeLater(app);
     await app.listen();
 
-    // By the client's own codec, prefix and connection.
+    // With the client's own codec, prefix and connection.
     const client = app.get(RedisQueueClient);
     expect(await lastValueFrom(client.send('probe', {}))).toBe('up');
     await client.emit('stop', {});
@@ -101,7 +101,7 @@ describe('a server beside the client of a module', () => {
     expect(warnings()).toEqual([]);
   });
 
-  test('has a token by the name of its client, and options of its own', async () => {
+  test('has a token by the name of its client, and its own options', async () => {
     const server = { prefix: `${rig.prefix}:own`, connection: undefined };
     const app = await rig.application({
       imports: [RedisQueueModule.register({ ...rig.clientOptions(), name: 'SLOW', server })],
@@ -120,7 +120,7 @@ describe('a server beside the client of a module', () => {
     );
   });
 
-  test('is told where nothing starts it', async () => {
+  test('is reported if nothing starts it', async () => {
     const app = await rig.application({ imports: [RedisQueueModule.register(settings())] });
     await app.init();
 
@@ -128,7 +128,7 @@ describe('a server beside the client of a module', () => {
     expect(warnings()[0]).toMatch(/server that nothing starts.*RedisQueueModule\.microservice\(\)/);
   });
 
-  test('that is not there is missed with a clear error', async () => {
+  test('that is missing gives a clear error', async () => {
     const app = await rig.application({
       imports: [RedisQueueModule.register(rig.clientOptions())],
     });
@@ -151,7 +151,7 @@ describe('two named clients in one module', () => {
     return app;
   }
 
-  test('each have an admin under a token of its name', async () => {
+  test('each have an admin with a token of its name', async () => {
     @Injectable()
     class Keeper {
       constructor(
@@ -167,7 +167,7 @@ describe('two named clients in one module', () => {
     expect(warnings()).toEqual([]);
   });
 
-  test('have a warning where one admin is injected by its class', async () => {
+  test('give a warning if an admin is injected by its class', async () => {
     @Injectable()
     class Keeper {
       constructor(@Inject(RedisQueueAdmin) readonly admin: RedisQueueAdmin) {}

@@ -11,7 +11,7 @@ import { redisRig } from '../../support/redis-rig.js';
 jest.setTimeout(120_000);
 const rig = redisRig();
 
-/** What Nest's agent sends to its service, as texts. */
+/** The texts that Nest's agent sends to its service. */
 async function collector(): Promise<{ readonly url: string; readonly bodies: string[] }> {
   const bodies: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -29,7 +29,7 @@ async function collector(): Promise<{ readonly url: string; readonly bodies: str
       return new Promise((resolve) => server.close(resolve));
     },
   });
-  const { port } = server.address() as AddressInfo; // of TCP
+  const { port } = server.address() as AddressInfo; // it listens on TCP
   return { url: `http://127.0.0.1:${port}`, bodies };
 }
 
@@ -41,7 +41,7 @@ function snapshotsIn(bodies: readonly string[]): readonly unknown[] {
   });
 }
 
-test("Nest's agent follows a request through messages and events, and knows them by transport and pattern", async () => {
+test("Nest's agent follows a request through messages and events, and shows them by transport and pattern", async () => {
   const { url, bodies } = await collector();
   const app = rig.closeLater(
     new NestProgram('observed-app', {
@@ -70,11 +70,11 @@ test("Nest's agent follows a request through messages and events, and knows them
       ]),
     ),
   );
-  // One call for messages of several traces: it begins one of its own.
+  // One call for messages of several traces begins a trace of its own.
   await eventually(() =>
     expect(app.printed).toContainEqual(expect.stringMatching(/^2 rows (?!r-1)/)),
   );
-  // It keeps one operation for each trace id and process, so that of the others some are not told.
+  // The agent keeps one operation for each trace id and process, so some of the others are not reported.
   await eventually(
     () => expect(snapshotsIn(bodies)).toContainEqual({ p: 'REDIS_QUEUE_TRANSPORT', op: 'row' }),
     60_000,

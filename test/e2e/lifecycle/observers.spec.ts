@@ -27,7 +27,7 @@ import { Proxy } from '../../support/proxy.js';
 
 const rig = nestRig();
 
-/** Writes down what it is told, each delivery and message by its id. */
+/** Notes what it is told. Deliveries and messages are noted by their ids. */
 class Notes implements RedisQueueObserver {
   readonly lines: string[] = [];
   readonly begun: ObservedDelivery[] = [];
@@ -73,7 +73,7 @@ class Notes implements RedisQueueObserver {
   }
 
   sendFailed({ verb, queue }: ObservedMessage, { error }: { readonly error: unknown }): void {
-    this.lines.push(`sendFailed ${verb} ${queue} ${(error as Error).name}`); // the library's own
+    this.lines.push(`sendFailed ${verb} ${queue} ${(error as Error).name}`); // an error of the library
   }
 
   replied({ id }: ObservedMessage, { error }: { readonly error: unknown }): void {
@@ -85,11 +85,11 @@ class Notes implements RedisQueueObserver {
   }
 }
 
-/** Where the caller or the handler is. */
+/** The place where the caller or the handler runs. */
 const place = new AsyncLocalStorage<string>();
 
 describe('an observer of a server', () => {
-  test('follows a message from its beginning to its settling, also through a retry', async () => {
+  test('follows a message from its beginning to its settling, and through a retry', async () => {
     const notes = new Notes();
     let runs = 0;
     const controller = controllerOf('work', () => {
@@ -121,7 +121,7 @@ describe('an observer of a server', () => {
     expect(notes.ends.every(({ durationMs, counts }) => durationMs >= 0 && counts)).toBe(true);
   });
 
-  test('hears what becomes of messages that are postponed, dead-lettered or expired', async () => {
+  test('hears how messages are postponed, dead-lettered or expire', async () => {
     const notes = new Notes();
     let runs = 0;
     const controller = controllerOf('work', () => {
@@ -212,7 +212,7 @@ describe('an observer of a server', () => {
     ]);
   });
 
-  test('is told of a request that failed what its handler threw', async () => {
+  test('hears what the handler of a failed request threw', async () => {
     const notes = new Notes();
     const controller = controllerOf('ask', () => {
       throw new Error('of a handler');
@@ -231,7 +231,7 @@ describe('an observer of a server', () => {
     ]);
   });
 
-  test('hears of an end that comes after the message was handed back that it does not count', async () => {
+  test('hears that the end of a handler does not count if its message was handed back before', async () => {
     const notes = new Notes();
     const end = new Gate<void>();
     const app = await rig.serve(
@@ -256,7 +256,7 @@ describe('an observer of a server', () => {
       },
     ],
     ['is async and rejects', () => Promise.reject(new Error('of an observer'))],
-  ])('that %s is logged, and changes nothing', async (_, began) => {
+  ])('that %s is logged, and has no effect', async (_, began) => {
     const notes = new Notes();
     const controller = controllerOf('work', () => undefined);
     await rig.serve({ controllers: [controller] }, { observers: [{ began }, notes] });
@@ -304,7 +304,7 @@ describe('an observer that runs handlers', () => {
     });
     const notes = new Notes();
     const server = rig.strategy({ observers: [{ run }, notes] });
-    // Typed as answering nothing, a hook may answer a promise.
+    // Typed as returning nothing, a hook may still return a promise.
     const hook = (_: unknown, __: unknown, done: () => Promise<void>): unknown => {
       seen.push(place.getStore());
       return done();
@@ -354,7 +354,7 @@ describe('an observer that runs handlers', () => {
 });
 
 describe('an observer that adds headers', () => {
-  /** Tells where it was asked, and for which verb. */
+  /** Adds a header that says where and for which verb it was called. */
   const adding: RedisQueueObserver = {
     sending: ({ verb, many }) => ({
       from: `${place.getStore()} ${verb}${many === undefined ? '' : ' many'}`,
@@ -413,7 +413,7 @@ describe('an observer that adds headers', () => {
     });
   });
 
-  test('replaces headers of that name, and leaves those of the record as they are', async () => {
+  test('replaces headers with that name, and leaves those of the record as they are', async () => {
     await serve();
     const headers = { from: 'the user', a: '1' };
 
@@ -423,7 +423,7 @@ describe('an observer that adds headers', () => {
     expect(headers).toEqual({ from: 'the user', a: '1' });
   });
 
-  test('that fails is logged, and the message goes without', async () => {
+  test('that fails is logged, and the message is sent without', async () => {
     await serve();
     const sending = (): never => {
       throw new Error('of an observer');
@@ -438,7 +438,7 @@ describe('an observer that adds headers', () => {
 });
 
 describe('each message that is about to be sent', () => {
-  /** What was told of messages, by id. */
+  /** What was reported about each message, by id. */
   class Ends implements RedisQueueObserver {
     readonly of = new Map<string, string[]>();
 
@@ -470,8 +470,11 @@ describe('each message that is about to be sent', () => {
 
   test.each<[string, (client: RedisQueueClient) => Promise<void>]>([
     ['a header that is too large', (client) => fails(client.enqueue('work', 1, tooLarge))],
-    ['it in one of many', (client) => fails(client.enqueueMany('work', [1, 2], tooLarge))],
-    ['it in an event', (client) => fails(client.emit('happened', 1, tooLarge))],
+    [
+      'such a header in one of several messages',
+      (client) => fails(client.enqueueMany('work', [1, 2], tooLarge)),
+    ],
+    ['such a header in an event', (client) => fails(client.emit('happened', 1, tooLarge))],
     [
       'a closed client',
       async (client) => {
@@ -481,7 +484,7 @@ describe('each message that is about to be sent', () => {
         await fails(client.emit('happened', 1));
       },
     ],
-  ])('ends as failed, once, also after %s', async (_, call) => {
+  ])('ends as failed, once, even after %s', async (_, call) => {
     for (const isConnected of [true, false]) {
       const ends = new Ends();
       const client = rig.client({ observers: [ends] });
@@ -506,7 +509,7 @@ describe('each message that is about to be sent', () => {
   });
 
   test.each<[string, (client: RedisQueueClient) => Promise<unknown>, string]>([
-    ['replied, if it was', (client) => lastValueFrom(client.send('ask', 1)), 'replied'],
+    ['replied, if it was answered', (client) => lastValueFrom(client.send('ask', 1)), 'replied'],
     [
       'replied, if its first value was the only one',
       (client) => firstValueFrom(client.send('ask', 1)),
@@ -523,17 +526,17 @@ describe('each message that is about to be sent', () => {
       'replied',
     ],
     [
-      'abandoned, if its caller wanted one value of several',
+      'abandoned, if its caller wanted only one of several values',
       (client) => firstValueFrom(client.send('values', 1)),
       'abandoned',
     ],
     [
-      'abandoned, if its caller went at once',
+      'abandoned, if its caller left at once',
       async (client) => client.send('ask', 1).subscribe().unsubscribe(),
       'abandoned',
     ],
   ])('that is a request ends as %s', async (_, call, end) => {
-    rig.mayRemain(/:\{reply:.*}:(replies|refused)$/); // of abandoned ones, for a minute
+    rig.mayRemain(/:\{reply:.*}:(replies|refused)$/); // ids of abandoned requests, for a minute
     const controllers = [
       controllerOf('ask', (data) => data),
       controllerOf('values', () => interval(1)),
@@ -553,7 +556,7 @@ describe('each message that is about to be sent', () => {
 });
 
 describe('an observer of a client', () => {
-  test('hears of what is sent, one by one and many at once', async () => {
+  test('hears what is sent, one by one and many at once', async () => {
     const notes = new Notes();
     const client = rig.client({ observers: [notes] });
 
@@ -568,14 +571,14 @@ describe('an observer of a client', () => {
     ]);
   });
 
-  test('hears of a request when it is sent, and when its last reply is there', async () => {
+  test('hears of a request when it is sent, and when its last reply has arrived', async () => {
     const notes = new Notes();
     await rig.serve({ controllers: [controllerOf('ask', () => of(1, 2))] });
     const client = rig.client({ observers: [notes] });
 
     expect(await lastValueFrom(client.send('ask', {}, { id: 'r' }))).toBe(2);
 
-    // A reply may be here before the answer that says that its request was sent.
+    // A reply may arrive before the answer that says that its request was sent.
     await eventually(() =>
       expect([...notes.lines].sort()).toEqual(['replied r well', 'sent send ask r']),
     );
@@ -594,7 +597,7 @@ describe('an observer of a client', () => {
     await eventually(() => expect(notes.lines.at(-1)).toMatch(/^replied r \{/));
   });
 
-  test('hears of what could not be sent, or may not have been', async () => {
+  test('hears what could not be sent, or may not have been', async () => {
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const notes = new Notes();
     const client = rig.closeLater(
@@ -610,7 +613,7 @@ describe('an observer of a client', () => {
 });
 
 describe('an observer of a RedisQueueAdmin', () => {
-  /** Two dead letters: one of a client, and one that another program pushed as plain data. */
+  /** Two dead letters: one from a client, and one that another program pushed as plain data. */
   async function makeDeadLetters(): Promise<void> {
     const controller = controllerOf('work', () => {
       throw new Error('of a handler');
@@ -624,7 +627,7 @@ describe('an observer of a RedisQueueAdmin', () => {
     await app.close();
   }
 
-  test('hears of what is redriven, and adds headers to it', async () => {
+  test('hears what is redriven, and adds headers to it', async () => {
     await makeDeadLetters();
     const notes = new Notes();
     const adding = { sending: ({ verb }: ObservedMessage) => ({ from: `Söhne, by ${verb}` }) };
@@ -633,7 +636,7 @@ describe('an observer of a RedisQueueAdmin', () => {
 
     expect(await admin.redriveAll('work')).toBe(2);
 
-    // Plain data has no id, and no header to add to.
+    // Plain data have no id, and no header to add to.
     expect(notes.lines).toEqual(['sent redrive work a']);
     const [first, second] = await admin.peek('work');
     expect(first).toMatchObject({
@@ -644,7 +647,7 @@ describe('an observer of a RedisQueueAdmin', () => {
     expect(second).toMatchObject({ id: undefined, data: {} });
   });
 
-  test('hears of what could not be redriven', async () => {
+  test('hears what could not be redriven', async () => {
     await makeDeadLetters();
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const notes = new Notes();
@@ -658,7 +661,7 @@ describe('an observer of a RedisQueueAdmin', () => {
     expect(notes.lines).toEqual(['sendFailed redrive work OutcomeUnknownError']);
   });
 
-  test('that fails is logged, and what is redriven goes as it is', async () => {
+  test('that fails is logged, and the message is redriven as it is', async () => {
     await makeDeadLetters();
     const sending = (): never => {
       throw new Error('of an observer');
@@ -697,9 +700,13 @@ test('observers of a module observe its client and its server', async () => {
 
 describe('the option observers', () => {
   test.each([
-    ['no list', { began: () => undefined }, 'observers must be a list of observers'],
+    ['not a list', { began: () => undefined }, 'observers must be a list of observers'],
     ['a class in place of an object', [Notes], 'observers[0] must be an object'],
-    ['what is not told anything', [{ begin: () => undefined }], 'did you mean began?'],
+    [
+      'an object without any method of an observer',
+      [{ begin: () => undefined }],
+      'did you mean began?',
+    ],
     ['a method that is not a function', [{ began: true }], 'observers[0].began must be a function'],
   ])('refuses %s', (_, observers, text) => {
     const given = { observers } as object;

@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 
-/** One handler of messages and one of live events: all that a server opens. */
+/** A handler of messages and a handler of live events, so that the server opens everything that it can. */
 @Controller()
 export class PingController {
   @MessagePattern('ping')

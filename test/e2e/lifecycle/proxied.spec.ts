@@ -8,7 +8,7 @@ import { controllerOf } from '../delivery/controller.js';
 
 const rig = nestRig();
 
-/** As tools that observe an app make them: every access goes through, with the proxy as `this`. */
+/** A proxy as tools that observe an app make it: every access goes through it, with the proxy as `this`. */
 function proxied<T extends object>(instance: T): T {
   return new Proxy(instance, {
     get: (target, property, receiver): unknown => Reflect.get(target, property, receiver),
@@ -41,7 +41,7 @@ test('a client, an admin and a server work behind a Proxy', async () => {
   await admin.close();
 });
 
-test("Nest's instanceDecorator may wrap whatever it makes", async () => {
+test("Nest's instanceDecorator may wrap everything that it makes", async () => {
   class AppModule {}
   const app = await NestFactory.createApplicationContext(
     { module: AppModule, imports: [RedisQueueModule.register(rig.clientOptions())] },

@@ -8,7 +8,7 @@ import { controllerOf } from '../delivery/controller.js';
 
 const rig = nestRig();
 
-/** Tells how often one of its properties is read. */
+/** Counts how often one of its properties is read. */
 function watched<T extends object>(
   values: T,
   property: keyof T,
@@ -23,7 +23,7 @@ function watched<T extends object>(
   return { object, reads: () => reads };
 }
 
-test('a module takes its connection apart once, for its client, its admin and its server', async () => {
+test('a module reads its connection once, for its client, its admin and its server', async () => {
   const { object: connection, reads } = watched(
     { host: '127.0.0.1', port: rig.redis.port },
     'host',
@@ -41,7 +41,7 @@ test('a module takes its connection apart once, for its client, its admin and it
   await app.get(RedisQueueClient).enqueue('work', 1);
   await app.get(RedisQueueAdmin).overview();
 
-  expect(reads()).toBe(2); // to be checked, and to be copied
+  expect(reads()).toBe(2); // once to check it, once to copy it
 });
 
 test.each<[string, boolean, RedisQueueEventOptions]>([

@@ -7,7 +7,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-test('a server tells of messages that are tried again and of those that become dead letters', async () => {
+test('a server emits events for messages that are tried again and for those that are dead-lettered', async () => {
   const retried: Parameters<RedisQueueEvents['retried']>[0][] = [];
   const letters: Parameters<RedisQueueEvents['deadLettered']>[0][] = [];
   const server = rig.strategy({ retry: { attempts: 2, delayMs: 0 } });

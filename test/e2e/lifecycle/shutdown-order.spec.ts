@@ -14,8 +14,8 @@ const rig = nestRig();
 const MESSAGES = 30;
 
 /**
- * Something that handlers need, such as a database. When it is destroyed it sends messages, and stays in that state
- * until all of them have been handled, by whichever app.
+ * Something that handlers need, such as a database. When it is destroyed, it sends messages, and stays in that state
+ * until an app has handled all of them.
  */
 abstract class Dependency implements OnModuleDestroy {
   isDestroyed = false;
@@ -29,7 +29,7 @@ abstract class Dependency implements OnModuleDestroy {
   }
 }
 
-/** Where the dependency stands in relation to the library's module: Nest destroys near modules before far ones. */
+/** Where the dependency is in relation to the library's module: Nest destroys near modules before far ones. */
 type Place = (
   dependency: Type<Dependency>,
   library: DynamicModule,
@@ -78,7 +78,7 @@ function feature(dependency: Type<Dependency>): DynamicModule {
   return { module: FeatureModule, providers: [dependency], exports: [dependency] };
 }
 
-describe('where RedisQueueModule is imported, no handler begins once something is being destroyed', () => {
+describe('if RedisQueueModule is imported, no handler begins once something is being destroyed', () => {
   test.each(
     places.flatMap(([where, place]) =>
       [false, true].map((isGlobal) => [where, isGlobal, place] as const),
@@ -120,7 +120,7 @@ describe('where RedisQueueModule is imported, no handler begins once something i
     expect(handled).toEqual(Array.from({ length: MESSAGES }, () => 'by the other app'));
   });
 
-  test('and those that run are waited for, and can still answer and send', async () => {
+  test('and running handlers are waited for, and can still answer and send', async () => {
     const order: string[] = [];
     const begun = new Gate();
     const release = new Gate();
@@ -163,7 +163,7 @@ describe('where RedisQueueModule is imported, no handler begins once something i
     expect(await rig.queue('further').waiting()).toHaveLength(1);
   });
 
-  test('also where it is imported by itself, without a client', async () => {
+  test('also if it is imported alone, without a client', async () => {
     const order: string[] = [];
     const begun = new Gate();
     @Injectable()

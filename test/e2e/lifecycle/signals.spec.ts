@@ -36,7 +36,7 @@ describe.each(['standalone', 'hybrid'])('a %s service', (kind) => {
   }
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    'that gets %s ends what runs, begins nothing more, and only then destroys providers',
+    'that gets %s lets running handlers end, begins nothing more, and only then destroys providers',
     async (signal) => {
       const { program, answer } = await busy();
 
@@ -54,7 +54,7 @@ describe.each(['standalone', 'hybrid'])('a %s service', (kind) => {
     },
   );
 
-  test('that closes itself ends what runs, begins nothing more, and leaves nothing that keeps it alive', async () => {
+  test('that closes itself lets running handlers end, begins nothing more, and leaves nothing that keeps it alive', async () => {
     const { program, answer } = await busy();
 
     await lastValueFrom(rig.client().emit('end', {}));

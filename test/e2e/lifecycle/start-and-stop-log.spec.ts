@@ -44,7 +44,7 @@ describe('a server that has started', () => {
     ]);
   });
 
-  test('tells no password', async () => {
+  test('logs no password', async () => {
     await rig.commands.call('ACL', 'SETUSER', 'shop', 'on', '>secret', '~*', '&*', '+@all');
     const { port } = rig.redis;
     const connections = [
@@ -85,7 +85,7 @@ describe('a server that has started', () => {
     expect(told()[1]).toMatch(/^Messages: "p0", .*"p19" and 5 more$/);
   });
 
-  test('warns when it serves nothing', async () => {
+  test('warns if it serves nothing', async () => {
     await rig.serve({ controllers: [] });
 
     expect(rig.logs.matching('warn', /serves nothing.*@MessagePattern/)).toHaveLength(1);
@@ -93,7 +93,7 @@ describe('a server that has started', () => {
 });
 
 describe('a server that stops', () => {
-  test('says for what it waits when that takes long, and what it hands back', async () => {
+  test('says what it waits for if that takes long, and what it hands back', async () => {
     const gate = new Gate();
     @Controller()
     class SlowController {
@@ -125,7 +125,7 @@ describe('a server that stops', () => {
     expect(await rig.queue('slow').waiting()).toHaveLength(2);
   });
 
-  test('says nothing when it is quick', async () => {
+  test('says nothing if it is quick', async () => {
     const app = await rig.serve({ controllers: [controllerOf('sum', nothing)] });
     rig.logs.clear();
 

@@ -18,10 +18,15 @@ const codec: Codec = {
 const serve = (options: RedisQueueServerOptions = {}, patterns: readonly string[] = ['work']) =>
   rig.serve({ controllers: patterns.map((pattern) => controllerOf(pattern, nothing)) }, options);
 
-describe('a server of a queue that another one serves with other options', () => {
+describe('a server of a queue that another one serves with different options', () => {
   test.each<[string, RedisQueueServerOptions, RedisQueueServerOptions, string]>([
     ['retry', { retry: { attempts: 3 } }, {}, 'retry.attempts is 3 here and 25 there'],
-    ['the other way', {}, { retry: { attempts: 3 } }, 'retry.attempts is 25 here and 3 there'],
+    [
+      'the other way round',
+      {},
+      { retry: { attempts: 3 } },
+      'retry.attempts is 25 here and 3 there',
+    ],
     ['maxCrashes', { maxCrashes: 5 }, {}, 'maxCrashes is 5 here and 3 there'],
     ['a limit', { deadLetterLimit: 9 }, {}, 'deadLetterLimit is 9 here and none there'],
     [
@@ -38,7 +43,7 @@ describe('a server of a queue that another one serves with other options', () =>
       { maxPayloadBytes: 2_000 },
       'maxPayloadBytes is 1000 here and 2000 there',
     ],
-  ])('says so, with both values and who that is: %s', async (_, here, there, difference) => {
+  ])('says so, with both values and the other server: %s', async (_, here, there, difference) => {
     await serve(there);
     expect(warnings()).toEqual([]);
 
@@ -60,7 +65,7 @@ describe('a server of a queue that another one serves with other options', () =>
     expect(warnings()[0]).toContain('attempts is 3 here and 25 there, maxCrashes is 5 here and 3');
   });
 
-  test('says it of what a handler has for itself', async () => {
+  test('says it for the options of a handler', async () => {
     const options = { once: { windowMs: 9_000 } };
     await rig.serve({ controllers: [controllerOf('work', nothing, { options })] });
 
@@ -70,7 +75,7 @@ describe('a server of a queue that another one serves with other options', () =>
     expect(warnings()[0]).toMatch(/^"work" is.*once\.windowMs is none here and 9000 there\./s);
   });
 
-  test('says it of durable events, in the same group', async () => {
+  test('says it for durable events in the same group', async () => {
     const serveEvents = (group: string, attempts: number) =>
       rig.serve({
         controllers: [eventControllerOf('happened', nothing, { group, retry: { attempts } })],
@@ -87,7 +92,7 @@ describe('a server of a queue that another one serves with other options', () =>
 });
 
 describe('nothing is said', () => {
-  test('of what may differ from machine to machine', async () => {
+  test('about options that may differ from machine to machine', async () => {
     await serve();
     await serve({
       concurrency: 7,
@@ -100,7 +105,7 @@ describe('nothing is said', () => {
     expect(warnings()).toEqual([]);
   });
 
-  test('of other options that nobody has any more', async () => {
+  test('about other options that no server has any more', async () => {
     await (await serve()).close();
     await serve({ retry: { attempts: 3 } });
 

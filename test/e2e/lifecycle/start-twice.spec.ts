@@ -44,7 +44,7 @@ describe('a server that has been started', () => {
     expect(await lastValueFrom(rig.client().send('ping', {}))).toBe('pong');
   });
 
-  test('refuses while it still starts, and then starts', async () => {
+  test('refuses while it is still starting, and then starts', async () => {
     const app = await rig.microservice(parts);
     await app.init();
 
@@ -55,7 +55,7 @@ describe('a server that has been started', () => {
     expect(await consumers()).toBe(1);
   });
 
-  test('holds no message back after it was refused', async () => {
+  test('holds no message back after it has refused', async () => {
     const app = await rig.serve(parts);
     await failureOf(app.listen());
     await app.close();
@@ -66,7 +66,7 @@ describe('a server that has been started', () => {
     expect(rig.logs.matching('warn', /Lost the lease/)).toEqual([]);
   });
 
-  test('takes no further handlers', async () => {
+  test('accepts no further handlers', async () => {
     const server = rig.strategy();
     const app = await rig.microservice(parts, server);
     await app.listen();
@@ -90,7 +90,7 @@ describe('a server that has been started', () => {
     await eventually(async () => expect(await rig.connections()).toEqual([]));
   });
 
-  test('names one strategy for two apps as a cause where two handlers claim a pattern', async () => {
+  test('names one strategy for two apps as a cause if two handlers claim a pattern', async () => {
     const server = rig.strategy();
     await (await rig.microservice(parts, server)).init();
     const second = await rig.microservice(parts, server);
@@ -102,7 +102,7 @@ describe('a server that has been started', () => {
 });
 
 describe('a server that is closed', () => {
-  test('may be started again while it still closes, and is closed by the next close()', async () => {
+  test('may be started again while it is still closing, and is closed by the next close()', async () => {
     const server = rig.strategy();
     const app = await rig.microservice(parts, server);
     await app.listen();
@@ -117,7 +117,7 @@ describe('a server that is closed', () => {
     await eventually(async () => expect(await consumers()).toBe(0));
   });
 
-  test('stays closed where close() comes again before it was started again', async () => {
+  test('stays closed if close() comes again before it was started again', async () => {
     const server = rig.strategy();
     const app = await rig.microservice(parts, server);
     await app.listen();

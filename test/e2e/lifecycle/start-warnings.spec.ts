@@ -24,17 +24,17 @@ const warnings = (): string[] => rig.logs.matching('warn', /./);
 class MigratedController {
   @MessagePattern('sum', Transport.REDIS)
   sum(): void {
-    // Of the transport before.
+    // For the transport of before.
   }
 
   @EventPattern<string>('summed', Transport.TCP)
   onSummed(): void {
-    // Of another transport.
+    // For another transport.
   }
 
   @MessagePattern('ours', REDIS_QUEUE_TRANSPORT)
   ours(): void {
-    // Ours.
+    // For ours.
   }
 }
 
@@ -42,7 +42,7 @@ class MigratedController {
 class ScopedController {
   @MessagePattern('scoped', Transport.NATS)
   sum(): void {
-    // Never made before a request comes.
+    // Not created before a request comes.
   }
 }
 
@@ -52,7 +52,7 @@ const parts = (...controllers: Type[]) => ({
 });
 
 describe('a handler of a transport that no server of the app has', () => {
-  test('is told at the start, by class and method', async () => {
+  test('is reported at the start, by class and method', async () => {
     await rig.serve(parts(MigratedController, ScopedController));
 
     expect(warnings()).toHaveLength(3);
@@ -63,7 +63,7 @@ describe('a handler of a transport that no server of the app has', () => {
     expect(warnings()[2]).toMatch(/"scoped", Transport\.NATS.*ScopedController/);
   });
 
-  test('is not told where another server of the app has it, nor in an app without ours', async () => {
+  test('is not reported if another server of the app has it, nor in an app without ours', async () => {
     const hybrid = await rig.application(parts(MigratedController));
     const tcp = { transport: Transport.TCP, options: { port: await findFreePort() } } as const;
     hybrid.connectMicroservice<CustomStrategy>({ strategy: rig.strategy() });
@@ -81,7 +81,7 @@ describe('a handler of a transport that no server of the app has', () => {
 
 describe("a pattern that looks like another broker's wildcard", () => {
   test.each(['user*', '*user.created', 'orders.>', '>', '+', 'home/+/light', 'home/#'])(
-    'is told at the start to be taken literally: %s',
+    'is reported at the start as taken literally: %s',
     async (pattern) => {
       await rig.serve({ controllers: [eventControllerOf(pattern, nothing)] });
 
@@ -101,7 +101,7 @@ describe("a pattern that looks like another broker's wildcard", () => {
     },
   );
 
-  test('is told of messages too, which have no wildcards', async () => {
+  test('is reported for messages too, which have no wildcards', async () => {
     await rig.serve({ controllers: [controllerOf('user*', nothing)] });
 
     expect(warnings()).toHaveLength(1);
@@ -109,7 +109,7 @@ describe("a pattern that looks like another broker's wildcard", () => {
 });
 
 describe('a server with a group', () => {
-  test('that no handler is in is told', async () => {
+  test('without a handler in it is reported', async () => {
     await rig.serve(
       { controllers: [eventControllerOf('happened', nothing)] },
       { group: 'billing' },
@@ -120,7 +120,7 @@ describe('a server with a group', () => {
   });
 
   test.each([{ durable: true }, { group: 'billing' }])(
-    'and a handler in it is fine: %j',
+    'is accepted with a handler in it: %j',
     async (options) => {
       const controllers = [eventControllerOf('happened', nothing, options)];
       await rig.serve({ controllers }, { group: 'billing' });
@@ -131,7 +131,7 @@ describe('a server with a group', () => {
 });
 
 describe('a prefetch below the concurrency', () => {
-  test('is refused where both stand together', async () => {
+  test('is refused if both are set in the same place', async () => {
     expect(() => rig.strategy({ prefetch: 10 })).toThrow(
       'prefetch must be at least the number of messages that may run at once, which is 100 (concurrency), got 10',
     );
@@ -141,7 +141,7 @@ describe('a prefetch below the concurrency', () => {
     await expect(app.listen()).rejects.toThrow(/which is 5.*got 4 \(handler of "work"\)/);
   });
 
-  test('of the server is raised where a handler runs more', async () => {
+  test('of the server is raised if a handler runs more', async () => {
     const controllers = [controllerOf('work', nothing, { options: { concurrency: 50 } })];
     await rig.serve({ controllers }, { concurrency: 1, prefetch: 10 });
   });
@@ -167,7 +167,7 @@ describe('on()', () => {
   test.each([
     ['a server', () => rig.strategy()],
     ['a client', () => rig.client()],
-  ])('of %s refuses an event that there is not, and lists those that there are', (_, make) => {
+  ])('of %s refuses an event that does not exist, and lists those that do', (_, make) => {
     const on = (event: string) => () =>
       (make() as RedisQueueServer).on(event as keyof RedisQueueEvents, nothing);
 

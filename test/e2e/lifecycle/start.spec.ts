@@ -20,7 +20,7 @@ const rig = nestRig();
 const parts = { controllers: [PingController] };
 
 describe('app.listen()', () => {
-  test('fails with a typed error where there is no Redis, and leaves nothing open', async () => {
+  test('fails with a typed error if there is no Redis, and leaves nothing open', async () => {
     const connection = `redis://127.0.0.1:${await findFreePort()}`;
     const app = await rig.microservice(parts, rig.strategy({ connection, connectTimeoutMs: 200 }));
     const watch = Stopwatch.start();
@@ -33,7 +33,7 @@ describe('app.listen()', () => {
   });
 });
 
-describe('app.listen() with a handler that asks for the impossible', () => {
+describe('app.listen() with a handler with invalid options', () => {
   test.each([
     [
       { concurency: 2 },
@@ -57,7 +57,7 @@ describe('app.listen() with a handler that asks for the impossible', () => {
 });
 
 describe('a strategy', () => {
-  test('may be made by a factory with dependencies', async () => {
+  test('may be created by a factory with dependencies', async () => {
     @Injectable()
     class Settings {
       readonly prefix = rig.prefix;
@@ -86,7 +86,7 @@ describe('a strategy', () => {
     expect(await lastValueFrom(rig.client().send('ping', {}))).toBe('pong');
   });
 
-  test('is made without side effects in preview mode', async () => {
+  test('is created without side effects in preview mode', async () => {
     const connection = rig.redis.url;
     @Module({ ...parts, imports: [RedisQueueModule.register({ connection })] })
     class AppModule {}

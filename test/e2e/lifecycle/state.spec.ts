@@ -22,7 +22,7 @@ class PingController {
 const parts = { controllers: [PingController] };
 
 describe('the state of a server', () => {
-  test('is told by status and by on(), also to those who asked before it listened', async () => {
+  test('is reported by status and by on(), even to those who asked before it listened', async () => {
     const app = await rig.microservice(parts);
     const seen: string[] = [];
     const heard: string[] = [];
@@ -42,7 +42,7 @@ describe('the state of a server', () => {
     expect(heard).toEqual(seen);
   });
 
-  test('tells trouble by on() and in the log, once, and that it is over', async () => {
+  test('reports trouble by on() and in the log, once, and its end', async () => {
     const app = await rig.microservice(parts);
     const errors: unknown[] = [];
     app.on('error', (error: unknown) => errors.push(error));
@@ -55,7 +55,7 @@ describe('the state of a server', () => {
     await eventually(() => expect(rig.logs.matching('log', /Redis answers again/)).toHaveLength(1));
     const refused = rig.logs.matching('error', /ECONNREFUSED/);
     expect(refused.length).toBeLessThan(4);
-    // What Redis knew is gone with it: once the consumer has joined anew, it takes again.
+    // What Redis knew is gone too. Once the consumer has joined again, it takes messages again.
     const client = rig.client();
     await lastValueFrom(client.enqueue('ping', 'after the restart'));
     await eventually(() => expect(handled).toContain('after the restart'), 25_000);
@@ -74,7 +74,7 @@ describe('the state of a server', () => {
 });
 
 describe('the state of a client', () => {
-  test('is told by status and by on(), also to those who asked before it connected', async () => {
+  test('is reported by status and by on(), even to those who asked before it connected', async () => {
     const client = rig.client();
     const seen: string[] = [];
     const heard: string[] = [];
@@ -107,7 +107,7 @@ describe('the state of a client', () => {
     expect(() => client.unwrap<Redis>()).toThrow(/connect\(\)/);
   });
 
-  test('tells trouble in the background', async () => {
+  test('reports trouble in the background', async () => {
     const client = rig.client();
     const errors: unknown[] = [];
     client.on('error', (error) => errors.push(error));

@@ -10,7 +10,7 @@ import { controllerOf } from '../delivery/controller.js';
 
 const rig = nestRig();
 
-/** Where a package manager could have put a second copy: what `tsc -b` made, under a name of its own. */
+/** Where a package manager could have put a second copy: the output of `tsc -b`, under a name of its own. */
 const COPY = resolve('node_modules/.cache/second-copy');
 
 let other: typeof ours;
@@ -20,17 +20,17 @@ beforeAll(async () => {
   await mkdir(COPY, { recursive: true });
   await cp(resolve('libs/redis-queue-transport/dist'), COPY, { recursive: true });
   await writeFile(resolve(COPY, 'package.json'), '{"type":"module"}');
-  other = (await import(pathToFileURL(resolve(COPY, 'index.js')).href)) as typeof ours; // what was copied
+  other = (await import(pathToFileURL(resolve(COPY, 'index.js')).href)) as typeof ours; // the files that were copied
 });
 
 afterAll(() => rm(COPY, { recursive: true, force: true }));
 
 describe('a second copy of the package in the same process', () => {
-  test('is one: its classes are others', () => {
+  test('is a real copy: its classes are different ones', () => {
     expect(other.RedisQueueClient).not.toBe(ours.RedisQueueClient);
   });
 
-  test('makes records that a client takes for records', async () => {
+  test('makes records that a client accepts as records', async () => {
     const record = new other.RedisQueueRecordBuilder('x').id('a').headers({ t: 'acme' }).build();
 
     expect(await rig.client().enqueue('work', record)).toMatchObject({ id: 'a' });
@@ -43,11 +43,11 @@ describe('a second copy of the package in the same process', () => {
     );
   });
 
-  test('has a DeadLetter that dead-letters at once, and its reason is kept', async () => {
+  test('has a DeadLetter that dead-letters at once, with its reason', async () => {
     let runs = 0;
     const handle = (): never => {
       runs += 1;
-      throw new other.DeadLetter('of no use');
+      throw new other.DeadLetter('useless');
     };
     await rig.serve({ controllers: [controllerOf('work', handle)] });
 
@@ -55,7 +55,7 @@ describe('a second copy of the package in the same process', () => {
 
     await eventually(async () => expect(await rig.queue('work').dead()).toHaveLength(1));
     const [letter] = await rig.queue('work').dead();
-    expect([runs, letter?.dead.error.message]).toEqual([1, 'of no use']);
+    expect([runs, letter?.dead.error.message]).toEqual([1, 'useless']);
   });
 
   test('has a RetryLater that uses up no attempts', async () => {
@@ -99,7 +99,7 @@ describe('a second copy of the package in the same process', () => {
     expect(new Error('x')).not.toBeInstanceOf(ours.RedisQueueError);
   });
 
-  test('has codecs that a client takes for its own', async () => {
+  test('has codecs that a client accepts as its own', async () => {
     const client = rig.client({ codec: other.rawCodec, codecs: [other.jsonCodec] });
 
     await client.enqueue('work', Buffer.from('bytes'));
