@@ -5,14 +5,14 @@ import { FaultStage, LEASE_MS } from './fault-stage.js';
 
 const rig = redisRig();
 
-test('a handler that blocks its process past the lease is fenced: what it held has one end', async () => {
+test('a handler that blocks its process past the lease is fenced, and each message that it held ends once', async () => {
   const stage = await FaultStage.open(rig);
   const blocked = await stage.startConsumer({ concurrency: 5 });
   const neighbours = ['a', 'b', 'c'];
   await stage.send(...neighbours.map((id) => ({ id, holds: true })));
   await eventually(() => expect(blocked.journal).toHaveLength(3));
   const other = await stage.startConsumer({ concurrency: 5 });
-  // The one that blocks ends up in either process; whichever it is, the other takes over.
+  // The blocking message ends up in one of the processes. The other process takes over, whichever it is.
   await stage.send({ id: 'blocks', blocksMs: LEASE_MS * 3 });
   await eventually(() => {
     const outputs = [blocked.output, other.output].join();

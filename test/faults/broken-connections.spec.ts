@@ -20,10 +20,10 @@ const rig = redisRig();
 
 jest.setTimeout(timeFor(20, 60_000));
 
-/** Silence after which the library gives a connection up: of a wait, beyond its own third of the lease. */
+/** The silence after which the library gives up a connection. A wait may take a third of the lease more. */
 const WAIT_DEADLINE_MS = LEASE_MS / 3 + 1_500;
 const COMMAND_DEADLINE_MS = 5_000;
-/** Longest pause between two tries. */
+/** The longest pause between two tries. */
 const LONGEST_PAUSE_MS = 1_000;
 
 let proxy: Proxy;
@@ -36,8 +36,8 @@ function messages(count: number, prefix: string, workMs = 2): TestMessage[] {
   return Array.from({ length: count }, (_, index) => ({ id: `${prefix}.${index}`, workMs }));
 }
 
-describe('a consumer whose requests and answers get lost', () => {
-  test(`handles each message once, and keeps none as an orphan (seed ${SEED})`, async () => {
+describe('a consumer whose requests and answers are lost', () => {
+  test(`handles each message once, and leaves none orphaned (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)]!;
     const stage = await FaultStage.open(rig);
@@ -46,7 +46,7 @@ describe('a consumer whose requests and answers get lost', () => {
     for (let fault = 0; fault < faults; fault += 1) {
       const kind = pick(['dropRequest', 'dropReply', 'cutReply'] as const);
       const pending: PendingFault = proxy[kind](pick([isBlmove, isTake, isSettling]));
-      // First what waits in an idle consumer's call, then what finds it busy.
+      // First those for the call of an idle consumer, then those that find it busy.
       for (const each of messages(3, `${fault}a`)) await stage.send(each);
       await stage.send(...messages(6, `${fault}b`));
       await pending.happened;
@@ -60,7 +60,7 @@ describe('a consumer whose requests and answers get lost', () => {
 });
 
 describe('a consumer with a half-open connection', () => {
-  test('to wait with takes messages again soon after the deadline of its call', async () => {
+  test('for waiting takes messages again soon after the deadline of its call', async () => {
     const stage = await FaultStage.open(rig);
     await stage.startConsumer({}, proxy.url);
     await eventually(() => expect(proxy.goSilent(isWaitConnection)).toBe(1));
@@ -86,7 +86,7 @@ describe('a consumer with a half-open connection', () => {
     await stage.balance(0);
   });
 
-  test('for everything comes back by itself', async () => {
+  test('for everything recovers by itself', async () => {
     const stage = await FaultStage.open(rig);
     await stage.startConsumer({ concurrency: 3 }, proxy.url);
     await stage.send(...messages(30, 'before', 20));
@@ -98,14 +98,14 @@ describe('a consumer with a half-open connection', () => {
 });
 
 describe('an outage that is longer than every deadline', () => {
-  test('ends with the consumer taking messages again, by itself', async () => {
+  test('ends with the consumer taking messages again by itself', async () => {
     const stage = await FaultStage.open(rig);
     const consumer = await stage.startConsumer({ concurrency: 3 }, proxy.url);
     await stage.send(...messages(30, 'before', 20));
     proxy.refuse(true);
     proxy.cut();
     await stage.send(...messages(30, 'during'));
-    // One that fails is tried again after a growing pause: wait until the pauses are at their longest.
+    // A failed try is repeated after a growing pause. Wait until the pauses are at their longest.
     await eventually(
       () => expect(consumer.output).toContain('not ready'),
       WAIT_DEADLINE_MS + 5_000,
@@ -120,8 +120,8 @@ describe('an outage that is longer than every deadline', () => {
   });
 });
 
-describe('a client whose requests and answers get lost', () => {
-  test(`is told the truth about each enqueue (seed ${SEED})`, async () => {
+describe('a client whose requests and answers are lost', () => {
+  test(`gets the truth about each enqueue (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     const stage = await FaultStage.open(rig, proxy.url);
     const total = rounds(30);

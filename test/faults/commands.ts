@@ -6,14 +6,14 @@ export const isBlmove: Match = ([name]) => name === 'blmove';
 
 export const isPush: Match = ([name]) => name === 'rpush';
 
-/** Messages with terms of their own: a delay, or an id that is taken once. */
+/** Messages with terms of their own: a delay, or a window for their id. */
 export const isHold: Match = (words) =>
   isScript(words) &&
   hasKey(words, /:waiting$/) &&
   hasKey(words, /:roles$/) &&
   !hasKey(words, /:(processing|consumers)/);
 
-/** The script that settles and takes: the only one that is given the key of the counts and the list of a consumer. */
+/** The script that settles and takes: the only one that gets the key of the counts and the list of a consumer. */
 export const isExchange: Match = (words) =>
   isScript(words) && hasKey(words, /:counts$/) && hasKey(words, /:processing:/);
 
@@ -21,22 +21,22 @@ export const isExchange: Match = (words) =>
 export const isTake: Match = (words, connection) =>
   isExchange(words, connection) && Number(exchangeArgument(words, 'take')) > 0;
 
-/** An exchange that settles something, even if it asks for messages too. */
+/** An exchange that settles something, even if it also asks for messages. */
 export const isSettling: Match = (words, connection) => {
   if (!isExchange(words, connection)) return false;
   const hasMore = argumentsOf(words).length > exchange.args.length;
   return Number(exchangeArgument(words, 'oldestDone')) > 0 || hasMore;
 };
 
-/** That of a body beside its queue. */
+/** The command that writes a parked body. */
 export const isBodyRead: Match = ([name, key]) =>
   name === 'hget' && key?.endsWith('}:parked') === true;
 
-/** A part of a history, for a group that is filled from it. */
+/** The command that reads a part of a history, for a group that is filled from it. */
 export const isFilling: Match = (words) =>
   isScript(words) && hasKey(words, /}:history$/) && hasKey(words, /}:cursor$/);
 
-/** Events, live or durable. */
+/** The commands for events, live or durable. */
 export const isEmit: Match = (words) =>
   isScript(words) && hasKey(words, /:groups$/) && !hasKey(words, /:(queues|cursor)$/);
 
@@ -61,7 +61,7 @@ function keysOf(words: readonly string[]): readonly string[] {
   return words.slice(3, 3 + Number(words[2]));
 }
 
-/** The named arguments of the script, and then acks and rows. */
+/** The named arguments of the script, followed by acks and rows. */
 function argumentsOf(words: readonly string[]): readonly string[] {
   return words.slice(3 + Number(words[2]));
 }

@@ -34,7 +34,7 @@ describe('SIGKILL of a consumer process in the middle of a batch', () => {
       await sending;
 
       await eventually(async () => {
-        // Only the survivor holds anything any more.
+        // From now on, only the survivor holds anything.
         expect((await stage.dump()).processing.size).toBeLessThanOrEqual(1);
         expect(await rig.commands.zcard(`${rig.prefix}:{work}:consumers`)).toBe(1);
       });
@@ -46,7 +46,7 @@ describe('SIGKILL of a consumer process in the middle of a batch', () => {
     expect(account).toMatchObject({ handled: sent, dead: [] });
   });
 
-  test('loses nothing when it was the only one, and a new one comes later', async () => {
+  test('loses nothing even if it was the only consumer, and a new one comes later', async () => {
     const stage = await FaultStage.open(rig);
     const consumer = await stage.startConsumer({ concurrency: 5 });
     const messages = Array.from({ length: 20 }, (_, index) => ({
@@ -57,7 +57,7 @@ describe('SIGKILL of a consumer process in the middle of a batch', () => {
     await eventually(() => expect(consumer.journal).toHaveLength(5));
     await consumer.kill();
     const next = await stage.startConsumer({ concurrency: 5 });
-    // What was not in flight comes first; what was comes back one at a time.
+    // Messages that were not in flight come first. Those that were come back one at a time.
     await eventually(() => {
       next.letGo();
       expect(stage.ledger.idsOf('end')).toHaveLength(20);
@@ -68,7 +68,7 @@ describe('SIGKILL of a consumer process in the middle of a batch', () => {
 });
 
 describe('a message that kills its process each time', () => {
-  test('is alone dead-lettered, after maxCrashes, among 100 good ones in flight', async () => {
+  test('is the only one dead-lettered, after maxCrashes, among 100 good ones in flight', async () => {
     const stage = await FaultStage.open(rig);
     const maxCrashes = 3;
     const options = { concurrency: 120, maxCrashes };

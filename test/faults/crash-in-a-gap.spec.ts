@@ -55,13 +55,13 @@ async function enqueue(behaviour: Work['behaviour'], expiresInMs?: number): Prom
   await lastValueFrom(rig.client().enqueue(WORK, record.build()));
 }
 
-/** Kills the consumer when the frame is at the proxy: before Redis has it, or before the consumer has its answer. */
+/** Kills the consumer while the frame is at the proxy: before Redis has it, or before the consumer has its answer. */
 async function killAt(consumer: Replica, frame: HeldFrame): Promise<void> {
   await frame.happened;
   await consumer.kill();
 }
 
-/** One home for the message: nothing waits, is delayed or held, and it was handled or is one dead letter. */
+/** Expects one home for the message: nothing is waiting, delayed or held, and it was handled or is one dead letter. */
 async function expectAtRest(queue: string, dead: number): Promise<void> {
   await eventually(async () => {
     const dump = await dumpQueue(rig.commands, rig.prefix, queue);
@@ -71,7 +71,7 @@ async function expectAtRest(queue: string, dead: number): Promise<void> {
       held: heldIn(dump),
       dead: dump.dead.length,
     }).toEqual({ waiting: 0, delayed: 0, held: 0, dead });
-    // The dead consumer is found out on every queue, also where it held nothing.
+    // The dead consumer is noticed on every queue, even where it held nothing.
     for (const name of [WORK, ASK]) {
       expect(await rig.commands.zcard(queueKey(rig.prefix, name, 'consumers'))).toBe(1);
     }
@@ -83,14 +83,14 @@ const isRetry: Match = (words, connection) =>
 const isDeadLetter: Match = (words, connection) =>
   isExchange(words, connection) && words.includes('deadLetter');
 
-/** A retry is told by its element with a raised attempt. */
+/** A retry is recognised by its element with a raised attempt. */
 function hasReplacement(words: readonly string[]): boolean {
   return words.some((word) => /"attempt":[23],/.test(word));
 }
 
 describe('a consumer that is killed', () => {
   test.each<[string, Match, 'holdRequest' | 'holdReply']>([
-    ['while its wait has an answer that it did not get', isBlmove, 'holdReply'],
+    ['while its wait has an answer that has not arrived', isBlmove, 'holdReply'],
     ['before its settling reaches Redis', isSettling, 'holdRequest'],
     ['after its settling, before it knows', isSettling, 'holdReply'],
   ])('%s leaves one home for the message', async (_, match, how) => {
@@ -105,7 +105,7 @@ describe('a consumer that is killed', () => {
     expect(ends.length).toBeLessThanOrEqual(2);
   });
 
-  test('before its settling reaches Redis leaves a message to expire that its handler has done with', async () => {
+  test('before its settling reaches Redis leaves a message that has been handled to expire', async () => {
     const first = await startConsumer('first', proxy.url);
     const frame = proxy.holdRequest(isSettling);
     await enqueue('finish', LEASE_MS / 2);
@@ -118,13 +118,13 @@ describe('a consumer that is killed', () => {
     expect((await dumpQueue(rig.commands, rig.prefix, WORK)).expired).toBe(1);
   });
 
-  test('while an exchange has taken what it did not get leaves one home for each message', async () => {
+  test('while an exchange has taken messages that have not arrived leaves one home for each message', async () => {
     await enqueue('finish');
     const frame = proxy.holdReply(isTake);
     const first = consumer('first', proxy.url);
     const starting = first.start();
     await killAt(first, frame);
-    await starting.catch(() => undefined); // it was killed at its start, or just after
+    await starting.catch(() => undefined); // it was killed when it started, or just after
     await startConsumer('second', rig.redis.url);
     await expectAtRest(WORK, 0);
     expect(eventsOf('second', 'end')).toHaveLength(1);

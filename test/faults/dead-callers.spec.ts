@@ -13,7 +13,7 @@ const rig = nestRig();
 
 jest.setTimeout(120_000);
 
-/** A caller reads nothing for so long before it is given up. */
+/** How long a caller may read nothing before it is given up. */
 const PATIENCE_MS = 30_000;
 
 test('a stream whose caller was killed ends while its values keep coming, and frees its place', async () => {
@@ -43,7 +43,7 @@ test('a stream whose caller was killed ends while its values keep coming, and fr
   expect(await firstValueFrom(rig.client().send('ticks', {}))).toBe(0);
 });
 
-test('a stream whose caller was cut off for longer than it may be tells it so', async () => {
+test('a stream whose caller was cut off for too long tells the caller so', async () => {
   rig.mayRemain(/}:added$/);
   const controller = controllerOf('ticks', () => interval(20));
   await rig.serve({ controllers: [controller] });
@@ -56,7 +56,7 @@ test('a stream whose caller was cut off for longer than it may be tells it so', 
   });
   await eventually(() => expect(heard).toBeGreaterThan(0));
 
-  // No list is left to be read from until it is given back.
+  // No list is left to read from until it is restored.
   await rig.commands.call('ACL', 'SETUSER', 'default', '-blmpop');
   rig.closeLater({ close: () => rig.commands.call('ACL', 'SETUSER', 'default', '+@all') });
   await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
@@ -66,7 +66,7 @@ test('a stream whose caller was cut off for longer than it may be tells it so', 
   await eventually(() => expect(failure).toMatchObject({ code: 'CALLER_GONE' }));
 });
 
-test('a caller that reads less than comes is not given up, though all values look alike', async () => {
+test('a caller that reads more slowly than values come is not given up, even if all values look alike', async () => {
   rig.mayRemain(/}:(replies|refused|added)$/);
   const reasons: unknown[] = [];
   const serve = (pattern: string, everyMs: number): Promise<unknown> => {
@@ -77,7 +77,7 @@ test('a caller that reads less than comes is not given up, though all values loo
     });
     return rig.serve({ controllers: [controller] });
   };
-  // Whenever the slow one adds a value, the fast one has added more than were read.
+  // Whenever the slow stream adds a value, the fast one has added more than were read.
   await serve('slow', 1_000);
   await serve('fast', 20);
   const list = `${rig.prefix}:{reply:reader}:replies`;

@@ -57,15 +57,15 @@ async function startReplica(group: string): Promise<TestProcess> {
   return rig.closeLater(await TestProcess.start('programs/group-replica.js', settings));
 }
 
-/** Ids of what waits for a group, in order. */
+/** The ids of the events that wait for a group, in order. */
 async function copiesOf(group: string): Promise<(string | undefined)[]> {
   const key = `${rig.prefix}:{@${group}/${PATTERN}}:waiting`;
   const elements = await rig.commands.lrangeBuffer(key, 0, -1);
   return elements.map((element) => decodeElement(element).id);
 }
 
-describe('SIGKILL of an emitter amid durable events', () => {
-  test(`leaves each confirmed one in every group exactly once, and no other in some of them only (seed ${SEED})`, async () => {
+describe('SIGKILL of an emitter of durable events', () => {
+  test(`leaves each confirmed one in every group exactly once, and no other in only some of them (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     const admin = rig.closeLater(
       new RedisQueueAdmin({ connection: rig.redis.url, prefix: rig.prefix }),
@@ -89,7 +89,7 @@ describe('SIGKILL of an emitter amid durable events', () => {
     expect(confirmed.filter((id) => !held.has(id))).toEqual([]);
   });
 
-  test('while a group begins leaves it all that was emitted since', async () => {
+  test('while a group begins leaves the group everything that was emitted since', async () => {
     const admin = rig.closeLater(
       new RedisQueueAdmin({ connection: rig.redis.url, prefix: rig.prefix }),
     );
@@ -108,7 +108,7 @@ describe('SIGKILL of an emitter amid durable events', () => {
     const held = new Set(late);
     const since = idsOf(readJournal(journal), 'confirmed').filter((id) => !sentBefore.has(id));
     expect(since.filter((id) => !held.has(id))).toEqual([]);
-    // Nothing in between is missing: it is the end of what the other group has.
+    // Nothing in between is missing: these are the last events of the other group.
     expect((await copiesOf('billing')).slice(-late.length)).toEqual(late);
   });
 });
@@ -135,7 +135,7 @@ describe('SIGKILL of all replicas of a group', () => {
       await eventually(() => expect(readJournal(journal).length).toBeGreaterThan(before + 20));
       await Promise.all(replicas.map((replica) => replica.kill()));
       await emitting;
-      // Nobody of the group is there.
+      // No replica of the group is alive.
       await emit(100);
       replicas = [await startReplica('billing'), await startReplica('billing')];
       await eventually(() => {
@@ -143,7 +143,7 @@ describe('SIGKILL of all replicas of a group', () => {
         expect(handled.size).toBe(emitted);
       }, 30_000);
     }
-    // Only what ran when they died may have run twice.
+    // Only events that were running when the replicas died may have run twice.
     const ends = idsOf(readJournal(journal), 'end');
     expect(ends.length - emitted).toBeLessThanOrEqual(rounds(3) * 2 * 5);
     await Promise.all(replicas.map((replica) => replica.close()));

@@ -7,8 +7,8 @@ import { FaultStage } from './fault-stage.js';
 const rig = redisRig({ settings: { maxmemory: '100mb' } });
 
 /**
- * What the consumers write is the point here. With the stage's lease of a second, one that got no time from its machine
- * for two would rightly write that it gave up a connection on which an answer was overdue.
+ * What the consumers log is the point of this test. With the stage's lease of one second, a consumer that got no time
+ * from its machine for two would rightly log that it gave up a connection with an overdue answer.
  */
 const LONG_LEASE = { leaseMs: 30_000 };
 
@@ -22,8 +22,8 @@ function messages(prefix: string): TestMessage[] {
   return Array.from({ length: 20 }, (_, index) => ({ id: `${prefix}${index}` }));
 }
 
-describe('a Redis that throws keys away when it is full', () => {
-  test('has a server warn once at its start, and serve: nothing is lost as long as it is not full', async () => {
+describe('a Redis that evicts keys when it is full', () => {
+  test('makes a server warn once at its start, and serve: nothing is lost as long as Redis is not full', async () => {
     await setPolicy('allkeys-lru');
     const stage = await FaultStage.open(rig);
     await stage.send(...messages('before'));
@@ -35,14 +35,14 @@ describe('a Redis that throws keys away when it is full', () => {
     const account = await stage.balance(0);
     expect(account).toMatchObject({ handled: 41, dead: [] });
     expect(await rig.commands.info('stats')).toContain('evicted_keys:0\r\n');
-    await consumer.close(); // then all of its output is read
+    await consumer.close(); // now all of its output is read
     expect(consumer.output.match(/WARN/g)).toHaveLength(1);
     expect(consumer.output).toMatch(
       /WARN.*maxmemory-policy allkeys-lru: when it is full, it throws away queues.*noeviction/,
     );
   });
 
-  test('has a server end at its start, by option, whatever the policy, and what waits stays', async () => {
+  test('makes a server with this option end at its start, with each policy, and leaves waiting messages alone', async () => {
     const stage = await FaultStage.open(rig);
     await stage.send(...messages('m'));
     for (const policy of POLICIES) {
@@ -73,7 +73,7 @@ describe('a Redis that throws keys away when it is full', () => {
     expect(consumer.output).toBe('');
   });
 
-  test('is none with noeviction: there is no warning', async () => {
+  test('does not exist with noeviction: there is no warning', async () => {
     await setPolicy('noeviction');
     const stage = await FaultStage.open(rig);
     const consumer = await stage.startConsumer({ ...LONG_LEASE, onEviction: 'warn' });

@@ -21,13 +21,13 @@ import { dumpQueue, heldIn } from '../support/queue-dump.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import type { RedisRig } from '../support/redis-rig.js';
 
-/** As short as the options allow: what takes a lease in these tests takes a second. */
+/** As short as the options allow, so that a test that needs a lease to end takes a second. */
 export const LEASE_MS = 1_000;
 /** Consumers look for ended leases whenever they renew their own. */
 export const RECLAIM_EVERY_MS = LEASE_MS / 3;
-/** A request expires when its caller waits no longer: by default after so much, and some wait less. */
+/** A request expires when its caller stops waiting: by default after this time, in some tests sooner. */
 const REQUEST_MS = 10_000;
-/** For a machine that has other work to do. */
+/** Enough for a machine that has other work to do. */
 export const SLACK_MS = 1_000;
 
 /** One queue, consumer processes, a client, and the books of what became of each message. */
@@ -46,7 +46,7 @@ export class FaultStage {
     this.rig.mayRemain(/}:fenced$/);
   }
 
-  /** @param connection for the client; without one it goes straight to the rig's Redis */
+  /** @param connection for the client; without one it connects directly to the rig's Redis */
   static async open(
     rig: RedisRig,
     connection: ConnectionOption = rig.redis.url,
@@ -71,7 +71,7 @@ export class FaultStage {
     return started;
   }
 
-  /** Enqueues in this order, one call at once after the other. */
+  /** Enqueues in this order, each call right after the one before. */
   send(...messages: readonly TestMessage[]): Promise<SendResult[]> {
     return Promise.all(
       messages.map((message) =>
@@ -82,7 +82,7 @@ export class FaultStage {
     );
   }
 
-  /** Sends a request, which is in the books like every other message. Answers the reply, or rejects as the call did. */
+  /** Sends a request, which the books cover like every other message. Returns the reply, or rejects as the call did. */
   async ask(message: TestMessage, client = this.client): Promise<unknown> {
     const reply = lastValueFrom(client.send<unknown>(this.queue, recordOf(message)));
     await this.ledger.send(message.id, () => reply, { expiresInMs: REQUEST_MS });
@@ -97,7 +97,7 @@ export class FaultStage {
     return dumpQueue(this.rig.commands, this.rig.prefix, this.queue);
   }
 
-  /** Waits until every message has its home. A wedge ends here, with what all processes wrote. */
+  /** Waits until every message has its home. If it fails, the error shows the output of all processes. */
   async untilAllHome(deadlineMs = 15_000): Promise<void> {
     try {
       await eventually(async () => {
@@ -115,7 +115,7 @@ export class FaultStage {
     }
   }
 
-  /** The invariant of all faults. */
+  /** The invariant of all fault tests. */
   async balance(mostDuplicates: number): Promise<Account> {
     const account = this.ledger.account(await this.dump());
     expect(account.violations).toEqual([]);

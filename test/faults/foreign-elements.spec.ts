@@ -10,13 +10,15 @@ interface ForeignElement {
   readonly reason?: string;
 }
 
-/** What anybody could push by hand, and why it ends as it does; undefined: its data reaches the handler. */
+/**
+ * What anybody could push by hand, and the reason why it is dead-lettered; undefined if its data reaches the handler.
+ */
 const ELEMENTS: readonly ForeignElement[] = [
   { name: 'plain', element: '{"id":"plain"}' },
   { name: 'header', element: '{"rq":1,"id":"header"}\n{"id":"header"}' },
   { name: 'spaces', element: '{"rq": 1, "id": "spaces"}\n{"id": "spaces"}' },
   { name: 'lines', element: '{\n  "id": "lines"\n}\n' },
-  { name: 'no JSON', element: 'no JSON', reason: 'undecodable' },
+  { name: 'not JSON', element: 'no JSON', reason: 'undecodable' },
   { name: '', element: '', reason: 'undecodable' },
   { name: 'half a header', element: '{"rq":1,"id":\n{}', reason: 'undecodable' },
   { name: 'a newer format', element: '{"rq":2,"id":"new"}\n{}', reason: 'undecodable' },
@@ -40,7 +42,7 @@ describe('elements that were pushed by hand', () => {
     const consumer = await stage.startConsumer({ concurrency: 3 });
     const waiting = `${rig.prefix}:{${stage.queue}}:waiting`;
     for (const { element } of ELEMENTS) await rig.commands.rpush(waiting, element);
-    // And many at once, so that they come by the script as well as by the wait.
+    // Then many at once, so that they are taken by the script as well as by the wait.
     await rig.commands.rpush(waiting, ...ELEMENTS.map(({ element }) => element));
     await stage.send({ id: 'last' });
     await stage.untilAllHome();
@@ -93,7 +95,7 @@ describe('elements that were pushed by hand', () => {
   });
 });
 
-/** What came, byte for byte; where it is large, it is parked. */
+/** What arrived, byte for byte; a large element is parked. */
 function bodyOf(letter: Buffer, bodies: Record<string, Buffer>): Buffer {
   const [, name = ''] = /"parked":"([^"]*)"/.exec(letter.toString('latin1', 0, 100)) ?? [];
   return bodies[name] ?? letter.subarray(letter.indexOf('\n') + 1);

@@ -7,9 +7,9 @@ import { FaultStage } from './fault-stage.js';
 
 const rig = redisRig();
 
-const GARBAGE = ['', 'no JSON', '{"rq":1,"id":', Buffer.from([0xff, 0x00, 0x0a])];
+const GARBAGE = ['', 'not JSON', '{"rq":1,"id":', Buffer.from([0xff, 0x00, 0x0a])];
 
-test('what is put by hand into processing, delayed and dead is dead-lettered or shown, and the loop goes on', async () => {
+test('elements put by hand into processing, delayed and dead are dead-lettered or shown, and the loop goes on', async () => {
   const stage = await FaultStage.open(rig);
   await stage.startConsumer();
   const key = (what: string): string => queueKey(rig.prefix, stage.queue, what);
@@ -17,7 +17,7 @@ test('what is put by hand into processing, delayed and dead is dead-lettered or 
   await rig.commands.rpush(key(`processing:${consumer}`), ...GARBAGE);
   for (const element of GARBAGE) await rig.commands.zadd(key('delayed'), 1, element);
   await rig.commands.xadd(key('dead'), '*', 'other', 'field');
-  await rig.commands.xadd(key('dead'), '*', 'element', 'no dead letter of ours');
+  await rig.commands.xadd(key('dead'), '*', 'element', 'not one of our dead letters');
 
   await stage.send({ id: 'good' });
   await eventually(() => expect(stage.ledger.idsOf('end')).toEqual(['good']));

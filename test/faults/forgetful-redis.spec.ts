@@ -14,12 +14,12 @@ const PATTERN = 'order.placed';
 const HISTORY = { maxLength: 1_000 };
 const SHORT = { leaseMs: LEASE_MS };
 
-/** Those from one on, sorted. A group may hear one twice when its machine stops for longer than the lease. */
+/** Numbers from one on, sorted. A group may hear an event twice if its machine stops for longer than the lease. */
 function eachOnce(numbers: readonly number[], first: number): number[] {
   return [...new Set(numbers.filter((number) => number >= first))].toSorted((a, b) => a - b);
 }
 
-test('FLUSHALL amid events: groups, histories, declarations and wildcards come back by themselves, and stay', async () => {
+test('FLUSHALL during events: groups, histories, declarations and wildcards come back by themselves, and stay', async () => {
   const billed: number[] = [];
   const seen: number[] = [];
   const recovered: number[] = [];
@@ -33,7 +33,7 @@ test('FLUSHALL amid events: groups, histories, declarations and wildcards come b
     },
     { ...SHORT, declare: { 'order.#': { groups: ['later'] } } },
   );
-  // This one has no group: what it declares comes back with the queue of its messages.
+  // This server has no group: what it declares comes back with its queue of messages.
   const recovering = { recover: { withinMs: 60_000 } };
   await rig.serve(
     {
@@ -68,7 +68,7 @@ test('FLUSHALL amid events: groups, histories, declarations and wildcards come b
     expect(result.historyId).toBeDefined();
   }
   const paid = await emit('order.paid');
-  // The wildcard, and who recovers, although the history counts from 1 again.
+  // The wildcard, and the recovering listener, although the history counts from 1 again.
   expect(paid).toMatchObject({ groups: 2, listeners: 2 });
   expect(paid.historyId).toBeDefined();
 

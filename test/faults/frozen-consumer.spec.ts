@@ -10,7 +10,9 @@ import { Stopwatch } from '../support/stopwatch.js';
 
 const rig = redisRig();
 
-/** Leaves the rest to the frozen one, once it knows that its lease is lost; answers all that it ever began. */
+/**
+ * Leaves the rest to the frozen consumer once it knows that its lease is lost. Returns everything that it ever began.
+ */
 async function startedWithout(
   other: ConsumerProcess,
   frozen: ConsumerProcess,
@@ -24,7 +26,7 @@ async function startedWithout(
 }
 
 describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
-  test('has its late results dropped and its handlers told, and settles nothing twice', async () => {
+  test('has its late results ignored and its signals fired, and settles nothing twice', async () => {
     const stage = await FaultStage.open(rig);
     const frozen = await stage.startConsumer({ concurrency: 5 });
     const held = ['a', 'b', 'c', 'd', 'e'];
@@ -34,7 +36,7 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     frozen.signal('SIGSTOP');
     const watch = Stopwatch.start();
 
-    // The other one takes them over, one at a time as each is suspected, and dead-letters one that fails for good.
+    // The other one takes them over, one at a time since each is a suspect, and dead-letters one that always fails.
     await eventually(() => expect(other.journal.map(({ event }) => event)).toContain('start'));
     watch.expectAtMost(LEASE_MS + RECLAIM_EVERY_MS + SLACK_MS);
     other.letGo();
@@ -61,7 +63,7 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     expect(frozen.output).toContain('Lost the lease');
   });
 
-  test('that ends while its results are on their way gives no delivery away', async () => {
+  test('that ends while its results are under way gives no delivery away', async () => {
     const stage = await FaultStage.open(rig);
     const frozen = await stage.startConsumer({ concurrency: 5 });
     await stage.send(...['a', 'b', 'c'].map((id) => ({ id, workMs: 200 })));
@@ -69,14 +71,14 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     frozen.signal('SIGSTOP');
     const other = await stage.startConsumer({ concurrency: 5 });
     await eventually(() => expect(other.journal.length).toBeGreaterThan(0));
-    // Its three handlers are due at once, and their results with them.
+    // Its three handlers end at once, so their results come together.
     frozen.signal('SIGCONT');
     await stage.untilAllHome();
     await eventually(() => expect(frozen.output).toContain('Lost the lease'));
     await stage.balance(3);
   });
 
-  test('alone loses nothing: without another consumer the lease is still its own', async () => {
+  test('alone loses nothing: without another consumer, the lease is still its own', async () => {
     const stage = await FaultStage.open(rig);
     const frozen = await stage.startConsumer();
     await stage.send({ id: 'a', workMs: 100 });
@@ -92,12 +94,12 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     await stage.balance(0);
   });
 
-  test('does not run what came for it in the meantime and was handled by others', async () => {
+  test('does not run a message that came for it meanwhile and was handled by others', async () => {
     const stage = await FaultStage.open(rig);
     const frozen = await stage.startConsumer();
     await stage.send({ id: 'first' });
     await stage.untilAllHome();
-    // Its wait is at Redis, and gets the message that it cannot read any more.
+    // Its wait is at Redis, and gets the message, but cannot read it any more.
     await eventually(async () => {
       frozen.signal('SIGSTOP');
       const isWaiting = (await rig.commands.info('clients')).includes('blocked_clients:1\r\n');
@@ -116,10 +118,10 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     await stage.balance(0);
   });
 
-  test('does not begin what it had ready and was handled by others', async () => {
+  test('does not begin a message that it had ready and that was handled by others', async () => {
     const stage = await FaultStage.open(rig);
     const frozen = await stage.startConsumer({ concurrency: 1, prefetch: 5 });
-    // As long as the lease: it ends with the first thing that the process does again.
+    // As long as the lease, so it ends with the first thing that the process does again.
     await stage.send({ id: 'a', workMs: LEASE_MS }, { id: 'b' }, { id: 'c' });
     await eventually(async () => expect(heldIn(await stage.dump())).toBe(3));
     await eventually(() => expect(frozen.journal).toHaveLength(1));
@@ -134,13 +136,13 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     await stage.balance(1);
   });
 
-  test('does not run what it took when its lease was over, before it learned so', async () => {
+  test('does not run messages that it took after its lease had ended, even before it learns of that', async () => {
     const stage = await FaultStage.open(rig);
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const frozen = await stage.startConsumer({}, proxy.url);
-    // There already, so that the other one stands still for no longer than its lease takes to end.
+    // It joins first, so that the frozen one stands still for no longer than its lease takes to end.
     const other = await stage.startConsumer({ concurrency: 1 });
-    // After a wait it looks, finds nothing, and is to wait once more.
+    // After a wait, it makes an exchange, finds nothing, and waits again.
     const wait = proxy.holdReply(isBlmove);
     await wait.happened;
     const look = proxy.holdReply(isTake);
@@ -154,7 +156,7 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     await stage.send({ id: 'busy', holds: true }, { id: 'm' });
     await eventually(() => expect(other.journal).toHaveLength(1));
 
-    // The wait has its answer before it learns that its lease is over.
+    // The wait has its answer before the consumer learns that its lease has ended.
     const renewal = proxy.holdReply(isRenewal);
     frozen.signal('SIGCONT');
     await eventually(async () => expect(heldIn(await stage.dump())).toBe(2));

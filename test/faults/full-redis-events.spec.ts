@@ -60,7 +60,7 @@ function tell(data: string): Promise<EmitResult> {
   return lastValueFrom(client.emit(LIVE, data));
 }
 
-/** Everything that Redis holds of the durable events, but the index of groups. */
+/** Everything that Redis holds of the durable events, except for the index of groups. */
 async function held(): Promise<unknown> {
   const keys = (await rig.commands.keys(`${rig.prefix}:{*`)).sort();
   return Promise.all(keys.map(async (key) => [key, await rig.commands.dumpBuffer(key)]));
@@ -76,9 +76,9 @@ describe('a Redis that is full (noeviction)', () => {
     expect(await emit('before')).toMatchObject({ groups: 2 });
     const before = await held();
 
-    // One byte is less than any Redis uses.
+    // Less than any Redis uses.
     await setMaxMemory(1);
-    // They leave in one call, with one that holds nothing between them.
+    // They leave in one call, with one in between that holds nothing.
     const calls = await Promise.allSettled([
       emit('a'),
       tell('live'),
@@ -95,7 +95,7 @@ describe('a Redis that is full (noeviction)', () => {
     expect(await held()).toEqual(before);
 
     await setMaxMemory(0);
-    // That they were refused does not make duplicates of them.
+    // The refusal does not make duplicates of them.
     expect(await emit('a')).toMatchObject({ groups: 2, isDuplicate: false });
     expect(await emit('b', { filler: LARGE })).toMatchObject({ groups: 2, isDuplicate: false });
     for (const group of GROUPS)
@@ -104,7 +104,7 @@ describe('a Redis that is full (noeviction)', () => {
       );
   });
 
-  test('lets another replica of a group join, and drain it, that once began in a history', async () => {
+  test('lets another replica join a group that once began in a history, and drain it', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'full-'));
     rig.closeLater({ close: () => rm(directory, { recursive: true, force: true }) });
     const journal = join(directory, 'journal');

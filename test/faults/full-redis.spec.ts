@@ -22,13 +22,13 @@ jest.setTimeout(timeFor(FILLS, 60_000));
 const ROOM_BYTES = 4_000_000;
 /** Short enough not to be compressed. */
 const FILLER = 'x'.repeat(30_000);
-/** More than the consumer ends meanwhile, however slowly a busy machine lets this process send. */
+/** More than the consumer can handle meanwhile, no matter how slowly a busy machine lets this process send. */
 const BATCH = 50;
-/** So many calls meet a full Redis, while consumers make room. */
+/** How many calls meet a full Redis while consumers make room. */
 const REFUSED = 20;
-/** Half of what there is room for. */
+/** Half of the room. */
 const LEAST_HELD = ROOM_BYTES / FILLER.length / 2;
-/** Many more than can be sent until so many are refused. */
+/** Many more than can be sent before this many are refused. */
 const MOST_SENT = 500;
 const CONSUMER = { concurrency: 4, retry: { attempts: 3, delayMs: 20 } } as const;
 
@@ -45,7 +45,7 @@ function isFull(): unknown {
 }
 
 describe('a Redis that is full (noeviction)', () => {
-  test(`refuses what it does not hold, and has room again once consumers drained it, time after time (seed ${SEED})`, async () => {
+  test(`refuses what it does not hold, and has room again once consumers have drained it, time after time (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     const stage = await FaultStage.open(rig);
     rig.closeLater({ close: () => setMaxMemory(0) });
@@ -55,7 +55,7 @@ describe('a Redis that is full (noeviction)', () => {
     const next = (): TestMessage => {
       const id = `m${(sent += 1)}`;
       const kind = random();
-      // Small: dead letters stay.
+      // Small, since dead letters stay.
       if (kind < 0.1) return { id, isUseless: true };
       const message = { id, filler: FILLER, workMs: 10 + random() * 30 };
       return kind < 0.3 ? { ...message, failsFirst: true } : message;
@@ -89,7 +89,7 @@ describe('a Redis that is full (noeviction)', () => {
     expect(account.handled).toBeGreaterThan(fills * LEAST_HELD);
   });
 
-  test('and stays so however much is freed lets consumers join, settle, retry, park, reply and leave', async () => {
+  test('and stays full no matter how much is freed lets consumers join, settle, retry, park, reply and leave', async () => {
     const stage = await FaultStage.open(rig);
     rig.closeLater({ close: () => setMaxMemory(0) });
     const options = { connection: rig.redis.url, prefix: rig.prefix };
@@ -106,7 +106,7 @@ describe('a Redis that is full (noeviction)', () => {
     const answer = stage.ask({ id: 'asked' }, patient);
     await eventually(async () => expect((await stage.dump()).waiting).toHaveLength(101));
 
-    // One byte is less than any Redis uses.
+    // Less than any Redis uses.
     await setMaxMemory(1);
     const refused = ['refused1', 'refused2', 'refused3'];
     expect(await stage.send(...refused.map((id) => ({ id })))).toEqual(
@@ -136,7 +136,7 @@ describe('a Redis that is full (noeviction)', () => {
       messages.filter(({ isUseless }) => isUseless).map(({ id }) => id),
     );
 
-    // What was refused has left nothing behind that would keep it from being sent again.
+    // What was refused has left nothing behind that keeps it from being sent again.
     await setMaxMemory(0);
     await stage.startConsumer(CONSUMER);
     expect(await enqueue('refused4')).toEqual({ id: 'refused4', isDuplicate: false });

@@ -9,14 +9,14 @@ jest.setTimeout(300_000);
 const rig = nestRig();
 const MIB = 1_048_576;
 
-/** Redis allows no more (proto-max-bulk-len); that takes 5 GiB of memory for a while: GIANT_MIB=512. */
+/** GIANT_MIB=512 is the most that Redis allows (proto-max-bulk-len), and takes 5 GiB of memory for a while. */
 const GIANT_MIB = Number(process.env['GIANT_MIB'] ?? 160);
 
 test.each([
   ['that a consumer waits for', 'waiting', true],
-  ['that stands at the head of a backlog', 'waiting', false],
+  ['at the head of a backlog', 'waiting', false],
 ])(
-  `an element of ${GIANT_MIB} MiB %s is dead-lettered by its length, and others are handled`,
+  `an element of ${GIANT_MIB} MiB %s is dead-lettered for its length, and others are handled`,
   async (_, place, isWaiting) => {
     rig.mayRemain(/}:parked$/);
     const handled: unknown[] = [];

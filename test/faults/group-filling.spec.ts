@@ -23,7 +23,7 @@ jest.setTimeout(60_000);
 
 const PATTERN = 'order.placed';
 const GROUP = 'late';
-/** More than two parts that a group is filled by. */
+/** More than two of the parts by which a group is filled. */
 const KEPT = 2_500;
 
 let journal: string;
@@ -66,7 +66,7 @@ function launch(url: string): TestProcess {
   return rig.closeLater(TestProcess.launch('programs/group-replica.js', settings));
 }
 
-/** The second, or a later, of the calls that match. */
+/** Matches the second, or a later, of the matching calls. */
 function afterTheFirst(match: Match): Match {
   let seen = 0;
   return (words, connection) => match(words, connection) && (seen += 1) > 1;
@@ -77,7 +77,7 @@ describe('kill -9 of a replica that fills its new group from a history', () => {
     ['holdRequest', 'before', 1_000],
     ['holdReply', 'after', 2_000],
   ])(
-    'with a part under way (%s: %s Redis has it) lets another one go on from there: nothing lost, nothing twice',
+    'during a part (%s: %s Redis has it) lets another one go on from there: nothing is lost or doubled',
     async (how, _, filled) => {
       const ids = await emit('early', KEPT);
       const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
@@ -92,7 +92,7 @@ describe('kill -9 of a replica that fills its new group from a history', () => {
 
       const second = launch(rig.redis.url);
       const starting = second.ready();
-      // While it is being filled, more is emitted: that comes by the history, or live.
+      // More is emitted while the group is filled: it comes from the history, or live.
       ids.push(...(await emit('meanwhile', 500)));
       await starting;
       ids.push(...(await emit('late', 500)));

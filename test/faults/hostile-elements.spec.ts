@@ -9,7 +9,7 @@ import { HostileElements } from './hostile-elements.js';
 
 const rig = redisRig();
 
-/** So many elements in each round, and so many good messages of each kind among all. */
+/** How many elements each round has, and how many good messages of each kind are among them. */
 const ELEMENTS = 2_500;
 const NORMAL_ROUNDS = 4;
 const GOOD = 25;
@@ -17,15 +17,15 @@ const GOOD = 25;
 jest.setTimeout(timeFor(NORMAL_ROUNDS, 180_000));
 
 /**
- * A few are giants, in `waiting`, in the list of others, among what a dead process held, and among what is due. With GIANT_MIB=512,
- * as large as Redis allows; that takes some GiB of memory.
+ * A few are giants: in `waiting`, in the list of others, in the list of a dead process, and among due messages. With
+ * GIANT_MIB=512, they are as large as Redis allows, which takes some GiB of memory.
  */
 const GIANT_MIB = Number(process.env['GIANT_MIB'] ?? 160);
 const GIANT_PLACES = [15, 5, 1, 2];
 
 const QUEUES = ['work', 'once', '@billing/order.#'];
 
-/** Keys of others and their values. None may change. */
+/** Keys of others and their values, none of which may change. */
 function strangers(): [string, string][] {
   return [
     ['sessions', 'list'],
@@ -54,7 +54,7 @@ async function expectStrangersUntouched(): Promise<void> {
   expect(keys.filter((key) => !known.test(key) && !others.includes(key))).toEqual([]);
 }
 
-/** Puts an element where somebody else's hand might have put it. */
+/** Puts an element where another program could have put it. */
 async function put(element: Buffer, place: number, random: () => number): Promise<unknown> {
   const queue = QUEUES[Math.floor(random() * QUEUES.length)] ?? '';
   const key = (what: string): string => `${rig.prefix}:{${queue}}:${what}`;
@@ -108,7 +108,7 @@ async function put(element: Buffer, place: number, random: () => number): Promis
 
 const PLACES = 40; // most of them in `waiting`
 
-test(`nothing that stands in Redis stops a service or reaches the keys of others (seed ${SEED})`, async () => {
+test(`nothing that is in Redis stops a service or reaches the keys of others (seed ${SEED})`, async () => {
   const random = randomNumbers(SEED);
   const hostile = new HostileElements(random, rig.prefix);
   await putStrangers();
@@ -174,7 +174,7 @@ test(`nothing that stands in Redis stops a service or reaches the keys of others
   }, 60_000);
   await expectStrangersUntouched();
 
-  // The consumers are the ones that began, and people can look at all of it.
+  // The consumers are still the first ones, and people can look at everything.
   service.printed.splice(0, service.printed.length);
   await service.prints('health up');
   expect(client.health().status).toBe('up');

@@ -5,12 +5,12 @@ type Make = () => Buffer;
 /** Few are larger than a header may be, and very few as large as a body may be. */
 const LARGE_ONE_IN = 200;
 const VERY_LARGE_ONE_IN = 4_000;
-/** So many are remembered to be changed further. */
+/** How many elements are kept to be changed further. */
 const MOST_KEPT = 500;
 
 /**
- * What others may have put into Redis: by chance, but grown from what once was an element, so that much of it is almost
- * one.
+ * Elements that others may have put into Redis. They are random, but grow from valid elements, so many are almost
+ * valid.
  */
 export class HostileElements {
   readonly #kept: Buffer[] = [];
@@ -61,7 +61,7 @@ export class HostileElements {
     return this.#joined(`{"rq":1,${fields.join(',')}}`);
   };
 
-  /** With counts where they count, and where they do not. */
+  /** With counts where they count, and elsewhere. */
   readonly #counted = (): Buffer => {
     const count = (): string =>
       this.#oneOf(['0', '1', '2', '3', '007', '9'.repeat(40), '-1', '1.5', '1e9']);
@@ -125,7 +125,7 @@ export class HostileElements {
     return `"${name}":${this.#isOneIn(2) ? this.#likely(name) : this.#value(3)}`;
   }
 
-  /** What a field of this name could hold in earnest. */
+  /** A value that a field with this name could really have. */
   #likely(name: string): string {
     const lists = [
       'sessions',

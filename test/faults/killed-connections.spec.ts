@@ -33,7 +33,7 @@ describe('CLIENT KILL and SCRIPT FLUSH', () => {
     await stage.balance(0);
   });
 
-  test('of an idle consumer leave it taking messages', async () => {
+  test('of an idle consumer leave it able to take messages', async () => {
     const stage = await FaultStage.open(rig);
     await stage.startConsumer();
     for (let round = 0; round < 5; round += 1) {
@@ -49,7 +49,7 @@ describe('CLIENT KILL and SCRIPT FLUSH', () => {
 
 describe('health', () => {
   test.each(['rq-commands', 'rq-wait', 'rq-events'])(
-    'is red from a CLIENT KILL of %s until Redis can be reached again, and messages are taken then',
+    'is red from a CLIENT KILL of %s until Redis can be reached again, and then messages are taken',
     async (role) => {
       const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
       const stage = await FaultStage.open(rig);
@@ -90,7 +90,7 @@ describe('health', () => {
     rig.redis.pause();
     try {
       await untilDown(consumer, /rq-wait|rq-commands/);
-      // Not for a moment only: the connections that it tries to open meanwhile do not count as there.
+      // Not only for a moment: the connections that it tries to open meanwhile do not count.
       const end = performance.now() + 2 * LEASE_MS;
       const seen = new Set<string>();
       await eventually(async () => {
@@ -121,7 +121,7 @@ async function untilDown(consumer: ConsumerProcess, reason: RegExp): Promise<voi
   );
 }
 
-/** Of the connections in this role, by what Redis calls them. */
+/** The connections in this role, by what Redis calls them. */
 async function idsOf(role: string): Promise<number[]> {
   const list = String(await rig.commands.client('LIST'));
   return [...list.matchAll(new RegExp(`^id=(\\d+) .* name=${role}`, 'gm'))].map(([, id]) =>
@@ -129,7 +129,7 @@ async function idsOf(role: string): Promise<number[]> {
   );
 }
 
-/** All but the test's own. */
+/** All connections except the test's own. */
 async function killConnections(type: 'normal' | 'pubsub'): Promise<void> {
   await rig.commands.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
 }

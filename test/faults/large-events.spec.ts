@@ -72,7 +72,7 @@ async function listen(): Promise<string[]> {
 }
 
 describe('a large event', () => {
-  test('keeps Redis busy for less than 10 ms in a script, whatever the number of its groups', async () => {
+  test('keeps Redis busy for less than 10 ms in a script, no matter how many groups there are', async () => {
     await broker.declare({ pattern: PATTERN, groups: GROUPS });
     const heard = await listen();
     await expectShortScripts(rig.commands, async () => {
@@ -117,7 +117,7 @@ describe('a large event', () => {
     expect(heard).toHaveLength(2 * sent);
   });
 
-  test('that is under way is finished before the broker closes, and so are those behind it', async () => {
+  test('that is under way is sent before the broker closes, and so are those behind it', async () => {
     await broker.declare({ pattern: PATTERN, groups: GROUPS });
     const closing = await world.open();
     const large = element('large', `"${TEXT}"`);
@@ -134,7 +134,7 @@ describe('a large event', () => {
     await forget();
   });
 
-  test('uses the connection for bodies, and one that gets none fails without the small ones', async () => {
+  test('uses the connection for bodies; if it gets none, it fails without the small ones', async () => {
     await broker.declare({ pattern: PATTERN, groups: ['billing'] });
     const sender = world.openUnconnected(rig.redis.url, 1_000);
     await sender.connect();
@@ -170,7 +170,7 @@ describe('a large event', () => {
     const heard = await listen();
     const sender = await world.open();
     const order = ['small 1', 'large 1', 'small 2', 'large 2', 'large 3', 'small 3'];
-    // The sender does not know the group before the first is refused, and all are sent again.
+    // The sender does not know the group before the first event is refused, so all are sent again.
     await Promise.all(
       order.map((id) =>
         sender.publish(PATTERN, id, element(id, id.startsWith('large') ? `"${TEXT}"` : '{}')),
@@ -195,7 +195,7 @@ describe('a large event', () => {
     await forget();
   });
 
-  test('that one group cannot take is for no group, and nobody hears of it', async () => {
+  test('that one group cannot take goes to no group, and nobody hears of it', async () => {
     await broker.declare({ pattern: PATTERN, groups: GROUPS });
     const heard = await listen();
     for (const what of ['waiting', 'parked']) {
@@ -213,7 +213,7 @@ describe('a large event', () => {
     await forget();
   });
 
-  test('of a sender who may not publish it is for no group', async () => {
+  test('of a sender who may not publish it goes to no group', async () => {
     await broker.declare({ pattern: PATTERN, groups: GROUPS });
     await rig.commands.call(
       ...['ACL', 'SETUSER', 'quiet', 'reset', 'on', '>secret', '~*', `&${rig.prefix}:other`],

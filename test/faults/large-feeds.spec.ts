@@ -16,7 +16,7 @@ const large = (beginning: string): string => beginning + 'x'.repeat(16 * MIB - b
 
 const sourceOf = (): string => `${rig.prefix}-theirs`;
 
-/** What stands in the queue in place of each element: the length of its body. */
+/** For each element in the queue, the length of its body. */
 async function lengths(): Promise<number[]> {
   const elements = await rig.commands.lrangeBuffer(world.key(QUEUE, 'waiting'), 0, -1);
   const parked = world.key(QUEUE, 'parked');
@@ -37,7 +37,7 @@ async function fed(broker: Broker): Promise<Feed> {
 }
 
 test.each<[string, string[]]>([
-  ['that stand alone', ['', '', '']],
+  ['that have no header', ['', '', '']],
   ['that look like messages', ['{"rq":1,"parked":"x"}\n', '{"rq":1,"id":"a"}\n']],
 ])(
   'large elements of a list that others fill, %s, are moved without being read',
@@ -72,7 +72,7 @@ test('a large element before thousands of small ones is moved without being read
 
 test('a large element stays behind those before it, even if one call cannot move them all', async () => {
   const broker = await world.open();
-  // As many as are taken at once, from one on and then twice as many each time, until the large one is the last of them.
+  // One call takes one, then twice as many each time, up to the number at which the large one is the last.
   const before = Array.from({ length: 14 }, (_, index) => 200_000 + index);
   for (const length of before) await rig.commands.rpush(sourceOf(), 'x'.repeat(length));
   await rig.commands.rpush(sourceOf(), large(''), 'last');

@@ -29,7 +29,7 @@ const TERMS = {
   waitMs: 500,
 };
 
-/** What a consumer that may meet large elements takes by. */
+/** The call by which a consumer takes that may meet large elements. */
 const isMove: Match = ([name], connection) => name === 'lmove' && isCommandConnection(connection);
 
 let proxy: Proxy;
@@ -48,7 +48,7 @@ async function join(): Promise<Lease> {
   return lease;
 }
 
-/** So many that a consumer which joins then has to expect large ones. */
+/** So many that a consumer that joins then has to expect large ones. */
 async function fill(count = 400): Promise<void> {
   const some = Array.from({ length: count }, (_, index) =>
     Buffer.from(element(`m${index}`, `"${'x'.repeat(2_000)}"`)),
@@ -87,14 +87,14 @@ describe('a consumer that may meet large elements', () => {
     expect(heldIn(await world.dump(QUEUE))).toBe(0);
   });
 
-  test('takes what was delayed and is due before what waits', async () => {
+  test('takes delayed messages that are due before those that wait', async () => {
     await fill();
     const lease = await join();
     await rig.commands.zadd(world.key(QUEUE, 'delayed'), 1, element('due'));
     expect(ids((await exchange(lease, 1)).taken)).toEqual(['due']);
   });
 
-  test('is watched after it left, when the answer to a take was lost', async () => {
+  test('is still watched after it left, if the answer to a take was lost', async () => {
     await fill();
     const lease = await broker.join(QUEUE, TERMS, () => undefined);
     const late = proxy.holdRequest(isMove);
@@ -114,7 +114,7 @@ describe('a consumer that may meet large elements', () => {
     expect((await world.dump(QUEUE)).waiting).toHaveLength(400);
   });
 
-  test('reports what it settled as settled, whatever becomes of what it takes then', async () => {
+  test('reports what it settled as settled, no matter what happens to what it takes then', async () => {
     await fill();
     const lease = await join();
     const first = (await exchange(lease, 1)).taken;
@@ -126,7 +126,7 @@ describe('a consumer that may meet large elements', () => {
     expect(heldIn(await world.dump(QUEUE))).toBe(1);
   });
 
-  test('reports what it settled as settled, also when the answer to parking is lost', async () => {
+  test('reports what it settled as settled, even if the answer to parking is lost', async () => {
     await world.pushForeign(QUEUE, element('small'), LARGE);
     const lease = await join();
     const first = (await exchange(lease, 1)).taken;
@@ -143,7 +143,7 @@ describe('a consumer that may meet large elements', () => {
   });
 });
 
-test('what earlier parts of an exchange settled is not missing when a later part fails', async () => {
+test('does not report what earlier parts of an exchange settled as missing if a later part fails', async () => {
   const names = Array.from({ length: 1_200 }, (_, index) => `m${index}`);
   await world.pushForeign(QUEUE, ...names.map((name) => element(name)));
   const lease = await join();
@@ -161,7 +161,7 @@ test('what earlier parts of an exchange settled is not missing when a later part
 });
 
 describe('leaving and reclaiming', () => {
-  test('go on when the answer to parking is lost', async () => {
+  test('go on if the answer to parking is lost', async () => {
     const [lease, dead] = await Promise.all([
       broker.join(QUEUE, TERMS, () => undefined),
       broker.join(QUEUE, TERMS, () => undefined),
@@ -182,7 +182,7 @@ describe('leaving and reclaiming', () => {
 describe('a large delayed message that is due', () => {
   const add = (): Promise<unknown> => rig.commands.zadd(world.key(QUEUE, 'delayed'), 1, LARGE);
 
-  test('holds up nothing that was taken while it is parked', async () => {
+  test('does not hold up what was taken while it is parked', async () => {
     const lease = await join();
     await add();
     await world.pushForeign(QUEUE, element('a'), element('b'));
@@ -201,7 +201,7 @@ describe('a large delayed message that is due', () => {
     ['before its parking', 'EXEC', 'dropRequest'],
     ['with the reply to its parking', 'EXEC', 'dropReply'],
     ['before its parking has ended', 'zremrangebyscore', 'dropRequest'],
-  ])('is handled once when the connection is lost %s', async (_, command, how) => {
+  ])('is handled once if the connection is lost %s', async (_, command, how) => {
     const lease = await join();
     await add();
     const lost = proxy[how](([name]) => name === command);
@@ -242,7 +242,7 @@ describe('a consumer whose connection for bodies cannot be opened', () => {
     expect(heldIn(await world.dump(QUEUE))).toBe(0);
   });
 
-  test('handles a delayed one that is large', async () => {
+  test('handles a large delayed message', async () => {
     const lease = await join();
     await exchange(lease, 0);
     proxy.refuse(true);

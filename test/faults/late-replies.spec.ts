@@ -10,7 +10,7 @@ import { Proxy } from '../support/proxy.js';
 
 const rig = nestRig();
 
-test('what a handler answers while Redis is away comes when it is back, in order', async () => {
+test('answers that a handler gives while Redis is away arrive when it is back, in order', async () => {
   const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
   const answers = new Subject<number>();
 
@@ -43,7 +43,7 @@ test('what a handler answers while Redis is away comes when it is back, in order
   await eventually(() => expect(isAway).toBe(true));
   for (const number of [2, 3]) {
     answers.next(number);
-    await new Promise(setImmediate); // each is a reply of its own
+    await new Promise(setImmediate); // each is a separate reply
   }
   answers.complete();
   await new Promise(setImmediate);

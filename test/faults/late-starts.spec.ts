@@ -13,7 +13,7 @@ const rig = redisRig();
 
 jest.setTimeout(timeFor(1, 60_000));
 
-/** Leaves the rest to this one, once it knows that its lease is lost. */
+/** Leaves the rest to this consumer, once it knows that its lease is lost. */
 async function leftTo(
   late: ConsumerProcess,
   other: ConsumerProcess,
@@ -27,7 +27,7 @@ async function leftTo(
 
 describe('handlers that compute one after the other for longer than the lease', () => {
   test.each([1, 2, 20])(
-    'keep it, as they let renewals through, %s at once',
+    'keep it, since renewals get their turn, with %s at once',
     async (concurrency) => {
       const stage = await FaultStage.open(rig);
       const busy = await stage.startConsumer({ concurrency });
@@ -47,13 +47,13 @@ describe('handlers that compute one after the other for longer than the lease', 
 });
 
 describe('a consumer that gets a parked body late', () => {
-  test('does not begin with it when its lease was lost meanwhile, before it learned so', async () => {
+  test('does not begin with it if its lease was lost meanwhile, even before it learns of that', async () => {
     const stage = await FaultStage.open(rig, rig.redis.url, {
       parkAboveBytes: 1_000,
       compressAboveBytes: false,
     });
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
-    // Ready to go on at once: what is held back would be given up by the time that a process takes to start.
+    // Ready to go on at once, since a held-back call would be given up in the time that a process takes to start.
     const other = await stage.startConsumer();
     other.signal('SIGSTOP');
     const late = await stage.startConsumer({}, proxy.url);
@@ -69,7 +69,7 @@ describe('a consumer that gets a parked body late', () => {
     expect(idsOf(other.journal, 'start')).toEqual(['m']);
     await renewal.happened;
 
-    // With the body there, it asks for its lease before it begins.
+    // Once it has the body, it asks for its lease before it begins.
     const again = proxy.holdRequest(isRenewal);
     body.release();
     await again.happened;
@@ -100,7 +100,7 @@ describe('a machine that was suspended, whose monotonic clock stood still', () =
     const renewal = proxy.holdReply(isRenewal);
     late.signal('SIGCONT');
     await renewal.happened;
-    // The handler that ran ends before anything tells of the lease.
+    // The running handler ends before anything tells of the lease.
     late.letGo();
     await eventually(() => expect(idsOf(late.journal, 'end')).toEqual(['a']));
     renewal.release();

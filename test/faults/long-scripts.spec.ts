@@ -67,7 +67,7 @@ async function settle(lease: Lease, settlements: readonly Settlement[]): Promise
 
 describe('no script works for longer than 10 ms', () => {
   test.each([
-    ['a hundred elements just below the size that is parked by older senders', 100, 255 * KIB],
+    ['a hundred elements just below the size that older senders park', 100, 255 * KIB],
     ['thousands of small ones', 10_000, 256],
   ])('taking, and handing back at the end, %s', async (_, count, bytes) => {
     await expectShort(async () => {
@@ -175,7 +175,7 @@ describe('no script works for longer than 10 ms', () => {
     await rig.commands.del(world.key(QUEUE, 'waiting'));
   });
 
-  test('listing dead letters behind fifty thousand, small or just below the size that is parked', async () => {
+  test('listing dead letters after fifty thousand others, small or just below the size that is parked', async () => {
     const { url } = rig.redis;
     const admin = rig.closeLater(new RedisQueueAdmin({ connection: url, prefix: rig.prefix }));
     const dead = world.key(QUEUE, 'dead');
@@ -199,7 +199,7 @@ describe('no script works for longer than 10 ms', () => {
     await rig.commands.unlink(dead);
   });
 
-  test('replaying events just below the size that is parked, behind hundreds of small ones', async () => {
+  test('replaying events just below the size that is parked, after hundreds of small ones', async () => {
     const { url } = rig.redis;
     const admin = rig.closeLater(new RedisQueueAdmin({ connection: url, prefix: rig.prefix }));
     const group = { pattern: 'shop.opened', group: 'mail' };
@@ -253,7 +253,7 @@ describe('no script works for longer than 10 ms', () => {
     });
   });
 
-  /** As other programs push them: a whole body in the list, with a header or without. */
+  /** Elements as other programs push them: a whole body in the list, with a header or without. */
   async function fillLarge(count: number): Promise<void> {
     const body = `"${'x'.repeat(16 * MIB)}"`;
     for (let pushed = 0; pushed < count; pushed += 1) {
@@ -311,7 +311,7 @@ describe('no script works for longer than 10 ms', () => {
     });
   });
 
-  test('taking elements just below the size of large ones that stand behind small ones', async () => {
+  test('taking elements just below the limit for large ones, behind small ones', async () => {
     await expectShort(async () => {
       const lease = await broker.join(QUEUE, TERMS, () => undefined);
       await fill(20, 10);
@@ -335,7 +335,7 @@ describe('no script works for longer than 10 ms', () => {
     });
   });
 
-  test('reclaiming large elements of which nobody knows yet', async () => {
+  test('reclaiming large elements that nobody knows of yet', async () => {
     world.expectFenced();
     await expectShort(async () => {
       const dead = await broker.join(QUEUE, TERMS, () => undefined);
@@ -383,7 +383,7 @@ describe('no script works for longer than 10 ms', () => {
       const delayed = world.key(QUEUE, 'delayed');
       const [seconds = 0] = await rig.commands.time();
       const laterMs = (Number(seconds) + 60) * 1_000;
-      // No larger: where its table grows or shrinks, a sorted set reads all of an element.
+      // No larger, since a sorted set reads all of an element where its table grows or shrinks.
       const largeOf = (id: string): Buffer => Buffer.from(element(id, `"${'x'.repeat(4 * MIB)}"`));
       for (let due = 1; due <= 3; due += 1) {
         await rig.commands.zadd(delayed, 2 * due, largeOf(`large${due}`));

@@ -35,7 +35,7 @@ const NEVER = new AbortController().signal;
 let proxy: Proxy;
 /** Goes through the proxy. */
 let broker: Broker;
-/** Goes around it. */
+/** Goes around the proxy. */
 let direct: Broker;
 
 beforeEach(async () => {
@@ -70,7 +70,7 @@ async function exchange(lease: Lease, acks: readonly Buffer[], take: number): Pr
 }
 
 describe('a push', () => {
-  test('whose request was lost has an unknown outcome, named with the message', async () => {
+  test('whose request was lost has an unknown outcome, and the error names the message', async () => {
     proxy.dropRequest(isPush);
     const failure = await failureOf(broker.push(QUEUE, 'a', element('a')));
     expect(failure).toBeInstanceOf(OutcomeUnknownError);
@@ -92,7 +92,7 @@ describe('a push', () => {
     await expect(broker.push(QUEUE, 'a', element('a'))).rejects.toThrow(OutcomeUnknownError);
   });
 
-  test('names its own message when several shared a command', async () => {
+  test('names its own message if several shared a command', async () => {
     proxy.dropReply(isPush);
     const failures = await Promise.all(
       ['a', 'b'].map((name) => failureOf(broker.push(QUEUE, name, element(name)))),
@@ -108,7 +108,7 @@ describe('a push', () => {
     expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['b']);
   });
 
-  test('is held once, never sent again by itself', async () => {
+  test('is held once, and never sent again by itself', async () => {
     for (let round = 0; round < 10; round += 1) {
       proxy.dropReply(isPush);
       await failureOf(broker.push(QUEUE, `m${round}`, element(`m${round}`)));
@@ -125,7 +125,7 @@ describe('an exchange whose answer was lost', () => {
     const [a] = (await exchange(lease, [], 1)).taken;
     proxy.dropReply(isTake);
     await expect(exchange(lease, [a!], 1)).rejects.toThrow(OutcomeUnknownError);
-    expect(heldIn(await world.dump(QUEUE))).toBe(1); // b, of which the lease does not know
+    expect(heldIn(await world.dump(QUEUE))).toBe(1); // b, which the lease does not know of
     const again = await exchange(lease, [a!], 1);
     expect([again.missing, counts(again.taken)]).toEqual([1, ['b 1/0']]);
     const rest = await takeAndAckAll(lease, again.taken);
@@ -133,7 +133,7 @@ describe('an exchange whose answer was lost', () => {
     expect(heldIn(await world.dump(QUEUE))).toBe(0);
   });
 
-  test('hands what it took out before what waited behind it', async () => {
+  test('hands out what it took before the messages that waited behind', async () => {
     await pushAll('a', 'b', 'c', 'd');
     const lease = await join();
     proxy.dropReply(isTake);
@@ -146,12 +146,12 @@ describe('an exchange whose answer was lost', () => {
     const lease = await join();
     proxy.dropReply(isTake);
     await expect(exchange(lease, [], 2)).rejects.toThrow(OutcomeUnknownError);
-    // The consumer's slots are full after this, and it may not call again for as long as its handlers take.
+    // After this, the consumer's places are full, and it may not call again as long as its handlers take.
     expect((await exchange(lease, [], 2)).taken).toHaveLength(2);
     expect(heldIn(await world.dump(QUEUE))).toBe(2);
   });
 
-  test('never settles another message of the same bytes when it is given again', async () => {
+  test('never settles another message with the same bytes when it is given again', async () => {
     await world.pushForeign(QUEUE, 'tick', 'tick', 'tick');
     const lease = await join();
     const [first] = (await exchange(lease, [], 2)).taken;
@@ -164,7 +164,7 @@ describe('an exchange whose answer was lost', () => {
     expect([heldIn(dump), dump.waiting.map(String)]).toEqual([1, ['tick']]);
   });
 
-  test('hands out again what it cannot tell from others, when nothing was executed', async () => {
+  test('hands out again what it cannot tell from others, if nothing was executed', async () => {
     await world.pushForeign(QUEUE, 'tick', 'tick');
     const lease = await join();
     const [first] = (await exchange(lease, [], 2)).taken;
@@ -175,7 +175,7 @@ describe('an exchange whose answer was lost', () => {
     expect([heldIn(dump), dump.waiting.map(String)]).toEqual([1, ['tick']]);
   });
 
-  test('does not let its count settle what came late into the list in the meantime', async () => {
+  test('does not let its count settle messages that came late into the list meanwhile', async () => {
     await pushAll('a', 'b');
     const lease = await join();
     const [a] = (await exchange(lease, [], 2)).taken;
@@ -185,7 +185,7 @@ describe('an exchange whose answer was lost', () => {
     const again = proxy.holdRequest(isSettling);
     const reply = exchange(lease, [a!], 0);
     await again.happened;
-    // A take that was given up long ago: the list holds as many as the lease believes, and others.
+    // A take that was given up long ago: the list holds as many as the lease believes, but others.
     await world.lateTake(QUEUE, lease.consumer);
     again.release();
     expect((await reply).missing).toBe(1);
@@ -193,20 +193,20 @@ describe('an exchange whose answer was lost', () => {
     expect(ids(dump.processing.get(lease.consumer) ?? [])).toEqual(['b', 'c']);
   });
 
-  test('does not let its count settle another message that begins alike, when it is executed late', async () => {
+  test('does not let its count settle another message that begins alike, if it is executed late', async () => {
     const alike = 'x'.repeat(200);
     await world.pushForeign(QUEUE, `${alike}1`, `${alike}2`);
     const lease = await join();
     const [first] = (await exchange(lease, [], 1)).taken;
     const late = proxy.holdRequest(isSettling);
     await expect(exchange(lease, [first!], 0)).rejects.toThrow(OutcomeUnknownError);
-    // What has no id was given up, and is handed out again.
+    // The element without an id was given up, and is handed out again.
     const [again] = (await exchange(lease, [], 1)).taken;
     const [second] = (await exchange(lease, [again!], 1)).taken;
     expect(String(second)).toBe(`${alike}2`);
     const before = await commandConnections();
     late.release();
-    // It goes once what was held back has been executed.
+    // It is settled once the held-back call has been executed.
     await eventually(async () => expect(await commandConnections()).toBe(before - 1));
     expect(heldIn(await world.dump(QUEUE))).toBe(1);
     expect((await exchange(lease, [second!], 0)).missing).toBe(0);
@@ -243,7 +243,7 @@ describe('a wait whose answer was lost', () => {
     expect(await failureOf(lease.wait(NEVER))).toBeInstanceOf(OutcomeUnknownError);
     await rig.commands.del(world.key(QUEUE, 'consumers'));
     await pushAll('a');
-    // Whoever watches the queue knows nothing of this consumer, and would never look into its list.
+    // The consumers that watch the queue do not know this one, and would never look into its list.
     await eventually(async () => expect(await lease.wait(NEVER)).toBe('leaseLost'));
     expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['a']);
   });
@@ -252,7 +252,7 @@ describe('a wait whose answer was lost', () => {
     const lease = await join();
     await lease.exchange([], 0);
     const waited = failureOf(lease.wait(NEVER));
-    // Before that, the connection may still be on its way to being open: then nothing was sent.
+    // Before that, the connection may still be opening, and then nothing would have been sent.
     await eventually(async () =>
       expect(await rig.commands.info('clients')).toContain('blocked_clients:1\r\n'),
     );
@@ -275,13 +275,13 @@ describe('a wait whose answer was lost', () => {
     await exchange(lease, [], 0);
     late.release();
     expect(ids([await brought(wait)])).toEqual(['a']);
-    // Being run by this consumer, it must not be handed to another as well.
+    // While this consumer runs it, it must not be handed to another one as well.
     const dump = await world.dump(QUEUE);
     expect(ids(dump.waiting)).toEqual([]);
     expect(ids(dump.processing.get(lease.consumer) ?? [])).toEqual(['a']);
   });
 
-  test('keeps what it took from being settled in the place of another message', async () => {
+  test('keeps what it took from being settled in place of another message', async () => {
     await pushAll('a');
     const lease = await join();
     const [a] = (await exchange(lease, [], 1)).taken;
@@ -291,14 +291,14 @@ describe('a wait whose answer was lost', () => {
     await expect(exchange(lease, [a!], 0)).rejects.toThrow(OutcomeUnknownError);
     await pushAll('b');
     await late.happened;
-    // As far as the lease knows it holds a alone; its list holds b alone.
+    // The lease believes that it holds only a, but its list holds only b.
     expect((await exchange(lease, [a!], 0)).missing).toBe(1);
     late.release();
     expect(ids([await brought(wait)])).toEqual(['b']);
     expect(ids((await world.dump(QUEUE)).processing.get(lease.consumer) ?? [])).toEqual(['b']);
   });
 
-  test('ends soon after its signal fired, also when its command was still on its way then', async () => {
+  test('ends soon after its signal fires, even if its command is still under way then', async () => {
     const lease = await join();
     await lease.exchange([], 0);
     const slow = proxy.holdRequest(isBlmove);
@@ -315,7 +315,7 @@ describe('a wait whose answer was lost', () => {
     watch.expectAtMost(TERMS.waitMs / 2);
   });
 
-  test('and whose command comes late finds its list watched, also after the consumer left', async () => {
+  test('and whose command comes late leaves a list that is watched, even after the consumer has left', async () => {
     const leaving = await broker.join(QUEUE, TERMS, () => undefined);
     const late = proxy.holdRequest(isBlmove);
     const waited = failureOf(leaving.wait(NEVER));
@@ -380,7 +380,7 @@ describe('other verbs', () => {
   });
 });
 
-/** As a consumer does it: exchange after exchange until nothing comes, acknowledging what came. */
+/** Exchanges as a consumer does until nothing comes, and acknowledges what came. */
 async function takeAndAckAll(lease: Lease, held: readonly Buffer[] = []): Promise<Buffer[]> {
   const seen: Buffer[] = [];
   let acks = held;

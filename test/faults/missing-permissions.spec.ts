@@ -13,7 +13,7 @@ import { FaultStage } from './fault-stage.js';
 
 const rig = redisRig();
 
-/** So long that a lease does not end while a permission is missing. */
+/** So long that no lease ends while a permission is missing. */
 const LONG_LEASE_MS = 30_000;
 const CONCURRENCY = 10;
 
@@ -26,7 +26,7 @@ async function serviceUser(...rules: string[]): Promise<RedisOptions> {
   return { host: '127.0.0.1', port: rig.redis.port, username: 'service', password: 'secret' };
 }
 
-/** How often Redis refused the user, for a permission, a part of a script or all of it. */
+/** How often Redis refused the user because of a permission, for all or part of a script. */
 async function refusals(): Promise<number> {
   const stats = await rig.commands.info('errorstats');
   return [...stats.matchAll(/errorstat_(?:NOPERM|ERR):count=(\d+)/g)].reduce(
@@ -37,7 +37,7 @@ async function refusals(): Promise<number> {
 
 describe('a consumer whose user lacks a permission', () => {
   test.each(['-ltrim', '-rpush', '-zadd', '-xadd'])(
-    'runs none but what its wait took before it has it (%s)',
+    'runs nothing until it has it, except for what its wait took (%s)',
     async (lacking) => {
       const connection = await serviceUser();
       const stage = await FaultStage.open(rig);
@@ -62,20 +62,20 @@ describe('a consumer whose user lacks a permission', () => {
   );
 
   test.each(['-ltrim', '-rpush', '-lrem', '-llen'])(
-    'runs no more than what was under way a second time when it is taken away (%s)',
+    'runs only what was under way a second time when it is taken away (%s)',
     async (lacking) => {
       const connection = await serviceUser();
       const stage = await FaultStage.open(rig);
       const options = { leaseMs: LONG_LEASE_MS, concurrency: CONCURRENCY };
       const consumer = await stage.startConsumer(options, connection);
       const ids = Array.from({ length: 60 }, (_, index) => `m${index}`);
-      // The first one runs on, so that what ends is never all that is held, nor the oldest of it.
+      // The first one keeps running, so that those that end are never all that is held, nor the oldest.
       await stage.send({ id: 'first', holds: true }, ...ids.map((id) => ({ id, workMs: 5 })));
       await eventually(() => expect(stage.ledger.idsOf('end').length).toBeGreaterThan(5));
 
       const before = await refusals();
       await setUser(lacking);
-      // What is sent keeps it at work until it is refused.
+      // Sends keep it at work until it is refused.
       await stage.send(...ids.map((id) => ({ id: `later-${id}`, workMs: 5 })));
       await eventually(async () => expect((await refusals()) - before).toBeGreaterThan(4));
       await setUser('+@all');
@@ -91,7 +91,7 @@ describe('a client whose user lacks a permission', () => {
   const once = (id: string): unknown =>
     new RedisQueueRecordBuilder({ id }).id(id).deduplicate(60_000).build();
 
-  test('is told which before anything is held, and told so until it has it', async () => {
+  test('is told which one before anything is held, until it has it', async () => {
     const connection = await serviceUser('-zadd');
     const client = rig.closeLater(new RedisQueueClient({ connection, prefix: rig.prefix }));
     const enqueue = (id: string): Promise<unknown> =>
@@ -112,7 +112,7 @@ describe('a client whose user lacks a permission', () => {
     expect(await rig.commands.llen(`${rig.prefix}:{work}:waiting`)).toBe(1);
   });
 
-  test('does not take what was under way for refused, and knows of all that follow', async () => {
+  test('does not report calls under way as refused, and reports all that follow', async () => {
     const connection = await serviceUser();
     const client = rig.closeLater(new RedisQueueClient({ connection, prefix: rig.prefix }));
     const enqueue = (id: string): Promise<unknown> =>
@@ -137,7 +137,7 @@ describe('a client whose user lacks a permission', () => {
     expect(held.join()).not.toMatch(/"id":"[ef]"/);
   });
 
-  test('emits to no channel when it may not publish to one of them', async () => {
+  test('emits to no channel if it may not publish to one of them', async () => {
     const { commands, prefix, redis } = rig;
     const heard: string[] = [];
     const listener = commands.duplicate();

@@ -14,7 +14,7 @@ const rig = redisRig({ settings: { appendonly: 'yes', appendfsync: 'always' } })
 
 jest.setTimeout(timeFor(2, 60_000));
 
-/** Larger than what the clients of these tests send with the message. */
+/** Larger than what the clients of these tests send inside the message. */
 const FILLER = 'x'.repeat(5_000);
 const PARKING = { parkAboveBytes: 1_000, compressAboveBytes: false } as const;
 
@@ -26,7 +26,7 @@ function parked(id: string, more: Partial<TestMessage> = {}): TestMessage {
   return { id, filler: FILLER, ...more };
 }
 
-/** Each was handled, its body is gone with it, and there was one. */
+/** Expects that each was handled, that its body is gone with it, and that there was one. */
 async function expectNothingLeft(
   stage: FaultStage,
   bodies: number,
@@ -49,7 +49,7 @@ describe('a consumer that is killed with a parked message', () => {
     ['before it has the body', isBodyRead, 'holdReply'],
     ['before its settling reaches Redis', isSettling, 'holdRequest'],
     ['after its settling, before it knows', isSettling, 'holdReply'],
-  ])('%s leaves it to another one, whole, and no body to nobody', async (_, match, how) => {
+  ])('%s leaves it whole to another one, and no body without a message', async (_, match, how) => {
     const stage = await open();
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const first = await stage.startConsumer({}, proxy.url);
@@ -61,7 +61,7 @@ describe('a consumer that is killed with a parked message', () => {
     await expectNothingLeft(stage, 1);
   });
 
-  test('while its handler runs leaves it to another one, whole, and no body to nobody', async () => {
+  test('while its handler runs leaves it whole to another one, and no body without a message', async () => {
     const stage = await open();
     const first = await stage.startConsumer();
     await stage.send(parked('a', { holds: true }), parked('b'));
@@ -70,7 +70,7 @@ describe('a consumer that is killed with a parked message', () => {
     const second = await stage.startConsumer();
     await eventually(() => expect(idsOf(second.journal, 'start')).toContain('a'));
     second.letGo();
-    // The other one may have ended, and not have been settled yet.
+    // The other one may have ended, but not have been settled yet.
     await expectNothingLeft(stage, 2, 2);
   });
 });
@@ -125,7 +125,7 @@ describe('kill -9 of Redis (appendfsync always)', () => {
       await sending;
     }
     await stage.untilAllHome();
-    // The books see to it that only dead letters have bodies beside the queue, and these theirs.
+    // The books check that only dead letters have parked bodies, and that these are theirs.
     const { violations } = stage.ledger.account(await stage.dump());
     expect(violations).toEqual([]);
     expect((await stage.dump()).parkedEver).toBeGreaterThan(rounds(2) * 5);

@@ -11,7 +11,7 @@ const HELD = 250;
 
 jest.setTimeout(timeFor(4, 90_000));
 
-test(`of two processes that race for what a third one held, each delivery goes back once (${ROUNDS * HELD} deliveries)`, async () => {
+test(`when two processes race for what a third one held, each delivery goes back once (${ROUNDS * HELD} deliveries)`, async () => {
   const stage = await FaultStage.open(rig);
   const options = { concurrency: HELD, maxCrashes: 1_000 };
   for (let round = 0; round < ROUNDS; round += 1) {

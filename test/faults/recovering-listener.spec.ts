@@ -70,7 +70,7 @@ async function untilEmitted(many: number): Promise<void> {
   await eventually(() => expect(confirmed()).toBeGreaterThan(before + many), 30_000);
 }
 
-/** Ways to cut it off; each answers how it is let in again. */
+/** Ways to cut it off. Each returns how to let it in again. */
 const CUTS: readonly (() => Promise<() => void>)[] = [
   async () => {
     await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
@@ -87,7 +87,7 @@ const CUTS: readonly (() => Promise<() => void>)[] = [
   },
 ];
 
-describe('a live listener that recovers, cut off again and again while events are emitted,', () => {
+describe('a live listener that recovers and is cut off again and again while events are emitted', () => {
   test(`hears each of them once and in order (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     await listen(1_000_000);
@@ -108,7 +108,7 @@ describe('a live listener that recovers, cut off again and again while events ar
     }, 15_000);
   });
 
-  test('is told how many are gone where the history no longer has them', async () => {
+  test('is told how many are gone if the history no longer has them', async () => {
     await listen(50);
     const emitter = await startEmitter();
     await untilEmitted(50);

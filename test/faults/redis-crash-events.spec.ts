@@ -24,7 +24,7 @@ const rig = redisRig({ settings: { appendonly: 'yes', appendfsync: 'always' } })
 jest.setTimeout(timeFor(3, 60_000));
 
 const PATTERN = 'order.placed';
-/** The first one has nobody; the second one is served. */
+/** The first group has no consumer, the second one is served. */
 const GROUPS = ['billing', 'mail'];
 const FILLER = 'x'.repeat(5_000);
 

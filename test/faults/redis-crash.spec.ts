@@ -9,10 +9,10 @@ const rig = redisRig({ settings: { appendonly: 'yes', appendfsync: 'always' } })
 
 jest.setTimeout(timeFor(3, 60_000));
 
-/** Longest pause between two tries to connect, and then between two tries to take. */
+/** The longest pause between two tries to connect, and then between two tries to take. */
 const LONGEST_PAUSES_MS = 1_000 + 1_000;
 
-// With everysec a kill -9 of Redis loses nothing either: what was written is the kernel's. Only its crash would.
+// Even with everysec, a kill -9 of Redis loses nothing: the kernel has what was written. Only a crash of the kernel would.
 describe.each(['always', 'everysec'])('kill -9 of Redis with appendfsync %s', (appendfsync) => {
   test(`loses nothing that was confirmed, and consumers go on by themselves (seed ${SEED})`, async () => {
     await rig.commands.config('SET', 'appendfsync', appendfsync);
@@ -47,7 +47,7 @@ describe.each(['always', 'everysec'])('kill -9 of Redis with appendfsync %s', (a
       watch.expectAtMost(LONGEST_PAUSES_MS + SLACK_MS);
     }
     await stage.untilAllHome();
-    // Each consumer may have had its handlers running, or their results on the way, when Redis went away.
+    // Each consumer may have had its handlers running, or their results under way, when Redis went away.
     const account = await stage.balance(kills * concurrency * 2);
     expect(account.dead).toEqual([]);
   });

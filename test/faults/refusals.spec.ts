@@ -22,31 +22,31 @@ import { Stopwatch } from '../support/stopwatch.js';
 
 const rig = redisRig();
 
-/** Between two tries to connect, and then between two tries to take. */
+/** The longest pause between two tries to connect, and then between two tries to take. */
 const LONGEST_PAUSES_MS = 1_000 + 1_000;
-/** So long that renewals are not among the tries that are counted, and that nobody takes anything over. */
+/** So long that no renewals are among the counted tries, and nobody takes anything over. */
 const LONG_LEASE_MS = 30_000;
 const CONCURRENCY = 4;
-/** Pauses begin with 50 ms. */
+/** The first pause is 50 ms. */
 const GROWN_PAUSE_MS = 300;
-/** As they double, they have grown to that after five tries or six, where a hot loop makes thousands. */
+/** Pauses double, so they reach the maximum after five or six tries. A hot loop would make thousands. */
 const MOST_TRIES_EACH = 8;
-/** What a try may take: a new connection and its introduction, a script and what that calls. */
+/** How many commands a try may take: a new connection and its introduction, and a script and what it calls. */
 const MOST_COMMANDS_PER_TRY = 25;
 
-/** Something for which Redis does not do what it is asked. */
+/** Something that makes Redis refuse what it is asked. */
 interface Refusal {
   readonly connection: RedisOptions;
-  /** What calls reject with, and what it says beyond its message. */
+  /** The error with which calls reject, and its fields. */
   readonly error: typeof RedisRefusedError | typeof RedisUnavailableError;
   readonly fields: object;
-  /** What it has as its cause, and what consumers log. */
+  /** Its cause, and what consumers log. */
   readonly cause: RegExp;
-  /** How many try again independently of each other. */
+  /** How many loops try again independently of each other. */
   readonly loops: number;
   begin(): Promise<unknown>;
   end(): Promise<unknown>;
-  /** How often Redis was tried in vain so far. */
+  /** How often Redis has been tried in vain so far. */
   tries(): Promise<number>;
 }
 
@@ -65,13 +65,13 @@ const refusals: Readonly<Record<string, () => Promise<Refusal>>> = {
     }),
   'answers READONLY': () =>
     answer('READONLY', {
-      // A replica of a primary that nobody runs.
+      // A replica of a primary that does not exist.
       begin: () => rig.commands.replicaof('127.0.0.1', '1'),
       end: () => rig.commands.replicaof('NO', 'ONE'),
     }),
   'answers WRONGPASS': () =>
     answer('WRONGPASS', {
-      loops: 4, // the connections of the client, and for commands, events and the wait of the consumer
+      loops: 4, // The connections of the client, and those of the consumer for commands, events and the wait.
       begin: async () => {
         await setUser('resetpass', '>other');
         await killConnections();
@@ -82,7 +82,7 @@ const refusals: Readonly<Record<string, () => Promise<Refusal>>> = {
 };
 
 test.each(Object.entries(refusals))(
-  'while Redis %s calls fail with it and consumers pause for longer and longer, and nothing is lost',
+  'while Redis %s, calls fail with that and consumers pause for longer and longer, and nothing is lost',
   async (_title, prepare) => {
     const refusal = await prepare();
     const { connection, error, fields, cause } = refusal;
@@ -101,14 +101,14 @@ test.each(Object.entries(refusals))(
     let calls = 0;
     await refusal.begin();
     try {
-      // What runs ends, and cannot be settled.
+      // Running handlers end, and cannot be settled.
       consumer.letGo();
       const tries = await triesUntilPausesHaveGrown(refusal, triesBefore);
       expect(tries).toBeLessThan(MOST_TRIES_EACH * refusal.loops);
       const commands = (await commandsGiven()) - commandsBefore;
       expect(commands).toBeLessThan(tries * MOST_COMMANDS_PER_TRY);
       await eventually(async () => {
-        // One that is on its way when a connection is killed has another end.
+        // A call that is under way when a connection is killed ends differently.
         await stage.send({ id: `meanwhile${(calls += 1)}` });
         const failure = stage.ledger.failures.at(-1);
         expect(failure).toBeInstanceOf(error);
@@ -133,7 +133,7 @@ test.each(Object.entries(refusals))(
   },
 );
 
-test('while Redis answers READONLY for longer than every lease nothing is lost, and what ran is not run by all', async () => {
+test('while Redis answers READONLY for longer than every lease, nothing is lost, and what was running is not run by all', async () => {
   const refusal = await refusals['answers READONLY']!();
   const stage = await FaultStage.open(rig, refusal.connection);
   const start = (): Promise<ConsumerProcess> =>
@@ -165,7 +165,7 @@ test('while Redis answers READONLY for longer than every lease nothing is lost, 
   expect(account).toMatchObject({ handled: ids.length, dead: [] });
 });
 
-/** Waits until those who try again and again leave Redis alone for a while; answers how often it was tried since. */
+/** Waits until those who try again leave Redis alone for a while. Returns how often it was tried since. */
 async function triesUntilPausesHaveGrown(refusal: Refusal, triesBefore: number): Promise<number> {
   const readings: { readonly atMs: number; readonly tries: number }[] = [];
   return eventually(async () => {
@@ -178,7 +178,7 @@ async function triesUntilPausesHaveGrown(refusal: Refusal, triesBefore: number):
   });
 }
 
-/** How many commands Redis was given, but for the one by which it is watched here. */
+/** How many commands Redis was given, except for those with which the test watches it. */
 async function commandsGiven(): Promise<number> {
   const stats = await rig.commands.info('commandstats');
   return [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+).*rejected_calls=(\d+)/gm)]
@@ -195,7 +195,7 @@ async function killConnections(): Promise<void> {
     await rig.commands.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
 }
 
-/** Redis answers with an error to the user that services have. */
+/** Redis answers the user of services with an error. */
 async function answer(
   reply: string,
   rest: Pick<Refusal, 'begin' | 'end'> & Partial<Refusal>,
@@ -216,7 +216,7 @@ async function answer(
   };
 }
 
-/** What a handshake that fails has cost is in none of Redis's own counts: so somebody counts in front of it. */
+/** Redis's own counts do not include the cost of a failed handshake, so something counts in front of it. */
 async function certificate(): Promise<Refusal> {
   const port = await findFreePort();
   const trusted = selfSignedCertificate();
@@ -247,7 +247,7 @@ async function certificate(): Promise<Refusal> {
   };
 }
 
-/** Counts who comes through it. */
+/** Counts the connections that come through it. */
 class Door {
   entered = 0;
   readonly #sockets = new Set<Socket>();

@@ -48,7 +48,7 @@ function emit(id: string, data: object): Promise<EmitResult> {
   return lastValueFrom(client.emit(PATTERN, record));
 }
 
-/** Until it is known what became of it. Answers how often that took more than one call. */
+/** Emits until the outcome is known. Returns for how many events that took more than one call. */
 async function emitSurely(id: string, data: object): Promise<number> {
   for (let repeated = 0; ; repeated += 1) {
     try {
@@ -61,7 +61,7 @@ async function emitSurely(id: string, data: object): Promise<number> {
   }
 }
 
-describe('durable events whose answers are lost, emitted again with the same id and deduplicate', () => {
+describe('durable events whose answers are lost, and that are emitted again with the same id and deduplicate', () => {
   test(`are there once in each group and in the history (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     const sent: string[] = [];
@@ -81,7 +81,7 @@ describe('durable events whose answers are lost, emitted again with the same id 
     for (const group of GROUPS) {
       const dump = await dumpQueue(rig.commands, rig.prefix, `@${group}/${PATTERN}`);
       expect(dump.waiting.map(idOf).sort()).toEqual([...sent].sort());
-      // A second try leaves no body beside the queue either.
+      // A second try leaves no parked body behind either.
       expect(dump.parkedEver).toBe(dump.parked.length);
     }
   });

@@ -4,8 +4,8 @@ import type { Redis } from 'ioredis';
 const MOST_US = 10_000;
 
 /**
- * The longest script of what is done, in µs. Redis counts the time that passes, and on a busy machine it does not always
- * run: the best of some tries is how long it works.
+ * The longest script of what is done, in µs. Redis counts elapsed time, and on a busy machine it does not always run:
+ * so the best of several tries shows how long it works.
  */
 async function longestOf(commands: Redis, work: () => Promise<void>): Promise<number> {
   await commands.config('SET', 'slowlog-log-slower-than', '1000');

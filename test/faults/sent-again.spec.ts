@@ -63,10 +63,10 @@ async function failureOf(call: PromiseLike<unknown>): Promise<OutcomeUnknownErro
     (thrown: unknown) => thrown,
   );
   expect(error).toBeInstanceOf(OutcomeUnknownError);
-  return error as OutcomeUnknownError; // it was just asserted
+  return error as OutcomeUnknownError; // the line above asserts it
 }
 
-describe('a message with an id and deduplicateMs, of which the outcome is unknown', () => {
+describe('a message with an id and deduplicateMs whose outcome is unknown', () => {
   test('is sent again by itself, and held once', async () => {
     proxy.dropReply(isHold);
     expect(await client.enqueue('work', { id: 'held' }, once('held'))).toMatchObject({
@@ -81,7 +81,7 @@ describe('a message with an id and deduplicateMs, of which the outcome is unknow
     expect(await idsOf('work')).toEqual(['held', 'lost']);
   });
 
-  test('is sent as it was, whatever its sender does with the objects meanwhile', async () => {
+  test('is sent as it was, no matter what its sender does with the objects meanwhile', async () => {
     const headers = { tenant: 'acme' };
     const body = Buffer.from('as it was');
     const fault = proxy.dropRequest(isHold);
@@ -97,7 +97,7 @@ describe('a message with an id and deduplicateMs, of which the outcome is unknow
     expect(element?.toString()).not.toContain('other');
   });
 
-  test(`is held once however often answers are lost; so are the copies of an event (seed ${SEED})`, async () => {
+  test(`is held once no matter how often answers are lost; so are the copies of an event (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     const sent: string[] = [];
     for (let round = 0; round < rounds(5); round += 1) {
@@ -121,7 +121,7 @@ describe('a message with an id and deduplicateMs, of which the outcome is unknow
     expect((await historyIds(rig.commands, rig.prefix, PATTERN)).sort()).toEqual([...sent].sort());
   });
 
-  test('is held once although Redis is killed and started again', async () => {
+  test('is held once even if Redis is killed and started again', async () => {
     const direct = await connected({ connection: rig.redis.url });
     const sent: { readonly id: string; readonly ends: Promise<PromiseSettledResult<unknown>[]> }[] =
       [];
@@ -146,7 +146,7 @@ describe('a message with an id and deduplicateMs, of which the outcome is unknow
     const held: [string[], string[]] = [[], []];
     for (const { id, ends } of sent) {
       (await ends).forEach((end, index) => {
-        // What could not be written is known not to be held; nothing stays unknown.
+        // What could not be written is known not to be held. Nothing stays unknown.
         if (end.status === 'fulfilled') held[index]?.push(id);
         else expect(end.reason).toMatchObject({ code: 'REDIS_UNAVAILABLE' });
       });
@@ -174,7 +174,7 @@ describe('a message with an id and deduplicateMs, of which the outcome is unknow
   );
 });
 
-describe('what is sent again no more', () => {
+describe('what is no longer sent again', () => {
   test('fails after its time, with how often it was tried and why', async () => {
     const impatient = await connected({ sendAgainForMs: 5_000, connectTimeoutMs: 1_000 });
     const fault = proxy.dropReply(isHold);
@@ -246,7 +246,7 @@ describe('a client that is closed', () => {
   });
 });
 
-test('what waits to be sent again counts among what a client holds', async () => {
+test('messages that wait to be sent again count among those that a client holds', async () => {
   const small = await connected({ maxPendingMessages: 1, connectTimeoutMs: 10_000 });
   const fault = proxy.dropReply(isHold);
   const call = small.enqueue('work', { id: 'a' }, once('a'));

@@ -14,7 +14,7 @@ const ORDERS_PER_KILL = 40;
 
 jest.setTimeout(timeFor(KILLS, 240_000));
 
-test(`two replicas of each service, killed one after the other at any moment: each order is settled, filled and written about once (seed ${SEED})`, async () => {
+test(`two replicas of each service are killed one after the other at any moment: each order is settled, filled and written about once (seed ${SEED})`, async () => {
   const random = randomNumbers(SEED);
   const kills = rounds(KILLS);
   // Not enough cups for all, so that orders are rejected too; slow enough to be hit.
@@ -50,7 +50,7 @@ test(`two replicas of each service, killed one after the other at any moment: ea
     const admin = new RedisQueueAdmin({ connection: rig.redis.url });
     try {
       await eventually(async () => {
-        // What was in the hands of too many that were killed waits for an operator to send it again.
+        // A message that too many killed processes held waits for an operator to send it again.
         for (const queue of await admin.queues()) await admin.redriveAll(queue);
         expect(audit(await readBooks(stage))).toEqual([]);
       }, 60_000);

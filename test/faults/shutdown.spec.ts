@@ -33,7 +33,7 @@ describe('SIGTERM with everything in flight', () => {
     await stage.balance(0);
   });
 
-  test('hands back in order, with their attempt unchanged, what the deadline finds running', async () => {
+  test('hands back in order, with their attempt unchanged, messages that still run at the deadline', async () => {
     const stage = await FaultStage.open(rig);
     const consumer = await stage.startConsumer({ concurrency: 10, shutdownTimeoutMs: 300 });
     await stage.send(...numbered(30, { holds: true }));
@@ -50,7 +50,7 @@ describe('SIGTERM with everything in flight', () => {
     await stage.balance(0);
   });
 
-  test('starts nothing more, not even a suspect that is to run next, and leaves it to others at once', async () => {
+  test('starts nothing more, not even a suspect that is next, and leaves it to others at once', async () => {
     const stage = await FaultStage.open(rig);
     const consumer = await stage.startConsumer({ concurrency: 2, shutdownTimeoutMs: 5_000 });
     await stage.send({ id: 'runs', holds: true });

@@ -14,7 +14,7 @@ const rig = nestRig();
 const BYTES = 8 * 1_048_576;
 const BYTES_PER_SECOND = 2 * 1_048_576;
 
-test('a parked body that takes several leases to be read costs no lease, and nothing waits behind it', async () => {
+test('a parked body that takes several leases to read loses no lease, and nothing waits behind it', async () => {
   const stage = await FaultStage.open(rig, rig.redis.url, { compressAboveBytes: false });
   const network = rig.closeLater(await SlowNetwork.start(rig.redis.port));
   const consumer = await stage.startConsumer({ concurrency: 4 }, network.url);
@@ -43,11 +43,11 @@ describe('large data that take long on their way', () => {
   interface Stage {
     readonly network: SlowNetwork;
     readonly client: RedisQueueClient;
-    /** A handler was given this. */
+    /** A handler got this data. */
     readonly heard: unknown[];
   }
 
-  /** A server and a client, one of them behind a slow network, both of which have done before what they will do. */
+  /** A server and a client, one of them behind a slow network. Both have already done once what they will do. */
   async function open(slow: 'server' | 'client'): Promise<Stage> {
     const network = rig.closeLater(await SlowNetwork.start(rig.redis.port));
     const urls = { server: rig.redis.url, client: rig.redis.url, [slow]: network.url };
@@ -71,7 +71,7 @@ describe('large data that take long on their way', () => {
   }
 
   test.each(['server', 'client'] as const)(
-    'keep no small reply waiting where the %s has a slow network, nor do they change the order of a stream',
+    'keep no small reply waiting where the %s has a slow network, and do not change the order of a stream',
     async (slow) => {
       const { client } = await open(slow);
       let isThere = false;
@@ -123,7 +123,7 @@ describe('large data that take long on their way', () => {
     const large = firstValueFrom(client.send('large', {})).finally(() => (isThere = true));
     await eventually(async () => expect(await processing()).toBe(1));
 
-    // A renewal and more have passed by then.
+    // By then, more than a renewal has passed.
     for (let asked = 0; asked < 5; asked += 1) await firstValueFrom(client.send('small', {}));
     expect([isThere, await processing()]).toEqual([false, 1]);
 

@@ -9,11 +9,11 @@ import { FaultStage } from './fault-stage.js';
 const rig = redisRig({ settings: { 'client-output-buffer-limit': 'pubsub 1mb 512kb 1' } });
 
 const isEvents = (connection: string): boolean => connection.startsWith('rq-events-');
-/** So that nobody who reads what comes is ever near the limit. */
+/** So that a client that reads what comes is never near the limit. */
 const BATCH = 16;
 const PADDING = 'x'.repeat(16_384);
 
-test('a subscriber that Redis cuts off for being slow notices and counts it, listens again, and takes its messages throughout', async () => {
+test('a subscriber that Redis cuts off for being slow notices and counts it, listens again, and always gets its messages', async () => {
   const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
   const stage = await FaultStage.open(rig);
   const options = { concurrency: 2 };
@@ -51,7 +51,7 @@ test('a subscriber that Redis cuts off for being slow notices and counts it, lis
       await eventually(() => expect(heard(quick)).toHaveLength(emitted.length));
       expect(await subscribers()).toBe(1);
     }, 30_000);
-    // Its queue is not touched by what happens to its events.
+    // What happens to its events does not affect its queue.
     await eventually(async () => {
       await stage.send({ id: `m${(sent += 1)}` });
       expect(slow.journal.slice(since).map(({ event }) => event)).toContain('end');
@@ -65,7 +65,7 @@ test('a subscriber that Redis cuts off for being slow notices and counts it, lis
   expect(interruptions(slow)).toEqual(['1', '2']);
   const notices = slow.output.match(/connection for live events was lost.*\d+ times/g);
   expect(notices?.map((notice) => notice.split('(')[1])).toEqual(['1 times', '2 times']);
-  // At most once, in order, and at least one was missed each time.
+  // At most once, in order, and at least one event was missed each time.
   const heardSlowly = heard(slow);
   expect(heardSlowly).toEqual(emitted.filter((id) => heardSlowly.includes(id)));
   expect(heardSlowly.length).toBeLessThanOrEqual(emitted.length - cuts);

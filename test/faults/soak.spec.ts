@@ -15,11 +15,11 @@ interface Reading {
 }
 
 const ROUNDS = rounds(40);
-/** Growth between the second and the last quarter beyond this is a leak: noise of the heap is well below. */
+/** More growth between the second and the last quarter is a leak: the noise of the heap is well below. */
 const MOST_GROWTH = 1.15;
 
-test(`under ${ROUNDS} rounds of killed connections memory, keys and connections do not grow`, async () => {
-  const program = resolve('dist/test/programs/soak.js'); // from the root, as npm runs us
+test(`under ${ROUNDS} rounds of killed connections, memory, keys and connections do not grow`, async () => {
+  const program = resolve('dist/test/programs/soak.js'); // from the root, since npm runs the tests there
   const child = fork(program, [rig.redis.url, String(ROUNDS)], { execArgv: ['--expose-gc'] });
   rig.closeLater({ close: () => child.kill('SIGKILL') });
   const readings: Reading[] = [];

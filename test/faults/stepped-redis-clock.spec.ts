@@ -11,19 +11,19 @@ import { Stopwatch } from '../support/stopwatch.js';
 jest.setTimeout(timeFor(1, 60_000));
 
 const HOUR_MS = 3_600_000;
-/** By less than a lease, which makes some look ended, and by much more. */
+/** Less than a lease, which makes some leases look ended, and much more. */
 const STEPS_MS = [0.8 * LEASE_MS, HOUR_MS, -0.8 * LEASE_MS, -HOUR_MS];
 const CONSUMERS = 3;
 
 const clock = await SteppedClock.make();
 
 (clock === undefined ? describe.skip : describe)(
-  'the clock of Redis, set while consumers run',
+  'setting the clock of Redis while consumers run',
   () => {
     const rig = redisRig(clock === undefined ? {} : { environment: clock.environment });
     afterAll(() => clock?.close());
 
-    /** Sets it, and makes sure that Redis goes by it. */
+    /** Sets it, and makes sure that Redis follows it. */
     async function step(ms: number): Promise<void> {
       const [before = 0] = await rig.commands.time();
       clock!.step(ms);
@@ -33,7 +33,7 @@ const clock = await SteppedClock.make();
 
     const consumersKey = (): string => `${rig.prefix}:{work}:consumers`;
 
-    /** Everybody holds something. */
+    /** Every consumer holds something. */
     async function busyStage(): Promise<{ stage: FaultStage; consumers: ConsumerProcess[] }> {
       const stage = await FaultStage.open(rig);
       const consumers = await Promise.all(
@@ -46,7 +46,7 @@ const clock = await SteppedClock.make();
       return { stage, consumers };
     }
 
-    /** Waits until each that lives has renewed its lease so often. */
+    /** Waits until each live consumer has renewed its lease this often. */
     async function renewed(times: number): Promise<void> {
       const ends = new Map<string, Set<string>>();
       await eventually(async () => {
@@ -65,7 +65,7 @@ const clock = await SteppedClock.make();
       }, 20_000);
     }
 
-    test.each(STEPS_MS)('by %s ms is followed by who only sends', async (stepMs) => {
+    test.each(STEPS_MS)('by %s ms is noticed by a process that only sends', async (stepMs) => {
       const broker = await new RedisWorld(rig).open();
       await step(stepMs);
       await eventually(async () => {
@@ -88,7 +88,7 @@ const clock = await SteppedClock.make();
     });
 
     test.each(STEPS_MS)(
-      'by %s ms keeps nobody from taking back what a dead process held',
+      'by %s ms keeps no consumer from taking back what a dead process held',
       async (stepMs) => {
         const { stage, consumers } = await busyStage();
         const [victim, ...others] = consumers;
@@ -100,7 +100,7 @@ const clock = await SteppedClock.make();
         await eventually(async () => {
           expect(await rig.commands.zcard(consumersKey())).toBe(others.length);
         });
-        // Set back by less than two leases, what is written before and after looks alike for so long.
+        // If it is set back by less than two leases, ends written before and after look alike for that long.
         const longerMs = Math.min(Math.max(0, -stepMs), 1.5 * LEASE_MS);
         watch.expectAtMost(LEASE_MS + RECLAIM_EVERY_MS + longerMs + SLACK_MS);
         await stage.untilAllHome();

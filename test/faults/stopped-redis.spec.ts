@@ -11,11 +11,11 @@ import { Stopwatch } from '../support/stopwatch.js';
 const rig = redisRig();
 
 /**
- * One that is longer than every deadline, of which the longest is a blocking call's: 5 s, and 1.5 s that it may be late.
- * And one that is shorter than any.
+ * One stop that is longer than every deadline: the longest is that of a blocking call, 5 s plus 1.5 s of tolerance. And
+ * one that is shorter than any.
  */
 const FIRST_STOPS_MS = [7_000, 500];
-/** Of the others. By then pauses between two tries are at their longest. */
+/** For the other stops. By then, pauses between two tries are at their longest. */
 const LONGEST_STOP_MS = 14_000;
 jest.setTimeout(timeFor(FIRST_STOPS_MS.length, 60_000));
 
@@ -27,10 +27,10 @@ const CONCURRENCY = 3;
 describe('SIGSTOP of Redis', () => {
   test(`loses nothing, calls end on time, and consumers go on within 2 s of SIGCONT (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
-    // Drawn before anything else: how many messages follow is a matter of time.
+    // Chosen before anything else, since the number of messages that follow depends on time.
     const stops = Array.from({ length: rounds(FIRST_STOPS_MS.length) }, (_, stop) => ({
       stoppedMs: FIRST_STOPS_MS[stop] ?? random() * LONGEST_STOP_MS,
-      /** So many starts and ends are seen before. */
+      /** How many starts and ends are seen before. */
       many: Math.floor(random() * 80),
     }));
     const stage = await FaultStage.open(rig);
@@ -38,7 +38,7 @@ describe('SIGSTOP of Redis', () => {
       // Their leases end meanwhile, and each could take over what the other holds.
       stage.startConsumer({ concurrency: CONCURRENCY }),
       stage.startConsumer({ concurrency: CONCURRENCY }),
-      // Its calls block for as long as any.
+      // Its calls block as long as any.
       stage.startConsumer({ concurrency: CONCURRENCY, leaseMs: 30_000 }),
     ]);
     const asking = rig.closeLater(
@@ -49,9 +49,9 @@ describe('SIGSTOP of Redis', () => {
         connectTimeoutMs: REQUEST_TIMEOUT_MS / 2,
       }),
     );
-    // Also when the test fails meanwhile: what is closed then needs it.
+    // Even if the test fails meanwhile, since closing needs Redis.
     rig.closeLater({ close: () => rig.redis.resume() });
-    // Both clients are connected when Redis stops first.
+    // Both clients are connected when Redis stops for the first time.
     expect(await stage.ask({ id: 'before' }, asking)).toBe('before');
     await stage.client.connect();
     let sent = 0;
@@ -73,7 +73,7 @@ describe('SIGSTOP of Redis', () => {
       rig.redis.resume();
       const resumption = Stopwatch.start();
       await eventually(async () => {
-        // As many as one alone cannot start, so that each gets some.
+        // More than one alone can start, so that each gets some.
         await stage.send(...messages(2 * CONCURRENCY));
         for (const [index, consumer] of consumers.entries())
           expect(startsOf(consumer, noted[index])).toBeGreaterThan(0);
@@ -88,15 +88,15 @@ describe('SIGSTOP of Redis', () => {
     }
     const handled = new Set(stage.ledger.idsOf('end'));
     expect(stage.ledger.sent('confirmed').filter((id) => !handled.has(id))).toEqual([]);
-    // What its caller gave up is not done.
+    // What its caller gave up is not run.
     expect(stage.ledger.idsOf('start').filter((id) => id.startsWith('asked'))).toEqual([]);
-    // Each may have had its handlers running, and as many results on the way.
+    // Each may have had its handlers running, and as many results under way.
     const account = await stage.balance(stops.length * consumers.length * CONCURRENCY * 2);
     expect(account.dead).toEqual([]);
   });
 });
 
-/** One request after the other, each of which has to be over before Redis goes on. */
+/** One request after the other. Each has to be over before Redis goes on. */
 async function askInVain(
   stage: FaultStage,
   client: RedisQueueClient,
@@ -116,7 +116,7 @@ function startsOf(consumer: ConsumerProcess, since = 0): number {
   return consumer.journal.slice(since).filter(({ event }) => event === 'start').length;
 }
 
-/** What the call answered or rejected with, and when. */
+/** How the call ended, and when. */
 async function timed(call: Promise<unknown>): Promise<{ outcome: unknown; watch: Stopwatch }> {
   const watch = Stopwatch.start();
   const outcome = await call.catch((error: unknown) => error);

@@ -16,7 +16,7 @@ function ended(stage: FaultStage): number {
 }
 
 describe('a message that was running when its process died', () => {
-  test('keeps no consumer from the others, although one of its handlers hangs', async () => {
+  test('does not keep a consumer from the other messages, even if one of its handlers hangs', async () => {
     const stage = await FaultStage.open(rig);
     const victim = await stage.startConsumer({ concurrency: 1 });
     await stage.send({ id: 'held', holds: true });
@@ -41,7 +41,7 @@ describe('a message that was running when its process died', () => {
     await stage.balance(2);
   });
 
-  test('and hangs when it runs again keeps no consumer from the others, and is handed on by a stop', async () => {
+  test('and hangs when it runs again does not keep a consumer from the other messages, and is handed on at a stop', async () => {
     const stage = await FaultStage.open(rig);
     const victim = await stage.startConsumer({ concurrency: 10 });
     await stage.send({ id: 'hangs', holds: true });
@@ -67,7 +67,7 @@ describe('a message that was running when its process died', () => {
     await stage.balance(3);
   });
 
-  test('takes no more than one consumer from the queue while it is run apart', async () => {
+  test('takes no more than one consumer from the queue while it runs alone', async () => {
     const stage = await FaultStage.open(rig);
     const options = { concurrency: 4 };
     const [one, other, victim] = [
@@ -83,7 +83,7 @@ describe('a message that was running when its process died', () => {
     try {
       await eventually(() => expect(victim.journal.length).toBeGreaterThan(8));
       await victim.kill();
-      // From its death on until all that it held has been run again, messages go on ending.
+      // From its death until everything that it held has run again, messages keep ending.
       let before = ended(stage);
       for (let second = 0; second < 8; second += 1) {
         await eventually(() => expect(ended(stage)).toBeGreaterThanOrEqual(before + 8), 5_000);

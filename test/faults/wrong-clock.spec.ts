@@ -14,11 +14,11 @@ jest.setTimeout(timeFor(2, 60_000));
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
-/** Fast, slow, both in turns from one reading to the next, and right. */
+/** Fast, slow, both in turn with each reading, and right. */
 const CLOCKS = [[HOUR_MS], [-HOUR_MS], [HOUR_MS, -HOUR_MS], [0]];
 const FAST = { clockAheadMs: [HOUR_MS] };
 const SLOW = { clockAheadMs: [-HOUR_MS] };
-/** A process knows Redis's time as well as the answer that told it was quick. */
+/** A process knows Redis's time as exactly as the answer that told it was quick. */
 const EARLY_MS = 100;
 const LONGEST_DELAY_MS = 1_200;
 
@@ -31,7 +31,7 @@ interface Sending {
   readonly expires: boolean;
 }
 
-/** One message of each kind, to which a clock that counts would do harm. */
+/** One message of each kind that would suffer if the clock of a process counted. */
 function oneOfEach(name: string, random: Random): Sending[] {
   const delayMs = (): number => 300 + Math.floor(random() * (LONGEST_DELAY_MS - 300));
   const sending = (kind: string, rest: Partial<Sending> & { workMs?: number } = {}): Sending => {
@@ -53,7 +53,7 @@ function pick<T>(random: Random, of: readonly T[]): T {
   return of[Math.floor(random() * of.length)]!;
 }
 
-/** Sets the clock of one of them, and makes sure that it shows what it was set to. */
+/** Sets the clock of one of them, and makes sure that it shows the new time. */
 async function jump(random: Random, services: readonly ConsumerProcess[]): Promise<void> {
   const aheadMs = pick(random, CLOCKS);
   const shownMs = await pick(random, services).setClock(...aheadMs);
@@ -137,11 +137,11 @@ describe('process clocks that are an hour wrong, and jump', () => {
     const mostMs = watch.stop().limit(2 * SLACK_MS);
     const isOnTime = (ms: number): boolean => ms > -EARLY_MS && ms < mostMs;
     expect(lateMs.filter(([, ms]) => !isOnTime(ms))).toEqual([]);
-    // Redis's time is the machine's.
+    // Redis has the time of the machine.
     const sentAgoMs = starts().map(({ sentAtMs }) => Date.now() - Number(sentAtMs));
     expect(Math.max(...sentAgoMs.map(Math.abs))).toBeLessThan(times * MINUTE_MS);
     expect(starts().every(({ attempt }) => attempt === 1)).toBe(true);
-    // No word of a lease that was lost, or of others' deliveries that were taken over.
+    // Nothing about a lost lease, or about deliveries of others that were taken over.
     expect(services.map(({ output }) => output)).toEqual(['', '']);
     expect(stage.ledger.idsOf('aborted')).toEqual([]);
     expect((await stage.dump()).expired).toBe(expired);

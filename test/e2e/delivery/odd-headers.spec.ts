@@ -17,18 +17,18 @@ function nested(levels: number): string {
   return '['.repeat(levels) + ']'.repeat(levels);
 }
 
-/** Fields of a header that another program may write and JavaScript would not write again in the same way. */
+/** Fields of a header that another program may write and JavaScript would write differently. */
 const FIELDS: [string, string][] = [
   ['a name that is a number', '"7":"seven","id":"x"'],
-  ['numbers beyond what JavaScript has', '"n":12345678901234567890,"m":1e400,"k":1.0,"id":"x"'],
-  ['names that stand twice', '"id":"w","a":1,"a":2,"id":"x"'],
+  ['numbers that JavaScript cannot represent', '"n":12345678901234567890,"m":1e400,"k":1.0,"id":"x"'],
+  ['names that occur twice', '"id":"w","a":1,"a":2,"id":"x"'],
   ['a name that is special in JavaScript', '"__proto__":{"toString":1},"constructor":1,"id":"x"'],
-  ['half a surrogate pair', '"id":"\\ud83d","a":"\\uDE00"'],
+  ['half of a surrogate pair', '"id":"\\ud83d","a":"\\uDE00"'],
   ['escapes of all kinds', '"id":"\\u0078\\/\\"","\\u0061":"\\b\\f"'],
   ['6,000 levels', `"metadata":${nested(6_000)},"id":"x"`],
-  ['30,000 levels in a field that nobody knows', `"id":"x","new":${nested(30_000)}`],
+  ['30,000 levels in an unknown field', `"id":"x","new":${nested(30_000)}`],
   ['spaces everywhere', ' "id" : "x" , "at" : 1 '],
-  ['counts where they are not looked for', '"id":"x","crashes":9,"attempt":9,"parked":"y"'],
+  ['counts in places where scripts do not look for them', '"id":"x","crashes":9,"attempt":9,"parked":"y"'],
 ];
 
 describe('a header of another program', () => {
@@ -73,13 +73,13 @@ describe('a header of another program', () => {
 
   test.each([
     ['too long', `"id":"x","metadata":"${'x'.repeat(70_000)}"`, /header line has 7\d+ bytes/],
-    ['of a number without end as its time', '"id":"x","expiresAt":1e400', /"expiresAt"/],
+    ['with an endless number as its time', '"id":"x","expiresAt":1e400', /"expiresAt"/],
     [
-      'of a request number that no reply can carry',
+      'with a request number that no reply can carry',
       '"replyTo":"t:{reply:x}:replies","re":12345678901234567890',
       /"re" has an unusable value/,
     ],
-  ])('%s is a dead letter, whole, and the next one is handled', async (_, fields, why) => {
+  ])('%s is dead-lettered whole, and the next one is handled', async (_, fields, why) => {
     const seen: unknown[] = [];
     await rig.serve({ controllers: [controllerOf('work', (data) => void seen.push(data))] });
     const element = `{"rq":1,${fields}}\n"bad"`;
@@ -100,7 +100,7 @@ describe('a header of another program', () => {
   });
 });
 
-test('dead letters that others wrote are listed and redriven with all the rest', async () => {
+test('dead letters that others wrote are listed and redriven with all others', async () => {
   const dead = `${rig.prefix}:{work}:dead`;
   const letters = [
     '{"rq":1,"id":"a","dead":{"reason":"rejected"}}\n"a"',

@@ -26,7 +26,7 @@ async function place(rig: ShopRig, order: object): Promise<string> {
   return (body as OrderView).id;
 }
 
-/** Waits until the order is settled and its customer written to; both come by events of their own. */
+/** Waits until the order is settled and its customer written to. Each comes by an event of its own. */
 function untilSettled(rig: ShopRig, id: string): Promise<OrderView> {
   return eventually(async () => {
     const order = await rig.order(id);
@@ -36,7 +36,7 @@ function untilSettled(rig: ShopRig, id: string): Promise<OrderView> {
   });
 }
 
-describe('while inventory-service has never been there', () => {
+describe('while inventory-service has never been up', () => {
   let rig: ShopRig;
 
   beforeAll(async () => {
@@ -52,7 +52,7 @@ describe('while inventory-service has never been there', () => {
     });
   });
 
-  test('an order is accepted, and settled when it comes', async () => {
+  test('an order is accepted, and settled once it comes', async () => {
     const id = await place(rig, orderFor('CUP', 2));
     expect(await rig.order(id)).toMatchObject({ status: 'accepted' });
     expect(await rig.reservations.waiting()).toHaveLength(1);
@@ -84,7 +84,7 @@ describe('with both services', () => {
     ]);
   });
 
-  test('an order of which one line cannot be filled is rejected with the reason, and takes nothing', async () => {
+  test('an order with one line that cannot be filled is rejected with the reason, and takes nothing', async () => {
     const before = await rig.unitsOf('TEA');
     const lines = [
       { sku: 'TEA', quantity: 1 },
@@ -148,7 +148,7 @@ describe('with both services', () => {
       defaultValue: null,
     });
     await client.close();
-    // What contradicts the order is kept for somebody to look at.
+    // An event that contradicts the order is kept for somebody to look at.
     const contradictions = new QueueView(rig.commands, 'rq', '@orders/inventory.rejected');
     const [dead] = await eventually(async () => {
       const letters = await contradictions.dead();
@@ -156,7 +156,7 @@ describe('with both services', () => {
       return letters;
     });
     expect(dead?.dead.error.message).toBe(`order ${id} was settled before and cannot be rejected`);
-    // Events are taken in order: when a later order is settled, the other has been heard.
+    // Events are taken in order. When a later order is settled, the other event has been heard.
     await untilSettled(rig, await place(rig, orderFor('CUP', 1)));
     expect(await rig.order(id)).toEqual(settled);
     expect(await rig.emailsAbout(id)).toHaveLength(1);
@@ -166,7 +166,7 @@ describe('with both services', () => {
     const before = await rig.unitsOf('CUP');
     await rig.shop.stop('inventory-service');
     const id = await place(rig, orderFor('CUP', 3));
-    // What the dead process left: the outcome is stored, nobody was told, the message is not settled.
+    // What the dead process left: the outcome is stored, nobody was told, and the message is not settled.
     const outcome = { status: 'reserved', lines: [{ sku: 'CUP', quantity: 3 }] };
     await rig.commands.hset('shop:{stock}:outcomes', id, JSON.stringify(outcome));
     await rig.commands.hincrby('shop:{stock}:units', 'CUP', -3);
@@ -175,7 +175,7 @@ describe('with both services', () => {
     expect(await rig.unitsOf('CUP')).toBe(before - 3);
   });
 
-  test('a reservation that makes no sense goes to the dead letters with the reasons', async () => {
+  test('an invalid reservation is dead-lettered with the reasons', async () => {
     await rig.commands.rpush(rig.reservations.waitingKey, '{"orderId":"","lines":[]}');
     const [dead] = await eventually(async () => {
       const letters = await rig.reservations.dead();
@@ -189,7 +189,7 @@ describe('with both services', () => {
     await rig.commands.del('rq:{inventory.reserve}:dead');
   });
 
-  test('a reservation of an item that is not in the books waits with the dead letters until it is', async () => {
+  test('a reservation of an unknown item is a dead letter until the item is known', async () => {
     const id = await place(rig, orderFor('NEW-TEA', 2));
     const [dead] = await eventually(async () => {
       const letters = await rig.reservations.dead();
@@ -222,7 +222,7 @@ describe('with both services', () => {
     expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
   });
 
-  test('while Redis is down, an order is answered with 503; after it, all goes on by itself', async () => {
+  test('while Redis is down, an order is answered with 503; afterwards, everything goes on by itself', async () => {
     const { total } = (await rig.get('/orders')).body as { total: number };
     await rig.redis.kill();
     expect(await rig.post('/orders', orderFor('CUP', 1))).toMatchObject({ status: 503 });
@@ -231,7 +231,7 @@ describe('with both services', () => {
     await rig.redis.restart();
     const id = await eventually(() => place(rig, orderFor('CUP', 1)));
     expect(await untilSettled(rig, id)).toMatchObject({ status: 'confirmed' });
-    // More by the one, and by those that failed while Redis came back.
+    // Besides this one, orders that failed while Redis came back.
     expect(((await rig.get('/orders')).body as { total: number }).total).toBeGreaterThan(total);
   });
 });
@@ -290,7 +290,7 @@ describe('an order by transfer', () => {
   });
 });
 
-test('a card is charged once, although the answers of the payment provider get lost', async () => {
+test('a card is charged once even if the answers of the payment provider are lost', async () => {
   const rig = await ShopRig.open({ CUP: 100 }, { PAYMENT_FAILS_EVERY: '2' });
   try {
     await rig.shop.open(2);
@@ -330,17 +330,17 @@ describe('an outcome', () => {
     expect(await rig.unitsOf('CUP')).toBe(97);
   });
 
-  test('reaches a customer once, whatever the number of replicas', async () => {
+  test('reaches a customer once, no matter how many replicas there are', async () => {
     await rig.shop.open(2);
     const ids = await Promise.all(Array.from({ length: 20 }, () => place(rig, orderFor('CUP', 1))));
     for (const id of ids) await untilSettled(rig, id);
-    // Both replicas of each service are gone: whatever they had to say is said.
+    // Both replicas of each service have ended, so everything that they had to say is said.
     await rig.shop.close();
     for (const id of ids) expect(await rig.emailsAbout(id)).toHaveLength(1);
   });
 });
 
-describe('an order of which nobody knows whether Redis took it', () => {
+describe('an order with an unknown outcome at Redis', () => {
   let rig: ShopRig;
   let proxy: Proxy;
 
@@ -367,7 +367,7 @@ describe('an order of which nobody knows whether Redis took it', () => {
     ['its record was lost', 'dropRequest', asks('{orders}')],
     ['the answer to its record was lost', 'dropReply', asks('{orders}')],
   ] as const)('because %s is still placed once', async (_, fault, match) => {
-    await place(rig, orderFor('CUP', 1)); // from here on, Redis knows the scripts
+    await place(rig, orderFor('CUP', 1)); // From here on, Redis knows the scripts.
     const lost = proxy[fault](match);
     const { ledger } = rig.stage;
     await sendOrders({
@@ -386,7 +386,7 @@ describe('an order of which nobody knows whether Redis took it', () => {
   });
 });
 
-describe('when inventory-service is killed with orders in its hands', () => {
+describe('when inventory-service is killed while it handles orders', () => {
   const count = 120;
   let rig: ShopRig;
 
@@ -412,7 +412,7 @@ describe('when inventory-service is killed with orders in its hands', () => {
     await eventually(async () => expect(await rig.reservations.held()).toBeGreaterThan(0));
     await rig.shop.kill('inventory-service');
     expect(await rig.reservations.held()).toBeGreaterThan(0);
-    // Nothing waits for inventory-service: the rest is accepted while it is dead.
+    // Nothing waits for inventory-service: the other orders are accepted while it is dead.
     await sending;
     expect(stage.ledger.accepted.size).toBe(count);
     await rig.shop.start('inventory-service');

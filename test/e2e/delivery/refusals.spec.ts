@@ -55,7 +55,7 @@ describe('a record whose settings a verb does not support', () => {
     expect(await rig.queue('work').waiting()).toEqual([]);
   });
 
-  test('is taken where it can be kept', async () => {
+  test('is accepted where the verb can keep its settings', async () => {
     await rig.serve({ controllers: [controllerOf('work', (data) => data)] });
     const client = rig.client();
     const long = record((builder) => builder.expiresIn(60_000).headers({ tenant: 'a' }));
@@ -70,9 +70,9 @@ describe('a record whose settings a verb does not support', () => {
 
   test.each<[string, (builder: RedisQueueRecordBuilder<string>) => unknown, string]>([
     ['an empty id', (builder) => builder.id(''), 'id'],
-    ['an id that is no text', (builder) => builder.id(5 as unknown as string), 'id'],
+    ['an id that is not text', (builder) => builder.id(5 as unknown as string), 'id'],
     [
-      'a header that is no text',
+      'a header that is not text',
       (builder) => builder.headers({ n: 5 as unknown as string }),
       'headers.n',
     ],
@@ -83,12 +83,12 @@ describe('a record whose settings a verb does not support', () => {
   });
 });
 
-describe('a builder that was given in place of its record', () => {
+describe('a builder given in place of its record', () => {
   const ways = Object.keys(verbs).flatMap((verb) =>
     [jsonCodec, msgpackCodec].map((codec): [string, string, Codec] => [verb, codec.name, codec]),
   );
 
-  test.each(ways)('is refused, as its settings would be lost: %s, %s', async (verb, _, codec) => {
+  test.each(ways)('is refused, since its settings would be lost: %s, %s', async (verb, _, codec) => {
     const handled: unknown[] = [];
     await rig.serve({ controllers: [controllerOf('work', (data) => handled.push(data))] });
     const client = rig.client({ codec });
@@ -102,8 +102,8 @@ describe('a builder that was given in place of its record', () => {
   });
 });
 
-describe('a Redis that throws keys away when it is full', () => {
-  test('is no concern of a client', async () => {
+describe('a Redis that evicts keys when it is full', () => {
+  test('is ignored by a client', async () => {
     await rig.commands.config('SET', 'maxmemory-policy', 'allkeys-lru');
     try {
       await lastValueFrom(rig.client().enqueue('work', 'x'));
@@ -114,7 +114,7 @@ describe('a Redis that throws keys away when it is full', () => {
     }
   });
 
-  test('is asked for with a value that is known', () => {
+  test('can only be treated in a known way', () => {
     const make = (): unknown => rig.strategy({ onEviction: 'ignore' as 'warn' });
     expect(make).toThrow(InvalidOptionError);
     expect(make).toThrow(/^onEviction must be 'warn' or 'refuse', got "ignore"/);

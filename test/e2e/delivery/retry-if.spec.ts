@@ -65,7 +65,7 @@ class OrderPipe extends ValidationPipe {
 const guard = UseGuards({ canActivate: () => false });
 const client = (status: number): HttpException => new HttpException(`status ${status}`, status);
 
-describe('by default a message is dead-lettered at once when', () => {
+describe('by default a message is dead-lettered at once if', () => {
   test.each<[string, Type]>([
     ['a guard refuses it', controllerOf('work', () => 1, { decorators: [guard] })],
     ['it is not valid', controllerOf('work', () => 1, { decorators: [UsePipes(OrderPipe)] })],
@@ -73,7 +73,7 @@ describe('by default a message is dead-lettered at once when', () => {
     ['it is forbidden', controllerOf('work', throwing(new ForbiddenException()))],
     ['it fails with 404', controllerOf('work', throwing(client(404)))],
     ['it fails with 499', controllerOf('work', throwing(client(499)))],
-  ])('%s, and reason and log say so', async (_, controller) => {
+  ])('%s, with the reason in the dead letter and in the log', async (_, controller) => {
     const { reason, attempt, id } = await deadLetterOf(controller);
 
     expect({ reason, attempt }).toEqual({ reason: 'notRetried', attempt: 1 });
@@ -81,7 +81,7 @@ describe('by default a message is dead-lettered at once when', () => {
   });
 });
 
-describe('by default a message is tried again when', () => {
+describe('by default a message is tried again if', () => {
   test.each<[string, unknown]>([
     ['it fails with an error', new TypeError('broken')],
     ['it fails with 408', client(408)],
@@ -121,7 +121,7 @@ describe('retry.if', () => {
     });
 
     expect(reason).toBe('handlerFailed');
-    expect(asked).toEqual([error, error]); // of the last attempt nobody asks
+    expect(asked).toEqual([error, error]); // not called for the last attempt
   });
 
   test('can add to the default, for one handler', async () => {
@@ -135,7 +135,7 @@ describe('retry.if', () => {
     expect({ reason, attempt }).toEqual({ reason: 'notRetried', attempt: 1 });
   });
 
-  test('is asked for one message of a batch that its handler fails', async () => {
+  test('is called for one message of a batch that its handler fails', async () => {
     const retry = { ...THRICE, if: (error: unknown) => !(error instanceof Hopeless) };
     const controller = batchControllerOf('work', { batch: { size: 2 }, retry }, (_, context) => {
       for (const item of context.items) item.fail(new Hopeless('no'));
@@ -156,7 +156,7 @@ describe('retry.if', () => {
       /must return true or false, got a promise/,
     ],
     ['returns a text', () => 'no', /must return true or false, got string/],
-  ])('that %s leaves the message to be tried again, and the log says so', async (_, rule, said) => {
+  ])('that %s lets the message be tried again, and the log says so', async (_, rule, said) => {
     const { reason, attempt, error } = await deadLetterOf(
       controllerOf('work', throwing(new TypeError('broken'))),
       { ...THRICE, if: rule as () => boolean }, // as JavaScript can

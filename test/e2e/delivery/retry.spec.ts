@@ -61,7 +61,7 @@ async function theDeadLetter(): Promise<DeadLetterEntry> {
 }
 
 describe('an enqueued message whose handler fails', () => {
-  test('is handed out again, with its attempt counted and all else unchanged', async () => {
+  test('is handed out again with its attempt counted and everything else unchanged', async () => {
     const contexts: RedisQueueContext[] = [];
     const controller = controllerOf('work', (_, context) => {
       contexts.push(context);
@@ -93,7 +93,7 @@ describe('an enqueued message whose handler fails', () => {
     });
   });
 
-  test('is handed out again also when plain data came without an id', async () => {
+  test('is handed out again even if plain data came without an id', async () => {
     const seen: [unknown, number, string | undefined][] = [];
     const controller = controllerOf('work', (data, context) => {
       seen.push([data, context.getAttempt(), context.getMessageId()]);
@@ -113,7 +113,7 @@ describe('an enqueued message whose handler fails', () => {
     ]);
   });
 
-  test('is a dead letter after the last attempt', async () => {
+  test('is dead-lettered after the last attempt', async () => {
     const attempts: number[] = [];
     const controller = controllerOf('work', (_, context) => {
       attempts.push(context.getAttempt());
@@ -132,7 +132,7 @@ describe('an enqueued message whose handler fails', () => {
     expect(rig.logs.matching('warn', new RegExp(`Attempt [123] of message ${id}`))).toHaveLength(3);
   });
 
-  test('frees its slot for the others while it waits for its next attempt', async () => {
+  test('frees its place for others while it waits for its next attempt', async () => {
     const handled: unknown[] = [];
     const controller = controllerOf('work', (data) => {
       if (data === 'bad') throw new Error('bad');
@@ -156,7 +156,7 @@ describe('the retry policy', () => {
     RedisQueueRetryOptions | undefined,
     number,
   ][] = [
-    ['of the server holds for all its handlers', { ...AT_ONCE, attempts: 2 }, undefined, 2],
+    ['of the server applies to all its handlers', { ...AT_ONCE, attempts: 2 }, undefined, 2],
     ['of a handler replaces what it names', { ...AT_ONCE, attempts: 2 }, { attempts: 3 }, 3],
     [
       'of a handler leaves what it does not name to the server',
@@ -172,7 +172,7 @@ describe('the retry policy', () => {
       2,
     ],
     ['has 25 attempts by default', AT_ONCE, undefined, 25],
-    ['with one attempt is no retry', { attempts: 1 }, undefined, 1],
+    ['with one attempt means no retry', { attempts: 1 }, undefined, 1],
   ];
 
   test.each(cases)('%s', async (_, ofServer, ofHandler, attempts) => {
@@ -193,7 +193,7 @@ describe('the retry policy', () => {
     expect(runs).toBe(attempts);
   });
 
-  test('of one handler does not touch another one of the same server', async () => {
+  test('of one handler does not affect another one of the same server', async () => {
     const runs = { often: 0, once: 0 };
     const often = controllerOf(
       'often',
@@ -264,7 +264,7 @@ describe('the retry policy', () => {
     }
   });
 
-  test('spreads what failed together', async () => {
+  test('spreads messages that failed together', async () => {
     const controller = controllerOf('work', () => {
       throw new Error('all at once');
     });
@@ -280,7 +280,7 @@ describe('the retry policy', () => {
       expect(delayed).toHaveLength(40);
       return delayed.map(({ dueAt }) => dueAt.getTime());
     });
-    // Of 40 even draws from 30 s, all within 10 s would be one in 3^39.
+    // Of 40 even draws from 30 s, the odds that all are within 10 s are one in 3^39.
     expect(Math.max(...due) - Math.min(...due)).toBeGreaterThan(10_000);
   });
 
@@ -329,7 +329,7 @@ describe('the order of messages', () => {
     await eventually(() => expect(started).toEqual(['a1', 'a2', 'a3', 'b1', 'c1']));
   });
 
-  test('is kept by several that fail together', async () => {
+  test('is kept by several messages that fail together', async () => {
     const started: string[] = [];
     const gate = new Gate();
     const controller = controllerOf('work', async (data, context) => {
@@ -352,7 +352,7 @@ describe('the order of messages', () => {
 });
 
 describe('a request whose handler fails', () => {
-  test('has the error as its answer, and is not retried', async () => {
+  test('gets the error as its answer, and is not retried', async () => {
     const attempts: number[] = [];
     const controller = controllerOf('work', (_, context) => {
       attempts.push(context.getAttempt());
@@ -410,7 +410,7 @@ class LateFailingInterceptor implements NestInterceptor {
   }
 }
 
-/** Gives the caller something else than what was thrown. */
+/** Gives the caller something other than what was thrown. */
 @Catch()
 class TranslatingFilter implements RpcExceptionFilter {
   catch(): Observable<never> {
@@ -427,7 +427,7 @@ interface ThrowCase {
   readonly hasStack?: false;
 }
 
-/** Nest gives it no name of its own: its class is told. */
+/** Nest gives it no name of its own, so its class is named. */
 const RPC_EXCEPTION = 'RpcException';
 
 const thrown: Readonly<Record<string, ThrowCase>> = {

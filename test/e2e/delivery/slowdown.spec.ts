@@ -11,7 +11,7 @@ import type { Handle } from './controller.js';
 
 const rig = nestRig();
 
-/** As by default, but quicker. */
+/** Like the default, but quicker. */
 const SOON = { retry: { delayMs: 20, maxDelayMs: 200 } };
 const AT_ONCE = { backoff: 'fixed', delayMs: 0 } as const;
 const SLOWED = /^Nearly every attempt on "work" fails/;
@@ -78,7 +78,7 @@ describe('while nearly every attempt of a queue fails', () => {
         },
       ],
     });
-    // Some probes later they still wait.
+    // Some probes later, they still wait.
     const before = attempts;
     await eventually(() => expect(attempts).toBeGreaterThanOrEqual(before + 6));
     const { waiting, delayed, processing } = await admin.lengths('work');
@@ -98,7 +98,7 @@ describe('while nearly every attempt of a queue fails', () => {
     expect(rig.logs.lines.length).toBeLessThan(1_000);
   });
 
-  test.each([1, 10])('it is noticed with %d at once, too', async (concurrency) => {
+  test.each([1, 10])('this is noticed with %d at once, too', async (concurrency) => {
     let isAway = true;
     let handled = 0;
     await enqueueAll(200);
@@ -107,7 +107,7 @@ describe('while nearly every attempt of a queue fails', () => {
         if (isAway) throw new Error('away');
         handled += 1;
       },
-      // What failed must not come back before others have failed: an attempt may take long on a busy machine.
+      // A failed message must not come back before others have failed, and an attempt may take long on a busy machine.
       { concurrency, retry: { delayMs: 2_000, maxDelayMs: 2_000 } },
     );
 
@@ -132,7 +132,7 @@ describe('while nearly every attempt of a queue fails', () => {
     });
   });
 
-  test('messages that may be tried but once are not used up', async () => {
+  test('messages with a single attempt are not used up', async () => {
     let isAway = true;
     const handled = new Set<unknown>();
     await enqueueAll(2_000);
@@ -154,7 +154,7 @@ describe('while nearly every attempt of a queue fails', () => {
     await eventually(() => expect(handled.size).toBe(2_000 - dead));
   });
 
-  test('batches are slowed down as well, each failing one counting once', async () => {
+  test('batches are slowed down too, and each failing batch counts once', async () => {
     let isAway = true;
     let batches = 0;
     const handled = new Set<unknown>();
@@ -191,7 +191,7 @@ describe('a queue is not slowed down', () => {
     expect(told).toEqual([]);
   });
 
-  test('by messages that fail always and come again ahead of all others, whatever their number', async () => {
+  test('by messages that always fail and come again ahead of all others, no matter how many there are', async () => {
     const bad = (data: unknown): boolean => Number(data) % 10 === 0;
     const failures = new Map<unknown, number>();
     const handled: unknown[] = [];
@@ -238,7 +238,7 @@ describe('a queue is not slowed down', () => {
     expect(told).toEqual([]);
   });
 
-  test('by messages that are to come again later', async () => {
+  test('by messages that ask to come again later', async () => {
     await enqueueAll(100);
     await serve((_, context) => {
       if (context.getAttempt() < 3) throw new RetryLater({ delayMs: 0 });

@@ -28,7 +28,7 @@ import type { Handle } from './controller.js';
 
 const rig = nestRig();
 
-/** What the policy says must not matter to a handler that steers. */
+/** What the retry policy says must not matter to a handler that steers. */
 const SOON = { retry: { attempts: 2, backoff: 'fixed', delayMs: 0 } } as const;
 
 let admin: RedisQueueAdmin;
@@ -49,7 +49,7 @@ const fail = (error: unknown): never => {
   throw error;
 };
 
-/** What every tutorial shows: hands the caller what the exception carries. */
+/** As in every tutorial: gives the caller what the exception carries. */
 @Catch()
 class RethrowingFilter implements RpcExceptionFilter {
   catch(exception: unknown): Observable<never> {
@@ -111,7 +111,7 @@ describe.each<[string, MethodDecorator[]]>([
       expect(pauseMs).toBeLessThan(75_000);
     });
 
-    test('without a pause of its own takes that of the policy', async () => {
+    test('takes the pause of the policy if it has none of its own', async () => {
       const controller = controllerOf('work', () => fail(new RetryLater()), {
         decorators,
         options: { retry: { attempts: 1, backoff: 'fixed', delayMs: 30_000 } },
@@ -127,7 +127,7 @@ describe.each<[string, MethodDecorator[]]>([
       expect(pauseMs).toBeLessThan(45_000);
     });
 
-    test('has a request run again, and answered then with nothing but its value', async () => {
+    test('makes a request run again, which is then answered with its value only', async () => {
       const attempts: number[] = [];
       await serve((_data, context) => {
         attempts.push(context.getAttempt());
@@ -166,7 +166,7 @@ describe.each<[string, MethodDecorator[]]>([
       expect(runs).toBe(1);
     });
 
-    test('dead-letters a request, and its caller has an error', async () => {
+    test('dead-letters a request, and its caller gets an error', async () => {
       await serve(() => fail(new DeadLetter('no such customer')));
 
       const answer = rig.client().send('work', { order: 1 }).pipe(toArray());
@@ -238,7 +238,7 @@ describe.each<[string, MethodDecorator[]]>([
         ),
       [],
     ],
-  ])('both steer from %s', async (_where, handle, more) => {
+  ])('both steer if %s throws them', async (_where, handle, more) => {
     pipeRuns = 0;
     await serve(handle, more);
 
@@ -251,7 +251,7 @@ describe.each<[string, MethodDecorator[]]>([
   });
 });
 
-describe('the error that a DeadLetter gives to a caller', () => {
+describe('the error that a caller gets for a DeadLetter', () => {
   test('is its reason', async () => {
     const controller = controllerOf('work', () => fail(new DeadLetter('no such customer')));
     await rig.serve({ controllers: [controller] });
@@ -293,7 +293,7 @@ describe('RetryLater and the attempts of the policy', () => {
     expect(attempts).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  test('none are used up where one message of a batch asks for it', async () => {
+  test('none are used up if one message of a batch asks for it', async () => {
     let rounds = 0;
     const options = { batch: { size: 2 }, ...SOON };
     const controller = batchControllerOf('work', options, (_, context) => {
@@ -346,7 +346,7 @@ describe('RetryLater and the attempts of the policy', () => {
 });
 
 describe('steering', () => {
-  test('goes through a global filter and a pre-request hook as well', async () => {
+  test('passes through a global filter and a pre-request hook too', async () => {
     const attempts: number[] = [];
     const controller = controllerOf('work', (_, context) => {
       attempts.push(context.getAttempt());
@@ -369,7 +369,7 @@ describe('steering', () => {
     await rig.serve({ controllers: [controller] });
 
     const client = rig.client({ requestTimeoutMs: 200 });
-    // On a busy machine the time may be over before the request is sent: then it is asked again.
+    // On a busy machine the time may be over before the request is sent. Then the test asks again.
     await eventually(async () => {
       await expect(lastValueFrom(client.send('work', {}))).rejects.toThrow(RequestTimeoutError);
       await expectQueue({});

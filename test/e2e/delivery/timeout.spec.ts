@@ -86,7 +86,7 @@ describe('a handler that does not end within its timeoutMs', () => {
     await expectAtRest({ dead: 1 });
   });
 
-  test('frees its slot, although it still runs', async () => {
+  test('frees its place, even while it still runs', async () => {
     const handled: unknown[] = [];
     const gate = new Gate();
     const controller = controllerOf('work', async (data) => {
@@ -123,7 +123,7 @@ describe('a handler that does not end within its timeoutMs', () => {
       ended.push(`${String(kind)} ${context.getAttempt()}`);
       return isFirst ? late[String(kind)]?.() : undefined;
     });
-    // The second attempts must still run when the first ones have ended: that much time they have.
+    // The second attempts must still be running when the first ones have ended: they have this much time.
     await rig.serve({ controllers: [controller] }, { retry: AT_ONCE, timeoutMs: 1_000 });
     const client = rig.client();
     for (const kind of kinds) await lastValueFrom(client.enqueue('work', kind));
@@ -134,7 +134,7 @@ describe('a handler that does not end within its timeoutMs', () => {
     firstAttempts.open();
     await eventually(() => expect(ended).toHaveLength(4));
 
-    // Neither settled nor given back by them: the second attempts still run, and end as they will.
+    // Neither settled nor given back by the first ones: the second attempts still run, and decide.
     const { processing, waiting, delayed, dead } = await admin.lengths('work');
     expect({ processing, waiting, delayed, dead }).toEqual({
       processing: 4,
@@ -150,7 +150,7 @@ describe('a handler that does not end within its timeoutMs', () => {
 });
 
 describe('a request whose handler does not end within its timeoutMs', () => {
-  test('has the error as its answer at once, and is not retried', async () => {
+  test('gets the error as its answer at once, and is not retried', async () => {
     const gate = new Gate();
     const attempts: number[] = [];
     const contexts: RedisQueueContext[] = [];
@@ -185,7 +185,7 @@ describe('a request whose handler does not end within its timeoutMs', () => {
 });
 
 describe('timeoutMs', () => {
-  test('of a handler goes before that of its server', async () => {
+  test('of a handler takes precedence over that of its server', async () => {
     const gate = new Gate();
     const slow = controllerOf('slow', () => gate.opened, { options: { timeoutMs: 60_000 } });
     const fast = controllerOf('fast', () => gate.opened);
@@ -205,7 +205,7 @@ describe('timeoutMs', () => {
     expect(await rig.queue('slow').dead()).toEqual([]);
   });
 
-  test('does not touch a handler that ends in time, well or badly', async () => {
+  test('does not affect a handler that ends in time, whether it succeeds or fails', async () => {
     const contexts: RedisQueueContext[] = [];
     const controller = controllerOf('work', (data, context) => {
       contexts.push(context);
@@ -220,7 +220,7 @@ describe('timeoutMs', () => {
     await expect(lastValueFrom(client.send('work', 'bad'))).rejects.toMatchObject({
       message: 'bad',
     });
-    // Longer than the time that they had: a handler that is timed out later than both.
+    // Longer than the time limit of the others: this handler times out later than both.
     await eventually(() => {
       const sinceMs = Date.now() - contexts[1]!.getSentAt()!.getTime();
       expect(sinceMs).toBeGreaterThan(60);
