@@ -16,7 +16,7 @@ describe('Messages of the bench', () => {
     expect(JSON.stringify(new MessageFactory(bytes).make(1, n))).toHaveLength(bytes);
   });
 
-  test('are known again after a round trip, and not when they were changed', () => {
+  test('are recognised after a round trip, and not when they were changed', () => {
     const messages = new MessageFactory(256);
     const sent = messages.make(1, 17);
     expect(messages.isIntact(JSON.parse(JSON.stringify(sent)))).toBe(true);
@@ -27,7 +27,7 @@ describe('Messages of the bench', () => {
 });
 
 describe('The ledger of the bench', () => {
-  test('counts what is lost, doubled and damaged', () => {
+  test('counts lost, doubled and damaged messages', () => {
     const messages = new MessageFactory(256);
     const ledger = new Ledger(4, messages);
     for (const n of [0, 1, 1, 3, 4]) ledger.record(messages.make(1, n));
@@ -37,12 +37,12 @@ describe('The ledger of the bench', () => {
       received: 3,
       lost: 1,
       duplicated: 1,
-      damaged: 2, // the number 4 was never sent
+      damaged: 2, // number 4 was never sent
     });
     expect(ledger.isComplete).toBe(false);
   });
 
-  test('is complete when every number was there once', () => {
+  test('is complete if every number was there once', () => {
     const messages = new MessageFactory(256);
     const ledger = new Ledger(2, messages);
     for (const n of [1, 0]) ledger.record(messages.make(1, n));
@@ -96,7 +96,7 @@ describe('Goals of the bench', () => {
 });
 
 describe('Results of the bench', () => {
-  test('tell what went wrong over all samples', () => {
+  test('show what went wrong in all samples', () => {
     const sample = rate('ours', 1, 1);
     const faulty = { ...sample, failed: 2, account: { ...sample.account, lost: 1 } };
     expect(faultsOf([sample])).toBeUndefined();
@@ -112,7 +112,7 @@ describe('The command line of the bench', () => {
     expect(run?.workloads.map(({ id }) => id)).toEqual(['request-1', 'request-100', 'drain-1']);
   });
 
-  test('refuses what it does not know', () => {
+  test('refuses unknown values', () => {
     expect(() => readArguments(['--only', 'kafka'])).toThrow('--only knows no kafka');
     expect(() => readArguments(['--reps', 'many'])).toThrow('--reps must be a number above 0');
     expect(() => readArguments(['--fast'])).toThrow('--fast');

@@ -7,7 +7,7 @@ import { readText } from '../docs/markdown.js';
 const RESULTS = 'docs/performance/results.json';
 
 describe('the pages about performance', () => {
-  test.each(PAGES)('say what the results of the run say: %s', async (path) => {
+  test.each(PAGES)('match the results of the run: %s', async (path) => {
     const page = await readText(path);
     const results = JSON.parse(await readText(RESULTS)) as Results;
     expect(await filled(page, results)).toBe(page);

@@ -102,7 +102,7 @@ describe('the lists of a queue', () => {
     expect((await page(4)).jobs).toEqual([]);
   });
 
-  test('show dead letters in the order in which they are retried, and the newest first as latest', async () => {
+  test('show dead letters in the order in which they are retried, and the newest first under "latest"', async () => {
     const gate = new Gate();
     await serve(gate, 1);
     for (let n = 0; n < 5; n += 1) await client.enqueue('work', `bad ${n}`);
@@ -117,7 +117,7 @@ describe('the lists of a queue', () => {
     gate.open();
   });
 
-  test('begin with suspects where messages wait', async () => {
+  test('begin with suspects in the waiting list', async () => {
     const suspects = queueKey(rig.prefix, 'work', 'suspects');
     for (const id of ['s1', 's2', 's3'])
       await rig.commands.rpush(suspects, `{"rq":1,"crashes":1,"attempt":2,"id":"${id}"}\n1`);
@@ -141,7 +141,7 @@ describe('the lists of a queue', () => {
     });
   });
 
-  test('belong to groups too, and to patterns that an address cannot hold as they are', async () => {
+  test('exist for groups too, and for patterns that cannot be part of an address unchanged', async () => {
     await admin.declare('order.placed', { groups: ['billing'] });
     await client.emit('order.placed', { n: 1 }, { id: 'e%41/1' });
     await client.enqueue('100% a/b', 1, { id: 'p' });
@@ -167,7 +167,7 @@ describe('the lists of a queue', () => {
 });
 
 describe('one message', () => {
-  test('shows its data, headers, attempt, error and stack, and where it is', async () => {
+  test('shows its data, headers, attempt, error and stack, and its place', async () => {
     const gate = new Gate();
     await serve(gate);
     await client.enqueue('work', 'bad', { id: 'b', headers: { tenant: 'acme' } });
@@ -227,7 +227,7 @@ describe('one message', () => {
     expect((await board.get(`queues/work/${second!.id}`)).status).toBe(404);
   });
 
-  test('that nobody can read is shown by its bytes, and one that is large as a note in lists', async () => {
+  test('that cannot be read is shown by its bytes, and a large one as a note in lists', async () => {
     const waiting = queueKey(rig.prefix, 'work', 'waiting');
     await rig.commands.rpush(waiting, Buffer.from([0xff, 0x00]), '{"rq":7,"id":"x"}\n1');
     await client.enqueue('work', 'x'.repeat(20_000), { id: 'large' });
@@ -245,7 +245,7 @@ describe('one message', () => {
     await admin.purge('work');
   });
 
-  test('that is large and has no id is shown where it is opened', async () => {
+  test('that is large and has no id is shown when it is opened', async () => {
     const waiting = queueKey(rig.prefix, 'work', 'waiting');
     await rig.commands.rpush(waiting, '1', JSON.stringify('x'.repeat(70_000)));
     const board = await openBoard();
@@ -258,7 +258,7 @@ describe('one message', () => {
     await admin.purge('work');
   });
 
-  test('that is not there is not found', async () => {
+  test('that does not exist is not found', async () => {
     const board = await openBoard();
     for (const id of ['nothing', '1-1', 'sha256:00', '%20'])
       expect((await board.get(`queues/work/${id}`)).status).toBe(404);
@@ -303,7 +303,7 @@ describe('actions on one message', () => {
     gate.open();
   });
 
-  test('remove takes out what waits, is delayed or dead, and leaves alone what a consumer holds', async () => {
+  test('remove removes a waiting, delayed or dead message, but none that a consumer holds', async () => {
     const gate = new Gate();
     await serve(gate, 1);
     await client.enqueue('work', 'bad');
@@ -356,7 +356,7 @@ describe('actions on a queue', () => {
     expect((await admin.lengths('work')).isPaused).toBe(false);
   });
 
-  test('empty removes what waits and is delayed, clean one of the lists', async () => {
+  test('empty removes waiting and delayed messages, clean one of the lists', async () => {
     const fill = async (): Promise<void> => {
       await client.enqueue('work', 1);
       await client.enqueue('work', 1, { delayMs: 60_000 });
@@ -366,7 +366,7 @@ describe('actions on a queue', () => {
       `{"rq":1,"dead":{"reason":"rejected","at":${Date.now() - ageMs},"whole":true}}\n1`;
     const key = queueKey(rig.prefix, 'work', 'dead');
     await rig.commands.xadd(key, '1-0', 'element', element(60_000));
-    // bull-board means to leave alone what is younger than five seconds: nobody has seen it yet.
+    // bull-board keeps messages younger than five seconds here, since nobody has seen them yet.
     await rig.commands.xadd(key, '2-0', 'element', element(-60_000));
     const board = await openBoard();
 
@@ -383,7 +383,7 @@ describe('actions on a queue', () => {
     expect(await admin.lengths('work')).toMatchObject({ waiting: 0, delayed: 0, dead: 1 });
   });
 
-  test('retry all sends each dead letter again, though they die again at once', async () => {
+  test('retry all sends each dead letter again, even if they fail again at once', async () => {
     const gate = new Gate();
     await serve(gate, 1);
     for (let n = 0; n < 120; n += 1) await client.enqueue('work', `bad ${n}`);
@@ -409,7 +409,7 @@ describe('actions on a queue', () => {
     expect(Math.max(...due)).toBeLessThan(Date.now() + 30_000);
   });
 
-  test('add enqueues, with the options of enqueue, as they are copied from another message', async () => {
+  test('add enqueues with the options of enqueue, as they are copied from another message', async () => {
     const board = await openBoard();
     const add = (options: object): ReturnType<Board['ask']> =>
       board.ask('POST', 'queues/work/add', { name: '__default__', data: { n: 1 }, options });
@@ -443,7 +443,7 @@ describe('actions on a queue', () => {
     expect((await admin.lengths('@mail/order.placed')).waiting).toBe(0);
   });
 
-  test('what cannot be done is refused with a reason', async () => {
+  test('impossible actions are refused with a reason', async () => {
     await client.enqueue('work', 1, { id: 'w' });
     await admin.pause('work');
     const adapter = new RedisQueueAdapter({ admin, queue: 'work' });
@@ -462,7 +462,7 @@ describe('actions on a queue', () => {
     expect((await admin.lengths('work')).waiting).toBe(1);
   });
 
-  test('what our queues do not have is empty', async () => {
+  test('features that our queues do not have are empty', async () => {
     await client.enqueue('work', 1, { id: 'w' });
     const board = await openBoard();
 
@@ -496,7 +496,7 @@ describe('around a queue', () => {
     gate.open();
   });
 
-  test('facts about Redis are those of Redis', async () => {
+  test('facts about Redis come from Redis', async () => {
     const board = await openBoard();
 
     expect((await board.get('redis/stats')).body).toMatchObject({
@@ -510,7 +510,7 @@ describe('around a queue', () => {
   });
 });
 
-describe('a board for reading', () => {
+describe('a read-only board', () => {
   const SECRET = 'hunter2';
 
   async function leaveOneOfEach(): Promise<string> {
@@ -542,7 +542,7 @@ describe('a board for reading', () => {
     expect(job.data).toBe('hidden in read-only mode');
   });
 
-  test('shows them where that is asked for, and can hide them where it is not for reading alone', async () => {
+  test('shows them if asked to, and can hide them even if it is not read-only', async () => {
     const entry = await leaveOneOfEach();
     const shows = await openBoard({ readOnlyMode: true, showPayloads: true });
     const hides = await openBoard({ showPayloads: false });
@@ -577,7 +577,7 @@ describe('a board for reading', () => {
   });
 });
 
-test('a board for reading needs a user of Redis who may only look', async () => {
+test('a read-only board needs a Redis user who may only look', async () => {
   const rules = (await rulesOf('observer')).map((rule) =>
     rule.replaceAll('~rq:', `~${rig.prefix}:`),
   );

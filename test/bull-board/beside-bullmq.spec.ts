@@ -43,7 +43,7 @@ test('queues of BullMQ on the same board keep their pages, their flows and their
   await rig.serve({ controllers: [controllerOf('work', (data) => void handled.push(data))] });
   const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
   const client = rig.client();
-  // Ours first: some things bull-board asks of the first queue alone.
+  // Ours come first, since bull-board asks some things of the first queue alone.
   // #region adapters
   const queues = [
     new RedisQueueAdapter({ admin, client, queue: 'work' }),

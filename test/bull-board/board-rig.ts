@@ -5,13 +5,13 @@ import { ExpressAdapter } from '@bull-board/express';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NestRig } from '../support/nest-rig.js';
 
-/** The answer of a board to a request; which fields there are is for the tests to check. */
+/** The answer of a board to a request. The tests check its fields. */
 export interface BoardAnswer {
   readonly status: number;
   readonly body: Record<string, unknown>;
 }
 
-/** A board of bull-board behind HTTP, which checks its own answers against its schemas. */
+/** A board of bull-board behind HTTP, which checks its answers against its schemas. */
 export class Board {
   private constructor(readonly url: string) {}
 

@@ -18,7 +18,7 @@ async function namesOn(board: Board): Promise<string[]> {
   return (body['queues'] as { name: string }[]).map(({ name }) => name);
 }
 
-test('every queue is on the board, groups included, and new ones as they come', async () => {
+test('every queue is on the board, groups included, and new ones as they appear', async () => {
   const client = rig.client();
   await client.enqueue('mail.send', 1);
   await client.enqueue({ cmd: 'sum' }, 1);
@@ -40,7 +40,7 @@ test('every queue is on the board, groups included, and new ones as they come', 
   expect(await namesOn(board)).toEqual(['mail.send', '{"cmd":"sum"}', 'later']);
 });
 
-test('the queues of others keep their names', async () => {
+test('queues of other programs keep their names', async () => {
   const client = rig.client();
   await client.enqueue('mail.send', 1);
   await client.enqueue('mail.receive', 1);
@@ -52,7 +52,7 @@ test('the queues of others keep their names', async () => {
   expect((await board.queue('redis-queue:mail.receive')).counts['waiting']).toBe(1);
 });
 
-test('a queue that cannot be looked at says why, and hides no other', async () => {
+test('a queue that cannot be read says why, and hides no other', async () => {
   await rig.client().enqueue('good', 1);
   await rig.client().enqueue('bad', 1);
   await rig.commands.set(`${rig.prefix}:{bad}:dead`, 'of another program');
@@ -81,7 +81,7 @@ test('one hook serves several boards', async () => {
   for (const board of [...boards, ...boards]) expect(await namesOn(board)).toEqual(['work']);
 });
 
-test('where Redis is away, the board says why', async () => {
+test('while Redis is away, the board says why', async () => {
   const connection = `redis://user:hunter2@127.0.0.1:${await findFreePort()}`;
   const alone = rig.closeLater(new RedisQueueAdmin({ connection, connectTimeoutMs: 50 }));
   const before = everyRedisQueue({ admin: alone });

@@ -8,7 +8,7 @@ import type { OrderView } from '../support/shop-rig.js';
 
 const browser = await browserRig();
 
-/** Without the folder of this machine, which stands in stacks. */
+/** Leaves out the folder of this machine, which occurs in stacks. */
 async function takeScreenshot(page: Page, path: string): Promise<void> {
   const folder = JSON.stringify(`${process.cwd()}/`);
   await page.evaluate(`
@@ -37,7 +37,7 @@ describe('the dashboard of order-service', () => {
     return response.status;
   };
 
-  test('asks for a password wherever it is entered', async () => {
+  test('asks for a password on each of its addresses', async () => {
     for (const path of [
       '/queues',
       '/queues/',
@@ -53,7 +53,7 @@ describe('the dashboard of order-service', () => {
     expect(await statusOf('/orders')).toBe(200);
   });
 
-  test('takes nothing from a form of another site, to which a browser adds the password', async () => {
+  test('accepts nothing from a form of another site, to which a browser adds the password', async () => {
     const queue = 'inventory.reserve';
     const response = await fetch(`${rig.shop.address}/queues/api/queues/${queue}/add`, {
       method: 'POST',
@@ -99,7 +99,7 @@ describe('the dashboard of order-service', () => {
       await page.getByRole('tabpanel').getByText('deadAt').waitFor();
 
       await enterItems(rig.stage.redis, [{ sku: tea, units: 25 }]);
-      // The buttons have no names, but tooltips.
+      // The buttons have no names, only tooltips.
       const retry = page.locator('main ul[class*=jobActions] button').first();
       await retry.hover();
       await page.getByText('Retry', { exact: true }).waitFor();

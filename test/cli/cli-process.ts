@@ -11,11 +11,11 @@ export interface CliOptions {
   readonly directory?: string;
   /** What is written to its standard input. */
   readonly input?: string;
-  /** More could come. Default false. */
+  /** Keeps standard input open. Default false. */
   readonly isInputOpen?: boolean;
 }
 
-/** One run of the command line, in a process of its own, as `npm run build` made it. */
+/** One run of the command line in a process of its own, as `npm run build` made it. */
 export class CliProcess {
   out = '';
   err = '';
@@ -40,7 +40,7 @@ export class CliProcess {
     return new CliProcess(child);
   }
 
-  /** All that it printed, and what it ended with. */
+  /** Everything that it printed, and its exit code. */
   async result(): Promise<CliResult> {
     await this.#ended;
     return new CliResult(this.child.exitCode, this.out, this.err);
@@ -51,11 +51,11 @@ export class CliProcess {
     await eventually(() => {
       const all = this.out + this.err;
       if (typeof text === 'string' ? all.includes(text) : text.test(all)) return;
-      throw new Error(`It has printed ${JSON.stringify(all)}, and not ${String(text)}.`);
+      throw new Error(`It has printed ${JSON.stringify(all)}, but not ${String(text)}.`);
     }, 30_000);
   }
 
-  /** For the end of a test, whatever state it is in. */
+  /** For the end of a test, in whatever state the process is. */
   async close(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.#ended;
@@ -93,7 +93,7 @@ export function runCli(words: readonly string[], options: CliOptions = {}): Prom
 }
 
 export function bin(): string {
-  const file = resolve('libs/redis-queue-transport/dist/cli/main.js'); // from the root, as npm runs us
+  const file = resolve('libs/redis-queue-transport/dist/cli/main.js'); // from the root, since npm runs the tests there
   if (!existsSync(file)) throw new Error(`${file} is missing: run "npm run build" first.`);
   return file;
 }

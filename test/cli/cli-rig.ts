@@ -8,11 +8,11 @@ export interface CliRig {
   readonly rig: NestRig;
   start(words: readonly string[], options?: CliOptions): CliProcess;
   run(...words: readonly string[]): Promise<CliResult>;
-  /** The same with `--json`; what it printed, once it has ended well. */
+  /** The same with `--json`. Returns what it printed, once it has ended with 0. */
   json(...words: readonly string[]): Promise<unknown>;
 }
 
-/** A rig that lives as long as the spec file; call it at the top of one. */
+/** A rig that lives as long as the spec file. Call it at the top of one. */
 export function cliRig(): CliRig {
   const rig = nestRig();
   const start = (words: readonly string[], options: CliOptions = {}): CliProcess =>

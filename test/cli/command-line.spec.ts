@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }));
 
 describe('help', () => {
-  test('lists all commands, also where nothing was asked', async () => {
+  test('lists all commands, even without arguments', async () => {
     const { code, out } = await runCli(['--help']);
     expect(code).toBe(0);
     for (const { name } of COMMANDS) expect(out).toContain(`\n  ${name} `);
@@ -44,11 +44,11 @@ describe('help', () => {
     },
   );
 
-  test('tells the version', async () => {
+  test('prints the version', async () => {
     expect((await runCli(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  test('comes without loading the library', async () => {
+  test('starts without loading the library', async () => {
     const { out } = await runCli(['--help'], { environment: { NODE_DEBUG: 'module,esm' } });
     expect(out).not.toContain('@nestjs');
   });
@@ -71,7 +71,7 @@ test.each([
   [['peek'], '"peek" needs QUEUE', 'redis-queue peek --help'],
   [['peek', ''], 'QUEUE is empty', ''],
   [['peek', 'a', 'b'], '"peek" takes only QUEUE, got "b" too', ''],
-])('%j is a wrong command line, and what is said helps', async (words, what, hint) => {
+])('%j is a wrong command line, and the message helps', async (words, what, hint) => {
   const { code, out, err } = await runCli(words, { url: 'redis://127.0.0.1:1' });
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err).toContain(what);
@@ -118,12 +118,12 @@ describe('where Redis is', () => {
     }
   });
 
-  test('may be at an IPv6 address beside options of TLS', async () => {
+  test('may be at an IPv6 address with options of TLS', async () => {
     const config = join(directory, 'ipv6.json');
     await writeFile(config, JSON.stringify({ url: 'rediss://[::1]:1', tls: {} }));
     const { code, err } = await runCli(['queues', '--config', config]);
     expect(code).toBe(3);
-    // With its brackets, it would be looked for as a name.
+    // With its brackets, it would be looked up as a name.
     expect(err).not.toContain('ENOTFOUND');
   });
 
@@ -160,7 +160,7 @@ describe('a password is never shown', () => {
     expect(result.err).not.toBe('');
   }
 
-  test('where Redis is away, refuses it, or the address is wrong', async () => {
+  test('while Redis is away, if it refuses it, or if the address is wrong', async () => {
     const { port } = rig.redis;
     await expectHidden(['queues'], 3, `redis://ada:${SECRET}@127.0.0.1:1`);
     await expectHidden(['queues'], 4, `redis://ada:${SECRET}@127.0.0.1:${port}`);
@@ -184,7 +184,7 @@ describe('a password is never shown', () => {
   });
 });
 
-test('a missing permission ends with 4, and says which', async () => {
+test('a missing permission ends with 4, and is named', async () => {
   await rig.commands.call(
     'ACL',
     'SETUSER',
@@ -202,11 +202,11 @@ test('a missing permission ends with 4, and says which', async () => {
   await rig.commands.call('ACL', 'DELUSER', 'poor');
 });
 
-describe('what comes from Redis is data', () => {
+describe('data from Redis', () => {
   const DEEP = '['.repeat(20_000) + ']'.repeat(20_000);
   const EVIL = 'a\u001b]0;owned\u0007\u009b31m\u202eb\r\nc';
 
-  test('names and payloads cannot control a terminal', async () => {
+  test('cannot control a terminal, neither as names nor as payloads', async () => {
     await rig.commands.hset(`${rig.prefix}:queues`, EVIL, 'pushed');
     await rig.commands.rpush(
       `${rig.prefix}:{${EVIL}}:waiting`,
@@ -236,7 +236,7 @@ describe('what comes from Redis is data', () => {
       }
   });
 
-  test('data may be nested as deeply as anybody likes', async () => {
+  test('may be nested to any depth', async () => {
     const key = `${rig.prefix}:{deep}`;
     await rig.commands.rpush(`${key}:waiting`, `{"rq":1,"id":"a"}\n${DEEP}`, '{"b":1}');
     await rig.commands.xadd(`${key}:dead`, '*', 'element', `{"rq":1,"id":"c"}\n${DEEP}`);
@@ -250,7 +250,7 @@ describe('what comes from Redis is data', () => {
       expect(await run(...words)).toMatchObject({ code: 0, out: expect.stringContaining('[') });
   });
 
-  test('an event that is nested too deeply does not end a tail', async () => {
+  test('that is nested too deeply does not end a tail', async () => {
     const tailing = start(['tail', 'deep', '--count', '2']);
     await tailing.printed('Listening');
     for (const element of [`{"rq":1,"id":"a"}\n${DEEP}`, '{"rq":1,"id":"b"}\n"second"'])
@@ -273,7 +273,7 @@ describe('on a terminal', () => {
     expect(plain.output).not.toContain('\u001b[');
   });
 
-  test('a purge asks, and only a yes does it', async () => {
+  test('a purge asks, and only a yes removes', async () => {
     await rig.client().enqueue('work', 1);
     const words = [bin(), 'purge', 'work', '--prefix', rig.prefix];
     const no = await inTerminal(words, { REDIS_URL: rig.redis.url }, ['[y/N]', 'n\n']);

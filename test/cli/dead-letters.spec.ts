@@ -73,7 +73,7 @@ test('one is shown with its error and stack', async () => {
   expect(none.err).toContain('"mail" has no dead letter 1-1.');
 });
 
-test('some are redriven, and all', async () => {
+test('some are redriven, and then all', async () => {
   const some = await run('dead', 'redrive', 'mail', entries[0]!, '9-9', '--json');
   expect(some.json).toEqual({ redriven: 1, missing: ['9-9'] });
   expect(some.code).toBe(1);

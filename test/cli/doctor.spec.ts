@@ -70,7 +70,7 @@ function wrongIn({ findings }: Report): string[] {
 
 const WELL = { appendonly: 'yes', maxmemory: '500mb' };
 
-test('a Redis that is set up well, with users, is found well', async () => {
+test('a Redis that is set up well, with users, passes', async () => {
   const { redis } = await redisWith(WELL);
   await pasteUsers(redis, 'shop', 'observer');
   const url = `redis://shop:secret@127.0.0.1:${redis.port}`;
@@ -95,14 +95,14 @@ test('a Redis that is set up well, with users, is found well', async () => {
   expect(text.out).not.toContain('secret');
 });
 
-/** An address of this machine that is not that of the loopback. */
+/** An address of this machine other than the loopback. */
 function networkAddress(): string | undefined {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address;
 }
 
 describe('a Redis that is set up wrongly', () => {
-  test('is found out, in each way at once', async () => {
+  test('shows all its faults in one report', async () => {
     const clock = await SteppedClock.make();
     if (clock !== undefined) closeLater(clock);
     const address = networkAddress();
@@ -111,14 +111,14 @@ describe('a Redis that is set up wrongly', () => {
         bind: address === undefined ? '127.0.0.1' : `127.0.0.1 ${address}`,
         'protected-mode': 'no',
         'enable-protected-configs': 'local',
-        // With allkeys-lru, the queues of this test would be evicted before they are looked at.
+        // With allkeys-lru, the queues of this test would be evicted before the doctor looks at them.
         'maxmemory-policy': 'volatile-lru',
       },
       clock?.environment,
     );
     const client = closeLater(new RedisQueueClient({ connection: redis.url }));
     const admin = closeLater(new RedisQueueAdmin({ connection: redis.url }));
-    // Queues that nobody serves; a group that nobody serves; one that is paused.
+    // Queues and a group that nobody serves, and a paused queue.
     await client.enqueueMany('mail.send', [1, 2, 3]);
     await admin.declare('order.*', { groups: ['billing'] });
     await client.emit('order.placed', 1);
@@ -129,7 +129,7 @@ describe('a Redis that is set up wrongly', () => {
     await operator.rpush('rq:{report}:processing:vm-4-xyz-1', '{}');
     await operator.rpush('rq:{report}:suspects', '{}');
     await operator.hset('rq:queues', 'report', 'served', 'taken', 'pushed', '}odd', 'pushed');
-    // What cannot be read, what is in a codec of somebody's own, and an old dead letter.
+    // A message that cannot be read, one in an unknown codec, and an old dead letter.
     await operator.rpush('rq:{report}:waiting', '{"half', '{"rq":1,"codec":"own"}\n1');
     await operator.xadd('rq:{report}:dead', '1000-0', 'element', '{"rq":1,"dead":{}}\n{"half');
     await operator.hset('rq:{report}:counts', 'deadLettersDropped', 7);
@@ -186,7 +186,7 @@ describe('a Redis that is set up wrongly', () => {
     if (process.env['SHOW_DOCTOR'] !== undefined) process.stdout.write(out);
   });
 
-  test('is found out as a replica, and as one whose replica is cut off', async () => {
+  test('is recognised as a replica, and as one whose replica is cut off', async () => {
     const { redis: primary, operator } = await redisWith(WELL);
     const { redis: replica, operator: replicas } = await redisWith(WELL);
     await replicas.replicaof('127.0.0.1', primary.port);
@@ -198,7 +198,7 @@ describe('a Redis that is set up wrongly', () => {
     expect(wrongIn((await reportOf(primary.url)).report)).toEqual([]);
   });
 
-  test('is told what its user lacks, and for which role', async () => {
+  test('shows what its user lacks, and for which role', async () => {
     const { redis, operator } = await redisWith(WELL);
     await pasteUsers(redis, 'consumer', 'observer');
     const asked = (user: string, ...words: string[]): ReturnType<typeof reportOf> =>
@@ -234,7 +234,7 @@ describe('a Redis that is set up wrongly', () => {
   });
 });
 
-test('what waits and what is delayed is told apart', async () => {
+test('waiting and delayed messages are told apart', async () => {
   const { redis } = await redisWith(WELL);
   const client = closeLater(new RedisQueueClient({ connection: redis.url }));
   await client.enqueue('waits', 1);
@@ -266,7 +266,7 @@ const WITHOUT_MSGPACK = `--import=data:text/javascript,${encodeURIComponent(
   "import { register } from 'node:module'; register('data:text/javascript,' + encodeURIComponent('export const resolve = (name, context, next) => next(name === \"msgpackr\" ? \"no-such-package\" : name, context);'));",
 )}`;
 
-test('messages in MessagePack are well, and a note without its library', async () => {
+test('messages in MessagePack are fine, and a note without its library', async () => {
   const { redis } = await redisWith(WELL);
   const client = closeLater(
     new RedisQueueClient({ connection: redis.url, codec: msgpackCodec, codecs: [msgpackCodec] }),

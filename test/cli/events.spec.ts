@@ -70,7 +70,7 @@ test('a history is listed in both directions, and replayed to a group', async ()
   expect((await run('replay', 'order.*', 'billing', '--from', 'soon')).code).toBe(2);
 });
 
-test('a group is ended, and what waits is kept or dropped', async () => {
+test('a group is ended, and its waiting events are kept or dropped', async () => {
   expect((await run('retire', 'order.*', 'billing')).code).toBe(2);
   expect((await run('retire', 'order.*', 'billing', '--waiting', 'drop')).code).toBe(2);
   expect(await json('retire', 'order.*', 'billing', '--waiting', 'drop', '--yes')).toEqual({
@@ -81,7 +81,7 @@ test('a group is ended, and what waits is kept or dropped', async () => {
   expect(again).toMatchObject({ code: 1, out: '' });
 });
 
-test('events go by, by name and by wildcards, and nobody notices that one listens', async () => {
+test('events are shown as they happen, by name and by wildcards, and nobody notices the listener', async () => {
   const before = await rig.commands.hgetall(`${rig.prefix}:groups`);
   const one = start(['tail', 'order.paid', '--json', '--count', '1']);
   const some = start(['tail', 'order.#']);
@@ -112,7 +112,7 @@ test('events go by, by name and by wildcards, and nobody notices that one listen
   expect(await rig.commands.hgetall(`${rig.prefix}:groups`)).toEqual(before);
 });
 
-/** With --json, nothing is said, so Redis is asked. */
+/** With --json, it says nothing, so the test asks Redis. */
 async function untilListening(count: number): Promise<void> {
   await eventually(async () => {
     const list = String(await rig.commands.client('LIST'));

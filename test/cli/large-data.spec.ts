@@ -56,7 +56,7 @@ describe('data that is small in Redis and large in memory', () => {
     await admin.purge('bomb');
   });
 
-  test('is read where that is asked for', async () => {
+  test('is read if asked for', async () => {
     const client = rig.client({ parkAboveBytes: 1_000, compressAboveBytes: 1_000 });
     const large = 'x'.repeat(100_000);
     await client.enqueue('mail', large, { id: 'm' });

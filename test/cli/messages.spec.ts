@@ -92,7 +92,7 @@ test('a request whose handler fails ends like one that nobody handles', async ()
   expect(told.err).toContain('error: two is not welcome');
 });
 
-test('requests of a file print a line for each reply, and for each failure', async () => {
+test('the requests of a file print a line for each reply, and for each failure', async () => {
   const picky = controllerOf('picky', (data) => {
     if (data === 2) throw new RpcException('two is \u001b[31mnot\u001b[0m welcome');
     return `got ${String(data)}`;
@@ -160,7 +160,7 @@ test('lines may have settings of their own', async () => {
   expect(odd.err).toContain('dleay');
 });
 
-test('a file with a line that is wrong is refused as a whole', async () => {
+test('a file with a wrong line is refused as a whole', async () => {
   const lines = Array.from({ length: 700 }, () => '1');
   const { code, out, err } = await run(
     'enqueue',
@@ -173,7 +173,7 @@ test('a file with a line that is wrong is refused as a whole', async () => {
   expect(await rig.queue('work').waiting()).toEqual([]);
 });
 
-test('standard input is sent as it comes, up to the first line that is wrong', async () => {
+test('standard input is sent as it comes, up to the first wrong line', async () => {
   const reading = start(['enqueue', 'work', '--file', '-', '--json'], { input: '1\n2\n' });
   expect((await reading.result()).json).toEqual({ sent: 2, failed: 0, total: null });
   const wrong = await start(['emit', 'work', '--file', '-'], { input: '1\nx\n' }).result();
@@ -181,7 +181,7 @@ test('standard input is sent as it comes, up to the first line that is wrong', a
   expect(wrong.err).toContain('Line 2');
 });
 
-test('what a file fails with is told by line', async () => {
+test('failures of a file are reported by line', async () => {
   const file = await fileOf('1', JSON.stringify('x'.repeat(17_000_000)), '3');
   const { code, err, out } = await run('enqueue', 'work', '--file', file);
   expect({ code, out }).toEqual({ code: 6, out: '2 of 3 sent, 1 failed\n' });

@@ -26,7 +26,7 @@ test('queues are listed with their lengths and how fast they grow', async () => 
   expect(out).toMatch(/^QUEUE +WAITING +WAITING\/S +AGE .*\nwork +3 +0 /);
 });
 
-test('queues that can be looked at are listed beside one that cannot, and so are groups', async () => {
+test('queues that can be read are listed beside one that cannot, and so are groups', async () => {
   const client = rig.client({ declare: { 'user.created': { groups: ['mail', 'sms'] } } });
   await client.enqueue('good', 1);
   await client.emit('user.created', 1);
@@ -134,7 +134,7 @@ test.each([
   expect(err).toContain(`There is no queue "nosuch" below the prefix "${rig.prefix}".`);
 });
 
-test('a queue is there while something of it is, even if it is not listed', async () => {
+test('a queue exists while something of it does, even if it is not listed', async () => {
   await rig.commands.rpush(`${rig.prefix}:{alone}:waiting`, '1');
   expect((await run('dead', 'list', 'alone')).code).toBe(0);
   await rig.commands.hset(`${rig.prefix}:queues`, 'listed', 'served');

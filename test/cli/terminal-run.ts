@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Gives a program a terminal, types what it is told behind what it waits for, and ends as the program does. */
+/** Gives a program a terminal, types a text once it has printed what to wait for, and ends as the program does. */
 const PTY = `
 import json, os, pty, sys
 words, waits = json.loads(sys.argv[1]), json.loads(sys.argv[2])
@@ -30,7 +30,7 @@ export interface TerminalRun {
   readonly output: string;
 }
 
-/** Runs a program of Node in a terminal. */
+/** Runs a Node program in a terminal. */
 export async function inTerminal(
   words: readonly string[],
   environment: NodeJS.ProcessEnv,

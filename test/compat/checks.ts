@@ -19,18 +19,20 @@ export interface Surroundings {
   /** The root of this repository. */
   readonly repository: string;
   readonly redisUrl: string;
-  /** Path of each Node by its major version. The one that runs this is among them. */
+  /** The path of each Node by its major version, including the one that runs this. */
   readonly nodes: ReadonlyMap<string, string>;
 }
 
-/** With `nodenext` and without `exactOptionalPropertyTypes`, the suite is compiled as ES modules and as CommonJS anyway. */
+/**
+ * With `nodenext` and without `exactOptionalPropertyTypes`, the suite is compiled as ES modules and as CommonJS anyway.
+ */
 const checkedTypes = [
   { resolution: 'node16', isExact: false },
   { resolution: 'nodenext', isExact: true },
   { resolution: 'bundler', isExact: true },
 ] as const;
 
-/** All that is tried with one set of versions, in this order: a check may need what those before it built. */
+/** All checks of one set of versions, in this order: a check may need what earlier ones built. */
 export function checksOf(installation: Installation, surroundings: Surroundings): readonly Check[] {
   const projects = new Projects(installation, surroundings);
   const nodes = [...surroundings.nodes.keys()];
@@ -59,7 +61,7 @@ export function checksOf(installation: Installation, surroundings: Surroundings)
 const SUITE = 'test/compat/project/suite.ts';
 const PROGRAM = 'test/types/program.ts';
 
-/** `nest new` makes an app of CommonJS with Nest 11, and one of ES modules with Nest 12. */
+/** `nest new` makes a CommonJS app with Nest 11, and one of ES modules with Nest 12. */
 type ModuleKind = 'esm' | 'cjs';
 
 class Projects {
@@ -128,8 +130,8 @@ class Projects {
   }
 
   /**
-   * Nest 12 is made of ES modules that cannot be transformed to CommonJS (`import.meta`): its users need a Node in which
-   * Jest loads them as they are. With Nest 11 it is this package alone, which can.
+   * Nest 12 consists of ES modules that cannot be transformed to CommonJS (`import.meta`), so its users need a Node in
+   * which Jest loads them as they are. With Nest 11, only this package does, and it can be transformed.
    */
   #nodeForJest(): { readonly node: string; readonly needsTransform: boolean } {
     const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
@@ -171,7 +173,7 @@ class Projects {
     const imports = this.installation.library.entries.map(
       (entry, index) => `export * as entry${index} from '${entry}';\n`,
     );
-    // How each entry point is resolved otherwise, are-the-types-wrong has looked at.
+    // are-the-types-wrong has checked how each entry point is resolved in other ways.
     const directory = this.#write('entries', {
       json: {
         'package.json': { type: 'module' },
@@ -189,7 +191,7 @@ class Projects {
     const { directory } = this.installation;
     const required = entries.map((entry) => `require(${JSON.stringify(entry)})`);
     const imported = entries.map((entry) => `import(${JSON.stringify(entry)})`);
-    // One copy of each, however it is loaded.
+    // One copy of each, no matter how it is loaded.
     const program = `Promise.all([${imported.join(', ')}]).then((imported) => {
       for (const [index, required] of [${required.join(', ')}].entries())
         for (const name of Object.keys(required))

@@ -7,15 +7,15 @@ import { finished } from 'node:stream/promises';
 export interface CommandOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** A file that gets all that the command prints. */
+  /** A file for everything that the command prints. */
   readonly log: string;
 }
 
 const SHOWN_LINES = 60;
-/** Far beyond what anything here takes: it ends what hangs. */
+/** Far longer than anything here takes: it only ends what hangs. */
 const WITHIN_MS = 15 * 60_000;
 
-/** Runs a command and returns what it printed. Throws if it ends with anything but 0, with the end of what it printed. */
+/** Runs a command and returns what it printed. Throws if it does not end with 0, with the end of what it printed. */
 export async function run(
   command: string,
   args: readonly string[],

@@ -67,7 +67,7 @@ export class Installation {
     checkContents(library, join(directory, 'node_modules', library.name));
   }
 
-  /** A project of its own, with the lowest versions that are supported. Returns its folder. */
+  /** A separate project with the lowest supported versions. Returns its folder. */
   async installLowest(): Promise<string> {
     const { library } = this;
     const directory = join(this.directory, 'lowest');
@@ -102,7 +102,7 @@ export class Installation {
     return existsSync(join(this.directory, 'node_modules', name));
   }
 
-  /** The part of the peer's range that is for these versions. */
+  /** The part of the peer's range for these versions. */
   #versionOf(peer: string, range: string): string {
     const major = this.#majorOf(peer);
     if (major === undefined) return range;

@@ -22,7 +22,7 @@ bundled by webpack, and with TypeScript's ways to resolve modules. About 5 minut
   --keep   leaves the projects and what was printed there
 `;
 
-/** As many sets at a time as there is most often a core for. */
+/** As many sets at a time as most machines have cores for. */
 const AT_A_TIME = 2;
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
@@ -99,7 +99,7 @@ async function trySet(
     } catch (error) {
       failed.push(name);
       console.log(`FAILED ${name}\n${error instanceof Error ? error.message : String(error)}`);
-      // Nothing else can go well.
+      // Nothing else can succeed.
       if (check.name.startsWith('install')) break;
     }
   }

@@ -20,9 +20,9 @@ export interface PackedLibrary {
   readonly name: string;
   /** The path of the tarball. */
   readonly tarball: string;
-  /** What one imports: the package's name, and the names of its other entry points. */
+  /** What users import: the package's name, and the names of its other entry points. */
   readonly entries: readonly string[];
-  /** Names of its programs. */
+  /** The names of its programs. */
   readonly bins: readonly string[];
   /** Peers that every user installs, with their ranges. */
   readonly peers: ReadonlyMap<string, string>;
@@ -31,7 +31,7 @@ export interface PackedLibrary {
   readonly manifest: Manifest;
 }
 
-/** Packs the library as `npm publish` would, and checks what came of it. */
+/** Packs the library as `npm publish` would, and checks the result. */
 export async function packLibrary(repository: string, directory: string): Promise<PackedLibrary> {
   const log = join(directory, 'pack.log');
   const folder = join(repository, FOLDER);
@@ -42,7 +42,7 @@ export async function packLibrary(repository: string, directory: string): Promis
   const tarball = join(directory, file);
   const tool = (name: string): string => join(repository, 'node_modules/.bin', name);
   await run(tool('publint'), ['run', '--strict', tarball], { cwd: directory, log });
-  // Only ES modules: what `node16` says of CommonJS is left out, and docs/compatibility.md says it.
+  // Only ES modules: what `node16` says about CommonJS is left out, and docs/compatibility.md says so.
   await run(tool('attw'), ['--profile', 'esm-only', '--no-color', tarball], {
     cwd: directory,
     log,
@@ -70,7 +70,7 @@ function describe(manifest: Manifest, tarball: string): PackedLibrary {
   };
 }
 
-/** Throws if the installed package lacks what it names, or has what only this repository needs. */
+/** Throws if the installed package lacks a file that it names, or has files that only this repository needs. */
 export function checkContents({ manifest }: PackedLibrary, installed: string): void {
   const named = Object.values(manifest.exports).flatMap((entry) =>
     typeof entry === 'string' ? [entry] : [entry.types, entry.default],

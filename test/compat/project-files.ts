@@ -4,14 +4,14 @@ import { dirname, join } from 'node:path';
 export type Json =
   null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** What is written into a project: texts and JSON by their path, and copies of files of this repository. */
+/** The files of a project: texts and JSON by their path, and copies of files of this repository. */
 export interface ProjectFiles {
   readonly json?: Readonly<Record<string, Json>>;
   readonly text?: Readonly<Record<string, string>>;
   readonly copies?: Readonly<Record<string, string>>;
 }
 
-/** Makes a project below an installation, whose packages it uses as if they were its own. */
+/** Makes a project below an installation, and uses its packages. */
 export function writeProject(
   directory: string,
   { json = {}, text = {}, copies = {} }: ProjectFiles,

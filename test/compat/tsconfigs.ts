@@ -2,7 +2,7 @@ import type { Json } from './project-files.js';
 
 type Options = Readonly<Record<string, Json>>;
 
-/** What `nest new` writes, apart from what differs between the projects, and with all libraries checked. */
+/** What `nest new` writes, except for what differs between the projects, and with all libraries checked. */
 const BASE: Options = {
   target: 'ES2023',
   esModuleInterop: true,
@@ -15,7 +15,7 @@ const BASE: Options = {
   types: ['node'],
 };
 
-/** TypeScript's ways to resolve what an ES module imports. */
+/** TypeScript's ways to resolve imports of an ES module. */
 const resolutions = {
   node16: { module: 'node16', moduleResolution: 'node16' },
   nodenext: { module: 'nodenext', moduleResolution: 'nodenext' },

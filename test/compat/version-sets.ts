@@ -1,7 +1,7 @@
 /** Versions that are installed side by side in one project. */
 export interface VersionSet {
   readonly name: string;
-  /** Major versions; the library's peers say from where on. */
+  /** Major versions. The library's peers say the lowest version of each. */
   readonly nest: string;
   readonly ioredis: string;
   /** What `nest new` of this Nest asks for. */
@@ -19,8 +19,8 @@ export const versionSets: readonly VersionSet[] = [
   { name: 'nest-12-ioredis-6', ...NEST_12, ioredis: '6' },
 ];
 
-/** Node's major versions, beside the one that runs this. */
+/** Node's major versions, except for the one that runs this. */
 export const otherNodes: readonly string[] = ['22', '24'];
 
-/** From here on, Jest loads ES modules by `require()`, with Node's `--experimental-vm-modules`. */
+/** From this version on, Jest loads ES modules by `require()`, with Node's `--experimental-vm-modules`. */
 export const JEST_REQUIRES_ESM_FROM = [24, 9] as const;

@@ -2,7 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { audit } from '../../scripts/demo/audit.js';
 import { totalsOf, type Books } from '../../scripts/demo/books.js';
 
-/** Four orders: one confirmed with two cups, one rejected; two by transfer, of which one was paid, and one cancelled. */
+/**
+ * Four orders: one confirmed with two cups, one rejected, and two by transfer, one of them paid, the other cancelled.
+ */
 const balanced: Books = {
   accepted: new Map([
     ['a', { payment: 'card', lines: [{ sku: 'CUP', quantity: 2 }] }],
@@ -85,19 +87,19 @@ describe('the books', () => {
       'b (confirmed, stock says rejected)',
     ],
     [
-      'a stranger is settled',
+      'an unknown order is settled',
       order('c', 'confirmed'),
       'orders that were not accepted are settled',
       'c',
     ],
     [
-      'a stranger took stock',
+      'an unknown order took stock',
       { outcomes: new Map([...balanced.outcomes, ['c', 'reserved']]) },
       'orders that were not accepted are in the stock',
       'c',
     ],
     [
-      'what was cancelled keeps its goods',
+      'a cancelled order keeps its goods',
       { outcomes: new Map([...balanced.outcomes, ['u', 'reserved']]) },
       'orders are settled in another way than the stock says',
       'u (cancelled, stock says reserved)',
@@ -117,7 +119,7 @@ describe('the books', () => {
       'b (rejected)',
     ],
     [
-      'a stranger paid',
+      'an unknown order is paid',
       { charges: ['a', 'c'] },
       'orders are paid and not confirmed',
       'c (unknown)',
@@ -145,7 +147,7 @@ describe('the books', () => {
       'a',
     ],
     [
-      'a stranger got an e-mail',
+      'an unknown order got an e-mail',
       { emails: [...balanced.emails, { orderId: 'c', outcome: 'confirmed' }] },
       'e-mails are about orders that were not accepted',
       'c',

@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterEach(async () => {
   demo.signalGroup('SIGKILL'); // the group is empty unless a test failed
   await demo.exited;
-  // redis-server goes a moment after the demo, and may write meanwhile.
+  // redis-server ends a moment after the demo, and may write meanwhile.
   await eventually(() => rm(directory, { recursive: true, force: true }));
 });
 
@@ -32,7 +32,7 @@ async function expectNothingLeft(): Promise<void> {
 }
 
 describe('with a Redis of its own, the demo', () => {
-  test('tells its story as docs/demo.md shows it, ends well, and leaves nothing behind', async () => {
+  test('tells its story as docs/demo.md shows it, succeeds, and leaves nothing behind', async () => {
     demo = new DemoProcess(directory, []);
     expect([await demo.exited, demo.output]).toEqual([0, expect.any(String)]);
     const page = await readText('docs/demo.md');
@@ -61,7 +61,7 @@ describe('with a Redis of its own, the demo', () => {
     await eventually(expectNothingLeft);
   });
 
-  test('ends when a service dies that nobody has killed, and shows its output', async () => {
+  test('ends if a service dies that it did not kill, and shows its output', async () => {
     demo = new DemoProcess(directory, []);
     await demo.shows('3. ');
     const [, , inventory = 0] = demo.servicePids;
@@ -102,7 +102,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
     await expectNothingLeft();
   }
 
-  test('does not kill it, and removes its keys at a Ctrl-C in a terminal, which npm passes on', async () => {
+  test('does not stop that Redis, and removes its keys at a Ctrl-C in a terminal, which npm passes on', async () => {
     demo = new DemoProcess(directory, ['--orders', '8', '--keep'], environment, [
       'npm',
       'run',
@@ -122,7 +122,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
     await expectNoKeyLeft();
   });
 
-  test('fails when a step is not as expected, says what does not balance, and removes its keys', async () => {
+  test('fails if a step is not as expected, says what does not balance, and removes its keys', async () => {
     demo = new DemoProcess(directory, [], environment);
     await demo.shows('2. ');
     const [, prefix = ''] = /(demo-\w{8}):\*/.exec(demo.output) ?? [];
@@ -134,7 +134,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
     await expectNoKeyLeft();
   });
 
-  test('removes its keys also when somebody cannot wait for a service that hangs', async () => {
+  test('removes its keys even if the user does not wait for a service that hangs', async () => {
     demo = new DemoProcess(directory, [], environment);
     await demo.shows('3. ');
     const [, , inventory = 0] = demo.servicePids;
@@ -147,7 +147,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
     await expectNoKeyLeft();
   });
 
-  test('shows a page, and ends with status 1 and no key left when the process that serves it dies', async () => {
+  test('shows a page, and ends with status 1 and no key left if the process that serves it dies', async () => {
     demo = new DemoProcess(directory, ['--page'], environment);
     await demo.shows('Ctrl-C stops everything');
     expect(demo.output).toContain(`redis://127.0.0.1:${redis.port}/3, the one in REDIS_URL`);
@@ -160,7 +160,7 @@ describe('with the Redis in REDIS_URL, the demo', () => {
     await expectNoKeyLeft();
   });
 
-  test('says so when nobody answers there, and starts nothing', async () => {
+  test('says so if nothing responds there, and starts nothing', async () => {
     demo = new DemoProcess(directory, [], {
       REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
     });
@@ -176,7 +176,7 @@ test('the demo says what is wrong with its arguments, and starts nothing', async
   expect(demo.output).toContain('--orders must be a whole number from 1 to 100000, got "many"');
 });
 
-/** What the page at this address is told until it knows the processes. */
+/** What the page at this address gets until it knows the processes. */
 async function firstFigures(address: string): Promise<string> {
   const response = await fetch(`${address}/live`);
   const decoder = new TextDecoder();
@@ -189,7 +189,7 @@ async function firstFigures(address: string): Promise<string> {
   return text;
 }
 
-/** What two runs have in common. The lines are wrapped at other places when figures have other lengths. */
+/** What two runs have in common. Lines are wrapped differently if figures have other lengths. */
 function withoutFigures(story: string): string {
   return story
     .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'ID')

@@ -14,7 +14,7 @@ export class DemoProcess {
   hasExited = false;
   readonly #child: ChildProcess;
 
-  /** @param directory whatever it leaves in the file system is there */
+  /** @param directory where it leaves everything that it leaves in the file system */
   constructor(
     directory: string,
     args: readonly string[],
@@ -41,7 +41,7 @@ export class DemoProcess {
     if (!this.hasExited) this.#child.kill(name);
   }
 
-  /** As Ctrl-C in a terminal does: to npm, to its shell and to the demo. */
+  /** Does what Ctrl-C in a terminal does: signals npm, its shell and the demo. */
   signalGroup(name: NodeJS.Signals): void {
     const { pid } = this.#child;
     if (!this.hasExited && pid !== undefined && isAlive(-pid)) process.kill(-pid, name);
@@ -51,7 +51,7 @@ export class DemoProcess {
     await eventually(() => expect(this.output).toContain(text), withinMs);
   }
 
-  /** Process ids of the services that have been started, as far as it has said. */
+  /** The process ids of the services that it has started, as far as it has printed them. */
   get servicePids(): number[] {
     return [...this.output.matchAll(/pid (\d+)/g)].map((match) => Number(match[1]));
   }

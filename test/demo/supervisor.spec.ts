@@ -40,7 +40,7 @@ test('each supervisor has a secret of its own', async () => {
   await other.close();
 });
 
-test('a refusal tells its reason, and so does an error', async () => {
+test('a refusal gives its reason, and so does an error', async () => {
   const refused = await fetch(new URL('refused', supervisor.url));
   expect([refused.status, await refused.json()]).toEqual([409, { message: 'four are enough' }]);
   const broken = await fetch(new URL('broken', supervisor.url));

@@ -5,7 +5,7 @@ import { codeBlocks, readText } from './markdown.js';
 
 const PAGE = 'docs/permissions.md';
 
-/** Pastes the commands of the page that set up users, but for those of others. */
+/** Runs the commands of the page that set up users, except for those of other pages. */
 export async function pasteUsers(redis: LocalRedis, ...users: string[]): Promise<void> {
   for (const text of await shellBlocks()) {
     if (!users.includes(userOf(text))) continue;
@@ -15,7 +15,7 @@ export async function pasteUsers(redis: LocalRedis, ...users: string[]): Promise
   }
 }
 
-/** The rules that the page gives a user, one each; a selector is one, in parentheses. */
+/** The rules that the page gives a user, one by one. A selector is one rule, in parentheses. */
 export async function rulesOf(user: string): Promise<string[]> {
   const texts = (await shellBlocks()).filter((text) => userOf(text) === user);
   return texts.flatMap((text) => {

@@ -33,8 +33,8 @@ async function doEverything(url: string): Promise<void> {
   await everyWay.run();
 }
 
-describe('the user for everything of docs/permissions.md', () => {
-  test('may do all that the library does', async () => {
+describe('the user for everything in docs/permissions.md', () => {
+  test('may do everything that the library does', async () => {
     await pasteUsers(redis, USER);
     await operator.call('ACL', 'SETUSER', USER, `~${FOREIGN_LIST}`);
     await operator.call('ACL', 'LOG', 'RESET');

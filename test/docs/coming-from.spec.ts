@@ -6,7 +6,7 @@ import { exampleRig } from './example-rig.js';
 
 const rig = exampleRig();
 
-/** Runs a program until it has printed the story. The programs of a page tell the same one; their logs differ. */
+/** Runs a program until it has printed the story. The programs of a page print the same one, but their logs differ. */
 async function tells(
   example: string,
   story: readonly string[],

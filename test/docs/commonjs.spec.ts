@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { inRepository } from './markdown.js';
 
-/** What a CommonJS program prints that runs what `tsc -b` compiled. */
+/** What a CommonJS program prints that uses the output of `tsc -b`. */
 async function printed(program: string): Promise<string> {
   const { stdout } = await promisify(execFile)(
     process.execPath,

@@ -1,4 +1,4 @@
-/** One command of a `console` block, and what it prints. */
+/** One command of a `console` block, and its output. */
 export interface ConsoleCommand {
   readonly command: string;
   readonly output: string;
@@ -30,7 +30,7 @@ export function masked(output: string): string {
   return output.replaceAll(STACK, '"stack":"…"').replaceAll(VOLATILE, '<varies>');
 }
 
-/** Knows the names and times of this run that take the place of those in a document. */
+/** Knows the names and times of this run that replace those in a document. */
 export class Substitutions {
   readonly #actual = new Map<string, string>();
 

@@ -19,7 +19,7 @@ describe.each(await documents())('%s', (path) => {
     prose = codeBlocks(markdown).reduce((text, block) => text.replace(block.text, ''), markdown);
   });
 
-  test('links to files and headings that exist', async () => {
+  test('link to files and headings that exist', async () => {
     const broken: string[] = [];
     for (const [, target = ''] of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target)) continue;
@@ -33,7 +33,7 @@ describe.each(await documents())('%s', (path) => {
     expect(broken).toEqual([]);
   });
 
-  test('names files that exist', () => {
+  test('name files that exist', () => {
     const named = [...prose.matchAll(/`([\w./-]+\.(?:ts|js|json|sh))`/g)].map(
       ([, file = '']) => file,
     );
@@ -44,7 +44,7 @@ describe.each(await documents())('%s', (path) => {
     expect(missing).toEqual([]);
   });
 
-  test('has no table with cells that do not fit on a screen', () => {
+  test('have no table with cells that do not fit on a screen', () => {
     const cells = prose
       .split('\n')
       .filter((line) => line.startsWith('|') && !/^[|\s:-]+$/.test(line))
@@ -53,13 +53,13 @@ describe.each(await documents())('%s', (path) => {
     expect(cells.filter((cell) => cell.length > MOST_IN_A_CELL)).toEqual([]);
   });
 
-  test('keeps to the words of the project', () => {
-    if (path.startsWith(OTHERS)) return; // they tell which word is called what here
+  test('use only the words of the project', () => {
+    if (path.startsWith(OTHERS)) return; // these pages say which word is called what here
     expect(OTHER_WORDS.exec(prose)?.[0]).toBeUndefined();
   });
 });
 
-test('the README can be read at once', async () => {
+test('the README is short', async () => {
   expect((await readText('README.md')).trim().split(/\s+/).length).toBeLessThanOrEqual(1_200);
 });
 
@@ -72,7 +72,7 @@ test('the index of docs leads to every page, or to the index of its folder', asy
   expect(missing).toEqual([]);
 });
 
-/** As GitHub makes them of headings. */
+/** The anchor that GitHub makes of a heading. */
 async function anchors(path: string): Promise<string[]> {
   const markdown = await readText(path);
   return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>

@@ -25,7 +25,7 @@ export interface RoleUrls {
   readonly producer: string;
   readonly consumer: string;
   readonly administrator: string;
-  /** Only looks. */
+  /** A user that only looks. */
   readonly observer: string;
 }
 
@@ -36,7 +36,7 @@ const PARK_ABOVE_BYTES = 1_000;
 /** As a reply, it is parked. */
 const VERY_LARGE_TEXT = 'x'.repeat(100_000);
 const LARGE_TEXT = 'x'.repeat(2 * PARK_ABOVE_BYTES);
-/** As others push it: a consumer parks the body. */
+/** As other programs push it, so a consumer parks the body. */
 const LARGE_ELEMENT = JSON.stringify('x'.repeat(300_000));
 
 let heard: string[] = [];
@@ -96,10 +96,10 @@ interface Closable {
   close(): Promise<unknown>;
 }
 
-/** Does everything that makes the library issue a command, in each of its roles. */
+/** Does everything that makes the library send a command, in each of its roles. */
 export class EveryWay {
   readonly #open: Closable[] = [];
-  /** Methods of the administrator that were called. */
+  /** The methods of the administrator that were called. */
   readonly administered = new Set<string>();
 
   constructor(
@@ -268,13 +268,13 @@ export class EveryWay {
     await admin.resume('works');
   }
 
-  /** A consumer that is gone, with a message in its hands. */
+  /** A consumer that is gone while it held a message. */
   async #pretendCrash(queue: string): Promise<void> {
     await this.operator.rpush(`rq:{${queue}}:processing:gone`, '{}');
     await this.operator.zadd(`rq:{${queue}}:consumers`, 1, 'gone');
   }
 
-  /** What a command brings that the network held back until its consumer was gone. */
+  /** What a command takes that the network held back until its consumer was gone. */
   async #takeLate(queue: string): Promise<void> {
     await this.operator.rpush(`rq:{${queue}}:processing:gone`, '{}');
     await eventually(async () =>
@@ -290,7 +290,7 @@ export class EveryWay {
   }
 }
 
-/** What changes nothing. */
+/** Everything that changes nothing. */
 async function look(
   admin: RedisQueueAdmin,
   queue: string,

@@ -3,14 +3,14 @@ import { existsSync } from 'node:fs';
 import { inRepository } from './markdown.js';
 import { isOfLog } from './terminal.js';
 
-/** One of the programs in `examples/`, compiled by `npm run build`, as a process of its own. */
+/** One of the programs in `examples/`, compiled by `npm run build`, in a process of its own. */
 export class ExampleProcess {
   readonly #child: ChildProcess;
   /** Resolves with the exit code, or with the signal's name. Never rejects. */
   readonly exited: Promise<number | string>;
   #output = '';
 
-  /** `example` is its path below `examples/`, without an ending. */
+  /** `example` is its path below `examples/`, without an extension. */
   constructor(example: string, environment: Readonly<Record<string, string>>) {
     const file = inRepository(`dist/examples/${example}.js`);
     if (!existsSync(file)) throw new Error(`${file} is missing: run "npm run build" first.`);
@@ -26,12 +26,12 @@ export class ExampleProcess {
     });
   }
 
-  /** All that it has printed so far. */
+  /** Everything that it has printed so far. */
   get output(): string {
     return this.#output;
   }
 
-  /** The lines that it printed itself: without Nest's log. */
+  /** The lines that it printed itself, without Nest's log. */
   get ownLines(): string[] {
     return this.#output.split('\n').filter((line) => line !== '' && !isOfLog(line));
   }

@@ -3,14 +3,14 @@ import { Redis } from 'ioredis';
 import { startRedis, type LocalRedis } from 'local-redis';
 import { ExampleProcess } from './example-process.js';
 
-/** What the specs of examples share: a Redis that each test finds empty, and processes that end with it. */
+/** What the specs of examples share: a Redis that is empty for each test, and processes that end with it. */
 export interface ExampleRig {
   readonly commands: Redis;
   /** Starts an example by its name, on the rig's Redis. */
   start(example: string, environment?: Record<string, string>): ExampleProcess;
 }
 
-/** To be called at the top of a spec. */
+/** Call it at the top of a spec file. */
 export function exampleRig(): ExampleRig {
   let redis: LocalRedis;
   let commands: Redis;

@@ -33,7 +33,7 @@ describe('the examples of the README', () => {
     expect(await keysOfQueues()).toEqual([]);
   });
 
-  test('a server takes batches, and a list that others fill', async () => {
+  test('a server handles batches, and a list that others fill', async () => {
     const server = rig.start('readme/batches');
     const stored = 'lines stored with one insert';
 
@@ -71,11 +71,11 @@ describe('the examples of the README', () => {
       ]),
     );
     expect(await app.stop()).toBe('SIGTERM');
-    // The id that is taken once a minute, as the example says.
+    // The id that is accepted once a minute, as the example says.
     expect(await keysOfQueues()).toEqual(['rq:{report.make}:ids']);
   });
 
-  test('a controller asks the server of its own app how it is', async () => {
+  test('a controller asks the server of its own app for its health', async () => {
     const app = await started('readme/module-server', 'ready at');
     const [, url = ''] = /ready at (\S+)/.exec(app.output) ?? [];
 
@@ -84,7 +84,7 @@ describe('the examples of the README', () => {
     expect(await app.stop()).toBe('SIGTERM');
   });
 
-  test('an observer tells how long handlers run', async () => {
+  test('an observer prints how long handlers run', async () => {
     const server = await started('readme/observers', 'successfully started');
 
     await rig.commands.rpush('rq:{mail.send}:waiting', '{"to":"ada@example.com"}');
@@ -124,7 +124,7 @@ describe('the examples of the README', () => {
     ]);
   });
 
-  test('a group that has started once gets its events, also while nobody of it is up', async () => {
+  test('a group that has started once gets its events, even while no replica is up', async () => {
     const first = await started('readme/billing', 'successfully started');
     const order = rig.start('readme/order');
     expect(await order.exited).toBe(0);
@@ -141,7 +141,7 @@ describe('the examples of the README', () => {
     expect(await second.stop()).toBe('SIGTERM');
   });
 
-  test('a durable event waits for its group, a new group begins in the history, and a replay gives it again', async () => {
+  test('a durable event waits for its group, a new group begins in the history, and a replay repeats it', async () => {
     const app = await started('readme/events', 'once more');
 
     await eventually(() => {
@@ -165,7 +165,7 @@ describe('the examples of the README', () => {
     );
   });
 
-  test('the module gives clients by class and by token', async () => {
+  test('the module provides clients by class and by token', async () => {
     const app = rig.start('readme/modules');
 
     expect(await app.exited).toBe(0);
@@ -178,7 +178,7 @@ async function push(queue: string, element: string): Promise<void> {
   await rig.commands.rpush(`rq:{${queue}}:waiting`, element);
 }
 
-/** Keys of queues that are still in Redis, without `terms`: the options of the last server stay known. */
+/** The keys of queues that are still in Redis, except `terms`: the options of the last server stay known. */
 async function keysOfQueues(): Promise<string[]> {
   return (await rig.commands.keys('rq:{*')).filter((key) => !key.endsWith('}:terms'));
 }

@@ -15,7 +15,7 @@ async function linesOf(guide: string): Promise<string[]> {
   return program.ownLines;
 }
 
-test('the guide to validation: callers are told why, and what is enqueued is dead-lettered at once', async () => {
+test('the guide to validation: callers get the reasons, and enqueued messages are dead-lettered at once', async () => {
   const details = [
     "  message: [ 'to must be an email' ],",
     "  error: 'Bad Request',",
@@ -33,7 +33,7 @@ test('the guide to validation: callers are told why, and what is enqueued is dea
   ]);
 });
 
-test('the guide to configuration: server and client have their options from providers', async () => {
+test('the guide to configuration: server and client get their options from providers', async () => {
   expect(await linesOf('configuration')).toEqual(['pong', 'up']);
 });
 
@@ -41,7 +41,7 @@ test('the guide to saving first: what was saved and not sent is sent at the star
   expect(await linesOf('save-first')).toEqual(['handled 1 and 2', 'unsent: 0']);
 });
 
-test('the guide to sending: the tenant of a message goes along with what its handler sends', async () => {
+test('the guide to sending: the tenant of a message is passed on to what its handler sends', async () => {
   expect(await linesOf('headers')).toEqual([
     'order 1 for acme, sent by order-service',
     'order 2 for globex, sent by order-service',
@@ -85,7 +85,7 @@ test.each([
   ['without Terminus', 'guides/probes'],
   ['with Terminus', 'guides/terminus'],
 ])(
-  'the guide to health, %s: ready once the server listens, live always, not ready without Redis',
+  'the guide to health, %s: ready once the server listens, always live, not ready without Redis',
   async (_, guide) => {
     const app = rig.start(guide, { PORT: '0' });
     await eventually(() => expect(app.output).toContain('ready at'));

@@ -2,14 +2,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A fenced block, and the comment `<!-- … -->` in the line above it that says what is to be checked. */
+/** A fenced block, and the comment `<!-- … -->` in the line above it that says what to check. */
 export interface CodeBlock {
   readonly language: string;
   readonly text: string;
   readonly note: string | undefined;
-  /** Of the opening fence, from 1. */
+  /** The line of the opening fence, from 1. */
   readonly line: number;
-  /** How many there are between the fences. */
+  /** The number of lines between the fences. */
   readonly lines: number;
 }
 
@@ -79,8 +79,8 @@ export function tableBelow(markdown: string, heading: string): string[][] {
 }
 
 /**
- * The lines between `// #region NAME` and `// #endregion NAME` (in Python `# region NAME` and `# endregion NAME`), moved
- * to the left as far as they go.
+ * The lines between `// #region NAME` and `// #endregion NAME` (in Python `# region NAME` and `# endregion NAME`),
+ * without their common indentation.
  */
 export function region(source: string, name: string): string {
   const lines = source.split('\n');

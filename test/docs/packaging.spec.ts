@@ -16,7 +16,7 @@ async function manifest(): Promise<Manifest> {
 }
 
 describe('the package', () => {
-  test('says what it is, for whom and under which licence', async () => {
+  test('says what it is, for whom, and under which licence', async () => {
     const { description, keywords, license, engines, author } = await manifest();
 
     expect(description).toEqual(expect.stringMatching(/NestJS .* Redis/));
@@ -34,7 +34,7 @@ describe('the package', () => {
     expect(files).toEqual(expect.arrayContaining(['dist', 'README.md', 'LICENSE']));
   });
 
-  test('asks for the versions that docs/compatibility.md names', async () => {
+  test('requires the versions that docs/compatibility.md names', async () => {
     const { peerDependencies } = await manifest();
     const nest = ['common', 'core', 'microservices'].map(
       (name) => peerDependencies[`@nestjs/${name}`],
@@ -50,7 +50,7 @@ describe('the package', () => {
 });
 
 describe('the changelog', () => {
-  test('begins with what is not released, and dates every release', async () => {
+  test('begins with unreleased changes, and dates every release', async () => {
     const headings = [...(await readText('CHANGELOG.md')).matchAll(/^## (.*)$/gm)].map(
       ([, text]) => text,
     );

@@ -29,8 +29,8 @@ type Role = (typeof ROLES)[number];
 type Command = readonly [string, ...string[]];
 
 /**
- * What ioredis asks of itself, and can do without, and what MONITOR does not show or what is asked only of a quiet
- * connection. (The commands among them are those of the user for everything too: acl.spec.ts sees them asked.)
+ * Commands that ioredis sends by itself and does not need, that MONITOR does not show, or that are sent only on a quiet
+ * connection. (The user for everything needs them too: acl.spec.ts sees them.)
  */
 const UNRECORDED: readonly string[] = [
   'on',
@@ -70,7 +70,7 @@ function url(role: Role): string {
   return `redis://${role}:secret@127.0.0.1:${redis.port}`;
 }
 
-test('the users of docs/permissions.md do together all that the library does', async () => {
+test('together, the users of docs/permissions.md may do everything that the library does', async () => {
   recorded = await RecordedCommands.start(operator);
   const urls = Object.fromEntries(ROLES.map((role) => [role, url(role)])) as Record<Role, string>;
   const everyWay = new EveryWay(operator, urls);
@@ -87,7 +87,7 @@ test('the users of docs/permissions.md do together all that the library does', a
   );
 });
 
-/** Each of a user's rules, and each word of its selectors, left out in turn. */
+/** The user's rules without one of them, or without one word of a selector, in turn. */
 function withoutOne(rules: readonly string[]): Map<string, string[]> {
   const variants = new Map<string, string[]>();
   rules.forEach((rule, at) => {
@@ -117,7 +117,7 @@ async function refusedOf(
   );
 }
 
-/** With as many words as Redis wants; those behind the keys do not matter. */
+/** With as many words as Redis requires. Those after the keys do not matter. */
 async function complete(commands: readonly (readonly string[])[]): Promise<string[][]> {
   const names = [...new Set(commands.map(([name = '']) => name.toLowerCase()))];
   const infos = (await operator.call('COMMAND', 'INFO', ...names)) as [string, number][];
@@ -129,7 +129,7 @@ async function complete(commands: readonly (readonly string[])[]): Promise<strin
   });
 }
 
-/** What must be refused to whom, with the keys that are there. */
+/** What each user must be refused, with existing keys. */
 const MUST_NOT: Readonly<Record<Role, readonly Command[]>> = {
   producer: [
     ['LPOP', 'rq:{work}:waiting'],
@@ -247,7 +247,7 @@ describe.each(ROLES)('the %s', (role) => {
   });
 });
 
-test('a consumer whose keys name its queue serves that and touches no other', async () => {
+test('a consumer whose keys name its queue serves that queue and touches no other', async () => {
   const rules = await rulesOf('consumer');
   const named = rules.map((rule) => rule.replaceAll('~rq:{*}', '~rq:{works}'));
   await operator.call('ACL', 'SETUSER', 'clerk', ...named);
@@ -268,7 +268,7 @@ test('a consumer whose keys name its queue serves that and touches no other', as
   await expect(clerk.lrange('rq:{other}:waiting', 0, -1)).rejects.toThrow(/NOPERM/);
 });
 
-test('an observer is refused each method that changes something, with nothing done', async () => {
+test('an observer is refused each method that changes something, before it does anything', async () => {
   await operator.flushall();
   const client = new RedisQueueClient({ connection: redis.url });
   const observer = new RedisQueueAdmin({ connection: url('observer') });

@@ -15,7 +15,7 @@ import { eventually } from '../support/eventually.js';
 import { codeBlocks, documents, readText } from './markdown.js';
 import { Terminal } from './terminal.js';
 
-// Each starts up to six processes, which takes its time on a loaded machine.
+// Each starts up to six processes, which takes a while on a busy machine.
 jest.setTimeout(120_000);
 
 let redis: LocalRedis;
@@ -48,9 +48,9 @@ afterEach(async () => {
 const PAGES = 'docs/recipes';
 
 interface Page {
-  /** Types the command of one of the page's terminals, and does not wait for it. */
+  /** Types the command of one of the page's terminals, and does not wait for its end. */
   start(name: string, environment?: Record<string, string>): Promise<Terminal>;
-  /** Waits for its end, which has to be a good one. */
+  /** Waits for its end, which has to be a success. */
   run(name: string, environment?: Record<string, string>): Promise<Terminal>;
 }
 
@@ -74,7 +74,7 @@ function page(file: string): Page {
 describe('the recipe for sign-ups', () => {
   const { start, run } = page('sign-up.md');
 
-  test('a group that fails is given its copy again, and one that was down gets it when it starts', async () => {
+  test('a group that fails gets its copy again, and one that was down gets it when it starts', async () => {
     const mail = await start('mail');
     await mail.showsAll();
 
@@ -96,7 +96,7 @@ describe('the recipe for sign-ups', () => {
 describe('the recipe for logs', () => {
   const { start, run } = page('log-collection.md');
 
-  test('lines are archived by the batch, and a new group is given those of the past', async () => {
+  test('lines are archived in batches, and a new group gets the old ones', async () => {
     const archive = await start('archive');
     await archive.showsAll();
 
@@ -119,7 +119,7 @@ describe('the recipe for logs', () => {
 describe('the recipe for chats', () => {
   const { start } = page('chat.md');
 
-  test('every replica hears every line, and one that was cut off gets what it missed, or hears how many it did', async () => {
+  test('every replica hears every line, and one that was cut off gets what it missed, or learns how much that was', async () => {
     const ada = await start('Ada');
     const bob = await start('Bob');
     await ada.showsAll();
@@ -160,7 +160,7 @@ describe('the recipe for chats', () => {
 describe('the recipe for orders that are not paid', () => {
   const { start, run } = page('unpaid-order.md');
 
-  test('cancels those that were not paid, leaves those that were, and refuses money that comes late', async () => {
+  test('cancels unpaid orders, leaves paid ones alone, and refuses money that comes late', async () => {
     const unhurried = { PAY_WITHIN_MS: '600000' };
     const shop = await start('shop');
     await shop.showsAll();
@@ -177,7 +177,7 @@ describe('the recipe for orders that are not paid', () => {
     );
   });
 
-  test('cancels by itself when the time is over, also of an order that was placed while the shop was closed', async () => {
+  test('cancels by itself when the time is over, even an order that was placed while the shop was closed', async () => {
     await run('placed', { PAY_WITHIN_MS: '1' });
 
     const shop = await start('shop');
@@ -190,7 +190,7 @@ describe('the recipe for orders that are not paid', () => {
 describe('the recipe for flash sales', () => {
   const { start, run } = page('flash-sale.md');
 
-  test('sells each piece once, one to each customer, a few orders at a time, whatever comes in', async () => {
+  test('sells each piece once, one to each customer, a few orders at a time, no matter how many come in', async () => {
     const sale = await start('sale');
     await sale.showsAll();
 
@@ -201,7 +201,7 @@ describe('the recipe for flash sales', () => {
 
     const buyers = await commands.smembers('sale:buyers');
     expect(buyers).toHaveLength(100);
-    // Who comes first is served first, but for those that run side by side.
+    // First come, first served, except for those that run side by side.
     const numbers = buyers.map((buyer) => Number(buyer.replace('customer-', '')));
     expect(Math.max(...numbers)).toBeLessThan(100 + 4);
   });
@@ -226,7 +226,7 @@ describe('the recipe for peaks', () => {
     await run('midnight');
     await billing.goesOn();
 
-    // 50 ms each, of which a timer may lack one.
+    // 50 ms each, although a timer may be one short.
     expect(performance.now() - begin).toBeGreaterThan(100 * 49);
     await eventually(async () =>
       expect(await admin.lengths('meter.reading')).toMatchObject(SETTLED),
@@ -237,7 +237,7 @@ describe('the recipe for peaks', () => {
 describe('the recipe for a message bus', () => {
   const { start, run } = page('message-bus.md');
 
-  test('each service gets what it wants of all events, also of those that came while it was away', async () => {
+  test('each service gets the events that it wants, even those that came while it was away', async () => {
     const shipping = await start('shipping');
     const alerts = await start('alerts');
     const ledger = await start('ledger');

@@ -4,16 +4,19 @@ import type { Monitored } from '../support/monitor.js';
 
 type Words = readonly string[];
 
-/** In Lua text, the commands whose permission a script looks at before it begins, and the locals that are keys and channels. */
+/**
+ * In Lua text, the commands whose permission a script checks before it begins, and the locals that are keys and
+ * channels.
+ */
 const LOOKED_AT = /\{ '([A-Z]+)', (?!nil)(\w+) \}/g;
 const LOCAL_OF = /local (\w+) = (KEYS|ARGV)\[(\d+)\]/g;
 
 /**
- * What each user of Redis asks of it: commands, those of scripts, and those whose permission scripts look at before they
- * begin.
+ * What each Redis user sends: its commands, those of its scripts, and those whose permission its scripts check before
+ * they begin.
  */
 export class RecordedCommands {
-  /** By the address from which a command came; a command of a script comes from where the script did. */
+  /** By the address from which a command came. A command of a script comes from where the script did. */
   readonly #byAddress = new Map<string, Map<string, Words>>();
   #scriptFrom = '';
   readonly #users = new Map<string, string>();
@@ -29,7 +32,7 @@ export class RecordedCommands {
     return recorded;
   }
 
-  /** Learns who is connected: what comes from others is nobody's. */
+  /** Learns who is connected. Commands of unknown connections are ignored. */
   async noteUsers(): Promise<void> {
     const list = await this.operator.call('CLIENT', 'LIST');
     for (const [, address = '', user = ''] of String(list).matchAll(/ addr=(\S+) .* user=(\S+)/g))

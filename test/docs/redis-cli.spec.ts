@@ -36,7 +36,7 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-/** Commands that may be asked again until the server has done its part. */
+/** Commands that may be repeated until the server has done its part. */
 const READS = /^redis-cli (--raw )?(LLEN|LRANGE|HGETALL|ZRANGE|XRANGE|XLEN|EXISTS|PUBSUB) /;
 
 async function printed(command: string): Promise<string> {
@@ -46,7 +46,7 @@ async function printed(command: string): Promise<string> {
   return stdout.trimEnd();
 }
 
-/** Those of a page follow each other. The recipes have a test of their own. */
+/** The blocks of a page follow each other. The recipes have a test of their own. */
 async function sessionOf(path: string): Promise<CodeBlock[]> {
   if (path.startsWith('docs/recipes/')) return [];
   return codeBlocks(await readText(path)).filter(({ language }) => language === 'console');

@@ -23,7 +23,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** Redis lets everybody run it, whatever the rules say. */
+/** Redis lets everybody run it, no matter what the rules say. */
 const ALWAYS_ALLOWED = '+hello';
 
 /** Rules that are not permissions. */
@@ -35,14 +35,14 @@ function words(rules: readonly string[]): string[] {
   return rules.map((rule) => rule.replaceAll(/\s+/g, ' '));
 }
 
-/** The page gives some roles more in further blocks, for lists of other programs. */
+/** For lists of other programs, the page gives some roles more in further blocks. */
 async function firstRulesOf(role: Role): Promise<string[]> {
   const rules = words(await rulesOf(role)).filter((rule) => !SETTINGS.includes(rule));
   const further = rules.findIndex((rule) => rule.startsWith('~partner:'));
   return further < 0 ? rules : rules.slice(0, further);
 }
 
-/** The source file, as the page has it. */
+/** The source file that follows from the page. */
 async function sourceOfRules(): Promise<string> {
   const lines = [
     "import type { Role } from '../../core/admin/inspection.js';",
@@ -70,7 +70,7 @@ test('the source has the rules of docs/permissions.md (UPDATE_SNIPPETS=1 copies 
   expect(await readText(FILE)).toBe(source);
 });
 
-/** Each rule, and each word within parentheses, left out in turn. */
+/** The rules without one of them, or without one word in parentheses, in turn. */
 function withoutOne(rules: readonly string[]): [string, string[]][] {
   return rules.flatMap((rule, at): [string, string[]][] => {
     if (!rule.startsWith('(')) return [[rule, rules.toSpliced(at, 1)]];
@@ -82,15 +82,15 @@ function withoutOne(rules: readonly string[]): [string, string[]][] {
   });
 }
 
-describe.each(ROLES)('what the doctor asks of a user that is to be a %s', (role) => {
-  test('is noticed, each part of it', async () => {
+describe.each(ROLES)("the doctor's questions to a user for the role %s", (role) => {
+  test('notice each missing permission', async () => {
     const rules = words(ROLE_RULES[role].match(/\([^)]*\)|\S+/g) ?? []);
     const unnoticed: string[] = [];
     for (const [name, left] of [['nothing', rules] as const, ...withoutOne(rules)]) {
       await operator.call('ACL', 'SETUSER', 'probe', 'reset', 'on', '>secret', ...left);
       const connection = `redis://probe:secret@127.0.0.1:${redis.port}`;
       const inspection = openInspection({ connection, prefix: 'rq' });
-      // What it cannot even ask, it is refused.
+      // A permission for a command that it cannot even ask about is refused.
       const missing = await inspection.missingFor(role).catch((error: unknown) => {
         if (!/^\+(eval|evalsha)$/.test(name)) throw error;
         return [{ rule: name }];
@@ -104,12 +104,12 @@ describe.each(ROLES)('what the doctor asks of a user that is to be a %s', (role)
   });
 });
 
-test('what a user lacks is looked for in less than 10 ms, even if it lacks nearly everything', async () => {
+test('it takes less than 10 ms to find what a user lacks, even if it lacks nearly everything', async () => {
   await operator.call('ACL', 'SETUSER', 'poor', 'reset', 'on', '>secret', '~other:*', '+@all');
   await operator.config('SET', 'slowlog-log-slower-than', '0');
   const connection = `redis://poor:secret@127.0.0.1:${redis.port}`;
   const longest: number[] = [];
-  // Redis counts the time that passes, and on a busy machine it does not always run: the best of some tries counts.
+  // Redis counts elapsed time, and on a busy machine it does not always run: so the best of several tries counts.
   for (let tries = 0; tries < 5; tries += 1) {
     await operator.slowlog('RESET');
     const inspection = openInspection({ connection, prefix: 'rq' });

@@ -23,7 +23,7 @@ async function write(files: Readonly<Record<string, string>>): Promise<void> {
 }
 
 describe('the pages of the site', () => {
-  test('lead to each other from their new places', async () => {
+  test('link to each other from their new places', async () => {
     await write({
       'README.md': '[docs](docs/README.md#learn)',
       'docs/README.md':

@@ -6,7 +6,7 @@ import type { CodeBlock } from './markdown.js';
 const FROM = /^from (?<path>[\w./-]+?)(?:#(?<name>[\w-]+))?$/;
 const SHOWN = ['ts', 'typescript', 'python', 'lua'];
 
-/** Writes the code into the documents in place of comparing it. */
+/** Writes the code into the documents instead of comparing it. */
 const IS_UPDATE = process.env['UPDATE_SNIPPETS'] !== undefined;
 
 async function sourceOf(path: string, block: CodeBlock): Promise<string> {
@@ -22,7 +22,7 @@ async function sourceOf(path: string, block: CodeBlock): Promise<string> {
 }
 
 describe.each(await documents())('%s', (path) => {
-  test('shows code only as it stands in a file that is compiled or run', async () => {
+  test('shows code only as it is in a file that is compiled or run', async () => {
     const markdown = await readText(path);
     const shown = codeBlocks(markdown).filter(({ language }) => SHOWN.includes(language));
     const lines = markdown.split('\n');

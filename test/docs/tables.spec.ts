@@ -33,7 +33,7 @@ beforeAll(async () => {
   options = await readText('docs/options.md');
 });
 
-/** What stands in backquotes at the start of the cells of a column. */
+/** The names in backquotes at the start of the cells of a column. */
 function codeIn(rows: readonly string[][], column: number): string[] {
   return rows.map((row) => /^`([^`]+)`/.exec(row[column] ?? '')?.[1] ?? row[column] ?? '');
 }
@@ -83,7 +83,7 @@ function methodsOf(type: { readonly prototype: object }): string[] {
   return Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor');
 }
 
-/** The parameters that have a name, up to the first one that is taken apart: of a call in a table, or of a source. */
+/** The named parameters of a call in a table or a source, up to the first one that is destructured. */
 function parameterNames(call: string): string[] {
   const named = /\(([^){=]*)/.exec(call)?.[1] ?? '';
   return named.match(/\w+/g)?.map(String) ?? [];
@@ -109,7 +109,7 @@ describe('the tables of the documents', () => {
     expect(optionsBelow(heading)).toEqual(shownDefaults(fallbacksOf(isMeant)));
   });
 
-  test('leave none out: the others are of one handler alone', () => {
+  test('leave none out: the others are only for handlers', () => {
     const names = OPTION_NAMES.filter((name) => !isOf(name, 'server', 'client'));
     const ofMessages = names.filter((name) => isOf(name, 'message'));
     expect(ofMessages).toEqual(['batch', 'feedFrom']);
@@ -126,13 +126,13 @@ describe('the tables of the documents', () => {
     expect(listed.toSorted()).toEqual(ofEvents.toSorted());
   });
 
-  test('say which options of a handler live events take', async () => {
+  test('say which options of a handler apply to live events', async () => {
     const shared = OPTION_NAMES.filter((name) => isOf(name, 'message') && isOf(name, 'live'));
     const taken = shared.map((name) => `\`${name}\``).join(', ');
     expect(await readText('docs/events.md')).toContain(`of those they take only ${taken}`);
   });
 
-  test('list everything that observers are told', async () => {
+  test('list everything that observers hear', async () => {
     const page = await readText('docs/observers.md');
     const listed = [...page.matchAll(/^\| `(\w+)`/gm)].map(([, method]) => method);
     expect(listed.toSorted()).toEqual([...OBSERVED_EVENTS].toSorted());
@@ -142,12 +142,12 @@ describe('the tables of the documents', () => {
     const errors = Object.values(library).filter(
       (value): value is typeof RedisQueueError =>
         typeof value === 'function' &&
-        // Its own prototype carries the mark that makes an instance.
+        // Its own prototype carries the mark that makes it an instance.
         value !== RedisQueueError &&
         value.prototype instanceof RedisQueueError,
     );
     const codes = errors.map((type) => {
-      // The constructors differ; the name and the code depend on no argument.
+      // The constructors differ, but the name and the code depend on no argument.
       const error = Reflect.construct(type, ['', '', '']) as RedisQueueError;
       return [error.name, error.code];
     });
@@ -163,7 +163,7 @@ describe('the tables of the documents', () => {
     expect(listed).toEqual(methodsOf(RedisQueueContext).map((method) => `${method}()`));
   });
 
-  test('list every setting of a message, how a record says it, and the verbs that keep it', () => {
+  test('list every setting of a message, how a record sets it, and the verbs that keep it', () => {
     const listed = tableBelow(options, 'Of one message').map(
       ([name = '', method = '', verbs = '']) => [
         name.replaceAll('`', ''),
@@ -178,7 +178,7 @@ describe('the tables of the documents', () => {
 
   test('list every method of the record builder', () => {
     const listed = codeIn(tableBelow(options, 'Of one message'), 1);
-    const own = ['build', 'toJSON']; // what makes no setting
+    const own = ['build', 'toJSON']; // methods that make no setting
     const methods = methodsOf(RedisQueueRecordBuilder).filter((method) => !own.includes(method));
     expect(listed.map((call) => call.replace(/\(.*/, ''))).toEqual(methods);
   });
@@ -194,7 +194,7 @@ describe('the tables of the documents', () => {
     for (const [method, call] of await adminCalls()) {
       const listed = parameterNames(call);
       const own = parameterNames(String(Reflect.get(RedisQueueAdmin.prototype, method)));
-      const both = Math.min(listed.length, own.length); // some are options that the table or the source takes apart
+      const both = Math.min(listed.length, own.length); // some are options that the table or the source destructures
       expect([method, ...listed.slice(0, both)]).toEqual([method, ...own.slice(0, both)]);
     }
   });

@@ -28,7 +28,7 @@ function notingProvider(made: string[]): MeterProvider {
   return { getMeter: () => meter };
 }
 
-test('docs/telemetry.md lists all metrics, and of which kind they are', async () => {
+test('docs/telemetry.md lists all metrics with their kinds', async () => {
   const made: string[] = [];
   const meterProvider = notingProvider(made);
   openTelemetryMetrics({ meterProvider });

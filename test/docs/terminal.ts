@@ -9,12 +9,12 @@ export function isOfLog(line: string): boolean {
   return line.startsWith('[Nest]') || line.startsWith('    at ');
 }
 
-/** A loaded machine takes its time to start a process. */
+/** A busy machine takes a while to start a process. */
 const SHOWS_WITHIN_MS = 20_000;
 
 /**
- * A command of a `console` block with the comment `<!-- terminal NAME -->`, run as a reader of the page runs it. What it
- * prints later stands further down, in blocks with the comment `<!-- terminal NAME goes on -->`.
+ * A command of a `console` block with the comment `<!-- terminal NAME -->`, run as a reader of the page runs it. What
+ * it prints later is further down, in blocks with the comment `<!-- terminal NAME goes on -->`.
  */
 export class Terminal {
   readonly #shell: ChildProcess;
@@ -22,7 +22,7 @@ export class Terminal {
   readonly exited: Promise<number | string>;
   #partsShown = 1;
   #printed = '';
-  /** All that it has printed, errors and Nest's log included. */
+  /** Everything that it has printed, including errors and Nest's log. */
   output = '';
 
   /** What the page has shown so far. */
@@ -43,7 +43,7 @@ export class Terminal {
     });
     this.#shell.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text));
     this.#shell.stderr?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
-    this.#shell.stdin?.on('error', () => undefined); // it has ended; what it printed tells
+    this.#shell.stdin?.on('error', () => undefined); // it has ended, and its output shows how
     this.exited = new Promise((resolve) => {
       this.#shell.once('close', (code, signal) => resolve(signal ?? code ?? 'unknown'));
     });
@@ -74,13 +74,13 @@ export class Terminal {
     await eventually(() => expect(this.lines).toEqual(this.shown), SHOWS_WITHIN_MS);
   }
 
-  /** Waits until it shows the next part, which stands further down on the page. */
+  /** Waits until it shows the next part, which is further down on the page. */
   async goesOn(): Promise<void> {
     this.#turnPage();
     await this.showsAll();
   }
 
-  /** The same for what runs side by side. */
+  /** The same for programs that run side by side. */
   async goesOnInSomeOrder(): Promise<void> {
     this.#turnPage();
     await this.showsAllInSomeOrder();
@@ -92,7 +92,7 @@ export class Terminal {
     this.shown = this.parts.slice(0, this.#partsShown).flat();
   }
 
-  /** The same for what runs side by side. */
+  /** The same for programs that run side by side. */
   async showsAllInSomeOrder(): Promise<void> {
     const shown = this.shown.toSorted();
     await eventually(() => expect(this.lines.toSorted()).toEqual(shown), SHOWS_WITHIN_MS);

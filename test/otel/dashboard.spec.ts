@@ -11,7 +11,7 @@ import { selectorsOf } from './promql.js';
 // Two services are started, and a queue is slowed down.
 jest.setTimeout(180_000);
 
-/** A panel of a dashboard, as far as it is looked at here. */
+/** A panel of a dashboard, with the fields that the test looks at. */
 interface Panel {
   readonly title: string;
   readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
@@ -21,7 +21,7 @@ let rig: ShopRig;
 /** What both services had shown by the end. */
 let scraped: readonly Scraped[];
 
-/** The handler of live events in the demo is faster than anybody can emit them, so it never loses any. */
+/** The handler of live events in the demo is so fast that it never loses any. */
 async function lostEvents(): Promise<readonly Scraped[]> {
   const metrics = new Metrics();
   const { provider: meterProvider } = metrics;
@@ -40,7 +40,7 @@ async function scrape(): Promise<readonly Scraped[]> {
   return texts.flatMap(seriesOf);
 }
 
-/** So that every metric has something to show: what goes well, and all that can go wrong. */
+/** Gives every metric something to show: what succeeds, and everything that can fail. */
 async function causeEverything(): Promise<void> {
   const { commands } = rig;
   const line = (sku: string) => ({ lines: [{ sku, quantity: 1 }], payment: 'card' });
@@ -66,7 +66,7 @@ async function causeEverything(): Promise<void> {
 }
 
 beforeAll(async () => {
-  // Every payment fails, so the queue of payments is slowed down in the end.
+  // Every payment fails, so the queue of payments is finally slowed down.
   rig = await ShopRig.open({ 'TEA-ASSAM-250': 100 }, { PAYMENT_FAILS_EVERY: '1' });
   await rig.shop.open();
   await causeEverything();
@@ -91,7 +91,7 @@ function expectShown(queries: readonly string[]): void {
       const series = scraped.filter(({ name }) => name === metric);
       expect([query, metric, series.length > 0]).toEqual([query, metric, true]);
       const known = new Set(series.flatMap((one) => Object.keys(one.labels)));
-      // Those of groups and errors are rarely there, and never for some metrics.
+      // Labels of groups and errors are rarely there, and never for some metrics.
       const optional = ['messaging_consumer_group_name', 'error_type'];
       const unknown = labels.filter((label) => !known.has(label) && !optional.includes(label));
       expect([query, unknown]).toEqual([query, []]);
@@ -100,10 +100,10 @@ function expectShown(queries: readonly string[]): void {
 }
 
 describe('a scrape of both services', () => {
-  test('says nothing of what was ordered, and by whom', () => {
+  test('says nothing about what was ordered, and by whom', () => {
     const said = JSON.stringify(scraped);
     expect(said).not.toMatch(/Ada|ada@example\.com|TEA-/);
-    // Ids of orders and messages.
+    // The ids of orders and messages.
     expect(said).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
   });
 });
@@ -121,11 +121,11 @@ describe('the dashboard in docs/grafana', () => {
     }
   });
 
-  test('shows every metric that there is', async () => {
+  test('shows every metric', async () => {
     const text = await readText('docs/grafana/dashboard.json');
     const names = new Set(scraped.map(({ name }) => name.replace(/_(bucket|sum)$/, '_count')));
     const ours = [...names].filter((name) => /^(messaging|redis_queue)_/.test(name));
-    // The duration of sending is shown by its buckets, as are all histograms.
+    // The duration of sending is shown by its buckets, like all histograms.
     const missing = ours.filter((name) => !text.includes(name.replace(/_count$/, '')));
     expect(missing).toEqual([]);
   });

@@ -29,20 +29,20 @@ const OURS = [
   ['nestjs-redis-queue-transport ack work below process work', MESSAGES],
 ];
 
-test('with the instrumentation of ioredis, a trace has the commands of the application and none of ours', async () => {
+test("with the instrumentation of ioredis, a trace has the application's commands and none of ours", async () => {
   const counts = await countsOf('yes');
 
   const own = ['instrumentation-ioredis set below process work', MESSAGES];
   expect([...counts].toSorted()).toEqual([...OURS, own].toSorted());
 });
 
-test('of ours, those without a trace are the only ones, even if it is told to make spans of them', async () => {
+test('only those of ours without a trace have spans, even if it is told to make spans for them', async () => {
   const counts = await countsOf('no');
 
   const redis = [...counts].filter(([line]) => line.startsWith('instrumentation-ioredis'));
   const inTraces = redis.filter(([line]) => !line.endsWith('below none'));
   expect(inTraces).toEqual([['instrumentation-ioredis set below process work', MESSAGES]]);
   const ours = redis.reduce((sum, [, count]) => sum + count, 0) - MESSAGES;
-  // A request and its reply, one at a time: the exact number depends on how they meet.
+  // A request and its reply, one at a time. The exact number depends on how they meet.
   expect(ours / MESSAGES).toBeLessThan(10);
 });

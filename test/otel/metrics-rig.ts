@@ -6,13 +6,13 @@ export class Metrics {
   readonly #reader = new PrometheusExporter({ preventServerStart: true });
   readonly provider = new MeterProvider({ readers: [this.#reader] });
 
-  /** As Prometheus gets it. */
+  /** The text that Prometheus gets. */
   async text(): Promise<string> {
     const { resourceMetrics } = await this.#reader.collect();
     return new PrometheusSerializer('', false, undefined, true, true).serialize(resourceMetrics);
   }
 
-  /** Values by name and labels, without those that all series share. */
+  /** Values by name and labels, without the labels that all series share. */
   async scrape(): Promise<ReadonlyMap<string, number>> {
     const text = await this.text();
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));

@@ -51,7 +51,7 @@ class WorkController {
 
   @EventPattern<string>('user.*', { group: 'mail' })
   onUser(): void {
-    // Only there to be told.
+    // Only there to hear events.
   }
 
   @EventPattern<string>('user.#')
@@ -78,7 +78,7 @@ async function seriesOf(metrics: Metrics, name: string): Promise<Record<string, 
 }
 
 describe('metrics of a client', () => {
-  test('count what is sent and what fails, by verb and pattern, and time it', async () => {
+  test('count what is sent and what fails, by verb and pattern, and measure its duration', async () => {
     const { metrics, client } = await stage();
     await client.enqueueMany('add', [[1], [2]]);
     expect(await lastValueFrom(client.send('add', [1, 2]))).toBe(3);
@@ -143,7 +143,7 @@ describe('metrics of a client', () => {
 });
 
 describe('metrics of a server', () => {
-  test('count and time what is handled, events by the pattern and the group of their handler', async () => {
+  test('count and time what is handled, for events by the pattern and the group of their handler', async () => {
     const { metrics, client } = await stage();
     await client.enqueue('add', [1]);
     await client.emit('user.created', {});
@@ -165,7 +165,7 @@ describe('metrics of a server', () => {
     );
   });
 
-  test('count retries, dead letters and what is not run, each with its reason', async () => {
+  test('count retries, dead letters and skipped messages, each with its reason', async () => {
     const { metrics, client } = await stage();
     await client.enqueue('fail', SECRET);
     await client.enqueue('refuse', SECRET);
@@ -186,7 +186,7 @@ describe('metrics of a server', () => {
     });
   });
 
-  test('show what runs now, and count lost leases and what is handed out again', async () => {
+  test('show what runs now, and count lost leases and messages that are handed out again', async () => {
     gate = new Gate();
     rig.mayRemain(/}:processing:/);
     const { metrics, client } = await stage({ leaseMs: 1_000 });
@@ -227,7 +227,7 @@ describe('the observation of queues', () => {
     return metrics;
   }
 
-  test('shows how much waits, is held, delayed and dead, how old it is, and who takes it', async () => {
+  test('shows how many messages wait, are held, delayed and dead, how old they are, and which consumers there are', async () => {
     gate = new Gate();
     const { client } = await stage();
     await client.enqueueMany('hold', [1, 2, 3]);
@@ -263,7 +263,7 @@ describe('the observation of queues', () => {
 
   test('costs the same commands with one message and with a million', async () => {
     async function commandsOfScrape(metrics: Metrics): Promise<string[]> {
-      await metrics.scrape(); // by now scripts are known by their name
+      await metrics.scrape(); // by now, scripts are known by their name
       await rig.commands.config('RESETSTAT');
       await metrics.scrape();
       const stats = await rig.commands.info('commandstats');
@@ -314,7 +314,7 @@ describe('the observation of queues', () => {
     });
   });
 
-  test('leaves out a queue that cannot be looked at, and shows the others', async () => {
+  test('leaves out a queue that cannot be read, and shows the others', async () => {
     const client = rig.client();
     await client.enqueue('good', 1);
     await client.enqueue('bad', 1);
@@ -328,7 +328,7 @@ describe('the observation of queues', () => {
     const all = await metrics.scrape();
     expect(all.get('redis_queue_reachable')).toBe(1);
     expect(all.get('redis_queue_waiting{name="good"}')).toBe(2);
-    // What is not observed would keep its last value.
+    // A queue that is not observed would keep its last value.
     expect(all.get('redis_queue_waiting{name="bad"}')).toBeNaN();
 
     await rig.commands.del(`${rig.prefix}:{bad}:dead`);

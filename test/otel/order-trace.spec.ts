@@ -13,7 +13,7 @@ const ORDER = {
   payment: 'card',
 };
 
-/** What one order leaves behind, from its request to the mail. */
+/** The trace of one order, from its request to the mail. */
 const TREE = `
 POST /orders (server, order-service)
   enqueue inventory.reserve (producer, order-service)
@@ -74,7 +74,7 @@ async function place(): Promise<CollectedSpan> {
   });
 }
 
-/** Siblings that begin at once may stand in any order. */
+/** Siblings that begin at once may be in any order. */
 function sorted(tree: readonly string[]): string[] {
   return tree.toSorted();
 }
@@ -87,7 +87,7 @@ describe('the trace of an order that two services export by OTLP', () => {
     await eventually(() => expect(sorted(collector.treeOf(request))).toEqual(sorted(expected)));
   });
 
-  test('has the attempt that failed and the one that came after it, as docs/telemetry.md shows them', async () => {
+  test('has the failed attempt and the one after it, as docs/telemetry.md shows them', async () => {
     const shown = codeBlocks(await readText('docs/telemetry.md')).find(({ text }) =>
       text.startsWith('POST /orders'),
     );
@@ -113,7 +113,7 @@ describe('the trace of an order that two services export by OTLP', () => {
     });
   });
 
-  test('says nothing of what was ordered, and by whom', () => {
+  test('says nothing about what was ordered, and by whom', () => {
     const texts = collector.spans.map((span) => JSON.stringify(span));
     expect(texts.length).toBeGreaterThan(0);
     expect(texts.filter((text) => /ada@example|CUP/.test(text))).toEqual([]);

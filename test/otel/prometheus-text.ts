@@ -4,7 +4,7 @@ export interface Scraped {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** What a scrape in Prometheus's text format has. */
+/** The metrics of a scrape in Prometheus's text format. */
 export function seriesOf(text: string): readonly Scraped[] {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return lines.map((line) => {

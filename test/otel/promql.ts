@@ -1,6 +1,6 @@
 import { parser } from '@prometheus-io/lezer-promql';
 
-/** A metric that a query names, with the labels that the query expects it to have. */
+/** A metric that a query names, with the labels that the query expects. */
 export interface Selector {
   readonly metric: string;
   readonly labels: readonly string[];

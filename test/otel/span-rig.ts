@@ -10,7 +10,7 @@ import {
 import type { ReadableSpan, Sampler } from '@opentelemetry/sdk-trace-base';
 import { eventually } from '../support/eventually.js';
 
-/** OpenTelemetry's SDK for a spec file: keeps spans that have ended, and prints them as trees. */
+/** OpenTelemetry's SDK for a spec file. It keeps ended spans, and prints them as trees. */
 export class SpanRig {
   readonly #exporter = new InMemorySpanExporter();
   readonly #contexts = new AsyncLocalStorageContextManager();
@@ -39,12 +39,12 @@ export class SpanRig {
     return this.#exporter.getFinishedSpans();
   }
 
-  /** Those of the library whose name begins so. */
+  /** The spans of the library whose names begin with this. */
   named(name: string): readonly ReadableSpan[] {
     return this.spans.filter((span) => span.name.startsWith(name));
   }
 
-  /** Calls this within a span of the test, which ends with it. */
+  /** Calls this within a span of the test, which ends with the call. */
   async within<T>(name: string, call: () => PromiseLike<T>, state?: TraceState): Promise<T> {
     const remote = state && { ...newSpanContext(), traceState: state };
     const parent = remote ? trace.setSpanContext(context.active(), remote) : context.active();
@@ -60,7 +60,7 @@ export class SpanRig {
     return this.provider.getTracer('test').startSpan(name);
   }
 
-  /** Every trace as a tree, in the order of their starts: two blanks for each level. */
+  /** Every trace as a tree in the order of starts, with two spaces for each level. */
   get trees(): string[] {
     const ids = new Set(this.spans.map((span) => span.spanContext().spanId));
     const roots = this.spans.filter(
@@ -84,7 +84,7 @@ export class SpanRig {
     ];
   }
 
-  /** Waits until the trees are these. */
+  /** Waits until these are the trees. */
   async expectTrees(expect: (trees: string[]) => void): Promise<void> {
     await eventually(() => expect(this.trees));
   }
@@ -102,7 +102,7 @@ function byStart(spans: readonly ReadableSpan[]): ReadableSpan[] {
   return spans.toSorted((a, b) => Number(at(a) - at(b)));
 }
 
-/** A rig that lives as long as the spec file; call it at the top of one. */
+/** A rig that lives as long as the spec file. Call it at the top of one. */
 export function spanRig(sampler?: Sampler): SpanRig {
   const rig = new SpanRig(sampler);
   beforeAll(() => rig.start());

@@ -21,7 +21,7 @@ interface Heard {
   readonly baggage: readonly (readonly [string, string])[];
 }
 
-/** Serves `work`, and tells what its handler found around it. */
+/** Serves `work`, and notes the context that its handler found. */
 async function serve(observers: readonly RedisQueueObserver[]): Promise<Heard[]> {
   const heard: Heard[] = [];
   const handle = (_: unknown, message: RedisQueueContext): void => {
@@ -41,7 +41,7 @@ const tracing = (options: { readonly baggage?: boolean } = {}): RedisQueueObserv
 ];
 
 describe('the trace context in the headers of a message', () => {
-  test('names the span that sent it, beside the headers of the user', async () => {
+  test("names the span that sent it, beside the user's headers", async () => {
     const heard = await serve([]);
 
     await rig.client({ observers: tracing() }).enqueue('work', 1, { headers: { a: '1' } });
@@ -95,7 +95,7 @@ describe('the trace context in the headers of a message', () => {
     expect(heard[0]?.traceId).toBe(spans.named('process')[0]?.spanContext().traceId);
   });
 
-  test('travels where nothing is recorded, so that nobody else records it either', async () => {
+  test('is passed on even if nothing is recorded, so that nobody else records it either', async () => {
     const off = new SpanRig(new AlwaysOffSampler());
     const heard = await serve(tracing());
     const observers = [openTelemetryTraces({ tracerProvider: off.provider })];
@@ -108,7 +108,7 @@ describe('the trace context in the headers of a message', () => {
     await off.provider.shutdown();
   });
 
-  test('is none without an SDK, and nothing else changes', async () => {
+  test('is missing without an SDK, and nothing else changes', async () => {
     const observers = [openTelemetryTraces()];
     const heard = await serve(observers);
 
@@ -119,7 +119,7 @@ describe('the trace context in the headers of a message', () => {
     );
   });
 
-  test('comes from the global provider, also if that is registered later', async () => {
+  test('comes from the global provider, even if that is registered later', async () => {
     const observers = [openTelemetryTraces()];
     const heard = await serve(observers);
     trace.setGlobalTracerProvider(spans.provider);
@@ -141,7 +141,7 @@ describe('baggage', () => {
     await context.with(caller, () => client.enqueue('work', 1));
   }
 
-  test('stays behind', async () => {
+  test('is not passed on', async () => {
     const heard = await serve(tracing({ baggage: true }));
 
     await send(tracing());
@@ -151,7 +151,7 @@ describe('baggage', () => {
     expect(heard[0]?.baggage).toEqual([]);
   });
 
-  test('travels from a client to a server that both want it', async () => {
+  test('travels from a client to a server if both want it', async () => {
     const heard = await serve(tracing({ baggage: true }));
 
     await send(tracing({ baggage: true }));
@@ -161,7 +161,7 @@ describe('baggage', () => {
     expect(heard[0]?.baggage).toEqual([['tenant', 'acme']]);
   });
 
-  test('is not taken by a server that does not want it', async () => {
+  test('is not used by a server that does not want it', async () => {
     const heard = await serve(tracing());
 
     await send(tracing({ baggage: true }));

@@ -101,7 +101,7 @@ describe('one trace goes from the caller to the handler', () => {
   test.each<[string, (client: RedisQueueClient) => Promise<unknown>]>([
     ['to its last value', (sender) => lastValueFrom(sender.send('values', 1))],
     [
-      'of which its caller wants the first alone',
+      'of which its caller wants only the first',
       (sender) => firstValueFrom(sender.send('values', 1)),
     ],
   ])('of a request with a stream of replies, %s', async (_, call) => {
@@ -187,7 +187,7 @@ describe('one trace goes from the caller to the handler', () => {
     ]);
   });
 
-  test('and keeps messages apart that are handled at once', async () => {
+  test('and keeps messages apart that are handled at the same time', async () => {
     const sender = client();
     const all = new Gate<void>();
     let waiting = 0;
@@ -274,7 +274,7 @@ describe('a message that does not succeed at once stays in its trace', () => {
     expect(spans.named('deadLetter')[0]?.attributes['redis_queue.reason']).toBe('handlerFailed');
   });
 
-  test('with a link to who redrove it, alone and among others', async () => {
+  test('with a link to the redrive, whether it was redriven alone or among others', async () => {
     let isMended = false;
     const handle = (): void => {
       if (!isMended) fail();
@@ -317,7 +317,7 @@ describe('a message that does not succeed at once stays in its trace', () => {
     );
   });
 
-  test('through a postponement, which is no failure', async () => {
+  test('through a postponement, which is not a failure', async () => {
     let runs = 0;
     const handle = (): void => {
       runs += 1;
@@ -360,7 +360,7 @@ describe('a message that does not succeed at once stays in its trace', () => {
     );
   });
 
-  test('and ends with its deadline, or as handed back at a shutdown', async () => {
+  test('and ends at its deadline, or as handed back at a shutdown', async () => {
     const begun = new Gate<void>();
     const end = new Gate<void>();
     const app = await serve(
@@ -412,7 +412,7 @@ describe('several messages together', () => {
     ).toEqual(Array(3).fill(spans.named('enqueue')[0]?.spanContext().spanId));
   });
 
-  test('that some of which cannot be sent fail their span, which counts those that were made', async () => {
+  test('some of which cannot be sent make their span fail, which counts those that were sent', async () => {
     const sender = client({ maxPayloadBytes: 100 });
 
     const sending = spans.within('caller', () =>
@@ -420,12 +420,12 @@ describe('several messages together', () => {
     );
     await expect(sending).rejects.toThrow();
 
-    // What is too large became no message.
+    // A message that is too large was never made.
     await expectTrees(['caller', '  producer enqueue work']);
     expect(spans.named('enqueue')[0]?.attributes['messaging.batch.message_count']).toBe(2);
   });
 
-  test('that are handled as a batch have one span, which is linked to those of their senders', async () => {
+  test('that are handled as a batch have one span, with links to those of their senders', async () => {
     await serve([batchControllerOf('work', { batch: { size: 3, waitMs: 60_000 } }, nothing)]);
     const sender = client();
 
@@ -469,7 +469,7 @@ describe('several messages together', () => {
     ]);
   });
 
-  test('of which one is settled otherwise have a span for each way', async () => {
+  test('one of which is settled differently have a span for each outcome', async () => {
     const controller = batchControllerOf(
       'work',
       { batch: { size: 3, waitMs: 60_000 }, retry: { attempts: 1 } },
@@ -566,7 +566,7 @@ describe('what fails', () => {
     await expectTrees(['producer emit happened', '  consumer process happened (TypeError)']);
   });
 
-  test('says nothing of data, headers and error messages', async () => {
+  test('says nothing about data, headers and error messages', async () => {
     const secret = 'hunter2';
     const failWith = (data: unknown): never => {
       const error = new Error(`cannot read ${JSON.stringify(data)}`);
@@ -600,7 +600,7 @@ describe('what fails', () => {
 });
 
 describe('no span', () => {
-  test('is made for what is only held ready, nor when it is handed back', async () => {
+  test('is made for a message that is only held ready, nor when it is handed back', async () => {
     const begun = new Gate<void>();
     const end = new Gate<void>();
     const handle = (): Promise<void> => {

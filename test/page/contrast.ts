@@ -1,14 +1,14 @@
 import type { Page } from 'playwright-core';
 
-/** Text that stands out too little from what is behind it. */
+/** Text with too little contrast to its background. */
 export interface Faint {
   readonly text: string;
   readonly ratio: number;
 }
 
-/** Texts of the page below the contrast that WCAG 2 asks for at level AA: 4.5 to 1. */
+/** The texts of the page below the contrast that WCAG 2 requires at level AA, 4.5 to 1. */
 export function faintTexts(page: Page): Promise<Faint[]> {
-  // Runs in the page: it may use nothing from here.
+  // Runs in the page, so it cannot use anything from here.
   return page.evaluate(() => {
     type Colour = readonly [number, number, number, number];
 

@@ -13,9 +13,9 @@ import { Relay } from './relay.js';
 
 jest.setTimeout(120_000);
 
-/** For what passes through several processes, on a machine that may be busy. */
+/** For things that pass through several processes, on a machine that may be busy. */
 const WITHIN_MS = 60_000;
-/** How often the page is told of orders at most. */
+/** How often the page gets news of orders at most. */
 const TOLD_EVERY_MS = 100;
 
 const browser = await browserRig();
@@ -24,7 +24,7 @@ browser.describe('the page of the demo', () => {
   let directory: string;
   let demo: DemoProcess;
   let address: string;
-  /** What the page complained of to its console. */
+  /** The errors in the console of the page. */
   let complaints: string[];
 
   beforeAll(async () => {
@@ -66,7 +66,7 @@ browser.describe('the page of the demo', () => {
     await page.getByRole('button', { name: 'Place the order' }).click();
   }
 
-  /** Waits until the page says this of the order that the form has placed. */
+  /** Waits until the page shows this state for the order that the form has placed. */
   async function says(page: Page, text: string): Promise<void> {
     await page.locator('#said', { hasText: text }).waitFor();
   }
@@ -75,7 +75,7 @@ browser.describe('the page of the demo', () => {
     return page.locator('.service').filter({ hasText: name });
   }
 
-  /** How many messages wait on a queue, as the page says. */
+  /** How many messages wait in a queue, as the page shows it. */
   async function waiting(page: Page, queue: string): Promise<string> {
     const row = page.getByRole('row').filter({
       has: page.getByRole('rowheader', { name: queue, exact: true }),
@@ -115,10 +115,10 @@ browser.describe('the page of the demo', () => {
     await page.getByRole('textbox', { name: 'Name' }).fill('   ');
     await place(page);
     await says(page, 'customer.name must not be blank');
-    complaints = []; // a browser complains of the status 400
+    complaints = []; // a browser logs the status 400 as an error
   });
 
-  test('places an order by the keyboard alone', async () => {
+  test('places an order with the keyboard alone', async () => {
     const page = await open();
     await page.keyboard.press('Tab');
     expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Skip');
@@ -140,7 +140,7 @@ browser.describe('the page of the demo', () => {
     expect(await page.locator('#orders li').first().textContent()).toContain('Grace Hopper');
   });
 
-  test('shows a rush: each order ends, and the page is told of many at once', async () => {
+  test('shows a rush: each order ends, and the page gets news of many at once', async () => {
     const page = await open({}, '/?rush=200');
     await page.evaluate(() => {
       const feed = new EventSource('/live');
@@ -164,7 +164,7 @@ browser.describe('the page of the demo', () => {
     expect(await page.locator('#wall i[data-status="confirmed"]').count()).toBeGreaterThan(150);
   });
 
-  test('shows orders wait while inventory-service is dead, and end when it is back', async () => {
+  test('shows that orders wait while inventory-service is dead, and end when it is back', async () => {
     const page = await open();
     await killAll(page, 'inventory-service');
     await service(page, 'inventory-service').getByText('No process is running').waitFor();
@@ -178,7 +178,7 @@ browser.describe('the page of the demo', () => {
     await says(page, 'is confirmed');
   });
 
-  test('shows events wait while the consumer of order-service is dead', async () => {
+  test('shows that events wait while the consumer of order-service is dead', async () => {
     const page = await open();
     await killAll(page, 'order-service');
     expect(await service(page, 'order-service').textContent()).toContain('serves this page');
@@ -201,7 +201,7 @@ browser.describe('the page of the demo', () => {
     await page.locator('#done', { hasText: 'on its way' }).waitFor();
   });
 
-  test('comes back after the stream was cut, with what was missed', async () => {
+  test('reconnects after the stream was cut, and shows what it missed', async () => {
     const relay = await Relay.open(Number(new URL(address).port));
     try {
       const page = await open({}, '/', `http://127.0.0.1:${relay.port}`);
@@ -219,7 +219,7 @@ browser.describe('the page of the demo', () => {
       relay.mend();
       await page.locator('#connection.live').waitFor();
       await page.locator('#orders li', { hasText: 'Placed Elsewhere' }).waitFor();
-      complaints = []; // a browser complains of each try
+      complaints = []; // a browser logs each try as an error
     } finally {
       await relay.close();
     }
@@ -248,11 +248,13 @@ browser.describe('the page of the demo', () => {
     }
   });
 
-  test('lets no other site press the buttons, and kills no process but those of the shop', async () => {
+  test('does not let another site press the buttons, and kills no process except those of the shop', async () => {
     await open();
     const ask = async (path: string, method: string, headers = {}): Promise<number> =>
       (await fetch(`${address}/demo/${path}`, { method, headers })).status;
-    /** As a browser does for another site whose name leads to this address; fetch sends no other `Host`. */
+    /**
+     * Sends what a browser sends for another site whose name leads to this address. fetch cannot send another `Host`.
+     */
     const askAs = async (host: string): Promise<number | undefined> => {
       const path = `${address}/demo/poison`;
       const asking = request(path, { method: 'POST', headers: { host, origin: `http://${host}` } });
@@ -269,8 +271,8 @@ browser.describe('the page of the demo', () => {
     expect(await ask('processes/-1', 'DELETE')).toBe(404);
   });
 
-  // Last: it ends the demo.
-  test('goes away at Ctrl-C with all that was started, even while it is open', async () => {
+  // Last, since it ends the demo.
+  test('disappears at Ctrl-C with everything that was started, even while it is open', async () => {
     const page = await open();
     const pids = [
       ...((await page.locator('#services').textContent()) ?? '').matchAll(/pid (\d+)/g),

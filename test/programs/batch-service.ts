@@ -5,7 +5,7 @@ import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import type { CustomStrategy } from '@nestjs/microservices';
 import { RedisQueueBatchContext, RedisQueueServer } from 'nestjs-redis-queue-transport';
 
-/** A service with one handler of batches. It prints what it gets, one JSON text in each line. */
+/** A service with one batch handler. It prints what it gets, one JSON text in each line. */
 function print(event: string): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }

@@ -21,7 +21,7 @@ import type {
   TestMessage,
 } from '../support/consumer-process.js';
 
-/** A service of one handler that a test can kill, stop and look at: it does what its messages say. */
+/** A service with one handler that a test can kill, stop and look at. The handler does what its messages say. */
 const settings = JSON.parse(process.argv[2] ?? '') as ConsumerSettings; // from ConsumerProcess
 const journal = new JournalWriter(settings.journal);
 let letGo: () => void = () => undefined;
@@ -85,10 +85,10 @@ const app = await NestFactory.createMicroservice<MicroserviceOptions>(TestModule
 app.enableShutdownHooks();
 process.on('message', (order: 'let go' | Numbered<Order>) => {
   if (order === 'let go') return letGo();
-  if (order.do === 'setClock') return; // done by wrong-clock.ts
+  if (order.do === 'setClock') return; // wrong-clock.ts does it
   void carryOut(order).then((answer) => process.send?.({ ...answer, number: order.number }));
 });
-// The test is gone, however it ended.
+// The test has ended in some way.
 process.on('disconnect', () => process.exit(1));
 process.once('SIGTERM', () => journal.write({ event: 'stop', id: '', attempt: 0 }));
 await app.listen();
@@ -103,6 +103,6 @@ async function carryOut(order: Exclude<Order, { readonly do: 'setClock' }>): Pro
   try {
     return { value: await lastValueFrom(client[order.do](settings.queue, record.build())) };
   } catch (error) {
-    return { code: (error as { code?: unknown }).code ?? null }; // only the library's have one
+    return { code: (error as { code?: unknown }).code ?? null }; // only errors of the library have one
   }
 }

@@ -8,11 +8,11 @@ export interface EmitterSettings {
   readonly prefix: string;
   readonly pattern: string;
   readonly journal: string;
-  /** Begins the ids. */
+  /** The beginning of the ids. */
   readonly name: string;
 }
 
-/** So many calls are under way at once. */
+/** How many calls are under way at once. */
 const AT_ONCE = 20;
 
 const settings = JSON.parse(process.argv[2] ?? '') as EmitterSettings; // from the test
@@ -30,7 +30,7 @@ async function emitForever(): Promise<never> {
   }
 }
 
-// The test is gone, however it ended.
+// The test has ended in some way.
 process.on('disconnect', () => process.exit(1));
 process.once('SIGTERM', () => process.exit(0));
 await client.connect();

@@ -7,13 +7,13 @@ import type { MicroserviceOptions } from '@nestjs/microservices';
 import { RedisQueueContext, RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { JournalWriter } from '../support/journal.js';
 
-/** One replica of a group; it notes the events that it handles. */
+/** One replica of a group. It notes the events that it handles. */
 export interface GroupReplicaSettings {
   readonly url: string;
   readonly prefix: string;
   readonly pattern: string;
   readonly group: string;
-  /** Where it begins when it is new. Default: with what comes. */
+  /** Where it begins when it is new. Default: with new events. */
   readonly from?: 'earliest';
   readonly journal: string;
   readonly leaseMs: number;

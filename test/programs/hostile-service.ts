@@ -7,20 +7,20 @@ import { DeadLetter, RedisQueueBatchContext, RedisQueueServer } from 'nestjs-red
 import type { RedisQueueHandlerOptions } from 'nestjs-redis-queue-transport';
 
 /**
- * A service among strangers: it handles what says that it is good, and ends in every way for all else. It prints what it handled and,
- * now and then, how it is, one JSON text in each line.
+ * A service among strangers: it handles messages that say that they are good, and ends in every possible way for all
+ * others. It prints what it handled and, now and then, its health, one JSON text in each line.
  */
 function print(event: string): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }
 
-/** What is no good ends in every way, often enough well that the queue is not slowed down. */
+/** Bad messages end in every possible way, and often enough well, so that the queue is not slowed down. */
 let bad = 0;
 function endInTurn(kind: string): string {
   bad += 1;
-  if (bad % 3 === 0) throw new Error(`no good ${kind}`);
-  if (bad % 3 === 1) throw new DeadLetter(`no good ${kind}`);
-  return 'no good';
+  if (bad % 3 === 0) throw new Error(`bad ${kind}`);
+  if (bad % 3 === 1) throw new DeadLetter(`bad ${kind}`);
+  return 'bad';
 }
 
 function handle(kind: string, data: unknown): string {

@@ -1,6 +1,6 @@
 /**
- * Sends and handles messages with OpenTelemetry's instrumentation of ioredis switched on, and prints the spans that there
- * are, one JSON text in each line: who made it, its name, and the name of its parent.
+ * Sends and handles messages with OpenTelemetry's instrumentation of ioredis switched on, and prints the spans, one
+ * JSON text in each line: who made it, its name, and the name of its parent.
  */
 import 'reflect-metadata';
 import { createRequire } from 'node:module';
@@ -21,7 +21,7 @@ const instrumentation = new IORedisInstrumentation({
   requireParentSpan: process.env['REQUIRE_PARENT'] !== 'no',
 });
 instrumentation.setTracerProvider(provider);
-// It hooks into `require`; what it changes is the one prototype that `import` gets too.
+// It hooks into `require`, but what it changes is the one prototype that `import` gets too.
 createRequire(import.meta.url)('ioredis');
 
 const { Redis } = await import('ioredis');

@@ -6,13 +6,13 @@ import type { MicroserviceOptions } from '@nestjs/microservices';
 import { RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { JournalWriter } from '../support/journal.js';
 
-/** A live listener that makes up for what it missed; it notes what it hears, and how many it missed for good. */
+/** A recovering live listener. It notes what it hears, and how many events it missed for good. */
 export interface LiveListenerSettings {
   readonly url: string;
   readonly prefix: string;
   readonly pattern: string;
   readonly journal: string;
-  /** Length of the history. */
+  /** The length of the history. */
   readonly maxLength: number;
 }
 

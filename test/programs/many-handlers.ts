@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { RedisQueueServer } from 'nestjs-redis-queue-transport';
 
-/** A server that starts when it is told to. Sends how its start ended. */
+/** A server that starts when it is told to. It sends how its start ended. */
 const settings = JSON.parse(process.argv[2] ?? '') as {
   readonly url: string;
   readonly prefix: string;

@@ -11,7 +11,7 @@ import type { CustomStrategy } from '@nestjs/microservices';
 import { RedisQueueClient, RedisQueueModule, RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 
-/** A service whose tests end it in every way. It prints what happens to it, one JSON text in each line. */
+/** A service that tests end in every possible way. It prints what happens to it, one JSON text in each line. */
 function print(event: string): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }
@@ -60,7 +60,7 @@ class WorkController {
   @EventPattern<string>('end')
   end(): void {
     ending.begin();
-    // Not awaited: close() waits for this handler.
+    // Not awaited, since close() waits for this handler.
     setImmediate(() => void close());
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A hybrid app under Nest's agent. Each handler prints the trace id that it runs with. What the agent collects goes to
+ * A hybrid app under Nest's agent. Each handler prints the trace id with which it runs. What the agent collects goes to
  * COLLECTOR_URL.
  */
 import 'reflect-metadata';

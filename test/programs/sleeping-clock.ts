@@ -1,6 +1,6 @@
 /**
- * Loaded into a process ahead of its program (`node --import`): while the process is stopped (SIGSTOP), its monotonic clock
- * stands still, as that of a machine does that is suspended. Its wall clock goes on, and so do Node's timers.
+ * Loaded into a process before its program (`node --import`). While the process is stopped (SIGSTOP), its monotonic
+ * clock stands still, like that of a suspended machine. Its wall clock goes on, and so do Node's timers.
  */
 const NOTICED_MS = 400;
 const LOOK_MS = 20;

@@ -8,8 +8,8 @@ import { lastValueFrom } from 'rxjs';
 import { eventually } from '../support/eventually.js';
 
 /**
- * Sends all kinds of messages through one process whose connections are killed over and over. After each round it
- * tells its parent what it holds: bytes of heap after a collection, connections and keys in Redis.
+ * Sends all kinds of messages through one process whose connections are killed again and again. After each round it
+ * tells its parent what it holds: bytes of heap after a collection, connections, and keys in Redis.
  *
  * Arguments: URL of Redis, rounds. Needs --expose-gc.
  */
@@ -28,7 +28,7 @@ class SoakController {
 
   @EventPattern<string>('news')
   hear(): void {
-    // Only that it is delivered costs something.
+    // Only the delivery costs something.
   }
 }
 
@@ -41,7 +41,7 @@ await app.listen();
 const client = new RedisQueueClient({ connection: url, prefix: 'soak', requestTimeoutMs: 5_000 });
 const admin = new Redis(url);
 
-/** Calls that a killed connection took with it are part of the exercise. */
+/** Calls that a killed connection takes with it are part of the exercise. */
 async function attempt(call: Promise<unknown>): Promise<void> {
   await call.catch(() => undefined);
 }
@@ -61,7 +61,7 @@ async function connections(): Promise<number> {
   return clients.filter((line) => line.includes(' name=rq-')).length;
 }
 
-await traffic(); // opens all that there will be
+await traffic(); // opens everything that there will be
 const connectionsAtStart = await connections();
 
 for (let round = 0; round < Number(rounds); round += 1) {
@@ -76,7 +76,7 @@ for (let round = 0; round < Number(rounds); round += 1) {
   );
   await moving;
   await traffic();
-  // One that nobody needed meanwhile may still be on its way back.
+  // A connection that nobody needed meanwhile may still be on its way back.
   await eventually(async () => {
     if ((await connections()) < connectionsAtStart) throw new Error('A connection stays away.');
   });

@@ -1,9 +1,9 @@
 import type { Answer, ConsumerSettings, Numbered, Order } from '../support/consumer-process.js';
 
 /**
- * Loaded into a process ahead of its program (`node --import`): its wall clock is wrong, and jumps when the test says
- * so. Only Date is shifted, as on a machine: setting its clock leaves the monotonic clock alone, and
- * performance.now(), process.hrtime() and Node's timers go by that one.
+ * Loaded into a process before its program (`node --import`): its wall clock is wrong, and jumps when the test says so.
+ * Only Date is shifted, as on a machine: setting its clock does not affect the monotonic clock, which
+ * performance.now(), process.hrtime() and Node's timers follow.
  */
 const TrueDate = Date;
 const settings = JSON.parse(process.argv[2] ?? '') as ConsumerSettings; // from ConsumerProcess

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-/** Run by `reporter.spec.ts` alone. */
+/** Only `reporter.spec.ts` runs this. */
 const image = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
 
 test("what's long (and fails)", () => {

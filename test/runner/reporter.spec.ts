@@ -5,7 +5,7 @@ import { expect, jest, test } from '@jest/globals';
 
 jest.setTimeout(120_000);
 
-/** Runs Jest on the failing file alone, and answers what it prints. */
+/** Runs Jest on the failing file alone. Returns what it prints. */
 async function output(...more: string[]): Promise<string> {
   const args = ['run', '--silent', 'jest', '--', '--testMatch', '**/test/runner/failing.ts'];
   const run = promisify(execFile)('npm', [...args, ...more], {
@@ -18,7 +18,7 @@ async function output(...more: string[]): Promise<string> {
   return stdout + stderr;
 }
 
-test('what fails fits on a few screens, and the list of it at the end on one, with commands', async () => {
+test('failures fit on a few screens, and their list at the end on one, with commands', async () => {
   const printed = await output();
 
   const lines = printed.trimEnd().split('\n');
@@ -38,7 +38,7 @@ test('what fails fits on a few screens, and the list of it at the end on one, wi
   expect(ends.at(-1)).toBe('… and 23 more: see above.');
 });
 
-test('the first line tells how long the tests usually take, and the end how long they took', async () => {
+test('the first line says how long the tests usually take, and the last how long they took', async () => {
   const printed = await output();
 
   const [, usual] = /^All tests usually take ([^;.]+)/m.exec(printed) ?? [];
@@ -46,7 +46,7 @@ test('the first line tells how long the tests usually take, and the end how long
   expect(printed).toMatch(/^All tests took \d+ s\.$/m);
 });
 
-test('a single test, run by the command, tells no time of all', async () => {
+test('a single test, run by the command, shows no time for all tests', async () => {
   const printed = await output('-t', '^a short one$');
 
   expect(printed).not.toContain('All tests');

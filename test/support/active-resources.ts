@@ -3,7 +3,7 @@ import { eventually } from './eventually.js';
 /** What keeps this process alive, counted by kind: sockets, servers, child processes, timers … */
 export type ActiveResources = ReadonlyMap<string, number>;
 
-/** They come and go with the test runner itself, and with every client that has just been closed. */
+/** They come and go with the test runner itself, and with every client that was just closed. */
 const TIMERS = new Set(['Timeout', 'Immediate']);
 const SHORT_LIVED = new Set(['FSReqPromise', 'FSReqCallback', 'TickObject']);
 
@@ -14,12 +14,12 @@ export function activeResources(): ActiveResources {
   return counts;
 }
 
-/** Fails when more is open than before; what was closed a moment ago gets the time to vanish. */
+/** Fails if more is open than before. What was closed a moment ago gets time to disappear. */
 export async function expectNothingMoreOpen(before: ActiveResources): Promise<void> {
   await expectNoMore(before, (kind) => !TIMERS.has(kind) && !SHORT_LIVED.has(kind));
 }
 
-/** Fails when more timers run than before. A client keeps one for two seconds after its end. */
+/** Fails if more timers run than before. A client keeps one for two seconds after its end. */
 export async function expectNoMoreTimers(before: ActiveResources): Promise<void> {
   await expectNoMore(before, (kind) => TIMERS.has(kind));
 }

@@ -7,24 +7,24 @@ const other = Buffer.from(bytes);
 other[150_000] = (other[150_000] ?? 0) ^ 1;
 const numbers = Array.from({ length: 5_000 }, (_, index) => index);
 
-describe('what is compared by a brief description', () => {
+describe('a comparison of brief descriptions', () => {
   test.each<[string, unknown, unknown]>([
     ['bytes', bytes, Buffer.from(bytes)],
     ['bytes within', { list: [bytes, { a: bytes }] }, { list: [bytes, { a: Buffer.from(bytes) }] }],
     ['a text', 'ä'.repeat(20_000), 'ä'.repeat(20_000)],
     ['many numbers', numbers, [...numbers]],
     ['small things', { a: [1, null, 'x', Buffer.of(1)] }, { a: [1, null, 'x', Buffer.of(1)] }],
-  ])('is equal where it is equal: %s', (_, one, two) => {
+  ])('passes for equal values: %s', (_, one, two) => {
     expect(brief(one)).toEqual(brief(two));
   });
 
   test.each<[string, unknown, unknown]>([
     ['in a bit', bytes, other],
-    ['in a bit within', { list: [bytes] }, { list: [other] }],
-    ['as it is not there', [], [bytes]],
+    ['in a nested bit', { list: [bytes] }, { list: [other] }],
+    ['because it is missing', [], [bytes]],
     ['in a character', 'ä'.repeat(20_000), `${'ä'.repeat(19_999)}a`],
     ['in the order', numbers, [...numbers].toSorted()],
-  ])('fails with a short text where it differs %s', (_, one, two) => {
+  ])('fails with a short text if values differ %s', (_, one, two) => {
     expect(failureOf(() => expect(brief(one)).toEqual(brief(two)))).toMatch(/^.{20,1500}$/s);
   });
 });
@@ -33,7 +33,7 @@ test.each<[string, unknown]>([
   ['bytes', bytes],
   ['bytes in a list', [bytes]],
   ['a text', 'a'.repeat(30_000)],
-])('a comparison of what is long as it is is refused: %s', (_, value) => {
+])('a comparison of a long value as it is is refused: %s', (_, value) => {
   expect(failureOf(() => expect(value).toEqual(value))).toContain('Compare brief(actual)');
   expect(failureOf(() => expect([]).toEqual([{ value }]))).toContain('Compare brief(actual)');
   expect(failureOf(() => expect(value).toStrictEqual(value))).toContain('Compare brief(actual)');

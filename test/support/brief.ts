@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 
-/** Longer ones are refused where they are compared as they are (`refuse-long-comparisons.ts`). */
+/** Longer values may not be compared as they are (`refuse-long-comparisons.ts`). */
 export const LONGEST = { bytes: 1_000, characters: 20_000 } as const;
 
 /**
- * Stands for a value with large parts where it is compared: `expect(brief(heard)).toEqual(brief([image]))`. Equal for
- * equal values. When they differ, the test prints a line for each part, in place of every byte of it.
+ * Stands for a value with large parts in a comparison: `expect(brief(heard)).toEqual(brief([image]))`. Equal for equal
+ * values. If they differ, the test prints a line for each part instead of all of its bytes.
  */
 export function brief(value: unknown): unknown {
   if (typeof value === 'string') {
@@ -30,7 +30,7 @@ function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }
 
-/** Not an instance of a class, which a test may compare as a whole. */
+/** Not an instance of a class: tests may compare those as a whole. */
 export function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && value.constructor?.name === 'Object';
 }

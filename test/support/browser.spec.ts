@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => expectNothingMoreOpen(before));
 
-browser.describe('a browser of a test', () => {
+browser.describe('the browser of a test', () => {
   test('opens pages, runs their scripts, and leaves nothing open', async () => {
     const server = createServer((_request, response) => {
       response.setHeader('content-type', 'text/html');

@@ -5,14 +5,14 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 
 /** A Chromium for a spec file. */
 export interface BrowserRig {
-  /** `describe` for tests that open pages; where no Chromium can be had, they are skipped. */
+  /** `describe` for tests that open pages. They are skipped if there is no Chromium. */
   readonly describe: typeof describe | typeof describe.skip;
   /** Opens an empty page that shares no cookies and no storage with others. It is closed after the test. */
   page(options?: BrowserContextOptions): Promise<Page>;
 }
 
 /**
- * A rig that lives as long as the spec file: `const browser = await browserRig()` at the top of one. Installs Chromium if
+ * A rig that lives as long as the spec file: `const browser = await browserRig()` at its top. It installs Chromium if
  * it may (`findChromium`), before any test, since that takes longer than a test may. An error that no script of a page
  * catches fails the test.
  */
@@ -27,7 +27,7 @@ export async function browserRig(): Promise<BrowserRig> {
 
   if (executablePath !== undefined) {
     beforeAll(async () => {
-      // The sandbox refuses to work for root, and in most containers.
+      // The sandbox does not work for root, nor in most containers.
       browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
     });
     afterEach(async () => {

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
-/** A key and a certificate that it signed itself, as PEM. */
+/** A key and a self-signed certificate, as PEM. */
 export interface Certificate {
   readonly key: string;
   readonly certificate: string;
@@ -9,8 +9,8 @@ export interface Certificate {
 const HOUR_MS = 3_600_000;
 
 /**
- * Makes a certificate for `localhost` and 127.0.0.1 that is its own authority (RFC 5280, in DER): Node can sign but has
- * no API for certificates, and the program `openssl` is not everywhere.
+ * Makes a certificate for `localhost` and 127.0.0.1 that is its own authority (RFC 5280, in DER). Node can sign but has
+ * no API for making certificates, and the program `openssl` is not everywhere.
  */
 export function selfSignedCertificate(): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -64,7 +64,7 @@ function utcTime(timeMs: number): Buffer {
   return tagged(0x17, Buffer.from(`${digits}Z`));
 }
 
-/** The first two numbers share a byte; each of the others is written to the base of 128. */
+/** The first two numbers share a byte. Each of the others is written in base 128. */
 function oid(text: string): Buffer {
   const [first = 0, second = 0, ...rest] = text.split('.').map(Number);
   const bytes = [first * 40 + second];

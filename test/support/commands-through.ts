@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import type { Proxy } from './proxy.js';
 
-/** An ioredis instance as users give it, of which the connection for commands goes through the proxy. */
+/** An ioredis instance as users give it, whose connection for commands goes through the proxy. */
 export function commandsThrough(proxy: Proxy, url: string): Redis {
   const template = new Redis(url, { lazyConnect: true });
   const direct = template.duplicate.bind(template);

@@ -9,7 +9,7 @@ export interface TestMessage {
   readonly id: string;
   /** How long it works, in ms. */
   readonly workMs?: number;
-  /** How long its first attempt computes, in ms, without letting anything else of its process run. */
+  /** How long its first attempt computes, in ms, so that nothing else in its process can run. */
   readonly blocksMs?: number;
   /** It does not end before {@link ConsumerProcess.letGo}. */
   readonly holds?: boolean;
@@ -17,9 +17,9 @@ export interface TestMessage {
   readonly kills?: boolean;
   /** Its first attempt fails. */
   readonly failsFirst?: boolean;
-  /** It is sent to the dead letters. */
+  /** It is dead-lettered at once. */
   readonly isUseless?: boolean;
-  /** Only takes room. */
+  /** Only takes up room. */
   readonly filler?: string;
 }
 
@@ -29,7 +29,7 @@ export interface SendTerms {
   readonly expiresInMs?: number;
 }
 
-/** What a test tells a consumer process to do; the answer repeats the number. */
+/** What a test tells a consumer process to do. The answer repeats the number. */
 export type Order =
   | { readonly do: 'enqueue' | 'send'; readonly message: TestMessage; readonly terms: SendTerms }
   | { readonly do: 'setClock'; readonly aheadMs: readonly number[] }
@@ -53,15 +53,15 @@ export interface ConsumerSettings {
     | 'retry'
     | 'shutdownTimeoutMs'
   >;
-  /** The pattern of live events that it notes. */
+  /** The pattern of the live events that it notes. */
   readonly hears?: string;
   /** Gives it a wall clock of its own: see {@link ConsumerProcess.setClock}. */
   readonly clockAheadMs?: readonly number[];
-  /** Its monotonic clock stands still while it is stopped, as on a machine that is suspended. */
+  /** Its monotonic clock stands still while it is stopped, as on a suspended machine. */
   readonly sleeps?: boolean;
 }
 
-/** A service of its own process. */
+/** A service in a process of its own. */
 export class ConsumerProcess {
   #orders = 0;
 
@@ -77,7 +77,7 @@ export class ConsumerProcess {
     return new ConsumerProcess(started, settings);
   }
 
-  /** What it wrote to stdout and stderr: for people who read why a test failed. */
+  /** What it wrote to stdout and stderr, for people who want to know why a test failed. */
   get output(): string {
     return this.process.output;
   }
@@ -95,29 +95,30 @@ export class ConsumerProcess {
     return readJournal(this.settings.journal).filter(({ pid }) => pid === this.process.pid);
   }
 
-  /** Ends the handlers of messages that hold. */
+  /** Lets the handlers of messages that hold end. */
   letGo(): void {
     this.process.child.send('let go');
   }
 
-  /** What its server says of itself. */
+  /** What its server reports about itself. */
   async health(): Promise<RedisQueueHealth> {
     return (await this.#order({ do: 'health' })) as RedisQueueHealth; // as the program answers
   }
 
-  /** Enqueues by a client of its own. Rejects with the code of what that failed with. */
+  /** Enqueues with a client of its own. Rejects with the code of the error. */
   async enqueue(message: TestMessage, terms: SendTerms = {}): Promise<void> {
     await this.#order({ do: 'enqueue', message, terms });
   }
 
-  /** Sends a request by a client of its own, and resolves with the answer. Rejects as {@link enqueue} does. */
+  /** Sends a request with a client of its own, and resolves with the answer. Rejects as {@link enqueue} does. */
   request(message: TestMessage): Promise<unknown> {
     return this.#order({ do: 'send', message, terms: {} });
   }
 
   /**
-   * Sets its wall clock, which it must have been started with, ahead of the true time by so much; by each of several in
-   * turn from one reading to the next. Resolves with what it shows.
+   * Sets its wall clock ahead of the true time by this much. With several values, the clock takes them in turn, one
+   * with each reading. The process must have been started with such a clock. Resolves with the time that the clock
+   * shows.
    */
   async setClock(...aheadMs: readonly number[]): Promise<number> {
     return Number(await this.#order({ do: 'setClock', aheadMs }));
@@ -142,7 +143,7 @@ export class ConsumerProcess {
     this.process.signal(signal);
   }
 
-  /** Resolves when it has ended and all of its output is read. */
+  /** Resolves when it has ended and all of its output has been read. */
   ended(): Promise<void> {
     return this.process.ended();
   }
@@ -151,7 +152,9 @@ export class ConsumerProcess {
     return this.process.kill();
   }
 
-  /** For the end of a test, whatever state it is in: in order if it can be, so that it leaves its queue. */
+  /**
+   * For the end of a test, in whatever state the process is: ends it in order if possible, so that it leaves its queue.
+   */
   close(): Promise<void> {
     return this.process.close();
   }

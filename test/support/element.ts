@@ -1,4 +1,4 @@
-/** A message's id as the test gave it: from its data, or else from its header; the whole text of what has none. */
+/** A message's id as the test gave it: from its data, or else from its header. If it has none, the whole text. */
 export function idOf(element: Buffer): string {
   const text = element.toString('latin1');
   for (const line of text.split('\n').reverse()) {
@@ -8,7 +8,7 @@ export function idOf(element: Buffer): string {
   return text;
 }
 
-/** The attempt that an element is in, or that a dead letter was in; 1 for what has no header. */
+/** The attempt of an element or of a dead letter; 1 if it has no header. */
 export function attemptOf(element: Buffer): number {
   const [line = ''] = element.toString('latin1').split('\n', 1);
   const header = readObject(line);
@@ -16,7 +16,7 @@ export function attemptOf(element: Buffer): number {
   return typeof attempt === 'number' ? attempt : 1;
 }
 
-/** The number under which an element's body stands beside its queue; undefined where it has its body with it. */
+/** The name under which an element's body is parked; undefined if it is not. */
 export function parkedAs(element: Buffer): string | undefined {
   const [line = ''] = element.toString('latin1').split('\n', 1);
   const { parked } = readObject(line);
@@ -28,6 +28,6 @@ function readObject(json: string): Readonly<Record<string, unknown>> {
     const value: unknown = JSON.parse(json);
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    return {}; // some tests push what is no JSON
+    return {}; // some tests push text that is not JSON
   }
 }

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 const PAUSE_MS = 10;
-/** What a try takes on a machine that has nothing else to do, with a look at Redis and the pause. */
+/** How long a try takes on an idle machine, with a look at Redis and the pause. */
 const USUAL_TRY_MS = 30;
 
 /**
- * Runs the assertion again and again until it holds; after the deadline its last failure is the test's. On a busy machine
- * the deadline grows with what a try takes there: there are as many tries as an idle one has.
+ * Runs the assertion again and again until it holds. After the deadline, its last failure fails the test. On a busy
+ * machine the deadline grows with the time that a try takes, so that there are as many tries as on an idle one.
  */
 export async function eventually<T>(
   assertion: () => Promise<T> | T,

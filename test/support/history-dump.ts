@@ -4,7 +4,7 @@ import { queueKey } from './queue-dump.js';
 
 const PAGE = 1_000;
 
-/** Ids of the events in the history of a pattern, the oldest first. */
+/** The ids of the events in the history of a pattern, oldest first. */
 export async function historyIds(redis: Redis, prefix: string, pattern: string): Promise<string[]> {
   const key = queueKey(prefix, pattern, 'history');
   const ids: string[] = [];

@@ -1,31 +1,31 @@
 import { openSync, readFileSync, writeSync } from 'node:fs';
 
-/** What a process noted, of itself or of a message. */
+/** What a process notes about itself or about a message. */
 export type JournalEvent =
-  /** A handler; `aborted`: its signal fired, and the reason is the error's code. `heard`: a live event. */
+  /** By a handler. `aborted`: its signal fired; the reason is the code of the error. `heard`: a live event. */
   | 'start'
   | 'end'
   | 'aborted'
   | 'heard'
-  /** A live event that is made up for when it is missed, and so many of those that no longer could be. */
+  /** `told`: a live event that is recovered if it was missed. `gap`: how many of those were missed for good. */
   | 'told'
   | 'gap'
-  /** The data was not what had been sent. */
+  /** The data differed from what was sent. */
   | 'garbled'
-  /** A consumer; `expired`: not run, because its time was over. `stop`: SIGTERM came. */
+  /** By a consumer. `expired`: not run, because its time was over. `stop`: SIGTERM came. */
   | 'retried'
   | 'deadLettered'
   | 'expired'
   | 'leaseLost'
   | 'stop'
-  /** Live events were missed, for so many times as the id says. */
+  /** Live events were missed; the id says how many times. */
   | 'interrupted'
-  /** A sender: before the call, and how it ended. */
+  /** By a sender: before the call, and how it ended. */
   | 'sent'
   | 'confirmed'
   | 'rejected'
   | 'unknown'
-  /** Likewise of a request, and of a live event. */
+  /** Likewise for a request, and for a live event. */
   | 'asked'
   | 'answered'
   | 'failed'
@@ -33,7 +33,7 @@ export type JournalEvent =
 
 export interface JournalEntry {
   readonly event: JournalEvent;
-  /** Of the message; empty when the entry is about the process. */
+  /** The id of the message; empty if the entry is about the process. */
   readonly id: string;
   /** 0 if there is none. */
   readonly attempt: number;
@@ -41,22 +41,22 @@ export interface JournalEntry {
   /** By {@link machineMs}. */
   readonly atMs: number;
   readonly reason?: string;
-  /** Of a sender, where it has several. */
+  /** In entries of a sender that uses several. */
   readonly verb?: 'enqueue' | 'bulk' | 'emit' | 'push';
-  /** Of a handler, where its process has several. */
+  /** In entries of a handler whose process has several. */
   readonly queue?: string | undefined;
-  /** Of a handler of batches: the number of its batch in its process. */
+  /** In entries of a batch handler: the number of the batch in its process. */
   readonly batch?: number | undefined;
-  /** When the message was sent, as its handler is told. */
+  /** When the message was sent, as its handler knows it. */
   readonly sentAtMs?: number | undefined;
-  /** Of a `sent`: what was asked for. */
+  /** In a `sent` entry: the settings of the message. */
   readonly delayMs?: number | undefined;
   readonly expiresInMs?: number | undefined;
 }
 
 export type Note = Partial<JournalEntry> & Pick<JournalEntry, 'event'>;
 
-/** One clock for all processes of this machine, in ms. A wrong wall clock does not touch it. */
+/** One clock for all processes of this machine, in ms. A wrong wall clock does not affect it. */
 export function machineMs(): number {
   return Number(process.hrtime.bigint() / 1_000n) / 1_000;
 }
@@ -65,7 +65,7 @@ export function journalEntry(note: Note): JournalEntry {
   return { atMs: machineMs(), id: '', attempt: 0, pid: process.pid, ...note };
 }
 
-/** Writes at once and without a buffer of its own: what was written before a SIGKILL is there after it. */
+/** Writes at once and without a buffer, so that everything written before a SIGKILL is there after it. */
 export class JournalWriter {
   readonly #file: number;
 
@@ -81,6 +81,6 @@ export class JournalWriter {
 export function readJournal(path: string): JournalEntry[] {
   return readFileSync(path, { encoding: 'utf8', flag: 'a+' })
     .split('\n')
-    .filter((line) => line.endsWith('}')) // the last one may be half written
+    .filter((line) => line.endsWith('}')) // the last one may be incomplete
     .map((line) => JSON.parse(line) as JournalEntry); // written by JournalWriter
 }

@@ -22,16 +22,16 @@ async function ledgerOf(...sent: readonly (readonly [string, number?])[]): Promi
   return ledger;
 }
 
-describe('a ledger, when Redis has counted one message as expired,', () => {
-  test('lets one be missing that was sent to expire', async () => {
+describe('a ledger, when Redis has counted one message as expired', () => {
+  test('allows one message that was sent with an expiry to be missing', async () => {
     const ledger = await ledgerOf(['a', 100]);
     expect(ledger.isAllHome(ONE_EXPIRED)).toBe(true);
     expect(ledger.account(ONE_EXPIRED).violations).toEqual([]);
   });
 
   test.each([
-    ['one that was not', [['a']]],
-    ['one that was not beside one that was', [['a'], ['b', 100]]],
+    ['a message without one', [['a']]],
+    ['a message without one beside a message with one', [['a'], ['b', 100]]],
     [
       'two',
       [
@@ -39,7 +39,7 @@ describe('a ledger, when Redis has counted one message as expired,', () => {
         ['b', 100],
       ],
     ],
-  ] as const)('does not let %s be missing', async (_, sent) => {
+  ] as const)('does not allow %s to be missing', async (_, sent) => {
     const ledger = await ledgerOf(...sent);
     const lost = sent.map(([id]) => id);
     expect(ledger.isAllHome(ONE_EXPIRED)).toBe(false);

@@ -10,26 +10,26 @@ export type SendResult = 'confirmed' | 'rejected' | 'unknown';
 
 /** What a journal and a dump say together. */
 export interface Account {
-  /** Empty when the invariant holds. */
+  /** Empty if the invariant holds. */
   readonly violations: readonly Violation[];
   readonly handled: number;
   readonly dead: readonly string[];
-  /** Noted by the consumer as not run, because their time was over, and not seen since. */
+  /** Messages that a consumer noted as expired and not run, and that were not seen since. */
   readonly expired: readonly string[];
   /** How often handlers ran beyond once for each message. */
   readonly duplicates: number;
 }
 
-/** The test's own book of what was sent and what handlers did; the transport has no part in it. */
+/** The test's own books of what was sent and what handlers did. The transport has no part in them. */
 export class Ledger {
   readonly #sent: JournalEntry[] = [];
-  /** What the calls rejected with. */
+  /** The errors with which calls rejected. */
   readonly failures: unknown[] = [];
 
-  /** @param entries what handlers have noted so far */
+  /** @param entries returns what handlers have noted so far */
   constructor(private readonly entries: () => readonly JournalEntry[]) {}
 
-  /** Sends, and notes how it ended. Never rejects. Only what was sent with `expiresInMs` may be missing as expired. */
+  /** Sends, and notes how it ended. Never rejects. Only a message sent with `expiresInMs` may be missing as expired. */
   async send(
     id: string,
     call: () => Promise<unknown>,
@@ -50,12 +50,12 @@ export class Ledger {
     return [...sendResults(this.#sent)].filter(([, how]) => how === result).map(([id]) => id);
   }
 
-  /** The ids of all that started or ended, as often as they did. */
+  /** The ids of all messages that started or ended, once for each time. */
   idsOf(event: JournalEvent): string[] {
     return idsOf(this.entries(), event);
   }
 
-  /** Whether every message whose sending was confirmed has been handled, is dead, or has expired and was counted. */
+  /** Whether every message whose sending was confirmed was handled, is dead, or has expired and was counted. */
   isAllHome(dump: QueueDump): boolean {
     const home = new Set([...this.idsOf('end'), ...dump.dead.map(idOf)]);
     const missing = this.sent('confirmed').filter((id) => !home.has(id));
@@ -81,12 +81,12 @@ export async function resultOf(
   }
 }
 
-/** How a call that failed with this error ended. */
+/** How the sending of each message has ended so far: `unknown` until there is an answer. */
 export function resultOfError(error: unknown): SendResult {
   return codeOf(error) === 'OUTCOME_UNKNOWN' ? 'unknown' : 'rejected';
 }
 
-/** How the sending of each message ended so far; until it is answered nobody knows. */
+/** How the sending of each message has ended so far: `unknown` until there is an answer. */
 export function sendResults(entries: readonly JournalEntry[]): Map<string, SendResult> {
   const results = new Map<string, SendResult>();
   for (const { event, id } of entries) {
@@ -111,13 +111,13 @@ export function idsOf(entries: readonly JournalEntry[], event: JournalEvent): st
 }
 
 /**
- * The books at rest: every message that was confirmed, or seen by a consumer, is in one place of {handled, dead,
- * expired, waiting, delayed}, nothing is processing, and no handler started for what was not sent.
+ * The books at rest. Every message that was confirmed, or that a consumer saw, is in one place of {handled, dead,
+ * expired, waiting, delayed}; nothing is processing; and no handler started for a message that was not sent.
  *
- * A message is where its latest attempt is: that a handler ended says nothing when its process died before Redis
- * knew, and the message was handed out again.
+ * A message is where its latest attempt is. The end of a handler says nothing if its process died before Redis knew,
+ * and the message was handed out again.
  *
- * @param garbage how many elements that are no messages were put in, and have to be dead letters now
+ * @param garbage how many elements that are not messages were put in, and have to be dead letters now
  */
 export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, garbage = 0): Account {
   const violations = new Violations();
@@ -127,7 +127,7 @@ export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, gar
   const lost: string[] = [];
   const expired: string[] = [];
   let handled = 0;
-  /** Not confirmed, and nowhere: they may have expired as well. */
+  /** Not confirmed, and nowhere: they may have expired too. */
   let absent = 0;
   for (const [id, result] of results) {
     const handOut = latest.get(id);
@@ -139,7 +139,7 @@ export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, gar
     if (places.includes('handled')) handled += 1;
     if (places.includes('expired')) expired.push(id);
   }
-  // A consumer that does not note what expired leaves as many unaccounted for as Redis has counted.
+  // A consumer that does not note expired messages leaves as many unaccounted for as Redis has counted.
   const unnoted = dump.expired - expired.length;
   const missing = lost.filter(isIn(idsThatMayExpire(entries)));
   if (missing.length > unnoted || missing.length < lost.length) violations.sayOf('lost', lost);
@@ -161,7 +161,7 @@ export function accountOf(entries: readonly JournalEntry[], dump: QueueDump, gar
   return { violations: violations.all, handled, dead, expired, duplicates };
 }
 
-/** An element in Redis. */
+/** An element in Redis, with its place. */
 interface Placed {
   readonly place: string;
   readonly attempt: number;
@@ -183,7 +183,7 @@ function elementsOf(dump: QueueDump): Map<string, Placed[]> {
   return elements;
 }
 
-/** A delivery that reached a consumer's decision: it was started, or found expired. */
+/** A delivery about which a consumer decided: it was started, or found to be expired. */
 interface HandOut {
   readonly entry: JournalEntry;
   hasEnded: boolean;
@@ -204,7 +204,7 @@ function latestHandOuts(entries: readonly JournalEntry[]): Map<string, HandOut> 
   return latest;
 }
 
-/** By attempt, as a process that stood still notes late what it began early. */
+/** By attempt first, since a process that stood still notes late what it began early. */
 function isLater(one: JournalEntry, other: JournalEntry): boolean {
   return one.attempt > other.attempt || (one.attempt === other.attempt && one.atMs > other.atMs);
 }

@@ -3,13 +3,13 @@ import type { LoggerService } from '@nestjs/common';
 export interface LogLine {
   readonly level: 'log' | 'warn' | 'error' | 'debug';
   readonly text: string;
-  /** What was given beside the text, as a stack. */
+  /** What was passed with the text, such as a stack. */
   readonly stack: string | undefined;
-  /** The logger's name. */
+  /** The name of the logger. */
   readonly context: string;
 }
 
-/** Keeps what an app logs instead of printing it. */
+/** Keeps what an app logs, and prints nothing. */
 export class LogCapture implements LoggerService {
   #lines: LogLine[] = [];
 
@@ -17,7 +17,7 @@ export class LogCapture implements LoggerService {
     return this.#lines;
   }
 
-  /** Texts of the lines of one level that match. */
+  /** The texts of one level that match. */
   matching(level: LogLine['level'], pattern: RegExp): string[] {
     return this.#lines
       .filter((line) => line.level === level && pattern.test(line.text))

@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
-/** One command as MONITOR tells it. */
+/** One command as MONITOR shows it. */
 export interface Monitored {
   readonly words: readonly string[];
-  /** The address that it came from, or `lua` for one of a script. */
+  /** The address from which it came, or `lua` for a command of a script. */
   readonly source: string;
 }
 
@@ -14,8 +14,8 @@ const ESCAPED = /\\(x[0-9a-f]{2}|.)/gi;
 const MEANT: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', a: '\x07', b: '\b' };
 
 /**
- * Listens to all commands of a Redis. (ioredis's own takes a command that is told together with the answer to MONITOR for
- * an answer to nothing, and fails.)
+ * Listens to all commands of a Redis. (ioredis's own monitor fails if a command arrives together with the answer to
+ * MONITOR.)
  */
 export class Monitor {
   #rest = '';
@@ -27,7 +27,7 @@ export class Monitor {
     socket.on('data', (bytes) => this.#read(bytes.toString('latin1')));
   }
 
-  /** Resolves once Redis tells. */
+  /** Resolves once Redis shows commands. */
   static async start(port: number, onCommand: (command: Monitored) => void): Promise<Monitor> {
     const socket = connect(port, '127.0.0.1');
     const monitor = new Monitor(socket, onCommand);

@@ -26,13 +26,13 @@ export interface AppParts {
   readonly imports?: (Type | DynamicModule | Promise<DynamicModule> | ForwardReference)[];
 }
 
-/** A Redis for a spec file, and apps and clients on it, which are closed after each test. What they log is kept. */
+/** A Redis for a spec file, with apps and clients on it that are closed after each test. What they log is kept. */
 export class NestRig extends RedisRig {
   readonly logs = new LogCapture();
 
   override async beginTest(): Promise<void> {
     await super.beginTest();
-    // A consumer that is closed while its connection is being opened is fenced for a while, which is right.
+    // A consumer that is closed while its connection opens is rightly fenced for a while.
     this.mayRemain(/}:fenced$/);
     this.logs.clear();
     Logger.overrideLogger(this.logs);
@@ -78,7 +78,7 @@ export class NestRig extends RedisRig {
     return app;
   }
 
-  /** An app with HTTP that does not listen yet, for `connectMicroservice`. */
+  /** An app with HTTP that is not listening yet, for `connectMicroservice`. */
   async application(parts: AppParts): Promise<INestApplication> {
     return this.closeLater(await NestFactory.create(rootModule(parts), { abortOnError: false }));
   }
@@ -87,7 +87,7 @@ export class NestRig extends RedisRig {
     return new QueueView(this.commands, this.prefix, name);
   }
 
-  /** Names of the connections that this library has open. */
+  /** The names of the connections that this library has open. */
   async connections(): Promise<string[]> {
     const list = String(await this.commands.client('LIST'));
     return [...list.matchAll(/ name=(rq-[^ ]+)/g)].map((match) => match[1] ?? '');
@@ -99,7 +99,7 @@ function rootModule(parts: AppParts): DynamicModule {
   return { module: class AppModule {}, ...parts };
 }
 
-/** A rig that lives as long as the spec file; call it at the top of one. */
+/** A rig that lives as long as the spec file. Call it at the top of one. */
 export function nestRig(options: StartRedisOptions = {}): NestRig {
   const rig = new NestRig(options);
   beforeAll(() => rig.start());

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as OTLP writes it in JSON; of its fields, those that tests look at. */
+/** A span as OTLP writes it in JSON, with the fields that tests look at. */
 interface OtlpSpan {
   readonly traceId: string;
   readonly spanId: string;
@@ -31,7 +31,7 @@ interface OtlpTraces {
 const KINDS = ['', 'internal', 'server', 'client', 'producer', 'consumer'];
 const ERROR = 2;
 
-/** Takes what services export by OTLP over HTTP, and keeps the spans. */
+/** Accepts what services export by OTLP over HTTP, and keeps the spans. */
 export class OtlpCollector {
   readonly #server: Server;
   readonly spans: CollectedSpan[] = [];
@@ -74,7 +74,7 @@ export class OtlpCollector {
     }
   }
 
-  /** The trace of a span as a tree, in the order of the starts: two blanks for each level. */
+  /** The trace of a span as a tree in the order of starts, with two spaces for each level. */
   treeOf({ traceId }: Pick<CollectedSpan, 'traceId'>): string[] {
     const trace = this.spans
       .filter((span) => span.traceId === traceId)

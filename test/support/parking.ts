@@ -3,10 +3,10 @@ import type { QueueDump } from './queue-dump.js';
 import { Violations } from './violations.js';
 import type { Violation } from './violations.js';
 
-/** Said of messages whose header names a body that does not stand there. */
+/** The complaint about messages whose header names a body that does not exist. */
 export const BODY_GONE = 'its parked body is gone';
 
-/** Every body beside the queue belongs to one message that is in it, and each message that left its body there has it. */
+/** Every parked body belongs to one message in the queue, and each message with a parked body has it. */
 export function parkingOf(dump: QueueDump): readonly Violation[] {
   const violations = new Violations();
   const owners = new Map<string, string>();

@@ -12,7 +12,7 @@ export interface ProxyCounts {
   refused: number;
   requests: number;
   replies: number;
-  /** Frames that were swallowed by a fault or by silence. */
+  /** How many frames were swallowed by a fault or by silence. */
   swallowed: number;
   cut: number;
 }
@@ -24,7 +24,7 @@ export interface LinkFault {
   readonly released: Gate;
 }
 
-/** What a link asks the proxy that it belongs to. */
+/** What a link asks its proxy. */
 export interface LinkRules {
   readonly counts: ProxyCounts;
   readonly delayMs: number;
@@ -32,18 +32,18 @@ export interface LinkRules {
   closed(link: ProxyLink): void;
 }
 
-/** Their answers come as messages of their own, not as replies. */
+/** The answers to these come as messages, not as replies. */
 const WITHOUT_REPLY = new Set(['SUBSCRIBE', 'UNSUBSCRIBE', 'PSUBSCRIBE', 'PUNSUBSCRIBE']);
 const PUSHED = '>'.charCodeAt(0);
 
-/** One connection through the proxy, frame by frame. Each direction keeps its order whatever is held back. */
+/** One connection through the proxy, frame by frame. Each direction keeps its order, even if frames are held back. */
 export class ProxyLink {
-  /** What the client called this connection. */
+  /** The name that the client gave this connection. */
   name = '';
   readonly #server: Socket;
   readonly #requests = new FrameReader();
   readonly #replies = new FrameReader();
-  /** For each command that Redis has not answered, the fault that its reply is for. */
+  /** For each command that Redis has not answered, the fault for its reply. */
   readonly #unanswered: (LinkFault | undefined)[] = [];
   #upstream: Promise<void> = Promise.resolve();
   #downstream: Promise<void> = Promise.resolve();
@@ -84,7 +84,7 @@ export class ProxyLink {
     this.#server.resume();
   }
 
-  /** Ends it at both sides; what was passed to Redis before is still executed. */
+  /** Ends it on both sides. What was already passed to Redis is still executed. */
   cut(): void {
     if (this.#isCut) return;
     this.#isCut = true;
@@ -143,7 +143,7 @@ export class ProxyLink {
     }
     if (fault?.kind === 'cutReply') {
       const half = frame.subarray(0, Math.floor(frame.length / 2));
-      // No other reply may follow the half of this one.
+      // No other reply may follow half of this one.
       await new Promise((resolve) => this.client.write(half, resolve));
       this.cut();
       return fault.happened.open();
@@ -158,7 +158,7 @@ export class ProxyLink {
     this.client.write(frame);
   }
 
-  /** Redis learns it as well, unless the way there is silent or something is still held back. */
+  /** Redis learns of it too, unless that direction is silent or something is still held back. */
   #onClientGone(): void {
     if (this.#isSilent) return;
     this.#upstream = this.#upstream.then(() => {

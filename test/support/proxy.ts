@@ -4,7 +4,7 @@ import { Gate } from './gate.js';
 import { ProxyLink } from './proxy-link.js';
 import type { FaultKind, LinkRules, ProxyCounts } from './proxy-link.js';
 
-/** Whether a command is meant: its words, and the name that the connection gave itself. */
+/** Whether a command matches: gets its words, and the name that its connection has. */
 export type Match = (words: readonly string[], connection: string) => boolean;
 
 /** A fault that waits for the next command that matches. */
@@ -13,9 +13,9 @@ export interface PendingFault {
   readonly happened: Promise<void>;
 }
 
-/** A frame that the proxy keeps back. */
+/** A frame that the proxy holds back. */
 export interface HeldFrame extends PendingFault {
-  /** Lets it pass on, also when the client has gone away meanwhile. */
+  /** Lets it pass, even if the client has gone away meanwhile. */
   release(): void;
 }
 
@@ -55,7 +55,7 @@ export class Proxy implements LinkRules {
   }
 
   get port(): number {
-    return (this.server.address() as AddressInfo).port; // as a TCP server's address is
+    return (this.server.address() as AddressInfo).port; // the address of a TCP server
   }
 
   get url(): string {
@@ -67,7 +67,7 @@ export class Proxy implements LinkRules {
     return this.#arm('dropRequest', match);
   }
 
-  /** Lets the next command that matches be executed, swallows its reply and cuts the connection. */
+  /** Lets the next command that matches be executed, swallows its reply, and cuts the connection. */
   dropReply(match: Match): PendingFault {
     return this.#arm('dropReply', match);
   }
@@ -77,46 +77,46 @@ export class Proxy implements LinkRules {
     return this.#arm('cutReply', match);
   }
 
-  /** Keeps the next command that matches, and what follows it on that connection, back. */
+  /** Holds back the next command that matches, and what follows it on that connection. */
   holdRequest(match: Match): HeldFrame {
     return this.#arm('holdRequest', match);
   }
 
-  /** Keeps the reply to the next command that matches, and what follows it on that connection, back. */
+  /** Holds back the reply to the next command that matches, and what follows it on that connection. */
   holdReply(match: Match): HeldFrame {
     return this.#arm('holdReply', match);
   }
 
-  /** From now on these connections are half-open: they stay, and nothing passes. New ones are not touched. */
+  /** From now on these connections are half-open: they stay, and nothing passes. New ones are not affected. */
   goSilent(isMeant: (connection: string) => boolean = () => true): number {
     const meant = [...this.#links].filter((link) => link.isOpen && isMeant(link.name));
     for (const link of meant) link.goSilent();
     return meant.length;
   }
 
-  /** Stops taking what Redis sends on these connections, as a client does that is too slow; answers how to go on. */
+  /** Stops reading what Redis sends on these connections, like a client that is too slow. Returns how to go on. */
   stopReading(isMeant: (connection: string) => boolean): { readonly links: number; goOn(): void } {
     const meant = [...this.#links].filter((link) => link.isOpen && isMeant(link.name));
     for (const link of meant) link.stopReading();
     return { links: meant.length, goOn: () => meant.forEach((link) => link.goOnReading()) };
   }
 
-  /** From now on each frame takes so long, either way. */
+  /** From now on each frame is delayed by this much, in either direction. */
   slowDown(delayMs: number): void {
     this.#delayMs = delayMs;
   }
 
-  /** Cuts every connection, or those that are meant. */
+  /** Cuts every connection, or those that match. */
   cut(isMeant: (connection: string) => boolean = () => true): void {
     for (const link of this.#links) if (isMeant(link.name)) link.cut();
   }
 
-  /** Refuses new connections, or takes them again. */
+  /** Refuses new connections, or accepts them again. */
   refuse(refuses: boolean): void {
     this.#refuses = refuses;
   }
 
-  /** Names of the connections that are open. */
+  /** The names of the open connections. */
   get connections(): string[] {
     return [...this.#links].filter((link) => link.isOpen).map((link) => link.name);
   }

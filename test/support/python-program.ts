@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.js';
 
 export interface PythonSettings {
-  /** The interpreter. */
+  /** The path of the interpreter. */
   readonly python: string;
   readonly url: string;
   readonly prefix: string;
@@ -16,9 +16,9 @@ const END_WITHIN_MS = 5_000;
 
 /** A program of `examples/python`, in a process of its own. */
 export class PythonProgram {
-  /** What it wrote to stdout. */
+  /** The lines that it wrote to stdout. */
   readonly printed: string[] = [];
-  /** Its exit code, or the signal that ended it, when all of its output is read. Never rejects. */
+  /** Its exit code, or the signal that ended it, once all of its output has been read. Never rejects. */
   readonly ended: Promise<number | string>;
   readonly #child: ChildProcess;
   #complaints = '';
@@ -50,7 +50,7 @@ export class PythonProgram {
     return this.#complaints;
   }
 
-  /** Resolves when it printed a line that begins so, with the JSON text behind it. */
+  /** Resolves once it has printed a line with this beginning, with the JSON text after it. */
   async prints(beginning: string): Promise<unknown> {
     const line = await eventually(() => {
       const found = this.printed.find((printed) => printed.startsWith(beginning));
@@ -64,7 +64,7 @@ export class PythonProgram {
     return parsed(line.slice(beginning.length));
   }
 
-  /** The JSON texts behind this word, of all lines so far. */
+  /** The JSON texts after this word, of all lines so far. */
   all(word: string): unknown[] {
     return this.printed
       .filter((line) => line.startsWith(`${word} `))
@@ -80,7 +80,9 @@ export class PythonProgram {
     await this.ended;
   }
 
-  /** For the end of a test, whatever state it is in: in order if it can be, so that it leaves its queue. */
+  /**
+   * For the end of a test, in whatever state the program is: ends it in order if possible, so that it leaves its queue.
+   */
   async close(): Promise<void> {
     this.signal('SIGCONT');
     this.signal('SIGTERM');

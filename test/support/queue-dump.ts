@@ -2,22 +2,22 @@ import type { Redis } from 'ioredis';
 
 /** Everything that Redis holds of one queue, as bytes. */
 export interface QueueDump {
-  /** What is taken next comes first. */
+  /** In the order in which they are taken. */
   readonly waiting: readonly Buffer[];
-  /** Found running when a process died; what is tried next comes first. */
+  /** Found running when a process died, in the order in which they are tried again. */
   readonly suspects: readonly Buffer[];
   /** By consumer, oldest first. */
   readonly processing: ReadonlyMap<string, readonly Buffer[]>;
-  /** Due first comes first. */
+  /** In the order in which they are due. */
   readonly delayed: readonly Buffer[];
   /** Newest first. Each entry of the stream has one field, `element`. */
   readonly dead: readonly Buffer[];
   readonly expired: number;
   readonly repeated: number;
   readonly deadLettersDropped: number;
-  /** Under which numbers bodies stand beside the queue. */
+  /** The names of the parked bodies. */
   readonly parked: readonly string[];
-  /** How many were ever put there. */
+  /** How many bodies were ever parked. */
   readonly parkedEver: number;
 }
 
@@ -26,7 +26,7 @@ export function queueKey(prefix: string, queue: string, what: string): string {
   return `${prefix}:{${queue}}:${what}`;
 }
 
-/** All of it at one moment: what moves meanwhile would be in two places, or in none. */
+/** All of it at one moment. Otherwise, what moves meanwhile would be in two places, or in none. */
 const DUMP = `
 local key = ARGV[1]
 local names, held = {}, {}
@@ -75,7 +75,7 @@ export async function dumpQueue(redis: Redis, prefix: string, queue: string): Pr
   };
 }
 
-/** How many deliveries are held by consumers, living or dead. */
+/** How many deliveries consumers hold, living or dead. */
 export function heldIn(dump: QueueDump): number {
   return [...dump.processing.values()].reduce((sum, held) => sum + held.length, 0);
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-/** What stands beside a dead letter in its header. */
+/** The facts of a dead letter in its header. */
 export interface DeadFacts {
   readonly reason: string;
   readonly error: { readonly name: string; readonly message: string };
@@ -10,7 +10,7 @@ export interface DeadFacts {
 }
 
 export interface DeadLetterView {
-  /** Of the element as it came; empty where it had none that can be read. */
+  /** From the header of the original element; empty if it had none that can be read. */
   readonly header: Readonly<Record<string, unknown>>;
   readonly dead: DeadFacts;
   readonly body: string;
@@ -61,7 +61,7 @@ export class QueueView {
 
 function readDeadLetter(element: string): DeadLetterView {
   const [facts, original] = splitLine(element);
-  // Test data: written by the library a moment ago, and a wrong shape fails the assertions.
+  // Test data: the library has just written it, and a wrong shape fails the assertions.
   const { dead } = JSON.parse(facts) as { dead: DeadFacts };
   try {
     const [header, body] = splitLine(original);

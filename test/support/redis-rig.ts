@@ -10,13 +10,13 @@ interface Closable {
   close(): unknown;
 }
 
-/** Keys that hold what a test left in its queues on purpose; every other key is a leak. */
+/** Keys with what a test left in its queues on purpose. Every other key is a leak. */
 const DATA =
   /:(queues|groups)$|}:(waiting|suspects|delayed|dead|counts|ids|handled|paused|terms|emitted|history|history:count)$/;
 
 /**
  * A Redis for a spec file and a prefix for each test. After each test it closes what the test opened, and fails the
- * test when keys, connections, sockets or processes remain.
+ * test if keys, connections, sockets or processes remain.
  */
 export class RedisRig {
   #redis: LocalRedis | undefined;
@@ -36,7 +36,7 @@ export class RedisRig {
     return this.#redis;
   }
 
-  /** A connection of the test's own, to look and to push with. */
+  /** A connection of the test itself, to look and to push. */
   get commands(): Redis {
     if (this.#commands === undefined) throw new Error('There is no connection yet.');
     return this.#commands;
@@ -83,7 +83,7 @@ export class RedisRig {
     await expectNothingMoreOpen(this.#resourcesBefore);
   }
 
-  /** Everything is closed, also when closing one of them fails. */
+  /** Closes everything, even if closing one of them fails. */
   async #closeAll(): Promise<void> {
     const failures: unknown[] = [];
     for (const closable of this.#open.reverse()) {
@@ -96,18 +96,18 @@ export class RedisRig {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Says that keys of a certain kind rightly remain, such as the names of consumers that were fenced. */
+  /** Declares that keys that match rightly remain, such as the names of fenced consumers. */
   mayRemain(keys: RegExp): void {
     this.#mayRemain.push(keys);
   }
 
-  /** Closed after the test, the latest first. */
+  /** Closes this after the test, the latest first. */
   closeLater<T extends Closable>(closable: T): T {
     this.#open.push(closable);
     return closable;
   }
 
-  /** Id and name of every connection; the rig's own may be another one after a restart. */
+  /** The id and name of every connection. The rig's own may be another one after a restart. */
   async #clients(): Promise<Set<string>> {
     const own = await this.commands.client('ID');
     const list = String(await this.commands.client('LIST'));
@@ -118,7 +118,7 @@ export class RedisRig {
   }
 }
 
-/** A rig that lives as long as the spec file; call it at the top of one. */
+/** A rig that lives as long as the spec file. Call it at the top of one. */
 export function redisRig(options: StartRedisOptions = {}): RedisRig {
   const rig = new RedisRig(options);
   beforeAll(() => rig.start());

@@ -1,14 +1,15 @@
 import { expect } from '@jest/globals';
 import { isPlain, LONGEST } from './brief.js';
 
-/** Deep enough: parts that both sides have are compared too, and come here by themselves. */
+/** Deep enough, since parts that both sides have are compared too, and come here by themselves. */
 const DEPTH = 5;
-/** The first ones tell what a list is made of. */
+/** The first ones show what a list consists of. */
 const PARTS = 100;
 
 /**
- * A comparison that fails prints both sides, byte by byte, and works out how they differ. With 300,000 random bytes that
- * takes longer than anybody waits, and `eventually` does it at each look. So none is begun, not even one that would pass.
+ * A failed comparison prints both sides, byte by byte, and works out how they differ. With 300,000 random bytes, that
+ * takes longer than anybody waits, and `eventually` does it with each try. So no such comparison is begun, not even one
+ * that would pass.
  */
 expect.addEqualityTesters([
   (actual: unknown, expected: unknown): undefined => {
@@ -23,7 +24,7 @@ expect.addEqualityTesters([
   },
 ]);
 
-/** The length of what is too long within a value; 0 if nothing is. */
+/** The length of a part that is too long; 0 if there is none. */
 function longestIn(value: unknown, depth: number): number {
   if (typeof value === 'string') return value.length > LONGEST.characters ? value.length : 0;
   if (value instanceof Uint8Array) return value.length > LONGEST.bytes ? value.length : 0;

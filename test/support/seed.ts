@@ -1,12 +1,12 @@
-/** The seed of a randomized test: fixed, so that each run is the same, unless FAULT_SEED gives another. */
+/** The seed of a randomized test. Fixed, so that each run is the same, unless FAULT_SEED gives another one. */
 export const SEED = numberFrom('FAULT_SEED') ?? 20_260_101;
 
-/** How often a randomized test repeats itself: FAULT_ROUNDS, or what the test takes as its share of a normal run. */
+/** How often a randomized test repeats: FAULT_ROUNDS, or the number for a normal run. */
 export function rounds(normally: number): number {
   return numberFrom('FAULT_ROUNDS') ?? normally;
 }
 
-/** Time in ms for a test that repeats itself: what its normal rounds may take, and as much more as there are more. */
+/** Time limit in ms for a test that repeats: that of its normal rounds, and in proportion for more. */
 export function timeFor(normally: number, ms: number): number {
   return ms * Math.max(1, rounds(normally) / normally);
 }

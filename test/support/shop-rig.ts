@@ -9,7 +9,7 @@ import { Shop } from '../../scripts/demo/shop.js';
 import type { Stage } from '../../scripts/demo/stage.js';
 import { QueueView } from './queue-view.js';
 
-/** An order as order-service answers it; which fields there are is for the tests to check. */
+/** An order as order-service returns it. The tests check its fields. */
 export interface OrderView {
   readonly id: string;
   readonly status: string;
@@ -18,14 +18,14 @@ export interface OrderView {
 
 export interface HttpAnswer {
   readonly status: number;
-  /** Decoded JSON; the tests check it against what they expect. */
+  /** Decoded JSON, which the tests check. */
   readonly body: unknown;
 }
 
 /** Units at the start, by SKU. */
 export type Stock = Readonly<Record<string, number>>;
 
-/** The two services, compiled and as processes of their own, on a redis-server of their own. */
+/** The two services, compiled and in processes of their own, on a redis-server of their own. */
 export class ShopRig {
   readonly #ledger = new Ledger();
 
@@ -37,8 +37,8 @@ export class ShopRig {
   ) {}
 
   /**
-   * Nothing but Redis runs afterwards.
-   * @param reach where the services are told that Redis is
+   * Ends everything except Redis.
+   * @param reach the address that the services get for Redis
    */
   static async open(
     stock: Stock,
@@ -69,7 +69,7 @@ export class ShopRig {
     }
   }
 
-  /** For the demo's own audit. */
+  /** For the audit of the demo. */
   get stage(): Stage {
     const { commands, shop } = this;
     return {
@@ -101,7 +101,7 @@ export class ShopRig {
     return readAnswer(await fetch(`${this.shop.address}${path}`));
   }
 
-  /** A text is sent as it is, anything else as JSON. */
+  /** A text is sent as it is, everything else as JSON. */
   async post(path: string, body: unknown): Promise<HttpAnswer> {
     const response = await fetch(`${this.shop.address}${path}`, {
       method: 'POST',

@@ -1,12 +1,12 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 
-/** At most by this much: the network does not explain a longer delay. */
+/** At most this much: a longer delay is not the network's. */
 const MOST_LATE_MS = 1_000;
 
-/** A TCP proxy that passes so many bytes a second on each connection, either way, whatever they say. */
+/** A TCP proxy that passes this many bytes per second on each connection, in either direction, whatever they are. */
 export class SlowNetwork {
-  /** Infinity for as fast as it goes. */
+  /** Infinity for as fast as possible. */
   bytesPerSecond = Infinity;
   readonly #sockets = new Set<Socket>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -26,14 +26,14 @@ export class SlowNetwork {
   }
 
   get port(): number {
-    return (this.server.address() as AddressInfo).port; // as a TCP server's address is
+    return (this.server.address() as AddressInfo).port; // the address of a TCP server
   }
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** From now on nothing passes, and nothing is taken, on those connections that there are. */
+  /** From now on, nothing passes and nothing is read on the connections that are open. */
   stall(): void {
     this.#isStalled = true;
     for (const socket of this.#sockets) socket.pause();
@@ -58,7 +58,7 @@ export class SlowNetwork {
       to.write(bytes);
       if (this.bytesPerSecond === Infinity) return;
       const now = performance.now();
-      // A timer that was late is made up for.
+      // Makes up for a late timer.
       const since = Math.max(restedUntil, now - MOST_LATE_MS);
       restedUntil = since + (bytes.length / this.bytesPerSecond) * 1_000;
       if (restedUntil > now) this.#rest(from, restedUntil - now);
@@ -70,7 +70,7 @@ export class SlowNetwork {
     });
   }
 
-  /** By not reading on, so that the sender has to wait. */
+  /** It does not read on, so that the sender has to wait. */
   #rest(from: Socket, ms: number): void {
     from.pause();
     const timer = setTimeout(() => {

@@ -11,7 +11,7 @@ const SOURCE = resolve('test/support/stepped-clock.c');
  * monotonic clock goes on.
  */
 export class SteppedClock {
-  /** For a program that is to go by it. */
+  /** For the program that uses this clock. */
   readonly environment: Readonly<Record<string, string>>;
   readonly #file: number;
   #aheadMs = 0;
@@ -23,7 +23,7 @@ export class SteppedClock {
     this.step(0);
   }
 
-  /** Undefined where no C compiler is, or programs cannot be given a library of ours. */
+  /** Undefined if there is no C compiler, or programs cannot load a library of ours. */
   static async make(): Promise<SteppedClock | undefined> {
     if (process.platform !== 'linux') return undefined;
     const directory = mkdtempSync(join(tmpdir(), 'stepped-clock-'));
@@ -37,7 +37,7 @@ export class SteppedClock {
     return new SteppedClock(directory);
   }
 
-  /** Sets it forward by so much, or back. */
+  /** Sets it forward, or back, by this much. */
   step(ms: number): void {
     this.#aheadMs += ms;
     const us = Buffer.alloc(8);

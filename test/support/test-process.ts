@@ -5,18 +5,18 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 export interface TestProcessOptions {
-  /** Where stdout and stderr are added; without it they are kept in memory. */
+  /** Where stdout and stderr are appended. By default, they are kept in memory. */
   readonly log?: string;
-  /** A program that is loaded ahead of it. */
+  /** A program that is loaded before it. */
   readonly preload?: string | undefined;
-  /** Hears what the program sends beside "ready". */
+  /** Gets what the program sends besides "ready". */
   readonly onMessage?: (message: unknown) => void;
 }
 
 const START_WITHIN_MS = 90_000;
 const CLOSE_WITHIN_MS = 5_000;
 
-/** A program of the tests in a process of its own: it gets its settings as JSON, and sends "ready". */
+/** A program of the tests in a process of its own. It gets its settings as JSON, and sends "ready". */
 export class TestProcess {
   #output = '';
   readonly #ended: Promise<unknown>;
@@ -62,7 +62,7 @@ export class TestProcess {
     return launched;
   }
 
-  /** Rejects with its output when it ends first. To be called at once. */
+  /** Rejects with its output if it ends first. Call this at once. */
   async ready(): Promise<void> {
     const signal = AbortSignal.timeout(START_WITHIN_MS);
     const how = await Promise.race([
@@ -72,7 +72,7 @@ export class TestProcess {
     if (how === 'ended') throw new Error(`A process ended at its start:\n${this.output}`);
   }
 
-  /** What it wrote to stdout and stderr: for people who read why a test failed. */
+  /** What it wrote to stdout and stderr, for people who want to know why a test failed. */
   get output(): string {
     return this.log === undefined ? this.#output : readFileSync(this.log, 'utf8');
   }
@@ -94,7 +94,7 @@ export class TestProcess {
     this.child.kill(signal);
   }
 
-  /** Resolves when it has ended and all of its output is read. */
+  /** Resolves when it has ended and all of its output has been read. */
   async ended(): Promise<void> {
     await this.#ended;
   }
@@ -104,7 +104,7 @@ export class TestProcess {
     await this.ended();
   }
 
-  /** Asks it to end in order, and kills it when it has not done so in time: then this is false. */
+  /** Asks it to end in order. Kills it if it does not end in time, and returns false then. */
   async endWithin(
     deadlineMs: number,
     ask: () => void = () => this.signal('SIGTERM'),
@@ -120,7 +120,9 @@ export class TestProcess {
     return inOrder;
   }
 
-  /** For the end of a test, whatever state it is in: in order if it can be, so that it leaves its queue. */
+  /**
+   * For the end of a test, in whatever state the process is: ends it in order if possible, so that it leaves its queue.
+   */
   async close(): Promise<void> {
     this.signal('SIGCONT');
     await this.endWithin(CLOSE_WITHIN_MS);
@@ -132,7 +134,7 @@ function preloadArguments(program: string | undefined): string[] {
 }
 
 function compiled(program: string): string {
-  const script = resolve('dist/test', program); // from the root, as npm runs us
+  const script = resolve('dist/test', program); // from the root, since npm runs the tests there
   if (!existsSync(script)) throw new Error(`${script} is missing: run "npm run build" first.`);
   return script;
 }

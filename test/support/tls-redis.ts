@@ -6,7 +6,7 @@ import type { LocalRedis } from 'local-redis';
 import { selfSignedCertificate } from './certificate.js';
 import type { Certificate } from './certificate.js';
 
-/** A Redis that speaks TLS on one port, with a certificate that nobody trusts who was not told to. */
+/** A Redis that speaks TLS on one port, with a certificate that a client trusts only if told to. */
 export class TlsRedis {
   private constructor(
     private readonly redis: LocalRedis,
@@ -15,7 +15,7 @@ export class TlsRedis {
     readonly certificate: Certificate,
   ) {}
 
-  /** @param clients whether Redis asks for a certificate of its clients, signed by its own */
+  /** @param clients whether Redis asks its clients for a certificate, signed by its own */
   static async start(clients: 'optional' | 'yes' = 'optional'): Promise<TlsRedis> {
     const certificate = selfSignedCertificate();
     const directory = await mkdtemp(join(tmpdir(), 'tls-redis-'));
@@ -36,7 +36,7 @@ export class TlsRedis {
     return new TlsRedis(redis, directory, port, certificate);
   }
 
-  /** Of the port that speaks TLS; `scheme` is what the client speaks. */
+  /** The URL of the port that speaks TLS; `scheme` is what the client speaks. */
   url(scheme: 'redis' | 'rediss'): string {
     return `${scheme}://127.0.0.1:${this.port}`;
   }

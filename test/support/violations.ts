@@ -1,10 +1,10 @@
-/** Something that must not be, and the messages that it is true of. */
+/** Something that is wrong, and the messages to which it applies. */
 export interface Violation {
   readonly what: string;
   readonly ids: readonly string[];
 }
 
-/** Complaints, gathered by what they say. */
+/** Complaints, grouped by their text. */
 export class Violations {
   readonly #ids = new Map<string, string[]>();
 
@@ -14,7 +14,7 @@ export class Violations {
     this.#ids.set(what, said);
   }
 
-  /** Says it of these messages, if there are any. */
+  /** Says it about these messages, if there are any. */
   sayOf(what: string, ids: readonly string[]): void {
     if (ids.length > 0) this.say(what, ids);
   }

@@ -155,7 +155,7 @@ describe('the health of a service', () => {
     await service.expectLive();
   });
 
-  test('is down when Redis has been stopped for some time (SIGSTOP), and still says so in time', async () => {
+  test('is down if Redis has been stopped for some time (SIGSTOP), and still answers in time', async () => {
     const service = await Service.start();
     await service.expectUp();
     rig.closeLater({ close: () => rig.redis.resume() });
@@ -171,7 +171,7 @@ describe('the health of a service', () => {
     await service.expectUp();
   });
 
-  test('is degraded when Redis is killed, down when it stays away, and up when it is back', async () => {
+  test('is degraded when Redis is killed, down if it stays away, and up once it is back', async () => {
     const service = await Service.start({ downAfterMs: 3_000 });
     await service.expectUp();
     await rig.redis.kill();
@@ -183,12 +183,12 @@ describe('the health of a service', () => {
     await service.expectUp();
   });
 
-  test('is down when Redis is full, and up when it has room', async () => {
+  test('is down while Redis is full, and up once it has room', async () => {
     const service = await Service.start();
     await service.expectUp();
     await rig.commands.config('SET', 'maxmemory', '1');
     await service.expectDown(/Redis is full, at 1 bytes, and refuses new messages\./);
-    // The consumers that wait are refused, too.
+    // The waiting consumers are refused too.
     await service.expectDown(/Redis has refused calls of the consumer of "work" for .* OOM/);
     await service.expectLive();
 
@@ -197,7 +197,7 @@ describe('the health of a service', () => {
   });
 
   test.each(['-blmove', '-xadd', '-zadd'])(
-    'is down when a permission is taken away (%s), and up when it is given again',
+    'is down when a permission is taken away (%s), and up when it is given back',
     async (rule) => {
       const user = async (...rules: string[]): Promise<unknown> =>
         rig.commands.call('ACL', 'SETUSER', 'service', ...rules);
@@ -217,7 +217,7 @@ describe('the health of a service', () => {
     },
   );
 
-  test('is down when Redis became a replica, and up when it no longer is', async () => {
+  test('is down while Redis is a replica, and up once it no longer is', async () => {
     const service = await Service.start();
     await service.expectUp();
     await rig.commands.replicaof('127.0.0.1', 1);
@@ -227,23 +227,23 @@ describe('the health of a service', () => {
     await service.expectUp();
   });
 
-  test('is down when a key of a queue has another type', async () => {
+  test('is down if a key of a queue has another type', async () => {
     const service = await Service.start();
     await service.expectUp();
-    await rig.commands.set(`${rig.prefix}:{work}:waiting`, 'no list');
+    await rig.commands.set(`${rig.prefix}:{work}:waiting`, 'not a list');
     await service.expectDown(/Redis has refused calls of the consumer of "work" .* WRONGTYPE/);
     await rig.commands.del(`${rig.prefix}:{work}:waiting`);
     await service.expectUp();
   });
 
-  test('is degraded when a queue that it looks at has a key of another type, and tells of the others', async () => {
+  test('is degraded if a queue that it looks at has a key of another type, and reports on the others', async () => {
     const service = await Service.start({
       queues: { elsewhere: {}, behind: { waiting: 0 } },
       deadLettersForMs: 0,
     });
     await rig.client().enqueue('behind', 1);
     const key = `${rig.prefix}:{elsewhere}:dead`;
-    await rig.commands.set(key, 'no stream');
+    await rig.commands.set(key, 'not a stream');
     await eventually(async () => {
       const { status, reasons } = await service.ready();
       expect(status).toBe('degraded');
@@ -258,10 +258,10 @@ describe('the health of a service', () => {
     );
   });
 
-  test('is down when a lease is lost and not regained', async () => {
+  test('is down if a lease is lost and not regained', async () => {
     const service = await Service.start();
     await service.expectUp();
-    await rig.commands.set(`${rig.prefix}:queues`, 'no hash');
+    await rig.commands.set(`${rig.prefix}:queues`, 'not a hash');
     await rig.commands.del(`${rig.prefix}:{work}:consumers`);
     await service.expectDown(
       /The consumer of "work" lost its lease .* ago, and has not got another yet\./,
@@ -270,7 +270,7 @@ describe('the health of a service', () => {
     await service.expectUp();
   });
 
-  test('is degraded while a queue is longer, or its next message older, than it may be', async () => {
+  test('is degraded while a queue is longer, or its next message older, than allowed', async () => {
     gate = new Gate();
     const queues = { work: { waiting: 2, oldestAgeMs: 500 } };
     const service = await Service.start({ queues });
@@ -285,7 +285,7 @@ describe('the health of a service', () => {
     await service.expectUp();
   });
 
-  test('is degraded for some time after new dead letters, not for those that were there before', async () => {
+  test('is degraded for some time after new dead letters, but not for old ones', async () => {
     const client = rig.client();
     const service = await Service.start({ queues: { refuse: {} }, deadLettersForMs: 1_000 });
     await service.expectUp();
@@ -294,7 +294,7 @@ describe('the health of a service', () => {
     await service.expectUp();
   });
 
-  test('counts dead letters that were dropped, since at a limit their number no longer grows', async () => {
+  test('counts dead letters that were dropped, since their number no longer grows at the limit', async () => {
     const service = await Service.start({ queues: { refuse: {} } });
     await service.expectUp();
     await rig.commands.hset(`${rig.prefix}:{refuse}:counts`, 'deadLettersDropped', 1);
@@ -317,13 +317,13 @@ describe('the health of a service', () => {
     await service.expectUp();
   });
 
-  test('asks Redis as often as it was told to, however often it is asked', async () => {
+  test('asks Redis as often as configured, no matter how often it is asked', async () => {
     const service = await Service.start({ lookEveryMs: 60_000, queues: { work: {} } });
     await service.expectUp();
     await rig.commands.config('RESETSTAT');
     for (let times = 0; times < 10; times += 1) await service.ready();
     const calls = /cmdstat_info:calls=(\d+)/.exec(await rig.commands.info('commandstats'))?.[1];
-    // The test's own is counted once it has ended.
+    // The test's own call is counted once it has ended.
     expect(calls).toBeUndefined();
   });
 });
@@ -333,8 +333,8 @@ const WELL = { health: () => ({ status: 'up' }) };
 describe('an indicator', () => {
   const terminus = new HealthIndicatorService();
 
-  test('is up with degraded parts in Terminus 11, which knows up and down alone', async () => {
-    // What Terminus 11.1 has; the package cannot be installed beside Nest 12.
+  test('is up with degraded parts in Terminus 11, which knows only up and down', async () => {
+    // What Terminus 11.1 has. The package cannot be installed beside Nest 12.
     const check = (key: string) => ({
       up: (data: object = {}) => ({ [key]: { status: 'up', ...data } }),
       down: (data: object = {}) => ({ [key]: { status: 'down', ...data } }),
@@ -347,7 +347,7 @@ describe('an indicator', () => {
       downForMs: undefined,
       slowedQueues: [slowed],
     });
-    const of11 = { check } as unknown as HealthIndicatorService; // of the other version
+    const of11 = { check } as unknown as HealthIndicatorService; // from the other version
     const indicator = new RedisQueueHealthIndicator(of11, { of: [{ health }] });
     expect(await indicator.isHealthy('queues')).toEqual({
       queues: {

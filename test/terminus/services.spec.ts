@@ -4,11 +4,11 @@ import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.js';
 import { ShopRig } from '../support/shop-rig.js';
 
-// Two services are started, and Redis is away for longer than they forgive.
+// Two services are started, and Redis is away for longer than they tolerate.
 jest.setTimeout(180_000);
 
 const SERVICES = ['order-service', 'inventory-service'] as const;
-/** Trouble is forgiven for ten seconds, and noticed within seven. */
+/** Trouble is tolerated for ten seconds, and noticed within seven. */
 const WITHIN_MS = 30_000;
 
 let rig: ShopRig | undefined;
@@ -31,7 +31,7 @@ async function probe(address: string, which: string): Promise<[number, string]> 
   return [response.status, ((await response.json()) as HealthCheckResult).status];
 }
 
-/** What both services answer. */
+/** What both services return. */
 async function expectAll(which: 'live' | 'ready', http: number, status: string): Promise<void> {
   for (const name of SERVICES) {
     const address = rig?.shop.running(name)[0]?.address ?? '';

@@ -1,5 +1,5 @@
 /**
- * What users write and must compile, or must not, with the strictest settings of TypeScript. It is never run: `tsc -b` is
+ * Code of users that must compile, or must not, with the strictest settings of TypeScript. It is never run: `tsc -b` is
  * the test.
  */
 import type { INestMicroservice } from '@nestjs/common';
@@ -39,7 +39,7 @@ RedisQueueModule.registerAsync({
   useFactory: async (config) => ({ connection: (config as ConfigService).url }),
 });
 
-// What may be undefined may be given as undefined.
+// Values that may be undefined may be given as undefined.
 const maybe = [undefined, 5][0];
 export const later = new RetryLater({ delayMs: maybe });
 export const record = new RedisQueueRecord({}, { delayMs: maybe, id: undefined });
@@ -61,14 +61,14 @@ export async function sendWithOptions(client: RedisQueueClient): Promise<void> {
   client.send('a', 1, { id: 'a', deduplicateMs: 5 }).subscribe();
   // @ts-expect-error: one id for all
   await client.enqueueMany('a', [1], { id: 'a' });
-  // Who knows it as a ClientProxy calls it as ever.
+  // Code that knows it as a ClientProxy calls it as before.
   const proxy: ClientProxy = client;
   proxy.send('a', 1).subscribe();
 }
 export const page = (admin: RedisQueueAdmin): Promise<unknown> =>
   admin.peek('mail.send', { limit: maybe, offset: maybe });
 
-// Codes are literals: a slip is found.
+// Codes are literals, so a typo is found.
 export function isWorthTrying({ code }: RedisQueueError): boolean {
   const known: RedisQueueErrorCode = code;
   // @ts-expect-error: there is no such code
@@ -76,7 +76,7 @@ export function isWorthTrying({ code }: RedisQueueError): boolean {
   return known === 'REDIS_UNAVAILABLE';
 }
 
-// Events and their listeners are known, by the server and by the app.
+// The server and the app know events and their listeners.
 export function listen(server: RedisQueueServer, app: INestMicroservice): void {
   server.on('gap', ({ pattern, missed }) => console.log(pattern.length + missed));
   app.on<RedisQueueEvents, 'gap'>('gap', ({ pattern }) => console.log(pattern.length));
@@ -84,7 +84,7 @@ export function listen(server: RedisQueueServer, app: INestMicroservice): void {
   server.on('ready', () => undefined);
 }
 
-// Decorators: any method, no type argument, and options that are checked.
+// Decorators: any method, no type argument, and checked options.
 export class Controller {
   @RedisQueueMessage('a')
   bare(): void {
@@ -121,7 +121,7 @@ export class Controller {
   @RedisQueueEvent('a', { retry: { attempts: 2 } })
   // @ts-expect-error: a group misses nothing
   @RedisQueueEvent('a', { group: 'billing', recover: { withinMs: 5 } })
-  // @ts-expect-error: lists of others feed handlers of messages
+  // @ts-expect-error: lists of other programs feed handlers of messages
   @RedisQueueEvent('a', { group: 'billing', feedFrom: { list: 'theirs' } })
   // @ts-expect-error: a pattern cannot be a regular expression
   @RedisQueueMessage(/a/)
@@ -130,7 +130,7 @@ export class Controller {
   }
 }
 
-// An observer has what it wants to know, and a misspelt method is found where the object is written down.
+// An observer has the methods that it needs, and a misspelt one is found where the object is written.
 class Times implements RedisQueueObserver {
   ended({ id, attempt }: ObservedDelivery, { outcome, durationMs }: HandlerEnd): string {
     return `${id ?? ''} ${attempt} ${outcome} ${durationMs}`;

@@ -15,13 +15,13 @@ import { wireRig } from './wire-rig.js';
 const rig = wireRig();
 
 const QUEUE = 'mail.send';
-/** No UTF-8, with a newline and a null. */
+/** Not UTF-8, with a newline and a null. */
 const BYTES = Buffer.from([0xff, 0xfe, 0x00, 0x0a, 0x80, 0x7b]);
 const HEX = BYTES.toString('hex');
 /** Compressed by either side. */
 const LONG = 'ä'.repeat(30_000);
 
-/** Notes what it gets, and answers it. */
+/** Notes what it gets, and returns it. */
 function echoing(heard: unknown[]): Type {
   @Controller()
   class EchoController {
@@ -34,7 +34,7 @@ function echoing(heard: unknown[]): Type {
   return EchoController;
 }
 
-/** The one element that waits. */
+/** The only element that waits. */
 async function waiting(): Promise<string> {
   const [element = ''] = await rig.nest.queue(QUEUE).waiting();
   return element;
@@ -51,7 +51,7 @@ describe('a compressed body', () => {
     const consumer = await rig.consume(QUEUE);
     expect(brief(await consumer.prints('mail '))).toMatchObject(brief({ text: LONG }) as object);
 
-    // Its answer is as long.
+    // Its answer has the same length.
     const to = `${LONG}@example.com`;
     expect(await lastValueFrom(rig.nest.client().send(QUEUE, { to }))).toBe(`sent to ${to}`);
   });
@@ -87,17 +87,17 @@ describe('a compressed body', () => {
 describe('raw bytes', () => {
   const record = new RedisQueueRecordBuilder(BYTES).codec(rawCodec);
 
-  test('come to consumer.py as they are, and back', async () => {
+  test('reach consumer.py unchanged, and come back', async () => {
     const consumer = await rig.consume(QUEUE);
     const answer = await lastValueFrom(rig.nest.client().send<Buffer>(QUEUE, record.build()));
     expect(answer).toEqual(BYTES);
-    // The answer may be here before what it printed.
+    // The answer may be here before the line that the program printed.
     await eventually(() =>
       expect(consumer.all('got')).toEqual([{ pattern: null, data: { bytes: HEX } }]),
     );
   });
 
-  test('come from enqueue.py, request.py and emit.py to our handlers', async () => {
+  test('reach our handlers unchanged from enqueue.py, request.py and emit.py', async () => {
     const heard: unknown[] = [];
     const told = eventControllerOf('told', (data) => heard.push(data));
     await rig.nest.serve({ controllers: [echoing(heard), told] });
@@ -110,7 +110,7 @@ describe('raw bytes', () => {
     await eventually(() => expect(heard).toEqual([BYTES, BYTES, BYTES]));
   });
 
-  test('are heard by listen.py, and by a group that serves with consumer.py', async () => {
+  test('are heard by listen.py, and by a group that consumer.py serves', async () => {
     const listener = rig.run('listen', 'told');
     await listener.prints('listening');
     const group = await rig.consume('told', '--group', 'billing');
@@ -122,8 +122,8 @@ describe('raw bytes', () => {
   });
 });
 
-describe('consumer.py parks as undecodable', () => {
-  test('a codec that it does not know, and says what to do', async () => {
+describe('consumer.py dead-letters as undecodable', () => {
+  test('a message in a codec that it does not know, and says what to do', async () => {
     await enqueue(new RedisQueueRecordBuilder({ to: 'a@b' }).codec(msgpackCodec).build());
     const consumer = await rig.consume(QUEUE);
     await consumer.prints('dead-lettered');
@@ -133,7 +133,7 @@ describe('consumer.py parks as undecodable', () => {
     expect(letters[0]?.error.message).toContain('the codec msgpack: add it to DECODERS');
   });
 
-  test('what is no gzip, cut off, too large once unpacked, or parked nowhere', async () => {
+  test('a body that is not gzip, cut off, too large when unpacked, or parked nowhere', async () => {
     const { waitingKey } = rig.nest.queue(QUEUE);
     const zipped = (zip: string, body: Buffer): Buffer =>
       Buffer.concat([Buffer.from(`{"rq":1,"id":"z","zip":"${zip}"}\n`), body]);
@@ -141,7 +141,7 @@ describe('consumer.py parks as undecodable', () => {
     await rig.nest.commands.rpush(
       waitingKey,
       zipped('brotli', good),
-      zipped('gzip', Buffer.from('no gzip')),
+      zipped('gzip', Buffer.from('not gzip')),
       zipped('gzip', good.subarray(0, -9)),
       zipped('gzip', gzipSync(`{"to":"large"}${' '.repeat(16 * 1024 * 1024)}`)),
       '{"rq":1,"parked":"17","id":"p"}\n',
@@ -157,7 +157,7 @@ describe('consumer.py parks as undecodable', () => {
   });
 });
 
-test('a body that enqueue.py parks comes to our handler, and leaves nothing', async () => {
+test('a body that enqueue.py parks reaches our handler, and leaves nothing behind', async () => {
   const bytes = randomBytes(300_000);
   await rig.finish('enqueue', '--file', await rig.file(bytes), QUEUE);
   expect(await waiting()).toMatch(/^\{"rq":1,"parked":"[\w-]{16}","id":.*\}\n$/);

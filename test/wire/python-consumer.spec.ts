@@ -16,7 +16,7 @@ async function enqueue(client: RedisQueueClient, ...mails: unknown[]): Promise<v
   for (const mail of mails) await lastValueFrom(client.enqueue(QUEUE, mail));
 }
 
-/** Nothing of the queue is on its way any more. */
+/** Nothing of the queue is under way any more. */
 async function untilSettled(): Promise<void> {
   const admin = rig.admin();
   await eventually(async () => {
@@ -42,7 +42,7 @@ describe('consumer.py', () => {
     const consumer = await rig.consume(QUEUE);
     await eventually(async () => {
       expect(consumer.all('mail')).toHaveLength(2);
-      // It waits: then several that come at once must not pass each other.
+      // It waits. Several messages that then come at once must not overtake each other.
       expect(await rig.nest.commands.call('CLIENT', 'LIST')).toMatch(/ flags=b .* cmd=blmove /);
     });
     const others = ['3', '4', '5'].map((text) => JSON.stringify({ to: ADA, text }));
@@ -74,7 +74,7 @@ describe('consumer.py', () => {
     await untilSettled();
   });
 
-  test('answers with an error, and the message is over; or it asks for a dead letter', async () => {
+  test('answers with an error, and the message is settled; or it asks for a dead letter', async () => {
     await rig.consume(QUEUE);
     const client = rig.nest.client();
 
@@ -88,7 +88,7 @@ describe('consumer.py', () => {
     await untilSettled();
   });
 
-  test('tries again later, and every field of the header comes back', async () => {
+  test('tries again later, and keeps every field of the header', async () => {
     const consumer = await rig.consume(QUEUE);
     const record = new RedisQueueRecordBuilder({ to: ADA, busy: true, text: GREETING })
       .id('mail-17')
@@ -103,9 +103,9 @@ describe('consumer.py', () => {
     await untilSettled();
   });
 
-  test('uses up no attempt by a wish to run later, its own or that of our handlers', async () => {
+  test('uses up no attempt if a handler asks to run later, its own or ours', async () => {
     await rig.consume(QUEUE, '--attempts', '2', '--pause', '10');
-    // It asks to run later first, and cannot wait for "soon" then.
+    // It first asks to run later, and cannot wait for "soon" then.
     const own = { to: ADA, busy: true, seconds: 'soon' };
     await enqueue(rig.nest.client(), new RedisQueueRecordBuilder(own).id('own').build());
     const [letter] = await deadLetters(1);
@@ -120,7 +120,7 @@ describe('consumer.py', () => {
     expect(String(ours?.element)).toContain(`\n{"rq":1,"attempt":5,"postponed":3,"id":"ours",`);
   });
 
-  test('gives a message with an attempt raised to our handlers too', async () => {
+  test('hands a message with a raised attempt to our handlers too', async () => {
     const seen: unknown[] = [];
     @Controller()
     class MailController {
@@ -145,7 +145,7 @@ describe('consumer.py', () => {
     );
   });
 
-  test('dead-letters what fails for good, for our admin to read and to send again', async () => {
+  test('dead-letters what fails for good, so that our admin can read and redrive it', async () => {
     const consumer = await rig.consume(QUEUE, '--attempts', '2', '--pause', '10');
     const admin = rig.admin();
     const record = new RedisQueueRecordBuilder({ text: GREETING }).id('mail-17');
@@ -167,7 +167,7 @@ describe('consumer.py', () => {
     await deadLetters(1);
   });
 
-  test('tries two messages of the same bytes again, and loses neither', async () => {
+  test('tries two messages with the same bytes again, and loses neither', async () => {
     const consumer = await rig.consume(QUEUE, '--attempts', '2', '--pause', '2000');
     const element = '{"rq":1,"id":"twice"}\n{"text":"to nobody"}';
 
@@ -178,7 +178,7 @@ describe('consumer.py', () => {
     expect(consumer.all('mail')).toHaveLength(4);
   });
 
-  test('dead-letters what it cannot read, whole, and goes on', async () => {
+  test('dead-letters messages that it cannot read, whole, and goes on', async () => {
     const { waitingKey } = rig.nest.queue(QUEUE);
     const unreadable = [
       'hello',
@@ -198,7 +198,7 @@ describe('consumer.py', () => {
     expect(letters.map(({ reason }) => reason)).toEqual(unreadable.map(() => 'undecodable'));
     expect(letters.at(-1)?.id).toBe('c');
     await untilSettled();
-    // As they came: what is sent again is the same bytes.
+    // Unchanged: a redriven message has the same bytes.
     await consumer.close();
     await rig.admin().redriveAll(QUEUE);
     const redriven = await rig.nest.commands.lrangeBuffer(waitingKey, 0, -1);
@@ -219,11 +219,11 @@ describe('consumer.py', () => {
     expect(await rig.admin().lengths(QUEUE)).toMatchObject({ delayed: 1 });
   });
 
-  test('drops what is too late, and counts it', async () => {
+  test('drops messages that are too late, and counts them', async () => {
     const late = new RedisQueueRecordBuilder({ to: ADA, text: 'late' }).expiresIn(1).build();
     await enqueue(rig.nest.client(), late, { to: ADA, text: 'in time' });
 
-    const consumer = await rig.consume(QUEUE); // takes longer to start than a millisecond
+    const consumer = await rig.consume(QUEUE); // takes longer than a millisecond to start
 
     await eventually(() => expect(consumer.all('mail')).toMatchObject([{ text: 'in time' }]));
     expect(await rig.admin().lengths(QUEUE)).toMatchObject({ expired: 1, dead: 0 });
@@ -248,7 +248,7 @@ describe('consumer.py', () => {
     await consumer.prints('mail');
   });
 
-  test('shares a queue with our handlers: each message is handled by one of them', async () => {
+  test('shares a queue with our handlers: each message goes to one of them', async () => {
     const ours: number[] = [];
     @Controller()
     class MailController {
@@ -282,7 +282,7 @@ describe('consumer.py', () => {
     await untilSettled();
   });
 
-  test('finishes what runs on SIGTERM, and leaves', async () => {
+  test('finishes running messages on SIGTERM, and leaves', async () => {
     const consumer = await rig.consume(QUEUE);
     await enqueue(rig.nest.client(), { to: ADA, seconds: 0.5 }, { to: ADA, text: 'not begun' });
     await consumer.prints('mail');

@@ -47,7 +47,7 @@ async function startOurs(): Promise<ConsumerProcess> {
 }
 
 describe('a Python consumer', () => {
-  test('killed with a message in its hands loses it to our server', async () => {
+  test('killed with a message loses it to our server', async () => {
     const consumer = await rig.consume(QUEUE, ...SHORT_LEASE);
     await enqueue('a', { seconds: 600 });
     await consumer.prints('mail');
@@ -84,12 +84,12 @@ describe('a Python consumer', () => {
         { id: 'c', attempt: 2 },
       ]),
     );
-    // Printed by another thread than the messages.
+    // A different thread prints this line.
     await eventually(() => expect(consumer.all('reclaimed')).toMatchObject([{ deliveries: 3 }]));
     await eventually(async () =>
       expect(await rig.admin().lengths(QUEUE)).toMatchObject({ processing: 0, consumers: 1 }),
     );
-    // What a late command of the dead one takes comes back, as it is.
+    // What a late command of the dead consumer takes comes back unchanged.
     const base = `${rig.nest.prefix}:{${QUEUE}}`;
     const [fenced = ''] = await rig.nest.commands.zrange(`${base}:fenced`, 0, '-1');
     const late = JSON.stringify({ to: 'late@example.com' });

@@ -12,7 +12,7 @@ const PATTERN = 'order.placed';
 
 type Heard = readonly [who: string, pattern: string, data: unknown];
 
-/** Notes who heard which event, and what it said. */
+/** Notes who heard which event, and what the event said. */
 function noting(heard: Heard[], who: string) {
   return (data: unknown, context: RedisQueueContext): unknown =>
     heard.push([who, context.getPattern(), data]);
@@ -46,7 +46,7 @@ describe('emit.py', () => {
     expect(events).toMatchObject([{ id: 'a', number: 1, pattern: PATTERN, data: GREETING }]);
   });
 
-  test('reaches our listeners in a database other than 0, and nobody in 0', async () => {
+  test('reaches our listeners in a database other than 0, and none in 0', async () => {
     const heard: Heard[] = [];
     const connection = `${rig.nest.redis.url}/1`;
     const recovering = { history: { maxLength: 10 }, recover: { withinMs: 60_000 } };
@@ -68,7 +68,7 @@ describe('emit.py', () => {
     expect(heard.every(([, , data]) => String(data).endsWith('in 1'))).toBe(true);
   });
 
-  test('holds a copy for a group of which nobody is up', async () => {
+  test('holds a copy for a group without a running replica', async () => {
     await rig.admin().declare(PATTERN, { groups: ['billing'] });
 
     expect(await rig.finish('emit', PATTERN, '"kept"')).toEqual(['groups: 1, listeners: 0']);
@@ -99,7 +99,7 @@ describe('emit.py', () => {
     }
   });
 
-  test('with --once is taken once, unless nobody got it', async () => {
+  test('with --once is accepted once, unless nobody got it', async () => {
     const once = ['--once', '60000', '--id', 'a', PATTERN];
     expect(await rig.finish('emit', ...once, '1')).toEqual(['groups: 0, listeners: 0']);
     await rig.admin().declare(PATTERN, { groups: ['billing'] });
@@ -134,7 +134,7 @@ describe('emit.py', () => {
     ]);
   });
 
-  test('is refused whole when a key has another type, and refuses a wildcard', async () => {
+  test('is refused as a whole if a key has another type, and refuses a wildcard', async () => {
     await rig.admin().declare(PATTERN, { groups: ['a', 'b', 'c'] });
     await rig.nest.commands.set(rig.nest.queue(`@b/${PATTERN}`).waitingKey, 'of another type');
 
@@ -152,9 +152,9 @@ describe('emit.py', () => {
 });
 
 describe('consumer.py --group', () => {
-  test('gets what our client emits, also while it is down', async () => {
+  test('gets what our client emits, even while it is down', async () => {
     const client = rig.nest.client();
-    // It knows an index without the group, which must not be missed for that.
+    // It knows an index without the group, which must not matter.
     expect(await lastValueFrom(client.emit(PATTERN, 0))).toMatchObject({ groups: 0 });
 
     const consumer = await rig.consume(PATTERN, '--group', 'billing');
@@ -176,7 +176,7 @@ describe('consumer.py --group', () => {
     expect(again.all('got')).toHaveLength(1);
   });
 
-  test('of a wildcard knows the pattern of each event, and shares them with our server', async () => {
+  test('of a wildcard knows the pattern of each event, and shares events with our server', async () => {
     const theirs = await rig.consume('order.#', '--group', 'audit');
     const ours: unknown[] = [];
     const note = async (data: unknown, context: RedisQueueContext): Promise<void> => {

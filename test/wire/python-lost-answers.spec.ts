@@ -18,7 +18,7 @@ beforeEach(async () => {
   rig.useUrl(proxy.url);
 });
 
-/** A script of the programs, known by the last of its keys. */
+/** A script of the programs, recognised by the last of its keys. */
 function isScript(words: readonly string[], lastKey: RegExp): boolean {
   return words[0] === 'EVALSHA' && lastKey.test(words[2 + Number(words[2])] ?? '');
 }
@@ -36,7 +36,9 @@ async function enqueue(mail: object): Promise<void> {
   await lastValueFrom(rig.nest.client().enqueue(QUEUE, mail));
 }
 
-/** One whose scripts Redis knows, so that a fault meets the call and not the first answer, which asks for the text. */
+/**
+ * A program whose scripts Redis knows, so that a fault hits the call and not the first answer, which asks for the text.
+ */
 async function startConsumer(): Promise<PythonProgram> {
   const consumer = await rig.consume(QUEUE);
   await enqueue({ to: 'first@example.com' });
@@ -59,9 +61,9 @@ describe('consumer.py', () => {
     ['take', 'request', isTake],
     ['ack', 'reply', isAck],
     ['ack', 'request', isAck],
-  ] as const)('runs a message once when of its %s the %s is lost', async (_, lost, match) => {
+  ] as const)('runs a message once if of its %s the %s is lost', async (_, lost, match) => {
     const consumer = await startConsumer();
-    // Stopped, so that the message is there when it takes again.
+    // Paused, so that the message is there when it takes again.
     consumer.signal('SIGSTOP');
     await enqueue({ to: 'ada@example.com' });
     const fault = lost === 'reply' ? proxy.dropReply(match) : proxy.dropRequest(match);
@@ -81,7 +83,7 @@ describe('consumer.py', () => {
     expect(consumer.all('failed')).toHaveLength(1);
   });
 
-  test('schedules a retry once when the answer is lost', async () => {
+  test('schedules a retry once if the answer is lost', async () => {
     const consumer = await startConsumer();
     const fault = proxy.dropReply(isRetry);
 
@@ -95,7 +97,7 @@ describe('consumer.py', () => {
     expect(consumer.all('mail')).toHaveLength(3);
   });
 
-  test('adds a dead letter once when the answer is lost', async () => {
+  test('adds a dead letter once if the answer is lost', async () => {
     const consumer = await startConsumer();
     const fault = proxy.dropReply(isDeadLetter);
 
@@ -106,7 +108,7 @@ describe('consumer.py', () => {
     expect(await rig.admin().lengths(QUEUE)).toMatchObject({ dead: 1, processing: 0 });
   });
 
-  test('answers although it does not learn that its reply was written', async () => {
+  test('answers even if it does not learn that its reply was written', async () => {
     await startConsumer();
     const fault = proxy.dropReply(isTransaction);
 
@@ -119,7 +121,7 @@ describe('consumer.py', () => {
 });
 
 describe('enqueue.py', () => {
-  test('says when it does not know, and sending again with --once adds nothing', async () => {
+  test('says that it does not know, and sending again with --once adds nothing', async () => {
     const once = ['--once', '60000', '--id'];
     await rig.finish('enqueue', ...once, 'first', QUEUE, '1');
     proxy.dropReply(isPushOnce);
@@ -136,7 +138,7 @@ describe('enqueue.py', () => {
 });
 
 describe('emit.py', () => {
-  test('says when it does not know, and emitting again with --once gives no second copy', async () => {
+  test('says that it does not know, and emitting again with --once gives no second copy', async () => {
     await rig.admin().declare('order.placed', { groups: ['billing'] });
     const once = ['--once', '60000', '--id'];
     await rig.finish('emit', ...once, 'first', 'order.placed', '1');

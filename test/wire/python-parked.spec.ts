@@ -36,7 +36,7 @@ async function expectAtRest(expected: { dead: number; parked: number }): Promise
   });
 }
 
-test('a parked body comes to consumer.py, and goes with its ack', async () => {
+test('a parked body reaches consumer.py, and is removed with its ack', async () => {
   await enqueue(mail({}), { to: 'ada@example.com' }, mail({ number: 2 }));
   expect(await parked()).toBe(2);
 
@@ -48,7 +48,7 @@ test('a parked body comes to consumer.py, and goes with its ack', async () => {
   await expectAtRest({ dead: 0, parked: 0 });
 });
 
-test('goes with a request that is answered, also with an error', async () => {
+test('is removed with a request that is answered, even with an error', async () => {
   await rig.consume(QUEUE);
   const client = rig.nest.client({ parkAboveBytes: 1_000, compressAboveBytes: false });
   expect(await lastValueFrom(client.send(QUEUE, mail({})))).toBe('sent to ada@example.com');
@@ -58,7 +58,7 @@ test('goes with a request that is answered, also with an error', async () => {
   await expectAtRest({ dead: 0, parked: 0 });
 });
 
-test('stays for a retry, and goes with it', async () => {
+test('stays for a retry, and is removed with it', async () => {
   await enqueue(mail({ busy: true }));
   const consumer = await rig.consume(QUEUE);
   await eventually(() =>
@@ -70,7 +70,7 @@ test('stays for a retry, and goes with it', async () => {
   await expectAtRest({ dead: 0, parked: 0 });
 });
 
-test('stays for a dead letter, which our handler gets once it is sent again', async () => {
+test('stays for a dead letter, which our handler gets once it is redriven', async () => {
   await enqueue(mail({ to: 'nobody' }));
   const consumer = await rig.consume(QUEUE);
   await expectAtRest({ dead: 1, parked: 1 });
@@ -92,7 +92,7 @@ test('stays for a dead letter, which our handler gets once it is sent again', as
   await expectAtRest({ dead: 0, parked: 0 });
 });
 
-test('goes with a dead letter that is dropped by the cap on their number', async () => {
+test('is removed with a dead letter that is dropped by the limit on their number', async () => {
   await enqueue(...[1, 2, 3].map((number) => mail({ to: 'nobody', number })));
   await rig.consume(QUEUE, '--dead-letters', '1');
   await expectAtRest({ dead: 1, parked: 1 });
@@ -101,15 +101,15 @@ test('goes with a dead letter that is dropped by the cap on their number', async
   expect(await rig.admin().deleteDeadLetters(QUEUE)).toBe(1);
 });
 
-test('goes with a message that is too late', async () => {
+test('is removed with a message that is too late', async () => {
   await enqueue(new RedisQueueRecordBuilder(mail({})).expiresIn(1).build());
-  const consumer = await rig.consume(QUEUE); // takes longer to start than a millisecond
+  const consumer = await rig.consume(QUEUE); // takes longer than a millisecond to start
   await expectAtRest({ dead: 0, parked: 0 });
   expect(await rig.admin().lengths(QUEUE)).toMatchObject({ expired: 1 });
   expect(consumer.all('mail')).toEqual([]);
 });
 
-test('outlives a killed consumer, whichever side takes it back', async () => {
+test('outlives a killed consumer, no matter which side takes it back', async () => {
   await enqueue(mail({ seconds: 600 }));
   const killed = await rig.consume(QUEUE, ...SHORT_LEASE);
   await killed.prints('mail ');
@@ -144,7 +144,7 @@ test('is released with its message at a stop', async () => {
   await expectAtRest({ dead: 0, parked: 0 });
 });
 
-test("of an event comes to each group's consumer.py, and goes with its copy", async () => {
+test("of an event reaches each group's consumer.py, and is removed with its copy", async () => {
   const groups = await Promise.all(
     ['billing', 'audit'].map((group) => rig.consume('order.*', '--group', group)),
   );

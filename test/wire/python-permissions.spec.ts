@@ -7,7 +7,7 @@ import { SHORT_LEASE, wireRig } from './wire-rig.js';
 
 const rig = wireRig();
 
-/** The rules of the pages for their one user, for the prefix of this test. */
+/** The rules that the pages give their one user, for the prefix of this test. */
 async function rules(): Promise<string[]> {
   const added = codeBlocks(await readText('docs/wire-format.md')).flatMap(({ text }) =>
     (/^redis-cli ACL SETUSER shop (.*)$/.exec(text)?.[1] ?? '').replaceAll("'", '').split(' '),
@@ -16,7 +16,7 @@ async function rules(): Promise<string[]> {
   return words.map((word) => word.replace(/^([~&])rq:/, `$1${rig.nest.prefix}:`));
 }
 
-test('the Redis user of docs/wire-format.md may do all that the programs do', async () => {
+test('the Redis user of docs/wire-format.md may do everything that the programs do', async () => {
   const { commands, redis } = rig.nest;
   await commands.call('ACL', 'SETUSER', 'shop', ...(await rules()));
   await commands.call('ACL', 'LOG', 'RESET');

@@ -66,7 +66,7 @@ class AnsweringController {
 }
 
 describe('enqueue.py', () => {
-  test('hands a message to our handler, with its id, time, headers and text as they are', async () => {
+  test('hands a message to our handler, with id, time, headers and text unchanged', async () => {
     const handled: Handled[] = [];
     await rig.nest.serve({ controllers: [noting(handled)] });
     const [seconds] = await rig.nest.commands.time();
@@ -101,7 +101,7 @@ describe('enqueue.py', () => {
     await eventually(() => expect(handled.map(({ data }) => data)).toEqual(['held']));
   });
 
-  test('with --once is taken once, even from another sender', async () => {
+  test('with --once is accepted once, even from another sender', async () => {
     const once = ['--once', '60000', '--id', 'a', 'mail.send'];
 
     const first = await rig.finish('enqueue', ...once, '1');
@@ -149,7 +149,7 @@ describe('request.py', () => {
     expect(echoed.map((line): unknown => JSON.parse(line))).toEqual([{ text: GREETING }]);
   });
 
-  test('gets a large reply whose body is parked, in its place', async () => {
+  test('gets a large reply whose body is parked, in order', async () => {
     await rig.nest.serve({ controllers: [AnsweringController] });
 
     const [much = '', small] = await ask('much', 300_000);
@@ -167,7 +167,7 @@ describe('request.py', () => {
     expect(JSON.parse(program.complaints)).toEqual({ code: 17, text: GREETING });
   });
 
-  test('fails at once for a queue that nobody has served, and leaves nothing there', async () => {
+  test('fails at once for a queue that nobody has served, and leaves nothing behind', async () => {
     const program = rig.run('request', 'nobody', '{}');
 
     expect(await program.ended).toBe(1);
@@ -186,7 +186,7 @@ describe('request.py', () => {
 });
 
 describe('emit.py', () => {
-  test('is heard by every live replica of ours', async () => {
+  test('is heard by each of our live replicas', async () => {
     const heard: unknown[] = [];
     @Controller()
     class HearingController {

@@ -13,25 +13,27 @@ export interface WireRig {
   readonly nest: NestRig;
   /** From now on in this test, what is started reaches Redis by this URL. */
   useUrl(url: string): void;
-  /** Starts one, and ends it after the test. */
+  /** Starts a program, and ends it after the test. */
   run(program: string, ...args: string[]): PythonProgram;
-  /** Runs one to its end, which must be a good one, and answers what it printed. */
+  /** Runs a program to its end, which must be a success. Returns what it printed. */
   finish(program: string, ...args: string[]): Promise<string[]>;
   /** Starts a consumer that has joined. */
   consume(queue: string, ...args: string[]): Promise<PythonProgram>;
-  /** Writes a file for this test, and answers its path. */
+  /** Writes a file for this test. Returns its path. */
   file(content: Buffer): Promise<string>;
   admin(): RedisQueueAdmin;
 }
 
-/** For consumers that are to lose it: the shortest that the library allows. */
+/** For consumers that are to lose it: the shortest lease that the library allows. */
 export const LEASE_MS = 1_000;
 export const SHORT_LEASE = ['--lease', String(LEASE_MS)];
 
 /** Data that shows a wrong encoding on the way. */
 export const GREETING = 'Grüße, 世界 🚀 "\\\n';
 
-/** To be called at the top of a spec file. Without Python and redis-py every test of it fails, and says what to do. */
+/**
+ * Call it at the top of a spec file. Without Python and redis-py, every test of the file fails, and says what to do.
+ */
 export function wireRig(): WireRig {
   const nest = nestRig();
   let python = '';

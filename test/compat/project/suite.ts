@@ -1,7 +1,7 @@
 /**
  * What every supported combination of Nest, ioredis, Node and module format must be able to do. It is copied into fresh
- * projects (see ../main.ts), compiled and run there: as a program, which ends with 1 if something failed, and as a spec
- * file of Jest or Vitest. So it imports nothing but packages, and uses nothing that only ES modules or CommonJS have.
+ * projects (see ../main.ts), compiled and run there: as a program that ends with 1 if something failed, and as a spec
+ * file of Jest or Vitest. So it imports only packages, and uses nothing that only ES modules or CommonJS have.
  */
 import 'reflect-metadata';
 import { strict as assert } from 'node:assert';
@@ -51,7 +51,7 @@ interface Parts {
   readonly providers?: Provider[];
 }
 
-/** What one scenario opens, closed after it. */
+/** What one scenario opens. It is closed after the scenario. */
 class World {
   readonly prefix = `compat-${randomUUID()}`;
   readonly #open: INestApplicationContext[] = [];
@@ -129,7 +129,7 @@ class NotForbidden implements CanActivate {
   }
 }
 
-/** Its own exception is one of HTTP, which Nest's filter for messages hides from the caller. */
+/** The exception is one of HTTP, which Nest's filter for messages hides from the caller. */
 const WHOLE_NUMBER = new ParseIntPipe({ exceptionFactory: (text) => new RpcException(text) });
 
 @Controller()
@@ -398,7 +398,7 @@ interface Nest12Client {
 async function hooks(world: World): Promise<void> {
   const server = new RedisQueueServer({ connection: URL, prefix: world.prefix });
   const seen: string[] = [];
-  // As such tools do, it returns the promise, although Nest's type says void.
+  // Like such tools, it returns the promise, although Nest's type says void.
   const onStart = (transport: unknown, context: unknown, done: () => Promise<unknown>): unknown => {
     assert.ok(context instanceof RedisQueueContext);
     seen.push(`start ${String(transport)} ${context.getPattern()}`);
@@ -467,7 +467,7 @@ async function play(scenario: (world: World) => Promise<void>): Promise<void> {
 
 type Test = (name: string, run: () => Promise<void>, timeoutMs: number) => void;
 
-/** Of Jest, or of Vitest with its option `globals`. */
+/** Those of Jest, or of Vitest with its option `globals`. */
 const { test } = globalThis as { readonly test?: Test };
 
 async function main(): Promise<void> {

@@ -20,7 +20,10 @@ function nested(levels: number): string {
 /** Fields of a header that another program may write and JavaScript would write differently. */
 const FIELDS: [string, string][] = [
   ['a name that is a number', '"7":"seven","id":"x"'],
-  ['numbers that JavaScript cannot represent', '"n":12345678901234567890,"m":1e400,"k":1.0,"id":"x"'],
+  [
+    'numbers that JavaScript cannot represent',
+    '"n":12345678901234567890,"m":1e400,"k":1.0,"id":"x"',
+  ],
   ['names that occur twice', '"id":"w","a":1,"a":2,"id":"x"'],
   ['a name that is special in JavaScript', '"__proto__":{"toString":1},"constructor":1,"id":"x"'],
   ['half of a surrogate pair', '"id":"\\ud83d","a":"\\uDE00"'],
@@ -28,7 +31,10 @@ const FIELDS: [string, string][] = [
   ['6,000 levels', `"metadata":${nested(6_000)},"id":"x"`],
   ['30,000 levels in an unknown field', `"id":"x","new":${nested(30_000)}`],
   ['spaces everywhere', ' "id" : "x" , "at" : 1 '],
-  ['counts in places where scripts do not look for them', '"id":"x","crashes":9,"attempt":9,"parked":"y"'],
+  [
+    'counts in places where scripts do not look for them',
+    '"id":"x","crashes":9,"attempt":9,"parked":"y"',
+  ],
 ];
 
 describe('a header of another program', () => {

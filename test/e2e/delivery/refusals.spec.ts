@@ -88,18 +88,21 @@ describe('a builder given in place of its record', () => {
     [jsonCodec, msgpackCodec].map((codec): [string, string, Codec] => [verb, codec.name, codec]),
   );
 
-  test.each(ways)('is refused, since its settings would be lost: %s, %s', async (verb, _, codec) => {
-    const handled: unknown[] = [];
-    await rig.serve({ controllers: [controllerOf('work', (data) => handled.push(data))] });
-    const client = rig.client({ codec });
-    const unfinished = new RedisQueueRecordBuilder('x').expiresIn(5);
+  test.each(ways)(
+    'is refused, since its settings would be lost: %s, %s',
+    async (verb, _, codec) => {
+      const handled: unknown[] = [];
+      await rig.serve({ controllers: [controllerOf('work', (data) => handled.push(data))] });
+      const client = rig.client({ codec });
+      const unfinished = new RedisQueueRecordBuilder('x').expiresIn(5);
 
-    const refused = lastValueFrom(verbs[verb]!(client, unfinished));
+      const refused = lastValueFrom(verbs[verb]!(client, unfinished));
 
-    await expect(refused).rejects.toThrow(UnencodableError);
-    await expect(refused).rejects.toThrow(/build\(\)/);
-    expect([await rig.queue('work').waiting(), handled]).toEqual([[], []]);
-  });
+      await expect(refused).rejects.toThrow(UnencodableError);
+      await expect(refused).rejects.toThrow(/build\(\)/);
+      expect([await rig.queue('work').waiting(), handled]).toEqual([[], []]);
+    },
+  );
 });
 
 describe('a Redis that evicts keys when it is full', () => {
