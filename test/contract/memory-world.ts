@@ -4,24 +4,28 @@ import { SendBudget } from '../../libs/redis-queue-transport/src/core/requests/s
 import { nodeRuntime } from '../../libs/redis-queue-transport/src/core/process/node-runtime.js';
 import { MemoryAdmin } from '../../libs/redis-queue-transport/src/memory/admin/memory-admin.js';
 import { MemoryBroker } from '../../libs/redis-queue-transport/src/memory/broker/memory-broker.js';
+import { KEEP_REPLIES_MS } from '../../libs/redis-queue-transport/src/core/requests/reply-bounds.js';
 import { Contact } from '../../libs/redis-queue-transport/src/memory/link/contact.js';
 import { DirectLink } from '../../libs/redis-queue-transport/src/memory/link/direct-link.js';
+import type { Link } from '../../libs/redis-queue-transport/src/memory/link/link.js';
 import { MemoryStore } from '../../libs/redis-queue-transport/src/memory/store/memory-store.js';
+import type { Space } from '../../libs/redis-queue-transport/src/memory/store/space.js';
 import type { StoredQueue } from '../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
+import { CutLink } from '../support/cut-link.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';
-import type { QueueWorld } from './broker-world.js';
+import type { BrokerWorld, CutBroker } from './broker-world.js';
 
 const FENCE_MS = 900_000;
 const PREFIX = 'memory';
 
 /** The contract's world on a store in memory: a new one for each test. */
-export class MemoryWorld implements QueueWorld {
+export class MemoryWorld implements BrokerWorld {
   /** Trouble that brokers of this test told in the background. */
   readonly backgroundErrors: unknown[] = [];
   store = new MemoryStore();
-  #open: { close(): Promise<void> }[] = [];
-  #opened = 0;
+  #closables: { close(): Promise<void> }[] = [];
+  #brokers = 0;
 
   beginTest(): void {
     this.store = new MemoryStore();
@@ -29,12 +33,24 @@ export class MemoryWorld implements QueueWorld {
   }
 
   async endTest(): Promise<void> {
-    await Promise.all(this.#open.map((opened) => opened.close()));
-    this.#open = [];
+    await Promise.all(this.#closables.map((closable) => closable.close()));
+    this.#closables = [];
   }
 
-  async open(): Promise<Broker> {
-    this.#opened += 1;
+  open(): Promise<Broker> {
+    return this.#open(new DirectLink(nodeRuntime), () => undefined);
+  }
+
+  async openCut(): Promise<CutBroker> {
+    const link = new CutLink();
+    const interruptions: number[] = [];
+    const broker = await this.#open(link, (times) => interruptions.push(times));
+    const cut = async (): Promise<void> => link.cut();
+    return { broker, interruptions, cut, restore: () => link.restore() };
+  }
+
+  async #open(link: Link, interrupted: (times: number) => void): Promise<Broker> {
+    this.#brokers += 1;
     const broker = new MemoryBroker(
       this.store,
       {
@@ -42,18 +58,18 @@ export class MemoryWorld implements QueueWorld {
         connectTimeoutMs: 5_000,
         parkAboveBytes: 100_000,
         budget: new SendBudget(100_000, 268_435_456),
-        process: `process${this.#opened}`,
+        process: `process${this.#brokers}`,
         runtime: nodeRuntime,
-        link: new DirectLink(nodeRuntime),
+        link,
       },
       {
         status: () => undefined,
-        interrupted: () => undefined,
+        interrupted,
         unserved: () => undefined,
         error: (error) => this.backgroundErrors.push(error),
       },
     );
-    this.#open.push(broker);
+    this.#closables.push(broker);
     await broker.connect();
     return broker;
   }
@@ -61,7 +77,7 @@ export class MemoryWorld implements QueueWorld {
   openAdmin(): AdminBroker {
     const contact = new Contact(this.store, new DirectLink(nodeRuntime), nodeRuntime);
     const admin = new MemoryAdmin(this.store, PREFIX, contact);
-    this.#open.push(admin);
+    this.#closables.push(admin);
     return admin;
   }
 
@@ -182,11 +198,51 @@ export class MemoryWorld implements QueueWorld {
     return this.queue(name).fed.length;
   }
 
-  expectFenced(): void {
+  async loseAll(): Promise<void> {
+    this.store.clear();
+  }
+
+  async pushForeignEntry(pattern: string): Promise<void> {
+    const { entries } = this.#space.events.history(pattern);
+    entries.add(this.store.clock.nowMs(), { number: undefined, element: Buffer.alloc(0) });
+  }
+
+  async stopFilling(queue: string, entry: string): Promise<void> {
+    this.#space.events.cursors.set(queue, `(${entry}`);
+  }
+
+  async replies(list: string): Promise<readonly Buffer[]> {
+    const replies = this.#space.replies(list);
+    replies.forgetEnded(this.store.clock.nowMs());
+    return replies.list.slice();
+  }
+
+  async repliesAside(): Promise<number> {
+    return [...this.#space.replyLists].reduce((sum, { aside }) => sum + aside, 0);
+  }
+
+  async outlastReplies(list: string): Promise<void> {
+    this.store.clock.advance(KEEP_REPLIES_MS);
+    this.#space.replies(list).forgetEnded(this.store.clock.nowMs());
+  }
+
+  expectReplies(): void {
     // Every test has a store of its own: nothing can remain.
   }
 
+  expectParked(): void {
+    // Likewise.
+  }
+
+  expectFenced(): void {
+    // Likewise.
+  }
+
+  get #space(): Space {
+    return this.store.space(PREFIX);
+  }
+
   queue(name: string): StoredQueue {
-    return this.store.space(PREFIX).queue(name);
+    return this.#space.queue(name);
   }
 }

@@ -27,6 +27,8 @@ const PATIENCE_MS = 30_000;
  * alone says little.
  */
 const CLOSER_AFTER = 1 / 3;
+/** With this many unread replies, a caller is taken for dead at once. */
+const MOST_UNREAD = 100_000;
 /** Most lists that are watched. Beyond that it starts again, which only delays what it finds out. */
 const MOST_WATCHED = 1_000;
 
@@ -51,8 +53,16 @@ export class UnreadLists {
     return known !== undefined && this.now() - known.since >= this.patienceMs * CLOSER_AFTER;
   }
 
-  /** Takes what a call saw, in the order of the calls, and how many it added. True once nobody has read for too long. */
-  isUnread(list: string, { length, head, added }: SeenList, adding: number): boolean {
+  /**
+   * Takes what a call saw, in the order of the calls, and how many it added. True once nobody has read for too long, and
+   * while far too many replies wait.
+   */
+  isUnread(list: string, seen: SeenList, adding: number): boolean {
+    const isLeft = this.#isLeft(list, seen, adding);
+    return isLeft || seen.length > MOST_UNREAD;
+  }
+
+  #isLeft(list: string, { length, head, added }: SeenList, adding: number): boolean {
     if (length === 0) {
       if (this.#suspected.size > 0) this.#suspected.delete(list);
       return false;

@@ -28,7 +28,7 @@ export interface SubscriptionIndex {
 }
 
 /** The value of a field whose name says everything. */
-const PRESENT = '1';
+export const PRESENT = '1';
 
 /** Records in the index of groups which events this process wants. */
 export class Subscriptions {

@@ -21,6 +21,7 @@ import type { Element } from '../../core/message/envelope.js';
 import { drained } from '../../core/process/drained.js';
 import { homeContext } from '../../core/process/own-context.js';
 import { MemoryEvents } from '../events/memory-events.js';
+import { Channel } from '../link/channel.js';
 import { Contact } from '../link/contact.js';
 import { Consumers } from '../lease/consumers.js';
 import { ListFeeder } from '../queue/list-feeder.js';
@@ -52,6 +53,7 @@ export class MemoryBroker implements Broker {
   ) {
     const { link, prefix, runtime } = options;
     this.#contact = new Contact(store, link, runtime);
+    const home = homeContext();
     this.#at = {
       store,
       space: store.space(prefix),
@@ -59,9 +61,9 @@ export class MemoryBroker implements Broker {
       names: new Names(options.process, runtime),
       options,
       events,
-      home: homeContext(),
+      home,
+      channel: new Channel(this.#contact, home, () => this.#onInterrupted()),
       connect: () => this.connect(),
-      onInterrupted: () => this.#onInterrupted(),
     };
     this.#pushes = new Pushes(this.#at);
     this.#served = new ServedNames(this.#at);
@@ -177,7 +179,13 @@ export class MemoryBroker implements Broker {
   }
 
   async close(withinMs = CLOSE_WITHIN_MS): Promise<void> {
-    await drained(() => this.#contact.isBusy, withinMs, this.options.runtime);
+    await drained(
+      () => this.#contact.isBusy || this.#replies.isBusy,
+      withinMs,
+      this.options.runtime,
+    );
+    this.#events.stop();
+    this.#replies.stop();
     const fed = this.#feeders.map((feeder) => feeder.stop());
     this.#contact.close();
     await Promise.all(fed);

@@ -1,5 +1,4 @@
 import type { ServedAs } from '../../core/broker/broker.js';
-import { notYet } from '../process/not-yet.js';
 import type { Surroundings } from '../process/surroundings.js';
 
 /** Looks up how servers serve names, or have served them. */
@@ -11,8 +10,16 @@ export class ServedNames {
     return contact.call('look up a queue', () => space.listed.get(queue) === 'served');
   }
 
-  servedAs(_name: string): Promise<ServedAs> {
-    return notYet('servedAs');
+  servedAs(name: string): Promise<ServedAs> {
+    const { contact, space } = this.at;
+    return contact.call('look up a pattern', () => {
+      const { index } = space.events;
+      return {
+        isQueue: space.listed.get(name) === 'served',
+        isHeard: index.isHeard(name),
+        groupQueues: index.routeOf(name).queues,
+      };
+    });
   }
 
   /** How many messages wait in each of these queues that has no consumer. */

@@ -36,23 +36,19 @@ export class Consumers {
   }
 
   async #hear(queueName: string, onWake: (news: WakeNews) => void): Promise<void> {
-    const isNew = !this.#onWake.has(queueName);
-    this.#onWake.set(queueName, onWake);
-    if (!isNew) return;
-    const { contact, home, names, onInterrupted, space } = this.at;
+    const { channel, names, space } = this.at;
     const queue = space.queue(queueName);
-    const tellThem = (news: WakeNews): void => this.#onWake.get(queueName)?.(news);
-    try {
-      await contact.hear(
-        'hear news of a queue',
-        (tell) => queue.listen({ process: names.process, hear: tell }),
-        (news: WakeNews) => home.runInAsyncScope(tellThem, undefined, news),
-        onInterrupted,
-      );
-    } catch (error) {
-      this.#onWake.delete(queueName);
-      throw error;
-    }
+    this.#onWake.set(queueName, onWake);
+    await channel.listen([
+      {
+        name: `wake:${queueName}`,
+        begin: (deliver) =>
+          queue.listen({
+            process: names.process,
+            hear: (news) => deliver(() => this.#onWake.get(queueName)?.(news)),
+          }),
+      },
+    ]);
   }
 
   async noteTerms(queueName: string, terms: QueueTerms): Promise<OtherTerms | undefined> {

@@ -16,7 +16,7 @@ export class Contact {
   constructor(
     private readonly store: MemoryStore,
     private readonly link: Link,
-    private readonly runtime: Runtime,
+    readonly runtime: Runtime,
   ) {}
 
   /** Whether calls that end by themselves are under way. */

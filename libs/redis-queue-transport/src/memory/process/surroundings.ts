@@ -1,4 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks';
+import type { Channel } from '../link/channel.js';
 import type { Contact } from '../link/contact.js';
 import type { MemoryStore } from '../store/memory-store.js';
 import type { Space } from '../store/space.js';
@@ -11,6 +12,8 @@ export interface Surroundings {
   /** What the store holds under the broker's prefix. Only commands may touch it. */
   readonly space: Space;
   readonly contact: Contact;
+  /** What the process listens to. */
+  readonly channel: Channel;
   readonly names: Names;
   readonly options: MemoryBrokerOptions;
   readonly events: MemoryBrokerEvents;
@@ -18,6 +21,4 @@ export interface Surroundings {
   readonly home: AsyncResource;
   /** Opens the link, or waits for it. */
   readonly connect: () => Promise<void>;
-  /** News were missed. */
-  readonly onInterrupted: () => void;
 }

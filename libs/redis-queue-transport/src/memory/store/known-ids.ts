@@ -17,4 +17,8 @@ export class KnownIds {
     for (const [known, until] of this.#until) if (until <= nowMs) this.#until.delete(known);
     this.#sweepAt = Math.max(LEAST_KEPT, this.#until.size * 2);
   }
+
+  clear(): void {
+    this.#until.clear();
+  }
 }

@@ -41,6 +41,12 @@ export class MemoryStore {
     return list;
   }
 
+  /** Forgets everything, as a Redis does that starts again without its data. Links stay. */
+  clear(): void {
+    for (const space of this.#spaces.values()) space.clear();
+    for (const list of this.#lists.values()) list.clear();
+  }
+
   /** Runs a command, and then serves those who wait for what it added. */
   run<T>(command: () => T): T {
     if (this.#isRunning) return command();

@@ -22,6 +22,14 @@ export interface QueueCounts {
   parkedEver: number;
 }
 
+const NO_COUNTS: Readonly<QueueCounts> = {
+  expired: 0,
+  repeated: 0,
+  deadLettersDropped: 0,
+  deadLettersTold: 0,
+  parkedEver: 0,
+};
+
 /** What a queue in Redis says about those that were running when their process died. */
 const SUSPECT = Buffer.from('{"rq":1,"crashes":');
 
@@ -44,13 +52,7 @@ export class StoredQueue {
   readonly ids = new KnownIds();
   readonly handled = new KnownIds();
   readonly parked = new Map<string, Buffer>();
-  readonly counts: QueueCounts = {
-    expired: 0,
-    repeated: 0,
-    deadLettersDropped: 0,
-    deadLettersTold: 0,
-    parkedEver: 0,
-  };
+  readonly counts: QueueCounts = { ...NO_COUNTS };
   /** What was taken from another program's list, on its way to `waiting`. */
   readonly fed = new Deque<Buffer>();
   readonly terms = new Map<string, string>();
@@ -116,5 +118,18 @@ export class StoredQueue {
     const listeners = [...this.#listeners].filter((listener) => listener.process === process);
     for (const { hear } of listeners) hear(news);
     return listeners.length;
+  }
+
+  /** Forgets everything. Those who wait or listen stay. */
+  clear(): void {
+    const { consumers, dead, delayed, fed, fenced, handled, ids, parked, processing } = this;
+    const { suspects, terms, waiting } = this;
+    for (const part of [consumers, dead, delayed, fed, fenced, handled, ids]) part.clear();
+    for (const part of [parked, processing, suspects, terms, waiting]) part.clear();
+    Object.assign(this.counts, NO_COUNTS);
+    this.termsBy = undefined;
+    this.isPaused = false;
+    this.trial = undefined;
+    this.timekeeper = undefined;
   }
 }

@@ -1,9 +1,9 @@
+import { KEEP_REPLIES_MS } from '../../core/requests/reply-bounds.js';
 import type { OpenConnections } from '../connection/open-connections.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { ParkedReplies } from './parked-replies.js';
 import { refuseReplies } from './refuse-replies.script.js';
-import { KEEP_MS } from './reply-batch.js';
 import { INBOX_WAIT_MS, ReplyInbox } from './reply-inbox.js';
 
 /** Most requests that one script refuses. */
@@ -54,7 +54,7 @@ export class OwnReplies {
     const refused = this.keys.refusedOf(this.#list);
     for (let from = 0; from < requests.length; from += MOST_AT_ONCE) {
       const some = requests.slice(from, from + MOST_AT_ONCE);
-      await refuseReplies.run(this.commands, { refused }, { keepMs: KEEP_MS }, some);
+      await refuseReplies.run(this.commands, { refused }, { keepMs: KEEP_REPLIES_MS }, some);
     }
   }
 

@@ -4,16 +4,13 @@ import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
 import { messageOf } from '../../core/errors/message-of.js';
 import { encodeJson } from '../../core/body/json.js';
 import { encodeReply } from '../../core/message/reply.js';
+import { KEEP_REPLIES_MS, LARGE_REPLY_BYTES } from '../../core/requests/reply-bounds.js';
 import { newBodyName } from '../queue/body-name.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import type { CallerNews, ReplyBatch } from './reply-batch.js';
-import { KEEP_MS } from './reply-batch.js';
 import { hintOfLong, refusalOfLong } from '../connection/value-bound.js';
 import { isLarger } from '../queue/size.js';
-
-/** A parked reply costs two more round trips; a smaller one does not keep others waiting for longer than that. */
-const PARK_ABOVE_BYTES = 65_536;
 
 /**
  * Sends replies. The body of a large one is parked beside the caller's list, over the connection for bodies, so that other
@@ -33,7 +30,7 @@ export class ParkingReplies {
   /** Resolves with what is then known about the caller; with `goesOn` this is one of several replies. */
   add(list: string, element: Element, request: number, goesOn: boolean): Promise<CallerNews> {
     const stream = goesOn ? request : undefined;
-    const isLarge = isLarger(element, PARK_ABOVE_BYTES);
+    const isLarge = isLarger(element, LARGE_REPLY_BYTES);
     if (!isLarge && this.#underWay.size === 0) return this.replies.add(list, element, stream);
     const key = keyOf(list, request);
     const before = this.#underWay.get(key);
@@ -80,7 +77,7 @@ export class ParkingReplies {
       await bodies.ready();
       const refusal = await refusalOfLong(bodies, whole, PARK);
       if (refusal !== undefined) return errorReply(request, refusal.message);
-      await bodies.run(PARK, (client) => client.set(key, body, 'PX', KEEP_MS));
+      await bodies.run(PARK, (client) => client.set(key, body, 'PX', KEEP_REPLIES_MS));
       return element;
     } catch (error) {
       // Sent whole, it might also break the other calls on the connection for commands.

@@ -1,4 +1,9 @@
 import type { Element } from '../../core/message/envelope.js';
+import {
+  KEEP_REPLIES_MS,
+  MOST_WAITING_REPLIES,
+  REPLY_PATIENCE_MS,
+} from '../../core/requests/reply-bounds.js';
 import { UnreadLists } from '../../core/requests/unread-lists.js';
 import type { Connection } from '../connection/connection.js';
 import { divided } from '../script/divided.js';
@@ -25,18 +30,9 @@ interface Replies {
   readonly reject: (error: unknown) => void;
 }
 
-/** How long replies wait for a caller that does not read: longer than any reconnect, short enough for a caller that died. */
-export const KEEP_MS = 60_000;
-
-/** With this many unread replies, a caller is taken for dead. */
-const MOST_UNREAD = 100_000;
 const NO_NEWS: CallerNews = { refused: [], isUnread: false };
 
-/** How long replies wait for a Redis that is away: as long as callers wait by default. */
-const PATIENCE_MS = 10_000;
-
-/** Most replies that wait for Redis, and roughly their bytes: a handler may return an endless stream. */
-const MOST_WAITING = 10_000;
+/** Roughly how many bytes they may have. */
 const MOST_WAITING_BYTES = 67_108_864;
 
 /**
@@ -77,7 +73,8 @@ export class ReplyBatch {
   }
 
   #hasRoomFor(element: Element): boolean {
-    if (this.#waiting >= MOST_WAITING || this.#waitingBytes >= MOST_WAITING_BYTES) return false;
+    if (this.#waiting >= MOST_WAITING_REPLIES || this.#waitingBytes >= MOST_WAITING_BYTES)
+      return false;
     this.#waiting += 1;
     this.#waitingBytes += element.length;
     return true;
@@ -94,7 +91,7 @@ export class ReplyBatch {
   async #sendWhenReady(): Promise<void> {
     if (this.#waitsForRedis) return;
     this.#waitsForRedis = true;
-    await this.connection.ready(PATIENCE_MS).catch(noop);
+    await this.connection.ready(REPLY_PATIENCE_MS).catch(noop);
     this.#waitsForRedis = false;
     this.#waiting = 0;
     this.#waitingBytes = 0;
@@ -119,7 +116,7 @@ export class ReplyBatch {
       added: this.keys.addedTo(list),
     };
     const looksCloser = streams !== undefined && this.#unread.wantsCloserLook(list) ? 1 : 0;
-    const args = { keepMs: KEEP_MS, streams: streams?.join(' ') ?? '', looksCloser };
+    const args = { keepMs: KEEP_REPLIES_MS, streams: streams?.join(' ') ?? '', looksCloser };
     if (isWithinBounds(elements))
       return this.#newsOf(list, await reply.run(this.connection, keys, args, elements), elements);
     // All are written in this turn, so they keep their order.
@@ -133,7 +130,7 @@ export class ReplyBatch {
 
   #newsOf(list: string, seen: StreamNews | undefined, added: readonly Element[]): CallerNews {
     if (seen === undefined) return NO_NEWS;
-    const isUnread = this.#unread.isUnread(list, seen, added.length) || seen.length > MOST_UNREAD;
+    const isUnread = this.#unread.isUnread(list, seen, added.length);
     return { refused: seen.refused, isUnread };
   }
 }

@@ -1,0 +1,99 @@
+import { EventIndex, VERSION_FIELD } from '../../core/events/event-index.js';
+import { KnownIds } from './known-ids.js';
+import { StoredHistory } from './stored-history.js';
+
+type Listener = (element: Buffer) => void;
+
+/** What a store holds of events under one prefix: who wants which, what is kept, and who listens now. */
+export class StoredEvents {
+  /** Each names a subscription, a pattern that is listened to, or a history (core/events/event-index.ts). */
+  readonly #fields = new Map<string, string>();
+  #version = 0;
+  /** At the present version. */
+  #index: EventIndex | undefined;
+  /** How far the queue of a new group was filled from a history: where the next part begins. */
+  readonly cursors = new Map<string, string>();
+  /** By pattern. */
+  readonly #histories = new Map<string, StoredHistory>();
+  readonly #emitted = new Map<string, KnownIds>();
+  readonly #listeners = new Map<string, Set<Listener>>();
+
+  get index(): EventIndex {
+    this.#index ??= new EventIndex(
+      new Map([...this.#fields, [VERSION_FIELD, String(this.#version)]]),
+    );
+    return this.#index;
+  }
+
+  field(name: string): string | undefined {
+    return this.#fields.get(name);
+  }
+
+  setField(name: string, value: string): void {
+    if (this.#fields.get(name) === value) return;
+    this.#fields.set(name, value);
+    this.#changed();
+  }
+
+  /** Returns whether it was there. */
+  deleteField(name: string): boolean {
+    const wasThere = this.#fields.delete(name);
+    if (wasThere) this.#changed();
+    return wasThere;
+  }
+
+  /** Of a pattern; empty if there is none. */
+  history(pattern: string): StoredHistory {
+    const known = this.#histories.get(pattern);
+    if (known !== undefined) return known;
+    const history = new StoredHistory();
+    this.#histories.set(pattern, history);
+    return history;
+  }
+
+  /** Ids of events of this pattern that must not be emitted again. */
+  emitted(pattern: string): KnownIds {
+    const known = this.#emitted.get(pattern);
+    if (known !== undefined) return known;
+    const ids = new KnownIds();
+    this.#emitted.set(pattern, ids);
+    return ids;
+  }
+
+  /** Hears what is told to this pattern, which may have wildcards. */
+  listen(pattern: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(pattern) ?? new Set();
+    this.#listeners.set(pattern, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(pattern) === listeners)
+        this.#listeners.delete(pattern);
+    };
+  }
+
+  /** Returns how many listen. */
+  tell(pattern: string, element: Buffer): number {
+    const listeners = this.#listeners.get(pattern) ?? [];
+    let told = 0;
+    for (const listener of listeners) {
+      listener(Buffer.from(element));
+      told += 1;
+    }
+    return told;
+  }
+
+  /** Those who listen stay. */
+  clear(): void {
+    this.#fields.clear();
+    this.#changed();
+    this.cursors.clear();
+    this.#emitted.clear();
+    for (const history of this.#histories.values()) history.clear();
+  }
+
+  #changed(): void {
+    this.#version += 1;
+    this.#index = undefined;
+  }
+}
