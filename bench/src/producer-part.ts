@@ -46,7 +46,7 @@ export interface SendResult {
 
 const DELAYED_WINDOW = 100;
 const TICK_MS = 5;
-/** If nothing is confirmed or answered for this long, the rest counts as failed: some contestants wait for ever. */
+/** If nothing is confirmed or answered for this long, the rest counts as failed: some contestants wait forever. */
 const PATIENCE_MS = 15_000;
 
 /** The producer's side of a sample, in a process of its own. */

@@ -12,7 +12,7 @@ from redis_queue import Message, Unreadable, connect, enter, event_channel, is_w
 
 # region listen
 def listen(patterns, on_event):
-    """Calls on_event(pattern, message) for each event, for ever, with the event's own pattern.
+    """Calls on_event(pattern, message) for each event, forever, with the event's own pattern.
 
     Events that are emitted while it is cut off are missed.
     """

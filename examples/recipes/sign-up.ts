@@ -48,8 +48,8 @@ class SignUpService {
     // Save the user in your database here. Then tell every service that wants to know:
     const emitted = await this.client.emit('user.signed-up', user, {
       id: `signed-up-${user.mail}`,
-      deduplicateMs: 60_000, // a second click within a minute is no second welcome
-      isMandatory: true, // an error when there is no group at all: somebody forgot to declare them
+      deduplicateMs: 60_000, // a second click within a minute causes no second welcome
+      isMandatory: true, // fails if there is no group at all: somebody forgot to declare them
     });
     if (emitted.isDuplicate) console.log(`${user.name} is signed up already`);
     else console.log(`${user.name} is signed up, and ${emitted.groups} groups will hear of it`);

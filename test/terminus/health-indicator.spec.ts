@@ -264,7 +264,7 @@ describe('the health of a service', () => {
     await rig.commands.set(`${rig.prefix}:queues`, 'not a hash');
     await rig.commands.del(`${rig.prefix}:{work}:consumers`);
     await service.expectDown(
-      /The consumer of "work" lost its lease .* ago, and has not got another yet\./,
+      /The consumer of "work" lost its lease .* ago, and does not have another yet\./,
     );
     await rig.commands.del(`${rig.prefix}:queues`);
     await service.expectUp();

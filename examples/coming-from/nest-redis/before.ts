@@ -42,7 +42,7 @@ class SignUp {
 
   async run(): Promise<void> {
     const mail = { to: 'ada@example.com', text: 'Good morning' };
-    // Without `timeout`, this waits for ever if the service is down.
+    // Without `timeout`, this waits forever if the service is down.
     const sent = this.client.send<string>('mail.send', mail).pipe(timeout(10_000));
     console.log(await firstValueFrom(sent));
     // Every replica that listens welcomes Ada. If none does, nobody learns of it.

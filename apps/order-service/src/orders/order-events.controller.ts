@@ -5,7 +5,7 @@ import { OrderIdDto } from './dto/order-id.dto.js';
 import { OrdersService } from './orders.service.js';
 
 /**
- * Writes the events of inventory-service into the orders. An order that missed its event would stay open for ever, so
+ * Writes the events of inventory-service into the orders. An order that missed its event would stay open forever, so
  * the events are durable: with a group, each waits in Redis until one replica has handled it.
  */
 @Controller()

@@ -12,7 +12,7 @@ export const REDIS = Symbol('REDIS');
       inject: [OrderConfig],
       useFactory: (config: OrderConfig): Redis => {
         const logger = new Logger('Redis');
-        // While Redis is away, people get an error soon instead of a page that loads for ever.
+        // While Redis is away, people get an error soon instead of a page that loads forever.
         const redis = new Redis(config.redisUrl, {
           maxRetriesPerRequest: 2,
           retryStrategy: () => 500,

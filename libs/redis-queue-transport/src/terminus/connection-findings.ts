@@ -18,7 +18,7 @@ export function lookAtConnections(
     );
   for (const { queue, sinceMs } of health.lostLeases ?? [])
     findings.lasts(
-      `The consumer of "${queue}" lost its lease ${seconds(sinceMs)} ago, and has not got another yet.`,
+      `The consumer of "${queue}" lost its lease ${seconds(sinceMs)} ago, and does not have another yet.`,
       sinceMs,
       downAfterMs,
     );

@@ -18,7 +18,7 @@ export class Looks {
   #lastAt = -Infinity;
   /** Since when looks have failed, by `performance.now()`. */
   #failingSince: number | undefined;
-  /** Since when Redis has been full, likewise. */
+  /** Since when Redis has been full, by `performance.now()`. */
   #fullSince: number | undefined;
   #looking: Promise<void> | undefined;
 

@@ -76,7 +76,7 @@ function headers(
   return { headers: { ...shared.headers, ...(own as Readonly<Record<string, string>>) } }; // checked by the record
 }
 
-/** What became of the messages. */
+/** Counts the messages that were sent, and those that failed. */
 class Tally {
   sent = 0;
   failed = 0;

@@ -60,7 +60,7 @@ export class Connection {
   #pending = 0;
   /** Redis's refusal of the last call for the connection's own purpose. */
   #refusal: string | undefined;
-  /** When it was first refused, likewise. */
+  /** When such a call was first refused. */
   #refusedAt: number | undefined;
   /** When it was lost, or failed to open for the first time. */
   #lostAt: number | undefined;

@@ -36,7 +36,7 @@ export function routeValues(
   return values;
 }
 
-/** What became of one event. */
+/** The outcome for one event. */
 export type Emitted =
   /** How many connections listened, or DUPLICATE. */
   | number

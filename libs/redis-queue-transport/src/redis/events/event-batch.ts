@@ -174,7 +174,7 @@ export class EventBatch {
     let heard = 0;
     for (const publish of await Promise.allSettled(publishing)) {
       if (publish.status === 'fulfilled') heard += publish.value;
-      // What Redis holds, it holds; live events come at most once.
+      // Redis already holds the copies; live events come at most once.
       else if (!route.isHeld) throw publish.reason;
     }
     this.#settle([event], [route], { isCurrent: true, events: [withListeners(emitted, heard)] });

@@ -29,8 +29,8 @@ export interface ExchangeReply {
 const MOST_TAKEN_BYTES = 524_288;
 
 /**
- * Most elements that are read at once, since a list does not tell the size of each: so many while those already read
- * are about as large as the mean of the list, and fewer if larger ones may follow.
+ * Most elements that are read at once, since a list does not tell the size of each: this many if those already read are
+ * about as large as the mean of the list, and fewer if larger ones may follow.
  */
 const LONGEST_STEP = 64;
 const BLIND_STEP = 8;
@@ -43,7 +43,7 @@ const SAMPLES = 64;
 /** Most values for one command: Lua's stack is limited. */
 const MOST_ARGUMENTS = 1_000;
 
-/** What a reply says about what is left. */
+/** What a reply says about elements that were left. */
 const CUT = { no: 0, full: 1, large: 2 } as const;
 
 /** What a reply says about suspects. */
@@ -62,7 +62,7 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * element that is released, or done with its body parked. The rows are walked backwards, so that those that go back to
  * the head keep their order.
  *
- * Suspects stand in a list of their own, and one live consumer at a time has the right to run them, its trial. The step
+ * Suspects are in a list of their own, and one live consumer at a time has the right to run them, its trial. The step
  * `trial`: `claim` the right, granted if nobody has it and there are suspects (or `claimIfEmpty`: only if the consumer
  * holds nothing); `keep` it; take the `next` suspect (if there is none, the right ends); `yield` it. A consumer with
  * the right gets nothing but suspects.

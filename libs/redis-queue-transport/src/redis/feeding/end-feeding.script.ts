@@ -6,7 +6,7 @@ import { APPEND } from '../script/moving-lua.js';
  * `small` element right before it in `fed`, and all of it as a body under `name` into `parked`. Moves the small one,
  * and removes the large one without reading it. If the large one is not there (any more), it undoes everything.
  *
- * Replies with 1 if the small one stands in the queue, else 0.
+ * Replies with 1 if the small one is in the queue, else 0.
  */
 export const endFeeding = new Script({
   action: 'move a large message from a list to its queue',

@@ -155,7 +155,7 @@ export interface QueueKeys {
   readonly fed: string;
   /** Sorted set: ids that producers must not add again, by the Redis time in ms at which that ends. */
   readonly ids: string;
-  /** Sorted set: ids that handlers must not get again, likewise. */
+  /** Sorted set: ids that handlers must not get again, by the Redis time in ms at which that ends. */
   readonly handled: string;
   /** Hash: bodies that are too large for a list, by the number in their element's header. */
   readonly parked: string;
@@ -163,7 +163,7 @@ export interface QueueKeys {
   readonly paused: string;
   /** Channel: tells consumers that an exchange is worthwhile. */
   readonly wake: string;
-  /** Channel: likewise for the consumer of one process. */
+  /** Channel: the same for the consumer of one process. */
   readonly wakeOf: (process: string) => string;
   /** List: what one live consumer holds, oldest first. The only record of what is in flight. */
   readonly processing: (consumer: string) => string;

@@ -13,8 +13,8 @@ const MOST_COUNTED = 1_000_000;
  * before, the one that was begun last is counted once more and comes first again, since nothing else was begun beside
  * it; older ones, which had run for longer than a crash usually takes, go behind all others.
  *
- * What a late command took for a consumer that was fenced before was never started, and goes back unchanged to where it
- * came from.
+ * Elements that a late command took for a consumer that was already fenced were never started, and go back unchanged to
+ * where they came from.
  *
  * The consumer stays fenced for `fenceMs`, since Redis may still execute a BLMOVE of it that is blocked or delayed.
  * After that, it stays fenced until somebody has looked once more: perhaps nobody was there to look before.

@@ -94,13 +94,13 @@ export class RedisLease implements Lease {
   ): Promise<Exchange | 'leaseLost'> {
     // At once if possible, so that handlers start while Redis works on it.
     if (!this.at.commands.isReady) await this.at.commands.ready();
-    // What a wait has taken but not yet returned looks like a stray.
+    // An element that a wait has taken but not yet returned looks like a stray.
     if (this.#mayHoldStrays && !this.#wait.isRunning) await this.#returnStrays();
     const waitsBefore = this.#wait.started;
     const wasWaiting = this.#wait.isRunning;
     const oldestDone =
       this.#wait.isRunning || this.#mayHoldStrays ? 0 : this.#held.oldestDone(settlements);
-    // What is no longer held was settled by an earlier call, or given up when its reply was lost.
+    // Elements that are no longer held were settled by an earlier call, or given up when its reply was lost.
     const known = oldestDone > 0 ? settlements : this.#held.stillHeld(settlements);
     this.at.flushReplies();
     const isCareful = take > 0 && this.#careful.isDue;

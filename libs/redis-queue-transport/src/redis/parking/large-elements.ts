@@ -170,7 +170,7 @@ export class LargeElements {
     return true;
   }
 
-  /** What is refused leaves nothing half done. */
+  /** If Redis refuses it, nothing is left half done. */
   async #run(
     connection: Connection,
     command: (redis: Redis) => Promise<unknown>,

@@ -109,7 +109,7 @@ local function releaseDue(now, isPaused)
     else nextDue = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] end
   end
   if nextDue then dueIn = math.max(0, math.ceil(tonumber(nextDue) - now)) end
-  -- What is due stays for the consumer that takes next.
+  -- Due messages stay for the consumer that takes next.
   if dueIn == 0 and most == 0 then dueIn = -1 end
   return nextDue, dueIn, isDueLarge
 end

@@ -1,8 +1,8 @@
 import { SharedLua } from '../script/shared-lua.js';
 
 /**
- * Raises the version of the index of groups, as the Lua function `raiseVersion()`. A version is a
- * time in microseconds, so that an index which was lost and built anew never has a version that it had before.
+ * Raises the version of the index of groups, as the Lua function `raiseVersion()`. A version is a time in microseconds,
+ * so that an index that was lost and rebuilt never has a version that it had before.
  */
 export const RAISE_VERSION = new SharedLua(
   `

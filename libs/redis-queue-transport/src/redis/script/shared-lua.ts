@@ -1,6 +1,6 @@
 /**
- * Lua that scripts share: a script that declares it has its functions. Each function is a local, made anew with each run, so
- * a script declares no more than it calls.
+ * Lua that scripts share: a script that declares it has its functions. Each function is a local that is made again with
+ * each run, so a script declares no more than it calls.
  */
 export class SharedLua {
   constructor(
