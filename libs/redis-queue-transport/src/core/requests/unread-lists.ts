@@ -27,7 +27,7 @@ const PATIENCE_MS = 30_000;
  * alone says little.
  */
 const CLOSER_AFTER = 1 / 3;
-/** With this many unread replies, a caller is taken for dead at once. */
+/** With more unread replies than this, a caller counts as dead at once. */
 const MOST_UNREAD = 100_000;
 /** Most lists that are watched. Beyond that it starts again, which only delays what it finds out. */
 const MOST_WATCHED = 1_000;
@@ -54,8 +54,8 @@ export class UnreadLists {
   }
 
   /**
-   * Takes what a call saw, in the order of the calls, and how many it added. True once nobody has read for too long, and
-   * while far too many replies wait.
+   * Takes what a call saw, in the order of the calls, and how many it added. True once nobody has read for too long,
+   * and while far too many replies wait.
    */
   isUnread(list: string, seen: SeenList, adding: number): boolean {
     const isLeft = this.#isLeft(list, seen, adding);

@@ -17,7 +17,7 @@ export interface BrokerSource {
   openAdmin(settings: PlaceSettings): AdminBroker;
 }
 
-/** What every broker of the same source, and its admins, have in common. */
+/** Settings that the brokers and admins of a source share. */
 export interface PlaceSettings {
   readonly prefix: string;
   /** How long, in ms, a call waits for a connection that is away. */
@@ -37,13 +37,13 @@ export type BrokerStatus = 'connected' | 'reconnecting' | 'disconnected';
 
 export interface BrokerEvents {
   status(status: BrokerStatus): void;
-  /** Something about the setup that people should know. */
+  /** Something about the setup that people should know about. */
   warning(text: string): void;
   /** The event connection was lost and restored, this many times so far: live events sent meanwhile were missed. */
   interrupted(times: number): void;
   /**
-   * A message was added to a queue that no server has ever served, or an event reached nobody. Called once for each name,
-   * for at most a thousand names.
+   * A message was added to a queue that no server has ever served, or an event reached nobody. Called once for each
+   * name, for at most a thousand names.
    */
   unserved(call: 'enqueue' | 'emit', name: string): void;
   /** Trouble in the background, where no call can reject. */

@@ -3,14 +3,14 @@ import type { RedisQueueObserver } from '../lifecycle/observer.js';
 
 /**
  * The injection token under which a test puts a {@link Replacement} into an app, with `overrideProvider` of
- * `@nestjs/testing`. Each registration of `RedisQueueModule` has a provider of this token, which is undefined otherwise:
- * so an app that is not tested pays one comparison for each registration, when it starts.
+ * `@nestjs/testing`. Each registration of `RedisQueueModule` has a provider of this token, which is undefined outside
+ * of tests. So an app pays for it with one comparison for each registration, when it starts.
  */
 export const REPLACEMENT = mark('replacement');
 
-/** Holds for every client, admin and server that `RedisQueueModule` provides in an app, whatever the app's options say. */
+/** Applies to every client, admin and server that `RedisQueueModule` provides in an app, over the app's own options. */
 export interface Replacement {
-  /** As the option of the same name. */
+  /** Like the option of the same name. */
   readonly connection: unknown;
   readonly prefix: string;
   /** In addition to the app's own. */

@@ -7,7 +7,7 @@ interface Settings extends RedisQueueClientOptions {
 
 type Place = Pick<RedisQueueClientOptions, 'connection' | 'prefix' | 'observers'>;
 
-/** The options of a registration under test. What is undefined for the server, it takes from its client. */
+/** The options of a registration under test. The server takes options that are undefined here from its client. */
 export function replacedSettings(
   { server, ...client }: Settings,
   { connection, prefix, observers }: Replacement,
@@ -15,7 +15,7 @@ export function replacedSettings(
   const added = (own: Place['observers']): Place['observers'] => [...(own ?? []), ...observers];
   return {
     ...client,
-    // Checked where it is resolved.
+    // Checked later, when the options are resolved.
     connection: connection as Place['connection'],
     prefix,
     observers: added(client.observers),
