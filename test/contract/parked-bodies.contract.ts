@@ -8,7 +8,7 @@ import { brief } from '../support/brief.js';
 import { eventually } from '../support/eventually.js';
 import type { QueueWorld } from './broker-world.js';
 import { DrivenQueue, deadLettered, retried } from './driven-queue.js';
-import { brought, element, ids } from './elements.js';
+import { brought, ids } from './elements.js';
 
 /** More than the brokers of a world leave in an element. */
 const LARGE = 'x'.repeat(150_000);
@@ -272,24 +272,6 @@ export function parkedBodiesContract(world: QueueWorld): void {
       const [lease, taken] = await takeLarge();
       expect(await parkedCount()).toBe(1);
       await expectBody(lease, taken, LARGE + 'b');
-    });
-  });
-
-  describe('a large event', () => {
-    test('has a body for each group, and each goes with its own message', async () => {
-      const groups = ['@billing/order.placed', '@mail/order.placed'].map(
-        (name) => new DrivenQueue(world, name),
-      );
-      for (const group of groups) await group.join({ subscription: {} });
-      await (await queue.broker()).publish('order.placed', 'e', element('e', LARGE));
-      for (const group of groups) {
-        const lease = await group.join({ subscription: {} });
-        const taken = await group.takeOne(lease);
-        await expectBody(lease, taken, LARGE);
-        await group.exchange(lease, [acked(taken)]);
-        expect((await group.dump()).parked).toEqual([]);
-        await group.leaveAll();
-      }
     });
   });
 

@@ -61,7 +61,8 @@ type Consuming =
   | Exchanging
   | ExchangingAgain
   | Simple
-  | { readonly kind: 'reclaim'; readonly consumer: number; readonly by: number }
+  /** `crash`: its lease ends first. */
+  | { readonly kind: 'crash' | 'reclaim'; readonly consumer: number; readonly by: number }
   | { readonly kind: 'passTime'; readonly hours: number };
 
 /** What tools do. */
@@ -90,10 +91,8 @@ export type Tending =
 export type Command = Sending | Consuming | { readonly kind: 'tend'; readonly tending: Tending };
 
 export const SHARED_IDS = 3;
-const MOST_CONSUMERS = 5;
-
-const consumer = fc.nat(MOST_CONSUMERS - 1);
-const some = { from: fc.nat(3), count: fc.integer({ min: 1, max: 4 }) };
+const consumer = fc.nat(1_000);
+const some = { from: fc.nat(2), count: fc.integer({ min: 1, max: 4 }) };
 
 const outcome = fc.constantFrom<Outcome[]>(
   'ack',
@@ -101,6 +100,8 @@ const outcome = fc.constantFrom<Outcome[]>(
   'release',
   'retry',
   'retryLater',
+  'deadLetter',
+  'deadLetter',
   'deadLetter',
   'expired',
   'repeated',
@@ -150,46 +151,65 @@ const again = fc.record({
   trial: fc.constant(undefined),
 });
 
-const tending: fc.Arbitrary<Tending> = fc.oneof(
-  fc.record({ kind: fc.constant('setPaused' as const), isPaused: fc.boolean() }),
-  fc.record({
-    kind: fc.constant('purge' as const),
-    what: fc.constantFrom('waiting' as const, 'delayed' as const, 'all' as const),
-  }),
-  fc.record({
-    kind: fc.constant('remove' as const),
-    from: fc.constantFrom(
-      'waiting' as const,
-      'suspects' as const,
-      'delayed' as const,
-      'held' as const,
-    ),
-    at: fc.nat(4),
-  }),
-  fc.record({
-    kind: fc.constantFrom('advance' as const, 'redrive' as const, 'deleteDeadLetters' as const),
-    ...some,
-  }),
-  fc.record({ kind: fc.constant('find' as const), pushed: fc.nat(40) }),
-  fc.record({
-    kind: fc.constant('list' as const),
-    what: fc.constantFrom<Listed[]>('waiting', 'suspects', 'held', 'oldestDead', 'newestDead'),
-    offset: fc.nat(3),
-    count: fc.integer({ min: 1, max: 4 }),
-  }),
+const ended = fc.record({
+  kind: fc.constantFrom('crash' as const, 'crash' as const, 'reclaim' as const),
+  consumer,
+  by: consumer,
+});
+
+const place = fc.constantFrom(
+  'waiting' as const,
+  'suspects' as const,
+  'delayed' as const,
+  'held' as const,
 );
 
-export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 12, arbitrary: push },
+const tending: fc.Arbitrary<Tending> = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('setPaused' as const), isPaused: fc.boolean() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('purge' as const),
+      what: fc.constantFrom('waiting' as const, 'delayed' as const, 'all' as const),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('remove' as const), from: place, at: fc.nat(4) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('advance' as const, 'redrive' as const, 'deleteDeadLetters' as const),
+      ...some,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('find' as const), pushed: fc.nat(40) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('list' as const),
+      what: fc.constantFrom<Listed[]>('waiting', 'suspects', 'held', 'oldestDead', 'newestDead'),
+      offset: fc.nat(3),
+      count: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+);
+
+const anyCommand: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 14, arbitrary: push },
   { weight: 1, arbitrary: fc.constant({ kind: 'pushForeign' as const }) },
-  { weight: 18, arbitrary: exchange },
+  { weight: 24, arbitrary: exchange },
   { weight: 9, arbitrary: simple },
   { weight: 3, arbitrary: again },
-  {
-    weight: 6,
-    arbitrary: fc.record({ kind: fc.constant('reclaim' as const), consumer, by: consumer }),
-  },
-  { weight: 1, arbitrary: fc.constant({ kind: 'join' as const }) },
+  { weight: 6, arbitrary: ended },
+  { weight: 3, arbitrary: fc.constant({ kind: 'join' as const }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -199,3 +219,6 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('tend' as const), tending }) },
 );
+
+/** What happens in a round. Without the size, hardly any round would be longer than ten. */
+export const anyCommands = fc.array(anyCommand, { minLength: 1, maxLength: 60, size: 'max' });

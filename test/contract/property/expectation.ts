@@ -5,6 +5,9 @@ import { QueueModel } from './queue-model.js';
 import type { Answer, QueueState } from './side.js';
 import { HOUR_MS, LARGE_BYTES, delayMs } from './terms.js';
 
+/** One in so many commands is given to any consumer, even if its lease is lost. */
+const ANY_CONSUMER = 8;
+
 /** What every broker has to answer and to hold, by the model. */
 export class Expectation {
   readonly #model = new QueueModel();
@@ -30,9 +33,11 @@ export class Expectation {
       case 'repeat':
       case 'loseTake':
         return this.#prepareAgain(command);
+      case 'crash':
       case 'reclaim': {
-        const by = this.#indexOf(command.by);
-        return { ...command, consumer: this.#indexOf(command.consumer), by };
+        const consumer = this.#indexOf(command.consumer, (index) => this.#holds(index));
+        if (!this.#holds(consumer) && command.consumer % ANY_CONSUMER > 0) return undefined;
+        return { ...command, consumer, by: this.#indexOf(command.by) };
       }
       case 'simple': {
         const simple = { ...command, consumer: this.#indexOf(command.consumer) };
@@ -41,15 +46,24 @@ export class Expectation {
     }
   }
 
-  /** Any number stands for a consumer. */
-  #indexOf(consumer: number): number {
-    return consumer % this.#model.consumers.length;
+  /** Any number stands for a consumer: mostly for one of those of whom there is more to tell. */
+  #indexOf(number: number, isPreferred = (index: number) => this.#model.hasLease(index)): number {
+    const all = [...this.#model.consumers.keys()];
+    const preferred = number % ANY_CONSUMER === 0 ? [] : all.filter(isPreferred);
+    const some = preferred.length === 0 ? all : preferred;
+    return some[number % some.length] ?? 0;
+  }
+
+  #holds(index: number): boolean {
+    return this.#model.consumer(index).held.length > 0;
   }
 
   #prepareExchange(command: Exchanging): Command {
     const model = this.#model;
     const consumer = this.#indexOf(command.consumer);
-    const outcomes = command.outcomes.slice(0, model.consumer(consumer).held.length);
+    // What a late command took for a consumer without a lease, it does not know of.
+    const known = model.hasLease(consumer) ? model.consumer(consumer).held.length : 0;
+    const outcomes = command.outcomes.slice(0, known);
     const { trial } = command;
     // While it has the right to run suspects, a consumer says with each exchange what it does with it.
     const isIdle = trial === undefined || trial === 'claimIfEmpty';
@@ -82,7 +96,8 @@ export class Expectation {
     // Nobody would wait for nothing.
     if (verb === 'wait') return model.waiting.length > 0 && model.hasLease(consumer);
     if (verb === 'lateTake') return state === 'fenced';
-    if (verb === 'readBody') return held.some(({ isParked }) => isParked);
+    if (verb === 'readBody')
+      return model.hasLease(consumer) && held.some(({ isParked }) => isParked);
     return true;
   }
 
@@ -103,6 +118,9 @@ export class Expectation {
         return this.#repeat(command, number);
       case 'loseTake':
         return this.#loseTake(command, number);
+      case 'crash':
+        model.endLease(command.consumer);
+        return model.reclaim(command.consumer);
       case 'reclaim':
         return model.reclaim(command.consumer);
       case 'passTime':

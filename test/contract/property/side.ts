@@ -76,6 +76,9 @@ export class Side {
         return this.#repeat(command.consumer, command.trial);
       case 'loseTake':
         return this.#loseTake(command.consumer, command.trial);
+      case 'crash':
+        await this.world.endLease(this.queue, this.#lease(command.consumer).consumer);
+        return this.#reclaim(command.consumer, command.by);
       case 'reclaim':
         return this.#reclaim(command.consumer, command.by);
       case 'tend':
