@@ -245,7 +245,7 @@ describe("a server's serializer", () => {
     const answer = lastValueFrom(rig.client().send('echo', 1));
 
     await expect(answer).rejects.toMatchObject({ status: 'error', message: 'cannot be written' });
-    expect(rig.logs.matching('error', /no form/)).toHaveLength(1);
+    expect(rig.logs.matching('error', /cannot be written/)).toHaveLength(1);
   });
 });
 
