@@ -15,13 +15,26 @@ export interface CutBroker {
   restore(): void;
 }
 
+/** What a test ends. */
+export interface Closable {
+  close(): unknown;
+}
+
 /** What contract suites of queues need beside the broker: a view of what is held, other programs, and fate. */
 export interface QueueWorld {
   /** A connected broker, as if in another process. Closed after the test. */
   open(): Promise<Broker>;
   /** A tool of its own for looking into queues and managing them. Closed after the test. */
   openAdmin(): AdminBroker;
+  /** Closes it after the test, before the brokers. */
+  closeLater<T extends Closable>(closable: T): T;
   dump(queue: string): Promise<QueueDump>;
+  /** The end of each consumer's lease, in ms of Redis's time. */
+  leaseEnds(queue: string): Promise<ReadonlyMap<string, number>>;
+  /** The consumer that has the right to run the suspects. */
+  trialOf(queue: string): Promise<string | undefined>;
+  /** How many consumers wait for a message now. */
+  countWaits(): Promise<number>;
   /** Appends elements as a program without this library would. */
   pushForeign(queue: string, ...elements: (string | Buffer)[]): Promise<void>;
   /** Adds suspects, as if a process had died while running them, and wakes the consumers. */

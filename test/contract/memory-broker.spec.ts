@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { element, ids } from './elements.js';
+import { afterEach, beforeEach, describe } from '@jest/globals';
+import { brokerContract } from './broker.contract.js';
 import { MemoryWorld } from './memory-world.js';
 
 const world = new MemoryWorld();
@@ -8,9 +8,5 @@ beforeEach(() => world.beginTest());
 afterEach(() => world.endTest());
 
 describe('the broker in memory', () => {
-  test('adds each message behind those before it', async () => {
-    const broker = await world.open();
-    for (const name of ['a', 'b', 'c']) await broker.push('q', name, element(name));
-    expect(ids((await world.dump('q')).waiting)).toEqual(['a', 'b', 'c']);
-  });
+  brokerContract(world);
 });

@@ -14,7 +14,7 @@ import type { StoredQueue } from '../../libs/redis-queue-transport/src/memory/st
 import { CutLink } from '../support/cut-link.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';
-import type { BrokerWorld, CutBroker } from './broker-world.js';
+import type { BrokerWorld, Closable, CutBroker } from './broker-world.js';
 
 const FENCE_MS = 900_000;
 const PREFIX = 'memory';
@@ -24,7 +24,7 @@ export class MemoryWorld implements BrokerWorld {
   /** Trouble that brokers of this test told in the background. */
   readonly backgroundErrors: unknown[] = [];
   store = new MemoryStore();
-  #closables: { close(): Promise<void> }[] = [];
+  #closables: Closable[] = [];
   #brokers = 0;
 
   beginTest(): void {
@@ -33,7 +33,8 @@ export class MemoryWorld implements BrokerWorld {
   }
 
   async endTest(): Promise<void> {
-    await Promise.all(this.#closables.map((closable) => closable.close()));
+    // The last first: what a test does on its brokers ends before these.
+    for (const closable of this.#closables.toReversed()) await closable.close();
     this.#closables = [];
   }
 
@@ -69,7 +70,7 @@ export class MemoryWorld implements BrokerWorld {
         error: (error) => this.backgroundErrors.push(error),
       },
     );
-    this.#closables.push(broker);
+    this.closeLater(broker);
     await broker.connect();
     return broker;
   }
@@ -77,8 +78,25 @@ export class MemoryWorld implements BrokerWorld {
   openAdmin(): AdminBroker {
     const contact = new Contact(this.store, new DirectLink(nodeRuntime), nodeRuntime);
     const admin = new MemoryAdmin(this.store, PREFIX, contact);
-    this.#closables.push(admin);
-    return admin;
+    return this.closeLater(admin);
+  }
+
+  closeLater<T extends Closable>(closable: T): T {
+    this.#closables.push(closable);
+    return closable;
+  }
+
+  async leaseEnds(name: string): Promise<ReadonlyMap<string, number>> {
+    return new Map(this.queue(name).consumers);
+  }
+
+  async trialOf(name: string): Promise<string | undefined> {
+    return this.queue(name).trial;
+  }
+
+  async countWaits(): Promise<number> {
+    const queues = [...this.store.space(PREFIX).queues.values()];
+    return queues.reduce((sum, { waiting }) => sum + waiting.takers, 0);
   }
 
   async dump(name: string): Promise<QueueDump> {

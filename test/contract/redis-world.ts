@@ -16,7 +16,7 @@ import type { QueueDump } from '../support/queue-dump.js';
 import type { RedisRig } from '../support/redis-rig.js';
 import { expect } from '@jest/globals';
 import { ENDED_MS } from './broker-world.js';
-import type { BrokerWorld, CutBroker } from './broker-world.js';
+import type { Closable, BrokerWorld, CutBroker } from './broker-world.js';
 
 /** What has a time gets an earlier one, as if that had come nearer; but for what has ended. */
 const PASS_TIME = `
@@ -24,6 +24,9 @@ for _, key in ipairs(KEYS) do
   local scored = redis.call('ZRANGE', key, '(' .. ARGV[2], '+inf', 'BYSCORE')
   for _, member in ipairs(scored) do redis.call('ZINCRBY', key, -ARGV[1], member) end
 end`;
+
+/** A line of CLIENT LIST. */
+const BLOCKED_WAIT = /name=rq-wait.* flags=[^ ]*b/;
 
 /** The contract's world on a real Redis. */
 export class RedisWorld implements BrokerWorld {
@@ -87,6 +90,26 @@ export class RedisWorld implements BrokerWorld {
     const connection = connectionSource(this.rig.redis.url);
     const { prefix } = this.rig;
     return this.rig.closeLater(openAdmin({ connection, prefix, connectTimeoutMs: 5_000 }));
+  }
+
+  closeLater<T extends Closable>(closable: T): T {
+    return this.rig.closeLater(closable);
+  }
+
+  async leaseEnds(queue: string): Promise<ReadonlyMap<string, number>> {
+    const consumers = this.key(queue, 'consumers');
+    const words = await this.rig.commands.zrange(consumers, '0', '-1', 'WITHSCORES');
+    const names = words.filter((_, index) => index % 2 === 0);
+    return new Map(names.map((name, index) => [name, Number(words[2 * index + 1])]));
+  }
+
+  async trialOf(queue: string): Promise<string | undefined> {
+    return (await this.rig.commands.hget(this.key(queue, 'roles'), 'trial')) ?? undefined;
+  }
+
+  async countWaits(): Promise<number> {
+    const clients = String(await this.rig.commands.client('LIST')).split('\n');
+    return clients.filter((line) => BLOCKED_WAIT.test(line)).length;
   }
 
   dump(queue: string): Promise<QueueDump> {

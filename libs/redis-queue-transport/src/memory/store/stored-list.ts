@@ -32,6 +32,11 @@ export class StoredList extends Deque<Buffer> {
     if (this.#takers.size > 0) this.onFilled(this);
   }
 
+  /** How many wait for an element. */
+  get takers(): number {
+    return this.#takers.size;
+  }
+
   serve(): void {
     for (const taker of this.#takers) {
       if (this.length === 0) return;
