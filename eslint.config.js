@@ -106,6 +106,11 @@ export default tseslint.config(
     extends: [tseslint.configs.disableTypeChecked],
   },
   {
+    // Its runner waits for the promises of its tests.
+    files: ['examples/testing/node-test/*.ts'],
+    rules: { '@typescript-eslint/no-floating-promises': 'off' },
+  },
+  {
     files: specs,
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',

@@ -5,6 +5,7 @@ export default {
     '<rootDir>/libs/**/src/**/*.spec.ts',
     '<rootDir>/apps/**/src/**/*.spec.ts',
     '<rootDir>/test/**/*.spec.ts',
+    '<rootDir>/examples/testing/jest/*.spec.ts',
   ],
   // The build puts copies of package names and of specs there.
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/(libs|apps)/[^/]+/dist/'],

@@ -51,6 +51,10 @@ export function checksOf(installation: Installation, surroundings: Surroundings)
     { name: 'ES modules with the lowest versions', run: () => projects.startLowest() },
     { name: 'Jest in CommonJS mode', run: () => projects.jest() },
     ...(installation.versions.vitest ? [{ name: 'Vitest', run: () => projects.vitest() }] : []),
+    { name: 'the test kit, Jest in CommonJS mode', run: () => projects.kitWithJest() },
+    ...(installation.versions.vitest
+      ? [{ name: 'the test kit, Vitest', run: () => projects.kitWithVitest() }]
+      : []),
     { name: 'nest build --webpack', run: () => projects.webpack() },
     { name: 'install optional peers', run: () => installation.installOptionalPeers() },
     { name: 'types of all entry points', run: () => projects.checkEntryTypes() },
@@ -60,6 +64,9 @@ export function checksOf(installation: Installation, surroundings: Surroundings)
 
 const SUITE = 'test/compat/project/suite.ts';
 const PROGRAM = 'test/types/program.ts';
+/** Users' tests, and the shop that they test. */
+const EXAMPLES = 'examples/testing';
+const SHOP = ['inventory', 'notification', 'orders'] as const;
 
 /** `nest new` makes a CommonJS app with Nest 11, and one of ES modules with Nest 12. */
 type ModuleKind = 'esm' | 'cjs';
@@ -105,7 +112,21 @@ class Projects {
   }
 
   /** With the settings of `nest new`, and what docs/compatibility.md adds to them. */
-  async jest(): Promise<void> {
+  jest(): Promise<void> {
+    return this.#jest('jest', { 'suite.spec.ts': this.#file(SUITE) });
+  }
+
+  async kitWithJest(): Promise<void> {
+    const spec = `${EXAMPLES}/jest/shop.spec.ts`;
+    await this.#jest('kit-jest', { 'jest/shop.spec.ts': this.#file(spec), ...this.#shop() });
+  }
+
+  #shop(): Readonly<Record<string, string>> {
+    const files = SHOP.map((name) => `shop/${name}.ts`);
+    return Object.fromEntries(files.map((file) => [file, this.#file(`${EXAMPLES}/${file}`)]));
+  }
+
+  async #jest(name: string, sources: Readonly<Record<string, string>>): Promise<void> {
     const { node, needsTransform } = this.#nodeForJest();
     const settings = {
       moduleFileExtensions: ['js', 'json', 'ts'],
@@ -113,20 +134,22 @@ class Projects {
       testRegex: String.raw`.*\.spec\.ts$`,
       transform: { [String.raw`^.+\.(t|j)s$`]: 'ts-jest' },
       testEnvironment: 'node',
+      // The example names compiled files, as ES modules do.
+      moduleNameMapper: { [String.raw`^(\.{1,2}/.*)\.js$`]: '$1' },
     };
     const ignored = [`node_modules/(?!${this.installation.library.name}/)`];
-    const directory = this.#write('jest', {
+    const directory = this.#write(name, {
       json: {
         'package.json': {
           jest: needsTransform ? { ...settings, transformIgnorePatterns: ignored } : settings,
         },
         'tsconfig.json': buildingTsconfig({ types: ['jest', 'node'] }),
       },
-      copies: { 'src/suite.spec.ts': this.#file(SUITE) },
+      copies: Object.fromEntries(Object.entries(sources).map(([to, from]) => [`src/${to}`, from])),
     });
     const flags = needsTransform ? [] : ['--experimental-vm-modules'];
     const jest = join(directory, 'node_modules/jest/bin/jest.js');
-    await this.#run('jest', node, [...flags, jest], directory);
+    await this.#run(name, node, [...flags, jest], directory);
   }
 
   /**
@@ -143,16 +166,25 @@ class Projects {
     return { node: this.#node(String(fromMajor)), needsTransform: false };
   }
 
-  async vitest(): Promise<void> {
-    const directory = this.#write('vitest', {
+  vitest(): Promise<void> {
+    return this.#vitest('vitest', { 'suite.spec.ts': this.#file(SUITE) });
+  }
+
+  kitWithVitest(): Promise<void> {
+    const spec = this.#file(`${EXAMPLES}/vitest/shop.spec.mts`);
+    return this.#vitest('kit-vitest', { 'vitest/shop.spec.mts': spec, ...this.#shop() });
+  }
+
+  async #vitest(name: string, sources: Readonly<Record<string, string>>): Promise<void> {
+    const directory = this.#write(name, {
       json: { 'package.json': { type: 'module' }, 'tsconfig.json': buildingTsconfig() },
       text: {
         'vitest.config.js':
-          "export default { test: { globals: true, root: './', include: ['**/*.spec.ts'] } };\n",
+          "export default { test: { globals: true, root: './', include: ['**/*.spec.{ts,mts}'] } };\n",
       },
-      copies: { 'src/suite.spec.ts': this.#file(SUITE) },
+      copies: Object.fromEntries(Object.entries(sources).map(([to, from]) => [`src/${to}`, from])),
     });
-    await this.#run('vitest', this.#tool('vitest'), ['run'], directory);
+    await this.#run(name, this.#tool('vitest'), ['run'], directory);
   }
 
   async webpack(): Promise<void> {

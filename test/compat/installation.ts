@@ -61,7 +61,9 @@ export class Installation {
     };
     writeFileSync(join(directory, 'package.json'), JSON.stringify(manifest, undefined, 2));
     await this.#npmInstall();
-    const present = [...library.optionalPeers.keys()].filter((peer) => this.#has(peer));
+    const present = [...library.optionalPeers.keys()].filter(
+      (peer) => this.#has(peer) && !(peer in manifest.devDependencies),
+    );
     if (present.length > 0)
       throw new Error(`installed without being asked for: ${present.join(', ')}`);
     checkContents(library, join(directory, 'node_modules', library.name));

@@ -3,6 +3,7 @@ import * as testing from './index.js';
 
 test('nothing is exported by accident', () => {
   expect(Object.keys(testing).sort()).toEqual([
+    'MemoryStore',
     'NotSettledError',
     'OtherSide',
     'Records',

@@ -1,4 +1,5 @@
 export { NotSettledError } from './settled/not-settled-error.js';
+export { MemoryStore } from './memory-store.js';
 export { OtherSide } from './peers/other-side.js';
 export { Records } from './journal/records.js';
 export { RedisQueueTestApp } from './app/test-app.js';

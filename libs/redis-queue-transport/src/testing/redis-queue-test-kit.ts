@@ -33,6 +33,7 @@ import { Views } from './journal/views.js';
 import { serveFakes } from './peers/fake-service.js';
 import type { FakeHandler } from './peers/fake-service.js';
 import { OtherSide } from './peers/other-side.js';
+import { MemoryStore } from './memory-store.js';
 import { KitPlace } from './place/kit-place.js';
 import { settled } from './settled/settling.js';
 import type { SettledOptions } from './settled/settling.js';
@@ -40,8 +41,8 @@ import { Survey } from './settled/survey.js';
 
 /** A kit, and its first app, if there is anything of one. */
 export interface RedisQueueTestKitOptions extends RedisQueueTestAppOptions {
-  /** Where messages are held: as everywhere, a Redis, or a store in memory that stands in for one. */
-  readonly connection: ConnectionOption;
+  /** Where messages are held, as everywhere: a Redis, or a store that stands in for one. Default: a new `MemoryStore`. */
+  readonly connection?: ConnectionOption | undefined;
   /** Codecs of the apps other than JSON and raw bytes, to read what was sent. Default none. */
   readonly codecs?: readonly Codec[] | undefined;
 }
@@ -67,7 +68,7 @@ export class RedisQueueTestKit {
   readonly #open: { close(): unknown }[] = [];
   #closing: Promise<void> | undefined;
 
-  private constructor({ connection, codecs = [] }: RedisQueueTestKitOptions) {
+  private constructor({ connection = new MemoryStore(), codecs = [] }: RedisQueueTestKitOptions) {
     this.#place = new KitPlace(connection);
     const place = this.#placeOf('test', this.#place.source());
     this.client = new RedisQueueClient({ ...place, codecs });
@@ -85,7 +86,7 @@ export class RedisQueueTestKit {
   }
 
   /** Starts a kit, with an app if the options have anything of one. Close it at the end of the test. */
-  static async start(options: RedisQueueTestKitOptions): Promise<RedisQueueTestKit> {
+  static async start(options: RedisQueueTestKitOptions = {}): Promise<RedisQueueTestKit> {
     const { connection: _connection, codecs: _codecs, ...app } = options;
     const kit = new RedisQueueTestKit(options);
     try {

@@ -20,7 +20,7 @@ export interface RedisQueueTestAppOptions extends ModuleMetadata {
   readonly http?: boolean | undefined;
   /** Replaces providers, guards, pipes …: `(builder) => builder.overrideProvider(Mailer).useValue(mailer)`. */
   readonly override?: ((builder: TestingModuleBuilder) => TestingModuleBuilder) | undefined;
-  /** Does what your `main.ts` does with the app before it starts, such as `app.useGlobalPipes(…)`. */
+  /** Does what your program does with the app before it starts, such as `app.useGlobalPipes(…)`. */
   readonly configure?: ((app: INestApplication | INestMicroservice) => void) | undefined;
   /** Where the app logs to. Default: as `@nestjs/testing`, which prints errors alone. */
   readonly logger?: LoggerService | undefined;

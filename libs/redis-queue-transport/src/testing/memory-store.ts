@@ -1,0 +1,38 @@
+import type { AdminBroker } from '../core/admin/admin-broker.js';
+import { nodeRuntime } from '../core/process/node-runtime.js';
+import { BROKER_SOURCE } from '../core/source/broker-source.js';
+import type {
+  BrokerEvents,
+  BrokerSettings,
+  BrokerSource,
+  OpenBroker,
+  PlaceSettings,
+} from '../core/source/broker-source.js';
+import { MemoryAdmin } from '../memory/admin/memory-admin.js';
+import { MemoryBroker } from '../memory/broker/memory-broker.js';
+import { Contact } from '../memory/link/contact.js';
+import { DirectLink } from '../memory/link/direct-link.js';
+import { MemoryStore as Store } from '../memory/store/memory-store.js';
+
+/**
+ * Stands in for one Redis server, within this process. Give it as the option `connection` of servers, clients and admins:
+ * those with the same store meet. Nothing is kept when the process ends.
+ */
+export class MemoryStore implements BrokerSource {
+  readonly [BROKER_SOURCE] = true;
+  readonly #store = new Store(nodeRuntime);
+  #processes = 0;
+
+  open(settings: BrokerSettings, events: BrokerEvents): OpenBroker {
+    this.#processes += 1;
+    const process = `memory-${this.#processes}`;
+    const own = { process, runtime: nodeRuntime, link: new DirectLink(nodeRuntime) };
+    const broker = new MemoryBroker(this.#store, { ...settings, ...own }, events);
+    return { broker, native: undefined, place: 'memory', health: () => broker.health() };
+  }
+
+  openAdmin({ prefix }: PlaceSettings): AdminBroker {
+    const contact = new Contact(this.#store, new DirectLink(nodeRuntime), nodeRuntime);
+    return new MemoryAdmin(this.#store, prefix, contact);
+  }
+}
