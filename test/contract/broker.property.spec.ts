@@ -1,12 +1,16 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { AdminBroker } from '../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
+import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, rounds, timeFor } from '../support/seed.js';
 import { anyCommands } from './property/commands.js';
 import type { Command } from './property/commands.js';
+import { EventPlace } from './property/event-place.js';
 import { Expectation } from './property/expectation.js';
 import { Side } from './property/side.js';
 import type { Answer } from './property/side.js';
+import type { QueueWorld } from './broker-world.js';
 import { MemoryWorld } from './memory-world.js';
 import { RedisWorld } from './redis-world.js';
 
@@ -19,8 +23,12 @@ const rig = redisRig();
 const world = new RedisWorld(rig);
 
 /** Gives the commands to all sides, and compares what they answer and hold with the model after each. */
-async function play(commands: readonly Command[], sides: readonly Side[]): Promise<void> {
-  const expectation = new Expectation();
+async function play(
+  commands: readonly Command[],
+  isEvent: boolean,
+  sides: readonly Side[],
+): Promise<void> {
+  const expectation = new Expectation(isEvent);
   for (let joined = 0; joined < CONSUMERS; joined += 1) {
     expectation.join();
     for (const side of sides) await side.join();
@@ -51,12 +59,17 @@ function isExchange(answer: Answer): answer is { readonly dueInHours: number | u
   return typeof answer === 'object' && answer !== null && 'dueInHours' in answer;
 }
 
-/** A store in memory, and a broker on it, for one round. */
-async function playInMemory(run: (side: Side) => Promise<void>): Promise<void> {
-  const memory = new MemoryWorld();
-  const [broker, admin] = [await memory.open(), memory.openAdmin()];
-  await run(new Side(memory, broker, admin, 'q'));
-  await memory.endTest();
+/** A broker beside the model, with a queue that is pushed to, or that gets a group's copies of an event. */
+async function sideOf(
+  world: QueueWorld,
+  broker: Broker,
+  admin: AdminBroker,
+  { name, isEvent }: { readonly name: string; readonly isEvent: boolean },
+): Promise<Side> {
+  if (!isEvent) return new Side(world, broker, admin, name);
+  const event = new EventPlace(world, broker, admin, name);
+  await event.declare();
+  return new Side(world, broker, admin, event.queue, event);
 }
 
 describe('a queue, whatever its consumers, senders and tools do', () => {
@@ -65,10 +78,15 @@ describe('a queue, whatever its consumers, senders and tools do', () => {
     const [broker, admin] = [await world.open(), world.openAdmin()];
     let queues = 0;
     await fc.assert(
-      fc.asyncProperty(anyCommands, (commands) => {
+      fc.asyncProperty(anyCommands, fc.boolean(), async (commands, isEvent) => {
         queues += 1;
-        const redis = new Side(world, broker, admin, `q${queues}`);
-        return playInMemory((memory) => play(commands, [redis, memory]));
+        const place = { name: `q${queues}`, isEvent };
+        const memory = new MemoryWorld();
+        await play(commands, isEvent, [
+          await sideOf(world, broker, admin, place),
+          await sideOf(memory, await memory.open(), memory.openAdmin(), place),
+        ]);
+        await memory.endTest();
       }),
       { seed: SEED, numRuns: rounds(ROUNDS) },
     );

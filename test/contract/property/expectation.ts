@@ -13,6 +13,13 @@ export class Expectation {
   readonly #model = new QueueModel();
   /** How many settlements each consumer can give again. */
   readonly #repeatable = new Map<number, number>();
+  /** What was emitted, in order. */
+  readonly #emitted: string[] = [];
+
+  constructor(
+    /** What is pushed is emitted instead. */
+    private readonly isEvent: boolean,
+  ) {}
 
   join(): void {
     this.#model.join();
@@ -163,8 +170,13 @@ export class Expectation {
     const { hours, isLarge, sharedId } = command;
     const id = sharedId === undefined ? `m${number}` : `d${sharedId}`;
     const message = newMessage(isLarge ? `${id}+` : `n${number}`, id, isLarge);
-    const dueMs = hours === 0 ? 0 : this.#model.nowMs + delayMs(hours, number);
-    return this.#model.push(message, dueMs, sharedId !== undefined);
+    const isDelayed = hours > 0 && !this.isEvent;
+    const dueMs = isDelayed ? this.#model.nowMs + delayMs(hours, number) : 0;
+    const pushed = this.#model.push(message, dueMs, sharedId !== undefined);
+    if (!this.isEvent) return pushed;
+    const isDuplicate = pushed === 'duplicate';
+    if (!isDuplicate) this.#emitted.push(message.label);
+    return { groups: isDuplicate ? 0 : 2, isDuplicate, isKept: !isDuplicate };
   }
 
   #exchange(command: Exchanging, number: number): Answer {
@@ -213,6 +225,7 @@ export class Expectation {
       counts,
       parked,
       isPaused,
+      others: this.isEvent ? [this.#emitted, this.#emitted] : [],
     };
   }
 }

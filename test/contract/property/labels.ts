@@ -1,5 +1,6 @@
 import { readDeadLetter } from '../../../libs/redis-queue-transport/src/core/message/dead-letter.js';
 import { decodeElement } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { LARGE_BYTES } from './terms.js';
 
 /** Short for lists: "label attempt/crashes". */
 export function textOf(element: Buffer): string {
@@ -11,8 +12,9 @@ export function labelOfDead(element: Buffer): string {
   return labelOf(readDeadLetter(element)?.original ?? element);
 }
 
-/** What tells a message from others, wherever it is: its body, or its id where the body is parked. */
-function labelOf(element: Buffer): string {
+/** What tells a message from others, wherever it is: its body, or its id where the body is large. */
+export function labelOf(element: Buffer): string {
   const { id, parked, body } = decodeElement(element);
-  return parked === undefined ? body.toString() : `${id}+`;
+  const isLarge = parked !== undefined || body.length >= LARGE_BYTES;
+  return isLarge ? `${id}+` : body.toString();
 }

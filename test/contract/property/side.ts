@@ -15,6 +15,7 @@ import type { QueueWorld } from '../broker-world.js';
 import { deadLettered, retried } from '../driven-queue.js';
 import { brought, element } from '../elements.js';
 import type { Command, Exchanging, Outcome, Simple } from './commands.js';
+import type { EventPlace } from './event-place.js';
 import { labelOfDead, textOf } from './labels.js';
 import { Tools } from './tools.js';
 import { HOUR_MS, LARGE_BYTES, TERMS, WINDOW_MS, delayMs, pauseMs } from './terms.js';
@@ -36,6 +37,8 @@ export interface QueueState {
   readonly counts: Readonly<Record<string, number>>;
   readonly parked: number;
   readonly isPaused: boolean;
+  /** Of an event: what another group and the history have got. */
+  readonly others: readonly (readonly string[])[];
 }
 
 /** One broker, which is given the same commands as others. */
@@ -51,12 +54,15 @@ export class Side {
     private readonly broker: Broker,
     private readonly admin: AdminBroker,
     private readonly queue: string,
+    /** What is pushed to the queue is emitted instead, and the queue gets a copy. */
+    private readonly event?: EventPlace,
   ) {
     this.#tools = new Tools(admin, queue, (consumer) => this.#indexOf(consumer));
   }
 
   async join(): Promise<void> {
-    this.#leases.push(await this.broker.join(this.queue, TERMS, () => undefined));
+    const terms = this.event === undefined ? TERMS : { ...TERMS, subscription: {} };
+    this.#leases.push(await this.broker.join(this.queue, terms, () => undefined));
     this.#held.push([]);
   }
 
@@ -69,7 +75,11 @@ export class Side {
       case 'join':
         return this.join();
       case 'passTime':
-        return this.world.passTime(command.hours * HOUR_MS, this.queue);
+        return this.world.passTime(
+          command.hours * HOUR_MS,
+          this.queue,
+          ...(this.event === undefined ? [] : [this.event.pattern]),
+        );
       case 'exchange':
         return this.#exchange(command, number);
       case 'repeat':
@@ -91,15 +101,11 @@ export class Side {
   async #push(command: Command & { readonly kind: 'push' }, number: number): Promise<Answer> {
     const { hours, isLarge, sharedId } = command;
     const id = sharedId === undefined ? `m${number}` : `d${sharedId}`;
-    return this.broker.push(
-      this.queue,
-      id,
-      element(id, isLarge ? 'x'.repeat(LARGE_BYTES) : `n${number}`),
-      {
-        dueMs: hours === 0 ? undefined : this.broker.nowMs() + delayMs(hours, number),
-        deduplicateMs: sharedId === undefined ? undefined : WINDOW_MS,
-      },
-    );
+    const bytes = element(id, isLarge ? 'x'.repeat(LARGE_BYTES) : `n${number}`);
+    const deduplicateMs = sharedId === undefined ? undefined : WINDOW_MS;
+    if (this.event !== undefined) return this.event.publish(id, bytes, deduplicateMs);
+    const dueMs = hours === 0 ? undefined : this.broker.nowMs() + delayMs(hours, number);
+    return this.broker.push(this.queue, id, bytes, { dueMs, deduplicateMs });
   }
 
   async #exchange(
@@ -209,6 +215,7 @@ export class Side {
       counts: { deadLettersDropped, expired, parkedEver, repeated },
       parked: dump.parked.length,
       isPaused,
+      others: (await this.event?.state()) ?? [],
     };
   }
 
@@ -221,7 +228,8 @@ export class Side {
     await Promise.allSettled(this.#leases.map((lease) => lease.leave()));
     await this.admin.purge(this.queue, 'all');
     await this.#tools.deleteAllDeadLetters();
-    return (await this.world.dump(this.queue)).parked;
+    const { parked } = await this.world.dump(this.queue);
+    return [...parked, ...((await this.event?.end()) ?? [])];
   }
 
   #lease(index: number): Lease {
