@@ -13,7 +13,8 @@ const PAUSE_MS = 500;
 const GIVE_UP_AFTER_MS = 60_000;
 
 /**
- * Posts an order until it is answered; the same key makes it the same order. Rejects if nobody answers for a minute.
+ * Posts an order until the service responds. Every try has the same key, so that only one order is stored. Rejects
+ * after a minute without a response.
  */
 export async function placeOrder(order: NewOrder): Promise<Answer> {
   const key = crypto.randomUUID();

@@ -24,7 +24,7 @@ describe('findChromium', () => {
   });
 
   test.each([true, false])(
-    'says how to get one if there is none, nor a way to install it (mayInstall: %p)',
+    'says how to get one if there is none and it cannot be installed (mayInstall: %p)',
     async (mayInstall) => {
       await expect(findChromium({ searchPath, mayInstall })).rejects.toThrow(
         /Cannot find Chromium or Chrome[^]*sudo apt-get install chromium/,

@@ -8,7 +8,7 @@ export interface Purged {
 
 /**
  * Removes what waits, suspects included ('waiting'), what is delayed ('delayed'), or both ('all'), together with parked
- * bodies. Of many messages, it removes a part. Replies with { how many messages it removed, how many are left }.
+ * bodies. If there are many, it removes only some. Replies with { how many messages it removed, how many are left }.
  */
 export const purge = new Script({
   action: 'purge a queue',

@@ -3,8 +3,8 @@ import { Script } from '../script/script.js';
 import { RAISE_VERSION } from '../script/index-version-lua.js';
 
 /**
- * Sets fields of the index of groups. With `onlyMissing` 1, existing
- * fields stay as they are. A field that names a queue (it begins with "@") also lists the queue.
+ * Sets fields of the index of groups. With `onlyMissing` 1, existing fields stay as they are. A field that names a queue
+ * (it begins with "@") also lists the queue.
  */
 export const declare = new Script({
   action: 'declare groups',

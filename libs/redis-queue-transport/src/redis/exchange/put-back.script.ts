@@ -2,8 +2,8 @@ import { Script, readNumber } from '../script/script.js';
 import { PUT_BACK } from '../script/moving-lua.js';
 
 /**
- * Puts elements that a consumer holds, the newest first, back where they came from,
- * unchanged. Replies with how many were there.
+ * Puts elements that a consumer holds, the newest first, back where they came from, unchanged. Replies with how many
+ * were there.
  */
 export const putBack = new Script({
   action: 'give stray deliveries back',

@@ -2,9 +2,8 @@ import { Script, readArray, readBuffer } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
 /**
- * Checks the lists of fenced consumers, which are further keys in the order of the rows. Forgets those
- * that hold nothing and are no longer watched. Replies with the names of those that hold something, or whose key is
- * not a list.
+ * Checks the lists of fenced consumers, which are further keys in the order of the rows. Forgets those that hold nothing
+ * and are no longer watched. Replies with the names of those that hold something, or whose key is not a list.
  */
 export const findLateTakes = new Script({
   action: 'look for late takes',

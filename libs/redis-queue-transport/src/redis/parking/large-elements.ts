@@ -207,7 +207,7 @@ export class LargeElements {
   }
 
   /**
-   * Parks all large elements of a list, as far as that can be done now. Costs one command where it is short. A parking
+   * Parks all large elements of a list, as far as that can be done now. Costs one command if the list is short. A parking
    * whose reply was lost does no harm: scripts move what they find, and if it is executed later, it finds nothing.
    */
   async parkAll(list: string, owner?: SeenOwner): Promise<void> {

@@ -32,7 +32,7 @@ interface Replies {
 
 const NO_NEWS: CallerNews = { refused: [], isUnread: false };
 
-/** Roughly how many bytes they may have. */
+/** Roughly the most bytes of replies that wait for Redis: a handler may return an endless stream. */
 const MOST_WAITING_BYTES = 67_108_864;
 
 /**
