@@ -118,7 +118,7 @@ export class ConsumerParts {
 
   #hear(news: WakeNews): void {
     if (typeof news === 'number') return this.time.hear(news);
-    if (news === 'paused') this.taking.followPause(true);
+    if (news === 'paused') this.taking.hearPause();
     this.taking.lookAround();
   }
 

@@ -33,6 +33,8 @@ export const CALM_EXCHANGE_MS = 2;
 export class ConsumerState {
   #phase: Phase = 'new';
   #isPaused = false;
+  /** News of a pause has arrived since the last exchange began. */
+  #hasHeardPause = false;
   #isExchanging = false;
   /** Ends the running wait. */
   #waiting: AbortController | undefined;
@@ -91,6 +93,15 @@ export class ConsumerState {
     this.#phase = phase;
   }
 
+  /** The reply to an exchange that began before this news does not know of it. */
+  get hasHeardPause(): boolean {
+    return this.#hasHeardPause;
+  }
+
+  hearPause(): void {
+    this.#hasHeardPause = true;
+  }
+
   /** True if the queue was not yet known to be paused. */
   followPause(isPaused: boolean): boolean {
     const isNew = isPaused && !this.#isPaused;
@@ -108,6 +119,7 @@ export class ConsumerState {
     this.#isExchanging = true;
     this.#exchangedAt = this.runtime.now();
     this.#mustLook = false;
+    this.#hasHeardPause = false;
     return held;
   }
 

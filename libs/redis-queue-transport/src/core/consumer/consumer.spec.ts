@@ -179,6 +179,31 @@ describe('a consumer', () => {
     expect(broker.lease.waits).toEqual([]);
   });
 
+  test('starts what it takes from a queue that is no longer paused, whatever else it hears meanwhile', async () => {
+    await start();
+    broker.tell('paused');
+    (await nextExchange()).give([], { isPaused: true });
+    broker.tell('look');
+    const resumed = await nextExchange();
+
+    broker.tell('look');
+    resumed.give([message('a')]);
+    while (handler.begun.length < 1) await turn();
+
+    expect(settledBy(await nextExchange())).toEqual([]);
+  });
+
+  test('starts nothing that came with a reply from before a pause', async () => {
+    await start();
+    const first = await nextExchange();
+
+    broker.tell('paused');
+    first.give([message('a')]);
+
+    expect(settledBy(await nextExchange())).toEqual(['release a']);
+    expect(handler.begun).toEqual([]);
+  });
+
   test('ends its wait when the queue is paused', async () => {
     await start();
     (await nextExchange()).give([]);

@@ -67,6 +67,12 @@ export class Taking {
     this.parts.deliveries.releaseUnstarted();
   }
 
+  /** The queue was paused: news, ahead of any reply. */
+  hearPause(): void {
+    this.parts.state.hearPause();
+    this.followPause(true);
+  }
+
   followPause(isPaused: boolean): void {
     if (this.parts.state.followPause(isPaused)) this.interrupt();
   }
@@ -106,8 +112,8 @@ export class Taking {
     const { state } = this.parts;
     const { taken, missing, isPaused } = exchange;
     if (missing > 0) this.events.missing(missing);
-    // News may have arrived meanwhile, such as a pause. This reply does not know of it, the next one does.
-    if (isPaused || !state.mustLook) this.followPause(isPaused);
+    // This reply does not know of a pause that was heard of meanwhile. The next one does.
+    if (isPaused || !state.hasHeardPause) this.followPause(isPaused);
     this.#followTrial(exchange);
     state.exchanged(take, taken.length, exchange.isCut);
     this.#planLook(exchange);
