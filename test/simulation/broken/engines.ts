@@ -1,0 +1,160 @@
+/** One piece of source text, which must be found exactly once, and what is put in its place. */
+export interface Edit {
+  /** In `libs/redis-queue-transport/src`. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** The engine with one mistake. */
+export interface BrokenEngine {
+  readonly name: string;
+  /** What it does wrong, for the table in the documents. */
+  readonly mistake: string;
+  readonly edits: readonly Edit[];
+}
+
+export const BROKEN_ENGINES: readonly BrokenEngine[] = [
+  {
+    name: 'settles-without-lease',
+    mistake: 'Settles and takes without the lease.',
+    edits: [
+      {
+        file: 'memory/lease/exchange.ts',
+        find: `if (!queue.consumers.has(consumer)) return 'leaseLost';`,
+        replace: `if (consumer === '') return 'leaseLost';`,
+      },
+    ],
+  },
+  {
+    name: 'starts-on-ended-lease',
+    mistake: 'Takes every lease that it has had for certain.',
+    edits: [
+      {
+        file: 'core/lease/lease-keeper.ts',
+        find: 'return now < this.#sureUntil && !this.#mayHaveSlept(now);',
+        replace: 'return now >= 0;',
+      },
+      {
+        file: 'core/lease/start-gate.ts',
+        find: 'if (now >= this.lease.sureUntil) return this.#makeSure();',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'resends-a-push',
+    mistake: 'Sends a message again after an unknown outcome, without deduplication.',
+    edits: [
+      {
+        file: 'memory/link/contact.ts',
+        find: 'return await this.#follow(this.link.call(action, () => this.store.run(command)));',
+        replace: `const again = () => this.#follow(this.link.call(action, () => this.store.run(command)));
+          return await again().catch(async (error: unknown) => {
+            if (action !== 'hold a message') throw error;
+            await this.link.ready(60_000);
+            return again();
+          });`,
+      },
+    ],
+  },
+  {
+    name: 'forgets-a-stray',
+    mistake: 'Does not look for what a lost answer left in its list.',
+    edits: [
+      {
+        file: 'memory/lease/memory-lease.ts',
+        find: 'if (this.#mayHoldStrays && !this.#wait.isRunning) await this.#returnStrays();',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'reclaims-a-live-consumer',
+    mistake: 'Takes back from consumers that are a little late.',
+    edits: [
+      {
+        file: 'core/lease/ended-leases.ts',
+        find: '(this.#sightings.get(consumer)?.leftMs ?? 1) <= 0',
+        replace: '(this.#sightings.get(consumer)?.leftMs ?? 1) <= LEAST_PART * this.leaseMs',
+      },
+    ],
+  },
+  {
+    name: 'hanging-suspect-blocks',
+    mistake: 'A suspect that hangs stops its consumer.',
+    edits: [
+      {
+        file: 'core/consumer/trial.ts',
+        find: 'const ALONE_MS = 2_000;',
+        replace: 'const ALONE_MS = 86_400_000;',
+      },
+    ],
+  },
+  {
+    name: 'releases-while-paused',
+    mistake: 'Releases due messages while the queue is paused.',
+    edits: [
+      {
+        file: 'memory/queue/delays.ts',
+        find: 'queue.isPaused ? 0 : ',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'drops-a-settlement',
+    mistake: 'Forgets the settlements of a call whose answer was lost.',
+    edits: [
+      {
+        file: 'core/consumer/taking.ts',
+        find: 'if (!tenure.isOver) this.parts.held.putBack(settlements);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'hang-blocks-suspects',
+    mistake: 'A handler that hangs keeps suspects from ever running.',
+    edits: [
+      {
+        file: 'core/consumer/trial.ts',
+        find: 'const EMPTYING_MS = 5_000;',
+        replace: 'const EMPTYING_MS = 86_400_000;',
+      },
+    ],
+  },
+  {
+    name: 'believes-one-look',
+    mistake: 'Believes one look at a clock that was set: reclaims healthy consumers.',
+    edits: [
+      {
+        file: 'core/lease/ended-leases.ts',
+        find: 'return doubtful.filter(({ consumer }) => (this.#sightings.get(consumer)?.leftMs ?? 1) <= 0);',
+        replace: 'return doubtful.filter(({ endsAtMs }) => endsAtMs < nowMs);',
+      },
+    ],
+  },
+  {
+    name: 'no-start-gate',
+    mistake: 'Asks for the lease when it takes, and not before each start.',
+    edits: [
+      {
+        file: 'core/lease/start-gate.ts',
+        find: 'if (this.#isTurning || this.#began >= this.#most) return this.#hold();',
+        replace: 'if (this.#most > 0) return true;',
+      },
+    ],
+  },
+  {
+    name: 'ignores-late-takes',
+    mistake: 'Looks at no list of a fenced consumer.',
+    edits: [
+      {
+        file: 'core/lease/lease-keeper.ts',
+        find: 'for (const consumer of await this.#findLateTakes(fenced)) await this.#reclaimOne(consumer);',
+        replace: 'await this.#findLateTakes(fenced);',
+      },
+    ],
+  },
+];

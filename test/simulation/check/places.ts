@@ -1,0 +1,45 @@
+import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
+import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { idOfLetter } from '../world/administrator.js';
+import type { World } from '../world/world.js';
+
+/** Where each message of a queue is, by its id; several places for one that was doubled. */
+export function placesIn(queue: StoredQueue): ReadonlyMap<string, readonly string[]> {
+  const places = new Map<string, string[]>();
+  const add = (id: string | undefined, place: string): void => {
+    const known = places.get(id ?? '?');
+    if (known === undefined) places.set(id ?? '?', [place]);
+    else known.push(place);
+  };
+  for (const element of queue.waiting.slice()) add(idOf(element), 'waiting');
+  for (const element of queue.suspects.slice()) add(idOf(element), 'suspects');
+  for (const { element } of queue.delayed.all) add(idOf(element), 'delayed');
+  for (const [consumer, held] of queue.processing)
+    for (const element of held) add(idOf(element), `held by ${consumer}`);
+  for (const { value } of queue.dead.all) add(idOfLetter(value), 'dead');
+  return places;
+}
+
+/** Each message is in one place, at any time. */
+export function checkPlaces(world: World): void {
+  for (const queue of world.queues)
+    for (const [id, places] of placesIn(queue))
+      if (places.length > 1)
+        world.ledger.violate('one place', `${id} is in ${places.length}: ${places.join(', ')}`);
+}
+
+/** Whether nothing is left but dead letters, and what handlers hold that never end. */
+export function isAtRest(world: World): boolean {
+  return world.queues.every((queue) =>
+    [...placesIn(queue)].every(([id, places]) =>
+      places.every((place) => place === 'dead' || (place.startsWith('held') && hangs(world, id))),
+    ),
+  );
+}
+
+function hangs(world: World, id: string): boolean {
+  const record = world.ledger.of(id);
+  const last = record?.starts.at(-1);
+  if (record === undefined || last === undefined || last.gone !== undefined) return false;
+  return last.end === undefined && record.plan.steps[record.starts.length - 1]?.does === 'hang';
+}

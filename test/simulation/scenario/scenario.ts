@@ -1,0 +1,98 @@
+/**
+ * What happens in one run, as plain data: it can be printed, and parts of it left out. Together with the seed, from which
+ * the time of each call is drawn, it fixes everything.
+ */
+export interface Scenario {
+  readonly seed: string;
+  /** Nothing but delays, pauses and orderly stops: then messages are handled in order. */
+  readonly isCalm: boolean;
+  readonly queues: readonly QueuePlan[];
+  readonly processes: readonly ProcessPlan[];
+  readonly messages: readonly MessagePlan[];
+  readonly acts: readonly Act[];
+  readonly network: NetworkPlan;
+}
+
+export interface QueuePlan {
+  readonly name: string;
+  readonly leaseMs: number;
+  readonly attempts: number;
+  readonly retryDelayMs: number;
+  readonly maxCrashes: number;
+  readonly onceMs: number | undefined;
+  readonly timeoutMs: number | undefined;
+  /** Handled in batches of so many. */
+  readonly batchSize: number | undefined;
+}
+
+export interface ProcessPlan {
+  readonly name: string;
+  readonly startsAtMs: number;
+  readonly rate: number;
+  readonly wallAheadMs: number;
+  readonly consumes: readonly ConsumerPlan[];
+}
+
+export interface ConsumerPlan {
+  readonly queue: string;
+  readonly concurrency: number;
+  readonly prefetch: number;
+}
+
+/** What a handler does in one start. */
+export type Step =
+  | { readonly does: 'ok'; readonly ms: number }
+  | { readonly does: 'fail'; readonly ms: number }
+  | { readonly does: 'later'; readonly delayMs: number }
+  | { readonly does: 'reject' }
+  /** Never ends. */
+  | { readonly does: 'hang' }
+  /** Blocks the event loop. */
+  | { readonly does: 'compute'; readonly ms: number }
+  /** Kills its process. */
+  | { readonly does: 'kill' };
+
+export interface MessagePlan {
+  readonly id: string;
+  readonly queue: string;
+  readonly sentAtMs: number;
+  readonly delayMs: number | undefined;
+  readonly expiresInMs: number | undefined;
+  /** With a deduplication window, it is sent again after an unknown outcome. */
+  readonly deduplicateMs: number | undefined;
+  /** What its handler does in each start; afterwards it is ok. */
+  readonly steps: readonly Step[];
+}
+
+export type CutFrom = 'now' | 'next call' | 'next wait';
+
+/** What becomes of commands that were sent, and not executed, when a link was cut. */
+export type Fate = 'never' | 'late';
+
+export type Act = { readonly atMs: number } & (
+  | { readonly act: 'kill' | 'restart'; readonly process: string }
+  | { readonly act: 'freeze' | 'sleep' | 'setWall'; readonly process: string; readonly ms: number }
+  | { readonly act: 'stop'; readonly process: string; readonly deadlineMs: number }
+  | {
+      readonly act: 'cut';
+      readonly process: string;
+      /** Whether it begins at once, or right after the process has sent something. */
+      readonly from: CutFrom;
+      /** How long nothing goes through before the process notices. */
+      readonly silentMs: number;
+      /** How long it then cannot connect. */
+      readonly ms: number;
+      readonly fate: Fate;
+      readonly lateMs: number;
+    }
+  | { readonly act: 'setRedisClock' | 'freezeRedis'; readonly ms: number }
+  | { readonly act: 'pause' | 'resume' | 'redrive'; readonly queue: string }
+);
+
+/** How long each way of a call takes. */
+export interface NetworkPlan {
+  readonly leastMs: number;
+  readonly mostMs: number;
+  /** Now and then a call takes this long. */
+  readonly slowMs: number;
+}

@@ -1,0 +1,42 @@
+import type { AdminBroker } from '../../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
+import { Redriver } from '../../../libs/redis-queue-transport/src/core/admin/redriver.js';
+import { readDeadLetter } from '../../../libs/redis-queue-transport/src/core/message/dead-letter.js';
+import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { MemoryAdmin } from '../../../libs/redis-queue-transport/src/memory/admin/memory-admin.js';
+import { Contact } from '../../../libs/redis-queue-transport/src/memory/link/contact.js';
+import type { MemoryStore } from '../../../libs/redis-queue-transport/src/memory/store/memory-store.js';
+import { PREFIX } from './simulated-process.js';
+import type { SimulatedProcess } from './simulated-process.js';
+
+const ALL = { from: undefined, offset: 0, count: 1_000, isNewestFirst: false };
+
+/** A tool that pauses queues and redrives dead letters. */
+export class Administrator {
+  readonly #broker: AdminBroker;
+  readonly #redriver: Redriver;
+
+  constructor({ link, runtime }: SimulatedProcess, store: MemoryStore) {
+    this.#broker = new MemoryAdmin(store, PREFIX, new Contact(store, link, runtime));
+    this.#redriver = new Redriver(this.#broker, {}, runtime);
+  }
+
+  pause(queue: string): Promise<void> {
+    return this.#broker.setPaused(queue, true);
+  }
+
+  resume(queue: string): Promise<void> {
+    return this.#broker.setPaused(queue, false);
+  }
+
+  /** Returns the ids of what was redriven. */
+  async redrive(queue: string): Promise<readonly string[]> {
+    const letters = await this.#broker.deadLetters(queue, ALL);
+    await this.#redriver.redrive(queue, letters);
+    return letters.flatMap(({ element }) => idOfLetter(element) ?? []);
+  }
+}
+
+/** The id of the message that is dead. */
+export function idOfLetter(element: Buffer): string | undefined {
+  return idOf(readDeadLetter(element)?.original ?? element);
+}

@@ -1,0 +1,162 @@
+import { Consumer } from '../../../libs/redis-queue-transport/src/core/consumer/consumer.js';
+import type { ConsumerBroker } from '../../../libs/redis-queue-transport/src/core/consumer/consumer-parts.js';
+import { type TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer/trial.js';
+import type { Lease } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
+import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
+import { DeliveryRunner } from '../../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
+import { isExpired } from '../../../libs/redis-queue-transport/src/core/delivery/intake.js';
+import type { RedisQueueObserver } from '../../../libs/redis-queue-transport/src/core/lifecycle/observer.js';
+import { MessageIds } from '../../../libs/redis-queue-transport/src/core/message/message-id.js';
+import type { Start } from '../check/ledger.js';
+import type { ConsumerPlan, QueuePlan, Step } from '../scenario/scenario.js';
+import type { SimulatedProcess } from './simulated-process.js';
+import { SimulatedBatches } from './simulated-batches.js';
+import { SimulatedHandler } from './simulated-handler.js';
+import type { HandlerHost } from './simulated-handler.js';
+
+const AGAIN_MS = 500;
+
+/** What the consumers of a process tell the books. */
+export interface ConsumerWatch {
+  /** An exchange that was asked for at that time was answered, and not by `leaseLost`. */
+  exchanged(consumer: string, askedAtMs: number): void;
+  began(process: string, consumer: string, delivery: Delivery): { start: Start; step: Step };
+  ended(delivery: Delivery, start: Start, end: Start['end']): void;
+  computed(process: string, ms: number): void;
+  killed(process: string): void;
+  settled(process: string, id: string | undefined, as: string): void;
+  skipped(id: string | undefined, why: string): void;
+  leaseLost(process: string, consumer: string): void;
+  handedBack(process: string, queue: string): void;
+  tell(line: string): void;
+}
+
+/** One queue in one process: the real consumer, with handlers that do what was planned. */
+export class QueueConsumer {
+  #consumer: Consumer | undefined;
+  #isStopping = false;
+  /** By the bytes that it handed out. */
+  readonly #consumerOf = new WeakMap<Buffer, string>();
+  #lease: string | undefined;
+
+  constructor(
+    private readonly process: SimulatedProcess,
+    private readonly plan: QueuePlan,
+    private readonly places: ConsumerPlan,
+    private readonly turn: TrialTurn,
+    private readonly watch: ConsumerWatch,
+  ) {}
+
+  /** As a server that is started again until it can join. */
+  async start(): Promise<void> {
+    while (!this.#isStopping) {
+      const consumer = this.#newConsumer();
+      this.#consumer = consumer;
+      try {
+        return await consumer.start();
+      } catch {
+        this.#consumer = undefined;
+        await new Promise<void>((resolve) => this.process.runtime.setTimeout(resolve, AGAIN_MS));
+      }
+    }
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.#isStopping = true;
+    await this.#consumer?.stop(deadlineMs);
+  }
+
+  get isSlowed(): boolean {
+    return this.#consumer?.slowed !== undefined;
+  }
+
+  #newConsumer(): Consumer {
+    const { name, runtime, broker } = this.process;
+    const { plan, places } = this;
+    const concurrency = places.concurrency * (plan.batchSize ?? 1);
+    const options = {
+      queue: plan.name,
+      concurrency,
+      prefetch: Math.max(places.prefetch, concurrency),
+      leaseMs: plan.leaseMs,
+      deadLetterLimit: undefined,
+      deadLetterMaxAgeMs: 30 * 24 * 3_600_000,
+      maxCrashes: plan.maxCrashes,
+      onceMs: plan.onceMs,
+    };
+    const watched: ConsumerBroker = {
+      join: async (...terms) => this.#watched(await broker.join(...terms)),
+      nowMs: () => broker.nowMs(),
+      isReplyList: (list) => broker.isReplyList(list),
+    };
+    const ids = new MessageIds(runtime);
+    const about = [options, ids, this.#runner(), this.#observer(name), this.turn] as const;
+    return new Consumer(watched, ...about, runtime);
+  }
+
+  #runner(): DeliveryRunner {
+    const { process, plan, places, watch } = this;
+    const host: HandlerHost = {
+      runtime: process.runtime,
+      begins: (delivery) => {
+        const consumer = this.#consumerOf.get(delivery.element) ?? '?';
+        return watch.began(process.name, consumer, delivery);
+      },
+      ended: (delivery, start, end) => watch.ended(delivery, start, end),
+      computed: (ms) => watch.computed(process.name, ms),
+      killed: () => watch.killed(process.name),
+    };
+    const retry = {
+      attempts: plan.attempts,
+      backoff: 'exponential',
+      delayMs: plan.retryDelayMs,
+      maxDelayMs: 2_000,
+    } as const;
+    const { timeoutMs } = plan;
+    if (plan.batchSize === undefined)
+      return new DeliveryRunner(new SimulatedHandler(host), { retry, timeoutMs }, process.runtime);
+    const batches = new SimulatedBatches(host, {
+      size: plan.batchSize,
+      concurrency: places.concurrency,
+      timeoutMs,
+      isExpired: ({ envelope }) => isExpired(envelope, process.broker),
+    });
+    return new DeliveryRunner(batches, { retry }, process.runtime);
+  }
+
+  /** Notes which consumer takes what. */
+  #watched(lease: Lease): Lease {
+    const { consumer } = lease;
+    this.#lease = consumer;
+    const exchange = lease.exchange.bind(lease);
+    lease.exchange = async (...asked) => {
+      const askedAtMs = this.process.runtime.localMs;
+      const answer = await exchange(...asked);
+      if (answer === 'leaseLost') return answer;
+      this.watch.exchanged(consumer, askedAtMs);
+      for (const element of answer.taken) this.#consumerOf.set(element, consumer);
+      return answer;
+    };
+    const wait = lease.wait.bind(lease);
+    lease.wait = async (signal) => {
+      const answer = await wait(signal);
+      if (typeof answer === 'object') this.#consumerOf.set(answer, consumer);
+      return answer;
+    };
+    return lease;
+  }
+
+  #observer(process: string): RedisQueueObserver {
+    const { watch } = this;
+    return {
+      settled: ({ id }, as) => watch.settled(process, id, as),
+      skipped: ({ id }, why) => watch.skipped(id, why),
+      leaseLost: () => watch.leaseLost(process, this.#lease ?? '?'),
+      handedBack: ({ queue }) => watch.handedBack(process, queue),
+      trialBegan: () => watch.tell(`${process} begins a trial`),
+      trialEnded: () => watch.tell(`${process} ends its trial`),
+      reclaimed: ({ consumer, deliveries }) =>
+        watch.tell(`${process} takes back ${deliveries} of ${consumer}`),
+    };
+  }
+}

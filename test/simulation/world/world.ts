@@ -1,0 +1,413 @@
+import { encodeElement } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { OutcomeUnknownError } from '../../../libs/redis-queue-transport/src/core/errors/call-errors.js';
+import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
+import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer/trial.js';
+import { MemoryStore } from '../../../libs/redis-queue-transport/src/memory/store/memory-store.js';
+import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
+import { checkPlaces } from '../check/places.js';
+import { Ledger } from '../check/ledger.js';
+import type { Start } from '../check/ledger.js';
+import { SENDER } from '../scenario/make-scenario.js';
+import type { Act, MessagePlan, ProcessPlan, Scenario, Step } from '../scenario/scenario.js';
+import { ProcessRuntime } from '../time/process-runtime.js';
+import { Random } from '../time/random.js';
+import { VirtualTime } from '../time/virtual-time.js';
+import { Administrator } from './administrator.js';
+import { QueueConsumer } from './consumer-process.js';
+import type { ConsumerWatch } from './consumer-process.js';
+import { Network } from './network.js';
+import { PREFIX, SimulatedProcess } from './simulated-process.js';
+import type { SimulatedLink, StoreMachine } from './simulated-link.js';
+
+const OK: Step = { does: 'ok', ms: 0 };
+const RIGHT_CLOCKS = { rate: 1, wallAheadMs: 0 };
+
+/** For so long after a trouble, a consumer may still lose its lease by it: the longest lease, and some time to try again. */
+const TROUBLED_FOR_MS = 5_000;
+
+/** The longest time between two waits of a consumer. */
+const UNTIL_NEXT_WAIT_MS = 1_000;
+
+interface Running {
+  readonly process: SimulatedProcess;
+  readonly consumers: readonly QueueConsumer[];
+  isStopping: boolean;
+}
+
+/** One store, and the processes that send, consume and administer, in the time of one run. */
+export class World implements StoreMachine, ConsumerWatch {
+  readonly time = new VirtualTime();
+  readonly runtime: ProcessRuntime;
+  readonly store: MemoryStore;
+  readonly ledger: Ledger;
+  /** The last process by each planned name. */
+  readonly #running = new Map<string, Running>();
+  /** When each consumer was seen to have lost its lease to others. */
+  readonly #fencedAtMs = new Map<string, number>();
+  readonly #members = new Set<string>();
+  readonly #chance: Random;
+  readonly #sender: SimulatedProcess;
+  readonly #administrator: Administrator;
+  /** Commands that were executed after their connection was lost. */
+  readonly #late: { readonly process: string; readonly atMs: number }[] = [];
+  /** By the planned name. */
+  readonly #troubledUntil = new Map<string, number>();
+  #generation = 0;
+  #starts = 0;
+  #redisAheadMs = 0;
+  #mostAheadMs = 0;
+  #isLast = false;
+
+  constructor(
+    readonly scenario: Scenario,
+    isTold = false,
+  ) {
+    this.#chance = new Random(scenario.seed);
+    this.ledger = new Ledger(scenario.messages, isTold);
+    this.runtime = this.#runtimeOf('redis', RIGHT_CLOCKS);
+    this.store = new MemoryStore(this.runtime);
+    this.#sender = this.#processOf(SENDER, RIGHT_CLOCKS);
+    this.#administrator = new Administrator(this.#processOf('admin', RIGHT_CLOCKS), this.store);
+  }
+
+  queue(name: string): StoredQueue {
+    return this.store.space(PREFIX).queue(name);
+  }
+
+  get queues(): readonly StoredQueue[] {
+    return this.scenario.queues.map(({ name }) => this.queue(name));
+  }
+
+  /** Plans everything that the scenario says. */
+  begin(): void {
+    for (const plan of this.scenario.processes)
+      this.time.at(plan.startsAtMs, () => this.#start(plan));
+    for (const message of this.scenario.messages)
+      this.time.at(message.sentAtMs, () => void this.#send(message));
+    for (const act of this.scenario.acts) this.time.at(act.atMs, () => this.#act(act));
+  }
+
+  /** Ends all faults; every queue has a consumer from then on. */
+  calmDown(): void {
+    this.tell('all faults end');
+    // What was delayed while the clock was ahead would be due in an hour.
+    this.#setRedisClock(this.#mostAheadMs - this.#redisAheadMs);
+    for (const { name } of this.scenario.queues) void this.#administrator.resume(name);
+    for (const plan of this.scenario.processes) if (!this.#isUp(plan.name)) this.#start(plan);
+  }
+
+  /** Stops all processes, and starts one more for each queue, in which every handler ends well. */
+  replaceAll(): void {
+    this.tell('all processes are replaced');
+    this.#isLast = true;
+    for (const plan of this.scenario.processes) this.#stop(plan.name, 0);
+    const consumes = this.scenario.queues.map(({ name }) => ({
+      queue: name,
+      concurrency: 4,
+      prefetch: 4,
+    }));
+    this.#start({ name: 'last', startsAtMs: 0, ...RIGHT_CLOCKS, consumes });
+  }
+
+  #isUp(name: string): boolean {
+    const running = this.#running.get(name);
+    return running !== undefined && !running.isStopping && !running.process.runtime.isDead;
+  }
+
+  #runtimeOf(name: string, clocks: Pick<ProcessPlan, 'rate' | 'wallAheadMs'>): ProcessRuntime {
+    return new ProcessRuntime(this.time, this.#chance.named(`runtime ${name}`), clocks);
+  }
+
+  #processOf(name: string, clocks: Pick<ProcessPlan, 'rate' | 'wallAheadMs'>): SimulatedProcess {
+    const network = new Network(this.scenario.network, this.#chance.named(`network ${name}`));
+    return new SimulatedProcess(name, this.#runtimeOf(name, clocks), this.store, this, network);
+  }
+
+  #start(plan: ProcessPlan): void {
+    if (this.#isUp(plan.name)) return;
+    this.#generation += 1;
+    const process = this.#processOf(`${plan.name}.${this.#generation}`, plan);
+    this.tell(`${process.name} starts`);
+    const turn = new TrialTurn();
+    const consumers = plan.consumes.flatMap((places) => {
+      const queue = this.scenario.queues.find(({ name }) => name === places.queue);
+      return queue === undefined ? [] : [new QueueConsumer(process, queue, places, turn, this)];
+    });
+    this.#running.set(plan.name, { process, consumers, isStopping: false });
+    for (const consumer of consumers) void consumer.start();
+  }
+
+  #stop(name: string, deadlineMs: number): void {
+    const running = this.#running.get(name);
+    if (running === undefined || !this.#isUp(name)) return;
+    running.isStopping = true;
+    const { process, consumers } = running;
+    this.tell(`${process.name} stops within ${deadlineMs} ms`);
+    const stop = async (): Promise<void> => {
+      await Promise.all(consumers.map((consumer) => consumer.stop(deadlineMs)));
+      await process.broker.close(0);
+      this.tell(`${process.name} has stopped`);
+      this.#giveUp(process.name, 'it stopped before that was settled');
+    };
+    process.runtime.post(this.time.now, () => void stop());
+  }
+
+  #act(act: Act): void {
+    const { atMs: _atMs, ...what } = act;
+    this.tell(`* ${JSON.stringify(what)}`);
+    checkPlaces(this);
+    switch (act.act) {
+      case 'kill':
+        return this.#kill(act.process);
+      case 'restart': {
+        const plan = this.scenario.processes.find(({ name }) => name === act.process);
+        return plan && this.#start(plan);
+      }
+      case 'freeze':
+        this.#trouble(act.process, act.ms);
+        return this.#running.get(act.process)?.process.runtime.freeze(act.ms);
+      case 'sleep':
+        this.#trouble(act.process, act.ms);
+        return this.#running.get(act.process)?.process.runtime.sleep(act.ms);
+      case 'setWall':
+        return this.#running.get(act.process)?.process.runtime.setWall(act.ms);
+      case 'stop':
+        return this.#stop(act.process, act.deadlineMs);
+      case 'cut':
+        this.#trouble(act.process, act.silentMs + act.ms + UNTIL_NEXT_WAIT_MS);
+        return this.#linkOf(act.process)?.cut(act);
+      case 'setRedisClock':
+        return this.#setRedisClock(act.ms);
+      case 'freezeRedis':
+        for (const { name } of this.scenario.processes) this.#trouble(name, act.ms);
+        return this.runtime.freeze(act.ms);
+      case 'pause':
+        return void this.#administrator.pause(act.queue);
+      case 'resume':
+        return void this.#administrator.resume(act.queue);
+      case 'redrive':
+        return void this.#redrive(act.queue);
+    }
+  }
+
+  #linkOf(process: string): SimulatedLink | undefined {
+    return process === SENDER ? this.#sender.link : this.#running.get(process)?.process.link;
+  }
+
+  /** Its leases may end in this time, or soon afterwards. */
+  #trouble(process: string, ms: number): void {
+    const until = this.time.now + ms + TROUBLED_FOR_MS;
+    this.#troubledUntil.set(process, Math.max(this.#troubledUntil.get(process) ?? 0, until));
+  }
+
+  #setRedisClock(ms: number): void {
+    if (ms === 0) return;
+    this.#redisAheadMs += ms;
+    this.#mostAheadMs = Math.max(this.#mostAheadMs, this.#redisAheadMs);
+    this.store.clock.advance(ms);
+  }
+
+  #kill(name: string): void {
+    const running = this.#running.get(name);
+    if (running === undefined || running.process.runtime.isDead) return;
+    this.#die(running.process);
+  }
+
+  #die(process: SimulatedProcess): void {
+    this.tell(`${process.name} dies`);
+    const chance = this.#chance.named(`death of ${process.name}`);
+    const fate = chance.pick(['never', 'late'] as const);
+    const lateMs = chance.pick([1, 500, 4_000]);
+    process.kill({ from: 'now', silentMs: 0, ms: 0, fate, lateMs });
+    for (const { starts } of this.ledger.messages.values())
+      for (const start of starts)
+        if (start.process === process.name && start.settledAs === undefined)
+          start.gone ??= 'its process died';
+  }
+
+  async #send(plan: MessagePlan): Promise<void> {
+    const record = this.ledger.of(plan.id);
+    if (record === undefined) return;
+    const { broker } = this.#sender;
+    const nowMs = broker.nowMs();
+    const expiresAtMs = plan.expiresInMs === undefined ? undefined : nowMs + plan.expiresInMs;
+    const element = encodeElement({ id: plan.id, sentAtMs: nowMs, expiresAtMs }, '{}');
+    const dueMs = plan.delayMs === undefined ? undefined : nowMs + plan.delayMs;
+    const { deduplicateMs } = plan;
+    try {
+      record.sent = await broker.push(plan.queue, plan.id, element, { dueMs, deduplicateMs });
+    } catch (error) {
+      record.sent = error instanceof OutcomeUnknownError ? 'unknown' : 'refused';
+    }
+    this.tell(`${plan.id} was sent: ${record.sent}`);
+  }
+
+  async #redrive(queue: string): Promise<void> {
+    const ids = await this.#administrator.redrive(queue);
+    for (const id of ids) this.ledger.of(id)?.redrivenAtMs.push(this.time.now);
+    this.tell(`redriven: ${ids.join(' ')}`);
+  }
+
+  // What is told by the store.
+
+  execute<T>(process: string, action: string, how: 'now' | 'late', command: () => T): T {
+    this.blocks(process, action, how);
+    const paused = this.queues.filter(({ isPaused }) => isPaused);
+    const delayed = paused.map((queue) => queue.delayed.length);
+    const value = command();
+    paused.forEach((queue, index) => {
+      if (queue.isPaused && queue.delayed.length < (delayed[index] ?? 0))
+        this.ledger.violate('order', 'due messages were released while their queue was paused');
+    });
+    return value;
+  }
+
+  blocks(process: string, action: string, how: 'now' | 'late'): void {
+    if (how === 'late') this.#late.push({ process, atMs: this.time.now });
+    this.ledger.tell(this.time.now, `  ${process} ${how}: ${action}`);
+    this.time.at(this.time.now, () => this.#noteFenced());
+  }
+
+  #noteFenced(): void {
+    for (const queue of this.queues) {
+      for (const consumer of queue.consumers.keys()) this.#members.add(consumer);
+      for (const consumer of this.#members)
+        if (!queue.consumers.has(consumer) && queue.fenced.has(consumer))
+          if (!this.#fencedAtMs.has(consumer)) this.#noteOneFenced(consumer);
+    }
+  }
+
+  #noteOneFenced(consumer: string): void {
+    this.#fencedAtMs.set(consumer, this.time.now);
+    for (const [name, { process, isStopping }] of this.#running) {
+      if (!consumer.startsWith(`${process.name}-`) || process.runtime.isDead || isStopping)
+        continue;
+      if ((this.#troubledUntil.get(name) ?? 0) > this.time.now) continue;
+      this.ledger.violate('a healthy consumer keeps its lease', `${consumer} lost it`);
+    }
+  }
+
+  /** Whether a late command of the process was executed in this time. */
+  hadLateCommand(process: string, fromMs: number, toMs: number): boolean {
+    return this.#late.some(
+      (late) => late.process === process && late.atMs >= fromMs && late.atMs <= toMs,
+    );
+  }
+
+  fencedAtMs(consumer: string): number | undefined {
+    return this.#fencedAtMs.get(consumer);
+  }
+
+  // What consumers tell.
+
+  exchanged(consumer: string, askedAtMs: number): void {
+    const fencedAt = this.#fencedAtMs.get(consumer);
+    if (fencedAt === undefined || fencedAt >= askedAtMs) return;
+    this.ledger.violate('nothing without a lease', `${consumer} settled and took messages`);
+  }
+
+  began(process: string, consumer: string, delivery: Delivery): { start: Start; step: Step } {
+    const running = [...this.#running.values()].find(({ process: { name } }) => name === process);
+    const atMs = running?.process.runtime.localMs ?? this.time.now;
+    const start: Start = {
+      process,
+      consumer,
+      order: (this.#starts += 1),
+      atMs,
+      attempt: delivery.attempt,
+      crashes: delivery.envelope.crashes,
+      endedAtMs: undefined,
+      settledAs: undefined,
+      end: undefined,
+      gone: undefined,
+    };
+    const record = this.ledger.of(delivery.id);
+    // It was killed in the same turn: what it still does never happened.
+    if (running?.process.runtime.isDead !== false) return { start, step: { does: 'hang' } };
+    if (record === undefined) {
+      this.ledger.violate('nothing from nowhere', `a handler started ${delivery.id}`);
+      return { start, step: OK };
+    }
+    const step = this.#isLast ? OK : (record.plan.steps[record.starts.length] ?? OK);
+    record.starts.push(start);
+    this.tell(`${process} begins ${delivery.id} (attempt ${delivery.attempt}): ${step.does}`);
+    this.time.at(atMs, () => this.#checkStart(start, delivery));
+    return { start, step };
+  }
+
+  /** The store must not have given the message to others by then. */
+  #checkStart(start: Start, delivery: Delivery): void {
+    const fencedAt = this.#fencedAtMs.get(start.consumer);
+    const queue = this.scenario.queues.find(({ name }) => name === delivery.queue);
+    const slackMs = 5 + (queue?.leaseMs ?? 0) / 100;
+    if (fencedAt === undefined || start.atMs <= fencedAt + slackMs) return;
+    const lateMs = Math.round(start.atMs - fencedAt);
+    this.ledger.violate(
+      'no start on a lost lease',
+      `${start.consumer} began ${delivery.id} ${lateMs} ms after others had taken its messages`,
+    );
+  }
+
+  ended(delivery: Delivery, start: Start, end: Start['end']): void {
+    const running = [...this.#running.values()].find(
+      ({ process: { name } }) => name === start.process,
+    );
+    if (running?.process.runtime.isDead === true) return;
+    start.end = end;
+    start.endedAtMs = running?.process.runtime.localMs ?? this.time.now;
+    this.tell(`${start.process} ends ${delivery.id}: ${end ?? ''}`);
+  }
+
+  /** A renewal may be late by that. */
+  computed(process: string, ms: number): void {
+    if (ms >= 150) this.#trouble(process.replace(/\.\d+$/, ''), ms);
+  }
+
+  killed(process: string): void {
+    for (const running of this.#running.values())
+      if (running.process.name === process && !running.process.runtime.isDead) {
+        this.#die(running.process);
+        // It is started again, as a supervisor does.
+        const plan = this.scenario.processes.find(({ name }) => process.startsWith(`${name}.`));
+        if (plan !== undefined) this.time.at(this.time.now + 100, () => this.#start(plan));
+      }
+  }
+
+  settled(process: string, id: string | undefined, as: string): void {
+    const start = this.ledger.of(id)?.starts.findLast((one) => one.process === process);
+    if (start !== undefined) start.settledAs = as;
+    this.tell(`${id ?? '?'} was settled: ${as}`);
+  }
+
+  skipped(id: string | undefined, why: string): void {
+    const record = this.ledger.of(id);
+    if (record !== undefined) record.skipped = why;
+    this.tell(`${id ?? '?'} was skipped: ${why}`);
+  }
+
+  leaseLost(process: string, consumer: string): void {
+    this.tell(`${process} lost its lease ${consumer}`);
+    this.#giveUp(process, 'its lease was lost', consumer);
+  }
+
+  handedBack(process: string, queue: string): void {
+    this.tell(`${process} hands back what runs of ${queue}`);
+    this.#giveUp(process, 'it was handed back');
+  }
+
+  #giveUp(process: string, why: string, consumer?: string): void {
+    for (const { starts } of this.ledger.messages.values())
+      for (const start of starts)
+        if (start.process === process && start.settledAs === undefined)
+          if (consumer === undefined || start.consumer === consumer) start.gone ??= why;
+  }
+
+  tell(line: string): void {
+    this.ledger.tell(this.time.now, line);
+  }
+
+  idsIn(elements: Iterable<Buffer>): string[] {
+    return [...elements].map((element) => idOf(element) ?? '?');
+  }
+}
