@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, test } from '@jest/globals';
 import { firstValueFrom, forkJoin, from, lastValueFrom, of } from 'rxjs';
 import { concatMap, mergeMap, toArray } from 'rxjs/operators';
@@ -30,6 +31,21 @@ test('tells the end of a call to all subscribers, those before it and those afte
 
   expect(await Promise.all([1, 2, 3].map(() => lastValueFrom(call)))).toEqual([42, 42, 42]);
   expect(await lastValueFrom(call)).toBe(42);
+});
+
+test('calls each subscriber in its own async context, even if all subscribe within one turn', async () => {
+  const context = new AsyncLocalStorage<string>();
+  const answer = new Promise<number>((resolve) => setImmediate(resolve, 21));
+  const call = context.run('caller', () => hot(answer, twice, () => undefined));
+
+  const heard = ['first', 'second'].map((name) =>
+    context.run(name, async () => {
+      await Promise.resolve();
+      return new Promise((resolve) => call.subscribe(() => resolve(context.getStore())));
+    }),
+  );
+
+  expect(await Promise.all(heard)).toEqual(['first', 'second']);
 });
 
 describe('an await', () => {

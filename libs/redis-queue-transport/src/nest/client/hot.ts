@@ -49,7 +49,8 @@ class RunningCall<T> extends Observable<T> implements PromiseLike<T> {
   /** One function for all calls, since rxjs calls it with the Observable as `this`. */
   static #subscribe<T>(this: Observable<T>, listener: Subscriber<T>): void {
     const call = this as RunningCall<T>; // Only this class passes the function on.
-    call.#add(executionAsyncId() === call.#asyncId ? listener : new Elsewhere(listener));
+    const isHere = call.#asyncId !== NO_ID && executionAsyncId() === call.#asyncId;
+    call.#add(isHere ? listener : new Elsewhere(listener));
   }
 
   then<Result1 = T, Result2 = never>(
@@ -128,6 +129,9 @@ class Awaiting<T> implements Listener<T> {
 }
 
 const NOBODY: readonly never[] = [];
+
+/** From Node 24 on, the id in each continuation of a promise, whatever its context. */
+const NO_ID = 0;
 
 class Value<T> {
   constructor(readonly value: T) {}
