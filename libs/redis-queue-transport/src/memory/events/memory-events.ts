@@ -47,14 +47,15 @@ export class MemoryEvents implements Pick<Broker, 'publish' | 'declare' | 'subsc
     terms: PublishTerms | undefined,
   ): Promise<Published> {
     const { contact, names, options, space, store } = this.at;
-    const { parkAboveBytes } = options;
+    const parkAboveBytes = options.parkAboveBytes === false ? Infinity : options.parkAboveBytes;
+    const bytes = Buffer.from(element);
     const event = {
       pattern,
       id,
-      element: Buffer.from(element),
+      element: bytes,
       deduplicateMs: terms?.deduplicateMs,
-      parkAboveBytes: parkAboveBytes === false ? Infinity : parkAboveBytes,
-      bodyName: names.newBodyName(),
+      parkAboveBytes,
+      bodyName: bytes.length > parkAboveBytes ? names.newBodyName() : '',
     };
     try {
       const published = await contact.call('emit an event', () =>
