@@ -5,6 +5,7 @@ import {
   RedisQueueClient,
   RedisQueueContext,
   RedisQueueEvent,
+  RedisQueueMessage,
   RedisQueueModule,
 } from 'nestjs-redis-queue-transport';
 import {
@@ -44,6 +45,11 @@ class OrdersController {
     this.ledger.book(order);
     await this.client.emit('order.placed', order);
     return { placed: order.id };
+  }
+
+  @RedisQueueMessage('order.book', { batch: { size: 10 } })
+  book(@Payload() orders: readonly Order[]): void {
+    for (const order of orders) this.ledger.book(order);
   }
 
   @MessagePattern('order.attempts')
@@ -184,6 +190,15 @@ describe.each(['Redis', 'memory'])('a kit on %s', (where) => {
       expect(await kit.admin.lengths('order.place')).toMatchObject({ processing: 0, suspects: 0 });
     },
   );
+
+  test('tells each message of a batch, even of one', async () => {
+    await start();
+    await kit.enqueue('order.book', { id: 7 });
+    await kit.settled();
+    await kit.client.enqueueMany('order.book', [{ id: 8 }, { id: 9 }]);
+    await kit.settled();
+    expect(kit.handled('order.book').data).toEqual([{ id: 7 }, { id: 8 }, { id: 9 }]);
+  });
 
   test('lets the caller of a request wait when the process crashes', async () => {
     await start();

@@ -19,10 +19,12 @@ import { MemoryStore as Store } from '../memory/store/memory-store.js';
  * those with the same store meet. Nothing is kept when the process ends.
  */
 export class MemoryStore implements BrokerSource {
+  /** @internal */
   readonly [BROKER_SOURCE] = true;
   readonly #store = new Store(nodeRuntime);
   #processes = 0;
 
+  /** @internal Called by what it is given to. */
   open(settings: BrokerSettings, events: BrokerEvents): OpenBroker {
     this.#processes += 1;
     const process = `memory-${this.#processes}`;
@@ -31,6 +33,7 @@ export class MemoryStore implements BrokerSource {
     return { broker, native: undefined, place: 'memory', health: () => broker.health() };
   }
 
+  /** @internal Likewise. */
   openAdmin({ prefix }: PlaceSettings): AdminBroker {
     const contact = new Contact(this.#store, new DirectLink(nodeRuntime), nodeRuntime);
     return new MemoryAdmin(this.#store, prefix, contact);

@@ -8,6 +8,7 @@ import { TestKitError } from '../errors/test-kit-error.js';
 
 /** An app that runs in a test. */
 export class RedisQueueTestApp {
+  /** @internal The kit makes it. */
   constructor(
     readonly name: string,
     private readonly nest: INestApplication | INestMicroservice,

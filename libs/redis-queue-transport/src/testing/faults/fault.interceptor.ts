@@ -2,6 +2,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import { RpcException } from '@nestjs/microservices';
 import { concat, defer, from, ignoreElements, tap, throwError } from 'rxjs';
 import type { Observable } from 'rxjs';
+import { RedisQueueBatchContext } from '../../index.js';
 import type { Handling } from '../journal/handling.js';
 import type { Journal } from '../journal/journal.js';
 import type { Fault, Faults } from './faults.js';
@@ -28,7 +29,7 @@ export class FaultInterceptor implements NestInterceptor {
     const [first] = handlings;
     // It is of another transport, or no message at all.
     if (first === undefined) return next.handle();
-    noteData(handlings, context.switchToRpc().getData());
+    noteData(handlings, context.switchToRpc());
     const noted = next.handle().pipe(tap((result) => noteResult(handlings, result)));
     const fault = this.faults.take(first);
     return fault === undefined ? noted : this.#meet(fault, handlings, noted);
@@ -57,8 +58,12 @@ export class FaultInterceptor implements NestInterceptor {
 }
 
 /** A batch gets an array, with one for each of its messages. */
-function noteData(handlings: readonly Handling[], data: unknown): void {
-  const isBatch = Array.isArray(data) && handlings.length === data.length && handlings.length > 1;
+function noteData(
+  handlings: readonly Handling[],
+  host: ReturnType<ExecutionContext['switchToRpc']>,
+): void {
+  const data: unknown = host.getData();
+  const isBatch = Array.isArray(data) && host.getContext() instanceof RedisQueueBatchContext;
   handlings.forEach((handling, index) => {
     handling.data = isBatch ? data[index] : data;
   });

@@ -7,6 +7,7 @@ interface Recorded {
 
 /** What happened to messages of one pattern, in its order. An array does not know what else happened; this does. */
 export class Records<T extends Recorded> implements Iterable<T> {
+  /** @internal The kit makes them. */
   constructor(
     /** What they are, as in `handled messages of "order.place"`. */
     private readonly what: string,

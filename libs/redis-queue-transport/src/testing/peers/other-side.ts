@@ -15,6 +15,7 @@ export class OtherSide<TData = unknown, TReply = unknown> {
   readonly #takers = new Set<(request: ReceivedRequest<TData, TReply>) => void>();
   readonly #unanswered = new Set<ReceivedRequest<TData, TReply>>();
 
+  /** @internal The kit makes it. */
   constructor(
     readonly pattern: string,
     private readonly story: () => string,
@@ -45,7 +46,7 @@ export class OtherSide<TData = unknown, TReply = unknown> {
     });
   }
 
-  /** The handler that answers as the test does. */
+  /** @internal The handler that answers as the test does. */
   readonly handle = (data: TData): Promise<TReply> =>
     new Promise<TReply>((resolve, reject) => {
       const request = {
@@ -67,7 +68,7 @@ export class OtherSide<TData = unknown, TReply = unknown> {
       else take(request);
     });
 
-  /** Requests without an answer fail. */
+  /** @internal Requests without an answer fail. */
   close(): void {
     const error = new TestKitError('The test ended without an answer.');
     for (const request of this.#unanswered) request.fail(error);

@@ -6,6 +6,7 @@ import { TestKitError } from '../errors/test-kit-error.js';
 export class NotSettledError extends TestKitError {
   override readonly name = 'NotSettledError';
 
+  /** @internal The kit makes it. */
   constructor(
     readonly withinMs: number,
     /** What still runs or waits, and why. */
