@@ -146,6 +146,18 @@ export function eventAdminContract(world: BrokerWorld): void {
       expect(await events.retire(QUEUE, 'drop')).toEqual({ wasThere: true, dropped: 1_501 });
     });
 
+    test('forgets how far a replica that died had filled a new group', async () => {
+      await broker.declare({ pattern: PATTERN, history: { maxLength: 10 } });
+      const [a] = await publish('a', 'b');
+      const queue = `@late/${PATTERN}`;
+      await world.stopFilling(queue, a!);
+      await events.retire(queue, 'drop');
+      const subscription = { from: 'earliest' };
+      const lease = await broker.join(queue, { ...TERMS, subscription }, () => undefined);
+      expect(await waitingIds(queue)).toEqual(['a', 'b']);
+      await lease.leave();
+    });
+
     test('leaves a queue with dead letters among the queues', async () => {
       const lease = await broker.join(QUEUE, { ...TERMS, subscription: {} }, () => undefined);
       await publish('a');
