@@ -14,6 +14,8 @@ type Sending =
   | {
       readonly kind: 'push';
       readonly isLarge: boolean;
+      /** How many small ones follow it at once. */
+      readonly more: number;
       /** How many hours, and a half, it is delayed; at 0 not at all. */
       readonly hours: number;
       /** Which of a few ids it shares with others within a window; undefined for an id of its own. */
@@ -92,7 +94,7 @@ export type Command = Sending | Consuming | { readonly kind: 'tend'; readonly te
 
 export const SHARED_IDS = 3;
 const consumer = fc.nat(1_000);
-const some = { from: fc.nat(2), count: fc.integer({ min: 1, max: 4 }) };
+const some = { from: fc.constantFrom(0, 0, 0, 1), count: fc.integer({ min: 1, max: 4 }) };
 
 const outcome = fc.constantFrom<Outcome[]>(
   'ack',
@@ -110,15 +112,16 @@ const outcome = fc.constantFrom<Outcome[]>(
 const push = fc.record({
   kind: fc.constant('push' as const),
   isLarge: fc.constantFrom(false, false, false, false, true),
-  hours: fc.constantFrom(0, 0, 0, 1, 2, 3),
+  more: fc.constantFrom(0, 0, 1, 2, 3),
+  hours: fc.constantFrom(0, 0, 0, 0, 0, 1, 2, 3),
   sharedId: fc.constantFrom(undefined, undefined, undefined, ...Array(SHARED_IDS).keys()),
 });
 
 const exchange = fc.record({
   kind: fc.constant('exchange' as const),
   consumer,
-  outcomes: fc.array(outcome, { maxLength: 3 }),
-  take: fc.nat(4),
+  outcomes: fc.array(outcome, { maxLength: 4, size: 'max' }),
+  take: fc.constantFrom(0, 1, 2, 3, 4, 4),
   trial: fc.constantFrom<(TrialStep | undefined)[]>(
     undefined,
     'claim',
@@ -203,13 +206,13 @@ const tending: fc.Arbitrary<Tending> = fc.oneof(
 );
 
 const anyCommand: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 14, arbitrary: push },
+  { weight: 20, arbitrary: push },
   { weight: 1, arbitrary: fc.constant({ kind: 'pushForeign' as const }) },
-  { weight: 24, arbitrary: exchange },
+  { weight: 36, arbitrary: exchange },
   { weight: 9, arbitrary: simple },
   { weight: 3, arbitrary: again },
-  { weight: 6, arbitrary: ended },
-  { weight: 3, arbitrary: fc.constant({ kind: 'join' as const }) },
+  { weight: 5, arbitrary: ended },
+  { weight: 2, arbitrary: fc.constant({ kind: 'join' as const }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -217,7 +220,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
       hours: fc.integer({ min: 1, max: 3 }),
     }),
   },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('tend' as const), tending }) },
+  { weight: 14, arbitrary: fc.record({ kind: fc.constant('tend' as const), tending }) },
 );
 
 /** What happens in a round. Without the size, hardly any round would be longer than ten. */

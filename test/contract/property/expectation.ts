@@ -1,5 +1,6 @@
 import type { Command, Exchanging, ExchangingAgain, Simple } from './commands.js';
 import { labelOf, newMessage, textOf } from './model-message.js';
+import type { ModelMessage } from './model-message.js';
 import { tend } from './model-tending.js';
 import { QueueModel } from './queue-model.js';
 import type { Answer, QueueState } from './side.js';
@@ -67,7 +68,12 @@ export class Expectation {
 
   #prepareExchange(command: Exchanging): Command {
     const model = this.#model;
-    const consumer = this.#indexOf(command.consumer);
+    // With outcomes, it had better be one that holds something.
+    const isHolder = (index: number): boolean => model.hasLease(index) && this.#holds(index);
+    const consumer = this.#indexOf(
+      command.consumer,
+      command.outcomes.length > 1 ? isHolder : undefined,
+    );
     // What a late command took for a consumer without a lease, it does not know of.
     const known = model.hasLease(consumer) ? model.consumer(consumer).held.length : 0;
     const outcomes = command.outcomes.slice(0, known);
@@ -167,12 +173,21 @@ export class Expectation {
   }
 
   #push(command: Command & { readonly kind: 'push' }, number: number): Answer {
-    const { hours, isLarge, sharedId } = command;
+    const { hours, isLarge, more, sharedId } = command;
     const id = sharedId === undefined ? `m${number}` : `d${sharedId}`;
-    const message = newMessage(isLarge ? `${id}+` : `n${number}`, id, isLarge);
+    const first = newMessage(isLarge ? `${id}+` : `n${number}`, id, isLarge);
     const isDelayed = hours > 0 && !this.isEvent;
     const dueMs = isDelayed ? this.#model.nowMs + delayMs(hours, number) : 0;
-    const pushed = this.#model.push(message, dueMs, sharedId !== undefined);
+    const pushed = [this.#pushOne(first, dueMs, sharedId !== undefined)];
+    for (let place = 1; place <= more; place += 1) {
+      const another = `${number}.${place}`;
+      pushed.push(this.#pushOne(newMessage(`n${another}`, `m${another}`, false), 0, false));
+    }
+    return pushed;
+  }
+
+  #pushOne(message: ModelMessage, dueMs: number, isShared: boolean): Answer {
+    const pushed = this.#model.push(message, dueMs, isShared);
     if (!this.isEvent) return pushed;
     const isDuplicate = pushed === 'duplicate';
     if (!isDuplicate) this.#emitted.push(message.label);

@@ -1,5 +1,8 @@
 import type { AdminBroker } from '../../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
-import type { Broker } from '../../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type {
+  Broker,
+  PushTerms,
+} from '../../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type {
   Exchange,
   Lease,
@@ -10,6 +13,7 @@ import {
   decodeElement,
   idOf,
 } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
+import type { Element } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { ENDED_MS } from '../broker-world.js';
 import type { QueueWorld } from '../broker-world.js';
 import { deadLettered, retried } from '../driven-queue.js';
@@ -99,13 +103,23 @@ export class Side {
   }
 
   async #push(command: Command & { readonly kind: 'push' }, number: number): Promise<Answer> {
-    const { hours, isLarge, sharedId } = command;
+    const { hours, isLarge, more, sharedId } = command;
     const id = sharedId === undefined ? `m${number}` : `d${sharedId}`;
-    const bytes = element(id, isLarge ? 'x'.repeat(LARGE_BYTES) : `n${number}`);
+    const first = element(id, isLarge ? 'x'.repeat(LARGE_BYTES) : `n${number}`);
     const deduplicateMs = sharedId === undefined ? undefined : WINDOW_MS;
-    if (this.event !== undefined) return this.event.publish(id, bytes, deduplicateMs);
     const dueMs = hours === 0 ? undefined : this.broker.nowMs() + delayMs(hours, number);
-    return this.broker.push(this.queue, id, bytes, { dueMs, deduplicateMs });
+    const pushed = [this.#pushOne(id, first, { dueMs, deduplicateMs })];
+    for (let place = 1; place <= more; place += 1) {
+      const another = `${number}.${place}`;
+      pushed.push(this.#pushOne(`m${another}`, element(`m${another}`, `n${another}`), {}));
+    }
+    return Promise.all(pushed);
+  }
+
+  #pushOne(id: string, bytes: Element, terms: PushTerms): Promise<Answer> {
+    return this.event === undefined
+      ? this.broker.push(this.queue, id, bytes, terms)
+      : this.event.publish(id, bytes, terms.deduplicateMs);
   }
 
   async #exchange(

@@ -47,7 +47,10 @@ export interface AdminBroker {
   remove(queue: string, element: Buffer): Promise<boolean>;
   /** Removes all messages that wait, suspects included, all that are delayed, or both. Returns how many. */
   purge(queue: string, what: PurgedPart | 'all'): Promise<number>;
-  /** The text that Redis's command INFO returns. */
+  /**
+   * The text that Redis's command INFO returns. A broker that is not on Redis says so in the same form
+   * (`redis_mode:memory`), and gives zeros for what it does not have.
+   */
   redisInfo(): Promise<string>;
   close(): Promise<void>;
 }
