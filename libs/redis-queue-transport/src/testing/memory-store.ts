@@ -24,6 +24,22 @@ export class MemoryStore implements BrokerSource {
   readonly #store = new Store(nodeRuntime);
   #processes = 0;
 
+  /**
+   * Moves the store's clock forward by this many ms, beside the time that passes by itself. What becomes due is handed out
+   * at once: delayed messages and retries. Deadlines, ids to be remembered and dead letters age as well. Leases do not end
+   * by it, as their consumers renew them.
+   */
+  advance(ms: number): void {
+    this.#store.clock.advance(ms);
+  }
+
+  /** Adds elements at the right end of a list, as another program does for a handler with `feedFrom`. */
+  pushToList(key: string, ...elements: readonly (string | Buffer)[]): void {
+    this.#store.run(() => {
+      for (const element of elements) this.#store.list(key).push(Buffer.from(element));
+    });
+  }
+
   /** @internal Called by what it is given to. */
   open(settings: BrokerSettings, events: BrokerEvents): OpenBroker {
     this.#processes += 1;
