@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { run } from './command.js';
 import type { Installation } from './installation.js';
 import { writeProject } from './project-files.js';
-import type { ProjectFiles } from './project-files.js';
+import type { Json, ProjectFiles } from './project-files.js';
 import { buildingTsconfig, checkingTsconfig } from './tsconfigs.js';
 import type { Resolution } from './tsconfigs.js';
 import { JEST_REQUIRES_ESM_FROM } from './version-sets.js';
@@ -118,7 +118,10 @@ class Projects {
 
   async kitWithJest(): Promise<void> {
     const spec = `${EXAMPLES}/jest/shop.spec.ts`;
-    await this.#jest('kit-jest', { 'jest/shop.spec.ts': this.#file(spec), ...this.#shop() });
+    const sources = { 'jest/shop.spec.ts': this.#file(spec), ...this.#shop() };
+    // The shop names compiled files, as ES modules do.
+    const moduleNameMapper = { [String.raw`^(\.{1,2}/.*)\.js$`]: '$1' };
+    await this.#jest('kit-jest', sources, { moduleNameMapper });
   }
 
   #shop(): Readonly<Record<string, string>> {
@@ -126,7 +129,11 @@ class Projects {
     return Object.fromEntries(files.map((file) => [file, this.#file(`${EXAMPLES}/${file}`)]));
   }
 
-  async #jest(name: string, sources: Readonly<Record<string, string>>): Promise<void> {
+  async #jest(
+    name: string,
+    sources: Readonly<Record<string, string>>,
+    more: Readonly<Record<string, Json>> = {},
+  ): Promise<void> {
     const { node, needsTransform } = this.#nodeForJest();
     const settings = {
       moduleFileExtensions: ['js', 'json', 'ts'],
@@ -134,8 +141,7 @@ class Projects {
       testRegex: String.raw`.*\.spec\.ts$`,
       transform: { [String.raw`^.+\.(t|j)s$`]: 'ts-jest' },
       testEnvironment: 'node',
-      // The example names compiled files, as ES modules do.
-      moduleNameMapper: { [String.raw`^(\.{1,2}/.*)\.js$`]: '$1' },
+      ...more,
     };
     const ignored = [`node_modules/(?!${this.installation.library.name}/)`];
     const directory = this.#write(name, {
