@@ -39,18 +39,22 @@ export class MemoryWorld implements BrokerWorld {
   }
 
   open(): Promise<Broker> {
-    return this.#open(new DirectLink(nodeRuntime), () => undefined);
+    return this.openOver(new DirectLink(nodeRuntime));
   }
 
   async openCut(): Promise<CutBroker> {
     const link = new CutLink();
     const interruptions: number[] = [];
-    const broker = await this.#open(link, (times) => interruptions.push(times));
+    const broker = await this.openOver(link, (times) => interruptions.push(times));
     const cut = async (): Promise<void> => link.cut();
     return { broker, interruptions, cut, restore: () => link.restore() };
   }
 
-  async #open(link: Link, interrupted: (times: number) => void): Promise<Broker> {
+  /** A connected broker, whose calls go over this link. Closed after the test. */
+  async openOver(
+    link: Link,
+    interrupted: (times: number) => void = () => undefined,
+  ): Promise<Broker> {
     this.#brokers += 1;
     const broker = new MemoryBroker(
       this.store,
