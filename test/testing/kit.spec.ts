@@ -191,6 +191,28 @@ describe.each(['Redis', 'memory'])('a kit on %s', (where) => {
     },
   );
 
+  test('settles a message that crashes its process until it is dead-lettered', async () => {
+    await start();
+    for (let crashes = 0; crashes < 3; crashes += 1) kit.crashNext('order.attempts');
+    await kit.enqueue('order.attempts', {});
+    await kit.settled();
+    expect(kit.deadLettered('order.attempts').only).toMatchObject({ reason: 'crashed' });
+    // Its consumer would have retried it, had it lived.
+    expect(kit.retried('order.attempts')).toHaveLength(0);
+  });
+
+  test('tells of no result of a handler whose process has died', async () => {
+    await start({});
+    const app = await kit.add({ imports: [OrdersModule] });
+    const release = kit.hangNext('order.attempts');
+    await kit.enqueue('order.attempts', {}, { id: 'a' });
+    await eventually(() => expect(kit.story).toContain('a  attempt 1 begins'));
+    app.crash();
+    release();
+    await kit.settled();
+    expect(kit.handled('order.attempts').only).toMatchObject({ attempt: 2 });
+  });
+
   test('tells each message of a batch, even of one', async () => {
     await start();
     await kit.enqueue('order.book', { id: 7 });
@@ -232,11 +254,15 @@ describe.each(['Redis', 'memory'])('a kit on %s', (where) => {
   test('ends while requests are unanswered and handlers hang', async () => {
     await start();
     await kit.otherSideOf('stock.count');
+    const nobody = await kit.otherSideOf('stock.order');
+    const never = nobody.next({ withinMs: 600_000 });
     kit.hangNext('order.attempts');
     await kit.enqueue('order.attempts', {});
     await kit.enqueue('order.place', { id: 6 });
     await eventually(async () => {
       await expect(kit.settled({ withinMs: 0 })).rejects.toThrow('made to hang');
     });
+    await kit.close();
+    await expect(never).rejects.toThrow('came until the end of the test');
   });
 });

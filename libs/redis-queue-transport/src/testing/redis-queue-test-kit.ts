@@ -104,11 +104,14 @@ export class RedisQueueTestKit {
     const number = this.#apps.length + 1;
     const { name = number === 1 ? 'app' : `app${number}` } = options;
     const source = this.#place.source();
-    const crash = (): void => source.crash();
+    const crash = (): void => {
+      this.#journal.crashed(name);
+      source.crash();
+    };
     const interceptor = new FaultInterceptor(this.#journal, this.#faults, crash);
     const place = this.#placeOf(name, source);
     const nest = await boot(options, { name, place, interceptor });
-    const app = new RedisQueueTestApp(name, nest, source);
+    const app = new RedisQueueTestApp(name, nest, crash);
     this.#apps.push(app);
     this.#open.push(app);
     return app;

@@ -12,7 +12,7 @@ export class RedisQueueTestApp {
   constructor(
     readonly name: string,
     private readonly nest: INestApplication | INestMicroservice,
-    private readonly source: { crash(): void },
+    private readonly die: () => void,
   ) {}
 
   /** The Nest app. */
@@ -36,7 +36,7 @@ export class RedisQueueTestApp {
    * out once more, and its results count for nothing. The code of handlers that run now cannot be stopped.
    */
   crash(): void {
-    this.source.crash();
+    this.die();
   }
 
   /** Stops it in order: running handlers end first. May be called twice. The kit does so at its end. */

@@ -55,24 +55,28 @@ export class Journal {
         handling.end = end;
         const failure = end.error === undefined ? '' : `: ${messageOf(end.error)}`;
         const what = handling.hasSucceeded ? 'succeeded' : `failed${failure}`;
-        this.#note(app, delivery, end.counts ? what : 'ended, and counts for nothing');
+        this.#note(app, delivery, handling.counts ? what : 'ended, and counts for nothing');
       },
       settled: () => this.#act(),
       skipped: (delivery, why) => this.#note(app, delivery, `was skipped: ${why}`),
       retried: (delivery, told) => {
-        this.retries.push({ handling: this.#handlingOf(app, delivery), told });
-        this.#note(app, delivery, `is retried in ${told.delayMs} ms`);
+        const what = `is retried in ${told.delayMs} ms`;
+        this.#became(app, delivery, this.retries, told, what);
       },
       postponed: (delivery, { delayMs }) => {
         const told = { delayMs, error: undefined };
-        this.retries.push({ handling: this.#handlingOf(app, delivery), told });
-        this.#note(app, delivery, `is postponed by ${delayMs} ms`);
+        this.#became(app, delivery, this.retries, told, `is postponed by ${delayMs} ms`);
       },
       deadLettered: (delivery, told) => {
-        this.deadLetters.push({ handling: this.#handlingOf(app, delivery), told });
-        this.#note(app, delivery, `is dead-lettered (${told.reason}): ${told.error.message}`);
+        const what = `is dead-lettered (${told.reason}): ${told.error.message}`;
+        this.#became(app, delivery, this.deadLetters, told, what);
       },
     };
+  }
+
+  /** The process of the app dies. Its consumers do not know yet, and tell what they would do. */
+  crashed(app: string): void {
+    for (const handling of this.running) if (handling.app === app) handling.isGone = true;
   }
 
   /** The attempts that the caller handles: one, or those of a batch. */
@@ -82,7 +86,7 @@ export class Journal {
   }
 
   get running(): readonly Handling[] {
-    return this.handlings.filter(({ end }) => end === undefined);
+    return this.handlings.filter(({ isRunning }) => isRunning);
   }
 
   get openSendings(): readonly Sending[] {
@@ -115,11 +119,23 @@ export class Journal {
   }
 
   #began(app: string, delivery: ObservedDelivery): void {
-    this.#handlingOf(app, delivery);
+    this.#handlingOf(app, delivery).beganAt = performance.now();
     this.#note(app, delivery, `attempt ${delivery.attempt} begins in ${app}`);
   }
 
-  /** What cannot be read is dead-lettered without ever having begun. */
+  #became<T>(
+    app: string,
+    delivery: ObservedDelivery,
+    all: Became<T>[],
+    told: Told<T>,
+    what: string,
+  ): void {
+    const handling = this.#handlingOf(app, delivery);
+    if (handling.isGone) return;
+    all.push({ handling, told });
+    this.#note(app, delivery, what);
+  }
+
   #handlingOf(app: string, delivery: ObservedDelivery): Handling {
     const known = this.#byDelivery.get(delivery);
     if (known !== undefined) return known;

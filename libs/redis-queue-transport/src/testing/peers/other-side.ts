@@ -9,10 +9,15 @@ export interface ReceivedRequest<TData = unknown, TReply = unknown> {
   fail(error: unknown): void;
 }
 
+interface Taker<TData, TReply> {
+  take(request: ReceivedRequest<TData, TReply>): void;
+  giveUp(why: string): void;
+}
+
 /** The other side of a `send`, played by the test: takes requests one by one, and answers them when it likes. */
 export class OtherSide<TData = unknown, TReply = unknown> {
   readonly #received: ReceivedRequest<TData, TReply>[] = [];
-  readonly #takers = new Set<(request: ReceivedRequest<TData, TReply>) => void>();
+  readonly #takers = new Set<Taker<TData, TReply>>();
   readonly #unanswered = new Set<ReceivedRequest<TData, TReply>>();
 
   /** @internal The kit makes it. */
@@ -30,20 +35,27 @@ export class OtherSide<TData = unknown, TReply = unknown> {
   > {
     const received = this.#received.shift();
     if (received !== undefined) return Promise.resolve(received);
-    return new Promise((resolve, reject) => {
-      const take = (request: ReceivedRequest<TData, TReply>): void => {
+    const next = new Promise<ReceivedRequest<TData, TReply>>((resolve, reject) => {
+      const end = (): void => {
         clearTimeout(deadline);
-        this.#takers.delete(take);
-        resolve(request);
+        this.#takers.delete(taker);
       };
-      const giveUp = (): void => {
-        this.#takers.delete(take);
-        const text = `No request of "${this.pattern}" came within ${withinMs} ms.`;
-        reject(new TestKitError(`${text}\n${this.story()}`));
+      const taker: Taker<TData, TReply> = {
+        take: (request) => {
+          end();
+          resolve(request);
+        },
+        giveUp: (why) => {
+          end();
+          reject(new TestKitError(`No request of "${this.pattern}" came ${why}.\n${this.story()}`));
+        },
       };
-      const deadline = setTimeout(giveUp, withinMs);
-      this.#takers.add(take);
+      const deadline = setTimeout(() => taker.giveUp(`within ${withinMs} ms`), withinMs);
+      this.#takers.add(taker);
     });
+    // A test that failed before it awaited this must show that failure.
+    next.catch(() => undefined);
+    return next;
   }
 
   /** @internal The handler that answers as the test does. */
@@ -63,13 +75,14 @@ export class OtherSide<TData = unknown, TReply = unknown> {
         },
       };
       this.#unanswered.add(request);
-      const [take] = this.#takers;
-      if (take === undefined) this.#received.push(request);
-      else take(request);
+      const [taker] = this.#takers;
+      if (taker === undefined) this.#received.push(request);
+      else taker.take(request);
     });
 
-  /** @internal Requests without an answer fail. */
+  /** @internal Requests without an answer fail, and nobody waits for one any more. */
   close(): void {
+    for (const taker of this.#takers) taker.giveUp('until the end of the test');
     const error = new TestKitError('The test ended without an answer.');
     for (const request of this.#unanswered) request.fail(error);
   }

@@ -7,13 +7,16 @@ import type { OpenWork } from './open-work.js';
 export function openInApps(journal: Journal, traffic: Traffic): readonly OpenWork[] {
   const now = performance.now();
   return [
-    ...journal.running.map((handling) => ofHandling(handling, now)),
+    ...journal.running.map((handling) => ofHandling(now, handling)),
     ...traffic.eventsUnderWay.map(ofEvent),
     ...journal.openSendings.map(ofSending),
   ];
 }
 
-function ofHandling({ app, pattern, delivery, beganAt, fault }: Handling, now: number): OpenWork {
+function ofHandling(
+  now: number,
+  { app, pattern, delivery, beganAt = now, fault }: Handling,
+): OpenWork {
   const { queue, id, attempt } = delivery;
   const why = fault === undefined ? `in ${app}` : `in ${app}, ${fault}`;
   return { state: 'running', pattern, queue, id, attempt, forMs: now - beganAt, why };
