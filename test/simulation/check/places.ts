@@ -28,12 +28,12 @@ export function checkPlaces(world: World): void {
         world.ledger.violate('one place', `${id} is in ${places.length}: ${places.join(', ')}`);
 }
 
-/** Whether nothing is left but dead letters, and what handlers hold that never end. */
-export function isAtRest(world: World): boolean {
+/** Whether nothing is left but dead letters and, as long as there may be any, what handlers hold that never end. */
+export function isAtRest(world: World, mayHang: boolean): boolean {
+  const isLeft = (id: string, place: string): boolean =>
+    place !== 'dead' && !(mayHang && place.startsWith('held') && hangs(world, id));
   return world.queues.every((queue) =>
-    [...placesIn(queue)].every(([id, places]) =>
-      places.every((place) => place === 'dead' || (place.startsWith('held') && hangs(world, id))),
-    ),
+    [...placesIn(queue)].every(([id, places]) => !places.some((place) => isLeft(id, place))),
   );
 }
 

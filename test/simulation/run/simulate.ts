@@ -27,9 +27,10 @@ export async function simulate(scenario: Scenario, isTold = false): Promise<RunR
     world.begin();
     await world.time.pass(BUSY_MS, () => false);
     world.calmDown();
-    await rest(world, 'while its consumers lived');
+    await rest(world, 'while its consumers lived', true);
     world.replaceAll();
-    await rest(world, 'after all processes were replaced');
+    // In the last process every handler ends. One before may be frozen with a message that hangs.
+    await rest(world, 'after all processes were replaced', false);
     checkPlaces(world);
     checkEnd(world);
   } catch (error) {
@@ -42,17 +43,17 @@ export async function simulate(scenario: Scenario, isTold = false): Promise<RunR
 }
 
 /** Lets time pass until nothing is left to do. A queue that does not get there is wedged. */
-async function rest(world: World, when: string): Promise<void> {
+async function rest(world: World, when: string, mayHang: boolean): Promise<void> {
   const latest = world.time.now + REST_MS;
   let nextLook = 0;
   const isOver = (): boolean => {
     if (world.time.now < nextLook) return false;
     nextLook = world.time.now + LOOK_EACH_MS;
-    return isAtRest(world);
+    return isAtRest(world, mayHang);
   };
   await world.time.pass(world.time.now + 2_000, () => false);
   await world.time.pass(latest, isOver);
-  if (!isAtRest(world)) world.ledger.violate('no wedge', `messages are left ${when}`);
+  if (!isAtRest(world, mayHang)) world.ledger.violate('no wedge', `messages are left ${when}`);
 }
 
 function describe(error: unknown): string {
