@@ -1,31 +1,31 @@
 import type { MessageRecord, Start } from './ledger.js';
 import { placesIn } from './places.js';
-import type { World } from '../world/world.js';
+import type { CheckedRun } from './checked-run.js';
 
 /** What must be true of each message once everything is at rest and all processes were replaced. */
-export function checkEnd(world: World): void {
+export function checkEnd(run: CheckedRun): void {
   const dead = new Set<string>();
-  for (const queue of world.queues)
+  for (const queue of run.queues)
     for (const [id, places] of placesIn(queue)) {
       if (places.some((place) => place === 'dead')) dead.add(id);
       const others = places.filter((place) => place !== 'dead');
       if (others.length > 0)
-        world.ledger.violate('everything ends', `${id} is still ${others.join(', ')}`);
+        run.ledger.violate('everything ends', `${id} is still ${others.join(', ')}`);
     }
-  for (const record of world.ledger.messages.values()) {
-    checkNotLost(world, record, dead.has(record.plan.id));
-    checkDuplicates(world, record);
-    checkCounts(world, record, dead.has(record.plan.id));
+  for (const record of run.ledger.messages.values()) {
+    checkNotLost(run, record, dead.has(record.plan.id));
+    checkDuplicates(run, record);
+    checkCounts(run, record, dead.has(record.plan.id));
   }
-  if (world.scenario.isCalm) checkOrder(world);
+  if (run.scenario.isCalm) checkOrder(run);
 }
 
 function checkNotLost(
-  world: World,
+  run: CheckedRun,
   { plan, sent, starts, skipped }: MessageRecord,
   isDead: boolean,
 ): void {
-  const { ledger } = world;
+  const { ledger } = run;
   if (sent === 'refused' && (starts.length > 0 || isDead))
     ledger.violate('nothing from nowhere', `${plan.id} was refused, and handled all the same`);
   if (sent !== 'added' || isDead || skipped !== undefined) return;
@@ -36,16 +36,16 @@ function checkNotLost(
 }
 
 /** Each start but the first has a cause. */
-function checkDuplicates(world: World, record: MessageRecord): void {
+function checkDuplicates(run: CheckedRun, record: MessageRecord): void {
   const { plan, starts, redrivenAtMs } = record;
   starts.forEach((start, index) => {
     const before = starts[index - 1];
     if (before === undefined || causeOf(before) !== undefined) return;
     const isRedriven = redrivenAtMs.some((atMs) => atMs >= before.atMs && atMs <= start.atMs);
-    if (isRedriven || wasFenced(world, before, start)) return;
+    if (isRedriven || wasFenced(run, before, start)) return;
     // It may put back, or take, what the consumer holds by then.
-    if (world.hadLateCommand(before.process, before.atMs, start.atMs)) return;
-    world.ledger.violate(
+    if (run.hadLateCommand(before.process, before.atMs, start.atMs)) return;
+    run.ledger.violate(
       'no duplicate without a cause',
       `${plan.id} began at ${Math.round(start.atMs)} in ${start.process}, after it had begun at ` +
         `${Math.round(before.atMs)} in ${before.process} and ended: ${before.end ?? 'not yet'}`,
@@ -60,34 +60,34 @@ function causeOf(start: Start): string | undefined {
   return start.end === 'ok' || start.end === undefined ? undefined : start.end;
 }
 
-function wasFenced(world: World, before: Start, start: Start): boolean {
-  const fencedAt = world.fencedAtMs(before.consumer);
+function wasFenced(run: CheckedRun, before: Start, start: Start): boolean {
+  const fencedAt = run.fencedAtMs(before.consumer);
   return fencedAt !== undefined && fencedAt <= start.atMs;
 }
 
 /** Attempts and crashes are no more than what happened. */
-function checkCounts(world: World, record: MessageRecord, isDead: boolean): void {
+function checkCounts(run: CheckedRun, record: MessageRecord, isDead: boolean): void {
   const { plan, starts, redrivenAtMs } = record;
-  const queue = world.scenario.queues.find(({ name }) => name === plan.queue);
+  const queue = run.scenario.queues.find(({ name }) => name === plan.queue);
   if (queue === undefined || redrivenAtMs.length > 0) return;
   let before = 0;
   for (const { attempt, crashes, process } of starts) {
     if (attempt < before)
-      world.ledger.violate('counts', `${plan.id} has attempt ${attempt} after ${before}`);
+      run.ledger.violate('counts', `${plan.id} has attempt ${attempt} after ${before}`);
     if (crashes >= queue.maxCrashes)
-      world.ledger.violate('counts', `${plan.id} began in ${process} after ${crashes} crashes`);
+      run.ledger.violate('counts', `${plan.id} began in ${process} after ${crashes} crashes`);
     before = attempt;
   }
   const failures = starts.filter(({ end }) => end === 'failed' || end === 'timedOut').length;
   const isRejected = starts.some(({ end }) => end === 'rejected');
   const isCrashed = starts.some(({ gone }) => gone !== undefined) || record.plan.steps.length > 0;
   if (isDead && !isRejected && failures === 0 && !isCrashed)
-    world.ledger.violate('counts', `${plan.id} is dead without a cause`);
+    run.ledger.violate('counts', `${plan.id} is dead without a cause`);
 }
 
 /** With one place, and nothing that goes wrong: first in, first out. */
-function checkOrder(world: World): void {
-  const all = [...world.ledger.messages.values()];
+function checkOrder(run: CheckedRun): void {
+  const all = [...run.ledger.messages.values()];
   const inOrder = (
     records: readonly MessageRecord[],
     timeOf: (record: MessageRecord) => number,
@@ -100,7 +100,7 @@ function checkOrder(world: World): void {
       const next = started[index + 1];
       // Two that came within a trip of the network may change places on the way.
       if (next !== undefined && timeOf(record) > timeOf(next) + ORDER_SLACK_MS)
-        world.ledger.violate('order', `${record.plan.id} began before ${next.plan.id}, ${what}`);
+        run.ledger.violate('order', `${record.plan.id} began before ${next.plan.id}, ${what}`);
     });
   };
   const isDelayed = ({ plan }: MessageRecord): boolean => plan.delayMs !== undefined;
@@ -110,14 +110,14 @@ function checkOrder(world: World): void {
     sentAt,
     'which was sent earlier',
   );
-  checkDueOrder(world, all.filter(isDelayed));
+  checkDueOrder(run, all.filter(isDelayed));
 }
 
 /**
  * What is due goes to the head, so a message that was released for nobody can be overtaken by those that are due later. Most
  * keep their order all the same.
  */
-function checkDueOrder(world: World, delayed: readonly MessageRecord[]): void {
+function checkDueOrder(run: CheckedRun, delayed: readonly MessageRecord[]): void {
   const dueAt = ({ plan }: MessageRecord): number => plan.sentAtMs + (plan.delayMs ?? 0);
   const orderOf = ({ starts }: MessageRecord): number => starts[0]?.order ?? Infinity;
   let pairs = 0;
@@ -129,7 +129,7 @@ function checkDueOrder(world: World, delayed: readonly MessageRecord[]): void {
       if (orderOf(one) > orderOf(other)) reversed += 1;
     }
   if (delayed.length < LEAST_DELAYED || reversed <= pairs * MOST_REVERSED) return;
-  world.ledger.violate('order', `${reversed} of ${pairs} pairs of delayed messages were reversed`);
+  run.ledger.violate('order', `${reversed} of ${pairs} pairs of delayed messages were reversed`);
 }
 
 const LEAST_DELAYED = 4;

@@ -1,7 +1,7 @@
 import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
-import { idOfLetter } from '../world/administrator.js';
-import type { World } from '../world/world.js';
+import { readDeadLetter } from '../../../libs/redis-queue-transport/src/core/message/dead-letter.js';
+import type { CheckedRun } from './checked-run.js';
 
 /** Where each message of a queue is, by its id; several places for one that was doubled. */
 export function placesIn(queue: StoredQueue): ReadonlyMap<string, readonly string[]> {
@@ -20,25 +20,30 @@ export function placesIn(queue: StoredQueue): ReadonlyMap<string, readonly strin
   return places;
 }
 
+/** The id of the message that is dead. */
+export function idOfLetter(element: Buffer): string | undefined {
+  return idOf(readDeadLetter(element)?.original ?? element);
+}
+
 /** Each message is in one place, at any time. */
-export function checkPlaces(world: World): void {
-  for (const queue of world.queues)
+export function checkPlaces(run: CheckedRun): void {
+  for (const queue of run.queues)
     for (const [id, places] of placesIn(queue))
       if (places.length > 1)
-        world.ledger.violate('one place', `${id} is in ${places.length}: ${places.join(', ')}`);
+        run.ledger.violate('one place', `${id} is in ${places.length}: ${places.join(', ')}`);
 }
 
 /** Whether nothing is left but dead letters and, as long as there may be any, what handlers hold that never end. */
-export function isAtRest(world: World, mayHang: boolean): boolean {
+export function isAtRest(run: CheckedRun, mayHang: boolean): boolean {
   const isLeft = (id: string, place: string): boolean =>
-    place !== 'dead' && !(mayHang && place.startsWith('held') && hangs(world, id));
-  return world.queues.every((queue) =>
+    place !== 'dead' && !(mayHang && place.startsWith('held') && hangs(run, id));
+  return run.queues.every((queue) =>
     [...placesIn(queue)].every(([id, places]) => !places.some((place) => isLeft(id, place))),
   );
 }
 
-function hangs(world: World, id: string): boolean {
-  const record = world.ledger.of(id);
+function hangs(run: CheckedRun, id: string): boolean {
+  const record = run.ledger.of(id);
   const last = record?.starts.at(-1);
   if (record === undefined || last === undefined || last.gone !== undefined) return false;
   return last.end === undefined && record.plan.steps[record.starts.length - 1]?.does === 'hang';

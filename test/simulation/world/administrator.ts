@@ -1,10 +1,9 @@
 import type { AdminBroker } from '../../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
 import { Redriver } from '../../../libs/redis-queue-transport/src/core/admin/redriver.js';
-import { readDeadLetter } from '../../../libs/redis-queue-transport/src/core/message/dead-letter.js';
-import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { MemoryAdmin } from '../../../libs/redis-queue-transport/src/memory/admin/memory-admin.js';
 import { Contact } from '../../../libs/redis-queue-transport/src/memory/link/contact.js';
 import type { MemoryStore } from '../../../libs/redis-queue-transport/src/memory/store/memory-store.js';
+import { idOfLetter } from '../check/places.js';
 import { PREFIX } from './simulated-process.js';
 import type { SimulatedProcess } from './simulated-process.js';
 
@@ -34,9 +33,4 @@ export class Administrator {
     await this.#redriver.redrive(queue, letters);
     return letters.flatMap(({ element }) => idOfLetter(element) ?? []);
   }
-}
-
-/** The id of the message that is dead. */
-export function idOfLetter(element: Buffer): string | undefined {
-  return idOf(readDeadLetter(element)?.original ?? element);
 }

@@ -5,6 +5,7 @@ import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envel
 import { TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer/trial.js';
 import { MemoryStore } from '../../../libs/redis-queue-transport/src/memory/store/memory-store.js';
 import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
+import type { CheckedRun } from '../check/checked-run.js';
 import { checkPlaces } from '../check/places.js';
 import { Ledger } from '../check/ledger.js';
 import type { Start } from '../check/ledger.js';
@@ -36,7 +37,7 @@ interface Running {
 }
 
 /** One store, and the processes that send, consume and administer, in the time of one run. */
-export class World implements StoreMachine, ConsumerWatch {
+export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   readonly time = new VirtualTime();
   readonly runtime: ProcessRuntime;
   readonly store: MemoryStore;
@@ -293,6 +294,10 @@ export class World implements StoreMachine, ConsumerWatch {
     return this.#late.some(
       (late) => late.process === process && late.atMs >= fromMs && late.atMs <= toMs,
     );
+  }
+
+  get hasFenced(): boolean {
+    return this.#fencedAtMs.size > 0;
   }
 
   fencedAtMs(consumer: string): number | undefined {
