@@ -8,7 +8,7 @@ import { KEEP_REPLIES_MS } from '../../libs/redis-queue-transport/src/core/reque
 import { Contact } from '../../libs/redis-queue-transport/src/memory/link/contact.js';
 import { DirectLink } from '../../libs/redis-queue-transport/src/memory/link/direct-link.js';
 import type { Link } from '../../libs/redis-queue-transport/src/memory/link/link.js';
-import { MemoryStore } from '../../libs/redis-queue-transport/src/memory/store/memory-store.js';
+import { Store } from '../../libs/redis-queue-transport/src/memory/store/store.js';
 import type { Space } from '../../libs/redis-queue-transport/src/memory/store/space.js';
 import type { StoredQueue } from '../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import { CutLink } from '../support/cut-link.js';
@@ -23,12 +23,12 @@ const PREFIX = 'memory';
 export class MemoryWorld implements BrokerWorld {
   /** Trouble that brokers of this test told in the background. */
   readonly backgroundErrors: unknown[] = [];
-  store = new MemoryStore();
+  store = new Store();
   #closables: Closable[] = [];
   #brokers = 0;
 
   beginTest(): void {
-    this.store = new MemoryStore();
+    this.store = new Store();
     this.backgroundErrors.length = 0;
   }
 

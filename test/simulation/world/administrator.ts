@@ -2,7 +2,7 @@ import type { AdminBroker } from '../../../libs/redis-queue-transport/src/core/a
 import { Redriver } from '../../../libs/redis-queue-transport/src/core/admin/redriver.js';
 import { MemoryAdmin } from '../../../libs/redis-queue-transport/src/memory/admin/memory-admin.js';
 import { Contact } from '../../../libs/redis-queue-transport/src/memory/link/contact.js';
-import type { MemoryStore } from '../../../libs/redis-queue-transport/src/memory/store/memory-store.js';
+import type { Store } from '../../../libs/redis-queue-transport/src/memory/store/store.js';
 import { idOfLetter } from '../check/places.js';
 import { PREFIX } from './simulated-process.js';
 import type { SimulatedProcess } from './simulated-process.js';
@@ -14,7 +14,7 @@ export class Administrator {
   readonly #broker: AdminBroker;
   readonly #redriver: Redriver;
 
-  constructor({ link, runtime }: SimulatedProcess, store: MemoryStore) {
+  constructor({ link, runtime }: SimulatedProcess, store: Store) {
     this.#broker = new MemoryAdmin(store, PREFIX, new Contact(store, link, runtime));
     this.#redriver = new Redriver(this.#broker, {}, runtime);
   }

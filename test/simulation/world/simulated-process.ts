@@ -1,7 +1,7 @@
 import type { Broker } from '../../../libs/redis-queue-transport/src/core/broker/broker.js';
 import { SendBudget } from '../../../libs/redis-queue-transport/src/core/requests/send-budget.js';
 import { MemoryBroker } from '../../../libs/redis-queue-transport/src/memory/broker/memory-broker.js';
-import type { MemoryStore } from '../../../libs/redis-queue-transport/src/memory/store/memory-store.js';
+import type { Store } from '../../../libs/redis-queue-transport/src/memory/store/store.js';
 import type { ProcessRuntime } from '../time/process-runtime.js';
 import type { Cut } from './simulated-link.js';
 import { SimulatedLink } from './simulated-link.js';
@@ -21,7 +21,7 @@ export class SimulatedProcess {
   constructor(
     readonly name: string,
     readonly runtime: ProcessRuntime,
-    store: MemoryStore,
+    store: Store,
     machine: StoreMachine,
     network: Network,
   ) {

@@ -3,7 +3,7 @@ import { OutcomeUnknownError } from '../../../libs/redis-queue-transport/src/cor
 import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
 import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer/trial.js';
-import { MemoryStore } from '../../../libs/redis-queue-transport/src/memory/store/memory-store.js';
+import { Store } from '../../../libs/redis-queue-transport/src/memory/store/store.js';
 import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import type { CheckedRun } from '../check/checked-run.js';
 import { checkPlaces } from '../check/places.js';
@@ -40,7 +40,7 @@ interface Running {
 export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   readonly time = new VirtualTime();
   readonly runtime: ProcessRuntime;
-  readonly store: MemoryStore;
+  readonly store: Store;
   readonly ledger: Ledger;
   /** The last process by each planned name. */
   readonly #running = new Map<string, Running>();
@@ -67,7 +67,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     this.#chance = new Random(scenario.seed);
     this.ledger = new Ledger(scenario.messages, isTold);
     this.runtime = this.#runtimeOf('redis', RIGHT_CLOCKS);
-    this.store = new MemoryStore(this.runtime);
+    this.store = new Store(this.runtime);
     this.#sender = this.#processOf(SENDER, RIGHT_CLOCKS);
     this.#administrator = new Administrator(this.#processOf('admin', RIGHT_CLOCKS), this.store);
   }

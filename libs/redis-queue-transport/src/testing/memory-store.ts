@@ -12,7 +12,7 @@ import { MemoryAdmin } from '../memory/admin/memory-admin.js';
 import { MemoryBroker } from '../memory/broker/memory-broker.js';
 import { Contact } from '../memory/link/contact.js';
 import { DirectLink } from '../memory/link/direct-link.js';
-import { MemoryStore as Store } from '../memory/store/memory-store.js';
+import { Store } from '../memory/store/store.js';
 
 /**
  * Stands in for one Redis server, within this process. Give it as the option `connection` of servers, clients and admins:

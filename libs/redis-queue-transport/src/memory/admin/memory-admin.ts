@@ -13,7 +13,7 @@ import type {
 import type { EventAdminBroker } from '../../core/admin/event-admin-broker.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import type { Contact } from '../link/contact.js';
-import type { MemoryStore } from '../store/memory-store.js';
+import type { Store } from '../store/store.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { advance, purge, removeElement } from './changes.js';
 import { consumersOf, heldIn } from './consumers.js';
@@ -33,7 +33,7 @@ export class MemoryAdmin implements AdminBroker {
   readonly events: EventAdminBroker;
 
   constructor(
-    private readonly store: MemoryStore,
+    private readonly store: Store,
     private readonly prefix: string,
     private readonly contact: Contact,
   ) {

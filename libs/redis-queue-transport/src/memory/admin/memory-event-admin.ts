@@ -13,7 +13,7 @@ import { Subscriptions } from '../../core/subscriptions/subscriptions.js';
 import { MemoryIndex } from '../events/memory-index.js';
 import { addPart, readPart } from '../history/history-part.js';
 import type { Contact } from '../link/contact.js';
-import type { MemoryStore } from '../store/memory-store.js';
+import type { Store } from '../store/store.js';
 import type { Space } from '../store/space.js';
 import { lastEntry, listHistory } from './list-history.js';
 import { endHistory, retire } from './retire.js';
@@ -23,7 +23,7 @@ export class MemoryEventAdmin implements EventAdminBroker {
   readonly #space: Space;
 
   constructor(
-    store: MemoryStore,
+    store: Store,
     prefix: string,
     private readonly contact: Contact,
   ) {

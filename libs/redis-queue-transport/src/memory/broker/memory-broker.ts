@@ -27,7 +27,7 @@ import { Consumers } from '../lease/consumers.js';
 import { ListFeeder } from '../queue/list-feeder.js';
 import { Pushes } from '../queue/pushes.js';
 import { MemoryReplies } from '../replies/memory-replies.js';
-import type { MemoryStore } from '../store/memory-store.js';
+import type { Store } from '../store/store.js';
 import type { MemoryBrokerEvents, MemoryBrokerOptions } from '../process/broker-options.js';
 import { Names } from '../process/names.js';
 import { ServedNames } from './served-names.js';
@@ -47,7 +47,7 @@ export class MemoryBroker implements Broker {
   #interruptions = 0;
 
   constructor(
-    private readonly store: MemoryStore,
+    private readonly store: Store,
     private readonly options: MemoryBrokerOptions,
     events: MemoryBrokerEvents,
   ) {

@@ -3,7 +3,7 @@ import type { ConnectionHealth } from '../../core/broker/health.js';
 import { messageOf } from '../../core/errors/message-of.js';
 import { drained } from '../../core/process/drained.js';
 import type { Runtime } from '../../core/process/runtime.js';
-import type { MemoryStore } from '../store/memory-store.js';
+import type { Store } from '../store/store.js';
 import type { BlockingCommand, Command, Link, Subscription } from './link.js';
 
 /** A broker's use of its link: what is under way, how it went, and that nothing is called once it is closed. */
@@ -14,7 +14,7 @@ export class Contact {
   #failure: { readonly text: string; readonly since: number } | undefined;
 
   constructor(
-    private readonly store: MemoryStore,
+    private readonly store: Store,
     private readonly link: Link,
     readonly runtime: Runtime,
   ) {}

@@ -1,17 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
-import { MemoryStore } from '../store/memory-store.js';
+import { Store } from '../store/store.js';
 import { DirectLink } from './direct-link.js';
 
 const NEVER = new AbortController().signal;
 const WAIT_MS = 60_000;
 
-function linked(): { link: DirectLink; store: MemoryStore; told: string[] } {
-  return { link: new DirectLink(nodeRuntime), store: new MemoryStore(), told: [] };
+function linked(): { link: DirectLink; store: Store; told: string[] } {
+  return { link: new DirectLink(nodeRuntime), store: new Store(), told: [] };
 }
 
 /** Takes from a list, and says what it took. */
-function taking(store: MemoryStore) {
+function taking(store: Store) {
   const list = store.list('list');
   return (answer: (taken: string | undefined) => void): (() => void) =>
     list.blockingTake(store.clock, WAIT_MS, () => String(list.shift()), answer);

@@ -1,14 +1,14 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Channel } from '../link/channel.js';
 import type { Contact } from '../link/contact.js';
-import type { MemoryStore } from '../store/memory-store.js';
+import type { Store } from '../store/store.js';
 import type { Space } from '../store/space.js';
 import type { MemoryBrokerEvents, MemoryBrokerOptions } from './broker-options.js';
 import type { Names } from './names.js';
 
 /** What the parts of a broker share. */
 export interface Surroundings {
-  readonly store: MemoryStore;
+  readonly store: Store;
   /** What the store holds under the broker's prefix. Only commands may touch it. */
   readonly space: Space;
   readonly contact: Contact;

@@ -1,7 +1,7 @@
 import type { ListSource } from '../../core/broker/broker.js';
 import { WITHOUT_COUNTS, frontText } from '../../core/message/header.js';
 import type { Names } from '../process/names.js';
-import type { MemoryStore } from '../store/memory-store.js';
+import type { Store } from '../store/store.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { park } from './add-message.js';
 import { LARGE_BYTES } from './large-elements.js';
@@ -11,7 +11,7 @@ const MOST_ELEMENTS = 250;
 
 /** Where elements come from and go to. */
 export interface FeedPath {
-  readonly store: MemoryStore;
+  readonly store: Store;
   readonly source: ListSource;
   readonly queue: StoredQueue;
   readonly names: Names;
@@ -36,7 +36,7 @@ export function moveMany({ store, source, queue, names }: FeedPath): boolean {
   return true;
 }
 
-function takeFromSource(store: MemoryStore, { key, take }: ListSource): Buffer | undefined {
+function takeFromSource(store: Store, { key, take }: ListSource): Buffer | undefined {
   const list = store.list(key);
   return take === 'left' ? list.shift() : list.pop();
 }

@@ -58,7 +58,8 @@ export class StoredList extends Deque<Buffer> {
       answer(take());
       return () => undefined;
     }
-    let alarm: Alarm | undefined;
+    // It may ring at once, before there is anything to cancel.
+    let alarm: Alarm | undefined = undefined;
     const end = (): void => {
       this.#takers.delete(taker);
       alarm?.cancel();
@@ -73,7 +74,6 @@ export class StoredList extends Deque<Buffer> {
       answer(undefined);
     };
     this.#takers.add(taker);
-    // It may ring at once.
     alarm = clock.at(clock.nowMs() + waitMs, unblock);
     return unblock;
   }

@@ -10,7 +10,7 @@ import { StoredList } from './stored-list.js';
  *
  * Whatever changes or reads it is a command: a function that runs to its end without a pause, as a script of Redis does.
  */
-export class MemoryStore {
+export class Store {
   readonly clock: StoreClock;
   readonly #spaces = new Map<string, Space>();
   /** Lists of other programs, by their keys. */
