@@ -48,7 +48,8 @@ async function main(): Promise<number> {
   if (values.replay !== undefined) return replay(values.replay);
   const seed = values.seed ?? seedOfCommit();
   const beganAt = performance.now();
-  const { ran, failure } = await runShares(seed, Number(values.seeds), Number(values.workers));
+  const [count, workers] = [countOf('seeds', values.seeds), countOf('workers', values.workers)];
+  const { ran, failure } = await runShares(seed, count, workers);
   const seconds = (performance.now() - beganAt) / 1_000;
   const rate = `${ran} schedules of seed ${seed} in ${seconds.toFixed(1)} s: ${Math.round(ran / seconds)} a second`;
   if (failure === undefined) return tell(`${rate}. Every rule held.`, 0);
@@ -57,6 +58,13 @@ async function main(): Promise<number> {
   const shrunk = await shrink(makeScenario(failure.seed));
   tell(await storyOf(shrunk), 1);
   return tell(`\nTo run it again: npm run test:simulate -- --replay ${failure.seed}`, 1);
+}
+
+/** @throws for what is no number: no schedule would run, and every rule hold */
+function countOf(option: string, text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new Error(`--${option} must be a whole number above 0, got ${text}`);
 }
 
 async function runShares(seed: string, count: number, workers: number): Promise<ShareResult> {

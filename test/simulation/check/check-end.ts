@@ -80,7 +80,8 @@ function checkCounts(run: CheckedRun, record: MessageRecord, isDead: boolean): v
   }
   const failures = starts.filter(({ end }) => end === 'failed' || end === 'timedOut').length;
   const isRejected = starts.some(({ end }) => end === 'rejected');
-  const isCrashed = starts.some(({ gone }) => gone !== undefined) || record.plan.steps.length > 0;
+  // What a consumer had taken and not begun counts as crashed too.
+  const isCrashed = starts.some(({ gone }) => gone !== undefined) || run.hasFenced;
   if (isDead && !isRejected && failures === 0 && !isCrashed)
     run.ledger.violate('counts', `${plan.id} is dead without a cause`);
 }

@@ -82,7 +82,7 @@ export class ProcessRuntime implements Runtime {
       if (this.#isDead || event.run === undefined) return;
       const readyAt = Math.max(this.#frozenUntilMs, this.#busyUntilMs);
       if (readyAt <= this.time.now) run();
-      else this.time.at(readyAt, go);
+      else this.time.at(readyAt, go, event.order);
     };
     const event = this.time.at(atMs, go);
     return event;

@@ -19,8 +19,9 @@ export class VirtualTime {
   /** A binary heap. */
   readonly #events: VirtualEvent[] = [];
 
-  at(atMs: number, run: () => void): VirtualEvent {
-    const event = { atMs: Math.max(atMs, this.now), order: (this.#made += 1), run };
+  /** @param order of an event that was put off: it keeps its place among those of the same time */
+  at(atMs: number, run: () => void, order = (this.#made += 1)): VirtualEvent {
+    const event = { atMs: Math.max(atMs, this.now), order, run };
     this.#add(event);
     return event;
   }
