@@ -28,11 +28,13 @@ function wedged(): Scenario {
   const [process] = scenario.processes;
   const [queue] = scenario.queues;
   const plan = { queue: 'a', sentAtMs: 100, delayMs: undefined, expiresInMs: undefined };
-  const message = { ...plan, deduplicateMs: undefined };
+  const message = { ...plan, sender: scenario.senders[0]!, deduplicateMs: undefined };
   return {
     ...scenario,
     isCalm: false,
-    queues: [{ ...queue!, name: 'a', timeoutMs: undefined, batchSize: undefined }],
+    queues: [
+      { ...queue!, name: 'a', eventsOf: undefined, timeoutMs: undefined, batchSize: undefined },
+    ],
     processes: [{ ...process!, consumes: [{ queue: 'a', concurrency: 1, prefetch: 1 }] }],
     messages: [
       ...Array.from({ length: 10 }, (_, n) => ({ ...message, id: `ok${n}`, steps: [] })),

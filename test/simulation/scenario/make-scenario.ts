@@ -1,3 +1,4 @@
+import { subscriptionQueue } from '../../../libs/redis-queue-transport/src/core/message/queue-name.js';
 import { Random } from '../time/random.js';
 import type {
   Act,
@@ -9,8 +10,8 @@ import type {
   Step,
 } from './scenario.js';
 
-/** The process that sends; its link can be cut as well. */
-export const SENDER = 'sender';
+/** Takes the events of a queue that is one of events. */
+export const GROUP = 'g';
 
 /** Messages are sent, and things go wrong, in this time. */
 const BUSY_MS = 8_000;
@@ -21,21 +22,27 @@ export function makeScenario(seed: string): Scenario {
   const isCalm = chance.named('kind').chance(0.15);
   const queues = isCalm ? [calmQueue(chance)] : queuesOf(chance.named('queues'));
   const processes = processesOf(chance.named('processes'), queues, isCalm);
-  const messages = messagesOf(chance.named('messages'), queues, processes, isCalm);
-  const acts = isCalm
-    ? calmActs(chance.named('acts'))
-    : actsOf(chance.named('acts'), queues, processes);
+  // Only of one sender it is known in which order Redis got its messages.
+  const senderCount = isCalm ? 1 : chance.named('senders').between(1, 3);
+  const senders = Array.from({ length: senderCount }, (_, index) => `sender${index + 1}`);
+  const among = { queues, processes, senders };
+  const messages = messagesOf(chance.named('messages'), among, isCalm);
+  const acts = isCalm ? calmActs(chance.named('acts')) : actsOf(chance.named('acts'), among);
   const slowMs = isCalm ? 5 : chance.named('network').pick([5, 40, 120]);
   return {
     seed,
     isCalm,
     queues,
     processes,
+    senders,
     messages,
     acts: [...acts].sort((one, other) => one.atMs - other.atMs),
     network: { leastMs: 0.2, mostMs: 2, slowMs },
   };
 }
+
+/** Who takes part. */
+type Among = Pick<Scenario, 'queues' | 'processes' | 'senders'>;
 
 function calmQueue(chance: Random): QueuePlan {
   return { ...queueOf(chance.named('queue'), 'a'), batchSize: undefined, onceMs: undefined };
@@ -43,12 +50,22 @@ function calmQueue(chance: Random): QueuePlan {
 
 function queuesOf(chance: Random): QueuePlan[] {
   const names = chance.chance(0.4) ? ['a', 'b'] : ['a'];
-  return names.map((name) => queueOf(chance, name));
+  return names.map((name) => {
+    const queue = queueOf(chance, name);
+    return chance.chance(0.25) ? ofEvents(queue) : queue;
+  });
+}
+
+/** The same for the events of a group. */
+function ofEvents(queue: QueuePlan): QueuePlan {
+  const { name: pattern } = queue;
+  return { ...queue, name: subscriptionQueue({ group: GROUP, pattern }), eventsOf: pattern };
 }
 
 function queueOf(chance: Random, name: string): QueuePlan {
   return {
     name,
+    eventsOf: undefined,
     leaseMs: chance.pick([1_000, 2_000, 3_000]),
     attempts: chance.between(2, 4),
     retryDelayMs: chance.pick([0, 50, 700]),
@@ -83,8 +100,7 @@ function consumerOf(chance: Random, queue: string, isCalm: boolean): ConsumerPla
 
 function messagesOf(
   chance: Random,
-  queues: readonly QueuePlan[],
-  processes: readonly ProcessPlan[],
+  { queues, processes, senders }: Among,
   isCalm: boolean,
 ): MessagePlan[] {
   return queues.flatMap((queue) => {
@@ -102,12 +118,14 @@ function messagesOf(
       const mayHang = hangs > 0 && chance.chance(0.15);
       if (mayHang) hangs -= 1;
       const kind = isCalm ? 'calm' : mayHang ? 'hang' : index < kills ? 'kill' : 'any';
+      const isDelayed = queue.eventsOf === undefined && chance.chance(isCalm ? 0.6 : 0.25);
       const sentAtMs = bursts ? 1_000 * chance.between(0, 5) : chance.between(0, BUSY_MS / 2);
       return {
-        id: `${queue.name}${index + 1}`,
+        id: `${queue.eventsOf ?? queue.name}${index + 1}`,
         queue: queue.name,
+        sender: senders[index % senders.length] ?? 'sender1',
         sentAtMs,
-        delayMs: chance.chance(isCalm ? 0.6 : 0.25) ? chance.between(100, 4_000) : undefined,
+        delayMs: isDelayed ? chance.between(100, 4_000) : undefined,
         expiresInMs: !isCalm && chance.chance(0.08) ? chance.between(50, 5_000) : undefined,
         deduplicateMs: chance.chance(0.2) ? 3_600_000 : undefined,
         steps: stepsOf(chance, kind, queue, isComputing),
@@ -148,29 +166,20 @@ function calmActs(chance: Random): Act[] {
   const acts: Act[] = [];
   for (let n = chance.between(0, 2); n > 0; n -= 1) {
     const atMs = chance.between(0, BUSY_MS / 2);
-    acts.push({ atMs, act: 'pause', queue: 'a' });
-    acts.push({ atMs: atMs + chance.between(500, 4_000), act: 'resume', queue: 'a' });
+    acts.push({ atMs, act: 'pause', queue: 'a', by: 0 });
+    acts.push({ atMs: atMs + chance.between(500, 4_000), act: 'resume', queue: 'a', by: 0 });
   }
   return acts;
 }
 
-function actsOf(
-  chance: Random,
-  queues: readonly QueuePlan[],
-  processes: readonly ProcessPlan[],
-): readonly Act[] {
+function actsOf(chance: Random, among: Among): readonly Act[] {
   const count = chance.between(1, 9);
-  return Array.from({ length: count }, () => actOf(chance, queues, processes)).flat();
+  return Array.from({ length: count }, () => actOf(chance, among)).flat();
 }
 
-function actOf(
-  chance: Random,
-  [queue, ...queues]: readonly QueuePlan[],
-  [process, ...processes]: readonly ProcessPlan[],
-): readonly Act[] {
-  if (queue === undefined || process === undefined) return [];
-  const { name, leaseMs } = chance.pick([queue, ...queues]);
-  const of = chance.pick([process, ...processes]);
+function actOf(chance: Random, { queues, processes, senders }: Among): readonly Act[] {
+  const { name, leaseMs } = chance.pick(queues);
+  const of = chance.pick(processes);
   const atMs = chance.between(100, BUSY_MS);
   const longMs = chance.pick([100, leaseMs / 2, 1.5 * leaseMs, 2.5 * leaseMs]);
   const drawn = chance.next();
@@ -192,7 +201,7 @@ function actOf(
     const ms = chance.pick([0, 300, 2 * leaseMs]);
     const lateMs = chance.pick([5, 500, 2 * leaseMs]);
     const from = chance.pick(['now', 'next call', 'next wait'] as const);
-    const process = chance.chance(0.2) ? SENDER : of.name;
+    const process = chance.chance(0.2) ? chance.pick(senders) : of.name;
     return [{ atMs, act: 'cut', process, from, silentMs, ms, fate, lateMs }];
   }
   if (drawn < 0.78) {
@@ -202,9 +211,14 @@ function actOf(
   if (drawn < 0.83) return [{ atMs, act: 'freezeRedis', ms: longMs }];
   if (drawn < 0.93) {
     return [
-      { atMs, act: 'pause', queue: name },
-      { atMs: atMs + longMs, act: 'resume', queue: name },
+      { atMs, act: 'pause', queue: name, by: 0 },
+      { atMs: atMs + longMs, act: 'resume', queue: name, by: chance.pick([0, 1]) },
     ];
   }
-  return [{ atMs, act: 'redrive', queue: name }];
+  if (drawn < 0.96) {
+    const ms = chance.pick([-3_600_000, -2_000, 2_000, 3_600_000]);
+    return [{ atMs, act: 'setWall', process: of.name, ms }];
+  }
+  const redrive: Act = { atMs, act: 'redrive', queue: name, by: 0 };
+  return chance.chance(0.5) ? [redrive, { ...redrive, by: 1 }] : [redrive];
 }

@@ -8,6 +8,8 @@ export interface Scenario {
   readonly isCalm: boolean;
   readonly queues: readonly QueuePlan[];
   readonly processes: readonly ProcessPlan[];
+  /** Names of the processes that send. */
+  readonly senders: readonly string[];
   readonly messages: readonly MessagePlan[];
   readonly acts: readonly Act[];
   readonly network: NetworkPlan;
@@ -15,6 +17,8 @@ export interface Scenario {
 
 export interface QueuePlan {
   readonly name: string;
+  /** It takes the events of this pattern for a group; undefined for a queue of messages. */
+  readonly eventsOf: string | undefined;
   readonly leaseMs: number;
   readonly attempts: number;
   readonly retryDelayMs: number;
@@ -55,6 +59,7 @@ export type Step =
 export interface MessagePlan {
   readonly id: string;
   readonly queue: string;
+  readonly sender: string;
   readonly sentAtMs: number;
   readonly delayMs: number | undefined;
   readonly expiresInMs: number | undefined;
@@ -63,6 +68,9 @@ export interface MessagePlan {
   /** What its handler does in each start; afterwards it is ok. */
   readonly steps: readonly Step[];
 }
+
+/** There are two, so that they can do the same at once. */
+export type Administrators = 0 | 1;
 
 export type CutFrom = 'now' | 'next call' | 'next wait';
 
@@ -86,7 +94,12 @@ export type Act = { readonly atMs: number } & (
       readonly lateMs: number;
     }
   | { readonly act: 'setRedisClock' | 'freezeRedis'; readonly ms: number }
-  | { readonly act: 'pause' | 'resume' | 'redrive'; readonly queue: string }
+  /** By the administrator of this number. */
+  | {
+      readonly act: 'pause' | 'resume' | 'redrive';
+      readonly queue: string;
+      readonly by: Administrators;
+    }
 );
 
 /** How long each way of a call takes. */

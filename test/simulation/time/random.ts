@@ -29,8 +29,11 @@ export class Random {
     return this.next() < part;
   }
 
-  pick<T>(items: readonly [T, ...T[]]): T {
-    return items[this.between(0, items.length - 1)] ?? items[0];
+  /** @throws RangeError for an empty list */
+  pick<T>(items: readonly T[]): T {
+    const at = this.between(0, items.length - 1);
+    for (const picked of items.slice(at, at + 1)) return picked;
+    throw new RangeError('There is nothing to pick from.');
   }
 }
 

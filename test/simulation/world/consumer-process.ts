@@ -66,10 +66,6 @@ export class QueueConsumer {
     await this.#consumer?.stop(deadlineMs);
   }
 
-  get isSlowed(): boolean {
-    return this.#consumer?.slowed !== undefined;
-  }
-
   #newConsumer(): Consumer {
     const { name, runtime, broker } = this.process;
     const { plan, places } = this;
@@ -83,6 +79,7 @@ export class QueueConsumer {
       deadLetterMaxAgeMs: 30 * 24 * 3_600_000,
       maxCrashes: plan.maxCrashes,
       onceMs: plan.onceMs,
+      subscription: plan.eventsOf === undefined ? undefined : {},
     };
     const watched: ConsumerBroker = {
       join: async (...terms) => this.#watched(await broker.join(...terms)),

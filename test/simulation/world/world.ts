@@ -1,3 +1,4 @@
+import type { Published } from '../../../libs/redis-queue-transport/src/core/broker/broker.js';
 import { encodeElement } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { OutcomeUnknownError } from '../../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
@@ -9,8 +10,15 @@ import type { CheckedRun } from '../check/checked-run.js';
 import { checkPlaces } from '../check/places.js';
 import { Ledger } from '../check/ledger.js';
 import type { Start } from '../check/ledger.js';
-import { SENDER } from '../scenario/make-scenario.js';
-import type { Act, MessagePlan, ProcessPlan, Scenario, Step } from '../scenario/scenario.js';
+import { GROUP } from '../scenario/make-scenario.js';
+import type {
+  Act,
+  MessagePlan,
+  ProcessPlan,
+  QueuePlan,
+  Scenario,
+  Step,
+} from '../scenario/scenario.js';
 import { ProcessRuntime } from '../time/process-runtime.js';
 import { Random } from '../time/random.js';
 import { VirtualTime } from '../time/virtual-time.js';
@@ -48,8 +56,8 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   readonly #fencedAtMs = new Map<string, number>();
   readonly #members = new Set<string>();
   readonly #chance: Random;
-  readonly #sender: SimulatedProcess;
-  readonly #administrator: Administrator;
+  readonly #senders: ReadonlyMap<string, SimulatedProcess>;
+  readonly #administrators: readonly [Administrator, Administrator];
   /** Commands that were executed after their connection was lost. */
   readonly #late: { readonly process: string; readonly atMs: number }[] = [];
   /** By the planned name. */
@@ -68,12 +76,18 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     this.ledger = new Ledger(scenario.messages, isTold);
     this.runtime = this.#runtimeOf('redis', RIGHT_CLOCKS);
     this.store = new Store(this.runtime);
-    this.#sender = this.#processOf(SENDER, RIGHT_CLOCKS);
-    this.#administrator = new Administrator(this.#processOf('admin', RIGHT_CLOCKS), this.store);
+    this.#senders = new Map(
+      scenario.senders.map((name) => [name, this.#processOf(name, RIGHT_CLOCKS)]),
+    );
+    this.#administrators = [this.#administratorOf('admin1'), this.#administratorOf('admin2')];
   }
 
   queue(name: string): StoredQueue {
     return this.store.space(PREFIX).queue(name);
+  }
+
+  #plannedQueue(queue: string): QueuePlan | undefined {
+    return this.scenario.queues.find(({ name }) => name === queue);
   }
 
   get queues(): readonly StoredQueue[] {
@@ -82,6 +96,9 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
 
   /** Plans everything that the scenario says. */
   begin(): void {
+    for (const { broker } of this.#senders.values())
+      for (const { eventsOf } of this.scenario.queues)
+        if (eventsOf !== undefined) void broker.declare({ pattern: eventsOf, groups: [GROUP] });
     for (const plan of this.scenario.processes)
       this.time.at(plan.startsAtMs, () => this.#start(plan));
     for (const message of this.scenario.messages)
@@ -94,7 +111,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     this.tell('all faults end');
     // What was delayed while the clock was ahead would be due in an hour.
     this.#setRedisClock(this.#mostAheadMs - this.#redisAheadMs);
-    for (const { name } of this.scenario.queues) void this.#administrator.resume(name);
+    for (const { name } of this.scenario.queues) void this.#administrators[0].resume(name);
     for (const plan of this.scenario.processes) if (!this.#isUp(plan.name)) this.#start(plan);
   }
 
@@ -125,6 +142,10 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     return new SimulatedProcess(name, this.#runtimeOf(name, clocks), this.store, this, network);
   }
 
+  #administratorOf(name: string): Administrator {
+    return new Administrator(this.#processOf(name, RIGHT_CLOCKS), this.store);
+  }
+
   #start(plan: ProcessPlan): void {
     if (this.#isUp(plan.name)) return;
     this.#generation += 1;
@@ -132,7 +153,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     this.tell(`${process.name} starts`);
     const turn = new TrialTurn();
     const consumers = plan.consumes.flatMap((places) => {
-      const queue = this.scenario.queues.find(({ name }) => name === places.queue);
+      const queue = this.#plannedQueue(places.queue);
       return queue === undefined ? [] : [new QueueConsumer(process, queue, places, turn, this)];
     });
     this.#running.set(plan.name, { process, consumers, isStopping: false });
@@ -184,16 +205,16 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
         for (const { name } of this.scenario.processes) this.#trouble(name, act.ms);
         return this.runtime.freeze(act.ms);
       case 'pause':
-        return void this.#administrator.pause(act.queue);
+        return void this.#administrators[act.by].pause(act.queue);
       case 'resume':
-        return void this.#administrator.resume(act.queue);
+        return void this.#administrators[act.by].resume(act.queue);
       case 'redrive':
-        return void this.#redrive(act.queue);
+        return void this.#redrive(this.#administrators[act.by], act.queue);
     }
   }
 
   #linkOf(process: string): SimulatedLink | undefined {
-    return process === SENDER ? this.#sender.link : this.#running.get(process)?.process.link;
+    return (this.#senders.get(process) ?? this.#running.get(process)?.process)?.link;
   }
 
   /** Its leases may end in this time, or soon afterwards. */
@@ -229,23 +250,27 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
 
   async #send(plan: MessagePlan): Promise<void> {
     const record = this.ledger.of(plan.id);
-    if (record === undefined) return;
-    const { broker } = this.#sender;
+    const broker = this.#senders.get(plan.sender)?.broker;
+    if (record === undefined || broker === undefined) return;
     const nowMs = broker.nowMs();
     const expiresAtMs = plan.expiresInMs === undefined ? undefined : nowMs + plan.expiresInMs;
-    const element = encodeElement({ id: plan.id, sentAtMs: nowMs, expiresAtMs }, '{}');
+    const pattern = this.#plannedQueue(plan.queue)?.eventsOf;
+    const element = encodeElement({ id: plan.id, sentAtMs: nowMs, pattern, expiresAtMs }, '{}');
     const dueMs = plan.delayMs === undefined ? undefined : nowMs + plan.delayMs;
     const { deduplicateMs } = plan;
     try {
-      record.sent = await broker.push(plan.queue, plan.id, element, { dueMs, deduplicateMs });
+      record.sent =
+        pattern === undefined
+          ? await broker.push(plan.queue, plan.id, element, { dueMs, deduplicateMs })
+          : outcomeOf(await broker.publish(pattern, plan.id, element, { deduplicateMs }));
     } catch (error) {
       record.sent = error instanceof OutcomeUnknownError ? 'unknown' : 'refused';
     }
     this.tell(`${plan.id} was sent: ${record.sent}`);
   }
 
-  async #redrive(queue: string): Promise<void> {
-    const ids = await this.#administrator.redrive(queue);
+  async #redrive(administrator: Administrator, queue: string): Promise<void> {
+    const ids = await administrator.redrive(queue);
     for (const id of ids) this.ledger.of(id)?.redrivenAtMs.push(this.time.now);
     this.tell(`redriven: ${ids.join(' ')}`);
   }
@@ -415,4 +440,10 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   idsIn(elements: Iterable<Buffer>): string[] {
     return [...elements].map((element) => idOf(element) ?? '?');
   }
+}
+
+/** An event that was published before its group was known is held by nobody. */
+function outcomeOf({ isDuplicate, groups }: Published): 'added' | 'duplicate' | 'refused' {
+  if (isDuplicate) return 'duplicate';
+  return groups === 0 ? 'refused' : 'added';
 }
