@@ -51,7 +51,7 @@ const MIB = 1_048_576;
 
 /**
  * Runs apps in a test, apart from everything else that uses the same Redis: sends to them, waits until all is settled,
- * tells what happened, and lets handlers fail. Whatever place an app's `RedisQueueModule` names, it gets that of the kit.
+ * tells what happened, and lets handlers fail. Every `RedisQueueModule` of an app uses the kit's connection and prefix.
  */
 export class RedisQueueTestKit {
   /** As any client: for everything that {@link send}, {@link emit} and {@link enqueue} do not offer. */

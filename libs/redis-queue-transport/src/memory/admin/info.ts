@@ -1,6 +1,6 @@
 /**
- * What a store in memory tells in the place of Redis's INFO: that it is no Redis, and is never full. Dashboards that show
- * these facts show zeros. What it does not say, such as whether it keeps an append-only file, nobody can find fault with.
+ * Takes the place of Redis's INFO: it says that this is no Redis, and never full. Dashboards show zeros for these facts.
+ * It leaves out what a health check could object to, such as whether there is an append-only file.
  */
 export const MEMORY_INFO = [
   '# Server',

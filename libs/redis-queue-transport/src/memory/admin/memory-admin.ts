@@ -153,7 +153,7 @@ export class MemoryAdmin implements AdminBroker {
   }
 }
 
-/** Whoever gets it may change it. */
+/** A copy, since the caller may change it. */
 function copyOf(element: Buffer): Buffer {
   return Buffer.from(element);
 }

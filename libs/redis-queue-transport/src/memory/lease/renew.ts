@@ -72,7 +72,7 @@ function byEnd(one: SeenLease, other: SeenLease): number {
   return one.endsAtMs - other.endsAtMs || (one.consumer < other.consumer ? -1 : 1);
 }
 
-/** How many dead letters were dropped since that was told last, no matter who dropped them. */
+/** How many dead letters were dropped since the last report, by any process. */
 function takeUntold({ counts }: StoredQueue): number {
   const untold = counts.deadLettersDropped - counts.deadLettersTold;
   counts.deadLettersTold = counts.deadLettersDropped;

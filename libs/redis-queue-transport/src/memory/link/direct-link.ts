@@ -4,9 +4,9 @@ import type { BlockingCommand, Command, Link, Subscription } from './link.js';
 
 /** Executes at once, and answers in the next turn of the event loop. Nothing is ever lost on the way. */
 export class DirectLink implements Link {
-  /** What has to be told in the next turn, in order. */
+  /** To be called in the next turn, in order. */
   #answers: (() => void)[] = [];
-  /** What ends that which blocks or listens. */
+  /** End blocking calls and subscriptions. */
   readonly #open = new Set<() => void>();
 
   constructor(private readonly runtime: Pick<Runtime, 'setImmediate'>) {}

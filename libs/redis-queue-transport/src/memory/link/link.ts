@@ -41,10 +41,10 @@ export interface Link {
    * A call that may wait, on a connection of its own: nothing waits behind it. The signal asks to end it; it then still
    * answers, with what it took before that arrived, or with undefined.
    *
-   * If the link is cut while the command waits, the call rejects with `OutcomeUnknownError`, and what happens at the store is
-   * for the link to choose: end the command at once, as a store does that learns of the cut; end it later; or never, so that
-   * it ends by its own time. Until then it can still take something. It can also be executed for the first time after
-   * the cut. So what it takes is in the hands of a consumer that does not know, and may long be fenced.
+   * If the link is cut while the command waits, the call rejects with `OutcomeUnknownError`, and the link decides what happens
+   * at the store. The command can end at once, as when the store learns of the cut; later; or only after its own time. Until
+   * then it can still take something. It can also be executed for the first time after the cut. So the consumer that holds
+   * what it takes does not know of it, and may long be fenced.
    */
   block<T>(
     action: string,

@@ -17,7 +17,7 @@ export interface Surroundings {
   readonly names: Names;
   readonly options: MemoryBrokerOptions;
   readonly events: MemoryBrokerEvents;
-  /** Callbacks run in this async context, and not in that of whoever happened to cause them. */
+  /** Callbacks run in this async context, not in that of the call that caused them. */
   readonly home: AsyncResource;
   /** Opens the link, or waits for it. */
   readonly connect: () => Promise<void>;

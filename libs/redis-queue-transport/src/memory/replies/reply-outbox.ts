@@ -37,7 +37,7 @@ export class ReplyOutbox {
     });
   }
 
-  /** Also if the link does not become ready: then each reply fails by itself. */
+  /** Sends even if the link does not become ready: each reply then fails by itself. */
   async #sendWhenReady(): Promise<void> {
     await this.contact.ready(REPLY_PATIENCE_MS).catch(() => undefined);
     const waiting = this.#waiting;

@@ -76,7 +76,7 @@ export class DelayedMessages {
     return this.#rank((other) => compare(other, message) <= 0);
   }
 
-  /** How many come first of which this is true; it is true of none behind one of which it is not. */
+  /** How many meet the condition. Those that do must all stand in front of those that do not. */
   #rank(isBefore: (message: DelayedMessage) => boolean): number {
     let low = 0;
     let high = this.length;

@@ -36,7 +36,7 @@ export class EntryLog<T> {
     return this.length === 0 ? undefined : this.#entries.at(-1);
   }
 
-  /** Also where the clock was set back, a new entry comes behind all that ever were. */
+  /** A new entry comes behind all earlier ones, even if the clock was set back. */
   add(nowMs: number, value: T): LogEntry<T> {
     const isLater = nowMs > this.#lastMs;
     this.#lastSequence = isLater ? 0 : this.#lastSequence + 1;

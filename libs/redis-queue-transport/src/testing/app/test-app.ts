@@ -26,7 +26,7 @@ export class RedisQueueTestApp {
     throw new TestKitError(`The app "${this.name}" was started without the option http: true.`);
   }
 
-  /** A provider of the app, of whichever module. */
+  /** A provider from any module of the app. */
   get<T>(token: InjectionToken<T>): T {
     return this.nest.get<T>(token, { strict: false });
   }

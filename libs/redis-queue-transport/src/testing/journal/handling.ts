@@ -9,7 +9,7 @@ export class Handling {
   readonly results: unknown[] = [];
   /** Undefined while it runs. */
   end: HandlerEnd | undefined;
-  /** Its process has died: whatever its handler ends with, counts for nothing. */
+  /** Its process has died, so the result of its handler is ignored. */
   isGone = false;
   /** What the kit does to it, for people. */
   fault: string | undefined;
