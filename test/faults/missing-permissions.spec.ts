@@ -127,7 +127,7 @@ describe('a client whose user lacks a permission', () => {
     expect(failures[0]).toBeInstanceOf(OutcomeUnknownError);
     expect(failures[0]).toMatchObject({
       messageId: 'd',
-      message: expect.stringMatching(/refused a part/) as unknown,
+      message: expect.stringMatching(/refused part/) as unknown,
     });
     expect(failures.slice(1)).toEqual([
       expect.objectContaining({ code: 'REDIS_REFUSED', reply: 'NOPERM' }),
