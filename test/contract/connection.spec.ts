@@ -69,7 +69,7 @@ describe('the health of a connection', () => {
       await expect(answer).rejects.toThrow(OutcomeUnknownError);
       await eventually(() =>
         expect(connection.health.failure).toMatch(
-          /rq-test is (connect|connecting|close|reconnecting); last error: .*nothing for 200 ms/,
+          /rq-test is (connect|connecting|close|reconnecting); last error: .*not replied for 200 ms/,
         ),
       );
     } finally {
