@@ -109,6 +109,17 @@ describe.each(['Redis', 'memory'])('a kit on %s', (where) => {
     expect(kit.get(Ledger).booked).toEqual([1]);
   });
 
+  test('knows an object pattern by the name that its queue has, whatever its keys', async () => {
+    await start();
+    const pattern = { b: 'a "quote"', B: 1, 10: 'ten', 9: true };
+    const side = await kit.otherSideOf(pattern);
+    const reply = kit.send(pattern, 'data');
+    (await side.next()).reply('answered');
+
+    expect(await reply).toBe('answered');
+    expect(kit.sent(pattern).data).toEqual(['data']);
+  });
+
   test('runs several apps, which speak to each other', async () => {
     await start();
     await kit.fake({ 'stock.count': () => 3 });

@@ -2,7 +2,7 @@ import type { INestApplication, INestApplicationContext, InjectionToken } from '
 import { lastValueFrom } from 'rxjs';
 import { MessageReader } from '../core/admin/message-reader.js';
 import { BodyFormat } from '../core/body/body.js';
-import { RedisQueueAdmin, RedisQueueClient, jsonCodec } from '../index.js';
+import { RedisQueueAdmin, jsonCodec } from '../index.js';
 import type {
   Codec,
   ConnectionOption,
@@ -12,6 +12,7 @@ import type {
   RedisQueueEnqueueOptions,
   RedisQueueSendOptions,
   RedisQueueServerOptions,
+  RedisQueueClient,
 } from '../index.js';
 import type { RedisQueueTestAppOptions } from './app/app-options.js';
 import { boot } from './app/boot.js';
@@ -20,7 +21,6 @@ import { TestKitError } from './errors/test-kit-error.js';
 import { FaultInterceptor } from './faults/fault.interceptor.js';
 import { Faults } from './faults/faults.js';
 import { Journal } from './journal/journal.js';
-import { patternName } from './journal/pattern-name.js';
 import type { Records } from './journal/records.js';
 import type {
   DeadLetteredMessage,
@@ -32,6 +32,7 @@ import type {
 import { Views } from './journal/views.js';
 import { serveFakes } from './peers/fake-service.js';
 import type { FakeHandler } from './peers/fake-service.js';
+import { KitClient } from './peers/kit-client.js';
 import { OtherSide } from './peers/other-side.js';
 import { MemoryStore } from './memory-store.js';
 import { KitPlace } from './place/kit-place.js';
@@ -58,6 +59,7 @@ export class RedisQueueTestKit {
   readonly client: RedisQueueClient;
   /** To look into queues, and to change them. */
   readonly admin: RedisQueueAdmin;
+  readonly #nameOf: (pattern: unknown) => string;
   readonly #place: KitPlace;
   readonly #journal = new Journal();
   readonly #faults = new Faults();
@@ -71,7 +73,9 @@ export class RedisQueueTestKit {
   private constructor({ connection = new MemoryStore(), codecs = [] }: RedisQueueTestKitOptions) {
     this.#place = new KitPlace(connection);
     const place = this.#placeOf('test', this.#place.source());
-    this.client = new RedisQueueClient({ ...place, codecs });
+    const client = new KitClient({ ...place, codecs });
+    this.client = client;
+    this.#nameOf = (pattern) => client.nameOf(pattern);
     this.admin = new RedisQueueAdmin({ ...place, codecs });
     this.#survey = new Survey(this.admin, this.#journal, this.#place.traffic);
     const format = new BodyFormat({
@@ -194,38 +198,38 @@ export class RedisQueueTestKit {
 
   /** Makes delayed messages and retries due now: those of one queue, or all. Returns how many. */
   advance(pattern?: unknown): Promise<number> {
-    return this.#survey.advance(pattern === undefined ? undefined : [patternName(pattern)]);
+    return this.#survey.advance(pattern === undefined ? undefined : [this.#nameOf(pattern)]);
   }
 
   /** Requests and messages of this pattern that anybody has sent. */
   sent<TData = unknown>(pattern: unknown): Records<SentMessage<TData>> {
-    return this.#views.sent(patternName(pattern));
+    return this.#views.sent(this.#nameOf(pattern));
   }
 
   /** Events of this pattern that anybody has emitted, whether or not anybody listens. */
   emitted<TData = unknown>(pattern: unknown): Records<SentMessage<TData>> {
-    return this.#views.emitted(patternName(pattern));
+    return this.#views.emitted(this.#nameOf(pattern));
   }
 
   /** Messages and events of this pattern whose handlers succeeded. */
   handled<TData = unknown, TResult = unknown>(
     pattern: unknown,
   ): Records<HandledMessage<TData, TResult>> {
-    return this.#views.handled(patternName(pattern));
+    return this.#views.handled(this.#nameOf(pattern));
   }
 
   /** Attempts that failed, whatever became of the message. */
   failed<TData = unknown>(pattern: unknown): Records<FailedMessage<TData>> {
-    return this.#views.failed(patternName(pattern));
+    return this.#views.failed(this.#nameOf(pattern));
   }
 
   /** Messages that run again after a failure, or because their handler asked for it. */
   retried<TData = unknown>(pattern: unknown): Records<RetriedMessage<TData>> {
-    return this.#views.retried(patternName(pattern));
+    return this.#views.retried(this.#nameOf(pattern));
   }
 
   deadLettered<TData = unknown>(pattern: unknown): Records<DeadLetteredMessage<TData>> {
-    return this.#views.deadLettered(patternName(pattern));
+    return this.#views.deadLettered(this.#nameOf(pattern));
   }
 
   /** Everything that happened, in its order, for people. */
@@ -235,12 +239,12 @@ export class RedisQueueTestKit {
 
   /** Lets the next handling of this pattern fail with the error, instead of calling the handler. Call it again for more. */
   failNext(pattern: unknown, error: unknown = new Error('Made to fail by failNext().')): void {
-    this.#faults.add(patternName(pattern), { kind: 'fail', error });
+    this.#faults.add(this.#nameOf(pattern), { kind: 'fail', error });
   }
 
   /** Lets the next handling of this pattern hang before its handler is called, until you call what this returns. */
   hangNext(pattern: unknown): () => void {
-    return this.#faults.hang(patternName(pattern));
+    return this.#faults.hang(this.#nameOf(pattern));
   }
 
   /**
@@ -252,7 +256,7 @@ export class RedisQueueTestKit {
     pattern: unknown,
     { when = 'after' }: { readonly when?: 'before' | 'after' } = {},
   ): void {
-    this.#faults.add(patternName(pattern), { kind: 'crash', when });
+    this.#faults.add(this.#nameOf(pattern), { kind: 'crash', when });
   }
 
   /** Serves patterns in place of another service: each with a function of the data, whose result is the reply. */
@@ -264,7 +268,7 @@ export class RedisQueueTestKit {
   async otherSideOf<TData = unknown, TReply = unknown>(
     pattern: unknown,
   ): Promise<OtherSide<TData, TReply>> {
-    const name = patternName(pattern);
+    const name = this.#nameOf(pattern);
     const side = new OtherSide<TData, TReply>(name, () => this.story);
     this.#open.push(await serveFakes(this.place('test'), [[name, side.handle]]));
     this.#open.push(side);

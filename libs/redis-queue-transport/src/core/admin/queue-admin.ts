@@ -22,7 +22,7 @@ import type { DelayedMessage, FoundMessage, HeldMessage, QueuedMessage } from '.
 /** One queue of an overview. */
 export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
   /**
-   * The age, in ms, of the next message. Undefined if there is none, if its sender did not say when it was sent, or if
+   * The age, in ms, of the next message. Undefined if none waits, if its sender did not say when it was sent, or if
    * it is so large that reading it would keep Redis busy.
    */
   readonly oldestAgeMs: number | undefined;

@@ -16,7 +16,7 @@ export class Delays {
     delayed.add(dueMs, element);
   }
 
-  /** Tells the timekeeper, or all consumers where there is none, if one of them is due before all others. */
+  /** If one of them is due before all others, tells the timekeeper. Without a timekeeper, tells all consumers. */
   tell(): void {
     if (this.#earliestMs === undefined) return;
     const { timekeeper } = this.queue;

@@ -55,7 +55,7 @@ export class DelayedMessages {
     return first;
   }
 
-  /** Removes one with these bytes, the first of them. Undefined if there is none. */
+  /** Removes and returns the first one with these bytes. Undefined if no message has them. */
   remove(element: Buffer): DelayedMessage | undefined {
     const at = this.#messages.findIndex((message) => message?.element.equals(element) === true);
     if (at === -1) return undefined;

@@ -42,7 +42,7 @@ export class StoredEvents {
     return wasThere;
   }
 
-  /** Of a pattern; empty if there is none. */
+  /** The history of a pattern, which is empty until something is kept. */
   history(pattern: string): StoredHistory {
     const known = this.#histories.get(pattern);
     if (known !== undefined) return known;

@@ -8,7 +8,7 @@ const MOST_BYTES = 8_192;
 
 type Headers = Readonly<Record<string, string>>;
 
-/** The baggage as a header; entries beyond the limits are left out. Undefined if there is none. */
+/** The baggage as a header; entries beyond the limits are left out. Undefined if no entry is left. */
 export function baggageHeaders(baggage: Baggage | undefined): Record<string, string> | undefined {
   let text = '';
   for (const [name, entry] of baggage?.getAllEntries().slice(0, MOST_ENTRIES) ?? []) {
