@@ -24,7 +24,9 @@ export async function openInQueue(
   return [
     ...held.map(work('held', 'its handler has not begun, or its result is being settled')),
     ...suspects.map(work('suspect', 'its process died while it ran; it runs apart')),
-    ...waiting.map(work('waiting', isPaused ? 'the queue is paused' : 'no consumer has taken it yet')),
+    ...waiting.map(
+      work('waiting', isPaused ? 'the queue is paused' : 'no consumer has taken it yet'),
+    ),
     ...delayed.map((message) =>
       ofMessage('delayed', queue, message, whyDelayed(journal, queue, message)),
     ),
