@@ -1,9 +1,9 @@
 import { SharedLua } from './shared-lua.js';
 
 /** Enough for one call, so that none keeps Redis busy for long. */
-const MOST_BYTES = 1_048_576;
+const MOST_BYTES = 524_288;
 /** Most elements read at once, since the size of the next ones is unknown. */
-const LARGEST_STEP = 8;
+const LARGEST_STEP = 4;
 /** About how many bytes are read at once if earlier elements were large. */
 const STEP_BYTES = 262_144;
 
