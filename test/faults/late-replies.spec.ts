@@ -1,6 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { Subject, lastValueFrom, tap } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { commandsThrough } from '../support/commands-through.js';
@@ -9,6 +10,8 @@ import { nestRig } from '../support/nest-rig.js';
 import { Proxy } from '../support/proxy.js';
 
 const rig = nestRig();
+
+jest.setTimeout(60_000);
 
 test('answers that a handler gives while Redis is away arrive when it is back, in order', async () => {
   const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
@@ -52,3 +55,39 @@ test('answers that a handler gives while Redis is away arrive when it is back, i
   await answered;
   expect(received).toEqual([1, 2, 3]);
 });
+
+test('an answer that a handler gives while Redis is silent for a while arrives over the same connection', async () => {
+  const answers = new Subject<string>();
+
+  @Controller()
+  class SlowController {
+    @MessagePattern('work')
+    work(@Payload() _data: unknown): Observable<string> {
+      return answers;
+    }
+  }
+
+  await rig.serve({ controllers: [SlowController] });
+  rig.closeLater({ close: () => rig.redis.resume() }); // even if the test fails meanwhile
+  const answered = lastValueFrom(rig.client().send<string>('work', {}));
+  await eventually(() => expect(answers.observed).toBe(true));
+  const before = await repliesConnections();
+  expect(before).toHaveLength(1);
+
+  // The call that reads replies has blocked for a while. Commands tolerate a silence of 5 s.
+  await pause(3_500);
+  rig.redis.pause();
+  answers.next('done');
+  answers.complete();
+  await pause(4_500);
+  rig.redis.resume();
+
+  expect(await answered).toBe('done');
+  expect(await repliesConnections()).toEqual(before);
+});
+
+/** Redis's ids of the connections that read replies. */
+async function repliesConnections(): Promise<string[]> {
+  const list = String(await rig.commands.client('LIST'));
+  return [...list.matchAll(/^id=(\d+) .* name=rq-replies-/gm)].map(([, id = '']) => id);
+}

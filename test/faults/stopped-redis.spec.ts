@@ -11,7 +11,7 @@ import { Stopwatch } from '../support/stopwatch.js';
 const rig = redisRig();
 
 /**
- * One stop that is longer than every deadline: the longest is that of a blocking call, 5 s plus 1.5 s of tolerance. And
+ * One stop that is longer than every deadline: the longest is that of a blocking call, 6.5 s with its tolerance. And
  * one that is shorter than any.
  */
 const FIRST_STOPS_MS = [7_000, 500];

@@ -5,7 +5,7 @@ import type { ConnectionSource } from './connection-source.js';
 
 /** Longest silence, in ms, of a connection for commands that do not block while a reply is due. */
 export const COMMAND_DEADLINE_MS = 5_000;
-/** How late, in ms, a blocking call may return after its own timeout. */
+/** How late, in ms, a blocking call may return after its own timeout if a lost reply can be made up for. */
 const BLOCKING_GRACE_MS = 1_500;
 
 /** All connections of a broker that have not been closed. Each is named for its role and the process. */
@@ -26,9 +26,9 @@ export class OpenConnections {
     return this.#add(role, COMMAND_DEADLINE_MS, onStatus);
   }
 
-  /** For calls that block for up to `longestMs`. */
-  openBlocking(role: string, longestMs: number): Connection {
-    return this.#add(role, longestMs + BLOCKING_GRACE_MS);
+  /** For calls that block for up to `longestMs`, and may return `graceMs` later (default 1,500). */
+  openBlocking(role: string, longestMs: number, graceMs = BLOCKING_GRACE_MS): Connection {
+    return this.#add(role, longestMs + graceMs);
   }
 
   /** For parked bodies: commands, replies and renewals must not wait behind slow ones. Opened by its first use. */

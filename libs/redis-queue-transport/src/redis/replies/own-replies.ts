@@ -1,4 +1,5 @@
 import { KEEP_REPLIES_MS } from '../../core/requests/reply-bounds.js';
+import { COMMAND_DEADLINE_MS } from '../connection/open-connections.js';
 import type { OpenConnections } from '../connection/open-connections.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
@@ -28,7 +29,8 @@ export class OwnReplies {
 
   /** Starts reading the list, and returns its name. */
   async receive(onReply: (element: Buffer) => void, timeoutMs: number): Promise<string> {
-    const connection = this.connections.openBlocking('replies', INBOX_WAIT_MS);
+    // Replies that were popped for a connection that was given up are lost.
+    const connection = this.connections.openBlocking('replies', INBOX_WAIT_MS, COMMAND_DEADLINE_MS);
     const parked = new ParkedReplies({
       bodies: () => this.connections.bodies,
       keyOf: (name) => this.keys.parkedReply(this.#list, name),

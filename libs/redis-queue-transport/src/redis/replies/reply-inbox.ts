@@ -3,8 +3,11 @@ import { repeatUntilStopped } from '../../core/process/until-stopped.js';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
 
-/** How long, in ms, one call blocks while no reply arrives. */
-export const INBOX_WAIT_MS = 5_000;
+/**
+ * How long, in ms, one call blocks while no reply arrives. Shorter than other waits: so the connection can tolerate as long
+ * a pause of Redis as those for commands do, and a dead one is still noticed after 6.5 s.
+ */
+export const INBOX_WAIT_MS = 1_500;
 const MOST_REPLIES = 500;
 /** Roughly how many bytes one call should return: as many replies as fit if they are as large as earlier ones. */
 const MOST_BYTES = 16_777_216;
