@@ -25,10 +25,17 @@ const NEVER = new AbortController().signal;
 /** Executes what it is asked to, and gives no answers while it is told so. */
 class DeafLink extends DirectLink {
   losesAnswers = false;
-  /** Blocking commands that were sent and have not arrived. */
+  /** The action whose next command arrives late. */
+  delays = '';
+  /** Commands that were sent and have not arrived. */
   readonly late: (() => void)[] = [];
 
   override async call<T>(action: string, command: Command<T>): Promise<T> {
+    if (action === this.delays) {
+      this.delays = '';
+      this.late.push(() => void command());
+      throw new OutcomeUnknownError('The connection was cut.');
+    }
     const value = await super.call(action, command);
     if (this.losesAnswers) throw new OutcomeUnknownError('The answer was lost.');
     return value;
@@ -101,6 +108,30 @@ describe('where the answer is lost', () => {
     await unheard(() => lease.exchange(settlements, 0));
     expect(ids(await exchange(settlements, 5))).toEqual(['b']);
     expect((await world.dump(QUEUE)).waiting).toEqual([]);
+  });
+
+  test('to giving strays back, a late one leaves what was handed out again where it runs', async () => {
+    await pushAll('a', 'b');
+    await unheard(() => lease.exchange([], 1));
+    link.delays = 'give stray deliveries back';
+    await expect(lease.exchange([], 1)).rejects.toThrow(OutcomeUnknownError);
+    const [again] = await exchange([], 1);
+    for (const execute of link.late) execute();
+    expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['b']);
+    expect(await lease.exchange([{ kind: 'ack', element: again! }], 0)).toMatchObject({
+      missing: 0,
+    });
+  });
+
+  test('to giving strays back, a late one leaves what was taken since where it runs', async () => {
+    await pushAll('a', 'b');
+    await unheard(() => lease.exchange([], 1));
+    link.delays = 'give stray deliveries back';
+    await expect(lease.exchange([], 1)).rejects.toThrow(OutcomeUnknownError);
+    await lease.wait(NEVER);
+    for (const execute of link.late) execute();
+    const { waiting, processing } = await world.dump(QUEUE);
+    expect([ids(waiting), ids(processing.get(lease.consumer) ?? [])]).toEqual([['a'], ['b']]);
   });
 
   test('to a wait that is executed after its consumer was fenced, what it took is given back', async () => {

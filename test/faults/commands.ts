@@ -28,6 +28,13 @@ export const isSettling: Match = (words, connection) => {
   return Number(exchangeArgument(words, 'oldestDone')) > 0 || hasMore;
 };
 
+/** The script that gives stray deliveries back. */
+export const isGivingBack: Match = (words) =>
+  isScript(words) &&
+  hasKey(words, /:processing:/) &&
+  hasKey(words, /:waiting$/) &&
+  !hasKey(words, /:(counts|fenced)$/);
+
 /** The command that writes a parked body. */
 export const isBodyRead: Match = ([name, key]) =>
   name === 'hget' && key?.endsWith('}:parked') === true;

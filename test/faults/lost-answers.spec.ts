@@ -12,6 +12,7 @@ import {
   isBlmove,
   isCommandConnection,
   isExchange,
+  isGivingBack,
   isPush,
   isSettling,
   isTake,
@@ -149,6 +150,22 @@ describe('an exchange whose answer was lost', () => {
     // After this, the consumer's places are full, and it may not call again as long as its handlers take.
     expect((await exchange(lease, [], 2)).taken).toHaveLength(2);
     expect(heldIn(await world.dump(QUEUE))).toBe(2);
+  });
+
+  test('hands out again what is not given back once more by a command that is executed late', async () => {
+    await pushAll('a', 'b');
+    const lease = await join();
+    proxy.dropReply(isTake);
+    await expect(exchange(lease, [], 1)).rejects.toThrow(OutcomeUnknownError);
+    const late = proxy.holdRequest(isGivingBack);
+    await expect(exchange(lease, [], 1)).rejects.toThrow(OutcomeUnknownError);
+    const [again] = (await exchange(lease, [], 1)).taken;
+    const before = await commandConnections();
+    late.release();
+    // It would give something back once the held-back call has been executed.
+    await eventually(async () => expect(await commandConnections()).toBe(before - 1));
+    expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['b']);
+    expect((await exchange(lease, [again!], 0)).missing).toBe(0);
   });
 
   test('never settles another message with the same bytes when it is given again', async () => {

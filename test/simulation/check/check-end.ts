@@ -43,8 +43,6 @@ function checkDuplicates(run: CheckedRun, record: MessageRecord): void {
     if (before === undefined || causeOf(before) !== undefined) return;
     const isRedriven = redrivenAtMs.some((atMs) => atMs >= before.atMs && atMs <= start.atMs);
     if (isRedriven || wasFenced(run, before, start)) return;
-    // It may put back, or take, what the consumer holds by then.
-    if (run.hadLateCommand(before.process, before.atMs, start.atMs)) return;
     run.ledger.violate(
       'no duplicate without a cause',
       `${plan.id} began at ${Math.round(start.atMs)} in ${start.process}, after it had begun at ` +

@@ -11,6 +11,4 @@ export interface CheckedRun {
   readonly hasFenced: boolean;
   /** When the consumer was seen to have lost its lease; undefined if it has not. */
   fencedAtMs(consumer: string): number | undefined;
-  /** Whether a late command of the process was executed in this time. */
-  hadLateCommand(process: string, fromMs: number, toMs: number): boolean;
 }

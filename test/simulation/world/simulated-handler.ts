@@ -1,5 +1,6 @@
 import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
 import type { DeliveryHandler } from '../../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
+import { HandlerTimeoutError } from '../../../libs/redis-queue-transport/src/core/errors/abort-reasons.js';
 import { DONE } from '../../../libs/redis-queue-transport/src/core/delivery/outcome.js';
 import type { Result } from '../../../libs/redis-queue-transport/src/core/delivery/outcome.js';
 import type { Start } from '../check/ledger.js';
@@ -31,9 +32,7 @@ export class SimulatedHandler implements DeliveryHandler {
     // As with Nest, the handler itself begins once its start has returned.
     await Promise.resolve();
     const result = await this.#do(delivery, step);
-    const { kind } = result;
-    const end = kind === 'done' ? 'ok' : kind === 'retryLater' ? 'later' : undefined;
-    this.#end(delivery, end ?? (kind === 'reject' ? 'rejected' : 'failed'));
+    this.#end(delivery, isTimedOut(delivery) ? 'timedOut' : endOf(result));
     return result;
   }
 
@@ -75,6 +74,17 @@ export class SimulatedHandler implements DeliveryHandler {
   #pass(ms: number): Promise<void> {
     return new Promise((resolve) => this.host.runtime.setTimeout(resolve, ms));
   }
+}
+
+/** Its batch had timed out by then. */
+function isTimedOut({ signal }: Delivery): boolean {
+  return signal.reason instanceof HandlerTimeoutError;
+}
+
+function endOf({ kind }: Result): Start['end'] {
+  if (kind === 'done') return 'ok';
+  if (kind === 'retryLater') return 'later';
+  return kind === 'reject' ? 'rejected' : 'failed';
 }
 
 function never(): Promise<never> {

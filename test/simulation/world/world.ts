@@ -58,8 +58,6 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   readonly #chance: Random;
   readonly #senders: ReadonlyMap<string, SimulatedProcess>;
   readonly #administrators: readonly [Administrator, Administrator];
-  /** Commands that were executed after their connection was lost. */
-  readonly #late: { readonly process: string; readonly atMs: number }[] = [];
   /** By the planned name. */
   readonly #troubledUntil = new Map<string, number>();
   #generation = 0;
@@ -290,7 +288,6 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   }
 
   blocks(process: string, action: string, how: 'now' | 'late'): void {
-    if (how === 'late') this.#late.push({ process, atMs: this.time.now });
     this.ledger.tell(this.time.now, `  ${process} ${how}: ${action}`);
     this.time.at(this.time.now, () => this.#noteFenced());
   }
@@ -312,13 +309,6 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
       if ((this.#troubledUntil.get(name) ?? 0) > this.time.now) continue;
       this.ledger.violate('a healthy consumer keeps its lease', `${consumer} lost it`);
     }
-  }
-
-  /** Whether a late command of the process was executed in this time. */
-  hadLateCommand(process: string, fromMs: number, toMs: number): boolean {
-    return this.#late.some(
-      (late) => late.process === process && late.atMs >= fromMs && late.atMs <= toMs,
-    );
   }
 
   get hasFenced(): boolean {

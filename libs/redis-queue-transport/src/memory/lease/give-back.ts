@@ -17,20 +17,53 @@ export function leave(
   if (isMissed) queue.wake('look');
 }
 
+/** What a consumer holds without knowing. */
+export interface Strays {
+  /** The newest first. */
+  readonly elements: readonly Buffer[];
+  /** When its lease ends, in ms of the store's time. */
+  readonly leaseEndMs: number;
+}
+
 /**
- * Puts back where it came from what a consumer holds without knowing, unchanged and in order: it was taken by a command whose
- * answer was lost. Some elements that it knows may be gone: the answer of the command that settled them was lost.
+ * What was taken by a command whose answer was lost; undefined without the lease. Some elements that the consumer knows may
+ * be gone: the answer of the command that settled them was lost.
  */
-export function returnStrays(queue: StoredQueue, consumer: string, known: readonly Buffer[]): void {
+export function findStrays(
+  queue: StoredQueue,
+  consumer: string,
+  known: readonly Buffer[],
+): Strays | undefined {
+  const leaseEndMs = queue.consumers.get(consumer);
+  if (leaseEndMs === undefined) return undefined;
   const counts = new Map<string, number>();
   for (const element of known) count(counts, element, 1);
-  const kept: Buffer[] = [];
-  for (const element of queue.heldBy(consumer).toReversed()) {
-    if (count(counts, element, -1) < 0) queue.putBack(element);
-    else kept.push(element);
+  const held = queue.heldBy(consumer).toReversed();
+  return { leaseEndMs, elements: held.filter((element) => count(counts, element, -1) < 0) };
+}
+
+/**
+ * Puts these elements of a consumer back where they came from, unchanged and in order, and moves the end of its lease by a
+ * millisecond. Does nothing, and returns false, if the lease does not end as it was seen: this command may be executed late,
+ * when its elements have been put back by another one, and handed out to the consumer once more.
+ */
+export function putBackStrays(
+  queue: StoredQueue,
+  consumer: string,
+  { elements, leaseEndMs }: Strays,
+): boolean {
+  if (queue.consumers.get(consumer) !== leaseEndMs) return false;
+  queue.consumers.set(consumer, leaseEndMs + 1);
+  const held = [...queue.heldBy(consumer)];
+  for (const element of elements) {
+    const at = held.findLastIndex((other) => other.equals(element));
+    if (at === -1) continue;
+    queue.putBack(element);
+    held.splice(at, 1);
   }
-  if (kept.length === 0) queue.processing.delete(consumer);
-  else queue.processing.set(consumer, kept.reverse());
+  if (held.length === 0) queue.processing.delete(consumer);
+  else queue.processing.set(consumer, held);
+  return true;
 }
 
 /** Counts elements with equal bytes. Returns how many there are now. */

@@ -13,7 +13,7 @@ import type { StoredQueue } from '../store/stored-queue.js';
 import { BlockingWait } from './blocking-wait.js';
 import { exchange } from './exchange.js';
 import type { ExchangeAnswer } from './exchange.js';
-import { leave, returnStrays } from './give-back.js';
+import { findStrays, leave, putBackStrays } from './give-back.js';
 import { HeldElements } from './held-elements.js';
 import { FENCE_MS, findLateTakes, reclaim } from './reclaim.js';
 import { renew } from './renew.js';
@@ -152,12 +152,25 @@ export class MemoryLease implements Lease {
   }
 
   async #returnStrays(): Promise<void> {
-    const known = this.#held.all;
-    const returned = this.at.contact.call('give stray deliveries back', () =>
-      returnStrays(this.queue, this.consumer, known),
-    );
+    const returned = this.#putBackStrays();
     this.#returning = returned.then(noop, noop);
     await returned;
     this.#mayHoldStrays = false;
+  }
+
+  async #putBackStrays(): Promise<void> {
+    const { consumer, queue } = this;
+    const { contact } = this.at;
+    const known = this.#held.all;
+    for (let isDone = false; !isDone;) {
+      const strays = await contact.call('look for strays', () =>
+        findStrays(queue, consumer, known),
+      );
+      if (strays === undefined || strays.elements.length === 0) return;
+      // If the lease was renewed meanwhile, it looks again.
+      isDone = await contact.call('give stray deliveries back', () =>
+        putBackStrays(queue, consumer, strays),
+      );
+    }
   }
 }

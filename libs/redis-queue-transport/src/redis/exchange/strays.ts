@@ -7,25 +7,59 @@ import { putBack } from './put-back.script.js';
 /** How many elements one call reads or gives back. */
 const PAGE = 100;
 
+/** A consumer whose list may hold strays. */
+export interface Straying {
+  readonly consumer: string;
+  readonly connection: Connection;
+  readonly large: LargeElements;
+  readonly keys: Pick<QueueKeys, 'waiting' | 'suspects' | 'consumers'> & {
+    readonly processing: string;
+  };
+}
+
 /**
  * Compares a consumer's processing list with the elements that it knows to hold, and puts the others back where they came
- * from, unchanged and in order: they were taken by a command whose reply was lost. Call it while nothing is taken.
+ * from, unchanged and in order: they were taken by a command whose reply was lost. Does nothing without the lease. Call
+ * it while nothing is taken.
  */
-export async function returnStrays(
-  connection: Connection,
-  large: LargeElements,
-  keys: Pick<QueueKeys, 'waiting' | 'suspects'> & { readonly processing: string },
+export async function returnStrays(at: Straying, held: readonly Buffer[]): Promise<void> {
+  const { connection, consumer, keys } = at;
+  for (let isDone = false; !isDone;) {
+    const leaseEnd = await connection.run('look up its lease', (client) =>
+      client.zscore(keys.consumers, consumer),
+    );
+    if (leaseEnd === null) return;
+    // If the lease was renewed meanwhile, it looks again.
+    isDone = await putBackAll(at, Number(leaseEnd), await parkedStrays(at, held));
+  }
+}
+
+/** @param strays from the newest to the oldest, so that the oldest ends up first */
+async function putBackAll(
+  { connection, consumer, keys }: Straying,
+  leaseEnd: number,
+  strays: readonly Buffer[],
+): Promise<boolean> {
+  let seenEndMs = leaseEnd;
+  for (let from = 0; from < strays.length; from += PAGE) {
+    const page = strays.slice(from, from + PAGE);
+    if (!(await putBack.run(connection, keys, { consumer, seenEndMs }, page))) return false;
+    seenEndMs += 1;
+  }
+  return true;
+}
+
+async function parkedStrays(
+  { connection, large, keys: { processing } }: Straying,
   held: readonly Buffer[],
-): Promise<void> {
+): Promise<readonly Buffer[]> {
   const strays: Buffer[] = [];
-  for (const stray of await findStrays(connection, keys.processing, held)) {
+  for (const stray of await findStrays(connection, processing, held)) {
     const isLarge = stray.length > LARGE_BYTES;
-    const parked = isLarge ? await large.park(keys.processing, stray) : undefined;
+    const parked = isLarge ? await large.park(processing, stray) : undefined;
     strays.push(parked?.element ?? stray);
   }
-  // From the newest to the oldest, so that the oldest ends up first.
-  for (let from = 0; from < strays.length; from += PAGE)
-    await putBack.run(connection, keys, {}, strays.slice(from, from + PAGE));
+  return strays;
 }
 
 /** Returns the newest first. Some known elements may be gone: the reply to the call that settled them was lost. */

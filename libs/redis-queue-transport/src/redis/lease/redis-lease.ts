@@ -360,9 +360,11 @@ export class RedisLease implements Lease {
   }
 
   async #returnStrays(): Promise<void> {
-    const { commands, large } = this.at;
+    const { commands: connection, large, keys } = this.at;
     this.#held.dropBodiesOfOthers();
-    const returned = returnStrays(commands, large, this.#lists, this.#held.all);
+    const lists = { ...this.#lists, consumers: keys.consumers };
+    const straying = { consumer: this.consumer, connection, large, keys: lists };
+    const returned = returnStrays(straying, this.#held.all);
     this.#returning = returned.then(noop, noop);
     await returned;
     this.#mayHoldStrays = false;
