@@ -114,6 +114,19 @@ describe('a clock that is set back', () => {
     expect(tookMs).toBeLessThan(1.1 * LEASE_MS + Math.min(stepMs, 1.4 * LEASE_MS));
   });
 
+  test('and right again delays no end, even if nobody saw the greater step', () => {
+    const looker = new Looker();
+    const dead = looker.redisNowMs + LEASE_MS;
+    looker.step(-HOUR_MS);
+    looker.look({ dead });
+    looker.passes(INTERVAL_MS);
+    looker.step(-LEASE_MS);
+    looker.look({ dead });
+    looker.passes(INTERVAL_MS);
+    looker.step(HOUR_MS + LEASE_MS);
+    expect(looker.until({ dead })).toBeLessThan(1.1 * LEASE_MS);
+  });
+
   test('ends no lease that is longer than ours, renewed before or after', () => {
     for (const longMs of [10 * LEASE_MS, 3 * HOUR_MS]) {
       const looker = new Looker();

@@ -48,8 +48,9 @@ export class EndedLeases {
     this.#sightings = new Map();
     for (const { consumer, endsAtMs } of doubtful) {
       const known = before.get(consumer);
-      const isCounted = known?.endsAtMs === endsAtMs && Number.isFinite(known.leftMs);
-      const leftMs = isCounted ? known.leftMs - passedMs : this.#waitMs(endsAtMs - nowMs);
+      const countedMs = known?.endsAtMs === endsAtMs ? known.leftMs - passedMs : Infinity;
+      // Less may be left than was counted: the clock was set forward since.
+      const leftMs = Math.min(countedMs, this.#waitMs(endsAtMs - nowMs));
       this.#sightings.set(consumer, { endsAtMs, leftMs });
     }
     return doubtful.filter(({ consumer }) => (this.#sightings.get(consumer)?.leftMs ?? 1) <= 0);
