@@ -16,3 +16,18 @@ test('what a frozen process could not run keeps its order, even if it freezes ag
 
   expect(ran).toEqual(['first', 'second']);
 });
+
+test('the monotonic clock never goes back, even if the machine sleeps while it computes', async () => {
+  const time = new VirtualTime();
+  const runtime = new ProcessRuntime(time, new Random('any'), { rate: 1, wallAheadMs: 0 });
+
+  runtime.compute(450);
+  const computed = runtime.now();
+  time.at(50, () => runtime.sleep(5_000));
+  await time.pass(60, () => false);
+  const asleep = runtime.now();
+  await time.pass(10_000, () => false);
+
+  expect(asleep).toBe(computed);
+  expect(runtime.now()).toBe(computed - 450 + 5_000);
+});

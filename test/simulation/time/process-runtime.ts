@@ -65,6 +65,8 @@ export class ProcessRuntime implements Runtime {
   sleep(ms: number): void {
     this.freeze(ms);
     this.#sleptMs += ms;
+    // What it computes goes on when it wakes.
+    if (this.#busyUntilMs > this.time.now) this.#busyUntilMs += ms;
   }
 
   /** Blocks its event loop for so long, from where it is. */
