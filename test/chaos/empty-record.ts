@@ -6,6 +6,8 @@ export const EMPTY_DUMP: QueueDump = {
   waiting: [],
   suspects: [],
   processing: new Map(),
+  lanes: new Map(),
+  out: new Map(),
   delayed: [],
   dead: [],
   expired: 0,

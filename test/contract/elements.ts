@@ -10,6 +10,11 @@ export function element(id: string, body = '{}'): Element {
   return encodeElement({ id, sentAtMs: 1 }, body);
 }
 
+/** The same with a key. */
+export function keyed(key: string, id: string, body = '{}'): Element {
+  return encodeElement({ id, key, sentAtMs: 1 }, body);
+}
+
 /** The element that a wait returned. */
 export async function brought(wait: Promise<Buffer | 'leaseLost' | undefined>): Promise<Buffer> {
   const answer = await wait;

@@ -110,6 +110,8 @@ export class MemoryWorld implements BrokerWorld {
       waiting: queue.waiting.slice(),
       suspects: queue.suspects.slice(),
       processing: new Map([...queue.processing].map(([consumer, held]) => [consumer, [...held]])),
+      lanes: new Map([...queue.lanes.byKey].map(([key, lane]) => [key, [...lane]])),
+      out: new Map(queue.lanes.out),
       delayed: queue.delayed.all.map(({ element }) => element),
       dead: queue.dead.all.map(({ value }) => value).toReversed(),
       expired,

@@ -6,6 +6,8 @@ const ONE_EXPIRED: QueueDump = {
   waiting: [],
   suspects: [],
   processing: new Map(),
+  lanes: new Map(),
+  out: new Map(),
   delayed: [],
   dead: [],
   expired: 1,

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { IN_LANES } from '../../libs/redis-queue-transport/src/redis/lanes/lanes-lua.js';
 
 /** Everything that Redis holds of one queue, as bytes. */
 export interface QueueDump {
@@ -8,6 +9,10 @@ export interface QueueDump {
   readonly suspects: readonly Buffer[];
   /** By consumer, oldest first. */
   readonly processing: ReadonlyMap<string, readonly Buffer[]>;
+  /** By key, in the order in which they go on. */
+  readonly lanes: ReadonlyMap<string, readonly Buffer[]>;
+  /** How many of each key are out. */
+  readonly out: ReadonlyMap<string, number>;
   /** In the order in which they are due. */
   readonly delayed: readonly Buffer[];
   /** Newest first. Each entry of the stream has one field, `element`. */
@@ -29,11 +34,14 @@ export function queueKey(prefix: string, queue: string, what: string): string {
 /** All of it at one moment. Otherwise, what moves meanwhile would be in two places, or in none. */
 const DUMP = `
 local key = ARGV[1]
-local names, held = {}, {}
+local names, held, keys, laned = {}, {}, {}, {}
 for _, name in ipairs(redis.call('KEYS', ARGV[2] .. ':*')) do
   if string.sub(name, 1, #key + 11) == key .. 'processing:' then
     names[#names + 1] = string.sub(name, #key + 12)
     held[#held + 1] = redis.call('LRANGE', name, 0, -1)
+  elseif string.sub(name, 1, #key + 6) == key .. 'lanes:' then
+    keys[#keys + 1] = string.sub(name, #key + 7)
+    laned[#laned + 1] = redis.call('LRANGE', name, 0, -1)
   end
 end
 local dead = {}
@@ -49,22 +57,44 @@ return {
   redis.call('HMGET', key .. 'counts', 'expired', 'repeated', 'deadLettersDropped', 'parkedEver'),
   redis.call('HKEYS', key .. 'parked'),
   redis.call('LRANGE', key .. 'suspects', 0, -1),
+  keys,
+  laned,
+  redis.call('HGETALL', key .. 'lanes'),
 }`;
+
+/** As the script returns it. */
+type Reply = [
+  names: Buffer[],
+  held: Buffer[][],
+  waiting: Buffer[],
+  delayed: Buffer[],
+  dead: Buffer[],
+  counts: (Buffer | null)[],
+  parked: Buffer[],
+  suspects: Buffer[],
+  keys: Buffer[],
+  laned: Buffer[][],
+  lanes: Buffer[],
+];
 
 export async function dumpQueue(redis: Redis, prefix: string, queue: string): Promise<QueueDump> {
   const key = queueKey(prefix, queue, '');
-  const [names, held, waiting, delayed, dead, counts, parked, suspects] = (await redis.callBuffer(
-    'EVAL',
-    DUMP,
-    0,
-    key,
-    prefix,
-  )) as [Buffer[], Buffer[][], Buffer[], Buffer[], Buffer[], (Buffer | null)[], Buffer[], Buffer[]]; // as the script returns it
+  const reply = await redis.callBuffer('EVAL', DUMP, 0, key, prefix);
+  const [names, held, waiting, delayed, dead, counts, parked, suspects, keys, laned, lanes] =
+    reply as Reply;
   const [expired, repeated, deadLettersDropped, parkedEver] = counts.map(Number);
   return {
     waiting,
     suspects,
-    processing: new Map(names.map((name, index) => [name.toString(), held[index] ?? []])),
+    lanes: new Map(keys.map((key, index) => [String(key), laned[index] ?? []])),
+    out: new Map(
+      lanes.flatMap((field, index) =>
+        index % 2 === 0 && String(field) !== IN_LANES
+          ? [[String(field), Number(lanes[index + 1])]]
+          : [],
+      ),
+    ),
+    processing: new Map(names.map((name, index) => [String(name), held[index] ?? []])),
     delayed,
     dead,
     expired: expired ?? 0,

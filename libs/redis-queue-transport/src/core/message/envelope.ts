@@ -16,6 +16,7 @@ import {
   splitHeader,
 } from './header.js';
 import { encodeJson } from '../body/json.js';
+import { MOST_KEY_BYTES, keyOf, readKey, writtenKey } from './key.js';
 
 /**
  * The bytes of one message as they stand in a list: one header line of JSON, a newline, and the body.
@@ -34,6 +35,8 @@ export interface ReplyAddress {
 /** What the sender says about a message. */
 export interface OutgoingEnvelope {
   readonly id: string;
+  /** Messages with the same key are handled one after the other. */
+  readonly key?: string | undefined;
   /** Redis time in ms. */
   readonly sentAtMs: number;
   /** An event's concrete pattern: its handlers may have subscribed to wildcards. */
@@ -50,6 +53,8 @@ export interface OutgoingEnvelope {
 export interface Envelope {
   /** Absent when a program without this library pushed plain data. */
   readonly id: string | undefined;
+  /** Undefined for a message without a key. */
+  readonly key: string | undefined;
   readonly sentAtMs: number | undefined;
   /** An event's concrete pattern; absent for a message, whose pattern is that of its queue. */
   readonly pattern: string | undefined;
@@ -84,7 +89,8 @@ export function encodeElement(envelope: OutgoingEnvelope, body: OutgoingBody | B
 }
 
 function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefined): string {
-  let line = `{"rq":${FORMAT_VERSION},"id":${quote(envelope.id)},"at":${envelope.sentAtMs}`;
+  const key = envelope.key === undefined ? '' : `,"key":"${keyText(envelope.key)}"`;
+  let line = `{"rq":${FORMAT_VERSION}${key},"id":${quote(envelope.id)},"at":${envelope.sentAtMs}`;
   if (envelope.pattern !== undefined) line += `,"pattern":${quote(envelope.pattern)}`;
   if (envelope.replyTo !== undefined) {
     line += `,"replyTo":${quote(envelope.replyTo.list)},"re":${envelope.replyTo.request}`;
@@ -96,6 +102,14 @@ function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefin
   if (envelope.metadata !== undefined) line += `,"metadata":${encodeJson(envelope.metadata)}`;
   if (line.length > MOST_UNMEASURED) assertFits(line);
   return line + '}\n';
+}
+
+/** @throws TypeError for a key that a sender should have refused */
+function keyText(key: string): string {
+  const written = writtenKey(key);
+  if (written === undefined || written === '' || written.length > MOST_KEY_BYTES)
+    throw new TypeError(`The key ${JSON.stringify(key)} cannot be written.`);
+  return written;
 }
 
 /** A shorter header fits without being measured, since a UTF-16 unit takes at most three bytes. */
@@ -156,16 +170,17 @@ const LONGEST_USUAL_HEADER = 512;
 
 /** The usual header of this release. Matching it takes half the time of parsing. */
 const USUAL_HEADER =
-  /^\{"rq":1,"id":"([\w.:-]*)","at":(0|[1-9]\d{0,14})(?:,"pattern":"([\w.:-]*)")?(?:,"replyTo":"([\w.:{}-]*)","re":(0|[1-9]\d{0,14}),"expiresAt":(0|[1-9]\d{0,14}))?\}$/;
+  /^\{"rq":1,(?:"key":"([\w.!~*'()%-]{1,255})",)?"id":"([\w.:-]*)","at":(0|[1-9]\d{0,14})(?:,"pattern":"([\w.:-]*)")?(?:,"replyTo":"([\w.:{}-]*)","re":(0|[1-9]\d{0,14}),"expiresAt":(0|[1-9]\d{0,14}))?\}$/;
 
 function decodeUsual(element: Buffer): Envelope | undefined {
   const end = element.indexOf(NEWLINE);
   if (end === -1 || end > LONGEST_USUAL_HEADER) return undefined;
   const header = USUAL_HEADER.exec(element.toString('latin1', 0, end));
   if (header === null) return undefined;
-  const [, id, sentAt, pattern, list, request, expiresAt] = header;
+  const [, key, id, sentAt, pattern, list, request, expiresAt] = header;
   return {
     id,
+    key: key === undefined ? undefined : readKey(key),
     sentAtMs: Number(sentAt),
     pattern,
     replyTo: list === undefined ? undefined : { list, request: Number(request) },
@@ -193,8 +208,10 @@ function decodeAny(element: Buffer): Envelope {
       `The element is large and its header cannot be read. The whole element is parked as "${front.parked}".`,
     );
   }
+  const key = keyOf(element)?.key;
   return {
     id: optional(header, 'id', isString),
+    key: key === undefined ? undefined : readKey(key),
     sentAtMs: optional(header, 'at', isFiniteNumber),
     pattern: optional(header, 'pattern', isString),
     replyTo: replyAddress(header),
@@ -247,6 +264,7 @@ export function readEncoding(header: Record<string, unknown>): BodyEncoding | un
 function plainData(element: Buffer): Envelope {
   return {
     id: undefined,
+    key: undefined,
     sentAtMs: undefined,
     pattern: undefined,
     replyTo: undefined,

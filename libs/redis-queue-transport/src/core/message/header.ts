@@ -53,10 +53,11 @@ const FRONT =
 /** The longest front. */
 const FRONT_BYTES = 224;
 
-/** How a message of this library begins before it is first handed out: with its id right after "rq", without counts. */
+/** How a message of this library begins before it is first handed out: with its id or key right after "rq", without counts. */
 const USUAL_FRONT = '{"rq":1,"';
 const ID_BYTE = USUAL_FRONT.length;
 const LETTER_I = 0x69;
+const LETTER_K = 0x6b;
 const USUAL: Front = {
   crashes: 0,
   attempt: 1,
@@ -79,8 +80,9 @@ export function splitHeader(element: Buffer): Parts | undefined {
 
 /** Undefined if the version is not written the way scripts read it. */
 export function readFront(header: Buffer): Front | undefined {
-  if (header[ID_BYTE] === LETTER_I && header.toString('latin1', 0, ID_BYTE) === USUAL_FRONT)
-    return USUAL;
+  const letter = header[ID_BYTE];
+  const isUsual = letter === LETTER_I || letter === LETTER_K;
+  if (isUsual && header.toString('latin1', 0, ID_BYTE) === USUAL_FRONT) return USUAL;
   const front = FRONT.exec(header.toString('latin1', 0, FRONT_BYTES));
   if (front === null) return undefined;
   const [text, crashes, attempt, parked, postponed] = front;

@@ -7,6 +7,7 @@ import {
   splitHeader,
 } from './header.js';
 import type { Parts } from './header.js';
+import { keyOf } from './key.js';
 
 /** An element in two parts: a small one that takes its place in the list, and the body, which is parked. */
 export interface SetAside {
@@ -23,7 +24,9 @@ export function setAside(element: Buffer, name: string, newId: string): SetAside
   const kept = parts && withBodyAt(name, parts);
   if (kept !== undefined) return kept;
   const unreadable = parts === undefined ? '' : `,"${UNREADABLE}":true`;
-  const front = frontText({ ...WITHOUT_COUNTS, parked: name });
+  const key = keyOf(element)?.key;
+  const keyField = key === undefined ? '' : `,"key":"${key}"`;
+  const front = frontText({ ...WITHOUT_COUNTS, parked: name }) + keyField;
   const header = `${front},"id":${JSON.stringify(newId)}${unreadable}}\n`;
   return { element: Buffer.from(header), body: element };
 }

@@ -1,4 +1,6 @@
 import type { PurgedPart } from '../../core/admin/admin-broker.js';
+import { keyOf } from '../../core/message/key.js';
+import { endStay } from '../queue/lanes.js';
 import { unpark } from '../queue/unpark.js';
 import type { StoredList } from '../store/stored-list.js';
 import type { StoredQueue } from '../store/stored-queue.js';
@@ -22,14 +24,18 @@ export function advance(
 
 /** Removes an element that nobody holds, once, with its parked body. Returns whether it was there. */
 export function removeElement(queue: StoredQueue, element: Buffer): boolean {
-  const { delayed, suspects, waiting } = queue;
-  const wasThere =
-    delayed.remove(element) !== undefined ||
-    removeAt(
+  const { delayed, lanes, suspects, waiting } = queue;
+  const { key, wasOut } = keyOf(element) ?? {};
+  const wasDelayed = delayed.remove(element) !== undefined;
+  const wasListed =
+    !wasDelayed &&
+    (removeAt(
       suspects,
       suspects.findIndex((each) => each.equals(element)),
     ) ||
-    removeAt(waiting, lastIndexOf(waiting, element));
+      removeAt(waiting, lastIndexOf(waiting, element)));
+  const wasThere = wasDelayed || wasListed || (key !== undefined && lanes.remove(key, element));
+  if (wasListed || (wasDelayed && wasOut === true)) endStay(queue, element);
   if (wasThere) unpark(queue, element);
   return wasThere;
 }
@@ -48,18 +54,24 @@ function lastIndexOf(list: StoredList, element: Buffer): number {
 
 /** Removes messages with their parked bodies. Returns how many. */
 export function purge(queue: StoredQueue, what: PurgedPart | 'all'): number {
-  const { delayed, suspects, waiting } = queue;
+  const { delayed, lanes, suspects, waiting } = queue;
+  /** Those that let others of their key go on. */
+  const wereOut: Buffer[] = [];
   const removed: Buffer[] = [];
   if (what !== 'delayed') {
+    removed.push(...lanes.empty());
     for (const list of [suspects, waiting]) {
-      removed.push(...list.slice());
+      wereOut.push(...list.slice());
       list.clear();
     }
   }
   if (what !== 'waiting') {
-    removed.push(...delayed.all.map(({ element }) => element));
+    for (const { element } of delayed.all)
+      (keyOf(element)?.wasOut === true ? wereOut : removed).push(element);
     delayed.clear();
   }
+  for (const element of wereOut) endStay(queue, element);
+  removed.push(...wereOut);
   for (const element of removed) unpark(queue, element);
   return removed.length;
 }

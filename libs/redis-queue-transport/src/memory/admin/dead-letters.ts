@@ -1,5 +1,6 @@
 import type { DeadElement, DeadLetterPart } from '../../core/admin/admin-broker.js';
 import { RedisRefusedError } from '../../core/errors/call-errors.js';
+import { enter } from '../queue/lanes.js';
 import { unpark } from '../queue/unpark.js';
 import type { LogEntry } from '../store/entry-log.js';
 import type { StoredQueue } from '../store/stored-queue.js';
@@ -27,13 +28,13 @@ export function findDeadLetter({ dead }: StoredQueue, entry: string): DeadElemen
   return found === undefined ? undefined : deadElement(found);
 }
 
-/** To the tail of the queue. Those that are gone are passed over. */
+/** To the tail of the queue, or of their lanes. Those that are gone are passed over. */
 export function redriveDeadLetters(
-  { dead, waiting }: StoredQueue,
+  queue: StoredQueue,
   letters: readonly DeadElement[],
 ): number {
-  const there = letters.filter(({ entry }) => dead.remove(entry) !== undefined);
-  for (const { element } of there) waiting.push(Buffer.from(element));
+  const there = letters.filter(({ entry }) => queue.dead.remove(entry) !== undefined);
+  for (const { element } of there) enter(queue, Buffer.from(element));
   return there.length;
 }
 

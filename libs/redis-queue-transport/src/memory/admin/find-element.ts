@@ -8,7 +8,8 @@ export function findElement(queue: StoredQueue, id: string): FoundElement | unde
   const isSought = (element: Buffer): boolean => idOf(element) === id;
   const delayed = queue.delayed.all.find(({ element }) => isSought(element));
   if (delayed !== undefined) return { place: 'delayed', ...delayed };
-  const element = queue.waiting.slice().find(isSought) ?? queue.suspects.slice().find(isSought);
+  const lists = [queue.lanes.all, queue.waiting.slice(), queue.suspects.slice()];
+  const element = lists.flat().find(isSought);
   if (element !== undefined) return { place: 'waiting', element };
   const held = heldIn(queue).find((each) => isSought(each.element));
   return held === undefined ? undefined : { place: 'held', ...held };

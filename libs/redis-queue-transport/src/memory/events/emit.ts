@@ -1,6 +1,7 @@
 import type { Published } from '../../core/broker/broker.js';
 import { parkedElement } from '../../core/message/envelope.js';
 import { park } from '../queue/add-message.js';
+import { enter } from '../queue/lanes.js';
 import type { Space } from '../store/space.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
@@ -40,9 +41,9 @@ export function emit(space: Space, nowMs: number, event: EmittedEvent): Publishe
 
 function copy(queue: StoredQueue, event: EmittedEvent, number: number): void {
   const { bodyName, element, parkAboveBytes } = event;
-  if (element.length <= parkAboveBytes) return queue.waiting.push(Buffer.from(element));
+  if (element.length <= parkAboveBytes) return enter(queue, Buffer.from(element));
   const name = `${bodyName}-${number}`;
   const small = parkedElement(element, name);
   park(queue, name, Buffer.from(small.body));
-  queue.waiting.push(Buffer.from(small.element));
+  enter(queue, Buffer.from(small.element));
 }

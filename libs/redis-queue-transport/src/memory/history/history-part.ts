@@ -1,3 +1,4 @@
+import { enter } from '../queue/lanes.js';
 import type { LogEntry } from '../store/entry-log.js';
 import type { KeptEvent, StoredHistory } from '../store/stored-history.js';
 import type { StoredQueue } from '../store/stored-queue.js';
@@ -33,6 +34,6 @@ export function readPart({ entries }: StoredHistory, from: string, to?: string):
 /** Adds the events of a part to the tail of a queue. Returns how many. */
 export function addPart(queue: StoredQueue, { entries }: HistoryPart): number {
   const events = entries.filter(({ value }) => value.number !== undefined);
-  for (const { value } of events) queue.waiting.push(Buffer.from(value.element));
+  for (const { value } of events) enter(queue, Buffer.from(value.element));
   return events.length;
 }

@@ -1,6 +1,7 @@
 import type { Settlement } from '../../core/broker/lease.js';
 import { dropDeadAbove } from '../queue/dead-letters.js';
 import type { Delays } from '../queue/delays.js';
+import { endStay } from '../queue/lanes.js';
 import { unpark } from '../queue/unpark.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
@@ -13,6 +14,9 @@ export interface SettlingTerms {
   readonly delays: Delays;
 }
 
+/** Settled so, a message is gone for good. */
+const ENDS: ReadonlySet<Settlement['kind']> = new Set(['ack', 'skip', 'deadLetter']);
+
 /**
  * Applies settlements to what the consumer holds, and returns how many found nothing. What goes back to the head goes there
  * from the last to the first, so that it keeps its order; dead letters are added from the first on.
@@ -23,7 +27,8 @@ export function settle(
   terms: SettlingTerms,
 ): number {
   const isDead = ({ kind }: Settlement): boolean => kind === 'deadLetter';
-  const isDone = (one: Settlement): boolean => one.kind === 'ack' && one.onceId === undefined;
+  const isDone = (one: Settlement): boolean =>
+    one.kind === 'ack' && one.onceId === undefined && one.isParked !== true;
   const others = settlements.filter((one) => !isDead(one) && !isDone(one)).reverse();
   let missing = 0;
   for (const settlement of [
@@ -33,7 +38,10 @@ export function settle(
   ]) {
     const held = remove(queue, terms.consumer, settlement);
     if (held === undefined) missing += 1;
-    else apply(queue, held, settlement, terms);
+    else {
+      apply(queue, held, settlement, terms);
+      if (ENDS.has(settlement.kind)) endStay(queue, held);
+    }
   }
   return missing;
 }

@@ -1,6 +1,7 @@
 import type { PushTerms } from '../../core/broker/broker.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { Delays } from './delays.js';
+import { enter } from './lanes.js';
 
 export interface AddedMessage {
   readonly id: string;
@@ -23,7 +24,7 @@ export function addMessage(
     const delays = new Delays(queue);
     delays.add(dueMs, element);
     delays.tell();
-  } else queue.waiting.push(element);
+  } else enter(queue, element);
   if (deduplicateMs > 0) queue.ids.add(id, nowMs + deduplicateMs, nowMs);
   return 'added';
 }

@@ -1,4 +1,6 @@
+import { keyOf } from '../../core/message/key.js';
 import type { StoredQueue } from '../store/stored-queue.js';
+import { goesOut } from './lanes.js';
 
 /** Most delayed messages that one command releases. */
 const MOST_DUE = 100;
@@ -31,6 +33,14 @@ function processOf(consumer: string): string {
   return consumer.replace(/-\d+$/, '');
 }
 
+/** Whether one that is due now has gone to the end of its lane, since others of its key are out that came before it. */
+function goesToLane(queue: StoredQueue, element: Buffer): boolean {
+  const { key, wasOut } = keyOf(element) ?? {};
+  if (key === undefined || wasOut === true || goesOut(queue, key)) return false;
+  queue.lanes.add(key, element);
+  return true;
+}
+
 /**
  * Moves delayed messages that are due to the head of the queue, the earliest first: no more than this consumer has room
  * for, or, where it has none, one for another consumer that waits, as long as nothing stands in its way. What comes next would
@@ -43,8 +53,9 @@ export function releaseDue(queue: StoredQueue, nowMs: number, room: number): num
   if (delayed.length === 0) return undefined;
   const places = room > 0 ? Math.min(room, MOST_DUE) : waiting.length === 0 ? 1 : 0;
   const most = queue.isPaused ? 0 : Math.min(places, delayed.countDue(nowMs));
-  const due = Array.from({ length: most }, () => delayed.removeFirst());
-  for (const message of due.reverse()) if (message !== undefined) queue.putBack(message.element);
+  const due = Array.from({ length: most }, () => delayed.removeFirst()?.element);
+  const going = due.filter((element) => element !== undefined && !goesToLane(queue, element));
+  for (const element of going.reverse()) if (element !== undefined) queue.putBack(element);
   if (delayed.first === undefined) return undefined;
   const dueInMs = Math.max(0, Math.ceil(delayed.first.dueMs - nowMs));
   // What is due stays for the consumer that takes next.

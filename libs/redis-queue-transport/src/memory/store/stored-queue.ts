@@ -3,6 +3,7 @@ import { DelayedMessages } from './delayed-messages.js';
 import { Deque } from './deque.js';
 import { EntryLog } from './entry-log.js';
 import { KnownIds } from './known-ids.js';
+import { Lanes } from './lanes.js';
 import { StoredList } from './stored-list.js';
 
 /** A consumer that hears news about its queue. */
@@ -44,6 +45,7 @@ export class StoredQueue {
   /** By consumer, the oldest first. Consumers that hold nothing have no entry. */
   readonly processing = new Map<string, Buffer[]>();
   readonly delayed = new DelayedMessages();
+  readonly lanes = new Lanes();
   readonly dead = new EntryLog<Buffer>();
   /** When the lease of each consumer ends. */
   readonly consumers = new Map<string, number>();
@@ -123,9 +125,9 @@ export class StoredQueue {
   /** Forgets everything. Those who wait or listen stay. */
   clear(): void {
     const { consumers, dead, delayed, fed, fenced, handled, ids, parked, processing } = this;
-    const { suspects, terms, waiting } = this;
+    const { lanes, suspects, terms, waiting } = this;
     for (const part of [consumers, dead, delayed, fed, fenced, handled, ids]) part.clear();
-    for (const part of [parked, processing, suspects, terms, waiting]) part.clear();
+    for (const part of [lanes, parked, processing, suspects, terms, waiting]) part.clear();
     Object.assign(this.counts, NO_COUNTS);
     this.termsBy = undefined;
     this.isPaused = false;

@@ -2,6 +2,7 @@ import type { FoundElement } from '../../core/admin/admin-broker.js';
 import { idOf } from '../../core/message/envelope.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
+import { keysInUse } from '../lanes/keys-in-use.js';
 import { heldLists } from './held-lists.js';
 import type { Looked } from './find.script.js';
 import { findDelayed, findInList } from './find.script.js';
@@ -26,13 +27,18 @@ export class MessageSearch {
    * a later place. One that goes back meanwhile can be missed.
    */
   async find(): Promise<FoundElement | undefined> {
-    const { delayed, waiting, suspects } = this.keys;
+    const { delayed, waiting, suspects, lane } = this.keys;
     const isDelayed = await this.#lookThrough((passed) => this.#inDelayed(passed));
     if (isDelayed !== undefined) {
       const dueMs = await this.connection.run('look for a message', (client) =>
         client.zscore(delayed, isDelayed),
       );
       if (dueMs !== null) return { place: 'delayed', element: isDelayed, dueMs: scoreOf(dueMs) };
+    }
+    for await (const keys of keysInUse(this.connection, this.keys)) {
+      const found = await Promise.all(keys.map((key) => this.#inList(lane(key))));
+      const element = found.find((each) => each !== undefined);
+      if (element !== undefined) return { place: 'waiting', element };
     }
     for (const list of [waiting, suspects]) {
       const element = await this.#inList(list);

@@ -30,6 +30,7 @@ import { advance } from './advance.script.js';
 import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';
 import { passOverNewest, passOverOldest } from './pass-over.script.js';
+import { emptyAllLanes } from '../lanes/empty-lanes.js';
 import { purge } from './purge.script.js';
 import { redrive } from './redrive.script.js';
 import { remove } from './remove.script.js';
@@ -227,10 +228,11 @@ export class RedisAdmin implements AdminBroker {
 
   async purge(queue: string, what: PurgedPart | 'all'): Promise<number> {
     await this.#ready();
-    let removed = 0;
+    const keys = this.#keys.queue(queue);
+    let removed = what === 'delayed' ? 0 : await emptyAllLanes(this.#connection, keys);
     // Messages that are pushed meanwhile may stay.
     for (let left = Infinity; left > 0;) {
-      const part = await purge.run(this.#connection, this.#keys.queue(queue), { what });
+      const part = await purge.run(this.#connection, keys, { what });
       removed += part.removed;
       left = Math.min(left - part.removed, part.left);
     }

@@ -1,21 +1,21 @@
 import { Script, readNumber } from '../script/script.js';
-import { APPEND } from '../script/moving-lua.js';
+import { ENTER } from '../lanes/lanes-lua.js';
 
 /**
- * Moves dead letters to the tail of the queue; `element` is what is sent again. Passes over an entry that somebody else
+ * Moves dead letters to the tail of the queue, or of their lanes; `element` is what is sent again. Passes over an entry that somebody else
  * has redriven or deleted. Replies with how many it moved.
  */
 export const redrive = new Script({
   action: 'redrive dead letters',
-  keys: ['dead', 'waiting'],
+  keys: ['dead', 'waiting', 'lanes', 'terms'],
   args: [],
   rows: ['entry', 'element'],
-  shared: [APPEND],
+  shared: [ENTER],
   lua: (row) => `
 local moved = 0
 ${row.each}
   if #redis.call('XRANGE', dead, entry, entry) == 1 then
-    append(waiting, element)
+    enter(waiting, lanes, terms, element)
     redis.call('XDEL', dead, entry)
     moved = moved + 1
   end

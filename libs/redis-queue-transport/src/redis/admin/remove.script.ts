@@ -1,4 +1,5 @@
 import { Script } from '../script/script.js';
+import { END_STAY } from '../lanes/lanes-lua.js';
 import { UNPARK } from '../script/parking-lua.js';
 
 /**
@@ -7,13 +8,22 @@ import { UNPARK } from '../script/parking-lua.js';
  */
 export const remove = new Script({
   action: 'remove a message',
-  keys: ['waiting', 'suspects', 'delayed', 'parked'],
+  keys: ['waiting', 'suspects', 'delayed', 'parked', 'lanes', 'terms'],
   args: ['element'],
-  shared: [UNPARK],
+  shared: [UNPARK, END_STAY],
   lua: `
+local key, wasOut = keyOf(element)
+local stayed, out, most = stayOf(element)
 local removed = redis.call('ZREM', delayed, element)
+if removed == 1 and not wasOut then stayed = nil end
 if removed == 0 then removed = redis.call('LREM', suspects, 1, element) end
 if removed == 0 then removed = redis.call('LREM', waiting, -1, element) end
+if removed == 1 then
+  if stayed then endStay(stayed, out, most) end
+elseif key then
+  removed = redis.call('LREM', lanes .. ':' .. key, 1, element)
+  if removed == 1 then fewerInLanes(1) end
+end
 if removed == 1 then unpark(element) end
 return removed
 `,

@@ -16,6 +16,7 @@ import type { Keys } from '../keys/keys.js';
 import { endHistory } from './end-history.script.js';
 import { firstEntry } from '../history/first-entry.js';
 import { forgetListeners } from '../events/forget-listeners.script.js';
+import { emptyAllLanes } from '../lanes/empty-lanes.js';
 import { replay } from './replay.script.js';
 import { retire } from './retire.script.js';
 import { RedisIndex } from '../events/redis-index.js';
@@ -42,17 +43,17 @@ export class RedisEventAdmin implements EventAdminBroker {
   async retire(queue: string, waiting: 'drop' | 'keep'): Promise<Retired> {
     await this.#ready();
     const { groups, queues } = this.keys;
-    const isDropping = waiting === 'drop' ? 1 : 0;
     const keys = { groups, queues, ...this.keys.queue(queue) };
-    const retired = await retire.run(this.connection, keys, { queue, isDropping });
-    let { dropped } = retired;
+    const { wasThere } = await retire.run(this.connection, keys, { queue, isDropping: 0 });
+    if (waiting === 'keep') return { wasThere, dropped: 0 };
+    let dropped = await emptyAllLanes(this.connection, keys);
     // Messages that are pushed meanwhile may stay.
-    for (let { left } = retired; left > 0;) {
-      const part = await retire.run(this.connection, keys, { queue, isDropping });
+    for (let left = Infinity; left > 0;) {
+      const part = await retire.run(this.connection, keys, { queue, isDropping: 1 });
       dropped += part.dropped;
       left = Math.min(left - part.dropped, part.left);
     }
-    return { wasThere: retired.wasThere, dropped };
+    return { wasThere, dropped };
   }
 
   async endHistory(pattern: string, entries: 'drop' | 'keep'): Promise<Retired> {
@@ -98,8 +99,8 @@ export class RedisEventAdmin implements EventAdminBroker {
   async replay(pattern: string, queue: string, { from, to }: ReplayRange): Promise<ReplayStep> {
     await this.#ready();
     const { history } = this.keys.history(pattern);
-    const { waiting } = this.keys.queue(queue);
-    return replay.run(this.connection, { history, waiting }, { from: firstEntry(from), to });
+    const keys = { history, ...this.keys.queue(queue) };
+    return replay.run(this.connection, keys, { from: firstEntry(from), to });
   }
 
   async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {

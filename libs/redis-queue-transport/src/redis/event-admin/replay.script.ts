@@ -7,7 +7,7 @@ import { MOVE_EVENTS } from '../history/history-lua.js';
 export const replay = new Script({
   action: 'replay a history',
   growsData: true,
-  keys: ['history', 'waiting'],
+  keys: ['history', 'waiting', 'lanes', 'terms'],
   args: ['from', 'to'],
   shared: [MOVE_EVENTS],
   lua: `

@@ -2,14 +2,14 @@ import type { HistoryKeys, QueueKeys } from '../keys/keys.js';
 import type { ScriptArgument } from '../script/rows.js';
 import { Script, readArray, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
-import { APPEND } from '../script/moving-lua.js';
+import { ENTER } from '../lanes/lanes-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 import { PARK, REFER } from '../script/parking-lua.js';
 
 /** Where an event goes, in keys and channels. */
 export interface EmitRoute {
   readonly channels: readonly string[];
-  readonly lists: readonly Pick<QueueKeys, 'waiting' | 'parked' | 'counts'>[];
+  readonly lists: readonly Pick<QueueKeys, 'waiting' | 'parked' | 'counts' | 'lanes' | 'terms'>[];
   readonly histories: readonly EmitHistory[];
 }
 
@@ -27,8 +27,8 @@ export function routeValues(
   numberOf: (key: string) => number,
 ): ScriptArgument[] {
   const values: ScriptArgument[] = [channels.length, ...channels, lists.length];
-  for (const { waiting, parked, counts } of lists)
-    values.push(numberOf(waiting), numberOf(parked), numberOf(counts));
+  for (const { waiting, parked, counts, lanes, terms } of lists)
+    values.push(...[waiting, parked, counts, lanes, terms].map(numberOf));
   values.push(histories.length);
   for (const { history, historyCount, told, maxLength = 0, maxAgeMs = 0 } of histories)
     values.push(numberOf(history), numberOf(historyCount), told, maxLength, maxAgeMs);
@@ -78,7 +78,7 @@ const LUA = `
 local isLarge = bodies ~= ''
 local function dropBodies()
   -- Lists come first among the keys of a route, each with the hash of its bodies behind it.
-  for i = 1, tonumber(bodies) do redis.pcall('HDEL', KEYS[3 * i], bodyName .. '-' .. i) end
+  for i = 1, tonumber(bodies) do redis.pcall('HDEL', KEYS[5 * i - 2], bodyName .. '-' .. i) end
 end
 local current = redis.call('HGET', groups, 'version') or ''
 if current ~= version then
@@ -108,8 +108,11 @@ local function readRoute()
     end
   end
   for i = 1, readNumber() do
-    local list = { waiting = readKey(), parked = readKey(), counts = readKey() }
-    route.refusal = route.refusal or refusal('LLEN', list.waiting) or refusal('HLEN', list.parked) or refusal('HLEN', list.counts)
+    local list = { waiting = readKey(), parked = readKey(), counts = readKey(), lanes = readKey(), terms = readKey() }
+    route.refusal = route.refusal or refusal('LLEN', list.waiting)
+    for _, hash in ipairs({ list.parked, list.counts, list.lanes, list.terms }) do
+      route.refusal = route.refusal or refusal('HLEN', hash)
+    end
     route.lists[i] = list
   end
   for i = 1, readNumber() do
@@ -173,7 +176,7 @@ local function emit(route, element, id, window)
     elseif #element > tonumber(parkAbove) then
       copy = park(list.parked, list.counts, bodyName .. '-' .. copies, element)
     end
-    append(list.waiting, copy)
+    enter(list.waiting, list.lanes, list.terms, copy)
   end
   local entry
   for _, history in ipairs(route.histories) do
@@ -209,7 +212,7 @@ const definition = {
   action: 'emit an event',
   keys: ['groups'],
   args: ['version', 'routeCount', 'parkAbove', 'bodyName', 'bodies'],
-  shared: [NOW_MS, APPEND, FORGET_ENDED, REFER, PARK],
+  shared: [NOW_MS, ENTER, FORGET_ENDED, REFER, PARK],
   lua: LUA,
   read: readReply,
 } as const;

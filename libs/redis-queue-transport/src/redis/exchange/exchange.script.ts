@@ -1,8 +1,10 @@
 import type { Settlement, Suspects } from '../../core/broker/lease.js';
+import { keyOf } from '../../core/message/key.js';
 import type { RowsOf } from '../script/script.js';
 import { LARGE_BYTES, Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY, RELEASE_DUE } from '../script/delayed-lua.js';
+import { END_STAY } from '../lanes/lanes-lua.js';
 import { PUT_BACK } from '../script/moving-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 import { UNPARK, DROP_DEAD } from '../script/parking-lua.js';
@@ -57,7 +59,7 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * Settles, releases due messages, and takes, for a consumer that still has its lease: at most `take`. The consumer has
  * `room` for at least as many, and may take the others by other means.
  *
- * In front of the rows come `acks` elements that are done. The detail of a row is the replacement of a dead letter or a
+ * In front of the rows come `acks` elements that are done and have no key. The detail of a row is the replacement of a dead letter or a
  * retry (whose kind is the pause in ms), why a message is skipped, the id to remember with an ack, or nothing for an
  * element that is released, or done with its body parked. The rows are walked backwards, so that those that go back to
  * the head keep their order.
@@ -94,6 +96,8 @@ export const exchange = new Script({
     'handled',
     'paused',
     'parked',
+    'lanes',
+    'terms',
   ],
   args: [
     'consumer',
@@ -112,7 +116,7 @@ export const exchange = new Script({
     'acks',
   ],
   rows: ['kind', 'element', 'detail'],
-  shared: [NOW_MS, DELAY, RELEASE_DUE, PUT_BACK, FORGET_ENDED, UNPARK, DROP_DEAD],
+  shared: [NOW_MS, DELAY, RELEASE_DUE, PUT_BACK, FORGET_ENDED, UNPARK, DROP_DEAD, END_STAY],
   lua: (row) => `
 if not redis.call('ZSCORE', consumers, consumer) then return 0 end
 if tonumber(oldestDone) > 0 then
@@ -122,6 +126,8 @@ if tonumber(oldestDone) > 0 then
   redis.call('LTRIM', processing, oldestDone, -1)
 end
 
+-- The kinds of rows whose elements are gone for good.
+local ENDS = { done = true, parked = true, once = true, skip = true, deadLetter = true }
 local missing = 0
 local others = FIRST + acks
 local now = others <= #ARGV and nowMs() or nil
@@ -130,11 +136,13 @@ for i = FIRST, others - 1 do
 end
 for i = #ARGV - ${row.size - 1}, others, -${row.size} do
   ${row.locals}
-  -- Rows begin with the newest element, so most are found at the end; dead letters, at the beginning.
-  local from = kind == 'deadLetter' and 1 or -1
+  -- Rows begin with the newest element, so most are found at the end; dead letters and what is done, at the beginning.
+  local from = (kind == 'deadLetter' or kind == 'done') and 1 or -1
   if not redis.call('LPOS', processing, element, 'RANK', from) then
     missing = missing + 1
   else
+    local key, out, most
+    if ENDS[kind] then key, out, most = stayOf(element) end
     -- Added before it is removed, so that nothing is lost if a command fails (a key of another type).
     if kind == 'release' then
       putBack(element)
@@ -144,7 +152,7 @@ for i = #ARGV - ${row.size - 1}, others, -${row.size} do
       forgetEnded(handled, now)
       redis.call('ZADD', handled, now + onceMs, detail)
       if redis.call('PTTL', handled) < tonumber(onceMs) then redis.call('PEXPIRE', handled, onceMs) end
-    elseif kind == 'parked' then
+    elseif kind == 'parked' or kind == 'done' then
       -- It is done; its body is dropped below.
     elseif kind == 'deadLetter' then
       -- Room is made first. If that came last and failed, each further try would add the dead letter again, and push
@@ -158,6 +166,7 @@ for i = #ARGV - ${row.size - 1}, others, -${row.size} do
       putBack(detail)
     end
     redis.call('LREM', processing, from, element)
+    if key then endStay(key, out, most) end
     if kind == 'parked' or kind == 'skip' or kind == 'once' then unpark(element) end
   end
 end
@@ -282,6 +291,7 @@ export function settlementArguments(settlements: readonly Settlement[]): {
   const rows: SettlementRow[] = [];
   /** From the last to the first, so that the script, which walks backwards, adds the oldest first. */
   const dead: SettlementRow[] = [];
+  const done: SettlementRow[] = [];
   for (const settlement of settlements) {
     const { kind, element } = settlement;
     switch (kind) {
@@ -289,6 +299,7 @@ export function settlementArguments(settlements: readonly Settlement[]): {
         if (settlement.onceId !== undefined)
           rows.push({ kind: 'once', element, detail: settlement.onceId });
         else if (settlement.isParked === true) rows.push({ kind: 'parked', element, detail: '' });
+        else if (keyOf(element) !== undefined) done.unshift({ kind: 'done', element, detail: '' });
         else acks.push(element);
         break;
       case 'release':
@@ -307,6 +318,6 @@ export function settlementArguments(settlements: readonly Settlement[]): {
         break;
     }
   }
-  for (const row of dead) rows.push(row);
+  rows.push(...dead, ...done);
   return { acks, rows };
 }

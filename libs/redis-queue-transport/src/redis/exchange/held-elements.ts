@@ -1,4 +1,5 @@
 import type { Settlement } from '../../core/broker/lease.js';
+import { keyOf } from '../../core/message/key.js';
 import type { Parked } from '../parking/large-elements.js';
 
 /** What a lease has handed out and nobody has settled yet: all that it knows about its processing list. */
@@ -88,6 +89,7 @@ export class HeldElements {
         one.kind === 'ack' &&
         one.onceId === undefined &&
         one.isParked === undefined &&
+        keyOf(one.element) === undefined &&
         one.element === this.#elements[index],
     )
       ? count

@@ -1,4 +1,4 @@
-import { APPEND } from '../script/moving-lua.js';
+import { ENTER } from '../lanes/lanes-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
 import { READ_IN_STEPS } from '../script/steps-lua.js';
 
@@ -30,7 +30,7 @@ end
 );
 
 /**
- * Adds a part of the stream `history` to the list `waiting`, as the Lua function `moveEvents(first, last)`. Returns how
+ * Adds a part of the stream `history` to a queue, as the Lua function `moveEvents(first, last)`. Returns how
  * many, and where the next part begins, or false.
  */
 export const MOVE_EVENTS = new SharedLua(
@@ -46,13 +46,13 @@ local function moveEvents(first, last)
   for _, entry in ipairs(entries) do
     local element = elementOf(entry[2])
     if element then
-      append(waiting, element)
+      enter(waiting, lanes, terms, element)
       moved = moved + 1
     end
   end
   return moved, rest
 end
 `,
-  ['waiting'],
-  [READ_PART, APPEND],
+  ['waiting', 'lanes', 'terms'],
+  [READ_PART, ENTER],
 );

@@ -41,6 +41,8 @@ export class Keys {
       wakeOf: (process) => `${this.#channels}:{${queue}}:wake:${process}`,
       counts: `${base}:counts`,
       terms: `${base}:terms`,
+      lanes: `${base}:lanes`,
+      lane: (key) => `${base}:lanes:${key}`,
       cursor: `${base}:cursor`,
       fed: `${base}:fed`,
       processing: (consumer) => `${base}:processing:${consumer}`,
@@ -149,6 +151,13 @@ export interface QueueKeys {
   readonly counts: string;
   /** Hash: the terms by which the queue is served, and `by`, the process that recorded them last. */
   readonly terms: string;
+  /**
+   * Hash: for each key, how many of its messages are out: in `waiting`, held, suspects, or delayed for a retry. And under
+   * a name that is no key, how many messages are in lanes.
+   */
+  readonly lanes: string;
+  /** List: the messages of one key (as it is written) that wait for earlier ones of the same key. */
+  readonly lane: (key: string) => string;
   /** Text: how far into the history a new group has been filled. Removed once the group gets copies by itself. */
   readonly cursor: string;
   /** List: what a wait took from a list of another program, on its way to `waiting`. Not trusted. */

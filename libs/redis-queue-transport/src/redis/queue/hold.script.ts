@@ -2,11 +2,11 @@ import { Script, readArray } from '../script/script.js';
 import type { RowsOf } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY } from '../script/delayed-lua.js';
-import { APPEND } from '../script/moving-lua.js';
+import { ENTER } from '../lanes/lanes-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 
 /**
- * Adds messages that have terms of their own. Each row has the element, the Redis time in ms at which it is due or 0,
+ * Adds messages that have a key or terms of their own. Each row has the element, the Redis time in ms at which it is due or 0,
  * its id, the window in ms within which the id is taken once or 0, and the name under which its body has just been
  * parked or nothing. Unlike most scripts it is refused while Redis is full: it takes messages in.
  *
@@ -17,10 +17,10 @@ import { FORGET_ENDED } from '../script/ids-lua.js';
 export const hold = new Script({
   action: 'hold a message',
   growsData: true,
-  keys: ['waiting', 'delayed', 'ids', 'parked', 'counts', 'roles'],
+  keys: ['waiting', 'delayed', 'ids', 'parked', 'counts', 'roles', 'lanes', 'terms'],
   args: ['wake'],
   rows: ['element', 'dueMs', 'id', 'windowMs', 'name'],
-  shared: [NOW_MS, DELAY, APPEND, FORGET_ENDED],
+  shared: [NOW_MS, DELAY, ENTER, FORGET_ENDED],
   lua: (row) => `
 local now = nowMs()
 
@@ -30,6 +30,8 @@ redis.call('LLEN', waiting)
 redis.call('HLEN', parked)
 redis.call('HLEN', counts)
 redis.call('ZCARD', delayed)
+redis.call('HLEN', lanes)
+redis.call('HLEN', terms)
 local reply = {}
 ${row.each}
   local due, window = tonumber(dueMs), tonumber(windowMs)
@@ -41,7 +43,7 @@ ${row.each}
   if isNew and due > now then
     delay(due, element)
   elseif isNew then
-    append(waiting, element)
+    enter(waiting, lanes, terms, element)
   end
   -- Only once the message is held: if a command failed before, the next try must not be taken for a duplicate.
   if isNew and window > 0 then

@@ -1,6 +1,7 @@
 import type { PushTerms } from '../../core/broker/broker.js';
 import { parkedElement } from '../../core/message/envelope.js';
 import type { Element } from '../../core/message/envelope.js';
+import { keyOf } from '../../core/message/key.js';
 import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import { newBodyName } from './body-name.js';
@@ -75,7 +76,7 @@ export class PushBatch {
   ) {}
 
   push(messageId: string, element: Element, terms?: PushTerms): Promise<Pushed> {
-    const way = isLarger(element, this.parkAboveBytes) ? 'park' : wayOf(terms);
+    const way = isLarger(element, this.parkAboveBytes) ? 'park' : wayOf(element, terms);
     return new Promise((resolve, reject) =>
       this.#batch.add(new Push(messageId, element, terms, way, resolve, reject)),
     );
@@ -244,8 +245,9 @@ function isOfLarge([first]: readonly Push[]): boolean {
   return first !== undefined && (first.way === 'park' || mayBeTooLong(first.element.length));
 }
 
-function wayOf(terms: PushTerms | undefined): Way {
-  return terms?.dueMs === undefined && terms?.deduplicateMs === undefined ? 'append' : 'hold';
+function wayOf(element: Element, terms: PushTerms | undefined): Way {
+  const isPlain = terms?.dueMs === undefined && terms?.deduplicateMs === undefined;
+  return isPlain && keyOf(element) === undefined ? 'append' : 'hold';
 }
 
 function rowOf({ messageId, terms }: Push, element: Element, name: string): HoldRow {

@@ -1,3 +1,4 @@
+import { ENTER } from '../lanes/lanes-lua.js';
 import { PUT_BACK } from './moving-lua.js';
 import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';
@@ -59,7 +60,8 @@ const LATEST_DUE_MS = 2 ** 31;
  * Moves delayed messages that are due to the head of the queue, the earliest first, as the Lua function
  * `releaseDue(now, isPaused)`. There must be delayed messages. It moves no more than this consumer has places for now
  * (`room`): more would stay at the head, and what comes due next would overtake them. If it has no place, it moves one,
- * for another consumer that waits, as long as the queue is empty. It moves none while the queue is paused.
+ * for another consumer that waits, as long as the queue is empty. It moves none while the queue is paused. One that was
+ * not handed out before, and has a key of which others are out, goes to the end of its lane instead.
  *
  * Returns when the next one is due, or false if nobody has to know; ms until then, 0 if more are due that can be moved,
  * -1 if there is no need to look; and 1 if the first one that is due is large. If `knownDue` is still to come, the next
@@ -98,7 +100,15 @@ local function releaseDue(now, isPaused)
   if most > 1 and most * meanOfFirst(most) > ${MOST_DUE_BYTES} then most = 1 end
   if most > 0 then
     local due = redis.call('ZRANGE', delayed, 0, most - 1)
-    for i = most, 1, -1 do putBack(due[i]) end
+    local goes = {}
+    for i = 1, most do
+      local key, wasOut = keyOf(due[i])
+      goes[i] = not key or wasOut or goesOut(lanes, terms, key)
+      if not goes[i] then toLane(lanes, key, due[i]) end
+    end
+    for i = most, 1, -1 do
+      if goes[i] then putBack(due[i]) end
+    end
     redis.call('ZREMRANGEBYRANK', delayed, 0, most - 1)
   end
   local nextDue, dueIn = false, -1
@@ -114,6 +124,6 @@ local function releaseDue(now, isPaused)
   return nextDue, dueIn, isDueLarge
 end
 `,
-  ['delayed', 'waiting', 'room', 'knownDue', 'readsLarge'],
-  [PUT_BACK],
+  ['delayed', 'waiting', 'lanes', 'terms', 'room', 'knownDue', 'readsLarge'],
+  [PUT_BACK, ENTER],
 );

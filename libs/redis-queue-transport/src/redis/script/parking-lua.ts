@@ -1,3 +1,4 @@
+import { END_STAY } from '../lanes/lanes-lua.js';
 import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';
 
@@ -108,8 +109,9 @@ end
 
 /**
  * Removes messages with their parked bodies, as the Lua function `emptyQueue(what)`: those that wait ('waiting'), those
- * that are delayed ('delayed'), or both ('all'). If nothing is parked, it removes all at once, else a part, since it
- * has to look at each message. Returns how many messages it removed, and how many are left.
+ * that are delayed ('delayed'), or both ('all'). If nothing is parked or has a key, it removes all at once, else a part,
+ * since it has to look at each message: one that had its turn lets the next of its key go on, so empty the lanes first.
+ * Returns how many messages it removed, and how many are left.
  */
 export const EMPTY_QUEUE = new SharedLua(
   `
@@ -122,7 +124,8 @@ local function emptyQueue(what)
     for _, set in ipairs(sets) do all = all + redis.call('ZCARD', set) end
     return all
   end
-  if redis.call('EXISTS', parked) == 0 then
+  local hasKeys = redis.call('EXISTS', lanes) == 1
+  if not hasKeys and redis.call('EXISTS', parked) == 0 then
     local all = length()
     for _, list in ipairs(lists) do redis.call('UNLINK', list) end
     for _, set in ipairs(sets) do redis.call('UNLINK', set) end
@@ -130,24 +133,30 @@ local function emptyQueue(what)
   end
   local emptied, bytes = 0, 0
   local function isFull() return emptied >= ${MOST_EMPTIED} or bytes >= ${MOST_BYTES} end
-  local function unparkAll(elements)
+  local function leave(element, isDelayed)
+    local _, wasOut = keyOf(element)
+    if isDelayed and not wasOut then return end
+    local key, out, most = stayOf(element)
+    if key then endStay(key, out, most) end
+  end
+  local function drop(elements, isDelayed)
     for _, element in ipairs(elements) do
       unpark(element)
+      if hasKeys then leave(element, isDelayed) end
       bytes = bytes + #element
     end
     emptied = emptied + #elements
-    return #elements
   end
   local sampled = {
     [suspects] = function(nodes) return redis.call('MEMORY', 'USAGE', suspects, 'SAMPLES', nodes) end,
     [waiting] = function(nodes) return redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', nodes) end,
     [delayed] = function(nodes) return redis.call('MEMORY', 'USAGE', delayed, 'SAMPLES', nodes) end,
   }
-  -- How many may be read at once; none if the first is large, since a large one names no body. (Judged by the first
-  -- node, the memory for each element is no more than what that node takes.)
+  -- How many may be read at once; none if the first is large, since a large one names no body, and no key is in use.
+  -- (Judged by the first node, the memory for each element is no more than what that node takes.)
   local function stepOf(key, many)
     local least = sampled[key](1) / many
-    if least <= ${LARGE_BYTES} then return sampled[key](${STEP}) / many > ${SMALL_BYTES} and 1 or ${STEP} end
+    if hasKeys or least <= ${LARGE_BYTES} then return sampled[key](${STEP}) / many > ${SMALL_BYTES} and 1 or ${STEP} end
     emptied = emptied + 1
     bytes = bytes + least
     return 0
@@ -156,8 +165,10 @@ local function emptyQueue(what)
     local many = redis.call('LLEN', list)
     while many > 0 and not isFull() do
       local step = stepOf(list, many)
-      local removed = step == 0 and 1 or unparkAll(redis.call('LRANGE', list, 0, step - 1))
+      local some = step > 0 and redis.call('LRANGE', list, 0, step - 1)
+      local removed = some and #some or 1
       redis.call('LTRIM', list, removed, -1)
+      if some then drop(some, false) end
       many = many - removed
     end
   end
@@ -165,14 +176,16 @@ local function emptyQueue(what)
     local many = redis.call('ZCARD', set)
     while many > 0 and not isFull() do
       local step = stepOf(set, many)
-      local removed = step == 0 and 1 or unparkAll(redis.call('ZRANGE', set, 0, step - 1))
+      local some = step > 0 and redis.call('ZRANGE', set, 0, step - 1)
+      local removed = some and #some or 1
       redis.call('ZREMRANGEBYRANK', set, 0, removed - 1)
+      if some then drop(some, true) end
       many = many - removed
     end
   end
   return emptied, length()
 end
 `,
-  ['waiting', 'suspects', 'delayed'],
-  [UNPARK],
+  ['waiting', 'suspects', 'delayed', 'lanes', 'terms'],
+  [UNPARK, END_STAY],
 );

@@ -1,0 +1,42 @@
+import { Script, readArray, readNumber } from '../script/script.js';
+import { READ_IN_STEPS } from '../script/steps-lua.js';
+import { UNPARK } from '../script/parking-lua.js';
+import { END_STAY } from './lanes-lua.js';
+
+/** Most messages that one call removes. */
+const MOST_EMPTIED = 1_000;
+
+/**
+ * Removes the messages in lanes with their parked bodies, or a part of them. What is out of their keys stays out. Replies
+ * with { how many it removed, 1 if these lanes hold more }.
+ */
+export const emptyLanes = new Script({
+  action: 'purge a queue',
+  keys: ['waiting', 'parked', 'lanes', 'terms'],
+  args: [],
+  rows: ['key'],
+  shared: [UNPARK, END_STAY, READ_IN_STEPS],
+  lua: (row) => `
+local removed = 0
+${row.each}
+  local lane = lanes .. ':' .. key
+  local seen, isEnd = readInSteps(${MOST_EMPTIED} - removed, function(from, count)
+    return redis.call('LRANGE', lane, from, from + count - 1)
+  end, function(element)
+    unpark(element)
+    return #element
+  end)
+  if seen > 0 then
+    redis.call('LTRIM', lane, seen, -1)
+    fewerInLanes(seen)
+    removed = removed + seen
+  end
+  if redis.call('EXISTS', lane) == 1 then return { removed, 1 } end
+end
+return { removed, 0 }
+`,
+  read: (reply): { removed: number; isMore: boolean } => {
+    const [removed, isMore] = readArray(reply);
+    return { removed: readNumber(removed), isMore: isMore === 1 };
+  },
+});

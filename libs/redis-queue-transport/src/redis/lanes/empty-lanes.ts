@@ -1,0 +1,17 @@
+import type { Connection } from '../connection/connection.js';
+import type { QueueKeys } from '../keys/keys.js';
+import { emptyLanes } from './empty-lanes.script.js';
+import { keysInUse } from './keys-in-use.js';
+
+/** Removes what waits in lanes, part by part, and returns how many. What is added meanwhile may stay. */
+export async function emptyAllLanes(connection: Connection, keys: QueueKeys): Promise<number> {
+  let removed = 0;
+  for await (const some of keysInUse(connection, keys)) {
+    for (let isMore = true; isMore;) {
+      const part = await emptyLanes.run(connection, keys, {}, some);
+      removed += part.removed;
+      ({ isMore } = part);
+    }
+  }
+  return removed;
+}

@@ -1,0 +1,96 @@
+import { MOST_BEFORE, MOST_KEY_BYTES } from '../../core/message/key.js';
+import { SharedLua } from '../script/shared-lua.js';
+
+/**
+ * Finds the key of an element, as the Lua function `keyOf(element)`, by the rule of core/message/key.ts. Returns it as it is
+ * written, and whether the element was handed out before; nothing for most elements, which have no key.
+ */
+export const KEY_OF = new SharedLua(`
+local function keyOf(element)
+  -- This byte alone tells most elements.
+  if string.byte(element, 10) == 105 then return end
+  if string.sub(element, 1, 7) ~= '{"rq":1' then return end
+  local front = string.sub(element, 8, ${MOST_BEFORE + MOST_KEY_BYTES + 16})
+  local rest = string.gsub(front, '^,"crashes":%d+', '')
+  rest = string.gsub(rest, '^,"attempt":%d+', '')
+  local wasOut = #rest < #front
+  rest = string.gsub(rest, '^,"parked":"[%w_-]+"', '')
+  rest = string.gsub(rest, '^,"postponed":%d+', '')
+  local key = string.match(rest, '^,"key":"([%w_.!~*\\'()%%-]+)"[,}]')
+  if not key or #key > ${MOST_KEY_BYTES} or 7 + #front - #rest > ${MOST_BEFORE} then return end
+  if string.find(element, '\\n', 1, true) then return key, wasOut end
+end
+`);
+
+/** Name of a field of the hash `lanes` that no key has: how many messages are in lanes. */
+export const IN_LANES = ':waiting';
+
+/** Name of a field of the hash `terms`: how many messages of a key may be out at once, if that is more than one. */
+export const PER_KEY_RUNNING = 'perKey.running';
+
+/**
+ * The lanes of a queue, a list for each key, in front of `waiting`. The hash `lanes` counts how many messages of each key
+ * are out: in `waiting`, held, a suspect, or delayed for a retry. As many may be out as the terms say, by default one; the
+ * others are in the lane of their key. The names of lanes are made here, from keys that others wrote: those have no braces.
+ *
+ * - `goesOut(lanes, terms, key)`: counts one more and returns true, unless it must go into its lane.
+ * - `toLane(lanes, key, element)`: at the lane's end.
+ * - `enter(waiting, lanes, terms, element)`: adds an element, which was not out before, to the queue's end or to its lane's.
+ */
+export const ENTER = new SharedLua(
+  `
+local function mostOut(terms)
+  local most = tonumber(redis.call('HGET', terms, '${PER_KEY_RUNNING}') or 1)
+  return most and most >= 1 and most or 1
+end
+local function goesOut(lanes, terms, key)
+  local out = tonumber(redis.call('HGET', lanes, key) or 0) or 0
+  if out > 0 and (out >= mostOut(terms) or redis.call('EXISTS', lanes .. ':' .. key) == 1) then return false end
+  redis.call('HSET', lanes, key, out + 1)
+  return true
+end
+local function toLane(lanes, key, element)
+  redis.call('RPUSH', lanes .. ':' .. key, element)
+  redis.call('HINCRBY', lanes, '${IN_LANES}', 1)
+end
+local function enter(waiting, lanes, terms, element)
+  local key = keyOf(element)
+  if not key or goesOut(lanes, terms, key) then
+    redis.call('RPUSH', waiting, element)
+  else
+    toLane(lanes, key, element)
+  end
+end
+`,
+  [],
+  [KEY_OF],
+);
+
+/**
+ * Lets the next of a key go on when an element is gone for good: from its lane to the end of the queue or, if the lane is
+ * empty, one less is out. In two functions, since a key of another type must refuse it before anything is changed:
+ * `stayOf(element)` reads, and returns what `endStay(key, out, most)` needs. For an element that has no key, or was never
+ * counted because somebody put it into a list by hand, that is nothing.
+ */
+export const END_STAY = new SharedLua(
+  `
+local function stayOf(element)
+  local key = keyOf(element)
+  local out = key and tonumber(redis.call('HGET', lanes, key) or 0)
+  if out and out > 0 then return key, out, mostOut(terms) end
+end
+local function fewerInLanes(many)
+  if redis.call('HINCRBY', lanes, '${IN_LANES}', -many) <= 0 then redis.call('HDEL', lanes, '${IN_LANES}') end
+end
+local function endStay(key, out, most)
+  local left = out - 1
+  while left < most and redis.call('LMOVE', lanes .. ':' .. key, waiting, 'LEFT', 'RIGHT') do
+    fewerInLanes(1)
+    left = left + 1
+  end
+  if left == 0 then redis.call('HDEL', lanes, key) elseif left ~= out then redis.call('HSET', lanes, key, left) end
+end
+`,
+  ['waiting', 'lanes', 'terms'],
+  [ENTER],
+);

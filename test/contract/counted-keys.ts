@@ -1,0 +1,24 @@
+import { expect } from '@jest/globals';
+import { keyOf } from '../../libs/redis-queue-transport/src/core/message/key.js';
+import type { QueueDump } from '../support/queue-dump.js';
+
+/** How many of each key are out, counted anew by looking at every element. */
+export function outByLists(dump: QueueDump): ReadonlyMap<string, number> {
+  const out = new Map<string, number>();
+  const count = (element: Buffer, isDelayed: boolean): void => {
+    const found = keyOf(element);
+    if (found === undefined || (isDelayed && !found.wasOut)) return;
+    out.set(found.key, (out.get(found.key) ?? 0) + 1);
+  };
+  const held = [...dump.processing.values()].flat();
+  for (const element of [...dump.waiting, ...dump.suspects, ...held]) count(element, false);
+  for (const element of dump.delayed) count(element, true);
+  return out;
+}
+
+/** What is counted is what the lists say, and in each lane somebody waits for somebody. */
+export function expectTrueCounts(dump: QueueDump): void {
+  expect(dump.out).toEqual(outByLists(dump));
+  const idle = [...dump.lanes.keys()].filter((key) => !dump.out.has(key));
+  expect(idle).toEqual([]);
+}
