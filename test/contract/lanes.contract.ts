@@ -131,11 +131,9 @@ export function lanesContract(world: BrokerWorld): void {
     const names = Array.from({ length: 2_500 }, (_, n) => `${'abc-'[n % 4]}${n}`);
     await Promise.all(names.map((name) => broker.push(QUEUE, name, elementOf(name))));
     const seen: (string | undefined)[] = [];
-    let settled: Settlement[] = [];
-    for (let taken = await exchange([], 7); ; taken = await exchange(settled, 7)) {
-      if (taken.taken.length === 0) break;
-      seen.push(...ids(taken.taken));
-      settled = taken.taken.map(ack);
+    for (let taken = await take(7); taken.length > 0;) {
+      seen.push(...ids(taken));
+      ({ taken } = await exchange(taken.map(ack), 7));
     }
     for (const key of 'abc-') {
       const ofKey = (name = ''): boolean => name.startsWith(key);

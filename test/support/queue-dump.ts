@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { IN_LANES } from '../../libs/redis-queue-transport/src/redis/lanes/lanes-lua.js';
+import { IN_LANES } from '../../libs/redis-queue-transport/src/redis/script/lanes-lua.js';
 
 /** Everything that Redis holds of one queue, as bytes. */
 export interface QueueDump {

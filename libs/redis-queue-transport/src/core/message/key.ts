@@ -43,7 +43,7 @@ export interface KeyOf {
 
 /**
  * The key of an element; undefined for most, which have none. The key stands right behind the counts; anywhere else the
- * name means nothing. Scripts have the same rule (redis/lanes/lanes-lua.ts): the two must agree on every element, whoever
+ * name means nothing. Scripts have the same rule (redis/script/lanes-lua.ts): the two must agree on every element, whoever
  * wrote it.
  */
 export function keyOf(element: string | Buffer): KeyOf | undefined {

@@ -1,5 +1,5 @@
 import { Script } from '../script/script.js';
-import { END_STAY } from '../lanes/lanes-lua.js';
+import { END_STAY } from '../script/lanes-lua.js';
 import { UNPARK } from '../script/parking-lua.js';
 
 /**

@@ -2,7 +2,7 @@ import type { HistoryKeys, QueueKeys } from '../keys/keys.js';
 import type { ScriptArgument } from '../script/rows.js';
 import { Script, readArray, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
-import { ENTER } from '../lanes/lanes-lua.js';
+import { ENTER } from '../script/lanes-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 import { PARK, REFER } from '../script/parking-lua.js';
 

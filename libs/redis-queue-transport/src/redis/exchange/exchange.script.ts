@@ -4,7 +4,7 @@ import type { RowsOf } from '../script/script.js';
 import { LARGE_BYTES, Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY, RELEASE_DUE } from '../script/delayed-lua.js';
-import { END_STAY } from '../lanes/lanes-lua.js';
+import { END_STAY } from '../script/lanes-lua.js';
 import { PUT_BACK } from '../script/moving-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 import { UNPARK, DROP_DEAD } from '../script/parking-lua.js';

@@ -1,4 +1,4 @@
-import { ENTER } from '../lanes/lanes-lua.js';
+import { ENTER } from '../script/lanes-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
 import { READ_IN_STEPS } from '../script/steps-lua.js';
 

@@ -2,7 +2,7 @@ import { Script, readArray } from '../script/script.js';
 import type { RowsOf } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY } from '../script/delayed-lua.js';
-import { ENTER } from '../lanes/lanes-lua.js';
+import { ENTER } from '../script/lanes-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 
 /**

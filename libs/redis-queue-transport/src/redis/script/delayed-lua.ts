@@ -1,4 +1,4 @@
-import { ENTER } from '../lanes/lanes-lua.js';
+import { ENTER } from './lanes-lua.js';
 import { PUT_BACK } from './moving-lua.js';
 import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';

@@ -1,4 +1,4 @@
-import { END_STAY } from '../lanes/lanes-lua.js';
+import { END_STAY } from './lanes-lua.js';
 import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';
 

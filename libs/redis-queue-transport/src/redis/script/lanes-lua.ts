@@ -1,5 +1,5 @@
 import { MOST_BEFORE, MOST_KEY_BYTES } from '../../core/message/key.js';
-import { SharedLua } from '../script/shared-lua.js';
+import { SharedLua } from './shared-lua.js';
 
 /**
  * Finds the key of an element, as the Lua function `keyOf(element)`, by the rule of core/message/key.ts. Returns it as it is
