@@ -112,7 +112,7 @@ describe('the tables of the documents', () => {
   test('leave none out: the others are only for handlers', () => {
     const names = OPTION_NAMES.filter((name) => !isOf(name, 'server', 'client'));
     const ofMessages = names.filter((name) => isOf(name, 'message'));
-    expect(ofMessages).toEqual(['batch', 'feedFrom']);
+    expect(ofMessages).toEqual(['batch', 'perKey', 'feedFrom']);
     for (const name of ofMessages) expect(options).toContain(`\`${name}: {`);
     const ofEvents = names.filter((name) => !isOf(name, 'message'));
     expect(ofEvents).toEqual(['durable', 'history', 'from', 'recover']);
@@ -203,12 +203,13 @@ describe('the tables of the documents', () => {
 test('docs/wire-format.md lists every key', async () => {
   const listed = codeIn(tableBelow(await readText('docs/wire-format.md'), 'Keys and channels'), 0);
   const keys = new Keys('rq');
-  const { processing, wakeOf, ...queue } = keys.queue('mail.send');
+  const { processing, wakeOf, lane, ...queue } = keys.queue('mail.send');
   const { history, historyCount } = keys.history('user.created');
   expect(listed.toSorted()).toEqual(
     [
       ...Object.values(queue),
       processing('CONSUMER'),
+      lane('KEY'),
       wakeOf('PROCESS'),
       keys.queues,
       keys.groups,

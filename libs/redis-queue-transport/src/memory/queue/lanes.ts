@@ -1,8 +1,5 @@
-import { keyOf } from '../../core/message/key.js';
+import { PER_KEY_RUNNING, keyOf } from '../../core/message/key.js';
 import type { StoredQueue } from '../store/stored-queue.js';
-
-/** The term that says how many messages of a key may be out at once. */
-const PER_KEY_RUNNING = 'perKey.running';
 
 function mostOut({ terms }: StoredQueue): number {
   const most = Number(terms.get(PER_KEY_RUNNING) ?? 1);

@@ -149,10 +149,11 @@ export class OutgoingMessage {
     expiresAtMs: number | undefined,
     pattern?: string,
   ): Element {
-    const { headers } = this.#options;
+    const { headers, key } = this.#options;
     return encodeElement(
       {
         id: this.id,
+        key,
         sentAtMs,
         pattern,
         headers,

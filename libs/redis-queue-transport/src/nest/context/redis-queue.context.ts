@@ -23,6 +23,11 @@ export class RedisQueueContext extends BaseRpcContext<[delivery: Delivery, patte
     return this.args[0].envelope.id;
   }
 
+  /** The key by which messages are kept in order; undefined for a message without one. */
+  getKey(): string | undefined {
+    return this.args[0].envelope.key;
+  }
+
   /**
    * How often the message was handed out, including this time: 1 for the first delivery. Failures, `RetryLater` and
    * crashes of the process count; messages handed back at a shutdown do not. `RetryLater` alone uses up none of the retry

@@ -96,6 +96,12 @@ const recoverRule = nested<{ readonly withinMs: number }>(
   ['withinMs'],
 );
 
+const perKeyRule = nested<{ readonly running: number }>(
+  { running: wholeNumber('messages', 1, MOST_CONCURRENT) },
+  { running: 1 },
+  ['running'],
+);
+
 /** One option: its rule, its default (undefined if leaving it out has a meaning of its own), and who has it. */
 function option<T, const Default extends T | undefined, const Owners extends readonly Owner[]>(
   rule: Rule<T>,
@@ -159,6 +165,7 @@ export const OPTIONS = {
   retry: option(retryRule, DEFAULT_RETRY, 'server', 'message', 'durable'),
   timeoutMs: option(milliseconds(1), undefined, 'server', 'message', 'durable'),
   once: option(onceRule, undefined, 'server', 'message', 'durable'),
+  perKey: option(perKeyRule, undefined, 'message', 'durable'),
   feedFrom: option(feedRule, undefined, 'message'),
 
   group: option(groupRule, undefined, 'server', 'durable'),

@@ -91,6 +91,12 @@ export interface RedisQueueHandlerOptions {
    */
   readonly once?: { readonly windowMs: number } | undefined;
   /**
+   * How many messages with the same key may run at once, in all processes together. Above 1, messages of a key have no
+   * order: it is then a limit for each tenant. All servers of a queue should say the same. For handlers only, not for a
+   * server. Default: 1.
+   */
+  readonly perKey?: { readonly running: number } | undefined;
+  /**
    * The handler gets batches: an array of data, and a `RedisQueueBatchContext` to settle messages one by one.
    * `concurrency` then counts batches and defaults to 1. For handlers only, not for a server. Default: off.
    */
@@ -139,7 +145,7 @@ export interface RedisQueueRetryOptions {
 }
 
 /** The options that a server can set for all of its handlers. */
-type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'feedFrom'>;
+type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'feedFrom' | 'perKey'>;
 
 export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
   /**

@@ -10,6 +10,7 @@ import {
   wholeNumber,
 } from '../../core/options/options.js';
 import type { Rule, Rules } from '../../core/options/options.js';
+import { MOST_KEY_BYTES, writtenKey } from '../../core/message/key.js';
 import { codecRule } from '../options/codec-options.js';
 import { headersRule } from '../options/header-options.js';
 
@@ -17,6 +18,11 @@ import { headersRule } from '../options/header-options.js';
 export interface RedisQueueRecordOptions {
   /** The message's id. Default: one that the client makes. */
   readonly id?: string | undefined;
+  /**
+   * Messages with the same key are handled one after the other, in the order in which Redis got them, by all processes
+   * together. At most 255 bytes when percent-encoded.
+   */
+  readonly key?: string | undefined;
   /** Headers, which the handler finds in its context. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The message is not handed out before this many ms have passed. */
@@ -58,6 +64,14 @@ const dateRule: Rule<Date> = (date, option) => {
   throw invalid(option, 'a valid Date', date);
 };
 
+const keyRule = text(
+  `text that is not empty, of at most ${MOST_KEY_BYTES} bytes when percent-encoded`,
+  (key) => {
+    const written = writtenKey(key);
+    return written !== undefined && written !== '' && written.length <= MOST_KEY_BYTES;
+  },
+);
+
 /** Every setting. docs/options.md shows the same ones. */
 export const SETTINGS = {
   id: {
@@ -65,6 +79,7 @@ export const SETTINGS = {
     method: 'id',
     verbs: ['enqueue', 'emit', 'send'],
   },
+  key: { rule: keyRule, method: 'key', verbs: ['enqueue', 'emit', 'send'] },
   headers: { rule: headersRule, method: 'headers', verbs: ['enqueue', 'emit', 'send'] },
   delayMs: { rule: wholeNumber('milliseconds', 0), method: 'delay', verbs: ['enqueue'] },
   deliverAt: { rule: dateRule, method: 'deliverAt', verbs: ['enqueue'] },

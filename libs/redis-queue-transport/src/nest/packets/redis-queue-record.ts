@@ -47,6 +47,14 @@ export class RedisQueueRecordBuilder<T> {
     return this.#with({ id: checked('id', id) });
   }
 
+  /**
+   * Messages with the same key are handled one after the other, in the order in which Redis got them, by all processes
+   * together: also through retries with pauses and crashes. At most 255 bytes when percent-encoded.
+   */
+  key(key: string): this {
+    return this.#with({ key: checked('key', key) });
+  }
+
   /** Adds headers, which the handler finds in its context. */
   headers(headers: Readonly<Record<string, string>>): this {
     checked('headers', headers);

@@ -1,4 +1,5 @@
 import type { Broker, OtherTerms, QueueTerms } from '../../core/broker/broker.js';
+import { PER_KEY_RUNNING } from '../../core/message/key.js';
 import { listed } from '../log/listed.js';
 import type { QueueOptions } from '../options/handler-options.js';
 import type { ResolvedServerOptions } from '../options/resolve-options.js';
@@ -55,7 +56,7 @@ function queueTerms(
     maxPayloadBytes,
     ...server
   }: ResolvedServerOptions,
-  { retry, once }: QueueOptions,
+  { retry, once, perKey }: QueueOptions,
 ): QueueTerms {
   const codecs = ['json', 'raw', ...[server.codec, ...server.codecs].map(({ name }) => name)];
   return {
@@ -64,6 +65,7 @@ function queueTerms(
     deadLetterLimit: String(deadLetterLimit ?? 'none'),
     deadLetterMaxAgeMs: String(deadLetterMaxAgeMs),
     'once.windowMs': String(once?.windowMs ?? 'none'),
+    [PER_KEY_RUNNING]: String(perKey?.running ?? 1),
     maxPayloadBytes: String(maxPayloadBytes),
     codecs: [...new Set(codecs)].sort().join(', '),
   };

@@ -1,4 +1,4 @@
-import { MOST_BEFORE, MOST_KEY_BYTES } from '../../core/message/key.js';
+import { MOST_BEFORE, MOST_KEY_BYTES, PER_KEY_RUNNING } from '../../core/message/key.js';
 import { SharedLua } from './shared-lua.js';
 
 /**
@@ -24,9 +24,6 @@ end
 
 /** Name of a field of the hash `lanes` that no key has: how many messages are in lanes. */
 export const IN_LANES = ':waiting';
-
-/** Name of a field of the hash `terms`: how many messages of a key may be out at once, if that is more than one. */
-export const PER_KEY_RUNNING = 'perKey.running';
 
 /**
  * The lanes of a queue, a list for each key, in front of `waiting`. The hash `lanes` counts how many messages of each key
