@@ -9,7 +9,18 @@ import { RAISE_VERSION } from '../script/index-version-lua.js';
  */
 export const retire = new Script({
   action: 'retire a group',
-  keys: ['groups', 'queues', 'waiting', 'suspects', 'delayed', 'dead', 'cursor', 'parked', 'terms', 'lanes'],
+  keys: [
+    'groups',
+    'queues',
+    'waiting',
+    'suspects',
+    'delayed',
+    'dead',
+    'cursor',
+    'parked',
+    'terms',
+    'lanes',
+  ],
   args: ['queue', 'isDropping'],
   shared: [EMPTY_QUEUE, RAISE_VERSION],
   lua: `
