@@ -232,6 +232,7 @@ test('docs/wire-format.md lists every field of a header and of a reply', async (
   const sent = encodeElement(
     {
       id: 'id',
+      key: 'key',
       sentAtMs: 1,
       replyTo: { list: 'list', request: 1, waitMs: 1 },
       expiresAtMs: 1,
