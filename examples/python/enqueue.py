@@ -1,4 +1,4 @@
-"""Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--header NAME=TEXT] [--file PATH] QUEUE [JSON]"""
+"""Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--bounded] [--header NAME=TEXT] [--file PATH] QUEUE [JSON]"""
 
 import argparse
 import secrets
@@ -64,6 +64,25 @@ def enqueue_later(client, queue, data, message_id, delay_ms, headers=None):
 # endregion delay
 
 
+# region bounded
+class QueueFull(Exception):
+    """As many messages wait as the servers of the queue allow. Nothing was sent."""
+
+
+def enqueue_bounded(client, queue, data, message_id, headers=None):
+    """Refuses the message if the queue is full, as clients of the library do."""
+    keys = Keys(queue)
+    element = new_element(message_id, now_ms(client), data, headers=headers)
+    push_bounded = script(client, "push-bounded")
+    counted = [keys.terms, keys.waiting, keys.suspects, keys.delayed, keys.lanes]
+    added, *full = push_bounded(keys=[*counted, keys.waiting], args=["RPUSH", element])
+    if not added:
+        length, most = full
+        raise QueueFull(f"The queue {queue} is full: {length} messages wait, and {most} may.")
+    client.hsetnx(QUEUES, queue, "pushed")
+# endregion bounded
+
+
 # region once
 def enqueue_once(client, queue, data, message_id, window_ms, headers=None):
     """Within the window, Redis accepts the id once, from any sender. Returns False if it was there."""
@@ -84,7 +103,9 @@ def send(client, given):
     message = (given.queue, given_data(given), given.id)
     if given.once:
         return enqueue_once(client, *message, given.once, headers)
-    if given.delay:
+    if given.bounded:
+        enqueue_bounded(client, *message, headers)
+    elif given.delay:
         enqueue_later(client, *message, given.delay, headers)
     else:
         enqueue(client, *message, headers)
@@ -99,12 +120,15 @@ def main():
     terms = parser.add_mutually_exclusive_group()
     terms.add_argument("--once", type=int, metavar="MS", help="accept the id once within this many ms")
     terms.add_argument("--delay", type=int, metavar="MS", help="hand it out after this many ms")
+    terms.add_argument("--bounded", action="store_true", help="refuse it if the queue is full")
     parser.add_argument("--header", action="append", default=[], metavar="NAME=TEXT")
     given = parser.parse_args()
     try:
         is_new = send(connect(), given)
     except (redis.ConnectionError, redis.TimeoutError) as error:
         sys.exit(f"Redis may or may not hold {given.id}; send it again with --id and --once: {error}")
+    except QueueFull as error:
+        sys.exit(str(error))
     print(f"held as {given.id}" if is_new else f"held before as {given.id}")
 
 

@@ -81,6 +81,8 @@ class Keys:
         self.ids = f"{base}:ids"
         self.parked = f"{base}:parked"
         self.paused = f"{base}:paused"
+        self.lanes = f"{base}:lanes"
+        self.terms = f"{base}:terms"
         self.wake = f"{CHANNELS}:{{{queue}}}:wake"
         self.processing = lambda consumer: f"{base}:processing:{consumer}"
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
+import { boundsContract } from './bounds.contract.js';
 import { brokerContract } from './broker.contract.js';
 import { MemoryWorld } from './memory-world.js';
 
@@ -9,4 +10,8 @@ afterEach(() => world.endTest());
 
 describe('the broker in memory', () => {
   brokerContract(world);
+});
+
+describe('bounds in memory', () => {
+  boundsContract(world);
 });

@@ -17,6 +17,7 @@ import type { ReceivedReply } from '../../libs/redis-queue-transport/src/core/me
 import { eventually } from '../support/eventually.js';
 import { Monitor } from '../support/monitor.js';
 import { redisRig } from '../support/redis-rig.js';
+import { boundsContract } from './bounds.contract.js';
 import { brokerContract } from './broker.contract.js';
 import { element, ids } from './elements.js';
 import { eventAdminContract } from './event-admin.contract.js';
@@ -40,6 +41,10 @@ const NEVER = new AbortController().signal;
 
 describe('the broker on Redis', () => {
   brokerContract(world);
+});
+
+describe('bounds on Redis', () => {
+  boundsContract(world);
 });
 
 describe('events on Redis', () => {

@@ -4,7 +4,9 @@ import type { Match } from '../support/proxy.js';
 /** The commands of the library, as a proxy sees them. */
 export const isBlmove: Match = ([name]) => name === 'blmove';
 
-export const isPush: Match = ([name]) => name === 'rpush';
+/** A message without terms of its own: a plain command, or the script while the queue may have a bound. */
+export const isPush: Match = (words, connection) =>
+  words[0] === 'rpush' || isHold(words, connection);
 
 /** Messages with terms of their own: a delay, or a window for their id. */
 export const isHold: Match = (words) =>

@@ -14,7 +14,7 @@ import { dumpQueue } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, randomNumbers, rounds, timeFor } from '../support/seed.js';
 import { Stopwatch } from '../support/stopwatch.js';
-import { isEmit, isHold } from './commands.js';
+import { isEmit, isHold, isPush } from './commands.js';
 
 const rig = redisRig({ settings: { appendonly: 'yes', appendfsync: 'always' } });
 
@@ -207,7 +207,7 @@ describe('what is no longer sent again', () => {
   });
 
   test('is what Redis does not know by its id', async () => {
-    proxy.dropReply(([name]) => name === 'rpush');
+    proxy.dropReply(isPush);
     const error = await failureOf(client.enqueue('work', { id: 'a' }, { id: 'a' }));
     expect(error).toMatchObject({ messageId: 'a', tries: 1 });
     expect(await idsOf('work')).toEqual(['a']);

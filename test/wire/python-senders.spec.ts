@@ -6,6 +6,7 @@ import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestj
 import { RedisQueueContext } from 'nestjs-redis-queue-transport';
 import { NEVER, of } from 'rxjs';
 import type { Observable } from 'rxjs';
+import { controllerOf } from '../e2e/delivery/controller.js';
 import { eventually } from '../support/eventually.js';
 import { GREETING, wireRig } from './wire-rig.js';
 
@@ -108,6 +109,22 @@ describe('enqueue.py', () => {
     const second = await rig.finish('enqueue', ...once, '2');
 
     expect([first, second]).toEqual([['held as a'], ['held before as a']]);
+    expect(await rig.admin().peek('mail.send')).toMatchObject([{ data: 1 }]);
+  });
+
+  test('with --bounded is refused by a full queue', async () => {
+    const noting = (): unknown => undefined;
+    const options = { maxLength: 1 };
+    const app = await rig.nest.serve({
+      controllers: [controllerOf('mail.send', noting, { options })],
+    });
+    await app.close();
+
+    await rig.finish('enqueue', '--bounded', 'mail.send', '1');
+    const refused = rig.run('enqueue', '--bounded', 'mail.send', '2');
+
+    expect(await refused.ended).toBe(1);
+    expect(refused.complaints).toContain('mail.send is full: 1 messages wait, and 1 may');
     expect(await rig.admin().peek('mail.send')).toMatchObject([{ data: 1 }]);
   });
 

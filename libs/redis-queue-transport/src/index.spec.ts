@@ -28,6 +28,7 @@ const VALUES = [
   'NotHandledError',
   'OutcomeUnknownError',
   'PayloadTooLargeError',
+  'QueueFullError',
   'REDIS_QUEUE_TRANSPORT',
   'RedisQueueAdmin',
   'RedisQueueBatchContext',
@@ -82,6 +83,7 @@ interface Types {
   ObservedDelivery: library.ObservedDelivery;
   ObservedMessage: library.ObservedMessage;
   QueueConsumer: library.QueueConsumer;
+  QueueFill: library.QueueFill;
   QueueLengths: library.QueueLengths;
   QueueOverview: library.QueueOverview;
   QueuedMessage: library.QueuedMessage;
@@ -145,6 +147,7 @@ const TYPES: readonly (keyof Types)[] = [
   'ObservedDelivery',
   'ObservedMessage',
   'QueueConsumer',
+  'QueueFill',
   'QueueLengths',
   'QueueOverview',
   'QueuedMessage',
@@ -263,6 +266,7 @@ describe('the package', () => {
       new library.LeaseLostError('text'),
       new library.OutcomeUnknownError('text', 'id', { cause: 'cause' }),
       new library.PayloadTooLargeError(2, 1),
+      new library.QueueFullError('sum', 2, 2),
       new library.HeaderTooLargeError(2, 1),
       new library.RedisRefusedError('OOM', 'text', { cause: 'cause' }),
       new library.RedisUnavailableError('text', { cause: 'cause' }),
@@ -286,6 +290,6 @@ describe('the package', () => {
     }
     expect(new Set(errors.map(({ code }) => code)).size).toBe(errors.length);
     expect(errors[6]).toMatchObject({ messageId: 'id', cause: 'cause' });
-    expect(errors[9]).toMatchObject({ reply: 'OOM', cause: 'cause' });
+    expect(errors[10]).toMatchObject({ reply: 'OOM', cause: 'cause' });
   });
 });

@@ -5,6 +5,7 @@ export {
   IncompleteError,
   NobodyListensError,
   OutcomeUnknownError,
+  QueueFullError,
   RedisRefusedError,
   RedisUnavailableError,
   SenderFullError,
@@ -98,7 +99,7 @@ export type {
 } from './nest/admin/redis-queue-admin.js';
 export type { RedisQueueCall } from './nest/client/hot.js';
 export { RedisQueueClient } from './nest/client/redis-queue-client.js';
-export type { EmitResult, EnqueueResult } from './nest/client/call-results.js';
+export type { EmitResult, EnqueueResult, QueueFill } from './nest/client/call-results.js';
 export { RedisQueueBatchContext } from './nest/context/redis-queue-batch.context.js';
 export type { RedisQueueBatchItem } from './nest/context/redis-queue-batch.context.js';
 export { RedisQueueContext } from './nest/context/redis-queue.context.js';

@@ -13,6 +13,7 @@ import { eventually } from '../../support/eventually.js';
 import { nestRig } from '../../support/nest-rig.js';
 import { Proxy } from '../../support/proxy.js';
 import type { Match } from '../../support/proxy.js';
+import { isPush } from '../../faults/commands.js';
 import { controllerOf } from '../delivery/controller.js';
 import { Stopwatch } from '../../support/stopwatch.js';
 
@@ -159,7 +160,6 @@ describe('a connectTimeoutMs of 0', () => {
 });
 
 describe('a call that is in flight when its connection dies', () => {
-  const isPush: Match = ([name]) => name === 'rpush';
   const isEmit: Match = (words) => words.some((word) => word.endsWith(':groups'));
 
   async function throughProxy(): Promise<{ proxy: Proxy; client: RedisQueueClient }> {

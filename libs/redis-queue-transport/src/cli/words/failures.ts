@@ -11,6 +11,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   REDIS_UNAVAILABLE: EXIT.unavailable,
   UNSAFE_REDIS: EXIT.refused,
   REDIS_REFUSED: EXIT.refused,
+  QUEUE_FULL: EXIT.refused,
   OUTCOME_UNKNOWN: EXIT.unknown,
   INCOMPLETE: EXIT.failed,
   REQUEST_TIMEOUT: EXIT.failed,

@@ -4,8 +4,8 @@ import type { Lease, LeaseTerms } from './lease.js';
 
 /**
  * What a process needs from Redis. Every verb may reject with `RedisUnavailableError` (nothing was sent),
- * `OutcomeUnknownError` (it may have happened) or `RedisRefusedError` (Redis refused it), and with nothing else. No
- * verb hangs. Several callers may use them at once.
+ * `OutcomeUnknownError` (it may have happened) or `RedisRefusedError` (Redis refused it), and with nothing else, unless
+ * its comment says so. No verb hangs. Several callers may use them at once.
  */
 export interface Broker {
   /** Opens the connection, or waits for it. May be called any number of times. */
@@ -15,6 +15,9 @@ export interface Broker {
    * Puts a message at the tail of the queue, or, if it is due later, beside the queue until then. When this resolves,
    * Redis holds the message. With a deduplication window, `duplicate` means that Redis already held it and added
    * nothing.
+   *
+   * Rejects with `QueueFullError` if as many messages wait as the terms of the queue allow ({@link noteTerms}); nothing
+   * was added then. New terms reach a broker that has pushed to the queue before within about a second.
    */
   push(
     queue: string,
@@ -22,6 +25,9 @@ export interface Broker {
     element: Element,
     terms?: PushTerms,
   ): Promise<'added' | 'duplicate'>;
+
+  /** How many messages wait in the queue, and how many may. */
+  length(queue: string): Promise<QueueLength>;
 
   /** Whether a server has ever joined the queue. Asks Redis; once the answer is yes, it stays yes. */
   isServed(queue: string): Promise<boolean>;
@@ -99,7 +105,11 @@ export interface Broker {
 
   /**
    * Records the terms by which this process serves a queue that it has joined. Returns the terms that another process,
-   * which may still serve the queue, has recorded differently; undefined if there are none. The last record stands.
+   * which may still serve the queue, has recorded differently; undefined if there are none. The last record stands. If
+   * Redis loses it, the next {@link join} records the terms again.
+   *
+   * `maxLength` is the bound of the queue: how many messages {@link push} lets wait, delayed ones included, those that
+   * consumers hold not. Any text that is no number means that there is none.
    */
   noteTerms(queue: string, terms: QueueTerms): Promise<OtherTerms | undefined>;
 
@@ -145,6 +155,13 @@ export interface ServedAs {
  *   timekeeper is told. If there is no timekeeper, all consumers are told to `look`.
  */
 export type WakeNews = 'look' | 'paused' | number;
+
+/** How many messages wait in a queue. Those that consumers hold do not count; suspects and delayed ones do. */
+export interface QueueLength {
+  readonly length: number;
+  /** How many may wait. Undefined if there is no bound. */
+  readonly maxLength: number | undefined;
+}
 
 /** Options that all servers of a queue should share, by name. The name `by` is reserved. */
 export type QueueTerms = Readonly<Record<string, string>>;

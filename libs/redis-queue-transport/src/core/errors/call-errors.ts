@@ -47,6 +47,27 @@ export class SenderFullError extends RedisQueueError {
   }
 }
 
+/** As many messages wait in the queue as its servers allow (`maxLength`). Nothing was sent. */
+export class QueueFullError extends RedisQueueError {
+  override readonly name = 'QueueFullError';
+  readonly code = 'QUEUE_FULL';
+
+  constructor(
+    /** The queue; for an event, that of the group whose list is full, `@GROUP/PATTERN`. */
+    readonly queue: string,
+    /** How many messages wait, delayed ones included. */
+    readonly length: number,
+    /** How many may wait. */
+    readonly maxLength: number,
+  ) {
+    super(
+      `The queue "${queue}" is full: ${length} messages wait, and its maxLength is ${maxLength}. Nothing was sent. ` +
+        'Send again later, wait for room with waitForRoomMs, or let its servers take more: with more replicas, or with a ' +
+        'higher maxLength.',
+    );
+  }
+}
+
 /** Redis returned an error. The call had no effect. */
 export class RedisRefusedError extends RedisQueueError {
   override readonly name = 'RedisRefusedError';

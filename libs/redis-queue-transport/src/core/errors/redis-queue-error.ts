@@ -14,6 +14,7 @@ export type RedisQueueErrorCode =
   | 'REDIS_UNAVAILABLE'
   | 'CLIENT_CLOSED'
   | 'SENDER_FULL'
+  | 'QUEUE_FULL'
   | 'UNSAFE_REDIS'
   | 'REDIS_REFUSED'
   | 'OUTCOME_UNKNOWN'

@@ -7,6 +7,7 @@ import type {
   Published,
   PublishTerms,
   PushTerms,
+  QueueLength,
   QueueTerms,
   RecoveryTerms,
   ServedAs,
@@ -24,6 +25,7 @@ import { MemoryEvents } from '../events/memory-events.js';
 import { Channel } from '../link/channel.js';
 import { Contact } from '../link/contact.js';
 import { Consumers } from '../lease/consumers.js';
+import { fillOf } from '../queue/bound.js';
 import { ListFeeder } from '../queue/list-feeder.js';
 import { Pushes } from '../queue/pushes.js';
 import { MemoryReplies } from '../replies/memory-replies.js';
@@ -88,6 +90,11 @@ export class MemoryBroker implements Broker {
     const full = this.options.budget.take(element.length);
     if (full !== undefined) return Promise.reject(full);
     return this.#pushes.push(queue, messageId, element, terms);
+  }
+
+  length(queueName: string): Promise<QueueLength> {
+    const queue = this.#at.space.queue(queueName);
+    return this.#contact.call('read the length of a queue', () => fillOf(queue));
   }
 
   isServed(queue: string): Promise<boolean> {

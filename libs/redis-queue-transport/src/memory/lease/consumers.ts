@@ -9,6 +9,8 @@ import { noteTerms } from './note-terms.js';
 export class Consumers {
   /** Who is told the news, by queue. */
   readonly #onWake = new Map<string, (news: WakeNews) => void>();
+  /** By queue. Recorded again if the store loses them. */
+  readonly #terms = new Map<string, QueueTerms>();
   #joined = 0;
 
   constructor(
@@ -29,7 +31,10 @@ export class Consumers {
     await this.events.join(queueName, terms.subscription);
     this.#joined += 1;
     const consumer = `${names.process}-${this.#joined}`;
+    const known = this.#terms.get(queueName);
     await contact.call('join a queue', () => {
+      if (known !== undefined && queue.termsBy === undefined)
+        noteTerms(queue, store.clock.nowMs(), names.process, known);
       queue.consumers.set(consumer, store.clock.nowMs() + terms.leaseMs);
     });
     return new MemoryLease(consumer, terms, queue, this.at);
@@ -54,6 +59,7 @@ export class Consumers {
   async noteTerms(queueName: string, terms: QueueTerms): Promise<OtherTerms | undefined> {
     const { contact, names, space, store } = this.at;
     const queue = space.queue(queueName);
+    this.#terms.set(queueName, terms);
     return contact.call('note the terms of a queue', () =>
       noteTerms(queue, store.clock.nowMs(), names.process, terms),
     );

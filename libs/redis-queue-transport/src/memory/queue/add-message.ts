@@ -1,5 +1,6 @@
 import type { PushTerms } from '../../core/broker/broker.js';
 import type { StoredQueue } from '../store/stored-queue.js';
+import { isFull } from './bound.js';
 import { Delays } from './delays.js';
 import { enter } from './lanes.js';
 
@@ -11,14 +12,15 @@ export interface AddedMessage {
   readonly parked: { readonly name: string; readonly body: Buffer } | undefined;
 }
 
-/** Adds a message, unless one with its id was added within the window. */
+/** Adds a message, unless one with its id was added within the window, or the queue is full. */
 export function addMessage(
   queue: StoredQueue,
   nowMs: number,
   { id, element, terms, parked }: AddedMessage,
-): 'added' | 'duplicate' {
+): 'added' | 'duplicate' | 'full' {
   const { dueMs = 0, deduplicateMs = 0 } = terms ?? {};
   if (deduplicateMs > 0 && queue.ids.has(id, nowMs)) return 'duplicate';
+  if (isFull(queue)) return 'full';
   if (parked !== undefined) park(queue, parked.name, parked.body);
   if (dueMs > nowMs) {
     const delays = new Delays(queue);

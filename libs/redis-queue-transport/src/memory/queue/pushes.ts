@@ -1,10 +1,11 @@
 import type { PushTerms } from '../../core/broker/broker.js';
-import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
+import { OutcomeUnknownError, QueueFullError } from '../../core/errors/call-errors.js';
 import { parkedElement } from '../../core/message/envelope.js';
 import type { Element } from '../../core/message/envelope.js';
 import type { Surroundings } from '../process/surroundings.js';
 import { addMessage } from './add-message.js';
 import type { AddedMessage } from './add-message.js';
+import { fillOf } from './bound.js';
 
 /** How many queues that were sent to are remembered: an endless number of patterns must not fill the memory. */
 const MOST_KNOWN_QUEUES = 1_000;
@@ -28,10 +29,15 @@ export class Pushes {
       const queue = space.queue(queueName);
       const message = this.#messageOf(id, element, terms);
       const isNew = !this.#listed.has(queueName);
-      const [pushed, before] = await contact.call('hold a message', () => {
+      const [pushed, before, fill] = await contact.call('hold a message', () => {
         const result = addMessage(queue, store.clock.nowMs(), message);
-        return [result, isNew ? space.list(queueName, 'pushed') : 'served'];
+        const known = isNew && result !== 'full' ? space.list(queueName, 'pushed') : 'served';
+        return [result, known, result === 'full' ? fillOf(queue) : undefined];
       });
+      if (pushed === 'full') {
+        const { length = 0, maxLength = length } = fill ?? {};
+        throw new QueueFullError(queueName, length, maxLength);
+      }
       if (isNew) this.#onListed(queueName, before);
       return pushed;
     } catch (error) {

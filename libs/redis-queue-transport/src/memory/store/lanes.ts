@@ -7,7 +7,9 @@ export class Lanes {
 
   /** How many messages are in lanes. */
   get waiting(): number {
-    return this.all.length;
+    let sum = 0;
+    for (const lane of this.#lanes.values()) sum += lane.length;
+    return sum;
   }
 
   get all(): readonly Buffer[] {

@@ -23,3 +23,15 @@ export interface EmitResult {
   /** Its place in the history of its pattern, if there is one. */
   readonly historyId: string | undefined;
 }
+
+/** How full a queue is. */
+export interface QueueFill {
+  /** How many messages wait, delayed ones included. */
+  readonly length: number;
+  /** How many may wait: the option `maxLength` of the handler. Undefined without a limit. */
+  readonly maxLength: number | undefined;
+  /** Another message would be refused now. */
+  readonly isFull: boolean;
+  /** Nothing waits, not even a delayed message. Consumers may hold some. */
+  readonly isEmpty: boolean;
+}

@@ -1,6 +1,7 @@
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
-import type { Broker } from '../../core/broker/broker.js';
+import type { Broker, QueueLength } from '../../core/broker/broker.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
+import { WaitForRoom } from '../../core/requests/wait-for-room.js';
 import { drained } from '../../core/process/drained.js';
 import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
@@ -19,6 +20,7 @@ export interface ClientSessionEvents {
 export class ClientSession {
   readonly broker: Broker;
   readonly sendAgain: SendAgain;
+  readonly room: WaitForRoom;
   #connecting: Promise<void> | undefined;
   #isConnected = false;
   /** Calls waiting for the connection. */
@@ -35,6 +37,8 @@ export class ClientSession {
     this.broker = open.broker;
     const connected = (): Promise<void> => this.broker.connect();
     this.sendAgain = new SendAgain({ forMs: sendAgainForMs, budget, connected });
+    const length = (queue: string): Promise<QueueLength> => this.broker.length(queue);
+    this.room = new WaitForRoom({ runtime: nodeRuntime, budget, length });
   }
 
   /** The client of the broker's own library. */
@@ -106,11 +110,16 @@ export class ClientSession {
   /** Waits for running calls, up to {@link CLOSE_WITHIN_MS}. Calls still in flight then reject. May be called twice. */
   async close(): Promise<void> {
     const deadline = performance.now() + CLOSE_WITHIN_MS;
-    await drained(() => this.#unsent > 0 || this.sendAgain.isBusy, CLOSE_WITHIN_MS, nodeRuntime);
+    await drained(() => this.#isBusy, CLOSE_WITHIN_MS, nodeRuntime);
+    this.room.stop();
     this.sendAgain.stop();
     // Perhaps nobody waits for the connection any more: then its failure must not become an unhandled rejection.
     this.#connecting?.catch(() => undefined);
     await this.broker.close(Math.max(0, deadline - performance.now()));
+  }
+
+  get #isBusy(): boolean {
+    return this.#unsent > 0 || this.sendAgain.isBusy || this.room.isBusy;
   }
 
   async #connect(): Promise<void> {

@@ -21,7 +21,7 @@ export type RequestTerms = Pick<OutgoingEnvelope, 'replyTo' | 'expiresAtMs'> & {
 };
 
 /** The part of a session that sending needs. */
-type SendingSession = Pick<ClientSession, 'broker' | 'sendAgain'>;
+type SendingSession = Pick<ClientSession, 'broker' | 'sendAgain' | 'room'>;
 
 /**
  * A message to be sent: its encoded body, its settings, its queue and its id. Its data is read at construction, and never
@@ -102,10 +102,10 @@ export class OutgoingMessage {
 
   /** Adds it to its queue. */
   push(
-    { broker, sendAgain }: SendingSession,
+    { broker, sendAgain, room }: SendingSession,
     request: RequestTerms = NO_REQUEST,
   ): Promise<'added' | 'duplicate'> {
-    const { delayMs, deliverAt, deduplicateMs, expiresInMs } = this.options;
+    const { delayMs, deliverAt, deduplicateMs, expiresInMs, waitForRoomMs } = this.options;
     const nowMs = broker.nowMs();
     const dueMs = deliverAt?.getTime() ?? (delayMs === undefined ? undefined : nowMs + delayMs);
     const expiresAtMs = earlier(
@@ -113,27 +113,36 @@ export class OutgoingMessage {
       expiresInMs === undefined ? undefined : nowMs + expiresInMs,
     );
     const element = this.#element(nowMs, replyAddressOf(request, expiresAtMs, nowMs), expiresAtMs);
-    if (deduplicateMs !== undefined) {
-      const terms = { dueMs, deduplicateMs };
-      return sendAgain.run(this.id, element.length, deduplicateMs, () =>
-        broker.push(this.queue, this.id, element, terms),
-      );
-    }
-    return broker.push(this.queue, this.id, element, dueMs === undefined ? undefined : { dueMs });
+    if (deduplicateMs === undefined && waitForRoomMs === undefined)
+      return broker.push(this.queue, this.id, element, dueMs === undefined ? undefined : { dueMs });
+    const bytes = element.length;
+    const push = (): Promise<'added' | 'duplicate'> =>
+      broker.push(this.queue, this.id, element, { dueMs, deduplicateMs });
+    const send = (): Promise<'added' | 'duplicate'> =>
+      deduplicateMs === undefined ? push() : sendAgain.run(this.id, bytes, deduplicateMs, push);
+    if (waitForRoomMs === undefined) return send();
+    const waitMs = Math.min(waitForRoomMs, (expiresAtMs ?? Infinity) - nowMs);
+    return room.run(`to ${this.queue}`, bytes, waitMs, send);
   }
 
   /** Sends it to current listeners, and a copy to each group. May reject with NobodyListensError. */
-  publish({ broker, sendAgain }: SendingSession): Promise<EmitResult> {
-    const { expiresInMs, deduplicateMs } = this.options;
+  publish({ broker, sendAgain, room }: SendingSession): Promise<EmitResult> {
+    const { expiresInMs, deduplicateMs, waitForRoomMs } = this.options;
     const nowMs = broker.nowMs();
     const expiresAtMs = expiresInMs === undefined ? undefined : nowMs + expiresInMs;
     const element = this.#element(nowMs, undefined, expiresAtMs, this.queue);
-    const publishing =
+    const bytes = element.length;
+    const publish = (): Promise<Published> =>
       deduplicateMs === undefined
         ? broker.publish(this.queue, this.id, element)
-        : sendAgain.run(this.id, element.length, deduplicateMs, () =>
+        : sendAgain.run(this.id, bytes, deduplicateMs, () =>
             broker.publish(this.queue, this.id, element, { deduplicateMs }),
           );
+    const waitMs = Math.min(waitForRoomMs ?? 0, expiresInMs ?? Infinity);
+    const publishing =
+      waitForRoomMs === undefined
+        ? publish()
+        : room.run(`event ${this.queue}`, bytes, waitMs, publish);
     return publishing.then((published) => this.#emitted(published));
   }
 

@@ -17,7 +17,7 @@ import { rejected } from '../../core/errors/rejected.js';
 import { openBroker } from '../../open-broker.js';
 import { PrintableLogger } from '../log/printable-logger.js';
 import { AddressingLog } from '../log/addressing-log.js';
-import type { EmitResult, EnqueueResult } from './call-results.js';
+import type { EmitResult, EnqueueResult, QueueFill } from './call-results.js';
 import { CallWatch } from './call-watch.js';
 import { ClientRequests } from './client-requests.js';
 import { ClientSession } from './client-session.js';
@@ -212,8 +212,8 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
    * subscribe. Resolves when Redis holds the message. Options override those of a record.
    *
    * Fails with `RedisUnavailableError` or `RedisRefusedError` (not held), `OutcomeUnknownError` (possibly held),
-   * `SenderFullError`, `UnencodableError`, `PayloadTooLargeError`, `InvalidPatternError` (wildcards included) or
-   * `InvalidOptionError`.
+   * `QueueFullError`, `SenderFullError`, `UnencodableError`, `PayloadTooLargeError`, `InvalidPatternError` (wildcards
+   * included) or `InvalidOptionError`.
    */
   enqueue(
     pattern: unknown,
@@ -415,6 +415,19 @@ export class RedisQueueClient extends ClientProxy<RedisQueueEvents> {
     } catch {
       return 'an unusable pattern'; // The logged failure explains it.
     }
+  }
+
+  /**
+   * How many messages wait in the queue of a pattern, and how many may. Asks Redis once. Messages that consumers hold do
+   * not count. A snapshot: others send and take meanwhile.
+   * @throws InvalidPatternError | RedisUnavailableError | OutcomeUnknownError | RedisRefusedError | ClientClosedError
+   */
+  async length(pattern: unknown): Promise<QueueFill> {
+    const queue = this.messages.queueOf(pattern);
+    const { broker } = await this.connected();
+    const { length, maxLength } = await broker.length(queue);
+    const isFull = maxLength !== undefined && length >= maxLength;
+    return { length, maxLength, isFull, isEmpty: length === 0 };
   }
 
   /**

@@ -1,5 +1,6 @@
 import {
   OutcomeUnknownError,
+  QueueFullError,
   RedisRefusedError,
   RedisUnavailableError,
 } from '../../core/errors/call-errors.js';
@@ -158,7 +159,10 @@ function isUnknown(error: unknown): error is OutcomeUnknownError {
 /** Whether the failure may pass: during a failover, for example, Redis refuses writes for a while. */
 function mayPass(error: unknown): boolean {
   return (
-    isUnknown(error) || error instanceof RedisUnavailableError || error instanceof RedisRefusedError
+    isUnknown(error) ||
+    error instanceof QueueFullError ||
+    error instanceof RedisUnavailableError ||
+    error instanceof RedisRefusedError
   );
 }
 

@@ -167,6 +167,7 @@ export const OPTIONS = {
   once: option(onceRule, undefined, 'server', 'message', 'durable'),
   perKey: option(perKeyRule, undefined, 'message', 'durable'),
   feedFrom: option(feedRule, undefined, 'message'),
+  maxLength: option(wholeNumber('messages', 1), undefined, 'message', 'durable'),
 
   group: option(groupRule, undefined, 'server', 'durable'),
   durable: option(flag, undefined, 'durable', 'live'),

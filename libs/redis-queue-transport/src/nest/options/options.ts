@@ -107,6 +107,13 @@ export interface RedisQueueHandlerOptions {
    * server. Default: none.
    */
   readonly feedFrom?: RedisQueueFeedOptions | undefined;
+  /**
+   * Most messages that may wait in this handler's queue, delayed ones included; those that consumers hold do not count.
+   * Senders are refused with `QueueFullError` beyond it, or wait for room (`waitForRoomMs`). Nothing else is refused:
+   * retries, redrives and what comes back from a consumer may exceed it. For handlers only, not for a server. Default:
+   * no limit.
+   */
+  readonly maxLength?: number | undefined;
 }
 
 export interface RedisQueueFeedOptions {
@@ -145,7 +152,7 @@ export interface RedisQueueRetryOptions {
 }
 
 /** The options that a server can set for all of its handlers. */
-type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'feedFrom' | 'perKey'>;
+type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'feedFrom' | 'maxLength' | 'perKey'>;
 
 export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
   /**

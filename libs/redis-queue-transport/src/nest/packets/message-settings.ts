@@ -33,6 +33,11 @@ export interface RedisQueueRecordOptions {
   readonly expiresInMs?: number | undefined;
   /** For this many ms, another message with the same id, from any process, is not added. Needs an `id`. */
   readonly deduplicateMs?: number | undefined;
+  /**
+   * If the queue is full (`maxLength`), the call waits for room for up to this many ms before it fails with
+   * `QueueFullError`. For an event: if the list of a group is.
+   */
+  readonly waitForRoomMs?: number | undefined;
   /** Writes the data, instead of the client's codec. Replies to a `send` use it too. */
   readonly codec?: Codec | undefined;
   /** `emit` fails with `NobodyListensError` if neither a group nor a live listener got the event. */
@@ -93,6 +98,11 @@ export const SETTINGS = {
     rule: wholeNumber('milliseconds', 1),
     method: 'deduplicate',
     verbs: ['enqueue', 'emit'],
+  },
+  waitForRoomMs: {
+    rule: milliseconds(1),
+    method: 'waitForRoom',
+    verbs: ['enqueue', 'emit', 'send'],
   },
   codec: { rule: codecRule, method: 'codec', verbs: ['enqueue', 'emit', 'send'] },
   timeoutMs: { rule: milliseconds(1), method: 'timeout', verbs: ['send'] },

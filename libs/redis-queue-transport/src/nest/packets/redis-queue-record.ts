@@ -89,6 +89,14 @@ export class RedisQueueRecordBuilder<T> {
     return this.#with({ deduplicateMs: checked('deduplicateMs', windowMs, 'deduplicate') });
   }
 
+  /**
+   * If the queue is full (`maxLength`), the call waits for room for up to this many ms before it fails with
+   * `QueueFullError`. For an event: if the list of a group is.
+   */
+  waitForRoom(ms: number): this {
+    return this.#with({ waitForRoomMs: checked('waitForRoomMs', ms, 'waitForRoom') });
+  }
+
   /** Writes the data with this codec instead of the client's. Replies to a `send` use it too. */
   codec(codec: Codec): this {
     return this.#with({ codec: checked('codec', codec) });

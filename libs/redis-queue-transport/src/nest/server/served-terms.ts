@@ -56,7 +56,7 @@ function queueTerms(
     maxPayloadBytes,
     ...server
   }: ResolvedServerOptions,
-  { retry, once, perKey }: QueueOptions,
+  { retry, once, perKey, maxLength }: QueueOptions,
 ): QueueTerms {
   const codecs = ['json', 'raw', ...[server.codec, ...server.codecs].map(({ name }) => name)];
   return {
@@ -67,6 +67,7 @@ function queueTerms(
     'once.windowMs': String(once?.windowMs ?? 'none'),
     [PER_KEY_RUNNING]: String(perKey?.running ?? 1),
     maxPayloadBytes: String(maxPayloadBytes),
+    maxLength: String(maxLength ?? 'none'),
     codecs: [...new Set(codecs)].sort().join(', '),
   };
 }

@@ -38,6 +38,8 @@ export interface ConsumersSurroundings {
 export class Consumers {
   /** By queue. */
   readonly #onWake = new Map<string, () => void>();
+  /** By queue. Recorded again if Redis loses them. */
+  readonly #terms = new Map<string, QueueTerms>();
   /** By consumer: why Redis refuses to hand out and settle, and since when, by `performance.now()`. */
   readonly #refusals = new Map<string, { readonly failure: string; readonly since: number }>();
   #joined = 0;
@@ -53,6 +55,8 @@ export class Consumers {
     await this.at.listen(new Map([keys.wake, keys.wakeOf(process)].map((key) => [key, listener])));
     await register.run(commands, { queues: this.at.keys.queues }, { queue, state: 'served' });
     await subscriptions.join(queue, terms.subscription);
+    const known = this.#terms.get(queue);
+    if (known !== undefined) await this.#record(queue, known, true);
     const blocking = await this.#openWaiting(terms.waitMs);
     this.#joined += 1;
     const consumer = `${process}-${this.#joined}`;
@@ -98,11 +102,16 @@ export class Consumers {
   }
 
   async noteTerms(queue: string, terms: QueueTerms): Promise<OtherTerms | undefined> {
-    const { commands, process } = this.at;
     await this.at.connect();
-    const keys = this.at.keys.queue(queue);
+    this.#terms.set(queue, terms);
+    return this.#record(queue, terms, false);
+  }
+
+  #record(queue: string, terms: QueueTerms, ifLost: boolean): Promise<OtherTerms | undefined> {
+    const { commands, keys, process } = this.at;
     const rows = Object.entries(terms).map(([name, value]) => ({ name, value }));
-    return noteTerms.run(commands, keys, { process }, rows);
+    const args = { process, ifLost: ifLost ? 1 : 0 };
+    return noteTerms.run(commands, keys.queue(queue), args, rows);
   }
 
   /** News may have been missed. */

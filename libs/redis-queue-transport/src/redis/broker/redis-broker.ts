@@ -8,6 +8,7 @@ import type {
   Published,
   PublishTerms,
   PushTerms,
+  QueueLength,
   QueueTerms,
   RecoveryTerms,
   ServedAs,
@@ -38,6 +39,7 @@ import { FEED_WAIT_MS, ListFeeder } from '../feeding/list-feeder.js';
 import { readTold } from '../history/read-history.script.js';
 import { RedisHistories } from '../history/redis-histories.js';
 import { Keys } from '../keys/keys.js';
+import { readLength } from '../queue/length.script.js';
 import { QueuePushes } from '../queue/queue-pushes.js';
 import { OwnReplies } from '../replies/own-replies.js';
 import { ParkingReplies } from '../replies/parking-replies.js';
@@ -179,6 +181,11 @@ export class RedisBroker implements Broker {
   ): Promise<'added' | 'duplicate'> {
     if (!this.#commands.isReady) await this.#connectForCall(element);
     return this.#pushes.push(queue, messageId, element, terms);
+  }
+
+  async length(queue: string): Promise<QueueLength> {
+    await this.connect();
+    return readLength.run(this.#commands, this.#keys.queue(queue), {});
   }
 
   async isServed(queue: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import type { Role } from '../../core/admin/inspection.js';
 export const ROLE_RULES: Readonly<Record<Role, string>> = {
   producer: `
     &rq:event:* &rq:history:* &rq:{*}:wake &rq:{*}:wake:* ~rq:queues ~rq:groups ~rq:{*}:waiting
-    ~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:parked ~rq:{*}:counts ~rq:{*}:roles ~rq:{*}:lanes ~rq:{*}:terms ~rq:{*}:emitted
+    ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:parked ~rq:{*}:counts ~rq:{*}:roles ~rq:{*}:lanes ~rq:{*}:terms ~rq:{*}:emitted
     ~rq:{*}:history ~rq:{*}:history:count ~rq:{reply:*}:refused +client|id +client|setname +eval +evalsha
     +exec +hello +hget +hgetall +hlen +info +llen +multi +ping +pttl +publish +time +xlen +zcard +zcount
     +zscore (~rq:{*}:waiting ~rq:{*}:lanes:* +rpush) (~rq:{*}:lanes:* +exists) (~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:emitted +zadd)

@@ -3,19 +3,21 @@ import { Script, readTexts } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 
 /**
- * Records the terms by which `process` serves a queue that it has joined. The last record stands. Replies with { the
+ * Records the terms by which `process` serves a queue that it has joined. The last record stands. With `ifLost` 1, it
+ * does nothing unless there is no record any more. Replies with { the
  * previous process, name, its value, … } for each term that differed, or nothing if all were equal or no other consumer
  * has a lease.
  */
 export const noteTerms = new Script({
   action: 'note the terms of a queue',
   keys: ['terms', 'consumers'],
-  args: ['process'],
+  args: ['process', 'ifLost'],
   rows: ['name', 'value'],
   shared: [NOW_MS],
   lua: (row) => `
 local now = nowMs()
 local before = redis.call('HGET', terms, 'by')
+if before and ifLost == '1' then return {} end
 local others = { before }
 ${row.each}
   local known = redis.call('HGET', terms, name)

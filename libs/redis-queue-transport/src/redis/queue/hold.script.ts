@@ -1,26 +1,39 @@
-import { Script, readArray } from '../script/script.js';
+import { Script, readArray, readNumber } from '../script/script.js';
 import type { RowsOf } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY } from '../script/delayed-lua.js';
 import { ENTER } from '../script/lanes-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
+import { LENGTH } from '../script/length-lua.js';
+import { readBound } from './length.script.js';
+
+/** What became of messages, and how long their queue is now. */
+export interface Held {
+  /** In the order in which they were given. `full`: refused, since as many wait as may. */
+  readonly messages: readonly ('added' | 'duplicate' | 'full')[];
+  readonly length: number;
+  /** The bound of the queue. Without one, the length is not counted. */
+  readonly maxLength: number | undefined;
+}
 
 /**
- * Adds messages that have a key or terms of their own. Each row has the element, the Redis time in ms at which it is due or 0,
- * its id, the window in ms within which the id is taken once or 0, and the name under which its body has just been
- * parked or nothing. Unlike most scripts it is refused while Redis is full: it takes messages in.
+ * Adds messages that have a key or terms of their own, or whose queue may have a bound. Each row has the element, the
+ * Redis time in ms at which it is due or 0, its id, the window in ms within which the id is taken once or 0, and the name
+ * under which its body has just been parked or nothing. Unlike most scripts it is refused while Redis is full: it takes
+ * messages in.
  *
  * The consumer that keeps the time is told of a delayed message that is due before all others.
  *
- * Replies with 1 for each message that was added, 0 for each whose id was there.
+ * Replies with { the bound or 0, how many messages it counts, and for each message: 1 if it was added, 0 if its id was
+ * there, 2 if the queue is full }. A refused message leaves nothing behind, and does not affect the others.
  */
 export const hold = new Script({
   action: 'hold a message',
   growsData: true,
-  keys: ['waiting', 'delayed', 'ids', 'parked', 'counts', 'roles', 'lanes', 'terms'],
+  keys: ['waiting', 'suspects', 'delayed', 'ids', 'parked', 'counts', 'roles', 'lanes', 'terms'],
   args: ['wake'],
   rows: ['element', 'dueMs', 'id', 'windowMs', 'name'],
-  shared: [NOW_MS, DELAY, ENTER, FORGET_ENDED],
+  shared: [NOW_MS, DELAY, ENTER, FORGET_ENDED, LENGTH],
   lua: (row) => `
 local now = nowMs()
 
@@ -31,12 +44,15 @@ redis.call('HLEN', parked)
 redis.call('HLEN', counts)
 redis.call('ZCARD', delayed)
 redis.call('HLEN', lanes)
-redis.call('HLEN', terms)
-local reply = {}
+local bound = boundOf(terms)
+local length = bound and lengthOf(waiting, suspects, delayed, lanes) or 0
+local reply = { bound or 0, 0 }
 ${row.each}
   local due, window = tonumber(dueMs), tonumber(windowMs)
   local takenUntil = window > 0 and redis.call('ZSCORE', ids, id)
-  local isNew = not takenUntil or tonumber(takenUntil) <= now
+  local isKnown = takenUntil and tonumber(takenUntil) > now
+  local isNew = not isKnown and not (bound and length >= bound)
+  if isNew then length = length + 1 end
   if name ~= '' then
     if isNew then redis.call('HINCRBY', counts, 'parkedEver', 1) else redis.call('HDEL', parked, name) end
   end
@@ -50,12 +66,22 @@ ${row.each}
     redis.call('ZADD', ids, now + window, id)
     if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end
   end
-  reply[#reply + 1] = isNew and 1 or 0
+  reply[#reply + 1] = isNew and 1 or isKnown and 0 or 2
 end
+reply[2] = length
 tellDue()
 return reply
 `,
-  read: (reply): readonly boolean[] => readArray(reply).map((added) => added === 1),
+  read: (reply): Held => {
+    const [bound, length, ...messages] = readArray(reply);
+    return {
+      messages: messages.map((answer) => ANSWERS[readNumber(answer)] ?? 'added'),
+      length: readNumber(length),
+      maxLength: readBound(bound),
+    };
+  },
 });
+
+const ANSWERS = ['duplicate', 'added', 'full'] as const;
 
 export type HoldRow = RowsOf<typeof hold>;

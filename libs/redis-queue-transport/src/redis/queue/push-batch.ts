@@ -2,7 +2,7 @@ import type { PushTerms } from '../../core/broker/broker.js';
 import { parkedElement } from '../../core/message/envelope.js';
 import type { Element } from '../../core/message/envelope.js';
 import { keyOf } from '../../core/message/key.js';
-import { RedisRefusedError } from '../../core/errors/call-errors.js';
+import { QueueFullError, RedisRefusedError } from '../../core/errors/call-errors.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import { newBodyName } from './body-name.js';
 import type { Connection } from '../connection/connection.js';
@@ -10,14 +10,19 @@ import { failureOfOne } from '../connection/failure.js';
 import { hintOfLong, mayBeTooLong, refusalOfLong } from '../connection/value-bound.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { hold } from './hold.script.js';
-import type { HoldRow } from './hold.script.js';
+import type { Held, HoldRow } from './hold.script.js';
+import { KnownBound } from './known-bound.js';
+import { LARGE_BYTES } from '../script/script.js';
 import { isLarger } from './size.js';
 import { TickBatch } from './tick-batch.js';
 import { transact } from '../connection/transaction.js';
 
 type Pushed = 'added' | 'duplicate';
 
-/** How a message is added: by one command, by a script, or by a transaction of the body and the script. */
+/**
+ * How a message is added: by one command, unless its queue may have a bound; by a script; or by a transaction of the body
+ * and the script.
+ */
 type Way = 'append' | 'hold' | 'park';
 
 /** A class and not a literal, since many live until their reply arrives: docs/decisions/0014. */
@@ -56,6 +61,7 @@ export class PushBatch {
   /** Chunks that were sent and have no reply yet. */
   #underWay = 0;
   #isByBodies = false;
+  readonly #bound = new KnownBound();
   /** The connection for large ones, once it was open. */
   #bodies: Connection | undefined;
   /** Resolves when the last chunk for that connection may be sent. */
@@ -67,6 +73,7 @@ export class PushBatch {
   #behind: (readonly Push[])[] = [];
 
   constructor(
+    private readonly queue: string,
     private readonly connections: PushConnections,
     private readonly keys: QueueKeys,
     /** The bodies of larger elements are parked. */
@@ -150,18 +157,29 @@ export class PushBatch {
   async #send(chunk: readonly Push[]): Promise<void> {
     this.#underWay += 1;
     try {
-      const areNew = await (this.#isByBodies && this.#bodies !== undefined
+      const held = await (this.#isByBodies && this.#bodies !== undefined
         ? this.#sendByBodies(this.#bodies, chunk)
         : this.#sendOn(this.connections.commands, chunk));
-      chunk.forEach((push, index) =>
-        push.resolve(areNew?.[index] === false ? 'duplicate' : 'added'),
-      );
       this.#giveBack(chunk);
+      this.#settle(chunk, held);
     } catch (error) {
       this.#fail(chunk, error);
     }
     this.#underWay -= 1;
     if (this.#underWay === 0 && this.#behind.length > 0) this.#sendThoseBehind();
+  }
+
+  #settle(chunk: readonly Push[], held: Held | undefined): void {
+    if (held === undefined) {
+      for (const { resolve } of chunk) resolve('added');
+      return;
+    }
+    const { messages, length, maxLength = length } = held;
+    chunk.forEach(({ resolve, reject }, index) => {
+      const pushed = messages[index] ?? 'added'; // there is one for each
+      if (pushed === 'full') reject(new QueueFullError(this.queue, length, maxLength));
+      else resolve(pushed);
+    });
   }
 
   #fail(chunk: readonly Push[], error: unknown): void {
@@ -174,10 +192,7 @@ export class PushBatch {
     for (const { element } of chunk) this.budget.give(element.length);
   }
 
-  async #sendByBodies(
-    bodies: Connection,
-    chunk: readonly Push[],
-  ): Promise<readonly boolean[] | undefined> {
+  async #sendByBodies(bodies: Connection, chunk: readonly Push[]): Promise<Held | undefined> {
     // One after the other: while Redis is asked about one chunk, the next must not overtake it.
     const prepared = this.#prepared.then(() => prepare(bodies, chunk));
     this.#prepared = prepared.catch(noop);
@@ -185,13 +200,25 @@ export class PushBatch {
     return this.#sendOn(bodies, chunk);
   }
 
-  #sendOn(connection: Connection, chunk: readonly Push[]): Promise<readonly boolean[] | undefined> {
+  async #sendOn(connection: Connection, chunk: readonly Push[]): Promise<Held | undefined> {
     const way = chunk[0]?.way;
-    if (way === 'append') return this.#append(connection, chunk);
-    if (way === 'park') return this.#park(connection, chunk);
-    const { wake } = this.keys;
-    const rows = chunk.map((push) => rowOf(push, push.element, ''));
-    return hold.run(connection, this.keys, { wake }, rows);
+    if (way === 'append' && this.#mayAppend(connection, chunk))
+      return this.#append(connection, chunk);
+    return this.#learn(
+      way === 'park' ? this.#park(connection, chunk) : this.#hold(connection, chunk),
+    );
+  }
+
+  /** Notes what the reply says of the bound. */
+  async #learn(holding: Promise<Held>): Promise<Held> {
+    try {
+      const held = await holding;
+      this.#bound.learn(held.maxLength);
+      return held;
+    } catch (error) {
+      this.#bound.forget();
+      throw error;
+    }
   }
 
   async #append(connection: Connection, chunk: readonly Push[]): Promise<undefined> {
@@ -199,8 +226,24 @@ export class PushBatch {
     await connection.run(hold.action, (client) => client.rpush(this.keys.waiting, ...elements));
   }
 
+  /** Whether to add them by a plain command. The script looks at the bound, but should not copy large elements. */
+  #mayAppend(connection: Connection, chunk: readonly Push[]): boolean {
+    if (this.#bound.isNone()) return true;
+    if (this.#bound.isThere || !chunk.some(isLargeElement)) return false;
+    // Asks beside them.
+    this.#learn(this.#hold(connection, [])).catch(noop);
+    return true;
+  }
+
+  /** Adds messages if the bound leaves room for them. */
+  #hold(connection: Connection, chunk: readonly Push[]): Promise<Held> {
+    const { wake } = this.keys;
+    const rows = chunk.map((push) => rowOf(push, push.element, ''));
+    return hold.run(connection, this.keys, { wake }, rows);
+  }
+
   /** Large bodies bypass scripts, which would keep Redis busy copying them. */
-  async #park(connection: Connection, chunk: readonly Push[]): Promise<readonly boolean[]> {
+  async #park(connection: Connection, chunk: readonly Push[]): Promise<Held> {
     const { wake, parked } = this.keys;
     const names = chunk.map(newBodyName);
     const rows: HoldRow[] = [];
@@ -243,6 +286,10 @@ async function prepare(bodies: Connection, [first]: readonly Push[]): Promise<vo
 /** Whether the chunk is large: a chunk has only messages of one kind. */
 function isOfLarge([first]: readonly Push[]): boolean {
   return first !== undefined && (first.way === 'park' || mayBeTooLong(first.element.length));
+}
+
+function isLargeElement({ element }: Push): boolean {
+  return isLarger(element, LARGE_BYTES);
 }
 
 function wayOf(element: Element, terms: PushTerms | undefined): Way {

@@ -55,7 +55,7 @@ export class QueuePushes {
     if (known !== undefined) return known;
     try {
       const keys = this.keys.queue(queue);
-      const pushes = new PushBatch(this.connections, keys, this.parkAboveBytes, this.budget);
+      const pushes = new PushBatch(queue, this.connections, keys, this.parkAboveBytes, this.budget);
       if (this.#pushes.size >= MOST_KNOWN_QUEUES) this.#forget();
       this.#pushes.set(queue, pushes);
       return pushes;

@@ -7,6 +7,7 @@ import type {
   Published,
   PublishTerms,
   PushTerms,
+  QueueLength,
   QueueTerms,
   RecoveryTerms,
   ServedAs,
@@ -107,6 +108,10 @@ export class WatchedBroker implements Broker {
 
   connect(): Promise<void> {
     return this.broker.connect();
+  }
+
+  length(queue: string): Promise<QueueLength> {
+    return this.broker.length(queue);
   }
 
   isServed(queue: string): Promise<boolean> {

@@ -1,0 +1,22 @@
+import type { QueueLength } from '../../core/broker/broker.js';
+import type { StoredQueue } from '../store/stored-queue.js';
+
+/** The most messages that the servers of the queue let wait; undefined if there is no bound. */
+function boundOf({ terms }: StoredQueue): number | undefined {
+  const bound = Number(terms.get('maxLength') ?? NaN);
+  return Number.isNaN(bound) ? undefined : bound;
+}
+
+/** How many messages a bound counts: all but those that consumers hold. */
+function lengthOf({ waiting, suspects, delayed, lanes }: StoredQueue): number {
+  return waiting.length + suspects.length + delayed.length + lanes.waiting;
+}
+
+export function fillOf(queue: StoredQueue): QueueLength {
+  return { length: lengthOf(queue), maxLength: boundOf(queue) };
+}
+
+export function isFull(queue: StoredQueue): boolean {
+  const bound = boundOf(queue);
+  return bound !== undefined && lengthOf(queue) >= bound;
+}

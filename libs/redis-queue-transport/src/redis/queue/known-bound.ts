@@ -1,0 +1,37 @@
+/** How long a process believes that a queue has no bound. */
+const BELIEVED_MS = 1_000;
+
+/**
+ * What one sender knows of the bound of a queue. It may add messages by a plain command as long as Redis has said, within
+ * about a second, that there is none (docs/decisions/0024).
+ */
+export class KnownBound {
+  #state: 'unknown' | 'none' | 'some' = 'unknown';
+  #askedAt = 0;
+
+  /** Redis said that the queue has a bound, and nothing else since. */
+  get isThere(): boolean {
+    return this.#state === 'some';
+  }
+
+  /** If this is false, the caller asks Redis, and tells what it has learnt. */
+  isNone(): boolean {
+    if (this.#state !== 'none') return false;
+    const now = performance.now();
+    if (now - this.#askedAt < BELIEVED_MS) return true;
+    // One call asks. Those that are made until its reply need not.
+    this.#askedAt = now;
+    return false;
+  }
+
+  /** The reply of Redis. */
+  learn(maxLength: number | undefined): void {
+    if (this.#state !== 'none') this.#askedAt = performance.now();
+    this.#state = maxLength === undefined ? 'none' : 'some';
+  }
+
+  /** Redis did not reply, or refused. */
+  forget(): void {
+    this.#state = 'unknown';
+  }
+}

@@ -1,0 +1,22 @@
+import type { QueueLength } from '../../core/broker/broker.js';
+import { LENGTH } from '../script/length-lua.js';
+import { Script, readArray, readNumber } from '../script/script.js';
+
+/** Counts the messages that a bound counts. Replies with { how many there are, the bound or 0 }. */
+export const readLength = new Script({
+  action: 'read the length of a queue',
+  keys: ['waiting', 'suspects', 'delayed', 'lanes', 'terms'],
+  args: [],
+  readsOnly: true,
+  shared: [LENGTH],
+  lua: `return { lengthOf(waiting, suspects, delayed, lanes), boundOf(terms) or 0 }`,
+  read: (reply): QueueLength => {
+    const [length, bound] = readArray(reply);
+    return { length: readNumber(length), maxLength: readBound(bound) };
+  },
+});
+
+/** The bound in a script's reply, which is 0 if there is none. */
+export function readBound(bound: unknown): number | undefined {
+  return bound === 0 ? undefined : readNumber(bound);
+}
