@@ -3,6 +3,7 @@ import {
   decodeElement,
   encodeElement,
 } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import type { Limited } from '../../libs/redis-queue-transport/src/core/broker/limit.js';
 import type { Element } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 
 /** A message as the library writes it. */
@@ -16,10 +17,12 @@ export function keyed(key: string, id: string, body = '{}'): Element {
 }
 
 /** The element that a wait returned. */
-export async function brought(wait: Promise<Buffer | 'leaseLost' | undefined>): Promise<Buffer> {
+export async function brought(
+  wait: Promise<Buffer | Limited | 'leaseLost' | undefined>,
+): Promise<Buffer> {
   const answer = await wait;
   if (Buffer.isBuffer(answer)) return answer;
-  throw new Error(`The wait brought no message: ${answer ?? 'nothing came'}.`);
+  throw new Error(`The wait brought no message: ${JSON.stringify(answer) ?? 'nothing came'}.`);
 }
 
 /** The parts of a message that tests compare. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
 import { boundsContract } from './bounds.contract.js';
 import { brokerContract } from './broker.contract.js';
+import { limitsContract } from './limits.contract.js';
 import { MemoryWorld } from './memory-world.js';
 
 const world = new MemoryWorld();
@@ -14,4 +15,8 @@ describe('the broker in memory', () => {
 
 describe('bounds in memory', () => {
   boundsContract(world);
+});
+
+describe('limits in memory', () => {
+  limitsContract(world);
 });

@@ -23,6 +23,7 @@ import { element, ids } from './elements.js';
 import { eventAdminContract } from './event-admin.contract.js';
 import { eventsContract } from './events.contract.js';
 import { historiesContract } from './histories.contract.js';
+import { limitsContract } from './limits.contract.js';
 import { recoveryContract } from './recovery.contract.js';
 import { repliesContract } from './replies.contract.js';
 import { RedisWorld } from './redis-world.js';
@@ -45,6 +46,10 @@ describe('the broker on Redis', () => {
 
 describe('bounds on Redis', () => {
   boundsContract(world);
+});
+
+describe('limits on Redis', () => {
+  limitsContract(world);
 });
 
 describe('events on Redis', () => {

@@ -137,7 +137,7 @@ export class QueueConsumer {
     const wait = lease.wait.bind(lease);
     lease.wait = async (signal) => {
       const answer = await wait(signal);
-      if (typeof answer === 'object') this.#consumerOf.set(answer, consumer);
+      if (Buffer.isBuffer(answer)) this.#consumerOf.set(answer, consumer);
       return answer;
     };
     return lease;

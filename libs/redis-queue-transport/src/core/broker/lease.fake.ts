@@ -1,3 +1,4 @@
+import type { Limited } from './limit.js';
 import type { Exchange, Lease, Renewal, Settlement, TimeStep, TrialStep } from './lease.js';
 
 /** A call that waits for the test to answer it. */
@@ -39,7 +40,7 @@ export class AskedExchange extends Asked<Exchange | 'leaseLost'> {
   }
 }
 
-export class AskedWait extends Asked<Buffer | 'leaseLost' | undefined> {
+export class AskedWait extends Asked<Buffer | Limited | 'leaseLost' | undefined> {
   constructor(readonly signal: AbortSignal) {
     super();
     signal.addEventListener('abort', () => this.answer(undefined));
@@ -90,7 +91,7 @@ export class FakeLease implements Lease {
     return asked.answered;
   }
 
-  wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
+  wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | undefined> {
     const asked = new AskedWait(signal);
     this.waits.push(asked);
     this.#quietAnswers.push(() => asked.answer(undefined));

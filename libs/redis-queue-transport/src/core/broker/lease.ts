@@ -1,3 +1,5 @@
+import type { Limited, QueueLimit } from './limit.js';
+
 /** Marks a queue as a group's subscription. */
 export interface SubscriptionTerms {
   /** The first history entry that a new group gets; undefined for new events only. */
@@ -16,6 +18,8 @@ export interface LeaseTerms {
   readonly waitMs: number;
   /** The queue takes events. Its group gets copies from when `join` resolves, or earlier if it already did. */
   readonly subscription?: SubscriptionTerms | undefined;
+  /** What this consumer and all others together may do. Those that join with another limit keep to theirs. */
+  readonly limit?: QueueLimit | undefined;
 }
 
 /**
@@ -39,9 +43,10 @@ export interface Lease {
 
   /**
    * Blocks until an element arrives that is no suspect, `waitMs` is over, or the signal fires; even then it may still
-   * return an element. Only one wait at a time; other verbs may run beside it.
+   * return an element. Only one wait at a time; other verbs may run beside it. Returns how the queue is limited if the
+   * element may not be taken: it has kept its place then.
    */
-  wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined>;
+  wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | undefined>;
 
   /** Whether a message with this id was acknowledged with a `onceId` within the window. */
   wasHandled(messageId: string): Promise<boolean>;
@@ -82,6 +87,11 @@ export interface Exchange {
   readonly dueInMs: number | undefined;
   /** After a `keep`: this lease is the timekeeper. */
   readonly isTimekeeper: boolean;
+  /**
+   * More wait than may be taken. Absent if nothing else was asked for, unless the queue was slowed down: that is always
+   * told.
+   */
+  readonly limited?: Limited | undefined;
 }
 
 /**
@@ -147,5 +157,7 @@ export type Settlement =
       readonly element: Buffer;
       readonly replacement: Buffer;
       readonly delayMs: number;
+      /** Nothing else of the queue is handed out before that either, to any consumer. */
+      readonly slowsQueue?: true;
     }
   | { readonly kind: 'deadLetter'; readonly element: Buffer; readonly replacement: Buffer };

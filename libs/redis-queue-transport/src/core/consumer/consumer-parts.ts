@@ -2,11 +2,13 @@ import { Breaker } from './breaker.js';
 import type { BreakerEvents } from './breaker.js';
 import type { Broker, WakeNews } from '../broker/broker.js';
 import type { Lease, SubscriptionTerms } from '../broker/lease.js';
+import type { QueueLimit } from '../broker/limit.js';
 import { ConsumerState } from './consumer-state.js';
 import { Deliveries } from '../held/deliveries.js';
 import type { DeliveriesOptions, DeliveriesOwner } from '../held/deliveries.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { Held } from '../held/held.js';
+import { Holdback } from './holdback.js';
 import { Membership } from '../lease/membership.js';
 import type { MembershipEvents } from '../lease/membership.js';
 import type { RedisQueueObserver } from '../lifecycle/observer.js';
@@ -33,6 +35,8 @@ export interface ConsumerOptions extends DeliveriesOptions {
   readonly deadLetterMaxAgeMs: number;
   /** The queue holds events of a group. */
   readonly subscription?: SubscriptionTerms | undefined;
+  /** What all consumers of the queue together may do. */
+  readonly limit?: QueueLimit | undefined;
   /** The places of all handlers of the process; undefined for no limit. */
   readonly places?: Places | undefined;
 }
@@ -49,6 +53,7 @@ export class ConsumerParts {
   readonly trial: Trial;
   readonly breaker: Breaker;
   readonly time: Timekeeping;
+  readonly holdback: Holdback;
   readonly taking: Taking;
   /** False if an id must be recorded as handled before its next message arrives. */
   readonly maySettleLater: boolean;
@@ -81,6 +86,7 @@ export class ConsumerParts {
     const about = [this.held, broker, options, ids, runner, observer, owner] as const;
     this.deliveries = new Deliveries(...about, this.breaker, runtime);
     this.time = this.#newTimekeeping();
+    this.holdback = new Holdback(this.#waitMs, () => this.taking.look(), runtime);
     this.taking = this.#newTaking();
   }
 
@@ -110,9 +116,9 @@ export class ConsumerParts {
 
   #takeLease(): Promise<Lease> {
     const { queue, leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs = 0 } = this.options;
-    const { subscription } = this.options;
+    const { subscription, limit } = this.options;
     const dead = { deadLetterLimit, deadLetterMaxAgeMs };
-    const terms = { leaseMs, ...dead, onceMs, waitMs: this.#waitMs, subscription };
+    const terms = { leaseMs, ...dead, onceMs, waitMs: this.#waitMs, subscription, limit };
     return this.broker.join(queue, terms, (news) => this.#hear(news));
   }
 
@@ -127,6 +133,7 @@ export class ConsumerParts {
     this.state.endWaitSoon();
     this.endTrial();
     this.time.forget();
+    this.holdback.told(undefined);
     const running = this.deliveries.lose(tenure);
     this.observer.leaseLost?.({ queue, running });
   }
@@ -187,8 +194,8 @@ export class ConsumerParts {
   }
 
   #newTaking(): Taking {
-    const { state, held, deliveries, trial, time, trouble, stopped, runtime } = this;
-    const parts = { state, held, deliveries, trial, time, trouble, stopped, runtime };
+    const { state, held, deliveries, trial, time, holdback, trouble, stopped, runtime } = this;
+    const parts = { state, held, deliveries, trial, time, holdback, trouble, stopped, runtime };
     const { leaseMs, queue } = this.options;
     return new Taking(
       { ...parts, checkEveryMs: leaseMs, lookEveryMs: this.#waitMs },

@@ -4,7 +4,7 @@ import type { ConsumerView } from './next-step.js';
 
 /** The present view of a consumer with these parts. Reserves places for what it may take, and lets its trial decide. */
 export function viewOf(parts: ConsumerParts, isOverdue: boolean): ConsumerView {
-  const { state, held, time, deliveries, membership } = parts;
+  const { state, held, time, deliveries, membership, holdback } = parts;
   const hasLease = membership.tenure !== undefined;
   const mayCall = hasLease && !state.isExchanging;
   const trialStep = mayCall ? trialStepOf(parts) : undefined;
@@ -17,6 +17,7 @@ export function viewOf(parts: ConsumerParts, isOverdue: boolean): ConsumerView {
     isExchanging: state.isExchanging,
     isWaiting: state.isWaiting,
     isPaused: state.isPaused,
+    isHeldBack: holdback.isOn,
     running: held.running,
     hasSettlements,
     free: mayTake ? freeOf(parts) : 0,
@@ -29,11 +30,18 @@ export function viewOf(parts: ConsumerParts, isOverdue: boolean): ConsumerView {
   };
 }
 
-function trialStepOf({ trial, held, deliveries, state }: ConsumerParts): TrialStep | undefined {
+function trialStepOf({
+  trial,
+  held,
+  deliveries,
+  state,
+  holdback,
+}: ConsumerParts): TrialStep | undefined {
   if (trial.isIdle) return undefined;
   const isConsuming = state.isConsuming && !state.isPaused;
   const { isEmpty, hasPlace } = held;
-  return trial.step({ isConsuming, isEmpty, hasPlace, isTesting: deliveries.isTesting });
+  const { isTesting } = deliveries;
+  return trial.step({ isConsuming, isEmpty, hasPlace, isTesting, isHeldBack: holdback.isOn });
 }
 
 /** Slots that an exchange may fill, without the one that a running wait may fill. */

@@ -145,11 +145,12 @@ export class Consumer {
   }
 
   async #leave(): Promise<void> {
-    const { state, time, breaker, membership } = this.#parts;
+    const { state, time, breaker, membership, holdback } = this.#parts;
     state.go('left');
     this.#stopped.abort();
     this.#parts.endTrial();
     time.stop();
+    holdback.told(undefined);
     breaker.stop();
     this.runtime.clearTimeout(this.#settleTimer);
     this.runtime.clearTimeout(this.#deadline);

@@ -10,6 +10,7 @@ const IDLE: ConsumerView = {
   isExchanging: false,
   isWaiting: true,
   isPaused: false,
+  isHeldBack: false,
   running: 0,
   hasSettlements: false,
   free: 0,
@@ -108,6 +109,19 @@ describe('a consumer of a paused queue', () => {
     ['does not wait', 'rest', FREE, { isPaused: true }],
     ['checks whether it is resumed', 'exchange', FREE, { isPaused: true, mustLook: true }],
     ['settles at once', 'exchange', FREE, { isPaused: true, hasSettlements: true, isCalm: true }],
+  ]);
+});
+
+describe('a consumer of a limited queue', () => {
+  table([
+    ['does not wait while it may take nothing', 'rest', FREE, { isHeldBack: true }],
+    ['looks when it is time', 'exchange', FREE, { isHeldBack: true, mustLook: true }],
+    [
+      'settles at once, since others may take then',
+      'exchange',
+      FREE,
+      { isHeldBack: true, hasSettlements: true, isCalm: true },
+    ],
   ]);
 });
 

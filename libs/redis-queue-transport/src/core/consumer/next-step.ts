@@ -12,6 +12,8 @@ export interface ConsumerView {
   readonly isWaiting: boolean;
   /** The queue is paused. */
   readonly isPaused: boolean;
+  /** A limit of the queue lets nothing more be taken for now. */
+  readonly isHeldBack: boolean;
   /** How many handlers run. */
   readonly running: number;
   readonly hasSettlements: boolean;
@@ -76,8 +78,8 @@ function isSettled({ hasSettlements, isExchanging }: ConsumerView): boolean {
 }
 
 /** In a quiet queue, messages in quick succession are taken by waits and settled together. */
-function settle({ phase, isCalm, isPaused, isWaiting, free }: ConsumerView): NextStep {
-  if (!isCalm || isPaused || phase !== 'consuming') return 'exchange';
+function settle({ phase, isCalm, isPaused, isHeldBack, isWaiting, free }: ConsumerView): NextStep {
+  if (!isCalm || isPaused || isHeldBack || phase !== 'consuming') return 'exchange';
   if (isWaiting) return 'gather';
   // With a concurrency of 1, messages are also settled one at a time.
   return free >= 2 ? 'gatherAndWait' : 'exchange';
@@ -87,6 +89,6 @@ function mayLook({ phase, mustLook, free, isWaiting, mustRelease }: ConsumerView
   return mustLook && phase === 'consuming' && (free > 0 || isWaiting || mustRelease);
 }
 
-function mayWait({ free, isPaused, isWaiting }: ConsumerView): boolean {
-  return free > 0 && !isPaused && !isWaiting;
+function mayWait({ free, isPaused, isHeldBack, isWaiting }: ConsumerView): boolean {
+  return free > 0 && !isPaused && !isHeldBack && !isWaiting;
 }

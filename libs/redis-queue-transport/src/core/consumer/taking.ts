@@ -1,7 +1,9 @@
 import type { Exchange, TrialStep } from '../broker/lease.js';
+import type { Limited } from '../broker/limit.js';
 import type { ConsumerState } from './consumer-state.js';
 import type { Deliveries } from '../held/deliveries.js';
 import type { Held } from '../held/held.js';
+import type { Holdback } from './holdback.js';
 import { GrowingPause } from '../process/pause.js';
 import type { Tenure } from '../lease/tenure.js';
 import type { Timekeeping } from './timekeeping.js';
@@ -16,6 +18,7 @@ export interface TakingParts {
   readonly deliveries: Deliveries;
   readonly trial: Trial;
   readonly time: Timekeeping;
+  readonly holdback: Holdback;
   readonly trouble: Trouble;
   /** After how many ms at most an exchange has to show what the list holds. */
   readonly checkEveryMs: number;
@@ -115,6 +118,8 @@ export class Taking {
     // This reply does not know of a pause that was heard of meanwhile. The next one does.
     if (isPaused || !state.hasHeardPause) this.followPause(isPaused);
     this.#followTrial(exchange);
+    // A call that asked for nothing does not tell of limits.
+    if (take > 0 || exchange.limited !== undefined) this.#followLimit(exchange.limited);
     state.exchanged(take, taken.length, exchange.isCut);
     this.#planLook(exchange);
     if (step === 'next') this.#takeUpSuspect(tenure, taken);
@@ -132,6 +137,14 @@ export class Taking {
     else this.interrupt();
   }
 
+  /** If the queue was slowed down, what has not started goes back, and a wait must not take anything. */
+  #followLimit(limited: Limited | undefined): void {
+    const { holdback } = this.parts;
+    const wasSlowed = holdback.isSlowed;
+    holdback.told(limited);
+    if (holdback.isSlowed && !wasSlowed) this.interrupt();
+  }
+
   #planLook({ dueInMs }: Exchange): void {
     const { state, time, lookEveryMs } = this.parts;
     if (state.isPaused) time.planLookIn(lookEveryMs);
@@ -142,14 +155,17 @@ export class Taking {
   async wait(held: Tenure | undefined): Promise<void> {
     const { state, trouble, stopped } = this.parts;
     const [tenure, signal] = state.beginWait(held);
-    let isOverInVain = false;
+    let goOn = (): void => this.look();
     try {
       const element = await tenure.lease.wait(signal);
       this.#waitPause.reset();
       trouble.succeeded();
       if (element === 'leaseLost') return this.events.lost(tenure);
-      isOverInVain = element === undefined;
-      if (element === undefined) return;
+      if (!Buffer.isBuffer(element)) {
+        goOn = () => this.#goOnAfterVainWait();
+        if (element !== undefined) this.#followLimit(element);
+        return;
+      }
       if (!tenure.isSure) await tenure.makeSure();
       if (!tenure.isOver) this.#takeUp(tenure, [element]);
     } catch (error) {
@@ -158,22 +174,22 @@ export class Taking {
       await this.#waitPause.wait(stopped);
     } finally {
       state.endWait();
-      this.#goOnAfterWait(isOverInVain);
+      goOn();
     }
   }
 
   /** Nothing arrived: wait again, and only now and then check whether something was missed. */
-  #goOnAfterWait(isOverInVain: boolean): void {
+  #goOnAfterVainWait(): void {
     const { state, checkEveryMs } = this.parts;
-    if (!isOverInVain) this.look();
-    else if (state.uncheckedMs > checkEveryMs) this.lookAround();
+    if (state.uncheckedMs > checkEveryMs) this.lookAround();
     else this.events.changed();
   }
 
   #takeUp(tenure: Tenure, elements: readonly Buffer[]): void {
-    const { held, deliveries, trial } = this.parts;
+    const { held, deliveries, trial, holdback } = this.parts;
     held.add(elements);
-    if (!this.#mayStart || trial.isOn || held.isBarred) deliveries.releaseUnstarted();
+    if (!this.#mayStart || trial.isOn || held.isBarred || holdback.isSlowed)
+      deliveries.releaseUnstarted();
     else deliveries.startReady(tenure);
   }
 

@@ -3,7 +3,13 @@ import { FakeRuntime } from '../process/runtime.fake.js';
 import { Trial, TrialTurn } from './trial.js';
 import type { TrialView } from './trial.js';
 
-const IDLE: TrialView = { isConsuming: true, isEmpty: true, hasPlace: true, isTesting: false };
+const IDLE: TrialView = {
+  isConsuming: true,
+  isEmpty: true,
+  hasPlace: true,
+  isTesting: false,
+  isHeldBack: false,
+};
 const BUSY: TrialView = { ...IDLE, isEmpty: false };
 const TESTING: TrialView = { ...BUSY, isTesting: true };
 
@@ -85,6 +91,13 @@ describe('a trial', () => {
   test('is given up when the consumer drains or is paused, even while a suspect runs', () => {
     begin();
     expect(trial.step({ ...TESTING, isConsuming: false })).toBe('yield');
+  });
+
+  test('lets the limit of the queue hold the next suspect back, and keeps its right meanwhile', () => {
+    begin();
+    expect(trial.step({ ...IDLE, isHeldBack: true })).toBeUndefined();
+    expect(trial.isOn).toBe(true);
+    expect(trial.step(IDLE)).toBe('next');
   });
 
   test('that takes long gives way to the queue for as long', () => {

@@ -44,6 +44,8 @@ export interface TrialView {
   readonly hasPlace: boolean;
   /** The handler of the suspect that was started last is still running. */
   readonly isTesting: boolean;
+  /** A limit of the queue lets nothing more be taken for now. */
+  readonly isHeldBack: boolean;
 }
 
 /**
@@ -169,6 +171,7 @@ export class Trial {
       return this.#lookIn(EMPTYING_MS - beganMs);
     if (view.isTesting && now < this.#aloneUntil) return this.#lookIn(this.#aloneUntil - now);
     if (beganMs > LONGEST_TRIAL_MS || !view.hasPlace) return 'yield';
+    if (view.isHeldBack) return undefined;
     this.#phase = 'testing';
     this.#aloneUntil = now + ALONE_MS;
     return 'next';

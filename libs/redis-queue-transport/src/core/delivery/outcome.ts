@@ -26,7 +26,12 @@ export type Outcome =
   /** It failed: put it back at the head of the queue, now or after the pause. The attempt counts. */
   | { readonly kind: 'retry'; readonly delayMs: number; readonly error: unknown }
   /** The handler asked for it: put it back at the head of the queue, now or after the pause. */
-  | { readonly kind: 'postpone'; readonly delayMs: number }
+  | {
+      readonly kind: 'postpone';
+      readonly delayMs: number;
+      /** Nothing else of the queue is handed out before that either. */
+      readonly slowsQueue?: true;
+    }
   /** Dead-letter it with the reason. `failure` is set if the failure would have been worth another attempt. */
   | {
       readonly kind: 'deadLetter';
@@ -47,7 +52,12 @@ export type Result =
   /** The request failed, and its caller was told. */
   | { readonly kind: 'refused'; readonly error?: unknown }
   /** The handler asks to run it again later. Without a time: after the pause of the retry policy. */
-  | { readonly kind: 'retryLater'; readonly delayMs: number | undefined }
+  | {
+      readonly kind: 'retryLater';
+      readonly delayMs: number | undefined;
+      /** The whole queue is to wait for that long. */
+      readonly slowsQueue?: true;
+    }
   /** The handler asks to dead-letter the message. */
   | { readonly kind: 'reject'; readonly error: unknown }
   /** It expired before it started. */
@@ -86,6 +96,7 @@ export function outcomeOf(
           LEAST_POSTPONED_MS,
           result.delayMs ?? retryDelayMs(policy, attempt, runtime),
         ),
+        ...(result.slowsQueue === true && { slowsQueue: true }),
       };
     case 'expired':
       return EXPIRED;

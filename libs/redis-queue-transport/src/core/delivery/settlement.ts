@@ -45,7 +45,10 @@ export class Settlements {
       case 'postpone': {
         const postponements = outcome.kind === 'postpone' ? 1 : 0;
         const replacement = withNextAttempt(element, this.facts.newId(), postponements);
-        return { kind: 'retry', element, replacement, delayMs: outcome.delayMs };
+        const { delayMs } = outcome;
+        const slows = outcome.kind === 'postpone' && outcome.slowsQueue === true;
+        const retry = { kind: 'retry', element, replacement, delayMs } as const;
+        return slows ? { ...retry, slowsQueue: true } : retry;
       }
       case 'deadLetter': {
         const { queue } = this.facts;

@@ -1,7 +1,10 @@
+import type { LeaseTerms } from '../../core/broker/lease.js';
+import type { Limited, QueueLimit } from '../../core/broker/limit.js';
 import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
 import type { Surroundings } from '../process/surroundings.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { takeOne } from './exchange.js';
+import { LimitedTaking } from './limited-taking.js';
 
 /** Waits for the next element of one queue by a blocking command, which takes it without checking the lease. */
 export class BlockingWait {
@@ -14,7 +17,7 @@ export class BlockingWait {
 
   constructor(
     private readonly consumer: string,
-    private readonly waitMs: number,
+    private readonly terms: Pick<LeaseTerms, 'waitMs' | 'limit'>,
     private readonly queue: StoredQueue,
     private readonly at: Surroundings,
   ) {}
@@ -34,7 +37,10 @@ export class BlockingWait {
   }
 
   /** @param returned resolves when strays are no longer being looked for */
-  async take(signal: AbortSignal, returned: () => Promise<void>): Promise<Buffer | undefined> {
+  async take(
+    signal: AbortSignal,
+    returned: () => Promise<void>,
+  ): Promise<Buffer | Limited | undefined> {
     if (signal.aborted) return undefined;
     this.#started += 1;
     this.#isRunning = true;
@@ -55,15 +61,28 @@ export class BlockingWait {
     }
   }
 
-  #block(signal: AbortSignal): Promise<Buffer | undefined> {
-    const { contact, names, store } = this.at;
-    const { consumer, queue, waitMs } = this;
-    const take = (): Buffer | undefined => takeOne(queue, consumer, names);
+  #block(signal: AbortSignal): Promise<Buffer | Limited | undefined> {
+    const { contact, store } = this.at;
+    const { queue } = this;
+    const { limit, waitMs } = this.terms;
+    const take = (): Buffer | Limited | undefined => this.#take(limit);
     return contact.block(
       'wait for a message',
       (answer) => queue.waiting.blockingTake(store.clock, waitMs, take, answer),
       signal,
     );
+  }
+
+  #take(limit: QueueLimit | undefined): Buffer | Limited | undefined {
+    const { consumer, queue } = this;
+    const { names, store } = this.at;
+    if (limit === undefined) return takeOne(queue, consumer, names);
+    const taking = new LimitedTaking(queue, consumer, limit, store.clock.nowMs());
+    // A blocked command of Redis does not notice a pause either.
+    if (!queue.isPaused && taking.mayTake(1) === 0) return taking.limited;
+    const element = takeOne(queue, consumer, names);
+    taking.end(element === undefined ? 0 : 1, 0);
+    return element;
   }
 
   /** For good: the lease is left. Nothing that it still takes is handed out. */

@@ -10,12 +10,13 @@ import type { Names } from '../process/names.js';
 import { Delays, releaseDue } from '../queue/delays.js';
 import { parkedIfLarge } from '../queue/large-elements.js';
 import type { StoredQueue } from '../store/stored-queue.js';
+import { LimitedTaking } from './limited-taking.js';
 import { settle } from './settle.js';
 
 /** One call takes no more after this many bytes. */
 const MOST_TAKEN_BYTES = 524_288;
 
-export interface ExchangeTerms extends Pick<LeaseTerms, 'deadLetterLimit' | 'onceMs'> {
+export interface ExchangeTerms extends Pick<LeaseTerms, 'deadLetterLimit' | 'onceMs' | 'limit'> {
   readonly consumer: string;
   readonly settlements: readonly Settlement[];
   readonly take: number;
@@ -41,16 +42,22 @@ export function exchange(
   const missing = settle(queue, settlements, { ...terms, nowMs, delays });
   delays.tell();
   const { isPaused } = queue;
-  const dueInMs = releaseDue(queue, nowMs, take);
+  const taking = new LimitedTaking(queue, consumer, terms.limit, nowMs);
+  const most = taking.mayTake(take);
+  const dueInMs = releaseDue(queue, nowMs, most);
   const isTimekeeper = time !== undefined && keepTime(queue, consumer, time);
-  const { suspects, suspect } = tryOut(queue, consumer, trial);
+  const { suspects, suspect } = tryOut(queue, consumer, trial, taking);
   const isTrying = suspects === 'mine';
   const takenNow =
     isTrying || isPaused
       ? { taken: suspect === undefined ? [] : [suspect], isCut: false }
-      : takeWaiting(queue, consumer, take, names);
+      : takeWaiting(queue, consumer, most, names);
+  const takenCount = takenNow.taken.length;
+  taking.end(takenCount, settlements.length - missing);
   const held = queue.heldBy(consumer).length;
-  return { ...takenNow, held, missing, suspects, isPaused, dueInMs, isTimekeeper };
+  const { limited } = taking;
+  const answer = { ...takenNow, held, missing, suspects, isPaused, dueInMs, isTimekeeper };
+  return limited === undefined ? answer : { ...answer, isCut: false, limited };
 }
 
 /** Returns whether the consumer is the timekeeper now. */
@@ -71,6 +78,7 @@ function tryOut(
   queue: StoredQueue,
   consumer: string,
   step: TrialStep | undefined,
+  taking: LimitedTaking,
 ): { readonly suspects: Suspects; readonly suspect?: Buffer | undefined } {
   const isRare = queue.isPaused || queue.suspects.length > 0;
   if (!isRare && (step === undefined || step === 'claimIfEmpty')) return { suspects: 'none' };
@@ -80,9 +88,10 @@ function tryOut(
     step === 'claim' || (step === 'claimIfEmpty' && queue.heldBy(consumer).length === 0);
   let suspect: Buffer | undefined;
   if (isClaimed && isFree && queue.suspects.length > 0) queue.trial = consumer;
-  else if (queue.trial === consumer && step === 'next' && !queue.isPaused)
+  else if (queue.trial === consumer && step === 'next' && !queue.isPaused && taking.mayTrySuspect())
     suspect = queue.takeFrom(queue.suspects, consumer);
-  const isOver = step === 'yield' || (step === 'next' && suspect === undefined);
+  const isVain = suspect === undefined && !taking.isSuspectHeldBack;
+  const isOver = step === 'yield' || (step === 'next' && isVain);
   if (queue.trial === consumer && isOver) {
     queue.trial = undefined;
     if (queue.suspects.length > 0) queue.wake('look');

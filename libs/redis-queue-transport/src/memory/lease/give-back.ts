@@ -9,12 +9,13 @@ export function leave(
   consumer: string,
   fencedUntilMs: number | undefined,
 ): void {
-  for (const element of queue.heldBy(consumer).toReversed()) queue.putBack(element);
+  const held = queue.heldBy(consumer);
+  for (const element of held.toReversed()) queue.putBack(element);
   queue.processing.delete(consumer);
   const isMissed = queue.endRoles(consumer);
   queue.consumers.delete(consumer);
   if (fencedUntilMs !== undefined) queue.fenced.set(consumer, fencedUntilMs);
-  if (isMissed) queue.wake('look');
+  if (isMissed || held.length > 0) queue.wake('look');
 }
 
 /** What a consumer holds without knowing. */

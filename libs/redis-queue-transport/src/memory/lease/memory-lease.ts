@@ -7,6 +7,7 @@ import type {
   TimeStep,
   TrialStep,
 } from '../../core/broker/lease.js';
+import type { Limited } from '../../core/broker/limit.js';
 import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
 import type { Surroundings } from '../process/surroundings.js';
 import type { StoredQueue } from '../store/stored-queue.js';
@@ -39,7 +40,7 @@ export class MemoryLease implements Lease {
     private readonly queue: StoredQueue,
     private readonly at: Surroundings,
   ) {
-    this.#wait = new BlockingWait(consumer, terms.waitMs, queue, at);
+    this.#wait = new BlockingWait(consumer, terms, queue, at);
   }
 
   async exchange(
@@ -86,10 +87,10 @@ export class MemoryLease implements Lease {
     }
   }
 
-  async wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
+  async wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | undefined> {
     try {
       const element = await this.#wait.take(signal, () => this.#returning);
-      if (element !== undefined) this.#held.add(element);
+      if (Buffer.isBuffer(element)) this.#held.add(element);
       return element;
     } catch (error) {
       if (error instanceof OutcomeUnknownError) this.#mayHoldStrays = true;

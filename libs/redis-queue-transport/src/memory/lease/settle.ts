@@ -85,10 +85,16 @@ function apply(
     case 'retry': {
       const { replacement } = settlement;
       const delayMs = Math.ceil(settlement.delayMs);
+      if (settlement.slowsQueue === true) slowDown(queue, nowMs + delayMs);
       return delayMs > 0 ? delays.add(nowMs + delayMs, replacement) : queue.putBack(replacement);
     }
     case 'deadLetter':
       queue.dead.add(nowMs, settlement.replacement);
       return dropDeadAbove(queue, deadLetterLimit);
   }
+}
+
+function slowDown(queue: StoredQueue, untilMs: number): void {
+  queue.slowedUntilMs = Math.max(queue.slowedUntilMs, untilMs);
+  queue.wake('look');
 }

@@ -52,7 +52,8 @@ export function releaseDue(queue: StoredQueue, nowMs: number, room: number): num
   const { delayed, waiting } = queue;
   if (delayed.length === 0) return undefined;
   const places = room > 0 ? Math.min(room, MOST_DUE) : waiting.length === 0 ? 1 : 0;
-  const most = queue.isPaused ? 0 : Math.min(places, delayed.countDue(nowMs));
+  const isSlowed = queue.slowedUntilMs > nowMs;
+  const most = isSlowed || queue.isPaused ? 0 : Math.min(places, delayed.countDue(nowMs));
   const due = Array.from({ length: most }, () => delayed.removeFirst()?.element);
   const going = due.filter((element) => element !== undefined && !goesToLane(queue, element));
   for (const element of going.reverse()) if (element !== undefined) queue.putBack(element);

@@ -61,6 +61,9 @@ export class StoredQueue {
   /** The process that recorded the terms last. */
   termsBy: string | undefined;
   isPaused = false;
+  /** When the next message would be taken if all came at the pace of the limit, in µs; undefined before the first. */
+  nextAtPaceUs: number | undefined;
+  slowedUntilMs = 0;
   /** The consumer that runs the suspects. */
   trial: string | undefined;
   /** The consumer that keeps the time. */
@@ -131,6 +134,8 @@ export class StoredQueue {
     Object.assign(this.counts, NO_COUNTS);
     this.termsBy = undefined;
     this.isPaused = false;
+    this.nextAtPaceUs = undefined;
+    this.slowedUntilMs = 0;
     this.trial = undefined;
     this.timekeeper = undefined;
   }

@@ -46,11 +46,11 @@ export class BlockingWait {
     return this.#wasTakeLost;
   }
 
-  /** Returns the element after `keep` is done with it; undefined if none came. */
-  async take(
+  /** Returns what `keep` made of the element; undefined if none came. */
+  async take<Kept>(
     signal: AbortSignal,
-    keep: (element: Buffer) => Promise<Buffer>,
-  ): Promise<Buffer | 'leaseLost' | undefined> {
+    keep: (element: Buffer) => Promise<Kept>,
+  ): Promise<Kept | 'leaseLost' | undefined> {
     const { blocking, lists, waitMs } = this.at;
     await blocking.ready();
     if (signal.aborted) return undefined;

@@ -1,4 +1,5 @@
 import type { Settlement, Suspects } from '../../core/broker/lease.js';
+import type { Limited } from '../../core/broker/limit.js';
 import { keyOf } from '../../core/message/key.js';
 import type { RowsOf } from '../script/script.js';
 import { LARGE_BYTES, Script, readArray, readBuffer, readNumber } from '../script/script.js';
@@ -7,6 +8,7 @@ import { DELAY, RELEASE_DUE } from '../script/delayed-lua.js';
 import { END_STAY } from '../script/lanes-lua.js';
 import { PUT_BACK } from '../script/moving-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
+import { LIMIT, SLOWED, readLimited } from '../script/limit-lua.js';
 import { UNPARK, DROP_DEAD } from '../script/parking-lua.js';
 
 export interface ExchangeReply {
@@ -25,6 +27,7 @@ export interface ExchangeReply {
   readonly isLargeAhead: boolean;
   /** The first delayed message is due, and too large for a script. */
   readonly isDueLarge: boolean;
+  readonly limited: Limited | undefined;
   readonly taken: readonly Buffer[];
 }
 
@@ -47,6 +50,9 @@ const MOST_ARGUMENTS = 1_000;
 
 /** What a reply says about elements that were left. */
 const CUT = { no: 0, full: 1, large: 2 } as const;
+
+/** Where the taken elements begin in a reply. */
+const FIRST_TAKEN = 11;
 
 /** What a reply says about suspects. */
 const SUSPECTS = { none: 0, free: 1, mine: 2, others: 3 } as const satisfies Record<
@@ -76,11 +82,15 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * sent back. The last of them must begin with `lastDone`: a count alone could also fit a list that has lost some
  * elements and got others, if this call is executed late.
  *
+ * With a `limit`, it takes no more than that allows (in the form of LIMIT). If
+ * it leaves places free that it had, it wakes the others. With `slowMs`, nothing of the queue is taken for that long, also
+ * by those without a limit.
+ *
  * Replies: 0 if the lease is lost; -1 if the list does not hold these (nothing was done); else { held, missing, the
  * state of suspects (a value of SUSPECTS), 1 if the queue is paused, ms until the next delayed message or -1, 1 if it
  * keeps the time, when that message is due or nothing, 1 if it took less than it might because that was large or 2 if
  * it took nothing because that would have been large (unless `readsLarge` is 1), 1 if the first delayed message is due
- * and large, taken … }.
+ * and large, how the queue is limited or 0, taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',
@@ -98,6 +108,8 @@ export const exchange = new Script({
     'parked',
     'lanes',
     'terms',
+    'rate',
+    'slowed',
   ],
   args: [
     'consumer',
@@ -113,10 +125,23 @@ export const exchange = new Script({
     'knownDue',
     'readsLarge',
     'room',
+    'limit',
+    'slowMs',
     'acks',
   ],
   rows: ['kind', 'element', 'detail'],
-  shared: [NOW_MS, DELAY, RELEASE_DUE, PUT_BACK, FORGET_ENDED, UNPARK, DROP_DEAD, END_STAY],
+  shared: [
+    NOW_MS,
+    DELAY,
+    RELEASE_DUE,
+    PUT_BACK,
+    FORGET_ENDED,
+    UNPARK,
+    DROP_DEAD,
+    END_STAY,
+    SLOWED,
+    LIMIT,
+  ],
   lua: (row) => `
 if not redis.call('ZSCORE', consumers, consumer) then return 0 end
 if tonumber(oldestDone) > 0 then
@@ -173,16 +198,47 @@ end
 
 tellDue()
 
+if slowMs ~= '' then
+  if redis.call('PTTL', slowed) < tonumber(slowMs) then redis.call('SET', slowed, slowMs, 'PX', slowMs) end
+  redis.call('PUBLISH', wake, '')
+end
+
 -- One command for what is rarely there.
-local isRare = redis.call('EXISTS', paused, suspects) > 0
+local isRare = redis.call('EXISTS', paused, suspects, slowed) > 0
 local isPaused = isRare and redis.call('EXISTS', paused) or 0
+local slowedMs = isRare and slowedFor() or 0
+if slowedMs > 0 then limited = { slowedMs, 0, 1 } end
+local isStill = math.max(isPaused, math.min(1, slowedMs))
+local mayTakeNow = tonumber(room)
+if isStill == 1 then
+  mayTakeNow = 0
+elseif limit ~= '' and mayTakeNow > 0 and redis.call('EXISTS', waiting, delayed) > 0 then
+  mayTakeNow = mayTake(mayTakeNow, 0)
+  room = mayTakeNow
+end
 local nextDue, dueIn, isDueLarge = false, -1, 0
 if redis.call('ZCARD', delayed) > 0 then
-  nextDue, dueIn, isDueLarge = releaseDue(now or nowMs(), isPaused)
+  nextDue, dueIn, isDueLarge = releaseDue(now or nowMs(), isStill)
 end
 
 local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)
-local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', ${CUT.no}, isDueLarge }
+local reply = { holds, missing, 0, isPaused, dueIn, 0, nextDue or '', ${CUT.no}, isDueLarge, 0 }
+local isHeldBack = slowedMs > 0
+-- The reply of a call that took this many, with what it tells of limits.
+local function told(taken)
+  reply[1] = holds + taken
+  if limit ~= '' and isStill == 0 then
+    -- It is no limit if nothing else waits for it.
+    local isAtLimit = isHeldBack or taken == mayTakeNow and redis.call('EXISTS', waiting) == 1
+    if not isAtLimit then limited = false end
+    local settled = oldestDone + acks + (#ARGV - others + 1) / ${row.size} - missing
+    -- It has left places free. Whoever is limited by the rate knows when to look.
+    local isOffered = settled > taken and string.byte(limit) ~= 48 and not (limited and limited[1] > 0)
+    if isOffered and redis.call('EXISTS', waiting, suspects) > 0 then redis.call('PUBLISH', wake, '') end
+  end
+  reply[10] = limited or 0
+  return reply
+end
 if time ~= '' then
   local keeper = redis.call('HGET', roles, 'timekeeper')
   if time == 'yield' then
@@ -205,38 +261,38 @@ if isRare or trial ~= '' and trial ~= 'claimIfEmpty' then
   if isClaimed and not tried and redis.call('EXISTS', suspects) == 1 then
     redis.call('HSET', roles, 'trial', consumer)
     tried = consumer
-  elseif tried == consumer and trial == 'next' and isPaused == 0 then
-    suspect = redis.call('LMOVE', suspects, processing, 'LEFT', 'RIGHT')
+  elseif tried == consumer and trial == 'next' and isStill == 0 then
+    isHeldBack = limit ~= '' and mayTake(1, 0) == 0
+    if not isHeldBack then suspect = redis.call('LMOVE', suspects, processing, 'LEFT', 'RIGHT') end
+    if limit ~= '' and suspect then countTaken(1) end
   end
-  if tried == consumer and (trial == 'yield' or trial == 'next' and not suspect) then
+  if tried == consumer and (trial == 'yield' or trial == 'next' and not suspect and not isHeldBack) then
     redis.call('HDEL', roles, 'trial')
     tried = false
     if redis.call('EXISTS', suspects) == 1 then redis.call('PUBLISH', wake, '') end
   end
   reply[3] = tried == consumer and ${SUSPECTS.mine} or redis.call('EXISTS', suspects) == 0 and ${SUSPECTS.none}
     or tried and ${SUSPECTS.others} or ${SUSPECTS.free}
-  if suspect then
-    reply[1] = holds + 1
-    reply[10] = suspect
-  end
-  if tried == consumer or isPaused == 1 then return reply end
+  if suspect then reply[${FIRST_TAKEN}] = suspect end
+  if tried == consumer or isPaused == 1 then return told(suspect and 1 or 0) end
 end
-if tonumber(take) == 0 then return reply end
-if take == '1' then
+local most = math.min(take, mayTakeNow)
+if most == 0 then return told(0) end
+if most == 1 then
   local element = redis.call('LMOVE', waiting, processing, 'LEFT', 'RIGHT')
-  if not element then return reply end
-  reply[1] = holds + 1
-  reply[10] = element
-  return reply
+  if not element then return told(0) end
+  reply[${FIRST_TAKEN}] = element
+  if limit ~= '' then countTaken(1) end
+  return told(1)
 end
 local many = redis.call('LLEN', waiting)
-if many == 0 then return reply end
+if many == 0 then return told(0) end
 local mean = redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', ${SAMPLES}) / many
 if mean > ${LARGE_BYTES} and readsLarge == '0' then
   reply[8] = ${CUT.large}
-  return reply
+  return told(0)
 end
-local most = math.min(take, many)
+most = math.min(most, many)
 local elements, taken, bytes, step = {}, 0, 0, 1
 repeat
   local some = redis.call('LRANGE', waiting, taken, math.min(most, taken + step) - 1)
@@ -254,15 +310,26 @@ for from = 1, taken, ${MOST_ARGUMENTS} do
   redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
 end
 if taken > 0 then redis.call('LTRIM', waiting, taken, -1) end
-for i = 1, taken do reply[9 + i] = elements[i] end
-reply[1] = holds + taken
-return reply
+for i = 1, taken do reply[${FIRST_TAKEN} - 1 + i] = elements[i] end
+if limit ~= '' then countTaken(taken) end
+return told(taken)
 `,
   read: (reply): ExchangeReply | 'leaseLost' | 'miscounted' => {
     if (reply === 0) return 'leaseLost';
     if (reply === -1) return 'miscounted';
-    const [held, missing, suspects, paused, dueIn, timekeeper, nextDue, cut, isDueLarge, ...taken] =
-      readArray(reply);
+    const [
+      held,
+      missing,
+      suspects,
+      paused,
+      dueIn,
+      timekeeper,
+      nextDue,
+      cut,
+      isDueLarge,
+      limit,
+      ...taken
+    ] = readArray(reply);
     const dueInMs = readNumber(dueIn);
     return {
       held: readNumber(held),
@@ -275,6 +342,7 @@ return reply
       isCut: cut !== CUT.no,
       isLargeAhead: cut === CUT.large,
       isDueLarge: isDueLarge === 1,
+      limited: readLimited(limit),
       taken: taken.map(readBuffer),
     };
   },
@@ -282,13 +350,15 @@ return reply
 
 type SettlementRow = RowsOf<typeof exchange>;
 
-/** The acks and rows of settlements. */
+/** The acks and rows of settlements, and for how many ms one of them slows the queue down. */
 export function settlementArguments(settlements: readonly Settlement[]): {
   readonly acks: readonly Buffer[];
   readonly rows: readonly SettlementRow[];
+  readonly slowMs: number | '';
 } {
   const acks: Buffer[] = [];
   const rows: SettlementRow[] = [];
+  let slowMs = 0;
   /** From the last to the first, so that the script, which walks backwards, adds the oldest first. */
   const dead: SettlementRow[] = [];
   const done: SettlementRow[] = [];
@@ -309,8 +379,10 @@ export function settlementArguments(settlements: readonly Settlement[]): {
         rows.push({ kind, element, detail: settlement.why });
         break;
       case 'retry': {
-        const { delayMs, replacement } = settlement;
-        rows.push({ kind: Math.ceil(delayMs), element, detail: replacement });
+        const { replacement, slowsQueue } = settlement;
+        const delayMs = Math.ceil(settlement.delayMs);
+        rows.push({ kind: delayMs, element, detail: replacement });
+        if (slowsQueue === true) slowMs = Math.max(slowMs, delayMs);
         break;
       }
       case 'deadLetter':
@@ -319,5 +391,5 @@ export function settlementArguments(settlements: readonly Settlement[]): {
     }
   }
   rows.push(...dead, ...done);
-  return { acks, rows };
+  return { acks, rows, slowMs: slowMs || '' };
 }

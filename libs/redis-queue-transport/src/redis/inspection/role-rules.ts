@@ -16,8 +16,8 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
   consumer: `
     &rq:event:* &rq:history:* &rq:{*}:wake &rq:{*}:wake:* ~rq:queues ~rq:groups ~rq:{*}:waiting
     ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:roles ~rq:{*}:delayed
-    ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:handled ~rq:{*}:parked ~rq:{*}:paused ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:*
-    ~rq:{*}:cursor ~rq:{*}:history ~rq:{*}:history:count ~rq:{reply:*}:replies ~rq:{reply:*}:refused
+    ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:handled ~rq:{*}:parked ~rq:{*}:paused ~rq:{*}:rate ~rq:{*}:slowed
+    ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:cursor ~rq:{*}:history ~rq:{*}:history:count ~rq:{reply:*}:replies ~rq:{reply:*}:refused
     ~rq:{reply:*}:added +client|id +client|setname +client|unblock +eval +evalsha +exec +exists +get
     +hello +hexists +hget +hgetall +hlen +info +llen +lpos +multi +ping +pttl +subscribe +time +xlen
     +xrange +xrevrange +zcard +zcount +zrange +zscore
@@ -29,7 +29,8 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     (~rq:{*}:delayed ~rq:{*}:handled +zadd +zremrangebyrank) (~rq:{*}:delayed +zremrangebyscore)
     (~rq:{*}:handled +pexpire) (~rq:{*}:dead +xadd +xdel +xtrim) (~rq:{*}:counts ~rq:{*}:lanes +hincrby)
     (~rq:{*}:counts ~rq:{*}:terms +hset) (~rq:{*}:roles ~rq:{*}:lanes +hdel +hset) (~rq:{*}:parked +hdel +hsetnx)
-    (~rq:{*}:cursor +del +set) (~rq:queues ~rq:groups +hset +hsetnx)
+    (~rq:{*}:cursor ~rq:{*}:slowed +del) (~rq:{*}:cursor ~rq:{*}:rate ~rq:{*}:slowed +set)
+    (~rq:queues ~rq:groups +hset +hsetnx)
     (~rq:{reply:*}:replies +lindex +pexpire +rpush) (~rq:{reply:*}:added +incrby +pexpire)
     (~rq:{reply:*}:parked:* +set) (&rq:{*}:wake &rq:{*}:wake:* +publish)
 `,

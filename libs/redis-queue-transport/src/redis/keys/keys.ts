@@ -37,6 +37,8 @@ export class Keys {
       handled: `${base}:handled`,
       parked: `${base}:parked`,
       paused: `${base}:paused`,
+      rate: `${base}:rate`,
+      slowed: `${base}:slowed`,
       wake: `${this.#channels}:{${queue}}:wake`,
       wakeOf: (process) => `${this.#channels}:{${queue}}:wake:${process}`,
       counts: `${base}:counts`,
@@ -170,6 +172,10 @@ export interface QueueKeys {
   readonly parked: string;
   /** Exists while the queue is paused. */
   readonly paused: string;
+  /** Text: when the next message would come if all came at the pace of the queue's limit, in µs of Redis's time. */
+  readonly rate: string;
+  /** Text: for how many ms the queue was slowed down; vanishes then. Nothing is taken while it exists. */
+  readonly slowed: string;
   /** Channel: tells consumers that an exchange is worthwhile. */
   readonly wake: string;
   /** Channel: the same for the consumer of one process. */

@@ -6,7 +6,7 @@ import { END_ROLES } from '../script/roles-lua.js';
 /**
  * Hands back what a consumer holds, unchanged, all of it or a part with each call, and ends the consumer when nothing is
  * left. With a `fenceMs` above 0, its name stays watched that long, since one of its commands has an unknown outcome. Wakes
- * others if it had a role for all of them. Replies with how many deliveries it still holds.
+ * others if it had a role for all of them, or held something: they may have been waiting for its places. Replies with how many deliveries it still holds.
  */
 export const leave = new Script({
   action: 'leave a queue',
@@ -14,6 +14,7 @@ export const leave = new Script({
   args: ['consumer', 'fenceMs', 'wake'],
   shared: [NOW_MS, GIVE_BACK, END_ROLES],
   lua: `
+local held = redis.call('EXISTS', processing)
 local left = giveBack()
 if left > 0 then return left end
 local isMissed = endRoles(consumer)
@@ -22,7 +23,7 @@ if tonumber(fenceMs) > 0 then
   local now = nowMs()
   redis.call('ZADD', fenced, now + fenceMs, consumer)
 end
-if isMissed then redis.call('PUBLISH', wake, '') end
+if isMissed or held == 1 then redis.call('PUBLISH', wake, '') end
 return 0
 `,
   read: readNumber,

@@ -7,8 +7,10 @@ import type {
   TimeStep,
   TrialStep,
 } from '../../core/broker/lease.js';
+import type { Limited } from '../../core/broker/limit.js';
 import { idOf } from '../../core/message/envelope.js';
 import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/call-errors.js';
+import { Admissions } from '../exchange/admissions.js';
 import { BlockingWait } from '../exchange/blocking-wait.js';
 import { CarefulTaking } from '../exchange/careful-taking.js';
 import { HeldElements } from '../exchange/held-elements.js';
@@ -48,6 +50,7 @@ export class RedisLease implements Lease {
     readonly processing: string;
   };
   readonly #careful: CarefulTaking;
+  readonly #admissions: Admissions;
   readonly #renewals: Renewals;
   readonly #wait: BlockingWait;
   /** The reply to a command that takes without checking the lease was lost: it may still be executed, much later. */
@@ -75,6 +78,10 @@ export class RedisLease implements Lease {
     const { waiting, suspects } = keys;
     this.#lists = { waiting, suspects, processing: keys.processing(consumer) };
     this.#careful = new CarefulTaking(commands, this.#lists, mayMeetLarge);
+    this.#admissions = new Admissions(consumer, terms.limit, commands, {
+      ...keys,
+      ...this.#lists,
+    });
     this.#renewals = new Renewals(consumer, terms, at);
     this.#wait = new BlockingWait({
       commands,
@@ -126,7 +133,7 @@ export class RedisLease implements Lease {
     const missing = settled.missing + settlements.length - known.length - this.#takeSettledBefore();
     // From here on nothing may throw: what was settled would be sent again and reported missing.
     if (settled.isLargeAhead) this.#careful.metLarge();
-    const takeCarefully = isCareful || settled.isLargeAhead ? take : 0;
+    const takeCarefully = settled.limited === undefined && (isCareful || settled.isLargeAhead) ? take : 0;
     const reply = await this.#goOn(settled, takeCarefully, isParking);
     const isAlone = !wasWaiting && waitsBefore === this.#wait.started;
     if (reply.taken.length > 0 && !isAlone) this.#held.loseOrder();
@@ -148,7 +155,8 @@ export class RedisLease implements Lease {
       return { ...settled, isCut: true, dueInMs: 0 };
     }
     const taking = takeCarefully > 0 ? await this.#takeCarefully(settled, takeCarefully) : settled;
-    const reply = taking.taken.some(isLarge) ? await this.#withLargeParked(taking) : taking;
+    const parked = taking.taken.some(isLarge) ? await this.#withLargeParked(taking) : taking;
+    const reply = takeCarefully > 0 ? await this.#withAdmitted(parked) : parked;
     if (this.#parksNext) return { ...reply, dueInMs: 0 };
     return isParking ? { ...reply, isCut: true } : reply;
   }
@@ -186,6 +194,22 @@ export class RedisLease implements Lease {
       return { ...reply, isCut: true, taken: [] };
     }
     return { ...reply, taken };
+  }
+
+  /** Never rejects: if it fails, everything that was taken is found as strays. */
+  async #withAdmitted(reply: ExchangeReply): Promise<ExchangeReply> {
+    if (!this.#admissions.areNeeded || reply.taken.length === 0) return reply;
+    try {
+      const admission = await this.#admissions.admit(reply.taken);
+      // The next call learns that the lease is lost.
+      if (admission === 'leaseLost') return { ...reply, taken: [] };
+      const { admitted, limited } = admission;
+      const taken = reply.taken.slice(0, admitted);
+      return limited === undefined ? reply : { ...reply, taken, limited, isCut: false };
+    } catch {
+      this.#mayHoldStrays = true;
+      return { ...reply, isCut: true, taken: [] };
+    }
   }
 
   /** Parks the body of a large element that was just taken. Returns the small element in its place. */
@@ -245,7 +269,8 @@ export class RedisLease implements Lease {
   ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
     const { commands, keys } = this.at;
     const { deadLetterLimit = NO_LIMIT, onceMs } = this.terms;
-    const { acks, rows } = settlementArguments(settlements);
+    const { acks, rows, slowMs } = settlementArguments(settlements);
+    const { limit } = this.#admissions;
     const { consumer } = this;
     const held = this.#held.length;
     const lastDone = this.#held.beginningOf(oldestDone - 1);
@@ -263,6 +288,8 @@ export class RedisLease implements Lease {
           wake: keys.wake,
           knownDue,
           readsLarge,
+          limit,
+          slowMs,
           ...terms,
           ...done,
         },
@@ -280,7 +307,7 @@ export class RedisLease implements Lease {
     this.at.onRefusal(refusal);
   }
 
-  async wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
+  async wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | undefined> {
     try {
       return await this.#wait.take(signal, this.#keepWaitedFor);
     } catch (error) {
@@ -288,12 +315,25 @@ export class RedisLease implements Lease {
     }
   }
 
-  readonly #keepWaitedFor = async (taken: Buffer): Promise<Buffer> => {
+  readonly #keepWaitedFor = async (taken: Buffer): Promise<Buffer | Limited | 'leaseLost'> => {
     const element = isLarge(taken) ? await this.#park(taken) : taken;
+    const refused = this.#admissions.areNeeded ? await this.#admitWaitedFor(element) : undefined;
+    if (refused !== undefined) return refused;
     this.#held.add(element);
     this.#careful.count(1);
     return element;
   };
+
+  /** Returns why it must not start, if so. */
+  async #admitWaitedFor(element: Buffer): Promise<Limited | 'leaseLost' | undefined> {
+    try {
+      const admission = await this.#admissions.admit([element]);
+      return admission === 'leaseLost' ? admission : admission.limited;
+    } catch (error) {
+      this.#mayHoldStrays = true;
+      throw error;
+    }
+  }
 
   wasHandled(messageId: string): Promise<boolean> {
     const { commands, keys } = this.at;

@@ -1,3 +1,4 @@
+import type { Limited } from '../../core/broker/limit.js';
 import type {
   Exchange,
   Lease,
@@ -46,7 +47,7 @@ export class WatchedLease implements Lease {
     return this.#whileAlive(() => this.lease.exchange(settlements, take, trial, time));
   }
 
-  wait(signal: AbortSignal): Promise<Buffer | 'leaseLost' | undefined> {
+  wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | undefined> {
     const either = AbortSignal.any([signal, this.#death.signal]);
     return this.#whileAlive(() => this.lease.wait(either));
   }
