@@ -2,10 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type { Lease, Settlement } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { QueueFullError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
-import {
-  encodeElement,
-  withNextAttempt,
-} from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { eventually } from '../support/eventually.js';
 import type { BrokerWorld } from './broker-world.js';
 import { element, ids, keyed } from './elements.js';
