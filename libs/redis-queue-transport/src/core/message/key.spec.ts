@@ -49,7 +49,8 @@ describe('of what others wrote', () => {
     ['{"rq":1,"key":7}\n', 'a number'],
     ['{"rq":1,"key":"a" ,"id":"x"}\n', 'a space behind it'],
     [`{"rq":1,"key":"${long}k"}\n`, 'it is too long'],
-    [`{"rq":1,"crashes":${'9'.repeat(130)},"key":"a"}\n`, 'counts are too long'],
+    [`{"rq":1,"crashes":${'9'.repeat(16)},"key":"a"}\n`, 'a count is too long'],
+    [`{"rq":1,"parked":"${'p'.repeat(65)}","key":"a"}\n`, 'the name of its body is too long'],
     ['{"rq":1,"attempt":2,"crashes":1,"key":"a"}\n', 'counts in another order'],
   ])('%j has none: %s', (text) => {
     expect(keyOf(Buffer.from(text))).toBeUndefined();

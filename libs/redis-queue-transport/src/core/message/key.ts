@@ -4,13 +4,27 @@ export const PER_KEY_RUNNING = 'perKey.running';
 /** The most bytes that a key may have as it is written. */
 export const MOST_KEY_BYTES = 255;
 
-/** The most bytes of the header in front of the key: all counts fit, and the name of a parked body. */
-export const MOST_BEFORE = 128;
-/** Behind the name of the field come the key, a quotation mark, and a comma or a brace. */
-const WINDOW = MOST_BEFORE + ',"key":"'.length + MOST_KEY_BYTES + 2;
+/** The most digits of a count in front of the key: more than a count ever gets here. */
+export const MOST_DIGITS = 15;
+/** The most bytes of the name of a parked body in front of the key. */
+export const MOST_NAME_BYTES = 64;
 
-const FRONT =
-  /^\{"rq":1(,"crashes":\d+)?(,"attempt":\d+)?(?:,"parked":"[\w-]+")?(?:,"postponed":\d+)?,"key":"([\w.!~*'()%-]{1,255})"[,}]/;
+/**
+ * Each part has a bound, not all of it together: an element must not lose its key when a count is raised or added, or its
+ * body is parked.
+ */
+const COUNT = `\\d{1,${MOST_DIGITS}}`;
+const FRONT = new RegExp(
+  `^\\{"rq":1(,"crashes":${COUNT})?(,"attempt":${COUNT})?(?:,"parked":"[\\w-]{1,${MOST_NAME_BYTES}}")?` +
+    `(?:,"postponed":${COUNT})?,"key":"([\\w.!~*'()%-]{1,${MOST_KEY_BYTES}})"[,}]`,
+);
+
+/** The longest beginning of an element that tells its key. */
+export const KEY_WINDOW =
+  '{"rq":1,"crashes":,"attempt":,"parked":"","postponed":,"key":"",'.length +
+  3 * MOST_DIGITS +
+  MOST_NAME_BYTES +
+  MOST_KEY_BYTES;
 
 const ID_BYTE = '{"rq":1,"'.length;
 const LETTER_I = 0x69;
@@ -53,11 +67,11 @@ export function keyOf(element: string | Buffer): KeyOf | undefined {
   // This byte alone tells most elements.
   const isText = typeof element === 'string';
   if ((isText ? element.charCodeAt(ID_BYTE) : element[ID_BYTE]) === LETTER_I) return undefined;
-  const beginning = isText ? element.slice(0, WINDOW) : element.toString('latin1', 0, WINDOW);
+  const beginning = isText
+    ? element.slice(0, KEY_WINDOW)
+    : element.toString('latin1', 0, KEY_WINDOW);
   const front = FRONT.exec(beginning);
   if (front === null || !element.includes('\n')) return undefined;
-  const [text, crashes, attempt, key = ''] = front;
-  const before = text.length - key.length - ',"key":""'.length - 1;
-  if (before > MOST_BEFORE) return undefined;
+  const [, crashes, attempt, key = ''] = front;
   return { key, wasOut: crashes !== undefined || attempt !== undefined };
 }

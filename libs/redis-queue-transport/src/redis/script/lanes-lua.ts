@@ -1,4 +1,10 @@
-import { MOST_BEFORE, MOST_KEY_BYTES, PER_KEY_RUNNING } from '../../core/message/key.js';
+import {
+  KEY_WINDOW,
+  MOST_DIGITS,
+  MOST_KEY_BYTES,
+  MOST_NAME_BYTES,
+  PER_KEY_RUNNING,
+} from '../../core/message/key.js';
 import { SharedLua } from './shared-lua.js';
 
 /**
@@ -10,14 +16,21 @@ local function keyOf(element)
   -- This byte alone tells most elements.
   if string.byte(element, 10) == 105 then return end
   if string.sub(element, 1, 7) ~= '{"rq":1' then return end
-  local front = string.sub(element, 8, ${MOST_BEFORE + MOST_KEY_BYTES + 16})
-  local rest = string.gsub(front, '^,"crashes":%d+', '')
-  rest = string.gsub(rest, '^,"attempt":%d+', '')
-  local wasOut = #rest < #front
-  rest = string.gsub(rest, '^,"parked":"[%w_-]+"', '')
-  rest = string.gsub(rest, '^,"postponed":%d+', '')
-  local key = string.match(rest, '^,"key":"([%w_.!~*\\'()%%-]+)"[,}]')
-  if not key or #key > ${MOST_KEY_BYTES} or 7 + #front - #rest > ${MOST_BEFORE} then return end
+  local front = string.sub(element, 1, ${KEY_WINDOW})
+  local at = 8
+  -- Skips a field, if it is there and has no more bytes than it may.
+  local function skip(field, most)
+    local value, behind = string.match(front, field, at)
+    if not value or #value > most then return false end
+    at = behind
+    return true
+  end
+  local wasOut = skip('^,"crashes":(%d+)()', ${MOST_DIGITS})
+  wasOut = skip('^,"attempt":(%d+)()', ${MOST_DIGITS}) or wasOut
+  skip('^,"parked":"([%w_-]+)"()', ${MOST_NAME_BYTES})
+  skip('^,"postponed":(%d+)()', ${MOST_DIGITS})
+  local key = string.match(front, '^,"key":"([%w_.!~*\\'()%%-]+)"[,}]', at)
+  if not key or #key > ${MOST_KEY_BYTES} then return end
   if string.find(element, '\\n', 1, true) then return key, wasOut end
 end
 `);
