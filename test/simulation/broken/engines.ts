@@ -147,6 +147,28 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
     ],
   },
   {
+    name: 'starts-too-many',
+    mistake: 'Starts everything that it holds at once.',
+    edits: [
+      {
+        file: 'core/held/held.ts',
+        find: 'this.#running.size < Math.min(this.bounds.concurrency, this.#limit)',
+        replace: 'this.#running.size < Math.min(this.bounds.prefetch, this.#limit)',
+      },
+    ],
+  },
+  {
+    name: 'takes-too-many',
+    mistake: 'Takes as many as it may hold, whatever it holds already.',
+    edits: [
+      {
+        file: 'core/held/held.ts',
+        find: 'Math.min(this.bounds.prefetch, this.#limit) - held',
+        replace: 'Math.min(this.bounds.prefetch, this.#limit - held)',
+      },
+    ],
+  },
+  {
     name: 'ignores-late-takes',
     mistake: 'Looks at no list of a fenced consumer.',
     edits: [

@@ -5,9 +5,11 @@ import type { Lease } from '../../../libs/redis-queue-transport/src/core/broker/
 import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
 import { DeliveryRunner } from '../../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
 import { isExpired } from '../../../libs/redis-queue-transport/src/core/delivery/intake.js';
+import type { HeldBounds } from '../../../libs/redis-queue-transport/src/core/held/held.js';
 import type { RedisQueueObserver } from '../../../libs/redis-queue-transport/src/core/lifecycle/observer.js';
 import { MessageIds } from '../../../libs/redis-queue-transport/src/core/message/message-id.js';
 import type { Start } from '../check/ledger.js';
+import { Limits } from '../check/limits.js';
 import type { ConsumerPlan, QueuePlan, Step } from '../scenario/scenario.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { SimulatedBatches } from './simulated-batches.js';
@@ -28,6 +30,8 @@ export interface ConsumerWatch {
   skipped(id: string | undefined, why: string): void;
   leaseLost(process: string, consumer: string): void;
   handedBack(process: string, queue: string): void;
+  /** It runs or holds more than it may. */
+  exceeded(process: string, what: string): void;
   tell(line: string): void;
 }
 
@@ -38,6 +42,8 @@ export class QueueConsumer {
   /** By the bytes that it handed out. */
   readonly #consumerOf = new WeakMap<Buffer, string>();
   #lease: string | undefined;
+  readonly #bounds: HeldBounds;
+  readonly #limits: Limits;
 
   constructor(
     private readonly process: SimulatedProcess,
@@ -45,7 +51,13 @@ export class QueueConsumer {
     private readonly places: ConsumerPlan,
     private readonly turn: TrialTurn,
     private readonly watch: ConsumerWatch,
-  ) {}
+  ) {
+    const concurrency = places.concurrency * (plan.batchSize ?? 1);
+    this.#bounds = { concurrency, prefetch: Math.max(places.prefetch, concurrency) };
+    this.#limits = new Limits(this.#bounds, (what) =>
+      watch.exceeded(process.name, `the consumer of ${plan.name} ${what}`),
+    );
+  }
 
   /** As a server that is started again until it can join. */
   async start(): Promise<void> {
@@ -68,12 +80,10 @@ export class QueueConsumer {
 
   #newConsumer(): Consumer {
     const { name, runtime, broker } = this.process;
-    const { plan, places } = this;
-    const concurrency = places.concurrency * (plan.batchSize ?? 1);
+    const { plan } = this;
     const options = {
       queue: plan.name,
-      concurrency,
-      prefetch: Math.max(places.prefetch, concurrency),
+      ...this.#bounds,
       leaseMs: plan.leaseMs,
       deadLetterLimit: undefined,
       deadLetterMaxAgeMs: 30 * 24 * 3_600_000,
@@ -97,9 +107,14 @@ export class QueueConsumer {
       runtime: process.runtime,
       begins: (delivery) => {
         const consumer = this.#consumerOf.get(delivery.element) ?? '?';
-        return watch.began(process.name, consumer, delivery);
+        const begun = watch.began(process.name, consumer, delivery);
+        this.#limits.began(delivery);
+        return begun;
       },
-      ended: (delivery, start, end) => watch.ended(delivery, start, end),
+      ended: (delivery, start, end) => {
+        this.#limits.ended(delivery);
+        watch.ended(delivery, start, end);
+      },
       computed: (ms) => watch.computed(process.name, ms),
       killed: () => watch.killed(process.name),
     };
@@ -125,19 +140,25 @@ export class QueueConsumer {
   #watched(lease: Lease): Lease {
     const { consumer } = lease;
     this.#lease = consumer;
+    this.#limits.joined();
     const exchange = lease.exchange.bind(lease);
     lease.exchange = async (...asked) => {
       const askedAtMs = this.process.runtime.localMs;
+      this.#limits.settles(asked[0]);
       const answer = await exchange(...asked);
       if (answer === 'leaseLost') return answer;
       this.watch.exchanged(consumer, askedAtMs);
+      // A suspect comes on top of what its consumer is about to hand back.
+      if (asked[2] !== 'next') this.#limits.took(answer.taken);
       for (const element of answer.taken) this.#consumerOf.set(element, consumer);
       return answer;
     };
     const wait = lease.wait.bind(lease);
     lease.wait = async (signal) => {
       const answer = await wait(signal);
-      if (Buffer.isBuffer(answer)) this.#consumerOf.set(answer, consumer);
+      if (!Buffer.isBuffer(answer)) return answer;
+      this.#consumerOf.set(answer, consumer);
+      this.#limits.took([answer]);
       return answer;
     };
     return lease;

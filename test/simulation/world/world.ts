@@ -328,7 +328,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   }
 
   began(process: string, consumer: string, delivery: Delivery): { start: Start; step: Step } {
-    const running = [...this.#running.values()].find(({ process: { name } }) => name === process);
+    const running = this.#named(process);
     const atMs = running?.process.runtime.localMs ?? this.time.now;
     const start: Start = {
       process,
@@ -370,9 +370,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   }
 
   ended(delivery: Delivery, start: Start, end: Start['end']): void {
-    const running = [...this.#running.values()].find(
-      ({ process: { name } }) => name === start.process,
-    );
+    const running = this.#named(start.process);
     if (running?.process.runtime.isDead === true) return;
     start.end = end;
     start.endedAtMs = running?.process.runtime.localMs ?? this.time.now;
@@ -414,6 +412,16 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   handedBack(process: string, queue: string): void {
     this.tell(`${process} hands back what runs of ${queue}`);
     this.#giveUp(process, 'it was handed back');
+  }
+
+  exceeded(process: string, what: string): void {
+    const { runtime } = this.#named(process)?.process ?? {};
+    if (runtime?.isDead === false) this.ledger.violate('limits', `in ${process}, ${what}`);
+  }
+
+  /** The process of this whole name, if it is the last one of its plan. */
+  #named(process: string): Running | undefined {
+    return [...this.#running.values()].find(({ process: { name } }) => name === process);
   }
 
   #giveUp(process: string, why: string, consumer?: string): void {
