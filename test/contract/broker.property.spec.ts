@@ -82,6 +82,7 @@ describe('a queue, whatever its consumers, senders and tools do', () => {
         queues += 1;
         const place = { name: `q${queues}`, isEvent };
         const memory = new MemoryWorld();
+        memory.expectFenced();
         await play(commands, isEvent, [
           await sideOf(world, broker, admin, place),
           await sideOf(memory, await memory.open(), memory.openAdmin(), place),

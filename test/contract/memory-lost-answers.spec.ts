@@ -61,10 +61,16 @@ beforeEach(async () => {
   world.beginTest();
   link = new DeafLink(nodeRuntime);
   broker = await world.openOver(link);
-  lease = await broker.join(QUEUE, TERMS, () => undefined);
+  lease = await join();
 });
 
 afterEach(() => world.endTest());
+
+async function join(): Promise<Lease> {
+  const joined = await broker.join(QUEUE, TERMS, () => undefined);
+  world.closeLater({ close: () => joined.leave() });
+  return joined;
+}
 
 async function pushAll(...names: string[]): Promise<void> {
   for (const name of names) await broker.push(QUEUE, name, element(name));
@@ -135,8 +141,9 @@ describe('where the answer is lost', () => {
   });
 
   test('to a wait that is executed after its consumer was fenced, what it took is given back', async () => {
+    world.expectFenced();
     await unheard(() => lease.wait(NEVER));
-    const other = await broker.join(QUEUE, TERMS, () => undefined);
+    const other = await join();
     await world.endLease(QUEUE, lease.consumer);
     await other.reclaim(lease.consumer, ENDED_MS);
     for (const execute of link.late) execute();

@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import type { AdminBroker } from '../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import { SendBudget } from '../../libs/redis-queue-transport/src/core/requests/send-budget.js';
@@ -19,23 +20,43 @@ import type { BrokerWorld, Closable, CutBroker } from './broker-world.js';
 const FENCE_MS = 900_000;
 const PREFIX = 'memory';
 
+type Remaining = 'held' | 'leases' | 'fenced' | 'parked' | 'replies';
+
 /** The contract's world on a store in memory: a new one for each test. */
 export class MemoryWorld implements BrokerWorld {
   /** Trouble that brokers of this test told in the background. */
   readonly backgroundErrors: unknown[] = [];
   store = new Store();
   #closables: Closable[] = [];
+  /** What this test said may remain. */
+  readonly #expected = new Set<Remaining>();
   #brokers = 0;
 
   beginTest(): void {
     this.store = new Store();
     this.backgroundErrors.length = 0;
+    this.#expected.clear();
   }
 
   async endTest(): Promise<void> {
     // The last first: what a test does on its brokers ends before these.
     for (const closable of this.#closables.toReversed()) await closable.close();
     this.#closables = [];
+    expect(this.#remaining().filter(({ what }) => !this.#expected.has(what))).toEqual([]);
+  }
+
+  /** What stands in the store beside messages, as a rig for a Redis looks for keys. */
+  #remaining(): readonly { readonly what: Remaining; readonly of: string }[] {
+    const queues = [...this.#space.queues].flatMap(([of, queue]) => [
+      ...(queue.processing.size > 0 ? [{ what: 'held', of } as const] : []),
+      ...(queue.consumers.size > 0 ? [{ what: 'leases', of } as const] : []),
+      ...(queue.fenced.size > 0 ? [{ what: 'fenced', of } as const] : []),
+      ...(queue.parked.size > 0 ? [{ what: 'parked', of } as const] : []),
+    ]);
+    const replies = [...this.#space.replyLists].filter(
+      ({ list, aside }) => list.length > 0 || aside > 0,
+    );
+    return [...queues, ...replies.map(() => ({ what: 'replies', of: 'a caller' }) as const)];
   }
 
   open(): Promise<Broker> {
@@ -251,15 +272,15 @@ export class MemoryWorld implements BrokerWorld {
   }
 
   expectReplies(): void {
-    // Every test has a store of its own: nothing can remain.
+    this.#expected.add('replies');
   }
 
   expectParked(): void {
-    // Likewise.
+    this.#expected.add('parked');
   }
 
   expectFenced(): void {
-    // Likewise.
+    this.#expected.add('fenced');
   }
 
   get #space(): Space {
