@@ -40,6 +40,7 @@ const LARGE_TEXT = 'x'.repeat(2 * PARK_ABOVE_BYTES);
 const LARGE_ELEMENT = JSON.stringify('x'.repeat(300_000));
 
 let heard: string[] = [];
+let cameDue = false;
 
 @Controller()
 class EveryWayController {
@@ -61,6 +62,17 @@ class EveryWayController {
   @MessagePattern('comes.back')
   comesBack(@Ctx() context: RedisQueueContext): void {
     if (context.getAttempt() === 1) throw new RetryLater({ delayMs: 10 });
+  }
+
+  @MessagePattern('in.order', { perKey: { running: 2 } })
+  async inOrder(@Ctx() context: RedisQueueContext): Promise<string> {
+    const id = context.getMessageId();
+    if (id === 'due') cameDue = true;
+    // So the other comes due while this one is out.
+    if (id === 'waits') await eventually(() => expect(cameDue).toBe(true));
+    if (id === 'dead') throw new DeadLetter('on purpose');
+    if (id === 'again' && context.getAttempt() === 1) throw new RetryLater({ delayMs: 10 });
+    return 'done';
   }
 
   @MessagePattern('ticks')
@@ -107,6 +119,7 @@ export class EveryWay {
     private readonly urls: RoleUrls,
   ) {
     heard = [];
+    cameDue = false;
   }
 
   async close(): Promise<void> {
@@ -132,9 +145,10 @@ export class EveryWay {
     await this.operator.rpush('rq:{works}:waiting', LARGE_ELEMENT);
     await this.operator.zadd('rq:{works}:delayed', 1, LARGE_ELEMENT);
     await admin.declare('happened.*', { history: HISTORY });
-    await firstValueFrom(client.emit('happened.before', {}));
+    await firstValueFrom(client.emit('happened.before', record('before').key('a').build()));
     const server = await this.#serve();
     await this.#send(client);
+    await this.#sendInOrder(client);
     await this.#emit(client);
     await this.#foreign();
     await this.#leaveStray('works');
@@ -201,6 +215,17 @@ export class EveryWay {
     );
   }
 
+  async #sendInOrder(client: RedisQueueClient): Promise<void> {
+    await push(client, 'in.order', record('dead').key('a'));
+    await push(client, 'in.order', record('again').key('a'));
+    await push(client, 'in.order', record('large', LARGE_TEXT).key('a'));
+    await push(client, 'in.order', record('later').key('a').delay(100));
+    await push(client, 'in.order', record('once').key('a').deduplicate(60_000));
+    await firstValueFrom(client.send('in.order', record('last').key('a').build()));
+    await push(client, 'in.order', record('waits').key('b'));
+    await push(client, 'in.order', record('due').key('b').delay(300));
+  }
+
   async #emit(client: RedisQueueClient): Promise<void> {
     // The group has begun with what is in the history.
     await eventually(() => expect(heard).toEqual(['group']));
@@ -208,7 +233,10 @@ export class EveryWay {
     await eventually(() => expect(heard).toEqual(['group', 'live']));
     for (let sent = 0; sent < 2; sent += 1)
       await firstValueFrom(
-        client.emit('happened.durably', record('event', LARGE_TEXT).deduplicate(60_000).build()),
+        client.emit(
+          'happened.durably',
+          record('event', LARGE_TEXT).key('a').deduplicate(60_000).build(),
+        ),
       );
     await eventually(() =>
       expect(heard.toSorted()).toEqual(['group', 'group', 'live', 'recovering']),
@@ -227,6 +255,7 @@ export class EveryWay {
       expect([waiting, processing, delayed, expired]).toEqual([0, 0, 0, 1]);
       expect((await admin.lengths('comes.back')).delayed).toBe(0);
       expect((await admin.lengths('dies')).dead).toBe(1);
+      expect(await this.operator.keys('rq:{in.order}:lanes*')).toEqual([]);
       expect(await this.operator.zcard('rq:{works}:fenced')).toBe(1);
     });
   }
@@ -249,6 +278,8 @@ export class EveryWay {
 
     await admin.declare('happened.*', { groups: ['other'] });
     expect(await admin.replay('happened.*', 'other')).toBe(2);
+    for (const id of ['b1', 'b2'])
+      await firstValueFrom(client.emit('happened.again', record(id, LARGE_TEXT).key('b').build()));
     await admin.retire('happened.*', 'other', { waiting: 'drop' });
     await admin.endHistory('happened.*', { entries: 'drop' });
     expect(await admin.forgetListeners('happened')).toBe(true);
@@ -265,7 +296,26 @@ export class EveryWay {
     expect(await admin.purge('works')).toBe(1);
     await this.operator.rpush('rq:{nobody}:suspects', '{}');
     expect(await admin.purge('nobody')).toBe(3);
+    expect(await admin.purge('ticks')).toBe(0);
     await admin.resume('works');
+    await this.#administerInOrder(admin, looker, client);
+  }
+
+  async #administerInOrder(
+    admin: RedisQueueAdmin,
+    looker: RedisQueueAdmin,
+    client: RedisQueueClient,
+  ): Promise<void> {
+    await admin.pause('in.order');
+    for (const id of ['a1', 'a2', 'a3', 'a4', 'a5'])
+      await push(client, 'in.order', record(id, LARGE_TEXT).key('a'));
+    expect(await admin.redriveAll('in.order')).toBe(1);
+    expect((await looker.find('in.order', 'a4'))?.place).toBe('waiting');
+    expect(await admin.remove('in.order', 'a4')).toBe('removed');
+    expect(await admin.remove('in.order', 'a1')).toBe('removed');
+    expect(await admin.purge('in.order')).toBe(4);
+    expect(await this.operator.keys('rq:{in.order}:lanes*')).toEqual([]);
+    await admin.resume('in.order');
   }
 
   /** A consumer that is gone while it held a message. */

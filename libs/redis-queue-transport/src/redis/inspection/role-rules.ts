@@ -4,44 +4,46 @@ import type { Role } from '../../core/admin/inspection.js';
 export const ROLE_RULES: Readonly<Record<Role, string>> = {
   producer: `
     &rq:event:* &rq:history:* &rq:{*}:wake &rq:{*}:wake:* ~rq:queues ~rq:groups ~rq:{*}:waiting
-    ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:parked ~rq:{*}:counts ~rq:{*}:roles ~rq:{*}:lanes ~rq:{*}:terms ~rq:{*}:emitted
-    ~rq:{*}:history ~rq:{*}:history:count ~rq:{reply:*}:refused +client|id +client|setname +eval +evalsha
-    +exec +hello +hget +hgetall +hlen +info +llen +multi +ping +pttl +publish +time +xlen +zcard +zcount
-    +zscore (~rq:{*}:waiting ~rq:{*}:lanes:* +rpush) (~rq:{*}:lanes:* +exists) (~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:emitted +zadd)
+    ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:parked ~rq:{*}:counts ~rq:{*}:roles
+    ~rq:{*}:lanes ~rq:{*}:terms ~rq:{*}:emitted ~rq:{*}:history ~rq:{*}:history:count
+    ~rq:{reply:*}:refused +client|id +client|setname +eval +evalsha +exec +hello +hget +hgetall +hlen
+    +info +llen +multi +ping +pttl +publish +time +xlen +zcard +zcount +zscore
+    (~rq:{*}:waiting ~rq:{*}:lanes:* +rpush) (~rq:{*}:lanes:* +exists)
+    (~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:emitted +zadd)
     (~rq:{*}:ids ~rq:{*}:emitted +pexpire +zremrangebyrank) (~rq:queues ~rq:{*}:parked +hset +hsetnx)
-    (~rq:{*}:parked +hdel) (~rq:{*}:counts ~rq:{*}:lanes +hincrby) (~rq:{*}:lanes +hset) (~rq:{*}:history +xadd +xtrim)
-    (~rq:{*}:history:count +incr +incrby) (~rq:{reply:*}:replies +blmpop)
+    (~rq:{*}:parked +hdel) (~rq:{*}:counts ~rq:{*}:lanes +hincrby) (~rq:{*}:lanes +hset)
+    (~rq:{*}:history +xadd +xtrim) (~rq:{*}:history:count +incr +incrby) (~rq:{reply:*}:replies +blmpop)
     (~rq:{reply:*}:parked:* +get +unlink) (~rq:{reply:*}:refused +hset +pexpire)
 `,
   consumer: `
     &rq:event:* &rq:history:* &rq:{*}:wake &rq:{*}:wake:* ~rq:queues ~rq:groups ~rq:{*}:waiting
     ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:roles ~rq:{*}:delayed
     ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:handled ~rq:{*}:parked ~rq:{*}:paused ~rq:{*}:rate ~rq:{*}:slowed
-    ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:cursor ~rq:{*}:history ~rq:{*}:history:count ~rq:{reply:*}:replies ~rq:{reply:*}:refused
-    ~rq:{reply:*}:added +client|id +client|setname +client|unblock +eval +evalsha +exec +exists +get
-    +hello +hexists +hget +hgetall +hlen +info +llen +lpos +multi +ping +pttl +subscribe +time +xlen
-    +xrange +xrevrange +zcard +zcount +zrange +zscore
-    (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:processing:* +blmove +lmove +lpush +rpush)
-    (~rq:{*}:waiting ~rq:{*}:lanes:* +lmove +rpush)
+    ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:cursor ~rq:{*}:history ~rq:{*}:history:count
+    ~rq:{reply:*}:replies ~rq:{reply:*}:refused ~rq:{reply:*}:added +client|id +client|setname
+    +client|unblock +eval +evalsha +exec +exists +get +hello +hexists +hget +hgetall +hlen +info +llen
+    +lpos +multi +ping +pttl +subscribe +time +xlen +xrange +xrevrange +zcard +zcount +zrange +zscore
+    (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:processing:* +blmove +lmove +lpush +rpush)
     (~rq:{*}:waiting ~rq:{*}:processing:* +lrange +ltrim)
     (~rq:{*}:waiting ~rq:{*}:processing:* ~rq:{*}:delayed +memory|usage)
     (~rq:{*}:processing:* +lindex +linsert +lrem +lset) (~rq:{*}:consumers ~rq:{*}:fenced +zadd +zrem)
     (~rq:{*}:delayed ~rq:{*}:handled +zadd +zremrangebyrank) (~rq:{*}:delayed +zremrangebyscore)
     (~rq:{*}:handled +pexpire) (~rq:{*}:dead +xadd +xdel +xtrim) (~rq:{*}:counts ~rq:{*}:lanes +hincrby)
-    (~rq:{*}:counts ~rq:{*}:terms +hset) (~rq:{*}:roles ~rq:{*}:lanes +hdel +hset) (~rq:{*}:parked +hdel +hsetnx)
-    (~rq:{*}:cursor ~rq:{*}:slowed +del) (~rq:{*}:cursor ~rq:{*}:rate ~rq:{*}:slowed +set)
-    (~rq:queues ~rq:groups +hset +hsetnx)
+    (~rq:{*}:counts ~rq:{*}:terms +hset) (~rq:{*}:roles ~rq:{*}:lanes +hdel +hset)
+    (~rq:{*}:parked +hdel +hsetnx) (~rq:{*}:cursor ~rq:{*}:slowed +del)
+    (~rq:{*}:cursor ~rq:{*}:rate ~rq:{*}:slowed +set) (~rq:queues ~rq:groups +hset +hsetnx)
     (~rq:{reply:*}:replies +lindex +pexpire +rpush) (~rq:{reply:*}:added +incrby +pexpire)
     (~rq:{reply:*}:parked:* +set) (&rq:{*}:wake &rq:{*}:wake:* +publish)
 `,
   administrator: `
     &rq:{*}:wake ~rq:queues ~rq:groups ~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:processing:*
     ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked
-    ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:history +client|id +client|setname +eval +evalsha
-    +exists +hello +hexists +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen +lrange +publish +time +xlen +xrange
-    +xrevrange +zcard +zrange +zscore (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
-    (~rq:{*}:waiting ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush)
-    (~rq:{*}:lanes +hdel +hincrby +hset) (~rq:{*}:suspects +lrem +ltrim)
+    ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:history +client|id
+    +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen
+    +lrange +publish +time +xlen +xrange +xrevrange +zcard +zrange +zscore
+    (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
+    (~rq:{*}:waiting ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush) (~rq:{*}:lanes +hdel +hincrby +hset)
+    (~rq:{*}:suspects +lrem +ltrim)
     (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:history +unlink)
     (~rq:{*}:delayed +zadd +zrem +zremrangebyrank) (~rq:{*}:dead +del +xdel) (~rq:{*}:parked +hdel)
     (~rq:{*}:paused +del +set) (~rq:{*}:cursor ~rq:{*}:terms +del)
@@ -49,9 +51,9 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
 `,
   observer: `
     ~rq:queues ~rq:groups ~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:consumers
-    ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked ~rq:{*}:paused ~rq:{*}:lanes ~rq:{*}:lanes:*
-    ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists +hello +hexists +hgetall +hkeys +hmget +hscan +info
-    +lindex +llen +lrange +time +xlen +xrange +xrevrange +zcard +zrange +zscore
-    (~rq:{*}:waiting +memory|usage)
+    ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked ~rq:{*}:paused
+    ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists
+    +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen +lrange +time +xlen +xrange +xrevrange
+    +zcard +zrange +zscore (~rq:{*}:waiting +memory|usage)
 `,
 };

@@ -11,7 +11,7 @@ export async function* keysInUse(
   { lanes }: Pick<QueueKeys, 'lanes'>,
 ): AsyncGenerator<readonly string[]> {
   const action = 'list the lanes';
-  if ((await connection.run(action, (client) => client.hexists(lanes, IN_LANES))) === 0) return;
+  if ((await connection.run(action, (client) => client.hget(lanes, IN_LANES))) === null) return;
   let cursor = '0';
   do {
     const [next, fields] = await connection.run(action, (client) =>
