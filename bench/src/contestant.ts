@@ -2,9 +2,17 @@ import type { BenchMessage } from './message.js';
 
 /**
  * What a message is for: `push` is one-way to one consumer, `request` waits for the reply, `broadcast` goes to every
- * subscriber that is up, `durable` to every group of subscribers, up or not, `delay` is handed out later.
+ * subscriber that is up, `durable` to every group of subscribers, up or not, `delay` is handed out later, `keyed` is handled
+ * in the order of its key.
  */
-export type Verb = 'push' | 'request' | 'broadcast' | 'durable' | 'delay';
+export type Verb = 'push' | 'request' | 'broadcast' | 'durable' | 'delay' | 'keyed';
+
+/** How many keys take turns. */
+const KEYS = 10_000;
+
+export function keyOf({ n }: BenchMessage): string {
+  return `key-${n % KEYS}`;
+}
 
 /** Where a contestant's server is, and the queue or subject of this one sample. */
 export interface Target {

@@ -19,7 +19,7 @@ export const CONTESTANTS: readonly ContestantInfo[] = [
     id: 'ours',
     title: 'this transport',
     server: 'redis',
-    verbs: ['push', 'request', 'broadcast', 'durable', 'delay'],
+    verbs: ['push', 'request', 'broadcast', 'durable', 'delay', 'keyed'],
     keepsMessages: true,
     module: './contestants/ours.js',
   },
@@ -78,6 +78,14 @@ export const CONTESTANTS: readonly ContestantInfo[] = [
     verbs: ['push', 'delay'],
     keepsMessages: true,
     module: '../rivals/bee-queue.js',
+  },
+  {
+    id: 'groupmq',
+    title: 'groupmq',
+    server: 'redis',
+    verbs: ['keyed'],
+    keepsMessages: true,
+    module: '../rivals/groupmq.js',
   },
   {
     id: 'streams',

@@ -19,12 +19,12 @@ export async function measureDrain(
   workload: DrainWorkload,
   { messages }: Extent,
 ): Promise<Figures> {
-  const { concurrency, prefetch, batch, handlerMs } = workload;
+  const { verb, concurrency, prefetch, batch, handlerMs } = workload;
   const backlog = messages ?? workload.backlog;
-  const settings = { verb: 'push', concurrency, prefetch, batch } as const;
+  const settings = { verb, concurrency, prefetch, batch };
 
   await stage.openConsumers(settings, handlerMs);
-  await stage.openProducer('push');
+  await stage.openProducer(verb);
   await stage.flow(Math.min(MOST_WARM_UP, Math.ceil(backlog / 5)), FILL_WINDOW);
   await stage.closeConsumers();
 

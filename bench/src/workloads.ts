@@ -26,6 +26,7 @@ export interface FlowWorkload extends Base {
 /** First a producer alone, then a consumer alone. */
 export interface DrainWorkload extends Base {
   readonly kind: 'drain';
+  readonly verb: 'push' | 'keyed';
   readonly backlog: number;
   readonly concurrency: number;
   readonly prefetch: number | undefined;
@@ -67,6 +68,7 @@ function drain(
   return {
     ...BASE,
     kind: 'drain',
+    verb: 'push',
     backlog,
     prefetch: undefined,
     batch: undefined,
@@ -105,6 +107,13 @@ export const WORKLOADS: readonly Workload[] = [
     batch: 100,
     contestants: ['ours'],
     backlog: 100_000,
+  }),
+  flow({ id: 'one-way-keyed', title: 'one-way, 10,000 keys in turn', verb: 'keyed' }),
+  drain({
+    id: 'drain-100-keyed',
+    title: 'drain, 10,000 keys in turn',
+    concurrency: 100,
+    verb: 'keyed',
   }),
   flow({ id: 'one-way-10k', title: 'one-way, 10 KB', bytes: 10_240 }),
   flow({
@@ -203,7 +212,7 @@ export function canDo(contestant: ContestantInfo, workload: Workload): boolean {
     case 'flow':
       return verbs.includes(workload.verb);
     case 'drain':
-      return keepsMessages;
+      return keepsMessages && verbs.includes(workload.verb);
     case 'idle':
       return id !== 'bare-loop'; // one list for all patterns
     case 'delay':

@@ -6,7 +6,7 @@ import {
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
 import { nowMs } from '../clock.js';
-import { NotOffered, patternsOf } from '../contestant.js';
+import { NotOffered, keyOf, patternsOf } from '../contestant.js';
 import type {
   Consumer,
   ConsumerSettings,
@@ -46,6 +46,7 @@ function bindFor(verb: Verb): Bind {
     case 'push':
     case 'request':
     case 'delay':
+    case 'keyed':
       return asMessage;
   }
 }
@@ -77,6 +78,9 @@ function senderOf(client: RedisQueueClient, pattern: string, verb: Verb): Produc
       return (message, done) => subscribe(client.emit(pattern, message), done);
     case 'delay':
       return (message, done) => sendLater(client, pattern, message, done);
+    case 'keyed':
+      return (message, done) =>
+        subscribe(client.enqueue(pattern, message, { key: keyOf(message) }), done);
   }
 }
 

@@ -13,13 +13,13 @@ export const remove = new Script({
   shared: [UNPARK, END_STAY],
   lua: `
 local key, wasOut = keyOf(element)
-local stayed, out, most = stayOf(element)
+local out = outOf(key)
 local removed = redis.call('ZREM', delayed, element)
-if removed == 1 and not wasOut then stayed = nil end
+if removed == 1 and not wasOut then out = nil end
 if removed == 0 then removed = redis.call('LREM', suspects, 1, element) end
 if removed == 0 then removed = redis.call('LREM', waiting, -1, element) end
 if removed == 1 then
-  if stayed then endStay(stayed, out, most) end
+  if out then endStay(key, out) end
 elseif key then
   removed = redis.call('LREM', lanes .. ':' .. key, 1, element)
   if removed == 1 then fewerInLanes(1) end

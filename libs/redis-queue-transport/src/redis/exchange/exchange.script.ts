@@ -65,7 +65,8 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * Settles, releases due messages, and takes, for a consumer that still has its lease: at most `take`. The consumer has
  * `room` for at least as many, and may take the others by other means.
  *
- * In front of the rows come `acks` elements that are done and have no key. The detail of a row is the replacement of a dead letter or a
+ * In front of the rows come the `keys` of those that `oldestDone` counts, and then `acks` elements that are done and have no
+ * key. The detail of a row is the replacement of a dead letter or a
  * retry (whose kind is the pause in ms), why a message is skipped, the id to remember with an ack, or nothing for an
  * element that is released, or done with its body parked. The rows are walked backwards, so that those that go back to
  * the head keep their order.
@@ -127,6 +128,7 @@ export const exchange = new Script({
     'room',
     'limit',
     'slowMs',
+    'keys',
     'acks',
   ],
   rows: ['kind', 'element', 'detail'],
@@ -148,15 +150,22 @@ if tonumber(oldestDone) > 0 then
   if redis.call('LLEN', processing) ~= tonumber(held) then return -1 end
   local last = redis.call('LINDEX', processing, oldestDone - 1)
   if string.sub(last, 1, #lastDone) ~= lastDone then return -1 end
+  -- A key of another type must refuse it before anything is changed.
+  if keys ~= '0' then redis.call('HLEN', lanes) redis.call('HLEN', terms) end
   redis.call('LTRIM', processing, oldestDone, -1)
+  for i = FIRST, FIRST + keys - 1 do
+    local out = outOf(ARGV[i])
+    if out then endStay(ARGV[i], out) end
+  end
 end
 
 -- The kinds of rows whose elements are gone for good.
 local ENDS = { done = true, parked = true, once = true, skip = true, deadLetter = true }
 local missing = 0
-local others = FIRST + acks
+local first = FIRST + keys
+local others = first + acks
 local now = others <= #ARGV and nowMs() or nil
-for i = FIRST, others - 1 do
+for i = first, others - 1 do
   missing = missing + 1 - redis.call('LREM', processing, 1, ARGV[i])
 end
 for i = #ARGV - ${row.size - 1}, others, -${row.size} do
@@ -166,8 +175,8 @@ for i = #ARGV - ${row.size - 1}, others, -${row.size} do
   if not redis.call('LPOS', processing, element, 'RANK', from) then
     missing = missing + 1
   else
-    local key, out, most
-    if ENDS[kind] then key, out, most = stayOf(element) end
+    local key = ENDS[kind] and keyOf(element)
+    local out = outOf(key)
     -- Added before it is removed, so that nothing is lost if a command fails (a key of another type).
     if kind == 'release' then
       putBack(element)
@@ -191,7 +200,7 @@ for i = #ARGV - ${row.size - 1}, others, -${row.size} do
       putBack(detail)
     end
     redis.call('LREM', processing, from, element)
-    if key then endStay(key, out, most) end
+    if out then endStay(key, out) end
     if kind == 'parked' or kind == 'skip' or kind == 'once' then unpark(element) end
   end
 end

@@ -89,11 +89,20 @@ export class HeldElements {
         one.kind === 'ack' &&
         one.onceId === undefined &&
         one.isParked === undefined &&
-        keyOf(one.element) === undefined &&
         one.element === this.#elements[index],
     )
       ? count
       : 0;
+  }
+
+  /** The keys of this many of the oldest, of those that have one. */
+  keysOfOldest(count: number): readonly string[] {
+    const keys: string[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const key = keyOf(this.#elements[index] ?? '')?.key;
+      if (key !== undefined) keys.push(key);
+    }
+    return keys;
   }
 
   /** As text with the same bytes, up to the first that is not ASCII. Empty if there is none. */

@@ -133,7 +133,8 @@ export class RedisLease implements Lease {
     const missing = settled.missing + settlements.length - known.length - this.#takeSettledBefore();
     // From here on nothing may throw: what was settled would be sent again and reported missing.
     if (settled.isLargeAhead) this.#careful.metLarge();
-    const takeCarefully = settled.limited === undefined && (isCareful || settled.isLargeAhead) ? take : 0;
+    const takeCarefully =
+      settled.limited === undefined && (isCareful || settled.isLargeAhead) ? take : 0;
     const reply = await this.#goOn(settled, takeCarefully, isParking);
     const isAlone = !wasWaiting && waitsBefore === this.#wait.started;
     if (reply.taken.length > 0 && !isAlone) this.#held.loseOrder();
@@ -276,7 +277,8 @@ export class RedisLease implements Lease {
     const lastDone = this.#held.beginningOf(oldestDone - 1);
     const knownDue = this.#nextDue;
     const readsLarge = this.#readsLarge ? 1 : 0;
-    const done = { oldestDone, held, lastDone, acks: acks.length };
+    const keysDone = this.#held.keysOfOldest(oldestDone);
+    const done = { oldestDone, held, lastDone, keys: keysDone.length, acks: acks.length };
     try {
       return await exchange.run(
         commands,
@@ -294,7 +296,7 @@ export class RedisLease implements Lease {
           ...done,
         },
         rows,
-        { values: acks },
+        { values: [...keysDone, ...acks] },
       );
     } catch (error) {
       if (error instanceof RedisRefusedError) this.#noteRefusal(error.message);

@@ -14,7 +14,14 @@ import { SharedLua } from './shared-lua.js';
 export const KEY_OF = new SharedLua(`
 local function keyOf(element)
   -- This byte alone tells most elements.
-  if string.byte(element, 10) == 105 then return end
+  local tenth = string.byte(element, 10)
+  if tenth == 105 then return end
+  -- The usual case: one that was never handed out.
+  if tenth == 107 then
+    local key = string.match(element, '^{"rq":1,"key":"([%w_.!~*\\'()%%-]+)"[,}]')
+    if key and #key <= ${MOST_KEY_BYTES} and string.find(element, '\\n', 1, true) then return key, false end
+    return
+  end
   if string.sub(element, 1, 7) ~= '{"rq":1' then return end
   local front = string.sub(element, 1, ${KEY_WINDOW})
   local at = 8
@@ -54,7 +61,8 @@ local function mostOut(terms)
   return most and most >= 1 and most or 1
 end
 local function goesOut(lanes, terms, key)
-  local out = tonumber(redis.call('HGET', lanes, key) or 0) or 0
+  if redis.call('HSETNX', lanes, key, 1) == 1 then return true end
+  local out = tonumber(redis.call('HGET', lanes, key)) or 0
   if out > 0 and (out >= mostOut(terms) or redis.call('EXISTS', lanes .. ':' .. key) == 1) then return false end
   redis.call('HSET', lanes, key, out + 1)
   return true
@@ -79,24 +87,27 @@ end
 /**
  * Lets the next of a key go on when an element is gone for good: from its lane to the end of the queue or, if the lane is
  * empty, one less is out. In two functions, since a key of another type must refuse it before anything is changed:
- * `stayOf(element)` reads, and returns what `endStay(key, out, most)` needs. For an element that has no key, or was never
- * counted because somebody put it into a list by hand, that is nothing.
+ * `outOf(key)` reads how many are out, and `endStay(key, out)` does the rest. A key of which nothing is counted frees nobody:
+ * somebody put the element into a list by hand.
  */
 export const END_STAY = new SharedLua(
   `
-local function stayOf(element)
-  local key = keyOf(element)
+local function outOf(key)
   local out = key and tonumber(redis.call('HGET', lanes, key) or 0)
-  if out and out > 0 then return key, out, mostOut(terms) end
+  return out and out > 0 and out
 end
 local function fewerInLanes(many)
   if redis.call('HINCRBY', lanes, '${IN_LANES}', -many) <= 0 then redis.call('HDEL', lanes, '${IN_LANES}') end
 end
-local function endStay(key, out, most)
-  local left = out - 1
-  while left < most and redis.call('LMOVE', lanes .. ':' .. key, waiting, 'LEFT', 'RIGHT') do
+local function endStay(key, out)
+  local lane = lanes .. ':' .. key
+  local left, most = out - 1, nil
+  -- Where none is left, one may always go on, whatever the terms say.
+  while left == 0 or left < (most or mostOut(terms)) do
+    if not redis.call('LMOVE', lane, waiting, 'LEFT', 'RIGHT') then break end
     fewerInLanes(1)
     left = left + 1
+    most = most or mostOut(terms)
   end
   if left == 0 then redis.call('HDEL', lanes, key) elseif left ~= out then redis.call('HSET', lanes, key, left) end
 end

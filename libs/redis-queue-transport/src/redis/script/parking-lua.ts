@@ -134,10 +134,9 @@ local function emptyQueue(what)
   local emptied, bytes = 0, 0
   local function isFull() return emptied >= ${MOST_EMPTIED} or bytes >= ${MOST_BYTES} end
   local function leave(element, isDelayed)
-    local _, wasOut = keyOf(element)
-    if isDelayed and not wasOut then return end
-    local key, out, most = stayOf(element)
-    if key then endStay(key, out, most) end
+    local key, wasOut = keyOf(element)
+    local out = outOf(key)
+    if out and (wasOut or not isDelayed) then endStay(key, out) end
   end
   local function drop(elements, isDelayed)
     for _, element in ipairs(elements) do
