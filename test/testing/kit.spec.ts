@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Controller, Inject, Injectable, Module } from '@nestjs/common';
+import { Controller, Get, Inject, Injectable, Module } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   RedisQueueClient,
@@ -7,6 +7,7 @@ import {
   RedisQueueEvent,
   RedisQueueMessage,
   RedisQueueModule,
+  RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
 import {
   NotSettledError,
@@ -14,9 +15,9 @@ import {
   TestKitError,
 } from 'nestjs-redis-queue-transport/testing';
 import type { RedisQueueTestAppOptions } from 'nestjs-redis-queue-transport/testing';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, map } from 'rxjs';
 import { eventually } from '../support/eventually.js';
-import { redisRig } from '../support/redis-rig.js';
+import { nestRig } from '../support/nest-rig.js';
 
 interface Order {
   readonly id: number;
@@ -73,6 +74,14 @@ class MailController {
   }
 }
 
+@Controller('orders')
+class HttpController {
+  @Get()
+  list(): string[] {
+    return [];
+  }
+}
+
 /** As an app has it: it names a Redis that is not there. */
 const elsewhere = { connection: 'redis://unreachable.invalid', prefix: 'of-the-app' };
 
@@ -83,7 +92,7 @@ const elsewhere = { connection: 'redis://unreachable.invalid', prefix: 'of-the-a
 })
 class OrdersModule {}
 
-const rig = redisRig();
+const rig = nestRig();
 let kit: RedisQueueTestKit;
 
 describe.each(['Redis', 'memory'])('a kit on %s', (where) => {
@@ -222,6 +231,60 @@ describe.each(['Redis', 'memory'])('a kit on %s', (where) => {
     release();
     await kit.settled();
     expect(kit.handled('order.attempts').only).toMatchObject({ attempt: 2 });
+  });
+
+  test('ends the leases of one app, and leaves the others alone', async () => {
+    await start({});
+    const app = await kit.add({ name: 'orders', imports: [OrdersModule] });
+    await kit.add({ name: 'mail', controllers: [MailController] });
+    const releases = [kit.hangNext('order.attempts'), kit.hangNext('order.placed')];
+    await kit.enqueue('order.attempts', {}, { id: 'a' });
+    await eventually(() => expect(kit.story).toContain('a  attempt 1 begins'));
+    await kit.emit('order.placed', { id: 1 });
+    app.crash();
+    for (const release of releases) release();
+    await kit.settled();
+    expect(kit.handled('order.attempts').only).toMatchObject({ attempt: 2, app: 'orders' });
+    const mailed = kit.handled('order.placed').all.filter(({ queue }) => queue.startsWith('@'));
+    expect(mailed).toMatchObject([{ attempt: 1, app: 'mail' }]);
+  });
+
+  test('runs an app that speaks HTTP too, without a port', async () => {
+    await start({ imports: [OrdersModule], controllers: [HttpController], http: true });
+    const server: unknown = kit.httpApp.getHttpServer();
+    expect(server).toMatchObject({ listening: false });
+    await kit.enqueue('order.attempts', {});
+    await kit.settled();
+    expect(kit.handled('order.attempts').only.result).toBe(1);
+  });
+
+  test('says that an app has no HTTP if it was started without', async () => {
+    await start();
+    expect(() => kit.httpApp).toThrow('The app "app" was started without the option http: true.');
+  });
+
+  test('does with an app what its program does before it starts', async () => {
+    await start({
+      imports: [OrdersModule],
+      configure: (app) =>
+        void app.useGlobalInterceptors({
+          intercept: (_context, next) => next.handle().pipe(map((result: unknown) => ({ result }))),
+        }),
+    });
+    expect(await kit.send('order.attempts', {})).toEqual({ result: 1 });
+  });
+
+  test('lets a server and a client that an app makes itself join', async () => {
+    await start({});
+    const server = new RedisQueueServer(kit.place('own'));
+    const app = await rig.microservice({ controllers: [MailController] }, server);
+    await app.listen();
+    const client = rig.closeLater(new RedisQueueClient(kit.place('own client')));
+    await client.emit('order.placed', { id: 3 });
+    await kit.settled();
+    expect(kit.emitted('order.placed').only.app).toBe('own client');
+    expect(kit.handled('order.placed').all.map(({ app }) => app)).toContain('own');
+    await app.close();
   });
 
   test('tells each message of a batch, even of one', async () => {
