@@ -11,7 +11,7 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     (~rq:{*}:waiting ~rq:{*}:lanes:* +rpush) (~rq:{*}:lanes:* +exists)
     (~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:emitted +zadd)
     (~rq:{*}:ids ~rq:{*}:emitted +pexpire +zremrangebyrank) (~rq:queues ~rq:{*}:parked +hset +hsetnx)
-    (~rq:{*}:parked +hdel) (~rq:{*}:counts ~rq:{*}:lanes +hincrby) (~rq:{*}:lanes +hset)
+    (~rq:{*}:parked +hdel) (~rq:{*}:counts ~rq:{*}:lanes +hincrby) (~rq:{*}:lanes +hset +hsetnx)
     (~rq:{*}:history +xadd +xtrim) (~rq:{*}:history:count +incr +incrby) (~rq:{reply:*}:replies +blmpop)
     (~rq:{reply:*}:parked:* +get +unlink) (~rq:{reply:*}:refused +hset +pexpire)
 `,
@@ -30,7 +30,7 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     (~rq:{*}:delayed ~rq:{*}:handled +zadd +zremrangebyrank) (~rq:{*}:delayed +zremrangebyscore)
     (~rq:{*}:handled +pexpire) (~rq:{*}:dead +xadd +xdel +xtrim) (~rq:{*}:counts ~rq:{*}:lanes +hincrby)
     (~rq:{*}:counts ~rq:{*}:terms +hset) (~rq:{*}:roles ~rq:{*}:lanes +hdel +hset)
-    (~rq:{*}:parked +hdel +hsetnx) (~rq:{*}:cursor ~rq:{*}:slowed +del)
+    (~rq:{*}:lanes +hsetnx) (~rq:{*}:parked +hdel +hsetnx) (~rq:{*}:cursor ~rq:{*}:slowed +del)
     (~rq:{*}:cursor ~rq:{*}:rate ~rq:{*}:slowed +set) (~rq:queues ~rq:groups +hset +hsetnx)
     (~rq:{reply:*}:replies +lindex +pexpire +rpush) (~rq:{reply:*}:added +incrby +pexpire)
     (~rq:{reply:*}:parked:* +set) (&rq:{*}:wake &rq:{*}:wake:* +publish)
@@ -42,8 +42,8 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen
     +lrange +publish +time +xlen +xrange +xrevrange +zcard +zrange +zscore
     (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
-    (~rq:{*}:waiting ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush) (~rq:{*}:lanes +hdel +hincrby +hset)
-    (~rq:{*}:suspects +lrem +ltrim)
+    (~rq:{*}:waiting ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush)
+    (~rq:{*}:lanes +hdel +hincrby +hset +hsetnx) (~rq:{*}:suspects +lrem +ltrim)
     (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:history +unlink)
     (~rq:{*}:delayed +zadd +zrem +zremrangebyrank) (~rq:{*}:dead +del +xdel) (~rq:{*}:parked +hdel)
     (~rq:{*}:paused +del +set) (~rq:{*}:cursor ~rq:{*}:terms +del)
