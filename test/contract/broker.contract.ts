@@ -190,6 +190,23 @@ export function brokerContract(world: BrokerWorld): void {
       expect(ids([await wait])).toEqual(['due']);
     });
 
+    test.each([1, 2, 5])(
+      'hands out one that was offered to other consumers, and that nobody took, before those that are due later (%p at a time)',
+      async (count) => {
+        await pushAllLater('first');
+        const lease = await join();
+        await world.ageDelayed(QUEUE, HOUR_MS + 1);
+        await exchange(lease, [], 0);
+        expect(await waitingIds()).toEqual(['first']);
+        await pushAll('sent');
+        await pushAllLater('second', 'third');
+        await world.ageDelayed(QUEUE, 2 * HOUR_MS);
+        const taken: Buffer[] = [];
+        while (taken.length < 4) taken.push(...(await take(lease, count)));
+        expect(ids(taken)).toEqual(['first', 'second', 'third', 'sent']);
+      },
+    );
+
     test('lets one lease keep the time until that lease ends', async () => {
       const [lease, other] = [await join(), await join()];
       const asks = async (who: Lease): Promise<boolean> => {

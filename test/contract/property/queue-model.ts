@@ -4,6 +4,7 @@ import type {
   TrialStep,
 } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 import type { Exchanging, Outcome } from './commands.js';
+import { textOf } from './model-message.js';
 import type { ModelMessage } from './model-message.js';
 import { FENCE_MS, TERMS, WINDOW_MS, pauseMs } from './terms.js';
 
@@ -47,6 +48,8 @@ export class QueueModel {
   /** Who has the right to run the suspects. */
   #trial: number | undefined;
   #timekeeper: number | undefined;
+  /** A due message that was moved to the queue for other consumers. */
+  #offered: ModelMessage | undefined;
 
   join(): void {
     this.consumers.push({ state: 'live', held: [], fencedUntilMs: 0 });
@@ -216,12 +219,25 @@ export class QueueModel {
   #releaseDue(room: number): number | undefined {
     const due = this.delayed.filter(({ dueMs }) => dueMs <= this.nowMs).length;
     const places = room > 0 ? room : this.waiting.length === 0 ? 1 : 0;
-    const most = this.isPaused ? 0 : Math.min(places, due);
-    this.#toHead(this.delayed.splice(0, most).map(({ message }) => message));
+    const movable = this.isPaused ? 0 : Math.min(places, due);
+    const first = movable > 0 && room > 0 ? this.#takeOffered() : [];
+    const most = Math.min(movable, room > 0 ? room - first.length : 1);
+    const moved = this.delayed.splice(0, most).map(({ message }) => message);
+    if (room === 0 && most > 0) [this.#offered] = moved;
+    this.#toHead([...first, ...moved]);
     const [next] = this.delayed;
     if (next === undefined) return undefined;
     const inMs = Math.max(0, next.dueMs - this.nowMs);
-    return inMs === 0 && most === 0 ? undefined : inMs;
+    return inMs === 0 && most === 0 && first.length === 0 ? undefined : inMs;
+  }
+
+  /** Takes the head of the queue off if it was offered. */
+  #takeOffered(): ModelMessage[] {
+    const [head] = this.waiting;
+    if (head === undefined || this.#offered === undefined) return [];
+    if (textOf(head) !== textOf(this.#offered)) return [];
+    this.#offered = undefined;
+    return this.waiting.splice(0, 1);
   }
 
   #keepTime(index: number, step: TimeStep | undefined): boolean {
@@ -244,6 +260,7 @@ export class QueueModel {
   #endRoles(index: number): void {
     if (this.#trial === index) this.#trial = undefined;
     if (this.#timekeeper === index) this.#timekeeper = undefined;
+    this.#offered = undefined;
   }
 
   #suspectsFor(index: number): Suspects {

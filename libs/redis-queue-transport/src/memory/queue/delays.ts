@@ -4,6 +4,8 @@ import { goesOut } from './lanes.js';
 
 /** Most delayed messages that one command releases. */
 const MOST_DUE = 100;
+/** How much of an element tells it from others. */
+const OFFERED_BYTES = 96;
 
 /** The messages that one command delays, and who is to be told of them. */
 export class Delays {
@@ -44,7 +46,8 @@ function goesToLane(queue: StoredQueue, element: Buffer): boolean {
 /**
  * Moves delayed messages that are due to the head of the queue, the earliest first: no more than this consumer has room
  * for, or, where it has none, one for another consumer that waits, as long as nothing stands in its way. What comes next would
- * overtake those that stayed. None while the queue is paused.
+ * overtake those that stayed. None while the queue is paused. If nobody has taken that one by the next time, it stays in
+ * front of those that are due later.
  *
  * Returns the ms until the next one is due: 0 if more are due that can go on, undefined if there is no need to look.
  */
@@ -53,12 +56,25 @@ export function releaseDue(queue: StoredQueue, nowMs: number, room: number): num
   if (delayed.length === 0) return undefined;
   const places = room > 0 ? Math.min(room, MOST_DUE) : waiting.length === 0 ? 1 : 0;
   const isSlowed = queue.slowedUntilMs > nowMs;
-  const most = isSlowed || queue.isPaused ? 0 : Math.min(places, delayed.countDue(nowMs));
+  const movable = isSlowed || queue.isPaused ? 0 : Math.min(places, delayed.countDue(nowMs));
+  const first = movable > 0 && room > 0 ? takeOffered(queue) : undefined;
+  const most = first === undefined ? movable : Math.min(movable, room - 1);
   const due = Array.from({ length: most }, () => delayed.removeFirst()?.element);
   const going = due.filter((element) => element !== undefined && !goesToLane(queue, element));
+  if (room === 0 && going.length > 0) queue.offered = going[0]?.subarray(0, OFFERED_BYTES);
   for (const element of going.reverse()) if (element !== undefined) queue.putBack(element);
+  if (first !== undefined) queue.putBack(first);
   if (delayed.first === undefined) return undefined;
   const dueInMs = Math.max(0, Math.ceil(delayed.first.dueMs - nowMs));
   // What is due stays for the consumer that takes next.
-  return dueInMs === 0 && most === 0 ? undefined : dueInMs;
+  return dueInMs === 0 && most === 0 && first === undefined ? undefined : dueInMs;
+}
+
+/** Takes the head of the queue off if it was offered to other consumers. */
+function takeOffered(queue: StoredQueue): Buffer | undefined {
+  const { offered, waiting } = queue;
+  if (offered === undefined) return undefined;
+  if (waiting.at(0)?.subarray(0, offered.length).equals(offered) !== true) return undefined;
+  queue.offered = undefined;
+  return waiting.shift();
 }

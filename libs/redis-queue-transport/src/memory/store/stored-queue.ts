@@ -68,6 +68,8 @@ export class StoredQueue {
   trial: string | undefined;
   /** The consumer that keeps the time. */
   timekeeper: string | undefined;
+  /** The beginning of a due message that was moved to `waiting` for other consumers. */
+  offered: Buffer | undefined;
 
   readonly #listeners = new Set<WakeListener>();
 
@@ -100,11 +102,15 @@ export class StoredQueue {
     (isSuspect ? this.suspects : this.waiting).unshift(element);
   }
 
-  /** Ends the roles of a consumer. Returns whether it had any, which another one must then take. */
+  /**
+   * Ends the roles of a consumer, and forgets what was offered. Returns whether it had any, which another one must then
+   * take.
+   */
   endRoles(consumer: string): boolean {
     const hadAny = this.trial === consumer || this.timekeeper === consumer;
     if (this.trial === consumer) this.trial = undefined;
     if (this.timekeeper === consumer) this.timekeeper = undefined;
+    this.offered = undefined;
     return hadAny;
   }
 
@@ -138,5 +144,6 @@ export class StoredQueue {
     this.slowedUntilMs = 0;
     this.trial = undefined;
     this.timekeeper = undefined;
+    this.offered = undefined;
   }
 }

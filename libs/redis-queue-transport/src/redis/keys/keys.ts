@@ -135,7 +135,8 @@ export interface QueueKeys {
   readonly suspects: string;
   /**
    * Hash: which consumer has a role for all of them. `trial`: runs the suspects; `timekeeper`: releases what is due, and
-   * is told about earlier due times.
+   * is told about earlier due times. And `offered`: the beginning of a due message that was moved to `waiting` for
+   * other consumers.
    */
   readonly roles: string;
   /** Sorted set: messages that are not due yet, by their due time in Redis ms. */

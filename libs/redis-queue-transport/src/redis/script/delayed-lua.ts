@@ -53,6 +53,9 @@ const MOST_DUE = 100;
 const DUE_STEP = 16;
 const MOST_DUE_BYTES = 1_048_576;
 
+/** Enough of an element to tell it from others: its id is near the beginning. */
+const OFFERED_BYTES = 96;
+
 /** Longer than any timer can run. */
 const LATEST_DUE_MS = 2 ** 31;
 
@@ -62,6 +65,9 @@ const LATEST_DUE_MS = 2 ** 31;
  * (`room`): more would stay at the head, and what comes due next would overtake them. If it has no place, it moves one,
  * for another consumer that waits, as long as the queue is empty. It moves none while the queue is paused. One that was
  * not handed out before, and has a key of which others are out, goes to the end of its lane instead.
+ *
+ * If nobody has taken the one for another consumer by the next time, it stays in front of those that are due later:
+ * `offered` in `roles` is how it begins.
  *
  * Returns when the next one is due, or false if nobody has to know; ms until then, 0 if more are due that can be moved,
  * -1 if there is no need to look; and 1 if the first one that is due is large. If `knownDue` is still to come, the next
@@ -88,14 +94,24 @@ local function releaseDue(now, isPaused)
     end
     return string.format('%.0f', by)
   end
+  -- The head of the queue, if it was offered to others. A large head is not read.
+  local function offeredHead()
+    local offered = redis.call('HGET', roles, 'offered')
+    local many = offered and redis.call('LLEN', waiting) or 0
+    if many == 0 or redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', 1) / many > ${LARGE_BYTES} then return false end
+    local head = redis.call('LRANGE', waiting, 0, 0)[1]
+    return string.sub(head, 1, #offered) == offered and head
+  end
   local allDue = redis.call('ZCOUNT', delayed, '-inf', now)
-  local most, isDueLarge = 0, 0
+  local most, isDueLarge, first = 0, 0, false
   if isPaused == 0 then
     if allDue > 0 and isFirstLarge() then isDueLarge = 1
     elseif tonumber(room) > 0 then most = math.min(room, ${MOST_DUE})
     elseif redis.call('LLEN', waiting) == 0 then most = 1 end
   end
   most = math.min(most, allDue)
+  if most > 0 and tonumber(room) > 0 then first = offeredHead() end
+  if first then most = math.min(most, room - 1) end
   if most > ${DUE_STEP} and most * meanOfFirst(most) > ${MOST_DUE_BYTES} then most = ${DUE_STEP} end
   if most > 1 and most * meanOfFirst(most) > ${MOST_DUE_BYTES} then most = 1 end
   if most > 0 then
@@ -106,11 +122,19 @@ local function releaseDue(now, isPaused)
       goes[i] = not key or wasOut or goesOut(lanes, terms, key)
       if not goes[i] then toLane(lanes, key, due[i]) end
     end
+    -- Nothing may fail from here until it is back: suspects that are no list would lose it.
+    if first then
+      redis.call('LLEN', suspects)
+      redis.call('LTRIM', waiting, 1, -1)
+    end
     for i = most, 1, -1 do
       if goes[i] then putBack(due[i]) end
     end
+    if first then redis.call('LPUSH', waiting, first) end
     redis.call('ZREMRANGEBYRANK', delayed, 0, most - 1)
+    if room == '0' and goes[1] then redis.call('HSET', roles, 'offered', string.sub(due[1], 1, ${OFFERED_BYTES})) end
   end
+  if first then redis.call('HDEL', roles, 'offered') end
   local nextDue, dueIn = false, -1
   local isKnown = knownDue ~= '' and tonumber(knownDue) > now
   if isKnown and redis.call('ZCOUNT', delayed, '-inf', '(' .. knownDue) == 0 then nextDue = knownDue
@@ -120,10 +144,10 @@ local function releaseDue(now, isPaused)
   end
   if nextDue then dueIn = math.max(0, math.ceil(tonumber(nextDue) - now)) end
   -- Due messages stay for the consumer that takes next.
-  if dueIn == 0 and most == 0 then dueIn = -1 end
+  if dueIn == 0 and most == 0 and not first then dueIn = -1 end
   return nextDue, dueIn, isDueLarge
 end
 `,
-  ['delayed', 'waiting', 'lanes', 'terms', 'room', 'knownDue', 'readsLarge'],
+  ['delayed', 'waiting', 'suspects', 'roles', 'lanes', 'terms', 'room', 'knownDue', 'readsLarge'],
   [PUT_BACK, ENTER],
 );

@@ -2,7 +2,8 @@ import { SharedLua } from './shared-lua.js';
 
 /**
  * Ends the roles that a consumer has in its queue, as the Lua function `endRoles(consumer)`. Returns whether it had
- * any, which another consumer must then take over.
+ * any, which another consumer must then take over. It also forgets what was offered, so that nothing is left behind by
+ * the last consumer.
  */
 export const END_ROLES = new SharedLua(
   `
@@ -14,6 +15,7 @@ local function endRoles(consumer)
       hasAny = true
     end
   end
+  redis.call('HDEL', roles, 'offered')
   return hasAny
 end
 `,
