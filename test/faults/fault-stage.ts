@@ -61,7 +61,7 @@ export class FaultStage {
   async startConsumer(
     options: ConsumerSettings['options'] = {},
     url: ConsumerSettings['url'] = this.rig.redis.url,
-    more: Pick<ConsumerSettings, 'hears' | 'clockAheadMs' | 'sleeps'> = {},
+    more: Pick<ConsumerSettings, 'hears' | 'clockAheadMs' | 'limit' | 'sleeps'> = {},
   ): Promise<ConsumerProcess> {
     const { prefix } = this.rig;
     const { queue, journal } = this;

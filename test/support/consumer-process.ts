@@ -1,5 +1,9 @@
 import type { RedisOptions } from 'ioredis';
-import type { RedisQueueHealth, RedisQueueServerOptions } from 'nestjs-redis-queue-transport';
+import type {
+  RedisQueueHealth,
+  RedisQueueLimitOptions,
+  RedisQueueServerOptions,
+} from 'nestjs-redis-queue-transport';
 import { readJournal } from './journal.js';
 import type { JournalEntry } from './journal.js';
 import { TestProcess } from './test-process.js';
@@ -53,6 +57,8 @@ export interface ConsumerSettings {
     | 'retry'
     | 'shutdownTimeoutMs'
   >;
+  /** What all processes together may do. */
+  readonly limit?: RedisQueueLimitOptions;
   /** The pattern of the live events that it notes. */
   readonly hears?: string;
   /** Gives it a wall clock of its own: see {@link ConsumerProcess.setClock}. */

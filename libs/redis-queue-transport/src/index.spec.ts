@@ -49,6 +49,7 @@ const VALUES = [
   'SenderFullError',
   'ServerStartedError',
   'ShutdownError',
+  'SlowDown',
   'UndecodableError',
   'UnencodableError',
   'UnsafeRedisError',
@@ -103,6 +104,7 @@ interface Types {
   RedisQueueEvents: library.RedisQueueEvents;
   RedisQueueHandlerOptions: library.RedisQueueHandlerOptions;
   RedisQueueHealth: library.RedisQueueHealth;
+  RedisQueueLimitOptions: library.RedisQueueLimitOptions;
   RedisQueueFeedOptions: library.RedisQueueFeedOptions;
   RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
   RedisQueueModuleOptions: library.RedisQueueModuleOptions;
@@ -167,6 +169,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueFeedOptions',
   'RedisQueueHandlerOptions',
   'RedisQueueHealth',
+  'RedisQueueLimitOptions',
   'RedisQueueModuleAsyncOptions',
   'RedisQueueModuleOptions',
   'RedisQueueName',

@@ -48,6 +48,7 @@ export type {
   RedisQueueClientOptions,
   RedisQueueFeedOptions,
   RedisQueueHandlerOptions,
+  RedisQueueLimitOptions,
   RedisQueueRetryOptions,
   RedisQueueServerOptions,
 } from './nest/options/options.js';
@@ -88,7 +89,7 @@ export type {
   RedisQueueEventHandlerOptions,
   RedisQueuePattern,
 } from './nest/handlers/decorators.js';
-export { DeadLetter, RetryLater } from './nest/context/exceptions.js';
+export { DeadLetter, RetryLater, SlowDown } from './nest/context/exceptions.js';
 export { isWorthRetrying } from './nest/internals/worth-retrying.js';
 export { RedisQueueAdmin } from './nest/admin/redis-queue-admin.js';
 export type {

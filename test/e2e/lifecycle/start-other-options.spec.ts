@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { jsonCodec, rawCodec } from 'nestjs-redis-queue-transport';
-import type { Codec, RedisQueueServerOptions } from 'nestjs-redis-queue-transport';
+import type {
+  Codec,
+  RedisQueueLimitOptions,
+  RedisQueueServerOptions,
+} from 'nestjs-redis-queue-transport';
 import { controllerOf } from '../delivery/controller.js';
 import { eventControllerOf } from '../events/controller.js';
 import { nestRig } from '../../support/nest-rig.js';
@@ -73,6 +77,17 @@ describe('a server of a queue that another one serves with different options', (
 
     expect(warnings()).toHaveLength(1);
     expect(warnings()[0]).toMatch(/^"work" is.*once\.windowMs is none here and 9000 there\./s);
+  });
+
+  test('says it for limits of a queue', async () => {
+    const serveLimited = (limit: RedisQueueLimitOptions) =>
+      rig.serve({ controllers: [controllerOf('work', nothing, { options: { limit } })] });
+    await serveLimited({ running: 5 });
+
+    await serveLimited({ running: 5, rate: 50 });
+
+    expect(warnings()).toHaveLength(1);
+    expect(warnings()[0]).toContain('limit is 5 running, 50 in 1000 ms here and 5 running there.');
   });
 
   test('says it for durable events in the same group', async () => {

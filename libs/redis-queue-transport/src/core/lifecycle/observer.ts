@@ -69,8 +69,14 @@ export interface RedisQueueObserver {
     delivery: ObservedDelivery,
     retry: { readonly delayMs: number; readonly error: unknown },
   ): void;
-  /** It runs again after `delayMs`, since its handler asked for that. */
-  postponed?(delivery: ObservedDelivery, postponement: { readonly delayMs: number }): void;
+  /**
+   * It runs again after `delayMs`, since its handler asked for that. With `slowsQueue`, no other message of its queue
+   * starts before that either.
+   */
+  postponed?(
+    delivery: ObservedDelivery,
+    postponement: { readonly delayMs: number; readonly slowsQueue?: true },
+  ): void;
   /** It is dead-lettered. */
   deadLettered?(
     delivery: ObservedDelivery,

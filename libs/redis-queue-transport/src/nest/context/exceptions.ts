@@ -3,6 +3,7 @@ import { isMarked, mark } from '../../core/errors/mark.js';
 import { invalid } from '../../core/options/options.js';
 
 const RETRY_LATER = mark('retryLater');
+const SLOW_DOWN = mark('slowDown');
 const DEAD_LETTER = mark('deadLetter');
 
 /**
@@ -40,6 +41,29 @@ export class RetryLater extends SteeringException {
   }
 }
 
+/**
+ * Throw it if the whole queue must wait, as when another service says how long not to call it (HTTP 429, `Retry-After`):
+ * for this time, by Redis's clock, no process starts another message of this queue. What runs goes on. The message itself
+ * comes first afterwards; as with {@link RetryLater}, this uses up none of the retry policy's `attempts`. If several
+ * handlers throw it, the latest end counts.
+ * @throws InvalidOptionError if ms is not a whole number ≥ 1
+ */
+export class SlowDown extends SteeringException {
+  static {
+    Object.defineProperty(this.prototype, SLOW_DOWN, { value: true });
+  }
+
+  readonly ms: number;
+
+  constructor({ ms }: { readonly ms: number }) {
+    if (!(Number.isSafeInteger(ms) && ms >= 1))
+      throw invalid('ms', 'a whole number of milliseconds ≥ 1', ms);
+    super(`Slow down for ${ms} ms`);
+    this.name = 'SlowDown';
+    this.ms = ms;
+  }
+}
+
 /** Throw it if trying again cannot help: the message is dead-lettered with this reason. */
 export class DeadLetter extends SteeringException {
   static {
@@ -55,6 +79,10 @@ export class DeadLetter extends SteeringException {
 /** Also recognises exceptions of other copies of this package. */
 export function isRetryLater(thrown: unknown): thrown is RetryLater {
   return isMarked(thrown, RETRY_LATER);
+}
+
+export function isSlowDown(thrown: unknown): thrown is SlowDown {
+  return isMarked(thrown, SLOW_DOWN);
 }
 
 export function isDeadLetter(thrown: unknown): thrown is DeadLetter {

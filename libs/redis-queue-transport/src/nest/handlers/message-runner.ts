@@ -13,7 +13,7 @@ import { DONE } from '../../core/delivery/outcome.js';
 import type { Result } from '../../core/delivery/outcome.js';
 import { contextOfHandled } from '../../core/process/handled-headers.js';
 import { rejected } from '../../core/errors/rejected.js';
-import { isDeadLetter, isRetryLater } from '../context/exceptions.js';
+import { isDeadLetter, isRetryLater, isSlowDown } from '../context/exceptions.js';
 import type { PacketCodec } from '../packets/packet-codec.js';
 import { RedisQueueContext } from '../context/redis-queue.context.js';
 import { letGo } from './let-go.js';
@@ -130,6 +130,7 @@ function failed(
 /** The outcome that a handler asked for by throwing, if it did. */
 export function steered(thrown: unknown): Result | undefined {
   if (isRetryLater(thrown)) return { kind: 'retryLater', delayMs: thrown.delayMs };
+  if (isSlowDown(thrown)) return { kind: 'retryLater', delayMs: thrown.ms, slowsQueue: true };
   if (isDeadLetter(thrown)) return { kind: 'reject', error: thrown };
   return undefined;
 }

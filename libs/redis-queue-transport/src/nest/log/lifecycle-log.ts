@@ -62,9 +62,10 @@ export class LifecycleLog implements RedisQueueObserver {
     );
   }
 
-  postponed(delivery: ObservedDelivery, { delayMs }: More<'postponed'>): void {
+  postponed(delivery: ObservedDelivery, { delayMs, slowsQueue }: More<'postponed'>): void {
+    const alike = slowsQueue === true ? ', and its queue to wait as long' : '';
     this.logger.debug(
-      `Attempt ${delivery.attempt} of ${nameOf(delivery)} asked to run again in ${delayMs} ms.`,
+      `Attempt ${delivery.attempt} of ${nameOf(delivery)} asked to run again in ${delayMs} ms${alike}.`,
     );
   }
 

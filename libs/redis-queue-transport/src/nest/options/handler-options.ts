@@ -82,6 +82,7 @@ function resolve<Kind extends HandlerKind>(
   if (given.prefetch !== undefined)
     assertPrefetch(options.prefetch, options.concurrency * (options.batch?.size ?? 1));
   assertForeign(options, server.prefix);
+  if (given.prefetch !== undefined) assertNotLimited(options);
   return options as unknown as ResolvedOf<Kind>;
 }
 
@@ -100,6 +101,15 @@ function assertForeign({ feedFrom }: Pick<MessageOptions, 'feedFrom'>, prefix: s
     'feedFrom.list',
     `a list of another program, not one with the prefix ${prefix} of this library`,
     list,
+  );
+}
+
+/** What is taken in advance would have places that others need, and start when no rate counts it any more. */
+function assertNotLimited({ limit }: Pick<MessageOptions, 'limit'>): void {
+  if (limit === undefined) return;
+  throw new InvalidOptionError(
+    'prefetch',
+    'prefetch and limit exclude each other: what a process takes in advance would use up the limit',
   );
 }
 

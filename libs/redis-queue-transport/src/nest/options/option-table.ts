@@ -1,6 +1,7 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { jsonCodec } from '../../core/body/codec.js';
 import type { Codec } from '../../core/body/codec.js';
+import type { QueueLimit } from '../../core/broker/limit.js';
 import type { RetryPolicy } from '../../core/delivery/retry.js';
 import {
   flag,
@@ -83,6 +84,26 @@ const feedRule = nested<{ readonly list: string; readonly take: 'right' | 'left'
   { list: '', take: 'right' },
   ['list'],
 );
+
+const limitParts = nested<QueueLimit>(
+  {
+    running: wholeNumber('messages', 1),
+    rate: wholeNumber('messages', 1),
+    perMs: wholeNumber('milliseconds', 1),
+  },
+  { running: undefined, rate: undefined, perMs: 1_000 },
+);
+
+const limitRule: Rule<Readonly<QueueLimit>> = (value, option, above) => {
+  const limit = limitParts(value, option, above);
+  const isNone = limit.running === undefined && limit.rate === undefined;
+  if (isNone) throw invalid(option, 'an object with running, rate, or both', value);
+  const isPerMsAlone =
+    limit.rate === undefined && Reflect.get(value as object, 'perMs') !== undefined; // limitParts has checked it
+  if (isPerMsAlone)
+    throw invalid(`${option}.rate`, 'a number of messages if perMs is given', undefined);
+  return limit;
+};
 
 const onceRule = nested<{ readonly windowMs: number }>(
   { windowMs: wholeNumber('milliseconds', 1) },
@@ -167,6 +188,7 @@ export const OPTIONS = {
   once: option(onceRule, undefined, 'server', 'message', 'durable'),
   perKey: option(perKeyRule, undefined, 'message', 'durable'),
   feedFrom: option(feedRule, undefined, 'message'),
+  limit: option(limitRule, undefined, 'message', 'durable'),
   maxLength: option(wholeNumber('messages', 1), undefined, 'message', 'durable'),
 
   group: option(groupRule, undefined, 'server', 'durable'),

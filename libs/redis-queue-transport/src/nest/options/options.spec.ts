@@ -502,11 +502,30 @@ describe('the options of a handler', () => {
     { timeoutMs: 5 },
     { once: { windowMs: 5 } },
     { batch: { size: 5 } },
+    { limit: { running: 5 } },
   ])('that have no effect on live events are refused, not ignored: %j', (extras) => {
     expect(add(extras, true)).toThrow(
       `${Object.keys(extras)[0]} is for messages that wait in a queue, but the handler of "sum" hears live events`,
     );
     expect(add({ ...extras, group: 'billing' }, true)).not.toThrow();
+  });
+
+  test.each<[Record<string, unknown>, string]>([
+    [{ limit: {} }, 'limit must be an object with running, rate, or both, got {}'],
+    [{ limit: { perMs: 5 } }, 'limit must be an object with running, rate, or both'],
+    [
+      { limit: { running: 5, perMs: 5 } },
+      'limit.rate must be a number of messages if perMs is given',
+    ],
+    [{ limit: { running: 0 } }, 'limit.running must be a whole number of messages ≥ 1, got 0'],
+    [{ limit: { rate: 0.5 } }, 'limit.rate must be a whole number of messages ≥ 1, got 0.5'],
+    [{ limit: { rate: 5 }, prefetch: 500 }, 'prefetch and limit exclude each other'],
+  ])('that limit the queue must make sense: %j', (extras, message) => {
+    expect(add(extras, false)).toThrow(message);
+  });
+
+  test('that limit the queue have a second as their time', () => {
+    expect(add({ limit: { rate: 5 } }, false)).not.toThrow();
   });
 
   test('list the possible values if `from` is wrong', () => {

@@ -114,6 +114,30 @@ export interface RedisQueueHandlerOptions {
    * no limit.
    */
   readonly maxLength?: number | undefined;
+  /**
+   * What all processes together may do with this handler's queue; messages beyond it wait in their place. Excludes
+   * `prefetch`: a server's `prefetch` does not apply to this handler. All servers of the queue should have the same. For
+   * handlers only, not for a server. Default: no limit.
+   */
+  readonly limit?: RedisQueueLimitOptions | undefined;
+}
+
+/** `running`, `rate`, or both. */
+export interface RedisQueueLimitOptions {
+  /**
+   * Most messages that run at once in all processes together. What a dead process ran counts until its lease ends.
+   * Default: any number.
+   */
+  readonly running?: number | undefined;
+  /**
+   * Most messages that start in `perMs`, in all processes together and by Redis's clock; each attempt counts. After a
+   * rest, a tenth of them (at least one) may start at once, the others follow at equal intervals. So any time of `perMs`
+   * sees at most eleven tenths of `rate` start, and no more than `rate` if that is below 20. (Generic Cell Rate
+   * Algorithm, ITU-T I.371.) Default: any number.
+   */
+  readonly rate?: number | undefined;
+  /** The time, in ms, for which `rate` is given. Default 1000. */
+  readonly perMs?: number | undefined;
 }
 
 export interface RedisQueueFeedOptions {
@@ -152,7 +176,10 @@ export interface RedisQueueRetryOptions {
 }
 
 /** The options that a server can set for all of its handlers. */
-type ForAllHandlers = Omit<RedisQueueHandlerOptions, 'batch' | 'feedFrom' | 'maxLength' | 'perKey'>;
+type ForAllHandlers = Omit<
+  RedisQueueHandlerOptions,
+  'batch' | 'feedFrom' | 'limit' | 'maxLength' | 'perKey'
+>;
 
 export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {
   /**

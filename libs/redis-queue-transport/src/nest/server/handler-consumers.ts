@@ -52,12 +52,14 @@ class HandlerConsumers {
   ): Consumer {
     const { ids, observer, runtime } = this.served;
     const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.served.options;
-    const { prefetch = 0, leaseMs, once, batch } = handlerOptions;
+    const { prefetch = 0, leaseMs, once, batch, limit } = handlerOptions;
     const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
     const options = {
       queue,
       concurrency,
-      prefetch: Math.max(prefetch, concurrency),
+      // What was taken in advance would use up the limit.
+      prefetch: limit === undefined ? Math.max(prefetch, concurrency) : concurrency,
+      limit,
       leaseMs,
       deadLetterLimit,
       deadLetterMaxAgeMs,

@@ -1,3 +1,4 @@
+import type { QueueLimit } from '../../core/broker/limit.js';
 import type { Broker, OtherTerms, QueueTerms } from '../../core/broker/broker.js';
 import { PER_KEY_RUNNING } from '../../core/message/key.js';
 import { listed } from '../log/listed.js';
@@ -56,7 +57,7 @@ function queueTerms(
     maxPayloadBytes,
     ...server
   }: ResolvedServerOptions,
-  { retry, once, perKey, maxLength }: QueueOptions,
+  { retry, once, perKey, maxLength, limit }: QueueOptions,
 ): QueueTerms {
   const codecs = ['json', 'raw', ...[server.codec, ...server.codecs].map(({ name }) => name)];
   return {
@@ -68,6 +69,16 @@ function queueTerms(
     [PER_KEY_RUNNING]: String(perKey?.running ?? 1),
     maxPayloadBytes: String(maxPayloadBytes),
     maxLength: String(maxLength ?? 'none'),
+    limit: limitText(limit),
     codecs: [...new Set(codecs)].sort().join(', '),
   };
+}
+
+function limitText(limit: QueueLimit | undefined): string {
+  if (limit === undefined) return 'none';
+  const { running, rate, perMs } = limit;
+  const parts: string[] = [];
+  if (running !== undefined) parts.push(`${running} running`);
+  if (rate !== undefined) parts.push(`${rate} in ${perMs} ms`);
+  return parts.join(', ');
 }

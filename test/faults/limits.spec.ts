@@ -1,0 +1,108 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
+import type { JournalEntry } from '../support/journal.js';
+import { heldIn } from '../support/queue-dump.js';
+import { redisRig } from '../support/redis-rig.js';
+import { FaultStage } from './fault-stage.js';
+
+const rig = redisRig();
+
+jest.setTimeout(60_000);
+
+/** The most handlers that ran at once, as far as their processes lived. */
+function mostAtOnce(
+  entries: readonly JournalEntry[],
+  dead: readonly (number | undefined)[],
+): number {
+  const running = new Set<string>();
+  let most = 0;
+  for (const { event, id, pid } of entries) {
+    if (dead.includes(pid)) continue;
+    if (event === 'start') running.add(`${pid} ${id}`);
+    else if (event === 'end') running.delete(`${pid} ${id}`);
+    most = Math.max(most, running.size);
+  }
+  return most;
+}
+
+function messages(count: number, workMs: number): { id: string; workMs: number }[] {
+  return Array.from({ length: count }, (_, index) => ({ id: `m${index}`, workMs }));
+}
+
+describe('a limit of what runs, in several processes', () => {
+  test('holds while one of them is killed, and frees its places when its lease has ended', async () => {
+    const RUNNING = 4;
+    const stage = await FaultStage.open(rig);
+    const limited = { limit: { running: RUNNING } };
+    const start = () => stage.startConsumer({ concurrency: 10, maxCrashes: 9 }, undefined, limited);
+    const victim = await start();
+    await stage.send(...[0, 1, 2].map((number) => ({ id: `held ${number}`, holds: true })));
+    await eventually(() => expect(victim.journal).toHaveLength(3));
+    const others = [await start(), await start()];
+    const { pid } = victim.journal[0]!;
+    await victim.kill();
+    await stage.send(...messages(40, 20));
+    // One place is left; three come back with the lease of the dead process.
+    await eventually(() => {
+      const { length } = stage
+        .entries()
+        .filter(({ event, id }) => event === 'end' && id.startsWith('m'));
+      expect(length).toBeGreaterThan(2);
+    });
+    await eventually(() => {
+      for (const other of others) other.letGo();
+      expect(stage.ledger.idsOf('end')).toHaveLength(43);
+    }, 30_000);
+    await stage.untilAllHome();
+    expect(mostAtOnce(stage.entries(), [pid])).toBeLessThanOrEqual(RUNNING);
+    await stage.balance(3);
+  });
+
+  test('is used in full, and never exceeded', async () => {
+    const RUNNING = 6;
+    const stage = await FaultStage.open(rig);
+    const limited = { limit: { running: RUNNING } };
+    for (let process = 0; process < 3; process += 1)
+      await stage.startConsumer({ concurrency: 4 }, undefined, limited);
+    const sending = stage.send(...messages(200, 15));
+    let mostHeld = 0;
+    await eventually(async () => {
+      mostHeld = Math.max(mostHeld, heldIn(await stage.dump()));
+      expect(stage.ledger.idsOf('end')).toHaveLength(200);
+    }, 30_000);
+    await sending;
+    await stage.untilAllHome();
+    expect(mostAtOnce(stage.entries(), [])).toBe(RUNNING);
+    // A message that was waited for is in a list while Redis is asked whether it may start.
+    expect(mostHeld).toBeLessThanOrEqual(RUNNING + 3);
+  });
+});
+
+describe('a limit of what starts in a time, in several processes', () => {
+  test('is met, and not exceeded in any second', async () => {
+    const RATE = 50;
+    const COUNT = 200;
+    const stage = await FaultStage.open(rig);
+    const limited = { limit: { rate: RATE } };
+    for (let process = 0; process < 3; process += 1)
+      await stage.startConsumer({ concurrency: 10 }, undefined, limited);
+    await stage.send(...messages(COUNT, 5));
+    await eventually(() => expect(stage.ledger.idsOf('end')).toHaveLength(COUNT), 30_000);
+    await stage.untilAllHome();
+    const starts = stage
+      .entries()
+      .filter(({ event }) => event === 'start')
+      .map(({ atMs }) => atMs)
+      .sort((one, other) => one - other);
+    const tookMs = starts.at(-1)! - starts[0]!;
+    // A tenth starts at once.
+    const leastMs = ((COUNT - RATE / 10) / RATE) * 1_000;
+    expect(tookMs).toBeGreaterThan(leastMs * 0.98);
+    expect(tookMs).toBeLessThan(leastMs * 1.1);
+    // Handlers start a little later than their messages are taken, some later than others.
+    const inAnySecond = starts.map(
+      (from) => starts.filter((at) => at >= from && at < from + 1_000).length,
+    );
+    expect(Math.max(...inAnySecond)).toBeLessThanOrEqual(RATE * 1.2);
+  });
+});
