@@ -187,6 +187,36 @@ describe('the recipe for orders that are not paid', () => {
   });
 });
 
+describe('the recipe for orders of a customer', () => {
+  const { start, run } = page('customer-orders.md');
+
+  test('an order that pauses for a retry holds up the next ones of its customer, and nobody else', async () => {
+    const shop = await start('shop');
+    await shop.showsAll();
+    await run('place');
+
+    await shop.goesOnInSomeOrder();
+    await run('report');
+
+    const before = shop.lines.indexOf('order 1 is paid: Ada has invoice 1');
+    expect(shop.lines.slice(0, before).filter((line) => line.includes('is paid'))).toHaveLength(3);
+    await eventually(async () => expect(await admin.lengths('order.pay')).toMatchObject(SETTLED));
+  });
+
+  test('two shops keep the order together', async () => {
+    const shops = [await start('shop'), await start('shop')];
+    for (const shop of shops) await shop.showsAll();
+    await run('place');
+
+    await eventually(() => {
+      const lines = shops.flatMap((shop) => shop.lines);
+      expect(lines.filter((line) => line.includes('is paid'))).toHaveLength(6);
+    }, 20_000);
+
+    await run('report');
+  });
+});
+
 describe('the recipe for flash sales', () => {
   const { start, run } = page('flash-sale.md');
 
