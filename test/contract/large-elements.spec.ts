@@ -62,6 +62,30 @@ describe('a large element that others pushed', () => {
     await lease.leave();
   });
 
+  test('waits for the limit of its queue, and keeps its place', async () => {
+    const limit = { running: 2, rate: undefined, perMs: 1_000 };
+    const leases = [1, 2].map(() => broker.join(QUEUE, { ...TERMS, limit }, () => undefined));
+    const [one, other] = await Promise.all(leases);
+    const names = ['a', 'b', 'c', 'd'];
+    const foreign = names.map((id) => Buffer.from(element(id, `"${'x'.repeat(300_000)}"`)));
+    await world.pushForeign(QUEUE, ...foreign);
+
+    const taken: Buffer[] = [];
+    for (let tries = 0; tries < 6; tries += 1) {
+      for (const lease of [one!, other!]) {
+        const reply = await lease.exchange([], 3);
+        if (reply !== 'leaseLost') taken.push(...reply.taken);
+      }
+    }
+
+    expect(ids(taken)).toEqual(['a', 'b']);
+    const { waiting, processing } = await world.dump(QUEUE);
+    expect(ids(waiting)).toEqual(['c', 'd']);
+    expect([...processing.values()].flat()).toHaveLength(2);
+    await Promise.all([one!.leave(), other!.leave()]);
+    world.expectParked();
+  });
+
   test('is taken as it is if bodies cannot be parked', async () => {
     const parked = world.key(QUEUE, 'parked');
     await rig.commands.set(parked, 'of somebody else');
