@@ -19,6 +19,7 @@ export function outByLists(dump: QueueDump): ReadonlyMap<string, number> {
 /** What is counted is what the lists say, and in each lane somebody waits for somebody. */
 export function expectTrueCounts(dump: QueueDump): void {
   expect(dump.out).toEqual(outByLists(dump));
+  expect(dump.inLanes).toBe([...dump.lanes.values()].flat().length);
   const idle = [...dump.lanes.keys()].filter((key) => !dump.out.has(key));
   expect(idle).toEqual([]);
 }

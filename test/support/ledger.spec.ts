@@ -8,6 +8,7 @@ const ONE_EXPIRED: QueueDump = {
   processing: new Map(),
   lanes: new Map(),
   out: new Map(),
+  inLanes: 0,
   delayed: [],
   dead: [],
   expired: 1,

@@ -13,6 +13,8 @@ export interface QueueDump {
   readonly lanes: ReadonlyMap<string, readonly Buffer[]>;
   /** How many of each key are out. */
   readonly out: ReadonlyMap<string, number>;
+  /** How many messages are in lanes, as it is counted. */
+  readonly inLanes: number;
   /** In the order in which they are due. */
   readonly delayed: readonly Buffer[];
   /** Newest first. Each entry of the stream has one field, `element`. */
@@ -83,17 +85,19 @@ export async function dumpQueue(redis: Redis, prefix: string, queue: string): Pr
   const [names, held, waiting, delayed, dead, counts, parked, suspects, keys, laned, lanes] =
     reply as Reply;
   const [expired, repeated, deadLettersDropped, parkedEver] = counts.map(Number);
+  const out = new Map(
+    lanes.flatMap((field, index): [string, number][] =>
+      index % 2 === 0 ? [[String(field), Number(lanes[index + 1])]] : [],
+    ),
+  );
+  const inLanes = out.get(IN_LANES) ?? 0;
+  out.delete(IN_LANES);
   return {
     waiting,
     suspects,
     lanes: new Map(keys.map((key, index) => [String(key), laned[index] ?? []])),
-    out: new Map(
-      lanes.flatMap((field, index) =>
-        index % 2 === 0 && String(field) !== IN_LANES
-          ? [[String(field), Number(lanes[index + 1])]]
-          : [],
-      ),
-    ),
+    out,
+    inLanes,
     processing: new Map(names.map((name, index) => [String(name), held[index] ?? []])),
     delayed,
     dead,

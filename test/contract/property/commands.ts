@@ -7,6 +7,8 @@ import type {
 export type Outcome =
   'ack' | 'once' | 'release' | 'retry' | 'retryLater' | 'deadLetter' | 'expired' | 'repeated';
 
+export type RemovedFrom = 'waiting' | 'lanes' | 'suspects' | 'delayed' | 'held';
+
 export type Listed = 'waiting' | 'suspects' | 'held' | 'oldestDead' | 'newestDead';
 
 /** What senders do. */
@@ -20,6 +22,8 @@ type Sending =
       readonly hours: number;
       /** Which of a few ids it shares with others within a window; undefined for an id of its own. */
       readonly sharedId: number | undefined;
+      /** Of each of them, in turn; undefined for none. */
+      readonly keys: readonly (string | undefined)[];
     }
   | { readonly kind: 'pushForeign' };
 
@@ -65,7 +69,9 @@ type Consuming =
   | Simple
   /** `crash`: its lease ends first. */
   | { readonly kind: 'crash' | 'reclaim'; readonly consumer: number; readonly by: number }
-  | { readonly kind: 'passTime'; readonly hours: number };
+  | { readonly kind: 'passTime'; readonly hours: number }
+  /** How many of each key may be out. */
+  | { readonly kind: 'setMost'; readonly most: number };
 
 /** What tools do. */
 export type Tending =
@@ -73,7 +79,7 @@ export type Tending =
   | { readonly kind: 'purge'; readonly what: 'waiting' | 'delayed' | 'all' }
   | {
       readonly kind: 'remove';
-      readonly from: 'waiting' | 'suspects' | 'delayed' | 'held';
+      readonly from: RemovedFrom;
       readonly at: number;
     }
   | {
@@ -109,12 +115,16 @@ const outcome = fc.constantFrom<Outcome[]>(
   'repeated',
 );
 
+/** Few, so that there are several messages of each. */
+const key = fc.constantFrom(undefined, undefined, 'a', 'a', 'b', 'c d');
+
 const push = fc.record({
   kind: fc.constant('push' as const),
   isLarge: fc.constantFrom(false, false, false, false, true),
   more: fc.constantFrom(0, 0, 1, 2, 3),
   hours: fc.constantFrom(0, 0, 0, 0, 0, 1, 2, 3),
   sharedId: fc.constantFrom(undefined, undefined, undefined, ...Array(SHARED_IDS).keys()),
+  keys: fc.array(key, { minLength: 1, maxLength: 4 }),
 });
 
 const exchange = fc.record({
@@ -160,12 +170,7 @@ const ended = fc.record({
   by: consumer,
 });
 
-const place = fc.constantFrom(
-  'waiting' as const,
-  'suspects' as const,
-  'delayed' as const,
-  'held' as const,
-);
+const place = fc.constantFrom<RemovedFrom[]>('waiting', 'lanes', 'suspects', 'delayed', 'held');
 
 const tending: fc.Arbitrary<Tending> = fc.oneof(
   {
@@ -218,6 +223,13 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('passTime' as const),
       hours: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('setMost' as const),
+      most: fc.constantFrom(1, 2),
     }),
   },
   { weight: 14, arbitrary: fc.record({ kind: fc.constant('tend' as const), tending }) },

@@ -2,7 +2,8 @@ import type { AdminBroker } from '../../../libs/redis-queue-transport/src/core/a
 import type { Broker } from '../../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type { Element } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { QueueWorld } from '../broker-world.js';
-import { labelOf } from './labels.js';
+import { expectTrueCounts } from '../counted-keys.js';
+import { byKey, labelOf } from './labels.js';
 
 /** Who else gets what is emitted: nobody takes from its queue. */
 const OTHER_GROUP = 'mail';
@@ -45,10 +46,16 @@ export class EventPlace {
 
   /** What the other group and the history have got. */
   async state(): Promise<readonly string[][]> {
-    const { waiting } = await this.world.dump(this.#other);
+    const other = await this.world.dump(this.#other);
+    expectTrueCounts(other);
+    const inLanes = [...other.lanes].sort(byKey).flatMap(([, lane]) => lane);
     const part = { from: undefined, count: ALL, isNewestFirst: false };
     const history = await this.admin.events.history(this.pattern, part);
-    return [waiting.map(labelOf), history.map(({ element }) => labelOf(element))];
+    return [
+      other.waiting.map(labelOf),
+      inLanes.map(labelOf),
+      history.map(({ element }) => labelOf(element)),
+    ];
   }
 
   /** Answers the bodies that are left beside the other group's queue. */

@@ -1,7 +1,8 @@
 import type { Command, Exchanging, ExchangingAgain, Simple } from './commands.js';
+import { byKey } from './labels.js';
 import { labelOf, newMessage, textOf } from './model-message.js';
 import type { ModelMessage } from './model-message.js';
-import { tend } from './model-tending.js';
+import { inLanes, tend } from './model-tending.js';
 import { QueueModel } from './queue-model.js';
 import type { Answer, QueueState } from './side.js';
 import { HOUR_MS, LARGE_BYTES, delayMs } from './terms.js';
@@ -15,7 +16,7 @@ export class Expectation {
   /** How many settlements each consumer can give again. */
   readonly #repeatable = new Map<number, number>();
   /** What was emitted, in order. */
-  readonly #emitted: string[] = [];
+  readonly #emitted: ModelMessage[] = [];
 
   constructor(
     /** What is pushed is emitted instead. */
@@ -33,6 +34,7 @@ export class Expectation {
       case 'pushForeign':
       case 'join':
       case 'passTime':
+      case 'setMost':
         return command;
       case 'tend':
         return this.#prepareTending(command);
@@ -98,7 +100,8 @@ export class Expectation {
     if (tending.kind !== 'remove') return command;
     const { consumers, delayed, suspects, waiting } = this.#model;
     const held = consumers.flatMap((consumer) => consumer.held);
-    const { length } = { waiting, suspects, delayed, held }[tending.from];
+    const lanes = inLanes(this.#model);
+    const { length } = { waiting, lanes, suspects, delayed, held }[tending.from];
     if (length === 0) return undefined;
     return { kind: 'tend', tending: { ...tending, at: tending.at % length } };
   }
@@ -121,7 +124,7 @@ export class Expectation {
       case 'push':
         return this.#push(command, number);
       case 'pushForeign':
-        model.waiting.push(newMessage(`f${number}`, undefined, false));
+        model.waiting.push(newMessage(`f${number}`, undefined, undefined));
         return undefined;
       case 'join':
         return model.join();
@@ -138,6 +141,9 @@ export class Expectation {
         return model.reclaim(command.consumer);
       case 'passTime':
         model.nowMs += command.hours * HOUR_MS;
+        return undefined;
+      case 'setMost':
+        model.most = command.most;
         return undefined;
       case 'tend':
         return tend(model, command.tending);
@@ -173,15 +179,16 @@ export class Expectation {
   }
 
   #push(command: Command & { readonly kind: 'push' }, number: number): Answer {
-    const { hours, isLarge, more, sharedId } = command;
+    const { hours, isLarge, keys, more, sharedId } = command;
     const id = sharedId === undefined ? `m${number}` : `d${sharedId}`;
-    const first = newMessage(isLarge ? `${id}+` : `n${number}`, id, isLarge);
+    const first = newMessage(isLarge ? `${id}+` : `n${number}`, id, keys[0], isLarge);
     const isDelayed = hours > 0 && !this.isEvent;
     const dueMs = isDelayed ? this.#model.nowMs + delayMs(hours, number) : 0;
     const pushed = [this.#pushOne(first, dueMs, sharedId !== undefined)];
     for (let place = 1; place <= more; place += 1) {
       const another = `${number}.${place}`;
-      pushed.push(this.#pushOne(newMessage(`n${another}`, `m${another}`, false), 0, false));
+      const message = newMessage(`n${another}`, `m${another}`, keys[place % keys.length]);
+      pushed.push(this.#pushOne(message, 0, false));
     }
     return pushed;
   }
@@ -190,7 +197,7 @@ export class Expectation {
     const pushed = this.#model.push(message, dueMs, isShared);
     if (!this.isEvent) return pushed;
     const isDuplicate = pushed === 'duplicate';
-    if (!isDuplicate) this.#emitted.push(message.label);
+    if (!isDuplicate) this.#emitted.push(message);
     return { groups: isDuplicate ? 0 : 2, isDuplicate, isKept: !isDuplicate };
   }
 
@@ -218,17 +225,22 @@ export class Expectation {
   /** It is back after the second exchange: the first one shows that there is something. */
   #loseTake({ consumer, trial }: ExchangingAgain, number: number): Answer {
     const model = this.#model;
-    const stray = model.waiting.splice(0, 1);
+    const stray = model.take(consumer);
     this.#exchangeOnly(exchangingNothing(consumer, trial), number);
-    model.waiting.unshift(...stray);
+    if (stray !== undefined) {
+      const holder = model.consumer(consumer);
+      holder.held = holder.held.filter((message) => message !== stray);
+      model.waiting.unshift(stray);
+    }
     return this.#exchangeOnly(exchangingNothing(consumer, trial), number);
   }
 
   state(): QueueState {
-    const { consumers, counts, dead, delayed, isPaused, nowMs, parked, suspects, waiting } =
+    const { consumers, counts, dead, delayed, isPaused, lanes, nowMs, parked, suspects, waiting } =
       this.#model;
     return {
       waiting: waiting.map(textOf),
+      lanes: [...lanes].sort(byKey).map(([key, lane]) => [key, ...lane.map(textOf)]),
       suspects: suspects.map(textOf),
       delayed: delayed.map(({ dueMs, message }) => [textOf(message), dueMs <= nowMs]),
       dead: dead.toReversed().map(labelOf),
@@ -240,8 +252,24 @@ export class Expectation {
       counts,
       parked,
       isPaused,
-      others: this.isEvent ? [this.#emitted, this.#emitted] : [],
+      others: this.isEvent ? this.#others() : [],
     };
+  }
+
+  /** Nobody takes from the other group: one of each key waits, and the others are in its lane. */
+  #others(): readonly (readonly string[])[] {
+    const firsts = new Map<string, ModelMessage>();
+    for (const message of this.#emitted)
+      if (message.key !== undefined && !firsts.has(message.key)) firsts.set(message.key, message);
+    const isOut = (message: ModelMessage): boolean =>
+      message.key === undefined || firsts.get(message.key) === message;
+    const laneOf = (key: string): string[] =>
+      this.#emitted.filter((one) => one.key === key && !isOut(one)).map(labelOf);
+    return [
+      this.#emitted.filter(isOut).map(labelOf),
+      [...firsts].sort(byKey).flatMap(([key]) => laneOf(key)),
+      this.#emitted.map(labelOf),
+    ];
   }
 }
 

@@ -12,6 +12,14 @@ export function labelOfDead(element: Buffer): string {
   return labelOf(readDeadLetter(element)?.original ?? element);
 }
 
+/** Orders the entries of a map by their keys. */
+export function byKey(
+  [one]: readonly [string, unknown],
+  [other]: readonly [string, unknown],
+): number {
+  return one < other ? -1 : 1;
+}
+
 /** What tells a message from others, wherever it is: its body, or its id where the body is large. */
 export function labelOf(element: Buffer): string {
   const { id, parked, body } = decodeElement(element);

@@ -4,13 +4,25 @@ export interface ModelMessage {
   readonly label: string;
   /** Undefined for data of other programs. */
   readonly id: string | undefined;
+  /** Messages of one key are handled one after the other. */
+  readonly key: string | undefined;
   readonly attempt: number;
   readonly crashes: number;
   readonly isParked: boolean;
 }
 
-export function newMessage(label: string, id: string | undefined, isParked: boolean): ModelMessage {
-  return { label, id, attempt: 1, crashes: 0, isParked };
+export function newMessage(
+  label: string,
+  id: string | undefined,
+  key: string | undefined,
+  isParked = false,
+): ModelMessage {
+  return { label, id, key, attempt: 1, crashes: 0, isParked };
+}
+
+/** It was handed out before. */
+export function wasOut({ attempt, crashes }: ModelMessage): boolean {
+  return attempt > 1 || crashes > 0;
 }
 
 export function textOf({ label, attempt, crashes }: ModelMessage): string {

@@ -1,5 +1,6 @@
-import type { Listed, Tending } from './commands.js';
-import { labelOf, textOf } from './model-message.js';
+import type { Listed, RemovedFrom, Tending } from './commands.js';
+import { byKey } from './labels.js';
+import { labelOf, textOf, wasOut } from './model-message.js';
 import type { ModelMessage } from './model-message.js';
 import type { QueueModel } from './queue-model.js';
 
@@ -22,7 +23,7 @@ export function tend(model: QueueModel, tending: Tending): unknown {
     }
     case 'redrive': {
       const moved = model.dead.splice(tending.from, tending.count);
-      model.waiting.push(...moved.map(redriven));
+      for (const message of moved) model.enter(redriven(message));
       // The second time nothing is there any more.
       return [moved.length, 0];
     }
@@ -41,27 +42,45 @@ export function tend(model: QueueModel, tending: Tending): unknown {
 function purge(model: QueueModel, what: 'waiting' | 'delayed' | 'all'): number {
   const removed: ModelMessage[] = [];
   if (what !== 'delayed') {
-    removed.push(...model.suspects, ...model.waiting);
+    removed.push(...model.suspects, ...model.waiting, ...[...model.lanes.values()].flat());
+    model.lanes.clear();
     model.suspects = [];
     model.waiting = [];
   }
-  if (what !== 'waiting') {
-    removed.push(...model.delayed.map(({ message }) => message));
-    model.delayed = [];
-  }
+  if (what !== 'waiting')
+    for (let left = model.delayed.length; left > 0; left -= 1)
+      for (const { message } of model.delayed.splice(0, 1)) {
+        removed.push(message);
+        if (wasOut(message)) model.goOn(message.key);
+      }
   model.drop(removed);
   return removed.length;
 }
 
-function remove(
-  model: QueueModel,
-  from: 'waiting' | 'suspects' | 'delayed' | 'held',
-  at: number,
-): boolean {
+function remove(model: QueueModel, from: RemovedFrom, at: number): boolean {
   if (from === 'held') return false;
+  if (from === 'lanes') return removeFromLane(model, at);
   const [removed] = model[from].splice(at, 1);
-  if (removed !== undefined) model.drop(['message' in removed ? removed.message : removed]);
-  return removed !== undefined;
+  if (removed === undefined) return false;
+  const message = 'message' in removed ? removed.message : removed;
+  model.drop([message]);
+  if (from !== 'delayed' || wasOut(message)) model.goOn(message.key);
+  return true;
+}
+
+function removeFromLane(model: QueueModel, at: number): boolean {
+  const removed = inLanes(model)[at];
+  if (removed?.key === undefined) return false;
+  const left = (model.lanes.get(removed.key) ?? []).filter((other) => other !== removed);
+  if (left.length > 0) model.lanes.set(removed.key, left);
+  else model.lanes.delete(removed.key);
+  model.drop([removed]);
+  return true;
+}
+
+/** Key by key. */
+export function inLanes({ lanes }: QueueModel): readonly ModelMessage[] {
+  return [...lanes].sort(byKey).flatMap(([, lane]) => lane);
 }
 
 /** What has no header keeps nothing that could begin anew. */
@@ -74,7 +93,7 @@ function redriven(message: ModelMessage): ModelMessage {
 function find(model: QueueModel, id: string): string | undefined {
   const isSought = (message: ModelMessage): boolean => message.id === id;
   if (model.delayed.some(({ message }) => isSought(message))) return 'delayed';
-  if ([...model.waiting, ...model.suspects].some(isSought)) return 'waiting';
+  if ([inLanes(model), model.waiting, model.suspects].flat().some(isSought)) return 'waiting';
   const holder = model.consumers.findIndex(({ held }) => held.some(isSought));
   return holder === -1 ? undefined : `held by ${holder}`;
 }

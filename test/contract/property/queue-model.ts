@@ -4,7 +4,7 @@ import type {
   TrialStep,
 } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 import type { Exchanging, Outcome } from './commands.js';
-import { textOf } from './model-message.js';
+import { textOf, wasOut } from './model-message.js';
 import type { ModelMessage } from './model-message.js';
 import { FENCE_MS, TERMS, WINDOW_MS, pauseMs } from './terms.js';
 
@@ -37,6 +37,10 @@ export class QueueModel {
   delayed: Delayed[] = [];
   /** The oldest first. */
   dead: ModelMessage[] = [];
+  /** By key, behind others that are out. */
+  readonly lanes = new Map<string, ModelMessage[]>();
+  /** How many of each key may be out. */
+  most = 1;
   isPaused = false;
   readonly counts = { expired: 0, repeated: 0, deadLettersDropped: 0, parkedEver: 0 };
   readonly consumers: ModelConsumer[] = [];
@@ -61,7 +65,7 @@ export class QueueModel {
     if (message.isParked) this.counts.parkedEver += 1;
     if (message.isParked) this.parked += 1;
     if (dueMs > this.nowMs) this.delay(dueMs, message);
-    else this.waiting.push(message);
+    else this.enter(message);
     if (isShared) this.#ids.set(id, this.nowMs + WINDOW_MS);
     return 'added';
   }
@@ -69,6 +73,37 @@ export class QueueModel {
   delay(dueMs: number, message: ModelMessage): void {
     this.delayed.push({ dueMs, message });
     this.delayed.sort((one, other) => one.dueMs - other.dueMs); // keeps the order of equals
+  }
+
+  /** To the end of the queue, or of its lane. */
+  enter(message: ModelMessage): void {
+    if (!this.#goesToLane(message, [])) this.waiting.push(message);
+  }
+
+  #goesToLane(message: ModelMessage, alsoOut: readonly ModelMessage[]): boolean {
+    const { key } = message;
+    const out = this.#outOf(key, alsoOut);
+    if (key === undefined || out === 0) return false;
+    const lane = this.lanes.get(key) ?? [];
+    if (out < this.most && lane.length === 0) return false;
+    this.lanes.set(key, [...lane, message]);
+    return true;
+  }
+
+  /** Nobody counts: it looks at all lists. */
+  #outOf(key: string | undefined, alsoOut: readonly ModelMessage[] = []): number {
+    const held = this.consumers.flatMap((consumer) => consumer.held);
+    const again = this.delayed.map(({ message }) => message).filter(wasOut);
+    const out = [this.waiting, this.suspects, held, again, alsoOut].flat();
+    return out.filter((message) => message.key === key).length;
+  }
+
+  /** One of this key is gone for good. */
+  goOn(key: string | undefined): void {
+    if (key === undefined) return;
+    const lane = this.lanes.get(key) ?? [];
+    while (lane.length > 0 && this.#outOf(key) < this.most) this.waiting.push(...lane.splice(0, 1));
+    if (lane.length === 0) this.lanes.delete(key);
   }
 
   consumer(index: number): ModelConsumer {
@@ -92,11 +127,14 @@ export class QueueModel {
     number: number,
   ): ModelExchange {
     const holder = this.consumer(index);
-    const settled = holder.held.splice(0, outcomes.length);
-    const back = settled.flatMap(
-      (message, place) => this.#settle(message, outcomes[place], pauseMs(number, place)) ?? [],
-    );
-    this.#toHead(back);
+    const settled = outcomes.flatMap((outcome, place) => {
+      const message = holder.held[place];
+      return message === undefined ? [] : [{ message, outcome, laterMs: pauseMs(number, place) }];
+    });
+    for (const { message, outcome, laterMs } of inOrderOfSettling(settled)) {
+      holder.held = holder.held.filter((other) => other !== message);
+      this.#settle(message, outcome, laterMs);
+    }
     const dueInMs = this.#releaseDue(take);
     const isTimekeeper = this.#keepTime(index, time);
     const isNext = this.#stepOf(index, trial) && !this.isPaused;
@@ -174,25 +212,18 @@ export class QueueModel {
     if (consumer.state === 'fenced' && consumer.fencedUntilMs < this.nowMs) consumer.state = 'left';
   }
 
-  #settle(
-    message: ModelMessage,
-    outcome: Outcome | undefined,
-    laterMs: number,
-  ): ModelMessage | undefined {
+  #settle(message: ModelMessage, outcome: Outcome, laterMs: number): void {
     const again = { ...message, attempt: message.attempt + 1, crashes: 0 };
     switch (outcome) {
-      case undefined:
-        throw new Error('Each of them has an outcome.');
       case 'release':
-        return message;
+        return this.#toHead([message]);
       case 'retry':
-        return again;
+        return this.#toHead([again]);
       case 'retryLater':
-        this.delay(this.nowMs + laterMs, again);
-        return undefined;
+        return this.delay(this.nowMs + laterMs, again);
       case 'deadLetter':
         this.#deadLetter(message);
-        return undefined;
+        return this.goOn(message.key);
       case 'expired':
       case 'repeated':
         this.counts[outcome] += 1;
@@ -204,7 +235,7 @@ export class QueueModel {
         break;
     }
     this.drop([message]);
-    return undefined;
+    this.goOn(message.key);
   }
 
   #deadLetter(message: ModelMessage): void {
@@ -222,9 +253,12 @@ export class QueueModel {
     const movable = this.isPaused ? 0 : Math.min(places, due);
     const first = movable > 0 && room > 0 ? this.#takeOffered() : [];
     const most = Math.min(movable, room > 0 ? room - first.length : 1);
-    const moved = this.delayed.splice(0, most).map(({ message }) => message);
-    if (room === 0 && most > 0) [this.#offered] = moved;
-    this.#toHead([...first, ...moved]);
+    const going = [...first];
+    for (let released = 0; released < most; released += 1)
+      for (const { message } of this.delayed.splice(0, 1))
+        if (wasOut(message) || !this.#goesToLane(message, going)) going.push(message);
+    if (room === 0 && going.length > 0) [this.#offered] = going;
+    this.#toHead(going);
     const [next] = this.delayed;
     if (next === undefined) return undefined;
     const inMs = Math.max(0, next.dueMs - this.nowMs);
@@ -290,4 +324,18 @@ export class QueueModel {
       else this.suspects.unshift(suspect);
     }
   }
+}
+
+/** What is only done comes first, then dead letters. The others go from the last to the first, so that those that go back keep their order. */
+function inOrderOfSettling<T extends { message: ModelMessage; outcome: Outcome }>(
+  settled: readonly T[],
+): readonly T[] {
+  const isDone = ({ message, outcome }: T): boolean => outcome === 'ack' && !message.isParked;
+  // Without an id, there is nothing to remember.
+  const isPlain = (one: T): boolean =>
+    isDone(one) ||
+    (one.outcome === 'once' && one.message.id === undefined && !one.message.isParked);
+  const isDead = ({ outcome }: T): boolean => outcome === 'deadLetter';
+  const others = settled.filter((one) => !isPlain(one) && !isDead(one));
+  return [...settled.filter(isPlain), ...settled.filter(isDead), ...others.reverse()];
 }

@@ -14,13 +14,16 @@ import {
   idOf,
 } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { Element } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { PER_KEY_RUNNING } from '../../../libs/redis-queue-transport/src/core/message/key.js';
+import type { QueueDump } from '../../support/queue-dump.js';
 import { ENDED_MS } from '../broker-world.js';
 import type { QueueWorld } from '../broker-world.js';
 import { deadLettered, retried } from '../driven-queue.js';
-import { brought, element } from '../elements.js';
+import { expectTrueCounts } from '../counted-keys.js';
+import { brought, element, keyed } from '../elements.js';
 import type { Command, Exchanging, Outcome, Simple } from './commands.js';
 import type { EventPlace } from './event-place.js';
-import { labelOfDead, textOf } from './labels.js';
+import { byKey, labelOfDead, textOf } from './labels.js';
 import { Tools } from './tools.js';
 import { HOUR_MS, LARGE_BYTES, TERMS, WINDOW_MS, delayMs, pauseMs } from './terms.js';
 
@@ -30,6 +33,8 @@ export type Answer = unknown;
 /** All that a broker holds of a queue. */
 export interface QueueState {
   readonly waiting: readonly string[];
+  /** Each begins with its key. */
+  readonly lanes: readonly (readonly string[])[];
   readonly suspects: readonly string[];
   /** With whether it is due. */
   readonly delayed: readonly (readonly [string, boolean])[];
@@ -61,7 +66,10 @@ export class Side {
     /** What is pushed to the queue is emitted instead, and the queue gets a copy. */
     private readonly event?: EventPlace,
   ) {
-    this.#tools = new Tools(admin, queue, (consumer) => this.#indexOf(consumer));
+    this.#tools = new Tools(admin, queue, {
+      indexOf: (consumer) => this.#indexOf(consumer),
+      inLanes: async () => lanesOf(await world.dump(queue)).flatMap(([, lane]) => lane),
+    });
   }
 
   async join(): Promise<void> {
@@ -84,6 +92,9 @@ export class Side {
           this.queue,
           ...(this.event === undefined ? [] : [this.event.pattern]),
         );
+      case 'setMost':
+        await this.broker.noteTerms(this.queue, { [PER_KEY_RUNNING]: String(command.most) });
+        return undefined;
       case 'exchange':
         return this.#exchange(command, number);
       case 'repeat':
@@ -103,15 +114,16 @@ export class Side {
   }
 
   async #push(command: Command & { readonly kind: 'push' }, number: number): Promise<Answer> {
-    const { hours, isLarge, more, sharedId } = command;
+    const { hours, isLarge, keys, more, sharedId } = command;
     const id = sharedId === undefined ? `m${number}` : `d${sharedId}`;
-    const first = element(id, isLarge ? 'x'.repeat(LARGE_BYTES) : `n${number}`);
+    const first = messageOf(keys[0], id, isLarge ? 'x'.repeat(LARGE_BYTES) : `n${number}`);
     const deduplicateMs = sharedId === undefined ? undefined : WINDOW_MS;
     const dueMs = hours === 0 ? undefined : this.broker.nowMs() + delayMs(hours, number);
     const pushed = [this.#pushOne(id, first, { dueMs, deduplicateMs })];
     for (let place = 1; place <= more; place += 1) {
       const another = `${number}.${place}`;
-      pushed.push(this.#pushOne(`m${another}`, element(`m${another}`, `n${another}`), {}));
+      const bytes = messageOf(keys[place % keys.length], `m${another}`, `n${another}`);
+      pushed.push(this.#pushOne(`m${another}`, bytes, {}));
     }
     return Promise.all(pushed);
   }
@@ -215,10 +227,12 @@ export class Side {
       this.admin.consumers(this.queue),
       this.admin.look(this.queue).then((look) => look.nowMs),
     ]);
+    expectTrueCounts(dump);
     const { deadLettersDropped, expired, parkedEver, repeated } = dump;
     const held = this.#leases.map(({ consumer }) => dump.processing.get(consumer) ?? []);
     return {
       waiting: dump.waiting.map(textOf),
+      lanes: lanesOf(dump).map(([key, lane]) => [decodeURIComponent(key), ...lane.map(textOf)]),
       suspects: dump.suspects.map(textOf),
       delayed: delayed.map((each) => [textOf(each.element), each.dueMs <= nowMs]),
       dead: dump.dead.map(labelOfDead),
@@ -233,7 +247,7 @@ export class Side {
     };
   }
 
-  /** Every consumer goes, and nothing is left: no message, and no body. Answers the bodies that are. */
+  /** Every consumer goes, and nothing is left: no message, no body, and no key. Answers the bodies and keys that are. */
   async end(): Promise<readonly string[]> {
     for (const { consumer } of this.#leases) {
       await this.world.endLease(this.queue, consumer);
@@ -242,8 +256,8 @@ export class Side {
     await Promise.allSettled(this.#leases.map((lease) => lease.leave()));
     await this.admin.purge(this.queue, 'all');
     await this.#tools.deleteAllDeadLetters();
-    const { parked } = await this.world.dump(this.queue);
-    return [...parked, ...((await this.event?.end()) ?? [])];
+    const { parked, lanes, out } = await this.world.dump(this.queue);
+    return [parked, [...lanes.keys()], [...out.keys()], (await this.event?.end()) ?? []].flat();
   }
 
   #lease(index: number): Lease {
@@ -262,6 +276,14 @@ export class Side {
 }
 
 const NEVER = new AbortController().signal;
+
+function messageOf(key: string | undefined, id: string, body: string): Element {
+  return key === undefined ? element(id, body) : keyed(key, id, body);
+}
+
+function lanesOf({ lanes }: QueueDump): readonly (readonly [string, readonly Buffer[]])[] {
+  return [...lanes].sort(byKey);
+}
 
 function answerOf({ taken, missing, suspects, isPaused, dueInMs, isTimekeeper }: Exchange): Answer {
   return {

@@ -3,17 +3,24 @@ import type {
   DeadElement,
 } from '../../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
 import { redrivenElement } from '../../../libs/redis-queue-transport/src/core/message/dead-letter.js';
-import type { Listed, Tending } from './commands.js';
+import type { Listed, RemovedFrom, Tending } from './commands.js';
 import { labelOfDead, textOf } from './labels.js';
 
 const ALL = 1_000;
+
+/** What no tool is told. */
+interface Insight {
+  readonly indexOf: (consumer: string) => number;
+  /** Key by key. */
+  readonly inLanes: () => Promise<readonly Buffer[]>;
+}
 
 /** What tools do to one queue. */
 export class Tools {
   constructor(
     private readonly admin: AdminBroker,
     private readonly queue: string,
-    private readonly indexOf: (consumer: string) => number,
+    private readonly insight: Insight,
   ) {}
 
   async run(tending: Tending): Promise<unknown> {
@@ -60,8 +67,9 @@ export class Tools {
     );
   }
 
-  async #elements(place: 'waiting' | 'suspects' | 'delayed' | 'held'): Promise<readonly Buffer[]> {
+  async #elements(place: RemovedFrom): Promise<readonly Buffer[]> {
     const { admin, queue } = this;
+    if (place === 'lanes') return this.insight.inLanes();
     if (place === 'waiting' || place === 'suspects') return admin[place](queue, 0, ALL);
     return (await admin[place](queue, 0, ALL)).map(({ element }) => element);
   }
@@ -72,7 +80,9 @@ export class Tools {
 
   async #find(id: string): Promise<string | undefined> {
     const found = await this.admin.find(this.queue, id);
-    return found?.place === 'held' ? `held by ${this.indexOf(found.consumer)}` : found?.place;
+    return found?.place === 'held'
+      ? `held by ${this.insight.indexOf(found.consumer)}`
+      : found?.place;
   }
 
   async #list(what: Listed, offset: number, count: number): Promise<unknown> {
@@ -83,7 +93,7 @@ export class Tools {
       case 'held': {
         const held = await this.admin.held(this.queue, 0, ALL);
         return held
-          .map(({ consumer, element }) => `${this.indexOf(consumer)} ${textOf(element)}`)
+          .map(({ consumer, element }) => `${this.insight.indexOf(consumer)} ${textOf(element)}`)
           .sort();
       }
       case 'oldestDead':
