@@ -351,6 +351,40 @@ export function lanesContract(world: BrokerWorld): void {
     }
   });
 
+  describe('what a history has kept', () => {
+    const pattern = 'order.placed';
+    const group = `@mail/${pattern}`;
+
+    /** What waits, and the lane. */
+    async function placed(): Promise<(string | undefined)[][]> {
+      const dump = await world.dump(group);
+      expectTrueCounts(dump);
+      return [ids(dump.waiting), ids(dump.lanes.get('a') ?? [])];
+    }
+
+    test('keeps the order of a key in a new group', async () => {
+      await broker.declare({ pattern, history: { maxLength: 10 } });
+      for (const n of [1, 2, 3]) await broker.publish(pattern, `a${n}`, keyed('a', `a${n}`));
+      const terms = { ...TERMS, subscription: { from: 'earliest' } };
+      const member = await broker.join(group, terms, () => undefined);
+      await broker.publish(pattern, 'a4', keyed('a', 'a4'));
+      expect(await placed()).toEqual([['a1'], ['a2', 'a3', 'a4']]);
+      await member.leave();
+    });
+
+    test('goes behind those of its key when it is replayed', async () => {
+      await broker.declare({ pattern, history: { maxLength: 10 }, groups: ['mail'] });
+      const entries: string[] = [];
+      for (const n of [1, 2])
+        entries.push(
+          (await broker.publish(pattern, `a${n}`, keyed('a', `a${n}`))).historyId ?? 'none',
+        );
+      const [, to = 'none'] = entries;
+      await admin.events.replay(pattern, group, { from: 'earliest', to });
+      expect(await placed()).toEqual([['a1'], ['a2', 'a1', 'a2']]);
+    });
+  });
+
   test('what others put into the list with a key frees nobody, and is handled', async () => {
     await world.pushForeign(QUEUE, '{"rq":1,"key":"a","id":"x"}\n{}', '{"rq":1,"key":"a"}');
     const taken = await take(10);

@@ -179,4 +179,91 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
       },
     ],
   },
+  {
+    name: 'forgets-lane-of-dead',
+    mistake: 'A dead letter does not let the next of its key go on.',
+    edits: [
+      {
+        file: 'memory/lease/settle.ts',
+        find: `new Set(['ack', 'skip', 'deadLetter'])`,
+        replace: `new Set(['ack', 'skip'])`,
+      },
+    ],
+  },
+  {
+    name: 'forgets-lane-of-expired',
+    mistake: 'A message that has expired keeps the place of its key.',
+    edits: [
+      {
+        file: 'memory/lease/settle.ts',
+        find: `new Set(['ack', 'skip', 'deadLetter'])`,
+        replace: `new Set(['ack', 'deadLetter'])`,
+      },
+    ],
+  },
+  {
+    name: 'forgets-lane-of-suspect',
+    mistake: 'A message that is handled after a crash keeps the place of its key.',
+    edits: [
+      {
+        file: 'memory/lease/settle.ts',
+        find: 'if (ENDS.has(settlement.kind)) endStay(queue, held);',
+        replace: `if (ENDS.has(settlement.kind) && !held.includes('"crashes"')) endStay(queue, held);`,
+      },
+    ],
+  },
+  {
+    name: 'retry-lets-pass',
+    mistake: 'While a message pauses for a retry, the next of its key passes.',
+    edits: [
+      {
+        file: 'memory/lease/settle.ts',
+        find: 'if (ENDS.has(settlement.kind)) endStay(queue, held);',
+        replace: `if (ENDS.has(settlement.kind) || (settlement.kind === 'retry' && settlement.delayMs > 0))
+        endStay(queue, held);`,
+      },
+    ],
+  },
+  {
+    name: 'crash-lets-pass',
+    mistake: 'A crash lets the next of a key pass.',
+    edits: [
+      {
+        file: 'memory/lease/reclaim.ts',
+        find: `import { parkedIfLarge } from '../queue/large-elements.js';`,
+        replace: `import { parkedIfLarge } from '../queue/large-elements.js';
+import { endStay } from '../queue/lanes.js';`,
+      },
+      {
+        file: 'memory/lease/reclaim.ts',
+        find: 'queue.processing.delete(consumer);',
+        replace: `queue.processing.delete(consumer);
+  if (leaseEnd !== undefined) for (const element of held) endStay(queue, element);`,
+      },
+    ],
+  },
+  {
+    name: 'due-passes',
+    mistake: 'A delayed message that is due passes others of its key.',
+    edits: [
+      {
+        file: 'memory/queue/delays.ts',
+        find: 'if (key === undefined || wasOut === true || goesOut(queue, key)) return false;',
+        replace: `if (key === undefined || wasOut === true || goesOut(queue, key)) return false;
+  queue.lanes.out.set(key, (queue.lanes.out.get(key) ?? 0) + 1);
+  if (queue.lanes.out.size > 0) return false;`,
+      },
+    ],
+  },
+  {
+    name: 'lane-from-the-end',
+    mistake: 'The latest message of a key goes on first.',
+    edits: [
+      {
+        file: 'memory/store/lanes.ts',
+        find: 'return this.#takeAt(key, 0);',
+        replace: 'return this.#takeAt(key, -1);',
+      },
+    ],
+  },
 ];

@@ -12,6 +12,7 @@ export function placesIn(queue: StoredQueue): ReadonlyMap<string, readonly strin
     else known.push(place);
   };
   for (const element of queue.waiting.slice()) add(idOf(element), 'waiting');
+  for (const element of queue.lanes.all) add(idOf(element), 'in a lane');
   for (const element of queue.suspects.slice()) add(idOf(element), 'suspects');
   for (const { element } of queue.delayed.all) add(idOf(element), 'delayed');
   for (const [consumer, held] of queue.processing)

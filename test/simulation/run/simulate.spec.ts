@@ -27,7 +27,8 @@ function wedged(): Scenario {
   const scenario = makeScenario('a');
   const [process] = scenario.processes;
   const [queue] = scenario.queues;
-  const plan = { queue: 'a', sentAtMs: 100, delayMs: undefined, expiresInMs: undefined };
+  const when = { sentAtMs: 100, delayMs: undefined, expiresInMs: undefined };
+  const plan = { queue: 'a', key: undefined, ...when };
   const message = { ...plan, sender: scenario.senders[0]!, deduplicateMs: undefined };
   return {
     ...scenario,

@@ -1,4 +1,5 @@
 import { checkEnd } from '../check/check-end.js';
+import { checkKeys } from '../check/key-order.js';
 import { checkPlaces, isAtRest } from '../check/places.js';
 import type { Scenario } from '../scenario/scenario.js';
 import { World } from '../world/world.js';
@@ -32,6 +33,7 @@ export async function simulate(scenario: Scenario, isTold = false): Promise<RunR
     // In the last process every handler ends. One before may be frozen with a message that hangs.
     await rest(world, 'after all processes were replaced', false);
     checkPlaces(world);
+    checkKeys(world);
     checkEnd(world);
   } catch (error) {
     world.ledger.violate('nothing throws', describe(error));

@@ -27,6 +27,8 @@ export function makeScenario(seed: string): Scenario {
   const senders = Array.from({ length: senderCount }, (_, index) => `sender${index + 1}`);
   const among = { queues, processes, senders };
   const messages = messagesOf(chance.named('messages'), among, isCalm);
+  // First in, first out is only true of messages without keys.
+  const keyed = isCalm ? messages : withKeys(chance.named('keys'), messages);
   const acts = isCalm ? calmActs(chance.named('acts')) : actsOf(chance.named('acts'), among);
   const slowMs = isCalm ? 5 : chance.named('network').pick([5, 40, 120]);
   return {
@@ -35,7 +37,7 @@ export function makeScenario(seed: string): Scenario {
     queues,
     processes,
     senders,
-    messages,
+    messages: keyed,
     acts: [...acts].sort((one, other) => one.atMs - other.atMs),
     network: { leastMs: 0.2, mostMs: 2, slowMs },
   };
@@ -124,6 +126,7 @@ function messagesOf(
         id: `${queue.eventsOf ?? queue.name}${index + 1}`,
         queue: queue.name,
         sender: senders[index % senders.length] ?? 'sender1',
+        key: undefined,
         sentAtMs,
         delayMs: isDelayed ? chance.between(100, 4_000) : undefined,
         expiresInMs: !isCalm && chance.chance(0.08) ? chance.between(50, 5_000) : undefined,
@@ -131,6 +134,18 @@ function messagesOf(
         steps: stepsOf(chance, kind, queue, isComputing),
       };
     });
+  });
+}
+
+/** In some runs, most messages have one of a few keys. */
+function withKeys(chance: Random, messages: readonly MessagePlan[]): readonly MessagePlan[] {
+  if (chance.chance(0.7)) return messages;
+  const keys = chance.pick([['k'], ['k', 'l'], ['k', 'l', 'm']]);
+  return messages.map((message) => {
+    const key = chance.chance(0.75) ? chance.pick(keys) : undefined;
+    // A handler that hangs would hold up its key for ever.
+    const hangs = message.steps.some(({ does }) => does === 'hang');
+    return hangs ? message : { ...message, key };
   });
 }
 

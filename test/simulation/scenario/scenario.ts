@@ -60,6 +60,8 @@ export interface MessagePlan {
   readonly id: string;
   readonly queue: string;
   readonly sender: string;
+  /** Messages of one key are handled one after the other. */
+  readonly key: string | undefined;
   readonly sentAtMs: number;
   readonly delayMs: number | undefined;
   readonly expiresInMs: number | undefined;

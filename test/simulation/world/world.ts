@@ -7,9 +7,10 @@ import { TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer
 import { Store } from '../../../libs/redis-queue-transport/src/memory/store/store.js';
 import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import type { CheckedRun } from '../check/checked-run.js';
+import { KeyOrder, checkKeys } from '../check/key-order.js';
 import { checkPlaces } from '../check/places.js';
 import { Ledger } from '../check/ledger.js';
-import type { Start } from '../check/ledger.js';
+import type { MessageRecord, Start } from '../check/ledger.js';
 import { GROUP } from '../scenario/make-scenario.js';
 import type {
   Act,
@@ -55,6 +56,8 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   /** When each consumer was seen to have lost its lease to others. */
   readonly #fencedAtMs = new Map<string, number>();
   readonly #members = new Set<string>();
+  /** By queue, if any message has a key. */
+  readonly #keyOrders: ReadonlyMap<string, KeyOrder>;
   readonly #chance: Random;
   readonly #senders: ReadonlyMap<string, SimulatedProcess>;
   readonly #administrators: readonly [Administrator, Administrator];
@@ -72,6 +75,8 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   ) {
     this.#chance = new Random(scenario.seed);
     this.ledger = new Ledger(scenario.messages, isTold);
+    const keyed = scenario.messages.filter(({ key }) => key !== undefined);
+    this.#keyOrders = new Map(keyed.map(({ queue }) => [queue, new KeyOrder()]));
     this.runtime = this.#runtimeOf('redis', RIGHT_CLOCKS);
     this.store = new Store(this.runtime);
     this.#senders = new Map(
@@ -177,6 +182,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     const { atMs: _atMs, ...what } = act;
     this.tell(`* ${JSON.stringify(what)}`);
     checkPlaces(this);
+    checkKeys(this);
     switch (act.act) {
       case 'kill':
         return this.#kill(act.process);
@@ -253,7 +259,8 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     const nowMs = broker.nowMs();
     const expiresAtMs = plan.expiresInMs === undefined ? undefined : nowMs + plan.expiresInMs;
     const pattern = this.#plannedQueue(plan.queue)?.eventsOf;
-    const element = encodeElement({ id: plan.id, sentAtMs: nowMs, pattern, expiresAtMs }, '{}');
+    const { id, key } = plan;
+    const element = encodeElement({ id, key, sentAtMs: nowMs, pattern, expiresAtMs }, '{}');
     const dueMs = plan.delayMs === undefined ? undefined : nowMs + plan.delayMs;
     const { deduplicateMs } = plan;
     try {
@@ -280,6 +287,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     const paused = this.queues.filter(({ isPaused }) => isPaused);
     const delayed = paused.map((queue) => queue.delayed.length);
     const value = command();
+    for (const [name, order] of this.#keyOrders) order.look(this.queue(name));
     paused.forEach((queue, index) => {
       if (queue.isPaused && queue.delayed.length < (delayed[index] ?? 0))
         this.ledger.violate('order', 'due messages were released while their queue was paused');
@@ -349,11 +357,34 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
       this.ledger.violate('nothing from nowhere', `a handler started ${delivery.id}`);
       return { start, step: OK };
     }
+    this.#checkKey(record, delivery.queue);
     const step = this.#isLast ? OK : (record.plan.steps[record.starts.length] ?? OK);
     record.starts.push(start);
     this.tell(`${process} begins ${delivery.id} (attempt ${delivery.attempt}): ${step.does}`);
     this.time.at(atMs, () => this.#checkStart(start, delivery));
     return { start, step };
+  }
+
+  /** No earlier message of its key is left, and none is being handled, unless it is handled without a lease. */
+  #checkKey({ plan }: MessageRecord, queue: string): void {
+    const { id, key } = plan;
+    if (key === undefined) return;
+    const before = this.#keyOrders.get(queue)?.before(key, id) ?? [];
+    if (before.length > 0)
+      this.ledger.violate('order of a key', `${id} began before ${before.join(', ')} was settled`);
+    for (const other of this.ledger.messages.values()) {
+      const isOther = other.plan.id !== id && other.plan.key === key && other.plan.queue === queue;
+      if (isOther && this.#isHandled(other))
+        this.ledger.violate('order of a key', `${id} began while ${other.plan.id} was handled`);
+    }
+  }
+
+  /** By a handler that counts, as far as is known: one that has timed out may go on. */
+  #isHandled({ plan, starts }: MessageRecord): boolean {
+    const last = starts.at(-1);
+    if (last === undefined || last.end !== undefined || last.gone !== undefined) return false;
+    const mayTimeOut = this.#plannedQueue(plan.queue)?.timeoutMs !== undefined;
+    return !mayTimeOut && !this.#fencedAtMs.has(last.consumer);
   }
 
   /** The store must not have given the message to others by then. */

@@ -1,0 +1,78 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import {
+  encodeElement,
+  withNextAttempt,
+} from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { endStay, enter } from '../../../libs/redis-queue-transport/src/memory/queue/lanes.js';
+import { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
+import { makeScenario } from '../scenario/make-scenario.js';
+import { KeyOrder, checkKeys } from './key-order.js';
+import { Ledger } from './ledger.js';
+
+let queue: StoredQueue;
+let order: KeyOrder;
+
+beforeEach(() => {
+  queue = new StoredQueue(() => undefined);
+  order = new KeyOrder();
+});
+
+function keyed(id: string): Buffer {
+  return Buffer.from(encodeElement({ id, key: 'k', sentAtMs: 0 }, '{}'));
+}
+
+function add(...ids: readonly string[]): void {
+  for (const id of ids) enter(queue, keyed(id));
+  order.look(queue);
+}
+
+function violations(): readonly string[] {
+  const ledger = new Ledger([], false);
+  const scenario = makeScenario('a');
+  checkKeys({ queues: [queue], ledger, scenario, hasFenced: false, fencedAtMs: () => undefined });
+  return ledger.violations;
+}
+
+test('a message comes behind those of its key that the queue got before it', () => {
+  add('a', 'b');
+  add('c');
+  expect(order.before('k', 'c')).toEqual(['a', 'b']);
+  expect(order.before('other', 'c')).toEqual([]);
+});
+
+test('one that pauses for a retry stays in front, and one that is settled does not', () => {
+  add('a', 'b', 'c');
+  const first = queue.waiting.shift() ?? keyed('a');
+  queue.delayed.add(1, withNextAttempt(first, 'new'));
+  order.look(queue);
+  expect(order.before('k', 'b')).toEqual(['a']);
+  queue.delayed.clear();
+  endStay(queue, first);
+  order.look(queue);
+  expect(order.before('k', 'c')).toEqual(['b']);
+});
+
+test('one that comes again goes behind the others', () => {
+  add('a', 'b');
+  endStay(queue, queue.waiting.shift() ?? keyed('a'));
+  order.look(queue);
+  add('a');
+  expect(order.before('k', 'a')).toEqual(['b']);
+});
+
+test('a delayed message has no place until it is due', () => {
+  queue.delayed.add(1, keyed('late'));
+  add('a', 'b');
+  expect(order.before('k', 'b')).toEqual(['a']);
+  expect(violations()).toEqual([]);
+});
+
+test('a count that is not what the lists say breaks a rule, and so does a lane without anybody in front', () => {
+  add('a', 'b');
+  expect(violations()).toEqual([]);
+  queue.waiting.shift();
+  expect(violations()).toEqual([
+    'keys: 0 of k are out, and 1 are counted',
+    'keys: nobody is in front of the lane of k',
+  ]);
+});

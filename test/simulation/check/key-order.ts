@@ -1,0 +1,75 @@
+import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { keyOf } from '../../../libs/redis-queue-transport/src/core/message/key.js';
+import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
+import type { CheckedRun } from './checked-run.js';
+
+interface Keyed {
+  readonly id: string;
+  readonly key: string;
+  readonly wasOut: boolean;
+}
+
+/** What was read of elements: they are looked at after each command. */
+const READ = new WeakMap<Buffer, Keyed | null>();
+
+function read(element: Buffer): Keyed | undefined {
+  const known = READ.get(element);
+  if (known !== undefined) return known ?? undefined;
+  const found = keyOf(element);
+  const keyed = found === undefined ? null : { ...found, id: idOf(element) ?? '?' };
+  READ.set(element, keyed);
+  return keyed ?? undefined;
+}
+
+/** Those of a queue that are in front of their lanes: waiting, held, suspects, or delayed for a retry. */
+function outOf({ waiting, suspects, processing, delayed }: StoredQueue): readonly Keyed[] {
+  const again = delayed.all.map(({ element }) => element).filter((it) => read(it)?.wasOut === true);
+  const held = [...processing.values()].flat();
+  return [...waiting.slice(), ...suspects.slice(), ...held, ...again].flatMap(
+    (element) => read(element) ?? [],
+  );
+}
+
+/** In which order a queue got the messages of each key, of those that are not settled for good. */
+export class KeyOrder {
+  readonly #ids = new Map<string, readonly string[]>();
+
+  /** To be called after each command. */
+  look(queue: StoredQueue): void {
+    const now = new Map<string, string[]>();
+    const inLanes = queue.lanes.all.flatMap((element) => read(element) ?? []);
+    for (const { key, id } of [...outOf(queue), ...inLanes]) {
+      const ids = now.get(key);
+      if (ids === undefined) now.set(key, [id]);
+      else ids.push(id);
+    }
+    for (const key of this.#ids.keys()) if (!now.has(key)) this.#ids.delete(key);
+    for (const [key, ids] of now) {
+      const known = this.#ids.get(key) ?? [];
+      const left = known.filter((id) => ids.includes(id));
+      this.#ids.set(key, [...left, ...ids.filter((id) => !known.includes(id))]);
+    }
+  }
+
+  /** Those that came before it and are not settled for good. */
+  before(key: string, id: string): readonly string[] {
+    const ids = this.#ids.get(key) ?? [];
+    return ids.slice(0, Math.max(0, ids.indexOf(id)));
+  }
+}
+
+/** What is counted of each key is what the lists say, and where messages are in a lane, one is in front of it. */
+export function checkKeys({ queues, ledger }: CheckedRun): void {
+  for (const queue of queues) {
+    const { lanes } = queue;
+    const out = outOf(queue).map(({ key }) => key);
+    for (const key of new Set([...out, ...lanes.out.keys(), ...lanes.byKey.keys()])) {
+      const many = out.filter((other) => other === key).length;
+      const counted = lanes.out.get(key) ?? 0;
+      if (many !== counted)
+        ledger.violate('keys', `${many} of ${key} are out, and ${counted} are counted`);
+      if (many === 0 && lanes.of(key).length > 0)
+        ledger.violate('keys', `nobody is in front of the lane of ${key}`);
+    }
+  }
+}
