@@ -189,7 +189,10 @@ function calmActs(chance: Random): Act[] {
 
 function actsOf(chance: Random, among: Among): readonly Act[] {
   const count = chance.between(1, 9);
-  return Array.from({ length: count }, () => actOf(chance, among)).flat();
+  const acts = Array.from({ length: count }, () => actOf(chance, among)).flat();
+  // Where its wall clock is set back meanwhile, no clock of a machine shows that it slept.
+  const sleepers = acts.flatMap((act) => (act.act === 'sleep' ? [act.process] : []));
+  return acts.filter((act) => act.act !== 'setWall' || !sleepers.includes(act.process));
 }
 
 function actOf(chance: Random, { queues, processes, senders }: Among): readonly Act[] {
