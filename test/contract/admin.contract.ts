@@ -91,6 +91,8 @@ export function adminContract(world: QueueWorld): void {
       expired: 0,
       repeated: 0,
       deadLettersDropped: 0,
+      copiesDropped: 0,
+      maxLength: undefined,
     };
 
     test('of a queue that nobody knows are zero', async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type { Lease, Settlement } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { QueueFullError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
@@ -186,5 +186,106 @@ export function boundsContract(world: BrokerWorld): void {
     const again = await server.join(QUEUE, TERMS, () => undefined);
     expect(await sender.length(QUEUE)).toMatchObject({ maxLength: 5 });
     await again.leave();
+  });
+
+  describe('the list of a group', () => {
+    const BILLING = '@billing/order.placed';
+    const MAIL = '@mail/order.placed';
+    const joined: Lease[] = [];
+
+    beforeEach(async () => {
+      for (const queue of [BILLING, MAIL])
+        joined.push(await server.join(queue, { ...TERMS, subscription: {} }, () => undefined));
+    });
+
+    afterEach(() => Promise.allSettled(joined.splice(0).map((one) => one.leave())));
+
+    async function boundList(maxLength: number, onFull: 'refuse' | 'drop'): Promise<void> {
+      await server.noteTerms(BILLING, { maxLength: String(maxLength), onFull });
+    }
+
+    /** Emits each, and returns how many groups got it, or `full`. */
+    async function publishAll(...names: readonly string[]): Promise<(number | 'full')[]> {
+      const calls = names.map((name) => sender.publish('order.placed', name, element(name)));
+      return (await Promise.allSettled(calls)).map((end) => {
+        if (end.status === 'fulfilled') return end.value.groups;
+        if (end.reason instanceof QueueFullError) return 'full';
+        throw end.reason;
+      });
+    }
+
+    async function idsOf(queue: string): Promise<(string | undefined)[]> {
+      return ids((await world.dump(queue)).waiting);
+    }
+
+    test('refuses a whole event beyond its bound: nobody gets it', async () => {
+      const heard: string[] = [];
+      const listener = await world.open();
+      await listener.subscribe(['order.placed'], (_, bytes) => heard.push(ids([bytes]).join()));
+      await boundList(2, 'refuse');
+
+      expect(await publishAll('a', 'b', 'c')).toEqual([2, 2, 'full']);
+      const refusal = await sender
+        .publish('order.placed', 'd', element('d'))
+        .catch((error: unknown) => error);
+
+      expect(refusal).toMatchObject({ queue: BILLING, length: 2, maxLength: 2 });
+      expect(await idsOf(BILLING)).toEqual(['a', 'b']);
+      expect(await idsOf(MAIL)).toEqual(['a', 'b']);
+      await eventually(() => expect(heard).toEqual(['a', 'b']));
+    });
+
+    test('drops the copies beyond its bound if its terms say so, counted', async () => {
+      await boundList(2, 'drop');
+      expect(await publishAll('a', 'b', 'c', 'd')).toEqual([2, 2, 1, 1]);
+      expect(await idsOf(BILLING)).toEqual(['a', 'b']);
+      expect(await idsOf(MAIL)).toEqual(['a', 'b', 'c', 'd']);
+      const admin = world.openAdmin();
+      expect(await admin.lengths(BILLING)).toMatchObject({ copiesDropped: 2, maxLength: 2 });
+      expect(await admin.look(BILLING)).toMatchObject({ copiesDropped: 2, maxLength: 2 });
+      expect(await admin.lengths(MAIL)).toMatchObject({
+        copiesDropped: 0,
+        maxLength: undefined,
+      });
+    });
+
+    test('counts what several patterns bring to it, in one call as well', async () => {
+      const wide = '@wide/order.*';
+      joined.push(await server.join(wide, { ...TERMS, subscription: {} }, () => undefined));
+      await server.noteTerms(wide, { maxLength: '3', onFull: 'drop' });
+      const patterns = ['order.placed', 'order.paid', 'order.sent', 'order.lost', 'order.found'];
+      await Promise.all(patterns.map((one) => sender.publish(one, one, element(one))));
+      expect(await idsOf(wide)).toHaveLength(3);
+    });
+
+    test('refuses a large event too, and leaves no parked body of it', async () => {
+      world.expectParked();
+      const large = 'x'.repeat(600_000);
+      const publish = (id: string): Promise<unknown> =>
+        sender.publish('order.placed', id, element(id, large));
+      await boundList(1, 'refuse');
+      await publish('a');
+      await expect(publish('b')).rejects.toThrow(QueueFullError);
+      await boundList(1, 'drop');
+      expect(await publish('c')).toMatchObject({ groups: 1 });
+      expect(await world.dump(BILLING)).toMatchObject({ parkedEver: 1 });
+      expect((await world.dump(BILLING)).parked).toHaveLength(1);
+      expect((await world.dump(MAIL)).parked).toHaveLength(2);
+    });
+
+    test('an event that was refused, or dropped for everyone, may be emitted again', async () => {
+      await server.noteTerms(MAIL, { maxLength: '1', onFull: 'drop' });
+      await boundList(1, 'refuse');
+      await publishAll('a');
+      const once = { deduplicateMs: HOUR_MS };
+      const publish = (): Promise<{ groups: number }> =>
+        sender.publish('order.placed', 'b', element('b'), once);
+      await expect(publish()).rejects.toThrow(QueueFullError);
+      await boundList(1, 'drop');
+      expect(await publish()).toMatchObject({ groups: 0, isDuplicate: false });
+      await boundList(2, 'drop');
+      expect(await publish()).toMatchObject({ groups: 1, isDuplicate: false });
+      expect(await publish()).toMatchObject({ isDuplicate: true });
+    });
   });
 }

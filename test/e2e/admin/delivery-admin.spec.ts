@@ -102,6 +102,8 @@ describe('the lengths of a queue', () => {
         expired: 0,
         repeated: 0,
         deadLettersDropped: 0,
+        copiesDropped: 0,
+        maxLength: undefined,
       });
     });
 

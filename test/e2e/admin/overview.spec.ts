@@ -46,6 +46,8 @@ test('an overview shows all queues at a glance, with the age of the message that
     expired: 0,
     repeated: 0,
     deadLettersDropped: 0,
+    copiesDropped: 0,
+    maxLength: undefined,
   };
   expect(overview).toEqual([
     { ...empty, queue: 'foreign', waiting: 1, oldestAgeMs: undefined },

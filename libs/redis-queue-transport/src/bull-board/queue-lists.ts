@@ -28,6 +28,8 @@ const NOTHING: QueueLengths = {
   expired: 0,
   repeated: 0,
   deadLettersDropped: 0,
+  copiesDropped: 0,
+  maxLength: undefined,
 };
 
 /** The messages of a queue by the states that a board knows. */

@@ -111,7 +111,13 @@ const COLUMNS: readonly Column<Row>[] = [
 
 function stateOf(row: Row): Cell | string {
   if ('error' in row) return unreadableCell(row);
-  return row.isPaused ? { text: 'paused', tone: 'warn' } : '';
+  const { isPaused, maxLength = Infinity, waiting, suspects, delayed, copiesDropped } = row;
+  const states = [
+    ...(isPaused ? ['paused'] : []),
+    ...(waiting + suspects + delayed >= maxLength ? [`full, at most ${maxLength}`] : []),
+    ...(copiesDropped > 0 ? [`${counted(copiesDropped, 'copy', 'copies')} dropped`] : []),
+  ];
+  return states.length === 0 ? '' : { text: states.join(', '), tone: 'warn' };
 }
 
 function toned(count: number, tone: Cell['tone']): Cell {

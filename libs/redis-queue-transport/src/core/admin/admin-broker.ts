@@ -70,6 +70,10 @@ export interface QueueLengths {
   readonly repeated: number;
   /** Dead letters that were dropped by the limits on number and age. */
   readonly deadLettersDropped: number;
+  /** Copies of events that were dropped because the list of the group was full (`onFull: 'drop'`). */
+  readonly copiesDropped: number;
+  /** How many messages may wait, suspects and delayed ones included: the handler's `maxLength`. Undefined without a limit. */
+  readonly maxLength: number | undefined;
 }
 
 /** A queue at a glance. `processing` only counts what the first thousand consumers hold whose leases have not ended. */

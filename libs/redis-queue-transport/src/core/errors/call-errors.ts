@@ -142,7 +142,10 @@ export class IncompleteError extends RedisQueueError {
   }
 }
 
-/** A `mandatory()` event had no group and no live listener. Nobody gets it, now or later. */
+/**
+ * A `mandatory()` event had no group and no live listener, or the lists of all its groups were full and dropped it. Nobody
+ * gets it, now or later.
+ */
 export class NobodyListensError extends RedisQueueError {
   override readonly name = 'NobodyListensError';
   readonly code = 'NOBODY_LISTENS';

@@ -83,7 +83,7 @@ export class EventIndex {
     return {
       listeners: [pattern, ...this.listeners.filter(isWanted)],
       queues: subscriptions.map(({ queue }) => queue),
-      groups: new Set(subscriptions.map(({ subscription }) => subscription?.group)).size,
+      groups: groupsOf(subscriptions.map(({ queue }) => queue)),
       // The event's own pattern first: people ask for it by that.
       histories: [
         ...this.histories.filter((history) => history.pattern === pattern),
@@ -93,6 +93,11 @@ export class EventIndex {
       ],
     };
   }
+}
+
+/** How many groups have these queues. */
+export function groupsOf(queues: readonly string[]): number {
+  return new Set(queues.map((queue) => subscriptionOf(queue)?.group)).size;
 }
 
 function namedBy(kind: string, fields: readonly string[]): string[] {

@@ -1,4 +1,5 @@
 import type { QueueLengths, QueueLook } from '../../core/admin/admin-broker.js';
+import { fillOf } from '../queue/bound.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
 /** So much of an element holds any header that people write. */
@@ -7,7 +8,7 @@ const HEAD_BYTES = 4_096;
 const GIANT_BYTES = 1_048_576;
 
 export function lengthsOf(queue: StoredQueue): QueueLengths {
-  const { expired, repeated, deadLettersDropped } = queue.counts;
+  const { expired, repeated, deadLettersDropped, copiesDropped } = queue.counts;
   const consumers = [...queue.consumers.keys(), ...queue.fenced.keys()];
   return {
     waiting: queue.waiting.length,
@@ -20,6 +21,8 @@ export function lengthsOf(queue: StoredQueue): QueueLengths {
     expired,
     repeated,
     deadLettersDropped,
+    copiesDropped,
+    maxLength: fillOf(queue).maxLength,
   };
 }
 

@@ -6,7 +6,7 @@ import type {
   RecoveryTerms,
 } from '../../core/broker/broker.js';
 import type { SubscriptionTerms } from '../../core/broker/lease.js';
-import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
+import { OutcomeUnknownError, QueueFullError } from '../../core/errors/call-errors.js';
 import type { Element } from '../../core/message/envelope.js';
 import { LiveEvents } from '../../core/subscriptions/live-events.js';
 import type { LiveListeners } from '../../core/subscriptions/live-events.js';
@@ -61,6 +61,10 @@ export class MemoryEvents implements Pick<Broker, 'publish' | 'declare' | 'subsc
       const published = await contact.call('emit an event', () =>
         emit(space, store.clock.nowMs(), event),
       );
+      if ('full' in published) {
+        const { full, length, maxLength = length } = published;
+        throw new QueueFullError(full, length, maxLength);
+      }
       if (isUnheard(published)) this.#onUnheard(pattern);
       return published;
     } catch (error) {

@@ -19,6 +19,8 @@ export interface QueueCounts {
   deadLettersDropped: number;
   /** How many of those a lease was told about. */
   deadLettersTold: number;
+  /** How many copies of events were dropped because the list was full. */
+  copiesDropped: number;
   /** How many bodies were ever parked. */
   parkedEver: number;
 }
@@ -28,6 +30,7 @@ const NO_COUNTS: Readonly<QueueCounts> = {
   repeated: 0,
   deadLettersDropped: 0,
   deadLettersTold: 0,
+  copiesDropped: 0,
   parkedEver: 0,
 };
 

@@ -26,6 +26,13 @@ export interface RedisQueueEventOptions extends RedisQueueHandlerOptions {
    */
   readonly from?: HistoryStart | undefined;
   /**
+   * What happens to an event if this group's list is full, for a handler with a `maxLength`. `refuse`: nobody gets the
+   * event, and `emit` fails with `QueueFullError`, or waits for room (`waitForRoomMs`). `drop`: this group gets no copy,
+   * which is counted (`copiesDropped` in `RedisQueueAdmin.lengths()`), and everyone else gets the event. Default
+   * `refuse`.
+   */
+  readonly onFull?: 'refuse' | 'drop' | undefined;
+  /**
    * For live events of a pattern with a history: a replica that was disconnected gets the events that it missed, in
    * order, if they were emitted within the last `withinMs`. The server's event `gap` reports older ones, and ones no
    * longer kept. Applies to all live handlers of the pattern in this server. Default: missed events are lost.

@@ -12,7 +12,8 @@ export type LiveOptions = ResolvedOf<'live'>;
 export type DurableOptions = ResolvedOf<'durable'> & { readonly group: string };
 /** The options of a handler whose messages wait in a queue. */
 export type QueueOptions = Omit<MessageOptions, 'feedFrom'> &
-  Partial<Pick<MessageOptions, 'feedFrom'>>;
+  Partial<Pick<MessageOptions, 'feedFrom'>> &
+  Partial<Pick<DurableOptions, 'onFull'>>;
 
 /** The kind of a handler, which its options decide, with the options of that kind. */
 export type ResolvedHandler =
@@ -52,6 +53,11 @@ export function resolveEventHandler(
       pattern,
       (name) => isGiven(extras, name) && (name !== 'from' || options.from !== undefined),
     );
+    if (isGiven(extras, 'onFull') && options.maxLength === undefined)
+      throw new InvalidOptionError(
+        'onFull',
+        'onFull says what happens beyond maxLength: give that too',
+      );
     return group === undefined
       ? { kind: 'live', options }
       : { kind: 'durable', options: Object.freeze({ ...options, group }) };
@@ -155,7 +161,7 @@ function misplaced(name: OptionName, kind: HandlerKind, handler: string): string
     return `${name} is for live events, but ${handler} has a group, which misses nothing: leave it out`;
   return isOf(name, 'message')
     ? `${name} is for messages that wait in a queue, but ${handler} hears live events: use @MessagePattern and enqueue(), or give it a group`
-    : `${name} says where a new group starts, but ${handler} hears events live: add group or durable`;
+    : `${name} ${name === 'from' ? 'says where a new group starts' : 'is for groups'}, but ${handler} hears events live: add group or durable`;
 }
 
 /** Adds the handler to errors about its options, since a server may have many. @throws InvalidOptionError */

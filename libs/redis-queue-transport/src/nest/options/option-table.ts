@@ -194,6 +194,7 @@ export const OPTIONS = {
   group: option(groupRule, undefined, 'server', 'durable'),
   durable: option(flag, undefined, 'durable', 'live'),
   history: option(historyRule, undefined, 'durable', 'live'),
+  onFull: option(oneOf(['refuse', 'drop']), 'refuse', 'durable'),
   from: option(historyStartRule, undefined, 'durable'),
   recover: option(recoverRule, undefined, 'live'),
 

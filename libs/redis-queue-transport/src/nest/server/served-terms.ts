@@ -57,7 +57,7 @@ function queueTerms(
     maxPayloadBytes,
     ...server
   }: ResolvedServerOptions,
-  { retry, once, perKey, maxLength, limit }: QueueOptions,
+  { retry, once, perKey, maxLength, onFull = 'refuse', limit }: QueueOptions,
 ): QueueTerms {
   const codecs = ['json', 'raw', ...[server.codec, ...server.codecs].map(({ name }) => name)];
   return {
@@ -69,6 +69,7 @@ function queueTerms(
     [PER_KEY_RUNNING]: String(perKey?.running ?? 1),
     maxPayloadBytes: String(maxPayloadBytes),
     maxLength: String(maxLength ?? 'none'),
+    onFull,
     limit: limitText(limit),
     codecs: [...new Set(codecs)].sort().join(', '),
   };

@@ -1,5 +1,6 @@
 import { Script, readArray, readBuffer, readNumber, readTexts } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
+import { boundIn } from '../queue/length.script.js';
 
 /** Long enough for any header that people write. */
 const HEAD_BYTES = 4_096;
@@ -19,6 +20,8 @@ export interface Look {
   readonly expired: number;
   readonly repeated: number;
   readonly deadLettersDropped: number;
+  readonly copiesDropped: number;
+  readonly maxLength: number | undefined;
   readonly consumers: number;
   /** Those whose leases end first, up to {@link MOST_NAMES}. */
   readonly names: readonly string[];
@@ -31,7 +34,7 @@ export interface Look {
  * Looks at one queue without reading through it. Replies with { how many wait, how many of them are suspects, how many
  * are delayed, how many dead letters there are, 1 if it is paused, the beginning of the first waiting element, Redis's
  * time in ms, how many consumers it has, some of their names, { messages that expired, were repeated, dropped dead
- * letters } }.
+ * letters, dropped copies }, the bound or text that is no number }.
  *
  * No command reads a part of an element, so a giant at the head would take Redis a second. Sampling the first node of
  * the list costs nothing: MEMORY USAGE multiplies its size by the number of nodes, of which there are at most as many
@@ -39,7 +42,7 @@ export interface Look {
  */
 export const look = new Script({
   action: 'look at a queue',
-  keys: ['waiting', 'suspects', 'delayed', 'dead', 'paused', 'counts', 'consumers'],
+  keys: ['waiting', 'suspects', 'delayed', 'dead', 'paused', 'counts', 'consumers', 'terms'],
   args: [],
   readsOnly: true,
   shared: [NOW_MS],
@@ -63,13 +66,16 @@ return {
   now,
   redis.call('ZCARD', consumers),
   redis.call('ZRANGE', consumers, 0, ${MOST_NAMES - 1}),
-  redis.call('HMGET', counts, 'expired', 'repeated', 'deadLettersDropped'),
+  redis.call('HMGET', counts, 'expired', 'repeated', 'deadLettersDropped', 'copiesDropped'),
+  redis.call('HMGET', terms, 'maxLength')[1] or '',
 }
 `,
   read: (reply): Look => {
-    const [waiting, suspects, delayed, dead, isPaused, head, nowMs, consumers, names, counts] =
-      readArray(reply);
-    const [expired, repeated, deadLettersDropped] = readArray(counts).map((count) => Number(count));
+    const [waiting, suspects, delayed, dead, isPaused, head, nowMs, ...rest] = readArray(reply);
+    const [consumers, names, counts, bound] = rest;
+    const [expired, repeated, deadLettersDropped, copiesDropped] = readArray(counts).map((count) =>
+      Number(count),
+    );
     return {
       waiting: readNumber(waiting),
       suspects: readNumber(suspects),
@@ -79,6 +85,8 @@ return {
       expired: expired ?? 0,
       repeated: repeated ?? 0,
       deadLettersDropped: deadLettersDropped ?? 0,
+      copiesDropped: copiesDropped ?? 0,
+      maxLength: boundIn(String(bound)),
       consumers: readNumber(consumers),
       names: readTexts(names),
       head: readBuffer(head),

@@ -29,6 +29,7 @@ import { scored } from './scored.js';
 import { advance } from './advance.script.js';
 import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';
+import { boundIn } from '../queue/length.script.js';
 import { passOverNewest, passOverOldest } from './pass-over.script.js';
 import { emptyAllLanes } from '../lanes/empty-lanes.js';
 import { purge } from './purge.script.js';
@@ -67,9 +68,8 @@ export class RedisAdmin implements AdminBroker {
 
   async lengths(queue: string): Promise<QueueLengths> {
     const keys = this.#keys.queue(queue);
-    const [waiting, suspects, delayed, dead, isPaused, counts, consumers] = await this.#run(
-      'read lengths',
-      (client) =>
+    const [waiting, suspects, delayed, dead, isPaused, counts, consumers, [bound]] =
+      await this.#run('read lengths', (client) =>
         Promise.all([
           client.llen(keys.waiting),
           client.llen(keys.suspects),
@@ -78,8 +78,9 @@ export class RedisAdmin implements AdminBroker {
           client.exists(keys.paused),
           client.hgetall(keys.counts),
           client.zcard(keys.consumers),
+          client.hmget(keys.terms, 'maxLength'),
         ]),
-    );
+      );
     const held = await heldLists(this.#connection, keys);
     return {
       waiting,
@@ -92,6 +93,8 @@ export class RedisAdmin implements AdminBroker {
       expired: Number(counts['expired'] ?? 0),
       repeated: Number(counts['repeated'] ?? 0),
       deadLettersDropped: Number(counts['deadLettersDropped'] ?? 0),
+      copiesDropped: Number(counts['copiesDropped'] ?? 0),
+      maxLength: boundIn(bound),
     };
   }
 

@@ -4,14 +4,21 @@ import { Script, readArray, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { ENTER } from '../script/lanes-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
+import { LENGTH } from '../script/length-lua.js';
 import { PARK, REFER } from '../script/parking-lua.js';
 
 /** Where an event goes, in keys and channels. */
 export interface EmitRoute {
   readonly channels: readonly string[];
-  readonly lists: readonly Pick<QueueKeys, 'waiting' | 'parked' | 'counts' | 'lanes' | 'terms'>[];
+  readonly lists: readonly EmitList[];
   readonly histories: readonly EmitHistory[];
 }
+
+/** The list of a group. */
+export type EmitList = Pick<
+  QueueKeys,
+  'waiting' | 'parked' | 'counts' | 'lanes' | 'terms' | 'suspects' | 'delayed'
+>;
 
 export interface EmitHistory extends HistoryKeys {
   /** The channel for events with their place in the history. */
@@ -27,8 +34,8 @@ export function routeValues(
   numberOf: (key: string) => number,
 ): ScriptArgument[] {
   const values: ScriptArgument[] = [channels.length, ...channels, lists.length];
-  for (const { waiting, parked, counts, lanes, terms } of lists)
-    values.push(...[waiting, parked, counts, lanes, terms].map(numberOf));
+  for (const { waiting, parked, counts, lanes, terms, suspects, delayed } of lists)
+    values.push(...[waiting, parked, counts, lanes, terms, suspects, delayed].map(numberOf));
   values.push(histories.length);
   for (const { history, historyCount, told, maxLength = 0, maxAgeMs = 0 } of histories)
     values.push(numberOf(history), numberOf(historyCount), told, maxLength, maxAgeMs);
@@ -40,7 +47,14 @@ export function routeValues(
 export type Emitted =
   /** How many connections listened, or DUPLICATE. */
   | number
-  | { readonly listeners: number; readonly historyId: string }
+  | {
+      readonly listeners: number;
+      readonly historyId: string | undefined;
+      /** The indexes of lists of its route that were full, and got no copy. */
+      readonly dropped: readonly number[];
+    }
+  /** The list of its route with this index was full: nobody got the event. */
+  | { readonly full: number; readonly length: number; readonly maxLength: number }
   /** The text of Redis's error: the event changed no key. */
   | { readonly error: string };
 
@@ -70,15 +84,19 @@ export type EmitReply =
  * Every key of a route is checked before the first is written: a refused event leaves nothing behind and does not
  * affect the others.
  *
+ * If a list of its route is full, an event is refused, unless the terms of the list say that such copies are dropped: then
+ * the other lists get theirs, and it is counted.
+ *
  * Replies with { 0, the index } if the index has changed; else { 1, for each event: how many connections listened, or {
- * that, its id in the first history }, or -1 for a duplicate, or the text of Redis's error }.
+ * that, its id in the first history or nothing, the numbers of full lists that got no copy … }, or -1 for a duplicate, or
+ * { 'full', the number of the list, its length, its bound }, or the text of Redis's error }.
  */
 const LUA = `
 
 local isLarge = bodies ~= ''
 local function dropBodies()
   -- Lists come first among the keys of a route, each with the hash of its bodies behind it.
-  for i = 1, tonumber(bodies) do redis.pcall('HDEL', KEYS[5 * i - 2], bodyName .. '-' .. i) end
+  for i = 1, tonumber(bodies) do redis.pcall('HDEL', KEYS[7 * i - 4], bodyName .. '-' .. i) end
 end
 local current = redis.call('HGET', groups, 'version') or ''
 if current ~= version then
@@ -98,6 +116,29 @@ local function refusal(...)
   return type(answer) == 'table' and answer.err
 end
 
+-- Several routes may have the same list.
+local lists = {}
+local function readList()
+  local waiting = readKey()
+  local list = lists[waiting] or { waiting = waiting }
+  lists[waiting] = list
+  for _, name in ipairs({ 'parked', 'counts', 'lanes', 'terms', 'suspects', 'delayed' }) do list[name] = readKey() end
+  return list
+end
+
+-- Counts a list that has a bound, and returns a refusal if it cannot.
+local function countList(list)
+  if list.isCounted then return list.refusal end
+  list.isCounted = true
+  list.most = boundOf(list.terms)
+  if not list.most then return end
+  list.refusal = refusal('LLEN', list.suspects) or refusal('ZCARD', list.delayed)
+  if list.refusal then return list.refusal end
+  list.length = lengthOf(list.waiting, list.suspects, list.delayed, list.lanes)
+  list.isDropping = redis.call('HGET', list.terms, 'onFull') == 'drop'
+end
+local function isFull(list) return list.most and list.length >= list.most end
+
 local function readRoute()
   local route = { channels = {}, lists = {}, histories = {} }
   for i = 1, readNumber() do route.channels[i] = read() end
@@ -108,11 +149,12 @@ local function readRoute()
     end
   end
   for i = 1, readNumber() do
-    local list = { waiting = readKey(), parked = readKey(), counts = readKey(), lanes = readKey(), terms = readKey() }
+    local list = readList()
     route.refusal = route.refusal or refusal('LLEN', list.waiting)
     for _, hash in ipairs({ list.parked, list.counts, list.lanes, list.terms }) do
       route.refusal = route.refusal or refusal('HLEN', hash)
     end
+    route.refusal = route.refusal or countList(list)
     route.lists[i] = list
   end
   for i = 1, readNumber() do
@@ -156,27 +198,43 @@ local function remember(ids, id, window)
   if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end
 end
 
+local function giveCopy(list, element, name)
+  local copy = element
+  if isLarge then
+    copy = refer(name, element)
+    redis.call('HINCRBY', list.counts, 'parkedEver', 1)
+  elseif #element > tonumber(parkAbove) then
+    copy = park(list.parked, list.counts, name, element)
+  end
+  enter(list.waiting, list.lanes, list.terms, copy)
+  if list.most then list.length = list.length + 1 end
+end
+
 local copies = 0
 local function emit(route, element, id, window)
   if route.refusal then return route.refusal end
   local takenUntil = id and redis.call('ZSCORE', route.ids, id)
   if takenUntil and tonumber(takenUntil) > nowMs() then return ${DUPLICATE} end
+  for i, list in ipairs(route.lists) do
+    if isFull(list) and not list.isDropping then return { 'full', i, list.length, list.most } end
+  end
   local listeners = 0
   for _, channel in ipairs(isLarge and {} or route.channels) do
     local answer = redis.pcall('PUBLISH', channel, element)
     if type(answer) == 'table' then return answer.err end
     listeners = listeners + answer
   end
-  for _, list in ipairs(route.lists) do
-    local copy = element
+  local dropped = {}
+  for i, list in ipairs(route.lists) do
     copies = copies + 1
-    if isLarge then
-      copy = refer(bodyName .. '-' .. copies, element)
-      redis.call('HINCRBY', list.counts, 'parkedEver', 1)
-    elseif #element > tonumber(parkAbove) then
-      copy = park(list.parked, list.counts, bodyName .. '-' .. copies, element)
+    local name = bodyName .. '-' .. copies
+    if isFull(list) then
+      dropped[#dropped + 1] = i
+      redis.call('HINCRBY', list.counts, 'copiesDropped', 1)
+      if isLarge then redis.call('HDEL', list.parked, name) end
+    else
+      giveCopy(list, element, name)
     end
-    enter(list.waiting, list.lanes, list.terms, copy)
   end
   local entry
   for _, history in ipairs(route.histories) do
@@ -185,8 +243,9 @@ local function emit(route, element, id, window)
     listeners = listeners + told
   end
   -- An event that nobody got may be sent again.
-  if id and (entry or listeners > 0 or #route.lists > 0) then remember(route.ids, id, window) end
-  return entry and { listeners, entry } or listeners
+  if id and (entry or listeners > 0 or #route.lists > #dropped) then remember(route.ids, id, window) end
+  if not entry and #dropped == 0 then return listeners end
+  return { listeners, entry or '', unpack(dropped) }
 end
 
 local routes = {}
@@ -204,7 +263,8 @@ while at <= #ARGV do
     reply[#reply + 1] = emit(route, element)
   end
 end
-if isLarge and (reply[2] == ${DUPLICATE} or type(reply[2]) == 'string') then dropBodies() end
+local isRefused = type(reply[2]) == 'string' or type(reply[2]) == 'table' and reply[2][1] == 'full'
+if isLarge and (reply[2] == ${DUPLICATE} or isRefused) then dropBodies() end
 return reply
 `;
 
@@ -212,7 +272,7 @@ const definition = {
   action: 'emit an event',
   keys: ['groups'],
   args: ['version', 'routeCount', 'parkAbove', 'bodyName', 'bodies'],
-  shared: [NOW_MS, ENTER, FORGET_ENDED, REFER, PARK],
+  shared: [NOW_MS, ENTER, FORGET_ENDED, LENGTH, REFER, PARK],
   lua: LUA,
   read: readReply,
 } as const;
@@ -232,8 +292,17 @@ function readReply(reply: unknown): EmitReply {
 function readEmitted(answer: unknown): Emitted {
   if (typeof answer === 'number') return answer;
   if (!Array.isArray(answer)) return { error: String(answer) };
-  const [listeners, historyId] = readArray(answer);
-  return { listeners: readNumber(listeners), historyId: String(historyId) };
+  const [first, second, ...rest] = readArray(answer);
+  if (typeof first !== 'number') {
+    const [length, maxLength] = rest.map(readNumber);
+    return { full: readNumber(second) - 1, length: length ?? 0, maxLength: maxLength ?? 0 };
+  }
+  const historyId = String(second);
+  return {
+    listeners: first,
+    historyId: historyId === '' ? undefined : historyId,
+    dropped: rest.map((number) => readNumber(number) - 1),
+  };
 }
 
 /** The reply of HGETALL within a script: names and values in turn. */

@@ -1,7 +1,7 @@
 import type { Published } from '../../core/broker/broker.js';
 import type { Element } from '../../core/message/envelope.js';
-import { RedisRefusedError } from '../../core/errors/call-errors.js';
-import { EventIndex } from '../../core/events/event-index.js';
+import { QueueFullError, RedisRefusedError } from '../../core/errors/call-errors.js';
+import { EventIndex, groupsOf } from '../../core/events/event-index.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import type { Connection } from '../connection/connection.js';
 import { EmitCall, emitLone } from './emit-call.js';
@@ -167,7 +167,7 @@ export class EventBatch {
     route: Route,
     emitted: Emitted = DUPLICATE,
   ): Promise<void> {
-    const isEmitted = emitted !== DUPLICATE && !(typeof emitted === 'object' && 'error' in emitted);
+    const isEmitted = emitted !== DUPLICATE && !isRefused(emitted);
     const publishing = (isEmitted ? route.channels : []).map((channel) =>
       bodies.run(emitLive.action, (client) => client.publish(channel, event.element)),
     );
@@ -238,10 +238,11 @@ export class EventBatch {
   #settle(events: readonly OutgoingEvent[], routes: readonly Route[], reply: EmitReply): void {
     if (reply.isCurrent) {
       events.forEach((event, index) => {
-        const groups = routes[index]?.groups ?? 0;
+        const route = routes[index];
+        if (route === undefined) return; // there is one for each event
         const emitted = reply.events[index];
-        if (groups === 0 && emitted === 0) this.onUnheard(event.pattern);
-        settle(event, groups, emitted);
+        if (route.groups === 0 && emitted === 0) this.onUnheard(event.pattern);
+        settle(event, route, emitted);
         this.budget.give(event.element.length);
       });
       return;
@@ -280,17 +281,31 @@ function isHeld({ deduplicateMs }: OutgoingEvent, route: Route | undefined): boo
 
 function withListeners(emitted: Emitted, heard: number): Emitted {
   if (typeof emitted === 'number') return emitted === DUPLICATE ? emitted : emitted + heard;
-  return 'error' in emitted ? emitted : { ...emitted, listeners: emitted.listeners + heard };
+  return isRefused(emitted) ? emitted : { ...emitted, listeners: emitted.listeners + heard };
+}
+
+function isRefused(emitted: Emitted): emitted is Exclude<Emitted, number | { listeners: number }> {
+  return typeof emitted === 'object' && !('listeners' in emitted);
 }
 
 const REPEATED: Published = { groups: 0, listeners: 0, isDuplicate: true, historyId: undefined };
 
-function settle(event: OutgoingEvent, groups: number, emitted: Emitted = DUPLICATE): void {
+function settle(event: OutgoingEvent, route: Route, emitted: Emitted = DUPLICATE): void {
   if (emitted === DUPLICATE) return event.resolve(REPEATED);
-  if (typeof emitted === 'number') return event.resolve(publishedOf(groups, emitted, undefined));
+  if (typeof emitted === 'number')
+    return event.resolve(publishedOf(route.groups, emitted, undefined));
   if ('error' in emitted)
     return event.reject(failureOf(replyError(emitted.error), emitLive.action, event.messageId));
-  event.resolve(publishedOf(groups, emitted.listeners, emitted.historyId));
+  if ('full' in emitted) {
+    const { full, length, maxLength } = emitted;
+    return event.reject(new QueueFullError(route.queues[full] ?? '', length, maxLength)); // it has this list
+  }
+  const { dropped, listeners, historyId } = emitted;
+  const groups =
+    dropped.length === 0
+      ? route.groups
+      : groupsOf(route.queues.filter((_, index) => !dropped.includes(index)));
+  event.resolve(publishedOf(groups, listeners, historyId));
 }
 
 function publishedOf(groups: number, listeners: number, historyId: string | undefined): Published {

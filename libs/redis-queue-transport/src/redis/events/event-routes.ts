@@ -8,6 +8,8 @@ export interface Route extends EmitRoute {
   /** The key of the ids for `deduplicate`. */
   readonly emitted: string;
   readonly groups: number;
+  /** The queues of its lists. */
+  readonly queues: readonly string[];
   /** Emitting stores something in Redis. */
   readonly isHeld: boolean;
   /** For a route that stores nothing: the values of the route and the first one of an event. */
@@ -47,6 +49,7 @@ export class EventRoutes {
     return {
       channels,
       lone: [...routeValues({ channels, lists: [], histories: [] }, undefined, () => 0), 1],
+      queues,
       lists: queues.map((queue) => this.keys.queue(queue)),
       histories: histories.map(({ pattern: kept, maxLength, maxAgeMs }) => ({
         ...this.keys.history(kept),

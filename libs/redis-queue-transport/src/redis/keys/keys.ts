@@ -148,8 +148,8 @@ export interface QueueKeys {
   /** Sorted set: consumers whose lease ended, by the time until which a late command of theirs is looked for. */
   readonly fenced: string;
   /**
-   * Hash: how many messages `expired`, were `repeated`, how many dead letters were dropped by the caps, and how many
-   * bodies were ever parked.
+   * Hash: how many messages `expired`, were `repeated`, how many dead letters were dropped by the caps, how many copies of
+   * events because the list was full, and how many bodies were ever parked.
    */
   readonly counts: string;
   /** Hash: the terms by which the queue is served, and `by`, the process that recorded them last. */
