@@ -217,6 +217,25 @@ describe('the recipe for orders of a customer', () => {
   });
 });
 
+describe('the recipe for tenants', () => {
+  const { start, run } = page('fair-tenants.md');
+
+  // The giant's two thousand reports take a while on a busy machine.
+  const MADE_WITHIN_MS = 60_000;
+
+  test.each([
+    ['order', 'server', 'with keys, all of a hundred small tenants have their turn in 11 rounds'],
+    ['order without keys', 'server without keys', 'without keys, they come after the giant'],
+  ])('%s, %s: %s', async (order, server) => {
+    await run(order);
+    const reports = await start(server);
+
+    await eventually(() => expect(reports.lines).toEqual(reports.shown), MADE_WITHIN_MS);
+
+    await eventually(async () => expect(await admin.lengths('report.make')).toMatchObject(SETTLED));
+  });
+});
+
 describe('the recipe for flash sales', () => {
   const { start, run } = page('flash-sale.md');
 
