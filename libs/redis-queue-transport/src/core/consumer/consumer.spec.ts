@@ -91,6 +91,45 @@ function settledBy({ settlements }: AskedExchange): string[] {
   );
 }
 
+describe('a consumer of a limited queue', () => {
+  const limited = { inMs: 20, spreadMs: 0, isSlowed: false };
+
+  test('does not wait while the limit holds it back, and looks when the time has come', async () => {
+    await start();
+    (await nextExchange()).give([], { limited });
+    const again = await nextExchange();
+    expect(broker.lease.waits).toEqual([]);
+    again.give([]);
+    await nextWait();
+  });
+
+  test('rests after a wait whose message the limit refused', async () => {
+    await start();
+    (await nextExchange()).give([]);
+    (await nextWait()).answer(limited);
+    const again = await nextExchange();
+    expect(broker.lease.waits).toEqual([]);
+    again.give([message('a')]);
+    while (handler.begun.length < 1) await turn();
+  });
+
+  test('gives back what has not started when the queue is slowed down, and ends its wait', async () => {
+    await start({ concurrency: 1, prefetch: 3 });
+    (await nextExchange()).give([message('a'), message('b')]);
+    while (handler.begun.length < 1) await turn();
+    const wait = await nextWait();
+    broker.tell('look');
+    const slowed = { ...limited, inMs: 10_000, isSlowed: true };
+    (await nextExchange()).give([], { limited: slowed });
+    const next = await nextExchange();
+    expect(settledBy(next)).toEqual(['release b']);
+    expect(wait.signal.aborted).toBe(true);
+    next.give([], { limited: slowed });
+    await turn();
+    expect(broker.lease.waits).toEqual([]);
+  });
+});
+
 describe('a consumer', () => {
   test('first asks for as many as it may hold, and runs what it gets', async () => {
     await start();
