@@ -26,6 +26,15 @@ test('queues are listed with their lengths and how fast they grow', async () => 
   expect(out).toMatch(/^QUEUE +WAITING +WAITING\/S +AGE .*\nwork +3 +0 /);
 });
 
+test('queues says which queue is full, and that copies of events were dropped', async () => {
+  const client = rig.client();
+  await client.enqueueMany('work', [1, 2]);
+  await rig.commands.hset(`${rig.prefix}:{work}:terms`, 'maxLength', '2');
+  await rig.commands.hset(`${rig.prefix}:{work}:counts`, 'copiesDropped', '3');
+  const { out } = await run('queues', '--every', '0s');
+  expect(out).toMatch(/^work +2 .*full, at most 2, 3 copies dropped$/m);
+});
+
 test('queues that can be read are listed beside one that cannot, and so are groups', async () => {
   const client = rig.client({ declare: { 'user.created': { groups: ['mail', 'sms'] } } });
   await client.enqueue('good', 1);

@@ -8,7 +8,7 @@ export const EXIT = {
   usage: 2,
   /** No connection to Redis; nothing was done. */
   unavailable: 3,
-  /** Redis refused it or a part of it, for example because of a missing permission. */
+  /** Redis refused it or a part of it (a missing permission), or the queue is full. */
   refused: 4,
   /** The connection was lost on the way: it may or may not have been done. */
   unknown: 5,
