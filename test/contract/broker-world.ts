@@ -57,8 +57,13 @@ export interface QueueWorld {
   dropHeld(queue: string, consumer: string): Promise<void>;
   /** Removes the suspects, as if they had run. */
   dropSuspects(queue: string): Promise<void>;
-  /** Executes a take that the consumer sent long ago. */
-  lateTake(queue: string, consumer: string, from?: 'waiting' | 'suspects'): Promise<void>;
+  /** Executes a take that the consumer sent long ago. By default, it takes from the left of `waiting`. */
+  lateTake(
+    queue: string,
+    consumer: string,
+    from?: 'waiting' | 'suspects',
+    end?: 'left' | 'right',
+  ): Promise<void>;
   /** Pauses or resumes the queue, as an operator would, and wakes the consumers. */
   setPaused(queue: string, isPaused: boolean): Promise<void>;
   /** Adds elements to one end of another program's list, one after the other. */

@@ -2,6 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { AdminBroker } from '../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { QueueOrder } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, rounds, timeFor } from '../support/seed.js';
 import { anyCommands } from './property/commands.js';
@@ -22,13 +23,24 @@ const CONSUMERS = 3;
 const rig = redisRig();
 const world = new RedisWorld(rig);
 
+/** What kind of queue a round has. */
+interface Kind {
+  readonly isEvent: boolean;
+  readonly order: QueueOrder;
+}
+
+const anyKind: fc.Arbitrary<Kind> = fc.record({
+  isEvent: fc.boolean(),
+  order: fc.constantFrom('oldestFirst', 'newestFirst'),
+});
+
 /** Gives the commands to all sides, and compares what they answer and hold with the model after each. */
 async function play(
   commands: readonly Command[],
-  isEvent: boolean,
+  { isEvent, order }: Kind,
   sides: readonly Side[],
 ): Promise<void> {
-  const expectation = new Expectation(isEvent);
+  const expectation = new Expectation(isEvent, order);
   for (let joined = 0; joined < CONSUMERS; joined += 1) {
     expectation.join();
     for (const side of sides) await side.join();
@@ -64,12 +76,12 @@ async function sideOf(
   world: QueueWorld,
   broker: Broker,
   admin: AdminBroker,
-  { name, isEvent }: { readonly name: string; readonly isEvent: boolean },
+  { name, isEvent, order }: Kind & { readonly name: string },
 ): Promise<Side> {
-  if (!isEvent) return new Side(world, broker, admin, name);
+  if (!isEvent) return new Side(world, broker, admin, name, order);
   const event = new EventPlace(world, broker, admin, name);
   await event.declare();
-  return new Side(world, broker, admin, event.queue, event);
+  return new Side(world, broker, admin, event.queue, order, event);
 }
 
 describe('a queue, whatever its consumers, senders and tools do', () => {
@@ -78,12 +90,12 @@ describe('a queue, whatever its consumers, senders and tools do', () => {
     const [broker, admin] = [await world.open(), world.openAdmin()];
     let queues = 0;
     await fc.assert(
-      fc.asyncProperty(anyCommands, fc.boolean(), async (commands, isEvent) => {
+      fc.asyncProperty(anyCommands, anyKind, async (commands, kind) => {
         queues += 1;
-        const place = { name: `q${queues}`, isEvent };
+        const place = { name: `q${queues}`, ...kind };
         const memory = new MemoryWorld();
         memory.expectFenced();
-        await play(commands, isEvent, [
+        await play(commands, kind, [
           await sideOf(world, broker, admin, place),
           await sideOf(memory, await memory.open(), memory.openAdmin(), place),
         ]);

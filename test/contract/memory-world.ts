@@ -206,9 +206,13 @@ export class MemoryWorld implements BrokerWorld {
     name: string,
     consumer: string,
     from: 'waiting' | 'suspects' = 'waiting',
+    end: 'left' | 'right' = 'left',
   ): Promise<void> {
     const queue = this.queue(name);
-    this.store.run(() => queue.takeFrom(queue[from], consumer));
+    this.store.run(() => {
+      const element = end === 'left' ? queue[from].shift() : queue[from].pop();
+      if (element !== undefined) queue.hold(consumer, element);
+    });
   }
 
   async setPaused(name: string, isPaused: boolean): Promise<void> {

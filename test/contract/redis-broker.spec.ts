@@ -24,6 +24,7 @@ import { eventAdminContract } from './event-admin.contract.js';
 import { eventsContract } from './events.contract.js';
 import { historiesContract } from './histories.contract.js';
 import { limitsContract } from './limits.contract.js';
+import { orderContract } from './order.contract.js';
 import { recoveryContract } from './recovery.contract.js';
 import { repliesContract } from './replies.contract.js';
 import { RedisWorld } from './redis-world.js';
@@ -50,6 +51,10 @@ describe('bounds on Redis', () => {
 
 describe('limits on Redis', () => {
   limitsContract(world);
+});
+
+describe('a queue with its newest message first on Redis', () => {
+  orderContract(world);
 });
 
 describe('events on Redis', () => {

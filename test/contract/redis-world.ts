@@ -177,9 +177,12 @@ export class RedisWorld implements BrokerWorld {
     queue: string,
     consumer: string,
     from: 'waiting' | 'suspects' = 'waiting',
+    end: 'left' | 'right' = 'left',
   ): Promise<void> {
-    const processing = this.key(queue, `processing:${consumer}`);
-    await this.rig.commands.lmove(this.key(queue, from), processing, 'LEFT', 'RIGHT');
+    const { commands } = this.rig;
+    const lists = [this.key(queue, from), this.key(queue, `processing:${consumer}`)] as const;
+    if (end === 'left') await commands.lmove(...lists, 'LEFT', 'RIGHT');
+    else await commands.lmove(...lists, 'RIGHT', 'RIGHT');
   }
 
   async setPaused(queue: string, isPaused: boolean): Promise<void> {

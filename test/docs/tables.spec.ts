@@ -112,7 +112,7 @@ describe('the tables of the documents', () => {
   test('leave none out: the others are only for handlers', () => {
     const names = OPTION_NAMES.filter((name) => !isOf(name, 'server', 'client'));
     const ofMessages = names.filter((name) => isOf(name, 'message'));
-    expect(ofMessages).toEqual(['batch', 'perKey', 'feedFrom', 'limit', 'maxLength']);
+    expect(ofMessages).toEqual(['batch', 'perKey', 'feedFrom', 'limit', 'maxLength', 'order']);
     for (const name of ofMessages) expect(options).toMatch(new RegExp(`\`${name}[\`:]`));
     const ofEvents = names.filter((name) => !isOf(name, 'message'));
     expect(ofEvents).toEqual(['durable', 'history', 'onFull', 'from', 'recover']);

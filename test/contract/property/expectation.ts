@@ -1,3 +1,4 @@
+import type { QueueOrder } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 import type { Command, Exchanging, ExchangingAgain, Simple } from './commands.js';
 import { byKey } from './labels.js';
 import { labelOf, newMessage, textOf } from './model-message.js';
@@ -12,7 +13,7 @@ const ANY_CONSUMER = 8;
 
 /** What every broker has to answer and to hold, by the model. */
 export class Expectation {
-  readonly #model = new QueueModel();
+  readonly #model: QueueModel;
   /** How many settlements each consumer can give again. */
   readonly #repeatable = new Map<number, number>();
   /** What was emitted, in order. */
@@ -21,7 +22,10 @@ export class Expectation {
   constructor(
     /** What is pushed is emitted instead. */
     private readonly isEvent: boolean,
-  ) {}
+    order: QueueOrder,
+  ) {
+    this.#model = new QueueModel(order);
+  }
 
   join(): void {
     this.#model.join();
@@ -230,7 +234,7 @@ export class Expectation {
     if (stray !== undefined) {
       const holder = model.consumer(consumer);
       holder.held = holder.held.filter((message) => message !== stray);
-      model.waiting.unshift(stray);
+      model.toHead([stray]);
     }
     return this.#exchangeOnly(exchangingNothing(consumer, trial), number);
   }

@@ -1,4 +1,5 @@
 import type {
+  QueueOrder,
   Suspects,
   TimeStep,
   TrialStep,
@@ -54,6 +55,8 @@ export class QueueModel {
   #timekeeper: number | undefined;
   /** A due message that was moved to the queue for other consumers. */
   #offered: ModelMessage | undefined;
+
+  constructor(private readonly order: QueueOrder) {}
 
   join(): void {
     this.consumers.push({ state: 'live', held: [], fencedUntilMs: 0 });
@@ -141,7 +144,7 @@ export class QueueModel {
     const tried = isNext ? this.suspects.splice(0, 1) : [];
     if (trial === 'next' && tried.length === 0 && this.#trial === index) this.#trial = undefined;
     const isHeldBack = this.#trial === index || this.isPaused;
-    const taken = isHeldBack ? tried : this.waiting.splice(0, take);
+    const taken = isHeldBack ? tried : this.takeWaiting(take);
     holder.held.push(...taken);
     const { isPaused } = this;
     return { taken, suspects: this.#suspectsFor(index), isPaused, dueInMs, isTimekeeper };
@@ -149,9 +152,23 @@ export class QueueModel {
 
   /** A wait takes whatever is at the head, and so does a late command. */
   take(index: number): ModelMessage | undefined {
-    const message = this.waiting.shift();
+    const [message] = this.takeWaiting(1);
     if (message !== undefined) this.consumer(index).held.push(message);
     return message;
+  }
+
+  /** The next ones, in the order in which they are taken. */
+  takeWaiting(most: number): readonly ModelMessage[] {
+    if (this.order === 'oldestFirst') return this.waiting.splice(0, most);
+    return this.waiting.splice(Math.max(0, this.waiting.length - most)).reverse();
+  }
+
+  /** Each to the place that it came from. */
+  toHead(messages: readonly ModelMessage[]): void {
+    this.suspects.unshift(...messages.filter(({ crashes }) => crashes > 0));
+    const waiting = messages.filter(({ crashes }) => crashes === 0);
+    if (this.order === 'oldestFirst') this.waiting.unshift(...waiting);
+    else this.waiting.push(...waiting.reverse());
   }
 
   endLease(index: number): void {
@@ -177,7 +194,7 @@ export class QueueModel {
       holder.state = 'fenced';
       holder.fencedUntilMs = this.nowMs + FENCE_MS;
     } else {
-      this.#toHead(held);
+      this.toHead(held);
       this.#forgetFenced(holder);
     }
     return held.length;
@@ -193,7 +210,7 @@ export class QueueModel {
 
   leave(index: number): void {
     const holder = this.consumer(index);
-    this.#toHead(holder.held);
+    this.toHead(holder.held);
     holder.held = [];
     this.#endRoles(index);
     if (holder.state !== 'fenced') holder.state = 'left';
@@ -216,9 +233,9 @@ export class QueueModel {
     const again = { ...message, attempt: message.attempt + 1, crashes: 0 };
     switch (outcome) {
       case 'release':
-        return this.#toHead([message]);
+        return this.toHead([message]);
       case 'retry':
-        return this.#toHead([again]);
+        return this.toHead([again]);
       case 'retryLater':
         return this.delay(this.nowMs + laterMs, again);
       case 'deadLetter':
@@ -258,7 +275,7 @@ export class QueueModel {
       for (const { message } of this.delayed.splice(0, 1))
         if (wasOut(message) || !this.#goesToLane(message, going)) going.push(message);
     if (room === 0 && going.length > 0) [this.#offered] = going;
-    this.#toHead(going);
+    this.toHead(going);
     const [next] = this.delayed;
     if (next === undefined) return undefined;
     const inMs = Math.max(0, next.dueMs - this.nowMs);
@@ -267,11 +284,11 @@ export class QueueModel {
 
   /** Takes the head of the queue off if it was offered. */
   #takeOffered(): ModelMessage[] {
-    const [head] = this.waiting;
+    const head = this.waiting.at(this.order === 'oldestFirst' ? 0 : -1);
     if (head === undefined || this.#offered === undefined) return [];
     if (textOf(head) !== textOf(this.#offered)) return [];
     this.#offered = undefined;
-    return this.waiting.splice(0, 1);
+    return [...this.takeWaiting(1)];
   }
 
   #keepTime(index: number, step: TimeStep | undefined): boolean {
@@ -301,12 +318,6 @@ export class QueueModel {
     if (this.#trial === index) return 'mine';
     if (this.suspects.length === 0) return 'none';
     return this.#trial === undefined ? 'free' : 'others';
-  }
-
-  /** Each to the place that it came from. */
-  #toHead(messages: readonly ModelMessage[]): void {
-    this.suspects.unshift(...messages.filter(({ crashes }) => crashes > 0));
-    this.waiting.unshift(...messages.filter(({ crashes }) => crashes === 0));
   }
 
   /** What a crash makes of what was held: of those that were suspects before, the last one is blamed. */

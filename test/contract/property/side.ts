@@ -6,6 +6,7 @@ import type {
 import type {
   Exchange,
   Lease,
+  QueueOrder,
   Settlement,
   TrialStep,
 } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
@@ -63,6 +64,7 @@ export class Side {
     private readonly broker: Broker,
     private readonly admin: AdminBroker,
     private readonly queue: string,
+    private readonly order: QueueOrder,
     /** What is pushed to the queue is emitted instead, and the queue gets a copy. */
     private readonly event?: EventPlace,
   ) {
@@ -73,7 +75,8 @@ export class Side {
   }
 
   async join(): Promise<void> {
-    const terms = this.event === undefined ? TERMS : { ...TERMS, subscription: {} };
+    const subscription = this.event === undefined ? undefined : {};
+    const terms = { ...TERMS, order: this.order, subscription };
     this.#leases.push(await this.broker.join(this.queue, terms, () => undefined));
     this.#held.push([]);
   }
@@ -156,10 +159,15 @@ export class Side {
 
   async #loseTake(consumer: number, trial: TrialStep | undefined): Promise<Answer> {
     const lease = this.#lease(consumer);
-    await this.world.lateTake(this.queue, lease.consumer);
+    await this.#lateTake(lease.consumer);
     await lease.exchange([], 0, trial);
     const reply = await lease.exchange([], 0, trial);
     return reply === 'leaseLost' ? reply : answerOf(reply);
+  }
+
+  #lateTake(consumer: string): Promise<void> {
+    const end = this.order === 'newestFirst' ? 'right' : 'left';
+    return this.world.lateTake(this.queue, consumer, 'waiting', end);
   }
 
   async #reclaim(consumer: number, by: number): Promise<Answer> {
@@ -191,7 +199,7 @@ export class Side {
       case 'endLease':
         return this.world.endLease(this.queue, lease.consumer);
       case 'lateTake':
-        return this.world.lateTake(this.queue, lease.consumer);
+        return this.#lateTake(lease.consumer);
       case 'findLateTakes': {
         const all = this.#leases.map(({ consumer }) => consumer);
         const found = await lease.findLateTakes(await this.#withoutLease(all));

@@ -6,6 +6,9 @@ export interface SubscriptionTerms {
   readonly from?: string | undefined;
 }
 
+/** Which of the waiting messages is taken next. */
+export type QueueOrder = 'oldestFirst' | 'newestFirst';
+
 export interface LeaseTerms {
   readonly leaseMs: number;
   /** How many dead letters the queue keeps; undefined for no limit by number. */
@@ -20,6 +23,11 @@ export interface LeaseTerms {
   readonly subscription?: SubscriptionTerms | undefined;
   /** What this consumer and all others together may do. Those that join with another limit keep to theirs. */
   readonly limit?: QueueLimit | undefined;
+  /**
+   * In which order this consumer takes. What goes back (released, retried at once, given up) and what comes due is taken
+   * next, before all others, in either order. Default `oldestFirst`.
+   */
+  readonly order?: QueueOrder | undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Breaker } from './breaker.js';
 import type { BreakerEvents } from './breaker.js';
 import type { Broker, WakeNews } from '../broker/broker.js';
-import type { Lease, SubscriptionTerms } from '../broker/lease.js';
+import type { Lease, QueueOrder, SubscriptionTerms } from '../broker/lease.js';
 import type { QueueLimit } from '../broker/limit.js';
 import { ConsumerState } from './consumer-state.js';
 import { Deliveries } from '../held/deliveries.js';
@@ -37,6 +37,7 @@ export interface ConsumerOptions extends DeliveriesOptions {
   readonly subscription?: SubscriptionTerms | undefined;
   /** What all consumers of the queue together may do. */
   readonly limit?: QueueLimit | undefined;
+  readonly order?: QueueOrder | undefined;
   /** The places of all handlers of the process; undefined for no limit. */
   readonly places?: Places | undefined;
 }
@@ -116,9 +117,9 @@ export class ConsumerParts {
 
   #takeLease(): Promise<Lease> {
     const { queue, leaseMs, deadLetterLimit, deadLetterMaxAgeMs, onceMs = 0 } = this.options;
-    const { subscription, limit } = this.options;
+    const { subscription, limit, order } = this.options;
     const dead = { deadLetterLimit, deadLetterMaxAgeMs };
-    const terms = { leaseMs, ...dead, onceMs, waitMs: this.#waitMs, subscription, limit };
+    const terms = { leaseMs, ...dead, onceMs, waitMs: this.#waitMs, subscription, limit, order };
     return this.broker.join(queue, terms, (news) => this.#hear(news));
   }
 

@@ -17,7 +17,7 @@ export class BlockingWait {
 
   constructor(
     private readonly consumer: string,
-    private readonly terms: Pick<LeaseTerms, 'waitMs' | 'limit'>,
+    private readonly terms: Pick<LeaseTerms, 'waitMs' | 'limit' | 'order'>,
     private readonly queue: StoredQueue,
     private readonly at: Surroundings,
   ) {}
@@ -76,11 +76,12 @@ export class BlockingWait {
   #take(limit: QueueLimit | undefined): Buffer | Limited | undefined {
     const { consumer, queue } = this;
     const { names, store } = this.at;
-    if (limit === undefined) return takeOne(queue, consumer, names);
+    const taker = { consumer, order: this.terms.order };
+    if (limit === undefined) return takeOne(queue, taker, names);
     const taking = new LimitedTaking(queue, consumer, limit, store.clock.nowMs());
     // A blocked command of Redis does not notice a pause either.
     if (!queue.isPaused && taking.mayTake(1) === 0) return taking.limited;
-    const element = takeOne(queue, consumer, names);
+    const element = takeOne(queue, taker, names);
     taking.end(element === undefined ? 0 : 1, 0);
     return element;
   }

@@ -16,7 +16,10 @@ import { settle } from './settle.js';
 /** One call takes no more after this many bytes. */
 const MOST_TAKEN_BYTES = 524_288;
 
-export interface ExchangeTerms extends Pick<LeaseTerms, 'deadLetterLimit' | 'onceMs' | 'limit'> {
+export interface ExchangeTerms extends Pick<
+  LeaseTerms,
+  'deadLetterLimit' | 'onceMs' | 'limit' | 'order'
+> {
   readonly consumer: string;
   readonly settlements: readonly Settlement[];
   readonly take: number;
@@ -36,7 +39,7 @@ export function exchange(
   terms: ExchangeTerms,
   names: Names,
 ): ExchangeAnswer | 'leaseLost' {
-  const { consumer, settlements, take, trial, time } = terms;
+  const { consumer, settlements, take, trial, time, order } = terms;
   if (!queue.consumers.has(consumer)) return 'leaseLost';
   const delays = new Delays(queue);
   const missing = settle(queue, settlements, { ...terms, nowMs, delays });
@@ -44,14 +47,14 @@ export function exchange(
   const { isPaused } = queue;
   const taking = new LimitedTaking(queue, consumer, terms.limit, nowMs);
   const most = taking.mayTake(take);
-  const dueInMs = releaseDue(queue, nowMs, most);
+  const dueInMs = releaseDue(queue, nowMs, most, order);
   const isTimekeeper = time !== undefined && keepTime(queue, consumer, time);
   const { suspects, suspect } = tryOut(queue, consumer, trial, taking);
   const isTrying = suspects === 'mine';
   const takenNow =
     isTrying || isPaused
       ? { taken: suspect === undefined ? [] : [suspect], isCut: false }
-      : takeWaiting(queue, consumer, most, names);
+      : takeWaiting(queue, { consumer, order }, most, names);
   const takenCount = takenNow.taken.length;
   taking.end(takenCount, settlements.length - missing);
   const held = queue.heldBy(consumer).length;
@@ -103,14 +106,14 @@ function tryOut(
 
 function takeWaiting(
   queue: StoredQueue,
-  consumer: string,
+  taker: Taker,
   most: number,
   names: Names,
 ): Pick<Exchange, 'taken' | 'isCut'> {
   const taken: Buffer[] = [];
   let bytes = 0;
   while (taken.length < most && bytes < MOST_TAKEN_BYTES) {
-    const element = takeOne(queue, consumer, names);
+    const element = takeOne(queue, taker, names);
     if (element === undefined) break;
     taken.push(element);
     bytes += element.length;
@@ -118,9 +121,18 @@ function takeWaiting(
   return { taken, isCut: taken.length < most && queue.waiting.length > 0 };
 }
 
+/** A consumer, and the order in which it takes. */
+export interface Taker extends Pick<LeaseTerms, 'order'> {
+  readonly consumer: string;
+}
+
 /** Takes the next message for a consumer, without looking whether it has its lease. Returns a copy, as others share the store. */
-export function takeOne(queue: StoredQueue, consumer: string, names: Names): Buffer | undefined {
-  const element = queue.waiting.shift();
+export function takeOne(
+  queue: StoredQueue,
+  { consumer, order }: Taker,
+  names: Names,
+): Buffer | undefined {
+  const element = queue.takeWaiting(order);
   if (element === undefined) return undefined;
   const small = parkedIfLarge(queue, element, names);
   queue.hold(consumer, small);

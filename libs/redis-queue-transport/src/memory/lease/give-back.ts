@@ -1,4 +1,5 @@
 import type { StoredQueue } from '../store/stored-queue.js';
+import type { Taker } from './exchange.js';
 
 /**
  * Hands back what a consumer holds, unchanged and in order, and ends it. With a `fencedUntilMs` its name stays watched until
@@ -6,11 +7,11 @@ import type { StoredQueue } from '../store/stored-queue.js';
  */
 export function leave(
   queue: StoredQueue,
-  consumer: string,
+  { consumer, order }: Taker,
   fencedUntilMs: number | undefined,
 ): void {
   const held = queue.heldBy(consumer);
-  for (const element of held.toReversed()) queue.putBack(element);
+  for (const element of held.toReversed()) queue.putBack(element, order);
   queue.processing.delete(consumer);
   const isMissed = queue.endRoles(consumer);
   queue.consumers.delete(consumer);
@@ -50,7 +51,7 @@ export function findStrays(
  */
 export function putBackStrays(
   queue: StoredQueue,
-  consumer: string,
+  { consumer, order }: Taker,
   { elements, leaseEndMs }: Strays,
 ): boolean {
   if (queue.consumers.get(consumer) !== leaseEndMs) return false;
@@ -59,7 +60,7 @@ export function putBackStrays(
   for (const element of elements) {
     const at = held.findLastIndex((other) => other.equals(element));
     if (at === -1) continue;
-    queue.putBack(element);
+    queue.putBack(element, order);
     held.splice(at, 1);
   }
   if (held.length === 0) queue.processing.delete(consumer);

@@ -13,7 +13,7 @@ import type { Surroundings } from '../process/surroundings.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { BlockingWait } from './blocking-wait.js';
 import { exchange } from './exchange.js';
-import type { ExchangeAnswer } from './exchange.js';
+import type { ExchangeAnswer, Taker } from './exchange.js';
 import { findStrays, leave, putBackStrays } from './give-back.js';
 import { HeldElements } from './held-elements.js';
 import { FENCE_MS, findLateTakes, reclaim } from './reclaim.js';
@@ -131,8 +131,9 @@ export class MemoryLease implements Lease {
 
   reclaim(consumer: string, seenEndMs?: number): Promise<number> {
     const { contact, names, store } = this.at;
+    const { order } = this.terms;
     return contact.call('reclaim deliveries', () =>
-      reclaim(this.queue, store.clock.nowMs(), consumer, seenEndMs, names),
+      reclaim(this.queue, store.clock.nowMs(), { consumer, seenEndMs, order }, names),
     );
   }
 
@@ -148,8 +149,12 @@ export class MemoryLease implements Lease {
     const mayTakeLate = this.#wait.isRunning || this.#wait.wasTakeLost;
     this.#wait.end();
     await contact.call('leave a queue', () =>
-      leave(this.queue, this.consumer, mayTakeLate ? store.clock.nowMs() + FENCE_MS : undefined),
+      leave(this.queue, this.#taker, mayTakeLate ? store.clock.nowMs() + FENCE_MS : undefined),
     );
+  }
+
+  get #taker(): Taker {
+    return { consumer: this.consumer, order: this.terms.order };
   }
 
   async #returnStrays(): Promise<void> {
@@ -170,7 +175,7 @@ export class MemoryLease implements Lease {
       if (strays === undefined || strays.elements.length === 0) return;
       // If the lease was renewed meanwhile, it looks again.
       isDone = await contact.call('give stray deliveries back', () =>
-        putBackStrays(queue, consumer, strays),
+        putBackStrays(queue, this.#taker, strays),
       );
     }
   }

@@ -1,3 +1,4 @@
+import type { LeaseTerms } from '../../core/broker/lease.js';
 import { frontText, readFront, splitHeader } from '../../core/message/header.js';
 import type { Front } from '../../core/message/header.js';
 import type { Names } from '../process/names.js';
@@ -6,6 +7,12 @@ import type { StoredQueue } from '../store/stored-queue.js';
 
 /** How long a name is watched after its lease has ended: TCP stops resending a delayed command after about 15 minutes. */
 export const FENCE_MS = 15 * 60_000;
+
+/** A consumer whose lease was seen to end, and the order in which the one that notices it takes. */
+export interface Reclaimed extends Pick<LeaseTerms, 'order'> {
+  readonly consumer: string;
+  readonly seenEndMs: number | undefined;
+}
 
 /**
  * Takes back what a consumer held whose lease has ended, and returns how much that was: 0 where the lease does not end at
@@ -19,8 +26,7 @@ export const FENCE_MS = 15 * 60_000;
 export function reclaim(
   queue: StoredQueue,
   nowMs: number,
-  consumer: string,
-  seenEndMs: number | undefined,
+  { consumer, seenEndMs, order }: Reclaimed,
   names: Names,
 ): number {
   const leaseEnd = queue.consumers.get(consumer);
@@ -29,7 +35,7 @@ export function reclaim(
   queue.processing.delete(consumer);
   const suspecting = new Suspecting(queue, names);
   for (const element of held) {
-    if (leaseEnd === undefined) queue.putBack(element);
+    if (leaseEnd === undefined) queue.putBack(element, order);
     else suspecting.add(parkedIfLarge(queue, element, names));
   }
   const isMissed = queue.endRoles(consumer);

@@ -1,4 +1,4 @@
-import type { Settlement } from '../../core/broker/lease.js';
+import type { LeaseTerms, Settlement } from '../../core/broker/lease.js';
 import { dropDeadAbove } from '../queue/dead-letters.js';
 import type { Delays } from '../queue/delays.js';
 import { endStay } from '../queue/lanes.js';
@@ -6,11 +6,9 @@ import { unpark } from '../queue/unpark.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
 /** What settling needs beside the queue. */
-export interface SettlingTerms {
+export interface SettlingTerms extends Pick<LeaseTerms, 'deadLetterLimit' | 'onceMs' | 'order'> {
   readonly consumer: string;
   readonly nowMs: number;
-  readonly deadLetterLimit: number | undefined;
-  readonly onceMs: number;
   readonly delays: Delays;
 }
 
@@ -70,7 +68,7 @@ function apply(
   settlement: Settlement,
   terms: SettlingTerms,
 ): void {
-  const { nowMs, deadLetterLimit = Infinity, onceMs, delays } = terms;
+  const { nowMs, deadLetterLimit = Infinity, onceMs, order, delays } = terms;
   switch (settlement.kind) {
     case 'ack':
       if (settlement.onceId !== undefined)
@@ -81,12 +79,14 @@ function apply(
       queue.counts[settlement.why] += 1;
       return unpark(queue, element);
     case 'release':
-      return queue.putBack(element);
+      return queue.putBack(element, order);
     case 'retry': {
       const { replacement } = settlement;
       const delayMs = Math.ceil(settlement.delayMs);
       if (settlement.slowsQueue === true) slowDown(queue, nowMs + delayMs);
-      return delayMs > 0 ? delays.add(nowMs + delayMs, replacement) : queue.putBack(replacement);
+      return delayMs > 0
+        ? delays.add(nowMs + delayMs, replacement)
+        : queue.putBack(replacement, order);
     }
     case 'deadLetter':
       queue.dead.add(nowMs, settlement.replacement);

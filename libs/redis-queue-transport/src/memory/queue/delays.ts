@@ -1,3 +1,4 @@
+import type { QueueOrder } from '../../core/broker/lease.js';
 import { keyOf } from '../../core/message/key.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { goesOut } from './lanes.js';
@@ -51,19 +52,24 @@ function goesToLane(queue: StoredQueue, element: Buffer): boolean {
  *
  * Returns the ms until the next one is due: 0 if more are due that can go on, undefined if there is no need to look.
  */
-export function releaseDue(queue: StoredQueue, nowMs: number, room: number): number | undefined {
+export function releaseDue(
+  queue: StoredQueue,
+  nowMs: number,
+  room: number,
+  order: QueueOrder | undefined,
+): number | undefined {
   const { delayed, waiting } = queue;
   if (delayed.length === 0) return undefined;
   const places = room > 0 ? Math.min(room, MOST_DUE) : waiting.length === 0 ? 1 : 0;
   const isSlowed = queue.slowedUntilMs > nowMs;
   const movable = isSlowed || queue.isPaused ? 0 : Math.min(places, delayed.countDue(nowMs));
-  const first = movable > 0 && room > 0 ? takeOffered(queue) : undefined;
+  const first = movable > 0 && room > 0 ? takeOffered(queue, order) : undefined;
   const most = first === undefined ? movable : Math.min(movable, room - 1);
   const due = Array.from({ length: most }, () => delayed.removeFirst()?.element);
   const going = due.filter((element) => element !== undefined && !goesToLane(queue, element));
   if (room === 0 && going.length > 0) queue.offered = going[0]?.subarray(0, OFFERED_BYTES);
-  for (const element of going.reverse()) if (element !== undefined) queue.putBack(element);
-  if (first !== undefined) queue.putBack(first);
+  for (const element of going.reverse()) if (element !== undefined) queue.putBack(element, order);
+  if (first !== undefined) queue.putBack(first, order);
   if (delayed.first === undefined) return undefined;
   const dueInMs = Math.max(0, Math.ceil(delayed.first.dueMs - nowMs));
   // What is due stays for the consumer that takes next.
@@ -71,10 +77,11 @@ export function releaseDue(queue: StoredQueue, nowMs: number, room: number): num
 }
 
 /** Takes the head of the queue off if it was offered to other consumers. */
-function takeOffered(queue: StoredQueue): Buffer | undefined {
+function takeOffered(queue: StoredQueue, order: QueueOrder | undefined): Buffer | undefined {
   const { offered, waiting } = queue;
   if (offered === undefined) return undefined;
-  if (waiting.at(0)?.subarray(0, offered.length).equals(offered) !== true) return undefined;
+  const head = waiting.at(order === 'newestFirst' ? -1 : 0);
+  if (head?.subarray(0, offered.length).equals(offered) !== true) return undefined;
   queue.offered = undefined;
-  return waiting.shift();
+  return queue.takeWaiting(order);
 }

@@ -1,4 +1,5 @@
 import type { WakeNews } from '../../core/broker/broker.js';
+import type { QueueOrder } from '../../core/broker/lease.js';
 import { DelayedMessages } from './delayed-messages.js';
 import { Deque } from './deque.js';
 import { EntryLog } from './entry-log.js';
@@ -42,7 +43,7 @@ const SUSPECT = Buffer.from('{"rq":1,"crashes":');
  * there (redis/keys/keys.ts).
  */
 export class StoredQueue {
-  /** Taken at the head, added at the tail. */
+  /** New ones are added at the tail, and taken at the head or, newest first, at the tail. */
   readonly waiting: StoredList;
   readonly suspects: StoredList;
   /** By consumer, the oldest first. Consumers that hold nothing have no entry. */
@@ -99,10 +100,17 @@ export class StoredQueue {
     return element;
   }
 
-  /** To the head of where it came from. */
-  putBack(element: Buffer): void {
+  /** Removes the waiting element that is next in this order. */
+  takeWaiting(order: QueueOrder | undefined): Buffer | undefined {
+    return order === 'newestFirst' ? this.waiting.pop() : this.waiting.shift();
+  }
+
+  /** To the head of where it came from: the end from which a consumer with this order takes. */
+  putBack(element: Buffer, order: QueueOrder | undefined): void {
     const isSuspect = element.subarray(0, SUSPECT.length).equals(SUSPECT);
-    (isSuspect ? this.suspects : this.waiting).unshift(element);
+    if (isSuspect) this.suspects.unshift(element);
+    else if (order === 'newestFirst') this.waiting.push(element);
+    else this.waiting.unshift(element);
   }
 
   /**

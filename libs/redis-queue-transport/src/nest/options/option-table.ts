@@ -190,6 +190,7 @@ export const OPTIONS = {
   feedFrom: option(feedRule, undefined, 'message'),
   limit: option(limitRule, undefined, 'message', 'durable'),
   maxLength: option(wholeNumber('messages', 1), undefined, 'message', 'durable'),
+  order: option(oneOf(['oldestFirst', 'newestFirst']), 'oldestFirst', 'message', 'durable'),
 
   group: option(groupRule, undefined, 'server', 'durable'),
   durable: option(flag, undefined, 'durable', 'live'),

@@ -440,6 +440,7 @@ describe('the options of a handler', () => {
       retry,
       timeoutMs: undefined,
       once: undefined,
+      order: 'oldestFirst',
     });
     expect(Object.isFrozen(resolved)).toBe(true);
   });
@@ -501,6 +502,7 @@ describe('the options of a handler', () => {
     { retry: { attempts: 2 } },
     { timeoutMs: 5 },
     { once: { windowMs: 5 } },
+    { order: 'newestFirst' },
     { batch: { size: 5 } },
     { limit: { running: 5 } },
   ])('that have no effect on live events are refused, not ignored: %j', (extras) => {

@@ -120,6 +120,13 @@ export interface RedisQueueHandlerOptions {
    * handlers only, not for a server. Default: no limit.
    */
   readonly limit?: RedisQueueLimitOptions | undefined;
+  /**
+   * Which waiting message is handled next. `newestFirst` is for messages that lose their worth as newer ones come, such
+   * as positions or prices: while more come than are handled, older ones wait. Retries and what comes back from a consumer
+   * are handled next in either order, and messages of one key keep their order. All servers of a queue should say the
+   * same. For handlers only, not for a server. Default `oldestFirst`.
+   */
+  readonly order?: 'oldestFirst' | 'newestFirst' | undefined;
 }
 
 /** `running`, `rate`, or both. */
@@ -178,7 +185,7 @@ export interface RedisQueueRetryOptions {
 /** The options that a server can set for all of its handlers. */
 type ForAllHandlers = Omit<
   RedisQueueHandlerOptions,
-  'batch' | 'feedFrom' | 'limit' | 'maxLength' | 'perKey'
+  'batch' | 'feedFrom' | 'limit' | 'maxLength' | 'order' | 'perKey'
 >;
 
 export interface RedisQueueServerOptions extends SharedOptions, ForAllHandlers {

@@ -52,7 +52,7 @@ class HandlerConsumers {
   ): Consumer {
     const { ids, observer, runtime } = this.served;
     const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.served.options;
-    const { prefetch = 0, leaseMs, once, batch, limit } = handlerOptions;
+    const { prefetch = 0, leaseMs, once, batch, limit, order } = handlerOptions;
     const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
     const options = {
       queue,
@@ -66,6 +66,7 @@ class HandlerConsumers {
       maxCrashes,
       onceMs: once?.windowMs,
       subscription,
+      order,
       // A batch takes one place when it starts.
       places: batch === undefined ? this.places : undefined,
     };

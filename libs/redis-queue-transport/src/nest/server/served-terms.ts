@@ -57,7 +57,7 @@ function queueTerms(
     maxPayloadBytes,
     ...server
   }: ResolvedServerOptions,
-  { retry, once, perKey, maxLength, onFull = 'refuse', limit }: QueueOptions,
+  { retry, once, perKey, maxLength, onFull = 'refuse', limit, order }: QueueOptions,
 ): QueueTerms {
   const codecs = ['json', 'raw', ...[server.codec, ...server.codecs].map(({ name }) => name)];
   return {
@@ -71,6 +71,7 @@ function queueTerms(
     maxLength: String(maxLength ?? 'none'),
     onFull,
     limit: limitText(limit),
+    order,
     codecs: [...new Set(codecs)].sort().join(', '),
   };
 }

@@ -14,6 +14,7 @@ import { LargeElements, mayHoldLarge } from '../parking/large-elements.js';
 import { register } from '../queue/register.script.js';
 import type { ReplyBatch } from '../replies/reply-batch.js';
 import { DUE } from '../script/delayed-lua.js';
+import { takingEnd } from '../script/moving-lua.js';
 
 /** What the consumers of a process share. */
 export interface ConsumersSurroundings {
@@ -76,6 +77,7 @@ export class Consumers {
       bodies: () => connections.bodies,
       keys,
       large: new LargeElements(() => connections.bodies, keys, newId),
+      takesFrom: takingEnd(terms.order),
       mayMeetLarge,
       newId,
       flushReplies: () => replies.flush(),

@@ -2,6 +2,7 @@ import type { QueueLimit } from '../../core/broker/limit.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { limitArgument } from '../script/limit-lua.js';
+import type { TakingEnd } from '../script/moving-lua.js';
 import { admit } from './admit.script.js';
 import type { Admission } from './admit.script.js';
 
@@ -18,7 +19,7 @@ export class Admissions {
   constructor(
     private readonly consumer: string,
     limit: QueueLimit | undefined,
-    private readonly commands: Connection,
+    private readonly at: { readonly commands: Connection; readonly takesFrom: TakingEnd },
     private readonly keys: AdmissionKeys,
   ) {
     this.limit = limitArgument(limit);
@@ -30,8 +31,9 @@ export class Admissions {
   }
 
   async admit(elements: readonly Buffer[]): Promise<Admission | 'leaseLost'> {
-    await this.commands.ready();
-    const { commands, consumer, keys, limit } = this;
-    return admit.run(commands, keys, { consumer, limit }, elements);
+    const { consumer, keys, limit } = this;
+    const { commands, takesFrom } = this.at;
+    await commands.ready();
+    return admit.run(commands, keys, { consumer, limit, takesFrom }, elements);
   }
 }

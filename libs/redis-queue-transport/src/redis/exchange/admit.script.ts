@@ -19,7 +19,7 @@ export interface Admission {
 export const admit = new Script({
   action: 'keep the limit of a queue',
   keys: ['waiting', 'suspects', 'roles', 'processing', 'consumers', 'rate', 'slowed'],
-  args: ['consumer', 'limit'],
+  args: ['consumer', 'limit', 'takesFrom'],
   rows: ['element'],
   shared: [PUT_BACK, SLOWED, LIMIT],
   lua: `

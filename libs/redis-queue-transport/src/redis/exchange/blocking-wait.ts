@@ -2,6 +2,7 @@ import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
 import { pause } from '../../core/process/pause.js';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
+import type { TakingEnd } from '../script/moving-lua.js';
 
 const UNBLOCK_AGAIN_MS = 10;
 const NEVER = new AbortController().signal;
@@ -12,6 +13,7 @@ export interface WaitSurroundings {
   /** For the blocking call; only this lease uses it. */
   readonly blocking: Connection;
   readonly lists: { readonly waiting: string; readonly processing: string };
+  readonly takesFrom: TakingEnd;
   readonly waitMs: number;
   /** Whether Redis knows the lease. */
   readonly isHeld: () => Promise<boolean>;
@@ -51,7 +53,7 @@ export class BlockingWait {
     signal: AbortSignal,
     keep: (element: Buffer) => Promise<Kept>,
   ): Promise<Kept | 'leaseLost' | undefined> {
-    const { blocking, lists, waitMs } = this.at;
+    const { blocking, lists, takesFrom, waitMs } = this.at;
     await blocking.ready();
     if (signal.aborted) return undefined;
     const unblock = (): void => void this.#unblock();
@@ -62,7 +64,9 @@ export class BlockingWait {
       await this.at.returned();
       if (!(await this.#isHeldWhere(blocking))) return 'leaseLost';
       const element = await blocking.runPurpose('wait for a message', (client) =>
-        client.blmoveBuffer(lists.waiting, lists.processing, 'LEFT', 'RIGHT', waitMs / 1_000),
+        takesFrom === 'LEFT'
+          ? client.blmoveBuffer(lists.waiting, lists.processing, 'LEFT', 'RIGHT', waitMs / 1_000)
+          : client.blmoveBuffer(lists.waiting, lists.processing, 'RIGHT', 'RIGHT', waitMs / 1_000),
       );
       return element === null ? undefined : await keep(element);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/call-errors.js';
 import type { Connection } from '../connection/connection.js';
+import type { TakingEnd } from '../script/moving-lua.js';
 
 /**
  * After a large element, this many are taken by a plain command each, which copies an element faster than any script
@@ -34,6 +35,7 @@ export class CarefulTaking {
   constructor(
     private readonly commands: Connection,
     private readonly lists: { readonly waiting: string; readonly processing: string },
+    private readonly takesFrom: TakingEnd,
     mayMeetLarge: boolean,
   ) {
     this.#left = mayMeetLarge ? CAREFUL_AT_FIRST : 0;
@@ -55,13 +57,16 @@ export class CarefulTaking {
 
   /** Never rejects. */
   async take(most: number): Promise<TakenCarefully> {
+    const { takesFrom } = this;
     const { waiting, processing } = this.lists;
     const count = Math.min(most, this.#step);
     this.#step = Math.min(CAREFUL_STEP, 2 * count);
     const moves = await Promise.allSettled(
       Array.from({ length: count }, () =>
         this.commands.run('take messages', (client) =>
-          client.lmoveBuffer(waiting, processing, 'LEFT', 'RIGHT'),
+          takesFrom === 'LEFT'
+            ? client.lmoveBuffer(waiting, processing, 'LEFT', 'RIGHT')
+            : client.lmoveBuffer(waiting, processing, 'RIGHT', 'RIGHT'),
         ),
       ),
     );

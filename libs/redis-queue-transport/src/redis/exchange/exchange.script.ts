@@ -83,6 +83,8 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * sent back. The last of them must begin with `lastDone`: a count alone could also fit a list that has lost some
  * elements and got others, if this call is executed late.
  *
+ * It takes from the end `takesFrom` of what waits (a TakingEnd), and puts back what goes to the head there.
+ *
  * With a `limit`, it takes no more than that allows (in the form of LIMIT). If
  * it leaves places free that it had, it wakes the others. With `slowMs`, nothing of the queue is taken for that long, also
  * by those without a limit.
@@ -127,6 +129,7 @@ export const exchange = new Script({
     'readsLarge',
     'room',
     'limit',
+    'takesFrom',
     'slowMs',
     'keys',
     'acks',
@@ -288,7 +291,7 @@ end
 local most = math.min(take, mayTakeNow)
 if most == 0 then return told(0) end
 if most == 1 then
-  local element = redis.call('LMOVE', waiting, processing, 'LEFT', 'RIGHT')
+  local element = redis.call('LMOVE', waiting, processing, takesFrom, 'RIGHT')
   if not element then return told(0) end
   reply[${FIRST_TAKEN}] = element
   if limit ~= '' then countTaken(1) end
@@ -303,7 +306,14 @@ if mean > ${LARGE_BYTES} and readsLarge == '0' then
 end
 most = math.min(most, many)
 local elements, taken, bytes, step = {}, 0, 0, 1
-repeat
+-- How large the last ones are cannot be known, so they are taken one by one.
+while takesFrom == 'RIGHT' and taken < most and bytes < ${MOST_TAKEN_BYTES} do
+  taken = taken + 1
+  elements[taken] = redis.call('LMOVE', waiting, processing, 'RIGHT', 'RIGHT')
+  bytes = bytes + #elements[taken]
+end
+local moved = taken
+while taken < most and bytes < ${MOST_TAKEN_BYTES} do
   local some = redis.call('LRANGE', waiting, taken, math.min(most, taken + step) - 1)
   for _, element in ipairs(some) do
     taken = taken + 1
@@ -313,12 +323,12 @@ repeat
   local ofThose = (bytes + 1) / taken
   step = math.min(${LONGEST_STEP}, math.max(${BLIND_STEP}, math.floor(${LONGEST_STEP} * 2 * ofThose / mean)))
   step = math.max(1, math.min(step, math.floor((${MOST_TAKEN_BYTES} - bytes) / ofThose)))
-until taken == most or bytes >= ${MOST_TAKEN_BYTES}
+end
 if bytes >= ${MOST_TAKEN_BYTES} then reply[8] = ${CUT.full} end
-for from = 1, taken, ${MOST_ARGUMENTS} do
+for from = moved + 1, taken, ${MOST_ARGUMENTS} do
   redis.call('RPUSH', processing, unpack(elements, from, math.min(taken, from + ${MOST_ARGUMENTS} - 1)))
 end
-if taken > 0 then redis.call('LTRIM', waiting, taken, -1) end
+if taken > moved then redis.call('LTRIM', waiting, taken, -1) end
 for i = 1, taken do reply[${FIRST_TAKEN} - 1 + i] = elements[i] end
 if limit ~= '' then countTaken(taken) end
 return told(taken)

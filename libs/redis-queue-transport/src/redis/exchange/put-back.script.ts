@@ -10,7 +10,7 @@ import { PUT_BACK } from '../script/moving-lua.js';
 export const putBack = new Script({
   action: 'give stray deliveries back',
   keys: ['waiting', 'suspects', 'processing', 'consumers'],
-  args: ['consumer', 'seenEndMs'],
+  args: ['consumer', 'seenEndMs', 'takesFrom'],
   rows: ['element'],
   shared: [PUT_BACK],
   lua: (row) => `

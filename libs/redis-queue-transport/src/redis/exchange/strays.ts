@@ -2,6 +2,7 @@ import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { LARGE_BYTES } from '../script/script.js';
 import type { LargeElements } from '../parking/large-elements.js';
+import type { TakingEnd } from '../script/moving-lua.js';
 import { putBack } from './put-back.script.js';
 
 /** How many elements one call reads or gives back. */
@@ -12,6 +13,7 @@ export interface Straying {
   readonly consumer: string;
   readonly connection: Connection;
   readonly large: LargeElements;
+  readonly takesFrom: TakingEnd;
   readonly keys: Pick<QueueKeys, 'waiting' | 'suspects' | 'consumers'> & {
     readonly processing: string;
   };
@@ -36,14 +38,15 @@ export async function returnStrays(at: Straying, held: readonly Buffer[]): Promi
 
 /** @param strays from the newest to the oldest, so that the oldest ends up first */
 async function putBackAll(
-  { connection, consumer, keys }: Straying,
+  { connection, consumer, keys, takesFrom }: Straying,
   leaseEnd: number,
   strays: readonly Buffer[],
 ): Promise<boolean> {
   let seenEndMs = leaseEnd;
   for (let from = 0; from < strays.length; from += PAGE) {
     const page = strays.slice(from, from + PAGE);
-    if (!(await putBack.run(connection, keys, { consumer, seenEndMs }, page))) return false;
+    const args = { consumer, seenEndMs, takesFrom };
+    if (!(await putBack.run(connection, keys, args, page))) return false;
     seenEndMs += 1;
   }
   return true;

@@ -1,6 +1,7 @@
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import type { LargeElements } from '../parking/large-elements.js';
+import type { TakingEnd } from '../script/moving-lua.js';
 
 /** What a lease needs from its broker. */
 export interface LeaseSurroundings {
@@ -13,6 +14,7 @@ export interface LeaseSurroundings {
   readonly bodies: () => Connection;
   readonly keys: QueueKeys;
   readonly large: LargeElements;
+  readonly takesFrom: TakingEnd;
   /** There may be a large element among the first waiting ones. */
   readonly mayMeetLarge: boolean;
   /** Makes a unique id. */

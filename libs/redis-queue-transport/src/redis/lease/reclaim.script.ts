@@ -29,7 +29,7 @@ const MOST_COUNTED = 1_000_000;
 export const reclaim = new Script({
   action: 'reclaim deliveries',
   keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
-  args: ['consumer', 'seenEndMs', 'fenceMs', 'newId', 'wake', 'isLastFound'],
+  args: ['consumer', 'seenEndMs', 'fenceMs', 'newId', 'wake', 'isLastFound', 'takesFrom'],
   shared: [NOW_MS, PUT_BACK, END_ROLES],
   lua: `
 local now = nowMs()

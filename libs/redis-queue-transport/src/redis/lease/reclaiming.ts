@@ -7,12 +7,18 @@ export const FENCE_MS = 15 * 60_000;
 
 /** Turns what an ended consumer held into suspects, part by part, and returns how many. */
 export async function reclaimAll(
-  { commands, keys, large, newId }: LeaseSurroundings,
+  { commands, keys, large, newId, takesFrom }: LeaseSurroundings,
   consumer: string,
   seenEndMs: number | undefined,
 ): Promise<number> {
   const lists = { ...keys, processing: keys.processing(consumer) };
-  const terms = { consumer, seenEndMs: seenEndMs ?? '', fenceMs: FENCE_MS, wake: keys.wake };
+  const terms = {
+    consumer,
+    seenEndMs: seenEndMs ?? '',
+    fenceMs: FENCE_MS,
+    wake: keys.wake,
+    takesFrom,
+  };
   await large.parkAll(lists.processing, { consumer, seenEndMs });
   let moved = 0;
   let isLastFound = 0;

@@ -74,11 +74,11 @@ export class RedisLease implements Lease {
     private readonly terms: LeaseTerms,
     private readonly at: LeaseSurroundings,
   ) {
-    const { blocking, commands, keys, mayMeetLarge } = at;
+    const { blocking, commands, keys, mayMeetLarge, takesFrom } = at;
     const { waiting, suspects } = keys;
     this.#lists = { waiting, suspects, processing: keys.processing(consumer) };
-    this.#careful = new CarefulTaking(commands, this.#lists, mayMeetLarge);
-    this.#admissions = new Admissions(consumer, terms.limit, commands, {
+    this.#careful = new CarefulTaking(commands, this.#lists, takesFrom, mayMeetLarge);
+    this.#admissions = new Admissions(consumer, terms.limit, at, {
       ...keys,
       ...this.#lists,
     });
@@ -87,6 +87,7 @@ export class RedisLease implements Lease {
       commands,
       blocking,
       lists: this.#lists,
+      takesFrom,
       waitMs: terms.waitMs,
       isHeld: () => this.#renewals.isHeld(),
       returned: () => this.#returning,
@@ -268,7 +269,7 @@ export class RedisLease implements Lease {
     terms: ExchangeTerms,
     inQuestion: readonly Settlement[],
   ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
-    const { commands, keys } = this.at;
+    const { commands, keys, takesFrom } = this.at;
     const { deadLetterLimit = NO_LIMIT, onceMs } = this.terms;
     const { acks, rows, slowMs } = settlementArguments(settlements);
     const { limit } = this.#admissions;
@@ -291,6 +292,7 @@ export class RedisLease implements Lease {
           knownDue,
           readsLarge,
           limit,
+          takesFrom,
           slowMs,
           ...terms,
           ...done,
@@ -373,7 +375,7 @@ export class RedisLease implements Lease {
   }
 
   async leave(): Promise<void> {
-    const { commands, closeBlocking, keys } = this.at;
+    const { commands, closeBlocking, keys, takesFrom } = this.at;
     const mayTakeLate = this.#wait.isRunning || this.#wait.wasTakeLost || this.#wasTakeLost;
     const fenceMs = mayTakeLate ? FENCE_MS : 0;
     closeBlocking();
@@ -386,6 +388,7 @@ export class RedisLease implements Lease {
         consumer: this.consumer,
         fenceMs,
         wake: keys.wake,
+        takesFrom,
       });
   }
 
@@ -402,10 +405,10 @@ export class RedisLease implements Lease {
   }
 
   async #returnStrays(): Promise<void> {
-    const { commands: connection, large, keys } = this.at;
+    const { commands: connection, large, keys, takesFrom } = this.at;
     this.#held.dropBodiesOfOthers();
     const lists = { ...this.#lists, consumers: keys.consumers };
-    const straying = { consumer: this.consumer, connection, large, keys: lists };
+    const straying = { consumer: this.consumer, connection, large, keys: lists, takesFrom };
     const returned = returnStrays(straying, this.#held.all);
     this.#returning = returned.then(noop, noop);
     await returned;

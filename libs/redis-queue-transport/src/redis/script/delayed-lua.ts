@@ -99,7 +99,8 @@ local function releaseDue(now, isPaused)
     local offered = redis.call('HGET', roles, 'offered')
     local many = offered and redis.call('LLEN', waiting) or 0
     if many == 0 or redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', 1) / many > ${LARGE_BYTES} then return false end
-    local head = redis.call('LRANGE', waiting, 0, 0)[1]
+    local at = takesFrom == 'RIGHT' and -1 or 0
+    local head = redis.call('LRANGE', waiting, at, at)[1]
     return string.sub(head, 1, #offered) == offered and head
   end
   local allDue = redis.call('ZCOUNT', delayed, '-inf', now)
@@ -125,12 +126,12 @@ local function releaseDue(now, isPaused)
     -- Nothing may fail from here until it is back: suspects that are no list would lose it.
     if first then
       redis.call('LLEN', suspects)
-      redis.call('LTRIM', waiting, 1, -1)
+      if takesFrom == 'RIGHT' then redis.call('LTRIM', waiting, 0, -2) else redis.call('LTRIM', waiting, 1, -1) end
     end
     for i = most, 1, -1 do
       if goes[i] then putBack(due[i]) end
     end
-    if first then redis.call('LPUSH', waiting, first) end
+    if first then redis.call(takesFrom == 'RIGHT' and 'RPUSH' or 'LPUSH', waiting, first) end
     redis.call('ZREMRANGEBYRANK', delayed, 0, most - 1)
     if room == '0' and goes[1] then redis.call('HSET', roles, 'offered', string.sub(due[1], 1, ${OFFERED_BYTES})) end
   end
@@ -148,6 +149,17 @@ local function releaseDue(now, isPaused)
   return nextDue, dueIn, isDueLarge
 end
 `,
-  ['delayed', 'waiting', 'suspects', 'roles', 'lanes', 'terms', 'room', 'knownDue', 'readsLarge'],
+  [
+    'delayed',
+    'waiting',
+    'suspects',
+    'roles',
+    'lanes',
+    'terms',
+    'room',
+    'knownDue',
+    'readsLarge',
+    'takesFrom',
+  ],
   [PUT_BACK, ENTER],
 );
