@@ -111,6 +111,26 @@ test('waiting messages are shown with headers and data', async () => {
   expect(emptied).toMatchObject({ code: 0, out: '', err: 'Nothing waits in "mail".\n' });
 });
 
+test('messages behind others of their key are counted, listed by key, and shown', async () => {
+  for (const [id, key] of Object.entries({ a1: 'ä b', a2: 'ä b', a3: 'ä b', b1: 'b', b2: 'b' }))
+    await run('enqueue', 'mail', `"${id}"`, '--id', id, '--key', key);
+
+  expect(await json('queues', '--every', '0s')).toMatchObject({
+    queues: [{ queue: 'mail', waiting: 2, inLanes: 3 }],
+  });
+  expect(await json('lanes', 'mail')).toEqual({
+    lanes: [
+      { key: 'ä b', out: 1, waiting: 2, oldestSentAt: expect.any(String) },
+      { key: 'b', out: 1, waiting: 1, oldestSentAt: expect.any(String) },
+    ],
+  });
+  expect((await run('lanes', 'mail', '--limit', '1')).out).toMatch(/^KEY.*\nä b +1 +2 +20.*\n$/);
+  expect(await json('peek', 'mail', '--key', 'ä b')).toMatchObject({
+    messages: [{ id: 'a2' }, { id: 'a3' }],
+  });
+  expect(await run('lanes', 'nowhere')).toMatchObject({ code: 1 });
+});
+
 test('delayed messages are listed and made due', async () => {
   const client = rig.client();
   for (const id of ['a', 'b', 'c'])

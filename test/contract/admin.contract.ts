@@ -82,6 +82,7 @@ export function adminContract(world: QueueWorld): void {
   describe('lengths', () => {
     const NONE = {
       waiting: 0,
+      inLanes: 0,
       suspects: 0,
       processing: 0,
       delayed: 0,

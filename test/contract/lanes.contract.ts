@@ -310,6 +310,46 @@ export function lanesContract(world: BrokerWorld): void {
     });
   });
 
+  describe('those who look', () => {
+    test('see how many wait in lanes, and which lanes are the longest', async () => {
+      await push('a1', 'b1', '-1');
+      const [first] = await take(3);
+      await push('a2', 'b2', 'a3', 'b3', 'b4', 'c1');
+      const counted = { waiting: 1, inLanes: 5, processing: 3, delayed: 0 };
+      expect(await admin.lengths(QUEUE)).toMatchObject(counted);
+      expect(await admin.look(QUEUE)).toMatchObject(counted);
+      const b = { key: 'b', out: 1, waiting: 3 };
+      const a = { key: 'a', out: 1, waiting: 2 };
+      const seen = await admin.lanes(QUEUE, 10);
+      expect(seen).toMatchObject([b, a]);
+      expect(ids(seen.map(({ head }) => head))).toEqual(['b2', 'a2']);
+      expect(await admin.lanes(QUEUE, 1)).toMatchObject([b]);
+      const listed = async (key?: string): Promise<(string | undefined)[]> =>
+        ids(
+          await (key === undefined ? admin.waiting(QUEUE, 0, 2) : admin.inLane(QUEUE, key, 0, 2)),
+        );
+      expect(await listed()).toEqual(['c1']);
+      expect(await listed('b')).toEqual(['b2', 'b3']);
+      expect(await listed('c')).toEqual([]);
+      if (first !== undefined) await exchange([retry(first, HOUR_MS)]);
+      expect(await admin.lanes(QUEUE, 10)).toMatchObject([b, a]);
+      expect(await admin.lanes('nowhere', 10)).toEqual([]);
+    });
+
+    test('see each of very many lanes', async () => {
+      const names = Array.from({ length: 1_500 }, (_, n) => `k${n}`);
+      const all = names.flatMap((key) => [`${key}-1`, `${key}-2`].map((id) => [key, id] as const));
+      await Promise.all(all.map(([key, id]) => broker.push(QUEUE, id, keyed(key, id))));
+      const seen = await admin.lanes(QUEUE, 10_000);
+      expect(seen.map(({ key }) => key).toSorted()).toEqual(names.toSorted());
+      expect(new Set(seen.map(({ out, waiting }) => `${out} ${waiting}`))).toEqual(
+        new Set(['1 1']),
+      );
+      expect((await admin.lengths(QUEUE)).inLanes).toBe(1_500);
+      await admin.purge(QUEUE, 'all');
+    });
+  });
+
   describe('a purge', () => {
     test('of what waits removes lanes too, and keeps count of what is held', async () => {
       await push('a1', 'b1');

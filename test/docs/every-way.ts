@@ -310,7 +310,11 @@ export class EveryWay {
     for (const id of ['a1', 'a2', 'a3', 'a4', 'a5'])
       await push(client, 'in.order', record(id, LARGE_TEXT).key('a'));
     expect(await admin.redriveAll('in.order')).toBe(1);
-    expect((await looker.find('in.order', 'a4'))?.place).toBe('waiting');
+    for (const each of [admin, looker]) {
+      expect(await each.lanes('in.order')).toMatchObject([{ key: 'a', out: 2, waiting: 4 }]);
+      expect(await each.peek('in.order', { key: 'a' })).toHaveLength(4);
+      expect((await each.find('in.order', 'a4'))?.place).toBe('waiting');
+    }
     expect(await admin.remove('in.order', 'a4')).toBe('removed');
     expect(await admin.remove('in.order', 'a1')).toBe('removed');
     expect(await admin.purge('in.order')).toBe(4);

@@ -239,6 +239,7 @@ describe('the observation of queues', () => {
       const hold = [...(await metrics.scrape())].filter(([key]) => key.includes('name="hold"'));
       expect(Object.fromEntries(hold)).toEqual({
         'redis_queue_waiting{name="hold"}': 2,
+        'redis_queue_in_lanes{name="hold"}': 0,
         'redis_queue_held{name="hold"}': 1,
         'redis_queue_delayed{name="hold"}': 1,
         'redis_queue_dead{name="hold"}': 0,

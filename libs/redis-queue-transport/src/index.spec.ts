@@ -83,9 +83,11 @@ interface Types {
   LostLease: library.LostLease;
   ObservedDelivery: library.ObservedDelivery;
   ObservedMessage: library.ObservedMessage;
+  PeekPage: library.PeekPage;
   QueueConsumer: library.QueueConsumer;
   QueueFill: library.QueueFill;
   QueueLengths: library.QueueLengths;
+  QueueLane: library.QueueLane;
   QueueOverview: library.QueueOverview;
   QueuedMessage: library.QueuedMessage;
   QueuesOverview: library.QueuesOverview;
@@ -148,8 +150,10 @@ const TYPES: readonly (keyof Types)[] = [
   'LostLease',
   'ObservedDelivery',
   'ObservedMessage',
+  'PeekPage',
   'QueueConsumer',
   'QueueFill',
+  'QueueLane',
   'QueueLengths',
   'QueueOverview',
   'QueuedMessage',

@@ -70,6 +70,8 @@ export type {
 } from './core/broker/health.js';
 export type { DeadLetterFilter } from './core/admin/dead-letter-admin.js';
 export type {
+  PeekPage,
+  QueueLane,
   QueueOverview,
   QueuesOverview,
   Removal,

@@ -37,6 +37,7 @@ test('an overview shows all queues at a glance, with the age of the message that
 
   const empty = {
     waiting: 0,
+    inLanes: 0,
     suspects: 0,
     processing: 0,
     delayed: 0,

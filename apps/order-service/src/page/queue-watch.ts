@@ -15,14 +15,16 @@ export class QueueWatch {
   /** The queues that can be looked at. The command line and the doctor tell more about the others. */
   async queues(): Promise<QueueRow[]> {
     const { queues } = await this.admin.overview();
-    return queues.map(({ queue, waiting, suspects, processing, delayed, dead, consumers }) => ({
-      queue,
-      waiting: waiting + suspects,
-      processing,
-      delayed,
-      dead,
-      consumers,
-    }));
+    return queues.map(
+      ({ queue, waiting, inLanes, suspects, processing, delayed, dead, consumers }) => ({
+        queue,
+        waiting: waiting + inLanes + suspects,
+        processing,
+        delayed,
+        dead,
+        consumers,
+      }),
+    );
   }
 
   /** The newest first. */

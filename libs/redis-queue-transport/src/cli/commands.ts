@@ -9,6 +9,7 @@ import { send } from './messages/send.js';
 import { emit, enqueue } from './messages/verbs.js';
 import { deadDelete, deadList, deadRedrive, deadShow } from './queues/dead-letters.js';
 import { delayedAdvance, delayedList } from './queues/delayed.js';
+import { lanes } from './queues/lanes.js';
 import { pause, resume } from './queues/pause.js';
 import { peek } from './queues/peek.js';
 import { purge } from './queues/purge.js';
@@ -18,6 +19,7 @@ import { queues } from './queues/queues.js';
 export const COMMANDS: readonly Command[] = [
   queues,
   peek,
+  lanes,
   deadList,
   deadShow,
   deadRedrive,

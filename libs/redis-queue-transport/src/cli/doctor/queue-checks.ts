@@ -16,9 +16,9 @@ function isServed({ consumers }: QueueState): boolean {
   return consumers.some(({ state }) => state === 'live');
 }
 
-/** How many messages no consumer holds; suspects are waiting too. */
-function backlogOf({ waiting, suspects, delayed }: QueueState['lengths']): number {
-  return waiting + suspects + delayed;
+/** How many messages no consumer holds; suspects and those in lanes are waiting too. */
+function backlogOf({ waiting, inLanes, suspects, delayed }: QueueState['lengths']): number {
+  return waiting + inLanes + suspects + delayed;
 }
 
 function backlogText(lengths: QueueState['lengths'], what: string): string {

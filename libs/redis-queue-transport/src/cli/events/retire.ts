@@ -29,7 +29,8 @@ export const retire: Command = {
     const opened = await admin();
     if (waiting === 'drop') {
       const lengths = await opened.lengths({ pattern, group });
-      const all = counted(lengths.waiting + lengths.suspects + lengths.delayed, 'message');
+      const { waiting, inLanes, suspects, delayed } = lengths;
+      const all = counted(waiting + inLanes + suspects + delayed, 'message');
       const question = `End the group "${group}" of "${pattern}", and drop ${all} for good?`;
       if (!(await agrees(question))) return EXIT.no;
     }

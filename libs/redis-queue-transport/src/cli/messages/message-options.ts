@@ -12,6 +12,7 @@ export const MESSAGE_OPTIONS = {
     about: 'lines of the file are { "data": …, "id": …, "headers": { … } } rather than data alone',
   },
   text: { about: 'DATA, or each line, is text and not JSON' },
+  key: { value: 'KEY', about: 'messages with the same key are handled one after the other' },
   id: { value: 'ID', about: 'id of the message; without it, one is made' },
   header: {
     short: 'H',

@@ -101,6 +101,7 @@ export function whatOf(call: Call): { file: string | undefined; options: RedisQu
     throw new UsageError('--records describes the lines of --file, which is missing.');
   const options = without({
     id,
+    key: given.text('key'),
     headers: headersOf(call),
     expiresInMs: given.duration('expires-in'),
     deduplicateMs: given.duration('deduplicate'),

@@ -24,6 +24,7 @@ export const peek: Command = {
   options: {
     limit: LIMIT,
     offset: { value: 'N', about: 'pass over this many' },
+    key: { value: 'KEY', about: 'those that wait behind another message of this key' },
     large: LARGE,
   },
   examples: [
@@ -37,6 +38,7 @@ export const peek: Command = {
     const page = {
       limit: given.count('limit', 1),
       offset: given.count('offset', 0),
+      key: given.text('key'),
       withLarge: given.flag('large'),
     };
     const messages = await (await admin()).peek(queue, page);

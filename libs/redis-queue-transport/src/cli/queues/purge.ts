@@ -16,8 +16,8 @@ export const purge: Command = {
     const { args, output, admin, agrees } = call;
     const [queue = ''] = args;
     const opened = await admin();
-    const { waiting, suspects, delayed } = await opened.lengths(queue);
-    const all = waiting + suspects + delayed;
+    const { waiting, inLanes, suspects, delayed } = await opened.lengths(queue);
+    const all = waiting + inLanes + suspects + delayed;
     if (all === 0 && (await isMissing(call, queue))) return EXIT.no;
     if (!(await agrees(`Remove ${counted(all, 'message')} of "${queue}" for good?`)))
       return EXIT.no;

@@ -17,7 +17,8 @@ export const queues: Command = {
   name: 'queues',
   about: 'list all queues: how long they are, how fast they grow, how old they get',
   details: [
-    'Waiting, delayed and dead are numbers of messages. Age is how long ago the next message was sent. Waiting/s and ' +
+    'Waiting, in lanes, delayed and dead are numbers of messages; those in lanes wait behind another one of their key, ' +
+      'and are not among the waiting. Age is how long ago the next message was sent. Waiting/s and ' +
       'dead/s say how fast these numbers grow (+) or shrink (-): for that, it looks twice, a second apart.',
     'A queue with messages but without consumers is served by nobody. "redis-queue doctor" says more.',
   ],
@@ -98,6 +99,7 @@ const COLUMNS: readonly Column<Row>[] = [
   numbers('WAITING', ({ waiting }) => waiting),
   numbers('WAITING/S', ({ waitingPerSecond }) => rateText(waitingPerSecond)),
   numbers('AGE', ({ oldestAgeMs }) => (oldestAgeMs === undefined ? '' : durationText(oldestAgeMs))),
+  numbers('IN LANES', ({ inLanes }) => inLanes),
   numbers('DELAYED', ({ delayed }) => delayed),
   numbers('SUSPECTS', ({ suspects }) => toned(suspects, 'warn')),
   numbers('DEAD', ({ dead }) => toned(dead, 'bad')),

@@ -14,8 +14,12 @@ export interface AdminBroker {
   look(queue: string): Promise<QueueLook>;
   /** The consumers that take from the queue, and reclaimed ones for which late commands have taken something. */
   consumers(queue: string): Promise<readonly QueueConsumer[]>;
-  /** Waiting elements, the next one first. */
+  /** Waiting elements that consumers may take, the next one first. */
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
+  /** Elements in the lane of a key (as it is written), the next one first. */
+  inLane(queue: string, key: string, offset: number, count: number): Promise<readonly Buffer[]>;
+  /** The lanes in which most elements wait, the longest first, at most `count`. Costs more the more keys are in use. */
+  lanes(queue: string, count: number): Promise<readonly Lane[]>;
   /** Elements that were running when a process died and wait to run separately, the next one first. */
   suspects(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
   /** Elements that consumers hold, consumer by consumer, the oldest of each first. */
@@ -56,7 +60,10 @@ export interface AdminBroker {
 }
 
 export interface QueueLengths {
+  /** Messages that consumers may take now. Those in lanes are not among them. */
   readonly waiting: number;
+  /** Messages in the lanes of their keys: each waits until an earlier message of its key is settled. */
+  readonly inLanes: number;
   /** Messages that were running when a process died, and wait to be run separately. */
   readonly suspects: number;
   readonly processing: number;
@@ -83,6 +90,18 @@ export interface QueueLook extends QueueLengths {
   readonly head: Buffer;
   /** Redis time in ms. */
   readonly nowMs: number;
+}
+
+/** The elements that wait behind others of their key. */
+export interface Lane {
+  /** As it is written. */
+  readonly key: string;
+  /** How many of the key are counted as out: they can be taken, are held, or are delayed for a retry. */
+  readonly out: number;
+  /** How many are in the lane. */
+  readonly waiting: number;
+  /** The beginning of the first element in it. Empty for a giant. */
+  readonly head: Buffer;
 }
 
 /** What may be purged by itself. */

@@ -1,6 +1,7 @@
 import type {
   AdminBroker,
   FoundElement,
+  Lane,
   PurgedPart,
   QueueConsumer,
   QueueLengths,
@@ -11,12 +12,13 @@ import { InvalidPatternError } from '../errors/start-errors.js';
 import type { RedisQueueError } from '../errors/redis-queue-error.js';
 import { refusalOf } from '../errors/refusal-of.js';
 import { decodeElement } from '../message/envelope.js';
+import { readKey, writtenKey } from '../message/key.js';
 import { assertNamesQueue } from '../message/queue-name.js';
 import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
 import { text } from '../options/options.js';
 import { PAGE, pageOf, withLargeOf } from './pages.js';
-import type { OffsetPage, Reading } from './pages.js';
+import type { OffsetPage, Page, Reading } from './pages.js';
 import type { DelayedMessage, FoundMessage, HeldMessage, QueuedMessage } from './queued-message.js';
 
 /** One queue of an overview. */
@@ -38,6 +40,23 @@ export interface UnreadableQueue {
   readonly error: RedisQueueError;
 }
 
+/** The messages of a key that wait behind another message of it. */
+export interface QueueLane {
+  readonly key: string;
+  /** How many messages of the key are out: consumers may take or hold them, or they are delayed for a retry. */
+  readonly out: number;
+  /** How many wait behind those. */
+  readonly waiting: number;
+  /** When the first of those that wait was sent; undefined if it does not say, or is too large to be looked at. */
+  readonly oldestSentAt: Date | undefined;
+}
+
+/** Which waiting messages to list. */
+export interface PeekPage extends OffsetPage {
+  /** Those that wait behind another message of this key. Default: those that consumers may take now. */
+  readonly key?: string | undefined;
+}
+
 /** Queues at a glance. */
 export interface QueuesOverview {
   readonly queues: readonly QueueOverview[];
@@ -54,6 +73,7 @@ export type Removal = 'removed' | 'held' | 'unknown';
 /** How many times to look for a message that may be handed out meanwhile. */
 const MOST_TRIES = 5;
 
+const keyRule = text('a key', (value) => value !== '' && writtenKey(value) !== undefined);
 const idRule = text('the id of a message', (value) => value !== '');
 
 /** Inspects and manages queues, while consumers run. */
@@ -98,10 +118,22 @@ export class QueueAdmin {
     return this.broker.consumers(queue);
   }
 
-  async peek(queue: string, page: OffsetPage = {}): Promise<readonly QueuedMessage[]> {
+  async peek(queue: string, page: PeekPage = {}): Promise<readonly QueuedMessage[]> {
     const { offset, limit, withLarge } = pageOf(page);
-    const elements = await this.broker.waiting(queue, offset, limit);
+    const key = page.key === undefined ? undefined : writtenKey(keyRule(page.key, 'key'));
+    const elements = await (key === undefined
+      ? this.broker.waiting(queue, offset, limit)
+      : this.broker.inLane(queue, key, offset, limit));
     return this.reader.messages(queue, elements, withLarge);
+  }
+
+  async lanes(queue: string, page: Page = {}): Promise<readonly QueueLane[]> {
+    const { limit } = pageOf(page);
+    try {
+      return (await this.broker.lanes(queue, limit)).map(laneOf);
+    } catch (error) {
+      throw refusalOf(queue, error);
+    }
   }
 
   async suspects(queue: string, page: OffsetPage = {}): Promise<readonly QueuedMessage[]> {
@@ -248,15 +280,25 @@ function throwWhatIsNoQueues(failed: readonly UnreadableQueue[]): void {
     if (error instanceof RedisRefusedError && error.reply !== 'WRONGTYPE') throw error;
 }
 
+function laneOf({ key, out, waiting, head }: Lane): QueueLane {
+  const sentAtMs = sentAtOf(head);
+  const oldestSentAt = sentAtMs === undefined ? undefined : dateOf(sentAtMs);
+  return { key: readKey(key), out, waiting, oldestSentAt };
+}
+
 function overviewOf({ head, nowMs, ...look }: QueueLook): QueueOverview {
   return { ...look, oldestAgeMs: ageOf(head, nowMs) };
 }
 
 function ageOf(head: Buffer, nowMs: number): number | undefined {
+  const sentAtMs = sentAtOf(head);
+  return sentAtMs === undefined ? undefined : Math.max(0, nowMs - sentAtMs);
+}
+
+function sentAtOf(head: Buffer): number | undefined {
   if (head.length === 0) return undefined;
   try {
-    const { sentAtMs } = decodeElement(head);
-    return sentAtMs === undefined ? undefined : Math.max(0, nowMs - sentAtMs);
+    return decodeElement(head).sentAtMs;
   } catch {
     return undefined; // An unreadable message, which will be dead-lettered.
   }

@@ -1,4 +1,4 @@
-import type { QueueLengths, QueueLook } from '../../core/admin/admin-broker.js';
+import type { Lane, QueueLengths, QueueLook } from '../../core/admin/admin-broker.js';
 import { fillOf } from '../queue/bound.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
@@ -12,6 +12,7 @@ export function lengthsOf(queue: StoredQueue): QueueLengths {
   const consumers = [...queue.consumers.keys(), ...queue.fenced.keys()];
   return {
     waiting: queue.waiting.length,
+    inLanes: queue.lanes.waiting,
     suspects: queue.suspects.length,
     processing: consumers.reduce((sum, consumer) => sum + queue.heldBy(consumer).length, 0),
     delayed: queue.delayed.length,
@@ -35,6 +36,19 @@ export function lookAt(name: string, queue: StoredQueue, nowMs: number): QueueLo
     head: headOf(queue.waiting.at(0)),
     nowMs,
   };
+}
+
+/** The longest first. */
+export function lanesOf({ lanes }: StoredQueue, count: number): readonly Lane[] {
+  return [...lanes.byKey]
+    .map(([key, elements]) => ({
+      key,
+      out: lanes.out.get(key) ?? 0,
+      waiting: elements.length,
+      head: headOf(elements[0]),
+    }))
+    .sort((a, b) => b.waiting - a.waiting)
+    .slice(0, count);
 }
 
 function headOf(first: Buffer | undefined): Buffer {

@@ -5,6 +5,7 @@ import type {
   DelayedElement,
   FoundElement,
   HeldElement,
+  Lane,
   PurgedPart,
   QueueConsumer,
   QueueLengths,
@@ -25,7 +26,7 @@ import {
 } from './dead-letters.js';
 import { findElement } from './find-element.js';
 import { MEMORY_INFO } from './info.js';
-import { lengthsOf, lookAt } from './lengths.js';
+import { lanesOf, lengthsOf, lookAt } from './lengths.js';
 import { MemoryEventAdmin } from './memory-event-admin.js';
 
 /** Looks into the queues of a store, and changes them. Each verb is one command; what it returns are copies. */
@@ -61,6 +62,19 @@ export class MemoryAdmin implements AdminBroker {
     return this.#call('peek', name, ({ waiting }) =>
       waiting.slice(offset, offset + count).map(copyOf),
     );
+  }
+
+  inLane(name: string, key: string, offset: number, count: number): Promise<readonly Buffer[]> {
+    return this.#call('peek', name, ({ lanes }) =>
+      lanes
+        .of(key)
+        .slice(offset, offset + count)
+        .map(copyOf),
+    );
+  }
+
+  lanes(name: string, count: number): Promise<readonly Lane[]> {
+    return this.#call('list the lanes', name, (queue) => lanesOf(queue, count));
   }
 
   suspects(name: string, offset: number, count: number): Promise<readonly Buffer[]> {

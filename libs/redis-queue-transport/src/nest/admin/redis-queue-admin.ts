@@ -1,7 +1,7 @@
 import { DeadLetterAdmin } from '../../core/admin/dead-letter-admin.js';
 import type { DeadLetterFilter } from '../../core/admin/dead-letter-admin.js';
 import type { OffsetPage, Page, Reading } from '../../core/admin/pages.js';
-import type { QueuesOverview, Removal } from '../../core/admin/queue-admin.js';
+import type { PeekPage, QueueLane, QueuesOverview, Removal } from '../../core/admin/queue-admin.js';
 import type {
   DeadLetterEntry,
   DelayedMessage,
@@ -110,6 +110,7 @@ export class RedisQueueAdmin {
     return this.admin.queues();
   }
 
+  /** How many messages are where. What is in lanes waits too, but is counted by itself, as `inLanes`. */
   lengths(queue: RedisQueueName): Promise<QueueLengths> {
     return this.admin.lengths(nameOf(queue));
   }
@@ -131,8 +132,19 @@ export class RedisQueueAdmin {
     return this.admin.consumers(nameOf(queue));
   }
 
-  /** Waiting messages, the next one first. They stay where they are. Default: the first 100. */
-  peek(queue: RedisQueueName, page?: OffsetPage): Promise<readonly QueuedMessage[]> {
+  /**
+   * The lanes in which most messages wait, the longest first: each message waits until an earlier one of its key is
+   * settled. Looks at all keys of which messages are under way, in small steps. Default: the longest 100.
+   */
+  async lanes(queue: RedisQueueName, page?: Page): Promise<readonly QueueLane[]> {
+    return this.admin.lanes(nameOf(queue), page);
+  }
+
+  /**
+   * Waiting messages, the next one first: those that consumers may take now or, with `key`, those that wait behind
+   * another one of this key. They stay where they are. Default: the first 100.
+   */
+  async peek(queue: RedisQueueName, page?: PeekPage): Promise<readonly QueuedMessage[]> {
     return this.admin.peek(nameOf(queue), page);
   }
 

@@ -42,7 +42,16 @@ const messages = (
 ): Shown => ({ name, unit: '{message}', description, value });
 
 const GAUGES: readonly Shown[] = [
-  messages('redis_queue.waiting', 'Messages that wait.', ({ waiting }) => waiting),
+  messages(
+    'redis_queue.waiting',
+    'Messages that wait, without those in lanes.',
+    ({ waiting }) => waiting,
+  ),
+  messages(
+    'redis_queue.in_lanes',
+    'Messages that wait behind another message of their key.',
+    ({ inLanes }) => inLanes,
+  ),
   messages('redis_queue.held', 'Messages that consumers hold.', ({ processing }) => processing),
   messages('redis_queue.delayed', 'Messages that are not due yet.', ({ delayed }) => delayed),
   messages('redis_queue.dead', 'Dead letters.', ({ dead }) => dead),

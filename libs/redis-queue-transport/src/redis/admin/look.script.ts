@@ -1,6 +1,8 @@
 import { Script, readArray, readBuffer, readNumber, readTexts } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { boundIn } from '../queue/length.script.js';
+import { IN_LANES } from '../script/lanes-lua.js';
+import { countIn } from '../lanes/keys-in-use.js';
 
 /** Long enough for any header that people write. */
 const HEAD_BYTES = 4_096;
@@ -13,6 +15,7 @@ export const MOST_NAMES = 1_000;
 
 export interface Look {
   readonly waiting: number;
+  readonly inLanes: number;
   readonly suspects: number;
   readonly delayed: number;
   readonly dead: number;
@@ -34,7 +37,7 @@ export interface Look {
  * Looks at one queue without reading through it. Replies with { how many wait, how many of them are suspects, how many
  * are delayed, how many dead letters there are, 1 if it is paused, the beginning of the first waiting element, Redis's
  * time in ms, how many consumers it has, some of their names, { messages that expired, were repeated, dropped dead
- * letters, dropped copies }, the bound or text that is no number }.
+ * letters, dropped copies }, the bound or text that is no number, how many are in lanes }.
  *
  * No command reads a part of an element, so a giant at the head would take Redis a second. Sampling the first node of
  * the list costs nothing: MEMORY USAGE multiplies its size by the number of nodes, of which there are at most as many
@@ -42,7 +45,17 @@ export interface Look {
  */
 export const look = new Script({
   action: 'look at a queue',
-  keys: ['waiting', 'suspects', 'delayed', 'dead', 'paused', 'counts', 'consumers', 'terms'],
+  keys: [
+    'waiting',
+    'suspects',
+    'delayed',
+    'dead',
+    'paused',
+    'counts',
+    'consumers',
+    'terms',
+    'lanes',
+  ],
   args: [],
   readsOnly: true,
   shared: [NOW_MS],
@@ -68,16 +81,18 @@ return {
   redis.call('ZRANGE', consumers, 0, ${MOST_NAMES - 1}),
   redis.call('HMGET', counts, 'expired', 'repeated', 'deadLettersDropped', 'copiesDropped'),
   redis.call('HMGET', terms, 'maxLength')[1] or '',
+  redis.call('HGET', lanes, '${IN_LANES}') or '',
 }
 `,
   read: (reply): Look => {
     const [waiting, suspects, delayed, dead, isPaused, head, nowMs, ...rest] = readArray(reply);
-    const [consumers, names, counts, bound] = rest;
+    const [consumers, names, counts, bound, inLanes] = rest;
     const [expired, repeated, deadLettersDropped, copiesDropped] = readArray(counts).map((count) =>
       Number(count),
     );
     return {
       waiting: readNumber(waiting),
+      inLanes: countIn(readBuffer(inLanes).toString()),
       suspects: readNumber(suspects),
       delayed: readNumber(delayed),
       dead: readNumber(dead),

@@ -3,6 +3,7 @@ import { idOf } from '../../core/message/envelope.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { keysInUse } from '../lanes/keys-in-use.js';
+import { laneLengths } from '../lanes/lane-lengths.script.js';
 import { heldLists } from './held-lists.js';
 import type { Looked } from './find.script.js';
 import { findDelayed, findInList } from './find.script.js';
@@ -36,7 +37,10 @@ export class MessageSearch {
       if (dueMs !== null) return { place: 'delayed', element: isDelayed, dueMs: scoreOf(dueMs) };
     }
     for await (const keys of keysInUse(this.connection, this.keys)) {
-      const found = await Promise.all(keys.map((key) => this.#inList(lane(key))));
+      const names = [...keys.keys()];
+      const lengths = await laneLengths.run(this.connection, this.keys, {}, names);
+      const filled = names.filter((_, at) => (lengths[at] ?? 0) > 0);
+      const found = await Promise.all(filled.map((key) => this.#inList(lane(key))));
       const element = found.find((each) => each !== undefined);
       if (element !== undefined) return { place: 'waiting', element };
     }

@@ -5,6 +5,7 @@ import type {
   DelayedElement,
   FoundElement,
   HeldElement,
+  Lane,
   PurgedPart,
   QueueConsumer,
   QueueLengths,
@@ -32,6 +33,9 @@ import { look } from './look.script.js';
 import { boundIn } from '../queue/length.script.js';
 import { passOverNewest, passOverOldest } from './pass-over.script.js';
 import { emptyAllLanes } from '../lanes/empty-lanes.js';
+import { countIn } from '../lanes/keys-in-use.js';
+import { longestLanes } from '../lanes/longest-lanes.js';
+import { IN_LANES } from '../script/lanes-lua.js';
 import { purge } from './purge.script.js';
 import { redrive } from './redrive.script.js';
 import { remove } from './remove.script.js';
@@ -68,10 +72,11 @@ export class RedisAdmin implements AdminBroker {
 
   async lengths(queue: string): Promise<QueueLengths> {
     const keys = this.#keys.queue(queue);
-    const [waiting, suspects, delayed, dead, isPaused, counts, consumers, [bound]] =
+    const [waiting, inLanes, suspects, delayed, dead, isPaused, counts, consumers, [bound]] =
       await this.#run('read lengths', (client) =>
         Promise.all([
           client.llen(keys.waiting),
+          client.hget(keys.lanes, IN_LANES),
           client.llen(keys.suspects),
           client.zcard(keys.delayed),
           client.xlen(keys.dead),
@@ -84,6 +89,7 @@ export class RedisAdmin implements AdminBroker {
     const held = await heldLists(this.#connection, keys);
     return {
       waiting,
+      inLanes: countIn(inLanes),
       suspects,
       processing: held.reduce((sum, { length }) => sum + length, 0),
       delayed,
@@ -126,6 +132,15 @@ export class RedisAdmin implements AdminBroker {
 
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
     return this.#list('peek', this.#keys.queue(queue).waiting, offset, count);
+  }
+
+  inLane(queue: string, key: string, offset: number, count: number): Promise<readonly Buffer[]> {
+    return this.#list('peek', this.#keys.queue(queue).lane(key), offset, count);
+  }
+
+  async lanes(queue: string, count: number): Promise<readonly Lane[]> {
+    await this.#ready();
+    return longestLanes(this.#connection, this.#keys.queue(queue), count);
   }
 
   suspects(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {

@@ -21,7 +21,7 @@ if removed == 0 then removed = redis.call('LREM', waiting, -1, element) end
 if removed == 1 then
   if out then endStay(key, out) end
 elseif key then
-  removed = redis.call('LREM', lanes .. ':' .. key, 1, element)
+  removed = redis.pcall('LREM', lanes .. ':' .. key, 1, element) == 1 and 1 or 0
   if removed == 1 then fewerInLanes(1) end
 end
 if removed == 1 then unpark(element) end

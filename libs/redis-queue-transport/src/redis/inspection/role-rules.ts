@@ -41,7 +41,7 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:history +client|id
     +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen
     +lrange +publish +time +xlen +xrange +xrevrange +zcard +zrange +zscore
-    (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
+    (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
     (~rq:{*}:waiting ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush)
     (~rq:{*}:lanes +hdel +hincrby +hset +hsetnx) (~rq:{*}:suspects +lrem +ltrim)
     (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:history +unlink)
@@ -54,6 +54,6 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked ~rq:{*}:paused
     ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:terms ~rq:{*}:history +client|id +client|setname +eval +evalsha
     +exists +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen +lrange +time +xlen +xrange
-    +xrevrange +zcard +zrange +zscore (~rq:{*}:waiting +memory|usage)
+    +xrevrange +zcard +zrange +zscore (~rq:{*}:waiting ~rq:{*}:lanes:* +memory|usage)
 `,
 };

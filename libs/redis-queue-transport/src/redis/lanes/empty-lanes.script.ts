@@ -21,7 +21,9 @@ local removed = 0
 ${row.each}
   local lane = lanes .. ':' .. key
   local seen, isEnd = readInSteps(${MOST_EMPTIED} - removed, function(from, count)
-    return redis.call('LRANGE', lane, from, from + count - 1)
+    local some = redis.pcall('LRANGE', lane, from, from + count - 1)
+    -- A lane of another type holds no messages.
+    return some.err and {} or some
   end, function(element)
     unpark(element)
     return #element
@@ -31,7 +33,7 @@ ${row.each}
     fewerInLanes(seen)
     removed = removed + seen
   end
-  if redis.call('EXISTS', lane) == 1 then return { removed, 1 } end
+  if not isEnd and redis.call('EXISTS', lane) == 1 then return { removed, 1 } end
 end
 return { removed, 0 }
 `,

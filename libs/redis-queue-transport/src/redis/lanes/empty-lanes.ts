@@ -8,7 +8,7 @@ export async function emptyAllLanes(connection: Connection, keys: QueueKeys): Pr
   let removed = 0;
   for await (const some of keysInUse(connection, keys)) {
     for (let isMore = true; isMore;) {
-      const part = await emptyLanes.run(connection, keys, {}, some);
+      const part = await emptyLanes.run(connection, keys, {}, [...some.keys()]);
       removed += part.removed;
       ({ isMore } = part);
     }

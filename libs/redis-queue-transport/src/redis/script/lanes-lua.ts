@@ -67,9 +67,16 @@ local function goesOut(lanes, terms, key)
   redis.call('HSET', lanes, key, out + 1)
   return true
 end
+local function countInLanes(lanes, more)
+  local count = redis.pcall('HINCRBY', lanes, '${IN_LANES}', more)
+  if type(count) == 'number' then return count end
+  -- Somebody else has written what is no number.
+  redis.call('HSET', lanes, '${IN_LANES}', math.max(0, more))
+  return more
+end
 local function toLane(lanes, key, element)
   redis.call('RPUSH', lanes .. ':' .. key, element)
-  redis.call('HINCRBY', lanes, '${IN_LANES}', 1)
+  countInLanes(lanes, 1)
 end
 local function enter(waiting, lanes, terms, element)
   local key = keyOf(element)
@@ -97,14 +104,15 @@ local function outOf(key)
   return out and out > 0 and out
 end
 local function fewerInLanes(many)
-  if redis.call('HINCRBY', lanes, '${IN_LANES}', -many) <= 0 then redis.call('HDEL', lanes, '${IN_LANES}') end
+  if countInLanes(lanes, -many) <= 0 then redis.call('HDEL', lanes, '${IN_LANES}') end
 end
 local function endStay(key, out)
   local lane = lanes .. ':' .. key
   local left, most = out - 1, nil
   -- Where none is left, one may always go on, whatever the terms say.
   while left == 0 or left < (most or mostOut(terms)) do
-    if not redis.call('LMOVE', lane, waiting, 'LEFT', 'RIGHT') then break end
+    -- A lane of another type holds no messages.
+    if type(redis.pcall('LMOVE', lane, waiting, 'LEFT', 'RIGHT')) ~= 'string' then break end
     fewerInLanes(1)
     left = left + 1
     most = most or mostOut(terms)

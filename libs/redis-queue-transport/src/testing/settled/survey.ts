@@ -53,6 +53,6 @@ export class Survey {
   }
 }
 
-function leftIn({ waiting, suspects, processing, delayed }: QueueLengths): number {
-  return waiting + suspects + processing + delayed;
+function leftIn({ waiting, inLanes, suspects, processing, delayed }: QueueLengths): number {
+  return waiting + inLanes + suspects + processing + delayed;
 }
