@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { Redis } from 'ioredis';
 import {
+  QueueFullError,
   RedisQueueAdmin,
   RedisQueueClient,
   RedisQueueModule,
@@ -48,28 +49,24 @@ class Stock implements OnApplicationShutdown {
 // #region handler
 @Controller()
 class SaleController {
-  #running = 0;
-  #most = 0;
+  #handled = 0;
+  #isSoldOut = false;
 
   constructor(private readonly stock: Stock) {}
 
-  // However many customers press the button, four orders at a time reach the database.
-  @MessagePattern('sale.order', { concurrency: 4 })
+  @MessagePattern('sale.order', {
+    maxLength: 200, // nobody is let in who would wait for more than four seconds
+    limit: { running: 4, rate: 50 }, // in all processes together: what the database bears
+  })
   async order(@Payload() { customer }: { readonly customer: string }): Promise<void> {
-    this.#running += 1;
-    this.#most = Math.max(this.#most, this.#running);
-    try {
-      await setTimeout(5); // stands for what your database does
-      const gotOne = await this.stock.sell(customer);
-      if (customer === `customer-${CUSTOMERS}`) this.#last(gotOne);
-    } finally {
-      this.#running -= 1;
+    await setTimeout(5); // stands for what your database does
+    const gotOne = await this.stock.sell(customer);
+    if (!gotOne && !this.#isSoldOut) {
+      this.#isSoldOut = true;
+      console.log('sold out');
     }
-  }
-
-  #last(gotOne: boolean): void {
-    console.log(`the last customer ${gotOne ? 'got one' : 'came too late'}`);
-    console.log(`never more than ${this.#most} orders at a time`);
+    this.#handled += 1;
+    if (this.#handled % 100 === 0) console.log(`${this.#handled} orders are handled`);
   }
 }
 // #endregion handler
@@ -80,13 +77,18 @@ class BuyButton {
   constructor(private readonly client: RedisQueueClient) {}
 
   /** What the HTTP handler does: it responds as soon as Redis holds the order. */
-  async press(customer: string): Promise<'ordered' | 'ordered before'> {
-    const { isDuplicate } = await this.client.enqueue(
-      'sale.order',
-      { customer },
-      { id: customer, deduplicateMs: HOUR_MS, expiresInMs: HOUR_MS },
-    );
-    return isDuplicate ? 'ordered before' : 'ordered';
+  async press(customer: string): Promise<'ordered' | 'ordered before' | 'turned away'> {
+    try {
+      const { isDuplicate } = await this.client.enqueue(
+        'sale.order',
+        { customer },
+        { id: customer, deduplicateMs: HOUR_MS, expiresInMs: HOUR_MS },
+      );
+      return isDuplicate ? 'ordered before' : 'ordered';
+    } catch (error) {
+      if (error instanceof QueueFullError) return 'turned away'; // nothing was sent
+      throw error;
+    }
   }
 }
 // #endregion button
@@ -115,8 +117,12 @@ async function rush(button: BuyButton): Promise<void> {
     button.press(`customer-${(index % CUSTOMERS) + 1}`),
   );
   const answers = await Promise.all(presses);
-  const orders = answers.filter((answer) => answer === 'ordered');
-  console.log(`the button was pressed ${answers.length} times, for ${orders.length} orders`);
+  const orders = answers.filter((answer) => answer === 'ordered').length;
+  const turnedAway = answers.filter(
+    (answer, index) => answer === 'turned away' && answers[index + CUSTOMERS] === answer,
+  ).length;
+  console.log(`the button was pressed ${answers.length} times`);
+  console.log(`${orders} customers ordered, ${turnedAway} were turned away`);
 }
 // #endregion rush
 

@@ -239,13 +239,31 @@ describe('the recipe for tenants', () => {
 describe('the recipe for flash sales', () => {
   const { start, run } = page('flash-sale.md');
 
-  test('sells each piece once, one to each customer, a few orders at a time, no matter how many come in', async () => {
+  /** How many customers ordered, and how many were turned away. */
+  async function rush(): Promise<number[]> {
+    const terminal = await start('rush');
+    expect(await terminal.exited).toBe(0);
+    const [pressed, answers = ''] = terminal.lines;
+    expect(pressed).toBe(terminal.shown[0]);
+    expect(answers).toMatch(/^\d+ customers ordered, \d+ were turned away$/);
+    return answers.match(/\d+/g)?.map(Number) ?? [];
+  }
+
+  test('sells each piece once, at the pace of its limit, and turns away those for whom there is no room', async () => {
     const sale = await start('sale');
     await sale.showsAll();
 
-    await run('rush');
-    await sale.goesOn();
+    const begin = performance.now();
+    const [ordered = 0, turnedAway = 0] = await rush();
+    await sale.goesOnInSomeOrder();
     await eventually(async () => expect(await admin.lengths('sale.order')).toMatchObject(SETTLED));
+    const tookMs = performance.now() - begin;
+
+    expect(ordered + turnedAway).toBe(1_000);
+    expect(ordered).toBeGreaterThanOrEqual(200);
+    // Five at once after a rest, and then one in 20 ms.
+    expect(tookMs).toBeGreaterThan((ordered - 6) * 20);
+    expect(ordered).toBeLessThan(200 + 4 + 5 + tookMs / 20);
     await run('report');
 
     const buyers = await commands.smembers('sale:buyers');
@@ -255,10 +273,17 @@ describe('the recipe for flash sales', () => {
     expect(Math.max(...numbers)).toBeLessThan(100 + 4);
   });
 
-  test('takes orders before the sale begins, and again after it', async () => {
-    await run('rush');
+  test('keeps orders, and its bound, while the shop is closed', async () => {
+    const before = await start('sale');
+    await before.showsAll();
+    before.signal('SIGINT');
+    await before.exited;
+
+    expect(await rush()).toEqual([200, 800]);
+    expect(await rush()).toEqual([0, 800]);
+
     const sale = await start('sale');
-    await sale.shows('the last customer came too late');
+    await sale.shows('200 orders are handled');
     await eventually(async () => expect(await admin.lengths('sale.order')).toMatchObject(SETTLED));
     expect(await commands.scard('sale:buyers')).toBe(100);
   });
