@@ -7,6 +7,7 @@ import { RedisQueueAdmin, RedisQueueRecordBuilder } from 'nestjs-redis-queue-tra
 import type { ConnectionOption } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { eventually } from '../../support/eventually.js';
+import { isPush } from '../../faults/commands.js';
 import { nestRig } from '../../support/nest-rig.js';
 import { Proxy } from '../../support/proxy.js';
 
@@ -105,7 +106,7 @@ describe('no password and no data appear in what is reported', () => {
     client.on('error', (error) => told.push(error));
     await client.connect();
 
-    const lost = proxy.dropReply((words) => words[0]?.toUpperCase() === 'RPUSH');
+    const lost = proxy.dropReply(isPush);
     await note(lastValueFrom(client.enqueue('quiet', { DATA })));
     await lost.happened;
 
