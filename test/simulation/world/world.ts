@@ -112,7 +112,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   /** Ends all faults; every queue has a consumer from then on. */
   calmDown(): void {
     this.tell('all faults end');
-    // What was delayed while the clock was ahead would be due in an hour.
+    // What was delayed while the clock was ahead would be due much later.
     this.#setRedisClock(this.#mostAheadMs - this.#redisAheadMs);
     for (const { name } of this.scenario.queues) void this.#administrators[0].resume(name);
     for (const plan of this.scenario.processes) if (!this.#isUp(plan.name)) this.#start(plan);
