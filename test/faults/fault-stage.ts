@@ -125,5 +125,7 @@ export class FaultStage {
 }
 
 function recordOf(message: TestMessage): RedisQueueRecord {
-  return new RedisQueueRecordBuilder(message).id(message.id).build();
+  const record = new RedisQueueRecordBuilder(message).id(message.id);
+  if (message.key !== undefined) record.key(message.key);
+  return record.build();
 }

@@ -11,6 +11,8 @@ import { TestProcess } from './test-process.js';
 /** What the handler of a consumer process does with a message. */
 export interface TestMessage {
   readonly id: string;
+  /** Its key, by which it is kept in order. */
+  readonly key?: string;
   /** How long it works, in ms. */
   readonly workMs?: number;
   /** How long its first attempt computes, in ms, so that nothing else in its process can run. */
