@@ -1,6 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { InvalidOptionError } from '../errors/start-errors.js';
-import { nested, objectWith, oneOf, resolveOptions, text, wholeNumber } from './options.js';
+import {
+  invalid,
+  nested,
+  objectWith,
+  oneOf,
+  resolveOptions,
+  text,
+  wholeNumber,
+} from './options.js';
 
 interface Options {
   readonly leaseMs: number;
@@ -99,6 +107,13 @@ describe('an option with options of its own', () => {
     );
   });
 
+  test('that is required and misspelt is refused with a suggestion', () => {
+    expect(() => rule({ prefx: 'a' }, 'once')).toThrow(
+      'once has no option prefx; did you mean prefix?',
+    );
+    expect(() => rule({ leaseMs: 1 }, 'once')).toThrow('once must be an object that has prefix');
+  });
+
   test('is named with its path, in the message and in the field `option`', () => {
     const refused = [
       [{ prefix: 'a', leaseMs: 0 }, 'once.leaseMs', 'once.leaseMs must be '],
@@ -117,4 +132,10 @@ describe('an option with options of its own', () => {
   test.each([[5], [null], [[]], ['x']])('must be an object, not %j', (value) => {
     expect(() => rule(value, 'once')).toThrow('once must be an object with leaseMs, prefix');
   });
+});
+
+test('a long value is shown in part', () => {
+  const { message } = invalid('prefix', 'short', 'x'.repeat(5_000));
+  expect(message.length).toBeLessThan(300);
+  expect(message).toContain('(5002 characters)');
 });

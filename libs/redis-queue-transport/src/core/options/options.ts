@@ -95,12 +95,14 @@ export function nested<T extends object>(
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw invalid(option, `an object with ${Object.keys(rules).join(', ')}`, value);
     }
+    // First the names that are there: one of them may be a required one, misspelt.
+    const resolved = resolveOptions<T>(value, rules, above, option, `${option}.`);
     for (const key of required) {
       if (Reflect.get(value, key) === undefined) {
         throw invalid(option, `an object that has ${key}`, value);
       }
     }
-    return resolveOptions<T>(value, rules, above, option, `${option}.`);
+    return resolved;
   };
 }
 
@@ -123,7 +125,15 @@ export function invalid(option: string, expected: string, value: unknown): Inval
   return new InvalidOptionError(option, `${option} must be ${expected}, got ${show(value)}`);
 }
 
+const MOST_SHOWN = 200;
+
 function show(value: unknown): string {
+  const text = textOf(value);
+  if (text.length <= MOST_SHOWN) return text;
+  return `${text.slice(0, MOST_SHOWN)}… (${text.length} characters)`;
+}
+
+function textOf(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'number') return String(value); // JSON would show NaN as null
   try {

@@ -95,6 +95,8 @@ const limitParts = nested<QueueLimit>(
 );
 
 const limitRule: Rule<Readonly<QueueLimit>> = (value, option, above) => {
+  if (typeof value !== 'object')
+    throw invalid(option, 'an object with running, rate, or both', value);
   const limit = limitParts(value, option, above);
   const isNone = limit.running === undefined && limit.rate === undefined;
   if (isNone) throw invalid(option, 'an object with running, rate, or both', value);

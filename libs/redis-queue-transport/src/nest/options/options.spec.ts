@@ -374,6 +374,8 @@ describe('an unknown option', () => {
       'deadLettersLimit',
       'RedisQueueServer has no option deadLettersLimit; did you mean deadLetterLimit?',
     ],
+    ['limit', 'RedisQueueServer has no option limit: it is one of a handler'],
+    ['perKey', 'RedisQueueServer has no option perKey: it is one of a handler'],
   ])('of a server is refused with a suggestion: %s', (option, message) => {
     expect(() => new RedisQueueServer(untyped({ [option]: 1 }))).toThrow(message);
   });

@@ -1,4 +1,5 @@
 import { jsonCodec } from '../../core/body/codec.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { invalid, resolveOptions } from '../../core/options/options.js';
 import type { Rules } from '../../core/options/options.js';
 import type { ConnectionSource } from '../../open-broker.js';
@@ -23,6 +24,14 @@ export function resolveFor<O extends Owner>(
   above: Partial<ResolvedOf<O>> = {},
 ): ResolvedOf<O> {
   const names = OPTION_NAMES.filter((name) => isOf(name, ...owners));
+  for (const name of OPTION_NAMES) {
+    const isOfHandlers = !isOf(name, ...owners) && isOf(name, 'message', 'durable');
+    if (isOfHandlers && Object.hasOwn(given, name))
+      throw new InvalidOptionError(
+        name,
+        `${who} has no option ${name}: it is one of a handler, as in @MessagePattern(pattern, { ${name}: … })`,
+      );
+  }
   const rules = Object.fromEntries(names.map((name) => [name, OPTIONS[name].rule]));
   const fallbacks = Object.fromEntries(names.map((name) => [name, OPTIONS[name].fallback]));
   // For each option of an owner, the table has a rule and a fallback of the option's type.
