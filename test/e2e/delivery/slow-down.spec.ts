@@ -107,6 +107,6 @@ describe('a handler that throws SlowDown', () => {
   test.each([0, -1, 1.5, NaN, '5' as unknown as number])('refuses %p as a time', (ms) => {
     expect(() => new SlowDown({ ms })).toThrow(InvalidOptionError);
     // As plain JavaScript may call it.
-    expect(() => Reflect.construct(SlowDown, [])).toThrow(InvalidOptionError);
+    expect(() => Reflect.construct(SlowDown, []) as unknown).toThrow(InvalidOptionError);
   });
 });

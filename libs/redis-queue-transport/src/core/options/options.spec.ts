@@ -111,7 +111,9 @@ describe('an option with options of its own', () => {
     expect(() => rule({ prefx: 'a' }, 'once')).toThrow(
       'once has no option prefx; did you mean prefix?',
     );
-    expect(() => rule({ leaseMs: 1 }, 'once')).toThrow('once must be an object that has prefix');
+    expect(() => rule({ leaseMs: 1_000 }, 'once')).toThrow(
+      'once must be an object that has prefix',
+    );
   });
 
   test('is named with its path, in the message and in the field `option`', () => {
