@@ -95,7 +95,7 @@ const limitParts = nested<QueueLimit>(
 );
 
 const limitRule: Rule<Readonly<QueueLimit>> = (value, option, above) => {
-  if (typeof value !== 'object')
+  if (typeof value !== 'object' || value === null)
     throw invalid(option, 'an object with running, rate, or both', value);
   const limit = limitParts(value, option, above);
   const isNone = limit.running === undefined && limit.rate === undefined;
