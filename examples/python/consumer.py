@@ -30,6 +30,7 @@ from redis_queue import (
     for_another_attempt,
     group_queue,
     is_suspect,
+    key_of,
     new_reply,
     now_ms,
     script,
@@ -131,6 +132,8 @@ class Consumer:
                 self.keys.delayed,
                 self.keys.suspects,
                 self.keys.paused,
+                self.keys.lanes,
+                self.keys.terms,
             ],
             args=[self.name],
         )
@@ -341,11 +344,15 @@ class Consumer:
     def settle(self, element, *command, unpark=None):
         """Removes the message, which is done. Runs the command, if there is one, in the same step.
 
-        A message that is gone for good takes its parked body with it: the one named `unpark`.
+        A message that is gone for good takes its parked body with it, the one named `unpark`, and lets the next of its
+        key go on.
         """
-        key = command[1] if command else self.keys.waiting
-        keys = [self.keys.consumers, self.keys.processing(self.name), self.keys.parked, key]
-        args = [self.name, element, unpark or "", *command[:1], *command[2:]]
+        is_back = bool(command) and command[1] in (self.keys.waiting, self.keys.delayed)
+        ended_key = "" if is_back else key_of(element)
+        own = self.keys
+        keys = [own.consumers, own.processing(self.name), own.parked, own.waiting, own.lanes]
+        keys.append(command[1] if command else own.waiting)
+        args = [self.name, element, unpark or "", ended_key, *command[:1], *command[2:]]
         answer = self.until_done(lambda: self.settle_script(keys=keys, args=args))
         if answer == b"leaseLost":
             log("lost", {})  # others have the message now, and may repeat what was done here

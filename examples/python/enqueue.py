@@ -1,8 +1,9 @@
-"""Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--bounded] [--header NAME=TEXT] [--file PATH] QUEUE [JSON]"""
+"""Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--bounded] [--key KEY] [--header NAME=TEXT] [--file PATH] QUEUE [JSON]"""
 
 import argparse
 import secrets
 import sys
+from urllib.parse import quote
 
 import redis
 
@@ -11,6 +12,7 @@ from redis_queue import (
     Keys,
     add_data,
     connect,
+    encode_body,
     given_data,
     join_element,
     new_element,
@@ -83,6 +85,20 @@ def enqueue_bounded(client, queue, data, message_id, headers=None):
 # endregion bounded
 
 
+# region keyed
+def enqueue_keyed(client, queue, data, message_id, key, headers=None):
+    """Messages of a key are handled one after the other."""
+    keys = Keys(queue)
+    written = quote(key, safe="!~*'()")
+    header = {"key": written, "id": message_id, "at": now_ms(client)}
+    encoding, body = encode_body(data)
+    element = join_element({**header, **({"headers": headers} if headers else {}), **encoding}, body)
+    push_keyed = script(client, "push-keyed")
+    push_keyed(keys=[keys.waiting, keys.lanes, keys.terms], args=[written, element])
+    client.hsetnx(QUEUES, queue, "pushed")
+# endregion keyed
+
+
 # region once
 def enqueue_once(client, queue, data, message_id, window_ms, headers=None):
     """Within the window, Redis accepts the id once, from any sender. Returns False if it was there."""
@@ -103,7 +119,9 @@ def send(client, given):
     message = (given.queue, given_data(given), given.id)
     if given.once:
         return enqueue_once(client, *message, given.once, headers)
-    if given.bounded:
+    if given.key:
+        enqueue_keyed(client, *message, given.key, headers)
+    elif given.bounded:
         enqueue_bounded(client, *message, headers)
     elif given.delay:
         enqueue_later(client, *message, given.delay, headers)
@@ -121,6 +139,7 @@ def main():
     terms.add_argument("--once", type=int, metavar="MS", help="accept the id once within this many ms")
     terms.add_argument("--delay", type=int, metavar="MS", help="hand it out after this many ms")
     terms.add_argument("--bounded", action="store_true", help="refuse it if the queue is full")
+    terms.add_argument("--key", help="handle it behind others of this key")
     parser.add_argument("--header", action="append", default=[], metavar="NAME=TEXT")
     given = parser.parse_args()
     try:

@@ -194,6 +194,9 @@ FRONT = re.compile(
 )
 FRONT_BYTES = 192
 
+# A key stands right behind the front, percent-encoded.
+KEY = re.compile(rb''',"key":"([\w.!~*'()%-]{1,255})"[,}]''', re.ASCII)
+
 MAX_HEADER_BYTES = 64 * 1024
 
 
@@ -217,6 +220,13 @@ def front_of(element):
     name = parked and parked.decode()
     counts = count_of(crashes, 0), max(1, count_of(attempt, 1)), name, count_of(postponed, 0)
     return *counts, found.end()
+
+
+def key_of(element):
+    """As it stands in the header; empty without one."""
+    front = FRONT.match(element[:FRONT_BYTES]) if element.startswith(b'{"rq":1,') else None
+    found = front and b"\n" in element and KEY.match(element, front.end())
+    return found[1].decode() if found else ""
 
 
 def count_of(digits, otherwise):

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- KEYS: consumers, processing, waiting, delayed, suspects, paused. ARGV: the consumer.
+-- KEYS: consumers, processing, waiting, delayed, suspects, paused, lanes, terms. ARGV: the consumer.
 -- Replies with { 'leaseLost' }, { 'paused' }, { 'empty' } or { 'message', element, time of Redis in ms }.
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 'leaseLost' } end
 local time = redis.call('TIME')
@@ -14,11 +14,30 @@ if redis.call('EXISTS', KEYS[6]) == 1 then return { 'paused' } end
 local suspect = redis.call('LMOVE', KEYS[5], KEYS[2], 'LEFT', 'RIGHT')
 if suspect then return { 'message', suspect, now } end
 
-local due = redis.call('ZRANGE', KEYS[4], '-inf', now, 'BYSCORE', 'LIMIT', 0, 1)[1]
-if due then
-  redis.call('RPUSH', KEYS[2], due)
+-- The key of an element; nothing if it has none, or was handed out before, so that it is counted already.
+local function new_key_of(element)
+  local rest = string.match(string.sub(element, 1, 512), '^{"rq":1(,.*)') or ''
+  rest = string.gsub(rest, '^,"parked":"[%w_-]+"', '')
+  local key = string.match(rest, '^,"key":"([%w_.!~*\'()%%-]+)"[,}]')
+  return key and #key <= 255 and string.find(element, '\n', 1, true) and key
+end
+
+-- Whether it has to wait behind others of its key. If not, it is counted.
+local function waits(key)
+  local out = tonumber(redis.call('HGET', KEYS[7], key) or 0) or 0
+  local most = math.max(1, tonumber(redis.call('HGET', KEYS[8], 'perKey.running') or 1) or 1)
+  if out > 0 and (out >= most or redis.call('EXISTS', KEYS[7] .. ':' .. key) == 1) then return true end
+  redis.call('HSET', KEYS[7], key, out + 1)
+  return false
+end
+
+for _, due in ipairs(redis.call('ZRANGE', KEYS[4], '-inf', now, 'BYSCORE', 'LIMIT', 0, 10)) do
+  local key = new_key_of(due)
+  local in_lane = key and waits(key)
+  redis.call('RPUSH', in_lane and KEYS[7] .. ':' .. key or KEYS[2], due)
   redis.call('ZREM', KEYS[4], due)
-  return { 'message', due, now }
+  if not in_lane then return { 'message', due, now } end
+  redis.call('HINCRBY', KEYS[7], ':waiting', 1)
 end
 local element = redis.call('LMOVE', KEYS[3], KEYS[2], 'LEFT', 'RIGHT')
 if not element then return { 'empty' } end
