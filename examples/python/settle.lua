@@ -12,7 +12,7 @@ if ARGV[3] ~= '' then redis.call('HDEL', KEYS[3], ARGV[3]) end
 local key = ARGV[4]
 local out = key ~= '' and tonumber(redis.call('HGET', KEYS[5], key) or 0) or 0
 if out > 0 then
-  -- The next of the key goes on or, if there is none, one less is out.
+  -- The next of the key goes on. If its lane is empty, one less is out.
   if redis.call('LMOVE', KEYS[5] .. ':' .. key, KEYS[4], 'LEFT', 'RIGHT') then
     if redis.call('HINCRBY', KEYS[5], ':waiting', -1) <= 0 then redis.call('HDEL', KEYS[5], ':waiting') end
   elseif redis.call('HINCRBY', KEYS[5], key, -1) <= 0 then

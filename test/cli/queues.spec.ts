@@ -35,6 +35,14 @@ test('queues says which queue is full, and that copies of events were dropped', 
   expect(out).toMatch(/^work +2 .*full, at most 2, 3 copies dropped$/m);
 });
 
+test('queues counts messages in lanes for a full queue', async () => {
+  const client = rig.client();
+  await client.enqueueMany('work', [1, 2], { key: 'a' });
+  await rig.commands.hset(`${rig.prefix}:{work}:terms`, 'maxLength', '2');
+  const { out } = await run('queues', '--every', '0s');
+  expect(out).toMatch(/^work +1 .*full, at most 2$/m);
+});
+
 test('queues that can be read are listed beside one that cannot, and so are groups', async () => {
   const client = rig.client({ declare: { 'user.created': { groups: ['mail', 'sms'] } } });
   await client.enqueue('good', 1);

@@ -6,15 +6,10 @@ import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/messa
 import { eventually } from '../support/eventually.js';
 import type { BrokerWorld } from './broker-world.js';
 import { element, ids, keyed } from './elements.js';
+import { LEASE_TERMS, withLease } from './with-lease.js';
 
 const QUEUE = 'orders.place';
-const TERMS = {
-  leaseMs: 30_000,
-  deadLetterLimit: 10,
-  deadLetterMaxAgeMs: 3_600_000,
-  onceMs: 3_600_000,
-  waitMs: 200,
-};
+const TERMS = { ...LEASE_TERMS, deadLetterLimit: 10, waitMs: 200 };
 const HOUR_MS = 3_600_000;
 
 /** What every broker does with the bound of a queue. Call it within a `describe`. */
@@ -50,8 +45,7 @@ export function boundsContract(world: BrokerWorld): void {
   }
 
   async function take(count: number): Promise<readonly Buffer[]> {
-    const reply = await lease.exchange([], count);
-    if (reply === 'leaseLost') throw new Error('The lease was lost.');
+    const reply = withLease(await lease.exchange([], count));
     return reply.taken;
   }
 

@@ -14,15 +14,10 @@ import { heldIn } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';
 import type { BrokerWorld } from './broker-world.js';
 import { counts, element, ids, view, brought } from './elements.js';
+import { LEASE_TERMS, withLease } from './with-lease.js';
 
 const QUEUE = 'orders.place';
-const TERMS: LeaseTerms = {
-  leaseMs: 30_000,
-  deadLetterLimit: 3,
-  deadLetterMaxAgeMs: 3_600_000,
-  onceMs: 3_600_000,
-  waitMs: 300,
-};
+const TERMS = { ...LEASE_TERMS, deadLetterLimit: 3 };
 const NEVER = new AbortController().signal;
 /** So long that not even a third of it passes during a test. */
 const LONG = { leaseMs: 3_000_000_000 };
@@ -69,9 +64,7 @@ export function brokerContract(world: BrokerWorld): void {
     settlements: readonly Settlement[],
     count = 0,
   ): Promise<Exchange> {
-    const reply = await lease.exchange(settlements, count);
-    if (reply === 'leaseLost') throw new Error('The lease was lost.');
-    return reply;
+    return withLease(await lease.exchange(settlements, count));
   }
 
   function pushLater(name: string, inMs: number): Promise<'added' | 'duplicate'> {
@@ -91,15 +84,13 @@ export function brokerContract(world: BrokerWorld): void {
 
   /** The consumers that a renewal reports as possibly dead. */
   async function named(lease: Lease): Promise<string[]> {
-    const renewal = await lease.renew();
-    if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+    const renewal = withLease(await lease.renew());
     return renewal.doubtful.map(({ consumer }) => consumer);
   }
 
   /** The fenced consumers that a renewal asks this one to check. */
   async function fenced(lease: Lease): Promise<readonly string[]> {
-    const renewal = await lease.renew();
-    if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+    const renewal = withLease(await lease.renew());
     return renewal.fenced;
   }
 
@@ -900,8 +891,7 @@ export function brokerContract(world: BrokerWorld): void {
     });
 
     test('returns the time by which leases end', async () => {
-      const renewal = await (await join()).renew();
-      if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+      const renewal = withLease(await (await join()).renew());
       expect(Math.abs(renewal.nowMs - broker.nowMs())).toBeLessThan(1_000);
     });
 
@@ -1093,8 +1083,7 @@ export function brokerContract(world: BrokerWorld): void {
       const [lease, other] = [await join(), await join()];
       await take(other, 1);
       await world.endLease(QUEUE, other.consumer);
-      const renewal = await lease.renew();
-      if (renewal === 'leaseLost') throw new Error('The lease was lost.');
+      const renewal = withLease(await lease.renew());
       expect(renewal.doubtful).toEqual([{ consumer: other.consumer, endsAtMs: ENDED_MS }]);
       await other.renew();
       expect(await lease.reclaim(other.consumer, ENDED_MS)).toBe(0);

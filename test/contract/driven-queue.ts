@@ -15,14 +15,7 @@ import type { QueueDump } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';
 import type { QueueWorld } from './broker-world.js';
 import { element } from './elements.js';
-
-const TERMS: LeaseTerms = {
-  leaseMs: 30_000,
-  deadLetterLimit: undefined,
-  deadLetterMaxAgeMs: 3_600_000,
-  onceMs: 3_600_000,
-  waitMs: 300,
-};
+import { LEASE_TERMS, withLease } from './with-lease.js';
 
 /** One queue, with a process that sends to it and takes from it. */
 export class DrivenQueue {
@@ -60,15 +53,13 @@ export class DrivenQueue {
     terms: Partial<LeaseTerms> = {},
     onWake: (news: WakeNews) => void = () => undefined,
   ): Promise<Lease> {
-    const lease = await (await this.#broker).join(this.name, { ...TERMS, ...terms }, onWake);
+    const lease = await (await this.#broker).join(this.name, { ...LEASE_TERMS, ...terms }, onWake);
     this.#joined.push(lease);
     return lease;
   }
 
   async exchange(lease: Lease, settlements: readonly Settlement[], take = 0): Promise<Exchange> {
-    const reply = await lease.exchange(settlements, take);
-    if (reply === 'leaseLost') throw new Error('The lease was lost.');
-    return reply;
+    return withLease(await lease.exchange(settlements, take));
   }
 
   async take(lease: Lease, count: number): Promise<readonly Buffer[]> {

@@ -4,7 +4,6 @@ import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/br
 import type {
   Exchange,
   Lease,
-  LeaseTerms,
   Settlement,
 } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import {
@@ -15,15 +14,10 @@ import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/messa
 import { brought, element, ids, keyed } from './elements.js';
 import type { BrokerWorld } from './broker-world.js';
 import { expectTrueCounts } from './counted-keys.js';
+import { LEASE_TERMS, withLease } from './with-lease.js';
 
 const QUEUE = 'orders.place';
-const TERMS: LeaseTerms = {
-  leaseMs: 30_000,
-  deadLetterLimit: undefined,
-  deadLetterMaxAgeMs: 3_600_000,
-  onceMs: 3_600_000,
-  waitMs: 300,
-};
+
 const HOUR_MS = 3_600_000;
 const FACTS = {
   reason: 'handlerFailed',
@@ -66,7 +60,7 @@ export function lanesContract(world: BrokerWorld): void {
   });
 
   function join(): Promise<Lease> {
-    return broker.join(QUEUE, TERMS, () => undefined);
+    return broker.join(QUEUE, LEASE_TERMS, () => undefined);
   }
 
   /** `a1` has the key `a`; `-1` has none. */
@@ -84,9 +78,7 @@ export function lanesContract(world: BrokerWorld): void {
     take = 0,
     by = lease,
   ): Promise<Exchange> {
-    const reply = await by.exchange(settlements, take);
-    if (reply === 'leaseLost') throw new Error('The lease was lost.');
-    return reply;
+    return withLease(await by.exchange(settlements, take));
   }
 
   async function take(count: number, by = lease): Promise<readonly Buffer[]> {
@@ -405,7 +397,7 @@ export function lanesContract(world: BrokerWorld): void {
     test('keeps the order of a key in a new group', async () => {
       await broker.declare({ pattern, history: { maxLength: 10 } });
       for (const n of [1, 2, 3]) await broker.publish(pattern, `a${n}`, keyed('a', `a${n}`));
-      const terms = { ...TERMS, subscription: { from: 'earliest' } };
+      const terms = { ...LEASE_TERMS, subscription: { from: 'earliest' } };
       const member = await broker.join(group, terms, () => undefined);
       await broker.publish(pattern, 'a4', keyed('a', 'a4'));
       expect(await placed()).toEqual([['a1'], ['a2', 'a3', 'a4']]);

@@ -3,7 +3,6 @@ import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/br
 import type {
   Exchange,
   Lease,
-  LeaseTerms,
   Settlement,
   TrialStep,
 } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
@@ -14,15 +13,10 @@ import { heldIn } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';
 import type { QueueWorld } from './broker-world.js';
 import { brought, element, ids } from './elements.js';
+import { LEASE_TERMS, withLease } from './with-lease.js';
 
 const QUEUE = 'stock.reserve';
-const TERMS: LeaseTerms = {
-  leaseMs: 30_000,
-  deadLetterLimit: 3,
-  deadLetterMaxAgeMs: 3_600_000,
-  onceMs: 3_600_000,
-  waitMs: 5_000,
-};
+const TERMS = { ...LEASE_TERMS, deadLetterLimit: 3, waitMs: 5_000 };
 const NEVER = new AbortController().signal;
 /** The limit depends on what is settled, not on time. */
 const UNTIL_WOKEN = { inMs: undefined, spreadMs: 0, isSlowed: false };
@@ -79,9 +73,7 @@ export function limitsContract(world: QueueWorld): void {
     settlements: readonly Settlement[] = [],
     trial?: TrialStep,
   ): Promise<Exchange> {
-    const reply = await lease.exchange(settlements, take, trial);
-    if (reply === 'leaseLost') throw new Error('The lease was lost.');
-    return reply;
+    return withLease(await lease.exchange(settlements, take, trial));
   }
 
   async function waitingIds(): Promise<(string | undefined)[]> {

@@ -11,6 +11,7 @@ import type {
 import { ENDED_MS } from './broker-world.js';
 import { counts, element, ids } from './elements.js';
 import { MemoryWorld } from './memory-world.js';
+import { withLease } from './with-lease.js';
 
 const QUEUE = 'q';
 const TERMS = {
@@ -77,9 +78,7 @@ async function pushAll(...names: string[]): Promise<void> {
 }
 
 async function exchange(...given: Parameters<Lease['exchange']>): Promise<readonly Buffer[]> {
-  const answer = await lease.exchange(...given);
-  if (answer === 'leaseLost') throw new Error('The lease was lost.');
-  return answer.taken;
+  return withLease(await lease.exchange(...given)).taken;
 }
 
 /** The answer to this is lost, whatever it did. */

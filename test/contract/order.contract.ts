@@ -14,16 +14,10 @@ import { eventually } from '../support/eventually.js';
 import { ENDED_MS } from './broker-world.js';
 import type { QueueWorld } from './broker-world.js';
 import { brought, element, ids, keyed } from './elements.js';
+import { LEASE_TERMS, withLease } from './with-lease.js';
 
 const QUEUE = 'positions.update';
-const TERMS: LeaseTerms = {
-  leaseMs: 30_000,
-  deadLetterLimit: 3,
-  deadLetterMaxAgeMs: 3_600_000,
-  onceMs: 3_600_000,
-  waitMs: 5_000,
-  order: 'newestFirst',
-};
+const TERMS = { ...LEASE_TERMS, deadLetterLimit: 3, waitMs: 5_000, order: 'newestFirst' } as const;
 const NEVER = new AbortController().signal;
 const HOUR_MS = 3_600_000;
 const LARGE = 'x'.repeat(300_000);
@@ -66,9 +60,7 @@ export function orderContract(world: QueueWorld): void {
     take: number,
     settlements: readonly Settlement[] = [],
   ): Promise<Exchange> {
-    const reply = await lease.exchange(settlements, take);
-    if (reply === 'leaseLost') throw new Error('The lease was lost.');
-    return reply;
+    return withLease(await lease.exchange(settlements, take));
   }
 
   async function take(lease: Lease, count: number): Promise<(string | undefined)[]> {

@@ -28,6 +28,7 @@ import { orderContract } from './order.contract.js';
 import { recoveryContract } from './recovery.contract.js';
 import { repliesContract } from './replies.contract.js';
 import { RedisWorld } from './redis-world.js';
+import { withLease } from './with-lease.js';
 
 const rig = redisRig();
 const world = new RedisWorld(rig);
@@ -453,9 +454,7 @@ async function start(settings: Record<string, string>): Promise<LocalRedis> {
 }
 
 async function take(lease: Lease, count: number): Promise<readonly Buffer[]> {
-  const reply = await lease.exchange([], count);
-  if (reply === 'leaseLost') throw new Error('The lease was lost.');
-  return reply.taken;
+  return withLease(await lease.exchange([], count)).taken;
 }
 
 describe('an event that Redis refuses', () => {

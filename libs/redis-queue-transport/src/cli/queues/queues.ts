@@ -113,10 +113,11 @@ const COLUMNS: readonly Column<Row>[] = [
 
 function stateOf(row: Row): Cell | string {
   if ('error' in row) return unreadableCell(row);
-  const { isPaused, maxLength = Infinity, waiting, suspects, delayed, copiesDropped } = row;
+  const { isPaused, maxLength = Infinity, copiesDropped } = row;
+  const length = row.waiting + row.inLanes + row.suspects + row.delayed;
   const states = [
     ...(isPaused ? ['paused'] : []),
-    ...(waiting + suspects + delayed >= maxLength ? [`full, at most ${maxLength}`] : []),
+    ...(length >= maxLength ? [`full, at most ${maxLength}`] : []),
     ...(copiesDropped > 0 ? [`${counted(copiesDropped, 'copy', 'copies')} dropped`] : []),
   ];
   return states.length === 0 ? '' : { text: states.join(', '), tone: 'warn' };

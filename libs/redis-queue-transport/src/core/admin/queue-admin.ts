@@ -12,7 +12,7 @@ import { InvalidPatternError } from '../errors/start-errors.js';
 import type { RedisQueueError } from '../errors/redis-queue-error.js';
 import { refusalOf } from '../errors/refusal-of.js';
 import { decodeElement } from '../message/envelope.js';
-import { readKey, writtenKey } from '../message/key.js';
+import { isKey, readKey, writtenKey } from '../message/key.js';
 import { assertNamesQueue } from '../message/queue-name.js';
 import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
@@ -73,7 +73,7 @@ export type Removal = 'removed' | 'held' | 'unknown';
 /** How many times to look for a message that may be handed out meanwhile. */
 const MOST_TRIES = 5;
 
-const keyRule = text('a key', (value) => value !== '' && writtenKey(value) !== undefined);
+const keyRule = text('the key of messages', isKey);
 const idRule = text('the id of a message', (value) => value !== '');
 
 /** Inspects and manages queues, while consumers run. */

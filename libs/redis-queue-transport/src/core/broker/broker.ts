@@ -108,8 +108,8 @@ export interface Broker {
    * which may still serve the queue, has recorded differently; undefined if there are none. The last record stands. If
    * Redis loses it, the next {@link join} records the terms again.
    *
-   * `maxLength` is the bound of the queue: how many messages {@link push} lets wait, delayed ones included, those that
-   * consumers hold not. Any text that is no number means that there is none.
+   * `maxLength` is the bound of the queue: how many messages {@link push} lets wait. Delayed messages count, those that
+   * consumers hold do not. A queue whose bound is no number has none.
    */
   noteTerms(queue: string, terms: QueueTerms): Promise<OtherTerms | undefined>;
 

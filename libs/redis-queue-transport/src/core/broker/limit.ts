@@ -7,7 +7,7 @@ export interface QueueLimit {
   readonly perMs: number;
 }
 
-/** A tenth of a second's messages at once evens out what consumers take late, and exceeds the rate by as little. */
+/** The part of `rate` that may come at once. It makes up for consumers that look late, and exceeds the rate by no more. */
 const BURST_PART = 1 / 10;
 
 /**

@@ -16,7 +16,7 @@ import {
   splitHeader,
 } from './header.js';
 import { encodeJson } from '../body/json.js';
-import { MOST_KEY_BYTES, keyOf, readKey, writtenKey } from './key.js';
+import { isKey, keyOf, readKey, writtenKey } from './key.js';
 
 /**
  * The bytes of one message as they stand in a list: one header line of JSON, a newline, and the body.
@@ -107,7 +107,7 @@ function headerLine(envelope: OutgoingEnvelope, encoding: BodyEncoding | undefin
 /** @throws TypeError for a key that a sender should have refused */
 function keyText(key: string): string {
   const written = writtenKey(key);
-  if (written === undefined || written === '' || written.length > MOST_KEY_BYTES)
+  if (written === undefined || !isKey(key))
     throw new TypeError(`The key ${JSON.stringify(key)} cannot be written.`);
   return written;
 }

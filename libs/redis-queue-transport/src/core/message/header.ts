@@ -55,8 +55,9 @@ const FRONT_BYTES = 224;
 
 /** How a message of this library begins before it is first handed out: with its id or key right after "rq", without counts. */
 const USUAL_FRONT = '{"rq":1,"';
-const ID_BYTE = USUAL_FRONT.length;
-const LETTER_I = 0x69;
+/** Where the first letter of the second field stands, which tells most elements from others. */
+export const ID_BYTE = USUAL_FRONT.length;
+export const LETTER_I = 0x69;
 const LETTER_K = 0x6b;
 const USUAL: Front = {
   crashes: 0,

@@ -1,3 +1,5 @@
+import { ID_BYTE, LETTER_I } from './header.js';
+
 /** The term of a queue that says how many messages of a key may be out at once, if that is more than one. */
 export const PER_KEY_RUNNING = 'perKey.running';
 
@@ -26,9 +28,6 @@ export const KEY_WINDOW =
   MOST_NAME_BYTES +
   MOST_KEY_BYTES;
 
-const ID_BYTE = '{"rq":1,"'.length;
-const LETTER_I = 0x69;
-
 /**
  * A key as it is written in headers, and in the names of lanes: percent-encoded, so that scripts read it without parsing
  * JSON. A key that cannot be written is undefined: it has a lone surrogate.
@@ -39,6 +38,12 @@ export function writtenKey(key: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether a sender may give it. */
+export function isKey(key: string): boolean {
+  const { length = 0 } = writtenKey(key) ?? '';
+  return length > 0 && length <= MOST_KEY_BYTES;
 }
 
 /** The reverse. What others wrote and what is no percent-encoding is the key itself. */
@@ -60,8 +65,8 @@ export interface KeyOf {
 
 /**
  * The key of an element; undefined for most, which have none. The key stands right behind the counts; anywhere else the
- * name means nothing. Scripts have the same rule (redis/script/lanes-lua.ts): the two must agree on every element, whoever
- * wrote it.
+ * name means nothing. Scripts have the same rule (redis/script/lanes-lua.ts): the two must agree on every element, also on those
+ * of other programs.
  */
 export function keyOf(element: string | Buffer): KeyOf | undefined {
   // This byte alone tells most elements.

@@ -1,10 +1,9 @@
+import { boundIn } from '../../core/broker/bound.js';
 import type { QueueLength } from '../../core/broker/broker.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
-/** The most messages that the servers of the queue let wait; undefined if there is no bound. */
 function boundOf({ terms }: StoredQueue): number | undefined {
-  const bound = Number(terms.get('maxLength') ?? NaN);
-  return Number.isNaN(bound) ? undefined : bound;
+  return boundIn(terms.get('maxLength'));
 }
 
 /** How many messages a bound counts: all but those that consumers hold. */

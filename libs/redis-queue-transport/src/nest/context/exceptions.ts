@@ -56,7 +56,7 @@ export class SlowDown extends SteeringException {
   readonly ms: number;
 
   constructor(options: { readonly ms: number }) {
-    // Whoever does not use TypeScript may leave it out.
+    // JavaScript may call it without options.
     const ms = (options as { readonly ms: number } | undefined)?.ms ?? NaN;
     if (!(Number.isSafeInteger(ms) && ms >= 1))
       throw invalid('ms', 'a whole number of milliseconds ≥ 1', ms);

@@ -100,7 +100,7 @@ const limitRule: Rule<Readonly<QueueLimit>> = (value, option, above) => {
   const limit = limitParts(value, option, above);
   const isNone = limit.running === undefined && limit.rate === undefined;
   if (isNone) throw invalid(option, 'an object with running, rate, or both', value);
-  const isPerMsAlone = limit.rate === undefined && Reflect.get(value!, 'perMs') !== undefined; // limitParts has checked it
+  const isPerMsAlone = limit.rate === undefined && Reflect.get(value, 'perMs') !== undefined;
   if (isPerMsAlone)
     throw invalid(`${option}.rate`, 'a number of messages if perMs is given', undefined);
   return limit;

@@ -10,7 +10,7 @@ import {
   wholeNumber,
 } from '../../core/options/options.js';
 import type { Rule, Rules } from '../../core/options/options.js';
-import { MOST_KEY_BYTES, writtenKey } from '../../core/message/key.js';
+import { MOST_KEY_BYTES, isKey } from '../../core/message/key.js';
 import { codecRule } from '../options/codec-options.js';
 import { headersRule } from '../options/header-options.js';
 
@@ -71,10 +71,7 @@ const dateRule: Rule<Date> = (date, option) => {
 
 const keyRule = text(
   `text that is not empty, of at most ${MOST_KEY_BYTES} bytes when percent-encoded`,
-  (key) => {
-    const written = writtenKey(key);
-    return written !== undefined && written !== '' && written.length <= MOST_KEY_BYTES;
-  },
+  isKey,
 );
 
 /** Every setting. docs/options.md shows the same ones. */

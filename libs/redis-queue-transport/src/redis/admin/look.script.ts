@@ -1,6 +1,6 @@
 import { Script, readArray, readBuffer, readNumber, readTexts } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
-import { boundIn } from '../queue/length.script.js';
+import { boundIn } from '../../core/broker/bound.js';
 import { IN_LANES } from '../script/lanes-lua.js';
 import { countIn } from '../lanes/keys-in-use.js';
 

@@ -30,7 +30,7 @@ import { scored } from './scored.js';
 import { advance } from './advance.script.js';
 import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';
-import { boundIn } from '../queue/length.script.js';
+import { boundIn } from '../../core/broker/bound.js';
 import { passOverNewest, passOverOldest } from './pass-over.script.js';
 import { emptyAllLanes } from '../lanes/empty-lanes.js';
 import { countIn } from '../lanes/keys-in-use.js';

@@ -2,8 +2,8 @@ import { Script, readNumber } from '../script/script.js';
 import { ENTER } from '../script/lanes-lua.js';
 
 /**
- * Moves dead letters to the tail of the queue, or of their lanes; `element` is what is sent again. Passes over an entry that somebody else
- * has redriven or deleted. Replies with how many it moved.
+ * Moves dead letters to the tail of the queue, or of their lanes; `element` is what is sent again. Passes over an entry
+ * that somebody else has redriven or deleted. Replies with how many it moved.
  */
 export const redrive = new Script({
   action: 'redrive dead letters',

@@ -1,6 +1,5 @@
-import type { Settlement, Suspects } from '../../core/broker/lease.js';
+import type { Suspects } from '../../core/broker/lease.js';
 import type { Limited } from '../../core/broker/limit.js';
-import { keyOf } from '../../core/message/key.js';
 import type { RowsOf } from '../script/script.js';
 import { LARGE_BYTES, Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
@@ -66,10 +65,9 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * `room` for at least as many, and may take the others by other means.
  *
  * In front of the rows come the `keys` of those that `oldestDone` counts, and then `acks` elements that are done and have no
- * key. The detail of a row is the replacement of a dead letter or a
- * retry (whose kind is the pause in ms), why a message is skipped, the id to remember with an ack, or nothing for an
- * element that is released, or done with its body parked. The rows are walked backwards, so that those that go back to
- * the head keep their order.
+ * key. The detail of a row is the replacement of a dead letter or a retry (whose kind is the pause in ms), why a message is
+ * skipped, the id to remember with an ack, or nothing for an element that is released, done with a key, or done with its
+ * body parked. The rows are walked backwards, so that those that go back to the head keep their order.
  *
  * Suspects are in a list of their own, and one live consumer at a time has the right to run them, its trial. The step
  * `trial`: `claim` the right, granted if nobody has it and there are suspects (or `claimIfEmpty`: only if the consumer
@@ -85,9 +83,8 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  *
  * It takes from the end `takesFrom` of what waits (a TakingEnd), and puts back what goes to the head there.
  *
- * With a `limit`, it takes no more than that allows (in the form of LIMIT). If
- * it leaves places free that it had, it wakes the others. With `slowMs`, nothing of the queue is taken for that long, also
- * by those without a limit.
+ * With a `limit`, it takes no more than that allows (in the form of LIMIT). If it leaves places free that it had, it wakes
+ * the others. With `slowMs`, nothing of the queue is taken for that long, even by consumers without a limit.
  *
  * Replies: 0 if the lease is lost; -1 if the list does not hold these (nothing was done); else { held, missing, the
  * state of suspects (a value of SUSPECTS), 1 if the queue is paused, ms until the next delayed message or -1, 1 if it
@@ -162,8 +159,6 @@ if tonumber(oldestDone) > 0 then
   end
 end
 
--- The kinds of rows whose elements are gone for good.
-local ENDS = { done = true, parked = true, once = true, skip = true, deadLetter = true }
 local missing = 0
 local first = FIRST + keys
 local others = first + acks
@@ -178,7 +173,8 @@ for i = #ARGV - ${row.size - 1}, others, -${row.size} do
   if not redis.call('LPOS', processing, element, 'RANK', from) then
     missing = missing + 1
   else
-    local key = ENDS[kind] and keyOf(element)
+    local isGoneForGood = kind ~= 'release' and not tonumber(kind)
+    local key = isGoneForGood and keyOf(element)
     local out = outOf(key)
     -- Added before it is removed, so that nothing is lost if a command fails (a key of another type).
     if kind == 'release' then
@@ -244,7 +240,7 @@ local function told(taken)
     local isAtLimit = isHeldBack or taken == mayTakeNow and redis.call('EXISTS', waiting) == 1
     if not isAtLimit then limited = false end
     local settled = oldestDone + acks + (#ARGV - others + 1) / ${row.size} - missing
-    -- It has left places free. Whoever is limited by the rate knows when to look.
+    -- It has left places free. Consumers that the rate limits know when to look.
     local isOffered = settled > taken and string.byte(limit) ~= 48 and not (limited and limited[1] > 0)
     if isOffered and redis.call('EXISTS', waiting, suspects) > 0 then redis.call('PUBLISH', wake, '') end
   end
@@ -367,48 +363,4 @@ return told(taken)
   },
 });
 
-type SettlementRow = RowsOf<typeof exchange>;
-
-/** The acks and rows of settlements, and for how many ms one of them slows the queue down. */
-export function settlementArguments(settlements: readonly Settlement[]): {
-  readonly acks: readonly Buffer[];
-  readonly rows: readonly SettlementRow[];
-  readonly slowMs: number | '';
-} {
-  const acks: Buffer[] = [];
-  const rows: SettlementRow[] = [];
-  let slowMs = 0;
-  /** From the last to the first, so that the script, which walks backwards, adds the oldest first. */
-  const dead: SettlementRow[] = [];
-  const done: SettlementRow[] = [];
-  for (const settlement of settlements) {
-    const { kind, element } = settlement;
-    switch (kind) {
-      case 'ack':
-        if (settlement.onceId !== undefined)
-          rows.push({ kind: 'once', element, detail: settlement.onceId });
-        else if (settlement.isParked === true) rows.push({ kind: 'parked', element, detail: '' });
-        else if (keyOf(element) !== undefined) done.unshift({ kind: 'done', element, detail: '' });
-        else acks.push(element);
-        break;
-      case 'release':
-        rows.push({ kind, element, detail: '' });
-        break;
-      case 'skip':
-        rows.push({ kind, element, detail: settlement.why });
-        break;
-      case 'retry': {
-        const { replacement, slowsQueue } = settlement;
-        const delayMs = Math.ceil(settlement.delayMs);
-        rows.push({ kind: delayMs, element, detail: replacement });
-        if (slowsQueue === true) slowMs = Math.max(slowMs, delayMs);
-        break;
-      }
-      case 'deadLetter':
-        dead.unshift({ kind, element, detail: settlement.replacement });
-        break;
-    }
-  }
-  rows.push(...dead, ...done);
-  return { acks, rows, slowMs: slowMs || '' };
-}
+export type SettlementRow = RowsOf<typeof exchange>;

@@ -30,8 +30,8 @@ end
 );
 
 /**
- * Adds a part of the stream `history` to a queue, as the Lua function `moveEvents(first, last)`. Returns how
- * many, and where the next part begins, or false.
+ * Adds a part of the stream `history` to a queue, as the Lua function `moveEvents(first, last)`. Returns how many, and
+ * where the next part begins, or false.
  */
 export const MOVE_EVENTS = new SharedLua(
   `

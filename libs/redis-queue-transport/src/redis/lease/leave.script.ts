@@ -6,7 +6,8 @@ import { END_ROLES } from '../script/roles-lua.js';
 /**
  * Hands back what a consumer holds, unchanged, all of it or a part with each call, and ends the consumer when nothing is
  * left. With a `fenceMs` above 0, its name stays watched that long, since one of its commands has an unknown outcome. Wakes
- * others if it had a role for all of them, or held something: they may have been waiting for its places. Replies with how many deliveries it still holds.
+ * others if it had a role for all of them, or held something: they may have been waiting for its places. Replies with how
+ * many deliveries it still holds.
  */
 export const leave = new Script({
   action: 'leave a queue',

@@ -4,9 +4,8 @@ import { NOW_MS } from '../script/clock-lua.js';
 
 /**
  * Records the terms by which `process` serves a queue that it has joined. The last record stands. With `ifLost` 1, it
- * does nothing unless there is no record any more. Replies with { the
- * previous process, name, its value, … } for each term that differed, or nothing if all were equal or no other consumer
- * has a lease.
+ * records them only if Redis has lost the record. Replies with { the previous process, name, its value, … } for each term
+ * that differed, or nothing if all were equal or no other consumer has a lease.
  */
 export const noteTerms = new Script({
   action: 'note the terms of a queue',

@@ -8,7 +8,7 @@ import { LENGTH } from '../script/length-lua.js';
 import { readBound } from './length.script.js';
 
 /** What became of messages, and how long their queue is now. */
-export interface Held {
+export interface HoldReply {
   /** In the order in which they were given. `full`: refused, since as many wait as may. */
   readonly messages: readonly ('added' | 'duplicate' | 'full')[];
   readonly length: number;
@@ -72,7 +72,7 @@ reply[2] = length
 tellDue()
 return reply
 `,
-  read: (reply): Held => {
+  read: (reply): HoldReply => {
     const [bound, length, ...messages] = readArray(reply);
     return {
       messages: messages.map((answer) => ANSWERS[readNumber(answer)] ?? 'added'),

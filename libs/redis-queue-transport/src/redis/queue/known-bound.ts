@@ -2,8 +2,8 @@
 const BELIEVED_MS = 1_000;
 
 /**
- * What one sender knows of the bound of a queue. It may add messages by a plain command as long as Redis has said, within
- * about a second, that there is none (docs/decisions/0024).
+ * What one sender knows of the bound of a queue. It may add messages by a plain command for about a second after Redis
+ * has said that the queue has no bound (docs/decisions/0024).
  */
 export class KnownBound {
   #state: 'unknown' | 'none' | 'some' = 'unknown';
@@ -14,7 +14,12 @@ export class KnownBound {
     return this.#state === 'some';
   }
 
-  /** If this is false, the caller asks Redis, and tells what it has learnt. */
+  /** Redis said that the queue has no bound, perhaps long ago. */
+  get wasNone(): boolean {
+    return this.#state === 'none';
+  }
+
+  /** The same, lately. If this is false, the caller asks Redis, and tells what it has learnt. */
   isNone(): boolean {
     if (this.#state !== 'none') return false;
     const now = performance.now();

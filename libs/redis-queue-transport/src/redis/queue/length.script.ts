@@ -16,13 +16,7 @@ export const readLength = new Script({
   },
 });
 
-/** The bound in the terms of a queue, which have text that is no number if there is none. */
-export function boundIn(text: string | null | undefined): number | undefined {
-  const bound = Number(text === '' ? NaN : (text ?? NaN));
-  return Number.isNaN(bound) ? undefined : bound;
-}
-
-/** The bound in a script's reply, which is 0 if there is none. */
+/** The bound in a script's reply, which is 0 for a queue without one. */
 export function readBound(bound: unknown): number | undefined {
   return bound === 0 ? undefined : readNumber(bound);
 }

@@ -10,7 +10,7 @@ import { failureOfOne } from '../connection/failure.js';
 import { hintOfLong, mayBeTooLong, refusalOfLong } from '../connection/value-bound.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { hold } from './hold.script.js';
-import type { Held, HoldRow } from './hold.script.js';
+import type { HoldReply, HoldRow } from './hold.script.js';
 import { KnownBound } from './known-bound.js';
 import { LARGE_BYTES } from '../script/script.js';
 import { isLarger } from './size.js';
@@ -40,6 +40,9 @@ class Push {
 /** Bounds of one command, so that none keeps Redis busy for long. */
 const MOST_ELEMENTS = 1_000;
 const MOST_BYTES = 1_048_576;
+
+/** Most messages that are added by the script, to learn whether a queue without a bound has got one. */
+const MOST_ASKING = 16;
 
 /** Where messages and events go. */
 export interface PushConnections {
@@ -169,7 +172,7 @@ export class PushBatch {
     if (this.#underWay === 0 && this.#behind.length > 0) this.#sendThoseBehind();
   }
 
-  #settle(chunk: readonly Push[], held: Held | undefined): void {
+  #settle(chunk: readonly Push[], held: HoldReply | undefined): void {
     if (held === undefined) {
       for (const { resolve } of chunk) resolve('added');
       return;
@@ -192,7 +195,7 @@ export class PushBatch {
     for (const { element } of chunk) this.budget.give(element.length);
   }
 
-  async #sendByBodies(bodies: Connection, chunk: readonly Push[]): Promise<Held | undefined> {
+  async #sendByBodies(bodies: Connection, chunk: readonly Push[]): Promise<HoldReply | undefined> {
     // One after the other: while Redis is asked about one chunk, the next must not overtake it.
     const prepared = this.#prepared.then(() => prepare(bodies, chunk));
     this.#prepared = prepared.catch(noop);
@@ -200,7 +203,7 @@ export class PushBatch {
     return this.#sendOn(bodies, chunk);
   }
 
-  async #sendOn(connection: Connection, chunk: readonly Push[]): Promise<Held | undefined> {
+  async #sendOn(connection: Connection, chunk: readonly Push[]): Promise<HoldReply | undefined> {
     const way = chunk[0]?.way;
     if (way === 'append' && this.#mayAppend(connection, chunk))
       return this.#append(connection, chunk);
@@ -210,7 +213,7 @@ export class PushBatch {
   }
 
   /** Notes what the reply says of the bound. */
-  async #learn(holding: Promise<Held>): Promise<Held> {
+  async #learn(holding: Promise<HoldReply>): Promise<HoldReply> {
     try {
       const held = await holding;
       this.#bound.learn(held.maxLength);
@@ -226,24 +229,29 @@ export class PushBatch {
     await connection.run(hold.action, (client) => client.rpush(this.keys.waiting, ...elements));
   }
 
-  /** Whether to add them by a plain command. The script looks at the bound, but should not copy large elements. */
+  /**
+   * Whether to add them by a plain command. The script looks at the bound, but should not copy large elements. Nor should it
+   * add many only to find that the queue still has no bound: while it does, consumers wait.
+   */
   #mayAppend(connection: Connection, chunk: readonly Push[]): boolean {
     if (this.#bound.isNone()) return true;
-    if (this.#bound.isThere || !chunk.some(isLargeElement)) return false;
+    if (this.#bound.isThere) return false;
+    const isTooMuch = this.#bound.wasNone && chunk.length > MOST_ASKING;
+    if (!isTooMuch && !chunk.some(isLargeElement)) return false;
     // Asks beside them.
     this.#learn(this.#hold(connection, [])).catch(noop);
     return true;
   }
 
   /** Adds messages if the bound leaves room for them. */
-  #hold(connection: Connection, chunk: readonly Push[]): Promise<Held> {
+  #hold(connection: Connection, chunk: readonly Push[]): Promise<HoldReply> {
     const { wake } = this.keys;
     const rows = chunk.map((push) => rowOf(push, push.element, ''));
     return hold.run(connection, this.keys, { wake }, rows);
   }
 
   /** Large bodies bypass scripts, which would keep Redis busy copying them. */
-  async #park(connection: Connection, chunk: readonly Push[]): Promise<Held> {
+  async #park(connection: Connection, chunk: readonly Push[]): Promise<HoldReply> {
     const { wake, parked } = this.keys;
     const names = chunk.map(newBodyName);
     const rows: HoldRow[] = [];

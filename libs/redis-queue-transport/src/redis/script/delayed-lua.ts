@@ -1,4 +1,4 @@
-import { ENTER } from './lanes-lua.js';
+import { LANES } from './lanes-lua.js';
 import { PUT_BACK } from './moving-lua.js';
 import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';
@@ -161,5 +161,5 @@ end
     'readsLarge',
     'takesFrom',
   ],
-  [PUT_BACK, ENTER],
+  [PUT_BACK, LANES],
 );

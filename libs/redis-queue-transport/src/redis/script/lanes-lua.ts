@@ -7,6 +7,9 @@ import {
 } from '../../core/message/key.js';
 import { SharedLua } from './shared-lua.js';
 
+/** The field as a Lua pattern. */
+const KEY = String.raw`"key":"([%w_.!~*\'()%%-]+)"[,}]`;
+
 /**
  * Finds the key of an element, as the Lua function `keyOf(element)`, by the rule of core/message/key.ts. Returns it as it is
  * written, and whether the element was handed out before; nothing for most elements, which have no key.
@@ -18,7 +21,7 @@ local function keyOf(element)
   if tenth == 105 then return end
   -- The usual case: one that was never handed out.
   if tenth == 107 then
-    local key = string.match(element, '^{"rq":1,"key":"([%w_.!~*\\'()%%-]+)"[,}]')
+    local key = string.match(element, '^{"rq":1,${KEY}')
     if key and #key <= ${MOST_KEY_BYTES} and string.find(element, '\\n', 1, true) then return key, false end
     return
   end
@@ -36,7 +39,7 @@ local function keyOf(element)
   wasOut = skip('^,"attempt":(%d+)()', ${MOST_DIGITS}) or wasOut
   skip('^,"parked":"([%w_-]+)"()', ${MOST_NAME_BYTES})
   skip('^,"postponed":(%d+)()', ${MOST_DIGITS})
-  local key = string.match(front, '^,"key":"([%w_.!~*\\'()%%-]+)"[,}]', at)
+  local key = string.match(front, '^,${KEY}', at)
   if not key or #key > ${MOST_KEY_BYTES} then return end
   if string.find(element, '\\n', 1, true) then return key, wasOut end
 end
@@ -51,10 +54,9 @@ export const IN_LANES = ':waiting';
  * others are in the lane of their key. The names of lanes are made here, from keys that others wrote: those have no braces.
  *
  * - `goesOut(lanes, terms, key)`: counts one more and returns true, unless it must go into its lane.
- * - `toLane(lanes, key, element)`: at the lane's end.
- * - `enter(waiting, lanes, terms, element)`: adds an element, which was not out before, to the queue's end or to its lane's.
+ * - `toLane(lanes, key, element)`: adds an element at the lane's end.
  */
-export const ENTER = new SharedLua(
+export const LANES = new SharedLua(
   `
 local function mostOut(terms)
   local most = tonumber(redis.call('HGET', terms, '${PER_KEY_RUNNING}') or 1)
@@ -78,6 +80,17 @@ local function toLane(lanes, key, element)
   redis.call('RPUSH', lanes .. ':' .. key, element)
   countInLanes(lanes, 1)
 end
+`,
+  [],
+  [KEY_OF],
+);
+
+/**
+ * Adds an element that was not out before to the end of the queue or of its lane, as the Lua function
+ * `enter(waiting, lanes, terms, element)`.
+ */
+export const ENTER = new SharedLua(
+  `
 local function enter(waiting, lanes, terms, element)
   local key = keyOf(element)
   if not key or goesOut(lanes, terms, key) then
@@ -88,7 +101,7 @@ local function enter(waiting, lanes, terms, element)
 end
 `,
   [],
-  [KEY_OF],
+  [LANES],
 );
 
 /**
@@ -109,7 +122,7 @@ end
 local function endStay(key, out)
   local lane = lanes .. ':' .. key
   local left, most = out - 1, nil
-  -- Where none is left, one may always go on, whatever the terms say.
+  -- If none is left, one may always go on.
   while left == 0 or left < (most or mostOut(terms)) do
     -- A lane of another type holds no messages.
     if type(redis.pcall('LMOVE', lane, waiting, 'LEFT', 'RIGHT')) ~= 'string' then break end
@@ -121,5 +134,5 @@ local function endStay(key, out)
 end
 `,
   ['waiting', 'lanes', 'terms'],
-  [ENTER],
+  [LANES],
 );

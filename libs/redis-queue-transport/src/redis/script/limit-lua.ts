@@ -29,7 +29,7 @@ end
 );
 
 /**
- * A queue's limit, as Lua functions. The local `limited` is what a reply says of it, or false.
+ * A queue's limit, as Lua functions, which exist only with a `limit`. The local `limited` is what a reply says of it, or false.
  *
  * `mayTake(wanted, held)`: how many more all consumers together may take now, at most `wanted`; `held` of those are in the
  * consumer's list already. If it is less than wanted, it sets `limited`.
@@ -46,44 +46,48 @@ end
 export const LIMIT = new SharedLua(
   `
 local limited = false
-local paceNow, ahead, interval
-local function heldByAll()
-  local base = string.sub(processing, 1, -#consumer - 1)
-  local held = 0
-  for _, one in ipairs(redis.call('ZRANGE', consumers, 0, -1)) do held = held + redis.call('LLEN', base .. one) end
-  return held
-end
-local function isPlaceKept()
-  local tried = redis.call('HGET', roles, 'trial')
-  return tried and tried ~= consumer and redis.call('EXISTS', suspects) == 1 and redis.call('ZSCORE', consumers, tried)
-end
-local function mayTake(wanted, held)
-  local running, burst, look
-  running, interval, burst, look = string.match(limit, '^(%S+) (%S+) (%S+) (%S+)$')
-  interval = tonumber(interval)
-  local may = wanted
-  if running ~= '0' then
-    may = math.max(0, math.min(may, running - heldByAll() + held - (isPlaceKept() and 1 or 0)))
-    if may < wanted then limited = { -1, 0, 0 } end
+local mayTake, countTaken
+-- Most queues have none, and need no functions.
+if limit ~= '' then
+  local paceNow, ahead, interval
+  local function heldByAll()
+    local base = string.sub(processing, 1, -#consumer - 1)
+    local held = 0
+    for _, one in ipairs(redis.call('ZRANGE', consumers, 0, -1)) do held = held + redis.call('LLEN', base .. one) end
+    return held
   end
-  if interval > 0 then
-    local time = redis.call('TIME')
-    paceNow = time[1] * 1000000 + time[2]
-    ahead = math.max(0, tonumber(redis.call('GET', rate) or 0) - paceNow)
-    if ahead > (burst + 1) * interval then ahead = (burst - 1) * interval end
-    local byRate = math.max(0, math.floor(burst - ahead / interval))
-    if byRate < may then
-      may = byRate
-      local inMs = math.ceil((ahead + (byRate + 1 - burst) * interval) / 1000)
-      limited = { math.max(1, inMs), math.floor(redis.call('ZCARD', consumers) * look / 1000), 0 }
+  local function isPlaceKept()
+    local tried = redis.call('HGET', roles, 'trial')
+    return tried and tried ~= consumer and redis.call('EXISTS', suspects) == 1 and redis.call('ZSCORE', consumers, tried)
+  end
+  mayTake = function(wanted, held)
+    local running, burst, look
+    running, interval, burst, look = string.match(limit, '^(%S+) (%S+) (%S+) (%S+)$')
+    interval = tonumber(interval)
+    local may = wanted
+    if running ~= '0' then
+      may = math.max(0, math.min(may, running - heldByAll() + held - (isPlaceKept() and 1 or 0)))
+      if may < wanted then limited = { -1, 0, 0 } end
     end
+    if interval > 0 then
+      local time = redis.call('TIME')
+      paceNow = time[1] * 1000000 + time[2]
+      ahead = math.max(0, tonumber(redis.call('GET', rate) or 0) - paceNow)
+      if ahead > (burst + 1) * interval then ahead = (burst - 1) * interval end
+      local byRate = math.max(0, math.floor(burst - ahead / interval))
+      if byRate < may then
+        may = byRate
+        local inMs = math.ceil((ahead + (byRate + 1 - burst) * interval) / 1000)
+        limited = { math.max(1, inMs), math.floor(redis.call('ZCARD', consumers) * look / 1000), 0 }
+      end
+    end
+    return may
   end
-  return may
-end
-local function countTaken(count)
-  if count == 0 or interval == 0 then return end
-  ahead = ahead + count * interval
-  redis.call('SET', rate, string.format('%.2f', paceNow + ahead), 'PX', math.ceil(ahead / 1000))
+  countTaken = function(count)
+    if count == 0 or interval == 0 then return end
+    ahead = ahead + count * interval
+    redis.call('SET', rate, string.format('%.2f', paceNow + ahead), 'PX', math.ceil(ahead / 1000))
+  end
 end
 `,
   ['limit', 'rate', 'processing', 'consumer', 'consumers', 'roles', 'suspects'],
