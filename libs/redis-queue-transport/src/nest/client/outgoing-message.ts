@@ -121,7 +121,8 @@ export class OutgoingMessage {
     const send = (): Promise<'added' | 'duplicate'> =>
       deduplicateMs === undefined ? push() : sendAgain.run(this.id, bytes, deduplicateMs, push);
     if (waitForRoomMs === undefined) return send();
-    const waitMs = Math.min(waitForRoomMs, (expiresAtMs ?? Infinity) - nowMs);
+    const ownMs = (request.expiresAtMs ?? Infinity) + AFTER_REQUEST_MS - nowMs;
+    const waitMs = Math.min(waitForRoomMs, expiresInMs ?? Infinity, ownMs);
     return room.run(`to ${this.queue}`, bytes, waitMs, send);
   }
 
@@ -186,6 +187,11 @@ function replyAddressOf(
   if (replyTo === undefined || waitMs - (expiresAtMs - nowMs) < TOLD_FROM_MS) return replyTo;
   return { ...replyTo, waitMs };
 }
+
+/**
+ * How much longer than its request a message waits for room, so that the request ends first, and always with the same error.
+ */
+const AFTER_REQUEST_MS = 100;
 
 /** Servers allow a second more than the caller's time. */
 const TOLD_FROM_MS = 500;
