@@ -1,8 +1,9 @@
 #!lua
--- KEYS: the index of groups. ARGV: the prefix of keys, that of channels, the event's pattern, its element, its id, and
--- for how long in ms the id is accepted only once, or 0 for no such limit. Replies with { how many groups got a copy,
--- how many connections listened }, or { -1, -1 } if the id was there.
-local index, prefix, channel_prefix, pattern, element, id, window = KEYS[1], unpack(ARGV)
+-- KEYS: the index of groups. ARGV: the prefix of keys, that of channels, the event's pattern, its element, its id, for
+-- how long in ms the id is accepted only once, or 0 for no such limit, and the key as it stands in the header, or
+-- nothing. Replies with { 'emitted', how many groups got a copy, how many connections listened, how many full queues got
+-- none }, { 'duplicate' } if the id was there, or { 'full', the queue, how many messages wait, how many may }.
+local index, prefix, channel_prefix, pattern, element, id, window, key = KEYS[1], unpack(ARGV)
 window = tonumber(window)
 
 local function segments(text)
@@ -33,19 +34,55 @@ local function bounds(text)
 end
 local function is_bound(value) return type(value) == 'number' and value > 0 and value % 1 == 0 end
 
+-- Counts what waits, and whether that is as much as may. Reads every key that a copy needs.
+local function queue_of(name)
+  local base = prefix .. ':{' .. name .. '}:'
+  local queue = { name = name, waiting = base .. 'waiting', lanes = base .. 'lanes', counts = base .. 'counts' }
+  local function term(field) return redis.call('HGET', base .. 'terms', field) or '' end
+  local in_lanes = tonumber(redis.call('HGET', queue.lanes, ':waiting') or 0) or 0
+  queue.length = redis.call('LLEN', queue.waiting) + in_lanes
+  redis.call('HLEN', queue.counts)
+  queue.running = math.max(1, tonumber(term('perKey.running')) or 1)
+  queue.most = tonumber(term('maxLength'))
+  if queue.most then
+    queue.length = queue.length + redis.call('LLEN', base .. 'suspects') + redis.call('ZCARD', base .. 'delayed')
+    queue.is_full = queue.length >= queue.most
+    queue.is_dropping = queue.is_full and term('onFull') == 'drop'
+  end
+  return queue
+end
+
+-- Adds a copy; one with a key goes behind others of the key.
+local function give(queue)
+  local lane = queue.lanes .. ':' .. key
+  local out = key ~= '' and tonumber(redis.call('HGET', queue.lanes, key) or 0) or 0
+  if out > 0 and (out >= queue.running or redis.call('EXISTS', lane) == 1) then
+    redis.call('RPUSH', lane, element)
+    redis.call('HINCRBY', queue.lanes, ':waiting', 1)
+  else
+    if key ~= '' then redis.call('HSET', queue.lanes, key, out + 1) end
+    redis.call('RPUSH', queue.waiting, element)
+  end
+end
+
 -- Finds who wants the event, and checks the keys: one of another type makes the script fail before it has any effect.
-local channels, lists, histories, groups, group_count = { pattern }, {}, {}, {}, 0
+local channels, queues, histories, groups, group_count, dropped = { pattern }, {}, {}, {}, 0, {}
+local full
 local fields = redis.call('HGETALL', index)
 for i = 1, #fields, 2 do
   local group, subscribed = string.match(fields[i], '^@([%w_.-]+)/(.+)$')
   local listened = string.match(fields[i], '^listeners:(.+)$')
   local kept = string.match(fields[i], '^history:(.+)$')
   if group and is_meant_by(subscribed) then
-    local waiting = prefix .. ':{' .. fields[i] .. '}:waiting'
-    redis.call('LLEN', waiting)
-    lists[#lists + 1] = waiting
-    if not groups[group] then group_count = group_count + 1 end
-    groups[group] = true
+    local queue = queue_of(fields[i])
+    if queue.is_dropping then
+      dropped[#dropped + 1] = queue
+    else
+      if queue.is_full then full = queue end
+      queues[#queues + 1] = queue
+      if not groups[group] then group_count = group_count + 1 end
+      groups[group] = true
+    end
   elseif listened and listened ~= pattern and is_meant_by(listened) then
     channels[#channels + 1] = listened
   elseif kept and is_meant_by(kept) then
@@ -61,14 +98,16 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = prefix .. ':{' .. pattern .. '}:emitted'
 if window > 0 then
   redis.call('ZREMRANGEBYSCORE', ids, '-inf', now)
-  if redis.call('ZSCORE', ids, id) then return { -1, -1 } end
+  if redis.call('ZSCORE', ids, id) then return { 'duplicate' } end
 end
+if full then return { 'full', full.name, full.length, full.most } end
 
 local listeners = 0
 for _, channel in ipairs(channels) do
   listeners = listeners + redis.call('PUBLISH', channel_prefix .. ':event:' .. channel, element)
 end
-for _, waiting in ipairs(lists) do redis.call('RPUSH', waiting, element) end
+for _, queue in ipairs(queues) do give(queue) end
+for _, queue in ipairs(dropped) do redis.call('HINCRBY', queue.counts, 'copiesDropped', 1) end
 for _, history in ipairs(histories) do
   local number = redis.call('INCR', history.stream .. ':count')
   local entry = redis.call('XADD', history.stream, '*', 'n', number, 'element', element)
@@ -80,8 +119,8 @@ for _, history in ipairs(histories) do
 end
 
 -- An event that nobody got may be emitted again.
-if window > 0 and listeners + #lists + #histories > 0 then
+if window > 0 and listeners + #queues + #histories > 0 then
   redis.call('ZADD', ids, now + window, id)
   if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end
 end
-return { group_count, listeners }
+return { 'emitted', group_count, listeners, #dropped }

@@ -3,16 +3,15 @@
 import argparse
 import secrets
 import sys
-from urllib.parse import quote
 
 import redis
 
 from redis_queue import (
     QUEUES,
     Keys,
+    QueueFull,
     add_data,
     connect,
-    encode_body,
     given_data,
     join_element,
     new_element,
@@ -20,6 +19,7 @@ from redis_queue import (
     now_ms,
     script,
     split_element,
+    written_key,
 )
 
 
@@ -67,10 +67,6 @@ def enqueue_later(client, queue, data, message_id, delay_ms, headers=None):
 
 
 # region bounded
-class QueueFull(Exception):
-    """As many messages wait as the servers of the queue allow. Nothing was sent."""
-
-
 def enqueue_bounded(client, queue, data, message_id, headers=None):
     """Refuses the message if the queue is full, as clients of the library do."""
     keys = Keys(queue)
@@ -80,7 +76,7 @@ def enqueue_bounded(client, queue, data, message_id, headers=None):
     added, *full = push_bounded(keys=[*counted, keys.waiting], args=["RPUSH", element])
     if not added:
         length, most = full
-        raise QueueFull(f"The queue {queue} is full: {length} messages wait, and {most} may.")
+        raise QueueFull(queue, length, most)
     client.hsetnx(QUEUES, queue, "pushed")
 # endregion bounded
 
@@ -89,10 +85,8 @@ def enqueue_bounded(client, queue, data, message_id, headers=None):
 def enqueue_keyed(client, queue, data, message_id, key, headers=None):
     """Messages of a key are handled one after the other."""
     keys = Keys(queue)
-    written = quote(key, safe="!~*'()")
-    header = {"key": written, "id": message_id, "at": now_ms(client)}
-    encoding, body = encode_body(data)
-    element = join_element({**header, **({"headers": headers} if headers else {}), **encoding}, body)
+    written = written_key(key)
+    element = new_element(message_id, now_ms(client), data, key=written, headers=headers)
     push_keyed = script(client, "push-keyed")
     push_keyed(keys=[keys.waiting, keys.lanes, keys.terms], args=[written, element])
     client.hsetnx(QUEUES, queue, "pushed")

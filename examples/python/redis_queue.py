@@ -10,6 +10,7 @@ import re
 import secrets
 import zlib
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
@@ -112,6 +113,13 @@ def group_queue(group, pattern):
 # endregion keys
 
 
+class QueueFull(Exception):
+    """As many messages wait as the servers of the queue allow. Nothing was sent."""
+
+    def __init__(self, queue, length, most):
+        super().__init__(f"The queue {queue} is full: {length} messages wait, and {most} may.")
+
+
 # region encode
 def new_id():
     """A unique id."""
@@ -141,11 +149,17 @@ def join_element(header, body):
     return to_json({"rq": 1, **header}) + b"\n" + body
 
 
-def new_element(message_id, at_ms, data, **fields):
-    """A message to be sent. Fields that are None are left out."""
+def written_key(key):
+    """A key as it stands in a header."""
+    return quote(key, safe="!~*'()")
+
+
+def new_element(message_id, at_ms, data, key=None, **fields):
+    """A message to be sent, with its key as it stands in the header. Fields that are None are left out."""
+    front = {"key": key} if key else {}
     given = {name: value for name, value in fields.items() if value is not None}
     encoding, body = encode_body(data)
-    return join_element({"id": message_id, "at": at_ms, **given, **encoding}, body)
+    return join_element({**front, "id": message_id, "at": at_ms, **given, **encoding}, body)
 # endregion encode
 
 

@@ -134,6 +134,49 @@ describe('emit.py', () => {
     ]);
   });
 
+  /** The server has set its terms, and is gone. */
+  async function bound(group: string, onFull: 'refuse' | 'drop'): Promise<void> {
+    const options = { group, maxLength: 1, onFull };
+    const app = await rig.nest.serve({
+      controllers: [eventControllerOf(PATTERN, () => undefined, options)],
+    });
+    await app.close();
+  }
+
+  test('leaves out the copy of a full group that wants that, and counts it', async () => {
+    await bound('reports', 'drop');
+    await rig.admin().declare(PATTERN, { groups: ['billing'] });
+
+    const printed = [
+      await rig.finish('emit', PATTERN, '1'),
+      await rig.finish('emit', PATTERN, '2'),
+    ].flat();
+
+    expect(printed).toEqual(['groups: 2, listeners: 0', 'groups: 1, listeners: 0, dropped: 1']);
+    expect(await copiesFor(`@billing/${PATTERN}`)).toBe(2);
+    expect(await rig.admin().lengths(`@reports/${PATTERN}`)).toMatchObject({
+      waiting: 1,
+      copiesDropped: 1,
+    });
+  });
+
+  test('reaches nobody if a group is full, and then everybody with the same id', async () => {
+    await bound('reports', 'refuse');
+    await rig.admin().declare(PATTERN, { groups: ['billing'] });
+    await rig.finish('emit', PATTERN, '1');
+    const once = ['--once', '60000', '--id', 'a', PATTERN, '2'];
+
+    const refused = rig.run('emit', ...once);
+    expect(await refused.ended).toBe(1);
+    expect(refused.complaints).toContain(
+      `The queue @reports/${PATTERN} is full: 1 messages wait, and 1 may`,
+    );
+    expect(await copiesFor(`@billing/${PATTERN}`)).toBe(1);
+
+    await rig.admin().purge(`@reports/${PATTERN}`);
+    expect(await rig.finish('emit', ...once)).toEqual(['groups: 2, listeners: 0']);
+  });
+
   test('is refused as a whole if a key has another type, and refuses a wildcard', async () => {
     await rig.admin().declare(PATTERN, { groups: ['a', 'b', 'c'] });
     await rig.nest.commands.set(rig.nest.queue(`@b/${PATTERN}`).waitingKey, 'of another type');

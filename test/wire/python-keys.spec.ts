@@ -4,6 +4,7 @@ import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { RedisQueueContext } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { expectTrueCounts } from '../contract/counted-keys.js';
+import { eventControllerOf } from '../e2e/events/controller.js';
 import { eventually } from '../support/eventually.js';
 import { dumpQueue } from '../support/queue-dump.js';
 import type { QueueDump } from '../support/queue-dump.js';
@@ -44,6 +45,32 @@ test('enqueue.py --key puts messages behind others of their key, and our server 
   await rig.nest.serve({ controllers: [MailController] });
   await eventually(() => expect(handled).toEqual(['1', '2', '3'].map((text) => [text, 'Ada/7 é'])));
   await untilFree();
+});
+
+test('emit.py --key puts copies behind others of their key, also ours, and each group keeps the order', async () => {
+  const pattern = 'order.placed';
+  const queues = ['billing', 'audit'].map((group) => `@${group}/${pattern}`);
+  await rig.admin().declare(pattern, { groups: ['billing', 'audit'] });
+  await rig.finish('emit', '--key', 'é', pattern, '1');
+  await lastValueFrom(rig.nest.client().emit(pattern, 2, { key: 'é' }));
+  await rig.finish('emit', '--key', 'é', pattern, '3');
+  await rig.finish('emit', pattern, '4');
+  for (const queue of queues) {
+    const seen = await dumpQueue(rig.nest.commands, rig.nest.prefix, queue);
+    expectTrueCounts(seen);
+    expect([seen.waiting.length, seen.lanes.get('%C3%A9')?.length]).toEqual([2, 2]);
+  }
+
+  const handled: unknown[][] = [[], []];
+  const controllers = ['billing', 'audit'].map((group, index) =>
+    eventControllerOf(pattern, (data, context) => handled[index]?.push([data, context.getKey()]), {
+      group,
+      concurrency: 1,
+    }),
+  );
+  await rig.nest.serve({ controllers });
+  const inOrder = [1, 4, 2, 3].map((data) => [data, data === 4 ? undefined : 'é']);
+  await eventually(() => expect(handled).toEqual([inOrder, inOrder]));
 });
 
 test('consumer.py lets the next of a key go on only when the one before it is settled', async () => {
