@@ -42,6 +42,7 @@ local function queue_of(name)
   local in_lanes = tonumber(redis.call('HGET', queue.lanes, ':waiting') or 0) or 0
   queue.length = redis.call('LLEN', queue.waiting) + in_lanes
   redis.call('HLEN', queue.counts)
+  if key ~= '' then redis.call('LLEN', queue.lanes .. ':' .. key) end
   queue.running = math.max(1, tonumber(term('perKey.running')) or 1)
   queue.most = tonumber(term('maxLength'))
   if queue.most then

@@ -1,11 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { redisRig } from '../support/redis-rig.js';
-import { keyed } from './elements.js';
+import { ids, keyed } from './elements.js';
 import { lanesContract } from './lanes.contract.js';
 import { RedisWorld } from './redis-world.js';
+import { LEASE_TERMS, withLease } from './with-lease.js';
 
 const rig = redisRig();
 const world = new RedisWorld(rig);
+const key = (name: string): string => `${rig.prefix}:{work}:${name}`;
+const lane = (queue: string, key: string): string => `${rig.prefix}:{${queue}}:lanes:${key}`;
 
 describe('lanes on Redis', () => {
   lanesContract(world);
@@ -14,7 +17,6 @@ describe('lanes on Redis', () => {
 test('what others write in place of counts and lanes breaks no admin', async () => {
   const broker = await world.open();
   const admin = world.openAdmin();
-  const key = (name: string): string => `${rig.prefix}:{work}:${name}`;
   for (const [of, id] of ['a', 'b'].flatMap((of) => [1, 2].map((n) => [of, `${of}${n}`] as const)))
     await broker.push('work', id, keyed(of, id));
   await rig.commands.hset(key('lanes'), { c: 'many', d: '-1', ':waiting': 'some' });
@@ -33,4 +35,66 @@ test('what others write in place of counts and lanes breaks no admin', async () 
   await broker.push('work', 'b4', keyed('b', 'b4'));
   expect(await admin.lengths('work')).toMatchObject({ waiting: 1, inLanes: 1 });
   await rig.commands.del(key('lanes'), key('lanes:a'), key('lanes:b'));
+});
+
+describe('a lane that is a key of another program', () => {
+  const TAKEN = 'of another program';
+
+  test('refuses a message with a window and a large one, and keeps nothing of them', async () => {
+    const broker = await world.open();
+    await broker.push('work', 'a1', keyed('a', 'a1'));
+    await rig.commands.set(lane('work', 'a'), TAKEN);
+    const refused = { name: 'RedisRefusedError', reply: 'WRONGTYPE' };
+    const window = { deduplicateMs: 60_000 };
+    const large = Buffer.from(keyed('a', 'a3', `"${'x'.repeat(100_000)}"`));
+
+    await expect(broker.push('work', 'a2', keyed('a', 'a2'), window)).rejects.toMatchObject(
+      refused,
+    );
+    await expect(broker.push('work', 'a3', large)).rejects.toMatchObject(refused);
+
+    await rig.commands.del(lane('work', 'a'));
+    const { parked, waiting, inLanes } = await world.dump('work');
+    expect([ids(waiting), parked, inLanes]).toEqual([['a1'], [], 0]);
+    expect(await broker.push('work', 'a2', keyed('a', 'a2'), window)).toBe('added');
+  });
+
+  test('refuses an event as a whole, and affects no other of the same turn', async () => {
+    const broker = await world.open();
+    const queues = ['@billing/placed', '@audit/placed'];
+    await broker.declare({ pattern: 'placed', groups: ['billing', 'audit'] });
+    const emit = (key: string, id: string): Promise<unknown> =>
+      broker.publish('placed', id, keyed(key, id));
+    await emit('a', 'a1');
+    await rig.commands.set(lane('@audit/placed', 'a'), TAKEN);
+
+    const ends = await Promise.allSettled([emit('b', 'b1'), emit('a', 'a2'), emit('c', 'c1')]);
+
+    expect(ends).toMatchObject([
+      { status: 'fulfilled', value: { groups: 2 } },
+      { status: 'rejected', reason: { name: 'RedisRefusedError', reply: 'WRONGTYPE' } },
+      { status: 'fulfilled', value: { groups: 2 } },
+    ]);
+    await rig.commands.del(lane('@audit/placed', 'a'));
+    for (const queue of queues) {
+      const { waiting, inLanes } = await world.dump(queue);
+      expect([ids(waiting), inLanes]).toEqual([['a1', 'b1', 'c1'], 0]);
+    }
+  });
+
+  test('holds up no delayed message: those of its key go on, once each', async () => {
+    const broker = await world.open();
+    const lease = await broker.join('work', LEASE_TERMS, () => undefined);
+    await rig.commands.hset(key('lanes'), { a: 1, b: 1 });
+    await rig.commands.set(lane('work', 'b'), TAKEN);
+    for (const [due, name] of ['a2', 'b2', 'c1'].entries())
+      await rig.commands.zadd(key('delayed'), due, Buffer.from(keyed(name.slice(0, 1), name)));
+
+    expect(withLease(await lease.exchange([], 10))).toMatchObject({ taken: { length: 2 } });
+    await rig.commands.del(lane('work', 'b'));
+    const { lanes, processing, delayed } = await world.dump('work');
+    expect([...processing.values()].map(ids)).toEqual([['b2', 'c1']]);
+    expect([ids(lanes.get('a') ?? []), delayed]).toEqual([['a2'], []]);
+    await lease.leave();
+  });
 });

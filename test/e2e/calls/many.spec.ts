@@ -6,6 +6,7 @@ import {
   IncompleteError,
   OutcomeUnknownError,
   RedisQueueRecordBuilder,
+  RedisRefusedError,
   RedisUnavailableError,
   UnencodableError,
 } from 'nestjs-redis-queue-transport';
@@ -93,6 +94,27 @@ describe('enqueueMany', () => {
     expect(error).toMatchObject({ code: 'INCOMPLETE', cause: expect.any(UnencodableError) });
     expect(error.message).toContain('1 of 3 messages failed');
     expect((await rig.queue('work').waiting()).map(bodyOf)).toEqual(['"a"', '"c"']);
+  });
+
+  test('with keys fails only for those whose lane is a key of another program', async () => {
+    const client = rig.client();
+    const messages = ['a', 'b', 'a', 'b', 'c'].map((key, index) =>
+      new RedisQueueRecordBuilder(index).id(`${key}${index}`).key(key).build(),
+    );
+    const lane = `${rig.prefix}:{work}:lanes:b`;
+    await rig.commands.set(lane, 'of another program');
+
+    const error = await failureOf(lastValueFrom(client.enqueueMany('work', messages)));
+
+    expect(error.failures).toEqual([{ index: 3, error: expect.any(RedisRefusedError) }]);
+    expect(error.message).toContain(`WRONGTYPE`);
+    expect(error.message).toContain(lane);
+    expect(Object.keys(error.results)).toEqual(['0', '1', '2', '4']);
+    expect((await rig.queue('work').waiting()).map(bodyOf)).toEqual(['0', '1', '4']);
+    expect(await rig.commands.llen(`${rig.prefix}:{work}:lanes:a`)).toBe(1);
+    await rig.commands.del(lane);
+    await client.enqueueMany('work', [messages[3]]);
+    expect(await rig.commands.llen(lane)).toBe(1);
   });
 
   test('says of which messages the outcome is unknown if the connection dies between them', async () => {

@@ -210,6 +210,15 @@ local function giveCopy(list, element, name)
   if list.most then list.length = list.length + 1 end
 end
 
+local function laneRefusal(lists, element)
+  local key = #lists > 0 and keyOf(element)
+  for _, list in ipairs(key and lists or {}) do
+    local lane = list.lanes .. ':' .. key
+    local refused = refusal('LLEN', lane)
+    if refused then return refused .. ': "' .. lane .. '"' end
+  end
+end
+
 local copies = 0
 local function emit(route, element, id, window)
   if route.refusal then return route.refusal end
@@ -218,6 +227,8 @@ local function emit(route, element, id, window)
   for i, list in ipairs(route.lists) do
     if isFull(list) and not list.isDropping then return { 'full', i, list.length, list.most } end
   end
+  local refused = laneRefusal(route.lists, element)
+  if refused then return refused end
   local listeners = 0
   for _, channel in ipairs(isLarge and {} or route.channels) do
     local answer = redis.pcall('PUBLISH', channel, element)

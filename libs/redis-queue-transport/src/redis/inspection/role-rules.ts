@@ -8,7 +8,7 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     ~rq:{*}:lanes ~rq:{*}:terms ~rq:{*}:emitted ~rq:{*}:history ~rq:{*}:history:count
     ~rq:{reply:*}:refused +client|id +client|setname +eval +evalsha +exec +hello +hget +hgetall +hlen
     +info +llen +multi +ping +pttl +publish +time +xlen +zcard +zcount +zscore
-    (~rq:{*}:waiting ~rq:{*}:lanes:* +rpush) (~rq:{*}:lanes:* +exists)
+    (~rq:{*}:waiting ~rq:{*}:lanes:* +rpush) (~rq:{*}:lanes:* +exists +llen)
     (~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:emitted +zadd)
     (~rq:{*}:ids ~rq:{*}:emitted +pexpire +zremrangebyrank) (~rq:queues ~rq:{*}:parked +hset +hsetnx)
     (~rq:{*}:parked +hdel) (~rq:{*}:counts ~rq:{*}:lanes +hincrby) (~rq:{*}:lanes +hset +hsetnx)

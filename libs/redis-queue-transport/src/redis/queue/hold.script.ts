@@ -7,10 +7,13 @@ import { FORGET_ENDED } from '../script/ids-lua.js';
 import { LENGTH } from '../script/length-lua.js';
 import { readBound } from './length.script.js';
 
+/** What became of a message: added, or not since its id was there, as many wait as may, or Redis refused it. */
+export type Held = 'added' | 'duplicate' | 'full' | { readonly error: string };
+
 /** What became of messages, and how long their queue is now. */
 export interface HoldReply {
-  /** In the order in which they were given. `full`: refused, since as many wait as may. */
-  readonly messages: readonly ('added' | 'duplicate' | 'full')[];
+  /** In the order in which they were given. */
+  readonly messages: readonly Held[];
   readonly length: number;
   /** The bound of the queue. Without one, the length is not counted. */
   readonly maxLength: number | undefined;
@@ -25,7 +28,8 @@ export interface HoldReply {
  * The consumer that keeps the time is told of a delayed message that is due before all others.
  *
  * Replies with { the bound or 0, how many messages it counts, and for each message: 1 if it was added, 0 if its id was
- * there, 2 if the queue is full }. A refused message leaves nothing behind, and does not affect the others.
+ * there, 2 if the queue is full, or the text of Redis's error }. A refused message leaves nothing behind, and does not
+ * affect the others.
  */
 export const hold = new Script({
   action: 'hold a message',
@@ -52,21 +56,23 @@ ${row.each}
   local takenUntil = window > 0 and redis.call('ZSCORE', ids, id)
   local isKnown = takenUntil and tonumber(takenUntil) > now
   local isNew = not isKnown and not (bound and length >= bound)
-  if isNew then length = length + 1 end
-  if name ~= '' then
-    if isNew then redis.call('HINCRBY', counts, 'parkedEver', 1) else redis.call('HDEL', parked, name) end
-  end
+  local refusal
   if isNew and due > now then
     delay(due, element)
   elseif isNew then
-    enter(waiting, lanes, terms, element)
+    refusal = enterOrRefuse(waiting, lanes, terms, element)
+    isNew = not refusal
+  end
+  if isNew then length = length + 1 end
+  if name ~= '' then
+    if isNew then redis.call('HINCRBY', counts, 'parkedEver', 1) else redis.call('HDEL', parked, name) end
   end
   -- Only once the message is held: if a command failed before, the next try must not be taken for a duplicate.
   if isNew and window > 0 then
     redis.call('ZADD', ids, now + window, id)
     if redis.call('PTTL', ids) < window then redis.call('PEXPIRE', ids, window) end
   end
-  reply[#reply + 1] = isNew and 1 or isKnown and 0 or 2
+  reply[#reply + 1] = refusal or isNew and 1 or isKnown and 0 or 2
 end
 reply[2] = length
 tellDue()
@@ -75,12 +81,16 @@ return reply
   read: (reply): HoldReply => {
     const [bound, length, ...messages] = readArray(reply);
     return {
-      messages: messages.map((answer) => ANSWERS[readNumber(answer)] ?? 'added'),
+      messages: messages.map(readHeld),
       length: readNumber(length),
       maxLength: readBound(bound),
     };
   },
 });
+
+function readHeld(answer: unknown): Held {
+  return typeof answer === 'number' ? (ANSWERS[answer] ?? 'added') : { error: String(answer) };
+}
 
 const ANSWERS = ['duplicate', 'added', 'full'] as const;
 

@@ -6,7 +6,7 @@ import { QueueFullError, RedisRefusedError } from '../../core/errors/call-errors
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import { newBodyName } from './body-name.js';
 import type { Connection } from '../connection/connection.js';
-import { failureOfOne } from '../connection/failure.js';
+import { failureOf, failureOfOne, replyError } from '../connection/failure.js';
 import { hintOfLong, mayBeTooLong, refusalOfLong } from '../connection/value-bound.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { hold } from './hold.script.js';
@@ -178,9 +178,11 @@ export class PushBatch {
       return;
     }
     const { messages, length, maxLength = length } = held;
-    chunk.forEach(({ resolve, reject }, index) => {
+    chunk.forEach(({ messageId, resolve, reject }, index) => {
       const pushed = messages[index] ?? 'added'; // there is one for each
-      if (pushed === 'full') reject(new QueueFullError(this.queue, length, maxLength));
+      if (typeof pushed === 'object')
+        reject(failureOf(replyError(pushed.error), hold.action, messageId));
+      else if (pushed === 'full') reject(new QueueFullError(this.queue, length, maxLength));
       else resolve(pushed);
     });
   }

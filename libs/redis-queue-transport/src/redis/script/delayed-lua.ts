@@ -120,8 +120,8 @@ local function releaseDue(now, isPaused)
     local goes = {}
     for i = 1, most do
       local key, wasOut = keyOf(due[i])
-      goes[i] = not key or wasOut or goesOut(lanes, terms, key)
-      if not goes[i] then toLane(lanes, key, due[i]) end
+      -- A lane of another type holds no messages.
+      goes[i] = not key or wasOut or goesOut(lanes, terms, key) or toLane(lanes, key, due[i]) ~= nil
     end
     -- Nothing may fail from here until it is back: suspects that are no list would lose it.
     if first then

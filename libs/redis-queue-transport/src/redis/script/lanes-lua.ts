@@ -54,7 +54,8 @@ export const IN_LANES = ':waiting';
  * others are in the lane of their key. The names of lanes are made here, from keys that others wrote: those have no braces.
  *
  * - `goesOut(lanes, terms, key)`: counts one more and returns true, unless it must go into its lane.
- * - `toLane(lanes, key, element)`: adds an element at the lane's end.
+ * - `toLane(lanes, key, element)`: adds an element at the lane's end. If the lane is a key of another type, it changes
+ *   nothing, and returns Redis's refusal.
  */
 export const LANES = new SharedLua(
   `
@@ -77,7 +78,9 @@ local function countInLanes(lanes, more)
   return more
 end
 local function toLane(lanes, key, element)
-  redis.call('RPUSH', lanes .. ':' .. key, element)
+  local lane = lanes .. ':' .. key
+  local answer = redis.pcall('RPUSH', lane, element)
+  if type(answer) == 'table' then return answer.err .. ': "' .. lane .. '"' end
   countInLanes(lanes, 1)
 end
 `,
@@ -86,18 +89,23 @@ end
 );
 
 /**
- * Adds an element that was not out before to the end of the queue or of its lane, as the Lua function
- * `enter(waiting, lanes, terms, element)`.
+ * Adds an element that was not out before to the end of the queue or of its lane. A lane of another type holds no messages:
+ *
+ * - `enterOrRefuse(waiting, lanes, terms, element)` then changes nothing, and returns Redis's refusal, for a sender;
+ * - `enter(waiting, lanes, terms, element)` then adds to the queue what Redis holds already.
  */
 export const ENTER = new SharedLua(
   `
-local function enter(waiting, lanes, terms, element)
+local function enterOrRefuse(waiting, lanes, terms, element)
   local key = keyOf(element)
   if not key or goesOut(lanes, terms, key) then
     redis.call('RPUSH', waiting, element)
   else
-    toLane(lanes, key, element)
+    return toLane(lanes, key, element)
   end
+end
+local function enter(waiting, lanes, terms, element)
+  if enterOrRefuse(waiting, lanes, terms, element) then redis.call('RPUSH', waiting, element) end
 end
 `,
   [],
