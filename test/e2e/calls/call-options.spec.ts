@@ -208,6 +208,22 @@ describe('options that a call cannot have', () => {
     ['emitMany', { id: 'a' }, 'emitMany() cannot give all messages the same id "a"'],
     ['enqueue', { deduplicateMs: 5 }, 'deduplicateMs needs an id'],
     ['enqueue', { delayMs: 5, deliverAt: new Date() }, 'delayMs and deliverAt exclude each other'],
+    [
+      'enqueue',
+      { colour: 1 },
+      'enqueue() has no option colour; its options are id, key, headers, delayMs, deliverAt, ' +
+        'expiresInMs, deduplicateMs, waitForRoomMs, codec',
+    ],
+    [
+      'emit',
+      { colour: 1 },
+      'its options are id, key, headers, isMandatory, expiresInMs, deduplicateMs, waitForRoomMs, codec',
+    ],
+    [
+      'send',
+      { colour: 1 },
+      'its options are id, key, headers, expiresInMs, waitForRoomMs, codec, timeoutMs, totalTimeoutMs',
+    ],
     ['send', { timeoutMs: 2 ** 31 }, 'timeoutMs must be a whole number of milliseconds from 1 to'],
   ])('are refused by %s: %p', async (verb, options, text) => {
     const refused = lastValueFrom(untyped(rig.client())[verb]!('work', one(verb), options));

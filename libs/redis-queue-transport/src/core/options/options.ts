@@ -21,10 +21,13 @@ export function resolveOptions<T extends object>(
   defaults: T,
   owner: string,
   path = '',
+  /** The names that an error offers. Default: all that have a rule. */
+  offered?: readonly string[],
 ): Readonly<T> {
   const resolved = { ...defaults } as Record<string, unknown>; // read and written by name until all are checked
   for (const [option, value] of Object.entries(given)) {
-    if (!Object.hasOwn(rules, option)) throw unknownOption(option, Object.keys(rules), owner, path);
+    if (!Object.hasOwn(rules, option))
+      throw unknownOption(option, offered ?? Object.keys(rules), owner, path);
     if (value === undefined) continue;
     const above = resolved[option] as Exclude<T[keyof T], undefined> | undefined; // the default, which is of its type
     resolved[option] = rules[option as keyof T](value, path + option, above);

@@ -85,10 +85,11 @@ function resolve<Kind extends HandlerKind>(
   const options = resolveFor<HandlerKind>(kinds, extras, who, above) as MessageOptions;
   assertFewEnough(options);
   // The server's prefetch is for all handlers. If one of them runs more, it is raised for that one.
-  if (given.prefetch !== undefined)
+  if (given.prefetch !== undefined) {
+    assertNotLimited(options); // First: beside a limit, no prefetch is right.
     assertPrefetch(options.prefetch, options.concurrency * (options.batch?.size ?? 1));
+  }
   assertForeign(options, server.prefix);
-  if (given.prefetch !== undefined) assertNotLimited(options);
   return options as unknown as ResolvedOf<Kind>;
 }
 
@@ -115,7 +116,7 @@ function assertNotLimited({ limit }: Pick<MessageOptions, 'limit'>): void {
   if (limit === undefined) return;
   throw new InvalidOptionError(
     'prefetch',
-    'prefetch and limit exclude each other: what a process takes in advance would use up the limit',
+    'prefetch and limit exclude each other: leave out prefetch, since what a process takes in advance would use up the limit',
   );
 }
 

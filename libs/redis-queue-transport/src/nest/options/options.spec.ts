@@ -524,6 +524,10 @@ describe('the options of a handler', () => {
     [{ limit: { running: 0 } }, 'limit.running must be a whole number of messages ≥ 1, got 0'],
     [{ limit: { rate: 0.5 } }, 'limit.rate must be a whole number of messages ≥ 1, got 0.5'],
     [{ limit: { rate: 5 }, prefetch: 500 }, 'prefetch and limit exclude each other'],
+    [
+      { limit: { rate: 5 }, prefetch: 5 },
+      'prefetch and limit exclude each other: leave out prefetch',
+    ],
   ])('that limit the queue must make sense: %j', (extras, message) => {
     expect(add(extras, false)).toThrow(message);
   });

@@ -155,7 +155,9 @@ export function settingsGiven(given: unknown, verb: Verb): RedisQueueRecordOptio
   if (given === undefined) return undefined;
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw invalid('options', `an object with message settings that ${verb}() accepts`, given);
-  const settings = resolveOptions<RedisQueueRecordOptions>(given, RULES, NO_SETTINGS, `${verb}()`);
+  const owner = `${verb}()`;
+  const offered = ACCEPTED[verb];
+  const settings = resolveOptions(given, RULES, NO_SETTINGS, owner, '', offered);
   refuse(settings, verb, 'names');
   return settings;
 }
@@ -226,14 +228,24 @@ function assertConsistent(
   }
 }
 
-const REFUSED: Readonly<Record<Verb, Readonly<Record<string, true>>>> = {
-  enqueue: notKeptBy('enqueue'),
-  emit: notKeptBy('emit'),
-  send: notKeptBy('send'),
+const ACCEPTED: Readonly<Record<Verb, readonly SettingName[]>> = {
+  enqueue: acceptedBy('enqueue'),
+  emit: acceptedBy('emit'),
+  send: acceptedBy('send'),
 };
 
-function notKeptBy(verb: Verb): Readonly<Record<string, true>> {
-  const names = NAMES.filter((name) => !(SETTINGS[name].verbs as readonly Verb[]).includes(verb));
+function acceptedBy(verb: Verb): readonly SettingName[] {
+  return NAMES.filter((name) => (SETTINGS[name].verbs as readonly Verb[]).includes(verb));
+}
+
+const REFUSED: Readonly<Record<Verb, Readonly<Record<string, true>>>> = {
+  enqueue: refusedBy('enqueue'),
+  emit: refusedBy('emit'),
+  send: refusedBy('send'),
+};
+
+function refusedBy(verb: Verb): Readonly<Record<string, true>> {
+  const names = NAMES.filter((name) => !ACCEPTED[verb].includes(name));
   return Object.fromEntries(names.map((name) => [name, true]));
 }
 
