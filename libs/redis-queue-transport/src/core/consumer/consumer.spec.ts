@@ -218,6 +218,16 @@ describe('a consumer', () => {
     expect(broker.lease.waits).toEqual([]);
   });
 
+  test('claims no suspects of a paused queue, since giving up the right wakes all others', async () => {
+    await start();
+    (await nextExchange()).give([], { isPaused: true, suspects: 'free' });
+    broker.tell('look');
+    const paused = await nextExchange();
+    expect(paused.trial).toBeUndefined();
+    paused.give([], { suspects: 'free' });
+    expect((await nextExchange()).trial).toBe('claim');
+  });
+
   test('starts what it takes from a queue that is no longer paused, whatever else it hears meanwhile', async () => {
     await start();
     broker.tell('paused');

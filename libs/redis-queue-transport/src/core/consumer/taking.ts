@@ -85,7 +85,7 @@ export class Taking {
     const { state, trial, time, trouble, stopped } = this.parts;
     const tenure = state.beginExchange(held);
     const settlements = this.parts.held.takeSettlements();
-    const asked = trialStep ?? (state.isConsuming ? trial.passingStep : undefined);
+    const asked = trialStep ?? this.#passingTrialStep;
     const timeStep = time.takeStep();
     try {
       const exchange = await tenure.lease.exchange(settlements, take, asked, timeStep);
@@ -109,6 +109,12 @@ export class Taking {
       state.endExchange();
       this.events.changed();
     }
+  }
+
+  /** Nobody may run suspects while the queue is paused: one who claims them gives them up at once, which wakes all others. */
+  get #passingTrialStep(): TrialStep | undefined {
+    const { state, trial } = this.parts;
+    return state.isConsuming && (trial.isOn || !state.isPaused) ? trial.passingStep : undefined;
   }
 
   #takeIn(tenure: Tenure, exchange: Exchange, take: number, step: TrialStep | undefined): void {
