@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { AdminBroker } from '../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type {
   Exchange,
@@ -37,10 +38,12 @@ function done(elements: readonly Buffer[]): readonly Settlement[] {
 export function limitsContract(world: QueueWorld): void {
   let broker: Broker;
   let joined: Lease[];
+  let admin: AdminBroker;
 
   beforeEach(async () => {
     joined = [];
     broker = await world.open();
+    admin = world.openAdmin();
   });
 
   afterEach(() => Promise.allSettled(joined.map((lease) => lease.leave())));
@@ -184,6 +187,18 @@ export function limitsContract(world: QueueWorld): void {
       expect(answers.filter((answer) => Buffer.isBuffer(answer))).toHaveLength(1);
       expect(answers).toContainEqual(UNTIL_WOKEN);
       expect(await waitingIds()).toHaveLength(1);
+    });
+
+    test('holds for what a wait brings that has not noticed a pause', async () => {
+      const [one, other] = [await join(running(1)), await join(running(1))];
+      await push(1);
+      await exchange(one, 1);
+      const wait = other.wait(NEVER);
+      await eventually(async () => expect(await world.countWaits()).toBe(1));
+      await admin.setPaused(QUEUE, true);
+      await push(1, 1);
+      expect(await wait).toEqual(UNTIL_WOKEN);
+      expect(await waitingIds()).toEqual(['m1']);
     });
 
     test('keeps the place of a message that must wait', async () => {

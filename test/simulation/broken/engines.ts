@@ -266,4 +266,155 @@ import { endStay } from '../queue/lanes.js';`,
       },
     ],
   },
+  {
+    name: 'claims-while-paused',
+    mistake: 'Claims suspects of a paused queue, and gives them up at once.',
+    edits: [
+      {
+        file: 'core/consumer/taking.ts',
+        find: 'return state.isConsuming && (trial.isOn || !state.isPaused) ? trial.passingStep : undefined;',
+        replace: 'return state.isConsuming ? trial.passingStep : undefined;',
+      },
+    ],
+  },
+  {
+    name: 'crash-keeps-places',
+    mistake: 'A crashed consumer keeps a place of the limit after it was taken back from.',
+    edits: [
+      {
+        file: 'memory/lease/limited-taking.ts',
+        find: 'running - this.#held() - this.#kept()',
+        replace: 'running - this.#held() - this.queue.fenced.size - this.#kept()',
+      },
+    ],
+  },
+  {
+    name: 'limit-of-its-own',
+    mistake: 'A limit counts what its consumer holds, and not what others hold.',
+    edits: [
+      {
+        file: 'memory/lease/limited-taking.ts',
+        find: 'running - this.#held() - this.#kept()',
+        replace: 'running - this.queue.heldBy(this.consumer).length - this.#kept()',
+      },
+    ],
+  },
+  {
+    name: 'waits-past-the-limit',
+    mistake: 'What a consumer has waited for starts whatever the limit says.',
+    edits: [
+      {
+        file: 'memory/lease/blocking-wait.ts',
+        find: 'if (taking.mayWaitFor(1) === 0) return taking.limited;',
+        replace: 'taking.mayWaitFor(1);',
+      },
+    ],
+  },
+  {
+    name: 'waits-beside-the-rate',
+    mistake: 'What a consumer has waited for does not count by rate.',
+    edits: [
+      {
+        file: 'memory/lease/blocking-wait.ts',
+        find: 'if (element !== undefined) taking.count(1);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'rate-without-pace',
+    mistake: 'After a rest, as many start at once as the rate allows for all of its time.',
+    edits: [
+      {
+        file: 'core/broker/limit.ts',
+        find: 'const BURST_PART = 1 / 10;',
+        replace: 'const BURST_PART = 1;',
+      },
+    ],
+  },
+  {
+    name: 'suspects-past-the-limit',
+    mistake: 'Suspects run beside the limit.',
+    edits: [
+      {
+        file: 'memory/lease/limited-taking.ts',
+        find: 'this.isSuspectHeldBack = this.#isSlowed || this.#allowed(1) === 0;',
+        replace: 'this.isSuspectHeldBack = this.#isSlowed;',
+      },
+    ],
+  },
+  {
+    name: 'forgets-slow-down',
+    mistake: 'A queue that was slowed down goes on.',
+    edits: [
+      {
+        file: 'memory/lease/settle.ts',
+        find: 'if (settlement.slowsQueue === true) slowDown(queue, nowMs, delayMs);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'keeps-what-it-holds',
+    mistake: 'A consumer that hears that its queue was slowed down starts what it holds already.',
+    edits: [
+      {
+        file: 'core/consumer/taking.ts',
+        find: 'if (holdback.isSlowed && !wasSlowed) this.interrupt();',
+        replace: '',
+      },
+      {
+        file: 'core/consumer/taking.ts',
+        find: 'if (!this.#mayStart || trial.isOn || held.isBarred || holdback.isSlowed)',
+        replace: 'if (!this.#mayStart || trial.isOn || held.isBarred)',
+      },
+    ],
+  },
+  {
+    name: 'bound-without-lanes',
+    mistake: 'A bound does not count what waits in lanes.',
+    edits: [
+      {
+        file: 'memory/queue/bound.ts',
+        find: 'delayed.length + lanes.waiting',
+        replace: 'delayed.length + 0 * lanes.waiting',
+      },
+    ],
+  },
+  {
+    name: 'bound-without-delayed',
+    mistake: 'A bound does not count delayed messages.',
+    edits: [
+      {
+        file: 'memory/queue/bound.ts',
+        find: 'delayed.length + lanes.waiting',
+        replace: '0 * delayed.length + lanes.waiting',
+      },
+    ],
+  },
+  {
+    name: 'adds-what-it-refuses',
+    mistake: 'A message that is refused is added all the same.',
+    edits: [
+      {
+        file: 'memory/queue/add-message.ts',
+        find: `if (isFull(queue)) return 'full';`,
+        replace: `if (isFull(queue)) {
+    enter(queue, element);
+    return 'full';
+  }`,
+      },
+    ],
+  },
+  {
+    name: 'key-takes-too-many',
+    mistake: 'One more of a key goes out than may run at once.',
+    edits: [
+      {
+        file: 'memory/queue/lanes.ts',
+        find: 'return most >= 1 ? most : 1;',
+        replace: 'return most > 1 ? most + 1 : 1;',
+      },
+    ],
+  },
 ];

@@ -26,7 +26,7 @@ function checkNotLost(
   isDead: boolean,
 ): void {
   const { ledger } = run;
-  if (sent === 'refused' && (starts.length > 0 || isDead))
+  if ((sent === 'refused' || sent === 'full') && (starts.length > 0 || isDead))
     ledger.violate('nothing from nowhere', `${plan.id} was refused, and handled all the same`);
   if (sent !== 'added' || isDead || skipped !== undefined) return;
   const isHandled = starts.some(({ end }) => end === 'ok');

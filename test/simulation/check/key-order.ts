@@ -59,8 +59,8 @@ export class KeyOrder {
 }
 
 /** What is counted of each key is what the lists say, and where messages are in a lane, one is in front of it. */
-export function checkKeys({ queues, ledger }: CheckedRun): void {
-  for (const queue of queues) {
+export function checkKeys({ queues, ledger, scenario }: CheckedRun): void {
+  for (const [index, queue] of queues.entries()) {
     const { lanes } = queue;
     const out = outOf(queue).map(({ key }) => key);
     for (const key of new Set([...out, ...lanes.out.keys(), ...lanes.byKey.keys()])) {
@@ -68,6 +68,8 @@ export function checkKeys({ queues, ledger }: CheckedRun): void {
       const counted = lanes.out.get(key) ?? 0;
       if (many !== counted)
         ledger.violate('keys', `${many} of ${key} are out, and ${counted} are counted`);
+      const { perKey = 1 } = scenario.queues[index] ?? {};
+      if (many > perKey) ledger.violate('keys', `${many} of ${key} are out, and ${perKey} may be`);
       if (many === 0 && lanes.of(key).length > 0)
         ledger.violate('keys', `nobody is in front of the lane of ${key}`);
     }

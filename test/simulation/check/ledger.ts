@@ -22,7 +22,7 @@ export interface Start {
 export interface MessageRecord {
   readonly plan: MessagePlan;
   /** How its sending ended. */
-  sent: 'not yet' | 'added' | 'duplicate' | 'unknown' | 'refused';
+  sent: 'not yet' | 'added' | 'duplicate' | 'unknown' | 'refused' | 'full';
   readonly starts: Start[];
   /** Its redrives, by time. */
   readonly redrivenAtMs: number[];

@@ -29,12 +29,21 @@ function wedged(): Scenario {
   const [queue] = scenario.queues;
   const when = { sentAtMs: 100, delayMs: undefined, expiresInMs: undefined };
   const plan = { queue: 'a', key: undefined, ...when };
-  const message = { ...plan, sender: scenario.senders[0]!, deduplicateMs: undefined };
+  const sent = { deduplicateMs: undefined, waitForRoomMs: undefined };
+  const message = { ...plan, ...sent, sender: scenario.senders[0]! };
   return {
     ...scenario,
     isCalm: false,
     queues: [
-      { ...queue!, name: 'a', eventsOf: undefined, timeoutMs: undefined, batchSize: undefined },
+      {
+        ...queue!,
+        name: 'a',
+        eventsOf: undefined,
+        timeoutMs: undefined,
+        batchSize: undefined,
+        limit: undefined,
+        maxLength: undefined,
+      },
     ],
     processes: [{ ...process!, consumes: [{ queue: 'a', concurrency: 1, prefetch: 1 }] }],
     messages: [

@@ -35,6 +35,7 @@ export function makeScenario(seed: string): Scenario {
   const messages = messagesOf(chance.named('messages'), among, isCalm);
   // First in, first out is only true of messages without keys.
   const keyed = isCalm ? messages : withKeys(chance.named('keys'), messages);
+  const planned = isCalm ? keyed : withBackPressure(chance.named('pressure'), keyed, queues);
   const acts = isCalm ? calmActs(chance.named('acts')) : actsOf(chance.named('acts'), among);
   const slowMs = isCalm ? 5 : chance.named('network').pick([5, 40, 120]);
   return {
@@ -43,7 +44,7 @@ export function makeScenario(seed: string): Scenario {
     queues,
     processes,
     senders,
-    messages: keyed,
+    messages: planned,
     acts: [...acts].sort((one, other) => one.atMs - other.atMs),
     network: { leastMs: 0.2, mostMs: 2, slowMs },
   };
@@ -59,7 +60,7 @@ function calmQueue(chance: Random): QueuePlan {
 function queuesOf(chance: Random): QueuePlan[] {
   const names = chance.chance(0.4) ? ['a', 'b'] : ['a'];
   return names.map((name) => {
-    const queue = queueOf(chance, name);
+    const queue = withLimits(chance.named(`limits of ${name}`), queueOf(chance, name));
     return chance.chance(0.25) ? ofEvents(queue) : queue;
   });
 }
@@ -81,6 +82,21 @@ function queueOf(chance: Random, name: string): QueuePlan {
     onceMs: chance.chance(0.25) ? 3_600_000 : undefined,
     timeoutMs: chance.chance(0.3) ? 1_500 : undefined,
     batchSize: chance.chance(0.15) ? 3 : undefined,
+    limit: undefined,
+    perKey: 1,
+    maxLength: undefined,
+  };
+}
+
+/** Some queues have a limit or a bound. */
+function withLimits(chance: Random, queue: QueuePlan): QueuePlan {
+  const running = chance.pick([undefined, 1, 2, 3]);
+  const rate = running === undefined || chance.chance(0.3) ? chance.pick([5, 30]) : undefined;
+  return {
+    ...queue,
+    limit: chance.chance(0.25) ? { running, rate, perMs: chance.pick([500, 1_000]) } : undefined,
+    perKey: chance.pick([1, 1, 2]),
+    maxLength: chance.chance(0.2) ? chance.pick([1, 3, 8]) : undefined,
   };
 }
 
@@ -116,7 +132,10 @@ function messagesOf(
     const places = processes.flatMap(({ consumes }) =>
       consumes.filter((consumer) => consumer.queue === queue.name),
     );
-    const least = Math.min(...places.map(({ concurrency }) => concurrency));
+    const least = Math.min(
+      ...places.map(({ concurrency }) => concurrency),
+      queue.limit?.running ?? Infinity,
+    );
     let hangs = queue.timeoutMs === undefined && queue.batchSize === undefined ? least - 1 : 0;
     const kills = chance.chance(0.3) ? 1 : 0;
     const count = chance.between(6, 24);
@@ -137,9 +156,31 @@ function messagesOf(
         delayMs: isDelayed ? chance.between(100, 4_000) : undefined,
         expiresInMs: !isCalm && chance.chance(0.08) ? chance.between(50, 5_000) : undefined,
         deduplicateMs: chance.chance(0.2) ? 3_600_000 : undefined,
+        waitForRoomMs: undefined,
         steps: stepsOf(chance, kind, queue, isComputing),
       };
     });
+  });
+}
+
+/** In some runs, a few handlers ask to slow their queue down. Some messages for a queue with a bound wait for room. */
+function withBackPressure(
+  chance: Random,
+  messages: readonly MessagePlan[],
+  queues: readonly QueuePlan[],
+): readonly MessagePlan[] {
+  const slowing = chance.chance(0.15) ? 0.15 : 0;
+  return messages.map((message) => {
+    const { maxLength } = queues.find(({ name }) => name === message.queue) ?? {};
+    const waits = maxLength !== undefined && chance.chance(0.5);
+    const [first] = message.steps;
+    const slows = first?.does === 'ok' && chance.chance(slowing);
+    const slowDown: Step = { does: 'slowDown', ms: chance.pick([100, 1_000, 3_000]) };
+    return {
+      ...message,
+      waitForRoomMs: waits ? chance.pick([200, 3_000, 20_000]) : undefined,
+      steps: slows ? [slowDown, ...message.steps] : message.steps,
+    };
   });
 }
 

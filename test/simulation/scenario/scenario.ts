@@ -1,3 +1,5 @@
+import type { QueueLimit } from '../../../libs/redis-queue-transport/src/core/broker/limit.js';
+
 /**
  * What happens in one run, as plain data: it can be printed, and parts of it left out. Together with the seed, from which
  * the time of each call is drawn, it fixes everything.
@@ -27,6 +29,12 @@ export interface QueuePlan {
   readonly timeoutMs: number | undefined;
   /** Handled in batches of so many. */
   readonly batchSize: number | undefined;
+  /** Of all processes together; undefined for none. */
+  readonly limit: QueueLimit | undefined;
+  /** How many messages of a key may run at once. */
+  readonly perKey: number;
+  /** How many messages senders may let wait; undefined for any number. */
+  readonly maxLength: number | undefined;
 }
 
 export interface ProcessPlan {
@@ -48,6 +56,8 @@ export type Step =
   | { readonly does: 'ok'; readonly ms: number }
   | { readonly does: 'fail'; readonly ms: number }
   | { readonly does: 'later'; readonly delayMs: number }
+  /** The whole queue is to wait for that long. */
+  | { readonly does: 'slowDown'; readonly ms: number }
   | { readonly does: 'reject' }
   /** Never ends. */
   | { readonly does: 'hang' }
@@ -67,6 +77,8 @@ export interface MessagePlan {
   readonly expiresInMs: number | undefined;
   /** With a deduplication window, it is sent again after an unknown outcome. */
   readonly deduplicateMs: number | undefined;
+  /** How long it waits for room if its queue is full. */
+  readonly waitForRoomMs: number | undefined;
   /** What its handler does in each start; afterwards it is ok. */
   readonly steps: readonly Step[];
 }

@@ -7,9 +7,11 @@ import { DeliveryRunner } from '../../../libs/redis-queue-transport/src/core/del
 import { isExpired } from '../../../libs/redis-queue-transport/src/core/delivery/intake.js';
 import type { HeldBounds } from '../../../libs/redis-queue-transport/src/core/held/held.js';
 import type { RedisQueueObserver } from '../../../libs/redis-queue-transport/src/core/lifecycle/observer.js';
+import { PER_KEY_RUNNING } from '../../../libs/redis-queue-transport/src/core/message/key.js';
 import { MessageIds } from '../../../libs/redis-queue-transport/src/core/message/message-id.js';
 import type { Start } from '../check/ledger.js';
 import { Limits } from '../check/limits.js';
+import { VainExchanges } from '../check/vain-exchanges.js';
 import type { ConsumerPlan, QueuePlan, Step } from '../scenario/scenario.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { SimulatedBatches } from './simulated-batches.js';
@@ -33,6 +35,7 @@ export interface ConsumerWatch {
   /** It runs or holds more than it may. */
   exceeded(process: string, what: string): void;
   tell(line: string): void;
+  violate(rule: string, what: string): void;
 }
 
 /** One queue in one process: the real consumer, with handlers that do what was planned. */
@@ -44,6 +47,7 @@ export class QueueConsumer {
   #lease: string | undefined;
   readonly #bounds: HeldBounds;
   readonly #limits: Limits;
+  readonly #vain: VainExchanges;
 
   constructor(
     private readonly process: SimulatedProcess,
@@ -53,9 +57,15 @@ export class QueueConsumer {
     private readonly watch: ConsumerWatch,
   ) {
     const concurrency = places.concurrency * (plan.batchSize ?? 1);
-    this.#bounds = { concurrency, prefetch: Math.max(places.prefetch, concurrency) };
+    const { prefetch } = places;
+    // As in a server: what is held in advance would use up the limit.
+    const most = plan.limit === undefined ? Math.max(prefetch, concurrency) : concurrency;
+    this.#bounds = { concurrency, prefetch: most };
     this.#limits = new Limits(this.#bounds, (what) =>
       watch.exceeded(process.name, `the consumer of ${plan.name} ${what}`),
+    );
+    this.#vain = new VainExchanges((what) =>
+      watch.violate('no hot loop', `the consumer of ${plan.name} in ${process.name} ${what}`),
     );
   }
 
@@ -65,12 +75,29 @@ export class QueueConsumer {
       const consumer = this.#newConsumer();
       this.#consumer = consumer;
       try {
-        return await consumer.start();
+        await consumer.start();
+        return await this.#noteTerms();
       } catch {
         this.#consumer = undefined;
-        await new Promise<void>((resolve) => this.process.runtime.setTimeout(resolve, AGAIN_MS));
+        await this.#pause();
       }
     }
+  }
+
+  async #noteTerms(): Promise<void> {
+    const { maxLength = 'none', name, perKey } = this.plan;
+    const terms = { maxLength: String(maxLength), [PER_KEY_RUNNING]: String(perKey) };
+    for (let isNoted = false; !isNoted && !this.#isStopping;) {
+      const noted = this.process.broker.noteTerms(name, terms);
+      isNoted = await noted.then(
+        () => true,
+        () => this.#pause().then(() => false),
+      );
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.process.runtime.setTimeout(resolve, AGAIN_MS));
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -89,6 +116,7 @@ export class QueueConsumer {
       deadLetterMaxAgeMs: 30 * 24 * 3_600_000,
       maxCrashes: plan.maxCrashes,
       onceMs: plan.onceMs,
+      limit: plan.limit,
       subscription: plan.eventsOf === undefined ? undefined : {},
     };
     const watched: ConsumerBroker = {
@@ -148,6 +176,7 @@ export class QueueConsumer {
       const answer = await exchange(...asked);
       if (answer === 'leaseLost') return answer;
       this.watch.exchanged(consumer, askedAtMs);
+      this.#vain.exchanged(askedAtMs, asked[0].length + answer.taken.length);
       // A suspect comes on top of what its consumer is about to hand back.
       if (asked[2] !== 'next') this.#limits.took(answer.taken);
       for (const element of answer.taken) this.#consumerOf.set(element, consumer);

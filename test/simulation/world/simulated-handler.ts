@@ -57,6 +57,8 @@ export class SimulatedHandler implements DeliveryHandler {
         return { kind: 'failed', error: new Error('as planned') };
       case 'later':
         return { kind: 'retryLater', delayMs: step.delayMs };
+      case 'slowDown':
+        return { kind: 'retryLater', delayMs: step.ms, slowsQueue: true };
       case 'reject':
         return { kind: 'reject', error: new Error('as planned') };
       case 'hang':

@@ -1,6 +1,9 @@
 import type { Published } from '../../../libs/redis-queue-transport/src/core/broker/broker.js';
 import { encodeElement } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
-import { OutcomeUnknownError } from '../../../libs/redis-queue-transport/src/core/errors/call-errors.js';
+import {
+  OutcomeUnknownError,
+  QueueFullError,
+} from '../../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
 import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer/trial.js';
@@ -9,6 +12,7 @@ import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory
 import type { CheckedRun } from '../check/checked-run.js';
 import { KeyOrder, checkKeys } from '../check/key-order.js';
 import { checkPlaces } from '../check/places.js';
+import { QueueLimits, lengthOf } from '../check/queue-limits.js';
 import { Ledger } from '../check/ledger.js';
 import type { MessageRecord, Start } from '../check/ledger.js';
 import { GROUP } from '../scenario/make-scenario.js';
@@ -27,6 +31,7 @@ import { Administrator } from './administrator.js';
 import { QueueConsumer } from './consumer-process.js';
 import type { ConsumerWatch } from './consumer-process.js';
 import { Network } from './network.js';
+import { Sender } from './sender.js';
 import { PREFIX, SimulatedProcess } from './simulated-process.js';
 import type { SimulatedLink, StoreMachine } from './simulated-link.js';
 
@@ -58,8 +63,10 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   readonly #members = new Set<string>();
   /** By queue, if any message has a key. */
   readonly #keyOrders: ReadonlyMap<string, KeyOrder>;
+  /** By queue, of those that have any limit. */
+  readonly #limits: ReadonlyMap<string, QueueLimits>;
   readonly #chance: Random;
-  readonly #senders: ReadonlyMap<string, SimulatedProcess>;
+  readonly #senders: ReadonlyMap<string, Sender>;
   readonly #administrators: readonly [Administrator, Administrator];
   /** By the planned name. */
   readonly #troubledUntil = new Map<string, number>();
@@ -77,10 +84,15 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     this.ledger = new Ledger(scenario.messages, isTold);
     const keyed = scenario.messages.filter(({ key }) => key !== undefined);
     this.#keyOrders = new Map(keyed.map(({ queue }) => [queue, new KeyOrder()]));
+    this.#limits = new Map(
+      scenario.queues
+        .filter((queue) => hasLimits(queue, scenario))
+        .map((queue) => [queue.name, new QueueLimits(queue, this)]),
+    );
     this.runtime = this.#runtimeOf('redis', RIGHT_CLOCKS);
     this.store = new Store(this.runtime);
     this.#senders = new Map(
-      scenario.senders.map((name) => [name, this.#processOf(name, RIGHT_CLOCKS)]),
+      scenario.senders.map((name) => [name, new Sender(this.#processOf(name, RIGHT_CLOCKS))]),
     );
     this.#administrators = [this.#administratorOf('admin1'), this.#administratorOf('admin2')];
   }
@@ -218,7 +230,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   }
 
   #linkOf(process: string): SimulatedLink | undefined {
-    return (this.#senders.get(process) ?? this.#running.get(process)?.process)?.link;
+    return (this.#senders.get(process)?.process ?? this.#running.get(process)?.process)?.link;
   }
 
   /** Its leases may end in this time, or soon afterwards. */
@@ -232,6 +244,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     this.#redisAheadMs += ms;
     this.#mostAheadMs = Math.max(this.#mostAheadMs, this.#redisAheadMs);
     this.store.clock.advance(ms);
+    for (const limits of this.#limits.values()) limits.clockWasSet();
   }
 
   #kill(name: string): void {
@@ -254,8 +267,9 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
 
   async #send(plan: MessagePlan): Promise<void> {
     const record = this.ledger.of(plan.id);
-    const broker = this.#senders.get(plan.sender)?.broker;
-    if (record === undefined || broker === undefined) return;
+    const sender = this.#senders.get(plan.sender);
+    if (record === undefined || sender === undefined) return;
+    const { broker } = sender;
     const nowMs = broker.nowMs();
     const expiresAtMs = plan.expiresInMs === undefined ? undefined : nowMs + plan.expiresInMs;
     const pattern = this.#plannedQueue(plan.queue)?.eventsOf;
@@ -263,15 +277,24 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     const element = encodeElement({ id, key, sentAtMs: nowMs, pattern, expiresAtMs }, '{}');
     const dueMs = plan.delayMs === undefined ? undefined : nowMs + plan.delayMs;
     const { deduplicateMs } = plan;
+    const send = async (): Promise<MessageRecord['sent']> =>
+      pattern === undefined
+        ? broker.push(plan.queue, plan.id, element, { dueMs, deduplicateMs })
+        : outcomeOf(await broker.publish(pattern, plan.id, element, { deduplicateMs }));
     try {
-      record.sent =
-        pattern === undefined
-          ? await broker.push(plan.queue, plan.id, element, { dueMs, deduplicateMs })
-          : outcomeOf(await broker.publish(pattern, plan.id, element, { deduplicateMs }));
+      record.sent = await sender.send(plan, element.length, send);
     } catch (error) {
       record.sent = error instanceof OutcomeUnknownError ? 'unknown' : 'refused';
+      if (error instanceof QueueFullError) this.#refused(record, error);
     }
     this.tell(`${plan.id} was sent: ${record.sent}`);
+  }
+
+  #refused(record: MessageRecord, { length, maxLength }: QueueFullError): void {
+    record.sent = 'full';
+    const { id, queue } = record.plan;
+    if (maxLength !== this.#plannedQueue(queue)?.maxLength || length < maxLength)
+      this.violate('bound', `${id} was refused at ${length} of ${maxLength}`);
   }
 
   async #redrive(administrator: Administrator, queue: string): Promise<void> {
@@ -286,8 +309,12 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     this.blocks(process, action, how);
     const paused = this.queues.filter(({ isPaused }) => isPaused);
     const delayed = paused.map((queue) => queue.delayed.length);
+    const lengths = this.#senders.has(process) ? this.#lengths() : undefined;
     const value = command();
     for (const [name, order] of this.#keyOrders) order.look(this.queue(name));
+    this.#lookAtLimits();
+    for (const [name, length] of lengths ?? [])
+      this.#limits.get(name)?.checkBound(length, this.queue(name));
     paused.forEach((queue, index) => {
       if (queue.isPaused && queue.delayed.length < (delayed[index] ?? 0))
         this.ledger.violate('order', 'due messages were released while their queue was paused');
@@ -297,7 +324,24 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
 
   blocks(process: string, action: string, how: 'now' | 'late'): void {
     this.ledger.tell(this.time.now, `  ${process} ${how}: ${action}`);
-    this.time.at(this.time.now, () => this.#noteFenced());
+    this.time.at(this.time.now, () => {
+      this.#noteFenced();
+      this.#lookAtLimits();
+    });
+  }
+
+  #lengths(): [string, number][] {
+    return [...this.#limits.keys()].map((name) => [name, lengthOf(this.queue(name))]);
+  }
+
+  #lookAtLimits(): void {
+    for (const [name, limits] of this.#limits)
+      limits.look(this.queue(name), this.time.now, this.store.clock.nowMs());
+  }
+
+  hasAskedToSlow(id: string): boolean {
+    const { plan, starts } = this.ledger.of(id) ?? {};
+    return starts !== undefined && plan?.steps[starts.length - 1]?.does === 'slowDown';
   }
 
   #noteFenced(): void {
@@ -358,6 +402,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
       return { start, step: OK };
     }
     this.#checkKey(record, delivery.queue);
+    this.#checkLimits(record, process, atMs);
     const step = this.#isLast ? OK : (record.plan.steps[record.starts.length] ?? OK);
     record.starts.push(start);
     this.tell(`${process} begins ${delivery.id} (attempt ${delivery.attempt}): ${step.does}`);
@@ -365,18 +410,40 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     return { start, step };
   }
 
+  /** As many run of its queue as may, this one included, but for those that are handled without a lease. */
+  #checkLimits({ plan: { id, queue } }: MessageRecord, process: string, atMs: number): void {
+    const { limit } = this.#plannedQueue(queue) ?? {};
+    const others = (): number =>
+      [...this.ledger.messages.values()].filter(
+        (other) => other.plan.id !== id && other.plan.queue === queue && this.#isHandled(other),
+      ).length;
+    if (limit?.running !== undefined && others() >= limit.running)
+      this.violate('limit', `${id} began beside ${others()} others of ${queue}`);
+    const name = process.replace(/\.\d+$/, '');
+    const isTroubled = (this.#troubledUntil.get(name) ?? 0) > this.time.now;
+    // A process that computes is ahead of the others.
+    if (isTroubled || atMs > this.time.now) return;
+    this.#limits.get(queue)?.began(id, this.time.now, this.store.clock.nowMs());
+  }
+
   /** No earlier message of its key is left, and none is being handled, unless it is handled without a lease. */
   #checkKey({ plan }: MessageRecord, queue: string): void {
     const { id, key } = plan;
     if (key === undefined) return;
     const before = this.#keyOrders.get(queue)?.before(key, id) ?? [];
-    if (before.length > 0)
-      this.ledger.violate('order of a key', `${id} began before ${before.join(', ')} was settled`);
-    for (const other of this.ledger.messages.values()) {
-      const isOther = other.plan.id !== id && other.plan.key === key && other.plan.queue === queue;
-      if (isOther && this.#isHandled(other))
-        this.ledger.violate('order of a key', `${id} began while ${other.plan.id} was handled`);
-    }
+    const perKey = this.#plannedQueue(queue)?.perKey ?? 1;
+    // Where several may run, they have no order.
+    if (before.length > 0 && perKey === 1)
+      this.violate('order of a key', `${id} began before ${before.join(', ')} was settled`);
+    const others = [...this.ledger.messages.values()].filter(
+      (other) =>
+        other.plan.id !== id &&
+        other.plan.key === key &&
+        other.plan.queue === queue &&
+        this.#isHandled(other),
+    );
+    if (others.length >= perKey)
+      this.violate('order of a key', `${id} began while ${idsOf(others)} was handled`);
   }
 
   /** By a handler that counts, as far as is known: one that has timed out may go on. */
@@ -462,6 +529,10 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
           if (consumer === undefined || start.consumer === consumer) start.gone ??= why;
   }
 
+  violate(rule: string, what: string): void {
+    this.ledger.violate(rule, what);
+  }
+
   tell(line: string): void {
     this.ledger.tell(this.time.now, line);
   }
@@ -469,6 +540,16 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   idsIn(elements: Iterable<Buffer>): string[] {
     return [...elements].map((element) => idOf(element) ?? '?');
   }
+}
+
+function idsOf(records: readonly MessageRecord[]): string {
+  return records.map(({ plan }) => plan.id).join(', ');
+}
+
+function hasLimits({ limit, maxLength, name }: QueuePlan, { messages }: Scenario): boolean {
+  const slows = ({ queue, steps }: MessagePlan): boolean =>
+    queue === name && steps.some(({ does }) => does === 'slowDown');
+  return limit !== undefined || maxLength !== undefined || messages.some(slows);
 }
 
 /** An event that was published before its group was known is held by nobody. */

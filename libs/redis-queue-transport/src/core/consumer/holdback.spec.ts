@@ -33,6 +33,14 @@ test('a consumer that waits for a place looks now and then, in case the news is 
   expect([holdback.isOn, looks]).toEqual([false, 1]);
 });
 
+test('a consumer that waits for a far time looks now and then: Redis may have another time by then', () => {
+  holdback.told(SLOWED);
+  runtime.advance(4_999);
+  expect([holdback.isSlowed, looks]).toEqual([true, 0]);
+  runtime.advance(1);
+  expect(looks).toBe(1);
+});
+
 test('the last that the queue told counts', () => {
   holdback.told(SLOWED);
   expect(holdback.isSlowed).toBe(true);

@@ -10,7 +10,10 @@ export class Holdback {
   #timer: Timer | undefined;
 
   constructor(
-    /** When, in ms, to look again if the queue does not tell. */
+    /**
+     * When, in ms, to look again if the queue does not tell, and at the latest if it was slowed down: Redis's clock may be set
+     * meanwhile.
+     */
     private readonly lookInMs: number,
     /** It is time to look. */
     private readonly over: () => void,
@@ -35,14 +38,15 @@ export class Holdback {
     if (limited !== undefined) this.#plan(limited);
   }
 
-  #plan({ inMs = this.lookInMs, spreadMs }: Limited): void {
+  #plan({ inMs = this.lookInMs, spreadMs, isSlowed }: Limited): void {
     const ms = inMs + this.runtime.random() * spreadMs;
+    const longest = isSlowed ? this.lookInMs : LONGEST_TIMER_MS;
     this.#timer = this.runtime.setTimeout(
       () => {
         this.#limited = undefined;
         this.over();
       },
-      Math.min(ms, LONGEST_TIMER_MS),
+      Math.min(ms, longest),
     );
   }
 }

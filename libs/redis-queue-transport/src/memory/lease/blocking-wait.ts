@@ -79,10 +79,9 @@ export class BlockingWait {
     const taker = { consumer, order: this.terms.order };
     if (limit === undefined) return takeOne(queue, taker, names);
     const taking = new LimitedTaking(queue, consumer, limit, store.clock.nowMs());
-    // A blocked command of Redis does not notice a pause either.
-    if (!queue.isPaused && taking.mayTake(1) === 0) return taking.limited;
+    if (taking.mayWaitFor(1) === 0) return taking.limited;
     const element = takeOne(queue, taker, names);
-    taking.end(element === undefined ? 0 : 1, 0);
+    if (element !== undefined) taking.count(1);
     return element;
   }
 

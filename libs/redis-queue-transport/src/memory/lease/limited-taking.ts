@@ -17,14 +17,19 @@ export class LimitedTaking {
     private readonly limit: QueueLimit | undefined,
     private readonly nowMs: number,
   ) {
-    const slowedMs = queue.slowedUntilMs - nowMs;
+    const slowedMs = queue.slowedFor(nowMs);
     this.#isSlowed = slowedMs > 0;
     if (this.#isSlowed) this.limited = { inMs: slowedMs, spreadMs: 0, isSlowed: true };
   }
 
   /** How many more, at most `wanted`. */
   mayTake(wanted: number): number {
-    if (this.#isSlowed || this.queue.isPaused) return 0;
+    return this.queue.isPaused ? 0 : this.mayWaitFor(wanted);
+  }
+
+  /** The same for what a wait brings: like a blocked command of Redis, it does not notice a pause. */
+  mayWaitFor(wanted: number): number {
+    if (this.#isSlowed) return 0;
     this.#most = this.#allowed(wanted);
     return this.#most;
   }
@@ -38,13 +43,18 @@ export class LimitedTaking {
   /** Counts what was taken, and offers the places to others that `settled` messages have left. */
   end(taken: number, settled: number): void {
     if (this.limit === undefined || this.#isSlowed || this.queue.isPaused) return;
-    const pace = paceOf(this.limit);
-    if (pace !== undefined && taken > 0)
-      this.queue.nextAtPaceUs = this.#nowUs + this.#aheadUs(pace) + taken * pace.intervalUs;
+    this.count(taken);
     const isAtLimit =
       this.isSuspectHeldBack || (taken === this.#most && this.queue.waiting.length > 0);
     if (!isAtLimit) this.limited = undefined;
     if (settled > taken) this.#offerPlaces();
+  }
+
+  /** So many were taken. */
+  count(taken: number): void {
+    const pace = this.limit && paceOf(this.limit);
+    if (pace !== undefined && taken > 0)
+      this.queue.nextAtPaceUs = this.#nowUs + this.#aheadUs(pace) + taken * pace.intervalUs;
   }
 
   #offerPlaces(): void {

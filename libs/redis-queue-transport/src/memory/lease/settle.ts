@@ -83,7 +83,7 @@ function apply(
     case 'retry': {
       const { replacement } = settlement;
       const delayMs = Math.ceil(settlement.delayMs);
-      if (settlement.slowsQueue === true) slowDown(queue, nowMs + delayMs);
+      if (settlement.slowsQueue === true) slowDown(queue, nowMs, delayMs);
       return delayMs > 0
         ? delays.add(nowMs + delayMs, replacement)
         : queue.putBack(replacement, order);
@@ -94,7 +94,7 @@ function apply(
   }
 }
 
-function slowDown(queue: StoredQueue, untilMs: number): void {
-  queue.slowedUntilMs = Math.max(queue.slowedUntilMs, untilMs);
+function slowDown(queue: StoredQueue, nowMs: number, ms: number): void {
+  if (queue.slowedFor(nowMs) < ms) queue.slowed = { untilMs: nowMs + ms, ms };
   queue.wake('look');
 }

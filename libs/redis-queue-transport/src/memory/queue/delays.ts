@@ -61,7 +61,7 @@ export function releaseDue(
   const { delayed, waiting } = queue;
   if (delayed.length === 0) return undefined;
   const places = room > 0 ? Math.min(room, MOST_DUE) : waiting.length === 0 ? 1 : 0;
-  const isSlowed = queue.slowedUntilMs > nowMs;
+  const isSlowed = queue.slowedFor(nowMs) > 0;
   const movable = isSlowed || queue.isPaused ? 0 : Math.min(places, delayed.countDue(nowMs));
   const first = movable > 0 && room > 0 ? takeOffered(queue, order) : undefined;
   const most = first === undefined ? movable : Math.min(movable, room - 1);

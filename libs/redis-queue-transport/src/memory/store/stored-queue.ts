@@ -67,7 +67,8 @@ export class StoredQueue {
   isPaused = false;
   /** When the next message would be taken if all came at the pace of the limit, in µs; undefined before the first. */
   nextAtPaceUs: number | undefined;
-  slowedUntilMs = 0;
+  /** Until when nothing is handed out, and for how long that was to be. */
+  slowed: { readonly untilMs: number; readonly ms: number } | undefined;
   /** The consumer that runs the suspects. */
   trial: string | undefined;
   /** The consumer that keeps the time. */
@@ -85,6 +86,13 @@ export class StoredQueue {
   /** What the consumer holds, to be read only. */
   heldBy(consumer: string): readonly Buffer[] {
     return this.processing.get(consumer) ?? [];
+  }
+
+  /** For how many ms nothing is handed out yet. If more is left than it was to last, the clock was set back, and it ends. */
+  slowedFor(nowMs: number): number {
+    const { untilMs = 0, ms = 0 } = this.slowed ?? {};
+    const leftMs = untilMs - nowMs;
+    return leftMs > 0 && leftMs <= ms ? leftMs : 0;
   }
 
   hold(consumer: string, element: Buffer): void {
@@ -152,7 +160,7 @@ export class StoredQueue {
     this.termsBy = undefined;
     this.isPaused = false;
     this.nextAtPaceUs = undefined;
-    this.slowedUntilMs = 0;
+    this.slowed = undefined;
     this.trial = undefined;
     this.timekeeper = undefined;
     this.offered = undefined;
