@@ -2,13 +2,14 @@ import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { AdminBroker } from '../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
-import type { QueueOrder } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, rounds, timeFor } from '../support/seed.js';
 import { anyCommands } from './property/commands.js';
 import type { Command } from './property/commands.js';
 import { EventPlace } from './property/event-place.js';
 import { Expectation } from './property/expectation.js';
+import { anyKind } from './property/kind.js';
+import type { Kind } from './property/kind.js';
 import { Side } from './property/side.js';
 import type { Answer } from './property/side.js';
 import type { QueueWorld } from './broker-world.js';
@@ -23,24 +24,14 @@ const CONSUMERS = 3;
 const rig = redisRig();
 const world = new RedisWorld(rig);
 
-/** What kind of queue a round has. */
-interface Kind {
-  readonly isEvent: boolean;
-  readonly order: QueueOrder;
-}
-
-const anyKind: fc.Arbitrary<Kind> = fc.record({
-  isEvent: fc.boolean(),
-  order: fc.constantFrom('oldestFirst', 'newestFirst'),
-});
-
 /** Gives the commands to all sides, and compares what they answer and hold with the model after each. */
 async function play(
   commands: readonly Command[],
-  { isEvent, order }: Kind,
+  kind: Kind,
   sides: readonly Side[],
 ): Promise<void> {
-  const expectation = new Expectation(isEvent, order);
+  const expectation = new Expectation(kind);
+  for (const side of sides) await side.begin();
   for (let joined = 0; joined < CONSUMERS; joined += 1) {
     expectation.join();
     for (const side of sides) await side.join();
@@ -76,12 +67,12 @@ async function sideOf(
   world: QueueWorld,
   broker: Broker,
   admin: AdminBroker,
-  { name, isEvent, order }: Kind & { readonly name: string },
+  { name, ...kind }: Kind & { readonly name: string },
 ): Promise<Side> {
-  if (!isEvent) return new Side(world, broker, admin, name, order);
+  if (!kind.isEvent) return new Side(world, broker, admin, name, kind);
   const event = new EventPlace(world, broker, admin, name);
   await event.declare();
-  return new Side(world, broker, admin, event.queue, order, event);
+  return new Side(world, broker, admin, event.queue, kind, event);
 }
 
 describe('a queue, whatever its consumers, senders and tools do', () => {

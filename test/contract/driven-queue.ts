@@ -104,7 +104,7 @@ export class DrivenQueue {
   }
 }
 
-export function retried(taken: Buffer, delayMs = 0): Settlement {
+export function retried(taken: Buffer, delayMs = 0): Settlement & { readonly kind: 'retry' } {
   const replacement = withNextAttempt(taken, 'new');
   return { kind: 'retry', element: taken, replacement, delayMs };
 }

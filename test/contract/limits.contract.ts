@@ -348,6 +348,18 @@ export function limitsContract(world: QueueWorld): void {
       expect(limited?.inMs).toBeGreaterThan(3_500_000);
     });
 
+    test('keeps the right to run suspects also while it is paused', async () => {
+      const lease = await join(undefined);
+      await push(1);
+      const { taken } = await exchange(lease, 1);
+      await world.pushSuspects(QUEUE, '{"rq":1,"crashes":1,"attempt":2,"id":"suspect"}\n{}');
+      await exchange(lease, 0, [], 'claim');
+      await slowDown(lease, taken, 3_600_000);
+      await admin.setPaused(QUEUE, true);
+      expect(await exchange(lease, 0, [], 'next')).toMatchObject({ suspects: 'mine', taken: [] });
+      await world.dropSuspects(QUEUE);
+    });
+
     test('lets a limited consumer that waits take nothing', async () => {
       const [one, other] = [await join(undefined), await join(running(9))];
       await push(1);

@@ -25,6 +25,14 @@ for _, key in ipairs(KEYS) do
   for _, member in ipairs(scored) do redis.call('ZINCRBY', key, -ARGV[1], member) end
 end`;
 
+/** The same for the pace of a rate, in µs, and for the time for which a queue is slowed down. */
+const PASS_TIME_OF_LIMITS = `
+local pace = redis.call('GET', KEYS[1])
+if pace then redis.call('SET', KEYS[1], string.format('%.2f', pace - ARGV[1] * 1000), 'KEEPTTL') end
+local left = redis.call('PTTL', KEYS[2])
+if left > tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[2], left - ARGV[1])
+elseif left > 0 then redis.call('DEL', KEYS[2]) end`;
+
 /** A line of CLIENT LIST. */
 const BLOCKED_WAIT = /name=rq-wait.* flags=[^ ]*b/;
 
@@ -149,6 +157,10 @@ export class RedisWorld implements BrokerWorld {
     const parts = ['consumers', 'delayed', 'ids', 'handled', 'fenced', 'emitted'];
     const keys = queues.flatMap((queue) => parts.map((part) => this.key(queue, part)));
     await this.rig.commands.eval(PASS_TIME, keys.length, ...keys, ms, ENDED_MS);
+    for (const queue of queues) {
+      const ofLimits = [this.key(queue, 'rate'), this.key(queue, 'slowed')];
+      await this.rig.commands.eval(PASS_TIME_OF_LIMITS, ofLimits.length, ...ofLimits, ms);
+    }
   }
 
   async fence(queue: string, ...consumers: string[]): Promise<void> {

@@ -5,7 +5,15 @@ import type {
 } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 
 export type Outcome =
-  'ack' | 'once' | 'release' | 'retry' | 'retryLater' | 'deadLetter' | 'expired' | 'repeated';
+  | 'ack'
+  | 'once'
+  | 'release'
+  | 'retry'
+  | 'retryLater'
+  | 'slowDown'
+  | 'deadLetter'
+  | 'expired'
+  | 'repeated';
 
 export type RemovedFrom = 'waiting' | 'lanes' | 'suspects' | 'delayed' | 'held';
 
@@ -108,6 +116,7 @@ const outcome = fc.constantFrom<Outcome[]>(
   'release',
   'retry',
   'retryLater',
+  'slowDown',
   'deadLetter',
   'deadLetter',
   'deadLetter',

@@ -1,10 +1,11 @@
-import type { QueueOrder } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 import type { Command, Exchanging, ExchangingAgain, Simple } from './commands.js';
+import type { Kind } from './kind.js';
 import { byKey } from './labels.js';
 import { labelOf, newMessage, textOf } from './model-message.js';
 import type { ModelMessage } from './model-message.js';
 import { inLanes, tend } from './model-tending.js';
 import { QueueModel } from './queue-model.js';
+import { limitedOf } from './side.js';
 import type { Answer, QueueState } from './side.js';
 import { HOUR_MS, LARGE_BYTES, delayMs } from './terms.js';
 
@@ -19,12 +20,12 @@ export class Expectation {
   /** What was emitted, in order. */
   readonly #emitted: ModelMessage[] = [];
 
-  constructor(
-    /** What is pushed is emitted instead. */
-    private readonly isEvent: boolean,
-    order: QueueOrder,
-  ) {
-    this.#model = new QueueModel(order);
+  /** What is pushed is emitted instead. */
+  private readonly isEvent: boolean;
+
+  constructor(kind: Kind) {
+    this.isEvent = kind.isEvent;
+    this.#model = new QueueModel(kind);
   }
 
   join(): void {
@@ -160,7 +161,10 @@ export class Expectation {
     const model = this.#model;
     switch (verb) {
       case 'wait': {
+        const limited = model.refusalOfWait(consumer);
+        if (limited !== undefined) return limitedOf(limited);
         const taken = model.take(consumer);
+        model.countTaken(1);
         return taken && textOf(taken);
       }
       case 'lateTake':
@@ -200,6 +204,7 @@ export class Expectation {
   #pushOne(message: ModelMessage, dueMs: number, isShared: boolean): Answer {
     const pushed = this.#model.push(message, dueMs, isShared);
     if (!this.isEvent) return pushed;
+    if (pushed !== 'added' && pushed !== 'duplicate') return pushed;
     const isDuplicate = pushed === 'duplicate';
     if (!isDuplicate) this.#emitted.push(message);
     return { groups: isDuplicate ? 0 : 2, isDuplicate, isKept: !isDuplicate };
@@ -215,9 +220,10 @@ export class Expectation {
   }
 
   #exchangeOnly(command: Exchanging, number: number): Answer {
-    const { taken, dueInMs, ...rest } = this.#model.exchange(command, number);
+    const { taken, dueInMs, limited, ...rest } = this.#model.exchange(command, number);
     const dueInHours = dueInMs === undefined ? undefined : Math.floor(dueInMs / HOUR_MS);
-    return { ...rest, taken: taken.map(textOf), missing: 0, dueInHours };
+    const told = limited && limitedOf(limited);
+    return { ...rest, taken: taken.map(textOf), missing: 0, dueInHours, limited: told };
   }
 
   #repeat({ consumer, trial }: ExchangingAgain, number: number): Answer {

@@ -1,10 +1,12 @@
 import type {
-  QueueOrder,
   Suspects,
   TimeStep,
   TrialStep,
 } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 import type { Exchanging, Outcome } from './commands.js';
+import type { Kind } from './kind.js';
+import { ModelLimit } from './model-limit.js';
+import type { ModelLimited } from './model-limit.js';
 import { textOf, wasOut } from './model-message.js';
 import type { ModelMessage } from './model-message.js';
 import { FENCE_MS, TERMS, WINDOW_MS, pauseMs } from './terms.js';
@@ -22,6 +24,7 @@ export interface ModelExchange {
   readonly isPaused: boolean;
   readonly dueInMs: number | undefined;
   readonly isTimekeeper: boolean;
+  readonly limited: ModelLimited | undefined;
 }
 
 interface Delayed {
@@ -56,21 +59,33 @@ export class QueueModel {
   /** A due message that was moved to the queue for other consumers. */
   #offered: ModelMessage | undefined;
 
-  constructor(private readonly order: QueueOrder) {}
+  readonly #limit: ModelLimit;
+
+  constructor(private readonly kind: Kind) {
+    this.#limit = new ModelLimit(kind.limit);
+  }
 
   join(): void {
     this.consumers.push({ state: 'live', held: [], fencedUntilMs: 0 });
   }
 
-  push(message: ModelMessage, dueMs: number, isShared: boolean): 'added' | 'duplicate' {
+  push(message: ModelMessage, dueMs: number, isShared: boolean): string {
     const { id = '' } = message;
     if (isShared && (this.#ids.get(id) ?? 0) > this.nowMs) return 'duplicate';
+    const { length, kind } = this;
+    if (length >= (kind.maxLength ?? Infinity)) return `full: ${length} of ${kind.maxLength}`;
     if (message.isParked) this.counts.parkedEver += 1;
     if (message.isParked) this.parked += 1;
     if (dueMs > this.nowMs) this.delay(dueMs, message);
     else this.enter(message);
     if (isShared) this.#ids.set(id, this.nowMs + WINDOW_MS);
     return 'added';
+  }
+
+  /** All that nobody holds. */
+  get length(): number {
+    const inLanes = [...this.lanes.values()].flat();
+    return [this.waiting, this.suspects, this.delayed, inLanes].flat().length;
   }
 
   delay(dueMs: number, message: ModelMessage): void {
@@ -138,16 +153,44 @@ export class QueueModel {
       holder.held = holder.held.filter((other) => other !== message);
       this.#settle(message, outcome, laterMs);
     }
-    const dueInMs = this.#releaseDue(take);
-    const isTimekeeper = this.#keepTime(index, time);
-    const isNext = this.#stepOf(index, trial) && !this.isPaused;
-    const tried = isNext ? this.suspects.splice(0, 1) : [];
-    if (trial === 'next' && tried.length === 0 && this.#trial === index) this.#trial = undefined;
-    const isHeldBack = this.#trial === index || this.isPaused;
-    const taken = isHeldBack ? tried : this.takeWaiting(take);
-    holder.held.push(...taken);
     const { isPaused } = this;
-    return { taken, suspects: this.#suspectsFor(index), isPaused, dueInMs, isTimekeeper };
+    const isSlowed = this.#limit.isSlowed(this.nowMs);
+    const isStill = isPaused || isSlowed;
+    this.#limit.begin(this.nowMs);
+    const may = isStill ? 0 : this.#mayTake(index, take);
+    const dueInMs = this.#releaseDue(may);
+    const isTimekeeper = this.#keepTime(index, time);
+    const isNext = this.#stepOf(index, trial) && !isStill;
+    const isHeldBack = isSlowed || (isNext && this.#mayTake(index, 1) === 0);
+    const tried = isNext && !isHeldBack ? this.suspects.splice(0, 1) : [];
+    const isVain = tried.length === 0 && !isHeldBack;
+    if (trial === 'next' && isVain && this.#trial === index) this.#trial = undefined;
+    const taken = this.#trial === index || isStill ? tried : this.takeWaiting(may);
+    holder.held.push(...taken);
+    this.countTaken(taken.length);
+    const isAtLimit = isHeldBack || (taken.length === may && this.waiting.length > 0);
+    const limited = isSlowed || (isAtLimit && !isPaused) ? this.#limit.limited : undefined;
+    return { taken, suspects: this.#suspectsFor(index), isPaused, dueInMs, isTimekeeper, limited };
+  }
+
+  /** How many more all consumers together may take. One place is left to another one that runs suspects. */
+  #mayTake(index: number, wanted: number): number {
+    const held = this.consumers.flatMap((one, at) => (this.hasLease(at) ? one.held : []));
+    const isOther = this.#trial !== undefined && this.#trial !== index;
+    const kept = isOther && this.suspects.length > 0 ? 1 : 0;
+    return this.#limit.mayTake(wanted, held.length + kept, this.nowMs);
+  }
+
+  /** Why a wait may not take what it would; undefined if it may. A pause stops no wait. */
+  refusalOfWait(index: number): ModelLimited | undefined {
+    if (this.kind.limit === undefined) return undefined;
+    this.#limit.begin(this.nowMs);
+    const may = this.#limit.isSlowed(this.nowMs) ? 0 : this.#mayTake(index, 1);
+    return may === 0 ? this.#limit.limited : undefined;
+  }
+
+  countTaken(count: number): void {
+    this.#limit.countTaken(count, this.nowMs);
   }
 
   /** A wait takes whatever is at the head, and so does a late command. */
@@ -159,7 +202,7 @@ export class QueueModel {
 
   /** The next ones, in the order in which they are taken. */
   takeWaiting(most: number): readonly ModelMessage[] {
-    if (this.order === 'oldestFirst') return this.waiting.splice(0, most);
+    if (this.kind.order === 'oldestFirst') return this.waiting.splice(0, most);
     return this.waiting.splice(Math.max(0, this.waiting.length - most)).reverse();
   }
 
@@ -167,7 +210,7 @@ export class QueueModel {
   toHead(messages: readonly ModelMessage[]): void {
     this.suspects.unshift(...messages.filter(({ crashes }) => crashes > 0));
     const waiting = messages.filter(({ crashes }) => crashes === 0);
-    if (this.order === 'oldestFirst') this.waiting.unshift(...waiting);
+    if (this.kind.order === 'oldestFirst') this.waiting.unshift(...waiting);
     else this.waiting.push(...waiting.reverse());
   }
 
@@ -236,6 +279,9 @@ export class QueueModel {
         return this.toHead([message]);
       case 'retry':
         return this.toHead([again]);
+      case 'slowDown':
+        this.#limit.slowDown(this.nowMs + laterMs);
+        return this.delay(this.nowMs + laterMs, again);
       case 'retryLater':
         return this.delay(this.nowMs + laterMs, again);
       case 'deadLetter':
@@ -267,7 +313,8 @@ export class QueueModel {
   #releaseDue(room: number): number | undefined {
     const due = this.delayed.filter(({ dueMs }) => dueMs <= this.nowMs).length;
     const places = room > 0 ? room : this.waiting.length === 0 ? 1 : 0;
-    const movable = this.isPaused ? 0 : Math.min(places, due);
+    const isStill = this.isPaused || this.#limit.isSlowed(this.nowMs);
+    const movable = isStill ? 0 : Math.min(places, due);
     const first = movable > 0 && room > 0 ? this.#takeOffered() : [];
     const most = Math.min(movable, room > 0 ? room - first.length : 1);
     const going = [...first];
@@ -284,7 +331,7 @@ export class QueueModel {
 
   /** Takes the head of the queue off if it was offered. */
   #takeOffered(): ModelMessage[] {
-    const head = this.waiting.at(this.order === 'oldestFirst' ? 0 : -1);
+    const head = this.waiting.at(this.kind.order === 'oldestFirst' ? 0 : -1);
     if (head === undefined || this.#offered === undefined) return [];
     if (textOf(head) !== textOf(this.#offered)) return [];
     this.#offered = undefined;

@@ -3,10 +3,10 @@ import type {
   Broker,
   PushTerms,
 } from '../../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Limited } from '../../../libs/redis-queue-transport/src/core/broker/limit.js';
 import type {
   Exchange,
   Lease,
-  QueueOrder,
   Settlement,
   TrialStep,
 } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
@@ -16,6 +16,7 @@ import {
 } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { Element } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { PER_KEY_RUNNING } from '../../../libs/redis-queue-transport/src/core/message/key.js';
+import { QueueFullError } from '../../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import type { QueueDump } from '../../support/queue-dump.js';
 import { ENDED_MS } from '../broker-world.js';
 import type { QueueWorld } from '../broker-world.js';
@@ -25,6 +26,7 @@ import { brought, element, keyed } from '../elements.js';
 import type { Command, Exchanging, Outcome, Simple } from './commands.js';
 import type { EventPlace } from './event-place.js';
 import { byKey, labelOfDead, textOf } from './labels.js';
+import type { Kind } from './kind.js';
 import { Tools } from './tools.js';
 import { HOUR_MS, LARGE_BYTES, TERMS, WINDOW_MS, delayMs, pauseMs } from './terms.js';
 
@@ -64,7 +66,7 @@ export class Side {
     private readonly broker: Broker,
     private readonly admin: AdminBroker,
     private readonly queue: string,
-    private readonly order: QueueOrder,
+    private readonly kind: Kind,
     /** What is pushed to the queue is emitted instead, and the queue gets a copy. */
     private readonly event?: EventPlace,
   ) {
@@ -74,9 +76,17 @@ export class Side {
     });
   }
 
+  /** How many may wait. */
+  async begin(): Promise<void> {
+    const { maxLength } = this.kind;
+    if (maxLength === undefined) return;
+    await this.broker.noteTerms(this.queue, { maxLength: String(maxLength) });
+  }
+
   async join(): Promise<void> {
     const subscription = this.event === undefined ? undefined : {};
-    const terms = { ...TERMS, order: this.order, subscription };
+    const { limit, order } = this.kind;
+    const terms = { ...TERMS, limit, order, subscription };
     this.#leases.push(await this.broker.join(this.queue, terms, () => undefined));
     this.#held.push([]);
   }
@@ -131,10 +141,15 @@ export class Side {
     return Promise.all(pushed);
   }
 
-  #pushOne(id: string, bytes: Element, terms: PushTerms): Promise<Answer> {
-    return this.event === undefined
-      ? this.broker.push(this.queue, id, bytes, terms)
-      : this.event.publish(id, bytes, terms.deduplicateMs);
+  async #pushOne(id: string, bytes: Element, terms: PushTerms): Promise<Answer> {
+    try {
+      return this.event === undefined
+        ? await this.broker.push(this.queue, id, bytes, terms)
+        : await this.event.publish(id, bytes, terms.deduplicateMs);
+    } catch (error) {
+      if (error instanceof QueueFullError) return `full: ${error.length} of ${error.maxLength}`;
+      throw error;
+    }
   }
 
   async #exchange(
@@ -166,7 +181,7 @@ export class Side {
   }
 
   #lateTake(consumer: string): Promise<void> {
-    const end = this.order === 'newestFirst' ? 'right' : 'left';
+    const end = this.kind.order === 'newestFirst' ? 'right' : 'left';
     return this.world.lateTake(this.queue, consumer, 'waiting', end);
   }
 
@@ -184,7 +199,9 @@ export class Side {
     const lease = this.#lease(index);
     switch (verb) {
       case 'wait': {
-        const taken = await brought(lease.wait(NEVER));
+        const answer = await lease.wait(NEVER);
+        if (isLimited(answer)) return limitedOf(answer);
+        const taken = await brought(Promise.resolve(answer));
         this.#heldBy(index).push(taken);
         return textOf(taken);
       }
@@ -293,7 +310,15 @@ function lanesOf({ lanes }: QueueDump): readonly (readonly [string, readonly Buf
   return [...lanes].sort(byKey);
 }
 
-function answerOf({ taken, missing, suspects, isPaused, dueInMs, isTimekeeper }: Exchange): Answer {
+function answerOf({
+  taken,
+  missing,
+  suspects,
+  isPaused,
+  dueInMs,
+  isTimekeeper,
+  limited,
+}: Exchange): Answer {
   return {
     taken: taken.map(textOf),
     missing,
@@ -301,7 +326,18 @@ function answerOf({ taken, missing, suspects, isPaused, dueInMs, isTimekeeper }:
     isPaused,
     dueInHours: dueInMs === undefined ? undefined : Math.floor(dueInMs / HOUR_MS),
     isTimekeeper,
+    limited: limited && limitedOf(limited),
   };
+}
+
+function isLimited(answer: Awaited<ReturnType<Lease['wait']>>): answer is Limited {
+  return typeof answer === 'object' && 'spreadMs' in answer;
+}
+
+/** Hours until the next may be taken: of a rate whole ones, of a queue that was slowed down half a one more. */
+export function limitedOf({ inMs, isSlowed }: Pick<Limited, 'inMs' | 'isSlowed'>): Answer {
+  const round = isSlowed ? Math.floor : Math.ceil;
+  return { isSlowed, inHours: inMs === undefined ? undefined : round(inMs / HOUR_MS) };
 }
 
 function settlementOf(outcome: Outcome, taken: Buffer, queue: string, laterMs: number): Settlement {
@@ -324,6 +360,8 @@ function settlementOf(outcome: Outcome, taken: Buffer, queue: string, laterMs: n
       return retried(taken);
     case 'retryLater':
       return retried(taken, laterMs);
+    case 'slowDown':
+      return { ...retried(taken, laterMs), slowsQueue: true };
     case 'deadLetter':
       return deadLettered(taken, queue);
     case 'expired':

@@ -1,3 +1,4 @@
+import type { QueueLimit } from '../../../libs/redis-queue-transport/src/core/broker/limit.js';
 import type { LeaseTerms } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 
 /**
@@ -29,6 +30,16 @@ export const LARGE_BYTES = 110_000;
 export function delayMs(hours: number, number: number): number {
   return hours * HOUR_MS + HALF_HOUR_MS + number * STEP_MS;
 }
+
+/** How many may run or start in all consumers together; undefined for a queue without a limit. */
+export const LIMITS: readonly (QueueLimit | undefined)[] = [
+  undefined,
+  undefined,
+  { running: 1, rate: undefined, perMs: HOUR_MS },
+  { running: 4, rate: undefined, perMs: HOUR_MS },
+  { running: undefined, rate: 2, perMs: 2 * HOUR_MS },
+  { running: 5, rate: 40, perMs: 20 * HOUR_MS },
+];
 
 /** How long the message at this place of those that are settled together waits until it is tried again. */
 export function pauseMs(number: number, place: number): number {

@@ -19,6 +19,7 @@ export class LimitedTaking {
   ) {
     const slowedMs = queue.slowedFor(nowMs);
     this.#isSlowed = slowedMs > 0;
+    this.isSuspectHeldBack = this.#isSlowed;
     if (this.#isSlowed) this.limited = { inMs: slowedMs, spreadMs: 0, isSlowed: true };
   }
 
