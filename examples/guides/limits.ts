@@ -28,9 +28,21 @@ class StockController {
   }
 }
 
+const made: number[] = [];
+
+@Controller()
+class ReportController {
+  // #region key
+  @MessagePattern('report.make', { perKey: { running: 2, rate: 5 } })
+  // #endregion key
+  make(): void {
+    made.push(Date.now());
+  }
+}
+
 @Module({
   imports: [RedisQueueModule.register({ connection: process.env['REDIS_URL'], server: {} })],
-  controllers: [StockController],
+  controllers: [StockController, ReportController],
 })
 class AppModule {}
 
@@ -42,5 +54,10 @@ await app.listen();
 const client = app.get(RedisQueueClient);
 for (const item of ['book', 'lamp', 'chair']) await client.enqueue('stock.reserve', item);
 while (reserved.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+for (let n = 0; n < 3; n += 1) await client.enqueue('report.make', {}, { key: 'tenant-1' });
+await client.enqueue('report.make', {}, { key: 'tenant-2' });
+while (made.length < 4) await new Promise((resolve) => setTimeout(resolve, 10));
 console.log(`${reserved.length} reserved by ${calls} calls`);
+const tookMs = Math.max(...made) - Math.min(...made);
+console.log(`reports at a pace: ${tookMs > 350}`);
 await app.close();

@@ -8,6 +8,7 @@ export const EMPTY_DUMP: QueueDump = {
   processing: new Map(),
   lanes: new Map(),
   out: new Map(),
+  resting: new Map(),
   inLanes: 0,
   delayed: [],
   dead: [],

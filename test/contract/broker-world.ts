@@ -47,7 +47,10 @@ export interface QueueWorld {
   age(queue: string, ms: number): Promise<void>;
   /** Lets this much of the wait of every delayed message pass. */
   ageDelayed(queue: string, ms: number): Promise<void>;
-  /** Lets this much time pass for these queues: for leases that have not ended, delays, ids, and what is fenced. */
+  /**
+   * Lets this much time pass for these queues: for leases that have not ended, delays, ids, keys that rest, and what is
+   * fenced. Less than 0: the clock is set back.
+   */
   passTime(ms: number, ...queues: readonly string[]): Promise<void>;
   /** Fences these consumers, as if each had just lost its lease. */
   fence(queue: string, ...consumers: string[]): Promise<void>;

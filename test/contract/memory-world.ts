@@ -133,6 +133,7 @@ export class MemoryWorld implements BrokerWorld {
       processing: new Map([...queue.processing].map(([consumer, held]) => [consumer, [...held]])),
       lanes: new Map([...queue.lanes.byKey].map(([key, lane]) => [key, [...lane]])),
       out: new Map(queue.lanes.out),
+      resting: new Map([...queue.rests.all].map(([key, { untilMs }]) => [key, untilMs])),
       inLanes: queue.lanes.waiting,
       delayed: queue.delayed.all.map(({ element }) => element),
       dead: queue.dead.all.map(({ value }) => value).toReversed(),

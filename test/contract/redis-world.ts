@@ -33,6 +33,14 @@ local left = redis.call('PTTL', KEYS[2])
 if left > tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[2], left - ARGV[1])
 elseif left > 0 then redis.call('DEL', KEYS[2]) end`;
 
+/** The same for the rests and paces of keys: the time at which a rest began is kept as a negative one. */
+const PASS_TIME_OF_KEYS = `
+local rests = redis.call('ZRANGE', KEYS[1], 0, -1)
+for _, member in ipairs(rests) do
+  redis.call('ZINCRBY', KEYS[1], string.sub(member, 1, 1) == ':' and ARGV[1] or -ARGV[1], member)
+end
+for i = 2, #KEYS do redis.call('INCRBYFLOAT', KEYS[i], string.format('%.0f', -ARGV[1] * 1000)) end`;
+
 /** A line of CLIENT LIST. */
 const BLOCKED_WAIT = /name=rq-wait.* flags=[^ ]*b/;
 
@@ -160,6 +168,13 @@ export class RedisWorld implements BrokerWorld {
     for (const queue of queues) {
       const ofLimits = [this.key(queue, 'rate'), this.key(queue, 'slowed')];
       await this.rig.commands.eval(PASS_TIME_OF_LIMITS, ofLimits.length, ...ofLimits, ms);
+    }
+    for (const resting of queues.map((queue) => this.key(queue, 'resting'))) {
+      const paces = (await this.rig.commands.keys('*')).filter((key) =>
+        key.startsWith(`${resting}:`),
+      );
+      const ofKeys = [resting, ...paces];
+      await this.rig.commands.eval(PASS_TIME_OF_KEYS, ofKeys.length, ...ofKeys, ms);
     }
   }
 

@@ -75,6 +75,12 @@ class EveryWayController {
     return 'done';
   }
 
+  /** Three of a key start at once, the next in two seconds. */
+  @MessagePattern('at.a.pace', { perKey: { running: 2, rate: 30, perMs: 60_000 } })
+  atAPace(): string {
+    return 'done';
+  }
+
   @MessagePattern('ticks')
   ticks(): Observable<number> {
     return interval(5);
@@ -223,6 +229,9 @@ export class EveryWay {
     await push(client, 'in.order', record('once').key('a').deduplicate(60_000));
     await firstValueFrom(client.send('in.order', record('last').key('a').build()));
     await push(client, 'in.order', record('waits').key('b'));
+    for (const id of ['q1', 'q2', 'q3', 'q4']) await push(client, 'at.a.pace', record(id).key('q'));
+    for (const id of ['s1', 's2', 's3', 's4'])
+      await firstValueFrom(client.send('at.a.pace', record(id).key('s').build()));
     await push(client, 'in.order', record('due').key('b').delay(300));
   }
 
@@ -256,6 +265,8 @@ export class EveryWay {
       expect((await admin.lengths('comes.back')).delayed).toBe(0);
       expect((await admin.lengths('dies')).dead).toBe(1);
       expect(await this.operator.keys('rq:{in.order}:lanes*')).toEqual([]);
+      expect(await this.operator.keys('rq:{at.a.pace}:lanes*')).toEqual([]);
+      expect(await this.operator.exists('rq:{at.a.pace}:resting')).toBe(0);
       expect(await this.operator.zcard('rq:{works}:fenced')).toBe(1);
     });
   }
@@ -320,6 +331,16 @@ export class EveryWay {
     expect(await admin.purge('in.order')).toBe(4);
     expect(await this.operator.keys('rq:{in.order}:lanes*')).toEqual([]);
     await admin.resume('in.order');
+    await admin.pause('at.a.pace');
+    for (const id of ['x1', 'x2', 'x3', 'x4', 'x5'])
+      await push(client, 'at.a.pace', record(id).key('x'));
+    for (const id of ['x1', 'x2']) expect(await admin.remove('at.a.pace', id)).toBe('removed');
+    expect(await this.operator.zrange('rq:{at.a.pace}:resting', '(0', '+inf', 'BYSCORE')).toEqual([
+      'x',
+    ]);
+    expect(await admin.purge('at.a.pace')).toBe(3);
+    expect(await this.operator.exists('rq:{at.a.pace}:resting')).toBe(0);
+    await admin.resume('at.a.pace');
   }
 
   /** A consumer that is gone while it held a message. */

@@ -52,8 +52,8 @@ test('the guide to order by key: a retry holds up its own key alone', async () =
   expect(await linesOf('keys')).toEqual(['bob-1, key bob', 'ada-1, key ada', 'ada-2, key ada']);
 });
 
-test('the guide to limits: what slowed its queue down is not lost', async () => {
-  expect(await linesOf('limits')).toEqual(['3 reserved by 4 calls']);
+test('the guide to limits: what slowed its queue down is not lost, and each key has its pace', async () => {
+  expect(await linesOf('limits')).toEqual(['3 reserved by 4 calls', 'reports at a pace: true']);
 });
 
 test('the guide to several servers: each serves its prefix', async () => {

@@ -203,13 +203,14 @@ describe('the tables of the documents', () => {
 test('docs/wire-format.md lists every key', async () => {
   const listed = codeIn(tableBelow(await readText('docs/wire-format.md'), 'Keys and channels'), 0);
   const keys = new Keys('rq');
-  const { processing, wakeOf, lane, ...queue } = keys.queue('mail.send');
+  const { processing, wakeOf, lane, pace, ...queue } = keys.queue('mail.send');
   const { history, historyCount } = keys.history('user.created');
   expect(listed.toSorted()).toEqual(
     [
       ...Object.values(queue),
       processing('CONSUMER'),
       lane('KEY'),
+      pace('KEY'),
       wakeOf('PROCESS'),
       keys.queues,
       keys.groups,

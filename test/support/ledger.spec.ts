@@ -8,6 +8,7 @@ const ONE_EXPIRED: QueueDump = {
   processing: new Map(),
   lanes: new Map(),
   out: new Map(),
+  resting: new Map(),
   inLanes: 0,
   delayed: [],
   dead: [],

@@ -11,8 +11,10 @@ export interface QueueDump {
   readonly processing: ReadonlyMap<string, readonly Buffer[]>;
   /** By key, in the order in which they go on. */
   readonly lanes: ReadonlyMap<string, readonly Buffer[]>;
-  /** How many of each key are out. */
+  /** How many of each key are out, with nothing for keys that rest. */
   readonly out: ReadonlyMap<string, number>;
+  /** Until when keys rest, in ms of Redis's time. */
+  readonly resting: ReadonlyMap<string, number>;
   /** How many messages are in lanes, as it is counted. */
   readonly inLanes: number;
   /** In the order in which they are due. */
@@ -62,6 +64,7 @@ return {
   keys,
   laned,
   redis.call('HGETALL', key .. 'lanes'),
+  redis.call('ZRANGE', key .. 'resting', 0, -1, 'WITHSCORES'),
 }`;
 
 /** As the script returns it. */
@@ -77,19 +80,17 @@ type Reply = [
   keys: Buffer[],
   laned: Buffer[][],
   lanes: Buffer[],
+  rests: Buffer[],
 ];
 
 export async function dumpQueue(redis: Redis, prefix: string, queue: string): Promise<QueueDump> {
   const key = queueKey(prefix, queue, '');
   const reply = await redis.callBuffer('EVAL', DUMP, 0, key, prefix);
-  const [names, held, waiting, delayed, dead, counts, parked, suspects, keys, laned, lanes] =
+  const [names, held, waiting, delayed, dead, counts, parked, suspects, keys, laned, ...numbers] =
     reply as Reply;
   const [expired, repeated, deadLettersDropped, parkedEver] = counts.map(Number);
-  const out = new Map(
-    lanes.flatMap((field, index): [string, number][] =>
-      index % 2 === 0 ? [[String(field), Number(lanes[index + 1])]] : [],
-    ),
-  );
+  const [out = new Map<string, number>(), rests = new Map<string, number>()] =
+    numbers.map(numbersOf);
   const inLanes = out.get(IN_LANES) ?? 0;
   out.delete(IN_LANES);
   return {
@@ -97,6 +98,7 @@ export async function dumpQueue(redis: Redis, prefix: string, queue: string): Pr
     suspects,
     lanes: new Map(keys.map((key, index) => [String(key), laned[index] ?? []])),
     out,
+    resting: new Map([...rests].filter(([key]) => !key.startsWith(':'))),
     inLanes,
     processing: new Map(names.map((name, index) => [String(name), held[index] ?? []])),
     delayed,
@@ -107,6 +109,16 @@ export async function dumpQueue(redis: Redis, prefix: string, queue: string): Pr
     parked: parked.map(String),
     parkedEver: parkedEver ?? 0,
   };
+}
+
+/** Names and numbers in turn. */
+function numbersOf(words: readonly Buffer[]): Map<string, number> {
+  const pairs = words.flatMap((name, index): [string, number][] =>
+    index % 2 === 0
+      ? [[String(name), Number(String(words[index + 1]).replace('inf', 'Infinity'))]]
+      : [],
+  );
+  return new Map(pairs);
 }
 
 /** How many deliveries consumers hold, living or dead. */

@@ -107,6 +107,7 @@ interface Types {
   RedisQueueHandlerOptions: library.RedisQueueHandlerOptions;
   RedisQueueHealth: library.RedisQueueHealth;
   RedisQueueLimitOptions: library.RedisQueueLimitOptions;
+  RedisQueuePerKeyOptions: library.RedisQueuePerKeyOptions;
   RedisQueueFeedOptions: library.RedisQueueFeedOptions;
   RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
   RedisQueueModuleOptions: library.RedisQueueModuleOptions;
@@ -180,6 +181,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueObserver',
   'RedisQueueOptionsFactory',
   'RedisQueuePattern',
+  'RedisQueuePerKeyOptions',
   'RedisQueueRecordOptions',
   'RedisQueueRetryOptions',
   'RedisQueueSendOptions',

@@ -49,6 +49,7 @@ export type {
   RedisQueueFeedOptions,
   RedisQueueHandlerOptions,
   RedisQueueLimitOptions,
+  RedisQueuePerKeyOptions,
   RedisQueueRetryOptions,
   RedisQueueServerOptions,
 } from './nest/options/options.js';

@@ -15,7 +15,7 @@ import {
   idOf,
 } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { Element } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
-import { PER_KEY_RUNNING } from '../../../libs/redis-queue-transport/src/core/message/key.js';
+import { PER_KEY } from '../../../libs/redis-queue-transport/src/core/broker/per-key.js';
 import { QueueFullError } from '../../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import type { QueueDump } from '../../support/queue-dump.js';
 import { ENDED_MS } from '../broker-world.js';
@@ -106,7 +106,7 @@ export class Side {
           ...(this.event === undefined ? [] : [this.event.pattern]),
         );
       case 'setMost':
-        await this.broker.noteTerms(this.queue, { [PER_KEY_RUNNING]: String(command.most) });
+        await this.broker.noteTerms(this.queue, { [PER_KEY.running]: String(command.most) });
         return undefined;
       case 'exchange':
         return this.#exchange(command, number);

@@ -13,7 +13,10 @@ let queue: StoredQueue;
 let order: KeyOrder;
 
 beforeEach(() => {
-  queue = new StoredQueue(() => undefined);
+  queue = new StoredQueue(
+    () => undefined,
+    () => 0,
+  );
   order = new KeyOrder();
 });
 

@@ -9,7 +9,10 @@ let queue: StoredQueue;
 let violations: string[];
 
 beforeEach(() => {
-  queue = new StoredQueue(() => undefined);
+  queue = new StoredQueue(
+    () => undefined,
+    () => 0,
+  );
   queue.consumers.set('one', 1_000).set('other', 1_000);
   violations = [];
 });

@@ -7,7 +7,7 @@ import { DeliveryRunner } from '../../../libs/redis-queue-transport/src/core/del
 import { isExpired } from '../../../libs/redis-queue-transport/src/core/delivery/intake.js';
 import type { HeldBounds } from '../../../libs/redis-queue-transport/src/core/held/held.js';
 import type { RedisQueueObserver } from '../../../libs/redis-queue-transport/src/core/lifecycle/observer.js';
-import { PER_KEY_RUNNING } from '../../../libs/redis-queue-transport/src/core/message/key.js';
+import { PER_KEY } from '../../../libs/redis-queue-transport/src/core/broker/per-key.js';
 import { MessageIds } from '../../../libs/redis-queue-transport/src/core/message/message-id.js';
 import type { Start } from '../check/ledger.js';
 import { Limits } from '../check/limits.js';
@@ -86,7 +86,7 @@ export class QueueConsumer {
 
   async #noteTerms(): Promise<void> {
     const { maxLength = 'none', name, perKey } = this.plan;
-    const terms = { maxLength: String(maxLength), [PER_KEY_RUNNING]: String(perKey) };
+    const terms = { maxLength: String(maxLength), [PER_KEY.running]: String(perKey) };
     for (let isNoted = false; !isNoted && !this.#isStopping;) {
       const noted = this.process.broker.noteTerms(name, terms);
       isNoted = await noted.then(

@@ -8,7 +8,7 @@ export interface QueueLimit {
 }
 
 /** The part of `rate` that may come at once. It makes up for consumers that look late, and exceeds the rate by no more. */
-const BURST_PART = 1 / 10;
+export const BURST_PART = 1 / 10;
 
 /**
  * A rate as the Generic Cell Rate Algorithm knows it (ITU-T I.371): messages are an interval apart on average, and up to

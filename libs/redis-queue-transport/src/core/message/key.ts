@@ -1,8 +1,5 @@
 import { ID_BYTE, LETTER_I } from './header.js';
 
-/** The term of a queue that says how many messages of a key may be out at once, if that is more than one. */
-export const PER_KEY_RUNNING = 'perKey.running';
-
 /** The most bytes that a key may have as it is written. */
 export const MOST_KEY_BYTES = 255;
 

@@ -1,6 +1,6 @@
 import type { PurgedPart } from '../../core/admin/admin-broker.js';
 import { keyOf } from '../../core/message/key.js';
-import { endStay } from '../queue/lanes.js';
+import { endStay, forgetRests } from '../queue/lanes.js';
 import { unpark } from '../queue/unpark.js';
 import type { StoredList } from '../store/stored-list.js';
 import type { StoredQueue } from '../store/stored-queue.js';
@@ -71,6 +71,7 @@ export function purge(queue: StoredQueue, what: PurgedPart | 'all'): number {
     delayed.clear();
   }
   for (const element of wereOut) endStay(queue, element);
+  if (what !== 'delayed') forgetRests(queue, 'timed');
   removed.push(...wereOut);
   for (const element of removed) unpark(queue, element);
   return removed.length;

@@ -1,6 +1,7 @@
 import type { Retired } from '../../core/admin/event-admin-broker.js';
 import { historyField } from '../../core/events/event-index.js';
 import type { Space } from '../store/space.js';
+import { forgetRests } from '../queue/lanes.js';
 import { purge } from './changes.js';
 
 /** Ends a subscription, so that no copy comes any more. Without dead letters, an emptied queue is no longer listed. */
@@ -12,6 +13,7 @@ export function retire(space: Space, name: string, waiting: 'drop' | 'keep'): Re
   queue.termsBy = undefined;
   if (waiting === 'keep') return { wasThere, dropped: 0 };
   const dropped = purge(queue, 'all');
+  forgetRests(queue, 'all');
   if (queue.dead.length === 0) space.listed.delete(name);
   return { wasThere, dropped };
 }

@@ -9,6 +9,7 @@ import type {
 import type { Names } from '../process/names.js';
 import { Delays, releaseDue } from '../queue/delays.js';
 import { parkedIfLarge } from '../queue/large-elements.js';
+import { endRests } from '../queue/lanes.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { LimitedTaking } from './limited-taking.js';
 import { settle } from './settle.js';
@@ -47,7 +48,9 @@ export function exchange(
   const { isPaused } = queue;
   const taking = new LimitedTaking(queue, consumer, terms.limit, nowMs);
   const most = taking.mayTake(take);
-  const dueInMs = releaseDue(queue, nowMs, most, order);
+  const dueMs = releaseDue(queue, nowMs, most, order) ?? Infinity;
+  const nextMs = Math.min(dueMs, endRests(queue, nowMs) ?? Infinity);
+  const dueInMs = nextMs < Infinity ? nextMs : undefined;
   const isTimekeeper = time !== undefined && keepTime(queue, consumer, time);
   const { suspects, suspect } = tryOut(queue, consumer, trial, taking);
   const isTrying = suspects === 'mine';

@@ -21,19 +21,10 @@ export class Delays {
     delayed.add(dueMs, element);
   }
 
-  /** If one of them is due before all others, tells the timekeeper. Without a timekeeper, tells all consumers. */
+  /** If one of them is due before all others, tells the timekeeper. */
   tell(): void {
-    if (this.#earliestMs === undefined) return;
-    const { timekeeper } = this.queue;
-    const process = timekeeper === undefined ? undefined : processOf(timekeeper);
-    if (process === undefined || this.queue.wakeProcess(process, this.#earliestMs) === 0)
-      this.queue.wake('look');
+    if (this.#earliestMs !== undefined) this.queue.tellTimekeeper(this.#earliestMs);
   }
-}
-
-/** The process of a consumer is its name up to the last number. */
-function processOf(consumer: string): string {
-  return consumer.replace(/-\d+$/, '');
 }
 
 /** Whether one that is due now has gone to the end of its lane, since others of its key are out that came before it. */

@@ -1,19 +1,24 @@
-import { PER_KEY_RUNNING, keyOf } from '../../core/message/key.js';
+import { paceOf } from '../../core/broker/limit.js';
+import type { Pace } from '../../core/broker/limit.js';
+import { perKeyIn } from '../../core/broker/per-key.js';
+import { keyOf } from '../../core/message/key.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
-function mostOut({ terms }: StoredQueue): number {
-  const most = Number(terms.get(PER_KEY_RUNNING) ?? 1);
-  return most >= 1 ? most : 1;
-}
+/** How many keys one command lets go on. */
+const MOST_GOING_ON = 100;
 
 /**
- * Counts one more of a key as out, and returns true; false if as many are out as may be, or others are before it: then it
- * belongs into its lane.
+ * Counts one more of a key as out, and returns true; false if as many are out as may be, others are before it, or the key
+ * rests: then it belongs into its lane.
  */
 export function goesOut(queue: StoredQueue, key: string): boolean {
-  const out = queue.lanes.out.get(key) ?? 0;
-  if (out > 0 && (out >= mostOut(queue) || queue.lanes.of(key).length > 0)) return false;
-  queue.lanes.out.set(key, out + 1);
+  const { lanes, rests } = queue;
+  const out = lanes.out.get(key) ?? 0;
+  const limit = perKeyIn(queue.terms);
+  if (out >= limit.running || rests.has(key)) return false;
+  if (out > 0 && lanes.of(key).length > 0) return false;
+  if (isTooEarly(queue, key, paceOf(limit))) return false;
+  lanes.out.set(key, out + 1);
   return true;
 }
 
@@ -32,13 +37,73 @@ export function endStay(queue: StoredQueue, element: Buffer): void {
   const key = keyOf(element)?.key;
   const out = key === undefined ? 0 : (queue.lanes.out.get(key) ?? 0);
   if (key === undefined || out < 1) return;
-  const most = mostOut(queue);
-  let left = out - 1;
-  for (; left < most; left += 1) {
-    const next = queue.lanes.takeNext(key);
-    if (next === undefined) break;
-    queue.waiting.push(next);
+  goOn(queue, key, out - 1);
+}
+
+/** As many of a key go on as may, where `left` are out. */
+function goOn(queue: StoredQueue, key: string, left: number): void {
+  const { lanes, rests, waiting } = queue;
+  const limit = perKeyIn(queue.terms);
+  const pace = paceOf(limit);
+  let out = left;
+  while (out < limit.running && !rests.has(key) && lanes.of(key).length > 0) {
+    if (isTooEarly(queue, key, pace)) break;
+    const next = lanes.takeNext(key);
+    if (next !== undefined) waiting.push(next);
+    out += 1;
   }
-  if (left === 0) queue.lanes.out.delete(key);
-  else queue.lanes.out.set(key, left);
+  if (out === 0 && !rests.has(key)) lanes.out.delete(key);
+  else lanes.out.set(key, out);
+}
+
+/** Nothing more of the key goes on for this time, or until it is resumed, unless it rests for longer. */
+export function rest(queue: StoredQueue, key: string, ms: number): void {
+  const sinceMs = queue.nowMs();
+  const untilMs = sinceMs + ms;
+  const isFirst = queue.rests.add(key, { sinceMs, untilMs });
+  if (!queue.lanes.out.has(key)) queue.lanes.out.set(key, 0);
+  if (isFirst && untilMs < Infinity) queue.tellTimekeeper(untilMs);
+}
+
+/** Counts one more of a key that goes on. If it may not yet, the key rests. */
+function isTooEarly(queue: StoredQueue, key: string, pace: Pace | undefined): boolean {
+  if (pace === undefined) return false;
+  const { burst, intervalUs } = pace;
+  const nowUs = queue.nowMs() * 1_000;
+  const mostUs = (burst - 1) * intervalUs;
+  let aheadUs = Math.max(0, queue.rests.paceOf(key) - nowUs);
+  // Another limit was kept before, or the clock was set back: one may go.
+  if (aheadUs > mostUs + 2 * intervalUs) aheadUs = mostUs;
+  if (aheadUs > mostUs) {
+    rest(queue, key, Math.ceil((aheadUs - mostUs) / 1_000));
+    return true;
+  }
+  queue.rests.setPace(key, nowUs + aheadUs + intervalUs, nowUs);
+  return false;
+}
+
+/**
+ * Lets keys go on whose rest is over, or a part of them; none while the queue is paused or slowed down. Returns how many ms
+ * later the next one may go on: 0 if more may now, undefined if there is none.
+ */
+export function endRests(queue: StoredQueue, nowMs: number): number | undefined {
+  const { rests } = queue;
+  const over = rests.over(nowMs);
+  const isStill = queue.isPaused || queue.slowedFor(nowMs) > 0;
+  for (const key of isStill ? [] : over.slice(0, MOST_GOING_ON)) endRest(queue, key);
+  if (!isStill && over.length > MOST_GOING_ON) return 0;
+  const { nextMs } = rests;
+  return nextMs === undefined || nextMs <= nowMs ? undefined : nextMs - nowMs;
+}
+
+/** The key goes on. */
+export function endRest(queue: StoredQueue, key: string): void {
+  if (queue.rests.end(key)) goOn(queue, key, queue.lanes.out.get(key) ?? 0);
+}
+
+/** Ends the rests of keys of which nothing waits: those that would end by themselves, or all. */
+export function forgetRests(queue: StoredQueue, which: 'timed' | 'all'): void {
+  for (const [key, { untilMs }] of queue.rests.all)
+    if (queue.lanes.of(key).length === 0 && (which === 'all' || untilMs < Infinity))
+      endRest(queue, key);
 }

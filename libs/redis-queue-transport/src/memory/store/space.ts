@@ -14,14 +14,17 @@ export class Space {
   /** By the name of the list. */
   readonly #replies = new Map<string, StoredReplies>();
 
-  constructor(private readonly onFilled: (list: StoredList) => void) {}
+  constructor(
+    private readonly onFilled: (list: StoredList) => void,
+    private readonly nowMs: () => number,
+  ) {}
 
   /** @throws InvalidPatternError for a name that no queue can have in Redis either */
   queue(name: string): StoredQueue {
     const known = this.queues.get(name);
     if (known !== undefined) return known;
     assertNamesQueue(name);
-    const queue = new StoredQueue(this.onFilled);
+    const queue = new StoredQueue(this.onFilled, this.nowMs);
     this.queues.set(name, queue);
     return queue;
   }

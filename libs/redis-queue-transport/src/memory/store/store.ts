@@ -27,7 +27,7 @@ export class Store {
   space(prefix: string): Space {
     const known = this.#spaces.get(prefix);
     if (known !== undefined) return known;
-    const space = new Space(this.#onFilled);
+    const space = new Space(this.#onFilled, () => this.clock.nowMs());
     this.#spaces.set(prefix, space);
     return space;
   }

@@ -5,6 +5,7 @@ import { Deque } from './deque.js';
 import { EntryLog } from './entry-log.js';
 import { KnownIds } from './known-ids.js';
 import { Lanes } from './lanes.js';
+import { Rests } from './rests.js';
 import { StoredList } from './stored-list.js';
 
 /** A consumer that hears news about its queue. */
@@ -50,6 +51,7 @@ export class StoredQueue {
   readonly processing = new Map<string, Buffer[]>();
   readonly delayed = new DelayedMessages();
   readonly lanes = new Lanes();
+  readonly rests = new Rests();
   readonly dead = new EntryLog<Buffer>();
   /** When the lease of each consumer ends. */
   readonly consumers = new Map<string, number>();
@@ -78,7 +80,11 @@ export class StoredQueue {
 
   readonly #listeners = new Set<WakeListener>();
 
-  constructor(onFilled: (list: StoredList) => void) {
+  constructor(
+    onFilled: (list: StoredList) => void,
+    /** The time of the store's clock. */
+    readonly nowMs: () => number,
+  ) {
     this.waiting = new StoredList(onFilled);
     this.suspects = new StoredList(onFilled);
   }
@@ -150,12 +156,18 @@ export class StoredQueue {
     return listeners.length;
   }
 
+  /** Something is due then, before all else. Without a timekeeper, tells all consumers. */
+  tellTimekeeper(dueMs: number): void {
+    const process = this.timekeeper === undefined ? undefined : processOf(this.timekeeper);
+    if (process === undefined || this.wakeProcess(process, dueMs) === 0) this.wake('look');
+  }
+
   /** Forgets everything. Those who wait or listen stay. */
   clear(): void {
     const { consumers, dead, delayed, fed, fenced, handled, ids, parked, processing } = this;
-    const { lanes, suspects, terms, waiting } = this;
+    const { lanes, rests, suspects, terms, waiting } = this;
     for (const part of [consumers, dead, delayed, fed, fenced, handled, ids]) part.clear();
-    for (const part of [lanes, parked, processing, suspects, terms, waiting]) part.clear();
+    for (const part of [lanes, parked, processing, rests, suspects, terms, waiting]) part.clear();
     Object.assign(this.counts, NO_COUNTS);
     this.termsBy = undefined;
     this.isPaused = false;
@@ -165,4 +177,9 @@ export class StoredQueue {
     this.timekeeper = undefined;
     this.offered = undefined;
   }
+}
+
+/** The process of a consumer is its name up to the last number. */
+function processOf(consumer: string): string {
+  return consumer.replace(/-\d+$/, '');
 }

@@ -2,6 +2,7 @@ import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { jsonCodec } from '../../core/body/codec.js';
 import type { Codec } from '../../core/body/codec.js';
 import type { QueueLimit } from '../../core/broker/limit.js';
+import type { KeyLimit } from '../../core/broker/per-key.js';
 import type { RetryPolicy } from '../../core/delivery/retry.js';
 import {
   flag,
@@ -94,17 +95,28 @@ const limitParts = nested<QueueLimit>(
   { running: undefined, rate: undefined, perMs: 1_000 },
 );
 
-const limitRule: Rule<Readonly<QueueLimit>> = (value, option, above) => {
-  if (typeof value !== 'object' || value === null)
-    throw invalid(option, 'an object with running, rate, or both', value);
-  const limit = limitParts(value, option, above);
-  const isNone = limit.running === undefined && limit.rate === undefined;
-  if (isNone) throw invalid(option, 'an object with running, rate, or both', value);
-  const isPerMsAlone = limit.rate === undefined && Reflect.get(value, 'perMs') !== undefined;
-  if (isPerMsAlone)
-    throw invalid(`${option}.rate`, 'a number of messages if perMs is given', undefined);
-  return limit;
-};
+const perKeyParts = nested<KeyLimit>(
+  {
+    running: wholeNumber('messages', 1, MOST_CONCURRENT),
+    rate: wholeNumber('messages', 1),
+    perMs: wholeNumber('milliseconds', 1),
+  },
+  { running: 1, rate: undefined, perMs: 1_000 },
+);
+
+function withRunningOrRate<L extends QueueLimit>(parts: Rule<Readonly<L>>): Rule<Readonly<L>> {
+  return (value, option, above) => {
+    if (typeof value !== 'object' || value === null)
+      throw invalid(option, 'an object with running, rate, or both', value);
+    const limit = parts(value, option, above);
+    const isGiven = (name: keyof QueueLimit): boolean => Reflect.get(value, name) !== undefined;
+    if (!isGiven('running') && !isGiven('rate'))
+      throw invalid(option, 'an object with running, rate, or both', value);
+    if (isGiven('perMs') && !isGiven('rate'))
+      throw invalid(`${option}.rate`, 'a number of messages if perMs is given', undefined);
+    return limit;
+  };
+}
 
 const onceRule = nested<{ readonly windowMs: number }>(
   { windowMs: wholeNumber('milliseconds', 1) },
@@ -116,12 +128,6 @@ const recoverRule = nested<{ readonly withinMs: number }>(
   { withinMs: wholeNumber('milliseconds', 1) },
   { withinMs: 0 },
   ['withinMs'],
-);
-
-const perKeyRule = nested<{ readonly running: number }>(
-  { running: wholeNumber('messages', 1, MOST_CONCURRENT) },
-  { running: 1 },
-  ['running'],
 );
 
 /** One option: its rule, its default (undefined if leaving it out has a meaning of its own), and who has it. */
@@ -187,9 +193,9 @@ export const OPTIONS = {
   retry: option(retryRule, DEFAULT_RETRY, 'server', 'message', 'durable'),
   timeoutMs: option(milliseconds(1), undefined, 'server', 'message', 'durable'),
   once: option(onceRule, undefined, 'server', 'message', 'durable'),
-  perKey: option(perKeyRule, undefined, 'message', 'durable'),
+  perKey: option(withRunningOrRate(perKeyParts), undefined, 'message', 'durable'),
   feedFrom: option(feedRule, undefined, 'message'),
-  limit: option(limitRule, undefined, 'message', 'durable'),
+  limit: option(withRunningOrRate(limitParts), undefined, 'message', 'durable'),
   maxLength: option(wholeNumber('messages', 1), undefined, 'message', 'durable'),
   order: option(oneOf(['oldestFirst', 'newestFirst']), 'oldestFirst', 'message', 'durable'),
 

@@ -521,6 +521,13 @@ describe('the options of a handler', () => {
       { limit: { running: 5, perMs: 5 } },
       'limit.rate must be a number of messages if perMs is given',
     ],
+    [{ perKey: {} }, 'perKey must be an object with running, rate, or both, got {}'],
+    [{ perKey: { perMs: 5 } }, 'perKey must be an object with running, rate, or both'],
+    [
+      { perKey: { running: 5, perMs: 5 } },
+      'perKey.rate must be a number of messages if perMs is given',
+    ],
+    [{ perKey: { rate: 0 } }, 'perKey.rate must be a whole number of messages ≥ 1, got 0'],
     [{ limit: { running: 0 } }, 'limit.running must be a whole number of messages ≥ 1, got 0'],
     [{ limit: { rate: 0.5 } }, 'limit.rate must be a whole number of messages ≥ 1, got 0.5'],
     [{ limit: { rate: 5 }, prefetch: 500 }, 'prefetch and limit exclude each other'],

@@ -91,11 +91,11 @@ export interface RedisQueueHandlerOptions {
    */
   readonly once?: { readonly windowMs: number } | undefined;
   /**
-   * How many messages with the same key may run at once, in all processes together. Above 1, messages of a key have no
-   * order: it is then a limit for each tenant. All servers of a queue should say the same. For handlers only, not for a
-   * server. Default: 1.
+   * What all processes together may do with the messages of each key; those beyond it wait in the lane of their key, and
+   * hold up no other key. All servers of a queue should say the same. For handlers only, not for a server. Default: one
+   * at a time, at any rate.
    */
-  readonly perKey?: { readonly running: number } | undefined;
+  readonly perKey?: RedisQueuePerKeyOptions | undefined;
   /**
    * The handler gets batches: an array of data, and a `RedisQueueBatchContext` to settle messages one by one.
    * `concurrency` then counts batches and defaults to 1. For handlers only, not for a server. Default: off.
@@ -141,6 +141,19 @@ export interface RedisQueueLimitOptions {
    * rest, a tenth of them (at least one) may start at once, the others follow at equal intervals. So any time of `perMs`
    * sees at most eleven tenths of `rate` start, and no more than `rate` if that is below 20. (Generic Cell Rate
    * Algorithm, ITU-T I.371.) Default: any number.
+   */
+  readonly rate?: number | undefined;
+  /** The time, in ms, for which `rate` is given. Default 1000. */
+  readonly perMs?: number | undefined;
+}
+
+/** `running`, `rate`, or both. */
+export interface RedisQueuePerKeyOptions {
+  /** How many messages with the same key may run at once. Above 1, messages of a key have no order. Default 1. */
+  readonly running?: number | undefined;
+  /**
+   * Most messages of each key that get their turn in `perMs`, by Redis's clock. Retries do not count. A tenth of them (at
+   * least one) may follow each other at once, the others come at equal intervals. Default: any number.
    */
   readonly rate?: number | undefined;
   /** The time, in ms, for which `rate` is given. Default 1000. */

@@ -1,6 +1,6 @@
 import type { QueueLimit } from '../../core/broker/limit.js';
 import type { Broker, OtherTerms, QueueTerms } from '../../core/broker/broker.js';
-import { PER_KEY_RUNNING } from '../../core/message/key.js';
+import { perKeyTerms } from '../../core/broker/per-key.js';
 import { listed } from '../log/listed.js';
 import type { QueueOptions } from '../options/handler-options.js';
 import type { ResolvedServerOptions } from '../options/resolve-options.js';
@@ -66,7 +66,7 @@ function queueTerms(
     deadLetterLimit: String(deadLetterLimit ?? 'none'),
     deadLetterMaxAgeMs: String(deadLetterMaxAgeMs),
     'once.windowMs': String(once?.windowMs ?? 'none'),
-    [PER_KEY_RUNNING]: String(perKey?.running ?? 1),
+    ...perKeyTerms(perKey),
     maxPayloadBytes: String(maxPayloadBytes),
     maxLength: String(maxLength ?? 'none'),
     onFull,

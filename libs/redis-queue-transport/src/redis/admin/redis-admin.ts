@@ -32,7 +32,7 @@ import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';
 import { boundIn } from '../../core/broker/bound.js';
 import { passOverNewest, passOverOldest } from './pass-over.script.js';
-import { emptyAllLanes } from '../lanes/empty-lanes.js';
+import { emptyAllLanes, forgetAllRests } from '../lanes/empty-lanes.js';
 import { countIn } from '../lanes/keys-in-use.js';
 import { longestLanes } from '../lanes/longest-lanes.js';
 import { IN_LANES } from '../script/lanes-lua.js';
@@ -203,7 +203,8 @@ export class RedisAdmin implements AdminBroker {
 
   async redrive(queue: string, letters: readonly DeadElement[]): Promise<number> {
     await this.#ready();
-    return redrive.run(this.#connection, this.#keys.queue(queue), {}, letters);
+    const keys = this.#keys.queue(queue);
+    return redrive.run(this.#connection, keys, { wake: keys.wake }, letters);
   }
 
   async deleteDeadLetters(queue: string, named: readonly string[]): Promise<number> {
@@ -241,7 +242,8 @@ export class RedisAdmin implements AdminBroker {
 
   async remove(queue: string, element: Buffer): Promise<boolean> {
     await this.#ready();
-    return remove.run(this.#connection, this.#keys.queue(queue), { element });
+    const keys = this.#keys.queue(queue);
+    return remove.run(this.#connection, keys, { element, wake: keys.wake });
   }
 
   async purge(queue: string, what: PurgedPart | 'all'): Promise<number> {
@@ -254,6 +256,7 @@ export class RedisAdmin implements AdminBroker {
       removed += part.removed;
       left = Math.min(left - part.removed, part.left);
     }
+    if (what !== 'delayed') await forgetAllRests(this.#connection, keys, 'timed');
     return removed;
   }
 

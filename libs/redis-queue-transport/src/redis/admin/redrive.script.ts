@@ -7,20 +7,21 @@ import { ENTER } from '../script/lanes-lua.js';
  */
 export const redrive = new Script({
   action: 'redrive dead letters',
-  keys: ['dead', 'waiting', 'lanes', 'terms'],
-  args: [],
+  keys: ['dead', 'waiting', 'lanes', 'terms', 'resting'],
+  args: ['wake'],
   rows: ['entry', 'element'],
   shared: [ENTER],
   lua: (row) => `
 local moved = 0
 ${row.each}
   if #redis.call('XRANGE', dead, entry, entry) == 1 then
-    enter(waiting, lanes, terms, element)
+    enter(waiting, lanes, terms, resting, element)
     redis.call('XDEL', dead, entry)
     moved = moved + 1
   end
 end
 if redis.call('XLEN', dead) == 0 then redis.call('DEL', dead) end
+if firstRest(resting) then redis.call('PUBLISH', wake, '') end
 return moved
 `,
   read: readNumber,

@@ -8,8 +8,8 @@ import { UNPARK } from '../script/parking-lua.js';
  */
 export const remove = new Script({
   action: 'remove a message',
-  keys: ['waiting', 'suspects', 'delayed', 'parked', 'lanes', 'terms'],
-  args: ['element'],
+  keys: ['waiting', 'suspects', 'delayed', 'parked', 'lanes', 'terms', 'resting'],
+  args: ['element', 'wake'],
   shared: [UNPARK, END_STAY],
   lua: `
 local key, wasOut = keyOf(element)
@@ -25,6 +25,7 @@ elseif key then
   if removed == 1 then fewerInLanes(1) end
 end
 if removed == 1 then unpark(element) end
+if firstRest(resting) then redis.call('PUBLISH', wake, '') end
 return removed
 `,
   read: (reply): boolean => reply === 1,

@@ -16,7 +16,7 @@ import type { Keys } from '../keys/keys.js';
 import { endHistory } from './end-history.script.js';
 import { firstEntry } from '../history/first-entry.js';
 import { forgetListeners } from '../events/forget-listeners.script.js';
-import { emptyAllLanes } from '../lanes/empty-lanes.js';
+import { emptyAllLanes, forgetAllRests } from '../lanes/empty-lanes.js';
 import { replay } from './replay.script.js';
 import { retire } from './retire.script.js';
 import { RedisIndex } from '../events/redis-index.js';
@@ -53,6 +53,7 @@ export class RedisEventAdmin implements EventAdminBroker {
       dropped += part.dropped;
       left = Math.min(left - part.dropped, part.left);
     }
+    await forgetAllRests(this.connection, keys, 'all');
     return { wasThere, dropped };
   }
 
@@ -100,7 +101,7 @@ export class RedisEventAdmin implements EventAdminBroker {
     await this.#ready();
     const { history } = this.keys.history(pattern);
     const keys = { history, ...this.keys.queue(queue) };
-    return replay.run(this.connection, keys, { from: firstEntry(from), to });
+    return replay.run(this.connection, keys, { from: firstEntry(from), to, wake: keys.wake });
   }
 
   async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {

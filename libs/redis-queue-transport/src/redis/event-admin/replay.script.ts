@@ -7,11 +7,13 @@ import { MOVE_EVENTS } from '../history/history-lua.js';
 export const replay = new Script({
   action: 'replay a history',
   growsData: true,
-  keys: ['history', 'waiting', 'lanes', 'terms'],
-  args: ['from', 'to'],
+  keys: ['history', 'waiting', 'lanes', 'terms', 'resting'],
+  args: ['from', 'to', 'wake'],
   shared: [MOVE_EVENTS],
   lua: `
-return { moveEvents(from, to) }
+local moved, rest = moveEvents(from, to)
+if firstRest(resting) then redis.call('PUBLISH', wake, '') end
+return { moved, rest }
 `,
   read: (reply): { replayed: number; next: string | undefined } => {
     const [replayed, next] = readArray(reply);

@@ -20,6 +20,7 @@ export const retire = new Script({
     'parked',
     'terms',
     'lanes',
+    'resting',
   ],
   args: ['queue', 'isDropping'],
   shared: [EMPTY_QUEUE, RAISE_VERSION],

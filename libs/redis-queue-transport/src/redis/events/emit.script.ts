@@ -6,6 +6,7 @@ import { ENTER } from '../script/lanes-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 import { LENGTH } from '../script/length-lua.js';
 import { PARK, REFER } from '../script/parking-lua.js';
+import { TELL_KEEPER } from '../script/roles-lua.js';
 
 /** Where an event goes, in keys and channels. */
 export interface EmitRoute {
@@ -17,7 +18,16 @@ export interface EmitRoute {
 /** The list of a group. */
 export type EmitList = Pick<
   QueueKeys,
-  'waiting' | 'parked' | 'counts' | 'lanes' | 'terms' | 'suspects' | 'delayed'
+  | 'waiting'
+  | 'parked'
+  | 'counts'
+  | 'lanes'
+  | 'terms'
+  | 'suspects'
+  | 'delayed'
+  | 'resting'
+  | 'roles'
+  | 'wake'
 >;
 
 export interface EmitHistory extends HistoryKeys {
@@ -27,6 +37,19 @@ export interface EmitHistory extends HistoryKeys {
   readonly maxAgeMs: number | undefined;
 }
 
+/** The keys of a list, as `readList` in the script reads them. */
+const LIST_KEYS = [
+  'waiting',
+  'parked',
+  'counts',
+  'lanes',
+  'terms',
+  'suspects',
+  'delayed',
+  'resting',
+  'roles',
+] as const satisfies readonly (keyof EmitList)[];
+
 /** The values of a route, as `readRoute` in the script reads them. `ids`: the key of the ids that are remembered. */
 export function routeValues(
   { channels, lists, histories }: EmitRoute,
@@ -34,8 +57,8 @@ export function routeValues(
   numberOf: (key: string) => number,
 ): ScriptArgument[] {
   const values: ScriptArgument[] = [channels.length, ...channels, lists.length];
-  for (const { waiting, parked, counts, lanes, terms, suspects, delayed } of lists)
-    values.push(...[waiting, parked, counts, lanes, terms, suspects, delayed].map(numberOf));
+  for (const list of lists)
+    values.push(...LIST_KEYS.map((name) => numberOf(list[name])), list.wake);
   values.push(histories.length);
   for (const { history, historyCount, told, maxLength = 0, maxAgeMs = 0 } of histories)
     values.push(numberOf(history), numberOf(historyCount), told, maxLength, maxAgeMs);
@@ -96,7 +119,7 @@ const LUA = `
 local isLarge = bodies ~= ''
 local function dropBodies()
   -- Lists come first among the keys of a route, each with the hash of its bodies behind it.
-  for i = 1, tonumber(bodies) do redis.pcall('HDEL', KEYS[7 * i - 4], bodyName .. '-' .. i) end
+  for i = 1, tonumber(bodies) do redis.pcall('HDEL', KEYS[${LIST_KEYS.length} * i - ${LIST_KEYS.length - 3}], bodyName .. '-' .. i) end
 end
 local current = redis.call('HGET', groups, 'version') or ''
 if current ~= version then
@@ -122,7 +145,10 @@ local function readList()
   local waiting = readKey()
   local list = lists[waiting] or { waiting = waiting }
   lists[waiting] = list
-  for _, name in ipairs({ 'parked', 'counts', 'lanes', 'terms', 'suspects', 'delayed' }) do list[name] = readKey() end
+  for _, name in ipairs({ ${LIST_KEYS.slice(1)
+    .map((name) => `'${name}'`)
+    .join(', ')} }) do list[name] = readKey() end
+  list.wake = read()
   return list
 end
 
@@ -206,7 +232,7 @@ local function giveCopy(list, element, name)
   elseif #element > tonumber(parkAbove) then
     copy = park(list.parked, list.counts, name, element)
   end
-  enter(list.waiting, list.lanes, list.terms, copy)
+  enter(list.waiting, list.lanes, list.terms, list.resting, copy)
   if list.most then list.length = list.length + 1 end
 end
 
@@ -275,6 +301,10 @@ while at <= #ARGV do
   end
 end
 local isRefused = type(reply[2]) == 'string' or type(reply[2]) == 'table' and reply[2][1] == 'full'
+for _, list in pairs(lists) do
+  local due = firstRest(list.resting)
+  if due then tellKeeper(list.roles, list.wake, due) end
+end
 if isLarge and (reply[2] == ${DUPLICATE} or isRefused) then dropBodies() end
 return reply
 `;
@@ -283,7 +313,7 @@ const definition = {
   action: 'emit an event',
   keys: ['groups'],
   args: ['version', 'routeCount', 'parkAbove', 'bodyName', 'bodies'],
-  shared: [NOW_MS, ENTER, FORGET_ENDED, LENGTH, REFER, PARK],
+  shared: [NOW_MS, ENTER, FORGET_ENDED, LENGTH, REFER, PARK, TELL_KEEPER],
   lua: LUA,
   read: readReply,
 } as const;

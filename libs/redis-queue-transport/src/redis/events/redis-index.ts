@@ -41,7 +41,8 @@ export class RedisIndex implements SubscriptionIndex {
   fill(queue: string, pattern: string, from: string): Promise<Begun> {
     const { groups } = this.keys;
     const keys = { groups, ...this.keys.history(pattern), ...this.keys.queue(queue) };
-    const args = { queue, historyField: historyField(pattern), from: firstEntry(from) };
+    const { wake } = keys;
+    const args = { queue, historyField: historyField(pattern), from: firstEntry(from), wake };
     return beginGroup.run(this.connection, keys, args);
   }
 }

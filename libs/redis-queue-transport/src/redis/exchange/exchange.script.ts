@@ -4,7 +4,7 @@ import type { RowsOf } from '../script/script.js';
 import { LARGE_BYTES, Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY, RELEASE_DUE } from '../script/delayed-lua.js';
-import { END_STAY } from '../script/lanes-lua.js';
+import { END_RESTS } from '../script/lanes-lua.js';
 import { PUT_BACK } from '../script/moving-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
 import { LIMIT, SLOWED, readLimited } from '../script/limit-lua.js';
@@ -61,7 +61,7 @@ const SUSPECTS = { none: 0, free: 1, mine: 2, others: 3 } as const satisfies Rec
 const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
 
 /**
- * Settles, releases due messages, and takes, for a consumer that still has its lease: at most `take`. The consumer has
+ * Settles, releases due messages, lets keys go on that have rested, and takes, for a consumer that still has its lease: at most `take`. The consumer has
  * `room` for at least as many, and may take the others by other means.
  *
  * In front of the rows come the `keys` of those that `oldestDone` counts, and then `acks` elements that are done and have no
@@ -87,8 +87,8 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * the others. With `slowMs`, nothing of the queue is taken for that long, even by consumers without a limit.
  *
  * Replies: 0 if the lease is lost; -1 if the list does not hold these (nothing was done); else { held, missing, the
- * state of suspects (a value of SUSPECTS), 1 if the queue is paused, ms until the next delayed message or -1, 1 if it
- * keeps the time, when that message is due or nothing, 1 if it took less than it might because that was large or 2 if
+ * state of suspects (a value of SUSPECTS), 1 if the queue is paused, ms until the next delayed message is due or a key may
+ * go on or -1, 1 if it keeps the time, when that message is due or nothing, 1 if it took less than it might because that was large or 2 if
  * it took nothing because that would have been large (unless `readsLarge` is 1), 1 if the first delayed message is due
  * and large, how the queue is limited or 0, taken … }.
  */
@@ -110,6 +110,7 @@ export const exchange = new Script({
     'terms',
     'rate',
     'slowed',
+    'resting',
   ],
   args: [
     'consumer',
@@ -140,7 +141,7 @@ export const exchange = new Script({
     FORGET_ENDED,
     UNPARK,
     DROP_DEAD,
-    END_STAY,
+    END_RESTS,
     SLOWED,
     LIMIT,
   ],
@@ -212,7 +213,7 @@ if slowMs ~= '' then
 end
 
 -- One command for what is rarely there.
-local isRare = redis.call('EXISTS', paused, suspects, slowed) > 0
+local isRare = redis.call('EXISTS', paused, suspects, slowed, resting) > 0
 local isPaused = isRare and redis.call('EXISTS', paused) or 0
 local slowedMs = isRare and slowedFor() or 0
 if slowedMs > 0 then limited = { slowedMs, 0, 1 } end
@@ -220,13 +221,18 @@ local isStill = math.max(isPaused, math.min(1, slowedMs))
 local mayTakeNow = tonumber(room)
 if isStill == 1 then
   mayTakeNow = 0
-elseif limit ~= '' and mayTakeNow > 0 and redis.call('EXISTS', waiting, delayed) > 0 then
+elseif limit ~= '' and mayTakeNow > 0 and redis.call('EXISTS', waiting, delayed, resting) > 0 then
   mayTakeNow = mayTake(mayTakeNow, 0)
   room = mayTakeNow
 end
 local nextDue, dueIn, isDueLarge = false, -1, 0
 if redis.call('ZCARD', delayed) > 0 then
   nextDue, dueIn, isDueLarge = releaseDue(now or nowMs(), isStill)
+end
+if isRare or firstRest(resting) then
+  local restsIn = endRests(now or nowMs(), isStill)
+  if restsIn >= 0 and (dueIn < 0 or restsIn < dueIn) then dueIn = restsIn end
+  if firstRest(resting) then tellKeeper(roles, wake, firstRest(resting)) end
 end
 
 local holds = tonumber(oldestDone) > 0 and held - oldestDone or redis.call('LLEN', processing)

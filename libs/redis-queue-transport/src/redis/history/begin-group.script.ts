@@ -14,13 +14,14 @@ import { RAISE_VERSION } from '../script/index-version-lua.js';
 export const beginGroup = new Script({
   action: 'begin a group',
   growsData: true,
-  keys: ['groups', 'history', 'waiting', 'cursor', 'lanes', 'terms'],
-  args: ['queue', 'historyField', 'from'],
+  keys: ['groups', 'history', 'waiting', 'cursor', 'lanes', 'terms', 'resting'],
+  args: ['queue', 'historyField', 'from', 'wake'],
   shared: [MOVE_EVENTS, RAISE_VERSION],
   lua: `
 if redis.call('HEXISTS', groups, queue) == 1 then return 0 end
 if redis.call('HEXISTS', groups, historyField) == 0 then return -1 end
 local _, rest = moveEvents(redis.call('GET', cursor) or from, '+')
+if firstRest(resting) then redis.call('PUBLISH', wake, '') end
 if rest then
   redis.call('SET', cursor, rest)
   return 1

@@ -46,13 +46,13 @@ local function moveEvents(first, last)
   for _, entry in ipairs(entries) do
     local element = elementOf(entry[2])
     if element then
-      enter(waiting, lanes, terms, element)
+      enter(waiting, lanes, terms, resting, element)
       moved = moved + 1
     end
   end
   return moved, rest
 end
 `,
-  ['waiting', 'lanes', 'terms'],
+  ['waiting', 'lanes', 'terms', 'resting'],
   [READ_PART, ENTER],
 );

@@ -5,11 +5,11 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
   producer: `
     &rq:event:* &rq:history:* &rq:{*}:wake &rq:{*}:wake:* ~rq:queues ~rq:groups ~rq:{*}:waiting
     ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:parked ~rq:{*}:counts ~rq:{*}:roles
-    ~rq:{*}:lanes ~rq:{*}:terms ~rq:{*}:emitted ~rq:{*}:history ~rq:{*}:history:count
+    ~rq:{*}:lanes ~rq:{*}:terms ~rq:{*}:emitted ~rq:{*}:history ~rq:{*}:history:count ~rq:{*}:resting
     ~rq:{reply:*}:refused +client|id +client|setname +eval +evalsha +exec +hello +hget +hgetall +hlen
-    +info +llen +multi +ping +pttl +publish +time +xlen +zcard +zcount +zscore
-    (~rq:{*}:waiting ~rq:{*}:lanes:* +rpush) (~rq:{*}:lanes:* +exists +llen)
-    (~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:emitted +zadd)
+    +hmget +info +llen +multi +ping +pttl +publish +time +xlen +zcard +zcount +zscore
+    (~rq:{*}:waiting ~rq:{*}:lanes:* +rpush) (~rq:{*}:lanes:* +exists +llen) (~rq:{*}:resting +exists)
+    (~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:emitted ~rq:{*}:resting +zadd) (~rq:{*}:resting:* +get +psetex)
     (~rq:{*}:ids ~rq:{*}:emitted +pexpire +zremrangebyrank) (~rq:queues ~rq:{*}:parked +hset +hsetnx)
     (~rq:{*}:parked +hdel) (~rq:{*}:counts ~rq:{*}:lanes +hincrby) (~rq:{*}:lanes +hset +hsetnx)
     (~rq:{*}:history +xadd +xtrim) (~rq:{*}:history:count +incr +incrby) (~rq:{reply:*}:replies +blmpop)
@@ -19,34 +19,38 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     &rq:event:* &rq:history:* &rq:{*}:wake &rq:{*}:wake:* ~rq:queues ~rq:groups ~rq:{*}:waiting
     ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:roles ~rq:{*}:delayed
     ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:handled ~rq:{*}:parked ~rq:{*}:paused ~rq:{*}:rate ~rq:{*}:slowed
-    ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:cursor ~rq:{*}:history ~rq:{*}:history:count
-    ~rq:{reply:*}:replies ~rq:{reply:*}:refused ~rq:{reply:*}:added +client|id +client|setname
-    +client|unblock +eval +evalsha +exec +exists +get +hello +hexists +hget +hgetall +hlen +info +llen
-    +lpos +multi +ping +pttl +subscribe +time +xlen +xrange +xrevrange +zcard +zcount +zrange +zscore
+    ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:resting ~rq:{*}:resting:* ~rq:{*}:cursor
+    ~rq:{*}:history ~rq:{*}:history:count ~rq:{reply:*}:replies ~rq:{reply:*}:refused ~rq:{reply:*}:added
+    +client|id +client|setname +client|unblock +eval +evalsha +exec +exists +get +hello +hexists +hget
+    +hgetall +hlen +hmget +info +llen +lpos +multi +ping +pttl +subscribe +time +xlen +xrange +xrevrange
+    +zcard +zcount +zrange +zscore
     (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:processing:* +blmove +lmove +lpush +rpush)
     (~rq:{*}:waiting ~rq:{*}:processing:* +lrange +ltrim)
     (~rq:{*}:waiting ~rq:{*}:processing:* ~rq:{*}:delayed +memory|usage)
-    (~rq:{*}:processing:* +lindex +linsert +lrem +lset) (~rq:{*}:consumers ~rq:{*}:fenced +zadd +zrem)
+    (~rq:{*}:processing:* +lindex +linsert +lrem +lset)
+    (~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:resting +zadd +zrem)
     (~rq:{*}:delayed ~rq:{*}:handled +zadd +zremrangebyrank) (~rq:{*}:delayed +zremrangebyscore)
     (~rq:{*}:handled +pexpire) (~rq:{*}:dead +xadd +xdel +xtrim) (~rq:{*}:counts ~rq:{*}:lanes +hincrby)
     (~rq:{*}:counts ~rq:{*}:terms +hset) (~rq:{*}:roles ~rq:{*}:lanes +hdel +hset)
     (~rq:{*}:lanes +hsetnx) (~rq:{*}:parked +hdel +hsetnx) (~rq:{*}:cursor ~rq:{*}:slowed +del)
-    (~rq:{*}:cursor ~rq:{*}:rate ~rq:{*}:slowed +set) (~rq:queues ~rq:groups +hset +hsetnx)
-    (~rq:{reply:*}:replies +lindex +pexpire +rpush) (~rq:{reply:*}:added +incrby +pexpire)
-    (~rq:{reply:*}:parked:* +set) (&rq:{*}:wake &rq:{*}:wake:* +publish)
+    (~rq:{*}:cursor ~rq:{*}:rate ~rq:{*}:slowed +set) (~rq:{*}:resting:* +psetex)
+    (~rq:queues ~rq:groups +hset +hsetnx) (~rq:{reply:*}:replies +lindex +pexpire +rpush)
+    (~rq:{reply:*}:added +incrby +pexpire) (~rq:{reply:*}:parked:* +set)
+    (&rq:{*}:wake &rq:{*}:wake:* +publish)
 `,
   administrator: `
     &rq:{*}:wake ~rq:queues ~rq:groups ~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:processing:*
     ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked
-    ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:history +client|id
-    +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen
-    +lrange +publish +time +xlen +xrange +xrevrange +zcard +zrange +zscore
+    ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:resting
+    ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget
+    +hscan +info +lindex +llen +lrange +publish +time +xlen +xrange +xrevrange +zcard +zrange +zscore
     (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
     (~rq:{*}:waiting ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush)
     (~rq:{*}:lanes +hdel +hincrby +hset +hsetnx) (~rq:{*}:suspects +lrem +ltrim)
     (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:history +unlink)
-    (~rq:{*}:delayed +zadd +zrem +zremrangebyrank) (~rq:{*}:dead +del +xdel) (~rq:{*}:parked +hdel)
-    (~rq:{*}:paused +del +set) (~rq:{*}:cursor ~rq:{*}:terms +del)
+    (~rq:{*}:delayed ~rq:{*}:resting +zadd +zrem) (~rq:{*}:delayed +zremrangebyrank)
+    (~rq:{*}:resting +zcount) (~rq:{*}:resting:* +get +psetex) (~rq:{*}:dead +del +xdel)
+    (~rq:{*}:parked +hdel) (~rq:{*}:paused +del +set) (~rq:{*}:cursor ~rq:{*}:terms +del)
     (~rq:queues ~rq:groups +hdel +hset +hsetnx)
 `,
   observer: `

@@ -45,6 +45,8 @@ export class Keys {
       terms: `${base}:terms`,
       lanes: `${base}:lanes`,
       lane: (key) => `${base}:lanes:${key}`,
+      resting: `${base}:resting`,
+      pace: (key) => `${base}:resting:${key}`,
       cursor: `${base}:cursor`,
       fed: `${base}:fed`,
       processing: (consumer) => `${base}:processing:${consumer}`,
@@ -161,6 +163,13 @@ export interface QueueKeys {
   readonly lanes: string;
   /** List: the messages of one key (as it is written) that wait for earlier ones of the same key. */
   readonly lane: (key: string) => string;
+  /**
+   * Sorted set: keys of which nothing more goes on for now, by the Redis time in ms at which that ends, or infinity; and
+   * behind a colon, by the negative time at which it began.
+   */
+  readonly resting: string;
+  /** Text: when the next message of this key would go on if all went at the pace of its rate, in µs. Vanishes then. */
+  readonly pace: (key: string) => string;
   /** Text: how far into the history a new group has been filled. Removed once the group gets copies by itself. */
   readonly cursor: string;
   /** List: what a wait took from a list of another program, on its way to `waiting`. Not trusted. */

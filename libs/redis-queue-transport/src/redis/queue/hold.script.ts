@@ -25,7 +25,8 @@ export interface HoldReply {
  * under which its body has just been parked or nothing. Unlike most scripts it is refused while Redis is full: it takes
  * messages in.
  *
- * The consumer that keeps the time is told of a delayed message that is due before all others.
+ * The consumer that keeps the time is told of a delayed message that is due before all others, and of a key that may go on
+ * before all others.
  *
  * Replies with { the bound or 0, how many messages it counts, and for each message: 1 if it was added, 0 if its id was
  * there, 2 if the queue is full, or the text of Redis's error }. A refused message leaves nothing behind, and does not
@@ -34,7 +35,18 @@ export interface HoldReply {
 export const hold = new Script({
   action: 'hold a message',
   growsData: true,
-  keys: ['waiting', 'suspects', 'delayed', 'ids', 'parked', 'counts', 'roles', 'lanes', 'terms'],
+  keys: [
+    'waiting',
+    'suspects',
+    'delayed',
+    'ids',
+    'parked',
+    'counts',
+    'roles',
+    'lanes',
+    'terms',
+    'resting',
+  ],
   args: ['wake'],
   rows: ['element', 'dueMs', 'id', 'windowMs', 'name'],
   shared: [NOW_MS, DELAY, ENTER, FORGET_ENDED, LENGTH],
@@ -60,7 +72,7 @@ ${row.each}
   if isNew and due > now then
     delay(due, element)
   elseif isNew then
-    refusal = enterOrRefuse(waiting, lanes, terms, element)
+    refusal = enterOrRefuse(waiting, lanes, terms, resting, element)
     isNew = not refusal
   end
   if isNew then length = length + 1 end
@@ -76,6 +88,7 @@ ${row.each}
 end
 reply[2] = length
 tellDue()
+if firstRest(resting) then tellKeeper(roles, wake, firstRest(resting)) end
 return reply
 `,
   read: (reply): HoldReply => {

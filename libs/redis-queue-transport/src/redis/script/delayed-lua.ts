@@ -1,17 +1,12 @@
 import { LANES } from './lanes-lua.js';
 import { PUT_BACK } from './moving-lua.js';
+import { TELL_KEEPER } from './roles-lua.js';
 import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';
 
 /**
- * News on the channel of a process, followed by a Redis time in ms: when a message is due that comes before all others.
- */
-export const DUE = 'due';
-
-/**
  * Adds to the delayed messages, as the Lua function `delay(due, element)`; the element must have a header. And
- * `tellDue()`: if one of those is due before all others, it tells the queue's timekeeper, or all consumers if there is
- * none. (The process of a consumer is its name up to the last number.)
+ * `tellDue()`: if one of those is due before all others, it tells the queue's timekeeper.
  *
  * A sorted set holds equal bytes only once. So of two equal elements, one gets blanks at the end of its header, which
  * mean nothing, in a pattern that hardly comes twice: the time, in binary.
@@ -38,14 +33,11 @@ local function delay(due, element)
   while redis.call('ZADD', delayed, 'NX', due, copy) == 0 do copy = withBlanks(element) end
 end
 local function tellDue()
-  if not earliestDue then return end
-  local keeper = redis.call('HGET', roles, 'timekeeper')
-  local process = keeper and string.gsub(keeper, '%-%d+$', '')
-  local news = string.format('${DUE} %.0f', earliestDue)
-  if not process or redis.call('PUBLISH', wake .. ':' .. process, news) == 0 then redis.call('PUBLISH', wake, '') end
+  if earliestDue then tellKeeper(roles, wake, earliestDue) end
 end
 `,
   ['delayed', 'roles', 'wake'],
+  [TELL_KEEPER],
 );
 
 /** How many delayed messages one call moves, how many it reads at once, and how many bytes. */
@@ -121,7 +113,7 @@ local function releaseDue(now, isPaused)
     for i = 1, most do
       local key, wasOut = keyOf(due[i])
       -- A lane of another type holds no messages.
-      goes[i] = not key or wasOut or goesOut(lanes, terms, key) or toLane(lanes, key, due[i]) ~= nil
+      goes[i] = not key or wasOut or goesOut(lanes, terms, resting, key) or toLane(lanes, key, due[i]) ~= nil
     end
     -- Nothing may fail from here until it is back: suspects that are no list would lose it.
     if first then
@@ -156,6 +148,7 @@ end
     'roles',
     'lanes',
     'terms',
+    'resting',
     'room',
     'knownDue',
     'readsLarge',

@@ -3,8 +3,9 @@ import {
   MOST_DIGITS,
   MOST_KEY_BYTES,
   MOST_NAME_BYTES,
-  PER_KEY_RUNNING,
 } from '../../core/message/key.js';
+import { BURST_PART } from '../../core/broker/limit.js';
+import { PER_KEY } from '../../core/broker/per-key.js';
 import { SharedLua } from './shared-lua.js';
 
 /** The field as a Lua pattern. */
@@ -48,25 +49,99 @@ end
 /** Name of a field of the hash `lanes` that no key has: how many messages are in lanes. */
 export const IN_LANES = ':waiting';
 
+/** How many keys one call lets go on, and about how many messages. */
+const MOST_GOING_ON = 100;
+const MOST_MOVED = 500;
+
+/**
+ * Keys that rest: nothing more of them goes on for a time. The sorted set `resting` holds each with the Redis time in ms at
+ * which that ends, or infinity for one that is paused; and behind a colon, which no key has, with the negative time at
+ * which it began: if that is later than now, Redis's clock was set back, and the rest ends. A key that rests has a field in
+ * `lanes` even if nothing of it is out. So a key without a field may go out, and nobody looks for it here.
+ *
+ * The pace of a key is the Generic Cell Rate Algorithm, as for the rate of a queue: `resting:KEY` holds, in µs of Redis's
+ * time, when its next message would go out if all went at equal intervals, and vanishes then.
+ *
+ * A key of another type holds up nobody.
+ *
+ * - `perKeyOf(terms)`: what servers allow each key, read once.
+ * - `restsUntil(resting, key)`: false for a key that does not rest.
+ * - `rest(lanes, resting, key, since, until)`: nothing more of the key goes on before that, unless it rests for longer.
+ * - `isTooEarly(lanes, resting, key, pace)`: counts one more that goes out; if it may not yet, the key rests.
+ * - `firstRest(resting)`: when the earliest of the keys that this script had rest may go on, if it is before all others.
+ */
+const RESTS = new SharedLua(`
+local perKey, anyRests, firstRests = {}, {}, {}
+local function perKeyOf(terms)
+  if perKey[terms] then return perKey[terms] end
+  local said = redis.call('HMGET', terms, '${PER_KEY.running}', '${PER_KEY.rate}', '${PER_KEY.perMs}')
+  local running, rate, per = tonumber(said[1] or 1), tonumber(said[2] or ''), tonumber(said[3] or '')
+  local known = { most = running and running >= 1 and running or 1 }
+  if rate and per and rate >= 1 and per >= 1 and rate < 1e15 and per < 1e15 then
+    known.pace = { interval = per * 1000 / rate, burst = math.max(1, math.floor(rate * ${BURST_PART})) }
+  end
+  perKey[terms] = known
+  return known
+end
+local function nowUs()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+local function restsUntil(resting, key)
+  if anyRests[resting] == nil then anyRests[resting] = redis.call('EXISTS', resting) == 1 end
+  local found = anyRests[resting] and redis.pcall('ZSCORE', resting, key)
+  return type(found) == 'string' and (found == 'inf' and math.huge or tonumber(found))
+end
+local function rest(lanes, resting, key, since, ends)
+  local known = restsUntil(resting, key)
+  if known and known >= ends then return true end
+  local earlier = redis.pcall('ZCOUNT', resting, 0, string.format('(%.0f', ends))
+  if type(redis.pcall('ZADD', resting, ends, key, -since, ':' .. key)) ~= 'number' then return false end
+  redis.call('HSETNX', lanes, key, 0)
+  anyRests[resting] = true
+  if earlier == 0 then firstRests[resting] = ends end
+  return true
+end
+local function isTooEarly(lanes, resting, key, pace)
+  local now = nowUs()
+  local state = resting .. ':' .. key
+  local known = redis.pcall('GET', state)
+  local ahead = math.max(0, (type(known) == 'string' and tonumber(known) or 0) - now)
+  local most = (pace.burst - 1) * pace.interval
+  -- Another limit was kept before, or Redis's clock was set back: one may go.
+  if ahead > most + 2 * pace.interval then ahead = most end
+  if ahead > most then
+    return rest(lanes, resting, key, math.floor(now / 1000), math.ceil((now + ahead - most) / 1000))
+  end
+  ahead = ahead + pace.interval
+  redis.call('PSETEX', state, math.ceil(ahead / 1000), string.format('%.2f', now + ahead))
+  return false
+end
+local function firstRest(resting) return firstRests[resting] end
+`);
+
 /**
  * The lanes of a queue, a list for each key, in front of `waiting`. The hash `lanes` counts how many messages of each key
  * are out: in `waiting`, held, a suspect, or delayed for a retry. As many may be out as the terms say, by default one; the
  * others are in the lane of their key. The names of lanes are made here, from keys that others wrote: those have no braces.
  *
- * - `goesOut(lanes, terms, key)`: counts one more and returns true, unless it must go into its lane.
+ * - `goesOut(lanes, terms, resting, key)`: counts one more and returns true, unless it must go into its lane.
  * - `toLane(lanes, key, element)`: adds an element at the lane's end. If the lane is a key of another type, it changes
  *   nothing, and returns Redis's refusal.
  */
 export const LANES = new SharedLua(
   `
-local function mostOut(terms)
-  local most = tonumber(redis.call('HGET', terms, '${PER_KEY_RUNNING}') or 1)
-  return most and most >= 1 and most or 1
-end
-local function goesOut(lanes, terms, key)
-  if redis.call('HSETNX', lanes, key, 1) == 1 then return true end
-  local out = tonumber(redis.call('HGET', lanes, key)) or 0
-  if out > 0 and (out >= mostOut(terms) or redis.call('EXISTS', lanes .. ':' .. key) == 1) then return false end
+local function goesOut(lanes, terms, resting, key)
+  local perKey = perKeyOf(terms)
+  if redis.call('HSETNX', lanes, key, 1) == 1 then
+    if not perKey.pace or not isTooEarly(lanes, resting, key, perKey.pace) then return true end
+    redis.call('HSET', lanes, key, 0)
+    return false
+  end
+  local out = math.max(0, tonumber(redis.call('HGET', lanes, key)) or 0)
+  if out >= perKey.most or restsUntil(resting, key) then return false end
+  if out > 0 and redis.call('EXISTS', lanes .. ':' .. key) == 1 then return false end
+  if perKey.pace and isTooEarly(lanes, resting, key, perKey.pace) then return false end
   redis.call('HSET', lanes, key, out + 1)
   return true
 end
@@ -85,27 +160,27 @@ local function toLane(lanes, key, element)
 end
 `,
   [],
-  [KEY_OF],
+  [KEY_OF, RESTS],
 );
 
 /**
  * Adds an element that was not out before to the end of the queue or of its lane. A lane of another type holds no messages:
  *
- * - `enterOrRefuse(waiting, lanes, terms, element)` then changes nothing, and returns Redis's refusal, for a sender;
- * - `enter(waiting, lanes, terms, element)` then adds to the queue what Redis holds already.
+ * - `enterOrRefuse(waiting, lanes, terms, resting, element)` then changes nothing, and returns Redis's refusal, for a sender;
+ * - `enter(waiting, lanes, terms, resting, element)` then adds to the queue what Redis holds already.
  */
 export const ENTER = new SharedLua(
   `
-local function enterOrRefuse(waiting, lanes, terms, element)
+local function enterOrRefuse(waiting, lanes, terms, resting, element)
   local key = keyOf(element)
-  if not key or goesOut(lanes, terms, key) then
+  if not key or goesOut(lanes, terms, resting, key) then
     redis.call('RPUSH', waiting, element)
   else
     return toLane(lanes, key, element)
   end
 end
-local function enter(waiting, lanes, terms, element)
-  if enterOrRefuse(waiting, lanes, terms, element) then redis.call('RPUSH', waiting, element) end
+local function enter(waiting, lanes, terms, resting, element)
+  if enterOrRefuse(waiting, lanes, terms, resting, element) then redis.call('RPUSH', waiting, element) end
 end
 `,
   [],
@@ -117,6 +192,8 @@ end
  * empty, one less is out. In two functions, since a key of another type must refuse it before anything is changed:
  * `outOf(key)` reads how many are out, and `endStay(key, out)` does the rest. A key of which nothing is counted frees nobody:
  * somebody put the element into a list by hand.
+ *
+ * And `goOn(key, left, out)`: as many of a key go on as may, where `left` are out and `out` are counted. Returns how many.
  */
 export const END_STAY = new SharedLua(
   `
@@ -127,20 +204,64 @@ end
 local function fewerInLanes(many)
   if countInLanes(lanes, -many) <= 0 then redis.call('HDEL', lanes, '${IN_LANES}') end
 end
-local function endStay(key, out)
+local function goOn(key, left, out)
   local lane = lanes .. ':' .. key
-  local left, most = out - 1, nil
-  -- If none is left, one may always go on.
-  while left == 0 or left < (most or mostOut(terms)) do
+  local perKey, first = perKeyOf(terms), left
+  local rests = restsUntil(resting, key)
+  while not rests and left < perKey.most do
+    if perKey.pace then
+      -- Only one that is there uses up the pace.
+      local length = redis.pcall('LLEN', lane)
+      if type(length) ~= 'number' or length == 0 then break end
+      rests = isTooEarly(lanes, resting, key, perKey.pace)
+      if rests then break end
+    end
     -- A lane of another type holds no messages.
     if type(redis.pcall('LMOVE', lane, waiting, 'LEFT', 'RIGHT')) ~= 'string' then break end
     fewerInLanes(1)
     left = left + 1
-    most = most or mostOut(terms)
   end
-  if left == 0 then redis.call('HDEL', lanes, key) elseif left ~= out then redis.call('HSET', lanes, key, left) end
+  if left == 0 and not rests then redis.call('HDEL', lanes, key)
+  elseif left ~= out then redis.call('HSET', lanes, key, left) end
+  return left - first
+end
+local function endStay(key, out) goOn(key, out - 1, out) end
+`,
+  ['waiting', 'lanes', 'terms', 'resting'],
+  [LANES],
+);
+
+/**
+ * Lets keys go on whose rest is over, the longest over first, or a part of them, as the Lua function `endRests(now, isStill)`.
+ * None if `isStill` is 1. Returns how many ms later the next one may go on: 0 if more may now, -1 if there is none.
+ */
+export const END_RESTS = new SharedLua(
+  `
+local function endRests(now, isStill)
+  local function some(from, to)
+    local found = redis.pcall('ZRANGE', resting, from, to, 'BYSCORE', 'LIMIT', 0, ${MOST_GOING_ON})
+    return found.err and {} or found
+  end
+  local moved, isMore = 0, false
+  local function letGo(key)
+    redis.call('ZREM', resting, key, ':' .. key)
+    local out = math.max(0, tonumber(redis.call('HGET', lanes, key)) or 0)
+    moved = moved + goOn(key, out, out)
+  end
+  if isStill == 0 then
+    local over = some(0, now)
+    -- Those that began later than now.
+    for _, began in ipairs(some('-inf', string.format('(%.0f', -now))) do over[#over + 1] = string.sub(began, 2) end
+    for i, key in ipairs(over) do
+      isMore = i == ${MOST_GOING_ON} or moved >= ${MOST_MOVED}
+      if moved < ${MOST_MOVED} then letGo(key) end
+    end
+  end
+  if isMore then return 0 end
+  local later = redis.pcall('ZRANGE', resting, string.format('(%.0f', now), '(+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+  return later[2] and math.max(1, math.ceil(later[2] - now)) or -1
 end
 `,
-  ['waiting', 'lanes', 'terms'],
-  [LANES],
+  ['resting'],
+  [END_STAY],
 );

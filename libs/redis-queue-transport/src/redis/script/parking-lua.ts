@@ -185,6 +185,6 @@ local function emptyQueue(what)
   return emptied, length()
 end
 `,
-  ['waiting', 'suspects', 'delayed', 'lanes', 'terms'],
+  ['waiting', 'suspects', 'delayed', 'lanes', 'terms', 'resting'],
   [UNPARK, END_STAY],
 );
