@@ -28,6 +28,9 @@ export interface ConsumerSettings {
   readonly prefetch: number | undefined;
   /** How many messages a handler gets at once; undefined is one. */
   readonly batch: number | undefined;
+  /** How many may run, or start in a time, in all processes together; undefined is no limit. */
+  readonly limit?:
+    { readonly running?: number; readonly rate?: number; readonly perMs?: number } | undefined;
   /** On how many patterns it listens; only the first gets messages. */
   readonly patterns: number;
 }

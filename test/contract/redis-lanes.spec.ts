@@ -97,4 +97,18 @@ describe('a lane that is a key of another program', () => {
     expect([ids(lanes.get('a') ?? []), delayed]).toEqual([['a2'], []]);
     await lease.leave();
   });
+
+  test('does not stop a replay, which adds each event once', async () => {
+    const broker = await world.open();
+    const queue = '@billing/placed';
+    await broker.declare({ pattern: 'placed', history: { maxLength: 10 } });
+    for (const id of ['a1', 'a2', 'b1']) await broker.publish('placed', id, keyed(id[0] ?? '', id));
+    await rig.commands.set(lane(queue, 'a'), TAKEN);
+    const to = (await rig.commands.xrevrange(`${rig.prefix}:{placed}:history`, '+', '-'))[0]![0];
+
+    const { events } = world.openAdmin();
+    expect(await events.replay('placed', queue, { from: '-', to })).toMatchObject({ replayed: 3 });
+    await rig.commands.del(lane(queue, 'a'));
+    expect(ids((await world.dump(queue)).waiting)).toEqual(['a1', 'a2', 'b1']);
+  });
 });

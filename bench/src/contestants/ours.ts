@@ -26,8 +26,9 @@ export async function openConsumer(
   settings: ConsumerSettings,
   handler: Handler,
 ): Promise<Consumer> {
-  const { batch } = settings;
-  const bind = bindFor(settings.verb);
+  const { batch, limit } = settings;
+  const bind: Bind =
+    limit === undefined ? bindFor(settings.verb) : (pattern) => MessagePattern(pattern, { limit });
   return listenWithNest(
     { strategy: serverOf(target, settings) },
     patternsOf(target, settings),
