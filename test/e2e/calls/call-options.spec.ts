@@ -215,6 +215,12 @@ describe('options that a call cannot have', () => {
         'expiresInMs, deduplicateMs, waitForRoomMs, codec',
     ],
     [
+      'enqueueMany',
+      { colour: 1 },
+      'enqueueMany() has no option colour; its options are key, headers, delayMs, deliverAt, ' +
+        'expiresInMs, deduplicateMs, waitForRoomMs, codec',
+    ],
+    [
       'emit',
       { colour: 1 },
       'its options are id, key, headers, isMandatory, expiresInMs, deduplicateMs, waitForRoomMs, codec',

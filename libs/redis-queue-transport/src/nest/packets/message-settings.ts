@@ -152,14 +152,7 @@ export function assertSettings(given: RedisQueueRecordOptions, owner: string): v
 
 /** Checks the third argument of a verb; undefined if nothing is given. @throws InvalidOptionError */
 export function settingsGiven(given: unknown, verb: Verb): RedisQueueRecordOptions | undefined {
-  if (given === undefined) return undefined;
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw invalid('options', `an object with message settings that ${verb}() accepts`, given);
-  const owner = `${verb}()`;
-  const offered = ACCEPTED[verb];
-  const settings = resolveOptions(given, RULES, NO_SETTINGS, owner, '', offered);
-  refuse(settings, verb, 'names');
-  return settings;
+  return settingsFor(given, verb, `${verb}()`, ACCEPTED[verb]);
 }
 
 /** The same for settings that apply to several messages. @throws InvalidOptionError */
@@ -167,12 +160,29 @@ export function settingsOfAll(
   given: unknown,
   verb: Exclude<Verb, 'send'>,
 ): RedisQueueRecordOptions | undefined {
-  const settings = settingsGiven(given, verb);
+  const owner = `${verb}Many()`;
+  const offered = ACCEPTED[verb].filter((name) => name !== 'id');
+  const settings = settingsFor(given, verb, owner, offered);
   if (settings?.id === undefined) return settings;
   throw new InvalidOptionError(
     'id',
-    `${verb}Many() cannot give all messages the same id ${JSON.stringify(settings.id)}: make each message that needs an id a record`,
+    `${owner} cannot give all messages the same id ${JSON.stringify(settings.id)}: make each message that needs an id a record`,
   );
+}
+
+function settingsFor(
+  given: unknown,
+  verb: Verb,
+  owner: string,
+  /** The names that an error offers. */
+  offered: readonly SettingName[],
+): RedisQueueRecordOptions | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw invalid('options', `an object with message settings that ${owner} accepts`, given);
+  const settings = resolveOptions(given, RULES, NO_SETTINGS, owner, '', offered);
+  refuse(settings, verb, 'names');
+  return settings;
 }
 
 /**
