@@ -29,6 +29,7 @@ class StockController {
 }
 
 const made: number[] = [];
+let slowed = 0;
 
 @Controller()
 class ReportController {
@@ -36,6 +37,11 @@ class ReportController {
   @MessagePattern('report.make', { perKey: { running: 2, rate: 5 } })
   // #endregion key
   make(): void {
+    const status = made.length === 0 && slowed === 0 ? 429 : 200;
+    slowed += 1;
+    // #region slow-key
+    if (status === 429) throw new SlowDown({ ms: 500, of: 'key' });
+    // #endregion slow-key
     made.push(Date.now());
   }
 }

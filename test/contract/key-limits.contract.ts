@@ -298,4 +298,73 @@ export function keyLimitsContract(world: BrokerWorld): void {
       expect([out.size, rests.size]).toEqual([0, 0]);
     });
   });
+
+  describe('a key that was slowed down', () => {
+    function slowed(it: Buffer, delayMs: number): Settlement {
+      return { ...retry(it, delayMs), slowsKey: true } as Settlement;
+    }
+
+    async function takeOne(): Promise<Buffer> {
+      const [taken] = (await exchange([], 1)).taken;
+      if (taken === undefined) throw new Error('Nothing is waiting.');
+      return taken;
+    }
+
+    test('waits, other keys pass, and its message comes first afterwards', async () => {
+      await allow({ running: 3 });
+      await push('a1', 'b1');
+      const first = await takeOne();
+      const { taken, dueInMs } = await exchange([slowed(first, 60_000)]);
+      await push('a2', 'b2', '-1', 'a3');
+      expect(ids([...taken, ...(await take())])).toEqual(['b1', 'b2', '-1']);
+      expect(dueInMs).toBeLessThanOrEqual(60_000);
+      expect(await lane('a')).toEqual(['a2', 'a3']);
+      await world.passTime(60_000, QUEUE);
+      expect(ids(await take())).toEqual(['a1', 'a2', 'a3']);
+      expect(await resting()).toEqual([]);
+    });
+
+    test('lets nothing go when others of it are settled', async () => {
+      await allow({ running: 2 });
+      await push('a1', 'a2', 'a3');
+      const [first, second] = await take();
+      if (first === undefined || second === undefined) throw new Error('Too few were taken.');
+      await exchange([slowed(first, 60_000)]);
+      expect((await exchange(done([second]))).taken).toEqual([]);
+      await world.passTime(60_000, QUEUE);
+      expect(ids(await take())).toEqual(['a1', 'a3']);
+    });
+
+    test('is slowed down until the latest of several times', async () => {
+      await allow({ running: 2 });
+      await push('a1', 'a2', 'a3');
+      const [first, second] = await take();
+      if (first === undefined || second === undefined) throw new Error('Too few were taken.');
+      await exchange([slowed(first, HOUR_MS)]);
+      await exchange([slowed(second, 60_000)]);
+      await world.passTime(60_000, QUEUE);
+      const again = await take();
+      expect(ids(again)).toEqual(['a2']);
+      expect((await exchange(done(again))).taken).toEqual([]);
+    });
+
+    test('waits no longer than its own time if the clock is set back', async () => {
+      await allow({ running: 2 });
+      await push('a1', 'a2', 'a3');
+      const [first, second] = await take();
+      if (first === undefined || second === undefined) throw new Error('Too few were taken.');
+      await exchange([slowed(first, 60_000)]);
+      expect((await exchange(done([second]))).taken).toEqual([]);
+      await world.passTime(-HOUR_MS, QUEUE);
+      expect(ids(await take())).toEqual(['a3']);
+    });
+
+    test('is none of a message without a key: it waits alone', async () => {
+      await push('-1', '-2', 'a1');
+      const first = await takeOne();
+      expect(ids((await exchange([slowed(first, 60_000)])).taken)).toEqual(['-2', 'a1']);
+      await world.passTime(60_000, QUEUE);
+      expect(ids(await take())).toEqual(['-1']);
+    });
+  });
 }

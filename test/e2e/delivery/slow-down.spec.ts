@@ -104,6 +104,47 @@ describe('a handler that throws SlowDown', () => {
     await eventually(() => expect(calls).toBeGreaterThan(1));
   });
 
+  test('of a key stops that key alone, in all processes', async () => {
+    let hasAsked = false;
+    const handle: Handle = (data) => {
+      if (hasAsked || data !== 'a1') return;
+      hasAsked = true;
+      throw new SlowDown({ ms: 400, of: 'key' });
+    };
+    const options = { concurrency: 1, perKey: { running: 3 }, retry: { attempts: 1 } };
+    await serve(handle, options);
+    await serve(handle, options);
+    const client = rig.client();
+    await lastValueFrom(client.enqueue('work', 'a1', { key: 'a' }));
+    await eventually(() => expect(started).toHaveLength(1));
+    const delayed = `${rig.prefix}:{work}:delayed`;
+    await eventually(async () => expect(await rig.commands.zcard(delayed)).toBe(1));
+    for (const data of ['a2', 'b1', 'a3', 'b2'])
+      await lastValueFrom(client.enqueue('work', data, { key: data.slice(0, 1) }));
+    await eventually(() => expect(started).toHaveLength(6));
+    const passed = started.slice(1, 3).map(({ data }) => data);
+    expect(passed.toSorted()).toEqual(['b1', 'b2']);
+    const again = started.find(({ data, attempt }) => data === 'a1' && attempt === 2);
+    expect(again!.atMs - started[0]!.atMs).toBeGreaterThan(395);
+    const others = started.filter(({ data }) => data === 'a2' || data === 'a3');
+    for (const { atMs } of others) expect(atMs - started[0]!.atMs).toBeGreaterThan(395);
+  });
+
+  test('of a key lets a message without one wait alone', async () => {
+    const handle: Handle = (data, context) => {
+      if (data === 0 && context.getAttempt() === 1) throw new SlowDown({ ms: 300, of: 'key' });
+    };
+    await serve(handle, { concurrency: 1, retry: { attempts: 1 } });
+    await enqueueAll(3);
+    await eventually(() => expect(started).toHaveLength(4));
+    expect(started.map(({ data }) => data)).toEqual([0, 1, 2, 0]);
+  });
+
+  test('refuses what is neither a queue nor a key', () => {
+    const options = { ms: 5, of: 'everything' as 'key' };
+    expect(() => new SlowDown(options)).toThrow(InvalidOptionError);
+  });
+
   test.each([0, -1, 1.5, NaN, '5' as unknown as number])('refuses %p as a time', (ms) => {
     expect(() => new SlowDown({ ms })).toThrow(InvalidOptionError);
     // As plain JavaScript may call it.

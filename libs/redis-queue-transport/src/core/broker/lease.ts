@@ -167,5 +167,7 @@ export type Settlement =
       readonly delayMs: number;
       /** Nothing else of the queue is handed out before that either, to any consumer. */
       readonly slowsQueue?: true;
+      /** Nothing more of its key goes on before that, but for what has its turn. */
+      readonly slowsKey?: true;
     }
   | { readonly kind: 'deadLetter'; readonly element: Buffer; readonly replacement: Buffer };

@@ -31,6 +31,8 @@ export type Outcome =
       readonly delayMs: number;
       /** Nothing else of the queue is handed out before that either. */
       readonly slowsQueue?: true;
+      /** Nothing more of its key goes on before that. */
+      readonly slowsKey?: true;
     }
   /** Dead-letter it with the reason. `failure` is set if the failure would have been worth another attempt. */
   | {
@@ -57,6 +59,8 @@ export type Result =
       readonly delayMs: number | undefined;
       /** The whole queue is to wait for that long. */
       readonly slowsQueue?: true;
+      /** The message's key is to wait for that long. */
+      readonly slowsKey?: true;
     }
   /** The handler asks to dead-letter the message. */
   | { readonly kind: 'reject'; readonly error: unknown }
@@ -97,6 +101,7 @@ export function outcomeOf(
           result.delayMs ?? retryDelayMs(policy, attempt, runtime),
         ),
         ...(result.slowsQueue === true && { slowsQueue: true }),
+        ...(result.slowsKey === true && { slowsKey: true }),
       };
     case 'expired':
       return EXPIRED;

@@ -46,9 +46,10 @@ export class Settlements {
         const postponements = outcome.kind === 'postpone' ? 1 : 0;
         const replacement = withNextAttempt(element, this.facts.newId(), postponements);
         const { delayMs } = outcome;
-        const slows = outcome.kind === 'postpone' && outcome.slowsQueue === true;
         const retry = { kind: 'retry', element, replacement, delayMs } as const;
-        return slows ? { ...retry, slowsQueue: true } : retry;
+        if (outcome.kind === 'retry') return retry;
+        if (outcome.slowsQueue === true) return { ...retry, slowsQueue: true };
+        return outcome.slowsKey === true ? { ...retry, slowsKey: true } : retry;
       }
       case 'deadLetter': {
         const { queue } = this.facts;

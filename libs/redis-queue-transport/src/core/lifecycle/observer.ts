@@ -71,11 +71,15 @@ export interface RedisQueueObserver {
   ): void;
   /**
    * It runs again after `delayMs`, since its handler asked for that. With `slowsQueue`, no other message of its queue
-   * starts before that either.
+   * starts before that either; with `slowsKey`, none of its key, if it has one.
    */
   postponed?(
     delivery: ObservedDelivery,
-    postponement: { readonly delayMs: number; readonly slowsQueue?: true },
+    postponement: {
+      readonly delayMs: number;
+      readonly slowsQueue?: true;
+      readonly slowsKey?: true;
+    },
   ): void;
   /** It is dead-lettered. */
   deadLettered?(

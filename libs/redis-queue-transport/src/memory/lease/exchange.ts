@@ -49,7 +49,7 @@ export function exchange(
   const taking = new LimitedTaking(queue, consumer, terms.limit, nowMs);
   const most = taking.mayTake(take);
   const dueMs = releaseDue(queue, nowMs, most, order) ?? Infinity;
-  const nextMs = Math.min(dueMs, endRests(queue, nowMs) ?? Infinity);
+  const nextMs = Math.min(dueMs, endRests(queue) ?? Infinity);
   const dueInMs = nextMs < Infinity ? nextMs : undefined;
   const isTimekeeper = time !== undefined && keepTime(queue, consumer, time);
   const { suspects, suspect } = tryOut(queue, consumer, trial, taking);

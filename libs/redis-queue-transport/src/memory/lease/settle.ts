@@ -1,7 +1,8 @@
 import type { LeaseTerms, Settlement } from '../../core/broker/lease.js';
+import { keyOf } from '../../core/message/key.js';
 import { dropDeadAbove } from '../queue/dead-letters.js';
 import type { Delays } from '../queue/delays.js';
-import { endStay } from '../queue/lanes.js';
+import { endStay, rest } from '../queue/lanes.js';
 import { unpark } from '../queue/unpark.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
@@ -84,6 +85,7 @@ function apply(
       const { replacement } = settlement;
       const delayMs = Math.ceil(settlement.delayMs);
       if (settlement.slowsQueue === true) slowDown(queue, nowMs, delayMs);
+      if (settlement.slowsKey === true) slowKeyDown(queue, element, delayMs);
       return delayMs > 0
         ? delays.add(nowMs + delayMs, replacement)
         : queue.putBack(replacement, order);
@@ -97,4 +99,9 @@ function apply(
 function slowDown(queue: StoredQueue, nowMs: number, ms: number): void {
   if (queue.slowedFor(nowMs) < ms) queue.slowed = { untilMs: nowMs + ms, ms };
   queue.wake('look');
+}
+
+function slowKeyDown(queue: StoredQueue, element: Buffer, ms: number): void {
+  const key = keyOf(element)?.key;
+  if (key !== undefined) rest(queue, key, ms);
 }

@@ -86,8 +86,10 @@ function isTooEarly(queue: StoredQueue, key: string, pace: Pace | undefined): bo
  * Lets keys go on whose rest is over, or a part of them; none while the queue is paused or slowed down. Returns how many ms
  * later the next one may go on: 0 if more may now, undefined if there is none.
  */
-export function endRests(queue: StoredQueue, nowMs: number): number | undefined {
+export function endRests(queue: StoredQueue): number | undefined {
   const { rests } = queue;
+  // Not that at which the command began: some may have begun since.
+  const nowMs = queue.nowMs();
   const over = rests.over(nowMs);
   const isStill = queue.isPaused || queue.slowedFor(nowMs) > 0;
   for (const key of isStill ? [] : over.slice(0, MOST_GOING_ON)) endRest(queue, key);

@@ -46,7 +46,10 @@ export class RetryLater extends SteeringException {
  * for this time, by Redis's clock, no process starts another message of this queue. What runs goes on. The message itself
  * comes first afterwards; as with {@link RetryLater}, this uses up none of the retry policy's `attempts`. If several
  * handlers throw it, the latest end counts.
- * @throws InvalidOptionError if ms is not a whole number ≥ 1
+ *
+ * With `of: 'key'`, only the messages of this message's key wait, as when the service limits each customer. A message
+ * without a key waits alone.
+ * @throws InvalidOptionError if ms is not a whole number ≥ 1, or `of` is neither `queue` nor `key`
  */
 export class SlowDown extends SteeringException {
   static {
@@ -54,15 +57,20 @@ export class SlowDown extends SteeringException {
   }
 
   readonly ms: number;
+  /** What waits. */
+  readonly of: 'queue' | 'key';
 
-  constructor(options: { readonly ms: number }) {
+  /** @param options `of` is what waits, by default the `queue` */
+  constructor(options: { readonly ms: number; readonly of?: 'queue' | 'key' | undefined }) {
     // JavaScript may call it without options.
-    const ms = (options as { readonly ms: number } | undefined)?.ms ?? NaN;
+    const { ms = NaN, of = 'queue' } = (options as typeof options | undefined) ?? {};
     if (!(Number.isSafeInteger(ms) && ms >= 1))
       throw invalid('ms', 'a whole number of milliseconds ≥ 1', ms);
+    if (!['queue', 'key'].includes(of)) throw invalid('of', 'queue or key', of);
     super(`Slow down for ${ms} ms`);
     this.name = 'SlowDown';
     this.ms = ms;
+    this.of = of;
   }
 }
 

@@ -130,7 +130,10 @@ function failed(
 /** The outcome that a handler asked for by throwing, if it did. */
 export function steered(thrown: unknown): Result | undefined {
   if (isRetryLater(thrown)) return { kind: 'retryLater', delayMs: thrown.delayMs };
-  if (isSlowDown(thrown)) return { kind: 'retryLater', delayMs: thrown.ms, slowsQueue: true };
+  if (isSlowDown(thrown)) {
+    const slows = thrown.of === 'key' ? { slowsKey: true as const } : { slowsQueue: true as const };
+    return { kind: 'retryLater', delayMs: thrown.ms, ...slows };
+  }
   if (isDeadLetter(thrown)) return { kind: 'reject', error: thrown };
   return undefined;
 }

@@ -62,8 +62,12 @@ export class LifecycleLog implements RedisQueueObserver {
     );
   }
 
-  postponed(delivery: ObservedDelivery, { delayMs, slowsQueue }: More<'postponed'>): void {
-    const alike = slowsQueue === true ? ', and its queue to wait as long' : '';
+  postponed(
+    delivery: ObservedDelivery,
+    { delayMs, slowsQueue, slowsKey }: More<'postponed'>,
+  ): void {
+    const what = slowsQueue === true ? 'queue' : slowsKey === true ? 'key' : undefined;
+    const alike = what === undefined ? '' : `, and its ${what} to wait as long`;
     this.logger.debug(
       `Attempt ${delivery.attempt} of ${nameOf(delivery)} asked to run again in ${delayMs} ms${alike}.`,
     );

@@ -65,7 +65,7 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  * `room` for at least as many, and may take the others by other means.
  *
  * In front of the rows come the `keys` of those that `oldestDone` counts, and then `acks` elements that are done and have no
- * key. The detail of a row is the replacement of a dead letter or a retry (whose kind is the pause in ms), why a message is
+ * key. The detail of a row is the replacement of a dead letter or a retry (whose kind is the pause in ms, negative if its key is to rest as long), why a message is
  * skipped, the id to remember with an ack, or nothing for an element that is released, done with a key, or done with its
  * body parked. The rows are walked backwards, so that those that go back to the head keep their order.
  *
@@ -196,6 +196,10 @@ for i = #ARGV - ${row.size - 1}, others, -${row.size} do
       if tonumber(deadLetterLimit) == 0 then dropDead(0) end
     elseif tonumber(kind) > 0 then
       delay(now + kind, detail)
+    elseif tonumber(kind) < 0 then
+      delay(now - kind, detail)
+      local slowedKey = keyOf(element)
+      if slowedKey then rest(lanes, resting, slowedKey, now, now - kind) end
     else
       putBack(detail)
     end
@@ -230,7 +234,8 @@ if redis.call('ZCARD', delayed) > 0 then
   nextDue, dueIn, isDueLarge = releaseDue(now or nowMs(), isStill)
 end
 if isRare or firstRest(resting) then
-  local restsIn = endRests(now or nowMs(), isStill)
+  -- Asked anew, since some may have begun meanwhile.
+  local restsIn = endRests(nowMs(), isStill)
   if restsIn >= 0 and (dueIn < 0 or restsIn < dueIn) then dueIn = restsIn end
   if firstRest(resting) then tellKeeper(roles, wake, firstRest(resting)) end
 end

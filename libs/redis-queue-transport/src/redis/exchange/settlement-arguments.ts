@@ -31,9 +31,10 @@ export function settlementArguments(settlements: readonly Settlement[]): {
         rows.push({ kind, element, detail: settlement.why });
         break;
       case 'retry': {
-        const { replacement, slowsQueue } = settlement;
+        const { replacement, slowsQueue, slowsKey } = settlement;
         const delayMs = Math.ceil(settlement.delayMs);
-        rows.push({ kind: delayMs, element, detail: replacement });
+        const kind = slowsKey === true ? -delayMs : delayMs;
+        rows.push({ kind, element, detail: replacement });
         if (slowsQueue === true) slowMs = Math.max(slowMs, delayMs);
         break;
       }
