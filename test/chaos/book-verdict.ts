@@ -5,6 +5,7 @@ import { BODY_GONE } from '../support/parking.js';
 import { Violations } from '../support/violations.js';
 import type { Violation } from '../support/violations.js';
 import type { Book } from './books.js';
+import { outOfOrder } from './key-order.js';
 import { handedOutAgain, type Cause } from './hand-outs.js';
 import type { ClockStep } from './run-record.js';
 import type { Fate } from './settings.js';
@@ -56,6 +57,10 @@ export function judgeBook(book: Book): BookVerdict {
   }
   violations.sayOf('still waiting', [...dump.waiting, ...dump.suspects].map(idOf));
   violations.sayOf('still delayed', dump.delayed.map(idOf));
+  violations.sayOf('still in lanes', [...dump.lanes.values()].flat().map(idOf));
+  violations.sayOf('keys that are counted as out', [...dump.out.keys()]);
+  if (dump.inLanes !== 0) violations.say(`${dump.inLanes} counted in lanes`, []);
+  violations.sayOf('began before an earlier one of its key was settled', outOfOrder(book));
   if (dump.deadLettersDropped > 0)
     violations.say(`${dump.deadLettersDropped} dead letters were dropped`, []);
   // This run's consumers note each expired message, so none can hide a loss.

@@ -2,7 +2,7 @@ import type { JournalEntry, JournalEvent } from '../support/journal.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import type { Life } from './replica.js';
 import type { ClockStep, RunRecord } from './run-record.js';
-import { BULK, PARTNER, WORK, queueOfGroup } from './settings.js';
+import { BULK, OF_KEYS, PARTNER, WORK, queueOfGroup } from './settings.js';
 
 /** Everything about one queue: each message meant for it, and what its consumers did. */
 export interface Book {
@@ -52,6 +52,15 @@ export function booksOf(record: RunRecord): readonly Book[] {
       garbage: 0,
       clockSteps,
     },
+    ...[...record.keyed].map(([verb, queue]) => ({
+      name: verb,
+      group: undefined,
+      entries: entriesOf(verb, OF_KEYS[verb]),
+      dump: queue,
+      lives,
+      garbage: 0,
+      clockSteps,
+    })),
     ...[...groups].map(([group, copies]) => ({
       name: `emit: ${group}`,
       group,

@@ -15,18 +15,23 @@ import {
   ASK,
   BATCH,
   BATCHES_AT_ONCE,
+  BOUNDED,
   BULK,
   BULK_GROUP,
   CONCURRENCY,
   HANDLER_TIMEOUT_MS,
   HISTORY,
+  KEYED,
   LATE_GROUP,
+  LIMITED,
   MAX_CRASHES,
+  MAX_LENGTH,
   NEWS,
   PARTNER,
   PARTNER_LIST,
   PLACED,
   RETRY,
+  RUNNING,
   WORK,
   readSettings,
   type Work,
@@ -66,6 +71,25 @@ class ChaosController {
   })
   partner(@Payload() data: unknown, @Ctx() context: RedisQueueContext): Promise<void> {
     return act(workIn(data), context, journal, switches);
+  }
+
+  @MessagePattern(KEYED, { concurrency: CONCURRENCY[KEYED], ...TERMS })
+  keyed(@Payload() data: Work, @Ctx() context: RedisQueueContext): Promise<void> {
+    return act(data, context, journal, switches);
+  }
+
+  @MessagePattern(LIMITED, {
+    concurrency: CONCURRENCY[LIMITED],
+    limit: { running: RUNNING },
+    ...TERMS,
+  })
+  limited(@Payload() data: Work, @Ctx() context: RedisQueueContext): Promise<void> {
+    return act(data, context, journal, switches);
+  }
+
+  @MessagePattern(BOUNDED, { concurrency: CONCURRENCY[BOUNDED], maxLength: MAX_LENGTH, ...TERMS })
+  bounded(@Payload() data: Work, @Ctx() context: RedisQueueContext): Promise<void> {
+    return act(data, context, journal, switches);
   }
 
   @MessagePattern(ASK, { concurrency: CONCURRENCY[ASK] })

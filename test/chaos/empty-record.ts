@@ -25,6 +25,7 @@ export const EMPTY_RECORD: RunRecord = {
   dump: EMPTY_DUMP,
   bulk: EMPTY_DUMP,
   partner: EMPTY_DUMP,
+  keyed: new Map(),
   groups: new Map(),
   history: [],
   strikes: [],

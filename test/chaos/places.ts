@@ -11,16 +11,20 @@ import {
   ASK,
   BATCH,
   BATCHES_AT_ONCE,
+  BOUNDED,
   BULK,
   BULK_GROUP,
   CONCURRENCY,
   EARLY_GROUPS,
   GROUPS,
   HISTORY,
+  KEYED,
+  LIMITED,
   PARTNER,
   PARTNER_LIST,
   PLACED,
   PREFIX,
+  RUNNING,
   WORK,
   queueOfGroup,
   type Work,
@@ -51,9 +55,11 @@ export async function placesTaken(world: ChaosWorld): Promise<string[]> {
     declare: { [PLACED]: { groups: EARLY_GROUPS, history: HISTORY } },
   });
   const running = new RunningHolds((id) => id.startsWith(HOLD));
-  const all = consumers.flatMap(placesOf);
+  const all = [...consumers.flatMap(placesOf), OF_LIMIT];
   const areTaken = (): Places[] => {
-    running.note(tail.entries());
+    const entries = tail.entries();
+    running.note(entries.filter(({ queue }) => queue !== LIMITED));
+    running.note(entries.filter(({ queue }) => queue === LIMITED).map(inAnyProcess));
     return all.filter((each) => running.most(each) < each.places);
   };
   try {
@@ -72,9 +78,16 @@ export async function placesTaken(world: ChaosWorld): Promise<string[]> {
   }
 }
 
+/** All processes together have so many. */
+const OF_LIMIT: Places = { consumer: 'all consumers', pid: 0, queue: LIMITED, places: RUNNING };
+
+function inAnyProcess(entry: JournalEntry): JournalEntry {
+  return { ...entry, pid: OF_LIMIT.pid };
+}
+
 function placesOf(consumer: Replica): Places[] {
   const { name, pid = 0 } = consumer;
-  const messages = [WORK, PARTNER, ASK] as const;
+  const messages = [WORK, PARTNER, ASK, KEYED, BOUNDED] as const;
   const served = GROUPS.filter((group) => consumer.serves(group));
   return [
     ...messages.map((queue) => ({ consumer: name, pid, queue, places: CONCURRENCY[queue] })),
@@ -110,6 +123,18 @@ async function fill(world: ChaosWorld, client: RedisQueueClient): Promise<void> 
     push: {
       count: consumers.length * CONCURRENCY[PARTNER],
       make: (work) => commands.rpush(PARTNER_LIST, JSON.stringify(work)),
+    },
+    keyed: {
+      count: consumers.length * CONCURRENCY[KEYED],
+      make: (work) => lastValueFrom(client.enqueue(KEYED, recordOf(work))),
+    },
+    limited: {
+      count: RUNNING,
+      make: (work) => lastValueFrom(client.enqueue(LIMITED, recordOf(work))),
+    },
+    bounded: {
+      count: consumers.length * CONCURRENCY[BOUNDED],
+      make: (work) => lastValueFrom(client.enqueue(BOUNDED, recordOf(work))),
     },
     emit: {
       count: consumers.length * CONCURRENCY[PLACED],

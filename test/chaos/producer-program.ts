@@ -11,10 +11,13 @@ import { resultsOfMany } from './results-of-many.js';
 import {
   ASK,
   BATCH,
+  BOUNDED,
   BULK,
   COMPRESS_ABOVE_BYTES,
   EARLY_GROUPS,
   HISTORY,
+  KEYED,
+  LIMITED,
   NEWS,
   PARK_ABOVE_BYTES,
   PLACED,
@@ -28,6 +31,9 @@ import {
 /** A call that takes longer counts as hanging. */
 const HANGS_AFTER_MS = 60_000;
 const DEDUPLICATE_MS = 600_000;
+const ROOM_WITHIN_MS = 1_000;
+/** How many keys each loop has. */
+const KEYS = 5;
 
 const settings = readSettings();
 const journal = new JournalWriter(settings.journal);
@@ -83,15 +89,47 @@ async function notHanging<T>(call: Promise<T>, id: string): Promise<T> {
   }
 }
 
-type Verb = 'enqueue' | 'bulk' | 'emit';
+const KEYED_VERBS = ['keyed', 'limited', 'bounded'] as const;
+type Verb = 'enqueue' | 'bulk' | 'emit' | (typeof KEYED_VERBS)[number];
 
 const CALLS: Readonly<Record<Verb, (message: RedisQueueRecord<Work>) => Promise<unknown>>> = {
   enqueue: (message) => lastValueFrom(client.enqueue(WORK, message)),
   bulk: (message) => lastValueFrom(client.enqueue(BULK, message)),
   emit: (message) => lastValueFrom(client.emit(PLACED, message)),
+  keyed: (message) => lastValueFrom(client.enqueue(KEYED, message)),
+  limited: (message) => lastValueFrom(client.enqueue(LIMITED, message)),
+  bounded: (message) => lastValueFrom(client.enqueue(BOUNDED, message)),
 };
 
-/** Sends one message. After an unknown outcome, sends it again until the outcome is known. */
+/** Less that takes long than elsewhere, since it holds up its key. */
+function behaviourOfKeyed(): Work['behaviour'] {
+  const dice = random();
+  if (dice < 0.002) return dice < 0.001 ? 'failAlways' : 'hang';
+  if (dice < 0.05) return 'failOnce';
+  if (dice < 0.08) return 'retryLater';
+  if (dice < 0.1) return 'reject';
+  return dice < 0.2 ? 'takeTime' : 'finish';
+}
+
+/**
+ * Sends messages with a few keys one after the other, so that their order is known: the next one once it is known what
+ * became of the one before.
+ */
+async function sendKeyed(loop: number): Promise<void> {
+  while (!isStopping) {
+    const verb = KEYED_VERBS[Math.floor(random() * KEYED_VERBS.length)] ?? 'keyed';
+    const id = nextId();
+    const work: Work = { id, behaviour: behaviourOfKeyed(), ...fillerOf(random) };
+    const key = `${settings.name}-${loop}-${Math.floor(random() * KEYS)}`;
+    const record = new RedisQueueRecordBuilder(work).id(id).deduplicate(DEDUPLICATE_MS).key(key);
+    if (random() < 0.5) record.waitForRoom(ROOM_WITHIN_MS);
+    journal.write({ event: 'sent', verb, id, key, reason: work.behaviour });
+    await sendUntilKnown(verb, id, record.build());
+    await pause(random() * 40);
+  }
+}
+
+/** Sends one message. */
 async function send(verb: Verb): Promise<void> {
   const id = nextId();
   const work: Work = { id, behaviour: behaviour(), ...fillerOf(random) };
@@ -103,6 +141,15 @@ async function send(verb: Verb): Promise<void> {
   if (expiresInMs !== undefined) record.expiresIn(expiresInMs);
   const message = record.build();
   journal.write({ event: 'sent', verb, id, reason: work.behaviour, delayMs, expiresInMs });
+  return sendUntilKnown(verb, id, message);
+}
+
+/** After an unknown outcome, sends it again until the outcome is known. */
+async function sendUntilKnown(
+  verb: Verb,
+  id: string,
+  message: RedisQueueRecord<Work>,
+): Promise<void> {
   for (let wasUnknown = false; ;) {
     const result = await resultOf(notHanging(CALLS[verb](message), id));
     wasUnknown ||= result === 'unknown';
@@ -181,7 +228,10 @@ async function sendOn(): Promise<void> {
 }
 
 process.send?.('ready');
-await Promise.all(Array.from({ length: 8 }, () => sendOn()));
+await Promise.all([
+  ...Array.from({ length: 8 }, () => sendOn()),
+  ...Array.from({ length: 3 }, (_, loop) => sendKeyed(loop)),
+]);
 await client.close();
 process.removeAllListeners('disconnect');
 process.disconnect();

@@ -9,7 +9,8 @@ import { PARTNER, PARTNER_LIST, PREFIX, QUEUES } from './settings.js';
 export async function atRest(commands: Redis): Promise<boolean> {
   for (const queue of QUEUES) {
     const dump = await dumpQueue(commands, PREFIX, queue);
-    if (dump.waiting.length + dump.suspects.length + dump.delayed.length + heldIn(dump) > 0)
+    const { delayed, lanes, suspects, waiting } = dump;
+    if (waiting.length + suspects.length + delayed.length + lanes.size + heldIn(dump) > 0)
       return false;
   }
   return (await commands.exists(PARTNER_LIST, queueKey(PREFIX, PARTNER, 'fed'))) === 0;

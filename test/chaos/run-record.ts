@@ -1,6 +1,9 @@
 import type { JournalEntry } from '../support/journal.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import type { Life } from './replica.js';
+import type { OF_KEYS } from './settings.js';
+
+export type KeyedVerb = keyof typeof OF_KEYS;
 
 /** A fault that struck. */
 export interface Strike {
@@ -26,6 +29,8 @@ export interface RunRecord {
   readonly bulk: QueueDump;
   /** The queue `PARTNER`. */
   readonly partner: QueueDump;
+  /** The queues of messages with keys, by their verb. */
+  readonly keyed: ReadonlyMap<KeyedVerb, QueueDump>;
   /** The queues of copies, by group. */
   readonly groups: ReadonlyMap<string, QueueDump>;
   /** The ids of the events in the history, oldest first. */

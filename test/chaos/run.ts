@@ -15,13 +15,14 @@ import { KeysOfOthers } from './keys-of-others.js';
 import { placesTaken } from './places.js';
 import { type Between, Replica } from './replica.js';
 import type { Recovery } from './report.js';
-import type { RunRecord, Strike } from './run-record.js';
+import type { KeyedVerb, RunRecord, Strike } from './run-record.js';
 import { atRest, deafTo, litteredQueues } from './rest.js';
 import {
   BULK,
   GROUPS,
   LATE_GROUP,
   LEASE_MS,
+  OF_KEYS,
   PARTNER,
   PLACED,
   PREFIX,
@@ -129,6 +130,7 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
       dump,
       bulk: await dumpQueue(commands, PREFIX, BULK),
       partner: await dumpQueue(commands, PREFIX, PARTNER),
+      keyed: await dumpKeyed(commands),
       groups: await dumpGroups(commands),
       history,
       deaf,
@@ -208,6 +210,13 @@ async function comesToRest(commands: Redis): Promise<boolean> {
     await pause(200);
   }
   return false;
+}
+
+async function dumpKeyed(commands: Redis): Promise<Map<KeyedVerb, QueueDump>> {
+  const dumps = new Map<KeyedVerb, QueueDump>();
+  for (const [verb, queue] of Object.entries(OF_KEYS) as [KeyedVerb, string][])
+    dumps.set(verb, await dumpQueue(commands, PREFIX, queue));
+  return dumps;
 }
 
 async function dumpGroups(commands: Redis): Promise<Map<string, QueueDump>> {

@@ -57,11 +57,35 @@ export const BATCH = { size: 5, waitMs: 20 } as const;
 /** How many batches run at once for each handler of batches, in one process. */
 export const BATCHES_AT_ONCE = 2;
 
+/** Their messages have keys. `LIMITED` has a limit of what runs as well, and `BOUNDED` one of what waits. */
+export const KEYED = 'chaos.keyed';
+export const LIMITED = 'chaos.limited';
+export const RUNNING = 5;
+export const BOUNDED = 'chaos.bounded';
+export const MAX_LENGTH = 10;
+
+/** By the verb of their messages in journals. */
+export const OF_KEYS = { keyed: KEYED, limited: LIMITED, bounded: BOUNDED } as const;
+
 /** Every queue that has a book. */
-export const QUEUES: readonly string[] = [WORK, BULK, PARTNER, ...GROUPS.map(queueOfGroup)];
+export const QUEUES: readonly string[] = [
+  WORK,
+  BULK,
+  PARTNER,
+  ...Object.values(OF_KEYS),
+  ...GROUPS.map(queueOfGroup),
+];
 
 /** How many handlers run at once for each queue, in one process. */
-export const CONCURRENCY = { [WORK]: 20, [PARTNER]: 10, [ASK]: 10, [PLACED]: 10 } as const;
+export const CONCURRENCY = {
+  [WORK]: 20,
+  [PARTNER]: 10,
+  [ASK]: 10,
+  [PLACED]: 10,
+  [KEYED]: 10,
+  [LIMITED]: 4,
+  [BOUNDED]: 1,
+} as const;
 
 /** So long that it keeps all events. */
 export const HISTORY = { maxLength: 10_000_000 } as const;

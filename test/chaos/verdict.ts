@@ -7,7 +7,8 @@ import { judgeBook, type BookVerdict } from './book-verdict.js';
 import { booksOf } from './books.js';
 import { judgeEvents } from './events-verdict.js';
 import type { RunRecord } from './run-record.js';
-import { WRONG_ANSWER } from './settings.js';
+import { limitOf } from './limit-verdict.js';
+import { RUNNING, WRONG_ANSWER } from './settings.js';
 
 export interface Verdict {
   /** One for each book. */
@@ -30,6 +31,8 @@ export function judge(record: RunRecord): Verdict {
     for (const { what, ids } of verdict.violations) violations.say(`${what}${where}`, ids);
   });
   for (const { what, ids } of judgeEvents(record, books)) violations.say(what, ids);
+  const limited = limitOf(record);
+  violations.sayOf(`ran beside ${RUNNING} others of a limited queue`, limited.exceeding);
   const batches = judgeBatches(entries);
   for (const { what, ids } of batches.violations) violations.say(what, ids);
   violations.sayOf('heard twice by one process', heardTwice(entries));
@@ -46,6 +49,7 @@ export function judge(record: RunRecord): Verdict {
     books: verdicts,
     counts: {
       ...batches.counts,
+      'limited: most at once': limited.most,
       'send: requests': idsOf(entries, 'asked').length,
       'send: answered': idsOf(entries, 'answered').length,
       'emit: kept in the history': history.length,

@@ -42,7 +42,7 @@ export interface JournalEntry {
   readonly atMs: number;
   readonly reason?: string;
   /** In entries of a sender that uses several. */
-  readonly verb?: 'enqueue' | 'bulk' | 'emit' | 'push';
+  readonly verb?: 'enqueue' | 'bulk' | 'emit' | 'push' | 'keyed' | 'limited' | 'bounded';
   /** In entries of a handler whose process has several. */
   readonly queue?: string | undefined;
   /** In entries of a batch handler: the number of the batch in its process. */
@@ -52,6 +52,7 @@ export interface JournalEntry {
   /** In a `sent` entry: the settings of the message. */
   readonly delayMs?: number | undefined;
   readonly expiresInMs?: number | undefined;
+  readonly key?: string | undefined;
 }
 
 export type Note = Partial<JournalEntry> & Pick<JournalEntry, 'event'>;

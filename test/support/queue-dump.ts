@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
-import { IN_LANES } from '../../libs/redis-queue-transport/src/redis/script/lanes-lua.js';
+
+/** The field of the hash `lanes` that is no key: how many messages are in lanes. Programs that run from `dist` read this file. */
+const IN_LANES = ':waiting';
 
 /** Everything that Redis holds of one queue, as bytes. */
 export interface QueueDump {
