@@ -134,6 +134,7 @@ class Consumer:
                 self.keys.paused,
                 self.keys.lanes,
                 self.keys.terms,
+                self.keys.levels,
             ],
             args=[self.name],
         )

@@ -1,4 +1,4 @@
-"""Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--bounded] [--key KEY] [--header NAME=TEXT] [--file PATH] QUEUE [JSON]"""
+"""Enqueues one message: enqueue.py [--id ID] [--once MS] [--delay MS] [--bounded] [--key KEY] [--priority N] [--header NAME=TEXT] [--file PATH] QUEUE [JSON]"""
 
 import argparse
 import secrets
@@ -72,7 +72,7 @@ def enqueue_bounded(client, queue, data, message_id, headers=None):
     keys = Keys(queue)
     element = new_element(message_id, now_ms(client), data, headers=headers)
     push_bounded = script(client, "push-bounded")
-    counted = [keys.terms, keys.waiting, keys.suspects, keys.delayed, keys.lanes]
+    counted = [keys.terms, keys.waiting, keys.suspects, keys.delayed, keys.lanes, keys.levels]
     added, *full = push_bounded(keys=[*counted, keys.waiting], args=["RPUSH", element])
     if not added:
         length, most = full
@@ -91,6 +91,22 @@ def enqueue_keyed(client, queue, data, message_id, key, headers=None):
     push_keyed(keys=[keys.waiting, keys.lanes, keys.terms], args=[written, element])
     client.hsetnx(QUEUES, queue, "pushed")
 # endregion keyed
+
+
+# region prioritised
+def enqueue_prioritised(client, queue, data, message_id, priority, headers=None):
+    """From 0 to 9, higher first. Messages without a priority have 4."""
+    keys = Keys(queue)
+    header = {"priority": priority, "id": message_id, "at": now_ms(client)}
+    encoding, body = encode_body(data)
+    element = join_element({**header, **({"headers": headers} if headers else {}), **encoding}, body)
+    if priority == 4:
+        client.rpush(keys.waiting, element)
+    else:
+        push_prioritised = script(client, "push-prioritised")
+        push_prioritised(keys=[keys.waiting, keys.levels], args=[priority, element, keys.wake])
+    client.hsetnx(QUEUES, queue, "pushed")
+# endregion prioritised
 
 
 # region once
@@ -115,6 +131,8 @@ def send(client, given):
         return enqueue_once(client, *message, given.once, headers)
     if given.key:
         enqueue_keyed(client, *message, given.key, headers)
+    elif given.priority is not None:
+        enqueue_prioritised(client, *message, given.priority, headers)
     elif given.bounded:
         enqueue_bounded(client, *message, headers)
     elif given.delay:
@@ -134,6 +152,7 @@ def main():
     terms.add_argument("--delay", type=int, metavar="MS", help="hand it out after this many ms")
     terms.add_argument("--bounded", action="store_true", help="refuse it if the queue is full")
     terms.add_argument("--key", help="handle it behind others of this key")
+    terms.add_argument("--priority", type=int, choices=range(10), help="higher ones first; usually 4")
     parser.add_argument("--header", action="append", default=[], metavar="NAME=TEXT")
     given = parser.parse_args()
     try:

@@ -82,6 +82,7 @@ class Keys:
         self.ids = f"{base}:ids"
         self.parked = f"{base}:parked"
         self.paused = f"{base}:paused"
+        self.levels = f"{base}:levels"
         self.lanes = f"{base}:lanes"
         self.terms = f"{base}:terms"
         self.wake = f"{CHANNELS}:{{{queue}}}:wake"

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- KEYS: consumers, processing, waiting, delayed, suspects, paused, lanes, terms. ARGV: the consumer.
+-- KEYS: consumers, processing, waiting, delayed, suspects, paused, lanes, terms, levels. ARGV: the consumer.
 -- Replies with { 'leaseLost' }, { 'paused' }, { 'empty' } or { 'message', element, time of Redis in ms }.
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 'leaseLost' } end
 local time = redis.call('TIME')
@@ -39,6 +39,17 @@ for _, due in ipairs(redis.call('ZRANGE', KEYS[4], '-inf', now, 'BYSCORE', 'LIMI
   if not in_lane then return { 'message', due, now } end
   redis.call('HINCRBY', KEYS[7], ':waiting', 1)
 end
-local element = redis.call('LMOVE', KEYS[3], KEYS[2], 'LEFT', 'RIGHT')
+
+-- Messages of other priorities than 4 stand in lists of their own, if there is this hash.
+local function from_levels(highest, lowest)
+  if redis.call('EXISTS', KEYS[9]) == 0 then return false end
+  for level = highest, lowest, -1 do
+    local element = redis.call('LMOVE', KEYS[9] .. ':' .. level, KEYS[2], 'LEFT', 'RIGHT')
+    if element then return element end
+    redis.call('HDEL', KEYS[9], level)
+  end
+  return false
+end
+local element = from_levels(9, 5) or redis.call('LMOVE', KEYS[3], KEYS[2], 'LEFT', 'RIGHT') or from_levels(3, 0)
 if not element then return { 'empty' } end
 return { 'message', element, now }

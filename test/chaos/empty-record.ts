@@ -4,6 +4,7 @@ import type { RunRecord } from './run-record.js';
 /** A queue that is empty, and always was. */
 export const EMPTY_DUMP: QueueDump = {
   waiting: [],
+  levels: new Map(),
   suspects: [],
   processing: new Map(),
   lanes: new Map(),

@@ -82,6 +82,7 @@ export function adminContract(world: QueueWorld): void {
   describe('lengths', () => {
     const NONE = {
       waiting: 0,
+      byPriority: {},
       inLanes: 0,
       suspects: 0,
       processing: 0,
@@ -106,6 +107,7 @@ export function adminContract(world: QueueWorld): void {
       expect(await admin.lengths(queue.name)).toEqual({
         ...NONE,
         waiting: 1,
+        byPriority: { 4: 1 },
         suspects: 1,
         processing: 3,
         delayed: 1,

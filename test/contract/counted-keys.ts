@@ -11,7 +11,9 @@ export function outByLists(dump: QueueDump): ReadonlyMap<string, number> {
     out.set(found.key, (out.get(found.key) ?? 0) + 1);
   };
   const held = [...dump.processing.values()].flat();
-  for (const element of [...dump.waiting, ...dump.suspects, ...held]) count(element, false);
+  const levelled = [...dump.levels.values()].flat();
+  for (const element of [...dump.waiting, ...levelled, ...dump.suspects, ...held])
+    count(element, false);
   for (const element of dump.delayed) count(element, true);
   return out;
 }

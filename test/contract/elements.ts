@@ -16,6 +16,11 @@ export function keyed(key: string, id: string, body = '{}'): Element {
   return encodeElement({ id, key, sentAtMs: 1 }, body);
 }
 
+/** The same with a priority. */
+export function prioritised(priority: number, id: string, key?: string): Element {
+  return encodeElement({ id, key, priority, sentAtMs: 1 }, '{}');
+}
+
 /** The element that a wait returned. */
 export async function brought(
   wait: Promise<Buffer | Limited | 'leaseLost' | undefined>,

@@ -7,18 +7,23 @@ import {
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { keyOf } from '../../libs/redis-queue-transport/src/core/message/key.js';
 import type { KeyOf } from '../../libs/redis-queue-transport/src/core/message/key.js';
+import {
+  USUAL_PRIORITY,
+  priorityOf,
+} from '../../libs/redis-queue-transport/src/core/message/priority.js';
 import { setAside } from '../../libs/redis-queue-transport/src/core/message/set-aside.js';
 import { KEY_OF } from '../../libs/redis-queue-transport/src/redis/script/lanes-lua.js';
+import { LEVEL_OF } from '../../libs/redis-queue-transport/src/redis/script/levels-lua.js';
 import { textsOf } from '../../libs/redis-queue-transport/src/redis/script/shared-lua.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, rounds } from '../support/seed.js';
 
 const KEYS_OF_ALL = `
-${textsOf([KEY_OF], []).join('\n')}
+${textsOf([KEY_OF, LEVEL_OF], []).join('\n')}
 local reply = {}
 for i, element in ipairs(ARGV) do
   local key, wasOut = keyOf(element)
-  reply[i] = key and { key, wasOut and 1 or 0 } or {}
+  reply[i] = { levelOf(element), key, wasOut and 1 or 0 }
 end
 return reply`;
 
@@ -33,10 +38,19 @@ const FACTS = {
 
 const rig = redisRig();
 
-async function keysByLua(elements: readonly Buffer[]): Promise<(KeyOf | undefined)[]> {
+/** What an element says in front of its id. */
+interface Said {
+  readonly priority: number;
+  readonly key: KeyOf | undefined;
+}
+
+async function saidByLua(elements: readonly Buffer[]): Promise<Said[]> {
   const reply = await rig.commands.callBuffer('EVAL', KEYS_OF_ALL, 0, ...elements);
-  return (reply as [key?: Buffer, wasOut?: number][]).map(([key, wasOut]) =>
-    key === undefined ? undefined : { key: key.toString('latin1'), wasOut: wasOut === 1 },
+  return (reply as [priority: number, key?: Buffer, wasOut?: number][]).map(
+    ([priority, key, wasOut]) => ({
+      priority,
+      key: Buffer.isBuffer(key) ? { key: key.toString('latin1'), wasOut: wasOut === 1 } : undefined,
+    }),
   );
 }
 
@@ -91,7 +105,14 @@ const beginning = fc
   .tuple(
     mostly('{"rq":1', '{"rq":2', '{"rq":10', '{ "rq":1', '{"rq": 1', '{"rq":1 ', '{"RQ":1', ''),
     fc.tuple(...fields.map((field) => fc.option(field, { nil: '', freq: 2 }))),
-    key.map((text) => `,"key":"${text}"`),
+    fc.option(
+      key.map((text) => `,"key":"${text}"`),
+      { nil: '', freq: 4 },
+    ),
+    fc.option(
+      fc.oneof(fc.integer({ min: 0, max: 9 }).map(String), digits).map((n) => `,"priority":${n}`),
+      { nil: '', freq: 2 },
+    ),
     mostly(
       ',"id":"x"}\n{}',
       '}\n',
@@ -106,10 +127,10 @@ const beginning = fc
     ),
     fc.boolean(),
   )
-  .map(([start, [crashes, attempt, parked, postponed], ofKey, end, isInOrder]) => {
+  .map(([start, [crashes, attempt, parked, postponed], ofKey, priority, end, isInOrder]) => {
     const counts = [crashes, attempt, parked, postponed];
     if (!isInOrder) counts.reverse();
-    return [start, ...counts, ofKey, end].join('');
+    return [start, ...counts, ofKey, priority, end].join('');
   });
 
 /** One of its bytes may be another one, and it may end early. */
@@ -127,35 +148,74 @@ const element = fc
     return bytes;
   });
 
+function isJson(bytes: Buffer): boolean {
+  try {
+    JSON.parse(bytes.toString('utf8', 0, bytes.indexOf('\n')));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const elements = fc.array(element, { minLength: 50, maxLength: 100, size: 'max' });
 
-test(`processes and scripts find the same keys, whoever wrote them (seed ${SEED})`, async () => {
-  const found = { some: 0, none: 0 };
+test(`processes and scripts find the same keys and priorities, whoever wrote them (seed ${SEED})`, async () => {
+  const found = { some: 0, none: 0, priorities: 0 };
   await fc.assert(
     fc.asyncProperty(elements, async (all) => {
-      const keys = all.map((bytes) => keyOf(bytes));
-      expect(await keysByLua(all)).toEqual(keys);
-      for (const one of keys) found[one === undefined ? 'none' : 'some'] += 1;
+      const said = all.map((bytes) => ({ priority: priorityOf(bytes), key: keyOf(bytes) }));
+      expect(await saidByLua(all)).toEqual(said);
+      for (const { priority, key } of said) {
+        found[key === undefined ? 'none' : 'some'] += 1;
+        if (priority !== USUAL_PRIORITY) found.priorities += 1;
+      }
     }),
     { seed: SEED, numRuns: rounds(100) },
   );
   // Otherwise it would say little.
   expect(found.some).toBeGreaterThan(100);
   expect(found.none).toBeGreaterThan(100);
+  expect(found.priorities).toBeGreaterThan(100);
 });
 
-test(`text has the key of its bytes (seed ${SEED})`, () => {
+test(`text has the key and the priority of its bytes (seed ${SEED})`, () => {
   fc.assert(
-    fc.property(beginning, (text) => expect(keyOf(text)).toEqual(keyOf(Buffer.from(text)))),
+    fc.property(beginning, (text) => {
+      const bytes = Buffer.from(text);
+      expect([keyOf(text), priorityOf(text)]).toEqual([keyOf(bytes), priorityOf(bytes)]);
+    }),
     { seed: SEED, numRuns: rounds(2_000) },
   );
+});
+
+test(`a priority is kept for life (seed ${SEED})`, () => {
+  let some = 0;
+  fc.assert(
+    fc.property(element, (bytes) => {
+      const priority = priorityOf(bytes);
+      if (priority === USUAL_PRIORITY) return;
+      some += 1;
+      const again = withNextAttempt(bytes, 'new', 1);
+      const dead = deadLetterElement(again, FACTS);
+      const all = [
+        again,
+        withNextAttempt(again, 'new', 1),
+        setAside(bytes, 'p'.repeat(16), 'new').element,
+        redrivenElement(dead),
+      ];
+      expect(all.map((one) => priorityOf(one))).toEqual(all.map(() => priority));
+    }),
+    { seed: SEED, numRuns: rounds(2_000) },
+  );
+  expect(some).toBeGreaterThan(10);
 });
 
 test(`a key that is counted is kept for life (seed ${SEED})`, () => {
   fc.assert(
     fc.property(element, (bytes) => {
       const before = keyOf(bytes);
-      if (before === undefined) return;
+      // A redrive changes nothing in a header that is no JSON.
+      if (before === undefined || !isJson(bytes)) return;
       const again = withNextAttempt(bytes, 'new', 1);
       const dead = deadLetterElement(again, FACTS);
       expect([

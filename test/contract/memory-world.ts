@@ -129,6 +129,7 @@ export class MemoryWorld implements BrokerWorld {
     const { expired, repeated, deadLettersDropped, parkedEver } = queue.counts;
     return {
       waiting: queue.waiting.slice(),
+      levels: queue.levels.byLevel,
       suspects: queue.suspects.slice(),
       processing: new Map([...queue.processing].map(([consumer, held]) => [consumer, [...held]])),
       lanes: new Map([...queue.lanes.byKey].map(([key, lane]) => [key, [...lane]])),

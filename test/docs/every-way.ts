@@ -81,6 +81,11 @@ class EveryWayController {
     return 'done';
   }
 
+  @MessagePattern('by.priority')
+  byPriority(): void {
+    heard.push('by priority');
+  }
+
   @MessagePattern('ticks')
   ticks(): Observable<number> {
     return interval(5);
@@ -155,6 +160,7 @@ export class EveryWay {
     const server = await this.#serve();
     await this.#send(client);
     await this.#sendInOrder(client);
+    await this.#sendByPriority(client);
     await this.#emit(client);
     await this.#foreign();
     await this.#leaveStray('works');
@@ -235,6 +241,16 @@ export class EveryWay {
     await push(client, 'in.order', record('due').key('b').delay(300));
   }
 
+  /** In one step, so that they do not all go to whoever waits. */
+  async #sendByPriority(client: RedisQueueClient): Promise<void> {
+    const records = [9, 0, 9, 4].map((priority) =>
+      record(`p${priority}`, LARGE_TEXT).priority(priority).build(),
+    );
+    await firstValueFrom(client.enqueueMany('by.priority', records));
+    await eventually(() => expect(heard.filter((how) => how === 'by priority')).toHaveLength(4));
+    heard = heard.filter((how) => how !== 'by priority');
+  }
+
   async #emit(client: RedisQueueClient): Promise<void> {
     // The group has begun with what is in the history.
     await eventually(() => expect(heard).toEqual(['group']));
@@ -310,6 +326,7 @@ export class EveryWay {
     expect(await admin.purge('ticks')).toBe(0);
     await admin.resume('works');
     await this.#administerInOrder(admin, looker, client);
+    await this.#administerByPriority(admin, looker, client);
   }
 
   async #administerInOrder(
@@ -341,6 +358,28 @@ export class EveryWay {
     expect(await admin.purge('at.a.pace')).toBe(3);
     expect(await this.operator.exists('rq:{at.a.pace}:resting')).toBe(0);
     await admin.resume('at.a.pace');
+  }
+
+  async #administerByPriority(
+    admin: RedisQueueAdmin,
+    looker: RedisQueueAdmin,
+    client: RedisQueueClient,
+  ): Promise<void> {
+    await this.operator.hset('rq:{nobody}:terms', 'maxLength', '100');
+    for (const [id, priority] of [
+      ['first', 4],
+      ['high', 9],
+      ['low', 0],
+      ['lower', 0],
+    ] as const)
+      await push(client, 'nobody', record(id).priority(priority));
+    for (const each of [admin, looker]) {
+      expect((await each.lengths('nobody')).byPriority).toEqual({ 9: 1, 4: 1, 0: 2 });
+      expect(await each.peek('nobody')).toHaveLength(4);
+      expect((await each.find('nobody', 'low'))?.place).toBe('waiting');
+    }
+    expect(await admin.remove('nobody', 'high')).toBe('removed');
+    expect(await admin.purge('nobody')).toBe(3);
   }
 
   /** A consumer that is gone while it held a message. */

@@ -52,6 +52,14 @@ test('the guide to order by key: a retry holds up its own key alone', async () =
   expect(await linesOf('keys')).toEqual(['bob-1, key bob', 'ada-1, key ada', 'ada-2, key ada']);
 });
 
+test('the guide to priorities: a password does not wait for a newsletter', async () => {
+  expect(await linesOf('priorities')).toEqual([
+    'to eve, priority 9',
+    'to ada, priority 0',
+    'to bob, priority 0',
+  ]);
+});
+
 test('the guide to limits: what slowed its queue down is not lost, and each key has its pace', async () => {
   expect(await linesOf('limits')).toEqual(['3 reserved by 4 calls', 'reports at a pace: true']);
 });

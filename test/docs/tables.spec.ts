@@ -203,7 +203,7 @@ describe('the tables of the documents', () => {
 test('docs/wire-format.md lists every key', async () => {
   const listed = codeIn(tableBelow(await readText('docs/wire-format.md'), 'Keys and channels'), 0);
   const keys = new Keys('rq');
-  const { processing, wakeOf, lane, pace, ...queue } = keys.queue('mail.send');
+  const { processing, wakeOf, lane, level, pace, ...queue } = keys.queue('mail.send');
   const { history, historyCount } = keys.history('user.created');
   expect(listed.toSorted()).toEqual(
     [
@@ -211,6 +211,7 @@ test('docs/wire-format.md lists every key', async () => {
       processing('CONSUMER'),
       lane('KEY'),
       pace('KEY'),
+      level(9),
       wakeOf('PROCESS'),
       keys.queues,
       keys.groups,
@@ -234,6 +235,7 @@ test('docs/wire-format.md lists every field of a header and of a reply', async (
     {
       id: 'id',
       key: 'key',
+      priority: 9,
       sentAtMs: 1,
       replyTo: { list: 'list', request: 1, waitMs: 1 },
       expiresAtMs: 1,

@@ -4,6 +4,7 @@ import type { QueueDump } from './queue-dump.js';
 
 const ONE_EXPIRED: QueueDump = {
   waiting: [],
+  levels: new Map(),
   suspects: [],
   processing: new Map(),
   lanes: new Map(),

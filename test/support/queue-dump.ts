@@ -5,8 +5,10 @@ const IN_LANES = ':waiting';
 
 /** Everything that Redis holds of one queue, as bytes. */
 export interface QueueDump {
-  /** In the order in which they are taken. */
+  /** The list `waiting`, in the order in which it is taken. */
   readonly waiting: readonly Buffer[];
+  /** The lists of priorities but the usual one, in the order in which each is taken. */
+  readonly levels: ReadonlyMap<number, readonly Buffer[]>;
   /** Found running when a process died, in the order in which they are tried again. */
   readonly suspects: readonly Buffer[];
   /** By consumer, oldest first. */
@@ -40,7 +42,7 @@ export function queueKey(prefix: string, queue: string, what: string): string {
 /** All of it at one moment. Otherwise, what moves meanwhile would be in two places, or in none. */
 const DUMP = `
 local key = ARGV[1]
-local names, held, keys, laned = {}, {}, {}, {}
+local names, held, keys, laned, levels, levelled = {}, {}, {}, {}, {}, {}
 for _, name in ipairs(redis.call('KEYS', ARGV[2] .. ':*')) do
   if string.sub(name, 1, #key + 11) == key .. 'processing:' then
     names[#names + 1] = string.sub(name, #key + 12)
@@ -48,6 +50,9 @@ for _, name in ipairs(redis.call('KEYS', ARGV[2] .. ':*')) do
   elseif string.sub(name, 1, #key + 6) == key .. 'lanes:' then
     keys[#keys + 1] = string.sub(name, #key + 7)
     laned[#laned + 1] = redis.call('LRANGE', name, 0, -1)
+  elseif string.sub(name, 1, #key + 7) == key .. 'levels:' then
+    levels[#levels + 1] = string.sub(name, #key + 8)
+    levelled[#levelled + 1] = redis.call('LRANGE', name, 0, -1)
   end
 end
 local dead = {}
@@ -67,6 +72,8 @@ return {
   laned,
   redis.call('HGETALL', key .. 'lanes'),
   redis.call('ZRANGE', key .. 'resting', 0, -1, 'WITHSCORES'),
+  levels,
+  levelled,
 }`;
 
 /** As the script returns it. */
@@ -83,20 +90,25 @@ type Reply = [
   laned: Buffer[][],
   lanes: Buffer[],
   rests: Buffer[],
+  levels: Buffer[],
+  levelled: Buffer[][],
 ];
 
 export async function dumpQueue(redis: Redis, prefix: string, queue: string): Promise<QueueDump> {
   const key = queueKey(prefix, queue, '');
   const reply = await redis.callBuffer('EVAL', DUMP, 0, key, prefix);
-  const [names, held, waiting, delayed, dead, counts, parked, suspects, keys, laned, ...numbers] =
+  const [names, held, waiting, delayed, dead, counts, parked, suspects, ...prefaced] =
     reply as Reply;
+  const [keys, laned, lanes, resting, levels, levelled] = prefaced;
   const [expired, repeated, deadLettersDropped, parkedEver] = counts.map(Number);
-  const [out = new Map<string, number>(), rests = new Map<string, number>()] =
-    numbers.map(numbersOf);
+  const [out = new Map<string, number>(), rests = new Map<string, number>()] = [lanes, resting].map(
+    numbersOf,
+  );
   const inLanes = out.get(IN_LANES) ?? 0;
   out.delete(IN_LANES);
   return {
     waiting,
+    levels: new Map(levels.map((level, index) => [Number(level), levelled[index] ?? []])),
     suspects,
     lanes: new Map(keys.map((key, index) => [String(key), laned[index] ?? []])),
     out,

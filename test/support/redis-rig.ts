@@ -12,7 +12,7 @@ interface Closable {
 
 /** Keys with what a test left in its queues on purpose. Every other key is a leak. */
 const DATA =
-  /:(queues|groups)$|}:(waiting|suspects|delayed|dead|counts|ids|handled|paused|rate|slowed|terms|emitted|history|history:count|lanes|lanes:.*|resting|resting:.*)$/;
+  /:(queues|groups)$|}:(waiting|suspects|delayed|dead|counts|ids|handled|paused|rate|slowed|terms|emitted|history|history:count|levels|levels:.|lanes|lanes:.*|resting|resting:.*)$/;
 
 /**
  * A Redis for a spec file and a prefix for each test. After each test it closes what the test opened, and fails the

@@ -23,7 +23,7 @@ function isScript(words: readonly string[], lastKey: RegExp): boolean {
   return words[0] === 'EVALSHA' && lastKey.test(words[2 + Number(words[2])] ?? '');
 }
 
-const isTake: Match = (words) => isScript(words, /:terms$/) && words.some(isProcessing);
+const isTake: Match = (words) => isScript(words, /:levels$/) && words.some(isProcessing);
 const isAck: Match = (words) => isScript(words, /:waiting$/) && words.some(isProcessing);
 const isDeadLetter: Match = (words) => isScript(words, /:dead$/);
 const isRetry: Match = (words) => isScript(words, /:delayed$/);

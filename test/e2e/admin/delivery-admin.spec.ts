@@ -93,6 +93,7 @@ describe('the lengths of a queue', () => {
     await eventually(async () => {
       expect(await admin.lengths('work')).toEqual({
         waiting: 3,
+        byPriority: { 4: 3 },
         inLanes: 0,
         suspects: 0,
         processing: 2,

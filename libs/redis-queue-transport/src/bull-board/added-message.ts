@@ -34,6 +34,7 @@ export async function addedMessage(
   return {
     id,
     pattern: undefined,
+    priority: options.priority ?? 4,
     attempt: 1,
     crashes: 0,
     sentAt: undefined,

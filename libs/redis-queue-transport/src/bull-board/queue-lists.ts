@@ -19,6 +19,7 @@ const OF_ONE_QUEUE = ['WRONGTYPE', 'NOPERM'];
 
 const NOTHING: QueueLengths = {
   waiting: 0,
+  byPriority: {},
   inLanes: 0,
   suspects: 0,
   processing: 0,

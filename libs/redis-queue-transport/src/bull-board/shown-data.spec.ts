@@ -7,6 +7,7 @@ function message(data: unknown, facts: Partial<QueuedMessage> = {}): QueuedMessa
     id: 'a',
     pattern: undefined,
     attempt: 1,
+    priority: 4,
     crashes: 0,
     sentAt: undefined,
     expiresAt: undefined,

@@ -10,7 +10,7 @@ export async function isMissing(
 ): Promise<boolean> {
   const opened = await admin();
   if ((await opened.queues()).includes(queue)) return false;
-  const { isPaused, maxLength, ...counts } = await opened.lengths(queue);
+  const { isPaused, maxLength, byPriority: _, ...counts } = await opened.lengths(queue);
   if (maxLength !== undefined) return false;
   if (isPaused || Object.values(counts).some((count) => count > 0)) return false;
   output.error(

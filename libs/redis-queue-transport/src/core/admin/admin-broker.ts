@@ -62,6 +62,8 @@ export interface AdminBroker {
 export interface QueueLengths {
   /** Messages that consumers may take now. Those in lanes are not among them. */
   readonly waiting: number;
+  /** How many of those have each priority, for example `{ 4: 120, 9: 2 }`. Only those that some have. */
+  readonly byPriority: Readonly<Record<number, number>>;
   /** Messages in the lanes of their keys: each waits until an earlier message of its key is settled. */
   readonly inLanes: number;
   /** Messages that were running when a process died, and wait to be run separately. */
@@ -86,7 +88,7 @@ export interface QueueLengths {
 /** A queue at a glance. `processing` only counts what the first thousand consumers hold whose leases have not ended. */
 export interface QueueLook extends QueueLengths {
   readonly queue: string;
-  /** The beginning of the next element, which normally has its whole header. Empty if there is none, or for a giant. */
+  /** The beginning of the first element in `waiting`, which normally has its whole header. Empty if there is none, or for a giant. */
   readonly head: Buffer;
   /** Redis time in ms. */
   readonly nowMs: number;

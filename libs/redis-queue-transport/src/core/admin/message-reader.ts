@@ -5,6 +5,7 @@ import { PayloadTooLargeError } from '../errors/data-errors.js';
 import { messageOf } from '../errors/message-of.js';
 import { decodeElement } from '../message/envelope.js';
 import type { Envelope } from '../message/envelope.js';
+import { USUAL_PRIORITY } from '../message/priority.js';
 import type { DeadLetterEntry, QueuedMessage } from './queued-message.js';
 
 type ParkedBodies = ReadonlyMap<string, Buffer>;
@@ -70,6 +71,7 @@ export class MessageReader {
     return {
       id: envelope?.id,
       pattern: envelope?.pattern,
+      priority: envelope?.priority ?? USUAL_PRIORITY,
       attempt: envelope?.attempt ?? 1,
       crashes: envelope?.crashes ?? 0,
       sentAt: timeOf(envelope?.sentAtMs),

@@ -5,6 +5,8 @@ export interface QueuedMessage {
   readonly id: string | undefined;
   /** An event's own pattern; undefined for a message, whose pattern is that of its queue. */
   readonly pattern: string | undefined;
+  /** From 0 to 9, higher first; 4 unless the sender gave one. */
+  readonly priority: number;
   readonly attempt: number;
   /** How often it was running when its process died. */
   readonly crashes: number;

@@ -13,10 +13,11 @@ export const MOST_NAME_BYTES = 64;
  * body is parked.
  */
 const COUNT = `\\d{1,${MOST_DIGITS}}`;
-const FRONT = new RegExp(
+export const COUNTS =
   `^\\{"rq":1(,"crashes":${COUNT})?(,"attempt":${COUNT})?(?:,"parked":"[\\w-]{1,${MOST_NAME_BYTES}}")?` +
-    `(?:,"postponed":${COUNT})?,"key":"([\\w.!~*'()%-]{1,${MOST_KEY_BYTES}})"[,}]`,
-);
+  `(?:,"postponed":${COUNT})?`;
+export const KEY_FIELD = `,"key":"([\\w.!~*'()%-]{1,${MOST_KEY_BYTES}})"`;
+const FRONT = new RegExp(`${COUNTS}${KEY_FIELD}[,}]`);
 
 /** The longest beginning of an element that tells its key. */
 export const KEY_WINDOW =

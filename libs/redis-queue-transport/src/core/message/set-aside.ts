@@ -8,6 +8,7 @@ import {
 } from './header.js';
 import type { Parts } from './header.js';
 import { keyOf } from './key.js';
+import { USUAL_PRIORITY, priorityOf } from './priority.js';
 
 /** An element in two parts: a small one that takes its place in the list, and the body, which is parked. */
 export interface SetAside {
@@ -26,7 +27,9 @@ export function setAside(element: Buffer, name: string, newId: string): SetAside
   const unreadable = parts === undefined ? '' : `,"${UNREADABLE}":true`;
   const key = keyOf(element)?.key;
   const keyField = key === undefined ? '' : `,"key":"${key}"`;
-  const front = frontText({ ...WITHOUT_COUNTS, parked: name }) + keyField;
+  const priority = priorityOf(element);
+  const priorityField = priority === USUAL_PRIORITY ? '' : `,"priority":${priority}`;
+  const front = frontText({ ...WITHOUT_COUNTS, parked: name }) + keyField + priorityField;
   const header = `${front},"id":${JSON.stringify(newId)}${unreadable}}\n`;
   return { element: Buffer.from(header), body: element };
 }

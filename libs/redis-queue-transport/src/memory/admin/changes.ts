@@ -1,5 +1,6 @@
 import type { PurgedPart } from '../../core/admin/admin-broker.js';
 import { keyOf } from '../../core/message/key.js';
+import { priorityOf } from '../../core/message/priority.js';
 import { endStay, forgetRests } from '../queue/lanes.js';
 import { unpark } from '../queue/unpark.js';
 import type { StoredList } from '../store/stored-list.js';
@@ -24,7 +25,7 @@ export function advance(
 
 /** Removes an element that nobody holds, once, with its parked body. Returns whether it was there. */
 export function removeElement(queue: StoredQueue, element: Buffer): boolean {
-  const { delayed, lanes, suspects, waiting } = queue;
+  const { delayed, lanes, levels, suspects, waiting } = queue;
   const { key, wasOut } = keyOf(element) ?? {};
   const wasDelayed = delayed.remove(element) !== undefined;
   const wasListed =
@@ -33,7 +34,8 @@ export function removeElement(queue: StoredQueue, element: Buffer): boolean {
       suspects,
       suspects.findIndex((each) => each.equals(element)),
     ) ||
-      removeAt(waiting, lastIndexOf(waiting, element)));
+      removeAt(waiting, lastIndexOf(waiting, element)) ||
+      levels.remove(priorityOf(element), element));
   const wasThere = wasDelayed || wasListed || (key !== undefined && lanes.remove(key, element));
   if (wasListed || (wasDelayed && wasOut === true)) endStay(queue, element);
   if (wasThere) unpark(queue, element);
@@ -54,7 +56,7 @@ function lastIndexOf(list: StoredList, element: Buffer): number {
 
 /** Removes messages with their parked bodies. Returns how many. */
 export function purge(queue: StoredQueue, what: PurgedPart | 'all'): number {
-  const { delayed, lanes, suspects, waiting } = queue;
+  const { delayed, lanes, levels, suspects, waiting } = queue;
   /** Those that let others of their key go on. */
   const wereOut: Buffer[] = [];
   const removed: Buffer[] = [];
@@ -64,6 +66,7 @@ export function purge(queue: StoredQueue, what: PurgedPart | 'all'): number {
       wereOut.push(...list.slice());
       list.clear();
     }
+    wereOut.push(...levels.empty());
   }
   if (what !== 'waiting') {
     for (const { element } of delayed.all)

@@ -31,7 +31,7 @@ export function findDeadLetter({ dead }: StoredQueue, entry: string): DeadElemen
 /** To the tail of the queue, or of their lanes. Those that are gone are passed over. */
 export function redriveDeadLetters(queue: StoredQueue, letters: readonly DeadElement[]): number {
   const there = letters.filter(({ entry }) => queue.dead.remove(entry) !== undefined);
-  for (const { element } of there) enter(queue, Buffer.from(element));
+  enter(queue, ...there.map(({ element }) => Buffer.from(element)));
   return there.length;
 }
 

@@ -1,6 +1,8 @@
 import type { Lane, QueueLengths, QueueLook } from '../../core/admin/admin-broker.js';
+import { countsByPriority } from '../../core/admin/order-of-waiting.js';
 import { fillOf } from '../queue/bound.js';
 import type { StoredQueue } from '../store/stored-queue.js';
+import { partsOfWaiting } from './waiting.js';
 
 /** So much of an element holds any header that people write. */
 const HEAD_BYTES = 4_096;
@@ -11,7 +13,8 @@ export function lengthsOf(queue: StoredQueue): QueueLengths {
   const { expired, repeated, deadLettersDropped, copiesDropped } = queue.counts;
   const consumers = [...queue.consumers.keys(), ...queue.fenced.keys()];
   return {
-    waiting: queue.waiting.length,
+    waiting: queue.waiting.length + queue.levels.waiting,
+    byPriority: countsByPriority(partsOfWaiting(queue)),
     inLanes: queue.lanes.waiting,
     suspects: queue.suspects.length,
     processing: consumers.reduce((sum, consumer) => sum + queue.heldBy(consumer).length, 0),

@@ -28,6 +28,7 @@ import { findElement } from './find-element.js';
 import { MEMORY_INFO } from './info.js';
 import { lanesOf, lengthsOf, lookAt } from './lengths.js';
 import { MemoryEventAdmin } from './memory-event-admin.js';
+import { waitingOf } from './waiting.js';
 
 /** Looks into the queues of a store, and changes them. Each verb is one command; what it returns are copies. */
 export class MemoryAdmin implements AdminBroker {
@@ -59,8 +60,10 @@ export class MemoryAdmin implements AdminBroker {
   }
 
   waiting(name: string, offset: number, count: number): Promise<readonly Buffer[]> {
-    return this.#call('peek', name, ({ waiting }) =>
-      waiting.slice(offset, offset + count).map(copyOf),
+    return this.#call('peek', name, (queue) =>
+      waitingOf(queue)
+        .slice(offset, offset + count)
+        .map(copyOf),
     );
   }
 

@@ -34,6 +34,6 @@ export function readPart({ entries }: StoredHistory, from: string, to?: string):
 /** Adds the events of a part to the tail of a queue. Returns how many. */
 export function addPart(queue: StoredQueue, { entries }: HistoryPart): number {
   const events = entries.filter(({ value }) => value.number !== undefined);
-  for (const { value } of events) enter(queue, Buffer.from(value.element));
+  enter(queue, ...events.map(({ value }) => Buffer.from(value.element)));
   return events.length;
 }

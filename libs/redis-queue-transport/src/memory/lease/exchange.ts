@@ -10,6 +10,7 @@ import type { Names } from '../process/names.js';
 import { Delays, releaseDue } from '../queue/delays.js';
 import { parkedIfLarge } from '../queue/large-elements.js';
 import { endRests } from '../queue/lanes.js';
+import { fill, recall, takeByLevel } from '../queue/levels.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { LimitedTaking } from './limited-taking.js';
 import { settle } from './settle.js';
@@ -57,7 +58,9 @@ export function exchange(
   const takenNow =
     isTrying || isPaused
       ? { taken: suspect === undefined ? [] : [suspect], isCut: false }
-      : takeWaiting(queue, { consumer, order }, most, names);
+      : queue.levels.isInUse && queue.slowedFor(nowMs) === 0
+        ? takeByLevels(queue, { consumer, order }, most, names)
+        : takeWaiting(queue, { consumer, order }, most, names);
   const takenCount = takenNow.taken.length;
   taking.end(takenCount, settlements.length - missing);
   const held = queue.heldBy(consumer).length;
@@ -124,6 +127,31 @@ function takeWaiting(
   return { taken, isCut: taken.length < most && queue.waiting.length > 0 };
 }
 
+/** The same while messages of several priorities may wait. */
+function takeByLevels(
+  queue: StoredQueue,
+  { consumer, order }: Taker,
+  most: number,
+  names: Names,
+): Pick<Exchange, 'taken' | 'isCut'> {
+  const wasEmpty = queue.waiting.length === 0;
+  const taken: Buffer[] = [];
+  let bytes = 0;
+  let isCut = false;
+  if (most > 0) recall(queue, order);
+  while (taken.length < most) {
+    isCut = bytes >= MOST_TAKEN_BYTES;
+    const element = isCut ? undefined : takeByLevel(queue, order);
+    if (element === undefined) break;
+    const handed = hand(queue, consumer, element, names);
+    taken.push(handed);
+    bytes += handed.length;
+  }
+  // Others may be blocked while messages are in lists that they do not wait for.
+  if (fill(queue, order) && wasEmpty) queue.wake('look');
+  return { taken, isCut };
+}
+
 /** A consumer, and the order in which it takes. */
 export interface Taker extends Pick<LeaseTerms, 'order'> {
   readonly consumer: string;
@@ -136,7 +164,10 @@ export function takeOne(
   names: Names,
 ): Buffer | undefined {
   const element = queue.takeWaiting(order);
-  if (element === undefined) return undefined;
+  return element === undefined ? undefined : hand(queue, consumer, element, names);
+}
+
+function hand(queue: StoredQueue, consumer: string, element: Buffer, names: Names): Buffer {
   const small = parkedIfLarge(queue, element, names);
   queue.hold(consumer, small);
   return Buffer.from(small);

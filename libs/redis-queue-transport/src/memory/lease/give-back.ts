@@ -1,3 +1,4 @@
+import { putBackAll } from '../queue/levels.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import type { Taker } from './exchange.js';
 
@@ -11,7 +12,7 @@ export function leave(
   fencedUntilMs: number | undefined,
 ): void {
   const held = queue.heldBy(consumer);
-  for (const element of held.toReversed()) queue.putBack(element, order);
+  putBackAll(queue, held.toReversed(), order);
   queue.processing.delete(consumer);
   const isMissed = queue.endRoles(consumer);
   queue.consumers.delete(consumer);
@@ -57,12 +58,14 @@ export function putBackStrays(
   if (queue.consumers.get(consumer) !== leaseEndMs) return false;
   queue.consumers.set(consumer, leaseEndMs + 1);
   const held = [...queue.heldBy(consumer)];
+  const returned: Buffer[] = [];
   for (const element of elements) {
     const at = held.findLastIndex((other) => other.equals(element));
     if (at === -1) continue;
-    queue.putBack(element, order);
+    returned.push(element);
     held.splice(at, 1);
   }
+  putBackAll(queue, returned, order);
   if (held.length === 0) queue.processing.delete(consumer);
   else queue.processing.set(consumer, held);
   return true;

@@ -3,6 +3,7 @@ import { frontText, readFront, splitHeader } from '../../core/message/header.js'
 import type { Front } from '../../core/message/header.js';
 import type { Names } from '../process/names.js';
 import { parkedIfLarge } from '../queue/large-elements.js';
+import { putBackAll } from '../queue/levels.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
 /** How long a name is watched after its lease has ended: TCP stops resending a delayed command after about 15 minutes. */
@@ -34,10 +35,8 @@ export function reclaim(
   const held = queue.heldBy(consumer).toReversed();
   queue.processing.delete(consumer);
   const suspecting = new Suspecting(queue, names);
-  for (const element of held) {
-    if (leaseEnd === undefined) queue.putBack(element, order);
-    else suspecting.add(parkedIfLarge(queue, element, names));
-  }
+  if (leaseEnd === undefined) putBackAll(queue, held, order);
+  else for (const element of held) suspecting.add(parkedIfLarge(queue, element, names));
   const isMissed = queue.endRoles(consumer);
   const fencedUntil = queue.fenced.get(consumer);
   if (leaseEnd !== undefined || (held.length > 0 && fencedUntil === undefined)) {

@@ -80,15 +80,16 @@ function apply(
       queue.counts[settlement.why] += 1;
       return unpark(queue, element);
     case 'release':
-      return queue.putBack(element, order);
+      queue.putBack(element, order);
+      return;
     case 'retry': {
       const { replacement } = settlement;
       const delayMs = Math.ceil(settlement.delayMs);
       if (settlement.slowsQueue === true) slowDown(queue, nowMs, delayMs);
       if (settlement.slowsKey === true) slowKeyDown(queue, element, delayMs);
-      return delayMs > 0
-        ? delays.add(nowMs + delayMs, replacement)
-        : queue.putBack(replacement, order);
+      if (delayMs > 0) delays.add(nowMs + delayMs, replacement);
+      else queue.putBack(replacement, order);
+      return;
     }
     case 'deadLetter':
       queue.dead.add(nowMs, settlement.replacement);

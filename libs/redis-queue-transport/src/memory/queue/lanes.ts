@@ -3,6 +3,7 @@ import type { Pace } from '../../core/broker/limit.js';
 import { perKeyIn } from '../../core/broker/per-key.js';
 import { keyOf } from '../../core/message/key.js';
 import type { StoredQueue } from '../store/stored-queue.js';
+import { toItsLevel } from './levels.js';
 
 /** How many keys one command lets go on. */
 const MOST_GOING_ON = 100;
@@ -22,11 +23,21 @@ export function goesOut(queue: StoredQueue, key: string): boolean {
   return true;
 }
 
-/** Adds an element that was not out before: to the end of the queue or, behind others of its key, of its lane. */
-export function enter(queue: StoredQueue, element: Buffer): void {
+/** Adds elements that were not out before: to the end of their levels or, behind others of their keys, of their lanes. */
+export function enter(queue: StoredQueue, ...elements: readonly Buffer[]): void {
+  const wasEmpty = queue.waiting.length === 0;
+  let isOutOfSight = false;
+  for (const element of elements) if (enterOne(queue, element)) isOutOfSight = true;
+  // Others may be blocked.
+  if (isOutOfSight && wasEmpty) queue.wake('look');
+}
+
+/** Returns whether it is in the list of a level. */
+function enterOne(queue: StoredQueue, element: Buffer): boolean {
   const key = keyOf(element)?.key;
-  if (key === undefined || goesOut(queue, key)) queue.waiting.push(element);
-  else queue.lanes.add(key, element);
+  if (key === undefined || goesOut(queue, key)) return toItsLevel(queue, element);
+  queue.lanes.add(key, element);
+  return false;
 }
 
 /**
@@ -42,14 +53,14 @@ export function endStay(queue: StoredQueue, element: Buffer): void {
 
 /** As many of a key go on as may, where `left` are out. */
 function goOn(queue: StoredQueue, key: string, left: number): void {
-  const { lanes, rests, waiting } = queue;
+  const { lanes, rests } = queue;
   const limit = perKeyIn(queue.terms);
   const pace = paceOf(limit);
   let out = left;
   while (out < limit.running && !rests.has(key) && lanes.of(key).length > 0) {
     if (isTooEarly(queue, key, pace)) break;
     const next = lanes.takeNext(key);
-    if (next !== undefined) waiting.push(next);
+    if (next !== undefined) toItsLevel(queue, next);
     out += 1;
   }
   if (out === 0 && !rests.has(key)) lanes.out.delete(key);

@@ -1,10 +1,12 @@
 import type { WakeNews } from '../../core/broker/broker.js';
 import type { QueueOrder } from '../../core/broker/lease.js';
+import { USUAL_PRIORITY, priorityOf } from '../../core/message/priority.js';
 import { DelayedMessages } from './delayed-messages.js';
 import { Deque } from './deque.js';
 import { EntryLog } from './entry-log.js';
 import { KnownIds } from './known-ids.js';
 import { Lanes } from './lanes.js';
+import { Levels } from './levels.js';
 import { Rests } from './rests.js';
 import { StoredList } from './stored-list.js';
 
@@ -50,6 +52,7 @@ export class StoredQueue {
   /** By consumer, the oldest first. Consumers that hold nothing have no entry. */
   readonly processing = new Map<string, Buffer[]>();
   readonly delayed = new DelayedMessages();
+  readonly levels = new Levels();
   readonly lanes = new Lanes();
   readonly rests = new Rests();
   readonly dead = new EntryLog<Buffer>();
@@ -119,12 +122,19 @@ export class StoredQueue {
     return order === 'newestFirst' ? this.waiting.pop() : this.waiting.shift();
   }
 
-  /** To the head of where it came from: the end from which a consumer with this order takes. */
-  putBack(element: Buffer, order: QueueOrder | undefined): void {
+  /**
+   * To the head of where it came from: the end from which a consumer with this order takes. Returns whether it is in the
+   * list of a level, out of sight of blocked consumers (memory/queue/levels.ts).
+   */
+  putBack(element: Buffer, order: QueueOrder | undefined): boolean {
     const isSuspect = element.subarray(0, SUSPECT.length).equals(SUSPECT);
+    const level = isSuspect ? USUAL_PRIORITY : priorityOf(element);
     if (isSuspect) this.suspects.unshift(element);
+    else if (level !== USUAL_PRIORITY)
+      this.levels.add(level, element, order === 'newestFirst' ? 'right' : 'left');
     else if (order === 'newestFirst') this.waiting.push(element);
     else this.waiting.unshift(element);
+    return level !== USUAL_PRIORITY;
   }
 
   /**
@@ -165,9 +175,10 @@ export class StoredQueue {
   /** Forgets everything. Those who wait or listen stay. */
   clear(): void {
     const { consumers, dead, delayed, fed, fenced, handled, ids, parked, processing } = this;
-    const { lanes, rests, suspects, terms, waiting } = this;
+    const { lanes, levels, rests, suspects, terms, waiting } = this;
     for (const part of [consumers, dead, delayed, fed, fenced, handled, ids]) part.clear();
-    for (const part of [lanes, parked, processing, rests, suspects, terms, waiting]) part.clear();
+    for (const part of [lanes, levels, parked, processing, rests]) part.clear();
+    for (const part of [suspects, terms, waiting]) part.clear();
     Object.assign(this.counts, NO_COUNTS);
     this.termsBy = undefined;
     this.isPaused = false;

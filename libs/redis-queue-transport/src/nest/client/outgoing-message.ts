@@ -159,11 +159,12 @@ export class OutgoingMessage {
     expiresAtMs: number | undefined,
     pattern?: string,
   ): Element {
-    const { headers, key } = this.#options;
+    const { headers, key, priority } = this.#options;
     return encodeElement(
       {
         id: this.id,
         key,
+        priority,
         sentAtMs,
         pattern,
         headers,

@@ -28,6 +28,11 @@ export class RedisQueueContext extends BaseRpcContext<[delivery: Delivery, patte
     return this.args[0].envelope.key;
   }
 
+  /** The priority of the message: from 0 to 9, higher first; 4 unless the sender gave one. */
+  getPriority(): number {
+    return this.args[0].envelope.priority;
+  }
+
   /**
    * How often the message was handed out, including this time: 1 for the first delivery. Failures, `RetryLater` and
    * crashes of the process count; messages handed back at a shutdown do not. `RetryLater` alone uses up none of the retry

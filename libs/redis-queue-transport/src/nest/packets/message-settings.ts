@@ -11,6 +11,7 @@ import {
 } from '../../core/options/options.js';
 import type { Rule, Rules } from '../../core/options/options.js';
 import { MOST_KEY_BYTES, isKey } from '../../core/message/key.js';
+import { HIGHEST_PRIORITY, isPriority } from '../../core/message/priority.js';
 import { codecRule } from '../options/codec-options.js';
 import { headersRule } from '../options/header-options.js';
 
@@ -23,6 +24,11 @@ export interface RedisQueueRecordOptions {
    * together. At most 255 bytes when percent-encoded.
    */
   readonly key?: string | undefined;
+  /**
+   * From 0 to 9, higher first. Default: 4. While messages of higher priorities wait, every tenth one that is handed out
+   * comes from the lower ones in turn. Among messages of one key the order stays that of Redis.
+   */
+  readonly priority?: number | undefined;
   /** Headers, which the handler finds in its context. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The message is not handed out before this many ms have passed. */
@@ -74,6 +80,11 @@ const keyRule = text(
   isKey,
 );
 
+const priorityRule: Rule<number> = (value, option) => {
+  if (typeof value === 'number' && isPriority(value)) return value;
+  throw invalid(option, `a whole number from 0 to ${HIGHEST_PRIORITY}`, value);
+};
+
 /** Every setting. docs/options.md shows the same ones. */
 export const SETTINGS = {
   id: {
@@ -82,6 +93,7 @@ export const SETTINGS = {
     verbs: ['enqueue', 'emit', 'send'],
   },
   key: { rule: keyRule, method: 'key', verbs: ['enqueue', 'emit', 'send'] },
+  priority: { rule: priorityRule, method: 'priority', verbs: ['enqueue', 'emit', 'send'] },
   headers: { rule: headersRule, method: 'headers', verbs: ['enqueue', 'emit', 'send'] },
   delayMs: { rule: wholeNumber('milliseconds', 0), method: 'delay', verbs: ['enqueue'] },
   deliverAt: { rule: dateRule, method: 'deliverAt', verbs: ['enqueue'] },

@@ -55,6 +55,14 @@ export class RedisQueueRecordBuilder<T> {
     return this.#with({ key: checked('key', key) });
   }
 
+  /**
+   * From 0 to 9, higher first; 4 for messages without one. While messages of higher priorities wait, every tenth one that is
+   * handed out comes from the lower ones in turn. Among messages of one key the order stays that of Redis.
+   */
+  priority(priority: number): this {
+    return this.#with({ priority: checked('priority', priority) });
+  }
+
   /** Adds headers, which the handler finds in its context. */
   headers(headers: Readonly<Record<string, string>>): this {
     checked('headers', headers);

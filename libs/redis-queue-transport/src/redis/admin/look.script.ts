@@ -1,20 +1,17 @@
 import { Script, readArray, readBuffer, readNumber, readTexts } from '../script/script.js';
+import { countsByPriority, orderOfWaiting } from '../../core/admin/order-of-waiting.js';
+import { WAITING_SEEN, readWaitingSeen } from './waiting.script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { boundIn } from '../../core/broker/bound.js';
 import { IN_LANES } from '../script/lanes-lua.js';
 import { countIn } from '../lanes/keys-in-use.js';
 
-/** Long enough for any header that people write. */
-const HEAD_BYTES = 4_096;
-/** The first element is read if the list, judged by its first node, takes less than this. */
-const SURELY_SMALL_BYTES = 1_048_576;
-/** Or if that is less than this for each element, since a node holds up to some dozens of small elements. */
-const SMALL_FOR_ONE_BYTES = 32_768;
 /** Most consumers named at once. */
 export const MOST_NAMES = 1_000;
 
 export interface Look {
   readonly waiting: number;
+  readonly byPriority: Readonly<Record<number, number>>;
   readonly inLanes: number;
   readonly suspects: number;
   readonly delayed: number;
@@ -34,19 +31,15 @@ export interface Look {
 }
 
 /**
- * Looks at one queue without reading through it. Replies with { how many wait, how many of them are suspects, how many
- * are delayed, how many dead letters there are, 1 if it is paused, the beginning of the first waiting element, Redis's
- * time in ms, how many consumers it has, some of their names, { messages that expired, were repeated, dropped dead
+ * Looks at one queue without reading through it. Replies with { what waits ({@link WAITING_SEEN}), how many
+ * suspects there are, how many are delayed, how many dead letters there are, 1 if it is paused, Redis's time in ms, how many consumers it has, some of their names, { messages that expired, were repeated, dropped dead
  * letters, dropped copies }, the bound or text that is no number, how many are in lanes }.
- *
- * No command reads a part of an element, so a giant at the head would take Redis a second. Sampling the first node of
- * the list costs nothing: MEMORY USAGE multiplies its size by the number of nodes, of which there are at most as many
- * as elements. So the result, divided by the elements, is never more than what the first node takes, and not much less.
  */
 export const look = new Script({
   action: 'look at a queue',
   keys: [
     'waiting',
+    'levels',
     'suspects',
     'delayed',
     'dead',
@@ -58,24 +51,15 @@ export const look = new Script({
   ],
   args: [],
   readsOnly: true,
-  shared: [NOW_MS],
+  shared: [NOW_MS, WAITING_SEEN],
   lua: `
 local now = nowMs()
-local length = redis.call('LLEN', waiting)
-local head = ''
-if length > 0 then
-  local sampled = redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', 1)
-  if sampled <= ${SURELY_SMALL_BYTES} or sampled / length <= ${SMALL_FOR_ONE_BYTES} then
-    head = string.sub(redis.call('LINDEX', waiting, 0), 1, ${HEAD_BYTES})
-  end
-end
 return {
-  length,
+  waitingSeen(),
   redis.call('LLEN', suspects),
   redis.call('ZCARD', delayed),
   redis.call('XLEN', dead),
   redis.call('EXISTS', paused),
-  head,
   now,
   redis.call('ZCARD', consumers),
   redis.call('ZRANGE', consumers, 0, ${MOST_NAMES - 1}),
@@ -85,13 +69,16 @@ return {
 }
 `,
   read: (reply): Look => {
-    const [waiting, suspects, delayed, dead, isPaused, head, nowMs, ...rest] = readArray(reply);
+    const [seen, suspects, delayed, dead, isPaused, nowMs, ...rest] = readArray(reply);
+    const { length, head, levels } = readWaitingSeen(seen);
+    const parts = orderOfWaiting(levels, length, head);
     const [consumers, names, counts, bound, inLanes] = rest;
     const [expired, repeated, deadLettersDropped, copiesDropped] = readArray(counts).map((count) =>
       Number(count),
     );
     return {
-      waiting: readNumber(waiting),
+      waiting: parts.reduce((sum, part) => sum + part.length, 0),
+      byPriority: countsByPriority(parts),
       inLanes: countIn(readBuffer(inLanes).toString()),
       suspects: readNumber(suspects),
       delayed: readNumber(delayed),
@@ -104,7 +91,7 @@ return {
       maxLength: boundIn(String(bound)),
       consumers: readNumber(consumers),
       names: readTexts(names),
-      head: readBuffer(head),
+      head,
       nowMs: readNumber(nowMs),
     };
   },

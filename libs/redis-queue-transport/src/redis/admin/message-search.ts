@@ -9,6 +9,9 @@ import type { Looked } from './find.script.js';
 import { findDelayed, findInList } from './find.script.js';
 import { scoreOf } from './scored.js';
 
+/** What names a level in the hash `levels`. */
+const LEVEL = /^\d$/;
+
 type Look = (passed: number) => Promise<Looked>;
 
 /** Looks for the message with an id, part by part. Finds where it is, and its element. */
@@ -28,7 +31,7 @@ export class MessageSearch {
    * a later place. One that goes back meanwhile can be missed.
    */
   async find(): Promise<FoundElement | undefined> {
-    const { delayed, waiting, suspects, lane } = this.keys;
+    const { delayed, level, waiting, suspects, lane } = this.keys;
     const isDelayed = await this.#lookThrough((passed) => this.#inDelayed(passed));
     if (isDelayed !== undefined) {
       const dueMs = await this.connection.run('look for a message', (client) =>
@@ -44,7 +47,13 @@ export class MessageSearch {
       const element = found.find((each) => each !== undefined);
       if (element !== undefined) return { place: 'waiting', element };
     }
-    for (const list of [waiting, suspects]) {
+    const levels = await this.connection.run('look for a message', (client) =>
+      client.hkeys(this.keys.levels),
+    );
+    const leveled = levels
+      .filter((field) => LEVEL.test(field))
+      .map((field) => level(Number(field)));
+    for (const list of [...leveled, waiting, suspects]) {
       const element = await this.#inList(list);
       if (element !== undefined) return { place: 'waiting', element };
     }

@@ -12,7 +12,7 @@ export interface Purged {
  */
 export const purge = new Script({
   action: 'purge a queue',
-  keys: ['waiting', 'suspects', 'delayed', 'parked', 'lanes', 'terms', 'resting'],
+  keys: ['waiting', 'levels', 'suspects', 'delayed', 'parked', 'lanes', 'terms', 'resting'],
   args: ['what'],
   shared: [EMPTY_QUEUE],
   lua: `

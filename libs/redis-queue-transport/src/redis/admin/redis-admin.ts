@@ -11,6 +11,8 @@ import type {
   QueueLengths,
   QueueLook,
 } from '../../core/admin/admin-broker.js';
+import { countsByPriority, orderOfWaiting } from '../../core/admin/order-of-waiting.js';
+import type { PartOfList } from '../../core/admin/order-of-waiting.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { drained } from '../../core/process/drained.js';
@@ -21,6 +23,7 @@ import type { ConnectionSource } from '../connection/connection-source.js';
 import type { Redis } from 'ioredis';
 import { processName } from '../connection/process-name.js';
 import { Keys } from '../keys/keys.js';
+import type { QueueKeys } from '../keys/keys.js';
 import { listConsumers } from './consumers.js';
 import { held } from './held.script.js';
 import { heldLists } from './held-lists.js';
@@ -40,6 +43,7 @@ import { purge } from './purge.script.js';
 import { redrive } from './redrive.script.js';
 import { remove } from './remove.script.js';
 import { setPaused } from './set-paused.script.js';
+import { seeWaiting } from './waiting.script.js';
 
 export interface RedisAdminOptions {
   readonly connection: ConnectionSource;
@@ -72,7 +76,7 @@ export class RedisAdmin implements AdminBroker {
 
   async lengths(queue: string): Promise<QueueLengths> {
     const keys = this.#keys.queue(queue);
-    const [waiting, inLanes, suspects, delayed, dead, isPaused, counts, consumers, [bound]] =
+    const [, inLanes, suspects, delayed, dead, isPaused, counts, consumers, [bound]] =
       await this.#run('read lengths', (client) =>
         Promise.all([
           client.llen(keys.waiting),
@@ -87,8 +91,10 @@ export class RedisAdmin implements AdminBroker {
         ]),
       );
     const held = await heldLists(this.#connection, keys);
+    const parts = await this.#partsOfWaiting(keys);
     return {
-      waiting,
+      waiting: parts.reduce((sum, { length }) => sum + length, 0),
+      byPriority: countsByPriority(parts),
       inLanes: countIn(inLanes),
       suspects,
       processing: held.reduce((sum, { length }) => sum + length, 0),
@@ -130,8 +136,26 @@ export class RedisAdmin implements AdminBroker {
     return { ...seen, queue, processing };
   }
 
-  waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
-    return this.#list('peek', this.#keys.queue(queue).waiting, offset, count);
+  async waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
+    const keys = this.#keys.queue(queue);
+    await this.#ready();
+    const elements: Buffer[] = [];
+    let passed = 0;
+    for (const { priority, isOfWaiting, from, length } of await this.#partsOfWaiting(keys)) {
+      const first = Math.max(0, offset - passed);
+      const most = Math.min(length - first, count - elements.length);
+      passed += length;
+      if (most <= 0) continue;
+      const list = isOfWaiting ? keys.waiting : keys.level(priority);
+      elements.push(...(await this.#list('peek', list, from + first, most)));
+    }
+    return elements;
+  }
+
+  /** The connection must be ready. */
+  async #partsOfWaiting(keys: QueueKeys): Promise<readonly PartOfList[]> {
+    const { length, head, levels } = await seeWaiting.run(this.#connection, keys, {});
+    return orderOfWaiting(levels, length, head);
   }
 
   inLane(queue: string, key: string, offset: number, count: number): Promise<readonly Buffer[]> {

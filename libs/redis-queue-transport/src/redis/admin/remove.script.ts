@@ -1,5 +1,7 @@
 import { Script } from '../script/script.js';
+import { USUAL_PRIORITY } from '../../core/message/priority.js';
 import { END_STAY } from '../script/lanes-lua.js';
+import { LEVELS } from '../script/levels-lua.js';
 import { UNPARK } from '../script/parking-lua.js';
 
 /**
@@ -8,18 +10,21 @@ import { UNPARK } from '../script/parking-lua.js';
  */
 export const remove = new Script({
   action: 'remove a message',
-  keys: ['waiting', 'suspects', 'delayed', 'parked', 'lanes', 'terms', 'resting'],
+  keys: ['waiting', 'levels', 'suspects', 'delayed', 'parked', 'lanes', 'terms', 'resting'],
   args: ['element', 'wake'],
-  shared: [UNPARK, END_STAY],
+  shared: [UNPARK, END_STAY, LEVELS],
   lua: `
 local key, wasOut = keyOf(element)
 local out = outOf(key)
+local level = levelOf(element)
 local removed = redis.call('ZREM', delayed, element)
 if removed == 1 and not wasOut then out = nil end
 if removed == 0 then removed = redis.call('LREM', suspects, 1, element) end
 if removed == 0 then removed = redis.call('LREM', waiting, -1, element) end
+if removed == 0 and level ~= ${USUAL_PRIORITY} then removed = redis.call('LREM', levels .. ':' .. level, -1, element) end
 if removed == 1 then
   if out then endStay(key, out) end
+  if level ~= ${USUAL_PRIORITY} then levelsInUse(levels) end
 elseif key then
   removed = redis.pcall('LREM', lanes .. ':' .. key, 1, element) == 1 and 1 or 0
   if removed == 1 then fewerInLanes(1) end

@@ -13,6 +13,7 @@ export const retire = new Script({
     'groups',
     'queues',
     'waiting',
+    'levels',
     'suspects',
     'delayed',
     'dead',

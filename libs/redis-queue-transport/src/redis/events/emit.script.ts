@@ -21,6 +21,7 @@ export type EmitList = Pick<
   | 'waiting'
   | 'parked'
   | 'counts'
+  | 'levels'
   | 'lanes'
   | 'terms'
   | 'suspects'
@@ -42,6 +43,7 @@ const LIST_KEYS = [
   'waiting',
   'parked',
   'counts',
+  'levels',
   'lanes',
   'terms',
   'suspects',
@@ -160,7 +162,7 @@ local function countList(list)
   if not list.most then return end
   list.refusal = refusal('LLEN', list.suspects) or refusal('ZCARD', list.delayed)
   if list.refusal then return list.refusal end
-  list.length = lengthOf(list.waiting, list.suspects, list.delayed, list.lanes)
+  list.length = lengthOf(list.waiting, list.levels, list.suspects, list.delayed, list.lanes)
   list.isDropping = redis.call('HGET', list.terms, 'onFull') == 'drop'
 end
 local function isFull(list) return list.most and list.length >= list.most end
@@ -176,8 +178,10 @@ local function readRoute()
   end
   for i = 1, readNumber() do
     local list = readList()
-    route.refusal = route.refusal or refusal('LLEN', list.waiting)
-    for _, hash in ipairs({ list.parked, list.counts, list.lanes, list.terms }) do
+    local many = redis.pcall('LLEN', list.waiting)
+    route.refusal = route.refusal or type(many) == 'table' and many.err
+    if list.wasEmpty == nil then list.wasEmpty = many == 0 end
+    for _, hash in ipairs({ list.parked, list.counts, list.levels, list.lanes, list.terms }) do
       route.refusal = route.refusal or refusal('HLEN', hash)
     end
     route.refusal = route.refusal or countList(list)
@@ -232,7 +236,7 @@ local function giveCopy(list, element, name)
   elseif #element > tonumber(parkAbove) then
     copy = park(list.parked, list.counts, name, element)
   end
-  enter(list.waiting, list.lanes, list.terms, list.resting, copy)
+  if enter(list.waiting, list.levels, list.lanes, list.terms, list.resting, copy) then list.isOutOfSight = true end
   if list.most then list.length = list.length + 1 end
 end
 
@@ -299,6 +303,10 @@ while at <= #ARGV do
   else
     reply[#reply + 1] = emit(route, element)
   end
+end
+-- Blocked consumers do not see what is in the lists of levels.
+for _, list in pairs(lists) do
+  if list.isOutOfSight and list.wasEmpty then redis.pcall('PUBLISH', list.wake, '') end
 end
 local isRefused = type(reply[2]) == 'string' or type(reply[2]) == 'table' and reply[2][1] == 'full'
 for _, list in pairs(lists) do

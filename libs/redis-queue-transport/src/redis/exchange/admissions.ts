@@ -8,7 +8,7 @@ import type { Admission } from './admit.script.js';
 
 type AdmissionKeys = Pick<
   QueueKeys,
-  'waiting' | 'suspects' | 'roles' | 'consumers' | 'rate' | 'slowed'
+  'waiting' | 'levels' | 'suspects' | 'roles' | 'consumers' | 'rate' | 'slowed'
 > & { readonly processing: string };
 
 /** Keeps the limit of a queue for what one consumer took by a plain command. */

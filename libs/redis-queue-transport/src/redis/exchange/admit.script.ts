@@ -18,7 +18,7 @@ export interface Admission {
  */
 export const admit = new Script({
   action: 'keep the limit of a queue',
-  keys: ['waiting', 'suspects', 'roles', 'processing', 'consumers', 'rate', 'slowed'],
+  keys: ['waiting', 'levels', 'suspects', 'roles', 'processing', 'consumers', 'rate', 'slowed'],
   args: ['consumer', 'limit', 'takesFrom'],
   rows: ['element'],
   shared: [PUT_BACK, SLOWED, LIMIT],
@@ -34,6 +34,7 @@ for i = #ARGV, FIRST + may, -1 do
     redis.call('LREM', processing, -1, ARGV[i])
   end
 end
+fillUp()
 if slowedMs == 0 then countTaken(may) end
 return { may, limited or 0 }
 `,

@@ -4,6 +4,7 @@ import type { RowsOf } from '../script/script.js';
 import { LARGE_BYTES, Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { NOW_MS } from '../script/clock-lua.js';
 import { DELAY, RELEASE_DUE } from '../script/delayed-lua.js';
+import { TAKE_BY_LEVEL } from '../script/levels-lua.js';
 import { END_RESTS } from '../script/lanes-lua.js';
 import { PUT_BACK } from '../script/moving-lua.js';
 import { FORGET_ENDED } from '../script/ids-lua.js';
@@ -83,6 +84,9 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  *
  * It takes from the end `takesFrom` of what waits (a TakingEnd), and puts back what goes to the head there.
  *
+ * If messages of several priorities may wait (`levels` exists), it takes by those, else from `waiting` alone. If it takes
+ * nothing, but the consumer has room and takes by other means, one of a higher priority goes to the head of `waiting`.
+ *
  * With a `limit`, it takes no more than that allows (in the form of LIMIT). If it leaves places free that it had, it wakes
  * the others. With `slowMs`, nothing of the queue is taken for that long, even by consumers without a limit.
  *
@@ -96,6 +100,7 @@ export const exchange = new Script({
   action: 'settle and take messages',
   keys: [
     'waiting',
+    'levels',
     'suspects',
     'roles',
     'processing',
@@ -138,6 +143,7 @@ export const exchange = new Script({
     DELAY,
     RELEASE_DUE,
     PUT_BACK,
+    TAKE_BY_LEVEL,
     FORGET_ENDED,
     UNPARK,
     DROP_DEAD,
@@ -217,7 +223,7 @@ if slowMs ~= '' then
 end
 
 -- One command for what is rarely there.
-local isRare = redis.call('EXISTS', paused, suspects, slowed, resting) > 0
+local isRare = redis.call('EXISTS', paused, suspects, slowed, levels, resting) > 0
 local isPaused = isRare and redis.call('EXISTS', paused) or 0
 local slowedMs = isRare and slowedFor() or 0
 if slowedMs > 0 then limited = { slowedMs, 0, 1 } end
@@ -225,7 +231,7 @@ local isStill = math.max(isPaused, math.min(1, slowedMs))
 local mayTakeNow = tonumber(room)
 if isStill == 1 then
   mayTakeNow = 0
-elseif limit ~= '' and mayTakeNow > 0 and redis.call('EXISTS', waiting, delayed, resting) > 0 then
+elseif limit ~= '' and mayTakeNow > 0 and redis.call('EXISTS', waiting, delayed, levels, resting) > 0 then
   mayTakeNow = mayTake(mayTakeNow, 0)
   room = mayTakeNow
 end
@@ -296,6 +302,18 @@ if isRare or trial ~= '' and trial ~= 'claimIfEmpty' then
   if tried == consumer or isPaused == 1 then return told(suspect and 1 or 0) end
 end
 local most = math.min(take, mayTakeNow)
+isLevelled = isLevelled or isRare and redis.call('EXISTS', levels) == 1
+if isLevelled and isStill == 0 then
+  local wasEmpty = redis.call('EXISTS', waiting) == 0
+  local taken, cut = 0, false
+  if most > 0 then taken, cut = takeByLevel(most, reply, ${FIRST_TAKEN}, ${MOST_TAKEN_BYTES})
+  elseif mayTakeNow > 0 then lead() end
+  -- Others may be blocked while messages are in lists that they do not wait for.
+  if fillUp() and wasEmpty then redis.call('PUBLISH', wake, '') end
+  if cut then reply[8] = cut == 'full' and ${CUT.full} or ${CUT.large} end
+  if limit ~= '' then countTaken(taken) end
+  return told(taken)
+end
 if most == 0 then return told(0) end
 if most == 1 then
   local element = redis.call('LMOVE', waiting, processing, takesFrom, 'RIGHT')

@@ -9,7 +9,7 @@ import { PUT_BACK } from '../script/moving-lua.js';
  */
 export const putBack = new Script({
   action: 'give stray deliveries back',
-  keys: ['waiting', 'suspects', 'processing', 'consumers'],
+  keys: ['waiting', 'levels', 'suspects', 'processing', 'consumers'],
   args: ['consumer', 'seenEndMs', 'takesFrom'],
   rows: ['element'],
   shared: [PUT_BACK],
@@ -23,6 +23,7 @@ ${row.each}
     redis.call('LREM', processing, -1, element)
   end
 end
+fillUp()
 return 1
 `,
   read: (reply) => readNumber(reply) === 1,

@@ -14,7 +14,7 @@ export interface Straying {
   readonly connection: Connection;
   readonly large: LargeElements;
   readonly takesFrom: TakingEnd;
-  readonly keys: Pick<QueueKeys, 'waiting' | 'suspects' | 'consumers'> & {
+  readonly keys: Pick<QueueKeys, 'waiting' | 'levels' | 'suspects' | 'consumers'> & {
     readonly processing: string;
   };
 }

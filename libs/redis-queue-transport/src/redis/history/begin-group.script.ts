@@ -14,7 +14,7 @@ import { RAISE_VERSION } from '../script/index-version-lua.js';
 export const beginGroup = new Script({
   action: 'begin a group',
   growsData: true,
-  keys: ['groups', 'history', 'waiting', 'cursor', 'lanes', 'terms', 'resting'],
+  keys: ['groups', 'history', 'waiting', 'levels', 'cursor', 'lanes', 'terms', 'resting'],
   args: ['queue', 'historyField', 'from', 'wake'],
   shared: [MOVE_EVENTS, RAISE_VERSION],
   lua: `

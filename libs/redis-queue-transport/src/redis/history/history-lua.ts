@@ -43,16 +43,18 @@ end
 local function moveEvents(first, last)
   local entries, rest = readPart(first, last)
   local moved = 0
+  local wasEmpty, isOutOfSight = redis.call('EXISTS', waiting) == 0, false
   for _, entry in ipairs(entries) do
     local element = elementOf(entry[2])
     if element then
-      enter(waiting, lanes, terms, resting, element)
+      if enter(waiting, levels, lanes, terms, resting, element) and wasEmpty then isOutOfSight = true end
       moved = moved + 1
     end
   end
+  if isOutOfSight then redis.call('PUBLISH', wake, '') end
   return moved, rest
 end
 `,
-  ['waiting', 'lanes', 'terms', 'resting'],
+  ['waiting', 'levels', 'lanes', 'terms', 'resting', 'wake'],
   [READ_PART, ENTER],
 );

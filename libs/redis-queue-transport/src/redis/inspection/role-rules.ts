@@ -5,29 +5,32 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
   producer: `
     &rq:event:* &rq:history:* &rq:{*}:wake &rq:{*}:wake:* ~rq:queues ~rq:groups ~rq:{*}:waiting
     ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:parked ~rq:{*}:counts ~rq:{*}:roles
-    ~rq:{*}:lanes ~rq:{*}:terms ~rq:{*}:emitted ~rq:{*}:history ~rq:{*}:history:count ~rq:{*}:resting
-    ~rq:{reply:*}:refused +client|id +client|setname +eval +evalsha +exec +hello +hget +hgetall +hlen
-    +hmget +info +llen +multi +ping +pttl +publish +time +xlen +zcard +zcount +zscore
-    (~rq:{*}:waiting ~rq:{*}:lanes:* +rpush) (~rq:{*}:lanes:* +exists +llen) (~rq:{*}:resting +exists)
-    (~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:emitted ~rq:{*}:resting +zadd) (~rq:{*}:resting:* +get +psetex)
-    (~rq:{*}:ids ~rq:{*}:emitted +pexpire +zremrangebyrank) (~rq:queues ~rq:{*}:parked +hset +hsetnx)
-    (~rq:{*}:parked +hdel) (~rq:{*}:counts ~rq:{*}:lanes +hincrby) (~rq:{*}:lanes +hset +hsetnx)
-    (~rq:{*}:history +xadd +xtrim) (~rq:{*}:history:count +incr +incrby) (~rq:{reply:*}:replies +blmpop)
+    ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:terms ~rq:{*}:emitted ~rq:{*}:history
+    ~rq:{*}:history:count ~rq:{*}:resting ~rq:{reply:*}:refused +client|id +client|setname +eval +evalsha
+    +exec +hello +hget +hgetall +hlen +hmget +info +llen +multi +ping +pttl +publish +time +xlen +zcard
+    +zcount +zscore (~rq:{*}:waiting ~rq:{*}:levels:* ~rq:{*}:lanes:* +rpush)
+    (~rq:{*}:lanes:* +exists +llen) (~rq:{*}:waiting ~rq:{*}:levels ~rq:{*}:resting +exists)
+    (~rq:{*}:levels +hkeys +hset) (~rq:{*}:delayed ~rq:{*}:ids ~rq:{*}:emitted ~rq:{*}:resting +zadd)
+    (~rq:{*}:resting:* +get +psetex) (~rq:{*}:ids ~rq:{*}:emitted +pexpire +zremrangebyrank)
+    (~rq:queues ~rq:{*}:parked +hset +hsetnx) (~rq:{*}:parked +hdel)
+    (~rq:{*}:counts ~rq:{*}:lanes +hincrby) (~rq:{*}:lanes +hset +hsetnx) (~rq:{*}:history +xadd +xtrim)
+    (~rq:{*}:history:count +incr +incrby) (~rq:{reply:*}:replies +blmpop)
     (~rq:{reply:*}:parked:* +get +unlink) (~rq:{reply:*}:refused +hset +pexpire)
 `,
   consumer: `
     &rq:event:* &rq:history:* &rq:{*}:wake &rq:{*}:wake:* ~rq:queues ~rq:groups ~rq:{*}:waiting
     ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:roles ~rq:{*}:delayed
     ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:handled ~rq:{*}:parked ~rq:{*}:paused ~rq:{*}:rate ~rq:{*}:slowed
-    ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:resting ~rq:{*}:resting:* ~rq:{*}:cursor
-    ~rq:{*}:history ~rq:{*}:history:count ~rq:{reply:*}:replies ~rq:{reply:*}:refused ~rq:{reply:*}:added
-    +client|id +client|setname +client|unblock +eval +evalsha +exec +exists +get +hello +hexists +hget
-    +hgetall +hlen +hmget +info +llen +lpos +multi +ping +pttl +subscribe +time +xlen +xrange +xrevrange
-    +zcard +zcount +zrange +zscore
-    (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:processing:* +blmove +lmove +lpush +rpush)
-    (~rq:{*}:waiting ~rq:{*}:processing:* +lrange +ltrim)
+    ~rq:{*}:terms ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:resting
+    ~rq:{*}:resting:* ~rq:{*}:cursor ~rq:{*}:history ~rq:{*}:history:count ~rq:{reply:*}:replies
+    ~rq:{reply:*}:refused ~rq:{reply:*}:added +client|id +client|setname +client|unblock +eval +evalsha
+    +exec +exists +get +hello +hexists +hget +hgetall +hlen +hmget +info +llen +lpos +multi +ping +pttl
+    +subscribe +time +xlen +xrange +xrevrange +zcard +zcount +zrange +zscore
+    (~rq:{*}:waiting ~rq:{*}:levels:* ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:processing:* +blmove +lmove +lpush +rpush)
+    (~rq:{*}:waiting ~rq:{*}:processing:* +lindex +lrange +ltrim)
+    (~rq:{*}:levels +del +hdel +hkeys +hset)
     (~rq:{*}:waiting ~rq:{*}:processing:* ~rq:{*}:delayed +memory|usage)
-    (~rq:{*}:processing:* +lindex +linsert +lrem +lset)
+    (~rq:{*}:processing:* +linsert +lrem +lset)
     (~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:resting +zadd +zrem)
     (~rq:{*}:delayed ~rq:{*}:handled +zadd +zremrangebyrank) (~rq:{*}:delayed +zremrangebyscore)
     (~rq:{*}:handled +pexpire) (~rq:{*}:dead +xadd +xdel +xtrim) (~rq:{*}:counts ~rq:{*}:lanes +hincrby)
@@ -41,13 +44,15 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
   administrator: `
     &rq:{*}:wake ~rq:queues ~rq:groups ~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:processing:*
     ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked
-    ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:terms ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:resting
-    ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget
-    +hscan +info +lindex +llen +lrange +publish +time +xlen +xrange +xrevrange +zcard +zrange +zscore
+    ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:terms ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes
+    ~rq:{*}:lanes:* ~rq:{*}:resting ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists
+    +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen +lrange +publish +time +xlen +xrange
+    +xrevrange +zcard +zrange +zscore
     (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
-    (~rq:{*}:waiting ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush)
-    (~rq:{*}:lanes +hdel +hincrby +hset +hsetnx) (~rq:{*}:suspects +lrem +ltrim)
-    (~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:history +unlink)
+    (~rq:{*}:waiting ~rq:{*}:levels:* ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush)
+    (~rq:{*}:levels +del +hdel +hset) (~rq:{*}:lanes +hdel +hincrby +hset +hsetnx)
+    (~rq:{*}:suspects +lrem +ltrim)
+    (~rq:{*}:waiting ~rq:{*}:levels:* ~rq:{*}:suspects ~rq:{*}:delayed ~rq:{*}:history +unlink)
     (~rq:{*}:delayed ~rq:{*}:resting +zadd +zrem) (~rq:{*}:delayed +zremrangebyrank)
     (~rq:{*}:resting +zcount) (~rq:{*}:resting:* +get +psetex) (~rq:{*}:dead +del +xdel)
     (~rq:{*}:parked +hdel) (~rq:{*}:paused +del +set) (~rq:{*}:cursor ~rq:{*}:terms +del)
@@ -56,8 +61,9 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
   observer: `
     ~rq:queues ~rq:groups ~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:consumers
     ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked ~rq:{*}:paused
-    ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:terms ~rq:{*}:history +client|id +client|setname +eval +evalsha
-    +exists +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen +lrange +time +xlen +xrange
-    +xrevrange +zcard +zrange +zscore (~rq:{*}:waiting ~rq:{*}:lanes:* +memory|usage)
+    ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:terms ~rq:{*}:history
+    +client|id +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget +hscan +info
+    +lindex +llen +lrange +time +xlen +xrange +xrevrange +zcard +zrange +zscore
+    (~rq:{*}:waiting ~rq:{*}:lanes:* +memory|usage)
 `,
 };

@@ -43,6 +43,8 @@ export class Keys {
       wakeOf: (process) => `${this.#channels}:{${queue}}:wake:${process}`,
       counts: `${base}:counts`,
       terms: `${base}:terms`,
+      levels: `${base}:levels`,
+      level: (priority) => `${base}:levels:${priority}`,
       lanes: `${base}:lanes`,
       lane: (key) => `${base}:lanes:${key}`,
       resting: `${base}:resting`,
@@ -156,6 +158,13 @@ export interface QueueKeys {
   readonly counts: string;
   /** Hash: the terms by which the queue is served, and `by`, the process that recorded them last. */
   readonly terms: string;
+  /**
+   * Hash: the priorities (but the usual one) of which messages may wait, and `turn`, which counts what was taken while
+   * several had some. Absent while none waits.
+   */
+  readonly levels: string;
+  /** List: the waiting messages of one priority; taken and added like those in `waiting`, which has the usual one. */
+  readonly level: (priority: number) => string;
   /**
    * Hash: for each key, how many of its messages are out: in `waiting`, held, suspects, or delayed for a retry. And under
    * a name that is no key, how many messages are in lanes.

@@ -12,7 +12,7 @@ const MOST_EMPTIED = 1_000;
  */
 export const emptyLanes = new Script({
   action: 'purge a queue',
-  keys: ['waiting', 'parked', 'lanes', 'terms', 'resting'],
+  keys: ['waiting', 'levels', 'parked', 'lanes', 'terms', 'resting'],
   args: [],
   rows: ['key'],
   shared: [UNPARK, END_STAY, READ_IN_STEPS],

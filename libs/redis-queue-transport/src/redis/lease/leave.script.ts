@@ -11,7 +11,7 @@ import { END_ROLES } from '../script/roles-lua.js';
  */
 export const leave = new Script({
   action: 'leave a queue',
-  keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
+  keys: ['waiting', 'levels', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
   args: ['consumer', 'fenceMs', 'wake', 'takesFrom'],
   shared: [NOW_MS, GIVE_BACK, END_ROLES],
   lua: `

@@ -28,7 +28,7 @@ const MOST_COUNTED = 1_000_000;
  */
 export const reclaim = new Script({
   action: 'reclaim deliveries',
-  keys: ['waiting', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
+  keys: ['waiting', 'levels', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
   args: ['consumer', 'seenEndMs', 'fenceMs', 'newId', 'wake', 'isLastFound', 'takesFrom'],
   shared: [NOW_MS, PUT_BACK, END_ROLES],
   lua: `
@@ -81,6 +81,7 @@ while moved < ${MOST_RETURNED} and bytes < ${MOST_RETURNED_BYTES} do
   end
   redis.call('LTRIM', processing, 0, -2)
 end
+fillUp()
 local left = redis.call('LLEN', processing)
 if left > 0 then return { moved, left, isFound and 1 or 0 } end
 

@@ -47,6 +47,7 @@ export class RedisLease implements Lease {
   readonly #held = new HeldElements();
   readonly #lists: {
     readonly waiting: string;
+    readonly levels: string;
     readonly suspects: string;
     readonly processing: string;
   };
@@ -76,8 +77,8 @@ export class RedisLease implements Lease {
     private readonly at: LeaseSurroundings,
   ) {
     const { blocking, commands, keys, mayMeetLarge, takesFrom } = at;
-    const { waiting, suspects } = keys;
-    this.#lists = { waiting, suspects, processing: keys.processing(consumer) };
+    const { waiting, levels, suspects } = keys;
+    this.#lists = { waiting, levels, suspects, processing: keys.processing(consumer) };
     this.#careful = new CarefulTaking(commands, this.#lists, takesFrom, mayMeetLarge);
     this.#admissions = new Admissions(consumer, terms.limit, at, {
       ...keys,

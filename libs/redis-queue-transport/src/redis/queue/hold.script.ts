@@ -20,7 +20,7 @@ export interface HoldReply {
 }
 
 /**
- * Adds messages that have a key or terms of their own, or whose queue may have a bound. Each row has the element, the
+ * Adds messages that have a key, a priority or terms of their own, or whose queue may have a bound. Each row has the element, the
  * Redis time in ms at which it is due or 0, its id, the window in ms within which the id is taken once or 0, and the name
  * under which its body has just been parked or nothing. Unlike most scripts it is refused while Redis is full: it takes
  * messages in.
@@ -37,6 +37,7 @@ export const hold = new Script({
   growsData: true,
   keys: [
     'waiting',
+    'levels',
     'suspects',
     'delayed',
     'ids',
@@ -55,14 +56,16 @@ local now = nowMs()
 
 forgetEnded(ids, now)
 -- Read before anything is added: a key of another type must refuse all of the messages, not only the later ones.
-redis.call('LLEN', waiting)
+local wasEmpty = redis.call('LLEN', waiting) == 0
+redis.call('HLEN', levels)
 redis.call('HLEN', parked)
 redis.call('HLEN', counts)
 redis.call('ZCARD', delayed)
 redis.call('HLEN', lanes)
 local bound = boundOf(terms)
-local length = bound and lengthOf(waiting, suspects, delayed, lanes) or 0
+local length = bound and lengthOf(waiting, levels, suspects, delayed, lanes) or 0
 local reply = { bound or 0, 0 }
+local isOutOfSight = false
 ${row.each}
   local due, window = tonumber(dueMs), tonumber(windowMs)
   local takenUntil = window > 0 and redis.call('ZSCORE', ids, id)
@@ -72,7 +75,9 @@ ${row.each}
   if isNew and due > now then
     delay(due, element)
   elseif isNew then
-    refusal = enterOrRefuse(waiting, lanes, terms, resting, element)
+    local isInLevel
+    refusal, isInLevel = enterOrRefuse(waiting, levels, lanes, terms, resting, element)
+    if isInLevel and wasEmpty then isOutOfSight = true end
     isNew = not refusal
   end
   if isNew then length = length + 1 end
@@ -89,6 +94,7 @@ end
 reply[2] = length
 tellDue()
 if firstRest(resting) then tellKeeper(roles, wake, firstRest(resting)) end
+if isOutOfSight then redis.call('PUBLISH', wake, '') end
 return reply
 `,
   read: (reply): HoldReply => {

@@ -5,11 +5,11 @@ import { Script, readArray, readNumber } from '../script/script.js';
 /** Counts the messages that a bound counts. Replies with { how many there are, the bound or 0 }. */
 export const readLength = new Script({
   action: 'read the length of a queue',
-  keys: ['waiting', 'suspects', 'delayed', 'lanes', 'terms'],
+  keys: ['waiting', 'levels', 'suspects', 'delayed', 'lanes', 'terms'],
   args: [],
   readsOnly: true,
   shared: [LENGTH],
-  lua: `return { lengthOf(waiting, suspects, delayed, lanes), boundOf(terms) or 0 }`,
+  lua: `return { lengthOf(waiting, levels, suspects, delayed, lanes), boundOf(terms) or 0 }`,
   read: (reply): QueueLength => {
     const [length, bound] = readArray(reply);
     return { length: readNumber(length), maxLength: readBound(bound) };

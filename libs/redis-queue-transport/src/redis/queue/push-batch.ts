@@ -2,6 +2,7 @@ import type { PushTerms } from '../../core/broker/broker.js';
 import { parkedElement } from '../../core/message/envelope.js';
 import type { Element } from '../../core/message/envelope.js';
 import { keyOf } from '../../core/message/key.js';
+import { USUAL_PRIORITY, priorityOf } from '../../core/message/priority.js';
 import { QueueFullError, RedisRefusedError } from '../../core/errors/call-errors.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import { newBodyName } from './body-name.js';
@@ -304,7 +305,9 @@ function isLargeElement({ element }: Push): boolean {
 
 function wayOf(element: Element, terms: PushTerms | undefined): Way {
   const isPlain = terms?.dueMs === undefined && terms?.deduplicateMs === undefined;
-  return isPlain && keyOf(element) === undefined ? 'append' : 'hold';
+  return isPlain && keyOf(element) === undefined && priorityOf(element) === USUAL_PRIORITY
+    ? 'append'
+    : 'hold';
 }
 
 function rowOf({ messageId, terms }: Push, element: Element, name: string): HoldRow {

@@ -1,4 +1,5 @@
 import { LANES } from './lanes-lua.js';
+import { LEVEL_OF } from './levels-lua.js';
 import { PUT_BACK } from './moving-lua.js';
 import { TELL_KEEPER } from './roles-lua.js';
 import { LARGE_BYTES } from './script.js';
@@ -52,7 +53,7 @@ const OFFERED_BYTES = 96;
 const LATEST_DUE_MS = 2 ** 31;
 
 /**
- * Moves delayed messages that are due to the head of the queue, the earliest first, as the Lua function
+ * Moves delayed messages that are due to the head of their levels, the earliest first, as the Lua function
  * `releaseDue(now, isPaused)`. There must be delayed messages. It moves no more than this consumer has places for now
  * (`room`): more would stay at the head, and what comes due next would overtake them. If it has no place, it moves one,
  * for another consumer that waits, as long as the queue is empty. It moves none while the queue is paused. One that was
@@ -118,12 +119,14 @@ local function releaseDue(now, isPaused)
     -- Nothing may fail from here until it is back: suspects that are no list would lose it.
     if first then
       redis.call('LLEN', suspects)
+      redis.call('HLEN', levels)
+      for _, one in ipairs({ first, unpack(due) }) do redis.call('LLEN', levels .. ':' .. levelOf(one)) end
       if takesFrom == 'RIGHT' then redis.call('LTRIM', waiting, 0, -2) else redis.call('LTRIM', waiting, 1, -1) end
     end
     for i = most, 1, -1 do
       if goes[i] then putBack(due[i]) end
     end
-    if first then redis.call(takesFrom == 'RIGHT' and 'RPUSH' or 'LPUSH', waiting, first) end
+    if first then putBack(first) end
     redis.call('ZREMRANGEBYRANK', delayed, 0, most - 1)
     if room == '0' and goes[1] then redis.call('HSET', roles, 'offered', string.sub(due[1], 1, ${OFFERED_BYTES})) end
   end
@@ -144,6 +147,7 @@ end
   [
     'delayed',
     'waiting',
+    'levels',
     'suspects',
     'roles',
     'lanes',
@@ -154,5 +158,5 @@ end
     'readsLarge',
     'takesFrom',
   ],
-  [PUT_BACK, LANES],
+  [PUT_BACK, LANES, LEVEL_OF],
 );

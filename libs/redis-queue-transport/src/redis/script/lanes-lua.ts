@@ -1,21 +1,20 @@
-import {
-  KEY_WINDOW,
-  MOST_DIGITS,
-  MOST_KEY_BYTES,
-  MOST_NAME_BYTES,
-} from '../../core/message/key.js';
+import { KEY_WINDOW, MOST_KEY_BYTES } from '../../core/message/key.js';
+import { USUAL_PRIORITY } from '../../core/message/priority.js';
 import { BURST_PART } from '../../core/broker/limit.js';
 import { PER_KEY } from '../../core/broker/per-key.js';
+import { BEHIND_COUNTS, KEY_CHARACTERS } from './front-lua.js';
+import { LEVEL_OF, TO_ITS_LEVEL } from './levels-lua.js';
 import { SharedLua } from './shared-lua.js';
 
 /** The field as a Lua pattern. */
-const KEY = String.raw`"key":"([%w_.!~*\'()%%-]+)"[,}]`;
+const KEY = `"key":"(${KEY_CHARACTERS}+)"[,}]`;
 
 /**
  * Finds the key of an element, as the Lua function `keyOf(element)`, by the rule of core/message/key.ts. Returns it as it is
  * written, and whether the element was handed out before; nothing for most elements, which have no key.
  */
-export const KEY_OF = new SharedLua(`
+export const KEY_OF = new SharedLua(
+  `
 local function keyOf(element)
   -- This byte alone tells most elements.
   local tenth = string.byte(element, 10)
@@ -28,23 +27,15 @@ local function keyOf(element)
   end
   if string.sub(element, 1, 7) ~= '{"rq":1' then return end
   local front = string.sub(element, 1, ${KEY_WINDOW})
-  local at = 8
-  -- Skips a field, if it is there and has no more bytes than it may.
-  local function skip(field, most)
-    local value, behind = string.match(front, field, at)
-    if not value or #value > most then return false end
-    at = behind
-    return true
-  end
-  local wasOut = skip('^,"crashes":(%d+)()', ${MOST_DIGITS})
-  wasOut = skip('^,"attempt":(%d+)()', ${MOST_DIGITS}) or wasOut
-  skip('^,"parked":"([%w_-]+)"()', ${MOST_NAME_BYTES})
-  skip('^,"postponed":(%d+)()', ${MOST_DIGITS})
+  local at, wasOut = behindCounts(front)
   local key = string.match(front, '^,${KEY}', at)
   if not key or #key > ${MOST_KEY_BYTES} then return end
   if string.find(element, '\\n', 1, true) then return key, wasOut end
 end
-`);
+`,
+  [],
+  [BEHIND_COUNTS],
+);
 
 /** Name of a field of the hash `lanes` that no key has: how many messages are in lanes. */
 export const IN_LANES = ':waiting';
@@ -164,31 +155,34 @@ end
 );
 
 /**
- * Adds an element that was not out before to the end of the queue or of its lane. A lane of another type holds no messages:
+ * Adds an element that was not out before to the end of its level or of its lane. A lane of another type holds no messages:
  *
- * - `enterOrRefuse(waiting, lanes, terms, resting, element)` then changes nothing, and returns Redis's refusal, for a sender;
- * - `enter(waiting, lanes, terms, resting, element)` then adds to the queue what Redis holds already.
+ * - `enterOrRefuse(waiting, levels, lanes, terms, resting, element)` then changes nothing, and returns Redis's refusal, for a
+ *   sender;
+ * - `enter(waiting, levels, lanes, terms, resting, element)` then adds to the queue what Redis holds already.
+ *
+ * Both return last whether it is in the list of a level, where blocked consumers do not see it: if nothing waited before, the
+ * caller wakes them.
  */
 export const ENTER = new SharedLua(
   `
-local function enterOrRefuse(waiting, lanes, terms, resting, element)
+local function enterOrRefuse(waiting, levels, lanes, terms, resting, element)
   local key = keyOf(element)
-  if not key or goesOut(lanes, terms, resting, key) then
-    redis.call('RPUSH', waiting, element)
-  else
-    return toLane(lanes, key, element)
-  end
+  if key and not goesOut(lanes, terms, resting, key) then return toLane(lanes, key, element), false end
+  return nil, toItsLevel(waiting, levels, element)
 end
-local function enter(waiting, lanes, terms, resting, element)
-  if enterOrRefuse(waiting, lanes, terms, resting, element) then redis.call('RPUSH', waiting, element) end
+local function enter(waiting, levels, lanes, terms, resting, element)
+  local refusal, isInLevel = enterOrRefuse(waiting, levels, lanes, terms, resting, element)
+  if refusal then return toItsLevel(waiting, levels, element) end
+  return isInLevel
 end
 `,
   [],
-  [LANES],
+  [LANES, TO_ITS_LEVEL],
 );
 
 /**
- * Lets the next of a key go on when an element is gone for good: from its lane to the end of the queue or, if the lane is
+ * Lets the next of a key go on when an element is gone for good: from its lane to the end of its level or, if the lane is
  * empty, one less is out. In two functions, since a key of another type must refuse it before anything is changed:
  * `outOf(key)` reads how many are out, and `endStay(key, out)` does the rest. A key of which nothing is counted frees nobody:
  * somebody put the element into a list by hand.
@@ -204,6 +198,14 @@ end
 local function fewerInLanes(many)
   if countInLanes(lanes, -many) <= 0 then redis.call('HDEL', lanes, '${IN_LANES}') end
 end
+-- From the end of the queue to that of its level.
+local function sortIn(element)
+  local level = levelOf(element)
+  if level == ${USUAL_PRIORITY} or redis.call('EXISTS', levels) == 0 and redis.call('LLEN', waiting) == 1 then return end
+  redis.call('HSET', levels, level, 1)
+  redis.call('RPUSH', levels .. ':' .. level, element)
+  redis.call('LTRIM', waiting, 0, -2)
+end
 local function goOn(key, left, out)
   local lane = lanes .. ':' .. key
   local perKey, first = perKeyOf(terms), left
@@ -217,7 +219,9 @@ local function goOn(key, left, out)
       if rests then break end
     end
     -- A lane of another type holds no messages.
-    if type(redis.pcall('LMOVE', lane, waiting, 'LEFT', 'RIGHT')) ~= 'string' then break end
+    local element = redis.pcall('LMOVE', lane, waiting, 'LEFT', 'RIGHT')
+    if type(element) ~= 'string' then break end
+    sortIn(element)
     fewerInLanes(1)
     left = left + 1
   end
@@ -227,8 +231,8 @@ local function goOn(key, left, out)
 end
 local function endStay(key, out) goOn(key, out - 1, out) end
 `,
-  ['waiting', 'lanes', 'terms', 'resting'],
-  [LANES],
+  ['waiting', 'levels', 'lanes', 'terms', 'resting'],
+  [LANES, LEVEL_OF],
 );
 
 /**

@@ -1,4 +1,6 @@
 import type { QueueOrder } from '../../core/broker/lease.js';
+import { USUAL_PRIORITY } from '../../core/message/priority.js';
+import { LEVEL_OF, LEVELS } from './levels-lua.js';
 import { SharedLua } from './shared-lua.js';
 
 /** Bounds of what one call gives back. */
@@ -14,20 +16,31 @@ export function takingEnd(order: QueueOrder | undefined): TakingEnd {
 
 /**
  * Puts an element back where it came from, as the Lua function `putBack(element)`: at the head of the suspects if it was
- * running in a process that died, else at the head of the queue, which is the end from which the consumer takes
- * (`takesFrom`).
+ * running in a process that died, else at the head of its level, which is the end from which the consumer takes
+ * (`takesFrom`). Call `fillUp()` behind the last one, so that blocked consumers get what is in the lists of levels.
  */
 export const PUT_BACK = new SharedLua(
   `
+local isLevelled = false
 local function putBack(element)
   -- Its tenth byte alone tells most elements from a suspect's.
   local isSuspect = string.byte(element, 10) == 99 and string.sub(element, 1, 18) == '{"rq":1,"crashes":'
-  if isSuspect then redis.call('LPUSH', suspects, element)
+  if isSuspect then return redis.call('LPUSH', suspects, element) end
+  local level = levelOf(element)
+  if level ~= ${USUAL_PRIORITY} then
+    isLevelled = true
+    redis.call('HSET', levels, level, 1)
+    if takesFrom == 'RIGHT' then redis.call('RPUSH', levels .. ':' .. level, element)
+    else redis.call('LPUSH', levels .. ':' .. level, element) end
   elseif takesFrom == 'RIGHT' then redis.call('RPUSH', waiting, element)
   else redis.call('LPUSH', waiting, element) end
 end
+local function fillUp()
+  return isLevelled and fill(waiting, levels, takesFrom)
+end
 `,
-  ['waiting', 'suspects', 'takesFrom'],
+  ['waiting', 'levels', 'suspects', 'takesFrom'],
+  [LEVEL_OF, LEVELS],
 );
 
 /** Adds an element at the tail of a queue, as the Lua function `append(waiting, element)`. */
@@ -45,13 +58,14 @@ local function giveBack()
   local moved, bytes = 0, 0
   while moved < ${MOST_RETURNED} and bytes < ${MOST_RETURNED_BYTES} do
     local element = redis.call('LINDEX', processing, -1)
-    if not element then return 0 end
+    if not element then break end
     -- Added before it is removed: should a command fail, nothing is lost.
     putBack(element)
     redis.call('LTRIM', processing, 0, -2)
     moved = moved + 1
     bytes = bytes + #element
   end
+  fillUp()
   return redis.call('LLEN', processing)
 end
 `,

@@ -1,4 +1,5 @@
 import { END_STAY } from './lanes-lua.js';
+import { LEVELS } from './levels-lua.js';
 import { LARGE_BYTES } from './script.js';
 import { SharedLua } from './shared-lua.js';
 
@@ -117,6 +118,9 @@ export const EMPTY_QUEUE = new SharedLua(
   `
 local function emptyQueue(what)
   local lists = what == 'delayed' and {} or { suspects, waiting }
+  if what ~= 'delayed' then
+    for level in pairs(levelsInUse(levels)) do lists[#lists + 1] = levels .. ':' .. level end
+  end
   local sets = what == 'waiting' and {} or { delayed }
   local function length()
     local all = 0
@@ -128,6 +132,7 @@ local function emptyQueue(what)
   if not hasKeys and redis.call('EXISTS', parked) == 0 then
     local all = length()
     for _, list in ipairs(lists) do redis.call('UNLINK', list) end
+    levelsInUse(levels)
     for _, set in ipairs(sets) do redis.call('UNLINK', set) end
     return all, 0
   end
@@ -154,6 +159,7 @@ local function emptyQueue(what)
   -- How many may be read at once; none if the first is large, since a large one names no body, and no key is in use.
   -- (Judged by the first node, the memory for each element is no more than what that node takes.)
   local function stepOf(key, many)
+    if not sampled[key] then return 1 end -- the list of a level, whose messages have passed through scripts before
     local least = sampled[key](1) / many
     if hasKeys or least <= ${LARGE_BYTES} then return sampled[key](${STEP}) / many > ${SMALL_BYTES} and 1 or ${STEP} end
     emptied = emptied + 1
@@ -182,9 +188,10 @@ local function emptyQueue(what)
       many = many - removed
     end
   end
+  levelsInUse(levels)
   return emptied, length()
 end
 `,
-  ['waiting', 'suspects', 'delayed', 'lanes', 'terms', 'resting'],
-  [UNPARK, END_STAY],
+  ['waiting', 'levels', 'suspects', 'delayed', 'lanes', 'terms', 'resting'],
+  [UNPARK, END_STAY, LEVELS],
 );
