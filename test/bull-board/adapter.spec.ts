@@ -423,9 +423,9 @@ describe('actions on a queue', () => {
     expect(await admin.peek('work')).toMatchObject([
       { id: 'a', data: { n: 1 }, headers: { h: '1' } },
     ]);
-    expect(await add({ priority: 1 })).toMatchObject({
+    expect(await add({ lifo: true })).toMatchObject({
       status: 500,
-      body: { message: expect.stringMatching(/no option priority/) },
+      body: { message: expect.stringMatching(/no option lifo/) },
     });
     expect((await add({ attempts: 3 })).body['message']).toMatch(/retry\.attempts/);
     expect((await admin.lengths('work')).waiting).toBe(1);

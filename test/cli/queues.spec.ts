@@ -139,6 +139,26 @@ test('messages behind others of their key are counted, listed by key, and shown'
   expect(await run('lanes', 'nowhere')).toMatchObject({ code: 1 });
 });
 
+test('messages of several priorities are sent, counted and shown in the order in which they are taken', async () => {
+  for (const [id, ...priority] of [['a'], ['b', '--priority', '0'], ['c', '--priority', '9']])
+    await run('enqueue', 'mail', `"${id}"`, '--id', id ?? '', ...priority);
+
+  expect(await json('queues', '--every', '0s')).toMatchObject({
+    queues: [{ queue: 'mail', waiting: 3, byPriority: { 9: 1, 4: 1, 0: 1 } }],
+  });
+  expect(await json('peek', 'mail')).toMatchObject({
+    messages: [
+      { id: 'c', priority: 9 },
+      { id: 'a', priority: 4 },
+      { id: 'b', priority: 0 },
+    ],
+  });
+  expect((await run('peek', 'mail')).out).toMatch(
+    /PRIORITY.*\nc .* 9 +"c"\na .* 4 +"a"\nb .* 0 +"b"\n$/,
+  );
+  expect((await run('enqueue', 'mail', '1', '--priority', '10')).code).not.toBe(0);
+});
+
 test('delayed messages are listed and made due', async () => {
   const client = rig.client();
   for (const id of ['a', 'b', 'c'])

@@ -279,7 +279,7 @@ describe('the observation of queues', () => {
     const before = await commandsOfScrape(metrics);
     expect(before.filter((one) => /^(eval|evalsha|hkeys)/.test(one))).toEqual([
       'evalsha 2',
-      'hkeys 1',
+      'hkeys 2', // the list of queues, and the priorities of the only one
     ]);
 
     const fill = 'for i = 1, 1000 do redis.call("RPUSH", KEYS[1], unpack(ARGV)) end';

@@ -13,6 +13,7 @@ export const MESSAGE_OPTIONS = {
   },
   text: { about: 'DATA, or each line, is text and not JSON' },
   key: { value: 'KEY', about: 'messages with the same key are handled one after the other' },
+  priority: { value: 'N', about: 'from 0 to 9; higher ones are handed out first, 4 by default' },
   id: { value: 'ID', about: 'id of the message; without it, one is made' },
   header: {
     short: 'H',

@@ -102,6 +102,7 @@ export function whatOf(call: Call): { file: string | undefined; options: RedisQu
   const options = without({
     id,
     key: given.text('key'),
+    priority: given.count('priority', 0),
     headers: headersOf(call),
     expiresInMs: given.duration('expires-in'),
     deduplicateMs: given.duration('deduplicate'),

@@ -14,6 +14,13 @@ export const MESSAGE_COLUMNS: readonly Column<QueuedMessage>[] = [
   { title: 'DATA', cell: (message) => dataText(message) },
 ];
 
+/** Most queues have no priorities. */
+function columnsFor(messages: readonly QueuedMessage[]): readonly Column<QueuedMessage>[] {
+  if (messages.every(({ priority }) => priority === 4)) return MESSAGE_COLUMNS;
+  const column = { title: 'PRIORITY', isNumber: true, cell: (of: QueuedMessage) => of.priority };
+  return [...MESSAGE_COLUMNS.slice(0, -1), column, ...MESSAGE_COLUMNS.slice(-1)];
+}
+
 export const peek: Command = {
   name: 'peek',
   about: 'show waiting messages, the next one first; they stay where they are',
@@ -46,7 +53,7 @@ export const peek: Command = {
     output.rows(
       { messages: messages.map(shown) },
       messages,
-      MESSAGE_COLUMNS,
+      columnsFor(messages),
       `Nothing waits in "${queue}".`,
     );
     return EXIT.done;
