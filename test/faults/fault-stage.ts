@@ -61,7 +61,7 @@ export class FaultStage {
   async startConsumer(
     options: ConsumerSettings['options'] = {},
     url: ConsumerSettings['url'] = this.rig.redis.url,
-    more: Pick<ConsumerSettings, 'hears' | 'clockAheadMs' | 'limit' | 'sleeps'> = {},
+    more: Pick<ConsumerSettings, 'hears' | 'clockAheadMs' | 'limit' | 'maxLength' | 'sleeps'> = {},
   ): Promise<ConsumerProcess> {
     const { prefix } = this.rig;
     const { queue, journal } = this;
@@ -127,5 +127,6 @@ export class FaultStage {
 function recordOf(message: TestMessage): RedisQueueRecord {
   const record = new RedisQueueRecordBuilder(message).id(message.id);
   if (message.key !== undefined) record.key(message.key);
+  if (message.waitForRoomMs !== undefined) record.waitForRoom(message.waitForRoomMs);
   return record.build();
 }

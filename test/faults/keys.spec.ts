@@ -2,9 +2,9 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { expectTrueCounts } from '../contract/counted-keys.js';
 import type { TestMessage } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
-import type { JournalEntry } from '../support/journal.js';
 import { redisRig } from '../support/redis-rig.js';
 import { FaultStage } from './fault-stage.js';
+import { disorder } from './disorder.js';
 
 const rig = redisRig();
 
@@ -13,40 +13,6 @@ jest.setTimeout(90_000);
 /** How long a handler works, also one that fails. */
 const WORK_MS = 8;
 const RETRY = { attempts: 5, backoff: 'fixed', delayMs: 150 } as const;
-
-/** The place of a message among those of its key. */
-function placeOf(id: string): number {
-  return Number(id.split('-')[1]);
-}
-
-function keyOf(id: string): string {
-  return id.split('-')[0] ?? '';
-}
-
-/**
- * Where the order of a key was broken: a message started after a later one, or while one before it ran. What a killed
- * process ran is over.
- */
-function disorder(entries: readonly JournalEntry[], killed: ReadonlySet<number>): string[] {
-  const found: string[] = [];
-  const latest = new Map<string, number>();
-  const running = new Map<string, JournalEntry>();
-  for (const entry of [...entries].sort((one, other) => one.atMs - other.atMs)) {
-    const { event, id } = entry;
-    const key = keyOf(id);
-    if (event === 'end') running.delete(key);
-    if (event !== 'start') continue;
-    const before = running.get(key);
-    // A handler that fails notes no end: its message starts again, or the next does once that is settled.
-    const runs = before !== undefined && before.id !== id && !killed.has(before.pid);
-    if (runs && entry.atMs - before.atMs < WORK_MS - 1)
-      found.push(`${id} started beside ${before.id}`);
-    if (placeOf(id) < (latest.get(key) ?? 0)) found.push(`${id} started after a later one`);
-    latest.set(key, Math.max(latest.get(key) ?? 0, placeOf(id)));
-    running.set(key, entry);
-  }
-  return found;
-}
 
 function messagesOf(keys: number, each: number): TestMessage[] {
   return Array.from({ length: keys * each }, (_, index) => {
@@ -85,7 +51,7 @@ describe('messages with keys, in several processes', () => {
     const killed = new Set(
       stage.processes.flatMap((each) => (each.hasEnded ? each.journal.map(({ pid }) => pid) : [])),
     );
-    expect(disorder(stage.entries(), killed)).toEqual([]);
+    expect(disorder(stage.entries(), WORK_MS, killed)).toEqual([]);
     const ends = stage.ledger.idsOf('end');
     expect(ends.filter((id) => id.startsWith('p-'))).toEqual(['p-2', 'p-3']);
     // Each attempt beyond the first counts as one.
@@ -105,7 +71,7 @@ describe('messages with keys, in several processes', () => {
     await stage.send(...others);
     await eventually(() => expect(stage.ledger.idsOf('end')).toHaveLength(500), 30_000);
     expect(stage.ledger.idsOf('start')).not.toContain('slow-2');
-    expect(disorder(stage.entries(), new Set())).toEqual([]);
+    expect(disorder(stage.entries(), WORK_MS)).toEqual([]);
     for (const consumer of consumers) consumer.letGo();
     await stage.untilAllHome();
     expect(stage.ledger.idsOf('end').slice(-2)).toEqual(['slow-1', 'slow-2']);

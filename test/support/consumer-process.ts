@@ -25,6 +25,8 @@ export interface TestMessage {
   readonly failsFirst?: boolean;
   /** It is dead-lettered at once. */
   readonly isUseless?: boolean;
+  /** How long its sender waits for room if the queue is full. */
+  readonly waitForRoomMs?: number;
   /** Only takes up room. */
   readonly filler?: string;
 }
@@ -61,6 +63,8 @@ export interface ConsumerSettings {
   >;
   /** What all processes together may do. */
   readonly limit?: RedisQueueLimitOptions;
+  /** How many messages may wait. */
+  readonly maxLength?: number;
   /** The pattern of the live events that it notes. */
   readonly hears?: string;
   /** Gives it a wall clock of its own: see {@link ConsumerProcess.setClock}. */
