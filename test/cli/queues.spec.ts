@@ -128,8 +128,22 @@ test('messages behind others of their key are counted, listed by key, and shown'
   });
   expect(await json('lanes', 'mail')).toEqual({
     lanes: [
-      { key: 'ä b', out: 1, waiting: 2, oldestSentAt: expect.any(String) },
-      { key: 'b', out: 1, waiting: 1, oldestSentAt: expect.any(String) },
+      {
+        key: 'ä b',
+        out: 1,
+        waiting: 2,
+        isPaused: false,
+        restsUntil: null,
+        oldestSentAt: expect.any(String),
+      },
+      {
+        key: 'b',
+        out: 1,
+        waiting: 1,
+        isPaused: false,
+        restsUntil: null,
+        oldestSentAt: expect.any(String),
+      },
     ],
   });
   expect((await run('lanes', 'mail', '--limit', '1')).out).toMatch(/^KEY.*\nä b +1 +2 +20.*\n$/);
@@ -137,6 +151,11 @@ test('messages behind others of their key are counted, listed by key, and shown'
     messages: [{ id: 'a2' }, { id: 'a3' }],
   });
   expect(await run('lanes', 'nowhere')).toMatchObject({ code: 1 });
+  const paused = await run('pause', 'mail', '--key', 'ä b');
+  expect(paused).toMatchObject({ code: 0, out: 'paused: "mail", key "ä b"\n' });
+  expect((await run('lanes', 'mail')).out).toMatch(/\nä b +1 +2 +20.* paused\n/);
+  expect(await json('resume', 'mail', '--key', 'ä b')).toEqual({ resumed: ['mail'], key: 'ä b' });
+  expect((await run('lanes', 'mail')).out).not.toContain('paused');
 });
 
 test('messages of several priorities are sent, counted and shown in the order in which they are taken', async () => {

@@ -299,6 +299,96 @@ export function keyLimitsContract(world: BrokerWorld): void {
     });
   });
 
+  describe('a paused key', () => {
+    test('waits until it is resumed, and other keys pass', async () => {
+      await push('a1', 'b1');
+      const taken = await take();
+      await admin.setKeyPaused(QUEUE, 'a', true);
+      await push('a2', 'b2');
+      expect(ids((await exchange(done(taken))).taken)).toEqual(['b2']);
+      await world.passTime(100 * HOUR_MS, QUEUE);
+      expect(await take()).toEqual([]);
+      await push('a3');
+      expect(await admin.lanes(QUEUE, 10)).toMatchObject([
+        { key: 'a', out: 0, waiting: 2, restsUntilMs: Infinity },
+      ]);
+      await admin.setKeyPaused(QUEUE, 'a', false);
+      expect(ids(await take())).toEqual(['a2']);
+    });
+
+    test('may be one of which nothing is there, and leaves nothing behind when it is resumed', async () => {
+      await admin.setKeyPaused(QUEUE, 'a', true);
+      await admin.setKeyPaused(QUEUE, 'b', true);
+      const nothing = { out: 0, waiting: 0, restsUntilMs: Infinity };
+      expect(await admin.lanes(QUEUE, 10)).toMatchObject([
+        { key: 'a', ...nothing },
+        { key: 'b', ...nothing },
+      ]);
+      expect(await admin.lanes(QUEUE, 1)).toHaveLength(1);
+      await push('a1');
+      expect(await take()).toEqual([]);
+      for (const key of ['a', 'b']) await admin.setKeyPaused(QUEUE, key, false);
+      await exchange(done(await take()));
+      const { out, resting: rests } = await world.dump(QUEUE);
+      expect([out.size, rests.size]).toEqual([0, 0]);
+    });
+
+    test('stays paused when it is paused again, slowed down, or its clock is set back', async () => {
+      await allow({ running: 2, rate: 1, perMs: 60_000 });
+      await push('a1', 'a2');
+      const [first] = await take();
+      if (first === undefined) throw new Error('Nothing was taken.');
+      await admin.setKeyPaused(QUEUE, 'a', true);
+      await admin.setKeyPaused(QUEUE, 'a', true);
+      await exchange([{ ...retry(first, 60_000), slowsKey: true } as Settlement]);
+      await world.passTime(-HOUR_MS, QUEUE);
+      expect(await take()).toEqual([]);
+      await world.passTime(2 * HOUR_MS, QUEUE);
+      expect(ids(await take())).toEqual(['a1']);
+      expect(await lane('a')).toEqual(['a2']);
+    });
+
+    test('lets a retry of what is out go on', async () => {
+      await push('a1');
+      const [first] = await take();
+      await admin.setKeyPaused(QUEUE, 'a', true);
+      const again = first === undefined ? [] : (await exchange([retry(first, 0)])).taken;
+      expect(ids(again)).toEqual(['a1']);
+    });
+
+    test('stays paused when the queue is purged', async () => {
+      await push('a1', 'a2');
+      await admin.setKeyPaused(QUEUE, 'a', true);
+      await admin.purge(QUEUE, 'all');
+      await push('a3');
+      expect(await take()).toEqual([]);
+      expect(await lane('a')).toEqual(['a3']);
+    });
+
+    test('goes at its pace when it is resumed', async () => {
+      await allow({ rate: 1, perMs: HOUR_MS });
+      await push('a1', 'a2');
+      const first = await take();
+      await admin.setKeyPaused(QUEUE, 'a', true);
+      await exchange(done(first));
+      await admin.setKeyPaused(QUEUE, 'a', false);
+      expect(await take()).toEqual([]);
+      const [a] = await admin.lanes(QUEUE, 1);
+      expect(a?.restsUntilMs).toBeGreaterThan(broker.nowMs());
+      expect(a?.restsUntilMs).toBeLessThanOrEqual(broker.nowMs() + HOUR_MS);
+    });
+
+    test('ends with the subscription of a group that is retired', async () => {
+      const group = '@mail/report.asked';
+      await broker.declare({ pattern: 'report.asked', groups: ['mail'] });
+      await broker.publish('report.asked', 'a1', keyed('a', 'a1'));
+      await admin.setKeyPaused(group, 'a', true);
+      await admin.events.retire(group, 'drop');
+      const { out, resting: rests } = await world.dump(group);
+      expect([out.size, rests.size]).toEqual([0, 0]);
+    });
+  });
+
   describe('a key that was slowed down', () => {
     function slowed(it: Buffer, delayMs: number): Settlement {
       return { ...retry(it, delayMs), slowsKey: true } as Settlement;

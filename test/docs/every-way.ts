@@ -355,6 +355,13 @@ export class EveryWay {
     expect(await this.operator.zrange('rq:{at.a.pace}:resting', '(0', '+inf', 'BYSCORE')).toEqual([
       'x',
     ]);
+    await admin.pause('at.a.pace', { key: 'y' });
+    for (const each of [admin, looker])
+      expect(await each.lanes('at.a.pace')).toMatchObject([
+        { key: 'x', isPaused: false, restsUntil: expect.any(Date) },
+        { key: 'y', isPaused: true },
+      ]);
+    await admin.resume('at.a.pace', { key: 'y' });
     expect(await admin.purge('at.a.pace')).toBe(3);
     expect(await this.operator.exists('rq:{at.a.pace}:resting')).toBe(0);
     await admin.resume('at.a.pace');

@@ -83,6 +83,7 @@ interface Types {
   LostLease: library.LostLease;
   ObservedDelivery: library.ObservedDelivery;
   ObservedMessage: library.ObservedMessage;
+  PausedPart: library.PausedPart;
   PeekPage: library.PeekPage;
   QueueConsumer: library.QueueConsumer;
   QueueFill: library.QueueFill;
@@ -151,6 +152,7 @@ const TYPES: readonly (keyof Types)[] = [
   'LostLease',
   'ObservedDelivery',
   'ObservedMessage',
+  'PausedPart',
   'PeekPage',
   'QueueConsumer',
   'QueueFill',

@@ -71,6 +71,7 @@ export type {
 } from './core/broker/health.js';
 export type { DeadLetterFilter } from './core/admin/dead-letter-admin.js';
 export type {
+  PausedPart,
   PeekPage,
   QueueLane,
   QueueOverview,

@@ -12,6 +12,10 @@ const COLUMNS: readonly Column<QueueLane>[] = [
   { title: 'OUT', isNumber: true, cell: ({ out }) => out },
   { title: 'WAITING', isNumber: true, cell: ({ waiting }) => waiting },
   { title: 'OLDEST SENT', cell: ({ oldestSentAt }) => timeText(oldestSentAt) },
+  {
+    title: 'RESTS UNTIL',
+    cell: ({ isPaused, restsUntil }) => (isPaused ? 'paused' : timeText(restsUntil)),
+  },
 ];
 
 export const lanes: Command = {
@@ -19,7 +23,8 @@ export const lanes: Command = {
   about: 'list the keys whose messages wait behind another one, those with most first',
   details: [
     'Out is how many messages of the key consumers may take, hold, or will try again after a pause; the others wait for ' +
-      'those. "redis-queue peek QUEUE --key KEY" shows them.',
+      'those, or until the key may go on (rests until). Paused keys are shown even if none waits. "redis-queue peek QUEUE --key KEY" ' +
+      'shows those that wait.',
   ],
   args: [QUEUE],
   options: { limit: LIMIT },

@@ -18,7 +18,10 @@ export interface AdminBroker {
   waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
   /** Elements in the lane of a key (as it is written), the next one first. */
   inLane(queue: string, key: string, offset: number, count: number): Promise<readonly Buffer[]>;
-  /** The lanes in which most elements wait, the longest first, at most `count`. Costs more the more keys are in use. */
+  /**
+   * The lanes in which most elements wait, the longest first, and behind them keys that are paused and have none there, at
+   * most `count`. Costs more the more keys are in use.
+   */
   lanes(queue: string, count: number): Promise<readonly Lane[]>;
   /** Elements that were running when a process died and wait to run separately, the next one first. */
   suspects(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
@@ -43,6 +46,8 @@ export interface AdminBroker {
   /** Parked bodies by name, without those that do not exist. */
   parkedBodies(queue: string, names: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
   setPaused(queue: string, isPaused: boolean): Promise<void>;
+  /** The same for a key (as it is written). Its rest ends too when it is resumed, whatever it was for. */
+  setKeyPaused(queue: string, key: string, isPaused: boolean): Promise<void>;
   /**
    * Looks for a message by its id; one of them if several have it. A message that moves meanwhile may be missed.
    */
@@ -102,6 +107,8 @@ export interface Lane {
   readonly out: number;
   /** How many are in the lane. */
   readonly waiting: number;
+  /** Until when nothing more of the key goes on, in Redis ms: Infinity for a paused key. Undefined if it may. */
+  readonly restsUntilMs: number | undefined;
   /** The beginning of the first element in it. Empty for a giant. */
   readonly head: Buffer;
 }

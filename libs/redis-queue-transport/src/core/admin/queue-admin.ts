@@ -16,7 +16,7 @@ import { isKey, readKey, writtenKey } from '../message/key.js';
 import { assertNamesQueue } from '../message/queue-name.js';
 import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
-import { text } from '../options/options.js';
+import { nested, text } from '../options/options.js';
 import { PAGE, pageOf, withLargeOf } from './pages.js';
 import type { OffsetPage, Page, Reading } from './pages.js';
 import type { DelayedMessage, FoundMessage, HeldMessage, QueuedMessage } from './queued-message.js';
@@ -40,15 +40,25 @@ export interface UnreadableQueue {
   readonly error: RedisQueueError;
 }
 
-/** The messages of a key that wait behind another message of it. */
+/** A key of which messages wait in its lane, or that is paused. */
 export interface QueueLane {
   readonly key: string;
   /** How many messages of the key are out: consumers may take or hold them, or they are delayed for a retry. */
   readonly out: number;
   /** How many wait behind those. */
   readonly waiting: number;
+  /** The key was paused: nothing more of it goes on until it is resumed. */
+  readonly isPaused: boolean;
+  /** Nothing more of the key goes on before that, because of `perKey.rate` or `SlowDown`. Undefined if it may, or is paused. */
+  readonly restsUntil: Date | undefined;
   /** When the first of those that wait was sent; undefined if it does not say, or is too large to be looked at. */
   readonly oldestSentAt: Date | undefined;
+}
+
+/** What to pause or resume. */
+export interface PausedPart {
+  /** Only this key. Default: the whole queue. */
+  readonly key?: string | undefined;
 }
 
 /** Which waiting messages to list. */
@@ -74,6 +84,7 @@ export type Removal = 'removed' | 'held' | 'unknown';
 const MOST_TRIES = 5;
 
 const keyRule = text('the key of messages', isKey);
+const pausedRule = nested<PausedPart>({ key: keyRule }, { key: undefined });
 const idRule = text('the id of a message', (value) => value !== '');
 
 /** Inspects and manages queues, while consumers run. */
@@ -214,12 +225,19 @@ export class QueueAdmin {
     return 'held';
   }
 
-  pause(queue: string): Promise<void> {
-    return this.broker.setPaused(queue, true);
+  pause(queue: string, of?: PausedPart): Promise<void> {
+    return this.#setPaused(queue, of, true);
   }
 
-  resume(queue: string): Promise<void> {
-    return this.broker.setPaused(queue, false);
+  resume(queue: string, of?: PausedPart): Promise<void> {
+    return this.#setPaused(queue, of, false);
+  }
+
+  async #setPaused(queue: string, of: PausedPart = {}, isPaused: boolean): Promise<void> {
+    const { key } = pausedRule(of, 'options');
+    if (key === undefined) return this.broker.setPaused(queue, isPaused);
+    const written = writtenKey(key);
+    if (written !== undefined) await this.broker.setKeyPaused(queue, written, isPaused);
   }
 
   purge(queue: string, what: PurgedPart | 'all'): Promise<number> {
@@ -280,10 +298,12 @@ function throwWhatIsNoQueues(failed: readonly UnreadableQueue[]): void {
     if (error instanceof RedisRefusedError && error.reply !== 'WRONGTYPE') throw error;
 }
 
-function laneOf({ key, out, waiting, head }: Lane): QueueLane {
+function laneOf({ key, out, waiting, restsUntilMs, head }: Lane): QueueLane {
   const sentAtMs = sentAtOf(head);
   const oldestSentAt = sentAtMs === undefined ? undefined : dateOf(sentAtMs);
-  return { key: readKey(key), out, waiting, oldestSentAt };
+  const isPaused = restsUntilMs === Infinity;
+  const restsUntil = isPaused || restsUntilMs === undefined ? undefined : dateOf(restsUntilMs);
+  return { key: readKey(key), out, waiting, isPaused, restsUntil, oldestSentAt };
 }
 
 function overviewOf({ head, nowMs, ...look }: QueueLook): QueueOverview {

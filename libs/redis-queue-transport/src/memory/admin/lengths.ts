@@ -41,14 +41,16 @@ export function lookAt(name: string, queue: StoredQueue, nowMs: number): QueueLo
   };
 }
 
-/** The longest first. */
-export function lanesOf({ lanes }: StoredQueue, count: number): readonly Lane[] {
-  return [...lanes.byKey]
-    .map(([key, elements]) => ({
+/** The longest first, and behind them paused keys of which none waits. */
+export function lanesOf({ lanes, rests }: StoredQueue, count: number): readonly Lane[] {
+  const paused = [...rests.all].filter(([, { untilMs }]) => untilMs === Infinity);
+  return [...new Set([...lanes.byKey.keys(), ...paused.map(([key]) => key)])]
+    .map((key) => ({
       key,
       out: lanes.out.get(key) ?? 0,
-      waiting: elements.length,
-      head: headOf(elements[0]),
+      waiting: lanes.of(key).length,
+      restsUntilMs: rests.all.get(key)?.untilMs,
+      head: headOf(lanes.of(key)[0]),
     }))
     .sort((a, b) => b.waiting - a.waiting)
     .slice(0, count);

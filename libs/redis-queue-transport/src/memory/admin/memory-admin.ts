@@ -14,6 +14,7 @@ import type {
 import type { EventAdminBroker } from '../../core/admin/event-admin-broker.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import type { Contact } from '../link/contact.js';
+import { endRest, rest } from '../queue/lanes.js';
 import type { Store } from '../store/store.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { advance, purge, removeElement } from './changes.js';
@@ -133,6 +134,13 @@ export class MemoryAdmin implements AdminBroker {
     return this.#call('pause or resume a queue', name, (queue) => {
       queue.isPaused = isPaused;
       queue.wake(isPaused ? 'paused' : 'look');
+    });
+  }
+
+  setKeyPaused(name: string, key: string, isPaused: boolean): Promise<void> {
+    return this.#call('pause or resume a key', name, (queue) => {
+      if (isPaused) rest(queue, key, Infinity);
+      else endRest(queue, key);
     });
   }
 

@@ -1,7 +1,13 @@
 import { DeadLetterAdmin } from '../../core/admin/dead-letter-admin.js';
 import type { DeadLetterFilter } from '../../core/admin/dead-letter-admin.js';
 import type { OffsetPage, Page, Reading } from '../../core/admin/pages.js';
-import type { PeekPage, QueueLane, QueuesOverview, Removal } from '../../core/admin/queue-admin.js';
+import type {
+  PausedPart,
+  PeekPage,
+  QueueLane,
+  QueuesOverview,
+  Removal,
+} from '../../core/admin/queue-admin.js';
 import type {
   DeadLetterEntry,
   DelayedMessage,
@@ -134,7 +140,8 @@ export class RedisQueueAdmin {
 
   /**
    * The lanes in which most messages wait, the longest first: each message waits until an earlier one of its key is
-   * settled. Looks at all keys of which messages are under way, in small steps. Default: the longest 100.
+   * settled, or until its key may go on. Behind them, paused keys of which none waits. Looks at all keys of which messages
+   * are under way, in small steps. Default: the longest 100.
    */
   async lanes(queue: RedisQueueName, page?: Page): Promise<readonly QueueLane[]> {
     return this.admin.lanes(nameOf(queue), page);
@@ -270,13 +277,20 @@ export class RedisQueueAdmin {
   /**
    * Stops handing out messages, on all consumers, until {@link resume}. Running handlers go on, and the queue still
    * accepts messages. A consumer that misses the news notices within 5 s.
+   *
+   * With `key`, only this key is paused: its messages wait in its lane, and other keys pass. Those of it that are out, running
+   * or about to, go on. @throws InvalidOptionError for an unusable key
    */
-  pause(queue: RedisQueueName): Promise<void> {
-    return this.admin.pause(nameOf(queue));
+  async pause(queue: RedisQueueName, of?: PausedPart): Promise<void> {
+    return this.admin.pause(nameOf(queue), of);
   }
 
-  resume(queue: RedisQueueName): Promise<void> {
-    return this.admin.resume(nameOf(queue));
+  /**
+   * Ends a {@link pause} of the queue or, with `key`, of this key. A key goes on even if it waits because of `SlowDown` or
+   * a rate that was higher once. @throws InvalidOptionError for an unusable key
+   */
+  async resume(queue: RedisQueueName, of?: PausedPart): Promise<void> {
+    return this.admin.resume(nameOf(queue), of);
   }
 
   /**

@@ -35,6 +35,7 @@ import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';
 import { boundIn } from '../../core/broker/bound.js';
 import { passOverNewest, passOverOldest } from './pass-over.script.js';
+import { setKeyPaused } from '../lanes/set-key-paused.script.js';
 import { emptyAllLanes, forgetAllRests } from '../lanes/empty-lanes.js';
 import { countIn } from '../lanes/keys-in-use.js';
 import { longestLanes } from '../lanes/longest-lanes.js';
@@ -257,6 +258,13 @@ export class RedisAdmin implements AdminBroker {
     await this.#ready();
     const keys = this.#keys.queue(queue);
     await setPaused.run(this.#connection, keys, { isPaused: isPaused ? 1 : 0, wake: keys.wake });
+  }
+
+  async setKeyPaused(queue: string, key: string, isPaused: boolean): Promise<void> {
+    await this.#ready();
+    const keys = this.#keys.queue(queue);
+    const args = { key, isPaused: isPaused ? 1 : 0, wake: keys.wake };
+    await setKeyPaused.run(this.#connection, keys, args);
   }
 
   async find(queue: string, id: string): Promise<FoundElement | undefined> {

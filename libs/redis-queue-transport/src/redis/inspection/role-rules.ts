@@ -61,9 +61,9 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
   observer: `
     ~rq:queues ~rq:groups ~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:consumers
     ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked ~rq:{*}:paused
-    ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:terms ~rq:{*}:history
-    +client|id +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget +hscan +info
-    +lindex +llen +lrange +time +xlen +xrange +xrevrange +zcard +zrange +zscore
+    ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:terms ~rq:{*}:resting
+    ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget
+    +hscan +info +lindex +llen +lrange +time +xlen +xrange +xrevrange +zcard +zrange +zscore
     (~rq:{*}:waiting ~rq:{*}:lanes:* +memory|usage)
 `,
 };

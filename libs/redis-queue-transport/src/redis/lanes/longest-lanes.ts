@@ -1,7 +1,7 @@
 import type { Lane } from '../../core/admin/admin-broker.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
-import { keysInUse } from './keys-in-use.js';
+import { countIn, keysInUse } from './keys-in-use.js';
 import { LARGE_BYTES } from '../script/script.js';
 import { laneLengths } from './lane-lengths.script.js';
 
@@ -9,13 +9,19 @@ import { laneLengths } from './lane-lengths.script.js';
 const HEADS = 50;
 const NOTHING = Buffer.alloc(0);
 
-/** The lanes in which most elements wait, the longest first. Looks at all keys in use, a part at a time. */
+/** What is known of a lane before its first element is looked at. */
+type Counted = Pick<Lane, 'key' | 'out' | 'waiting'>;
+
+/**
+ * The lanes in which most elements wait, the longest first, and behind them paused keys without any. Looks at all keys in
+ * use, a part at a time.
+ */
 export async function longestLanes(
   connection: Connection,
   keys: QueueKeys,
   count: number,
 ): Promise<readonly Lane[]> {
-  let longest: Omit<Lane, 'head'>[] = [];
+  let longest: Counted[] = [];
   for await (const some of keysInUse(connection, keys)) {
     const lengths = await laneLengths.run(connection, keys, {}, [...some.keys()]);
     // Redis may name a key twice while it looks through them.
@@ -26,11 +32,19 @@ export async function longestLanes(
       .sort((a, b) => b.waiting - a.waiting)
       .slice(0, count);
   }
+  longest.push(...(await pausedOf(connection, keys, longest, count - longest.length)));
   const lanes: Lane[] = [];
   for (let from = 0; from < longest.length; from += HEADS) {
     const part = longest.slice(from, from + HEADS);
     const heads = await headsOf(connection, keys, part);
-    lanes.push(...part.map((lane, at) => ({ ...lane, head: heads[at] ?? NOTHING })));
+    const rests = await restsOf(connection, keys, part);
+    lanes.push(
+      ...part.map((lane, at) => ({
+        ...lane,
+        head: heads[at] ?? NOTHING,
+        restsUntilMs: rests[at],
+      })),
+    );
   }
   return lanes;
 }
@@ -42,7 +56,7 @@ export async function longestLanes(
 async function headsOf(
   connection: Connection,
   { lane }: QueueKeys,
-  lanes: readonly Omit<Lane, 'head'>[],
+  lanes: readonly Counted[],
 ): Promise<readonly Buffer[]> {
   const sampled = await connection.run('list the lanes', (client) =>
     Promise.all(lanes.map(({ key }) => client.memory('USAGE', lane(key), 'SAMPLES', 1))),
@@ -54,4 +68,37 @@ async function headsOf(
     ),
   );
   return heads.map((head) => head ?? NOTHING);
+}
+
+/** Paused keys that are not among these, at most `count`. */
+async function pausedOf(
+  connection: Connection,
+  { lanes, resting }: QueueKeys,
+  known: readonly Counted[],
+  count: number,
+): Promise<readonly Counted[]> {
+  if (count <= 0) return [];
+  const most = known.length + count;
+  const paused = await connection.run('list the lanes', (client) =>
+    client.zrange(resting, '+inf', '+inf', 'BYSCORE', 'LIMIT', 0, most),
+  );
+  const others = paused.filter((key) => !known.some((lane) => lane.key === key)).slice(0, count);
+  const out = await connection.run('list the lanes', (client) =>
+    Promise.all(others.map((key) => client.hget(lanes, key))),
+  );
+  return others.map((key, at) => ({ key, out: countIn(out[at] ?? null), waiting: 0 }));
+}
+
+/** Until when each of them rests, if it does. */
+async function restsOf(
+  connection: Connection,
+  { resting }: QueueKeys,
+  lanes: readonly Counted[],
+): Promise<readonly (number | undefined)[]> {
+  const scores = await connection.run('list the lanes', (client) =>
+    Promise.all(lanes.map(({ key }) => client.zscore(resting, key))),
+  );
+  return scores.map((score) =>
+    score === null ? undefined : score === 'inf' ? Infinity : Number(score),
+  );
 }
