@@ -41,6 +41,7 @@ local function queue_of(name)
   local function term(field) return redis.call('HGET', base .. 'terms', field) or '' end
   local in_lanes = tonumber(redis.call('HGET', queue.lanes, ':waiting') or 0) or 0
   queue.length = redis.call('LLEN', queue.waiting) + in_lanes
+  for level = 0, 9 do queue.length = queue.length + redis.call('LLEN', base .. 'levels:' .. level) end
   redis.call('HLEN', queue.counts)
   if key ~= '' then redis.call('LLEN', queue.lanes .. ':' .. key) end
   queue.running = math.max(1, tonumber(term('perKey.running')) or 1)

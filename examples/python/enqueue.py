@@ -97,9 +97,7 @@ def enqueue_keyed(client, queue, data, message_id, key, headers=None):
 def enqueue_prioritised(client, queue, data, message_id, priority, headers=None):
     """From 0 to 9, higher first. Messages without a priority have 4."""
     keys = Keys(queue)
-    header = {"priority": priority, "id": message_id, "at": now_ms(client)}
-    encoding, body = encode_body(data)
-    element = join_element({**header, **({"headers": headers} if headers else {}), **encoding}, body)
+    element = new_element(message_id, now_ms(client), data, priority=priority, headers=headers)
     if priority == 4:
         client.rpush(keys.waiting, element)
     else:

@@ -155,9 +155,9 @@ def written_key(key):
     return quote(key, safe="!~*'()")
 
 
-def new_element(message_id, at_ms, data, key=None, **fields):
+def new_element(message_id, at_ms, data, key=None, priority=None, **fields):
     """A message to be sent, with its key as it stands in the header. Fields that are None are left out."""
-    front = {"key": key} if key else {}
+    front = {**({"key": key} if key else {}), **({} if priority is None else {"priority": priority})}
     given = {name: value for name, value in fields.items() if value is not None}
     encoding, body = encode_body(data)
     return join_element({**front, "id": message_id, "at": at_ms, **given, **encoding}, body)
