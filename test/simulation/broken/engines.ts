@@ -412,8 +412,9 @@ import { endStay } from '../queue/lanes.js';`,
     edits: [
       {
         file: 'memory/queue/lanes.ts',
-        find: 'return most >= 1 ? most : 1;',
-        replace: 'return most > 1 ? most + 1 : 1;',
+        find: 'if (out >= limit.running || rests.has(key)) return false;',
+        replace:
+          'if ((limit.running > 1 ? out - 1 : out) >= limit.running || rests.has(key)) return false;',
       },
     ],
   },

@@ -12,6 +12,8 @@ export function placesIn(queue: StoredQueue): ReadonlyMap<string, readonly strin
     else known.push(place);
   };
   for (const element of queue.waiting.slice()) add(idOf(element), 'waiting');
+  for (const [level, elements] of queue.levels.byLevel)
+    for (const element of elements) add(idOf(element), `waiting in level ${level}`);
   for (const element of queue.lanes.all) add(idOf(element), 'in a lane');
   for (const element of queue.suspects.slice()) add(idOf(element), 'suspects');
   for (const { element } of queue.delayed.all) add(idOf(element), 'delayed');

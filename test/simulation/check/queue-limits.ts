@@ -101,8 +101,9 @@ export class QueueLimits {
 }
 
 /** How many wait: all that no consumer holds. */
-export function lengthOf({ waiting, suspects, delayed, lanes }: StoredQueue): number {
-  return waiting.length + suspects.length + delayed.length + lanes.all.length;
+export function lengthOf({ waiting, levels, suspects, delayed, lanes }: StoredQueue): number {
+  const inLevels = [...levels.byLevel.values()].flat().length;
+  return waiting.length + inLevels + suspects.length + delayed.length + lanes.all.length;
 }
 
 function namesOf(elements: readonly Buffer[]): string {
