@@ -135,6 +135,7 @@ class Consumer:
                 self.keys.lanes,
                 self.keys.terms,
                 self.keys.levels,
+                self.keys.resting,
             ],
             args=[self.name],
         )
@@ -352,6 +353,7 @@ class Consumer:
         ended_key = "" if is_back else key_of(element)
         own = self.keys
         keys = [own.consumers, own.processing(self.name), own.parked, own.waiting, own.lanes]
+        keys.append(own.resting)
         keys.append(command[1] if command else own.waiting)
         args = [self.name, element, unpark or "", ended_key, *command[:1], *command[2:]]
         answer = self.until_done(lambda: self.settle_script(keys=keys, args=args))

@@ -38,6 +38,7 @@ local function is_bound(value) return type(value) == 'number' and value > 0 and 
 local function queue_of(name)
   local base = prefix .. ':{' .. name .. '}:'
   local queue = { name = name, waiting = base .. 'waiting', lanes = base .. 'lanes', counts = base .. 'counts' }
+  queue.resting = base .. 'resting'
   local function term(field) return redis.call('HGET', base .. 'terms', field) or '' end
   local in_lanes = tonumber(redis.call('HGET', queue.lanes, ':waiting') or 0) or 0
   queue.length = redis.call('LLEN', queue.waiting) + in_lanes
@@ -58,7 +59,8 @@ end
 local function give(queue)
   local lane = queue.lanes .. ':' .. key
   local out = key ~= '' and tonumber(redis.call('HGET', queue.lanes, key) or 0) or 0
-  if out > 0 and (out >= queue.running or redis.call('EXISTS', lane) == 1) then
+  local rests = key ~= '' and redis.call('ZSCORE', queue.resting, key)
+  if rests or out > 0 and (out >= queue.running or redis.call('EXISTS', lane) == 1) then
     redis.call('RPUSH', lane, element)
     redis.call('HINCRBY', queue.lanes, ':waiting', 1)
   else

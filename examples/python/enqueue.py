@@ -88,7 +88,7 @@ def enqueue_keyed(client, queue, data, message_id, key, headers=None):
     written = written_key(key)
     element = new_element(message_id, now_ms(client), data, key=written, headers=headers)
     push_keyed = script(client, "push-keyed")
-    push_keyed(keys=[keys.waiting, keys.lanes, keys.terms], args=[written, element])
+    push_keyed(keys=[keys.waiting, keys.lanes, keys.terms, keys.resting], args=[written, element])
     client.hsetnx(QUEUES, queue, "pushed")
 # endregion keyed
 

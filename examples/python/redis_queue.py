@@ -84,6 +84,7 @@ class Keys:
         self.paused = f"{base}:paused"
         self.levels = f"{base}:levels"
         self.lanes = f"{base}:lanes"
+        self.resting = f"{base}:resting"
         self.terms = f"{base}:terms"
         self.wake = f"{CHANNELS}:{{{queue}}}:wake"
         self.processing = lambda consumer: f"{base}:processing:{consumer}"

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- KEYS: consumers, processing, waiting, delayed, suspects, paused, lanes, terms, levels. ARGV: the consumer.
+-- KEYS: consumers, processing, waiting, delayed, suspects, paused, lanes, terms, levels, resting. ARGV: the consumer.
 -- Replies with { 'leaseLost' }, { 'paused' }, { 'empty' } or { 'message', element, time of Redis in ms }.
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 'leaseLost' } end
 local time = redis.call('TIME')
@@ -26,6 +26,7 @@ end
 local function waits(key)
   local out = tonumber(redis.call('HGET', KEYS[7], key) or 0) or 0
   local most = math.max(1, tonumber(redis.call('HGET', KEYS[8], 'perKey.running') or 1) or 1)
+  if redis.call('ZSCORE', KEYS[10], key) then return true end
   if out > 0 and (out >= most or redis.call('EXISTS', KEYS[7] .. ':' .. key) == 1) then return true end
   redis.call('HSET', KEYS[7], key, out + 1)
   return false

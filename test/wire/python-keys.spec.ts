@@ -73,6 +73,31 @@ test('emit.py --key puts copies behind others of their key, also ours, and each 
   await eventually(() => expect(handled).toEqual([inOrder, inOrder]));
 });
 
+test('the programs let nothing of a paused key go on', async () => {
+  const admin = rig.admin();
+  await rig.finish('enqueue', '--key', 'a', QUEUE, JSON.stringify({ to: TO, text: '1' }));
+  await rig.finish('enqueue', '--key', 'a', QUEUE, JSON.stringify({ to: TO, text: '2' }));
+  await admin.pause(QUEUE, { key: 'a' });
+  await admin.pause(QUEUE, { key: 'b' });
+  await rig.finish('enqueue', '--key', 'b', QUEUE, JSON.stringify({ to: TO, text: '3' }));
+  await rig.consume(QUEUE);
+  await eventually(async () => {
+    const seen = await dump();
+    expect([seen.waiting.length, seen.processing.size]).toEqual([0, 0]);
+    expect(seen.out).toEqual(
+      new Map([
+        ['a', 0],
+        ['b', 0],
+      ]),
+    );
+  });
+  const seen = await dump();
+  expectTrueCounts(seen);
+  expect([seen.lanes.get('a')?.length, seen.lanes.get('b')?.length]).toEqual([1, 1]);
+  for (const key of ['a', 'b']) await admin.resume(QUEUE, { key });
+  await untilFree();
+});
+
 test('consumer.py lets the next of a key go on only when the one before it is settled', async () => {
   const client = rig.nest.client();
   const consumer = await rig.consume(QUEUE);
