@@ -35,6 +35,48 @@ test('queues says which queue is full, and that copies of events were dropped', 
   expect(out).toMatch(/^work +2 .*full, at most 2, 3 copies dropped$/m);
 });
 
+test('queues and limits say what holds messages back, and for how long', async () => {
+  const terms = { maxLength: '3', limit: '2 running, 5 in 60000 ms', 'perKey.running': '4' };
+  await rig.client().enqueueMany('work', [1, 2]);
+  await rig.client().enqueue('free', 1);
+  const key = (part: string): string => `${rig.prefix}:{work}:${part}`;
+  await rig.commands.hset(key('terms'), { ...terms, order: 'newestFirst' });
+  await rig.commands.set(key('slowed'), '90000', 'PX', 90_000);
+  await rig.commands.set(key('rate'), `${Date.now() + 11_000}000`, 'PX', 90_000);
+  await rig.commands.zadd(key('consumers'), Date.now() + 600_000, 'c');
+  await rig.commands.rpush(key('processing:c'), '1', '2', '3');
+
+  const { out } = await run('limits');
+  expect(out).toMatch(/^QUEUE +RUNNING +RATE +LENGTH +PER KEY +ORDER\n/);
+  const states = 'slowed down for 1m [0-9]+s, 3 of 2 run, next by its rate in [0-9.]+s';
+  const row = `\nwork +3 of 2 +5 in 1m +2 of 3 +4 +newest first +${states}\n$`;
+  expect(out).toMatch(new RegExp(row));
+  expect((await run('queues', '--every', '0s')).out).toMatch(new RegExp(`\nwork +2 .*${states}\n`));
+  expect(await json('limits', 'work', 'free')).toMatchObject({
+    queues: [
+      {
+        queue: 'work',
+        limit: { running: 2, rate: 5, perMs: 60_000 },
+        maxLength: 3,
+        isFull: false,
+        perKey: { running: 4 },
+        order: 'newestFirst',
+        slowedMs: expect.any(Number),
+        rateWaitMs: expect.any(Number),
+        processing: 3,
+      },
+      { queue: 'free', perKey: { running: 1 }, order: 'oldestFirst', slowedMs: 0, rateWaitMs: 0 },
+    ],
+  });
+  await rig.commands.del(key('processing:c'), key('consumers'));
+});
+
+test('limits without any says so', async () => {
+  await rig.client().enqueue('free', 1);
+  expect(await run('limits')).toMatchObject({ out: '', err: 'No queue has a limit.\n' });
+  expect((await run('limits', 'free')).out).toMatch(/\nfree +0 +1 +1 +oldest first\n$/);
+});
+
 test('queues counts messages in lanes for a full queue', async () => {
   const client = rig.client();
   await client.enqueueMany('work', [1, 2], { key: 'a' });

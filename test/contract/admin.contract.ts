@@ -95,6 +95,12 @@ export function adminContract(world: QueueWorld): void {
       deadLettersDropped: 0,
       copiesDropped: 0,
       maxLength: undefined,
+      isFull: false,
+      limit: undefined,
+      perKey: { running: 1, rate: undefined, perMs: 1_000 },
+      order: 'oldestFirst',
+      slowedMs: 0,
+      rateWaitMs: 0,
     };
 
     test('of a queue that nobody knows are zero', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
+import { adminLimitsContract } from './admin-limits.contract.js';
 import { adminContract } from './admin.contract.js';
 import { feedingContract } from './feeding.contract.js';
 import { MemoryWorld } from './memory-world.js';
@@ -11,6 +12,10 @@ afterEach(() => world.endTest());
 
 describe('looking into queues in memory', () => {
   adminContract(world);
+});
+
+describe('what limits a queue, told in memory', () => {
+  adminLimitsContract(world);
 });
 
 describe('large bodies in memory', () => {

@@ -1,5 +1,6 @@
 import { describe } from '@jest/globals';
 import { redisRig } from '../support/redis-rig.js';
+import { adminLimitsContract } from './admin-limits.contract.js';
 import { adminContract } from './admin.contract.js';
 import { feedingContract } from './feeding.contract.js';
 import { parkedBodiesContract } from './parked-bodies.contract.js';
@@ -9,6 +10,10 @@ const world = new RedisWorld(redisRig());
 
 describe('looking into queues on Redis', () => {
   adminContract(world);
+});
+
+describe('what limits a queue, told on Redis', () => {
+  adminLimitsContract(world);
 });
 
 describe('large bodies on Redis', () => {

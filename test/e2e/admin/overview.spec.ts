@@ -50,6 +50,12 @@ test('an overview shows all queues at a glance, with the age of the message that
     deadLettersDropped: 0,
     copiesDropped: 0,
     maxLength: undefined,
+    isFull: false,
+    limit: undefined,
+    perKey: { running: 1, rate: undefined, perMs: 1_000 },
+    order: 'oldestFirst',
+    slowedMs: 0,
+    rateWaitMs: 0,
   };
   expect(overview).toEqual([
     { ...empty, queue: 'foreign', waiting: 1, byPriority: { 4: 1 }, oldestAgeMs: undefined },

@@ -32,6 +32,12 @@ const NOTHING: QueueLengths = {
   deadLettersDropped: 0,
   copiesDropped: 0,
   maxLength: undefined,
+  isFull: false,
+  limit: undefined,
+  perKey: { running: 1, rate: undefined, perMs: 1_000 },
+  order: 'oldestFirst',
+  slowedMs: 0,
+  rateWaitMs: 0,
 };
 
 /** The messages of a queue by the states that a board knows. */

@@ -10,6 +10,7 @@ import { emit, enqueue } from './messages/verbs.js';
 import { deadDelete, deadList, deadRedrive, deadShow } from './queues/dead-letters.js';
 import { delayedAdvance, delayedList } from './queues/delayed.js';
 import { lanes } from './queues/lanes.js';
+import { limits } from './queues/limits.js';
 import { pause, resume } from './queues/pause.js';
 import { peek } from './queues/peek.js';
 import { purge } from './queues/purge.js';
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   queues,
   peek,
   lanes,
+  limits,
   deadList,
   deadShow,
   deadRedrive,

@@ -10,9 +10,9 @@ export async function isMissing(
 ): Promise<boolean> {
   const opened = await admin();
   if ((await opened.queues()).includes(queue)) return false;
-  const { isPaused, maxLength, byPriority: _, ...counts } = await opened.lengths(queue);
-  if (maxLength !== undefined) return false;
-  if (isPaused || Object.values(counts).some((count) => count > 0)) return false;
+  const { isPaused, maxLength, slowedMs, ...lengths } = await opened.lengths(queue);
+  if (isPaused || maxLength !== undefined || slowedMs > 0) return false;
+  if (Object.values(lengths).some((count) => typeof count === 'number' && count > 0)) return false;
   output.error(
     `There is no queue "${queue}" below the prefix "${settings.prefix}".`,
     'See redis-queue queues.',

@@ -7,6 +7,7 @@ import { EXIT } from '../words/exit-code.js';
 import type { ExitCode } from '../words/exit-code.js';
 import type { Cell, Column } from '../output/table.js';
 import { counted } from '../output/text.js';
+import { heldBack } from './held-back.js';
 import { rated } from './rates.js';
 import type { RatedQueue } from './rates.js';
 import { endWith, toldUnreadable, unreadableCell } from './unreadable.js';
@@ -20,6 +21,8 @@ export const queues: Command = {
     'Waiting, in lanes, delayed and dead are numbers of messages; those in lanes wait behind another one of their key, ' +
       'and are not among the waiting. Age is how long ago the next message was sent. Waiting/s and ' +
       'dead/s say how fast these numbers grow (+) or shrink (-): for that, it looks twice, a second apart.',
+    'The last column says what holds messages back: a pause, a limit, a handler that has slowed the queue down; "redis-queue ' +
+      'limits" shows them all.',
     'A queue with messages but without consumers is served by nobody. "redis-queue doctor" says more.',
   ],
   args: [],
@@ -113,11 +116,9 @@ const COLUMNS: readonly Column<Row>[] = [
 
 function stateOf(row: Row): Cell | string {
   if ('error' in row) return unreadableCell(row);
-  const { isPaused, maxLength = Infinity, copiesDropped } = row;
-  const length = row.waiting + row.inLanes + row.suspects + row.delayed;
+  const { copiesDropped } = row;
   const states = [
-    ...(isPaused ? ['paused'] : []),
-    ...(length >= maxLength ? [`full, at most ${maxLength}`] : []),
+    ...heldBack(row),
     ...(copiesDropped > 0 ? [`${counted(copiesDropped, 'copy', 'copies')} dropped`] : []),
   ];
   return states.length === 0 ? '' : { text: states.join(', '), tone: 'warn' };

@@ -1,4 +1,5 @@
 import type { EventAdminBroker } from './event-admin-broker.js';
+import type { LimitState } from './limit-state.js';
 
 /**
  * What inspecting and managing queues needs from Redis. Rejects like {@link Broker}. Results are snapshots: consumers
@@ -64,7 +65,8 @@ export interface AdminBroker {
   close(): Promise<void>;
 }
 
-export interface QueueLengths {
+/** How many messages are where, and what limits the queue. */
+export interface QueueLengths extends LimitState {
   /** Messages that consumers may take now. Those in lanes are not among them. */
   readonly waiting: number;
   /** How many of those have each priority, for example `{ 4: 120, 9: 2 }`. Only those that some have. */
@@ -86,8 +88,6 @@ export interface QueueLengths {
   readonly deadLettersDropped: number;
   /** Copies of events that were dropped because the list of the group was full (`onFull: 'drop'`). */
   readonly copiesDropped: number;
-  /** How many messages may wait, suspects and delayed ones included: the handler's `maxLength`. Undefined without a limit. */
-  readonly maxLength: number | undefined;
 }
 
 /** A queue at a glance. `processing` only counts what the first thousand consumers hold whose leases have not ended. */

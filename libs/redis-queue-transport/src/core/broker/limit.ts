@@ -7,6 +7,30 @@ export interface QueueLimit {
   readonly perMs: number;
 }
 
+/** How a limit stands in the terms of a queue: `20 running, 50 in 1000 ms`, or `none`. */
+export function limitText(limit: QueueLimit | undefined): string {
+  if (limit === undefined) return 'none';
+  const { running, rate, perMs } = limit;
+  const parts: string[] = [];
+  if (running !== undefined) parts.push(`${running} running`);
+  if (rate !== undefined) parts.push(`${rate} in ${perMs} ms`);
+  return parts.join(', ');
+}
+
+const LIMIT_TEXT = /^(?:(\d{1,15}) running)?(?:(?:^|, )(\d{1,15}) in (\d{1,15}) ms)?$/;
+const DEFAULT_PER_MS = 1_000;
+
+/** The limit that {@link limitText} wrote; undefined for any other text. */
+export function limitIn(text: string | null | undefined): QueueLimit | undefined {
+  const [, running, rate, perMs] = LIMIT_TEXT.exec(text ?? '') ?? [];
+  if (running === undefined && rate === undefined) return undefined;
+  return {
+    running: running === undefined ? undefined : Number(running),
+    rate: rate === undefined ? undefined : Number(rate),
+    perMs: Number(perMs ?? DEFAULT_PER_MS),
+  };
+}
+
 /** The part of `rate` that may come at once. It makes up for consumers that look late, and exceeds the rate by no more. */
 export const BURST_PART = 1 / 10;
 
@@ -23,6 +47,21 @@ export function paceOf({ rate, perMs }: QueueLimit): Pace | undefined {
   if (rate === undefined) return undefined;
   const burst = Math.max(1, Math.floor(rate * BURST_PART));
   return { intervalUs: (perMs * 1_000) / rate, burst };
+}
+
+/**
+ * How far the next message is ahead of the time, if all come at equal intervals. If that is more than a burst, another limit
+ * was kept before: one may start.
+ */
+export function aheadUs({ intervalUs, burst }: Pace, nextAtUs: number, nowUs: number): number {
+  const ahead = Math.max(0, nextAtUs - nowUs);
+  return ahead > (burst + 1) * intervalUs ? (burst - 1) * intervalUs : ahead;
+}
+
+/** In how many ms the next message may start; 0 if it may now. */
+export function startsInMs(pace: Pace, nextAtUs: number, nowUs: number): number {
+  const inUs = aheadUs(pace, nextAtUs, nowUs) + (1 - pace.burst) * pace.intervalUs;
+  return inUs <= 0 ? 0 : Math.max(1, Math.ceil(inUs / 1_000));
 }
 
 /** Messages wait although the consumer has room, because of a limit or because the queue was slowed down. */

@@ -1,4 +1,5 @@
 import type { Lane, QueueLengths, QueueLook } from '../../core/admin/admin-broker.js';
+import { LIMIT_TERMS, limitState } from '../../core/admin/limit-state.js';
 import { countsByPriority } from '../../core/admin/order-of-waiting.js';
 import { fillOf } from '../queue/bound.js';
 import type { StoredQueue } from '../store/stored-queue.js';
@@ -9,7 +10,7 @@ const HEAD_BYTES = 4_096;
 /** Nothing is shown of a larger element. */
 const GIANT_BYTES = 1_048_576;
 
-export function lengthsOf(queue: StoredQueue): QueueLengths {
+export function lengthsOf(queue: StoredQueue, nowMs: number): QueueLengths {
   const { expired, repeated, deadLettersDropped, copiesDropped } = queue.counts;
   const consumers = [...queue.consumers.keys(), ...queue.fenced.keys()];
   return {
@@ -26,14 +27,22 @@ export function lengthsOf(queue: StoredQueue): QueueLengths {
     repeated,
     deadLettersDropped,
     copiesDropped,
-    maxLength: fillOf(queue).maxLength,
+    ...limitState(
+      LIMIT_TERMS.map((name) => queue.terms.get(name)),
+      {
+        length: fillOf(queue).length,
+        slowedMs: queue.slowedFor(nowMs),
+        nextAtUs: queue.nextAtPaceUs ?? 0,
+        nowUs: nowMs * 1_000,
+      },
+    ),
   };
 }
 
 export function lookAt(name: string, queue: StoredQueue, nowMs: number): QueueLook {
   const consumers = [...queue.consumers.keys()];
   return {
-    ...lengthsOf(queue),
+    ...lengthsOf(queue, nowMs),
     queue: name,
     processing: consumers.reduce((sum, consumer) => sum + queue.heldBy(consumer).length, 0),
     head: headOf(queue.waiting.at(0)),

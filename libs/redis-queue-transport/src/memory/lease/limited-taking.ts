@@ -1,4 +1,4 @@
-import { lookEveryUs, paceOf } from '../../core/broker/limit.js';
+import { aheadUs, lookEveryUs, paceOf } from '../../core/broker/limit.js';
 import type { Limited, Pace, QueueLimit } from '../../core/broker/limit.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
@@ -95,10 +95,10 @@ export class LimitedTaking {
 
   #allowedByRate(wanted: number, pace: Pace): number {
     const { intervalUs, burst } = pace;
-    const aheadUs = this.#aheadUs(pace);
-    const byRate = Math.max(0, Math.floor(burst - aheadUs / intervalUs));
+    const ahead = this.#aheadUs(pace);
+    const byRate = Math.max(0, Math.floor(burst - ahead / intervalUs));
     if (byRate >= wanted) return wanted;
-    const inUs = aheadUs + (byRate + 1 - burst) * intervalUs;
+    const inUs = ahead + (byRate + 1 - burst) * intervalUs;
     this.limited = {
       inMs: Math.max(1, Math.ceil(inUs / 1_000)),
       spreadMs: Math.floor((this.queue.consumers.size * lookEveryUs(pace)) / 1_000),
@@ -111,9 +111,7 @@ export class LimitedTaking {
     return this.nowMs * 1_000;
   }
 
-  /** How far the pace is ahead of the time. If that is more than a burst, another limit was kept before: one may start. */
-  #aheadUs({ intervalUs, burst }: Pace): number {
-    const aheadUs = Math.max(0, (this.queue.nextAtPaceUs ?? 0) - this.#nowUs);
-    return aheadUs > (burst + 1) * intervalUs ? (burst - 1) * intervalUs : aheadUs;
+  #aheadUs(pace: Pace): number {
+    return aheadUs(pace, this.queue.nextAtPaceUs ?? 0, this.#nowUs);
   }
 }

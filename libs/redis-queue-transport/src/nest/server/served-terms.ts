@@ -1,4 +1,4 @@
-import type { QueueLimit } from '../../core/broker/limit.js';
+import { limitText } from '../../core/broker/limit.js';
 import type { Broker, OtherTerms, QueueTerms } from '../../core/broker/broker.js';
 import { perKeyTerms } from '../../core/broker/per-key.js';
 import { listed } from '../log/listed.js';
@@ -74,13 +74,4 @@ function queueTerms(
     order,
     codecs: [...new Set(codecs)].sort().join(', '),
   };
-}
-
-function limitText(limit: QueueLimit | undefined): string {
-  if (limit === undefined) return 'none';
-  const { running, rate, perMs } = limit;
-  const parts: string[] = [];
-  if (running !== undefined) parts.push(`${running} running`);
-  if (rate !== undefined) parts.push(`${rate} in ${perMs} ms`);
-  return parts.join(', ');
 }

@@ -1,15 +1,16 @@
 import { Script, readArray, readBuffer, readNumber, readTexts } from '../script/script.js';
 import { countsByPriority, orderOfWaiting } from '../../core/admin/order-of-waiting.js';
 import { WAITING_SEEN, readWaitingSeen } from './waiting.script.js';
-import { NOW_MS } from '../script/clock-lua.js';
-import { boundIn } from '../../core/broker/bound.js';
+import { LIMIT_TERMS, limitState } from '../../core/admin/limit-state.js';
+import type { LimitState } from '../../core/admin/limit-state.js';
 import { IN_LANES } from '../script/lanes-lua.js';
+import { slowedMsIn } from './slowed-ms.js';
 import { countIn } from '../lanes/keys-in-use.js';
 
 /** Most consumers named at once. */
 export const MOST_NAMES = 1_000;
 
-export interface Look {
+export interface Look extends LimitState {
   readonly waiting: number;
   readonly byPriority: Readonly<Record<number, number>>;
   readonly inLanes: number;
@@ -21,7 +22,6 @@ export interface Look {
   readonly repeated: number;
   readonly deadLettersDropped: number;
   readonly copiesDropped: number;
-  readonly maxLength: number | undefined;
   readonly consumers: number;
   /** Those whose leases end first, up to {@link MOST_NAMES}. */
   readonly names: readonly string[];
@@ -32,8 +32,10 @@ export interface Look {
 
 /**
  * Looks at one queue without reading through it. Replies with { what waits ({@link WAITING_SEEN}), how many
- * suspects there are, how many are delayed, how many dead letters there are, 1 if it is paused, Redis's time in ms, how many consumers it has, some of their names, { messages that expired, were repeated, dropped dead
- * letters, dropped copies }, the bound or text that is no number, how many are in lanes }.
+ * suspects there are, how many are delayed, how many dead letters there are, 1 if it is paused, Redis's time in µs, how
+ * many consumers it has, some of their names, { messages that expired, were repeated, dropped dead letters, dropped
+ * copies }, the LIMIT_TERMS, how many are in lanes, for how many ms it is slowed down yet, of how many, what its limit by
+ * rate remembers }.
  */
 export const look = new Script({
   action: 'look at a queue',
@@ -48,51 +50,67 @@ export const look = new Script({
     'consumers',
     'terms',
     'lanes',
+    'slowed',
+    'rate',
   ],
   args: [],
   readsOnly: true,
-  shared: [NOW_MS, WAITING_SEEN],
+  shared: [WAITING_SEEN],
   lua: `
-local now = nowMs()
+local time = redis.call('TIME')
 return {
   waitingSeen(),
   redis.call('LLEN', suspects),
   redis.call('ZCARD', delayed),
   redis.call('XLEN', dead),
   redis.call('EXISTS', paused),
-  now,
+  time[1] * 1000000 + time[2],
   redis.call('ZCARD', consumers),
   redis.call('ZRANGE', consumers, 0, ${MOST_NAMES - 1}),
   redis.call('HMGET', counts, 'expired', 'repeated', 'deadLettersDropped', 'copiesDropped'),
-  redis.call('HMGET', terms, 'maxLength')[1] or '',
+  redis.call('HMGET', terms, ${LIMIT_TERMS.map((name) => `'${name}'`).join(', ')}),
   redis.call('HGET', lanes, '${IN_LANES}') or '',
+  redis.call('PTTL', slowed),
+  redis.call('GET', slowed) or '',
+  redis.call('GET', rate) or '',
 }
 `,
   read: (reply): Look => {
-    const [seen, suspects, delayed, dead, isPaused, nowMs, ...rest] = readArray(reply);
+    const [seen, suspects, delayed, dead, isPaused, nowUs, ...rest] = readArray(reply);
     const { length, head, levels } = readWaitingSeen(seen);
     const parts = orderOfWaiting(levels, length, head);
-    const [consumers, names, counts, bound, inLanes] = rest;
+    const [consumers, names, counts, terms, inLanes, slowedLeft, slowedMs, rate] = rest;
     const [expired, repeated, deadLettersDropped, copiesDropped] = readArray(counts).map((count) =>
       Number(count),
     );
-    return {
+    const lengths = {
       waiting: parts.reduce((sum, part) => sum + part.length, 0),
-      byPriority: countsByPriority(parts),
       inLanes: countIn(readBuffer(inLanes).toString()),
       suspects: readNumber(suspects),
       delayed: readNumber(delayed),
+    };
+    return {
+      ...lengths,
+      byPriority: countsByPriority(parts),
       dead: readNumber(dead),
       isPaused: isPaused === 1,
       expired: expired ?? 0,
       repeated: repeated ?? 0,
       deadLettersDropped: deadLettersDropped ?? 0,
       copiesDropped: copiesDropped ?? 0,
-      maxLength: boundIn(String(bound)),
+      ...limitState(
+        readArray(terms).map((term) => (Buffer.isBuffer(term) ? term.toString() : undefined)),
+        {
+          length: Object.values(lengths).reduce((sum, count) => sum + count, 0),
+          slowedMs: slowedMsIn(readNumber(slowedLeft), readBuffer(slowedMs).toString()),
+          nextAtUs: countIn(readBuffer(rate).toString()),
+          nowUs: readNumber(nowUs),
+        },
+      ),
       consumers: readNumber(consumers),
       names: readTexts(names),
       head,
-      nowMs: readNumber(nowMs),
+      nowMs: Math.floor(readNumber(nowUs) / 1_000),
     };
   },
 });

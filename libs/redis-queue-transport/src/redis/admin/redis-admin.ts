@@ -33,7 +33,8 @@ import { scored } from './scored.js';
 import { advance } from './advance.script.js';
 import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';
-import { boundIn } from '../../core/broker/bound.js';
+import { LIMIT_TERMS, limitState } from '../../core/admin/limit-state.js';
+import { slowedMsIn } from './slowed-ms.js';
 import { passOverNewest, passOverOldest } from './pass-over.script.js';
 import { setKeyPaused } from '../lanes/set-key-paused.script.js';
 import { emptyAllLanes, forgetAllRests } from '../lanes/empty-lanes.js';
@@ -77,7 +78,7 @@ export class RedisAdmin implements AdminBroker {
 
   async lengths(queue: string): Promise<QueueLengths> {
     const keys = this.#keys.queue(queue);
-    const [, inLanes, suspects, delayed, dead, isPaused, counts, consumers, [bound]] =
+    const [, lanes, suspects, delayed, dead, isPaused, counts, consumers, ...limits] =
       await this.#run('read lengths', (client) =>
         Promise.all([
           client.llen(keys.waiting),
@@ -88,15 +89,22 @@ export class RedisAdmin implements AdminBroker {
           client.exists(keys.paused),
           client.hgetall(keys.counts),
           client.zcard(keys.consumers),
-          client.hmget(keys.terms, 'maxLength'),
+          client.hmget(keys.terms, ...LIMIT_TERMS),
+          client.pttl(keys.slowed),
+          client.get(keys.slowed),
+          client.get(keys.rate),
+          client.time(),
         ]),
       );
+    const [terms, slowedLeft, slowedMs, rate, [seconds = 0, us = 0]] = limits;
+    const inLanes = countIn(lanes);
     const held = await heldLists(this.#connection, keys);
     const parts = await this.#partsOfWaiting(keys);
+    const waiting = parts.reduce((sum, { length }) => sum + length, 0);
     return {
-      waiting: parts.reduce((sum, { length }) => sum + length, 0),
+      waiting,
       byPriority: countsByPriority(parts),
-      inLanes: countIn(inLanes),
+      inLanes,
       suspects,
       processing: held.reduce((sum, { length }) => sum + length, 0),
       delayed,
@@ -107,7 +115,13 @@ export class RedisAdmin implements AdminBroker {
       repeated: Number(counts['repeated'] ?? 0),
       deadLettersDropped: Number(counts['deadLettersDropped'] ?? 0),
       copiesDropped: Number(counts['copiesDropped'] ?? 0),
-      maxLength: boundIn(bound),
+      ...limitState(terms, {
+        length: waiting + inLanes + suspects + delayed,
+        slowedMs: slowedMsIn(slowedLeft, slowedMs),
+        nextAtUs: countIn(rate),
+        // They come as text, whatever the type says.
+        nowUs: Number(seconds) * 1_000_000 + Number(us),
+      }),
     };
   }
 

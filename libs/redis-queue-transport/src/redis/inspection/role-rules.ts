@@ -44,10 +44,10 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
   administrator: `
     &rq:{*}:wake ~rq:queues ~rq:groups ~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:processing:*
     ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked
-    ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:terms ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes
-    ~rq:{*}:lanes:* ~rq:{*}:resting ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists
-    +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen +lrange +publish +time +xlen +xrange
-    +xrevrange +zcard +zrange +zscore
+    ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:rate ~rq:{*}:slowed ~rq:{*}:terms ~rq:{*}:levels
+    ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:resting ~rq:{*}:history +client|id
+    +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen
+    +lrange +publish +time +xlen +xrange +xrevrange +zcard +zrange +zscore
     (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
     (~rq:{*}:waiting ~rq:{*}:levels:* ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush)
     (~rq:{*}:levels +del +hdel +hset) (~rq:{*}:lanes +hdel +hincrby +hset +hsetnx)
@@ -56,14 +56,15 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     (~rq:{*}:delayed ~rq:{*}:resting +zadd +zrem) (~rq:{*}:delayed +zremrangebyrank)
     (~rq:{*}:resting +zcount) (~rq:{*}:resting:* +get +psetex) (~rq:{*}:dead +del +xdel)
     (~rq:{*}:parked +hdel) (~rq:{*}:paused +del +set) (~rq:{*}:cursor ~rq:{*}:terms +del)
-    (~rq:queues ~rq:groups +hdel +hset +hsetnx)
+    (~rq:{*}:rate ~rq:{*}:slowed +get +pttl) (~rq:queues ~rq:groups +hdel +hset +hsetnx)
 `,
   observer: `
     ~rq:queues ~rq:groups ~rq:{*}:waiting ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:consumers
-    ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked ~rq:{*}:paused
-    ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:terms ~rq:{*}:resting
-    ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget
-    +hscan +info +lindex +llen +lrange +time +xlen +xrange +xrevrange +zcard +zrange +zscore
-    (~rq:{*}:waiting ~rq:{*}:lanes:* +memory|usage)
+    ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked ~rq:{*}:paused ~rq:{*}:rate
+    ~rq:{*}:slowed ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:terms
+    ~rq:{*}:resting ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists +hello +hget
+    +hgetall +hkeys +hmget +hscan +info +lindex +llen +lrange +time +xlen +xrange +xrevrange +zcard
+    +zrange +zscore (~rq:{*}:waiting ~rq:{*}:lanes:* +memory|usage)
+    (~rq:{*}:rate ~rq:{*}:slowed +get +pttl)
 `,
 };
