@@ -237,6 +237,21 @@ test('delayed messages are listed and made due', async () => {
   expect(await run('delayed', 'advance', 'mail')).toMatchObject({ code: 2 });
 });
 
+test('all queues, or those of a group, are paused and resumed', async () => {
+  const client = rig.client({ declare: { placed: { groups: ['billing'] } } });
+  await client.enqueue('work', 1);
+  expect((await run('pause', '--all')).out).toBe('paused: "@billing/placed", "work"\n');
+  expect(await json('resume', '--group', 'billing')).toEqual({ resumed: ['@billing/placed'] });
+  expect((await run('queues', '--every', '0s')).out).toMatch(/\nwork .* paused\n/);
+  expect(await json('resume', '--all')).toEqual({ resumed: ['@billing/placed', 'work'] });
+  expect((await run('pause', '--group', 'nobody')).out).toBe('paused: no queue\n');
+  for (const words of [[], ['work', '--all'], ['--all', '--group', 'billing']]) {
+    const { code, err } = await run('pause', ...words);
+    expect(code).toBe(2);
+    expect(err).toContain('one of the three');
+  }
+});
+
 test.each([
   ['peek', 'nosuch'],
   ['delayed', 'list', 'nosuch'],

@@ -425,6 +425,60 @@ export function consumerContract(world: QueueWorld): void {
     });
   });
 
+  describe('pause', () => {
+    test('starts nothing more, hands back what has not started, and goes on at resume', async () => {
+      await pushAll('a', 'b', 'c');
+      const stage = await start({ concurrency: 1, prefetch: 3 });
+      await eventually(() => expect(stage.started).toEqual(['a']));
+      stage.consumer.pause();
+      stage.consumer.pause();
+      await eventually(async () => {
+        const dump = await world.dump(QUEUE);
+        expect([heldIn(dump), ids(dump.waiting)]).toEqual([1, ['b', 'c']]);
+      });
+      stage.end('a');
+      await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(0));
+      expect(stage.started).toEqual(['a']);
+      stage.consumer.resume();
+      await eventually(() => expect(stage.started).toEqual(['a', 'b']));
+      stage.end('b');
+      await eventually(() => expect(stage.started).toEqual(['a', 'b', 'c']));
+      stage.end('c');
+      await stage.consumer.stop(5_000);
+      expect(stage.failures).toEqual([]);
+    });
+
+    test('leaves messages, suspects and the time to others', async () => {
+      const resting = await start();
+      resting.consumer.pause();
+      const other = await start();
+      await pushSuspects('s');
+      await eventually(() => expect(other.started).toEqual(['s']));
+      other.end('s');
+      await broker.push(QUEUE, 'later', element('later'), { dueMs: broker.nowMs() + 50 });
+      await eventually(() => expect(other.started).toEqual(['s', 'later']));
+      other.end('later');
+      await other.consumer.stop(5_000);
+      await resting.consumer.stop(5_000);
+      expect(resting.started).toEqual([]);
+      expect([...resting.failures, ...other.failures]).toEqual([]);
+    });
+
+    test('before the start leaves everything until resume, delayed messages included', async () => {
+      await pushAll('a');
+      await broker.push(QUEUE, 'later', element('later'), { dueMs: broker.nowMs() + 20 });
+      const stage = new Stage(world, broker);
+      stage.consumer.pause();
+      await stage.consumer.start();
+      await eventually(() => expect(broker.nowMs()).toBeGreaterThan(0));
+      expect(stage.started).toEqual([]);
+      stage.consumer.resume();
+      await eventually(() => expect(new Set(stage.started)).toEqual(new Set(['a', 'later'])));
+      for (const id of ['a', 'later']) stage.end(id);
+      await stage.consumer.stop(5_000);
+    });
+  });
+
   describe('drain', () => {
     test('starts nothing more, neither new messages nor suspects that wait to be alone', async () => {
       await pushAll('a');

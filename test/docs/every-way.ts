@@ -325,6 +325,8 @@ export class EveryWay {
     expect(await admin.purge('nobody')).toBe(3);
     expect(await admin.purge('ticks')).toBe(0);
     await admin.resume('works');
+    await admin.pauseAll({ group: 'nobody' });
+    await admin.resumeAll();
     await this.#administerInOrder(admin, looker, client);
     await this.#administerByPriority(admin, looker, client);
   }

@@ -282,6 +282,8 @@ test('an observer is refused each method that changes something, before it does 
     () => observer.purge('work'),
     () => observer.pause('work'),
     () => observer.resume('work'),
+    () => observer.pauseAll(),
+    () => observer.resumeAll(),
     () => observer.redrive('work', entry),
     () => observer.redriveAll('work'),
     () => observer.deleteDeadLetter('work', entry),

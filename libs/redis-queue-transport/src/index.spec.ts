@@ -84,6 +84,7 @@ interface Types {
   ObservedDelivery: library.ObservedDelivery;
   ObservedMessage: library.ObservedMessage;
   PausedPart: library.PausedPart;
+  PausedQueues: library.PausedQueues;
   PeekPage: library.PeekPage;
   QueueConsumer: library.QueueConsumer;
   QueueFill: library.QueueFill;
@@ -153,6 +154,7 @@ const TYPES: readonly (keyof Types)[] = [
   'ObservedDelivery',
   'ObservedMessage',
   'PausedPart',
+  'PausedQueues',
   'PeekPage',
   'QueueConsumer',
   'QueueFill',

@@ -99,6 +99,7 @@ export { RedisQueueAdmin } from './nest/admin/redis-queue-admin.js';
 export type {
   DeadLetterPageOptions,
   HistoryPageOptions,
+  PausedQueues,
   RedisQueueName,
   ReplayOptions,
 } from './nest/admin/redis-queue-admin.js';

@@ -106,6 +106,12 @@ describe('the lengths of a queue', () => {
         deadLettersDropped: 0,
         copiesDropped: 0,
         maxLength: undefined,
+        isFull: false,
+        limit: undefined,
+        perKey: { running: 1, rate: undefined, perMs: 1_000 },
+        order: 'oldestFirst',
+        slowedMs: 0,
+        rateWaitMs: 0,
       });
     });
 

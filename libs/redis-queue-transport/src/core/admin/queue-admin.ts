@@ -13,7 +13,7 @@ import type { RedisQueueError } from '../errors/redis-queue-error.js';
 import { refusalOf } from '../errors/refusal-of.js';
 import { decodeElement } from '../message/envelope.js';
 import { isKey, readKey, writtenKey } from '../message/key.js';
-import { assertNamesQueue } from '../message/queue-name.js';
+import { assertNamesQueue, namesQueue, subscriptionOf } from '../message/queue-name.js';
 import { dateOf } from './message-reader.js';
 import type { MessageReader } from './message-reader.js';
 import { nested, text } from '../options/options.js';
@@ -238,6 +238,21 @@ export class QueueAdmin {
     if (key === undefined) return this.broker.setPaused(queue, isPaused);
     const written = writtenKey(key);
     if (written !== undefined) await this.broker.setKeyPaused(queue, written, isPaused);
+  }
+
+  /** Pauses or resumes every queue, or every queue of one group. Returns their names. */
+  async setAllPaused(isPaused: boolean, group: string | undefined): Promise<readonly string[]> {
+    const index = await this.broker.events.index();
+    const known = [...(await this.broker.queues()), ...index.queues];
+    const queues = [...new Set(known)].filter(
+      (queue) =>
+        namesQueue(queue) && (group === undefined || subscriptionOf(queue)?.group === group),
+    );
+    for (let i = 0; i < queues.length; i += PAGE) {
+      const page = queues.slice(i, i + PAGE);
+      await Promise.all(page.map((queue) => this.broker.setPaused(queue, isPaused)));
+    }
+    return queues.sort();
   }
 
   purge(queue: string, what: PurgedPart | 'all'): Promise<number> {

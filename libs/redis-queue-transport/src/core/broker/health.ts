@@ -10,6 +10,8 @@ export interface RedisQueueHealth {
    * up.
    */
   readonly downForMs: number | undefined;
+  /** For a server: whether it takes no messages, since `pause()` was called. Absent if it was not. */
+  readonly isPaused?: boolean;
   /** For a server: queues in which nearly every attempt fails, so that few are made. Absent if there are none. */
   readonly slowedQueues?: readonly SlowedQueue[];
   /** For a server: queues for whose consumer Redis refuses calls now. Absent if there are none. */

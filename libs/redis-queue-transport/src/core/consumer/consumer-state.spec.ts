@@ -38,6 +38,12 @@ describe('the state of a consumer', () => {
     }
   });
 
+  test('may rest any number of times, and end from there', () => {
+    for (const phase of ['consuming', 'resting', 'consuming', 'resting', 'draining'] as const)
+      state.go(phase);
+    expect(state.phase).toBe('draining');
+  });
+
   test('may end before it has begun', () => {
     state.go('left');
     expect(() => state.go('consuming')).toThrow('it cannot go from "left" to "consuming"');
@@ -47,6 +53,8 @@ describe('the state of a consumer', () => {
     [[], 'stopping'],
     [['consuming'], 'left'],
     [['consuming', 'draining'], 'consuming'],
+    [['consuming', 'draining'], 'resting'],
+    [['consuming', 'resting'], 'stopping'],
     [['draining'], 'draining'],
   ])('after %j refuses %s', (before, phase) => {
     for (const step of before) state.go(step);

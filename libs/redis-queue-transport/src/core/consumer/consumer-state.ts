@@ -4,16 +4,19 @@ import type { Runtime } from '../process/runtime.js';
 /**
  * - `new`: has not joined its queue.
  * - `consuming`: takes messages.
+ * - `resting`: takes nothing for now, since its server was paused; running handlers go on.
  * - `draining`: takes nothing more; running handlers go on.
  * - `stopping`: the same, until a deadline.
  * - `handingBack`: hands back what still ran at the deadline, and sends the last settlements.
  * - `left`: does nothing any more.
  */
-export type Phase = 'new' | 'consuming' | 'draining' | 'stopping' | 'handingBack' | 'left';
+export type Phase =
+  'new' | 'consuming' | 'resting' | 'draining' | 'stopping' | 'handingBack' | 'left';
 
 const FOLLOWING: Readonly<Record<Phase, readonly Phase[]>> = {
   new: ['consuming', 'draining', 'left'],
-  consuming: ['draining'],
+  consuming: ['resting', 'draining'],
+  resting: ['consuming', 'draining'],
   draining: ['stopping'],
   stopping: ['handingBack'],
   handingBack: ['left'],
@@ -28,7 +31,7 @@ export const CALM_EXCHANGE_MS = 2;
 
 /**
  * What a consumer is doing. Every transition goes through here, and an invalid one throws: at most one exchange and one
- * wait are running, each started in a tenure that was not over, and phases follow each other only in their order.
+ * wait are running, each started in a tenure that was not over, and phases follow each other only as listed.
  */
 export class ConsumerState {
   #phase: Phase = 'new';

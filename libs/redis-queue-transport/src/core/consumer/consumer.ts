@@ -34,6 +34,7 @@ export class Consumer {
   /** The deadline of the current phase of a stop. */
   #deadline: Timer | undefined;
   #isOverdue = false;
+  #isResting = false;
   #stopping: Promise<void> | undefined;
   #onLeft: () => void = () => undefined;
 
@@ -88,7 +89,27 @@ export class Consumer {
     // Stopped or drained while joining: leave again.
     if (state.phase !== 'new') return membership.leave();
     state.go('consuming');
+    if (this.#isResting) this.pause();
     this.#schedule();
+  }
+
+  /** Takes nothing until {@link resume}; running handlers go on. May be called at any time, and more than once. */
+  pause(): void {
+    const { state, time, taking } = this.#parts;
+    this.#isResting = true;
+    if (state.phase !== 'consuming') return;
+    state.go('resting');
+    time.giveUp();
+    taking.interrupt();
+  }
+
+  resume(): void {
+    const { state, time, taking } = this.#parts;
+    this.#isResting = false;
+    if (state.phase !== 'resting') return;
+    state.go('consuming');
+    time.takeUp();
+    taking.look();
   }
 
   /**
@@ -97,7 +118,7 @@ export class Consumer {
   drain(): void {
     const { state, membership, time, taking } = this.#parts;
     const isNew = state.phase === 'new';
-    if (!isNew && state.phase !== 'consuming') return;
+    if (!isNew && state.phase !== 'consuming' && state.phase !== 'resting') return;
     state.go('draining');
     if (isNew) return;
     membership.keepLast();

@@ -124,6 +124,11 @@ export class Timekeeping {
     this.#step = this.#isTimekeeper ? 'yield' : undefined;
   }
 
+  /** The next exchange asks for timekeeping again, even if it was to be given up. */
+  takeUp(): void {
+    this.#step = 'keep';
+  }
+
   /** The lease is lost, and timekeeping with it. */
   forget(): void {
     this.#isTimekeeper = false;

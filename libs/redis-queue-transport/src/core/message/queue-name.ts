@@ -33,10 +33,15 @@ export function isOfObject(pattern: string): boolean {
   return pattern.startsWith('{');
 }
 
+/** Whether a queue can have this name. Other programs may have listed any. */
+export function namesQueue(name: string): boolean {
+  return name !== '' && !name.startsWith('}');
+}
+
 /** @throws InvalidPatternError for a name that cannot be part of a key: an empty one, or one that ends the hash tag */
 export function assertNamesQueue(name: string): void {
+  if (namesQueue(name)) return;
   if (name === '') throw new InvalidPatternError(name, 'A pattern must not be empty.');
-  if (!name.startsWith('}')) return;
   throw new InvalidPatternError(
     name,
     `The pattern ${JSON.stringify(name)} must not begin with "}": the keys of its queue would not stay together in a cluster.`,

@@ -66,6 +66,16 @@ export interface DeadLetterPageOptions extends Page, Reading {
   readonly newestFirst?: boolean | undefined;
 }
 
+/** Which queues to pause or resume together. */
+export interface PausedQueues {
+  /** Only those of this group. Default: all of the prefix. */
+  readonly group?: string | undefined;
+}
+
+function groupOf(group: string | undefined): string | undefined {
+  return group === undefined ? undefined : groupRule(group, 'group');
+}
+
 const waitingOrDelayed = oneOf(['waiting', 'delayed']);
 
 const dropOrKeep = oneOf(['drop', 'keep']);
@@ -291,6 +301,22 @@ export class RedisQueueAdmin {
    */
   async resume(queue: RedisQueueName, of?: PausedPart): Promise<void> {
     return this.admin.resume(nameOf(queue), of);
+  }
+
+  /**
+   * Pauses every queue of the prefix, or every queue of one group. Returns their names. A queue that comes into being
+   * later is not paused. @throws InvalidOptionError
+   */
+  async pauseAll({ group }: PausedQueues = {}): Promise<readonly string[]> {
+    return this.admin.setAllPaused(true, groupOf(group));
+  }
+
+  /**
+   * Resumes every queue of the prefix, or every queue of one group, including those that were paused one by one. Returns
+   * their names. @throws InvalidOptionError
+   */
+  async resumeAll({ group }: PausedQueues = {}): Promise<readonly string[]> {
+    return this.admin.setAllPaused(false, groupOf(group));
   }
 
   /**

@@ -71,6 +71,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
   private readonly served: Served;
   /** From `listen()` until `close()`. */
   private isStarted = false;
+  private isPaused = false;
   private readonly home = homeContext();
   /** The latest session; it may have ended. */
   private session: ServerSession | undefined;
@@ -148,6 +149,7 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
     const before = this.session?.close();
     const session = new ServerSession(this.served, () => this.openBroker(), before);
     this.session = session;
+    if (this.isPaused) session.pause();
     try {
       await session.start();
     } catch (error) {
@@ -188,6 +190,26 @@ export class RedisQueueServer extends Server<RedisQueueEvents> implements Custom
    */
   drain(): void {
     this.session?.drain();
+  }
+
+  /**
+   * Takes no more messages and durable events, for all handlers of this process, until {@link resume}. Running handlers go
+   * on; live events are still heard, since nobody would keep them; other processes take what this one leaves. May be called
+   * at any time, also before `listen`. To pause a queue in all processes, use `RedisQueueAdmin.pause`.
+   */
+  pause(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.session?.pause();
+    this.logger.warn('Paused: takes no messages until resume() is called. Running handlers go on.');
+  }
+
+  /** Takes messages again after {@link pause}. Queues that `RedisQueueAdmin` has paused stay paused. */
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.session?.resume();
+    this.logger.log('Resumed: takes messages again.');
   }
 
   /** Called by Nest: drains, waits for running handlers, hands back the rest. May be called any number of times. */

@@ -29,6 +29,7 @@ export class ServerSession {
   /** The places of all handlers; undefined for no limit. */
   readonly #places: Places | undefined;
   #isDraining = false;
+  #isPaused = false;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -55,6 +56,7 @@ export class ServerSession {
     const lostLeases = this.#consumers.flatMap(({ lostLease }) => lostLease ?? []);
     return {
       ...health,
+      ...(this.#isPaused && { isPaused: true }),
       ...(slowedQueues.length > 0 && { slowedQueues }),
       ...(refusedQueues.length > 0 && { refusedQueues }),
       ...(lostLeases.length > 0 && { lostLeases }),
@@ -103,6 +105,7 @@ export class ServerSession {
 
   async #startConsumers(broker: Broker): Promise<void> {
     this.#consumers = consumersOf(this.served, broker, this.#places);
+    if (this.#isPaused) this.pause();
     if (this.#isDraining) this.drain();
     this.#joining = Promise.allSettled(this.#consumers.map((consumer) => consumer.start()));
     const joined = await this.#joining;
@@ -182,6 +185,17 @@ export class ServerSession {
     this.#isDraining = true;
     for (const feed of this.#feeds) void feed.stop();
     for (const consumer of this.#consumers) consumer.drain();
+  }
+
+  /** Takes no messages until {@link resume}; running handlers go on. */
+  pause(): void {
+    this.#isPaused = true;
+    for (const consumer of this.#consumers) consumer.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    for (const consumer of this.#consumers) consumer.resume();
   }
 
   /** Drains, waits for running handlers, hands back the rest. May be called any number of times. */
