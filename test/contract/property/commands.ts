@@ -32,6 +32,8 @@ type Sending =
       readonly sharedId: number | undefined;
       /** Of each of them, in turn; undefined for none. */
       readonly keys: readonly (string | undefined)[];
+      /** The same. */
+      readonly priorities: readonly number[];
     }
   | { readonly kind: 'pushForeign' };
 
@@ -134,6 +136,7 @@ const push = fc.record({
   hours: fc.constantFrom(0, 0, 0, 0, 0, 1, 2, 3),
   sharedId: fc.constantFrom(undefined, undefined, undefined, ...Array(SHARED_IDS).keys()),
   keys: fc.array(key, { minLength: 1, maxLength: 4 }),
+  priorities: fc.array(fc.constantFrom(4, 4, 4, 4, 9, 5, 0), { minLength: 1, maxLength: 4 }),
 });
 
 const exchange = fc.record({

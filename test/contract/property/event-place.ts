@@ -48,11 +48,13 @@ export class EventPlace {
   async state(): Promise<readonly string[][]> {
     const other = await this.world.dump(this.#other);
     expectTrueCounts(other);
+    const levels = [...other.levels].sort(([one], [another]) => another - one);
+    const levelled = levels.flatMap(([, level]) => level);
     const inLanes = [...other.lanes].sort(byKey).flatMap(([, lane]) => lane);
     const part = { from: undefined, count: ALL, isNewestFirst: false };
     const history = await this.admin.events.history(this.pattern, part);
     return [
-      other.waiting.map(labelOf),
+      [...other.waiting, ...levelled].map(labelOf),
       inLanes.map(labelOf),
       history.map(({ element }) => labelOf(element)),
     ];

@@ -103,7 +103,7 @@ export class Expectation {
   #prepareTending(command: Command & { readonly kind: 'tend' }): Command | undefined {
     const { tending } = command;
     if (tending.kind !== 'remove') return command;
-    const { consumers, delayed, suspects, waiting } = this.#model;
+    const { consumers, delayed, inOrder: waiting, suspects } = this.#model;
     const held = consumers.flatMap((consumer) => consumer.held);
     const lanes = inLanes(this.#model);
     const { length } = { waiting, lanes, suspects, delayed, held }[tending.from];
@@ -187,15 +187,27 @@ export class Expectation {
   }
 
   #push(command: Command & { readonly kind: 'push' }, number: number): Answer {
-    const { hours, isLarge, keys, more, sharedId } = command;
+    const { hours, isLarge, keys, more, priorities, sharedId } = command;
     const id = sharedId === undefined ? `m${number}` : `d${sharedId}`;
-    const first = newMessage(isLarge ? `${id}+` : `n${number}`, id, keys[0], isLarge);
+    const first = newMessage(
+      isLarge ? `${id}+` : `n${number}`,
+      id,
+      keys[0],
+      isLarge,
+      priorities[0],
+    );
     const isDelayed = hours > 0 && !this.isEvent;
     const dueMs = isDelayed ? this.#model.nowMs + delayMs(hours, number) : 0;
     const pushed = [this.#pushOne(first, dueMs, sharedId !== undefined)];
     for (let place = 1; place <= more; place += 1) {
       const another = `${number}.${place}`;
-      const message = newMessage(`n${another}`, `m${another}`, keys[place % keys.length]);
+      const message = newMessage(
+        `n${another}`,
+        `m${another}`,
+        keys[place % keys.length],
+        false,
+        priorities[place % priorities.length],
+      );
       pushed.push(this.#pushOne(message, 0, false));
     }
     return pushed;
@@ -240,7 +252,7 @@ export class Expectation {
     if (stray !== undefined) {
       const holder = model.consumer(consumer);
       holder.held = holder.held.filter((message) => message !== stray);
-      model.toHead([stray]);
+      model.putBack([stray]);
     }
     return this.#exchangeOnly(exchangingNothing(consumer, trial), number);
   }
@@ -250,6 +262,7 @@ export class Expectation {
       this.#model;
     return {
       waiting: waiting.map(textOf),
+      levels: this.#model.inLevels.map(textOf),
       lanes: [...lanes].sort(byKey).map(([key, lane]) => [key, ...lane.map(textOf)]),
       suspects: suspects.map(textOf),
       delayed: delayed.map(({ dueMs, message }) => [textOf(message), dueMs <= nowMs]),
@@ -275,8 +288,12 @@ export class Expectation {
       message.key === undefined || firsts.get(message.key) === message;
     const laneOf = (key: string): string[] =>
       this.#emitted.filter((one) => one.key === key && !isOut(one)).map(labelOf);
+    const [first, ...behind] = this.#emitted.filter(isOut);
+    const usual = behind.filter(({ priority }) => priority === 4);
+    const levels = behind.filter(({ priority }) => priority !== 4);
+    levels.sort((one, other) => other.priority - one.priority); // keeps the order of equals
     return [
-      this.#emitted.filter(isOut).map(labelOf),
+      (first === undefined ? [] : [first, ...usual, ...levels]).map(labelOf),
       [...firsts].sort(byKey).flatMap(([key]) => laneOf(key)),
       this.#emitted.map(labelOf),
     ];

@@ -6,6 +6,7 @@ export interface ModelMessage {
   readonly id: string | undefined;
   /** Messages of one key are handled one after the other. */
   readonly key: string | undefined;
+  readonly priority: number;
   readonly attempt: number;
   readonly crashes: number;
   readonly isParked: boolean;
@@ -16,8 +17,9 @@ export function newMessage(
   id: string | undefined,
   key: string | undefined,
   isParked = false,
+  priority = 4,
 ): ModelMessage {
-  return { label, id, key, attempt: 1, crashes: 0, isParked };
+  return { label, id, key, priority, attempt: 1, crashes: 0, isParked };
 }
 
 /** It was handed out before. */

@@ -42,10 +42,16 @@ export function tend(model: QueueModel, tending: Tending): unknown {
 function purge(model: QueueModel, what: 'waiting' | 'delayed' | 'all'): number {
   const removed: ModelMessage[] = [];
   if (what !== 'delayed') {
-    removed.push(...model.suspects, ...model.waiting, ...[...model.lanes.values()].flat());
+    removed.push(
+      ...model.suspects,
+      ...model.waiting,
+      ...model.inLevels,
+      ...[...model.lanes.values()].flat(),
+    );
     model.lanes.clear();
     model.suspects = [];
     model.waiting = [];
+    model.levels.clear();
   }
   if (what !== 'waiting')
     for (let left = model.delayed.length; left > 0; left -= 1)
@@ -60,9 +66,11 @@ function purge(model: QueueModel, what: 'waiting' | 'delayed' | 'all'): number {
 function remove(model: QueueModel, from: RemovedFrom, at: number): boolean {
   if (from === 'held') return false;
   if (from === 'lanes') return removeFromLane(model, at);
-  const [removed] = model[from].splice(at, 1);
+  const [removed] =
+    from === 'waiting' ? model.inOrder.slice(at, at + 1) : model[from].splice(at, 1);
   if (removed === undefined) return false;
   const message = 'message' in removed ? removed.message : removed;
+  if (from === 'waiting') model.forget(message);
   model.drop([message]);
   if (from !== 'delayed' || wasOut(message)) model.goOn(message.key);
   return true;
@@ -93,13 +101,14 @@ function redriven(message: ModelMessage): ModelMessage {
 function find(model: QueueModel, id: string): string | undefined {
   const isSought = (message: ModelMessage): boolean => message.id === id;
   if (model.delayed.some(({ message }) => isSought(message))) return 'delayed';
-  if ([inLanes(model), model.waiting, model.suspects].flat().some(isSought)) return 'waiting';
+  if ([inLanes(model), model.waiting, model.inLevels, model.suspects].flat().some(isSought))
+    return 'waiting';
   const holder = model.consumers.findIndex(({ held }) => held.some(isSought));
   return holder === -1 ? undefined : `held by ${holder}`;
 }
 
 function list(
-  { consumers, dead, suspects, waiting }: QueueModel,
+  { consumers, dead, inOrder, suspects }: QueueModel,
   what: Listed,
   offset: number,
   count: number,
@@ -107,7 +116,7 @@ function list(
   const page = <T>(all: readonly T[]): T[] => all.slice(offset, offset + count);
   switch (what) {
     case 'waiting':
-      return page(waiting).map(textOf);
+      return page(inOrder).map(textOf);
     case 'suspects':
       return page(suspects).map(textOf);
     case 'oldestDead':

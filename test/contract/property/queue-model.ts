@@ -41,6 +41,10 @@ export class QueueModel {
   delayed: Delayed[] = [];
   /** The oldest first. */
   dead: ModelMessage[] = [];
+  /** By priority, without the usual one. */
+  readonly levels = new Map<number, ModelMessage[]>();
+  /** How many were taken while several priorities had some. */
+  #turn = 0;
   /** By key, behind others that are out. */
   readonly lanes = new Map<string, ModelMessage[]>();
   /** How many of each key may be out. */
@@ -85,7 +89,7 @@ export class QueueModel {
   /** All that nobody holds. */
   get length(): number {
     const inLanes = [...this.lanes.values()].flat();
-    return [this.waiting, this.suspects, this.delayed, inLanes].flat().length;
+    return [this.waiting, this.inLevels, this.suspects, this.delayed, inLanes].flat().length;
   }
 
   delay(dueMs: number, message: ModelMessage): void {
@@ -95,7 +99,7 @@ export class QueueModel {
 
   /** To the end of the queue, or of its lane. */
   enter(message: ModelMessage): void {
-    if (!this.#goesToLane(message, [])) this.waiting.push(message);
+    if (!this.#goesToLane(message, [])) this.#toItsLevel(message);
   }
 
   #goesToLane(message: ModelMessage, alsoOut: readonly ModelMessage[]): boolean {
@@ -112,7 +116,7 @@ export class QueueModel {
   #outOf(key: string | undefined, alsoOut: readonly ModelMessage[] = []): number {
     const held = this.consumers.flatMap((consumer) => consumer.held);
     const again = this.delayed.map(({ message }) => message).filter(wasOut);
-    const out = [this.waiting, this.suspects, held, again, alsoOut].flat();
+    const out = [this.waiting, this.inLevels, this.suspects, held, again, alsoOut].flat();
     return out.filter((message) => message.key === key).length;
   }
 
@@ -120,7 +124,8 @@ export class QueueModel {
   goOn(key: string | undefined): void {
     if (key === undefined) return;
     const lane = this.lanes.get(key) ?? [];
-    while (lane.length > 0 && this.#outOf(key) < this.most) this.waiting.push(...lane.splice(0, 1));
+    while (lane.length > 0 && this.#outOf(key) < this.most)
+      for (const next of lane.splice(0, 1)) this.#toItsLevel(next);
     if (lane.length === 0) this.lanes.delete(key);
   }
 
@@ -165,7 +170,7 @@ export class QueueModel {
     const tried = isNext && !isHeldBack ? this.suspects.splice(0, 1) : [];
     const isVain = tried.length === 0 && !isHeldBack;
     if (trial === 'next' && isVain && this.#trial === index) this.#trial = undefined;
-    const taken = this.#trial === index || isStill ? tried : this.takeWaiting(may);
+    const taken = this.#trial === index || isStill ? tried : this.#takeNext(may);
     holder.held.push(...taken);
     this.countTaken(taken.length);
     const isAtLimit = isHeldBack || (taken.length === may && this.waiting.length > 0);
@@ -209,9 +214,92 @@ export class QueueModel {
   /** Each to the place that it came from. */
   toHead(messages: readonly ModelMessage[]): void {
     this.suspects.unshift(...messages.filter(({ crashes }) => crashes > 0));
-    const waiting = messages.filter(({ crashes }) => crashes === 0);
+    const others = messages.filter(({ crashes }) => crashes === 0);
+    for (const message of others.toReversed())
+      if (message.priority !== 4) this.#toHeadOfLevel(message);
+    const waiting = others.filter(({ priority }) => priority === 4);
     if (this.kind.order === 'oldestFirst') this.waiting.unshift(...waiting);
     else this.waiting.push(...waiting.reverse());
+  }
+
+  /** The same for what no exchange puts back: blocked consumers see one of what went to the lists of priorities. */
+  putBack(messages: readonly ModelMessage[]): void {
+    this.toHead(messages);
+    if (messages.some(({ priority, crashes }) => priority !== 4 && crashes === 0)) this.#fill();
+  }
+
+  get inLevels(): readonly ModelMessage[] {
+    return [...this.levels].sort(([one], [other]) => other - one).flatMap(([, level]) => level);
+  }
+
+  /** All that consumers may take, in the order in which tools list it: the first of `waiting` by its own priority. */
+  get inOrder(): readonly ModelMessage[] {
+    const [first] = this.waiting;
+    const guests = first === undefined || first.priority === 4 ? [] : [first];
+    const usual = this.waiting.slice(guests.length);
+    return [9, 8, 7, 6, 5, 4, 3, 2, 1, 0].flatMap((priority) => [
+      ...guests.filter((guest) => guest.priority === priority),
+      ...(priority === 4 ? usual : (this.levels.get(priority) ?? [])),
+    ]);
+  }
+
+  /** Forgets one that consumers may take. */
+  forget(message: ModelMessage): void {
+    this.waiting = this.waiting.filter((other) => other !== message);
+    const left = (this.levels.get(message.priority) ?? []).filter((other) => other !== message);
+    if (left.length > 0) this.levels.set(message.priority, left);
+    else this.levels.delete(message.priority);
+    if (this.levels.size === 0) this.#turn = 0;
+  }
+
+  #toItsLevel(message: ModelMessage): void {
+    const isAlone = this.waiting.length === 0 && this.levels.size === 0;
+    if (message.priority === 4 || isAlone) this.waiting.push(message);
+    else this.levels.set(message.priority, [...(this.levels.get(message.priority) ?? []), message]);
+  }
+
+  #toHeadOfLevel(message: ModelMessage): void {
+    const level = this.levels.get(message.priority) ?? [];
+    const isOldestFirst = this.kind.order === 'oldestFirst';
+    this.levels.set(message.priority, isOldestFirst ? [message, ...level] : [...level, message]);
+  }
+
+  #takeOf(priority: number): readonly ModelMessage[] {
+    if (priority === 4) return this.takeWaiting(1);
+    const level = [...(this.levels.get(priority) ?? [])];
+    const taken = level.splice(this.kind.order === 'oldestFirst' ? 0 : -1, 1);
+    if (level.length > 0) this.levels.set(priority, level);
+    else this.levels.delete(priority);
+    return taken;
+  }
+
+  #fill(): void {
+    const highest = Math.max(...this.levels.keys());
+    if (this.waiting.length === 0 && this.levels.size > 0)
+      this.waiting.push(...this.#takeOf(highest));
+    if (this.levels.size === 0) this.#turn = 0;
+  }
+
+  /** By priority if there are several. */
+  #takeNext(most: number): readonly ModelMessage[] {
+    if (this.levels.size === 0) return this.takeWaiting(most);
+    const [first] = this.waiting;
+    if (most > 0 && first !== undefined && first.priority !== 4) {
+      this.waiting.shift();
+      this.#toHeadOfLevel(first);
+    }
+    const taken: ModelMessage[] = [];
+    while (taken.length < most) {
+      const all = [...this.levels.keys(), ...(this.waiting.length > 0 ? [4] : [])];
+      const [highest, ...lower] = all.sort((one, other) => other - one);
+      if (highest === undefined) break;
+      if (lower.length > 0) this.#turn += 1;
+      const isLower = lower.length > 0 && this.#turn % 10 === 0;
+      const chosen = isLower ? lower[(this.#turn / 10 - 1) % lower.length] : highest;
+      taken.push(...this.#takeOf(chosen ?? highest));
+    }
+    this.#fill();
+    return taken;
   }
 
   endLease(index: number): void {
@@ -237,7 +325,7 @@ export class QueueModel {
       holder.state = 'fenced';
       holder.fencedUntilMs = this.nowMs + FENCE_MS;
     } else {
-      this.toHead(held);
+      this.putBack(held);
       this.#forgetFenced(holder);
     }
     return held.length;
@@ -253,7 +341,7 @@ export class QueueModel {
 
   leave(index: number): void {
     const holder = this.consumer(index);
-    this.toHead(holder.held);
+    this.putBack(holder.held);
     holder.held = [];
     this.#endRoles(index);
     if (holder.state !== 'fenced') holder.state = 'left';

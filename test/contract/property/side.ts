@@ -12,6 +12,7 @@ import type {
 } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 import {
   decodeElement,
+  encodeElement,
   idOf,
 } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { Element } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
@@ -22,7 +23,7 @@ import { ENDED_MS } from '../broker-world.js';
 import type { QueueWorld } from '../broker-world.js';
 import { deadLettered, retried } from '../driven-queue.js';
 import { expectTrueCounts } from '../counted-keys.js';
-import { brought, element, keyed } from '../elements.js';
+import { brought } from '../elements.js';
 import type { Command, Exchanging, Outcome, Simple } from './commands.js';
 import type { EventPlace } from './event-place.js';
 import { byKey, labelOfDead, textOf } from './labels.js';
@@ -36,6 +37,8 @@ export type Answer = unknown;
 /** All that a broker holds of a queue. */
 export interface QueueState {
   readonly waiting: readonly string[];
+  /** The highest priority first. */
+  readonly levels: readonly string[];
   /** Each begins with its key. */
   readonly lanes: readonly (readonly string[])[];
   readonly suspects: readonly string[];
@@ -127,15 +130,25 @@ export class Side {
   }
 
   async #push(command: Command & { readonly kind: 'push' }, number: number): Promise<Answer> {
-    const { hours, isLarge, keys, more, sharedId } = command;
+    const { hours, isLarge, keys, more, priorities, sharedId } = command;
     const id = sharedId === undefined ? `m${number}` : `d${sharedId}`;
-    const first = messageOf(keys[0], id, isLarge ? 'x'.repeat(LARGE_BYTES) : `n${number}`);
+    const first = messageOf(
+      keys[0],
+      id,
+      isLarge ? 'x'.repeat(LARGE_BYTES) : `n${number}`,
+      priorities[0],
+    );
     const deduplicateMs = sharedId === undefined ? undefined : WINDOW_MS;
     const dueMs = hours === 0 ? undefined : this.broker.nowMs() + delayMs(hours, number);
     const pushed = [this.#pushOne(id, first, { dueMs, deduplicateMs })];
     for (let place = 1; place <= more; place += 1) {
       const another = `${number}.${place}`;
-      const bytes = messageOf(keys[place % keys.length], `m${another}`, `n${another}`);
+      const bytes = messageOf(
+        keys[place % keys.length],
+        `m${another}`,
+        `n${another}`,
+        priorities[place % priorities.length],
+      );
       pushed.push(this.#pushOne(`m${another}`, bytes, {}));
     }
     return Promise.all(pushed);
@@ -257,6 +270,9 @@ export class Side {
     const held = this.#leases.map(({ consumer }) => dump.processing.get(consumer) ?? []);
     return {
       waiting: dump.waiting.map(textOf),
+      levels: [...dump.levels]
+        .sort(([one], [other]) => other - one)
+        .flatMap(([, level]) => level.map(textOf)),
       lanes: lanesOf(dump).map(([key, lane]) => [decodeURIComponent(key), ...lane.map(textOf)]),
       suspects: dump.suspects.map(textOf),
       delayed: delayed.map((each) => [textOf(each.element), each.dueMs <= nowMs]),
@@ -302,8 +318,13 @@ export class Side {
 
 const NEVER = new AbortController().signal;
 
-function messageOf(key: string | undefined, id: string, body: string): Element {
-  return key === undefined ? element(id, body) : keyed(key, id, body);
+function messageOf(
+  key: string | undefined,
+  id: string,
+  body: string,
+  priority: number | undefined,
+): Element {
+  return encodeElement({ id, key, priority, sentAtMs: 1 }, body);
 }
 
 function lanesOf({ lanes }: QueueDump): readonly (readonly [string, readonly Buffer[]])[] {
