@@ -61,7 +61,10 @@ export class FaultStage {
   async startConsumer(
     options: ConsumerSettings['options'] = {},
     url: ConsumerSettings['url'] = this.rig.redis.url,
-    more: Pick<ConsumerSettings, 'hears' | 'clockAheadMs' | 'limit' | 'maxLength' | 'sleeps'> = {},
+    more: Pick<
+      ConsumerSettings,
+      'hears' | 'clockAheadMs' | 'limit' | 'maxLength' | 'perKey' | 'sleeps'
+    > = {},
   ): Promise<ConsumerProcess> {
     const { prefix } = this.rig;
     const { queue, journal } = this;

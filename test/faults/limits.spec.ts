@@ -1,4 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals';
+import { expectTrueCounts } from '../contract/counted-keys.js';
 import { eventually } from '../support/eventually.js';
 import type { JournalEntry } from '../support/journal.js';
 import { heldIn } from '../support/queue-dump.js';
@@ -104,5 +105,48 @@ describe('a limit of what starts in a time, in several processes', () => {
       (from) => starts.filter((at) => at >= from && at < from + 1_000).length,
     );
     expect(Math.max(...inAnySecond)).toBeLessThanOrEqual(RATE * 1.2);
+  });
+});
+
+describe('a limit of what starts of each key in a time, in several processes', () => {
+  test('holds through kill -9, and leaves nothing behind', async () => {
+    const RATE = 10;
+    const stage = await FaultStage.open(rig);
+    const start = () =>
+      stage.startConsumer({ concurrency: 10, maxCrashes: 9 }, undefined, {
+        perKey: { rate: RATE },
+      });
+    const victim = await start();
+    await start();
+    await start();
+    const keys = ['a', 'b', 'c'];
+    const sent = Array.from({ length: 60 }, (_, index) => {
+      const key = keys[index % keys.length]!;
+      return { id: `${key}-${index}`, key, workMs: 5 };
+    });
+    await stage.send(...sent);
+    await eventually(() => expect(victim.journal.length).toBeGreaterThan(2));
+    await victim.kill();
+    await eventually(
+      () => expect(stage.ledger.idsOf('end').length).toBeGreaterThanOrEqual(60),
+      45_000,
+    );
+    await stage.untilAllHome();
+    for (const key of keys) {
+      const first = new Map<string, number>();
+      for (const { event, id, atMs } of stage.entries())
+        if (event === 'start' && id.startsWith(key))
+          first.set(id, Math.min(atMs, first.get(id) ?? Infinity));
+      const starts = [...first.values()].sort((one, other) => one - other);
+      expect(starts).toHaveLength(20);
+      // None is let go before its time, so all of them take at least as long as their intervals.
+      expect(starts.at(-1)! - starts[0]!).toBeGreaterThan((19 / RATE) * 1_000 * 0.9);
+    }
+    await stage.balance(keys.length);
+    await eventually(async () => {
+      const dump = await stage.dump();
+      expectTrueCounts(dump);
+      expect([dump.lanes.size, dump.out.size, dump.resting.size]).toEqual([0, 0, 0]);
+    });
   });
 });

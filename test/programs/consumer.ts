@@ -31,7 +31,11 @@ const released = new Promise<void>((resolve) => {
 
 @Controller()
 class TestController {
-  @MessagePattern(settings.queue, { limit: settings.limit, maxLength: settings.maxLength })
+  @MessagePattern(settings.queue, {
+    limit: settings.limit,
+    perKey: settings.perKey,
+    maxLength: settings.maxLength,
+  })
   async handle(@Payload() data: TestMessage, @Ctx() context: RedisQueueContext): Promise<string> {
     const entry = { id: data.id, attempt: context.getAttempt() };
     journal.write({ event: 'start', ...entry, sentAtMs: context.getSentAt()?.getTime() });

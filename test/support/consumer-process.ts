@@ -2,6 +2,7 @@ import type { RedisOptions } from 'ioredis';
 import type {
   RedisQueueHealth,
   RedisQueueLimitOptions,
+  RedisQueuePerKeyOptions,
   RedisQueueServerOptions,
 } from 'nestjs-redis-queue-transport';
 import { readJournal } from './journal.js';
@@ -63,6 +64,8 @@ export interface ConsumerSettings {
   >;
   /** What all processes together may do. */
   readonly limit?: RedisQueueLimitOptions;
+  /** What they may do with each key. */
+  readonly perKey?: RedisQueuePerKeyOptions;
   /** How many messages may wait. */
   readonly maxLength?: number;
   /** The pattern of the live events that it notes. */
