@@ -70,6 +70,20 @@ test('a queue that cannot be read says why, and hides no other', async () => {
   expect(await board.queue('bad')).not.toHaveProperty('description');
 });
 
+test('a queue tells what waits in lanes, and what limits hold back', async () => {
+  for (const n of [1, 2, 3]) await rig.client().enqueue('work', n, { key: 'a' });
+  const key = (part: string): string => `${rig.prefix}:{work}:${part}`;
+  await rig.commands.hset(key('terms'), { maxLength: '3', limit: '5 running' });
+  await rig.commands.set(key('slowed'), '90000', 'PX', 90_000);
+  const board = await Board.open(rig, [], { handlerHooks: { before: everyRedisQueue({ admin }) } });
+  await board.queue('work');
+  expect(await board.queue('work')).toMatchObject({
+    description: expect.stringMatching(
+      /^2 more wait behind another message of their key; slowed down for \d+ s; full: at most 3 may wait$/,
+    ),
+  });
+});
+
 test('one hook serves several boards', async () => {
   await rig.client().enqueue('work', 1);
   const handlerHooks = { before: everyRedisQueue({ admin }) };

@@ -1,3 +1,4 @@
+import { heldBack } from './held-back.js';
 import { RedisRefusedError } from '../index.js';
 import type { QueueLengths, QueuedMessage, RedisQueueAdmin } from '../index.js';
 import { DIGEST, idOrDigest, inState } from './board-message.js';
@@ -44,6 +45,7 @@ const NOTHING: QueueLengths = {
 export class QueueLists {
   #underWay: Promise<QueueLengths> | undefined;
   #trouble: string | undefined;
+  #heldBack: readonly string[] = [];
 
   constructor(
     private readonly admin: RedisQueueAdmin,
@@ -53,6 +55,11 @@ export class QueueLists {
   /** Why this queue could not be looked at when its lengths were last asked for; undefined if it could. */
   get trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** What held messages back when its lengths were last asked for. */
+  get heldBack(): readonly string[] {
+    return this.#heldBack;
   }
 
   /** Makes one call for all that ask at the same time, as a board does for its overview. */
@@ -68,6 +75,7 @@ export class QueueLists {
     try {
       const lengths = await this.admin.lengths(this.queue);
       this.#trouble = undefined;
+      this.#heldBack = heldBack(lengths);
       return lengths;
     } catch (error) {
       if (!(error instanceof RedisRefusedError) || !OF_ONE_QUEUE.includes(error.reply)) throw error;

@@ -69,10 +69,12 @@ export class RedisQueueAdapter extends BaseAdapter {
     return `${this.prefix}${inAddress(this.#queue)}`;
   }
 
-  /** The description or, if the queue cannot be looked at, the reason. */
+  /** The description and what holds messages back or, if the queue cannot be looked at, the reason. */
   override getDescription(): string {
-    const { trouble } = this.#lists;
-    return trouble === undefined ? super.getDescription() : `Cannot be looked at: ${trouble}`;
+    const { trouble, heldBack: reasons } = this.#lists;
+    if (trouble !== undefined) return `Cannot be looked at: ${trouble}`;
+    const description = super.getDescription();
+    return [...(description === '' ? [] : [description]), ...reasons].join('; ');
   }
 
   override getStatuses(): Status[] {
