@@ -3,6 +3,7 @@ import { jsonCodec, rawCodec } from 'nestjs-redis-queue-transport';
 import type {
   Codec,
   RedisQueueLimitOptions,
+  RedisQueueHandlerOptions,
   RedisQueueServerOptions,
 } from 'nestjs-redis-queue-transport';
 import { controllerOf } from '../delivery/controller.js';
@@ -88,6 +89,36 @@ describe('a server of a queue that another one serves with different options', (
 
     expect(warnings()).toHaveLength(1);
     expect(warnings()[0]).toContain('limit is 5 running, 50 in 1000 ms here and 5 running there.');
+  });
+
+  test('says it for bounds, limits of a key, and the order', async () => {
+    const serveWith = (options: RedisQueueHandlerOptions) =>
+      rig.serve({ controllers: [controllerOf('work', nothing, { options })] });
+    await serveWith({ maxLength: 10, perKey: { running: 2 } });
+
+    await serveWith({ perKey: { rate: 5 }, order: 'newestFirst' });
+
+    expect(warnings()).toHaveLength(1);
+    for (const difference of [
+      'maxLength is none here and 10 there',
+      'perKey.running is 1 here and 2 there',
+      'perKey.rate is 5 here and none there',
+      'order is newestFirst here and oldestFirst there',
+    ])
+      expect(warnings()[0]).toContain(difference);
+  });
+
+  test('says it for what happens when the list of a group is full', async () => {
+    const serveEvents = (onFull: 'refuse' | 'drop') => {
+      const options = { group: 'mail', maxLength: 5, onFull } as const;
+      return rig.serve({ controllers: [eventControllerOf('happened', nothing, options)] });
+    };
+    await serveEvents('drop');
+
+    await serveEvents('refuse');
+
+    expect(warnings()).toHaveLength(1);
+    expect(warnings()[0]).toContain('onFull is refuse here and drop there.');
   });
 
   test('says it for durable events in the same group', async () => {
