@@ -1,3 +1,4 @@
+import type { QueueLimit } from '../../../libs/redis-queue-transport/src/core/broker/limit.js';
 import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import type { QueuePlan } from '../scenario/scenario.js';
@@ -40,17 +41,21 @@ export class QueueLimits {
 
   /** To be called after each command. */
   look(queue: StoredQueue, nowMs: number, redisNowMs: number): void {
+    const { limit } = this.plan;
+    // Without one, a consumer that waits takes what comes, and gives it back when it hears that the queue was slowed down.
+    if (limit !== undefined) this.#lookAtTaken(queue, redisNowMs, limit);
+    this.#lookForSlowing(queue, nowMs, redisNowMs);
+  }
+
+  #lookAtTaken(queue: StoredQueue, redisNowMs: number, { running, rate, perMs }: QueueLimit): void {
     const held = new Set([...queue.processing.values()].flat());
     const newlyHeld = [...held].filter((element) => !this.#held.has(element));
     this.#held = held;
-    const { limit } = this.plan;
-    if (limit?.running !== undefined) this.#checkRunning(queue, limit.running);
-    if (limit?.rate !== undefined && newlyHeld.length > 0)
-      this.#checkRate(newlyHeld.length, redisNowMs, limit.rate, limit.perMs);
-    // Without a limit, a consumer that waits takes what comes, and gives it back when it hears the news.
-    if (limit !== undefined && newlyHeld.length > 0 && this.#slowedUntilMs > redisNowMs)
+    if (running !== undefined) this.#checkRunning(queue, running);
+    if (newlyHeld.length === 0) return;
+    if (rate !== undefined) this.#checkRate(newlyHeld.length, redisNowMs, rate, perMs);
+    if (this.#slowedUntilMs > redisNowMs)
       this.run.violate('slowed down', `${namesOf(newlyHeld)} was handed out meanwhile`);
-    this.#lookForSlowing(queue, nowMs, redisNowMs);
   }
 
   /** What consumers hold that have not been taken back from. */
