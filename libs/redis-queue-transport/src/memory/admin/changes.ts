@@ -7,8 +7,8 @@ import type { StoredList } from '../store/stored-list.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
 /**
- * Makes delayed elements due, and wakes consumers. What is due at `lastDueMs` is due now, and the others as much before it as
- * they were: so they keep their order, over several calls too. Returns how many were there.
+ * Makes delayed elements due, and wakes consumers. What is due at `lastDueMs` is due now, and the others as much before
+ * it as they were: so they keep their order, over several calls too. Returns how many were there.
  */
 export function advance(
   queue: StoredQueue,

@@ -18,9 +18,9 @@ export interface RenewTerms extends Pick<LeaseTerms, 'leaseMs' | 'deadLetterMaxA
 }
 
 /**
- * Extends the lease of a consumer that still has it, and drops dead letters that are too old. Names the consumers whose lease
- * does not fit a healthy one. The first to renew in each third of a lease is given fenced consumers too: who it is shows in
- * the leases, since nobody else has one that was renewed since.
+ * Extends the lease of a consumer that still has it, and drops dead letters that are too old. Names the consumers whose
+ * lease does not fit a healthy one. The first to renew in each third of a lease is given fenced consumers too: who it
+ * is shows in the leases, since nobody else has one that was renewed since.
  */
 export function renew(
   queue: StoredQueue,

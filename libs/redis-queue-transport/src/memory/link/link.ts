@@ -13,8 +13,8 @@ export type BlockingCommand<T> = (answer: (value: T | undefined) => void) => Unb
 export type Subscription<News> = (tell: (news: News) => void) => () => void;
 
 /**
- * The way between one process and the store: how commands get there, and how answers come back. It knows nothing of what they
- * mean. The default ({@link DirectLink}) never fails; a simulation has one that delays, loses and cuts.
+ * The way between one process and the store: how commands get there, and how answers come back. It knows nothing of
+ * what they mean. The default ({@link DirectLink}) never fails; a simulation has one that delays, loses and cuts.
  *
  * What a link may do to a call:
  *
@@ -23,7 +23,8 @@ export type Subscription<News> = (tell: (news: News) => void) => () => void;
  * - **lose the request**: never execute it, and reject with `RedisUnavailableError` if it was not sent, with
  *   `OutcomeUnknownError` if nobody can know that;
  * - **lose the answer**: execute it, and reject with `OutcomeUnknownError`;
- * - **execute it late**: reject with `OutcomeUnknownError`, and execute it whenever it likes, even after the process is gone;
+ * - **execute it late**: reject with `OutcomeUnknownError`, and execute it whenever it likes, even after the process is
+ *   gone;
  * - **be cut**: reject all that is under way in one of these ways, and what is called meanwhile with
  *   `RedisUnavailableError`, at once or after the time for which a caller waits for a connection.
  *
@@ -41,10 +42,10 @@ export interface Link {
    * A call that may wait, on a connection of its own: nothing waits behind it. The signal asks to end it; it then still
    * answers, with what it took before that arrived, or with undefined.
    *
-   * If the link is cut while the command waits, the call rejects with `OutcomeUnknownError`, and the link decides what happens
-   * at the store. The command can end at once, as when the store learns of the cut; later; or only after its own time. Until
-   * then it can still take something. It can also be executed for the first time after the cut. So the consumer that holds
-   * what it takes does not know of it, and may long be fenced.
+   * If the link is cut while the command waits, the call rejects with `OutcomeUnknownError`, and the link decides what
+   * happens at the store. The command can end at once, as when the store learns of the cut; later; or only after its
+   * own time. Until then it can still take something. It can also be executed for the first time after the cut. So the
+   * consumer that holds what it takes does not know of it, and may long be fenced.
    */
   block<T>(
     action: string,

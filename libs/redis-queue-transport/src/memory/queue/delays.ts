@@ -37,9 +37,9 @@ function goesToLane(queue: StoredQueue, element: Buffer): boolean {
 
 /**
  * Moves delayed messages that are due to the head of the queue, the earliest first: no more than this consumer has room
- * for, or, where it has none, one for another consumer that waits, as long as nothing stands in its way. What comes next would
- * overtake those that stayed. None while the queue is paused. If nobody has taken that one by the next time, it stays in
- * front of those that are due later.
+ * for, or, where it has none, one for another consumer that waits, as long as nothing stands in its way. What comes
+ * next would overtake those that stayed. None while the queue is paused. If nobody has taken that one by the next time,
+ * it stays in front of those that are due later.
  *
  * Returns the ms until the next one is due: 0 if more are due that can go on, undefined if there is no need to look.
  */

@@ -24,8 +24,8 @@ export function takeFed({ store, source, queue }: FeedPath): void {
 }
 
 /**
- * Moves elements to the tail of the queue: first those that stand in `fed`, then those of the list. Each becomes the body of a
- * message, even if it looks like one. Returns whether there may be more.
+ * Moves elements to the tail of the queue: first those that stand in `fed`, then those of the list. Each becomes the
+ * body of a message, even if it looks like one. Returns whether there may be more.
  */
 export function moveMany({ store, source, queue, names }: FeedPath): boolean {
   for (let moved = 0; moved < MOST_ELEMENTS; moved += 1) {

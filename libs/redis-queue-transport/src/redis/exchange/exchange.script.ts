@@ -62,13 +62,14 @@ const SUSPECTS = { none: 0, free: 1, mine: 2, others: 3 } as const satisfies Rec
 const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
 
 /**
- * Settles, releases due messages, lets keys go on that have rested, and takes, for a consumer that still has its lease: at most `take`. The consumer has
- * `room` for at least as many, and may take the others by other means.
+ * Settles, releases due messages, lets keys go on that have rested, and takes, for a consumer that still has its lease:
+ * at most `take`. The consumer has `room` for at least as many, and may take the others by other means.
  *
  * In front of the rows come the `keys` of those that `oldestDone` counts, and then `acks` elements that are done and have no
- * key. The detail of a row is the replacement of a dead letter or a retry (whose kind is the pause in ms, negative if its key is to rest as long), why a message is
- * skipped, the id to remember with an ack, or nothing for an element that is released, done with a key, or done with its
- * body parked. The rows are walked backwards, so that those that go back to the head keep their order.
+ * key. The detail of a row is the replacement of a dead letter or a retry (whose kind is the pause in ms, negative if
+ * its key is to rest as long), why a message is skipped, the id to remember with an ack, or nothing for an element that
+ * is released, done with a key, or done with its body parked. The rows are walked backwards, so that those that go back
+ * to the head keep their order.
  *
  * Suspects are in a list of their own, and one live consumer at a time has the right to run them, its trial. The step
  * `trial`: `claim` the right, granted if nobody has it and there are suspects (or `claimIfEmpty`: only if the consumer
@@ -92,9 +93,9 @@ const STATES: readonly Suspects[] = ['none', 'free', 'mine', 'others'];
  *
  * Replies: 0 if the lease is lost; -1 if the list does not hold these (nothing was done); else { held, missing, the
  * state of suspects (a value of SUSPECTS), 1 if the queue is paused, ms until the next delayed message is due or a key may
- * go on or -1, 1 if it keeps the time, when that message is due or nothing, 1 if it took less than it might because that was large or 2 if
- * it took nothing because that would have been large (unless `readsLarge` is 1), 1 if the first delayed message is due
- * and large, how the queue is limited or 0, taken … }.
+ * go on or -1, 1 if it keeps the time, when that message is due or nothing, 1 if it took less than it might because
+ * that was large or 2 if it took nothing because that would have been large (unless `readsLarge` is 1), 1 if the first
+ * delayed message is due and large, how the queue is limited or 0, taken … }.
  */
 export const exchange = new Script({
   action: 'settle and take messages',

@@ -20,10 +20,10 @@ export interface HoldReply {
 }
 
 /**
- * Adds messages that have a key, a priority or terms of their own, or whose queue may have a bound. Each row has the element, the
- * Redis time in ms at which it is due or 0, its id, the window in ms within which the id is taken once or 0, and the name
- * under which its body has just been parked or nothing. Unlike most scripts it is refused while Redis is full: it takes
- * messages in.
+ * Adds messages that have a key, a priority or terms of their own, or whose queue may have a bound. Each row has the
+ * element, the Redis time in ms at which it is due or 0, its id, the window in ms within which the id is taken once or
+ * 0, and the name under which its body has just been parked or nothing. Unlike most scripts it is refused while Redis
+ * is full: it takes messages in.
  *
  * The consumer that keeps the time is told of a delayed message that is due before all others, and of a key that may go on
  * before all others.

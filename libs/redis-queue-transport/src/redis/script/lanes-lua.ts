@@ -157,12 +157,12 @@ end
 /**
  * Adds an element that was not out before to the end of its level or of its lane. A lane of another type holds no messages:
  *
- * - `enterOrRefuse(waiting, levels, lanes, terms, resting, element)` then changes nothing, and returns Redis's refusal, for a
- *   sender;
+ * - `enterOrRefuse(waiting, levels, lanes, terms, resting, element)` then changes nothing, and returns Redis's refusal,
+ *   for a sender;
  * - `enter(waiting, levels, lanes, terms, resting, element)` then adds to the queue what Redis holds already.
  *
- * Both return last whether it is in the list of a level, where blocked consumers do not see it: if nothing waited before, the
- * caller wakes them.
+ * Both return last whether it is in the list of a level, where blocked consumers do not see it: if nothing waited
+ * before, the caller wakes them.
  */
 export const ENTER = new SharedLua(
   `
@@ -184,8 +184,8 @@ end
 /**
  * Lets the next of a key go on when an element is gone for good: from its lane to the end of its level or, if the lane is
  * empty, one less is out. In two functions, since a key of another type must refuse it before anything is changed:
- * `outOf(key)` reads how many are out, and `endStay(key, out)` does the rest. A key of which nothing is counted frees nobody:
- * somebody put the element into a list by hand.
+ * `outOf(key)` reads how many are out, and `endStay(key, out)` does the rest. A key of which nothing is counted frees
+ * nobody: somebody put the element into a list by hand.
  *
  * And `goOn(key, left, out)`: as many of a key go on as may, where `left` are out and `out` are counted. Returns how many.
  */
@@ -236,8 +236,9 @@ local function endStay(key, out) goOn(key, out - 1, out) end
 );
 
 /**
- * Lets keys go on whose rest is over, the longest over first, or a part of them, as the Lua function `endRests(now, isStill)`.
- * None if `isStill` is 1. Returns how many ms later the next one may go on: 0 if more may now, -1 if there is none.
+ * Lets keys go on whose rest is over, the longest over first, or a part of them, as the Lua function `endRests(now,
+ * isStill)`. None if `isStill` is 1. Returns how many ms later the next one may go on: 0 if more may now, -1 if there
+ * is none.
  */
 export const END_RESTS = new SharedLua(
   `

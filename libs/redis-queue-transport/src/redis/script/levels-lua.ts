@@ -116,8 +116,8 @@ end
  * highest level that has some, and each tenth one from the lower ones in turn. They go into the reply from `at` on. Returns
  * how many, and what it says about elements that were left: false, 'full' or 'large'.
  *
- * And `lead()`: puts the next of the highest level above the usual one at the head of `waiting`, for what takes from there by
- * plain commands.
+ * And `lead()`: puts the next of the highest level above the usual one at the head of `waiting`, for what takes from
+ * there by plain commands.
  *
  * An element of another level at the beginning of `waiting` went there while nothing else waited. It comes first in its own
  * level.

@@ -29,7 +29,8 @@ end
 );
 
 /**
- * A queue's limit, as Lua functions, which exist only with a `limit`. The local `limited` is what a reply says of it, or false.
+ * A queue's limit, as Lua functions, which exist only with a `limit`. The local `limited` is what a reply says of it,
+ * or false.
  *
  * `mayTake(wanted, held)`: how many more all consumers together may take now, at most `wanted`; `held` of those are in the
  * consumer's list already. If it is less than wanted, it sets `limited`.
