@@ -236,6 +236,25 @@ describe('the recipe for tenants', () => {
   });
 });
 
+describe('the recipe for urgent messages', () => {
+  const { start, run } = page('urgent-before-bulk.md');
+
+  // A thousand mails take a while on a busy machine.
+  const SENT_WITHIN_MS = 60_000;
+
+  test.each([
+    ['write', 'server', 'with priorities, passwords pass the newsletter'],
+    ['write without priorities', 'server without priorities', 'without, they come after it'],
+  ])('%s, %s: %s', async (write, server) => {
+    await run(write);
+    const mails = await start(server);
+
+    await eventually(() => expect(mails.lines).toEqual(mails.shown), SENT_WITHIN_MS);
+
+    await eventually(async () => expect(await admin.lengths('mail.send')).toMatchObject(SETTLED));
+  });
+});
+
 describe('the recipe for flash sales', () => {
   const { start, run } = page('flash-sale.md');
 
