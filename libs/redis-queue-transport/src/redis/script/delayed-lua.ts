@@ -1,5 +1,4 @@
 import { LANES } from './lanes-lua.js';
-import { LEVEL_OF } from './levels-lua.js';
 import { PUT_BACK } from './moving-lua.js';
 import { TELL_KEEPER } from './roles-lua.js';
 import { LARGE_BYTES } from './script.js';
@@ -120,7 +119,6 @@ local function releaseDue(now, isPaused)
     if first then
       redis.call('LLEN', suspects)
       redis.call('HLEN', levels)
-      for _, one in ipairs({ first, unpack(due) }) do redis.call('LLEN', levels .. ':' .. levelOf(one)) end
       if takesFrom == 'RIGHT' then redis.call('LTRIM', waiting, 0, -2) else redis.call('LTRIM', waiting, 1, -1) end
     end
     for i = most, 1, -1 do
@@ -158,5 +156,5 @@ end
     'readsLarge',
     'takesFrom',
   ],
-  [PUT_BACK, LANES, LEVEL_OF],
+  [PUT_BACK, LANES],
 );

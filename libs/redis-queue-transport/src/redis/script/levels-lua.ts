@@ -92,19 +92,19 @@ end
 
 /**
  * Adds an element at the end of its level, as the Lua function `toItsLevel(waiting, levels, element)`. If nothing waits, it
- * goes to `waiting` whatever its level, so that a blocked consumer gets it. Returns whether it is in the list of a level.
+ * goes to `waiting` whatever its level, so that a blocked consumer gets it, and also if the list of its level is a key of
+ * another type, which holds no messages. Returns whether it is in the list of a level.
  */
 export const TO_ITS_LEVEL = new SharedLua(
   `
 local function toItsLevel(waiting, levels, element)
   local level = levelOf(element)
-  if level == ${USUAL_PRIORITY} or redis.call('EXISTS', waiting, levels) == 0 then
-    redis.call('RPUSH', waiting, element)
-    return false
+  if level ~= ${USUAL_PRIORITY} and redis.call('EXISTS', waiting, levels) > 0 then
+    redis.call('HSET', levels, level, 1)
+    if type(redis.pcall('RPUSH', levels .. ':' .. level, element)) == 'number' then return true end
   end
-  redis.call('HSET', levels, level, 1)
-  redis.call('RPUSH', levels .. ':' .. level, element)
-  return true
+  redis.call('RPUSH', waiting, element)
+  return false
 end
 `,
   [],
@@ -135,9 +135,10 @@ local function takeByLevel(most, reply, at, mostBytes)
   local level = many > 0 and mayRead(1) and levelOf(redis.call('LINDEX', waiting, 0)) or ${USUAL_PRIORITY}
   if level ~= ${USUAL_PRIORITY} then
     redis.call('HSET', levels, level, 1)
-    redis.call('LMOVE', waiting, levels .. ':' .. level, 'LEFT', takesFrom)
-    counts[level] = (counts[level] or 0) + 1
-    many = many - 1
+    if type(redis.pcall('LMOVE', waiting, levels .. ':' .. level, 'LEFT', takesFrom)) == 'string' then
+      counts[level] = (counts[level] or 0) + 1
+      many = many - 1
+    end
   end
   counts[${USUAL_PRIORITY}] = many
   local isReadable = many == 0 or mayRead(64)

@@ -30,9 +30,13 @@ local function putBack(element)
   if level ~= ${USUAL_PRIORITY} then
     isLevelled = true
     redis.call('HSET', levels, level, 1)
-    if takesFrom == 'RIGHT' then redis.call('RPUSH', levels .. ':' .. level, element)
-    else redis.call('LPUSH', levels .. ':' .. level, element) end
-  elseif takesFrom == 'RIGHT' then redis.call('RPUSH', waiting, element)
+    local list, length = levels .. ':' .. level, nil
+    if takesFrom == 'RIGHT' then length = redis.pcall('RPUSH', list, element)
+    else length = redis.pcall('LPUSH', list, element) end
+    -- A list of another type holds no messages.
+    if type(length) == 'number' then return end
+  end
+  if takesFrom == 'RIGHT' then redis.call('RPUSH', waiting, element)
   else redis.call('LPUSH', waiting, element) end
 end
 local function fillUp()
