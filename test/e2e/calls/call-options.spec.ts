@@ -211,24 +211,24 @@ describe('options that a call cannot have', () => {
     [
       'enqueue',
       { colour: 1 },
-      'enqueue() has no option colour; its options are id, key, headers, delayMs, deliverAt, ' +
+      'enqueue() has no option colour; its options are id, key, priority, headers, delayMs, deliverAt, ' +
         'expiresInMs, deduplicateMs, waitForRoomMs, codec',
     ],
     [
       'enqueueMany',
       { colour: 1 },
-      'enqueueMany() has no option colour; its options are key, headers, delayMs, deliverAt, ' +
+      'enqueueMany() has no option colour; its options are key, priority, headers, delayMs, deliverAt, ' +
         'expiresInMs, deduplicateMs, waitForRoomMs, codec',
     ],
     [
       'emit',
       { colour: 1 },
-      'its options are id, key, headers, isMandatory, expiresInMs, deduplicateMs, waitForRoomMs, codec',
+      'its options are id, key, priority, headers, isMandatory, expiresInMs, deduplicateMs, waitForRoomMs, codec',
     ],
     [
       'send',
       { colour: 1 },
-      'its options are id, key, headers, expiresInMs, waitForRoomMs, codec, timeoutMs, totalTimeoutMs',
+      'its options are id, key, priority, headers, expiresInMs, waitForRoomMs, codec, timeoutMs, totalTimeoutMs',
     ],
     ['send', { timeoutMs: 2 ** 31 }, 'timeoutMs must be a whole number of milliseconds from 1 to'],
   ])('are refused by %s: %p', async (verb, options, text) => {
