@@ -46,6 +46,7 @@ import { redrive } from './redrive.script.js';
 import { remove } from './remove.script.js';
 import { setPaused } from './set-paused.script.js';
 import { seeWaiting } from './waiting.script.js';
+import type { WaitingSeen } from './waiting.script.js';
 
 export interface RedisAdminOptions {
   readonly connection: ConnectionSource;
@@ -78,10 +79,12 @@ export class RedisAdmin implements AdminBroker {
 
   async lengths(queue: string): Promise<QueueLengths> {
     const keys = this.#keys.queue(queue);
-    const [, lanes, suspects, delayed, dead, isPaused, counts, consumers, ...limits] =
+    const [, waitingSeen, lanes, suspects, delayed, dead, isPaused, counts, consumers, ...limits] =
       await this.#run('read lengths', (client) =>
         Promise.all([
+          // Tells which key another program uses.
           client.llen(keys.waiting),
+          seeWaiting.send(client, keys, {}),
           client.hget(keys.lanes, IN_LANES),
           client.llen(keys.suspects),
           client.zcard(keys.delayed),
@@ -99,7 +102,7 @@ export class RedisAdmin implements AdminBroker {
     const [terms, slowedLeft, slowedMs, rate, [seconds = 0, us = 0]] = limits;
     const inLanes = countIn(lanes);
     const held = await heldLists(this.#connection, keys);
-    const parts = await this.#partsOfWaiting(keys);
+    const parts = partsOf(seeWaiting.read(waitingSeen));
     const waiting = parts.reduce((sum, { length }) => sum + length, 0);
     return {
       waiting,
@@ -169,8 +172,7 @@ export class RedisAdmin implements AdminBroker {
 
   /** The connection must be ready. */
   async #partsOfWaiting(keys: QueueKeys): Promise<readonly PartOfList[]> {
-    const { length, head, levels } = await seeWaiting.run(this.#connection, keys, {});
-    return orderOfWaiting(levels, length, head);
+    return partsOf(await seeWaiting.run(this.#connection, keys, {}));
   }
 
   inLane(queue: string, key: string, offset: number, count: number): Promise<readonly Buffer[]> {
@@ -351,4 +353,8 @@ export class RedisAdmin implements AdminBroker {
   #ready(): Promise<void> {
     return this.#connection.ready(this.options.connectTimeoutMs);
   }
+}
+
+function partsOf({ length, head, levels }: WaitingSeen): readonly PartOfList[] {
+  return orderOfWaiting(levels, length, head);
 }
