@@ -23,7 +23,9 @@ function isScript(words: readonly string[], lastKey: RegExp): boolean {
   return words[0] === 'EVALSHA' && lastKey.test(words[2 + Number(words[2])] ?? '');
 }
 
-const isTake: Match = (words) => isScript(words, /:levels$/) && words.some(isProcessing);
+/** Only this script looks whether the queue is paused. */
+const isTake: Match = (words) =>
+  words[0] === 'EVALSHA' && words.some((word) => word.endsWith(':paused'));
 const isAck: Match = (words) => isScript(words, /:waiting$/) && words.some(isProcessing);
 const isDeadLetter: Match = (words) => isScript(words, /:dead$/);
 const isRetry: Match = (words) => isScript(words, /:delayed$/);
