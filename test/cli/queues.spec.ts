@@ -200,6 +200,50 @@ test('messages behind others of their key are counted, listed by key, and shown'
   expect((await run('lanes', 'mail')).out).not.toContain('paused');
 });
 
+test('keys that wait for what somebody deleted are found by the doctor, and go on when repaired', async () => {
+  const client = rig.client();
+  await client.enqueueMany('mail', [1, 2, 3], { key: 'a\u001bb' });
+  expect(await run('lanes', 'mail', '--repair')).toMatchObject({
+    code: 0,
+    err: expect.stringContaining('All keys of "mail" are counted right.') as never,
+  });
+  await rig.commands.del(`${rig.prefix}:{mail}:waiting`);
+
+  const { findings } = (await run('doctor', '--json')).json as {
+    findings: readonly { id: string; what: string; todo: string; queue?: string }[];
+  };
+  expect(findings.find(({ id }) => id === 'wrong-lanes')).toMatchObject({
+    level: 'wrong',
+    queue: 'mail',
+    what: expect.stringContaining('1 key of "mail" is counted wrong') as never,
+    todo: expect.stringContaining('redis-queue lanes mail --repair') as never,
+  });
+
+  expect(await json('lanes', 'mail', '--repair')).toEqual({
+    repaired: [{ key: 'a\u001bb', counted: 1, out: 0, waiting: 2 }],
+    inLanes: { counted: 2, there: 2 },
+  });
+  expect(await rig.commands.llen(`${rig.prefix}:{mail}:waiting`)).toBe(1);
+  await rig.commands.hset(`${rig.prefix}:{mail}:lanes`, ':waiting', 7);
+  expect((await run('lanes', 'mail', '--repair')).err).toMatch(/7 messages in lanes were counted/);
+  await rig.commands.hset(`${rig.prefix}:{mail}:lanes`, 'b', 3);
+  expect((await run('lanes', 'mail', '--repair')).out).toMatch(/^KEY +COUNTED .*\nb +3 +0 +0\n$/);
+  expect(await run('lanes', 'nowhere', '--repair')).toMatchObject({ code: 1 });
+  expect(await run('lanes', 'mail', '--repair', '--limit', '1')).toMatchObject({ code: 2 });
+});
+
+test('a queue that is too long to be counted is refused, and the doctor says so', async () => {
+  await rig.client().enqueueMany('mail', [1, 2], { key: 'a' });
+  const many = Array.from({ length: 4_001 }, () => '{}');
+  await rig.commands.rpush(`${rig.prefix}:{mail}:waiting`, ...many);
+  const told = await run('lanes', 'mail', '--repair');
+  expect(told).toMatchObject({ code: 4, err: expect.stringContaining('too long') as never });
+  const { findings } = (await run('doctor', '--json')).json as {
+    findings: readonly { id: string }[];
+  };
+  expect(findings.map(({ id }) => id)).toContain('lanes-not-counted');
+});
+
 test('messages of several priorities are sent, counted and shown in the order in which they are taken', async () => {
   for (const [id, ...priority] of [['a'], ['b', '--priority', '0'], ['c', '--priority', '9']])
     await run('enqueue', 'mail', `"${id}"`, '--id', id ?? '', ...priority);

@@ -58,6 +58,10 @@ export interface QueueWorld {
   endFence(queue: string, consumer: string): Promise<void>;
   /** Removes everything that the consumer holds, as a wrong command typed by hand could. */
   dropHeld(queue: string, consumer: string): Promise<void>;
+  /** Removes everything that waits, as a wrong command typed by hand could. What is in lanes stays. */
+  dropWaiting(queue: string): Promise<void>;
+  /** Writes how many of a key are counted as out, by hand; undefined removes the count. */
+  setOut(queue: string, key: string, out: number | undefined): Promise<void>;
   /** Removes the suspects, as if they had run. */
   dropSuspects(queue: string): Promise<void>;
   /** Executes a take that the consumer sent long ago. By default, it takes from the left of `waiting`. */

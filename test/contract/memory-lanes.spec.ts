@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
+import { laneRepairContract } from './lane-repair.contract.js';
 import { lanesContract } from './lanes.contract.js';
 import { MemoryWorld } from './memory-world.js';
 
@@ -9,4 +10,8 @@ afterEach(() => world.endTest());
 
 describe('lanes in memory', () => {
   lanesContract(world);
+});
+
+describe('the repair of lanes in memory', () => {
+  laneRepairContract(world);
 });

@@ -200,6 +200,16 @@ export class MemoryWorld implements BrokerWorld {
     this.queue(name).processing.delete(consumer);
   }
 
+  async dropWaiting(name: string): Promise<void> {
+    this.queue(name).waiting.clear();
+  }
+
+  async setOut(name: string, key: string, out: number | undefined): Promise<void> {
+    const { lanes } = this.queue(name);
+    if (out === undefined) lanes.out.delete(key);
+    else lanes.out.set(key, out);
+  }
+
   async dropSuspects(name: string): Promise<void> {
     this.queue(name).suspects.clear();
   }

@@ -102,8 +102,8 @@ export class RedisWorld implements BrokerWorld {
     return { broker, interruptions, cut, restore: () => proxy.refuse(false) };
   }
 
-  openAdmin(): AdminBroker {
-    const connection = connectionSource(this.rig.redis.url);
+  openAdmin(url = this.rig.redis.url): AdminBroker {
+    const connection = connectionSource(url);
     const { prefix } = this.rig;
     return this.rig.closeLater(openAdmin({ connection, prefix, connectTimeoutMs: 5_000 }));
   }
@@ -194,6 +194,16 @@ export class RedisWorld implements BrokerWorld {
 
   async dropHeld(queue: string, consumer: string): Promise<void> {
     await this.rig.commands.del(this.key(queue, `processing:${consumer}`));
+  }
+
+  async dropWaiting(queue: string): Promise<void> {
+    await this.rig.commands.del(this.key(queue, 'waiting'));
+  }
+
+  async setOut(queue: string, key: string, out: number | undefined): Promise<void> {
+    const lanes = this.key(queue, 'lanes');
+    if (out === undefined) await this.rig.commands.hdel(lanes, key);
+    else await this.rig.commands.hset(lanes, key, out);
   }
 
   async dropSuspects(queue: string): Promise<void> {

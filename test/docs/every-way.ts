@@ -345,6 +345,10 @@ export class EveryWay {
       expect(await each.peek('in.order', { key: 'a' })).toHaveLength(4);
       expect((await each.find('in.order', 'a4'))?.place).toBe('waiting');
     }
+    for (const each of [admin, looker])
+      expect((await each.checkLanes('in.order')).wrong).toEqual([]);
+    await this.operator.hset('rq:{in.order}:lanes', 'gone', '1');
+    expect((await admin.repairLanes('in.order')).wrong).toMatchObject([{ key: 'gone' }]);
     expect(await admin.remove('in.order', 'a4')).toBe('removed');
     expect(await admin.remove('in.order', 'a1')).toBe('removed');
     expect(await admin.purge('in.order')).toBe(4);
@@ -387,6 +391,9 @@ export class EveryWay {
       expect(await each.peek('nobody')).toHaveLength(4);
       expect((await each.find('nobody', 'low'))?.place).toBe('waiting');
     }
+    await this.#pretendCrash('nobody');
+    for (const each of [admin, looker]) expect((await each.checkLanes('nobody')).wrong).toEqual([]);
+    await this.operator.del('rq:{nobody}:processing:gone', 'rq:{nobody}:consumers');
     expect(await admin.remove('nobody', 'high')).toBe('removed');
     expect(await admin.purge('nobody')).toBe(3);
   }

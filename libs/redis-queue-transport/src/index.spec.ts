@@ -29,6 +29,7 @@ const VALUES = [
   'OutcomeUnknownError',
   'PayloadTooLargeError',
   'QueueFullError',
+  'QueueTooLongError',
   'REDIS_QUEUE_TRANSPORT',
   'RedisQueueAdmin',
   'RedisQueueBatchContext',
@@ -80,6 +81,8 @@ interface Types {
   HistoryEntry: library.HistoryEntry;
   HistoryOptions: library.HistoryOptions;
   HistoryPageOptions: library.HistoryPageOptions;
+  LaneTotal: library.LaneTotal;
+  LanesCheck: library.LanesCheck;
   LostLease: library.LostLease;
   ObservedDelivery: library.ObservedDelivery;
   ObservedMessage: library.ObservedMessage;
@@ -129,6 +132,7 @@ interface Types {
   SendFailure: library.SendFailure;
   SlowedQueue: library.SlowedQueue;
   UnreadableQueue: library.UnreadableQueue;
+  WrongLane: library.WrongLane;
 }
 
 const TYPES: readonly (keyof Types)[] = [
@@ -150,6 +154,8 @@ const TYPES: readonly (keyof Types)[] = [
   'HistoryEntry',
   'HistoryOptions',
   'HistoryPageOptions',
+  'LaneTotal',
+  'LanesCheck',
   'LostLease',
   'ObservedDelivery',
   'ObservedMessage',
@@ -199,6 +205,7 @@ const TYPES: readonly (keyof Types)[] = [
   'SendFailure',
   'SlowedQueue',
   'UnreadableQueue',
+  'WrongLane',
 ];
 
 /** Does not compile if a promise of the types is broken. */
@@ -292,6 +299,7 @@ describe('the package', () => {
       new library.UndecodableError('text'),
       new library.UnencodableError('text'),
       new library.UnsafeRedisError('text'),
+      new library.QueueTooLongError('sum', 1),
     ];
 
     for (const error of errors) {

@@ -6,6 +6,7 @@ export {
   NobodyListensError,
   OutcomeUnknownError,
   QueueFullError,
+  QueueTooLongError,
   RedisRefusedError,
   RedisUnavailableError,
   SenderFullError,
@@ -53,7 +54,7 @@ export type {
   RedisQueueRetryOptions,
   RedisQueueServerOptions,
 } from './nest/options/options.js';
-export type { QueueConsumer, QueueLengths } from './core/admin/admin-broker.js';
+export type { LaneTotal, QueueConsumer, QueueLengths } from './core/admin/admin-broker.js';
 export type { Retired } from './core/admin/event-admin-broker.js';
 export type { EventGroup, EventSubscriptions, HistoryEntry } from './core/admin/event-admin.js';
 export type { EventHistory } from './core/events/event-index.js';
@@ -71,6 +72,7 @@ export type {
 } from './core/broker/health.js';
 export type { DeadLetterFilter } from './core/admin/dead-letter-admin.js';
 export type {
+  LanesCheck,
   PausedPart,
   PeekPage,
   QueueLane,
@@ -78,6 +80,7 @@ export type {
   QueuesOverview,
   Removal,
   UnreadableQueue,
+  WrongLane,
 } from './core/admin/queue-admin.js';
 export type {
   DeadLetterEntry,

@@ -1,5 +1,6 @@
 import { decodeElement } from '../../core/message/envelope.js';
-import type { QueuedMessage } from '../../index.js';
+import { printable } from '../../core/message/printable.js';
+import type { LanesCheck, QueuedMessage } from '../../index.js';
 import { knownCodecs } from '../connection/codecs.js';
 import { counted, shellWord } from '../output/text.js';
 import { durationText } from '../words/duration.js';
@@ -255,6 +256,51 @@ const standstill: Check = {
     }),
 };
 
+const keys: Check = {
+  name: 'counts of keys',
+  run: async ({ queues, admin }) => {
+    const findings: Finding[] = [];
+    for (const { name, lengths } of queues) {
+      try {
+        findings.push(...laneFindings(name, await admin.checkLanes(name)));
+      } catch (error) {
+        if (Reflect.get(Object(error), 'code') !== 'QUEUE_TOO_LONG') throw error;
+        if (lengths.inLanes > 0)
+          findings.push(
+            note(
+              'lanes-not-counted',
+              `Not checked: whether the keys of "${name}" are counted right. It is too long for that.`,
+              'If somebody has deleted or changed its lists by hand, some of its keys may wait for ever.',
+              'Run the doctor again when fewer messages wait.',
+              name,
+            ),
+          );
+      }
+    }
+    return findings;
+  },
+};
+
+function laneFindings(queue: string, { wrong: found, inLanes }: LanesCheck): readonly Finding[] {
+  const [first] = found;
+  const isTotalRight = inLanes.counted === inLanes.there;
+  if (first === undefined && isTotalRight) return [];
+  const what =
+    first === undefined
+      ? `"${queue}" has ${counted(inLanes.there, 'message')} in lanes, and ${inLanes.counted} are counted.`
+      : `${counted(found.length, 'key')} of "${queue}" ${found.length === 1 ? 'is' : 'are'} counted wrong, such as ` +
+        `"${printable(first.key)}": ${first.counted} counted, ${first.out} out, ${first.waiting} behind.`;
+  return [
+    wrong(
+      'wrong-lanes',
+      what,
+      'Somebody has deleted or changed lists of the queue by hand. Keys that wait for nothing wait for ever.',
+      `Correct it, while everything runs: redis-queue lanes ${shellWord(queue)} --repair.`,
+      queue,
+    ),
+  ];
+}
+
 export const QUEUE_CHECKS: readonly Check[] = [
   unserved,
   groupsUnserved,
@@ -262,4 +308,5 @@ export const QUEUE_CHECKS: readonly Check[] = [
   deadLetters,
   unreadable,
   standstill,
+  keys,
 ];

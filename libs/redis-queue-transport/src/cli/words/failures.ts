@@ -12,6 +12,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   UNSAFE_REDIS: EXIT.refused,
   REDIS_REFUSED: EXIT.refused,
   QUEUE_FULL: EXIT.refused,
+  QUEUE_TOO_LONG: EXIT.refused,
   OUTCOME_UNKNOWN: EXIT.unknown,
   INCOMPLETE: EXIT.failed,
   REQUEST_TIMEOUT: EXIT.failed,

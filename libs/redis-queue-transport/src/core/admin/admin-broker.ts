@@ -24,6 +24,13 @@ export interface AdminBroker {
    * most `count`. Costs more the more keys are in use.
    */
   lanes(queue: string, count: number): Promise<readonly Lane[]>;
+  /** Counts anew how many of each key are out, in one step, and compares. Undefined for a queue that is too long for that. */
+  checkLanes(queue: string): Promise<LaneCheck | undefined>;
+  /**
+   * The same, and mends in the same step what is wrong: counts what is out, and lets keys go on. Returns what was wrong.
+   * Many keys take several steps. Undefined for a queue that is too long at one of them: those before it have been done.
+   */
+  repairLanes(queue: string): Promise<LaneCheck | undefined>;
   /** Elements that were running when a process died and wait to run separately, the next one first. */
   suspects(queue: string, offset: number, count: number): Promise<readonly Buffer[]>;
   /** Elements that consumers hold, consumer by consumer, the oldest of each first. */
@@ -111,6 +118,36 @@ export interface Lane {
   readonly restsUntilMs: number | undefined;
   /** The beginning of the first element in it. Empty for a giant. */
   readonly head: Buffer;
+}
+
+/**
+ * Most elements that are counted anew in one step, together with the keys, rests and consumers of their queue: more would
+ * keep Redis busy for too long.
+ */
+export const MOST_COUNTED = 4_000;
+
+/** What is counted of lanes, and what is there. */
+export interface LaneCheck {
+  /** Keys of which another number is counted than is out, or of which messages are in a lane while none is out. */
+  readonly wrong: readonly WrongCount[];
+  readonly inLanes: LaneTotal;
+}
+
+/** How many messages are in lanes. */
+export interface LaneTotal {
+  readonly counted: number;
+  readonly there: number;
+}
+
+export interface WrongCount {
+  /** As it is written. */
+  readonly key: string;
+  /** How many are counted as out: 0 also for what is no number. */
+  readonly counted: number;
+  /** How many are out. */
+  readonly out: number;
+  /** How many are in the lane. */
+  readonly waiting: number;
 }
 
 /** What may be purged by itself. */

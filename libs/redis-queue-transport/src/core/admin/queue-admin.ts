@@ -1,13 +1,16 @@
+import { MOST_COUNTED } from './admin-broker.js';
 import type {
   AdminBroker,
   FoundElement,
   Lane,
+  LaneCheck,
+  LaneTotal,
   PurgedPart,
   QueueConsumer,
   QueueLengths,
   QueueLook,
 } from './admin-broker.js';
-import { RedisRefusedError } from '../errors/call-errors.js';
+import { QueueTooLongError, RedisRefusedError } from '../errors/call-errors.js';
 import { InvalidPatternError } from '../errors/start-errors.js';
 import type { RedisQueueError } from '../errors/redis-queue-error.js';
 import { refusalOf } from '../errors/refusal-of.js';
@@ -53,6 +56,24 @@ export interface QueueLane {
   readonly restsUntil: Date | undefined;
   /** When the first of those that wait was sent; undefined if it does not say, or is too large to be looked at. */
   readonly oldestSentAt: Date | undefined;
+}
+
+/** Keys of which the counts are wrong, because somebody changed the queue by hand. */
+export interface LanesCheck {
+  readonly wrong: readonly WrongLane[];
+  /** How many messages are in lanes, as it is counted and as it is. */
+  readonly inLanes: LaneTotal;
+}
+
+/** A key of which another number is counted than is out, or of which messages wait although it is free. */
+export interface WrongLane {
+  readonly key: string;
+  /** How many messages of the key are counted as out. */
+  readonly counted: number;
+  /** How many are out. */
+  readonly out: number;
+  /** How many wait behind those. */
+  readonly waiting: number;
 }
 
 /** What to pause or resume. */
@@ -145,6 +166,16 @@ export class QueueAdmin {
     } catch (error) {
       throw refusalOf(queue, error);
     }
+  }
+
+  /** @throws QueueTooLongError */
+  checkLanes(queue: string): Promise<LanesCheck> {
+    return checkOf(queue, () => this.broker.checkLanes(queue));
+  }
+
+  /** @throws QueueTooLongError */
+  repairLanes(queue: string): Promise<LanesCheck> {
+    return checkOf(queue, () => this.broker.repairLanes(queue));
   }
 
   async suspects(queue: string, page: OffsetPage = {}): Promise<readonly QueuedMessage[]> {
@@ -337,4 +368,15 @@ function sentAtOf(head: Buffer): number | undefined {
   } catch {
     return undefined; // An unreadable message, which will be dead-lettered.
   }
+}
+
+async function checkOf(
+  queue: string,
+  check: () => Promise<LaneCheck | undefined>,
+): Promise<LanesCheck> {
+  const found = await check().catch((error: unknown) => {
+    throw refusalOf(queue, error);
+  });
+  if (found === undefined) throw new QueueTooLongError(queue, MOST_COUNTED);
+  return { ...found, wrong: found.wrong.map((one) => ({ ...one, key: readKey(one.key) })) };
 }

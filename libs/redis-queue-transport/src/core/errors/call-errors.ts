@@ -68,6 +68,26 @@ export class QueueFullError extends RedisQueueError {
   }
 }
 
+/**
+ * The queue is too long to count anew what is out of its keys. If so many keys go on that it becomes too long, these are
+ * corrected, and others are not.
+ */
+export class QueueTooLongError extends RedisQueueError {
+  override readonly name = 'QueueTooLongError';
+  readonly code = 'QUEUE_TOO_LONG';
+
+  constructor(
+    readonly queue: string,
+    /** How many elements, keys and consumers together are counted at most. */
+    readonly most: number,
+  ) {
+    super(
+      `The queue "${queue}" is too long to count its keys anew: it has more than ${most} messages (without those in lanes), ` +
+        'keys and consumers together, or more than 2 MiB of messages. Keys that are not corrected yet stay as they are. Try again when fewer messages wait.',
+    );
+  }
+}
+
 /** Redis returned an error. The call had no effect. */
 export class RedisRefusedError extends RedisQueueError {
   override readonly name = 'RedisRefusedError';

@@ -15,6 +15,7 @@ export type RedisQueueErrorCode =
   | 'CLIENT_CLOSED'
   | 'SENDER_FULL'
   | 'QUEUE_FULL'
+  | 'QUEUE_TOO_LONG'
   | 'UNSAFE_REDIS'
   | 'REDIS_REFUSED'
   | 'OUTCOME_UNKNOWN'

@@ -6,6 +6,7 @@ import type {
   FoundElement,
   HeldElement,
   Lane,
+  LaneCheck,
   PurgedPart,
   QueueConsumer,
   QueueLengths,
@@ -17,6 +18,7 @@ import type { Contact } from '../link/contact.js';
 import { endRest, rest } from '../queue/lanes.js';
 import type { Store } from '../store/store.js';
 import type { StoredQueue } from '../store/stored-queue.js';
+import { checkLanes, repairLanes } from './audit-lanes.js';
 import { advance, purge, removeElement } from './changes.js';
 import { consumersOf, heldIn } from './consumers.js';
 import {
@@ -79,6 +81,14 @@ export class MemoryAdmin implements AdminBroker {
 
   lanes(name: string, count: number): Promise<readonly Lane[]> {
     return this.#call('list the lanes', name, (queue) => lanesOf(queue, count));
+  }
+
+  checkLanes(name: string): Promise<LaneCheck | undefined> {
+    return this.#call('check the lanes', name, checkLanes);
+  }
+
+  repairLanes(name: string): Promise<LaneCheck | undefined> {
+    return this.#call('repair the lanes', name, repairLanes);
   }
 
   suspects(name: string, offset: number, count: number): Promise<readonly Buffer[]> {

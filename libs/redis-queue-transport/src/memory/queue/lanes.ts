@@ -52,7 +52,7 @@ export function endStay(queue: StoredQueue, element: Buffer): void {
 }
 
 /** As many of a key go on as may, where `left` are out. */
-function goOn(queue: StoredQueue, key: string, left: number): void {
+export function goOn(queue: StoredQueue, key: string, left: number): void {
   const { lanes, rests } = queue;
   const limit = perKeyIn(queue.terms);
   const pace = paceOf(limit);

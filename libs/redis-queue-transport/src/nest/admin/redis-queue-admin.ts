@@ -2,6 +2,7 @@ import { DeadLetterAdmin } from '../../core/admin/dead-letter-admin.js';
 import type { DeadLetterFilter } from '../../core/admin/dead-letter-admin.js';
 import type { OffsetPage, Page, Reading } from '../../core/admin/pages.js';
 import type {
+  LanesCheck,
   PausedPart,
   PeekPage,
   QueueLane,
@@ -155,6 +156,24 @@ export class RedisQueueAdmin {
    */
   async lanes(queue: RedisQueueName, page?: Page): Promise<readonly QueueLane[]> {
     return this.admin.lanes(nameOf(queue), page);
+  }
+
+  /**
+   * Counts anew how many messages of each key are out, and returns the keys of which the counts in Redis are wrong: somebody
+   * has deleted a list by hand, or written into one. Such a key may wait for ever. @throws QueueTooLongError above 4,000
+   * messages, keys and consumers together, without messages in lanes
+   */
+  async checkLanes(queue: RedisQueueName): Promise<LanesCheck> {
+    return this.admin.checkLanes(nameOf(queue));
+  }
+
+  /**
+   * Corrects what {@link checkLanes} finds, in the same step in which it looks, and lets keys go on that wait for nothing.
+   * Returns what was wrong. What is right stays as it is, so it may run at any time. If the Redis user may run `SCAN`, lanes
+   * of which the key has no count at all are found too. @throws QueueTooLongError as for {@link checkLanes}
+   */
+  async repairLanes(queue: RedisQueueName): Promise<LanesCheck> {
+    return this.admin.repairLanes(nameOf(queue));
   }
 
   /**

@@ -6,6 +6,7 @@ import type {
   FoundElement,
   HeldElement,
   Lane,
+  LaneCheck,
   PurgedPart,
   QueueConsumer,
   QueueLengths,
@@ -39,6 +40,7 @@ import { passOverNewest, passOverOldest } from './pass-over.script.js';
 import { setKeyPaused } from '../lanes/set-key-paused.script.js';
 import { emptyAllLanes, forgetAllRests } from '../lanes/empty-lanes.js';
 import { countIn } from '../lanes/keys-in-use.js';
+import { checkAllLanes, repairAllLanes } from '../lanes/audit-lanes.js';
 import { longestLanes } from '../lanes/longest-lanes.js';
 import { IN_LANES } from '../script/lanes-lua.js';
 import { purge } from './purge.script.js';
@@ -182,6 +184,16 @@ export class RedisAdmin implements AdminBroker {
   async lanes(queue: string, count: number): Promise<readonly Lane[]> {
     await this.#ready();
     return longestLanes(this.#connection, this.#keys.queue(queue), count);
+  }
+
+  async checkLanes(queue: string): Promise<LaneCheck | undefined> {
+    await this.#ready();
+    return checkAllLanes(this.#connection, this.#keys.queue(queue));
+  }
+
+  async repairLanes(queue: string): Promise<LaneCheck | undefined> {
+    await this.#ready();
+    return repairAllLanes(this.#connection, this.#keys.queue(queue));
   }
 
   suspects(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {

@@ -46,9 +46,9 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     ~rq:{*}:consumers ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked
     ~rq:{*}:paused ~rq:{*}:cursor ~rq:{*}:rate ~rq:{*}:slowed ~rq:{*}:terms ~rq:{*}:levels
     ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:resting ~rq:{*}:history +client|id
-    +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hmget +hscan +info +lindex +llen
-    +lrange +publish +time +xlen +xrange +xrevrange +zcard +zrange +zscore
-    (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:delayed +memory|usage)
+    +client|setname +eval +evalsha +exists +hello +hget +hgetall +hkeys +hlen +hmget +hscan +info +lindex
+    +llen +lrange +publish +time +xlen +xrange +xrevrange +zcard +zrange +zscore
+    (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:delayed +memory|usage)
     (~rq:{*}:waiting ~rq:{*}:levels:* ~rq:{*}:lanes:* +lmove +lrem +ltrim +rpush)
     (~rq:{*}:levels +del +hdel +hset) (~rq:{*}:lanes +hdel +hincrby +hset +hsetnx)
     (~rq:{*}:suspects +lrem +ltrim)
@@ -63,8 +63,9 @@ export const ROLE_RULES: Readonly<Record<Role, string>> = {
     ~rq:{*}:fenced ~rq:{*}:delayed ~rq:{*}:dead ~rq:{*}:counts ~rq:{*}:parked ~rq:{*}:paused ~rq:{*}:rate
     ~rq:{*}:slowed ~rq:{*}:levels ~rq:{*}:levels:* ~rq:{*}:lanes ~rq:{*}:lanes:* ~rq:{*}:terms
     ~rq:{*}:resting ~rq:{*}:history +client|id +client|setname +eval +evalsha +exists +hello +hget
-    +hgetall +hkeys +hmget +hscan +info +lindex +llen +lrange +time +xlen +xrange +xrevrange +zcard
-    +zrange +zscore (~rq:{*}:waiting ~rq:{*}:lanes:* +memory|usage)
+    +hgetall +hkeys +hlen +hmget +hscan +info +lindex +llen +lrange +time +xlen +xrange +xrevrange +zcard
+    +zrange +zscore
+    (~rq:{*}:waiting ~rq:{*}:lanes:* ~rq:{*}:suspects ~rq:{*}:processing:* ~rq:{*}:delayed +memory|usage)
     (~rq:{*}:rate ~rq:{*}:slowed +get +pttl)
 `,
 };
