@@ -409,6 +409,13 @@ export function prioritiesContract(world: BrokerWorld): void {
     });
   });
 
+  test('a message that is removed in front leaves the next one where blocked consumers see it', async () => {
+    const lease = await join();
+    await push('4a', '9a', '9b');
+    expect(await admin.remove(QUEUE, elementOf('4a'))).toBe(true);
+    expect(ids([await brought(lease.wait(NEVER))])).toEqual(['9a']);
+  });
+
   test('copies for groups go by their priority, for each group by itself', async () => {
     const pattern = 'order.placed';
     await broker.declare({ pattern, groups: ['mail', 'stock'] });

@@ -28,6 +28,14 @@ test('a list of a priority that is a key of another program holds no messages', 
     0,
   );
   expect(ids(withLease(await lease.exchange([], 3)).taken)).toEqual(['a', 'b', 'c']);
+  // Those of a lane go on as well.
+  for (const id of ['k1', 'k2', 'k3'])
+    await broker.push('work', id, Buffer.from(prioritised(9, id, 'k')));
+  const [next] = withLease(await lease.exchange([], 1)).taken;
+  expect(ids(next === undefined ? [] : [next])).toEqual(['k1']);
+  await broker.push('work', 'd', element('d'));
+  const settled = next === undefined ? [] : [{ kind: 'ack', element: next } as const];
+  expect(ids(withLease(await lease.exchange(settled, 2)).taken)).toEqual(['d', 'k2']);
   await lease.leave();
   await rig.commands.del(`${rig.prefix}:{work}:levels:9`);
 });

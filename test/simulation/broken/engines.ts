@@ -394,7 +394,7 @@ import { endStay } from '../queue/lanes.js';`,
   },
   {
     name: 'adds-what-it-refuses',
-    mistake: 'A message that is refused is added all the same.',
+    mistake: 'A refused message is added.',
     edits: [
       {
         file: 'memory/queue/add-message.ts',

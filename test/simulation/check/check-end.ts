@@ -27,7 +27,7 @@ function checkNotLost(
 ): void {
   const { ledger } = run;
   if ((sent === 'refused' || sent === 'full') && (starts.length > 0 || isDead))
-    ledger.violate('nothing from nowhere', `${plan.id} was refused, and handled all the same`);
+    ledger.violate('nothing from nowhere', `${plan.id} was refused, but handled`);
   if (sent !== 'added' || isDead || skipped !== undefined) return;
   const isHandled = starts.some(({ end }) => end === 'ok');
   // It may have expired where the consumer never heard that this was counted.

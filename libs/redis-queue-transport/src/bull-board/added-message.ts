@@ -1,3 +1,4 @@
+import { USUAL_PRIORITY } from '../core/message/priority.js';
 import { InvalidOptionError } from '../index.js';
 import type { QueuedMessage, RedisQueueClient, RedisQueueEnqueueOptions } from '../index.js';
 
@@ -34,7 +35,7 @@ export async function addedMessage(
   return {
     id,
     pattern: undefined,
-    priority: options.priority ?? 4,
+    priority: options.priority ?? USUAL_PRIORITY,
     attempt: 1,
     crashes: 0,
     sentAt: undefined,

@@ -100,7 +100,10 @@ export interface QueueLengths extends LimitState {
 /** A queue at a glance. `processing` only counts what the first thousand consumers hold whose leases have not ended. */
 export interface QueueLook extends QueueLengths {
   readonly queue: string;
-  /** The beginning of the first element in `waiting`, which normally has its whole header. Empty if there is none, or for a giant. */
+  /**
+   * The beginning of the first element in `waiting`, which normally has its whole header. Empty for an empty list and for a
+   * giant.
+   */
   readonly head: Buffer;
   /** Redis time in ms. */
   readonly nowMs: number;

@@ -2,6 +2,7 @@ import type { PurgedPart } from '../../core/admin/admin-broker.js';
 import { keyOf } from '../../core/message/key.js';
 import { priorityOf } from '../../core/message/priority.js';
 import { endStay, forgetRests } from '../queue/lanes.js';
+import { fill } from '../queue/levels.js';
 import { unpark } from '../queue/unpark.js';
 import type { StoredList } from '../store/stored-list.js';
 import type { StoredQueue } from '../store/stored-queue.js';
@@ -38,7 +39,10 @@ export function removeElement(queue: StoredQueue, element: Buffer): boolean {
       levels.remove(priorityOf(element), element));
   const wasThere = wasDelayed || wasListed || (key !== undefined && lanes.remove(key, element));
   if (wasListed || (wasDelayed && wasOut === true)) endStay(queue, element);
-  if (wasThere) unpark(queue, element);
+  if (wasThere) {
+    unpark(queue, element);
+    fill(queue, undefined);
+  }
   return wasThere;
 }
 

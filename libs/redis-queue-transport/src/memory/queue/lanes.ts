@@ -95,7 +95,7 @@ function isTooEarly(queue: StoredQueue, key: string, pace: Pace | undefined): bo
 
 /**
  * Lets keys go on whose rest is over, or a part of them; none while the queue is paused or slowed down. Returns how many ms
- * later the next one may go on: 0 if more may now, undefined if there is none.
+ * later the next one may go on: 0 if more may now, undefined if no key rests.
  */
 export function endRests(queue: StoredQueue): number | undefined {
   const { rests } = queue;

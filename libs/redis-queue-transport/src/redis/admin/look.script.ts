@@ -1,10 +1,10 @@
 import { Script, readArray, readBuffer, readNumber, readTexts } from '../script/script.js';
-import { countsByPriority, orderOfWaiting } from '../../core/admin/order-of-waiting.js';
+import { countsByPriority } from '../../core/admin/order-of-waiting.js';
 import { WAITING_SEEN, readWaitingSeen } from './waiting.script.js';
 import { LIMIT_TERMS, limitState } from '../../core/admin/limit-state.js';
 import type { LimitState } from '../../core/admin/limit-state.js';
 import { IN_LANES } from '../script/lanes-lua.js';
-import { slowedMsIn } from './slowed-ms.js';
+import { slowedMsIn } from '../script/limit-lua.js';
 import { countIn } from '../lanes/keys-in-use.js';
 
 /** Most consumers named at once. */
@@ -25,7 +25,7 @@ export interface Look extends LimitState {
   readonly consumers: number;
   /** Those whose leases end first, up to {@link MOST_NAMES}. */
   readonly names: readonly string[];
-  /** The beginning of the element that is handed out next; empty if there is none, or if it is too large to be read. */
+  /** The beginning of the first element in `waiting`. Empty for an empty list and for an element that is too large to read. */
   readonly head: Buffer;
   readonly nowMs: number;
 }
@@ -77,8 +77,7 @@ return {
 `,
   read: (reply): Look => {
     const [seen, suspects, delayed, dead, isPaused, nowUs, ...rest] = readArray(reply);
-    const { length, head, levels } = readWaitingSeen(seen);
-    const parts = orderOfWaiting(levels, length, head);
+    const { head, parts } = readWaitingSeen(seen);
     const [consumers, names, counts, terms, inLanes, slowedLeft, slowedMs, rate] = rest;
     const [expired, repeated, deadLettersDropped, copiesDropped] = readArray(counts).map((count) =>
       Number(count),

@@ -12,8 +12,7 @@ import type {
   QueueLengths,
   QueueLook,
 } from '../../core/admin/admin-broker.js';
-import { countsByPriority, orderOfWaiting } from '../../core/admin/order-of-waiting.js';
-import type { PartOfList } from '../../core/admin/order-of-waiting.js';
+import { countsByPriority } from '../../core/admin/order-of-waiting.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { drained } from '../../core/process/drained.js';
@@ -24,7 +23,6 @@ import type { ConnectionSource } from '../connection/connection-source.js';
 import type { Redis } from 'ioredis';
 import { processName } from '../connection/process-name.js';
 import { Keys } from '../keys/keys.js';
-import type { QueueKeys } from '../keys/keys.js';
 import { listConsumers } from './consumers.js';
 import { held } from './held.script.js';
 import { heldLists } from './held-lists.js';
@@ -35,7 +33,7 @@ import { advance } from './advance.script.js';
 import { deleteDeadLetters } from './delete-dead-letters.script.js';
 import { look } from './look.script.js';
 import { LIMIT_TERMS, limitState } from '../../core/admin/limit-state.js';
-import { slowedMsIn } from './slowed-ms.js';
+import { slowedMsIn } from '../script/limit-lua.js';
 import { passOverNewest, passOverOldest } from './pass-over.script.js';
 import { setKeyPaused } from '../lanes/set-key-paused.script.js';
 import { emptyAllLanes, forgetAllRests } from '../lanes/empty-lanes.js';
@@ -48,7 +46,6 @@ import { redrive } from './redrive.script.js';
 import { remove } from './remove.script.js';
 import { setPaused } from './set-paused.script.js';
 import { seeWaiting } from './waiting.script.js';
-import type { WaitingSeen } from './waiting.script.js';
 
 export interface RedisAdminOptions {
   readonly connection: ConnectionSource;
@@ -104,7 +101,7 @@ export class RedisAdmin implements AdminBroker {
     const [terms, slowedLeft, slowedMs, rate, [seconds = 0, us = 0]] = limits;
     const inLanes = countIn(lanes);
     const held = await heldLists(this.#connection, keys);
-    const parts = partsOf(seeWaiting.read(waitingSeen));
+    const { parts } = seeWaiting.read(waitingSeen);
     const waiting = parts.reduce((sum, { length }) => sum + length, 0);
     return {
       waiting,
@@ -159,9 +156,10 @@ export class RedisAdmin implements AdminBroker {
   async waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
     const keys = this.#keys.queue(queue);
     await this.#ready();
+    const { parts } = await seeWaiting.run(this.#connection, keys, {});
     const elements: Buffer[] = [];
     let passed = 0;
-    for (const { priority, isOfWaiting, from, length } of await this.#partsOfWaiting(keys)) {
+    for (const { priority, isOfWaiting, from, length } of parts) {
       const first = Math.max(0, offset - passed);
       const most = Math.min(length - first, count - elements.length);
       passed += length;
@@ -170,11 +168,6 @@ export class RedisAdmin implements AdminBroker {
       elements.push(...(await this.#list('peek', list, from + first, most)));
     }
     return elements;
-  }
-
-  /** The connection must be ready. */
-  async #partsOfWaiting(keys: QueueKeys): Promise<readonly PartOfList[]> {
-    return partsOf(await seeWaiting.run(this.#connection, keys, {}));
   }
 
   inLane(queue: string, key: string, offset: number, count: number): Promise<readonly Buffer[]> {
@@ -365,8 +358,4 @@ export class RedisAdmin implements AdminBroker {
   #ready(): Promise<void> {
     return this.#connection.ready(this.options.connectTimeoutMs);
   }
-}
-
-function partsOf({ length, head, levels }: WaitingSeen): readonly PartOfList[] {
-  return orderOfWaiting(levels, length, head);
 }

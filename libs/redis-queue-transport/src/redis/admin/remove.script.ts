@@ -24,7 +24,8 @@ if removed == 0 then removed = redis.call('LREM', waiting, -1, element) end
 if removed == 0 and level ~= ${USUAL_PRIORITY} then removed = redis.call('LREM', levels .. ':' .. level, -1, element) end
 if removed == 1 then
   if out then endStay(key, out) end
-  if level ~= ${USUAL_PRIORITY} then levelsInUse(levels) end
+  -- Nobody looks into the lists of levels while consumers are blocked at an empty list.
+  fill(waiting, levels, 'LEFT')
 elseif key then
   removed = redis.pcall('LREM', lanes .. ':' .. key, 1, element) == 1 and 1 or 0
   if removed == 1 then fewerInLanes(1) end

@@ -1,3 +1,5 @@
+import { orderOfWaiting } from '../../core/admin/order-of-waiting.js';
+import type { PartOfList } from '../../core/admin/order-of-waiting.js';
 import { COUNT_LEVELS } from '../script/levels-lua.js';
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { SharedLua } from '../script/shared-lua.js';
@@ -11,12 +13,9 @@ const SMALL_FOR_ONE_BYTES = 32_768;
 
 /** What waits, without reading through it. */
 export interface WaitingSeen {
-  /** How many are in `waiting`. */
-  readonly length: number;
-  /** The beginning of the first of those; empty if there is none, or if it is too large to be read. */
+  /** The beginning of the first element in `waiting`. Empty for an empty list and for an element that is too large to read. */
   readonly head: Buffer;
-  /** How many the list of each other priority has. */
-  readonly levels: ReadonlyMap<number, number>;
+  readonly parts: readonly PartOfList[];
 }
 
 /**
@@ -55,7 +54,8 @@ export function readWaitingSeen(reply: unknown): WaitingSeen {
   const levels = new Map<number, number>();
   for (let at = 0; at + 1 < rest.length; at += 2)
     levels.set(readNumber(rest[at]), readNumber(rest[at + 1]));
-  return { length: readNumber(length), head: readBuffer(head), levels };
+  const first = readBuffer(head);
+  return { head: first, parts: orderOfWaiting(levels, readNumber(length), first) };
 }
 
 /** Looks at what consumers may take now. Replies with what `waitingSeen` returns. */

@@ -240,7 +240,7 @@ local nextDue, dueIn, isDueLarge = false, -1, 0
 if redis.call('ZCARD', delayed) > 0 then
   nextDue, dueIn, isDueLarge = releaseDue(now or nowMs(), isStill)
 end
-if isRare or firstRest(resting) then
+if isRare and redis.call('EXISTS', resting) == 1 or firstRest(resting) then
   -- Asked anew, since some may have begun meanwhile.
   local restsIn = endRests(nowMs(), isStill)
   if restsIn >= 0 and (dueIn < 0 or restsIn < dueIn) then dueIn = restsIn end

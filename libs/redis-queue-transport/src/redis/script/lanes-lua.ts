@@ -203,8 +203,8 @@ local function sortIn(element)
   local level = levelOf(element)
   if level == ${USUAL_PRIORITY} or redis.call('EXISTS', levels) == 0 and redis.call('LLEN', waiting) == 1 then return end
   redis.call('HSET', levels, level, 1)
-  redis.call('RPUSH', levels .. ':' .. level, element)
-  redis.call('LTRIM', waiting, 0, -2)
+  -- If that is a key of another type, it stays.
+  redis.pcall('LMOVE', waiting, levels .. ':' .. level, 'RIGHT', 'RIGHT')
 end
 local function goOn(key, left, out)
   local lane = lanes .. ':' .. key
@@ -237,8 +237,8 @@ local function endStay(key, out) goOn(key, out - 1, out) end
 
 /**
  * Lets keys go on whose rest is over, the longest over first, or a part of them, as the Lua function `endRests(now,
- * isStill)`. None if `isStill` is 1. Returns how many ms later the next one may go on: 0 if more may now, -1 if there
- * is none.
+ * isStill)`; with `isStill` 1, it lets none go on. Returns how many ms later the next one may go on: 0 if more may now, -1 if
+ * no key rests.
  */
 export const END_RESTS = new SharedLua(
   `

@@ -4,7 +4,7 @@ import { SharedLua } from './shared-lua.js';
 export const DUE = 'due';
 
 /**
- * Tells the timekeeper of a queue that something is due then, or all consumers if there is none, as the Lua function
+ * Tells the timekeeper of a queue, or all consumers of a queue without one, that something is due then, as the Lua function
  * `tellKeeper(roles, wake, due)`. (The process of a consumer is its name up to the last number.)
  */
 export const TELL_KEEPER = new SharedLua(`
