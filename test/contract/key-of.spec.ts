@@ -12,8 +12,8 @@ import {
   priorityOf,
 } from '../../libs/redis-queue-transport/src/core/message/priority.js';
 import { setAside } from '../../libs/redis-queue-transport/src/core/message/set-aside.js';
-import { KEY_OF } from '../../libs/redis-queue-transport/src/redis/script/lanes-lua.js';
-import { LEVEL_OF } from '../../libs/redis-queue-transport/src/redis/script/levels-lua.js';
+import { KEY_OF } from '../../libs/redis-queue-transport/src/redis/lua/lanes-lua.js';
+import { LEVEL_OF } from '../../libs/redis-queue-transport/src/redis/lua/levels-lua.js';
 import { textsOf } from '../../libs/redis-queue-transport/src/redis/script/shared-lua.js';
 import { redisRig } from '../support/redis-rig.js';
 import { SEED, rounds } from '../support/seed.js';

@@ -1,3 +1,4 @@
+import { isAtRunning } from '../../core/admin/limit-state.js';
 import type { QueueOverview } from '../../index.js';
 import { durationText } from '../words/duration.js';
 
@@ -10,12 +11,11 @@ export function lengthOf({ waiting, inLanes, suspects, delayed }: QueueOverview)
 export function heldBack(queue: QueueOverview): readonly string[] {
   const { isPaused, isFull, maxLength, limit, slowedMs, rateWaitMs } = queue;
   const { waiting, suspects, processing } = queue;
-  const running = limit?.running ?? Infinity;
   const doWait = waiting + suspects > 0;
   return [
     ...(isPaused ? ['paused'] : []),
     ...(slowedMs > 0 ? [`slowed down for ${durationText(slowedMs)}`] : []),
-    ...(doWait && processing >= running ? [`${processing} of ${running} run`] : []),
+    ...(isAtRunning(queue) ? [`${processing} of ${limit?.running} run`] : []),
     ...(doWait && rateWaitMs > 0 ? [`next by its rate in ${durationText(rateWaitMs)}`] : []),
     ...(isFull ? [`full, at most ${maxLength}`] : []),
   ];

@@ -32,6 +32,17 @@ export interface LimitFacts {
   readonly nowUs: number;
 }
 
+/** As many run as `limit.running` allows, and more messages wait. */
+export function isAtRunning({
+  limit,
+  processing,
+  waiting,
+  suspects,
+}: Pick<LimitState, 'limit'> &
+  Readonly<Record<'processing' | 'waiting' | 'suspects', number>>): boolean {
+  return waiting + suspects > 0 && processing >= (limit?.running ?? Infinity);
+}
+
 /** The terms that it needs, in the order in which {@link limitState} takes their values. */
 export const LIMIT_TERMS = ['maxLength', 'limit', 'order', ...Object.values(PER_KEY)] as const;
 

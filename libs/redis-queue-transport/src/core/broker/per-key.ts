@@ -28,7 +28,7 @@ export function perKeyTerms({
   };
 }
 
-/** The reverse. Scripts have the same rule (redis/script/lanes-lua.ts). */
+/** The reverse. Scripts have the same rule (redis/lua/lanes-lua.ts). */
 export function perKeyIn(terms: ReadonlyMap<string, string>): KeyLimit {
   const most = Number(terms.get(PER_KEY.running) ?? 1);
   const running = most >= 1 ? most : 1;

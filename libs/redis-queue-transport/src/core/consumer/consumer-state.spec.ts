@@ -39,7 +39,7 @@ describe('the state of a consumer', () => {
   });
 
   test('may rest any number of times, and end from there', () => {
-    for (const phase of ['consuming', 'resting', 'consuming', 'resting', 'draining'] as const)
+    for (const phase of ['consuming', 'paused', 'consuming', 'paused', 'draining'] as const)
       state.go(phase);
     expect(state.phase).toBe('draining');
   });
@@ -53,8 +53,8 @@ describe('the state of a consumer', () => {
     [[], 'stopping'],
     [['consuming'], 'left'],
     [['consuming', 'draining'], 'consuming'],
-    [['consuming', 'draining'], 'resting'],
-    [['consuming', 'resting'], 'stopping'],
+    [['consuming', 'draining'], 'paused'],
+    [['consuming', 'paused'], 'stopping'],
     [['draining'], 'draining'],
   ])('after %j refuses %s', (before, phase) => {
     for (const step of before) state.go(step);

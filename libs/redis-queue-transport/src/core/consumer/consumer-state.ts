@@ -4,19 +4,19 @@ import type { Runtime } from '../process/runtime.js';
 /**
  * - `new`: has not joined its queue.
  * - `consuming`: takes messages.
- * - `resting`: takes nothing for now, since its server was paused; running handlers go on.
+ * - `paused`: takes nothing for now, since its server was paused; running handlers go on.
  * - `draining`: takes nothing more; running handlers go on.
  * - `stopping`: the same, until a deadline.
  * - `handingBack`: hands back what still ran at the deadline, and sends the last settlements.
  * - `left`: does nothing any more.
  */
 export type Phase =
-  'new' | 'consuming' | 'resting' | 'draining' | 'stopping' | 'handingBack' | 'left';
+  'new' | 'consuming' | 'paused' | 'draining' | 'stopping' | 'handingBack' | 'left';
 
 const FOLLOWING: Readonly<Record<Phase, readonly Phase[]>> = {
   new: ['consuming', 'draining', 'left'],
-  consuming: ['resting', 'draining'],
-  resting: ['consuming', 'draining'],
+  consuming: ['paused', 'draining'],
+  paused: ['consuming', 'draining'],
   draining: ['stopping'],
   stopping: ['handingBack'],
   handingBack: ['left'],

@@ -98,7 +98,7 @@ export class Consumer {
     const { state, time, taking } = this.#parts;
     this.#isResting = true;
     if (state.phase !== 'consuming') return;
-    state.go('resting');
+    state.go('paused');
     time.giveUp();
     taking.interrupt();
   }
@@ -106,7 +106,7 @@ export class Consumer {
   resume(): void {
     const { state, time, taking } = this.#parts;
     this.#isResting = false;
-    if (state.phase !== 'resting') return;
+    if (state.phase !== 'paused') return;
     state.go('consuming');
     time.takeUp();
     taking.look();
@@ -118,7 +118,7 @@ export class Consumer {
   drain(): void {
     const { state, membership, time, taking } = this.#parts;
     const isNew = state.phase === 'new';
-    if (!isNew && state.phase !== 'consuming' && state.phase !== 'resting') return;
+    if (!isNew && state.phase !== 'consuming' && state.phase !== 'paused') return;
     state.go('draining');
     if (isNew) return;
     membership.keepLast();

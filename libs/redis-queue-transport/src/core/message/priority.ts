@@ -25,7 +25,7 @@ export function isPriority(value: number): boolean {
 
 /**
  * The priority of an element. It stands right behind the counts and the key; anywhere else the name means nothing. Scripts
- * have the same rule (redis/script/levels-lua.ts): the two must agree on every element, also on those of other programs.
+ * have the same rule (redis/lua/levels-lua.ts): the two must agree on every element, also on those of other programs.
  */
 export function priorityOf(element: string | Buffer): number {
   // This byte alone tells most elements.

@@ -1,5 +1,5 @@
 import { Script, readNumber } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
 
 /**
  * Makes delayed elements due, and wakes consumers. The one due at `lastDueMs` becomes due now, and the others keep

@@ -1,5 +1,5 @@
 import { Script, readNumber } from '../script/script.js';
-import { UNPARK } from '../script/parking-lua.js';
+import { UNPARK } from '../lua/parking-lua.js';
 
 /** Deletes dead letters by their entries. Replies with how many were there. */
 export const deleteDeadLetters = new Script({

@@ -1,5 +1,5 @@
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
-import { READ_IN_STEPS } from '../script/steps-lua.js';
+import { READ_IN_STEPS } from '../lua/steps-lua.js';
 
 /** What one call found. */
 export interface Looked {

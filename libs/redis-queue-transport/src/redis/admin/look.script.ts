@@ -3,8 +3,8 @@ import { countsByPriority } from '../../core/admin/order-of-waiting.js';
 import { WAITING_SEEN, readWaitingSeen } from './waiting.script.js';
 import { LIMIT_TERMS, limitState } from '../../core/admin/limit-state.js';
 import type { LimitState } from '../../core/admin/limit-state.js';
-import { IN_LANES } from '../script/lanes-lua.js';
-import { slowedMsIn } from '../script/limit-lua.js';
+import { IN_LANES } from '../lua/lanes-lua.js';
+import { slowedMsIn } from '../lua/limit-lua.js';
 import { countIn } from '../lanes/keys-in-use.js';
 
 /** Most consumers named at once. */

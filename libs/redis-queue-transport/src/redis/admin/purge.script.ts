@@ -1,5 +1,5 @@
 import { Script, readArray, readNumber } from '../script/script.js';
-import { EMPTY_QUEUE } from '../script/parking-lua.js';
+import { EMPTY_QUEUE } from '../lua/parking-lua.js';
 
 export interface Purged {
   readonly removed: number;

@@ -1,5 +1,5 @@
 import { Script, readNumber } from '../script/script.js';
-import { ENTER } from '../script/lanes-lua.js';
+import { ENTER } from '../lua/lanes-lua.js';
 
 /**
  * Moves dead letters to the tail of their levels, or of their lanes; `element` is what is sent again. Passes over an entry

@@ -1,8 +1,8 @@
 import { Script } from '../script/script.js';
 import { USUAL_PRIORITY } from '../../core/message/priority.js';
-import { END_STAY } from '../script/lanes-lua.js';
-import { LEVELS } from '../script/levels-lua.js';
-import { UNPARK } from '../script/parking-lua.js';
+import { END_STAY } from '../lua/lanes-lua.js';
+import { LEVELS } from '../lua/levels-lua.js';
+import { UNPARK } from '../lua/parking-lua.js';
 
 /**
  * Removes one copy of an element that nobody holds, with its parked body. Replies with 1, or 0 if it is not there (any

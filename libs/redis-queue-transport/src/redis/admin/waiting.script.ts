@@ -1,6 +1,6 @@
 import { orderOfWaiting } from '../../core/admin/order-of-waiting.js';
 import type { PartOfList } from '../../core/admin/order-of-waiting.js';
-import { COUNT_LEVELS } from '../script/levels-lua.js';
+import { COUNT_LEVELS } from '../lua/levels-lua.js';
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
 import { SharedLua } from '../script/shared-lua.js';
 

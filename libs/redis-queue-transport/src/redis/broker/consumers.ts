@@ -13,8 +13,8 @@ import { RedisLease } from '../lease/redis-lease.js';
 import { LargeElements, mayHoldLarge } from '../parking/large-elements.js';
 import { register } from '../queue/register.script.js';
 import type { ReplyBatch } from '../replies/reply-batch.js';
-import { DUE } from '../script/roles-lua.js';
-import { takingEnd } from '../script/moving-lua.js';
+import { DUE } from '../lua/roles-lua.js';
+import { takingEnd } from '../lua/moving-lua.js';
 
 /** What the consumers of a process share. */
 export interface ConsumersSurroundings {

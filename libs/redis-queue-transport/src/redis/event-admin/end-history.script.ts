@@ -1,5 +1,5 @@
 import { Script, readArray, readNumber } from '../script/script.js';
-import { RAISE_VERSION } from '../script/index-version-lua.js';
+import { RAISE_VERSION } from '../lua/index-version-lua.js';
 
 /**
  * Ends a history, so that no event is added any more. With `isDropping` 1 its entries are removed. The count of its

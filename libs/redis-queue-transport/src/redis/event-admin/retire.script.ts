@@ -1,6 +1,6 @@
 import { Script, readArray, readNumber } from '../script/script.js';
-import { EMPTY_QUEUE } from '../script/parking-lua.js';
-import { RAISE_VERSION } from '../script/index-version-lua.js';
+import { EMPTY_QUEUE } from '../lua/parking-lua.js';
+import { RAISE_VERSION } from '../lua/index-version-lua.js';
 
 /**
  * Ends a subscription, so that its queue gets no more copies. With `isDropping` 1, it also removes waiting and delayed

@@ -1,6 +1,6 @@
 import { GROUP_MARK } from '../../core/message/queue-name.js';
 import { Script } from '../script/script.js';
-import { RAISE_VERSION } from '../script/index-version-lua.js';
+import { RAISE_VERSION } from '../lua/index-version-lua.js';
 
 /**
  * Sets fields of the index of groups. With `onlyMissing` 1, existing fields stay as they are. A field that names a queue

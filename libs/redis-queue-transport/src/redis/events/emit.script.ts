@@ -1,12 +1,12 @@
 import type { HistoryKeys, QueueKeys } from '../keys/keys.js';
 import type { ScriptArgument } from '../script/rows.js';
 import { Script, readArray, readNumber } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
-import { ENTER } from '../script/lanes-lua.js';
-import { FORGET_ENDED } from '../script/ids-lua.js';
-import { LENGTH } from '../script/length-lua.js';
-import { PARK, REFER } from '../script/parking-lua.js';
-import { TELL_KEEPER } from '../script/roles-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
+import { ENTER } from '../lua/lanes-lua.js';
+import { FORGET_ENDED } from '../lua/ids-lua.js';
+import { LENGTH } from '../lua/length-lua.js';
+import { PARK, REFER } from '../lua/parking-lua.js';
+import { TELL_KEEPER } from '../lua/roles-lua.js';
 
 /** Where an event goes, in keys and channels. */
 export interface EmitRoute {

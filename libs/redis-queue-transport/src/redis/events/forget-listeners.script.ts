@@ -1,5 +1,5 @@
 import { Script } from '../script/script.js';
-import { RAISE_VERSION } from '../script/index-version-lua.js';
+import { RAISE_VERSION } from '../lua/index-version-lua.js';
 
 /**
  * Takes a pattern with live listeners out of the index of groups. A script of its own, since a user who may declare

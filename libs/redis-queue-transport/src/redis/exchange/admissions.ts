@@ -1,8 +1,8 @@
 import type { QueueLimit } from '../../core/broker/limit.js';
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
-import { limitArgument } from '../script/limit-lua.js';
-import type { TakingEnd } from '../script/moving-lua.js';
+import { limitArgument } from '../lua/limit-lua.js';
+import type { TakingEnd } from '../lua/moving-lua.js';
 import { admit } from './admit.script.js';
 import type { Admission } from './admit.script.js';
 

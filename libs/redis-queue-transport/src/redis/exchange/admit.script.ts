@@ -1,6 +1,6 @@
 import type { Limited } from '../../core/broker/limit.js';
-import { LIMIT, SLOWED, readLimited } from '../script/limit-lua.js';
-import { PUT_BACK } from '../script/moving-lua.js';
+import { LIMIT, SLOWED, readLimited } from '../lua/limit-lua.js';
+import { PUT_BACK } from '../lua/moving-lua.js';
 import { Script, readArray, readNumber } from '../script/script.js';
 
 /** What became of elements that a plain command had taken. */

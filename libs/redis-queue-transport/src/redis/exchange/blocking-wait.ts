@@ -2,7 +2,7 @@ import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
 import { pause } from '../../core/process/pause.js';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
-import type { TakingEnd } from '../script/moving-lua.js';
+import type { TakingEnd } from '../lua/moving-lua.js';
 
 const UNBLOCK_AGAIN_MS = 10;
 const NEVER = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/call-errors.js';
 import type { Connection } from '../connection/connection.js';
-import type { TakingEnd } from '../script/moving-lua.js';
+import type { TakingEnd } from '../lua/moving-lua.js';
 
 /**
  * After a large element, this many are taken by a plain command each, which copies an element faster than any script

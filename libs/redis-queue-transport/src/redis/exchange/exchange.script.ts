@@ -2,14 +2,14 @@ import type { Suspects } from '../../core/broker/lease.js';
 import type { Limited } from '../../core/broker/limit.js';
 import type { RowsOf } from '../script/script.js';
 import { LARGE_BYTES, Script, readArray, readBuffer, readNumber } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
-import { DELAY, RELEASE_DUE } from '../script/delayed-lua.js';
-import { TAKE_BY_LEVEL } from '../script/levels-lua.js';
-import { END_RESTS } from '../script/lanes-lua.js';
-import { PUT_BACK } from '../script/moving-lua.js';
-import { FORGET_ENDED } from '../script/ids-lua.js';
-import { LIMIT, SLOWED, readLimited } from '../script/limit-lua.js';
-import { UNPARK, DROP_DEAD } from '../script/parking-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
+import { DELAY, RELEASE_DUE } from '../lua/delayed-lua.js';
+import { TAKE_BY_LEVEL } from '../lua/levels-lua.js';
+import { END_RESTS } from '../lua/lanes-lua.js';
+import { PUT_BACK } from '../lua/moving-lua.js';
+import { FORGET_ENDED } from '../lua/ids-lua.js';
+import { LIMIT, SLOWED, readLimited } from '../lua/limit-lua.js';
+import { UNPARK, DROP_DEAD } from '../lua/parking-lua.js';
 
 export interface ExchangeReply {
   /** How many deliveries the processing list holds now. */

@@ -1,5 +1,5 @@
 import { Script, readNumber } from '../script/script.js';
-import { PUT_BACK } from '../script/moving-lua.js';
+import { PUT_BACK } from '../lua/moving-lua.js';
 
 /**
  * Puts elements that a consumer holds, the newest first, back where they came from, unchanged, and moves the end of its

@@ -2,7 +2,7 @@ import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { LARGE_BYTES } from '../script/script.js';
 import type { LargeElements } from '../parking/large-elements.js';
-import type { TakingEnd } from '../script/moving-lua.js';
+import type { TakingEnd } from '../lua/moving-lua.js';
 import { putBack } from './put-back.script.js';
 
 /** How many elements one call reads or gives back. */

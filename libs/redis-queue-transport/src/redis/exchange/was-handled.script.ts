@@ -1,5 +1,5 @@
 import { Script } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
 
 /** Replies with 1 if the id was acknowledged within its window, else 0. */
 export const wasHandled = new Script({

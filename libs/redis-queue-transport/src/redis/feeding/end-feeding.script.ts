@@ -1,5 +1,5 @@
 import { Script } from '../script/script.js';
-import { APPEND } from '../script/moving-lua.js';
+import { APPEND } from '../lua/moving-lua.js';
 
 /**
  * Moves a large element to the tail of a queue, as the last command of a transaction. The commands before it have put a

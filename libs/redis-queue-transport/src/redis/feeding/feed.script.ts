@@ -1,6 +1,6 @@
 import { Script } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
-import { APPEND } from '../script/moving-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
+import { APPEND } from '../lua/moving-lua.js';
 
 /** Bounds of one call, so that none keeps Redis busy for long. */
 const MOST_ELEMENTS = 250;

@@ -1,7 +1,7 @@
 import type { Begun } from '../../core/subscriptions/subscriptions.js';
 import { Script } from '../script/script.js';
 import { MOVE_EVENTS } from './history-lua.js';
-import { RAISE_VERSION } from '../script/index-version-lua.js';
+import { RAISE_VERSION } from '../lua/index-version-lua.js';
 
 /**
  * Fills a new group with the next part of a history. With the last part, in the same step, the group starts to get

@@ -1,6 +1,6 @@
-import { ENTER } from '../script/lanes-lua.js';
+import { ENTER } from '../lua/lanes-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
-import { READ_IN_STEPS } from '../script/steps-lua.js';
+import { READ_IN_STEPS } from '../lua/steps-lua.js';
 
 /** Most entries read with one call, so that its reply does not fill the memory of a process. */
 const MOST_ENTRIES = 1_000;

@@ -1,8 +1,8 @@
 import { MOST_COUNTED } from '../../core/admin/admin-broker.js';
 import { MOST_KEY_BYTES } from '../../core/message/key.js';
 import { HIGHEST_PRIORITY, USUAL_PRIORITY } from '../../core/message/priority.js';
-import { KEY_CHARACTERS } from '../script/front-lua.js';
-import { IN_LANES, KEY_OF } from '../script/lanes-lua.js';
+import { KEY_CHARACTERS } from '../lua/front-lua.js';
+import { IN_LANES, KEY_OF } from '../lua/lanes-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
 
 /** Most bytes of what is read. Elements that others put there may be of any size. */

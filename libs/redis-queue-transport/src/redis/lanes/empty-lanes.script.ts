@@ -1,7 +1,7 @@
 import { Script, readArray, readNumber } from '../script/script.js';
-import { READ_IN_STEPS } from '../script/steps-lua.js';
-import { UNPARK } from '../script/parking-lua.js';
-import { END_STAY } from '../script/lanes-lua.js';
+import { READ_IN_STEPS } from '../lua/steps-lua.js';
+import { UNPARK } from '../lua/parking-lua.js';
+import { END_STAY } from '../lua/lanes-lua.js';
 
 /** Most messages that one call removes. */
 const MOST_EMPTIED = 1_000;

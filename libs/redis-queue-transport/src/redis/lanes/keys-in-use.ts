@@ -1,6 +1,6 @@
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
-import { IN_LANES } from '../script/lanes-lua.js';
+import { IN_LANES } from '../lua/lanes-lua.js';
 
 /** About how many keys one call reads. */
 const PAGE = 500;

@@ -1,5 +1,5 @@
 import type { LaneCheck } from '../../core/admin/admin-broker.js';
-import { END_STAY, IN_LANES } from '../script/lanes-lua.js';
+import { END_STAY, IN_LANES } from '../lua/lanes-lua.js';
 import { Script, readArray } from '../script/script.js';
 import { AUDITED, AUDIT_LANES } from './audit-lua.js';
 import { readCheck } from './check-lanes.script.js';

@@ -1,4 +1,4 @@
-import { END_STAY } from '../script/lanes-lua.js';
+import { END_STAY } from '../lua/lanes-lua.js';
 import { Script } from '../script/script.js';
 
 /**

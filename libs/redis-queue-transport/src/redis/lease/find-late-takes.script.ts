@@ -1,5 +1,5 @@
 import { Script, readArray, readBuffer } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
 
 /**
  * Checks the lists of fenced consumers, which are further keys in the order of the rows. Forgets those that hold nothing

@@ -1,5 +1,5 @@
 import { Script, readNumber } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
 
 /** Registers a consumer with its lease. Replies with Redis's time in ms. */
 export const join = new Script({

@@ -1,7 +1,7 @@
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
 import type { LargeElements } from '../parking/large-elements.js';
-import type { TakingEnd } from '../script/moving-lua.js';
+import type { TakingEnd } from '../lua/moving-lua.js';
 
 /** What a lease needs from its broker. */
 export interface LeaseSurroundings {

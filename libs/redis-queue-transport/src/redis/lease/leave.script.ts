@@ -1,7 +1,7 @@
 import { Script, readNumber } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
-import { GIVE_BACK } from '../script/moving-lua.js';
-import { END_ROLES } from '../script/roles-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
+import { GIVE_BACK } from '../lua/moving-lua.js';
+import { END_ROLES } from '../lua/roles-lua.js';
 
 /**
  * Hands back what a consumer holds, unchanged, all of it or a part with each call, and ends the consumer when nothing is

@@ -1,6 +1,6 @@
 import type { OtherTerms } from '../../core/broker/broker.js';
 import { Script, readTexts } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
 
 /**
  * Records the terms by which `process` serves a queue that it has joined. The last record stands. With `ifLost` 1, it

@@ -1,7 +1,7 @@
 import { Script, readArray, readNumber } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
-import { PUT_BACK, MOST_RETURNED, MOST_RETURNED_BYTES } from '../script/moving-lua.js';
-import { END_ROLES } from '../script/roles-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
+import { PUT_BACK, MOST_RETURNED, MOST_RETURNED_BYTES } from '../lua/moving-lua.js';
+import { END_ROLES } from '../lua/roles-lua.js';
 
 const MOST_COUNTED = 1_000_000;
 

@@ -1,7 +1,7 @@
 import type { SeenLease } from '../../core/broker/lease.js';
 import { Script, readArray, readBuffer, readNumber } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
-import { DROP_DEAD } from '../script/parking-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
+import { DROP_DEAD } from '../lua/parking-lua.js';
 
 /** Most consumers that are named because their lease ends too soon, the longest silent first. */
 const MOST_LATE = 1_000;

@@ -1,10 +1,10 @@
 import { Script, readArray, readNumber } from '../script/script.js';
 import type { RowsOf } from '../script/script.js';
-import { NOW_MS } from '../script/clock-lua.js';
-import { DELAY } from '../script/delayed-lua.js';
-import { ENTER } from '../script/lanes-lua.js';
-import { FORGET_ENDED } from '../script/ids-lua.js';
-import { LENGTH } from '../script/length-lua.js';
+import { NOW_MS } from '../lua/clock-lua.js';
+import { DELAY } from '../lua/delayed-lua.js';
+import { ENTER } from '../lua/lanes-lua.js';
+import { FORGET_ENDED } from '../lua/ids-lua.js';
+import { LENGTH } from '../lua/length-lua.js';
 import { readBound } from './length.script.js';
 
 /** What became of a message: added, or not since its id was there, as many wait as may, or Redis refused it. */

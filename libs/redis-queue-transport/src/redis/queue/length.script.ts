@@ -1,5 +1,5 @@
 import type { QueueLength } from '../../core/broker/broker.js';
-import { LENGTH } from '../script/length-lua.js';
+import { LENGTH } from '../lua/length-lua.js';
 import { Script, readArray, readNumber } from '../script/script.js';
 
 /** Counts the messages that a bound counts. Replies with { how many there are, the bound or 0 }. */

@@ -1,7 +1,7 @@
 import type { QueueOrder } from '../../core/broker/lease.js';
 import { USUAL_PRIORITY } from '../../core/message/priority.js';
 import { LEVEL_OF, LEVELS } from './levels-lua.js';
-import { SharedLua } from './shared-lua.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /** Bounds of what one call gives back. */
 export const MOST_RETURNED = 500;

@@ -1,6 +1,6 @@
 import { IN_LANES } from './lanes-lua.js';
 import { COUNT_LEVELS } from './levels-lua.js';
-import { SharedLua } from './shared-lua.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /**
  * The bound of a queue, as two Lua functions. `boundOf(terms)` is the most messages that its servers let wait, or nil.

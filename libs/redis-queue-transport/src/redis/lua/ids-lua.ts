@@ -1,4 +1,4 @@
-import { SharedLua } from './shared-lua.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /** How many expired ids one call removes. */
 const MOST_FORGOTTEN = 1_000;

@@ -1,4 +1,4 @@
-import { SharedLua } from './shared-lua.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /** News on the channel of a process, followed by a Redis time in ms: something is due then, before all else. */
 export const DUE = 'due';

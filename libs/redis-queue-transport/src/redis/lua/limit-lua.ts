@@ -1,7 +1,7 @@
 import { lookEveryUs, paceOf } from '../../core/broker/limit.js';
 import type { Limited, QueueLimit } from '../../core/broker/limit.js';
-import { readArray, readNumber } from './script.js';
-import { SharedLua } from './shared-lua.js';
+import { readArray, readNumber } from '../script/script.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /** What scripts get as `limit`: "running interval burst look", where 0 says that there is no such limit; or nothing. */
 export function limitArgument(limit: QueueLimit | undefined): string {

@@ -4,7 +4,7 @@ import { BURST_PART } from '../../core/broker/limit.js';
 import { PER_KEY } from '../../core/broker/per-key.js';
 import { BEHIND_COUNTS, KEY_CHARACTERS } from './front-lua.js';
 import { LEVEL_OF, TO_ITS_LEVEL } from './levels-lua.js';
-import { SharedLua } from './shared-lua.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /** The field as a Lua pattern. */
 const KEY = `"key":"(${KEY_CHARACTERS}+)"[,}]`;

@@ -1,4 +1,4 @@
-import { SharedLua } from './shared-lua.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /** Enough for one call, so that none keeps Redis busy for long. */
 const MOST_BYTES = 524_288;

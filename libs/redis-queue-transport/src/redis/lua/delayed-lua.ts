@@ -1,8 +1,8 @@
 import { LANES } from './lanes-lua.js';
 import { PUT_BACK } from './moving-lua.js';
 import { TELL_KEEPER } from './roles-lua.js';
-import { LARGE_BYTES } from './script.js';
-import { SharedLua } from './shared-lua.js';
+import { LARGE_BYTES } from '../script/script.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /**
  * Adds to the delayed messages, as the Lua function `delay(due, element)`; the element must have a header. And

@@ -1,5 +1,5 @@
 import { MOST_DIGITS, MOST_NAME_BYTES } from '../../core/message/key.js';
-import { SharedLua } from './shared-lua.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /** What a key is written with, as a Lua pattern. */
 export const KEY_CHARACTERS = String.raw`[%w_.!~*\'()%%-]`;

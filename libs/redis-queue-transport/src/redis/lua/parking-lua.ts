@@ -1,7 +1,7 @@
 import { END_STAY } from './lanes-lua.js';
 import { LEVELS } from './levels-lua.js';
-import { LARGE_BYTES } from './script.js';
-import { SharedLua } from './shared-lua.js';
+import { LARGE_BYTES } from '../script/script.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /**
  * Makes the element of a large message from one with or without its body, as the Lua function `refer(name, element)`: it

@@ -1,4 +1,4 @@
-import { SharedLua } from './shared-lua.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /** Milliseconds of Redis's clock, as the Lua function `nowMs()`. */
 export const NOW_MS = new SharedLua(`

@@ -6,8 +6,8 @@ import {
   USUAL_PRIORITY,
 } from '../../core/message/priority.js';
 import { BEHIND_COUNTS, KEY_CHARACTERS } from './front-lua.js';
-import { LARGE_BYTES } from './script.js';
-import { SharedLua } from './shared-lua.js';
+import { LARGE_BYTES } from '../script/script.js';
+import { SharedLua } from '../script/shared-lua.js';
 
 /**
  * Finds the priority of an element, as the Lua function `levelOf(element)`, by the rule of core/message/priority.ts: 4 for
