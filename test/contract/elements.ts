@@ -1,4 +1,5 @@
 import { readDeadLetter } from '../../libs/redis-queue-transport/src/core/message/dead-letter.js';
+import type { DeadLetterFacts } from '../../libs/redis-queue-transport/src/core/message/dead-letter.js';
 import {
   decodeElement,
   encodeElement,
@@ -14,6 +15,18 @@ export function element(id: string, body = '{}'): Element {
 /** The same with a key. */
 export function keyed(key: string, id: string, body = '{}'): Element {
   return encodeElement({ id, key, sentAtMs: 1 }, body);
+}
+
+/** A message of this name with its first letter as the key: `a1` has the key `a`, and `-1` has none. */
+export function ofKeyIn(name: string): Element {
+  const [key = ''] = name;
+  return key === '-' ? element(name) : keyed(key, name);
+}
+
+/** Why a message of the queue is dead-lettered. */
+export function failureIn(queue: string): DeadLetterFacts {
+  const error = { name: 'Error', message: 'no' };
+  return { reason: 'handlerFailed', error, attempt: 1, queue, consumer: 'c', at: 1 };
 }
 
 /** The same with a priority. */

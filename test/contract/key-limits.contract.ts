@@ -16,19 +16,12 @@ import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/messa
 import { eventually } from '../support/eventually.js';
 import type { BrokerWorld } from './broker-world.js';
 import { expectTrueCounts } from './counted-keys.js';
-import { element, ids, keyed } from './elements.js';
+import { failureIn, ids, keyed, ofKeyIn } from './elements.js';
 import { LEASE_TERMS, withLease } from './with-lease.js';
 
 const QUEUE = 'report.make';
 const HOUR_MS = 3_600_000;
-const FACTS = {
-  reason: 'handlerFailed',
-  error: { name: 'Error', message: 'no' },
-  attempt: 1,
-  queue: QUEUE,
-  consumer: 'c',
-  at: 1,
-};
+const FACTS = failureIn(QUEUE);
 
 /** What all consumers together may do with each key, on every broker. Call it within a `describe`. */
 export function keyLimitsContract(world: BrokerWorld): void {
@@ -53,14 +46,8 @@ export function keyLimitsContract(world: BrokerWorld): void {
     await broker.noteTerms(queue, perKeyTerms(limit));
   }
 
-  /** `a1` has the key `a`; `-1` has none. */
   async function push(...names: string[]): Promise<void> {
-    for (const name of names) await broker.push(QUEUE, name, elementOf(name));
-  }
-
-  function elementOf(name: string): ReturnType<typeof element> {
-    const [key = ''] = name;
-    return key === '-' ? element(name) : keyed(key, name);
+    for (const name of names) await broker.push(QUEUE, name, ofKeyIn(name));
   }
 
   async function exchange(settlements: readonly Settlement[] = [], take = 10): Promise<Exchange> {

@@ -6,7 +6,7 @@ import type { Lease, Settlement } from '../../libs/redis-queue-transport/src/cor
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { BrokerWorld } from './broker-world.js';
 import { expectTrueCounts } from './counted-keys.js';
-import { element, ids, keyed, prioritised } from './elements.js';
+import { element, ids, keyed, ofKeyIn, prioritised } from './elements.js';
 import { LEASE_TERMS, withLease } from './with-lease.js';
 
 const QUEUE = 'orders.place';
@@ -28,12 +28,8 @@ export function laneRepairContract(world: BrokerWorld): void {
     await lease.leave();
   });
 
-  /** `a1` has the key `a`; `-1` has none. */
   async function push(...names: string[]): Promise<void> {
-    for (const name of names) {
-      const [key = ''] = name;
-      await broker.push(QUEUE, name, key === '-' ? element(name) : keyed(key, name));
-    }
+    for (const name of names) await broker.push(QUEUE, name, ofKeyIn(name));
   }
 
   async function exchange(

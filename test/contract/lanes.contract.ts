@@ -11,7 +11,7 @@ import {
   redrivenElement,
 } from '../../libs/redis-queue-transport/src/core/message/dead-letter.js';
 import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
-import { brought, element, ids, keyed } from './elements.js';
+import { brought, failureIn, ids, keyed, ofKeyIn } from './elements.js';
 import type { BrokerWorld } from './broker-world.js';
 import { expectTrueCounts } from './counted-keys.js';
 import { LEASE_TERMS, withLease } from './with-lease.js';
@@ -19,14 +19,7 @@ import { LEASE_TERMS, withLease } from './with-lease.js';
 const QUEUE = 'orders.place';
 
 const HOUR_MS = 3_600_000;
-const FACTS = {
-  reason: 'handlerFailed',
-  error: { name: 'Error', message: 'no' },
-  attempt: 1,
-  queue: QUEUE,
-  consumer: 'c',
-  at: 1,
-};
+const FACTS = failureIn(QUEUE);
 
 type Ending = (element: Buffer) => Settlement;
 
@@ -63,14 +56,8 @@ export function lanesContract(world: BrokerWorld): void {
     return broker.join(QUEUE, LEASE_TERMS, () => undefined);
   }
 
-  /** `a1` has the key `a`; `-1` has none. */
   async function push(...names: string[]): Promise<void> {
-    for (const name of names) await broker.push(QUEUE, name, elementOf(name));
-  }
-
-  function elementOf(name: string): ReturnType<typeof element> {
-    const [key = ''] = name;
-    return key === '-' ? element(name) : keyed(key, name);
+    for (const name of names) await broker.push(QUEUE, name, ofKeyIn(name));
   }
 
   async function exchange(
@@ -121,7 +108,7 @@ export function lanesContract(world: BrokerWorld): void {
 
   test('those pushed together keep their order for each key', async () => {
     const names = Array.from({ length: 2_500 }, (_, n) => `${'abc-'[n % 4]}${n}`);
-    await Promise.all(names.map((name) => broker.push(QUEUE, name, elementOf(name))));
+    await Promise.all(names.map((name) => broker.push(QUEUE, name, ofKeyIn(name))));
     const seen: (string | undefined)[] = [];
     for (let taken = await take(7); taken.length > 0;) {
       seen.push(...ids(taken));
@@ -365,7 +352,7 @@ export function lanesContract(world: BrokerWorld): void {
 
     test('removes more than one call can', async () => {
       const names = Array.from({ length: 3_000 }, (_, n) => `${'abc'[n % 3]}${n}`);
-      await Promise.all(names.map((name) => broker.push(QUEUE, name, elementOf(name))));
+      await Promise.all(names.map((name) => broker.push(QUEUE, name, ofKeyIn(name))));
       expect(await admin.purge(QUEUE, 'all')).toBe(3_000);
       const { lanes, out } = await world.dump(QUEUE);
       expect([lanes.size, out.size]).toEqual([0, 0]);

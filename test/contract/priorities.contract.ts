@@ -16,7 +16,7 @@ import {
   withNextAttempt,
 } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { eventually } from '../support/eventually.js';
-import { brought, ids, prioritised } from './elements.js';
+import { brought, failureIn, ids, prioritised } from './elements.js';
 import type { BrokerWorld } from './broker-world.js';
 import { LEASE_TERMS, withLease } from './with-lease.js';
 
@@ -24,14 +24,7 @@ const QUEUE = 'mail.send';
 const TERMS: LeaseTerms = { ...LEASE_TERMS, waitMs: 5_000 };
 const HOUR_MS = 3_600_000;
 const NEVER = new AbortController().signal;
-const FACTS = {
-  reason: 'handlerFailed',
-  error: { name: 'Error', message: 'no' },
-  attempt: 1,
-  queue: QUEUE,
-  consumer: 'c',
-  at: 1,
-};
+const FACTS = failureIn(QUEUE);
 
 /** Messages with priorities, on every broker. Call it within a `describe`. */
 export function prioritiesContract(world: BrokerWorld): void {
