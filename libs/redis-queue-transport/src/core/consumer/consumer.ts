@@ -34,7 +34,7 @@ export class Consumer {
   /** The deadline of the current phase of a stop. */
   #deadline: Timer | undefined;
   #isOverdue = false;
-  #isResting = false;
+  #isPaused = false;
   #stopping: Promise<void> | undefined;
   #onLeft: () => void = () => undefined;
 
@@ -89,14 +89,14 @@ export class Consumer {
     // Stopped or drained while joining: leave again.
     if (state.phase !== 'new') return membership.leave();
     state.go('consuming');
-    if (this.#isResting) this.pause();
+    if (this.#isPaused) this.pause();
     this.#schedule();
   }
 
   /** Takes nothing until {@link resume}; running handlers go on. May be called at any time, and more than once. */
   pause(): void {
     const { state, time, taking } = this.#parts;
-    this.#isResting = true;
+    this.#isPaused = true;
     if (state.phase !== 'consuming') return;
     state.go('paused');
     time.giveUp();
@@ -105,7 +105,7 @@ export class Consumer {
 
   resume(): void {
     const { state, time, taking } = this.#parts;
-    this.#isResting = false;
+    this.#isPaused = false;
     if (state.phase !== 'paused') return;
     state.go('consuming');
     time.takeUp();

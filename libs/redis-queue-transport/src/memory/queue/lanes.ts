@@ -1,4 +1,4 @@
-import { paceOf } from '../../core/broker/limit.js';
+import { aheadUs, paceOf, startsInMs } from '../../core/broker/limit.js';
 import type { Pace } from '../../core/broker/limit.js';
 import { perKeyIn } from '../../core/broker/per-key.js';
 import { keyOf } from '../../core/message/key.js';
@@ -79,17 +79,15 @@ export function rest(queue: StoredQueue, key: string, ms: number): void {
 /** Counts one more of a key that goes on. If it may not yet, the key rests. */
 function isTooEarly(queue: StoredQueue, key: string, pace: Pace | undefined): boolean {
   if (pace === undefined) return false;
-  const { burst, intervalUs } = pace;
+  const nextAtUs = queue.rests.paceOf(key);
   const nowUs = queue.nowMs() * 1_000;
-  const mostUs = (burst - 1) * intervalUs;
-  let aheadUs = Math.max(0, queue.rests.paceOf(key) - nowUs);
-  // Another limit was kept before, or the clock was set back: one may go.
-  if (aheadUs > mostUs + 2 * intervalUs) aheadUs = mostUs;
-  if (aheadUs > mostUs) {
-    rest(queue, key, Math.ceil((aheadUs - mostUs) / 1_000));
+  const inMs = startsInMs(pace, nextAtUs, nowUs);
+  if (inMs > 0) {
+    rest(queue, key, inMs);
     return true;
   }
-  queue.rests.setPace(key, nowUs + aheadUs + intervalUs, nowUs);
+  const ahead = aheadUs(pace, nextAtUs, nowUs);
+  queue.rests.setPace(key, nowUs + ahead + pace.intervalUs, nowUs);
   return false;
 }
 

@@ -19,7 +19,8 @@ export function checkAllLanes(
 }
 
 /**
- * Mends what is wrong, part by part, and returns it; undefined if the queue is too long, or becomes too long when many go on.
+ * Mends what is wrong, part by part, and returns it; undefined if the queue is too long, or becomes too long when many
+ * go on.
  */
 export async function repairAllLanes(
   connection: Connection,

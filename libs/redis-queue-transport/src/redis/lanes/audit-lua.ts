@@ -24,10 +24,10 @@ export const AUDITED = [
 ] as const;
 
 /**
- * Counts what is out of each key anew, as the Lua function `auditLanes(named)`, which also looks at the lanes of the named
- * keys. Returns nothing if the queue is too long; else the keys of which the hash `lanes` says something else, each as { key,
- * what it says or '', how many are out, how many are in its lane }; how many the hash says are in lanes, or ''; and
- * how many are. It changes nothing.
+ * Counts what is out of each key anew, as the Lua function `auditLanes(named)`, which also looks at the lanes of the
+ * named keys. Returns nothing if the queue is too long; else the keys of which the hash `lanes` says something else,
+ * each as { key, what it says or '', how many are out, how many are in its lane }; how many the hash says are in lanes,
+ * or ''; and how many are. It changes nothing.
  *
  * A key has a count if some of it are out. A key that rests has one even if it is 0, and only such a key. Fields that cannot
  * be keys are left alone: they block nobody. `processing` is the beginning of the names of the lists of consumers.

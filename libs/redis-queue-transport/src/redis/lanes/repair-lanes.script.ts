@@ -8,9 +8,9 @@ import { readCheck } from './check-lanes.script.js';
 const MOST_MENDED = 500;
 
 /**
- * Counts what is out of keys anew where it is wrong, and lets the next of these keys go on, as many as may. The rows are keys
- * whose lanes were found by their names. Replies with 0 if the queue is too long, or { the keys that were wrong, as
- * AUDIT_LANES returns them, what was counted of all lanes, how many were in them, 1 if more keys are wrong }.
+ * Counts what is out of keys anew where it is wrong, and lets the next of these keys go on, as many as may. The rows
+ * are keys whose lanes were found by their names. Replies with 0 if the queue is too long, or { the keys that were
+ * wrong, as AUDIT_LANES returns them, what was counted of all lanes, how many were in them, 1 if more keys are wrong }.
  */
 export const repairLanes = new Script({
   action: 'repair the lanes',

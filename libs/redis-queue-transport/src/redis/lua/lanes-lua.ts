@@ -237,8 +237,8 @@ local function endStay(key, out) goOn(key, out - 1, out) end
 
 /**
  * Lets keys go on whose rest is over, the longest over first, or a part of them, as the Lua function `endRests(now,
- * isStill)`; with `isStill` 1, it lets none go on. Returns how many ms later the next one may go on: 0 if more may now, -1 if
- * no key rests.
+ * isStill)`; with `isStill` 1, it lets none go on. Returns how many ms later the next one may go on: 0 if more may now,
+ * -1 if no key rests.
  */
 export const END_RESTS = new SharedLua(
   `
