@@ -4,8 +4,9 @@ import type { Consumer, ConsumerSettings, Handler, Target } from './contestant.j
 import { CONTESTANTS } from './contestants.js';
 import { openConsumer, openProducer } from './contestants/ours.js';
 import { MessageFactory } from './message.js';
-import { startRedisServer } from './servers/redis.js';
+import { sendOne } from './send-one.js';
 import type { BenchServer } from './servers/server.js';
+import { withRedis } from './servers/with-redis.js';
 import { Stage } from './stage.js';
 
 /**
@@ -37,7 +38,7 @@ const SETTINGS: ConsumerSettings = {
 
 console.log(`rate: ${RATE}, measured over ${SECONDS} s\n`);
 for (const processes of [1, 4]) {
-  const perSecond = await onServer((server) => rateOf(server, processes));
+  const perSecond = await withRedis((server) => rateOf(server, processes));
   const off = ((perSecond / RATE - 1) * 100).toFixed(2);
   console.log(`${processes} consumer processes: ${perSecond.toFixed(0)} a second, ${off} % off`);
 }
@@ -49,19 +50,10 @@ const SLEEPS: readonly (readonly [string, number, Limit | undefined])[] = [
   [`${HELD_BACK} messages behind running: 1`, HELD_BACK, { running: 1 }],
 ];
 for (const [title, messages, limit] of SLEEPS) {
-  const { commands, cpuUs } = await onServer((server) => sleepingCost(server, messages, limit));
+  const { commands, cpuUs } = await withRedis((server) => sleepingCost(server, messages, limit));
   console.log(
     `${title}: ${commands.toFixed(1)} Redis commands and ${cpuUs.toFixed(0)} µs of its CPU a second`,
   );
-}
-
-async function onServer<T>(measure: (server: BenchServer) => Promise<T>): Promise<T> {
-  const server = await startRedisServer('off');
-  try {
-    return await measure(server);
-  } finally {
-    await server.stop();
-  }
 }
 
 /** How many messages were started in a second, by all processes together. */
@@ -133,12 +125,6 @@ async function sleepingCost(
 async function fill(target: Target, messages: number): Promise<void> {
   const factory = new MessageFactory(BYTES);
   const producer = await openProducer(target, 'push');
-  for (let n = 0; n < messages; n += 1)
-    await new Promise<void>((resolve, reject) =>
-      producer.send(factory.make(1, n), (error) => {
-        if (error === undefined) resolve();
-        else reject(new Error('a message was not sent', { cause: error }));
-      }),
-    );
+  for (let n = 0; n < messages; n += 1) await sendOne(producer, factory.make(1, n));
   await producer.close();
 }

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   RedisQueueClient,
   RedisQueueContext,
@@ -27,9 +27,22 @@ class OrderController {
 }
 // #endregion handler
 
+@Controller()
+class BillingController {
+  // #region event
+  @EventPattern<string>('order.placed', {
+    group: 'billing',
+    key: (order: Order) => order.customerId,
+  })
+  // #endregion event
+  bill(@Payload() order: Order, @Ctx() context: RedisQueueContext): void {
+    placed.push(`${order.id}, key ${context.getKey()}, from its data`);
+  }
+}
+
 @Module({
   imports: [RedisQueueModule.register({ connection: process.env['REDIS_URL'], server: {} })],
-  controllers: [OrderController],
+  controllers: [OrderController, BillingController],
 })
 class AppModule {}
 
@@ -45,6 +58,7 @@ for (const id of ['ada-1', 'ada-2', 'bob-1']) {
   await client.enqueue('order.place', order, { key: order.customerId });
   // #endregion call
 }
-while (placed.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+await client.emit('order.placed', { id: 'ada-3', customerId: 'ada' });
+while (placed.length < 4) await new Promise((resolve) => setTimeout(resolve, 10));
 for (const line of placed) console.log(line);
 await app.close();

@@ -39,9 +39,11 @@ local function queue_of(name)
   local base = prefix .. ':{' .. name .. '}:'
   local queue = { name = name, waiting = base .. 'waiting', lanes = base .. 'lanes', counts = base .. 'counts' }
   queue.resting = base .. 'resting'
+  queue.unkeyed, queue.wake = base .. 'unkeyed', channel_prefix .. ':{' .. name .. '}:wake'
   local function term(field) return redis.call('HGET', base .. 'terms', field) or '' end
   local in_lanes = tonumber(redis.call('HGET', queue.lanes, ':waiting') or 0) or 0
-  queue.length = redis.call('LLEN', queue.waiting) + in_lanes
+  queue.length = redis.call('LLEN', queue.waiting) + redis.call('LLEN', queue.unkeyed) + in_lanes
+  queue.is_keyed = term('keyed') ~= ''
   for level = 0, 9 do queue.length = queue.length + redis.call('LLEN', base .. 'levels:' .. level) end
   redis.call('HLEN', queue.counts)
   if key ~= '' then redis.call('LLEN', queue.lanes .. ':' .. key) end
@@ -55,8 +57,13 @@ local function queue_of(name)
   return queue
 end
 
--- Adds a copy; one with a key goes behind others of the key.
+-- Adds a copy; one with a key goes behind others of the key. If the group reads keys from data, its servers do that.
 local function give(queue)
+  if queue.is_keyed then
+    redis.call('RPUSH', queue.unkeyed, element)
+    redis.call('PUBLISH', queue.wake, 'keys')
+    return
+  end
   local lane = queue.lanes .. ':' .. key
   local out = key ~= '' and tonumber(redis.call('HGET', queue.lanes, key) or 0) or 0
   local rests = key ~= '' and redis.call('ZSCORE', queue.resting, key)

@@ -66,8 +66,8 @@ describe('the lists of a queue', () => {
 
     expect(queue).toMatchObject({
       type: 'bull',
-      statuses: ['latest', 'active', 'waiting', 'delayed', 'failed'],
-      counts: { active: 1, waiting: 1, delayed: 1, failed: 1, completed: 0, paused: 0 },
+      statuses: ['latest', 'active', 'waiting', 'prioritized', 'delayed', 'failed'],
+      counts: { active: 1, waiting: 1, prioritized: 0, delayed: 1, failed: 1, completed: 0 },
       isPaused: false,
       hasWorkers: true,
     });
@@ -139,6 +139,53 @@ describe('the lists of a queue', () => {
       attempts: 2,
       opts: { about: { crashes: 1 } },
     });
+  });
+
+  test('have a list of their own for messages with a priority, in the order in which they are taken', async () => {
+    const send = (priority: number, ...ids: string[]): Promise<unknown> =>
+      Promise.all(ids.map((id) => client.enqueue('work', 1, { id, priority })));
+    await client.enqueue('work', 1, { id: 'usual' });
+    await send(9, 'nine-1', 'nine-2');
+    await send(0, 'zero-1', 'zero-2');
+    await send(5, 'five');
+    await send(4, 'four');
+    const board = await openBoard();
+    const page = async (status: string, number: number): Promise<string[]> =>
+      idsOf((await board.queue('work', { status, page: `${number}`, jobsPerPage: '2' })).jobs);
+
+    expect((await board.queue('work')).counts).toMatchObject({ waiting: 2, prioritized: 5 });
+    expect(await page('waiting', 1)).toEqual(['usual', 'four']);
+    expect(await page('waiting', 2)).toEqual([]);
+    expect([
+      ...(await page('prioritized', 1)),
+      ...(await page('prioritized', 2)),
+      ...(await page('prioritized', 3)),
+    ]).toEqual(['nine-1', 'nine-2', 'five', 'zero-1', 'zero-2']);
+    expect((await board.get('queues/work/zero-1')).body).toMatchObject({
+      status: 'prioritized',
+      job: { opts: { priority: 0 } },
+    });
+    expect((await board.put('queues/work/clean/prioritized')).status).toBe(400);
+  });
+
+  test('end the waiting list with messages behind others of their key, the longest lane first', async () => {
+    for (const id of ['a1', 'b1', 'a2', 'b2', 'c1', 'b3', 'b4', 'a3'])
+      await client.enqueue('work', 1, { id, key: id[0], ...(id === 'a3' && { priority: 9 }) });
+    const board = await openBoard();
+    const page = async (number: number): Promise<string[]> =>
+      idsOf(
+        (await board.queue('work', { status: 'waiting', page: `${number}`, jobsPerPage: '3' }))
+          .jobs,
+      );
+
+    expect((await board.queue('work')).counts).toMatchObject({ waiting: 8, prioritized: 0 });
+    expect([await page(1), await page(2), await page(3), await page(4)]).toEqual([
+      ['a1', 'b1', 'c1'],
+      ['b2', 'b3', 'b4'],
+      ['a2', 'a3'],
+      [],
+    ]);
+    expect((await board.get('queues/work/b3')).body).toMatchObject({ status: 'waiting' });
   });
 
   test('exist for groups too, and for patterns that cannot be part of an address unchanged', async () => {

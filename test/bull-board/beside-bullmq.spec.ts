@@ -135,4 +135,25 @@ browser.describe('in a browser', () => {
     await page.getByRole('button', { name: 'Connected workers' }).click();
     await page.getByText(consumer).waitFor();
   });
+
+  test('messages with a priority have their tab, and those in lanes end that of the waiting ones', async () => {
+    const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+    const client = rig.client();
+    await client.enqueue('work', 'first', { id: 'a-first', key: 'ada' });
+    await client.enqueue('work', 'behind', { id: 'a-behind', key: 'ada', priority: 9 });
+    await client.enqueue('work', 'urgent', { id: 'urgent', priority: 9 });
+    await client.enqueue('work', 'bulk', { id: 'bulk', priority: 0 });
+    const board = await Board.open(rig, [new RedisQueueAdapter({ admin, client, queue: 'work' })]);
+    const page = await browser.page();
+
+    await page.goto(`${board.url}/queue/work`);
+    await page.getByRole('link', { name: 'PRIORITIZED 2' }).click();
+    await page.getByRole('link', { name: 'urgent work' }).waitFor();
+    await page.getByRole('link', { name: 'bulk work' }).waitFor();
+
+    await page.getByRole('link', { name: 'WAITING 2' }).click();
+    await page.getByRole('link', { name: 'a-first work' }).waitFor();
+    await page.getByRole('link', { name: 'a-behind work' }).click();
+    await page.getByRole('treeitem', { name: 'jobData:"behind"' }).waitFor();
+  });
 });

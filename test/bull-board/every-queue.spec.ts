@@ -79,7 +79,7 @@ test('a queue tells what waits in lanes, and what limits hold back', async () =>
   await board.queue('work');
   expect(await board.queue('work')).toMatchObject({
     description: expect.stringMatching(
-      /^2 more wait behind another message of their key; slowed down for \d+ s; full: at most 3 may wait$/,
+      /^2 of those that wait are behind another message of their key; slowed down for \d+ s; full: at most 3 may wait$/,
     ),
   });
 });

@@ -4,6 +4,7 @@ import { accountOf, sendResults } from '../support/ledger.js';
 import { BODY_GONE } from '../support/parking.js';
 import { Violations } from '../support/violations.js';
 import type { Violation } from '../support/violations.js';
+import { waitingIn } from '../support/queue-dump.js';
 import type { Book } from './books.js';
 import { outOfOrder } from './key-order.js';
 import { handedOutAgain, type Cause } from './hand-outs.js';
@@ -55,7 +56,7 @@ export function judgeBook(book: Book): BookVerdict {
         ids.filter((id) => fates.get(id) !== 'bodiless'),
       );
   }
-  violations.sayOf('still waiting', [...dump.waiting, ...dump.suspects].map(idOf));
+  violations.sayOf('still waiting', [...waitingIn(dump), ...dump.suspects].map(idOf));
   violations.sayOf('still delayed', dump.delayed.map(idOf));
   violations.sayOf('still in lanes', [...dump.lanes.values()].flat().map(idOf));
   violations.sayOf('keys that are counted as out', [...dump.out.keys()]);

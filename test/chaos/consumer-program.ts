@@ -18,6 +18,7 @@ import {
   BOUNDED,
   BULK,
   BULK_GROUP,
+  COLLECTED,
   CONCURRENCY,
   HANDLER_TIMEOUT_MS,
   HISTORY,
@@ -90,6 +91,12 @@ class ChaosController {
   @MessagePattern(BOUNDED, { concurrency: CONCURRENCY[BOUNDED], maxLength: MAX_LENGTH, ...TERMS })
   bounded(@Payload() data: Work, @Ctx() context: RedisQueueContext): Promise<void> {
     return act(data, context, journal, switches);
+  }
+
+  @MessagePattern(COLLECTED, IN_BATCHES)
+  collected(@Payload() data: Work[], @Ctx() context: RedisQueueBatchContext): Promise<void> {
+    batches += 1;
+    return actOnBatch(data, context, journal, switches, batches);
   }
 
   @MessagePattern(ASK, { concurrency: CONCURRENCY[ASK] })

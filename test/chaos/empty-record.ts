@@ -11,6 +11,7 @@ export const EMPTY_DUMP: QueueDump = {
   out: new Map(),
   resting: new Map(),
   inLanes: 0,
+  unkeyed: [],
   delayed: [],
   dead: [],
   expired: 0,
@@ -38,4 +39,5 @@ export const EMPTY_RECORD: RunRecord = {
   taken: [],
   touched: [],
   littered: [],
+  miscounted: [],
 };

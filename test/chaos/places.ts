@@ -14,6 +14,7 @@ import {
   BOUNDED,
   BULK,
   BULK_GROUP,
+  COLLECTED,
   CONCURRENCY,
   EARLY_GROUPS,
   GROUPS,
@@ -92,6 +93,7 @@ function placesOf(consumer: Replica): Places[] {
   return [
     ...messages.map((queue) => ({ consumer: name, pid, queue, places: CONCURRENCY[queue] })),
     { consumer: name, pid, queue: BULK, places: BATCHES_AT_ONCE },
+    { consumer: name, pid, queue: COLLECTED, places: BATCHES_AT_ONCE },
     ...served.map((group) => ({
       consumer: name,
       pid,
@@ -135,6 +137,10 @@ async function fill(world: ChaosWorld, client: RedisQueueClient): Promise<void> 
     bounded: {
       count: consumers.length * CONCURRENCY[BOUNDED],
       make: (work) => lastValueFrom(client.enqueue(BOUNDED, recordOf(work))),
+    },
+    collected: {
+      count: consumers.length * BATCHES_AT_ONCE * BATCH.size,
+      make: (work) => lastValueFrom(client.enqueue(COLLECTED, recordOf(work))),
     },
     emit: {
       count: consumers.length * CONCURRENCY[PLACED],

@@ -13,6 +13,7 @@ import {
   BATCH,
   BOUNDED,
   BULK,
+  COLLECTED,
   COMPRESS_ABOVE_BYTES,
   EARLY_GROUPS,
   HISTORY,
@@ -89,7 +90,7 @@ async function notHanging<T>(call: Promise<T>, id: string): Promise<T> {
   }
 }
 
-const KEYED_VERBS = ['keyed', 'limited', 'bounded'] as const;
+const KEYED_VERBS = ['keyed', 'limited', 'bounded', 'collected'] as const;
 type Verb = 'enqueue' | 'bulk' | 'emit' | (typeof KEYED_VERBS)[number];
 
 const CALLS: Readonly<Record<Verb, (message: RedisQueueRecord<Work>) => Promise<unknown>>> = {
@@ -99,6 +100,7 @@ const CALLS: Readonly<Record<Verb, (message: RedisQueueRecord<Work>) => Promise<
   keyed: (message) => lastValueFrom(client.enqueue(KEYED, message)),
   limited: (message) => lastValueFrom(client.enqueue(LIMITED, message)),
   bounded: (message) => lastValueFrom(client.enqueue(BOUNDED, message)),
+  collected: (message) => lastValueFrom(client.enqueue(COLLECTED, message)),
 };
 
 /** Less that takes long than elsewhere, since it holds up its key. */
@@ -109,6 +111,11 @@ function behaviourOfKeyed(): Work['behaviour'] {
   if (dice < 0.08) return 'retryLater';
   if (dice < 0.1) return 'reject';
   return dice < 0.2 ? 'takeTime' : 'finish';
+}
+
+/** Gives every third message a priority. Messages of one key keep their order even so. */
+function prioritise(record: RedisQueueRecordBuilder<Work>): void {
+  if (random() < 1 / 3) record.priority(Math.floor(random() * 10));
 }
 
 /**
@@ -123,6 +130,7 @@ async function sendKeyed(loop: number): Promise<void> {
     const key = `${settings.name}-${loop}-${Math.floor(random() * KEYS)}`;
     const record = new RedisQueueRecordBuilder(work).id(id).deduplicate(DEDUPLICATE_MS).key(key);
     if (random() < 0.5) record.waitForRoom(ROOM_WITHIN_MS);
+    prioritise(record);
     journal.write({ event: 'sent', verb, id, key, reason: work.behaviour });
     await sendUntilKnown(verb, id, record.build());
     await pause(random() * 40);
@@ -139,6 +147,7 @@ async function send(verb: Verb): Promise<void> {
   const expiresInMs = random() < 0.05 ? 1 + Math.floor(random() * 3_000) : undefined;
   if (delayMs !== undefined) record.delay(delayMs);
   if (expiresInMs !== undefined) record.expiresIn(expiresInMs);
+  if (verb !== 'emit') prioritise(record);
   const message = record.build();
   journal.write({ event: 'sent', verb, id, reason: work.behaviour, delayMs, expiresInMs });
   return sendUntilKnown(verb, id, message);

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import { readJournal } from '../support/journal.js';
-import { dumpQueue, heldIn, queueKey } from '../support/queue-dump.js';
+import { dumpQueue, heldIn, queueKey, waitingIn } from '../support/queue-dump.js';
 import type { Replica } from './replica.js';
 import { PARTNER, PARTNER_LIST, PREFIX, QUEUES } from './settings.js';
 
@@ -9,9 +9,9 @@ import { PARTNER, PARTNER_LIST, PREFIX, QUEUES } from './settings.js';
 export async function atRest(commands: Redis): Promise<boolean> {
   for (const queue of QUEUES) {
     const dump = await dumpQueue(commands, PREFIX, queue);
-    const { delayed, lanes, suspects, waiting } = dump;
-    if (waiting.length + suspects.length + delayed.length + lanes.size + heldIn(dump) > 0)
-      return false;
+    const { delayed, lanes, suspects, unkeyed } = dump;
+    const queued = waitingIn(dump).length + unkeyed.length + suspects.length + delayed.length;
+    if (queued + lanes.size + heldIn(dump) > 0) return false;
   }
   return (await commands.exists(PARTNER_LIST, queueKey(PREFIX, PARTNER, 'fed'))) === 0;
 }

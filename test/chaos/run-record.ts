@@ -48,6 +48,8 @@ export interface RunRecord {
   readonly taken: readonly string[];
   /** Keys of others that have changed. */
   readonly touched: readonly string[];
+  /** What the lists of queues with keys did not bear out, at any time of the run. */
+  readonly miscounted: readonly string[];
   /** Queues that still had parked bodies when all their messages were gone. */
   readonly littered: readonly string[];
 }

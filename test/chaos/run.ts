@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedis } from 'local-redis';
+import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import { historyIds } from '../support/history-dump.js';
 import { JournalWriter, machineMs, readJournal } from '../support/journal.js';
 import { Proxy } from '../support/proxy.js';
@@ -11,6 +12,7 @@ import { SlowNetwork } from '../support/slow-network.js';
 import { SteppedClock } from '../support/stepped-clock.js';
 import { chooseFault, type ChaosWorld } from './faults.js';
 import { JournalTail } from './journal-tail.js';
+import { LaneCounts } from './lane-counts.js';
 import { KeysOfOthers } from './keys-of-others.js';
 import { placesTaken } from './places.js';
 import { type Between, Replica } from './replica.js';
@@ -110,17 +112,20 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     garbage: 0,
   };
   const others = new KeysOfOthers(commands);
+  const admin = new RedisQueueAdmin({ connection: redis.url, prefix: PREFIX });
   try {
     await others.put();
     const isLate = (one: Replica): boolean => one.serves(LATE_GROUP);
     await Promise.all(all.filter((one) => !isLate(one)).map((one) => one.start()));
     await pause(HEAD_START_MS);
     await Promise.all(all.filter(isLate).map((one) => one.start()));
-    const { strikes, recoveries, isWedged } = await strikeFor(minutes * 60_000, world);
+    const counts = new LaneCounts(admin);
+    const { strikes, recoveries, isWedged } = await strikeFor(minutes * 60_000, world, counts);
     await pause(LAST_WORDS_MS);
     await Promise.all(producers.map((producer) => producer.finish()));
     const taken = (await comesToRest(commands)) ? await placesTaken(world) : [];
     const isAtRest = await comesToRest(commands);
+    await counts.look();
     const dump = await dumpQueue(commands, PREFIX, WORK);
     const history = await historyIds(commands, PREFIX, PLACED);
     const deaf = await whoStaysDeaf(history.at(-1), consumers);
@@ -136,6 +141,7 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
       deaf,
       taken,
       touched: await others.touched(),
+      miscounted: counts.wrong,
       littered: await litteredQueues(commands, redis.url),
       clockSteps: world.clockSteps,
       strikes,
@@ -155,6 +161,7 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
         await one.between?.proxy.close();
       }),
     );
+    await admin.close();
     commands.disconnect();
     await redis.stop();
     clock?.close();
@@ -172,7 +179,7 @@ interface Strikes {
   readonly isWedged: boolean;
 }
 
-async function strikeFor(ms: number, world: ChaosWorld): Promise<Strikes> {
+async function strikeFor(ms: number, world: ChaosWorld, counts: LaneCounts): Promise<Strikes> {
   const strikes: Strike[] = [];
   const recoveries: Recovery[] = [];
   const tail = new JournalTail(() => world.consumers.flatMap(({ journals }) => journals));
@@ -186,6 +193,7 @@ async function strikeFor(ms: number, world: ChaosWorld): Promise<Strikes> {
     const recoveryMs = await recovery(tail);
     if (recoveryMs === undefined) return { strikes, recoveries, isWedged: true };
     recoveries.push({ fault, recoveryMs });
+    await counts.look();
     const left = Math.max(0, Math.round((end - performance.now()) / 1_000));
     console.log(`${left} s left: ${fault} (${target}), moving again after ${recoveryMs} ms`);
   }

@@ -57,15 +57,24 @@ export const BATCH = { size: 5, waitMs: 20 } as const;
 /** How many batches run at once for each handler of batches, in one process. */
 export const BATCHES_AT_ONCE = 2;
 
-/** Their messages have keys. `LIMITED` has a limit of what runs as well, and `BOUNDED` one of what waits. */
+/**
+ * Their messages have keys, and some a priority. `LIMITED` has a limit of what runs as well, and `BOUNDED` one of what waits;
+ * the handler of `COLLECTED` gets batches.
+ */
 export const KEYED = 'chaos.keyed';
 export const LIMITED = 'chaos.limited';
 export const RUNNING = 5;
 export const BOUNDED = 'chaos.bounded';
 export const MAX_LENGTH = 10;
+export const COLLECTED = 'chaos.collected';
 
 /** By the verb of their messages in journals. */
-export const OF_KEYS = { keyed: KEYED, limited: LIMITED, bounded: BOUNDED } as const;
+export const OF_KEYS = {
+  keyed: KEYED,
+  limited: LIMITED,
+  bounded: BOUNDED,
+  collected: COLLECTED,
+} as const;
 
 /** Every queue that has a book. */
 export const QUEUES: readonly string[] = [

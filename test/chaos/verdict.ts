@@ -21,7 +21,7 @@ export interface Verdict {
 
 /** Judges a run that has come to rest: compares what was sent and how it ended with what Redis holds. */
 export function judge(record: RunRecord): Verdict {
-  const { entries, hung, deaf, history, taken, touched, littered } = record;
+  const { entries, hung, deaf, history, taken, touched, littered, miscounted } = record;
   const violations = new Violations();
   const books = booksOf(record);
   const verdicts = books.map(judgeBook);
@@ -40,6 +40,7 @@ export function judge(record: RunRecord): Verdict {
   violations.sayOf('did not hear the last event', deaf);
   violations.sayOf('places that were not free at the end', taken);
   violations.sayOf('keys of others that were touched', touched);
+  violations.sayOf('counts of keys that were not those of the lists', miscounted);
   violations.sayOf('bodies remained when no message was left', littered);
   violations.sayOf(
     'got the answer to another request',

@@ -198,7 +198,7 @@ test('a missing permission ends with 4, and is named', async () => {
   const url = `redis://poor:x@127.0.0.1:${rig.redis.port}`;
   const { code, err } = await runCli(['queues', '--url', url, '--prefix', rig.prefix]);
   expect(code).toBe(4);
-  expect(err).toContain("'hkeys'");
+  expect(err).toContain("'hscan'");
   await rig.commands.call('ACL', 'DELUSER', 'poor');
 });
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
@@ -9,6 +9,7 @@ import { RedisQueueAdmin, RedisQueueClient } from 'nestjs-redis-queue-transport'
 import { msgpackCodec } from 'nestjs-redis-queue-transport/msgpack';
 import { pasteUsers } from '../docs/acl-users.js';
 import { eventually } from '../support/eventually.js';
+import { askSentinel, ReplicatedRedis, SENTINEL_NAME } from '../support/replicated-redis.js';
 import { SteppedClock } from '../support/stepped-clock.js';
 import { runCli } from './cli-process.js';
 import type { CliResult } from './cli-process.js';
@@ -232,6 +233,47 @@ describe('a Redis that is set up wrongly', () => {
       code: 2,
     });
   });
+});
+
+test('replicas and Sentinels are looked at', async () => {
+  const servers = await ReplicatedRedis.start({
+    replicas: 1,
+    settings: { ...WELL, 'min-replicas-to-write': '1' },
+  });
+  closeLater({ close: () => servers.stop() });
+  const directory = await mkdtemp(join(tmpdir(), 'doctor-'));
+  closeLater({ close: () => rm(directory, { recursive: true }) });
+  const config = join(directory, 'redis-queue.json');
+  await writeFile(config, JSON.stringify({ connection: servers.connection }));
+  const look = async (): Promise<Report> => {
+    const { json } = await runCli(['doctor', '--json', '--config', config]);
+    return json as Report;
+  };
+
+  const well = await look();
+  expect(wrongIn(well)).toEqual([]);
+  expect(well.well).toEqual(expect.arrayContaining(['replication', 'Sentinels']));
+
+  const [one, other, last] = servers.sentinels;
+  for (const sentinel of [one!, other!]) await servers.killSentinel(sentinel);
+  await askSentinel(last!, 'RESET', SENTINEL_NAME);
+  const { primary, replicas } = servers;
+  await primary.commands.config('SET', 'min-replicas-to-write', '0');
+  await replicas[0]?.commands.config('SET', 'appendonly', 'no');
+  const broken = await look();
+  expect(wrongIn(broken).toSorted()).toEqual([
+    'few-sentinels',
+    'no-quorum',
+    'replica-not-persistent',
+    'sentinel-away',
+    'sentinel-away',
+  ]);
+  expect(broken.findings.map(({ id }) => id)).toContain('no-min-replicas');
+
+  await primary.commands.config('SET', 'min-replicas-to-write', '2');
+  await replicas[0]?.stop();
+  const refusing = await look();
+  expect(wrongIn(refusing)).toContain('too-few-replicas');
 });
 
 test('waiting and delayed messages are told apart', async () => {

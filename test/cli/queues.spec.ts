@@ -318,6 +318,31 @@ test('a queue exists while something of it does, even if it is not listed', asyn
   expect((await run('peek', 'listed')).code).toBe(0);
 });
 
+test('the names of queues that are empty and not served are forgotten, one by one or all', async () => {
+  const client = rig.client();
+  for (const name of ['full', 'old', 'older', 'paused']) await client.enqueue(name, 1);
+  for (const name of ['old', 'older', 'paused']) await run('purge', name, '--yes');
+  await run('pause', 'paused');
+  const names = async (): Promise<string[]> =>
+    ((await json('queues', '--every', '0s')) as { queues: { queue: string }[] }).queues.map(
+      ({ queue }) => queue,
+    );
+
+  const { code, out } = await run('forget', 'old', 'full', 'paused', 'nosuch');
+  expect(code).toBe(1);
+  expect(out.split('\n')).toEqual([
+    '"old": forgotten',
+    expect.stringMatching(/^"full": left alone: messages wait/),
+    expect.stringMatching(/^"paused": left alone: it is paused/),
+    '"nosuch": there is nothing of it',
+    '',
+  ]);
+  expect(await names()).toEqual(['full', 'older', 'paused']);
+  expect(await run('forget', '--all')).toMatchObject({ code: 0, out: '1 queue forgotten\n' });
+  expect(await names()).toEqual(['full', 'paused']);
+  expect(await run('forget')).toMatchObject({ code: 2 });
+});
+
 test('a queue is paused, resumed and purged, which asks first', async () => {
   const client = rig.client();
   await client.enqueueMany('work', [1, 2]);

@@ -84,6 +84,7 @@ export function adminContract(world: QueueWorld): void {
       waiting: 0,
       byPriority: {},
       inLanes: 0,
+      unkeyed: 0,
       suspects: 0,
       processing: 0,
       delayed: 0,
@@ -140,30 +141,95 @@ export function adminContract(world: QueueWorld): void {
   });
 
   describe('look', () => {
-    test('tells the lengths, the head of the queue and the time', async () => {
+    const sentAt = (atMs: number, front = '', body = '{}'): string =>
+      `{"rq":1${front},"id":"m${atMs}","at":${atMs}}\n${body}`;
+    const oldest = async (): Promise<number | undefined> =>
+      (await admin.look(queue.name)).oldestSentAtMs;
+
+    test('tells the lengths and the time', async () => {
       await queue.pushAll('a', 'b', 'c');
       await queue.take(await queue.join(), 1);
       await queue.pushLater('d', LATER);
-      const { head, nowMs, ...seen } = await admin.look(queue.name);
+      const { lanes, longestLane, oldestSentAtMs, nowMs, ...seen } = await admin.look(queue.name);
       expect(seen).toEqual({ ...(await admin.lengths(queue.name)), queue: queue.name });
-      expect(head.toString()).toBe(element('b'));
+      expect([lanes, longestLane, oldestSentAtMs]).toEqual([0, 0, 1]);
       expect(Math.abs(nowMs - (await queue.broker()).nowMs())).toBeLessThan(1_000);
     });
 
-    test('has no head where nothing waits', async () => {
-      const { head, waiting } = await admin.look('nowhere');
-      expect([head.length, waiting]).toEqual([0, 0]);
+    test('knows no age where nothing waits, and where no message says when it was sent', async () => {
+      const { oldestSentAtMs, waiting } = await admin.look('nowhere');
+      expect([oldestSentAtMs, waiting]).toEqual([undefined, 0]);
+      for (const odd of ['', 'data', '{"at":5}', '{"rq":1,"at":7', '{"rq":1,"at":"8"}\n{}']) {
+        await world.pushForeign(queue.name, odd);
+        expect(await oldest()).toBeUndefined();
+        await admin.purge(queue.name, 'all');
+      }
     });
 
-    test('has the beginning of a long element, with all of its header, and nothing of a giant', async () => {
-      const long = element('long', 'x'.repeat(50_000)).toString();
-      await world.pushForeign(queue.name, long);
-      const { head } = await admin.look(queue.name);
-      expect(long.startsWith(head.toString())).toBe(true);
-      expect([head.includes('\n'), head.length < 10_000]).toEqual([true, true]);
+    test('knows when a long message was sent, and not when a giant was', async () => {
+      await world.pushForeign(queue.name, sentAt(5, '', 'x'.repeat(50_000)));
+      expect(await oldest()).toBe(5);
       await admin.purge(queue.name, 'all');
+      await world.pushForeign(queue.name, sentAt(5, '', 'x'.repeat(3_000_000)));
+      expect(await oldest()).toBeUndefined();
+    });
+
+    test('knows the oldest of all that are first: of the list, of each priority and of each key', async () => {
+      const broker = await queue.broker();
+      const push = (atMs: number, front = ''): Promise<unknown> =>
+        broker.push(queue.name, `m${atMs}`, Buffer.from(sentAt(atMs, front)));
+      await push(900);
+      await push(100); // behind it
+      expect(await oldest()).toBe(900);
+      await push(800, ',"priority":9');
+      await push(200, ',"priority":9');
+      expect(await oldest()).toBe(800);
+      await push(700, ',"priority":0');
+      expect(await oldest()).toBe(700);
+      await push(950, ',"key":"a"');
+      expect(await oldest()).toBe(700);
+      await push(600, ',"key":"a"');
+      await push(300, ',"key":"a"');
+      expect(await admin.look(queue.name)).toMatchObject({
+        oldestSentAtMs: 600,
+        lanes: 1,
+        longestLane: 2,
+      });
+      await push(960, ',"key":"b"');
+      await push(500, ',"key":"b","priority":9');
+      expect(await admin.look(queue.name)).toMatchObject({
+        oldestSentAtMs: 500,
+        lanes: 2,
+        longestLane: 2,
+      });
+    });
+
+    test('knows the oldest even if one in front of it says nothing', async () => {
       await world.pushForeign(queue.name, 'x'.repeat(3_000_000));
-      expect((await admin.look(queue.name)).head).toHaveLength(0);
+      const broker = await queue.broker();
+      await broker.push(queue.name, 'm5', Buffer.from(sentAt(5, ',"priority":1')));
+      expect(await oldest()).toBe(5);
+    });
+
+    test('sees the lanes of many keys', async () => {
+      const broker = await queue.broker();
+      const keys = Array.from({ length: 150 }, (_, n) => `k${n}`);
+      for (const round of [1, 2])
+        await Promise.all(
+          keys.map((key, n) => {
+            const atMs = round === 2 && n === 149 ? 3 : 1_000 * round + n;
+            return broker.push(
+              queue.name,
+              `${key}-${round}`,
+              Buffer.from(sentAt(atMs, `,"key":"${key}"`)),
+            );
+          }),
+        );
+      expect(await admin.look(queue.name)).toMatchObject({
+        oldestSentAtMs: 3,
+        lanes: 150,
+        longestLane: 1,
+      });
     });
   });
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
+import { Command } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import { findFreePort } from 'local-redis';
 import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
@@ -46,6 +47,40 @@ describe('a connection that is closed while Redis is away', () => {
     connection.close();
 
     await eventually(() => expect(seen).toEqual(['reconnecting', 'disconnected']));
+  });
+});
+
+test('a command keeps its arguments until its reply is there, and no longer', async () => {
+  const connection = open(connectionSource(rig.redis.url), 1_000);
+  await connection.ready(10_000);
+  const { client } = connection;
+  const command = new Command('echo', ['text']);
+
+  const reply = client.sendCommand(command);
+  expect(command.args).toEqual(['text']);
+
+  expect([String(await reply), command.args]).toEqual(['text', []]);
+});
+
+describe('an idle connection', () => {
+  test('does not wake its process, and is watched again once a reply is due', async () => {
+    const DEADLINE_MS = 800;
+    const set = jest.spyOn(globalThis, 'setInterval');
+    const clear = jest.spyOn(globalThis, 'clearInterval');
+    const running = (): number => {
+      const ended = new Set<unknown>(clear.mock.calls.map(([timer]) => timer));
+      return set.mock.results.filter(({ value }) => !ended.has(value)).length;
+    };
+    const connection = open(connectionSource(rig.redis.url), DEADLINE_MS);
+    await connection.ready(10_000);
+    await eventually(() => expect(running()).toBe(0));
+
+    rig.redis.pause();
+    const ping = connection.run('ask Redis', (client) => client.ping());
+    expect(running()).toBe(1);
+    await expect(ping.finally(() => rig.redis.resume())).rejects.toThrow(OutcomeUnknownError);
+    set.mockRestore();
+    clear.mockRestore();
   });
 });
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Settlement } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { Consumer } from '../../libs/redis-queue-transport/src/core/consumer/consumer.js';
 import type { ConsumerOptions } from '../../libs/redis-queue-transport/src/core/consumer/consumer-parts.js';
 import type { RedisQueueObserver } from '../../libs/redis-queue-transport/src/core/lifecycle/observer.js';
@@ -7,6 +8,7 @@ import type { Delivery } from '../../libs/redis-queue-transport/src/core/deliver
 import { DeliveryRunner } from '../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
 import type { DeliveryHandler } from '../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
 import { readDeadLetter } from '../../libs/redis-queue-transport/src/core/message/dead-letter.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { MessageIds } from '../../libs/redis-queue-transport/src/core/message/message-id.js';
 import { DONE } from '../../libs/redis-queue-transport/src/core/delivery/outcome.js';
 import type { Result } from '../../libs/redis-queue-transport/src/core/delivery/outcome.js';
@@ -18,6 +20,7 @@ import type { QueueDump } from '../support/queue-dump.js';
 import { ENDED_MS } from './broker-world.js';
 import type { QueueWorld } from './broker-world.js';
 import { counts, element, ids } from './elements.js';
+import { LEASE_TERMS, withLease } from './with-lease.js';
 import { Stopwatch } from '../support/stopwatch.js';
 import { nodeRuntime } from '../../libs/redis-queue-transport/src/core/process/node-runtime.js';
 
@@ -31,6 +34,8 @@ const OPTIONS: Omit<ConsumerOptions, 'prefetch'> = {
   maxCrashes: 3,
   onceMs: undefined,
 };
+/** No test waits for the end of that. */
+const SLOWED_MS = 3_600_000;
 const RETRY = { attempts: 2, backoff: 'fixed', delayMs: 0, maxDelayMs: 0 } as const;
 
 /** A consumer whose handlers end when the test says so, with a record of what it reported. */
@@ -99,6 +104,11 @@ export class Stage {
 
 function suspect(name: string): string {
   return `{"rq":1,"crashes":1,"attempt":2,"id":"${name}"}\n{}`;
+}
+
+function slowing(taken: Buffer): Settlement {
+  const replacement = withNextAttempt(taken, 'new', 1);
+  return { kind: 'retry', element: taken, replacement, delayMs: SLOWED_MS, slowsQueue: true };
 }
 
 function deadIds({ dead }: QueueDump): (string | undefined)[] {
@@ -247,6 +257,46 @@ export function consumerContract(world: QueueWorld): void {
       expect(stage.started).toEqual(['a']);
       await world.setPaused(QUEUE, false);
       await eventually(() => expect(stage.started).toEqual(['a', 'b']));
+    });
+
+    test.each<[string, Partial<ConsumerOptions>]>([
+      ['', {}],
+      [' while it checks ids', { onceMs: 60_000 }],
+    ])('starts nothing more once another process has slowed the queue down%s', async (_, more) => {
+      await pushAll('a', 'b', 'c');
+      const other = await (await world.open()).join(QUEUE, LEASE_TERMS, () => undefined);
+      const taken = withLease(await other.exchange([], 1)).taken;
+      const stage = await start({ concurrency: 1, prefetch: 2, ...more });
+      await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(3));
+      await eventually(() => expect(stage.started).toEqual(['b']));
+      await other.exchange(taken.map(slowing), 0);
+      await eventually(async () => expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['c']));
+      stage.end('b');
+      await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(0));
+      expect(stage.started).toEqual(['b']);
+      await other.leave();
+    });
+
+    test('starts nothing more once one of its handlers has slowed the queue down', async () => {
+      await pushAll('a', 'b', 'c');
+      const stage = await start({ concurrency: 1, prefetch: 2 });
+      await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(2));
+      await eventually(() => expect(stage.started).toEqual(['a']));
+      stage.end('a', { kind: 'retryLater', delayMs: SLOWED_MS, slowsQueue: true });
+      await eventually(async () => expect(heldIn(await world.dump(QUEUE))).toBe(0));
+      expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['b', 'c']);
+      expect(stage.started).toEqual(['a']);
+    });
+
+    test('goes on when the time is over for which the queue was slowed down', async () => {
+      await pushAll('a', 'b', 'c');
+      const stage = await start({ concurrency: 1, prefetch: 2 });
+      await eventually(() => expect(stage.started).toEqual(['a']));
+      stage.end('a', { kind: 'retryLater', delayMs: 50, slowsQueue: true });
+      for (const [at, name] of ['a', 'a', 'b', 'c'].entries()) {
+        await eventually(() => expect(stage.started[at]).toBe(name));
+        stage.end(name);
+      }
     });
 
     test('does not start a message that expired while it was ready', async () => {

@@ -36,7 +36,7 @@ export function prioritised(priority: number, id: string, key?: string): Element
 
 /** The element that a wait returned. */
 export async function brought(
-  wait: Promise<Buffer | Limited | 'leaseLost' | undefined>,
+  wait: Promise<Buffer | Limited | 'leaseLost' | 'look' | undefined>,
 ): Promise<Buffer> {
   const answer = await wait;
   if (Buffer.isBuffer(answer)) return answer;

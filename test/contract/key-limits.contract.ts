@@ -412,6 +412,24 @@ export function keyLimitsContract(world: BrokerWorld): void {
       expect(ids(await take())).toEqual(['a1', 'a3']);
     });
 
+    test.each<[string, (it: Buffer) => Settlement]>([
+      ['done', (it) => ({ kind: 'ack', element: it })],
+      ['skipped', (it) => ({ kind: 'skip', element: it, why: 'expired' })],
+      [
+        'dead-lettered',
+        (it) => ({ kind: 'deadLetter', element: it, replacement: deadLetterElement(it, FACTS) }),
+      ],
+    ])('lets nothing go when another one of it is %s in the same step', async (_, settled) => {
+      await allow({ running: 2 });
+      await push('a1', 'a2', 'a3', 'a4');
+      const [first, second] = await take();
+      if (first === undefined || second === undefined) throw new Error('Too few were taken.');
+      expect((await exchange([settled(first), slowed(second, 60_000)])).taken).toEqual([]);
+      expect(await lane('a')).toEqual(['a3', 'a4']);
+      await world.passTime(60_000, QUEUE);
+      expect(ids(await take())).toEqual(['a2', 'a3']);
+    });
+
     test('is slowed down until the latest of several times', async () => {
       await allow({ running: 2 });
       await push('a1', 'a2', 'a3');

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { AdminBroker } from '../../libs/redis-queue-transport/src/core/admin/admin-broker.js';
-import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
+import type { Broker, WakeNews } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type {
   Exchange,
   Lease,
@@ -50,7 +50,7 @@ export function limitsContract(world: QueueWorld): void {
 
   async function join(
     limit: QueueLimit | undefined,
-    onWake: () => void = () => undefined,
+    onWake: (news: WakeNews) => void = () => undefined,
     member = broker,
   ): Promise<Lease> {
     const lease = await member.join(QUEUE, { ...TERMS, limit }, onWake);
@@ -61,7 +61,7 @@ export function limitsContract(world: QueueWorld): void {
   /** A consumer of another process, and the news that it hears. */
   async function joinElsewhere(limit: QueueLimit): Promise<{ lease: Lease; news: unknown[] }> {
     const news: unknown[] = [];
-    const lease = await join(limit, () => news.push('woken'), await world.open());
+    const lease = await join(limit, (one) => news.push(one), await world.open());
     return { lease, news };
   }
 
@@ -127,7 +127,7 @@ export function limitsContract(world: QueueWorld): void {
       const { taken } = await exchange(one, 1);
       expect((await exchange(other, 1)).taken).toEqual([]);
       await exchange(one, 0, done(taken));
-      await eventually(() => expect(news).toEqual(['woken']));
+      await eventually(() => expect(news).toEqual(['look']));
       expect(ids((await exchange(other, 1)).taken)).toEqual(['m1']);
     });
 
@@ -159,7 +159,7 @@ export function limitsContract(world: QueueWorld): void {
       await push(1);
       await exchange(one, 1);
       await one.leave();
-      await eventually(() => expect(news).toEqual(['woken']));
+      await eventually(() => expect(news).toEqual(['look']));
       expect(ids((await exchange(other, 1)).taken)).toEqual(['m0']);
     });
 
@@ -322,12 +322,12 @@ export function limitsContract(world: QueueWorld): void {
       expect((await exchange(lease, 0)).limited?.isSlowed).toBe(true);
     });
 
-    test('wakes the others, so that they hear of it', async () => {
+    test('tells that to the others', async () => {
       const one = await join(undefined);
       const { news } = await joinElsewhere(running(1));
       await push(1);
       await slowDown(one, (await exchange(one, 1)).taken, 3_600_000);
-      await eventually(() => expect(news).toContain('woken'));
+      await eventually(() => expect(news).toContain('slowed'));
     });
 
     test('hands out the message that slowed it down first, once the time is over', async () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from '@jest/globals';
 import { adminLimitsContract } from './admin-limits.contract.js';
 import { adminContract } from './admin.contract.js';
 import { feedingContract } from './feeding.contract.js';
+import { forgetContract } from './forget.contract.js';
 import { MemoryWorld } from './memory-world.js';
 import { parkedBodiesContract } from './parked-bodies.contract.js';
 
@@ -24,4 +25,8 @@ describe('large bodies in memory', () => {
 
 describe('lists of others in memory', () => {
   feedingContract(world);
+});
+
+describe('forgetting a queue in memory', () => {
+  forgetContract(world);
 });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type { Lease } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { nodeRuntime } from '../../libs/redis-queue-transport/src/core/process/node-runtime.js';
 import { DirectLink } from '../../libs/redis-queue-transport/src/memory/link/direct-link.js';
 import type {
@@ -113,6 +114,17 @@ describe('where the answer is lost', () => {
     await unheard(() => lease.exchange(settlements, 0));
     expect(ids(await exchange(settlements, 5))).toEqual(['b']);
     expect((await world.dump(QUEUE)).waiting).toEqual([]);
+  });
+
+  test('to an exchange that slows the queue down, that is not slowed down anew', async () => {
+    await pushAll('a');
+    const [a] = await exchange([], 1);
+    const replacement = withNextAttempt(a!, 'a');
+    const terms = { replacement, delayMs: 60_000, slowsQueue: true } as const;
+    const settlements = [{ kind: 'retry', element: a!, ...terms }] as const;
+    await unheard(() => lease.exchange(settlements, 0));
+    await world.passTime(60_000);
+    expect(ids(await exchange(settlements, 5))).toEqual(['a']);
   });
 
   test('to giving strays back, a late one leaves what was handed out again where it runs', async () => {

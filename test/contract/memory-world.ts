@@ -129,6 +129,7 @@ export class MemoryWorld implements BrokerWorld {
     const { expired, repeated, deadLettersDropped, parkedEver } = queue.counts;
     return {
       waiting: queue.waiting.slice(),
+      unkeyed: queue.unkeyed.slice(),
       levels: queue.levels.byLevel,
       suspects: queue.suspects.slice(),
       processing: new Map([...queue.processing].map(([consumer, held]) => [consumer, [...held]])),

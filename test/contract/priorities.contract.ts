@@ -203,6 +203,59 @@ export function prioritiesContract(world: BrokerWorld): void {
       expect(await drain(lease, 2)).toEqual(['9a', '9b', '9c', '4a', '0a']);
     });
 
+    test.each(['release', 'retry', 'pause', 'leave', 'lateTake'])(
+      'does not pass one of a higher priority that came while nothing waited (%s)',
+      async (way) => {
+        const [lease, other] = [await join(), await join()];
+        await push('4a');
+        const held = await takeOne(other);
+        await push('9a');
+        if (way === 'leave') await other.leave();
+        else if (way === 'lateTake') {
+          await world.endLease(QUEUE, other.consumer);
+          await exchange(other, 0, [ack(held)]);
+          await lease.reclaim(other.consumer, (await world.leaseEnds(QUEUE)).get(other.consumer));
+          await drain(lease);
+          await push('4a');
+          await world.lateTake(QUEUE, other.consumer);
+          await push('9a');
+          await lease.reclaim(other.consumer);
+          world.expectFenced();
+        } else if (way === 'release') await exchange(other, 0, [release(held)]);
+        else await exchange(other, 0, [retry(held, way === 'retry' ? 0 : HOUR_MS)]);
+        if (way === 'pause') await world.passTime(HOUR_MS, QUEUE);
+        await push('6a', '5a');
+        expect(await drain(lease)).toEqual(['9a', '6a', '5a', '4a']);
+      },
+    );
+
+    test('stays in front of one of a lower priority that came while nothing waited', async () => {
+      const lease = await join();
+      await push('4a');
+      const held = await takeOne(lease);
+      await push('0a');
+      await exchange(lease, 0, [release(held)]);
+      expect(await drain(lease)).toEqual(['4a', '0a']);
+    });
+
+    test('passes one of its own priority that came while nothing waited', async () => {
+      const lease = await join();
+      await push('9a');
+      const held = await takeOne(lease);
+      await push('9b');
+      await exchange(lease, 0, [release(held)]);
+      expect(await drain(lease)).toEqual(['9a', '9b']);
+    });
+
+    test('does not pass one in front if the newest come first', async () => {
+      const lease = await join({ order: 'newestFirst' });
+      await push('4a');
+      const held = await takeOne(lease);
+      await push('9a');
+      await exchange(lease, 0, [release(held)]);
+      expect(await drain(lease)).toEqual(['9a', '4a']);
+    });
+
     test('from a crash is a suspect, whatever its priority', async () => {
       const [lease, other] = [await join(), await join()];
       await push('0a', '9a');
@@ -240,6 +293,53 @@ export function prioritiesContract(world: BrokerWorld): void {
     const seen = await drain(lease, 10);
     expect(seen.slice(0, 2).toSorted()).toEqual(['9a', '9d']);
     expect(seen.at(-1)).toBe('0d');
+  });
+
+  test.each([5, 4, 0])(
+    'delayed messages of the priority %i that higher ones keep waiting keep their order',
+    async (priority) => {
+      const lease = await join();
+      const due = [1, 2, 3, 4].map((n) => `${priority}-${n}`);
+      for (const [n, name] of due.entries())
+        await broker.push(QUEUE, name, elementOf(name), {
+          dueMs: broker.nowMs() + (n + 1) * HOUR_MS,
+        });
+      await push('9a', '9b', '9c', `${priority}-0`);
+      for (const name of ['9a', '9b', '9c']) {
+        await world.passTime(HOUR_MS + 10, QUEUE);
+        const first = await takeOne(lease);
+        expect(ids([first])).toEqual([name]);
+        await exchange(lease, 0, [ack(first)]);
+      }
+      // Nothing of a higher priority waits any more.
+      await world.passTime(HOUR_MS + 10, QUEUE);
+      expect(await drain(lease)).toEqual([`${priority}-0`, ...due]);
+    },
+  );
+
+  test('a delayed message that was moved for another consumer stays in front of later ones', async () => {
+    const lease = await join();
+    for (const [n, name] of ['4a', '4b'].entries())
+      await broker.push(QUEUE, name, elementOf(name), {
+        dueMs: broker.nowMs() + (n + 1) * HOUR_MS,
+      });
+    await world.passTime(HOUR_MS + 10, QUEUE);
+    await exchange(lease, 0);
+    await push('9a');
+    await world.passTime(HOUR_MS + 10, QUEUE);
+    expect(ids(await take(lease, 1))).toEqual(['9a']);
+    expect(await drain(lease)).toEqual(['4a', '4b']);
+  });
+
+  test('a retry that is due comes first in its priority while higher ones wait', async () => {
+    const lease = await join();
+    await push('4a', '0a');
+    const [one, other] = await take(lease, 2);
+    if (one === undefined || other === undefined) throw new Error('There are no two messages.');
+    await exchange(lease, 0, [retry(one, HOUR_MS), retry(other, HOUR_MS)]);
+    await push('9a', '9b', '4b', '0b');
+    await world.passTime(HOUR_MS + 10, QUEUE);
+    expect(await drain(lease)).toEqual(['9a', '9b', '4a', '4b', '0a', '0b']);
   });
 
   test('priorities order keys, not the messages of one key', async () => {

@@ -3,6 +3,7 @@ import { redisRig } from '../support/redis-rig.js';
 import { adminLimitsContract } from './admin-limits.contract.js';
 import { adminContract } from './admin.contract.js';
 import { feedingContract } from './feeding.contract.js';
+import { forgetContract } from './forget.contract.js';
 import { parkedBodiesContract } from './parked-bodies.contract.js';
 import { RedisWorld } from './redis-world.js';
 
@@ -22,4 +23,8 @@ describe('large bodies on Redis', () => {
 
 describe('lists of others on Redis', () => {
   feedingContract(world);
+});
+
+describe('forgetting a queue on Redis', () => {
+  forgetContract(world);
 });

@@ -171,3 +171,27 @@ test('a queue that becomes too long by what goes on is repaired in part, and lat
   expect([after.waiting.length, after.inLanes]).toEqual([1_000, 0]);
   await admin.purge(QUEUE, 'all');
 });
+
+test('a repair ends even if somebody keeps making counts wrong', async () => {
+  const admin = world.openAdmin();
+  const counts = Object.fromEntries(Array.from({ length: 1_200 }, (_, n) => [`k${n}`, 5]));
+  await rig.commands.hset(key('lanes'), counts);
+  const stranger = rig.commands.duplicate();
+  let isOver = false;
+  // As soon as one step of the repair has ended, all keys are wrong again.
+  const spoiling = (async () => {
+    while (!isOver) await stranger.hset(key('lanes'), counts);
+  })();
+  try {
+    const mended = (await admin.repairLanes(QUEUE))?.wrong.length;
+    expect(mended).toBeGreaterThanOrEqual(1_200);
+    expect(mended).toBeLessThan(1_700);
+  } finally {
+    isOver = true;
+    await spoiling;
+    await stranger.quit();
+  }
+  await rig.commands.hset(key('lanes'), counts);
+  expect((await admin.repairLanes(QUEUE))?.wrong).toHaveLength(1_200);
+  expect(await rig.commands.exists(key('lanes'))).toBe(0);
+});

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Lease, Settlement } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { redisRig } from '../support/redis-rig.js';
-import { ids, keyed } from './elements.js';
+import { expectTrueCounts } from './counted-keys.js';
+import { ids, keyed, prioritised } from './elements.js';
 import { lanesContract } from './lanes.contract.js';
 import { RedisWorld } from './redis-world.js';
 import { LEASE_TERMS, withLease } from './with-lease.js';
@@ -111,4 +113,45 @@ describe('a lane that is a key of another program', () => {
     await rig.commands.del(lane(queue, 'a'));
     expect(ids((await world.dump(queue)).waiting)).toEqual(['a1', 'a2', 'b1']);
   });
+});
+
+describe('a queue of which a part is a key of another program', () => {
+  /** `a1` and `b1` are held, and `a2` waits in its lane. */
+  async function hold(): Promise<{ lease: Lease; taken: readonly Buffer[] }> {
+    const broker = await world.open();
+    const lease = await broker.join('work', LEASE_TERMS, () => undefined);
+    for (const name of ['a1', 'b1', 'a2'])
+      await broker.push('work', name, prioritised(9, name, name.slice(0, 1)));
+    const { taken } = withLease(await lease.exchange([], 2));
+    expect(ids(taken)).toEqual(['a1', 'b1']);
+    return { lease, taken };
+  }
+
+  const SETTLED: Readonly<Record<string, (taken: readonly Buffer[]) => Settlement[]>> = {
+    'the oldest': ([a1]) => [{ kind: 'ack', element: a1! }],
+    all: (taken) => taken.map((element) => ({ kind: 'ack', element })),
+    'one that expired': ([a1]) => [{ kind: 'skip', element: a1!, why: 'expired' }],
+  };
+
+  test.each(
+    ['waiting', 'levels', 'terms'].flatMap((place) =>
+      Object.entries(SETTLED).map(([what, settle]) => [place, what, settle] as const),
+    ),
+  )(
+    '(%s) refuses to settle %s whose key has a lane, until it is gone',
+    async (place, _, settle) => {
+      const { lease, taken } = await hold();
+      await rig.commands.set(key(place), 'of another program');
+      const refused = { name: 'RedisRefusedError', reply: 'WRONGTYPE' };
+      await expect(lease.exchange(settle(taken), 0)).rejects.toMatchObject(refused);
+      const before = await rig.commands.hgetall(key('lanes'));
+      expect(before).toEqual({ a: '1', b: '1', ':waiting': '1' });
+
+      await rig.commands.del(key(place));
+      const next = withLease(await lease.exchange(settle(taken), 2));
+      expect(ids(next.taken)).toEqual(['a2']);
+      await lease.leave();
+      expectTrueCounts(await world.dump('work'));
+    },
+  );
 });

@@ -49,7 +49,11 @@ export class RedisWorld implements BrokerWorld {
   /** Errors that brokers of this test reported in the background. */
   readonly backgroundErrors: unknown[] = [];
 
-  constructor(private readonly rig: RedisRig) {}
+  constructor(
+    private readonly rig: RedisRig,
+    /** How many connections of each broker block. Default: as many as are needed, so that each wait takes. */
+    private readonly blockingConnections = Infinity,
+  ) {}
 
   async open(connection: ConnectionOption = this.rig.redis.url): Promise<Broker> {
     const broker = this.openUnconnected(connection);
@@ -70,6 +74,7 @@ export class RedisWorld implements BrokerWorld {
         onEviction: 'ignore',
         parkAboveBytes: 100_000,
         budget: new SendBudget(100_000, 268_435_456),
+        ...{ blockingConnections: this.blockingConnections },
       },
       {
         status: () => undefined,
@@ -91,7 +96,7 @@ export class RedisWorld implements BrokerWorld {
     });
     await broker.connect();
     const cut = async (): Promise<void> => {
-      const names = proxy.connections;
+      const names = proxy.connections.filter((name) => name !== ''); // a new one has none yet
       proxy.refuse(true);
       proxy.cut();
       await eventually(async () => {
@@ -125,7 +130,10 @@ export class RedisWorld implements BrokerWorld {
 
   async countWaits(): Promise<number> {
     const clients = String(await this.rig.commands.client('LIST')).split('\n');
-    return clients.filter((line) => BLOCKED_WAIT.test(line)).length;
+    const asleep = await this.rig.commands.keys(`${this.rig.prefix}:{*}:sleepers`);
+    let many = clients.filter((line) => BLOCKED_WAIT.test(line)).length;
+    for (const sleepers of asleep) many += await this.rig.commands.zcard(sleepers);
+    return many;
   }
 
   dump(queue: string): Promise<QueueDump> {

@@ -59,7 +59,9 @@ describe('the user for everything in docs/permissions.md', () => {
     const allowed = (await rulesOf(USER))
       .filter((rule) => rule.startsWith('+'))
       .map((rule) => rule.slice(1));
-    // PING comes every five seconds, which is longer than this test takes.
-    expect(allowed.toSorted()).toEqual([...new Set([...called, 'ping'])].toSorted());
+    // PING comes every five seconds, which is longer than this test takes; ZRANDMEMBER, if a consumer that was asleep leaves
+    // messages to others.
+    const sometimes = ['ping', 'zrandmember'];
+    expect(allowed.toSorted()).toEqual([...new Set([...called, ...sometimes])].toSorted());
   });
 });

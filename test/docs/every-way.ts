@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { expect } from '@jest/globals';
 import { Controller, Module } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, MessagePattern } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
@@ -106,7 +107,7 @@ class EveryWayController {
     heard.push('recovering');
   }
 
-  @EventPattern<string>('happened.*', { group: 'group', from: 'earliest' })
+  @EventPattern<string>('happened.*', { group: 'group', from: 'earliest', key: () => 'read' })
   happenedToAGroup(): void {
     heard.push('group');
   }
@@ -114,6 +115,29 @@ class EveryWayController {
 
 @Module({ controllers: [EveryWayController] })
 class EveryWayModule {}
+
+@Controller()
+class WithoutKeyController {
+  @EventPattern<string>('told', { group: 'changes' })
+  told(): void {
+    heard.push('told');
+  }
+}
+
+@Module({ controllers: [WithoutKeyController] })
+class WithoutKeyModule {}
+
+/** The same service in another version. */
+@Controller()
+class WithKeyController {
+  @EventPattern<string>('told', { group: 'changes', key: () => 'read' })
+  told(): void {
+    heard.push('told by key');
+  }
+}
+
+@Module({ controllers: [WithKeyController] })
+class WithKeyModule {}
 
 interface Closable {
   close(): Promise<unknown>;
@@ -157,6 +181,7 @@ export class EveryWay {
     await this.operator.zadd('rq:{works}:delayed', 1, LARGE_ELEMENT);
     await admin.declare('happened.*', { history: HISTORY });
     await firstValueFrom(client.emit('happened.before', record('before').key('a').build()));
+    await this.#changeKeys(client, beforeStop);
     const server = await this.#serve();
     await this.#send(client);
     await this.#sendInOrder(client);
@@ -186,7 +211,23 @@ export class EveryWay {
     });
   }
 
-  async #serve(): Promise<Closable> {
+  /** A group begins to tell keys from data, and ends it, while messages wait. */
+  async #changeKeys(client: RedisQueueClient, beforeStop: () => Promise<unknown>): Promise<void> {
+    await (await this.#serve(WithoutKeyModule)).close();
+    await firstValueFrom(client.emit('told', {}));
+    const reading = await this.#serve(WithKeyModule);
+    await eventually(() => expect(heard).toEqual(['told by key']));
+    await beforeStop();
+    await reading.close();
+    await firstValueFrom(client.emit('told', {}));
+    const passing = await this.#serve(WithoutKeyModule);
+    await eventually(() => expect(heard).toEqual(['told by key', 'told']));
+    await beforeStop();
+    await passing.close();
+    heard = [];
+  }
+
+  async #serve(module: Type = EveryWayModule): Promise<Closable> {
     const strategy = new RedisQueueServer({
       connection: this.urls.consumer,
       prefix: PREFIX,
@@ -195,9 +236,7 @@ export class EveryWay {
       declare: { 'happened.*': { groups: ['declared'] } },
     });
     const logger = false;
-    const app = this.#add(
-      await NestFactory.createMicroservice(EveryWayModule, { strategy, logger }),
-    );
+    const app = this.#add(await NestFactory.createMicroservice(module, { strategy, logger }));
     await app.listen();
     return app;
   }
@@ -304,6 +343,8 @@ export class EveryWay {
     expect(await admin.deleteDeadLetters('dies')).toBe(0);
 
     await admin.declare('happened.*', { groups: ['other'] });
+    // As if its servers read keys from data.
+    await this.operator.hset('rq:{@other/happened.*}:terms', 'keyed', '1');
     expect(await admin.replay('happened.*', 'other')).toBe(2);
     for (const id of ['b1', 'b2'])
       await firstValueFrom(client.emit('happened.again', record(id, LARGE_TEXT).key('b').build()));
@@ -323,7 +364,10 @@ export class EveryWay {
     expect(await admin.purge('works')).toBe(1);
     await this.operator.rpush('rq:{nobody}:suspects', '{}');
     expect(await admin.purge('nobody')).toBe(3);
-    expect(await admin.purge('ticks')).toBe(0);
+    await this.operator.zadd('rq:{nobody}:fenced', 1, 'gone');
+    expect(await admin.forget('nobody')).toBe('forgotten');
+    await this.operator.rpush('rq:{ticks}:unkeyed', '{}');
+    expect(await admin.purge('ticks')).toBe(1);
     await admin.resume('works');
     await admin.pauseAll({ group: 'nobody' });
     await admin.resumeAll();

@@ -280,6 +280,7 @@ test('an observer is refused each method that changes something, before it does 
   const keysBefore = (await operator.keys('*')).toSorted();
   const changes: (() => Promise<unknown>)[] = [
     () => observer.purge('work'),
+    () => observer.forget('work'),
     () => observer.pause('work'),
     () => observer.resume('work'),
     () => observer.pauseAll(),

@@ -9,7 +9,7 @@ type Words = readonly string[];
  * channels.
  */
 const LOOKED_AT = /\{ '([A-Z]+)', (?!nil)(\w+) \}/g;
-const LOCAL_OF = /local (\w+) = (KEYS|ARGV)\[(\d+)\]/g;
+const LOCALS_OF = /local ([\w, ]+) = unpack\((KEYS|ARGV), 1, \d+\)/g;
 
 /**
  * What each Redis user sends: its commands, those of its scripts, and those whose permission its scripts check before
@@ -67,9 +67,9 @@ function withoutText([name = '', , keyCount = '0', ...rest]: Words): Words {
 
 function lookedAt([, text = '', keyCount = '0', ...rest]: Words): Words[] {
   const values = new Map<string, string>();
-  for (const [, local = '', of, place] of text.matchAll(LOCAL_OF)) {
+  for (const [, locals = '', of] of text.matchAll(LOCALS_OF)) {
     const first = of === 'KEYS' ? 0 : Number(keyCount);
-    values.set(local, rest[first + Number(place) - 1] ?? '');
+    locals.split(', ').forEach((local, at) => values.set(local, rest[first + at] ?? ''));
   }
   return [...text.matchAll(LOOKED_AT)].map(([, command = '', local = '']) => {
     const on = values.get(local) ?? '';

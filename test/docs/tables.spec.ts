@@ -115,7 +115,7 @@ describe('the tables of the documents', () => {
     expect(ofMessages).toEqual(['batch', 'perKey', 'feedFrom', 'limit', 'maxLength', 'order']);
     for (const name of ofMessages) expect(options).toMatch(new RegExp(`\`${name}[\`:]`));
     const ofEvents = names.filter((name) => !isOf(name, 'message'));
-    expect(ofEvents).toEqual(['durable', 'history', 'onFull', 'from', 'recover']);
+    expect(ofEvents).toEqual(['durable', 'history', 'onFull', 'from', 'key', 'recover']);
   });
 
   test('list the options of an event handler that no other handler has', async () => {

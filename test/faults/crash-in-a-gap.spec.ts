@@ -11,7 +11,14 @@ import { readJournal, type JournalEntry, type JournalEvent } from '../support/jo
 import { nestRig } from '../support/nest-rig.js';
 import { Proxy, type HeldFrame, type Match } from '../support/proxy.js';
 import { dumpQueue, heldIn, queueKey } from '../support/queue-dump.js';
-import { isBlmove, isExchange, isSettling, isTake } from './commands.js';
+import {
+  isBlmove,
+  isDeadLetter,
+  isRetry,
+  isSettling,
+  isTake,
+  isWaitConnection,
+} from './commands.js';
 
 const rig = nestRig();
 const LEASE_MS = 1_000;
@@ -27,6 +34,9 @@ beforeEach(async () => {
 afterEach(() => {
   rmSync(directory, { recursive: true });
 });
+
+const isBlmoveOfWork: Match = (words, connection) =>
+  isBlmove(words, connection) && words[1] === queueKey(rig.prefix, WORK, 'waiting');
 
 const replicas = new Map<string, Replica>();
 
@@ -49,8 +59,11 @@ function eventsOf(name: string, event: JournalEvent): readonly JournalEntry[] {
   return entries.filter((entry) => entry.event === event);
 }
 
-async function enqueue(behaviour: Work['behaviour'], expiresInMs?: number): Promise<void> {
-  const record = new RedisQueueRecordBuilder<Work>({ id: 'm', behaviour }).id('m');
+async function enqueue(
+  behaviour: Work['behaviour'],
+  { expiresInMs, id = 'm' }: { readonly expiresInMs?: number; readonly id?: string } = {},
+): Promise<void> {
+  const record = new RedisQueueRecordBuilder<Work>({ id, behaviour }).id(id);
   if (expiresInMs !== undefined) record.expiresIn(expiresInMs);
   await lastValueFrom(rig.client().enqueue(WORK, record.build()));
 }
@@ -78,19 +91,28 @@ async function expectAtRest(queue: string, dead: number): Promise<void> {
   }, 15_000);
 }
 
-const isRetry: Match = (words, connection) =>
-  isExchange(words, connection) && hasReplacement(words);
-const isDeadLetter: Match = (words, connection) =>
-  isExchange(words, connection) && words.includes('deadLetter');
-
-/** A retry is recognised by its element with a raised attempt. */
-function hasReplacement(words: readonly string[]): boolean {
-  return words.some((word) => /"attempt":[23],/.test(word));
-}
-
 describe('a consumer that is killed', () => {
+  test('while its wait has an answer that has not arrived leaves one home for the message', async () => {
+    const first = await startConsumer('first', proxy.url);
+    // Those consumers of a process block that got messages last.
+    await enqueue('finish', { id: 'before' });
+    await eventually(() => expect(eventsOf('first', 'end')).toHaveLength(1));
+    const wait = proxy.holdRequest(isBlmoveOfWork);
+    await wait.happened;
+    await enqueue('finish');
+    proxy.stopReading(isWaitConnection);
+    wait.release();
+    await eventually(async () =>
+      expect(heldIn(await dumpQueue(rig.commands, rig.prefix, WORK))).toBe(1),
+    );
+    await first.kill();
+    await startConsumer('second', rig.redis.url);
+    await expectAtRest(WORK, 0);
+    expect(eventsOf('first', 'start')).toMatchObject([{ id: 'before' }]);
+    expect(eventsOf('second', 'end')).toMatchObject([{ id: 'm' }]);
+  });
+
   test.each<[string, Match, 'holdRequest' | 'holdReply']>([
-    ['while its wait has an answer that has not arrived', isBlmove, 'holdReply'],
     ['before its settling reaches Redis', isSettling, 'holdRequest'],
     ['after its settling, before it knows', isSettling, 'holdReply'],
   ])('%s leaves one home for the message', async (_, match, how) => {
@@ -108,7 +130,7 @@ describe('a consumer that is killed', () => {
   test('before its settling reaches Redis leaves a message that has been handled to expire', async () => {
     const first = await startConsumer('first', proxy.url);
     const frame = proxy.holdRequest(isSettling);
-    await enqueue('finish', LEASE_MS / 2);
+    await enqueue('finish', { expiresInMs: LEASE_MS / 2 });
     await killAt(first, frame);
     await startConsumer('second', rig.redis.url);
     await expectAtRest(WORK, 0);

@@ -3,12 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { RedisQueueClient, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
-import type {
-  ConnectionOption,
-  RedisQueueClientOptions,
-  RedisQueueRecord,
-} from 'nestjs-redis-queue-transport';
+import { RedisQueueClient } from 'nestjs-redis-queue-transport';
+import type { ConnectionOption, RedisQueueClientOptions } from 'nestjs-redis-queue-transport';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { ConsumerProcess } from '../support/consumer-process.js';
 import type { ConsumerSettings, TestMessage } from '../support/consumer-process.js';
@@ -17,9 +13,10 @@ import { readJournal } from '../support/journal.js';
 import type { JournalEntry } from '../support/journal.js';
 import { Ledger } from '../support/ledger.js';
 import type { Account, SendResult } from '../support/ledger.js';
-import { dumpQueue, heldIn } from '../support/queue-dump.js';
+import { dumpQueue, heldIn, waitingIn } from '../support/queue-dump.js';
 import type { QueueDump } from '../support/queue-dump.js';
 import type { RedisRig } from '../support/redis-rig.js';
+import { recordOf } from '../support/test-record.js';
 
 /** As short as the options allow, so that a test that needs a lease to end takes a second. */
 export const LEASE_MS = 1_000;
@@ -50,7 +47,10 @@ export class FaultStage {
   static async open(
     rig: RedisRig,
     connection: ConnectionOption = rig.redis.url,
-    options: Pick<RedisQueueClientOptions, 'parkAboveBytes' | 'compressAboveBytes'> = {},
+    options: Pick<
+      RedisQueueClientOptions,
+      'parkAboveBytes' | 'compressAboveBytes' | 'requestTimeoutMs' | 'waitForReplicas'
+    > = {},
   ): Promise<FaultStage> {
     Logger.overrideLogger(false);
     const directory = await mkdtemp(join(tmpdir(), 'faults-'));
@@ -63,7 +63,14 @@ export class FaultStage {
     url: ConsumerSettings['url'] = this.rig.redis.url,
     more: Pick<
       ConsumerSettings,
-      'hears' | 'clockAheadMs' | 'limit' | 'maxLength' | 'perKey' | 'sleeps'
+      | 'hears'
+      | 'group'
+      | 'addressFile'
+      | 'clockAheadMs'
+      | 'limit'
+      | 'maxLength'
+      | 'perKey'
+      | 'sleeps'
     > = {},
   ): Promise<ConsumerProcess> {
     const { prefix } = this.rig;
@@ -79,15 +86,22 @@ export class FaultStage {
     return Promise.all(
       messages.map((message) =>
         this.ledger.send(message.id, () =>
-          firstValueFrom(this.client.enqueue(this.queue, recordOf(message))),
+          firstValueFrom(this.client.enqueue(this.queue, recordOf(message).build())),
         ),
       ),
     );
   }
 
+  /** Emits a durable event, which the books cover like a message. */
+  emit(pattern: string, message: TestMessage): Promise<SendResult> {
+    return this.ledger.send(message.id, () =>
+      firstValueFrom(this.client.emit(pattern, recordOf(message).build())),
+    );
+  }
+
   /** Sends a request, which the books cover like every other message. Returns the reply, or rejects as the call did. */
   async ask(message: TestMessage, client = this.client): Promise<unknown> {
-    const reply = lastValueFrom(client.send<unknown>(this.queue, recordOf(message)));
+    const reply = lastValueFrom(client.send<unknown>(this.queue, recordOf(message).build()));
     await this.ledger.send(message.id, () => reply, { expiresInMs: REQUEST_MS });
     return reply;
   }
@@ -107,10 +121,11 @@ export class FaultStage {
         const dump = await this.dump();
         expect(this.ledger.isAllHome(dump)).toBe(true);
         expect([
-          dump.waiting.length + dump.suspects.length,
+          waitingIn(dump).length + dump.suspects.length,
+          dump.lanes.size,
           dump.delayed.length,
           heldIn(dump),
-        ]).toEqual([0, 0, 0]);
+        ]).toEqual([0, 0, 0, 0]);
       }, deadlineMs);
     } catch (error) {
       const output = this.processes.map((each) => each.output).join('\n');
@@ -125,11 +140,4 @@ export class FaultStage {
     expect(account.duplicates).toBeLessThanOrEqual(mostDuplicates);
     return account;
   }
-}
-
-function recordOf(message: TestMessage): RedisQueueRecord {
-  const record = new RedisQueueRecordBuilder(message).id(message.id);
-  if (message.key !== undefined) record.key(message.key);
-  if (message.waitForRoomMs !== undefined) record.waitForRoom(message.waitForRoomMs);
-  return record.build();
 }

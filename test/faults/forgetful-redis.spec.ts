@@ -81,3 +81,18 @@ test('FLUSHALL during events: groups, histories, declarations and wildcards come
   const { events } = await admin.history(PATTERN, { newestFirst: true, limit: 50 });
   expect(events.map(({ data }) => data).toReversed()).toEqual(since);
 });
+
+test('a queue that nobody serves is listed again with its next message, and told of once', async () => {
+  const admin = rig.closeLater(new RedisQueueAdmin(rig.clientOptions()));
+  const client = rig.client();
+  await client.enqueue('later', 1);
+  expect(await admin.queues()).toEqual(['later']);
+
+  // As after a failover to a replica that never had it.
+  await rig.commands.flushall();
+  await rig.commands.call('CLIENT', 'KILL', 'TYPE', 'NORMAL', 'SKIPME', 'YES');
+  await eventually(() => client.enqueue('later', 2));
+
+  await eventually(async () => expect(await admin.queues()).toEqual(['later']));
+  expect(rig.logs.matching('log', /has ever served/)).toHaveLength(1);
+});

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { RedisWorld } from '../contract/redis-world.js';
+import { LEASE_TERMS } from '../contract/with-lease.js';
 import type { ConsumerProcess } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
 import { Proxy } from '../support/proxy.js';
@@ -9,6 +11,7 @@ import { FaultStage, LEASE_MS, RECLAIM_EVERY_MS, SLACK_MS } from './fault-stage.
 import { Stopwatch } from '../support/stopwatch.js';
 
 const rig = redisRig();
+const world = new RedisWorld(rig);
 
 /**
  * Leaves the rest to the frozen consumer once it knows that its lease is lost. Returns everything that it ever began.
@@ -140,7 +143,9 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     const stage = await FaultStage.open(rig);
     const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
     const frozen = await stage.startConsumer({}, proxy.url);
-    // It joins first, so that the frozen one stands still for no longer than its lease takes to end.
+    const consumers = `${rig.prefix}:{work}:consumers`;
+    const [name = ''] = await rig.commands.zrange(consumers, '0', '-1');
+    const reclaimer = await (await world.open()).join('work', LEASE_TERMS, () => undefined);
     const other = await stage.startConsumer({ concurrency: 1 });
     // After a wait, it makes an exchange, finds nothing, and waits again.
     const wait = proxy.holdReply(isBlmove);
@@ -150,9 +155,15 @@ describe('SIGSTOP of a consumer process past its lease, then SIGCONT', () => {
     await look.happened;
     frozen.signal('SIGSTOP');
     look.release();
+    // Taken from it as soon as its lease is over: a process that stands still for 5 s gives up the call that it has made.
+    const endMs = Number(await rig.commands.zscore(consumers, name));
     await eventually(async () => {
-      expect(await rig.commands.zcard(`${rig.prefix}:{work}:consumers`)).toBe(1);
+      const [seconds] = await rig.commands.time();
+      expect(Number(seconds) * 1_000).toBeGreaterThan(endMs);
     });
+    await reclaimer.reclaim(name, endMs);
+    expect(await rig.commands.zscore(consumers, name)).toBeNull();
+    await reclaimer.leave();
     await stage.send({ id: 'busy', holds: true }, { id: 'm' });
     await eventually(() => expect(other.journal).toHaveLength(1));
 

@@ -1,30 +1,14 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { expectTrueCounts } from '../contract/counted-keys.js';
 import { eventually } from '../support/eventually.js';
-import type { JournalEntry } from '../support/journal.js';
 import { heldIn } from '../support/queue-dump.js';
 import { redisRig } from '../support/redis-rig.js';
 import { FaultStage } from './fault-stage.js';
+import { mostAtOnce } from './most-at-once.js';
 
 const rig = redisRig();
 
 jest.setTimeout(60_000);
-
-/** The most handlers that ran at once, as far as their processes lived. */
-function mostAtOnce(
-  entries: readonly JournalEntry[],
-  dead: readonly (number | undefined)[],
-): number {
-  const running = new Set<string>();
-  let most = 0;
-  for (const { event, id, pid } of entries) {
-    if (dead.includes(pid)) continue;
-    if (event === 'start') running.add(`${pid} ${id}`);
-    else if (event === 'end') running.delete(`${pid} ${id}`);
-    most = Math.max(most, running.size);
-  }
-  return most;
-}
 
 function messages(count: number, workMs: number): { id: string; workMs: number }[] {
   return Array.from({ length: count }, (_, index) => ({ id: `m${index}`, workMs }));
@@ -40,7 +24,6 @@ describe('a limit of what runs, in several processes', () => {
     await stage.send(...[0, 1, 2].map((number) => ({ id: `held ${number}`, holds: true })));
     await eventually(() => expect(victim.journal).toHaveLength(3));
     const others = [await start(), await start()];
-    const { pid } = victim.journal[0]!;
     await victim.kill();
     await stage.send(...messages(40, 20));
     // One place is left; three come back with the lease of the dead process.
@@ -55,7 +38,8 @@ describe('a limit of what runs, in several processes', () => {
       expect(stage.ledger.idsOf('end')).toHaveLength(43);
     }, 30_000);
     await stage.untilAllHome();
-    expect(mostAtOnce(stage.entries(), [pid])).toBeLessThanOrEqual(RUNNING);
+    const free = new Map([[victim.pid, -Infinity]]);
+    expect(mostAtOnce(stage.entries(), free)).toBeLessThanOrEqual(RUNNING);
     await stage.balance(3);
   });
 
@@ -73,7 +57,7 @@ describe('a limit of what runs, in several processes', () => {
     }, 30_000);
     await sending;
     await stage.untilAllHome();
-    expect(mostAtOnce(stage.entries(), [])).toBe(RUNNING);
+    expect(mostAtOnce(stage.entries(), new Map())).toBe(RUNNING);
     // A message that was waited for is in a list while Redis is asked whether it may start.
     expect(mostHeld).toBeLessThanOrEqual(RUNNING + 3);
   });

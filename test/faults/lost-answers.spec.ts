@@ -1,8 +1,13 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Broker } from '../../libs/redis-queue-transport/src/core/broker/broker.js';
-import type { Exchange, Lease } from '../../libs/redis-queue-transport/src/core/broker/lease.js';
+import type {
+  Exchange,
+  Lease,
+  Settlement,
+} from '../../libs/redis-queue-transport/src/core/broker/lease.js';
 import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
-import { counts, element, ids, brought } from '../contract/elements.js';
+import { withNextAttempt } from '../../libs/redis-queue-transport/src/core/message/envelope.js';
+import { brought, counts, element, ids, keyed } from '../contract/elements.js';
 import { RedisWorld } from '../contract/redis-world.js';
 import { eventually } from '../support/eventually.js';
 import { Proxy } from '../support/proxy.js';
@@ -32,6 +37,8 @@ const TERMS = {
   waitMs: 500,
 };
 const NEVER = new AbortController().signal;
+
+type Retry = Extract<Settlement, { kind: 'retry' }>;
 
 let proxy: Proxy;
 /** Goes through the proxy. */
@@ -238,6 +245,34 @@ describe('an exchange whose answer was lost', () => {
     await expect(lease.exchange(release, 0)).rejects.toThrow(OutcomeUnknownError);
     await lease.exchange(release, 0);
     expect(ids((await world.dump(QUEUE)).waiting)).toEqual(['a', 'b']);
+  });
+});
+
+describe('an exchange that slows something down, and whose answer was lost', () => {
+  async function repeated(slows: Pick<Retry, 'slowsQueue' | 'slowsKey'>): Promise<void> {
+    for (const name of ['a1', 'a2']) await direct.push(QUEUE, name, keyed('a', name));
+    const lease = await join();
+    const [a] = (await exchange(lease, [], 1)).taken;
+    const replacement = withNextAttempt(a!, 'a1');
+    const retry = { kind: 'retry', element: a!, replacement, delayMs: 60_000, ...slows } as const;
+    proxy.dropReply(isSettling);
+    await expect(lease.exchange([retry], 0)).rejects.toThrow(OutcomeUnknownError);
+    // The time is over, or somebody let it go on, before it is sent again.
+    expect(await rig.commands.exists(world.key(QUEUE, 'slowed'))).toBe(slows.slowsQueue ? 1 : 0);
+    await rig.commands.del(world.key(QUEUE, 'slowed'));
+    await world.openAdmin().setKeyPaused(QUEUE, 'a', false);
+    expect(await lease.exchange([retry], 5)).toMatchObject({ missing: 1 });
+  }
+
+  test('does not slow the queue down anew when it is given again', async () => {
+    await repeated({ slowsQueue: true });
+    expect(await rig.commands.exists(world.key(QUEUE, 'slowed'))).toBe(0);
+  });
+
+  test('does not slow the key down anew when it is given again', async () => {
+    await repeated({ slowsKey: true });
+    const { out, resting } = await world.dump(QUEUE);
+    expect([[...out], [...resting]]).toEqual([[['a', 1]], []]);
   });
 });
 

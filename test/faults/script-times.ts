@@ -17,7 +17,7 @@ async function longestOf(commands: Redis, work: () => Promise<void>): Promise<nu
   return Math.max(0, ...scripts.map(([, , us]) => us));
 }
 
-/** Fails if a script keeps Redis busy for more than 10 ms, or than this. */
+/** Fails if a script keeps Redis busy for more than 10 ms, or than this. `npm test` runs specs that use it alone. */
 export async function expectShortScripts(
   commands: Redis,
   work: () => Promise<void>,

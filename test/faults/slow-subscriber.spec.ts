@@ -2,9 +2,8 @@ import { expect, test } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
 import type { ConsumerProcess } from '../support/consumer-process.js';
 import { eventually } from '../support/eventually.js';
-import { Proxy } from '../support/proxy.js';
 import { redisRig } from '../support/redis-rig.js';
-import { FaultStage } from './fault-stage.js';
+import { KeyedScene } from './keyed-scene.js';
 
 const rig = redisRig({ settings: { 'client-output-buffer-limit': 'pubsub 1mb 512kb 1' } });
 
@@ -14,14 +13,10 @@ const BATCH = 16;
 const PADDING = 'x'.repeat(16_384);
 
 test('a subscriber that Redis cuts off for being slow notices and counts it, listens again, and always gets its messages', async () => {
-  const proxy = rig.closeLater(await Proxy.start(rig.redis.port));
-  const stage = await FaultStage.open(rig);
-  const options = { concurrency: 2 };
+  const scene = await KeyedScene.open(rig);
+  const { proxy, stage } = scene;
   const hears = { hears: 'news' };
-  const [quick, slow] = await Promise.all([
-    stage.startConsumer(options, undefined, hears),
-    stage.startConsumer(options, proxy.url, hears),
-  ]);
+  const [quick, slow] = await Promise.all([scene.start(hears), scene.start(hears, proxy.url)]);
   const emitted: string[] = [];
   const emit = async (...messages: { id: string; padding?: string }[]): Promise<void> => {
     emitted.push(...messages.map(({ id }) => id));
@@ -35,13 +30,12 @@ test('a subscriber that Redis cuts off for being slow notices and counts it, lis
   await eventually(() => expect(heard(slow)).toEqual(['before']));
 
   const cuts = 2;
-  let sent = 0;
   for (let cut = 1; cut <= cuts; cut += 1) {
     const reading = proxy.stopReading(isEvents);
     expect(reading.links).toBe(1);
     const since = slow.journal.length;
     await eventually(async () => {
-      await stage.send({ id: `m${(sent += 1)}` });
+      await scene.sendEach(1);
       await emit(
         ...Array.from({ length: BATCH }, (_, index) => ({
           id: `e${emitted.length + index}`,
@@ -53,7 +47,7 @@ test('a subscriber that Redis cuts off for being slow notices and counts it, lis
     }, 30_000);
     // What happens to its events does not affect its queue.
     await eventually(async () => {
-      await stage.send({ id: `m${(sent += 1)}` });
+      await scene.sendEach(1);
       expect(slow.journal.slice(since).map(({ event }) => event)).toContain('end');
     });
     reading.goOn();
@@ -71,9 +65,8 @@ test('a subscriber that Redis cuts off for being slow notices and counts it, lis
   expect(heardSlowly.length).toBeLessThanOrEqual(emitted.length - cuts);
   expect(heard(quick)).toEqual(emitted);
   expect(interruptions(quick)).toEqual([]);
-  await stage.untilAllHome();
-  const account = await stage.balance(0);
-  expect(account).toMatchObject({ handled: sent, dead: [] });
+  await scene.expectKept();
+  await scene.expectAllPlaces();
 }, 60_000);
 
 function heard(consumer: ConsumerProcess): string[] {

@@ -11,7 +11,10 @@ interface Reading {
   readonly heapBytes: number;
   readonly connections: number;
   readonly keys: number;
+  /** Without what Redis needs for itself and for connections. */
+  readonly redisBytes: number;
   readonly handled: number;
+  readonly handledOfKeys: number;
 }
 
 const ROUNDS = rounds(40);
@@ -35,6 +38,8 @@ test(`under ${ROUNDS} rounds of killed connections, memory, keys and connections
   expect(median(late, 'heapBytes')).toBeLessThan(median(early, 'heapBytes') * MOST_GROWTH);
   expect(median(late, 'connections')).toBe(median(early, 'connections'));
   expect(median(late, 'keys')).toBeLessThanOrEqual(median(early, 'keys'));
+  expect(median(late, 'redisBytes')).toBeLessThan(median(early, 'redisBytes') * MOST_GROWTH);
   expect(late.at(-1)?.handled).toBeGreaterThan(ROUNDS * 200);
+  expect(late.at(-1)?.handledOfKeys).toBeGreaterThan(ROUNDS * 100);
   await rig.commands.flushall(); // the program has a prefix of its own
 }, 600_000);

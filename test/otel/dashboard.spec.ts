@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import { openTelemetryMetrics } from 'nestjs-redis-queue-transport/otel';
 import { eventually } from '../support/eventually.js';
 import { ShopRig } from '../support/shop-rig.js';
@@ -40,6 +41,15 @@ async function scrape(): Promise<readonly Scraped[]> {
   return texts.flatMap(seriesOf);
 }
 
+/** A queue with priorities and a bound, of which nobody takes. */
+async function fillUnserved(commands: Redis): Promise<void> {
+  await commands.hset('rq:queues', 'bulk', 'pushed');
+  await commands.rpush('rq:{bulk}:waiting', '{"rq":1,"id":"a","at":1}\n{}');
+  await commands.rpush('rq:{bulk}:levels:9', '{"rq":1,"priority":9,"id":"b","at":1}\n{}');
+  await commands.hset('rq:{bulk}:levels', '9', '1');
+  await commands.hset('rq:{bulk}:terms', 'maxLength', '10');
+}
+
 /** Gives every metric something to show: what succeeds, and everything that can fail. */
 async function causeEverything(): Promise<void> {
   const { commands } = rig;
@@ -48,6 +58,7 @@ async function causeEverything(): Promise<void> {
   await rig.post('/orders', { customer, ...line('TEA-UNKNOWN-1') }); // a dead letter
   for (let n = 0; n < 30; n += 1) await rig.post('/orders', { customer, ...line('TEA-ASSAM-250') });
   await rig.unitsOf('TEA-ASSAM-250'); // a request
+  await fillUnserved(commands);
   const queue = (part: string): string => `rq:{inventory.reserve}:${part}`;
   await commands.rpush(queue('waiting'), '{"rq":1,"id":"late","at":1,"expiresAt":1}\n{}');
   await commands.hincrby(queue('counts'), 'deadLettersDropped', 1);

@@ -240,13 +240,19 @@ describe('the observation of queues', () => {
       expect(Object.fromEntries(hold)).toEqual({
         'redis_queue_waiting{name="hold"}': 2,
         'redis_queue_in_lanes{name="hold"}': 0,
+        'redis_queue_lanes{name="hold"}': 0,
+        'redis_queue_longest_lane{name="hold"}': 0,
         'redis_queue_held{name="hold"}': 1,
         'redis_queue_delayed{name="hold"}': 1,
         'redis_queue_dead{name="hold"}': 0,
         'redis_queue_suspects{name="hold"}': 0,
+        'redis_queue_unkeyed{name="hold"}': 0,
         'redis_queue_oldest_age{name="hold"}': expect.any(Number) as unknown,
         'redis_queue_consumers{name="hold"}': 1,
         'redis_queue_paused{name="hold"}': 0,
+        'redis_queue_limited{name="hold"}': 0,
+        'redis_queue_slowed_down{name="hold"}': 0,
+        'redis_queue_full{name="hold"}': 0,
       });
     });
     await eventually(async () => {
@@ -260,6 +266,69 @@ describe('the observation of queues', () => {
     await eventually(async () =>
       expect((await metrics.scrape()).get('redis_queue_waiting{name="hold"}')).toBe(0),
     );
+  });
+
+  test('shows priorities in use, and lanes, of queues that have some', async () => {
+    const client = rig.client();
+    await client.enqueue('plain', 1);
+    for (const priority of [9, 9, 0]) await client.enqueue('work', 1, { priority });
+    await client.enqueue('work', 1);
+    for (const key of ['a', 'b', 'a', 'b', 'a']) await client.enqueue('work', 1, { key });
+    const metrics = await observed();
+    const byPriority = 'redis_queue_waiting_by_priority';
+    expect(await seriesOf(metrics, byPriority)).toEqual({
+      [`${byPriority}{name="work",redis_queue_priority="9"}`]: 2,
+      [`${byPriority}{name="work",redis_queue_priority="4"}`]: 3,
+      [`${byPriority}{name="work",redis_queue_priority="0"}`]: 1,
+    });
+    const all = await metrics.scrape();
+    const of = (name: string): unknown => all.get(`redis_queue_${name}{name="work"}`);
+    expect(['waiting', 'in_lanes', 'lanes', 'longest_lane'].map(of)).toEqual([6, 3, 2, 2]);
+
+    // A series that is not observed again would keep its value.
+    await rig.commands.del(`${rig.prefix}:{work}:levels:0`);
+    await client.enqueue('work', 1, { priority: 7 });
+    expect(await seriesOf(metrics, byPriority)).toEqual({
+      [`${byPriority}{name="work",redis_queue_priority="9"}`]: 2,
+      [`${byPriority}{name="work",redis_queue_priority="7"}`]: 1,
+      [`${byPriority}{name="work",redis_queue_priority="4"}`]: 3,
+      [`${byPriority}{name="work",redis_queue_priority="0"}`]: 0,
+    });
+    await rig.commands.set(`${rig.prefix}:{work}:dead`, 'of another program');
+    expect(Object.values(await seriesOf(metrics, byPriority))).toEqual([NaN, NaN, NaN, NaN]);
+    await rig.commands.del(`${rig.prefix}:{work}:dead`);
+  });
+
+  test('shows what holds messages and senders back', async () => {
+    const key = (name: string): string => `${rig.prefix}:{work}:${name}`;
+    const client = rig.client();
+    const metrics = await observed();
+    const shown = async (): Promise<unknown> => {
+      const all = await metrics.scrape();
+      const of = (name: string): unknown => all.get(`redis_queue_${name}{name="work"}`);
+      return [of('limited'), of('slowed_down'), of('full'), of('utilization')];
+    };
+    await client.enqueue('work', 1);
+    await client.enqueue('work', 1, { key: 'a' });
+    expect(await shown()).toEqual([0, 0, 0, undefined]);
+
+    await rig.commands.hset(key('terms'), { maxLength: '4' });
+    expect(await shown()).toEqual([0, 0, 0, 0.5]);
+    await client.enqueue('work', 1, { key: 'a' });
+    await client.enqueue('work', 1, { delayMs: 60_000 });
+    expect(await shown()).toEqual([0, 0, 1, 1]);
+    await rig.commands.hdel(key('terms'), 'maxLength');
+    expect(await shown()).toEqual([0, 0, 0, NaN]);
+
+    await rig.commands.set(key('slowed'), '60000', 'PX', 60_000);
+    expect(await shown()).toEqual([0, 1, 0, NaN]);
+    await rig.commands.del(key('slowed'));
+    await rig.commands.hset(key('terms'), { limit: '1 in 60000 ms' });
+    const soonUs = (await rig.commands.time()).map(Number);
+    await rig.commands.set(key('rate'), `${(soonUs[0]! + 60) * 1e6}`, 'PX', 60_000);
+    expect(await shown()).toEqual([1, 0, 0, NaN]);
+    await rig.commands.del(key('rate'), key('terms'));
+    expect(await shown()).toEqual([0, 0, 0, NaN]);
   });
 
   test('costs the same commands with one message and with a million', async () => {
@@ -277,9 +346,10 @@ describe('the observation of queues', () => {
     rig.mayRemain(/}:consumers$/);
     const metrics = await observed();
     const before = await commandsOfScrape(metrics);
-    expect(before.filter((one) => /^(eval|evalsha|hkeys)/.test(one))).toEqual([
+    expect(before.filter((one) => /^(eval|evalsha|hkeys|hscan)/.test(one))).toEqual([
       'evalsha 2',
-      'hkeys 2', // the list of queues, and the priorities of the only one
+      'hkeys 1', // the priorities of the only queue
+      'hscan 1', // the list of queues
     ]);
 
     const fill = 'for i = 1, 1000 do redis.call("RPUSH", KEYS[1], unpack(ARGV)) end';

@@ -8,11 +8,12 @@ import {
   DeadLetter,
   RedisQueueClient,
   RedisQueueContext,
-  RedisQueueRecordBuilder,
   RedisQueueServer,
 } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
+import { Gate } from '../support/gate.js';
 import { JournalWriter } from '../support/journal.js';
+import { recordOf } from '../support/test-record.js';
 import type {
   Answer,
   ConsumerSettings,
@@ -24,10 +25,9 @@ import type {
 /** A service with one handler that a test can kill, stop and look at. The handler does what its messages say. */
 const settings = JSON.parse(process.argv[2] ?? '') as ConsumerSettings; // from ConsumerProcess
 const journal = new JournalWriter(settings.journal);
-let letGo: () => void = () => undefined;
-const released = new Promise<void>((resolve) => {
-  letGo = resolve;
-});
+const released = new Gate();
+/** Opened for the messages that hold now; then there is another one. */
+let releasedOnce = new Gate();
 
 @Controller()
 class TestController {
@@ -36,24 +36,41 @@ class TestController {
     perKey: settings.perKey,
     maxLength: settings.maxLength,
   })
-  async handle(@Payload() data: TestMessage, @Ctx() context: RedisQueueContext): Promise<string> {
-    const entry = { id: data.id, attempt: context.getAttempt() };
-    journal.write({ event: 'start', ...entry, sentAtMs: context.getSentAt()?.getTime() });
-    const signal = context.getSignal();
-    signal.addEventListener('abort', () => {
-      const { code } = signal.reason as { code: string }; // every reason is an error of the library
-      journal.write({ event: 'aborted', ...entry, reason: code });
-    });
-    if (data.kills === true) process.kill(process.pid, 'SIGKILL');
-    const blockedUntil = performance.now() + (entry.attempt === 1 ? (data.blocksMs ?? 0) : 0);
-    while (performance.now() < blockedUntil);
-    if (data.holds === true) await released;
-    else await pause(data.workMs ?? 0);
-    if (data.isUseless === true) throw new DeadLetter('useless');
-    if (data.failsFirst === true && entry.attempt === 1) throw new Error('fails the first time');
-    journal.write({ event: 'end', ...entry });
-    return data.id;
+  handle(@Payload() data: TestMessage, @Ctx() context: RedisQueueContext): Promise<string> {
+    return handle(data, context);
   }
+}
+
+@Controller()
+class GroupController {
+  @EventPattern<string>(settings.group?.pattern ?? '', { group: settings.group?.name ?? '' })
+  async handle(@Payload() data: TestMessage, @Ctx() context: RedisQueueContext): Promise<void> {
+    await handle(data, context);
+  }
+}
+
+async function handle(data: TestMessage, context: RedisQueueContext): Promise<string> {
+  const entry = { id: data.id, attempt: context.getAttempt() };
+  journal.write({ event: 'start', ...entry, sentAtMs: context.getSentAt()?.getTime() });
+  const signal = context.getSignal();
+  signal.addEventListener('abort', () => {
+    const { code } = signal.reason as { code: string }; // every reason is an error of the library
+    journal.write({ event: 'aborted', ...entry, reason: code });
+  });
+  if (data.kills === true) process.kill(process.pid, 'SIGKILL');
+  const blockedUntil = performance.now() + (entry.attempt === 1 ? (data.blocksMs ?? 0) : 0);
+  while (performance.now() < blockedUntil);
+  if (data.holds === true) await Promise.race([released.opened, releasedOnce.opened]);
+  else await pause(data.workMs ?? 0);
+  const failure = failureOf(data, entry.attempt);
+  journal.write({ event: failure === undefined ? 'end' : 'threw', ...entry });
+  if (failure !== undefined) throw failure;
+  return data.id;
+}
+
+function failureOf({ isUseless, failsFirst }: TestMessage, attempt: number): Error | undefined {
+  if (isUseless === true) return new DeadLetter('useless');
+  return failsFirst === true && attempt === 1 ? new Error('fails the first time') : undefined;
 }
 
 @Controller()
@@ -68,7 +85,11 @@ class EventController {
 const client = new RedisQueueClient({ connection: settings.url, prefix: settings.prefix });
 
 @Module({
-  controllers: settings.hears === undefined ? [TestController] : [TestController, EventController],
+  controllers: [
+    TestController,
+    ...(settings.hears === undefined ? [] : [EventController]),
+    ...(settings.group === undefined ? [] : [GroupController]),
+  ],
   providers: [{ provide: RedisQueueClient, useValue: client }],
 })
 class TestModule {}
@@ -87,8 +108,9 @@ const app = await NestFactory.createMicroservice<MicroserviceOptions>(TestModule
   strategy: server,
 });
 app.enableShutdownHooks();
-process.on('message', (order: 'let go' | Numbered<Order>) => {
-  if (order === 'let go') return letGo();
+process.on('message', (order: 'let go' | 'let go once' | Numbered<Order>) => {
+  if (order === 'let go') return released.open();
+  if (order === 'let go once') return letGoOnce();
   if (order.do === 'setClock') return; // wrong-clock.ts does it
   void carryOut(order).then((answer) => process.send?.({ ...answer, number: order.number }));
 });
@@ -98,10 +120,17 @@ process.once('SIGTERM', () => journal.write({ event: 'stop', id: '', attempt: 0 
 await app.listen();
 process.send?.('ready');
 
+function letGoOnce(): void {
+  releasedOnce.open();
+  releasedOnce = new Gate();
+}
+
 async function carryOut(order: Exclude<Order, { readonly do: 'setClock' }>): Promise<Answer> {
   if (order.do === 'health') return { value: server.health() };
+  if (order.do === 'pause') return { value: server.pause() };
+  if (order.do === 'resume') return { value: server.resume() };
   const { message, terms } = order;
-  const record = new RedisQueueRecordBuilder(message).id(message.id);
+  const record = recordOf(message);
   if (terms.delayMs !== undefined) record.delay(terms.delayMs);
   if (terms.expiresInMs !== undefined) record.expiresIn(terms.expiresInMs);
   try {

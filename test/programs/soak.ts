@@ -1,9 +1,14 @@
 import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Redis } from 'ioredis';
-import { RedisQueueClient, RedisQueueServer } from 'nestjs-redis-queue-transport';
+import {
+  RedisQueueClient,
+  RedisQueueContext,
+  RedisQueueServer,
+  RetryLater,
+} from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { eventually } from '../support/eventually.js';
 
@@ -15,8 +20,15 @@ import { eventually } from '../support/eventually.js';
  */
 const [, , url = '', rounds = '0'] = process.argv;
 const MESSAGES = 200;
+const MESSAGES_WITH_KEYS = 100;
+/** In each burst other ones. */
+const KEYS = 20;
+const ROOM_WITHIN_MS = 10_000;
+/** Nothing but these is left of the queue of keys when nothing waits. */
+const LASTING = /:(consumers|fenced|roles|counts|terms|levels|sleepers)$/;
 
 let handled = 0;
+let handledOfKeys = 0;
 
 @Controller()
 class SoakController {
@@ -24,6 +36,16 @@ class SoakController {
   work(@Payload() number: number): number {
     handled += 1;
     return number;
+  }
+
+  @MessagePattern('keyed', {
+    limit: { running: 5 },
+    perKey: { rate: 50, perMs: 100 },
+    maxLength: 50,
+  })
+  keyed(@Payload() number: number, @Ctx() context: RedisQueueContext): void {
+    if (number % 10 === 0 && context.getAttempt() === 1) throw new RetryLater({ delayMs: 10 });
+    handledOfKeys += 1;
   }
 
   @EventPattern<string>('news')
@@ -46,14 +68,37 @@ async function attempt(call: Promise<unknown>): Promise<void> {
   await call.catch(() => undefined);
 }
 
+let bursts = 0;
+
 async function traffic(): Promise<void> {
   const calls: Promise<void>[] = [];
+  bursts += 1;
+  for (let number = 0; number < MESSAGES_WITH_KEYS; number += 1) {
+    const key = `${bursts}-${number % KEYS}`;
+    const terms = { key, priority: number % 7, waitForRoomMs: ROOM_WITHIN_MS };
+    calls.push(attempt(lastValueFrom(client.enqueue('keyed', number, terms))));
+  }
   for (let number = 0; number < MESSAGES; number += 1) {
     calls.push(attempt(lastValueFrom(client.enqueue('work', number))));
     calls.push(attempt(lastValueFrom(client.send('work', number))));
     calls.push(attempt(lastValueFrom(client.emit('news', number), { defaultValue: undefined })));
   }
   await Promise.all(calls);
+}
+
+/** Resolves when each message of the queue with keys has come home, and everything of its keys is gone. */
+async function untilKeysAreGone(): Promise<void> {
+  await eventually(async () => {
+    const keys = await admin.keys('soak:{keyed}:*');
+    const left = keys.filter((key) => !LASTING.test(key));
+    if (left.length > 0)
+      throw new Error(`Of a key that nobody uses there is still: ${left.join()}`);
+  });
+}
+
+async function redisBytes(): Promise<number> {
+  const [, bytes] = /used_memory_dataset:(\d+)/.exec(await admin.info('memory')) ?? [];
+  return Number(bytes);
 }
 
 async function connections(): Promise<number> {
@@ -76,6 +121,7 @@ for (let round = 0; round < Number(rounds); round += 1) {
   );
   await moving;
   await traffic();
+  await untilKeysAreGone();
   // A connection that nobody needed meanwhile may still be on its way back.
   await eventually(async () => {
     if ((await connections()) < connectionsAtStart) throw new Error('A connection stays away.');
@@ -85,7 +131,9 @@ for (let round = 0; round < Number(rounds); round += 1) {
     heapBytes: process.memoryUsage().heapUsed,
     connections: await connections(),
     keys: (await admin.keys('*')).filter((key) => !key.includes('processing')).length,
+    redisBytes: await redisBytes(),
     handled,
+    handledOfKeys,
   });
 }
 

@@ -14,6 +14,7 @@ export interface TestMessage {
   readonly id: string;
   /** Its key, by which it is kept in order. */
   readonly key?: string;
+  readonly priority?: number;
   /** How long it works, in ms. */
   readonly workMs?: number;
   /** How long its first attempt computes, in ms, so that nothing else in its process can run. */
@@ -42,7 +43,9 @@ export interface SendTerms {
 export type Order =
   | { readonly do: 'enqueue' | 'send'; readonly message: TestMessage; readonly terms: SendTerms }
   | { readonly do: 'setClock'; readonly aheadMs: readonly number[] }
-  | { readonly do: 'health' };
+  | { readonly do: 'health' }
+  | { readonly do: 'pause' }
+  | { readonly do: 'resume' };
 export type Answer = { readonly value: unknown } | { readonly code: unknown };
 export type Numbered<T> = T & { readonly number: number };
 
@@ -68,10 +71,14 @@ export interface ConsumerSettings {
   readonly perKey?: RedisQueuePerKeyOptions;
   /** How many messages may wait. */
   readonly maxLength?: number;
+  /** It is one of a group that handles the durable events of this pattern, as it handles messages. */
+  readonly group?: { readonly name: string; readonly pattern: string };
   /** The pattern of the live events that it notes. */
   readonly hears?: string;
   /** Gives it a wall clock of its own: see {@link ConsumerProcess.setClock}. */
   readonly clockAheadMs?: readonly number[];
+  /** The file with the address that {@link CHANGING_NAME} has. */
+  readonly addressFile?: string;
   /** Its monotonic clock stands still while it is stopped, as on a suspended machine. */
   readonly sleeps?: boolean;
 }
@@ -97,6 +104,10 @@ export class ConsumerProcess {
     return this.process.output;
   }
 
+  get pid(): number {
+    return this.process.pid;
+  }
+
   get hasEnded(): boolean {
     return this.process.hasEnded;
   }
@@ -110,9 +121,14 @@ export class ConsumerProcess {
     return readJournal(this.settings.journal).filter(({ pid }) => pid === this.process.pid);
   }
 
-  /** Lets the handlers of messages that hold end. */
+  /** Lets the handlers of messages that hold end, now and later. */
   letGo(): void {
     this.process.child.send('let go');
+  }
+
+  /** Lets those end that hold now. */
+  letGoOnce(): void {
+    this.process.child.send('let go once');
   }
 
   /** What its server reports about itself. */
@@ -120,7 +136,17 @@ export class ConsumerProcess {
     return (await this.#order({ do: 'health' })) as RedisQueueHealth; // as the program answers
   }
 
-  /** Enqueues with a client of its own. Rejects with the code of the error. */
+  /** Pauses its server. Resolves when that is done. */
+  async pause(): Promise<void> {
+    await this.#order({ do: 'pause' });
+  }
+
+  /** Ends {@link pause}. */
+  async resume(): Promise<void> {
+    await this.#order({ do: 'resume' });
+  }
+
+  /** Enqueues with a client of its own. Rejects with the code of the error; if the process ends, as a call of unknown outcome. */
   async enqueue(message: TestMessage, terms: SendTerms = {}): Promise<void> {
     await this.#order({ do: 'enqueue', message, terms });
   }
@@ -149,7 +175,10 @@ export class ConsumerProcess {
         else resolve(answer.value);
       };
       this.process.child.on('message', onMessage);
-      void this.ended().then(() => reject(new Error('The consumer process has ended.')));
+      void this.ended().then(() => {
+        const error = new Error('The consumer process has ended.');
+        reject(Object.assign(error, { code: 'OUTCOME_UNKNOWN' }));
+      });
       this.process.child.send({ ...order, number });
     });
   }
@@ -175,7 +204,8 @@ export class ConsumerProcess {
   }
 }
 
-function preloadOf({ clockAheadMs, sleeps }: ConsumerSettings): string | undefined {
+function preloadOf({ clockAheadMs, sleeps, addressFile }: ConsumerSettings): string | undefined {
+  if (addressFile !== undefined) return 'programs/changing-name.js';
   if (sleeps === true) return 'programs/sleeping-clock.js';
   return clockAheadMs === undefined ? undefined : 'programs/wrong-clock.js';
 }

@@ -2,9 +2,13 @@ import { openSync, readFileSync, writeSync } from 'node:fs';
 
 /** What a process notes about itself or about a message. */
 export type JournalEvent =
-  /** By a handler. `aborted`: its signal fired; the reason is the code of the error. `heard`: a live event. */
+  /**
+   * By a handler. `threw`: it failed, which not every program notes. `aborted`: its signal fired; the reason is the code of
+   * the error. `heard`: a live event.
+   */
   | 'start'
   | 'end'
+  | 'threw'
   | 'aborted'
   | 'heard'
   /** `told`: a live event that is recovered if it was missed. `gap`: how many of those were missed for good. */
@@ -42,7 +46,8 @@ export interface JournalEntry {
   readonly atMs: number;
   readonly reason?: string;
   /** In entries of a sender that uses several. */
-  readonly verb?: 'enqueue' | 'bulk' | 'emit' | 'push' | 'keyed' | 'limited' | 'bounded';
+  readonly verb?:
+    'enqueue' | 'bulk' | 'emit' | 'push' | 'keyed' | 'limited' | 'bounded' | 'collected';
   /** In entries of a handler whose process has several. */
   readonly queue?: string | undefined;
   /** In entries of a batch handler: the number of the batch in its process. */

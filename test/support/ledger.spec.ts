@@ -11,6 +11,7 @@ const ONE_EXPIRED: QueueDump = {
   out: new Map(),
   resting: new Map(),
   inLanes: 0,
+  unkeyed: [],
   delayed: [],
   dead: [],
   expired: 1,

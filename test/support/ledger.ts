@@ -1,6 +1,7 @@
 import { journalEntry, type JournalEntry, type JournalEvent } from './journal.js';
 import { attemptOf, idOf } from './element.js';
 import { parkingOf } from './parking.js';
+import { waitingIn } from './queue-dump.js';
 import type { QueueDump } from './queue-dump.js';
 import { Violations } from './violations.js';
 import type { Violation } from './violations.js';
@@ -46,6 +47,11 @@ export class Ledger {
     this.#sent.push(journalEntry({ event: 'confirmed', id }));
   }
 
+  /** Notes that Redis itself has lost it. */
+  lose(id: string): void {
+    this.#sent.push(journalEntry({ event: 'unknown', id }));
+  }
+
   sent(result: SendResult): string[] {
     return [...sendResults(this.#sent)].filter(([, how]) => how === result).map(([id]) => id);
   }
@@ -83,7 +89,9 @@ export async function resultOf(
 
 /** How the sending of each message has ended so far: `unknown` until there is an answer. */
 export function resultOfError(error: unknown): SendResult {
-  return codeOf(error) === 'OUTCOME_UNKNOWN' ? 'unknown' : 'rejected';
+  // Redis holds what too few replicas have, and may lose it.
+  const isUnknown = ['OUTCOME_UNKNOWN', 'NOT_REPLICATED'].includes(String(codeOf(error)));
+  return isUnknown ? 'unknown' : 'rejected';
 }
 
 /** How the sending of each message has ended so far: `unknown` until there is an answer. */
@@ -175,7 +183,9 @@ function elementsOf(dump: QueueDump): Map<string, Placed[]> {
       elements.set(id, [...(elements.get(id) ?? []), { place, attempt: attemptOf(element) }]);
     }
   };
-  put('waiting', dump.waiting);
+  put('waiting', waitingIn(dump));
+  put('in its lane', [...dump.lanes.values()].flat());
+  put('waiting for its key', dump.unkeyed);
   put('suspects', dump.suspects);
   put('delayed', dump.delayed);
   put('dead', dump.dead);

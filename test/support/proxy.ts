@@ -43,7 +43,7 @@ export class Proxy implements LinkRules {
 
   private constructor(
     private readonly server: Server,
-    private readonly targetPort: number,
+    private targetPort: number,
   ) {
     server.on('connection', (client) => this.#accept(client));
   }
@@ -114,6 +114,11 @@ export class Proxy implements LinkRules {
   /** Refuses new connections, or accepts them again. */
   refuse(refuses: boolean): void {
     this.#refuses = refuses;
+  }
+
+  /** From now on, new connections lead there, as if a name had got another address. */
+  leadTo(port: number): void {
+    this.targetPort = port;
   }
 
   /** The names of the open connections. */

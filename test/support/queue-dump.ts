@@ -7,6 +7,8 @@ const IN_LANES = ':waiting';
 export interface QueueDump {
   /** The list `waiting`, in the order in which it is taken. */
   readonly waiting: readonly Buffer[];
+  /** What waits until its key was read, the next one first. */
+  readonly unkeyed: readonly Buffer[];
   /** The lists of priorities but the usual one, in the order in which each is taken. */
   readonly levels: ReadonlyMap<number, readonly Buffer[]>;
   /** Found running when a process died, in the order in which they are tried again. */
@@ -74,6 +76,7 @@ return {
   redis.call('ZRANGE', key .. 'resting', 0, -1, 'WITHSCORES'),
   levels,
   levelled,
+  redis.call('LRANGE', key .. 'unkeyed', 0, -1),
 }`;
 
 /** As the script returns it. */
@@ -92,6 +95,7 @@ type Reply = [
   rests: Buffer[],
   levels: Buffer[],
   levelled: Buffer[][],
+  unkeyed: Buffer[],
 ];
 
 export async function dumpQueue(redis: Redis, prefix: string, queue: string): Promise<QueueDump> {
@@ -99,7 +103,7 @@ export async function dumpQueue(redis: Redis, prefix: string, queue: string): Pr
   const reply = await redis.callBuffer('EVAL', DUMP, 0, key, prefix);
   const [names, held, waiting, delayed, dead, counts, parked, suspects, ...prefaced] =
     reply as Reply;
-  const [keys, laned, lanes, resting, levels, levelled] = prefaced;
+  const [keys, laned, lanes, resting, levels, levelled, unkeyed] = prefaced;
   const [expired, repeated, deadLettersDropped, parkedEver] = counts.map(Number);
   const [out = new Map<string, number>(), rests = new Map<string, number>()] = [lanes, resting].map(
     numbersOf,
@@ -108,6 +112,7 @@ export async function dumpQueue(redis: Redis, prefix: string, queue: string): Pr
   out.delete(IN_LANES);
   return {
     waiting,
+    unkeyed,
     levels: new Map(levels.map((level, index) => [Number(level), levelled[index] ?? []])),
     suspects,
     lanes: new Map(keys.map((key, index) => [String(key), laned[index] ?? []])),
@@ -133,6 +138,11 @@ function numbersOf(words: readonly Buffer[]): Map<string, number> {
       : [],
   );
   return new Map(pairs);
+}
+
+/** What waits and is in no lane, whatever its priority. */
+export function waitingIn({ waiting, levels }: QueueDump): readonly Buffer[] {
+  return [...waiting, ...[...levels.values()].flat()];
 }
 
 /** How many deliveries consumers hold, living or dead. */

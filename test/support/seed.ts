@@ -1,14 +1,14 @@
 /** The seed of a randomized test. Fixed, so that each run is the same, unless FAULT_SEED gives another one. */
 export const SEED = numberFrom('FAULT_SEED') ?? 20_260_101;
 
-/** How often a randomized test repeats: FAULT_ROUNDS, or the number for a normal run. */
-export function rounds(normally: number): number {
-  return numberFrom('FAULT_ROUNDS') ?? normally;
+/** How often a randomized test repeats: a variable of its own, FAULT_ROUNDS, or the number for a normal run. */
+export function rounds(normally: number, variable = 'FAULT_ROUNDS'): number {
+  return numberFrom(variable) ?? numberFrom('FAULT_ROUNDS') ?? normally;
 }
 
 /** Time limit in ms for a test that repeats: that of its normal rounds, and in proportion for more. */
-export function timeFor(normally: number, ms: number): number {
-  return ms * Math.max(1, rounds(normally) / normally);
+export function timeFor(normally: number, ms: number, variable?: string): number {
+  return ms * Math.max(1, rounds(normally, variable) / normally);
 }
 
 function numberFrom(variable: string): number | undefined {

@@ -13,7 +13,7 @@ export interface TestProcessOptions {
   readonly onMessage?: (message: unknown) => void;
 }
 
-const START_WITHIN_MS = 90_000;
+const START_WITHIN_MS = 300_000;
 const CLOSE_WITHIN_MS = 5_000;
 
 /** A program of the tests in a process of its own. It gets its settings as JSON, and sends "ready". */

@@ -277,7 +277,7 @@ describe('the health of a service', () => {
     const client = rig.client();
     await client.enqueueMany('work', [1, 2, 3]);
     await service.expectDegraded(
-      /The next message of "work" has waited for .*, longer than 0\.5 s\./,
+      /The oldest message of "work" has waited for .*, longer than 0\.5 s\./,
     );
     await client.enqueueMany('work', [4, 5]);
     await service.expectDegraded(/\d messages wait in "work", more than 2\./);

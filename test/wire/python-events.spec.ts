@@ -79,6 +79,35 @@ describe('emit.py', () => {
     await eventually(() => expect(heard).toEqual([['billing', PATTERN, 'kept']]));
   });
 
+  test('leaves it to a group to read the keys of its events, and keeps their order', async () => {
+    const keys: (readonly [number, string | undefined])[] = [];
+    const controller = eventControllerOf(
+      PATTERN,
+      (data, context) => keys.push([(data as { n: number }).n, context.getKey()]),
+      { group: 'billing', key: ({ customer }: { customer: string }) => customer },
+    );
+    const before = await rig.nest.serve({ controllers: [controller] });
+    await before.close();
+
+    await rig.finish('emit', PATTERN, JSON.stringify({ n: 1, customer: 'ada' }));
+    await rig.finish('emit', '--key', 'given', PATTERN, JSON.stringify({ n: 2, customer: 'bob' }));
+    await rig.finish('emit', PATTERN, JSON.stringify({ n: 3, customer: 'ada' }));
+    const queue = `@billing/${PATTERN}`;
+    expect(await rig.admin().lengths(queue)).toMatchObject({ unkeyed: 3 });
+
+    await rig.nest.serve({ controllers: [controller] });
+    await eventually(() => expect(keys).toHaveLength(3));
+    expect(keys.filter(([, key]) => key === 'ada')).toEqual([
+      [1, 'ada'],
+      [3, 'ada'],
+    ]);
+    expect(keys.toSorted()).toEqual([
+      [1, 'ada'],
+      [2, 'given'],
+      [3, 'ada'],
+    ]);
+  });
+
   test('matches patterns as our client does', async () => {
     const filters = ['a.b', 'a.*', '*.b', '*', '#', 'a.#', 'a.b.#', 'a.*.#', 'a*.b', '*.*.*'];
     filters.push('{"a":"*"}', 'a..b', 'a-b.%', '.');

@@ -73,16 +73,28 @@ function settling(handler: Handler, settle: (context: unknown) => void) {
   };
 }
 
+/** A class and not a literal: V8 would allocate literals that are in flight in the old generation, or not, by chance. */
+class LastValue {
+  #last: unknown;
+
+  constructor(private readonly done: Done) {}
+
+  next(value: unknown): void {
+    this.#last = value;
+  }
+
+  error(error: unknown): void {
+    this.done(error ?? new Error('failed'));
+  }
+
+  complete(): void {
+    this.done(undefined, this.#last);
+  }
+}
+
 /** Passes the last value to `done`, as `lastValueFrom` would return it. */
 export function subscribe(call: Observable<unknown>, done: Done): void {
-  let last: unknown;
-  call.subscribe({
-    next: (value) => {
-      last = value;
-    },
-    error: (error: unknown) => done(error ?? new Error('failed')),
-    complete: () => done(undefined, last),
-  });
+  call.subscribe(new LastValue(done));
 }
 
 /** The part of a stock client that is used, whatever its statuses. */

@@ -21,6 +21,8 @@ export interface StartRedisOptions {
   readonly directory?: string;
   /** Default: a free one. */
   readonly port?: number;
+  /** Starts a Sentinel: settings are lines of its configuration file. */
+  readonly isSentinel?: boolean;
   /** Variables of the server's environment, in addition to those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -59,6 +61,7 @@ export async function startRedis(options: StartRedisOptions = {}): Promise<Local
       temporary: options.directory === undefined,
       port: options.port ?? (await findFreePort()),
       settings: options.settings ?? {},
+      isSentinel: options.isSentinel ?? false,
       environment: options.environment ?? {},
     });
     try {
@@ -83,6 +86,7 @@ interface PrivateRedisOptions {
   readonly temporary: boolean;
   readonly port: number;
   readonly settings: RedisSettings;
+  readonly isSentinel: boolean;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -114,14 +118,15 @@ class PrivateRedis implements LocalRedis {
   }
 
   async start(): Promise<void> {
-    const { executable, directory, temporary, settings, environment } = this.#options;
-    const defaults = { port: String(this.port), bind: '127.0.0.1', save: '', appendonly: 'no' };
+    const { executable, directory, temporary, settings, isSentinel, environment } = this.#options;
+    const place = { port: String(this.port), bind: '127.0.0.1' };
+    const defaults = isSentinel ? place : { ...place, save: '', appendonly: 'no' };
     await mkdir(directory, { recursive: true });
     await writeFile(join(directory, 'redis.conf'), configFile({ ...defaults, ...settings }));
     const previous = this.#server;
     const server = new GuardedProcess(
       privateWatchdog,
-      [temporary ? directory : '', executable, 'redis.conf'],
+      [temporary ? directory : '', executable, 'redis.conf', ...(isSentinel ? ['--sentinel'] : [])],
       directory,
       environment,
     );

@@ -26,6 +26,7 @@ const VALUES = [
   'NoHandlerError',
   'NobodyListensError',
   'NotHandledError',
+  'NotReplicatedError',
   'OutcomeUnknownError',
   'PayloadTooLargeError',
   'QueueFullError',
@@ -53,6 +54,7 @@ const VALUES = [
   'SlowDown',
   'UndecodableError',
   'UnencodableError',
+  'UnreadableKeyError',
   'UnsafeRedisError',
   'isWorthRetrying',
   'jsonCodec',
@@ -75,6 +77,7 @@ interface Types {
   EventGroup: library.EventGroup;
   EventHistory: library.EventHistory;
   EventSubscriptions: library.EventSubscriptions;
+  Forgetting: library.Forgetting;
   FoundMessage: library.FoundMessage;
   HandlerEnd: library.HandlerEnd;
   HeldMessage: library.HeldMessage;
@@ -106,12 +109,14 @@ interface Types {
   RedisQueueEmitOptions: library.RedisQueueEmitOptions;
   RedisQueueEnqueueOptions: library.RedisQueueEnqueueOptions;
   RedisQueueErrorCode: library.RedisQueueErrorCode;
+  RedisQueueEventKey: library.RedisQueueEventKey;
   RedisQueueEventHandlerOptions: library.RedisQueueEventHandlerOptions;
   RedisQueueEventOptions: library.RedisQueueEventOptions;
   RedisQueueEvents: library.RedisQueueEvents;
   RedisQueueHandlerOptions: library.RedisQueueHandlerOptions;
   RedisQueueHealth: library.RedisQueueHealth;
   RedisQueueLimitOptions: library.RedisQueueLimitOptions;
+  RedisQueueReplicas: library.RedisQueueReplicas;
   RedisQueuePerKeyOptions: library.RedisQueuePerKeyOptions;
   RedisQueueFeedOptions: library.RedisQueueFeedOptions;
   RedisQueueModuleAsyncOptions: library.RedisQueueModuleAsyncOptions;
@@ -148,6 +153,7 @@ const TYPES: readonly (keyof Types)[] = [
   'EventGroup',
   'EventHistory',
   'EventSubscriptions',
+  'Forgetting',
   'FoundMessage',
   'HandlerEnd',
   'HeldMessage',
@@ -179,6 +185,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueueEnqueueOptions',
   'RedisQueueErrorCode',
   'RedisQueueEventHandlerOptions',
+  'RedisQueueEventKey',
   'RedisQueueEventOptions',
   'RedisQueueEvents',
   'RedisQueueFeedOptions',
@@ -193,6 +200,7 @@ const TYPES: readonly (keyof Types)[] = [
   'RedisQueuePattern',
   'RedisQueuePerKeyOptions',
   'RedisQueueRecordOptions',
+  'RedisQueueReplicas',
   'RedisQueueRetryOptions',
   'RedisQueueSendOptions',
   'RedisQueueServerOptions',
@@ -297,9 +305,11 @@ describe('the package', () => {
       new library.ServerStartedError('text'),
       new library.ShutdownError('text'),
       new library.UndecodableError('text'),
+      new library.UnreadableKeyError('text'),
       new library.UnencodableError('text'),
       new library.UnsafeRedisError('text'),
       new library.QueueTooLongError('sum', 1),
+      new library.NotReplicatedError('id', 1, 2, 3),
     ];
 
     for (const error of errors) {

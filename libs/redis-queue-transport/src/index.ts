@@ -5,6 +5,7 @@ export {
   IncompleteError,
   NobodyListensError,
   OutcomeUnknownError,
+  NotReplicatedError,
   QueueFullError,
   QueueTooLongError,
   RedisRefusedError,
@@ -22,6 +23,7 @@ export {
   PayloadTooLargeError,
   UndecodableError,
   UnencodableError,
+  UnreadableKeyError,
 } from './core/errors/data-errors.js';
 export {
   InvalidOptionError,
@@ -35,7 +37,7 @@ export {
   RequestTimeoutError,
 } from './core/errors/request-errors.js';
 export { RedisQueueError } from './core/errors/redis-queue-error.js';
-export type { RedisQueueEventOptions } from './nest/options/event-options.js';
+export type { RedisQueueEventKey, RedisQueueEventOptions } from './nest/options/event-options.js';
 export type { RedisQueueErrorCode } from './core/errors/redis-queue-error.js';
 export type { SendFailure } from './core/errors/call-errors.js';
 export type {
@@ -50,11 +52,17 @@ export type {
   RedisQueueFeedOptions,
   RedisQueueHandlerOptions,
   RedisQueueLimitOptions,
+  RedisQueueReplicas,
   RedisQueuePerKeyOptions,
   RedisQueueRetryOptions,
   RedisQueueServerOptions,
 } from './nest/options/options.js';
-export type { LaneTotal, QueueConsumer, QueueLengths } from './core/admin/admin-broker.js';
+export type {
+  Forgetting,
+  LaneTotal,
+  QueueConsumer,
+  QueueLengths,
+} from './core/admin/admin-broker.js';
 export type { Retired } from './core/admin/event-admin-broker.js';
 export type { EventGroup, EventSubscriptions, HistoryEntry } from './core/admin/event-admin.js';
 export type { EventHistory } from './core/events/event-index.js';

@@ -3,6 +3,8 @@ import type {
   TimeStep,
   TrialStep,
 } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
+import { KEY_PACES } from './terms.js';
+import type { KeyPace } from './terms.js';
 
 export type Outcome =
   | 'ack'
@@ -11,6 +13,7 @@ export type Outcome =
   | 'retry'
   | 'retryLater'
   | 'slowDown'
+  | 'slowKeyDown'
   | 'deadLetter'
   | 'expired'
   | 'repeated';
@@ -80,12 +83,13 @@ type Consuming =
   /** `crash`: its lease ends first. */
   | { readonly kind: 'crash' | 'reclaim'; readonly consumer: number; readonly by: number }
   | { readonly kind: 'passTime'; readonly hours: number }
-  /** How many of each key may be out. */
-  | { readonly kind: 'setMost'; readonly most: number };
+  /** What all consumers together may do with each key. */
+  | { readonly kind: 'limitKeys'; readonly running: number; readonly pace: KeyPace };
 
 /** What tools do. */
 export type Tending =
   | { readonly kind: 'setPaused'; readonly isPaused: boolean }
+  | { readonly kind: 'setKeyPaused'; readonly key: string; readonly isPaused: boolean }
   | { readonly kind: 'purge'; readonly what: 'waiting' | 'delayed' | 'all' }
   | {
       readonly kind: 'remove';
@@ -119,6 +123,7 @@ const outcome = fc.constantFrom<Outcome[]>(
   'retry',
   'retryLater',
   'slowDown',
+  'slowKeyDown',
   'deadLetter',
   'deadLetter',
   'deadLetter',
@@ -127,7 +132,8 @@ const outcome = fc.constantFrom<Outcome[]>(
 );
 
 /** Few, so that there are several messages of each. */
-const key = fc.constantFrom(undefined, undefined, 'a', 'a', 'b', 'c d');
+const KEYS = ['a', 'b', 'c d'];
+const key = fc.constantFrom(undefined, undefined, 'a', ...KEYS);
 
 const push = fc.record({
   kind: fc.constant('push' as const),
@@ -190,6 +196,14 @@ const tending: fc.Arbitrary<Tending> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('setPaused' as const), isPaused: fc.boolean() }),
   },
   {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('setKeyPaused' as const),
+      key: fc.constantFrom(...KEYS),
+      isPaused: fc.constantFrom(true, false, false),
+    }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('purge' as const),
@@ -240,8 +254,9 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      kind: fc.constant('setMost' as const),
-      most: fc.constantFrom(1, 2),
+      kind: fc.constant('limitKeys' as const),
+      running: fc.constantFrom(1, 2),
+      pace: fc.constantFrom(...KEY_PACES),
     }),
   },
   { weight: 14, arbitrary: fc.record({ kind: fc.constant('tend' as const), tending }) },

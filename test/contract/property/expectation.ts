@@ -5,7 +5,7 @@ import { labelOf, newMessage, textOf } from './model-message.js';
 import type { ModelMessage } from './model-message.js';
 import { inLanes, tend } from './model-tending.js';
 import { QueueModel } from './queue-model.js';
-import { limitedOf } from './side.js';
+import { limitedOf, restHours } from './side.js';
 import type { Answer, QueueState } from './side.js';
 import { HOUR_MS, LARGE_BYTES, delayMs } from './terms.js';
 
@@ -39,7 +39,7 @@ export class Expectation {
       case 'pushForeign':
       case 'join':
       case 'passTime':
-      case 'setMost':
+      case 'limitKeys':
         return command;
       case 'tend':
         return this.#prepareTending(command);
@@ -147,8 +147,8 @@ export class Expectation {
       case 'passTime':
         model.nowMs += command.hours * HOUR_MS;
         return undefined;
-      case 'setMost':
-        model.most = command.most;
+      case 'limitKeys':
+        model.keys.limit = { running: command.running, ...command.pace };
         return undefined;
       case 'tend':
         return tend(model, command.tending);
@@ -263,6 +263,9 @@ export class Expectation {
     return {
       waiting: waiting.map(textOf),
       levels: this.#model.inLevels.map(textOf),
+      resting: [...this.#model.keys.rests]
+        .sort(byKey)
+        .map(([key, untilMs]) => [key, restHours(untilMs, nowMs)]),
       lanes: [...lanes].sort(byKey).map(([key, lane]) => [key, ...lane.map(textOf)]),
       suspects: suspects.map(textOf),
       delayed: delayed.map(({ dueMs, message }) => [textOf(message), dueMs <= nowMs]),

@@ -10,6 +10,10 @@ export function tend(model: QueueModel, tending: Tending): unknown {
     case 'setPaused':
       model.isPaused = tending.isPaused;
       return undefined;
+    case 'setKeyPaused':
+      if (tending.isPaused) model.keys.rest(tending.key, Infinity);
+      else model.endRest(tending.key);
+      return undefined;
     case 'purge':
       return purge(model, tending.what);
     case 'remove':
@@ -59,6 +63,7 @@ function purge(model: QueueModel, what: 'waiting' | 'delayed' | 'all'): number {
         removed.push(message);
         if (wasOut(message)) model.goOn(message.key);
       }
+  if (what !== 'delayed') model.forgetRests();
   model.drop(removed);
   return removed.length;
 }

@@ -5,6 +5,7 @@ import type {
 } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 import type { Exchanging, Outcome } from './commands.js';
 import type { Kind } from './kind.js';
+import { ModelKeys } from './model-keys.js';
 import { ModelLimit } from './model-limit.js';
 import type { ModelLimited } from './model-limit.js';
 import { textOf, wasOut } from './model-message.js';
@@ -47,8 +48,7 @@ export class QueueModel {
   #turn = 0;
   /** By key, behind others that are out. */
   readonly lanes = new Map<string, ModelMessage[]>();
-  /** How many of each key may be out. */
-  most = 1;
+  readonly keys = new ModelKeys();
   isPaused = false;
   readonly counts = { expired: 0, repeated: 0, deadLettersDropped: 0, parkedEver: 0 };
   readonly consumers: ModelConsumer[] = [];
@@ -62,6 +62,8 @@ export class QueueModel {
   #timekeeper: number | undefined;
   /** A due message that was moved to the queue for other consumers. */
   #offered: ModelMessage | undefined;
+  /** Due messages may be left in the queue, which others would pass at its head. */
+  #isDueLast = false;
 
   readonly #limit: ModelLimit;
 
@@ -105,9 +107,11 @@ export class QueueModel {
   #goesToLane(message: ModelMessage, alsoOut: readonly ModelMessage[]): boolean {
     const { key } = message;
     const out = this.#outOf(key, alsoOut);
-    if (key === undefined || out === 0) return false;
+    if (key === undefined) return false;
+    const { limit, rests } = this.keys;
     const lane = this.lanes.get(key) ?? [];
-    if (out < this.most && lane.length === 0) return false;
+    const mayGo = out < limit.running && !rests.has(key) && (out === 0 || lane.length === 0);
+    if (mayGo && !this.keys.isTooEarly(key, this.nowMs)) return false;
     this.lanes.set(key, [...lane, message]);
     return true;
   }
@@ -120,13 +124,26 @@ export class QueueModel {
     return out.filter((message) => message.key === key).length;
   }
 
-  /** One of this key is gone for good. */
+  /** As many of this key as may: one is gone for good, or its rest is over. */
   goOn(key: string | undefined): void {
     if (key === undefined) return;
     const lane = this.lanes.get(key) ?? [];
-    while (lane.length > 0 && this.#outOf(key) < this.most)
+    const { limit, rests } = this.keys;
+    while (lane.length > 0 && this.#outOf(key) < limit.running && !rests.has(key)) {
+      if (this.keys.isTooEarly(key, this.nowMs)) break;
       for (const next of lane.splice(0, 1)) this.#toItsLevel(next);
+    }
     if (lane.length === 0) this.lanes.delete(key);
+  }
+
+  endRest(key: string): void {
+    if (this.keys.rests.delete(key)) this.goOn(key);
+  }
+
+  /** Keys of which nothing waits rest no longer, unless they are paused. */
+  forgetRests(): void {
+    for (const [key, untilMs] of this.keys.rests)
+      if (!this.lanes.has(key) && untilMs < Infinity) this.endRest(key);
   }
 
   consumer(index: number): ModelConsumer {
@@ -163,7 +180,10 @@ export class QueueModel {
     const isStill = isPaused || isSlowed;
     this.#limit.begin(this.nowMs);
     const may = isStill ? 0 : this.#mayTake(index, take);
-    const dueInMs = this.#releaseDue(may);
+    const dueMs = this.#releaseDue(may) ?? Infinity;
+    if (!isStill) for (const key of this.keys.over(this.nowMs)) this.endRest(key);
+    const nextMs = Math.min(dueMs, this.keys.nextInMs(this.nowMs) ?? Infinity);
+    const dueInMs = nextMs < Infinity ? nextMs : undefined;
     const isTimekeeper = this.#keepTime(index, time);
     const isNext = this.#stepOf(index, trial) && !isStill;
     const isHeldBack = isSlowed || (isNext && this.#mayTake(index, 1) === 0);
@@ -191,7 +211,11 @@ export class QueueModel {
     if (this.kind.limit === undefined) return undefined;
     this.#limit.begin(this.nowMs);
     const may = this.#limit.isSlowed(this.nowMs) ? 0 : this.#mayTake(index, 1);
-    return may === 0 ? this.#limit.limited : undefined;
+    if (may > 0) return undefined;
+    // What it took goes back.
+    this.#recall();
+    this.#fill();
+    return this.#limit.limited;
   }
 
   countTaken(count: number): void {
@@ -215,6 +239,7 @@ export class QueueModel {
   toHead(messages: readonly ModelMessage[]): void {
     this.suspects.unshift(...messages.filter(({ crashes }) => crashes > 0));
     const others = messages.filter(({ crashes }) => crashes === 0);
+    if (others.length > 0) this.#recall();
     for (const message of others.toReversed())
       if (message.priority !== 4) this.#toHeadOfLevel(message);
     const waiting = others.filter(({ priority }) => priority === 4);
@@ -264,6 +289,14 @@ export class QueueModel {
     this.levels.set(message.priority, isOldestFirst ? [message, ...level] : [...level, message]);
   }
 
+  /** One of another priority that went to `waiting` while nothing else waited comes first in its own list. */
+  #recall(): void {
+    const [first] = this.waiting;
+    if (first === undefined || first.priority === 4) return;
+    this.waiting.shift();
+    this.#toHeadOfLevel(first);
+  }
+
   #takeOf(priority: number): readonly ModelMessage[] {
     if (priority === 4) return this.takeWaiting(1);
     const level = [...(this.levels.get(priority) ?? [])];
@@ -283,11 +316,7 @@ export class QueueModel {
   /** By priority if there are several. */
   #takeNext(most: number): readonly ModelMessage[] {
     if (this.levels.size === 0) return this.takeWaiting(most);
-    const [first] = this.waiting;
-    if (most > 0 && first !== undefined && first.priority !== 4) {
-      this.waiting.shift();
-      this.#toHeadOfLevel(first);
-    }
+    if (most > 0) this.#recall();
     const taken: ModelMessage[] = [];
     while (taken.length < most) {
       const all = [...this.levels.keys(), ...(this.waiting.length > 0 ? [4] : [])];
@@ -370,6 +399,9 @@ export class QueueModel {
       case 'slowDown':
         this.#limit.slowDown(this.nowMs + laterMs);
         return this.delay(this.nowMs + laterMs, again);
+      case 'slowKeyDown':
+        if (message.key !== undefined) this.keys.rest(message.key, this.nowMs + laterMs);
+        return this.delay(this.nowMs + laterMs, again);
       case 'retryLater':
         return this.delay(this.nowMs + laterMs, again);
       case 'deadLetter':
@@ -405,16 +437,30 @@ export class QueueModel {
     const movable = isStill ? 0 : Math.min(places, due);
     const first = movable > 0 && room > 0 ? this.#takeOffered() : [];
     const most = Math.min(movable, room > 0 ? room - first.length : 1);
-    const going = [...first];
+    const going: ModelMessage[] = [];
     for (let released = 0; released < most; released += 1)
       for (const { message } of this.delayed.splice(0, 1))
-        if (wasOut(message) || !this.#goesToLane(message, going)) going.push(message);
+        if (wasOut(message) || !this.#goesToLane(message, [...first, ...going]))
+          going.push(message);
     if (room === 0 && going.length > 0) [this.#offered] = going;
-    this.toHead(going);
+    const last = most > 0 && this.#isDueAtEnd() ? going.filter((one) => !wasOut(one)) : [];
+    if (this.levels.size > 0 && first.some(({ priority }) => priority === 4))
+      this.#isDueLast = true;
+    for (const message of last) this.#toItsLevel(message);
+    if (last.some(({ priority }) => priority === 4)) this.#isDueLast = true;
+    this.toHead([...first, ...going.filter((one) => !last.includes(one))]);
     const [next] = this.delayed;
     if (next === undefined) return undefined;
     const inMs = Math.max(0, next.dueMs - this.nowMs);
     return inMs === 0 && most === 0 && first.length === 0 ? undefined : inMs;
+  }
+
+  /** While several priorities have messages, what is due goes behind what was due before and could not be taken. */
+  #isDueAtEnd(): boolean {
+    this.#recall();
+    const isMixed = this.levels.size > 0;
+    if (!isMixed && this.waiting.length === 0) this.#isDueLast = false;
+    return isMixed || this.#isDueLast;
   }
 
   /** Takes the head of the queue off if it was offered. */
@@ -447,6 +493,7 @@ export class QueueModel {
     if (this.#trial === index) this.#trial = undefined;
     if (this.#timekeeper === index) this.#timekeeper = undefined;
     this.#offered = undefined;
+    this.#isDueLast = false;
   }
 
   #suspectsFor(index: number): Suspects {
@@ -472,7 +519,7 @@ export class QueueModel {
   }
 }
 
-/** What is only done comes first, then dead letters. The others go from the last to the first, so that those that go back keep their order. */
+/** What slows its key down comes first, then what is only done, then dead letters. The others go from the last to the first, so that those that go back keep their order. */
 function inOrderOfSettling<T extends { message: ModelMessage; outcome: Outcome }>(
   settled: readonly T[],
 ): readonly T[] {
@@ -482,6 +529,12 @@ function inOrderOfSettling<T extends { message: ModelMessage; outcome: Outcome }
     isDone(one) ||
     (one.outcome === 'once' && one.message.id === undefined && !one.message.isParked);
   const isDead = ({ outcome }: T): boolean => outcome === 'deadLetter';
-  const others = settled.filter((one) => !isPlain(one) && !isDead(one));
-  return [...settled.filter(isPlain), ...settled.filter(isDead), ...others.reverse()];
+  const slows = ({ outcome }: T): boolean => outcome === 'slowKeyDown';
+  const others = settled.filter((one) => !isPlain(one) && !isDead(one) && !slows(one));
+  return [
+    ...settled.filter(slows),
+    ...settled.filter(isPlain),
+    ...settled.filter(isDead),
+    ...others.reverse(),
+  ];
 }

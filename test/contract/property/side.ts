@@ -16,7 +16,7 @@ import {
   idOf,
 } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import type { Element } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
-import { PER_KEY } from '../../../libs/redis-queue-transport/src/core/broker/per-key.js';
+import { perKeyTerms } from '../../../libs/redis-queue-transport/src/core/broker/per-key.js';
 import { QueueFullError } from '../../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import type { QueueDump } from '../../support/queue-dump.js';
 import { ENDED_MS } from '../broker-world.js';
@@ -39,6 +39,8 @@ export interface QueueState {
   readonly waiting: readonly string[];
   /** The highest priority first. */
   readonly levels: readonly string[];
+  /** Each key that rests, with {@link restHours}. */
+  readonly resting: readonly (readonly [string, number])[];
   /** Each begins with its key. */
   readonly lanes: readonly (readonly string[])[];
   readonly suspects: readonly string[];
@@ -108,9 +110,11 @@ export class Side {
           this.queue,
           ...(this.event === undefined ? [] : [this.event.pattern]),
         );
-      case 'setMost':
-        await this.broker.noteTerms(this.queue, { [PER_KEY.running]: String(command.most) });
+      case 'limitKeys': {
+        const { pace, running } = command;
+        await this.broker.noteTerms(this.queue, perKeyTerms({ running, ...pace }));
         return undefined;
+      }
       case 'exchange':
         return this.#exchange(command, number);
       case 'repeat':
@@ -273,6 +277,9 @@ export class Side {
       levels: [...dump.levels]
         .sort(([one], [other]) => other - one)
         .flatMap(([, level]) => level.map(textOf)),
+      resting: [...dump.resting]
+        .sort(byKey)
+        .map(([key, untilMs]) => [decodeURIComponent(key), restHours(untilMs, nowMs)]),
       lanes: lanesOf(dump).map(([key, lane]) => [decodeURIComponent(key), ...lane.map(textOf)]),
       suspects: dump.suspects.map(textOf),
       delayed: delayed.map((each) => [textOf(each.element), each.dueMs <= nowMs]),
@@ -296,9 +303,13 @@ export class Side {
     }
     await Promise.allSettled(this.#leases.map((lease) => lease.leave()));
     await this.admin.purge(this.queue, 'all');
+    // A pause of a key survives that.
+    for (const key of (await this.world.dump(this.queue)).resting.keys())
+      await this.admin.setKeyPaused(this.queue, key, false);
     await this.#tools.deleteAllDeadLetters();
-    const { parked, lanes, out } = await this.world.dump(this.queue);
-    return [parked, [...lanes.keys()], [...out.keys()], (await this.event?.end()) ?? []].flat();
+    const { parked, lanes, levels, out, resting } = await this.world.dump(this.queue);
+    const left = [lanes, levels, out, resting].map((part) => [...part.keys()].map(String));
+    return [parked, left.flat(), (await this.event?.end()) ?? []].flat();
   }
 
   #lease(index: number): Lease {
@@ -361,6 +372,11 @@ export function limitedOf({ inMs, isSlowed }: Pick<Limited, 'inMs' | 'isSlowed'>
   return { isSlowed, inHours: inMs === undefined ? undefined : round(inMs / HOUR_MS) };
 }
 
+/** How many hours a key rests yet, begun ones included; 0 if it may go on. */
+export function restHours(untilMs: number, nowMs: number): number {
+  return untilMs <= nowMs ? 0 : Math.ceil((untilMs - nowMs) / HOUR_MS);
+}
+
 function settlementOf(outcome: Outcome, taken: Buffer, queue: string, laterMs: number): Settlement {
   const isParked = decodeElement(taken).parked === undefined ? {} : { isParked: true as const };
   switch (outcome) {
@@ -383,6 +399,8 @@ function settlementOf(outcome: Outcome, taken: Buffer, queue: string, laterMs: n
       return retried(taken, laterMs);
     case 'slowDown':
       return { ...retried(taken, laterMs), slowsQueue: true };
+    case 'slowKeyDown':
+      return { ...retried(taken, laterMs), slowsKey: true };
     case 'deadLetter':
       return deadLettered(taken, queue);
     case 'expired':

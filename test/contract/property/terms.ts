@@ -45,3 +45,12 @@ export const LIMITS: readonly (QueueLimit | undefined)[] = [
 export function pauseMs(number: number, place: number): number {
   return delayMs(1, number) + place * 1_000;
 }
+
+/** How fast messages of a key may go on. */
+export type KeyPace = Pick<QueueLimit, 'rate' | 'perMs'>;
+
+export const KEY_PACES: readonly KeyPace[] = [
+  { rate: undefined, perMs: HOUR_MS },
+  { rate: 1, perMs: HOUR_MS },
+  { rate: 40, perMs: 20 * HOUR_MS },
+];

@@ -28,6 +28,8 @@ export class Tools {
     switch (tending.kind) {
       case 'setPaused':
         return admin.setPaused(queue, tending.isPaused);
+      case 'setKeyPaused':
+        return admin.setKeyPaused(queue, encodeURIComponent(tending.key), tending.isPaused);
       case 'purge':
         return admin.purge(queue, tending.what);
       case 'remove': {

@@ -95,6 +95,7 @@ describe('the lengths of a queue', () => {
         waiting: 3,
         byPriority: { 4: 3 },
         inLanes: 0,
+        unkeyed: 0,
         suspects: 0,
         processing: 2,
         delayed: 1,

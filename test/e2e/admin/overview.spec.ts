@@ -14,7 +14,7 @@ import { nestRig } from '../../support/nest-rig.js';
 
 const rig = nestRig();
 
-test('an overview shows all queues at a glance, with the age of the message that is handed out next', async () => {
+test('an overview shows all queues at a glance, with the age of the oldest message', async () => {
   const app = await rig.serve({
     controllers: [
       controllerOf('refused', () => {
@@ -39,6 +39,7 @@ test('an overview shows all queues at a glance, with the age of the message that
     waiting: 0,
     byPriority: {},
     inLanes: 0,
+    unkeyed: 0,
     suspects: 0,
     processing: 0,
     delayed: 0,
@@ -56,6 +57,8 @@ test('an overview shows all queues at a glance, with the age of the message that
     order: 'oldestFirst',
     slowedMs: 0,
     rateWaitMs: 0,
+    lanes: 0,
+    longestLane: 0,
   };
   expect(overview).toEqual([
     { ...empty, queue: 'foreign', waiting: 1, byPriority: { 4: 1 }, oldestAgeMs: undefined },
@@ -237,6 +240,32 @@ describe('an overview costs Redis the same', () => {
     // The script asks which priorities are in use.
     expect(calls.toSorted()).toEqual(['evalsha 1', 'hkeys 1']);
     expect(longestUs).toBeLessThan(MOST_US);
+  });
+
+  test('with twenty thousand keys in use, of which it sees a part', async () => {
+    const client = rig.client();
+    const records = Array.from({ length: 20_000 }, (_, n) =>
+      new RedisQueueRecordBuilder('x'.repeat(500)).key(`customer-${n}`).build(),
+    );
+    await client.enqueueMany(QUEUE, [...records, ...records]);
+    const { calls, longestUs } = await costOfLook();
+    expect(calls.toSorted()).toEqual(['evalsha 1', 'hkeys 1']);
+    expect(longestUs).toBeLessThan(MOST_US);
+    const seen = await look();
+    expect(seen).toMatchObject({ inLanes: 20_000, longestLane: 1 });
+    expect(seen?.lanes).toBeGreaterThan(100);
+    expect(seen?.lanes).toBeLessThanOrEqual(200);
+  });
+
+  test('with large messages in lanes, of which it reads few', async () => {
+    const client = rig.client({ parkAboveBytes: false });
+    const records = Array.from({ length: 40 }, (_, n) =>
+      new RedisQueueRecordBuilder('x'.repeat(900_000)).key(`customer-${n}`).build(),
+    );
+    await client.enqueueMany(QUEUE, [...records, ...records]);
+    const { longestUs } = await costOfLook();
+    expect(longestUs).toBeLessThan(MOST_US);
+    expect(await look()).toMatchObject({ lanes: 40, oldestAgeMs: expect.any(Number) });
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { InvalidOptionError, SlowDown } from 'nestjs-redis-queue-transport';
 import type { RedisQueueHandlerOptions } from 'nestjs-redis-queue-transport';
+import { setTimeout } from 'node:timers/promises';
 import { lastValueFrom } from 'rxjs';
 import { eventually } from '../../support/eventually.js';
 import { nestRig } from '../../support/nest-rig.js';
@@ -74,8 +75,16 @@ describe('a handler that throws SlowDown', () => {
     },
   );
 
-  test('lets messages that are ready in its process go back, so that they do not start', async () => {
-    await serve(slowsOnce(400), { concurrency: 1, prefetch: 10 });
+  test.each([
+    ['at once', 0],
+    ['after a while', 20],
+  ])('%s lets messages that are ready in its process go back', async (_, afterMs) => {
+    const handle = slowsOnce(400);
+    const later: Handle = async (data, context) => {
+      if (afterMs > 0) await setTimeout(afterMs);
+      return handle(data, context);
+    };
+    await serve(later, { concurrency: 1, prefetch: 10 });
     await enqueueAll(10);
     await eventually(() => expect(started).toHaveLength(11));
     const [asked, next] = started;

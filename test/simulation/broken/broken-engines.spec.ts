@@ -42,6 +42,8 @@ async function caught({ name, mistake, ...engine }: BrokenEngine): Promise<strin
   await compileBroken(join(folder, 'whole'), compiled, { name, mistake, ...engine });
   const output = await run(compiled, MOST_SCHEDULES);
   const { seed, violations } = JSON.parse(output) as { seed: string; violations: string[] };
+  // Then the mistake would be that its text does not fit any more.
+  expect(violations[0]).not.toMatch(/ReferenceError|SyntaxError/);
   const [rule = ''] = violations[0]?.split(':') ?? [];
   return `| ${mistake} | ${seed} | ${rule} |`;
 }

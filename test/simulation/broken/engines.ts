@@ -35,11 +35,6 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
         find: 'return now < this.#sureUntil && !this.#mayHaveSlept(now);',
         replace: 'return now >= 0;',
       },
-      {
-        file: 'core/lease/start-gate.ts',
-        find: 'if (now >= this.lease.sureUntil) return this.#makeSure();',
-        replace: '',
-      },
     ],
   },
   {
@@ -76,7 +71,7 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
       {
         file: 'core/lease/ended-leases.ts',
         find: '(this.#sightings.get(consumer)?.leftMs ?? 1) <= 0',
-        replace: '(this.#sightings.get(consumer)?.leftMs ?? 1) <= LEAST_PART * this.leaseMs',
+        replace: '(this.#sightings.get(consumer)?.leftMs ?? 1) <= CERTAIN_PART * this.leaseMs',
       },
     ],
   },
@@ -305,8 +300,8 @@ import { endStay } from '../queue/lanes.js';`,
     edits: [
       {
         file: 'memory/lease/blocking-wait.ts',
-        find: 'if (taking.mayWaitFor(1) === 0) return taking.limited;',
-        replace: 'taking.mayWaitFor(1);',
+        find: 'if (taking.mayWaitFor(1) === 0) {',
+        replace: 'if (taking.mayWaitFor(1) < 0) {',
       },
     ],
   },
@@ -365,8 +360,77 @@ import { endStay } from '../queue/lanes.js';`,
       },
       {
         file: 'core/consumer/taking.ts',
-        find: 'if (!this.#mayStart || trial.isOn || held.isBarred || holdback.isSlowed)',
-        replace: 'if (!this.#mayStart || trial.isOn || held.isBarred)',
+        find: `this.parts.holdback.hearSlowDown();
+    this.interrupt();`,
+        replace: 'this.parts.holdback.hearSlowDown();',
+      },
+      {
+        file: 'core/consumer/taking.ts',
+        find: 'return state.isConsuming && !state.isPaused && !holdback.isSlowed;',
+        replace: 'return state.isConsuming && !state.isPaused;',
+      },
+    ],
+  },
+  {
+    name: 'full-and-deaf',
+    mistake: 'A consumer without room hears nothing of a slow-down until a handler ends.',
+    edits: [
+      {
+        file: 'core/consumer/consumer-parts.ts',
+        find: `if (news === 'slowed') this.taking.hearSlowDown();`,
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'starts-one-more',
+    mistake:
+      'A consumer whose own handler has slowed its queue down starts the next message first.',
+    edits: [
+      {
+        file: 'core/held/deliveries.ts',
+        find: `if (end.kind === 'postpone' && end.slowsQueue === true) this.owner.slowDown();`,
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'starts-what-it-prepares',
+    mistake:
+      'What waits for an answer of Redis before it starts does so in a queue that was slowed down.',
+    edits: [
+      {
+        file: 'core/consumer/taking.ts',
+        find: 'return state.isConsuming && !state.isPaused && !holdback.isSlowed;',
+        replace: `return state.isConsuming && !state.isPaused && !holdback.isSlowed;
+  }
+
+  get mayGoOn(): boolean {
+    return this.parts.state.isConsuming;`,
+      },
+      {
+        file: 'core/consumer/consumer-parts.ts',
+        find: 'slowDown: () => taking().hearSlowDown(),',
+        replace: `slowDown: () => taking().hearSlowDown(),
+      get mayGoOn() {
+        return taking().mayGoOn;
+      },`,
+      },
+      {
+        file: 'core/held/preparation.ts',
+        find: 'this.consumer.mayStart;',
+        replace: 'this.consumer.mayGoOn;',
+      },
+    ],
+  },
+  {
+    name: 'believes-an-old-reply',
+    mistake: 'After the news of a slow-down, a consumer believes a reply from before it.',
+    edits: [
+      {
+        file: 'core/consumer/holdback.ts',
+        find: `if (this.#doubt === 'asked') this.#doubt = 'none';`,
+        replace: `this.#doubt = 'none';`,
       },
     ],
   },
@@ -415,6 +479,329 @@ import { endStay } from '../queue/lanes.js';`,
         find: 'if (out >= limit.running || rests.has(key)) return false;',
         replace:
           'if ((limit.running > 1 ? out - 1 : out) >= limit.running || rests.has(key)) return false;',
+      },
+    ],
+  },
+  {
+    name: 'bound-without-levels',
+    mistake: 'A bound does not count what waits by priority.',
+    edits: [
+      {
+        file: 'memory/queue/bound.ts',
+        find: 'return listed + levels.waiting',
+        replace: 'return listed + 0 * levels.waiting',
+      },
+    ],
+  },
+  {
+    name: 'count-without-levels',
+    mistake: 'Tools count only messages of the usual priority.',
+    edits: [
+      {
+        file: 'memory/admin/lengths.ts',
+        find: 'waiting: queue.waiting.length + queue.levels.waiting,',
+        replace: 'waiting: queue.waiting.length,',
+      },
+    ],
+  },
+  {
+    name: 'starves-the-lower',
+    mistake: 'Lower priorities wait as long as a higher one has some.',
+    edits: [
+      {
+        file: 'memory/queue/levels.ts',
+        find: 'if (Number.isInteger(turns)) level =',
+        replace: 'if (turns < 0) level =',
+      },
+    ],
+  },
+  {
+    name: 'lower-too-often',
+    mistake: 'Every second message is of a lower priority.',
+    edits: [
+      {
+        file: 'core/message/priority.ts',
+        find: 'export const LOWER_EVERY = 10;',
+        replace: 'export const LOWER_EVERY = 2;',
+      },
+    ],
+  },
+  {
+    name: 'forgets-the-lowest',
+    mistake: 'The lowest priority is never taken.',
+    edits: [
+      {
+        file: 'memory/queue/levels.ts',
+        find: 'Array.from({ length: HIGHEST_PRIORITY + 1 }',
+        replace: 'Array.from({ length: HIGHEST_PRIORITY }',
+      },
+    ],
+  },
+  {
+    name: 'level-from-the-end',
+    mistake: 'The latest message of a priority is taken first.',
+    edits: [
+      {
+        file: 'memory/queue/levels.ts',
+        find: ': levels.take(level, headOf(order));',
+        replace: `: levels.take(level, 'right');`,
+      },
+    ],
+  },
+  {
+    name: 'retry-to-a-lower-level',
+    mistake: 'A retry goes back to a lower priority.',
+    edits: [
+      {
+        file: 'memory/store/stored-queue.ts',
+        find: 'const level = priorityOf(element);',
+        replace: `const isRetried = element.includes('"attempt"') && priorityOf(element) > USUAL_PRIORITY;
+    const level = priorityOf(element) - (isRetried ? 1 : 0);`,
+      },
+    ],
+  },
+  {
+    name: 'stays-in-front',
+    mistake: 'A message that came while nothing waited stays in front of others.',
+    edits: [
+      {
+        file: 'memory/store/stored-queue.ts',
+        find: 'if (first === undefined || level === USUAL_PRIORITY) return;',
+        replace: 'if (first === undefined || level !== Infinity) return;',
+      },
+    ],
+  },
+  {
+    name: 'passes-one-in-front',
+    mistake:
+      'A message that comes back passes one of a higher priority that came while nothing waited.',
+    edits: [
+      {
+        file: 'memory/store/stored-queue.ts',
+        find: 'this.recall(order);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'due-pass-each-other',
+    mistake: 'While higher ones wait, the latest of the messages that are due comes first.',
+    edits: [
+      {
+        file: 'memory/queue/delays.ts',
+        find: 'const isEnd = most > 0 && goesToEnd(queue, order);',
+        replace: 'const isEnd = most > 0 && goesToEnd(queue, order) && most < 0;',
+      },
+    ],
+  },
+  {
+    name: 'rate-of-a-free-key',
+    mistake: 'A message that finds its key free does not count by the rate of the key.',
+    edits: [
+      {
+        file: 'memory/queue/lanes.ts',
+        find: 'if (isTooEarly(queue, key, paceOf(limit))) return false;',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'lane-beside-the-rate',
+    mistake: 'What leaves a lane does not count by the rate of its key.',
+    edits: [
+      {
+        file: 'memory/queue/lanes.ts',
+        find: 'if (isTooEarly(queue, key, pace)) break;',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'rests-for-ever',
+    mistake: 'A key that has waited for its rate does not go on.',
+    edits: [
+      {
+        file: 'memory/queue/lanes.ts',
+        find: 'for (const key of isStill ? [] : over.slice(0, MOST_GOING_ON)) endRest(queue, key);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'forgets-slow-key',
+    mistake: 'A key that was slowed down goes on.',
+    edits: [
+      {
+        file: 'memory/lease/settle.ts',
+        find: 'if (settlement.slowsKey === true) slowKeyDown(queue, element, delayMs);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'slow-key-slows-all',
+    mistake: 'A handler that slows its key down slows its queue down.',
+    edits: [
+      {
+        file: 'memory/lease/settle.ts',
+        find: 'if (settlement.slowsKey === true) slowKeyDown(queue, element, delayMs);',
+        replace: 'if (settlement.slowsKey === true) slowDown(queue, nowMs, delayMs);',
+      },
+    ],
+  },
+  {
+    name: 'end-passes-the-pause',
+    mistake: 'A message that ends lets the next of its key go on although the key is paused.',
+    edits: [
+      {
+        file: 'memory/queue/lanes.ts',
+        find: 'while (out < limit.running && !rests.has(key) && lanes.of(key).length > 0) {',
+        replace: 'while (out < limit.running && lanes.of(key).length > 0) {',
+      },
+    ],
+  },
+  {
+    name: 'new-passes-the-pause',
+    mistake: 'A new message of a paused key gets its turn.',
+    edits: [
+      {
+        file: 'memory/queue/lanes.ts',
+        find: 'if (out >= limit.running || rests.has(key)) return false;',
+        replace: 'if (out >= limit.running) return false;',
+      },
+    ],
+  },
+  {
+    name: 'resume-leaves-the-lane',
+    mistake: 'A key that is resumed leaves its lane asleep.',
+    edits: [
+      {
+        file: 'memory/admin/memory-admin.ts',
+        find: 'else endRest(queue, key);',
+        replace: 'else queue.rests.end(key);',
+      },
+    ],
+  },
+  {
+    name: 'slow-down-ends-the-pause',
+    mistake: 'A handler that slows its key down ends the pause of the key.',
+    edits: [
+      {
+        file: 'memory/store/rests.ts',
+        find: 'if ((this.#rests.get(key)?.untilMs ?? -Infinity) >= untilMs) return false;',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'clock-ends-the-pause',
+    mistake: 'A step of the clock of Redis ends the pause of a key.',
+    edits: [
+      {
+        file: 'memory/store/rests.ts',
+        find: '(untilMs < Infinity && sinceMs > nowMs)',
+        replace: 'sinceMs > nowMs',
+      },
+    ],
+  },
+  {
+    name: 'crash-keeps-key',
+    mistake: 'A message that comes back from a crash takes a second place of its key.',
+    edits: [
+      {
+        file: 'memory/lease/reclaim.ts',
+        find: `import { putBackAll } from '../queue/levels.js';`,
+        replace: `import { putBackAll } from '../queue/levels.js';
+import { keyOf } from '../../core/message/key.js';`,
+      },
+      {
+        file: 'memory/lease/reclaim.ts',
+        find: 'const suspecting = new Suspecting(queue, names);',
+        replace: `const suspecting = new Suspecting(queue, names);
+  for (const element of held) {
+    const { key } = keyOf(element) ?? {};
+    if (key !== undefined) queue.lanes.out.set(key, (queue.lanes.out.get(key) ?? 0) + 1);
+  }`,
+      },
+    ],
+  },
+  {
+    name: 'release-lets-pass',
+    mistake: 'What a consumer hands back lets the next of its key pass.',
+    edits: [
+      {
+        file: 'memory/lease/settle.ts',
+        find: 'if (ENDS.has(settlement.kind)) endStay(queue, held);',
+        replace:
+          "if (ENDS.has(settlement.kind) || settlement.kind === 'release') endStay(queue, held);",
+      },
+    ],
+  },
+  {
+    name: 'redrive-passes',
+    mistake: 'A redriven message does not wait for others of its key.',
+    edits: [
+      {
+        file: 'memory/admin/dead-letters.ts',
+        find: 'enter(queue, ...there.map(({ element }) => Buffer.from(element)));',
+        replace: 'for (const { element } of there) queue.waiting.push(Buffer.from(element));',
+      },
+    ],
+  },
+  {
+    name: 'takes-what-it-reads',
+    mistake: 'What a key reader reads is lost if it dies.',
+    edits: [
+      {
+        file: 'memory/queue/unkeyed.ts',
+        find: `if (queue.unkeyed.at(0)?.equals(element) !== true) break;
+    queue.unkeyed.shift();`,
+        replace: '',
+      },
+      {
+        file: 'memory/queue/unkeyed.ts',
+        find: 'queue.keyReading = { many: elements.length, doubted, crashes, first };',
+        replace: `for (const _ of elements) unkeyed.shift();
+  queue.keyReading = { many: elements.length, doubted, crashes, first };`,
+      },
+    ],
+  },
+  {
+    name: 'trusts-what-was-read',
+    mistake: 'What was read gets its key, without a look at whether it still stands at the head.',
+    edits: [
+      {
+        file: 'memory/queue/unkeyed.ts',
+        find: 'if (queue.unkeyed.at(0)?.equals(element) !== true) break;',
+        replace: 'if (queue.unkeyed.length === 0) break;',
+      },
+    ],
+  },
+  {
+    name: 'no-other-reader',
+    mistake: 'A key reader that died has no successor.',
+    edits: [
+      {
+        file: 'memory/queue/unkeyed.ts',
+        find: `if (hasLease && queue.wakeProcess(processOf(keyReader), 'keys') > 0) return false;`,
+        replace: 'if (hasLease || keyReader !== consumer) return false;',
+      },
+      {
+        file: 'memory/store/stored-queue.ts',
+        find: 'if (this.keyReader === consumer) {',
+        replace: 'if (this.keyReader === consumer && !isDead) {',
+      },
+    ],
+  },
+  {
+    name: 'given-key-passes',
+    mistake: 'An event with a key of its sender passes those that wait for their keys.',
+    edits: [
+      {
+        file: 'memory/queue/lanes.ts',
+        find: 'if (!queue.isKeyed) return enterNow(queue, ...elements);',
+        replace: `const isGiven = elements.every((element) => keyOf(element) !== undefined);
+  if (!queue.isKeyed || isGiven) return enterNow(queue, ...elements);`,
       },
     ],
   },

@@ -84,9 +84,17 @@ function checkCounts(run: CheckedRun, record: MessageRecord, isDead: boolean): v
     run.ledger.violate('counts', `${plan.id} is dead without a cause`);
 }
 
-/** With one place, and nothing that goes wrong: first in, first out. */
+/** With one place, and nothing that goes wrong: first in, first out, within each priority. */
 function checkOrder(run: CheckedRun): void {
   const all = [...run.ledger.messages.values()];
+  for (const level of new Set(all.map(({ plan }) => plan.priority)))
+    checkOrderOf(
+      run,
+      all.filter(({ plan }) => plan.priority === level),
+    );
+}
+
+function checkOrderOf(run: CheckedRun, all: readonly MessageRecord[]): void {
   const inOrder = (
     records: readonly MessageRecord[],
     timeOf: (record: MessageRecord) => number,

@@ -17,7 +17,7 @@ beforeEach(() => {
     () => undefined,
     () => 0,
   );
-  order = new KeyOrder();
+  order = new KeyOrder((id) => (id.startsWith('data') ? 'k' : undefined));
 });
 
 function keyed(id: string): Buffer {
@@ -63,10 +63,27 @@ test('one that comes again goes behind the others', () => {
   expect(order.before('k', 'a')).toEqual(['b']);
 });
 
+test('a message that waits for its key has its place by then', () => {
+  for (const id of ['data1', 'data2']) {
+    queue.unkeyed.push(Buffer.from(encodeElement({ id, sentAtMs: 0 }, '{}')));
+    order.look(queue);
+  }
+  enter(queue, keyed('data2'));
+  queue.unkeyed.pop();
+  order.look(queue);
+  expect(order.before('k', 'data2')).toEqual(['data1']);
+});
+
 test('a delayed message has no place until it is due', () => {
   queue.delayed.add(1, keyed('late'));
   add('a', 'b');
   expect(order.before('k', 'b')).toEqual(['a']);
+  expect(violations()).toEqual([]);
+});
+
+test('a lane without anybody in front is right while its key rests', () => {
+  queue.lanes.add('k', keyed('a'));
+  queue.rests.add('k', { sinceMs: 0, untilMs: Infinity });
   expect(violations()).toEqual([]);
 });
 

@@ -3,7 +3,7 @@ import { keyOf } from '../../../libs/redis-queue-transport/src/core/message/key.
 import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import type { CheckedRun } from './checked-run.js';
 
-interface Keyed {
+export interface Keyed {
   readonly id: string;
   readonly key: string;
   readonly wasOut: boolean;
@@ -22,10 +22,12 @@ function read(element: Buffer): Keyed | undefined {
 }
 
 /** Those of a queue that are in front of their lanes: waiting, held, suspects, or delayed for a retry. */
-function outOf({ waiting, suspects, processing, delayed }: StoredQueue): readonly Keyed[] {
+function outOf(queue: StoredQueue): readonly Keyed[] {
+  const { waiting, levels, suspects, processing, delayed } = queue;
+  const levelled = levels.isInUse ? [...levels.byLevel.values()].flat() : [];
   const again = delayed.all.map(({ element }) => element).filter((it) => read(it)?.wasOut === true);
   const held = [...processing.values()].flat();
-  return [...waiting.slice(), ...suspects.slice(), ...held, ...again].flatMap(
+  return [...waiting.slice(), ...levelled, ...suspects.slice(), ...held, ...again].flatMap(
     (element) => read(element) ?? [],
   );
 }
@@ -34,11 +36,15 @@ function outOf({ waiting, suspects, processing, delayed }: StoredQueue): readonl
 export class KeyOrder {
   readonly #ids = new Map<string, readonly string[]>();
 
-  /** To be called after each command. */
-  look(queue: StoredQueue): void {
+  /** @param dataKeyOf the key that the data of a message says, while it waits for that */
+  constructor(private readonly dataKeyOf: (id: string) => string | undefined) {}
+
+  /** To be called after each command. Returns those that are in front of their lanes. */
+  look(queue: StoredQueue): readonly Keyed[] {
     const now = new Map<string, string[]>();
+    const out = outOf(queue);
     const inLanes = queue.lanes.all.flatMap((element) => read(element) ?? []);
-    for (const { key, id } of [...outOf(queue), ...inLanes]) {
+    for (const { key, id } of [...out, ...inLanes, ...this.#unkeyed(queue)]) {
       const ids = now.get(key);
       if (ids === undefined) now.set(key, [id]);
       else ids.push(id);
@@ -49,6 +55,16 @@ export class KeyOrder {
       const left = known.filter((id) => ids.includes(id));
       this.#ids.set(key, [...left, ...ids.filter((id) => !known.includes(id))]);
     }
+    return out;
+  }
+
+  #unkeyed({ unkeyed }: StoredQueue): readonly Pick<Keyed, 'id' | 'key'>[] {
+    if (unkeyed.length === 0) return [];
+    return unkeyed.slice().flatMap((element) => {
+      const id = idOf(element) ?? '?';
+      const key = read(element)?.key ?? this.dataKeyOf(id);
+      return key === undefined ? [] : [{ id, key }];
+    });
   }
 
   /** Those that came before it and are not settled for good. */
@@ -58,19 +74,23 @@ export class KeyOrder {
   }
 }
 
-/** What is counted of each key is what the lists say, and where messages are in a lane, one is in front of it. */
+/**
+ * What is counted of each key is what the lists say, and where messages are in a lane, one is in front of it, or the key
+ * rests.
+ */
 export function checkKeys({ queues, ledger, scenario }: CheckedRun): void {
   for (const [index, queue] of queues.entries()) {
-    const { lanes } = queue;
+    const { lanes, rests } = queue;
     const out = outOf(queue).map(({ key }) => key);
     for (const key of new Set([...out, ...lanes.out.keys(), ...lanes.byKey.keys()])) {
       const many = out.filter((other) => other === key).length;
       const counted = lanes.out.get(key) ?? 0;
       if (many !== counted)
         ledger.violate('keys', `${many} of ${key} are out, and ${counted} are counted`);
-      const { perKey = 1 } = scenario.queues[index] ?? {};
-      if (many > perKey) ledger.violate('keys', `${many} of ${key} are out, and ${perKey} may be`);
-      if (many === 0 && lanes.of(key).length > 0)
+      const { running = 1 } = scenario.queues[index]?.perKey ?? {};
+      if (many > running)
+        ledger.violate('keys', `${many} of ${key} are out, and ${running} may be`);
+      if (many === 0 && lanes.of(key).length > 0 && !rests.has(key))
         ledger.violate('keys', `nobody is in front of the lane of ${key}`);
     }
   }

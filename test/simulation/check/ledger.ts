@@ -10,6 +10,7 @@ export interface Start {
   readonly atMs: number;
   readonly attempt: number;
   readonly crashes: number;
+  readonly key: string | undefined;
   endedAtMs: number | undefined;
   /** As its consumer learned it. */
   settledAs: string | undefined;

@@ -15,6 +15,7 @@ export function placesIn(queue: StoredQueue): ReadonlyMap<string, readonly strin
   for (const [level, elements] of queue.levels.byLevel)
     for (const element of elements) add(idOf(element), `waiting in level ${level}`);
   for (const element of queue.lanes.all) add(idOf(element), 'in a lane');
+  for (const element of queue.unkeyed.slice()) add(idOf(element), 'waiting for its key');
   for (const element of queue.suspects.slice()) add(idOf(element), 'suspects');
   for (const { element } of queue.delayed.all) add(idOf(element), 'delayed');
   for (const [consumer, held] of queue.processing)

@@ -28,7 +28,7 @@ function wedged(): Scenario {
   const [process] = scenario.processes;
   const [queue] = scenario.queues;
   const when = { sentAtMs: 100, delayMs: undefined, expiresInMs: undefined };
-  const plan = { queue: 'a', key: undefined, ...when };
+  const plan = { queue: 'a', key: undefined, dataKey: undefined, priority: undefined, ...when };
   const sent = { deduplicateMs: undefined, waitForRoomMs: undefined };
   const message = { ...plan, ...sent, sender: scenario.senders[0]! };
   return {
@@ -45,7 +45,9 @@ function wedged(): Scenario {
         maxLength: undefined,
       },
     ],
-    processes: [{ ...process!, consumes: [{ queue: 'a', concurrency: 1, prefetch: 1 }] }],
+    processes: [
+      { ...process!, consumes: [{ queue: 'a', concurrency: 1, prefetch: 1, readsKeys: false }] },
+    ],
     messages: [
       ...Array.from({ length: 10 }, (_, n) => ({ ...message, id: `ok${n}`, steps: [] })),
       { ...message, id: 'hangs', steps: [{ does: 'hang' }] },

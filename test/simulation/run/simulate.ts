@@ -1,5 +1,6 @@
 import { checkEnd } from '../check/check-end.js';
 import { checkKeys } from '../check/key-order.js';
+import { checkLevels } from '../check/level-order.js';
 import { checkPlaces, isAtRest } from '../check/places.js';
 import type { Scenario } from '../scenario/scenario.js';
 import { World } from '../world/world.js';
@@ -34,6 +35,7 @@ export async function simulate(scenario: Scenario, isTold = false): Promise<RunR
     await rest(world, 'after all processes were replaced', false);
     checkPlaces(world);
     checkKeys(world);
+    checkLevels(world);
     checkEnd(world);
   } catch (error) {
     world.ledger.violate('nothing throws', describe(error));

@@ -1,4 +1,5 @@
 import type { QueueLimit } from '../../../libs/redis-queue-transport/src/core/broker/limit.js';
+import type { KeyLimit } from '../../../libs/redis-queue-transport/src/core/broker/per-key.js';
 
 /**
  * What happens in one run, as plain data: it can be printed, and parts of it left out. Together with the seed, from which
@@ -17,6 +18,12 @@ export interface Scenario {
   readonly network: NetworkPlan;
 }
 
+/** Messages are sent, and things go wrong, in this time. */
+export const BUSY_MS = 8_000;
+
+/** Who takes part. */
+export type Among = Pick<Scenario, 'queues' | 'processes' | 'senders'>;
+
 export interface QueuePlan {
   readonly name: string;
   /** It takes the events of this pattern for a group; undefined for a queue of messages. */
@@ -31,8 +38,12 @@ export interface QueuePlan {
   readonly batchSize: number | undefined;
   /** Of all processes together; undefined for none. */
   readonly limit: QueueLimit | undefined;
-  /** How many messages of a key may run at once. */
-  readonly perKey: number;
+  /** What may run, and start in a time, of each key. */
+  readonly perKey: KeyLimit;
+  /** Its handlers tell the keys of events from their data, in those processes that know how. */
+  readonly readsKeys: boolean;
+  /** How long they take to tell one, in ms; 0 for at once. */
+  readonly keyMs: number;
   /** How many messages senders may let wait; undefined for any number. */
   readonly maxLength: number | undefined;
 }
@@ -49,6 +60,8 @@ export interface ConsumerPlan {
   readonly queue: string;
   readonly concurrency: number;
   readonly prefetch: number;
+  /** Knows how to tell keys from data, if its queue needs that. */
+  readonly readsKeys: boolean;
 }
 
 /** What a handler does in one start. */
@@ -56,8 +69,8 @@ export type Step =
   | { readonly does: 'ok'; readonly ms: number }
   | { readonly does: 'fail'; readonly ms: number }
   | { readonly does: 'later'; readonly delayMs: number }
-  /** The whole queue is to wait for that long. */
-  | { readonly does: 'slowDown'; readonly ms: number }
+  /** The whole queue is to wait for that long, or the message's key. */
+  | { readonly does: 'slowDown'; readonly ms: number; readonly of: 'queue' | 'key' }
   | { readonly does: 'reject' }
   /** Never ends. */
   | { readonly does: 'hang' }
@@ -72,6 +85,10 @@ export interface MessagePlan {
   readonly sender: string;
   /** Messages of one key are handled one after the other. */
   readonly key: string | undefined;
+  /** What its data says. It becomes the key if the sender gives none and handlers read keys. */
+  readonly dataKey: string | undefined;
+  /** From 0 to 9; undefined for the usual one. */
+  readonly priority: number | undefined;
   readonly sentAtMs: number;
   readonly delayMs: number | undefined;
   readonly expiresInMs: number | undefined;
@@ -86,7 +103,7 @@ export interface MessagePlan {
 /** There are two, so that they can do the same at once. */
 export type Administrators = 0 | 1;
 
-export type CutFrom = 'now' | 'next call' | 'next wait';
+export type CutFrom = 'now' | 'next call' | 'next wait' | 'next reading';
 
 /** What becomes of commands that were sent, and not executed, when a link was cut. */
 export type Fate = 'never' | 'late';
@@ -112,6 +129,12 @@ export type Act = { readonly atMs: number } & (
   | {
       readonly act: 'pause' | 'resume' | 'redrive';
       readonly queue: string;
+      readonly by: Administrators;
+    }
+  | {
+      readonly act: 'pauseKey' | 'resumeKey';
+      readonly queue: string;
+      readonly key: string;
       readonly by: Administrators;
     }
 );

@@ -9,12 +9,22 @@ import type { SimulatedProcess } from './simulated-process.js';
 
 const ALL = { from: undefined, offset: 0, count: 1_000, isNewestFirst: false };
 
-/** A tool that pauses queues and redrives dead letters. */
+interface KeyPause {
+  readonly queue: string;
+  readonly key: string;
+  readonly isPaused: boolean;
+}
+
+/** A tool that pauses queues and keys, and redrives dead letters. */
 export class Administrator {
+  readonly name: string;
   readonly #broker: AdminBroker;
   readonly #redriver: Redriver;
+  /** What was asked for and not executed, in order, which its link keeps. */
+  readonly #keyPauses: KeyPause[] = [];
 
-  constructor({ link, runtime }: SimulatedProcess, store: Store) {
+  constructor({ link, name, runtime }: SimulatedProcess, store: Store) {
+    this.name = name;
     this.#broker = new MemoryAdmin(store, PREFIX, new Contact(store, link, runtime));
     this.#redriver = new Redriver(this.#broker, {}, runtime);
   }
@@ -25,6 +35,24 @@ export class Administrator {
 
   resume(queue: string): Promise<void> {
     return this.#broker.setPaused(queue, false);
+  }
+
+  pauseKey(queue: string, key: string): Promise<void> {
+    return this.#setKeyPaused({ queue, key, isPaused: true });
+  }
+
+  resumeKey(queue: string, key: string): Promise<void> {
+    return this.#setKeyPaused({ queue, key, isPaused: false });
+  }
+
+  #setKeyPaused(pause: KeyPause): Promise<void> {
+    this.#keyPauses.push(pause);
+    return this.#broker.setKeyPaused(pause.queue, pause.key, pause.isPaused);
+  }
+
+  /** The next one is executed: returns what it is. */
+  nextKeyPause(): KeyPause | undefined {
+    return this.#keyPauses.shift();
   }
 
   /** Returns the ids of what was redriven. */

@@ -1,5 +1,8 @@
 import { Consumer } from '../../../libs/redis-queue-transport/src/core/consumer/consumer.js';
-import type { ConsumerBroker } from '../../../libs/redis-queue-transport/src/core/consumer/consumer-parts.js';
+import type {
+  ConsumerBroker,
+  ConsumerOptions,
+} from '../../../libs/redis-queue-transport/src/core/consumer/consumer-parts.js';
 import { type TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer/trial.js';
 import type { Lease } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
@@ -7,7 +10,7 @@ import { DeliveryRunner } from '../../../libs/redis-queue-transport/src/core/del
 import { isExpired } from '../../../libs/redis-queue-transport/src/core/delivery/intake.js';
 import type { HeldBounds } from '../../../libs/redis-queue-transport/src/core/held/held.js';
 import type { RedisQueueObserver } from '../../../libs/redis-queue-transport/src/core/lifecycle/observer.js';
-import { PER_KEY } from '../../../libs/redis-queue-transport/src/core/broker/per-key.js';
+import { perKeyTerms } from '../../../libs/redis-queue-transport/src/core/broker/per-key.js';
 import { MessageIds } from '../../../libs/redis-queue-transport/src/core/message/message-id.js';
 import type { Start } from '../check/ledger.js';
 import { Limits } from '../check/limits.js';
@@ -22,6 +25,8 @@ const AGAIN_MS = 500;
 
 /** What the consumers of a process tell the books. */
 export interface ConsumerWatch {
+  /** It has learnt that it has a lease. */
+  joined(consumer: string): void;
   /** An exchange that was asked for at that time was answered, and not by `leaseLost`. */
   exchanged(consumer: string, askedAtMs: number): void;
   began(process: string, consumer: string, delivery: Delivery): { start: Start; step: Step };
@@ -30,10 +35,16 @@ export interface ConsumerWatch {
   killed(process: string): void;
   settled(process: string, id: string | undefined, as: string): void;
   skipped(id: string | undefined, why: string): void;
+  /** It has learnt that a handler of its own wants the queue to be slowed down. */
+  asksToSlow(process: string, queue: string, ms: number): void;
+  /** It has heard that the queue was slowed down. */
+  heardSlowed(process: string, queue: string): void;
   leaseLost(process: string, consumer: string): void;
   handedBack(process: string, queue: string): void;
   /** It runs or holds more than it may. */
   exceeded(process: string, what: string): void;
+  /** The key that the data of a message says. */
+  dataKeyOf(id: string): string | undefined;
   tell(line: string): void;
   violate(rule: string, what: string): void;
 }
@@ -86,7 +97,7 @@ export class QueueConsumer {
 
   async #noteTerms(): Promise<void> {
     const { maxLength = 'none', name, perKey } = this.plan;
-    const terms = { maxLength: String(maxLength), [PER_KEY.running]: String(perKey) };
+    const terms = { maxLength: String(maxLength), ...perKeyTerms(perKey) };
     for (let isNoted = false; !isNoted && !this.#isStopping;) {
       const noted = this.process.broker.noteTerms(name, terms);
       isNoted = await noted.then(
@@ -107,8 +118,8 @@ export class QueueConsumer {
 
   #newConsumer(): Consumer {
     const { name, runtime, broker } = this.process;
-    const { plan } = this;
-    const options = {
+    const { plan, watch } = this;
+    const options: ConsumerOptions = {
       queue: plan.name,
       ...this.#bounds,
       leaseMs: plan.leaseMs,
@@ -117,16 +128,40 @@ export class QueueConsumer {
       maxCrashes: plan.maxCrashes,
       onceMs: plan.onceMs,
       limit: plan.limit,
-      subscription: plan.eventsOf === undefined ? undefined : {},
+      ...this.#eventTerms(),
     };
     const watched: ConsumerBroker = {
-      join: async (...terms) => this.#watched(await broker.join(...terms)),
+      join: async (queue, terms, onWake) =>
+        this.#watched(
+          await broker.join(queue, terms, (news) => {
+            if (news === 'slowed') watch.heardSlowed(name, queue);
+            onWake(news);
+          }),
+        ),
       nowMs: () => broker.nowMs(),
       isReplyList: (list) => broker.isReplyList(list),
     };
     const ids = new MessageIds(runtime);
     const about = [options, ids, this.#runner(), this.#observer(name), this.turn] as const;
     return new Consumer(watched, ...about, runtime);
+  }
+
+  /** For the events of a group. */
+  #eventTerms(): Pick<ConsumerOptions, 'subscription' | 'keyOf'> {
+    const { plan, places, watch } = this;
+    if (plan.eventsOf === undefined) return {};
+    if (!plan.readsKeys || !places.readsKeys) return { subscription: {} };
+    return {
+      subscription: { readsKeys: true },
+      keyOf: ({ id = '?' }) => (plan.keyMs === 0 ? watch.dataKeyOf(id) : this.#keyInTime(id)),
+    };
+  }
+
+  #keyInTime(id: string): Promise<string | undefined> {
+    const { plan, process, watch } = this;
+    return new Promise((resolve) =>
+      process.runtime.setTimeout(() => resolve(watch.dataKeyOf(id)), plan.keyMs),
+    );
   }
 
   #runner(): DeliveryRunner {
@@ -168,6 +203,7 @@ export class QueueConsumer {
   #watched(lease: Lease): Lease {
     const { consumer } = lease;
     this.#lease = consumer;
+    this.watch.joined(consumer);
     this.#limits.joined();
     const exchange = lease.exchange.bind(lease);
     lease.exchange = async (...asked) => {
@@ -176,6 +212,8 @@ export class QueueConsumer {
       const answer = await exchange(...asked);
       if (answer === 'leaseLost') return answer;
       this.watch.exchanged(consumer, askedAtMs);
+      if (answer.limited?.isSlowed === true)
+        this.watch.heardSlowed(this.process.name, this.plan.name);
       this.#vain.exchanged(askedAtMs, asked[0].length + answer.taken.length);
       // A suspect comes on top of what its consumer is about to hand back.
       if (asked[2] !== 'next') this.#limits.took(answer.taken);
@@ -198,6 +236,9 @@ export class QueueConsumer {
     return {
       settled: ({ id }, as) => watch.settled(process, id, as),
       skipped: ({ id }, why) => watch.skipped(id, why),
+      postponed: ({ queue }, { delayMs, slowsQueue }) => {
+        if (slowsQueue === true) watch.asksToSlow(process, queue, delayMs);
+      },
       leaseLost: () => watch.leaseLost(process, this.#lease ?? '?'),
       handedBack: ({ queue }) => watch.handedBack(process, queue),
       trialBegan: () => watch.tell(`${process} begins a trial`),

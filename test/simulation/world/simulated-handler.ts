@@ -58,7 +58,11 @@ export class SimulatedHandler implements DeliveryHandler {
       case 'later':
         return { kind: 'retryLater', delayMs: step.delayMs };
       case 'slowDown':
-        return { kind: 'retryLater', delayMs: step.ms, slowsQueue: true };
+        return {
+          kind: 'retryLater',
+          delayMs: step.ms,
+          ...(step.of === 'queue' ? { slowsQueue: true } : { slowsKey: true }),
+        };
       case 'reject':
         return { kind: 'reject', error: new Error('as planned') };
       case 'hang':

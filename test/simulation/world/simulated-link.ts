@@ -13,6 +13,9 @@ import type { ProcessRuntime } from '../time/process-runtime.js';
 import { BlockedCall } from './blocked-call.js';
 import type { Network } from './network.js';
 
+/** What a consumer asks the store for that reads keys. */
+const READS_KEYS = 'read keys from data';
+
 /** What a link reaches: the machine on which the store is. */
 export interface StoreMachine {
   readonly runtime: ProcessRuntime;
@@ -20,6 +23,8 @@ export interface StoreMachine {
   execute<T>(process: string, action: string, how: 'now' | 'late', command: () => T): T;
   /** A process begins to block. */
   blocks(process: string, action: string, how: 'now' | 'late'): void;
+  /** From now on, nothing of a process goes through for so long. */
+  cuts(process: string, ms: number): void;
 }
 
 interface SentCall {
@@ -112,6 +117,7 @@ export class SimulatedLink implements Link {
         if (!call.isExecuted && !call.isOver && !this.#isSilent) call.execute(false);
       });
       this.#sentNow('next call');
+      if (action === READS_KEYS) this.#sentNow('next reading');
     });
   }
 
@@ -220,6 +226,7 @@ export class SimulatedLink implements Link {
     }
     this.#fate = cut;
     this.#isSilent = true;
+    this.machine.cuts(this.process, cut.silentMs + cut.ms);
     const now = this.machine.runtime.localMs;
     this.runtime.post(now + cut.silentMs, () => {
       this.#isCut = true;

@@ -7,12 +7,17 @@ import {
 import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
 import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer/trial.js';
+import type { ExchangeAnswer } from '../../../libs/redis-queue-transport/src/memory/lease/exchange.js';
 import { Store } from '../../../libs/redis-queue-transport/src/memory/store/store.js';
 import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import type { CheckedRun } from '../check/checked-run.js';
-import { KeyOrder, checkKeys } from '../check/key-order.js';
+import { checkKeys } from '../check/key-order.js';
+import { checkLevels } from '../check/level-order.js';
 import { checkPlaces } from '../check/places.js';
-import { QueueLimits, lengthOf } from '../check/queue-limits.js';
+import { lengthOf } from '../check/queue-limits.js';
+import { QueueWatch } from '../check/queue-watch.js';
+import { StartRules } from '../check/start-rules.js';
+import type { StartingRun } from '../check/start-rules.js';
 import { Ledger } from '../check/ledger.js';
 import type { MessageRecord, Start } from '../check/ledger.js';
 import { GROUP } from '../scenario/make-scenario.js';
@@ -41,8 +46,11 @@ const RIGHT_CLOCKS = { rate: 1, wallAheadMs: 0 };
 /** For so long after a trouble, a consumer may still lose its lease by it: the longest lease, and some time to try again. */
 const TROUBLED_FOR_MS = 5_000;
 
-/** The longest time between two waits of a consumer. */
-const UNTIL_NEXT_WAIT_MS = 1_000;
+/** A handler may compute for so long without being a trouble: news waits meanwhile. */
+const NEWS_SLACK_MS = 150;
+
+/** What an administrator asks the store for. */
+const PAUSES_A_KEY = 'pause or resume a key';
 
 interface Running {
   readonly process: SimulatedProcess;
@@ -51,7 +59,7 @@ interface Running {
 }
 
 /** One store, and the processes that send, consume and administer, in the time of one run. */
-export class World implements StoreMachine, ConsumerWatch, CheckedRun {
+export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingRun {
   readonly time = new VirtualTime();
   readonly runtime: ProcessRuntime;
   readonly store: Store;
@@ -61,10 +69,11 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   /** When each consumer was seen to have lost its lease to others. */
   readonly #fencedAtMs = new Map<string, number>();
   readonly #members = new Set<string>();
-  /** By queue, if any message has a key. */
-  readonly #keyOrders: ReadonlyMap<string, KeyOrder>;
-  /** By queue, of those that have any limit. */
-  readonly #limits: ReadonlyMap<string, QueueLimits>;
+  /** Those that know of their lease: the answer to a join can be lost, and its lease then ends. */
+  readonly #joined = new Set<string>();
+  /** By queue. */
+  readonly #watches: ReadonlyMap<string, QueueWatch>;
+  readonly #rules = new StartRules(this);
   readonly #chance: Random;
   readonly #senders: ReadonlyMap<string, Sender>;
   readonly #administrators: readonly [Administrator, Administrator];
@@ -82,12 +91,8 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   ) {
     this.#chance = new Random(scenario.seed);
     this.ledger = new Ledger(scenario.messages, isTold);
-    const keyed = scenario.messages.filter(({ key }) => key !== undefined);
-    this.#keyOrders = new Map(keyed.map(({ queue }) => [queue, new KeyOrder()]));
-    this.#limits = new Map(
-      scenario.queues
-        .filter((queue) => hasLimits(queue, scenario))
-        .map((queue) => [queue.name, new QueueLimits(queue, this)]),
+    this.#watches = new Map(
+      scenario.queues.map((queue) => [queue.name, new QueueWatch(queue, scenario.messages, this)]),
     );
     this.runtime = this.#runtimeOf('redis', RIGHT_CLOCKS);
     this.store = new Store(this.runtime);
@@ -127,6 +132,8 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     // What was delayed while the clock was ahead would be due much later.
     this.#setRedisClock(this.#mostAheadMs - this.#redisAheadMs);
     for (const { name } of this.scenario.queues) void this.#administrators[0].resume(name);
+    for (const act of this.scenario.acts)
+      if (act.act === 'pauseKey') void this.#administrators[0].resumeKey(act.queue, act.key);
     for (const plan of this.scenario.processes) if (!this.#isUp(plan.name)) this.#start(plan);
   }
 
@@ -139,6 +146,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
       queue: name,
       concurrency: 4,
       prefetch: 4,
+      readsKeys: true,
     }));
     this.#start({ name: 'last', startsAtMs: 0, ...RIGHT_CLOCKS, consumes });
   }
@@ -195,6 +203,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     this.tell(`* ${JSON.stringify(what)}`);
     checkPlaces(this);
     checkKeys(this);
+    checkLevels(this);
     switch (act.act) {
       case 'kill':
         return this.#kill(act.process);
@@ -213,7 +222,6 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
       case 'stop':
         return this.#stop(act.process, act.deadlineMs);
       case 'cut':
-        this.#trouble(act.process, act.silentMs + act.ms + UNTIL_NEXT_WAIT_MS);
         return this.#linkOf(act.process)?.cut(act);
       case 'setRedisClock':
         return this.#setRedisClock(act.ms);
@@ -224,6 +232,10 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
         return void this.#administrators[act.by].pause(act.queue);
       case 'resume':
         return void this.#administrators[act.by].resume(act.queue);
+      case 'pauseKey':
+        return void this.#administrators[act.by].pauseKey(act.queue, act.key);
+      case 'resumeKey':
+        return void this.#administrators[act.by].resumeKey(act.queue, act.key);
       case 'redrive':
         return void this.#redrive(this.#administrators[act.by], act.queue);
     }
@@ -244,7 +256,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     this.#redisAheadMs += ms;
     this.#mostAheadMs = Math.max(this.#mostAheadMs, this.#redisAheadMs);
     this.store.clock.advance(ms);
-    for (const limits of this.#limits.values()) limits.clockWasSet();
+    for (const watch of this.#watches.values()) watch.clockWasSet();
   }
 
   #kill(name: string): void {
@@ -273,8 +285,9 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     const nowMs = broker.nowMs();
     const expiresAtMs = plan.expiresInMs === undefined ? undefined : nowMs + plan.expiresInMs;
     const pattern = this.#plannedQueue(plan.queue)?.eventsOf;
-    const { id, key } = plan;
-    const element = encodeElement({ id, key, sentAtMs: nowMs, pattern, expiresAtMs }, '{}');
+    const { id, key, priority } = plan;
+    const envelope = { id, key, priority, sentAtMs: nowMs, pattern, expiresAtMs };
+    const element = encodeElement(envelope, '{}');
     const dueMs = plan.delayMs === undefined ? undefined : nowMs + plan.delayMs;
     const { deduplicateMs } = plan;
     const send = async (): Promise<MessageRecord['sent']> =>
@@ -311,15 +324,34 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     const delayed = paused.map((queue) => queue.delayed.length);
     const lengths = this.#senders.has(process) ? this.#lengths() : undefined;
     const value = command();
-    for (const [name, order] of this.#keyOrders) order.look(this.queue(name));
-    this.#lookAtLimits();
+    this.#lookAfter(process, action, value);
     for (const [name, length] of lengths ?? [])
-      this.#limits.get(name)?.checkBound(length, this.queue(name));
+      this.#watches.get(name)?.checkBound(length, this.queue(name));
     paused.forEach((queue, index) => {
       if (queue.isPaused && queue.delayed.length < (delayed[index] ?? 0))
         this.ledger.violate('order', 'due messages were released while their queue was paused');
     });
     return value;
+  }
+
+  #lookAfter(process: string, action: string, value: unknown): void {
+    if (action === PAUSES_A_KEY) this.#noteKeyPause(process);
+    if (isExchange(value) && value.suspects !== 'mine') this.#noteTaken(value.taken);
+    const redisNowMs = this.store.clock.nowMs();
+    for (const [name, watch] of this.#watches)
+      watch.look(this.queue(name), this.time.now, redisNowMs);
+  }
+
+  #noteKeyPause(administrator: string): void {
+    const by = this.#administrators.find(({ name }) => name === administrator);
+    const { queue = '', key = '', isPaused = false } = by?.nextKeyPause() ?? {};
+    this.#watches.get(queue)?.setKeyPaused(key, isPaused);
+  }
+
+  #noteTaken(taken: readonly Buffer[]): void {
+    const [first] = taken;
+    const { queue } = this.ledger.of(first && idOf(first))?.plan ?? {};
+    if (queue !== undefined) this.#watches.get(queue)?.took(this.queue(queue), taken);
   }
 
   blocks(process: string, action: string, how: 'now' | 'late'): void {
@@ -330,18 +362,37 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     });
   }
 
+  cuts(process: string, ms: number): void {
+    this.#trouble(planOf(process), ms);
+  }
+
   #lengths(): [string, number][] {
-    return [...this.#limits.keys()].map((name) => [name, lengthOf(this.queue(name))]);
+    return [...this.#watches].flatMap(([name, { hasLimits }]): [string, number][] =>
+      hasLimits ? [[name, lengthOf(this.queue(name))]] : [],
+    );
   }
 
   #lookAtLimits(): void {
-    for (const [name, limits] of this.#limits)
-      limits.look(this.queue(name), this.time.now, this.store.clock.nowMs());
+    const redisNowMs = this.store.clock.nowMs();
+    for (const [name, watch] of this.#watches)
+      watch.lookAtLimits(this.queue(name), this.time.now, redisNowMs);
   }
 
-  hasAskedToSlow(id: string): boolean {
-    const { plan, starts } = this.ledger.of(id) ?? {};
-    return starts !== undefined && plan?.steps[starts.length - 1]?.does === 'slowDown';
+  hasAskedToSlow(id: string, what: 'queue' | 'key'): boolean {
+    const { plan, starts = [] } = this.ledger.of(id) ?? {};
+    const step = plan?.steps[starts.length - 1];
+    return step?.does === 'slowDown' && step.of === what;
+  }
+
+  get newsMs(): number {
+    return this.scenario.network.slowMs + NEWS_SLACK_MS;
+  }
+
+  dataKeyOf(id: string): string | undefined {
+    const { dataKey, queue } = this.ledger.of(id)?.plan ?? {};
+    return queue !== undefined && this.#plannedQueue(queue)?.readsKeys === true
+      ? dataKey
+      : undefined;
   }
 
   #noteFenced(): void {
@@ -355,6 +406,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
 
   #noteOneFenced(consumer: string): void {
     this.#fencedAtMs.set(consumer, this.time.now);
+    if (!this.#joined.has(consumer)) return;
     for (const [name, { process, isStopping }] of this.#running) {
       if (!consumer.startsWith(`${process.name}-`) || process.runtime.isDead || isStopping)
         continue;
@@ -371,7 +423,19 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     return this.#fencedAtMs.get(consumer);
   }
 
+  watchOf(queue: string): QueueWatch | undefined {
+    return this.#watches.get(queue);
+  }
+
+  isTroubled(process: string): boolean {
+    return (this.#troubledUntil.get(planOf(process)) ?? 0) > this.time.now;
+  }
+
   // What consumers tell.
+
+  joined(consumer: string): void {
+    this.#joined.add(consumer);
+  }
 
   exchanged(consumer: string, askedAtMs: number): void {
     const fencedAt = this.#fencedAtMs.get(consumer);
@@ -389,6 +453,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
       atMs,
       attempt: delivery.attempt,
       crashes: delivery.envelope.crashes,
+      key: delivery.envelope.key,
       endedAtMs: undefined,
       settledAs: undefined,
       end: undefined,
@@ -401,70 +466,13 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
       this.ledger.violate('nothing from nowhere', `a handler started ${delivery.id}`);
       return { start, step: OK };
     }
-    this.#checkKey(record, delivery.queue);
-    this.#checkLimits(record, process, atMs);
+    this.#rules.check(record, delivery);
+    this.#rules.checkNow(start, delivery, this.time.now, this.store.clock.nowMs());
     const step = this.#isLast ? OK : (record.plan.steps[record.starts.length] ?? OK);
     record.starts.push(start);
     this.tell(`${process} begins ${delivery.id} (attempt ${delivery.attempt}): ${step.does}`);
-    this.time.at(atMs, () => this.#checkStart(start, delivery));
+    this.time.at(atMs, () => this.#rules.checkLease(start, delivery));
     return { start, step };
-  }
-
-  /** As many run of its queue as may, this one included, but for those that are handled without a lease. */
-  #checkLimits({ plan: { id, queue } }: MessageRecord, process: string, atMs: number): void {
-    const { limit } = this.#plannedQueue(queue) ?? {};
-    const others = (): number =>
-      [...this.ledger.messages.values()].filter(
-        (other) => other.plan.id !== id && other.plan.queue === queue && this.#isHandled(other),
-      ).length;
-    if (limit?.running !== undefined && others() >= limit.running)
-      this.violate('limit', `${id} began beside ${others()} others of ${queue}`);
-    const name = process.replace(/\.\d+$/, '');
-    const isTroubled = (this.#troubledUntil.get(name) ?? 0) > this.time.now;
-    // A process that computes is ahead of the others.
-    if (isTroubled || atMs > this.time.now) return;
-    this.#limits.get(queue)?.began(id, this.time.now, this.store.clock.nowMs());
-  }
-
-  /** No earlier message of its key is left, and none is being handled, unless it is handled without a lease. */
-  #checkKey({ plan }: MessageRecord, queue: string): void {
-    const { id, key } = plan;
-    if (key === undefined) return;
-    const before = this.#keyOrders.get(queue)?.before(key, id) ?? [];
-    const perKey = this.#plannedQueue(queue)?.perKey ?? 1;
-    // Where several may run, they have no order.
-    if (before.length > 0 && perKey === 1)
-      this.violate('order of a key', `${id} began before ${before.join(', ')} was settled`);
-    const others = [...this.ledger.messages.values()].filter(
-      (other) =>
-        other.plan.id !== id &&
-        other.plan.key === key &&
-        other.plan.queue === queue &&
-        this.#isHandled(other),
-    );
-    if (others.length >= perKey)
-      this.violate('order of a key', `${id} began while ${idsOf(others)} was handled`);
-  }
-
-  /** By a handler that counts, as far as is known: one that has timed out may go on. */
-  #isHandled({ plan, starts }: MessageRecord): boolean {
-    const last = starts.at(-1);
-    if (last === undefined || last.end !== undefined || last.gone !== undefined) return false;
-    const mayTimeOut = this.#plannedQueue(plan.queue)?.timeoutMs !== undefined;
-    return !mayTimeOut && !this.#fencedAtMs.has(last.consumer);
-  }
-
-  /** The store must not have given the message to others by then. */
-  #checkStart(start: Start, delivery: Delivery): void {
-    const fencedAt = this.#fencedAtMs.get(start.consumer);
-    const queue = this.scenario.queues.find(({ name }) => name === delivery.queue);
-    const slackMs = 5 + (queue?.leaseMs ?? 0) / 100;
-    if (fencedAt === undefined || start.atMs <= fencedAt + slackMs) return;
-    const lateMs = Math.round(start.atMs - fencedAt);
-    this.ledger.violate(
-      'no start on a lost lease',
-      `${start.consumer} began ${delivery.id} ${lateMs} ms after others had taken its messages`,
-    );
   }
 
   ended(delivery: Delivery, start: Start, end: Start['end']): void {
@@ -477,7 +485,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
 
   /** A renewal may be late by that. */
   computed(process: string, ms: number): void {
-    if (ms >= 150) this.#trouble(process.replace(/\.\d+$/, ''), ms);
+    if (ms >= 150) this.#trouble(planOf(process), ms);
   }
 
   killed(process: string): void {
@@ -517,6 +525,19 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
     if (runtime?.isDead === false) this.ledger.violate('limits', `in ${process}, ${what}`);
   }
 
+  asksToSlow(process: string, queue: string, ms: number): void {
+    const untilMs = this.store.clock.nowMs() + ms;
+    this.#watches.get(queue)?.slowDowns?.asked(process, untilMs);
+  }
+
+  heardSlowed(process: string, queue: string): void {
+    this.#watches.get(queue)?.slowDowns?.heard(process);
+    const hasAsked = ({ plan, starts }: MessageRecord): boolean =>
+      plan.queue === queue && plan.steps.slice(0, starts.length).some(slowsQueue);
+    if (![...this.ledger.messages.values()].some(hasAsked))
+      this.violate('slowed down', `${queue} was, and no handler has asked for that`);
+  }
+
   /** The process of this whole name, if it is the last one of its plan. */
   #named(process: string): Running | undefined {
     return [...this.#running.values()].find(({ process: { name } }) => name === process);
@@ -542,14 +563,17 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun {
   }
 }
 
-function idsOf(records: readonly MessageRecord[]): string {
-  return records.map(({ plan }) => plan.id).join(', ');
+/** The planned name of a process: its own has a number behind it. */
+function planOf(process: string): string {
+  return process.replace(/\.\d+$/, '');
 }
 
-function hasLimits({ limit, maxLength, name }: QueuePlan, { messages }: Scenario): boolean {
-  const slows = ({ queue, steps }: MessagePlan): boolean =>
-    queue === name && steps.some(({ does }) => does === 'slowDown');
-  return limit !== undefined || maxLength !== undefined || messages.some(slows);
+function isExchange(value: unknown): value is ExchangeAnswer {
+  return typeof value === 'object' && value !== null && 'taken' in value;
+}
+
+function slowsQueue(step: Step): boolean {
+  return step.does === 'slowDown' && step.of === 'queue';
 }
 
 /** An event that was published before its group was known is held by nobody. */

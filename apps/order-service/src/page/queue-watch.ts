@@ -16,9 +16,9 @@ export class QueueWatch {
   async queues(): Promise<QueueRow[]> {
     const { queues } = await this.admin.overview();
     return queues.map(
-      ({ queue, waiting, inLanes, suspects, processing, delayed, dead, consumers }) => ({
+      ({ queue, waiting, inLanes, unkeyed, suspects, processing, delayed, dead, consumers }) => ({
         queue,
-        waiting: waiting + inLanes + suspects,
+        waiting: waiting + inLanes + unkeyed + suspects,
         processing,
         delayed,
         dead,

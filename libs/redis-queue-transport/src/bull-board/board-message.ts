@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { QueueJob, QueueJobJson } from '@bull-board/api/typings/app';
+import { USUAL_PRIORITY } from '../core/message/priority.js';
 import type {
   DeadLetterEntry,
   DelayedMessage,
@@ -14,7 +15,7 @@ import { shownData } from './shown-data.js';
 
 /** A message, and the list that it was found in. */
 export type MessageInState =
-  | { readonly state: 'waiting'; readonly message: QueuedMessage }
+  | { readonly state: 'waiting' | 'prioritized'; readonly message: QueuedMessage }
   | { readonly state: 'active'; readonly message: HeldMessage }
   | { readonly state: 'delayed'; readonly message: DelayedMessage }
   | { readonly state: 'failed'; readonly message: DeadLetterEntry };
@@ -122,7 +123,7 @@ export class BoardMessage implements QueueJob {
   #options(): { readonly delay?: number } {
     const { found, place } = this;
     const { message } = found;
-    const { id, attempt, crashes, expiresAt } = message;
+    const { id, attempt, crashes, expiresAt, priority } = message;
     const about = {
       ...(id === undefined || id === this.id ? {} : { id }),
       attempt,
@@ -134,6 +135,7 @@ export class BoardMessage implements QueueJob {
     const delay = found.state === 'delayed' ? delayOf(found.message) : undefined;
     return {
       ...(delay === undefined ? {} : { delay }),
+      ...(priority === USUAL_PRIORITY ? {} : { priority }),
       headers: place.showsPayloads ? message.headers : HIDDEN,
       about,
     } as { readonly delay?: number }; // bull-board passes the rest on to the browser
@@ -158,7 +160,10 @@ export class BoardMessage implements QueueJob {
 export function inState(found: FoundMessage): MessageInState {
   switch (found.place) {
     case 'waiting':
-      return { state: 'waiting', message: found };
+      return {
+        state: found.priority === USUAL_PRIORITY ? 'waiting' : 'prioritized',
+        message: found,
+      };
     case 'delayed':
       return { state: 'delayed', message: found };
     case 'held':

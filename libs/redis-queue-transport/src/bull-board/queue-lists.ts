@@ -1,11 +1,12 @@
 import { heldBack } from './held-back.js';
+import { USUAL_PRIORITY } from '../core/message/priority.js';
 import { RedisRefusedError } from '../index.js';
 import type { QueueLengths, QueuedMessage, RedisQueueAdmin } from '../index.js';
 import { DIGEST, idOrDigest, inState } from './board-message.js';
 import type { MessageInState } from './board-message.js';
 
 /** The lists of a queue, in the order in which a board shows them. */
-export const STATES = ['active', 'waiting', 'delayed', 'failed'] as const;
+export const STATES = ['active', 'waiting', 'prioritized', 'delayed', 'failed'] as const;
 
 export type State = (typeof STATES)[number];
 
@@ -22,6 +23,7 @@ const NOTHING: QueueLengths = {
   waiting: 0,
   byPriority: {},
   inLanes: 0,
+  unkeyed: 0,
   suspects: 0,
   processing: 0,
   delayed: 0,
@@ -40,6 +42,13 @@ const NOTHING: QueueLengths = {
   slowedMs: 0,
   rateWaitMs: 0,
 };
+
+/** Which part of a list to read. */
+interface ListPage {
+  readonly offset: number;
+  readonly limit: number;
+  readonly withLarge: boolean;
+}
 
 /** The messages of a queue by the states that a board knows. */
 export class QueueLists {
@@ -97,6 +106,8 @@ export class QueueLists {
         return (await this.admin.held(this.queue, page)).map((message) => ({ state, message }));
       case 'waiting':
         return (await this.#waiting(page)).map((message) => ({ state, message }));
+      case 'prioritized':
+        return (await this.#prioritized(page)).map((message) => ({ state, message }));
       case 'delayed':
         return (await this.admin.delayed(this.queue, page)).map((message) => ({
           state,
@@ -109,23 +120,45 @@ export class QueueLists {
     }
   }
 
-  /** Suspects come first. */
-  async #waiting({
-    offset,
-    limit,
-    ...reading
-  }: {
-    readonly offset: number;
-    readonly limit: number;
-    readonly withLarge: boolean;
-  }): Promise<readonly QueuedMessage[]> {
-    const { suspects: count } = await this.lengths();
-    const suspects =
-      offset < count ? await this.admin.suspects(this.queue, { offset, limit, ...reading }) : [];
-    const left = limit - suspects.length;
-    if (left === 0) return suspects;
-    const page = { offset: Math.max(0, offset - count), limit: left, ...reading };
-    return [...suspects, ...(await this.admin.peek(this.queue, page))];
+  /** Suspects, then what consumers may take, then what is in lanes. */
+  async #waiting(page: ListPage): Promise<readonly QueuedMessage[]> {
+    const lengths = await this.lengths();
+    const { higher, usual } = byPriority(lengths);
+    return pageOf(page, [
+      { length: lengths.suspects, read: (part) => this.admin.suspects(this.queue, part) },
+      { length: usual, read: (part) => this.#peek(part, higher, true) },
+      { length: lengths.inLanes, read: (part) => this.#inLanes(part) },
+    ]);
+  }
+
+  /** In the order in which they are taken. */
+  async #prioritized(page: ListPage): Promise<readonly QueuedMessage[]> {
+    const { higher, usual, lower } = byPriority(await this.lengths());
+    return pageOf(page, [
+      { length: higher, read: (part) => this.#peek(part, 0, false) },
+      { length: lower, read: (part) => this.#peek(part, higher + usual, false) },
+    ]);
+  }
+
+  /** What is taken behind the first `passed`. Some may have gone since they were counted, so others can be there. */
+  async #peek(
+    { offset, ...page }: ListPage,
+    passed: number,
+    isUsual: boolean,
+  ): Promise<readonly QueuedMessage[]> {
+    const messages = await this.admin.peek(this.queue, { ...page, offset: passed + offset });
+    return messages.filter(({ priority }) => (priority === USUAL_PRIORITY) === isUsual);
+  }
+
+  /** Lane by lane, the longest first. */
+  async #inLanes({ offset, limit, withLarge }: ListPage): Promise<readonly QueuedMessage[]> {
+    // Each of them has a message, so no more are needed.
+    const lanes = await this.admin.lanes(this.queue, { limit: offset + limit });
+    const parts = lanes.map(({ key, waiting }) => ({
+      length: waiting,
+      read: (part: ListPage) => this.admin.peek(this.queue, { ...part, key }),
+    }));
+    return pageOf({ offset, limit, withLarge }, parts);
   }
 
   async find(id: string): Promise<MessageInState | undefined> {
@@ -156,4 +189,44 @@ export class QueueLists {
     const [now] = await this.list(state, { offset, limit: 1 }, false, true);
     return now?.message.element.equals(found.message.element) === true ? now : found;
   }
+}
+
+/** How many messages consumers may take of higher priorities than the usual one, of that, and of lower ones. */
+export function byPriority({ byPriority: counts }: QueueLengths): {
+  readonly higher: number;
+  readonly usual: number;
+  readonly lower: number;
+} {
+  const sum = (isMeant: (priority: number) => boolean): number =>
+    Object.entries(counts).reduce((all, [of, count]) => all + (isMeant(Number(of)) ? count : 0), 0);
+  return {
+    higher: sum((priority) => priority > USUAL_PRIORITY),
+    usual: sum((priority) => priority === USUAL_PRIORITY),
+    lower: sum((priority) => priority < USUAL_PRIORITY),
+  };
+}
+
+/** One of several lists that stand behind each other. */
+interface PartOfPage {
+  readonly length: number;
+  readonly read: (page: ListPage) => Promise<readonly QueuedMessage[]>;
+}
+
+/** A page of lists that stand behind each other. */
+async function pageOf(
+  { offset, limit, withLarge }: ListPage,
+  parts: readonly PartOfPage[],
+): Promise<readonly QueuedMessage[]> {
+  const reads: Promise<readonly QueuedMessage[]>[] = [];
+  let passed = 0;
+  let left = limit;
+  for (const { length, read } of parts) {
+    const from = Math.max(0, offset - passed);
+    const most = Math.min(length - from, left);
+    passed += length;
+    if (most <= 0) continue;
+    reads.push(read({ offset: from, limit: most, withLarge }));
+    left -= most;
+  }
+  return (await Promise.all(reads)).flat();
 }

@@ -19,7 +19,7 @@ import { addedMessage } from './added-message.js';
 import { BoardMessage } from './board-message.js';
 import type { MessageInState } from './board-message.js';
 import { fromAddress, inAddress } from './in-address.js';
-import { PAGE, QueueLists, STATES } from './queue-lists.js';
+import { PAGE, QueueLists, STATES, byPriority } from './queue-lists.js';
 
 /** A queue, and what the board uses to look into it. */
 export interface QueueOnBoard {
@@ -40,7 +40,8 @@ export interface RedisQueueAdapterOptions extends Partial<QueueAdapterOptions> {
 
 /**
  * Shows one queue on a board of bull-board, beside those of Bull and BullMQ. In the board's words, messages that
- * consumers hold are `active`, and dead letters are `failed`. There is no `completed`: handled messages are gone.
+ * consumers hold are `active`, and dead letters are `failed`. Those that wait with another priority than the usual one are
+ * `prioritized`. There is no `completed`: handled messages are gone.
  *
  * Dead letters are listed oldest first, which is the order in which they are retried; `latest` lists the newest first.
  */
@@ -86,13 +87,15 @@ export class RedisQueueAdapter extends BaseAdapter {
   }
 
   override async getJobCounts(): Promise<JobCounts> {
-    const { waiting, suspects, processing, delayed, dead } = await this.#lists.lengths();
+    const lengths = await this.#lists.lengths();
+    const { suspects, inLanes, processing, delayed, dead } = lengths;
+    const { higher, usual, lower } = byPriority(lengths);
     return {
       latest: 0,
       active: processing,
-      waiting: waiting + suspects,
+      waiting: suspects + usual + inLanes,
       'waiting-children': 0,
-      prioritized: 0,
+      prioritized: higher + lower,
       completed: 0,
       failed: dead,
       delayed,
@@ -133,7 +136,10 @@ export class RedisQueueAdapter extends BaseAdapter {
     return this.#message(found ?? { state: 'waiting', message }, 'page');
   }
 
-  override async clean(status: JobCleanStatus | 'waiting', graceTimeMs: number): Promise<void> {
+  override async clean(
+    status: JobCleanStatus | 'waiting' | 'prioritized',
+    graceTimeMs: number,
+  ): Promise<void> {
     switch (status) {
       case 'failed':
         await this.#admin.deleteDeadLetters(this.#queue, (_letter, ageMs) => ageMs >= graceTimeMs, {
@@ -147,6 +153,10 @@ export class RedisQueueAdapter extends BaseAdapter {
       case 'waiting':
         await this.#admin.purge(this.#queue, { only: 'waiting' });
         return;
+      case 'prioritized':
+        throw refused(
+          'Messages are not removed by priority: remove them one by one, or all that wait.',
+        );
       case 'completed':
         return;
       case 'active':

@@ -9,6 +9,7 @@ import { send } from './messages/send.js';
 import { emit, enqueue } from './messages/verbs.js';
 import { deadDelete, deadList, deadRedrive, deadShow } from './queues/dead-letters.js';
 import { delayedAdvance, delayedList } from './queues/delayed.js';
+import { forget } from './queues/forget.js';
 import { lanes } from './queues/lanes.js';
 import { limits } from './queues/limits.js';
 import { pause, resume } from './queues/pause.js';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   pause,
   resume,
   purge,
+  forget,
   groups,
   history,
   replay,

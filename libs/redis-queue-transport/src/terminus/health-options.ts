@@ -17,7 +17,7 @@ export interface HasHealth {
 export interface QueueLimits {
   /** How many messages may wait. */
   readonly waiting?: number | undefined;
-  /** How old, in ms, the next message may be. */
+  /** How old, in ms, the oldest message may be that is first in the queue, in its priority or of its key. */
   readonly oldestAgeMs?: number | undefined;
 }
 

@@ -33,7 +33,7 @@ export class QueueFindings {
       findings.isDegraded(`${waiting} messages wait in "${queue}", more than ${limits.waiting}.`);
     if (limits?.oldestAgeMs !== undefined && oldestAgeMs > limits.oldestAgeMs)
       findings.isDegraded(
-        `The next message of "${queue}" has waited for ${seconds(oldestAgeMs)}, longer than ${seconds(limits.oldestAgeMs)}.`,
+        `The oldest message of "${queue}" has waited for ${seconds(oldestAgeMs)}, longer than ${seconds(limits.oldestAgeMs)}.`,
       );
   }
 

@@ -26,11 +26,12 @@ export class MemoryStore implements BrokerSource {
 
   /**
    * Moves the store's clock forward by this many ms, beside the time that passes by itself. What becomes due is handed out
-   * at once: delayed messages and retries. Deadlines, ids to be remembered and dead letters age as well. Leases do not end
-   * by it, as their consumers renew them.
+   * at once: delayed messages and retries, and what waited for a rate or a `SlowDown`. Deadlines, ids to be remembered and
+   * dead letters age as well. Leases do not end by it, as their consumers renew them.
    */
   advance(ms: number): void {
     this.#store.clock.advance(ms);
+    this.#store.wakeAll();
   }
 
   /** Adds elements at the right end of a list, as another program does for a handler with `feedFrom`. */

@@ -1,3 +1,4 @@
+import { boundedLength } from '../../core/admin/limit-state.js';
 import { decodeElement } from '../../core/message/envelope.js';
 import { printable } from '../../core/message/printable.js';
 import type { LanesCheck, QueuedMessage } from '../../index.js';
@@ -17,13 +18,8 @@ function isServed({ consumers }: QueueState): boolean {
   return consumers.some(({ state }) => state === 'live');
 }
 
-/** How many messages no consumer holds; suspects and those in lanes are waiting too. */
-function backlogOf({ waiting, inLanes, suspects, delayed }: QueueState['lengths']): number {
-  return waiting + inLanes + suspects + delayed;
-}
-
 function backlogText(lengths: QueueState['lengths'], what: string): string {
-  const all = backlogOf(lengths);
+  const all = boundedLength(lengths);
   const [wait, are] = all === 1 ? ['waits', 'is'] : ['wait', 'are'];
   const { delayed } = lengths;
   if (delayed === 0) return `${counted(all, what)} ${wait}`;
@@ -35,7 +31,7 @@ const unserved: Check = {
   run: ({ queues }) =>
     queues.flatMap((queue) => {
       const { name, group, lengths } = queue;
-      if (group !== undefined || backlogOf(lengths) === 0 || isServed(queue)) return [];
+      if (group !== undefined || boundedLength(lengths) === 0 || isServed(queue)) return [];
       return [
         wrong(
           'queue-unserved',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Inspection } from '../../core/admin/inspection.js';
+import type { Inspection, SentinelReading } from '../../core/admin/inspection.js';
 import type { Patient } from './check.js';
 import { SERVER_CHECKS } from './server-checks.js';
 
@@ -12,6 +12,7 @@ const GOOD = {
   role: 'master',
   connected_slaves: '1',
   slave0: 'ip=10.0.0.2,port=6379,state=online,offset=14,lag=1',
+  min_slaves_good_slaves: '1',
   connected_clients: '10',
   maxclients: '100',
 };
@@ -19,10 +20,15 @@ const GOOD = {
 async function wrongOf(
   info: Record<string, string>,
   appendfsync = 'everysec',
+  sentinels: readonly SentinelReading[] = [],
 ): Promise<readonly string[]> {
   const patient = {
     info: { ...GOOD, ...info },
-    inspection: { setting: () => Promise.resolve(appendfsync) } satisfies Partial<Inspection>,
+    inspection: {
+      setting: (name) => Promise.resolve(name === 'appendfsync' ? appendfsync : '1'),
+      replicas: () => Promise.resolve([{ place: '10.0.0.2:6379', info: { aof_enabled: '1' } }]),
+      sentinels: () => Promise.resolve(sentinels),
+    } satisfies Partial<Inspection>,
   } as unknown as Patient; // all that these checks look at
   const found: string[] = [];
   for (const check of SERVER_CHECKS)
@@ -49,6 +55,16 @@ describe('what Redis tells of itself', () => {
     ['replica-behind', { slave0: 'ip=10.0.0.2,port=6379,state=online,offset=14,lag=60' }],
   ])('is found as %s', async (id, info) => {
     expect(await wrongOf(info)).toEqual([id]);
+  });
+
+  test('includes Sentinels that name different primaries', async () => {
+    const reading = { place: 'a:26379', failure: undefined, known: 3, noQuorum: undefined };
+    const [one, other] = ['10.0.0.1:6379', '10.0.0.2:6379'].map((primary) => ({
+      ...reading,
+      primary,
+    }));
+    expect(await wrongOf({}, 'everysec', [one!, one!])).toEqual([]);
+    expect(await wrongOf({}, 'everysec', [one!, other!])).toEqual(['sentinels-disagree']);
   });
 
   test('includes how often its file is synced', async () => {

@@ -2,11 +2,11 @@ import { numberIn } from './check.js';
 import type { Check } from './check.js';
 import { note, wrong } from './finding.js';
 import type { Finding } from './finding.js';
+import { REPLICA_CHECKS } from './replica-checks.js';
 
 const LEAST_VERSION = 7;
 /** Above this part, something is nearly full. */
 const NEARLY = 0.8;
-const MOST_LAG_S = 10;
 
 const version: Check = {
   name: 'version',
@@ -135,52 +135,6 @@ const persistence: Check = {
   },
 };
 
-const replication: Check = {
-  name: 'replication',
-  run: ({ info }) => {
-    if (info['role'] === 'slave')
-      return [
-        wrong(
-          'replica',
-          `This is a replica of ${info['master_host']}:${info['master_port']}${info['master_link_status'] === 'up' ? '' : ', and cut off from it'}.`,
-          'It takes no messages: every call fails with READONLY.',
-          'Connect to the primary, or give the Sentinels that know it.',
-        ),
-      ];
-    const count = numberIn(info, 'connected_slaves');
-    if (count === 0)
-      return [
-        note(
-          'no-replica',
-          'There is no replica.',
-          'If the machine of Redis is lost with its disk, so are all messages.',
-          'Run a replica on another machine if you cannot afford that.',
-        ),
-      ];
-    return Array.from({ length: count }, (_, index) => info[`slave${index}`] ?? '').flatMap(behind);
-  },
-};
-
-/** Reads a line such as `ip=10.0.0.2,port=6379,state=online,offset=1,lag=0`. */
-function behind(line: string): readonly Finding[] {
-  const facts = new Map(
-    line.split(',').map((pair): [string, string] => {
-      const [name = '', value = ''] = pair.split('=');
-      return [name, value];
-    }),
-  );
-  const lag = Number(facts.get('lag') ?? 0);
-  if (facts.get('state') === 'online' && lag <= MOST_LAG_S) return [];
-  return [
-    wrong(
-      'replica-behind',
-      `The replica ${facts.get('ip')}:${facts.get('port')} is ${facts.get('state')}, and was last heard from ${lag} s ago.`,
-      'After a failover to it, messages that were accepted since are lost.',
-      'Check that machine, and the network between the two.',
-    ),
-  ];
-}
-
 const clients: Check = {
   name: 'connections',
   run: ({ info }) => {
@@ -210,4 +164,10 @@ const clients: Check = {
   },
 };
 
-export const SERVER_CHECKS: readonly Check[] = [version, memory, persistence, replication, clients];
+export const SERVER_CHECKS: readonly Check[] = [
+  version,
+  memory,
+  persistence,
+  ...REPLICA_CHECKS,
+  clients,
+];

@@ -1,3 +1,4 @@
+import { boundedLength } from '../../core/admin/limit-state.js';
 import type { Command } from '../command/command.js';
 import { EXIT } from '../words/exit-code.js';
 import { YES } from '../command/shared-options.js';
@@ -29,8 +30,7 @@ export const retire: Command = {
     const opened = await admin();
     if (waiting === 'drop') {
       const lengths = await opened.lengths({ pattern, group });
-      const { waiting, inLanes, suspects, delayed } = lengths;
-      const all = counted(waiting + inLanes + suspects + delayed, 'message');
+      const all = counted(boundedLength(lengths), 'message');
       const question = `End the group "${group}" of "${pattern}", and drop ${all} for good?`;
       if (!(await agrees(question))) return EXIT.no;
     }

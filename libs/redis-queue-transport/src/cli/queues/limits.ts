@@ -2,7 +2,8 @@ import type { QueueOverview, UnreadableQueue } from '../../index.js';
 import type { Command } from '../command/command.js';
 import type { Column } from '../output/table.js';
 import { durationText } from '../words/duration.js';
-import { heldBack, lengthOf } from './held-back.js';
+import { boundedLength } from '../../core/admin/limit-state.js';
+import { heldBack } from './held-back.js';
 import { QUEUE } from './queue-argument.js';
 import { endWith, toldUnreadable, unreadableCell } from './unreadable.js';
 
@@ -16,7 +17,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'QUEUE', width: 48, cell: ({ queue }) => queue },
   column('RUNNING', ({ processing, limit }) => ofMost(processing, limit?.running)),
   column('RATE', ({ limit }) => rateText(limit)),
-  column('LENGTH', (queue) => ofMost(lengthOf(queue), queue.maxLength)),
+  column('LENGTH', (queue) => ofMost(boundedLength(queue), queue.maxLength)),
   column('PER KEY', ({ perKey }) =>
     [perKey.running, rateText(perKey)].filter((part) => part !== '').join(', '),
   ),

@@ -1,3 +1,4 @@
+import { boundedLength } from '../../core/admin/limit-state.js';
 import type { Command } from '../command/command.js';
 import { EXIT } from '../words/exit-code.js';
 import { YES } from '../command/shared-options.js';
@@ -16,8 +17,7 @@ export const purge: Command = {
     const { args, output, admin, agrees } = call;
     const [queue = ''] = args;
     const opened = await admin();
-    const { waiting, inLanes, suspects, delayed } = await opened.lengths(queue);
-    const all = waiting + inLanes + suspects + delayed;
+    const all = boundedLength(await opened.lengths(queue));
     if (all === 0 && (await isMissing(call, queue))) return EXIT.no;
     if (!(await agrees(`Remove ${counted(all, 'message')} of "${queue}" for good?`)))
       return EXIT.no;

@@ -103,6 +103,7 @@ const COLUMNS: readonly Column<Row>[] = [
   numbers('WAITING/S', ({ waitingPerSecond }) => rateText(waitingPerSecond)),
   numbers('AGE', ({ oldestAgeMs }) => (oldestAgeMs === undefined ? '' : durationText(oldestAgeMs))),
   numbers('IN LANES', ({ inLanes }) => inLanes),
+  numbers('UNKEYED', ({ unkeyed }) => unkeyed),
   numbers('DELAYED', ({ delayed }) => delayed),
   numbers('SUSPECTS', ({ suspects }) => toned(suspects, 'warn')),
   numbers('DEAD', ({ dead }) => toned(dead, 'bad')),

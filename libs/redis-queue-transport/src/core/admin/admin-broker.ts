@@ -28,7 +28,8 @@ export interface AdminBroker {
   checkLanes(queue: string): Promise<LaneCheck | undefined>;
   /**
    * The same, and mends in the same step what is wrong: counts what is out, and lets keys go on. Returns what was wrong.
-   * Many keys take several steps. Undefined for a queue that is too long at one of them: those before it have been done.
+   * Many keys take several steps, of at most as many keys as were wrong at first. Undefined for a queue that is too long at
+   * one of them: those before it have been done.
    */
   repairLanes(queue: string): Promise<LaneCheck | undefined>;
   /** Elements that were running when a process died and wait to run separately, the next one first. */
@@ -64,6 +65,8 @@ export interface AdminBroker {
   remove(queue: string, element: Buffer): Promise<boolean>;
   /** Removes all messages that wait, suspects included, all that are delayed, or both. Returns how many. */
   purge(queue: string, what: PurgedPart | 'all'): Promise<number>;
+  /** Removes what is left of a queue without messages that nobody serves, and its name. Its next message lists it again. */
+  forget(queue: string): Promise<Forgetting>;
   /**
    * The text that Redis's command INFO returns. A broker that is not on Redis says so in the same form
    * (`redis_mode:memory`), and gives zeros for what it does not have.
@@ -74,12 +77,14 @@ export interface AdminBroker {
 
 /** How many messages are where, and what limits the queue. */
 export interface QueueLengths extends LimitState {
-  /** Messages that consumers may take now. Those in lanes are not among them. */
+  /** Messages that consumers may take now. Those in lanes, and those that wait for their keys, are not among them. */
   readonly waiting: number;
   /** How many of those have each priority, for example `{ 4: 120, 9: 2 }`. Only those that some have. */
   readonly byPriority: Readonly<Record<number, number>>;
   /** Messages in the lanes of their keys: each waits until an earlier message of its key is settled. */
   readonly inLanes: number;
+  /** Messages of a group that wait until one of its servers has read their keys from their data. */
+  readonly unkeyed: number;
   /** Messages that were running when a process died, and wait to be run separately. */
   readonly suspects: number;
   readonly processing: number;
@@ -101,13 +106,23 @@ export interface QueueLengths extends LimitState {
 export interface QueueLook extends QueueLengths {
   readonly queue: string;
   /**
-   * The beginning of the first element in `waiting`, which normally has its whole header. Empty for an empty list and for a
-   * giant.
+   * How many keys have messages in their lane. If 200 keys are in use, only a part of them may be
+   * looked at, here and in the two below.
    */
-  readonly head: Buffer;
+  readonly lanes: number;
+  /** How many messages are in the longest lane. */
+  readonly longestLane: number;
+  /**
+   * When the oldest of the first elements was sent: of `waiting`, of each priority and of each lane. Undefined if none of them
+   * says. Giants are left out, and lanes whose elements come behind 512 KiB of others.
+   */
+  readonly oldestSentAtMs: number | undefined;
   /** Redis time in ms. */
   readonly nowMs: number;
 }
+
+/** Of how many keys in use {@link AdminBroker.look} sees the lanes, at most. */
+export const MOST_LANES_SEEN = 200;
 
 /** The elements that wait behind others of their key. */
 export interface Lane {
@@ -152,6 +167,17 @@ export interface WrongCount {
   /** How many are in the lane. */
   readonly waiting: number;
 }
+
+/**
+ * The result of forgetting a queue: `forgotten`; `unknown`: there is nothing of it; or why it was left alone:
+ *
+ * - `hasMessages`: some wait, are delayed, are dead letters, or are in the hands of a consumer that died.
+ * - `isServed`: a server has it, or one that did not end in order may still do something for fifteen minutes.
+ * - `isPaused`: the queue or one of its keys is paused, and would no longer be.
+ * - `isGroup`: a group gets copies of events there. Retire it.
+ */
+export type Forgetting =
+  'forgotten' | 'unknown' | 'hasMessages' | 'isServed' | 'isPaused' | 'isGroup';
 
 /** What may be purged by itself. */
 export type PurgedPart = 'waiting' | 'delayed';

@@ -18,7 +18,31 @@ export interface Inspection {
   missingFor(role: Role): Promise<readonly MissingPermission[]>;
   /** Lists of consumers that no queue knows; undefined if the user may not scan the keys. */
   abandoned(): Promise<readonly AbandonedList[] | undefined>;
+  /** What the replicas of this Redis say about themselves. */
+  replicas(info: Readonly<Record<string, string>>): Promise<readonly ReplicaReading[]>;
+  /** What each of the given Sentinels says; none if Redis is not found by Sentinels. */
+  sentinels(): Promise<readonly SentinelReading[]>;
   close(): Promise<void>;
+}
+
+export interface ReplicaReading {
+  /** `host:port`, as the primary knows it. */
+  readonly place: string;
+  /** The fields of INFO; undefined if it cannot be reached from here. */
+  readonly info: Readonly<Record<string, string>> | undefined;
+}
+
+export interface SentinelReading {
+  /** `host:port`, as it was given. */
+  readonly place: string;
+  /** Why it told nothing; the rest is undefined then. */
+  readonly failure: string | undefined;
+  /** `host:port` of the primary. */
+  readonly primary: string | undefined;
+  /** How many Sentinels it knows, itself included. */
+  readonly known: number | undefined;
+  /** Its reply, if too few of them can be reached for a failover. */
+  readonly noQuorum: string | undefined;
 }
 
 export interface ConnectionWay {

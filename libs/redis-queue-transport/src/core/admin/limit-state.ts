@@ -32,15 +32,37 @@ export interface LimitFacts {
   readonly nowUs: number;
 }
 
+/** Numbers of messages, beside what limits them. */
+type Counts<Place extends string> = Readonly<Record<Place, number>>;
+
 /** As many run as `limit.running` allows, and more messages wait. */
 export function isAtRunning({
   limit,
   processing,
   waiting,
   suspects,
-}: Pick<LimitState, 'limit'> &
-  Readonly<Record<'processing' | 'waiting' | 'suspects', number>>): boolean {
+}: Pick<LimitState, 'limit'> & Counts<'processing' | 'waiting' | 'suspects'>): boolean {
   return waiting + suspects > 0 && processing >= (limit?.running ?? Infinity);
+}
+
+/** `limit.rate` lets none of the messages that wait start now. */
+export function isAtRate({
+  rateWaitMs,
+  waiting,
+  suspects,
+}: Pick<LimitState, 'rateWaitMs'> & Counts<'waiting' | 'suspects'>): boolean {
+  return waiting + suspects > 0 && rateWaitMs > 0;
+}
+
+/** How many messages count for the bound of a queue. */
+export function boundedLength({
+  waiting,
+  inLanes,
+  unkeyed,
+  suspects,
+  delayed,
+}: Counts<'waiting' | 'inLanes' | 'unkeyed' | 'suspects' | 'delayed'>): number {
+  return waiting + inLanes + unkeyed + suspects + delayed;
 }
 
 /** The terms that it needs, in the order in which {@link limitState} takes their values. */

@@ -1,6 +1,7 @@
 import { MOST_COUNTED } from './admin-broker.js';
 import type {
   AdminBroker,
+  Forgetting,
   FoundElement,
   Lane,
   LaneCheck,
@@ -14,7 +15,7 @@ import { QueueTooLongError, RedisRefusedError } from '../errors/call-errors.js';
 import { InvalidPatternError } from '../errors/start-errors.js';
 import type { RedisQueueError } from '../errors/redis-queue-error.js';
 import { refusalOf } from '../errors/refusal-of.js';
-import { decodeElement } from '../message/envelope.js';
+import { sentAtOf } from '../message/envelope.js';
 import { isKey, readKey, writtenKey } from '../message/key.js';
 import { assertNamesQueue, namesQueue, subscriptionOf } from '../message/queue-name.js';
 import { dateOf } from './message-reader.js';
@@ -25,10 +26,12 @@ import type { OffsetPage, Page, Reading } from './pages.js';
 import type { DelayedMessage, FoundMessage, HeldMessage, QueuedMessage } from './queued-message.js';
 
 /** One queue of an overview. */
-export interface QueueOverview extends Omit<QueueLook, 'head' | 'nowMs'> {
+export interface QueueOverview extends Omit<QueueLook, 'oldestSentAtMs' | 'nowMs'> {
   /**
-   * The age, in ms, of the next message. Undefined if none waits, if its sender did not say when it was sent, or if
-   * it is so large that reading it would keep Redis busy.
+   * The age, in ms, of the oldest message that is first in its list: the list that consumers take from, that of each
+   * priority, and the lane of each key. Undefined if none waits, or if no sender said when they were sent. One that is so
+   * large that reading it would keep Redis busy is left out. With 200 keys in use or more, or large messages in lanes, it is
+   * the oldest of a part of the lanes, so there may be an older one. The same part is what `lanes` and `longestLane` count.
    */
   readonly oldestAgeMs: number | undefined;
 }
@@ -290,6 +293,10 @@ export class QueueAdmin {
     return this.broker.purge(queue, what);
   }
 
+  forget(queue: string): Promise<Forgetting> {
+    return this.broker.forget(queue);
+  }
+
   redisInfo(): Promise<string> {
     return this.broker.redisInfo();
   }
@@ -352,22 +359,10 @@ function laneOf({ key, out, waiting, restsUntilMs, head }: Lane): QueueLane {
   return { key: readKey(key), out, waiting, isPaused, restsUntil, oldestSentAt };
 }
 
-function overviewOf({ head, nowMs, ...look }: QueueLook): QueueOverview {
-  return { ...look, oldestAgeMs: ageOf(head, nowMs) };
-}
-
-function ageOf(head: Buffer, nowMs: number): number | undefined {
-  const sentAtMs = sentAtOf(head);
-  return sentAtMs === undefined ? undefined : Math.max(0, nowMs - sentAtMs);
-}
-
-function sentAtOf(head: Buffer): number | undefined {
-  if (head.length === 0) return undefined;
-  try {
-    return decodeElement(head).sentAtMs;
-  } catch {
-    return undefined; // An unreadable message, which will be dead-lettered.
-  }
+function overviewOf({ oldestSentAtMs, nowMs, ...look }: QueueLook): QueueOverview {
+  const oldestAgeMs =
+    oldestSentAtMs === undefined ? undefined : Math.max(0, nowMs - oldestSentAtMs);
+  return { ...look, oldestAgeMs };
 }
 
 async function checkOf(

@@ -151,10 +151,12 @@ export interface ServedAs {
 /**
  * - `look`: an exchange is worthwhile although nothing waits.
  * - `paused`: nothing is handed out any more.
+ * - `slowed`: a message has slowed the queue down. An exchange tells for how long yet.
+ * - `keys`: messages wait for their key to be read. The lease that reads them is told, or all are.
  * - A number: something was scheduled that is due at this Redis time in ms, earlier than everything else. Only the
  *   timekeeper is told. If there is no timekeeper, all consumers are told to `look`.
  */
-export type WakeNews = 'look' | 'paused' | number;
+export type WakeNews = 'look' | 'paused' | 'slowed' | 'keys' | number;
 
 /** How many messages wait in a queue. Those that consumers hold do not count; suspects and delayed ones do. */
 export interface QueueLength {
@@ -191,6 +193,14 @@ export interface PushTerms {
   readonly dueMs?: number | undefined;
   /** How long, in ms, another message with the same id is not added. */
   readonly deduplicateMs?: number | undefined;
+  /** Its reply will show that it was handled, so nobody waits until replicas have it. */
+  readonly isRequest?: boolean;
+}
+
+/** How many replicas must have a message, and how long to wait for them. */
+export interface ReplicaTerms {
+  readonly count: number;
+  readonly timeoutMs: number;
 }
 
 export interface PublishTerms {

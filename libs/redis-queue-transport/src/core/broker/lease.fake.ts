@@ -91,7 +91,7 @@ export class FakeLease implements Lease {
     return asked.answered;
   }
 
-  wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | undefined> {
+  wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | 'look' | undefined> {
     const asked = new AskedWait(signal);
     this.waits.push(asked);
     this.#quietAnswers.push(() => asked.answer(undefined));
@@ -108,6 +108,14 @@ export class FakeLease implements Lease {
     const asked = new Asked<Buffer | 'leaseLost' | undefined>();
     this.bodies.push(asked);
     return asked.answered;
+  }
+
+  readUnkeyed(): Promise<'others'> {
+    return Promise.resolve('others');
+  }
+
+  passUnkeyed(): Promise<'done'> {
+    return Promise.resolve('done');
   }
 
   renew(): Promise<Renewal | 'leaseLost'> {

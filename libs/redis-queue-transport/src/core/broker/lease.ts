@@ -4,6 +4,26 @@ import type { Limited, QueueLimit } from './limit.js';
 export interface SubscriptionTerms {
   /** The first history entry that a new group gets; undefined for new events only. */
   readonly from?: string | undefined;
+  /**
+   * This consumer can tell the key of a message from its data ({@link Lease.readUnkeyed}). From before its group gets
+   * copies, until no such consumer is left and everything has gone on, messages that are added wait until one of these
+   * consumers has read their keys. Those that wait already when a group gets its first such consumer do too.
+   */
+  readonly readsKeys?: true | undefined;
+}
+
+/** What waits for its key, the oldest first, as one lease has read it. */
+export interface UnkeyedPart {
+  /** Empty if nothing waits. */
+  readonly elements: readonly Buffer[];
+  /** How often a process died that was reading the first of them, or others together with it. */
+  readonly crashes: number;
+}
+
+/** An element that was read, and the key that it gets; undefined for none, or if it has one already. */
+export interface ReadKey {
+  readonly element: Buffer;
+  readonly key: string | undefined;
 }
 
 /** Which of the waiting messages is taken next. */
@@ -53,8 +73,11 @@ export interface Lease {
    * Blocks until an element arrives that is no suspect, `waitMs` is over, or the signal fires; even then it may still
    * return an element. Only one wait at a time; other verbs may run beside it. Returns how the queue is limited if the
    * element may not be taken: it has kept its place then.
+   *
+   * A lease may also wait without taking. Then it returns `look` when elements may have arrived, which an exchange is to
+   * take; no element is left to strays, and `waitMs` does not bound it.
    */
-  wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | undefined>;
+  wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | 'look' | undefined>;
 
   /** Whether a message with this id was acknowledged with a `onceId` within the window. */
   wasHandled(messageId: string): Promise<boolean>;
@@ -62,8 +85,27 @@ export interface Lease {
   /** The body parked under this name; undefined if the lease holds but there is no such body. */
   parkedBody(parked: string): Promise<Buffer | 'leaseLost' | undefined>;
 
-  /** Extends the lease, and tells which other consumers of the queue may be dead. */
-  renew(): Promise<Renewal | 'leaseLost'>;
+  /**
+   * Lets the elements go on that the last call has read, in their order and with the keys that were found, as far as they
+   * are still in front; then reads at most `most` that come next, which stay where they are. With 0, it reads nothing and
+   * lets another lease read.
+   *
+   * One lease of a queue reads at a time: `others` means that another does, and that nothing was done. It takes over from
+   * one that is dead, and counts a crash if that one had read something. After a rejection, read again without keys.
+   */
+  readUnkeyed(
+    read: readonly ReadKey[],
+    most: number,
+  ): Promise<UnkeyedPart | 'others' | 'leaseLost'>;
+
+  /**
+   * For a lease that tells no keys: lets what waits for its key go on without one, or a part of it, unless a consumer
+   * has a lease that can tell keys. Returns whether more is left to pass.
+   */
+  passUnkeyed(): Promise<'done' | 'more' | 'leaseLost'>;
+
+  /** Extends the lease, and tells which other consumers of the queue may be dead. Default `now`. */
+  renew(when?: RenewalTime): Promise<Renewal | 'leaseLost'>;
 
   /**
    * Turns what an ended consumer held into suspects, in order, and returns how many. Leaves the consumer alone if its
@@ -122,6 +164,9 @@ export type TimeStep = 'keep' | 'yield';
 /** Whether suspects wait, and who has the right to run them: nobody (`free`), this lease (`mine`), or another (`others`). */
 export type Suspects = 'none' | 'free' | 'mine' | 'others';
 
+/** `soon`: within a thirtieth of the lease, so that others can be renewed with it. */
+export type RenewalTime = 'now' | 'soon';
+
 export interface Renewal {
   /** Redis's time. */
   readonly nowMs: number;
@@ -137,6 +182,8 @@ export interface Renewal {
   readonly fenced: readonly string[];
   /** How many dead letters were dropped that no lease was told about yet; absent for none. */
   readonly deadLettersDropped?: number;
+  /** Messages wait for their key to be read. */
+  readonly hasUnkeyed?: true;
 }
 
 /** The lease of another consumer. */
@@ -167,7 +214,7 @@ export type Settlement =
       readonly delayMs: number;
       /** Nothing else of the queue is handed out before that either, to any consumer. */
       readonly slowsQueue?: true;
-      /** Nothing more of its key goes on before that, but for what has its turn. */
+      /** Nothing more of its key goes on before that, but for what has its turn; not even what else this call would let go on. */
       readonly slowsKey?: true;
     }
   | { readonly kind: 'deadLetter'; readonly element: Buffer; readonly replacement: Buffer };

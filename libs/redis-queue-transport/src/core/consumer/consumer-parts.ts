@@ -9,6 +9,8 @@ import type { DeliveriesOptions, DeliveriesOwner } from '../held/deliveries.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { Held } from '../held/held.js';
 import { Holdback } from './holdback.js';
+import { KeyReader } from '../keying/key-reader.js';
+import type { KeyOfData } from '../keying/key-reader.js';
 import { Membership } from '../lease/membership.js';
 import type { MembershipEvents } from '../lease/membership.js';
 import type { RedisQueueObserver } from '../lifecycle/observer.js';
@@ -35,6 +37,8 @@ export interface ConsumerOptions extends DeliveriesOptions {
   readonly deadLetterMaxAgeMs: number;
   /** The queue holds events of a group. */
   readonly subscription?: SubscriptionTerms | undefined;
+  /** Tells the keys of events, for a queue whose terms say that this consumer reads keys. */
+  readonly keyOf?: KeyOfData | undefined;
   /** What all consumers of the queue together may do. */
   readonly limit?: QueueLimit | undefined;
   readonly order?: QueueOrder | undefined;
@@ -56,6 +60,8 @@ export class ConsumerParts {
   readonly time: Timekeeping;
   readonly holdback: Holdback;
   readonly taking: Taking;
+  /** Only the queues of groups have one. */
+  readonly keys: KeyReader | undefined;
   /** False if an id must be recorded as handled before its next message arrives. */
   readonly maySettleLater: boolean;
   readonly trouble: Trouble;
@@ -89,6 +95,7 @@ export class ConsumerParts {
     this.time = this.#newTimekeeping();
     this.holdback = new Holdback(this.#waitMs, () => this.taking.look(), runtime);
     this.taking = this.#newTaking();
+    this.keys = options.subscription && this.#newKeyReader(options);
   }
 
   #newTrouble(): Trouble {
@@ -109,6 +116,7 @@ export class ConsumerParts {
       rejoined: () => this.#onRejoined(),
       reclaimed: (consumer, deliveries) => observer.reclaimed?.({ queue, consumer, deliveries }),
       deadLettersDropped: (dropped) => observer.deadLettersDropped?.({ queue, dropped }),
+      unkeyed: () => this.keys?.look(),
       failed: (error) => this.trouble.failed(error),
     };
     const { leaseMs } = this.options;
@@ -125,7 +133,10 @@ export class ConsumerParts {
 
   #hear(news: WakeNews): void {
     if (typeof news === 'number') return this.time.hear(news);
+    if (news === 'keys') return this.keys?.look();
+    this.keys?.lookAgain();
     if (news === 'paused') this.taking.hearPause();
+    if (news === 'slowed') this.taking.hearSlowDown();
     this.taking.lookAround();
   }
 
@@ -134,7 +145,8 @@ export class ConsumerParts {
     this.state.endWaitSoon();
     this.endTrial();
     this.time.forget();
-    this.holdback.told(undefined);
+    this.keys?.forget();
+    this.holdback.forget();
     const running = this.deliveries.lose(tenure);
     this.observer.leaseLost?.({ queue, running });
   }
@@ -143,6 +155,7 @@ export class ConsumerParts {
     const { queue } = this.options;
     if (this.membership.tenure !== undefined) this.observer.leaseRegained?.({ queue });
     this.taking.look();
+    this.keys?.look();
   }
 
   /** The right ended with the lease, or the consumer is ending. */
@@ -175,11 +188,12 @@ export class ConsumerParts {
   }
 
   #ownerOfDeliveries(): DeliveriesOwner {
-    const { state } = this;
+    const taking = (): Taking => this.taking;
     return {
-      get isConsuming() {
-        return state.isConsuming;
+      get mayStart() {
+        return taking().mayStart;
       },
+      slowDown: () => taking().hearSlowDown(),
       gate: new StartGate(this.membership, this.options.leaseMs, this.changed, this.runtime),
       stopped: this.stopped,
       changed: this.changed,
@@ -192,6 +206,21 @@ export class ConsumerParts {
     const isConsuming = (): boolean => this.state.isConsuming;
     const events: TimekeepingEvents = { due: () => this.taking.lookAround() };
     return new Timekeeping(nowMs, isConsuming, events, this.runtime);
+  }
+
+  #newKeyReader({ keyOf, maxCrashes }: ConsumerOptions): KeyReader {
+    const { membership, state, stopped, trouble } = this;
+    const owner = {
+      get tenure() {
+        return membership.tenure;
+      },
+      get isConsuming() {
+        return state.isConsuming;
+      },
+      stopped,
+      failed: (error: unknown) => trouble.failed(error),
+    };
+    return new KeyReader(keyOf, maxCrashes, owner, this.runtime);
   }
 
   #newTaking(): Taking {

@@ -18,6 +18,7 @@ export function viewOf(parts: ConsumerParts, isOverdue: boolean): ConsumerView {
     isWaiting: state.isWaiting,
     isPaused: state.isPaused,
     isHeldBack: holdback.isOn,
+    mustAsk: holdback.mustAsk,
     running: held.running,
     hasSettlements,
     free: mayTake ? freeOf(parts) : 0,

@@ -130,6 +130,76 @@ describe('a consumer of a limited queue', () => {
   });
 });
 
+describe('a consumer that hears that its queue was slowed down', () => {
+  const slowed = { inMs: 10_000, spreadMs: 0, isSlowed: true };
+
+  test('gives back what has not started although it has no room, and asks for how long', async () => {
+    await start({ concurrency: 1, prefetch: 2 });
+    (await nextExchange()).give([message('a'), message('b')]);
+    while (handler.begun.length < 1) await turn();
+
+    broker.tell('slowed');
+
+    const asked = await nextExchange();
+    expect(settledBy(asked)).toEqual(['release b']);
+    handler.end('a');
+    await turn();
+    asked.give([], { limited: slowed });
+    expect(settledBy(await nextExchange())).toEqual(['ack a']);
+    expect(handler.begun).toEqual(['a']);
+  });
+
+  test('asks although all that it holds has started', async () => {
+    await start({ concurrency: 1, prefetch: 1 });
+    (await nextExchange()).give([message('a')]);
+    while (handler.begun.length < 1) await turn();
+    broker.tell('slowed');
+    expect((await nextExchange()).take).toBe(0);
+  });
+
+  test('starts nothing that came with a reply from before the news', async () => {
+    await start();
+    const first = await nextExchange();
+
+    broker.tell('slowed');
+    first.give([message('a')]);
+
+    const asked = await nextExchange();
+    expect(settledBy(asked)).toEqual(['release a']);
+    asked.give([message('a')]);
+    while (handler.begun.length < 1) await turn();
+    expect(handler.begun).toEqual(['a']);
+  });
+
+  test('starts nothing that its wait still brings', async () => {
+    await start();
+    (await nextExchange()).give([]);
+    const wait = await nextWait();
+
+    wait.answer(Buffer.from(message('a')));
+    broker.tell('slowed');
+    expect(wait.signal.aborted).toBe(true);
+
+    const asked = await nextExchange();
+    expect(settledBy(asked)).toEqual(['release a']);
+    asked.give([], { limited: slowed });
+    await turn();
+    expect(handler.begun).toEqual([]);
+  });
+
+  test('asks again if that fails, and starts nothing meanwhile', async () => {
+    await start({ concurrency: 1, prefetch: 2 });
+    (await nextExchange()).give([message('a'), message('b')]);
+    while (handler.begun.length < 1) await turn();
+    broker.tell('slowed');
+    (await nextExchange()).fail(new RedisUnavailableError('away'));
+    handler.end('a');
+    const again = await nextExchange();
+    expect(settledBy(again)).toEqual(['release b', 'ack a']);
+    expect(handler.begun).toEqual(['a']);
+  });
+});
+
 describe('a consumer', () => {
   test('first asks for as many as it may hold, and runs what it gets', async () => {
     await start();

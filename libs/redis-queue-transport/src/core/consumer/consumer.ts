@@ -90,25 +90,28 @@ export class Consumer {
     if (state.phase !== 'new') return membership.leave();
     state.go('consuming');
     if (this.#isPaused) this.pause();
+    this.#parts.keys?.look();
     this.#schedule();
   }
 
   /** Takes nothing until {@link resume}; running handlers go on. May be called at any time, and more than once. */
   pause(): void {
-    const { state, time, taking } = this.#parts;
+    const { state, time, taking, keys } = this.#parts;
     this.#isPaused = true;
     if (state.phase !== 'consuming') return;
     state.go('paused');
     time.giveUp();
+    keys?.giveUp();
     taking.interrupt();
   }
 
   resume(): void {
-    const { state, time, taking } = this.#parts;
+    const { state, time, taking, keys } = this.#parts;
     this.#isPaused = false;
     if (state.phase !== 'paused') return;
     state.go('consuming');
     time.takeUp();
+    keys?.look();
     taking.look();
   }
 
@@ -116,13 +119,14 @@ export class Consumer {
    * Takes nothing more; running handlers go on. May be called at any time; before the start, it prevents any taking.
    */
   drain(): void {
-    const { state, membership, time, taking } = this.#parts;
+    const { state, membership, time, taking, keys } = this.#parts;
     const isNew = state.phase === 'new';
     if (!isNew && state.phase !== 'consuming' && state.phase !== 'paused') return;
     state.go('draining');
     if (isNew) return;
     membership.keepLast();
     time.giveUp();
+    keys?.giveUp();
     taking.interrupt();
   }
 

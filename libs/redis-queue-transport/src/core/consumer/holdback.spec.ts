@@ -52,6 +52,39 @@ test('the last that the queue told counts', () => {
   expect(looks).toBe(0);
 });
 
+test('after news of a slow-down, only the answer to what is asked then counts', () => {
+  holdback.hearSlowDown();
+  expect([holdback.isOn, holdback.isSlowed, holdback.mustAsk]).toEqual([true, true, true]);
+  // The answer to an earlier question.
+  holdback.told(undefined);
+  holdback.answered();
+  expect([holdback.isOn, holdback.isSlowed, holdback.mustAsk]).toEqual([true, true, true]);
+  holdback.asks();
+  expect([holdback.isOn, holdback.isSlowed, holdback.mustAsk]).toEqual([true, true, false]);
+  holdback.answered();
+  expect([holdback.isOn, holdback.isSlowed, holdback.mustAsk]).toEqual([false, false, false]);
+  expect(runtime.timers).toBe(0);
+});
+
+test('news of a slow-down counts until it is told otherwise, even if a question fails or the news comes again', () => {
+  holdback.hearSlowDown();
+  holdback.asks();
+  holdback.notAnswered();
+  expect(holdback.mustAsk).toBe(true);
+  holdback.asks();
+  holdback.hearSlowDown();
+  holdback.answered();
+  expect([holdback.isSlowed, holdback.mustAsk]).toEqual([true, true]);
+});
+
+test('what was told is forgotten with the lease', () => {
+  holdback.told(SLOWED);
+  holdback.hearSlowDown();
+  holdback.asks();
+  holdback.forget();
+  expect([holdback.isOn, holdback.mustAsk, runtime.timers]).toEqual([false, false, 0]);
+});
+
 test('a queue without a limit costs no timer', () => {
   holdback.told(undefined);
   expect(runtime.timers).toBe(0);

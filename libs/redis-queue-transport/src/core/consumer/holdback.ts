@@ -7,6 +7,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Knows whether the queue lets this consumer take nothing more, because of its limit, and when to look again. */
 export class Holdback {
   #limited: Limited | undefined;
+  /** Whether the queue may have been slowed down since it was asked last: news of that was heard, or it was asked then. */
+  #doubt: 'none' | 'heard' | 'asked' = 'none';
   #timer: Timer | undefined;
 
   constructor(
@@ -20,14 +22,45 @@ export class Holdback {
     private readonly runtime: Runtime,
   ) {}
 
-  /** Messages wait that may not be taken yet. While true, a timer runs. */
+  /** Messages wait that may not be taken yet. While true, a timer runs, or the queue is to be asked. */
   get isOn(): boolean {
-    return this.#limited !== undefined;
+    return this.#limited !== undefined || this.#doubt !== 'none';
   }
 
   /** What has not started may not start either. */
   get isSlowed(): boolean {
-    return this.#limited?.isSlowed === true;
+    return this.#limited?.isSlowed === true || this.#doubt !== 'none';
+  }
+
+  /** Only an exchange that begins now can tell whether the queue is slowed down. */
+  get mustAsk(): boolean {
+    return this.#doubt === 'heard';
+  }
+
+  /** The queue was slowed down: news, ahead of any reply. */
+  hearSlowDown(): void {
+    this.#doubt = 'heard';
+  }
+
+  /** An exchange begins. */
+  asks(): void {
+    if (this.#doubt === 'heard') this.#doubt = 'asked';
+  }
+
+  /** The exchange has returned, and its reply was followed. News that arrived meanwhile may be later than the reply. */
+  answered(): void {
+    if (this.#doubt === 'asked') this.#doubt = 'none';
+  }
+
+  /** The exchange failed. */
+  notAnswered(): void {
+    if (this.#doubt === 'asked') this.#doubt = 'heard';
+  }
+
+  /** The lease is lost, and what it was told with it. */
+  forget(): void {
+    this.#doubt = 'none';
+    this.told(undefined);
   }
 
   /** The queue has told whether it is limited now. */

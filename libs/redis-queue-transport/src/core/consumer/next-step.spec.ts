@@ -11,6 +11,7 @@ const IDLE: ConsumerView = {
   isWaiting: true,
   isPaused: false,
   isHeldBack: false,
+  mustAsk: false,
   running: 0,
   hasSettlements: false,
   free: 0,
@@ -116,6 +117,18 @@ describe('a consumer of a limited queue', () => {
   table([
     ['does not wait while it may take nothing', 'rest', FREE, { isHeldBack: true }],
     ['looks when it is time', 'exchange', FREE, { isHeldBack: true, mustLook: true }],
+    [
+      'asks for how long it is slowed down, even without room',
+      'exchange',
+      FULL,
+      { isHeldBack: true, mustAsk: true },
+    ],
+    [
+      'does not ask while it takes nothing anyway',
+      'rest',
+      { ...FULL, phase: 'paused' },
+      { isHeldBack: true, mustAsk: true },
+    ],
     [
       'settles at once, since others may take then',
       'exchange',

@@ -14,6 +14,8 @@ export interface ConsumerView {
   readonly isPaused: boolean;
   /** A limit of the queue lets nothing more be taken for now. */
   readonly isHeldBack: boolean;
+  /** The queue was slowed down, and only an exchange tells for how long yet. */
+  readonly mustAsk: boolean;
   /** How many handlers run. */
   readonly running: number;
   readonly hasSettlements: boolean;
@@ -85,8 +87,10 @@ function settle({ phase, isCalm, isPaused, isHeldBack, isWaiting, free }: Consum
   return free >= 2 ? 'gatherAndWait' : 'exchange';
 }
 
-function mayLook({ phase, mustLook, free, isWaiting, mustRelease }: ConsumerView): boolean {
-  return mustLook && phase === 'consuming' && (free > 0 || isWaiting || mustRelease);
+function mayLook(view: ConsumerView): boolean {
+  const { phase, mustLook, mustAsk, free, isWaiting, mustRelease } = view;
+  if (phase !== 'consuming') return false;
+  return mustAsk || (mustLook && (free > 0 || isWaiting || mustRelease));
 }
 
 function mayWait({ free, isPaused, isHeldBack, isWaiting }: ConsumerView): boolean {

@@ -52,6 +52,12 @@ export class Taking {
     this.#waitPause = new GrowingPause(parts.runtime);
   }
 
+  /** Whether what was taken may start: its queue is consumed, and neither paused nor slowed down. */
+  get mayStart(): boolean {
+    const { state, holdback } = this.parts;
+    return state.isConsuming && !state.isPaused && !holdback.isSlowed;
+  }
+
   /** There may be something to take. */
   look(): void {
     this.parts.state.look();
@@ -76,14 +82,21 @@ export class Taking {
     this.followPause(true);
   }
 
+  /** The queue was slowed down: news, ahead of any reply. Nothing starts until an exchange that begins now has told more. */
+  hearSlowDown(): void {
+    this.parts.holdback.hearSlowDown();
+    this.interrupt();
+  }
+
   followPause(isPaused: boolean): void {
     if (this.parts.state.followPause(isPaused)) this.interrupt();
   }
 
   /** Settles what has ended, takes up to `take`, and performs the step that the trial needs. Never rejects. */
   async exchange(held: Tenure | undefined, take: number, trialStep?: TrialStep): Promise<void> {
-    const { state, trial, time, trouble, stopped } = this.parts;
+    const { state, trial, time, holdback, trouble, stopped } = this.parts;
     const tenure = state.beginExchange(held);
+    holdback.asks();
     const settlements = this.parts.held.takeSettlements();
     const asked = trialStep ?? this.#passingTrialStep;
     const timeStep = time.takeStep();
@@ -99,6 +112,7 @@ export class Taking {
       this.#takeIn(tenure, exchange, take, trialStep);
     } catch (error) {
       time.putBack(timeStep);
+      holdback.notAnswered();
       trial.failed();
       // Sending the same settlements again is right, whether or not the call was executed.
       if (!tenure.isOver) this.parts.held.putBack(settlements);
@@ -126,6 +140,7 @@ export class Taking {
     this.#followTrial(exchange);
     // A call that asked for nothing does not tell of limits.
     if (take > 0 || exchange.limited !== undefined) this.#followLimit(exchange.limited);
+    this.parts.holdback.answered();
     state.exchanged(take, taken.length, exchange.isCut);
     this.#planLook(exchange);
     if (step === 'next') this.#takeUpSuspect(tenure, taken);
@@ -167,6 +182,7 @@ export class Taking {
       this.#waitPause.reset();
       trouble.succeeded();
       if (element === 'leaseLost') return this.events.lost(tenure);
+      if (element === 'look') return;
       if (!Buffer.isBuffer(element)) {
         goOn = () => this.#goOnAfterVainWait();
         if (element !== undefined) this.#followLimit(element);
@@ -192,23 +208,17 @@ export class Taking {
   }
 
   #takeUp(tenure: Tenure, elements: readonly Buffer[]): void {
-    const { held, deliveries, trial, holdback } = this.parts;
+    const { held, deliveries, trial } = this.parts;
     held.add(elements);
-    if (!this.#mayStart || trial.isOn || held.isBarred || holdback.isSlowed)
-      deliveries.releaseUnstarted();
+    if (!this.mayStart || trial.isOn || held.isBarred) deliveries.releaseUnstarted();
     else deliveries.startReady(tenure);
   }
 
   #takeUpSuspect(tenure: Tenure, elements: readonly Buffer[]): void {
     const { deliveries } = this.parts;
     for (const element of elements) {
-      if (this.#mayStart) deliveries.startSuspect(tenure, element);
+      if (this.mayStart) deliveries.startSuspect(tenure, element);
       else deliveries.release(element);
     }
-  }
-
-  get #mayStart(): boolean {
-    const { state } = this.parts;
-    return state.isConsuming && !state.isPaused;
   }
 }

@@ -8,11 +8,18 @@ import type { Outcome } from './outcome.js';
 
 /** What to do with an element that was taken. */
 export type Intake =
-  | { readonly kind: 'run'; readonly delivery: Delivery }
+  | Runnable
   /** It must not run. */
   | { readonly kind: 'settle'; readonly delivery: Delivery; readonly outcome: Outcome }
   /** It has expired. */
   | { readonly kind: 'expired'; readonly delivery: Delivery };
+
+/** A class and not a literal, since one is made for each message: docs/decisions/0014. */
+class Runnable {
+  readonly kind = 'run';
+
+  constructor(readonly delivery: Delivery) {}
+}
 
 /** Reads a taken element and decides what to do with it, before any handler sees it. */
 export function inspect(
@@ -39,7 +46,7 @@ export function inspect(
     return { kind: 'settle', delivery, outcome: deadLetter('crashed', error) };
   }
   if (isExpired(envelope, broker)) return { kind: 'expired', delivery };
-  return { kind: 'run', delivery };
+  return new Runnable(delivery);
 }
 
 /** Whether it is too late for its handler to start. */

@@ -1,4 +1,5 @@
 import type { SkipReason } from '../broker/lease.js';
+import { UnreadableKeyError } from '../errors/data-errors.js';
 import { detailsOf } from '../errors/error-details.js';
 import type { ErrorSummary } from '../errors/error-details.js';
 import { messageOf } from '../errors/message-of.js';
@@ -16,6 +17,8 @@ export type DeadReason =
   | 'rejected'
   /** The element's bytes cannot be read. */
   | 'undecodable'
+  /** The key of the event cannot be told from its data. */
+  | 'unreadableKey'
   /** It was the only message running when its process died, too many times. */
   | 'crashed';
 
@@ -66,7 +69,7 @@ export type Result =
   | { readonly kind: 'reject'; readonly error: unknown }
   /** It expired before it started. */
   | { readonly kind: 'expired' }
-  /** The data could not be read. */
+  /** The data could not be read, or its key. */
   | { readonly kind: 'undecodable'; readonly error: unknown };
 
 export const ACK: Outcome = { kind: 'ack' };
@@ -108,8 +111,12 @@ export function outcomeOf(
     case 'reject':
       return deadLetter('rejected', result.error);
     case 'undecodable':
-      return deadLetter('undecodable', result.error);
+      return deadLetter(reasonOf(result.error), result.error);
   }
+}
+
+function reasonOf(error: unknown): DeadReason {
+  return error instanceof UnreadableKeyError ? 'unreadableKey' : 'undecodable';
 }
 
 function outcomeOfFailure(

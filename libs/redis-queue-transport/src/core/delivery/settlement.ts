@@ -16,6 +16,13 @@ export interface SettlementFacts {
   newId(): string;
 }
 
+/** A class and not a literal, since most messages need one: docs/decisions/0014. */
+class Ack {
+  readonly kind = 'ack';
+
+  constructor(readonly element: Buffer) {}
+}
+
 /** Turns outcomes of deliveries into settlements. */
 export class Settlements {
   constructor(private readonly facts: SettlementFacts) {}
@@ -66,6 +73,6 @@ export class Settlements {
     if (this.facts.isOnce && envelope.id !== undefined)
       return { kind: 'ack', element, onceId: envelope.id };
     if (envelope.parked !== undefined) return { kind: 'ack', element, isParked: true };
-    return { kind: 'ack', element };
+    return new Ack(element);
   }
 }

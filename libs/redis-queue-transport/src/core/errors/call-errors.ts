@@ -104,6 +104,34 @@ export class RedisRefusedError extends RedisQueueError {
 }
 
 /**
+ * Redis holds the message, but not as many replicas as `waitForReplicas` demands had it in time. A failover could lose it.
+ * Sending it again with the same id and `deduplicateMs` adds no second message.
+ */
+export class NotReplicatedError extends RedisQueueError {
+  override readonly name = 'NotReplicatedError';
+  readonly code = 'NOT_REPLICATED';
+
+  constructor(
+    readonly messageId: string,
+    /** How many replicas have it; undefined if Redis did not tell. */
+    readonly replicas: number | undefined,
+    /** How many should have it. */
+    readonly wanted: number,
+    timeoutMs: number,
+    options?: { readonly cause?: unknown },
+  ) {
+    super(
+      `Redis holds the message ${messageId}, but ` +
+        (replicas === undefined
+          ? `it is not known whether ${wanted} of its replicas have it: ${messageOf(options?.cause)}`
+          : `only ${replicas} of its replicas had it within ${timeoutMs} ms, and waitForReplicas demands ${wanted}.`) +
+        ' It will be handled, unless a failover comes first. Sent again with the same id and deduplicateMs, it is held once.',
+      options,
+    );
+  }
+}
+
+/**
  * The connection was lost, or went silent, while the call was in flight: Redis may or may not have executed it. Or the
  * Redis user lost a permission during the call, and part of it may have been executed.
  */

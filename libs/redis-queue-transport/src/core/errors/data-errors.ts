@@ -13,6 +13,15 @@ export class UndecodableError extends RedisQueueError {
 }
 
 /**
+ * The option `key` of a group's handler cannot tell the key of this event: it threw, or returned something that is no key.
+ * The event is dead-lettered, and was not handled.
+ */
+export class UnreadableKeyError extends RedisQueueError {
+  override readonly name = 'UnreadableKeyError';
+  readonly code = 'UNREADABLE_KEY';
+}
+
+/**
  * A body is larger than `maxPayloadBytes`. At the sender: nothing was sent. At the receiver: the message is dead-lettered
  * without being decoded.
  */

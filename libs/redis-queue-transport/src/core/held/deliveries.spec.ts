@@ -22,13 +22,13 @@ let held: Held;
 let deliveries: Deliveries;
 let told: string[];
 let ended: string[];
-let isConsuming: boolean;
+let mayStart: boolean;
 let isOpen: boolean;
 let runtime: FakeRuntime;
 
 beforeEach(() => {
   [broker, handler, lease] = [new FakeBroker(), new FakeHandler(), new FakeLease()];
-  [told, ended, isConsuming, isOpen] = [[], [], true, true];
+  [told, ended, mayStart, isOpen] = [[], [], true, true];
   runtime = new FakeRuntime();
   const events: LeaseKeeperEvents = {
     lost: () => undefined,
@@ -46,9 +46,10 @@ function open(options: { readonly onceMs?: number }, further: RedisQueueObserver
   const runner = new DeliveryRunner(handler, { retry: RETRY }, runtime);
   const gate = { mayStart: () => isOpen, began: () => undefined, opened: () => turn() };
   const owner = {
-    get isConsuming() {
-      return isConsuming;
+    get mayStart() {
+      return mayStart;
     },
+    slowDown: () => told.push('slowDown'),
     gate,
     stopped: new AbortController().signal,
     changed: () => undefined,
@@ -115,16 +116,27 @@ describe('a delivery', () => {
     expect(handler.refused).toEqual(['x NotHandledError']);
   });
 
-  test('begins only while the gate is open and its consumer consumes', () => {
+  test('begins only while the gate is open and its consumer lets it', () => {
     isOpen = false;
     take('a');
     expect(handler.begun).toEqual([]);
-    [isOpen, isConsuming] = [true, false];
+    [isOpen, mayStart] = [true, false];
     deliveries.startReady(tenure);
     expect(handler.begun).toEqual([]);
-    isConsuming = true;
+    mayStart = true;
     deliveries.startReady(tenure);
     expect(handler.begun).toEqual(['a']);
+  });
+
+  test('tells its consumer that its handler has slowed the queue down, before the next begins', async () => {
+    take('a', 'b', 'c');
+    handler.end('a', { kind: 'retryLater', delayMs: 5, slowsQueue: true });
+    handler.end('b', { kind: 'retryLater', delayMs: 5, slowsKey: true });
+    mayStart = false;
+    await turn();
+
+    expect(told).toEqual(['postponed', 'slowDown', 'postponed']);
+    expect(handler.begun).toEqual(['a', 'b']);
   });
 
   test('counts for nothing when its handler ends after the tenure', async () => {
@@ -173,9 +185,9 @@ describe('a delivery of a handler that runs once for each id', () => {
     expect([handler.begun, told, settled()]).toEqual([[], ['skipped repeated'], ['skip a']]);
   });
 
-  test('goes back when its consumer drains meanwhile', async () => {
+  test('goes back when its consumer may start nothing meanwhile', async () => {
     take('a');
-    isConsuming = false;
+    mayStart = false;
     lease.questions[0]!.answer(false);
     await turn();
 

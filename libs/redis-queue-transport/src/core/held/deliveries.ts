@@ -3,7 +3,8 @@ import type { Settlement } from '../broker/lease.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { DeliveryRunner } from '../delivery/delivery-runner.js';
 import { LeaseLostError, ShutdownError } from '../errors/abort-reasons.js';
-import type { Begun, Held, HeldBounds } from './held.js';
+import { Begun } from './held.js';
+import type { Held, HeldBounds } from './held.js';
 import { inspect } from '../delivery/intake.js';
 import { HandlerWatch } from '../lifecycle/handler-watch.js';
 import type { RedisQueueObserver } from '../lifecycle/observer.js';
@@ -25,6 +26,8 @@ export interface DeliveriesOptions extends HeldBounds, SettlerOptions {
 
 /** The consumer whose deliveries they are. */
 export interface DeliveriesOwner extends Preparing {
+  /** A handler has asked for its queue to be slowed down. */
+  slowDown(): void;
   /** Something can be settled, taken or started. */
   changed(): void;
 }
@@ -96,7 +99,7 @@ export class Deliveries {
 
   /** Starts what is ready and may start now. */
   startReady(tenure: Tenure): void {
-    if (!this.owner.isConsuming || !this.held.hasReady) return;
+    if (!this.held.hasReady || !this.owner.mayStart) return;
     for (; this.#burstLeft > 0; this.#burstLeft -= 1) {
       if (!this.owner.gate.mayStart()) return;
       const next = this.held.next();
@@ -129,7 +132,7 @@ export class Deliveries {
 
   /** Neither this nor its callees are `async`: this runs for each message, and promises in each layer fill the heap. */
   #run(tenure: Tenure, delivery: Delivery): Run<Begun> {
-    const run = this.held.begin({ delivery, tenure });
+    const run = this.held.begin(new Begun(delivery, tenure));
     this.#hasJustBegun = true;
     if (this.#preparation.isNeeded(delivery)) void this.#prepareAndBegin(run);
     else this.#begin(run);
@@ -137,9 +140,8 @@ export class Deliveries {
   }
 
   async #prepareAndBegin(run: Run<Begun>): Promise<void> {
-    const end = await this.#preparation.prepare(run);
-    if (end === undefined) this.#begin(run);
-    else this.#onEnd(run, end);
+    const end = await this.#preparation.prepare(run, () => this.#begin(run));
+    if (end !== undefined) this.#onEnd(run, end);
   }
 
   #begin(run: Run<Begun>): void {
@@ -158,6 +160,7 @@ export class Deliveries {
     this.#handlers.ended(delivery, end, counts);
     if (counts) {
       this.#conclude(tenure, delivery, end);
+      if (end.kind === 'postpone' && end.slowsQueue === true) this.owner.slowDown();
       this.watch.ended(delivery, end);
       this.startReady(tenure);
     }

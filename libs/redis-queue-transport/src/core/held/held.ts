@@ -5,10 +5,12 @@ import { Running } from '../delivery/running.js';
 import type { Run } from '../delivery/running.js';
 import type { Tenure } from '../lease/tenure.js';
 
-/** A delivery that runs, and the tenure in which it was taken. */
-export interface Begun {
-  readonly delivery: Delivery;
-  readonly tenure: Tenure;
+/** A delivery that runs, and the tenure in which it was taken. A class and not a literal: docs/decisions/0014. */
+export class Begun {
+  constructor(
+    readonly delivery: Delivery,
+    readonly tenure: Tenure,
+  ) {}
 }
 
 export interface HeldBounds {

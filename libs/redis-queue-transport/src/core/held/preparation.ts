@@ -13,8 +13,8 @@ import type { Runtime } from '../process/runtime.js';
 
 /** What a preparation needs to know about its consumer. */
 export interface Preparing {
-  /** Whether what is ready may be started. */
-  readonly isConsuming: boolean;
+  /** Whether what it holds may be started. */
+  readonly mayStart: boolean;
   /** Asked before a handler starts. */
   readonly gate: Gate;
   /** Fires at the end of the consumer. */
@@ -38,15 +38,25 @@ export class Preparation {
     return this.isOnce || envelope.parked !== undefined;
   }
 
-  /** Undefined if the handler can start now; otherwise the outcome without it. Never rejects. */
-  async prepare(run: Run<Begun>): Promise<Outcome | undefined> {
+  /**
+   * Begins the handler when it may start; otherwise returns the outcome without it. It begins in the step in which the gate
+   * lets it: what others compute in between could outlast the lease. Never rejects.
+   */
+  async prepare(run: Run<Begun>, begin: () => void): Promise<Outcome | undefined> {
     const { envelope } = run.item.delivery;
     const wasHandled = await this.#wasHandled(run);
     if (wasHandled !== false) return wasHandled === 'over' ? RELEASE : REPEATED;
     const end = await this.#unpark(run);
     if (end !== undefined) return end;
-    if (!(await this.#untilMayStart(run))) return RELEASE;
-    return isExpired(envelope, this.broker) ? EXPIRED : undefined;
+    while (this.#mayBegin(run)) {
+      if (isExpired(envelope, this.broker)) return EXPIRED;
+      if (this.consumer.gate.mayStart()) {
+        begin();
+        return undefined;
+      }
+      await this.consumer.gate.opened();
+    }
+    return RELEASE;
   }
 
   /** Whether its id was handled before. Keeps asking, since running it without knowing could repeat an effect. */
@@ -69,15 +79,6 @@ export class Preparation {
     return undefined;
   }
 
-  /** False if it must not start any more. */
-  async #untilMayStart(run: Run<Begun>): Promise<boolean> {
-    while (this.#mayBegin(run)) {
-      if (this.consumer.gate.mayStart()) return true;
-      await this.consumer.gate.opened();
-    }
-    return false;
-  }
-
   /** Asks until Redis answers. `over` if the handler must not start any more: then the delivery goes back unharmed. */
   async #ask<T>(run: Run<Begun>, question: (lease: Lease) => Promise<T>): Promise<T | 'over'> {
     const { lease } = run.item.tenure;
@@ -91,7 +92,7 @@ export class Preparation {
 
   /** Things may have changed while waiting for Redis. */
   #mayBegin({ isOver, item }: Run<Begun>): boolean {
-    return !isOver && !item.tenure.isOver && this.consumer.isConsuming;
+    return !isOver && !item.tenure.isOver && this.consumer.mayStart;
   }
 }
 

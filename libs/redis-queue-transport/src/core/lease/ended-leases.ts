@@ -12,8 +12,11 @@ interface Sighting {
   readonly leftMs: number;
 }
 
-/** A healthy consumer renews after a third of its lease. This part of a lease leaves time for two renewals. */
-const LEAST_PART = 0.6;
+/**
+ * A healthy consumer renews after a third of its lease. This part of a lease leaves time for two renewals. It is certain
+ * even if Redis's clock is set forward: no consumer is taken to be gone before, and none relies on its lease for longer.
+ */
+export const CERTAIN_PART = 0.6;
 /** Looks come once in each third of a lease. A look after more than half a lease is late. */
 const LATE_PART = 1 / 2;
 /** A late look counts as this part of a lease. */
@@ -74,7 +77,7 @@ export class EndedLeases {
    * consumer with a longer lease, or was written before the clock was set back.
    */
   #waitMs(leftMs: number): number {
-    const leastMs = LEAST_PART * this.leaseMs;
+    const leastMs = CERTAIN_PART * this.leaseMs;
     if (leftMs <= this.leaseMs) return Math.max(leastMs, leftMs);
     if (leftMs <= this.#setBackMs || this.#setBackMs === 0) return Infinity;
     return Math.max(leastMs, leftMs - this.#setBackMs);

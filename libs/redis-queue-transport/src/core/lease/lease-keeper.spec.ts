@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Renewal } from '../broker/lease.js';
 import { RedisUnavailableError } from '../errors/call-errors.js';
 import { FakeLease } from '../broker/lease.fake.js';
+import { CERTAIN_PART } from './ended-leases.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { LeaseKeeperEvents } from './lease-keeper.js';
 import { FakeRuntime } from '../process/runtime.fake.js';
@@ -133,9 +134,21 @@ describe('a lease that may have ended', () => {
 
     expect([keeper.isSure, keeper.sureUntil, lease.renewals]).toEqual([
       true,
-      runtime.now() + LEASE_MS,
+      runtime.now() + CERTAIN_PART * LEASE_MS,
       1,
     ]);
+  });
+
+  test("is not sure any more when another takes it back, after Redis's clock was set forward by an hour", async () => {
+    const unsure = keep();
+    const silent = { consumer: 'silent', endsAtMs: LEASE_MS };
+    lease.renewal = () =>
+      Promise.resolve({ ...QUIET, nowMs: 3_600_000 + runtime.now(), doubtful: [silent] });
+    keep().start();
+    await until(() => told.length > 0);
+
+    expect([told, unsure.isSure]).toEqual([['reclaimed 1 of silent'], false]);
+    expect(runtime.now()).toBeLessThan(LEASE_MS);
   });
 
   test('is renewed if the wall clock shows that the machine slept, and again if it sleeps right afterwards', async () => {

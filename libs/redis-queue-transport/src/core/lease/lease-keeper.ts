@@ -1,5 +1,5 @@
-import type { Lease, Renewal, SeenLease } from '../broker/lease.js';
-import { EndedLeases } from './ended-leases.js';
+import type { Lease, Renewal, RenewalTime, SeenLease } from '../broker/lease.js';
+import { CERTAIN_PART, EndedLeases } from './ended-leases.js';
 import type { LookTimes } from './ended-leases.js';
 import { pause } from '../process/pause.js';
 import { retryUntilStopped } from '../process/until-stopped.js';
@@ -9,6 +9,8 @@ export interface LeaseKeeperEvents {
   lost(): void;
   reclaimed(consumer: string, deliveries: number): void;
   deadLettersDropped(letters: number): void;
+  /** Messages wait for their key to be read. */
+  unkeyed?(): void;
   failed(error: unknown): void;
 }
 
@@ -25,6 +27,8 @@ interface Renewed extends LookTimes {
  */
 export class LeaseKeeper {
   readonly #intervalMs: number;
+  /** How long after a renewal was sent the lease is certain. */
+  readonly #certainMs: number;
   readonly #stopped = new AbortController();
   readonly #endedLeases: EndedLeases;
   #sureUntil: number;
@@ -41,20 +45,21 @@ export class LeaseKeeper {
   /** @param takenAt when the lease was requested, by `Runtime.now` */
   constructor(
     private readonly lease: Lease,
-    private readonly leaseMs: number,
+    leaseMs: number,
     takenAt: number,
     private readonly events: LeaseKeeperEvents,
     private readonly runtime: Runtime,
   ) {
     this.#renewedAtWall = runtime.wallClock();
     this.#intervalMs = leaseMs / 3;
-    this.#sureUntil = takenAt + leaseMs;
+    this.#certainMs = CERTAIN_PART * leaseMs;
+    this.#sureUntil = takenAt + this.#certainMs;
     this.#endedLeases = new EndedLeases(leaseMs);
   }
 
   /**
    * False if the lease may have ended unnoticed: this process stood still, its machine was suspended, or Redis could
-   * not be reached.
+   * not be reached. By Redis's clock the lease is longer, but that clock can be set forward.
    */
   get isSure(): boolean {
     const now = this.runtime.now();
@@ -73,7 +78,7 @@ export class LeaseKeeper {
    * second answer is wrong.
    */
   #mayHaveSlept(now: number): boolean {
-    if (this.runtime.wallClock() - this.#renewedAtWall <= this.leaseMs) return false;
+    if (this.runtime.wallClock() - this.#renewedAtWall <= this.#certainMs) return false;
     return !this.#isAskedAgain || !this.#isAnsweredLately(now);
   }
 
@@ -96,7 +101,8 @@ export class LeaseKeeper {
     const stopped = this.#stopped.signal;
     while (!this.isSure && !stopped.aborted) {
       const isAgain = this.#isAnsweredLately(this.runtime.now());
-      if ((await this.#renewSoon(stopped)) === 'leaseLost') return this.events.lost();
+      if ((await this.#renewUntilAnswered('now', stopped)) === 'leaseLost')
+        return this.events.lost();
       this.#isAskedAgain = isAgain;
       this.#answeredAt = this.runtime.now();
     }
@@ -107,7 +113,7 @@ export class LeaseKeeper {
    */
   async #run(stopped: AbortSignal): Promise<void> {
     for (;;) {
-      const renewed = await this.#renewSoon(stopped);
+      const renewed = await this.#renewUntilAnswered('soon', stopped);
       if (renewed === undefined || stopped.aborted) return;
       if (renewed === 'leaseLost') return this.events.lost();
       this.#lookAtOthers(renewed);
@@ -116,25 +122,29 @@ export class LeaseKeeper {
   }
 
   /** Tries until Redis answers, since an outage may outlast the lease. Undefined if it is stopped before. */
-  async #renewSoon(stopped: AbortSignal): Promise<Renewed | 'leaseLost' | undefined> {
+  async #renewUntilAnswered(
+    when: RenewalTime,
+    stopped: AbortSignal,
+  ): Promise<Renewed | 'leaseLost' | undefined> {
     if (stopped.aborted) return undefined;
     return retryUntilStopped(
-      () => this.#renew(),
+      () => this.#renew(when),
       stopped,
       (error) => this.events.failed(error),
       this.runtime,
     );
   }
 
-  async #renew(): Promise<Renewed | 'leaseLost'> {
+  async #renew(when: RenewalTime): Promise<Renewed | 'leaseLost'> {
     const askedAt = this.runtime.now();
     const askedAtWall = this.runtime.wallClock();
-    const renewal = await this.lease.renew();
+    const renewal = await this.lease.renew(when);
     if (renewal === 'leaseLost') return renewal;
-    this.#sureUntil = askedAt + this.leaseMs;
+    this.#sureUntil = askedAt + this.#certainMs;
     this.#renewedAtWall = askedAtWall;
-    const { deadLettersDropped } = renewal;
+    const { deadLettersDropped, hasUnkeyed } = renewal;
     if (deadLettersDropped !== undefined) this.events.deadLettersDropped(deadLettersDropped);
+    if (hasUnkeyed === true) this.events.unkeyed?.();
     return { renewal, askedAt, answeredAt: this.runtime.now() };
   }
 

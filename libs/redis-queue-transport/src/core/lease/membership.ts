@@ -45,11 +45,6 @@ export class Membership implements KeptLease {
     return this.#tenure?.isSure ?? false;
   }
 
-  /** By `Runtime.now`. In the past if there is no lease. */
-  get sureUntil(): number {
-    return this.#tenure?.sureUntil ?? 0;
-  }
-
   async join(): Promise<void> {
     const askedAt = this.runtime.now();
     const lease = await this.takeLease();
@@ -57,6 +52,7 @@ export class Membership implements KeptLease {
       lost: () => this.lose(tenure),
       reclaimed: (consumer, deliveries) => this.events.reclaimed(consumer, deliveries),
       deadLettersDropped: (letters) => this.events.deadLettersDropped(letters),
+      unkeyed: () => this.events.unkeyed?.(),
       failed: (error) => this.events.failed(error),
     };
     const tenure = new Tenure(lease, this.leaseMs, askedAt, events, this.runtime);

@@ -16,14 +16,22 @@ beforeEach(() => {
 class Stage {
   opened = 0;
   asked = 0;
-  isSure = true;
   sureUntil = runtime.now() + LEASE_MS;
+  #isSure = true;
   #answer: () => void = () => undefined;
   readonly gate: StartGate;
 
   constructor() {
     const onOpen = (): void => void (this.opened += 1);
     this.gate = new StartGate(this, LEASE_MS, onOpen, runtime);
+  }
+
+  get isSure(): boolean {
+    return this.#isSure && runtime.now() < this.sureUntil;
+  }
+
+  set isSure(isSure: boolean) {
+    this.#isSure = isSure;
   }
 
   makeSure(): Promise<void> {
@@ -104,6 +112,14 @@ describe('a gate', () => {
     await inTurns(stage, 100, 0);
     expect(stage.begin(1)).toBe(1);
     runtime.advance(stage.sureUntil - runtime.now());
+    expect([stage.gate.mayStart(), stage.asked]).toEqual([false, 1]);
+  });
+
+  test('lets none begin after the machine has slept since others began', async () => {
+    const stage = new Stage();
+    await inTurns(stage, 100, 0);
+    expect(stage.begin(1)).toBe(1);
+    stage.isSure = false; // the wall clock shows it, and the monotonic one does not
     expect([stage.gate.mayStart(), stage.asked]).toEqual([false, 1]);
   });
 

@@ -14,8 +14,6 @@ export interface Gate {
 export interface KeptLease {
   /** False if the lease may have ended unnoticed. */
   readonly isSure: boolean;
-  /** From this time of `Runtime.now` on, it may have ended unnoticed. */
-  readonly sureUntil: number;
   /** Asks Redis, as long as it takes, whether the lease is still held. Never rejects. */
   makeSure(): Promise<void>;
 }
@@ -29,9 +27,9 @@ const LONGEST_TURN_PART = 1 / 20;
  * Lets handlers start only on a lease that is certain, and only a few before the event loop turns if they block it for
  * long: otherwise no renewal could be sent, and the lease would end while one handler after the other starts.
  *
- * If the whole machine sleeps in the middle of a turn, the next turn notices it. Handlers that start in between, at
- * most those of one turn, run on a lease that may have ended: so would a handler if the machine slept right before its
- * first line, which no check can rule out. Their settlements are refused, and their messages run again elsewhere.
+ * If the whole machine sleeps between two starts, the next start notices it. What had started but not yet computed, at
+ * most the handlers of one turn, runs on a lease that may have ended: so would a handler if the machine slept right before
+ * its first line, which no check can rule out. Their settlements are refused, and their messages run again elsewhere.
  *
  * What a handler computes before it first waits runs after its start has returned, so its time only shows at the end of
  * the turn. So the first turn starts one handler. While turns are short, each may start twice as many as the last;
@@ -61,10 +59,9 @@ export class StartGate implements Gate {
 
   mayStart(): boolean {
     if (this.#isTurning || this.#began >= this.#most) return this.#hold();
-    if (this.#began === 0) return this.lease.isSure || this.#makeSure();
-    const now = this.runtime.now();
-    if (now >= this.lease.sureUntil) return this.#makeSure();
-    return now - this.#turnBeganAt < this.#longestTurnMs || this.#hold();
+    if (!this.lease.isSure) return this.#makeSure();
+    if (this.#began === 0) return true;
+    return this.runtime.now() - this.#turnBeganAt < this.#longestTurnMs || this.#hold();
   }
 
   began(): void {

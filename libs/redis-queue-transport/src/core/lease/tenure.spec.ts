@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FakeLease } from '../broker/lease.fake.js';
+import { CERTAIN_PART } from './ended-leases.js';
 import { Tenure } from './tenure.js';
 import { FakeRuntime } from '../process/runtime.fake.js';
 import type { LeaseKeeperEvents } from './lease-keeper.js';
@@ -34,9 +35,9 @@ describe('a tenure', () => {
     expect(tenure.isOver).toBe(true);
   });
 
-  test('is sure for the length of its lease, counted from the request', () => {
-    expect(begin(new FakeLease(), LEASE_MS - 1_000).isSure).toBe(true);
-    expect(begin(new FakeLease(), LEASE_MS).isSure).toBe(false);
+  test('is sure for as long as others leave it its lease, counted from the request', () => {
+    expect(begin(new FakeLease(), CERTAIN_PART * LEASE_MS - 1_000).isSure).toBe(true);
+    expect(begin(new FakeLease(), CERTAIN_PART * LEASE_MS).isSure).toBe(false);
   });
 
   test('renews its lease out of turn to be sure again', async () => {

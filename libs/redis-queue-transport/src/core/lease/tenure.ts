@@ -39,10 +39,6 @@ export class Tenure implements KeptLease {
     return this.#keeper.isSure;
   }
 
-  get sureUntil(): number {
-    return this.#keeper.sureUntil;
-  }
-
   makeSure(): Promise<void> {
     return this.#keeper.makeSure();
   }

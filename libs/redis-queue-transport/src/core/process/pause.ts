@@ -1,16 +1,20 @@
 import type { Runtime } from './runtime.js';
 
-/** Resolves after the time, or as soon as the signal fires. Never rejects. */
-export function pause(ms: number, signal: AbortSignal, runtime: Runtime): Promise<void> {
+/** Resolves after the time, or as soon as the signal fires, if there is one. Never rejects. */
+export function pause(
+  ms: number,
+  signal: AbortSignal | undefined,
+  runtime: Runtime,
+): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    if (signal?.aborted === true) return resolve();
     const finish = (): void => {
       runtime.clearTimeout(timer);
-      signal.removeEventListener('abort', finish);
+      signal?.removeEventListener('abort', finish);
       resolve();
     };
     const timer = runtime.setTimeout(finish, ms);
-    signal.addEventListener('abort', finish, { once: true });
+    signal?.addEventListener('abort', finish, { once: true });
   });
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { getEventListeners, getMaxListeners } from 'node:events';
 import { repeatUntilStopped, retryUntilStopped } from './until-stopped.js';
 import { nodeRuntime } from './node-runtime.js';
 
@@ -16,6 +17,23 @@ describe('retryUntilStopped', () => {
     const tell = (error: unknown): void => void told.push(error);
     expect(await retryUntilStopped(attempt, stopper().signal, tell, nodeRuntime)).toBe('yes');
     expect(told.map(String)).toEqual(['Error: no 1', 'Error: no 2']);
+  });
+
+  test('may be done many times at once with the same signal: Node warns of no leak', async () => {
+    const { signal } = stopper();
+    let isAway = true;
+    const attempt = (): Promise<string> =>
+      isAway ? Promise.reject(new Error('away')) : Promise.resolve('back');
+    const tries = Array.from({ length: 20 }, () =>
+      retryUntilStopped(attempt, signal, () => undefined, nodeRuntime),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+
+    const pauses = getEventListeners(signal, 'abort').length;
+    expect(pauses).toBe(20);
+    expect(getMaxListeners(signal)).toBeGreaterThanOrEqual(pauses);
+    isAway = false;
+    expect(new Set(await Promise.all(tries))).toEqual(new Set(['back']));
   });
 
   test('ends during a pause when it is stopped, and does not report failures that the stop causes', async () => {

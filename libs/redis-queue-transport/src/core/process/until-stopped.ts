@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { GrowingPause } from './pause.js';
 import type { Runtime } from './runtime.js';
 
@@ -18,6 +19,8 @@ export async function retryUntilStopped<T>(
     } catch (error) {
       if (stopped.aborted) return undefined;
       failed(error);
+      // Each of many deliveries may wait for the same signal. Node takes that for a leak, and warns.
+      setMaxListeners(Infinity, stopped);
       await between.wait(stopped);
       if (stopped.aborted) return undefined;
     }

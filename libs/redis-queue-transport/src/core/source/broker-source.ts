@@ -1,7 +1,7 @@
 import type { AdminBroker } from '../admin/admin-broker.js';
 import { isMarked } from '../errors/mark.js';
 import type { SendBudget } from '../requests/send-budget.js';
-import type { Broker } from '../broker/broker.js';
+import type { Broker, ReplicaTerms } from '../broker/broker.js';
 import type { RedisQueueHealth } from '../broker/health.js';
 
 /** Shared by every copy of this package, as `core/errors/mark.ts` explains. A literal, so that types can name it. */
@@ -29,6 +29,8 @@ export interface BrokerSettings extends PlaceSettings {
   readonly onEviction: 'ignore' | 'warn' | 'refuse';
   /** The bodies of larger elements are parked. */
   readonly parkAboveBytes: number | false;
+  /** Pushes and events with copies resolve once so many replicas have them; a broker without replicas ignores it. */
+  readonly waitForReplicas?: ReplicaTerms | undefined;
   /** Bounds pushes and events without a reply yet. A call beyond it rejects with `SenderFullError`. */
   readonly budget: SendBudget;
 }

@@ -47,10 +47,15 @@ export class LiveEvents {
     await this.#recovered?.start();
   }
 
+  /** The connection is lost. */
+  cutOff(): void {
+    this.#recovered?.interrupt();
+  }
+
   /** Events published while the connection was lost were missed. */
   interrupted(): void {
     void this.subscriptions.listenAgain(this.context.onError);
-    this.#recovered?.catchUp();
+    this.#recovered?.resume();
   }
 
   stop(): void {

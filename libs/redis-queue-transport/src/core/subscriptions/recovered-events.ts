@@ -72,9 +72,14 @@ export class RecoveredEvents {
     for (const listener of this.#listeners.values()) await listener.start();
   }
 
-  /** The connection was lost and is restored. */
-  catchUp(): void {
-    for (const listener of this.#listeners.values()) listener.catchUp();
+  /** The connection is lost. */
+  interrupt(): void {
+    for (const listener of this.#listeners.values()) listener.interrupt();
+  }
+
+  /** The connection is restored. */
+  resume(): void {
+    for (const listener of this.#listeners.values()) listener.resume();
   }
 
   stop(): void {

@@ -26,7 +26,7 @@ export function advance(
 
 /** Removes an element that nobody holds, once, with its parked body. Returns whether it was there. */
 export function removeElement(queue: StoredQueue, element: Buffer): boolean {
-  const { delayed, lanes, levels, suspects, waiting } = queue;
+  const { delayed, lanes, levels, suspects, unkeyed, waiting } = queue;
   const { key, wasOut } = keyOf(element) ?? {};
   const wasDelayed = delayed.remove(element) !== undefined;
   const wasListed =
@@ -37,7 +37,14 @@ export function removeElement(queue: StoredQueue, element: Buffer): boolean {
     ) ||
       removeAt(waiting, lastIndexOf(waiting, element)) ||
       levels.remove(priorityOf(element), element));
-  const wasThere = wasDelayed || wasListed || (key !== undefined && lanes.remove(key, element));
+  const wasThere =
+    wasDelayed ||
+    wasListed ||
+    removeAt(
+      unkeyed,
+      unkeyed.findIndex((each) => each.equals(element)),
+    ) ||
+    (key !== undefined && lanes.remove(key, element));
   if (wasListed || (wasDelayed && wasOut === true)) endStay(queue, element);
   if (wasThere) {
     unpark(queue, element);
@@ -60,12 +67,13 @@ function lastIndexOf(list: StoredList, element: Buffer): number {
 
 /** Removes messages with their parked bodies. Returns how many. */
 export function purge(queue: StoredQueue, what: PurgedPart | 'all'): number {
-  const { delayed, lanes, levels, suspects, waiting } = queue;
+  const { delayed, lanes, levels, suspects, unkeyed, waiting } = queue;
   /** Those that let others of their key go on. */
   const wereOut: Buffer[] = [];
   const removed: Buffer[] = [];
   if (what !== 'delayed') {
-    removed.push(...lanes.empty());
+    removed.push(...lanes.empty(), ...unkeyed.slice());
+    unkeyed.clear();
     for (const list of [suspects, waiting]) {
       wereOut.push(...list.slice());
       list.clear();

@@ -9,7 +9,7 @@ export function findElement(queue: StoredQueue, id: string): FoundElement | unde
   const isSought = (element: Buffer): boolean => idOf(element) === id;
   const delayed = queue.delayed.all.find(({ element }) => isSought(element));
   if (delayed !== undefined) return { place: 'delayed', ...delayed };
-  const lists = [queue.lanes.all, waitingOf(queue), queue.suspects.slice()];
+  const lists = [queue.unkeyed.slice(), queue.lanes.all, waitingOf(queue), queue.suspects.slice()];
   const element = lists.flat().find(isSought);
   if (element !== undefined) return { place: 'waiting', element };
   const held = heldIn(queue).find((each) => isSought(each.element));

@@ -1,5 +1,6 @@
 import type { Lane, QueueLengths, QueueLook } from '../../core/admin/admin-broker.js';
 import { LIMIT_TERMS, limitState } from '../../core/admin/limit-state.js';
+import { sentAtOf } from '../../core/message/envelope.js';
 import { countsByPriority } from '../../core/admin/order-of-waiting.js';
 import { fillOf } from '../queue/bound.js';
 import type { StoredQueue } from '../store/stored-queue.js';
@@ -17,6 +18,7 @@ export function lengthsOf(queue: StoredQueue, nowMs: number): QueueLengths {
     waiting: queue.waiting.length + queue.levels.waiting,
     byPriority: countsByPriority(partsOfWaiting(queue)),
     inLanes: queue.lanes.waiting,
+    unkeyed: queue.unkeyed.length,
     suspects: queue.suspects.length,
     processing: consumers.reduce((sum, consumer) => sum + queue.heldBy(consumer).length, 0),
     delayed: queue.delayed.length,
@@ -45,8 +47,23 @@ export function lookAt(name: string, queue: StoredQueue, nowMs: number): QueueLo
     ...lengthsOf(queue, nowMs),
     queue: name,
     processing: consumers.reduce((sum, consumer) => sum + queue.heldBy(consumer).length, 0),
-    head: headOf(queue.waiting.at(0)),
+    ...firstOnes(queue),
     nowMs,
+  };
+}
+
+function firstOnes({
+  waiting,
+  levels,
+  lanes,
+}: StoredQueue): Pick<QueueLook, 'lanes' | 'longestLane' | 'oldestSentAtMs'> {
+  const all = [...lanes.byKey.values()];
+  const firsts = [waiting.at(0), ...[...levels.byLevel.values(), ...all].map(([first]) => first)];
+  const sent = firsts.flatMap((first) => sentAtOf(headOf(first)) ?? []);
+  return {
+    lanes: all.length,
+    longestLane: Math.max(0, ...all.map(({ length }) => length)),
+    oldestSentAtMs: sent.length === 0 ? undefined : Math.min(...sent),
   };
 }
 

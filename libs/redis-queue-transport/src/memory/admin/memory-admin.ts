@@ -3,6 +3,7 @@ import type {
   DeadElement,
   DeadLetterPart,
   DelayedElement,
+  Forgetting,
   FoundElement,
   HeldElement,
   Lane,
@@ -28,6 +29,7 @@ import {
   redriveDeadLetters,
 } from './dead-letters.js';
 import { findElement } from './find-element.js';
+import { forget } from './forget.js';
 import { MEMORY_INFO } from './info.js';
 import { lanesOf, lengthsOf, lookAt } from './lengths.js';
 import { MemoryEventAdmin } from './memory-event-admin.js';
@@ -167,6 +169,11 @@ export class MemoryAdmin implements AdminBroker {
 
   purge(name: string, what: PurgedPart | 'all'): Promise<number> {
     return this.#call('purge a queue', name, (queue) => purge(queue, what));
+  }
+
+  forget(name: string): Promise<Forgetting> {
+    const space = this.store.space(this.prefix);
+    return this.#call('forget a queue', name, (queue, nowMs) => forget(space, name, queue, nowMs));
   }
 
   redisInfo(): Promise<string> {

@@ -11,8 +11,11 @@ export function retire(space: Space, name: string, waiting: 'drop' | 'keep'): Re
   space.events.cursors.delete(name);
   queue.terms.clear();
   queue.termsBy = undefined;
+  // What is kept still goes on before what comes later.
+  queue.isKeyed = queue.unkeyed.length > 0;
   if (waiting === 'keep') return { wasThere, dropped: 0 };
   const dropped = purge(queue, 'all');
+  queue.isKeyed = false;
   forgetRests(queue, 'all');
   if (queue.dead.length === 0) space.listed.delete(name);
   return { wasThere, dropped };

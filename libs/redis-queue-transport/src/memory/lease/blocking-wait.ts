@@ -3,6 +3,7 @@ import type { Limited, QueueLimit } from '../../core/broker/limit.js';
 import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
 import type { Surroundings } from '../process/surroundings.js';
 import type { StoredQueue } from '../store/stored-queue.js';
+import { fill } from '../queue/levels.js';
 import { takeOne } from './exchange.js';
 import { LimitedTaking } from './limited-taking.js';
 
@@ -79,7 +80,12 @@ export class BlockingWait {
     const taker = { consumer, order: this.terms.order };
     if (limit === undefined) return takeOne(queue, taker, names);
     const taking = new LimitedTaking(queue, consumer, limit, store.clock.nowMs());
-    if (taking.mayWaitFor(1) === 0) return taking.limited;
+    if (taking.mayWaitFor(1) === 0) {
+      // As if it had been taken and put back.
+      queue.recall(taker.order);
+      fill(queue, taker.order);
+      return taking.limited;
+    }
     const element = takeOne(queue, taker, names);
     if (element !== undefined) taking.count(1);
     return element;

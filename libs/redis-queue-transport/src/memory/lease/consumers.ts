@@ -2,6 +2,7 @@ import type { OtherTerms, QueueTerms, WakeNews } from '../../core/broker/broker.
 import type { Lease, LeaseTerms } from '../../core/broker/lease.js';
 import type { Surroundings } from '../process/surroundings.js';
 import type { MemoryEvents } from '../events/memory-events.js';
+import { beginReading } from '../queue/unkeyed.js';
 import { MemoryLease } from './memory-lease.js';
 import { noteTerms } from './note-terms.js';
 
@@ -28,6 +29,9 @@ export class Consumers {
     await this.at.connect();
     await this.#hear(queueName, onWake);
     await contact.call('register a queue', () => space.list(queueName, 'served'));
+    const readsKeys = terms.subscription?.readsKeys === true;
+    // First, so that no copy comes without having to wait for its key.
+    if (readsKeys) await contact.call('read keys from data', () => beginReading(queue));
     await this.events.join(queueName, terms.subscription);
     this.#joined += 1;
     const consumer = `${names.process}-${this.#joined}`;
@@ -36,6 +40,7 @@ export class Consumers {
       if (known !== undefined && queue.termsBy === undefined)
         noteTerms(queue, store.clock.nowMs(), names.process, known);
       queue.consumers.set(consumer, store.clock.nowMs() + terms.leaseMs);
+      if (readsKeys) beginReading(queue, consumer);
     });
     return new MemoryLease(consumer, terms, queue, this.at);
   }

@@ -10,7 +10,7 @@ import type { Names } from '../process/names.js';
 import { Delays, releaseDue } from '../queue/delays.js';
 import { parkedIfLarge } from '../queue/large-elements.js';
 import { endRests } from '../queue/lanes.js';
-import { fill, recall, takeByLevel } from '../queue/levels.js';
+import { fill, takeByLevel } from '../queue/levels.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { LimitedTaking } from './limited-taking.js';
 import { settle } from './settle.js';
@@ -104,6 +104,7 @@ function tryOut(
   if (queue.trial === consumer && isOver) {
     queue.trial = undefined;
     if (queue.suspects.length > 0) queue.wake('look');
+    else if (queue.unkeyed.length > 0) queue.wake('keys');
   }
   if (queue.trial === consumer) return { suspects: 'mine', suspect: copyOf(suspect) };
   if (queue.suspects.length === 0) return { suspects: 'none' };
@@ -138,7 +139,7 @@ function takeByLevels(
   const taken: Buffer[] = [];
   let bytes = 0;
   let isCut = false;
-  if (most > 0) recall(queue, order);
+  if (most > 0) queue.recall(order);
   while (taken.length < most) {
     isCut = bytes >= MOST_TAKEN_BYTES;
     const element = isCut ? undefined : takeByLevel(queue, order);

@@ -14,7 +14,7 @@ export function leave(
   const held = queue.heldBy(consumer);
   putBackAll(queue, held.toReversed(), order);
   queue.processing.delete(consumer);
-  const isMissed = queue.endRoles(consumer);
+  const isMissed = queue.endRoles(consumer, false);
   queue.consumers.delete(consumer);
   if (fencedUntilMs !== undefined) queue.fenced.set(consumer, fencedUntilMs);
   if (isMissed || held.length > 0) queue.wake('look');

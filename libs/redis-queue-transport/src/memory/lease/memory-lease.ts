@@ -2,10 +2,12 @@ import type {
   Exchange,
   Lease,
   LeaseTerms,
+  ReadKey,
   Renewal,
   Settlement,
   TimeStep,
   TrialStep,
+  UnkeyedPart,
 } from '../../core/broker/lease.js';
 import type { Limited } from '../../core/broker/limit.js';
 import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
@@ -17,6 +19,7 @@ import type { ExchangeAnswer, Taker } from './exchange.js';
 import { findStrays, leave, putBackStrays } from './give-back.js';
 import { HeldElements } from './held-elements.js';
 import { FENCE_MS, findLateTakes, reclaim } from './reclaim.js';
+import { passUnkeyed, readUnkeyed } from '../queue/unkeyed.js';
 import { renew } from './renew.js';
 
 /** How often dropped dead letters are reported at most. */
@@ -114,6 +117,22 @@ export class MemoryLease implements Lease {
     });
   }
 
+  readUnkeyed(
+    read: readonly ReadKey[],
+    most: number,
+  ): Promise<UnkeyedPart | 'others' | 'leaseLost'> {
+    const { contact, names } = this.at;
+    return contact.call('read keys from data', () =>
+      readUnkeyed(this.queue, this.consumer, read, most, names),
+    );
+  }
+
+  passUnkeyed(): Promise<'done' | 'more' | 'leaseLost'> {
+    return this.at.contact.call('let messages go on without a key', () =>
+      passUnkeyed(this.queue, this.consumer),
+    );
+  }
+
   async renew(): Promise<Renewal | 'leaseLost'> {
     const { contact, options, store } = this.at;
     const { runtime } = options;
@@ -123,7 +142,7 @@ export class MemoryLease implements Lease {
       renew(this.queue, store.clock.nowMs(), terms),
     );
     if (renewal === 'leaseLost') return renewal;
-    const { deadLettersDropped, ...rest } = renewal;
+    const { deadLettersDropped = 0, ...rest } = renewal;
     if (deadLettersDropped === 0) return rest;
     this.#nextTold = runtime.now() + TELL_DROPPED_EVERY_MS;
     return renewal;

@@ -37,7 +37,7 @@ export function reclaim(
   const suspecting = new Suspecting(queue, names);
   if (leaseEnd === undefined) putBackAll(queue, held, order);
   else for (const element of held) suspecting.add(parkedIfLarge(queue, element, names));
-  const isMissed = queue.endRoles(consumer);
+  const isMissed = queue.endRoles(consumer, true);
   const fencedUntil = queue.fenced.get(consumer);
   if (leaseEnd !== undefined || (held.length > 0 && fencedUntil === undefined)) {
     queue.consumers.delete(consumer);

@@ -26,7 +26,7 @@ export function renew(
   queue: StoredQueue,
   nowMs: number,
   { consumer, leaseMs, deadLetterMaxAgeMs, tellsDropped }: RenewTerms,
-): Required<Renewal> | 'leaseLost' {
+): Renewal | 'leaseLost' {
   const thirdMs = leaseMs / 3;
   const third = Math.floor(nowMs / thirdMs);
   const isOfThird = (endsAtMs: number): boolean =>
@@ -40,6 +40,7 @@ export function renew(
     doubtful: doubtful(queue, nowMs, leaseMs),
     fenced: isFirst ? fencedPart(queue, third) : [],
     deadLettersDropped: tellsDropped ? takeUntold(queue) : 0,
+    ...(queue.unkeyed.length > 0 && { hasUnkeyed: true }),
   };
 }
 

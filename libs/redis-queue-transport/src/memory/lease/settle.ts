@@ -18,7 +18,8 @@ const ENDS: ReadonlySet<Settlement['kind']> = new Set(['ack', 'skip', 'deadLette
 
 /**
  * Applies settlements to what the consumer holds, and returns how many found nothing. What goes back to the head goes there
- * from the last to the first, so that it keeps its order; dead letters are added from the first on.
+ * from the last to the first, so that it keeps its order; dead letters are added from the first on. A key that is slowed down
+ * rests before what else is settled lets its next message go on.
  */
 export function settle(
   queue: StoredQueue,
@@ -28,12 +29,14 @@ export function settle(
   const isDead = ({ kind }: Settlement): boolean => kind === 'deadLetter';
   const isDone = (one: Settlement): boolean =>
     one.kind === 'ack' && one.onceId === undefined && one.isParked !== true;
-  const others = settlements.filter((one) => !isDead(one) && !isDone(one)).reverse();
+  const slowsKey = (one: Settlement): boolean => one.kind === 'retry' && one.slowsKey === true;
+  const others = settlements.filter((one) => !isDead(one) && !isDone(one) && !slowsKey(one));
   let missing = 0;
   for (const settlement of [
+    ...settlements.filter(slowsKey),
     ...settlements.filter(isDone),
     ...settlements.filter(isDead),
-    ...others,
+    ...others.reverse(),
   ]) {
     const held = remove(queue, terms.consumer, settlement);
     if (held === undefined) missing += 1;
@@ -99,7 +102,7 @@ function apply(
 
 function slowDown(queue: StoredQueue, nowMs: number, ms: number): void {
   if (queue.slowedFor(nowMs) < ms) queue.slowed = { untilMs: nowMs + ms, ms };
-  queue.wake('look');
+  queue.wake('slowed');
 }
 
 function slowKeyDown(queue: StoredQueue, element: Buffer, ms: number): void {

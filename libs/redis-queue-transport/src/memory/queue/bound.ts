@@ -7,8 +7,9 @@ function boundOf({ terms }: StoredQueue): number | undefined {
 }
 
 /** How many messages a bound counts: all but those that consumers hold. */
-function lengthOf({ waiting, levels, suspects, delayed, lanes }: StoredQueue): number {
-  return waiting.length + levels.waiting + suspects.length + delayed.length + lanes.waiting;
+function lengthOf({ waiting, unkeyed, levels, suspects, delayed, lanes }: StoredQueue): number {
+  const listed = waiting.length + unkeyed.length + suspects.length;
+  return listed + levels.waiting + delayed.length + lanes.waiting;
 }
 
 export function fillOf(queue: StoredQueue): QueueLength {

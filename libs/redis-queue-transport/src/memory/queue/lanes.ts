@@ -23,8 +23,15 @@ export function goesOut(queue: StoredQueue, key: string): boolean {
   return true;
 }
 
-/** Adds elements that were not out before: to the end of their levels or, behind others of their keys, of their lanes. */
+/** Adds elements that were not out before; those whose keys are to be read wait for that. */
 export function enter(queue: StoredQueue, ...elements: readonly Buffer[]): void {
+  if (!queue.isKeyed) return enterNow(queue, ...elements);
+  for (const element of elements) queue.unkeyed.push(element);
+  if (elements.length > 0) queue.tellKeyReader();
+}
+
+/** Adds elements to the end of their levels or, behind others of their keys, of their lanes. */
+export function enterNow(queue: StoredQueue, ...elements: readonly Buffer[]): void {
   const wasEmpty = queue.waiting.length === 0;
   let isOutOfSight = false;
   for (const element of elements) if (enterOne(queue, element)) isOutOfSight = true;

@@ -5,14 +5,11 @@ import {
   USUAL_PRIORITY,
   priorityOf,
 } from '../../core/message/priority.js';
+import { headOf } from '../store/stored-queue.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
 /** From the highest to the lowest. */
 const LEVELS = Array.from({ length: HIGHEST_PRIORITY + 1 }, (_, n) => HIGHEST_PRIORITY - n);
-
-function headOf(order: QueueOrder | undefined): 'left' | 'right' {
-  return order === 'newestFirst' ? 'right' : 'left';
-}
 
 /**
  * Adds an element at the end of its level. If nothing waits, it goes to `waiting` whatever its level, so that a blocked
@@ -52,18 +49,6 @@ export function fill({ waiting, levels }: StoredQueue, order: QueueOrder | undef
   }
   levels.forgetTurn();
   return levels.isInUse;
-}
-
-/**
- * Begins to take by levels. An element of another level at the beginning of `waiting` went there while nothing else waited:
- * it comes first in its own level.
- */
-export function recall({ waiting, levels }: StoredQueue, order: QueueOrder | undefined): void {
-  const first = waiting.at(0);
-  const level = first === undefined ? USUAL_PRIORITY : priorityOf(first);
-  if (first === undefined || level === USUAL_PRIORITY) return;
-  waiting.shift();
-  levels.add(level, first, headOf(order));
 }
 
 /**

@@ -71,6 +71,17 @@ export class Store {
     if (!this.#isRunning) this.#serve();
   };
 
+  /**
+   * Has all consumers look, also at what a rate, a rest or a slow-down held back. For a clock that was moved on purpose:
+   * nobody tells consumers that the clock of a Redis was set.
+   */
+  wakeAll(): void {
+    this.run(() => {
+      for (const { queues } of this.#spaces.values())
+        for (const queue of queues.values()) queue.wake('look');
+    });
+  }
+
   /** Consumers know when to look by their own clocks, which were not moved. */
   #wakeThoseDue(): void {
     const nowMs = this.clock.nowMs();

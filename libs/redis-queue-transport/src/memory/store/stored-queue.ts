@@ -38,6 +38,30 @@ const NO_COUNTS: Readonly<QueueCounts> = {
   parkedEver: 0,
 };
 
+/** What one consumer reads the keys of, as scripts note it (redis/lua/roles-lua.ts). */
+export interface KeyReading {
+  readonly many: number;
+  /** How many at the head are read one by one, since some of them were being read when a process died. */
+  readonly doubted: number;
+  /** How often a process died of the first one. */
+  readonly crashes: number;
+  readonly first: Buffer | undefined;
+}
+
+export const NO_READING: KeyReading = { many: 0, doubted: 0, crashes: 0, first: undefined };
+
+/** The one that read died. */
+export function afterCrash(reading: KeyReading): KeyReading {
+  const { many, doubted, crashes } = reading;
+  if (many === 0) return reading;
+  return {
+    ...reading,
+    many: 0,
+    doubted: Math.max(doubted, many),
+    crashes: many === 1 ? crashes + 1 : 1,
+  };
+}
+
 /** What a queue in Redis says about those that were running when their process died. */
 const SUSPECT = Buffer.from('{"rq":1,"crashes":');
 
@@ -49,6 +73,8 @@ export class StoredQueue {
   /** New ones are added at the tail, and taken at the head or, newest first, at the tail. */
   readonly waiting: StoredList;
   readonly suspects: StoredList;
+  /** What waits until a consumer has read its key. */
+  readonly unkeyed: StoredList;
   /** By consumer, the oldest first. Consumers that hold nothing have no entry. */
   readonly processing = new Map<string, Buffer[]>();
   readonly delayed = new DelayedMessages();
@@ -78,8 +104,18 @@ export class StoredQueue {
   trial: string | undefined;
   /** The consumer that keeps the time. */
   timekeeper: string | undefined;
+  /** What is added waits until its key was read. */
+  isKeyed = false;
+  /** Consumers that can read keys. */
+  readonly readsKeys = new Set<string>();
+  /** The one of them that does. */
+  keyReader: string | undefined;
+  /** What it reads. */
+  keyReading: KeyReading = NO_READING;
   /** The beginning of a due message that was moved to `waiting` for other consumers. */
   offered: Buffer | undefined;
+  /** Due messages may be left in `waiting`, which others would pass at its head. */
+  isDueLast = false;
 
   readonly #listeners = new Set<WakeListener>();
 
@@ -90,6 +126,7 @@ export class StoredQueue {
   ) {
     this.waiting = new StoredList(onFilled);
     this.suspects = new StoredList(onFilled);
+    this.unkeyed = new StoredList(onFilled);
   }
 
   /** What the consumer holds, to be read only. */
@@ -127,25 +164,47 @@ export class StoredQueue {
    * list of a level, out of sight of blocked consumers (memory/queue/levels.ts).
    */
   putBack(element: Buffer, order: QueueOrder | undefined): boolean {
-    const isSuspect = element.subarray(0, SUSPECT.length).equals(SUSPECT);
-    const level = isSuspect ? USUAL_PRIORITY : priorityOf(element);
-    if (isSuspect) this.suspects.unshift(element);
-    else if (level !== USUAL_PRIORITY)
-      this.levels.add(level, element, order === 'newestFirst' ? 'right' : 'left');
+    if (element.subarray(0, SUSPECT.length).equals(SUSPECT)) {
+      this.suspects.unshift(element);
+      return false;
+    }
+    // It would else wait behind this one, or come before it.
+    this.recall(order);
+    const level = priorityOf(element);
+    if (level !== USUAL_PRIORITY) this.levels.add(level, element, headOf(order));
     else if (order === 'newestFirst') this.waiting.push(element);
     else this.waiting.unshift(element);
     return level !== USUAL_PRIORITY;
   }
 
   /**
-   * Ends the roles of a consumer, and forgets what was offered. Returns whether it had any, which another one must then
-   * take.
+   * An element of another level at the beginning of `waiting` went there while nothing else waited: moves it to the head of
+   * its own level.
    */
-  endRoles(consumer: string): boolean {
+  recall(order: QueueOrder | undefined): void {
+    const first = this.waiting.at(0);
+    const level = first === undefined ? USUAL_PRIORITY : priorityOf(first);
+    if (first === undefined || level === USUAL_PRIORITY) return;
+    this.waiting.shift();
+    this.levels.add(level, first, headOf(order));
+  }
+
+  /**
+   * Ends the roles of a consumer, and forgets where due messages went. Returns whether it had any, which another one must
+   * then take.
+   */
+  endRoles(consumer: string, isDead: boolean): boolean {
+    this.readsKeys.delete(consumer);
+    if (this.keyReader === consumer) {
+      this.keyReading = isDead ? afterCrash(this.keyReading) : { ...this.keyReading, many: 0 };
+      this.keyReader = undefined;
+      this.wake('keys');
+    }
     const hadAny = this.trial === consumer || this.timekeeper === consumer;
     if (this.trial === consumer) this.trial = undefined;
     if (this.timekeeper === consumer) this.timekeeper = undefined;
     this.offered = undefined;
+    this.isDueLast = false;
     return hadAny;
   }
 
@@ -155,7 +214,7 @@ export class StoredQueue {
   }
 
   /** Tells all consumers. */
-  wake(news: 'look' | 'paused'): void {
+  wake(news: Exclude<WakeNews, number>): void {
     for (const { hear } of this.#listeners) hear(news);
   }
 
@@ -172,13 +231,25 @@ export class StoredQueue {
     if (process === undefined || this.wakeProcess(process, dueMs) === 0) this.wake('look');
   }
 
+  /** Messages wait for their keys. Without a reader, tells all consumers. */
+  tellKeyReader(): void {
+    if (this.keyReader === undefined || this.wakeProcess(processOf(this.keyReader), 'keys') === 0)
+      this.wake('keys');
+  }
+
   /** Forgets everything. Those who wait or listen stay. */
   clear(): void {
-    const { consumers, dead, delayed, fed, fenced, handled, ids, parked, processing } = this;
-    const { lanes, levels, rests, suspects, terms, waiting } = this;
-    for (const part of [consumers, dead, delayed, fed, fenced, handled, ids]) part.clear();
-    for (const part of [lanes, levels, parked, processing, rests]) part.clear();
-    for (const part of [suspects, terms, waiting]) part.clear();
+    const { delayed, fed, handled, ids, lanes, levels } = this;
+    const { parked, processing, suspects, unkeyed, waiting } = this;
+    for (const part of [delayed, fed, handled, ids, lanes, levels]) part.clear();
+    for (const part of [parked, processing, suspects, unkeyed, waiting]) part.clear();
+    this.forget();
+  }
+
+  /** Forgets everything but messages and ids. */
+  forget(): void {
+    const { consumers, dead, fenced, readsKeys, rests, terms } = this;
+    for (const part of [consumers, dead, fenced, readsKeys, rests, terms]) part.clear();
     Object.assign(this.counts, NO_COUNTS);
     this.termsBy = undefined;
     this.isPaused = false;
@@ -187,10 +258,19 @@ export class StoredQueue {
     this.trial = undefined;
     this.timekeeper = undefined;
     this.offered = undefined;
+    this.isDueLast = false;
+    this.isKeyed = false;
+    this.keyReader = undefined;
+    this.keyReading = NO_READING;
   }
 }
 
+/** The end from which a consumer takes. */
+export function headOf(order: QueueOrder | undefined): 'left' | 'right' {
+  return order === 'newestFirst' ? 'right' : 'left';
+}
+
 /** The process of a consumer is its name up to the last number. */
-function processOf(consumer: string): string {
+export function processOf(consumer: string): string {
   return consumer.replace(/-\d+$/, '');
 }

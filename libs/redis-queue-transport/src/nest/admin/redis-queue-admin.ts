@@ -16,7 +16,7 @@ import type {
   HeldMessage,
   QueuedMessage,
 } from '../../core/admin/queued-message.js';
-import type { QueueConsumer, QueueLengths } from '../../core/admin/admin-broker.js';
+import type { Forgetting, QueueConsumer, QueueLengths } from '../../core/admin/admin-broker.js';
 import { BodyFormat } from '../../core/body/body.js';
 import { jsonCodec } from '../../core/body/codec.js';
 import type { Retired } from '../../core/admin/event-admin-broker.js';
@@ -127,7 +127,10 @@ export class RedisQueueAdmin {
     return this.admin.queues();
   }
 
-  /** How many messages are where. What is in lanes waits too, but is counted by itself, as `inLanes`. */
+  /**
+   * How many messages are where. What is in lanes, and what waits for its key to be read, waits too, but is counted by
+   * itself, as `inLanes` and `unkeyed`.
+   */
   lengths(queue: RedisQueueName): Promise<QueueLengths> {
     return this.admin.lengths(nameOf(queue));
   }
@@ -348,6 +351,21 @@ export class RedisQueueAdmin {
   ): Promise<number> {
     const what = only === undefined ? 'all' : waitingOrDelayed(only, 'only');
     return this.admin.purge(nameOf(queue), what);
+  }
+
+  /**
+   * Removes what is left of a queue that is no longer used: its name, counts and terms. It is no longer listed, until a
+   * message is sent to it or a server serves it; a client that sends to it lists it again within ten minutes. Ids stay taken
+   * for their `deduplicate` window. Returns `forgotten`; `unknown` if there is nothing of it; or why it was left alone:
+   *
+   * - `hasMessages`: some wait, are delayed, are dead letters, or are in the hands of a consumer that died. {@link purge} and
+   *   {@link deleteDeadLetters} remove them.
+   * - `isServed`: a server has it, or one that did not end in order may still do something for fifteen minutes.
+   * - `isPaused`: the queue or one of its keys is paused, and would no longer be.
+   * - `isGroup`: a group gets copies of events there. {@link retire} it.
+   */
+  async forget(queue: RedisQueueName): Promise<Forgetting> {
+    return this.admin.forget(nameOf(queue));
   }
 
   /** Groups that get copies of events, wildcards with live listeners, and histories. */

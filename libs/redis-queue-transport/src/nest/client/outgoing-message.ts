@@ -1,7 +1,7 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import { EncodedBody } from '../../core/body/body.js';
 import type { OutgoingBody } from '../../core/body/body.js';
-import type { Published } from '../../core/broker/broker.js';
+import type { Published, PushTerms } from '../../core/broker/broker.js';
 import { encodeElement } from '../../core/message/envelope.js';
 import type { Element, OutgoingEnvelope, ReplyAddress } from '../../core/message/envelope.js';
 import { NobodyListensError } from '../../core/errors/call-errors.js';
@@ -113,11 +113,12 @@ export class OutgoingMessage {
       expiresInMs === undefined ? undefined : nowMs + expiresInMs,
     );
     const element = this.#element(nowMs, replyAddressOf(request, expiresAtMs, nowMs), expiresAtMs);
-    if (deduplicateMs === undefined && waitForRoomMs === undefined)
-      return broker.push(this.queue, this.id, element, dueMs === undefined ? undefined : { dueMs });
+    const isRequest = request.replyTo !== undefined;
+    if (deduplicateMs === undefined && waitForRoomMs === undefined && dueMs === undefined)
+      return broker.push(this.queue, this.id, element, isRequest ? REQUEST : undefined);
     const bytes = element.length;
     const push = (): Promise<'added' | 'duplicate'> =>
-      broker.push(this.queue, this.id, element, { dueMs, deduplicateMs });
+      broker.push(this.queue, this.id, element, { dueMs, deduplicateMs, isRequest });
     const send = (): Promise<'added' | 'duplicate'> =>
       deduplicateMs === undefined ? push() : sendAgain.run(this.id, bytes, deduplicateMs, push);
     if (waitForRoomMs === undefined) return send();
@@ -178,6 +179,8 @@ export class OutgoingMessage {
 }
 
 const NO_REQUEST: RequestTerms = {};
+
+const REQUEST: PushTerms = { isRequest: true };
 
 /** Servers assume that the caller waits until the expiry, unless the message says otherwise. */
 function replyAddressOf(

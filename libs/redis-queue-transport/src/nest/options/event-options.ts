@@ -5,6 +5,12 @@ import type { RedisQueueHandlerOptions } from './options.js';
 // Not a plain `string`: then editors would no longer suggest the two words.
 type HistoryStart = 'new' | 'earliest' | Date | (string & {});
 
+/** Tells the key of an event from its data. */
+export type RedisQueueEventKey = {
+  // A method, so that a function that takes a certain type of data fits.
+  key(data: unknown): string | null | undefined;
+}['key'];
+
 /** What an event handler can set for itself, as `@EventPattern(pattern, { … })`. */
 export interface RedisQueueEventOptions extends RedisQueueHandlerOptions {
   /**
@@ -32,6 +38,14 @@ export interface RedisQueueEventOptions extends RedisQueueHandlerOptions {
    * `refuse`.
    */
   readonly onFull?: 'refuse' | 'drop' | undefined;
+  /**
+   * Tells the key of an event from its data, for a group: events with the same key are handled one after the other, in the
+   * order in which they were emitted, even if their sender knows nothing of keys. Returns text of at most 255 bytes
+   * (percent-encoded), or undefined for no key; for an event that has a key, it is not called. One process at a
+   * time calls it for all, and for an event without a key the one that handles it, once more. It should be quick, and must return the same for the same data. An event for which it throws is
+   * dead-lettered. Default: the key that the sender gave, if any.
+   */
+  readonly key?: RedisQueueEventKey | undefined;
   /**
    * For live events of a pattern with a history: a replica that was disconnected gets the events that it missed, in
    * order, if they were emitted within the last `withinMs`. The server's event `gap` reports older ones, and ones no

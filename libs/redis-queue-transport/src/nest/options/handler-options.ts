@@ -13,7 +13,7 @@ export type DurableOptions = ResolvedOf<'durable'> & { readonly group: string };
 /** The options of a handler whose messages wait in a queue. */
 export type QueueOptions = Omit<MessageOptions, 'feedFrom'> &
   Partial<Pick<MessageOptions, 'feedFrom'>> &
-  Partial<Pick<DurableOptions, 'onFull'>>;
+  Partial<Pick<DurableOptions, 'onFull' | 'key'>>;
 
 /** The kind of a handler, which its options decide, with the options of that kind. */
 export type ResolvedHandler =
@@ -154,6 +154,8 @@ function isGiven(extras: object, name: OptionName): boolean {
 }
 
 function misplaced(name: OptionName, kind: HandlerKind, handler: string): string {
+  if (kind === 'message' && name === 'key')
+    return `key is for groups, which read it from events, but ${handler} handles messages: their sender gives the key, as in enqueue(pattern, data, { key })`;
   if (kind === 'message')
     return `${name} is for events, but ${handler} handles messages: use @EventPattern and emit()`;
   if (isOf(name, 'message') && !isOf(name, 'durable'))

@@ -1,6 +1,7 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { jsonCodec } from '../../core/body/codec.js';
 import type { Codec } from '../../core/body/codec.js';
+import type { ReplicaTerms } from '../../core/broker/broker.js';
 import type { QueueLimit } from '../../core/broker/limit.js';
 import type { KeyLimit } from '../../core/broker/per-key.js';
 import type { RetryPolicy } from '../../core/delivery/retry.js';
@@ -45,6 +46,11 @@ const functionRule: Rule<(error: unknown) => boolean> = (value, option) => {
   // Its parameter and its result can only be checked when it is called.
   if (typeof value === 'function') return value as (error: unknown) => boolean;
   throw invalid(option, 'a function that gets an error and returns true or false', value);
+};
+
+const keyRule: Rule<(data: unknown) => unknown> = (value, option) => {
+  if (typeof value === 'function') return value as (data: unknown) => unknown; // what it returns is checked each time
+  throw invalid(option, "a function that gets an event's data and returns its key", value);
 };
 
 /** The 24 pauses add up to 2 h 37 min at most, and to 1 h 18 min if chance makes each as short as possible. */
@@ -117,6 +123,18 @@ function withRunningOrRate<L extends QueueLimit>(parts: Rule<Readonly<L>>): Rule
     return limit;
   };
 }
+
+/** Less than the 5 s of silence after which a connection is given up. */
+const MOST_REPLICA_WAIT_MS = 4_000;
+
+const replicasRule = nested<ReplicaTerms>(
+  {
+    count: wholeNumber('replicas', 1, 100),
+    timeoutMs: wholeNumber('milliseconds', 1, MOST_REPLICA_WAIT_MS),
+  },
+  { count: 1, timeoutMs: 1_000 },
+  ['count'],
+);
 
 const onceRule = nested<{ readonly windowMs: number }>(
   { windowMs: wholeNumber('milliseconds', 1) },
@@ -204,6 +222,7 @@ export const OPTIONS = {
   history: option(historyRule, undefined, 'durable', 'live'),
   onFull: option(oneOf(['refuse', 'drop']), 'refuse', 'durable'),
   from: option(historyStartRule, undefined, 'durable'),
+  key: option(keyRule, undefined, 'durable'),
   recover: option(recoverRule, undefined, 'live'),
 
   requestTimeoutMs: option(milliseconds(1), 10_000, 'client'),
@@ -212,6 +231,7 @@ export const OPTIONS = {
   maxPendingMessages: option(wholeNumber('messages', 1), 100_000, 'client'),
   maxPendingBytes: option(wholeNumber('bytes', 1), 256 * MIB, 'client'),
   sendAgainForMs: option(milliseconds(0), 30_000, 'client'),
+  waitForReplicas: option(replicasRule, undefined, 'client'),
   headers: option(headersRule, undefined, 'client'),
   forwardHeaders: option(namesRule, [], 'client'),
 } as const;

@@ -78,6 +78,7 @@ const CLIENT_DEFAULTS = {
   maxPendingMessages: 100_000,
   maxPendingBytes: 268_435_456,
   sendAgainForMs: 30_000,
+  waitForReplicas: undefined,
   headers: undefined,
   forwardHeaders: [],
 };

@@ -248,6 +248,13 @@ export type RedisQueueAdminOptions = Pick<
   'connection' | 'prefix' | 'connectTimeoutMs' | 'codecs' | 'maxPayloadBytes' | 'observers'
 >;
 
+/** How many replicas of Redis must have a message before a call resolves. */
+export interface RedisQueueReplicas {
+  readonly count: number;
+  /** How long to wait for them, in ms, from 1 to 4000. Default 1000. */
+  readonly timeoutMs?: number | undefined;
+}
+
 export interface RedisQueueClientOptions extends SharedOptions {
   /**
    * How long, in ms, `send()` waits for its first reply, and after each reply for the next, before it fails with
@@ -278,6 +285,13 @@ export interface RedisQueueClientOptions extends SharedOptions {
    * short: a failover of Redis takes longer. Default 30000.
    */
   readonly sendAgainForMs?: number | undefined;
+  /**
+   * `enqueue`, `emit` of events that are kept, and their `…Many` resolve once this many replicas of Redis have the message
+   * too. If they do not within `timeoutMs` (1 to 4000, default 1000), the call fails with `NotReplicatedError`, although
+   * Redis holds the message. Calls of one turn of the event loop wait together. Requests do not wait: their reply shows
+   * that they were handled. Default: no waiting.
+   */
+  readonly waitForReplicas?: RedisQueueReplicas | undefined;
   /** Headers for everything that this client sends. A message's own headers override them one by one. Default none. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /**

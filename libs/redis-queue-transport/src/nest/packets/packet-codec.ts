@@ -22,7 +22,14 @@ export class PacketCodec {
     private readonly serializer: Serializer | undefined,
     private readonly deserializer: Deserializer | undefined,
     private readonly format: BodyFormat,
+    /** Throws for data of a message without a key that must not be handled. */
+    private readonly checkUnkeyed?: (data: unknown) => unknown,
   ) {}
+
+  /** The same, with a check of the data of messages without a key. */
+  checking(checkUnkeyed: (data: unknown) => unknown): PacketCodec {
+    return new PacketCodec(this.serializer, this.deserializer, this.format, checkUnkeyed);
+  }
 
   /** @throws UnencodableError, and what the serializer throws */
   encodeRequest(packet: ReadPacket, data: unknown, id: string, codec?: Codec): OutgoingBody {
@@ -35,8 +42,21 @@ export class PacketCodec {
       : this.format.encode(value, codec);
   }
 
-  /** @throws UndecodableError if the body cannot be read, or the deserializer fails */
+  /** @throws UndecodableError if the body cannot be read, or the deserializer fails; and what the check throws */
   decodeRequest(envelope: Envelope, pattern: string): unknown {
+    const data = this.#decodeRequest(envelope, pattern);
+    const check = this.checkUnkeyed;
+    if (check === undefined || envelope.key !== undefined) return data;
+    if (data instanceof Promise)
+      return data.then((read: unknown) => {
+        check(read);
+        return read;
+      });
+    check(data);
+    return data;
+  }
+
+  #decodeRequest(envelope: Envelope, pattern: string): unknown {
     const data = this.format.decode(envelope.body, envelope.encoding);
     if (this.deserializer === undefined) return data;
     // Plain data of other programs is passed on as it is, as in the stock transports.

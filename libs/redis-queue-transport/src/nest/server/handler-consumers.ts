@@ -9,6 +9,7 @@ import type { Places } from '../../core/delivery/places.js';
 import type { Runtime } from '../../core/process/runtime.js';
 import { TrialTurn } from '../../core/consumer/trial.js';
 import { BatchRunner } from '../handlers/batch-runner.js';
+import { EventKey } from '../handlers/event-key.js';
 import { MessageRunner } from '../handlers/message-runner.js';
 import type { QueueOptions } from '../options/handler-options.js';
 import type { Served } from './served.js';
@@ -40,7 +41,10 @@ class HandlerConsumers {
 
   *ofDurableEvents(): Iterable<Consumer> {
     for (const [queue, { pattern, handler, options }] of this.served.registry.durable)
-      yield this.#consumer(queue, pattern, handler, options, { from: options.from });
+      yield this.#consumer(queue, pattern, handler, options, {
+        from: options.from,
+        readsKeys: options.key === undefined ? undefined : true,
+      });
   }
 
   #consumer(
@@ -53,6 +57,7 @@ class HandlerConsumers {
     const { ids, observer, runtime } = this.served;
     const { deadLetterLimit, deadLetterMaxAgeMs, maxCrashes } = this.served.options;
     const { prefetch = 0, leaseMs, once, batch, limit, order } = handlerOptions;
+    const key = handlerOptions.key && new EventKey(pattern, this.served.codec, handlerOptions.key);
     const concurrency = handlerOptions.concurrency * (batch?.size ?? 1);
     const options = {
       queue,
@@ -66,20 +71,27 @@ class HandlerConsumers {
       maxCrashes,
       onceMs: once?.windowMs,
       subscription,
+      keyOf: key?.ofEnvelope,
       order,
       // A batch takes one place when it starts.
       places: batch === undefined ? this.places : undefined,
     };
-    const deliveries = this.#runnerOf(pattern, handler, handlerOptions);
+    const deliveries = this.#runnerOf(pattern, handler, handlerOptions, key);
     const about = [options, ids, deliveries, observer, this.#turn, runtime] as const;
     return new Consumer(this.broker, ...about);
   }
 
-  #runnerOf(pattern: string, handler: MessageHandler, options: QueueOptions): DeliveryRunner {
+  #runnerOf(
+    pattern: string,
+    handler: MessageHandler,
+    options: QueueOptions,
+    key: EventKey | undefined,
+  ): DeliveryRunner {
     const { codec, codecOfOthers, withHooks, logger, observer, runtime } = this.served;
     const { batch, concurrency, timeoutMs, retry, feedFrom } = options;
     const onError = (error: unknown): void => logger.error(error);
-    const read = feedFrom === undefined ? codec : codecOfOthers;
+    const ofQueue = feedFrom === undefined ? codec : codecOfOthers;
+    const read = key === undefined ? ofQueue : ofQueue.checking(key.of);
     const parts = [pattern, handler, this.broker, read, withHooks, onError, observer] as const;
     if (batch === undefined)
       return new DeliveryRunner(new MessageRunner(...parts), options, runtime);

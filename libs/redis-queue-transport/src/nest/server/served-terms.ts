@@ -57,7 +57,7 @@ function queueTerms(
     maxPayloadBytes,
     ...server
   }: ResolvedServerOptions,
-  { retry, once, perKey, maxLength, onFull = 'refuse', limit, order }: QueueOptions,
+  { retry, once, perKey, key, maxLength, onFull = 'refuse', limit, order }: QueueOptions,
 ): QueueTerms {
   const codecs = ['json', 'raw', ...[server.codec, ...server.codecs].map(({ name }) => name)];
   return {
@@ -67,6 +67,7 @@ function queueTerms(
     deadLetterMaxAgeMs: String(deadLetterMaxAgeMs),
     'once.windowMs': String(once?.windowMs ?? 'none'),
     ...perKeyTerms(perKey),
+    key: key === undefined ? 'as sent' : 'from data',
     maxPayloadBytes: String(maxPayloadBytes),
     maxLength: String(maxLength ?? 'none'),
     onFull,

@@ -23,6 +23,8 @@ export const ATTRIBUTES = {
   counts: 'redis_queue.counts',
   /** How long until the next attempt, in ms. */
   delayMs: 'redis_queue.delay_ms',
+  /** From 9, which is handed out first, to 0. */
+  priority: 'redis_queue.priority',
   /** Why a message was dead-lettered, or not run. */
   reason: 'redis_queue.reason',
 } as const;

@@ -1,5 +1,7 @@
 import { Script, readArray, readBuffer, readNumber, readTexts } from '../script/script.js';
 import { countsByPriority } from '../../core/admin/order-of-waiting.js';
+import { sentAtOf } from '../../core/message/envelope.js';
+import { FIRST_ONES } from './oldest-lua.js';
 import { WAITING_SEEN, readWaitingSeen } from './waiting.script.js';
 import { LIMIT_TERMS, limitState } from '../../core/admin/limit-state.js';
 import type { LimitState } from '../../core/admin/limit-state.js';
@@ -14,6 +16,7 @@ export interface Look extends LimitState {
   readonly waiting: number;
   readonly byPriority: Readonly<Record<number, number>>;
   readonly inLanes: number;
+  readonly unkeyed: number;
   readonly suspects: number;
   readonly delayed: number;
   readonly dead: number;
@@ -25,8 +28,9 @@ export interface Look extends LimitState {
   readonly consumers: number;
   /** Those whose leases end first, up to {@link MOST_NAMES}. */
   readonly names: readonly string[];
-  /** The beginning of the first element in `waiting`. Empty for an empty list and for an element that is too large to read. */
-  readonly head: Buffer;
+  readonly lanes: number;
+  readonly longestLane: number;
+  readonly oldestSentAtMs: number | undefined;
   readonly nowMs: number;
 }
 
@@ -35,7 +39,7 @@ export interface Look extends LimitState {
  * suspects there are, how many are delayed, how many dead letters there are, 1 if it is paused, Redis's time in µs, how
  * many consumers it has, some of their names, { messages that expired, were repeated, dropped dead letters, dropped
  * copies }, the LIMIT_TERMS, how many are in lanes, for how many ms it is slowed down yet, of how many, what its limit by
- * rate remembers }.
+ * rate remembers, its first messages ({@link FIRST_ONES}), how many wait for their keys }.
  */
 export const look = new Script({
   action: 'look at a queue',
@@ -52,14 +56,16 @@ export const look = new Script({
     'lanes',
     'slowed',
     'rate',
+    'unkeyed',
   ],
   args: [],
   readsOnly: true,
-  shared: [WAITING_SEEN],
+  shared: [WAITING_SEEN, FIRST_ONES],
   lua: `
 local time = redis.call('TIME')
+local seen = waitingSeen()
 return {
-  waitingSeen(),
+  seen,
   redis.call('LLEN', suspects),
   redis.call('ZCARD', delayed),
   redis.call('XLEN', dead),
@@ -73,18 +79,23 @@ return {
   redis.call('PTTL', slowed),
   redis.call('GET', slowed) or '',
   redis.call('GET', rate) or '',
+  firstOnes(seen),
+  redis.call('LLEN', unkeyed),
 }
 `,
   read: (reply): Look => {
     const [seen, suspects, delayed, dead, isPaused, nowUs, ...rest] = readArray(reply);
-    const { head, parts } = readWaitingSeen(seen);
-    const [consumers, names, counts, terms, inLanes, slowedLeft, slowedMs, rate] = rest;
+    const { parts } = readWaitingSeen(seen);
+    const [consumers, names, counts, terms, inLanes, slowedLeft, slowedMs, rate, first, unkeyed] =
+      rest;
+    const [oldest, lanes, longestLane] = readArray(first);
     const [expired, repeated, deadLettersDropped, copiesDropped] = readArray(counts).map((count) =>
       Number(count),
     );
     const lengths = {
       waiting: parts.reduce((sum, part) => sum + part.length, 0),
       inLanes: countIn(readBuffer(inLanes).toString()),
+      unkeyed: readNumber(unkeyed),
       suspects: readNumber(suspects),
       delayed: readNumber(delayed),
     };
@@ -108,7 +119,9 @@ return {
       ),
       consumers: readNumber(consumers),
       names: readTexts(names),
-      head,
+      lanes: readNumber(lanes),
+      longestLane: readNumber(longestLane),
+      oldestSentAtMs: sentAtOf(readBuffer(oldest)),
       nowMs: Math.floor(readNumber(nowUs) / 1_000),
     };
   },

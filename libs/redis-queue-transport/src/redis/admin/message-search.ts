@@ -31,7 +31,7 @@ export class MessageSearch {
    * a later place. One that goes back meanwhile can be missed.
    */
   async find(): Promise<FoundElement | undefined> {
-    const { delayed, level, waiting, suspects, lane } = this.keys;
+    const { delayed, unkeyed, level, waiting, suspects, lane } = this.keys;
     const isDelayed = await this.#lookThrough((passed) => this.#inDelayed(passed));
     if (isDelayed !== undefined) {
       const dueMs = await this.connection.run('look for a message', (client) =>
@@ -39,6 +39,8 @@ export class MessageSearch {
       );
       if (dueMs !== null) return { place: 'delayed', element: isDelayed, dueMs: scoreOf(dueMs) };
     }
+    const isUnkeyed = await this.#inList(unkeyed);
+    if (isUnkeyed !== undefined) return { place: 'waiting', element: isUnkeyed };
     for await (const keys of keysInUse(this.connection, this.keys)) {
       const names = [...keys.keys()];
       const lengths = await laneLengths.run(this.connection, this.keys, {}, names);

@@ -12,7 +12,17 @@ export interface Purged {
  */
 export const purge = new Script({
   action: 'purge a queue',
-  keys: ['waiting', 'levels', 'suspects', 'delayed', 'parked', 'lanes', 'terms', 'resting'],
+  keys: [
+    'waiting',
+    'levels',
+    'suspects',
+    'delayed',
+    'parked',
+    'lanes',
+    'terms',
+    'resting',
+    'unkeyed',
+  ],
   args: ['what'],
   shared: [EMPTY_QUEUE],
   lua: `

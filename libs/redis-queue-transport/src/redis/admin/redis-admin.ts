@@ -1,4 +1,5 @@
 import type {
+  Forgetting,
   AdminBroker,
   DeadElement,
   DeadLetterPart,
@@ -22,6 +23,7 @@ import { Connection } from '../connection/connection.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
 import type { Redis } from 'ioredis';
 import { processName } from '../connection/process-name.js';
+import { allFieldsOf } from '../keys/fields-of.js';
 import { Keys } from '../keys/keys.js';
 import { listConsumers } from './consumers.js';
 import { held } from './held.script.js';
@@ -30,19 +32,21 @@ import { MessageSearch } from './message-search.js';
 import { RedisEventAdmin } from '../event-admin/redis-event-admin.js';
 import { scored } from './scored.js';
 import { advance } from './advance.script.js';
-import { deleteDeadLetters } from './delete-dead-letters.script.js';
+import { deleteDeadLetters } from '../dead-letters/delete-dead-letters.script.js';
 import { look } from './look.script.js';
-import { LIMIT_TERMS, limitState } from '../../core/admin/limit-state.js';
+import { LIMIT_TERMS, boundedLength, limitState } from '../../core/admin/limit-state.js';
 import { slowedMsIn } from '../lua/limit-lua.js';
-import { passOverNewest, passOverOldest } from './pass-over.script.js';
+import { passOverNewest, passOverOldest } from '../dead-letters/pass-over.script.js';
 import { setKeyPaused } from '../lanes/set-key-paused.script.js';
 import { emptyAllLanes, forgetAllRests } from '../lanes/empty-lanes.js';
 import { countIn } from '../lanes/keys-in-use.js';
 import { checkAllLanes, repairAllLanes } from '../lanes/audit-lanes.js';
 import { longestLanes } from '../lanes/longest-lanes.js';
 import { IN_LANES } from '../lua/lanes-lua.js';
+import { FENCE_MS } from '../lease/reclaiming.js';
+import { forget } from './forget.script.js';
 import { purge } from './purge.script.js';
-import { redrive } from './redrive.script.js';
+import { redrive } from '../dead-letters/redrive.script.js';
 import { remove } from './remove.script.js';
 import { setPaused } from './set-paused.script.js';
 import { seeWaiting } from './waiting.script.js';
@@ -72,32 +76,45 @@ export class RedisAdmin implements AdminBroker {
   }
 
   async queues(): Promise<readonly string[]> {
-    const queues = await this.#run('list the queues', (client) => client.hkeys(this.#keys.queues));
-    return queues.sort();
+    await this.#ready();
+    const queues = await allFieldsOf(this.#connection, 'list the queues', this.#keys.queues);
+    return [...queues.keys()].sort();
   }
 
   async lengths(queue: string): Promise<QueueLengths> {
     const keys = this.#keys.queue(queue);
-    const [, waitingSeen, lanes, suspects, delayed, dead, isPaused, counts, consumers, ...limits] =
-      await this.#run('read lengths', (client) =>
-        Promise.all([
-          // Tells which key another program uses.
-          client.llen(keys.waiting),
-          seeWaiting.send(client, keys, {}),
-          client.hget(keys.lanes, IN_LANES),
-          client.llen(keys.suspects),
-          client.zcard(keys.delayed),
-          client.xlen(keys.dead),
-          client.exists(keys.paused),
-          client.hgetall(keys.counts),
-          client.zcard(keys.consumers),
-          client.hmget(keys.terms, ...LIMIT_TERMS),
-          client.pttl(keys.slowed),
-          client.get(keys.slowed),
-          client.get(keys.rate),
-          client.time(),
-        ]),
-      );
+    const [
+      ,
+      waitingSeen,
+      lanes,
+      unkeyed,
+      suspects,
+      delayed,
+      dead,
+      isPaused,
+      counts,
+      consumers,
+      ...limits
+    ] = await this.#run('read lengths', (client) =>
+      Promise.all([
+        // Tells which key another program uses.
+        client.llen(keys.waiting),
+        seeWaiting.send(client, keys, {}),
+        client.hget(keys.lanes, IN_LANES),
+        client.llen(keys.unkeyed),
+        client.llen(keys.suspects),
+        client.zcard(keys.delayed),
+        client.xlen(keys.dead),
+        client.exists(keys.paused),
+        client.hgetall(keys.counts),
+        client.zcard(keys.consumers),
+        client.hmget(keys.terms, ...LIMIT_TERMS),
+        client.pttl(keys.slowed),
+        client.get(keys.slowed),
+        client.get(keys.rate),
+        client.time(),
+      ]),
+    );
     const [terms, slowedLeft, slowedMs, rate, [seconds = 0, us = 0]] = limits;
     const inLanes = countIn(lanes);
     const held = await heldLists(this.#connection, keys);
@@ -107,6 +124,7 @@ export class RedisAdmin implements AdminBroker {
       waiting,
       byPriority: countsByPriority(parts),
       inLanes,
+      unkeyed,
       suspects,
       processing: held.reduce((sum, { length }) => sum + length, 0),
       delayed,
@@ -118,7 +136,7 @@ export class RedisAdmin implements AdminBroker {
       deadLettersDropped: Number(counts['deadLettersDropped'] ?? 0),
       copiesDropped: Number(counts['copiesDropped'] ?? 0),
       ...limitState(terms, {
-        length: waiting + inLanes + suspects + delayed,
+        length: boundedLength({ waiting, inLanes, unkeyed, suspects, delayed }),
         slowedMs: slowedMsIn(slowedLeft, slowedMs),
         nextAtUs: countIn(rate),
         // They come as text, whatever the type says.
@@ -311,6 +329,14 @@ export class RedisAdmin implements AdminBroker {
     }
     if (what !== 'delayed') await forgetAllRests(this.#connection, keys, 'timed');
     return removed;
+  }
+
+  async forget(queue: string): Promise<Forgetting> {
+    await this.#ready();
+    const { queues, groups } = this.#keys;
+    const keys = this.#keys.queue(queue);
+    const args = { queue, processing: keys.processing(''), fenceMs: FENCE_MS };
+    return forget.run(this.#connection, { queues, groups, ...keys }, args);
   }
 
   redisInfo(): Promise<string> {

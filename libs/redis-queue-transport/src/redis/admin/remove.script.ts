@@ -10,7 +10,17 @@ import { UNPARK } from '../lua/parking-lua.js';
  */
 export const remove = new Script({
   action: 'remove a message',
-  keys: ['waiting', 'levels', 'suspects', 'delayed', 'parked', 'lanes', 'terms', 'resting'],
+  keys: [
+    'waiting',
+    'levels',
+    'suspects',
+    'delayed',
+    'parked',
+    'lanes',
+    'terms',
+    'resting',
+    'unkeyed',
+  ],
   args: ['element', 'wake'],
   shared: [UNPARK, END_STAY, LEVELS],
   lua: `
@@ -26,9 +36,12 @@ if removed == 1 then
   if out then endStay(key, out) end
   -- Nobody looks into the lists of levels while consumers are blocked at an empty list.
   fill(waiting, levels, 'LEFT')
-elseif key then
+else
+  removed = redis.call('LREM', unkeyed, 1, element)
+end
+if removed == 0 and key then
   removed = redis.pcall('LREM', lanes .. ':' .. key, 1, element) == 1 and 1 or 0
-  if removed == 1 then fewerInLanes(1) end
+  if removed == 1 then countOutOfLanes(lanes, 1) end
 end
 if removed == 1 then unpark(element) end
 if firstRest(resting) then redis.call('PUBLISH', wake, '') end

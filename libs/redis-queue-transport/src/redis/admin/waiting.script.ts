@@ -19,24 +19,36 @@ export interface WaitingSeen {
 }
 
 /**
- * What waits, as the Lua function `waitingSeen()`: { how many are in `waiting`, the beginning of the first one, then each
- * other priority in use and how many it has }.
+ * The beginning of the first element of a list that is not empty, as the Lua function `headOf(list, length)`, and how long
+ * that element is; empty text and 0 for one that is too large to read.
  *
  * No command reads a part of an element, so a giant at the head would take Redis a second. Sampling the first node of
  * the list costs nothing: MEMORY USAGE multiplies its size by the number of nodes, of which there are at most as many
  * as elements. So the result, divided by the elements, is never more than what the first node takes, and not much less.
  */
+export const HEAD_OF = new SharedLua(
+  `
+local function headOf(list, length)
+  -- MEMORY is only checked with the name of a key, and permissions for these lists are the same.
+  local waiting = list
+  local sampled = redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', 1)
+  if sampled > ${SURELY_SMALL_BYTES} and sampled / length > ${SMALL_FOR_ONE_BYTES} then return '', 0 end
+  local first = redis.call('LINDEX', list, 0)
+  return string.sub(first, 1, ${HEAD_BYTES}), #first
+end
+`,
+  ['waiting'],
+);
+
+/**
+ * What waits, as the Lua function `waitingSeen()`: { how many are in `waiting`, the beginning of the first one, then each
+ * other priority in use and how many it has }.
+ */
 export const WAITING_SEEN = new SharedLua(
   `
 local function waitingSeen()
   local length = redis.call('LLEN', waiting)
-  local head = ''
-  if length > 0 then
-    local sampled = redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', 1)
-    if sampled <= ${SURELY_SMALL_BYTES} or sampled / length <= ${SMALL_FOR_ONE_BYTES} then
-      head = string.sub(redis.call('LINDEX', waiting, 0), 1, ${HEAD_BYTES})
-    end
-  end
+  local head = length > 0 and headOf(waiting, length) or ''
   local seen = { length, head }
   for level, count in pairs((countLevels(levels))) do
     seen[#seen + 1] = level
@@ -46,7 +58,7 @@ local function waitingSeen()
 end
 `,
   ['waiting', 'levels'],
-  [COUNT_LEVELS],
+  [COUNT_LEVELS, HEAD_OF],
 );
 
 export function readWaitingSeen(reply: unknown): WaitingSeen {

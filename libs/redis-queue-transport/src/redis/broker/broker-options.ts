@@ -3,4 +3,6 @@ import type { ConnectionSource } from '../connection/connection-source.js';
 
 export interface RedisBrokerOptions extends BrokerSettings {
   readonly connection: ConnectionSource;
+  /** How many connections may block; only tests set it. */
+  readonly blockingConnections?: number;
 }

@@ -6,15 +6,22 @@ import type { RedisClock } from '../../core/process/clock.js';
 import { PAUSED } from '../admin/set-paused.script.js';
 import type { Connection } from '../connection/connection.js';
 import type { OpenConnections } from '../connection/open-connections.js';
-import type { Keys } from '../keys/keys.js';
+import type { Keys, QueueKeys } from '../keys/keys.js';
 import { join } from '../lease/join.script.js';
 import { noteTerms } from '../lease/note-terms.script.js';
 import { RedisLease } from '../lease/redis-lease.js';
+import { RenewalRounds } from '../lease/renewal-rounds.js';
 import { LargeElements, mayHoldLarge } from '../parking/large-elements.js';
+import { beginReading } from '../unkeyed/begin-reading.script.js';
 import { register } from '../queue/register.script.js';
 import type { ReplyBatch } from '../replies/reply-batch.js';
-import { DUE } from '../lua/roles-lua.js';
+import { DUE, KEYS_NEWS } from '../lua/roles-lua.js';
+import { SLOWED_NEWS } from '../lua/limit-lua.js';
 import { takingEnd } from '../lua/moving-lua.js';
+import { SLEEPER_NEWS } from '../lua/sleepers-lua.js';
+import { Tracking } from '../waiting/tracking.js';
+import { WaitPool } from '../waiting/wait-pool.js';
+import { Waiting } from '../waiting/waiting.js';
 
 /** What the consumers of a process share. */
 export interface ConsumersSurroundings {
@@ -33,6 +40,12 @@ export interface ConsumersSurroundings {
   readonly newId: () => string;
   /** Starts to listen to channels. */
   readonly listen: (listeners: ReadonlyMap<string, (news: Buffer) => void>) => Promise<void>;
+  /** Redis's id of the connection that listens. Waits for it. */
+  readonly listenerId: () => Promise<number | undefined>;
+  readonly onError: (error: unknown) => void;
+  readonly warn: (text: string) => void;
+  /** How many connections may block, if Redis can tell of messages in another way. */
+  readonly blockingConnections: number;
 }
 
 /** The consumers of one process: gets them their leases, and hears the news of their queues. */
@@ -43,37 +56,53 @@ export class Consumers {
   readonly #terms = new Map<string, QueueTerms>();
   /** By consumer: why Redis refuses to hand out and settle, and since when, by `performance.now()`. */
   readonly #refusals = new Map<string, { readonly failure: string; readonly since: number }>();
+  /** By consumer. */
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #rounds: RenewalRounds;
+  readonly #pool: WaitPool;
+  readonly #tracking: Tracking;
   #joined = 0;
 
-  constructor(private readonly at: ConsumersSurroundings) {}
+  constructor(private readonly at: ConsumersSurroundings) {
+    const { blockingConnections, commands, connections, listen, listenerId, onError } = at;
+    this.#rounds = new RenewalRounds(commands);
+    this.#pool = new WaitPool(connections, blockingConnections);
+    const onRefused = (error: Error): void => this.#waitWithoutNews(error);
+    this.#tracking = new Tracking({ commands, listen, listenerId, onError, onRefused });
+  }
 
   async join(queue: string, terms: LeaseTerms, onWake: (news: WakeNews) => void): Promise<Lease> {
     const { commands, process, subscriptions } = this.at;
     const keys = this.at.keys.queue(queue);
     await this.at.connect();
     this.#onWake.set(queue, () => onWake('look'));
-    const listener = (news: Buffer): void => onWake(readNews(news.toString('latin1')));
+    const listener = (news: Buffer): void => this.#hear(news.toString('latin1'), onWake);
     await this.at.listen(new Map([keys.wake, keys.wakeOf(process)].map((key) => [key, listener])));
     await register.run(commands, { queues: this.at.keys.queues }, { queue, state: 'served' });
+    const readsKeys = terms.subscription?.readsKeys === true;
+    // First, so that no copy comes without having to wait for its key.
+    if (readsKeys) await beginReading.run(commands, keys, { consumer: '' });
     await subscriptions.join(queue, terms.subscription);
     const known = this.#terms.get(queue);
     if (known !== undefined) await this.#record(queue, known, true);
-    const blocking = await this.#openWaiting(terms.waitMs);
     this.#joined += 1;
     const consumer = `${process}-${this.#joined}`;
+    const waiting = await this.#openWaiting(consumer, keys, terms);
     let mayMeetLarge: boolean;
     try {
       mayMeetLarge = await mayHoldLarge(commands, keys.waiting, 1);
       this.at.clock.set(await join.run(commands, keys, { consumer, leaseMs: terms.leaseMs }));
+      if (readsKeys) await beginReading.run(commands, keys, { consumer });
     } catch (error) {
-      blocking.close();
+      waiting.over();
       throw error;
     }
+    this.#waiting.set(consumer, waiting);
     const { clock, connections, newId, replies } = this.at;
     return new RedisLease(consumer, terms, {
       commands,
-      blocking,
-      closeBlocking: () => blocking.close(),
+      waiting,
+      rounds: this.#rounds,
       bodies: () => connections.bodies,
       keys,
       large: new LargeElements(() => connections.bodies, keys, newId),
@@ -82,6 +111,8 @@ export class Consumers {
       newId,
       flushReplies: () => replies.flush(),
       onRedisTime: (nowMs) => clock.set(nowMs),
+      lookAround: () => onWake('look'),
+      onOver: () => this.#waiting.delete(consumer),
       onRefusal: (refusal) => {
         if (refusal === undefined) return void this.#refusals.delete(consumer);
         const since = this.#refusals.get(consumer)?.since ?? performance.now();
@@ -92,15 +123,36 @@ export class Consumers {
   }
 
   /** A consumer that cannot wait would get messages late or never, so it does not start. */
-  async #openWaiting(waitMs: number): Promise<Connection> {
-    const waiting = this.at.connections.openBlocking('wait', waitMs);
-    try {
-      await waiting.ready(this.at.connectTimeoutMs);
-      return waiting;
-    } catch (error) {
-      waiting.close();
-      throw error;
-    }
+  async #openWaiting(consumer: string, keys: QueueKeys, terms: LeaseTerms): Promise<Waiting> {
+    if (!this.#pool.hasRoom) await this.#tracking.start();
+    const lists = { waiting: keys.waiting, processing: keys.processing(consumer) };
+    const waiting = new Waiting(consumer, {
+      commands: this.at.commands,
+      pool: this.#pool,
+      tracking: this.#tracking,
+      keys,
+      lists,
+      takesFrom: takingEnd(terms.order),
+      waitMs: terms.waitMs,
+    });
+    await waiting.open(this.at.connectTimeoutMs);
+    return waiting;
+  }
+
+  #hear(news: string, onWake: (news: WakeNews) => void): void {
+    const [kind, sleeper = ''] = news.split(' ', 2);
+    const sleep = this.#waiting.get(sleeper)?.sleep;
+    if (kind === SLEEPER_NEWS.watch && sleep !== undefined) sleep.becomeWatcher();
+    else if (kind === SLEEPER_NEWS.look && sleep !== undefined) sleep.look();
+    else onWake(readNews(news));
+  }
+
+  #waitWithoutNews(error: Error): void {
+    this.at.warn(
+      'Each handler of messages or durable events has a connection of its own, since Redis does not tell of new messages ' +
+        `otherwise (CLIENT TRACKING; docs/permissions.md has the permissions): ${error.message}`,
+    );
+    this.#pool.lift();
   }
 
   async noteTerms(queue: string, terms: QueueTerms): Promise<OtherTerms | undefined> {
@@ -119,22 +171,31 @@ export class Consumers {
   /** News may have been missed. */
   wakeAll(): void {
     for (const onWake of this.#onWake.values()) onWake();
+    this.#tracking.lost();
+  }
+
+  stop(): void {
+    this.#tracking.stop();
   }
 
   /** A consumer that gets nothing because Redis refuses is as bad as a connection that is down. */
   get health(): readonly ConnectionHealth[] {
     const now = performance.now();
-    return [...this.#refusals.values()].map(({ failure, since }) => ({
+    const refusals = [...this.#refusals.values()].map(({ failure, since }) => ({
       failure,
       failingForMs: now - since,
       sinceRoundTripMs: undefined,
     }));
+    const { health } = this.#tracking;
+    return health === undefined ? refusals : [health, ...refusals];
   }
 }
 
 /** Anything else that other programs publish there means that there is something to look for. */
 function readNews(news: string): WakeNews {
   if (news === PAUSED) return 'paused';
+  if (news === SLOWED_NEWS) return 'slowed';
+  if (news === KEYS_NEWS) return 'keys';
   const dueMs = news.startsWith(`${DUE} `) ? Number(news.slice(DUE.length)) : NaN;
   return Number.isSafeInteger(dueMs) ? dueMs : 'look';
 }

@@ -41,10 +41,12 @@ import { RedisHistories } from '../history/redis-histories.js';
 import { Keys } from '../keys/keys.js';
 import { readLength } from '../queue/length.script.js';
 import { QueuePushes } from '../queue/queue-pushes.js';
+import { Replicas } from '../queue/replicas.js';
 import { OwnReplies } from '../replies/own-replies.js';
 import { ParkingReplies } from '../replies/parking-replies.js';
 import { ReplyBatch } from '../replies/reply-batch.js';
 import type { RedisBrokerOptions } from './broker-options.js';
+import { BLOCKING_CONNECTIONS } from '../waiting/wait-pool.js';
 import { Consumers } from './consumers.js';
 import { ServedNames } from './served-names.js';
 import { SettingsCheck } from './settings-check.js';
@@ -63,6 +65,7 @@ export class RedisBroker implements Broker {
   readonly #commands: Connection;
   readonly #settings: SettingsCheck;
   readonly #pushes: QueuePushes;
+  readonly #replicas: Replicas | undefined;
   readonly #served: ServedNames;
   readonly #published: EventBatch;
   readonly #live: LiveEvents;
@@ -94,7 +97,9 @@ export class RedisBroker implements Broker {
     const keys = new Keys(options.prefix, commands.database);
     this.#keys = keys;
     this.#settings = new SettingsCheck(commands, onEviction, (text) => events.warning(text));
-    const ways = { commands, bodies, connectTimeoutMs };
+    const { waitForReplicas } = options;
+    this.#replicas = waitForReplicas && new Replicas(waitForReplicas);
+    const ways = { commands, bodies, connectTimeoutMs, replicas: this.#replicas };
     this.#pushes = new QueuePushes(ways, keys, parkAboveBytes, budget, {
       unserved: (queue) => events.unserved('enqueue', queue),
       error: onError,
@@ -132,6 +137,10 @@ export class RedisBroker implements Broker {
       subscriptions: this.#subscriptions,
       newId: this.#newId,
       listen: this.#listen,
+      listenerId: () => this.#listenerId(),
+      onError,
+      warn: (text) => events.warning(text),
+      blockingConnections: options.blockingConnections ?? BLOCKING_CONNECTIONS,
     });
   }
 
@@ -304,6 +313,7 @@ export class RedisBroker implements Broker {
     await drained(() => this.#isBusy, withinMs, nodeRuntime);
     this.#connections.openNoMore();
     this.#live.stop();
+    this.#consumers.stop();
     const feeders = this.#feeders.map((feeder) => feeder.stop());
     await Promise.all([this.#ownReplies.stop(), this.#channel?.stop(), ...feeders]);
     this.#connections.close();
@@ -316,6 +326,7 @@ export class RedisBroker implements Broker {
       this.#commands.isBusy ||
       this.#parkingReplies.isBusy ||
       this.#pushes.isBusy ||
+      this.#replicas?.areAwaited === true ||
       this.#published.isBusy
     );
   }
@@ -323,11 +334,19 @@ export class RedisBroker implements Broker {
   readonly #listen = async (
     listeners: ReadonlyMap<string, (element: Buffer) => void>,
   ): Promise<void> => {
-    this.#channel ??= new EventChannel(this.#connections.open('events'), this.#onError, () =>
-      this.#onInterrupted(),
+    this.#channel ??= new EventChannel(
+      this.#connections.openListener('events'),
+      this.#onError,
+      () => this.#onInterrupted(),
+      'channels',
+      () => this.#live.cutOff(),
     );
     await this.#channel.listen(listeners, this.options.connectTimeoutMs);
   };
+
+  async #listenerId(): Promise<number | undefined> {
+    return this.#channel?.serverId();
+  }
 
   readonly #newId = (): string => `${this.#name}-${(this.#ids += 1)}`;
 
@@ -342,8 +361,10 @@ export class RedisBroker implements Broker {
 
   #onStatus(status: BrokerStatus): void {
     this.events.status(status);
+    if (status !== 'connected') return;
     // After a failover, another Redis with another clock may reply.
-    if (status === 'connected') this.#readClock().catch(this.#onError);
+    this.#readClock().catch(this.#onError);
+    this.#pushes.listAgain();
   }
 
   /** Without a connection, it does nothing: once that is restored, the clock is read anyway. */

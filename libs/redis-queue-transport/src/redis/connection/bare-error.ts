@@ -2,7 +2,7 @@
 const INNER = ['cause', 'lastNodeError', 'previousErrors', 'errors'];
 
 const READS_ONE_KEY =
-  /^(?:llen|lrange|zcard|zrange|xlen|xrange|xrevrange|hget|hgetall|hkeys|hmget)$/i;
+  /^(?:llen|lrange|zcard|zrange|xlen|xrange|xrevrange|hget|hgetall|hkeys|hmget|hscan)$/i;
 
 /** How Redis repeats the arguments of an unknown command. */
 const REPEATED_ARGUMENTS = /,? with args beginning with:.*/s;

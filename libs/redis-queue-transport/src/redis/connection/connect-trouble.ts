@@ -25,7 +25,7 @@ function explanationOf(message: string, client: Redis): string | undefined {
   if (TOO_MANY_CLIENTS.test(message))
     return `${message} (Redis has as many connections as its maxclients allows: raise that, or use fewer.)`;
   if (TOO_MANY_FILES.test(message))
-    return `${message} (This process may not open more files and sockets: raise its limit, ulimit -n. Each handler has a connection of its own.)`;
+    return `${message} (This process may not open more files and sockets: raise its limit, ulimit -n.)`;
   if (NO_TLS.test(message)) return `${message} (This port does not speak TLS: use redis://.)`;
   if (message.includes(TLS_ALERT)) return 'This port speaks TLS: use rediss://, or the option tls.';
   if (client.status !== 'ready' && CLOSED.test(message))

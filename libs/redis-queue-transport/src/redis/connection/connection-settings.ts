@@ -1,10 +1,15 @@
 import type { RedisOptions } from 'ioredis';
+import { isDemotion } from './failure.js';
 
 const LONGEST_RECONNECT_PAUSE_MS = 1_000;
 
+/** Settings that only some connections need. */
+export type ConnectionPurpose = Pick<RedisOptions, 'protocol'>;
+
 /** Settings that make outcomes knowable. The user's settings do not override them. */
-export function safeSettings(name: string): RedisOptions {
+export function safeSettings(name: string, further: ConnectionPurpose = {}): RedisOptions {
   return {
+    ...further,
     lazyConnect: true,
     connectionName: name,
     // A command in flight on a lost connection is rejected, never sent again: its outcome is unknown.
@@ -26,7 +31,11 @@ export function safeSettings(name: string): RedisOptions {
     stringNumbers: false,
     replyMapping: 'legacy',
     // After a failover this is a replica: reconnect, without sending the command again.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    reconnectOnError: isDemotion,
+    // How long ioredis waits before it looks again whether Redis has loaded its data.
+    maxLoadingRetryTime: 1_000,
+    // FailoverWatch does it for all connections at once. ioredis's own can end a connection for good.
+    failoverDetector: false,
     retryStrategy: (times) =>
       Math.min(25 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_PAUSE_MS) *
       (0.75 + Math.random() / 4),

@@ -5,6 +5,7 @@ import { invalid } from '../../core/options/options.js';
 import { checkConnectionOptions, optionsWithoutEffect } from './connection-options.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { CredentialedRedis } from './credentialed-redis.js';
+import { KnownSentinels } from '../sentinels/known-sentinels.js';
 
 /**
  * Where Redis is: a URL, ioredis options (with `credentials`, which returns user and password for each connection), or an
@@ -18,15 +19,43 @@ type Open = (settings: RedisOptions) => Redis;
 export interface ConnectionSource extends Open {
   /** Names of given options that are ignored, because the library sets them itself. */
   readonly withoutEffect: readonly string[];
+  /** Shared by all connections that it makes. */
+  readonly sentinels: KnownSentinels;
 }
+
+/** By default, ioredis waits for ever for the reply of a Sentinel that hangs. */
+const SENTINEL_REPLY_MS = 1_000;
 
 export const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 
 /** Returns an already resolved source unchanged. @throws InvalidOptionError */
 export function connectionSource(connection: unknown): ConnectionSource {
   if (isSource(connection)) return connection;
-  const open = openerOf(connection);
-  return Object.assign(open, { withoutEffect: optionsWithoutEffect(connection) });
+  const sentinels = new KnownSentinels();
+  const open = openerOf(connection, sentinels);
+  const source: Open = (settings) => lettingGo(open(settings));
+  return Object.assign(source, { withoutEffect: optionsWithoutEffect(connection), sentinels });
+}
+
+/** What is left of the arguments of a command that has its reply. One for all: nobody adds to it. */
+const NOTHING: string[] = [];
+
+/**
+ * Has a client let go of the arguments of each command once its reply is there, and returns it. ioredis keeps them as long
+ * as the command lives, which may be until the next full garbage collection: docs/decisions/0032. A command without a reply
+ * keeps them, since ioredis may have to send it again.
+ */
+function lettingGo(client: Redis): Redis {
+  const send = client.sendCommand.bind(client);
+  client.sendCommand = (command, stream) => {
+    const { resolve } = command;
+    command.resolve = (reply) => {
+      resolve(reply);
+      command.args = NOTHING;
+    };
+    return send(command, stream);
+  };
+  return client;
 }
 
 /** Where a connection goes, for people: without user and password. */
@@ -44,11 +73,12 @@ function isSource(value: unknown): value is ConnectionSource {
   return typeof value === 'function' && 'withoutEffect' in value;
 }
 
-function openerOf(connection: unknown): Open {
+function openerOf(connection: unknown, sentinels: KnownSentinels): Open {
   if (typeof connection === 'string') return fromUrl(connection);
   if (connection instanceof Redis || isRedisLike(connection)) {
     refuseKeyPrefix(connection.options);
-    return (settings) => connection.duplicate(settings);
+    const ofSentinels = sentinelSettings(connection.options, sentinels);
+    return (settings) => connection.duplicate({ ...ofSentinels, ...settings });
   }
   if (isClusterLike(connection)) {
     throw new InvalidOptionError(
@@ -58,7 +88,8 @@ function openerOf(connection: unknown): Open {
   }
   if (typeof connection === 'object' && connection !== null) {
     checkConnectionOptions(connection);
-    const { credentials, ...options } = connection;
+    const { credentials, ...given } = connection;
+    const options = { ...given, ...sentinelSettings(given, sentinels) };
     refuseKeyPrefix(options);
     return credentials === undefined
       ? (settings) => new Redis({ ...options, ...settings })
@@ -69,6 +100,11 @@ function openerOf(connection: unknown): Open {
     'a redis:// or rediss:// URL, ioredis options, an ioredis instance or a store for tests',
     connection,
   );
+}
+
+function sentinelSettings(given: RedisOptions, sentinels: KnownSentinels): RedisOptions {
+  const { sentinelCommandTimeout = SENTINEL_REPLY_MS, Connector = sentinels.connector } = given;
+  return given.sentinels?.length ? { sentinelCommandTimeout, Connector } : {};
 }
 
 function fromUrl(url: string): Open {

@@ -7,9 +7,10 @@ import type { ConnectionHealth } from '../../core/broker/health.js';
 import { bare } from './bare-error.js';
 import { homeContext } from '../../core/process/own-context.js';
 import { safeSettings } from './connection-settings.js';
+import type { ConnectionPurpose } from './connection-settings.js';
 import { addressOf, explained, isOfSelect, stillWaitingFor } from './connect-trouble.js';
 import type { ConnectionSource } from './connection-source.js';
-import { failureOf, isReplyError, wasNeverWritten } from './failure.js';
+import { failureOf, isDemotion, isReplyError, wasNeverWritten } from './failure.js';
 import { SilenceWatch } from './silence-watch.js';
 import { WaitingCallers } from './waiting-callers.js';
 
@@ -22,6 +23,8 @@ export type ScriptStage = 'asking' | 'permitted' | 'known';
 export interface ConnectionEvents {
   status?(status: BrokerStatus): void;
   error?(error: Error): void;
+  /** The Redis that it leads to replied as one that is the primary no more. */
+  demoted?(): void;
   /** The connection was closed for good. */
   closed?(): void;
 }
@@ -31,11 +34,16 @@ export interface ConnectionEvents {
  */
 const FIRST_ATTEMPT_MS = 10_001;
 
+/** How long it waits before it connects again after ioredis has given up, and if that repeats. */
+const FIRST_REVIVAL_MS = 50;
+const LONGEST_REVIVAL_MS = 1_000;
+
 /** How long each try of a call that is tried again waits for the connection. */
 const TRIED_AGAIN_MS = 1_000;
 
 /** With these errors, waiting does not help: callers that wait for the connection get them at once. */
-const HOPELESS = /^(WRONGPASS|NOAUTH|NOPERM)|self-signed|certificate|wrong version number|ERR_TLS/i;
+const HOPELESS =
+  /^(WRONGPASS|NOAUTH|NOPERM)|self-signed|certificate|wrong version number|ERR_TLS|EMFILE|ENFILE/i;
 
 /**
  * One connection to Redis, with settings that make outcomes knowable: nothing is sent twice, nothing waits in a hidden
@@ -62,6 +70,10 @@ export class Connection {
   #refusal: string | undefined;
   /** When such a call was first refused. */
   #refusedAt: number | undefined;
+  #revival: NodeJS.Timeout | undefined;
+  #revivalMs = FIRST_REVIVAL_MS;
+  /** Where Redis is that it was last connected to. */
+  #remote: string | undefined;
   /** When it was lost, or failed to open for the first time. */
   #lostAt: number | undefined;
 
@@ -71,8 +83,9 @@ export class Connection {
     /** Longest silence in ms while a command is pending. */
     deadlineMs: number,
     private readonly events: ConnectionEvents = {},
+    purpose?: ConnectionPurpose,
   ) {
-    this.client = source(safeSettings(name));
+    this.client = source(safeSettings(name, purpose));
     new SilenceWatch(this.client, deadlineMs);
     this.client.on('connect', () => {
       this.#isIntroducing = true;
@@ -83,6 +96,8 @@ export class Connection {
       this.#lastError = undefined;
       this.#answeredAt = performance.now();
       this.#lostAt = undefined;
+      this.#revivalMs = FIRST_REVIVAL_MS;
+      this.#remote = remoteOf(this.client);
       this.scripts.clear();
       this.#longestValue = undefined;
       this.#waiting.resolveAll();
@@ -165,6 +180,7 @@ export class Connection {
       return reply;
     } catch (error) {
       const failure = failureOf(bare(error), action, messageId);
+      if (isDemotion(error)) this.events.demoted?.();
       if (failure instanceof RedisRefusedError) this.#answeredAt = performance.now();
       throw failure;
     } finally {
@@ -257,20 +273,42 @@ export class Connection {
     if (!this.#isClosed) this.#home.runInAsyncScope(() => this.client.disconnect(true));
   }
 
+  /** Another Redis is the primary now: replaces the connection unless it leads there already. Unused ones stay so. */
+  moveTo(primary: string): void {
+    const isUnused = this.client.status === 'wait';
+    const isThere = this.isReady && this.#remote === primary;
+    if (!isUnused && !isThere) this.reconnect();
+  }
+
   /** Closes the connection for good. May be called twice. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearTimeout(this.#revival);
     // Between two attempts ioredis has no socket, and so reports no end. Earlier events may still arrive in later turns.
-    if (this.client.status === 'reconnecting') process.nextTick(() => this.#onEnd());
+    if (['reconnecting', 'end'].includes(this.client.status)) process.nextTick(() => this.#onEnd());
     this.client.disconnect();
     this.#waiting.rejectAll(() => this.#unavailable('it was closed'));
     this.events.closed?.();
   }
 
   #onEnd(): void {
+    if (!this.#isClosed) return this.#revive();
     this.#waiting.rejectAll(() => this.#unavailable('it was closed'));
     this.events.status?.('disconnected');
+  }
+
+  /**
+   * ioredis has given up: it was told to replace a connection for which it was still asking a Sentinel, or a user's
+   * setting has ended its attempts.
+   */
+  #revive(): void {
+    this.#endFirstAttempt();
+    this.#revival = setTimeout(() => {
+      this.#home.runInAsyncScope(this.#connect, this);
+    }, this.#revivalMs);
+    this.#revivalMs = Math.min(2 * this.#revivalMs, LONGEST_REVIVAL_MS);
+    this.events.status?.('reconnecting');
   }
 
   /** An attempt is over: callers that only waited for the first one wait no longer. */
@@ -279,6 +317,11 @@ export class Connection {
     // Redis has closed the connection without a message, and ioredis reports no error.
     if (this.#isIntroducing && !this.#isClosed)
       this.client.emit('error', new Error('Connection is closed.'));
+    this.#endFirstAttempt();
+  }
+
+  #endFirstAttempt(): void {
+    this.#lostAt ??= performance.now();
     if (this.#wasTried) return;
     this.#wasTried = true;
     this.#waiting.rejectAll(() => this.#unavailable('the first attempt failed'), FIRST_ATTEMPT_MS);
@@ -309,4 +352,9 @@ export class Connection {
       { cause: last },
     );
   }
+}
+
+function remoteOf({ stream }: Redis): string | undefined {
+  const { remoteAddress, remotePort } = stream;
+  return remoteAddress === undefined ? undefined : `${remoteAddress}:${remotePort}`;
 }

@@ -13,6 +13,12 @@ const REFUSED_MIDWAY =
 /** A value is longer than Redis accepts. Redis never reads what follows it on the connection. */
 const TOO_LONG = 'Protocol error: invalid bulk length';
 
+/**
+ * How a Redis replies that was the primary and is a replica now: to writes, to a wait that it ends, while it has no
+ * connection to the new primary, and while it loads the data of that.
+ */
+const DEMOTED = /^(?:READONLY|MASTERDOWN|LOADING|UNBLOCKED force)/;
+
 const CLUSTER =
   'This Redis is a node of a cluster, which is not supported yet: connect to a single Redis, or to Sentinels.';
 
@@ -23,6 +29,10 @@ const HINTS: Readonly<Record<string, string>> = {
   NOAUTH: 'Give a password in the option connection.',
   WRONGPASS: 'Check username and password in the option connection.',
   READONLY: 'This Redis is a replica; connect to the primary.',
+  MASTERDOWN: 'This Redis is a replica without a connection to its primary.',
+  NOREPLICAS:
+    'Redis has fewer replicas than its setting min-replicas-to-write demands: nothing was written.',
+  UNBLOCKED: 'This Redis has become a replica.',
   WRONGTYPE:
     'Another program uses this key for something else; choose another prefix, pattern or list.',
   LOADING: 'Redis is loading its data after a start.',
@@ -146,4 +156,9 @@ export function wasRefusedMidway(error: unknown): boolean {
 /** ioredis has no type for it: with its offline queue off, this is how it reports that a command was not written. */
 export function wasNeverWritten(error: unknown): boolean {
   return messageOf(error).startsWith("Stream isn't writeable");
+}
+
+/** Redis replied as a replica does, so another one may be the primary. */
+export function isDemotion(error: unknown): boolean {
+  return error instanceof Error && DEMOTED.test(error.message);
 }

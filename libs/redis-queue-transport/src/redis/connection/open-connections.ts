@@ -1,17 +1,27 @@
 import type { BrokerStatus } from '../../core/source/broker-source.js';
 import type { ConnectionHealth } from '../../core/broker/health.js';
 import { Connection } from './connection.js';
+import type { ConnectionEvents } from './connection.js';
+import type { ConnectionPurpose } from './connection-settings.js';
 import type { ConnectionSource } from './connection-source.js';
+import { FailoverWatch } from './failover-watch.js';
 
 /** Longest silence, in ms, of a connection for commands that do not block while a reply is due. */
 export const COMMAND_DEADLINE_MS = 5_000;
 /** How late, in ms, a blocking call may return after its own timeout if a lost reply can be made up for. */
 const BLOCKING_GRACE_MS = 1_500;
 
+/** After it was noticed that Redis is a replica now, how long that is not told again. */
+const DEMOTION_MS = 5_000;
+
 /** All connections of a broker that have not been closed. Each is named for its role and the process. */
 export class OpenConnections {
   readonly #open = new Set<Connection>();
+  /** Those that only hear what is published. */
+  readonly #listening = new Set<Connection>();
   #bodies: Connection | undefined;
+  #watch: FailoverWatch | undefined;
+  #demotedAt = -Infinity;
   #isClosed = false;
 
   constructor(
@@ -24,6 +34,13 @@ export class OpenConnections {
   /** For commands that do not block. */
   open(role: string, onStatus?: (status: BrokerStatus) => void): Connection {
     return this.#add(role, COMMAND_DEADLINE_MS, onStatus);
+  }
+
+  /** For subscriptions. Redis tells of changed keys there, which ioredis hands on by the older protocol only. */
+  openListener(role: string): Connection {
+    const connection = this.#add(role, COMMAND_DEADLINE_MS, undefined, { protocol: 2 });
+    if (!this.#isClosed) this.#listening.add(connection);
+    return connection;
   }
 
   /** For calls that block for up to `longestMs`, and may return `graceMs` later (default 1,500). */
@@ -49,18 +66,54 @@ export class OpenConnections {
   /** Closes all of them for good. */
   close(): void {
     this.openNoMore();
+    this.#watch?.stop();
     for (const connection of this.#open) connection.close();
   }
 
-  #add(role: string, deadlineMs: number, onStatus?: (status: BrokerStatus) => void): Connection {
+  #add(
+    role: string,
+    deadlineMs: number,
+    onStatus?: (status: BrokerStatus) => void,
+    purpose?: ConnectionPurpose,
+  ): Connection {
     const name = `rq-${role}-${this.process}`;
-    const connection = new Connection(this.source, name, deadlineMs, {
-      ...(onStatus === undefined ? {} : { status: onStatus }),
+    const events: ConnectionEvents = {
+      status: (status) => {
+        if (status === 'connected') this.#watchFailovers(connection);
+        onStatus?.(status);
+      },
       error: this.onError,
-      closed: () => this.#open.delete(connection),
-    });
+      demoted: () => this.#onDemoted(),
+      closed: () => {
+        this.#open.delete(connection);
+        this.#listening.delete(connection);
+      },
+    };
+    const connection = new Connection(this.source, name, deadlineMs, events, purpose);
     this.#open.add(connection);
     if (this.#isClosed) connection.close();
     return connection;
+  }
+
+  /** Only now, since a process that needs no Redis needs no Sentinels either. */
+  #watchFailovers({ client: { options } }: Connection): void {
+    if (this.#isClosed || !options.sentinels?.length) return;
+    const { sentinels } = this.source;
+    const name = `rq-sentinel-${this.process}`;
+    this.#watch ??= new FailoverWatch(options, sentinels, name, (primary) => {
+      for (const connection of this.#open) connection.moveTo(primary);
+    });
+    this.#watch.start();
+  }
+
+  /**
+   * One connection has learnt, by a write, that its Redis is a replica now. Those that only listen would not: they are
+   * replaced, so that they hear the new primary, and their owners look for what they have missed.
+   */
+  #onDemoted(): void {
+    const now = performance.now();
+    if (now - this.#demotedAt < DEMOTION_MS) return;
+    this.#demotedAt = now;
+    for (const connection of this.#listening) connection.reconnect();
   }
 }

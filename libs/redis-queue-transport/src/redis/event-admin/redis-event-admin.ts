@@ -12,6 +12,7 @@ import { EventIndex, historyField, listenersField } from '../../core/events/even
 import { nodeRuntime } from '../../core/process/node-runtime.js';
 import { Subscriptions } from '../../core/subscriptions/subscriptions.js';
 import type { Connection } from '../connection/connection.js';
+import { allFieldsOf } from '../keys/fields-of.js';
 import type { Keys } from '../keys/keys.js';
 import { endHistory } from './end-history.script.js';
 import { firstEntry } from '../history/first-entry.js';
@@ -30,8 +31,8 @@ export class RedisEventAdmin implements EventAdminBroker {
   ) {}
 
   async index(): Promise<EventIndex> {
-    const fields = await this.#run('read the groups', (client) => client.hgetall(this.keys.groups));
-    return new EventIndex(new Map(Object.entries(fields)));
+    await this.#ready();
+    return new EventIndex(await allFieldsOf(this.connection, 'read the groups', this.keys.groups));
   }
 
   async declare(declaration: EventDeclaration): Promise<void> {

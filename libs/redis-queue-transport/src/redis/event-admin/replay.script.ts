@@ -7,7 +7,7 @@ import { MOVE_EVENTS } from '../history/history-lua.js';
 export const replay = new Script({
   action: 'replay a history',
   growsData: true,
-  keys: ['history', 'waiting', 'levels', 'lanes', 'terms', 'resting'],
+  keys: ['history', 'waiting', 'levels', 'lanes', 'terms', 'resting', 'unkeyed'],
   args: ['from', 'to', 'wake'],
   shared: [MOVE_EVENTS],
   lua: `

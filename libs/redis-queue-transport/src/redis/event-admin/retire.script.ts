@@ -1,5 +1,6 @@
 import { Script, readArray, readNumber } from '../script/script.js';
 import { EMPTY_QUEUE } from '../lua/parking-lua.js';
+import { KEYED } from '../lua/unkeyed-lua.js';
 import { RAISE_VERSION } from '../lua/index-version-lua.js';
 
 /**
@@ -22,6 +23,7 @@ export const retire = new Script({
     'terms',
     'lanes',
     'resting',
+    'unkeyed',
   ],
   args: ['queue', 'isDropping'],
   shared: [EMPTY_QUEUE, RAISE_VERSION],
@@ -29,6 +31,8 @@ export const retire = new Script({
 local wasThere = redis.call('HDEL', groups, queue)
 if wasThere == 1 then raiseVersion() end
 redis.call('DEL', cursor, terms)
+-- What is kept still goes on before what comes later.
+if isDropping == '0' and redis.call('EXISTS', unkeyed) == 1 then redis.call('HSET', terms, '${KEYED}', 1) end
 local dropped, left = 0, 0
 if isDropping == '1' then
   dropped, left = emptyQueue('all')

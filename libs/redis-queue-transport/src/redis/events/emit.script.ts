@@ -6,7 +6,7 @@ import { ENTER } from '../lua/lanes-lua.js';
 import { FORGET_ENDED } from '../lua/ids-lua.js';
 import { LENGTH } from '../lua/length-lua.js';
 import { PARK, REFER } from '../lua/parking-lua.js';
-import { TELL_KEEPER } from '../lua/roles-lua.js';
+import { TELL_KEEPER, TELL_READER } from '../lua/roles-lua.js';
 
 /** Where an event goes, in keys and channels. */
 export interface EmitRoute {
@@ -28,6 +28,7 @@ export type EmitList = Pick<
   | 'delayed'
   | 'resting'
   | 'roles'
+  | 'unkeyed'
   | 'wake'
 >;
 
@@ -50,6 +51,7 @@ const LIST_KEYS = [
   'delayed',
   'resting',
   'roles',
+  'unkeyed',
 ] as const satisfies readonly (keyof EmitList)[];
 
 /** The values of a route, as `readRoute` in the script reads them. `ids`: the key of the ids that are remembered. */
@@ -154,15 +156,16 @@ local function readList()
   return list
 end
 
--- Counts a list that has a bound, and returns a refusal if it cannot.
+-- Reads the terms of a list, counts it if it has a bound, and returns a refusal if it cannot.
 local function countList(list)
   if list.isCounted then return list.refusal end
   list.isCounted = true
-  list.most = boundOf(list.terms)
-  if not list.most then return end
+  readTerms(list)
+  if list.isKeyed then list.refusal = refusal('LLEN', list.unkeyed) end
+  if list.refusal or not list.most then return list.refusal end
   list.refusal = refusal('LLEN', list.suspects) or refusal('ZCARD', list.delayed)
   if list.refusal then return list.refusal end
-  list.length = lengthOf(list.waiting, list.levels, list.suspects, list.delayed, list.lanes)
+  list.length = lengthOf(list)
   list.isDropping = redis.call('HGET', list.terms, 'onFull') == 'drop'
 end
 local function isFull(list) return list.most and list.length >= list.most end
@@ -236,7 +239,7 @@ local function giveCopy(list, element, name)
   elseif #element > tonumber(parkAbove) then
     copy = park(list.parked, list.counts, name, element)
   end
-  if enter(list.waiting, list.levels, list.lanes, list.terms, list.resting, copy) then list.isOutOfSight = true end
+  if enter(list, copy) then list.isOutOfSight = true end
   if list.most then list.length = list.length + 1 end
 end
 
@@ -244,7 +247,7 @@ local function laneRefusal(lists, element)
   local key = #lists > 0 and keyOf(element)
   for _, list in ipairs(key and lists or {}) do
     local lane = list.lanes .. ':' .. key
-    local refused = refusal('LLEN', lane)
+    local refused = not list.isKeyed and refusal('LLEN', lane)
     if refused then return refused .. ': "' .. lane .. '"' end
   end
 end
@@ -312,6 +315,7 @@ local isRefused = type(reply[2]) == 'string' or type(reply[2]) == 'table' and re
 for _, list in pairs(lists) do
   local due = firstRest(list.resting)
   if due then tellKeeper(list.roles, list.wake, due) end
+  tellReader(list)
 end
 if isLarge and (reply[2] == ${DUPLICATE} or isRefused) then dropBodies() end
 return reply
@@ -321,7 +325,7 @@ const definition = {
   action: 'emit an event',
   keys: ['groups'],
   args: ['version', 'routeCount', 'parkAbove', 'bodyName', 'bodies'],
-  shared: [NOW_MS, ENTER, FORGET_ENDED, LENGTH, REFER, PARK, TELL_KEEPER],
+  shared: [NOW_MS, ENTER, FORGET_ENDED, LENGTH, REFER, PARK, TELL_KEEPER, TELL_READER],
   lua: LUA,
   read: readReply,
 } as const;

@@ -124,7 +124,7 @@ export class EventBatch {
     try {
       const reply = await emitLarge(connection, this.keys.groups, version, route, event);
       if (reply.isCurrent) await this.#publish(connection, event, route, reply.events[0]);
-      else this.#settle([event], [route], reply);
+      else this.#settle([event], [route], reply, connection);
     } catch (error) {
       this.#fail([event], [route], error);
     }
@@ -177,7 +177,8 @@ export class EventBatch {
       // Redis already holds the copies; live events come at most once.
       else if (!route.isHeld) throw publish.reason;
     }
-    this.#settle([event], [route], { isCurrent: true, events: [withListeners(emitted, heard)] });
+    const reply: EmitReply = { isCurrent: true, events: [withListeners(emitted, heard)] };
+    this.#settle([event], [route], reply, bodies);
   }
 
   #sendInParts(events: readonly OutgoingEvent[]): void {
@@ -235,20 +236,39 @@ export class EventBatch {
     return call;
   }
 
-  #settle(events: readonly OutgoingEvent[], routes: readonly Route[], reply: EmitReply): void {
+  #settle(
+    events: readonly OutgoingEvent[],
+    routes: readonly Route[],
+    reply: EmitReply,
+    connection = this.connections.commands,
+  ): void {
     if (reply.isCurrent) {
       events.forEach((event, index) => {
         const route = routes[index];
         if (route === undefined) return; // there is one for each event
         const emitted = reply.events[index];
         if (route.groups === 0 && emitted === 0) this.onUnheard(event.pattern);
-        settle(event, route, emitted);
+        const outcome = outcomeOf(event, route, emitted);
+        if (outcome instanceof Error) event.reject(outcome);
+        else this.#resolve(event, outcome, connection);
         this.budget.give(event.element.length);
       });
       return;
     }
     this.#routes = new EventRoutes(new EventIndex(reply.index), this.keys);
     for (const event of events) this.#again.push(event);
+  }
+
+  #resolve(event: OutgoingEvent, published: Published, connection: Connection): void {
+    const { replicas } = this.connections;
+    const { groups, historyId, isDuplicate } = published;
+    // Nothing is held of an event that was only heard.
+    const isHeldNow = groups > 0 || historyId !== undefined || isDuplicate;
+    if (replicas === undefined || !isHeldNow) return event.resolve(published);
+    void replicas.missing(connection, event.messageId).then((missing) => {
+      if (missing === undefined) event.resolve(published);
+      else event.reject(missing);
+    });
   }
 
   /** All calls with the old index have returned, and none of them was executed either. */
@@ -290,22 +310,24 @@ function isRefused(emitted: Emitted): emitted is Exclude<Emitted, number | { lis
 
 const REPEATED: Published = { groups: 0, listeners: 0, isDuplicate: true, historyId: undefined };
 
-function settle(event: OutgoingEvent, route: Route, emitted: Emitted = DUPLICATE): void {
-  if (emitted === DUPLICATE) return event.resolve(REPEATED);
-  if (typeof emitted === 'number')
-    return event.resolve(publishedOf(route.groups, emitted, undefined));
-  if ('error' in emitted)
-    return event.reject(failureOf(replyError(emitted.error), emitLive.action, event.messageId));
+function outcomeOf(
+  { messageId }: OutgoingEvent,
+  route: Route,
+  emitted: Emitted = DUPLICATE,
+): Published | Error {
+  if (emitted === DUPLICATE) return REPEATED;
+  if (typeof emitted === 'number') return publishedOf(route.groups, emitted, undefined);
+  if ('error' in emitted) return failureOf(replyError(emitted.error), emitLive.action, messageId);
   if ('full' in emitted) {
     const { full, length, maxLength } = emitted;
-    return event.reject(new QueueFullError(route.queues[full] ?? '', length, maxLength)); // it has this list
+    return new QueueFullError(route.queues[full] ?? '', length, maxLength); // it has this list
   }
   const { dropped, listeners, historyId } = emitted;
   const groups =
     dropped.length === 0
       ? route.groups
       : groupsOf(route.queues.filter((_, index) => !dropped.includes(index)));
-  event.resolve(publishedOf(groups, listeners, historyId));
+  return publishedOf(groups, listeners, historyId);
 }
 
 function publishedOf(groups: number, listeners: number, historyId: string | undefined): Published {

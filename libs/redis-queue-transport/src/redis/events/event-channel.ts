@@ -24,6 +24,8 @@ export class EventChannel {
     private readonly onInterrupted: () => void,
     /** Whether names are those of channels, or patterns of Redis for them. */
     private readonly names: 'channels' | 'patterns' = 'channels',
+    /** The connection is lost. */
+    private readonly onCutOff: () => void = () => undefined,
   ) {}
 
   /** Resolves when Redis has confirmed the subscriptions. Replaces the listener of a channel that already has one. */
@@ -40,6 +42,12 @@ export class EventChannel {
       for (const channel of added) this.#listeners.delete(channel);
       throw error;
     }
+  }
+
+  /** Redis's id of the connection. Waits for it. */
+  async serverId(): Promise<number | undefined> {
+    await this.connection.ready();
+    return this.connection.serverId;
   }
 
   async stop(): Promise<void> {
@@ -59,6 +67,9 @@ export class EventChannel {
       this.#listeners.get(pattern)?.(element, from.toString());
     });
     let wasReady = this.connection.isReady;
+    client.on('close', () => {
+      if (wasReady) this.onCutOff();
+    });
     client.on('ready', () => {
       if (wasReady) void this.#listenAgain();
       wasReady = true;

@@ -2,18 +2,18 @@ import type { Settlement } from '../../core/broker/lease.js';
 import { keyOf } from '../../core/message/key.js';
 import type { SettlementRow } from './exchange.script.js';
 
-/** The acks and rows of settlements, and for how many ms one of them slows the queue down. */
+/** The acks and rows of settlements. */
 export function settlementArguments(settlements: readonly Settlement[]): {
   readonly acks: readonly Buffer[];
   readonly rows: readonly SettlementRow[];
-  readonly slowMs: number | '';
 } {
   const acks: Buffer[] = [];
   const rows: SettlementRow[] = [];
-  let slowMs = 0;
   /** From the last to the first, so that the script, which walks backwards, adds the oldest first. */
   const dead: SettlementRow[] = [];
   const done: SettlementRow[] = [];
+  /** Last of all, so that a key rests before what else is settled lets its next message go on. */
+  const slowing: SettlementRow[] = [];
   for (const settlement of settlements) {
     const { kind, element } = settlement;
     switch (kind) {
@@ -33,9 +33,11 @@ export function settlementArguments(settlements: readonly Settlement[]): {
       case 'retry': {
         const { replacement, slowsQueue, slowsKey } = settlement;
         const delayMs = Math.ceil(settlement.delayMs);
-        const kind = slowsKey === true ? -delayMs : delayMs;
-        rows.push({ kind, element, detail: replacement });
-        if (slowsQueue === true) slowMs = Math.max(slowMs, delayMs);
+        if (slowsKey === true) slowing.push({ kind: -delayMs, element, detail: replacement });
+        else {
+          const kind = slowsQueue === true ? `+${delayMs}` : delayMs;
+          rows.push({ kind, element, detail: replacement });
+        }
         break;
       }
       case 'deadLetter':
@@ -43,6 +45,6 @@ export function settlementArguments(settlements: readonly Settlement[]): {
         break;
     }
   }
-  rows.push(...dead, ...done);
-  return { acks, rows, slowMs: slowMs || '' };
+  rows.push(...dead, ...done, ...slowing);
+  return { acks, rows };
 }

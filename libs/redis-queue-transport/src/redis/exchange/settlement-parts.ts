@@ -10,7 +10,8 @@ const MOST_COMPARED = 200_000;
 
 /**
  * Divides settlements among several calls, in order; usually one is enough. What goes back to the head goes there from the
- * last to the first, so that it keeps its order; dead letters go from the first on.
+ * last to the first, so that it keeps its order; dead letters go from the first on. What slows its key down comes before
+ * all others, as within a call.
  */
 export function partsOf(
   settlements: readonly Settlement[],
@@ -19,12 +20,17 @@ export function partsOf(
   const most = Math.max(1, Math.min(MOST_SETTLEMENTS, Math.floor(MOST_COMPARED / (held + 1))));
   if (settlements.length <= most && bytesOf(settlements) <= MOST_BYTES) return [settlements];
   const dead = settlements.filter(({ kind }) => kind === 'deadLetter');
-  const others = settlements.filter(({ kind }) => kind !== 'deadLetter');
+  const slowing = settlements.filter(slowsKey);
+  const others = settlements.filter((one) => one.kind !== 'deadLetter' && !slowsKey(one));
   const bounds = { most, mostBytes: MOST_BYTES, sizeOf };
   return [
-    ...divided(others.toReversed(), bounds).map((part) => part.toReversed()),
+    ...divided([...slowing, ...others.toReversed()], bounds).map((part) => part.toReversed()),
     ...divided(dead, bounds),
   ];
+}
+
+function slowsKey(settlement: Settlement): boolean {
+  return settlement.kind === 'retry' && settlement.slowsKey === true;
 }
 
 function bytesOf(settlements: readonly Settlement[]): number {

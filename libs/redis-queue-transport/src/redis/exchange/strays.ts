@@ -21,18 +21,24 @@ export interface Straying {
 
 /**
  * Compares a consumer's processing list with the elements that it knows to hold, and puts the others back where they came
- * from, unchanged and in order: they were taken by a command whose reply was lost. Does nothing without the lease. Call
- * it while nothing is taken.
+ * from, unchanged and in order: they were taken by a command whose reply was lost, or Redis has lost that they were
+ * settled. Does nothing without the lease. Call it while nothing is taken.
+ *
+ * Returns whether those that it knows are in the order in which it knows them. Some may be gone.
  */
-export async function returnStrays(at: Straying, held: readonly Buffer[]): Promise<void> {
+export async function returnStrays(
+  at: Straying,
+  held: readonly Buffer[],
+): Promise<'sameOrder' | 'otherOrder'> {
   const { connection, consumer, keys } = at;
-  for (let isDone = false; !isDone;) {
+  for (;;) {
     const leaseEnd = await connection.run('look up its lease', (client) =>
       client.zscore(keys.consumers, consumer),
     );
-    if (leaseEnd === null) return;
+    if (leaseEnd === null) return 'otherOrder';
+    const { strays, order } = await findStrays(connection, keys.processing, held);
     // If the lease was renewed meanwhile, it looks again.
-    isDone = await putBackAll(at, Number(leaseEnd), await parkedStrays(at, held));
+    if (await putBackAll(at, Number(leaseEnd), await withLargeParked(at, strays))) return order;
   }
 }
 
@@ -52,35 +58,51 @@ async function putBackAll(
   return true;
 }
 
-async function parkedStrays(
-  { connection, large, keys: { processing } }: Straying,
-  held: readonly Buffer[],
+async function withLargeParked(
+  { large, keys: { processing } }: Straying,
+  strays: readonly Buffer[],
 ): Promise<readonly Buffer[]> {
-  const strays: Buffer[] = [];
-  for (const stray of await findStrays(connection, processing, held)) {
+  const small: Buffer[] = [];
+  for (const stray of strays) {
     const isLarge = stray.length > LARGE_BYTES;
     const parked = isLarge ? await large.park(processing, stray) : undefined;
-    strays.push(parked?.element ?? stray);
+    small.push(parked?.element ?? stray);
   }
-  return strays;
+  return small;
 }
 
-/** Returns the newest first. Some known elements may be gone: the reply to the call that settled them was lost. */
+/** What a list has beside the known elements, the newest first, and whether it has these in their order. */
+interface Comparison {
+  readonly strays: readonly Buffer[];
+  readonly order: 'sameOrder' | 'otherOrder';
+}
+
+/** Some known elements may be gone: the reply to the call that settled them was lost, or Redis has lost that it took them. */
 async function findStrays(
   connection: Connection,
   processing: string,
   held: readonly Buffer[],
-): Promise<readonly Buffer[]> {
+): Promise<Comparison> {
   const known = new Map<string, number>();
   for (const element of held) count(known, element, 1);
   const strays: Buffer[] = [];
+  /** How many of the known ones may still come. */
+  let left = held.length;
+  let order: Comparison['order'] = 'sameOrder';
   for (let seen = 0, page: Buffer[]; ; seen += page.length) {
     page = await connection.run('look for strays', (client) =>
       client.lrangeBuffer(processing, -(seen + PAGE), -(seen + 1)),
     );
-    for (const element of page.toReversed())
-      if (count(known, element, -1) < 0) strays.push(element);
-    if (page.length < PAGE) return strays;
+    for (const element of page.toReversed()) {
+      if (count(known, element, -1) < 0) {
+        strays.push(element);
+        continue;
+      }
+      do left -= 1;
+      while (left >= 0 && held[left]?.equals(element) !== true);
+      if (left < 0) order = 'otherOrder';
+    }
+    if (page.length < PAGE) return { strays, order };
   }
 }
 

@@ -14,7 +14,17 @@ import { RAISE_VERSION } from '../lua/index-version-lua.js';
 export const beginGroup = new Script({
   action: 'begin a group',
   growsData: true,
-  keys: ['groups', 'history', 'waiting', 'levels', 'cursor', 'lanes', 'terms', 'resting'],
+  keys: [
+    'groups',
+    'history',
+    'waiting',
+    'levels',
+    'cursor',
+    'lanes',
+    'terms',
+    'resting',
+    'unkeyed',
+  ],
   args: ['queue', 'historyField', 'from', 'wake'],
   shared: [MOVE_EVENTS, RAISE_VERSION],
   lua: `

@@ -1,4 +1,5 @@
 import { ENTER } from '../lua/lanes-lua.js';
+import { KEYS_NEWS } from '../lua/roles-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
 import { READ_IN_STEPS } from '../lua/steps-lua.js';
 
@@ -44,17 +45,21 @@ local function moveEvents(first, last)
   local entries, rest = readPart(first, last)
   local moved = 0
   local wasEmpty, isOutOfSight = redis.call('EXISTS', waiting) == 0, false
+  local queue = {
+    waiting = waiting, levels = levels, lanes = lanes, terms = terms, resting = resting, unkeyed = unkeyed,
+  }
   for _, entry in ipairs(entries) do
     local element = elementOf(entry[2])
     if element then
-      if enter(waiting, levels, lanes, terms, resting, element) and wasEmpty then isOutOfSight = true end
+      if enter(queue, element) and wasEmpty then isOutOfSight = true end
       moved = moved + 1
     end
   end
   if isOutOfSight then redis.call('PUBLISH', wake, '') end
+  if queue.mustTellReader then redis.call('PUBLISH', wake, '${KEYS_NEWS}') end
   return moved, rest
 end
 `,
-  ['waiting', 'levels', 'lanes', 'terms', 'resting', 'wake'],
+  ['waiting', 'levels', 'lanes', 'terms', 'resting', 'unkeyed', 'wake'],
   [READ_PART, ENTER],
 );

@@ -4,7 +4,9 @@ import type {
   ConnectionWay,
   Inspection,
   MissingPermission,
+  ReplicaReading,
   Role,
+  SentinelReading,
 } from '../../core/admin/inspection.js';
 import { Connection } from '../connection/connection.js';
 import { readTime } from '../connection/read-time.js';
@@ -14,6 +16,8 @@ import { processName } from '../connection/process-name.js';
 import { Keys } from '../keys/keys.js';
 import { abandonedLists } from './abandoned-lists.js';
 import { mayRun } from './may-run.script.js';
+import { replicaReadings, sentinelReadings } from './others.js';
+import { readInfo } from './read-info.js';
 import { missingForRole } from './role-check.js';
 
 export interface RedisInspectionOptions {
@@ -52,12 +56,7 @@ export class RedisInspection implements Inspection {
   async info(): Promise<Readonly<Record<string, string>>> {
     await this.#ready();
     const text = await this.#connection.run('read INFO', (client) => client.info());
-    return Object.fromEntries(
-      [...text.matchAll(/^([^#:\s]+):(.*?)\r?$/gm)].map(([, name = '', value = '']) => [
-        name,
-        value,
-      ]),
-    );
+    return readInfo(text);
   }
 
   async clock(): Promise<ClockReading> {
@@ -97,6 +96,15 @@ export class RedisInspection implements Inspection {
   async abandoned(): Promise<readonly AbandonedList[] | undefined> {
     if (!(await this.#may('SCAN'))) return undefined;
     return abandonedLists(this.#connection, this.#keys, this.options.prefix);
+  }
+
+  replicas(info: Readonly<Record<string, string>>): Promise<readonly ReplicaReading[]> {
+    const { connection } = this.options;
+    return replicaReadings(info, this.#connection.client.options, connection);
+  }
+
+  sentinels(): Promise<readonly SentinelReading[]> {
+    return sentinelReadings(this.#connection.client.options);
   }
 
   close(): Promise<void> {

@@ -27,11 +27,13 @@ export class Keys {
     const base = `${this.prefix}:{${queue}}`;
     return {
       waiting: `${base}:waiting`,
+      unkeyed: `${base}:unkeyed`,
       suspects: `${base}:suspects`,
       roles: `${base}:roles`,
       dead: `${base}:dead`,
       consumers: `${base}:consumers`,
       fenced: `${base}:fenced`,
+      sleepers: `${base}:sleepers`,
       delayed: `${base}:delayed`,
       ids: `${base}:ids`,
       handled: `${base}:handled`,
@@ -135,12 +137,15 @@ export interface HistoryKeys {
 export interface QueueKeys {
   /** List: messages that nobody holds; taken at the head (left), added at the tail (right). */
   readonly waiting: string;
+  /** List: messages of a group that wait until one of its consumers has read their keys; the oldest at the left. */
+  readonly unkeyed: string;
   /** List: messages that were running when a process died; run by one consumer at a time, apart from the others. */
   readonly suspects: string;
   /**
    * Hash: which consumer has a role for all of them. `trial`: runs the suspects; `timekeeper`: releases what is due, and
-   * is told about earlier due times. And `offered`: the beginning of a due message that was moved to `waiting` for
-   * other consumers.
+   * is told about earlier due times; `keyReader`: reads the keys of what is in `unkeyed`. And `offered`: the beginning of
+   * a due message that was moved to `waiting` for other consumers; `dueLast`: due messages may be left in `waiting`,
+   * which others would pass at its head; `readsKeys:CONSUMER` for each that can read keys; `keyReading`: what the reader is reading.
    */
   readonly roles: string;
   /** Sorted set: messages that are not due yet, by their due time in Redis ms. */
@@ -183,6 +188,8 @@ export interface QueueKeys {
   readonly cursor: string;
   /** List: what a wait took from a list of another program, on its way to `waiting`. Not trusted. */
   readonly fed: string;
+  /** Sorted set: consumers that sleep until they are told of messages, in the order in which they fell asleep. */
+  readonly sleepers: string;
   /** Sorted set: ids that producers must not add again, by the Redis time in ms at which that ends. */
   readonly ids: string;
   /** Sorted set: ids that handlers must not get again, by the Redis time in ms at which that ends. */

@@ -20,7 +20,7 @@ export function checkAllLanes(
 
 /**
  * Mends what is wrong, part by part, and returns it; undefined if the queue is too long, or becomes too long when many
- * go on.
+ * go on. It ends once it has mended as many keys as were wrong at first, even if somebody keeps changing the queue by hand.
  */
 export async function repairAllLanes(
   connection: Connection,
@@ -28,13 +28,14 @@ export async function repairAllLanes(
 ): Promise<LaneCheck | undefined> {
   const found = await lanesThere(connection, keys);
   const wrong: WrongCount[] = [];
-  let inLanes: LaneTotal | undefined;
+  let first: { readonly inLanes: LaneTotal; readonly wrong: number } | undefined;
   for (;;) {
     const part = await repairLanes.run(connection, namedOf(keys), { wake: keys.wake }, found);
     if (part === undefined) return undefined;
-    wrong.push(...part.check.wrong);
-    inLanes ??= part.check.inLanes;
-    if (!part.isMore) return { wrong, inLanes };
+    const { check, left } = part;
+    wrong.push(...check.wrong);
+    first ??= { inLanes: check.inLanes, wrong: wrong.length + left };
+    if (left === 0 || wrong.length >= first.wrong) return { wrong, inLanes: first.inLanes };
   }
 }
 

@@ -30,7 +30,7 @@ ${row.each}
   end)
   if seen > 0 then
     redis.call('LTRIM', lane, seen, -1)
-    fewerInLanes(seen)
+    countOutOfLanes(lanes, seen)
     removed = removed + seen
   end
   if not isEnd and redis.call('EXISTS', lane) == 1 then return { removed, 1 } end

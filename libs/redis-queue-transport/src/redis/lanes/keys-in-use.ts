@@ -1,9 +1,7 @@
 import type { Connection } from '../connection/connection.js';
+import { fieldsOf } from '../keys/fields-of.js';
 import type { QueueKeys } from '../keys/keys.js';
 import { IN_LANES } from '../lua/lanes-lua.js';
-
-/** About how many keys one call reads. */
-const PAGE = 500;
 
 /**
  * The keys of which messages are out, as they are written, with how many are counted; a part at a time. Nothing unless
@@ -15,19 +13,11 @@ export async function* keysInUse(
 ): AsyncGenerator<ReadonlyMap<string, number>> {
   const action = 'list the lanes';
   if ((await connection.run(action, (client) => client.hget(lanes, IN_LANES))) === null) return;
-  let cursor = '0';
-  do {
-    const [next, fields] = await connection.run(action, (client) =>
-      client.hscan(lanes, cursor, 'COUNT', PAGE),
-    );
-    cursor = next;
+  for await (const fields of fieldsOf(connection, action, lanes)) {
     const some = new Map<string, number>();
-    for (let at = 0; at + 1 < fields.length; at += 2) {
-      const [key = '', out = ''] = fields.slice(at, at + 2);
-      if (key !== IN_LANES) some.set(key, countIn(out));
-    }
+    for (const [key, out] of fields) if (key !== IN_LANES) some.set(key, countIn(out));
     if (some.size > 0) yield some;
-  } while (cursor !== '0');
+  }
 }
 
 /** A count that a hash has, which another program may have written: anything else counts as nothing. */

@@ -11,6 +11,7 @@ export const setKeyPaused = new Script({
   args: ['key', 'isPaused', 'wake'],
   shared: [END_STAY],
   lua: `
+checkLists()
 local out = math.max(0, tonumber(redis.call('HGET', lanes, key)) or 0)
 if isPaused == '1' then
   redis.call('ZADD', resting, '+inf', key)

@@ -1,5 +1,7 @@
 import type { Connection } from '../connection/connection.js';
 import type { QueueKeys } from '../keys/keys.js';
+import type { Waiting } from '../waiting/waiting.js';
+import type { RenewalRounds } from './renewal-rounds.js';
 import type { LargeElements } from '../parking/large-elements.js';
 import type { TakingEnd } from '../lua/moving-lua.js';
 
@@ -7,9 +9,8 @@ import type { TakingEnd } from '../lua/moving-lua.js';
 export interface LeaseSurroundings {
   /** For scripts; shared with everything else in this process. */
   readonly commands: Connection;
-  /** For the blocking call; only this lease uses it. */
-  readonly blocking: Connection;
-  readonly closeBlocking: () => void;
+  readonly waiting: Waiting;
+  readonly rounds: RenewalRounds;
   /** For parked bodies, so that nothing else waits behind them. */
   readonly bodies: () => Connection;
   readonly keys: QueueKeys;
@@ -22,6 +23,10 @@ export interface LeaseSurroundings {
   /** Sends what must go out before an exchange. */
   readonly flushReplies: () => void;
   readonly onRedisTime: (nowMs: number) => void;
+  /** Something may have changed in the queue. */
+  readonly lookAround: () => void;
+  /** The lease is over for good. */
+  readonly onOver: () => void;
   /** Tells health why Redis refuses to hand out and settle; undefined once it works again. */
   readonly onRefusal: (refusal: string | undefined) => void;
 }

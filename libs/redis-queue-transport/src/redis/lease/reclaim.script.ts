@@ -2,6 +2,7 @@ import { Script, readArray, readNumber } from '../script/script.js';
 import { NOW_MS } from '../lua/clock-lua.js';
 import { PUT_BACK, MOST_RETURNED, MOST_RETURNED_BYTES } from '../lua/moving-lua.js';
 import { END_ROLES } from '../lua/roles-lua.js';
+import { END_SLEEP } from '../lua/sleepers-lua.js';
 
 const MOST_COUNTED = 1_000_000;
 
@@ -28,9 +29,9 @@ const MOST_COUNTED = 1_000_000;
  */
 export const reclaim = new Script({
   action: 'reclaim deliveries',
-  keys: ['waiting', 'levels', 'suspects', 'processing', 'consumers', 'fenced', 'roles'],
+  keys: ['waiting', 'levels', 'suspects', 'processing', 'consumers', 'fenced', 'roles', 'sleepers'],
   args: ['consumer', 'seenEndMs', 'fenceMs', 'newId', 'wake', 'isLastFound', 'takesFrom'],
-  shared: [NOW_MS, PUT_BACK, END_ROLES],
+  shared: [NOW_MS, PUT_BACK, END_ROLES, END_SLEEP],
   lua: `
 local now = nowMs()
 
@@ -85,7 +86,8 @@ fillUp()
 local left = redis.call('LLEN', processing)
 if left > 0 then return { moved, left, isFound and 1 or 0 } end
 
-local isMissed = endRoles(consumer)
+local isMissed = endRoles(consumer, true)
+endSleep(consumer)
 local fencedUntil = redis.call('ZSCORE', fenced, consumer)
 if leaseEnd or (moved > 0 and not fencedUntil) then
   redis.call('ZREM', consumers, consumer)

@@ -2,28 +2,33 @@ import type {
   Exchange,
   Lease,
   LeaseTerms,
+  ReadKey,
   Renewal,
+  RenewalTime,
   Settlement,
   TimeStep,
   TrialStep,
+  UnkeyedPart,
 } from '../../core/broker/lease.js';
 import type { Limited } from '../../core/broker/limit.js';
 import { idOf } from '../../core/message/envelope.js';
 import { OutcomeUnknownError, RedisRefusedError } from '../../core/errors/call-errors.js';
 import { Admissions } from '../exchange/admissions.js';
-import { BlockingWait } from '../exchange/blocking-wait.js';
 import { CarefulTaking } from '../exchange/careful-taking.js';
 import { HeldElements } from '../exchange/held-elements.js';
 import { LARGE_BYTES } from '../script/script.js';
 import { exchange } from '../exchange/exchange.script.js';
-import type { ExchangeReply } from '../exchange/exchange.script.js';
+import type { ExchangeReply } from '../exchange/exchange-reply.js';
 import { leave } from './leave.script.js';
+import type { QueueKeys } from '../keys/keys.js';
 import type { LeaseSurroundings } from './lease-surroundings.js';
 import { FENCE_MS, lateTakesOf, reclaimAll } from './reclaiming.js';
 import { Renewals } from './renewals.js';
 import { settlementArguments } from '../exchange/settlement-arguments.js';
 import { partsOf } from '../exchange/settlement-parts.js';
+import type { Waiting } from '../waiting/waiting.js';
 import { returnStrays } from '../exchange/strays.js';
+import { Unkeyed } from '../unkeyed/unkeyed.js';
 import { wasHandled } from '../exchange/was-handled.script.js';
 
 /** More than a stream can hold. */
@@ -45,20 +50,19 @@ const TAKING_NOTHING: ExchangeTerms = { take: 0, room: 0, trial: '', time: '' };
 /** One consumer's lease. It knows what it has handed out, and so notices what a lost reply left in its list. */
 export class RedisLease implements Lease {
   readonly #held = new HeldElements();
-  readonly #lists: {
-    readonly waiting: string;
-    readonly levels: string;
-    readonly suspects: string;
-    readonly processing: string;
-  };
+  /** Those of its queue, with its own list. */
+  readonly #keys: Omit<QueueKeys, 'processing'> & { readonly processing: string };
   readonly #careful: CarefulTaking;
   readonly #admissions: Admissions;
   readonly #renewals: Renewals;
-  readonly #wait: BlockingWait;
+  readonly #unkeyed: Unkeyed;
+  readonly #wait: Waiting;
   /** The reply to a command that takes without checking the lease was lost: it may still be executed, much later. */
   #wasTakeLost = false;
   /** Its list may hold deliveries that it does not know about. */
   #mayHoldStrays = false;
+  /** The socket through which it last compared its list with what it knows: behind another one may be an earlier Redis. */
+  #comparedThrough: unknown;
   #returning: Promise<void> = Promise.resolve();
   #isRefused = false;
   /** When the next delayed message is due, in Redis's form. */
@@ -76,24 +80,26 @@ export class RedisLease implements Lease {
     private readonly terms: LeaseTerms,
     private readonly at: LeaseSurroundings,
   ) {
-    const { blocking, commands, keys, mayMeetLarge, takesFrom } = at;
-    const { waiting, levels, suspects } = keys;
-    this.#lists = { waiting, levels, suspects, processing: keys.processing(consumer) };
-    this.#careful = new CarefulTaking(commands, this.#lists, takesFrom, mayMeetLarge);
-    this.#admissions = new Admissions(consumer, terms.limit, at, {
-      ...keys,
-      ...this.#lists,
+    const { commands, keys, mayMeetLarge, takesFrom, waiting } = at;
+    this.#keys = { ...keys, processing: keys.processing(consumer) };
+    this.#careful = new CarefulTaking(commands, this.#keys, takesFrom, mayMeetLarge);
+    this.#admissions = new Admissions(consumer, terms.limit, at, this.#keys);
+    this.#renewals = new Renewals(consumer, terms, at, {
+      due: () => (this.#isTimekeeper ? this.#nextDue || 'none' : undefined),
+      holds: () => this.#held.length,
     });
-    this.#renewals = new Renewals(consumer, terms, at);
-    this.#wait = new BlockingWait({
-      commands,
-      blocking,
-      lists: this.#lists,
-      takesFrom,
-      waitMs: terms.waitMs,
-      isHeld: () => this.#renewals.isHeld(),
-      returned: () => this.#returning,
-    });
+    this.#unkeyed = new Unkeyed(consumer, at);
+    this.#wait = waiting;
+    this.#comparedThrough = this.#socket;
+  }
+
+  get #socket(): unknown {
+    return this.at.commands.client.stream;
+  }
+
+  /** What it knows may differ from its list: a reply was lost, or Redis has come back without its last writes. */
+  get #mustCompare(): boolean {
+    return this.#mayHoldStrays || this.#comparedThrough !== this.#socket;
   }
 
   async exchange(
@@ -105,11 +111,11 @@ export class RedisLease implements Lease {
     // At once if possible, so that handlers start while Redis works on it.
     if (!this.at.commands.isReady) await this.at.commands.ready();
     // An element that a wait has taken but not yet returned looks like a stray.
-    if (this.#mayHoldStrays && !this.#wait.isRunning) await this.#returnStrays();
+    if (this.#mustCompare && !this.#wait.mayTake) await this.#returnStrays();
     const waitsBefore = this.#wait.started;
-    const wasWaiting = this.#wait.isRunning;
+    const wasWaiting = this.#wait.mayTake;
     const oldestDone =
-      this.#wait.isRunning || this.#mayHoldStrays ? 0 : this.#held.oldestDone(settlements);
+      this.#wait.mayTake || this.#mustCompare ? 0 : this.#held.oldestDone(settlements);
     // Elements that are no longer held were settled by an earlier call, or given up when its reply was lost.
     const known = oldestDone > 0 ? settlements : this.#held.stillHeld(settlements);
     this.at.flushReplies();
@@ -143,6 +149,7 @@ export class RedisLease implements Lease {
     if (reply.taken.length > 0 && !isAlone) this.#held.loseOrder();
     for (const element of reply.taken) this.#held.add(element);
     if (this.#careful.isDue) this.#careful.count(reply.taken.length);
+    this.#wait.exchanged(take, reply.taken.length);
     return { ...reply, missing };
   }
 
@@ -219,7 +226,7 @@ export class RedisLease implements Lease {
   /** Parks the body of a large element that was just taken. Returns the small element in its place. */
   async #park(element: Buffer): Promise<Buffer> {
     this.#careful.metLarge();
-    const parked = await this.at.large.park(this.#lists.processing, element);
+    const parked = await this.at.large.park(this.#keys.processing, element);
     if (parked === undefined) return element;
     this.#held.keepBody(parked);
     return parked.element;
@@ -262,7 +269,7 @@ export class RedisLease implements Lease {
   #removeHeld(settlements: readonly Settlement[], oldestDone: number): void {
     if (oldestDone > 0) this.#held.removeOldest(oldestDone, settlements);
     else if (settlements.length > 0) this.#held.remove(settlements);
-    if (!this.#wait.isRunning) this.#held.regainOrder();
+    if (!this.#wait.mayTake) this.#held.regainOrder();
   }
 
   async #exchangeOnce(
@@ -273,34 +280,34 @@ export class RedisLease implements Lease {
   ): Promise<ExchangeReply | 'leaseLost' | 'miscounted'> {
     const { commands, keys, takesFrom } = this.at;
     const { deadLetterLimit = NO_LIMIT, onceMs } = this.terms;
-    const { acks, rows, slowMs } = settlementArguments(settlements);
-    const { limit } = this.#admissions;
-    const { consumer } = this;
-    const held = this.#held.length;
-    const lastDone = this.#held.beginningOf(oldestDone - 1);
-    const knownDue = this.#nextDue;
-    const readsLarge = this.#readsLarge ? 1 : 0;
+    const { acks, rows } = settlementArguments(settlements);
+    const { take, room, trial, time } = terms;
     const keysDone = this.#held.keysOfOldest(oldestDone);
-    const done = { oldestDone, held, lastDone, keys: keysDone.length, acks: acks.length };
     try {
       return await exchange.run(
         commands,
-        { ...keys, processing: this.#lists.processing },
+        this.#keys,
         {
-          consumer,
-          deadLetterLimit,
-          onceMs,
+          consumer: this.consumer,
           wake: keys.wake,
-          knownDue,
-          readsLarge,
-          limit,
+          take,
+          oldestDone,
+          held: this.#held.length,
+          lastDone: this.#held.beginningOf(oldestDone - 1),
+          deadLetterLimit: rows.length === 0 ? '' : deadLetterLimit,
+          onceMs: rows.length === 0 ? '' : onceMs,
+          trial,
+          time,
+          knownDue: this.#nextDue,
+          readsLarge: this.#readsLarge ? 1 : 0,
+          room: room === take ? '' : room,
+          limit: this.#admissions.limit,
           takesFrom,
-          slowMs,
-          ...terms,
-          ...done,
+          keys: keysDone.length,
+          acks: acks.length,
         },
         rows,
-        { values: [...keysDone, ...acks] },
+        { values: keysDone.length === 0 ? acks : [...keysDone, ...acks] },
       );
     } catch (error) {
       if (error instanceof RedisRefusedError) this.#noteRefusal(error.message);
@@ -313,9 +320,14 @@ export class RedisLease implements Lease {
     this.at.onRefusal(refusal);
   }
 
-  async wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | undefined> {
+  async wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | 'look' | undefined> {
     try {
-      return await this.#wait.take(signal, this.#keepWaitedFor);
+      return await this.#wait.wait({
+        signal,
+        isHeld: () => this.#renewals.isHeld(),
+        returned: () => this.#returning,
+        keep: this.#keepWaitedFor,
+      });
     } catch (error) {
       return this.#lost(error);
     }
@@ -364,8 +376,19 @@ export class RedisLease implements Lease {
     return leaseEnd === null ? 'leaseLost' : undefined;
   }
 
-  renew(): Promise<Renewal | 'leaseLost'> {
-    return this.#renewals.renew();
+  readUnkeyed(
+    read: readonly ReadKey[],
+    most: number,
+  ): Promise<UnkeyedPart | 'others' | 'leaseLost'> {
+    return this.#unkeyed.read(read, most);
+  }
+
+  passUnkeyed(): Promise<'done' | 'more' | 'leaseLost'> {
+    return this.#unkeyed.pass();
+  }
+
+  renew(when: RenewalTime = 'now'): Promise<Renewal | 'leaseLost'> {
+    return this.#renewals.renew(when);
   }
 
   reclaim(consumer: string, seenEndMs?: number): Promise<number> {
@@ -377,21 +400,27 @@ export class RedisLease implements Lease {
   }
 
   async leave(): Promise<void> {
-    const { commands, closeBlocking, keys, takesFrom } = this.at;
-    const mayTakeLate = this.#wait.isRunning || this.#wait.wasTakeLost || this.#wasTakeLost;
+    const { commands, keys, takesFrom } = this.at;
+    const mayTakeLate = this.#wait.mayTake || this.#wait.wasTakeLost || this.#wasTakeLost;
     const fenceMs = mayTakeLate ? FENCE_MS : 0;
-    closeBlocking();
+    this.#over();
     this.#noteRefusal(undefined);
     await commands.ready();
-    const lists = { ...keys, processing: this.#lists.processing };
-    if (this.#mayHoldStrays) await this.at.large.parkAll(lists.processing);
+    if (this.#mustCompare) await this.at.large.parkAll(this.#keys.processing);
     for (let left = 1; left > 0;)
-      left = await leave.run(commands, lists, {
+      left = await leave.run(commands, this.#keys, {
         consumer: this.consumer,
         fenceMs,
         wake: keys.wake,
         takesFrom,
       });
+  }
+
+  /** It waits and renews no more. May be called more than once. */
+  #over(): void {
+    this.#wait.over();
+    this.#renewals.over();
+    this.at.onOver();
   }
 
   /**
@@ -407,14 +436,15 @@ export class RedisLease implements Lease {
   }
 
   async #returnStrays(): Promise<void> {
-    const { commands: connection, large, keys, takesFrom } = this.at;
+    const { commands: connection, large, takesFrom } = this.at;
     this.#held.dropBodiesOfOthers();
-    const lists = { ...this.#lists, consumers: keys.consumers };
-    const straying = { consumer: this.consumer, connection, large, keys: lists, takesFrom };
+    const straying = { consumer: this.consumer, connection, large, keys: this.#keys, takesFrom };
+    const socket = this.#socket;
     const returned = returnStrays(straying, this.#held.all);
     this.#returning = returned.then(noop, noop);
-    await returned;
+    if ((await returned) === 'otherOrder') this.#held.loseOrder();
     this.#mayHoldStrays = false;
+    this.#comparedThrough = socket;
   }
 }
 

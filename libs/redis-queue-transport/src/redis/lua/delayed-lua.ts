@@ -1,6 +1,9 @@
+import { USUAL_PRIORITY } from '../../core/message/priority.js';
 import { LANES } from './lanes-lua.js';
+import { LEVEL_OF, LEVELS, TO_ITS_LEVEL } from './levels-lua.js';
 import { PUT_BACK } from './moving-lua.js';
-import { TELL_KEEPER } from './roles-lua.js';
+import { TELL_KEEPER, TELL_READER } from './roles-lua.js';
+import { UNKEYED } from './unkeyed-lua.js';
 import { LARGE_BYTES } from '../script/script.js';
 import { SharedLua } from '../script/shared-lua.js';
 
@@ -61,6 +64,10 @@ const LATEST_DUE_MS = 2 ** 31;
  * If nobody has taken the one for another consumer by the next time, it stays in front of those that are due later:
  * `offered` in `roles` is how it begins.
  *
+ * While several levels have messages, one that was not handed out before goes to the end of its level: at the head, it would
+ * pass those that were due before it and wait because others are of a higher level. The field `dueLast` in `roles` says
+ * that some may be left in `waiting`; the next ones go to its end until it is empty.
+ *
  * Returns when the next one is due, or false if nobody has to know; ms until then, 0 if more are due that can be moved,
  * -1 if there is no need to look; and 1 if the first one that is due is large. If `knownDue` is still to come, the next
  * one is not read again.
@@ -87,8 +94,7 @@ local function releaseDue(now, isPaused)
     return string.format('%.0f', by)
   end
   -- The head of the queue, if it was offered to others. A large head is not read.
-  local function offeredHead()
-    local offered = redis.call('HGET', roles, 'offered')
+  local function offeredHead(offered)
     local many = offered and redis.call('LLEN', waiting) or 0
     if many == 0 or redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', 1) / many > ${LARGE_BYTES} then return false end
     local at = takesFrom == 'RIGHT' and -1 or 0
@@ -103,30 +109,64 @@ local function releaseDue(now, isPaused)
     elseif redis.call('LLEN', waiting) == 0 then most = 1 end
   end
   most = math.min(most, allDue)
-  if most > 0 and tonumber(room) > 0 then first = offeredHead() end
+  local roleOf = most > 0 and redis.call('HMGET', roles, 'offered', 'dueLast') or {}
+  if most > 0 and tonumber(room) > 0 then first = offeredHead(roleOf[1]) end
   if first then most = math.min(most, room - 1) end
   if most > ${DUE_STEP} and most * meanOfFirst(most) > ${MOST_DUE_BYTES} then most = ${DUE_STEP} end
   if most > 1 and most * meanOfFirst(most) > ${MOST_DUE_BYTES} then most = 1 end
+  local function areLevelsInUse()
+    return redis.call('EXISTS', levels) == 1 and select(2, levelsInUse(levels)) > 0
+  end
+  local isFirstUsual = first and levelOf(first) == ${USUAL_PRIORITY}
+  -- Higher ones may keep it waiting, too.
+  if isFirstUsual and most == 0 and areLevelsInUse() then redis.call('HSET', roles, 'dueLast', 1) end
   if most > 0 then
     local due = redis.call('ZRANGE', delayed, 0, most - 1)
     local goes = {}
-    for i = 1, most do
-      local key, wasOut = keyOf(due[i])
-      -- A lane of another type holds no messages.
-      goes[i] = not key or wasOut or goesOut(lanes, terms, resting, key) or toLane(lanes, key, due[i]) ~= nil
+    -- Only groups read keys from data.
+    local group = string.find(terms, ':{@', 1, true) and { terms = terms, unkeyed = unkeyed, roles = roles, wake = wake }
+    local function wasOut(element)
+      local tenth = string.byte(element, 10)
+      return tenth == 97 or tenth == 99 -- "attempt" or "crashes"
     end
+    local function waitsForKey(element)
+      return not wasOut(element) and isKeyed(group) and not addUnkeyed(group, element)
+    end
+    for i = 1, most do
+      if group and waitsForKey(due[i]) then goes[i] = false
+      else
+        local key, isCounted = keyOf(due[i])
+        -- A lane of another type holds no messages.
+        goes[i] = not key or isCounted or goesOut(lanes, terms, resting, key) or toLane(lanes, key, due[i]) ~= nil
+      end
+    end
+    if group then tellReader(group) end
+    local isOffered = goes[1]
     -- Nothing may fail from here until it is back: suspects that are no list would lose it.
     if first then
       redis.call('LLEN', suspects)
       redis.call('HLEN', levels)
       if takesFrom == 'RIGHT' then redis.call('LTRIM', waiting, 0, -2) else redis.call('LTRIM', waiting, 1, -1) end
     end
+    hasRecalled = true
+    isLevelled = recall()
+    local isMixed = isLevelled or areLevelsInUse()
+    local isEnd = isMixed or roleOf[2] and redis.call('EXISTS', waiting) == 1
+    local isDueLast = isMixed and isFirstUsual and '1' or isEnd and roleOf[2]
+    for i = 1, most do
+      if goes[i] and isEnd and not wasOut(due[i]) then
+        goes[i] = false
+        if toItsLevel(waiting, levels, due[i]) then isLevelled = true else isDueLast = '1' end
+      end
+    end
     for i = most, 1, -1 do
       if goes[i] then putBack(due[i]) end
     end
     if first then putBack(first) end
     redis.call('ZREMRANGEBYRANK', delayed, 0, most - 1)
-    if room == '0' and goes[1] then redis.call('HSET', roles, 'offered', string.sub(due[1], 1, ${OFFERED_BYTES})) end
+    if isDueLast and not roleOf[2] then redis.call('HSET', roles, 'dueLast', 1)
+    elseif roleOf[2] and not isDueLast then redis.call('HDEL', roles, 'dueLast') end
+    if room == '0' and isOffered then redis.call('HSET', roles, 'offered', string.sub(due[1], 1, ${OFFERED_BYTES})) end
   end
   if first then redis.call('HDEL', roles, 'offered') end
   local nextDue, dueIn = false, -1
@@ -151,10 +191,12 @@ end
     'lanes',
     'terms',
     'resting',
+    'unkeyed',
+    'wake',
     'room',
     'knownDue',
     'readsLarge',
     'takesFrom',
   ],
-  [PUT_BACK, LANES],
+  [PUT_BACK, LEVEL_OF, LEVELS, TO_ITS_LEVEL, LANES, UNKEYED, TELL_READER],
 );

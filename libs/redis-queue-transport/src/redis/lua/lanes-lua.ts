@@ -4,6 +4,7 @@ import { BURST_PART } from '../../core/broker/limit.js';
 import { PER_KEY } from '../../core/broker/per-key.js';
 import { BEHIND_COUNTS, KEY_CHARACTERS } from './front-lua.js';
 import { LEVEL_OF, TO_ITS_LEVEL } from './levels-lua.js';
+import { UNKEYED } from './unkeyed-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
 
 /** The field as a Lua pattern. */
@@ -111,6 +112,28 @@ end
 local function firstRest(resting) return firstRests[resting] end
 `);
 
+/** Counts messages that go into lanes, as the Lua function `countInLanes(lanes, more)`. Returns how many there are. */
+const COUNT_IN_LANES = new SharedLua(`
+local function countInLanes(lanes, more)
+  local count = redis.pcall('HINCRBY', lanes, '${IN_LANES}', more)
+  if type(count) == 'number' then return count end
+  -- Somebody else has written what is no number.
+  redis.call('HSET', lanes, '${IN_LANES}', math.max(0, more))
+  return more
+end
+`);
+
+/** Counts messages that go out of lanes, as the Lua function `countOutOfLanes(lanes, many)`: not for senders. */
+const COUNT_OUT_OF_LANES = new SharedLua(
+  `
+local function countOutOfLanes(lanes, many)
+  if countInLanes(lanes, -many) <= 0 then redis.call('HDEL', lanes, '${IN_LANES}') end
+end
+`,
+  [],
+  [COUNT_IN_LANES],
+);
+
 /**
  * The lanes of a queue, a list for each key, in front of `waiting`. The hash `lanes` counts how many messages of each key
  * are out: in `waiting`, held, a suspect, or delayed for a retry. As many may be out as the terms say, by default one; the
@@ -136,13 +159,6 @@ local function goesOut(lanes, terms, resting, key)
   redis.call('HSET', lanes, key, out + 1)
   return true
 end
-local function countInLanes(lanes, more)
-  local count = redis.pcall('HINCRBY', lanes, '${IN_LANES}', more)
-  if type(count) == 'number' then return count end
-  -- Somebody else has written what is no number.
-  redis.call('HSET', lanes, '${IN_LANES}', math.max(0, more))
-  return more
-end
 local function toLane(lanes, key, element)
   local lane = lanes .. ':' .. key
   local answer = redis.pcall('RPUSH', lane, element)
@@ -151,54 +167,43 @@ local function toLane(lanes, key, element)
 end
 `,
   [],
-  [KEY_OF, RESTS],
+  [KEY_OF, RESTS, COUNT_IN_LANES],
 );
 
 /**
- * Adds an element that was not out before to the end of its level or of its lane. A lane of another type holds no messages:
+ * Adds an element that was not out before to the end of its level or of its lane, or, if its key is to be read, to those that
+ * wait for that. A key of another type there holds no messages:
  *
- * - `enterOrRefuse(waiting, levels, lanes, terms, resting, element)` then changes nothing, and returns Redis's refusal,
- *   for a sender;
- * - `enter(waiting, levels, lanes, terms, resting, element)` then adds to the queue what Redis holds already.
+ * - `enterOrRefuse(queue, element)` then changes nothing, and returns Redis's refusal, for a sender;
+ * - `enter(queue, element)` then adds to the queue what Redis holds already.
  *
  * Both return last whether it is in the list of a level, where blocked consumers do not see it: if nothing waited
- * before, the caller wakes them.
+ * before, the caller wakes them. It also tells the reader of keys (TELL_READER). The queue is a table of its keys, by their
+ * names. With a third argument that is true, its key was read already.
  */
 export const ENTER = new SharedLua(
   `
-local function enterOrRefuse(waiting, levels, lanes, terms, resting, element)
+local function enterOrRefuse(queue, element, isRead)
+  if queue.isKeyed ~= false and not isRead and isKeyed(queue) then return addUnkeyed(queue, element), false end
   local key = keyOf(element)
-  if key and not goesOut(lanes, terms, resting, key) then return toLane(lanes, key, element), false end
-  return nil, toItsLevel(waiting, levels, element)
+  if key and not goesOut(queue.lanes, queue.terms, queue.resting, key) then
+    return toLane(queue.lanes, key, element), false
+  end
+  return nil, toItsLevel(queue.waiting, queue.levels, element)
 end
-local function enter(waiting, levels, lanes, terms, resting, element)
-  local refusal, isInLevel = enterOrRefuse(waiting, levels, lanes, terms, resting, element)
-  if refusal then return toItsLevel(waiting, levels, element) end
+local function enter(queue, element, isRead)
+  local refusal, isInLevel = enterOrRefuse(queue, element, isRead)
+  if refusal then return toItsLevel(queue.waiting, queue.levels, element) end
   return isInLevel
 end
 `,
   [],
-  [LANES, TO_ITS_LEVEL],
+  [LANES, TO_ITS_LEVEL, UNKEYED],
 );
 
-/**
- * Lets the next of a key go on when an element is gone for good: from its lane to the end of its level or, if the lane is
- * empty, one less is out. In two functions, since a key of another type must refuse it before anything is changed:
- * `outOf(key)` reads how many are out, and `endStay(key, out)` does the rest. A key of which nothing is counted frees
- * nobody: somebody put the element into a list by hand.
- *
- * And `goOn(key, left, out)`: as many of a key go on as may, where `left` are out and `out` are counted. Returns how many.
- */
-export const END_STAY = new SharedLua(
+/** Moves an element from the end of the queue to that of its level, as the Lua function `sortIn(element)`. */
+const SORT_IN = new SharedLua(
   `
-local function outOf(key)
-  local out = key and tonumber(redis.call('HGET', lanes, key) or 0)
-  return out and out > 0 and out
-end
-local function fewerInLanes(many)
-  if countInLanes(lanes, -many) <= 0 then redis.call('HDEL', lanes, '${IN_LANES}') end
-end
--- From the end of the queue to that of its level.
 local function sortIn(element)
   local level = levelOf(element)
   if level == ${USUAL_PRIORITY} or redis.call('EXISTS', levels) == 0 and redis.call('LLEN', waiting) == 1 then return end
@@ -206,7 +211,36 @@ local function sortIn(element)
   -- If that is a key of another type, it stays.
   redis.pcall('LMOVE', waiting, levels .. ':' .. level, 'RIGHT', 'RIGHT')
 end
+`,
+  ['waiting', 'levels'],
+  [LEVEL_OF],
+);
+
+/**
+ * Lets the next of a key go on when an element is gone for good: from its lane to the end of its level or, if the lane is
+ * empty, one less is out. In two functions, since a key of another type must refuse it before anything is changed:
+ * `outOf(key)` reads how many are out, and `endStay(key, out)` does the rest. A key of which nothing is counted frees
+ * nobody: somebody put the element into a list by hand. `checkLists()` is for callers of `goOn` that change something first.
+ *
+ * And `goOn(key, left, out)`: as many of a key go on as may, where `left` are out and `out` are counted. Returns how many.
+ */
+export const END_STAY = new SharedLua(
+  `
+local areListsChecked = false
+local function checkLists()
+  if areListsChecked then return end
+  redis.call('LLEN', waiting)
+  redis.call('HLEN', levels)
+  perKeyOf(terms)
+  areListsChecked = true
+end
+local function outOf(key)
+  local out = key and tonumber(redis.call('HGET', lanes, key) or 0)
+  if out and out > 0 then checkLists() end
+  return out and out > 0 and out
+end
 local function goOn(key, left, out)
+  checkLists()
   local lane = lanes .. ':' .. key
   local perKey, first = perKeyOf(terms), left
   local rests = restsUntil(resting, key)
@@ -222,7 +256,7 @@ local function goOn(key, left, out)
     local element = redis.pcall('LMOVE', lane, waiting, 'LEFT', 'RIGHT')
     if type(element) ~= 'string' then break end
     sortIn(element)
-    fewerInLanes(1)
+    countOutOfLanes(lanes, 1)
     left = left + 1
   end
   if left == 0 and not rests then redis.call('HDEL', lanes, key)
@@ -232,7 +266,42 @@ end
 local function endStay(key, out) goOn(key, out - 1, out) end
 `,
   ['waiting', 'levels', 'lanes', 'terms', 'resting'],
-  [LANES, LEVEL_OF],
+  [LANES, COUNT_OUT_OF_LANES, SORT_IN],
+);
+
+/**
+ * The same for up to 1,000 keys in the usual case, as the Lua function `endUsualStays(keys)`: one of each may be out at a
+ * time, and none rests. Returns whether this is so; if not, it has done nothing. The caller has looked whether `lanes`,
+ * `terms` and `levels` are hashes, and `waiting` is a list.
+ */
+export const END_USUAL_STAYS = new SharedLua(
+  `
+local function endUsualStays(keys)
+  if redis.call('EXISTS', resting) == 1 then return false end
+  local said = redis.call('HMGET', terms, '${PER_KEY.running}', '${PER_KEY.rate}', '${PER_KEY.perMs}')
+  if said[1] and said[1] ~= '1' or said[2] or said[3] then return false end
+  local counts = redis.call('HMGET', lanes, unpack(keys))
+  for i = 1, #keys do
+    if counts[i] and counts[i] ~= '1' then return false end
+  end
+  local idle, moved = {}, 0
+  for i = 1, #keys do
+    -- A lane of another type holds no messages.
+    local element = counts[i] and redis.pcall('LMOVE', lanes .. ':' .. keys[i], waiting, 'LEFT', 'RIGHT')
+    if type(element) == 'string' then
+      sortIn(element)
+      moved = moved + 1
+    elseif counts[i] then
+      idle[#idle + 1] = keys[i]
+    end
+  end
+  if moved > 0 then countOutOfLanes(lanes, moved) end
+  if #idle > 0 then redis.call('HDEL', lanes, unpack(idle)) end
+  return true
+end
+`,
+  ['waiting', 'levels', 'lanes', 'terms', 'resting'],
+  [COUNT_OUT_OF_LANES, SORT_IN],
 );
 
 /**
@@ -249,6 +318,7 @@ local function endRests(now, isStill)
   end
   local moved, isMore = 0, false
   local function letGo(key)
+    checkLists()
     redis.call('ZREM', resting, key, ':' .. key)
     local out = math.max(0, tonumber(redis.call('HGET', lanes, key)) or 0)
     moved = moved + goOn(key, out, out)

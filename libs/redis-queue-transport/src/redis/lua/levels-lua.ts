@@ -112,6 +112,27 @@ end
 );
 
 /**
+ * An element of another level at the beginning of `waiting` went there while nothing else waited. The Lua function
+ * `recall()` moves it to the head of its own level, and returns whether there was one. A large element is not read: it is
+ * none of those.
+ */
+export const RECALL = new SharedLua(
+  `
+local function recall()
+  local size = redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', 1)
+  if not size or size > ${LARGE_BYTES} and size > ${LARGE_BYTES} * redis.call('LLEN', waiting) then return false end
+  local level = levelOf(redis.call('LINDEX', waiting, 0))
+  if level == ${USUAL_PRIORITY} then return false end
+  redis.call('HSET', levels, level, 1)
+  -- If that is a key of another type, it stays.
+  return type(redis.pcall('LMOVE', waiting, levels .. ':' .. level, 'LEFT', takesFrom)) == 'string'
+end
+`,
+  ['waiting', 'levels', 'takesFrom'],
+  [LEVEL_OF],
+);
+
+/**
  * Takes up to `most` elements by their levels, as the Lua function `takeByLevel(most, reply, at, mostBytes)`: from the
  * highest level that has some, and each tenth one from the lower ones in turn. They go into the reply from `at` on. Returns
  * how many, and what it says about elements that were left: false, 'full' or 'large'.
@@ -119,29 +140,17 @@ end
  * And `lead()`: puts the next of the highest level above the usual one at the head of `waiting`, for what takes from
  * there by plain commands.
  *
- * An element of another level at the beginning of `waiting` went there while nothing else waited. It comes first in its own
- * level.
- *
  * Elements of levels have passed through scripts before, so none is too large for one. Those of `waiting` may be.
  */
 export const TAKE_BY_LEVEL = new SharedLua(
   `
 local function takeByLevel(most, reply, at, mostBytes)
+  recall()
   local counts = levelsInUse(levels)
   local many = redis.call('LLEN', waiting)
-  local function mayRead(samples)
-    return readsLarge == '1' or redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', samples) / many <= ${LARGE_BYTES}
-  end
-  local level = many > 0 and mayRead(1) and levelOf(redis.call('LINDEX', waiting, 0)) or ${USUAL_PRIORITY}
-  if level ~= ${USUAL_PRIORITY} then
-    redis.call('HSET', levels, level, 1)
-    if type(redis.pcall('LMOVE', waiting, levels .. ':' .. level, 'LEFT', takesFrom)) == 'string' then
-      counts[level] = (counts[level] or 0) + 1
-      many = many - 1
-    end
-  end
   counts[${USUAL_PRIORITY}] = many
-  local isReadable = many == 0 or mayRead(64)
+  local isReadable = many == 0 or readsLarge == '1'
+    or redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', 64) / many <= ${LARGE_BYTES}
   local turn = tonumber(redis.call('HGET', levels, '${TURN}') or 0) or 0
   local before = turn
   local function choose()
@@ -187,5 +196,5 @@ local function lead()
 end
 `,
   ['waiting', 'levels', 'processing', 'takesFrom', 'readsLarge'],
-  [LEVEL_OF, LEVELS],
+  [RECALL, LEVELS],
 );

@@ -3,6 +3,9 @@ import type { Limited, QueueLimit } from '../../core/broker/limit.js';
 import { readArray, readNumber } from '../script/script.js';
 import { SharedLua } from '../script/shared-lua.js';
 
+/** What consumers are told on the channel `wake` when a message has slowed their queue down. */
+export const SLOWED_NEWS = 'slowed';
+
 /** What scripts get as `limit`: "running interval burst look", where 0 says that there is no such limit; or nothing. */
 export function limitArgument(limit: QueueLimit | undefined): string {
   if (limit === undefined) return '';

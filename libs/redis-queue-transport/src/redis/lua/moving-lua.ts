@@ -1,6 +1,6 @@
 import type { QueueOrder } from '../../core/broker/lease.js';
 import { USUAL_PRIORITY } from '../../core/message/priority.js';
-import { LEVEL_OF, LEVELS } from './levels-lua.js';
+import { LEVEL_OF, LEVELS, RECALL } from './levels-lua.js';
 import { SharedLua } from '../script/shared-lua.js';
 
 /** Bounds of what one call gives back. */
@@ -18,14 +18,21 @@ export function takingEnd(order: QueueOrder | undefined): TakingEnd {
  * Puts an element back where it came from, as the Lua function `putBack(element)`: at the head of the suspects if it was
  * running in a process that died, else at the head of its level, which is the end from which the consumer takes
  * (`takesFrom`). Call `fillUp()` behind the last one, so that blocked consumers get what is in the lists of levels.
+ *
+ * In front of the first one, it moves what stands in `waiting` although it is of another level to where that belongs
+ * (RECALL): it would else wait behind this one, or come before it.
  */
 export const PUT_BACK = new SharedLua(
   `
-local isLevelled = false
+local isLevelled, hasRecalled = false, false
 local function putBack(element)
   -- Its tenth byte alone tells most elements from a suspect's.
   local isSuspect = string.byte(element, 10) == 99 and string.sub(element, 1, 18) == '{"rq":1,"crashes":'
   if isSuspect then return redis.call('LPUSH', suspects, element) end
+  if not hasRecalled then
+    hasRecalled = true
+    if recall() then isLevelled = true end
+  end
   local level = levelOf(element)
   if level ~= ${USUAL_PRIORITY} then
     isLevelled = true
@@ -44,7 +51,7 @@ local function fillUp()
 end
 `,
   ['waiting', 'levels', 'suspects', 'takesFrom'],
-  [LEVEL_OF, LEVELS],
+  [LEVEL_OF, LEVELS, RECALL],
 );
 
 /** Adds an element at the tail of a queue, as the Lua function `append(waiting, element)`. */

@@ -117,7 +117,7 @@ end
 export const EMPTY_QUEUE = new SharedLua(
   `
 local function emptyQueue(what)
-  local lists = what == 'delayed' and {} or { suspects, waiting }
+  local lists = what == 'delayed' and {} or { suspects, waiting, unkeyed }
   if what ~= 'delayed' then
     for level in pairs(levelsInUse(levels)) do lists[#lists + 1] = levels .. ':' .. level end
   end
@@ -143,10 +143,10 @@ local function emptyQueue(what)
     local out = outOf(key)
     if out and (wasOut or not isDelayed) then endStay(key, out) end
   end
-  local function drop(elements, isDelayed)
+  local function drop(elements, isDelayed, wasNeverOut)
     for _, element in ipairs(elements) do
       unpark(element)
-      if hasKeys then leave(element, isDelayed) end
+      if hasKeys and not wasNeverOut then leave(element, isDelayed) end
       bytes = bytes + #element
     end
     emptied = emptied + #elements
@@ -154,6 +154,7 @@ local function emptyQueue(what)
   local sampled = {
     [suspects] = function(nodes) return redis.call('MEMORY', 'USAGE', suspects, 'SAMPLES', nodes) end,
     [waiting] = function(nodes) return redis.call('MEMORY', 'USAGE', waiting, 'SAMPLES', nodes) end,
+    [unkeyed] = function(nodes) return redis.call('MEMORY', 'USAGE', unkeyed, 'SAMPLES', nodes) end,
     [delayed] = function(nodes) return redis.call('MEMORY', 'USAGE', delayed, 'SAMPLES', nodes) end,
   }
   -- How many may be read at once; none if the first is large, since a large one names no body, and no key is in use.
@@ -173,7 +174,7 @@ local function emptyQueue(what)
       local some = step > 0 and redis.call('LRANGE', list, 0, step - 1)
       local removed = some and #some or 1
       redis.call('LTRIM', list, removed, -1)
-      if some then drop(some, false) end
+      if some then drop(some, false, list == unkeyed) end
       many = many - removed
     end
   end
@@ -192,6 +193,6 @@ local function emptyQueue(what)
   return emptied, length()
 end
 `,
-  ['waiting', 'levels', 'suspects', 'delayed', 'lanes', 'terms', 'resting'],
+  ['waiting', 'levels', 'suspects', 'delayed', 'lanes', 'terms', 'resting', 'unkeyed'],
   [UNPARK, END_STAY, LEVELS],
 );

@@ -5,6 +5,8 @@ import { DELAY } from '../lua/delayed-lua.js';
 import { ENTER } from '../lua/lanes-lua.js';
 import { FORGET_ENDED } from '../lua/ids-lua.js';
 import { LENGTH } from '../lua/length-lua.js';
+import { TELL_READER } from '../lua/roles-lua.js';
+import { KEYED } from '../lua/unkeyed-lua.js';
 import { readBound } from './length.script.js';
 
 /** What became of a message: added, or not since its id was there, as many wait as may, or Redis refused it. */
@@ -17,20 +19,22 @@ export interface HoldReply {
   readonly length: number;
   /** The bound of the queue. Without one, the length is not counted. */
   readonly maxLength: number | undefined;
+  /** Its messages wait until their keys were read. */
+  readonly isKeyed: boolean;
 }
 
 /**
- * Adds messages that have a key, a priority or terms of their own, or whose queue may have a bound. Each row has the
- * element, the Redis time in ms at which it is due or 0, its id, the window in ms within which the id is taken once or
- * 0, and the name under which its body has just been parked or nothing. Unlike most scripts it is refused while Redis
- * is full: it takes messages in.
+ * Adds messages that have a key, a priority or terms of their own, or whose queue may have a bound or read keys from
+ * data. Each row has the element, the Redis time in ms at which it is due or 0, its id, the window in ms within which the
+ * id is taken once or 0, and the name under which its body has just been parked or nothing. Unlike most scripts it is
+ * refused while Redis is full: it takes messages in.
  *
  * The consumer that keeps the time is told of a delayed message that is due before all others, and of a key that may go on
  * before all others.
  *
- * Replies with { the bound or 0, how many messages it counts, and for each message: 1 if it was added, 0 if its id was
- * there, 2 if the queue is full, or the text of Redis's error }. A refused message leaves nothing behind, and does not
- * affect the others.
+ * Replies with { the bound or 0, how many messages it counts, 1 if keys are read from data, and for each message: 1 if it
+ * was added, 0 if its id was there, 2 if the queue is full, or the text of Redis's error }. A refused message leaves
+ * nothing behind, and does not affect the others.
  */
 export const hold = new Script({
   action: 'hold a message',
@@ -47,11 +51,13 @@ export const hold = new Script({
     'lanes',
     'terms',
     'resting',
+    'unkeyed',
   ],
   args: ['wake'],
   rows: ['element', 'dueMs', 'id', 'windowMs', 'name'],
-  shared: [NOW_MS, DELAY, ENTER, FORGET_ENDED, LENGTH],
-  lua: (row) => `
+  shared: [NOW_MS, FORGET_ENDED],
+  // Functions are made only where a call needs them: docs/decisions/0029.
+  lua: (row, functions) => `
 local now = nowMs()
 
 forgetEnded(ids, now)
@@ -62,9 +68,33 @@ redis.call('HLEN', parked)
 redis.call('HLEN', counts)
 redis.call('ZCARD', delayed)
 redis.call('HLEN', lanes)
-local bound = boundOf(terms)
-local length = bound and lengthOf(waiting, levels, suspects, delayed, lanes) or 0
-local reply = { bound or 0, 0 }
+local most, keyed = unpack(redis.call('HMGET', terms, 'maxLength', '${KEYED}'))
+local bound = tonumber(most or '')
+local areUsual = not keyed
+for i = FIRST, #ARGV, ${row.size} do
+  -- These bytes tell a message that waits from now on, and has neither a key nor a priority.
+  areUsual = areUsual and ARGV[i + 1] == '0' and string.byte(ARGV[i], 10) == 105
+end
+local queue = not (areUsual and not bound) and {
+  waiting = waiting, levels = levels, lanes = lanes, terms = terms, resting = resting, unkeyed = unkeyed,
+  suspects = suspects, delayed = delayed, roles = roles, wake = wake, isKeyed = keyed and true or false,
+}
+local length = 0
+if bound then
+  ${functions(LENGTH)}
+  length = lengthOf(queue)
+end
+local addLater, enterItsPlace, tell
+if not areUsual then
+  ${functions(DELAY, ENTER, TELL_READER)}
+  addLater, enterItsPlace = delay, enterOrRefuse
+  tell = function()
+    tellDue()
+    if firstRest(resting) then tellKeeper(roles, wake, firstRest(resting)) end
+    tellReader(queue)
+  end
+end
+local reply = { bound or 0, 0, keyed and 1 or 0 }
 local isOutOfSight = false
 ${row.each}
   local due, window = tonumber(dueMs), tonumber(windowMs)
@@ -73,10 +103,12 @@ ${row.each}
   local isNew = not isKnown and not (bound and length >= bound)
   local refusal
   if isNew and due > now then
-    delay(due, element)
+    addLater(due, element)
+  elseif isNew and not keyed and string.byte(element, 10) == 105 then
+    redis.call('RPUSH', waiting, element)
   elseif isNew then
     local isInLevel
-    refusal, isInLevel = enterOrRefuse(waiting, levels, lanes, terms, resting, element)
+    refusal, isInLevel = enterItsPlace(queue, element)
     if isInLevel and wasEmpty then isOutOfSight = true end
     isNew = not refusal
   end
@@ -92,17 +124,17 @@ ${row.each}
   reply[#reply + 1] = refusal or isNew and 1 or isKnown and 0 or 2
 end
 reply[2] = length
-tellDue()
-if firstRest(resting) then tellKeeper(roles, wake, firstRest(resting)) end
+if tell then tell() end
 if isOutOfSight then redis.call('PUBLISH', wake, '') end
 return reply
 `,
   read: (reply): HoldReply => {
-    const [bound, length, ...messages] = readArray(reply);
+    const [bound, length, isKeyed, ...messages] = readArray(reply);
     return {
       messages: messages.map(readHeld),
       length: readNumber(length),
       maxLength: readBound(bound),
+      isKeyed: isKeyed === 1,
     };
   },
 });

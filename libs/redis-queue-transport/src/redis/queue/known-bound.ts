@@ -1,9 +1,12 @@
+import type { HoldReply } from './hold.script.js';
+
 /** How long a process believes that a queue has no bound. */
 const BELIEVED_MS = 1_000;
 
 /**
  * What one sender knows of the bound of a queue. It may add messages by a plain command for about a second after Redis
- * has said that the queue has no bound (docs/decisions/0024).
+ * has said that the queue has no bound (docs/decisions/0024). A queue whose keys are read from data counts as one with a
+ * bound.
  */
 export class KnownBound {
   #state: 'unknown' | 'none' | 'some' = 'unknown';
@@ -30,9 +33,9 @@ export class KnownBound {
   }
 
   /** The reply of Redis. */
-  learn(maxLength: number | undefined): void {
+  learn({ maxLength, isKeyed }: Pick<HoldReply, 'maxLength' | 'isKeyed'>): void {
     if (this.#state !== 'none') this.#askedAt = performance.now();
-    this.#state = maxLength === undefined ? 'none' : 'some';
+    this.#state = maxLength === undefined && !isKeyed ? 'none' : 'some';
   }
 
   /** Redis did not reply, or refused. */

@@ -5,11 +5,18 @@ import { Script, readArray, readNumber } from '../script/script.js';
 /** Counts the messages that a bound counts. Replies with { how many there are, the bound or 0 }. */
 export const readLength = new Script({
   action: 'read the length of a queue',
-  keys: ['waiting', 'levels', 'suspects', 'delayed', 'lanes', 'terms'],
+  keys: ['waiting', 'levels', 'suspects', 'delayed', 'lanes', 'terms', 'unkeyed'],
   args: [],
   readsOnly: true,
   shared: [LENGTH],
-  lua: `return { lengthOf(waiting, levels, suspects, delayed, lanes), boundOf(terms) or 0 }`,
+  lua: `
+local queue = {
+  waiting = waiting, levels = levels, suspects = suspects, delayed = delayed, lanes = lanes, terms = terms,
+  unkeyed = unkeyed,
+}
+readTerms(queue)
+return { lengthOf(queue), queue.most or 0 }
+`,
   read: (reply): QueueLength => {
     const [length, bound] = readArray(reply);
     return { length: readNumber(length), maxLength: readBound(bound) };

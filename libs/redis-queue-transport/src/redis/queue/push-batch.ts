@@ -14,6 +14,7 @@ import { hold } from './hold.script.js';
 import type { HoldReply, HoldRow } from './hold.script.js';
 import { KnownBound } from './known-bound.js';
 import { LARGE_BYTES } from '../script/script.js';
+import type { Replicas } from './replicas.js';
 import { isLarger } from './size.js';
 import { TickBatch } from './tick-batch.js';
 import { transact } from '../connection/transaction.js';
@@ -52,6 +53,8 @@ export interface PushConnections {
   readonly bodies: () => Connection;
   /** How long the first large one waits for that connection, and with it all behind it. */
   readonly connectTimeoutMs: number;
+  /** What calls resolve with waits until these have it; undefined for not. */
+  readonly replicas: Replicas | undefined;
 }
 
 /**
@@ -161,11 +164,12 @@ export class PushBatch {
   async #send(chunk: readonly Push[]): Promise<void> {
     this.#underWay += 1;
     try {
-      const held = await (this.#isByBodies && this.#bodies !== undefined
-        ? this.#sendByBodies(this.#bodies, chunk)
-        : this.#sendOn(this.connections.commands, chunk));
+      const bodies = this.#isByBodies ? this.#bodies : undefined;
+      const held = await (bodies === undefined
+        ? this.#sendOn(this.connections.commands, chunk)
+        : this.#sendByBodies(bodies, chunk));
       this.#giveBack(chunk);
-      this.#settle(chunk, held);
+      this.#settle(chunk, held, bodies ?? this.connections.commands);
     } catch (error) {
       this.#fail(chunk, error);
     }
@@ -173,18 +177,28 @@ export class PushBatch {
     if (this.#underWay === 0 && this.#behind.length > 0) this.#sendThoseBehind();
   }
 
-  #settle(chunk: readonly Push[], held: HoldReply | undefined): void {
+  #settle(chunk: readonly Push[], held: HoldReply | undefined, connection: Connection): void {
     if (held === undefined) {
-      for (const { resolve } of chunk) resolve('added');
+      for (const push of chunk) this.#resolve(push, 'added', connection);
       return;
     }
     const { messages, length, maxLength = length } = held;
-    chunk.forEach(({ messageId, resolve, reject }, index) => {
+    chunk.forEach((push, index) => {
+      const { messageId, reject } = push;
       const pushed = messages[index] ?? 'added'; // there is one for each
       if (typeof pushed === 'object')
         reject(failureOf(replyError(pushed.error), hold.action, messageId));
       else if (pushed === 'full') reject(new QueueFullError(this.queue, length, maxLength));
-      else resolve(pushed);
+      else this.#resolve(push, pushed, connection);
+    });
+  }
+
+  #resolve(push: Push, pushed: Pushed, connection: Connection): void {
+    const { replicas } = this.connections;
+    if (replicas === undefined || push.terms?.isRequest === true) return push.resolve(pushed);
+    void replicas.missing(connection, push.messageId).then((missing) => {
+      if (missing === undefined) push.resolve(pushed);
+      else push.reject(missing);
     });
   }
 
@@ -219,7 +233,7 @@ export class PushBatch {
   async #learn(holding: Promise<HoldReply>): Promise<HoldReply> {
     try {
       const held = await holding;
-      this.#bound.learn(held.maxLength);
+      this.#bound.learn(held);
       return held;
     } catch (error) {
       this.#bound.forget();

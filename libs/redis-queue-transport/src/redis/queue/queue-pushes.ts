@@ -46,6 +46,11 @@ export class QueuePushes {
     return held;
   }
 
+  /** The connection is restored. */
+  listAgain(): void {
+    this.#listed.doubt();
+  }
+
   get isBusy(): boolean {
     return [...this.#pushes.values()].some((pushes) => pushes.isBusy);
   }

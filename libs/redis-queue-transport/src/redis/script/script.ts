@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { failureOf, isReplyError, wasRefusedMidway } from '../connection/failure.js';
 import type { Connection, ScriptStage } from '../connection/connection.js';
+import { NamedArguments, localsOf } from './named-arguments.js';
 import { RowLua } from './rows.js';
 import type { RowOf, ScriptArgument } from './rows.js';
 import { textsOf } from './shared-lua.js';
@@ -28,6 +29,8 @@ interface Definition<Key extends string, Arg extends string, Reply, Row extends 
   readonly keys: readonly Key[];
   /** Names of the arguments, with a local each, too. The rows follow, from `ARGV[FIRST]` to `ARGV[#ARGV]`. */
   readonly args: readonly Arg[];
+  /** Arguments that are sent only if they differ from these values, which most calls have. */
+  readonly usual?: Readonly<Partial<Record<Arg, ScriptArgument>>>;
   /**
    * Names of the values of each row, in their order. Lua gets a local of each name ({@link RowLua}), TypeScript gives the
    * values by their names. Default: no rows.
@@ -35,8 +38,11 @@ interface Definition<Key extends string, Arg extends string, Reply, Row extends 
   readonly rows?: Row;
   /** Functions that the Lua text calls. */
   readonly shared?: readonly SharedLua[];
-  /** With rows, a function that gets the Lua that reads them. */
-  readonly lua: string | ((row: RowLua) => string);
+  /**
+   * Or a function that gets the Lua that reads rows, and the text of functions that only some calls need: they are made
+   * where that text is.
+   */
+  readonly lua: string | ((row: RowLua, functions: (...shared: SharedLua[]) => string) => string);
   /** It takes messages in, and is refused while Redis is full. Default false. */
   readonly growsData?: boolean;
   /** It changes nothing, and may run on a replica. Default false. */
@@ -87,6 +93,8 @@ export class Script<
   Reply,
   const Row extends readonly string[] = readonly [],
 > {
+  /** Its arguments without rows. */
+  readonly named: NamedArguments<Arg>;
   readonly #plain: LuaText;
   /** The same text behind the check of permissions. */
   readonly #checked: LuaText;
@@ -95,37 +103,27 @@ export class Script<
     const {
       keys,
       args,
+      usual,
       rows = [],
       shared = [],
+      lua,
       growsData = false,
       readsOnly = false,
       runs,
     } = definition;
-    const lua =
-      typeof definition.lua === 'string' ? definition.lua : definition.lua(new RowLua(rows));
-    const flags = flagsOf(growsData, readsOnly);
-    const names = [
-      ...keys.map((key, index) => `local ${key} = KEYS[${index + 1}]`),
-      ...args.map((arg, index) => `local ${arg} = ARGV[${index + 1}]`),
-    ].join('\n');
-    const body = [
-      `local FIRST = ${args.length + 1}`,
-      ...textsOf(shared, [...keys, ...args]),
-      lua.trim(),
-    ].join('\n');
-    const check = permissionCheck(body, [...keys, ...args], runs);
-    this.#plain = new LuaText([flags, names, body].join('\n'));
-    this.#checked = new LuaText([flags, names, check, body].join('\n'));
+    this.named = new NamedArguments(args, usual);
+    const named = [...keys, ...args];
+    const functions = (...needed: SharedLua[]): string => textsOf(needed, named).join('\n');
+    const own = typeof lua === 'string' ? lua : lua(new RowLua(rows), functions);
+    const head = [flagsOf(growsData, readsOnly), localsOf('KEYS', keys), this.named.lua];
+    const body = [functions(...shared), own.trim()].join('\n');
+    this.#plain = new LuaText([...head, body].join('\n'));
+    this.#checked = new LuaText([...head, permissionCheck(body, named, runs), body].join('\n'));
   }
 
   /** What it is for, as in "Redis refused to …". */
   get action(): string {
     return this.definition.action;
-  }
-
-  /** The names of its arguments, in the order in which they are sent. */
-  get args(): readonly Arg[] {
-    return this.definition.args;
   }
 
   /** @throws RedisUnavailableError | OutcomeUnknownError | RedisRefusedError */
@@ -180,11 +178,11 @@ export class Script<
     rows: readonly RowOf<Row>[],
     { keys: moreKeys = [], values = [] }: Further,
   ): ScriptArgument[] {
-    const { keys: keyNames, args: argNames, rows: valueNames } = this.definition;
+    const { keys: keyNames, rows: valueNames } = this.definition;
     const parameters: ScriptArgument[] = [keyNames.length + moreKeys.length];
     for (const key of keyNames) parameters.push(keys[key]);
     for (const key of moreKeys) parameters.push(key);
-    for (const arg of argNames) parameters.push(args[arg]);
+    this.named.write(parameters, args);
     for (const value of values) parameters.push(value);
     if (valueNames?.length === 1) {
       for (const row of rows) parameters.push(row as ScriptArgument); // see RowOf

@@ -1,6 +1,7 @@
 /**
  * Lua that scripts share: a script that declares it has its functions. Each function is a local that is made again with
- * each run, so a script declares no more than it calls.
+ * each run, so a script declares no more than it calls, and makes those that few calls need where they are needed
+ * (docs/decisions/0029).
  */
 export class SharedLua {
   constructor(

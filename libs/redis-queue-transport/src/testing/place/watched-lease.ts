@@ -2,10 +2,13 @@ import type { Limited } from '../../core/broker/limit.js';
 import type {
   Exchange,
   Lease,
+  ReadKey,
   Renewal,
+  RenewalTime,
   Settlement,
   TimeStep,
   TrialStep,
+  UnkeyedPart,
 } from '../../core/broker/lease.js';
 
 /** A lease that can end as if its process had died: nothing that its consumer does reaches the broker any more. */
@@ -47,7 +50,7 @@ export class WatchedLease implements Lease {
     return this.#whileAlive(() => this.lease.exchange(settlements, take, trial, time));
   }
 
-  wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | undefined> {
+  wait(signal: AbortSignal): Promise<Buffer | Limited | 'leaseLost' | 'look' | undefined> {
     const either = AbortSignal.any([signal, this.#death.signal]);
     return this.#whileAlive(() => this.lease.wait(either));
   }
@@ -60,8 +63,19 @@ export class WatchedLease implements Lease {
     return this.#whileAlive(() => this.lease.parkedBody(parked));
   }
 
-  renew(): Promise<Renewal | 'leaseLost'> {
-    return this.#whileAlive(() => this.lease.renew());
+  readUnkeyed(
+    read: readonly ReadKey[],
+    most: number,
+  ): Promise<UnkeyedPart | 'others' | 'leaseLost'> {
+    return this.#whileAlive<UnkeyedPart | 'others'>(() => this.lease.readUnkeyed(read, most));
+  }
+
+  passUnkeyed(): Promise<'done' | 'more' | 'leaseLost'> {
+    return this.#whileAlive<'done' | 'more'>(() => this.lease.passUnkeyed());
+  }
+
+  renew(when?: RenewalTime): Promise<Renewal | 'leaseLost'> {
+    return this.#whileAlive(() => this.lease.renew(when));
   }
 
   reclaim(consumer: string, seenEndMs?: number): Promise<number> {

@@ -1,3 +1,4 @@
+import { boundedLength } from '../../core/admin/limit-state.js';
 import type { QueueLengths, RedisQueueAdmin } from '../../index.js';
 import type { Journal } from '../journal/journal.js';
 import type { Traffic } from '../place/traffic.js';
@@ -53,6 +54,6 @@ export class Survey {
   }
 }
 
-function leftIn({ waiting, inLanes, suspects, processing, delayed }: QueueLengths): number {
-  return waiting + inLanes + suspects + processing + delayed;
+function leftIn(lengths: QueueLengths): number {
+  return boundedLength(lengths) + lengths.processing;
 }

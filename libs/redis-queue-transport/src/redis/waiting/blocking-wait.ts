@@ -5,37 +5,44 @@ import type { Connection } from '../connection/connection.js';
 import type { TakingEnd } from '../lua/moving-lua.js';
 
 const UNBLOCK_AGAIN_MS = 10;
-const NEVER = new AbortController().signal;
 
 /** What a wait needs from its lease. */
-export interface WaitSurroundings {
+export interface BlockingSurroundings {
   readonly commands: Connection;
-  /** For the blocking call; only this lease uses it. */
-  readonly blocking: Connection;
   readonly lists: { readonly waiting: string; readonly processing: string };
   readonly takesFrom: TakingEnd;
   readonly waitMs: number;
+}
+
+/** One wait. */
+export interface WaitTerms<Kept> {
+  readonly signal: AbortSignal;
   /** Whether Redis knows the lease. */
   readonly isHeld: () => Promise<boolean>;
   /** Resolves when no search for strays is under way. */
   readonly returned: () => Promise<void>;
+  /** Makes what is returned of an element that was taken. */
+  readonly keep: (element: Buffer) => Promise<Kept>;
 }
 
 /** Waits for the next element of one queue by a blocking command, which takes it without checking the lease. */
 export class BlockingWait {
-  #isRunning = false;
+  /** The connection of the wait that is running. */
+  #blocking: Connection | undefined;
   #started = 0;
   #wasTakeLost = false;
   /** Redis's id of the blocking connection for which the lease was last checked. */
-  #heldWhere: Connection['serverId'];
+  #heldWhere: Connection['serverId'] | undefined;
 
-  constructor(private readonly at: WaitSurroundings) {
-    // The connection was open before the lease was taken.
-    this.#heldWhere = at.blocking.serverId;
+  constructor(private readonly at: BlockingSurroundings) {}
+
+  /** The connection was open before the lease was taken. */
+  checkedOn(openBefore: Connection | undefined): void {
+    this.#heldWhere = openBefore?.serverId;
   }
 
   get isRunning(): boolean {
-    return this.#isRunning;
+    return this.#blocking !== undefined;
   }
 
   /** How many waits have started. With {@link isRunning}, it tells whether a wait overlapped with something else. */
@@ -48,21 +55,24 @@ export class BlockingWait {
     return this.#wasTakeLost;
   }
 
-  /** Returns what `keep` made of the element; undefined if none came. */
+  /**
+   * Returns what `keep` made of the element; undefined if none came.
+   * @param blocking for this call alone until it returns
+   */
   async take<Kept>(
-    signal: AbortSignal,
-    keep: (element: Buffer) => Promise<Kept>,
+    blocking: Connection,
+    { signal, isHeld, returned, keep }: WaitTerms<Kept>,
   ): Promise<Kept | 'leaseLost' | undefined> {
-    const { blocking, lists, takesFrom, waitMs } = this.at;
+    const { lists, takesFrom, waitMs } = this.at;
     await blocking.ready();
     if (signal.aborted) return undefined;
-    const unblock = (): void => void this.#unblock();
-    signal.addEventListener('abort', unblock, { once: true });
+    const end = (): void => this.end();
+    signal.addEventListener('abort', end, { once: true });
     this.#started += 1;
-    this.#isRunning = true;
+    this.#blocking = blocking;
     try {
-      await this.at.returned();
-      if (!(await this.#isHeldWhere(blocking))) return 'leaseLost';
+      await returned();
+      if (!(await this.#isHeldWhere(blocking, isHeld))) return 'leaseLost';
       const element = await blocking.runPurpose('wait for a message', (client) =>
         takesFrom === 'LEFT'
           ? client.blmoveBuffer(lists.waiting, lists.processing, 'LEFT', 'RIGHT', waitMs / 1_000)
@@ -73,40 +83,46 @@ export class BlockingWait {
       if (error instanceof OutcomeUnknownError) this.#wasTakeLost = true;
       throw error;
     } finally {
-      this.#isRunning = false;
-      signal.removeEventListener('abort', unblock);
+      this.#blocking = undefined;
+      signal.removeEventListener('abort', end);
     }
   }
 
+  /** Ends the running wait soon, if there is one; even then it may still return an element. */
+  end(): void {
+    if (this.#blocking !== undefined) void this.#unblock(this.#blocking, this.#started);
+  }
+
   /**
-   * Checked once each time the connection is opened: the Redis behind it may have forgotten the lease, and nobody would
-   * look for what a wait puts into the list of an unknown consumer.
+   * Checked once each time the connection is opened, or another one is used: the Redis behind it may have forgotten the
+   * lease, and nobody would look for what a wait puts into the list of an unknown consumer.
    */
-  async #isHeldWhere(blocking: Connection): Promise<boolean> {
+  async #isHeldWhere(blocking: Connection, isHeld: () => Promise<boolean>): Promise<boolean> {
     while (this.#heldWhere !== blocking.serverId) {
       const opened = blocking.serverId;
-      if (!(await this.at.isHeld())) return false;
+      if (!(await isHeld())) return false;
       this.#heldWhere = opened;
     }
     return true;
   }
 
   /** Never rejects: if Redis cannot be asked to end the wait, the connection of the wait is replaced. */
-  async #unblock(): Promise<void> {
-    const { blocking, commands } = this.at;
+  async #unblock(blocking: Connection, wait: number): Promise<void> {
+    const isRunning = (): boolean => this.isRunning && this.#started === wait;
+    const { commands } = this.at;
     try {
       const id = await blocking.serverId;
-      if (id === undefined) return blocking.reconnect();
+      if (id === undefined) throw new TypeError('It cannot be named to Redis.');
       // Redis replies 0 if the wait was sent but has not arrived yet.
       while (
-        this.#isRunning &&
+        isRunning() &&
         (await commands.run('end a wait', (client) => client.client('UNBLOCK', id))) === 0
       ) {
-        await pause(UNBLOCK_AGAIN_MS, NEVER, nodeRuntime);
+        await pause(UNBLOCK_AGAIN_MS, undefined, nodeRuntime);
       }
     } catch {
       // This makes the wait reject, so its caller is told.
-      blocking.reconnect();
+      if (isRunning()) blocking.reconnect();
     }
   }
 }
