@@ -146,7 +146,7 @@ const groups = settings.groups.map((group) =>
 class ChaosModule {}
 
 const strategy = new RedisQueueServer({
-  connection: settings.redisUrl,
+  connection: settings.connection,
   prefix: settings.prefix,
   leaseMs: settings.leaseMs,
   maxCrashes: MAX_CRASHES,

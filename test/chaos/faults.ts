@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { LocalRedis } from 'local-redis';
 import type { Redis } from 'ioredis';
 import type { JournalWriter } from '../support/journal.js';
 import { machineMs } from '../support/journal.js';
@@ -8,14 +7,15 @@ import type { SteppedClock } from '../support/stepped-clock.js';
 import { forgeForList, forgeForQueue, type Forgery, type Loot } from './outsiders.js';
 import { GROUPS, LEASE_MS, PARTNER, PARTNER_LIST, PREFIX, QUEUES, WORK } from './settings.js';
 import type { Match, PendingFault, Proxy } from '../support/proxy.js';
-import type { Between, Replica } from './replica.js';
+import type { Replica } from './replica.js';
 import type { ClockStep } from './run-record.js';
+import type { Between, ChaosServers } from './servers/servers.js';
 import type { Switches } from './switches.js';
 
 /** Everything that a fault may act on. */
 export interface ChaosWorld {
-  readonly redis: LocalRedis;
-  /** A connection of the run itself. */
+  readonly servers: ChaosServers;
+  /** A connection of the run itself to the server that takes writes now. */
   readonly commands: Redis;
   readonly consumers: readonly Replica[];
   readonly producers: readonly Replica[];
@@ -58,7 +58,8 @@ end`;
 /** Every process sends something to Redis in each third of its lease. */
 const HAPPENS_WITHIN_MS = 30_000;
 
-export const FAULTS: readonly Fault[] = [
+/** What can happen whatever the servers are. */
+const FAULTS: readonly Fault[] = [
   {
     name: 'consumer killed',
     weight: 5,
@@ -131,26 +132,6 @@ export const FAULTS: readonly Fault[] = [
       // It stays wrong until the next start.
       await replica.start(choose([[HOUR_MS], [-HOUR_MS], [HOUR_MS, -HOUR_MS]], random));
       return replica.name;
-    },
-  },
-  {
-    name: 'redis killed',
-    weight: 2,
-    strike: async ({ redis, random }) => {
-      await redis.kill();
-      await pause(random() * 3_000);
-      await redis.restart();
-      return REDIS;
-    },
-  },
-  {
-    name: 'redis stopped',
-    weight: 2,
-    strike: async ({ redis, random }) => {
-      redis.pause();
-      await pause(500 + random() * 9_000);
-      redis.resume();
-      return REDIS;
     },
   },
   {
@@ -270,11 +251,12 @@ export const FAULTS: readonly Fault[] = [
   }),
 ];
 
-export function chooseFault(random: () => number): Fault {
-  const total = FAULTS.reduce((sum, { weight }) => sum + weight, 0);
+export function chooseFault({ random, servers }: ChaosWorld): Fault {
+  const faults = [...FAULTS, ...servers.faults];
+  const total = faults.reduce((sum, { weight }) => sum + weight, 0);
   let dice = random() * total;
-  const fault = FAULTS.find(({ weight }) => (dice -= weight) < 0);
-  return fault ?? choose(FAULTS, random);
+  const fault = faults.find(({ weight }) => (dice -= weight) < 0);
+  return fault ?? choose(faults, random);
 }
 
 /** A fault in what lies between one process and Redis. */

@@ -46,11 +46,11 @@ interface Places extends HandlerOf {
  * something that has ended still occupies a place.
  */
 export async function placesTaken(world: ChaosWorld): Promise<string[]> {
-  const { redis, consumers, switches } = world;
+  const { servers, consumers, switches } = world;
   const tail = new JournalTail(() => consumers.map(({ journal }) => journal));
   tail.skip();
   const client = new RedisQueueClient({
-    connection: redis.url,
+    connection: servers.connection,
     prefix: PREFIX,
     requestTimeoutMs: 2 * WITHIN_MS,
     declare: { [PLACED]: { groups: EARLY_GROUPS, history: HISTORY } },

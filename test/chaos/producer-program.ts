@@ -40,7 +40,7 @@ const settings = readSettings();
 const journal = new JournalWriter(settings.journal);
 const random = randomNumbers(settings.seed);
 const client = new RedisQueueClient({
-  connection: settings.redisUrl,
+  connection: settings.connection,
   prefix: settings.prefix,
   requestTimeoutMs: REQUEST_TIMEOUT_MS,
   connectTimeoutMs: 2_000,

@@ -1,15 +1,8 @@
 import { join } from 'node:path';
 import { machineMs } from '../support/journal.js';
 import { TestProcess } from '../support/test-process.js';
-import type { Proxy } from '../support/proxy.js';
-import type { SlowNetwork } from '../support/slow-network.js';
+import type { Between, Way } from './servers/servers.js';
 import type { ChaosSettings } from './settings.js';
-
-/** What lies between a process and Redis. */
-export interface Between {
-  readonly proxy: Proxy;
-  readonly network: SlowNetwork;
-}
 
 /** One process of a run, from its start to its end. */
 export interface Life {
@@ -27,8 +20,8 @@ export interface ReplicaOptions extends Omit<
   readonly program: 'consumer' | 'producer';
   /** The directory of its journals, its log and the switches. */
   readonly directory: string;
-  /** What lies between it and Redis; undefined for nothing. */
-  readonly between?: Between | undefined;
+  /** Its own way to Redis; undefined if nothing lies between. */
+  readonly way?: Way | undefined;
 }
 
 const STOP_WITHIN_MS = 30_000;
@@ -47,7 +40,11 @@ export class Replica {
   }
 
   get between(): Between | undefined {
-    return this.options.between;
+    return this.options.way?.between;
+  }
+
+  async closeWay(): Promise<void> {
+    await this.options.way?.close();
   }
 
   /** That of its latest life. */
@@ -62,7 +59,7 @@ export class Replica {
 
   /** @param clockAheadMs how far its wall clock is ahead; the clock takes several values in turn */
   async start(clockAheadMs?: readonly number[]): Promise<void> {
-    const { program, directory, between, ...settings } = this.options;
+    const { program, directory, way, ...settings } = this.options;
     const count = this.lives.length + 1;
     const started = TestProcess.launch(
       `chaos/${program}-program.js`,
@@ -73,7 +70,7 @@ export class Replica {
         seed: settings.seed + count,
         journal: this.#journal(count),
         switches: directory,
-        redisUrl: between?.network.url ?? settings.redisUrl,
+        connection: way?.connection ?? settings.connection,
         clockAheadMs,
       } satisfies ChaosSettings,
       {

@@ -3,6 +3,7 @@ import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import { readJournal } from '../support/journal.js';
 import { dumpQueue, heldIn, queueKey, waitingIn } from '../support/queue-dump.js';
 import type { Replica } from './replica.js';
+import type { ChaosServers } from './servers/servers.js';
 import { PARTNER, PARTNER_LIST, PREFIX, QUEUES } from './settings.js';
 
 /** Whether no message is waiting, delayed or held any more. */
@@ -24,8 +25,8 @@ export function deafTo(id: string, consumers: readonly Replica[]): string[] {
 }
 
 /** Deletes all dead letters, the last messages in Redis. Returns the queues that still have parked bodies. */
-export async function litteredQueues(commands: Redis, url: string): Promise<string[]> {
-  const admin = new RedisQueueAdmin({ connection: url, prefix: PREFIX });
+export async function litteredQueues({ commands, connection }: ChaosServers): Promise<string[]> {
+  const admin = new RedisQueueAdmin({ connection, prefix: PREFIX });
   const littered: string[] = [];
   try {
     for (const queue of QUEUES) {

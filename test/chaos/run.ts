@@ -1,24 +1,24 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
-import { startRedis } from 'local-redis';
+import type { Redis } from 'ioredis';
 import { RedisQueueAdmin } from 'nestjs-redis-queue-transport';
 import { historyIds } from '../support/history-dump.js';
 import { JournalWriter, machineMs, readJournal } from '../support/journal.js';
-import { Proxy } from '../support/proxy.js';
 import { dumpQueue, type QueueDump } from '../support/queue-dump.js';
 import { randomNumbers } from '../support/seed.js';
-import { SlowNetwork } from '../support/slow-network.js';
 import { SteppedClock } from '../support/stepped-clock.js';
 import { chooseFault, type ChaosWorld } from './faults.js';
 import { JournalTail } from './journal-tail.js';
 import { LaneCounts } from './lane-counts.js';
 import { KeysOfOthers } from './keys-of-others.js';
 import { placesTaken } from './places.js';
-import { type Between, Replica } from './replica.js';
+import { Replica } from './replica.js';
 import type { Recovery } from './report.js';
 import type { KeyedVerb, RunRecord, Strike } from './run-record.js';
 import { atRest, deafTo, litteredQueues } from './rest.js';
+import { RedisWithSentinels } from './servers/redis-with-sentinels.js';
+import type { ChaosServers } from './servers/servers.js';
+import { SingleRedis } from './servers/single-redis.js';
 import {
   BULK,
   GROUPS,
@@ -49,7 +49,11 @@ const HEAR_WITHIN_MS = 30_000;
 /** If messages wait and nothing moves for this long, although nothing is broken, the run is wedged. */
 const REST_WITHIN_MS = 120_000;
 
+/** The Redis of a run, by the name that the option `--redis` has for it. */
+export const SERVERS = { single: SingleRedis, sentinel: RedisWithSentinels } as const;
+
 export interface ChaosOptions {
+  readonly redis: keyof typeof SERVERS;
   readonly minutes: number;
   readonly seed: number;
   readonly directory: string;
@@ -62,28 +66,31 @@ export interface ChaosRun {
   readonly wedge: string | undefined;
 }
 
-export async function runChaos({ minutes, seed, directory }: ChaosOptions): Promise<ChaosRun> {
+export async function runChaos({
+  redis,
+  minutes,
+  seed,
+  directory,
+}: ChaosOptions): Promise<ChaosRun> {
   const clock = await SteppedClock.make();
-  const redis = await startRedis({
+  const servers: ChaosServers = await SERVERS[redis].start({
     settings: { appendonly: 'yes', appendfsync: 'always' },
     environment: clock?.environment ?? {},
   });
-  const commands = new Redis(redis.url);
-  commands.on('error', () => undefined); // this Redis is killed on purpose
   const replica = async (
     program: 'consumer' | 'producer',
     index: number,
     groups: readonly string[],
   ): Promise<Replica> => {
     // The first of each kind reaches Redis directly, since a proxy hides some faults of real sockets.
-    const between = index === 0 ? undefined : await startBetween(redis.port);
+    const way = index === 0 ? undefined : await servers.openWay();
     return new Replica({
       program,
       directory,
-      between,
+      way,
       name: `${program}-${index + 1}`,
       seed: seed + 1_000 * index,
-      redisUrl: redis.url,
+      connection: servers.connection,
       prefix: PREFIX,
       leaseMs: LEASE_MS,
       groups,
@@ -99,8 +106,10 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
   const random = randomNumbers(seed);
   const journal = join(directory, 'run.journal');
   const world: ChaosWorld = {
-    redis,
-    commands,
+    servers,
+    get commands() {
+      return servers.commands;
+    },
     consumers,
     producers,
     random,
@@ -111,8 +120,8 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     forged: 0,
     garbage: 0,
   };
-  const others = new KeysOfOthers(commands);
-  const admin = new RedisQueueAdmin({ connection: redis.url, prefix: PREFIX });
+  const others = new KeysOfOthers(servers);
+  const admin = new RedisQueueAdmin({ connection: servers.connection, prefix: PREFIX });
   try {
     await others.put();
     const isLate = (one: Replica): boolean => one.serves(LATE_GROUP);
@@ -123,9 +132,10 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     const { strikes, recoveries, isWedged } = await strikeFor(minutes * 60_000, world, counts);
     await pause(LAST_WORDS_MS);
     await Promise.all(producers.map((producer) => producer.finish()));
-    const taken = (await comesToRest(commands)) ? await placesTaken(world) : [];
-    const isAtRest = await comesToRest(commands);
+    const taken = (await comesToRest(servers)) ? await placesTaken(world) : [];
+    const isAtRest = await comesToRest(servers);
     await counts.look();
+    const { commands } = servers; // nothing breaks any more
     const dump = await dumpQueue(commands, PREFIX, WORK);
     const history = await historyIds(commands, PREFIX, PLACED);
     const deaf = await whoStaysDeaf(history.at(-1), consumers);
@@ -142,7 +152,7 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
       taken,
       touched: await others.touched(),
       miscounted: counts.wrong,
-      littered: await litteredQueues(commands, redis.url),
+      littered: await litteredQueues(servers),
       clockSteps: world.clockSteps,
       strikes,
       lives: all.flatMap(({ lives }) => lives),
@@ -157,20 +167,13 @@ export async function runChaos({ minutes, seed, directory }: ChaosOptions): Prom
     await Promise.allSettled(
       all.map(async (one) => {
         await one.kill();
-        await one.between?.network.close();
-        await one.between?.proxy.close();
+        await one.closeWay();
       }),
     );
     await admin.close();
-    commands.disconnect();
-    await redis.stop();
+    await servers.stop();
     clock?.close();
   }
-}
-
-async function startBetween(redisPort: number): Promise<Between> {
-  const proxy = await Proxy.start(redisPort);
-  return { proxy, network: await SlowNetwork.start(proxy.port) };
 }
 
 interface Strikes {
@@ -186,7 +189,7 @@ async function strikeFor(ms: number, world: ChaosWorld, counts: LaneCounts): Pro
   const end = performance.now() + ms;
   while (performance.now() < end) {
     await pause(500 + world.random() * 3_000);
-    const { name: fault, strike } = chooseFault(world.random);
+    const { name: fault, strike } = chooseFault(world);
     const fromMs = machineMs();
     const target = await strike(world);
     strikes.push({ fault, target, fromMs, untilMs: machineMs() });
@@ -211,10 +214,10 @@ async function recovery(tail: JournalTail): Promise<number | undefined> {
   return Math.round(performance.now() - since);
 }
 
-async function comesToRest(commands: Redis): Promise<boolean> {
+async function comesToRest(servers: ChaosServers): Promise<boolean> {
   const since = performance.now();
   while (performance.now() - since < REST_WITHIN_MS) {
-    if (await atRest(commands)) return true;
+    if (await atRest(servers.commands)) return true;
     await pause(200);
   }
   return false;

@@ -1,6 +1,8 @@
+import type { Connection } from './servers/servers.js';
+
 /** What every process of a run needs to know. It gets this as JSON in its first argument. */
 export interface ChaosSettings {
-  readonly redisUrl: string;
+  readonly connection: Connection;
   readonly prefix: string;
   /** The process's own journal. */
   readonly journal: string;

@@ -40,15 +40,15 @@ const isBlmoveOfWork: Match = (words, connection) =>
 
 const replicas = new Map<string, Replica>();
 
-function consumer(name: string, redisUrl: string): Replica {
-  const settings = { redisUrl, prefix: rig.prefix, seed: 0, name, leaseMs: LEASE_MS, groups: [] };
+function consumer(name: string, connection: string): Replica {
+  const settings = { connection, prefix: rig.prefix, seed: 0, name, leaseMs: LEASE_MS, groups: [] };
   const replica = new Replica({ ...settings, program: 'consumer', directory });
   replicas.set(name, replica);
   return replica;
 }
 
-async function startConsumer(name: string, redisUrl: string): Promise<Replica> {
-  const started = consumer(name, redisUrl);
+async function startConsumer(name: string, connection: string): Promise<Replica> {
+  const started = consumer(name, connection);
   rig.closeLater({ close: () => started.terminate() });
   await started.start();
   return started;

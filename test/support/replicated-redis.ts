@@ -11,7 +11,7 @@ const MESSAGE_ID = /"id":"([\w.-]+)"/;
 /** The commands by which a message gets into a queue or a group. */
 const ADDS = /^(?:rpush|lpush|zadd)$/i;
 
-/** Sentinels notice a primary that does not reply after this time. Longer than a busy machine holds up a process. */
+/** Longer than a busy machine holds up a process. */
 const DOWN_AFTER_MS = 1_500;
 const FAILOVER_TIMEOUT_MS = 1_500;
 /**
@@ -97,6 +97,7 @@ export class ReplicatedRedis {
     readonly servers: readonly ReplicatedServer[],
     private readonly watchers: LocalRedis[],
     failovers: { count: () => number },
+    private readonly how: { readonly downAfterMs: number; readonly isWatched: boolean },
   ) {
     const [first] = servers;
     if (first === undefined) throw new Error('There is no server.');
@@ -108,12 +109,18 @@ export class ReplicatedRedis {
     replicas = 2,
     sentinels = 3,
     hasCables = false,
+    downAfterMs = DOWN_AFTER_MS,
+    isWatched = true,
     ...options
   }: {
     readonly replicas?: number;
     readonly sentinels?: number;
     /** Whether the network of each server can be cut. */
     readonly hasCables?: boolean;
+    /** Sentinels notice a primary that does not reply after this time. Default 1,500. */
+    readonly downAfterMs?: number;
+    /** Whether each server's messages are noted ({@link ReplicatedServer.had}). Default true. */
+    readonly isWatched?: boolean;
     /** For each server, the first primary first. */
     readonly environments?: readonly StartRedisOptions['environment'][];
     readonly settings?: StartRedisOptions['settings'];
@@ -136,11 +143,11 @@ export class ReplicatedRedis {
     const [primary, ...others] = servers;
     for (const replica of others) await replica.follow(primary!); // there is one
     const watchers = await Promise.all(
-      Array.from({ length: sentinels }, () => startSentinel(primary?.door ?? 0)),
+      Array.from({ length: sentinels }, () => startSentinel(primary?.door ?? 0, downAfterMs)),
     );
-    const all = new ReplicatedRedis(servers, watchers, failovers);
+    const all = new ReplicatedRedis(servers, watchers, failovers, { downAfterMs, isWatched });
     await all.untilInSync();
-    await Promise.all(servers.map((server) => server.watch()));
+    if (isWatched) await Promise.all(servers.map((server) => server.watch()));
     return all;
   }
 
@@ -233,7 +240,7 @@ export class ReplicatedRedis {
   async restart(server: ReplicatedServer): Promise<void> {
     await server.redis.restart();
     await eventually(() => server.follow(this.primary));
-    await server.watch();
+    if (this.how.isWatched) await server.watch();
   }
 
   /** Kills a Sentinel. Another one takes its place, at another port, and the others forget it. */
@@ -251,7 +258,9 @@ export class ReplicatedRedis {
   /** Resolves when they and the others know one another, and none that are gone. */
   async addSentinels(...ports: readonly (number | undefined)[]): Promise<void> {
     const { door } = this.primary;
-    this.watchers.push(...(await Promise.all(ports.map((port) => startSentinel(door, port)))));
+    const { downAfterMs } = this.how;
+    const started = ports.map((port) => startSentinel(door, downAfterMs, port));
+    this.watchers.push(...(await Promise.all(started)));
     await this.untilInSync();
     for (const sentinel of this.watchers) await askSentinel(sentinel, 'RESET', SENTINEL_NAME);
     await this.#untilSentinelsAgree();
@@ -293,13 +302,17 @@ export class ReplicatedRedis {
   }
 }
 
-async function startSentinel(primaryPort: number, port?: number): Promise<LocalRedis> {
+async function startSentinel(
+  primaryPort: number,
+  downAfterMs: number,
+  port?: number,
+): Promise<LocalRedis> {
   const sentinel = await startRedis({
     isSentinel: true,
     ...(port === undefined ? {} : { port }),
     settings: {
       [`sentinel monitor ${SENTINEL_NAME}`]: `127.0.0.1 ${primaryPort} 2`,
-      [`sentinel down-after-milliseconds ${SENTINEL_NAME}`]: String(DOWN_AFTER_MS),
+      [`sentinel down-after-milliseconds ${SENTINEL_NAME}`]: String(downAfterMs),
       [`sentinel failover-timeout ${SENTINEL_NAME}`]: String(FAILOVER_TIMEOUT_MS),
       [`sentinel parallel-syncs ${SENTINEL_NAME}`]: '2',
     },
