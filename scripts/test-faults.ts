@@ -2,26 +2,34 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
-const usage = `npm run test:faults -- [--rounds N] [--seed S]
+const usage = `npm run test:faults -- [--redis single|sentinel] [--rounds N] [--seed S]
 
 The faults suite on real servers and processes, with N rounds in each test that has rounds, and random choices by the
 seed S. Without options, it runs as in npm test. If only rounds are given, it chooses a seed, and prints it.
+With '--redis sentinel', clients find Redis by a Sentinel, and it has a replica.
 `;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { rounds: { type: 'string' }, seed: { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      redis: { type: 'string', default: 'single' },
+      rounds: { type: 'string' },
+      seed: { type: 'string' },
+      help: { type: 'boolean' },
+    },
   });
   const rounds = wholeNumber(values.rounds);
   const seed =
     wholeNumber(values.seed) ?? (rounds === undefined ? undefined : Date.now() % 1_000_000_000);
-  if (values.help === true || Number.isNaN(rounds) || Number.isNaN(seed)) {
+  const isKnown = ['single', 'sentinel'].includes(values.redis);
+  if (values.help === true || Number.isNaN(rounds) || Number.isNaN(seed) || !isKnown) {
     process.stdout.write(usage);
     return values.help === true ? 0 : 2;
   }
   if (seed !== undefined) console.log(`seed ${seed}`);
   const environment = {
     ...process.env,
+    TEST_REDIS: values.redis,
     ...(rounds === undefined ? {} : { FAULT_ROUNDS: String(rounds) }),
     ...(seed === undefined ? {} : { FAULT_SEED: String(seed) }),
   };

@@ -17,7 +17,7 @@ const LATE_MS = 200;
 
 test('many waits are ended before their commands were sent, and Node warns of nothing', async () => {
   const listening = jest.spyOn(AbortSignal.prototype, 'addEventListener');
-  const source = connectionSource(rig.redis.url);
+  const source = connectionSource(rig.connection);
   const connections = rig.closeLater(new OpenConnections(source, 'rq-test', () => undefined));
   const commands = connections.open('commands');
   await commands.ready();

@@ -51,7 +51,7 @@ describe('a connection that is closed while Redis is away', () => {
 });
 
 test('a command keeps its arguments until its reply is there, and no longer', async () => {
-  const connection = open(connectionSource(rig.redis.url), 1_000);
+  const connection = open(connectionSource(rig.connection), 1_000);
   await connection.ready(10_000);
   const { client } = connection;
   const command = new Command('echo', ['text']);
@@ -71,7 +71,7 @@ describe('an idle connection', () => {
       const ended = new Set<unknown>(clear.mock.calls.map(([timer]) => timer));
       return set.mock.results.filter(({ value }) => !ended.has(value)).length;
     };
-    const connection = open(connectionSource(rig.redis.url), DEADLINE_MS);
+    const connection = open(connectionSource(rig.connection), DEADLINE_MS);
     await connection.ready(10_000);
     await eventually(() => expect(running()).toBe(0));
 
@@ -86,12 +86,12 @@ describe('an idle connection', () => {
 
 describe('the health of a connection', () => {
   test('shows no failure before the connection was used', () => {
-    const connection = open(connectionSource(rig.redis.url), 1_000);
+    const connection = open(connectionSource(rig.connection), 1_000);
     expect(connection.health).toEqual({ failure: undefined, sinceRoundTripMs: undefined });
   });
 
   test('shows a failure once an answer is overdue', async () => {
-    const connection = open(connectionSource(rig.redis.url), 200);
+    const connection = open(connectionSource(rig.connection), 200);
     await connection.ready(10_000);
     expect(connection.health).toMatchObject({
       failure: undefined,
@@ -116,7 +116,7 @@ describe('the health of a connection', () => {
   });
 
   test('counts a refusal as an answer', async () => {
-    const connection = open(connectionSource(rig.redis.url), 10_000);
+    const connection = open(connectionSource(rig.connection), 10_000);
     await connection.ready(10_000);
     const before = await eventually(() => {
       const { sinceRoundTripMs } = connection.health;

@@ -37,7 +37,7 @@ test('messages keep their order if they are pushed while the connection for a la
 });
 
 test('a large message that gets no connection fails with the other large ones, and no small one fails', async () => {
-  const broker = world.openUnconnected(rig.redis.url, CONNECT_TIMEOUT_MS);
+  const broker = world.openUnconnected(rig.connection, CONNECT_TIMEOUT_MS);
   await broker.connect();
   const clientsMay = (most: number | string): Promise<unknown> =>
     rig.commands.config('SET', 'maxclients', most);

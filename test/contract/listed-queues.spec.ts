@@ -13,7 +13,7 @@ afterEach(() => {
 
 test('a queue that was forgotten is listed again with a message ten minutes later', async () => {
   const timers = jest.spyOn(globalThis, 'setTimeout');
-  const source = connectionSource(rig.redis.url);
+  const source = connectionSource(rig.connection);
   const connections = rig.closeLater(new OpenConnections(source, 'rq-test', () => undefined));
   const queues = `${rig.prefix}:queues`;
   const unserved = jest.fn();

@@ -55,14 +55,14 @@ export class RedisWorld implements BrokerWorld {
     private readonly blockingConnections = Infinity,
   ) {}
 
-  async open(connection: ConnectionOption = this.rig.redis.url): Promise<Broker> {
+  async open(connection: ConnectionOption = this.rig.connection): Promise<Broker> {
     const broker = this.openUnconnected(connection);
     await broker.connect();
     return broker;
   }
 
   openUnconnected(
-    connection: ConnectionOption = this.rig.redis.url,
+    connection: ConnectionOption = this.rig.connection,
     connectTimeoutMs = 5_000,
     events: Partial<BrokerEvents> = {},
   ): Broker {
@@ -107,8 +107,8 @@ export class RedisWorld implements BrokerWorld {
     return { broker, interruptions, cut, restore: () => proxy.refuse(false) };
   }
 
-  openAdmin(url = this.rig.redis.url): AdminBroker {
-    const connection = connectionSource(url);
+  openAdmin(place: ConnectionOption = this.rig.connection): AdminBroker {
+    const connection = connectionSource(place);
     const { prefix } = this.rig;
     return this.rig.closeLater(openAdmin({ connection, prefix, connectTimeoutMs: 5_000 }));
   }

@@ -35,7 +35,7 @@ let connections: OpenConnections;
 let pool: WaitPool;
 
 beforeEach(() => {
-  const source = connectionSource(rig.redis.url);
+  const source = connectionSource(rig.connection);
   connections = rig.closeLater(new OpenConnections(source, 'rq-test', () => undefined));
   pool = new WaitPool(connections, MOST);
 });

@@ -68,7 +68,7 @@ describe('SIGKILL of an emitter of durable events', () => {
   test(`leaves each confirmed one in every group exactly once, and no other in only some of them (seed ${SEED})`, async () => {
     const random = randomNumbers(SEED);
     const admin = rig.closeLater(
-      new RedisQueueAdmin({ connection: rig.redis.url, prefix: rig.prefix }),
+      new RedisQueueAdmin({ connection: rig.connection, prefix: rig.prefix }),
     );
     await admin.declare(PATTERN, { groups: GROUPS });
     for (let round = 0; round < rounds(3); round += 1) {
@@ -91,7 +91,7 @@ describe('SIGKILL of an emitter of durable events', () => {
 
   test('while a group begins leaves the group everything that was emitted since', async () => {
     const admin = rig.closeLater(
-      new RedisQueueAdmin({ connection: rig.redis.url, prefix: rig.prefix }),
+      new RedisQueueAdmin({ connection: rig.connection, prefix: rig.prefix }),
     );
     await admin.declare(PATTERN, { groups: ['billing'] });
     const emitter = await startEmitter('e');
@@ -117,7 +117,7 @@ describe('SIGKILL of all replicas of a group', () => {
   test('while events are emitted delays them, and loses none', async () => {
     rig.mayRemain(/}:fenced$/);
     const client = rig.closeLater(
-      new RedisQueueClient({ connection: rig.redis.url, prefix: rig.prefix }),
+      new RedisQueueClient({ connection: rig.connection, prefix: rig.prefix }),
     );
     let emitted = 0;
     const emit = (many: number): Promise<unknown> =>

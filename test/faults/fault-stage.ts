@@ -46,7 +46,7 @@ export class FaultStage {
   /** @param connection for the client; without one it connects directly to the rig's Redis */
   static async open(
     rig: RedisRig,
-    connection: ConnectionOption = rig.redis.url,
+    connection: ConnectionOption = rig.connection,
     options: Pick<
       RedisQueueClientOptions,
       'parkAboveBytes' | 'compressAboveBytes' | 'requestTimeoutMs' | 'waitForReplicas'
@@ -60,7 +60,7 @@ export class FaultStage {
 
   async startConsumer(
     options: ConsumerSettings['options'] = {},
-    url: ConsumerSettings['url'] = this.rig.redis.url,
+    url: ConsumerSettings['url'] = this.rig.connection,
     more: Pick<
       ConsumerSettings,
       | 'hears'

@@ -30,7 +30,7 @@ test('elements put by hand into processing, delayed and dead are dead-lettered o
   }, 20_000);
 
   const admin = rig.closeLater(
-    new RedisQueueAdmin({ connection: rig.redis.url, prefix: rig.prefix }),
+    new RedisQueueAdmin({ connection: rig.connection, prefix: rig.prefix }),
   );
   const { letters } = await admin.deadLetters(stage.queue);
   expect(letters.filter(({ reason }) => reason === 'undecodable')).toHaveLength(GARBAGE.length * 2);

@@ -37,7 +37,7 @@ beforeEach(async () => {
   rig.closeLater({ close: () => setMaxMemory(0) });
   client = rig.closeLater(
     new RedisQueueClient({
-      connection: rig.redis.url,
+      connection: rig.connection,
       prefix: rig.prefix,
       parkAboveBytes: 1_000,
       compressAboveBytes: false,
@@ -109,7 +109,7 @@ describe('a Redis that is full (noeviction)', () => {
     rig.closeLater({ close: () => rm(directory, { recursive: true, force: true }) });
     const journal = join(directory, 'journal');
     const settings: GroupReplicaSettings = {
-      url: rig.redis.url,
+      url: rig.connection,
       prefix: rig.prefix,
       pattern: DURABLE,
       group: 'late',

@@ -36,7 +36,7 @@ beforeEach(async () => {
   rig.closeLater({ close: () => rm(directory, { recursive: true, force: true }) });
   client = rig.closeLater(
     new RedisQueueClient({
-      connection: rig.redis.url,
+      connection: rig.connection,
       prefix: rig.prefix,
       connectTimeoutMs: 30_000,
       declare: { [PATTERN]: { history: { maxLength: 100_000 } } },

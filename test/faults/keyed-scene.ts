@@ -73,7 +73,7 @@ export class KeyedScene {
   /** Starts one more process. @param url where it finds Redis, if not directly */
   async start(
     more: More = {},
-    url: ConsumerSettings['url'] = this.rig.redis.url,
+    url: ConsumerSettings['url'] = this.rig.connection,
   ): Promise<ConsumerProcess> {
     const terms = { limit: { running: RUNNING }, maxLength: MAX_LENGTH };
     const started = await this.stage.startConsumer(this.options, url, { ...terms, ...more });

@@ -51,7 +51,7 @@ beforeEach(async () => {
 
 async function startReplica(
   more: Pick<GroupReplicaSettings, 'dies' | 'maxCrashes'> = {},
-  url = rig.redis.url,
+  url = rig.connection,
 ): Promise<TestProcess> {
   const settings: GroupReplicaSettings = {
     url,
@@ -189,7 +189,7 @@ test('an event that kills who reads its key holds up the group only until it has
   await client.emit(PATTERN, { id: 'p-1' }, { id: 'p-1' });
   await emit(20);
   const admin = rig.closeLater(
-    new RedisQueueAdmin({ connection: rig.redis.url, prefix: rig.prefix }),
+    new RedisQueueAdmin({ connection: rig.connection, prefix: rig.prefix }),
   );
   await eventually(async () => {
     const alive = replicas.filter(({ hasEnded }) => !hasEnded);

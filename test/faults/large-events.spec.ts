@@ -136,7 +136,7 @@ describe('a large event', () => {
 
   test('uses the connection for bodies; if it gets none, it fails without the small ones', async () => {
     await broker.declare({ pattern: PATTERN, groups: ['billing'] });
-    const sender = world.openUnconnected(rig.redis.url, 1_000);
+    const sender = world.openUnconnected(rig.connection, 1_000);
     await sender.connect();
     const clientsMay = (most: number | string): Promise<unknown> =>
       rig.commands.config('SET', 'maxclients', most);

@@ -48,7 +48,7 @@ describe('handlers that compute one after the other for longer than the lease', 
 
 describe('a consumer that gets a parked body late', () => {
   test('does not begin with it if its lease was lost meanwhile, even before it learns of that', async () => {
-    const stage = await FaultStage.open(rig, rig.redis.url, {
+    const stage = await FaultStage.open(rig, rig.connection, {
       parkAboveBytes: 1_000,
       compressAboveBytes: false,
     });

@@ -59,7 +59,7 @@ interface Place {
 
 async function placeOf(event: string, proxy?: Proxy): Promise<Place> {
   const queue = `@${GROUP}/${event}`;
-  const url = proxy?.url ?? rig.redis.url;
+  const url = proxy?.url ?? rig.connection;
   const broker = await world.open(url);
   const admin = world.openAdmin(url);
   await broker.declare({ pattern: event, groups: [GROUP] });

@@ -20,7 +20,7 @@ const PARKING = { parkAboveBytes: 1_000, compressAboveBytes: false } as const;
 
 const CONSUMER = { concurrency: 5, retry: { attempts: 3, delayMs: 20 } } as const;
 
-const open = (): Promise<FaultStage> => FaultStage.open(rig, rig.redis.url, PARKING);
+const open = (): Promise<FaultStage> => FaultStage.open(rig, rig.connection, PARKING);
 
 function parked(id: string, more: Partial<TestMessage> = {}): TestMessage {
   return { id, filler: FILLER, ...more };

@@ -47,7 +47,7 @@ async function listen(maxLength: number): Promise<TestProcess> {
 
 async function startEmitter(): Promise<TestProcess> {
   const settings: EmitterSettings = {
-    url: rig.redis.url,
+    url: rig.connection,
     prefix: rig.prefix,
     pattern: PATTERN,
     journal: journalOf('emitter'),

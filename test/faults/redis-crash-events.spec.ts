@@ -33,7 +33,7 @@ const sent: JournalEntry[] = [];
 function openClient(): RedisQueueClient {
   return rig.closeLater(
     new RedisQueueClient({
-      connection: rig.redis.url,
+      connection: rig.connection,
       prefix: rig.prefix,
       parkAboveBytes: 1_000,
       compressAboveBytes: false,

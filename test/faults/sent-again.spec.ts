@@ -122,7 +122,7 @@ describe('a message with an id and deduplicateMs whose outcome is unknown', () =
   });
 
   test('is held once even if Redis is killed and started again', async () => {
-    const direct = await connected({ connection: rig.redis.url });
+    const direct = await connected({ connection: rig.connection });
     const sent: { readonly id: string; readonly ends: Promise<PromiseSettledResult<unknown>[]> }[] =
       [];
     let isDown = false;

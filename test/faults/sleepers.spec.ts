@@ -25,7 +25,7 @@ describe('processes with more queues than connections that block', () => {
       rig.mayRemain(/}:fenced$/);
       const told: Told[] = [];
       const settings = {
-        url: rig.redis.url,
+        url: rig.connection,
         prefix: rig.prefix,
         queues: QUEUES,
         leaseMs: LEASE_MS,

@@ -15,7 +15,7 @@ const BYTES = 8 * 1_048_576;
 const BYTES_PER_SECOND = 2 * 1_048_576;
 
 test('a parked body that takes several leases to read loses no lease, and nothing waits behind it', async () => {
-  const stage = await FaultStage.open(rig, rig.redis.url, { compressAboveBytes: false });
+  const stage = await FaultStage.open(rig, rig.connection, { compressAboveBytes: false });
   const network = rig.closeLater(await SlowNetwork.start(rig.redis.port));
   const consumer = await stage.startConsumer({ concurrency: 4 }, network.url);
   await stage.send({ id: 'first' });
@@ -50,7 +50,7 @@ describe('large data that take long on their way', () => {
   /** A server and a client, one of them behind a slow network. Both have already done once what they will do. */
   async function open(slow: 'server' | 'client'): Promise<Stage> {
     const network = rig.closeLater(await SlowNetwork.start(rig.redis.port));
-    const urls = { server: rig.redis.url, client: rig.redis.url, [slow]: network.url };
+    const urls = { server: rig.connection, client: rig.connection, [slow]: network.url };
     const heard: unknown[] = [];
     const stream = (): Observable<string> => concat(of('first', LARGE), of('last').pipe(delay(1)));
     const controllers = [

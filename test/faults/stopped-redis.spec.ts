@@ -43,7 +43,7 @@ describe('SIGSTOP of Redis', () => {
     ]);
     const asking = rig.closeLater(
       new RedisQueueClient({
-        connection: rig.redis.url,
+        connection: rig.connection,
         prefix: rig.prefix,
         requestTimeoutMs: REQUEST_TIMEOUT_MS,
         connectTimeoutMs: REQUEST_TIMEOUT_MS / 2,

@@ -1,10 +1,11 @@
+import type { RedisOptions } from 'ioredis';
 import { RedisQueueClient, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
 import { JournalWriter } from '../support/journal.js';
 
 /** Emits numbered events as fast as it can, and notes each before and after, until it is killed. */
 export interface EmitterSettings {
-  readonly url: string;
+  readonly url: string | RedisOptions;
   readonly prefix: string;
   readonly pattern: string;
   readonly journal: string;

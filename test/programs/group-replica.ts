@@ -4,12 +4,13 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { MicroserviceOptions } from '@nestjs/microservices';
+import type { RedisOptions } from 'ioredis';
 import { RedisQueueContext, RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { JournalWriter } from '../support/journal.js';
 
 /** One replica of a group. It notes the events that it handles. */
 export interface GroupReplicaSettings {
-  readonly url: string;
+  readonly url: string | RedisOptions;
   readonly prefix: string;
   readonly pattern: string;
   readonly group: string;

@@ -3,12 +3,13 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import type { MicroserviceOptions } from '@nestjs/microservices';
+import type { RedisOptions } from 'ioredis';
 import { RedisQueueServer } from 'nestjs-redis-queue-transport';
 import { JournalWriter } from '../support/journal.js';
 
 /** A recovering live listener. It notes what it hears, and how many events it missed for good. */
 export interface LiveListenerSettings {
-  readonly url: string;
+  readonly url: string | RedisOptions;
   readonly prefix: string;
   readonly pattern: string;
   readonly journal: string;

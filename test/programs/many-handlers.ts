@@ -1,10 +1,11 @@
+import type { RedisOptions } from 'ioredis';
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { RedisQueueServer } from 'nestjs-redis-queue-transport';
 
 /** A server that starts when it is told to. It sends how its start ended. */
 const settings = JSON.parse(process.argv[2] ?? '') as {
-  readonly url: string;
+  readonly url: string | RedisOptions;
   readonly prefix: string;
   readonly handlers: number;
 };

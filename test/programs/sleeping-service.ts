@@ -1,9 +1,10 @@
+import type { RedisOptions } from 'ioredis';
 import { Logger } from '@nestjs/common';
 import { RedisQueueServer } from 'nestjs-redis-queue-transport';
 
 /** A server with more queues than connections that block. It prints what its handlers get. */
 const settings = JSON.parse(process.argv[2] ?? '') as {
-  readonly url: string;
+  readonly url: string | RedisOptions;
   readonly prefix: string;
   readonly queues: readonly string[];
   readonly leaseMs: number;

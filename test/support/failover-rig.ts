@@ -29,7 +29,7 @@ export class FailoverRig extends NestRig {
   }
 
   /** How a client finds the primary: by the Sentinels. */
-  get connection(): RedisOptions {
+  override get connection(): RedisOptions {
     return this.servers.connection;
   }
 

@@ -39,11 +39,11 @@ export class NestRig extends RedisRig {
   }
 
   serverOptions(options: RedisQueueServerOptions = {}): RedisQueueServerOptions {
-    return { connection: this.redis.url, prefix: this.prefix, ...options };
+    return { connection: this.connection, prefix: this.prefix, ...options };
   }
 
   clientOptions(options: RedisQueueClientOptions = {}): RedisQueueClientOptions {
-    return { connection: this.redis.url, prefix: this.prefix, ...options };
+    return { connection: this.connection, prefix: this.prefix, ...options };
   }
 
   strategy(options: RedisQueueServerOptions = {}): RedisQueueServer {

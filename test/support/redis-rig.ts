@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
 import { startRedis } from 'local-redis';
 import type { LocalRedis, StartRedisOptions } from 'local-redis';
 import { activeResources, expectNoMoreTimers, expectNothingMoreOpen } from './active-resources.js';
 import type { ActiveResources } from './active-resources.js';
 import { eventually } from './eventually.js';
+import { ReplicatedRedis } from './replicated-redis.js';
 
 interface Closable {
   close(): unknown;
@@ -14,12 +16,17 @@ interface Closable {
 const DATA =
   /:(queues|groups)$|}:(waiting|unkeyed|suspects|delayed|dead|counts|ids|handled|paused|rate|slowed|terms|emitted|history|history:count|levels|levels:.|lanes|lanes:.*|resting|resting:.*)$/;
 
+/** How the specs of a run find Redis: `npm run test:faults -- --redis sentinel` sets it. */
+const HAS_SENTINELS = process.env['TEST_REDIS'] === 'sentinel';
+
 /**
  * A Redis for a spec file and a prefix for each test. After each test it closes what the test opened, and fails the
  * test if keys, connections, sockets or processes remain.
  */
 export class RedisRig {
   #redis: LocalRedis | undefined;
+  /** Undefined if the Redis stands alone. */
+  #servers: ReplicatedRedis | undefined;
   #commands: Redis | undefined;
   #tests = 0;
   #prefix = '';
@@ -34,6 +41,11 @@ export class RedisRig {
   get redis(): LocalRedis {
     if (this.#redis === undefined) throw new Error('The Redis of this file has not been started.');
     return this.#redis;
+  }
+
+  /** How a client finds this Redis. Specs that put something in between, or other users, go to its URL directly. */
+  get connection(): string | RedisOptions {
+    return this.#servers?.connection ?? this.redis.url;
   }
 
   /** A connection of the test itself, to look and to push. */
@@ -52,14 +64,26 @@ export class RedisRig {
   }
 
   protected async launch(): Promise<void> {
-    this.#redis = await startRedis(this.options);
+    const { settings, environment, ...others } = this.options;
+    if (HAS_SENTINELS && Object.keys(others).length === 0) {
+      this.#servers = await ReplicatedRedis.start({
+        replicas: 1,
+        sentinels: 1,
+        settings,
+        environments: [environment],
+        // What a spec does to its Redis is no reason for a failover: there are other specs for these.
+        downAfterMs: 600_000,
+        isWatched: false,
+      });
+      this.#redis = this.#servers.primary.redis;
+    } else this.#redis = await startRedis(this.options);
     this.#commands = new Redis(this.#redis.url);
     this.#commands.on('error', () => undefined); // a test may stop this Redis
   }
 
   async stop(): Promise<void> {
     this.#commands?.disconnect();
-    await this.#redis?.stop();
+    await (this.#servers ?? this.#redis)?.stop();
     await expectNoMoreTimers(this.#resourcesAtStart);
   }
 
@@ -121,8 +145,9 @@ export class RedisRig {
   }
 
   /** Whether a connection of this name has to be closed at the end of a test. */
-  protected isOfTest(_name: string): boolean {
-    return true;
+  protected isOfTest(name: string): boolean {
+    // Those of a replica and a Sentinel come and go.
+    return this.#servers === undefined || name.startsWith('rq-');
   }
 }
 
