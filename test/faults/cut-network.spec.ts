@@ -10,6 +10,7 @@ import { failoverRig } from '../support/failover-rig.js';
 import type { Ledger } from '../support/ledger.js';
 import { SENTINEL_NAME } from '../support/replicated-redis.js';
 import { rounds, timeFor } from '../support/seed.js';
+import type { Stopwatch } from '../support/stopwatch.js';
 import { recordOf } from '../support/test-record.js';
 import { noteRound } from './failover-figures.js';
 import { FailoverStage } from './failover-stage.js';
@@ -22,13 +23,12 @@ const MOST_LAG_MS = 1_000;
 const COUNTED_MS = 3_000;
 const RESUMPTION_MS = 2_000;
 const DELAY_MS = 3_500;
+/** How long both sides go on if none of them refuses anything. */
+const CUT_OFF_MS = 1_500;
 
 const rig = failoverRig({
   hasCables: true,
-  settings: {
-    'min-replicas-to-write': '1',
-    'min-replicas-max-lag': String(MOST_LAG_MS / 1_000),
-  },
+  settings: { 'min-replicas-max-lag': String(MOST_LAG_MS / 1_000) },
 });
 
 /** How a call of the producer behind the cut ended. */
@@ -48,6 +48,10 @@ class Insider {
     private readonly ledger: Ledger,
   ) {
     this.#sending = this.#sendOn();
+  }
+
+  get confirmed(): readonly Sent[] {
+    return this.sent.filter(({ code }) => code === 'confirmed');
   }
 
   async stop(): Promise<void> {
@@ -91,51 +95,89 @@ async function wayInside(): Promise<{ connection: RedisOptions; cables: readonly
   return { connection, cables };
 }
 
+/** Whether a primary without replicas refuses writes. */
+async function refuseWithoutReplicas(refuses: boolean): Promise<void> {
+  for (const { commands } of rig.servers.servers)
+    await commands.config('SET', 'min-replicas-to-write', refuses ? '1' : '0');
+}
+
+interface Cut {
+  readonly insider: Insider;
+  readonly cutAt: number;
+  readonly mendedAt: number;
+  readonly resumption: Stopwatch;
+  /** Calls from the old primary's side that were confirmed, and of which nothing is left. */
+  readonly lost: readonly Sent[];
+}
+
+/** Cuts the network around the old primary, lets both sides go on, mends it, and closes the books. */
+async function cutAndMend(whileCut: (insider: Insider) => Promise<unknown>): Promise<Cut> {
+  const old = rig.servers.primary;
+  const stage = await FailoverStage.open(rig);
+  const inside = await wayInside();
+  const outsiders = await Promise.all([stage.startConsumer(), stage.startConsumer()]);
+  await stage.startConsumer(inside.connection);
+  const insider = new Insider(rig.client({ connection: inside.connection }), stage.stage.ledger);
+  rig.closeLater({ close: () => insider.stop() });
+  stage.startSending();
+  await stage.untilBusy();
+
+  const cutAt = performance.now();
+  for (const cable of [...inside.cables, old.cable]) cable?.cut();
+  const promoted = await rig.servers.promoted();
+  const resumption = await stage.untilGoingOn(outsiders);
+  expect(resumption.tookMs).toBeLessThan(resumption.limit(RESUMPTION_MS));
+  await whileCut(insider);
+
+  const mendedAt = performance.now();
+  for (const cable of [...inside.cables, old.cable]) cable?.mend();
+  await eventually(async () => expect((await old.info())['role']).toBe('slave'), 30_000);
+  const before = insider.sent.length;
+  await eventually(
+    () => expect(insider.sent.slice(before).map(({ code }) => code)).toContain('confirmed'),
+    30_000,
+  );
+  await stage.untilGoingOn();
+  await stage.stopSending();
+  await insider.stop();
+  await rig.servers.heal();
+  await stage.untilAtRest();
+
+  const books = stage.closeRound(promoted);
+  noteRound('cut', resumption.tookMs, books);
+  await stage.closeConsumers();
+  const lost = insider.confirmed.filter(({ id }) => books.lostByRedis.includes(id));
+  return { insider, cutAt, mendedAt, resumption, lost };
+}
+
 describe('a network that is cut while the old primary lives on behind it', () => {
   test('loses what it still confirmed, and no more, and all go on when it is mended', async () => {
+    await refuseWithoutReplicas(true);
     for (let round = 0; round < rounds(1); round += 1) {
-      const old = rig.servers.primary;
-      const stage = await FailoverStage.open(rig);
-      const inside = await wayInside();
-      const outsiders = await Promise.all([stage.startConsumer(), stage.startConsumer()]);
-      await stage.startConsumer(inside.connection);
-      const insider = new Insider(
-        rig.client({ connection: inside.connection }),
-        stage.stage.ledger,
+      const { insider, cutAt, mendedAt, resumption, lost } = await cutAndMend((sender) =>
+        eventually(() => expect(sender.sent.at(-1)?.code).toBe('NOREPLICAS')),
       );
-      rig.closeLater({ close: () => insider.stop() });
-      stage.startSending();
-      await stage.untilBusy();
-
-      const cutAt = performance.now();
-      for (const cable of [...inside.cables, old.cable]) cable?.cut();
-      const promoted = await rig.servers.promoted();
-      const resumption = await stage.untilGoingOn(outsiders);
-      expect(resumption.tookMs).toBeLessThan(resumption.limit(RESUMPTION_MS));
-      await eventually(() => expect(insider.sent.at(-1)?.code).toBe('NOREPLICAS'));
       const refusedAt = insider.sent.find(({ code }) => code === 'NOREPLICAS')?.atMs ?? Infinity;
-
-      const mendedAt = performance.now();
-      for (const cable of [...inside.cables, old.cable]) cable?.mend();
-      await eventually(async () => expect((await old.info())['role']).toBe('slave'), 30_000);
-      await eventually(() => expect(insider.sent.at(-1)?.code).toBe('confirmed'), 30_000);
-      await stage.untilGoingOn();
-      await stage.stopSending();
-      await insider.stop();
-      await rig.servers.heal();
-      await stage.untilAtRest();
-
-      const books = stage.closeRound(promoted);
-      noteRound('cut', resumption.tookMs, books);
-      const confirmed = insider.sent.filter(({ code }) => code === 'confirmed');
-      const lost = confirmed.filter(({ id }) => books.lostByRedis.includes(id));
       expect(lost.length).toBeGreaterThan(0);
       // Those that Redis had not sent yet, and those that it took before it noticed.
       expect(lost.filter(({ atMs }) => atMs < cutAt - COUNTED_MS || atMs > refusedAt)).toEqual([]);
       expect(refusedAt - cutAt).toBeLessThan(resumption.limit(MOST_LAG_MS + COUNTED_MS));
-      const between = confirmed.filter(({ atMs }) => atMs > refusedAt && atMs < mendedAt);
+      const between = insider.confirmed.filter(({ atMs }) => atMs > refusedAt && atMs < mendedAt);
       expect(between).toEqual([]);
-      await stage.closeConsumers();
+    }
+  });
+
+  test('without min-replicas-to-write, loses what it confirmed until it was mended, and no more', async () => {
+    await refuseWithoutReplicas(false);
+    for (let round = 0; round < rounds(1); round += 1) {
+      const { insider, cutAt, mendedAt, lost } = await cutAndMend(() => pause(CUT_OFF_MS));
+      const behind = insider.sent.filter(({ atMs }) => atMs > cutAt && atMs < mendedAt);
+      expect(behind.filter(({ code }) => code !== 'confirmed')).toEqual([]);
+      expect(lost.length).toBeGreaterThan(0);
+      // It learns only now that it is the primary no more.
+      expect(
+        lost.filter(({ atMs }) => atMs < cutAt - COUNTED_MS || atMs > mendedAt + COUNTED_MS),
+      ).toEqual([]);
     }
   });
 });

@@ -31,15 +31,15 @@ export const SLACK_MS = 1_000;
 export class FaultStage {
   readonly queue = 'work';
   readonly ledger = new Ledger(() => this.entries());
-  readonly client: RedisQueueClient;
+  #client: RedisQueueClient;
   readonly processes: ConsumerProcess[] = [];
 
   private constructor(
     private readonly rig: RedisRig,
     private readonly journal: string,
-    options: RedisQueueClientOptions,
+    private readonly options: RedisQueueClientOptions,
   ) {
-    this.client = rig.closeLater(new RedisQueueClient({ ...options, prefix: rig.prefix }));
+    this.#client = this.#openClient();
     this.rig.mayRemain(/}:fenced$/);
   }
 
@@ -56,6 +56,21 @@ export class FaultStage {
     const directory = await mkdtemp(join(tmpdir(), 'faults-'));
     rig.closeLater({ close: () => rm(directory, { recursive: true, force: true }) });
     return new FaultStage(rig, join(directory, 'journal'), { ...options, connection });
+  }
+
+  #openClient(): RedisQueueClient {
+    return this.rig.closeLater(new RedisQueueClient({ ...this.options, prefix: this.rig.prefix }));
+  }
+
+  get client(): RedisQueueClient {
+    return this.#client;
+  }
+
+  /** As when the sender is deployed anew: what is sent from now on goes through another client, and the old one ends. */
+  async replaceClient(): Promise<void> {
+    const old = this.#client;
+    this.#client = this.#openClient();
+    await old.close();
   }
 
   async startConsumer(

@@ -41,6 +41,8 @@ test('restarting every service, Sentinel and Redis, one after the other, loses n
     await startConsumer();
     await stage.untilGoingOn();
   }
+  await stage.stage.replaceClient();
+  await stage.untilGoingOn();
   for (const sentinel of [...rig.servers.sentinels]) {
     await rig.servers.killSentinel(sentinel);
     await rig.servers.addSentinels(sentinel.port);
