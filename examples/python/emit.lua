@@ -35,11 +35,12 @@ end
 local function is_bound(value) return type(value) == 'number' and value > 0 and value % 1 == 0 end
 
 -- Counts what waits, and whether that is as much as may. Reads every key that a copy needs.
-local function queue_of(name)
-  local base = prefix .. ':{' .. name .. '}:'
+local function queue_of(name, group, subscribed)
+  local place = '{' .. subscribed .. '}@' .. group
+  local base = prefix .. ':' .. place .. ':'
   local queue = { name = name, waiting = base .. 'waiting', lanes = base .. 'lanes', counts = base .. 'counts' }
   queue.resting = base .. 'resting'
-  queue.unkeyed, queue.wake = base .. 'unkeyed', channel_prefix .. ':{' .. name .. '}:wake'
+  queue.unkeyed, queue.wake = base .. 'unkeyed', channel_prefix .. ':' .. place .. ':wake'
   local function term(field) return redis.call('HGET', base .. 'terms', field) or '' end
   local in_lanes = tonumber(redis.call('HGET', queue.lanes, ':waiting') or 0) or 0
   queue.length = redis.call('LLEN', queue.waiting) + redis.call('LLEN', queue.unkeyed) + in_lanes
@@ -85,7 +86,7 @@ for i = 1, #fields, 2 do
   local listened = string.match(fields[i], '^listeners:(.+)$')
   local kept = string.match(fields[i], '^history:(.+)$')
   if group and is_meant_by(subscribed) then
-    local queue = queue_of(fields[i])
+    local queue = queue_of(fields[i], group, subscribed)
     if queue.is_dropping then
       dropped[#dropped + 1] = queue
     else

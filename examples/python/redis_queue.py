@@ -70,7 +70,10 @@ class Keys:
     """The keys of one queue."""
 
     def __init__(self, queue):
-        base = f"{PREFIX}:{{{queue}}}"
+        # A group's queue is beside others of its pattern: {order.placed}@billing.
+        of_group = re.fullmatch(r"@([\w.-]+)/(.+)", queue, re.ASCII | re.DOTALL)
+        place = f"{{{of_group[2]}}}@{of_group[1]}" if of_group else f"{{{queue}}}"
+        base = f"{PREFIX}:{place}"
         self.waiting = f"{base}:waiting"
         self.suspects = f"{base}:suspects"
         self.roles = f"{base}:roles"
@@ -86,7 +89,7 @@ class Keys:
         self.lanes = f"{base}:lanes"
         self.resting = f"{base}:resting"
         self.terms = f"{base}:terms"
-        self.wake = f"{CHANNELS}:{{{queue}}}:wake"
+        self.wake = f"{CHANNELS}:{place}:wake"
         self.processing = lambda consumer: f"{base}:processing:{consumer}"
 
 

@@ -89,7 +89,7 @@ test('queues that can be read are listed beside one that cannot, and so are grou
   const client = rig.client({ declare: { 'user.created': { groups: ['mail', 'sms'] } } });
   await client.enqueue('good', 1);
   await client.emit('user.created', 1);
-  const [bad, key] = ['@mail/user.created', `${rig.prefix}:{@mail/user.created}:dead`];
+  const [bad, key] = ['@mail/user.created', `${rig.prefix}:{user.created}@mail:dead`];
   await rig.commands.set(key, 'of another program');
   const told = `Queue "${bad}": `;
 

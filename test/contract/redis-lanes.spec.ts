@@ -6,11 +6,13 @@ import { ids, keyed, prioritised } from './elements.js';
 import { lanesContract } from './lanes.contract.js';
 import { RedisWorld } from './redis-world.js';
 import { LEASE_TERMS, withLease } from './with-lease.js';
+import { placeOfQueue } from '../support/place-of-queue.js';
 
 const rig = redisRig();
 const world = new RedisWorld(rig);
 const key = (name: string): string => `${rig.prefix}:{work}:${name}`;
-const lane = (queue: string, key: string): string => `${rig.prefix}:{${queue}}:lanes:${key}`;
+const lane = (queue: string, key: string): string =>
+  `${rig.prefix}:${placeOfQueue(queue)}:lanes:${key}`;
 
 describe('lanes on Redis', () => {
   lanesContract(world);

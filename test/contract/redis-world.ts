@@ -285,7 +285,7 @@ export class RedisWorld implements BrokerWorld {
   }
 
   expectParked(): void {
-    this.rig.mayRemain(/}:parked$/);
+    this.rig.mayRemain(/}[^:]*:parked$/);
   }
 
   expectReplies(): void {
@@ -293,7 +293,7 @@ export class RedisWorld implements BrokerWorld {
   }
 
   expectFenced(): void {
-    this.rig.mayRemain(/}:fenced$/);
+    this.rig.mayRemain(/}[^:]*:fenced$/);
   }
 
   key(queue: string, what: string): string {

@@ -344,7 +344,7 @@ export class EveryWay {
 
     await admin.declare('happened.*', { groups: ['other'] });
     // As if its servers read keys from data.
-    await this.operator.hset('rq:{@other/happened.*}:terms', 'keyed', '1');
+    await this.operator.hset('rq:{happened.*}@other:terms', 'keyed', '1');
     expect(await admin.replay('happened.*', 'other')).toBe(2);
     for (const id of ['b1', 'b2'])
       await firstValueFrom(client.emit('happened.again', record(id, LARGE_TEXT).key('b').build()));

@@ -88,11 +88,11 @@ export const isEndOfConsumer: Match = (words) =>
 
 /** The command that writes a parked body. */
 export const isBodyRead: Match = ([name, key]) =>
-  name === 'hget' && key?.endsWith('}:parked') === true;
+  name === 'hget' && key?.endsWith(':parked') === true;
 
 /** The command that reads a part of a history, for a group that is filled from it. */
 export const isFilling: Match = (words) =>
-  isScript(words) && hasKey(words, /}:history$/) && hasKey(words, /}:cursor$/);
+  isScript(words) && hasKey(words, /}:history$/) && hasKey(words, /}[^:]*:cursor$/);
 
 /** The commands for events, live or durable. */
 export const isEmit: Match = (words) =>

@@ -40,7 +40,7 @@ export class FaultStage {
     private readonly options: RedisQueueClientOptions,
   ) {
     this.#client = this.#openClient();
-    this.rig.mayRemain(/}:fenced$/);
+    this.rig.mayRemain(/}[^:]*:fenced$/);
   }
 
   /** @param connection for the client; without one it connects directly to the rig's Redis */

@@ -33,7 +33,7 @@ let client: RedisQueueClient;
 
 beforeEach(async () => {
   Logger.overrideLogger(false);
-  rig.mayRemain(/}:(parked|fenced)$/);
+  rig.mayRemain(/}[^:]*:(parked|fenced)$/);
   rig.closeLater({ close: () => setMaxMemory(0) });
   client = rig.closeLater(
     new RedisQueueClient({

@@ -18,7 +18,7 @@ test.each([
 ])(
   `an element of ${GIANT_MIB} MiB %s is dead-lettered for its length, and others are handled`,
   async (_, place, isWaiting) => {
-    rig.mayRemain(/}:parked$/);
+    rig.mayRemain(/}[^:]*:parked$/);
     const handled: unknown[] = [];
     const serve = (): Promise<unknown> =>
       rig.serve({ controllers: [controllerOf('work', (data) => void handled.push(data))] });

@@ -28,7 +28,7 @@ let client: RedisQueueClient;
 
 beforeEach(async () => {
   Logger.overrideLogger(false);
-  rig.mayRemain(/}:parked$/);
+  rig.mayRemain(/}[^:]*:parked$/);
   proxy = rig.closeLater(await Proxy.start(rig.redis.port));
   client = rig.closeLater(
     new RedisQueueClient({

@@ -29,7 +29,7 @@ let client: RedisQueueClient;
 
 beforeEach(async () => {
   Logger.overrideLogger(false);
-  rig.mayRemain(/}:parked$/);
+  rig.mayRemain(/}[^:]*:parked$/);
   proxy = rig.closeLater(await Proxy.start(rig.redis.port));
   client = await connected();
 });

@@ -22,7 +22,7 @@ describe('processes with more queues than connections that block', () => {
   test.each(['SIGKILL', 'SIGSTOP'] as const)(
     'take a message that comes after all watchers of its queue got a %s',
     async (signal) => {
-      rig.mayRemain(/}:fenced$/);
+      rig.mayRemain(/}[^:]*:fenced$/);
       const told: Told[] = [];
       const settings = {
         url: rig.connection,
@@ -62,7 +62,7 @@ describe('processes with more queues than connections that block', () => {
         expect(await rig.commands.zcard(key(asleep, 'consumers'))).toBe(1);
         expect(await sleepers(asleep)).toHaveLength(1);
       }, 10 * LEASE_MS);
-      rig.mayRemain(/}:(consumers|roles|sleepers)$/);
+      rig.mayRemain(/}[^:]*:(consumers|roles|sleepers)$/);
     },
   );
 });

@@ -33,7 +33,7 @@ export class NestRig extends RedisRig {
   override async beginTest(): Promise<void> {
     await super.beginTest();
     // A consumer that is closed while its connection opens is rightly fenced for a while.
-    this.mayRemain(/}:fenced$/);
+    this.mayRemain(/}[^:]*:fenced$/);
     this.logs.clear();
     Logger.overrideLogger(this.logs);
   }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { placeOfQueue } from './place-of-queue.js';
 
 /** The field of the hash `lanes` that is no key: how many messages are in lanes. Programs that run from `dist` read this file. */
 const IN_LANES = ':waiting';
@@ -38,7 +39,7 @@ export interface QueueDump {
 
 /** The key of one queue, as redis-cli shows it. */
 export function queueKey(prefix: string, queue: string, what: string): string {
-  return `${prefix}:{${queue}}:${what}`;
+  return `${prefix}:${placeOfQueue(queue)}:${what}`;
 }
 
 /** All of it at one moment. Otherwise, what moves meanwhile would be in two places, or in none. */

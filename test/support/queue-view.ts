@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { placeOfQueue } from './place-of-queue.js';
 
 /** The facts of a dead letter in its header. */
 export interface DeadFacts {
@@ -55,7 +56,7 @@ export class QueueView {
   }
 
   #key(what: string): string {
-    return `${this.prefix}:{${this.name}}:${what}`;
+    return `${this.prefix}:${placeOfQueue(this.name)}:${what}`;
   }
 }
 

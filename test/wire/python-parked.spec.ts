@@ -157,7 +157,7 @@ test("of an event reaches each group's consumer.py, and is removed with its copy
     expect(await group.prints('got ')).toEqual({ pattern: 'order.placed', data: { text: LARGE } });
   await eventually(async () => {
     expect(await rig.nest.commands.keys('*:parked')).toEqual([]);
-    expect(await rig.nest.commands.hgetall(`${rig.nest.prefix}:{@audit/order.*}:counts`)).toEqual({
+    expect(await rig.nest.commands.hgetall(`${rig.nest.prefix}:{order.*}@audit:counts`)).toEqual({
       parkedEver: '1',
     });
   });

@@ -5,6 +5,7 @@ import { eventControllerOf } from '../events/controller.js';
 import { eventually } from '../../support/eventually.js';
 import { Gate } from '../../support/gate.js';
 import { nestRig } from '../../support/nest-rig.js';
+import { placeOfQueue } from '../../support/place-of-queue.js';
 
 const rig = nestRig();
 
@@ -63,7 +64,7 @@ test('the queues of one group are paused together, even before anything was emit
     ['@mail/placed', 0],
     ['work', 0],
   ] as const)
-    expect(await rig.commands.exists(`${rig.prefix}:{${queue}}:paused`)).toBe(isPaused);
+    expect(await rig.commands.exists(`${rig.prefix}:${placeOfQueue(queue)}:paused`)).toBe(isPaused);
   expect(await admin.resumeAll({ group: 'mail' })).toEqual(['@mail/order.*', '@mail/placed']);
   expect(await admin.lengths('@billing/placed')).toMatchObject({ isPaused: true });
   expect(await admin.resumeAll({ group: 'billing' })).toEqual(ofBilling);

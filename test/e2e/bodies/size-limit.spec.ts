@@ -204,7 +204,7 @@ describe('a receiver', () => {
   });
 
   test('dead-letters a message that is too large and was pushed without a header', async () => {
-    rig.mayRemain(/}:parked$/);
+    rig.mayRemain(/}[^:]*:parked$/);
     await rig.serve({ controllers: [echo] }, { maxPayloadBytes: LIMIT });
     const pushed = Buffer.alloc(3_000_000, '[');
 

@@ -251,7 +251,7 @@ describe('a new group', () => {
     const client = keeping({ maxLength: 100 });
     const [, second] = await emit(client, 'a', 'b', 'c');
     // As a step leaves it: earlier events are already in the list, or were handled.
-    const cursor = `${rig.prefix}:{@late/order.placed}:cursor`;
+    const cursor = `${rig.prefix}:{order.placed}@late:cursor`;
     await rig.commands.set(cursor, `(${second!.historyId}`);
     const heard = await served('earliest');
     await emit(client, 'd');

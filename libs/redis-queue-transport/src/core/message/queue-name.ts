@@ -35,7 +35,12 @@ export function isOfObject(pattern: string): boolean {
 
 /** Whether a queue can have this name. Other programs may have listed any. */
 export function namesQueue(name: string): boolean {
-  return name !== '' && !name.startsWith('}');
+  return name !== '' && !patternOf(name).startsWith('}');
+}
+
+/** The pattern of a queue: of its messages, or of the events of which a group gets copies. */
+export function patternOf(queue: string): string {
+  return subscriptionOf(queue)?.pattern ?? queue;
 }
 
 /** @throws InvalidPatternError for a name that cannot be part of a key: an empty one, or one that ends the hash tag */

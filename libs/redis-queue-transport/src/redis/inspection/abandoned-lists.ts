@@ -1,4 +1,5 @@
 import type { AbandonedList } from '../../core/admin/inspection.js';
+import { subscriptionQueue } from '../../core/message/queue-name.js';
 import type { Connection } from '../connection/connection.js';
 import { literally } from '../keys/glob.js';
 import type { Keys } from '../keys/keys.js';
@@ -19,7 +20,7 @@ export async function abandonedLists(
       client.scan(
         cursor,
         'MATCH',
-        `${literally(prefix)}:{*}:processing:*`,
+        `${literally(prefix)}:{*}*:processing:*`,
         'COUNT',
         PART,
         'TYPE',
@@ -42,9 +43,10 @@ async function abandoned(
   key: string,
 ): Promise<AbandonedList | undefined> {
   // A queue's name may have braces of its own; that of a consumer has none.
-  const [, queue, consumer] =
-    /^\{(.+)\}:processing:([^{}]+)$/s.exec(key.slice(prefix.length + 1)) ?? [];
-  if (queue === undefined || consumer === undefined) return undefined;
+  const [, pattern, group, consumer] =
+    /^\{(.+)\}(?:@([\w.-]+))?:processing:([^{}]+)$/s.exec(key.slice(prefix.length + 1)) ?? [];
+  if (pattern === undefined || consumer === undefined) return undefined;
+  const queue = group === undefined ? pattern : subscriptionQueue({ group, pattern });
   const { consumers, fenced } = keys.queue(queue);
   // The length comes last: by then, a consumer that leaves meanwhile holds nothing.
   const [leased, reclaimed, held] = await connection.run('see what is held', (client) =>

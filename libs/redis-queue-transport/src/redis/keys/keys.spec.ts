@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { InvalidPatternError } from '../../core/errors/start-errors.js';
+import { namesQueue } from '../../core/message/queue-name.js';
 import { Keys } from './keys.js';
 
 const keys = new Keys('rq');
@@ -19,8 +20,11 @@ function hashTag(key: string): string {
 }
 
 const queueName = fc
-  .string({ unit: fc.constantFrom('a', '{', '}', ':', ' ', '\n', 'ä', 'waiting'), minLength: 1 })
-  .filter((name) => !name.startsWith('}'));
+  .string({
+    unit: fc.constantFrom('a', '{', '}', ':', ' ', '\n', 'ä', 'waiting', '@', '/', '@a/'),
+    minLength: 1,
+  })
+  .filter((name) => namesQueue(name));
 
 describe('the keys of a queue', () => {
   test('can be read in redis-cli', () => {
@@ -31,6 +35,14 @@ describe('the keys of a queue', () => {
     });
     expect(keys.queue('orders.place').processing('c')).toBe('rq:{orders.place}:processing:c');
     expect(keys.queues).toBe('rq:queues');
+  });
+
+  test('of a group are beside those of its pattern', () => {
+    const { history } = keys.history('orders.placed');
+    const ofGroup = keysOf('@billing/orders.placed');
+    expect(ofGroup).toContain('rq:{orders.placed}@billing:waiting');
+    expect(new Set([history, ...ofGroup].map(hashTag))).toEqual(new Set(['orders.placed']));
+    expect(keys.queue('@billing/orders.*').waiting).toBe('rq:{orders.*}@billing:waiting');
   });
 
   test('have the same hash tag, whatever the name of the queue', () => {
@@ -63,7 +75,7 @@ describe('the keys of a queue', () => {
     );
   });
 
-  test.each([[''], ['}'], ['}a']])('are refused for the name %j', (queue) => {
+  test.each([[''], ['}'], ['}a'], ['@billing/}a']])('are refused for the name %j', (queue) => {
     expect(() => keys.queue(queue)).toThrow(InvalidPatternError);
   });
 });

@@ -1,4 +1,4 @@
-import { assertNamesQueue } from '../../core/message/queue-name.js';
+import { GROUP_MARK, assertNamesQueue, subscriptionOf } from '../../core/message/queue-name.js';
 
 const END_OF_REPLIES = '}:replies';
 /** Names of clients have no braces: a name with one could reach into the keys of a queue. */
@@ -6,7 +6,8 @@ const BRACE = /[{}]/;
 
 /**
  * Every key and channel that the library touches. The keys of one queue carry its name as their hash tag, so that a
- * cluster keeps them together.
+ * cluster keeps them together. Those of a group's queue carry the pattern, and the group behind it: so all groups of one
+ * pattern are together, with its history.
  */
 export class Keys {
   /** The beginning of channel names: Redis delivers what is published in one database to listeners in all. */
@@ -24,7 +25,8 @@ export class Keys {
 
   queue(queue: string): QueueKeys {
     assertNamesQueue(queue);
-    const base = `${this.prefix}:{${queue}}`;
+    const place = placeOf(queue);
+    const base = `${this.prefix}:${place}`;
     return {
       waiting: `${base}:waiting`,
       unkeyed: `${base}:unkeyed`,
@@ -41,8 +43,8 @@ export class Keys {
       paused: `${base}:paused`,
       rate: `${base}:rate`,
       slowed: `${base}:slowed`,
-      wake: `${this.#channels}:{${queue}}:wake`,
-      wakeOf: (process) => `${this.#channels}:{${queue}}:wake:${process}`,
+      wake: `${this.#channels}:${place}:wake`,
+      wakeOf: (process) => `${this.#channels}:${place}:wake:${process}`,
       counts: `${base}:counts`,
       terms: `${base}:terms`,
       levels: `${base}:levels`,
@@ -125,6 +127,13 @@ export class Keys {
   told(pattern: string): string {
     return `${this.#channels}:history:${pattern}`;
   }
+}
+
+/** What the names of a queue's keys have in common: `{mail.send}`, and `{order.placed}@billing` for a group's queue. */
+function placeOf(queue: string): string {
+  const subscription = subscriptionOf(queue);
+  if (subscription === undefined) return `{${queue}}`;
+  return `{${subscription.pattern}}${GROUP_MARK}${subscription.group}`;
 }
 
 export interface HistoryKeys {

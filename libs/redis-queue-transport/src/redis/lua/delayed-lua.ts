@@ -1,3 +1,4 @@
+import { GROUP_MARK } from '../../core/message/queue-name.js';
 import { USUAL_PRIORITY } from '../../core/message/priority.js';
 import { LANES } from './lanes-lua.js';
 import { LEVEL_OF, LEVELS, TO_ITS_LEVEL } from './levels-lua.js';
@@ -50,6 +51,9 @@ const MOST_DUE_BYTES = 1_048_576;
 
 /** Enough of an element to tell it from others: its id is near the beginning. */
 const OFFERED_BYTES = 96;
+
+/** The key of the terms of a group's queue, as a Lua pattern. */
+const TERMS_OF_GROUP = `}${GROUP_MARK}[%w_.-]+:terms$`;
 
 /** Longer than any timer can run. */
 const LATEST_DUE_MS = 2 ** 31;
@@ -124,7 +128,7 @@ local function releaseDue(now, isPaused)
     local due = redis.call('ZRANGE', delayed, 0, most - 1)
     local goes = {}
     -- Only groups read keys from data.
-    local group = string.find(terms, ':{@', 1, true) and { terms = terms, unkeyed = unkeyed, roles = roles, wake = wake }
+    local group = string.find(terms, '${TERMS_OF_GROUP}') and { terms = terms, unkeyed = unkeyed, roles = roles, wake = wake }
     local function wasOut(element)
       local tenth = string.byte(element, 10)
       return tenth == 97 or tenth == 99 -- "attempt" or "crashes"
