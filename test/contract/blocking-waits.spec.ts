@@ -33,7 +33,7 @@ test('many waits are ended before their commands were sent, and Node warns of no
       wait.end();
       return late;
     };
-    const blocking = connections.openBlocking('wait', WAIT_MS);
+    const blocking = connections.openBlocking('wait', 'list', WAIT_MS);
     return wait.take(blocking, { signal, isHeld, returned, keep });
   });
 

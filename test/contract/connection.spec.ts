@@ -5,7 +5,7 @@ import type { RedisOptions } from 'ioredis';
 import { findFreePort } from 'local-redis';
 import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
 import type { ConnectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
-import { Connection } from '../../libs/redis-queue-transport/src/redis/connection/connection.js';
+import { RedisConnection } from '../../libs/redis-queue-transport/src/redis/connection/redis-connection.js';
 import { OutcomeUnknownError } from '../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import { activeResources } from '../support/active-resources.js';
 import { eventually } from '../support/eventually.js';
@@ -16,9 +16,9 @@ import { TlsRedis } from '../support/tls-redis.js';
 
 const rig = redisRig();
 
-function open(source: ConnectionSource, deadlineMs: number, seen: string[] = []): Connection {
+function open(source: ConnectionSource, deadlineMs: number, seen: string[] = []): RedisConnection {
   return rig.closeLater(
-    new Connection(source, 'rq-test', deadlineMs, { status: (status) => seen.push(status) }),
+    new RedisConnection(source, 'rq-test', deadlineMs, { status: (status) => seen.push(status) }),
   );
 }
 
@@ -137,7 +137,11 @@ describe.each(['plain', 'TLS'])('a large message over a slow network (%s)', (kin
   /** So large that it takes longer than the deadline, although the system buffers up to 10 MiB of it. */
   const body = Buffer.alloc(32 * 1_048_576, 'x');
 
-  async function slow(): Promise<{ network: SlowNetwork; connection: Connection; seen: string[] }> {
+  async function slow(): Promise<{
+    network: SlowNetwork;
+    connection: RedisConnection;
+    seen: string[];
+  }> {
     const tls = kind === 'TLS' ? await TlsRedis.start() : undefined;
     if (tls !== undefined) rig.closeLater({ close: () => tls.stop() });
     const network = rig.closeLater(await SlowNetwork.start(tls?.port ?? rig.redis.port));

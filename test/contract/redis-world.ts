@@ -55,6 +55,11 @@ export class RedisWorld implements BrokerWorld {
     private readonly blockingConnections = Infinity,
   ) {}
 
+  /** How a broker connects through a proxy on this port. */
+  protected connectionTo(port: number): ConnectionOption {
+    return `redis://127.0.0.1:${port}`;
+  }
+
   async open(connection: ConnectionOption = this.rig.connection): Promise<Broker> {
     const broker = this.openUnconnected(connection);
     await broker.connect();
@@ -91,7 +96,7 @@ export class RedisWorld implements BrokerWorld {
   async openCut(): Promise<CutBroker> {
     const proxy = this.rig.closeLater(await Proxy.start(this.rig.redis.port));
     const interruptions: number[] = [];
-    const broker = this.openUnconnected(proxy.url, 5_000, {
+    const broker = this.openUnconnected(this.connectionTo(proxy.port), 5_000, {
       interrupted: (times) => interruptions.push(times),
     });
     await broker.connect();

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
-import { Connection } from '../../libs/redis-queue-transport/src/redis/connection/connection.js';
+import { RedisConnection } from '../../libs/redis-queue-transport/src/redis/connection/redis-connection.js';
 import { permissionCheck } from '../../libs/redis-queue-transport/src/redis/script/script-permissions.js';
 import { Script } from '../../libs/redis-queue-transport/src/redis/script/script.js';
 import {
@@ -49,7 +49,7 @@ test('every script names each command that its user lacks, before it does anythi
   for (const [name, script] of scripts) {
     await commands.call('ACL', 'SETUSER', 'clerk', '-@all', '+eval', '+evalsha', '+client|id');
     const connection = rig.closeLater(
-      new Connection(
+      new RedisConnection(
         connectionSource(`redis://clerk:pw@127.0.0.1:${redis.port}`),
         'rq-clerk',
         5_000,

@@ -2,7 +2,7 @@ import { expect, jest, test } from '@jest/globals';
 import type { RedisOptions } from 'ioredis';
 import { findFreePort, startRedis } from 'local-redis';
 import type { LocalRedis } from 'local-redis';
-import { Connection } from '../../libs/redis-queue-transport/src/redis/connection/connection.js';
+import { RedisConnection } from '../../libs/redis-queue-transport/src/redis/connection/redis-connection.js';
 import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
 import { eventually } from '../support/eventually.js';
 import { Proxy } from '../support/proxy.js';
@@ -28,7 +28,7 @@ function open(
   ports: readonly number[],
   options: RedisOptions = {},
   errors: unknown[] = [],
-): Connection {
+): RedisConnection {
   const sentinels = ports.map((port) => ({ host: '127.0.0.1', port }));
   const source = connectionSource({
     sentinels,
@@ -38,7 +38,7 @@ function open(
     ...options,
   });
   return rig.closeLater(
-    new Connection(source, 'rq-test', 5_000, { error: (error) => errors.push(error) }),
+    new RedisConnection(source, 'rq-test', 5_000, { error: (error) => errors.push(error) }),
   );
 }
 

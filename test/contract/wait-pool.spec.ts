@@ -13,6 +13,7 @@ const MOST = 2;
 
 /** A consumer as the pool sees it. */
 class TestWaiter implements Waiter {
+  readonly list = 'list';
   isBlocking = false;
   isAsleep = false;
   /** How often it was told to wait in another way. */

@@ -5,6 +5,7 @@ import { startRedis } from 'local-redis';
 import type { LocalRedis, StartRedisOptions } from 'local-redis';
 import { activeResources, expectNoMoreTimers, expectNothingMoreOpen } from './active-resources.js';
 import type { ActiveResources } from './active-resources.js';
+import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/connection/cluster-settings.js';
 import { eventually } from './eventually.js';
 import { ReplicatedRedis } from './replicated-redis.js';
 
@@ -44,7 +45,7 @@ export class RedisRig {
   }
 
   /** How a client finds this Redis. Specs that put something in between, or other users, go to its URL directly. */
-  get connection(): string | RedisOptions {
+  get connection(): string | RedisOptions | ClusterOptions {
     return this.#servers?.connection ?? this.redis.url;
   }
 
@@ -98,8 +99,8 @@ export class RedisRig {
 
   async endTest(): Promise<void> {
     await this.#closeAll();
-    const keys = await eventually(() => this.commands.keys('*'));
-    await this.commands.flushall();
+    const keys = await eventually(() => this.keys());
+    await this.empty();
     const isExpected = (key: string): boolean =>
       key.startsWith(`${this.#prefix}:`) &&
       [DATA, ...this.#mayRemain].some((pattern) => pattern.test(key));
@@ -135,10 +136,28 @@ export class RedisRig {
     return closable;
   }
 
+  protected keys(): Promise<string[]> {
+    return this.commands.keys('*');
+  }
+
+  protected async empty(): Promise<void> {
+    await this.commands.flushall();
+  }
+
+  /** The reply of CLIENT LIST. */
+  protected async clientList(): Promise<string> {
+    return String(await this.commands.client('LIST'));
+  }
+
+  /** The id of the rig's own connection. */
+  protected ownId(): Promise<number> {
+    return this.commands.client('ID');
+  }
+
   /** The id and name of every connection. The rig's own may be another one after a restart. */
   async #clients(): Promise<Set<string>> {
-    const own = await this.commands.client('ID');
-    const list = String(await this.commands.client('LIST'));
+    const own = await this.ownId();
+    const list = await this.clientList();
     const clients = [...list.matchAll(/^id=(\d+) .* name=([^ ]*)/gm)];
     const others = clients.filter(([, id, name = '']) => Number(id) !== own && this.isOfTest(name));
     return new Set(others.map(([, id, name]) => `${id} ${name}`));

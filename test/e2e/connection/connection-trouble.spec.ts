@@ -99,7 +99,7 @@ describe('a connection that cannot be opened says why', () => {
       'cluster-enabled': 'yes',
       'cluster-config-file': join(directory, 'nodes.conf'),
     });
-    await expectComplaints(url, /node of a (Redis C|c)luster, which is not supported yet/);
+    await expectComplaints(url, /node of a (Redis C|c)luster: give \{ nodes/);
   });
 
   test('if no Sentinel knows the name, and the log says so once', async () => {

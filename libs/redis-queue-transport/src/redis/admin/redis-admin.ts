@@ -19,12 +19,15 @@ import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { drained } from '../../core/process/drained.js';
 import type { EventAdminBroker } from '../../core/admin/event-admin-broker.js';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
-import { Connection } from '../connection/connection.js';
+import { openConnections } from '../cluster/open.js';
+import type { Connection } from '../connection/connection.js';
+import type { Connections } from '../connection/connections.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
 import type { Redis } from 'ioredis';
 import { processName } from '../connection/process-name.js';
 import { allFieldsOf } from '../keys/fields-of.js';
 import { Keys } from '../keys/keys.js';
+import type { QueueKeys } from '../keys/keys.js';
 import { listConsumers } from './consumers.js';
 import { held } from './held.script.js';
 import { heldLists } from './held-lists.js';
@@ -61,24 +64,28 @@ export interface RedisAdminOptions {
 /** How Redis names the entries of a stream; no other text names one. */
 const ENTRY = /^\d+-\d+$/;
 
-const DEADLINE_MS = 5_000;
-
 /** Looks into queues and tends them, over a connection of its own that opens with the first call. */
 export class RedisAdmin implements AdminBroker {
   readonly #keys: Keys;
+  readonly #connections: Connections;
   readonly #connection: Connection;
   readonly events: EventAdminBroker;
 
   constructor(private readonly options: RedisAdminOptions) {
-    this.#connection = new Connection(options.connection, `rq-admin-${processName()}`, DEADLINE_MS);
+    const { connection, connectTimeoutMs } = options;
+    this.#connections = openConnections(connection, processName(), () => undefined, {
+      patienceMs: connectTimeoutMs,
+    });
+    this.#connection = this.#connections.open('admin');
     this.#keys = new Keys(options.prefix, this.#connection.database);
     this.events = new RedisEventAdmin(this.#connection, this.#keys, options.connectTimeoutMs);
   }
 
   async queues(): Promise<readonly string[]> {
     await this.#ready();
-    const queues = await allFieldsOf(this.#connection, 'list the queues', this.#keys.queues);
-    return [...queues.keys()].sort();
+    const { queues } = this.#keys;
+    const known = await allFieldsOf(this.#connection.at(queues), 'list the queues', queues);
+    return [...known.keys()].sort();
   }
 
   async lengths(queue: string): Promise<QueueLengths> {
@@ -95,7 +102,7 @@ export class RedisAdmin implements AdminBroker {
       counts,
       consumers,
       ...limits
-    ] = await this.#run('read lengths', (client) =>
+    ] = await this.#run(keys.waiting, 'read lengths', (client) =>
       Promise.all([
         // Tells which key another program uses.
         client.llen(keys.waiting),
@@ -117,7 +124,7 @@ export class RedisAdmin implements AdminBroker {
     );
     const [terms, slowedLeft, slowedMs, rate, [seconds = 0, us = 0]] = limits;
     const inLanes = countIn(lanes);
-    const held = await heldLists(this.#connection, keys);
+    const held = await heldLists(this.#at(keys), keys);
     const { parts } = seeWaiting.read(waitingSeen);
     const waiting = parts.reduce((sum, { length }) => sum + length, 0);
     return {
@@ -147,7 +154,7 @@ export class RedisAdmin implements AdminBroker {
 
   async consumers(queue: string): Promise<readonly QueueConsumer[]> {
     await this.#ready();
-    return listConsumers(this.#connection, this.#keys.queue(queue));
+    return listConsumers(this.#of(queue), this.#keys.queue(queue));
   }
 
   async look(queue: string): Promise<QueueLook> {
@@ -164,7 +171,7 @@ export class RedisAdmin implements AdminBroker {
 
   async #look(queue: string): Promise<QueueLook> {
     const keys = this.#keys.queue(queue);
-    const { names, ...seen } = await look.run(this.#connection, keys, {});
+    const { names, ...seen } = await look.run(this.#at(keys), keys, {});
     const lists = names.map(keys.processing);
     const processing =
       lists.length === 0 ? 0 : await held.run(this.#connection, {}, {}, [], { keys: lists });
@@ -174,7 +181,7 @@ export class RedisAdmin implements AdminBroker {
   async waiting(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
     const keys = this.#keys.queue(queue);
     await this.#ready();
-    const { parts } = await seeWaiting.run(this.#connection, keys, {});
+    const { parts } = await seeWaiting.run(this.#at(keys), keys, {});
     const elements: Buffer[] = [];
     let passed = 0;
     for (const { priority, isOfWaiting, from, length } of parts) {
@@ -194,17 +201,17 @@ export class RedisAdmin implements AdminBroker {
 
   async lanes(queue: string, count: number): Promise<readonly Lane[]> {
     await this.#ready();
-    return longestLanes(this.#connection, this.#keys.queue(queue), count);
+    return longestLanes(this.#of(queue), this.#keys.queue(queue), count);
   }
 
   async checkLanes(queue: string): Promise<LaneCheck | undefined> {
     await this.#ready();
-    return checkAllLanes(this.#connection, this.#keys.queue(queue));
+    return checkAllLanes(this.#of(queue), this.#keys.queue(queue));
   }
 
   async repairLanes(queue: string): Promise<LaneCheck | undefined> {
     await this.#ready();
-    return repairAllLanes(this.#connection, this.#keys.queue(queue));
+    return repairAllLanes(this.#of(queue), this.#keys.queue(queue));
   }
 
   suspects(queue: string, offset: number, count: number): Promise<readonly Buffer[]> {
@@ -216,7 +223,7 @@ export class RedisAdmin implements AdminBroker {
     await this.#ready();
     const held: HeldElement[] = [];
     let passed = 0;
-    for (const { consumer, key, length } of await heldLists(this.#connection, keys)) {
+    for (const { consumer, key, length } of await heldLists(this.#at(keys), keys)) {
       const first = Math.max(0, offset - passed);
       passed += length;
       if (first >= length || held.length === count) continue;
@@ -228,7 +235,7 @@ export class RedisAdmin implements AdminBroker {
 
   async delayed(queue: string, offset: number, count: number): Promise<readonly DelayedElement[]> {
     const { delayed } = this.#keys.queue(queue);
-    const flat = await this.#run('list delayed messages', (client) =>
+    const flat = await this.#run(delayed, 'list delayed messages', (client) =>
       client.zrangeBuffer(delayed, String(offset), String(offset + count - 1), 'WITHSCORES'),
     );
     return scored(flat).map(([element, dueMs]) => ({ element, dueMs }));
@@ -237,7 +244,7 @@ export class RedisAdmin implements AdminBroker {
   async advance(queue: string, elements: readonly Buffer[], lastDueMs: number): Promise<number> {
     await this.#ready();
     const keys = this.#keys.queue(queue);
-    return advance.run(this.#connection, keys, { wake: keys.wake, lastDueMs }, elements);
+    return advance.run(this.#at(keys), keys, { wake: keys.wake, lastDueMs }, elements);
   }
 
   async deadLetters(
@@ -248,7 +255,7 @@ export class RedisAdmin implements AdminBroker {
     const [start, end] = isNewestFirst ? ['+', '-'] : ['-', '+'];
     const first = await this.#passOver(dead, from ?? start, offset, isNewestFirst);
     if (first === undefined) return [];
-    const entries = await this.#run('list dead letters', (client) =>
+    const entries = await this.#run(dead, 'list dead letters', (client) =>
       isNewestFirst
         ? client.xrevrangeBuffer(dead, first, end, 'COUNT', count)
         : client.xrangeBuffer(dead, first, end, 'COUNT', count),
@@ -268,14 +275,14 @@ export class RedisAdmin implements AdminBroker {
   async redrive(queue: string, letters: readonly DeadElement[]): Promise<number> {
     await this.#ready();
     const keys = this.#keys.queue(queue);
-    return redrive.run(this.#connection, keys, { wake: keys.wake }, letters);
+    return redrive.run(this.#at(keys), keys, { wake: keys.wake }, letters);
   }
 
   async deleteDeadLetters(queue: string, named: readonly string[]): Promise<number> {
     const entries = named.filter((entry) => ENTRY.test(entry));
     if (entries.length === 0) return 0;
     await this.#ready();
-    return deleteDeadLetters.run(this.#connection, this.#keys.queue(queue), {}, entries);
+    return deleteDeadLetters.run(this.#of(queue), this.#keys.queue(queue), {}, entries);
   }
 
   async parkedBodies(
@@ -283,7 +290,7 @@ export class RedisAdmin implements AdminBroker {
     names: readonly string[],
   ): Promise<ReadonlyMap<string, Buffer>> {
     const { parked } = this.#keys.queue(queue);
-    const bodies = await this.#run('read parked bodies', (client) =>
+    const bodies = await this.#run(parked, 'read parked bodies', (client) =>
       client.hmgetBuffer(parked, ...names),
     );
     const found = names.map((name, index): [string, Buffer | null] => [
@@ -296,38 +303,38 @@ export class RedisAdmin implements AdminBroker {
   async setPaused(queue: string, isPaused: boolean): Promise<void> {
     await this.#ready();
     const keys = this.#keys.queue(queue);
-    await setPaused.run(this.#connection, keys, { isPaused: isPaused ? 1 : 0, wake: keys.wake });
+    await setPaused.run(this.#at(keys), keys, { isPaused: isPaused ? 1 : 0, wake: keys.wake });
   }
 
   async setKeyPaused(queue: string, key: string, isPaused: boolean): Promise<void> {
     await this.#ready();
     const keys = this.#keys.queue(queue);
     const args = { key, isPaused: isPaused ? 1 : 0, wake: keys.wake };
-    await setKeyPaused.run(this.#connection, keys, args);
+    await setKeyPaused.run(this.#at(keys), keys, args);
   }
 
   async find(queue: string, id: string): Promise<FoundElement | undefined> {
     await this.#ready();
-    return new MessageSearch(this.#connection, this.#keys.queue(queue), id).find();
+    return new MessageSearch(this.#of(queue), this.#keys.queue(queue), id).find();
   }
 
   async remove(queue: string, element: Buffer): Promise<boolean> {
     await this.#ready();
     const keys = this.#keys.queue(queue);
-    return remove.run(this.#connection, keys, { element, wake: keys.wake });
+    return remove.run(this.#at(keys), keys, { element, wake: keys.wake });
   }
 
   async purge(queue: string, what: PurgedPart | 'all'): Promise<number> {
     await this.#ready();
     const keys = this.#keys.queue(queue);
-    let removed = what === 'delayed' ? 0 : await emptyAllLanes(this.#connection, keys);
+    let removed = what === 'delayed' ? 0 : await emptyAllLanes(this.#at(keys), keys);
     // Messages that are pushed meanwhile may stay.
     for (let left = Infinity; left > 0;) {
-      const part = await purge.run(this.#connection, keys, { what });
+      const part = await purge.run(this.#at(keys), keys, { what });
       removed += part.removed;
       left = Math.min(left - part.removed, part.left);
     }
-    if (what !== 'delayed') await forgetAllRests(this.#connection, keys, 'timed');
+    if (what !== 'delayed') await forgetAllRests(this.#at(keys), keys, 'timed');
     return removed;
   }
 
@@ -339,18 +346,19 @@ export class RedisAdmin implements AdminBroker {
     return forget.run(this.#connection, { queues, groups, ...keys }, args);
   }
 
-  redisInfo(): Promise<string> {
-    return this.#run('ask about Redis', (client) => client.info());
+  async redisInfo(): Promise<string> {
+    await this.#ready();
+    return this.#connection.run('ask about Redis', (client) => client.info());
   }
 
   async close(): Promise<void> {
     const connection = this.#connection;
     await drained(() => connection.isBusy || connection.isAwaited, CLOSE_WITHIN_MS, nodeRuntime);
-    connection.close();
+    this.#connections.close();
   }
 
   #list(action: string, key: string, offset: number, count: number): Promise<Buffer[]> {
-    return this.#run(action, (client) => client.lrangeBuffer(key, offset, offset + count - 1));
+    return this.#run(key, action, (client) => client.lrangeBuffer(key, offset, offset + count - 1));
   }
 
   /** Where the list of dead letters continues behind the first `offset` of them; undefined if there are no more. */
@@ -376,9 +384,18 @@ export class RedisAdmin implements AdminBroker {
     return next;
   }
 
-  async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
+  /** @param key of what the command reads */
+  async #run<T>(key: string, action: string, command: (client: Redis) => Promise<T>): Promise<T> {
     await this.#ready();
-    return this.#connection.run(action, command);
+    return this.#connection.at(key).run(action, command);
+  }
+
+  #at({ waiting }: QueueKeys): Connection {
+    return this.#connection.at(waiting);
+  }
+
+  #of(queue: string): Connection {
+    return this.#at(this.#keys.queue(queue));
   }
 
   #ready(): Promise<void> {

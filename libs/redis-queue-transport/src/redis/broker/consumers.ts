@@ -5,7 +5,7 @@ import type { Subscriptions } from '../../core/subscriptions/subscriptions.js';
 import type { RedisClock } from '../../core/process/clock.js';
 import { PAUSED } from '../admin/set-paused.script.js';
 import type { Connection } from '../connection/connection.js';
-import type { OpenConnections } from '../connection/open-connections.js';
+import type { Connections } from '../connection/connections.js';
 import type { Keys, QueueKeys } from '../keys/keys.js';
 import { join } from '../lease/join.script.js';
 import { noteTerms } from '../lease/note-terms.script.js';
@@ -19,13 +19,14 @@ import { DUE, KEYS_NEWS } from '../lua/roles-lua.js';
 import { SLOWED_NEWS } from '../lua/limit-lua.js';
 import { takingEnd } from '../lua/moving-lua.js';
 import { SLEEPER_NEWS } from '../lua/sleepers-lua.js';
-import { Tracking } from '../waiting/tracking.js';
+import { openTracking } from '../cluster/open-tracking.js';
+import type { ToldSleepers } from '../waiting/tracking.js';
 import { WaitPool } from '../waiting/wait-pool.js';
 import { Waiting } from '../waiting/waiting.js';
 
 /** What the consumers of a process share. */
 export interface ConsumersSurroundings {
-  readonly connections: OpenConnections;
+  readonly connections: Connections;
   readonly commands: Connection;
   readonly keys: Keys;
   /** Names this process in Redis. */
@@ -58,27 +59,33 @@ export class Consumers {
   readonly #refusals = new Map<string, { readonly failure: string; readonly since: number }>();
   /** By consumer. */
   readonly #waiting = new Map<string, Waiting>();
-  readonly #rounds: RenewalRounds;
+  /** By the way to their queues. */
+  readonly #rounds = new Map<Connection, RenewalRounds>();
   readonly #pool: WaitPool;
-  readonly #tracking: Tracking;
+  readonly #tracking: ToldSleepers;
   #joined = 0;
 
   constructor(private readonly at: ConsumersSurroundings) {
     const { blockingConnections, commands, connections, listen, listenerId, onError } = at;
-    this.#rounds = new RenewalRounds(commands);
     this.#pool = new WaitPool(connections, blockingConnections);
     const onRefused = (error: Error): void => this.#waitWithoutNews(error);
-    this.#tracking = new Tracking({ commands, listen, listenerId, onError, onRefused });
+    const surroundings = { commands, listen, listenerId, onError, onRefused };
+    this.#tracking = openTracking(connections, surroundings);
   }
 
   async join(queue: string, terms: LeaseTerms, onWake: (news: WakeNews) => void): Promise<Lease> {
-    const { commands, process, subscriptions } = this.at;
+    const { process, subscriptions } = this.at;
     const keys = this.at.keys.queue(queue);
+    const commands = this.at.commands.at(keys.waiting);
     await this.at.connect();
     this.#onWake.set(queue, () => onWake('look'));
     const listener = (news: Buffer): void => this.#hear(news.toString('latin1'), onWake);
     await this.at.listen(new Map([keys.wake, keys.wakeOf(process)].map((key) => [key, listener])));
-    await register.run(commands, { queues: this.at.keys.queues }, { queue, state: 'served' });
+    await register.run(
+      this.at.commands,
+      { queues: this.at.keys.queues },
+      { queue, state: 'served' },
+    );
     const readsKeys = terms.subscription?.readsKeys === true;
     // First, so that no copy comes without having to wait for its key.
     if (readsKeys) await beginReading.run(commands, keys, { consumer: '' });
@@ -99,13 +106,14 @@ export class Consumers {
     }
     this.#waiting.set(consumer, waiting);
     const { clock, connections, newId, replies } = this.at;
+    const bodies = (): Connection => connections.bodies.at(keys.waiting);
     return new RedisLease(consumer, terms, {
       commands,
       waiting,
-      rounds: this.#rounds,
-      bodies: () => connections.bodies,
+      rounds: this.#roundsOf(commands),
+      bodies,
       keys,
-      large: new LargeElements(() => connections.bodies, keys, newId),
+      large: new LargeElements(bodies, keys, newId),
       takesFrom: takingEnd(terms.order),
       mayMeetLarge,
       newId,
@@ -122,12 +130,20 @@ export class Consumers {
     });
   }
 
+  #roundsOf(commands: Connection): RenewalRounds {
+    const known = this.#rounds.get(commands);
+    if (known !== undefined) return known;
+    const rounds = new RenewalRounds(commands);
+    this.#rounds.set(commands, rounds);
+    return rounds;
+  }
+
   /** A consumer that cannot wait would get messages late or never, so it does not start. */
   async #openWaiting(consumer: string, keys: QueueKeys, terms: LeaseTerms): Promise<Waiting> {
-    if (!this.#pool.hasRoom) await this.#tracking.start();
+    if (!this.#pool.hasRoom) await this.#tracking.start(keys.waiting);
     const lists = { waiting: keys.waiting, processing: keys.processing(consumer) };
     const waiting = new Waiting(consumer, {
-      commands: this.at.commands,
+      commands: this.at.commands.at(keys.waiting),
       pool: this.#pool,
       tracking: this.#tracking,
       keys,

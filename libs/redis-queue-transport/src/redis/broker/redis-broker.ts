@@ -29,7 +29,8 @@ import type { RedisQueueHealth } from '../../core/broker/health.js';
 import { homeContext } from '../../core/process/own-context.js';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
-import { OpenConnections } from '../connection/open-connections.js';
+import { openConnections } from '../cluster/open.js';
+import type { Connections } from '../connection/connections.js';
 import { processName } from '../connection/process-name.js';
 import { readTime } from '../connection/read-time.js';
 import { EventBatch } from '../events/event-batch.js';
@@ -61,7 +62,7 @@ export class RedisBroker implements Broker {
   readonly #clock = new RedisClock(nodeRuntime, () => this.#readClockAgain());
   /** Names this process in Redis: consumers, reply list, connections. */
   readonly #name = processName();
-  readonly #connections: OpenConnections;
+  readonly #connections: Connections;
   readonly #commands: Connection;
   readonly #settings: SettingsCheck;
   readonly #pushes: QueuePushes;
@@ -90,13 +91,16 @@ export class RedisBroker implements Broker {
     const { budget, connectTimeoutMs, onEviction } = options;
     const parkAboveBytes = options.parkAboveBytes === false ? Infinity : options.parkAboveBytes;
     const onError = this.#onError;
-    this.#connections = new OpenConnections(options.connection, this.#name, onError);
+    const terms = { patienceMs: connectTimeoutMs };
+    this.#connections = openConnections(options.connection, this.#name, onError, terms);
     const commands = this.#connections.open('commands', (status) => this.#onStatus(status));
     const bodies = (): Connection => this.#connections.bodies;
     this.#commands = commands;
     const keys = new Keys(options.prefix, commands.database);
     this.#keys = keys;
-    this.#settings = new SettingsCheck(commands, onEviction, (text) => events.warning(text));
+    const isCluster = options.connection.cluster !== undefined;
+    const warn = (text: string): void => events.warning(text);
+    this.#settings = new SettingsCheck(commands, onEviction, warn, isCluster);
     const { waitForReplicas } = options;
     this.#replicas = waitForReplicas && new Replicas(waitForReplicas);
     const ways = { commands, bodies, connectTimeoutMs, replicas: this.#replicas };
@@ -139,7 +143,7 @@ export class RedisBroker implements Broker {
       listen: this.#listen,
       listenerId: () => this.#listenerId(),
       onError,
-      warn: (text) => events.warning(text),
+      warn,
       blockingConnections: options.blockingConnections ?? BLOCKING_CONNECTIONS,
     });
   }
@@ -288,10 +292,11 @@ export class RedisBroker implements Broker {
   }
 
   async #feed(queue: string, source: ListSource): Promise<Feed> {
+    const keys = this.#keys.queue(queue);
     const feeder = new ListFeeder(
-      this.#connections.openBlocking('feed', FEED_WAIT_MS),
+      this.#connections.openBlocking('feed', keys.waiting, FEED_WAIT_MS),
       { ...source, key: this.#keys.foreign(source.key) },
-      this.#keys.queue(queue),
+      keys,
       this.#newId,
       this.#onError,
     );
@@ -335,7 +340,7 @@ export class RedisBroker implements Broker {
     listeners: ReadonlyMap<string, (element: Buffer) => void>,
   ): Promise<void> => {
     this.#channel ??= new EventChannel(
-      this.#connections.openListener('events'),
+      this.#connections.openListener('events', this.#keys.groups),
       this.#onError,
       () => this.#onInterrupted(),
       'channels',

@@ -12,17 +12,19 @@ export class ServedNames {
   ) {}
 
   async isServed(queue: string): Promise<boolean> {
-    const state = await this.connection.run('look up a queue', (client) =>
-      client.hget(this.keys.queues, queue),
-    );
+    const { queues } = this.keys;
+    const state = await this.connection
+      .at(queues)
+      .run('look up a queue', (client) => client.hget(queues, queue));
     return state === 'served';
   }
 
   async servedAs(name: string): Promise<ServedAs> {
     const isQueue = await this.isServed(name);
-    const fields = await this.connection.run('look up a pattern', (client) =>
-      client.hgetall(this.keys.groups),
-    );
+    const { groups } = this.keys;
+    const fields = await this.connection
+      .at(groups)
+      .run('look up a pattern', (client) => client.hgetall(groups));
     const index = new EventIndex(new Map(Object.entries(fields)));
     return { isQueue, isHeard: index.isHeard(name), groupQueues: index.routeOf(name).queues };
   }
@@ -40,8 +42,12 @@ export class ServedNames {
     names: readonly string[],
     ask: (client: Redis, keys: QueueKeys) => Promise<T>,
   ): Promise<readonly T[]> {
-    return this.connection.run('look into queues', (client) =>
-      Promise.all(names.map((name) => ask(client, this.keys.queue(name)))),
+    return Promise.all(
+      names.map((name) => {
+        const keys = this.keys.queue(name);
+        const connection = this.connection.at(keys.waiting);
+        return connection.run('look into queues', (client) => ask(client, keys));
+      }),
     );
   }
 }

@@ -1,5 +1,5 @@
 import { InvalidOptionError, UnsafeRedisError } from '../../core/errors/start-errors.js';
-import { RedisRefusedError } from '../../core/errors/call-errors.js';
+import { RedisRefusedError, RedisUnavailableError } from '../../core/errors/call-errors.js';
 import type { Connection } from '../connection/connection.js';
 
 /** Checks whether Redis is configured to keep its data. */
@@ -11,11 +11,13 @@ export class SettingsCheck {
     /** What to do if a full Redis may evict keys. */
     private readonly onEviction: 'ignore' | 'warn' | 'refuse',
     private readonly warn: (text: string) => void,
+    /** The option `connection` names nodes of a cluster. */
+    private readonly isCluster: boolean,
   ) {}
 
-  async #read(): Promise<string | undefined> {
+  async #read(connection: Connection): Promise<string | undefined> {
     try {
-      return await this.connection.run('read its settings', (client) =>
+      return await connection.run('read its settings', (client) =>
         client.info('memory', 'cluster'),
       );
     } catch (error) {
@@ -31,13 +33,23 @@ export class SettingsCheck {
     this.#isDone = true;
     if (this.onEviction === 'ignore') return;
     try {
-      const info = await this.#read();
-      if (info === undefined) return;
-      if (/^cluster_enabled:1/m.test(info)) throw clusterNode();
-      this.#checkEviction(info);
+      for (const primary of await this.connection.primaries()) await this.#checkOne(primary);
     } catch (error) {
       this.#isDone = false;
       throw error;
+    }
+  }
+
+  /** A node of a cluster that is away must not keep the others from being used. */
+  async #checkOne(connection: Connection): Promise<void> {
+    try {
+      if (this.isCluster) await connection.ready();
+      const info = await this.#read(connection);
+      if (info === undefined) return;
+      if (!this.isCluster && /^cluster_enabled:1/m.test(info)) throw clusterNode();
+      this.#checkEviction(info);
+    } catch (error) {
+      if (!this.isCluster || !(error instanceof RedisUnavailableError)) throw error;
     }
   }
 
@@ -56,7 +68,7 @@ export class SettingsCheck {
 function clusterNode(): InvalidOptionError {
   return new InvalidOptionError(
     'connection',
-    'connection leads to a node of a Redis Cluster, which is not supported yet: give a single Redis, or Sentinels',
+    'connection leads to a node of a Redis Cluster: give { nodes: [{ host, port }, …] }, so that the others are found',
   );
 }
 

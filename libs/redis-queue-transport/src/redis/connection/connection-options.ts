@@ -83,7 +83,6 @@ const KNOWN: Readonly<Record<keyof ConnectionOptions, true>> = {
 /** Options of other libraries that people try here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   url: 'give the URL itself as connection, or host, port, username, password, db and tls',
-  nodes: 'a Redis Cluster is not supported yet',
   retryAttempts:
     'lost connections are reopened for as long as it takes; connectTimeoutMs, beside connection, bounds how long a call waits',
   retryDelay:
@@ -99,7 +98,7 @@ export function checkConnectionOptions(given: object): asserts given is Connecti
   if (Array.isArray(given)) {
     throw new InvalidOptionError(
       'connection',
-      'connection must be one place, got an array: give one of its items, or { sentinels: […], name } for Sentinels; a Redis Cluster is not supported yet',
+      'connection must be one place, got an array: give one of its items, { nodes: […] } for a Redis Cluster, or { sentinels: […], name } for Sentinels',
     );
   }
   for (const [option, value] of Object.entries(given)) {

@@ -96,11 +96,53 @@ describe('a connection source', () => {
     expect(optionsWithoutEffect(new Redis({ lazyConnect: true }))).toEqual([]);
   });
 
-  test('refuses an instance with a key prefix, and a cluster', () => {
+  test('refuses an instance with a key prefix', () => {
     const prefixed = new Redis({ keyPrefix: 'a:', lazyConnect: true });
-    const cluster = new Cluster([{ port: 1 }], { lazyConnect: true });
+    const cluster = new Cluster([1], { lazyConnect: true, keyPrefix: 'a:' });
     for (const connection of [prefixed, cluster])
       expect(() => connectionSource(connection)).toThrow(InvalidOptionError);
+  });
+
+  test('takes the nodes of a cluster, with what the first URL says of all of them', () => {
+    const nodes = ['rediss://user:secret@a:1', { host: 'b', port: 2 }, { host: 'c' }];
+    const { cluster } = connectionSource({ nodes, family: 6 });
+    expect(cluster?.seeds).toEqual([
+      { host: 'a', port: 1 },
+      { host: 'b', port: 2 },
+      { host: 'c', port: 6_379 },
+    ]);
+    const client = cluster?.open({ host: 'z', port: 9, lazyConnect: true });
+    const expected = { host: 'z', port: 9, username: 'user', password: 'secret', family: 6 };
+    expect(client?.options).toMatchObject({ ...expected, tls: {} });
+  });
+
+  test('copies the settings of a Cluster', () => {
+    const natMap = { 'a:1': { host: 'b', port: 2 } };
+    const given = new Cluster([{ host: 'a', port: 1 }, 7_000], {
+      lazyConnect: true,
+      natMap,
+      redisOptions: { password: 'secret' },
+    });
+    const { cluster } = connectionSource(given);
+    const seeds = [
+      { host: 'a', port: 1 },
+      { host: '127.0.0.1', port: 7_000 },
+    ];
+    expect(cluster).toMatchObject({ seeds, natMap });
+    expect(cluster?.open({ lazyConnect: true }).options.password).toBe('secret');
+  });
+
+  test.each([
+    [{ nodes: [] }, 'connection.nodes must be a list'],
+    [{ nodes: ['a:1'] }, 'connection.nodes[0] must be a URL'],
+    [{ nodes: [{ host: 'a', port: 'x' }] }, 'connection.port must be a whole number'],
+    [{ nodes: [{ host: 'a' }], host: 'b' }, 'must not have host as well'],
+    [{ nodes: [{ host: 'a' }], db: 1 }, 'connection.db must be 0 for a cluster, got 1'],
+    [{ nodes: ['redis://a:1/2'] }, 'connection.db must be 0 for a cluster, got 2'],
+    [{ nodes: [{ host: 'a' }], keyPrefix: 'k' }, 'must not have a keyPrefix'],
+    [{ nodes: [{ host: 'a' }], tsl: {} }, 'did you mean'],
+  ])('refuses %j', (connection, message) => {
+    expect(() => connectionSource(connection)).toThrow(message);
   });
 
   test.each([

@@ -1,17 +1,20 @@
 import { Redis } from 'ioredis';
-import type { RedisOptions } from 'ioredis';
+import type { Cluster, RedisOptions } from 'ioredis';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { invalid } from '../../core/options/options.js';
 import { checkConnectionOptions, optionsWithoutEffect } from './connection-options.js';
 import type { ConnectionOptions } from './connection-options.js';
+import { clusterPlace, placeOfInstance } from './cluster-settings.js';
+import type { ClusterOptions, ClusterPlace, NodeAddress } from './cluster-settings.js';
 import { CredentialedRedis } from './credentialed-redis.js';
 import { KnownSentinels } from '../sentinels/known-sentinels.js';
 
 /**
  * Where Redis is: a URL, ioredis options (with `credentials`, which returns user and password for each connection), or an
- * ioredis instance whose settings are copied (the instance itself is neither used nor closed).
+ * ioredis instance whose settings are copied (the instance itself is neither used nor closed). For a Redis Cluster: options
+ * with some of its `nodes`, or a Cluster of ioredis.
  */
-export type RedisConnectionOption = string | ConnectionOptions | Redis;
+export type RedisConnectionOption = string | ConnectionOptions | ClusterOptions | Redis | Cluster;
 
 type Open = (settings: RedisOptions) => Redis;
 
@@ -21,6 +24,8 @@ export interface ConnectionSource extends Open {
   readonly withoutEffect: readonly string[];
   /** Shared by all connections that it makes. */
   readonly sentinels: KnownSentinels;
+  /** It leads to the first given node of this cluster. */
+  readonly cluster: ClusterPlace | undefined;
 }
 
 /** By default, ioredis waits for ever for the reply of a Sentinel that hangs. */
@@ -32,9 +37,36 @@ export const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 export function connectionSource(connection: unknown): ConnectionSource {
   if (isSource(connection)) return connection;
   const sentinels = new KnownSentinels();
-  const open = openerOf(connection, sentinels);
-  const source: Open = (settings) => lettingGo(open(settings));
-  return Object.assign(source, { withoutEffect: optionsWithoutEffect(connection), sentinels });
+  const withoutEffect = optionsWithoutEffect(connection);
+  const place = clusterOf(connection);
+  if (place === undefined) {
+    const open = openerOf(connection, sentinels);
+    const source: Open = (settings) => lettingGo(open(settings));
+    return Object.assign(source, { withoutEffect, sentinels, cluster: undefined });
+  }
+  const cluster = { ...place, open: (settings: RedisOptions) => lettingGo(place.open(settings)) };
+  const [first] = cluster.seeds;
+  const source: Open = (settings) => cluster.open({ ...first, ...settings });
+  return Object.assign(source, { withoutEffect, sentinels, cluster });
+}
+
+/** The same, always to this node of a cluster. */
+export function sourceAt(
+  source: ConnectionSource,
+  cluster: ClusterPlace,
+  address: NodeAddress,
+): ConnectionSource {
+  const { withoutEffect, sentinels } = source;
+  const open: Open = (settings) => cluster.open({ ...settings, ...address });
+  return Object.assign(open, { withoutEffect, sentinels, cluster });
+}
+
+function clusterOf(connection: unknown): ClusterPlace | undefined {
+  if (isClusterLike(connection)) return placeOfInstance(connection);
+  const isPlain = typeof connection === 'object' && connection !== null;
+  return isPlain && 'nodes' in connection && !Array.isArray(connection) && !isRedisLike(connection)
+    ? clusterPlace(connection)
+    : undefined;
 }
 
 /** What is left of the arguments of a command that has its reply. One for all: nobody adds to it. */
@@ -79,12 +111,6 @@ function openerOf(connection: unknown, sentinels: KnownSentinels): Open {
     refuseKeyPrefix(connection.options);
     const ofSentinels = sentinelSettings(connection.options, sentinels);
     return (settings) => connection.duplicate({ ...ofSentinels, ...settings });
-  }
-  if (isClusterLike(connection)) {
-    throw new InvalidOptionError(
-      'connection',
-      'connection must be a single Redis, got a Cluster: it is not supported yet',
-    );
   }
   if (typeof connection === 'object' && connection !== null) {
     checkConnectionOptions(connection);
@@ -148,7 +174,7 @@ function isRedisLike(value: unknown): value is Redis {
   return isObjectWithMethod(value, 'duplicate') && !isClusterLike(value) && 'options' in value;
 }
 
-function isClusterLike(value: unknown): boolean {
+function isClusterLike(value: unknown): value is object {
   return isObjectWithMethod(value, 'nodes') && 'isCluster' in value && value.isCluster === true;
 }
 

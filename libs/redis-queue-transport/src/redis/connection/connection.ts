@@ -1,18 +1,5 @@
 import type { Redis } from 'ioredis';
-import { RedisRefusedError, RedisUnavailableError } from '../../core/errors/call-errors.js';
-import { messageOf } from '../../core/errors/message-of.js';
-import type { RedisQueueError } from '../../core/errors/redis-queue-error.js';
-import type { BrokerStatus } from '../../core/source/broker-source.js';
 import type { ConnectionHealth } from '../../core/broker/health.js';
-import { bare } from './bare-error.js';
-import { homeContext } from '../../core/process/own-context.js';
-import { safeSettings } from './connection-settings.js';
-import type { ConnectionPurpose } from './connection-settings.js';
-import { addressOf, explained, isOfSelect, stillWaitingFor } from './connect-trouble.js';
-import type { ConnectionSource } from './connection-source.js';
-import { failureOf, isDemotion, isReplyError, wasNeverWritten } from './failure.js';
-import { SilenceWatch } from './silence-watch.js';
-import { WaitingCallers } from './waiting-callers.js';
 
 /**
  * What an open connection knows about a script: `asking`, permissions are being checked; `permitted`, the user has them
@@ -20,341 +7,71 @@ import { WaitingCallers } from './waiting-callers.js';
  */
 export type ScriptStage = 'asking' | 'permitted' | 'known';
 
-export interface ConnectionEvents {
-  status?(status: BrokerStatus): void;
-  error?(error: Error): void;
-  /** The Redis that it leads to replied as one that is the primary no more. */
-  demoted?(): void;
-  /** The connection was closed for good. */
-  closed?(): void;
-}
+/** The scripts that were sent since a connection was last opened. */
+export type SentScripts = Map<unknown, ScriptStage>;
 
 /**
- * How long a caller waits that waits only for the first attempt to connect: a little longer than ioredis's own limit.
+ * A way to Redis: one connection, or in a cluster all connections of the same role, of which each call takes the one that
+ * leads to the node of its key.
  */
-const FIRST_ATTEMPT_MS = 10_001;
-
-/** How long it waits before it connects again after ioredis has given up, and if that repeats. */
-const FIRST_REVIVAL_MS = 50;
-const LONGEST_REVIVAL_MS = 1_000;
-
-/** How long each try of a call that is tried again waits for the connection. */
-const TRIED_AGAIN_MS = 1_000;
-
-/** With these errors, waiting does not help: callers that wait for the connection get them at once. */
-const HOPELESS =
-  /^(WRONGPASS|NOAUTH|NOPERM)|self-signed|certificate|wrong version number|ERR_TLS|EMFILE|ENFILE/i;
-
-/**
- * One connection to Redis, with settings that make outcomes knowable: nothing is sent twice, nothing waits in a hidden
- * queue, and if nothing moves for longer than the deadline while a command is pending, a new connection replaces it.
- */
-export class Connection {
-  readonly client: Redis;
-  /** The scripts that were sent since the connection was last opened. */
-  readonly scripts = new Map<unknown, ScriptStage>();
-  readonly #waiting = new WaitingCallers();
-  readonly #home = homeContext();
-  /** An attempt to connect has ended, one way or the other. */
-  #wasTried = false;
-  /** The socket is open, but neither a reply of Redis nor an error has arrived yet. */
-  #isIntroducing = false;
-  #lastError: Error | undefined;
-  #isClosed = false;
-  #longestValue: Promise<number> | undefined;
-  #serverId: Promise<number | undefined> = Promise.resolve(undefined);
-  /** When Redis last replied, by `performance.now()`. */
-  #answeredAt: number | undefined;
-  #pending = 0;
-  /** Redis's refusal of the last call for the connection's own purpose. */
-  #refusal: string | undefined;
-  /** When such a call was first refused. */
-  #refusedAt: number | undefined;
-  #revival: NodeJS.Timeout | undefined;
-  #revivalMs = FIRST_REVIVAL_MS;
-  /** Where Redis is that it was last connected to. */
-  #remote: string | undefined;
-  /** When it was lost, or failed to open for the first time. */
-  #lostAt: number | undefined;
-
-  constructor(
-    source: ConnectionSource,
-    private readonly name: string,
-    /** Longest silence in ms while a command is pending. */
-    deadlineMs: number,
-    private readonly events: ConnectionEvents = {},
-    purpose?: ConnectionPurpose,
-  ) {
-    this.client = source(safeSettings(name, purpose));
-    new SilenceWatch(this.client, deadlineMs);
-    this.client.on('connect', () => {
-      this.#isIntroducing = true;
-    });
-    this.client.on('ready', () => {
-      this.#wasTried = true;
-      this.#isIntroducing = false;
-      this.#lastError = undefined;
-      this.#answeredAt = performance.now();
-      this.#lostAt = undefined;
-      this.#revivalMs = FIRST_REVIVAL_MS;
-      this.#remote = remoteOf(this.client);
-      this.scripts.clear();
-      this.#longestValue = undefined;
-      this.#waiting.resolveAll();
-      this.#learnServerId();
-      events.status?.('connected');
-    });
-    this.client.on('close', () => this.#onClose());
-    this.client.on('reconnecting', () => events.status?.('reconnecting'));
-    this.client.on('end', () => this.#onEnd());
-    this.client.on('error', (told: Error) => {
-      const error = explained(bare(told), this.client);
-      // A command of ioredis itself failed since the connection had ended; why it ended is reported separately.
-      if (wasNeverWritten(error)) return;
-      this.#lastError = error;
-      this.#isIntroducing = false;
-      if (HOPELESS.test(error.message) || isOfSelect(error)) {
-        this.#waiting.rejectAll(() => this.#failure(error));
-      }
-      // ioredis would continue in database 0, where nobody looks.
-      if (isOfSelect(error)) this.reconnect();
-      events.error?.(error);
-    });
-  }
-
+export interface Connection {
   /** The database number in the option `connection`. */
-  get database(): number {
-    return this.client.options.db ?? 0;
-  }
+  readonly database: number;
+  /** Commands can be sent, as far as is known. */
+  readonly isReady: boolean;
+  /** A command has no reply yet. */
+  readonly isBusy: boolean;
+  /** A caller waits for the connection to be ready. */
+  readonly isAwaited: boolean;
+  readonly scripts: SentScripts;
+  /** The client of the connection that a call would take now. */
+  readonly client: Redis;
+  /** Of that connection: another one each time it is opened. */
+  readonly socket: unknown;
+  /** Redis's id of that connection (CLIENT ID); undefined if Redis does not tell. Another promise each time it is opened. */
+  readonly serverId: Promise<number | undefined>;
+  /** From past calls and replies, never by asking. */
+  readonly health: ConnectionHealth;
 
-  get isReady(): boolean {
-    // ioredis notices a moment later than the socket that the other side has closed it.
-    return this.client.status === 'ready' && this.client.stream.writable;
-  }
+  /** The way to the node that has this key. Keep it where many calls are for the same queue. */
+  at(key: string): Connection;
 
-  /** Redis's id of this connection (CLIENT ID); undefined if Redis does not tell. */
-  get serverId(): Promise<number | undefined> {
-    return this.#serverId;
-  }
+  /** One for each node that has keys: of a single Redis, itself. @throws RedisUnavailableError */
+  primaries(): Promise<readonly Connection[]>;
 
   /**
    * Resolves when commands can be sent. Without a time, it waits as long as calls that are tried again do. With 0 ms, it
    * waits only for the very first attempt to connect.
    * @throws RedisUnavailableError | RedisRefusedError
    */
-  ready(timeoutMs = TRIED_AGAIN_MS): Promise<void> {
-    if (this.isReady) return Promise.resolve();
-    if (this.#isClosed) return Promise.reject(this.#unavailable('it was closed'));
-    return this.#wait(timeoutMs === 0 && !this.#wasTried ? FIRST_ATTEMPT_MS : timeoutMs);
-  }
+  ready(timeoutMs?: number): Promise<void>;
 
-  #wait(timeoutMs: number): Promise<void> {
-    const ready = this.#waiting.add(timeoutMs, () =>
-      this.#unavailable(this.#notReadyWithin(timeoutMs)),
-    );
-    // The event 'error' reports the failure, and ioredis keeps trying.
-    if (this.client.status === 'wait') this.#home.runInAsyncScope(this.#connect, this);
-    return ready;
-  }
-
-  #connect(): void {
-    this.client.connect().catch(() => undefined);
-  }
-
-  #notReadyWithin(timeoutMs: number): string {
-    const why = stillWaitingFor(this.client);
-    return `${this.name} was not ready within ${timeoutMs} ms${why === undefined ? '' : `: ${why}`}`;
-  }
-
-  /** Sends one command now. @throws RedisUnavailableError | OutcomeUnknownError | RedisRefusedError */
-  async run<T>(
+  /**
+   * Sends one command now, or several of the same hash tag. In a cluster, it calls `command` again, with the client of
+   * another node, if the keys have moved there.
+   * @throws RedisUnavailableError | OutcomeUnknownError | RedisRefusedError
+   */
+  run<T>(
     action: string,
-    command: (client: Redis) => Promise<T>,
+    command: (client: Redis, scripts: SentScripts) => Promise<T>,
     messageId?: string,
-  ): Promise<T> {
-    if (!this.isReady) throw this.#unavailable(`it is ${this.#state}`);
-    this.#pending += 1;
-    try {
-      const reply = await this.#home.runInAsyncScope(command, undefined, this.client);
-      this.#answeredAt = performance.now();
-      return reply;
-    } catch (error) {
-      const failure = failureOf(bare(error), action, messageId);
-      if (isDemotion(error)) this.events.demoted?.();
-      if (failure instanceof RedisRefusedError) this.#answeredAt = performance.now();
-      throw failure;
-    } finally {
-      this.#pending -= 1;
-    }
-  }
+  ): Promise<T>;
 
   /**
    * Runs a command for the connection's own purpose. While Redis refuses it, the connection is useless, and its health
    * says so. A full Redis is an exception: it refuses waits, but scripts still take messages.
    */
-  async runPurpose<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
-    try {
-      const reply = await this.run(action, command);
-      this.#refuse(undefined);
-      return reply;
-    } catch (error) {
-      if (error instanceof RedisRefusedError && error.reply !== 'OOM')
-        this.#refuse(`${this.name}: ${error.message}`);
-      throw error;
-    }
-  }
-
-  #refuse(refusal: string | undefined): void {
-    this.#refusal = refusal;
-    this.#refusedAt = refusal === undefined ? undefined : (this.#refusedAt ?? performance.now());
-  }
+  runPurpose<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T>;
 
   /**
    * The longest value, in bytes, that Redis accepts; Infinity if the user may not ask. Asked once each time the connection
    * is opened. Redis closes the connection if a longer value is sent.
    */
-  longestValue(): Promise<number> {
-    return (this.#longestValue ??= this.#askLongestValue());
-  }
-
-  async #askLongestValue(): Promise<number> {
-    try {
-      const [, bytes] = await this.run('read its settings', (client) =>
-        client.config('GET', 'proto-max-bulk-len'),
-      );
-      return Number(bytes ?? Infinity);
-    } catch {
-      return Infinity;
-    }
-  }
-
-  /** A command has no reply yet. */
-  get isBusy(): boolean {
-    return this.#pending > 0;
-  }
-
-  /** A caller waits for the connection to be ready. */
-  get isAwaited(): boolean {
-    return this.#waiting.areThere;
-  }
-
-  /** From past calls and replies, never by asking. An overdue reply has already dropped the connection. */
-  get health(): ConnectionHealth {
-    const answeredAt = this.#answeredAt;
-    const failure = this.#whyDown;
-    const now = performance.now();
-    return {
-      failure,
-      failingForMs: failure === undefined ? undefined : now - (this.#failingSince ?? now),
-      sinceRoundTripMs: answeredAt === undefined ? undefined : now - answeredAt,
-    };
-  }
-
-  /** Also undefined between the end of its socket and the moment when that is noticed. */
-  get #failingSince(): number | undefined {
-    return this.#lostAt ?? this.#refusedAt;
-  }
-
-  get #whyDown(): string | undefined {
-    // Unused, or connecting for the first time: other connections tell whether Redis is there.
-    if (!this.#wasTried) return undefined;
-    if (this.isReady) return this.#refusal;
-    return this.#unavailable(`${this.name} is ${this.#state}`).message;
-  }
-
-  /** The state in ioredis's words, but ahead of ioredis if the socket knows more. */
-  get #state(): string {
-    if (this.#isClosed) return 'closed';
-    return this.client.status === 'ready' ? 'closing' : this.client.status;
-  }
+  longestValue(): Promise<number>;
 
   /** Replaces the connection with a new one; calls in flight reject. */
-  reconnect(): void {
-    if (!this.#isClosed) this.#home.runInAsyncScope(() => this.client.disconnect(true));
-  }
+  reconnect(): void;
 
-  /** Another Redis is the primary now: replaces the connection unless it leads there already. Unused ones stay so. */
-  moveTo(primary: string): void {
-    const isUnused = this.client.status === 'wait';
-    const isThere = this.isReady && this.#remote === primary;
-    if (!isUnused && !isThere) this.reconnect();
-  }
-
-  /** Closes the connection for good. May be called twice. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    clearTimeout(this.#revival);
-    // Between two attempts ioredis has no socket, and so reports no end. Earlier events may still arrive in later turns.
-    if (['reconnecting', 'end'].includes(this.client.status)) process.nextTick(() => this.#onEnd());
-    this.client.disconnect();
-    this.#waiting.rejectAll(() => this.#unavailable('it was closed'));
-    this.events.closed?.();
-  }
-
-  #onEnd(): void {
-    if (!this.#isClosed) return this.#revive();
-    this.#waiting.rejectAll(() => this.#unavailable('it was closed'));
-    this.events.status?.('disconnected');
-  }
-
-  /**
-   * ioredis has given up: it was told to replace a connection for which it was still asking a Sentinel, or a user's
-   * setting has ended its attempts.
-   */
-  #revive(): void {
-    this.#endFirstAttempt();
-    this.#revival = setTimeout(() => {
-      this.#home.runInAsyncScope(this.#connect, this);
-    }, this.#revivalMs);
-    this.#revivalMs = Math.min(2 * this.#revivalMs, LONGEST_REVIVAL_MS);
-    this.events.status?.('reconnecting');
-  }
-
-  /** An attempt is over: callers that only waited for the first one wait no longer. */
-  #onClose(): void {
-    this.#lostAt ??= performance.now();
-    // Redis has closed the connection without a message, and ioredis reports no error.
-    if (this.#isIntroducing && !this.#isClosed)
-      this.client.emit('error', new Error('Connection is closed.'));
-    this.#endFirstAttempt();
-  }
-
-  #endFirstAttempt(): void {
-    this.#lostAt ??= performance.now();
-    if (this.#wasTried) return;
-    this.#wasTried = true;
-    this.#waiting.rejectAll(() => this.#unavailable('the first attempt failed'), FIRST_ATTEMPT_MS);
-  }
-
-  #learnServerId(): void {
-    this.#serverId = this.client.client('ID').catch((error: unknown) => {
-      this.#lastError = error instanceof Error ? bare(error) : new Error(String(error));
-      return undefined;
-    });
-  }
-
-  #failure(error: Error): RedisQueueError {
-    if (isOfSelect(error)) {
-      const { db } = this.client.options;
-      return failureOf(error, `select database ${db}, which the option connection names`);
-    }
-    if (isReplyError(error)) return failureOf(error, 'open a connection');
-    return this.#unavailable(messageOf(error));
-  }
-
-  #unavailable(why: string): RedisUnavailableError {
-    const last = this.#lastError;
-    const cause =
-      last === undefined || last.message === why ? '' : `; last error: ${messageOf(last)}`;
-    return new RedisUnavailableError(
-      `No connection to Redis at ${addressOf(this.client)}: ${why}${cause}`,
-      { cause: last },
-    );
-  }
-}
-
-function remoteOf({ stream }: Redis): string | undefined {
-  const { remoteAddress, remotePort } = stream;
-  return remoteAddress === undefined ? undefined : `${remoteAddress}:${remotePort}`;
+  /** Closes it for good. May be called twice. */
+  close(): void;
 }

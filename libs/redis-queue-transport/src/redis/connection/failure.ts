@@ -20,7 +20,10 @@ const TOO_LONG = 'Protocol error: invalid bulk length';
 const DEMOTED = /^(?:READONLY|MASTERDOWN|LOADING|UNBLOCKED force)/;
 
 const CLUSTER =
-  'This Redis is a node of a cluster, which is not supported yet: connect to a single Redis, or to Sentinels.';
+  'This Redis is a node of a cluster: give { nodes: [{ host, port }, …] } in the option connection.';
+
+/** How a node of a cluster replies if the keys are elsewhere, or on their way, or if it cannot tell where. */
+export const ELSEWHERE: ReadonlySet<string> = new Set(['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN']);
 
 const HINTS: Readonly<Record<string, string>> = {
   OOM: 'Redis is full (maxmemory): wait while consumers empty the queues, or raise maxmemory.',
@@ -38,7 +41,7 @@ const HINTS: Readonly<Record<string, string>> = {
   LOADING: 'Redis is loading its data after a start.',
   CLUSTERDOWN: CLUSTER,
   MOVED: CLUSTER,
-  CROSSSLOT: CLUSTER,
+  TRYAGAIN: 'The slot of the keys is on its way to another node.',
   ERR_TOO_LONG:
     'A value was longer than the setting proto-max-bulk-len of Redis allows: send less, or raise it. Redis closed the connection.',
   MISCONF: 'Redis refuses writes because it could not save its data; see its log.',
@@ -161,4 +164,14 @@ export function wasNeverWritten(error: unknown): boolean {
 /** Redis replied as a replica does, so another one may be the primary. */
 export function isDemotion(error: unknown): boolean {
   return error instanceof Error && DEMOTED.test(error.message);
+}
+
+/** Nothing was executed, since the keys are, or may be, at another node of a cluster. */
+export function isElsewhere(error: unknown): error is RedisRefusedError {
+  return error instanceof RedisRefusedError && ELSEWHERE.has(error.reply);
+}
+
+/** What Redis replied, word for word. */
+export function replyOf({ cause, message }: RedisRefusedError): string {
+  return cause instanceof Error ? cause.message : message;
 }

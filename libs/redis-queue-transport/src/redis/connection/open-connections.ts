@@ -1,7 +1,8 @@
 import type { BrokerStatus } from '../../core/source/broker-source.js';
 import type { ConnectionHealth } from '../../core/broker/health.js';
-import { Connection } from './connection.js';
-import type { ConnectionEvents } from './connection.js';
+import type { Connections } from './connections.js';
+import { RedisConnection } from './redis-connection.js';
+import type { ConnectionEvents } from './redis-connection.js';
 import type { ConnectionPurpose } from './connection-settings.js';
 import type { ConnectionSource } from './connection-source.js';
 import { FailoverWatch } from './failover-watch.js';
@@ -9,17 +10,17 @@ import { FailoverWatch } from './failover-watch.js';
 /** Longest silence, in ms, of a connection for commands that do not block while a reply is due. */
 export const COMMAND_DEADLINE_MS = 5_000;
 /** How late, in ms, a blocking call may return after its own timeout if a lost reply can be made up for. */
-const BLOCKING_GRACE_MS = 1_500;
+export const BLOCKING_GRACE_MS = 1_500;
 
 /** After it was noticed that Redis is a replica now, how long that is not told again. */
 const DEMOTION_MS = 5_000;
 
-/** All connections of a broker that have not been closed. Each is named for its role and the process. */
-export class OpenConnections {
-  readonly #open = new Set<Connection>();
+/** All connections of a broker to one Redis that have not been closed. Each is named for its role and the process. */
+export class OpenConnections implements Connections {
+  readonly #open = new Set<RedisConnection>();
   /** Those that only hear what is published. */
-  readonly #listening = new Set<Connection>();
-  #bodies: Connection | undefined;
+  readonly #listening = new Set<RedisConnection>();
+  #bodies: RedisConnection | undefined;
   #watch: FailoverWatch | undefined;
   #demotedAt = -Infinity;
   #isClosed = false;
@@ -29,41 +30,46 @@ export class OpenConnections {
     /** Names this process in Redis. */
     private readonly process: string,
     private readonly onError: (error: unknown) => void,
+    /** A node of a cluster replied that a slot is at another one. Gets what it replied. */
+    private readonly onMoved?: (reply: string) => void,
   ) {}
 
-  /** For commands that do not block. */
-  open(role: string, onStatus?: (status: BrokerStatus) => void): Connection {
+  open(role: string, onStatus?: (status: BrokerStatus) => void): RedisConnection {
     return this.#add(role, COMMAND_DEADLINE_MS, onStatus);
   }
 
-  /** For subscriptions. Redis tells of changed keys there, which ioredis hands on by the older protocol only. */
-  openListener(role: string): Connection {
+  openListener(role: string): RedisConnection {
     const connection = this.#add(role, COMMAND_DEADLINE_MS, undefined, { protocol: 2 });
     if (!this.#isClosed) this.#listening.add(connection);
     return connection;
   }
 
-  /** For calls that block for up to `longestMs`, and may return `graceMs` later (default 1,500). */
-  openBlocking(role: string, longestMs: number, graceMs = BLOCKING_GRACE_MS): Connection {
+  openBlocking(
+    role: string,
+    _key: string,
+    longestMs: number,
+    graceMs = BLOCKING_GRACE_MS,
+  ): RedisConnection {
     return this.#add(role, longestMs + graceMs);
   }
 
-  /** For parked bodies: commands, replies and renewals must not wait behind slow ones. Opened by its first use. */
-  get bodies(): Connection {
+  /** All keys are at the same place. */
+  lead(): void {
+    return;
+  }
+
+  get bodies(): RedisConnection {
     return (this.#bodies ??= this.open('bodies'));
   }
 
-  /** What is known about each, without asking Redis. */
   get health(): readonly ConnectionHealth[] {
     return [...this.#open].map((connection) => connection.health);
   }
 
-  /** Connections that are opened from now on are closed at once: nobody would close them later. */
   openNoMore(): void {
     this.#isClosed = true;
   }
 
-  /** Closes all of them for good. */
   close(): void {
     this.openNoMore();
     this.#watch?.stop();
@@ -75,7 +81,7 @@ export class OpenConnections {
     deadlineMs: number,
     onStatus?: (status: BrokerStatus) => void,
     purpose?: ConnectionPurpose,
-  ): Connection {
+  ): RedisConnection {
     const name = `rq-${role}-${this.process}`;
     const events: ConnectionEvents = {
       status: (status) => {
@@ -84,19 +90,20 @@ export class OpenConnections {
       },
       error: this.onError,
       demoted: () => this.#onDemoted(),
+      ...(this.onMoved && { moved: this.onMoved }),
       closed: () => {
         this.#open.delete(connection);
         this.#listening.delete(connection);
       },
     };
-    const connection = new Connection(this.source, name, deadlineMs, events, purpose);
+    const connection = new RedisConnection(this.source, name, deadlineMs, events, purpose);
     this.#open.add(connection);
     if (this.#isClosed) connection.close();
     return connection;
   }
 
   /** Only now, since a process that needs no Redis needs no Sentinels either. */
-  #watchFailovers({ client: { options } }: Connection): void {
+  #watchFailovers({ client: { options } }: RedisConnection): void {
     if (this.#isClosed || !options.sentinels?.length) return;
     const { sentinels } = this.source;
     const name = `rq-sentinel-${this.process}`;

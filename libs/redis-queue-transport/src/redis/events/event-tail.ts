@@ -1,5 +1,5 @@
 import { assertSubscribable, isMeantBy, isWildcard } from '../../core/events/event-patterns.js';
-import { Connection } from '../connection/connection.js';
+import { RedisConnection } from '../connection/redis-connection.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
 import { processName } from '../connection/process-name.js';
 import { literally } from '../keys/glob.js';
@@ -28,7 +28,7 @@ const EVERYTHING = '';
  * what matches.
  */
 export class EventTail {
-  readonly #connection: Connection;
+  readonly #connection: RedisConnection;
   readonly #channel: EventChannel;
   /** What channels begin with. */
   readonly #start: string;
@@ -41,9 +41,14 @@ export class EventTail {
     private readonly events: EventTailEvents,
   ) {
     assertSubscribable(pattern);
-    this.#connection = new Connection(options.connection, `rq-tail-${processName()}`, DEADLINE_MS, {
-      error: (error) => events.error(error),
-    });
+    this.#connection = new RedisConnection(
+      options.connection,
+      `rq-tail-${processName()}`,
+      DEADLINE_MS,
+      {
+        error: (error) => events.error(error),
+      },
+    );
     this.#keys = new Keys(options.prefix, this.#connection.database);
     this.#start = this.#keys.event(EVERYTHING);
     this.#channel = new EventChannel(

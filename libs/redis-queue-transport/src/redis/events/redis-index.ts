@@ -7,6 +7,7 @@ import { historyField } from '../../core/events/event-index.js';
 import type { Connection } from '../connection/connection.js';
 import { beginGroup } from '../history/begin-group.script.js';
 import { firstEntry } from '../history/first-entry.js';
+import { GROUP_MARK } from '../../core/message/queue-name.js';
 import type { Keys } from '../keys/keys.js';
 import { declare } from './declare.script.js';
 
@@ -32,7 +33,10 @@ export class RedisIndex implements SubscriptionIndex {
     fields: readonly IndexField[],
     { onlyMissing }: { readonly onlyMissing: boolean },
   ): Promise<void> {
-    const { groups, queues } = this.keys;
+    const { groups } = this.keys;
+    // In a cluster, the list of queues is in another slot: it is named only if the script writes to it.
+    const namesQueue = fields.some(([field]) => field.startsWith(GROUP_MARK));
+    const queues = namesQueue ? this.keys.queues : groups;
     const args = { onlyMissing: onlyMissing ? 1 : 0 };
     const rows = fields.map(([field, value]) => ({ field, value }));
     await declare.run(this.connection, { groups, queues }, args, rows);

@@ -8,7 +8,7 @@ import type {
   Role,
   SentinelReading,
 } from '../../core/admin/inspection.js';
-import { Connection } from '../connection/connection.js';
+import { RedisConnection } from '../connection/redis-connection.js';
 import { readTime } from '../connection/read-time.js';
 import { placeOf } from '../connection/connection-source.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
@@ -32,12 +32,12 @@ const READINGS = 5;
 
 /** Looks at a Redis for the doctor, over a connection of its own. */
 export class RedisInspection implements Inspection {
-  readonly #connection: Connection;
+  readonly #connection: RedisConnection;
   readonly #keys: Keys;
 
   constructor(private readonly options: RedisInspectionOptions) {
     const { connection, prefix } = options;
-    this.#connection = new Connection(connection, `rq-doctor-${processName()}`, DEADLINE_MS);
+    this.#connection = new RedisConnection(connection, `rq-doctor-${processName()}`, DEADLINE_MS);
     this.#keys = new Keys(prefix, this.#connection.database);
   }
 

@@ -94,7 +94,7 @@ export class RedisLease implements Lease {
   }
 
   get #socket(): unknown {
-    return this.at.commands.client.stream;
+    return this.at.commands.socket;
   }
 
   /** What it knows may differ from its list: a reply was lost, or Redis has come back without its last writes. */

@@ -60,7 +60,13 @@ export class QueuePushes {
     if (known !== undefined) return known;
     try {
       const keys = this.keys.queue(queue);
-      const pushes = new PushBatch(queue, this.connections, keys, this.parkAboveBytes, this.budget);
+      const { commands, bodies, ...others } = this.connections;
+      const ways = {
+        ...others,
+        commands: commands.at(keys.waiting),
+        bodies: () => bodies().at(keys.waiting),
+      };
+      const pushes = new PushBatch(queue, ways, keys, this.parkAboveBytes, this.budget);
       if (this.#pushes.size >= MOST_KNOWN_QUEUES) this.#forget();
       this.#pushes.set(queue, pushes);
       return pushes;

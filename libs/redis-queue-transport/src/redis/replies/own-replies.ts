@@ -1,6 +1,6 @@
 import { KEEP_REPLIES_MS } from '../../core/requests/reply-bounds.js';
 import { COMMAND_DEADLINE_MS } from '../connection/open-connections.js';
-import type { OpenConnections } from '../connection/open-connections.js';
+import type { Connections } from '../connection/connections.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys } from '../keys/keys.js';
 import { ParkedReplies } from './parked-replies.js';
@@ -17,7 +17,7 @@ export class OwnReplies {
   #inbox: ReplyInbox | undefined;
 
   constructor(
-    private readonly connections: OpenConnections,
+    private readonly connections: Connections,
     private readonly commands: Connection,
     private readonly keys: Keys,
     /** Names this process in Redis. */
@@ -30,7 +30,14 @@ export class OwnReplies {
   /** Starts reading the list, and returns its name. */
   async receive(onReply: (element: Buffer) => void, timeoutMs: number): Promise<string> {
     // Replies that were popped for a connection that was given up are lost.
-    const connection = this.connections.openBlocking('replies', INBOX_WAIT_MS, COMMAND_DEADLINE_MS);
+    const { connections } = this;
+    const list = this.#list;
+    const connection = connections.openBlocking(
+      'replies',
+      list,
+      INBOX_WAIT_MS,
+      COMMAND_DEADLINE_MS,
+    );
     const parked = new ParkedReplies({
       bodies: () => this.connections.bodies,
       keyOf: (name) => this.keys.parkedReply(this.#list, name),
@@ -39,7 +46,8 @@ export class OwnReplies {
       stopped: this.#stopped.signal,
     });
     const deliver = (element: Buffer): void => parked.deliver(element);
-    const inbox = new ReplyInbox(connection, this.#list, deliver, this.onError);
+    const lead = (): void => connections.lead(connection, list);
+    const inbox = new ReplyInbox(connection, list, lead, deliver, this.onError);
     this.#inbox = inbox;
     try {
       await connection.ready(timeoutMs);

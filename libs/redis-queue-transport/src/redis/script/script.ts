@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { failureOf, isReplyError, wasRefusedMidway } from '../connection/failure.js';
-import type { Connection, ScriptStage } from '../connection/connection.js';
+import type { Connection, SentScripts } from '../connection/connection.js';
 import { NamedArguments, localsOf } from './named-arguments.js';
 import { RowLua } from './rows.js';
 import type { RowOf, ScriptArgument } from './rows.js';
@@ -136,8 +136,8 @@ export class Script<
   ): Promise<Reply> {
     const { action } = this.definition;
     const parameters = this.#parameters(keys, args, rows, further);
-    const { scripts } = connection;
-    const reply = await connection.run(action, async (client) => {
+    const way = parameters[0] === 0 ? connection : connection.at(String(parameters[1]));
+    const reply = await way.run(action, async (client, scripts) => {
       try {
         return await this.#evaluate(client, scripts, parameters);
       } catch (error) {
@@ -197,7 +197,7 @@ export class Script<
   /** The full text is sent first: with an unknown name, later commands could overtake the script. */
   async #evaluate(
     client: Redis,
-    scripts: Map<unknown, ScriptStage>,
+    scripts: SentScripts,
     parameters: readonly ScriptArgument[],
   ): Promise<unknown> {
     const stage = scripts.get(this);

@@ -2,9 +2,13 @@ import { OutcomeUnknownError } from '../../core/errors/call-errors.js';
 import { pause } from '../../core/process/pause.js';
 import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Connection } from '../connection/connection.js';
+import { isElsewhere } from '../connection/failure.js';
 import type { TakingEnd } from '../lua/moving-lua.js';
 
 const UNBLOCK_AGAIN_MS = 10;
+
+/** How long it does not wait again where the queue is no more, or not yet. Scripts find out where it is. */
+const ELSEWHERE_PAUSE_MS = 100;
 
 /** What a wait needs from its lease. */
 export interface BlockingSurroundings {
@@ -81,7 +85,9 @@ export class BlockingWait {
       return element === null ? undefined : await keep(element);
     } catch (error) {
       if (error instanceof OutcomeUnknownError) this.#wasTakeLost = true;
-      throw error;
+      if (!isElsewhere(error)) throw error;
+      await pause(ELSEWHERE_PAUSE_MS, signal, nodeRuntime);
+      return undefined;
     } finally {
       this.#blocking = undefined;
       signal.removeEventListener('abort', end);

@@ -5,7 +5,7 @@ import type { Connection } from '../connection/connection.js';
 import { fallAsleep } from './fall-asleep.script.js';
 import type { SleepingPlace } from './fall-asleep.script.js';
 import { stopSleeping } from './stop-sleeping.script.js';
-import type { Sleeper, Tracking } from './tracking.js';
+import type { Sleeper, ToldSleepers } from './tracking.js';
 
 /** A consumer that was woken looks at once, and sleeps again at once if it has a place left. */
 const LOOKS_WITHIN_MS = 250;
@@ -29,7 +29,7 @@ export type SleepState = 'asleep' | 'awake' | 'unknown';
 /** What the sleep of a consumer needs from its lease. */
 export interface SleepSurroundings {
   readonly commands: Connection;
-  readonly tracking: Tracking;
+  readonly tracking: ToldSleepers;
   readonly keys: Readonly<Record<'consumers' | 'waiting' | 'sleepers' | 'wake', string>>;
 }
 

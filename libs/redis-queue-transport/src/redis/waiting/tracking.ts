@@ -8,7 +8,7 @@ import type { Connection } from '../connection/connection.js';
 /** Redis's own channel for the names of changed keys. */
 const INVALIDATED = '__redis__:invalidate';
 
-/** Most keys of one command. If any of them exists, the consumers of all look. */
+/** Most keys of one command, unless they may be in different slots. If any of them exists, the consumers of all look. */
 const MOST_KEYS = 50;
 
 /** The user has no permission, or the server does not know it: trying again does not help. */
@@ -33,6 +33,26 @@ export interface TrackingSurroundings {
   readonly onError: (error: unknown) => void;
   /** Redis refuses to tell of changes, for good. */
   readonly onRefused: (error: Error) => void;
+  /** How many lists one command may name. Default 50. */
+  readonly mostKeys?: number;
+}
+
+/** Has Redis tell consumers of changes. */
+export interface ToldSleepers {
+  /**
+   * Call it before anybody sleeps for this list; any number of times. False if Redis refuses.
+   * @throws RedisUnavailableError | OutcomeUnknownError | RedisRefusedError
+   */
+  start(list: string): Promise<boolean>;
+  add(sleeper: Sleeper): void;
+  remove(sleeper: Sleeper): void;
+  /** Tells a sleeper that was added of the next change of its list, or now if the list is not empty. */
+  watch(sleeper: Sleeper): void;
+  /** News may have been missed. */
+  lost(): void;
+  stop(): void;
+  /** While consumers may not be told of messages. */
+  readonly health: ConnectionHealth | undefined;
 }
 
 /**
@@ -40,7 +60,7 @@ export interface TrackingSurroundings {
  * TRACKING). Redis remembers lists that are read on the connection for commands, and sends the news on the connection for
  * events. It remembers only those after CLIENT CACHING (OPTIN), not everything that scripts read.
  */
-export class Tracking {
+export class Tracking implements ToldSleepers {
   readonly #sleepers = new Set<Sleeper>();
   /** By list: whose next change is told. */
   readonly #watched = new Map<string, Set<Sleeper>>();
@@ -57,7 +77,6 @@ export class Tracking {
 
   constructor(private readonly at: TrackingSurroundings) {}
 
-  /** Call it before anybody sleeps; any number of times. False if Redis refuses. */
   start(): Promise<boolean> {
     this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = undefined;
@@ -96,7 +115,6 @@ export class Tracking {
     if (watching?.size === 0) this.#watched.delete(sleeper.list);
   }
 
-  /** Tells a sleeper that was added of the next change of its list, or now if the list is not empty. */
   watch(sleeper: Sleeper): void {
     this.#toWatch.add(sleeper);
     if (this.#isWatchDue) return;
@@ -108,8 +126,9 @@ export class Tracking {
     this.#isWatchDue = false;
     const sleepers = [...this.#toWatch];
     this.#toWatch = new Set();
-    for (let at = 0; at < sleepers.length; at += MOST_KEYS)
-      void this.#watchSome(sleepers.slice(at, at + MOST_KEYS));
+    const { mostKeys = MOST_KEYS } = this.at;
+    for (let at = 0; at < sleepers.length; at += mostKeys)
+      void this.#watchSome(sleepers.slice(at, at + mostKeys));
   }
 
   /** Never rejects: if a connection is lost, all sleepers are told once it is restored. */
@@ -215,7 +234,6 @@ export class Tracking {
     this.#tellAll();
   }
 
-  /** While consumers may not be told of messages. */
   get health(): ConnectionHealth | undefined {
     const since = this.#failingSince;
     if (since === undefined || this.#isRefused) return undefined;

@@ -1,5 +1,5 @@
 import type { Connection } from '../connection/connection.js';
-import type { OpenConnections } from '../connection/open-connections.js';
+import type { Connections } from '../connection/connections.js';
 import { Busyness } from './busyness.js';
 
 /** How many connections of a process block, if it can be told of messages in another way. */
@@ -14,6 +14,8 @@ const BUSIER_BY = 3;
 export interface Waiter {
   /** How long one blocking call lasts. */
   readonly waitMs: number;
+  /** The list for which it waits. */
+  readonly list: string;
   /** It uses its connection now. */
   readonly isBlocking: boolean;
   readonly isAsleep: boolean;
@@ -39,7 +41,7 @@ export class WaitPool {
   readonly #busyness = new Map<Waiter, Busyness>();
 
   constructor(
-    private readonly connections: OpenConnections,
+    private readonly connections: Connections,
     private most: number,
   ) {}
 
@@ -73,12 +75,12 @@ export class WaitPool {
   /** The connection on which it may block; undefined if it has to sleep. */
   connectionOf(waiter: Waiter): Connection | undefined {
     const own = this.#placeOf(waiter);
-    if (own !== undefined) return own.connection;
+    if (own !== undefined) return this.#led(own, waiter);
     const free = this.#places.find((place) => isFree(place));
     if (free !== undefined) return this.#give(free, waiter);
     if (this.#places.length >= this.most) return undefined;
-    const { waitMs } = waiter;
-    const connection = this.connections.openBlocking('wait', waitMs);
+    const { list, waitMs } = waiter;
+    const connection = this.connections.openBlocking('wait', list, waitMs);
     this.#places.push({ connection, waitMs, holder: waiter, successor: undefined });
     return connection;
   }
@@ -138,10 +140,15 @@ export class WaitPool {
     if (place.waitMs !== waiter.waitMs) {
       // Its deadline is that of its calls.
       place.connection.close();
-      place.connection = this.connections.openBlocking('wait', waiter.waitMs);
+      place.connection = this.connections.openBlocking('wait', waiter.list, waiter.waitMs);
       place.waitMs = waiter.waitMs;
     }
-    return place.connection;
+    return this.#led(place, waiter);
+  }
+
+  #led({ connection }: Place, { list }: Waiter): Connection {
+    this.connections.lead(connection, list);
+    return connection;
   }
 
   #placeOf(waiter: Waiter): Place | undefined {

@@ -25,6 +25,10 @@ export class Waiting implements Waiter {
     this.sleep = new Sleep(consumer, at);
   }
 
+  get list(): string {
+    return this.at.lists.waiting;
+  }
+
   get waitMs(): number {
     return this.at.waitMs;
   }

@@ -1,0 +1,15 @@
+import type { Connections } from '../connection/connections.js';
+import { Tracking } from '../waiting/tracking.js';
+import type { ToldSleepers, TrackingSurroundings } from '../waiting/tracking.js';
+import { ClusterConnections } from './cluster-connections.js';
+import { ClusterTracking } from './cluster-tracking.js';
+
+/** How the consumers of a process are told of messages. */
+export function openTracking(
+  connections: Connections,
+  surroundings: TrackingSurroundings,
+): ToldSleepers {
+  return connections instanceof ClusterConnections
+    ? new ClusterTracking(connections, surroundings)
+    : new Tracking(surroundings);
+}
