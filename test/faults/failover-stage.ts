@@ -58,7 +58,7 @@ export class FailoverStage {
   }
 
   async startConsumer(
-    connection = this.connection,
+    connection: ConsumerSettings['url'] = this.connection,
     more: Pick<ConsumerSettings, 'addressFile'> = {},
     further: ConsumerSettings['options'] = {},
   ): Promise<ConsumerProcess> {

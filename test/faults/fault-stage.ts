@@ -125,8 +125,9 @@ export class FaultStage {
     return readJournal(this.journal);
   }
 
-  dump(): Promise<QueueDump> {
-    return dumpQueue(this.rig.commands, this.rig.prefix, this.queue);
+  async dump(): Promise<QueueDump> {
+    const commands = await this.rig.commandsFor(`{${this.queue}}`);
+    return dumpQueue(commands, this.rig.prefix, this.queue);
   }
 
   /** Waits until every message has its home. If it fails, the error shows the output of all processes. */

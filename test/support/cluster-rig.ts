@@ -33,6 +33,10 @@ export class ClusterRig extends NestRig {
     return this.cluster.commands as unknown as Redis;
   }
 
+  override async commandsFor(key: string): Promise<Redis> {
+    return (await this.cluster.primaryOf(key)).commands;
+  }
+
   /** How a client finds it: by two of its nodes. */
   override get connection(): ClusterOptions {
     return { nodes: this.cluster.nodes.slice(1, 3) };
@@ -82,6 +86,11 @@ export class ClusterRig extends NestRig {
 
   protected override ownId(): Promise<number> {
     return Promise.resolve(0);
+  }
+
+  /** The rig itself connects anew when nodes come and go. Connections of the library are known by their name. */
+  protected override expectNothingOpen(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Those of nodes and of the rig come and go. */

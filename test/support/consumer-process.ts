@@ -1,4 +1,5 @@
 import type { RedisOptions } from 'ioredis';
+import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/connection/cluster-settings.js';
 import type {
   RedisQueueHealth,
   RedisQueueLimitOptions,
@@ -50,7 +51,7 @@ export type Answer = { readonly value: unknown } | { readonly code: unknown };
 export type Numbered<T> = T & { readonly number: number };
 
 export interface ConsumerSettings {
-  readonly url: string | RedisOptions;
+  readonly url: string | RedisOptions | ClusterOptions;
   readonly prefix: string;
   readonly queue: string;
   readonly journal: string;

@@ -105,11 +105,11 @@ export class RedisCluster {
     return Number(await this.servers[0]?.call('CLUSTER', 'KEYSLOT', key));
   }
 
-  /** The primary that has the slot of this key, as a node that works knows it. */
-  async primaryOf(key: string): Promise<ClusterServer> {
+  /** The primary that has the slot of this key. @param dead is not asked */
+  async primaryOf(key: string, dead?: ClusterServer): Promise<ClusterServer> {
     const slot = await this.slotOf(key);
     return eventually(async () => {
-      for (const server of this.servers) {
+      for (const server of this.servers.filter((each) => each !== dead)) {
         const own = (await server.call('CLUSTER', 'NODES').catch(() => '')) as string;
         const mine = own.split('\n').find((line) => line.includes('myself,master'));
         if (mine !== undefined && hasSlot(mine, slot)) return server;
@@ -181,6 +181,7 @@ export class RedisCluster {
     await meet(server, this.servers[0]);
     this.servers.push(server);
     await allKnow(this.servers, this.servers.length);
+    await this.untilHealthy();
     return server;
   }
 

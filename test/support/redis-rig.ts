@@ -55,6 +55,11 @@ export class RedisRig {
     return this.#commands;
   }
 
+  /** The same, to the node that has the keys of a queue. */
+  commandsFor(_key: string): Promise<Redis> {
+    return Promise.resolve(this.commands);
+  }
+
   get prefix(): string {
     return this.#prefix;
   }
@@ -109,7 +114,11 @@ export class RedisRig {
       const clients = await this.#clients();
       expect([...clients].filter((client) => !this.#clientsBefore.has(client))).toEqual([]);
     });
-    await expectNothingMoreOpen(this.#resourcesBefore);
+    await this.expectNothingOpen(this.#resourcesBefore);
+  }
+
+  protected expectNothingOpen(before: ActiveResources): Promise<void> {
+    return expectNothingMoreOpen(before);
   }
 
   /** Closes everything, even if closing one of them fails. */
