@@ -1,7 +1,10 @@
 import { describe } from '@jest/globals';
+import { adminContract } from '../contract/admin.contract.js';
+import { adminLimitsContract } from '../contract/admin-limits.contract.js';
 import { brokerContract } from '../contract/broker.contract.js';
 import { limitsContract } from '../contract/limits.contract.js';
 import { orderContract } from '../contract/order.contract.js';
+import { parkedBodiesContract } from '../contract/parked-bodies.contract.js';
 import { repliesContract } from '../contract/replies.contract.js';
 import { loneCluster } from '../support/lone-cluster.js';
 import { LoneClusterWorld } from './lone-cluster-world.js';
@@ -22,4 +25,16 @@ describe('a queue with its newest message first on a cluster', () => {
 
 describe('replies on a cluster', () => {
   repliesContract(world);
+});
+
+describe('managing queues on a cluster', () => {
+  adminContract(world);
+});
+
+describe('managing limits on a cluster', () => {
+  adminLimitsContract(world);
+});
+
+describe('parked bodies on a cluster', () => {
+  parkedBodiesContract(world);
 });

@@ -27,6 +27,8 @@ export class DrivenQueue {
     readonly name: string,
   ) {
     this.#broker = world.open();
+    // A test that does not use it may end before it is open.
+    this.#broker.catch(() => undefined);
   }
 
   broker(): Promise<Broker> {

@@ -154,8 +154,10 @@ function textOf(config: object, member: string): string | undefined {
 /** Passwords, both as given and decoded. */
 function secretsOf(connection: ConnectionOption | undefined): readonly string[] {
   if (typeof connection === 'object') {
-    const { password, sentinelPassword } = connection as Members; // whatever it has under these names
-    return [password, sentinelPassword].filter((text) => typeof text === 'string');
+    const { password, sentinelPassword, nodes } = connection as Members; // whatever it has under these names
+    const own = [password, sentinelPassword].filter((text) => typeof text === 'string');
+    const urls = Array.isArray(nodes) ? nodes.filter((node) => typeof node === 'string') : [];
+    return [...own, ...urls.flatMap((url) => secretsOf(url))];
   }
   const [, written] = /^[a-z]*:?\/*[^:@/]*:(.*)@/i.exec(connection ?? '') ?? [];
   if (written === undefined) return [];

@@ -5,6 +5,8 @@ import type { Finding } from './finding.js';
 /** What checks look at. */
 export interface Patient {
   readonly inspection: Inspection;
+  /** It is one node of a cluster, or the cluster. */
+  readonly isCluster: boolean;
   readonly admin: RedisQueueAdmin;
   readonly prefix: string;
   /** What Redis says about itself. */

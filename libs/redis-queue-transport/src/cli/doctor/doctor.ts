@@ -51,21 +51,40 @@ export const doctor: Command = {
     const admin = await call.admin();
     const { prefix } = call.settings;
     const findings: Finding[] = [];
-    const info = await looked(findings, 'INFO', {}, () => inspection.info());
-    const clock = await inspection.clock();
     const queues = await statesOf(admin, findings);
-    const patient: Patient = { inspection, admin, prefix, info, clock, role, oldAfterMs, queues };
+    const isCluster = inspection.isCluster;
+    const patientOf = async (node: Inspection): Promise<Patient> => {
+      const info = await looked(findings, 'INFO', {}, () => node.info());
+      const clock = await node.clock();
+      return { inspection: node, isCluster, admin, prefix, info, clock, role, oldAfterMs, queues };
+    };
+    const nodes: Patient[] = [];
+    for (const node of await inspection.nodes()) nodes.push(await patientOf(node));
+    const patient = isCluster ? await patientOf(inspection) : nodes[0]; // a single Redis is there
+    if (patient === undefined) throw new TypeError('There is always a node.');
     const well: string[] = [];
     for (const check of CHECKS) {
-      // If INFO said nothing, there is nothing to check.
-      if (SERVER_CHECKS.includes(check) && Object.keys(info).length === 0) continue;
-      const found = await looked(findings, check.name, [], () => check.run(patient));
+      const isOfQueues = QUEUE_CHECKS.includes(check);
+      const found: Finding[] = [];
+      for (const one of isOfQueues ? [patient] : nodes) found.push(...(await examine(check, one)));
       if (found.length === 0) well.push(check.name);
       findings.push(...found);
     }
     return tell(call, inspection, patient, findings, well);
   },
 };
+
+/** Of a node of a cluster, each finding says of which. */
+async function examine(check: Check, patient: Patient): Promise<readonly Finding[]> {
+  // If INFO said nothing, there is nothing to check.
+  if (SERVER_CHECKS.includes(check) && Object.keys(patient.info).length === 0) return [];
+  const refusals: Finding[] = [];
+  const found = await looked(refusals, check.name, [], () => check.run(patient));
+  const all = [...refusals, ...found];
+  if (!patient.isCluster || QUEUE_CHECKS.includes(check)) return all;
+  const { place } = patient.inspection.way;
+  return all.map((finding) => ({ ...finding, what: `${place}: ${finding.what}` }));
+}
 
 async function tell(
   { output }: Call,

@@ -10,7 +10,7 @@ const NEARLY = 0.8;
 
 const version: Check = {
   name: 'version',
-  run: ({ info }) => {
+  run: ({ info, isCluster }) => {
     const findings: Finding[] = [];
     const shown = info['redis_version'] ?? 'unknown';
     if (info['server_name'] !== 'valkey' && Number.parseInt(shown, 10) < LEAST_VERSION)
@@ -23,13 +23,13 @@ const version: Check = {
         ),
       );
     const mode = info['redis_mode'] ?? 'standalone';
-    if (mode !== 'standalone')
+    if (mode !== (isCluster ? 'cluster' : 'standalone'))
       findings.push(
         wrong(
           'mode',
           `Redis runs as ${mode}.`,
-          'Servers and clients refuse to start: a queue needs a single Redis.',
-          'Connect to a single Redis, or to a primary by its Sentinels (option connection: { sentinels, name }).',
+          'Servers and clients refuse to start.',
+          'Connect to a primary by its Sentinels (option connection: { sentinels, name }), or to a cluster by its nodes ({ nodes }).',
         ),
       );
     return findings;

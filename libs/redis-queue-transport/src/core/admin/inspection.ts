@@ -7,6 +7,10 @@ export type Role = (typeof ROLES)[number];
 export interface Inspection {
   /** How this process is connected to Redis. */
   readonly way: ConnectionWay;
+  /** Redis is a cluster. What is asked without a key is then asked of any of its nodes. */
+  readonly isCluster: boolean;
+  /** Looks at each node of a cluster that has slots; of a single Redis, itself. They end with this one. */
+  nodes(): Promise<readonly Inspection[]>;
   /** The fields that Redis's command INFO returns, by name. */
   info(): Promise<Readonly<Record<string, string>>>;
   clock(): Promise<ClockReading>;

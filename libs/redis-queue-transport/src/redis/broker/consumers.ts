@@ -19,7 +19,7 @@ import { DUE, KEYS_NEWS } from '../lua/roles-lua.js';
 import { SLOWED_NEWS } from '../lua/limit-lua.js';
 import { takingEnd } from '../lua/moving-lua.js';
 import { SLEEPER_NEWS } from '../lua/sleepers-lua.js';
-import { openTracking } from '../cluster/open-tracking.js';
+import { openTracking } from '../waiting/open-tracking.js';
 import type { ToldSleepers } from '../waiting/tracking.js';
 import { WaitPool } from '../waiting/wait-pool.js';
 import { Waiting } from '../waiting/waiting.js';

@@ -19,6 +19,7 @@ export interface RoleSurroundings extends SlotSurroundings {
 /** All connections of one role to the nodes of a cluster, each opened when a slot of its node is used. */
 export class ClusterConnection implements Connection {
   readonly database = 0;
+  readonly isCluster = true;
   readonly #slots = new Map<number, SlotConnection>();
 
   constructor(private readonly cluster: RoleSurroundings) {}

@@ -36,6 +36,7 @@ type Command<T> = (client: Redis, scripts: SentScripts) => Promise<T>;
  */
 export class SlotConnection implements Connection {
   readonly database = 0;
+  readonly isCluster = true;
   /** The last of the calls that are made one after the other. */
   #last: Promise<unknown> | undefined;
   #waiting = 0;

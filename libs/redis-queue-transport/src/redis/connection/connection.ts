@@ -17,6 +17,8 @@ export type SentScripts = Map<unknown, ScriptStage>;
 export interface Connection {
   /** The database number in the option `connection`. */
   readonly database: number;
+  /** Keys of different hash tags may be at different nodes, so that no call may have both. */
+  readonly isCluster: boolean;
   /** Commands can be sent, as far as is known. */
   readonly isReady: boolean;
   /** A command has no reply yet. */

@@ -56,6 +56,7 @@ const HOPELESS =
 export class RedisConnection implements Connection {
   readonly client: Redis;
   readonly scripts: SentScripts = new Map();
+  readonly isCluster = false;
   readonly #waiting = new WaitingCallers();
   readonly #home = homeContext();
   /** An attempt to connect has ended, one way or the other. */

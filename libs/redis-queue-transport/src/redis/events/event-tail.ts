@@ -1,5 +1,6 @@
 import { assertSubscribable, isMeantBy, isWildcard } from '../../core/events/event-patterns.js';
-import { RedisConnection } from '../connection/redis-connection.js';
+import { openConnections } from '../cluster/open.js';
+import type { Connections } from '../connection/connections.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
 import { processName } from '../connection/process-name.js';
 import { literally } from '../keys/glob.js';
@@ -19,7 +20,6 @@ export interface EventTailEvents {
   error(error: Error): void;
 }
 
-const DEADLINE_MS = 5_000;
 const EVERYTHING = '';
 
 /**
@@ -28,7 +28,7 @@ const EVERYTHING = '';
  * what matches.
  */
 export class EventTail {
-  readonly #connection: RedisConnection;
+  readonly #connections: Connections;
   readonly #channel: EventChannel;
   /** What channels begin with. */
   readonly #start: string;
@@ -41,19 +41,16 @@ export class EventTail {
     private readonly events: EventTailEvents,
   ) {
     assertSubscribable(pattern);
-    this.#connection = new RedisConnection(
-      options.connection,
-      `rq-tail-${processName()}`,
-      DEADLINE_MS,
-      {
-        error: (error) => events.error(error),
-      },
-    );
-    this.#keys = new Keys(options.prefix, this.#connection.database);
+    const { connection, prefix, connectTimeoutMs: patienceMs } = options;
+    const onError = (error: unknown): void =>
+      events.error(error instanceof Error ? error : new Error(String(error)));
+    this.#connections = openConnections(connection, processName(), onError, { patienceMs });
+    const listener = this.#connections.openListener('tail', prefix);
+    this.#keys = new Keys(prefix, listener.database);
     this.#start = this.#keys.event(EVERYTHING);
     this.#channel = new EventChannel(
-      this.#connection,
-      (error) => events.error(error instanceof Error ? error : new Error(String(error))),
+      listener,
+      onError,
       () => events.interrupted(),
       isWildcard(pattern) ? 'patterns' : 'channels',
     );
@@ -73,7 +70,8 @@ export class EventTail {
     await this.#channel.listen(new Map([[channel, listener]]), this.options.connectTimeoutMs);
   }
 
-  close(): Promise<void> {
-    return this.#channel.stop();
+  async close(): Promise<void> {
+    await this.#channel.stop();
+    this.#connections.close();
   }
 }

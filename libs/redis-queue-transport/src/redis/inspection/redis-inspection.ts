@@ -8,7 +8,9 @@ import type {
   Role,
   SentinelReading,
 } from '../../core/admin/inspection.js';
-import { RedisConnection } from '../connection/redis-connection.js';
+import { openConnections } from '../cluster/open.js';
+import type { Connection } from '../connection/connection.js';
+import type { Connections } from '../connection/connections.js';
 import { readTime } from '../connection/read-time.js';
 import { placeOf } from '../connection/connection-source.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
@@ -26,19 +28,38 @@ export interface RedisInspectionOptions {
   readonly connectTimeoutMs: number;
 }
 
-const DEADLINE_MS = 5_000;
 /** How many times the clock is read: the quickest reading is the most precise. */
 const READINGS = 5;
 
-/** Looks at a Redis for the doctor, over a connection of its own. */
+/** Looks at a Redis, or at a cluster, for the doctor, over connections of its own. */
 export class RedisInspection implements Inspection {
-  readonly #connection: RedisConnection;
+  readonly #connections: Connections | undefined;
+  readonly #connection: Connection;
   readonly #keys: Keys;
 
-  constructor(private readonly options: RedisInspectionOptions) {
-    const { connection, prefix } = options;
-    this.#connection = new RedisConnection(connection, `rq-doctor-${processName()}`, DEADLINE_MS);
+  /** @param node the connection to one node of a cluster, which belongs to another inspection */
+  constructor(
+    private readonly options: RedisInspectionOptions,
+    node?: Connection,
+  ) {
+    const { connection, prefix, connectTimeoutMs: patienceMs } = options;
+    if (node === undefined) {
+      const terms = { patienceMs };
+      this.#connections = openConnections(connection, processName(), () => undefined, terms);
+      this.#connection = this.#connections.open('doctor');
+    } else this.#connection = node;
     this.#keys = new Keys(prefix, this.#connection.database);
+  }
+
+  get isCluster(): boolean {
+    return this.#connection.isCluster;
+  }
+
+  async nodes(): Promise<readonly Inspection[]> {
+    await this.#ready();
+    if (!this.isCluster) return [this];
+    const primaries = await this.#connection.primaries();
+    return primaries.map((primary) => new RedisInspection(this.options, primary));
   }
 
   get way(): ConnectionWay {
@@ -95,7 +116,11 @@ export class RedisInspection implements Inspection {
 
   async abandoned(): Promise<readonly AbandonedList[] | undefined> {
     if (!(await this.#may('SCAN'))) return undefined;
-    return abandonedLists(this.#connection, this.#keys, this.options.prefix);
+    const { prefix } = this.options;
+    const primaries = await this.#connection.primaries();
+    for (const primary of primaries) await primary.ready(this.options.connectTimeoutMs);
+    const lists = primaries.map((primary) => abandonedLists(primary, this.#keys, prefix));
+    return (await Promise.all(lists)).flat();
   }
 
   replicas(info: Readonly<Record<string, string>>): Promise<readonly ReplicaReading[]> {
@@ -108,7 +133,7 @@ export class RedisInspection implements Inspection {
   }
 
   close(): Promise<void> {
-    this.#connection.close();
+    this.#connections?.close();
     return Promise.resolve();
   }
 

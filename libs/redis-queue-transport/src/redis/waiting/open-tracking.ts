@@ -1,7 +1,7 @@
 import type { Connections } from '../connection/connections.js';
-import { Tracking } from '../waiting/tracking.js';
-import type { ToldSleepers, TrackingSurroundings } from '../waiting/tracking.js';
-import { ClusterConnections } from './cluster-connections.js';
+import { Tracking } from './tracking.js';
+import type { ToldSleepers, TrackingSurroundings } from './tracking.js';
+import { ClusterConnections } from '../cluster/cluster-connections.js';
 import { ClusterTracking } from './cluster-tracking.js';
 
 /** How the consumers of a process are told of messages. */

@@ -1,11 +1,11 @@
 import type { ConnectionHealth } from '../../core/broker/health.js';
 import type { OpenConnections } from '../connection/open-connections.js';
 import { EventChannel } from '../events/event-channel.js';
-import { Tracking } from '../waiting/tracking.js';
-import type { Sleeper, ToldSleepers, TrackingSurroundings } from '../waiting/tracking.js';
-import type { ClusterConnections } from './cluster-connections.js';
+import { Tracking } from './tracking.js';
+import type { Sleeper, ToldSleepers, TrackingSurroundings } from './tracking.js';
+import type { ClusterConnections } from '../cluster/cluster-connections.js';
 import type { NodeAddress } from '../connection/cluster-settings.js';
-import { slotOf } from './slots.js';
+import { slotOf } from '../cluster/slots.js';
 
 const CONNECT_WITHIN_MS = 5_000;
 
