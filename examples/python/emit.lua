@@ -1,9 +1,10 @@
 #!lua
--- KEYS: the index of groups. ARGV: the prefix of keys, that of channels, the event's pattern, its element, its id, for
--- how long in ms the id is accepted only once, or 0 for no such limit, and the key as it stands in the header, or
--- nothing. Replies with { 'emitted', how many groups got a copy, how many connections listened, how many full queues got
--- none }, { 'duplicate' } if the id was there, or { 'full', the queue, how many messages wait, how many may }.
-local index, prefix, channel_prefix, pattern, element, id, window, key = KEYS[1], unpack(ARGV)
+-- KEYS: the index of the pattern, the index of wildcards. ARGV: the prefix of keys, that of channels, the event's
+-- pattern, its element, its id, for how long in ms the id is accepted only once, or 0 for no such limit, and the key
+-- as it stands in the header, or nothing. Replies with { 'emitted', how many groups got a copy, how many connections
+-- listened, how many full queues got none }, { 'duplicate' } if the id was there, or { 'full', the queue, how many
+-- messages wait, how many may }.
+local prefix, channel_prefix, pattern, element, id, window, key = unpack(ARGV)
 window = tonumber(window)
 
 local function segments(text)
@@ -80,7 +81,8 @@ end
 -- Finds who wants the event, and checks the keys: one of another type makes the script fail before it has any effect.
 local channels, queues, histories, groups, group_count, dropped = { pattern }, {}, {}, {}, 0, {}
 local full
-local fields = redis.call('HGETALL', index)
+local fields = redis.call('HGETALL', KEYS[1])
+for _, word in ipairs(redis.call('HGETALL', KEYS[2])) do fields[#fields + 1] = word end
 for i = 1, #fields, 2 do
   local group, subscribed = string.match(fields[i], '^@([%w_.-]+)/(.+)$')
   local listened = string.match(fields[i], '^listeners:(.+)$')

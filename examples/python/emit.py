@@ -7,12 +7,13 @@ import redis
 
 from redis_queue import (
     CHANNELS,
-    GROUPS,
     PREFIX,
+    WILDCARDS,
     QueueFull,
     add_data,
     connect,
     given_data,
+    index_of,
     is_wildcard,
     new_element,
     new_id,
@@ -35,7 +36,7 @@ def emit(client, pattern, data, event_id, window_ms=0, key=None):
     written = written_key(key) if key else ""
     element = new_element(event_id, now_ms(client), data, key=written, pattern=pattern)
     args = [PREFIX, CHANNELS, pattern, element, event_id, window_ms, written]
-    end, *numbers = script(client, "emit")(keys=[GROUPS], args=args)
+    end, *numbers = script(client, "emit")(keys=[index_of(pattern), WILDCARDS], args=args)
     if end == b"full":
         name, length, most = numbers
         raise QueueFull(name.decode(), length, most)

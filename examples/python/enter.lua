@@ -1,10 +1,15 @@
 #!lua flags=allow-oom
--- KEYS: the index of groups, queues. ARGV: a field of the index: a group's queue, or listeners:PATTERN.
--- Replies with 1 if it was not there, else 0.
+-- KEYS: the index of a pattern or of wildcards, the changes of wildcards. ARGV: a field of it: a group's queue, or
+-- listeners:PATTERN; and 1 for wildcards. Replies with 1 if it was not there, else 0.
 if redis.call('HSETNX', KEYS[1], ARGV[1], '1') == 0 then return 0 end
-if string.sub(ARGV[1], 1, 1) == '@' then redis.call('HSETNX', KEYS[2], ARGV[1], 'pushed') end
--- A version that the index never had, so that everybody who has read the index reads it again.
-local time = redis.call('TIME')
-local last = tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0
-redis.call('HSET', KEYS[1], 'version', string.format('%.0f', math.max(time[1] * 1000000 + time[2], last + 1)))
+-- A version that the index never had, so that everybody who has read the index sees that it has changed.
+local version
+if ARGV[2] == '1' then
+  version = redis.call('XADD', KEYS[2], 'MAXLEN', '~', 10000, '*', 'field', ARGV[1])
+else
+  local time = redis.call('TIME')
+  local last = tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0
+  version = string.format('%.0f', math.max(time[1] * 1000000 + time[2], last + 1))
+end
+redis.call('HSET', KEYS[1], 'version', version)
 return 1

@@ -64,6 +64,7 @@ DATABASE = parse_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")).get(
 CHANNELS = f"{PREFIX}:db{DATABASE}" if DATABASE else PREFIX
 QUEUES = f"{PREFIX}:queues"
 GROUPS = f"{PREFIX}:groups"
+WILDCARDS = f"{PREFIX}:{{wildcards}}"
 
 
 class Keys:
@@ -106,6 +107,11 @@ def is_reply_list(key):
     """Replies go nowhere else: a message may name any key as its reply list."""
     named = re.fullmatch(re.escape(PREFIX) + r":\{reply:[^{}]+\}:replies", key)
     return named is not None
+
+
+def index_of(pattern):
+    """Who wants this event. Those who want several patterns are in WILDCARDS."""
+    return f"{PREFIX}:{{{pattern}}}:groups"
 
 
 def event_channel(pattern):
@@ -375,6 +381,13 @@ def is_wildcard(pattern):
 
 
 def enter(client, field):
-    """Enters a field in the index of groups: from now on, every emitter knows of it."""
-    script(client, "enter")(keys=[GROUPS, QUEUES], args=[field])
+    """Enters a field in the index of its pattern: from now on, every emitter knows of it."""
+    queue = re.fullmatch(r"@[\w.-]+/(.+)", field, re.ASCII | re.DOTALL)
+    pattern = queue[1] if queue else field.removeprefix("listeners:")
+    index = WILDCARDS if is_wildcard(pattern) else index_of(pattern)
+    script(client, "enter")(keys=[index, f"{WILDCARDS}:changes"], args=[field, int(index == WILDCARDS)])
+    # For people and tools, behind it: another try mends what a crash leaves out.
+    client.hset(GROUPS, field, "1")
+    if queue:
+        client.hsetnx(QUEUES, field, "pushed")
 # endregion wildcards

@@ -54,7 +54,8 @@ interface Place {
   readonly kind: Exclude<keyof QueueLengths, 'queue'>;
 }
 
-const placeName = /^\{(?<queue>.*)\}:(?<kind>waiting|suspects|processing|delayed|dead)(?::|$)/;
+const placeName =
+  /^\{(?<pattern>.*)\}(?:@(?<group>[\w.-]+))?:(?<kind>waiting|suspects|processing|delayed|dead)(?::|$)/;
 
 async function findPlaces(redis: Redis, prefix: string): Promise<Place[]> {
   // SCAN may name a key twice, hence the map.
@@ -62,8 +63,9 @@ async function findPlaces(redis: Redis, prefix: string): Promise<Place[]> {
   const batches = redis.scanStream({ match: `${prefix}:*`, count: 1_000 });
   for await (const batch of batches as AsyncIterable<string[]>) {
     for (const key of batch) {
-      const { queue, kind } = placeName.exec(key.slice(prefix.length + 1))?.groups ?? {};
-      if (queue !== undefined && kind !== undefined) {
+      const { pattern, group, kind } = placeName.exec(key.slice(prefix.length + 1))?.groups ?? {};
+      if (pattern !== undefined && kind !== undefined) {
+        const queue = group === undefined ? pattern : `@${group}/${pattern}`;
         // The expression allows no other kinds.
         places.set(key, { key, queue, kind: kind as Place['kind'] });
       }

@@ -69,23 +69,6 @@ export function eventAdminContract(world: BrokerWorld): void {
       expect(index.isHeard('other')).toBe(false);
       await lease.leave();
     });
-
-    test('has a new version with each change, and with nothing else', async () => {
-      const versions: string[] = [];
-      const note = async (): Promise<void> => void versions.push((await events.index()).version);
-      const declaration = { pattern: PATTERN, groups: ['billing'], history: { maxLength: 5 } };
-      await events.declare(declaration);
-      await note();
-      await events.declare(declaration);
-      await publish('a');
-      await note();
-      await events.declare({ pattern: PATTERN, history: { maxLength: 6 } });
-      await note();
-      await events.retire(QUEUE, 'drop');
-      await note();
-      expect(versions[0]).toBe(versions[1]);
-      expect(new Set(versions).size).toBe(3);
-    });
   });
 
   describe('declare', () => {

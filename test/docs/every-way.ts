@@ -233,7 +233,7 @@ export class EveryWay {
       prefix: PREFIX,
       leaseMs: 1_000,
       compressAboveBytes: false,
-      declare: { 'happened.*': { groups: ['declared'] } },
+      declare: { 'happened.*': { groups: ['declared'] }, once: { groups: ['declared'] } },
     });
     const logger = false;
     const app = this.#add(await NestFactory.createMicroservice(module, { strategy, logger }));

@@ -96,7 +96,7 @@ export const isFilling: Match = (words) =>
 
 /** The commands for events, live or durable. */
 export const isEmit: Match = (words) =>
-  isScript(words) && hasKey(words, /:groups$/) && !hasKey(words, /:(queues|cursor)$/);
+  isScript(words) && hasKey(words, /:\{wildcards\}$/) && hasKey(words, /:groups$/);
 
 /** The script that renews leases: the only one that looks for fenced consumers and for old dead letters. */
 export const isRenewal: Match = (words) =>

@@ -1,6 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import { RedisQueueAdmin, RedisQueueClient } from 'nestjs-redis-queue-transport';
 import { lastValueFrom } from 'rxjs';
+import { placeOfQueue } from '../support/place-of-queue.js';
 import { eventually } from '../support/eventually.js';
 import { NestProgram } from '../support/nest-program.js';
 import { redisRig } from '../support/redis-rig.js';
@@ -57,7 +58,7 @@ async function expectStrangersUntouched(): Promise<void> {
 /** Puts an element where another program could have put it. */
 async function put(element: Buffer, place: number, random: () => number): Promise<unknown> {
   const queue = QUEUES[Math.floor(random() * QUEUES.length)] ?? '';
-  const key = (what: string): string => `${rig.prefix}:{${queue}}:${what}`;
+  const key = (what: string): string => `${rig.prefix}:${placeOfQueue(queue)}:${what}`;
   const { commands } = rig;
   switch (place) {
     case 0: {
@@ -93,8 +94,9 @@ async function put(element: Buffer, place: number, random: () => number): Promis
       return commands.hset(`${rig.prefix}:queues`, element.subarray(0, 200), 'pushed');
     case 13: {
       const kind = ['', '@', '@g/', 'listeners:', 'history:', 'heard:'][Math.floor(random() * 6)];
+      const indexes = [':groups', ':{wildcards}', ':{order.placed}:groups'];
       return commands.hset(
-        `${rig.prefix}:groups`,
+        `${rig.prefix}${indexes[Math.floor(random() * 3)] ?? ''}`,
         `${kind}${element.toString('latin1', 0, 50)}`,
         element,
       );
@@ -113,7 +115,7 @@ test(`nothing that is in Redis stops a service or reaches the keys of others (se
   const hostile = new HostileElements(random, rig.prefix);
   await putStrangers();
   await rig.commands.hset(
-    `${rig.prefix}:groups`,
+    `${rig.prefix}:{wildcards}`,
     'history:order.#',
     '{"maxLength":100}',
     'version',
@@ -171,9 +173,9 @@ test(`nothing that is in Redis stops a service or reaches the keys of others (se
   await eventually(async () => {
     for (const queue of QUEUES) {
       const places = ['waiting', 'suspects', 'fed'].map((place) =>
-        rig.commands.llen(`${rig.prefix}:{${queue}}:${place}`),
+        rig.commands.llen(`${rig.prefix}:${placeOfQueue(queue)}:${place}`),
       );
-      const delayed = rig.commands.zcard(`${rig.prefix}:{${queue}}:delayed`);
+      const delayed = rig.commands.zcard(`${rig.prefix}:${placeOfQueue(queue)}:delayed`);
       expect([queue, ...(await Promise.all([...places, delayed]))]).toEqual([queue, 0, 0, 0, 0]);
     }
     expect(await rig.commands.keys(`${rig.prefix}:*:processing:*`)).toEqual([]);
@@ -186,7 +188,7 @@ test(`nothing that is in Redis stops a service or reaches the keys of others (se
   expect(client.health().status).toBe('up');
   const admin = rig.closeLater(new RedisQueueAdmin({ connection: url, prefix: rig.prefix }));
   for (const queue of QUEUES) {
-    await rig.commands.zadd(`${rig.prefix}:{${queue}}:delayed`, 'inf', hostile.next());
+    await rig.commands.zadd(`${rig.prefix}:${placeOfQueue(queue)}:delayed`, 'inf', hostile.next());
     await admin.delayed(queue);
     const { dead } = await admin.lengths(queue);
     expect((await admin.deadLetters(queue, { limit: 20_000 })).letters.length).toBe(dead);

@@ -144,7 +144,7 @@ describe('a client whose user lacks a permission', () => {
     rig.closeLater({ close: () => listener.disconnect() });
     listener.on('message', (channel: string) => heard.push(channel));
     await listener.subscribe(`${prefix}:event:order.placed`, `${prefix}:event:order.*`);
-    await commands.hset(`${prefix}:groups`, { 'listeners:order.*': '1', version: '1' });
+    await commands.hset(`${prefix}:{wildcards}`, { 'listeners:order.*': '1', version: '1' });
     await serviceUser('resetchannels', `&${prefix}:event:order.placed`);
     const client = rig.closeLater(
       new RedisQueueClient({

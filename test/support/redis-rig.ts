@@ -15,7 +15,7 @@ interface Closable {
 
 /** Keys with what a test left in its queues on purpose. Every other key is a leak. */
 const DATA =
-  /:(queues|groups)$|}[^:]*:(waiting|unkeyed|suspects|delayed|dead|counts|ids|handled|paused|rate|slowed|terms|emitted|history|history:count|levels|levels:.|lanes|lanes:.*|resting|resting:.*)$/;
+  /:(queues|groups|\{wildcards\}|\{wildcards\}:changes)$|}[^:]*:(waiting|unkeyed|suspects|delayed|dead|counts|ids|handled|paused|rate|slowed|terms|emitted|history|history:count|levels|levels:.|lanes|lanes:.*|resting|resting:.*)$/;
 
 /** How the specs of a run find Redis: `npm run test:faults -- --redis sentinel` sets it. */
 const HAS_SENTINELS = process.env['TEST_REDIS'] === 'sentinel';

@@ -30,7 +30,7 @@ const isAck: Match = (words) => isScript(words, /:waiting$/) && words.some(isPro
 const isDeadLetter: Match = (words) => isScript(words, /:dead$/);
 const isRetry: Match = (words) => isScript(words, /:delayed$/);
 const isPushOnce: Match = (words) => isScript(words, /:waiting$/) && !words.some(isProcessing);
-const isEmit: Match = (words) => isScript(words, /:groups$/);
+const isEmit: Match = (words) => isScript(words, /:\{wildcards\}$/);
 const isTransaction: Match = ([name]) => name === 'EXEC';
 const isProcessing = (word: string): boolean => word.includes(':processing:');
 

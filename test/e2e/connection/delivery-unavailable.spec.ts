@@ -160,7 +160,7 @@ describe('a connectTimeoutMs of 0', () => {
 });
 
 describe('a call that is in flight when its connection dies', () => {
-  const isEmit: Match = (words) => words.some((word) => word.endsWith(':groups'));
+  const isEmit: Match = (words) => words.some((word) => word.endsWith(':{wildcards}'));
 
   async function throughProxy(): Promise<{ proxy: Proxy; client: RedisQueueClient }> {
     await rig.serve({ controllers: [controllerOf('work', (data) => data)] });

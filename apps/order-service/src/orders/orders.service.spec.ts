@@ -55,9 +55,9 @@ async function find(id: string): Promise<Order> {
   return order;
 }
 
-/** Messages of one pattern, those to a group too, as they stand in Redis. */
-function waiting(queue = 'inventory.reserve'): Promise<string[]> {
-  return redis.lrange(`${prefix}:{${queue}}:waiting`, 0, -1);
+/** Messages as they stand in Redis: of one pattern, or of one pattern and group. */
+function waiting(place = '{inventory.reserve}'): Promise<string[]> {
+  return redis.lrange(`${prefix}:${place}:waiting`, 0, -1);
 }
 
 describe('placing an order', () => {
@@ -121,20 +121,20 @@ describe('placing an order', () => {
 
 describe('an order whose goods are set aside', () => {
   const due = (): Promise<string[]> => redis.zrange(`${prefix}:{order.unpaid}:delayed`, 0, '-1');
-  const told = (): Promise<string[]> => waiting('@mail/order.settled');
+  const told = (): Promise<string[]> => waiting('{order.settled}@mail');
 
   test('by card is charged with one message, however often it is told', async () => {
     const { id } = await service.place(content);
     await Promise.all([service.reserve(id), service.reserve(id)]);
     expect(await find(id)).toMatchObject({ status: 'reserved' });
-    expect(await waiting('payment.charge')).toEqual([expect.stringContaining(id)]);
+    expect(await waiting('{payment.charge}')).toEqual([expect.stringContaining(id)]);
     expect(await due()).toEqual([]);
   });
 
   test('by transfer waits for its money, and for one message to the future', async () => {
     const { id } = await service.place({ ...content, payment: 'transfer' });
     await Promise.all([service.reserve(id), service.reserve(id)]);
-    expect(await waiting('payment.charge')).toEqual([]);
+    expect(await waiting('{payment.charge}')).toEqual([]);
     expect(await due()).toEqual([expect.stringContaining(id)]);
 
     await service.pay(await find(id));

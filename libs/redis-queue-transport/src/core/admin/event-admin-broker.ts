@@ -5,6 +5,8 @@ import type { EventIndex } from '../events/event-index.js';
 export interface EventAdminBroker {
   /** Which groups and listeners currently want which events. */
   index(): Promise<EventIndex>;
+  /** Whether a field of the index is there. */
+  isWanted(field: string): Promise<boolean>;
   declare(declaration: EventDeclaration): Promise<void>;
   /**
    * Ends a subscription, named by its queue. Returns whether there was one, and how many waiting and delayed messages

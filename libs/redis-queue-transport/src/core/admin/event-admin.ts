@@ -6,6 +6,7 @@ import type {
   HistoryPart,
   Retired,
 } from './event-admin-broker.js';
+import { historyField } from '../events/event-index.js';
 import type { EventHistory } from '../events/event-index.js';
 import { subscriptionOf, subscriptionQueue } from '../message/queue-name.js';
 import { wholeNumber } from '../options/options.js';
@@ -116,14 +117,13 @@ export class EventAdmin {
   }
 
   async #assertReplayable(queue: string, group: string, pattern: string): Promise<void> {
-    const { queues, histories } = await this.broker.index();
-    if (!queues.includes(queue)) {
+    if (!(await this.broker.isWanted(queue))) {
       throw new InvalidOptionError(
         'group',
         `group must be one that gets the events of "${pattern}" (see groups()), got "${group}"`,
       );
     }
-    if (histories.some((history) => history.pattern === pattern)) return;
+    if (await this.broker.isWanted(historyField(pattern))) return;
     // An ended history may have kept its events.
     if ((await this.broker.lastEntry(pattern, undefined)) !== undefined) return;
     throw new InvalidOptionError(

@@ -1,4 +1,5 @@
-import { isMeantBy, isWildcard } from './event-patterns.js';
+import { isWildcard } from './event-patterns.js';
+import { FilterTree } from './filter-tree.js';
 import { subscriptionOf } from '../message/queue-name.js';
 
 /** How much of a history is kept; at least one of the bounds is set. */
@@ -23,8 +24,9 @@ export interface EventRoute {
   readonly histories: readonly EventHistory[];
 }
 
-/** The field that changes whenever another field changes. */
-export const VERSION_FIELD = 'version';
+/** A field of the index, and its value. The field of a subscription is the name of its queue. */
+export type IndexField = readonly [field: string, value: string];
+
 const LISTENERS = 'listeners:';
 const HEARD = 'heard:';
 const HISTORY = 'history:';
@@ -46,52 +48,110 @@ export function historyValue({ maxLength, maxAgeMs }: HistoryBounds): string {
   return JSON.stringify({ maxLength, maxAgeMs });
 }
 
-/**
- * The groups and listeners that want events, and the histories, at one version. The field of a subscription is the name
- * of its queue. Unknown fields are ignored.
- */
-export class EventIndex {
-  readonly version: string;
-  readonly queues: readonly string[];
-  /** Wildcards that have or had live listeners. */
-  readonly listeners: readonly string[];
-  readonly histories: readonly EventHistory[];
-  /** Patterns without wildcards that have or had live listeners. */
-  readonly #heard: ReadonlySet<string>;
+/** The pattern that a field is about; undefined for a field that nobody knows. */
+export function patternOfField(field: string): string | undefined {
+  const kind = [LISTENERS, HEARD, HISTORY].find((start) => field.startsWith(start));
+  return kind === undefined ? subscriptionOf(field)?.pattern : field.slice(kind.length);
+}
 
-  constructor(fields: ReadonlyMap<string, string>) {
-    const names = [...fields.keys()];
-    this.version = fields.get(VERSION_FIELD) ?? '';
-    this.queues = names.filter((name) => subscriptionOf(name) !== undefined).sort();
-    this.listeners = namedBy(LISTENERS, names).filter(isWildcard).sort();
-    this.#heard = new Set(namedBy(HEARD, names));
-    this.histories = namedBy(HISTORY, names)
-      .map((name) => readHistory(name, fields.get(HISTORY + name) ?? ''))
-      .sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
+/** What is wanted of one pattern, which may have wildcards. */
+export class Wants {
+  /** Most patterns have no group, or one. */
+  #queues: Set<string> | undefined;
+  #history: EventHistory | undefined;
+  #isHeard = false;
+
+  constructor(readonly pattern: string) {}
+
+  /** The queues of its groups. */
+  get queues(): readonly string[] {
+    return this.#queues === undefined ? [] : [...this.#queues];
+  }
+
+  get history(): EventHistory | undefined {
+    return this.#history;
+  }
+
+  /** It has or had live listeners. */
+  get isHeard(): boolean {
+    return this.#isHeard;
+  }
+
+  get isEmpty(): boolean {
+    return (this.#queues?.size ?? 0) === 0 && this.#history === undefined && !this.#isHeard;
+  }
+
+  /** Undefined removes it. Unknown fields, and those of other patterns, are ignored. */
+  set(field: string, value: string | undefined): void {
+    const { pattern } = this;
+    if (field === listenersField(pattern)) this.#isHeard = value !== undefined;
+    else if (field === historyField(pattern))
+      this.#history = value === undefined ? undefined : readHistory(pattern, value);
+    else if (subscriptionOf(field)?.pattern === pattern) {
+      if (value === undefined) this.#queues?.delete(field);
+      else (this.#queues ??= new Set()).add(field);
+    }
+  }
+}
+
+/** The groups and listeners that want events, and the histories. */
+export class EventIndex {
+  /** Patterns without wildcards. */
+  readonly #exact = new Map<string, Wants>();
+  readonly #filters = new FilterTree<Wants>();
+
+  constructor(fields: Iterable<IndexField> = []) {
+    for (const [field, value] of fields) this.set(field, value);
+  }
+
+  /** Undefined removes a field. Unknown ones are ignored. */
+  set(field: string, value: string | undefined): void {
+    const pattern = patternOfField(field);
+    if (pattern === undefined) return;
+    const ofKind = isWildcard(pattern) ? this.#filters : this.#exact;
+    const wants = ofKind.get(pattern) ?? new Wants(pattern);
+    wants.set(field, value);
+    if (wants.isEmpty) ofKind.delete(pattern);
+    else ofKind.set(pattern, wants);
+  }
+
+  get queues(): readonly string[] {
+    return this.#all.flatMap(({ queues }) => queues).sort();
+  }
+
+  /** Wildcards that have or had live listeners. */
+  get listeners(): readonly string[] {
+    return [...this.#filters.values()].flatMap(heardPattern).sort();
+  }
+
+  get histories(): readonly EventHistory[] {
+    return this.#all.flatMap(({ history }) => history ?? []).sort(byPattern);
   }
 
   /** Whether there are or were live listeners that match the pattern. */
   isHeard(pattern: string): boolean {
-    return this.#heard.has(pattern) || this.listeners.some((filter) => isMeantBy(filter, pattern));
+    const isHeard = (wants: Wants | undefined): boolean => wants?.isHeard === true;
+    return isHeard(this.#exact.get(pattern)) || this.#filters.matching(pattern).some(isHeard);
   }
 
-  routeOf(pattern: string): EventRoute {
-    const isWanted = (filter: string): boolean => isMeantBy(filter, pattern);
-    const subscriptions = this.queues
-      .map((queue) => ({ queue, subscription: subscriptionOf(queue) }))
-      .filter(({ subscription }) => subscription !== undefined && isWanted(subscription.pattern));
+  /** @param own what is wanted of the pattern itself, if somebody else knows it */
+  routeOf(pattern: string, own = this.#exact.get(pattern)): EventRoute {
+    const filters = this.#filters.matching(pattern);
+    const queues = [...(own?.queues ?? []), ...filters.flatMap((wants) => wants.queues)].sort();
     return {
-      listeners: [pattern, ...this.listeners.filter(isWanted)],
-      queues: subscriptions.map(({ queue }) => queue),
-      groups: groupsOf(subscriptions.map(({ queue }) => queue)),
+      listeners: [pattern, ...filters.flatMap(heardPattern).sort()],
+      queues,
+      groups: groupsOf(queues),
       // The event's own pattern first: people ask for it by that.
       histories: [
-        ...this.histories.filter((history) => history.pattern === pattern),
-        ...this.histories.filter(
-          (history) => history.pattern !== pattern && isWanted(history.pattern),
-        ),
+        ...(own?.history === undefined ? [] : [own.history]),
+        ...filters.flatMap(({ history }) => history ?? []).sort(byPattern),
       ],
     };
+  }
+
+  get #all(): Wants[] {
+    return [...this.#exact.values(), ...this.#filters.values()];
   }
 }
 
@@ -100,8 +160,12 @@ export function groupsOf(queues: readonly string[]): number {
   return new Set(queues.map((queue) => subscriptionOf(queue)?.group)).size;
 }
 
-function namedBy(kind: string, fields: readonly string[]): string[] {
-  return fields.filter((field) => field.startsWith(kind)).map((field) => field.slice(kind.length));
+function heardPattern({ isHeard, pattern }: Wants): string[] {
+  return isHeard ? [pattern] : [];
+}
+
+function byPattern(one: EventHistory, other: EventHistory): number {
+  return one.pattern < other.pattern ? -1 : 1;
 }
 
 function readHistory(pattern: string, value: string): EventHistory {

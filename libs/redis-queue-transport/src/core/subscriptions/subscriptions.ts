@@ -3,11 +3,9 @@ import type { SubscriptionTerms } from '../broker/lease.js';
 import { InvalidOptionError } from '../errors/start-errors.js';
 import { assertNamesQueue, subscriptionOf, subscriptionQueue } from '../message/queue-name.js';
 import { historyField, historyValue, listenersField } from '../events/event-index.js';
+import type { IndexField } from '../events/event-index.js';
 import type { Runtime } from '../process/runtime.js';
 import { retryUntilStopped } from '../process/until-stopped.js';
-
-/** A field of the index, and its value. */
-export type IndexField = readonly [field: string, value: string];
 
 /** Whether a new group now gets copies, needs another step, or cannot be filled. */
 export type Begun = 'begun' | 'more' | 'noHistory';
@@ -17,7 +15,10 @@ export interface SubscriptionIndex {
   /** Waits for the connection. */
   ready(): Promise<void>;
   has(field: string): Promise<boolean>;
-  /** In one step. A field that names a queue also lists it. With `onlyMissing`, existing fields stay as they are. */
+  /**
+   * Those of one pattern in one step. A field that names a queue also lists it. With `onlyMissing`, existing fields stay as
+   * they are.
+   */
   set(fields: readonly IndexField[], terms: { readonly onlyMissing: boolean }): Promise<void>;
   /**
    * Fills a new group with the next part of a history. With the last part, in the same step, it starts to get copies by
@@ -39,6 +40,10 @@ export class Subscriptions {
   /** The values that this process has declared, by field. */
   readonly #declared = new Map<string, string>();
   #listening = new AbortController();
+  /** Never rejects. */
+  #restoring: Promise<unknown> = Promise.resolve();
+  /** Has not begun. */
+  #nextRestoring: Promise<void> | undefined;
 
   constructor(
     private readonly index: SubscriptionIndex,
@@ -65,15 +70,25 @@ export class Subscriptions {
    * @throws InvalidOptionError if there is no such history
    */
   async join(queue: string, subscription: SubscriptionTerms | undefined): Promise<void> {
-    if (this.#joined.has(queue)) await this.#restore(subscription && queue);
-    else if (subscription !== undefined) await this.#begin(queue, subscription);
+    if (this.#joined.has(queue)) {
+      if (subscription !== undefined) await this.#set([present(queue)], { onlyMissing: true });
+      await this.#restoreAll();
+    } else if (subscription !== undefined) await this.#begin(queue, subscription);
     this.#joined.add(queue);
   }
 
-  /** Writes all fields in one call. Existing ones stay as they are: somebody has changed them on purpose. */
-  async #restore(queue: string | undefined): Promise<void> {
-    const own = queue === undefined ? [] : [present(queue)];
-    await this.#set([...own, ...this.#declared, ...this.#listened], { onlyMissing: true });
+  /**
+   * Writes what does not belong to one queue. Existing fields stay as they are: somebody has changed them on purpose. Of the
+   * consumers that lose their leases at the same time, all that come while one writes wait for one more time.
+   */
+  async #restoreAll(): Promise<void> {
+    this.#nextRestoring ??= this.#restoring.then(() => {
+      this.#nextRestoring = undefined;
+      const restoring = this.#set([...this.#declared, ...this.#listened], { onlyMissing: true });
+      this.#restoring = restoring.catch(() => undefined);
+      return restoring;
+    });
+    await this.#nextRestoring;
   }
 
   async #begin(queue: string, { from }: SubscriptionTerms): Promise<void> {

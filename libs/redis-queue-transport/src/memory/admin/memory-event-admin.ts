@@ -34,6 +34,13 @@ export class MemoryEventAdmin implements EventAdminBroker {
     return this.contact.call('read the groups', () => this.#space.events.index);
   }
 
+  isWanted(field: string): Promise<boolean> {
+    return this.contact.call(
+      'read the groups',
+      () => this.#space.events.field(field) !== undefined,
+    );
+  }
+
   async declare(declaration: EventDeclaration): Promise<void> {
     const index = new MemoryIndex(this.contact, this.#space);
     await new Subscriptions(index, this.contact.runtime).declare(declaration);

@@ -1,9 +1,6 @@
 import { GROUP_MARK } from '../../core/message/queue-name.js';
-import type {
-  Begun,
-  IndexField,
-  SubscriptionIndex,
-} from '../../core/subscriptions/subscriptions.js';
+import type { IndexField } from '../../core/events/event-index.js';
+import type { Begun, SubscriptionIndex } from '../../core/subscriptions/subscriptions.js';
 import { fillGroup } from '../history/fill-group.js';
 import type { Contact } from '../link/contact.js';
 import type { Space } from '../store/space.js';

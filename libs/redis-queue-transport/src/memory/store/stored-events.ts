@@ -1,4 +1,4 @@
-import { EventIndex, VERSION_FIELD } from '../../core/events/event-index.js';
+import { EventIndex } from '../../core/events/event-index.js';
 import { KnownIds } from './known-ids.js';
 import { StoredHistory } from './stored-history.js';
 
@@ -8,9 +8,8 @@ type Listener = (element: Buffer) => void;
 export class StoredEvents {
   /** Each names a subscription, a pattern that is listened to, or a history (core/events/event-index.ts). */
   readonly #fields = new Map<string, string>();
-  #version = 0;
-  /** At the present version. */
-  #index: EventIndex | undefined;
+  /** Made of them. */
+  #index = new EventIndex();
   /** How far the queue of a new group was filled from a history: where the next part begins. */
   readonly cursors = new Map<string, string>();
   /** By pattern. */
@@ -19,9 +18,6 @@ export class StoredEvents {
   readonly #listeners = new Map<string, Set<Listener>>();
 
   get index(): EventIndex {
-    this.#index ??= new EventIndex(
-      new Map([...this.#fields, [VERSION_FIELD, String(this.#version)]]),
-    );
     return this.#index;
   }
 
@@ -30,16 +26,14 @@ export class StoredEvents {
   }
 
   setField(name: string, value: string): void {
-    if (this.#fields.get(name) === value) return;
     this.#fields.set(name, value);
-    this.#changed();
+    this.#index.set(name, value);
   }
 
   /** Returns whether it was there. */
   deleteField(name: string): boolean {
-    const wasThere = this.#fields.delete(name);
-    if (wasThere) this.#changed();
-    return wasThere;
+    this.#index.set(name, undefined);
+    return this.#fields.delete(name);
   }
 
   /** The history of a pattern, which is empty until something is kept. */
@@ -86,14 +80,9 @@ export class StoredEvents {
   /** Those who listen stay. */
   clear(): void {
     this.#fields.clear();
-    this.#changed();
+    this.#index = new EventIndex();
     this.cursors.clear();
     this.#emitted.clear();
     for (const history of this.#histories.values()) history.clear();
-  }
-
-  #changed(): void {
-    this.#version += 1;
-    this.#index = undefined;
   }
 }

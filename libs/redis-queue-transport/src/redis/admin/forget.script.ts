@@ -23,7 +23,7 @@ export const forget = new Script({
   action: 'forget a queue',
   keys: [
     'queues',
-    'groups',
+    'index',
     'waiting',
     'unkeyed',
     'suspects',
@@ -47,7 +47,7 @@ export const forget = new Script({
   args: ['queue', 'processing', 'fenceMs'],
   shared: [NOW_MS],
   lua: `
-if redis.call('HGET', groups, queue) then return 2 end
+if redis.call('HGET', index, queue) then return 2 end
 local now = nowMs()
 if redis.call('ZCOUNT', consumers, '(' .. now - fenceMs, '+inf') > 0 then return 3 end
 if redis.call('ZCOUNT', fenced, '(' .. now, '+inf') > 0 then return 3 end

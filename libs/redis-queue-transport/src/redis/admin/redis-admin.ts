@@ -25,6 +25,8 @@ import type { Connections } from '../connection/connections.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
 import type { Redis } from 'ioredis';
 import { processName } from '../connection/process-name.js';
+import { patternOf } from '../../core/message/queue-name.js';
+import { RedisIndex } from '../subscriptions/redis-index.js';
 import { allFieldsOf } from '../keys/fields-of.js';
 import { Keys } from '../keys/keys.js';
 import type { QueueKeys } from '../keys/keys.js';
@@ -78,7 +80,8 @@ export class RedisAdmin implements AdminBroker {
     });
     this.#connection = this.#connections.open('admin');
     this.#keys = new Keys(options.prefix, this.#connection.database);
-    this.events = new RedisEventAdmin(this.#connection, this.#keys, options.connectTimeoutMs);
+    const wanted = new RedisIndex(this.#connection, this.#keys, connection.cluster !== undefined);
+    this.events = new RedisEventAdmin(this.#connection, this.#keys, wanted, connectTimeoutMs);
   }
 
   async queues(): Promise<readonly string[]> {
@@ -340,10 +343,11 @@ export class RedisAdmin implements AdminBroker {
 
   async forget(queue: string): Promise<Forgetting> {
     await this.#ready();
-    const { queues, groups } = this.#keys;
+    const { queues } = this.#keys;
+    const { index } = this.#keys.index(patternOf(queue));
     const keys = this.#keys.queue(queue);
     const args = { queue, processing: keys.processing(''), fenceMs: FENCE_MS };
-    return forget.run(this.#connection, { queues, groups, ...keys }, args);
+    return forget.run(this.#connection, { queues, index, ...keys }, args);
   }
 
   async redisInfo(): Promise<string> {

@@ -33,9 +33,9 @@ import { openConnections } from '../cluster/open.js';
 import type { Connections } from '../connection/connections.js';
 import { processName } from '../connection/process-name.js';
 import { readTime } from '../connection/read-time.js';
-import { EventBatch } from '../events/event-batch.js';
+import { Emitting } from '../events/emitting.js';
 import { EventChannel } from '../events/event-channel.js';
-import { RedisIndex } from '../events/redis-index.js';
+import { RedisIndex } from '../subscriptions/redis-index.js';
 import { FEED_WAIT_MS, ListFeeder } from '../feeding/list-feeder.js';
 import { readTold } from '../history/read-history.script.js';
 import { RedisHistories } from '../history/redis-histories.js';
@@ -68,7 +68,7 @@ export class RedisBroker implements Broker {
   readonly #pushes: QueuePushes;
   readonly #replicas: Replicas | undefined;
   readonly #served: ServedNames;
-  readonly #published: EventBatch;
+  readonly #published: Emitting;
   readonly #live: LiveEvents;
   readonly #subscriptions: Subscriptions;
   readonly #replies: ReplyBatch;
@@ -109,14 +109,15 @@ export class RedisBroker implements Broker {
       error: onError,
     });
     this.#served = new ServedNames(commands, keys);
-    this.#published = new EventBatch(
+    this.#published = new Emitting(
       ways,
       keys,
       parkAboveBytes,
       (pattern) => this.#onUnheard(pattern),
       budget,
+      isCluster,
     );
-    this.#subscriptions = new Subscriptions(new RedisIndex(commands, keys), nodeRuntime);
+    this.#subscriptions = new Subscriptions(new RedisIndex(commands, keys, isCluster), nodeRuntime);
     this.#live = new LiveEvents(
       {
         kept: new RedisHistories(commands, keys, () => this.nowMs()),

@@ -1,11 +1,19 @@
 import type { Redis } from 'ioredis';
 import type { ServedAs } from '../../core/broker/broker.js';
-import { EventIndex } from '../../core/events/event-index.js';
+import { Wants, listenersField } from '../../core/events/event-index.js';
+import type { IndexField } from '../../core/events/event-index.js';
+import { isWildcard } from '../../core/events/event-patterns.js';
 import type { Connection } from '../connection/connection.js';
 import type { Keys, QueueKeys } from '../keys/keys.js';
+import { Wildcards } from '../subscriptions/wildcards.js';
+
+const LOOK_UP = 'look up a pattern';
 
 /** Looks up whether and how servers serve a name, or have ever served it. */
 export class ServedNames {
+  /** Its own, since what emits must know when its own changes. Most processes never ask. */
+  #wildcards: Wildcards | undefined;
+
   constructor(
     private readonly connection: Connection,
     private readonly keys: Keys,
@@ -21,12 +29,25 @@ export class ServedNames {
 
   async servedAs(name: string): Promise<ServedAs> {
     const isQueue = await this.isServed(name);
+    const own = new Wants(name);
+    for (const [field, value] of await this.#wanted(name)) own.set(field, value);
+    const wildcards = (this.#wildcards ??= new Wildcards(this.connection, this.keys));
+    await wildcards.refresh();
+    const { queues } = wildcards.index.routeOf(name, own);
+    return { isQueue, isHeard: own.isHeard || wildcards.index.isHeard(name), groupQueues: queues };
+  }
+
+  /** What is wanted of the name itself. */
+  async #wanted(name: string): Promise<readonly IndexField[]> {
+    if (isWildcard(name)) return [];
+    const { index } = this.keys.index(name);
+    const field = listenersField(name);
     const { groups } = this.keys;
-    const fields = await this.connection
-      .at(groups)
-      .run('look up a pattern', (client) => client.hgetall(groups));
-    const index = new EventIndex(new Map(Object.entries(fields)));
-    return { isQueue, isHeard: index.isHeard(name), groupQueues: index.routeOf(name).queues };
+    const [fields, heard] = await Promise.all([
+      this.connection.at(index).run(LOOK_UP, (client) => client.hgetall(index)),
+      this.connection.at(groups).run(LOOK_UP, (client) => client.hget(groups, field)),
+    ]);
+    return [...Object.entries(fields), ...(heard === null ? [] : [[field, heard] as const])];
   }
 
   /** How many messages wait in those of the queues that have no consumer. */

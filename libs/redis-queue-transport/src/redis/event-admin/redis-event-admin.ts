@@ -14,63 +14,72 @@ import { Subscriptions } from '../../core/subscriptions/subscriptions.js';
 import type { Connection } from '../connection/connection.js';
 import { allFieldsOf } from '../keys/fields-of.js';
 import type { Keys } from '../keys/keys.js';
-import { endHistory } from './end-history.script.js';
+import { dropEntries } from './drop-entries.script.js';
 import { firstEntry } from '../history/first-entry.js';
-import { forgetListeners } from '../events/forget-listeners.script.js';
 import { emptyAllLanes, forgetAllRests } from '../lanes/empty-lanes.js';
 import { replay } from './replay.script.js';
 import { retire } from './retire.script.js';
-import { RedisIndex } from '../events/redis-index.js';
+import type { RedisIndex } from '../subscriptions/redis-index.js';
 
 /** Tends groups and histories, over the admin's connection. */
 export class RedisEventAdmin implements EventAdminBroker {
   constructor(
     private readonly connection: Connection,
     private readonly keys: Keys,
+    private readonly wanted: RedisIndex,
     private readonly connectTimeoutMs: number,
   ) {}
 
   async index(): Promise<EventIndex> {
     await this.#ready();
-    return new EventIndex(await allFieldsOf(this.connection, 'read the groups', this.keys.groups));
+    const { groups } = this.keys;
+    const connection = this.connection.at(groups);
+    return new EventIndex(await allFieldsOf(connection, 'read the groups', groups));
   }
 
   async declare(declaration: EventDeclaration): Promise<void> {
     await this.#ready();
-    const index = new RedisIndex(this.connection, this.keys);
-    await new Subscriptions(index, nodeRuntime).declare(declaration);
+    await new Subscriptions(this.wanted, nodeRuntime).declare(declaration);
+  }
+
+  async isWanted(field: string): Promise<boolean> {
+    await this.#ready();
+    return this.wanted.has(field);
   }
 
   async retire(queue: string, waiting: 'drop' | 'keep'): Promise<Retired> {
     await this.#ready();
-    const { groups, queues } = this.keys;
-    const keys = { groups, queues, ...this.keys.queue(queue) };
-    const { wasThere } = await retire.run(this.connection, keys, { queue, isDropping: 0 });
+    const keys = this.keys.queue(queue);
+    const wasThere = await this.wanted.remove(queue);
+    await retire.run(this.connection, keys, { isDropping: 0 });
     if (waiting === 'keep') return { wasThere, dropped: 0 };
     let dropped = await emptyAllLanes(this.connection, keys);
     // Messages that are pushed meanwhile may stay.
+    let isGone = false;
     for (let left = Infinity; left > 0;) {
-      const part = await retire.run(this.connection, keys, { queue, isDropping: 1 });
+      const part = await retire.run(this.connection, keys, { isDropping: 1 });
       dropped += part.dropped;
+      isGone = part.left === 0 && !part.hasDeadLetters;
       left = Math.min(left - part.dropped, part.left);
     }
+    const { queues } = this.keys;
+    if (isGone) await this.#run(queues, 'list the queues', (client) => client.hdel(queues, queue));
     await forgetAllRests(this.connection, keys, 'all');
     return { wasThere, dropped };
   }
 
   async endHistory(pattern: string, entries: 'drop' | 'keep'): Promise<Retired> {
-    const { groups } = this.keys;
     const { history } = this.keys.history(pattern);
-    await this.#ready();
-    const isDropping = entries === 'drop' ? 1 : 0;
-    const args = { historyField: historyField(pattern), isDropping };
-    return endHistory.run(this.connection, { groups, history }, args);
+    // First, since this fails if the key belongs to somebody else.
+    await this.#run(history, 'end a history', (client) => client.xlen(history));
+    const wasThere = await this.wanted.remove(historyField(pattern));
+    if (entries === 'keep') return { wasThere, dropped: 0 };
+    return { wasThere, dropped: await dropEntries.run(this.connection, { history }, {}) };
   }
 
   async forgetListeners(pattern: string): Promise<boolean> {
     await this.#ready();
-    const args = { listenersField: listenersField(pattern) };
-    return forgetListeners.run(this.connection, { groups: this.keys.groups }, args);
+    return this.wanted.remove(listenersField(pattern));
   }
 
   async history(
@@ -78,7 +87,7 @@ export class RedisEventAdmin implements EventAdminBroker {
     { from, count, isNewestFirst }: HistoryPart,
   ): Promise<readonly HistoryElement[]> {
     const { history } = this.keys.history(pattern);
-    const entries = await this.#run('list a history', (client) =>
+    const entries = await this.#run(history, 'list a history', (client) =>
       isNewestFirst
         ? client.xrevrangeBuffer(history, from ?? '+', '-', 'COUNT', count)
         : client.xrangeBuffer(history, from ?? '-', '+', 'COUNT', count),
@@ -92,7 +101,7 @@ export class RedisEventAdmin implements EventAdminBroker {
 
   async lastEntry(pattern: string, to: string | undefined): Promise<string | undefined> {
     const { history } = this.keys.history(pattern);
-    const entries = await this.#run('list a history', (client) =>
+    const entries = await this.#run(history, 'list a history', (client) =>
       client.xrevrangeBuffer(history, to ?? '+', '-', 'COUNT', 1),
     );
     return entries[0]?.[0].toString();
@@ -105,9 +114,9 @@ export class RedisEventAdmin implements EventAdminBroker {
     return replay.run(this.connection, keys, { from: firstEntry(from), to, wake: keys.wake });
   }
 
-  async #run<T>(action: string, command: (client: Redis) => Promise<T>): Promise<T> {
+  async #run<T>(key: string, action: string, command: (client: Redis) => Promise<T>): Promise<T> {
     await this.#ready();
-    return this.connection.run(action, command);
+    return this.connection.at(key).run(action, command);
   }
 
   #ready(): Promise<void> {

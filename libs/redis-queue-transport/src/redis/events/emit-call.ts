@@ -9,21 +9,28 @@ import type { EmitReply } from './emit.script.js';
 import type { ScriptArgument } from '../script/rows.js';
 import type { Further } from '../script/script.js';
 
+/** An index that is compared for all events of a call: usually that of the wildcards. */
+export interface CommonIndex {
+  readonly key: string;
+  readonly version: string;
+}
+
 /** Publishes one event without copies: what most calls do, in the fewest steps. */
 export function emitLone(
   connection: Connection,
-  groups: string,
-  version: string,
-  { lone }: Route,
+  { key: wildcards, version }: CommonIndex,
+  { index, lone }: Route,
   element: Element,
 ): Promise<EmitReply> {
   // Nothing is stored, so nothing is parked.
-  const args = { version, routeCount: 1, parkAbove: 0, bodyName: '', bodies: '' };
-  return emitLive.run(connection, { groups }, args, [], { values: [...lone, element] });
+  const args = { version, checkCount: 1, routeCount: 1, parkAbove: 0, bodyName: '', bodies: '' };
+  const further = { keys: [index], values: [...lone, element] };
+  return emitLive.run(connection, { wildcards }, args, [], further);
 }
 
 interface EmitArguments {
   readonly version: string;
+  readonly checkCount: number;
   readonly routeCount: number;
   readonly parkAbove: number;
   readonly bodyName: string;
@@ -35,9 +42,11 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 
 /** Combines events into one call of the emit script. */
 export class EmitCall {
-  /** Behind the index. */
+  /** Behind the index of wildcards. */
   readonly #keys: string[] = [];
   readonly #keyNumbers = new Map<string, number>();
+  readonly #checks: ScriptArgument[] = [];
+  readonly #checkNumbers = new Map<Route, number>();
   readonly #routes: ScriptArgument[] = [];
   readonly #routeNumbers = new Map<Route, number>();
   readonly #numbersWithIds = new Map<Route, number>();
@@ -48,10 +57,24 @@ export class EmitCall {
   #lastNumber = 0;
 
   constructor(
-    private readonly groups: string,
-    private readonly version: string,
+    private readonly common: CommonIndex,
     private readonly parkAboveBytes: number,
   ) {}
+
+  /** Nothing is done unless this is still the index of the pattern. A pattern that has events in the call needs no mention. */
+  check(route: Route): number {
+    const known = this.#checkNumbers.get(route);
+    if (known !== undefined) return known;
+    const number = this.#checkNumbers.size + 1;
+    this.#checkNumbers.set(route, number);
+    this.#checks.push(this.#key(route.index), route.version);
+    return number;
+  }
+
+  /** The patterns that are checked, in the order of the numbers in the reply. */
+  get checked(): readonly string[] {
+    return [...this.#checkNumbers.keys()].map(({ pattern }) => pattern);
+  }
 
   add(route: Route, element: Element): void {
     if (route !== this.#last) {
@@ -69,15 +92,15 @@ export class EmitCall {
   }
 
   run(connection: Connection): Promise<EmitReply> {
-    const { groups } = this;
+    const { key: wildcards } = this.common;
     const args = this.#args(newBodyName(), '');
-    return this.#script.run(connection, { groups }, args, [], this.#further);
+    return this.#script.run(connection, { wildcards }, args, [], this.#further);
   }
 
   /** For one large event that leaves nothing to park. */
   runUnpublished(connection: Connection): Promise<EmitReply> {
-    const { groups } = this;
-    return this.#script.run(connection, { groups }, this.#args('', 0), [], this.#further);
+    const { key: wildcards } = this.common;
+    return this.#script.run(connection, { wildcards }, this.#args('', 0), [], this.#further);
   }
 
   /**
@@ -89,13 +112,13 @@ export class EmitCall {
     put: (client: Redis) => Promise<unknown>[],
     transact: Transaction,
   ): Promise<EmitReply> {
-    const { groups } = this;
+    const { key: wildcards } = this.common;
     const script = this.#script;
     const reply = await connection.run(script.action, (redis) =>
       transact(redis, (client) => {
         const putting = put(client);
         const args = this.#args(bodyName, putting.length);
-        return [...putting, script.send(client, { groups }, args, [], this.#further)];
+        return [...putting, script.send(client, { wildcards }, args, [], this.#further)];
       }),
     );
     return script.read(reply);
@@ -106,14 +129,16 @@ export class EmitCall {
   }
 
   get #further(): Further {
-    return { keys: this.#keys, values: [...this.#routes, ...this.#events] };
+    return { keys: this.#keys, values: [...this.#checks, ...this.#routes, ...this.#events] };
   }
 
   #args(bodyName: string, bodies: number | ''): EmitArguments {
-    const { version, parkAboveBytes } = this;
+    const { version } = this.common;
+    const { parkAboveBytes } = this;
     const routeCount = this.#routeNumbers.size + this.#numbersWithIds.size;
     const parkAbove = Math.min(parkAboveBytes, NEVER);
-    return { version, routeCount, parkAbove, bodyName, bodies };
+    const checkCount = this.#checkNumbers.size;
+    return { version, checkCount, routeCount, parkAbove, bodyName, bodies };
   }
 
   #routeNumber(route: Route, numbers: Map<Route, number>, ids: string | undefined): number {
@@ -121,7 +146,7 @@ export class EmitCall {
     if (known !== undefined) return known;
     const number = this.#routeNumbers.size + this.#numbersWithIds.size + 1;
     numbers.set(route, number);
-    this.#routes.push(...routeValues(route, ids, this.#key));
+    this.#routes.push(...routeValues(route, this.check(route), ids, this.#key));
     return number;
   }
 

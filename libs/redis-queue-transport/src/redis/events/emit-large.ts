@@ -7,6 +7,7 @@ import { newBodyName } from '../queue/body-name.js';
 import { isLarger } from '../queue/size.js';
 import { LARGE_BYTES } from '../script/script.js';
 import { EmitCall } from './emit-call.js';
+import type { CommonIndex } from './emit-call.js';
 import type { EmitReply } from './emit.script.js';
 import type { Route } from './event-routes.js';
 
@@ -41,14 +42,13 @@ export function mayBypass(
  */
 export async function emitLarge(
   connection: Connection,
-  groups: string,
-  version: string,
+  common: CommonIndex,
   route: Route,
   { messageId, element, deduplicateMs }: LargeEvent,
 ): Promise<EmitReply> {
   const { lists, histories } = route;
   const { header, body } = headerAndBody(element);
-  const call = new EmitCall(groups, version, 0);
+  const call = new EmitCall(common, 0);
   const passed = histories.length > 0 ? element : header;
   if (deduplicateMs === undefined) call.add(route, passed);
   else call.addOnce(route, passed, messageId, deduplicateMs);

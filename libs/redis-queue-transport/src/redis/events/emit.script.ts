@@ -54,13 +54,17 @@ const LIST_KEYS = [
   'unkeyed',
 ] as const satisfies readonly (keyof EmitList)[];
 
-/** The values of a route, as `readRoute` in the script reads them. `ids`: the key of the ids that are remembered. */
+/**
+ * The values of a route, as `readRoute` in the script reads them. `check`: the number of the check of its pattern's index;
+ * `ids`: the key of the ids that are remembered.
+ */
 export function routeValues(
   { channels, lists, histories }: EmitRoute,
+  check: number,
   ids: string | undefined,
   numberOf: (key: string) => number,
 ): ScriptArgument[] {
-  const values: ScriptArgument[] = [channels.length, ...channels, lists.length];
+  const values: ScriptArgument[] = [check, channels.length, ...channels, lists.length];
   for (const list of lists)
     values.push(...LIST_KEYS.map((name) => numberOf(list[name])), list.wake);
   values.push(histories.length);
@@ -69,6 +73,9 @@ export function routeValues(
   values.push(ids === undefined ? 0 : numberOf(ids));
   return values;
 }
+
+/** About how many fields of indexes one reply tells, names and values. More are told the next time. */
+const MOST_TOLD = 1_000;
 
 /** The outcome for one event. */
 export type Emitted =
@@ -90,15 +97,21 @@ export const DUPLICATE = -1;
 
 export type EmitReply =
   | { readonly isCurrent: true; readonly events: readonly Emitted[] }
-  /** Nothing was done: the index has changed. */
-  | { readonly isCurrent: false; readonly index: ReadonlyMap<string, string> };
+  /** Nothing was done: an index has changed. */
+  | {
+      readonly isCurrent: false;
+      readonly areWildcardsOld: boolean;
+      /** Some of the changed indexes of patterns, by the numbers of their checks, from 0. */
+      readonly patterns: readonly (readonly [check: number, fields: ReadonlyMap<string, string>])[];
+    };
 
 /**
- * Emits events, if the index of groups is still the one by which they were addressed.
+ * Emits events, if the indexes of their patterns and of the wildcards are still those by which they were addressed.
  *
- * Behind the named arguments come the routes ({@link routeValues}), and then the events: for each the number of its
- * route and the element and, if the route remembers ids, its id and the window in ms. These are not rows, since their
- * length varies.
+ * Behind the named arguments come the checks: for each the index of a pattern, and its version. They may be of more patterns
+ * than those of the events: if one of those is old, earlier calls did nothing, and these events must not overtake theirs.
+ * Then the routes ({@link routeValues}), and then the events: for each the number of its route and the element and, if the
+ * route remembers ids, its id and the window in ms. These are not rows, since their length varies.
  *
  * A copy of more than `parkAbove` bytes leaves its body beside its list, under a name that begins with `bodyName`,
  * which is new for each call; histories and channels have it whole.
@@ -114,7 +127,8 @@ export type EmitReply =
  * If a list of its route is full, an event is refused, unless the terms of the list say that such copies are dropped: then
  * the other lists get theirs, and it is counted.
  *
- * Replies with { 0, the index } if the index has changed; else { 1, for each event: how many connections listened, or {
+ * Replies with { 0, 1 if the wildcards have changed, the number of each check whose index has changed and that index } (some
+ * of them, if they are large); else { 1, for each event: how many connections listened, or {
  * that, its id in the first history or nothing, the numbers of full lists that got no copy … }, or -1 for a duplicate, or
  * { 'full', the number of the list, its length, its bound }, or the text of Redis's error }.
  */
@@ -122,13 +136,8 @@ const LUA = `
 
 local isLarge = bodies ~= ''
 local function dropBodies()
-  -- Lists come first among the keys of a route, each with the hash of its bodies behind it.
-  for i = 1, tonumber(bodies) do redis.pcall('HDEL', KEYS[${LIST_KEYS.length} * i - ${LIST_KEYS.length - 3}], bodyName .. '-' .. i) end
-end
-local current = redis.call('HGET', groups, 'version') or ''
-if current ~= version then
-  if isLarge then dropBodies() end
-  return { 0, redis.call('HGETALL', groups) }
+  -- Lists come first behind the two indexes, each with the hash of its bodies behind it.
+  for i = 1, tonumber(bodies) do redis.pcall('HDEL', KEYS[${LIST_KEYS.length} * i - ${LIST_KEYS.length - 4}], bodyName .. '-' .. i) end
 end
 local at = FIRST
 local function read()
@@ -137,6 +146,24 @@ local function read()
 end
 local function readNumber() return tonumber(read()) end
 local function readKey() return KEYS[readNumber()] end
+
+local areOld = (redis.call('HGET', wildcards, 'version') or '') ~= version
+local refusedChecks, old, told = {}, {}, 0
+for i = 1, tonumber(checkCount) do
+  local index, known = readKey(), read()
+  local current = redis.pcall('HGET', index, 'version') or ''
+  if type(current) == 'table' then refusedChecks[i] = current.err
+  elseif current ~= known and told < ${MOST_TOLD} then
+    local fields = redis.call('HGETALL', index)
+    told = told + #fields
+    old[#old + 1] = i
+    old[#old + 1] = fields
+  end
+end
+if areOld or #old > 0 then
+  if isLarge then dropBodies() end
+  return { 0, areOld and 1 or 0, unpack(old) }
+end
 
 local function refusal(...)
   local answer = redis.pcall(...)
@@ -171,7 +198,7 @@ end
 local function isFull(list) return list.most and list.length >= list.most end
 
 local function readRoute()
-  local route = { channels = {}, lists = {}, histories = {} }
+  local route = { refusal = refusedChecks[readNumber()], channels = {}, lists = {}, histories = {} }
   for i = 1, readNumber() do route.channels[i] = read() end
   -- A refusal must be noticed before any other channel gets the event.
   for i = 1, (isLarge or #route.channels > 1) and #route.channels or 0 do
@@ -206,7 +233,7 @@ local function readRoute()
     if not route.refusal then forgetEnded(route.ids, nowMs()) end
   end
   -- The usual case takes a shortcut: one channel, and nothing held.
-  if #route.channels == 1 and #route.lists + #route.histories == 0 and not route.ids and not isLarge then
+  if #route.channels == 1 and #route.lists + #route.histories == 0 and not route.ids and not isLarge and not route.refusal then
     route.only = route.channels[1]
   end
   return route
@@ -323,8 +350,8 @@ return reply
 
 const definition = {
   action: 'emit an event',
-  keys: ['groups'],
-  args: ['version', 'routeCount', 'parkAbove', 'bodyName', 'bodies'],
+  keys: ['wildcards'],
+  args: ['version', 'checkCount', 'routeCount', 'parkAbove', 'bodyName', 'bodies'],
   shared: [NOW_MS, ENTER, FORGET_ENDED, LENGTH, REFER, PARK, TELL_KEEPER, TELL_READER],
   lua: LUA,
   read: readReply,
@@ -339,7 +366,11 @@ export const emitHeld = new Script({ ...definition, growsData: true });
 function readReply(reply: unknown): EmitReply {
   const [isCurrent, ...rest] = readArray(reply);
   if (isCurrent === 1) return { isCurrent: true, events: rest.map(readEmitted) };
-  return { isCurrent: false, index: readIndex(rest[0]) };
+  const [areOld, ...old] = rest;
+  const patterns: (readonly [number, ReadonlyMap<string, string>])[] = [];
+  for (let at = 0; at + 1 < old.length; at += 2)
+    patterns.push([readNumber(old[at]) - 1, readIndex(old[at + 1])]);
+  return { isCurrent: false, areWildcardsOld: areOld === 1, patterns };
 }
 
 function readEmitted(answer: unknown): Emitted {

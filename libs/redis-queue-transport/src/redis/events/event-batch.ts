@@ -1,20 +1,35 @@
 import type { Published } from '../../core/broker/broker.js';
 import type { Element } from '../../core/message/envelope.js';
-import { QueueFullError, RedisRefusedError } from '../../core/errors/call-errors.js';
-import { EventIndex, groupsOf } from '../../core/events/event-index.js';
+import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import type { Connection } from '../connection/connection.js';
 import { EmitCall, emitLone } from './emit-call.js';
+import type { CommonIndex } from './emit-call.js';
 import { emitLarge, isLargeEvent, mayBypass } from './emit-large.js';
+import { isRefused, outcomeOf, withListeners } from './event-outcome.js';
 import { EventRoutes } from './event-routes.js';
 import type { Route } from './event-routes.js';
-import { failureOf, failureOfOne, replyError } from '../connection/failure.js';
+import { failureOfOne } from '../connection/failure.js';
 import { hintOfLong, refusalOfLong } from '../connection/value-bound.js';
 import type { Keys } from '../keys/keys.js';
+import type { Wildcards } from '../subscriptions/wildcards.js';
 import { DUPLICATE, emitLive } from './emit.script.js';
 import type { Emitted, EmitReply } from './emit.script.js';
 import type { PushConnections } from '../queue/push-batch.js';
 import { TickBatch } from '../queue/tick-batch.js';
+
+/** Where events go through. */
+export interface EventPlace {
+  readonly connections: PushConnections;
+  readonly keys: Keys;
+  readonly wildcards: Wildcards;
+  /** All events have the same pattern, and the connections lead to the node that has it. */
+  readonly isOfOnePattern: boolean;
+  /** The bodies of larger copies are parked beside the list of their group. */
+  readonly parkAboveBytes: number;
+  /** The caller has already reserved room there. */
+  readonly budget: SendBudget;
+}
 
 /** A class and not a literal, since many live until their reply arrives: docs/decisions/0014. */
 class OutgoingEvent {
@@ -30,20 +45,36 @@ class OutgoingEvent {
 
 /** Bounds of one call, so that none keeps Redis busy for long. */
 const MOST_EVENTS = 500;
+const MOST_COPIES = 1_000;
 const MOST_BYTES = 1_048_576;
+/** Of patterns, lists and histories together: the script looks at each once, which takes longer than one more copy. */
+const MOST_PLACES = 150;
+
+/** With more patterns under way, later events wait: each call checks the index of each of them. */
+const MOST_UNDER_WAY = 300;
 
 /** Refusals of the whole call because Redis would have to store something. */
 const HOLDS_NOTHING: ReadonlySet<string> = new Set(['OOM', 'NOPERM']);
 
 /**
- * Emits the events of one turn of the event loop together, in the order of the calls. It addresses them by the index of
- * groups that it knows. If Redis has a newer one, the reply contains it, and the events are sent again before anything
- * else: so an emit usually takes one round trip, and no group is missed.
+ * Emits the events of one turn of the event loop together, in the order of the calls. It addresses them by what it knows of
+ * their patterns and of the wildcards. If Redis knows better, the reply says so, and the events are sent again before
+ * anything else: so an emit usually takes one round trip, and no group is missed.
  */
 export class EventBatch {
-  readonly #batch = new TickBatch<OutgoingEvent>((events) => this.#flush(events));
-  #routes: EventRoutes;
+  readonly #batch = new TickBatch<OutgoingEvent>((events) => this.#begin(events));
+  private readonly connections: PushConnections;
+  private readonly keys: Keys;
+  private readonly parkAboveBytes: number;
+  private readonly budget: SendBudget;
+  readonly #isOfOnePattern: boolean;
+  readonly #wildcards: Wildcards;
+  readonly #routes: EventRoutes;
+  /** The wildcards must be read before events are sent. */
+  #areWildcardsOld = false;
   #underWay = 0;
+  /** By how many calls each route is checked. */
+  readonly #checked = new Map<Route, number>();
   /** A large event is being emitted, and others wait for it. */
   #isOccupied = false;
   /** Ends its wait until no other event is under way. */
@@ -54,16 +85,17 @@ export class EventBatch {
   #behind: OutgoingEvent[] = [];
 
   constructor(
-    private readonly connections: PushConnections,
-    private readonly keys: Keys,
-    /** The bodies of larger copies are parked beside the list of their group. */
-    private readonly parkAboveBytes: number,
+    { connections, keys, wildcards, isOfOnePattern, parkAboveBytes, budget }: EventPlace,
     /** Called if an event of this pattern reached no group, no listener and no history. */
     private readonly onUnheard: (pattern: string) => void,
-    /** The caller has already reserved room there. */
-    private readonly budget: SendBudget,
   ) {
-    this.#routes = new EventRoutes(new EventIndex(new Map()), keys);
+    this.connections = connections;
+    this.keys = keys;
+    this.parkAboveBytes = parkAboveBytes;
+    this.budget = budget;
+    this.#isOfOnePattern = isOfOnePattern;
+    this.#wildcards = wildcards;
+    this.#routes = new EventRoutes(wildcards, keys);
   }
 
   add(
@@ -85,13 +117,29 @@ export class EventBatch {
     return isWaiting || this.#underWay > 0 || this.#isOccupied;
   }
 
+  /** The script of one pattern cannot look at the wildcards: they are read after the call, and before its events are sent. */
+  #begin(events: readonly OutgoingEvent[]): void {
+    if (!this.#isOfOnePattern) return this.#flush(events);
+    this.#delay(events);
+    if (!this.#isOccupied && this.#again.length === 0) void this.#readWildcards();
+  }
+
   #flush(events: readonly OutgoingEvent[]): void {
-    const isWaiting = this.#again.length > 0 || this.#isOccupied;
+    const isWaiting = this.#again.length > 0 || this.#behind.length > 0 || this.#isOccupied;
     const large = isWaiting ? 0 : events.findIndex(isLargeEvent);
     if (large === -1) return this.#sendInParts(events);
     this.#sendInParts(events.slice(0, large));
-    for (const event of events.slice(large)) this.#behind.push(event);
-    if (!isWaiting) void this.#sendLarge();
+    const isDelayed = this.#behind.length > 0;
+    this.#delay(events.slice(large));
+    if (!isWaiting && !isDelayed) void this.#sendLarge();
+  }
+
+  #delay(events: readonly OutgoingEvent[]): void {
+    for (const event of events) this.#behind.push(event);
+  }
+
+  get #isCrowded(): boolean {
+    return this.#checked.size > MOST_UNDER_WAY;
   }
 
   /**
@@ -114,17 +162,16 @@ export class EventBatch {
   /** Never rejects: the event has a promise of its own. */
   async #emitLarge(event: OutgoingEvent): Promise<void> {
     const route = this.#routes.of(event.pattern);
-    const { version } = this.#routes;
     const isBypassing = mayBypass(event, route, this.parkAboveBytes);
     const connection = isBypassing ? await this.#openBodies(event) : this.connections.commands;
     if (connection === undefined) return;
     const refusal = await this.#refusalOf(connection, event);
     if (refusal !== undefined) return this.#reject(event, refusal);
-    if (!isBypassing) return this.#send([event]);
+    if (!isBypassing) return this.#send([event], [route]);
     try {
-      const reply = await emitLarge(connection, this.keys.groups, version, route, event);
+      const reply = await emitLarge(connection, this.#commonIndex(route), route, event);
       if (reply.isCurrent) await this.#publish(connection, event, route, reply.events[0]);
-      else this.#settle([event], [route], reply, connection);
+      else this.#settle([event], [route], reply, [event.pattern], connection);
     } catch (error) {
       this.#fail([event], [route], error);
     }
@@ -178,55 +225,98 @@ export class EventBatch {
       else if (!route.isHeld) throw publish.reason;
     }
     const reply: EmitReply = { isCurrent: true, events: [withListeners(emitted, heard)] };
-    this.#settle([event], [route], reply, bodies);
+    this.#settle([event], [route], reply, [event.pattern], bodies);
   }
 
   #sendInParts(events: readonly OutgoingEvent[]): void {
     if (events.length === 0) return;
+    if (this.#isCrowded) return this.#delay(events);
     let from = 0;
     let bytes = 0;
+    let copies = 0;
+    let places = 0;
+    let routes: Route[] = [];
+    let last: Route | undefined;
     for (let to = 0; to < events.length; to += 1) {
-      if (to - from === MOST_EVENTS || bytes >= MOST_BYTES) {
-        void this.#send(events.slice(from, to));
-        from = to;
-        bytes = 0;
+      const event = events[to];
+      if (event === undefined) continue; // there is one
+      const isFull = to - from === MOST_EVENTS || bytes >= MOST_BYTES;
+      if (isFull || copies >= MOST_COPIES || places >= MOST_PLACES) {
+        void this.#send(events.slice(from, to), routes);
+        [from, bytes, copies, places, routes, last] = [to, 0, 0, 0, [], undefined];
+        if (this.#isCrowded) return this.#delay(events.slice(from));
       }
-      bytes += events[to]?.element.length ?? 0;
+      const route = this.#routes.of(event.pattern);
+      routes.push(route);
+      bytes += event.element.length;
+      const held = route.lists.length + route.histories.length;
+      copies += held;
+      if (route !== last) places += 1 + held;
+      last = route;
     }
-    void this.#send(from === 0 ? events : events.slice(from));
+    void this.#send(from === 0 ? events : events.slice(from), routes);
   }
 
   /** Never rejects: each event has its own promise. */
-  async #send(events: readonly OutgoingEvent[]): Promise<void> {
-    const routes = events.map(({ pattern }) => this.#routes.of(pattern));
-    const { version } = this.#routes;
+  async #send(events: readonly OutgoingEvent[], routes: readonly Route[]): Promise<void> {
     this.#underWay += 1;
+    const checked = this.#beginChecks(routes);
     try {
-      this.#settle(events, routes, await this.#call(events, routes, version));
+      await this.#call(events, routes);
     } catch (error) {
       this.#fail(events, routes, error);
     }
+    this.#endChecks(checked);
     this.#underWay -= 1;
     if (this.#underWay > 0) return;
     if (this.#onIdle !== undefined) this.#onIdle();
-    else if (this.#again.length > 0 && !this.#isOccupied) this.#sendAgain();
+    else if (!this.#isOccupied && this.#again.length + this.#behind.length > 0) this.#sendAgain();
   }
 
-  #call(
-    events: readonly OutgoingEvent[],
-    routes: readonly Route[],
-    version: string,
-  ): Promise<EmitReply> {
+  /**
+   * A call checks all that those under way check: if it does not find one of these as it was, they may have done nothing, and
+   * its events must not overtake theirs. Returns what it checks.
+   */
+  #beginChecks(routes: readonly Route[]): readonly Route[] {
+    const [first] = routes;
+    const isOne = first !== undefined && routes.every((route) => route === first);
+    const own = isOne ? [first] : [...new Set(routes)];
+    const areOthersUnderWay =
+      this.#checked.size > 1 || (this.#checked.size === 1 && !(isOne && this.#checked.has(first)));
+    const checked = areOthersUnderWay ? [...new Set([...this.#checked.keys(), ...own])] : own;
+    for (const route of checked) this.#checked.set(route, (this.#checked.get(route) ?? 0) + 1);
+    return checked;
+  }
+
+  #endChecks(checked: readonly Route[]): void {
+    for (const route of checked) {
+      const left = (this.#checked.get(route) ?? 0) - 1;
+      if (left > 0) this.#checked.set(route, left);
+      else this.#checked.delete(route);
+    }
+  }
+
+  async #call(events: readonly OutgoingEvent[], routes: readonly Route[]): Promise<void> {
+    const { commands } = this.connections;
     const [event] = events;
     const [route] = routes;
-    const isLone = events.length === 1 && event !== undefined && route !== undefined;
-    return isLone && !isHeld(event, route)
-      ? emitLone(this.connections.commands, this.keys.groups, version, route, event.element)
-      : this.#callOf(events, routes, version).run(this.connections.commands);
+    if (event === undefined || route === undefined) return; // there is one
+    const isLone = events.length === 1 && this.#checked.size === 1 && !isHeld(event, route);
+    if (isLone) {
+      const reply = await emitLone(commands, this.#commonIndex(route), route, event.element);
+      return this.#settle(events, routes, reply, [event.pattern]);
+    }
+    const call = this.#callOf(events, routes, this.#commonIndex(route));
+    this.#settle(events, routes, await call.run(commands), call.checked);
   }
 
-  #callOf(events: readonly OutgoingEvent[], routes: readonly Route[], version: string): EmitCall {
-    const call = new EmitCall(this.keys.groups, version, this.parkAboveBytes);
+  #callOf(
+    events: readonly OutgoingEvent[],
+    routes: readonly Route[],
+    common: CommonIndex,
+  ): EmitCall {
+    const call = new EmitCall(common, this.parkAboveBytes);
+    if (this.#checked.size > 1) for (const route of this.#checked.keys()) call.check(route);
     events.forEach(({ messageId, element, deduplicateMs }, index) => {
       const route = routes[index];
       if (route === undefined) return; // there is one for each event
@@ -236,10 +326,17 @@ export class EventBatch {
     return call;
   }
 
+  /** The index that a call compares for all its events. In a cluster, that of wildcards is in another slot. */
+  #commonIndex({ index, version, wildcards }: Route): CommonIndex {
+    if (this.#isOfOnePattern) return { key: index, version };
+    return { key: this.keys.wildcards.index, version: wildcards };
+  }
+
   #settle(
     events: readonly OutgoingEvent[],
     routes: readonly Route[],
     reply: EmitReply,
+    checked: readonly string[],
     connection = this.connections.commands,
   ): void {
     if (reply.isCurrent) {
@@ -248,14 +345,15 @@ export class EventBatch {
         if (route === undefined) return; // there is one for each event
         const emitted = reply.events[index];
         if (route.groups === 0 && emitted === 0) this.onUnheard(event.pattern);
-        const outcome = outcomeOf(event, route, emitted);
+        const outcome = outcomeOf(event.messageId, route, emitted);
         if (outcome instanceof Error) event.reject(outcome);
         else this.#resolve(event, outcome, connection);
         this.budget.give(event.element.length);
       });
       return;
     }
-    this.#routes = new EventRoutes(new EventIndex(reply.index), this.keys);
+    for (const [check, fields] of reply.patterns) this.#routes.learn(checked[check] ?? '', fields);
+    if (reply.areWildcardsOld && !this.#isOfOnePattern) this.#areWildcardsOld = true;
     for (const event of events) this.#again.push(event);
   }
 
@@ -271,12 +369,30 @@ export class EventBatch {
     });
   }
 
-  /** All calls with the old index have returned, and none of them was executed either. */
+  /** All calls have returned, and none that came after the first of these was executed either. */
   #sendAgain(): void {
+    if (this.#areWildcardsOld) return void this.#readWildcards();
     const events = [...this.#again, ...this.#behind];
     this.#again = [];
     this.#behind = [];
     this.#flush(events);
+  }
+
+  /** Never rejects. Without the wildcards, nothing can be sent. */
+  async #readWildcards(): Promise<void> {
+    this.#isOccupied = true;
+    this.#areWildcardsOld = false;
+    try {
+      await this.#wildcards.refresh();
+    } catch (error) {
+      const events = [...this.#again, ...this.#behind];
+      this.#again = [];
+      this.#behind = [];
+      for (const event of events)
+        this.#reject(event, failureOfOne(error, emitLive.action, event.messageId, ''));
+    }
+    this.#isOccupied = false;
+    if (this.#underWay === 0 || this.#again.length === 0) this.#sendAgain();
   }
 
   /** A full Redis stores nothing, and not every user may store events, but events without copies can still be published. */
@@ -291,45 +407,14 @@ export class EventBatch {
       event.reject(failureOfOne(error, emitLive.action, messageId, hintOfLong(element)));
       this.budget.give(event.element.length);
     });
-    if (passing.length > 0) void this.#send(passing);
+    if (passing.length > 0)
+      void this.#send(
+        passing,
+        passing.map(({ pattern }) => this.#routes.of(pattern)),
+      );
   }
 }
 
 function isHeld({ deduplicateMs }: OutgoingEvent, route: Route | undefined): boolean {
   return deduplicateMs !== undefined || route?.isHeld === true;
-}
-
-function withListeners(emitted: Emitted, heard: number): Emitted {
-  if (typeof emitted === 'number') return emitted === DUPLICATE ? emitted : emitted + heard;
-  return isRefused(emitted) ? emitted : { ...emitted, listeners: emitted.listeners + heard };
-}
-
-function isRefused(emitted: Emitted): emitted is Exclude<Emitted, number | { listeners: number }> {
-  return typeof emitted === 'object' && !('listeners' in emitted);
-}
-
-const REPEATED: Published = { groups: 0, listeners: 0, isDuplicate: true, historyId: undefined };
-
-function outcomeOf(
-  { messageId }: OutgoingEvent,
-  route: Route,
-  emitted: Emitted = DUPLICATE,
-): Published | Error {
-  if (emitted === DUPLICATE) return REPEATED;
-  if (typeof emitted === 'number') return publishedOf(route.groups, emitted, undefined);
-  if ('error' in emitted) return failureOf(replyError(emitted.error), emitLive.action, messageId);
-  if ('full' in emitted) {
-    const { full, length, maxLength } = emitted;
-    return new QueueFullError(route.queues[full] ?? '', length, maxLength); // it has this list
-  }
-  const { dropped, listeners, historyId } = emitted;
-  const groups =
-    dropped.length === 0
-      ? route.groups
-      : groupsOf(route.queues.filter((_, index) => !dropped.includes(index)));
-  return publishedOf(groups, listeners, historyId);
-}
-
-function publishedOf(groups: number, listeners: number, historyId: string | undefined): Published {
-  return { groups, listeners, isDuplicate: false, historyId };
 }

@@ -1,7 +1,8 @@
 import type { Begun } from '../../core/subscriptions/subscriptions.js';
 import { Script } from '../script/script.js';
 import { MOVE_EVENTS } from './history-lua.js';
-import { RAISE_VERSION } from '../lua/index-version-lua.js';
+import { OF_ONE_PATTERN, OF_WILDCARDS } from '../lua/index-version-lua.js';
+import type { IndexKind } from '../lua/index-version-lua.js';
 
 /**
  * Fills a new group with the next part of a history. With the last part, in the same step, the group starts to get
@@ -11,25 +12,26 @@ import { RAISE_VERSION } from '../lua/index-version-lua.js';
  * Replies with 0 if the group gets its copies, now or already before; 1 if there is more to fill; -1 if there is no
  * history of this pattern.
  */
-export const beginGroup = new Script({
-  action: 'begin a group',
-  growsData: true,
-  keys: [
-    'groups',
-    'history',
-    'waiting',
-    'levels',
-    'cursor',
-    'lanes',
-    'terms',
-    'resting',
-    'unkeyed',
-  ],
-  args: ['queue', 'historyField', 'from', 'wake'],
-  shared: [MOVE_EVENTS, RAISE_VERSION],
-  lua: `
-if redis.call('HEXISTS', groups, queue) == 1 then return 0 end
-if redis.call('HEXISTS', groups, historyField) == 0 then return -1 end
+const beginIn = (kind: IndexKind) =>
+  new Script({
+    action: 'begin a group',
+    growsData: true,
+    keys: [
+      ...kind.keys,
+      'history',
+      'waiting',
+      'levels',
+      'cursor',
+      'lanes',
+      'terms',
+      'resting',
+      'unkeyed',
+    ],
+    args: ['queue', 'historyField', 'from', 'wake'],
+    shared: [MOVE_EVENTS, kind.raise],
+    lua: `
+if redis.call('HEXISTS', index, queue) == 1 then return 0 end
+if redis.call('HEXISTS', index, historyField) == 0 then return -1 end
 local _, rest = moveEvents(redis.call('GET', cursor) or from, '+')
 if firstRest(resting) then redis.call('PUBLISH', wake, '') end
 if rest then
@@ -37,9 +39,15 @@ if rest then
   return 1
 end
 redis.call('DEL', cursor)
-redis.call('HSET', groups, queue, '1')
+redis.call('HSET', index, queue, '1')
+noteChange(queue)
 raiseVersion()
 return 0
 `,
-  read: (reply): Begun => (reply === 0 ? 'begun' : reply === 1 ? 'more' : 'noHistory'),
-});
+    read: (reply): Begun => (reply === 0 ? 'begun' : reply === 1 ? 'more' : 'noHistory'),
+  });
+
+export const beginGroup = {
+  ofOnePattern: beginIn(OF_ONE_PATTERN),
+  ofWildcards: beginIn(OF_WILDCARDS),
+} as const;

@@ -15,10 +15,11 @@ export class RedisHistories implements KeptEvents {
 
   async isKept(pattern: string): Promise<boolean> {
     const field = historyField(pattern);
-    const bounds = await this.connection.run('read the groups', (client) =>
-      client.hget(this.keys.groups, field),
-    );
-    return bounds !== null;
+    const { index } = this.keys.index(pattern);
+    const isKept = await this.connection
+      .at(index)
+      .run('read the groups', (client) => client.hexists(index, field));
+    return isKept === 1;
   }
 
   async read(pattern: string, from = ''): Promise<HistoryPage> {

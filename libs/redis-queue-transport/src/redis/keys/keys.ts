@@ -1,3 +1,4 @@
+import { isWildcard } from '../../core/events/event-patterns.js';
 import { GROUP_MARK, assertNamesQueue, subscriptionOf } from '../../core/message/queue-name.js';
 
 const END_OF_REPLIES = '}:replies';
@@ -105,11 +106,24 @@ export class Keys {
   }
 
   /**
-   * Hash: who wants which events. A field for each subscription (its queue's name), for each wildcard with live
-   * listeners, for each history, and `version`, which every change raises.
+   * Hash: who wants which events, for people and tools. A field for each subscription (its queue's name), for each pattern with
+   * live listeners, and for each history.
    */
   get groups(): string {
     return `${this.prefix}:groups`;
+  }
+
+  /** Where emitters find who wants a pattern: its own index, or that of all wildcards. */
+  index(pattern: string): IndexKeys {
+    const { wildcards } = this;
+    if (isWildcard(pattern)) return wildcards;
+    assertNamesQueue(pattern);
+    return { ...wildcards, index: `${this.prefix}:{${pattern}}:groups` };
+  }
+
+  get wildcards(): IndexKeys {
+    const index = `${this.prefix}:{wildcards}`;
+    return { index, changes: `${index}:changes` };
   }
 
   /** Sorted set: ids of events that must not be emitted again, by the Redis time in ms at which that ends. */
@@ -134,6 +148,16 @@ function placeOf(queue: string): string {
   const subscription = subscriptionOf(queue);
   if (subscription === undefined) return `{${queue}}`;
   return `{${subscription.pattern}}${GROUP_MARK}${subscription.group}`;
+}
+
+export interface IndexKeys {
+  /**
+   * Hash: a field for each subscription (its queue's name), for each wildcard with live listeners, for each history, and
+   * `version`, which every change raises.
+   */
+  readonly index: string;
+  /** Stream: the fields of the index of wildcards that have changed, the last ones. */
+  readonly changes: string;
 }
 
 export interface HistoryKeys {
