@@ -96,6 +96,21 @@ test('events of several patterns keep their order when one pattern has new group
   expect(await waiting('@all/#')).toEqual(['e', 'e', 'e', ...ids]);
 });
 
+test('events with keys, priorities and ids to remember keep their order among others of the same call', async () => {
+  await declare('#', 'all');
+  await declare('b', 'other');
+  const ids = Array.from({ length: 200 }, (_, n) => `n${n}`);
+  await Promise.all(
+    ids.map((id, n) => {
+      const key = n % 7 === 3 ? `"key":"${id}",` : '';
+      const terms = n % 11 === 5 ? { deduplicateMs: 60_000 } : undefined;
+      const bytes = Buffer.from(`{"rq":1,${key}"id":"${id}","at":1}\n{}`);
+      return emitter.publish(n % 5 === 4 ? 'b' : 'a', id, bytes, terms);
+    }),
+  );
+  expect(await waiting('@all/#')).toEqual(ids);
+});
+
 test('events of more patterns than may be under way keep their order', async () => {
   await declare('#', 'all');
   const ids = Array.from({ length: 3_000 }, (_, n) => `n${n}`);

@@ -74,6 +74,9 @@ export function routeValues(
   return values;
 }
 
+/** The tenth byte of an element whose header begins with the id: it has neither a key nor a priority. */
+const ID_FIRST = 105;
+
 /** About how many fields of indexes one reply tells, names and values. More are told the next time. */
 const MOST_TOLD = 1_000;
 
@@ -232,9 +235,11 @@ local function readRoute()
     route.refusal = route.refusal or refusal('ZCARD', route.ids)
     if not route.refusal then forgetEnded(route.ids, nowMs()) end
   end
-  -- The usual case takes a shortcut: one channel, and nothing held.
-  if #route.channels == 1 and #route.lists + #route.histories == 0 and not route.ids and not isLarge and not route.refusal then
-    route.only = route.channels[1]
+  -- The usual cases take shortcuts: one channel, and nothing held, or by one group without a bound.
+  local isUsual = #route.channels == 1 and #route.histories == 0 and not route.ids and not isLarge and not route.refusal
+  if isUsual and #route.lists == 0 then route.only = route.channels[1] end
+  if isUsual and #route.lists == 1 and not route.lists[1].most and not route.lists[1].isKeyed then
+    route.list = route.lists[1]
   end
   return route
 end
@@ -319,6 +324,21 @@ local function emit(route, element, id, window)
   return { listeners, entry or '', unpack(dropped) }
 end
 
+-- What takes the shortcut is added at once for a list, and before anything else is.
+local added, addedTo = {}, nil
+local function addAll()
+  if #added > 0 then redis.call('RPUSH', addedTo, unpack(added)) end
+  added = {}
+end
+local function addSoon(list, element)
+  if addedTo ~= list.waiting or #added == 500 then
+    addAll()
+    addedTo = list.waiting
+  end
+  added[#added + 1] = element
+end
+
+local mostInList = tonumber(parkAbove)
 local routes = {}
 for i = 1, tonumber(routeCount) do routes[i] = readRoute() end
 local reply = { 1 }
@@ -328,12 +348,17 @@ while at <= #ARGV do
   if route.only then
     local answer = redis.pcall('PUBLISH', route.only, element)
     reply[#reply + 1] = type(answer) == 'table' and answer.err or answer
-  elseif route.ids then
-    reply[#reply + 1] = emit(route, element, read(), readNumber())
+  elseif route.list and string.byte(element, 10) == ${ID_FIRST} and #element <= mostInList then
+    local answer = redis.pcall('PUBLISH', route.channels[1], element)
+    if type(answer) == 'table' then answer = answer.err else addSoon(route.list, element) end
+    reply[#reply + 1] = answer
   else
-    reply[#reply + 1] = emit(route, element)
+    addAll()
+    if route.ids then reply[#reply + 1] = emit(route, element, read(), readNumber())
+    else reply[#reply + 1] = emit(route, element) end
   end
 end
+addAll()
 -- Blocked consumers do not see what is in the lists of levels.
 for _, list in pairs(lists) do
   if list.isOutOfSight and list.wasEmpty then redis.pcall('PUBLISH', list.wake, '') end
