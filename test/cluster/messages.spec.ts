@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Controller } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Cluster } from 'ioredis';
-import { RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
+import { RedisQueueMessage, RedisQueueRecordBuilder } from 'nestjs-redis-queue-transport';
 import { from, lastValueFrom } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { toArray } from 'rxjs/operators';
@@ -90,6 +91,30 @@ describe('on a cluster', () => {
     expect(seen.filter((text) => text.startsWith('a'))).toEqual(
       Array.from({ length: 10 }, (_, index) => `a-${index}`),
     );
+  });
+
+  test('lists of other programs are read if they have the hash tag of the queue', async () => {
+    const feeding = (list: string): Type => {
+      @Controller()
+      class FedController {
+        @RedisQueueMessage('fed', { feedFrom: { list, take: 'left' } })
+        note(@Payload() text: string): void {
+          seen.push(text);
+        }
+      }
+      return FedController;
+    };
+    await expect(rig.serve({ controllers: [feeding('in')] })).rejects.toThrow(/\{fed\}:in/);
+    await rig.serve({ controllers: [feeding('{fed}:in')] });
+
+    const source = await rig.cluster.primaryOf('{fed}');
+    await rig.commands.rpush('{fed}:in', '"before"');
+    await eventually(() => expect(seen).toEqual(['before']));
+    const [target] = (await rig.cluster.primaries()).filter((server) => server !== source);
+    await rig.cluster.moveSlot('{fed}', target!);
+    await rig.commands.rpush('{fed}:in', '"after"');
+
+    await eventually(() => expect(seen).toEqual(['before', 'after']));
   });
 
   test('a Cluster of ioredis is copied, and neither used nor closed', async () => {

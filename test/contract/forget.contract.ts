@@ -78,7 +78,7 @@ export function forgetContract(world: QueueWorld): void {
   test('leaves a message alone that was taken from the list of another program, and was not moved yet', async () => {
     await world.leaveFed(queue.name, 'a');
     expect(await forget()).toBe('hasMessages');
-    const feed = await broker.feed(queue.name, { key: 'theirs', take: 'left' });
+    const feed = await broker.feed(queue.name, { key: `{${queue.name}}:theirs`, take: 'left' });
     await eventually(async () => expect(await world.leftFed(queue.name)).toBe(0));
     await feed.stop();
     expect(await forget()).toBe('hasMessages');

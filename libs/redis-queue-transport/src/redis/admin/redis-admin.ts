@@ -25,6 +25,7 @@ import type { Connections } from '../connection/connections.js';
 import type { ConnectionSource } from '../connection/connection-source.js';
 import type { Redis } from 'ioredis';
 import { processName } from '../connection/process-name.js';
+import { isWildcard } from '../../core/events/event-patterns.js';
 import { patternOf } from '../../core/message/queue-name.js';
 import { RedisIndex } from '../subscriptions/redis-index.js';
 import { allFieldsOf } from '../keys/fields-of.js';
@@ -347,7 +348,15 @@ export class RedisAdmin implements AdminBroker {
     const { index } = this.#keys.index(patternOf(queue));
     const keys = this.#keys.queue(queue);
     const args = { queue, processing: keys.processing(''), fenceMs: FENCE_MS };
-    return forget.run(this.#connection, { queues, index, ...keys }, args);
+    if (!this.#connection.isCluster)
+      return forget.run(this.#connection, { queues, index, ...keys }, args);
+    // The list of queues is in another slot, as is the index of wildcards, which no group can have here. The hash in their
+    // place has no field of this name.
+    const none = isWildcard(patternOf(queue)) ? keys.counts : index;
+    const result = await forget.run(this.#connection, { queues: none, index: none, ...keys }, args);
+    if (result !== 'forgotten' && result !== 'unknown') return result;
+    const removed = await this.#run(queues, forget.action, (client) => client.hdel(queues, queue));
+    return removed === 1 ? 'forgotten' : result;
   }
 
   async redisInfo(): Promise<string> {

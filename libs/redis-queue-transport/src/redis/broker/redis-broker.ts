@@ -17,6 +17,7 @@ import type {
 } from '../../core/broker/broker.js';
 import type { BrokerEvents, BrokerStatus } from '../../core/source/broker-source.js';
 import type { Lease, LeaseTerms } from '../../core/broker/lease.js';
+import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { CLOSE_WITHIN_MS } from '../../core/broker/broker.js';
 import { LiveEvents } from '../../core/subscriptions/live-events.js';
 import type { LiveListeners } from '../../core/subscriptions/live-events.js';
@@ -294,9 +295,13 @@ export class RedisBroker implements Broker {
 
   async #feed(queue: string, source: ListSource): Promise<Feed> {
     const keys = this.#keys.queue(queue);
+    const list = this.#keys.foreign(source.key);
+    assertTogether(this.#commands, list, queue, keys.waiting);
+    const connection = this.#connections.openBlocking('feed', keys.waiting, FEED_WAIT_MS);
     const feeder = new ListFeeder(
-      this.#connections.openBlocking('feed', keys.waiting, FEED_WAIT_MS),
-      { ...source, key: this.#keys.foreign(source.key) },
+      connection,
+      () => this.#connections.lead(connection, keys.waiting),
+      { ...source, key: list },
       keys,
       this.#newId,
       this.#onError,
@@ -381,6 +386,15 @@ export class RedisBroker implements Broker {
   async #readClock(): Promise<void> {
     this.#clock.set(Math.floor(await readTime(this.#commands)));
   }
+}
+
+/** @throws InvalidOptionError in a cluster, if no command can have both keys */
+function assertTogether(commands: Connection, list: string, queue: string, waiting: string): void {
+  if (commands.at(list) === commands.at(waiting)) return;
+  throw new InvalidOptionError(
+    'feedFrom.list',
+    `feedFrom.list must be in the slot of its queue in a Redis Cluster, got "${list}": give it the queue's hash tag, as in "{${queue}}:in"`,
+  );
 }
 
 function channelsOf(

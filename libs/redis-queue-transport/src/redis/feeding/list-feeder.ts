@@ -39,6 +39,8 @@ export class ListFeeder {
 
   constructor(
     private readonly connection: Connection,
+    /** Has the connection lead to the queue. */
+    private readonly lead: () => void,
     private readonly source: ListSource,
     private readonly keys: Pick<QueueKeys, 'fed' | 'waiting' | 'parked' | 'counts'>,
     private readonly newId: () => string,
@@ -70,6 +72,7 @@ export class ListFeeder {
     const mustWait = !this.#mayBeMore;
     // Even if this fails: a full Redis refuses the wait, but lets existing elements be moved.
     this.#mayBeMore = true;
+    this.lead();
     await this.connection.ready();
     if (mustWait) await this.#waitForOne();
     const moving = this.#moveMany();
