@@ -69,6 +69,16 @@ describe('the index of a pattern', () => {
     expect(await rig.commands.hkeys(`${rig.prefix}:groups`)).toEqual(['@x/a.b']);
   });
 
+  test('is listed by one call with others that are declared at the same time', async () => {
+    const patterns = Array.from({ length: 200 }, (_, n) => `p.${n}`);
+    await declare('p', 'x');
+    const calls = await callsOf('evalsha', async () => {
+      await Promise.all(patterns.map((pattern) => declare(pattern, 'x')));
+    });
+    expect(await rig.commands.hlen(`${rig.prefix}:groups`)).toBe(201);
+    expect(calls).toBeLessThan(1.5 * patterns.length);
+  });
+
   test('is found again after it was forgotten among thousands of others', async () => {
     await declare('a.b', 'x');
     expect(await groupsOf('a.b')).toBe(1);
@@ -96,7 +106,7 @@ test('events of several patterns keep their order when one pattern has new group
   expect(await waiting('@all/#')).toEqual(['e', 'e', 'e', ...ids]);
 });
 
-test('events with keys, priorities and ids to remember keep their order among others of the same call', async () => {
+test('events with keys and with ids to remember keep their order among others of the same call', async () => {
   await declare('#', 'all');
   await declare('b', 'other');
   const ids = Array.from({ length: 200 }, (_, n) => `n${n}`);

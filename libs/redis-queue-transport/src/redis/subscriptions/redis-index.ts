@@ -9,6 +9,7 @@ import type { Connection } from '../connection/connection.js';
 import { beginGroup } from '../history/begin-group.script.js';
 import { firstEntry } from '../history/first-entry.js';
 import type { Keys } from '../keys/keys.js';
+import { TickBatch } from '../queue/tick-batch.js';
 import { declare } from './declare.script.js';
 import { listGroups, listQueues } from './list.script.js';
 import { undeclare } from './undeclare.script.js';
@@ -16,12 +17,20 @@ import { undeclare } from './undeclare.script.js';
 /** How many fields one call writes: about a millisecond of Redis. */
 const MOST_FIELDS = 500;
 
+interface Unlisted {
+  readonly fields: readonly IndexField[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * Who wants which events, in Redis: an index for each pattern beside its queues, and one for all wildcards. All their
  * fields are also listed in one hash, for people and tools. That is written behind them, so it may lack one after a
  * crash until a server declares it again.
  */
 export class RedisIndex implements SubscriptionIndex {
+  readonly #unlisted = new TickBatch<Unlisted>((unlisted) => void this.#listAll(unlisted));
+
   constructor(
     private readonly connection: Connection,
     private readonly keys: Keys,
@@ -99,7 +108,22 @@ export class RedisIndex implements SubscriptionIndex {
     );
   }
 
-  async #list(fields: readonly IndexField[]): Promise<void> {
+  /** Together with what else was declared in this turn: a server may declare a thousand at its start. */
+  #list(fields: readonly IndexField[]): Promise<void> {
+    return new Promise((resolve, reject) => this.#unlisted.add({ fields, resolve, reject }));
+  }
+
+  /** Never rejects: each has a promise of its own. */
+  async #listAll(unlisted: readonly Unlisted[]): Promise<void> {
+    try {
+      await this.#write(unlisted.flatMap(({ fields }) => fields));
+      for (const { resolve } of unlisted) resolve();
+    } catch (error) {
+      for (const { reject } of unlisted) reject(error);
+    }
+  }
+
+  async #write(fields: readonly IndexField[]): Promise<void> {
     const { groups, queues } = this.keys;
     await Promise.all(
       inParts(fields).flatMap((part) => {
