@@ -19,10 +19,15 @@ class Load {
   readonly #places = new Map<string, number>();
   readonly #sending: Promise<unknown>;
 
-  private constructor(readonly stage: FaultStage) {
+  private constructor(
+    readonly stage: FaultStage,
+    /** Its groups are at the node of the queue. */
+    readonly pattern: string,
+  ) {
     this.#sending = Promise.all([
       this.#repeat(() => this.stage.send(...[1, 2, 3].map(() => ({ id: this.#id(), workMs: 2 })))),
       this.#repeat(() => this.#sendInOrder()),
+      this.#repeat(() => this.stage.emit(this.pattern, { id: this.#id('e'), workMs: 2 })),
       this.#repeat(() => this.stage.ask({ id: this.#id('q') }).catch(() => pause(50))),
     ]);
   }
@@ -33,21 +38,27 @@ class Load {
       // Else a primary that dies takes along what its replica did not have.
       waitForReplicas: { count: 1, timeoutMs: 1_000 },
     });
-    await Promise.all([stage.startConsumer(), stage.startConsumer()]);
-    const load = new Load(stage);
+    const pattern = await patternBeside(QUEUE);
+    const group = { name: 'audit', pattern };
+    const start = (): Promise<unknown> => stage.startConsumer({}, rig.connection, { group });
+    await Promise.all([start(), start()]);
+    const load = new Load(stage, pattern);
     rig.closeLater({ close: () => load.stop() });
     await load.untilGoingOn();
     return load;
   }
 
-  /** Resolves when each consumer has started something that was sent after this call. */
+  /** Resolves when each consumer has started a message and an event that were sent after this call. */
   async untilGoingOn(): Promise<void> {
     const since = this.#sent;
     await eventually(() => {
       for (const { journal } of this.stage.processes)
-        expect(
-          journal.some(({ event, id }) => event === 'start' && Number(id.slice(1)) > since),
-        ).toBe(true);
+        for (const isOfKind of [isEvent, isMessage])
+          expect(
+            journal.some(
+              ({ event, id }) => event === 'start' && isOfKind(id) && Number(id.slice(1)) > since,
+            ),
+          ).toBe(true);
     }, 60_000).catch((error: unknown) => {
       const output = this.stage.processes
         .map(({ output: text }) => text.slice(-2_000))
@@ -100,6 +111,23 @@ class Load {
   }
 }
 
+function isEvent(id: string): boolean {
+  return id.startsWith('e');
+}
+
+function isMessage(id: string): boolean {
+  return /^[mq]/.test(id);
+}
+
+/** The name of an event whose groups are at the same node. */
+async function patternBeside(key: string): Promise<string> {
+  const primary = await rig.cluster.primaryOf(key);
+  for (let number = 0; ; number += 1) {
+    const pattern = `happened.${number}`;
+    if ((await rig.cluster.primaryOf(`{${pattern}}`)) === primary) return pattern;
+  }
+}
+
 async function another(than: ClusterServer): Promise<ClusterServer> {
   const [other] = (await rig.cluster.primaries()).filter((server) => server !== than);
   if (other === undefined) throw new Error('There is no other primary.');
@@ -110,7 +138,9 @@ test('slots that move, again and again, lose nothing', async () => {
   const load = await Load.open();
   for (let round = 0; round < 4; round += 1) {
     const owner = await rig.cluster.primaryOf(QUEUE);
-    await rig.cluster.moveSlot(QUEUE, await another(owner), () => pause(30), 2);
+    const target = await another(owner);
+    await rig.cluster.moveSlot(QUEUE, target, () => pause(30), 2);
+    await rig.cluster.moveSlot(`{${load.pattern}}`, target, () => pause(30), 2);
     await load.untilGoingOn();
   }
   await load.check();

@@ -235,6 +235,8 @@ export class RedisBroker implements Broker {
   }
 
   #onUnheard(pattern: string): void {
+    // The node of the pattern knows nothing of those who listen at other nodes.
+    if (this.#commands.isCluster) return;
     if (this.#unheard.has(pattern) || this.#unheard.size >= MOST_UNHEARD) return;
     this.#unheard.add(pattern);
     this.events.unserved('emit', pattern);
