@@ -21,6 +21,8 @@ interface Hearing {
 export class CutLink implements Link {
   readonly #direct = new DirectLink(nodeRuntime);
   #isCut = false;
+  /** How often it was restored. */
+  connection = 0;
   /** Callers that wait for it to be restored. */
   #waiting: (() => void)[] = [];
   /** What ends each call that blocks. */
@@ -35,6 +37,7 @@ export class CutLink implements Link {
 
   restore(): void {
     this.#isCut = false;
+    this.connection += 1;
     for (const goOn of this.#waiting.splice(0)) goOn();
     for (const hearing of this.#hearings) void hearing.goOn();
   }

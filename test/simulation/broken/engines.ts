@@ -59,7 +59,7 @@ export const BROKEN_ENGINES: readonly BrokenEngine[] = [
     edits: [
       {
         file: 'memory/lease/memory-lease.ts',
-        find: 'if (this.#mayHoldStrays && !this.#wait.isRunning) await this.#returnStrays();',
+        find: 'if (this.#mustCompare && !this.#wait.isRunning) await this.#returnStrays();',
         replace: '',
       },
     ],
@@ -802,6 +802,52 @@ import { keyOf } from '../../core/message/key.js';`,
         find: 'if (!queue.isKeyed) return enterNow(queue, ...elements);',
         replace: `const isGiven = elements.every((element) => keyOf(element) !== undefined);
   if (!queue.isKeyed || isGiven) return enterNow(queue, ...elements);`,
+      },
+    ],
+  },
+  {
+    name: 'does-not-compare',
+    mistake: 'Does not compare its list with Redis after it was cut off.',
+    edits: [
+      {
+        file: 'memory/lease/memory-lease.ts',
+        find: 'return this.#mayHoldStrays || this.#comparedThrough !== this.at.contact.connection;',
+        replace: 'return this.#mayHoldStrays;',
+      },
+    ],
+  },
+  {
+    name: 'rejoins-under-its-old-name',
+    mistake: 'Goes on with a lease that the new primary does not know.',
+    edits: [
+      {
+        file: 'memory/lease/renew.ts',
+        find: `if (!queue.consumers.has(consumer)) return 'leaseLost';`,
+        replace: `if (queue.fenced.has(consumer)) return 'leaseLost';`,
+      },
+    ],
+  },
+  {
+    name: 'drops-refused-settlements',
+    mistake: 'Forgets the settlements of a call that Redis has refused.',
+    edits: [
+      {
+        file: 'core/consumer/taking.ts',
+        find: 'if (!tenure.isOver) this.parts.held.putBack(settlements);',
+        replace: `if (!tenure.isOver && !String(error).includes('refused'))
+        this.parts.held.putBack(settlements);`,
+      },
+    ],
+  },
+  {
+    name: 'stops-when-refused',
+    mistake: 'Waits no more once Redis has refused to wait.',
+    edits: [
+      {
+        file: 'core/consumer/taking.ts',
+        find: 'await this.#waitPause.wait(stopped);',
+        replace: `if (String(error).includes('refused')) await new Promise(() => undefined);
+      await this.#waitPause.wait(stopped);`,
       },
     ],
   },

@@ -40,7 +40,7 @@ function checkDuplicates(run: CheckedRun, record: MessageRecord): void {
   const { plan, starts, redrivenAtMs } = record;
   starts.forEach((start, index) => {
     const before = starts[index - 1];
-    if (before === undefined || causeOf(before) !== undefined) return;
+    if (before === undefined || start.isUndone || causeOf(before) !== undefined) return;
     const isRedriven = redrivenAtMs.some((atMs) => atMs >= before.atMs && atMs <= start.atMs);
     if (isRedriven || wasFenced(run, before, start)) return;
     run.ledger.violate(
@@ -59,17 +59,20 @@ function causeOf(start: Start): string | undefined {
 }
 
 function wasFenced(run: CheckedRun, before: Start, start: Start): boolean {
-  const fencedAt = run.fencedAtMs(before.consumer);
+  const fencedAt = run.firstFencedAtMs(before.consumer);
   return fencedAt !== undefined && fencedAt <= start.atMs;
 }
 
 /** Attempts and crashes are no more than what happened. */
 function checkCounts(run: CheckedRun, record: MessageRecord, isDead: boolean): void {
-  const { plan, starts, redrivenAtMs } = record;
+  const { plan, starts, startsBefore, redrivenAtMs } = record;
   const queue = run.scenario.queues.find(({ name }) => name === plan.queue);
   if (queue === undefined || redrivenAtMs.length > 0) return;
   let before = 0;
-  for (const { attempt, crashes, process } of starts) {
+  for (const [index, { attempt, crashes, process, isUndone }] of starts.entries()) {
+    // A failover may have undone some.
+    if (startsBefore.includes(index)) before = 0;
+    if (isUndone) continue;
     if (attempt < before)
       run.ledger.violate('counts', `${plan.id} has attempt ${attempt} after ${before}`);
     if (crashes >= queue.maxCrashes)

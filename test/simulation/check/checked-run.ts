@@ -11,4 +11,6 @@ export interface CheckedRun {
   readonly hasFenced: boolean;
   /** When the consumer was seen to have lost its lease; undefined if it has not. */
   fencedAtMs(consumer: string): number | undefined;
+  /** The same, even if a failover has undone it. */
+  firstFencedAtMs(consumer: string): number | undefined;
 }

@@ -32,7 +32,14 @@ function add(...ids: readonly string[]): void {
 function violations(): readonly string[] {
   const ledger = new Ledger([], false);
   const scenario = makeScenario('a');
-  checkKeys({ queues: [queue], ledger, scenario, hasFenced: false, fencedAtMs: () => undefined });
+  checkKeys({
+    queues: [queue],
+    ledger,
+    scenario,
+    hasFenced: false,
+    fencedAtMs: () => undefined,
+    firstFencedAtMs: () => undefined,
+  });
   return ledger.violations;
 }
 

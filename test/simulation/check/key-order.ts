@@ -39,6 +39,11 @@ export class KeyOrder {
   /** @param dataKeyOf the key that the data of a message says, while it waits for that */
   constructor(private readonly dataKeyOf: (id: string) => string | undefined) {}
 
+  /** Its order is told by where its messages are: the replica has become the primary. */
+  tookOver(): void {
+    this.#ids.clear();
+  }
+
   /** To be called after each command. Returns those that are in front of their lanes. */
   look(queue: StoredQueue): readonly Keyed[] {
     const now = new Map<string, string[]>();

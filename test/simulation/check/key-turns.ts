@@ -33,6 +33,15 @@ export class KeyTurns {
     this.#slowedUntilMs.clear();
   }
 
+  /** The replica has become the primary. What it has let go on has had its turn, and its keys rest as it knows. */
+  tookOver({ delayed, rests }: StoredQueue, out: readonly Keyed[]): void {
+    this.clockWasSet();
+    this.#out = new Set(out.map(({ id }) => id));
+    this.#paused.clear();
+    for (const [key, { untilMs }] of rests.all) if (untilMs === Infinity) this.#paused.add(key);
+    for (const { element } of delayed.all) this.#slowing.add(element);
+  }
+
   /** An administrator has paused or resumed a key; that is looked at next. A key that is resumed no longer rests at all. */
   setPaused(key: string, isPaused: boolean): void {
     if (isPaused) this.#paused.add(key);

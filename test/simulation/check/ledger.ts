@@ -11,20 +11,24 @@ export interface Start {
   readonly attempt: number;
   readonly crashes: number;
   readonly key: string | undefined;
+  /** A failover had undone before that its consumer had taken the message. */
+  readonly isUndone: boolean;
   endedAtMs: number | undefined;
   /** As its consumer learned it. */
   settledAs: string | undefined;
   end: 'ok' | 'failed' | 'later' | 'rejected' | 'timedOut' | undefined;
-  /** Why it does not count, if that is known: its process is dead, its lease is lost, it was handed back. */
+  /** Why it does not count, if that is known: its process is dead, its lease is lost, it was handed back or undone. */
   gone: string | undefined;
 }
 
 /** What the test itself knows of a message. */
 export interface MessageRecord {
   readonly plan: MessagePlan;
-  /** How its sending ended. */
-  sent: 'not yet' | 'added' | 'duplicate' | 'unknown' | 'refused' | 'full';
+  /** How its sending ended. It is lost if it was confirmed, and a failover came before the replica had it. */
+  sent: 'not yet' | 'added' | 'duplicate' | 'unknown' | 'refused' | 'full' | 'lost';
   readonly starts: Start[];
+  /** How many of them were before each failover. */
+  readonly startsBefore: number[];
   /** Its redrives, by time. */
   readonly redrivenAtMs: number[];
   skipped: string | undefined;
@@ -45,6 +49,7 @@ export class Ledger {
         plan,
         sent: 'not yet',
         starts: [],
+        startsBefore: [],
         redrivenAtMs: [],
         skipped: undefined,
       });

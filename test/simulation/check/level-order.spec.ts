@@ -82,7 +82,14 @@ function checked(): readonly string[] {
   if (plan === undefined) throw new Error('There is no message.');
   const plans = ['9a', '9b', '0a', '4a'].map((id) => ({ ...plan, id, priority: Number(id[0]) }));
   const ledger = new Ledger(plans, false);
-  checkLevels({ queues: [queue], ledger, scenario, hasFenced: false, fencedAtMs: () => undefined });
+  checkLevels({
+    queues: [queue],
+    ledger,
+    scenario,
+    hasFenced: false,
+    fencedAtMs: () => undefined,
+    firstFencedAtMs: () => undefined,
+  });
   return ledger.violations;
 }
 

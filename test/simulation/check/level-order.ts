@@ -29,6 +29,13 @@ export class LevelOrder {
 
   constructor(private readonly run: Pick<WatchedRun, 'violate'>) {}
 
+  /** The replica has become the primary, which counts on from where it was. */
+  tookOver(queue: StoredQueue): void {
+    this.#atMost = LOWER_EVERY;
+    this.#atLeast = 0;
+    this.look(queue);
+  }
+
   /** To be called after each command. */
   look({ levels, waiting }: StoredQueue): void {
     // Then the engine begins to count anew.

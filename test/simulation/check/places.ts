@@ -2,6 +2,7 @@ import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory
 import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { readDeadLetter } from '../../../libs/redis-queue-transport/src/core/message/dead-letter.js';
 import type { CheckedRun } from './checked-run.js';
+import type { Start } from './ledger.js';
 
 /** Where each message of a queue is, by its id; several places for one that was doubled. */
 export function placesIn(queue: StoredQueue): ReadonlyMap<string, readonly string[]> {
@@ -48,7 +49,8 @@ export function isAtRest(run: CheckedRun, mayHang: boolean): boolean {
 
 function hangs(run: CheckedRun, id: string): boolean {
   const record = run.ledger.of(id);
-  const last = record?.starts.at(-1);
-  if (record === undefined || last === undefined || last.gone !== undefined) return false;
-  return last.end === undefined && record.plan.steps[record.starts.length - 1]?.does === 'hang';
+  // After a failover, a handler that hangs may have its message again, although others have handled it meanwhile.
+  const isHanging = ({ end, gone }: Start, index: number): boolean =>
+    end === undefined && gone === undefined && record?.plan.steps[index]?.does === 'hang';
+  return record?.starts.some(isHanging) === true;
 }

@@ -30,6 +30,13 @@ export class QueueLimits {
     this.slowDowns.clockWasSet();
   }
 
+  /** The replica has become the primary. What its consumers hold was handed out before. */
+  tookOver(queue: StoredQueue): void {
+    this.#held = new Set([...queue.processing.values()].flat());
+    this.#handedOut?.clear();
+    this.slowDowns.tookOver(queue);
+  }
+
   /** To be called after each command. */
   look(queue: StoredQueue, nowMs: number, redisNowMs: number): void {
     const { limit } = this.plan;

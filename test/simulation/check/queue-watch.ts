@@ -34,6 +34,14 @@ export class QueueWatch {
     this.#turns?.clockWasSet();
   }
 
+  /** The replica has become the primary: the queue is what it has. */
+  tookOver(queue: StoredQueue): void {
+    this.#order?.tookOver();
+    if (this.#order !== undefined) this.#turns?.tookOver(queue, this.#order.look(queue));
+    this.#limits?.tookOver(queue);
+    this.#levels?.tookOver(queue);
+  }
+
   /** An administrator has paused or resumed a key; that is looked at next. */
   setKeyPaused(key: string, isPaused: boolean): void {
     this.#turns?.setPaused(key, isPaused);

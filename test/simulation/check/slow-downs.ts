@@ -41,6 +41,12 @@ export class SlowDowns {
     this.#asked.clear();
   }
 
+  /** The replica has become the primary. What it delays was delayed before. */
+  tookOver({ delayed }: StoredQueue): void {
+    this.clockWasSet();
+    for (const { element } of delayed.all) this.#asking.add(element);
+  }
+
   /** To be called after each command. A message that slowed the queue down is delayed for as long. */
   look({ delayed }: StoredQueue, nowMs: number, redisNowMs: number): void {
     if (delayed.length === 0) return;

@@ -18,7 +18,6 @@ export class StartRules {
   constructor(private readonly run: StartingRun) {}
 
   check(record: MessageRecord, delivery: Delivery): void {
-    this.#checkEnvelope(record, delivery);
     this.#checkKey(record, delivery);
     this.#checkLimit(record);
   }
@@ -52,7 +51,7 @@ export class StartRules {
   }
 
   /** Nothing that it says gets lost on its way. A key that its data says may not have been read. */
-  #checkEnvelope({ plan }: MessageRecord, { envelope, id }: Delivery): void {
+  checkEnvelope({ plan }: MessageRecord, { envelope, id }: Delivery): void {
     const { key, priority } = envelope;
     const { priority: planned = USUAL_PRIORITY } = plan;
     if (priority !== planned)

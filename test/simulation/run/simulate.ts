@@ -1,7 +1,7 @@
 import { checkEnd } from '../check/check-end.js';
 import { checkKeys } from '../check/key-order.js';
 import { checkLevels } from '../check/level-order.js';
-import { checkPlaces, isAtRest } from '../check/places.js';
+import { checkPlaces, isAtRest, placesIn } from '../check/places.js';
 import type { Scenario } from '../scenario/scenario.js';
 import { World } from '../world/world.js';
 
@@ -30,6 +30,7 @@ export async function simulate(scenario: Scenario, isTold = false): Promise<RunR
     await world.time.pass(BUSY_MS, () => false);
     world.calmDown();
     await rest(world, 'while its consumers lived', true);
+    world.checkDeclared();
     world.replaceAll();
     // In the last process every handler ends. One before may be frozen with a message that hangs.
     await rest(world, 'after all processes were replaced', false);
@@ -57,7 +58,10 @@ async function rest(world: World, when: string, mayHang: boolean): Promise<void>
   };
   await world.time.pass(world.time.now + 2_000, () => false);
   await world.time.pass(latest, isOver);
-  if (!isAtRest(world, mayHang)) world.ledger.violate('no wedge', `messages are left ${when}`);
+  if (isAtRest(world, mayHang)) return;
+  world.ledger.violate('no wedge', `messages are left ${when}`);
+  for (const queue of world.queues)
+    for (const [id, places] of placesIn(queue)) world.tell(`${id} is ${places.join(', ')}`);
 }
 
 function describe(error: unknown): string {

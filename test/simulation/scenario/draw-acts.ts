@@ -102,3 +102,37 @@ export function readerActs(chance: Random, { queues, processes }: Among): readon
     return { atMs, act: 'cut', process, from: 'next reading', ...outage, fate: 'late', lateMs };
   });
 }
+
+/** In some runs, a replica becomes the primary, once or twice, or everything moves to another place. */
+export function takeoverActs(
+  chance: Random,
+  { processes }: Among,
+  messages: readonly MessagePlan[],
+): readonly Act[] {
+  const drawn = chance.next();
+  if (drawn > 0.35) return [];
+  if (drawn > 0.25)
+    return [{ atMs: chance.between(100, BUSY_MS), act: 'move', ms: chance.pick([20, 300, 2_500]) }];
+  const hanging = messages.filter(({ steps }) => steps.some(({ does }) => does === 'hang'));
+  const sent = (hanging.length > 0 ? hanging : messages).map(({ sentAtMs }) => sentAtMs);
+  const started = processes.map(({ startsAtMs }) => startsAtMs);
+  return Array.from({ length: chance.pick([1, 1, 2]) }, () => failoverOf(chance, sent, started));
+}
+
+/** Often shortly after messages were sent or a process was started: the replica has missed a part of what came then. */
+function failoverOf(
+  chance: Random,
+  sentAtMs: readonly number[],
+  startedAtMs: readonly number[],
+): Act {
+  const drawn = chance.next();
+  const soonAfterMs = chance.pick(drawn < 0.15 ? startedAtMs : sentAtMs);
+  return {
+    atMs: drawn < 0.7 ? soonAfterMs + chance.between(4, 40) : chance.between(100, BUSY_MS),
+    act: 'failover',
+    lagMs: chance.pick([0, 3, 20, 60, 300, 1_500]),
+    silentMs: chance.pick([0, 0, 200, 3_000]),
+    awayMs: chance.pick([0, 100, 1_000, 4_000]),
+    clockMs: chance.pick([0, 0, -300, 300, -3_000, 3_000]),
+  };
+}

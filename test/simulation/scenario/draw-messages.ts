@@ -140,6 +140,19 @@ export function withPriorities(
   });
 }
 
+/** In some runs, handlers take so long that their consumers seldom have a free place: then a failover finds them so. */
+export function withBusyHandlers(
+  chance: Random,
+  messages: readonly MessagePlan[],
+): readonly MessagePlan[] {
+  if (chance.chance(0.5)) return messages;
+  return messages.map((message) => {
+    const [first, ...others] = message.steps;
+    if (first?.does !== 'ok') return message;
+    return { ...message, steps: [{ does: 'ok', ms: chance.pick([60, 200, 600]) }, ...others] };
+  });
+}
+
 function stepsOf(
   chance: Random,
   kind: 'calm' | 'hang' | 'kill' | 'any',

@@ -1,8 +1,13 @@
 import type { KeyLimit } from '../../../libs/redis-queue-transport/src/core/broker/per-key.js';
 import { subscriptionQueue } from '../../../libs/redis-queue-transport/src/core/message/queue-name.js';
 import { Random } from '../time/random.js';
-import { actsOf, calmActs, keyActs, readerActs } from './draw-acts.js';
-import { messagesOf, withKeysAndPressure, withPriorities } from './draw-messages.js';
+import { actsOf, calmActs, keyActs, readerActs, takeoverActs } from './draw-acts.js';
+import {
+  messagesOf,
+  withBusyHandlers,
+  withKeysAndPressure,
+  withPriorities,
+} from './draw-messages.js';
 import { BUSY_MS } from './scenario.js';
 import type { ConsumerPlan, ProcessPlan, QueuePlan, Scenario } from './scenario.js';
 
@@ -26,12 +31,14 @@ export function makeScenario(seed: string): Scenario {
     isCalm ? messages : withKeysAndPressure(chance, messages, queues),
     isCalm,
   );
+  const takeovers = isCalm ? [] : takeoverActs(chance.named('takeovers'), among, planned);
   const acts = isCalm
     ? calmActs(chance.named('acts'))
     : [
         ...actsOf(chance.named('acts'), among),
         ...keyActs(chance.named('acts of keys'), queues, planned),
         ...readerActs(chance.named('acts of readers'), among),
+        ...takeovers,
       ];
   const slowMs = isCalm ? 5 : chance.named('network').pick([5, 40, 120]);
   return {
@@ -40,7 +47,7 @@ export function makeScenario(seed: string): Scenario {
     queues,
     processes,
     senders,
-    messages: planned,
+    messages: takeovers.length > 0 ? withBusyHandlers(chance.named('busy'), planned) : planned,
     acts: [...acts].sort((one, other) => one.atMs - other.atMs),
     network: { leastMs: 0.2, mostMs: 2, slowMs },
   };

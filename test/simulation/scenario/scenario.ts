@@ -125,6 +125,20 @@ export type Act = { readonly atMs: number } & (
       readonly lateMs: number;
     }
   | { readonly act: 'setRedisClock' | 'freezeRedis'; readonly ms: number }
+  | {
+      /** A replica becomes the primary. */
+      readonly act: 'failover';
+      /** How far it was behind, in ms. */
+      readonly lagMs: number;
+      /** How long after the end of the old primary processes notice that, in ms. Not before they reach the new one. */
+      readonly silentMs: number;
+      /** How long after it they reach the new one, in ms, or a little later. */
+      readonly awayMs: number;
+      /** How far the clock of the new one is ahead of that of the old one, in ms. */
+      readonly clockMs: number;
+    }
+  /** Redis moves everything to another place, and meanwhile refuses all calls. */
+  | { readonly act: 'move'; readonly ms: number }
   /** By the administrator of this number. */
   | {
       readonly act: 'pause' | 'resume' | 'redrive';

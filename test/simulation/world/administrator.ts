@@ -23,7 +23,11 @@ export class Administrator {
   /** What was asked for and not executed, in order, which its link keeps. */
   readonly #keyPauses: KeyPause[] = [];
 
-  constructor({ link, name, runtime }: SimulatedProcess, store: Store) {
+  constructor(
+    readonly process: SimulatedProcess,
+    store: Store,
+  ) {
+    const { link, name, runtime } = process;
     this.name = name;
     this.#broker = new MemoryAdmin(store, PREFIX, new Contact(store, link, runtime));
     this.#redriver = new Redriver(this.#broker, {}, runtime);
@@ -45,9 +49,16 @@ export class Administrator {
     return this.#setKeyPaused({ queue, key, isPaused: false });
   }
 
-  #setKeyPaused(pause: KeyPause): Promise<void> {
+  async #setKeyPaused(pause: KeyPause): Promise<void> {
     this.#keyPauses.push(pause);
-    return this.#broker.setKeyPaused(pause.queue, pause.key, pause.isPaused);
+    try {
+      await this.#broker.setKeyPaused(pause.queue, pause.key, pause.isPaused);
+    } catch (error) {
+      // If it was not executed, it never will be.
+      const at = this.#keyPauses.indexOf(pause);
+      if (at !== -1) this.#keyPauses.splice(at, 1);
+      throw error;
+    }
   }
 
   /** The next one is executed: returns what it is. */
@@ -55,10 +66,10 @@ export class Administrator {
     return this.#keyPauses.shift();
   }
 
-  /** Returns the ids of what was redriven. */
+  /** Returns the ids of what was redriven, or may have been. */
   async redrive(queue: string): Promise<readonly string[]> {
     const letters = await this.#broker.deadLetters(queue, ALL);
-    await this.#redriver.redrive(queue, letters);
+    await this.#redriver.redrive(queue, letters).catch(() => undefined);
     return letters.flatMap(({ element }) => idOfLetter(element) ?? []);
   }
 }

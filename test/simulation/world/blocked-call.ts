@@ -9,6 +9,8 @@ export class BlockedCall {
 
   constructor(
     readonly action: string,
+    /** How many failovers were before it was sent. */
+    readonly term: number,
     readonly fail: (error: Error) => void,
   ) {}
 

@@ -4,6 +4,7 @@ import type {
   ConsumerOptions,
 } from '../../../libs/redis-queue-transport/src/core/consumer/consumer-parts.js';
 import { type TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer/trial.js';
+import type { QueueTerms } from '../../../libs/redis-queue-transport/src/core/broker/broker.js';
 import type { Lease } from '../../../libs/redis-queue-transport/src/core/broker/lease.js';
 import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
 import { DeliveryRunner } from '../../../libs/redis-queue-transport/src/core/delivery/delivery-runner.js';
@@ -23,13 +24,23 @@ import type { HandlerHost } from './simulated-handler.js';
 
 const AGAIN_MS = 500;
 
+/** Which consumer has taken a message, and when it learnt that, by the time of its process. */
+export interface Taken {
+  readonly consumer: string;
+  readonly atMs: number;
+}
+
 /** What the consumers of a process tell the books. */
 export interface ConsumerWatch {
+  /** Its terms, and what it declares, were written. */
+  served(queue: string): void;
   /** It has learnt that it has a lease. */
   joined(consumer: string): void;
+  /** An exchange that was asked for at that time was answered, while it did not wait. It knows to hold these. */
+  knows(queue: string, consumer: string, askedAtMs: number, known: readonly Buffer[]): void;
   /** An exchange that was asked for at that time was answered, and not by `leaseLost`. */
   exchanged(consumer: string, askedAtMs: number): void;
-  began(process: string, consumer: string, delivery: Delivery): { start: Start; step: Step };
+  began(process: string, taken: Taken, delivery: Delivery): { start: Start; step: Step };
   ended(delivery: Delivery, start: Start, end: Start['end']): void;
   computed(process: string, ms: number): void;
   killed(process: string): void;
@@ -49,12 +60,17 @@ export interface ConsumerWatch {
   violate(rule: string, what: string): void;
 }
 
+/** What a server writes for senders. */
+export function termsOf({ maxLength, perKey }: QueuePlan): QueueTerms {
+  return { maxLength: String(maxLength ?? 'none'), ...perKeyTerms(perKey) };
+}
+
 /** One queue in one process: the real consumer, with handlers that do what was planned. */
 export class QueueConsumer {
   #consumer: Consumer | undefined;
   #isStopping = false;
   /** By the bytes that it handed out. */
-  readonly #consumerOf = new WeakMap<Buffer, string>();
+  readonly #taken = new WeakMap<Buffer, Taken>();
   #lease: string | undefined;
   readonly #bounds: HeldBounds;
   readonly #limits: Limits;
@@ -96,14 +112,15 @@ export class QueueConsumer {
   }
 
   async #noteTerms(): Promise<void> {
-    const { maxLength = 'none', name, perKey } = this.plan;
-    const terms = { maxLength: String(maxLength), ...perKeyTerms(perKey) };
+    const { name } = this.plan;
+    const terms = termsOf(this.plan);
     for (let isNoted = false; !isNoted && !this.#isStopping;) {
       const noted = this.process.broker.noteTerms(name, terms);
       isNoted = await noted.then(
         () => true,
         () => this.#pause().then(() => false),
       );
+      if (isNoted) this.watch.served(name);
     }
   }
 
@@ -169,8 +186,8 @@ export class QueueConsumer {
     const host: HandlerHost = {
       runtime: process.runtime,
       begins: (delivery) => {
-        const consumer = this.#consumerOf.get(delivery.element) ?? '?';
-        const begun = watch.began(process.name, consumer, delivery);
+        const taken = this.#taken.get(delivery.element) ?? { consumer: '?', atMs: 0 };
+        const begun = watch.began(process.name, taken, delivery);
         this.#limits.began(delivery);
         return begun;
       },
@@ -205,26 +222,37 @@ export class QueueConsumer {
     this.#lease = consumer;
     this.watch.joined(consumer);
     this.#limits.joined();
+    const known = new Set<Buffer>();
+    let waits = 0;
+    let waiting = 0;
     const exchange = lease.exchange.bind(lease);
     lease.exchange = async (...asked) => {
       const askedAtMs = this.process.runtime.localMs;
+      const waitsBefore = waiting > 0 ? undefined : waits;
       this.#limits.settles(asked[0]);
       const answer = await exchange(...asked);
       if (answer === 'leaseLost') return answer;
       this.watch.exchanged(consumer, askedAtMs);
+      for (const { element } of asked[0]) known.delete(element);
+      for (const element of answer.taken) known.add(element);
+      if (waits === waitsBefore) this.watch.knows(this.plan.name, consumer, askedAtMs, [...known]);
       if (answer.limited?.isSlowed === true)
         this.watch.heardSlowed(this.process.name, this.plan.name);
       this.#vain.exchanged(askedAtMs, asked[0].length + answer.taken.length);
       // A suspect comes on top of what its consumer is about to hand back.
       if (asked[2] !== 'next') this.#limits.took(answer.taken);
-      for (const element of answer.taken) this.#consumerOf.set(element, consumer);
+      const taken = { consumer, atMs: this.process.runtime.localMs };
+      for (const element of answer.taken) this.#taken.set(element, taken);
       return answer;
     };
     const wait = lease.wait.bind(lease);
     lease.wait = async (signal) => {
-      const answer = await wait(signal);
+      waits += 1;
+      waiting += 1;
+      const answer = await wait(signal).finally(() => (waiting -= 1));
       if (!Buffer.isBuffer(answer)) return answer;
-      this.#consumerOf.set(answer, consumer);
+      known.add(answer);
+      this.#taken.set(answer, { consumer, atMs: this.process.runtime.localMs });
       this.#limits.took([answer]);
       return answer;
     };

@@ -1,3 +1,4 @@
+import type { RedisRefusedError } from '../../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import {
   OutcomeUnknownError,
   RedisUnavailableError,
@@ -25,10 +26,16 @@ export interface StoreMachine {
   blocks(process: string, action: string, how: 'now' | 'late'): void;
   /** From now on, nothing of a process goes through for so long. */
   cuts(process: string, ms: number): void;
+  /** How many failovers there were. What was sent to an earlier primary is never executed. */
+  readonly term: number;
+  /** What it refuses all calls with; undefined if it executes them. */
+  readonly refusal: RedisRefusedError | undefined;
 }
 
 interface SentCall {
   readonly action: string;
+  /** How many failovers were before it was sent. */
+  readonly term: number;
   /** Executes it, and answers if its caller still waits. */
   readonly execute: (isLate: boolean) => void;
   readonly fail: (error: Error) => void;
@@ -46,6 +53,8 @@ export interface Cut {
 
 /** The way of one process to the store: it takes its time, keeps the order, and can be cut. */
 export class SimulatedLink implements Link {
+  /** How often it was restored. */
+  connection = 0;
   #lastExecuteAt = 0;
   #lastAnswerAt = 0;
   #lastNewsAt = 0;
@@ -61,6 +70,8 @@ export class SimulatedLink implements Link {
   /** It begins with the next call of its kind. */
   #armed: Cut | undefined;
   #waiting: (() => void)[] = [];
+  /** It is restored no sooner. */
+  #awayUntilMs = 0;
 
   constructor(
     private readonly process: string,
@@ -87,13 +98,16 @@ export class SimulatedLink implements Link {
       }
       const call: SentCall = {
         action,
+        term: this.machine.term,
         isExecuted: false,
         isOver: false,
         fail: reject,
         execute: (isLate) => {
+          if (call.term !== this.machine.term) return;
           call.isExecuted = true;
           let tell: () => void;
           try {
+            if (this.machine.refusal !== undefined) throw this.machine.refusal;
             const value = this.machine.execute(
               this.process,
               action,
@@ -146,7 +160,7 @@ export class SimulatedLink implements Link {
         this.runtime.post(this.runtime.localMs, () => reject(away));
         return;
       }
-      const blocked = new BlockedCall(action, reject);
+      const blocked = new BlockedCall(action, this.machine.term, reject);
       this.#blocked.add(blocked);
       const answer = (value: T | undefined): void => {
         if (blocked.isOver || blocked.isAnswered) return;
@@ -169,7 +183,9 @@ export class SimulatedLink implements Link {
         return command(answer);
       };
       this.machine.runtime.post(this.runtime.localMs + this.network.tripMs(), () => {
-        if (!blocked.isOver && !this.#isSilent) blocked.start();
+        if (blocked.isOver || this.#isSilent) return;
+        if (this.machine.refusal === undefined) blocked.start();
+        else this.#refuse(blocked, this.machine.refusal);
       });
       signal.addEventListener('abort', unblock, { once: true });
       if (signal.aborted) unblock();
@@ -237,6 +253,38 @@ export class SimulatedLink implements Link {
     });
   }
 
+  /** The primary is gone, and nobody has what was sent to it. It is reached again no sooner than in so many ms. */
+  failOver(silentMs: number, ms: number): void {
+    this.#awayUntilMs = this.machine.runtime.localMs + ms;
+    for (const heard of this.#heard) heard.unsubscribe();
+    this.cut({ from: 'now', silentMs, ms: Math.max(0, ms - silentMs), fate: 'never', lateMs: 0 });
+  }
+
+  /** What it wants is about to be elsewhere: all that waits ends, and no news is heard until it is there. */
+  move(refusal: Error): void {
+    for (const heard of this.#heard) heard.unsubscribe();
+    if (!this.#isSilent) for (const blocked of this.#blocked) this.#refuse(blocked, refusal);
+  }
+
+  /** It is there. */
+  moved(): void {
+    if (this.#isCut || this.#isSilent || this.#isClosed) return;
+    this.connection += 1;
+    for (const heard of this.#heard) heard.resubscribe();
+  }
+
+  #refuse(blocked: BlockedCall, refusal: Error): void {
+    if (blocked.isOver || blocked.isAnswered) return;
+    blocked.isAnswered = true;
+    blocked.end();
+    this.runtime.post(this.#now + this.network.tripMs(), () => {
+      if (blocked.isOver || this.#isSilent) return;
+      blocked.isOver = true;
+      this.#blocked.delete(blocked);
+      blocked.fail(refusal);
+    });
+  }
+
   #sentNow(what: CutFrom): void {
     const armed = this.#armed;
     if (armed?.from !== what) return;
@@ -245,7 +293,10 @@ export class SimulatedLink implements Link {
   }
 
   #restore(): void {
+    if (this.#now < this.#awayUntilMs)
+      return void this.runtime.post(this.#awayUntilMs, () => this.#restore());
     this.#isCut = false;
+    this.connection += 1;
     if (this.#isClosed) return;
     for (const goOn of this.#waiting.splice(0)) goOn();
     for (const heard of this.#heard) heard.resubscribe();
@@ -271,7 +322,10 @@ export class SimulatedLink implements Link {
       if (why !== undefined) call.fail(new OutcomeUnknownError(`Cannot ${call.action}: ${why}`));
     }
     for (const blocked of this.#blocked) {
-      this.#later(() => blocked.endLate());
+      this.#later(() => {
+        const { refusal, term } = this.machine;
+        if (blocked.term === term && refusal === undefined) blocked.endLate();
+      });
       blocked.isOver = true;
       if (why !== undefined)
         blocked.fail(new OutcomeUnknownError(`Cannot ${blocked.action}: ${why}`));

@@ -3,6 +3,7 @@ import { encodeElement } from '../../../libs/redis-queue-transport/src/core/mess
 import {
   OutcomeUnknownError,
   QueueFullError,
+  RedisRefusedError,
 } from '../../../libs/redis-queue-transport/src/core/errors/call-errors.js';
 import type { Delivery } from '../../../libs/redis-queue-transport/src/core/delivery/delivery.js';
 import { idOf } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
@@ -10,8 +11,10 @@ import { TrialTurn } from '../../../libs/redis-queue-transport/src/core/consumer
 import type { ExchangeAnswer } from '../../../libs/redis-queue-transport/src/memory/lease/exchange.js';
 import { Store } from '../../../libs/redis-queue-transport/src/memory/store/store.js';
 import type { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
-import type { CheckedRun } from '../check/checked-run.js';
 import { checkKeys } from '../check/key-order.js';
+import { Failovers } from '../check/failovers.js';
+import { LeaseWatch } from '../check/lease-watch.js';
+import type { LeaseRun } from '../check/lease-watch.js';
 import { checkLevels } from '../check/level-order.js';
 import { checkPlaces } from '../check/places.js';
 import { lengthOf } from '../check/queue-limits.js';
@@ -33,9 +36,11 @@ import { ProcessRuntime } from '../time/process-runtime.js';
 import { Random } from '../time/random.js';
 import { VirtualTime } from '../time/virtual-time.js';
 import { Administrator } from './administrator.js';
-import { QueueConsumer } from './consumer-process.js';
-import type { ConsumerWatch } from './consumer-process.js';
+import { QueueConsumer, termsOf } from './consumer-process.js';
+import type { ConsumerWatch, Taken } from './consumer-process.js';
 import { Network } from './network.js';
+import { Replica } from './replica.js';
+import type { FollowedRun } from './replica.js';
 import { Sender } from './sender.js';
 import { PREFIX, SimulatedProcess } from './simulated-process.js';
 import type { SimulatedLink, StoreMachine } from './simulated-link.js';
@@ -49,6 +54,14 @@ const TROUBLED_FOR_MS = 5_000;
 /** A handler may compute for so long without being a trouble: news waits meanwhile. */
 const NEWS_SLACK_MS = 150;
 
+/** Some processes reach a new primary so much later than others. */
+const MOST_LATER_MS = 300;
+
+/** How long an administrator waits before it asks again. */
+const ASKS_AGAIN_MS = 500;
+
+type Failover = Extract<Act, { readonly act: 'failover' }>;
+
 /** What an administrator asks the store for. */
 const PAUSES_A_KEY = 'pause or resume a key';
 
@@ -59,18 +72,17 @@ interface Running {
 }
 
 /** One store, and the processes that send, consume and administer, in the time of one run. */
-export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingRun {
+export class World implements StoreMachine, ConsumerWatch, StartingRun, LeaseRun, FollowedRun {
   readonly time = new VirtualTime();
   readonly runtime: ProcessRuntime;
   readonly store: Store;
   readonly ledger: Ledger;
   /** The last process by each planned name. */
   readonly #running = new Map<string, Running>();
-  /** When each consumer was seen to have lost its lease to others. */
-  readonly #fencedAtMs = new Map<string, number>();
-  readonly #members = new Set<string>();
-  /** Those that know of their lease: the answer to a join can be lost, and its lease then ends. */
-  readonly #joined = new Set<string>();
+  readonly #leases = new LeaseWatch(this);
+  readonly #failovers = new Failovers(this);
+  /** By the act that makes them primaries. */
+  readonly #replicas = new Map<Act, Replica>();
   /** By queue. */
   readonly #watches: ReadonlyMap<string, QueueWatch>;
   readonly #rules = new StartRules(this);
@@ -79,6 +91,10 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingR
   readonly #administrators: readonly [Administrator, Administrator];
   /** By the planned name. */
   readonly #troubledUntil = new Map<string, number>();
+  term = 0;
+  refusal: RedisRefusedError | undefined;
+  /** Queues whose terms were written. */
+  readonly #served = new Set<string>();
   #generation = 0;
   #starts = 0;
   #redisAheadMs = 0;
@@ -117,13 +133,18 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingR
   /** Plans everything that the scenario says. */
   begin(): void {
     for (const { broker } of this.#senders.values())
-      for (const { eventsOf } of this.scenario.queues)
-        if (eventsOf !== undefined) void broker.declare({ pattern: eventsOf, groups: [GROUP] });
+      for (const { eventsOf: pattern } of this.scenario.queues)
+        if (pattern !== undefined)
+          this.#administrate(() => broker.declare({ pattern, groups: [GROUP] }), true);
     for (const plan of this.scenario.processes)
       this.time.at(plan.startsAtMs, () => this.#start(plan));
     for (const message of this.scenario.messages)
       this.time.at(message.sentAtMs, () => void this.#send(message));
-    for (const act of this.scenario.acts) this.time.at(act.atMs, () => this.#act(act));
+    for (const act of this.scenario.acts) {
+      if (act.act === 'failover')
+        this.time.at(act.atMs - act.lagMs, () => this.#replicas.set(act, new Replica(this)));
+      this.time.at(act.atMs, () => this.#act(act));
+    }
   }
 
   /** Ends all faults; every queue has a consumer from then on. */
@@ -131,9 +152,12 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingR
     this.tell('all faults end');
     // What was delayed while the clock was ahead would be due much later.
     this.#setRedisClock(this.#mostAheadMs - this.#redisAheadMs);
-    for (const { name } of this.scenario.queues) void this.#administrators[0].resume(name);
+    const [administrator] = this.#administrators;
+    for (const { name } of this.scenario.queues)
+      this.#administrate(() => administrator.resume(name), true);
     for (const act of this.scenario.acts)
-      if (act.act === 'pauseKey') void this.#administrators[0].resumeKey(act.queue, act.key);
+      if (act.act === 'pauseKey')
+        this.#administrate(() => administrator.resumeKey(act.queue, act.key), true);
     for (const plan of this.scenario.processes) if (!this.#isUp(plan.name)) this.#start(plan);
   }
 
@@ -229,16 +253,62 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingR
         for (const { name } of this.scenario.processes) this.#trouble(name, act.ms);
         return this.runtime.freeze(act.ms);
       case 'pause':
-        return void this.#administrators[act.by].pause(act.queue);
+        return this.#administrate(() => this.#administrators[act.by].pause(act.queue));
       case 'resume':
-        return void this.#administrators[act.by].resume(act.queue);
+        return this.#administrate(() => this.#administrators[act.by].resume(act.queue));
       case 'pauseKey':
-        return void this.#administrators[act.by].pauseKey(act.queue, act.key);
+        return this.#administrate(() => this.#administrators[act.by].pauseKey(act.queue, act.key));
       case 'resumeKey':
-        return void this.#administrators[act.by].resumeKey(act.queue, act.key);
+        return this.#administrate(() => this.#administrators[act.by].resumeKey(act.queue, act.key));
       case 'redrive':
-        return void this.#redrive(this.#administrators[act.by], act.queue);
+        return this.#administrate(() => this.#redrive(this.#administrators[act.by], act.queue));
+      case 'failover':
+        return this.#failOver(act);
+      case 'move':
+        return this.#move(act.ms);
     }
+  }
+
+  /** @param isNeeded it is tried until it is done */
+  #administrate(ask: () => Promise<void>, isNeeded = false): void {
+    ask().catch((error: unknown) => {
+      this.tell(`failed: ${String(error)}`);
+      if (isNeeded)
+        this.time.at(this.time.now + ASKS_AGAIN_MS, () => this.#administrate(ask, true));
+    });
+  }
+
+  get #links(): readonly SimulatedLink[] {
+    const others = [...this.#senders.values(), ...this.#running.values()];
+    return [...this.#administrators, ...others].map(({ process }) => process.link);
+  }
+
+  #failOver(act: Failover): void {
+    const { awayMs, clockMs, silentMs } = act;
+    for (const { name } of this.scenario.processes)
+      this.#trouble(name, awayMs + silentMs + MOST_LATER_MS);
+    this.term += 1;
+    this.#replicas.get(act)?.takeOver(this.#failovers);
+    this.#replicas.delete(act);
+    // Those that were to follow the old primary follow the new one.
+    for (const other of this.#replicas.keys()) this.#replicas.set(other, new Replica(this));
+    const chance = this.#chance.named(`failover ${act.atMs}`);
+    for (const link of this.#links)
+      link.failOver(silentMs, awayMs + chance.pick([0, 5, MOST_LATER_MS]));
+    this.#setRedisClock(clockMs);
+  }
+
+  #move(ms: number): void {
+    const refusal = new RedisRefusedError('TRYAGAIN', 'Redis refused the call: TRYAGAIN');
+    for (const { name } of this.scenario.processes) this.#trouble(name, ms);
+    this.refusal = refusal;
+    for (const link of this.#links) link.move(refusal);
+    this.store.forgetTakers();
+    this.time.at(this.time.now + ms, () => {
+      if (this.refusal !== refusal) return;
+      this.refusal = undefined;
+      for (const link of this.#links) link.moved();
+    });
   }
 
   #linkOf(process: string): SimulatedLink | undefined {
@@ -357,7 +427,7 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingR
   blocks(process: string, action: string, how: 'now' | 'late'): void {
     this.ledger.tell(this.time.now, `  ${process} ${how}: ${action}`);
     this.time.at(this.time.now, () => {
-      this.#noteFenced();
+      this.#leases.look();
       this.#lookAtLimits();
     });
   }
@@ -395,32 +465,34 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingR
       : undefined;
   }
 
-  #noteFenced(): void {
-    for (const queue of this.queues) {
-      for (const consumer of queue.consumers.keys()) this.#members.add(consumer);
-      for (const consumer of this.#members)
-        if (!queue.consumers.has(consumer) && queue.fenced.has(consumer))
-          if (!this.#fencedAtMs.has(consumer)) this.#noteOneFenced(consumer);
-    }
-  }
-
-  #noteOneFenced(consumer: string): void {
-    this.#fencedAtMs.set(consumer, this.time.now);
-    if (!this.#joined.has(consumer)) return;
-    for (const [name, { process, isStopping }] of this.#running) {
-      if (!consumer.startsWith(`${process.name}-`) || process.runtime.isDead || isStopping)
-        continue;
-      if ((this.#troubledUntil.get(name) ?? 0) > this.time.now) continue;
-      this.ledger.violate('a healthy consumer keeps its lease', `${consumer} lost it`);
-    }
+  isHealthy(consumer: string): boolean {
+    return [...this.#running].some(
+      ([name, { process, isStopping }]) =>
+        consumer.startsWith(`${process.name}-`) &&
+        !process.runtime.isDead &&
+        !isStopping &&
+        (this.#troubledUntil.get(name) ?? 0) <= this.time.now,
+    );
   }
 
   get hasFenced(): boolean {
-    return this.#fencedAtMs.size > 0;
+    return this.#leases.hasFenced;
+  }
+
+  firstFencedAtMs(consumer: string): number | undefined {
+    return this.#leases.firstFencedAtMs(consumer);
   }
 
   fencedAtMs(consumer: string): number | undefined {
-    return this.#fencedAtMs.get(consumer);
+    return this.#leases.fencedAtMs(consumer);
+  }
+
+  get watches(): ReadonlyMap<string, QueueWatch> {
+    return this.#watches;
+  }
+
+  get leases(): LeaseWatch {
+    return this.#leases;
   }
 
   watchOf(queue: string): QueueWatch | undefined {
@@ -431,33 +503,56 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingR
     return (this.#troubledUntil.get(planOf(process)) ?? 0) > this.time.now;
   }
 
+  /** Even if a failover has undone it, what servers have declared is there while some of them live. */
+  checkDeclared(): void {
+    for (const plan of this.scenario.queues) {
+      const { name, eventsOf } = plan;
+      const queue = this.queue(name);
+      if (!this.#served.has(name) || queue.consumers.size === 0) continue;
+      for (const [term, value] of Object.entries(termsOf(plan)))
+        if (queue.terms.get(term) !== value)
+          this.violate('declared', `${term} of ${name} is ${queue.terms.get(term)}, not ${value}`);
+      if (eventsOf !== undefined && this.store.space(PREFIX).events.field(name) === undefined)
+        this.violate('declared', `the group ${name} is not known`);
+    }
+  }
+
   // What consumers tell.
 
+  knows(queue: string, consumer: string, askedAtMs: number, known: readonly Buffer[]): void {
+    this.#failovers.checkList(this.queue(queue), consumer, askedAtMs, known);
+  }
+
+  served(queue: string): void {
+    this.#served.add(queue);
+  }
+
   joined(consumer: string): void {
-    this.#joined.add(consumer);
+    this.#leases.joined(consumer);
   }
 
   exchanged(consumer: string, askedAtMs: number): void {
-    const fencedAt = this.#fencedAtMs.get(consumer);
-    if (fencedAt === undefined || fencedAt >= askedAtMs) return;
-    this.ledger.violate('nothing without a lease', `${consumer} settled and took messages`);
+    this.#leases.exchanged(consumer, askedAtMs);
   }
 
-  began(process: string, consumer: string, delivery: Delivery): { start: Start; step: Step } {
+  began(process: string, taken: Taken, delivery: Delivery): { start: Start; step: Step } {
+    const { consumer } = taken;
+    const { attempt, envelope, id = '?' } = delivery;
+    const taking = { consumer, attempt, crashes: envelope.crashes };
+    const isUndone = this.#failovers.hasUndone(id, taking, taken.atMs);
     const running = this.#named(process);
     const atMs = running?.process.runtime.localMs ?? this.time.now;
     const start: Start = {
       process,
-      consumer,
+      ...taking,
       order: (this.#starts += 1),
       atMs,
-      attempt: delivery.attempt,
-      crashes: delivery.envelope.crashes,
-      key: delivery.envelope.key,
+      key: envelope.key,
+      isUndone,
       endedAtMs: undefined,
       settledAs: undefined,
       end: undefined,
-      gone: undefined,
+      gone: isUndone ? 'a failover undid its taking' : undefined,
     };
     const record = this.ledger.of(delivery.id);
     // It was killed in the same turn: what it still does never happened.
@@ -466,12 +561,13 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingR
       this.ledger.violate('nothing from nowhere', `a handler started ${delivery.id}`);
       return { start, step: OK };
     }
-    this.#rules.check(record, delivery);
-    this.#rules.checkNow(start, delivery, this.time.now, this.store.clock.nowMs());
+    this.#rules.checkEnvelope(record, delivery);
+    if (!isUndone) this.#rules.check(record, delivery);
+    if (!isUndone) this.#rules.checkNow(start, delivery, this.time.now, this.store.clock.nowMs());
     const step = this.#isLast ? OK : (record.plan.steps[record.starts.length] ?? OK);
     record.starts.push(start);
     this.tell(`${process} begins ${delivery.id} (attempt ${delivery.attempt}): ${step.does}`);
-    this.time.at(atMs, () => this.#rules.checkLease(start, delivery));
+    if (!isUndone) this.time.at(atMs, () => this.#rules.checkLease(start, delivery));
     return { start, step };
   }
 
@@ -499,7 +595,10 @@ export class World implements StoreMachine, ConsumerWatch, CheckedRun, StartingR
   }
 
   settled(process: string, id: string | undefined, as: string): void {
-    const start = this.ledger.of(id)?.starts.findLast((one) => one.process === process);
+    const own = this.ledger.of(id)?.starts.filter((one) => one.process === process) ?? [];
+    // After a failover, a process can run a message that it still runs.
+    const ended = own.filter(({ end, settledAs }) => end !== undefined && settledAs === undefined);
+    const start = ended.find(({ gone }) => gone === undefined) ?? ended[0] ?? own.at(-1);
     if (start !== undefined) start.settledAs = as;
     this.tell(`${id ?? '?'} was settled: ${as}`);
   }

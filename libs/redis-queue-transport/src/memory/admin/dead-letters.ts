@@ -2,7 +2,7 @@ import type { DeadElement, DeadLetterPart } from '../../core/admin/admin-broker.
 import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { enter } from '../queue/lanes.js';
 import { unpark } from '../queue/unpark.js';
-import type { LogEntry } from '../store/entry-log.js';
+import type { LogEntry } from '../collections/entry-log.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 
 /** How entries are named. */

@@ -203,5 +203,6 @@ export class MemoryBroker implements Broker {
     this.#at.events.interrupted(this.#interruptions);
     this.#events.interrupted();
     this.#consumers.wakeAll();
+    this.#consumers.noteAgain().catch((error: unknown) => this.#at.events.error(error));
   }
 }

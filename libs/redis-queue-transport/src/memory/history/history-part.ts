@@ -1,5 +1,5 @@
 import { enter } from '../queue/lanes.js';
-import type { LogEntry } from '../store/entry-log.js';
+import type { LogEntry } from '../collections/entry-log.js';
 import type { KeptEvent, StoredHistory } from '../store/stored-history.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { endRank, startRank } from './places.js';

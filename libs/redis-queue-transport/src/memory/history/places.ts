@@ -1,6 +1,6 @@
 import { RedisRefusedError } from '../../core/errors/call-errors.js';
 import { EARLIEST } from '../../core/events/history-start.js';
-import type { EntryLog } from '../store/entry-log.js';
+import type { EntryLog } from '../collections/entry-log.js';
 
 type Entries = Pick<EntryLog<unknown>, 'length' | 'rankOf'>;
 

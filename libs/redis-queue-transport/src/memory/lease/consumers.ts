@@ -3,6 +3,7 @@ import type { Lease, LeaseTerms } from '../../core/broker/lease.js';
 import type { Surroundings } from '../process/surroundings.js';
 import type { MemoryEvents } from '../events/memory-events.js';
 import { beginReading } from '../queue/unkeyed.js';
+import type { StoredQueue } from '../store/stored-queue.js';
 import { MemoryLease } from './memory-lease.js';
 import { noteTerms } from './note-terms.js';
 
@@ -37,8 +38,7 @@ export class Consumers {
     const consumer = `${names.process}-${this.#joined}`;
     const known = this.#terms.get(queueName);
     await contact.call('join a queue', () => {
-      if (known !== undefined && queue.termsBy === undefined)
-        noteTerms(queue, store.clock.nowMs(), names.process, known);
+      if (known !== undefined) this.#noteIfLost(queue, known);
       queue.consumers.set(consumer, store.clock.nowMs() + terms.leaseMs);
       if (readsKeys) beginReading(queue, consumer);
     });
@@ -68,6 +68,20 @@ export class Consumers {
     return contact.call('note the terms of a queue', () =>
       noteTerms(queue, store.clock.nowMs(), names.process, terms),
     );
+  }
+
+  #noteIfLost(queue: StoredQueue, terms: QueueTerms): void {
+    const { names, store } = this.at;
+    if (queue.termsBy === undefined) noteTerms(queue, store.clock.nowMs(), names.process, terms);
+  }
+
+  /** After a failover, the store may know a lease and not the terms that were recorded after it was taken. */
+  async noteAgain(): Promise<void> {
+    const { contact, space } = this.at;
+    const noted = [...this.#terms].map(([name, terms]) =>
+      contact.call('note the terms of a queue', () => this.#noteIfLost(space.queue(name), terms)),
+    );
+    await Promise.all(noted);
   }
 
   /** News may have been missed. */

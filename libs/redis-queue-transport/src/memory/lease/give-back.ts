@@ -24,6 +24,8 @@ export function leave(
 export interface Strays {
   /** The newest first. */
   readonly elements: readonly Buffer[];
+  /** Those that it knows, and that are gone: if several are equal, the oldest. */
+  readonly gone: readonly Buffer[];
   /** When its lease ends, in ms of the store's time. */
   readonly leaseEndMs: number;
 }
@@ -42,7 +44,11 @@ export function findStrays(
   const counts = new Map<string, number>();
   for (const element of known) count(counts, element, 1);
   const held = queue.heldBy(consumer).toReversed();
-  return { leaseEndMs, elements: held.filter((element) => count(counts, element, -1) < 0) };
+  const elements = held.filter((element) => count(counts, element, -1) < 0);
+  const gone = known.filter(
+    (element) => count(counts, element, 0) > 0 && count(counts, element, -1) >= 0,
+  );
+  return { leaseEndMs, elements, gone };
 }
 
 /**

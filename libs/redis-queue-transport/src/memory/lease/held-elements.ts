@@ -26,6 +26,11 @@ export class HeldElements {
     for (const { element } of settlements) this.#elements.delete(element);
   }
 
+  /** Forgets elements that the list does not have any more. */
+  forget(gone: readonly Buffer[]): void {
+    for (const element of gone) this.#elements.delete(element);
+  }
+
   /**
    * It is unknown whether these were settled. Settling an element without an id again could settle another message with
    * the same bytes: so it is given up, and if it is still in the list, it is a stray and handed out again.

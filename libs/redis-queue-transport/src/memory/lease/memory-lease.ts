@@ -33,6 +33,8 @@ export class MemoryLease implements Lease {
   readonly #wait: BlockingWait;
   /** Its list may hold deliveries that it does not know about. */
   #mayHoldStrays = false;
+  /** What it last compared its list through: behind another connection may be an earlier store. */
+  #comparedThrough: unknown;
   #returning: Promise<void> = Promise.resolve();
   /** By `Runtime.now`. */
   #nextTold = 0;
@@ -44,6 +46,12 @@ export class MemoryLease implements Lease {
     private readonly at: Surroundings,
   ) {
     this.#wait = new BlockingWait(consumer, terms, queue, at);
+    this.#comparedThrough = at.contact.connection;
+  }
+
+  /** What it knows may differ from its list: an answer was lost, or the store has come back without its last writes. */
+  get #mustCompare(): boolean {
+    return this.#mayHoldStrays || this.#comparedThrough !== this.at.contact.connection;
   }
 
   async exchange(
@@ -53,7 +61,7 @@ export class MemoryLease implements Lease {
     time?: TimeStep,
   ): Promise<Exchange | 'leaseLost'> {
     // What a wait has taken but not yet returned looks like a stray.
-    if (this.#mayHoldStrays && !this.#wait.isRunning) await this.#returnStrays();
+    if (this.#mustCompare && !this.#wait.isRunning) await this.#returnStrays();
     const waitsBefore = this.#wait.started;
     const wasWaiting = this.#wait.isRunning;
     const known = this.#held.stillHeld(settlements);
@@ -177,21 +185,25 @@ export class MemoryLease implements Lease {
   }
 
   async #returnStrays(): Promise<void> {
+    const through = this.at.contact.connection;
     const returned = this.#putBackStrays();
     this.#returning = returned.then(noop, noop);
     await returned;
     this.#mayHoldStrays = false;
+    this.#comparedThrough = through;
   }
 
   async #putBackStrays(): Promise<void> {
     const { consumer, queue } = this;
     const { contact } = this.at;
-    const known = this.#held.all;
     for (let isDone = false; !isDone;) {
       const strays = await contact.call('look for strays', () =>
-        findStrays(queue, consumer, known),
+        findStrays(queue, consumer, this.#held.all),
       );
-      if (strays === undefined || strays.elements.length === 0) return;
+      if (strays === undefined) return;
+      // Else they would count for others that a late command takes.
+      this.#held.forget(strays.gone);
+      if (strays.elements.length === 0) return;
       // If the lease was renewed meanwhile, it looks again.
       isDone = await contact.call('give stray deliveries back', () =>
         putBackStrays(queue, this.#taker, strays),

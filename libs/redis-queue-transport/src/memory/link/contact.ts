@@ -19,6 +19,11 @@ export class Contact {
     readonly runtime: Runtime,
   ) {}
 
+  /** Something else after it was lost and restored. */
+  get connection(): unknown {
+    return this.link.connection;
+  }
+
   /** Whether calls that end by themselves are under way. */
   get isBusy(): boolean {
     return this.#underWay > 0;

@@ -4,6 +4,7 @@ import type { BlockingCommand, Command, Link, Subscription } from './link.js';
 
 /** Executes at once, and answers in the next turn of the event loop. Nothing is ever lost on the way. */
 export class DirectLink implements Link {
+  readonly connection = 'never cut';
   /** To be called in the next turn, in order. */
   #answers: (() => void)[] = [];
   /** End blocking calls and subscriptions. */

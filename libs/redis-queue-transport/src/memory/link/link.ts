@@ -25,6 +25,7 @@ export type Subscription<News> = (tell: (news: News) => void) => () => void;
  * - **lose the answer**: execute it, and reject with `OutcomeUnknownError`;
  * - **execute it late**: reject with `OutcomeUnknownError`, and execute it whenever it likes, even after the process is
  *   gone;
+ * - **refuse** a call, without executing it: reject with `RedisRefusedError`;
  * - **be cut**: reject all that is under way in one of these ways, and what is called meanwhile with
  *   `RedisUnavailableError`, at once or after the time for which a caller waits for a connection.
  *
@@ -32,6 +33,12 @@ export type Subscription<News> = (tell: (news: News) => void) => () => void;
  * `OutcomeUnknownError`, `RedisRefusedError`, and what the command itself threw.
  */
 export interface Link {
+  /**
+   * What calls go through: something else after it was cut and restored. The store may then be one that has missed the last
+   * commands, as after a failover.
+   */
+  readonly connection: unknown;
+
   /** Resolves when calls can be made. @throws RedisUnavailableError after so many ms */
   ready(withinMs: number): Promise<void>;
 

@@ -1,7 +1,8 @@
 import type { ReadKey, UnkeyedPart } from '../../core/broker/lease.js';
 import { giveKey } from '../../core/message/given-key.js';
 import type { Names } from '../process/names.js';
-import { NO_READING, afterCrash, processOf } from '../store/stored-queue.js';
+import { NO_READING, afterCrash } from '../store/key-reading.js';
+import { processOf } from '../store/stored-queue.js';
 import type { StoredQueue } from '../store/stored-queue.js';
 import { enterNow } from './lanes.js';
 

@@ -1,3 +1,4 @@
+import type { Restore } from '../collections/remember.js';
 export interface DelayedMessage {
   readonly dueMs: number;
   readonly element: Buffer;
@@ -61,6 +62,14 @@ export class DelayedMessages {
     if (at === -1) return undefined;
     const [removed] = this.#messages.splice(at, 1);
     return removed;
+  }
+
+  remember(): Restore {
+    const messages = this.#messages.slice(this.#from);
+    return () => {
+      this.#messages = messages;
+      this.#from = 0;
+    };
   }
 
   clear(): void {

@@ -1,3 +1,6 @@
+import type { Restore } from '../collections/remember.js';
+import { rememberLists, rememberMap, together } from '../collections/remember.js';
+
 /** What Redis keeps in the hash `lanes` and in the list of each key. Keys are as they are written. */
 export class Lanes {
   /** How many of each key are out: waiting, held, suspects, or delayed for a retry. */
@@ -45,6 +48,10 @@ export class Lanes {
     const { all } = this;
     this.#lanes.clear();
     return all;
+  }
+
+  remember(): Restore {
+    return together([rememberMap(this.out), rememberLists(this.#lanes)]);
   }
 
   clear(): void {

@@ -1,4 +1,5 @@
-import { Deque } from './deque.js';
+import type { Restore } from '../collections/remember.js';
+import { Deque } from '../collections/deque.js';
 
 /** What Redis keeps in the hash `levels` and in the lists of levels: messages of each priority but the usual one. */
 export class Levels {
@@ -64,6 +65,17 @@ export class Levels {
     const all = [...this.byLevel.values()].flat();
     this.clear();
     return all;
+  }
+
+  remember(): Restore {
+    const { turn } = this;
+    const levels = [...this.#lists].map(([level, list]) => [level, list.slice()] as const);
+    return () => {
+      this.clear();
+      for (const [level, elements] of levels)
+        for (const element of elements) this.add(level, element, 'right');
+      this.turn = turn;
+    };
   }
 
   clear(): void {

@@ -1,3 +1,6 @@
+import type { Restore } from '../collections/remember.js';
+import { rememberMap, together } from '../collections/remember.js';
+
 /** When the rest of a key began, and when it ends: never, if it is paused. In ms. */
 export interface Rest {
   readonly sinceMs: number;
@@ -63,6 +66,10 @@ export class Rests {
     if (this.#paces.size < this.#sweepAt) return;
     for (const [other, us] of this.#paces) if (us <= nowUs) this.#paces.delete(other);
     this.#sweepAt = Math.max(LEAST_KEPT, this.#paces.size * 2);
+  }
+
+  remember(): Restore {
+    return together([rememberMap(this.#rests), rememberMap(this.#paces)]);
   }
 
   clear(): void {

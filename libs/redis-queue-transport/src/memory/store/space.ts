@@ -1,4 +1,6 @@
 import { assertNamesQueue } from '../../core/message/queue-name.js';
+import { rememberMap, together } from '../collections/remember.js';
+import type { Restore } from '../collections/remember.js';
 import { StoredEvents } from './stored-events.js';
 import { StoredQueue } from './stored-queue.js';
 import { StoredReplies } from './stored-replies.js';
@@ -46,6 +48,22 @@ export class Space {
     const before = this.listed.get(queue);
     if (before !== 'served') this.listed.set(queue, state);
     return before;
+  }
+
+  /** What did not exist yet is empty again. */
+  remember(): Restore {
+    const parts = [this.events, ...this.queues.values(), ...this.#replies.values()];
+    const restores = [rememberMap(this.listed), ...parts.map((part) => part.remember())];
+    return () => {
+      this.clear();
+      together(restores)();
+    };
+  }
+
+  /** Those who wait at lists get no answer any more. */
+  forgetTakers(): void {
+    for (const queue of this.queues.values()) queue.forgetTakers();
+    for (const { list } of this.#replies.values()) list.forgetTakers();
   }
 
   /** Forgets everything. Those who wait or listen stay. */

@@ -1,5 +1,6 @@
 import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { Runtime } from '../../core/process/runtime.js';
+import type { Restore } from '../collections/remember.js';
 import { Space } from './space.js';
 import { StoreClock } from './store-clock.js';
 import { StoredList } from './stored-list.js';
@@ -45,6 +46,28 @@ export class Store {
   clear(): void {
     for (const space of this.#spaces.values()) space.clear();
     for (const list of this.#lists.values()) list.clear();
+  }
+
+  /**
+   * Keeps what the store holds now, as a replica does that gets nothing more. Returns what makes the store that replica: it
+   * then holds what it held, and none of its connections is left, so that those who waited get no answer. Those who listen
+   * stay. Call it once.
+   */
+  remember(): Restore {
+    const parts = [...this.#spaces.values(), ...this.#lists.values()];
+    const restores = new Map(parts.map((part) => [part, part.remember()]));
+    return () => {
+      this.forgetTakers();
+      for (const part of [...this.#spaces.values(), ...this.#lists.values()]) {
+        part.clear();
+        restores.get(part)?.();
+      }
+    };
+  }
+
+  /** Those who wait for something get no answer any more. */
+  forgetTakers(): void {
+    for (const part of [...this.#spaces.values(), ...this.#lists.values()]) part.forgetTakers();
   }
 
   /** Runs a command, and then serves those who wait for what it added. */

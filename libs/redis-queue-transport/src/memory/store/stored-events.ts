@@ -1,5 +1,7 @@
 import { EventIndex } from '../../core/events/event-index.js';
-import { KnownIds } from './known-ids.js';
+import { KnownIds } from '../collections/known-ids.js';
+import { rememberMap, together } from '../collections/remember.js';
+import type { Restore } from '../collections/remember.js';
 import { StoredHistory } from './stored-history.js';
 
 type Listener = (element: Buffer) => void;
@@ -75,6 +77,17 @@ export class StoredEvents {
       told += 1;
     }
     return told;
+  }
+
+  remember(): Restore {
+    const maps = [rememberMap(this.#fields), rememberMap(this.cursors), rememberMap(this.#emitted)];
+    const parts = [...this.#histories.values(), ...this.#emitted.values()];
+    const restore = together([...maps, ...parts.map((part) => part.remember())]);
+    return () => {
+      this.clear();
+      restore();
+      for (const [name, value] of this.#fields) this.#index.set(name, value);
+    };
   }
 
   /** Those who listen stay. */

@@ -1,6 +1,7 @@
+import type { Restore } from '../collections/remember.js';
 import type { HistoryBounds } from '../../core/events/event-index.js';
 import type { Told } from '../../core/subscriptions/history-page.js';
-import { EntryLog } from './entry-log.js';
+import { EntryLog } from '../collections/entry-log.js';
 
 /** An entry of a history. Without a number, another program has put it there. */
 export interface KeptEvent {
@@ -34,6 +35,15 @@ export class StoredHistory {
   listen(hear: (told: Told) => void): () => void {
     this.#listeners.add(hear);
     return () => void this.#listeners.delete(hear);
+  }
+
+  remember(): Restore {
+    const { total } = this;
+    const restoreEntries = this.entries.remember();
+    return () => {
+      restoreEntries();
+      this.total = total;
+    };
   }
 
   /** Those who listen stay. */

@@ -1,11 +1,14 @@
-import { Deque } from './deque.js';
+import { Deque } from '../collections/deque.js';
 import type { Alarm, StoreClock } from './store-clock.js';
 
 /** Ends a blocked take: it answers that nothing came. Nothing happens if it has answered. */
 export type Unblock = () => void;
 
-/** Takes from the list, which is not empty. */
-type Taker = () => void;
+interface Taker {
+  /** Takes from the list, which is not empty. */
+  readonly take: () => void;
+  readonly leave: () => void;
+}
 
 /**
  * A list of elements that may be waited for. As with Redis, those that wait are served in the order in which they came, and
@@ -37,10 +40,15 @@ export class StoredList extends Deque<Buffer> {
     return this.#takers.size;
   }
 
+  /** Those who wait get no answer any more: their connections are broken. */
+  forgetTakers(): void {
+    for (const { leave } of this.#takers) leave();
+  }
+
   serve(): void {
     for (const taker of this.#takers) {
       if (this.length === 0) return;
-      taker();
+      taker.take();
     }
   }
 
@@ -64,9 +72,12 @@ export class StoredList extends Deque<Buffer> {
       this.#takers.delete(taker);
       alarm?.cancel();
     };
-    const taker = (): void => {
-      end();
-      answer(take());
+    const taker: Taker = {
+      take: () => {
+        end();
+        answer(take());
+      },
+      leave: end,
     };
     const unblock = (): void => {
       if (!this.#takers.has(taker)) return;

@@ -2,12 +2,16 @@ import type { WakeNews } from '../../core/broker/broker.js';
 import type { QueueOrder } from '../../core/broker/lease.js';
 import { USUAL_PRIORITY, priorityOf } from '../../core/message/priority.js';
 import { DelayedMessages } from './delayed-messages.js';
-import { Deque } from './deque.js';
-import { EntryLog } from './entry-log.js';
-import { KnownIds } from './known-ids.js';
+import { Deque } from '../collections/deque.js';
+import { EntryLog } from '../collections/entry-log.js';
+import { KnownIds } from '../collections/known-ids.js';
+import { NO_READING, afterCrash } from './key-reading.js';
+import type { KeyReading } from './key-reading.js';
 import { Lanes } from './lanes.js';
 import { Levels } from './levels.js';
 import { Rests } from './rests.js';
+import { rememberLists, rememberMap, rememberSet, together } from '../collections/remember.js';
+import type { Restore } from '../collections/remember.js';
 import { StoredList } from './stored-list.js';
 
 /** A consumer that hears news about its queue. */
@@ -38,29 +42,20 @@ const NO_COUNTS: Readonly<QueueCounts> = {
   parkedEver: 0,
 };
 
-/** What one consumer reads the keys of, as scripts note it (redis/lua/roles-lua.ts). */
-export interface KeyReading {
-  readonly many: number;
-  /** How many at the head are read one by one, since some of them were being read when a process died. */
-  readonly doubted: number;
-  /** How often a process died of the first one. */
-  readonly crashes: number;
-  readonly first: Buffer | undefined;
-}
-
-export const NO_READING: KeyReading = { many: 0, doubted: 0, crashes: 0, first: undefined };
-
-/** The one that read died. */
-export function afterCrash(reading: KeyReading): KeyReading {
-  const { many, doubted, crashes } = reading;
-  if (many === 0) return reading;
-  return {
-    ...reading,
-    many: 0,
-    doubted: Math.max(doubted, many),
-    crashes: many === 1 ? crashes + 1 : 1,
-  };
-}
+/** What is neither a message nor a table. */
+const NO_STATE = {
+  termsBy: undefined,
+  isPaused: false,
+  nextAtPaceUs: undefined,
+  slowed: undefined,
+  trial: undefined,
+  timekeeper: undefined,
+  isKeyed: false,
+  keyReader: undefined,
+  keyReading: NO_READING,
+  offered: undefined,
+  isDueLast: false,
+} satisfies Partial<StoredQueue>;
 
 /** What a queue in Redis says about those that were running when their process died. */
 const SUSPECT = Buffer.from('{"rq":1,"crashes":');
@@ -251,17 +246,46 @@ export class StoredQueue {
     const { consumers, dead, fenced, readsKeys, rests, terms } = this;
     for (const part of [consumers, dead, fenced, readsKeys, rests, terms]) part.clear();
     Object.assign(this.counts, NO_COUNTS);
-    this.termsBy = undefined;
-    this.isPaused = false;
-    this.nextAtPaceUs = undefined;
-    this.slowed = undefined;
-    this.trial = undefined;
-    this.timekeeper = undefined;
-    this.offered = undefined;
-    this.isDueLast = false;
-    this.isKeyed = false;
-    this.keyReader = undefined;
-    this.keyReading = NO_READING;
+    Object.assign(this, NO_STATE);
+  }
+
+  remember(): Restore {
+    const { consumers, dead, delayed, fed, fenced, handled, ids, lanes, levels } = this;
+    const { parked, processing, readsKeys, rests, suspects, terms, unkeyed, waiting } = this;
+    const lists = [
+      dead,
+      delayed,
+      fed,
+      handled,
+      ids,
+      lanes,
+      levels,
+      rests,
+      suspects,
+      unkeyed,
+      waiting,
+    ];
+    const tables: readonly Map<string, unknown>[] = [consumers, fenced, parked, terms];
+    const restore = together([
+      ...lists.map((list) => list.remember()),
+      ...tables.map(rememberMap),
+      rememberLists(processing),
+      rememberSet(readsKeys),
+    ]);
+    const counts = { ...this.counts };
+    const names = Object.keys(NO_STATE) as (keyof typeof NO_STATE)[]; // it has no others
+    const state = Object.fromEntries(names.map((name) => [name, this[name]]));
+    return () => {
+      this.clear();
+      restore();
+      Object.assign(this.counts, counts);
+      Object.assign(this, state);
+    };
+  }
+
+  /** Those who wait get no answer any more. */
+  forgetTakers(): void {
+    for (const list of [this.waiting, this.suspects, this.unkeyed]) list.forgetTakers();
   }
 }
 

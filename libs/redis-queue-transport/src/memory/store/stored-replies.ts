@@ -1,5 +1,7 @@
 import { KEEP_REPLIES_MS } from '../../core/requests/reply-bounds.js';
 import type { SeenList } from '../../core/requests/unread-lists.js';
+import { rememberMap, rememberSet, together } from '../collections/remember.js';
+import type { Restore } from '../collections/remember.js';
 import { StoredList } from './stored-list.js';
 
 /** Enough of an element to tell it from most others. */
@@ -63,6 +65,18 @@ export class StoredReplies {
     if (this.#listEndsAtMs <= nowMs) this.list.clear();
     if (this.#refusedEndsAtMs <= nowMs) this.#refused.clear();
     for (const [name, { endsAtMs }] of this.#aside) if (endsAtMs <= nowMs) this.#aside.delete(name);
+  }
+
+  remember(): Restore {
+    const parts = [this.list.remember(), rememberSet(this.#refused), rememberMap(this.#aside)];
+    const [listEndsAtMs, refusedEndsAtMs] = [this.#listEndsAtMs, this.#refusedEndsAtMs];
+    const added = this.#added;
+    return () => {
+      together(parts)();
+      this.#listEndsAtMs = listEndsAtMs;
+      this.#refusedEndsAtMs = refusedEndsAtMs;
+      this.#added = added;
+    };
   }
 
   /** A caller that waits goes on waiting. */

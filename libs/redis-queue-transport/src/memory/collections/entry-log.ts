@@ -1,3 +1,5 @@
+import type { Restore } from './remember.js';
+
 export interface LogEntry<T> {
   /** Its place, as Redis writes it in a stream: the time in ms, a dash, and a number among those of that time. */
   readonly id: string;
@@ -85,6 +87,17 @@ export class EntryLog<T> {
       this.#from = 0;
     }
     return first;
+  }
+
+  remember(): Restore {
+    const { all } = this;
+    const [lastMs, lastSequence] = [this.#lastMs, this.#lastSequence];
+    return () => {
+      this.#entries = [...all];
+      this.#from = 0;
+      this.#lastMs = lastMs;
+      this.#lastSequence = lastSequence;
+    };
   }
 
   clear(): void {

@@ -1,3 +1,5 @@
+import type { Restore } from './remember.js';
+
 const LEAST_CAPACITY = 16;
 
 /** A list that is filled and emptied at both ends, at a cost that does not grow with its length. */
@@ -78,6 +80,15 @@ export class Deque<T> {
       for (let to = index; to < this.#length - 1; to += 1) this.#move(to + 1, to);
       this.pop();
     }
+  }
+
+  /** Returns what makes it again what it is now. */
+  remember(): Restore {
+    const items = this.slice();
+    return () => {
+      this.clear();
+      for (const item of items) this.push(item);
+    };
   }
 
   clear(): void {

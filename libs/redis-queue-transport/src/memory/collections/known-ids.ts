@@ -1,3 +1,6 @@
+import type { Restore } from './remember.js';
+import { rememberMap } from './remember.js';
+
 /** So many are kept before expired ones are looked for at all. */
 const LEAST_KEPT = 1_000;
 
@@ -16,6 +19,10 @@ export class KnownIds {
     if (this.#until.size < this.#sweepAt) return;
     for (const [known, until] of this.#until) if (until <= nowMs) this.#until.delete(known);
     this.#sweepAt = Math.max(LEAST_KEPT, this.#until.size * 2);
+  }
+
+  remember(): Restore {
+    return rememberMap(this.#until);
   }
 
   clear(): void {
