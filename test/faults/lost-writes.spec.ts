@@ -163,6 +163,22 @@ describe('a consumer whose Redis comes back without its last writes', () => {
     });
   });
 
+  test('notices what a late command takes, even while it runs what Redis has lost', async () => {
+    await push(element('a'), element('b'));
+    const before = await snapshot();
+    const [a] = (await exchange([], 1)).taken;
+    expect(ids([a!])).toEqual(['a']);
+
+    await comesBackAs(before);
+    await exchange([], 0);
+    const processing = world.key(QUEUE, `processing:${lease.consumer}`);
+    await rig.commands.lmove(world.key(QUEUE, 'waiting'), processing, 'LEFT', 'RIGHT');
+
+    // It knows of `a`, and its list has one too.
+    await exchange([], 0);
+    expect(ids((await exchange([], 2)).taken)).toEqual(['a', 'b']);
+  });
+
   test('hands out again what it had settled', async () => {
     await push(element('a'), element('b'));
     const [a] = (await exchange([], 1)).taken;
@@ -172,6 +188,17 @@ describe('a consumer whose Redis comes back without its last writes', () => {
     await comesBackAs(before);
 
     expect(ids((await exchange([], 2)).taken)).toEqual(['a', 'b']);
+  });
+
+  test('records again the terms of its queue that Redis has lost', async () => {
+    const before = await snapshot();
+    await broker.noteTerms(QUEUE, { maxLength: '1' });
+
+    await comesBackAs(before);
+
+    const terms = (): Promise<Record<string, string>> =>
+      rig.commands.hgetall(world.key(QUEUE, 'terms'));
+    await eventually(async () => expect(await terms()).toMatchObject({ maxLength: '1' }));
   });
 
   test('settles by count again once its list is known', async () => {

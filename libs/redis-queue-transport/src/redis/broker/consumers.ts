@@ -177,6 +177,11 @@ export class Consumers {
     return this.#record(queue, terms, false);
   }
 
+  /** After a failover, Redis may know a lease and not the terms that were recorded after it was taken. */
+  async recordAgain(): Promise<void> {
+    await Promise.all([...this.#terms].map(([queue, terms]) => this.#record(queue, terms, true)));
+  }
+
   #record(queue: string, terms: QueueTerms, ifLost: boolean): Promise<OtherTerms | undefined> {
     const { commands, keys, process } = this.at;
     const rows = Object.entries(terms).map(([name, value]) => ({ name, value }));

@@ -63,7 +63,14 @@ export class HeldElements {
     this.#elements = this.#elements.filter((element) => !gone.has(element));
   }
 
-  /** The same for this many of the oldest, in order. */
+  /** Forgets elements that the list does not have any more. */
+  forget(gone: readonly Buffer[]): void {
+    if (gone.length === 0) return;
+    const forgotten = new Set(gone);
+    this.#elements = this.#elements.filter((element) => !forgotten.has(element));
+  }
+
+  /** The same as {@link remove} for this many of the oldest, in order. */
   removeOldest(count: number, settlements: readonly Settlement[]): void {
     this.#dropBodies(settlements);
     this.#elements = this.#elements.slice(count);

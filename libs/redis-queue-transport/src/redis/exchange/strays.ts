@@ -19,26 +19,30 @@ export interface Straying {
   };
 }
 
+/** What a lease knows to hold, compared with its list. */
+export interface Compared {
+  readonly order: 'sameOrder' | 'otherOrder';
+  /** Known ones that the list does not have: if several are equal, the oldest. */
+  readonly gone: readonly Buffer[];
+}
+
 /**
  * Compares a consumer's processing list with the elements that it knows to hold, and puts the others back where they came
  * from, unchanged and in order: they were taken by a command whose reply was lost, or Redis has lost that they were
  * settled. Does nothing without the lease. Call it while nothing is taken.
  *
- * Returns whether those that it knows are in the order in which it knows them. Some may be gone.
+ * Returns which of those that it knows are gone, and whether the others are in the order in which it knows them.
  */
-export async function returnStrays(
-  at: Straying,
-  held: readonly Buffer[],
-): Promise<'sameOrder' | 'otherOrder'> {
+export async function returnStrays(at: Straying, held: readonly Buffer[]): Promise<Compared> {
   const { connection, consumer, keys } = at;
   for (;;) {
     const leaseEnd = await connection.run('look up its lease', (client) =>
       client.zscore(keys.consumers, consumer),
     );
-    if (leaseEnd === null) return 'otherOrder';
-    const { strays, order } = await findStrays(connection, keys.processing, held);
+    if (leaseEnd === null) return { order: 'otherOrder', gone: [] };
+    const { strays, ...compared } = await findStrays(connection, keys.processing, held);
     // If the lease was renewed meanwhile, it looks again.
-    if (await putBackAll(at, Number(leaseEnd), await withLargeParked(at, strays))) return order;
+    if (await putBackAll(at, Number(leaseEnd), await withLargeParked(at, strays))) return compared;
   }
 }
 
@@ -72,9 +76,8 @@ async function withLargeParked(
 }
 
 /** What a list has beside the known elements, the newest first, and whether it has these in their order. */
-interface Comparison {
+interface Comparison extends Compared {
   readonly strays: readonly Buffer[];
-  readonly order: 'sameOrder' | 'otherOrder';
 }
 
 /** Some known elements may be gone: the reply to the call that settled them was lost, or Redis has lost that it took them. */
@@ -102,8 +105,13 @@ async function findStrays(
       while (left >= 0 && held[left]?.equals(element) !== true);
       if (left < 0) order = 'otherOrder';
     }
-    if (page.length < PAGE) return { strays, order };
+    if (page.length < PAGE) return { strays, order, gone: held.filter((one) => take(known, one)) };
   }
+}
+
+/** Whether one is left; then there is one less. */
+function take(known: Map<string, number>, element: Buffer): boolean {
+  return count(known, element, 0) > 0 && count(known, element, -1) >= 0;
 }
 
 /** Counts buffers with equal bytes. Returns how many there are now. */

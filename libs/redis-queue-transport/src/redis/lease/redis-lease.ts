@@ -442,7 +442,10 @@ export class RedisLease implements Lease {
     const socket = this.#socket;
     const returned = returnStrays(straying, this.#held.all);
     this.#returning = returned.then(noop, noop);
-    if ((await returned) === 'otherOrder') this.#held.loseOrder();
+    const { order, gone } = await returned;
+    if (order === 'otherOrder') this.#held.loseOrder();
+    // Else they would count for others that a late command takes.
+    this.#held.forget(gone);
     this.#mayHoldStrays = false;
     this.#comparedThrough = socket;
   }
