@@ -168,12 +168,12 @@ export class ClusterConnections implements Connections {
   }
 
   get #health(): ConnectionHealth {
-    const { failure } = this.#topology;
+    const { failure, failingForMs } = this.#topology;
     return {
       failure:
         failure &&
         `The nodes of the Redis Cluster cannot be asked for their slots: ${failure.message}`,
-      failingForMs: failure && 0,
+      failingForMs: failure && failingForMs,
       sinceRoundTripMs: undefined,
     };
   }

@@ -43,6 +43,8 @@ export class Topology {
   #isKnown = false;
   #wasTried = false;
   #failure: Error | undefined;
+  /** By `performance.now()`. */
+  #failingSince = 0;
   #reading: Promise<void> | undefined;
   #isReadDue = false;
   /** Who has named another node last. */
@@ -69,6 +71,11 @@ export class Topology {
   /** Why it could not be read last, if so. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** For how long it could not be read, in ms. */
+  get failingForMs(): number {
+    return this.#failure === undefined ? 0 : performance.now() - this.#failingSince;
   }
 
   /** Those that have slots. */
@@ -178,6 +185,7 @@ export class Topology {
 
   #failed(error: unknown): void {
     const isFirst = this.#failure === undefined;
+    if (isFirst) this.#failingSince = performance.now();
     this.#failure = error instanceof Error ? error : new Error(String(error));
     const failure = this.#explained(error);
     if (isFirst) this.events.error(failure);
