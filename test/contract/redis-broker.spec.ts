@@ -237,6 +237,25 @@ describe('a refusal by Redis', () => {
     const broker = await world.open(replica.url);
     await expect(broker.push('q', 'x', element('x'))).rejects.toEqual(refusedWith('READONLY'));
   });
+
+  // A connection that only listens would not learn of it by itself.
+  test.each(['push', 'publish'] as const)(
+    'of %s by a replica has what listens look for the primary',
+    async (verb) => {
+      const redis = await start({});
+      let interruptions = 0;
+      const broker = world.openUnconnected(redis.url, 5_000, {
+        interrupted: () => interruptions++,
+      });
+      await broker.connect();
+      await broker.subscribe(['e'], () => undefined);
+      const admin = new Redis(redis.url);
+      rig.closeLater({ close: () => admin.disconnect() });
+      await admin.replicaof('127.0.0.1', await findFreePort());
+      await expect(broker[verb]('e', 'x', element('x'))).rejects.toEqual(refusedWith('READONLY'));
+      await eventually(() => expect(interruptions).toBe(1));
+    },
+  );
 });
 
 describe('a Redis that is not there', () => {

@@ -163,6 +163,7 @@ export function wasNeverWritten(error: unknown): boolean {
 
 /** Redis replied as a replica does, so another one may be the primary. */
 export function isDemotion(error: unknown): boolean {
+  if (error instanceof RedisRefusedError) return DEMOTED.test(replyOf(error));
   return error instanceof Error && DEMOTED.test(error.message);
 }
 
