@@ -195,3 +195,23 @@ describe('a slot that moves to another node', () => {
     expect(seen).toHaveLength(sent);
   });
 });
+
+test('a node that has left the cluster is forgotten: health is up again', async () => {
+  const server = rig.strategy({ leaseMs: 3_000 });
+  await (await rig.microservice(parts, server)).listen();
+  const client = rig.client();
+  const before = await rig.cluster.primaryOf('{a}');
+  const added = await rig.cluster.add();
+  await rig.cluster.moveSlot('{a}', added);
+  await enqueueAll(client);
+  await rig.cluster.moveSlot('{a}', before);
+  await enqueueAll(client, 1);
+
+  await rig.cluster.remove(added);
+  await enqueueAll(client, 2);
+  await pause(500); // so that the end of the connections is noticed
+
+  const up = expect.objectContaining({ status: 'up' });
+  await eventually(() => expect([server.health(), client.health()]).toEqual([up, up]));
+  await eventually(() => expect(seen).toHaveLength(3 * QUEUES.length * COUNT));
+});

@@ -157,8 +157,8 @@ export class RedisCluster {
       await source.call('MIGRATE', '127.0.0.1', target.port, '', 0, 5_000, 'KEYS', ...keys);
     }
     await target.call('CLUSTER', 'SETSLOT', slot, 'NODE', target.id);
-    await source.call('CLUSTER', 'SETSLOT', slot, 'NODE', target.id);
-    for (const other of await this.primaries())
+    // Any of them may have heard of it already. One that has no slots left is a replica then, and refuses this.
+    for (const other of [source, ...(await this.primaries())])
       await other.call('CLUSTER', 'SETSLOT', slot, 'NODE', target.id).catch(() => undefined);
   }
 

@@ -49,6 +49,7 @@ export class ClusterConnections implements Connections {
         for (const listener of this.#movedListeners) listener(slots);
       },
       gone: (address) => this.#drop(address),
+      read: () => this.#dropLost(),
       error: onError,
     });
     const onMoved = (reply: string): void => this.#topology.moved(reply);
@@ -159,7 +160,15 @@ export class ClusterConnections implements Connections {
     if (status !== 'disconnected') this.#onStatus.get(role)?.(status);
   }
 
-  /** Another node has taken over its slots. */
+  /** A node without slots that cannot be reached has left the cluster: nobody is to try for ever, and health to be down. */
+  #dropLost(): void {
+    const primaries = new Set(this.#topology.primaries.map(textOf));
+    for (const [name, { connections }] of this.#nodes) {
+      const isLost = connections.health.some(({ failure }) => failure !== undefined);
+      if (isLost && !primaries.has(name)) this.#drop(name);
+    }
+  }
+
   #drop(name: string): void {
     const node = this.#nodes.get(name);
     this.#nodes.delete(name);

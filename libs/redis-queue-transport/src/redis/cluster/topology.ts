@@ -14,7 +14,7 @@ import { SLOTS } from './slots.js';
 const READ_EVERY_MS = 10_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
-/** What was redirected or lost asks at once, but not more often. */
+/** A redirect or a lost connection has it asked at once, but not more often than this. */
 const SHORTEST_PAUSE_MS = 100;
 /** As for connections: a caller that waits only for the first attempt. */
 const FIRST_ATTEMPT_MS = 10_001;
@@ -24,10 +24,10 @@ const NO_CLUSTER = /cluster support disabled/i;
 export interface TopologyEvents {
   /** These slots have other primaries than before. */
   moved(slots: ReadonlySet<number>): void;
-  /**
-   * Another node has taken over from this one, or nobody has heard of it any more: its connections lead nowhere that matters.
-   */
+  /** A replica of this node has taken over all that it had: connections to it may hang, and lead nowhere that matters. */
   gone(address: string): void;
+  /** A node has told its slots. */
+  read(): void;
   error(error: unknown): void;
 }
 
@@ -47,7 +47,7 @@ export class Topology {
   #failingSince = 0;
   #reading: Promise<void> | undefined;
   #isReadDue = false;
-  /** Who has named another node last. */
+  /** The node to which a reply pointed last. */
   #likely: NodeAddress | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** The timer ends a pause after an attempt. It is not the one for the next regular look. */
@@ -68,7 +68,7 @@ export class Topology {
     return this.#isKnown && !this.#isStopped;
   }
 
-  /** Why it could not be read last, if so. */
+  /** Why it could not be read; undefined if it was read last time. */
   get failure(): Error | undefined {
     return this.#failure;
   }
@@ -229,6 +229,7 @@ export class Topology {
       if (!primaries.has(was) && isTakenOver) this.events.gone(was);
     }
     if (moved.size > 0) this.events.moved(moved);
+    this.events.read();
   }
 
   get #seeds(): string {
