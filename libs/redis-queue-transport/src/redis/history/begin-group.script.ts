@@ -38,9 +38,10 @@ if rest then
   redis.call('SET', cursor, rest)
   return 1
 end
+-- First, since it is what may be refused.
+noteChange(queue)
 redis.call('DEL', cursor)
 redis.call('HSET', index, queue, '1')
-noteChange(queue)
 raiseVersion()
 return 0
 `,

@@ -23,6 +23,8 @@ local function noteChange() end
 local function raiseVersion()
   local time = redis.call('TIME')
   local last = tonumber(redis.call('HGET', index, 'version') or 0) or 0
+  -- A version that was written by hand must not be one that no time exceeds.
+  if not (last < 2 ^ 52) then last = 0 end
   redis.call('HSET', index, 'version', string.format('%.0f', math.max(time[1] * 1000000 + time[2], last + 1)))
 end
 `,

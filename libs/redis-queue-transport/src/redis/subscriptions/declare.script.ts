@@ -17,13 +17,19 @@ const declareIn = (
     shared: [kind.raise],
     lua: (row) => `
 local values, isChanged = {}, false
+-- Without a version, which only a hand can have removed, emitters do not know of what is there.
+local isNoted = (redis.call('HGET', index, 'version') or '') ~= ''
 ${row.each}
   local known = redis.call('HGET', index, field) or ''
   if known ~= value and (known == '' or onlyMissing ~= '1') then
     isChanged = true
-    redis.call('HSET', index, field, value)
+    -- First, since it is what may be refused.
     noteChange(field)
+    redis.call('HSET', index, field, value)
     known = value
+  elseif not isNoted then
+    isChanged = true
+    noteChange(field)
   end
   values[#values + 1] = known
 end

@@ -13,12 +13,11 @@ const undeclareIn = (kind: IndexKind): Script<IndexKey, 'field', boolean> =>
     args: ['field'],
     shared: [kind.raise],
     lua: `
-local wasThere = redis.call('HDEL', index, field)
-if wasThere == 1 then
-  noteChange(field)
-  raiseVersion()
-end
-return wasThere
+if redis.call('HEXISTS', index, field) == 0 then return 0 end
+-- First, since it is what may be refused.
+noteChange(field)
+raiseVersion()
+return redis.call('HDEL', index, field)
 `,
     read: (reply): boolean => reply === 1,
   });
