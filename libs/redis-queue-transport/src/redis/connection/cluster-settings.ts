@@ -79,7 +79,14 @@ export function placeOfInstance(cluster: object): ClusterPlace {
 function placeOf(templates: readonly RedisOptions[], given: ConnectionOptions): ClusterPlace {
   const { credentials, natMap, ...others } = given;
   const options = { ...sharedOf(templates[0]), ...others };
+  for (const template of templates) refuseUnusable(template);
   refuseUnusable(options);
+  if (!isNatMap(natMap))
+    throw invalid(
+      'connection.natMap',
+      'a function or an object like { "announced:6379": { host, port } }',
+      natMap,
+    );
   return {
     seeds: templates.map(({ host = '127.0.0.1', port = DEFAULT_PORT }) => ({ host, port })),
     natMap: natMap ?? undefined,
@@ -111,6 +118,17 @@ function refuseUnusable({ db, keyPrefix }: RedisOptions): void {
       'connection',
       `connection must not have a keyPrefix (got "${keyPrefix}"): give it as the option prefix instead`,
     );
+}
+
+function isNatMap(natMap: unknown): natMap is NatMap | null | undefined {
+  if (natMap === undefined || natMap === null || typeof natMap === 'function') return true;
+  return typeof natMap === 'object' && Object.values(natMap).every(isAddress);
+}
+
+function isAddress(place: unknown): boolean {
+  if (typeof place !== 'object' || place === null) return false;
+  const { host, port } = place as Partial<Record<keyof NodeAddress, unknown>>;
+  return typeof host === 'string' && host !== '' && Number.isInteger(Number(port ?? NaN));
 }
 
 function optionsOf(node: unknown, name: string): RedisOptions {

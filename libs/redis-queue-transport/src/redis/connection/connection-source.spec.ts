@@ -139,6 +139,10 @@ describe('a connection source', () => {
     [{ nodes: [{ host: 'a' }], host: 'b' }, 'must not have host as well'],
     [{ nodes: [{ host: 'a' }], db: 1 }, 'connection.db must be 0 for a cluster, got 1'],
     [{ nodes: ['redis://a:1/2'] }, 'connection.db must be 0 for a cluster, got 2'],
+    [{ nodes: [{ host: 'a' }, 'redis://b:1/2'] }, 'connection.db must be 0 for a cluster, got 2'],
+    [{ nodes: [{ host: 'a' }], natMap: 5 }, 'connection.natMap must be a function or an object'],
+    [{ nodes: [{ host: 'a' }], natMap: { 'a:1': 'b:2' } }, 'connection.natMap must be'],
+    [{ nodes: [{ host: 'a' }], natMap: { 'a:1': { host: 'b' } } }, 'connection.natMap must be'],
     [{ nodes: [{ host: 'a' }], keyPrefix: 'k' }, 'must not have a keyPrefix'],
     [{ nodes: [{ host: 'a' }], tsl: {} }, 'did you mean'],
   ])('refuses %j', (connection, message) => {
