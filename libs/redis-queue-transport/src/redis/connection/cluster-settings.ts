@@ -5,6 +5,7 @@ import { invalid } from '../../core/options/options.js';
 import { checkConnectionOptions } from './connection-options.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { CredentialedRedis } from './credentialed-redis.js';
+import { templateOfUrl } from './redis-url.js';
 
 /** Where a node is. */
 export interface NodeAddress {
@@ -132,15 +133,7 @@ function isAddress(place: unknown): boolean {
 }
 
 function optionsOf(node: unknown, name: string): RedisOptions {
-  if (typeof node === 'string') {
-    if (!/^rediss?:\/\//.test(node) || !URL.canParse(node))
-      throw invalid(
-        name,
-        'a URL like redis://host:6379 or { host, port }',
-        node.replace(/.*@/, '***@'),
-      );
-    return new Redis(node, { lazyConnect: true }).options;
-  }
+  if (typeof node === 'string') return templateOfUrl(node, name).options;
   if (typeof node !== 'object' || node === null)
     throw invalid(name, 'a URL or { host, port }', node);
   checkConnectionOptions(node);

@@ -135,6 +135,10 @@ describe('a connection source', () => {
   test.each([
     [{ nodes: [] }, 'connection.nodes must be a list'],
     [{ nodes: ['a:1'] }, 'connection.nodes[0] must be a URL'],
+    [
+      { nodes: [{ host: 'a' }, 'redis://:50%@a:1'] },
+      'connection.nodes[1] must be a URL whose user',
+    ],
     [{ nodes: [{ host: 'a', port: 'x' }] }, 'connection.port must be a whole number'],
     [{ nodes: [{ host: 'a' }], host: 'b' }, 'must not have host as well'],
     [{ nodes: [{ host: 'a' }], db: 1 }, 'connection.db must be 0 for a cluster, got 1'],

@@ -7,6 +7,7 @@ import type { ConnectionOptions } from './connection-options.js';
 import { clusterPlace, placeOfInstance } from './cluster-settings.js';
 import type { ClusterOptions, ClusterPlace, NodeAddress } from './cluster-settings.js';
 import { CredentialedRedis } from './credentialed-redis.js';
+import { templateOfUrl } from './redis-url.js';
 import { KnownSentinels } from '../sentinels/known-sentinels.js';
 
 /**
@@ -134,39 +135,9 @@ function sentinelSettings(given: RedisOptions, sentinels: KnownSentinels): Redis
 }
 
 function fromUrl(url: string): Open {
-  const isUsable = /^rediss?:\/\//.test(url) && URL.canParse(url);
-  if (!isUsable)
-    throw invalid(
-      'connection',
-      'a URL like redis://user:password@host:6379/0 (rediss:// for TLS)',
-      hidePassword(url),
-    );
-  if (!isDecodable(url))
-    throw invalid(
-      'connection',
-      'a URL whose user and password can be decoded: write a percent sign as %25',
-      hidePassword(url),
-    );
-  // Parsed by a client that never connects: given together, the URL would override our settings.
-  const template = new Redis(url, { lazyConnect: true });
+  const template = templateOfUrl(url, 'connection');
   refuseKeyPrefix(template.options);
   return (settings) => template.duplicate(settings);
-}
-
-/** ioredis would throw an error that says neither what is wrong nor where. */
-function isDecodable(url: string): boolean {
-  const { username, password } = new URL(url);
-  try {
-    decodeURIComponent(username + password);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** User and password stand before the last @; text that is not a URL may have anything there. */
-function hidePassword(url: string): string {
-  return url.replace(/^([a-z]+:?\/\/)?.*@/i, '$1***@');
 }
 
 /** `instanceof` does not recognise instances of another copy of ioredis. */
