@@ -6,6 +6,7 @@ import type {
   RedisQueueServerOptions,
 } from 'nestjs-redis-queue-transport';
 import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/connection/cluster-settings.js';
+import { eventually } from './eventually.js';
 import { NestRig } from './nest-rig.js';
 import { RedisCluster } from './redis-cluster.js';
 
@@ -53,7 +54,8 @@ export class ClusterRig extends NestRig {
   protected override async launch(): Promise<void> {
     this.#cluster = await RedisCluster.start(this.setting);
     // So that they are not opened in the middle of a test.
-    await Promise.all(this.#cluster.commands.nodes('all').map((node) => node.ping()));
+    const { commands } = this.#cluster;
+    await eventually(() => Promise.all(commands.nodes('all').map((node) => node.ping())), 60_000);
   }
 
   override async stop(): Promise<void> {
