@@ -1,6 +1,10 @@
 import type { Published } from '../../core/broker/broker.js';
 import type { Element } from '../../core/message/envelope.js';
-import { RedisRefusedError } from '../../core/errors/call-errors.js';
+import {
+  OutcomeUnknownError,
+  RedisRefusedError,
+  RedisUnavailableError,
+} from '../../core/errors/call-errors.js';
 import type { SendBudget } from '../../core/requests/send-budget.js';
 import type { Connection } from '../connection/connection.js';
 import { EmitCall, emitLone } from './emit-call.js';
@@ -388,8 +392,9 @@ export class EventBatch {
       const events = [...this.#again, ...this.#behind];
       this.#again = [];
       this.#behind = [];
+      const failure = error instanceof OutcomeUnknownError ? notSent(error) : error;
       for (const event of events)
-        this.#reject(event, failureOfOne(error, emitLive.action, event.messageId, ''));
+        this.#reject(event, failureOfOne(failure, emitLive.action, event.messageId, ''));
     }
     this.#isOccupied = false;
     if (this.#underWay === 0 || this.#again.length === 0) this.#sendAgain();
@@ -417,4 +422,12 @@ export class EventBatch {
 
 function isHeld({ deduplicateMs }: OutgoingEvent, route: Route | undefined): boolean {
   return deduplicateMs !== undefined || route?.isHeld === true;
+}
+
+/** Only reading was under way. */
+function notSent(cause: OutcomeUnknownError): RedisUnavailableError {
+  return new RedisUnavailableError(
+    `Cannot ${emitLive.action}: the connection to Redis was lost while the wildcards were read. Nothing was sent.`,
+    { cause },
+  );
 }
