@@ -100,8 +100,12 @@ const environments = clocks.flatMap((clock) => (clock === undefined ? [] : [cloc
       await live.untilMore(20);
       // One dies and holds something, at the wrong moment.
       other.letGo();
-      await stage.stage.send(...['h1', 'h2', 'h3', 'h4'].map((id) => ({ id, holds: true })));
-      await eventually(() => expect(one.journal.some(({ id }) => id.startsWith('h'))).toBe(true));
+      // The other one takes some as well, and lets them go.
+      let held = 0;
+      await eventually(async () => {
+        await stage.stage.send({ id: `h${(held += 1)}`, holds: true });
+        expect(one.journal.some(({ id }) => id.startsWith('h'))).toBe(true);
+      });
       const delayed = stage.stage.ledger.send('later', () =>
         lastValueFrom(
           stage.stage.client.enqueue(

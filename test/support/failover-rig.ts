@@ -28,9 +28,9 @@ export class FailoverRig extends NestRig {
     return this.servers.primary.commands;
   }
 
-  /** How a client finds the primary: by the Sentinels. */
-  override get connection(): RedisOptions {
-    return this.servers.connection;
+  /** How a client finds the primary: by the Sentinels, if there are any. */
+  override get connection(): string | RedisOptions {
+    return this.servers.sentinels.length > 0 ? this.servers.connection : this.redis.url;
   }
 
   protected override async launch(): Promise<void> {
