@@ -1,7 +1,10 @@
 import type { Redis } from 'ioredis';
+import { RedisUnavailableError } from '../../core/errors/call-errors.js';
+import { pause } from '../../core/process/pause.js';
+import { nodeRuntime } from '../../core/process/node-runtime.js';
 import type { ConnectionHealth } from '../../core/broker/health.js';
 import type { Connection, SentScripts } from '../connection/connection.js';
-import { SlotConnection } from './slot-connection.js';
+import { FIRST_PAUSE_MS, LOOK_AGAIN_MS, SlotConnection } from './slot-connection.js';
 import type { SlotSurroundings } from './slot-connection.js';
 import { slotOf } from './slots.js';
 
@@ -81,8 +84,7 @@ export class ClusterConnection implements Connection {
     command: (client: Redis, scripts: SentScripts) => Promise<T>,
     messageId?: string,
   ): Promise<T> {
-    const any = this.#any;
-    await any.ready(this.cluster.patienceMs);
+    const any = await this.#anyReady();
     return any.run(action, command, messageId);
   }
 
@@ -100,6 +102,33 @@ export class ClusterConnection implements Connection {
 
   close(): void {
     for (const connection of this.cluster.primaries()) connection.close();
+  }
+
+  /** One node may be away: each has its turn. @throws RedisUnavailableError once no time is left */
+  async #anyReady(): Promise<Connection> {
+    const deadline = performance.now() + this.cluster.patienceMs;
+    for (let turn = 0, failure: Error | undefined; ; turn += 1) {
+      const leftMs = Math.max(0, deadline - performance.now());
+      if (failure !== undefined && leftMs === 0) throw failure;
+      const any = this.#isAnyReady ? this.#any : (this.#inTurn(turn) ?? this.#any);
+      try {
+        await any.ready(Math.min(leftMs, LOOK_AGAIN_MS));
+        return any;
+      } catch (error) {
+        if (!(error instanceof RedisUnavailableError)) throw error;
+        failure = error;
+        await pause(FIRST_PAUSE_MS, undefined, nodeRuntime);
+      }
+    }
+  }
+
+  get #isAnyReady(): boolean {
+    return this.cluster.primaries().some(({ isReady }) => isReady);
+  }
+
+  #inTurn(turn: number): Connection | undefined {
+    const primaries = this.cluster.primaries();
+    return primaries[turn % primaries.length];
   }
 
   get #any(): Connection {

@@ -8,9 +8,9 @@ import { isElsewhere, replyOf } from '../connection/failure.js';
 import { asking } from './asking.js';
 
 /** How long it waits for one node before it looks whether another one has the slot now. */
-const LOOK_AGAIN_MS = 250;
+export const LOOK_AGAIN_MS = 250;
 /** Pauses between tries while a slot is on its way, or nobody has it. */
-const FIRST_PAUSE_MS = 10;
+export const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 250;
 
 /** What the way to a slot needs from its cluster. */
