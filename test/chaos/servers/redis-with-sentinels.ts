@@ -8,9 +8,8 @@ import {
   type ReplicatedServer,
   SENTINEL_NAME,
 } from '../../support/replicated-redis.js';
-import type { Fault } from '../faults.js';
 import { closeBetween, startBetween } from './between.js';
-import type { Between, ChaosServers, Way } from './servers.js';
+import type { Between, ChaosServers, ServerFault, Way } from './servers.js';
 
 /** Longer than a busy machine holds up a server: a failover that nobody asked for would lose what was on its way. */
 const DOWN_AFTER_MS = 5_000;
@@ -23,7 +22,7 @@ const NO_WRITES_MS = 120_000;
  * failovers lose is the matter of `test/faults/failover*`.
  */
 export class RedisWithSentinels implements ChaosServers {
-  readonly faults: readonly Fault[] = [
+  readonly faults: readonly ServerFault[] = [
     this.#failover('primary killed', 3, async (primary) => {
       await primary.redis.kill();
       await this.servers.promoted();
@@ -141,7 +140,7 @@ export class RedisWithSentinels implements ChaosServers {
     name: string,
     weight: number,
     strike: (primary: ReplicatedServer, random: () => number) => Promise<void>,
-  ): Fault {
+  ): ServerFault {
     return {
       name,
       weight,

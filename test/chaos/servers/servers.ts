@@ -1,7 +1,6 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import type { Proxy } from '../../support/proxy.js';
 import type { SlowNetwork } from '../../support/slow-network.js';
-import type { Fault } from '../faults.js';
 
 /** How a process finds Redis. It is handed to other processes as JSON. */
 export type Connection = string | RedisOptions;
@@ -20,14 +19,21 @@ export interface Way {
   close(): Promise<void>;
 }
 
+/** What can happen to the servers of a run, and to no others. */
+export interface ServerFault {
+  readonly name: string;
+  readonly weight: number;
+  /** Does it and undoes it: when it resolves, nothing is broken any more. Returns whom it struck. */
+  readonly strike: (world: { readonly random: () => number }) => Promise<string>;
+}
+
 /** The Redis of a run: one server, or several that take over from one another. */
 export interface ChaosServers {
   /** A connection of the run itself to the server that takes writes now. */
   readonly commands: Redis;
   /** How a process finds Redis directly. */
   readonly connection: Connection;
-  /** What can happen to these servers only. */
-  readonly faults: readonly Fault[];
+  readonly faults: readonly ServerFault[];
   openWay(): Promise<Way>;
   stop(): Promise<void>;
 }

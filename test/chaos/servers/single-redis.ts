@@ -2,16 +2,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { startRedis } from 'local-redis';
 import type { LocalRedis, StartRedisOptions } from 'local-redis';
-import type { Fault } from '../faults.js';
 import { closeBetween, startBetween } from './between.js';
-import type { ChaosServers, Way } from './servers.js';
+import type { ChaosServers, ServerFault, Way } from './servers.js';
 
 const REDIS = 'redis';
 
 /** One server with an append-only file. */
 export class SingleRedis implements ChaosServers {
   readonly commands: Redis;
-  readonly faults: readonly Fault[] = [
+  readonly faults: readonly ServerFault[] = [
     {
       name: 'redis killed',
       weight: 2,
