@@ -55,6 +55,8 @@ export class Consumers {
   readonly #onWake = new Map<string, () => void>();
   /** By queue. Recorded again if Redis loses them. */
   readonly #terms = new Map<string, QueueTerms>();
+  /** Queues of which Redis may have lost the terms. */
+  readonly #mayBeLost = new Set<string>();
   /** By consumer: why Redis refuses to hand out and settle, and since when, by `performance.now()`. */
   readonly #refusals = new Map<string, { readonly failure: string; readonly since: number }>();
   /** By consumer. */
@@ -118,7 +120,10 @@ export class Consumers {
       mayMeetLarge,
       newId,
       flushReplies: () => replies.flush(),
-      onRedisTime: (nowMs) => clock.set(nowMs),
+      onRenewed: (nowMs) => {
+        clock.set(nowMs);
+        this.#recordLost(queue);
+      },
       lookAround: () => onWake('look'),
       onOver: () => this.#waiting.delete(consumer),
       onRefusal: (refusal) => {
@@ -177,9 +182,21 @@ export class Consumers {
     return this.#record(queue, terms, false);
   }
 
-  /** After a failover, Redis may know a lease and not the terms that were recorded after it was taken. */
-  async recordAgain(): Promise<void> {
-    await Promise.all([...this.#terms].map(([queue, terms]) => this.#record(queue, terms, true)));
+  /**
+   * After a failover, Redis may know a lease and not the terms that were recorded after it was taken. Each queue's are
+   * recorded again with its next renewal: one that Redis refuses is tried again in its time.
+   */
+  recordAgain(): void {
+    for (const queue of this.#terms.keys()) this.#mayBeLost.add(queue);
+  }
+
+  #recordLost(queue: string): void {
+    const terms = this.#terms.get(queue);
+    if (!this.#mayBeLost.delete(queue) || terms === undefined) return;
+    this.#record(queue, terms, true).catch((error: unknown) => {
+      this.#mayBeLost.add(queue);
+      this.at.onError(error);
+    });
   }
 
   #record(queue: string, terms: QueueTerms, ifLost: boolean): Promise<OtherTerms | undefined> {

@@ -378,7 +378,7 @@ export class RedisBroker implements Broker {
     // After a failover, another Redis with another clock may reply.
     this.#readClock().catch(this.#onError);
     this.#pushes.listAgain();
-    this.#consumers.recordAgain().catch(this.#onError);
+    this.#consumers.recordAgain();
   }
 
   /** Without a connection, it does nothing: once that is restored, the clock is read anyway. */

@@ -22,7 +22,8 @@ export interface LeaseSurroundings {
   readonly newId: () => string;
   /** Sends what must go out before an exchange. */
   readonly flushReplies: () => void;
-  readonly onRedisTime: (nowMs: number) => void;
+  /** Redis has renewed the lease, at this time in ms of its own. */
+  readonly onRenewed: (nowMs: number) => void;
   /** Something may have changed in the queue. */
   readonly lookAround: () => void;
   /** The lease is over for good. */

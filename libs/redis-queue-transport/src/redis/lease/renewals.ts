@@ -74,7 +74,7 @@ export class Renewals {
     }));
     if (reply === 'leaseLost') return reply;
     if (reply.mayDropMore) this.#nextTrim = 0;
-    this.at.onRedisTime(reply.nowMs);
+    this.at.onRenewed(reply.nowMs);
     this.#wakeUp(reply);
     return reply;
   }
