@@ -37,12 +37,12 @@ function checkNotLost(
 
 /** Each start but the first has a cause. */
 function checkDuplicates(run: CheckedRun, record: MessageRecord): void {
-  const { plan, starts, redrivenAtMs } = record;
+  const { plan, starts, redrivenAtMs, settledLateAtMs = Infinity } = record;
   starts.forEach((start, index) => {
     const before = starts[index - 1];
     if (before === undefined || start.isUndone || causeOf(before) !== undefined) return;
     const isRedriven = redrivenAtMs.some((atMs) => atMs >= before.atMs && atMs <= start.atMs);
-    if (isRedriven || wasFenced(run, before, start)) return;
+    if (isRedriven || settledLateAtMs <= start.atMs || wasFenced(run, before, start)) return;
     run.ledger.violate(
       'no duplicate without a cause',
       `${plan.id} began at ${Math.round(start.atMs)} in ${start.process}, after it had begun at ` +

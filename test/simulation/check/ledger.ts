@@ -32,6 +32,11 @@ export interface MessageRecord {
   /** Its redrives, by time. */
   readonly redrivenAtMs: number[];
   skipped: string | undefined;
+  /**
+   * When a late call settled or handed it back for a consumer that held it, for the first time: if it handed it back, it may
+   * start again while it runs (docs/guarantees.md).
+   */
+  settledLateAtMs: number | undefined;
 }
 
 /** The books of a run, kept by the test alone. */
@@ -52,6 +57,7 @@ export class Ledger {
         startsBefore: [],
         redrivenAtMs: [],
         skipped: undefined,
+        settledLateAtMs: undefined,
       });
   }
 

@@ -64,6 +64,8 @@ type Failover = Extract<Act, { readonly act: 'failover' }>;
 
 /** What an administrator asks the store for. */
 const PAUSES_A_KEY = 'pause or resume a key';
+/** What a consumer asks it for. */
+const EXCHANGES = 'settle and take messages';
 
 interface Running {
   readonly process: SimulatedProcess;
@@ -393,7 +395,9 @@ export class World implements StoreMachine, ConsumerWatch, StartingRun, LeaseRun
     const paused = this.queues.filter(({ isPaused }) => isPaused);
     const delayed = paused.map((queue) => queue.delayed.length);
     const lengths = this.#senders.has(process) ? this.#lengths() : undefined;
+    const heldBefore = how === 'late' && action === EXCHANGES ? this.#held() : undefined;
     const value = command();
+    if (heldBefore !== undefined) this.#noteSettledLate(heldBefore, value);
     this.#lookAfter(process, action, value);
     for (const [name, length] of lengths ?? [])
       this.#watches.get(name)?.checkBound(length, this.queue(name));
@@ -402,6 +406,22 @@ export class World implements StoreMachine, ConsumerWatch, StartingRun, LeaseRun
         this.ledger.violate('order', 'due messages were released while their queue was paused');
     });
     return value;
+  }
+
+  /** What all consumers hold. */
+  #held(): ReadonlySet<string> {
+    const lists = this.queues.flatMap(({ processing }) => [...processing.values()]);
+    return new Set(lists.flat().flatMap((element) => idOf(element) ?? []));
+  }
+
+  /** It may have taken again what it had handed back. */
+  #noteSettledLate(heldBefore: ReadonlySet<string>, value: unknown): void {
+    const held = this.#held();
+    const taken = new Set(isExchange(value) ? value.taken.map(idOf) : []);
+    for (const id of heldBefore) {
+      const record = held.has(id) && !taken.has(id) ? undefined : this.ledger.of(id);
+      if (record !== undefined) record.settledLateAtMs ??= this.time.now;
+    }
   }
 
   #lookAfter(process: string, action: string, value: unknown): void {
