@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import { getEventListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
+import { connectionSource } from '../../libs/redis-queue-transport/src/redis/address/connection-source.js';
 import { OpenConnections } from '../../libs/redis-queue-transport/src/redis/connection/open-connections.js';
 import { BlockingWait } from '../../libs/redis-queue-transport/src/redis/waiting/blocking-wait.js';
 import { redisRig } from '../support/redis-rig.js';

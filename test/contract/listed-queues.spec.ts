@@ -1,5 +1,5 @@
 import { afterEach, expect, jest, test } from '@jest/globals';
-import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
+import { connectionSource } from '../../libs/redis-queue-transport/src/redis/address/connection-source.js';
 import { OpenConnections } from '../../libs/redis-queue-transport/src/redis/connection/open-connections.js';
 import { ListedQueues } from '../../libs/redis-queue-transport/src/redis/queue/listed-queues.js';
 import { redisRig } from '../support/redis-rig.js';

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from '@jest/globals';
-import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
+import { connectionSource } from '../../libs/redis-queue-transport/src/redis/address/connection-source.js';
 import { RedisConnection } from '../../libs/redis-queue-transport/src/redis/connection/redis-connection.js';
 import { permissionCheck } from '../../libs/redis-queue-transport/src/redis/script/script-permissions.js';
 import { Script } from '../../libs/redis-queue-transport/src/redis/script/script.js';

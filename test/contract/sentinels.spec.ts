@@ -3,7 +3,7 @@ import type { RedisOptions } from 'ioredis';
 import { findFreePort, startRedis } from 'local-redis';
 import type { LocalRedis } from 'local-redis';
 import { RedisConnection } from '../../libs/redis-queue-transport/src/redis/connection/redis-connection.js';
-import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
+import { connectionSource } from '../../libs/redis-queue-transport/src/redis/address/connection-source.js';
 import { eventually } from '../support/eventually.js';
 import { Proxy } from '../support/proxy.js';
 import { redisRig } from '../support/redis-rig.js';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { findFreePort } from 'local-redis';
-import { connectionSource } from '../../libs/redis-queue-transport/src/redis/connection/connection-source.js';
+import { connectionSource } from '../../libs/redis-queue-transport/src/redis/address/connection-source.js';
 import { OpenConnections } from '../../libs/redis-queue-transport/src/redis/connection/open-connections.js';
 import { WaitPool } from '../../libs/redis-queue-transport/src/redis/waiting/wait-pool.js';
 import type { Waiter } from '../../libs/redis-queue-transport/src/redis/waiting/wait-pool.js';

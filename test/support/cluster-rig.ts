@@ -5,7 +5,7 @@ import type {
   RedisQueueClientOptions,
   RedisQueueServerOptions,
 } from 'nestjs-redis-queue-transport';
-import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/connection/cluster-settings.js';
+import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/address/cluster-settings.js';
 import { eventually } from './eventually.js';
 import { NestRig } from './nest-rig.js';
 import { RedisCluster } from './redis-cluster.js';

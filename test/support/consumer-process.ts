@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/connection/cluster-settings.js';
+import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/address/cluster-settings.js';
 import type {
   RedisQueueHealth,
   RedisQueueLimitOptions,

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
-import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/connection/cluster-settings.js';
+import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/address/cluster-settings.js';
 import { eventually } from './eventually.js';
 import { RedisRig } from './redis-rig.js';
 

@@ -5,7 +5,7 @@ import { startRedis } from 'local-redis';
 import type { LocalRedis, StartRedisOptions } from 'local-redis';
 import { activeResources, expectNoMoreTimers, expectNothingMoreOpen } from './active-resources.js';
 import type { ActiveResources } from './active-resources.js';
-import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/connection/cluster-settings.js';
+import type { ClusterOptions } from '../../libs/redis-queue-transport/src/redis/address/cluster-settings.js';
 import { eventually } from './eventually.js';
 import { ReplicatedRedis } from './replicated-redis.js';
 

@@ -15,16 +15,14 @@ import {
   DEFAULT_CONNECTION,
   connectionSource as redisSource,
   placeOf,
-} from './redis/connection/connection-source.js';
-import type {
-  ConnectionSource as RedisSource,
-  RedisConnectionOption,
-} from './redis/connection/connection-source.js';
+} from './redis/address/connection-source.js';
+import type { ConnectionSource as RedisSource } from './redis/connection/source.js';
+import type { RedisConnectionOption } from './redis/address/connection-source.js';
 import { EventTail } from './redis/events/event-tail.js';
 import type { EventTailEvents } from './redis/events/event-tail.js';
 import { RedisInspection } from './redis/inspection/redis-inspection.js';
 
-export { DEFAULT_CONNECTION } from './redis/connection/connection-source.js';
+export { DEFAULT_CONNECTION } from './redis/address/connection-source.js';
 
 /**
  * Where messages are held: a Redis, given as a URL, ioredis options (with `credentials`, which returns user and password

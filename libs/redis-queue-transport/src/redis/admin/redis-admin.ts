@@ -22,7 +22,7 @@ import { nodeRuntime } from '../../core/process/node-runtime.js';
 import { openConnections } from '../cluster/open.js';
 import type { Connection } from '../connection/connection.js';
 import type { Connections } from '../connection/connections.js';
-import type { ConnectionSource } from '../connection/connection-source.js';
+import type { ConnectionSource } from '../connection/source.js';
 import type { Redis } from 'ioredis';
 import { processName } from '../connection/process-name.js';
 import { isWildcard } from '../../core/events/event-patterns.js';

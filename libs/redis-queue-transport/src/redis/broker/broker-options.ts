@@ -1,5 +1,5 @@
 import type { BrokerSettings } from '../../core/source/broker-source.js';
-import type { ConnectionSource } from '../connection/connection-source.js';
+import type { ConnectionSource } from '../connection/source.js';
 
 export interface RedisBrokerOptions extends BrokerSettings {
   readonly connection: ConnectionSource;

@@ -1,10 +1,10 @@
 import type { ConnectionHealth } from '../../core/broker/health.js';
 import type { BrokerStatus } from '../../core/source/broker-source.js';
-import type { ClusterPlace, NodeAddress } from '../connection/cluster-settings.js';
+import type { ClusterPlace, NodeAddress } from '../connection/source.js';
 import type { Connection } from '../connection/connection.js';
 import type { Connections } from '../connection/connections.js';
-import { sourceAt } from '../connection/connection-source.js';
-import type { ConnectionSource } from '../connection/connection-source.js';
+import { sourceAt } from '../address/connection-source.js';
+import type { ConnectionSource } from '../connection/source.js';
 import { OpenConnections } from '../connection/open-connections.js';
 import { ClusterConnection } from './cluster-connection.js';
 import type { RoleSurroundings } from './cluster-connection.js';
@@ -18,8 +18,6 @@ interface Node {
   readonly connections: OpenConnections;
   readonly byRole: Map<string, Connection>;
 }
-
-const DEFAULT_SEED: NodeAddress = { host: '127.0.0.1', port: 6_379 };
 
 export interface ClusterTerms {
   /** How long, in ms, a call waits while its slot is nowhere. */
@@ -66,7 +64,7 @@ export class ClusterConnections implements Connections {
         return address && this.at(address, role);
       },
       primaries: () => this.#topology.primaries.map((address) => this.at(address, role)),
-      seed: () => this.at(this.place.seeds[0] ?? DEFAULT_SEED, role),
+      seed: () => this.at(this.place.seeds[0], role),
       asked: (reply) => {
         const redirect = readRedirect(reply, this.#topology.primaries[0], this.place.natMap);
         return redirect && this.at(redirect.address, role);

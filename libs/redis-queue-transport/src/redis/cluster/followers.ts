@@ -1,8 +1,8 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import type { ConnectionHealth } from '../../core/broker/health.js';
-import type { ClusterPlace, NodeAddress } from '../connection/cluster-settings.js';
+import type { ClusterPlace, NodeAddress } from '../connection/source.js';
 import type { Connection } from '../connection/connection.js';
-import type { ConnectionSource } from '../connection/connection-source.js';
+import type { ConnectionSource } from '../connection/source.js';
 import { BLOCKING_GRACE_MS, OpenConnections } from '../connection/open-connections.js';
 import type { RedisConnection } from '../connection/redis-connection.js';
 import { textOf } from './slot-map.js';
@@ -109,6 +109,6 @@ export class Followers {
     const { primaries } = this.topology;
     const all = primaries.length > 0 ? primaries : this.place.seeds;
     this.#turn += 1;
-    return all[this.#turn % all.length] ?? { host: '127.0.0.1', port: 6_379 };
+    return all[this.#turn % all.length] ?? this.place.seeds[0];
   }
 }

@@ -1,5 +1,5 @@
 import type { Connections } from '../connection/connections.js';
-import type { ConnectionSource } from '../connection/connection-source.js';
+import type { ConnectionSource } from '../connection/source.js';
 import { OpenConnections } from '../connection/open-connections.js';
 import { ClusterConnections } from './cluster-connections.js';
 import type { ClusterTerms } from './cluster-connections.js';

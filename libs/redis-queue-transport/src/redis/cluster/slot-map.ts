@@ -1,4 +1,4 @@
-import type { NodeAddress } from '../connection/cluster-settings.js';
+import type { NodeAddress } from '../connection/source.js';
 import { addressText } from '../sentinels/known-sentinels.js';
 import { placeFromHere } from '../sentinels/sentinel-options.js';
 import type { NatMap } from 'ioredis';

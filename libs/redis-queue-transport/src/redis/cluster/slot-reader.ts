@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { ClusterPlace, NodeAddress } from '../connection/cluster-settings.js';
+import type { ClusterPlace, NodeAddress } from '../connection/source.js';
 import { readSlots, textOf } from './slot-map.js';
 import type { SlotRange } from './slot-map.js';
 

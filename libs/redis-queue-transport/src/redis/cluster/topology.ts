@@ -3,7 +3,7 @@ import { messageOf } from '../../core/errors/message-of.js';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { homeContext } from '../../core/process/own-context.js';
 import { failureOf, isReplyError } from '../connection/failure.js';
-import type { ClusterPlace, NodeAddress } from '../connection/cluster-settings.js';
+import type { ClusterPlace, NodeAddress } from '../connection/source.js';
 import { WaitingCallers } from '../connection/waiting-callers.js';
 import { readRedirect, textOf } from './slot-map.js';
 import type { SlotRange } from './slot-map.js';

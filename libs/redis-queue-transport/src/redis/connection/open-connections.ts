@@ -4,7 +4,7 @@ import type { Connections } from './connections.js';
 import { RedisConnection } from './redis-connection.js';
 import type { ConnectionEvents } from './redis-connection.js';
 import type { ConnectionPurpose } from './connection-settings.js';
-import type { ConnectionSource } from './connection-source.js';
+import type { ConnectionSource } from './source.js';
 import { FailoverWatch } from './failover-watch.js';
 
 /** Longest silence, in ms, of a connection for commands that do not block while a reply is due. */

@@ -10,7 +10,7 @@ import { safeSettings } from './connection-settings.js';
 import type { ConnectionPurpose } from './connection-settings.js';
 import { addressOf, explained, isOfSelect, stillWaitingFor } from './connect-trouble.js';
 import type { Connection, SentScripts } from './connection.js';
-import type { ConnectionSource } from './connection-source.js';
+import type { ConnectionSource } from './source.js';
 import {
   ELSEWHERE,
   failureOf,

@@ -1,7 +1,7 @@
 import { assertSubscribable, isMeantBy, isWildcard } from '../../core/events/event-patterns.js';
 import { openConnections } from '../cluster/open.js';
 import type { Connections } from '../connection/connections.js';
-import type { ConnectionSource } from '../connection/connection-source.js';
+import type { ConnectionSource } from '../connection/source.js';
 import { processName } from '../connection/process-name.js';
 import { literally } from '../keys/glob.js';
 import { Keys } from '../keys/keys.js';

@@ -4,7 +4,7 @@ import { EventChannel } from '../events/event-channel.js';
 import { Tracking } from './tracking.js';
 import type { Sleeper, ToldSleepers, TrackingSurroundings } from './tracking.js';
 import type { ClusterConnections } from '../cluster/cluster-connections.js';
-import type { NodeAddress } from '../connection/cluster-settings.js';
+import type { NodeAddress } from '../connection/source.js';
 import { slotOf } from '../cluster/slots.js';
 
 const CONNECT_WITHIN_MS = 5_000;

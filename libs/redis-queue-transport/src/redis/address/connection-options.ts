@@ -1,7 +1,7 @@
 import type { RedisOptions } from 'ioredis';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { invalid, unknownOption } from '../../core/options/options.js';
-import { safeSettings } from './connection-settings.js';
+import { safeSettings } from '../connection/connection-settings.js';
 
 export interface RedisCredentials {
   /** Default: the default user of Redis. */
@@ -157,6 +157,15 @@ function checkValue(option: string, value: unknown): void {
 function isWhole(value: unknown, least: number, most: number): boolean {
   const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
   return Number.isSafeInteger(number) && Number(number) >= least && Number(number) <= most;
+}
+
+/** The library has a prefix of its own. @throws InvalidOptionError */
+export function refuseKeyPrefix({ keyPrefix }: { readonly keyPrefix?: string | undefined }): void {
+  if (!keyPrefix) return;
+  throw new InvalidOptionError(
+    'connection',
+    `connection must not have a keyPrefix (got "${keyPrefix}"): give it as the option prefix instead`,
+  );
 }
 
 /** Names of given options that are ignored, because the library sets them itself. */

@@ -1,12 +1,16 @@
 import { Redis } from 'ioredis';
 import type { Cluster, RedisOptions } from 'ioredis';
-import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { invalid } from '../../core/options/options.js';
-import { checkConnectionOptions, optionsWithoutEffect } from './connection-options.js';
+import {
+  checkConnectionOptions,
+  optionsWithoutEffect,
+  refuseKeyPrefix,
+} from './connection-options.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { clusterPlace, placeOfInstance } from './cluster-settings.js';
-import type { ClusterOptions, ClusterPlace, NodeAddress } from './cluster-settings.js';
-import { CredentialedRedis } from './credentialed-redis.js';
+import type { ClusterOptions } from './cluster-settings.js';
+import type { ClusterPlace, ConnectionSource, NodeAddress, Open } from '../connection/source.js';
+import { openerWith } from './credentialed-redis.js';
 import { templateOfUrl } from './redis-url.js';
 import { KnownSentinels } from '../sentinels/known-sentinels.js';
 
@@ -16,18 +20,6 @@ import { KnownSentinels } from '../sentinels/known-sentinels.js';
  * with some of its `nodes`, or a Cluster of ioredis.
  */
 export type RedisConnectionOption = string | ConnectionOptions | ClusterOptions | Redis | Cluster;
-
-type Open = (settings: RedisOptions) => Redis;
-
-/** Makes further connections to the same place. */
-export interface ConnectionSource extends Open {
-  /** Names of given options that are ignored, because the library sets them itself. */
-  readonly withoutEffect: readonly string[];
-  /** Shared by all connections that it makes. */
-  readonly sentinels: KnownSentinels;
-  /** It leads to the first given node of this cluster. */
-  readonly cluster: ClusterPlace | undefined;
-}
 
 /** By default, ioredis waits for ever for the reply of a Sentinel that hangs. */
 const SENTINEL_REPLY_MS = 1_000;
@@ -118,9 +110,7 @@ function openerOf(connection: unknown, sentinels: KnownSentinels): Open {
     const { credentials, ...given } = connection;
     const options = { ...given, ...sentinelSettings(given, sentinels) };
     refuseKeyPrefix(options);
-    return credentials === undefined
-      ? (settings) => new Redis({ ...options, ...settings })
-      : (settings) => new CredentialedRedis({ ...options, ...settings }, credentials);
+    return openerWith(options, credentials);
   }
   throw invalid(
     'connection',
@@ -152,13 +142,5 @@ function isClusterLike(value: unknown): value is object {
 function isObjectWithMethod(value: unknown, method: string): value is object {
   return (
     typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function'
-  );
-}
-
-function refuseKeyPrefix(options: RedisOptions): void {
-  if (!options.keyPrefix) return;
-  throw new InvalidOptionError(
-    'connection',
-    `connection must not have a keyPrefix (got "${options.keyPrefix}"): give it as the option prefix instead`,
   );
 }

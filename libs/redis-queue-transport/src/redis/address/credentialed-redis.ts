@@ -72,3 +72,13 @@ function usable(given: unknown): RedisCredentials {
   }
   throw new TypeError('it must return { username, password }, both text');
 }
+
+/** Opens clients with these options, and with credentials that are asked for with each connection. */
+export function openerWith(
+  options: RedisOptions,
+  credentials: Credentials | undefined,
+): (settings: RedisOptions) => Redis {
+  return credentials === undefined
+    ? (settings) => new Redis({ ...options, ...settings })
+    : (settings) => new CredentialedRedis({ ...options, ...settings }, credentials);
+}

@@ -1,17 +1,11 @@
-import { Redis } from 'ioredis';
 import type { NatMap, RedisOptions } from 'ioredis';
 import { InvalidOptionError } from '../../core/errors/start-errors.js';
 import { invalid } from '../../core/options/options.js';
-import { checkConnectionOptions } from './connection-options.js';
+import type { ClusterPlace, NodeAddress } from '../connection/source.js';
+import { checkConnectionOptions, refuseKeyPrefix } from './connection-options.js';
 import type { ConnectionOptions } from './connection-options.js';
-import { CredentialedRedis } from './credentialed-redis.js';
+import { openerWith } from './credentialed-redis.js';
 import { templateOfUrl } from './redis-url.js';
-
-/** Where a node is. */
-export interface NodeAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 /**
  * A Redis Cluster: some of its nodes, from which the others are learnt, and the options of ioredis that all of them share.
@@ -23,14 +17,6 @@ export interface ClusterOptions extends Omit<
 > {
   /** URLs (redis://, rediss:// for TLS) or { host, port }. One that can be reached is enough. */
   readonly nodes: readonly (string | Partial<NodeAddress>)[];
-}
-
-/** How to connect to the nodes of a cluster. */
-export interface ClusterPlace {
-  readonly seeds: readonly NodeAddress[];
-  readonly natMap: NatMap | undefined;
-  /** Opens a client; the settings say to which node. */
-  readonly open: (settings: RedisOptions) => Redis;
 }
 
 const DEFAULT_PORT = 6_379;
@@ -88,14 +74,16 @@ function placeOf(templates: readonly RedisOptions[], given: ConnectionOptions): 
       'a function or an object like { "announced:6379": { host, port } }',
       natMap,
     );
+  const [first, ...more] = templates.map(addressOf);
   return {
-    seeds: templates.map(({ host = '127.0.0.1', port = DEFAULT_PORT }) => ({ host, port })),
+    seeds: [first ?? addressOf({}), ...more],
     natMap: natMap ?? undefined,
-    open:
-      credentials === undefined
-        ? (settings) => new Redis({ ...options, ...settings })
-        : (settings) => new CredentialedRedis({ ...options, ...settings }, credentials),
+    open: openerWith(options, credentials),
   };
+}
+
+function addressOf({ host = '127.0.0.1', port = DEFAULT_PORT }: RedisOptions): NodeAddress {
+  return { host, port };
 }
 
 /** What a node was given beside its address, which holds for all. */
@@ -114,11 +102,7 @@ function refuseUnusable({ db, keyPrefix }: RedisOptions): void {
       'connection.db',
       `connection.db must be 0 for a cluster, got ${db}: a cluster has no other databases; keep applications apart by the option prefix`,
     );
-  if (keyPrefix)
-    throw new InvalidOptionError(
-      'connection',
-      `connection must not have a keyPrefix (got "${keyPrefix}"): give it as the option prefix instead`,
-    );
+  refuseKeyPrefix({ keyPrefix });
 }
 
 function isNatMap(natMap: unknown): natMap is NatMap | null | undefined {
