@@ -6,6 +6,7 @@ import {
 import { endStay, enter } from '../../../libs/redis-queue-transport/src/memory/queue/lanes.js';
 import { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import { makeScenario } from '../scenario/make-scenario.js';
+import { calmRun } from './checked-run.fake.js';
 import { KeyOrder, checkKeys } from './key-order.js';
 import { Ledger } from './ledger.js';
 
@@ -32,14 +33,7 @@ function add(...ids: readonly string[]): void {
 function violations(): readonly string[] {
   const ledger = new Ledger([], false);
   const scenario = makeScenario('a');
-  checkKeys({
-    queues: [queue],
-    ledger,
-    scenario,
-    hasFenced: false,
-    fencedAtMs: () => undefined,
-    firstFencedAtMs: () => undefined,
-  });
+  checkKeys(calmRun({ queues: [queue], ledger, scenario }));
   return ledger.violations;
 }
 

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { encodeElement } from '../../../libs/redis-queue-transport/src/core/message/envelope.js';
 import { StoredQueue } from '../../../libs/redis-queue-transport/src/memory/store/stored-queue.js';
 import { makeScenario } from '../scenario/make-scenario.js';
+import { calmRun } from './checked-run.fake.js';
 import { Ledger } from './ledger.js';
 import { LevelOrder, checkLevels } from './level-order.js';
 
@@ -82,14 +83,7 @@ function checked(): readonly string[] {
   if (plan === undefined) throw new Error('There is no message.');
   const plans = ['9a', '9b', '0a', '4a'].map((id) => ({ ...plan, id, priority: Number(id[0]) }));
   const ledger = new Ledger(plans, false);
-  checkLevels({
-    queues: [queue],
-    ledger,
-    scenario,
-    hasFenced: false,
-    fencedAtMs: () => undefined,
-    firstFencedAtMs: () => undefined,
-  });
+  checkLevels(calmRun({ queues: [queue], ledger, scenario }));
   return ledger.violations;
 }
 
